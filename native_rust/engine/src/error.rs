@@ -1,0 +1,235 @@
+//! The one error type of the engine.
+//!
+//! Every failure a caller may want to tell apart is a variant of its own.
+//! [`Error::code`] is stable: it is what HTTP clients match on. Messages say
+//! what was wrong and what was expected; they may be reworded at any time.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Result of every fallible engine call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an input was refused. The string form is part of the HTTP API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidCode {
+    /// The text is not JSON (RFC 8259), or repeats a member name.
+    Json,
+    /// Valid JSON that is not a GeoJSON Feature or FeatureCollection.
+    Feature,
+    /// A geometry that breaks RFC 7946: unknown type, open ring, too few positions.
+    Geometry,
+    /// A position that is not longitude, latitude and optional altitude in range.
+    Position,
+    /// A feature or series id that is empty, too long or holds control characters.
+    Id,
+    /// A database name outside `[a-z0-9][a-z0-9_-]{0,62}`.
+    Name,
+    /// A bounding box that is not `west,south,east,north` in range.
+    BoundingBox,
+    /// A timestamp that is not ISO 8601 with an offset, nor microseconds.
+    Timestamp,
+    /// A time range whose start lies after its end.
+    TimeRange,
+    /// A point value that is not a finite number.
+    Value,
+    /// A point or list of points with a missing, unknown or mistyped member.
+    Point,
+    /// Provenance or metadata that is not a JSON object.
+    Document,
+    /// A page cursor this database did not issue.
+    Cursor,
+    /// A parameter that is not what the call takes.
+    Parameter,
+}
+
+impl InvalidCode {
+    /// The stable string form.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "invalid_json",
+            Self::Feature => "invalid_feature",
+            Self::Geometry => "invalid_geometry",
+            Self::Position => "invalid_position",
+            Self::Id => "invalid_id",
+            Self::Name => "invalid_name",
+            Self::BoundingBox => "invalid_bbox",
+            Self::Timestamp => "invalid_timestamp",
+            Self::TimeRange => "invalid_time_range",
+            Self::Value => "invalid_value",
+            Self::Point => "invalid_point",
+            Self::Document => "invalid_document",
+            Self::Cursor => "invalid_cursor",
+            Self::Parameter => "invalid_parameter",
+        }
+    }
+}
+
+/// What a lookup did not find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entity {
+    /// A database name.
+    Database,
+    /// A feature id.
+    Feature,
+    /// A series id.
+    Series,
+}
+
+impl fmt::Display for Entity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Database => "database",
+            Self::Feature => "feature",
+            Self::Series => "series",
+        })
+    }
+}
+
+/// Everything that can go wrong in the engine.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The input is refused; nothing was written.
+    #[error("{detail}")]
+    Invalid {
+        /// Which rule it broke.
+        code: InvalidCode,
+        /// JSON pointer (RFC 6901) to the offending part; empty for the whole.
+        pointer: String,
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// The input is larger than a limit allows; nothing was written.
+    #[error("{what} is {actual}, the limit is {limit} (setting {setting})")]
+    TooLarge {
+        /// What was measured, e.g. "the transaction in bytes".
+        what: &'static str,
+        /// Its size.
+        actual: u64,
+        /// The limit in force.
+        limit: u64,
+        /// The field of [`crate::Limits`] to change.
+        setting: &'static str,
+    },
+    /// No such entity.
+    #[error("there is no {entity} {id:?}")]
+    NotFound {
+        /// Its kind.
+        entity: Entity,
+        /// The id asked for.
+        id: String,
+    },
+    /// The write queue is full; nothing was written, try again later.
+    #[error("the write queue is full ({limit} {unit}); try again later")]
+    Busy {
+        /// The bound that was reached.
+        limit: u64,
+        /// "transactions" or "bytes".
+        unit: &'static str,
+    },
+    /// The database is closed or closing.
+    #[error("the database is closed")]
+    Closed,
+    /// An earlier write failed: reads go on, writes are refused until the
+    /// database is opened again.
+    #[error("writes are refused since an earlier one failed: {cause}")]
+    Poisoned {
+        /// The failure that poisoned it.
+        cause: Arc<str>,
+    },
+    /// Another process, or another handle of this one, has the database open.
+    #[error("{} is in use by another process", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// Stored bytes are damaged before the durable end of the journal.
+    #[error("{} is damaged at byte {offset}: {reason}. {advice}", path.display())]
+    Corrupt {
+        /// The damaged file.
+        path: PathBuf,
+        /// Byte offset in that file.
+        offset: u64,
+        /// What does not hold there.
+        reason: String,
+        /// What to do next.
+        advice: &'static str,
+    },
+    /// A file written by a newer version of the format.
+    #[error("{} has format version {found}; this build reads version {supported}", path.display())]
+    UnsupportedFormat {
+        /// The file.
+        path: PathBuf,
+        /// Version found in it.
+        found: u16,
+        /// Newest version this build reads.
+        supported: u16,
+    },
+    /// The operating system refused a file operation.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: Arc<io::Error>,
+    },
+}
+
+impl Error {
+    /// The stable code HTTP clients match on.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { code, .. } => code.as_str(),
+            Self::TooLarge { .. } => "too_large",
+            Self::NotFound { entity, .. } => match entity {
+                Entity::Database => "database_not_found",
+                Entity::Feature => "feature_not_found",
+                Entity::Series => "series_not_found",
+            },
+            Self::Busy { .. } => "busy",
+            Self::Closed => "database_closed",
+            Self::Poisoned { .. } => "database_read_only",
+            Self::Locked { .. } => "database_locked",
+            Self::Corrupt { .. } => "journal_corrupt",
+            Self::UnsupportedFormat { .. } => "unsupported_format",
+            Self::Io { .. } => "io_error",
+        }
+    }
+
+    /// JSON pointer to the offending part of the input, where there is one.
+    #[must_use]
+    pub fn pointer(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { pointer, .. } => Some(pointer),
+            _ => None,
+        }
+    }
+
+    /// An [`Error::Invalid`].
+    pub fn invalid(
+        code: InvalidCode,
+        pointer: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self::Invalid {
+            code,
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
+    }
+
+    /// An [`Error::Io`] from what was attempted, on what, and the system's answer.
+    pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+}

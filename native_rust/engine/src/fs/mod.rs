@@ -1,0 +1,76 @@
+//! The file-system trait: all the file work the engine does, and nothing else.
+//!
+//! The journal reaches the disk only through [`FileSystem`] and [`File`], so a
+//! test can record every operation, make any of them fail, and build each disk
+//! image a crash could leave behind.
+
+mod real;
+
+use std::fmt::Debug;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use real::RealFileSystem;
+
+/// A tree of folders and files, as an operating system offers it.
+pub trait FileSystem: Debug + Send + Sync + 'static {
+    /// Create one folder; its parent exists. An existing folder is no error.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Names (not paths) of the entries of a folder, in no order.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+
+    /// Open a file for reading and writing. With `create` it must not exist yet
+    /// and is made; without, it must exist.
+    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn File>>;
+
+    /// Rename within one file system, replacing what `to` named.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Remove a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Remove an empty folder.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Make the entries of a folder (names created, renamed, removed) durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Take the exclusive lock that `path` stands for, creating the file where
+    /// it is missing. Held until the returned value is dropped.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when somebody else holds it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+}
+
+/// One open file.
+pub trait File: Debug + Send + Sync {
+    /// Length in bytes.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether the file has no bytes.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Fill `buf` from `offset`.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when the file ends first.
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Write all of `buf` at `offset`, extending the file where needed.
+    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Cut or extend the file to `len` bytes.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// `fdatasync`: the bytes, and the length that makes them reachable, are on
+    /// the medium when this returns.
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+/// A held lock; dropping it releases it.
+pub trait Lock: Debug + Send + Sync {}

@@ -1,0 +1,1 @@
+//! Rustler binding of `formdb-engine`.
