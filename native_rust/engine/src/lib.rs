@@ -3,14 +3,59 @@
 //! The whole database as plain Rust: an append-only, hash-chained journal of
 //! CBOR blocks, a spatial index over GeoJSON features and a temporal index over
 //! time series. It knows nothing of HTTP and nothing of the BEAM.
+//!
+//! A [`Catalog`] holds the databases of a data folder. A [`Database`] takes
+//! writes through a bounded queue, makes them durable on one committer thread
+//! and answers reads on the calling thread.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use formdb_engine::{Database, Limits, fs::RealFileSystem};
+//!
+//! # fn main() -> formdb_engine::Result<()> {
+//! # let tmp = tempfile::tempdir().unwrap();
+//! # let dir = tmp.path().join("quakes");
+//! let db = Database::open(Arc::new(RealFileSystem), &dir, Limits::default())?;
+//! let text = br#"{"type":"Feature","id":"a","geometry":{"type":"Point","coordinates":[13.4,52.5]},"properties":{}}"#;
+//! let ack = db.write(db.prepare_features(text)?.operations)?;
+//! assert_eq!(ack.first_seq, 1);
+//! assert_eq!(db.feature("a")?.seq, 1);
+//! db.close();
+//! # Ok(())
+//! # }
+//! ```
 
 #![deny(unsafe_code)]
 
+mod block;
+mod bodies;
+mod catalog;
+mod clock;
+mod committer;
+mod cursor;
+mod database;
 mod error;
+mod features;
 pub mod fs;
 pub mod index;
+mod journal;
 mod limits;
+mod merkle;
 pub mod model;
+mod points;
+mod prepare;
+mod queue;
+mod state;
 
+pub use block::{Block, OpKind, Operation};
+pub use bodies::Document;
+pub use catalog::Catalog;
+pub use database::{Database, Info};
 pub use error::{Entity, Error, InvalidCode, Result};
+pub use features::{BoxQuery, FeaturePage};
+pub use journal::Recovered;
 pub use limits::Limits;
+pub use merkle::{Hash, Tree, leaf_hash, node_hash, to_hex};
+pub use points::{Latest, Order, PointPage, RangeQuery};
+pub use prepare::{PreparedFeatures, PreparedPoints};
+pub use queue::{Ack, Reply, Transaction};

@@ -1,5 +1,7 @@
 //! Every bound the engine enforces, with its default.
 
+use crate::error::{Error, InvalidCode, Result};
+
 /// Bounds of one database. Reaching one is a clear refusal, never a surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -36,5 +38,51 @@ impl Default for Limits {
             id_bytes: 256,
             page_items: 100_000,
         }
+    }
+}
+
+impl Limits {
+    /// Check that every bound is one the format and the committer can keep.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the setting and its range.
+    pub fn validate(&self) -> Result<()> {
+        const GIB: u64 = 1 << 30;
+        let ranges = [
+            ("queue_transactions", self.queue_transactions as u64, 1, 1 << 24),
+            ("queue_bytes", self.queue_bytes as u64, 1 << 16, 64 * GIB),
+            // A group is at most one full gathering and one transaction more,
+            // and its lengths are 32-bit integers.
+            ("transaction_bytes", self.transaction_bytes as u64, 1 << 10, GIB),
+            ("group_bytes", self.group_bytes as u64, 1 << 10, GIB),
+            ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
+            ("body_cache_bytes", self.body_cache_bytes as u64, 0, 1 << 40),
+            ("positions", self.positions as u64, 1, 1 << 28),
+            ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
+            ("page_items", self.page_items as u64, 1, 1 << 28),
+        ];
+        for (setting, value, min, max) in ranges {
+            if value < min || value > max {
+                let detail = format!("{setting} is {value}; it takes {min} to {max}");
+                return Err(Error::invalid(InvalidCode::Parameter, "", detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_nonsense_names_its_setting() {
+        assert!(Limits::default().validate().is_ok());
+        let limits = Limits {
+            segment_bytes: 0,
+            ..Limits::default()
+        };
+        let message = limits.validate().unwrap_err().to_string();
+        assert!(message.starts_with("segment_bytes is 0"), "{message}");
     }
 }

@@ -1,1 +1,47 @@
-//! Rustler binding of `formdb-engine`.
+//! Rustler binding of `formdb-engine`: conversions only.
+//!
+//! - Calls that may touch a file are dirty I/O or run on a thread of their own
+//!   and answer by message; calls whose work grows with their input exist twice,
+//!   and the caller picks the dirty one by size before it starts.
+//! - Commits answer by message: `{ref, {:ok, ack}}` or `{ref, {:error, error}}`.
+//! - An error is `{:error, {code, detail, pointer}}`; `pointer` is nil where the
+//!   input has no part to point at.
+
+mod answer;
+mod databases;
+mod reads;
+mod writes;
+
+use std::sync::Arc;
+
+use formdb_engine::{Catalog, Database};
+use rustler::{Resource, ResourceArc};
+
+use answer::Failure;
+
+/// The catalog of one data folder, as Elixir holds it.
+struct CatalogResource(Arc<Catalog>);
+
+#[rustler::resource_impl]
+impl Resource for CatalogResource {}
+
+impl CatalogResource {
+    fn database(&self, name: &str) -> Result<Arc<Database>, Failure> {
+        self.0.database(name).map_err(Failure)
+    }
+}
+
+type CatalogRef = ResourceArc<CatalogResource>;
+
+mod atoms {
+    rustler::atoms! {
+        ok,
+        error,
+        nil,
+        not_in_memory,
+        asc,
+        desc,
+    }
+}
+
+rustler::init!("Elixir.FormdbHttp.Native");

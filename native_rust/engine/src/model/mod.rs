@@ -1,1 +1,5 @@
 //! What is stored.
+
+mod bbox;
+
+pub use bbox::{BoundingBox, Pieces, Rect};

@@ -1,0 +1,11 @@
+import Config
+
+# Port 0 takes a free one. The data folder is this run's own; test_helper.exs
+# removes it. A developer's FORMDB_* variables do not reach the tests.
+config :formdb_http,
+  config: %{
+    "FORMDB_PORT" => "0",
+    "FORMDB_DATA_DIR" => Path.join(System.tmp_dir!(), "formdb-test-#{System.pid()}")
+  }
+
+config :logger, level: :warning

@@ -1,0 +1,45 @@
+defmodule FormdbHttp.Native do
+  @moduledoc false
+  # Stubs of the NIF library, nothing else. native_rust/nif/src documents the
+  # shapes; FormdbHttp wraps them for everybody.
+
+  @on_load :load
+
+  def load do
+    :formdb_http
+    |> :code.priv_dir()
+    |> Path.join("native/formdb_nif")
+    |> String.to_charlist()
+    |> :erlang.load_nif(0)
+  end
+
+  def catalog_open(_root, _limits), do: stub()
+  def database_list(_catalog), do: stub()
+  def database_open(_catalog, _name, _create, _ref), do: stub()
+  def database_close(_catalog, _name, _ref), do: stub()
+  def database_purge(_catalog, _name, _ref), do: stub()
+  def database_info(_catalog, _name), do: stub()
+  def database_check_name(_name), do: stub()
+  def database_generate_name, do: stub()
+
+  def put_features(_catalog, _name, _text, _actor, _ref), do: stub()
+  def put_features_dirty(_catalog, _name, _text, _actor, _ref), do: stub()
+  def put_points(_catalog, _name, _text, _actor, _ref), do: stub()
+  def put_points_dirty(_catalog, _name, _text, _actor, _ref), do: stub()
+  def put_columns(_catalog, _name, _columns, _actor, _ref), do: stub()
+  def put_columns_dirty(_catalog, _name, _columns, _actor, _ref), do: stub()
+
+  def feature_in_memory(_catalog, _name, _id), do: stub()
+  def feature(_catalog, _name, _id), do: stub()
+  def features_in_box(_catalog, _name, _bbox, _limit, _cursor), do: stub()
+  def range_json(_catalog, _name, _range), do: stub()
+  def range_json_dirty(_catalog, _name, _range), do: stub()
+  def range_points(_catalog, _name, _range), do: stub()
+  def range_points_dirty(_catalog, _name, _range), do: stub()
+  def latest(_catalog, _name, _series), do: stub()
+
+  def timestamp_parse(_text), do: stub()
+  def timestamp_format(_micros), do: stub()
+
+  defp stub, do: :erlang.nif_error(:nif_not_loaded)
+end

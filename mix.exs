@@ -1,0 +1,49 @@
+defmodule FormdbHttp.MixProject do
+  use Mix.Project
+
+  # The Erlang libraries this project is built on, as Hex declares them.
+  @beam_libraries [cowboy: "~> 2.8", jsx: "~> 3.1"]
+
+  def project do
+    {deps, _applications} = beam_libraries()
+
+    [
+      app: :formdb_http,
+      version: "0.1.0",
+      elixir: ">= 1.14.0",
+      elixirc_paths: elixirc_paths(Mix.env()),
+      start_permanent: Mix.env() == :prod,
+      # Last, because the Cargo compiler is itself a module of this project and
+      # has to be compiled first. Modules that load the library with @on_load
+      # therefore set `@compile {:autoload, false}`.
+      compilers: Mix.compilers() ++ [:cargo],
+      # Mix >= 1.15 would drop debian_libs/ from the code path.
+      prune_code_paths: false,
+      deps: deps
+    ]
+  end
+
+  def application do
+    {_deps, applications} = beam_libraries()
+    [extra_applications: [:logger | applications]]
+  end
+
+  # The one place that decides where the BEAM libraries come from: Hex, or, where
+  # Hex cannot be reached, the folder debian_libs/ that bin/setup fills with
+  # Debian's builds of the same libraries. Debian's are no Mix dependencies: they
+  # go on the code path and are started as extra applications.
+  # Delete the folder to go back to Hex.
+  defp beam_libraries do
+    case Path.wildcard(Path.join(__DIR__, "debian_libs/*/ebin")) do
+      [] ->
+        {@beam_libraries, []}
+
+      ebins ->
+        Enum.each(ebins, &Code.prepend_path/1)
+        {[], Keyword.keys(@beam_libraries)}
+    end
+  end
+
+  defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(_env), do: ["lib"]
+end

@@ -1,0 +1,280 @@
+//! One open database: open, submit writes, close, describe.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::block::{Block, Operation, OpKind};
+use crate::clock::{Clock, system_micros};
+use crate::committer::Committer;
+use crate::error::{Error, Result};
+use crate::fs::FileSystem;
+use crate::index::{BlockLocation, BlockTable, FeatureIndex, TemporalIndex};
+use crate::journal::{Recovered, recover};
+use crate::limits::Limits;
+use crate::merkle::Hash;
+use crate::model;
+use crate::queue::{Ack, Reply, Transaction, WriteQueue, write_queue};
+use crate::state::{Head, State};
+
+/// Folder of the journal inside a database's folder.
+const JOURNAL: &str = "journal";
+/// Lock file inside a database's folder.
+const LOCK: &str = "LOCK";
+
+/// An open database.
+///
+/// Reads run on the calling thread and may do so from any number of threads;
+/// writes are queued for the committer thread. Dropping the handle closes the
+/// database in the background; [`Database::close`] waits until it is done.
+#[derive(Debug)]
+pub struct Database {
+    pub(crate) state: Arc<State>,
+    queue: WriteQueue,
+    committer: Mutex<Option<JoinHandle<()>>>,
+    dir: PathBuf,
+    recovered: Recovered,
+}
+
+/// Figures of an open database at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// Sequence up to which readers see.
+    pub seq: u64,
+    /// Merkle root over the blocks 1 to `seq`.
+    pub root: Hash,
+    /// Live features.
+    pub features: u64,
+    /// Series.
+    pub series: u64,
+    /// Points in all series.
+    pub points: u64,
+    /// Bytes of the journal on disk.
+    pub journal_bytes: u64,
+    /// Journal segments.
+    pub segments: u64,
+    /// Transactions waiting for the committer.
+    pub queued: u64,
+    /// Commit groups since it was opened.
+    pub groups: u64,
+    /// Transactions committed since it was opened.
+    pub transactions: u64,
+    /// Bytes of documents in the body cache.
+    pub cached_bytes: u64,
+    /// Why writes are refused, if they are.
+    pub poisoned: Option<Arc<str>>,
+}
+
+impl Database {
+    /// Open the database in `dir`, making it where there is none. The parent of
+    /// `dir` exists. Reads and checks the whole journal.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when it is open already, [`Error::Corrupt`] when its
+    /// journal is damaged before its durable end.
+    pub fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Result<Self> {
+        limits.validate()?;
+        let journal_dir = dir.join(JOURNAL);
+        make_dir(&*fs, dir)?;
+        let lock_path = dir.join(LOCK);
+        let lock = fs.lock(&lock_path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::WouldBlock => Error::Locked {
+                path: lock_path.clone(),
+            },
+            _ => Error::io("lock", &lock_path, e),
+        })?;
+        make_dir(&*fs, &journal_dir)?;
+
+        let mut replay = Replay::default();
+        let (journal, segments, recovered) = recover(
+            fs,
+            &journal_dir,
+            limits.segment_bytes,
+            system_micros(),
+            |block, location| replay.block(block, location),
+        )?;
+        let head = Head {
+            tree_size: journal.tree().size(),
+            root: journal.tree().root(),
+            journal_bytes: journal.end(),
+        };
+        let (queue, intake) = write_queue(&limits);
+        let last_time = replay.last_time;
+        let points = replay.points;
+        let (features, series, blocks) = replay.finish();
+        let state = Arc::new(State::new(features, series, blocks, segments, limits, head));
+        state.counters.points.store(points, Ordering::Relaxed);
+
+        let committer = Committer {
+            state: Arc::clone(&state),
+            intake,
+            journal,
+            clock: Clock::starting_at(last_time),
+            lock,
+        };
+        let thread = std::thread::Builder::new()
+            .name("formdb-commit".into())
+            .spawn(move || committer.run())
+            .map_err(|e| Error::io("start the committer of", dir, e))?;
+        Ok(Self {
+            state,
+            queue,
+            committer: Mutex::new(Some(thread)),
+            dir: dir.to_owned(),
+            recovered,
+        })
+    }
+
+    /// Queue a transaction; never blocks. `reply` is called on the committer
+    /// thread once the transaction is durable and visible, or has failed.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::TooLarge`], [`Error::Closed`],
+    /// [`Error::Poisoned`]; `reply` is not called then.
+    pub fn submit(&self, transaction: Transaction, reply: Reply) -> Result<()> {
+        let refused = if transaction.operations.is_empty() {
+            Err(Error::invalid(
+                crate::InvalidCode::Parameter,
+                "",
+                "a transaction needs at least one operation",
+            ))
+        } else {
+            self.state.check_writable()
+        };
+        match refused {
+            Ok(()) => self.queue.submit(transaction, reply),
+            Err(error) => {
+                reply.disarm();
+                Err(error)
+            }
+        }
+    }
+
+    /// Commit a transaction and wait for it.
+    ///
+    /// # Errors
+    /// Those of [`Database::submit`], and what the commit ended with.
+    pub fn write(&self, operations: Vec<Operation>) -> Result<Ack> {
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        let transaction = Transaction {
+            operations,
+            actor: None,
+        };
+        let reply = Reply::new(move |answer| drop(sender.send(answer)));
+        self.submit(transaction, reply)?;
+        receiver.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Commit what is queued, end the committer, release the lock and give the
+    /// memory back. Blocks until done; later calls return at once.
+    pub fn close(&self) {
+        self.queue.close();
+        let thread = self.committer.lock().take();
+        if let Some(thread) = thread {
+            // It catches its own panics; one in its last steps leaves nothing
+            // more to do than to end.
+            let _ = thread.join();
+        }
+    }
+
+    /// What opening found and did.
+    #[must_use]
+    pub fn recovered(&self) -> &Recovered {
+        &self.recovered
+    }
+
+    /// The database's folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How long opening took.
+    #[must_use]
+    pub fn open_time(&self) -> Duration {
+        self.recovered.elapsed
+    }
+
+    /// Figures of this moment.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn info(&self) -> Result<Info> {
+        let state = &self.state;
+        state.check_open()?;
+        let head = *state.head.lock();
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Ok(Info {
+            seq: head.tree_size,
+            root: head.root,
+            features: state.features.read().len() as u64,
+            series: state.series.len() as u64,
+            points: count(&state.counters.points),
+            journal_bytes: head.journal_bytes,
+            segments: state.segments.len() as u64,
+            queued: self.queue.len() as u64,
+            groups: count(&state.counters.groups),
+            transactions: count(&state.counters.transactions),
+            cached_bytes: state.bodies.bytes() as u64,
+            poisoned: state.poisoned(),
+        })
+    }
+}
+
+impl Drop for Database {
+    /// Only signals: a destructor may run on any thread, a scheduler among them.
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// Make a folder and its name in its parent durable.
+fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    fs.create_dir(dir).map_err(|e| Error::io("create", dir, e))?;
+    match dir.parent() {
+        Some(parent) => fs
+            .sync_dir(parent)
+            .map_err(|e| Error::io("sync", parent, e)),
+        None => Ok(()),
+    }
+}
+
+/// Indexes under construction while the journal is read.
+#[derive(Default)]
+struct Replay {
+    features: FeatureIndex,
+    series: TemporalIndex,
+    blocks: BlockTable,
+    points: u64,
+    last_time: i64,
+}
+
+impl Replay {
+    fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
+        self.blocks.push(location);
+        self.last_time = block.time;
+        match block.op {
+            OpKind::PutFeature => {
+                let feature = model::stored_feature(block.body).map_err(|e| e.to_string())?;
+                let prev = self.features.put(&feature.id, feature.envelope, block.seq);
+                if prev != block.prev {
+                    return Err(format!(
+                        "block {} names {:?} as the version before it, the journal {prev:?}",
+                        block.seq, block.prev
+                    ));
+                }
+            }
+            OpKind::PutPoints => {
+                let batch = model::decode_points(block.body).map_err(|e| e.to_string())?;
+                self.points += batch.timestamps.len() as u64;
+                let series = self.series.get_or_create(&batch.series);
+                series.insert(&batch, block.seq, usize::MAX);
+            }
+        }
+        Ok(())
+    }
+}

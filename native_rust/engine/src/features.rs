@@ -1,0 +1,247 @@
+//! Reading features: one by id, many by box.
+
+use std::sync::Arc;
+
+use crate::block::{Block, OpKind};
+use crate::bodies::Document;
+use crate::cursor::Cursor;
+use crate::database::Database;
+use crate::error::{Entity, Error, InvalidCode, Result};
+use crate::index::BlockLocation;
+use crate::merkle::leaf_hash;
+use crate::model::{BoundingBox, Rect, feature_to_json, intersects_box};
+use crate::state::State;
+
+/// A box query.
+#[derive(Debug, Clone)]
+pub struct BoxQuery {
+    /// Where to look. Boundaries count.
+    pub bbox: BoundingBox,
+    /// Features in one page, at least 1.
+    pub limit: usize,
+    /// Where the page begins: the `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// One page of features, in the order of their sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeaturePage {
+    /// A JSON array of features.
+    pub json: Vec<u8>,
+    /// Features in it.
+    pub returned: usize,
+    /// The sequence the answer is as of.
+    pub seq: u64,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Database {
+    /// The feature `id` if it is in memory, `None` if its document must be read
+    /// from the journal. No file work: safe where blocking is not.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Closed`].
+    pub fn feature_in_memory(&self, id: &str) -> Result<Option<Arc<Document>>> {
+        let seq = current(&self.state, id)?;
+        Ok(self.state.bodies.get(seq))
+    }
+
+    /// The current version of the feature `id`. May read the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn feature(&self, id: &str) -> Result<Arc<Document>> {
+        let seq = current(&self.state, id)?;
+        let document = document(&self.state, seq)?;
+        self.state.bodies.insert(&document);
+        Ok(document)
+    }
+
+    /// Features whose geometry meets the box, boundary included: exactly those a
+    /// scan of all features would find. May read the journal.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad limit or cursor, [`Error::Closed`],
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn features_in_box(&self, query: &BoxQuery) -> Result<FeaturePage> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(query.limit, state.limits.page_items)?;
+        let pieces = query.bbox.pieces();
+        let (at, after, pinned) = match &query.cursor {
+            None => (u64::MAX, 0, false),
+            Some(text) => match Cursor::decode(text)? {
+                Cursor::Features { at, after } => (at, after, true),
+                Cursor::Points { .. } => return Err(other_cursor()),
+            },
+        };
+        let mut hits = Vec::new();
+        let at = {
+            let features = state.features.read();
+            // Under the lock: see the invariants of `State`.
+            let at = at.min(state.published());
+            features.query_box(&pieces, at, pinned, &mut hits);
+            at
+        };
+        hits.sort_unstable_by_key(|hit| hit.seq);
+
+        let mut page = Page::new(query.limit);
+        for hit in hits.iter().filter(|hit| hit.seq > after) {
+            let document = if hit.certain {
+                Some(document(state, hit.seq)?)
+            } else {
+                document_meeting(state, hit.seq, &pieces)?
+            };
+            if let Some(document) = document
+                && !page.push(&document)
+            {
+                break;
+            }
+        }
+        Ok(page.finish(at))
+    }
+}
+
+/// A page being filled.
+struct Page {
+    limit: usize,
+    json: Vec<u8>,
+    returned: usize,
+    last_seq: u64,
+    more: bool,
+}
+
+impl Page {
+    fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            json: vec![b'['],
+            returned: 0,
+            last_seq: 0,
+            more: false,
+        }
+    }
+
+    /// Add a feature; false when the page was full already.
+    fn push(&mut self, document: &Document) -> bool {
+        if self.returned == self.limit {
+            self.more = true;
+            return false;
+        }
+        if self.returned > 0 {
+            self.json.push(b',');
+        }
+        self.json.extend_from_slice(&document.json);
+        self.returned += 1;
+        self.last_seq = document.seq;
+        true
+    }
+
+    fn finish(mut self, at: u64) -> FeaturePage {
+        self.json.push(b']');
+        let next = self.more.then(|| {
+            Cursor::Features {
+                at,
+                after: self.last_seq,
+            }
+            .encode()
+        });
+        FeaturePage {
+            json: self.json,
+            returned: self.returned,
+            seq: at,
+            next,
+        }
+    }
+}
+
+/// Sequence of the visible version of a feature.
+fn current(state: &State, id: &str) -> Result<u64> {
+    state.check_open()?;
+    let features = state.features.read();
+    features
+        .current(id, state.published())
+        .ok_or_else(|| Error::NotFound {
+            entity: Entity::Feature,
+            id: id.to_owned(),
+        })
+}
+
+/// The document of a feature's block, from memory or from the journal.
+fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
+    match state.bodies.get(seq) {
+        Some(document) => Ok(document),
+        None => {
+            let bytes = read_block(state, seq)?;
+            make_document(state, seq, &bytes)
+        }
+    }
+}
+
+/// The document of a feature's block if its geometry meets one of the boxes.
+fn document_meeting(state: &State, seq: u64, pieces: &[Rect]) -> Result<Option<Arc<Document>>> {
+    let bytes = read_block(state, seq)?;
+    let block = feature_block(state, seq, &bytes)?;
+    let meets = intersects_box(block.body, pieces).map_err(|e| damaged(state, seq, e))?;
+    if meets {
+        return make_document(state, seq, &bytes).map(Some);
+    }
+    Ok(None)
+}
+
+fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>> {
+    let block = feature_block(state, seq, bytes)?;
+    let mut json = Vec::with_capacity(bytes.len() * 2);
+    feature_to_json(block.body, block.provenance, &mut json)
+        .map_err(|e| damaged(state, seq, e))?;
+    Ok(Arc::new(Document {
+        seq,
+        hash: leaf_hash(bytes),
+        json: json.into(),
+    }))
+}
+
+fn feature_block<'a>(state: &State, seq: u64, bytes: &'a [u8]) -> Result<Block<'a>> {
+    let block = Block::decode(bytes).map_err(|e| damaged(state, seq, e))?;
+    if block.seq != seq || block.op != OpKind::PutFeature {
+        return Err(damaged(state, seq, "another block lies at its place"));
+    }
+    Ok(block)
+}
+
+/// The stored bytes of a block, checked.
+pub(crate) fn read_block(state: &State, seq: u64) -> Result<Vec<u8>> {
+    state.segments.read_block(location(state, seq)?)
+}
+
+/// Stored bytes that match their checksum and yet are not what was written: the
+/// index and the journal disagree.
+pub(crate) fn damaged(state: &State, seq: u64, reason: impl ToString) -> Error {
+    let reason = format!("block {seq}: {}", reason.to_string());
+    match location(state, seq) {
+        Ok(location) => state.segments.corrupt(location, &reason),
+        Err(closed) => closed,
+    }
+}
+
+/// Where a visible block lies; only closing a database forgets that.
+fn location(state: &State, seq: u64) -> Result<BlockLocation> {
+    state.blocks.read().get(seq).ok_or(Error::Closed)
+}
+
+pub(crate) fn check_limit(limit: usize, max: usize) -> Result<()> {
+    if limit == 0 || limit > max {
+        let detail = format!("the limit is {limit}; give one from 1 to {max}");
+        return Err(Error::invalid(InvalidCode::Parameter, "/limit", detail));
+    }
+    Ok(())
+}
+
+pub(crate) fn other_cursor() -> Error {
+    Error::invalid(
+        InvalidCode::Cursor,
+        "",
+        "the cursor belongs to another kind of query",
+    )
+}

@@ -1,0 +1,266 @@
+//! A run of consecutive points of a series, in columns.
+
+use std::ops::Range;
+
+/// Most points a chunk holds.
+pub(super) const CAPACITY: usize = 1_024;
+
+/// Where a point was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PointRef {
+    /// Sequence of its block.
+    pub seq: u64,
+    /// Its place among the points of that block, in the order they were given.
+    pub index: u32,
+}
+
+/// Points of one block to be entered, ascending by timestamp.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    pub timestamps: &'a [i64],
+    pub values: &'a [f64],
+    pub seq: u64,
+    pub indexes: Indexes<'a>,
+}
+
+/// Places of the points of a [`Piece`] in their block.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Indexes<'a> {
+    /// One after the other from this one.
+    From(u32),
+    /// Each its own.
+    Each(&'a [u32]),
+}
+
+/// Up to [`CAPACITY`] points: sorted columns of timestamps and values, and where
+/// they come from as runs, since most chunks are filled by a few blocks.
+///
+/// Invariants:
+/// 1. The columns are of one length; timestamps ascend, and equal ones stand in
+///    order of arrival.
+/// 2. Runs are in order of `start`, the first at 0; they cover all points.
+/// 3. `min_seq` and `max_seq` are those of the runs.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    timestamps: Vec<i64>,
+    values: Vec<f64>,
+    runs: Vec<Run>,
+    min_seq: u64,
+    max_seq: u64,
+}
+
+/// Points that stand here as they stand in their block.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    seq: u64,
+    /// Place of the first in the block.
+    index: u32,
+    /// Place of the first in the chunk. It ends where the next run starts.
+    start: u32,
+}
+
+/// A part of a run: points `range` of the chunk, written by block `seq`, where
+/// they stand from place `index` on.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub range: Range<usize>,
+    pub seq: u64,
+    pub index: u32,
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self {
+            timestamps: Vec::new(),
+            values: Vec::new(),
+            runs: Vec::new(),
+            min_seq: u64::MAX,
+            max_seq: 0,
+        }
+    }
+}
+
+impl Chunk {
+    pub(super) fn timestamps(&self) -> &[i64] {
+        &self.timestamps
+    }
+
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.timestamps.len()
+    }
+
+    /// How many more points it takes.
+    pub(super) fn room(&self) -> usize {
+        CAPACITY - self.len()
+    }
+
+    /// Number of points at `at` or earlier ones.
+    pub(super) fn count_until(&self, at: i64) -> usize {
+        self.timestamps.partition_point(|&t| t <= at)
+    }
+
+    /// Number of points before `at`.
+    pub(super) fn count_before(&self, at: i64) -> usize {
+        self.timestamps.partition_point(|&t| t < at)
+    }
+
+    /// Enters a piece that belongs between points `place - 1` and `place`, and
+    /// for which there is room.
+    pub(super) fn insert(&mut self, place: usize, piece: Piece<'_>) {
+        debug_assert!(piece.timestamps.len() <= self.room());
+        let length = piece.timestamps.len();
+        if length == 0 {
+            return;
+        }
+        let next_run = self.break_runs(place);
+        for run in self.runs.iter_mut().skip(next_run) {
+            run.start += length as u32;
+        }
+        match piece.indexes {
+            Indexes::From(index) => {
+                self.insert_run(next_run, place, piece.seq, index);
+            }
+            Indexes::Each(indexes) => {
+                let mut next_run = next_run;
+                for (place, &index) in (place..).zip(indexes) {
+                    next_run = self.insert_run(next_run, place, piece.seq, index);
+                }
+            }
+        }
+        insert_slice(&mut self.timestamps, place, piece.timestamps);
+        insert_slice(&mut self.values, place, piece.values);
+        self.min_seq = self.min_seq.min(piece.seq);
+        self.max_seq = self.max_seq.max(piece.seq);
+    }
+
+    /// Makes a run start at `place`, unless that is the end, and returns the
+    /// number of runs before `place`.
+    fn break_runs(&mut self, place: usize) -> usize {
+        let next = self.runs.partition_point(|r| (r.start as usize) < place);
+        let starts_here = match self.runs.get(next) {
+            Some(run) => run.start as usize == place,
+            None => place >= self.len(),
+        };
+        if let Some(run) = next.checked_sub(1).and_then(|last| self.runs.get(last))
+            && !starts_here
+        {
+            let tail = Run {
+                seq: run.seq,
+                index: run.index + (place as u32 - run.start),
+                start: place as u32,
+            };
+            self.runs.insert(next, tail);
+        }
+        next
+    }
+
+    /// Inserts a run that starts at `place` before run `next`, or lets the run
+    /// before go on where the new one only continues it. Returns the number of
+    /// the run behind it.
+    fn insert_run(&mut self, next: usize, place: usize, seq: u64, index: u32) -> usize {
+        let start = place as u32;
+        if let Some(before) = next.checked_sub(1).and_then(|last| self.runs.get(last))
+            && before.seq == seq
+            && before.index.checked_add(start - before.start) == Some(index)
+        {
+            return next;
+        }
+        self.runs.insert(next, Run { seq, index, start });
+        next + 1
+    }
+
+    /// Takes off the points from `place` on, as a chunk of their own.
+    pub(super) fn split_off(&mut self, place: usize) -> Self {
+        let next_run = self.break_runs(place);
+        let mut runs = self.runs.split_off(next_run);
+        for run in &mut runs {
+            run.start -= place as u32;
+        }
+        let mut tail = Self {
+            timestamps: self.timestamps.split_off(place),
+            values: self.values.split_off(place),
+            runs,
+            ..Self::default()
+        };
+        tail.set_seqs();
+        self.set_seqs();
+        tail
+    }
+
+    fn set_seqs(&mut self) {
+        let seqs = self.runs.iter().map(|run| run.seq);
+        self.min_seq = seqs.clone().min().unwrap_or(u64::MAX);
+        self.max_seq = seqs.max().unwrap_or(0);
+    }
+
+    /// Where to split: nearest to the middle such that no timestamp stands on
+    /// both sides; 0 when there is only one timestamp.
+    pub(super) fn boundary(&self) -> usize {
+        let differs = |place: &usize| {
+            let pair = place.checked_sub(1).and_then(|p| self.timestamps.get(p..=*place));
+            pair.is_some_and(|pair| pair.first() != pair.last())
+        };
+        let middle = self.len() / 2;
+        let below = (1..=middle).rev().find(differs);
+        let above = (middle..self.len()).find(differs);
+        match (below, above) {
+            (Some(below), Some(above)) if middle - below > above - middle => above,
+            (below, above) => below.or(above).unwrap_or(0),
+        }
+    }
+
+    /// The sources of the points in `range` that are visible at `at`, in order.
+    pub(super) fn visible(
+        &self,
+        range: Range<usize>,
+        at: u64,
+    ) -> impl DoubleEndedIterator<Item = Source> {
+        let first = self
+            .runs
+            .partition_point(|run| run.start as usize <= range.start)
+            .saturating_sub(1);
+        let last = match self.min_seq <= at {
+            true => self.runs.partition_point(|run| (run.start as usize) < range.end),
+            // Nothing here is: spare the walk.
+            false => first,
+        };
+        (first..last).filter_map(move |number| {
+            let run = self.runs.get(number).filter(|run| run.seq <= at)?;
+            let next = self.runs.get(number + 1);
+            let end = next.map_or(self.len(), |next| next.start as usize);
+            let start = (run.start as usize).max(range.start);
+            Some(Source {
+                range: start..end.min(range.end),
+                seq: run.seq,
+                index: run.index + (start as u32 - run.start),
+            })
+        })
+    }
+
+    /// Number of points visible at `at`. O(1) when that is all or none of them.
+    pub(super) fn count_visible(&self, at: u64) -> usize {
+        if self.max_seq <= at {
+            return self.len();
+        }
+        self.visible(0..self.len(), at).map(|s| s.range.len()).sum()
+    }
+}
+
+/// Inserts `items` at `place`. The column never grows past [`CAPACITY`], where
+/// `Vec` would double what a batch of odd size had filled.
+fn insert_slice<T: Copy>(column: &mut Vec<T>, place: usize, items: &[T]) {
+    let needed = column.len() + items.len();
+    if needed > column.capacity() {
+        // CAPACITY is a power of two, so this does not pass it.
+        column.reserve_exact(needed.next_power_of_two() - column.len());
+    }
+    if place == column.len() {
+        column.extend_from_slice(items);
+    } else {
+        column.splice(place..place, items.iter().copied());
+    }
+}

@@ -1,0 +1,289 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What the index is compared with: every version, in order, in a plain vector.
+#[derive(Default)]
+struct Model {
+    versions: Vec<(String, Option<Rect>, u64)>,
+}
+
+impl Model {
+    fn visible(&self, at: u64) -> impl Iterator<Item = &(String, Option<Rect>, u64)> {
+        self.versions.iter().filter(move |(id, _, born)| {
+            let newest = self.versions.iter().rfind(|(i, _, b)| i == id && *b <= at);
+            newest.is_some_and(|(_, _, newest)| newest == born)
+        })
+    }
+
+    fn query(&self, pieces: &[Rect], at: u64) -> Vec<Hit> {
+        let mut hits: Vec<Hit> = self
+            .visible(at)
+            .filter_map(|(_, envelope, born)| {
+                let rect = (*envelope)?;
+                let touches = |p: &&Rect| {
+                    (0..2).all(|a| p.min[a] <= rect.max[a] && rect.min[a] <= p.max[a])
+                };
+                let holds =
+                    |p: &Rect| (0..2).all(|a| p.min[a] <= rect.min[a] && rect.max[a] <= p.max[a]);
+                pieces.iter().find(touches)?;
+                Some(Hit {
+                    seq: *born,
+                    certain: rect.min == rect.max || pieces.iter().any(holds),
+                })
+            })
+            .collect();
+        hits.sort_unstable();
+        hits
+    }
+}
+
+fn hits(index: &FeatureIndex, pieces: &[Rect], at: u64) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    index.query_box(pieces, at, |hit| hits.push(hit));
+    hits.sort_unstable();
+    hits
+}
+
+/// Rectangles on a coarse grid, so that edges and corners do coincide; many are
+/// points or segments.
+fn rect() -> impl Strategy<Value = Rect> {
+    (-4..=4_i8, -4..=4_i8, 0..=3_i8, 0..=3_i8).prop_map(|(x, y, w, h)| Rect {
+        min: [f64::from(x), f64::from(y)],
+        max: [f64::from(x + w), f64::from(y + h)],
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put(u8, Option<Rect>),
+    /// Publish everything, then retire so many.
+    Retire(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..12_u8, proptest::option::weighted(0.85, rect()))
+            .prop_map(|(id, envelope)| Step::Put(id, envelope)),
+        1 => (0..6_usize).prop_map(Step::Retire),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn agrees_with_a_scan_at_every_sequence(
+        steps in proptest::collection::vec(step(), 0..120),
+        boxes in proptest::collection::vec(proptest::collection::vec(rect(), 0..4), 1..6),
+    ) {
+        let mut model = Model::default();
+        let mut index = FeatureIndex::default();
+        let mut loader = FeatureLoader::default();
+        let mut seq = 0;
+        for step in steps {
+            match step {
+                Step::Put(id, envelope) => {
+                    // Gaps: other kinds of blocks lie between.
+                    seq += 1 + u64::from(id % 3);
+                    let id = format!("f{id}");
+                    let before = model.versions.iter().rfind(|(i, _, _)| *i == id).map(|v| v.2);
+                    prop_assert_eq!(index.latest_seq(&id), before);
+                    prop_assert_eq!(index.put(&id, envelope, seq), before);
+                    prop_assert_eq!(loader.put(&id, envelope, seq), before);
+                    model.versions.push((id, envelope, seq));
+                }
+                Step::Retire(max) => {
+                    let left = index.retire(seq, max);
+                    prop_assert_eq!(left, !index.ended.is_empty());
+                }
+            }
+        }
+        let loaded = loader.finish();
+        let features = model.visible(u64::MAX).count();
+        for index in [&index, &loaded] {
+            prop_assert_eq!(index.len(), features);
+            for at in 0..=seq + 1 {
+                for pieces in &boxes {
+                    prop_assert_eq!(hits(index, pieces, at), model.query(pieces, at), "at {}", at);
+                }
+                for id in 0..13 {
+                    let id = format!("f{id}");
+                    let expected = model.visible(at).find(|v| v.0 == id).map(|v| v.2);
+                    prop_assert_eq!(index.current(&id, at), expected);
+                }
+            }
+        }
+    }
+
+    /// Enough entries for trees of several levels, which the other test has not.
+    #[test]
+    fn large_trees_lose_nothing(seed in any::<u64>(), updates in 0..3_000_u64) {
+        let mut random = Random(seed);
+        let mut rects = Vec::new();
+        let mut index = FeatureIndex::default();
+        for seq in 1..=3_000 + updates {
+            let id = if seq <= 3_000 { seq } else { random.below(3_000) + 1 };
+            let rect = random.rect();
+            index.put(&id.to_string(), Some(rect), seq);
+            rects.push((id, rect));
+            if seq.is_multiple_of(7) {
+                index.retire(seq - 1, 5);
+            }
+        }
+        let last = 3_000 + updates;
+        let mut seen = std::collections::HashSet::new();
+        let mut newest: Vec<(u64, Rect)> = rects.iter().zip(1..).rev()
+            .filter(|((id, _), _)| seen.insert(*id))
+            .map(|((_, rect), seq)| (seq, *rect))
+            .collect();
+        newest.sort_unstable_by_key(|(seq, _)| *seq);
+        for _ in 0..20 {
+            let piece = random.rect();
+            let found: Vec<u64> = hits(&index, &[piece], last).iter().map(|hit| hit.seq).collect();
+            let expected: Vec<u64> = newest.iter()
+                .filter(|(_, rect)| rect.intersects(&piece))
+                .map(|(seq, _)| *seq)
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
+
+/// A xorshift generator: enough for test data.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 |= 1;
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+
+    fn rect(&mut self) -> Rect {
+        let mut number = |bound| self.below(bound) as f64;
+        let min = [number(360) - 180.0, number(180) - 90.0];
+        let size = [number(4), number(3)];
+        Rect {
+            min,
+            max: [min[0] + size[0], min[1] + size[1]],
+        }
+    }
+
+    fn position(&mut self) -> [f64; 2] {
+        let mut unit = || self.below(1 << 40) as f64 / (1_u64 << 40) as f64;
+        [unit() * 360.0 - 180.0, unit() * 180.0 - 90.0]
+    }
+}
+
+#[test]
+fn features_without_geometry_are_found_by_id_alone() {
+    let mut index = FeatureIndex::default();
+    let world = Rect {
+        min: [-180.0, -90.0],
+        max: [180.0, 90.0],
+    };
+    assert_eq!(index.put("a", None, 1), None);
+    assert_eq!(index.put("a", Some(Rect::point([1.0, 1.0])), 2), Some(1));
+    assert_eq!(index.put("a", None, 3), Some(2));
+    assert_eq!(index.len(), 1);
+    for _ in 0..2 {
+        for at in 0..4 {
+            let expected = if at == 2 { vec![2] } else { vec![] };
+            let found = hits(&index, &[world], at);
+            assert_eq!(found.iter().map(|h| h.seq).collect::<Vec<_>>(), expected);
+            assert_eq!(index.current("a", at), (at > 0).then_some(at));
+        }
+        assert!(!index.retire(3, 10));
+    }
+    assert_eq!(index.current("b", 3), None);
+}
+
+#[test]
+fn versions_that_end_after_the_published_sequence_stay_hot() {
+    let place = Rect::point([0.0, 0.0]);
+    let mut index = FeatureIndex::default();
+    index.put("a", Some(place), 1);
+    index.put("a", Some(place), 2);
+    index.put("a", Some(place), 3);
+    assert!(!index.retire(1, 10));
+    assert_eq!(index.ended.len(), 2);
+    assert!(!index.retire(2, 10));
+    assert_eq!(index.ended.len(), 1);
+    assert!(index.retire(3, 0));
+    assert!(!index.retire(3, 1));
+    assert!(index.ended.is_empty());
+}
+
+/// Figures for planning; run with `--release -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints timings"]
+fn a_million_points() {
+    const N: u64 = 1_000_000;
+    let mut random = Random(1);
+    let features: Vec<(String, Rect)> = (0..N)
+        .map(|n| (format!("us{n:08x}"), Rect::point(random.position())))
+        .collect();
+    let mut index = FeatureIndex::default();
+    let mut slowest = Duration::ZERO;
+    let start = Instant::now();
+    for ((id, rect), seq) in features.iter().zip(1..) {
+        let before = Instant::now();
+        index.put(id, Some(*rect), seq);
+        slowest = slowest.max(before.elapsed());
+    }
+    println!("put: {:?} each, slowest {slowest:?}", start.elapsed() / N as u32);
+
+    let start = Instant::now();
+    let mut loader = FeatureLoader::default();
+    for ((id, rect), seq) in features.iter().zip(1..) {
+        loader.put(id, Some(*rect), seq);
+    }
+    println!("load, ids and versions: {:?}", start.elapsed());
+    let loaded = loader.finish();
+    println!("load, all: {:?}", start.elapsed());
+
+    for (name, index) in [("put", &index), ("loaded", &loaded)] {
+        let mut found = 0;
+        let start = Instant::now();
+        for _ in 0..20_000 {
+            let [x, y] = random.position();
+            let piece = Rect {
+                min: [x, y],
+                max: [x + 3.6, y + 1.8],
+            };
+            index.query_box(&[piece], N, |hit| found += usize::from(hit.certain));
+        }
+        println!("box, {name}: {:?} each, {} hits", start.elapsed() / 20_000, found / 20_000);
+    }
+
+    let start = Instant::now();
+    for (id, _) in features.iter().step_by(10) {
+        assert!(index.current(id, N).is_some());
+    }
+    println!("current: {:?} each", start.elapsed() / (N / 10) as u32);
+
+    let start = Instant::now();
+    for ((id, _), seq) in features.iter().step_by(10).zip(N + 1..) {
+        index.put(id, Some(Rect::point(random.position())), seq);
+    }
+    println!("put again, elsewhere: {:?} each", start.elapsed() / (N / 10) as u32);
+    let mut slowest = Duration::ZERO;
+    let start = Instant::now();
+    loop {
+        let before = Instant::now();
+        let more = index.retire(2 * N, 32);
+        slowest = slowest.max(before.elapsed());
+        if !more {
+            break;
+        }
+    }
+    println!(
+        "retire: {:?} each, slowest 32 {slowest:?}",
+        start.elapsed() / (N / 10) as u32
+    );
+}

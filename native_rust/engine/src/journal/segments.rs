@@ -1,0 +1,92 @@
+//! The reading end of the journal: open segment files, by number.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::layout::BLOCK_PREFIX;
+use crate::error::{Error, Result};
+use crate::fs::File;
+pub(crate) use crate::index::BlockLocation;
+
+/// One segment file and where it lies.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub path: PathBuf,
+    pub file: Arc<dyn File>,
+}
+
+/// All segments of a journal. A [`BlockLocation`] names one by its number.
+#[derive(Debug, Default)]
+pub(crate) struct Segments {
+    list: RwLock<Vec<Segment>>,
+}
+
+impl Segments {
+    /// Add the next segment; its number is its place in the list.
+    pub(crate) fn push(&self, segment: Segment) {
+        self.list.write().push(segment);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.read().len()
+    }
+
+    /// Read one block's bytes and check them against their stored checksum.
+    ///
+    /// One file read; may block.
+    pub(crate) fn read_block(&self, location: BlockLocation) -> Result<Vec<u8>> {
+        let segment = usize::try_from(location.segment)
+            .ok()
+            .and_then(|number| self.list.read().get(number).cloned())
+            .ok_or(Error::Closed)?;
+        let offset = u64::from(location.offset);
+        let mut record = vec![0; BLOCK_PREFIX + location.len as usize];
+        segment
+            .file
+            .read_exact_at(&mut record, offset)
+            .map_err(|e| Error::io("read", &segment.path, e))?;
+        check_record(&record).map_err(|reason| corrupt(segment.path, offset, reason))?;
+        record.drain(..BLOCK_PREFIX);
+        Ok(record)
+    }
+
+    /// An error that says what is wrong with the block at `location`.
+    pub(crate) fn corrupt(&self, location: BlockLocation, reason: &str) -> Error {
+        let segment = usize::try_from(location.segment)
+            .ok()
+            .and_then(|number| self.list.read().get(number).cloned());
+        match segment {
+            Some(segment) => corrupt(segment.path, u64::from(location.offset), reason),
+            None => Error::Closed,
+        }
+    }
+
+    /// Close all files that no reader holds.
+    pub(crate) fn clear(&self) {
+        self.list.write().clear();
+    }
+}
+
+fn corrupt(path: PathBuf, offset: u64, reason: &str) -> Error {
+    Error::Corrupt {
+        path,
+        offset,
+        reason: reason.into(),
+        advice: "The medium no longer returns what was written: restore this database from a backup",
+    }
+}
+
+/// Check a block record (length, CRC-32C, block) that claims all of `record`.
+fn check_record(record: &[u8]) -> Result<(), &'static str> {
+    let (len, rest) = record.split_first_chunk::<4>().ok_or("a block cut short")?;
+    let (crc, block) = rest.split_first_chunk::<4>().ok_or("a block cut short")?;
+    if u32::from_le_bytes(*len) as usize != block.len() {
+        return Err("a block's length differs from the one it was indexed with");
+    }
+    if u32::from_le_bytes(*crc) != crc32c::crc32c(block) {
+        return Err("a block does not match its checksum");
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! The writing end of the journal. Owned by the committer thread.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::layout::{
+    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader,
+    segment_name,
+};
+use super::segments::{BlockLocation, Segment, Segments};
+use crate::error::{Error, Result};
+use crate::fs::{File, FileSystem};
+use crate::merkle::{Hash, Tree, leaf_hash};
+
+/// A commit group under construction: bytes, tree and block places as they will
+/// be if the group becomes durable.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    /// Room for the header, then the body.
+    bytes: Vec<u8>,
+    transactions: u32,
+    /// Offset of each record in `bytes`, length of its block, leaf hash.
+    blocks: Vec<(u32, u32, Hash)>,
+    /// Where the current transaction's block count stands.
+    transaction_at: usize,
+    transaction_blocks: u32,
+}
+
+impl Group {
+    /// Forget the last group, keep its memory.
+    pub(crate) fn clear(&mut self) {
+        // One huge import must not pin its buffer for ever.
+        const KEEP: usize = 32 << 20;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP);
+        self.bytes.resize(GROUP_HEADER, 0);
+        self.transactions = 0;
+        self.blocks.clear();
+    }
+
+    pub(crate) fn begin_transaction(&mut self) {
+        self.transactions += 1;
+        self.transaction_at = self.bytes.len();
+        self.transaction_blocks = 0;
+        self.bytes.extend_from_slice(&[0; 4]);
+    }
+
+    /// Append one block written by `encode`; returns its leaf hash.
+    pub(crate) fn push_block(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Hash {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; BLOCK_PREFIX]);
+        encode(&mut self.bytes);
+        let (head, block) = self.bytes.split_at_mut(start + BLOCK_PREFIX);
+        let len = to_u32(block.len());
+        let hash = leaf_hash(block);
+        let prefix = &mut head[start..];
+        prefix[..4].copy_from_slice(&len.to_le_bytes());
+        prefix[4..].copy_from_slice(&crc32c::crc32c(block).to_le_bytes());
+        self.blocks.push((to_u32(start), len, hash));
+        self.transaction_blocks += 1;
+        hash
+    }
+
+    pub(crate) fn end_transaction(&mut self) {
+        let at = self.transaction_at;
+        self.bytes[at..at + 4].copy_from_slice(&self.transaction_blocks.to_le_bytes());
+    }
+
+    /// Leaf hash of the block at `index` of this group.
+    pub(crate) fn leaf_hash(&self, index: usize) -> Option<Hash> {
+        self.blocks.get(index).map(|(_, _, hash)| *hash)
+    }
+}
+
+/// Lengths inside a group: `Limits` keep a group far below 4 GiB, see
+/// `Limits::validate`.
+fn to_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The journal's end.
+///
+/// Invariants:
+/// 1. `position + offset` is where the next group goes, and everything before
+///    it in all segments is durable.
+/// 2. `tree` holds exactly the blocks before that point.
+/// 3. After any method has failed the journal's end on disk is unknown, and no
+///    further method may be called.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    fs: Arc<dyn FileSystem>,
+    dir: PathBuf,
+    database: DatabaseId,
+    segments: Arc<Segments>,
+    segment_bytes: u64,
+    active: Active,
+    tree: Tree,
+}
+
+/// The segment that is being appended to.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub segment: Segment,
+    /// Its number in [`Segments`].
+    pub number: u32,
+    /// Journal position of its first byte.
+    pub position: u64,
+    /// Its length.
+    pub offset: u64,
+}
+
+impl Journal {
+    /// Continue after recovery; `active` is already in `segments`.
+    pub(super) fn resume(
+        fs: Arc<dyn FileSystem>,
+        dir: PathBuf,
+        database: DatabaseId,
+        segments: Arc<Segments>,
+        segment_bytes: u64,
+        active: Active,
+        tree: Tree,
+    ) -> Self {
+        Self {
+            fs,
+            dir,
+            database,
+            segments,
+            segment_bytes,
+            active,
+            tree,
+        }
+    }
+
+    /// The tree of everything durable.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Bytes in all segments.
+    pub(crate) fn end(&self) -> u64 {
+        self.active.position + self.active.offset
+    }
+
+    /// Make a group durable: one write, one `fdatasync`. Returns the places of
+    /// its blocks.
+    pub(crate) fn append(&mut self, group: &mut Group, now: i64) -> Result<Vec<BlockLocation>> {
+        let full = self.active.offset > SEGMENT_HEADER as u64
+            && self.active.offset + group.bytes.len() as u64 > self.segment_bytes;
+        if full {
+            self.rotate(now)?;
+        }
+        let first_seq = self.tree.size() + 1;
+        let mut tree = self.tree.clone();
+        for (_, _, hash) in &group.blocks {
+            tree.push(*hash);
+        }
+        let (head, body) = group.bytes.split_at_mut(GROUP_HEADER);
+        let header = GroupHeader {
+            body_len: to_u32(body.len()),
+            transactions: group.transactions,
+            blocks: to_u32(group.blocks.len()),
+            body_crc: crc32c::crc32c(body),
+            position: self.end(),
+            durable_end: self.end(),
+            first_seq,
+            tree_size: tree.size(),
+            root: tree.root(),
+        };
+        head.copy_from_slice(&header.encode(&self.database));
+
+        let Active {
+            segment,
+            number,
+            offset,
+            ..
+        } = &mut self.active;
+        segment
+            .file
+            .write_all_at(&group.bytes, *offset)
+            .map_err(|e| Error::io("write", &segment.path, e))?;
+        segment
+            .file
+            .sync_data()
+            .map_err(|e| Error::io("sync", &segment.path, e))?;
+
+        let base = to_u32(usize::try_from(*offset).unwrap_or(usize::MAX));
+        let locations = group
+            .blocks
+            .iter()
+            .map(|(start, len, _)| BlockLocation {
+                segment: *number,
+                offset: base + start,
+                len: *len,
+            })
+            .collect();
+        *offset += group.bytes.len() as u64;
+        self.tree = tree;
+        Ok(locations)
+    }
+
+    /// Begin the next segment. Its header and its name are durable before the
+    /// first group is written into it.
+    fn rotate(&mut self, now: i64) -> Result<()> {
+        let header = SegmentHeader {
+            database: self.database,
+            first_seq: self.tree.size() + 1,
+            position: self.end(),
+            created: now,
+            root: self.tree.root(),
+        };
+        let segment = create_segment(&*self.fs, &self.dir, &header)?;
+        self.active = Active {
+            number: to_u32(self.segments.len()),
+            position: header.position,
+            offset: SEGMENT_HEADER as u64,
+            segment: segment.clone(),
+        };
+        self.segments.push(segment);
+        Ok(())
+    }
+}
+
+/// Make a segment file with nothing but its header, durably.
+pub(super) fn create_segment(
+    fs: &dyn FileSystem,
+    dir: &std::path::Path,
+    header: &SegmentHeader,
+) -> Result<Segment> {
+    let path = dir.join(segment_name(header.first_seq));
+    let file: Arc<dyn File> = fs
+        .open(&path, true)
+        .map_err(|e| Error::io("create", &path, e))?;
+    file.write_all_at(&header.encode(), 0)
+        .map_err(|e| Error::io("write", &path, e))?;
+    file.sync_data().map_err(|e| Error::io("sync", &path, e))?;
+    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    Ok(Segment { path, file })
+}

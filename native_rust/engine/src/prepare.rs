@@ -1,0 +1,114 @@
+//! From a client's bytes to operations the committer can write: parsing,
+//! validation and encoding, all on the calling thread.
+
+use crate::block::Operation;
+use crate::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::model::{
+    Features, PointBatch, check_id, encode_points, parse_document, parse_features, parse_points,
+};
+
+/// Features ready to be written, all or none.
+#[derive(Debug, Clone)]
+pub struct PreparedFeatures {
+    /// Whether the text was a FeatureCollection.
+    pub collection: bool,
+    /// Id of each feature, in order: the client's or a generated one.
+    pub ids: Vec<String>,
+    /// One operation a feature.
+    pub operations: Vec<Operation>,
+}
+
+/// Points ready to be written, all or none.
+#[derive(Debug, Clone)]
+pub struct PreparedPoints {
+    /// Whether the text was one point, not a list.
+    pub single: bool,
+    /// Points in all operations.
+    pub count: usize,
+    /// One operation for each run of points of one series and one provenance.
+    pub operations: Vec<Operation>,
+}
+
+impl Database {
+    /// Parse a GeoJSON Feature or FeatureCollection. Linear in its length.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a JSON pointer to the offending part.
+    pub fn prepare_features(&self, text: &[u8]) -> Result<PreparedFeatures> {
+        let (collection, features) = match parse_features(text, &self.state.limits)? {
+            Features::One(feature) => (false, vec![feature]),
+            Features::Many(features) => (true, features),
+        };
+        Ok(PreparedFeatures {
+            collection,
+            ids: features.iter().map(|feature| feature.id.clone()).collect(),
+            operations: features.into_iter().map(Operation::PutFeature).collect(),
+        })
+    }
+
+    /// Parse one point, a list of points or columns. Linear in its length.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a JSON pointer to the offending part.
+    pub fn prepare_points(&self, text: &[u8]) -> Result<PreparedPoints> {
+        let points = parse_points(text, &self.state.limits)?;
+        Ok(PreparedPoints {
+            single: points.single,
+            count: points.count,
+            operations: points.batches.into_iter().map(put_points).collect(),
+        })
+    }
+
+    /// Points of one series from columns of equal length; `provenance` is the
+    /// text of a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for columns of different length, a value that is not
+    /// finite, a bad series id or bad provenance.
+    pub fn prepare_columns(
+        &self,
+        series: &str,
+        timestamps: Vec<i64>,
+        values: Vec<f64>,
+        provenance: Option<&[u8]>,
+    ) -> Result<PreparedPoints> {
+        check_id(series, "/series_id", &self.state.limits)?;
+        if timestamps.len() != values.len() {
+            let detail = format!(
+                "{} timestamps and {} values; the columns need equal lengths",
+                timestamps.len(),
+                values.len()
+            );
+            return Err(Error::invalid(InvalidCode::Point, "/values", detail));
+        }
+        if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::invalid(
+                InvalidCode::Value,
+                format!("/values/{i}"),
+                "the value is not a finite number",
+            ));
+        }
+        let provenance = provenance
+            .map(|text| parse_document(text, "/provenance"))
+            .transpose()?;
+        let count = timestamps.len();
+        let batch = PointBatch {
+            series: series.to_owned(),
+            timestamps,
+            values,
+            metadata: Vec::new(),
+            provenance,
+        };
+        Ok(PreparedPoints {
+            single: false,
+            count,
+            operations: (count > 0).then(|| put_points(batch)).into_iter().collect(),
+        })
+    }
+}
+
+fn put_points(batch: PointBatch) -> Operation {
+    let body = encode_points(&batch);
+    Operation::PutPoints { batch, body }
+}

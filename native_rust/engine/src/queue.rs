@@ -1,0 +1,302 @@
+//! The bounded queue between callers and the committer.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::block::Operation;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::merkle::Hash;
+
+/// Operations that become durable and visible together or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// At least one; applied in this order.
+    pub operations: Vec<Operation>,
+    /// The authenticated subject, recorded in every block.
+    pub actor: Option<Arc<str>>,
+}
+
+/// Proof that a transaction is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// Sequence of its first block.
+    pub first_seq: u64,
+    /// Sequence of its last block.
+    pub last_seq: u64,
+    /// Commit time, microseconds since the epoch.
+    pub time: i64,
+    /// Leaf hash of its first block.
+    pub hash: Hash,
+}
+
+/// Where the answer to a transaction goes.
+///
+/// It is called exactly once, on the committer thread, without any lock held.
+/// A reply that is dropped unanswered, because the committer ended, answers
+/// [`Error::Closed`], so no caller waits for ever.
+pub struct Reply(Option<Box<dyn FnOnce(Result<Ack>) + Send>>);
+
+impl Reply {
+    /// Answer by calling `f`, which must not block.
+    pub fn new(f: impl FnOnce(Result<Ack>) + Send + 'static) -> Self {
+        Self(Some(Box::new(f)))
+    }
+
+    pub(crate) fn send(mut self, answer: Result<Ack>) {
+        if let Some(f) = self.0.take() {
+            f(answer);
+        }
+    }
+
+    /// Never answer: the caller gets the refusal as a return value instead.
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f(Err(Error::Closed));
+        }
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
+/// What the committer is asked to do.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Write {
+        transaction: Transaction,
+        bytes: usize,
+        reply: Reply,
+    },
+    /// Finish what was queued before this, then end.
+    Close,
+}
+
+/// The callers' end.
+#[derive(Debug)]
+pub(crate) struct WriteQueue {
+    sender: Sender<Message>,
+    waiting: Arc<Waiting>,
+    closing: AtomicBool,
+    max_transactions: usize,
+    max_bytes: usize,
+    max_transaction_bytes: usize,
+}
+
+/// The committer's end.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    receiver: Receiver<Message>,
+    waiting: Arc<Waiting>,
+}
+
+/// What is queued and not yet taken.
+#[derive(Debug, Default)]
+struct Waiting {
+    transactions: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+/// Make a queue of the size the limits allow.
+pub(crate) fn write_queue(limits: &Limits) -> (WriteQueue, Intake) {
+    // Unbounded underneath: the bounds are counted in `WriteQueue`, so that the
+    // message that closes the database always fits.
+    let (sender, receiver) = crossbeam_channel::unbounded();
+    let waiting = Arc::new(Waiting::default());
+    let queue = WriteQueue {
+        sender,
+        waiting: Arc::clone(&waiting),
+        closing: AtomicBool::new(false),
+        max_transactions: limits.queue_transactions,
+        max_bytes: limits.queue_bytes,
+        max_transaction_bytes: limits.transaction_bytes,
+    };
+    (queue, Intake { receiver, waiting })
+}
+
+impl WriteQueue {
+    /// Queue a transaction. Never blocks.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the queue is full, [`Error::TooLarge`],
+    /// [`Error::Closed`]; `reply` is not called then.
+    pub(crate) fn submit(&self, transaction: Transaction, reply: Reply) -> Result<()> {
+        match self.admit(&transaction) {
+            Ok(bytes) => self.send(transaction, bytes, reply),
+            Err(refusal) => {
+                reply.disarm();
+                Err(refusal)
+            }
+        }
+    }
+
+    fn admit(&self, transaction: &Transaction) -> Result<usize> {
+        let bytes: usize = transaction
+            .operations
+            .iter()
+            .map(Operation::encoded_len)
+            .sum();
+        if bytes > self.max_transaction_bytes {
+            return Err(Error::TooLarge {
+                what: "the transaction in bytes",
+                actual: bytes as u64,
+                limit: self.max_transaction_bytes as u64,
+                setting: "transaction_bytes",
+            });
+        }
+        if self.closing.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        let busy = |limit: usize, unit| Error::Busy {
+            limit: limit as u64,
+            unit,
+        };
+        let transactions = self.waiting.transactions.fetch_add(1, Ordering::AcqRel);
+        let queued = self.waiting.bytes.fetch_add(bytes, Ordering::AcqRel);
+        if transactions >= self.max_transactions {
+            self.release(bytes);
+            return Err(busy(self.max_transactions, "transactions"));
+        }
+        // An empty queue takes one transaction of any allowed size.
+        if queued > 0 && queued + bytes > self.max_bytes {
+            self.release(bytes);
+            return Err(busy(self.max_bytes, "bytes"));
+        }
+        Ok(bytes)
+    }
+
+    fn send(&self, transaction: Transaction, bytes: usize, reply: Reply) -> Result<()> {
+        let message = Message::Write {
+            transaction,
+            bytes,
+            reply,
+        };
+        // Fails only when the committer has ended; dropping the message would
+        // answer through the reply, so it is taken apart.
+        self.sender.send(message).map_err(|refused| {
+            self.release(bytes);
+            if let Message::Write { reply, .. } = refused.0 {
+                reply.disarm();
+            }
+            Error::Closed
+        })
+    }
+
+    fn release(&self, bytes: usize) {
+        self.waiting.bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.waiting.transactions.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Transactions waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.transactions.load(Ordering::Relaxed)
+    }
+
+    /// Refuse what comes from now on and have the committer end behind what is
+    /// queued. Never blocks; does something only the first time.
+    pub(crate) fn close(&self) {
+        if !self.closing.swap(true, Ordering::AcqRel) {
+            // An error says that the committer has ended already.
+            let _ = self.sender.send(Message::Close);
+        }
+    }
+}
+
+impl Intake {
+    /// Wait for a message; `None` when every sender is gone.
+    pub(crate) fn wait(&self) -> Option<Message> {
+        self.receiver.recv().ok().inspect(|m| self.taken(m))
+    }
+
+    /// A message that is already there.
+    pub(crate) fn poll(&self) -> Option<Message> {
+        self.receiver.try_recv().ok().inspect(|m| self.taken(m))
+    }
+
+    fn taken(&self, message: &Message) {
+        if let Message::Write { bytes, .. } = message {
+            self.waiting.bytes.fetch_sub(*bytes, Ordering::AcqRel);
+            self.waiting.transactions.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::PutFeature;
+
+    fn transaction(bytes: usize) -> Transaction {
+        Transaction {
+            operations: vec![Operation::PutFeature(PutFeature {
+                id: "a".into(),
+                envelope: None,
+                body: vec![0; bytes],
+                provenance: None,
+            })],
+            actor: None,
+        }
+    }
+
+    fn answers() -> (Reply, crossbeam_channel::Receiver<Result<Ack>>) {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        (Reply::new(move |answer| drop(sender.send(answer))), receiver)
+    }
+
+    #[test]
+    fn both_bounds_refuse_without_answering_and_free_up_again() {
+        let limits = Limits {
+            queue_transactions: 2,
+            queue_bytes: 1_000,
+            transaction_bytes: 5_000,
+            ..Limits::default()
+        };
+        let (queue, intake) = write_queue(&limits);
+        // An empty queue takes one transaction above the byte bound.
+        queue.submit(transaction(3_000), answers().0).unwrap();
+        let (reply, receiver) = answers();
+        let refused = queue.submit(transaction(1), reply);
+        assert!(matches!(refused, Err(Error::Busy { unit: "bytes", .. })));
+        assert!(receiver.recv().is_err(), "a refused write is not answered");
+        drop(intake.poll());
+        queue.submit(transaction(1), answers().0).unwrap();
+        queue.submit(transaction(1), answers().0).unwrap();
+        let refused = queue.submit(transaction(1), answers().0);
+        assert!(matches!(
+            refused,
+            Err(Error::Busy {
+                unit: "transactions",
+                ..
+            })
+        ));
+        let refused = queue.submit(transaction(6_000), answers().0);
+        assert!(matches!(refused, Err(Error::TooLarge { .. })));
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn what_the_committer_never_took_is_answered_closed() {
+        let (queue, intake) = write_queue(&Limits::default());
+        let (reply, receiver) = answers();
+        queue.submit(transaction(1), reply).unwrap();
+        queue.close();
+        assert!(matches!(
+            queue.submit(transaction(1), answers().0),
+            Err(Error::Closed)
+        ));
+        drop(intake);
+        assert!(matches!(receiver.recv(), Ok(Err(Error::Closed))));
+    }
+}

@@ -1,0 +1,128 @@
+//! What the committer and the readers of one database share.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::bodies::BodyCache;
+use crate::error::{Error, Result};
+use crate::index::{BlockTable, FeatureIndex, TemporalIndex};
+use crate::journal::Segments;
+use crate::limits::Limits;
+use crate::merkle::Hash;
+
+/// The indexes and the sequence up to which they may be read.
+///
+/// Invariants:
+/// 1. `published` is the sequence of a block whose group is durable and wholly
+///    applied to every index, and it never decreases.
+/// 2. An entry of an index that carries a sequence above `published` is not
+///    shown to anybody.
+/// 3. Only the committer thread takes a write lock, and holds it for a bounded
+///    number of entries, never across file work.
+/// 4. Readers load `published` after they have the lock. So what a lock's
+///    holder removes because it ended at or before `published` is missed by
+///    nobody.
+#[derive(Debug)]
+pub(crate) struct State {
+    published: AtomicU64,
+    pub features: RwLock<FeatureIndex>,
+    pub series: TemporalIndex,
+    pub blocks: RwLock<BlockTable>,
+    pub segments: Arc<Segments>,
+    pub bodies: BodyCache,
+    pub limits: Limits,
+    pub counters: Counters,
+    /// Tree head and journal length as of the last durable group.
+    pub head: Mutex<Head>,
+    poison: OnceLock<Arc<str>>,
+    closed: AtomicBool,
+}
+
+/// Figures that change with every group.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Head {
+    pub tree_size: u64,
+    pub root: Hash,
+    pub journal_bytes: u64,
+}
+
+/// What the committer counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub groups: AtomicU64,
+    pub transactions: AtomicU64,
+    pub points: AtomicU64,
+}
+
+impl State {
+    pub(crate) fn new(
+        features: FeatureIndex,
+        series: TemporalIndex,
+        blocks: BlockTable,
+        segments: Arc<Segments>,
+        limits: Limits,
+        head: Head,
+    ) -> Self {
+        Self {
+            published: AtomicU64::new(head.tree_size),
+            features: RwLock::new(features),
+            series,
+            blocks: RwLock::new(blocks),
+            segments,
+            bodies: BodyCache::new(limits.body_cache_bytes),
+            limits,
+            counters: Counters::default(),
+            head: Mutex::new(head),
+            poison: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The sequence readers may see; call it under the index's lock.
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Let readers see everything up to `seq`.
+    pub(crate) fn publish(&self, seq: u64) {
+        self.published.store(seq, Ordering::Release);
+    }
+
+    /// Refuse writes from now on. The first cause stays.
+    pub(crate) fn poison(&self, cause: &str) {
+        self.poison.get_or_init(|| cause.into());
+    }
+
+    /// Why writes are refused, if they are.
+    pub(crate) fn poisoned(&self) -> Option<Arc<str>> {
+        self.poison.get().cloned()
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.check_open()?;
+        match self.poisoned() {
+            Some(cause) => Err(Error::Poisoned { cause }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        Ok(())
+    }
+
+    /// Refuse reads from now on and give the memory back, on this thread.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        drop(std::mem::take(&mut *self.features.write()));
+        drop(std::mem::take(&mut *self.blocks.write()));
+        self.series.clear();
+        self.bodies.clear();
+        self.segments.clear();
+    }
+}

@@ -1,0 +1,88 @@
+//! Engine results as terms, and answers sent from ordinary threads.
+
+use formdb_engine::{Ack, Error, to_hex};
+use rustler::env::SavedTerm;
+use rustler::{Atom, Binary, Encoder, Env, LocalPid, NewBinary, OwnedEnv, Term};
+
+use crate::atoms;
+
+/// An engine error on its way to Elixir.
+#[derive(Debug)]
+pub(crate) struct Failure(pub Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl Encoder for Failure {
+    fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
+        // The codes are a fixed set, so no atom is made from input.
+        let code = Atom::from_str(env, self.0.code())
+            .unwrap_or_else(|_| atoms::error())
+            .to_term(env);
+        let detail = self.0.to_string();
+        (code, detail, self.0.pointer()).encode(env)
+    }
+}
+
+/// `{:ok, value}` or `{:error, {code, detail, pointer}}`.
+pub(crate) fn tagged<'a, T: Encoder>(env: Env<'a>, result: Result<T, Failure>) -> Term<'a> {
+    match result {
+        Ok(value) => (atoms::ok(), value).encode(env),
+        Err(failure) => (atoms::error(), failure).encode(env),
+    }
+}
+
+/// Bytes copied into a binary term.
+pub(crate) fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
+    let mut binary = NewBinary::new(env, bytes.len());
+    binary.as_mut_slice().copy_from_slice(bytes);
+    Binary::from(binary).to_term(env)
+}
+
+/// `{first_seq, last_seq, time, hash}`; the time in microseconds, the hash in
+/// hexadecimal.
+pub(crate) struct AckTerm(pub Ack);
+
+impl Encoder for AckTerm {
+    fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
+        let Ack {
+            first_seq,
+            last_seq,
+            time,
+            hash,
+        } = self.0;
+        (first_seq, last_seq, time, to_hex(&hash)).encode(env)
+    }
+}
+
+/// A caller waiting for `{ref, answer}`.
+pub(crate) struct Caller {
+    env: OwnedEnv,
+    pid: LocalPid,
+    reference: SavedTerm,
+}
+
+impl Caller {
+    /// The calling process, with the reference it will match on.
+    pub(crate) fn new(env: Env<'_>, reference: Term<'_>) -> Self {
+        let owned = OwnedEnv::new();
+        let reference = owned.save(reference);
+        Self {
+            env: owned,
+            pid: env.pid(),
+            reference,
+        }
+    }
+
+    /// Send the answer. Only from an ordinary thread, and under no lock.
+    pub(crate) fn answer<T: Encoder>(mut self, result: Result<T, Failure>) {
+        let reference = self.reference;
+        // The caller may be gone: then nobody waits for the answer.
+        let _ = self.env.send_and_clear(&self.pid, |env| {
+            (reference.load(env), tagged(env, result)).encode(env)
+        });
+    }
+}

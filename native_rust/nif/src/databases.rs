@@ -1,0 +1,194 @@
+//! Opening, closing and describing databases.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use formdb_engine::fs::RealFileSystem;
+use formdb_engine::{Catalog, Database, Error, Limits, Result, to_hex};
+use rustler::{Atom, Encoder, Env, NifMap, ResourceArc, Term};
+
+use crate::answer::{Caller, Failure, tagged};
+use crate::{CatalogRef, CatalogResource, atoms};
+
+/// `Limits` as a map.
+#[derive(NifMap)]
+struct LimitsMap {
+    queue_transactions: usize,
+    queue_bytes: usize,
+    transaction_bytes: usize,
+    group_bytes: usize,
+    segment_bytes: u64,
+    body_cache_bytes: usize,
+    positions: usize,
+    id_bytes: usize,
+    page_items: usize,
+}
+
+impl From<LimitsMap> for Limits {
+    fn from(map: LimitsMap) -> Self {
+        Self {
+            queue_transactions: map.queue_transactions,
+            queue_bytes: map.queue_bytes,
+            transaction_bytes: map.transaction_bytes,
+            group_bytes: map.group_bytes,
+            segment_bytes: map.segment_bytes,
+            body_cache_bytes: map.body_cache_bytes,
+            positions: map.positions,
+            id_bytes: map.id_bytes,
+            page_items: map.page_items,
+        }
+    }
+}
+
+/// `Recovered` as a map.
+#[derive(NifMap)]
+struct RecoveredMap {
+    created: bool,
+    blocks: u64,
+    groups: u64,
+    segments: u64,
+    bytes: u64,
+    bytes_cut: u64,
+    root: String,
+    microseconds: u64,
+}
+
+impl RecoveredMap {
+    fn of(database: &Database) -> Self {
+        let recovered = database.recovered();
+        Self {
+            created: recovered.created,
+            blocks: recovered.blocks,
+            groups: recovered.groups,
+            segments: recovered.segments,
+            bytes: recovered.bytes,
+            bytes_cut: recovered.bytes_cut,
+            root: to_hex(&recovered.root),
+            microseconds: u64::try_from(recovered.elapsed.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// `Info` as a map.
+#[derive(NifMap)]
+struct InfoMap {
+    seq: u64,
+    root: String,
+    features: u64,
+    series: u64,
+    points: u64,
+    journal_bytes: u64,
+    segments: u64,
+    queued: u64,
+    groups: u64,
+    transactions: u64,
+    cached_bytes: u64,
+    poisoned: Option<String>,
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn catalog_open<'a>(env: Env<'a>, root: &str, limits: LimitsMap) -> Term<'a> {
+    let catalog = Catalog::open(Arc::new(RealFileSystem), Path::new(root), limits.into());
+    let resource = catalog.map(|catalog| ResourceArc::new(CatalogResource(Arc::new(catalog))));
+    tagged(env, resource.map_err(Failure))
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn database_list<'a>(env: Env<'a>, catalog: CatalogRef) -> Term<'a> {
+    tagged(env, catalog.0.list().map_err(Failure))
+}
+
+/// Reading a journal can take minutes, so it has a thread of its own.
+#[rustler::nif]
+fn database_open<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: String,
+    create: bool,
+    reference: Term<'a>,
+) -> Term<'a> {
+    in_background(env, catalog, reference, move |catalog| {
+        let database = catalog.open_database(&name, create)?;
+        Ok(RecoveredMap::of(&database))
+    })
+}
+
+/// Closing drains the queue, so it has a thread of its own.
+#[rustler::nif]
+fn database_close<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: String,
+    reference: Term<'a>,
+) -> Term<'a> {
+    in_background(env, catalog, reference, move |catalog| {
+        catalog.close_database(&name).map(|()| atoms::nil())
+    })
+}
+
+/// Closing and removing files, on a thread of its own.
+#[rustler::nif]
+fn database_purge<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: String,
+    reference: Term<'a>,
+) -> Term<'a> {
+    in_background(env, catalog, reference, move |catalog| {
+        catalog.purge_database(&name).map(|()| atoms::nil())
+    })
+}
+
+fn in_background<'a, T: Encoder>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    reference: Term<'a>,
+    work: impl FnOnce(&Catalog) -> Result<T> + Send + 'static,
+) -> Term<'a> {
+    let caller = Caller::new(env, reference);
+    let catalog = Arc::clone(&catalog.0);
+    let spawned = thread::Builder::new()
+        .name("formdb-open".into())
+        .spawn(move || caller.answer(work(&catalog).map_err(Failure)));
+    match spawned {
+        Ok(_) => atoms::ok().to_term(env),
+        Err(e) => {
+            let error = Error::io("start a thread for", Path::new("a database"), e);
+            tagged::<Atom>(env, Err(Failure(error)))
+        }
+    }
+}
+
+#[rustler::nif]
+fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
+    let info = catalog.database(name).and_then(|database| {
+        let info = database.info()?;
+        Ok(InfoMap {
+            seq: info.seq,
+            root: to_hex(&info.root),
+            features: info.features,
+            series: info.series,
+            points: info.points,
+            journal_bytes: info.journal_bytes,
+            segments: info.segments,
+            queued: info.queued,
+            groups: info.groups,
+            transactions: info.transactions,
+            cached_bytes: info.cached_bytes,
+            poisoned: info.poisoned.map(|cause| cause.to_string()),
+        })
+    });
+    tagged(env, info)
+}
+
+#[rustler::nif]
+fn database_check_name<'a>(env: Env<'a>, name: &str) -> Term<'a> {
+    let checked = formdb_engine::model::check_database_name(name);
+    tagged(env, checked.map(|()| atoms::nil()).map_err(Failure))
+}
+
+#[rustler::nif]
+fn database_generate_name() -> String {
+    formdb_engine::model::generate_database_name()
+}

@@ -1,0 +1,177 @@
+//! Reads: on the calling process, no process in between.
+
+use formdb_engine::model::BoundingBox;
+use formdb_engine::{BoxQuery, Document, Order, PointPage, RangeQuery, to_hex};
+use rustler::{Atom, Encoder, Env, NifMap, Term};
+
+use crate::answer::{Failure, binary, tagged};
+use crate::{CatalogRef, atoms};
+
+/// `{seq, hash, json}`.
+fn document<'a>(env: Env<'a>, document: &Document) -> Term<'a> {
+    (
+        document.seq,
+        to_hex(&document.hash),
+        binary(env, &document.json),
+    )
+        .encode(env)
+}
+
+/// `{:ok, {seq, hash, json}}`, or `:not_in_memory`: then call `feature`.
+#[rustler::nif]
+fn feature_in_memory<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<'a> {
+    let found = catalog
+        .database(name)
+        .and_then(|database| Ok(database.feature_in_memory(id)?));
+    match found {
+        Ok(None) => atoms::not_in_memory().to_term(env),
+        Ok(Some(found)) => tagged(env, Ok(document(env, &found))),
+        Err(failure) => tagged::<Term<'_>>(env, Err(failure)),
+    }
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn feature<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<'a> {
+    let found = catalog
+        .database(name)
+        .and_then(|database| Ok(document(env, &*database.feature(id)?)));
+    tagged(env, found)
+}
+
+/// `{:ok, {json, returned, seq, next}}`; `json` is an array of features.
+#[rustler::nif(schedule = "DirtyIo")]
+fn features_in_box<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    bbox: &str,
+    limit: usize,
+    cursor: Option<String>,
+) -> Term<'a> {
+    let page = catalog.database(name).and_then(|database| {
+        let query = BoxQuery {
+            bbox: BoundingBox::parse(bbox)?,
+            limit,
+            cursor,
+        };
+        let page = database.features_in_box(&query)?;
+        Ok((binary(env, &page.json), page.returned, page.seq, page.next))
+    });
+    tagged(env, page)
+}
+
+/// What a range call takes.
+#[derive(NifMap)]
+struct RangeMap<'a> {
+    series: &'a str,
+    start: i64,
+    end: i64,
+    order: Atom,
+    limit: usize,
+    cursor: Option<&'a str>,
+}
+
+#[rustler::nif]
+fn range_json<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
+    range_page(env, &catalog, name, &range, json_page)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn range_json_dirty<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    range: RangeMap<'a>,
+) -> Term<'a> {
+    range_page(env, &catalog, name, &range, json_page)
+}
+
+#[rustler::nif]
+fn range_points<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    range: RangeMap<'a>,
+) -> Term<'a> {
+    range_page(env, &catalog, name, &range, tuple_page)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn range_points_dirty<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    range: RangeMap<'a>,
+) -> Term<'a> {
+    range_page(env, &catalog, name, &range, tuple_page)
+}
+
+/// `{:ok, {points, seq, next}}`, the points as `shape` gives them.
+fn range_page<'a>(
+    env: Env<'a>,
+    catalog: &CatalogRef,
+    name: &str,
+    range: &RangeMap<'a>,
+    shape: fn(Env<'a>, &PointPage) -> Term<'a>,
+) -> Term<'a> {
+    let order = if range.order == atoms::desc() {
+        Order::Descending
+    } else {
+        Order::Ascending
+    };
+    let page = catalog.database(name).and_then(|database| {
+        let page = database.range(&RangeQuery {
+            series: range.series,
+            start: range.start,
+            end: range.end,
+            order,
+            limit: range.limit,
+            cursor: range.cursor,
+        })?;
+        Ok((shape(env, &page), page.seq, page.next))
+    });
+    tagged(env, page)
+}
+
+/// A JSON array of `{"timestamp", "value"}`.
+fn json_page<'a>(env: Env<'a>, page: &PointPage) -> Term<'a> {
+    binary(env, &page.to_json())
+}
+
+/// A list of `{microseconds, value}`.
+fn tuple_page<'a>(env: Env<'a>, page: &PointPage) -> Term<'a> {
+    let points: Vec<(i64, f64)> = page
+        .timestamps
+        .iter()
+        .copied()
+        .zip(page.values.iter().copied())
+        .collect();
+    points.encode(env)
+}
+
+/// What a latest call gives.
+#[derive(NifMap)]
+struct LatestMap<'a> {
+    timestamp: i64,
+    value: f64,
+    seq: u64,
+    index: u32,
+    metadata: Option<Term<'a>>,
+    provenance: Option<Term<'a>>,
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn latest<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, series: &str) -> Term<'a> {
+    let latest = catalog.database(name).and_then(|database| {
+        let latest = database.latest(series).map_err(Failure)?;
+        Ok(LatestMap {
+            timestamp: latest.timestamp,
+            value: latest.value,
+            seq: latest.seq,
+            index: latest.index,
+            metadata: latest.metadata.map(|json| binary(env, &json)),
+            provenance: latest.provenance.map(|json| binary(env, &json)),
+        })
+    });
+    tagged(env, latest)
+}

@@ -1,0 +1,5 @@
+ExUnit.start()
+
+ExUnit.after_suite(fn _result ->
+  File.rm_rf!(FormdbHttp.Config.load!().data_dir)
+end)
