@@ -2,7 +2,7 @@ defmodule FormdbHttp.MixProject do
   use Mix.Project
 
   # The Erlang libraries this project is built on, as Hex declares them.
-  @beam_libraries [cowboy: "~> 2.8", jsx: "~> 3.1"]
+  @beam_libraries [cowboy: "~> 2.8", cowlib: "~> 2.9", jsx: "~> 3.1", ranch: "~> 2.1"]
 
   def project do
     {deps, _applications} = beam_libraries()
@@ -25,7 +25,7 @@ defmodule FormdbHttp.MixProject do
 
   def application do
     {_deps, applications} = beam_libraries()
-    [extra_applications: [:logger | applications]]
+    [mod: {FormdbHttp.Application, []}, extra_applications: [:logger | applications]]
   end
 
   # The one place that decides where the BEAM libraries come from: Hex, or, where
@@ -40,7 +40,10 @@ defmodule FormdbHttp.MixProject do
 
       ebins ->
         Enum.each(ebins, &Code.prepend_path/1)
-        {[], Keyword.keys(@beam_libraries)}
+        applications = Keyword.keys(@beam_libraries)
+        # Mix loads those it manages, to know what this project may call.
+        Enum.each(applications, &Application.load/1)
+        {[], applications}
     end
   end
 

@@ -369,6 +369,13 @@ defmodule FormdbHttp do
     text
   end
 
+  @doc """
+  Microseconds since the epoch from text: ISO 8601 with an offset, a date (its
+  midnight, UTC) or an integer of microseconds.
+  """
+  @spec parse_timestamp(String.t()) :: result(integer())
+  def parse_timestamp(text), do: micros(text)
+
   defp micros(timestamp, pointer \\ "/timestamp")
   defp micros(micros, _pointer) when is_integer(micros), do: {:ok, micros}
   defp micros(%DateTime{} = time, _pointer), do: {:ok, DateTime.to_unix(time, :microsecond)}

@@ -216,7 +216,7 @@ impl Committer {
         for (operation, seq) in step.iter().zip(first_seq..) {
             if let Operation::PutPoints { batch, .. } = operation {
                 let series = self.state.series.get_or_create(&batch.series);
-                series.insert(batch, seq, POINT_STEP);
+                series.insert(&batch.timestamps, &batch.values, seq, POINT_STEP);
                 self.state
                     .counters
                     .points

@@ -14,8 +14,8 @@ use crate::error::{Error, InvalidCode, Result};
 pub(crate) enum Cursor {
     /// Features of a box query behind block `after`.
     Features { at: u64, after: u64 },
-    /// Points of a range, `skip` points into those at timestamp `from`.
-    Points { at: u64, from: i64, skip: u64 },
+    /// Points of a range from the timestamp `edge`, `skip` of its points passed.
+    Points { at: u64, edge: i64, skip: u64 },
 }
 
 const FEATURES: u8 = 1;
@@ -30,10 +30,10 @@ impl Cursor {
                 bytes.extend_from_slice(&at.to_le_bytes());
                 bytes.extend_from_slice(&after.to_le_bytes());
             }
-            Self::Points { at, from, skip } => {
+            Self::Points { at, edge, skip } => {
                 bytes.push(POINTS);
                 bytes.extend_from_slice(&at.to_le_bytes());
-                bytes.extend_from_slice(&from.to_le_bytes());
+                bytes.extend_from_slice(&edge.to_le_bytes());
                 bytes.extend_from_slice(&skip.to_le_bytes());
             }
         }
@@ -75,7 +75,7 @@ impl Cursor {
             },
             POINTS => Self::Points {
                 at: u64::from_le_bytes(word()?),
-                from: i64::from_le_bytes(word()?),
+                edge: i64::from_le_bytes(word()?),
                 skip: u64::from_le_bytes(word()?),
             },
             _ => return None,
@@ -97,7 +97,7 @@ mod tests {
             },
             Cursor::Points {
                 at: 9,
-                from: i64::MIN,
+                edge: i64::MIN,
                 skip: 3,
             },
         ];

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -13,7 +12,7 @@ use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::index::{BlockLocation, BlockTable, FeatureIndex, TemporalIndex};
+use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex};
 use crate::journal::{Recovered, recover};
 use crate::limits::Limits;
 use crate::merkle::Hash;
@@ -193,12 +192,6 @@ impl Database {
         &self.dir
     }
 
-    /// How long opening took.
-    #[must_use]
-    pub fn open_time(&self) -> Duration {
-        self.recovered.elapsed
-    }
-
     /// Figures of this moment.
     ///
     /// # Errors
@@ -246,7 +239,7 @@ fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
 /// Indexes under construction while the journal is read.
 #[derive(Default)]
 struct Replay {
-    features: FeatureIndex,
+    features: FeatureLoader,
     series: TemporalIndex,
     blocks: BlockTable,
     points: u64,
@@ -272,9 +265,13 @@ impl Replay {
                 let batch = model::decode_points(block.body).map_err(|e| e.to_string())?;
                 self.points += batch.timestamps.len() as u64;
                 let series = self.series.get_or_create(&batch.series);
-                series.insert(&batch, block.seq, usize::MAX);
+                series.insert(&batch.timestamps, &batch.values, block.seq, usize::MAX);
             }
         }
         Ok(())
+    }
+
+    fn finish(self) -> (FeatureIndex, TemporalIndex, BlockTable) {
+        (self.features.finish(), self.series, self.blocks)
     }
 }

@@ -69,10 +69,10 @@ impl Database {
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
         let pieces = query.bbox.pieces();
-        let (at, after, pinned) = match &query.cursor {
-            None => (u64::MAX, 0, false),
+        let (at, after) = match &query.cursor {
+            None => (u64::MAX, 0),
             Some(text) => match Cursor::decode(text)? {
-                Cursor::Features { at, after } => (at, after, true),
+                Cursor::Features { at, after } => (at, after),
                 Cursor::Points { .. } => return Err(other_cursor()),
             },
         };
@@ -81,13 +81,17 @@ impl Database {
             let features = state.features.read();
             // Under the lock: see the invariants of `State`.
             let at = at.min(state.published());
-            features.query_box(&pieces, at, pinned, &mut hits);
+            features.query_box(&pieces, at, |hit| {
+                if hit.seq > after {
+                    hits.push(hit);
+                }
+            });
             at
         };
-        hits.sort_unstable_by_key(|hit| hit.seq);
+        hits.sort_unstable();
 
         let mut page = Page::new(query.limit);
-        for hit in hits.iter().filter(|hit| hit.seq > after) {
+        for hit in hits {
             let document = if hit.certain {
                 Some(document(state, hit.seq)?)
             } else {

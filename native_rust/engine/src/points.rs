@@ -7,7 +7,8 @@ use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::features::{check_limit, damaged, other_cursor, read_block};
 use crate::model::{point_metadata, write_json, write_timestamp};
 
-pub use crate::index::Order;
+use crate::index::{self, Resume};
+pub use crate::index::{Order, Point};
 
 /// A range query over one series.
 #[derive(Debug, Clone)]
@@ -29,10 +30,8 @@ pub struct RangeQuery<'a> {
 /// One page of points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointPage {
-    /// Microseconds since the epoch.
-    pub timestamps: Vec<i64>,
-    /// As many values.
-    pub values: Vec<f64>,
+    /// In the order asked for.
+    pub points: Vec<Point>,
     /// The sequence the answer is as of.
     pub seq: u64,
     /// Cursor of the next page, if there is one.
@@ -74,51 +73,44 @@ impl Database {
                 "the start lies after the end",
             ));
         }
-        let (at, edge, skip) = match query.cursor.map(Cursor::decode).transpose()? {
-            None => (u64::MAX, None, 0),
-            Some(Cursor::Points { at, from, skip }) => (at, Some(from), skip),
+        let mut range = index::RangeQuery {
+            start: query.start,
+            end: query.end,
+            at: u64::MAX,
+            order: query.order,
+            skip: 0,
+            limit: query.limit,
+        };
+        match query.cursor.map(Cursor::decode).transpose()? {
+            None => {}
+            Some(Cursor::Points { at, edge, skip }) => {
+                range = range.resume(Resume { edge, skip });
+                range.at = at;
+            }
             Some(Cursor::Features { .. }) => return Err(other_cursor()),
-        };
-        // The page begins inside the range, at the edge it is read from.
-        let (start, end) = match (query.order, edge) {
-            (_, None) => (query.start, query.end),
-            (Order::Ascending, Some(from)) => (query.start.max(from), query.end),
-            (Order::Descending, Some(from)) => (query.start, query.end.min(from.saturating_add(1))),
-        };
-        let mut page = PointPage {
-            timestamps: Vec::new(),
-            values: Vec::new(),
-            seq: 0,
-            next: None,
-        };
+        }
         let series = state
             .series
             .get(query.series)
             .ok_or_else(|| no_series(query.series))?;
-        {
-            let series = series.read();
-            // Under the lock: see the invariants of `State`.
-            page.seq = at.min(state.published());
-            if series.first_seq() > page.seq {
-                return Err(no_series(query.series));
-            }
-            series.range(
-                start..end,
-                page.seq,
-                query.order,
-                usize::try_from(skip).unwrap_or(usize::MAX),
-                // One more tells whether there is a next page.
-                query.limit + 1,
-                &mut page.timestamps,
-                &mut page.values,
-            );
+        let mut points = Vec::new();
+        let series = series.read();
+        // Under the lock: see the invariants of `State`.
+        range.at = range.at.min(state.published());
+        let resume = series.range(&range, &mut points);
+        if points.is_empty() && series.latest(range.at).is_none() {
+            return Err(no_series(query.series));
         }
-        if page.timestamps.len() > query.limit {
-            page.timestamps.truncate(query.limit);
-            page.values.truncate(query.limit);
-            page.next = Some(next_cursor(&page, edge, skip).encode());
-        }
-        Ok(page)
+        drop(series);
+        let next = resume.map(|Resume { edge, skip }| {
+            let at = range.at;
+            Cursor::Points { at, edge, skip }.encode()
+        });
+        Ok(PointPage {
+            points,
+            seq: range.at,
+            next,
+        })
     }
 
     /// The last point of a series: of the greatest timestamp, the one that
@@ -133,7 +125,11 @@ impl Database {
             let series = series.read();
             series.latest(state.published())
         });
-        let (timestamp, value, place) = found.ok_or_else(|| no_series(series_id))?;
+        let Point {
+            timestamp,
+            value,
+            source: place,
+        } = found.ok_or_else(|| no_series(series_id))?;
         let bytes = read_block(state, place.seq)?;
         let block = Block::decode(&bytes).map_err(|e| damaged(state, place.seq, e))?;
         if block.seq != place.seq || block.op != OpKind::PutPoints {
@@ -163,16 +159,16 @@ impl PointPage {
     /// ISO 8601, UTC. About 100 ns a point.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(2 + self.timestamps.len() * 56);
+        let mut out = Vec::with_capacity(2 + self.points.len() * 56);
         out.push(b'[');
-        for (i, (timestamp, value)) in self.timestamps.iter().zip(&self.values).enumerate() {
+        for (i, point) in self.points.iter().enumerate() {
             if i > 0 {
                 out.push(b',');
             }
             out.extend_from_slice(b"{\"timestamp\":\"");
-            write_timestamp(*timestamp, &mut out);
+            write_timestamp(point.timestamp, &mut out);
             out.extend_from_slice(b"\",\"value\":");
-            write_number(*value, &mut out);
+            write_number(point.value, &mut out);
             out.push(b'}');
         }
         out.push(b']');
@@ -184,28 +180,6 @@ impl PointPage {
 fn write_number(value: f64, out: &mut Vec<u8>) {
     // Writing a number into memory has no way to fail.
     let _ = serde_json::to_writer(out, &value);
-}
-
-/// The cursor behind a full page: at its last timestamp, past the points of it
-/// that pages so far have shown.
-fn next_cursor(page: &PointPage, edge: Option<i64>, skipped: u64) -> Cursor {
-    let from = page.timestamps.last().copied().unwrap_or_default();
-    let run = page
-        .timestamps
-        .iter()
-        .rev()
-        .take_while(|timestamp| **timestamp == from)
-        .count();
-    let before = if run == page.timestamps.len() && edge == Some(from) {
-        skipped
-    } else {
-        0
-    };
-    Cursor::Points {
-        at: page.seq,
-        from,
-        skip: before + run as u64,
-    }
 }
 
 fn no_series(id: &str) -> Error {

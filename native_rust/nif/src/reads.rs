@@ -140,12 +140,7 @@ fn json_page<'a>(env: Env<'a>, page: &PointPage) -> Term<'a> {
 
 /// A list of `{microseconds, value}`.
 fn tuple_page<'a>(env: Env<'a>, page: &PointPage) -> Term<'a> {
-    let points: Vec<(i64, f64)> = page
-        .timestamps
-        .iter()
-        .copied()
-        .zip(page.values.iter().copied())
-        .collect();
+    let points: Vec<(i64, f64)> = page.points.iter().map(|p| (p.timestamp, p.value)).collect();
     points.encode(env)
 }
 

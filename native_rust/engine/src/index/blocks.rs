@@ -40,12 +40,6 @@ impl BlockTable {
     pub fn len(&self) -> u64 {
         self.locations.len() as u64
     }
-
-    /// Whether there is no block yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 #[cfg(test)]
@@ -60,7 +54,7 @@ mod tests {
             len: n + 1,
         };
         let mut table = BlockTable::default();
-        assert!(table.is_empty());
+        assert_eq!(table.len(), 0);
         for n in 0..10_000 {
             table.push(location(n));
         }

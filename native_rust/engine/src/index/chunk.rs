@@ -14,6 +14,17 @@ pub struct PointRef {
     pub index: u32,
 }
 
+/// One point of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Microseconds since the epoch, UTC.
+    pub timestamp: i64,
+    /// Its value.
+    pub value: f64,
+    /// Where it was written.
+    pub source: PointRef,
+}
+
 /// Points of one block to be entered, ascending by timestamp.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'a> {
@@ -30,6 +41,30 @@ pub(super) enum Indexes<'a> {
     From(u32),
     /// Each its own.
     Each(&'a [u32]),
+}
+
+impl Piece<'_> {
+    /// Those of its points that are before `limit`, if there is one.
+    pub(super) fn before(self, limit: Option<i64>) -> Self {
+        match limit {
+            Some(limit) => self.first(self.timestamps.partition_point(|&t| t < limit)),
+            None => self,
+        }
+    }
+
+    /// At most its first `count` points.
+    pub(super) fn first(self, count: usize) -> Self {
+        let count = count.min(self.timestamps.len());
+        Self {
+            timestamps: self.timestamps.get(..count).unwrap_or_default(),
+            values: self.values.get(..count).unwrap_or_default(),
+            indexes: match self.indexes {
+                Indexes::Each(indexes) => Indexes::Each(indexes.get(..count).unwrap_or_default()),
+                from => from,
+            },
+            ..self
+        }
+    }
 }
 
 /// Up to [`CAPACITY`] points: sorted columns of timestamps and values, and where
@@ -68,6 +103,17 @@ pub(super) struct Source {
     pub index: u32,
 }
 
+impl Source {
+    pub(super) fn drop_first(&mut self, count: usize) {
+        self.range.start += count;
+        self.index += count as u32;
+    }
+
+    pub(super) fn drop_last(&mut self, count: usize) {
+        self.range.end -= count;
+    }
+}
+
 impl Default for Chunk {
     fn default() -> Self {
         Self {
@@ -81,16 +127,18 @@ impl Default for Chunk {
 }
 
 impl Chunk {
-    pub(super) fn timestamps(&self) -> &[i64] {
-        &self.timestamps
-    }
-
-    pub(super) fn values(&self) -> &[f64] {
-        &self.values
-    }
-
     pub(super) fn len(&self) -> usize {
         self.timestamps.len()
+    }
+
+    /// The timestamp at `place`, if there is a point.
+    pub(super) fn timestamp(&self, place: usize) -> Option<i64> {
+        self.timestamps.get(place).copied()
+    }
+
+    /// The last timestamp.
+    pub(super) fn last(&self) -> Option<i64> {
+        self.timestamps.last().copied()
     }
 
     /// How many more points it takes.
@@ -201,7 +249,9 @@ impl Chunk {
     /// both sides; 0 when there is only one timestamp.
     pub(super) fn boundary(&self) -> usize {
         let differs = |place: &usize| {
-            let pair = place.checked_sub(1).and_then(|p| self.timestamps.get(p..=*place));
+            let pair = place
+                .checked_sub(1)
+                .and_then(|p| self.timestamps.get(p..=*place));
             pair.is_some_and(|pair| pair.first() != pair.last())
         };
         let middle = self.len() / 2;
@@ -224,7 +274,9 @@ impl Chunk {
             .partition_point(|run| run.start as usize <= range.start)
             .saturating_sub(1);
         let last = match self.min_seq <= at {
-            true => self.runs.partition_point(|run| (run.start as usize) < range.end),
+            true => self
+                .runs
+                .partition_point(|run| (run.start as usize) < range.end),
             // Nothing here is: spare the walk.
             false => first,
         };
@@ -239,6 +291,39 @@ impl Chunk {
                 index: run.index + (start as u32 - run.start),
             })
         })
+    }
+
+    /// The timestamps of the points of `source`.
+    pub(super) fn timestamps(&self, source: &Source) -> &[i64] {
+        let range = source.range.clone();
+        self.timestamps.get(range).unwrap_or_default()
+    }
+
+    /// The points of `source`, in order.
+    pub(super) fn points(&self, source: &Source) -> impl DoubleEndedIterator<Item = Point> {
+        let values = self.values.get(source.range.clone()).unwrap_or_default();
+        let &Source { seq, index, .. } = source;
+        let rows = self.timestamps(source).iter().zip(values).enumerate();
+        rows.map(move |(nth, (&timestamp, &value))| Point {
+            timestamp,
+            value,
+            source: PointRef {
+                seq,
+                index: index + nth as u32,
+            },
+        })
+    }
+
+    /// Timestamp of the first point visible at `at`.
+    pub(super) fn first_visible(&self, at: u64) -> Option<i64> {
+        let source = self.visible(0..self.len(), at).next()?;
+        self.timestamps(&source).first().copied()
+    }
+
+    /// The last point visible at `at`.
+    pub(super) fn last_visible(&self, at: u64) -> Option<Point> {
+        let source = self.visible(0..self.len(), at).next_back()?;
+        self.points(&source).next_back()
     }
 
     /// Number of points visible at `at`. O(1) when that is all or none of them.
@@ -262,5 +347,67 @@ fn insert_slice<T: Copy>(column: &mut Vec<T>, place: usize, items: &[T]) {
         column.extend_from_slice(items);
     } else {
         column.splice(place..place, items.iter().copied());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_nearest_to_the_middle_between_timestamps() {
+        for (timestamps, boundary) in [
+            (&[1, 1, 1, 1, 1, 1, 1, 1][..], 0),
+            (&[1, 2, 3, 4, 5, 6, 7, 8], 4),
+            (&[1, 1, 1, 1, 1, 1, 1, 2], 7),
+            (&[1, 2, 2, 2, 2, 2, 2, 2], 1),
+            (&[1, 2, 2, 2, 2, 3, 3, 3], 5),
+            (&[1, 1, 1, 2, 2, 2, 2, 3], 3),
+            (&[1], 0),
+        ] {
+            let mut chunk = Chunk::default();
+            let piece = Piece {
+                timestamps,
+                values: &vec![0.0; timestamps.len()],
+                seq: 1,
+                indexes: Indexes::From(0),
+            };
+            chunk.insert(0, piece);
+            assert_eq!(chunk.boundary(), boundary, "{timestamps:?}");
+        }
+    }
+
+    #[test]
+    fn points_keep_their_source_when_others_come_between() {
+        let piece = |timestamps, seq, indexes| Piece {
+            timestamps,
+            values: &[0.5; 8][..timestamps.len()],
+            seq,
+            indexes,
+        };
+        let mut chunk = Chunk::default();
+        chunk.insert(0, piece(&[10, 20, 30, 40], 1, Indexes::From(100)));
+        chunk.insert(2, piece(&[21, 22, 23], 2, Indexes::Each(&[7, 8, 3])));
+        chunk.insert(7, piece(&[50], 1, Indexes::From(104)));
+        let refs = |chunk: &Chunk, at| -> Vec<(i64, u64, u32)> {
+            let sources = chunk.visible(0..chunk.len(), at);
+            let points = sources.flat_map(|s| chunk.points(&s).collect::<Vec<_>>());
+            let row = |p: Point| (p.timestamp, p.source.seq, p.source.index);
+            points.map(row).collect()
+        };
+        let first = [(10, 1, 100), (20, 1, 101)];
+        let second = [(21, 2, 7), (22, 2, 8), (23, 2, 3)];
+        let third = [(30, 1, 102), (40, 1, 103), (50, 1, 104)];
+        assert_eq!(refs(&chunk, 2), [&first[..], &second, &third].concat());
+        assert_eq!(refs(&chunk, 1), [&first[..], &third].concat());
+        assert_eq!(refs(&chunk, 0), []);
+        // Consecutive places of one block are one run.
+        assert_eq!(chunk.runs.len(), 4);
+
+        let tail = chunk.split_off(4);
+        assert_eq!(refs(&chunk, 2), [&first[..], &second[..2]].concat());
+        assert_eq!(refs(&tail, 2), [&second[2..], &third].concat());
+        assert_eq!((chunk.min_seq, chunk.max_seq), (1, 2));
+        assert_eq!((tail.count_visible(1), tail.count_visible(2)), (3, 4));
     }
 }

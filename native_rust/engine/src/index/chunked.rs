@@ -1,5 +1,7 @@
 //! A vector that grows without moving what it holds.
 
+use std::fmt;
+
 /// Elements per chunk; a power of two, so that doubling ends on it exactly.
 const CHUNK: usize = 4_096;
 
@@ -8,7 +10,7 @@ const CHUNK: usize = 4_096;
 /// `Vec` doubles by copying everything, which at gigabytes keeps a lock for a
 /// good part of a second. Here a push copies at most half a chunk, and the list
 /// of chunks itself is thousands of times shorter than what it lists.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Chunked<T> {
     /// All but the last hold exactly [`CHUNK`] elements.
     chunks: Vec<Vec<T>>,
@@ -18,6 +20,13 @@ pub(super) struct Chunked<T> {
 impl<T> Default for Chunked<T> {
     fn default() -> Self {
         Self { chunks: Vec::new() }
+    }
+}
+
+/// The length alone: there may be millions.
+impl<T> fmt::Debug for Chunked<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chunked({})", self.len())
     }
 }
 

@@ -1,1 +1,24 @@
-//! The indexes.
+//! The indexes: where each block lies, which versions each feature has and where
+//! they are on the earth, and what points each series has.
+//!
+//! They live in memory and are rebuilt from the journal. All follow one rule:
+//! an entry carries the sequence of the block that made it and, once superseded,
+//! of the one that did, and every question is asked as of a sequence. So one
+//! thread can write in small steps under short locks while others read, and
+//! the past is read like the present.
+
+mod blocks;
+mod chunk;
+mod chunked;
+mod features;
+mod ids;
+mod range;
+mod series;
+mod spatial;
+mod temporal;
+
+pub use blocks::{BlockLocation, BlockTable};
+pub use chunk::Point;
+pub use features::{FeatureIndex, FeatureLoader};
+pub use range::{Order, RangeQuery, Resume};
+pub use temporal::TemporalIndex;

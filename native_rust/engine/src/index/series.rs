@@ -2,85 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
 
-use super::chunk::{CAPACITY, Chunk, Indexes, Piece, PointRef, Source};
-
-/// One point.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// Microseconds since the epoch, UTC.
-    pub timestamp: i64,
-    /// Its value.
-    pub value: f64,
-    /// Where it was written.
-    pub source: PointRef,
-}
-
-/// Which way a range is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// By timestamp, equal ones in order of arrival.
-    Ascending,
-    /// Exactly the reverse.
-    Descending,
-}
-
-/// A page of a time range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RangeQuery {
-    /// First timestamp that counts.
-    pub start: i64,
-    /// First timestamp that no longer counts. Not after `start`: no points.
-    pub end: i64,
-    /// Points of later blocks do not count.
-    pub at: u64,
-    /// Which way to read.
-    pub order: Order,
-    /// How many of the points of the first timestamp in that order (`start`, or
-    /// `end - 1` when descending) to pass over: those an earlier page had.
-    pub skip: u64,
-    /// Most points to read.
-    pub limit: usize,
-}
-
-impl RangeQuery {
-    /// The query for the page that begins at `resume`.
-    #[must_use]
-    pub fn resume(self, resume: Resume) -> Self {
-        let Resume { edge, skip } = resume;
-        match self.order {
-            Order::Ascending => Self {
-                start: edge,
-                skip,
-                ..self
-            },
-            Order::Descending => Self {
-                end: edge,
-                skip,
-                ..self
-            },
-        }
-    }
-
-    /// The timestamp `skip` is about.
-    fn first_timestamp(&self) -> i64 {
-        match self.order {
-            Order::Ascending => self.start,
-            Order::Descending => self.end.saturating_sub(1),
-        }
-    }
-}
-
-/// Where the next page of a range begins. With the same `at`, pages neither skip
-/// nor repeat a point, whatever is written between them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resume {
-    /// The `start` of the next page, or its `end` when descending.
-    pub edge: i64,
-    /// Its `skip`.
-    pub skip: u64,
-}
+use super::chunk::{CAPACITY, Chunk, Indexes, Piece, Point};
+use super::range::{Order, Page, RangeQuery, Resume, sources};
 
 /// What a series holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,12 +68,6 @@ impl<'a> SortedPoints<'a> {
         self.timestamps.len()
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.timestamps.is_empty()
-    }
-
     /// Up to `count` points from place `from` on.
     fn piece(&self, from: usize, count: usize) -> Piece<'_> {
         let to = self.len().min(from.saturating_add(count));
@@ -168,8 +88,10 @@ impl<'a> SortedPoints<'a> {
 /// orders chunks with the same one.
 type Fence = (i64, u32);
 
-/// What finding a place costs, counted in points copied to it.
-const PLACE_COST: usize = 64;
+/// What finding a place and making room in it costs, counted in points copied.
+const PLACE_COST: usize = 128;
+/// What a new chunk costs beyond that, filled or split off.
+const CHUNK_COST: usize = 1_024;
 
 /// The points of one series in order of timestamp, equal ones in order of
 /// arrival, each with the block that wrote it.
@@ -187,39 +109,30 @@ const PLACE_COST: usize = 64;
 ///    `(t, n)`, `n > 0`. Hence a split never needs a fence that is taken: the
 ///    part it takes off begins with a timestamp's first point.
 /// 3. No chunk is empty.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Series {
     // Boxed, so that a node, which has room for eleven, stays small: most
     // series of a database of many are short.
     chunks: BTreeMap<Fence, Box<Chunk>>,
-    len: usize,
 }
 
 impl Series {
-    /// Enters all points of block `seq`, in whatever order they are.
-    ///
-    /// In order and later than all there is: a copy of the columns. Elsewhere:
-    /// O(log n) and a move of up to 1,023 points for each place they go.
-    ///
-    /// # Panics
-    /// As [`SortedPoints::new`].
-    pub fn insert_batch(&mut self, timestamps: &[i64], values: &[f64], seq: u64) {
-        self.insert(&SortedPoints::new(timestamps, values, seq), 0, usize::MAX);
-    }
-
     /// Enters points from place `from` on, until about `work` is done: a point
-    /// is one, and each place that points go to is 64 more. Returns the place to
-    /// go on from, `points.len()` when that was the last. 8,192 take some 50 us.
+    /// is one, each place that points go to is 128 more, and a new chunk 1,024.
+    /// Returns the place to go on from, `points.len()` when that was the last.
+    /// 8,192 take some 50 us.
+    ///
+    /// Points later than all there are cost a copy of the columns; elsewhere,
+    /// each place they go to costs O(log n) and a move of up to 1,023 points.
     pub fn insert(&mut self, points: &SortedPoints<'_>, from: usize, work: usize) -> usize {
         let mut next = from;
-        let mut done = 0;
-        while done < work {
+        let mut done = 0_usize;
+        while done < work && next < points.len() {
+            let chunks = self.chunks.len();
             let entered = self.insert_piece(points.piece(next, CAPACITY));
-            if entered == 0 {
-                break;
-            }
+            let new_chunks = self.chunks.len() - chunks;
             next += entered;
-            done += entered + PLACE_COST;
+            done += entered + PLACE_COST + CHUNK_COST * new_chunks;
         }
         next
     }
@@ -230,28 +143,138 @@ impl Series {
         let Some(&timestamp) = piece.timestamps.first() else {
             return 0;
         };
-        let fence = self.fence_of(timestamp);
-        // Those from the next fence on go elsewhere.
-        let piece = match self.fence_after(fence) {
-            Some(next) => piece.before(next),
-            None => piece,
-        };
+        let fence = self.make_room(timestamp);
+        let next_fence = self.fence_after(fence);
         let chunk = self.chunks.entry(fence).or_default();
-        if chunk.room() == 0 {
-            let Some(&last) = chunk.timestamps().last() else {
-                return 0;
-            };
-            let (new_fence, new_chunk) = if last <= timestamp {
-                (fence_behind(fence, last, timestamp), Box::default())
-            } else {
-                let tail = chunk.split_off(chunk.boundary());
-                let first = tail.timestamps().first().copied();
-                ((first.unwrap_or(last), 0), Box::new(tail))
-            };
-            self.chunks.insert(new_fence, new_chunk);
-            return self.insert_piece_with_room(piece);
+        let place = chunk.count_until(timestamp);
+        // Later points of the piece belong behind those that stand there.
+        let next_point = chunk.timestamp(place);
+        let piece = piece
+            .before(next_point)
+            .before(next_fence)
+            .first(chunk.room());
+        chunk.insert(place, piece);
+        piece.timestamps.len()
+    }
+
+    /// The fence of the chunk that a new point at `timestamp` goes to, which has
+    /// room for it. The chunk is missing or empty where it is new.
+    fn make_room(&mut self, timestamp: i64) -> Fence {
+        let fence = self.fence_of(timestamp);
+        let Some(chunk) = self.chunks.get_mut(&fence) else {
+            return fence;
+        };
+        if chunk.room() > 0 {
+            return fence;
         }
-        self.len += piece.timestamps.len();
-        0
+        match chunk.last() {
+            // Begin another instead of splitting: what comes in order, at the
+            // end or into a gap, leaves full chunks behind.
+            Some(last) if last < timestamp => (timestamp, 0),
+            Some(last) if last == timestamp => match fence {
+                (first, number) if first == timestamp => (timestamp, number + 1),
+                _ => (timestamp, 1),
+            },
+            _ => {
+                let tail = chunk.split_off(chunk.boundary());
+                let first = tail.timestamp(0).unwrap_or(i64::MAX);
+                self.chunks.insert((first, 0), Box::new(tail));
+                if first <= timestamp {
+                    (first, 0)
+                } else {
+                    fence
+                }
+            }
+        }
+    }
+
+    /// The last fence at or before `timestamp`, behind whose points at that
+    /// timestamp the next one goes.
+    fn fence_of(&self, timestamp: i64) -> Fence {
+        if let Some((&last, _)) = self.chunks.last_key_value()
+            && last.0 <= timestamp
+        {
+            return last;
+        }
+        let mut fences = self.chunks.range(..=(timestamp, u32::MAX));
+        fences
+            .next_back()
+            .map_or((i64::MIN, 0), |(&fence, _)| fence)
+    }
+
+    /// The timestamp of the fence after `fence`.
+    fn fence_after(&self, fence: Fence) -> Option<i64> {
+        let mut behind = self
+            .chunks
+            .range((Bound::Excluded(fence), Bound::Unbounded));
+        behind.next().map(|(&(timestamp, _), _)| timestamp)
+    }
+
+    /// Appends the points of a page to `out`, in order, and returns where the
+    /// next page begins if there are more.
+    ///
+    /// O(log n + points read). Points in the range that blocks after `at` wrote
+    /// cost one step for each run of them.
+    pub fn range(&self, query: &RangeQuery, out: &mut Vec<Point>) -> Option<Resume> {
+        if query.start >= query.end {
+            return None;
+        }
+        let mut page = Page::new(query, out);
+        let more = match query.order {
+            Order::Ascending => {
+                // Points at `start` may stand before the fences that name it.
+                let mut before = self.chunks.range(..(query.start, 0));
+                let from = before.next_back().map_or((i64::MIN, 0), |(&f, _)| f);
+                self.chunks
+                    .range(from..(query.end, 0))
+                    .any(|(_, chunk)| sources(chunk, query).any(|s| page.add(chunk, s)))
+            }
+            Order::Descending => {
+                let mut above = i64::MAX;
+                self.chunks
+                    .range(..(query.end, 0))
+                    .rev()
+                    // The first with a fence before the range is the last to look at.
+                    .take_while(|((fence, _), _)| {
+                        std::mem::replace(&mut above, *fence) >= query.start
+                    })
+                    .any(|(_, chunk)| sources(chunk, query).rev().any(|s| page.add(chunk, s)))
+            }
+        };
+        more.then(|| page.resume())
+    }
+
+    /// The last point visible at `at`. O(log n), unless many later blocks have
+    /// written behind it.
+    #[must_use]
+    pub fn latest(&self, at: u64) -> Option<Point> {
+        self.chunks
+            .values()
+            .rev()
+            .find_map(|chunk| chunk.last_visible(at))
+    }
+
+    /// Count and ends of the points visible at `at`; `None` when there are none.
+    /// O(number of chunks), and O(1) a chunk unless later blocks wrote into it.
+    #[must_use]
+    pub fn summary(&self, at: u64) -> Option<Summary> {
+        let chunks = self.chunks.values();
+        Some(Summary {
+            first: chunks.clone().find_map(|chunk| chunk.first_visible(at))?,
+            last: self.latest(at)?.timestamp,
+            points: chunks.map(|chunk| chunk.count_visible(at) as u64).sum(),
+        })
     }
 }
+
+/// The number of chunks alone: there may be thousands.
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Series")
+            .field("chunks", &self.chunks.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -127,7 +127,10 @@ impl SpatialIndex {
     /// Calls `found` with each version visible at `at` whose envelope touches
     /// one of `pieces`: once each, also when it touches several, in no order.
     pub(super) fn query(&self, pieces: &[Rect], at: u64, mut found: impl FnMut(&Entry)) {
-        let trees = [Some(&self.hot), (at < self.horizon).then_some(&self.history)];
+        let trees = [
+            Some(&self.hot),
+            (at < self.horizon).then_some(&self.history),
+        ];
         for tree in trees.into_iter().flatten() {
             for (place, piece) in pieces.iter().enumerate() {
                 let reported = pieces.get(..place).unwrap_or_default();

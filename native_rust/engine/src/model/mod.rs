@@ -1,5 +1,29 @@
-//! What is stored.
+//! What is stored: documents, features, points, and the types they are made of.
+//!
+//! Everything here is pure: bytes in, bytes out, no file and no clock. Client
+//! text becomes prepared operations (deterministic CBOR); stored CBOR becomes
+//! answers and index entries.
 
+mod batch;
 mod bbox;
+pub mod cbor;
+mod feature;
+mod geometry;
+mod id;
+mod json;
+mod points;
+mod shape;
+mod time;
 
+pub use batch::{
+    DecodedPoints, MAX_BATCH_POINTS, PointBatch, decode_points, encode_points, point_metadata,
+};
 pub use bbox::{BoundingBox, Pieces, Rect};
+pub use cbor::{DecodeError, write_json};
+pub use feature::{Features, PutFeature, feature_to_json, parse_features};
+pub use geometry::check_geometry;
+pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
+pub use json::{Json, Members, Source, parse_document};
+pub use points::{Points, parse_points};
+pub use shape::{StoredFeature, intersects_box, stored_feature};
+pub use time::{format_timestamp, parse_timestamp, write_timestamp};

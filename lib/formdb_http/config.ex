@@ -1,0 +1,408 @@
+defmodule FormdbHttp.Config do
+  # Every setting is one row of @settings: the struct, its type, the parser, the
+  # range check and the reference table below all come from it.
+  loopback = {127, 0, 0, 1}
+  kib = 1024
+  mib = 1024 * kib
+  gib = 1024 * mib
+
+  @settings [
+    %{
+      variable: "FORMDB_HOST",
+      field: :host,
+      type: :ip_address,
+      default: loopback,
+      doc: "Address to listen on"
+    },
+    %{
+      variable: "FORMDB_PORT",
+      field: :port,
+      type: :integer,
+      default: 4000,
+      range: 0..65_535,
+      doc: "TCP port to listen on; 0 takes a free one"
+    },
+    %{
+      variable: "FORMDB_ALLOW_UNAUTHENTICATED",
+      field: :allow_unauthenticated,
+      type: :boolean,
+      default: false,
+      doc: "Listen on a non-loopback address although anyone who reaches it can read and write"
+    },
+    %{
+      variable: "FORMDB_DATA_DIR",
+      field: :data_dir,
+      type: :path,
+      default: "./data",
+      doc: "Folder that holds one folder per database; relative to where the server starts"
+    },
+    %{
+      variable: "FORMDB_MAX_BODY_BYTES",
+      field: :max_body_bytes,
+      type: :bytes,
+      default: 64 * mib,
+      range: kib..gib,
+      doc: "Largest request body"
+    },
+    %{
+      variable: "FORMDB_MAX_CONNECTIONS",
+      field: :max_connections,
+      type: :integer,
+      default: 10_000,
+      range: 1..1_000_000,
+      doc: "Connections served at the same time"
+    },
+    %{
+      variable: "FORMDB_DRAIN_TIMEOUT_MS",
+      field: :drain_timeout_ms,
+      type: :milliseconds,
+      default: 10_000,
+      range: 0..3_600_000,
+      doc: "How long a stopping server waits for requests under way"
+    },
+    %{
+      variable: "FORMDB_WRITE_TIMEOUT_MS",
+      field: :write_timeout_ms,
+      type: :milliseconds,
+      default: 30_000,
+      range: 1..3_600_000,
+      doc: "How long a writer waits for its commit before it is told that the outcome is unknown"
+    },
+    %{
+      variable: "FORMDB_DEFAULT_PAGE_ITEMS",
+      field: :default_page_items,
+      type: :integer,
+      default: 1_000,
+      range: 1..268_435_456,
+      doc: "Features or points in a page when the request names no limit"
+    },
+    %{
+      variable: "FORMDB_PAGE_ITEMS",
+      field: :page_items,
+      type: :integer,
+      default: 100_000,
+      range: 1..268_435_456,
+      engine: true,
+      doc: "Most features or points in a page"
+    },
+    %{
+      variable: "FORMDB_QUEUE_TRANSACTIONS",
+      field: :queue_transactions,
+      type: :integer,
+      default: 65_536,
+      range: 1..16_777_216,
+      engine: true,
+      doc: "Transactions of one database that may wait to be committed"
+    },
+    %{
+      variable: "FORMDB_QUEUE_BYTES",
+      field: :queue_bytes,
+      type: :bytes,
+      default: 256 * mib,
+      range: (64 * kib)..(64 * gib),
+      engine: true,
+      doc: "Encoded bytes of one database that may wait to be committed"
+    },
+    %{
+      variable: "FORMDB_TRANSACTION_BYTES",
+      field: :transaction_bytes,
+      type: :bytes,
+      default: 256 * mib,
+      range: kib..gib,
+      engine: true,
+      doc: "Largest transaction, encoded"
+    },
+    %{
+      variable: "FORMDB_GROUP_BYTES",
+      field: :group_bytes,
+      type: :bytes,
+      default: 16 * mib,
+      range: kib..gib,
+      engine: true,
+      doc: "Bytes gathered into one commit group before it is synced to disk"
+    },
+    %{
+      variable: "FORMDB_SEGMENT_BYTES",
+      field: :segment_bytes,
+      type: :bytes,
+      default: 256 * mib,
+      range: (4 * kib)..gib,
+      engine: true,
+      doc: "Size at which a journal segment is closed and the next begun"
+    },
+    %{
+      variable: "FORMDB_BODY_CACHE_BYTES",
+      field: :body_cache_bytes,
+      type: :bytes,
+      default: 256 * mib,
+      range: 0..(1024 * gib),
+      engine: true,
+      doc: "Memory of one database for finished feature documents"
+    },
+    %{
+      variable: "FORMDB_POSITIONS",
+      field: :positions,
+      type: :integer,
+      default: 1_000_000,
+      range: 1..268_435_456,
+      engine: true,
+      doc: "Most positions in one geometry"
+    },
+    %{
+      variable: "FORMDB_ID_BYTES",
+      field: :id_bytes,
+      type: :integer,
+      default: 256,
+      range: 1..4096,
+      engine: true,
+      doc: "Longest feature or series id, in bytes"
+    }
+  ]
+
+  @by_variable Map.new(@settings, &{&1.variable, &1})
+  @engine_fields for %{engine: true, field: field} <- @settings, do: field
+  @prefix "FORMDB_"
+  @byte_units [{"GiB", gib}, {"MiB", mib}, {"KiB", kib}]
+
+  # Private functions do not exist yet where the documentation is written, so the
+  # few that it needs are closures.
+  show_bytes = fn bytes ->
+    case Enum.find(@byte_units, fn {_, size} -> bytes >= size and rem(bytes, size) == 0 end) do
+      {unit, size} -> "#{div(bytes, size)} #{unit}"
+      nil -> "#{bytes}"
+    end
+  end
+
+  show = fn
+    %{type: :bytes}, value -> show_bytes.(value)
+    %{type: :ip_address}, value -> value |> :inet.ntoa() |> to_string()
+    _setting, value -> to_string(value)
+  end
+
+  describe_type = fn
+    %{type: :ip_address} -> "IP address, or `localhost`"
+    %{type: :boolean} -> "`true` or `false`"
+    %{type: :path} -> "folder"
+    %{type: :bytes} -> "bytes"
+    %{type: :milliseconds} -> "milliseconds"
+    %{type: :integer} -> "whole number"
+  end
+
+  describe_range = fn
+    %{range: range} = setting -> "#{show.(setting, range.first)} to #{show.(setting, range.last)}"
+    _setting -> ""
+  end
+
+  rows =
+    for setting <- @settings do
+      "| `#{setting.variable}` | #{describe_type.(setting)} | " <>
+        "#{show.(setting, setting.default)} | #{describe_range.(setting)} | #{setting.doc} |\n"
+    end
+
+  @reference """
+  | variable | type | default | range | meaning |
+  |---|---|---|---|---|
+  #{rows}
+  """
+
+  @moduledoc """
+  The server's settings, as one validated struct.
+
+  They come from environment variables. A value that does not fit, or a
+  `#{@prefix}` variable that does not exist, stops the start with its name.
+  Sizes are whole numbers of bytes, or carry one of the units `KiB`, `MiB` and
+  `GiB`: `67108864` and `64MiB` are the same.
+
+  #{@reference}
+  """
+
+  defstruct Enum.map(@settings, &{&1.field, &1.default})
+
+  @type t :: %__MODULE__{
+          host: :inet.ip_address(),
+          port: :inet.port_number(),
+          allow_unauthenticated: boolean(),
+          data_dir: Path.t(),
+          max_body_bytes: pos_integer(),
+          max_connections: pos_integer(),
+          drain_timeout_ms: non_neg_integer(),
+          write_timeout_ms: pos_integer(),
+          default_page_items: pos_integer(),
+          page_items: pos_integer(),
+          queue_transactions: pos_integer(),
+          queue_bytes: pos_integer(),
+          transaction_bytes: pos_integer(),
+          group_bytes: pos_integer(),
+          segment_bytes: pos_integer(),
+          body_cache_bytes: non_neg_integer(),
+          positions: pos_integer(),
+          id_bytes: pos_integer()
+        }
+
+  @doc """
+  The settings as a Markdown table: variable, type, default, range, meaning.
+  """
+  @spec reference() :: String.t()
+  def reference, do: @reference
+
+  @doc """
+  Parses and checks a map of environment variables.
+
+  Names that do not begin with `#{@prefix}` are ignored. The error has one line
+  for each thing that is wrong, and every line begins with a variable's name.
+  """
+  @spec load(%{optional(String.t()) => String.t()}) :: {:ok, t()} | {:error, String.t()}
+  def load(environment \\ System.get_env()) do
+    {fields, problems} =
+      environment
+      |> Enum.filter(fn {name, _text} -> String.starts_with?(name, @prefix) end)
+      |> Enum.sort()
+      |> Enum.reduce({[], []}, fn {name, text}, {fields, problems} ->
+        case parse_variable(name, text) do
+          {:ok, field} -> {[field | fields], problems}
+          {:error, problem} -> {fields, [problem | problems]}
+        end
+      end)
+
+    config = __MODULE__ |> struct!(fields) |> Map.update!(:data_dir, &Path.expand/1)
+
+    # The settings are compared with each other only once each is right in itself.
+    case if(problems == [], do: conflicts(config), else: Enum.reverse(problems)) do
+      [] -> {:ok, config}
+      problems -> {:error, Enum.join(problems, "\n")}
+    end
+  end
+
+  @doc """
+  The configuration of this application, from its `:config` key, where
+  `config/runtime.exs` puts the environment. Raises `ArgumentError` when it is wrong.
+  """
+  @spec load!() :: t()
+  def load! do
+    case load(Application.get_env(:formdb_http, :config, %{})) do
+      {:ok, config} -> config
+      {:error, message} -> raise ArgumentError, "the configuration is wrong:\n" <> message
+    end
+  end
+
+  @doc """
+  The bounds that the engine enforces, by its own names for them.
+  """
+  @spec engine_limits(t()) :: %{atom() => non_neg_integer()}
+  def engine_limits(%__MODULE__{} = config), do: Map.take(config, @engine_fields)
+
+  defp parse_variable(name, text) do
+    case Map.fetch(@by_variable, name) do
+      {:ok, setting} ->
+        case parse(setting.type, text) do
+          {:ok, value} -> check_range(setting, value, text)
+          :error -> {:error, refusal(setting, text)}
+        end
+
+      :error ->
+        nearest = @by_variable |> Map.keys() |> Enum.max_by(&String.jaro_distance(&1, name))
+        {:error, "#{name} is not a setting; the nearest one is #{nearest}. Rename or unset it"}
+    end
+  end
+
+  defp check_range(%{range: first..last//1} = setting, value, text)
+       when value < first or value > last,
+       do: {:error, refusal(setting, text)}
+
+  defp check_range(setting, value, _text), do: {:ok, {setting.field, value}}
+
+  defp refusal(setting, text) do
+    "#{setting.variable} is #{inspect(text)}; expected #{expectation(setting)}. " <>
+      "Change or unset it"
+  end
+
+  defp expectation(%{type: :ip_address}), do: "an IP address such as 127.0.0.1 or ::1"
+  defp expectation(%{type: :boolean}), do: "true or false"
+  defp expectation(%{type: :path}), do: "the path of a folder"
+
+  defp expectation(%{type: :integer, range: first..last//1}),
+    do: "a whole number from #{first} to #{last}"
+
+  defp expectation(%{type: :milliseconds, range: first..last//1}),
+    do: "a whole number of milliseconds from #{first} to #{last}"
+
+  defp expectation(%{type: :bytes, range: first..last//1}),
+    do: "a number of bytes from #{first} to #{last}, such as 1048576, 1024KiB or 1MiB"
+
+  defp parse(:ip_address, "localhost"), do: {:ok, {127, 0, 0, 1}}
+
+  defp parse(:ip_address, text) do
+    case text |> String.to_charlist() |> :inet.parse_strict_address() do
+      {:ok, address} -> {:ok, address}
+      {:error, :einval} -> :error
+    end
+  end
+
+  defp parse(:boolean, "true"), do: {:ok, true}
+  defp parse(:boolean, "false"), do: {:ok, false}
+  defp parse(:boolean, _text), do: :error
+
+  # A file system takes neither an empty path nor one with a zero byte.
+  defp parse(:path, text) do
+    if text == "" or String.contains?(text, <<0>>), do: :error, else: {:ok, text}
+  end
+
+  defp parse(:bytes, text) do
+    Enum.find_value(@byte_units, fn {unit, size} ->
+      if String.ends_with?(text, unit), do: {String.replace_suffix(text, unit, ""), size}
+    end)
+    |> case do
+      {number, size} ->
+        with {:ok, count} <- number |> String.trim_trailing(" ") |> parse_digits(),
+             do: {:ok, count * size}
+
+      nil ->
+        parse_digits(text)
+    end
+  end
+
+  defp parse(type, text) when type in [:integer, :milliseconds], do: parse_digits(text)
+
+  # Digits only: no sign, no underscore, and few enough that no input is costly.
+  defp parse_digits(text) do
+    if text =~ ~r/\A[0-9]{1,20}\z/, do: {:ok, String.to_integer(text)}, else: :error
+  end
+
+  defp conflicts(config) do
+    Enum.reject(
+      [exposed(config), default_page_too_large(config), transaction_too_large(config)],
+      &is_nil/1
+    )
+  end
+
+  defp exposed(%{allow_unauthenticated: false, host: host}) do
+    unless loopback?(host) do
+      "FORMDB_HOST is #{:inet.ntoa(host)}, which other machines can reach, and anyone who " <>
+        "reaches this server can read and write. Listen on 127.0.0.1 behind a proxy that " <>
+        "authenticates, or set FORMDB_ALLOW_UNAUTHENTICATED=true if the network is trusted"
+    end
+  end
+
+  defp exposed(_config), do: nil
+
+  defp default_page_too_large(%{default_page_items: default, page_items: most}) do
+    if default > most do
+      "FORMDB_DEFAULT_PAGE_ITEMS is #{default}, more than FORMDB_PAGE_ITEMS, which is #{most}. " <>
+        "Lower the first or raise the second"
+    end
+  end
+
+  defp transaction_too_large(%{transaction_bytes: transaction, queue_bytes: queue}) do
+    if transaction > queue do
+      "FORMDB_TRANSACTION_BYTES is #{transaction}, more than FORMDB_QUEUE_BYTES, which is " <>
+        "#{queue}: the largest transactions could never be queued. Lower the first or raise " <>
+        "the second"
+    end
+  end
+
+  defp loopback?({127, _, _, _}), do: true
+  defp loopback?({0, 0, 0, 0, 0, 0, 0, 1}), do: true
+  # 127.0.0.0/8 mapped into IPv6 (RFC 4291, 2.5.5.2).
+  defp loopback?({0, 0, 0, 0, 0, 0xFFFF, high, _low}), do: div(high, 256) == 127
+  defp loopback?(_address), do: false
+end

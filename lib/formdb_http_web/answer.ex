@@ -1,0 +1,31 @@
+defmodule FormdbHttpWeb.Answer do
+  @moduledoc false
+  # Answers of controllers: {status, headers, body}.
+
+  alias FormdbHttpWeb.JSON
+
+  @json %{"content-type" => "application/json"}
+
+  @doc "An answer in JSON. The value is as `FormdbHttpWeb.JSON.encode/1` takes it."
+  def json(status, value), do: {status, @json, JSON.encode(value)}
+
+  @doc "One that names the address of what was created."
+  def created(location, value) do
+    {201, Map.put(@json, "location", location), JSON.encode(value)}
+  end
+
+  @doc """
+  A page: the members, with `links` to the next page added, and the same link as a
+  header (RFC 8288). `next` is its cursor, if there is one; then `path` is called
+  for the path of this page, whose query is `params`.
+  """
+  def page(content_type, members, nil, _path, _params) do
+    {200, %{"content-type" => content_type}, JSON.encode(members ++ [links: []])}
+  end
+
+  def page(content_type, members, next, path, params) do
+    href = path.() <> "?" <> (params |> Map.put("cursor", next) |> URI.encode_query())
+    headers = %{"content-type" => content_type, "link" => ["<", href, ">; rel=\"next\""]}
+    {200, headers, JSON.encode(members ++ [links: [[rel: "next", href: href]]])}
+  end
+end

@@ -1,0 +1,116 @@
+defmodule FormdbHttpWeb.Body do
+  @moduledoc false
+  # Reads the body of a request, within its limit.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 2]
+
+  # Read at once from a body of unknown length.
+  @part_bytes 1_048_576
+  # How long one read waits, and how many in a row may bring nothing.
+  @period_ms 1_000
+  @quiet_periods 30
+  # Of a body that is decoded as it comes, no more than the head of a chunk waits
+  # in the connection's process.
+  @undecoded_bytes 1_048_576
+
+  @doc """
+  The body, if it is JSON of any kind (or says nothing of what it is) and not
+  larger than `max` bytes. One whose length is announced is refused before it is
+  read; a chunked one as soon as it passes the limit.
+  """
+  def read(%{body_length: length} = req, max) when is_integer(length) and length > max do
+    too_large(req, "#{length} bytes", max)
+  end
+
+  def read(req, max) do
+    with :ok <- check_type(req.headers),
+         :ok <- check_encoding(req.headers),
+         {:ok, parts} <- read_parts(req, max, 0, [], 0),
+         do: {:ok, IO.iodata_to_binary(parts)}
+  end
+
+  defp read_parts(req, max, size, parts, quiet) do
+    opts = %{length: part_length(req, max - size), period: @period_ms}
+
+    case :cowboy_req.read_body(req, opts) do
+      {_more_or_ok, part, _req} when size + byte_size(part) > max ->
+        too_large(req, "more than #{max} bytes", max)
+
+      {:ok, part, _req} ->
+        {:ok, [parts, part]}
+
+      {:more, "", req} ->
+        if jammed?(req),
+          do: refuse(:malformed_request, "the body breaks the chunked transfer coding"),
+          else: read_on(req, max, size, parts, quiet + 1)
+
+      {:more, part, req} ->
+        read_parts(req, max, size + byte_size(part), [parts, part], 0)
+    end
+  catch
+    # The connection's process did not even say that there is nothing.
+    :exit, :timeout -> stopped_arriving()
+  end
+
+  defp read_on(_req, _max, _size, _parts, @quiet_periods), do: stopped_arriving()
+  defp read_on(req, max, size, parts, quiet), do: read_parts(req, max, size, parts, quiet)
+
+  defp stopped_arriving do
+    refuse(:request_timeout, "the body stopped arriving; send it again")
+  end
+
+  # Cowlib takes a chunk that does not begin with a number for one that is not
+  # complete, and would collect what follows without end.
+  defp jammed?(%{pid: connection, body_length: :undefined}) do
+    case Process.info(connection, :binary) do
+      {:binary, held} -> held |> Enum.map(&elem(&1, 1)) |> Enum.sum() > @undecoded_bytes
+      nil -> false
+    end
+  end
+
+  defp jammed?(_req), do: false
+
+  # In one part when the length is known, so that nothing has to be put together.
+  # Otherwise no more than shows that the limit is passed.
+  defp part_length(%{body_length: length}, _left) when is_integer(length), do: length
+  defp part_length(_req, left), do: min(@part_bytes, left + 1)
+
+  defp too_large(req, found, max) do
+    limit =
+      if max == req.max_body_bytes,
+        do: "the limit is #{max} (setting FORMDB_MAX_BODY_BYTES); split it",
+        else: "this call takes #{max} at most"
+
+    refuse(:payload_too_large, "the body is #{found}; #{limit}")
+  end
+
+  defp check_type(%{"content-type" => type}) do
+    if json?(type),
+      do: :ok,
+      else:
+        refuse(
+          :unsupported_media_type,
+          "the body is #{inspect(type)}; send application/json or application/geo+json"
+        )
+  end
+
+  defp check_type(_headers), do: :ok
+
+  defp json?("application/json"), do: true
+  defp json?("application/geo+json"), do: true
+
+  defp json?(type) do
+    [essence | _parameters] = String.split(type, ";", parts: 2)
+    essence = essence |> String.trim() |> String.downcase(:ascii)
+    essence == "application/json" or String.ends_with?(essence, "+json")
+  end
+
+  defp check_encoding(%{"content-encoding" => encoding}) when encoding != "identity" do
+    refuse(
+      :unsupported_media_type,
+      "the body is encoded as #{inspect(encoding)}; send it without Content-Encoding"
+    )
+  end
+
+  defp check_encoding(_headers), do: :ok
+end

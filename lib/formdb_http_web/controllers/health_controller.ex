@@ -1,0 +1,86 @@
+defmodule FormdbHttpWeb.HealthController do
+  @moduledoc false
+  # Probes. `live` says that the VM schedules processes, nothing more: restarting
+  # the server mends no damaged journal. `ready` says whether all databases take
+  # reads and writes.
+
+  alias FormdbHttpWeb.{Answer, Endpoint, Params}
+
+  def show(req), do: ok(req)
+  def live(req), do: ok(req)
+
+  defp ok(req) do
+    with {:ok, _none} <- Params.query(req, []), do: Answer.json(200, status: "ok")
+  end
+
+  def ready(req) do
+    with {:ok, _none} <- Params.query(req, []),
+         {:ok, databases} <- databases() do
+      case stopping() ++ Enum.flat_map(databases, &reason/1) do
+        [] -> Answer.json(200, status: "ready")
+        reasons -> Answer.json(503, status: "not ready", reasons: reasons)
+      end
+    end
+  end
+
+  def detailed(req) do
+    with {:ok, _none} <- Params.query(req, []),
+         {:ok, databases} <- databases() do
+      {uptime, _since_last_call} = :erlang.statistics(:wall_clock)
+
+      Answer.json(
+        200,
+        status: if(stopping() == [], do: "ok", else: "stopping"),
+        version: FormdbHttp.version(),
+        elixir: System.version(),
+        otp: System.otp_release(),
+        schedulers: System.schedulers_online(),
+        uptime_seconds: div(uptime, 1_000),
+        connections: Endpoint.connections(),
+        processes: :erlang.system_info(:process_count),
+        memory: memory(),
+        databases: Enum.map(databases, &FormdbHttpWeb.DatabaseController.members/1)
+      )
+    end
+  end
+
+  # Every database, the open ones with their figures.
+  defp databases do
+    with {:ok, databases} <- FormdbHttp.databases() do
+      {:ok, Enum.map(databases, &with_figures/1)}
+    end
+  end
+
+  defp with_figures(%{status: :open, id: name} = database) do
+    case FormdbHttp.database(name) do
+      {:ok, figures} -> figures
+      # It was closed meanwhile.
+      {:error, _error} -> %{database | status: :closed}
+    end
+  end
+
+  defp with_figures(database), do: database
+
+  defp stopping do
+    if Endpoint.accepting?(), do: [], else: [[reason: "the server is stopping"]]
+  end
+
+  defp reason(%{status: :opening, id: name}) do
+    [[database: name, reason: "its journal is being read"]]
+  end
+
+  defp reason(%{status: :failed, id: name, error: error}) do
+    [[database: name, reason: "it cannot be opened: " <> error.detail]]
+  end
+
+  defp reason(%{poisoned: cause, id: name}) when is_binary(cause) do
+    [[database: name, reason: "it takes no writes since one failed: " <> cause]]
+  end
+
+  defp reason(_database), do: []
+
+  # Bytes; what the engine holds (indexes, caches) is outside of the VM's account.
+  defp memory do
+    for kind <- [:total, :processes, :binary, :ets, :code], do: {kind, :erlang.memory(kind)}
+  end
+end

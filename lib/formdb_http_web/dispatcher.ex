@@ -1,0 +1,49 @@
+defmodule FormdbHttpWeb.Dispatcher do
+  @moduledoc false
+  # The one Cowboy middleware, in the place of Cowboy's own router and handler: it
+  # lets the router answer a request and sends the answer. Whatever goes wrong on
+  # the way, the client is told and the connection lives.
+
+  @behaviour :cowboy_middleware
+
+  require Logger
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.{InFlight, Problem, Router}
+
+  @impl true
+  def execute(req, %{max_body_bytes: max_body_bytes, in_flight: in_flight} = _env) do
+    {status, headers, body} = answer(Map.put(req, :max_body_bytes, max_body_bytes))
+    headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
+    :cowboy_req.reply(status, headers, body, req)
+    {:stop, req}
+  end
+
+  defp answer(req) do
+    Router.call(req)
+  catch
+    kind, reason ->
+      Logger.error([
+        "#{req.method} #{inspect(req.path)} failed: ",
+        Exception.format(kind, reason, __STACKTRACE__)
+      ])
+
+      Problem.answer(%Error{
+        code: :internal_error,
+        detail: "the server failed to answer; its log says why"
+      })
+  end
+
+  # The last answer of a connection says so. Of a body that was not read to its end
+  # the rest may still be under way; when the server stops, the client is to look
+  # for another connection. HTTP/2 has no such header (RFC 9113, 8.2.2).
+  defp close(headers, status, %{version: version} = req, in_flight)
+       when version in [:"HTTP/1.1", :"HTTP/1.0"] do
+    if status in [408, 413] or (status == 400 and req.body_length == :undefined) or
+         InFlight.draining?(in_flight),
+       do: Map.put(headers, "connection", "close"),
+       else: headers
+  end
+
+  defp close(headers, _status, _req, _in_flight), do: headers
+end

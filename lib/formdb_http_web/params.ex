@@ -1,0 +1,129 @@
+defmodule FormdbHttpWeb.Params do
+  @moduledoc false
+  # Parameters of a request: parts of the path and the query string. Functions
+  # return {:ok, value} or {:error, %FormdbHttp.Error{}}.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3]
+
+  @doc """
+  A part of the path, percent-decoded (RFC 3986, 2.1). An id may hold any
+  character, so `%2F` is a slash inside of it.
+  """
+  def segment(raw) do
+    with {:ok, text} <- percent_decode(raw, ""), true <- String.valid?(text) do
+      {:ok, text}
+    else
+      _not_text -> bad_path(raw)
+    end
+  end
+
+  # What stands before a percent sign is taken as it is: clients do send UTF-8 that
+  # is not encoded.
+  defp percent_decode(raw, decoded) do
+    case :binary.split(raw, "%") do
+      # Most parts hold nothing to decode.
+      [plain] when decoded == "" -> {:ok, plain}
+      [plain] -> {:ok, decoded <> plain}
+      [plain, encoded] -> decode_byte(encoded, decoded <> plain)
+    end
+  end
+
+  defp decode_byte(<<digits::binary-2, rest::binary>>, decoded) do
+    with {:ok, byte} <- Base.decode16(digits, case: :mixed),
+         do: percent_decode(rest, decoded <> byte)
+  end
+
+  defp decode_byte(_too_short, _decoded), do: :error
+
+  defp bad_path(raw) do
+    refuse(:invalid_path, "#{inspect(raw)} does not decode to UTF-8 text; write % as %25")
+  end
+
+  @doc """
+  The query string as a map. A name that is not among `allowed` is refused, since
+  a misspelled one would change the answer in silence; so is one given twice.
+  """
+  def query(%{qs: ""}, _allowed), do: {:ok, %{}}
+
+  def query(%{qs: text}, allowed) do
+    text |> :binary.split("&", [:global]) |> collect(allowed, %{})
+  end
+
+  defp bad_query do
+    refuse(:invalid_query, "the query string does not decode to UTF-8 text; write % as %25")
+  end
+
+  defp collect([], _allowed, found), do: {:ok, found}
+  defp collect(["" | rest], allowed, found), do: collect(rest, allowed, found)
+
+  defp collect([pair | rest], allowed, found) do
+    {name, value} =
+      case :binary.split(pair, "=") do
+        [name, value] -> {name, value}
+        [name] -> {name, ""}
+      end
+
+    with {:ok, name} <- query_decode(name), {:ok, value} <- query_decode(value) do
+      cond do
+        name not in allowed ->
+          unknown(name, allowed)
+
+        is_map_key(found, name) ->
+          refuse(:invalid_parameter, "#{name} is given twice", "/" <> name)
+
+        true ->
+          collect(rest, allowed, Map.put(found, name, value))
+      end
+    end
+  end
+
+  # In a query a plus is a space, as forms send it.
+  defp query_decode(raw) do
+    with {:ok, text} <- raw |> :binary.replace("+", " ", [:global]) |> percent_decode(""),
+         true <- String.valid?(text) do
+      {:ok, text}
+    else
+      _not_text -> bad_query()
+    end
+  end
+
+  defp unknown(name, []) do
+    refuse(:unknown_parameter, "found #{inspect(name)}; this call takes no parameters")
+  end
+
+  defp unknown(name, allowed) do
+    detail = "found #{inspect(name)}; this call takes #{Enum.join(allowed, ", ")}"
+    refuse(:unknown_parameter, detail)
+  end
+
+  @doc "The page size: `nil` when it is not given. The engine checks its upper bound."
+  def limit(%{"limit" => text}) do
+    # Few enough digits for the engine's number; a larger one is too large anyway.
+    if text =~ ~r/\A[0-9]{1,18}\z/,
+      do: {:ok, String.to_integer(text)},
+      else: refuse(:invalid_parameter, "limit is #{inspect(text)}; give a whole number", "/limit")
+  end
+
+  def limit(_params), do: {:ok, nil}
+
+  @doc "`:asc` when it is not given."
+  def order(%{"order" => "asc"}), do: {:ok, :asc}
+  def order(%{"order" => "desc"}), do: {:ok, :desc}
+
+  def order(%{"order" => other}) do
+    refuse(:invalid_parameter, "order is #{inspect(other)}; give asc or desc", "/order")
+  end
+
+  def order(_params), do: {:ok, :asc}
+
+  @doc "A parameter that the call cannot do without."
+  def required(params, name, example) do
+    case params do
+      %{^name => value} ->
+        {:ok, value}
+
+      _missing ->
+        refuse(:missing_parameter, "#{name} is missing; give #{name}=#{example}", "/" <> name)
+    end
+  end
+end

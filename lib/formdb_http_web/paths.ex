@@ -1,0 +1,20 @@
+defmodule FormdbHttpWeb.Paths do
+  @moduledoc false
+  # Paths of resources, as they stand in Location headers and links: relative to
+  # the server, so that they hold behind a proxy as well.
+
+  @databases "/api/v1/databases"
+
+  def database(name), do: "#{@databases}/#{encode(name)}"
+  def features(name), do: "#{database(name)}/features"
+
+  # The path of a box query; a percent-encoded letter tells the feature apart.
+  def feature(name, "bbox"), do: "#{features(name)}/%62box"
+  def feature(name, id), do: "#{features(name)}/#{encode(id)}"
+  def series(name, id), do: "#{database(name)}/timeseries/#{encode(id)}"
+
+  # "." and ".." would be resolved by the client (RFC 3986, 5.2.4).
+  defp encode("."), do: "%2E"
+  defp encode(".."), do: "%2E%2E"
+  defp encode(part), do: URI.encode(part, &URI.char_unreserved?/1)
+end

@@ -1,0 +1,101 @@
+defmodule FormdbHttpWeb.Problem do
+  @moduledoc false
+  # Errors as answers: RFC 9457, application/problem+json. @problems is the one
+  # place that says which code has which status.
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.JSON
+
+  @problems %{
+    # The request is wrong: sending it again as it is will not help.
+    invalid_json: {400, "The body is not a JSON object"},
+    invalid_feature: {400, "Not a GeoJSON Feature or FeatureCollection"},
+    invalid_geometry: {400, "The geometry breaks RFC 7946"},
+    invalid_position: {400, "The position is not longitude, latitude and altitude"},
+    invalid_id: {400, "Not usable as an id"},
+    invalid_name: {400, "Not usable as the name of a database"},
+    invalid_bbox: {400, "The box is not west,south,east,north in degrees"},
+    invalid_timestamp: {400, "Not a timestamp"},
+    invalid_time_range: {400, "Not a time range"},
+    invalid_value: {400, "The value is not a finite number"},
+    invalid_point: {400, "Not a point or a list of points"},
+    invalid_document: {400, "Provenance or metadata is not a JSON object"},
+    invalid_cursor: {400, "Not a cursor of this query"},
+    invalid_parameter: {400, "The value of a parameter is not what the call takes"},
+    invalid_body: {400, "The body is not what the call takes"},
+    invalid_path: {400, "The path is not percent-encoded UTF-8"},
+    invalid_query: {400, "The query string is not percent-encoded UTF-8"},
+    missing_parameter: {400, "A parameter is missing"},
+    unknown_parameter: {400, "The call has no such parameter"},
+    malformed_request: {400, "Not an HTTP request"},
+    not_found: {404, "There is nothing at this path"},
+    database_not_found: {404, "No such database"},
+    feature_not_found: {404, "No such feature"},
+    series_not_found: {404, "No such series"},
+    method_not_allowed: {405, "The path does not take this method"},
+    request_timeout: {408, "The request did not arrive in time"},
+    payload_too_large: {413, "The body is too large"},
+    too_large: {413, "The input is larger than a limit allows"},
+    uri_too_long: {414, "The path and query are too long"},
+    unsupported_media_type: {415, "The body is in a format that is not taken"},
+    headers_too_large: {431, "The request's header fields are too large"},
+    # The server failed.
+    internal_error: {500, "Internal error"},
+    io_error: {500, "A file operation failed"},
+    journal_corrupt: {500, "The journal is damaged"},
+    unsupported_format: {500, "The files were written by a newer version"},
+    not_implemented: {501, "The server does not speak this"},
+    version_not_supported: {505, "The server speaks HTTP/1.1"},
+    # The request is fine, the moment is not.
+    busy: {503, "The write queue is full"},
+    database_opening: {503, "The database is being opened"},
+    database_closed: {503, "The database is closing"},
+    database_unavailable: {503, "The database cannot be opened"},
+    database_read_only: {503, "The database takes no writes"},
+    database_locked: {503, "Another process has the database open"},
+    write_timeout: {504, "The write was not confirmed in time"}
+  }
+
+  # What passes by itself in a moment.
+  @retry [:busy, :database_opening, :database_closed]
+
+  @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body :: iodata()}
+
+  @doc "The status of a code. One that nobody has given a status is a failure of the server."
+  @spec status(atom()) :: 400..599
+  def status(code) do
+    {status, _title} = lookup(code)
+    status
+  end
+
+  @doc "The answer that tells the client about an error."
+  @spec answer(Error.t()) :: answer()
+  def answer(%Error{code: code, detail: detail, pointer: pointer}) do
+    {status, title} = lookup(code)
+
+    members = [
+      type: "urn:formdb:problem:#{code}",
+      title: title,
+      status: status,
+      code: code,
+      detail: detail
+    ]
+
+    members = if pointer, do: members ++ [pointer: pointer], else: members
+    {status, headers(code), JSON.encode(members)}
+  end
+
+  @doc "A refusal that comes from this layer and not from the database."
+  @spec refuse(atom(), String.t(), String.t() | nil) :: {:error, Error.t()}
+  def refuse(code, detail, pointer \\ nil) do
+    {:error, %Error{code: code, detail: detail, pointer: pointer}}
+  end
+
+  defp lookup(code), do: Map.get(@problems, code, {500, "Internal error"})
+
+  defp headers(code) when code in @retry do
+    %{"content-type" => "application/problem+json", "retry-after" => "1"}
+  end
+
+  defp headers(_code), do: %{"content-type" => "application/problem+json"}
+end

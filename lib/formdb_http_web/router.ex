@@ -1,0 +1,115 @@
+defmodule FormdbHttpWeb.Router do
+  @moduledoc false
+  # From method and path to a function of a controller. Everything here is a plain
+  # function from a request to an answer; FormdbHttpWeb.Dispatcher sends it.
+  #
+  # A controller's function takes the request and the parts of the path that
+  # vary, and returns {status, headers, body} or {:error, %FormdbHttp.Error{}}.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 2]
+
+  alias FormdbHttpWeb.{Params, Problem}
+
+  alias FormdbHttpWeb.{
+    DatabaseController,
+    FeatureController,
+    HealthController,
+    TimeseriesController,
+    VersionController
+  }
+
+  @health [{"GET", &HealthController.show/1}]
+  @live [{"GET", &HealthController.live/1}]
+  @ready [{"GET", &HealthController.ready/1}]
+  @detailed [{"GET", &HealthController.detailed/1}]
+  @version [{"GET", &VersionController.show/1}]
+  @databases [{"GET", &DatabaseController.index/1}, {"POST", &DatabaseController.create/1}]
+  @database [{"GET", &DatabaseController.show/2}, {"DELETE", &DatabaseController.delete/2}]
+  @features [{"GET", &FeatureController.index/2}, {"POST", &FeatureController.create/2}]
+  @features_in_box [{"GET", &FeatureController.index/2}]
+  @feature [{"GET", &FeatureController.show/3}]
+  @timeseries [{"POST", &TimeseriesController.create/2}]
+  @series [{"GET", &TimeseriesController.show/3}]
+  @series_latest [{"GET", &TimeseriesController.latest/3}]
+
+  # Parts of the path are matched before they are decoded: a slash inside an id
+  # is %2F and no separator, and an id "bbox" can be written %62box.
+  defp resource(["", "api", "v1", "databases", db, "features", id]) do
+    if id == "bbox", do: {@features_in_box, [db]}, else: {@feature, [db, id]}
+  end
+
+  defp resource(["", "api", "v1", "databases", db, "timeseries", id]), do: {@series, [db, id]}
+  defp resource(["", "api", "v1", "databases", db, "features"]), do: {@features, [db]}
+  defp resource(["", "api", "v1", "databases", db, "timeseries"]), do: {@timeseries, [db]}
+
+  defp resource(["", "api", "v1", "databases", db, "timeseries", id, "latest"]),
+    do: {@series_latest, [db, id]}
+
+  defp resource(["", "api", "v1", "databases", db]), do: {@database, [db]}
+  defp resource(["", "api", "v1", "databases"]), do: {@databases, []}
+  defp resource(["", "api", "v1", "version"]), do: {@version, []}
+  defp resource(["", "health"]), do: {@health, []}
+  defp resource(["", "health", "live"]), do: {@live, []}
+  defp resource(["", "health", "ready"]), do: {@ready, []}
+  defp resource(["", "health", "detailed"]), do: {@detailed, []}
+  defp resource(_path), do: nil
+
+  @doc "The answer to a request."
+  @spec call(:cowboy_req.req()) :: Problem.answer()
+  def call(%{method: method, path: path} = req) do
+    # :trim makes a slash at the end of the path count for nothing.
+    case resource(:binary.split(path, "/", [:global, :trim])) do
+      {methods, parts} -> call_method(method, methods, parts, req)
+      nil -> no_resource(method, path)
+    end
+  end
+
+  defp call_method("HEAD", methods, parts, req), do: call_method("GET", methods, parts, req)
+
+  defp call_method(method, methods, parts, req) do
+    case List.keyfind(methods, method, 0) do
+      {_method, action} -> req |> call_action(action, parts) |> answer()
+      nil when method == "OPTIONS" -> {204, %{"allow" => allow(methods)}, ""}
+      nil -> method_not_allowed(method, methods)
+    end
+  end
+
+  defp call_action(req, action, []), do: action.(req)
+
+  defp call_action(req, action, [part]) do
+    with {:ok, part} <- Params.segment(part), do: action.(req, part)
+  end
+
+  defp call_action(req, action, [part, other]) do
+    with {:ok, part} <- Params.segment(part),
+         {:ok, other} <- Params.segment(other),
+         do: action.(req, part, other)
+  end
+
+  defp answer({:error, error}), do: Problem.answer(error)
+  defp answer(answer), do: answer
+
+  # What the server as a whole takes (RFC 9110, 9.3.7).
+  defp no_resource("OPTIONS", "*") do
+    {204, %{"allow" => "GET, HEAD, POST, DELETE, OPTIONS"}, ""}
+  end
+
+  defp no_resource(_method, path) do
+    answer(
+      refuse(:not_found, "there is nothing at #{inspect(path)}; docs/API.md lists the paths")
+    )
+  end
+
+  defp method_not_allowed(method, methods) do
+    allow = allow(methods)
+    refusal = refuse(:method_not_allowed, "found #{inspect(method)}; this path takes #{allow}")
+    {status, headers, body} = answer(refusal)
+    {status, Map.put(headers, "allow", allow), body}
+  end
+
+  defp allow(methods) do
+    names = Enum.map(methods, &elem(&1, 0))
+    head = if "GET" in names, do: ["HEAD"], else: []
+    Enum.join(names ++ head ++ ["OPTIONS"], ", ")
+  end
+end

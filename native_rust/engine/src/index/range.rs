@@ -1,0 +1,150 @@
+//! Reading a time range page by page.
+
+use super::chunk::{Chunk, Point, Source};
+
+/// Which way a range is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By timestamp, equal ones in order of arrival.
+    Ascending,
+    /// Exactly the reverse.
+    Descending,
+}
+
+/// A page of a time range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RangeQuery {
+    /// First timestamp that counts.
+    pub start: i64,
+    /// First timestamp that no longer counts. Not after `start`: no points.
+    pub end: i64,
+    /// Points of later blocks do not count.
+    pub at: u64,
+    /// Which way to read.
+    pub order: Order,
+    /// How many of the points of the first timestamp in that order (`start`, or
+    /// `end - 1` when descending) to pass over: those earlier pages had.
+    pub skip: u64,
+    /// Most points to read.
+    pub limit: usize,
+}
+
+impl RangeQuery {
+    /// The same range from `resume` on, never more than it.
+    #[must_use]
+    pub fn resume(self, resume: Resume) -> Self {
+        let Resume { edge, skip } = resume;
+        let (start, end) = match self.order {
+            Order::Ascending => (self.start.max(edge), self.end),
+            Order::Descending => (self.start, self.end.min(edge)),
+        };
+        Self {
+            start,
+            end,
+            skip,
+            ..self
+        }
+    }
+
+    /// The timestamp `skip` is about.
+    fn first_timestamp(&self) -> i64 {
+        match self.order {
+            Order::Ascending => self.start,
+            Order::Descending => self.end.saturating_sub(1),
+        }
+    }
+}
+
+/// Where the next page of a range begins. With the same `at`, pages neither skip
+/// nor repeat a point, whatever is written between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume {
+    /// The `start` of the next page, or its `end` when descending.
+    pub edge: i64,
+    /// Its `skip`.
+    pub skip: u64,
+}
+
+/// What a query sees of a chunk.
+pub(super) fn sources<'a>(
+    chunk: &'a Chunk,
+    query: &RangeQuery,
+) -> impl DoubleEndedIterator<Item = Source> + use<'a> {
+    let range = chunk.count_before(query.start)..chunk.count_before(query.end);
+    chunk.visible(range, query.at)
+}
+
+/// A page being filled.
+pub(super) struct Page<'a> {
+    query: &'a RangeQuery,
+    out: &'a mut Vec<Point>,
+    /// Where it begins in `out`.
+    begin: usize,
+    /// Points at the first timestamp yet to be passed over.
+    skip: u64,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(query: &'a RangeQuery, out: &'a mut Vec<Point>) -> Self {
+        Self {
+            begin: out.len(),
+            skip: query.skip,
+            query,
+            out,
+        }
+    }
+
+    /// Adds points until the page is full. Returns whether some were left over.
+    pub(super) fn add(&mut self, chunk: &Chunk, mut source: Source) -> bool {
+        self.pass_over(chunk, &mut source);
+        let room = self.query.limit - (self.out.len() - self.begin);
+        let left_over = source.range.len().saturating_sub(room);
+        match self.query.order {
+            Order::Ascending => {
+                source.drop_last(left_over);
+                self.out.extend(chunk.points(&source));
+            }
+            Order::Descending => {
+                source.drop_first(left_over);
+                self.out.extend(chunk.points(&source).rev());
+            }
+        }
+        left_over > 0
+    }
+
+    /// Takes off `source` what earlier pages had of the first timestamp.
+    fn pass_over(&mut self, chunk: &Chunk, source: &mut Source) {
+        if self.skip == 0 {
+            return;
+        }
+        let first = self.query.first_timestamp();
+        let timestamps = chunk.timestamps(source);
+        let at_first = match self.query.order {
+            Order::Ascending => timestamps.partition_point(|&t| t <= first),
+            Order::Descending => timestamps.len() - timestamps.partition_point(|&t| t < first),
+        };
+        let passed = at_first.min(usize::try_from(self.skip).unwrap_or(usize::MAX));
+        match self.query.order {
+            Order::Ascending => source.drop_first(passed),
+            Order::Descending => source.drop_last(passed),
+        }
+        self.skip -= passed as u64;
+    }
+
+    /// Where the page after this one begins.
+    pub(super) fn resume(&self) -> Resume {
+        let page = self.out.get(self.begin..).unwrap_or_default();
+        let first = self.query.first_timestamp();
+        let last = page.last().map_or(first, |point| point.timestamp);
+        let same = page.iter().rev().take_while(|p| p.timestamp == last);
+        let earlier = if last == first { self.query.skip } else { 0 };
+        Resume {
+            edge: match self.query.order {
+                Order::Ascending => last,
+                // Of a point in the range, so there is a timestamp after it.
+                Order::Descending => last.saturating_add(1),
+            },
+            skip: earlier.saturating_add(same.count() as u64),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! All series of a database, by id.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::series::{Series, SortedPoints, Summary};
+
+/// A series under its lock. One thread writes; readers hold the lock for a page.
+#[derive(Debug, Default)]
+pub struct SharedSeries {
+    series: RwLock<Series>,
+}
+
+impl SharedSeries {
+    /// The series, for reading. Load the published sequence after this.
+    pub fn read(&self) -> RwLockReadGuard<'_, Series> {
+        self.series.read()
+    }
+
+    /// Enters the points of block `seq`, letting readers in after every `step`
+    /// of work in the sense of [`Series::insert`]. Sorts outside the lock.
+    ///
+    /// # Panics
+    /// As [`SortedPoints::new`].
+    pub fn insert(&self, timestamps: &[i64], values: &[f64], seq: u64, step: usize) {
+        let points = SortedPoints::new(timestamps, values, seq);
+        let mut next = 0;
+        while next < points.len() {
+            let mut series = self.series.write();
+            next = series.insert(&points, next, step.max(1));
+            // Fair: otherwise this thread is back before a reader has woken up.
+            RwLockWriteGuard::unlock_fair(series);
+        }
+    }
+}
+
+/// One series in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesEntry {
+    /// The series' id.
+    pub id: Arc<str>,
+    /// What it holds.
+    pub summary: Summary,
+}
+
+/// Series by id. Looking one up takes a shard of the map for a moment only; no
+/// guard of the map outlives a call.
+#[derive(Debug, Default)]
+pub struct TemporalIndex {
+    series: DashMap<Arc<str>, Arc<SharedSeries>>,
+}
+
+impl TemporalIndex {
+    /// The series `id`, if anything was ever entered. It may have nothing to
+    /// show yet at the published sequence. O(1).
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<SharedSeries>> {
+        self.series.get(id).map(|series| Arc::clone(&series))
+    }
+
+    /// The series `id`, made where it is missing. O(1).
+    #[must_use]
+    pub fn get_or_create(&self, id: &str) -> Arc<SharedSeries> {
+        if let Some(series) = self.get(id) {
+            return series;
+        }
+        Arc::clone(&self.series.entry(id.into()).or_default())
+    }
+
+    /// Up to `limit` of the series that show a point at `at`, by id in byte
+    /// order, behind the id `after`, which need not exist.
+    ///
+    /// O(n log n) in the number of series, and [`Series::summary`] for each one
+    /// listed: not for a thread that must not wait.
+    #[must_use]
+    pub fn list(&self, at: u64, after: Option<&str>, limit: usize) -> Vec<SeriesEntry> {
+        let mut all: Vec<(Arc<str>, Arc<SharedSeries>)> = self
+            .series
+            .iter()
+            .filter(|entry| after.is_none_or(|after| &**entry.key() > after))
+            .map(|entry| (Arc::clone(entry.key()), Arc::clone(entry.value())))
+            .collect();
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        all.into_iter()
+            .filter_map(|(id, series)| {
+                let summary = series.read().summary(at)?;
+                Some(SeriesEntry { id, summary })
+            })
+            .take(limit)
+            .collect()
+    }
+
+    /// Number of series, those of unpublished blocks included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Forgets all series; those somebody still holds live until they let go.
+    pub fn clear(&self) {
+        self.series.clear();
+        self.series.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+    use super::super::{Order, Point, RangeQuery};
+    use super::*;
+
+    #[test]
+    fn lists_in_order_what_is_visible() {
+        let index = TemporalIndex::default();
+        for (seq, id) in (1..).zip(["b", "a", "ab", "c"]) {
+            index.get_or_create(id).insert(&[7, 5], &[0.0, 1.0], seq, 1);
+        }
+        index.get_or_create("a").insert(&[9], &[2.0], 5, 1);
+        let _empty = index.get_or_create("d");
+        let list = |at, after, limit| -> Vec<(String, u64, i64, i64)> {
+            let entries = index.list(at, after, limit);
+            let row = |e: SeriesEntry| {
+                let Summary {
+                    points,
+                    first,
+                    last,
+                } = e.summary;
+                (e.id.to_string(), points, first, last)
+            };
+            entries.into_iter().map(row).collect()
+        };
+        let row = |id: &str, points, last| (id.to_owned(), points, 5, last);
+        assert_eq!(
+            list(5, None, 9),
+            [
+                row("a", 3, 9),
+                row("ab", 2, 7),
+                row("b", 2, 7),
+                row("c", 2, 7)
+            ]
+        );
+        assert_eq!(list(5, Some("a"), 2), [row("ab", 2, 7), row("b", 2, 7)]);
+        assert_eq!(list(5, Some("aa"), 1), [row("ab", 2, 7)]);
+        assert_eq!(list(2, None, 9), [row("a", 2, 7), row("b", 2, 7)]);
+        assert_eq!(list(0, None, 9), []);
+        assert_eq!(index.len(), 5);
+        assert!(index.get("e").is_none());
+        index.clear();
+        assert!(index.len() == 0 && index.get("a").is_none());
+    }
+
+    /// A reader that takes the lock and then loads the published sequence sees
+    /// each block whole or not at all, though they are entered in small steps.
+    #[test]
+    fn readers_see_whole_blocks() {
+        const POINTS: i64 = 3_000;
+        let series = SharedSeries::default();
+        let published = AtomicU64::new(0);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for seq in 1..=20 {
+                    // Interleaved with what is there: no point goes to the end.
+                    let timestamps: Vec<i64> = (0..POINTS).map(|n| n * 20 - seq as i64).collect();
+                    let values = vec![seq as f64; timestamps.len()];
+                    series.insert(&timestamps, &values, seq, 500);
+                    published.store(seq, Ordering::Release);
+                }
+                done.store(true, Ordering::Release);
+            });
+            let mut out = Vec::new();
+            loop {
+                let last = done.load(Ordering::Acquire);
+                let guard = series.read();
+                let at = published.load(Ordering::Acquire);
+                let query = RangeQuery {
+                    start: i64::MIN,
+                    end: i64::MAX,
+                    at,
+                    order: Order::Ascending,
+                    skip: 0,
+                    limit: usize::MAX,
+                };
+                out.clear();
+                assert_eq!(guard.range(&query, &mut out), None);
+                assert_eq!(out.len() as u64, at * POINTS as u64);
+                assert!(out.is_sorted_by_key(|point: &Point| point.timestamp));
+                if last {
+                    break;
+                }
+            }
+        });
+        assert_eq!(
+            series.read().summary(20).unwrap().points,
+            20 * POINTS as u64
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! GeoJSON features (RFC 7946): from a client's text to bodies for the journal,
+//! and back.
+
+use std::borrow::Cow;
+
+use super::bbox::Rect;
+use super::cbor::{DecodeError, Reader, encode_json, write_json};
+use super::geometry::{check_bbox, check_geometry};
+use super::id::{check_id, generate_feature_id};
+use super::json::{Json, Source, at, encode_document, shown};
+use crate::{Error, InvalidCode, Limits, Result};
+
+/// A feature ready to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PutFeature {
+    /// Its id as text: the client's, or a generated one.
+    pub id: String,
+    /// Envelope of its geometry; `None` without one.
+    pub envelope: Option<Rect>,
+    /// The whole feature but its provenance, as a deterministic CBOR map.
+    pub body: Vec<u8>,
+    /// Its provenance, as a deterministic CBOR map.
+    pub provenance: Option<Vec<u8>>,
+}
+
+/// What a client sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Features {
+    /// A Feature.
+    One(PutFeature),
+    /// The features of a FeatureCollection, in order; there may be none, and two
+    /// may have the same id.
+    Many(Vec<PutFeature>),
+}
+
+/// Reads a Feature or a FeatureCollection. Linear in the text, about 0.7 us for
+/// a small point feature, 0.5 us more to generate its id; of a collection one feature is a tree at a time.
+///
+/// - The `id` is kept as it came, string or number. Its text identifies the
+///   feature: of a number the decimal digits, so `7`, `7.0` and `"7"` are the same
+///   one. Without one an id is generated.
+/// - A missing `geometry` or `properties` is read and stored as null.
+/// - The member `provenance` of a feature, an object, goes beside the body; that of
+///   a collection stands for every feature without one of its own. All other
+///   members of a feature are stored, all others of a collection are not.
+///
+/// # Errors
+/// [`Error::Invalid`] with a pointer from the top of the text to the offending
+/// part; [`Error::TooLarge`] for a geometry above [`Limits::positions`].
+pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
+    let source = Source::new(text)?;
+    let members = source.members("a GeoJSON Feature or FeatureCollection")?;
+    let mut builder = Builder {
+        limits,
+        body: Vec::new(),
+    };
+    let kind = match members.get("type") {
+        Some(kind) => source.part(kind.get())?,
+        None => return Err(refusal("", missing("type"))),
+    };
+    match &kind {
+        Json::Str(kind) if kind == "Feature" => {
+            builder.feature(source.value()?, None).map(Features::One)
+        }
+        Json::Str(kind) if kind == "FeatureCollection" => {
+            let provenance = match members.get("provenance") {
+                Some(raw) => Some(encode_document(&source.part(raw.get())?, "/provenance")?),
+                None => None,
+            };
+            let raw = members
+                .get("features")
+                .ok_or_else(|| refusal("", missing("features")))?;
+            let mut features = Vec::new();
+            let count = source.elements(raw.get(), |i, value| {
+                let feature = builder
+                    .feature(value, provenance.as_deref())
+                    .map_err(|e| at(format_args!("/features/{i}"), e))?;
+                features.push(feature);
+                Ok(())
+            })?;
+            match count {
+                Some(_) => Ok(Features::Many(features)),
+                None => Err(refusal("/features", "expected an array of features")),
+            }
+        }
+        other => Err(wrong_type(other, "Feature or FeatureCollection")),
+    }
+}
+
+/// Appends a stored feature to `out` as GeoJSON text, its provenance as the last
+/// member. About 300 MB of JSON a second.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that are not a stored feature; `out` then ends in a
+/// part of it.
+pub fn feature_to_json(
+    body: &[u8],
+    provenance: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    write_whole(body, out)?;
+    let Some(provenance) = provenance else {
+        return Ok(());
+    };
+    if out.pop() != Some(b'}') {
+        return Err(Reader::new(body).error("a feature that is not a map"));
+    }
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"provenance\":");
+    write_whole(provenance, out)?;
+    out.push(b'}');
+    Ok(())
+}
+
+fn write_whole(cbor: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let rest = write_json(cbor, out)?;
+    Reader::new(rest).end().map_err(|e| DecodeError {
+        offset: cbor.len() - rest.len(),
+        ..e
+    })
+}
+
+struct Builder<'l> {
+    limits: &'l Limits,
+    /// Reused from feature to feature, so that each body is allocated once, at
+    /// its size.
+    body: Vec<u8>,
+}
+
+impl Builder<'_> {
+    fn feature(&mut self, value: Json<'_>, inherited: Option<&[u8]>) -> Result<PutFeature> {
+        let Json::Obj(mut members) = value else {
+            let detail = format!("found {}; expected a Feature object", value.kind());
+            return Err(refusal("", detail));
+        };
+        match members.get("type") {
+            Some(Json::Str(kind)) if kind == "Feature" => {}
+            Some(other) => return Err(wrong_type(other, "Feature")),
+            None => return Err(refusal("", missing("type"))),
+        }
+        let id = match members.get("id") {
+            Some(id) => Some(self.id_text(id)?),
+            None => None,
+        };
+        check_bbox(&members)?;
+        let envelope = match members.get("geometry") {
+            None => {
+                members.insert("geometry", Json::Null);
+                None
+            }
+            Some(Json::Null) => None,
+            Some(geometry) => {
+                check_geometry(geometry, self.limits).map_err(|e| at("/geometry", e))?
+            }
+        };
+        match members.get("properties") {
+            None => members.insert("properties", Json::Null),
+            Some(Json::Null | Json::Obj(_)) => {}
+            Some(other) => {
+                let detail = format!("found {}; expected an object or null", other.kind());
+                return Err(refusal("/properties", detail));
+            }
+        }
+        let provenance = match members.remove("provenance") {
+            Some(own) => Some(encode_document(&own, "/provenance")?),
+            None => inherited.map(<[u8]>::to_vec),
+        };
+        let id = id.unwrap_or_else(|| {
+            let id = generate_feature_id();
+            members.insert("id", Json::Str(Cow::Owned(id.clone())));
+            id
+        });
+        self.body.clear();
+        encode_json(&Json::Obj(members), &mut self.body);
+        Ok(PutFeature {
+            id,
+            envelope,
+            body: self.body.clone(),
+            provenance,
+        })
+    }
+
+    fn id_text(&self, id: &Json<'_>) -> Result<String> {
+        let text = match id {
+            Json::Str(text) => text.to_string(),
+            Json::U64(n) => n.to_string(),
+            Json::I64(n) => n.to_string(),
+            // The same spelling as that of a stored id: `Reader::number_text`.
+            Json::F64(n) => n.to_string(),
+            other => {
+                let detail = format!("found {}; expected a string or a number", other.kind());
+                return Err(Error::invalid(InvalidCode::Id, "/id", detail));
+            }
+        };
+        check_id(&text, "/id", self.limits)?;
+        Ok(text)
+    }
+}
+
+fn wrong_type(found: &Json<'_>, expected: &str) -> Error {
+    let found = match found {
+        Json::Str(kind) => shown(kind),
+        other => other.kind().to_owned(),
+    };
+    let advice = format!("found the type {found}; expected {expected}, around a bare geometry too");
+    refusal("/type", advice)
+}
+
+fn missing(member: &str) -> String {
+    format!("the member {member:?} is missing; add it")
+}
+
+fn refusal(pointer: &str, detail: impl Into<String>) -> Error {
+    Error::invalid(InvalidCode::Feature, pointer, detail)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! JSON text (RFC 8259) to a tree that keeps integers, floats and strings apart
+//! and borrows every string that has no escape.
+//!
+//! Parsing is `serde_json`'s, with its nesting limit of 128. On top of it,
+//! repeated member names are refused (RFC 8259, section 4, leaves their meaning
+//! open, and a database cannot), and errors carry the line and column in the
+//! whole text even where only a part of it is being read.
+
+mod parse;
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+pub use parse::Source;
+
+use crate::{Error, InvalidCode, Result};
+
+/// A JSON value. Strings borrow from the text where they can.
+///
+/// An integer outside `[-2^63, 2^64)` is read as the nearest double, as most
+/// readers of JSON do (RFC 8259, section 6).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// An integer of at least zero.
+    U64(u64),
+    /// A negative integer.
+    I64(i64),
+    /// A number with a fraction or an exponent; finite.
+    F64(f64),
+    /// A string.
+    Str(Cow<'a, str>),
+    /// An array.
+    Arr(Vec<Json<'a>>),
+    /// An object.
+    Obj(Members<'a, Json<'a>>),
+}
+
+impl Json<'_> {
+    /// What kind of value it is, for messages: "a string", "an object".
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::U64(_) | Self::I64(_) | Self::F64(_) => "a number",
+            Self::Str(_) => "a string",
+            Self::Arr(_) => "an array",
+            Self::Obj(_) => "an object",
+        }
+    }
+
+    /// The value as a double, if it is a number; integers beyond 2^53 are rounded.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::U64(n) => Some(*n as f64),
+            Self::I64(n) => Some(*n as f64),
+            Self::F64(n) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+/// The members of an object, ordered as deterministic CBOR orders map keys
+/// (RFC 8949, section 4.2.1): shorter names first, equal lengths bytewise.
+///
+/// Invariant: strictly ascending in that order, hence no name twice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Members<'a, V>(Vec<(Cow<'a, str>, V)>);
+
+fn order(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+impl<'a, V> Members<'a, V> {
+    /// Members in any order. O(n log n).
+    ///
+    /// # Errors
+    /// A name that occurs twice.
+    pub fn new(mut members: Vec<(Cow<'a, str>, V)>) -> Result<Self, Cow<'a, str>> {
+        members.sort_unstable_by(|(a, _), (b, _)| order(a, b));
+        let repeated = members.windows(2).position(|pair| match pair {
+            [(a, _), (b, _)] => a == b,
+            _ => false,
+        });
+        match repeated {
+            None => Ok(Self(members)),
+            Some(at) => Err(members.swap_remove(at).0),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| order(other, name))
+    }
+
+    /// The member called `name`. O(log n).
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&V> {
+        let at = self.find(name).ok()?;
+        self.0.get(at).map(|(_, value)| value)
+    }
+
+    /// Names and values, owned, in order.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<(Cow<'a, str>, V)> {
+        self.0
+    }
+
+    /// Takes the member called `name` out. O(n).
+    pub fn remove(&mut self, name: &str) -> Option<V> {
+        let at = self.find(name).ok()?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Adds a member, or replaces the one of that name. O(n).
+    pub fn insert(&mut self, name: &'static str, value: V) {
+        match self.find(name) {
+            Ok(at) => {
+                if let Some((_, old)) = self.0.get_mut(at) {
+                    *old = value;
+                }
+            }
+            Err(at) => self.0.insert(at, (Cow::Borrowed(name), value)),
+        }
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &V)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// An object text, such as a provenance, as its own deterministic CBOR map.
+/// `pointer` is where errors point to.
+///
+/// # Errors
+/// [`InvalidCode::Json`] for a syntax error, [`InvalidCode::Document`] for
+/// anything that is not an object.
+pub fn parse_document(text: &[u8], pointer: &str) -> Result<Vec<u8>> {
+    encode_document(&Source::new(text)?.value()?, pointer)
+}
+
+/// As [`parse_document`], from a value already read.
+pub(super) fn encode_document(value: &Json<'_>, pointer: &str) -> Result<Vec<u8>> {
+    match value {
+        Json::Obj(_) => {
+            let mut body = Vec::new();
+            super::cbor::encode_json(value, &mut body);
+            Ok(body)
+        }
+        other => Err(Error::invalid(
+            InvalidCode::Document,
+            pointer,
+            format!("found {}; expected an object", other.kind()),
+        )),
+    }
+}
+
+/// `name` as one more step of a JSON pointer (RFC 6901, section 3).
+pub(super) fn step(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// A client's text in quotes for a message, cut where it is long.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
+    }
+}
+
+/// The error of a part, made the error of the whole: `pointer` leads to the part.
+/// Callers build the pointer only once something was refused.
+pub(super) fn at(pointer: impl fmt::Display, error: Error) -> Error {
+    match error {
+        Error::Invalid {
+            code,
+            pointer: inner,
+            detail,
+        } => Error::invalid(code, format!("{pointer}{inner}"), detail),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

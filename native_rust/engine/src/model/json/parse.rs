@@ -1,0 +1,302 @@
+//! Reading JSON text: `serde_json`'s parser, with refusals in the terms of this
+//! crate.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Json, Members, shown};
+use crate::{Error, InvalidCode, Result};
+
+/// A whole JSON text, checked to be UTF-8, from which values are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    text: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// Takes a text. A byte order mark before it is skipped.
+    ///
+    /// # Errors
+    /// [`InvalidCode::Json`] when it is not UTF-8.
+    pub fn new(text: &'a [u8]) -> Result<Self> {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        match std::str::from_utf8(text) {
+            Ok(text) => Ok(Self { text }),
+            Err(e) => {
+                let (line, column) = place(text, e.valid_up_to());
+                Err(not_json(
+                    &format!(
+                        "a byte that is not UTF-8 was found after line {line} column {column}"
+                    ),
+                    "send the text as UTF-8",
+                ))
+            }
+        }
+    }
+
+    /// The whole text as one value.
+    ///
+    /// # Errors
+    /// [`InvalidCode::Json`] for a syntax error, a repeated member name, a number
+    /// beyond the range of a double, nesting deeper than 128, or anything but
+    /// white space behind the value.
+    pub fn value(&self) -> Result<Json<'a>> {
+        self.part(self.text)
+    }
+
+    /// The members of the object that the whole text is, each still text.
+    /// The text is checked to be well formed, its parts are not decoded.
+    ///
+    /// # Errors
+    /// [`InvalidCode::Json`] as [`Source::value`]; also for a text that is not an
+    /// object, with `expected` naming what should have come.
+    pub fn members(&self, expected: &str) -> Result<Members<'a, &'a RawValue>> {
+        let mut reader = serde_json::Deserializer::from_str(self.text);
+        let members = reader
+            .deserialize_map(MembersVisitor(RawSeed))
+            .and_then(|members| reader.end().map(|()| members));
+        members.map_err(|e| {
+            let begins = self.text.trim_start_matches(JSON_SPACE);
+            if e.is_data() && !begins.starts_with('{') {
+                let detail = format!("the text is not a JSON object; expected {expected}");
+                return Error::invalid(InvalidCode::Json, "", detail);
+            }
+            self.syntax(self.text, &e)
+        })
+    }
+
+    /// One value from `part`, which must be a slice of this text.
+    ///
+    /// # Errors
+    /// As [`Source::value`].
+    pub fn part(&self, part: &'a str) -> Result<Json<'a>> {
+        let mut reader = serde_json::Deserializer::from_str(part);
+        ValueSeed
+            .deserialize(&mut reader)
+            .and_then(|value| reader.end().map(|()| value))
+            .map_err(|e| self.syntax(part, &e))
+    }
+
+    /// Hands the elements of the array `part`, a slice of this text, to `take`,
+    /// with their index; only one of them is in memory at a time. Returns how
+    /// many there were, or `None` when `part` is not an array.
+    ///
+    /// # Errors
+    /// As [`Source::value`], and the first that `take` returns.
+    pub fn elements(
+        &self,
+        part: &'a str,
+        take: impl FnMut(usize, Json<'a>) -> Result<()>,
+    ) -> Result<Option<usize>> {
+        if !part.starts_with('[') {
+            return Ok(None);
+        }
+        let mut refused = None;
+        let mut reader = serde_json::Deserializer::from_str(part);
+        let count = reader
+            .deserialize_seq(ElementsVisitor {
+                take,
+                refused: &mut refused,
+            })
+            .and_then(|count| reader.end().map(|()| count));
+        match (refused, count) {
+            (Some(error), _) => Err(error),
+            (None, Ok(count)) => Ok(Some(count)),
+            (None, Err(e)) => Err(self.syntax(part, &e)),
+        }
+    }
+
+    /// A refusal with the place of the error in the whole text.
+    fn syntax(&self, part: &str, e: &serde_json::Error) -> Error {
+        let shown = e.to_string();
+        let suffix = format!(" at line {} column {}", e.line(), e.column());
+        let what = match shown.strip_suffix(&suffix).unwrap_or(&shown) {
+            "recursion limit exceeded" => "nesting is deeper than 128 levels",
+            other => other,
+        };
+        // `part` is a slice of the text, so the difference is its offset.
+        let offset = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        let (first_line, first_column) = place(self.text.as_bytes(), offset);
+        let line = first_line + e.line().saturating_sub(1);
+        let column = match e.line() {
+            0 | 1 => first_column + e.column(),
+            _ => e.column(),
+        };
+        not_json(
+            &format!("{what} at line {line} column {column}"),
+            "send one JSON value (RFC 8259)",
+        )
+    }
+}
+
+const JSON_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// Line (from 1) of a byte offset, and bytes before it in that line.
+fn place(text: &[u8], offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+    let column = before
+        .iter()
+        .rev()
+        .take_while(|&&byte| byte != b'\n')
+        .count();
+    (line, column)
+}
+
+fn not_json(what: &str, advice: &str) -> Error {
+    let detail = format!("the text is not JSON: {what}; {advice}");
+    Error::invalid(InvalidCode::Json, "", detail)
+}
+
+/// Reads any value.
+#[derive(Clone, Copy)]
+struct ValueSeed;
+
+impl<'de> DeserializeSeed<'de> for ValueSeed {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Json<'de>, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::U64(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::I64(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        Ok(Json::F64(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Str(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Str(Cow::Borrowed(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element_seed(self)? {
+            elements.push(element);
+        }
+        Ok(Json::Arr(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json<'de>, A::Error> {
+        MembersVisitor(self).visit_map(map).map(Json::Obj)
+    }
+}
+
+/// Leaves a value as the text it is.
+#[derive(Clone, Copy)]
+struct RawSeed;
+
+impl<'de> DeserializeSeed<'de> for RawSeed {
+    type Value = &'de RawValue;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<&'de RawValue, D::Error> {
+        <&'de RawValue>::deserialize(reader)
+    }
+}
+
+/// Reads an object whose values the seed reads.
+struct MembersVisitor<S>(S);
+
+impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for MembersVisitor<S> {
+    type Value = Members<'de, S::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(name) = map.next_key_seed(NameSeed)? {
+            members.push((name, map.next_value_seed(self.0)?));
+        }
+        Members::new(members).map_err(|name| {
+            let name = shown(&name);
+            de::Error::custom(format_args!(
+                "the member {name} occurs twice in the object that ends"
+            ))
+        })
+    }
+}
+
+/// Reads a member name, borrowed where it has no escape.
+struct NameSeed;
+
+impl<'de> DeserializeSeed<'de> for NameSeed {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Cow<'de, str>, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NameSeed {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+}
+
+/// Hands on the elements of an array. An error of `take` is kept in `refused`,
+/// since serde's errors cannot carry it.
+struct ElementsVisitor<'r, F> {
+    take: F,
+    refused: &'r mut Option<Error>,
+}
+
+impl<'de, F: FnMut(usize, Json<'de>) -> Result<()>> Visitor<'de> for ElementsVisitor<'_, F> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<usize, A::Error> {
+        let mut count = 0;
+        while let Some(element) = seq.next_element_seed(ValueSeed)? {
+            if let Err(error) = (self.take)(count, element) {
+                *self.refused = Some(error);
+                return Err(de::Error::custom("an element was refused"));
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+}

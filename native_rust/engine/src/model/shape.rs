@@ -1,0 +1,317 @@
+//! Geometries as they are stored: envelopes for the index, and the exact test
+//! whether one meets a box. Both walk the CBOR once and build nothing.
+
+use std::borrow::Cow;
+
+use geo::algorithm::kernels::RobustKernel;
+use geo::{Coord, Kernel, Orientation};
+
+use super::bbox::Rect;
+use super::cbor::{DecodeError, Reader};
+use super::geometry::MAX_COLLECTIONS;
+
+/// Arrays around the positions of a MultiPolygon, the deepest there are.
+const MAX_ARRAYS: usize = 3;
+
+/// What the indexes keep of a stored feature.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredFeature<'b> {
+    /// Its id as text.
+    pub id: Cow<'b, str>,
+    /// Envelope of its geometry; `None` without one.
+    pub envelope: Option<Rect>,
+}
+
+/// Id and envelope of a stored feature. Linear in the positions; about 130 ns for
+/// a point.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that are not a stored feature.
+pub fn stored_feature(body: &[u8]) -> Result<StoredFeature<'_>, DecodeError> {
+    let mut reader = Reader::new(body);
+    let mut id = None;
+    let mut geometry = None;
+    for _ in 0..reader.map()? {
+        match reader.text()? {
+            "id" => id = Some(id_text(&mut reader)?),
+            "geometry" => {
+                let mut envelope = None;
+                if !reader.take_null()? {
+                    extend_by_geometry(&mut reader, &mut envelope, MAX_COLLECTIONS)?;
+                }
+                geometry = Some(envelope);
+            }
+            _ => {
+                reader.item()?;
+            }
+        }
+        // Both come early in the order of the keys: the rest need not be read.
+        if let (Some(id), Some(envelope)) = (&mut id, geometry) {
+            return Ok(StoredFeature {
+                id: std::mem::take(id),
+                envelope,
+            });
+        }
+    }
+    Err(reader.error("a feature without id or geometry"))
+}
+
+/// The text form of a stored id.
+fn id_text<'b>(reader: &mut Reader<'b>) -> Result<Cow<'b, str>, DecodeError> {
+    if reader.at_number()? {
+        reader.number_text().map(Cow::Owned)
+    } else {
+        reader.text().map(Cow::Borrowed)
+    }
+}
+
+/// Whether the geometry of a stored feature has a position in common with one of
+/// the closed rectangles, in planar longitude and latitude (RFC 7946, section 3.1.1).
+///
+/// Exact: boundaries count, a polygon around a rectangle counts, a rectangle inside
+/// a polygon's hole does not. Sides are decided by robust predicates (Shewchuk,
+/// "Adaptive Precision Floating-Point Arithmetic", 1997), so rounding decides
+/// nothing. Linear in the positions for each rectangle, about 20 ns a position.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that are not a stored feature.
+pub fn intersects_box(body: &[u8], rects: &[Rect]) -> Result<bool, DecodeError> {
+    let Some(geometry) = find_geometry(body)? else {
+        return Ok(false);
+    };
+    for rect in rects {
+        if geometry_meets(&mut geometry.clone(), rect, MAX_COLLECTIONS)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A reader at the geometry of a stored feature; `None` when that is null.
+fn find_geometry(body: &[u8]) -> Result<Option<Reader<'_>>, DecodeError> {
+    let mut reader = Reader::new(body);
+    for _ in 0..reader.map()? {
+        if reader.text()? == "geometry" {
+            return Ok((!reader.take_null()?).then_some(reader));
+        }
+        reader.item()?;
+    }
+    Err(reader.error("a feature without geometry"))
+}
+
+fn deeper(reader: &Reader<'_>, depth: usize) -> Result<usize, DecodeError> {
+    depth
+        .checked_sub(1)
+        .ok_or_else(|| reader.error("a geometry nested too deep"))
+}
+
+fn extend_by_geometry(
+    reader: &mut Reader<'_>,
+    envelope: &mut Option<Rect>,
+    depth: usize,
+) -> Result<(), DecodeError> {
+    for _ in 0..reader.map()? {
+        match reader.text()? {
+            "coordinates" => extend_by_coordinates(reader, envelope, MAX_ARRAYS)?,
+            "geometries" => {
+                let depth = deeper(reader, depth)?;
+                for _ in 0..reader.array()? {
+                    extend_by_geometry(reader, envelope, depth)?;
+                }
+            }
+            _ => {
+                reader.item()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// For the envelope the type does not matter: the innermost arrays are positions.
+fn extend_by_coordinates(
+    reader: &mut Reader<'_>,
+    envelope: &mut Option<Rect>,
+    depth: usize,
+) -> Result<(), DecodeError> {
+    let len = reader.array()?;
+    if len > 0 && reader.at_number()? {
+        let here = Rect::point(position_of(reader, len)?);
+        match envelope {
+            Some(envelope) => envelope.extend(&here),
+            None => *envelope = Some(here),
+        }
+        return Ok(());
+    }
+    for _ in 0..len {
+        let depth = deeper(reader, depth)?;
+        extend_by_coordinates(reader, envelope, depth)?;
+    }
+    Ok(())
+}
+
+fn position(reader: &mut Reader<'_>) -> Result<[f64; 2], DecodeError> {
+    let len = reader.array()?;
+    position_of(reader, len)
+}
+
+/// The position in an array of `len` numbers that has been entered.
+fn position_of(reader: &mut Reader<'_>, len: u64) -> Result<[f64; 2], DecodeError> {
+    let here = [reader.number()?, reader.number()?];
+    match len {
+        2 => Ok(here),
+        3 => reader.number().map(|_altitude| here),
+        _ => Err(reader.error("a position of neither 2 nor 3 numbers")),
+    }
+}
+
+/// Stops at the first part that meets `rect`; the reader is then anywhere.
+fn geometry_meets(reader: &mut Reader<'_>, rect: &Rect, depth: usize) -> Result<bool, DecodeError> {
+    // The order of map keys puts the type before what it explains.
+    let mut kind = "";
+    for _ in 0..reader.map()? {
+        let meets = match reader.text()? {
+            "type" => {
+                kind = reader.text()?;
+                false
+            }
+            "coordinates" => match kind {
+                "Point" => point_meets(reader, rect)?,
+                "MultiPoint" => any_part(reader, |reader| point_meets(reader, rect))?,
+                "LineString" => line_meets(reader, rect)?,
+                "MultiLineString" => any_part(reader, |reader| line_meets(reader, rect))?,
+                "Polygon" => polygon_meets(reader, rect)?,
+                "MultiPolygon" => any_part(reader, |reader| polygon_meets(reader, rect))?,
+                _ => return Err(reader.error("coordinates of an unknown geometry type")),
+            },
+            "geometries" => {
+                let depth = deeper(reader, depth)?;
+                any_part(reader, |reader| geometry_meets(reader, rect, depth))?
+            }
+            _ => {
+                reader.item()?;
+                false
+            }
+        };
+        if meets {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn any_part<'b>(
+    reader: &mut Reader<'b>,
+    mut part_meets: impl FnMut(&mut Reader<'b>) -> Result<bool, DecodeError>,
+) -> Result<bool, DecodeError> {
+    for _ in 0..reader.array()? {
+        if part_meets(reader)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn point_meets(reader: &mut Reader<'_>, rect: &Rect) -> Result<bool, DecodeError> {
+    Ok(rect.contains(&Rect::point(position(reader)?)))
+}
+
+fn line_meets(reader: &mut Reader<'_>, rect: &Rect) -> Result<bool, DecodeError> {
+    let len = reader.array()?;
+    if len == 0 {
+        return Ok(false);
+    }
+    let mut from = position(reader)?;
+    for _ in 1..len {
+        let to = position(reader)?;
+        if segment_meets(from, to, rect) {
+            return Ok(true);
+        }
+        from = to;
+    }
+    Ok(false)
+}
+
+/// A polygon meets a rectangle if its boundary does. If it does not, the rectangle
+/// lies wholly inside or wholly outside of each ring, and any one of its positions
+/// tells which.
+fn polygon_meets(reader: &mut Reader<'_>, rect: &Rect) -> Result<bool, DecodeError> {
+    let mut inside = false;
+    for ring in 0..reader.array()? {
+        match ring_against(reader, rect)? {
+            Side::Boundary => return Ok(true),
+            Side::Inside => inside = ring == 0,
+            Side::Outside => {}
+        }
+    }
+    Ok(inside)
+}
+
+/// Where a rectangle lies with respect to a ring.
+enum Side {
+    Boundary,
+    Inside,
+    Outside,
+}
+
+/// Inside is found by counting the crossings of a ray from a corner eastwards.
+fn ring_against(reader: &mut Reader<'_>, rect: &Rect) -> Result<Side, DecodeError> {
+    let len = reader.array()?;
+    if len == 0 {
+        return Ok(Side::Outside);
+    }
+    let mut inside = false;
+    let mut from = position(reader)?;
+    for _ in 1..len {
+        let to = position(reader)?;
+        if segment_meets(from, to, rect) {
+            return Ok(Side::Boundary);
+        }
+        inside ^= lies_west_of(rect.min, from, to);
+        from = to;
+    }
+    Ok(if inside { Side::Inside } else { Side::Outside })
+}
+
+/// Whether a ray from `corner` eastwards crosses the segment. Of the two ends of a
+/// segment the lower counts, so a ray through a shared end crosses once or not.
+fn lies_west_of(corner: [f64; 2], from: [f64; 2], to: [f64; 2]) -> bool {
+    if (from[1] > corner[1]) == (to[1] > corner[1]) {
+        return false;
+    }
+    let west = if to[1] > from[1] {
+        Orientation::CounterClockwise
+    } else {
+        Orientation::Clockwise
+    };
+    side(from, to, corner) == west
+}
+
+/// Whether a segment and a rectangle, both closed, have a position in common: by
+/// the separating axis theorem, unless their ranges of longitude or latitude are
+/// disjoint or all four corners lie strictly on one side of the segment's line.
+/// Either may be degenerate.
+fn segment_meets(from: [f64; 2], to: [f64; 2], rect: &Rect) -> bool {
+    let mut envelope = Rect::point(from);
+    envelope.extend(&Rect::point(to));
+    if !rect.intersects(&envelope) {
+        return false;
+    }
+    if rect.contains(&Rect::point(from)) || rect.contains(&Rect::point(to)) {
+        return true;
+    }
+    let Rect { min, max } = *rect;
+    let first = side(from, to, min);
+    first == Orientation::Collinear
+        || [[max[0], min[1]], max, [min[0], max[1]]]
+            .into_iter()
+            .any(|corner| side(from, to, corner) != first)
+}
+
+/// On which side of the line through `from` and `to` a position lies.
+fn side(from: [f64; 2], to: [f64; 2], position: [f64; 2]) -> Orientation {
+    let coord = |[x, y]: [f64; 2]| Coord { x, y };
+    RobustKernel::orient2d(coord(from), coord(to), coord(position))
+}
+
+#[cfg(test)]
+mod tests;

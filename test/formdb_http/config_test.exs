@@ -1,0 +1,200 @@
+defmodule FormdbHttp.ConfigTest do
+  use ExUnit.Case, async: true
+
+  alias FormdbHttp.Config
+
+  @mib 1024 * 1024
+
+  defp load!(environment) do
+    assert {:ok, config} = Config.load(environment)
+    config
+  end
+
+  defp problem!(environment) do
+    assert {:error, message} = Config.load(environment)
+    message
+  end
+
+  describe "defaults" do
+    test "are the documented ones" do
+      assert load!(%{}) == %Config{
+               host: {127, 0, 0, 1},
+               port: 4000,
+               allow_unauthenticated: false,
+               data_dir: Path.expand("data"),
+               max_body_bytes: 64 * @mib,
+               max_connections: 10_000,
+               drain_timeout_ms: 10_000,
+               write_timeout_ms: 30_000,
+               default_page_items: 1_000,
+               page_items: 100_000,
+               queue_transactions: 65_536,
+               queue_bytes: 256 * @mib,
+               transaction_bytes: 256 * @mib,
+               group_bytes: 16 * @mib,
+               segment_bytes: 256 * @mib,
+               body_cache_bytes: 256 * @mib,
+               positions: 1_000_000,
+               id_bytes: 256
+             }
+    end
+
+    test "of the engine's limits are those of the engine's source" do
+      source = File.read!("native_rust/engine/src/limits.rs")
+      [_, body] = Regex.run(~r/fn default\(\) -> Self \{\s*Self \{(.*?)\}/s, source)
+
+      in_source =
+        for [_, field, value] <- Regex.scan(~r/(\w+): ([\d_]+(?: << \d+)?),/, body), into: %{} do
+          case String.split(String.replace(value, "_", ""), " << ") do
+            [number] -> {String.to_atom(field), String.to_integer(number)}
+            [number, shift] -> {String.to_atom(field), shift(number, shift)}
+          end
+        end
+
+      assert map_size(in_source) == 9
+      assert Config.engine_limits(load!(%{})) == in_source
+    end
+
+    test "hold in the reference table, a row for each setting" do
+      rows = Config.reference() |> String.split("\n") |> Enum.filter(&(&1 =~ "`FORMDB_"))
+      assert length(rows) == map_size(%Config{}) - 1
+      assert Enum.any?(rows, &(&1 =~ "| `FORMDB_PORT` | whole number | 4000 | 0 to 65535 |"))
+
+      assert Enum.any?(
+               rows,
+               &(&1 =~ "| `FORMDB_GROUP_BYTES` | bytes | 16 MiB | 1 KiB to 1 GiB |")
+             )
+    end
+
+    defp shift(number, bits),
+      do: Bitwise.bsl(String.to_integer(number), String.to_integer(bits))
+  end
+
+  describe "values" do
+    test "of each type are parsed" do
+      config =
+        load!(%{
+          "FORMDB_HOST" => "::1",
+          "FORMDB_PORT" => "0",
+          "FORMDB_DATA_DIR" => "/var/lib/../lib/formdb",
+          "FORMDB_DRAIN_TIMEOUT_MS" => "0",
+          "FORMDB_MAX_CONNECTIONS" => "0012"
+        })
+
+      assert config.host == {0, 0, 0, 0, 0, 0, 0, 1}
+      assert config.port == 0
+      assert config.data_dir == "/var/lib/formdb"
+      assert config.drain_timeout_ms == 0
+      assert config.max_connections == 12
+      assert load!(%{"FORMDB_HOST" => "localhost"}).host == {127, 0, 0, 1}
+    end
+
+    test "in bytes take binary units" do
+      for {text, bytes} <- [
+            {"1048576", @mib},
+            {"1024KiB", @mib},
+            {"1MiB", @mib},
+            {"1 MiB", @mib},
+            {"1GiB", 1024 * @mib}
+          ] do
+        assert load!(%{"FORMDB_MAX_BODY_BYTES" => text}).max_body_bytes == bytes
+      end
+    end
+
+    test "reach the engine under its names" do
+      limits = Config.engine_limits(load!(%{"FORMDB_SEGMENT_BYTES" => "4KiB"}))
+      assert limits.segment_bytes == 4096
+      refute Map.has_key?(limits, :default_page_items)
+      refute Map.has_key?(limits, :port)
+    end
+
+    test "of other programs are ignored" do
+      assert load!(%{"PATH" => "/bin", "PORT" => "x", "formdb_port" => "x"}) == load!(%{})
+    end
+  end
+
+  describe "a bad value" do
+    test "is refused with its variable, itself and what was expected" do
+      assert problem!(%{"FORMDB_PORT" => "http"}) ==
+               ~s(FORMDB_PORT is "http"; expected a whole number from 0 to 65535. Change or unset it)
+    end
+
+    test "of any type is refused" do
+      for {variable, texts} <- %{
+            "FORMDB_PORT" => ["", " 1", "1 ", "-1", "65536", "1e3", "1_000", "0x10", "١"],
+            "FORMDB_HOST" => ["", "127.0.0", "127.0.0.256", "example.org", "127.1"],
+            "FORMDB_ALLOW_UNAUTHENTICATED" => ["", "1", "yes", "TRUE"],
+            "FORMDB_DATA_DIR" => ["", "a\0b"],
+            "FORMDB_MAX_BODY_BYTES" => [
+              "",
+              "MiB",
+              "1MB",
+              "1.5MiB",
+              "1TiB",
+              "0",
+              "1025MiB",
+              "-1MiB"
+            ],
+            "FORMDB_WRITE_TIMEOUT_MS" => ["0", "5s", String.duplicate("9", 10_000)]
+          },
+          text <- texts do
+        assert problem!(%{variable => text}) =~ "#{variable} is #{inspect(text)}; expected "
+      end
+    end
+
+    test "does not hide another one" do
+      message = problem!(%{"FORMDB_PORT" => "a", "FORMDB_HOST" => "b", "FORMDB_POSITIONS" => "5"})
+      assert [host, port] = String.split(message, "\n")
+      assert host =~ "FORMDB_HOST"
+      assert port =~ "FORMDB_PORT"
+    end
+  end
+
+  test "an unknown variable is refused with the nearest known one" do
+    assert problem!(%{"FORMDB_PROT" => "4000"}) ==
+             "FORMDB_PROT is not a setting; the nearest one is FORMDB_PORT. Rename or unset it"
+
+    assert problem!(%{"FORMDB_DATADIR" => "x"}) =~ "nearest one is FORMDB_DATA_DIR"
+    assert problem!(%{"FORMDB_MAX_BODY_SIZE" => "x"}) =~ "nearest one is FORMDB_MAX_BODY_BYTES"
+    assert problem!(%{"FORMDB_" => "x"}) =~ "FORMDB_ is not a setting"
+  end
+
+  describe "an address other machines can reach" do
+    test "is refused" do
+      for host <- ["0.0.0.0", "::", "192.0.2.7", "128.0.0.1", "::ffff:192.0.2.7", "::127.0.0.1"] do
+        message = problem!(%{"FORMDB_HOST" => host})
+        assert message =~ "FORMDB_HOST is "
+        assert message =~ "FORMDB_ALLOW_UNAUTHENTICATED=true"
+      end
+    end
+
+    test "is taken when the setting says so" do
+      environment = %{"FORMDB_HOST" => "0.0.0.0", "FORMDB_ALLOW_UNAUTHENTICATED" => "true"}
+      assert load!(environment).host == {0, 0, 0, 0}
+    end
+
+    test "is none of the loopback addresses" do
+      for host <- ["127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"] do
+        assert {:ok, _} = Config.load(%{"FORMDB_HOST" => host})
+      end
+    end
+  end
+
+  describe "settings that contradict each other" do
+    test "are refused with both names" do
+      message = problem!(%{"FORMDB_PAGE_ITEMS" => "999"})
+      assert message =~ "FORMDB_DEFAULT_PAGE_ITEMS is 1000, more than FORMDB_PAGE_ITEMS"
+
+      message = problem!(%{"FORMDB_QUEUE_BYTES" => "255MiB"})
+      assert message =~ "FORMDB_TRANSACTION_BYTES is 268435456, more than FORMDB_QUEUE_BYTES"
+    end
+
+    test "may be equal" do
+      assert load!(%{"FORMDB_PAGE_ITEMS" => "1000"}).page_items == 1_000
+    end
+  end
+
+  test "load! takes the application's environment" do
+    assert Config.load!().port == 0
+  end
+end

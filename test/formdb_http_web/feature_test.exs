@@ -1,0 +1,264 @@
+defmodule FormdbHttpWeb.FeatureTest do
+  use ExUnit.Case
+
+  import FormdbHttp.HTTPClient
+
+  alias FormdbHttp.Config
+  alias FormdbHttpWeb.Endpoint
+
+  setup do
+    start_supervised!({Endpoint, Config.load!()})
+    name = "feature_#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.create_database(name)
+    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, port: Endpoint.port(), name: name, features: "/api/v1/databases/#{name}/features"}
+  end
+
+  defp point(id, longitude \\ 1, latitude \\ 2) do
+    %{
+      type: "Feature",
+      id: id,
+      geometry: %{type: "Point", coordinates: [longitude, latitude]},
+      properties: %{name: id}
+    }
+  end
+
+  defp collection(features), do: %{type: "FeatureCollection", features: features}
+
+  describe "POST of a Feature" do
+    test "says what was written and where it is", %{port: port, features: features} do
+      before = System.os_time(:second)
+      response = post(port, features, point("a"), "application/geo+json")
+      assert response.status == 201
+      assert response.headers["location"] == features <> "/a"
+      assert %{"feature_id" => "a", "seq" => 1, "hash" => hash, "time" => time} = json(response)
+      assert hash =~ ~r/\A[0-9a-f]{64}\z/
+      {:ok, time, 0} = DateTime.from_iso8601(time)
+      assert DateTime.to_unix(time) in before..System.os_time(:second)
+    end
+
+    test "makes up an id when there is none", %{port: port, features: features} do
+      response = post(port, features, Map.delete(point("a"), :id))
+      %{"feature_id" => "feat_" <> _ = id} = json(response)
+      assert response.headers["location"] == "#{features}/#{id}"
+      assert json(get(port, response.headers["location"]))["id"] == id
+    end
+
+    test "of an id again makes a new version", %{port: port, features: features} do
+      first = json(post(port, features, point("a", 1, 1)))
+      second = json(post(port, features, point("a", 5, 5)))
+      assert second["seq"] == 2
+      assert first["hash"] != second["hash"]
+      assert json(get(port, features <> "/a"))["geometry"]["coordinates"] == [5, 5]
+    end
+
+    test "ids of any characters come back under their address", context do
+      %{port: port, features: features} = context
+
+      for id <- ["a/b", "ü 😀", "a%2Fb", "?q#f", "..", ".", "bbox", "a+b", "\"q\"", "<>", "%"] do
+        response = post(port, features, point(id))
+        assert {id, response.status} == {id, 201}
+        assert json(response)["feature_id"] == id
+        found = get(port, response.headers["location"])
+        assert {id, found.status} == {id, 200}
+        assert json(found)["id"] == id
+      end
+
+      assert json(get(port, features <> "/a%2fb"))["id"] == "a/b"
+      # UTF-8 that is not encoded, as careless clients send it.
+      assert json(get(port, features <> "/ü%20😀"))["id"] == "ü 😀"
+    end
+
+    test "what is no Feature is refused, and says where", context do
+      %{port: port, name: name, features: features} = context
+
+      for {body, code, pointer} <- [
+            {"{", "invalid_json", nil},
+            {"", "invalid_json", nil},
+            {"\xFF\xFE", "invalid_json", nil},
+            {String.duplicate("[", 100_000), "invalid_json", nil},
+            {"[]", "invalid_json", nil},
+            {~s({"type":"Point","coordinates":[1,2]}), "invalid_feature", nil},
+            {put_in(point("a"), [:geometry, :type], "Circle"), "invalid_geometry", "/geometry"},
+            {point("a", 1, 95), "invalid_position", "/geometry/coordinates"},
+            {point(""), "invalid_id", "/id"},
+            {collection([point("a"), point("b", 1, 95)]), "invalid_position",
+             "/features/1/geometry/coordinates"}
+          ] do
+        response = post(port, features, body)
+        shown = inspect(body, limit: 5)
+        assert {shown, response.status} == {shown, 400}
+        assert response.headers["content-type"] == "application/problem+json"
+        problem = json(response)
+        assert {shown, problem["code"]} == {shown, code}
+        assert problem["detail"] != ""
+        if pointer, do: assert(String.starts_with?(problem["pointer"], pointer))
+      end
+
+      assert {:ok, %{seq: 0, features: 0}} = FormdbHttp.database(name)
+    end
+  end
+
+  describe "POST of a FeatureCollection" do
+    test "writes all of it", %{port: port, features: features} do
+      response = post(port, features, collection([point("a"), point("b"), point("c")]))
+      assert response.status == 201
+
+      assert json(response) == %{
+               "inserted" => 3,
+               "first_seq" => 1,
+               "last_seq" => 3,
+               "feature_ids" => ["a", "b", "c"]
+             }
+    end
+
+    test "writes nothing when one is wrong", %{port: port, features: features} do
+      response = post(port, features, collection([point("a"), %{type: "Point"}]))
+      assert response.status == 400
+      assert get(port, features <> "/a").status == 404
+    end
+
+    test "may be empty", %{port: port, features: features} do
+      response = post(port, features, ~s({"type":"FeatureCollection","features":[]}))
+      assert response.status == 201
+
+      assert response.body ==
+               ~s({"inserted":0,"first_seq":null,"last_seq":null,"feature_ids":[]})
+    end
+  end
+
+  describe "GET of a feature" do
+    test "gives its document, with its hash as the tag", %{port: port, features: features} do
+      written = json(post(port, features, point("a")))
+      response = get(port, features <> "/a")
+      assert response.status == 200
+      assert response.headers["content-type"] == "application/geo+json"
+      assert response.headers["etag"] == ~s("#{written["hash"]}")
+
+      assert %{"type" => "Feature", "id" => "a", "properties" => %{"name" => "a"}} =
+               json(response)
+    end
+
+    test "is not modified as long as the tag fits", %{port: port, features: features} do
+      hash = json(post(port, features, point("a")))["hash"]
+      path = features <> "/a"
+
+      for tags <- [~s("#{hash}"), ~s(W/"#{hash}"), ~s("x", "#{hash}" , "y"), "*"] do
+        socket = connect(port)
+        write(socket, format("GET", path, headers: [{"if-none-match", tags}]))
+        response = read(socket)
+        assert {tags, response.status} == {tags, 304}
+        assert response.headers["etag"] == ~s("#{hash}")
+        refute Map.has_key?(response.headers, "content-length")
+        # No byte of a body stands between this answer and the next.
+        write(socket, format("GET", "/health"))
+        assert %{status: 200} = read(socket)
+      end
+
+      for tags <- [~s("x"), hash, "", ~s("#{hash}x")] do
+        assert {tags, 200} == {tags, get(port, path, [{"if-none-match", tags}]).status}
+      end
+
+      post(port, features, point("a", 3, 3))
+      assert get(port, path, [{"if-none-match", ~s("#{hash}")}]).status == 200
+    end
+
+    test "that is not there is a problem", %{port: port, features: features} do
+      response = get(port, features <> "/nobody")
+      assert {response.status, json(response)["code"]} == {404, "feature_not_found"}
+      assert json(response)["detail"] =~ "nobody"
+    end
+  end
+
+  describe "GET of a box" do
+    setup %{name: name} do
+      # A grid: 20 x 10 points, on whole degrees.
+      features = for x <- 0..19, y <- 0..9, do: point("p#{x}_#{y}", x, y)
+      {:ok, %{last_seq: 200}} = FormdbHttp.put_features(name, collection(features))
+      :ok
+    end
+
+    test "gives the features in it, on both paths", %{port: port, features: features} do
+      for path <- [features <> "?bbox=3,4,5,6", features <> "/bbox?bbox=3%2C4%2C5%2C6"] do
+        response = get(port, path)
+        assert response.status == 200
+        assert response.headers["content-type"] == "application/geo+json"
+        refute Map.has_key?(response.headers, "link")
+        answer = json(response)
+
+        assert answer["type"] == "FeatureCollection"
+        assert answer["seq"] == 200
+        assert answer["numberReturned"] == 9
+        assert answer["links"] == []
+        ids = Enum.map(answer["features"], & &1["id"])
+        assert Enum.sort(ids) == Enum.sort(for x <- 3..5, y <- 4..6, do: "p#{x}_#{y}")
+      end
+
+      assert json(get(port, features <> "?bbox=100,50,101,51"))["features"] == []
+      # Across the antimeridian.
+      assert json(get(port, features <> "?bbox=19,-90,0,90"))["numberReturned"] == 20
+    end
+
+    test "its links lead through all pages, unmoved by writes", context do
+      %{port: port, name: name, features: features} = context
+      expected = for x <- 2..12, y <- 0..9, do: "p#{x}_#{y}"
+
+      pages =
+        pages(port, features <> "?bbox=2,0,12,9&limit=7", fn ->
+          {:ok, _} =
+            FormdbHttp.put_feature(name, point("new#{System.unique_integer([:positive])}", 6, 5))
+        end)
+
+      assert Enum.map(pages, & &1["numberReturned"]) == List.duplicate(7, 15) ++ [5]
+      assert pages |> Enum.map(& &1["seq"]) |> Enum.uniq() == [200]
+      ids = Enum.flat_map(pages, fn page -> Enum.map(page["features"], & &1["id"]) end)
+      assert length(ids) == length(Enum.uniq(ids))
+      assert Enum.sort(ids) == Enum.sort(expected)
+    end
+
+    test "what cannot be answered is refused", %{port: port, features: features} do
+      for {query, code, pointer} <- [
+            {"", "missing_parameter", "/bbox"},
+            {"?limit=3", "missing_parameter", "/bbox"},
+            {"?bbox=", "invalid_bbox", nil},
+            {"?bbox=1,2,3", "invalid_bbox", nil},
+            {"?bbox=1,2,3,4,5", "invalid_bbox", nil},
+            {"?bbox=a,b,c,d", "invalid_bbox", nil},
+            {"?bbox=0,5,1,4", "invalid_bbox", nil},
+            {"?bbox=0,0,1,91", "invalid_bbox", nil},
+            {"?bbox=0,0,1,1&limit=0", "invalid_parameter", "/limit"},
+            {"?bbox=0,0,1,1&limit=-1", "invalid_parameter", "/limit"},
+            {"?bbox=0,0,1,1&limit=x", "invalid_parameter", "/limit"},
+            {"?bbox=0,0,1,1&limit=100001", "invalid_parameter", "/limit"},
+            {"?bbox=0,0,1,1&cursor=x", "invalid_cursor", nil},
+            {"?bbox=0,0,1,1&bbox=0,0,1,1", "invalid_parameter", "/bbox"},
+            {"?bbox=0,0,1,1&limt=1", "unknown_parameter", nil}
+          ],
+          path <- [features, features <> "/bbox"] do
+        response = get(port, path <> query)
+        assert {query, response.status} == {query, 400}
+        problem = json(response)
+        assert {query, problem["code"]} == {query, code}
+        if pointer, do: assert(problem["pointer"] == pointer)
+      end
+    end
+  end
+
+  # Follows the links; calls `between` before each.
+  defp pages(port, path, between) do
+    response = get(port, path)
+    assert response.status == 200
+    page = json(response)
+
+    case page["links"] do
+      [] ->
+        refute Map.has_key?(response.headers, "link")
+        [page]
+
+      [%{"rel" => "next", "href" => href}] ->
+        assert response.headers["link"] == ~s(<#{href}>; rel="next")
+        between.()
+        [page | pages(port, href, between)]
+    end
+  end
+end

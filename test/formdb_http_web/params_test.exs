@@ -1,0 +1,71 @@
+defmodule FormdbHttpWeb.ParamsTest do
+  use ExUnit.Case, async: true
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.{Params, Paths}
+
+  test "parts of the path are percent-decoded; a plus is a plus" do
+    assert Params.segment("plain") == {:ok, "plain"}
+    assert Params.segment("a%2Fb%20c+d") == {:ok, "a/b c+d"}
+    assert Params.segment("%C3%BC") == {:ok, "ü"}
+    assert Params.segment("ü") == {:ok, "ü"}
+  end
+
+  test "what does not decode to UTF-8 is refused" do
+    for raw <- ["%", "%4", "%zz", "a%", "%FF", <<0xFF>>, "%C3"] do
+      assert {:error, %Error{code: :invalid_path}} = Params.segment(raw), raw
+      query = %{qs: "limit=" <> raw}
+      assert {:error, %Error{code: :invalid_query}} = Params.query(query, ["limit"]), raw
+    end
+  end
+
+  test "a path that is made for an id leads back to it" do
+    for id <- ["a", "a/b", "..", ".", "bbox", "%", "ü😀", "a b+c?d#e", "\u007F", "%2F"] do
+      ["", "api", "v1", "databases", "db", "features", raw] =
+        String.split(Paths.feature("db", id), "/")
+
+      assert raw not in ["bbox", ".", ".."]
+      assert Params.segment(raw) == {:ok, id}
+    end
+  end
+
+  test "the query string is a map of the names that are allowed" do
+    assert Params.query(%{qs: ""}, []) == {:ok, %{}}
+    assert Params.query(%{qs: "a=1&b=x+y%2B"}, ["a", "b"]) == {:ok, %{"a" => "1", "b" => "x y+"}}
+    assert Params.query(%{qs: "a"}, ["a"]) == {:ok, %{"a" => ""}}
+  end
+
+  test "an unknown name is refused and the known ones are named" do
+    assert {:error, %Error{code: :unknown_parameter, detail: detail}} =
+             Params.query(%{qs: "limt=1"}, ["bbox", "limit"])
+
+    assert detail =~ "limt"
+    assert detail =~ "bbox, limit"
+    assert {:error, %Error{code: :unknown_parameter}} = Params.query(%{qs: "a=1"}, [])
+  end
+
+  test "a name that is given twice is refused" do
+    assert {:error, %Error{code: :invalid_parameter, pointer: "/a"}} =
+             Params.query(%{qs: "a=1&a=2"}, ["a"])
+  end
+
+  test "a limit is a whole number" do
+    assert Params.limit(%{}) == {:ok, nil}
+    assert Params.limit(%{"limit" => "10"}) == {:ok, 10}
+
+    for text <- ["", "-1", "+1", "1.0", "ten", " 1", "9999999999999999999", "1\n"] do
+      assert {:error, %Error{code: :invalid_parameter, pointer: "/limit"}} =
+               Params.limit(%{"limit" => text}),
+             text
+    end
+  end
+
+  test "an order is asc or desc" do
+    assert Params.order(%{}) == {:ok, :asc}
+    assert Params.order(%{"order" => "asc"}) == {:ok, :asc}
+    assert Params.order(%{"order" => "desc"}) == {:ok, :desc}
+
+    assert {:error, %Error{code: :invalid_parameter, pointer: "/order"}} =
+             Params.order(%{"order" => "DESC"})
+  end
+end

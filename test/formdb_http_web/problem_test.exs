@@ -1,0 +1,78 @@
+defmodule FormdbHttpWeb.ProblemTest do
+  use ExUnit.Case, async: true
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.Problem
+
+  # The codes as the engine's source has them, so that a new one cannot be
+  # forgotten here and turn up as a 500.
+  @engine_codes Regex.scan(
+                  ~r/=> "([a-z_]+)",$/m,
+                  File.read!("native_rust/engine/src/error.rs"),
+                  capture: :all_but_first
+                )
+                |> List.flatten()
+                # How entities are called in messages.
+                |> Kernel.--(~w(database feature series))
+
+  test "every code of the engine has the status of its kind" do
+    assert length(@engine_codes) > 20
+
+    for code <- @engine_codes do
+      expected =
+        cond do
+          String.starts_with?(code, "invalid_") -> 400
+          String.ends_with?(code, "_not_found") -> 404
+          code == "too_large" -> 413
+          code in ~w(io_error journal_corrupt unsupported_format) -> 500
+          code in ~w(busy database_closed database_read_only database_locked) -> 503
+        end
+
+      assert Problem.status(String.to_atom(code)) == expected, code
+      assert title(code) != "Internal error", "#{code} has no title"
+    end
+  end
+
+  test "a problem has every member of RFC 9457 that it can have" do
+    error = %Error{code: :invalid_bbox, detail: "found \"x\"", pointer: "/bbox"}
+    {400, headers, body} = Problem.answer(error)
+    assert headers == %{"content-type" => "application/problem+json"}
+
+    assert decode(body) == %{
+             "type" => "urn:formdb:problem:invalid_bbox",
+             "title" => "The box is not west,south,east,north in degrees",
+             "status" => 400,
+             "code" => "invalid_bbox",
+             "detail" => "found \"x\"",
+             "pointer" => "/bbox"
+           }
+  end
+
+  test "where nothing can be pointed at there is no pointer" do
+    {404, _headers, body} = Problem.answer(%Error{code: :feature_not_found, detail: "none"})
+    refute Map.has_key?(decode(body), "pointer")
+  end
+
+  test "what passes by itself says when to try again" do
+    for code <- [:busy, :database_opening, :database_closed] do
+      assert {503, %{"retry-after" => "1"}, _body} =
+               Problem.answer(%Error{code: code, detail: ""})
+    end
+
+    {503, headers, _body} = Problem.answer(%Error{code: :database_read_only, detail: ""})
+    refute Map.has_key?(headers, "retry-after")
+  end
+
+  test "a code that nobody knows is a failure of the server" do
+    assert Problem.status(:never_heard_of) == 500
+    assert Problem.status(:write_timeout) == 504
+    assert Problem.status(:database_unavailable) == 503
+  end
+
+  defp title(code) do
+    {_, _, body} = Problem.answer(%Error{code: String.to_atom(code), detail: ""})
+    decode(body)["title"]
+  end
+
+  defp decode(body), do: body |> IO.iodata_to_binary() |> :jsx.decode([:return_maps])
+end

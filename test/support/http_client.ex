@@ -1,0 +1,103 @@
+defmodule FormdbHttp.HTTPClient do
+  @moduledoc """
+  A small HTTP/1.1 client for tests, over a plain socket: it sends the bytes that
+  it is given and shows what comes back, without following, retrying or repairing
+  anything.
+  """
+
+  import ExUnit.Assertions
+
+  @timeout 10_000
+
+  @type response :: %{status: integer(), headers: %{String.t() => String.t()}, body: binary()}
+
+  @doc """
+  One request on a connection of its own. Options: `:headers` (a list of pairs),
+  `:body`.
+  """
+  @spec request(:inet.port_number(), String.t(), String.t(), keyword()) :: response()
+  def request(port, method, path, opts \\ []) do
+    socket = connect(port)
+    headers = [{"connection", "close"} | Keyword.get(opts, :headers, [])]
+    write(socket, format(method, path, Keyword.put(opts, :headers, headers)))
+    response = read(socket, method)
+    assert closed?(socket), "the server did not close the connection"
+    response
+  end
+
+  def get(port, path, headers \\ []), do: request(port, "GET", path, headers: headers)
+  def delete(port, path), do: request(port, "DELETE", path)
+
+  @doc "Posts a map or list as JSON, or text as it is."
+  def post(port, path, body, type \\ "application/json") do
+    body = if is_binary(body), do: body, else: :jsx.encode(body)
+    request(port, "POST", path, headers: [{"content-type", type}], body: body)
+  end
+
+  @doc "The body as JSON."
+  def json(%{body: body}), do: :jsx.decode(body, [:return_maps])
+
+  @doc "The bytes of a request."
+  def format(method, path, opts \\ []) do
+    body = Keyword.get(opts, :body)
+    length = if body, do: [{"content-length", byte_size(body)}], else: []
+    headers = [{"host", "localhost"} | Keyword.get(opts, :headers, [])] ++ length
+
+    [
+      [method, " ", path, " HTTP/1.1\r\n"],
+      for({name, value} <- headers, do: [name, ": ", to_string(value), "\r\n"]),
+      "\r\n",
+      body || ""
+    ]
+  end
+
+  def connect(port) do
+    {:ok, socket} = :gen_tcp.connect({127, 0, 0, 1}, port, [:binary, active: false], @timeout)
+    socket
+  end
+
+  def write(socket, bytes), do: :ok = :gen_tcp.send(socket, bytes)
+
+  @doc "The next response, and nothing behind it. Its method says whether it has a body."
+  @spec read(:gen_tcp.socket(), String.t()) :: response()
+  def read(socket, method \\ "GET") do
+    :ok = :inet.setopts(socket, packet: :http_bin)
+    {:ok, {:http_response, {1, 1}, status, _phrase}} = :gen_tcp.recv(socket, 0, @timeout)
+    headers = read_headers(socket, %{})
+    :ok = :inet.setopts(socket, packet: :raw)
+    length = headers |> Map.get("content-length", "0") |> String.to_integer()
+
+    body =
+      if method == "HEAD" or length == 0 do
+        ""
+      else
+        {:ok, body} = :gen_tcp.recv(socket, length, @timeout)
+        body
+      end
+
+    %{status: status, headers: headers, body: body}
+  end
+
+  defp read_headers(socket, headers) do
+    case :gen_tcp.recv(socket, 0, @timeout) do
+      {:ok, {:http_header, _, name, _, value}} ->
+        name = name |> to_string() |> String.downcase()
+        refute Map.has_key?(headers, name), "the header #{name} came twice"
+        read_headers(socket, Map.put(headers, name, value))
+
+      {:ok, :http_eoh} ->
+        headers
+    end
+  end
+
+  @doc "Everything until the server closes the connection."
+  def read_all(socket, bytes \\ "") do
+    case :gen_tcp.recv(socket, 0, @timeout) do
+      {:ok, more} -> read_all(socket, bytes <> more)
+      {:error, :closed} -> bytes
+    end
+  end
+
+  @doc "Whether the server has closed the connection, having sent nothing more."
+  def closed?(socket), do: :gen_tcp.recv(socket, 0, @timeout) == {:error, :closed}
+end
