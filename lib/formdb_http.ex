@@ -146,7 +146,8 @@ defmodule FormdbHttp do
           {:ok, ack}
 
         {:feature, ack} ->
-          {:ok, %{inserted: 1, first_seq: ack.seq, last_seq: ack.seq, feature_ids: [ack.feature_id]}}
+          {:ok,
+           %{inserted: 1, first_seq: ack.seq, last_seq: ack.seq, feature_ids: [ack.feature_id]}}
       end
     end
   end
@@ -265,7 +266,13 @@ defmodule FormdbHttp do
   `:provenance` (JSON text or a map) is recorded in that block. Returns
   `%{inserted: n, first_seq: seq, last_seq: seq}`.
   """
-  @spec put_columns(database(), String.t(), [integer()] | binary(), [number()] | binary(), keyword()) ::
+  @spec put_columns(
+          database(),
+          String.t(),
+          [integer()] | binary(),
+          [number()] | binary(),
+          keyword()
+        ) ::
           result(map())
   def put_columns(name, series, timestamps, values, opts \\ []) do
     columns = {series, pack(timestamps), pack_floats(values), provenance(opts[:provenance])}
@@ -433,7 +440,10 @@ defmodule FormdbHttp do
         %Error{code: :database_opening, detail: detail}
 
       {:failed, %Error{detail: detail}} ->
-        %Error{code: :database_unavailable, detail: "database #{name} cannot be opened: #{detail}"}
+        %Error{
+          code: :database_unavailable,
+          detail: "database #{name} cannot be opened: #{detail}"
+        }
 
       _other ->
         Error.from_native(error)

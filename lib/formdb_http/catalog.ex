@@ -10,7 +10,8 @@ defmodule FormdbHttp.Catalog do
 
   @key __MODULE__
 
-  def start_link(%Config{} = config), do: GenServer.start_link(__MODULE__, config, name: __MODULE__)
+  def start_link(%Config{} = config),
+    do: GenServer.start_link(__MODULE__, config, name: __MODULE__)
 
   @doc "The engine's handle. Raises when the application is not started."
   def handle, do: elem(:persistent_term.get(@key), 0)

@@ -3,6 +3,8 @@ defmodule FormdbHttp.Native do
   # Stubs of the NIF library, nothing else. native_rust/nif/src documents the
   # shapes; FormdbHttp wraps them for everybody.
 
+  # The library is built by the last compiler, after this module.
+  @compile {:autoload, false}
   @on_load :load
 
   def load do

@@ -61,7 +61,7 @@ defmodule FormdbHttpWeb.Body do
 
   # Cowlib takes a chunk that does not begin with a number for one that is not
   # complete, and would collect what follows without end.
-  defp jammed?(%{pid: connection, body_length: :undefined}) do
+  defp jammed?(%{pid: connection, body_length: :undefined, version: :"HTTP/1.1"}) do
     case Process.info(connection, :binary) do
       {:binary, held} -> held |> Enum.map(&elem(&1, 1)) |> Enum.sum() > @undecoded_bytes
       nil -> false

@@ -73,9 +73,9 @@ defmodule FormdbHttpWeb.Endpoint do
       {Drainer, {__MODULE__, in_flight, config.drain_timeout_ms}}
     ]
 
-    # A listener that came back alone would leave a drainer behind that counts
-    # nothing: in_flight belongs to both.
-    Supervisor.init(children, strategy: :one_for_all)
+    # Requests of a listener that failed would be counted for ever. So a child that
+    # fails takes the endpoint down, and it is started afresh with a count of zero.
+    Supervisor.init(children, strategy: :one_for_all, max_restarts: 0)
   end
 
   defp transport_options(config) do
@@ -106,6 +106,7 @@ defmodule FormdbHttpWeb.Endpoint do
       request_timeout: @keep_alive_ms,
       idle_timeout: patience,
       inactivity_timeout: max(300_000, patience),
+      # Requests of one connection; Cowboy would end it after a thousand.
       max_keepalive: 1_000_000_000,
       max_request_line_length: @max_request_line_bytes
     }

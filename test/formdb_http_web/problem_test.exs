@@ -69,6 +69,17 @@ defmodule FormdbHttpWeb.ProblemTest do
     assert Problem.status(:database_unavailable) == 503
   end
 
+  test "the documentation gives every code its status" do
+    rows = Regex.scan(~r/^\| ((?:\d{3}(?:, )?)+) \| (.*) \|$/m, File.read!("docs/API.md"))
+
+    for [_row, statuses, cell] <- rows,
+        [_, code] <- Regex.scan(~r/`([a-z]+_[a-z_]+|busy)`/, cell) do
+      assert "#{Problem.status(String.to_atom(code))}" in String.split(statuses, ", "), code
+    end
+
+    for code <- @engine_codes, do: assert(File.read!("docs/API.md") =~ "`#{code}`")
+  end
+
   defp title(code) do
     {_, _, body} = Problem.answer(%Error{code: String.to_atom(code), detail: ""})
     decode(body)["title"]

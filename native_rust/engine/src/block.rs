@@ -218,10 +218,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The bytes of the next item, stepped over.
-fn skipped<'a>(
-    d: &mut Decoder<'a>,
-    bytes: &'a [u8],
-) -> Result<&'a [u8], minicbor::decode::Error> {
+fn skipped<'a>(d: &mut Decoder<'a>, bytes: &'a [u8]) -> Result<&'a [u8], minicbor::decode::Error> {
     let start = d.position();
     d.skip()?;
     bytes

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use crate::block::{Block, Operation, OpKind};
+use crate::block::{Block, OpKind, Operation};
 use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
 use crate::error::{Error, Result};
@@ -227,7 +227,8 @@ impl Drop for Database {
 
 /// Make a folder and its name in its parent durable.
 fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
-    fs.create_dir(dir).map_err(|e| Error::io("create", dir, e))?;
+    fs.create_dir(dir)
+        .map_err(|e| Error::io("create", dir, e))?;
     match dir.parent() {
         Some(parent) => fs
             .sync_dir(parent)

@@ -197,8 +197,7 @@ fn document_meeting(state: &State, seq: u64, pieces: &[Rect]) -> Result<Option<A
 fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>> {
     let block = feature_block(state, seq, bytes)?;
     let mut json = Vec::with_capacity(bytes.len() * 2);
-    feature_to_json(block.body, block.provenance, &mut json)
-        .map_err(|e| damaged(state, seq, e))?;
+    feature_to_json(block.body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
     Ok(Arc::new(Document {
         seq,
         hash: leaf_hash(bytes),

@@ -56,6 +56,6 @@ pub use features::{BoxQuery, FeaturePage};
 pub use journal::Recovered;
 pub use limits::Limits;
 pub use merkle::{Hash, Tree, leaf_hash, node_hash, to_hex};
-pub use points::{Latest, Order, Point, PointPage, RangeQuery};
+pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary};
 pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use queue::{Ack, Reply, Transaction};

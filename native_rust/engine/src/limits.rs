@@ -49,11 +49,21 @@ impl Limits {
     pub fn validate(&self) -> Result<()> {
         const GIB: u64 = 1 << 30;
         let ranges = [
-            ("queue_transactions", self.queue_transactions as u64, 1, 1 << 24),
+            (
+                "queue_transactions",
+                self.queue_transactions as u64,
+                1,
+                1 << 24,
+            ),
             ("queue_bytes", self.queue_bytes as u64, 1 << 16, 64 * GIB),
             // A group is at most one full gathering and one transaction more,
             // and its lengths are 32-bit integers.
-            ("transaction_bytes", self.transaction_bytes as u64, 1 << 10, GIB),
+            (
+                "transaction_bytes",
+                self.transaction_bytes as u64,
+                1 << 10,
+                GIB,
+            ),
             ("group_bytes", self.group_bytes as u64, 1 << 10, GIB),
             ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
             ("body_cache_bytes", self.body_cache_bytes as u64, 0, 1 << 40),

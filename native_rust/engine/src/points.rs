@@ -8,7 +8,7 @@ use crate::features::{check_limit, damaged, other_cursor, read_block};
 use crate::model::{point_metadata, write_json, write_timestamp};
 
 use crate::index::{self, Resume};
-pub use crate::index::{Order, Point};
+pub use crate::index::{Order, Point, PointRef, SeriesEntry, Summary};
 
 /// A range query over one series.
 #[derive(Debug, Clone)]
@@ -151,6 +151,21 @@ impl Database {
             metadata: metadata.map(json).transpose()?,
             provenance: block.provenance.map(json).transpose()?,
         })
+    }
+}
+
+impl Database {
+    /// Up to `limit` series by id, in byte order, from behind the id `after` on.
+    ///
+    /// Cost grows with the number of series and of their points.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad limit, [`Error::Closed`].
+    pub fn series(&self, after: Option<&str>, limit: usize) -> Result<Vec<SeriesEntry>> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(limit, state.limits.page_items)?;
+        Ok(state.series.list(state.published(), after, limit))
     }
 }
 

@@ -103,7 +103,7 @@ impl Database {
         Ok(PreparedPoints {
             single: false,
             count,
-            operations: (count > 0).then(|| put_points(batch)).into_iter().collect(),
+            operations: batch.split().into_iter().map(put_points).collect(),
         })
     }
 }

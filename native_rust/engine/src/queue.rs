@@ -53,7 +53,7 @@ impl Reply {
     }
 
     /// Never answer: the caller gets the refusal as a return value instead.
-    fn disarm(mut self) {
+    pub(crate) fn disarm(mut self) {
         self.0 = None;
     }
 }
@@ -250,9 +250,12 @@ mod tests {
         }
     }
 
-    fn answers() -> (Reply, crossbeam_channel::Receiver<Result<Ack>>) {
+    fn answers() -> (Reply, Receiver<Result<Ack>>) {
         let (sender, receiver) = crossbeam_channel::unbounded();
-        (Reply::new(move |answer| drop(sender.send(answer))), receiver)
+        (
+            Reply::new(move |answer| drop(sender.send(answer))),
+            receiver,
+        )
     }
 
     #[test]

@@ -2,6 +2,12 @@
 //! database is a prefix of what was written and holds all that was acknowledged,
 //! or says exactly why it will not open.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; helpers of integration tests count as no test"
+)]
+
 mod support;
 
 use std::io;
@@ -32,7 +38,8 @@ fn write(db: &Database, n: usize) -> Result<(), Error> {
     let operations = if n % 3 == 2 {
         let timestamps: Vec<i64> = (0..n as i64).map(|i| (i * 7) % 50).collect();
         let values = timestamps.iter().map(|t| *t as f64 + n as f64).collect();
-        db.prepare_columns("s", timestamps, values, None)?.operations
+        db.prepare_columns("s", timestamps, values, None)?
+            .operations
     } else {
         let feature = |i: usize| {
             format!(
@@ -167,7 +174,10 @@ fn after_a_crash_at_any_point_every_acked_write_is_there_and_no_half_of_one() {
         }
     }
     println!("{points} crash points, {images} disk images");
-    assert!(points > 90 && images > 1_000, "{points} points, {images} images");
+    assert!(
+        points > 90 && images > 1_000,
+        "{points} points, {images} images"
+    );
 }
 
 #[test]

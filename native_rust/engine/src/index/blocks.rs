@@ -23,7 +23,7 @@ pub struct BlockTable {
 }
 
 impl BlockTable {
-    /// Appends the location of the next block, that of sequence `len() + 1`.
+    /// Appends the location of the next block, of the sequence after the last one's.
     pub fn push(&mut self, location: BlockLocation) {
         self.locations.push(location);
     }
@@ -33,12 +33,6 @@ impl BlockTable {
     pub fn get(&self, seq: u64) -> Option<BlockLocation> {
         let index = usize::try_from(seq.checked_sub(1)?).ok()?;
         self.locations.get(index).copied()
-    }
-
-    /// Number of blocks, which is the highest sequence.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.locations.len() as u64
     }
 }
 
@@ -54,11 +48,9 @@ mod tests {
             len: n + 1,
         };
         let mut table = BlockTable::default();
-        assert_eq!(table.len(), 0);
         for n in 0..10_000 {
             table.push(location(n));
         }
-        assert_eq!(table.len(), 10_000);
         for seq in 1..=10_000_u32 {
             assert_eq!(table.get(u64::from(seq)), Some(location(seq - 1)));
         }

@@ -18,7 +18,8 @@ mod spatial;
 mod temporal;
 
 pub use blocks::{BlockLocation, BlockTable};
-pub use chunk::Point;
+pub use chunk::{Point, PointRef};
 pub use features::{FeatureIndex, FeatureLoader};
 pub use range::{Order, RangeQuery, Resume};
-pub use temporal::TemporalIndex;
+pub use series::Summary;
+pub use temporal::{SeriesEntry, TemporalIndex};

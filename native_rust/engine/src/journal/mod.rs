@@ -11,5 +11,5 @@ mod writer;
 
 pub use recovery::Recovered;
 pub(crate) use recovery::recover;
-pub(crate) use segments::{BlockLocation, Segments};
+pub(crate) use segments::Segments;
 pub(crate) use writer::{Group, Journal};

@@ -14,11 +14,12 @@ use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GROUP_MAGIC, GroupHeader, HeaderError, SEGMENT_HEADER,
     SegmentHeader, parse_segment_name,
 };
-use super::segments::{BlockLocation, Segment, Segments};
+use super::segments::{Segment, Segments};
 use super::writer::{Active, Journal, create_segment};
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
+use crate::index::BlockLocation;
 use crate::merkle::{Hash, Tree, leaf_hash};
 
 const ADVICE: &str = "Nothing was changed. Keep a copy of the folder and restore from a backup";
@@ -232,17 +233,15 @@ impl Scan<'_> {
         while offset < reader.len {
             match self.group(reader, number, &header, offset)? {
                 Ok(next) => offset = next,
-                Err(reason) if is_last => {
-                    match later_proof(reader, &header, offset)? {
-                        None => break,
-                        Some(later) => {
-                            let reason = format!(
-                                "{reason}, and the group at byte {later} proves that it was durable"
-                            );
-                            return Err(reader.corrupt(offset, reason));
-                        }
+                Err(reason) if is_last => match later_proof(reader, &header, offset)? {
+                    None => break,
+                    Some(later) => {
+                        let reason = format!(
+                            "{reason}, and the group at byte {later} proves that it was durable"
+                        );
+                        return Err(reader.corrupt(offset, reason));
                     }
-                }
+                },
                 Err(reason) => return Err(reader.corrupt(offset, reason)),
             }
         }
@@ -258,7 +257,10 @@ impl Scan<'_> {
         segment: &SegmentHeader,
         offset: u64,
     ) -> Result<Result<u64, &'static str>> {
-        let header = match reader.get(offset, GROUP_HEADER)?.and_then(<[u8]>::first_chunk) {
+        let header = match reader
+            .get(offset, GROUP_HEADER)?
+            .and_then(<[u8]>::first_chunk)
+        {
             None => return Ok(Err("a group header is cut short")),
             Some(bytes) => GroupHeader::decode(bytes, &segment.database),
         };
@@ -326,7 +328,10 @@ impl Scan<'_> {
             }
         }
         if !rest.is_empty() || blocks != header.blocks || self.tree.size() != header.tree_size {
-            return Err((body_at, "a group holds other blocks than its header says".into()));
+            return Err((
+                body_at,
+                "a group holds other blocks than its header says".into(),
+            ));
         }
         if self.tree.root() != header.root {
             return Err((body_at, "the Merkle root of a group does not hold".into()));
@@ -422,7 +427,8 @@ impl SegmentReader {
         let buffered = self.buffer_at..self.buffer_at + self.buffer.len() as u64;
         if offset < buffered.start || end > buffered.end {
             let want = (len as u64).max(READ_AHEAD).min(self.len - offset);
-            self.buffer.resize(usize::try_from(want).unwrap_or(usize::MAX), 0);
+            self.buffer
+                .resize(usize::try_from(want).unwrap_or(usize::MAX), 0);
             self.buffer_at = offset;
             self.segment
                 .file

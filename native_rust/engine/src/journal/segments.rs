@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use super::layout::BLOCK_PREFIX;
 use crate::error::{Error, Result};
 use crate::fs::File;
-pub(crate) use crate::index::BlockLocation;
+use crate::index::BlockLocation;
 
 /// One segment file and where it lies.
 #[derive(Debug, Clone)]

@@ -7,9 +7,10 @@ use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader,
     segment_name,
 };
-use super::segments::{BlockLocation, Segment, Segments};
+use super::segments::{Segment, Segments};
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem};
+use crate::index::BlockLocation;
 use crate::merkle::{Hash, Tree, leaf_hash};
 
 /// A commit group under construction: bytes, tree and block places as they will
@@ -64,11 +65,6 @@ impl Group {
     pub(crate) fn end_transaction(&mut self) {
         let at = self.transaction_at;
         self.bytes[at..at + 4].copy_from_slice(&self.transaction_blocks.to_le_bytes());
-    }
-
-    /// Leaf hash of the block at `index` of this group.
-    pub(crate) fn leaf_hash(&self, index: usize) -> Option<Hash> {
-        self.blocks.get(index).map(|(_, _, hash)| *hash)
     }
 }
 
