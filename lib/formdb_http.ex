@@ -214,7 +214,13 @@ defmodule FormdbHttp do
           result(map())
   def query_box(name, box, opts \\ []) do
     limit = opts[:limit] || default_limit()
-    page = read(name, &Native.features_in_box(&1, name, box_text(box), limit, opts[:cursor]))
+    query = %{bbox: box_text(box), limit: limit, cursor: opts[:cursor]}
+
+    page =
+      read(name, fn catalog ->
+        with :not_in_memory <- Native.features_in_box_in_memory(catalog, name, query),
+             do: Native.features_in_box(catalog, name, query)
+      end)
 
     with {:ok, {json, returned, seq, next}} <- page,
          do: {:ok, %{json: json, returned: returned, seq: seq, next: next}}
@@ -364,8 +370,32 @@ defmodule FormdbHttp do
     end
   end
 
+  @doc """
+  The series of a database by id, in byte order.
+
+  Options: `:limit` (default 1,000) and `:after`, the last id of the page before.
+  Returns a list of `%{series_id: id, points: n, first: time, last: time}`, the
+  times in microseconds.
+  """
+  @spec series(database(), keyword()) :: result([map()])
+  def series(name, opts \\ []) do
+    limit = opts[:limit] || default_limit()
+    list = read(name, &Native.series_list(&1, name, opts[:after], limit))
+
+    with {:ok, rows} <- list do
+      {:ok,
+       for {id, points, first, last} <- rows do
+         %{series_id: id, points: points, first: first, last: last}
+       end}
+    end
+  end
+
   # A block and a place in it: unique, and enough to find the point again.
   defp point_id(seq, index), do: "pt_#{seq}_#{index}"
+
+  @doc "Items in a page when no `:limit` is given: the setting FORMDB_DEFAULT_PAGE_ITEMS."
+  @spec default_limit() :: pos_integer()
+  def default_limit, do: Catalog.config().default_page_items
 
   ## Time
 
@@ -395,9 +425,14 @@ defmodule FormdbHttp do
   ## Between Elixir and the engine
 
   defp to_json(text) when is_binary(text), do: text
-  defp to_json(map) when is_map(map), do: :jsx.encode(map)
+  defp to_json(map) when is_map(map), do: map |> nulls() |> :jsx.encode()
 
-  defp default_limit, do: Catalog.config().default_page_items
+  # jsx writes nil as the text "nil".
+  defp nulls(nil), do: :null
+  defp nulls(%_{} = struct), do: raise(ArgumentError, "no JSON for #{inspect(struct)}")
+  defp nulls(map) when is_map(map), do: Map.new(map, fn {key, value} -> {key, nulls(value)} end)
+  defp nulls(list) when is_list(list), do: Enum.map(list, &nulls/1)
+  defp nulls(other), do: other
 
   defp await(_ref, false, _opts), do: {:ok, {nil, nil, nil, nil}}
 
@@ -446,6 +481,21 @@ defmodule FormdbHttp do
         }
 
       _other ->
+        not_open_on_disk(name, error)
+    end
+  end
+
+  defp not_open_on_disk(name, error) do
+    case Native.database_list(Catalog.handle()) do
+      {:ok, names} ->
+        if name in names do
+          detail = "database #{name} is closed; creating it again opens it"
+          %Error{code: :database_not_found, detail: detail}
+        else
+          Error.from_native(error)
+        end
+
+      {:error, _} ->
         Error.from_native(error)
     end
   end

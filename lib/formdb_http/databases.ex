@@ -22,13 +22,18 @@ defmodule FormdbHttp.Databases do
   def purge(name), do: GenServer.call(__MODULE__, {:purge, name}, :infinity)
 
   @impl true
-  def init([]), do: {:ok, nil, {:continue, :open_all}}
+  def init([]) do
+    # Before anything that comes after this in the tree: "ready" must not be said
+    # while a database has no process yet. The journals are read in parallel, by
+    # threads of the engine.
+    case Native.database_list(Catalog.handle()) do
+      {:ok, names} ->
+        for name <- names, do: start_child(name)
+        {:ok, nil}
 
-  @impl true
-  def handle_continue(:open_all, state) do
-    {:ok, names} = Native.database_list(Catalog.handle())
-    for name <- names, do: start_child(name)
-    {:noreply, state}
+      {:error, error} ->
+        {:stop, Error.from_native(error)}
+    end
   end
 
   @impl true

@@ -33,7 +33,9 @@ defmodule FormdbHttp.Native do
 
   def feature_in_memory(_catalog, _name, _id), do: stub()
   def feature(_catalog, _name, _id), do: stub()
-  def features_in_box(_catalog, _name, _bbox, _limit, _cursor), do: stub()
+  def features_in_box_in_memory(_catalog, _name, _query), do: stub()
+  def features_in_box(_catalog, _name, _query), do: stub()
+  def series_list(_catalog, _name, _after, _limit), do: stub()
   def range_json(_catalog, _name, _range), do: stub()
   def range_json_dirty(_catalog, _name, _range), do: stub()
   def range_points(_catalog, _name, _range), do: stub()

@@ -11,7 +11,8 @@ defmodule FormdbHttpWeb.Paths do
   # The path of a box query; a percent-encoded letter tells the feature apart.
   def feature(name, "bbox"), do: "#{features(name)}/%62box"
   def feature(name, id), do: "#{features(name)}/#{encode(id)}"
-  def series(name, id), do: "#{database(name)}/timeseries/#{encode(id)}"
+  def timeseries(name), do: "#{database(name)}/timeseries"
+  def series(name, id), do: "#{timeseries(name)}/#{encode(id)}"
 
   # "." and ".." would be resolved by the client (RFC 3986, 5.2.4).
   defp encode("."), do: "%2E"

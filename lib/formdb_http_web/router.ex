@@ -28,7 +28,10 @@ defmodule FormdbHttpWeb.Router do
   @features [{"GET", &FeatureController.index/2}, {"POST", &FeatureController.create/2}]
   @features_in_box [{"GET", &FeatureController.index/2}]
   @feature [{"GET", &FeatureController.show/3}]
-  @timeseries [{"POST", &TimeseriesController.create/2}]
+  @timeseries [
+    {"GET", &TimeseriesController.index/2},
+    {"POST", &TimeseriesController.create/2}
+  ]
   @series [{"GET", &TimeseriesController.show/3}]
   @series_latest [{"GET", &TimeseriesController.latest/3}]
 

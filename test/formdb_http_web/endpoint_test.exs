@@ -62,7 +62,7 @@ defmodule FormdbHttpWeb.EndpointTest do
             {db <> "/features", "GET, POST, HEAD, OPTIONS"},
             {db <> "/features/bbox", "GET, HEAD, OPTIONS"},
             {db <> "/features/a", "GET, HEAD, OPTIONS"},
-            {db <> "/timeseries", "POST, OPTIONS"},
+            {db <> "/timeseries", "GET, POST, HEAD, OPTIONS"},
             {db <> "/timeseries/a", "GET, HEAD, OPTIONS"},
             {db <> "/timeseries/a/latest", "GET, HEAD, OPTIONS"}
           ] do

@@ -18,6 +18,36 @@ defmodule FormdbHttpWeb.TimeseriesTest do
     %{series_id: series, timestamp: timestamp, value: value}
   end
 
+  test "GET lists the series by id, page by page", %{port: port, series: series} do
+    assert %{"series" => [], "links" => []} = json(get(port, series))
+
+    points = for n <- 1..3, s <- ["b/é", "a", "c"], do: point(s, n * 1_000_000, n)
+    assert post(port, series, %{points: points}).status == 201
+
+    assert %{"series" => [first, _, _]} = json(get(port, series))
+
+    assert first == %{
+             "series_id" => "a",
+             "points" => 3,
+             "first" => "1970-01-01T00:00:01Z",
+             "last" => "1970-01-01T00:00:03Z"
+           }
+
+    assert listed(port, series <> "?limit=1") == ["a", "b/é", "c"]
+    assert %{"code" => "invalid_parameter"} = json(get(port, series <> "?limit=0"))
+  end
+
+  # Follows the links to the end.
+  defp listed(port, path) do
+    page = json(get(port, path))
+    ids = Enum.map(page["series"], & &1["series_id"])
+
+    case page["links"] do
+      [] -> ids
+      [%{"rel" => "next", "href" => next}] -> ids ++ listed(port, next)
+    end
+  end
+
   describe "POST" do
     test "of a point", %{port: port, series: series} do
       response = post(port, series, point("t", "2026-01-31T12:00:00+02:00", 21.5))

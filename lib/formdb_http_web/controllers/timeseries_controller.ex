@@ -33,6 +33,28 @@ defmodule FormdbHttpWeb.TimeseriesController do
     end
   end
 
+  # The cursor of the next page is the last id of this one.
+  def index(req, name) do
+    with {:ok, params} <- Params.query(req, ["limit", "cursor"]),
+         {:ok, limit} <- Params.limit(params),
+         limit = limit || FormdbHttp.default_limit(),
+         {:ok, list} <- FormdbHttp.series(name, limit: limit, after: params["cursor"]) do
+      series =
+        for entry <- list do
+          [
+            series_id: entry.series_id,
+            points: entry.points,
+            first: FormdbHttp.format_timestamp(entry.first),
+            last: FormdbHttp.format_timestamp(entry.last)
+          ]
+        end
+
+      next = if length(list) == limit, do: List.last(list).series_id
+      path = fn -> Paths.timeseries(name) end
+      Answer.page("application/json", [series: series], next, path, params)
+    end
+  end
+
   def show(req, name, series) do
     with {:ok, params} <- Params.query(req, ["start", "end", "limit", "order", "cursor"]),
          {:ok, start} <- timestamp(params, "start"),

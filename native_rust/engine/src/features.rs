@@ -1,5 +1,6 @@
 //! Reading features: one by id, many by box.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::block::{Block, OpKind};
@@ -7,7 +8,7 @@ use crate::bodies::Document;
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
-use crate::index::BlockLocation;
+use crate::index::{BlockLocation, Hit};
 use crate::merkle::leaf_hash;
 use crate::model::{BoundingBox, Rect, feature_to_json, intersects_box};
 use crate::state::State;
@@ -53,43 +54,20 @@ impl Database {
     /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
     pub fn feature(&self, id: &str) -> Result<Arc<Document>> {
         let seq = current(&self.state, id)?;
-        let document = document(&self.state, seq)?;
-        self.state.bodies.insert(&document);
-        Ok(document)
+        document(&self.state, seq)
     }
 
     /// Features whose geometry meets the box, boundary included: exactly those a
-    /// scan of all features would find. May read the journal.
+    /// scan of all features would find. May read the journal, and what it reads
+    /// stays in memory.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a bad limit or cursor, [`Error::Closed`],
     /// [`Error::Corrupt`], [`Error::Io`].
     pub fn features_in_box(&self, query: &BoxQuery) -> Result<FeaturePage> {
         let state = &self.state;
-        state.check_open()?;
-        check_limit(query.limit, state.limits.page_items)?;
         let pieces = query.bbox.pieces();
-        let (at, after) = match &query.cursor {
-            None => (u64::MAX, 0),
-            Some(text) => match Cursor::decode(text)? {
-                Cursor::Features { at, after } => (at, after),
-                Cursor::Points { .. } => return Err(other_cursor()),
-            },
-        };
-        let mut hits = Vec::new();
-        let at = {
-            let features = state.features.read();
-            // Under the lock: see the invariants of `State`.
-            let at = at.min(state.published());
-            features.query_box(&pieces, at, |hit| {
-                if hit.seq > after {
-                    hits.push(hit);
-                }
-            });
-            at
-        };
-        hits.sort_unstable();
-
+        let (hits, at) = self.hits(query, usize::MAX)?;
         let mut page = Page::new(query.limit);
         for hit in hits {
             let document = if hit.certain {
@@ -104,6 +82,67 @@ impl Database {
             }
         }
         Ok(page.finish(at))
+    }
+
+    /// The same answer if it is small and wholly in memory, `None` if it is not:
+    /// then [`Database::features_in_box`] has it. No file work, and bounded to
+    /// some tens of microseconds, so it is safe where blocking is not.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad limit or cursor, [`Error::Closed`].
+    pub fn features_in_box_in_memory(&self, query: &BoxQuery) -> Result<Option<FeaturePage>> {
+        /// Hits looked at, and bytes answered.
+        const MAX_HITS: usize = 256;
+        const MAX_BYTES: usize = 128 << 10;
+        let (hits, at) = self.hits(query, MAX_HITS + 1)?;
+        if hits.len() > MAX_HITS || hits.iter().any(|hit| !hit.certain) {
+            return Ok(None);
+        }
+        let mut page = Page::new(query.limit);
+        for hit in hits {
+            match self.state.bodies.get(hit.seq) {
+                Some(document) if page.json.len() + document.json.len() <= MAX_BYTES => {
+                    if !page.push(&document) {
+                        break;
+                    }
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(page.finish(at)))
+    }
+
+    /// Up to `max` candidates of a page in order of sequence, those of all later
+    /// pages included, and the sequence the query is as of.
+    fn hits(&self, query: &BoxQuery, max: usize) -> Result<(Vec<Hit>, u64)> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(query.limit, state.limits.page_items)?;
+        let (at, after) = match &query.cursor {
+            None => (u64::MAX, 0),
+            Some(text) => match Cursor::decode(text)? {
+                Cursor::Features { at, after } => (at, after),
+                Cursor::Points { .. } => return Err(other_cursor()),
+            },
+        };
+        let pieces = query.bbox.pieces();
+        let mut hits = Vec::new();
+        let features = state.features.read();
+        // Under the lock: see the invariants of `State`.
+        let at = at.min(state.published());
+        features.query_box(&pieces, at, |hit| {
+            if hit.seq > after {
+                hits.push(hit);
+            }
+            if hits.len() < max {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        drop(features);
+        hits.sort_unstable();
+        Ok((hits, at))
     }
 }
 
@@ -194,15 +233,18 @@ fn document_meeting(state: &State, seq: u64, pieces: &[Rect]) -> Result<Option<A
     Ok(None)
 }
 
+/// The document of a block's bytes, kept in memory for the next who asks.
 fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>> {
     let block = feature_block(state, seq, bytes)?;
     let mut json = Vec::with_capacity(bytes.len() * 2);
     feature_to_json(block.body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
-    Ok(Arc::new(Document {
+    let document = Arc::new(Document {
         seq,
         hash: leaf_hash(bytes),
         json: json.into(),
-    }))
+    });
+    state.bodies.insert(&document);
+    Ok(document)
 }
 
 fn feature_block<'a>(state: &State, seq: u64, bytes: &'a [u8]) -> Result<Block<'a>> {

@@ -1,7 +1,9 @@
 //! Reads: on the calling process, no process in between.
 
 use formdb_engine::model::BoundingBox;
-use formdb_engine::{BoxQuery, Document, Order, PointPage, RangeQuery, to_hex};
+use formdb_engine::{
+    BoxQuery, Document, FeaturePage, Order, PointPage, RangeQuery, Summary, to_hex,
+};
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
 use crate::answer::{Failure, binary, tagged};
@@ -38,26 +40,58 @@ fn feature<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<
     tagged(env, found)
 }
 
-/// `{:ok, {json, returned, seq, next}}`; `json` is an array of features.
+/// What a box query takes.
+#[derive(NifMap)]
+struct BoxMap<'a> {
+    bbox: &'a str,
+    limit: usize,
+    cursor: Option<String>,
+}
+
+impl BoxMap<'_> {
+    fn query(self) -> Result<BoxQuery, Failure> {
+        Ok(BoxQuery {
+            bbox: BoundingBox::parse(self.bbox)?,
+            limit: self.limit,
+            cursor: self.cursor,
+        })
+    }
+}
+
+/// `{json, returned, seq, next}`; `json` is an array of features.
+fn feature_page<'a>(env: Env<'a>, page: FeaturePage) -> Term<'a> {
+    (binary(env, &page.json), page.returned, page.seq, page.next).encode(env)
+}
+
+/// `{:ok, page}`, or `:not_in_memory`: then call `features_in_box`.
+#[rustler::nif]
+fn features_in_box_in_memory<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: BoxMap<'a>,
+) -> Term<'a> {
+    let page = catalog
+        .database(name)
+        .and_then(|database| Ok(database.features_in_box_in_memory(&query.query()?)?));
+    match page {
+        Ok(None) => atoms::not_in_memory().to_term(env),
+        Ok(Some(page)) => tagged(env, Ok(feature_page(env, page))),
+        Err(failure) => tagged::<Term<'_>>(env, Err(failure)),
+    }
+}
+
 #[rustler::nif(schedule = "DirtyIo")]
 fn features_in_box<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
-    bbox: &str,
-    limit: usize,
-    cursor: Option<String>,
+    query: BoxMap<'a>,
 ) -> Term<'a> {
-    let page = catalog.database(name).and_then(|database| {
-        let query = BoxQuery {
-            bbox: BoundingBox::parse(bbox)?,
-            limit,
-            cursor,
-        };
-        let page = database.features_in_box(&query)?;
-        Ok((binary(env, &page.json), page.returned, page.seq, page.next))
-    });
-    tagged(env, page)
+    let page = catalog
+        .database(name)
+        .and_then(|database| Ok(database.features_in_box(&query.query()?)?));
+    tagged(env, page.map(|page| feature_page(env, page)))
 }
 
 /// What a range call takes.
@@ -169,4 +203,28 @@ fn latest<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, series: &str) -> Te
         })
     });
     tagged(env, latest)
+}
+
+/// `{:ok, [{id, points, first, last}]}`, the ends in microseconds.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn series_list<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Term<'a> {
+    let list = catalog.database(name).and_then(|database| {
+        let list = database.series(after, limit)?;
+        let rows = list.iter().map(|entry| {
+            let Summary {
+                points,
+                first,
+                last,
+            } = entry.summary;
+            (&*entry.id, points, first, last).encode(env)
+        });
+        Ok(rows.collect::<Vec<_>>())
+    });
+    tagged(env, list)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use super::chunked::Chunked;
 use super::ids::{IdTable, number_of};
@@ -158,13 +159,18 @@ impl FeatureIndex {
     }
 
     /// Calls `found` with each version visible at `at` whose envelope touches one
-    /// of `pieces`, once each, in no order.
+    /// of `pieces`, once each, in no order, until `found` breaks.
     ///
     /// A superset of the features that intersect a piece: those that are not
     /// [`Hit::certain`] need an exact test. Any `at` will do; one before the
     /// last superseded version was retired costs a look into history as well.
     /// O(log n + hits), some 50 ns a hit.
-    pub fn query_box(&self, pieces: &[Rect], at: u64, mut found: impl FnMut(Hit)) {
+    pub fn query_box(
+        &self,
+        pieces: &[Rect],
+        at: u64,
+        mut found: impl FnMut(Hit) -> ControlFlow<()>,
+    ) {
         self.spatial.query(pieces, at, |entry| {
             let rect = entry.rect();
             found(Hit {
@@ -172,7 +178,7 @@ impl FeatureIndex {
                 // A geometry whose envelope is one position is that position,
                 // and one whose envelope a piece contains lies in the piece.
                 certain: rect.min == rect.max || pieces.iter().any(|piece| piece.contains(&rect)),
-            });
+            })
         });
     }
 

@@ -19,7 +19,7 @@ mod temporal;
 
 pub use blocks::{BlockLocation, BlockTable};
 pub use chunk::{Point, PointRef};
-pub use features::{FeatureIndex, FeatureLoader};
+pub use features::{FeatureIndex, FeatureLoader, Hit};
 pub use range::{Order, RangeQuery, Resume};
 pub use series::Summary;
 pub use temporal::{SeriesEntry, TemporalIndex};

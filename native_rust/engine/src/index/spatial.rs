@@ -126,7 +126,13 @@ impl SpatialIndex {
 
     /// Calls `found` with each version visible at `at` whose envelope touches
     /// one of `pieces`: once each, also when it touches several, in no order.
-    pub(super) fn query(&self, pieces: &[Rect], at: u64, mut found: impl FnMut(&Entry)) {
+    /// Ends when `found` breaks.
+    pub(super) fn query(
+        &self,
+        pieces: &[Rect],
+        at: u64,
+        mut found: impl FnMut(&Entry) -> ControlFlow<()>,
+    ) {
         let trees = [
             Some(&self.hot),
             (at < self.horizon).then_some(&self.history),
@@ -134,17 +140,15 @@ impl SpatialIndex {
         for tree in trees.into_iter().flatten() {
             for (place, piece) in pieces.iter().enumerate() {
                 let reported = pieces.get(..place).unwrap_or_default();
-                let ControlFlow::Continue(()) = tree.locate_in_envelope_intersecting_int(
-                    aabb(piece),
-                    |entry| -> ControlFlow<std::convert::Infallible> {
-                        if entry.visible(at)
-                            && !reported.iter().any(|r| r.intersects(&entry.rect()))
-                        {
-                            found(entry);
-                        }
-                        ControlFlow::Continue(())
-                    },
-                );
+                let walk = tree.locate_in_envelope_intersecting_int(aabb(piece), |entry| {
+                    if entry.visible(at) && !reported.iter().any(|r| r.intersects(&entry.rect())) {
+                        return found(entry);
+                    }
+                    ControlFlow::Continue(())
+                });
+                if walk.is_break() {
+                    return;
+                }
             }
         }
     }
@@ -198,7 +202,10 @@ mod tests {
         }
         let hits = |index: &SpatialIndex, at| {
             let mut hits = Vec::new();
-            index.query(&[place], at, |entry| hits.push(entry.born));
+            index.query(&[place], at, |entry| {
+                hits.push(entry.born);
+                ControlFlow::Continue(())
+            });
             hits
         };
         assert_eq!((index.hot.size(), index.history.size()), (50, 0));

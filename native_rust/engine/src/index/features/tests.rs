@@ -1,3 +1,5 @@
+use std::ops::ControlFlow;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -42,7 +44,10 @@ impl Model {
 
 fn hits(index: &FeatureIndex, pieces: &[Rect], at: u64) -> Vec<Hit> {
     let mut hits = Vec::new();
-    index.query_box(pieces, at, |hit| hits.push(hit));
+    index.query_box(pieces, at, |hit| {
+        hits.push(hit);
+        ControlFlow::Continue(())
+    });
     hits.sort_unstable();
     hits
 }
@@ -256,7 +261,10 @@ fn a_million_points() {
                 max: [x + 3.6, y + 1.8],
             };
             hits.clear();
-            index.query_box(&[piece], N, |hit| hits.push(hit));
+            index.query_box(&[piece], N, |hit| {
+                hits.push(hit);
+                ControlFlow::Continue(())
+            });
             found += hits.len();
         }
         println!(

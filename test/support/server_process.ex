@@ -1,0 +1,169 @@
+defmodule FormdbHttp.ServerProcess do
+  @moduledoc """
+  The server as an operating-system process of its own, for tests that kill it.
+
+  It is the VM itself that is started, no shell around it, so the process id is the
+  VM's and a signal reaches nothing else. It runs the code of this test build on a
+  data folder that the test gives it and on a free port.
+
+  No server outlives its test: stopping this process kills it, and should the whole
+  test run be killed, the server notices that its standard input has ended.
+  """
+
+  # Stopped by the test, never restarted behind its back.
+  use GenServer, restart: :temporary
+
+  import FormdbHttp.HTTPClient, only: [get: 2]
+
+  alias FormdbHttpWeb.Endpoint
+
+  @patience 60_000
+
+  ## In the test
+
+  @doc "Starts a server on a data folder; `await_ready/1` waits until it serves."
+  def start_link(data_dir), do: GenServer.start_link(__MODULE__, data_dir)
+
+  @doc "The TCP port, once every database is open."
+  def await_ready(server) do
+    port = GenServer.call(server, :port, @patience)
+    await_ready(server, port, System.monotonic_time(:millisecond) + @patience)
+  end
+
+  defp await_ready(server, port, deadline) do
+    case get(port, "/health/ready") do
+      %{status: 200} ->
+        port
+
+      %{body: body} ->
+        if System.monotonic_time(:millisecond) > deadline,
+          do: raise("the server does not become ready: #{body}\n#{output(server)}")
+
+        Process.sleep(5)
+        await_ready(server, port, deadline)
+    end
+  end
+
+  @doc "Ends the server with SIGKILL and waits until it is gone."
+  def kill(server), do: GenServer.call(server, {:signal, "KILL"}, @patience)
+
+  @doc "Asks the server to stop with SIGTERM and waits until it has; the exit status."
+  def stop(server), do: GenServer.call(server, {:signal, "TERM"}, @patience)
+
+  @doc "All that the server has printed, its log included."
+  def output(server), do: GenServer.call(server, :output)
+
+  @impl true
+  def init(data_dir) do
+    # Or terminate/2 would not be called.
+    Process.flag(:trap_exit, true)
+
+    # The code of this build and of Elixir; what is Erlang's own, `erl` knows.
+    otp = to_string(:code.root_dir())
+    code = Enum.reject(:code.get_path(), &String.starts_with?(to_string(&1), otp))
+
+    port =
+      Port.open({:spawn_executable, Path.join(otp, "bin/erl")}, [
+        :binary,
+        :exit_status,
+        :stderr_to_stdout,
+        args: ["-noshell", "+fnu", "-pa"] ++ code ++ ["-s", to_string(__MODULE__), "main"],
+        env: environment(data_dir)
+      ])
+
+    {:os_pid, pid} = Port.info(port, :os_pid)
+    {:ok, %{port: port, pid: pid, output: "", exit_status: nil, waiting: []}}
+  end
+
+  defp environment(data_dir) do
+    inherited = for {"FORMDB_" <> _ = name, _} <- System.get_env(), do: {name, nil}
+
+    (inherited ++
+       [
+         {"FORMDB_PORT", "0"},
+         {"FORMDB_DATA_DIR", data_dir},
+         {"ERL_CRASH_DUMP_BYTES", "0"}
+       ])
+    |> Enum.map(fn {name, value} ->
+      {String.to_charlist(name), if(value, do: String.to_charlist(value), else: false)}
+    end)
+  end
+
+  @impl true
+  def handle_call(:output, _from, state), do: {:reply, state.output, state}
+
+  def handle_call({:signal, signal}, from, state) do
+    send_signal(state, signal)
+    {:noreply, answer(%{state | waiting: [{:exit, from} | state.waiting]})}
+  end
+
+  def handle_call(:port, from, state) do
+    {:noreply, answer(%{state | waiting: [{:port, from} | state.waiting]})}
+  end
+
+  @impl true
+  def handle_info({port, {:data, data}}, %{port: port} = state) do
+    {:noreply, answer(%{state | output: state.output <> data})}
+  end
+
+  def handle_info({port, {:exit_status, status}}, %{port: port} = state) do
+    {:noreply, answer(%{state | exit_status: status})}
+  end
+
+  def handle_info(_other, state), do: {:noreply, state}
+
+  @impl true
+  def terminate(_reason, state), do: send_signal(state, "KILL")
+
+  # Once the exit status is known the id may be another process's.
+  defp send_signal(%{exit_status: nil, pid: pid}, signal) do
+    # Fails when it is gone and we have not been told yet.
+    System.cmd("/bin/sh", ["-c", "kill -#{signal} #{pid}"], stderr_to_stdout: true)
+  end
+
+  defp send_signal(_exited, _signal), do: :ok
+
+  # Answers those whose answer is known by now.
+  defp answer(state) do
+    waiting =
+      Enum.reject(state.waiting, fn {what, from} ->
+        case known(what, state) do
+          nil -> false
+          answer -> GenServer.reply(from, answer) == :ok
+        end
+      end)
+
+    %{state | waiting: waiting}
+  end
+
+  defp known(:exit, state), do: state.exit_status
+
+  defp known(:port, %{exit_status: nil} = state) do
+    case Regex.run(~r/^listening on (\d+)\n/m, state.output) do
+      [_line, port] -> String.to_integer(port)
+      nil -> nil
+    end
+  end
+
+  # The caller's pattern match says the rest.
+  defp known(:port, state), do: {:exited, state.exit_status, state.output}
+
+  ## In the server
+
+  @doc false
+  # As `mix formdb.server`, which would first have to start Mix and look for
+  # changed sources.
+  def main do
+    config =
+      Map.filter(System.get_env(), fn {name, _} -> String.starts_with?(name, "FORMDB_") end)
+
+    Application.put_env(:formdb_http, :config, config, persistent: true)
+    Application.put_env(:formdb_http, :serve, true, persistent: true)
+    {:ok, _started} = Application.ensure_all_started(:formdb_http)
+    IO.puts("listening on #{Endpoint.port()}")
+    spawn(fn -> halt_at(IO.gets("")) end)
+  end
+
+  defp halt_at(:eof), do: System.halt(1)
+  defp halt_at(_line), do: halt_at(IO.gets(""))
+end
