@@ -19,6 +19,8 @@ defmodule FormdbHttp.MixProject do
       compilers: Mix.compilers() ++ [:cargo],
       # Mix >= 1.15 would drop debian_libs/ from the code path.
       prune_code_paths: false,
+      # Only the demo uses OTP's HTTP client, and starts it itself.
+      xref: [exclude: [:httpc]],
       deps: deps
     ]
   end

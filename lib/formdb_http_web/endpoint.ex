@@ -30,9 +30,18 @@ defmodule FormdbHttpWeb.Endpoint do
   """
   @spec start_link(Config.t()) :: Supervisor.on_start() | {:error, String.t()}
   def start_link(%Config{} = config) do
-    with {:error, reason} <- Supervisor.start_link(__MODULE__, config, name: __MODULE__),
-         do: {:error, explain(reason, config)}
+    case Supervisor.start_link(__MODULE__, config, name: __MODULE__) do
+      {:ok, pid} ->
+        Logger.info("listening on #{url(config.host)}, data in #{config.data_dir}")
+        {:ok, pid}
+
+      {:error, reason} ->
+        {:error, explain(reason, config)}
+    end
   end
+
+  defp url(host) when tuple_size(host) == 8, do: "http://[#{:inet.ntoa(host)}]:#{port()}"
+  defp url(host), do: "http://#{:inet.ntoa(host)}:#{port()}"
 
   # Out of the supervisors that the listener is nested in.
   defp explain({:shutdown, {:failed_to_start_child, _child, reason}}, config),

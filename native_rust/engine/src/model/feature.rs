@@ -39,7 +39,8 @@ pub enum Features {
 /// - The `id` is kept as it came, string or number. Its text identifies the
 ///   feature: of a number the decimal digits, so `7`, `7.0` and `"7"` are the same
 ///   one. Without one an id is generated.
-/// - A missing `geometry` or `properties` is read and stored as null.
+/// - `geometry` must be there, if only as null; missing `properties` are read and
+///   stored as null.
 /// - The member `provenance` of a feature, an object, goes beside the body; that of
 ///   a collection stands for every feature without one of its own. All other
 ///   members of a feature are stored, all others of a collection are not.
@@ -146,10 +147,8 @@ impl Builder<'_> {
         };
         check_bbox(&members)?;
         let envelope = match members.get("geometry") {
-            None => {
-                members.insert("geometry", Json::Null);
-                None
-            }
+            // A misspelled "geometry" must not be taken for a feature without one.
+            None => return Err(refusal("", missing("geometry"))),
             Some(Json::Null) => None,
             Some(geometry) => {
                 check_geometry(geometry, self.limits).map_err(|e| at("/geometry", e))?

@@ -75,8 +75,13 @@ fn ids_are_kept_as_they_came_and_found_by_their_text() {
 }
 
 #[test]
-fn what_is_missing_is_stored_as_null() {
-    let feature = one(r#"{"type":"Feature","id":1}"#).unwrap();
+fn missing_properties_are_stored_as_null_a_missing_geometry_is_refused() {
+    let refused = one(r#"{"type":"Feature","id":1,"properties":{}}"#).unwrap_err();
+    assert!(
+        refused.to_string().contains("\"geometry\" is missing"),
+        "{refused}"
+    );
+    let feature = one(r#"{"type":"Feature","id":1,"geometry":null}"#).unwrap();
     assert_eq!(feature.envelope, None);
     assert_eq!(
         json_of(&feature),
@@ -87,8 +92,9 @@ fn what_is_missing_is_stored_as_null() {
 #[test]
 fn equal_features_have_equal_bytes_whatever_their_spelling() {
     let a = one(r#"{"type":"Feature","id":"a","geometry":null,"properties":{"b":1,"a":0.5}}"#);
-    let b =
-        one("{ \"properties\" : {\"a\":5e-1,\"\\u0062\":1},\n\"id\":\"a\",\"type\":\"Feature\"}");
+    let b = one(
+        "{ \"properties\" : {\"a\":5e-1,\"\\u0062\":1},\n\"geometry\":null,\"id\":\"a\",\"type\":\"Feature\"}",
+    );
     assert_eq!(a.unwrap().body, b.unwrap().body);
 }
 
@@ -138,7 +144,7 @@ fn refusals_point_from_the_top() {
             "/features/0",
         ),
         (
-            r#"{"type":"FeatureCollection","features":[{"type":"Feature"},{"type":"FeatureCollection","features":[]}]}"#,
+            r#"{"type":"FeatureCollection","features":[{"type":"Feature","geometry":null},{"type":"FeatureCollection","features":[]}]}"#,
             "invalid_feature",
             "/features/1/type",
         ),
@@ -148,7 +154,7 @@ fn refusals_point_from_the_top() {
             "/provenance",
         ),
         (
-            r#"{"type":"FeatureCollection","features":[{"type":"Feature"},{"type":"Feature","provenance":[]}]}"#,
+            r#"{"type":"FeatureCollection","features":[{"type":"Feature","geometry":null},{"type":"Feature","geometry":null,"provenance":[]}]}"#,
             "invalid_document",
             "/features/1/provenance",
         ),
@@ -157,12 +163,12 @@ fn refusals_point_from_the_top() {
         (r#"{"type":"Feature","id":""}"#, "invalid_id", "/id"),
         (r#"{"type":"Feature","id":"a\u0000"}"#, "invalid_id", "/id"),
         (
-            r#"{"type":"Feature","properties":[]}"#,
+            r#"{"type":"Feature","geometry":null,"properties":[]}"#,
             "invalid_feature",
             "/properties",
         ),
         (
-            r#"{"type":"Feature","bbox":[1,2,3]}"#,
+            r#"{"type":"Feature","geometry":null,"bbox":[1,2,3]}"#,
             "invalid_bbox",
             "/bbox",
         ),
@@ -183,7 +189,7 @@ fn refusals_point_from_the_top() {
         ),
         (r#"{"type":"Feature","type":"Feature"}"#, "invalid_json", ""),
         (
-            r#"{"type":"Feature","properties":{"a":1,"a":1}}"#,
+            r#"{"type":"Feature","geometry":null,"properties":{"a":1,"a":1}}"#,
             "invalid_json",
             "",
         ),
@@ -199,7 +205,7 @@ fn refusals_point_from_the_top() {
 
 #[test]
 fn a_syntax_error_deep_in_a_collection_gives_its_line() {
-    let text = "{\"type\":\"FeatureCollection\",\"features\":[\n{\"type\":\"Feature\"},\n{\"type\":\"Feature\",\"properties\":{\"a\":\"\\ud800\"}}]}";
+    let text = "{\"type\":\"FeatureCollection\",\"features\":[\n{\"type\":\"Feature\",\"geometry\":null},\n{\"type\":\"Feature\",\"properties\":{\"a\":\"\\ud800\"}}]}";
     let error = many(text).unwrap_err().to_string();
     assert!(error.contains("at line 3 column"), "{error}");
 }
@@ -208,7 +214,7 @@ fn a_syntax_error_deep_in_a_collection_gives_its_line() {
 fn nesting_is_limited_by_the_parser_and_whatever_passes_reads_back() {
     let nested = |levels: usize| {
         format!(
-            r#"{{"type":"FeatureCollection","features":[{{"type":"Feature","id":1,"properties":{{"a":{}{}}}}}]}}"#,
+            r#"{{"type":"FeatureCollection","features":[{{"type":"Feature","id":1,"geometry":null,"properties":{{"a":{}{}}}}}]}}"#,
             "[".repeat(levels),
             "]".repeat(levels)
         )
