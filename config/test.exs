@@ -1,11 +1,13 @@
 import Config
 
 # Port 0 takes a free one. The data folder is this run's own; test_helper.exs
-# removes it. A developer's FORMDB_* variables do not reach the tests.
+# removes it. A developer's FORMDB_* variables do not reach the tests. The write queue
+# is one that a burst of a few thousand writers fills.
 config :formdb_http,
   config: %{
     "FORMDB_PORT" => "0",
-    "FORMDB_DATA_DIR" => Path.join(System.tmp_dir!(), "formdb-test-#{System.pid()}")
+    "FORMDB_DATA_DIR" => Path.join(System.tmp_dir!(), "formdb-test-#{System.pid()}"),
+    "FORMDB_QUEUE_TRANSACTIONS" => "512"
   }
 
 config :logger, level: :warning

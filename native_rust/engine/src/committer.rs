@@ -33,6 +33,8 @@ pub(crate) struct Committer {
     pub intake: Intake,
     pub journal: Journal,
     pub clock: Clock,
+    /// Points in all series.
+    pub points: u64,
     /// Held as long as the database may be written.
     pub lock: Box<dyn Lock>,
 }
@@ -119,21 +121,31 @@ impl Committer {
     fn write(&mut self, pending: &[Pending], group: &mut Group) -> Result<Vec<Ack>> {
         let time = self.clock.now();
         let acks = self.encode(pending, group, time);
-        let locations = self.journal.append(group, time)?;
-        self.apply(pending, &acks, &locations);
-        let tree = self.journal.tree();
-        *self.state.head.lock() = Head {
-            tree_size: tree.size(),
-            root: tree.root(),
-            journal_bytes: self.journal.end(),
-        };
-        self.state.publish(tree.size());
+        let written = self.journal.write(group, time)?;
+        written.segment.sync()?;
+        self.apply(pending, &acks, &written.locations);
+        self.journal.advance(written);
+        self.points += pending.iter().map(|(t, _)| count_points(t)).sum::<u64>();
+        self.state.publish(self.head());
         let counters = &self.state.counters;
         counters.groups.fetch_add(1, Ordering::Relaxed);
         counters
             .transactions
             .fetch_add(pending.len() as u64, Ordering::Relaxed);
         Ok(acks)
+    }
+
+    /// What readers may see now.
+    fn head(&self) -> Head {
+        let tree = self.journal.tree();
+        Head {
+            tree_size: tree.size(),
+            root: tree.root(),
+            journal_bytes: self.journal.end(),
+            features: self.state.features.read().len() as u64,
+            series: self.state.series.len() as u64,
+            points: self.points,
+        }
     }
 
     /// Give every operation its sequence and turn it into a block.
@@ -217,10 +229,6 @@ impl Committer {
             if let Operation::PutPoints { batch, .. } = operation {
                 let series = self.state.series.get_or_create(&batch.series);
                 series.insert(&batch.timestamps, &batch.values, seq, POINT_STEP);
-                self.state
-                    .counters
-                    .points
-                    .fetch_add(batch.timestamps.len() as u64, Ordering::Relaxed);
             }
         }
     }
@@ -230,4 +238,15 @@ impl Committer {
         let published = self.state.published();
         while self.state.features.write().retire(published, STEP) {}
     }
+}
+
+fn count_points(transaction: &Transaction) -> u64 {
+    let points = transaction
+        .operations
+        .iter()
+        .map(|operation| match operation {
+            Operation::PutFeature(_) => 0,
+            Operation::PutPoints { batch, .. } => batch.timestamps.len() as u64,
+        });
+    points.sum()
 }

@@ -96,23 +96,26 @@ impl Database {
             system_micros(),
             |block, location| replay.block(block, location),
         )?;
-        let head = Head {
-            tree_size: journal.tree().size(),
-            root: journal.tree().root(),
-            journal_bytes: journal.end(),
-        };
         let (queue, intake) = write_queue(&limits);
         let last_time = replay.last_time;
         let points = replay.points;
         let (features, series, blocks) = replay.finish();
+        let head = Head {
+            tree_size: journal.tree().size(),
+            root: journal.tree().root(),
+            journal_bytes: journal.end(),
+            features: features.len() as u64,
+            series: series.len() as u64,
+            points,
+        };
         let state = Arc::new(State::new(features, series, blocks, segments, limits, head));
-        state.counters.points.store(points, Ordering::Relaxed);
 
         let committer = Committer {
             state: Arc::clone(&state),
             intake,
             journal,
             clock: Clock::starting_at(last_time),
+            points,
             lock,
         };
         let thread = std::thread::Builder::new()
@@ -199,14 +202,14 @@ impl Database {
     pub fn info(&self) -> Result<Info> {
         let state = &self.state;
         state.check_open()?;
-        let head = *state.head.lock();
+        let head = state.head();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Info {
             seq: head.tree_size,
             root: head.root,
-            features: state.features.read().len() as u64,
-            series: state.series.len() as u64,
-            points: count(&state.counters.points),
+            features: head.features,
+            series: head.series,
+            points: head.points,
             journal_bytes: head.journal_bytes,
             segments: state.segments.len() as u64,
             queued: self.queue.len() as u64,

@@ -35,18 +35,20 @@ pub(crate) struct State {
     pub bodies: BodyCache,
     pub limits: Limits,
     pub counters: Counters,
-    /// Tree head and journal length as of the last durable group.
-    pub head: Mutex<Head>,
+    head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
 }
 
-/// Figures that change with every group.
+/// Figures as of the last published group.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Head {
     pub tree_size: u64,
     pub root: Hash,
     pub journal_bytes: u64,
+    pub features: u64,
+    pub series: u64,
+    pub points: u64,
 }
 
 /// What the committer counts.
@@ -54,7 +56,6 @@ pub(crate) struct Head {
 pub(crate) struct Counters {
     pub groups: AtomicU64,
     pub transactions: AtomicU64,
-    pub points: AtomicU64,
 }
 
 impl State {
@@ -86,9 +87,15 @@ impl State {
         self.published.load(Ordering::Acquire)
     }
 
-    /// Let readers see everything up to `seq`.
-    pub(crate) fn publish(&self, seq: u64) {
-        self.published.store(seq, Ordering::Release);
+    /// Let readers see everything up to `head`.
+    pub(crate) fn publish(&self, head: Head) {
+        *self.head.lock() = head;
+        self.published.store(head.tree_size, Ordering::Release);
+    }
+
+    /// What readers may see, in figures.
+    pub(crate) fn head(&self) -> Head {
+        *self.head.lock()
     }
 
     /// Refuse writes from now on. The first cause stays.

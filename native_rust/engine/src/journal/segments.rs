@@ -17,6 +17,15 @@ pub(crate) struct Segment {
     pub file: Arc<dyn File>,
 }
 
+impl Segment {
+    /// Make what was written to it durable. Blocks for a disk sync.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file
+            .sync_data()
+            .map_err(|e| Error::io("sync", &self.path, e))
+    }
+}
+
 /// All segments of a journal. A [`BlockLocation`] names one by its number.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {

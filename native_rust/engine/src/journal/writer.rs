@@ -93,6 +93,17 @@ pub(crate) struct Journal {
     tree: Tree,
 }
 
+/// A group that is in its file, but not yet known to be on the medium.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Places of its blocks, in order.
+    pub locations: Vec<BlockLocation>,
+    /// What has to be synced.
+    pub segment: Segment,
+    bytes: u64,
+    tree: Tree,
+}
+
 /// The segment that is being appended to.
 #[derive(Debug)]
 pub(super) struct Active {
@@ -137,15 +148,14 @@ impl Journal {
         self.active.position + self.active.offset
     }
 
-    /// Make a group durable: one write, one `fdatasync`. Returns the places of
-    /// its blocks.
-    pub(crate) fn append(&mut self, group: &mut Group, now: i64) -> Result<Vec<BlockLocation>> {
+    /// Write a group behind the journal's end, where nothing reads it until it is
+    /// synced and [`Journal::advance`] is told so.
+    pub(crate) fn write(&mut self, group: &mut Group, now: i64) -> Result<Written> {
         let full = self.active.offset > SEGMENT_HEADER as u64
             && self.active.offset + group.bytes.len() as u64 > self.segment_bytes;
         if full {
             self.rotate(now)?;
         }
-        let first_seq = self.tree.size() + 1;
         let mut tree = self.tree.clone();
         for (_, _, hash) in &group.blocks {
             tree.push(*hash);
@@ -158,7 +168,7 @@ impl Journal {
             body_crc: crc32c::crc32c(body),
             position: self.end(),
             durable_end: self.end(),
-            first_seq,
+            first_seq: self.tree.size() + 1,
             tree_size: tree.size(),
             root: tree.root(),
         };
@@ -169,29 +179,29 @@ impl Journal {
             number,
             offset,
             ..
-        } = &mut self.active;
+        } = &self.active;
         segment
             .file
             .write_all_at(&group.bytes, *offset)
             .map_err(|e| Error::io("write", &segment.path, e))?;
-        segment
-            .file
-            .sync_data()
-            .map_err(|e| Error::io("sync", &segment.path, e))?;
-
         let base = to_u32(usize::try_from(*offset).unwrap_or(usize::MAX));
-        let locations = group
-            .blocks
-            .iter()
-            .map(|(start, len, _)| BlockLocation {
-                segment: *number,
-                offset: base + start,
-                len: *len,
-            })
-            .collect();
-        *offset += group.bytes.len() as u64;
-        self.tree = tree;
-        Ok(locations)
+        let places = group.blocks.iter().map(|(start, len, _)| BlockLocation {
+            segment: *number,
+            offset: base + start,
+            len: *len,
+        });
+        Ok(Written {
+            locations: places.collect(),
+            segment: segment.clone(),
+            bytes: group.bytes.len() as u64,
+            tree,
+        })
+    }
+
+    /// Move the journal's end behind a group that has been synced.
+    pub(crate) fn advance(&mut self, written: Written) {
+        self.active.offset += written.bytes;
+        self.tree = written.tree;
     }
 
     /// Begin the next segment. Its header and its name are durable before the
