@@ -222,8 +222,16 @@ defmodule FormdbHttp do
              do: Native.features_in_box(catalog, name, query)
       end)
 
-    with {:ok, {json, returned, seq, next}} <- page,
-         do: {:ok, %{json: json, returned: returned, seq: seq, next: next}}
+    case page do
+      {:ok, {json, returned, seq, next}} ->
+        {:ok, %{json: json, returned: returned, seq: seq, next: next}}
+
+      {:error, %Error{code: :invalid_bbox} = error} ->
+        {:error, %{error | pointer: "/bbox"}}
+
+      {:error, error} ->
+        {:error, error}
+    end
   end
 
   defp box_text(text) when is_binary(text), do: text

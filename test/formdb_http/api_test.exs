@@ -252,7 +252,7 @@ defmodule FormdbHttp.ApiTest do
             {"{", :invalid_json, nil},
             {"", :invalid_json, nil},
             {<<0xFF>>, :invalid_json, nil},
-            {"[]", :invalid_feature, ""},
+            {"[]", :invalid_json, ""},
             {%{}, :invalid_feature, ""},
             {%{"type" => "Point", "coordinates" => [1, 2]}, :invalid_feature, "/type"},
             {Map.delete(feature("a"), "geometry"), :invalid_feature, ""},
@@ -265,7 +265,7 @@ defmodule FormdbHttp.ApiTest do
             {feature("a", [0]), :invalid_position, "/geometry/coordinates"},
             {geometry.(%{"type" => "Circle"}), :invalid_geometry, "/geometry/type"},
             {geometry.(%{"type" => "Polygon", "coordinates" => open_ring}), :invalid_geometry,
-             "/geometry/coordinates/0"},
+             "/geometry/coordinates/0/3"},
             {Map.put(feature("a"), "provenance", 1), :invalid_document, "/provenance"},
             {%{"type" => "FeatureCollection"}, :invalid_feature, ""}
           ] do

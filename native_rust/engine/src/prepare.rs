@@ -5,7 +5,8 @@ use crate::block::Operation;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::model::{
-    Features, PointBatch, check_id, encode_points, parse_document, parse_features, parse_points,
+    Features, PointBatch, check_id, encode_points, is_timestamp, parse_document, parse_features,
+    parse_points,
 };
 
 /// Features ready to be written, all or none.
@@ -64,8 +65,9 @@ impl Database {
     /// text of a JSON object.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for columns of different length, a value that is not
-    /// finite, a bad series id or bad provenance.
+    /// [`Error::Invalid`] for columns of different length, a timestamp outside the
+    /// years -9999 to 9999, a value that is not finite, a bad series id or bad
+    /// provenance.
     pub fn prepare_columns(
         &self,
         series: &str,
@@ -81,6 +83,14 @@ impl Database {
                 values.len()
             );
             return Err(Error::invalid(InvalidCode::Point, "/values", detail));
+        }
+        let undated = |(_, micros): &(usize, &i64)| !is_timestamp(**micros);
+        if let Some((i, micros)) = timestamps.iter().enumerate().find(undated) {
+            let detail = format!(
+                "found {micros}; expected microseconds since 1970 in the years -9999 to 9999"
+            );
+            let pointer = format!("/timestamps/{i}");
+            return Err(Error::invalid(InvalidCode::Timestamp, pointer, detail));
         }
         if let Some(i) = values.iter().position(|value| !value.is_finite()) {
             return Err(Error::invalid(

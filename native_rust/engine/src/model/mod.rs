@@ -26,4 +26,4 @@ pub use id::{check_database_name, check_id, generate_database_name, generate_fea
 pub use json::{Json, Members, Source, parse_document};
 pub use points::{Points, parse_points};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
-pub use time::{format_timestamp, parse_timestamp, write_timestamp};
+pub use time::{format_timestamp, is_timestamp, parse_timestamp, write_timestamp};

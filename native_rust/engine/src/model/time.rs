@@ -49,7 +49,13 @@ fn midnight(text: &str) -> Option<Timestamp> {
 }
 
 fn in_range(micros: i64) -> Option<i64> {
-    (FIRST..=LAST).contains(&micros).then_some(micros)
+    is_timestamp(micros).then_some(micros)
+}
+
+/// Whether it has a date in the years -9999 to 9999, as every stored timestamp has.
+#[must_use]
+pub fn is_timestamp(micros: i64) -> bool {
+    (FIRST..=LAST).contains(&micros)
 }
 
 /// A timestamp as a client gives it: text as in [`parse_timestamp`], or an
