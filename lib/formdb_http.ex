@@ -401,6 +401,37 @@ defmodule FormdbHttp do
   # A block and a place in it: unique, and enough to find the point again.
   defp point_id(seq, index), do: "pt_#{seq}_#{index}"
 
+  ## Proofs
+
+  @doc """
+  Size and root of the RFC 6962 Merkle tree over the first blocks of the journal: by
+  default all of them. Hashes are in hexadecimal here and below.
+
+  Returns `%{tree_size: n, root: hash}`.
+  """
+  @spec tree_head(database(), non_neg_integer() | nil) :: result(map())
+  def tree_head(name, size \\ nil), do: read(name, &Native.tree_head(&1, name, size))
+
+  @doc """
+  The proof (RFC 6962, section 2.1.1) that block `seq` is in the tree of a size, by
+  default that of all blocks. Whoever trusts the root and has the block can check it.
+
+  Returns `%{leaf_index: n, tree_size: n, leaf_hash: hash, root: hash, path: hashes}`.
+  """
+  @spec inclusion_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
+  def inclusion_proof(name, seq, size \\ nil),
+    do: read(name, &Native.inclusion_proof(&1, name, seq, size))
+
+  @doc """
+  The proof (RFC 6962, section 2.1.2) that the journal was only appended to between
+  two sizes, the later one by default that of all blocks.
+
+  Returns `%{first: n, second: n, first_root: hash, second_root: hash, path: hashes}`.
+  """
+  @spec consistency_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
+  def consistency_proof(name, first, second \\ nil),
+    do: read(name, &Native.consistency_proof(&1, name, first, second))
+
   @doc "Items in a page when no `:limit` is given: the setting FORMDB_DEFAULT_PAGE_ITEMS."
   @spec default_limit() :: pos_integer()
   def default_limit, do: Catalog.config().default_page_items

@@ -97,14 +97,26 @@ defmodule FormdbHttpWeb.Params do
   end
 
   @doc "The page size: `nil` when it is not given. The engine checks its upper bound."
-  def limit(%{"limit" => text}) do
-    # Few enough digits for the engine's number; a larger one is too large anyway.
-    if text =~ ~r/\A[0-9]{1,18}\z/,
-      do: {:ok, String.to_integer(text)},
-      else: refuse(:invalid_parameter, "limit is #{inspect(text)}; give a whole number", "/limit")
+  def limit(params), do: count(params, "limit")
+
+  @doc "A whole number: `nil` when it is not given. The engine checks its range."
+  def count(params, name) do
+    case params do
+      %{^name => text} ->
+        # Few enough digits for the engine's number; a larger one is too large anyway.
+        if text =~ ~r/\A[0-9]{1,18}\z/,
+          do: {:ok, String.to_integer(text)},
+          else: bad_count(name, text)
+
+      _not_given ->
+        {:ok, nil}
+    end
   end
 
-  def limit(_params), do: {:ok, nil}
+  defp bad_count(name, text) do
+    detail = "#{name} is #{inspect(text)}; give a whole number"
+    refuse(:invalid_parameter, detail, "/" <> name)
+  end
 
   @doc "`:asc` when it is not given."
   def order(%{"order" => "asc"}), do: {:ok, :asc}

@@ -14,6 +14,7 @@ defmodule FormdbHttpWeb.Router do
     DatabaseController,
     FeatureController,
     HealthController,
+    ProofController,
     TimeseriesController,
     VersionController
   }
@@ -33,6 +34,9 @@ defmodule FormdbHttpWeb.Router do
     {"POST", &TimeseriesController.create/2}
   ]
   @series [{"GET", &TimeseriesController.show/3}]
+  @tree [{"GET", &ProofController.tree/2}]
+  @inclusion [{"GET", &ProofController.inclusion/2}]
+  @consistency [{"GET", &ProofController.consistency/2}]
   @series_latest [{"GET", &TimeseriesController.latest/3}]
 
   # Parts of the path are matched before they are decoded: a slash inside an id
@@ -47,6 +51,14 @@ defmodule FormdbHttpWeb.Router do
 
   defp resource(["", "api", "v1", "databases", db, "timeseries", id, "latest"]),
     do: {@series_latest, [db, id]}
+
+  defp resource(["", "api", "v1", "databases", db, "tree"]), do: {@tree, [db]}
+
+  defp resource(["", "api", "v1", "databases", db, "proofs", "inclusion"]),
+    do: {@inclusion, [db]}
+
+  defp resource(["", "api", "v1", "databases", db, "proofs", "consistency"]),
+    do: {@consistency, [db]}
 
   defp resource(["", "api", "v1", "databases", db]), do: {@database, [db]}
   defp resource(["", "api", "v1", "databases"]), do: {@databases, []}

@@ -15,8 +15,7 @@ use crate::block::{Operation, Stamp, encode_block};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::fs::Lock;
-use crate::index::BlockLocation;
-use crate::journal::{Group, Journal};
+use crate::journal::{Group, Journal, Written};
 use crate::queue::{Ack, Intake, Message, Reply, Transaction};
 use crate::state::{Head, State};
 
@@ -123,7 +122,7 @@ impl Committer {
         let acks = self.encode(pending, group, time);
         let written = self.journal.write(group, time)?;
         written.segment.sync()?;
-        self.apply(pending, &acks, &written.locations);
+        self.apply(pending, &acks, &written);
         self.journal.advance(written);
         self.points += pending.iter().map(|(t, _)| count_points(t)).sum::<u64>();
         self.state.publish(self.head());
@@ -196,11 +195,17 @@ impl Committer {
 
     /// Enter a durable group into the indexes, in short steps. Readers see none
     /// of it before it is published.
-    fn apply(&self, pending: &[Pending], acks: &[Ack], locations: &[BlockLocation]) {
-        for step in locations.chunks(1_024) {
+    fn apply(&self, pending: &[Pending], acks: &[Ack], written: &Written) {
+        for step in written.locations.chunks(1_024) {
             let mut blocks = self.state.blocks.write();
             for location in step {
                 blocks.push(*location);
+            }
+        }
+        for step in written.nodes.chunks(1_024) {
+            let mut nodes = self.state.nodes.write();
+            for node in step {
+                nodes.push(*node);
             }
         }
         for ((transaction, _), ack) in pending.iter().zip(acks) {

@@ -13,12 +13,12 @@ use crate::committer::Committer;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex};
-use crate::journal::{Recovered, recover};
+use crate::journal::{Opened, Recovered, recover};
 use crate::limits::Limits;
 use crate::merkle::Hash;
 use crate::model;
 use crate::queue::{Ack, Reply, Transaction, WriteQueue, write_queue};
-use crate::state::{Head, State};
+use crate::state::{Head, Indexes, State};
 
 /// Folder of the journal inside a database's folder.
 const JOURNAL: &str = "journal";
@@ -89,7 +89,12 @@ impl Database {
         make_dir(&*fs, &journal_dir)?;
 
         let mut replay = Replay::default();
-        let (journal, segments, recovered) = recover(
+        let Opened {
+            journal,
+            segments,
+            nodes,
+            report: recovered,
+        } = recover(
             fs,
             &journal_dir,
             limits.segment_bytes,
@@ -108,7 +113,13 @@ impl Database {
             series: series.len() as u64,
             points,
         };
-        let state = Arc::new(State::new(features, series, blocks, segments, limits, head));
+        let indexes = Indexes {
+            features,
+            series,
+            blocks,
+            nodes,
+        };
+        let state = Arc::new(State::new(indexes, segments, limits, head));
 
         let committer = Committer {
             state: Arc::clone(&state),

@@ -44,6 +44,7 @@ mod merkle;
 pub mod model;
 mod points;
 mod prepare;
+mod proofs;
 mod queue;
 mod state;
 
@@ -55,7 +56,8 @@ pub use error::{Entity, Error, InvalidCode, Result};
 pub use features::{BoxQuery, FeaturePage};
 pub use journal::Recovered;
 pub use limits::Limits;
-pub use merkle::{Hash, Tree, leaf_hash, node_hash, to_hex};
+pub use merkle::{ConsistencyProof, Hash, InclusionProof, Tree, leaf_hash, node_hash, to_hex};
 pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary};
 pub use prepare::{PreparedFeatures, PreparedPoints};
+pub use proofs::TreeHead;
 pub use queue::{Ack, Reply, Transaction};

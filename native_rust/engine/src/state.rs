@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::index::{BlockTable, FeatureIndex, TemporalIndex};
 use crate::journal::Segments;
 use crate::limits::Limits;
-use crate::merkle::Hash;
+use crate::merkle::{Hash, NodeTable};
 
 /// The indexes and the sequence up to which they may be read.
 ///
@@ -31,6 +31,7 @@ pub(crate) struct State {
     pub features: RwLock<FeatureIndex>,
     pub series: TemporalIndex,
     pub blocks: RwLock<BlockTable>,
+    pub nodes: RwLock<NodeTable>,
     pub segments: Arc<Segments>,
     pub bodies: BodyCache,
     pub limits: Limits,
@@ -38,6 +39,14 @@ pub(crate) struct State {
     head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
+}
+
+/// What is rebuilt from the journal when a database is opened.
+pub(crate) struct Indexes {
+    pub features: FeatureIndex,
+    pub series: TemporalIndex,
+    pub blocks: BlockTable,
+    pub nodes: NodeTable,
 }
 
 /// Figures as of the last published group.
@@ -60,18 +69,23 @@ pub(crate) struct Counters {
 
 impl State {
     pub(crate) fn new(
-        features: FeatureIndex,
-        series: TemporalIndex,
-        blocks: BlockTable,
+        indexes: Indexes,
         segments: Arc<Segments>,
         limits: Limits,
         head: Head,
     ) -> Self {
+        let Indexes {
+            features,
+            series,
+            blocks,
+            nodes,
+        } = indexes;
         Self {
             published: AtomicU64::new(head.tree_size),
             features: RwLock::new(features),
             series,
             blocks: RwLock::new(blocks),
+            nodes: RwLock::new(nodes),
             segments,
             bodies: BodyCache::new(limits.body_cache_bytes),
             limits,
@@ -128,6 +142,7 @@ impl State {
         self.closed.store(true, Ordering::Release);
         drop(std::mem::take(&mut *self.features.write()));
         drop(std::mem::take(&mut *self.blocks.write()));
+        drop(std::mem::take(&mut *self.nodes.write()));
         self.series.clear();
         self.bodies.clear();
         self.segments.clear();

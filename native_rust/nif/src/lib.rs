@@ -9,6 +9,7 @@
 
 mod answer;
 mod databases;
+mod proofs;
 mod reads;
 mod writes;
 

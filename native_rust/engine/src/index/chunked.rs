@@ -11,7 +11,7 @@ const CHUNK: usize = 4_096;
 /// good part of a second. Here a push copies at most half a chunk, and the list
 /// of chunks itself is thousands of times shorter than what it lists.
 #[derive(Clone)]
-pub(super) struct Chunked<T> {
+pub(crate) struct Chunked<T> {
     /// All but the last hold exactly [`CHUNK`] elements.
     chunks: Vec<Vec<T>>,
 }
@@ -32,7 +32,7 @@ impl<T> fmt::Debug for Chunked<T> {
 
 impl<T> Chunked<T> {
     /// Appends `value` and returns its index.
-    pub(super) fn push(&mut self, value: T) -> usize {
+    pub(crate) fn push(&mut self, value: T) -> usize {
         let index = self.len();
         match self.chunks.last_mut() {
             Some(last) if last.len() < CHUNK => last.push(value),
@@ -41,26 +41,26 @@ impl<T> Chunked<T> {
         index
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self.chunks.split_last() {
             Some((last, full)) => full.len() * CHUNK + last.len(),
             None => 0,
         }
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&T> {
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
         self.chunks.get(index / CHUNK)?.get(index % CHUNK)
     }
 
-    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
     }
 
-    pub(super) fn last_mut(&mut self) -> Option<&mut T> {
+    pub(crate) fn last_mut(&mut self) -> Option<&mut T> {
         self.chunks.last_mut()?.last_mut()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten()
     }
 }

@@ -19,6 +19,7 @@ mod temporal;
 
 pub use blocks::{BlockLocation, BlockTable};
 pub use chunk::{Point, PointRef};
+pub(crate) use chunked::Chunked;
 pub use features::{FeatureIndex, FeatureLoader, Hit};
 pub use range::{Order, RangeQuery, Resume};
 pub use series::Summary;

@@ -10,6 +10,6 @@ mod segments;
 mod writer;
 
 pub use recovery::Recovered;
-pub(crate) use recovery::recover;
+pub(crate) use recovery::{Opened, recover};
 pub(crate) use segments::Segments;
-pub(crate) use writer::{Group, Journal};
+pub(crate) use writer::{Group, Journal, Written};

@@ -20,7 +20,7 @@ use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::BlockLocation;
-use crate::merkle::{Hash, Tree, leaf_hash};
+use crate::merkle::{Hash, NodeTable, Tree, leaf_hash};
 
 const ADVICE: &str = "Nothing was changed. Keep a copy of the folder and restore from a backup";
 
@@ -45,6 +45,18 @@ pub struct Recovered {
     pub elapsed: Duration,
 }
 
+/// An open journal.
+pub(crate) struct Opened {
+    /// Its writing end.
+    pub journal: Journal,
+    /// Its reading end.
+    pub segments: Arc<Segments>,
+    /// The kept nodes of its tree.
+    pub nodes: NodeTable,
+    /// How opening it went.
+    pub report: Recovered,
+}
+
 /// Open the journal in `dir`, or make an empty one where `dir` has no segment.
 /// `replay` is called with every block in order, and its leaf hash is checked
 /// through the Merkle root of its group.
@@ -58,7 +70,7 @@ pub(crate) fn recover(
     segment_bytes: u64,
     now: i64,
     mut replay: impl FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
-) -> Result<(Journal, Arc<Segments>, Recovered)> {
+) -> Result<Opened> {
     let begun = Instant::now();
     let mut first_seqs: Vec<u64> = fs
         .list(dir)
@@ -93,6 +105,7 @@ pub(crate) fn recover(
     let segments = Arc::new(Segments::default());
     let mut scan = Scan {
         tree: Tree::default(),
+        nodes: NodeTable::default(),
         database: None,
         position: 0,
         last_time: i64::MIN,
@@ -135,6 +148,7 @@ pub(crate) fn recover(
         root: scan.tree.root(),
         elapsed: begun.elapsed(),
     };
+    let nodes = scan.nodes;
     let journal = Journal::resume(
         fs,
         dir.to_owned(),
@@ -144,7 +158,12 @@ pub(crate) fn recover(
         active,
         scan.tree,
     );
-    Ok((journal, segments, report))
+    Ok(Opened {
+        journal,
+        segments,
+        nodes,
+        report,
+    })
 }
 
 /// Remove the last segment if the crash came before its header was durable;
@@ -181,6 +200,7 @@ fn remove_unfinished_segment(
 /// State carried from group to group.
 struct Scan<'a> {
     tree: Tree,
+    nodes: NodeTable,
     database: Option<DatabaseId>,
     /// Journal position reached.
     position: u64,
@@ -323,7 +343,12 @@ impl Scan<'_> {
                 };
                 (self.replay)(&block, location).map_err(|e| (here, e))?;
                 self.last_time = block.time;
-                self.tree.push(leaf_hash(block_bytes));
+                let Self { tree, nodes, .. } = self;
+                tree.push_and(leaf_hash(block_bytes), |level, node| {
+                    if NodeTable::keeps(level) {
+                        nodes.push((level, node));
+                    }
+                });
                 blocks += 1;
             }
         }

@@ -11,7 +11,7 @@ use super::segments::{Segment, Segments};
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem};
 use crate::index::BlockLocation;
-use crate::merkle::{Hash, Tree, leaf_hash};
+use crate::merkle::{Hash, KeptNode, NodeTable, Tree, leaf_hash};
 
 /// A commit group under construction: bytes, tree and block places as they will
 /// be if the group becomes durable.
@@ -98,6 +98,8 @@ pub(crate) struct Journal {
 pub(crate) struct Written {
     /// Places of its blocks, in order.
     pub locations: Vec<BlockLocation>,
+    /// Nodes of the tree that it completes and that are kept.
+    pub nodes: Vec<KeptNode>,
     /// What has to be synced.
     pub segment: Segment,
     bytes: u64,
@@ -157,8 +159,13 @@ impl Journal {
             self.rotate(now)?;
         }
         let mut tree = self.tree.clone();
+        let mut nodes = Vec::new();
         for (_, _, hash) in &group.blocks {
-            tree.push(*hash);
+            tree.push_and(*hash, |level, node| {
+                if NodeTable::keeps(level) {
+                    nodes.push((level, node));
+                }
+            });
         }
         let (head, body) = group.bytes.split_at_mut(GROUP_HEADER);
         let header = GroupHeader {
@@ -193,6 +200,7 @@ impl Journal {
         Ok(Written {
             locations: places.collect(),
             segment: segment.clone(),
+            nodes,
             bytes: group.bytes.len() as u64,
             tree,
         })

@@ -3,7 +3,14 @@
 //! Leaf and node hashes are domain-separated as in RFC 6962 section 2.1, so the
 //! roots are those that any transparency-log verifier computes.
 
+mod nodes;
+mod proof;
+
 use sha2::{Digest, Sha256};
+
+pub(crate) use nodes::{KeptNode, NodeTable};
+pub use proof::{ConsistencyProof, InclusionProof};
+pub(crate) use proof::{Hashes, consistency, inclusion, root_of};
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
@@ -57,12 +64,19 @@ impl Tree {
 
     /// Append a leaf by its leaf hash.
     pub fn push(&mut self, leaf: Hash) {
+        self.push_and(leaf, |_, _| {});
+    }
+
+    /// Append a leaf, and call `made` with every node it completes and the level
+    /// of that node: its subtree has `2^level` leaves.
+    pub(crate) fn push_and(&mut self, leaf: Hash, mut made: impl FnMut(u32, Hash)) {
         // Every trailing one bit of the size is a peak of equal height that the
         // new subtree merges with, as a carry does in a binary counter.
         let mut node = leaf;
-        for _ in 0..self.size.trailing_ones() {
+        for level in 1..=self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 node = node_hash(&left, &node);
+                made(level, node);
             }
         }
         self.peaks.push(node);

@@ -1,0 +1,92 @@
+//! Tree heads and proofs; hashes in hexadecimal.
+
+use formdb_engine::{Hash, to_hex};
+use rustler::{Env, NifMap, Term};
+
+use crate::CatalogRef;
+use crate::answer::tagged;
+
+/// `TreeHead` as a map.
+#[derive(NifMap)]
+struct TreeHeadMap {
+    tree_size: u64,
+    root: String,
+}
+
+/// `InclusionProof` as a map.
+#[derive(NifMap)]
+struct InclusionMap {
+    leaf_index: u64,
+    tree_size: u64,
+    leaf_hash: String,
+    root: String,
+    path: Vec<String>,
+}
+
+/// `ConsistencyProof` as a map.
+#[derive(NifMap)]
+struct ConsistencyMap {
+    first: u64,
+    second: u64,
+    first_root: String,
+    second_root: String,
+    path: Vec<String>,
+}
+
+fn hex(path: &[Hash]) -> Vec<String> {
+    path.iter().map(to_hex).collect()
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn tree_head<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, size: Option<u64>) -> Term<'a> {
+    let head = catalog.database(name).and_then(|database| {
+        let head = database.tree_head(size)?;
+        Ok(TreeHeadMap {
+            tree_size: head.tree_size,
+            root: to_hex(&head.root),
+        })
+    });
+    tagged(env, head)
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn inclusion_proof<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    seq: u64,
+    size: Option<u64>,
+) -> Term<'a> {
+    let proof = catalog.database(name).and_then(|database| {
+        let proof = database.inclusion_proof(seq, size)?;
+        Ok(InclusionMap {
+            leaf_index: proof.leaf_index,
+            tree_size: proof.tree_size,
+            leaf_hash: to_hex(&proof.leaf_hash),
+            root: to_hex(&proof.root),
+            path: hex(&proof.path),
+        })
+    });
+    tagged(env, proof)
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn consistency_proof<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    first: u64,
+    second: Option<u64>,
+) -> Term<'a> {
+    let proof = catalog.database(name).and_then(|database| {
+        let proof = database.consistency_proof(first, second)?;
+        Ok(ConsistencyMap {
+            first: proof.first,
+            second: proof.second,
+            first_root: to_hex(&proof.first_root),
+            second_root: to_hex(&proof.second_root),
+            path: hex(&proof.path),
+        })
+    });
+    tagged(env, proof)
+}
