@@ -401,7 +401,29 @@ defmodule FormdbHttp do
   # A block and a place in it: unique, and enough to find the point again.
   defp point_id(seq, index), do: "pt_#{seq}_#{index}"
 
-  ## Proofs
+  ## Journal and proofs
+
+  @doc """
+  Blocks of the journal, in the order they were written.
+
+  Options: `:since` (only blocks behind this sequence, default 0), `:until` (only up
+  to this one), `:type` (`"put_feature"` or `"put_points"`) and `:limit` (default
+  1,000). Returns `%{json: array, returned: n, next: seq | nil}`; `:next` is the
+  `:since` of the next page. A page also ends at 4 MiB and at 100,000 blocks looked
+  at, so it can be short and still have a next one.
+  """
+  @spec journal(database(), keyword()) :: result(map())
+  def journal(name, opts \\ []) do
+    query = %{
+      since: opts[:since] || 0,
+      until: opts[:until],
+      op: opts[:type],
+      limit: opts[:limit] || default_limit()
+    }
+
+    with {:ok, {json, returned, next}} <- read(name, &Native.entries(&1, name, query)),
+         do: {:ok, %{json: json, returned: returned, next: next}}
+  end
 
   @doc """
   Size and root of the RFC 6962 Merkle tree over the first blocks of the journal: by

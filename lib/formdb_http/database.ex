@@ -73,7 +73,7 @@ defmodule FormdbHttp.Database do
 
     with :ok <- Native.database_close(Catalog.handle(), state.name, ref) do
       receive do
-        {^ref, _result} -> Logger.info("closed database #{state.name}")
+        {^ref, _result} -> log_close(state)
       end
     end
   end
@@ -95,6 +95,9 @@ defmodule FormdbHttp.Database do
     for from <- state.waiting, do: GenServer.reply(from, outcome)
     %{state | outcome: outcome, waiting: []}
   end
+
+  defp log_close(%{outcome: {:error, _error}}), do: :ok
+  defp log_close(%{name: name}), do: Logger.info("closed database #{name}")
 
   defp log_report(name, %{created: true}), do: Logger.info("created database #{name}")
 

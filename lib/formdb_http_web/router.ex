@@ -14,6 +14,7 @@ defmodule FormdbHttpWeb.Router do
     DatabaseController,
     FeatureController,
     HealthController,
+    JournalController,
     ProofController,
     TimeseriesController,
     VersionController
@@ -34,6 +35,7 @@ defmodule FormdbHttpWeb.Router do
     {"POST", &TimeseriesController.create/2}
   ]
   @series [{"GET", &TimeseriesController.show/3}]
+  @journal [{"GET", &JournalController.index/2}]
   @tree [{"GET", &ProofController.tree/2}]
   @inclusion [{"GET", &ProofController.inclusion/2}]
   @consistency [{"GET", &ProofController.consistency/2}]
@@ -52,6 +54,7 @@ defmodule FormdbHttpWeb.Router do
   defp resource(["", "api", "v1", "databases", db, "timeseries", id, "latest"]),
     do: {@series_latest, [db, id]}
 
+  defp resource(["", "api", "v1", "databases", db, "journal"]), do: {@journal, [db]}
   defp resource(["", "api", "v1", "databases", db, "tree"]), do: {@tree, [db]}
 
   defp resource(["", "api", "v1", "databases", db, "proofs", "inclusion"]),

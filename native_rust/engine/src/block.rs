@@ -34,7 +34,7 @@ impl OpKind {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {
             "put_feature" => Some(Self::PutFeature),
             "put_points" => Some(Self::PutPoints),

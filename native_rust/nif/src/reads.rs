@@ -2,7 +2,7 @@
 
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Document, FeaturePage, Order, PointPage, RangeQuery, Summary, to_hex,
+    BoxQuery, Document, EntryQuery, FeaturePage, Order, PointPage, RangeQuery, Summary, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
@@ -227,4 +227,28 @@ fn series_list<'a>(
         Ok(rows.collect::<Vec<_>>())
     });
     tagged(env, list)
+}
+
+/// What a journal call takes.
+#[derive(NifMap)]
+struct EntriesMap<'a> {
+    since: u64,
+    until: Option<u64>,
+    op: Option<&'a str>,
+    limit: usize,
+}
+
+/// `{:ok, {json, returned, next}}`; `json` is an array of blocks.
+#[rustler::nif(schedule = "DirtyIo")]
+fn entries<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: EntriesMap<'a>) -> Term<'a> {
+    let page = catalog.database(name).and_then(|database| {
+        let page = database.entries(&EntryQuery {
+            since: query.since,
+            until: query.until.unwrap_or(u64::MAX),
+            op: query.op.map(str::parse).transpose()?,
+            limit: query.limit,
+        })?;
+        Ok((binary(env, &page.json), page.returned, page.next))
+    });
+    tagged(env, page)
 }

@@ -17,6 +17,7 @@ mod time;
 
 pub use batch::{
     DecodedPoints, MAX_BATCH_POINTS, PointBatch, decode_points, encode_points, point_metadata,
+    points_to_json,
 };
 pub use bbox::{BoundingBox, Pieces, Rect};
 pub use cbor::{DecodeError, write_json};

@@ -1,0 +1,131 @@
+//! Reading the journal back, block by block.
+
+use crate::block::{Block, OpKind};
+use crate::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::features::{check_limit, damaged, read_block};
+use crate::merkle::{leaf_hash, to_hex};
+use crate::model::{feature_to_json, points_to_json, write_json, write_timestamp};
+use crate::state::State;
+
+/// Which blocks to list.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryQuery {
+    /// Only blocks behind this sequence; 0 for all.
+    pub since: u64,
+    /// Only blocks up to this sequence.
+    pub until: u64,
+    /// Only blocks of this operation.
+    pub op: Option<OpKind>,
+    /// Blocks in one page, at least 1.
+    pub limit: usize,
+}
+
+/// One page of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryPage {
+    /// A JSON array of blocks, in the order they were written.
+    pub json: Vec<u8>,
+    /// Blocks in it.
+    pub returned: usize,
+    /// The `since` of the next page, if there may be one.
+    pub next: Option<u64>,
+}
+
+/// A page ends when it has this many bytes: a block can hold 65,536 points.
+const PAGE_BYTES: usize = 4 << 20;
+/// Blocks looked at for one page, so that a rare operation cannot keep a thread.
+const PAGE_BLOCKS: u64 = 100_000;
+
+impl Database {
+    /// Blocks of the journal in order. A page may be short, or empty, and still
+    /// have a next one: it ends at a limit of bytes and of blocks looked at. Reads
+    /// the journal.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad limit, [`Error::Closed`], [`Error::Corrupt`],
+    /// [`Error::Io`].
+    pub fn entries(&self, query: &EntryQuery) -> Result<EntryPage> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(query.limit, state.limits.page_items)?;
+        let last = query.until.min(state.published());
+        let end = last.min(query.since.saturating_add(PAGE_BLOCKS));
+        let mut page = EntryPage {
+            json: vec![b'['],
+            returned: 0,
+            next: None,
+        };
+        let mut seen = query.since.min(last);
+        while seen < end && page.returned < query.limit && page.json.len() < PAGE_BYTES {
+            seen += 1;
+            page.add(state, seen, query.op)?;
+        }
+        page.json.push(b']');
+        page.next = (seen < last).then_some(seen);
+        Ok(page)
+    }
+}
+
+impl EntryPage {
+    /// Add block `seq` if its operation is the one asked for.
+    fn add(&mut self, state: &State, seq: u64, op: Option<OpKind>) -> Result<()> {
+        let bytes = read_block(state, seq)?;
+        let block = Block::decode(&bytes).map_err(|e| damaged(state, seq, e))?;
+        if block.seq != seq {
+            return Err(damaged(state, seq, "another block lies at its place"));
+        }
+        if op.is_some_and(|op| op != block.op) {
+            return Ok(());
+        }
+        if self.returned > 0 {
+            self.json.push(b',');
+        }
+        self.returned += 1;
+        write_entry(&block, &bytes, &mut self.json).map_err(|e| damaged(state, seq, e))
+    }
+}
+
+/// A block as JSON: what it is made of, and its hash.
+fn write_entry(
+    block: &Block<'_>,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), crate::model::DecodeError> {
+    let Block { seq, txn, op, .. } = block;
+    let hash = to_hex(&leaf_hash(bytes));
+    out.extend_from_slice(format!("{{\"seq\":{seq},\"hash\":\"{hash}\",\"time\":\"").as_bytes());
+    write_timestamp(block.time, out);
+    let op = op.as_str();
+    out.extend_from_slice(format!("\",\"txn\":{txn},\"op\":\"{op}\"").as_bytes());
+    if let Some(actor) = block.actor {
+        out.extend_from_slice(b",\"actor\":");
+        // Writing text into memory has no way to fail.
+        let _ = serde_json::to_writer(&mut *out, actor);
+    }
+    if let Some(prev) = block.prev {
+        out.extend_from_slice(format!(",\"prev\":{prev}").as_bytes());
+    }
+    out.extend_from_slice(b",\"body\":");
+    match block.op {
+        OpKind::PutFeature => feature_to_json(block.body, None, out)?,
+        OpKind::PutPoints => points_to_json(block.body, out)?,
+    }
+    if let Some(provenance) = block.provenance {
+        out.extend_from_slice(b",\"provenance\":");
+        write_json(provenance, out)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+impl std::str::FromStr for OpKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text).ok_or_else(|| {
+            let detail = format!("found {text:?}; expected put_feature or put_points");
+            Error::invalid(InvalidCode::Parameter, "/type", detail)
+        })
+    }
+}

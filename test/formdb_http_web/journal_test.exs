@@ -1,0 +1,103 @@
+defmodule FormdbHttpWeb.JournalTest do
+  use ExUnit.Case
+
+  import FormdbHttp.HTTPClient
+
+  alias FormdbHttp.Config
+  alias FormdbHttpWeb.Endpoint
+
+  setup do
+    start_supervised!({Endpoint, Config.load!()})
+    name = "journal_#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.create_database(name)
+    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, port: Endpoint.port(), name: name, journal: "/api/v1/databases/#{name}/journal"}
+  end
+
+  defp feature(id, n), do: %{type: "Feature", id: id, geometry: nil, properties: %{n: n}}
+
+  test "gives every block with what was written", context do
+    %{port: port, name: name, journal: journal} = context
+    assert json(get(port, journal)) == %{"entries" => [], "next" => :null}
+
+    first = Map.put(feature("a", 1), :provenance, %{source: "field notes"})
+    {:ok, one} = FormdbHttp.put_feature(name, first, actor: "ops")
+    {:ok, two} = FormdbHttp.put_feature(name, feature("a", 2))
+
+    points = %{
+      points: [
+        %{series_id: "s", timestamp: 1_000_000, value: 1.5, metadata: %{unit: "K"}},
+        %{series_id: "s", timestamp: 0, value: 2}
+      ]
+    }
+
+    {:ok, {:points, three}} = FormdbHttp.write_points(name, points)
+
+    assert %{"entries" => [a, b, c], "next" => :null} = json(get(port, journal))
+
+    assert %{"seq" => 1, "txn" => 1, "op" => "put_feature", "actor" => "ops"} = a
+    assert a["hash"] == one.hash
+    assert a["time"] == FormdbHttp.format_timestamp(one.time)
+    assert a["provenance"] == %{"source" => "field notes"}
+    assert a["body"]["properties"] == %{"n" => 1}
+    refute Map.has_key?(a, "prev")
+
+    assert %{"seq" => 2, "prev" => 1, "body" => %{"properties" => %{"n" => 2}}} = b
+    assert b["hash"] == two.hash
+    refute Map.has_key?(b, "actor") or Map.has_key?(b, "provenance")
+
+    assert c["seq"] == three.first_seq
+
+    assert c["body"] == %{
+             "series_id" => "s",
+             "timestamps" => ["1970-01-01T00:00:01Z", "1970-01-01T00:00:00Z"],
+             "values" => [1.5, 2.0],
+             "metadata" => [%{"unit" => "K"}, :null]
+           }
+  end
+
+  test "pages, ranges and types", %{port: port, name: name, journal: journal} do
+    for n <- 1..10 do
+      {:ok, _} = FormdbHttp.put_feature(name, feature("f#{n}", n))
+      {:ok, _} = FormdbHttp.put_point(name, "s", n, n)
+    end
+
+    seqs = fn query -> Enum.map(json(get(port, journal <> query))["entries"], & &1["seq"]) end
+    assert seqs.("") == Enum.to_list(1..20)
+    assert seqs.("?since=5&until=8") == [6, 7, 8]
+    assert seqs.("?since=20") == []
+    assert seqs.("?since=99") == []
+    assert seqs.("?type=put_points&until=6") == [2, 4, 6]
+    assert all(port, journal, 0) == Enum.to_list(1..20)
+
+    for {query, pointer} <- [
+          {"type=nonsense", "/type"},
+          {"limit=0", "/limit"},
+          {"since=-1", "/since"}
+        ] do
+      response = get(port, journal <> "?" <> query)
+      assert {query, 400, pointer} == {query, response.status, json(response)["pointer"]}
+    end
+  end
+
+  # Follows `next` to the end, three at a time.
+  defp all(_port, _journal, :null), do: []
+
+  defp all(port, journal, since) do
+    page = json(get(port, "#{journal}?since=#{since}&limit=3"))
+    assert length(page["entries"]) <= 3
+    Enum.map(page["entries"], & &1["seq"]) ++ all(port, journal, page["next"])
+  end
+
+  test "a page of large blocks ends early and goes on", context do
+    %{port: port, name: name, journal: journal} = context
+    timestamps = Enum.to_list(1..60_000)
+    values = Enum.map(timestamps, &(&1 / 7))
+    for _ <- 1..4, do: {:ok, _} = FormdbHttp.put_columns(name, "s", timestamps, values)
+
+    page = json(get(port, journal))
+    assert length(page["entries"]) in 1..3
+    assert page["next"] == List.last(page["entries"])["seq"]
+    assert hd(page["entries"])["body"]["values"] == values
+  end
+end
