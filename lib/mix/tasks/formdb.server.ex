@@ -27,7 +27,13 @@ defmodule Mix.Tasks.Formdb.Server do
     end
 
     Application.put_env(:formdb_http, :serve, true, persistent: true)
-    Mix.Tasks.Run.run(if iex?(), do: [], else: ["--no-halt"])
+
+    # Not as a permanent application: if that cannot start, the VM ends with a dump
+    # of itself and buries the reason.
+    case Application.ensure_all_started(:formdb_http) do
+      {:ok, _started} -> unless iex?(), do: stay()
+      {:error, {_application, reason}} -> Mix.raise("The server did not start: " <> why(reason))
+    end
   end
 
   def run(arguments) do
@@ -36,6 +42,25 @@ defmodule Mix.Tasks.Formdb.Server do
         "Set FORMDB_HOST, FORMDB_PORT and FORMDB_DATA_DIR instead"
     )
   end
+
+  # Should the application ever fail, the VM ends with it, and whoever watches the
+  # process can start it again.
+  defp stay do
+    ref = Process.monitor(FormdbHttp.Supervisor)
+
+    receive do
+      {:DOWN, ^ref, :process, _pid, reason} when reason not in [:normal, :shutdown] ->
+        System.stop(1)
+    end
+
+    Process.sleep(:infinity)
+  end
+
+  # The endpoint's sentence, out of the supervisors it is nested in.
+  defp why({{:shutdown, {:failed_to_start_child, _child, reason}}, _start}), do: why(reason)
+  defp why(%{__exception__: true} = error), do: Exception.message(error)
+  defp why(sentence) when is_binary(sentence), do: sentence
+  defp why(reason), do: inspect(reason)
 
   defp iex?, do: Code.ensure_loaded?(IEx) and IEx.started?()
 end
