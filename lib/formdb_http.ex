@@ -97,7 +97,7 @@ defmodule FormdbHttp do
   """
   @spec database(database()) :: result(map())
   def database(name) do
-    with {:ok, info} <- read(name, &Native.database_info(&1, name)) do
+    with {:ok, info} <- engine(name, &Native.database_info(&1, name)) do
       {:ok, info |> Map.put(:id, name) |> Map.put(:status, :open)}
     end
   end
@@ -117,19 +117,14 @@ defmodule FormdbHttp do
   ## Features
 
   @doc """
-  Writes one GeoJSON Feature. An existing id gets a new version. A member
+  Writes one GeoJSON Feature; a FeatureCollection is refused. An existing id gets a new version. A member
   `provenance` (an object) is recorded as the block's provenance.
 
   Returns `%{feature_id: id, seq: seq, hash: hash, time: microseconds}`.
   """
   @spec put_feature(database(), document(), write_opts()) :: result(map())
   def put_feature(name, feature, opts \\ []) do
-    with {:ok, written} <- write_features(name, feature, opts) do
-      case written do
-        {:feature, ack} -> {:ok, ack}
-        {:collection, _} -> raise ArgumentError, "a FeatureCollection: use put_features/3"
-      end
-    end
+    with {:ok, {:feature, ack}} <- write_document(name, feature, true, opts), do: {:ok, ack}
   end
 
   @doc """
@@ -159,15 +154,17 @@ defmodule FormdbHttp do
   """
   @spec write_features(database(), document(), write_opts()) ::
           result({:feature | :collection, map()})
-  def write_features(name, document, opts \\ []) do
+  def write_features(name, document, opts \\ []), do: write_document(name, document, false, opts)
+
+  defp write_document(name, document, one?, opts) do
     text = to_json(document)
     ref = make_ref()
 
     queued =
-      read(name, fn catalog ->
+      engine(name, fn catalog ->
         if byte_size(text) > @dirty_bytes,
-          do: Native.put_features_dirty(catalog, name, text, opts[:actor], ref),
-          else: Native.put_features(catalog, name, text, opts[:actor], ref)
+          do: Native.put_features_dirty(catalog, name, {text, one?}, opts[:actor], ref),
+          else: Native.put_features(catalog, name, {text, one?}, opts[:actor], ref)
       end)
 
     with {:ok, {collection?, ids}} <- queued,
@@ -192,7 +189,7 @@ defmodule FormdbHttp do
   @spec get_feature(database(), String.t()) :: result(map())
   def get_feature(name, id) do
     found =
-      read(name, fn catalog ->
+      engine(name, fn catalog ->
         with :not_in_memory <- Native.feature_in_memory(catalog, name, id),
              do: Native.feature(catalog, name, id)
       end)
@@ -217,7 +214,7 @@ defmodule FormdbHttp do
     query = %{bbox: box_text(box), limit: limit, cursor: opts[:cursor]}
 
     page =
-      read(name, fn catalog ->
+      engine(name, fn catalog ->
         with :not_in_memory <- Native.features_in_box_in_memory(catalog, name, query),
              do: Native.features_in_box(catalog, name, query)
       end)
@@ -254,7 +251,7 @@ defmodule FormdbHttp do
     ref = make_ref()
 
     queued =
-      read(name, fn catalog ->
+      engine(name, fn catalog ->
         if byte_size(text) > @dirty_bytes,
           do: Native.put_points_dirty(catalog, name, text, opts[:actor], ref),
           else: Native.put_points(catalog, name, text, opts[:actor], ref)
@@ -293,7 +290,7 @@ defmodule FormdbHttp do
     ref = make_ref()
 
     queued =
-      read(name, fn catalog ->
+      engine(name, fn catalog ->
         if byte_size(elem(columns, 1)) > @dirty_column_bytes,
           do: Native.put_columns_dirty(catalog, name, columns, opts[:actor], ref),
           else: Native.put_columns(catalog, name, columns, opts[:actor], ref)
@@ -346,7 +343,7 @@ defmodule FormdbHttp do
         cursor: opts[:cursor]
       }
 
-      page = read(name, &native_range(&1, name, range, Keyword.get(opts, :as, :points)))
+      page = engine(name, &native_range(&1, name, range, Keyword.get(opts, :as, :points)))
 
       with {:ok, {points, seq, next}} <- page,
            do: {:ok, %{points: points, seq: seq, next: next}}
@@ -372,7 +369,7 @@ defmodule FormdbHttp do
   """
   @spec latest(database(), String.t()) :: result(map())
   def latest(name, series) do
-    with {:ok, latest} <- read(name, &Native.latest(&1, name, series)) do
+    with {:ok, latest} <- engine(name, &Native.latest(&1, name, series)) do
       {index, latest} = Map.pop!(latest, :index)
       {:ok, Map.put(latest, :point_id, point_id(latest.seq, index))}
     end
@@ -388,7 +385,7 @@ defmodule FormdbHttp do
   @spec series(database(), keyword()) :: result([map()])
   def series(name, opts \\ []) do
     limit = opts[:limit] || default_limit()
-    list = read(name, &Native.series_list(&1, name, opts[:after], limit))
+    list = engine(name, &Native.series_list(&1, name, opts[:after], limit))
 
     with {:ok, rows} <- list do
       {:ok,
@@ -421,7 +418,7 @@ defmodule FormdbHttp do
       limit: opts[:limit] || default_limit()
     }
 
-    with {:ok, {json, returned, next}} <- read(name, &Native.entries(&1, name, query)),
+    with {:ok, {json, returned, next}} <- engine(name, &Native.entries(&1, name, query)),
          do: {:ok, %{json: json, returned: returned, next: next}}
   end
 
@@ -432,7 +429,7 @@ defmodule FormdbHttp do
   Returns `%{tree_size: n, root: hash}`.
   """
   @spec tree_head(database(), non_neg_integer() | nil) :: result(map())
-  def tree_head(name, size \\ nil), do: read(name, &Native.tree_head(&1, name, size))
+  def tree_head(name, size \\ nil), do: engine(name, &Native.tree_head(&1, name, size))
 
   @doc """
   The proof (RFC 6962, section 2.1.1) that block `seq` is in the tree of a size, by
@@ -442,7 +439,7 @@ defmodule FormdbHttp do
   """
   @spec inclusion_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
   def inclusion_proof(name, seq, size \\ nil),
-    do: read(name, &Native.inclusion_proof(&1, name, seq, size))
+    do: engine(name, &Native.inclusion_proof(&1, name, seq, size))
 
   @doc """
   The proof (RFC 6962, section 2.1.2) that the journal was only appended to between
@@ -452,7 +449,7 @@ defmodule FormdbHttp do
   """
   @spec consistency_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
   def consistency_proof(name, first, second \\ nil),
-    do: read(name, &Native.consistency_proof(&1, name, first, second))
+    do: engine(name, &Native.consistency_proof(&1, name, first, second))
 
   @doc "Items in a page when no `:limit` is given: the setting FORMDB_DEFAULT_PAGE_ITEMS."
   @spec default_limit() :: pos_integer()
@@ -521,7 +518,7 @@ defmodule FormdbHttp do
 
   # Calls the engine with the catalog. Only when it does not have the database
   # open is it worth looking why.
-  defp read(name, call) do
+  defp engine(name, call) do
     case call.(Catalog.handle()) do
       {:error, {:database_not_found, _, _} = error} -> {:error, not_open(name, error)}
       {:error, error} -> {:error, Error.from_native(error)}

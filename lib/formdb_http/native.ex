@@ -24,8 +24,8 @@ defmodule FormdbHttp.Native do
   def database_check_name(_name), do: stub()
   def database_generate_name, do: stub()
 
-  def put_features(_catalog, _name, _text, _actor, _ref), do: stub()
-  def put_features_dirty(_catalog, _name, _text, _actor, _ref), do: stub()
+  def put_features(_catalog, _name, _document, _actor, _ref), do: stub()
+  def put_features_dirty(_catalog, _name, _document, _actor, _ref), do: stub()
   def put_points(_catalog, _name, _text, _actor, _ref), do: stub()
   def put_points_dirty(_catalog, _name, _text, _actor, _ref), do: stub()
   def put_columns(_catalog, _name, _columns, _actor, _ref), do: stub()

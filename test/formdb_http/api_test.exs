@@ -239,9 +239,10 @@ defmodule FormdbHttp.ApiTest do
       assert {:ok, %{inserted: 1, first_seq: 1, last_seq: 1, feature_ids: ["a"]}} =
                FormdbHttp.put_features(db, feature("a"))
 
-      assert_raise ArgumentError, ~r/put_features/, fn ->
-        FormdbHttp.put_feature(db, collection([feature("b")]))
-      end
+      assert {:error, %{code: :invalid_feature, pointer: "/type"}} =
+               FormdbHttp.put_feature(db, collection([feature("b")]))
+
+      assert {:ok, %{seq: 1}} = FormdbHttp.database(db)
     end
 
     test "that are none are refused, with the reason", %{db: db} do

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
 
 use crate::database::Database;
 use crate::error::{Entity, Error, Result};
@@ -85,16 +84,8 @@ impl Catalog {
         let dir = self.root.join(name);
         let database = Database::open(Arc::clone(&self.fs), &dir, self.limits.clone())?;
         let database = Arc::new(database);
-        match self.open.entry(name.to_owned()) {
-            // Two openers cannot both have passed the lock file, unless one has
-            // closed again in between.
-            Entry::Occupied(mut slot) => {
-                slot.insert(Arc::clone(&database));
-            }
-            Entry::Vacant(slot) => {
-                slot.insert(Arc::clone(&database));
-            }
-        }
+        // Whoever was here in between has closed it again: the lock file says so.
+        self.open.insert(name.to_owned(), Arc::clone(&database));
         Ok(database)
     }
 

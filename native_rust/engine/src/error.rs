@@ -15,7 +15,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why an input was refused. The string form is part of the HTTP API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidCode {
-    /// The text is not JSON (RFC 8259), or repeats a member name.
+    /// The text is not JSON (RFC 8259), is no JSON object, or repeats a member name.
     Json,
     /// Valid JSON that is not a GeoJSON Feature or FeatureCollection.
     Feature,

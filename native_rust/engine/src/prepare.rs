@@ -31,6 +31,20 @@ pub struct PreparedPoints {
     pub operations: Vec<Operation>,
 }
 
+impl PreparedFeatures {
+    /// Refuse a FeatureCollection where one feature is expected.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn one(self) -> Result<Self> {
+        if self.collection {
+            let detail = "found a FeatureCollection; expected one Feature";
+            return Err(Error::invalid(InvalidCode::Feature, "/type", detail));
+        }
+        Ok(self)
+    }
+}
+
 impl Database {
     /// Parse a GeoJSON Feature or FeatureCollection. Linear in its length.
     ///

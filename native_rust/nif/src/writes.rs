@@ -14,11 +14,11 @@ fn put_features<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
-    text: Binary<'a>,
+    document: Document<'a>,
     actor: Option<String>,
     reference: Term<'a>,
 ) -> Term<'a> {
-    features(env, &catalog, name, text, actor, reference)
+    features(env, &catalog, name, document, actor, reference)
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
@@ -26,24 +26,30 @@ fn put_features_dirty<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
-    text: Binary<'a>,
+    document: Document<'a>,
     actor: Option<String>,
     reference: Term<'a>,
 ) -> Term<'a> {
-    features(env, &catalog, name, text, actor, reference)
+    features(env, &catalog, name, document, actor, reference)
 }
+
+/// GeoJSON text, and whether it must be one Feature.
+type Document<'a> = (Binary<'a>, bool);
 
 /// `{:ok, {collection?, ids}}`; an answer follows unless `ids` is empty.
 fn features<'a>(
     env: Env<'a>,
     catalog: &CatalogRef,
     name: &str,
-    text: Binary<'a>,
+    (text, one): Document<'a>,
     actor: Option<String>,
     reference: Term<'a>,
 ) -> Term<'a> {
     let queued = catalog.database(name).and_then(|database| {
-        let prepared = database.prepare_features(&text)?;
+        let mut prepared = database.prepare_features(&text)?;
+        if one {
+            prepared = prepared.one()?;
+        }
         submit(env, &database, prepared.operations, actor, reference)?;
         Ok((prepared.collection, prepared.ids))
     });
