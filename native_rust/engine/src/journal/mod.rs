@@ -5,6 +5,7 @@
 //! makes both out of a folder.
 
 mod layout;
+mod reader;
 mod recovery;
 mod segments;
 mod writer;

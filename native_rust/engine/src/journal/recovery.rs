@@ -6,23 +6,22 @@
 //! no later segment, and no later group in the same segment that names them as
 //! durable. Everything else is corruption and refuses to open.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::layout::{
-    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GROUP_MAGIC, GroupHeader, HeaderError, SEGMENT_HEADER,
+    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, HeaderError, SEGMENT_HEADER,
     SegmentHeader, parse_segment_name,
 };
-use super::segments::{Segment, Segments};
+use super::reader::SegmentReader;
+use super::segments::Segments;
 use super::writer::{Active, Journal, create_segment};
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, NodeTable, Tree, leaf_hash};
-
-const ADVICE: &str = "Nothing was changed. Keep a copy of the folder and restore from a backup";
 
 /// What opening a journal found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,7 +252,7 @@ impl Scan<'_> {
         while offset < reader.len {
             match self.group(reader, number, &header, offset)? {
                 Ok(next) => offset = next,
-                Err(reason) if is_last => match later_proof(reader, &header, offset)? {
+                Err(reason) if is_last => match reader.later_proof(&header, offset)? {
                     None => break,
                     Some(later) => {
                         let reason = format!(
@@ -382,109 +381,4 @@ fn take_record<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], &'static str> {
     let (block, tail) = tail.split_at_checked(len).ok_or("a block is cut short")?;
     *rest = tail;
     Ok(block)
-}
-
-/// Look behind damaged bytes at `offset` for a group that names them as durable.
-fn later_proof(
-    reader: &mut SegmentReader,
-    segment: &SegmentHeader,
-    offset: u64,
-) -> Result<Option<u64>> {
-    const WINDOW: usize = 1 << 20;
-    let mut from = offset + 1;
-    while from + GROUP_HEADER as u64 <= reader.len {
-        let take = usize::try_from(reader.len - from).map_or(WINDOW, |left| left.min(WINDOW));
-        let Some(window) = reader.get(from, take)? else {
-            break;
-        };
-        for (i, candidate) in window.windows(GROUP_HEADER).enumerate() {
-            if !candidate.starts_with(&GROUP_MAGIC) {
-                continue;
-            }
-            let Some(Ok(header)) = candidate
-                .first_chunk()
-                .map(|bytes| GroupHeader::decode(bytes, &segment.database))
-            else {
-                continue;
-            };
-            let at = from + i as u64;
-            if header.position == segment.position + at
-                && header.durable_end > segment.position + offset
-            {
-                return Ok(Some(at));
-            }
-        }
-        from += (take - GROUP_HEADER + 1) as u64;
-    }
-    Ok(None)
-}
-
-/// Buffered reads from one segment.
-struct SegmentReader {
-    segment: Segment,
-    len: u64,
-    buffer: Vec<u8>,
-    buffer_at: u64,
-}
-
-impl SegmentReader {
-    fn open(fs: &dyn FileSystem, dir: &Path, first_seq: u64) -> Result<Self> {
-        let path: PathBuf = dir.join(super::layout::segment_name(first_seq));
-        let file = fs
-            .open(&path, false)
-            .map_err(|e| Error::io("open", &path, e))?;
-        let len = file.len().map_err(|e| Error::io("measure", &path, e))?;
-        Ok(Self {
-            segment: Segment { path, file },
-            len,
-            buffer: Vec::new(),
-            buffer_at: 0,
-        })
-    }
-
-    /// `len` bytes from `offset`, or nothing when the file ends first.
-    fn get(&mut self, offset: u64, len: usize) -> Result<Option<&[u8]>> {
-        const READ_AHEAD: u64 = 1 << 20;
-        let end = offset.saturating_add(len as u64);
-        if end > self.len {
-            return Ok(None);
-        }
-        let buffered = self.buffer_at..self.buffer_at + self.buffer.len() as u64;
-        if offset < buffered.start || end > buffered.end {
-            let want = (len as u64).max(READ_AHEAD).min(self.len - offset);
-            self.buffer
-                .resize(usize::try_from(want).unwrap_or(usize::MAX), 0);
-            self.buffer_at = offset;
-            self.segment
-                .file
-                .read_exact_at(&mut self.buffer, offset)
-                .map_err(|e| Error::io("read", &self.segment.path, e))?;
-        }
-        let from = usize::try_from(offset - self.buffer_at).unwrap_or(usize::MAX);
-        Ok(self.buffer.get(from..from.saturating_add(len)))
-    }
-
-    /// Cut the torn tail from `end` on, durably.
-    fn cut(&self, end: u64) -> Result<()> {
-        let Segment { path, file } = &self.segment;
-        file.set_len(end).map_err(|e| Error::io("cut", path, e))?;
-        file.sync_data().map_err(|e| Error::io("sync", path, e))
-    }
-
-    fn corrupt(&self, offset: u64, reason: impl Into<String>) -> Error {
-        Error::Corrupt {
-            path: self.segment.path.clone(),
-            offset,
-            reason: reason.into(),
-            advice: ADVICE,
-        }
-    }
-
-    fn unsupported(&self, found: u16) -> Error {
-        Error::UnsupportedFormat {
-            path: self.segment.path.clone(),
-            found,
-            supported: super::layout::FORMAT_VERSION,
-        }
-    }
 }
