@@ -234,6 +234,24 @@ defmodule FormdbHttp do
   defp box_text(text) when is_binary(text), do: text
   defp box_text({w, s, e, n}), do: Enum.map_join([w, s, e, n], ",", &to_string/1)
 
+  @doc """
+  The versions of a feature, oldest first: of each block its `seq`, `hash`, `time`,
+  `txn` and `op`, and where recorded its `actor`, `prev` and `provenance`.
+
+  Options: `:since` (only versions behind this sequence) and `:limit` (default
+  1,000). Returns `%{json: array, returned: n, next: seq | nil}`; `:next` is the
+  `:since` of the next page.
+  """
+  @spec provenance(database(), String.t(), keyword()) :: result(map())
+  def provenance(name, id, opts \\ []) do
+    since = opts[:since] || 0
+    limit = opts[:limit] || default_limit()
+
+    with {:ok, {json, returned, next}} <-
+           engine(name, &Native.provenance(&1, name, id, since, limit)),
+         do: {:ok, %{json: json, returned: returned, next: next}}
+  end
+
   ## Points
 
   @doc """

@@ -42,6 +42,7 @@ defmodule FormdbHttp.Native do
   def range_points_dirty(_catalog, _name, _range), do: stub()
   def latest(_catalog, _name, _series), do: stub()
 
+  def provenance(_catalog, _name, _id, _since, _limit), do: stub()
   def entries(_catalog, _name, _query), do: stub()
   def tree_head(_catalog, _name, _size), do: stub()
   def inclusion_proof(_catalog, _name, _seq, _size), do: stub()

@@ -30,6 +30,7 @@ defmodule FormdbHttpWeb.Router do
   @features [{"GET", &FeatureController.index/2}, {"POST", &FeatureController.create/2}]
   @features_in_box [{"GET", &FeatureController.index/2}]
   @feature [{"GET", &FeatureController.show/3}]
+  @provenance [{"GET", &FeatureController.provenance/3}]
   @timeseries [
     {"GET", &TimeseriesController.index/2},
     {"POST", &TimeseriesController.create/2}
@@ -50,6 +51,9 @@ defmodule FormdbHttpWeb.Router do
   defp resource(["", "api", "v1", "databases", db, "timeseries", id]), do: {@series, [db, id]}
   defp resource(["", "api", "v1", "databases", db, "features"]), do: {@features, [db]}
   defp resource(["", "api", "v1", "databases", db, "timeseries"]), do: {@timeseries, [db]}
+
+  defp resource(["", "api", "v1", "databases", db, "features", id, "provenance"]),
+    do: {@provenance, [db, id]}
 
   defp resource(["", "api", "v1", "databases", db, "timeseries", id, "latest"]),
     do: {@series_latest, [db, id]}

@@ -56,6 +56,36 @@ defmodule FormdbHttpWeb.JournalTest do
            }
   end
 
+  test "the versions of a feature, oldest first", %{port: port, name: name} do
+    acks =
+      for n <- 1..5 do
+        {:ok, _other} = FormdbHttp.put_feature(name, feature("b", n))
+        version = Map.put(feature("a", n), :provenance, %{quality: n})
+        {:ok, ack} = FormdbHttp.put_feature(name, version, actor: "ops")
+        ack
+      end
+
+    path = "/api/v1/databases/#{name}/features/a/provenance"
+
+    assert %{"feature_id" => "a", "provenance_chain" => chain, "next" => :null} =
+             json(get(port, path))
+
+    assert Enum.map(chain, &{&1["seq"], &1["hash"]}) == Enum.map(acks, &{&1.seq, &1.hash})
+    assert Enum.map(chain, & &1["prev"]) == [nil | acks |> Enum.map(& &1.seq) |> Enum.drop(-1)]
+    assert Enum.map(chain, & &1["provenance"]["quality"]) == [1, 2, 3, 4, 5]
+    assert Enum.all?(chain, &(&1["actor"] == "ops" and &1["op"] == "put_feature"))
+    refute Enum.any?(chain, &Map.has_key?(&1, "body"))
+
+    first = json(get(port, path <> "?limit=2"))
+    assert [%{"seq" => 2}, %{"seq" => 4}] = first["provenance_chain"]
+    rest = json(get(port, path <> "?since=#{first["next"]}&limit=3"))
+    assert [%{"seq" => 6}, %{"seq" => 8}, %{"seq" => 10}] = rest["provenance_chain"]
+    assert rest["next"] == :null
+
+    response = get(port, "/api/v1/databases/#{name}/features/nobody/provenance")
+    assert {404, "feature_not_found"} = {response.status, json(response)["code"]}
+  end
+
   test "pages, ranges and types", %{port: port, name: name, journal: journal} do
     for n <- 1..10 do
       {:ok, _} = FormdbHttp.put_feature(name, feature("f#{n}", n))

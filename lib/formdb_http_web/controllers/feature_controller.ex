@@ -47,6 +47,15 @@ defmodule FormdbHttpWeb.FeatureController do
     end
   end
 
+  def provenance(req, name, id) do
+    with {:ok, params} <- Params.query(req, ["since", "limit"]),
+         {:ok, since} <- Params.count(params, "since"),
+         {:ok, limit} <- Params.limit(params),
+         {:ok, page} <- FormdbHttp.provenance(name, id, since: since, limit: limit) do
+      Answer.json(200, feature_id: id, provenance_chain: {:json, page.json}, next: page.next)
+    end
+  end
+
   def show(req, name, id) do
     with {:ok, _none} <- Params.query(req, []),
          {:ok, %{hash: hash, json: json}} <- FormdbHttp.get_feature(name, id) do

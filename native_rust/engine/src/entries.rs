@@ -3,9 +3,9 @@
 use crate::block::{Block, OpKind};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{check_limit, damaged, read_block};
+use crate::features::{check_limit, damaged, no_feature, read_block};
 use crate::merkle::{leaf_hash, to_hex};
-use crate::model::{feature_to_json, points_to_json, write_json, write_timestamp};
+use crate::model::{DecodeError, feature_to_json, points_to_json, write_json, write_timestamp};
 use crate::state::State;
 
 /// Which blocks to list.
@@ -22,7 +22,7 @@ pub struct EntryQuery {
 }
 
 /// One page of the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntryPage {
     /// A JSON array of blocks, in the order they were written.
     pub json: Vec<u8>,
@@ -51,15 +51,12 @@ impl Database {
         check_limit(query.limit, state.limits.page_items)?;
         let last = query.until.min(state.published());
         let end = last.min(query.since.saturating_add(PAGE_BLOCKS));
-        let mut page = EntryPage {
-            json: vec![b'['],
-            returned: 0,
-            next: None,
-        };
+        let mut page = EntryPage::default();
+        page.json.push(b'[');
         let mut seen = query.since.min(last);
         while seen < end && page.returned < query.limit && page.json.len() < PAGE_BYTES {
             seen += 1;
-            page.add(state, seen, query.op)?;
+            page.add(state, seen, query.op, true)?;
         }
         page.json.push(b']');
         page.next = (seen < last).then_some(seen);
@@ -67,9 +64,43 @@ impl Database {
     }
 }
 
+impl Database {
+    /// The versions of the feature `id`, oldest first, from behind block `since`
+    /// on: each its block but for the body. Reads the journal; linear in the number
+    /// of versions.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown feature, [`Error::Invalid`] for a bad
+    /// limit, [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn provenance(&self, id: &str, since: u64, limit: usize) -> Result<EntryPage> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(limit, state.limits.page_items)?;
+        let mut versions: Vec<u64> = {
+            let features = state.features.read();
+            features.versions(id, state.published()).collect()
+        };
+        if versions.is_empty() {
+            return Err(no_feature(id));
+        }
+        versions.reverse();
+        versions.retain(|seq| *seq > since);
+        let mut page = EntryPage::default();
+        page.json.push(b'[');
+        for seq in versions.iter().take(limit) {
+            page.add(state, *seq, None, false)?;
+        }
+        page.json.push(b']');
+        let last = versions.get(limit.saturating_sub(1)).copied();
+        page.next = last.filter(|_| versions.len() > limit);
+        Ok(page)
+    }
+}
+
 impl EntryPage {
-    /// Add block `seq` if its operation is the one asked for.
-    fn add(&mut self, state: &State, seq: u64, op: Option<OpKind>) -> Result<()> {
+    /// Add block `seq`, with or without its body, if its operation is the one asked
+    /// for.
+    fn add(&mut self, state: &State, seq: u64, op: Option<OpKind>, body: bool) -> Result<()> {
         let bytes = read_block(state, seq)?;
         let block = Block::decode(&bytes).map_err(|e| damaged(state, seq, e))?;
         if block.seq != seq {
@@ -82,7 +113,7 @@ impl EntryPage {
             self.json.push(b',');
         }
         self.returned += 1;
-        write_entry(&block, &bytes, &mut self.json).map_err(|e| damaged(state, seq, e))
+        write_entry(&block, &bytes, body, &mut self.json).map_err(|e| damaged(state, seq, e))
     }
 }
 
@@ -90,8 +121,9 @@ impl EntryPage {
 fn write_entry(
     block: &Block<'_>,
     bytes: &[u8],
+    body: bool,
     out: &mut Vec<u8>,
-) -> Result<(), crate::model::DecodeError> {
+) -> Result<(), DecodeError> {
     let Block { seq, txn, op, .. } = block;
     let hash = to_hex(&leaf_hash(bytes));
     out.extend_from_slice(format!("{{\"seq\":{seq},\"hash\":\"{hash}\",\"time\":\"").as_bytes());
@@ -106,10 +138,12 @@ fn write_entry(
     if let Some(prev) = block.prev {
         out.extend_from_slice(format!(",\"prev\":{prev}").as_bytes());
     }
-    out.extend_from_slice(b",\"body\":");
-    match block.op {
-        OpKind::PutFeature => feature_to_json(block.body, None, out)?,
-        OpKind::PutPoints => points_to_json(block.body, out)?,
+    if body {
+        out.extend_from_slice(b",\"body\":");
+        match block.op {
+            OpKind::PutFeature => feature_to_json(block.body, None, out)?,
+            OpKind::PutPoints => points_to_json(block.body, out)?,
+        }
     }
     if let Some(provenance) = block.provenance {
         out.extend_from_slice(b",\"provenance\":");

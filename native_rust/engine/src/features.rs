@@ -205,10 +205,14 @@ fn current(state: &State, id: &str) -> Result<u64> {
     let features = state.features.read();
     features
         .current(id, state.published())
-        .ok_or_else(|| Error::NotFound {
-            entity: Entity::Feature,
-            id: id.to_owned(),
-        })
+        .ok_or_else(|| no_feature(id))
+}
+
+pub(crate) fn no_feature(id: &str) -> Error {
+    Error::NotFound {
+        entity: Entity::Feature,
+        id: id.to_owned(),
+    }
 }
 
 /// The document of a feature's block, from memory or from the journal.

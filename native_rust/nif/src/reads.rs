@@ -252,3 +252,20 @@ fn entries<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: EntriesMap<
     });
     tagged(env, page)
 }
+
+/// `{:ok, {json, returned, next}}`; `json` is an array of versions.
+#[rustler::nif(schedule = "DirtyIo")]
+fn provenance<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    since: u64,
+    limit: usize,
+) -> Term<'a> {
+    let page = catalog.database(name).and_then(|database| {
+        let page = database.provenance(id, since, limit)?;
+        Ok((binary(env, &page.json), page.returned, page.next))
+    });
+    tagged(env, page)
+}

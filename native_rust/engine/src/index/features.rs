@@ -148,6 +148,17 @@ impl FeatureIndex {
         Some(version.born)
     }
 
+    /// Sequences of the versions of feature `id` visible at `at` or superseded by
+    /// then, newest first. Linear in the number of its versions.
+    pub fn versions(&self, id: &str, at: u64) -> impl Iterator<Item = u64> {
+        let versions = std::iter::successors(self.newest(id), |version| {
+            self.superseded.get(version.prev as usize)
+        });
+        versions
+            .map(|version| version.born)
+            .skip_while(move |born| *born > at)
+    }
+
     /// Sequence of the newest version of feature `id`, published or not. O(1).
     #[must_use]
     pub fn latest_seq(&self, id: &str) -> Option<u64> {
