@@ -54,7 +54,8 @@ defmodule Mix.Tasks.Formdb.DemoTest do
     end
 
     test "a refusal of the server is shown" do
-      config = %{Config.load!() | max_body_bytes: 100_000}
+      # Another port: the one of the server stopped here may be taken for a moment.
+      config = %{Config.load!() | port: 0, max_body_bytes: 100_000}
       stop_supervised!(Endpoint)
       start_supervised!(Supervisor.child_spec({Endpoint, config}, restart: :temporary))
       settings = Application.get_env(:formdb_http, :config)
