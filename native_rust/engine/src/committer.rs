@@ -90,29 +90,36 @@ impl Committer {
         }
         let outcome = match self.state.check_writable() {
             Err(refusal) => Err(refusal),
-            // A bug must not take the VM down, nor go on writing from a state
-            // nobody understands.
-            Ok(()) => catch_unwind(AssertUnwindSafe(|| self.write(pending, group)))
-                .unwrap_or_else(|_| {
-                    let cause = "the committer panicked; see the log";
-                    Err(Error::Poisoned {
-                        cause: cause.into(),
-                    })
-                })
-                .inspect_err(|error| self.state.poison(&error.to_string())),
+            Ok(()) => {
+                guarded(|| self.write(pending, group)).inspect_err(|error| self.poison(error))
+            }
         };
         match outcome {
             Ok(acks) => {
                 for ((_, reply), ack) in pending.drain(..).zip(acks) {
                     reply.send(Ok(ack));
                 }
-                self.retire();
+                let retired = guarded(|| {
+                    self.retire();
+                    Ok(())
+                });
+                if let Err(error) = retired {
+                    self.poison(&error);
+                }
             }
             Err(error) => {
                 for (_, reply) in pending.drain(..) {
                     reply.send(Err(error.clone()));
                 }
             }
+        }
+    }
+
+    /// Refuse writes from now on, for this reason.
+    fn poison(&self, error: &Error) {
+        match error {
+            Error::Poisoned { cause } => self.state.poison(cause),
+            other => self.state.poison(&other.to_string()),
         }
     }
 
@@ -243,6 +250,16 @@ impl Committer {
         let published = self.state.published();
         while self.state.features.write().retire(published, STEP) {}
     }
+}
+
+/// Do `work`, and take a panic in it for a failure: a bug must not end the thread
+/// in silence, nor may it go on writing from a state nobody understands.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::Poisoned {
+            cause: "the committer panicked; see the log".into(),
+        })
+    })
 }
 
 fn count_points(transaction: &Transaction) -> u64 {

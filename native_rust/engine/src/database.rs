@@ -1,6 +1,6 @@
 //! One open database: open, submit writes, close, describe.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -35,7 +35,6 @@ pub struct Database {
     pub(crate) state: Arc<State>,
     queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
-    dir: PathBuf,
     recovered: Recovered,
 }
 
@@ -137,7 +136,6 @@ impl Database {
             state,
             queue,
             committer: Mutex::new(Some(thread)),
-            dir: dir.to_owned(),
             recovered,
         })
     }
@@ -198,12 +196,6 @@ impl Database {
     #[must_use]
     pub fn recovered(&self) -> &Recovered {
         &self.recovered
-    }
-
-    /// The database's folder.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
     }
 
     /// Figures of this moment.

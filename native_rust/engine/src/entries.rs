@@ -62,9 +62,7 @@ impl Database {
         page.next = (seen < last).then_some(seen);
         Ok(page)
     }
-}
 
-impl Database {
     /// The versions of the feature `id`, oldest first, from behind block `since`
     /// on: each its block but for the body. Reads the journal; linear in the number
     /// of versions.
