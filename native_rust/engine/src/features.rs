@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::block::{Block, OpKind};
+use crate::block::{Action, Block};
 use crate::bodies::Document;
 use crate::cursor::Cursor;
 use crate::database::Database;
@@ -11,6 +11,7 @@ use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::index::{BlockLocation, Hit};
 use crate::merkle::leaf_hash;
 use crate::model::{BoundingBox, Rect, feature_to_json, intersects_box};
+use crate::operation::OpKind;
 use crate::state::State;
 
 /// A box query.
@@ -22,6 +23,8 @@ pub struct BoxQuery {
     pub limit: usize,
     /// Where the page begins: the `next` of the page before.
     pub cursor: Option<String>,
+    /// The sequence to ask as of, by default all there is. A cursor brings its own.
+    pub as_of: Option<u64>,
 }
 
 /// One page of features, in the order of their sequence.
@@ -38,22 +41,25 @@ pub struct FeaturePage {
 }
 
 impl Database {
-    /// The feature `id` if it is in memory, `None` if its document must be read
-    /// from the journal. No file work: safe where blocking is not.
+    /// The feature `id`, if asked for as of a sequence, if its document is in
+    /// memory; `None` if that must be read from the journal. No file work: safe
+    /// where blocking is not.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Closed`].
-    pub fn feature_in_memory(&self, id: &str) -> Result<Option<Arc<Document>>> {
-        let seq = current(&self.state, id)?;
+    /// [`Error::NotFound`], [`Error::Invalid`] for a sequence the journal has not
+    /// reached, [`Error::Closed`].
+    pub fn feature_in_memory(&self, id: &str, as_of: Option<u64>) -> Result<Option<Arc<Document>>> {
+        let seq = current(&self.state, id, as_of)?;
         Ok(self.state.bodies.get(seq))
     }
 
-    /// The current version of the feature `id`. May read the journal.
+    /// The version of the feature `id` that is current, or was as of a sequence.
+    /// May read the journal.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn feature(&self, id: &str) -> Result<Arc<Document>> {
-        let seq = current(&self.state, id)?;
+    /// As [`Database::feature_in_memory`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn feature(&self, id: &str, as_of: Option<u64>) -> Result<Arc<Document>> {
+        let seq = current(&self.state, id, as_of)?;
         document(&self.state, seq)
     }
 
@@ -119,9 +125,9 @@ impl Database {
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
         let (at, after) = match &query.cursor {
-            None => (u64::MAX, 0),
+            None => (query.as_of, 0),
             Some(text) => match Cursor::decode(text)? {
-                Cursor::Features { at, after } => (at, after),
+                Cursor::Features { at, after } => (Some(at), after),
                 Cursor::Points { .. } => return Err(other_cursor()),
             },
         };
@@ -129,7 +135,7 @@ impl Database {
         let mut hits = Vec::new();
         let features = state.features.read();
         // Under the lock: see the invariants of `State`.
-        let at = at.min(state.published());
+        let at = state.at(at)?;
         features.query_box(&pieces, at, |hit| {
             if hit.seq > after {
                 hits.push(hit);
@@ -200,12 +206,19 @@ impl Page {
 }
 
 /// Sequence of the visible version of a feature.
-fn current(state: &State, id: &str) -> Result<u64> {
+fn current(state: &State, id: &str, as_of: Option<u64>) -> Result<u64> {
     state.check_open()?;
     let features = state.features.read();
     features
-        .current(id, state.published())
+        .current(id, state.at(as_of)?)
         .ok_or_else(|| no_feature(id))
+}
+
+impl Database {
+    /// Sequence of the current version of a feature.
+    pub(crate) fn current_seq(&self, id: &str) -> Result<u64> {
+        current(&self.state, id, None)
+    }
 }
 
 pub(crate) fn no_feature(id: &str) -> Error {
@@ -216,7 +229,7 @@ pub(crate) fn no_feature(id: &str) -> Error {
 }
 
 /// The document of a feature's block, from memory or from the journal.
-fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
+pub(crate) fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
     match state.bodies.get(seq) {
         Some(document) => Ok(document),
         None => {
@@ -229,8 +242,8 @@ fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
 /// The document of a feature's block if its geometry meets one of the boxes.
 fn document_meeting(state: &State, seq: u64, pieces: &[Rect]) -> Result<Option<Arc<Document>>> {
     let bytes = read_block(state, seq)?;
-    let block = feature_block(state, seq, &bytes)?;
-    let meets = intersects_box(block.body, pieces).map_err(|e| damaged(state, seq, e))?;
+    let (_, body) = feature_block(state, seq, &bytes)?;
+    let meets = intersects_box(body, pieces).map_err(|e| damaged(state, seq, e))?;
     if meets {
         return make_document(state, seq, &bytes).map(Some);
     }
@@ -239,9 +252,9 @@ fn document_meeting(state: &State, seq: u64, pieces: &[Rect]) -> Result<Option<A
 
 /// The document of a block's bytes, kept in memory for the next who asks.
 fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>> {
-    let block = feature_block(state, seq, bytes)?;
+    let (block, body) = feature_block(state, seq, bytes)?;
     let mut json = Vec::with_capacity(bytes.len() * 2);
-    feature_to_json(block.body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
+    feature_to_json(body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
     let document = Arc::new(Document {
         seq,
         hash: leaf_hash(bytes),
@@ -251,12 +264,31 @@ fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>>
     Ok(document)
 }
 
-fn feature_block<'a>(state: &State, seq: u64, bytes: &'a [u8]) -> Result<Block<'a>> {
-    let block = Block::decode(bytes).map_err(|e| damaged(state, seq, e))?;
-    if block.seq != seq || block.op != OpKind::PutFeature {
+/// A block that writes a feature, and that feature's stored form.
+fn feature_block<'a>(
+    state: &State,
+    seq: u64,
+    bytes: &'a [u8],
+) -> Result<(Block<'a>, &'a [u8])> {
+    let (block, action) = block_at(state, seq, bytes)?;
+    if action.op != OpKind::PutFeature {
         return Err(damaged(state, seq, "another block lies at its place"));
     }
-    Ok(block)
+    Ok((block, action.body))
+}
+
+/// The block `seq` from its stored bytes, and what it does.
+pub(crate) fn block_at<'a>(
+    state: &State,
+    seq: u64,
+    bytes: &'a [u8],
+) -> Result<(Block<'a>, Action<'a>)> {
+    let block = Block::decode(bytes).map_err(|e| damaged(state, seq, e))?;
+    let action = block.action().map_err(|e| damaged(state, seq, e))?;
+    if block.seq != seq {
+        return Err(damaged(state, seq, "another block lies at its place"));
+    }
+    Ok((block, action))
 }
 
 /// The stored bytes of a block, checked.

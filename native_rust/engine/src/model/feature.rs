@@ -53,6 +53,7 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
     let members = source.members("a GeoJSON Feature or FeatureCollection")?;
     let mut builder = Builder {
         limits,
+        expected: None,
         body: Vec::new(),
     };
     let kind = match members.get("type") {
@@ -86,6 +87,21 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
         }
         other => Err(wrong_type(other, "Feature or FeatureCollection")),
     }
+}
+
+/// Reads a Feature that is to have this id: it may leave the member `id` out, but
+/// must not have another one. Otherwise as [`parse_features`].
+///
+/// # Errors
+/// As [`parse_features`]; [`InvalidCode::Id`] for another id.
+pub fn parse_feature_as(text: &[u8], id: &str, limits: &Limits) -> Result<PutFeature> {
+    check_id(id, "/id", limits)?;
+    let mut builder = Builder {
+        limits,
+        expected: Some(id),
+        body: Vec::new(),
+    };
+    builder.feature(Source::new(text)?.value()?, None)
 }
 
 /// Appends a stored feature to `out` as GeoJSON text, its provenance as the last
@@ -125,6 +141,8 @@ fn write_whole(cbor: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
 
 struct Builder<'l> {
     limits: &'l Limits,
+    /// The id that the feature must have.
+    expected: Option<&'l str>,
     /// Reused from feature to feature, so that each body is allocated once, at
     /// its size.
     body: Vec<u8>,
@@ -145,6 +163,16 @@ impl Builder<'_> {
             Some(id) => Some(self.id_text(id)?),
             None => None,
         };
+        if let (Some(id), Some(expected)) = (&id, self.expected)
+            && id != expected
+        {
+            let detail = format!(
+                "found {}; expected {}, the id it is written to, or none",
+                shown(id),
+                shown(expected)
+            );
+            return Err(Error::invalid(InvalidCode::Id, "/id", detail));
+        }
         check_bbox(&members)?;
         let envelope = match members.get("geometry") {
             // A misspelled "geometry" must not be taken for a feature without one.
@@ -167,7 +195,7 @@ impl Builder<'_> {
             None => inherited.map(<[u8]>::to_vec),
         };
         let id = id.unwrap_or_else(|| {
-            let id = generate_feature_id();
+            let id = self.expected.map_or_else(generate_feature_id, str::to_owned);
             members.insert("id", Json::Str(Cow::Owned(id.clone())));
             id
         });
