@@ -174,7 +174,7 @@ impl Committer {
                         Entry::Occupied(mut earlier) => Some(earlier.insert(seq)),
                         Entry::Vacant(slot) => {
                             slot.insert(seq);
-                            features.latest_seq(&feature.id)
+                            features.newest(&feature.id).map(|version| version.seq)
                         }
                     },
                 };
