@@ -321,7 +321,10 @@ mod tests {
         assert_eq!(block.op, OpKind::Revert);
         assert_eq!(action.op, OpKind::DeleteFeature);
         assert_eq!((action.body, action.reverts), (&inner[..], Some(41)));
-        assert!(matches!(block.effect().unwrap(), Effect::DeleteFeature("a")));
+        assert!(matches!(
+            block.effect().unwrap(),
+            Effect::DeleteFeature("a")
+        ));
         let value: Value = ciborium::from_reader(block.body).unwrap();
         let mut again = Vec::new();
         ciborium::into_writer(&value, &mut again).unwrap();

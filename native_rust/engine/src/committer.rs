@@ -167,7 +167,9 @@ impl Committer {
             self.apply(pending, &mut outcomes, &written);
             self.journal.advance(written);
             self.state.publish(self.head());
-            let committed = outcomes.iter().filter(|o| matches!(o, Outcome::Committed(_)));
+            let committed = outcomes
+                .iter()
+                .filter(|o| matches!(o, Outcome::Committed(_)));
             let counters = &self.state.counters;
             counters.groups.fetch_add(1, Ordering::Relaxed);
             counters
@@ -193,7 +195,8 @@ impl Committer {
             self.sync_by = None;
         } else if has(Durability::Interval) {
             let interval = Duration::from_millis(self.state.limits.sync_interval_ms);
-            self.sync_by.get_or_insert_with(|| Instant::now() + interval);
+            self.sync_by
+                .get_or_insert_with(|| Instant::now() + interval);
         }
         Ok(())
     }
@@ -291,13 +294,17 @@ impl Committer {
     fn apply_features(&self, step: &[Operation], first_seq: u64) {
         let mut features = None;
         for (operation, seq) in step.iter().zip(first_seq..) {
-            let mut features = || features.get_or_insert_with(|| self.state.features.write());
-            match operation.effect() {
+            let effect = operation.effect();
+            if !effect.is_about_a_feature() {
+                continue;
+            }
+            let features = features.get_or_insert_with(|| self.state.features.write());
+            match effect {
                 Operation::PutFeature(put) => {
-                    features().put(&put.id, put.envelope, seq);
+                    features.put(&put.id, put.envelope, seq);
                 }
                 Operation::DeleteFeature(delete) => {
-                    features().delete(&delete.id, seq);
+                    features.delete(&delete.id, seq);
                 }
                 _ => {}
             }
@@ -317,8 +324,7 @@ impl Committer {
                 Operation::DeletePoints(delete) => {
                     let span = &delete.span;
                     if let Some(series) = self.state.series.get(&span.series) {
-                        deleted +=
-                            series.delete(span.start, span.end, span.block, seq, POINT_STEP);
+                        deleted += series.delete(span.start, span.end, span.block, seq, POINT_STEP);
                     }
                 }
                 _ => {}

@@ -140,7 +140,8 @@ impl<'a> Before<'_, 'a> {
                 }
                 Operation::DeleteFeature(delete) => {
                     let exists = own.insert(&delete.id, false).unwrap_or_else(|| {
-                        self.newest(&delete.id).is_some_and(|newest| !newest.deleted)
+                        self.newest(&delete.id)
+                            .is_some_and(|newest| !newest.deleted)
                     });
                     if !exists {
                         return Err(Error::NotFound {
@@ -195,7 +196,9 @@ impl<'a> Before<'_, 'a> {
         Err(match expected {
             Expected::NotAfter(_) => conflict("feature", id, newest),
             Expected::ToUndo(block) => dependent(block, newest),
-            Expected::Version(seq) => precondition(id, &format!("the version of block {seq}"), &found),
+            Expected::Version(seq) => {
+                precondition(id, &format!("the version of block {seq}"), &found)
+            }
             Expected::Exists => precondition(id, "a feature of that id", &found),
             Expected::Absent => precondition(id, "no feature of that id", &found),
         })

@@ -82,7 +82,7 @@ impl Database {
                 document_meeting(state, hit.seq, &pieces)?
             };
             if let Some(document) = document
-                && !page.push(&document)
+                && !page.push(&document.json, document.seq)
             {
                 break;
             }
@@ -108,7 +108,7 @@ impl Database {
         for hit in hits {
             match self.state.bodies.get(hit.seq) {
                 Some(document) if page.json.len() + document.json.len() <= MAX_BYTES => {
-                    if !page.push(&document) {
+                    if !page.push(&document.json, document.seq) {
                         break;
                     }
                 }
@@ -120,17 +120,11 @@ impl Database {
 
     /// Up to `max` candidates of a page in order of sequence, those of all later
     /// pages included, and the sequence the query is as of.
-    fn hits(&self, query: &BoxQuery, max: usize) -> Result<(Vec<Hit>, u64)> {
+    pub(crate) fn hits(&self, query: &BoxQuery, max: usize) -> Result<(Vec<Hit>, u64)> {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
-        let (at, after) = match &query.cursor {
-            None => (query.as_of, 0),
-            Some(text) => match Cursor::decode(text)? {
-                Cursor::Features { at, after } => (Some(at), after),
-                Cursor::Points { .. } => return Err(other_cursor()),
-            },
-        };
+        let (at, after) = box_cursor(query)?;
         let pieces = query.bbox.pieces();
         let mut hits = Vec::new();
         let features = state.features.read();
@@ -152,8 +146,20 @@ impl Database {
     }
 }
 
+/// The sequence a query is as of, if it names one, and the one its page begins
+/// behind.
+pub(crate) fn box_cursor(query: &BoxQuery) -> Result<(Option<u64>, u64)> {
+    match &query.cursor {
+        None => Ok((query.as_of, 0)),
+        Some(text) => match Cursor::decode(text)? {
+            Cursor::Features { at, after } => Ok((Some(at), after)),
+            Cursor::Points { .. } => Err(other_cursor()),
+        },
+    }
+}
+
 /// A page being filled.
-struct Page {
+pub(crate) struct Page {
     limit: usize,
     json: Vec<u8>,
     returned: usize,
@@ -162,7 +168,7 @@ struct Page {
 }
 
 impl Page {
-    fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             json: vec![b'['],
@@ -172,8 +178,8 @@ impl Page {
         }
     }
 
-    /// Add a feature; false when the page was full already.
-    fn push(&mut self, document: &Document) -> bool {
+    /// Add the feature of a sequence; false when the page was full already.
+    pub(crate) fn push(&mut self, json: &[u8], seq: u64) -> bool {
         if self.returned == self.limit {
             self.more = true;
             return false;
@@ -181,13 +187,13 @@ impl Page {
         if self.returned > 0 {
             self.json.push(b',');
         }
-        self.json.extend_from_slice(&document.json);
+        self.json.extend_from_slice(json);
         self.returned += 1;
-        self.last_seq = document.seq;
+        self.last_seq = seq;
         true
     }
 
-    fn finish(mut self, at: u64) -> FeaturePage {
+    pub(crate) fn finish(mut self, at: u64) -> FeaturePage {
         self.json.push(b']');
         let next = self.more.then(|| {
             Cursor::Features {
@@ -240,7 +246,11 @@ pub(crate) fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
 }
 
 /// The document of a feature's block if its geometry meets one of the boxes.
-fn document_meeting(state: &State, seq: u64, pieces: &[Rect]) -> Result<Option<Arc<Document>>> {
+pub(crate) fn document_meeting(
+    state: &State,
+    seq: u64,
+    pieces: &[Rect],
+) -> Result<Option<Arc<Document>>> {
     let bytes = read_block(state, seq)?;
     let (_, body) = feature_block(state, seq, &bytes)?;
     let meets = intersects_box(body, pieces).map_err(|e| damaged(state, seq, e))?;
@@ -265,11 +275,7 @@ fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>>
 }
 
 /// A block that writes a feature, and that feature's stored form.
-fn feature_block<'a>(
-    state: &State,
-    seq: u64,
-    bytes: &'a [u8],
-) -> Result<(Block<'a>, &'a [u8])> {
+fn feature_block<'a>(state: &State, seq: u64, bytes: &'a [u8]) -> Result<(Block<'a>, &'a [u8])> {
     let (block, action) = block_at(state, seq, bytes)?;
     if action.op != OpKind::PutFeature {
         return Err(damaged(state, seq, "another block lies at its place"));

@@ -53,13 +53,7 @@ impl Database {
     /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
     pub fn block(&self, seq: u64) -> Result<StoredBlock> {
         let state = &self.state;
-        state.check_open()?;
-        if seq == 0 || seq > state.published() {
-            return Err(Error::NotFound {
-                entity: Entity::Block,
-                id: seq.to_string(),
-            });
-        }
+        self.check_block(seq)?;
         let cbor = read_block(state, seq)?;
         let block = Block::decode(&cbor).map_err(|e| damaged(state, seq, e))?;
         let mut json = Vec::new();
@@ -70,6 +64,18 @@ impl Database {
             cbor,
             json,
         })
+    }
+
+    /// Refuse a sequence that has no visible block.
+    pub(crate) fn check_block(&self, seq: u64) -> Result<()> {
+        self.state.check_open()?;
+        if seq == 0 || seq > self.state.published() {
+            return Err(Error::NotFound {
+                entity: Entity::Block,
+                id: seq.to_string(),
+            });
+        }
+        Ok(())
     }
 
     /// The condition that feature `id` is at a version with one of these hashes, or

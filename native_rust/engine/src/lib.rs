@@ -19,7 +19,7 @@
 //! let text = br#"{"type":"Feature","id":"a","geometry":{"type":"Point","coordinates":[13.4,52.5]},"properties":{}}"#;
 //! let ack = db.write(db.prepare_features(text)?.operations)?;
 //! assert_eq!(ack.first_seq, 1);
-//! assert_eq!(db.feature("a")?.seq, 1);
+//! assert_eq!(db.feature("a", None)?.seq, 1);
 //! db.close();
 //! # Ok(())
 //! # }
@@ -39,6 +39,7 @@ mod entries;
 mod error;
 mod features;
 pub mod fs;
+mod history;
 mod index;
 mod journal;
 mod keys;
@@ -46,6 +47,7 @@ mod limits;
 mod merkle;
 pub mod model;
 mod operation;
+mod patch;
 mod plan;
 mod points;
 mod prepare;
@@ -54,6 +56,7 @@ mod queue;
 mod revert;
 mod reverts;
 mod state;
+mod transactions;
 
 pub use block::Block;
 pub use bodies::Document;
@@ -63,12 +66,14 @@ pub use database::{Database, Info};
 pub use entries::{EntryPage, EntryQuery};
 pub use error::{Entity, Error, InvalidCode, Result};
 pub use features::{BoxQuery, FeaturePage};
+pub use history::StoredBlock;
 pub use journal::Recovered;
 pub use keys::IdempotencyKey;
 pub use limits::Limits;
-pub use operation::{OpKind, Operation};
 pub use merkle::{ConsistencyProof, Hash, InclusionProof, Tree, leaf_hash, node_hash, to_hex};
+pub use operation::{OpKind, Operation};
 pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary};
 pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use queue::{Ack, Durability, Reply, Transaction};
+pub use transactions::{Begin, OwnDocument, Phase, TransactionStatus};

@@ -42,7 +42,11 @@ fn strip_mark(text: &[u8]) -> &[u8] {
 }
 
 fn not_json(error: serde_json::Error) -> Error {
-    Error::invalid(InvalidCode::Json, "", format!("the text is not JSON: {error}"))
+    Error::invalid(
+        InvalidCode::Json,
+        "",
+        format!("the text is not JSON: {error}"),
+    )
 }
 
 /// RFC 7396, section 2. The depth is bounded by that of the parser, 128.

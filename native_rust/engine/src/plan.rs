@@ -103,9 +103,8 @@ impl<'i, 'a> Plan<'i, 'a> {
                 replayed: true,
             }));
         }
-        let deletes = |operation: &Operation| {
-            matches!(operation.effect(), Operation::DeleteFeature(_))
-        };
+        let deletes =
+            |operation: &Operation| matches!(operation.effect(), Operation::DeleteFeature(_));
         if !transaction.conditions.is_empty() || transaction.operations.iter().any(deletes) {
             self.before().admit(transaction)?;
         }

@@ -66,6 +66,31 @@ impl Database {
     /// range, limit or cursor, [`Error::Closed`].
     pub fn range(&self, query: &RangeQuery<'_>) -> Result<PointPage> {
         let state = &self.state;
+        let (mut range, as_of) = self.index_range(query)?;
+        let series = state
+            .series
+            .get(query.series)
+            .ok_or_else(|| no_series(query.series))?;
+        let mut points = Vec::new();
+        let series = series.read();
+        // Under the lock: see the invariants of `State`.
+        range.at = state.at(as_of)?;
+        let resume = series.range(&range, &mut points);
+        if points.is_empty() && series.latest(range.at).is_none() {
+            return Err(no_series(query.series));
+        }
+        drop(series);
+        let next = resume.map(|resume| point_cursor(range.at, resume));
+        Ok(PointPage {
+            points,
+            seq: range.at,
+            next,
+        })
+    }
+
+    /// The range a query asks for, resumed by its cursor, and the sequence it names.
+    fn index_range(&self, query: &RangeQuery<'_>) -> Result<(index::RangeQuery, Option<u64>)> {
+        let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
         if query.start > query.end {
@@ -92,28 +117,14 @@ impl Database {
             }
             Some(Cursor::Features { .. }) => return Err(other_cursor()),
         }
-        let series = state
-            .series
-            .get(query.series)
-            .ok_or_else(|| no_series(query.series))?;
-        let mut points = Vec::new();
-        let series = series.read();
-        // Under the lock: see the invariants of `State`.
-        range.at = state.at(as_of)?;
-        let resume = series.range(&range, &mut points);
-        if points.is_empty() && series.latest(range.at).is_none() {
-            return Err(no_series(query.series));
-        }
-        drop(series);
-        let next = resume.map(|Resume { edge, skip }| {
-            let at = range.at;
-            Cursor::Points { at, edge, skip }.encode()
-        });
-        Ok(PointPage {
-            points,
-            seq: range.at,
-            next,
-        })
+        Ok((range, as_of))
+    }
+
+    /// As [`Self::index_range`], pinned to the sequence it is as of.
+    pub(crate) fn range_query(&self, query: &RangeQuery<'_>) -> Result<index::RangeQuery> {
+        let (range, as_of) = self.index_range(query)?;
+        let at = self.state.at(as_of)?;
+        Ok(index::RangeQuery { at, ..range })
     }
 
     /// The last point of a series, now or as of a sequence: of the greatest
@@ -207,6 +218,10 @@ impl PointPage {
 fn write_number(value: f64, out: &mut Vec<u8>) {
     // Writing a number into memory has no way to fail.
     let _ = serde_json::to_writer(out, &value);
+}
+
+pub(crate) fn point_cursor(at: u64, Resume { edge, skip }: Resume) -> String {
+    Cursor::Points { at, edge, skip }.encode()
 }
 
 pub(crate) fn no_series(id: &str) -> Error {

@@ -9,7 +9,6 @@ use crate::model::{
     parse_points,
 };
 use crate::operation::Operation;
-use crate::points::no_series;
 
 /// Features ready to be written, all or none.
 #[derive(Debug, Clone)]
@@ -96,8 +95,8 @@ impl Database {
     /// are there when it is committed. `provenance` is the text of a JSON object.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown series, [`Error::Invalid`] for a range
-    /// that ends before it starts and for bad provenance.
+    /// [`Error::Invalid`] for a range that ends before it starts, a bad series id and
+    /// bad provenance.
     pub fn prepare_delete_points(
         &self,
         series: &str,
@@ -105,14 +104,10 @@ impl Database {
         end: i64,
         provenance: Option<&[u8]>,
     ) -> Result<Operation> {
-        self.state.check_open()?;
         check_id(series, "/series_id", &self.state.limits)?;
         if start > end {
             let detail = "the start lies after the end";
             return Err(Error::invalid(InvalidCode::TimeRange, "/start", detail));
-        }
-        if self.state.series.get(series).is_none() {
-            return Err(no_series(series));
         }
         let span = PointSpan {
             series: series.to_owned(),

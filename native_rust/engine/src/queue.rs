@@ -282,13 +282,10 @@ impl Intake {
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Waited {
         let received = match deadline {
             None => self.receiver.recv().map_err(|_| Waited::Gone),
-            Some(deadline) => self
-                .receiver
-                .recv_deadline(deadline)
-                .map_err(|e| match e {
-                    RecvTimeoutError::Timeout => Waited::TimedOut,
-                    RecvTimeoutError::Disconnected => Waited::Gone,
-                }),
+            Some(deadline) => self.receiver.recv_deadline(deadline).map_err(|e| match e {
+                RecvTimeoutError::Timeout => Waited::TimedOut,
+                RecvTimeoutError::Disconnected => Waited::Gone,
+            }),
         };
         match received {
             Ok(message) => {

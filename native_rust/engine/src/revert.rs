@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::features::{block_at, damaged, read_block};
 use crate::index::Point;
 use crate::model::{
-    DeleteFeature, DeletePoints, MAX_BATCH_POINTS, PointBatch, PointSpan, PutFeature,
-    all_metadata, decode_points, stored_delete_feature, stored_delete_points, stored_feature,
+    DeleteFeature, DeletePoints, MAX_BATCH_POINTS, PointBatch, PointSpan, PutFeature, all_metadata,
+    decode_points, stored_delete_feature, stored_delete_points, stored_feature,
 };
 use crate::operation::{OpKind, Operation, Revert};
 use crate::prepare::{optional_document, put_points};
@@ -31,7 +31,8 @@ impl Database {
     /// block's size.
     ///
     /// # Errors
-    /// [`Error::Irreversible`] with what stands in the way.
+    /// [`Error::Irreversible`] with what stands in the way, [`Error::NotFound`] for a
+    /// sequence the journal has not reached.
     pub fn prepare_revert(
         &self,
         seq: u64,
@@ -39,6 +40,7 @@ impl Database {
     ) -> Result<(Operation, Vec<Condition>)> {
         let state = &self.state;
         let provenance = optional_document(provenance)?;
+        self.check_block(seq)?;
         let bytes = read_block(state, seq)?;
         let (block, action) = block_at(state, seq, &bytes)?;
         let undoing = Undoing {
@@ -134,9 +136,10 @@ impl Undoing<'_> {
     fn put_points(self, action: &Action<'_>) -> Result<(Operation, Condition)> {
         self.already()?;
         let points = decode_points(action.body).map_err(|e| self.damaged(e))?;
-        let (Some(first), Some(last)) =
-            (points.timestamps.iter().min(), points.timestamps.iter().max())
-        else {
+        let (Some(first), Some(last)) = (
+            points.timestamps.iter().min(),
+            points.timestamps.iter().max(),
+        ) else {
             return Err(self.refused("it wrote no points".to_owned()));
         };
         let span = PointSpan {
@@ -175,7 +178,7 @@ impl Undoing<'_> {
         let span = stored_delete_points(action.body).map_err(|e| self.damaged(e))?;
         let deleted = match self.state.series.get(&span.series) {
             None => Vec::new(),
-            Some(series) => series.read().deleted_by(self.seq, span.start, span.end),
+            Some(series) => series.deleted_by(self.seq, span.start, span.end),
         };
         if deleted.is_empty() {
             return Err(self.refused("it deleted no points".to_owned()));

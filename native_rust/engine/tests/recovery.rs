@@ -76,6 +76,7 @@ fn view(db: &Database) -> View {
         bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
         limit: 10_000,
         cursor: None,
+        as_of: None,
     };
     let range = RangeQuery {
         series: "s",
@@ -84,6 +85,7 @@ fn view(db: &Database) -> View {
         order: Order::Ascending,
         limit: 100_000,
         cursor: None,
+        as_of: None,
     };
     let points = match db.range(&range) {
         Ok(page) => {

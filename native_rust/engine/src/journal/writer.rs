@@ -39,6 +39,11 @@ impl Group {
         self.blocks.clear();
     }
 
+    /// Whether it has no block.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
     pub(crate) fn begin_transaction(&mut self) {
         self.transactions += 1;
         self.transaction_at = self.bytes.len();
@@ -91,6 +96,7 @@ pub(crate) struct Journal {
     segment_bytes: u64,
     active: Active,
     tree: Tree,
+    dirty: bool,
 }
 
 /// A group that is in its file, but not yet known to be on the medium.
@@ -137,6 +143,7 @@ impl Journal {
             segment_bytes,
             active,
             tree,
+            dirty: false,
         }
     }
 
@@ -191,6 +198,7 @@ impl Journal {
             .file
             .write_all_at(&group.bytes, *offset)
             .map_err(|e| Error::io("write", &segment.path, e))?;
+        self.dirty = true;
         let base = to_u32(usize::try_from(*offset).unwrap_or(usize::MAX));
         let places = group.blocks.iter().map(|(start, len, _)| BlockLocation {
             segment: *number,
@@ -204,6 +212,18 @@ impl Journal {
             bytes: group.bytes.len() as u64,
             tree,
         })
+    }
+
+    /// Whether something was written since the last sync.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Make everything written durable.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        self.active.segment.sync()?;
+        self.dirty = false;
+        Ok(())
     }
 
     /// Move the journal's end behind a group that has been synced.

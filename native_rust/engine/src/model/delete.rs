@@ -1,9 +1,7 @@
 //! Deletes: of a feature, and of points of a series, as bodies for the journal and
 //! back.
 
-use super::cbor::{
-    DecodeError, Reader, write_int, write_map_header, write_text, write_uint,
-};
+use super::cbor::{DecodeError, Reader, write_int, write_map_header, write_text, write_uint};
 use super::time::{FIRST_TIMESTAMP, LAST_TIMESTAMP, write_timestamp};
 
 /// A feature to be deleted.

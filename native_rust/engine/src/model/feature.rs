@@ -195,7 +195,9 @@ impl Builder<'_> {
             None => inherited.map(<[u8]>::to_vec),
         };
         let id = id.unwrap_or_else(|| {
-            let id = self.expected.map_or_else(generate_feature_id, str::to_owned);
+            let id = self
+                .expected
+                .map_or_else(generate_feature_id, str::to_owned);
             members.insert("id", Json::Str(Cow::Owned(id.clone())));
             id
         });

@@ -41,6 +41,20 @@ pub enum Json<'a> {
 }
 
 impl Json<'_> {
+    /// The value as text, if it is a string. `pointer` is where an error points to.
+    ///
+    /// # Errors
+    /// [`InvalidCode::Parameter`] for anything else.
+    pub fn into_text(self, pointer: &str) -> Result<String> {
+        match self {
+            Self::Str(text) => Ok(text.into_owned()),
+            other => {
+                let detail = format!("found {}; expected a string", other.kind());
+                Err(Error::invalid(InvalidCode::Parameter, pointer, detail))
+            }
+        }
+    }
+
     /// What kind of value it is, for messages: "a string", "an object".
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -189,7 +203,7 @@ pub(super) fn shown(text: &str) -> String {
 
 /// The error of a part, made the error of the whole: `pointer` leads to the part.
 /// Callers build the pointer only once something was refused.
-pub(super) fn at(pointer: impl fmt::Display, error: Error) -> Error {
+pub(crate) fn at(pointer: impl fmt::Display, error: Error) -> Error {
     match error {
         Error::Invalid {
             code,

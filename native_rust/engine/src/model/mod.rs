@@ -29,6 +29,7 @@ pub use delete::{
 pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse_features};
 pub use geometry::check_geometry;
 pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
+pub(crate) use json::at;
 pub use json::{Json, Members, Source, parse_document};
 pub use points::{Points, parse_points};
 pub use shape::{StoredFeature, intersects_box, stored_feature};

@@ -172,7 +172,12 @@ mod tests {
     fn the_ends_of_the_range() {
         assert_eq!(FIRST_TIMESTAMP, Timestamp::MIN.as_microsecond());
         assert_eq!(LAST_TIMESTAMP, Timestamp::MAX.as_microsecond());
-        for micros in [FIRST_TIMESTAMP, LAST_TIMESTAMP, FIRST_TIMESTAMP + 1, LAST_TIMESTAMP - 1] {
+        for micros in [
+            FIRST_TIMESTAMP,
+            LAST_TIMESTAMP,
+            FIRST_TIMESTAMP + 1,
+            LAST_TIMESTAMP - 1,
+        ] {
             assert_eq!(parse_timestamp(&format_timestamp(micros)), Some(micros));
             assert_eq!(parse_timestamp(&micros.to_string()), Some(micros));
         }

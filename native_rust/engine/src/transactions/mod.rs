@@ -214,7 +214,8 @@ impl Database {
         self.end_expired();
         let seq = state.at(begin.as_of)?;
         if begin.as_of.is_some() && !begin.read_only {
-            let detail = "as_of is for a read-only transaction; one that writes sees the last state";
+            let detail =
+                "as_of is for a read-only transaction; one that writes sees the last state";
             return Err(Error::invalid(InvalidCode::Parameter, "/as_of", detail));
         }
         let lease = Duration::from_secs(state.limits.transaction_lease_seconds);

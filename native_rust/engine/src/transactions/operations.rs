@@ -22,7 +22,10 @@ impl Database {
         let source = Source::new(text)?;
         let members = source.members("{\"operations\": [...]}")?;
         let list = members.get("operations").ok_or_else(|| {
-            refusal("", "the member \"operations\" is missing; add it, a list of operations")
+            refusal(
+                "",
+                "the member \"operations\" is missing; add it, a list of operations",
+            )
         })?;
         let mut operations = Vec::new();
         let mut ids = Vec::new();
@@ -45,7 +48,10 @@ impl Database {
         let text = |name: &str| -> Result<Option<String>> {
             match members.get(name) {
                 None => Ok(None),
-                Some(raw) => source.part(raw.get())?.into_text(&format!("/{name}")).map(Some),
+                Some(raw) => source
+                    .part(raw.get())?
+                    .into_text(&format!("/{name}"))
+                    .map(Some),
             }
         };
         let need = |name: &str| refusal("", &format!("the member {name:?} is missing; add it"));
@@ -76,9 +82,8 @@ impl Database {
                 let time = |name: &str, open: i64| match text(name)? {
                     None => Ok(open),
                     Some(text) => parse_timestamp(&text).ok_or_else(|| {
-                        let detail = format!(
-                            "{text:?} is not a timestamp; give ISO 8601 with an offset"
-                        );
+                        let detail =
+                            format!("{text:?} is not a timestamp; give ISO 8601 with an offset");
                         Error::invalid(InvalidCode::Timestamp, format!("/{name}"), detail)
                     }),
                 };

@@ -6,7 +6,6 @@ use std::iter::Peekable;
 
 use super::Session;
 use super::overlay::SeriesOverlay;
-use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{
@@ -81,7 +80,9 @@ impl Database {
         let hidden: HashSet<u64> = {
             let features = state.features.read();
             let overwritten = session.overlay.features();
-            overwritten.filter_map(|id| features.current(id, at)).collect()
+            overwritten
+                .filter_map(|id| features.current(id, at))
+                .collect()
         };
         let pieces = query.bbox.pieces();
         let mut page = Page::new(query.limit);
@@ -135,12 +136,13 @@ impl Database {
     }
 
     fn merged_range(&self, query: &RangeQuery<'_>, own: &SeriesOverlay) -> Result<PointPage> {
-        let (range, at) = self.range_query(query)?;
+        let range = self.range_query(query)?;
+        let at = range.at;
         let (first, skip) = match query.order {
             Order::Ascending => (range.start, range.skip),
             Order::Descending => (range.end.saturating_sub(1), range.skip),
         };
-        let mut stored = Stored::new(self, query.series, range, at);
+        let mut stored = Stored::new(self, query.series, range);
         if stored.is_empty_series() && own.points.is_empty() {
             return Err(no_series(query.series));
         }
@@ -150,7 +152,10 @@ impl Database {
         let more = points.len() > query.limit;
         points.truncate(query.limit);
         let resume = points.last().filter(|_| more).map(|last| {
-            let same = points.iter().rev().take_while(|p| p.timestamp == last.timestamp);
+            let same = points
+                .iter()
+                .rev()
+                .take_while(|p| p.timestamp == last.timestamp);
             let earlier = if last.timestamp == first { skip } else { 0 };
             Resume {
                 edge: match query.order {
@@ -177,7 +182,11 @@ impl Session {
         };
         let mut json = Vec::with_capacity(put.body.len() * 2);
         feature_to_json(&put.body, put.provenance.as_deref(), &mut json).map_err(|e| {
-            Error::invalid(InvalidCode::Feature, "", format!("an own write is damaged: {e}"))
+            Error::invalid(
+                InvalidCode::Feature,
+                "",
+                format!("an own write is damaged: {e}"),
+            )
         })?;
         Ok(Some(json))
     }
@@ -192,14 +201,13 @@ struct Stored<'d> {
 }
 
 impl<'d> Stored<'d> {
-    fn new(database: &'d Database, series: &'d str, range: index::RangeQuery, at: u64) -> Self {
+    fn new(database: &'d Database, series: &'d str, range: index::RangeQuery) -> Self {
         /// Points read under one hold of the series' lock.
         const PIECE: usize = 1_024;
         Self {
             database,
             series,
             next: Some(index::RangeQuery {
-                at,
                 skip: 0,
                 limit: PIECE,
                 ..range
