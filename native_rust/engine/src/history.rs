@@ -5,9 +5,11 @@ use crate::conditions::{Condition, Expected, precondition};
 use crate::database::Database;
 use crate::entries::write_entry;
 use crate::error::{Entity, Error, Result};
-use crate::features::{damaged, read_block};
+use crate::features::{block_at, damaged, read_block};
 use crate::index::Newest;
 use crate::merkle::{Hash, leaf_hash, to_hex};
+use crate::model::stored_feature;
+use crate::operation::OpKind;
 
 /// One block, as it is stored and as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +78,27 @@ impl Database {
             });
         }
         Ok(())
+    }
+
+    /// Ids of the features that the blocks `first` to `last` put, in order: what a
+    /// transaction that is answered again had written. Reads the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn written_features(&self, first: u64, last: u64) -> Result<Vec<String>> {
+        self.check_block(first)?;
+        self.check_block(last)?;
+        let mut ids = Vec::new();
+        for seq in first..=last {
+            let bytes = read_block(&self.state, seq)?;
+            let (_, action) = block_at(&self.state, seq, &bytes)?;
+            if action.op == OpKind::PutFeature {
+                let stored = stored_feature(action.body);
+                let stored = stored.map_err(|e| damaged(&self.state, seq, e))?;
+                ids.push(stored.id.into_owned());
+            }
+        }
+        Ok(ids)
     }
 
     /// The condition that feature `id` is at a version with one of these hashes, or
