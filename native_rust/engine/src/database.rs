@@ -13,7 +13,7 @@ use crate::committer::Committer;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::{BlockLocation, BlockTable, FeatureLoader, TemporalIndex};
-use crate::journal::{Opened, Recovered, recover};
+use crate::journal::{Opened, RecoverError, RecoverOptions, Recovered, recover};
 use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
 use crate::merkle::Hash;
@@ -92,18 +92,30 @@ impl Database {
         make_dir(&*fs, &journal_dir)?;
 
         let mut replay = Replay::new(&limits);
+        let options = RecoverOptions {
+            segment_bytes: limits.segment_bytes,
+            policy: limits.recovery,
+            now: system_micros(),
+            durable_end: 0,
+            start: None,
+        };
+        let opened = recover(fs, &journal_dir, options, |block, location| {
+            replay.block(block, location)
+        });
         let Opened {
             journal,
             segments,
             nodes,
             report: recovered,
-        } = recover(
-            fs,
-            &journal_dir,
-            limits.segment_bytes,
-            system_micros(),
-            |block, location| replay.block(block, location),
-        )?;
+        } = match opened {
+            Ok(opened) => opened,
+            Err(RecoverError::Failed(error)) => return Err(error),
+            Err(RecoverError::StartRefused(cause)) => {
+                return Err(Error::Poisoned {
+                    cause: cause.into(),
+                });
+            }
+        };
         let (queue, intake) = write_queue(&limits);
         let last_time = replay.last_time;
         let Replay {

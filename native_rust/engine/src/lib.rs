@@ -67,7 +67,7 @@ pub use entries::{EntryPage, EntryQuery};
 pub use error::{Entity, Error, InvalidCode, Result};
 pub use features::{BoxQuery, FeaturePage};
 pub use history::StoredBlock;
-pub use journal::Recovered;
+pub use journal::{Recovered, RecoveryPolicy};
 pub use keys::IdempotencyKey;
 pub use limits::Limits;
 pub use merkle::{ConsistencyProof, Hash, InclusionProof, Tree, leaf_hash, node_hash, to_hex};

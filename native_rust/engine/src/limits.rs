@@ -1,6 +1,7 @@
 //! Every bound the engine enforces, with its default.
 
 use crate::error::{Error, InvalidCode, Result};
+use crate::journal::RecoveryPolicy;
 
 /// Bounds of one database. Reaching one is a clear refusal, never a surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Limits {
     pub group_bytes: usize,
     /// Size at which a journal segment is closed and the next begun. Default 256 MiB.
     pub segment_bytes: u64,
+    /// What opening does with a torn tail. Default: cut it off and report it.
+    pub recovery: RecoveryPolicy,
     /// Bytes of finished feature documents kept in memory. Default 256 MiB.
     pub body_cache_bytes: usize,
     /// Positions in one geometry. Default 1,000,000.
@@ -43,6 +46,7 @@ impl Default for Limits {
             transaction_bytes: 256 << 20,
             group_bytes: 16 << 20,
             segment_bytes: 256 << 20,
+            recovery: RecoveryPolicy::default(),
             body_cache_bytes: 256 << 20,
             positions: 1_000_000,
             id_bytes: 256,
