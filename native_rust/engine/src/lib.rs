@@ -55,6 +55,7 @@ mod proofs;
 mod queue;
 mod revert;
 mod reverts;
+mod schema;
 mod state;
 mod transactions;
 
