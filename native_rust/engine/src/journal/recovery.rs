@@ -137,6 +137,10 @@ pub(crate) fn recover(
         // `first_seqs` has at least the segment made above.
         return Err(Error::Closed);
     };
+    // A process that was killed may have left a group, or the name of a segment,
+    // that is in memory and not on the medium. Readers are about to see it.
+    active.segment.sync()?;
+    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     let report = Recovered {
         created,
         blocks: scan.tree.size(),
