@@ -109,6 +109,7 @@ pub(crate) fn recover(
         position: 0,
         last_time: i64::MIN,
         groups: 0,
+        durable_end: 0,
         replay: &mut replay,
     };
     let mut active = None;
@@ -139,7 +140,8 @@ pub(crate) fn recover(
     };
     // A process that was killed may have left a group, or the name of a segment,
     // that is in memory and not on the medium. Readers are about to see it.
-    active.segment.sync()?;
+    let proven = scan.durable_end.saturating_sub(active.position);
+    active.segment.settle(proven, active.offset)?;
     fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     let report = Recovered {
         created,
@@ -209,6 +211,8 @@ struct Scan<'a> {
     position: u64,
     last_time: i64,
     groups: u64,
+    /// Journal position up to which the last group proves all to be durable.
+    durable_end: u64,
     replay: &'a mut dyn FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
 }
 
@@ -308,6 +312,7 @@ impl Scan<'_> {
             return Err(reader.corrupt(at, reason));
         }
         self.groups += 1;
+        self.durable_end = header.durable_end;
         Ok(Ok(body_at + u64::from(header.body_len)))
     }
 

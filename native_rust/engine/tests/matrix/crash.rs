@@ -55,7 +55,8 @@ fn check(run: &Run, point: &CrashPoint, images: usize, deep: usize) -> Tally {
 
 fn run(workload: &Arc<Workload>, fs: SimFs, floor: usize, until: usize) -> Run {
     let seed = workload.seed;
-    Run::new(workload, fs, floor, until).unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED): {e}"))
+    Run::new(workload, fs, floor, until)
+        .unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED): {e}"))
 }
 
 #[test]
@@ -176,7 +177,11 @@ fn what_opening_showed_survives_a_crash_of_opening() {
                 let again = super::image::crash_points(before, &log);
                 let last = again.len() - 1;
                 for (number, point) in again.iter().enumerate() {
-                    let promised = if number == last { seen } else { run.promised(scene.point) };
+                    let promised = if number == last {
+                        seen
+                    } else {
+                        run.promised(scene.point)
+                    };
                     for (fates, image) in point.images(6, seed) {
                         if let Err(e) = run.check(&SimFs::of(image), promised, Depth::Shallow) {
                             panic!("{scene}, then {number}, {fates:?}: {e}");
@@ -189,7 +194,10 @@ fn what_opening_showed_survives_a_crash_of_opening() {
         });
         all.runs += 1;
     }
-    let figures = [("crash points", all.points), ("disk images behind them", all.images)];
+    let figures = [
+        ("crash points", all.points),
+        ("disk images behind them", all.images),
+    ];
     report("crashes of opening", began, &figures);
 }
 

@@ -13,7 +13,7 @@ use formdb_engine::fs::{File, FileSystem, Lock};
 pub type Inode = usize;
 
 /// One change, as it reached the file system.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
     CreateDir(PathBuf),
     CreateFile(PathBuf, Inode),
@@ -209,13 +209,9 @@ impl SimFs {
         Self(Arc::new((Mutex::new(disk), Condvar::new())))
     }
 
-    /// A disk that holds this, durably, and these changes, not yet durably.
-    pub fn with_pending(image: Image, pending: &[Op]) -> Self {
-        let fs = Self::of(image);
-        for op in pending {
-            fs.disk().record(op.clone());
-        }
-        fs
+    /// Record a change that was made before, and apply it.
+    pub fn record(&self, op: Op) {
+        self.disk().record(op);
     }
 
     /// A disk whose syncs do nothing but claim success.

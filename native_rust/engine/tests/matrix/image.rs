@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::disk::{Image, Inode, Node, Op, Pages, SimFs};
 use super::random;
@@ -32,6 +33,8 @@ pub struct CrashPoint {
     pub number: usize,
     safe: Image,
     pending: Vec<Op>,
+    /// Those that can be read and that no sync will write any more.
+    clean: Vec<Op>,
 }
 
 /// The disk behind each number of changes, from none to all of them.
@@ -56,7 +59,8 @@ pub fn durable_content(before: &Image, log: &[Op], inode: Inode) -> Vec<u8> {
 
 struct Medium {
     safe: Image,
-    /// Changes no sync has covered, and whether one still can.
+    /// Changes no sync has covered, and whether one still can: not if the pages
+    /// count as clean since one failed.
     pending: Vec<(Op, bool)>,
 }
 
@@ -69,10 +73,13 @@ impl Medium {
     }
 
     fn point(&self, number: usize) -> CrashPoint {
+        let ops = self.pending.iter();
+        let clean = ops.clone().filter(|(_, can_settle)| !can_settle);
         CrashPoint {
             number,
             safe: self.safe.clone(),
-            pending: self.pending.iter().map(|(op, _)| op.clone()).collect(),
+            pending: ops.map(|(op, _)| op.clone()).collect(),
+            clean: clean.map(|(op, _)| op.clone()).collect(),
         }
     }
 
@@ -95,15 +102,40 @@ impl Medium {
     }
 
     fn settle(&mut self, covered: impl Fn(&Op) -> bool) {
-        let Self { safe, pending } = self;
-        pending.retain(|(op, can_settle)| {
-            let settles = *can_settle && covered(op);
-            if settles {
-                safe.apply(op);
+        let mut rest: Vec<(Op, bool)> = Vec::new();
+        for (op, can_settle) in self.pending.drain(..) {
+            if can_settle && covered(&op) {
+                self.safe.apply(&op);
+                // What lay below it in the cache cannot arrive any more.
+                rest = rest.into_iter().flat_map(|old| beside(old, &op)).collect();
+            } else {
+                rest.push((op, can_settle));
             }
-            !settles
-        });
+        }
+        self.pending = rest;
     }
+}
+
+/// The parts of an older change of a file that a newer one did not replace.
+fn beside((old, can_settle): (Op, bool), newer: &Op) -> Vec<(Op, bool)> {
+    let (Op::Write(inode, at, bytes), Some(over)) = (&old, writes(newer)) else {
+        return vec![(old, can_settle)];
+    };
+    let replaced = match newer {
+        Op::Write(_, offset, newer) => *offset..offset + newer.len(),
+        Op::SetLen(_, len) => *len..usize::MAX,
+        _ => return vec![(old, can_settle)],
+    };
+    if *inode != over {
+        return vec![(old, can_settle)];
+    }
+    let cut = |position: usize| position.clamp(*at, at + bytes.len()) - at;
+    let parts = [(0, cut(replaced.start)), (cut(replaced.end), bytes.len())];
+    let part = |(from, to): (usize, usize)| {
+        let bytes = Arc::new(bytes.get(from..to)?.to_vec());
+        (from < to).then(|| (Op::Write(*inode, at + from, bytes), can_settle))
+    };
+    parts.into_iter().filter_map(part).collect()
 }
 
 /// The file whose bytes or length it changes.
@@ -147,7 +179,18 @@ impl CrashPoint {
     /// A disk on which the process ended and nothing else: all that was written can
     /// be read, but what was not synced is not safe yet.
     pub fn killed(&self) -> SimFs {
-        SimFs::with_pending(self.safe.clone(), &self.pending)
+        let fs = SimFs::of(self.safe.clone());
+        let clean = self.clean.iter();
+        for op in clean.clone() {
+            fs.record(op.clone());
+        }
+        for inode in clean.filter_map(writes) {
+            fs.record(Op::FailedSync(inode, Pages::Lost));
+        }
+        for op in self.pending.iter().filter(|op| !self.clean.contains(op)) {
+            fs.record(op.clone());
+        }
+        fs
     }
 
     /// The image when each change has this fate. A name whose folder did not
@@ -293,7 +336,9 @@ fn torn(offset: usize, len: usize, thorough: bool) -> Vec<Fate> {
     if thorough {
         // Around magic, fields, checksum and end of a group's header, and around
         // the first transaction, the first block and the end.
-        let edges = [1, 3, 4, 5, 47, 88, 92, 95, 96, 97, 99, 100, 101, 108, 127, 128];
+        let edges = [
+            1, 3, 4, 5, 47, 88, 92, 95, 96, 97, 99, 100, 101, 108, 127, 128,
+        ];
         cuts.extend(edges);
         cuts.extend([len / 2, len.saturating_sub(4), len.saturating_sub(1)]);
         cuts.retain(|cut| *cut < len);
@@ -305,7 +350,8 @@ fn torn(offset: usize, len: usize, thorough: bool) -> Vec<Fate> {
     let count = sectors.len();
     if thorough && count > 1 {
         for i in 0..count.min(12) {
-            let sectors = |kept: &dyn Fn(usize) -> bool| Fate::Sectors((0..count).map(kept).collect());
+            let sectors =
+                |kept: &dyn Fn(usize) -> bool| Fate::Sectors((0..count).map(kept).collect());
             fates.push(sectors(&|s| s != i));
             fates.push(sectors(&|s| s == i));
             fates.push(sectors(&|s| s < i));

@@ -13,6 +13,7 @@
 
 mod crash;
 mod disk;
+mod faults;
 mod image;
 mod model;
 mod workload;
@@ -32,7 +33,8 @@ pub fn random(state: &mut u64) -> u64 {
 
 /// A state for [`random`] that depends on both.
 pub fn mixed(seed: u64, n: u64) -> u64 {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ n.wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let mut state =
+        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ n.wrapping_mul(0xd6e8_feb8_6659_fd93);
     state |= 1;
     random(&mut state);
     state
@@ -43,7 +45,10 @@ pub fn mixed(seed: u64, n: u64) -> u64 {
 pub fn seeds(few: u64) -> Box<dyn Iterator<Item = u64>> {
     let number = |name: &str| -> Option<u64> {
         let text = std::env::var(name).ok()?;
-        Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}; it takes a number")))
+        Some(
+            text.parse()
+                .unwrap_or_else(|_| panic!("{name} is {text:?}; it takes a number")),
+        )
     };
     if let Some(seed) = number("FORMDB_SEED") {
         return Box::new(std::iter::once(seed));
@@ -93,7 +98,11 @@ pub fn report(what: &str, began: Instant, figures: &[(&str, usize)]) {
         .iter()
         .map(|(name, count)| format!("{} {name}", grouped(*count)))
         .collect();
-    let line = format!("matrix: {what}: {} ({:.1} s)\n", figures.join(", "), began.elapsed().as_secs_f64());
+    let line = format!(
+        "matrix: {what}: {} ({:.1} s)\n",
+        figures.join(", "),
+        began.elapsed().as_secs_f64()
+    );
     // Nobody to tell if the terminal is gone.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

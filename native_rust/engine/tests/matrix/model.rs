@@ -85,9 +85,14 @@ impl Model {
             let (Some(x), Some(y)) = (position[0].as_f64(), position[1].as_f64()) else {
                 return false;
             };
-            let across = if w <= e { w <= x && x <= e } else { x >= w || x <= e };
+            let across = if w <= e {
+                w <= x && x <= e
+            } else {
+                x >= w || x <= e
+            };
             // A pole has every longitude, and the antimeridian two.
-            let across = across || y.abs() == 90.0 || (x.abs() == 180.0 && (w == -180.0 || e == 180.0));
+            let across =
+                across || y.abs() == 90.0 || (x.abs() == 180.0 && (w == -180.0 || e == 180.0));
             across && s <= y && y <= n
         };
         let mut found: Vec<&(u64, Value)> =
@@ -100,7 +105,11 @@ impl Model {
     pub fn compare(&self, db: &Database) -> Result<(), String> {
         let info = db.info().map_err(text)?;
         same("sequence", info.seq, self.seq)?;
-        same("number of features", info.features, self.features.len() as u64)?;
+        same(
+            "number of features",
+            info.features,
+            self.features.len() as u64,
+        )?;
         same("number of series", info.series, self.series.len() as u64)?;
         let points: usize = self.series.values().map(Vec::len).sum();
         same("number of points", info.points, points as u64)?;
@@ -119,7 +128,11 @@ impl Model {
         }
         absent("feature", db.feature("never written"))?;
         for (id, points) in &self.series {
-            same("points", (id, &range(db, id, Order::Ascending)?), (id, points))?;
+            same(
+                "points",
+                (id, &range(db, id, Order::Ascending)?),
+                (id, points),
+            )?;
             let backwards: Points = points.iter().rev().copied().collect();
             same("points", range(db, id, Order::Descending)?, backwards)?;
             let latest = db.latest(id).map_err(text)?;

@@ -54,7 +54,7 @@ impl Workload {
     }
 
     /// How many transactions a database of `seq` blocks holds.
-    fn transactions_in(&self, seq: u64) -> Result<usize, String> {
+    pub fn transactions_in(&self, seq: u64) -> Result<usize, String> {
         self.models
             .binary_search_by_key(&seq, |model| model.seq)
             .map_err(|_| format!("{seq} blocks: half a transaction"))
@@ -62,7 +62,7 @@ impl Workload {
 
     /// Compare a database with the state after `n` transactions: thoroughly the
     /// first time, and from then on its answers with those of the first time.
-    fn compare(&self, db: &Database, n: usize) -> Result<(), String> {
+    pub fn compare(&self, db: &Database, n: usize) -> Result<(), String> {
         let page = world(db)?;
         let known = self.pages[n].get();
         if known.is_none() {
@@ -263,7 +263,10 @@ pub struct Scene<'a> {
 impl std::fmt::Display for Scene<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { seed, point, fates } = self;
-        write!(f, "seed {seed} (FORMDB_SEED), after change {point}, {fates:?}")
+        write!(
+            f,
+            "seed {seed} (FORMDB_SEED), after change {point}, {fates:?}"
+        )
     }
 }
 
