@@ -67,10 +67,7 @@ fn after_a_power_failure_every_acked_transaction_is_there_and_no_half_of_one() {
         let workload = Workload::new(seed, 14);
         let run = run(&workload, SimFs::new(), 0, 13);
         let points = run.crash_points();
-        all += in_parallel(&points, |point| {
-            let thorough = (point.number + seed as usize).is_multiple_of(2);
-            check(&run, point, if thorough { 100 } else { 16 }, 8)
-        });
+        all += in_parallel(&points, |point| check(&run, point, 100, 8));
         all.runs += 1;
     }
     let figures = [
@@ -106,7 +103,7 @@ fn go_on(run: &Run, seed: &mut u64, transactions: usize) -> Run {
     let points = run.crash_points();
     let point = &points[random(seed) as usize % points.len()];
     let promised = run.promised(point.number);
-    let (fs, fates): (SimFs, Vec<Fate>) = if random(seed) % 2 == 0 {
+    let (fs, fates): (SimFs, Vec<Fate>) = if random(seed).is_multiple_of(2) {
         (point.killed(), Vec::new())
     } else {
         let images = point.images(12, *seed);

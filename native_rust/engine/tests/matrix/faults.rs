@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use formdb_engine::{Database, Error, Limits};
+use formdb_engine::{Error, Limits};
 
 use super::disk::{EINTR, EIO, ENOSPC, Fault, Pages, SimFs};
 use super::image::crash_points;
 use super::model::{prepare, text};
-use super::workload::{DIR, Depth, Run, Workload, limits, open};
+use super::workload::{Depth, Run, Workload, limits, open, open_with};
 use super::{in_parallel, report, seeds};
 
 const TRANSACTIONS: usize = 10;
@@ -165,10 +165,7 @@ fn a_failed_read_is_an_error_of_that_read_alone() {
         body_cache_bytes: 0,
         ..limits()
     };
-    let open = |fs: &SimFs| {
-        let dir = std::path::Path::new(DIR);
-        Database::open(Arc::new(fs.clone()), dir, limits.clone())
-    };
+    let open = |fs: &SimFs| open_with(fs, limits.clone());
     let mut faults = 0;
     for seed in seeds(1) {
         let workload = Workload::new(seed, TRANSACTIONS + 1);

@@ -240,7 +240,7 @@ impl CrashPoint {
         let mut seed = seed ^ (self.number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let systematic = self.systematic(wanted > 40);
         // Random fates repeat themselves where there is little to choose from.
-        let random = (0..wanted).map(|_| self.random(&mut seed));
+        let random = (0..2 * wanted).map(|_| self.random(&mut seed));
         for fates in systematic.into_iter().chain(random) {
             if images.len() == wanted {
                 break;
@@ -307,7 +307,12 @@ impl CrashPoint {
             (_, 0) => Fate::Lost,
             (Op::Write(_, offset, bytes), 1 | 2) => {
                 let sectors = sectors(*offset, bytes.len());
-                Fate::Sectors(sectors.iter().map(|_| random(seed) % 2 == 0).collect())
+                Fate::Sectors(
+                    sectors
+                        .iter()
+                        .map(|_| random(seed).is_multiple_of(2))
+                        .collect(),
+                )
             }
             (Op::Write(_, _, bytes), 3) => Fate::Cut(random(seed) as usize % (bytes.len() + 1)),
             _ => Fate::Kept,

@@ -12,6 +12,7 @@
 )]
 
 mod crash;
+mod damage;
 mod disk;
 mod faults;
 mod image;

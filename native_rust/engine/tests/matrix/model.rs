@@ -237,7 +237,7 @@ pub fn transaction(seed: u64, n: usize) -> Vec<Change> {
             "geometry": geometry,
             "properties": {"n": n, "pad": pad},
         });
-        if random(seed) % 4 == 0 {
+        if random(seed).is_multiple_of(4) {
             feature["provenance"] = json!({"source": "matrix", "n": n});
         }
         Change::Put(feature)

@@ -22,7 +22,11 @@ pub fn limits() -> Limits {
 }
 
 pub fn open(fs: &SimFs) -> Result<Database, Error> {
-    Database::open(Arc::new(fs.clone()), Path::new(DIR), limits())
+    open_with(fs, limits())
+}
+
+pub fn open_with(fs: &SimFs, limits: Limits) -> Result<Database, Error> {
+    Database::open(Arc::new(fs.clone()), Path::new(DIR), limits)
 }
 
 /// The transactions of a workload, and what they make of an empty database.
@@ -38,7 +42,13 @@ pub struct Workload {
 
 impl Workload {
     pub fn new(seed: u64, transactions: usize) -> Arc<Self> {
-        let transactions: Vec<_> = (0..transactions).map(|n| transaction(seed, n)).collect();
+        Self::of(
+            seed,
+            (0..transactions).map(|n| transaction(seed, n)).collect(),
+        )
+    }
+
+    pub fn of(seed: u64, transactions: Vec<Vec<Change>>) -> Arc<Self> {
         let mut models = vec![Model::default()];
         for changes in &transactions {
             let mut model = models[models.len() - 1].clone();
@@ -105,7 +115,17 @@ impl Run {
         floor: usize,
         until: usize,
     ) -> Result<Self, String> {
-        let mut db = open(&fs).map_err(text)?;
+        Self::with_limits(workload, fs, floor, until, limits())
+    }
+
+    pub fn with_limits(
+        workload: &Arc<Workload>,
+        fs: SimFs,
+        floor: usize,
+        until: usize,
+        limits: Limits,
+    ) -> Result<Self, String> {
+        let mut db = open_with(&fs, limits.clone()).map_err(text)?;
         let start = workload.transactions_in(db.info().map_err(text)?.seq)?;
         if start < floor {
             return Err(format!("{floor} transactions promised, {start} found"));
@@ -125,7 +145,7 @@ impl Run {
             match random(&mut seed) % 10 {
                 0 => {
                     db.close();
-                    db = open(&run.fs).map_err(text)?;
+                    db = open_with(&run.fs, limits.clone()).map_err(text)?;
                     workload.compare(&db, run.end())?;
                 }
                 1 | 2 => {
