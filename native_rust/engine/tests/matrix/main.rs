@@ -11,12 +11,14 @@
     reason = "a test fails by panicking; helpers of integration tests count as no test"
 )]
 
+mod concurrency;
 mod crash;
 mod damage;
 mod disk;
 mod faults;
 mod image;
 mod model;
+mod properties;
 mod workload;
 
 use std::io::Write;
