@@ -2,17 +2,17 @@
 //! the transactions were committed, so every answer that a reader got can be held
 //! against the state at the sequence it was as of.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
 
 use formdb_engine::model::BoundingBox;
-use formdb_engine::{BoxQuery, Database, Error, Order, RangeQuery};
+use formdb_engine::{Ack, BoxQuery, Database, Error, Limits, Order, RangeQuery, Reply};
 use serde_json::Value;
 
 use super::disk::SimFs;
 use super::model::{Change, Model, Points, prepare, same, transaction};
-use super::workload::open;
+use super::workload::{limits, open, open_with};
 use super::{mixed, random, report, seeds};
 
 const WRITERS: u64 = 4;
@@ -227,4 +227,94 @@ fn every_reader_sees_the_state_of_one_sequence_and_never_an_older_one_again() {
         ("answers compared", answers),
     ];
     report("readers and writers", began, &figures);
+}
+
+/// The commit queue under load, closed in the middle of it.
+#[test]
+fn every_submission_is_answered_once_and_what_was_acked_is_there_after_a_close() {
+    let began = Instant::now();
+    let (mut acks, mut refusals, mut closes) = (0, 0, 0);
+    for seed in seeds(40) {
+        let fs = SimFs::new();
+        let limits = Limits {
+            queue_transactions: 8,
+            ..limits()
+        };
+        let db = open_with(&fs, limits).unwrap();
+        let busy = AtomicU64::new(0);
+        let (sender, receiver) = mpsc::channel();
+        let taken: u64 = std::thread::scope(|scope| {
+            let submitters: Vec<_> = (0..WRITERS)
+                .map(|writer| {
+                    let (db, busy, sender) = (&db, &busy, sender.clone());
+                    scope.spawn(move || submit_until_closed(db, busy, &sender, mixed(seed, writer)))
+                })
+                .collect();
+            std::thread::sleep(Duration::from_micros(mixed(seed, 99) % 5_000));
+            db.close();
+            submitters.into_iter().map(|s| s.join().unwrap()).sum()
+        });
+        drop(sender);
+        let mut acked: Vec<Ack> = Vec::new();
+        let mut closed = 0;
+        for answer in receiver {
+            match answer {
+                Ok(ack) => acked.push(ack),
+                Err(Error::Closed) => closed += 1,
+                Err(other) => panic!("seed {seed}: {other}"),
+            }
+        }
+        assert_eq!(
+            taken,
+            acked.len() as u64 + closed,
+            "seed {seed}: each is answered once"
+        );
+        acked.sort_by_key(|ack| ack.first_seq);
+        let mut seq = 0;
+        for ack in &acked {
+            assert_eq!(ack.first_seq, seq + 1, "seed {seed}");
+            seq = ack.last_seq;
+        }
+        let db = open(&fs).unwrap();
+        assert_eq!(
+            db.info().unwrap().seq,
+            seq,
+            "seed {seed}: nothing else was written"
+        );
+        db.close();
+        acks += acked.len();
+        refusals += busy.into_inner() as usize;
+        closes += 1;
+    }
+    let figures = [
+        ("closes", closes),
+        ("acknowledged", acks),
+        ("refused as busy", refusals),
+    ];
+    report("closing under load", began, &figures);
+}
+
+/// Submit without waiting until the database is closed. Returns how many were taken.
+fn submit_until_closed(
+    db: &Database,
+    busy: &AtomicU64,
+    answers: &mpsc::Sender<Result<Ack, Error>>,
+    seed: u64,
+) -> u64 {
+    let mut taken = 0;
+    for n in 0.. {
+        let prepared = prepare(db, &transaction(seed, n)).unwrap();
+        let sender = answers.clone();
+        let reply = Reply::new(move |answer| drop(sender.send(answer)));
+        match db.submit(prepared, reply) {
+            Ok(()) => taken += 1,
+            Err(Error::Busy { .. }) => {
+                busy.fetch_add(1, Ordering::Relaxed);
+                std::thread::yield_now();
+            }
+            Err(Error::Closed) => break,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    taken
 }
