@@ -172,7 +172,9 @@ impl Database {
         } else {
             let key = transaction.key.as_ref();
             let checked = key.map_or(Ok(()), IdempotencyKey::check);
-            checked.and_then(|()| self.state.check_writable())
+            checked
+                .and_then(|()| self.state.check_writable())
+                .and_then(|()| self.check_origins(&transaction))
         };
         match refused {
             Ok(()) => self.queue.submit(transaction, reply),
