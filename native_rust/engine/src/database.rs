@@ -331,9 +331,9 @@ impl Replay {
             self.keys.extend(block.txn, block.seq);
             return Ok(());
         };
-        let request = *request
-            .as_array()
-            .ok_or("an idempotency key with a digest of another length")?;
+        let request = request
+            .try_into()
+            .map_err(|_| "an idempotency key with a digest of another length")?;
         self.keys.insert(KeyEntry {
             key: IdempotencyKey {
                 text: text.into(),
