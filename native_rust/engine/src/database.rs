@@ -7,18 +7,21 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use crate::block::{Block, OpKind, Operation};
+use crate::block::{Block, Effect};
 use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex};
+use crate::index::{BlockLocation, BlockTable, FeatureLoader, TemporalIndex};
 use crate::journal::{Opened, Recovered, recover};
+use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
 use crate::merkle::Hash;
-use crate::model;
+use crate::operation::Operation;
 use crate::queue::{Ack, Reply, Transaction, WriteQueue, write_queue};
+use crate::reverts::RevertTable;
 use crate::state::{Head, Indexes, State};
+use crate::transactions::Transactions;
 
 /// Folder of the journal inside a database's folder.
 const JOURNAL: &str = "journal";
@@ -33,6 +36,7 @@ const LOCK: &str = "LOCK";
 #[derive(Debug)]
 pub struct Database {
     pub(crate) state: Arc<State>,
+    pub(crate) transactions: Transactions,
     queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
     recovered: Recovered,
@@ -87,7 +91,7 @@ impl Database {
         })?;
         make_dir(&*fs, &journal_dir)?;
 
-        let mut replay = Replay::default();
+        let mut replay = Replay::new(&limits);
         let Opened {
             journal,
             segments,
@@ -102,8 +106,16 @@ impl Database {
         )?;
         let (queue, intake) = write_queue(&limits);
         let last_time = replay.last_time;
-        let points = replay.points;
-        let (features, series, blocks) = replay.finish();
+        let Replay {
+            features,
+            series,
+            blocks,
+            reverts,
+            keys,
+            points,
+            ..
+        } = replay;
+        let features = features.finish();
         let head = Head {
             tree_size: journal.tree().size(),
             root: journal.tree().root(),
@@ -117,6 +129,7 @@ impl Database {
             series,
             blocks,
             nodes,
+            reverts,
         };
         let state = Arc::new(State::new(indexes, segments, limits, head));
 
@@ -126,6 +139,8 @@ impl Database {
             journal,
             clock: Clock::starting_at(last_time),
             points,
+            keys,
+            sync_by: None,
             lock,
         };
         let thread = std::thread::Builder::new()
@@ -134,6 +149,7 @@ impl Database {
             .map_err(|e| Error::io("start the committer of", dir, e))?;
         Ok(Self {
             state,
+            transactions: Transactions::default(),
             queue,
             committer: Mutex::new(Some(thread)),
             recovered,
@@ -154,7 +170,11 @@ impl Database {
                 "a transaction needs at least one operation",
             ))
         } else {
-            self.state.check_writable()
+            let key = transaction.key.as_ref();
+            let checked = key.map_or(Ok(()), IdempotencyKey::check);
+            checked
+                .and_then(|()| self.state.check_writable())
+                .and_then(|()| self.check_origins(&transaction))
         };
         match refused {
             Ok(()) => self.queue.submit(transaction, reply),
@@ -170,11 +190,19 @@ impl Database {
     /// # Errors
     /// Those of [`Database::submit`], and what the commit ended with.
     pub fn write(&self, operations: Vec<Operation>) -> Result<Ack> {
-        let (sender, receiver) = crossbeam_channel::bounded(1);
         let transaction = Transaction {
             operations,
-            actor: None,
+            ..Transaction::default()
         };
+        self.write_transaction(transaction)
+    }
+
+    /// Commit a transaction with its conditions and wait for it.
+    ///
+    /// # Errors
+    /// Those of [`Database::submit`], and what the commit ended with.
+    pub fn write_transaction(&self, transaction: Transaction) -> Result<Ack> {
+        let (sender, receiver) = crossbeam_channel::bounded(1);
         let reply = Reply::new(move |answer| drop(sender.send(answer)));
         self.submit(transaction, reply)?;
         receiver.recv().unwrap_or(Err(Error::Closed))
@@ -243,42 +271,88 @@ fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     }
 }
 
-/// Indexes under construction while the journal is read.
-#[derive(Default)]
+/// What is rebuilt while the journal is read.
 struct Replay {
     features: FeatureLoader,
     series: TemporalIndex,
     blocks: BlockTable,
+    reverts: RevertTable,
+    keys: KeyTable,
     points: u64,
     last_time: i64,
 }
 
 impl Replay {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            features: FeatureLoader::default(),
+            series: TemporalIndex::default(),
+            blocks: BlockTable::default(),
+            reverts: RevertTable::default(),
+            keys: KeyTable::new(limits),
+            points: 0,
+            last_time: 0,
+        }
+    }
+
     fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
         self.blocks.push(location);
         self.last_time = block.time;
-        match block.op {
-            OpKind::PutFeature => {
-                let feature = model::stored_feature(block.body).map_err(|e| e.to_string())?;
-                let prev = self.features.put(&feature.id, feature.envelope, block.seq);
-                if prev != block.prev {
-                    return Err(format!(
-                        "block {} names {:?} as the version before it, the journal {prev:?}",
-                        block.seq, block.prev
-                    ));
-                }
+        let &Block { seq, prev, .. } = block;
+        let effect = block.effect().map_err(|e| e.to_string())?;
+        if let Some(reverted) = block.action().map_err(|e| e.to_string())?.reverts {
+            self.reverts.insert(reverted, seq);
+        }
+        self.key(block)?;
+        match effect {
+            Effect::PutFeature(feature) => {
+                let before = self.features.put(&feature.id, feature.envelope, seq);
+                same_version(seq, prev, before)
             }
-            OpKind::PutPoints => {
-                let batch = model::decode_points(block.body).map_err(|e| e.to_string())?;
+            Effect::DeleteFeature(id) => same_version(seq, prev, self.features.delete(id, seq)),
+            Effect::PutPoints(batch) => {
                 self.points += batch.timestamps.len() as u64;
                 let series = self.series.get_or_create(&batch.series);
-                series.insert(&batch.timestamps, &batch.values, block.seq, usize::MAX);
+                series.insert(&batch.timestamps, &batch.values, seq, usize::MAX);
+                Ok(())
+            }
+            Effect::DeletePoints(span) => {
+                if let Some(series) = self.series.get(&span.series) {
+                    self.points -= series.delete(span.start, span.end, span.block, seq, usize::MAX);
+                }
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    fn finish(self) -> (FeatureIndex, TemporalIndex, BlockTable) {
-        (self.features.finish(), self.series, self.blocks)
+    /// The idempotency key of the block's transaction.
+    fn key(&mut self, block: &Block<'_>) -> Result<(), String> {
+        let Some((text, request)) = block.key else {
+            self.keys.extend(block.txn, block.seq);
+            return Ok(());
+        };
+        let request = request
+            .try_into()
+            .map_err(|_| "an idempotency key with a digest of another length")?;
+        self.keys.insert(KeyEntry {
+            key: IdempotencyKey {
+                text: text.into(),
+                request,
+            },
+            first_seq: block.seq,
+            last_seq: block.seq,
+            time: block.time,
+        });
+        Ok(())
     }
+}
+
+/// The version that a block names as the one before must be the one there is.
+fn same_version(seq: u64, named: Option<u64>, there: Option<u64>) -> Result<(), String> {
+    if named == there {
+        return Ok(());
+    }
+    Err(format!(
+        "block {seq} names {named:?} as the version before it, the journal {there:?}"
+    ))
 }

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// `died` of points that nothing has deleted.
+pub(super) const ALIVE: u64 = u64::MAX;
+
 /// Most points a chunk holds.
 pub(super) const CAPACITY: usize = 1_024;
 
@@ -67,6 +70,64 @@ impl Piece<'_> {
     }
 }
 
+/// Which points a walk is after, by the sequences that wrote and deleted them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filter {
+    /// Those visible at a sequence: written by then, not deleted by then.
+    VisibleAt(u64),
+    /// Those written by a sequence, deleted or not.
+    WrittenBy(u64),
+    /// Those that one block deleted.
+    DeletedBy(u64),
+}
+
+impl Filter {
+    /// Those visible at `at`, which may be any number.
+    pub(super) fn visible_at(at: u64) -> Self {
+        // The greatest number is no sequence: it stands for being alive.
+        Self::VisibleAt(at.min(ALIVE - 1))
+    }
+
+    fn takes(self, run: &Run) -> bool {
+        match self {
+            Self::VisibleAt(at) => run.seq <= at && at < run.died,
+            Self::WrittenBy(at) => run.seq <= at,
+            Self::DeletedBy(seq) => run.died == seq,
+        }
+    }
+
+    /// Whether it takes every point between `bounds`: if not, it may yet.
+    fn takes_all(self, bounds: &Bounds) -> bool {
+        match self {
+            Self::VisibleAt(at) => bounds.max_seq <= at && at < bounds.min_died,
+            Self::WrittenBy(at) => bounds.max_seq <= at,
+            Self::DeletedBy(seq) => bounds.min_died == seq && bounds.max_died == seq,
+        }
+    }
+
+    /// Whether it takes none: if not, it may yet.
+    fn takes_none(self, bounds: &Bounds) -> bool {
+        match self {
+            Self::VisibleAt(at) => at < bounds.min_seq || bounds.max_died <= at,
+            Self::WrittenBy(at) => at < bounds.min_seq,
+            Self::DeletedBy(seq) => seq < bounds.min_died || bounds.max_died < seq,
+        }
+    }
+}
+
+/// The points a block deletes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deletion {
+    /// First timestamp that goes.
+    pub start: i64,
+    /// First timestamp that stays.
+    pub end: i64,
+    /// The block whose points alone go, if not all do.
+    pub only: Option<u64>,
+    /// Sequence of the block that deletes.
+    pub seq: u64,
+}
+
 /// Up to [`CAPACITY`] points: sorted columns of timestamps and values, and where
 /// they come from as runs, since most chunks are filled by a few blocks.
 ///
@@ -74,20 +135,51 @@ impl Piece<'_> {
 /// 1. The columns are of one length; timestamps ascend, and equal ones stand in
 ///    order of arrival.
 /// 2. Runs are in order of `start`, the first at 0; they cover all points.
-/// 3. `min_seq` and `max_seq` are those of the runs.
-#[derive(Debug)]
+/// 3. `bounds` are those of the runs.
+#[derive(Debug, Default)]
 pub(super) struct Chunk {
     timestamps: Vec<i64>,
     values: Vec<f64>,
     runs: Vec<Run>,
-    min_seq: u64,
-    max_seq: u64,
+    bounds: Bounds,
 }
 
-/// Points that stand here as they stand in their block.
+/// Between what sequences the points of a chunk were written and deleted.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    min_seq: u64,
+    max_seq: u64,
+    min_died: u64,
+    max_died: u64,
+}
+
+impl Default for Bounds {
+    /// Those of no points.
+    fn default() -> Self {
+        Self {
+            min_seq: u64::MAX,
+            max_seq: 0,
+            min_died: ALIVE,
+            max_died: 0,
+        }
+    }
+}
+
+impl Bounds {
+    fn widen(&mut self, seq: u64, died: u64) {
+        self.min_seq = self.min_seq.min(seq);
+        self.max_seq = self.max_seq.max(seq);
+        self.min_died = self.min_died.min(died);
+        self.max_died = self.max_died.max(died);
+    }
+}
+
+/// Points that stand here as they stand in their block, and that died together.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     seq: u64,
+    /// Sequence of the block that deleted them, or [`ALIVE`].
+    died: u64,
     /// Place of the first in the block.
     index: u32,
     /// Place of the first in the chunk. It ends where the next run starts.
@@ -95,11 +187,12 @@ struct Run {
 }
 
 /// A part of a run: points `range` of the chunk, written by block `seq`, where
-/// they stand from place `index` on.
+/// they stand from place `index` on, and deleted by block `died`.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub range: Range<usize>,
     pub seq: u64,
+    pub died: u64,
     pub index: u32,
 }
 
@@ -111,18 +204,6 @@ impl Source {
 
     pub(super) fn drop_last(&mut self, count: usize) {
         self.range.end -= count;
-    }
-}
-
-impl Default for Chunk {
-    fn default() -> Self {
-        Self {
-            timestamps: Vec::new(),
-            values: Vec::new(),
-            runs: Vec::new(),
-            min_seq: u64::MAX,
-            max_seq: 0,
-        }
     }
 }
 
@@ -181,8 +262,7 @@ impl Chunk {
         }
         insert_slice(&mut self.timestamps, place, piece.timestamps);
         insert_slice(&mut self.values, place, piece.values);
-        self.min_seq = self.min_seq.min(piece.seq);
-        self.max_seq = self.max_seq.max(piece.seq);
+        self.bounds.widen(piece.seq, ALIVE);
     }
 
     /// Makes a run start at `place`, unless that is the end, and returns the
@@ -197,9 +277,9 @@ impl Chunk {
             && !starts_here
         {
             let tail = Run {
-                seq: run.seq,
                 index: run.index + (place as u32 - run.start),
                 start: place as u32,
+                ..*run
             };
             self.runs.insert(next, tail);
         }
@@ -213,11 +293,18 @@ impl Chunk {
         let start = place as u32;
         if let Some(before) = next.checked_sub(1).and_then(|last| self.runs.get(last))
             && before.seq == seq
+            && before.died == ALIVE
             && before.index.checked_add(start - before.start) == Some(index)
         {
             return next;
         }
-        self.runs.insert(next, Run { seq, index, start });
+        let run = Run {
+            seq,
+            died: ALIVE,
+            index,
+            start,
+        };
+        self.runs.insert(next, run);
         next + 1
     }
 
@@ -234,15 +321,81 @@ impl Chunk {
             runs,
             ..Self::default()
         };
-        tail.set_seqs();
-        self.set_seqs();
+        tail.set_bounds();
+        self.set_bounds();
         tail
     }
 
-    fn set_seqs(&mut self) {
-        let seqs = self.runs.iter().map(|run| run.seq);
-        self.min_seq = seqs.clone().min().unwrap_or(u64::MAX);
-        self.max_seq = seqs.max().unwrap_or(0);
+    fn set_bounds(&mut self) {
+        self.bounds = Bounds::default();
+        for run in &self.runs {
+            self.bounds.widen(run.seq, run.died);
+        }
+    }
+
+    /// Lets the points that `deletion` names and that are alive die. Returns how
+    /// many those are.
+    pub(super) fn delete(&mut self, deletion: &Deletion) -> usize {
+        let first = self.count_before(deletion.start);
+        let last = self.count_before(deletion.end);
+        if first >= last || !self.may_lose(deletion) {
+            return 0;
+        }
+        let from = self.break_runs(first);
+        let to = self.break_runs(last);
+        let mut died = 0;
+        for number in from..to {
+            let end = self.end_of_run(number);
+            if let Some(run) = self.runs.get_mut(number)
+                && run.died == ALIVE
+                && deletion.only.is_none_or(|seq| seq == run.seq)
+            {
+                run.died = deletion.seq;
+                died += end - run.start as usize;
+            }
+        }
+        self.join_runs(from, to);
+        self.set_bounds();
+        died
+    }
+
+    /// Whether `deletion` can concern any point here, whatever its timestamp.
+    fn may_lose(&self, deletion: &Deletion) -> bool {
+        let Bounds {
+            min_seq, max_seq, ..
+        } = self.bounds;
+        self.bounds.max_died == ALIVE
+            && deletion
+                .only
+                .is_none_or(|seq| (min_seq..=max_seq).contains(&seq))
+    }
+
+    /// Makes one of the runs from number `from` to `to`, and those next to them,
+    /// where one only continues the other.
+    fn join_runs(&mut self, from: usize, to: usize) {
+        let from = from.saturating_sub(1);
+        let to = self.runs.len().min(to + 1);
+        let mut place = 0;
+        let mut before: Option<Run> = None;
+        self.runs.retain(|run| {
+            let continues = before.is_some_and(|before| {
+                let gap = run.start - before.start;
+                (before.seq, before.died) == (run.seq, run.died)
+                    && before.index.checked_add(gap) == Some(run.index)
+            });
+            let keep = !(continues && place > from && place < to);
+            if keep {
+                before = Some(*run);
+            }
+            place += 1;
+            keep
+        });
+    }
+
+    /// The place behind the last point of a run.
+    fn end_of_run(&self, number: usize) -> usize {
+        let next = self.runs.get(number + 1);
+        next.map_or(self.len(), |next| next.start as usize)
     }
 
     /// Where to split: nearest to the middle such that no timestamp stands on
@@ -263,31 +416,30 @@ impl Chunk {
         }
     }
 
-    /// The sources of the points in `range` that are visible at `at`, in order.
-    pub(super) fn visible(
+    /// The sources of the points in `range` that `filter` takes, in order.
+    pub(super) fn sources(
         &self,
         range: Range<usize>,
-        at: u64,
-    ) -> impl DoubleEndedIterator<Item = Source> {
+        filter: Filter,
+    ) -> impl DoubleEndedIterator<Item = Source> + use<'_> {
         let first = self
             .runs
             .partition_point(|run| run.start as usize <= range.start)
             .saturating_sub(1);
-        let last = match self.min_seq <= at {
-            true => self
+        let last = match filter.takes_none(&self.bounds) {
+            // Spare the walk.
+            true => first,
+            false => self
                 .runs
                 .partition_point(|run| (run.start as usize) < range.end),
-            // Nothing here is: spare the walk.
-            false => first,
         };
         (first..last).filter_map(move |number| {
-            let run = self.runs.get(number).filter(|run| run.seq <= at)?;
-            let next = self.runs.get(number + 1);
-            let end = next.map_or(self.len(), |next| next.start as usize);
+            let run = self.runs.get(number).filter(|run| filter.takes(run))?;
             let start = (run.start as usize).max(range.start);
             Some(Source {
-                range: start..end.min(range.end),
+                range: start..self.end_of_run(number).min(range.end),
                 seq: run.seq,
+                died: run.died,
                 index: run.index + (start as u32 - run.start),
             })
         })
@@ -316,22 +468,46 @@ impl Chunk {
 
     /// Timestamp of the first point visible at `at`.
     pub(super) fn first_visible(&self, at: u64) -> Option<i64> {
-        let source = self.visible(0..self.len(), at).next()?;
+        let all = 0..self.len();
+        let source = self.sources(all, Filter::visible_at(at)).next()?;
         self.timestamps(&source).first().copied()
     }
 
     /// The last point visible at `at`.
     pub(super) fn last_visible(&self, at: u64) -> Option<Point> {
-        let source = self.visible(0..self.len(), at).next_back()?;
+        let all = 0..self.len();
+        let source = self.sources(all, Filter::visible_at(at)).next_back()?;
         self.points(&source).next_back()
+    }
+
+    /// Number of points from `start` on and before `end` that are visible at
+    /// `at`, of block `only` if that is given. O(1) where that is all or none.
+    pub(super) fn count(&self, start: i64, end: i64, at: u64, only: Option<u64>) -> usize {
+        let Bounds {
+            min_seq, max_seq, ..
+        } = self.bounds;
+        if only.is_some_and(|seq| !(min_seq..=max_seq).contains(&seq)) {
+            return 0;
+        }
+        let range = self.count_before(start)..self.count_before(end);
+        let filter = Filter::visible_at(at);
+        if filter.takes_all(&self.bounds) && (only.is_none() || min_seq == max_seq) {
+            return range.len();
+        }
+        self.sources(range, filter)
+            .filter(|source| only.is_none_or(|seq| seq == source.seq))
+            .map(|source| source.range.len())
+            .sum()
     }
 
     /// Number of points visible at `at`. O(1) when that is all or none of them.
     pub(super) fn count_visible(&self, at: u64) -> usize {
-        if self.max_seq <= at {
+        let filter = Filter::visible_at(at);
+        if filter.takes_all(&self.bounds) {
             return self.len();
         }
-        self.visible(0..self.len(), at).map(|s| s.range.len()).sum()
+        let visible = self.sources(0..self.len(), filter);
+        visible.map(|source| source.range.len()).sum()
     }
 }
 
@@ -390,7 +566,7 @@ mod tests {
         chunk.insert(2, piece(&[21, 22, 23], 2, Indexes::Each(&[7, 8, 3])));
         chunk.insert(7, piece(&[50], 1, Indexes::From(104)));
         let refs = |chunk: &Chunk, at| -> Vec<(i64, u64, u32)> {
-            let sources = chunk.visible(0..chunk.len(), at);
+            let sources = chunk.sources(0..chunk.len(), Filter::visible_at(at));
             let points = sources.flat_map(|s| chunk.points(&s).collect::<Vec<_>>());
             let row = |p: Point| (p.timestamp, p.source.seq, p.source.index);
             points.map(row).collect()
@@ -407,7 +583,7 @@ mod tests {
         let tail = chunk.split_off(4);
         assert_eq!(refs(&chunk, 2), [&first[..], &second[..2]].concat());
         assert_eq!(refs(&tail, 2), [&second[2..], &third].concat());
-        assert_eq!((chunk.min_seq, chunk.max_seq), (1, 2));
+        assert_eq!((chunk.bounds.min_seq, chunk.bounds.max_seq), (1, 2));
         assert_eq!((tail.count_visible(1), tail.count_visible(2)), (3, 4));
     }
 }

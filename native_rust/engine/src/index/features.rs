@@ -23,7 +23,9 @@ pub struct Hit {
 /// geometry.
 ///
 /// A version is visible at sequence `at` from the sequence that wrote it until
-/// the one that superseded it. One thread writes, under a lock of the caller's;
+/// the one that superseded it. Deleting a feature writes a version too, a
+/// tombstone, which has no envelope and of which only [`FeatureIndex::newest`]
+/// and [`FeatureIndex::versions`] speak. One thread writes, under a lock of the caller's;
 /// readers take the lock first and the published sequence then, so that what
 /// [`FeatureIndex::retire`] moved out of their way is what they would not see.
 ///
@@ -42,6 +44,17 @@ pub struct FeatureIndex {
     spatial: SpatialIndex,
     /// Superseded versions that still are in the hot tree, in order of `died`.
     ended: VecDeque<Ended>,
+    /// Features whose newest version is not a tombstone.
+    live: usize,
+}
+
+/// The newest version of a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Newest {
+    /// Sequence of the block that wrote it.
+    pub seq: u64,
+    /// Whether it is a tombstone.
+    pub deleted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,21 +87,39 @@ impl FeatureIndex {
     /// # Panics
     /// With 2^31 versions, for which there is no memory (300 GB).
     pub fn put(&mut self, id: &str, envelope: Option<Rect>, seq: u64) -> Option<u64> {
-        let superseded = self.record(id, envelope, seq);
+        let superseded = self.record_put(id, envelope, seq);
         if let Some(rect) = envelope {
             self.spatial.insert(rect, seq);
         }
-        let (version, Version { born, envelope, .. }) = superseded?;
+        self.end(superseded?, seq)
+    }
+
+    /// Enters the tombstone of feature `id` that block `seq` wrote, and returns
+    /// the sequence of the version it supersedes; an unknown id has none, and
+    /// nothing is entered. A tombstone on a tombstone is entered like any other.
+    ///
+    /// `seq` is above all those before it. O(log n), as [`FeatureIndex::put`].
+    ///
+    /// # Panics
+    /// As [`FeatureIndex::put`].
+    pub fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
+        let superseded = self.record_delete(id, seq)?;
+        self.end(superseded, seq)
+    }
+
+    /// Ends a superseded version in the hot tree. Returns its sequence.
+    fn end(&mut self, superseded: (u32, Version), died: u64) -> Option<u64> {
+        let (version, Version { born, envelope, .. }) = superseded;
         if let Some(rect) = self.envelopes.get(envelope) {
-            self.spatial.end(rect, born, seq);
-            self.ended.push_back(Ended { died: seq, version });
+            self.spatial.end(rect, born, died);
+            self.ended.push_back(Ended { died, version });
         }
         Some(born)
     }
 
     /// Everything about a new version but its place in the R-trees. Returns the
     /// version it supersedes and where that went.
-    fn record(&mut self, id: &str, envelope: Option<Rect>, seq: u64) -> Option<(u32, Version)> {
+    fn record_put(&mut self, id: &str, envelope: Option<Rect>, seq: u64) -> Option<(u32, Version)> {
         let (number, new) = self.ids.get_or_insert(id);
         if new {
             let envelope = self.envelopes.push(envelope);
@@ -97,8 +128,32 @@ impl FeatureIndex {
                 prev: NONE,
                 envelope,
             });
+            self.live += 1;
             return None;
         }
+        let before = self.current.get(number as usize)?.envelope;
+        // Features that stay where they are share their envelope.
+        let shared = !before.is_tombstone() && self.envelopes.get(before) == envelope;
+        let envelope = if shared {
+            before
+        } else {
+            self.envelopes.push(envelope)
+        };
+        self.supersede(number, envelope, seq)
+    }
+
+    /// As [`Self::record_put`], of a tombstone.
+    fn record_delete(&mut self, id: &str, seq: u64) -> Option<(u32, Version)> {
+        let number = self.ids.get(id)?;
+        self.supersede(number, EnvelopeRef::TOMBSTONE, seq)
+    }
+
+    fn supersede(
+        &mut self,
+        number: u32,
+        envelope: EnvelopeRef,
+        seq: u64,
+    ) -> Option<(u32, Version)> {
         let version = self.current.get_mut(number as usize)?;
         debug_assert!(version.born < seq, "sequences must increase");
         let superseded = *version;
@@ -106,13 +161,10 @@ impl FeatureIndex {
         *version = Version {
             born: seq,
             prev,
-            // Features that stay where they are share their envelope.
-            envelope: if self.envelopes.get(superseded.envelope) == envelope {
-                superseded.envelope
-            } else {
-                self.envelopes.push(envelope)
-            },
+            envelope,
         };
+        self.live -= usize::from(!superseded.envelope.is_tombstone());
+        self.live += usize::from(!envelope.is_tombstone());
         Some((prev, superseded))
     }
 
@@ -137,36 +189,38 @@ impl FeatureIndex {
         self.ended.front().is_some_and(|ended| due(&ended))
     }
 
-    /// Sequence of the version of feature `id` visible at `at`. O(1) for the
-    /// newest, and linear in the number of versions since `at`.
+    /// Sequence of the version of feature `id` visible at `at`, if it had been
+    /// put and not deleted by then. O(1) for the newest, and linear in the number
+    /// of versions since `at`.
     #[must_use]
     pub fn current(&self, id: &str, at: u64) -> Option<u64> {
-        let mut version = self.newest(id)?;
-        while version.born > at {
-            version = self.superseded.get(version.prev as usize)?;
-        }
-        Some(version.born)
+        let version = self.chain(id).find(|version| version.born <= at)?;
+        (!version.envelope.is_tombstone()).then_some(version.born)
     }
 
-    /// Sequences of the versions of feature `id` visible at `at` or superseded by
-    /// then, newest first. Linear in the number of its versions.
+    /// Sequences of the versions of feature `id` written by `at`, newest first,
+    /// tombstones among them. Linear in the number of its versions.
     pub fn versions(&self, id: &str, at: u64) -> impl Iterator<Item = u64> {
-        let versions = std::iter::successors(self.newest(id), |version| {
-            self.superseded.get(version.prev as usize)
-        });
-        versions
+        self.chain(id)
             .map(|version| version.born)
             .skip_while(move |born| *born > at)
     }
 
-    /// Sequence of the newest version of feature `id`, published or not. O(1).
+    /// The newest version of feature `id`, published or not. O(1).
     #[must_use]
-    pub fn latest_seq(&self, id: &str) -> Option<u64> {
-        self.newest(id).map(|version| version.born)
+    pub fn newest(&self, id: &str) -> Option<Newest> {
+        let version = self.chain(id).next()?;
+        Some(Newest {
+            seq: version.born,
+            deleted: version.envelope.is_tombstone(),
+        })
     }
 
-    fn newest(&self, id: &str) -> Option<&Version> {
-        self.current.get(self.ids.get(id)? as usize)
+    /// All versions of feature `id`, newest first.
+    fn chain(&self, id: &str) -> impl Iterator<Item = &Version> {
+        let number = self.ids.get(id);
+        let newest = number.and_then(|number| self.current.get(number as usize));
+        std::iter::successors(newest, |version| self.superseded.get(version.prev as usize))
     }
 
     /// Calls `found` with each version visible at `at` whose envelope touches one
@@ -193,10 +247,11 @@ impl FeatureIndex {
         });
     }
 
-    /// Number of features, those of unpublished puts included.
+    /// Number of features that are not deleted, by the newest versions, published
+    /// or not. O(1).
     #[must_use]
     pub fn len(&self) -> usize {
-        self.current.len()
+        self.live
     }
 }
 
@@ -205,6 +260,7 @@ impl fmt::Debug for FeatureIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FeatureIndex")
             .field("features", &self.current.len())
+            .field("live", &self.live)
             .field("superseded", &self.superseded.len())
             .field("ended", &self.ended.len())
             .finish_non_exhaustive()
@@ -227,7 +283,16 @@ impl FeatureLoader {
     /// # Panics
     /// As [`FeatureIndex::put`].
     pub fn put(&mut self, id: &str, envelope: Option<Rect>, seq: u64) -> Option<u64> {
-        let superseded = self.index.record(id, envelope, seq);
+        let superseded = self.index.record_put(id, envelope, seq);
+        superseded.map(|(_, version)| version.born)
+    }
+
+    /// As [`FeatureIndex::delete`].
+    ///
+    /// # Panics
+    /// As [`FeatureIndex::put`].
+    pub fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
+        let superseded = self.index.record_delete(id, seq);
         superseded.map(|(_, version)| version.born)
     }
 
@@ -263,25 +328,41 @@ struct Envelopes {
     rects: Chunked<Rect>,
 }
 
-/// Twice the index in `points`, or twice the index in `rects` and one, or
-/// [`NONE`] for a version without envelope.
-#[derive(Debug, Clone, Copy)]
+/// Twice the index in `points`, or twice the index in `rects` and one, or one of
+/// the two greatest numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct EnvelopeRef(u32);
+
+impl EnvelopeRef {
+    /// Of a version without envelope.
+    const NONE: Self = Self(u32::MAX);
+    /// Of a tombstone.
+    const TOMBSTONE: Self = Self(u32::MAX - 1);
+
+    fn is_tombstone(self) -> bool {
+        self == Self::TOMBSTONE
+    }
+}
 
 impl Envelopes {
     fn push(&mut self, envelope: Option<Rect>) -> EnvelopeRef {
-        EnvelopeRef(match envelope {
-            None => NONE,
-            Some(rect) if rect.min == rect.max => number_of(self.points.push(rect.min) * 2),
-            Some(rect) => number_of(self.rects.push(rect) * 2 + 1),
-        })
+        let Some(rect) = envelope else {
+            return EnvelopeRef::NONE;
+        };
+        let reference = if rect.min == rect.max {
+            self.points.push(rect.min) * 2
+        } else {
+            self.rects.push(rect) * 2 + 1
+        };
+        // The number after it is one, too: so it is none of the two greatest.
+        EnvelopeRef(number_of(reference + 1) - 1)
     }
 
-    fn get(&self, EnvelopeRef(reference): EnvelopeRef) -> Option<Rect> {
-        let index = reference as usize / 2;
+    fn get(&self, reference: EnvelopeRef) -> Option<Rect> {
+        let index = reference.0 as usize / 2;
         match reference {
-            NONE => None,
-            even if even % 2 == 0 => self.points.get(index).copied().map(Rect::point),
+            EnvelopeRef::NONE | EnvelopeRef::TOMBSTONE => None,
+            EnvelopeRef(even) if even % 2 == 0 => self.points.get(index).copied().map(Rect::point),
             _ => self.rects.get(index).copied(),
         }
     }

@@ -20,7 +20,7 @@ mod temporal;
 pub use blocks::{BlockLocation, BlockTable};
 pub use chunk::{Point, PointRef};
 pub(crate) use chunked::Chunked;
-pub use features::{FeatureIndex, FeatureLoader, Hit};
+pub use features::{FeatureIndex, FeatureLoader, Hit, Newest};
 pub use range::{Order, RangeQuery, Resume};
 pub use series::Summary;
 pub use temporal::{SeriesEntry, TemporalIndex};

@@ -1,6 +1,6 @@
 //! Reading a time range page by page.
 
-use super::chunk::{Chunk, Point, Source};
+use super::chunk::{Chunk, Filter, Source};
 
 /// Which way a range is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct RangeQuery {
     pub start: i64,
     /// First timestamp that no longer counts. Not after `start`: no points.
     pub end: i64,
-    /// Points of later blocks do not count.
+    /// Points that are not visible at this sequence do not count.
     pub at: u64,
     /// Which way to read.
     pub order: Order,
@@ -65,50 +65,54 @@ pub struct Resume {
     pub skip: u64,
 }
 
-/// What a query sees of a chunk.
+/// What a query reads of a chunk, of the points that `filter` takes.
 pub(super) fn sources<'a>(
     chunk: &'a Chunk,
     query: &RangeQuery,
+    filter: Filter,
 ) -> impl DoubleEndedIterator<Item = Source> + use<'a> {
     let range = chunk.count_before(query.start)..chunk.count_before(query.end);
-    chunk.visible(range, query.at)
+    chunk.sources(range, filter)
 }
 
-/// A page being filled.
-pub(super) struct Page<'a> {
+/// A page being read: what goes into it is handed on piece by piece.
+pub(super) struct Page<'a, F> {
     query: &'a RangeQuery,
-    out: &'a mut Vec<Point>,
-    /// Where it begins in `out`.
-    begin: usize,
+    /// How many more points it takes.
+    room: usize,
     /// Points at the first timestamp yet to be passed over.
     skip: u64,
+    /// Where the page after this one begins.
+    last: i64,
+    same: u64,
+    sink: F,
 }
 
-impl<'a> Page<'a> {
-    pub(super) fn new(query: &'a RangeQuery, out: &'a mut Vec<Point>) -> Self {
+impl<'a, F: FnMut(&Chunk, &Source)> Page<'a, F> {
+    /// `sink` is called with pieces in the order of the query; those of a
+    /// descending one are ascending in themselves.
+    pub(super) fn new(query: &'a RangeQuery, sink: F) -> Self {
         Self {
-            begin: out.len(),
-            skip: query.skip,
             query,
-            out,
+            room: query.limit,
+            skip: query.skip,
+            last: query.first_timestamp(),
+            same: query.skip,
+            sink,
         }
     }
 
     /// Adds points until the page is full. Returns whether some were left over.
     pub(super) fn add(&mut self, chunk: &Chunk, mut source: Source) -> bool {
         self.pass_over(chunk, &mut source);
-        let room = self.query.limit - (self.out.len() - self.begin);
-        let left_over = source.range.len().saturating_sub(room);
+        let left_over = source.range.len().saturating_sub(self.room);
         match self.query.order {
-            Order::Ascending => {
-                source.drop_last(left_over);
-                self.out.extend(chunk.points(&source));
-            }
-            Order::Descending => {
-                source.drop_first(left_over);
-                self.out.extend(chunk.points(&source).rev());
-            }
+            Order::Ascending => source.drop_last(left_over),
+            Order::Descending => source.drop_first(left_over),
         }
+        self.room -= source.range.len();
+        self.note_last(chunk.timestamps(&source));
+        (self.sink)(chunk, &source);
         left_over > 0
     }
 
@@ -131,20 +135,31 @@ impl<'a> Page<'a> {
         self.skip -= passed as u64;
     }
 
+    /// Remembers the last timestamp of the page and how many points it has there.
+    fn note_last(&mut self, added: &[i64]) {
+        let last = match self.query.order {
+            Order::Ascending => added.last(),
+            Order::Descending => added.first(),
+        };
+        let Some(&last) = last else { return };
+        let same = match self.query.order {
+            Order::Ascending => added.len() - added.partition_point(|&t| t < last),
+            Order::Descending => added.partition_point(|&t| t <= last),
+        };
+        let before = if last == self.last { self.same } else { 0 };
+        self.last = last;
+        self.same = before.saturating_add(same as u64);
+    }
+
     /// Where the page after this one begins.
     pub(super) fn resume(&self) -> Resume {
-        let page = self.out.get(self.begin..).unwrap_or_default();
-        let first = self.query.first_timestamp();
-        let last = page.last().map_or(first, |point| point.timestamp);
-        let same = page.iter().rev().take_while(|p| p.timestamp == last);
-        let earlier = if last == first { self.query.skip } else { 0 };
         Resume {
             edge: match self.query.order {
-                Order::Ascending => last,
+                Order::Ascending => self.last,
                 // Of a point in the range, so there is a timestamp after it.
-                Order::Descending => last.saturating_add(1),
+                Order::Descending => self.last.saturating_add(1),
             },
-            skip: earlier.saturating_add(same.count() as u64),
+            skip: self.same,
         }
     }
 }

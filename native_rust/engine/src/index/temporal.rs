@@ -5,7 +5,12 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::chunk::{Deletion, Point};
+use super::range::{Order, RangeQuery};
 use super::series::{Series, SortedPoints, Summary};
+
+/// Points that [`SharedSeries::deleted_by`] reads under one hold of the lock.
+const PAGE: usize = 4_096;
 
 /// A series under its lock. One thread writes; readers hold the lock for a page.
 #[derive(Debug, Default)]
@@ -32,6 +37,54 @@ impl SharedSeries {
             next = series.insert(&points, next, step.max(1));
             // Fair: otherwise this thread is back before a reader has woken up.
             RwLockWriteGuard::unlock_fair(series);
+        }
+    }
+
+    /// Lets every point from `start` on and before `end` that is alive die at
+    /// `seq`, or only those that block `only` wrote. Returns how many. Lets
+    /// readers in after every `step` of work: a point looked at is one.
+    ///
+    /// `seq` is above all those before it.
+    pub fn delete(&self, start: i64, end: i64, only: Option<u64>, seq: u64, step: usize) -> u64 {
+        let deletion = Deletion {
+            start,
+            end,
+            only,
+            seq,
+        };
+        let mut died = 0;
+        let mut from = None;
+        loop {
+            let mut series = self.series.write();
+            let (more_died, rest) = series.delete(&deletion, from, step.max(1));
+            RwLockWriteGuard::unlock_fair(series);
+            died += more_died;
+            if rest.is_none() {
+                return died;
+            }
+            from = rest;
+        }
+    }
+
+    /// The points from `start` on and before `end` that block `seq` deleted, in
+    /// order, read in short holds of the lock. 32 bytes each.
+    #[must_use]
+    pub fn deleted_by(&self, seq: u64, start: i64, end: i64) -> Vec<Point> {
+        let mut query = RangeQuery {
+            start,
+            end,
+            at: seq,
+            order: Order::Ascending,
+            skip: 0,
+            limit: PAGE,
+        };
+        let mut points = Vec::new();
+        loop {
+            let resume = self.read().deleted_by(seq, &query, &mut points);
+            match resume {
+                Some(resume) => query = query.resume(resume),
+                None => return points,
+            }
         }
     }
 }

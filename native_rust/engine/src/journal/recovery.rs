@@ -1,10 +1,13 @@
 //! Opening a journal: read every group, check everything, cut a torn tail.
 //!
-//! What may be concluded from damage: a group is written only after all before
-//! it is durable, and says so in its header. So bytes that do not check are a
-//! torn tail only if nothing behind them proves that they once were durable:
-//! no later segment, and no later group in the same segment that names them as
-//! durable. Everything else is corruption and refuses to open.
+//! What may be concluded from damage: a group says in its header up to where the
+//! journal was durable when it was written, and a segment is begun only when the
+//! one before it is durable. So bytes that do not check are a torn tail only if
+//! nothing behind them proves that they once were durable: no later segment, and
+//! no later group in the same segment that names them as durable. Everything else
+//! is corruption and refuses to open. Several groups at the end may have been
+//! written without a sync, and the system may have written them back in any
+//! order: a group behind a hole is cut with the hole.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -160,6 +163,12 @@ pub(crate) fn recover(
         root: scan.tree.root(),
         elapsed: begun.elapsed(),
     };
+    if !created {
+        // What was read may still be nowhere but in the system's memory, written by
+        // a process that ended before it synced.
+        active.segment.sync()?;
+        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    }
     let nodes = scan.nodes;
     let journal = Journal::resume(
         fs,

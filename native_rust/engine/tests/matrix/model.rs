@@ -42,6 +42,7 @@ pub fn prepare(db: &Database, changes: &[Change]) -> Result<Transaction, Error> 
     Ok(Transaction {
         operations,
         actor: None,
+        ..Transaction::default()
     })
 }
 
@@ -118,7 +119,7 @@ impl Model {
         let expected = self.in_box([-180.0, -90.0, 180.0, 90.0]);
         same("features in the world", page.iter().collect(), expected)?;
         for (id, (seq, feature)) in &self.features {
-            let document = db.feature(id).map_err(text)?;
+            let document = db.feature(id, None).map_err(text)?;
             same("sequence of a feature", (id, document.seq), (id, *seq))?;
             same("feature", &parsed::<Value>(&document.json)?, feature)?;
             let chain = db.provenance(id, 0, 100_000).map_err(text)?;
@@ -126,7 +127,7 @@ impl Model {
             let chain: Vec<u64> = chain.iter().filter_map(|b| b["seq"].as_u64()).collect();
             same("versions", (id, &chain), (id, &self.versions[id]))?;
         }
-        absent("feature", db.feature("never written"))?;
+        absent("feature", db.feature("never written", None))?;
         for (id, points) in &self.series {
             same(
                 "points",
@@ -135,13 +136,13 @@ impl Model {
             )?;
             let backwards: Points = points.iter().rev().copied().collect();
             same("points", range(db, id, Order::Descending)?, backwards)?;
-            let latest = db.latest(id).map_err(text)?;
+            let latest = db.latest(id, None).map_err(text)?;
             let last = points.last().copied();
             same("last point", Some((latest.timestamp, latest.value)), last)?;
         }
-        absent("series", db.latest("never written"))?;
+        absent("series", db.latest("never written", None))?;
         let ids: Vec<String> = db
-            .series(None, 100_000)
+            .series(None, 100_000, None)
             .map_err(text)?
             .into_iter()
             .map(|entry| entry.id.to_string())
@@ -201,6 +202,7 @@ pub fn world(db: &Database) -> Result<Vec<u8>, String> {
         bbox: BoundingBox::parse("-180,-90,180,90").map_err(text)?,
         limit: 100_000,
         cursor: None,
+        as_of: None,
     };
     Ok(db.features_in_box(&query).map_err(text)?.json)
 }
@@ -214,6 +216,7 @@ pub fn range(db: &Database, series: &str, order: Order) -> Result<Points, String
         order,
         limit: 100_000,
         cursor: None,
+        as_of: None,
     };
     let page = db.range(&query).map_err(text)?;
     let points = page.points.iter();

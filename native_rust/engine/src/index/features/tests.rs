@@ -10,29 +10,41 @@ use super::*;
 /// What the index is compared with: every version, in order, in a plain vector.
 #[derive(Default)]
 struct Model {
-    versions: Vec<(String, Option<Rect>, u64)>,
+    versions: Vec<Row>,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    id: String,
+    envelope: Option<Rect>,
+    born: u64,
+    tombstone: bool,
 }
 
 impl Model {
-    fn visible(&self, at: u64) -> impl Iterator<Item = &(String, Option<Rect>, u64)> {
-        self.versions.iter().filter(move |(id, _, born)| {
-            let newest = self.versions.iter().rfind(|(i, _, b)| i == id && *b <= at);
-            newest.is_some_and(|(_, _, newest)| newest == born)
+    fn newest(&self, id: &str, at: u64) -> Option<&Row> {
+        self.versions.iter().rfind(|v| v.id == id && v.born <= at)
+    }
+
+    fn visible(&self, at: u64) -> impl Iterator<Item = &Row> {
+        self.versions.iter().filter(move |row| {
+            let newest = self.newest(&row.id, at);
+            !row.tombstone && newest.is_some_and(|newest| newest.born == row.born)
         })
     }
 
     fn query(&self, pieces: &[Rect], at: u64) -> Vec<Hit> {
         let mut hits: Vec<Hit> = self
             .visible(at)
-            .filter_map(|(_, envelope, born)| {
-                let rect = (*envelope)?;
+            .filter_map(|row| {
+                let rect = row.envelope?;
                 let touches =
                     |p: &&Rect| (0..2).all(|a| p.min[a] <= rect.max[a] && rect.min[a] <= p.max[a]);
                 let holds =
                     |p: &Rect| (0..2).all(|a| p.min[a] <= rect.min[a] && rect.max[a] <= p.max[a]);
                 pieces.iter().find(touches)?;
                 Some(Hit {
-                    seq: *born,
+                    seq: row.born,
                     certain: rect.min == rect.max || pieces.iter().any(holds),
                 })
             })
@@ -64,6 +76,7 @@ fn rect() -> impl Strategy<Value = Rect> {
 #[derive(Debug, Clone)]
 enum Step {
     Put(u8, Option<Rect>),
+    Delete(u8),
     /// Publish everything, then retire so many.
     Retire(usize),
 }
@@ -72,6 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..12_u8, proptest::option::weighted(0.85, rect()))
             .prop_map(|(id, envelope)| Step::Put(id, envelope)),
+        2 => (0..13_u8).prop_map(Step::Delete),
         1 => (0..6_usize).prop_map(Step::Retire),
     ]
 }
@@ -94,11 +108,23 @@ proptest! {
                     // Gaps: other kinds of blocks lie between.
                     seq += 1 + u64::from(id % 3);
                     let id = format!("f{id}");
-                    let before = model.versions.iter().rfind(|(i, _, _)| *i == id).map(|v| v.2);
-                    prop_assert_eq!(index.latest_seq(&id), before);
+                    let before = model.newest(&id, seq);
+                    let newest = before.map(|v| Newest { seq: v.born, deleted: v.tombstone });
+                    prop_assert_eq!(index.newest(&id), newest);
+                    let before = before.map(|v| v.born);
                     prop_assert_eq!(index.put(&id, envelope, seq), before);
                     prop_assert_eq!(loader.put(&id, envelope, seq), before);
-                    model.versions.push((id, envelope, seq));
+                    model.versions.push(Row { id, envelope, born: seq, tombstone: false });
+                }
+                Step::Delete(id) => {
+                    seq += 1 + u64::from(id % 3);
+                    let id = format!("f{id}");
+                    let before = model.newest(&id, seq).map(|v| v.born);
+                    prop_assert_eq!(index.delete(&id, seq), before);
+                    prop_assert_eq!(loader.delete(&id, seq), before);
+                    if before.is_some() {
+                        model.versions.push(Row { id, envelope: None, born: seq, tombstone: true });
+                    }
                 }
                 Step::Retire(max) => {
                     let left = index.retire(seq, max);
@@ -116,8 +142,11 @@ proptest! {
                 }
                 for id in 0..13 {
                     let id = format!("f{id}");
-                    let expected = model.visible(at).find(|v| v.0 == id).map(|v| v.2);
+                    let expected = model.visible(at).find(|v| v.id == id).map(|v| v.born);
                     prop_assert_eq!(index.current(&id, at), expected);
+                    let versions = model.versions.iter().rev();
+                    let expected = versions.filter(|v| v.id == id && v.born <= at).map(|v| v.born);
+                    prop_assert!(index.versions(&id, at).eq(expected));
                 }
             }
         }
@@ -202,6 +231,41 @@ fn features_without_geometry_are_found_by_id_alone() {
         assert!(!index.retire(3, 10));
     }
     assert_eq!(index.current("b", 3), None);
+}
+
+#[test]
+fn a_version_takes_sixteen_bytes() {
+    assert_eq!(size_of::<Version>(), 16);
+}
+
+#[test]
+fn a_deleted_feature_comes_back_as_a_new_version() {
+    let place = Rect::point([1.0, 1.0]);
+    let seqs = |index: &FeatureIndex, at| -> Vec<u64> {
+        hits(index, &[place], at).iter().map(|h| h.seq).collect()
+    };
+    let mut index = FeatureIndex::default();
+    assert_eq!(index.delete("a", 1), None);
+    assert_eq!((index.newest("a"), index.len()), (None, 0));
+    index.put("a", Some(place), 2);
+    assert_eq!((index.delete("a", 3), index.len()), (Some(2), 0));
+    assert_eq!((index.delete("a", 4), index.len()), (Some(3), 0));
+    let newest = Newest {
+        seq: 4,
+        deleted: true,
+    };
+    assert_eq!(index.newest("a"), Some(newest));
+    // Not without its place alone: that is no tombstone.
+    assert_eq!((index.put("a", None, 5), index.len()), (Some(4), 1));
+    assert_eq!((index.put("a", Some(place), 6), index.len()), (Some(5), 1));
+    assert!(index.versions("a", 6).eq([6, 5, 4, 3, 2]));
+    for _ in 0..2 {
+        let found: Vec<Vec<u64>> = (1..=6).map(|at| seqs(&index, at)).collect();
+        assert_eq!(found, [vec![], vec![2], vec![], vec![], vec![], vec![6]]);
+        let current: Vec<Option<u64>> = (1..=6).map(|at| index.current("a", at)).collect();
+        assert_eq!(current, [None, Some(2), None, None, Some(5), Some(6)]);
+        assert!(!index.retire(6, 10));
+    }
 }
 
 #[test]

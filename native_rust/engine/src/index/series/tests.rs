@@ -75,8 +75,7 @@ fn read_pages(series: &Series, mut query: RangeQuery, limit: usize) -> Vec<Row> 
 }
 
 /// The invariants that the types state.
-fn check(series: &Series) {
-    let mut len = 0;
+pub(super) fn check(series: &Series) {
     let mut previous = i64::MIN;
     let fences: Vec<Fence> = series.chunks.keys().copied().collect();
     assert!(fences.first().is_none_or(|fence| *fence == (i64::MIN, 0)));
@@ -84,6 +83,7 @@ fn check(series: &Series) {
         let all = Source {
             range: 0..chunk.len(),
             seq: 0,
+            died: 0,
             index: 0,
         };
         let timestamps = chunk.timestamps(&all);
@@ -99,16 +99,13 @@ fn check(series: &Series) {
         previous = timestamps[timestamps.len() - 1];
         assert!(fences.get(place + 1).is_none_or(|next| previous <= next.0));
         let mut end = 0;
-        for source in chunk.visible(0..chunk.len(), u64::MAX) {
+        for source in chunk.sources(0..chunk.len(), Filter::WrittenBy(u64::MAX)) {
             assert_eq!(source.range.start, end);
             assert!(!source.range.is_empty());
             end = source.range.end;
         }
         assert_eq!(end, timestamps.len());
-        len += timestamps.len();
     }
-    let points = series.summary(u64::MAX).map_or(0, |s| s.points);
-    assert_eq!(points, len as u64);
 }
 
 fn compare(series: &Series, model: &Model, start: i64, end: i64, at: u64) {
@@ -255,7 +252,11 @@ fn in_order_points_leave_full_chunks() {
         let (series, model) = both(&[batch]);
         let chunks = usize::try_from(n).unwrap().div_ceil(CAPACITY);
         assert_eq!(series.chunks.len(), chunks, "one batch of {n}");
-        let runs = |chunk: &Chunk| chunk.visible(0..chunk.len(), u64::MAX).count();
+        let runs = |chunk: &Chunk| {
+            chunk
+                .sources(0..chunk.len(), Filter::WrittenBy(u64::MAX))
+                .count()
+        };
         assert!(series.chunks.values().all(|chunk| runs(chunk) == 1));
         for edge in [0, 1, 1_022, 1_023, 1_024, 1_025, 2_047, 2_048, n - 1, n] {
             compare(&series, &model, edge, n, 1);

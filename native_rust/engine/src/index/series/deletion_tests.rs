@@ -1,0 +1,248 @@
+//! Deletions, against a plain list of points that remembers who deleted them.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::super::chunk::{ALIVE, PointRef};
+use super::super::temporal::SharedSeries;
+use super::*;
+
+/// A point of the list, in order of arrival.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    point: Point,
+    died: u64,
+}
+
+#[derive(Default)]
+struct Model(Vec<Row>);
+
+impl Model {
+    fn insert(&mut self, timestamps: &[i64], seq: u64) {
+        for (&timestamp, index) in timestamps.iter().zip(0..) {
+            let point = Point {
+                timestamp,
+                value: seq as f64 + f64::from(index) / 4_096.0,
+                source: PointRef { seq, index },
+            };
+            self.0.push(Row { point, died: ALIVE });
+        }
+    }
+
+    fn delete(&mut self, start: i64, end: i64, only: Option<u64>, seq: u64) -> u64 {
+        let mut died = 0;
+        for row in &mut self.0 {
+            let concerned = only.is_none_or(|only| only == row.point.source.seq);
+            if (start..end).contains(&row.point.timestamp) && concerned && row.died == ALIVE {
+                row.died = seq;
+                died += 1;
+            }
+        }
+        died
+    }
+
+    /// The points in a range that `takes` says yes to, ordered.
+    fn read(&self, query: &RangeQuery, takes: impl Fn(&Row) -> bool) -> Vec<Point> {
+        let range = query.start..query.end;
+        let rows = self.0.iter().filter(|row| takes(row));
+        let mut points: Vec<Point> = rows
+            .map(|row| row.point)
+            .filter(|point| range.contains(&point.timestamp))
+            .collect();
+        points.sort_by_key(|point| point.timestamp);
+        if query.order == Order::Descending {
+            points.reverse();
+        }
+        points
+    }
+}
+
+fn visible(at: u64) -> impl Fn(&Row) -> bool {
+    move |row| row.point.source.seq <= at && at < row.died
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert(Vec<i64>),
+    Delete {
+        start: i64,
+        end: i64,
+        /// Points of the block so many steps ago.
+        only: Option<u64>,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let timestamps = prop_oneof![
+        6 => vec(0..12_i64, 0..8_usize),
+        3 => vec(0..400_i64, 0..300_usize),
+        1 => vec(0..3_000_i64, 900..2_200_usize),
+        1 => vec(0..3_i64, 900..2_200_usize),
+    ];
+    let edge = || prop_oneof![3 => -1..14_i64, 2 => -2..420_i64, 1 => -2..3_100_i64];
+    prop_oneof![
+        3 => (timestamps, any::<bool>()).prop_map(|(mut timestamps, sorted)| {
+            if sorted {
+                timestamps.sort_unstable();
+            }
+            Step::Insert(timestamps)
+        }),
+        2 => (edge(), edge(), option::of(0..6_u64))
+            .prop_map(|(start, end, only)| Step::Delete { start, end, only }),
+    ]
+}
+
+fn all(at: u64) -> RangeQuery {
+    RangeQuery {
+        start: i64::MIN,
+        end: i64::MAX,
+        at,
+        order: Order::Ascending,
+        skip: 0,
+        limit: usize::MAX,
+    }
+}
+
+/// Reads a range page by page with `read`.
+fn pages(
+    mut query: RangeQuery,
+    limit: usize,
+    read: impl Fn(&RangeQuery, &mut Vec<Point>) -> Option<Resume>,
+) -> Vec<Point> {
+    query.limit = limit;
+    let mut points = Vec::new();
+    while let Some(resume) = read(&query, &mut points) {
+        query = query.resume(resume);
+    }
+    points
+}
+
+/// Runs the steps on a series under its lock and on the model, block by block.
+fn filled(steps: &[Step], work: usize) -> (SharedSeries, Model) {
+    let series = SharedSeries::default();
+    let mut model = Model::default();
+    let (mut touched, mut last_delete) = (0, 0);
+    for (step, seq) in steps.iter().zip(1..) {
+        match step {
+            Step::Insert(timestamps) => {
+                let from = model.0.len();
+                model.insert(timestamps, seq);
+                let values: Vec<f64> = model.0[from..].iter().map(|row| row.point.value).collect();
+                series.insert(timestamps, &values, seq, work);
+                if !timestamps.is_empty() {
+                    touched = seq;
+                }
+            }
+            &Step::Delete { start, end, only } => {
+                let only = only.map(|ago| seq.saturating_sub(ago + 1));
+                let died = model.delete(start, end, only, seq);
+                assert_eq!(series.delete(start, end, only, seq, work), died);
+                if died > 0 {
+                    (touched, last_delete) = (seq, seq);
+                }
+            }
+        }
+        let guard = series.read();
+        assert_eq!(guard.touched(), touched);
+        assert_eq!(guard.last_delete(), last_delete);
+        super::tests::check(&guard);
+    }
+    (series, model)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn deletions_agree_with_a_plain_list(
+        steps in vec(step(), 1..14),
+        work in prop_oneof![Just(1_usize), 1..3_000_usize],
+        ranges in vec((-2..420_i64, -2..420_i64, option::of(1..14_u64)), 1..5),
+    ) {
+        let (series, model) = filled(&steps, work);
+        let series = series.read();
+        let last = steps.len() as u64;
+        for at in (0..=last + 1).chain([u64::MAX]) {
+            let expected = model.read(&all(at), |row| visible(at.min(last))(row));
+            let mut found = Vec::new();
+            prop_assert_eq!(series.range(&all(at), &mut found), None);
+            prop_assert_eq!(&found, &expected);
+            prop_assert_eq!(series.latest(at), expected.last().copied());
+            let summary = expected.first().zip(expected.last()).map(|(first, last)| Summary {
+                points: expected.len() as u64,
+                first: first.timestamp,
+                last: last.timestamp,
+            });
+            prop_assert_eq!(series.summary(at), summary);
+            for &(start, end, only) in &ranges {
+                for only in [None, only] {
+                    let counted = expected.iter().filter(|p| {
+                        (start..end).contains(&p.timestamp)
+                            && only.is_none_or(|only| only == p.source.seq)
+                    });
+                    prop_assert_eq!(series.count(start, end, at, only), counted.count() as u64);
+                }
+            }
+        }
+    }
+
+    /// Pages make up the whole, whatever dies between them.
+    #[test]
+    fn pages_neither_skip_nor_repeat(
+        steps in vec(step(), 1..12),
+        at in 0..12_u64,
+        range in (-2..420_i64, -2..3_100_i64),
+        order in prop_oneof![Just(Order::Ascending), Just(Order::Descending)],
+        limit in 1..8_usize,
+    ) {
+        let (series, model) = filled(&steps, 1_000);
+        let series = series.read();
+        let query = RangeQuery { start: range.0, end: range.1, order, ..all(at) };
+        let limit = |points: &[Point]| if points.len() > 1_500 { limit * 100 } else { limit };
+        let expected = model.read(&query, visible(at));
+        let read = |query: &RangeQuery, out: &mut Vec<Point>| series.range(query, out);
+        prop_assert_eq!(pages(query, limit(&expected), read), expected);
+        // Those that a block deleted.
+        for seq in 1..=steps.len() as u64 {
+            let expected = model.read(&query, |row| row.died == seq);
+            let read = |query: &RangeQuery, out: &mut Vec<Point>| series.deleted_by(seq, query, out);
+            prop_assert_eq!(pages(query, limit(&expected), read), expected);
+        }
+    }
+}
+
+#[test]
+fn what_a_block_deleted_is_read_over_many_pages() {
+    let series = SharedSeries::default();
+    let timestamps: Vec<i64> = (0..20_000).map(|n| n / 3).collect();
+    let values: Vec<f64> = timestamps.iter().map(|&t| t as f64).collect();
+    series.insert(&timestamps, &values, 1, 8_192);
+    assert_eq!(series.delete(10, 20, None, 2, 8_192), 30);
+    assert_eq!(series.delete(0, 6_000, None, 3, 100), 18_000 - 30);
+    let places: Vec<u32> = (0..30).chain(60..18_000).collect();
+    let deleted = series.deleted_by(3, i64::MIN, i64::MAX);
+    assert!(deleted.iter().map(|p| p.source.index).eq(places));
+    assert_eq!(series.deleted_by(2, 15, 17).len(), 6);
+    assert_eq!(series.deleted_by(4, i64::MIN, i64::MAX), []);
+    assert_eq!(series.delete(5, 5, None, 4, 1), 0);
+    assert_eq!(series.delete(9, 5, None, 4, 1), 0);
+}
+
+#[test]
+fn deleting_in_turn_leaves_few_runs() {
+    let series = SharedSeries::default();
+    let timestamps: Vec<i64> = (0..1_000).collect();
+    series.insert(&timestamps, &[0.0; 1_000], 1, 8_192);
+    // Nothing dies twice, so nothing stays cut.
+    series.delete(100, 900, None, 2, 8_192);
+    for start in 100..890 {
+        assert_eq!(series.delete(start, start + 10, None, 3, 8_192), 0);
+    }
+    let guard = series.read();
+    let runs = |chunk: &Chunk| {
+        let all = 0..chunk.len();
+        chunk.sources(all, Filter::WrittenBy(u64::MAX)).count()
+    };
+    assert_eq!(guard.chunks.values().map(|c| runs(c)).sum::<usize>(), 3);
+}
