@@ -305,8 +305,8 @@ impl Replay {
         }
         self.key(block)?;
         match effect {
-            Effect::PutFeature(feature) => {
-                let before = self.features.put(&feature.id, feature.envelope, seq);
+            Effect::PutFeature(put) => {
+                let before = self.features.put(&put.id, put.envelope, &put.shape, seq);
                 same_version(seq, prev, before)
             }
             Effect::DeleteFeature(id) => same_version(seq, prev, self.features.delete(id, seq)),

@@ -57,6 +57,7 @@ mod query_cache;
 mod queue;
 mod revert;
 mod reverts;
+mod schema;
 mod state;
 mod transactions;
 

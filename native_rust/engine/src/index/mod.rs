@@ -14,6 +14,7 @@ mod features;
 mod ids;
 mod range;
 mod series;
+mod shapes;
 mod spatial;
 mod temporal;
 
@@ -23,4 +24,4 @@ pub(crate) use chunked::Chunked;
 pub use features::{FeatureIndex, FeatureLoader, Hit, Newest};
 pub use range::{Order, RangeQuery, Resume};
 pub use series::Summary;
-pub use temporal::{SeriesEntry, TemporalIndex};
+pub use temporal::{Extent, SeriesEntry, TemporalIndex};
