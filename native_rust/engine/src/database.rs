@@ -172,7 +172,9 @@ impl Database {
         } else {
             let key = transaction.key.as_ref();
             let checked = key.map_or(Ok(()), IdempotencyKey::check);
-            checked.and_then(|()| self.state.check_writable())
+            checked
+                .and_then(|()| self.state.check_writable())
+                .and_then(|()| self.check_origins(&transaction))
         };
         match refused {
             Ok(()) => self.queue.submit(transaction, reply),
@@ -329,9 +331,9 @@ impl Replay {
             self.keys.extend(block.txn, block.seq);
             return Ok(());
         };
-        let request = *request
-            .as_array()
-            .ok_or("an idempotency key with a digest of another length")?;
+        let request = request
+            .try_into()
+            .map_err(|_| "an idempotency key with a digest of another length")?;
         self.keys.insert(KeyEntry {
             key: IdempotencyKey {
                 text: text.into(),

@@ -1,10 +1,13 @@
 //! Opening a journal: read every group, check everything, cut a torn tail.
 //!
-//! What may be concluded from damage: a group is written only after all before
-//! it is durable, and says so in its header. So bytes that do not check are a
-//! torn tail only if nothing behind them proves that they once were durable:
-//! no later segment, and no later group in the same segment that names them as
-//! durable. Everything else is corruption and refuses to open.
+//! What may be concluded from damage: a group says in its header up to where the
+//! journal was durable when it was written, and a segment is begun only when the
+//! one before it is durable. So bytes that do not check are a torn tail only if
+//! nothing behind them proves that they once were durable: no later segment, and
+//! no later group in the same segment that names them as durable. Everything else
+//! is corruption and refuses to open. Several groups at the end may have been
+//! written without a sync, and the system may have written them back in any
+//! order: a group behind a hole is cut with the hole.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -81,15 +84,18 @@ pub(crate) fn recover(
     // A crash between making a segment and syncing its header leaves a file
     // that never held a group.
     let mut bytes_cut = 0;
-    if let Some(last) = first_seqs.last().copied() {
-        let cut = remove_unfinished_segment(&*fs, dir, last)?;
-        if let Some(bytes) = cut {
-            bytes_cut += bytes;
-            first_seqs.pop();
-        }
+    let mut unfinished = match first_seqs.last() {
+        Some(last) => find_unfinished_segment(&*fs, dir, *last)?,
+        None => None,
+    };
+    if unfinished.is_some() {
+        first_seqs.pop();
     }
     let created = first_seqs.is_empty();
     if created {
+        if let Some(reader) = unfinished.take() {
+            bytes_cut += remove(&*fs, dir, &reader)?;
+        }
         let header = SegmentHeader {
             database: *uuid::Uuid::new_v4().as_bytes(),
             first_seq: 1,
@@ -109,6 +115,7 @@ pub(crate) fn recover(
         position: 0,
         last_time: i64::MIN,
         groups: 0,
+        durable_end: 0,
         replay: &mut replay,
     };
     let mut active = None;
@@ -137,6 +144,15 @@ pub(crate) fn recover(
         // `first_seqs` has at least the segment made above.
         return Err(Error::Closed);
     };
+    // Only now: what is refused is left as it is.
+    if let Some(reader) = unfinished {
+        bytes_cut += remove(&*fs, dir, &reader)?;
+    }
+    // A process that was killed may have left a group, or the name of a segment,
+    // that is in memory and not on the medium. Readers are about to see it.
+    let proven = scan.durable_end.saturating_sub(active.position);
+    active.segment.settle(proven, active.offset)?;
+    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     let report = Recovered {
         created,
         blocks: scan.tree.size(),
@@ -147,6 +163,12 @@ pub(crate) fn recover(
         root: scan.tree.root(),
         elapsed: begun.elapsed(),
     };
+    if !created {
+        // What was read may still be nowhere but in the system's memory, written by
+        // a process that ended before it synced.
+        active.segment.sync()?;
+        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    }
     let nodes = scan.nodes;
     let journal = Journal::resume(
         fs,
@@ -165,18 +187,16 @@ pub(crate) fn recover(
     })
 }
 
-/// Remove the last segment if the crash came before its header was durable;
-/// returns the bytes it had.
-fn remove_unfinished_segment(
+/// The last segment if the crash came before its header was durable.
+fn find_unfinished_segment(
     fs: &dyn FileSystem,
     dir: &Path,
     first_seq: u64,
-) -> Result<Option<u64>> {
+) -> Result<Option<SegmentReader>> {
     let mut reader = SegmentReader::open(fs, dir, first_seq)?;
     // Groups are written only behind a durable header, so a file that is longer
     // than a header once had one.
-    let len = reader.len;
-    if len > SEGMENT_HEADER as u64 {
+    if reader.len > SEGMENT_HEADER as u64 {
         return Ok(None);
     }
     let whole = match reader.get(0, SEGMENT_HEADER)? {
@@ -186,14 +206,16 @@ fn remove_unfinished_segment(
         },
         None => false,
     };
-    if whole {
-        return Ok(None);
-    }
-    let path = reader.segment.path;
-    fs.remove_file(&path)
-        .map_err(|e| Error::io("remove", &path, e))?;
+    Ok((!whole).then_some(reader))
+}
+
+/// Remove a segment, durably; returns the bytes it had.
+fn remove(fs: &dyn FileSystem, dir: &Path, reader: &SegmentReader) -> Result<u64> {
+    let path = &reader.segment.path;
+    fs.remove_file(path)
+        .map_err(|e| Error::io("remove", path, e))?;
     fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
-    Ok(Some(len))
+    Ok(reader.len)
 }
 
 /// State carried from group to group.
@@ -205,6 +227,8 @@ struct Scan<'a> {
     position: u64,
     last_time: i64,
     groups: u64,
+    /// Journal position up to which the last group proves all to be durable.
+    durable_end: u64,
     replay: &'a mut dyn FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
 }
 
@@ -304,6 +328,7 @@ impl Scan<'_> {
             return Err(reader.corrupt(at, reason));
         }
         self.groups += 1;
+        self.durable_end = header.durable_end;
         Ok(Ok(body_at + u64::from(header.body_len)))
     }
 

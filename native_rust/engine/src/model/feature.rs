@@ -8,7 +8,8 @@ use super::cbor::{DecodeError, Reader, encode_json, write_json};
 use super::feature_shape::{FeatureShape, ShapeBuilder};
 use super::geometry::{check_bbox, check_geometry};
 use super::id::{check_id, generate_feature_id};
-use super::json::{Json, Source, at, encode_document, shown};
+use super::json::{Json, Source, at, shown};
+use super::provenance::encode_provenance;
 use crate::{Error, InvalidCode, Limits, Result};
 
 /// A feature ready to be written.
@@ -70,7 +71,7 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
         }
         Json::Str(kind) if kind == "FeatureCollection" => {
             let provenance = match members.get("provenance") {
-                Some(raw) => Some(encode_document(&source.part(raw.get())?, "/provenance")?),
+                Some(raw) => Some(encode_provenance(&source.part(raw.get())?)?),
                 None => None,
             };
             let raw = members
@@ -197,7 +198,7 @@ impl Builder<'_> {
             }
         }
         let provenance = match members.remove("provenance") {
-            Some(own) => Some(encode_document(&own, "/provenance")?),
+            Some(own) => Some(encode_provenance(&own)?),
             None => inherited.map(<[u8]>::to_vec),
         };
         let id = id.unwrap_or_else(|| {

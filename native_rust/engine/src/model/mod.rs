@@ -14,6 +14,7 @@ mod geometry;
 mod id;
 mod json;
 mod points;
+mod provenance;
 mod shape;
 mod time;
 
@@ -34,8 +35,9 @@ pub use feature_shape::{
 pub use geometry::check_geometry;
 pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
 pub(crate) use json::at;
-pub use json::{Json, Members, Source, parse_document};
+pub use json::{Json, Members, Source};
 pub use points::{Points, parse_points};
+pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
 pub use time::{
     FIRST_TIMESTAMP, LAST_TIMESTAMP, format_timestamp, is_timestamp, parse_timestamp,
