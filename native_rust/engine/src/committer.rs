@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::fs::Lock;
 use crate::journal::{Group, Journal, Written};
 use crate::queue::{Ack, Intake, Message, Reply, Transaction};
+use crate::snapshot::{Mark, Snapshotter};
 use crate::state::{Head, State};
 
 /// Index entries applied under one hold of a write lock: some tens of
@@ -34,6 +35,7 @@ pub(crate) struct Committer {
     pub clock: Clock,
     /// Points in all series.
     pub points: u64,
+    pub snapshotter: Snapshotter,
     /// Held as long as the database may be written.
     pub lock: Box<dyn Lock>,
 }
@@ -51,7 +53,10 @@ impl Committer {
             if closing {
                 break;
             }
+            self.snapshot_if_due();
         }
+        let last = self.last_snapshot();
+        self.snapshotter.close(last);
         self.state.close();
         // Before the intake: whoever is answered "closed" may open it again.
         drop(self.journal);
@@ -242,6 +247,45 @@ impl Committer {
                 let series = self.state.series.get_or_create(&batch.series);
                 series.insert(&batch.timestamps, &batch.values, seq, POINT_STEP);
             }
+        }
+    }
+
+    /// Have a snapshot taken in the background when it is time.
+    fn snapshot_if_due(&mut self) {
+        if self.snapshotter.due(self.journal.end())
+            && self.state.check_writable().is_ok()
+            && let Some(mark) = self.mark()
+        {
+            self.snapshotter.take(mark);
+        }
+    }
+
+    /// What a snapshot of this moment is about: the last group is durable and
+    /// published.
+    fn mark(&self) -> Option<Mark> {
+        let group = self.journal.last_group()?;
+        Some(Mark {
+            database: group.database,
+            tree: self.journal.tree().clone(),
+            segment_first_seq: group.segment_first_seq,
+            last_group_offset: group.offset,
+            end_offset: group.end_offset,
+            position: self.journal.end(),
+            last_time: self.clock.last(),
+            points: self.points,
+            extra: Vec::new(),
+        })
+    }
+
+    /// The mark of the snapshot to be taken before the database is closed.
+    fn last_snapshot(&self) -> Option<Mark> {
+        let due = self
+            .snapshotter
+            .due_on_close(self.journal.tree().size(), self.journal.end());
+        if due && self.state.check_writable().is_ok() {
+            self.mark()
+        } else {
+            None
         }
     }
 

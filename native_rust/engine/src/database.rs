@@ -7,23 +7,15 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use crate::block::{Block, OpKind, Operation};
-use crate::clock::{Clock, system_micros};
-use crate::committer::Committer;
+use crate::block::Operation;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex};
-use crate::journal::{Opened, Recovered, recover};
+use crate::journal::Recovered;
 use crate::limits::Limits;
 use crate::merkle::Hash;
-use crate::model;
-use crate::queue::{Ack, Reply, Transaction, WriteQueue, write_queue};
-use crate::state::{Head, Indexes, State};
-
-/// Folder of the journal inside a database's folder.
-const JOURNAL: &str = "journal";
-/// Lock file inside a database's folder.
-const LOCK: &str = "LOCK";
+use crate::opening::{self, Opening};
+use crate::queue::{Ack, Reply, Transaction, WriteQueue};
+use crate::state::State;
 
 /// An open database.
 ///
@@ -69,65 +61,19 @@ pub struct Info {
 
 impl Database {
     /// Open the database in `dir`, making it where there is none. The parent of
-    /// `dir` exists. Reads and checks the whole journal.
+    /// `dir` exists. Reads and checks the journal behind the newest snapshot that
+    /// is whole and fits it, or all of it.
     ///
     /// # Errors
     /// [`Error::Locked`] when it is open already, [`Error::Corrupt`] when its
     /// journal is damaged before its durable end.
     pub fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Result<Self> {
-        limits.validate()?;
-        let journal_dir = dir.join(JOURNAL);
-        make_dir(&*fs, dir)?;
-        let lock_path = dir.join(LOCK);
-        let lock = fs.lock(&lock_path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => Error::Locked {
-                path: lock_path.clone(),
-            },
-            _ => Error::io("lock", &lock_path, e),
-        })?;
-        make_dir(&*fs, &journal_dir)?;
-
-        let mut replay = Replay::default();
-        let Opened {
-            journal,
-            segments,
-            nodes,
-            report: recovered,
-        } = recover(
-            fs,
-            &journal_dir,
-            limits.segment_bytes,
-            system_micros(),
-            |block, location| replay.block(block, location),
-        )?;
-        let (queue, intake) = write_queue(&limits);
-        let last_time = replay.last_time;
-        let points = replay.points;
-        let (features, series, blocks) = replay.finish();
-        let head = Head {
-            tree_size: journal.tree().size(),
-            root: journal.tree().root(),
-            journal_bytes: journal.end(),
-            features: features.len() as u64,
-            series: series.len() as u64,
-            points,
-        };
-        let indexes = Indexes {
-            features,
-            series,
-            blocks,
-            nodes,
-        };
-        let state = Arc::new(State::new(indexes, segments, limits, head));
-
-        let committer = Committer {
-            state: Arc::clone(&state),
-            intake,
-            journal,
-            clock: Clock::starting_at(last_time),
-            points,
-            lock,
-        };
+        let Opening {
+            state,
+            queue,
+            committer,
+            recovered,
+        } = opening::open(fs, dir, limits)?;
         let thread = std::thread::Builder::new()
             .name("formdb-commit".into())
             .spawn(move || committer.run())
@@ -228,57 +174,5 @@ impl Drop for Database {
     /// Only signals: a destructor may run on any thread, a scheduler among them.
     fn drop(&mut self) {
         self.queue.close();
-    }
-}
-
-/// Make a folder and its name in its parent durable.
-fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
-    fs.create_dir(dir)
-        .map_err(|e| Error::io("create", dir, e))?;
-    match dir.parent() {
-        Some(parent) => fs
-            .sync_dir(parent)
-            .map_err(|e| Error::io("sync", parent, e)),
-        None => Ok(()),
-    }
-}
-
-/// Indexes under construction while the journal is read.
-#[derive(Default)]
-struct Replay {
-    features: FeatureLoader,
-    series: TemporalIndex,
-    blocks: BlockTable,
-    points: u64,
-    last_time: i64,
-}
-
-impl Replay {
-    fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
-        self.blocks.push(location);
-        self.last_time = block.time;
-        match block.op {
-            OpKind::PutFeature => {
-                let feature = model::stored_feature(block.body).map_err(|e| e.to_string())?;
-                let prev = self.features.put(&feature.id, feature.envelope, block.seq);
-                if prev != block.prev {
-                    return Err(format!(
-                        "block {} names {:?} as the version before it, the journal {prev:?}",
-                        block.seq, block.prev
-                    ));
-                }
-            }
-            OpKind::PutPoints => {
-                let batch = model::decode_points(block.body).map_err(|e| e.to_string())?;
-                self.points += batch.timestamps.len() as u64;
-                let series = self.series.get_or_create(&batch.series);
-                series.insert(&batch.timestamps, &batch.values, block.seq, usize::MAX);
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> (FeatureIndex, TemporalIndex, BlockTable) {
-        (self.features.finish(), self.series, self.blocks)
     }
 }

@@ -43,10 +43,12 @@ mod journal;
 mod limits;
 mod merkle;
 pub mod model;
+mod opening;
 mod points;
 mod prepare;
 mod proofs;
 mod queue;
+mod snapshot;
 mod state;
 
 pub use block::{Block, OpKind, Operation};
@@ -63,3 +65,4 @@ pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEn
 pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use queue::{Ack, Reply, Transaction};
+pub use snapshot::SnapshotUsed;

@@ -12,6 +12,7 @@ use crate::index::{BlockTable, FeatureIndex, TemporalIndex};
 use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::merkle::{Hash, NodeTable};
+use crate::snapshot::SnapshotLog;
 
 /// The indexes and the sequence up to which they may be read.
 ///
@@ -36,6 +37,7 @@ pub(crate) struct State {
     pub bodies: BodyCache,
     pub limits: Limits,
     pub counters: Counters,
+    pub snapshots: SnapshotLog,
     head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
@@ -90,6 +92,7 @@ impl State {
             bodies: BodyCache::new(limits.body_cache_bytes),
             limits,
             counters: Counters::default(),
+            snapshots: SnapshotLog::default(),
             head: Mutex::new(head),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),

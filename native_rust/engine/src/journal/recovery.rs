@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, NodeTable, Tree, leaf_hash};
+use crate::snapshot::SnapshotUsed;
 
 /// What opening a journal found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +41,52 @@ pub struct Recovered {
     pub bytes_cut: u64,
     /// Tree head after the last block.
     pub root: Hash,
+    /// The snapshot that spared reading the blocks up to it.
+    pub snapshot: Option<SnapshotUsed>,
+    /// Snapshots that were of no use, and why.
+    pub snapshots_ignored: Vec<String>,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// How to open a journal.
+#[derive(Debug)]
+pub(crate) struct RecoverOptions {
+    pub segment_bytes: u64,
+    /// The time, microseconds since the epoch.
+    pub now: i64,
+    /// What is known already: only blocks behind it are read.
+    pub start: Option<Start>,
+}
+
+/// A point in the journal up to which everything is known.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub seq: u64,
+    pub tree: Tree,
+    pub nodes: NodeTable,
+    pub database: DatabaseId,
+    /// Sequence of the first block of the segment it lies in.
+    pub segment_first_seq: u64,
+    /// Offset right behind the group that ends with `seq`.
+    pub end_offset: u64,
+    /// Offset of that group.
+    pub last_group_offset: u64,
+    pub last_time: i64,
+}
+
+/// Why a journal was not opened.
+#[derive(Debug)]
+pub(crate) enum RecoverError {
+    /// The start does not fit it.
+    StartRefused(String),
+    Failed(Error),
+}
+
+impl From<Error> for RecoverError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// An open journal.
@@ -66,10 +111,14 @@ pub(crate) struct Opened {
 pub(crate) fn recover(
     fs: Arc<dyn FileSystem>,
     dir: &Path,
-    segment_bytes: u64,
-    now: i64,
+    options: RecoverOptions,
     mut replay: impl FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
-) -> Result<Opened> {
+) -> Result<Opened, RecoverError> {
+    let RecoverOptions {
+        segment_bytes,
+        now,
+        start,
+    } = options;
     let begun = Instant::now();
     let mut first_seqs: Vec<u64> = fs
         .list(dir)
@@ -102,6 +151,18 @@ pub(crate) fn recover(
     }
 
     let segments = Arc::new(Segments::default());
+    let known = start.as_ref().map_or(0, |start| start.segment_first_seq);
+    if let Some(start) = &start
+        && !first_seqs.contains(&known)
+    {
+        let reason = format!(
+            "there is no segment of block {} on",
+            start.segment_first_seq
+        );
+        return Err(RecoverError::StartRefused(reason));
+    }
+    let started = start.as_ref().map_or(0, |start| start.seq);
+    let mut start = start;
     let mut scan = Scan {
         tree: Tree::default(),
         nodes: NodeTable::default(),
@@ -109,6 +170,7 @@ pub(crate) fn recover(
         position: 0,
         last_time: i64::MIN,
         groups: 0,
+        last_group: None,
         replay: &mut replay,
     };
     let mut active = None;
@@ -116,7 +178,13 @@ pub(crate) fn recover(
         let is_last = number + 1 == first_seqs.len();
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let mut reader = SegmentReader::open(&*fs, dir, *first_seq)?;
-        let (header, end) = scan.segment(&mut reader, number, *first_seq, is_last)?;
+        let (header, end) = if *first_seq < known {
+            let header = scan.skip(&mut reader, *first_seq)?;
+            (header, reader.len)
+        } else {
+            let start = start.take();
+            scan.segment(&mut reader, number, *first_seq, is_last, start)?
+        };
         if end < reader.len {
             bytes_cut += reader.len - end;
             reader.cut(end)?;
@@ -129,22 +197,26 @@ pub(crate) fn recover(
                 number,
                 position: header.position,
                 offset: end,
+                first_seq: header.first_seq,
+                last_group: scan.last_group.take(),
             },
         ));
         scan.position = header.position + end;
     }
     let Some((database, active)) = active else {
         // `first_seqs` has at least the segment made above.
-        return Err(Error::Closed);
+        return Err(Error::Closed.into());
     };
     let report = Recovered {
         created,
-        blocks: scan.tree.size(),
+        blocks: scan.tree.size() - started,
         groups: scan.groups,
         segments: first_seqs.len() as u64,
         bytes: scan.position,
         bytes_cut,
         root: scan.tree.root(),
+        snapshot: None,
+        snapshots_ignored: Vec::new(),
         elapsed: begun.elapsed(),
     };
     let nodes = scan.nodes;
@@ -205,19 +277,62 @@ struct Scan<'a> {
     position: u64,
     last_time: i64,
     groups: u64,
+    /// Offset of the last group in its segment.
+    last_group: Option<u64>,
     replay: &'a mut dyn FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
 }
 
 impl Scan<'_> {
-    /// Check and replay one segment; returns its header and the offset at which
-    /// its valid groups end.
-    fn segment(
+    /// The header of a segment that is known.
+    fn skip(
         &mut self,
         reader: &mut SegmentReader,
-        number: u32,
         first_seq: u64,
-        is_last: bool,
-    ) -> Result<(SegmentHeader, u64)> {
+    ) -> Result<SegmentHeader, RecoverError> {
+        let header = self.header(reader)?;
+        if header.first_seq != first_seq || header.position != self.position {
+            let reason = format!("segment {first_seq} does not continue the one before it");
+            return Err(RecoverError::StartRefused(reason));
+        }
+        Ok(header)
+    }
+
+    /// Take what is known for granted, if the segment has the group that ends it.
+    fn begin(
+        &mut self,
+        reader: &mut SegmentReader,
+        segment: &SegmentHeader,
+        start: Start,
+    ) -> Result<u64, RecoverError> {
+        let refused = |reason: &str| Err(RecoverError::StartRefused(reason.into()));
+        if start.database != segment.database || segment.position != self.position {
+            return refused("it is of another journal");
+        }
+        let group = match reader.get(start.last_group_offset, GROUP_HEADER)? {
+            Some(bytes) => bytes
+                .first_chunk()
+                .map(|bytes| GroupHeader::decode(bytes, &segment.database)),
+            None => None,
+        };
+        let Some(Ok(group)) = group else {
+            return refused("the journal has no group where its last one was");
+        };
+        let end = start.last_group_offset + GROUP_HEADER as u64 + u64::from(group.body_len);
+        if group.tree_size != start.seq
+            || group.root != start.tree.root()
+            || end != start.end_offset
+            || end > reader.len
+        {
+            return refused("the journal has another group where its last one was");
+        }
+        self.last_group = Some(start.last_group_offset);
+        self.tree = start.tree;
+        self.nodes = start.nodes;
+        self.last_time = start.last_time;
+        Ok(end)
+    }
+
+    fn header(&mut self, reader: &mut SegmentReader) -> Result<SegmentHeader> {
         let header = match reader.get(0, SEGMENT_HEADER)?.and_then(<[u8]>::first_chunk) {
             Some(bytes) => SegmentHeader::decode(bytes),
             None => return Err(reader.corrupt(0, "the segment is shorter than its header")),
@@ -236,6 +351,51 @@ impl Scan<'_> {
         if header.database != database {
             return Err(reader.corrupt(0, "the segment belongs to another database"));
         }
+        Ok(header)
+    }
+
+    /// Check and replay one segment; returns its header and the offset at which
+    /// its valid groups end.
+    fn segment(
+        &mut self,
+        reader: &mut SegmentReader,
+        number: u32,
+        first_seq: u64,
+        is_last: bool,
+        start: Option<Start>,
+    ) -> Result<(SegmentHeader, u64), RecoverError> {
+        let header = self.header(reader)?;
+        let mut offset = SEGMENT_HEADER as u64;
+        if let Some(start) = start {
+            offset = self.begin(reader, &header, start)?;
+        } else {
+            self.check_header(reader, &header, first_seq)?;
+        }
+        while offset < reader.len {
+            match self.group(reader, number, &header, offset)? {
+                Ok(next) => offset = next,
+                Err(reason) if is_last => match reader.later_proof(&header, offset)? {
+                    None => break,
+                    Some(later) => {
+                        let reason = format!(
+                            "{reason}, and the group at byte {later} proves that it was durable"
+                        );
+                        return Err(reader.corrupt(offset, reason).into());
+                    }
+                },
+                Err(reason) => return Err(reader.corrupt(offset, reason).into()),
+            }
+        }
+        Ok((header, offset))
+    }
+
+    /// Check that a segment continues what was read.
+    fn check_header(
+        &self,
+        reader: &SegmentReader,
+        header: &SegmentHeader,
+        first_seq: u64,
+    ) -> Result<()> {
         if header.first_seq != first_seq || first_seq != self.tree.size() + 1 {
             let reason = format!(
                 "the segment begins with block {}, its name says {first_seq}, the journal before it ends with {}",
@@ -247,24 +407,7 @@ impl Scan<'_> {
         if header.position != self.position || header.root != self.tree.root() {
             return Err(reader.corrupt(0, "the segment does not continue the one before it"));
         }
-
-        let mut offset = SEGMENT_HEADER as u64;
-        while offset < reader.len {
-            match self.group(reader, number, &header, offset)? {
-                Ok(next) => offset = next,
-                Err(reason) if is_last => match reader.later_proof(&header, offset)? {
-                    None => break,
-                    Some(later) => {
-                        let reason = format!(
-                            "{reason}, and the group at byte {later} proves that it was durable"
-                        );
-                        return Err(reader.corrupt(offset, reason));
-                    }
-                },
-                Err(reason) => return Err(reader.corrupt(offset, reason)),
-            }
-        }
-        Ok((header, offset))
+        Ok(())
     }
 
     /// Check and replay the group at `offset`. The inner error is for bytes
@@ -304,6 +447,7 @@ impl Scan<'_> {
             return Err(reader.corrupt(at, reason));
         }
         self.groups += 1;
+        self.last_group = Some(offset);
         Ok(Ok(body_at + u64::from(header.body_len)))
     }
 

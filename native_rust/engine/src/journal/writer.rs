@@ -116,6 +116,22 @@ pub(super) struct Active {
     pub position: u64,
     /// Its length.
     pub offset: u64,
+    /// Sequence of its first block.
+    pub first_seq: u64,
+    /// Offset of its last group, if it has one.
+    pub last_group: Option<u64>,
+}
+
+/// Where the last group of the journal lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LastGroup {
+    pub database: DatabaseId,
+    /// Sequence of the first block of its segment.
+    pub segment_first_seq: u64,
+    /// Offset of its header in the segment.
+    pub offset: u64,
+    /// Offset right behind it.
+    pub end_offset: u64,
 }
 
 impl Journal {
@@ -143,6 +159,16 @@ impl Journal {
     /// The tree of everything durable.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    /// Where the last group lies, unless a segment was just begun.
+    pub(crate) fn last_group(&self) -> Option<LastGroup> {
+        Some(LastGroup {
+            database: self.database,
+            segment_first_seq: self.active.first_seq,
+            offset: self.active.last_group?,
+            end_offset: self.active.offset,
+        })
     }
 
     /// Bytes in all segments.
@@ -208,6 +234,7 @@ impl Journal {
 
     /// Move the journal's end behind a group that has been synced.
     pub(crate) fn advance(&mut self, written: Written) {
+        self.active.last_group = Some(self.active.offset);
         self.active.offset += written.bytes;
         self.tree = written.tree;
     }
@@ -227,6 +254,8 @@ impl Journal {
             number: to_u32(self.segments.len()),
             position: header.position,
             offset: SEGMENT_HEADER as u64,
+            first_seq: header.first_seq,
+            last_group: None,
             segment: segment.clone(),
         };
         self.segments.push(segment);
