@@ -1,91 +1,25 @@
 //! Blocks: one operation each, stored as one deterministic CBOR map.
 //!
 //! ```text
-//! {"op": text, "seq": uint, "txn": uint, "body": any, "prev": uint?,
-//!  "time": int, "actor": text?, "provenance": map?}
+//! {"op": text, "key": [text, bytes]?, "seq": uint, "txn": uint, "body": any,
+//!  "prev": uint?, "time": int, "actor": text?, "provenance": map?}
 //! ```
 //!
 //! The members stand in the order of RFC 8949 section 4.2.1. `txn` is the
 //! sequence of the transaction's first block; `time` is microseconds since the
-//! epoch, UTC; `prev` is the sequence of the entity's previous version.
+//! epoch, UTC; `prev` is the sequence of the entity's previous version; `key` is
+//! the idempotency key of its transaction, in the first block alone.
 
 use std::sync::Arc;
 
 use minicbor::Decoder;
 
-use crate::model::{PointBatch, PutFeature, cbor};
-
-/// What a block does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OpKind {
-    /// Write a feature: a new one, or a new version of an existing one.
-    PutFeature,
-    /// Append points to one series.
-    PutPoints,
-}
-
-impl OpKind {
-    /// The text stored in the block's `op`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PutFeature => "put_feature",
-            Self::PutPoints => "put_points",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text {
-            "put_feature" => Some(Self::PutFeature),
-            "put_points" => Some(Self::PutPoints),
-            _ => None,
-        }
-    }
-}
-
-/// One validated operation, its body already encoded, ready for the committer.
-#[derive(Debug, Clone)]
-pub enum Operation {
-    /// Write a feature.
-    PutFeature(PutFeature),
-    /// Append points to one series; `body` is the encoded form of `batch`.
-    PutPoints {
-        /// The columns, for the index.
-        batch: PointBatch,
-        /// The columns as CBOR, for the journal.
-        body: Vec<u8>,
-    },
-}
-
-impl Operation {
-    pub(crate) fn kind(&self) -> OpKind {
-        match self {
-            Self::PutFeature(_) => OpKind::PutFeature,
-            Self::PutPoints { .. } => OpKind::PutPoints,
-        }
-    }
-
-    pub(crate) fn body(&self) -> &[u8] {
-        match self {
-            Self::PutFeature(feature) => &feature.body,
-            Self::PutPoints { body, .. } => body,
-        }
-    }
-
-    pub(crate) fn provenance(&self) -> Option<&[u8]> {
-        match self {
-            Self::PutFeature(feature) => feature.provenance.as_deref(),
-            Self::PutPoints { batch, .. } => batch.provenance.as_deref(),
-        }
-    }
-
-    /// Bytes it occupies in the queue and, nearly, in the journal.
-    pub(crate) fn encoded_len(&self) -> usize {
-        // The fixed members of a block: keys, integers and the op's name.
-        const ENVELOPE: usize = 64;
-        ENVELOPE + self.body().len() + self.provenance().map_or(0, <[u8]>::len)
-    }
-}
+use crate::keys::IdempotencyKey;
+use crate::model::{
+    DecodeError, DecodedPoints, PointSpan, StoredFeature, cbor, decode_points,
+    stored_delete_feature, stored_delete_points, stored_feature,
+};
+use crate::operation::{OpKind, Operation};
 
 /// What the committer adds to an operation to make it a block.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +34,7 @@ pub(crate) struct Stamp {
 pub(crate) fn encode_block(
     stamp: Stamp,
     actor: Option<&Arc<str>>,
+    key: Option<&IdempotencyKey>,
     operation: &Operation,
     out: &mut Vec<u8>,
 ) {
@@ -107,10 +42,17 @@ pub(crate) fn encode_block(
     let members = 5
         + u64::from(stamp.prev.is_some())
         + u64::from(actor.is_some())
+        + u64::from(key.is_some())
         + u64::from(provenance.is_some());
     cbor::write_map_header(members, out);
     cbor::write_text("op", out);
     cbor::write_text(operation.kind().as_str(), out);
+    if let Some(key) = key {
+        cbor::write_text("key", out);
+        cbor::write_array_header(2, out);
+        cbor::write_text(&key.text, out);
+        cbor::write_bytes(&key.request, out);
+    }
     cbor::write_text("seq", out);
     cbor::write_uint(stamp.seq, out);
     cbor::write_text("txn", out);
@@ -146,6 +88,9 @@ pub struct Block<'a> {
     pub op: OpKind,
     /// Who asked for it, where known.
     pub actor: Option<&'a str>,
+    /// The idempotency key of its transaction and the digest of that request; in
+    /// the first block of the transaction alone.
+    pub key: Option<(&'a str, &'a [u8])>,
     /// Sequence of the entity's previous version.
     pub prev: Option<u64>,
     /// The operation's body, CBOR.
@@ -174,6 +119,7 @@ impl<'a> Block<'a> {
             time: fields.time.ok_or_else(|| missing("time"))?,
             op: OpKind::parse(op).ok_or_else(|| format!("a block with unknown op {op:?}"))?,
             actor: fields.actor,
+            key: fields.key,
             prev: fields.prev,
             body: fields.body.ok_or_else(|| missing("body"))?,
             provenance: fields.provenance,
@@ -181,9 +127,74 @@ impl<'a> Block<'a> {
     }
 }
 
+/// What a stored block does to the indexes.
+#[derive(Debug)]
+pub(crate) enum Effect<'a> {
+    PutFeature(StoredFeature<'a>),
+    DeleteFeature(&'a str),
+    PutPoints(DecodedPoints),
+    DeletePoints(PointSpan),
+}
+
+/// The operation that a block performs, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Action<'a> {
+    /// Never [`OpKind::Revert`].
+    pub op: OpKind,
+    pub body: &'a [u8],
+    /// The block it undoes.
+    pub reverts: Option<u64>,
+}
+
+impl<'a> Block<'a> {
+    /// Its operation, or the inverse that a revert holds.
+    pub(crate) fn action(&self) -> Result<Action<'a>, DecodeError> {
+        let &Self { op, body, .. } = self;
+        if op != OpKind::Revert {
+            return Ok(Action {
+                op,
+                body,
+                reverts: None,
+            });
+        }
+        let mut reader = cbor::Reader::new(body);
+        let (mut op, mut inner, mut block) = (None, None, None);
+        for _ in 0..reader.map()? {
+            match reader.text()? {
+                "op" => op = OpKind::parse(reader.text()?),
+                "body" => inner = Some(reader.item()?),
+                "block" => block = Some(reader.uint()?),
+                _ => return Err(reader.error("a member that a revert has not")),
+            }
+        }
+        reader.end()?;
+        match (op, inner, block) {
+            (Some(op), Some(body), Some(block)) if op != OpKind::Revert => Ok(Action {
+                op,
+                body,
+                reverts: Some(block),
+            }),
+            _ => Err(reader.error("a revert without op, body or block")),
+        }
+    }
+
+    /// What it does, decoded.
+    pub(crate) fn effect(&self) -> Result<Effect<'a>, DecodeError> {
+        let Action { op, body, .. } = self.action()?;
+        Ok(match op {
+            OpKind::PutFeature => Effect::PutFeature(stored_feature(body)?),
+            OpKind::DeleteFeature => Effect::DeleteFeature(stored_delete_feature(body)?),
+            OpKind::PutPoints => Effect::PutPoints(decode_points(body)?),
+            OpKind::DeletePoints => Effect::DeletePoints(stored_delete_points(body)?),
+            OpKind::Revert => return Err(cbor::Reader::new(body).error("a revert of a revert")),
+        })
+    }
+}
+
 #[derive(Default)]
 struct Fields<'a> {
     op: Option<&'a str>,
+    key: Option<(&'a str, &'a [u8])>,
     seq: Option<u64>,
     txn: Option<u64>,
     body: Option<&'a [u8]>,
@@ -203,6 +214,12 @@ impl<'a> Fields<'a> {
         for _ in 0..members {
             match d.str()? {
                 "op" => fields.op = Some(d.str()?),
+                "key" => {
+                    if d.array()? != Some(2) {
+                        return Err(message("a key that is not a pair"));
+                    }
+                    fields.key = Some((d.str()?, d.bytes()?));
+                }
                 "seq" => fields.seq = Some(d.u64()?),
                 "txn" => fields.txn = Some(d.u64()?),
                 "body" => fields.body = Some(skipped(d, bytes)?),
@@ -229,6 +246,8 @@ fn skipped<'a>(d: &mut Decoder<'a>, bytes: &'a [u8]) -> Result<&'a [u8], minicbo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{DeleteFeature, PutFeature};
+    use crate::operation::Revert;
     use ciborium::Value;
 
     fn feature(provenance: Option<Vec<u8>>) -> Operation {
@@ -243,12 +262,13 @@ mod tests {
     #[test]
     fn a_block_reads_back_and_is_deterministic_cbor() {
         let actor: Arc<str> = "ops@example".into();
+        let key = IdempotencyKey::new("k", &[b"request"]);
         let cases = [
-            (None, None, None),
-            (Some(7), Some(&actor), Some(vec![0xa0])),
-            (Some(u64::MAX), None, None),
+            (None, None, None, None),
+            (Some(7), Some(&actor), Some(vec![0xa0]), Some(key)),
+            (Some(u64::MAX), None, None, None),
         ];
-        for (prev, actor, provenance) in cases {
+        for (prev, actor, provenance, key) in cases {
             let operation = feature(provenance.clone());
             let stamp = Stamp {
                 seq: 300,
@@ -257,11 +277,13 @@ mod tests {
                 prev,
             };
             let mut bytes = Vec::new();
-            encode_block(stamp, actor, &operation, &mut bytes);
+            encode_block(stamp, actor, key.as_ref(), &operation, &mut bytes);
             let block = Block::decode(&bytes).unwrap();
             assert_eq!((block.seq, block.txn, block.time), (300, 299, -5));
             assert_eq!(block.prev, prev);
             assert_eq!(block.actor, actor.map(|a| &**a));
+            let stored = key.as_ref().map(|key| (&*key.text, &key.request[..]));
+            assert_eq!(block.key, stored);
             assert_eq!(block.body, operation.body());
             assert_eq!(block.provenance, provenance.as_deref());
 
@@ -282,6 +304,34 @@ mod tests {
     }
 
     #[test]
+    fn a_revert_holds_the_operation_that_undoes() {
+        let inverse = Operation::DeleteFeature(DeleteFeature::new("a".into(), None));
+        let inner = inverse.body().to_vec();
+        let revert = Operation::Revert(Revert::new(41, inverse));
+        let stamp = Stamp {
+            seq: 42,
+            txn: 42,
+            time: 0,
+            prev: Some(41),
+        };
+        let mut bytes = Vec::new();
+        encode_block(stamp, None, None, &revert, &mut bytes);
+        let block = Block::decode(&bytes).unwrap();
+        let action = block.action().unwrap();
+        assert_eq!(block.op, OpKind::Revert);
+        assert_eq!(action.op, OpKind::DeleteFeature);
+        assert_eq!((action.body, action.reverts), (&inner[..], Some(41)));
+        assert!(matches!(
+            block.effect().unwrap(),
+            Effect::DeleteFeature("a")
+        ));
+        let value: Value = ciborium::from_reader(block.body).unwrap();
+        let mut again = Vec::new();
+        ciborium::into_writer(&value, &mut again).unwrap();
+        assert_eq!(again, block.body);
+    }
+
+    #[test]
     fn every_truncation_and_every_trailing_byte_is_refused() {
         let mut bytes = Vec::new();
         let stamp = Stamp {
@@ -290,7 +340,7 @@ mod tests {
             time: 0,
             prev: None,
         };
-        encode_block(stamp, None, &feature(None), &mut bytes);
+        encode_block(stamp, None, None, &feature(None), &mut bytes);
         for end in 0..bytes.len() {
             assert!(Block::decode(&bytes[..end]).is_err(), "cut at {end}");
         }

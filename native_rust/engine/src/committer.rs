@@ -5,19 +5,19 @@
 //! disk the next group gathers in the queue, so the group size follows the
 //! load and one caller alone waits for one sync.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use crate::block::{Operation, Stamp, encode_block};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::fs::Lock;
 use crate::journal::{Group, Journal, Written};
-use crate::queue::{Ack, Intake, Message, Reply, Transaction};
-use crate::snapshot::{Mark, Snapshotter};
+use crate::keys::KeyTable;
+use crate::operation::Operation;
+use crate::plan::{Outcome, Plan};
+use crate::queue::{Ack, Durability, Intake, Message, Reply, Transaction, Waited};
 use crate::state::{Head, State};
 
 /// Index entries applied under one hold of a write lock: some tens of
@@ -35,7 +35,9 @@ pub(crate) struct Committer {
     pub clock: Clock,
     /// Points in all series.
     pub points: u64,
-    pub snapshotter: Snapshotter,
+    pub keys: KeyTable,
+    /// When what is written but not synced must be on disk.
+    pub sync_by: Option<Instant>,
     /// Held as long as the database may be written.
     pub lock: Box<dyn Lock>,
 }
@@ -43,34 +45,53 @@ pub(crate) struct Committer {
 /// A queued transaction and where its answer goes.
 type Pending = (Transaction, Reply);
 
+/// What [`Committer::gather`] came back with.
+enum Gathered {
+    /// Transactions, and whether to end after them.
+    Work { closing: bool },
+    /// Weak writes must go to the disk now.
+    SyncDue,
+    /// There is nobody left to serve.
+    End,
+}
+
 impl Committer {
     /// Work until the database is closed, then release the lock.
     pub(crate) fn run(mut self) {
         let mut group = Group::default();
         let mut pending = Vec::new();
-        while let Some(closing) = self.gather(&mut pending) {
-            self.commit(&mut pending, &mut group);
-            if closing {
-                break;
+        loop {
+            match self.gather(&mut pending) {
+                Gathered::End => break,
+                Gathered::SyncDue => self.sync_now(),
+                Gathered::Work { closing } => {
+                    self.commit(&mut pending, &mut group);
+                    if closing {
+                        break;
+                    }
+                }
             }
-            self.snapshot_if_due();
         }
-        let last = self.last_snapshot();
-        self.snapshotter.close(last);
+        if self.state.poisoned().is_none() {
+            self.sync_now();
+        }
         self.state.close();
         // Before the intake: whoever is answered "closed" may open it again.
         drop(self.journal);
         drop(self.lock);
     }
 
-    /// Wait for work and take what is there, up to a full group. Returns
-    /// whether to end after it, or nothing when there is nobody left to serve.
-    fn gather(&self, pending: &mut Vec<Pending>) -> Option<bool> {
+    /// Wait for work and take what is there, up to a full group.
+    fn gather(&self, pending: &mut Vec<Pending>) -> Gathered {
         let mut gathered = 0;
-        let mut next = Some(self.intake.wait()?);
+        let mut next = match self.intake.wait(self.sync_by) {
+            Waited::Message(message) => Some(message),
+            Waited::TimedOut => return Gathered::SyncDue,
+            Waited::Gone => return Gathered::End,
+        };
         while let Some(message) = next {
             match message {
-                Message::Close => return Some(true),
+                Message::Close => return Gathered::Work { closing: true },
                 Message::Write {
                     transaction,
                     bytes,
@@ -85,7 +106,7 @@ impl Committer {
             }
             next = self.intake.poll();
         }
-        Some(false)
+        Gathered::Work { closing: false }
     }
 
     /// Commit everything pending as one group and answer it.
@@ -100,9 +121,9 @@ impl Committer {
             }
         };
         match outcome {
-            Ok(acks) => {
-                for ((_, reply), ack) in pending.drain(..).zip(acks) {
-                    reply.send(Ok(ack));
+            Ok(outcomes) => {
+                for ((_, reply), outcome) in pending.drain(..).zip(outcomes) {
+                    reply.send(outcome.answer());
                 }
                 let retired = guarded(|| {
                     self.retire();
@@ -129,21 +150,68 @@ impl Committer {
     }
 
     /// Write, sync, apply, publish.
-    fn write(&mut self, pending: &[Pending], group: &mut Group) -> Result<Vec<Ack>> {
+    fn write(&mut self, pending: &[Pending], group: &mut Group) -> Result<Vec<Outcome>> {
         let time = self.clock.now();
-        let acks = self.encode(pending, group, time);
-        let written = self.journal.write(group, time)?;
-        written.segment.sync()?;
-        self.apply(pending, &acks, &written);
-        self.journal.advance(written);
-        self.points += pending.iter().map(|(t, _)| count_points(t)).sum::<u64>();
-        self.state.publish(self.head());
-        let counters = &self.state.counters;
-        counters.groups.fetch_add(1, Ordering::Relaxed);
-        counters
-            .transactions
-            .fetch_add(pending.len() as u64, Ordering::Relaxed);
-        Ok(acks)
+        let mut outcomes = self.plan(pending, group, time)?;
+        let written = match group.is_empty() {
+            true => None,
+            false => Some(self.journal.write(group, time)?),
+        };
+        let accepted = pending
+            .iter()
+            .zip(&outcomes)
+            .filter(|(_, outcome)| !matches!(outcome, Outcome::Refused(_)));
+        let levels = accepted.map(|((transaction, _), _)| transaction.durability);
+        self.sync_for(levels, written.is_some())?;
+        if let Some(written) = written {
+            self.apply(pending, &mut outcomes, &written);
+            self.journal.advance(written);
+            self.state.publish(self.head());
+            let committed = outcomes
+                .iter()
+                .filter(|o| matches!(o, Outcome::Committed(_)));
+            let counters = &self.state.counters;
+            counters.groups.fetch_add(1, Ordering::Relaxed);
+            counters
+                .transactions
+                .fetch_add(committed.count() as u64, Ordering::Relaxed);
+        }
+        Ok(outcomes)
+    }
+
+    /// Sync, or note by when to, as the levels of a group ask for.
+    fn sync_for(
+        &mut self,
+        levels: impl Iterator<Item = Durability> + Clone,
+        written: bool,
+    ) -> Result<()> {
+        let has = |level| levels.clone().any(|other| other == level);
+        if has(Durability::Sync) {
+            // Also for a transaction that was only answered again: its first
+            // answer may have promised less.
+            if written || self.journal.is_dirty() {
+                self.journal.sync()?;
+            }
+            self.sync_by = None;
+        } else if has(Durability::Interval) {
+            let interval = Duration::from_millis(self.state.limits.sync_interval_ms);
+            self.sync_by
+                .get_or_insert_with(|| Instant::now() + interval);
+        }
+        Ok(())
+    }
+
+    /// Sync what weak writes have left, and poison the database if that fails.
+    fn sync_now(&mut self) {
+        self.sync_by = None;
+        if self.state.poisoned().is_some() || !self.journal.is_dirty() {
+            return;
+        }
+        let synced = guarded(|| self.journal.sync());
+        match synced {
+            Ok(()) => self.state.publish(self.head()),
+            Err(error) => self.poison(&error),
+        }
     }
 
     /// What readers may see now.
@@ -159,55 +227,44 @@ impl Committer {
         }
     }
 
-    /// Give every operation its sequence and turn it into a block.
-    fn encode(&self, pending: &[Pending], group: &mut Group, time: i64) -> Vec<Ack> {
-        group.clear();
-        // Ids written by this group so far: not in the index yet.
-        let mut written: HashMap<&str, u64> = HashMap::new();
-        let mut seq = self.journal.tree().size();
+    /// Decide what becomes of each transaction and encode those that are accepted.
+    fn plan(&mut self, pending: &[Pending], group: &mut Group, time: i64) -> Result<Vec<Outcome>> {
         let features = self.state.features.read();
-        let mut acks = Vec::with_capacity(pending.len());
-        for (transaction, _) in pending {
-            let first_seq = seq + 1;
-            let mut first_hash = None;
-            group.begin_transaction();
-            for operation in &transaction.operations {
-                seq += 1;
-                let prev = match operation {
-                    Operation::PutPoints { .. } => None,
-                    Operation::PutFeature(feature) => match written.entry(&feature.id) {
-                        Entry::Occupied(mut earlier) => Some(earlier.insert(seq)),
-                        Entry::Vacant(slot) => {
-                            slot.insert(seq);
-                            features.newest(&feature.id).map(|version| version.seq)
-                        }
-                    },
-                };
-                let stamp = Stamp {
-                    seq,
-                    txn: first_seq,
-                    time,
-                    prev,
-                };
-                let hash = group.push_block(|out| {
-                    encode_block(stamp, transaction.actor.as_ref(), operation, out);
-                });
-                first_hash.get_or_insert(hash);
+        let reverts = self.state.reverts.read();
+        let mut plan = Plan::new(
+            &features,
+            &self.state.series,
+            &reverts,
+            &mut self.keys,
+            self.journal.tree().size(),
+            time,
+        );
+        let transactions = pending.iter().map(|(transaction, _)| transaction);
+        let outcomes = plan.all(transactions, group);
+        drop(features);
+        drop(reverts);
+        outcomes
+            .into_iter()
+            .map(|outcome| self.with_hash(outcome))
+            .collect()
+    }
+
+    /// The hash of a transaction that is answered again, from the journal where it
+    /// was not committed in this group.
+    fn with_hash(&self, outcome: Outcome) -> Result<Outcome> {
+        Ok(match outcome {
+            Outcome::Replayed(ack) if ack.first_seq <= self.state.published() => {
+                let bytes = crate::features::read_block(&self.state, ack.first_seq)?;
+                let hash = crate::merkle::leaf_hash(&bytes);
+                Outcome::Replayed(Ack { hash, ..ack })
             }
-            group.end_transaction();
-            acks.push(Ack {
-                first_seq,
-                last_seq: seq,
-                time,
-                hash: first_hash.unwrap_or_default(),
-            });
-        }
-        acks
+            other => other,
+        })
     }
 
     /// Enter a durable group into the indexes, in short steps. Readers see none
     /// of it before it is published.
-    fn apply(&self, pending: &[Pending], acks: &[Ack], written: &Written) {
+    fn apply(&mut self, pending: &[Pending], outcomes: &mut [Outcome], written: &Written) {
         for step in written.locations.chunks(1_024) {
             let mut blocks = self.state.blocks.write();
             for location in step {
@@ -220,11 +277,15 @@ impl Committer {
                 nodes.push(*node);
             }
         }
-        for ((transaction, _), ack) in pending.iter().zip(acks) {
+        for ((transaction, _), outcome) in pending.iter().zip(outcomes) {
+            let Outcome::Committed(ack) = outcome else {
+                continue;
+            };
             let mut seq = ack.first_seq;
             for step in transaction.operations.chunks(STEP) {
                 self.apply_features(step, seq);
-                self.apply_points(step, seq);
+                ack.points_deleted += self.apply_points(step, seq);
+                self.note_reverts(step, seq);
                 seq += step.len() as u64;
             }
         }
@@ -233,59 +294,51 @@ impl Committer {
     fn apply_features(&self, step: &[Operation], first_seq: u64) {
         let mut features = None;
         for (operation, seq) in step.iter().zip(first_seq..) {
-            if let Operation::PutFeature(feature) = operation {
-                features
-                    .get_or_insert_with(|| self.state.features.write())
-                    .put(&feature.id, feature.envelope, seq);
+            let effect = operation.effect();
+            if !effect.is_about_a_feature() {
+                continue;
+            }
+            let features = features.get_or_insert_with(|| self.state.features.write());
+            match effect {
+                Operation::PutFeature(put) => {
+                    features.put(&put.id, put.envelope, seq);
+                }
+                Operation::DeleteFeature(delete) => {
+                    features.delete(&delete.id, seq);
+                }
+                _ => {}
             }
         }
     }
 
-    fn apply_points(&self, step: &[Operation], first_seq: u64) {
+    /// Returns how many points were deleted.
+    fn apply_points(&mut self, step: &[Operation], first_seq: u64) -> u64 {
+        let mut deleted = 0;
         for (operation, seq) in step.iter().zip(first_seq..) {
-            if let Operation::PutPoints { batch, .. } = operation {
-                let series = self.state.series.get_or_create(&batch.series);
-                series.insert(&batch.timestamps, &batch.values, seq, POINT_STEP);
+            match operation.effect() {
+                Operation::PutPoints { batch, .. } => {
+                    let series = self.state.series.get_or_create(&batch.series);
+                    series.insert(&batch.timestamps, &batch.values, seq, POINT_STEP);
+                    self.points += batch.timestamps.len() as u64;
+                }
+                Operation::DeletePoints(delete) => {
+                    let span = &delete.span;
+                    if let Some(series) = self.state.series.get(&span.series) {
+                        deleted += series.delete(span.start, span.end, span.block, seq, POINT_STEP);
+                    }
+                }
+                _ => {}
             }
         }
+        self.points -= deleted.min(self.points);
+        deleted
     }
 
-    /// Have a snapshot taken in the background when it is time.
-    fn snapshot_if_due(&mut self) {
-        if self.snapshotter.due(self.journal.end())
-            && self.state.check_writable().is_ok()
-            && let Some(mark) = self.mark()
-        {
-            self.snapshotter.take(mark);
-        }
-    }
-
-    /// What a snapshot of this moment is about: the last group is durable and
-    /// published.
-    fn mark(&self) -> Option<Mark> {
-        let group = self.journal.last_group()?;
-        Some(Mark {
-            database: group.database,
-            tree: self.journal.tree().clone(),
-            segment_first_seq: group.segment_first_seq,
-            last_group_offset: group.offset,
-            end_offset: group.end_offset,
-            position: self.journal.end(),
-            last_time: self.clock.last(),
-            points: self.points,
-            extra: Vec::new(),
-        })
-    }
-
-    /// The mark of the snapshot to be taken before the database is closed.
-    fn last_snapshot(&self) -> Option<Mark> {
-        let due = self
-            .snapshotter
-            .due_on_close(self.journal.tree().size(), self.journal.end());
-        if due && self.state.check_writable().is_ok() {
-            self.mark()
-        } else {
-            None
+    fn note_reverts(&self, step: &[Operation], first_seq: u64) {
+        for (operation, seq) in step.iter().zip(first_seq..) {
+            if let Operation::Revert(revert) = operation {
+                self.state.reverts.write().insert(revert.block, seq);
+            }
         }
     }
 
@@ -304,15 +357,4 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
             cause: "the committer panicked; see the log".into(),
         })
     })
-}
-
-fn count_points(transaction: &Transaction) -> u64 {
-    let points = transaction
-        .operations
-        .iter()
-        .map(|operation| match operation {
-            Operation::PutFeature(_) => 0,
-            Operation::PutPoints { batch, .. } => batch.timestamps.len() as u64,
-        });
-    points.sum()
 }

@@ -1,11 +1,15 @@
 //! Reading the journal back, block by block.
 
-use crate::block::{Block, OpKind};
+use crate::block::Block;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{check_limit, damaged, no_feature, read_block};
 use crate::merkle::{leaf_hash, to_hex};
-use crate::model::{DecodeError, feature_to_json, points_to_json, write_json, write_timestamp};
+use crate::model::{
+    DecodeError, delete_points_to_json, feature_to_json, points_to_json, write_json,
+    write_timestamp,
+};
+use crate::operation::OpKind;
 use crate::state::State;
 
 /// Which blocks to list.
@@ -98,7 +102,13 @@ impl Database {
 impl EntryPage {
     /// Add block `seq`, with or without its body, if its operation is the one asked
     /// for.
-    fn add(&mut self, state: &State, seq: u64, op: Option<OpKind>, body: bool) -> Result<()> {
+    pub(crate) fn add(
+        &mut self,
+        state: &State,
+        seq: u64,
+        op: Option<OpKind>,
+        body: bool,
+    ) -> Result<()> {
         let bytes = read_block(state, seq)?;
         let block = Block::decode(&bytes).map_err(|e| damaged(state, seq, e))?;
         if block.seq != seq {
@@ -116,7 +126,7 @@ impl EntryPage {
 }
 
 /// A block as JSON: what it is made of, and its hash.
-fn write_entry(
+pub(crate) fn write_entry(
     block: &Block<'_>,
     bytes: &[u8],
     body: bool,
@@ -138,10 +148,7 @@ fn write_entry(
     }
     if body {
         out.extend_from_slice(b",\"body\":");
-        match block.op {
-            OpKind::PutFeature => feature_to_json(block.body, None, out)?,
-            OpKind::PutPoints => points_to_json(block.body, out)?,
-        }
+        write_body(block, out)?;
     }
     if let Some(provenance) = block.provenance {
         out.extend_from_slice(b",\"provenance\":");
@@ -151,12 +158,35 @@ fn write_entry(
     Ok(())
 }
 
+/// The body of a block as JSON; of a revert `{"reverts", "op", "body"}`.
+fn write_body(block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let action = block.action()?;
+    if let Some(reverts) = action.reverts {
+        let op = action.op.as_str();
+        out.extend_from_slice(
+            format!("{{\"reverts\":{reverts},\"op\":\"{op}\",\"body\":").as_bytes(),
+        );
+    }
+    match action.op {
+        OpKind::PutFeature => feature_to_json(action.body, None, out)?,
+        OpKind::PutPoints => points_to_json(action.body, out)?,
+        OpKind::DeletePoints => delete_points_to_json(action.body, out)?,
+        OpKind::DeleteFeature | OpKind::Revert => {
+            write_json(action.body, out)?;
+        }
+    }
+    if action.reverts.is_some() {
+        out.push(b'}');
+    }
+    Ok(())
+}
+
 impl std::str::FromStr for OpKind {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         Self::parse(text).ok_or_else(|| {
-            let detail = format!("found {text:?}; expected put_feature or put_points");
+            let detail = format!("found {text:?}; expected one of {}", Self::names());
             Error::invalid(InvalidCode::Parameter, "/type", detail)
         })
     }

@@ -77,6 +77,10 @@ pub enum Entity {
     Feature,
     /// A series id.
     Series,
+    /// A block's hash.
+    Block,
+    /// An open transaction.
+    Transaction,
 }
 
 impl fmt::Display for Entity {
@@ -85,6 +89,8 @@ impl fmt::Display for Entity {
             Self::Database => "database",
             Self::Feature => "feature",
             Self::Series => "series",
+            Self::Block => "block",
+            Self::Transaction => "open transaction",
         })
     }
 }
@@ -122,6 +128,39 @@ pub enum Error {
         /// The id asked for.
         id: String,
     },
+    /// Somebody else wrote first what this transaction writes; nothing was written.
+    #[error("{detail}")]
+    Conflict {
+        /// What was written, by which block.
+        detail: String,
+    },
+    /// The feature is not at the version the caller named; nothing was written.
+    #[error("{detail}")]
+    Precondition {
+        /// What was expected and what there is.
+        detail: String,
+    },
+    /// The block cannot be undone; nothing was written.
+    #[error("block {block} cannot be reverted: {reason}")]
+    Irreversible {
+        /// Its sequence.
+        block: u64,
+        /// What stands in the way, and what to do.
+        reason: String,
+    },
+    /// The idempotency key was sent before, with another request; nothing was written.
+    #[error(
+        "the idempotency key {key:?} was used for another request (block {seq}); use a new key for a new request"
+    )]
+    KeyReused {
+        /// The key.
+        key: String,
+        /// First block of the transaction it was used for.
+        seq: u64,
+    },
+    /// A read-only transaction was asked to write.
+    #[error("the transaction is read-only; begin one that is not to write")]
+    ReadOnly,
     /// The write queue is full; nothing was written, try again later.
     #[error("the write queue is full ({limit} {unit}); try again later")]
     Busy {
@@ -191,7 +230,14 @@ impl Error {
                 Entity::Database => "database_not_found",
                 Entity::Feature => "feature_not_found",
                 Entity::Series => "series_not_found",
+                Entity::Block => "block_not_found",
+                Entity::Transaction => "transaction_not_found",
             },
+            Self::Conflict { .. } => "conflict",
+            Self::Precondition { .. } => "precondition_failed",
+            Self::Irreversible { .. } => "cannot_revert",
+            Self::KeyReused { .. } => "idempotency_key_reused",
+            Self::ReadOnly => "read_only_transaction",
             Self::Busy { .. } => "busy",
             Self::Closed => "database_closed",
             Self::Poisoned { .. } => "database_read_only",

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::block::{Block, OpKind};
+use crate::block::{Action, Block};
 use crate::bodies::Document;
 use crate::cursor::Cursor;
 use crate::database::Database;
@@ -11,6 +11,7 @@ use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::index::{BlockLocation, Hit};
 use crate::merkle::leaf_hash;
 use crate::model::{BoundingBox, Rect, feature_to_json, intersects_box};
+use crate::operation::OpKind;
 use crate::state::State;
 
 /// A box query.
@@ -22,6 +23,8 @@ pub struct BoxQuery {
     pub limit: usize,
     /// Where the page begins: the `next` of the page before.
     pub cursor: Option<String>,
+    /// The sequence to ask as of, by default all there is. A cursor brings its own.
+    pub as_of: Option<u64>,
 }
 
 /// One page of features, in the order of their sequence.
@@ -38,22 +41,25 @@ pub struct FeaturePage {
 }
 
 impl Database {
-    /// The feature `id` if it is in memory, `None` if its document must be read
-    /// from the journal. No file work: safe where blocking is not.
+    /// The feature `id`, if asked for as of a sequence, if its document is in
+    /// memory; `None` if that must be read from the journal. No file work: safe
+    /// where blocking is not.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Closed`].
-    pub fn feature_in_memory(&self, id: &str) -> Result<Option<Arc<Document>>> {
-        let seq = current(&self.state, id)?;
+    /// [`Error::NotFound`], [`Error::Invalid`] for a sequence the journal has not
+    /// reached, [`Error::Closed`].
+    pub fn feature_in_memory(&self, id: &str, as_of: Option<u64>) -> Result<Option<Arc<Document>>> {
+        let seq = current(&self.state, id, as_of)?;
         Ok(self.state.bodies.get(seq))
     }
 
-    /// The current version of the feature `id`. May read the journal.
+    /// The version of the feature `id` that is current, or was as of a sequence.
+    /// May read the journal.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn feature(&self, id: &str) -> Result<Arc<Document>> {
-        let seq = current(&self.state, id)?;
+    /// As [`Database::feature_in_memory`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn feature(&self, id: &str, as_of: Option<u64>) -> Result<Arc<Document>> {
+        let seq = current(&self.state, id, as_of)?;
         document(&self.state, seq)
     }
 
@@ -76,7 +82,7 @@ impl Database {
                 document_meeting(state, hit.seq, &pieces)?
             };
             if let Some(document) = document
-                && !page.push(&document)
+                && !page.push(&document.json, document.seq)
             {
                 break;
             }
@@ -102,7 +108,7 @@ impl Database {
         for hit in hits {
             match self.state.bodies.get(hit.seq) {
                 Some(document) if page.json.len() + document.json.len() <= MAX_BYTES => {
-                    if !page.push(&document) {
+                    if !page.push(&document.json, document.seq) {
                         break;
                     }
                 }
@@ -114,22 +120,16 @@ impl Database {
 
     /// Up to `max` candidates of a page in order of sequence, those of all later
     /// pages included, and the sequence the query is as of.
-    fn hits(&self, query: &BoxQuery, max: usize) -> Result<(Vec<Hit>, u64)> {
+    pub(crate) fn hits(&self, query: &BoxQuery, max: usize) -> Result<(Vec<Hit>, u64)> {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
-        let (at, after) = match &query.cursor {
-            None => (u64::MAX, 0),
-            Some(text) => match Cursor::decode(text)? {
-                Cursor::Features { at, after } => (at, after),
-                Cursor::Points { .. } => return Err(other_cursor()),
-            },
-        };
+        let (at, after) = box_cursor(query)?;
         let pieces = query.bbox.pieces();
         let mut hits = Vec::new();
         let features = state.features.read();
         // Under the lock: see the invariants of `State`.
-        let at = at.min(state.published());
+        let at = state.at(at)?;
         features.query_box(&pieces, at, |hit| {
             if hit.seq > after {
                 hits.push(hit);
@@ -146,8 +146,20 @@ impl Database {
     }
 }
 
+/// The sequence a query is as of, if it names one, and the one its page begins
+/// behind.
+pub(crate) fn box_cursor(query: &BoxQuery) -> Result<(Option<u64>, u64)> {
+    match &query.cursor {
+        None => Ok((query.as_of, 0)),
+        Some(text) => match Cursor::decode(text)? {
+            Cursor::Features { at, after } => Ok((Some(at), after)),
+            Cursor::Points { .. } => Err(other_cursor()),
+        },
+    }
+}
+
 /// A page being filled.
-struct Page {
+pub(crate) struct Page {
     limit: usize,
     json: Vec<u8>,
     returned: usize,
@@ -156,7 +168,7 @@ struct Page {
 }
 
 impl Page {
-    fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             json: vec![b'['],
@@ -166,8 +178,8 @@ impl Page {
         }
     }
 
-    /// Add a feature; false when the page was full already.
-    fn push(&mut self, document: &Document) -> bool {
+    /// Add the feature of a sequence; false when the page was full already.
+    pub(crate) fn push(&mut self, json: &[u8], seq: u64) -> bool {
         if self.returned == self.limit {
             self.more = true;
             return false;
@@ -175,13 +187,13 @@ impl Page {
         if self.returned > 0 {
             self.json.push(b',');
         }
-        self.json.extend_from_slice(&document.json);
+        self.json.extend_from_slice(json);
         self.returned += 1;
-        self.last_seq = document.seq;
+        self.last_seq = seq;
         true
     }
 
-    fn finish(mut self, at: u64) -> FeaturePage {
+    pub(crate) fn finish(mut self, at: u64) -> FeaturePage {
         self.json.push(b']');
         let next = self.more.then(|| {
             Cursor::Features {
@@ -200,12 +212,19 @@ impl Page {
 }
 
 /// Sequence of the visible version of a feature.
-fn current(state: &State, id: &str) -> Result<u64> {
+fn current(state: &State, id: &str, as_of: Option<u64>) -> Result<u64> {
     state.check_open()?;
     let features = state.features.read();
     features
-        .current(id, state.published())
+        .current(id, state.at(as_of)?)
         .ok_or_else(|| no_feature(id))
+}
+
+impl Database {
+    /// Sequence of the current version of a feature.
+    pub(crate) fn current_seq(&self, id: &str) -> Result<u64> {
+        current(&self.state, id, None)
+    }
 }
 
 pub(crate) fn no_feature(id: &str) -> Error {
@@ -216,7 +235,7 @@ pub(crate) fn no_feature(id: &str) -> Error {
 }
 
 /// The document of a feature's block, from memory or from the journal.
-fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
+pub(crate) fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
     match state.bodies.get(seq) {
         Some(document) => Ok(document),
         None => {
@@ -227,10 +246,14 @@ fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
 }
 
 /// The document of a feature's block if its geometry meets one of the boxes.
-fn document_meeting(state: &State, seq: u64, pieces: &[Rect]) -> Result<Option<Arc<Document>>> {
+pub(crate) fn document_meeting(
+    state: &State,
+    seq: u64,
+    pieces: &[Rect],
+) -> Result<Option<Arc<Document>>> {
     let bytes = read_block(state, seq)?;
-    let block = feature_block(state, seq, &bytes)?;
-    let meets = intersects_box(block.body, pieces).map_err(|e| damaged(state, seq, e))?;
+    let (_, body) = feature_block(state, seq, &bytes)?;
+    let meets = intersects_box(body, pieces).map_err(|e| damaged(state, seq, e))?;
     if meets {
         return make_document(state, seq, &bytes).map(Some);
     }
@@ -239,9 +262,9 @@ fn document_meeting(state: &State, seq: u64, pieces: &[Rect]) -> Result<Option<A
 
 /// The document of a block's bytes, kept in memory for the next who asks.
 fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>> {
-    let block = feature_block(state, seq, bytes)?;
+    let (block, body) = feature_block(state, seq, bytes)?;
     let mut json = Vec::with_capacity(bytes.len() * 2);
-    feature_to_json(block.body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
+    feature_to_json(body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
     let document = Arc::new(Document {
         seq,
         hash: leaf_hash(bytes),
@@ -251,12 +274,27 @@ fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>>
     Ok(document)
 }
 
-fn feature_block<'a>(state: &State, seq: u64, bytes: &'a [u8]) -> Result<Block<'a>> {
-    let block = Block::decode(bytes).map_err(|e| damaged(state, seq, e))?;
-    if block.seq != seq || block.op != OpKind::PutFeature {
+/// A block that writes a feature, and that feature's stored form.
+fn feature_block<'a>(state: &State, seq: u64, bytes: &'a [u8]) -> Result<(Block<'a>, &'a [u8])> {
+    let (block, action) = block_at(state, seq, bytes)?;
+    if action.op != OpKind::PutFeature {
         return Err(damaged(state, seq, "another block lies at its place"));
     }
-    Ok(block)
+    Ok((block, action.body))
+}
+
+/// The block `seq` from its stored bytes, and what it does.
+pub(crate) fn block_at<'a>(
+    state: &State,
+    seq: u64,
+    bytes: &'a [u8],
+) -> Result<(Block<'a>, Action<'a>)> {
+    let block = Block::decode(bytes).map_err(|e| damaged(state, seq, e))?;
+    let action = block.action().map_err(|e| damaged(state, seq, e))?;
+    if block.seq != seq {
+        return Err(damaged(state, seq, "another block lies at its place"));
+    }
+    Ok((block, action))
 }
 
 /// The stored bytes of a block, checked.

@@ -26,6 +26,16 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Features or points in one page of an answer. Default 100,000.
     pub page_items: usize,
+    /// Milliseconds until a write with durability `interval` is on disk. Default 200.
+    pub sync_interval_ms: u64,
+    /// Seconds for which an idempotency key is honoured. Default 86,400, a day.
+    pub idempotency_seconds: u64,
+    /// Idempotency keys remembered; the oldest is forgotten first. Default 100,000.
+    pub idempotency_keys: usize,
+    /// Transactions that may be open at once. Default 1,000.
+    pub open_transactions: usize,
+    /// Seconds after its last call in which an open transaction ends. Default 30.
+    pub transaction_lease_seconds: u64,
 }
 
 impl Default for Limits {
@@ -41,6 +51,11 @@ impl Default for Limits {
             positions: 1_000_000,
             id_bytes: 256,
             page_items: 100_000,
+            sync_interval_ms: 200,
+            idempotency_seconds: 86_400,
+            idempotency_keys: 100_000,
+            open_transactions: 1_000,
+            transaction_lease_seconds: 30,
         }
     }
 }
@@ -75,6 +90,31 @@ impl Limits {
             ("positions", self.positions as u64, 1, 1 << 28),
             ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
             ("page_items", self.page_items as u64, 1, 1 << 28),
+            ("sync_interval_ms", self.sync_interval_ms, 1, 3_600_000),
+            (
+                "idempotency_seconds",
+                self.idempotency_seconds,
+                0,
+                366 * 86_400,
+            ),
+            (
+                "idempotency_keys",
+                self.idempotency_keys as u64,
+                0,
+                10_000_000,
+            ),
+            (
+                "open_transactions",
+                self.open_transactions as u64,
+                0,
+                1 << 20,
+            ),
+            (
+                "transaction_lease_seconds",
+                self.transaction_lease_seconds,
+                1,
+                86_400,
+            ),
         ];
         for (setting, value, min, max) in ranges {
             if value < min || value > max {

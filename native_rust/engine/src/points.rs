@@ -1,11 +1,11 @@
 //! Reading series: ranges and the latest point.
 
-use crate::block::{Block, OpKind};
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
-use crate::features::{check_limit, damaged, other_cursor, read_block};
+use crate::features::{block_at, check_limit, damaged, other_cursor, read_block};
 use crate::model::{point_metadata, write_json, write_timestamp};
+use crate::operation::OpKind;
 
 use crate::index::{self, Resume};
 pub use crate::index::{Order, Point, PointRef, SeriesEntry, Summary};
@@ -25,6 +25,8 @@ pub struct RangeQuery<'a> {
     pub limit: usize,
     /// Where the page begins: the `next` of the page before.
     pub cursor: Option<&'a str>,
+    /// The sequence to ask as of, by default all there is. A cursor brings its own.
+    pub as_of: Option<u64>,
 }
 
 /// One page of points.
@@ -64,6 +66,31 @@ impl Database {
     /// range, limit or cursor, [`Error::Closed`].
     pub fn range(&self, query: &RangeQuery<'_>) -> Result<PointPage> {
         let state = &self.state;
+        let (mut range, as_of) = self.index_range(query)?;
+        let series = state
+            .series
+            .get(query.series)
+            .ok_or_else(|| no_series(query.series))?;
+        let mut points = Vec::new();
+        let series = series.read();
+        // Under the lock: see the invariants of `State`.
+        range.at = state.at(as_of)?;
+        let resume = series.range(&range, &mut points);
+        if points.is_empty() && series.latest(range.at).is_none() {
+            return Err(no_series(query.series));
+        }
+        drop(series);
+        let next = resume.map(|resume| point_cursor(range.at, resume));
+        Ok(PointPage {
+            points,
+            seq: range.at,
+            next,
+        })
+    }
+
+    /// The range a query asks for, resumed by its cursor, and the sequence it names.
+    fn index_range(&self, query: &RangeQuery<'_>) -> Result<(index::RangeQuery, Option<u64>)> {
+        let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
         if query.start > query.end {
@@ -81,61 +108,51 @@ impl Database {
             skip: 0,
             limit: query.limit,
         };
+        let mut as_of = query.as_of;
         match query.cursor.map(Cursor::decode).transpose()? {
             None => {}
             Some(Cursor::Points { at, edge, skip }) => {
                 range = range.resume(Resume { edge, skip });
-                range.at = at;
+                as_of = Some(at);
             }
             Some(Cursor::Features { .. }) => return Err(other_cursor()),
         }
-        let series = state
-            .series
-            .get(query.series)
-            .ok_or_else(|| no_series(query.series))?;
-        let mut points = Vec::new();
-        let series = series.read();
-        // Under the lock: see the invariants of `State`.
-        range.at = range.at.min(state.published());
-        let resume = series.range(&range, &mut points);
-        if points.is_empty() && series.latest(range.at).is_none() {
-            return Err(no_series(query.series));
-        }
-        drop(series);
-        let next = resume.map(|Resume { edge, skip }| {
-            let at = range.at;
-            Cursor::Points { at, edge, skip }.encode()
-        });
-        Ok(PointPage {
-            points,
-            seq: range.at,
-            next,
-        })
+        Ok((range, as_of))
     }
 
-    /// The last point of a series: of the greatest timestamp, the one that
-    /// arrived last. May read the journal, for metadata and provenance.
+    /// As [`Self::index_range`], pinned to the sequence it is as of.
+    pub(crate) fn range_query(&self, query: &RangeQuery<'_>) -> Result<index::RangeQuery> {
+        let (range, as_of) = self.index_range(query)?;
+        let at = self.state.at(as_of)?;
+        Ok(index::RangeQuery { at, ..range })
+    }
+
+    /// The last point of a series, now or as of a sequence: of the greatest
+    /// timestamp, the one that arrived last. May read the journal, for metadata and provenance.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn latest(&self, series_id: &str) -> Result<Latest> {
+    pub fn latest(&self, series_id: &str, as_of: Option<u64>) -> Result<Latest> {
         let state = &self.state;
         state.check_open()?;
-        let found = state.series.get(series_id).and_then(|series| {
-            let series = series.read();
-            series.latest(state.published())
-        });
+        let found = match state.series.get(series_id) {
+            None => None,
+            Some(series) => {
+                let series = series.read();
+                series.latest(state.at(as_of)?)
+            }
+        };
         let Point {
             timestamp,
             value,
             source: place,
         } = found.ok_or_else(|| no_series(series_id))?;
         let bytes = read_block(state, place.seq)?;
-        let block = Block::decode(&bytes).map_err(|e| damaged(state, place.seq, e))?;
-        if block.seq != place.seq || block.op != OpKind::PutPoints {
+        let (block, action) = block_at(state, place.seq, &bytes)?;
+        if action.op != OpKind::PutPoints {
             return Err(damaged(state, place.seq, "another block lies at its place"));
         }
-        let metadata = point_metadata(block.body, place.index as usize)
+        let metadata = point_metadata(action.body, place.index as usize)
             .map_err(|e| damaged(state, place.seq, e))?;
         let json = |cbor: &[u8]| {
             let mut text = Vec::new();
@@ -155,17 +172,23 @@ impl Database {
 }
 
 impl Database {
-    /// Up to `limit` series by id, in byte order, from behind the id `after` on.
+    /// Up to `limit` series by id, in byte order, from behind the id `after` on, now
+    /// or as of a sequence.
     ///
     /// Cost grows with the number of series and of their points.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a bad limit, [`Error::Closed`].
-    pub fn series(&self, after: Option<&str>, limit: usize) -> Result<Vec<SeriesEntry>> {
+    pub fn series(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        as_of: Option<u64>,
+    ) -> Result<Vec<SeriesEntry>> {
         let state = &self.state;
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
-        Ok(state.series.list(state.published(), after, limit))
+        Ok(state.series.list(state.at(as_of)?, after, limit))
     }
 }
 
@@ -197,7 +220,11 @@ fn write_number(value: f64, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, &value);
 }
 
-fn no_series(id: &str) -> Error {
+pub(crate) fn point_cursor(at: u64, Resume { edge, skip }: Resume) -> String {
+    Cursor::Points { at, edge, skip }.encode()
+}
+
+pub(crate) fn no_series(id: &str) -> Error {
     Error::NotFound {
         entity: Entity::Series,
         id: id.to_owned(),

@@ -1,13 +1,14 @@
 //! From a client's bytes to operations the committer can write: parsing,
 //! validation and encoding, all on the calling thread.
 
-use crate::block::Operation;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::model::{
-    Features, PointBatch, check_id, encode_points, is_timestamp, parse_document, parse_features,
-    parse_points,
+    DeleteFeature, DeletePoints, FIRST_TIMESTAMP, Features, LAST_TIMESTAMP, PointBatch, PointSpan,
+    check_id, encode_points, is_timestamp, parse_feature_as, parse_features, parse_points,
+    parse_provenance,
 };
+use crate::operation::Operation;
 
 /// Features ready to be written, all or none.
 #[derive(Debug, Clone)]
@@ -62,6 +63,62 @@ impl Database {
         })
     }
 
+    /// Parse a Feature that is to be written to `id`: its own `id` is that one or
+    /// absent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a JSON pointer to the offending part.
+    pub fn prepare_feature_as(&self, id: &str, text: &[u8]) -> Result<PreparedFeatures> {
+        let feature = parse_feature_as(text, id, &self.state.limits)?;
+        Ok(PreparedFeatures {
+            collection: false,
+            ids: vec![feature.id.clone()],
+            operations: vec![Operation::PutFeature(feature)],
+        })
+    }
+
+    /// The deletion of feature `id`; whether there is one is seen on committing.
+    /// `provenance` is the text of a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad id or provenance.
+    pub fn prepare_delete_feature(&self, id: &str, provenance: Option<&[u8]>) -> Result<Operation> {
+        check_id(id, "/id", &self.state.limits)?;
+        let provenance = optional_provenance(provenance)?;
+        Ok(Operation::DeleteFeature(DeleteFeature::new(
+            id.to_owned(),
+            provenance,
+        )))
+    }
+
+    /// The deletion of the points of a series in `[start, end)`, microseconds, that
+    /// are there when it is committed. `provenance` is the text of a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a range that ends before it starts, a bad series id and
+    /// bad provenance.
+    pub fn prepare_delete_points(
+        &self,
+        series: &str,
+        start: i64,
+        end: i64,
+        provenance: Option<&[u8]>,
+    ) -> Result<Operation> {
+        check_id(series, "/series_id", &self.state.limits)?;
+        if start > end {
+            let detail = "the start lies after the end";
+            return Err(Error::invalid(InvalidCode::TimeRange, "/start", detail));
+        }
+        let span = PointSpan {
+            series: series.to_owned(),
+            start: start.max(FIRST_TIMESTAMP),
+            end: end.min(LAST_TIMESTAMP + 1),
+            block: None,
+        };
+        let provenance = optional_provenance(provenance)?;
+        Ok(Operation::DeletePoints(DeletePoints::new(span, provenance)))
+    }
+
     /// Parse one point, a list of points or columns. Linear in its length.
     ///
     /// # Errors
@@ -113,9 +170,7 @@ impl Database {
                 "the value is not a finite number",
             ));
         }
-        let provenance = provenance
-            .map(|text| parse_document(text, "/provenance"))
-            .transpose()?;
+        let provenance = optional_provenance(provenance)?;
         let count = timestamps.len();
         let batch = PointBatch {
             series: series.to_owned(),
@@ -132,7 +187,11 @@ impl Database {
     }
 }
 
-fn put_points(batch: PointBatch) -> Operation {
+pub(crate) fn optional_provenance(text: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
+    text.map(parse_provenance).transpose()
+}
+
+pub(crate) fn put_points(batch: PointBatch) -> Operation {
     let body = encode_points(&batch);
     Operation::PutPoints { batch, body }
 }

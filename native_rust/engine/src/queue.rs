@@ -3,13 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::block::Operation;
-use crate::error::{Error, Result};
+use crate::conditions::Condition;
+use crate::error::{Error, InvalidCode, Result};
+use crate::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::merkle::Hash;
+use crate::operation::Operation;
 
 /// Operations that become durable and visible together or not at all.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +21,53 @@ pub struct Transaction {
     pub operations: Vec<Operation>,
     /// The authenticated subject, recorded in every block.
     pub actor: Option<Arc<str>>,
+    /// What must hold when it is committed, or nothing is written.
+    pub conditions: Vec<Condition>,
+    /// A second transaction with this key is answered as the first was.
+    pub key: Option<IdempotencyKey>,
+    /// What the answer promises.
+    pub durability: Durability,
+}
+
+/// What an acknowledged write promises.
+///
+/// Whatever the level, transactions are whole and in order: a crash takes back
+/// only a last part of them, and never one that was followed by an acknowledged
+/// `Sync`. Readers see a write of a weaker level as soon as it is acknowledged,
+/// and so may see one that a crash of the machine takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// It is on disk: it survives the loss of power.
+    #[default]
+    Sync,
+    /// It is with the operating system, and on disk within
+    /// [`Limits::sync_interval_ms`]: it survives the end of the process, and the
+    /// loss of power once that time has passed.
+    Interval,
+    /// It is with the operating system, which writes it out when it likes: it
+    /// survives the end of the process. It is on disk after the next `Sync` write,
+    /// at the end of a segment and on closing.
+    None,
+}
+
+impl std::str::FromStr for Durability {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "sync" => Ok(Self::Sync),
+            "interval" => Ok(Self::Interval),
+            "none" => Ok(Self::None),
+            other => {
+                let detail = format!("found {other:?}; expected sync, interval or none");
+                Err(Error::invalid(
+                    InvalidCode::Parameter,
+                    "/durability",
+                    detail,
+                ))
+            }
+        }
+    }
 }
 
 /// Proof that a transaction is durable.
@@ -31,6 +81,10 @@ pub struct Ack {
     pub time: i64,
     /// Leaf hash of its first block.
     pub hash: Hash,
+    /// Points that its operations deleted.
+    pub points_deleted: u64,
+    /// Whether an earlier transaction with its idempotency key was answered again.
+    pub replayed: bool,
 }
 
 /// Where the answer to a transaction goes.
@@ -100,6 +154,15 @@ pub(crate) struct WriteQueue {
 pub(crate) struct Intake {
     receiver: Receiver<Message>,
     waiting: Arc<Waiting>,
+}
+
+/// What waiting for a message ended with.
+#[derive(Debug)]
+pub(crate) enum Waited {
+    Message(Message),
+    TimedOut,
+    /// Every sender is gone.
+    Gone,
 }
 
 /// What is queued and not yet taken.
@@ -215,9 +278,22 @@ impl WriteQueue {
 }
 
 impl Intake {
-    /// Wait for a message; `None` when every sender is gone.
-    pub(crate) fn wait(&self) -> Option<Message> {
-        self.receiver.recv().ok().inspect(|m| self.taken(m))
+    /// Wait for a message, at most until `deadline`.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Waited {
+        let received = match deadline {
+            None => self.receiver.recv().map_err(|_| Waited::Gone),
+            Some(deadline) => self.receiver.recv_deadline(deadline).map_err(|e| match e {
+                RecvTimeoutError::Timeout => Waited::TimedOut,
+                RecvTimeoutError::Disconnected => Waited::Gone,
+            }),
+        };
+        match received {
+            Ok(message) => {
+                self.taken(&message);
+                Waited::Message(message)
+            }
+            Err(other) => other,
+        }
     }
 
     /// A message that is already there.
@@ -246,7 +322,7 @@ mod tests {
                 body: vec![0; bytes],
                 provenance: None,
             })],
-            actor: None,
+            ..Transaction::default()
         }
     }
 

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 
 use crate::bodies::BodyCache;
-use crate::error::{Error, Result};
+use crate::error::{Error, InvalidCode, Result};
 use crate::index::{BlockTable, FeatureIndex, TemporalIndex};
 use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::merkle::{Hash, NodeTable};
-use crate::snapshot::SnapshotLog;
+use crate::reverts::RevertTable;
 
 /// The indexes and the sequence up to which they may be read.
 ///
@@ -33,11 +33,11 @@ pub(crate) struct State {
     pub series: TemporalIndex,
     pub blocks: RwLock<BlockTable>,
     pub nodes: RwLock<NodeTable>,
+    pub reverts: RwLock<RevertTable>,
     pub segments: Arc<Segments>,
     pub bodies: BodyCache,
     pub limits: Limits,
     pub counters: Counters,
-    pub snapshots: SnapshotLog,
     head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
@@ -49,6 +49,7 @@ pub(crate) struct Indexes {
     pub series: TemporalIndex,
     pub blocks: BlockTable,
     pub nodes: NodeTable,
+    pub reverts: RevertTable,
 }
 
 /// Figures as of the last published group.
@@ -81,6 +82,7 @@ impl State {
             series,
             blocks,
             nodes,
+            reverts,
         } = indexes;
         Self {
             published: AtomicU64::new(head.tree_size),
@@ -88,11 +90,11 @@ impl State {
             series,
             blocks: RwLock::new(blocks),
             nodes: RwLock::new(nodes),
+            reverts: RwLock::new(reverts),
             segments,
             bodies: BodyCache::new(limits.body_cache_bytes),
             limits,
             counters: Counters::default(),
-            snapshots: SnapshotLog::default(),
             head: Mutex::new(head),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -102,6 +104,25 @@ impl State {
     /// The sequence readers may see; call it under the index's lock.
     pub(crate) fn published(&self) -> u64 {
         self.published.load(Ordering::Acquire)
+    }
+
+    /// The sequence a question is asked as of: `as_of`, or all there is. Call it
+    /// under the index's lock.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a sequence the journal has not reached.
+    pub(crate) fn at(&self, as_of: Option<u64>) -> Result<u64> {
+        let published = self.published();
+        match as_of {
+            None => Ok(published),
+            Some(at) if at <= published => Ok(at),
+            Some(at) => {
+                let detail = format!(
+                    "as_of is {at}; the journal has reached block {published}: give a sequence up to that"
+                );
+                Err(Error::invalid(InvalidCode::Parameter, "/as_of", detail))
+            }
+        }
     }
 
     /// Let readers see everything up to `head`.

@@ -53,6 +53,7 @@ impl Encoder for AckTerm {
             last_seq,
             time,
             hash,
+            ..
         } = self.0;
         (first_seq, last_seq, time, to_hex(&hash)).encode(env)
     }

@@ -37,6 +37,7 @@ impl From<LimitsMap> for Limits {
             positions: map.positions,
             id_bytes: map.id_bytes,
             page_items: map.page_items,
+            ..Self::default()
         }
     }
 }

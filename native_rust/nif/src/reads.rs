@@ -24,7 +24,7 @@ fn document<'a>(env: Env<'a>, document: &Document) -> Term<'a> {
 fn feature_in_memory<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<'a> {
     let found = catalog
         .database(name)
-        .and_then(|database| Ok(database.feature_in_memory(id)?));
+        .and_then(|database| Ok(database.feature_in_memory(id, None)?));
     match found {
         Ok(None) => atoms::not_in_memory().to_term(env),
         Ok(Some(found)) => tagged(env, Ok(document(env, &found))),
@@ -36,7 +36,7 @@ fn feature_in_memory<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str
 fn feature<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<'a> {
     let found = catalog
         .database(name)
-        .and_then(|database| Ok(document(env, &*database.feature(id)?)));
+        .and_then(|database| Ok(document(env, &*database.feature(id, None)?)));
     tagged(env, found)
 }
 
@@ -54,6 +54,7 @@ impl BoxMap<'_> {
             bbox: BoundingBox::parse(self.bbox)?,
             limit: self.limit,
             cursor: self.cursor,
+            as_of: None,
         })
     }
 }
@@ -161,6 +162,7 @@ fn range_page<'a>(
             order,
             limit: range.limit,
             cursor: range.cursor,
+            as_of: None,
         })?;
         Ok((shape(env, &page), page.seq, page.next))
     });
@@ -192,7 +194,7 @@ struct LatestMap<'a> {
 #[rustler::nif(schedule = "DirtyIo")]
 fn latest<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, series: &str) -> Term<'a> {
     let latest = catalog.database(name).and_then(|database| {
-        let latest = database.latest(series).map_err(Failure)?;
+        let latest = database.latest(series, None).map_err(Failure)?;
         Ok(LatestMap {
             timestamp: latest.timestamp,
             value: latest.value,
@@ -215,7 +217,7 @@ fn series_list<'a>(
     limit: usize,
 ) -> Term<'a> {
     let list = catalog.database(name).and_then(|database| {
-        let list = database.series(after, limit)?;
+        let list = database.series(after, limit, None)?;
         let rows = list.iter().map(|entry| {
             let Summary {
                 points,

@@ -174,6 +174,7 @@ fn submit(
     let transaction = Transaction {
         operations,
         actor: actor.map(Arc::from),
+        ..Transaction::default()
     };
     let caller = Caller::new(env, reference);
     let reply = Reply::new(move |answer| caller.answer(answer.map(AckTerm).map_err(Failure)));

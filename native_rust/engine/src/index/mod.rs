@@ -22,7 +22,7 @@ pub use blocks::{BlockLocation, BlockTable};
 pub use chunk::{Point, PointRef};
 pub(crate) use chunked::Chunked;
 pub use features::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};
-pub use features::{FeatureIndex, FeatureLoader, Hit};
+pub use features::{FeatureIndex, FeatureLoader, Hit, Newest};
 pub use range::{Order, RangeQuery, Resume};
 pub use series::{Part, PartRun, Summary};
 pub use temporal::{SeriesEntry, SharedSeries, TemporalIndex};

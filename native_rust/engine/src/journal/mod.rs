@@ -10,8 +10,7 @@ mod recovery;
 mod segments;
 mod writer;
 
-pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
 pub use recovery::Recovered;
-pub(crate) use recovery::{Opened, RecoverError, RecoverOptions, Start, recover};
+pub(crate) use recovery::{Opened, recover};
 pub(crate) use segments::Segments;
 pub(crate) use writer::{Group, Journal, Written};

@@ -1,10 +1,13 @@
 //! Opening a journal: read every group, check everything, cut a torn tail.
 //!
-//! What may be concluded from damage: a group is written only after all before
-//! it is durable, and says so in its header. So bytes that do not check are a
-//! torn tail only if nothing behind them proves that they once were durable:
-//! no later segment, and no later group in the same segment that names them as
-//! durable. Everything else is corruption and refuses to open.
+//! What may be concluded from damage: a group says in its header up to where the
+//! journal was durable when it was written, and a segment is begun only when the
+//! one before it is durable. So bytes that do not check are a torn tail only if
+//! nothing behind them proves that they once were durable: no later segment, and
+//! no later group in the same segment that names them as durable. Everything else
+//! is corruption and refuses to open. Several groups at the end may have been
+//! written without a sync, and the system may have written them back in any
+//! order: a group behind a hole is cut with the hole.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +25,6 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, NodeTable, Tree, leaf_hash};
-use crate::snapshot::SnapshotUsed;
 
 /// What opening a journal found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,52 +43,8 @@ pub struct Recovered {
     pub bytes_cut: u64,
     /// Tree head after the last block.
     pub root: Hash,
-    /// The snapshot that spared reading the blocks up to it.
-    pub snapshot: Option<SnapshotUsed>,
-    /// Snapshots that were of no use, and why.
-    pub snapshots_ignored: Vec<String>,
     /// How long it took.
     pub elapsed: Duration,
-}
-
-/// How to open a journal.
-#[derive(Debug)]
-pub(crate) struct RecoverOptions {
-    pub segment_bytes: u64,
-    /// The time, microseconds since the epoch.
-    pub now: i64,
-    /// What is known already: only blocks behind it are read.
-    pub start: Option<Start>,
-}
-
-/// A point in the journal up to which everything is known.
-#[derive(Debug)]
-pub(crate) struct Start {
-    pub seq: u64,
-    pub tree: Tree,
-    pub nodes: NodeTable,
-    pub database: DatabaseId,
-    /// Sequence of the first block of the segment it lies in.
-    pub segment_first_seq: u64,
-    /// Offset right behind the group that ends with `seq`.
-    pub end_offset: u64,
-    /// Offset of that group.
-    pub last_group_offset: u64,
-    pub last_time: i64,
-}
-
-/// Why a journal was not opened.
-#[derive(Debug)]
-pub(crate) enum RecoverError {
-    /// The start does not fit it.
-    StartRefused(String),
-    Failed(Error),
-}
-
-impl From<Error> for RecoverError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
 }
 
 /// An open journal.
@@ -111,14 +69,10 @@ pub(crate) struct Opened {
 pub(crate) fn recover(
     fs: Arc<dyn FileSystem>,
     dir: &Path,
-    options: RecoverOptions,
+    segment_bytes: u64,
+    now: i64,
     mut replay: impl FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
-) -> Result<Opened, RecoverError> {
-    let RecoverOptions {
-        segment_bytes,
-        now,
-        start,
-    } = options;
+) -> Result<Opened> {
     let begun = Instant::now();
     let mut first_seqs: Vec<u64> = fs
         .list(dir)
@@ -130,15 +84,18 @@ pub(crate) fn recover(
     // A crash between making a segment and syncing its header leaves a file
     // that never held a group.
     let mut bytes_cut = 0;
-    if let Some(last) = first_seqs.last().copied() {
-        let cut = remove_unfinished_segment(&*fs, dir, last)?;
-        if let Some(bytes) = cut {
-            bytes_cut += bytes;
-            first_seqs.pop();
-        }
+    let mut unfinished = match first_seqs.last() {
+        Some(last) => find_unfinished_segment(&*fs, dir, *last)?,
+        None => None,
+    };
+    if unfinished.is_some() {
+        first_seqs.pop();
     }
     let created = first_seqs.is_empty();
     if created {
+        if let Some(reader) = unfinished.take() {
+            bytes_cut += remove(&*fs, dir, &reader)?;
+        }
         let header = SegmentHeader {
             database: *uuid::Uuid::new_v4().as_bytes(),
             first_seq: 1,
@@ -151,18 +108,6 @@ pub(crate) fn recover(
     }
 
     let segments = Arc::new(Segments::default());
-    let known = start.as_ref().map_or(0, |start| start.segment_first_seq);
-    if let Some(start) = &start
-        && !first_seqs.contains(&known)
-    {
-        let reason = format!(
-            "there is no segment of block {} on",
-            start.segment_first_seq
-        );
-        return Err(RecoverError::StartRefused(reason));
-    }
-    let started = start.as_ref().map_or(0, |start| start.seq);
-    let mut start = start;
     let mut scan = Scan {
         tree: Tree::default(),
         nodes: NodeTable::default(),
@@ -170,7 +115,7 @@ pub(crate) fn recover(
         position: 0,
         last_time: i64::MIN,
         groups: 0,
-        last_group: None,
+        durable_end: 0,
         replay: &mut replay,
     };
     let mut active = None;
@@ -178,13 +123,7 @@ pub(crate) fn recover(
         let is_last = number + 1 == first_seqs.len();
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let mut reader = SegmentReader::open(&*fs, dir, *first_seq)?;
-        let (header, end) = if *first_seq < known {
-            let header = scan.skip(&mut reader, *first_seq)?;
-            (header, reader.len)
-        } else {
-            let start = start.take();
-            scan.segment(&mut reader, number, *first_seq, is_last, start)?
-        };
+        let (header, end) = scan.segment(&mut reader, number, *first_seq, is_last)?;
         if end < reader.len {
             bytes_cut += reader.len - end;
             reader.cut(end)?;
@@ -197,28 +136,39 @@ pub(crate) fn recover(
                 number,
                 position: header.position,
                 offset: end,
-                first_seq: header.first_seq,
-                last_group: scan.last_group.take(),
             },
         ));
         scan.position = header.position + end;
     }
     let Some((database, active)) = active else {
         // `first_seqs` has at least the segment made above.
-        return Err(Error::Closed.into());
+        return Err(Error::Closed);
     };
+    // Only now: what is refused is left as it is.
+    if let Some(reader) = unfinished {
+        bytes_cut += remove(&*fs, dir, &reader)?;
+    }
+    // A process that was killed may have left a group, or the name of a segment,
+    // that is in memory and not on the medium. Readers are about to see it.
+    let proven = scan.durable_end.saturating_sub(active.position);
+    active.segment.settle(proven, active.offset)?;
+    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     let report = Recovered {
         created,
-        blocks: scan.tree.size() - started,
+        blocks: scan.tree.size(),
         groups: scan.groups,
         segments: first_seqs.len() as u64,
         bytes: scan.position,
         bytes_cut,
         root: scan.tree.root(),
-        snapshot: None,
-        snapshots_ignored: Vec::new(),
         elapsed: begun.elapsed(),
     };
+    if !created {
+        // What was read may still be nowhere but in the system's memory, written by
+        // a process that ended before it synced.
+        active.segment.sync()?;
+        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    }
     let nodes = scan.nodes;
     let journal = Journal::resume(
         fs,
@@ -237,18 +187,16 @@ pub(crate) fn recover(
     })
 }
 
-/// Remove the last segment if the crash came before its header was durable;
-/// returns the bytes it had.
-fn remove_unfinished_segment(
+/// The last segment if the crash came before its header was durable.
+fn find_unfinished_segment(
     fs: &dyn FileSystem,
     dir: &Path,
     first_seq: u64,
-) -> Result<Option<u64>> {
+) -> Result<Option<SegmentReader>> {
     let mut reader = SegmentReader::open(fs, dir, first_seq)?;
     // Groups are written only behind a durable header, so a file that is longer
     // than a header once had one.
-    let len = reader.len;
-    if len > SEGMENT_HEADER as u64 {
+    if reader.len > SEGMENT_HEADER as u64 {
         return Ok(None);
     }
     let whole = match reader.get(0, SEGMENT_HEADER)? {
@@ -258,14 +206,16 @@ fn remove_unfinished_segment(
         },
         None => false,
     };
-    if whole {
-        return Ok(None);
-    }
-    let path = reader.segment.path;
-    fs.remove_file(&path)
-        .map_err(|e| Error::io("remove", &path, e))?;
+    Ok((!whole).then_some(reader))
+}
+
+/// Remove a segment, durably; returns the bytes it had.
+fn remove(fs: &dyn FileSystem, dir: &Path, reader: &SegmentReader) -> Result<u64> {
+    let path = &reader.segment.path;
+    fs.remove_file(path)
+        .map_err(|e| Error::io("remove", path, e))?;
     fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
-    Ok(Some(len))
+    Ok(reader.len)
 }
 
 /// State carried from group to group.
@@ -277,62 +227,21 @@ struct Scan<'a> {
     position: u64,
     last_time: i64,
     groups: u64,
-    /// Offset of the last group in its segment.
-    last_group: Option<u64>,
+    /// Journal position up to which the last group proves all to be durable.
+    durable_end: u64,
     replay: &'a mut dyn FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
 }
 
 impl Scan<'_> {
-    /// The header of a segment that is known.
-    fn skip(
+    /// Check and replay one segment; returns its header and the offset at which
+    /// its valid groups end.
+    fn segment(
         &mut self,
         reader: &mut SegmentReader,
+        number: u32,
         first_seq: u64,
-    ) -> Result<SegmentHeader, RecoverError> {
-        let header = self.header(reader)?;
-        if header.first_seq != first_seq || header.position != self.position {
-            let reason = format!("segment {first_seq} does not continue the one before it");
-            return Err(RecoverError::StartRefused(reason));
-        }
-        Ok(header)
-    }
-
-    /// Take what is known for granted, if the segment has the group that ends it.
-    fn begin(
-        &mut self,
-        reader: &mut SegmentReader,
-        segment: &SegmentHeader,
-        start: Start,
-    ) -> Result<u64, RecoverError> {
-        let refused = |reason: &str| Err(RecoverError::StartRefused(reason.into()));
-        if start.database != segment.database || segment.position != self.position {
-            return refused("it is of another journal");
-        }
-        let group = match reader.get(start.last_group_offset, GROUP_HEADER)? {
-            Some(bytes) => bytes
-                .first_chunk()
-                .map(|bytes| GroupHeader::decode(bytes, &segment.database)),
-            None => None,
-        };
-        let Some(Ok(group)) = group else {
-            return refused("the journal has no group where its last one was");
-        };
-        let end = start.last_group_offset + GROUP_HEADER as u64 + u64::from(group.body_len);
-        if group.tree_size != start.seq
-            || group.root != start.tree.root()
-            || end != start.end_offset
-            || end > reader.len
-        {
-            return refused("the journal has another group where its last one was");
-        }
-        self.last_group = Some(start.last_group_offset);
-        self.tree = start.tree;
-        self.nodes = start.nodes;
-        self.last_time = start.last_time;
-        Ok(end)
-    }
-
-    fn header(&mut self, reader: &mut SegmentReader) -> Result<SegmentHeader> {
+        is_last: bool,
+    ) -> Result<(SegmentHeader, u64)> {
         let header = match reader.get(0, SEGMENT_HEADER)?.and_then(<[u8]>::first_chunk) {
             Some(bytes) => SegmentHeader::decode(bytes),
             None => return Err(reader.corrupt(0, "the segment is shorter than its header")),
@@ -351,51 +260,6 @@ impl Scan<'_> {
         if header.database != database {
             return Err(reader.corrupt(0, "the segment belongs to another database"));
         }
-        Ok(header)
-    }
-
-    /// Check and replay one segment; returns its header and the offset at which
-    /// its valid groups end.
-    fn segment(
-        &mut self,
-        reader: &mut SegmentReader,
-        number: u32,
-        first_seq: u64,
-        is_last: bool,
-        start: Option<Start>,
-    ) -> Result<(SegmentHeader, u64), RecoverError> {
-        let header = self.header(reader)?;
-        let mut offset = SEGMENT_HEADER as u64;
-        if let Some(start) = start {
-            offset = self.begin(reader, &header, start)?;
-        } else {
-            self.check_header(reader, &header, first_seq)?;
-        }
-        while offset < reader.len {
-            match self.group(reader, number, &header, offset)? {
-                Ok(next) => offset = next,
-                Err(reason) if is_last => match reader.later_proof(&header, offset)? {
-                    None => break,
-                    Some(later) => {
-                        let reason = format!(
-                            "{reason}, and the group at byte {later} proves that it was durable"
-                        );
-                        return Err(reader.corrupt(offset, reason).into());
-                    }
-                },
-                Err(reason) => return Err(reader.corrupt(offset, reason).into()),
-            }
-        }
-        Ok((header, offset))
-    }
-
-    /// Check that a segment continues what was read.
-    fn check_header(
-        &self,
-        reader: &SegmentReader,
-        header: &SegmentHeader,
-        first_seq: u64,
-    ) -> Result<()> {
         if header.first_seq != first_seq || first_seq != self.tree.size() + 1 {
             let reason = format!(
                 "the segment begins with block {}, its name says {first_seq}, the journal before it ends with {}",
@@ -407,7 +271,24 @@ impl Scan<'_> {
         if header.position != self.position || header.root != self.tree.root() {
             return Err(reader.corrupt(0, "the segment does not continue the one before it"));
         }
-        Ok(())
+
+        let mut offset = SEGMENT_HEADER as u64;
+        while offset < reader.len {
+            match self.group(reader, number, &header, offset)? {
+                Ok(next) => offset = next,
+                Err(reason) if is_last => match reader.later_proof(&header, offset)? {
+                    None => break,
+                    Some(later) => {
+                        let reason = format!(
+                            "{reason}, and the group at byte {later} proves that it was durable"
+                        );
+                        return Err(reader.corrupt(offset, reason));
+                    }
+                },
+                Err(reason) => return Err(reader.corrupt(offset, reason)),
+            }
+        }
+        Ok((header, offset))
     }
 
     /// Check and replay the group at `offset`. The inner error is for bytes
@@ -447,7 +328,7 @@ impl Scan<'_> {
             return Err(reader.corrupt(at, reason));
         }
         self.groups += 1;
-        self.last_group = Some(offset);
+        self.durable_end = header.durable_end;
         Ok(Ok(body_at + u64::from(header.body_len)))
     }
 

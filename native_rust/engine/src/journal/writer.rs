@@ -39,6 +39,11 @@ impl Group {
         self.blocks.clear();
     }
 
+    /// Whether it has no block.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
     pub(crate) fn begin_transaction(&mut self) {
         self.transactions += 1;
         self.transaction_at = self.bytes.len();
@@ -77,10 +82,14 @@ fn to_u32(n: usize) -> u32 {
 /// The journal's end.
 ///
 /// Invariants:
-/// 1. `position + offset` is where the next group goes, and everything before
-///    it in all segments is durable.
-/// 2. `tree` holds exactly the blocks before that point.
-/// 3. After any method has failed the journal's end on disk is unknown, and no
+/// 1. `position + offset` of the active segment is where the next group goes, and
+///    `tree` holds exactly the blocks before that point.
+/// 2. Everything before `durable_end` is durable, and so are all segments but the
+///    active one. A group says in its header what `durable_end` was when it was
+///    written: that is what recovery may conclude from finding it.
+/// 3. `written_end` is behind the last group written, be it synced or not, and
+///    advanced over or not.
+/// 4. After any method has failed the journal's end on disk is unknown, and no
 ///    further method may be called.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -91,6 +100,8 @@ pub(crate) struct Journal {
     segment_bytes: u64,
     active: Active,
     tree: Tree,
+    written_end: u64,
+    durable_end: u64,
 }
 
 /// A group that is in its file, but not yet known to be on the medium.
@@ -100,8 +111,6 @@ pub(crate) struct Written {
     pub locations: Vec<BlockLocation>,
     /// Nodes of the tree that it completes and that are kept.
     pub nodes: Vec<KeptNode>,
-    /// What has to be synced.
-    pub segment: Segment,
     bytes: u64,
     tree: Tree,
 }
@@ -116,26 +125,11 @@ pub(super) struct Active {
     pub position: u64,
     /// Its length.
     pub offset: u64,
-    /// Sequence of its first block.
-    pub first_seq: u64,
-    /// Offset of its last group, if it has one.
-    pub last_group: Option<u64>,
-}
-
-/// Where the last group of the journal lies.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LastGroup {
-    pub database: DatabaseId,
-    /// Sequence of the first block of its segment.
-    pub segment_first_seq: u64,
-    /// Offset of its header in the segment.
-    pub offset: u64,
-    /// Offset right behind it.
-    pub end_offset: u64,
 }
 
 impl Journal {
-    /// Continue after recovery; `active` is already in `segments`.
+    /// Continue after recovery; `active` is already in `segments`, and everything
+    /// up to its end is durable.
     pub(super) fn resume(
         fs: Arc<dyn FileSystem>,
         dir: PathBuf,
@@ -145,6 +139,7 @@ impl Journal {
         active: Active,
         tree: Tree,
     ) -> Self {
+        let end = active.position + active.offset;
         Self {
             fs,
             dir,
@@ -153,22 +148,14 @@ impl Journal {
             segment_bytes,
             active,
             tree,
+            written_end: end,
+            durable_end: end,
         }
     }
 
-    /// The tree of everything durable.
+    /// The tree of everything that was advanced over.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
-    }
-
-    /// Where the last group lies, unless a segment was just begun.
-    pub(crate) fn last_group(&self) -> Option<LastGroup> {
-        Some(LastGroup {
-            database: self.database,
-            segment_first_seq: self.active.first_seq,
-            offset: self.active.last_group?,
-            end_offset: self.active.offset,
-        })
     }
 
     /// Bytes in all segments.
@@ -176,8 +163,15 @@ impl Journal {
         self.active.position + self.active.offset
     }
 
-    /// Write a group behind the journal's end, where nothing reads it until it is
-    /// synced and [`Journal::advance`] is told so.
+    /// Journal position up to which all is on the medium.
+    pub(crate) fn durable_end(&self) -> u64 {
+        self.durable_end
+    }
+
+    /// Write a group behind the journal's end. It counts once
+    /// [`Journal::advance`] is called, and is durable after [`Journal::sync`]; a
+    /// group that may be lost can be advanced over first, and others be written
+    /// behind it.
     pub(crate) fn write(&mut self, group: &mut Group, now: i64) -> Result<Written> {
         let full = self.active.offset > SEGMENT_HEADER as u64
             && self.active.offset + group.bytes.len() as u64 > self.segment_bytes;
@@ -200,7 +194,7 @@ impl Journal {
             blocks: to_u32(group.blocks.len()),
             body_crc: crc32c::crc32c(body),
             position: self.end(),
-            durable_end: self.end(),
+            durable_end: self.durable_end(),
             first_seq: self.tree.size() + 1,
             tree_size: tree.size(),
             root: tree.root(),
@@ -217,6 +211,7 @@ impl Journal {
             .file
             .write_all_at(&group.bytes, *offset)
             .map_err(|e| Error::io("write", &segment.path, e))?;
+        self.written_end = self.end() + group.bytes.len() as u64;
         let base = to_u32(usize::try_from(*offset).unwrap_or(usize::MAX));
         let places = group.blocks.iter().map(|(start, len, _)| BlockLocation {
             segment: *number,
@@ -225,23 +220,37 @@ impl Journal {
         });
         Ok(Written {
             locations: places.collect(),
-            segment: segment.clone(),
             nodes,
             bytes: group.bytes.len() as u64,
             tree,
         })
     }
 
-    /// Move the journal's end behind a group that has been synced.
+    /// Whether something was written since the last sync.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.durable_end() < self.written_end
+    }
+
+    /// Make everything written durable. Blocks for a disk sync.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        self.active.segment.sync()?;
+        self.durable_end = self.written_end;
+        Ok(())
+    }
+
+    /// Move the journal's end behind a group.
     pub(crate) fn advance(&mut self, written: Written) {
-        self.active.last_group = Some(self.active.offset);
         self.active.offset += written.bytes;
         self.tree = written.tree;
     }
 
-    /// Begin the next segment. Its header and its name are durable before the
-    /// first group is written into it.
+    /// Begin the next segment. The one before it is durable first, so that only
+    /// the last segment can have lost anything; header and name of the new one are
+    /// durable before the first group is written into it.
     fn rotate(&mut self, now: i64) -> Result<()> {
+        if self.is_dirty() {
+            self.sync()?;
+        }
         let header = SegmentHeader {
             database: self.database,
             first_seq: self.tree.size() + 1,
@@ -254,11 +263,11 @@ impl Journal {
             number: to_u32(self.segments.len()),
             position: header.position,
             offset: SEGMENT_HEADER as u64,
-            first_seq: header.first_seq,
-            last_group: None,
             segment: segment.clone(),
         };
         self.segments.push(segment);
+        self.written_end = self.end();
+        self.durable_end = self.end();
         Ok(())
     }
 }

@@ -218,6 +218,27 @@ pub fn point_metadata(body: &[u8], index: usize) -> Result<Option<&[u8]>, Decode
     metadata.item().map(Some)
 }
 
+/// The metadata of every point of a stored batch, in order; empty when none has any.
+/// Decompresses nothing.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that [`encode_points`] did not write.
+pub fn all_metadata(body: &[u8]) -> Result<Vec<Option<&[u8]>>, DecodeError> {
+    let stored = Stored::read(body)?;
+    let Some(mut metadata) = stored.metadata else {
+        return Ok(Vec::new());
+    };
+    // As many as the array has, which was checked when it was stepped over.
+    let mut all = Vec::new();
+    for _ in 0..stored.n {
+        all.push(match metadata.take_null()? {
+            true => None,
+            false => Some(metadata.item()?),
+        });
+    }
+    Ok(all)
+}
+
 /// Appends a stored batch to `out` as JSON text: `series_id`, `timestamps` in ISO
 /// 8601, UTC, `values`, and `metadata` where any point has some. About 100 ns a point.
 ///

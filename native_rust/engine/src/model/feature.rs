@@ -7,7 +7,8 @@ use super::bbox::Rect;
 use super::cbor::{DecodeError, Reader, encode_json, write_json};
 use super::geometry::{check_bbox, check_geometry};
 use super::id::{check_id, generate_feature_id};
-use super::json::{Json, Source, at, encode_document, shown};
+use super::json::{Json, Source, at, shown};
+use super::provenance::encode_provenance;
 use crate::{Error, InvalidCode, Limits, Result};
 
 /// A feature ready to be written.
@@ -53,6 +54,7 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
     let members = source.members("a GeoJSON Feature or FeatureCollection")?;
     let mut builder = Builder {
         limits,
+        expected: None,
         body: Vec::new(),
     };
     let kind = match members.get("type") {
@@ -65,7 +67,7 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
         }
         Json::Str(kind) if kind == "FeatureCollection" => {
             let provenance = match members.get("provenance") {
-                Some(raw) => Some(encode_document(&source.part(raw.get())?, "/provenance")?),
+                Some(raw) => Some(encode_provenance(&source.part(raw.get())?)?),
                 None => None,
             };
             let raw = members
@@ -86,6 +88,21 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
         }
         other => Err(wrong_type(other, "Feature or FeatureCollection")),
     }
+}
+
+/// Reads a Feature that is to have this id: it may leave the member `id` out, but
+/// must not have another one. Otherwise as [`parse_features`].
+///
+/// # Errors
+/// As [`parse_features`]; [`InvalidCode::Id`] for another id.
+pub fn parse_feature_as(text: &[u8], id: &str, limits: &Limits) -> Result<PutFeature> {
+    check_id(id, "/id", limits)?;
+    let mut builder = Builder {
+        limits,
+        expected: Some(id),
+        body: Vec::new(),
+    };
+    builder.feature(Source::new(text)?.value()?, None)
 }
 
 /// Appends a stored feature to `out` as GeoJSON text, its provenance as the last
@@ -125,6 +142,8 @@ fn write_whole(cbor: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
 
 struct Builder<'l> {
     limits: &'l Limits,
+    /// The id that the feature must have.
+    expected: Option<&'l str>,
     /// Reused from feature to feature, so that each body is allocated once, at
     /// its size.
     body: Vec<u8>,
@@ -145,6 +164,16 @@ impl Builder<'_> {
             Some(id) => Some(self.id_text(id)?),
             None => None,
         };
+        if let (Some(id), Some(expected)) = (&id, self.expected)
+            && id != expected
+        {
+            let detail = format!(
+                "found {}; expected {}, the id it is written to, or none",
+                shown(id),
+                shown(expected)
+            );
+            return Err(Error::invalid(InvalidCode::Id, "/id", detail));
+        }
         check_bbox(&members)?;
         let envelope = match members.get("geometry") {
             // A misspelled "geometry" must not be taken for a feature without one.
@@ -163,11 +192,13 @@ impl Builder<'_> {
             }
         }
         let provenance = match members.remove("provenance") {
-            Some(own) => Some(encode_document(&own, "/provenance")?),
+            Some(own) => Some(encode_provenance(&own)?),
             None => inherited.map(<[u8]>::to_vec),
         };
         let id = id.unwrap_or_else(|| {
-            let id = generate_feature_id();
+            let id = self
+                .expected
+                .map_or_else(generate_feature_id, str::to_owned);
             members.insert("id", Json::Str(Cow::Owned(id.clone())));
             id
         });

@@ -41,6 +41,20 @@ pub enum Json<'a> {
 }
 
 impl Json<'_> {
+    /// The value as text, if it is a string. `pointer` is where an error points to.
+    ///
+    /// # Errors
+    /// [`InvalidCode::Parameter`] for anything else.
+    pub fn into_text(self, pointer: &str) -> Result<String> {
+        match self {
+            Self::Str(text) => Ok(text.into_owned()),
+            other => {
+                let detail = format!("found {}; expected a string", other.kind());
+                Err(Error::invalid(InvalidCode::Parameter, pointer, detail))
+            }
+        }
+    }
+
     /// What kind of value it is, for messages: "a string", "an object".
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -147,17 +161,11 @@ impl<'a, V> Members<'a, V> {
     }
 }
 
-/// An object text, such as a provenance, as its own deterministic CBOR map.
-/// `pointer` is where errors point to.
+/// An object, such as a provenance, as its own deterministic CBOR map. `pointer` is
+/// where errors point to.
 ///
 /// # Errors
-/// [`InvalidCode::Json`] for a syntax error, [`InvalidCode::Document`] for
-/// anything that is not an object.
-pub fn parse_document(text: &[u8], pointer: &str) -> Result<Vec<u8>> {
-    encode_document(&Source::new(text)?.value()?, pointer)
-}
-
-/// As [`parse_document`], from a value already read.
+/// [`InvalidCode::Document`] for anything that is not an object.
 pub(super) fn encode_document(value: &Json<'_>, pointer: &str) -> Result<Vec<u8>> {
     match value {
         Json::Obj(_) => {
@@ -189,7 +197,7 @@ pub(super) fn shown(text: &str) -> String {
 
 /// The error of a part, made the error of the whole: `pointer` leads to the part.
 /// Callers build the pointer only once something was refused.
-pub(super) fn at(pointer: impl fmt::Display, error: Error) -> Error {
+pub(crate) fn at(pointer: impl fmt::Display, error: Error) -> Error {
     match error {
         Error::Invalid {
             code,

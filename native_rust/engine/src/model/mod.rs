@@ -7,24 +7,35 @@
 mod batch;
 mod bbox;
 pub mod cbor;
+mod delete;
 mod feature;
 mod geometry;
 mod id;
 mod json;
 mod points;
+mod provenance;
 mod shape;
 mod time;
 
 pub use batch::{
-    DecodedPoints, MAX_BATCH_POINTS, PointBatch, decode_points, encode_points, point_metadata,
-    points_to_json,
+    DecodedPoints, MAX_BATCH_POINTS, PointBatch, all_metadata, decode_points, encode_points,
+    point_metadata, points_to_json,
 };
 pub use bbox::{BoundingBox, Pieces, Rect};
 pub use cbor::{DecodeError, write_json};
-pub use feature::{Features, PutFeature, feature_to_json, parse_features};
+pub use delete::{
+    DeleteFeature, DeletePoints, PointSpan, delete_points_to_json, stored_delete_feature,
+    stored_delete_points,
+};
+pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse_features};
 pub use geometry::check_geometry;
 pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
-pub use json::{Json, Members, Source, parse_document};
+pub(crate) use json::at;
+pub use json::{Json, Members, Source};
 pub use points::{Points, parse_points};
+pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
-pub use time::{format_timestamp, is_timestamp, parse_timestamp, write_timestamp};
+pub use time::{
+    FIRST_TIMESTAMP, LAST_TIMESTAMP, format_timestamp, is_timestamp, parse_timestamp,
+    write_timestamp,
+};

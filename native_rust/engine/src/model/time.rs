@@ -9,10 +9,11 @@ use jiff::tz::TimeZone;
 use super::json::{Json, shown};
 use crate::{Error, InvalidCode, Result};
 
-/// The first and the last microsecond that has a date: years -9999 to 9999, less
-/// about a day at each end, so that every offset can be shown.
-const FIRST: i64 = -377_705_023_201_000_000;
-const LAST: i64 = 253_402_207_200_999_999;
+/// The first microsecond that has a date: in the year -9999, about a day after its
+/// begin, so that every offset can be shown.
+pub const FIRST_TIMESTAMP: i64 = -377_705_023_201_000_000;
+/// The last microsecond that has a date: in the year 9999, about a day before its end.
+pub const LAST_TIMESTAMP: i64 = 253_402_207_200_999_999;
 
 const PARSER: DateTimeParser = DateTimeParser::new();
 const PRINTER: DateTimePrinter = DateTimePrinter::new();
@@ -55,7 +56,7 @@ fn in_range(micros: i64) -> Option<i64> {
 /// Whether it has a date in the years -9999 to 9999, as every stored timestamp has.
 #[must_use]
 pub fn is_timestamp(micros: i64) -> bool {
-    (FIRST..=LAST).contains(&micros)
+    (FIRST_TIMESTAMP..=LAST_TIMESTAMP).contains(&micros)
 }
 
 /// A timestamp as a client gives it: text as in [`parse_timestamp`], or an
@@ -169,13 +170,18 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_range() {
-        assert_eq!(FIRST, Timestamp::MIN.as_microsecond());
-        assert_eq!(LAST, Timestamp::MAX.as_microsecond());
-        for micros in [FIRST, LAST, FIRST + 1, LAST - 1] {
+        assert_eq!(FIRST_TIMESTAMP, Timestamp::MIN.as_microsecond());
+        assert_eq!(LAST_TIMESTAMP, Timestamp::MAX.as_microsecond());
+        for micros in [
+            FIRST_TIMESTAMP,
+            LAST_TIMESTAMP,
+            FIRST_TIMESTAMP + 1,
+            LAST_TIMESTAMP - 1,
+        ] {
             assert_eq!(parse_timestamp(&format_timestamp(micros)), Some(micros));
             assert_eq!(parse_timestamp(&micros.to_string()), Some(micros));
         }
-        for micros in [FIRST - 1, LAST + 1, i64::MIN, i64::MAX] {
+        for micros in [FIRST_TIMESTAMP - 1, LAST_TIMESTAMP + 1, i64::MIN, i64::MAX] {
             assert_eq!(format_timestamp(micros), micros.to_string());
             assert_eq!(parse_timestamp(&micros.to_string()), None);
         }
@@ -232,7 +238,7 @@ mod tests {
         }
 
         #[test]
-        fn formatting_and_parsing_are_inverse(micros in FIRST..=LAST) {
+        fn formatting_and_parsing_are_inverse(micros in FIRST_TIMESTAMP..=LAST_TIMESTAMP) {
             let text = format_timestamp(micros);
             prop_assert!(text.ends_with('Z'));
             prop_assert_eq!(parse_timestamp(&text), Some(micros));
@@ -242,7 +248,7 @@ mod tests {
         #[test]
         fn any_text_is_parsed_or_refused(text in "[-+0-9TZ:. \\[\\]é]{0,40}") {
             if let Some(micros) = parse_timestamp(&text) {
-                prop_assert!((FIRST..=LAST).contains(&micros));
+                prop_assert!((FIRST_TIMESTAMP..=LAST_TIMESTAMP).contains(&micros));
             }
         }
     }

@@ -132,6 +132,14 @@ impl<'b> Reader<'b> {
         self.read(Decoder::u64)
     }
 
+    /// An integer of 64 bits, with sign.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything else.
+    pub fn signed(&mut self) -> Result<i64, DecodeError> {
+        self.read(Decoder::i64)
+    }
+
     /// Any integer CBOR can hold: -2^64 to 2^64 - 1.
     pub(super) fn int(&mut self) -> Result<i128, DecodeError> {
         self.read(Decoder::int).map(i128::from)

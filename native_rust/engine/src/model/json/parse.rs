@@ -109,6 +109,20 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The elements of the array `part`, a slice of this text, each still text.
+    ///
+    /// # Errors
+    /// As [`Source::value`]; [`InvalidCode::Parameter`] when `part` is no array.
+    pub fn parts(&self, part: &'a str) -> Result<Vec<&'a str>> {
+        if !part.starts_with('[') {
+            let detail = "expected an array";
+            return Err(Error::invalid(InvalidCode::Parameter, "", detail));
+        }
+        let parts: Vec<&RawValue> =
+            serde_json::from_str(part).map_err(|e| self.syntax(part, &e))?;
+        Ok(parts.into_iter().map(RawValue::get).collect())
+    }
+
     /// A refusal with the place of the error in the whole text.
     fn syntax(&self, part: &str, e: &serde_json::Error) -> Error {
         let shown = e.to_string();

@@ -1,0 +1,147 @@
+//! Naming a moment, a version or a block: by time, by entity tag, by sequence.
+
+use crate::block::Block;
+use crate::conditions::{Condition, Expected, precondition};
+use crate::database::Database;
+use crate::entries::write_entry;
+use crate::error::{Entity, Error, Result};
+use crate::features::{block_at, damaged, read_block};
+use crate::index::Newest;
+use crate::merkle::{Hash, leaf_hash, to_hex};
+use crate::model::stored_feature;
+use crate::operation::OpKind;
+
+/// One block, as it is stored and as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlock {
+    /// Its sequence.
+    pub seq: u64,
+    /// Its RFC 6962 leaf hash.
+    pub hash: Hash,
+    /// Its bytes, deterministic CBOR: what the hash is over.
+    pub cbor: Vec<u8>,
+    /// The same as an entry of the journal.
+    pub json: Vec<u8>,
+}
+
+impl Database {
+    /// The last sequence that was committed at or before `time`, microseconds since
+    /// the epoch; 0 when none was. Reads some thirty blocks.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn seq_at(&self, time: i64) -> Result<u64> {
+        let state = &self.state;
+        state.check_open()?;
+        // Commit times never decrease, so the blocks up to `time` come first.
+        let (mut low, mut high) = (0, state.published());
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            let bytes = read_block(state, middle)?;
+            let block = Block::decode(&bytes).map_err(|e| damaged(state, middle, e))?;
+            if block.time <= time {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Ok(low)
+    }
+
+    /// The block `seq`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a sequence the journal has not reached,
+    /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn block(&self, seq: u64) -> Result<StoredBlock> {
+        let state = &self.state;
+        self.check_block(seq)?;
+        let cbor = read_block(state, seq)?;
+        let block = Block::decode(&cbor).map_err(|e| damaged(state, seq, e))?;
+        let mut json = Vec::new();
+        write_entry(&block, &cbor, true, &mut json).map_err(|e| damaged(state, seq, e))?;
+        Ok(StoredBlock {
+            seq,
+            hash: leaf_hash(&cbor),
+            cbor,
+            json,
+        })
+    }
+
+    /// The sequence of the block with this leaf hash.
+    pub(crate) fn find_block(&self, hash: &Hash) -> Result<Option<u64>> {
+        for seq in 1..=self.state.published() {
+            if leaf_hash(&read_block(&self.state, seq)?) == *hash {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Refuse a sequence that has no visible block.
+    pub(crate) fn check_block(&self, seq: u64) -> Result<()> {
+        self.state.check_open()?;
+        if seq == 0 || seq > self.state.published() {
+            return Err(Error::NotFound {
+                entity: Entity::Block,
+                id: seq.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Ids of the features that the blocks `first` to `last` put, in order: what a
+    /// transaction that is answered again had written. Reads the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn written_features(&self, first: u64, last: u64) -> Result<Vec<String>> {
+        self.check_block(first)?;
+        self.check_block(last)?;
+        let mut ids = Vec::new();
+        for seq in first..=last {
+            let bytes = read_block(&self.state, seq)?;
+            let (_, action) = block_at(&self.state, seq, &bytes)?;
+            if action.op == OpKind::PutFeature {
+                let stored = stored_feature(action.body);
+                let stored = stored.map_err(|e| damaged(&self.state, seq, e))?;
+                ids.push(stored.id.into_owned());
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The condition that feature `id` is at a version with one of these hashes, or
+    /// exists where `hashes` is nothing. May read the journal.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] when it is not so now.
+    pub fn match_feature(&self, id: &str, hashes: Option<&[Hash]>) -> Result<Condition> {
+        let state = &self.state;
+        state.check_open()?;
+        let newest = {
+            let features = state.features.read();
+            // Behind the published sequence it may change; committing looks again.
+            features.newest(id)
+        };
+        let absent = |found: &str| precondition(id, "a version of it", found);
+        let Newest { seq, .. } = newest
+            .filter(|newest| !newest.deleted)
+            .ok_or_else(|| absent("there is none"))?;
+        let Some(hashes) = hashes else {
+            return Ok(Condition::Feature {
+                id: id.to_owned(),
+                expected: Expected::Exists,
+            });
+        };
+        let hash = leaf_hash(&read_block(state, seq)?);
+        if !hashes.contains(&hash) {
+            let found = format!("it is at the version with hash {}", to_hex(&hash));
+            return Err(precondition(id, "a version with the hash given", &found));
+        }
+        Ok(Condition::Feature {
+            id: id.to_owned(),
+            expected: Expected::Version(seq),
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! Idempotency keys: a transaction that is sent again is answered, not written,
+//! again.
+//!
+//! A key is journaled in the first block of its transaction, so it is honoured
+//! across restarts. It is honoured for a window of time and up to a number of
+//! keys; behind both it is forgotten, and the same key writes anew.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, InvalidCode, Result};
+use crate::limits::Limits;
+use crate::merkle::Hash;
+
+/// Longest key, in bytes.
+const MAX_LEN: usize = 255;
+
+/// A client's key and what it was sent with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The client's text: 1 to 255 visible ASCII characters and spaces.
+    pub text: Arc<str>,
+    /// The first half of the request's SHA-256: the same key with another request
+    /// is refused.
+    pub request: [u8; 16],
+}
+
+impl IdempotencyKey {
+    /// A key with the digest of `request`, whose parts are told apart.
+    #[must_use]
+    pub fn new(text: &str, request: &[&[u8]]) -> Self {
+        let mut sha = Sha256::new();
+        for part in request {
+            sha.update((part.len() as u64).to_le_bytes());
+            sha.update(part);
+        }
+        let digest: Hash = sha.finalize().into();
+        Self {
+            text: text.into(),
+            request: *digest.first_chunk().unwrap_or(&[0; 16]),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let visible = self.text.bytes().all(|b| (0x20..0x7f).contains(&b));
+        if visible && (1..=MAX_LEN).contains(&self.text.len()) {
+            return Ok(());
+        }
+        let detail = format!(
+            "the idempotency key has {} bytes; give 1 to {MAX_LEN} visible ASCII characters",
+            self.text.len()
+        );
+        Err(Error::invalid(InvalidCode::Parameter, "", detail))
+    }
+}
+
+/// What a key's transaction became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyEntry {
+    pub key: IdempotencyKey,
+    pub first_seq: u64,
+    pub last_seq: u64,
+    /// Commit time.
+    pub time: i64,
+}
+
+/// The keys of the last transactions that had one.
+#[derive(Debug, Default)]
+pub(crate) struct KeyTable {
+    entries: HashMap<Arc<str>, KeyEntry>,
+    /// Keys in order of commit. A key that was forgotten and came again stands in
+    /// here twice; its sequence tells which of them is meant.
+    order: VecDeque<(Arc<str>, u64)>,
+    /// Microseconds.
+    window: i64,
+    max: usize,
+}
+
+impl KeyTable {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let seconds = i64::try_from(limits.idempotency_seconds).unwrap_or(i64::MAX);
+        Self {
+            window: seconds.saturating_mul(1_000_000),
+            max: limits.idempotency_keys,
+            ..Self::default()
+        }
+    }
+
+    /// The transaction that had this key, if it is still known at `now`.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] when that was another request.
+    pub(crate) fn find(&self, key: &IdempotencyKey, now: i64) -> Result<Option<&KeyEntry>> {
+        let known = self.entries.get(&key.text);
+        match known.filter(|entry| entry.time >= now.saturating_sub(self.window)) {
+            Some(entry) if entry.key.request != key.request => Err(Error::KeyReused {
+                key: key.text.to_string(),
+                seq: entry.first_seq,
+            }),
+            found => Ok(found),
+        }
+    }
+
+    /// Remember a transaction; later ones come later. Forgets what is over age or
+    /// over number.
+    pub(crate) fn insert(&mut self, entry: KeyEntry) {
+        if self.max == 0 {
+            return;
+        }
+        let oldest = entry.time.saturating_sub(self.window);
+        let name = Arc::clone(&entry.key.text);
+        self.order.push_back((Arc::clone(&name), entry.first_seq));
+        self.entries.insert(name, entry);
+        while let Some((name, seq)) = self.order.front() {
+            let entry = self.entries.get(name).filter(|e| e.first_seq == *seq);
+            let current = entry.is_some();
+            let young = entry.is_some_and(|entry| entry.time >= oldest);
+            if young && self.entries.len() <= self.max {
+                break;
+            }
+            if let Some((name, _)) = self.order.pop_front()
+                && current
+            {
+                self.entries.remove(&name);
+            }
+        }
+    }
+
+    /// Let the entry of the transaction that began with `first_seq` end with
+    /// `last_seq`.
+    pub(crate) fn extend(&mut self, first_seq: u64, last_seq: u64) {
+        if let Some((name, seq)) = self.order.back()
+            && *seq == first_seq
+            && let Some(entry) = self.entries.get_mut(name)
+        {
+            entry.last_seq = last_seq;
+        }
+    }
+
+    /// What is remembered, in order of commit.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &KeyEntry> {
+        let entry = |(name, seq): &(Arc<str>, u64)| {
+            let entry = self.entries.get(name);
+            entry.filter(|entry| entry.first_seq == *seq)
+        };
+        self.order.iter().filter_map(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(seconds: u64, keys: usize) -> KeyTable {
+        KeyTable::new(&Limits {
+            idempotency_seconds: seconds,
+            idempotency_keys: keys,
+            ..Limits::default()
+        })
+    }
+
+    fn entry(name: &str, seq: u64, time: i64) -> KeyEntry {
+        KeyEntry {
+            key: IdempotencyKey::new(name, &[b"r"]),
+            first_seq: seq,
+            last_seq: seq,
+            time,
+        }
+    }
+
+    fn seq_of(table: &KeyTable, name: &str, now: i64) -> Option<u64> {
+        let key = IdempotencyKey::new(name, &[b"r"]);
+        table.find(&key, now).unwrap().map(|entry| entry.first_seq)
+    }
+
+    #[test]
+    fn a_key_is_known_in_its_window_and_written_anew_behind_it() {
+        let mut keys = table(10, 100);
+        keys.insert(entry("a", 1, 0));
+        assert_eq!(seq_of(&keys, "a", 10_000_000), Some(1));
+        assert_eq!(seq_of(&keys, "a", 10_000_001), None);
+        keys.insert(entry("a", 2, 10_000_001));
+        assert_eq!(seq_of(&keys, "a", 20_000_000), Some(2));
+        keys.insert(entry("b", 3, 20_000_001));
+        assert_eq!(seq_of(&keys, "a", 20_000_001), Some(2));
+        assert_eq!(keys.entries().count(), 2);
+        keys.insert(entry("c", 4, 30_000_001));
+        assert_eq!(keys.entries().count(), 2, "a is forgotten");
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many() {
+        let mut keys = table(1_000, 3);
+        for seq in 1..=5 {
+            keys.insert(entry(&seq.to_string(), seq, seq as i64));
+        }
+        let known: Vec<u64> = keys.entries().map(|entry| entry.first_seq).collect();
+        assert_eq!(known, [3, 4, 5]);
+        assert_eq!((keys.entries.len(), keys.order.len()), (3, 3));
+    }
+
+    #[test]
+    fn another_request_with_the_same_key_is_refused() {
+        let mut keys = table(10, 10);
+        keys.insert(entry("a", 7, 0));
+        let other = IdempotencyKey::new("a", &[b"other"]);
+        let error = keys.find(&other, 1).unwrap_err();
+        assert_eq!(error.code(), "idempotency_key_reused");
+        // The parts of a request are told apart.
+        assert_ne!(
+            IdempotencyKey::new("a", &[b"x", b"y"]),
+            IdempotencyKey::new("a", &[b"xy"])
+        );
+        for text in ["", "\n", "é", &"x".repeat(256)] {
+            assert!(IdempotencyKey::new(text, &[]).check().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Undoing a block by the inverse of its operation.
+//!
+//! | block | inverse | refused when |
+//! |---|---|---|
+//! | put of a feature | put of the version before, or delete | a later block wrote the feature |
+//! | delete of a feature | put of the version before | a later block wrote the feature |
+//! | put of points | delete of those points | a later block deleted some of them |
+//! | delete of points | put of the points it deleted | it was undone already |
+//! | revert | the inverse of what it did | as for that |
+//!
+//! Nothing is taken back: the journal grows by a block that names the one it undoes.
+
+use crate::block::Action;
+use crate::conditions::{Condition, Expected, already_reverted, dependent};
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::features::{block_at, damaged, read_block};
+use crate::index::Point;
+use crate::model::{
+    DeleteFeature, DeletePoints, MAX_BATCH_POINTS, PointBatch, PointSpan, PutFeature, all_metadata,
+    decode_points, stored_delete_feature, stored_delete_points, stored_feature,
+};
+use crate::operation::{OpKind, Operation, Revert};
+use crate::prepare::{optional_provenance, put_points};
+use crate::state::State;
+
+impl Database {
+    /// The operation that undoes block `seq`, and what must hold when it is
+    /// committed. `provenance` is the text of a JSON object; without one a feature
+    /// comes back with the provenance it had. Reads the journal; linear in the
+    /// block's size.
+    ///
+    /// # Errors
+    /// [`Error::Irreversible`] with what stands in the way, [`Error::NotFound`] for a
+    /// sequence the journal has not reached.
+    pub fn prepare_revert(
+        &self,
+        seq: u64,
+        provenance: Option<&[u8]>,
+    ) -> Result<(Operation, Vec<Condition>)> {
+        let state = &self.state;
+        let provenance = optional_provenance(provenance)?;
+        self.check_block(seq)?;
+        let bytes = read_block(state, seq)?;
+        let (block, action) = block_at(state, seq, &bytes)?;
+        let undoing = Undoing {
+            state,
+            seq,
+            prev: block.prev,
+            provenance,
+        };
+        let (inverse, condition) = match action.op {
+            OpKind::PutFeature | OpKind::DeleteFeature => undoing.feature(&action)?,
+            OpKind::PutPoints => undoing.put_points(&action)?,
+            OpKind::DeletePoints => undoing.delete_points(&action)?,
+            OpKind::Revert => return Err(damaged(state, seq, "a revert of a revert")),
+        };
+        let conditions = vec![condition, Condition::NotReverted { block: seq }];
+        Ok((Operation::Revert(Revert::new(seq, inverse)), conditions))
+    }
+}
+
+struct Undoing<'s> {
+    state: &'s State,
+    seq: u64,
+    prev: Option<u64>,
+    provenance: Option<Vec<u8>>,
+}
+
+impl Undoing<'_> {
+    fn damaged(&self, reason: impl ToString) -> Error {
+        damaged(self.state, self.seq, reason)
+    }
+
+    fn refused(&self, reason: String) -> Error {
+        Error::Irreversible {
+            block: self.seq,
+            reason,
+        }
+    }
+
+    fn already(&self) -> Result<()> {
+        let none = std::collections::HashMap::new();
+        match self.state.reverts.read().undone(self.seq, &none) {
+            Some(by) => Err(already_reverted(self.seq, by)),
+            None => Ok(()),
+        }
+    }
+
+    fn feature(self, action: &Action<'_>) -> Result<(Operation, Condition)> {
+        self.already()?;
+        let id = match action.op {
+            OpKind::PutFeature => stored_feature(action.body)
+                .map_err(|e| self.damaged(e))?
+                .id
+                .into_owned(),
+            _ => stored_delete_feature(action.body)
+                .map_err(|e| self.damaged(e))?
+                .to_owned(),
+        };
+        let newest = self.state.features.read().newest(&id);
+        if let Some(newest) = newest.filter(|newest| newest.seq != self.seq) {
+            return Err(dependent(self.seq, newest.seq));
+        }
+        let condition = Condition::Feature {
+            id: id.clone(),
+            expected: Expected::ToUndo(self.seq),
+        };
+        let inverse = match self.before(&id)? {
+            Some(feature) => Operation::PutFeature(feature),
+            None => Operation::DeleteFeature(DeleteFeature::new(id, self.provenance)),
+        };
+        Ok((inverse, condition))
+    }
+
+    /// The version that the block superseded, unless there was none to see.
+    fn before(&self, id: &str) -> Result<Option<PutFeature>> {
+        let Some(prev) = self.prev else {
+            return Ok(None);
+        };
+        let bytes = read_block(self.state, prev)?;
+        let (block, action) = block_at(self.state, prev, &bytes)?;
+        if action.op != OpKind::PutFeature {
+            return Ok(None);
+        }
+        let stored = stored_feature(action.body).map_err(|e| damaged(self.state, prev, e))?;
+        let provenance = self.provenance.clone();
+        Ok(Some(PutFeature {
+            id: id.to_owned(),
+            envelope: stored.envelope,
+            body: action.body.to_vec(),
+            provenance: provenance.or_else(|| block.provenance.map(<[u8]>::to_vec)),
+        }))
+    }
+
+    fn put_points(self, action: &Action<'_>) -> Result<(Operation, Condition)> {
+        self.already()?;
+        let points = decode_points(action.body).map_err(|e| self.damaged(e))?;
+        let (Some(first), Some(last)) = (
+            points.timestamps.iter().min(),
+            points.timestamps.iter().max(),
+        ) else {
+            return Err(self.refused("it wrote no points".to_owned()));
+        };
+        let span = PointSpan {
+            series: points.series,
+            start: *first,
+            // Stored timestamps end far before the greatest integer.
+            end: last.saturating_add(1),
+            block: Some(self.seq),
+        };
+        let alive = match self.state.series.get(&span.series) {
+            None => 0,
+            Some(series) => {
+                let series = series.read();
+                let at = self.state.published();
+                series.count(span.start, span.end, at, span.block)
+            }
+        };
+        let written = points.timestamps.len() as u64;
+        if alive < written {
+            return Err(self.refused(format!(
+                "{} of its {written} points were deleted by a later block; revert that one first",
+                written - alive
+            )));
+        }
+        let condition = Condition::SeriesUndeleted {
+            id: span.series.clone(),
+            since: self.state.published(),
+            block: self.seq,
+        };
+        let delete = DeletePoints::new(span, self.provenance);
+        Ok((Operation::DeletePoints(delete), condition))
+    }
+
+    fn delete_points(self, action: &Action<'_>) -> Result<(Operation, Condition)> {
+        self.already()?;
+        let span = stored_delete_points(action.body).map_err(|e| self.damaged(e))?;
+        let deleted = match self.state.series.get(&span.series) {
+            None => Vec::new(),
+            Some(series) => series.deleted_by(self.seq, span.start, span.end),
+        };
+        if deleted.is_empty() {
+            return Err(self.refused("it deleted no points".to_owned()));
+        }
+        if deleted.len() > MAX_BATCH_POINTS {
+            return Err(self.refused(format!(
+                "it deleted {} points and one block brings back at most {MAX_BATCH_POINTS}; \
+                 write them again from a range query as of block {}",
+                deleted.len(),
+                self.seq - 1
+            )));
+        }
+        let batch = PointBatch {
+            series: span.series,
+            timestamps: deleted.iter().map(|point| point.timestamp).collect(),
+            values: deleted.iter().map(|point| point.value).collect(),
+            metadata: self.metadata(&deleted)?,
+            provenance: self.provenance,
+        };
+        let condition = Condition::NotReverted { block: self.seq };
+        Ok((put_points(batch), condition))
+    }
+
+    /// The metadata of each point, or nothing where none has any.
+    fn metadata(&self, points: &[Point]) -> Result<Vec<Option<Vec<u8>>>> {
+        let mut all = Vec::with_capacity(points.len());
+        // Neighbours mostly come from one block.
+        for run in points.chunk_by(|a, b| a.source.seq == b.source.seq) {
+            let Some(seq) = run.first().map(|point| point.source.seq) else {
+                continue;
+            };
+            let bytes = read_block(self.state, seq)?;
+            let (_, action) = block_at(self.state, seq, &bytes)?;
+            let stored = all_metadata(action.body).map_err(|e| damaged(self.state, seq, e))?;
+            let of = |point: &Point| stored.get(point.source.index as usize).copied().flatten();
+            all.extend(run.iter().map(|point| of(point).map(<[u8]>::to_vec)));
+        }
+        if all.iter().all(Option::is_none) {
+            all.clear();
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,106 @@
+//! The operations of a transaction as a client writes them.
+
+use crate::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::model::{Source, at, parse_timestamp};
+use crate::operation::Operation;
+
+impl Database {
+    /// Parse `{"operations": [...]}`, each one of
+    ///
+    /// - `{"op": "put_feature", "feature": Feature or FeatureCollection}`
+    /// - `{"op": "delete_feature", "id": text, "provenance"?}`
+    /// - `{"op": "put_points", "points": one of the shapes of points}`
+    /// - `{"op": "delete_points", "series_id": text, "start"?, "end"?, "provenance"?}`
+    ///
+    /// Returns the operations and the ids of the features that are put, in order.
+    /// Linear in the text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a JSON pointer to the offending part.
+    pub fn prepare_operations(&self, text: &[u8]) -> Result<(Vec<Operation>, Vec<String>)> {
+        let source = Source::new(text)?;
+        let members = source.members("{\"operations\": [...]}")?;
+        let list = members.get("operations").ok_or_else(|| {
+            refusal(
+                "",
+                "the member \"operations\" is missing; add it, a list of operations",
+            )
+        })?;
+        let mut operations = Vec::new();
+        let mut ids = Vec::new();
+        for (i, part) in source.parts(list.get())?.iter().enumerate() {
+            let pointer = format!("/operations/{i}");
+            self.prepare_operation(part, &mut operations, &mut ids)
+                .map_err(|e| at(&pointer, e))?;
+        }
+        Ok((operations, ids))
+    }
+
+    fn prepare_operation(
+        &self,
+        part: &str,
+        operations: &mut Vec<Operation>,
+        ids: &mut Vec<String>,
+    ) -> Result<()> {
+        let source = Source::new(part.as_bytes())?;
+        let members = source.members("an operation with the member \"op\"")?;
+        let text = |name: &str| -> Result<Option<String>> {
+            match members.get(name) {
+                None => Ok(None),
+                Some(raw) => source
+                    .part(raw.get())?
+                    .into_text(&format!("/{name}"))
+                    .map(Some),
+            }
+        };
+        let need = |name: &str| refusal("", &format!("the member {name:?} is missing; add it"));
+        let provenance = members.get("provenance").map(|raw| raw.get().as_bytes());
+        let op = text("op")?.ok_or_else(|| need("op"))?;
+        match op.as_str() {
+            "put_feature" => {
+                let raw = members.get("feature").ok_or_else(|| need("feature"))?;
+                let prepared = self
+                    .prepare_features(raw.get().as_bytes())
+                    .map_err(|e| at("/feature", e))?;
+                operations.extend(prepared.operations);
+                ids.extend(prepared.ids);
+            }
+            "delete_feature" => {
+                let id = text("id")?.ok_or_else(|| need("id"))?;
+                operations.push(self.prepare_delete_feature(&id, provenance)?);
+            }
+            "put_points" => {
+                let raw = members.get("points").ok_or_else(|| need("points"))?;
+                let prepared = self
+                    .prepare_points(raw.get().as_bytes())
+                    .map_err(|e| at("/points", e))?;
+                operations.extend(prepared.operations);
+            }
+            "delete_points" => {
+                let series = text("series_id")?.ok_or_else(|| need("series_id"))?;
+                let time = |name: &str, open: i64| match text(name)? {
+                    None => Ok(open),
+                    Some(text) => parse_timestamp(&text).ok_or_else(|| {
+                        let detail =
+                            format!("{text:?} is not a timestamp; give ISO 8601 with an offset");
+                        Error::invalid(InvalidCode::Timestamp, format!("/{name}"), detail)
+                    }),
+                };
+                let (start, end) = (time("start", i64::MIN)?, time("end", i64::MAX)?);
+                operations.push(self.prepare_delete_points(&series, start, end, provenance)?);
+            }
+            other => {
+                let detail = format!(
+                    "found {other:?}; expected put_feature, delete_feature, put_points or delete_points"
+                );
+                return Err(refusal("/op", &detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refusal(pointer: &str, detail: &str) -> Error {
+    Error::invalid(InvalidCode::Parameter, pointer, detail)
+}

@@ -1,0 +1,446 @@
+//! Deletes, the past, reverts, conditions and idempotency keys, through the public
+//! interface and again after opening the journal anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; helpers of integration tests count as no test"
+)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use formdb_engine::model::BoundingBox;
+use formdb_engine::{
+    Ack, BoxQuery, Condition, Database, Durability, EntryQuery, Error, Expected, IdempotencyKey,
+    Limits, Operation, Order, RangeQuery, Transaction,
+};
+use support::SimFs;
+
+fn open(fs: &SimFs) -> Database {
+    Database::open(
+        Arc::new(fs.clone()),
+        Path::new("/data/db"),
+        Limits::default(),
+    )
+    .unwrap()
+}
+
+fn put(db: &Database, id: &str, lon: i32) -> Ack {
+    let text = format!(
+        r#"{{"type":"Feature","id":"{id}","geometry":{{"type":"Point","coordinates":[{lon},0]}},"properties":{{"lon":{lon}}},"provenance":{{"source":"{lon}"}}}}"#
+    );
+    let prepared = db.prepare_features(text.as_bytes()).unwrap();
+    db.write(prepared.operations).unwrap()
+}
+
+fn delete(db: &Database, id: &str) -> Result<Ack, Error> {
+    db.write(vec![db.prepare_delete_feature(id, None).unwrap()])
+}
+
+fn points(db: &Database, timestamps: &[i64]) -> Ack {
+    let values = timestamps.iter().map(|t| *t as f64).collect();
+    let prepared = db.prepare_columns("s", timestamps.to_vec(), values, None);
+    db.write(prepared.unwrap().operations).unwrap()
+}
+
+fn revert(db: &Database, seq: u64) -> Result<Ack, Error> {
+    let (operation, conditions) = db.prepare_revert(seq, None)?;
+    db.write_transaction(Transaction {
+        operations: vec![operation],
+        conditions,
+        ..Transaction::default()
+    })
+}
+
+/// All features in the world and all points of series "s", as of a sequence.
+fn view(db: &Database, as_of: Option<u64>) -> (String, Vec<i64>) {
+    let query = BoxQuery {
+        bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
+        limit: 1_000,
+        cursor: None,
+        as_of,
+    };
+    let features = db.features_in_box(&query).unwrap().json;
+    let range = RangeQuery {
+        series: "s",
+        start: i64::MIN,
+        end: i64::MAX,
+        order: Order::Ascending,
+        limit: 1_000,
+        cursor: None,
+        as_of,
+    };
+    let points = match db.range(&range) {
+        Ok(page) => page.points.iter().map(|point| point.timestamp).collect(),
+        Err(Error::NotFound { .. }) => Vec::new(),
+        Err(other) => panic!("{other}"),
+    };
+    (String::from_utf8(features).unwrap(), points)
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> &'static str {
+    result.unwrap_err().code()
+}
+
+#[test]
+fn every_past_state_stays_readable_also_after_opening_again() {
+    let fs = SimFs::new();
+    let db = open(&fs);
+    let mut views = vec![view(&db, None)];
+    let mut step = |db: &Database| views.push(view(db, None));
+    put(&db, "a", 1);
+    step(&db);
+    put(&db, "b", 2);
+    step(&db);
+    put(&db, "a", 3);
+    step(&db);
+    points(&db, &[10, 30, 20, 20]);
+    step(&db);
+    delete(&db, "b").unwrap();
+    step(&db);
+    points(&db, &[15, 25]);
+    step(&db);
+    let cut = db.prepare_delete_points("s", 15, 25, None).unwrap();
+    let ack = db.write(vec![cut]).unwrap();
+    assert_eq!(ack.points_deleted, 3);
+    step(&db);
+    put(&db, "b", 4);
+    step(&db);
+    for seq in [7, 5, 3] {
+        // A feature written since cannot be reverted; points can.
+        match revert(&db, seq) {
+            Ok(_) => step(&db),
+            Err(error) => assert_eq!((seq, error.code()), (5, "cannot_revert")),
+        }
+    }
+    for round in 0..3 {
+        for (seq, expected) in views.iter().enumerate() {
+            assert_eq!(
+                view(&db, Some(seq as u64)),
+                *expected,
+                "{round}: as of {seq}"
+            );
+        }
+        assert_eq!(view(&db, None), *views.last().unwrap());
+        if round == 0 {
+            db.close();
+            let again = open(&fs);
+            for (seq, expected) in views.iter().enumerate() {
+                assert_eq!(
+                    view(&again, Some(seq as u64)),
+                    *expected,
+                    "again: as of {seq}"
+                );
+            }
+            again.close();
+            break;
+        }
+    }
+}
+
+#[test]
+fn deletes_need_something_to_delete_and_leave_the_versions() {
+    let db = open(&SimFs::new());
+    assert_eq!(code(delete(&db, "a")), "feature_not_found");
+    let first = put(&db, "a", 1);
+    delete(&db, "a").unwrap();
+    assert_eq!(code(delete(&db, "a")), "feature_not_found");
+    assert_eq!(code(db.feature("a", None)), "feature_not_found");
+    assert_eq!(db.feature("a", Some(1)).unwrap().hash, first.hash);
+    assert_eq!(code(db.feature("a", Some(9))), "invalid_parameter");
+    assert_eq!(db.info().unwrap().features, 0);
+    put(&db, "a", 2);
+    assert_eq!(db.info().unwrap().features, 1);
+    let chain = db.provenance("a", 0, 10).unwrap();
+    assert_eq!(chain.returned, 3);
+    let text = String::from_utf8(chain.json).unwrap();
+    assert!(text.contains(r#""op":"delete_feature","prev":1"#), "{text}");
+    // Within one transaction, what it wrote itself can be deleted, once.
+    let feature = br#"{"type":"Feature","id":"n","geometry":null,"properties":{}}"#;
+    let mut operations = db.prepare_features(feature).unwrap().operations;
+    operations.push(db.prepare_delete_feature("n", None).unwrap());
+    db.write(operations.clone()).unwrap();
+    operations.push(db.prepare_delete_feature("n", None).unwrap());
+    assert_eq!(code(db.write(operations)), "feature_not_found");
+    assert_eq!(
+        db.info().unwrap().seq,
+        5,
+        "a refused transaction writes nothing"
+    );
+    db.close();
+}
+
+#[test]
+fn reverts_restore_exactly_and_say_why_not() {
+    let fs = SimFs::new();
+    let db = open(&fs);
+    put(&db, "a", 1);
+    let before = db.feature("a", None).unwrap().json.clone();
+    put(&db, "a", 2);
+    let reason = revert(&db, 1).unwrap_err().to_string();
+    assert_eq!(
+        reason,
+        "block 1 cannot be reverted: block 2 depends on it; revert that one first"
+    );
+    assert_eq!(revert(&db, 2).unwrap().first_seq, 3);
+    assert_eq!(db.feature("a", None).unwrap().json, before);
+    // Undoing the undoing.
+    revert(&db, 3).unwrap();
+    assert!(db.feature("a", None).unwrap().json != before);
+    // Undoing a first version deletes, undoing a delete restores.
+    put(&db, "b", 7);
+    let b = db.feature("b", None).unwrap().json.clone();
+    revert(&db, 5).unwrap();
+    assert_eq!(code(db.feature("b", None)), "feature_not_found");
+    revert(&db, 6).unwrap();
+    assert_eq!(db.feature("b", None).unwrap().json, b);
+    assert_eq!(code(revert(&db, 99)), "block_not_found");
+
+    // Points: those of the block go, others stay.
+    points(&db, &[1, 5, 9]);
+    points(&db, &[2, 5]);
+    revert(&db, 8).unwrap();
+    assert_eq!(view(&db, None).1, [2, 5]);
+    let reason = revert(&db, 8).unwrap_err().to_string();
+    assert!(
+        reason.contains("block 10 has undone it already"),
+        "{reason}"
+    );
+    // Block 10 can be undone, and then block 8 once more.
+    revert(&db, 10).unwrap();
+    assert_eq!(view(&db, None).1, [1, 2, 5, 5, 9]);
+    assert_eq!(code(revert(&db, 8)), "cannot_revert");
+    let cut = db.prepare_delete_points("s", 2, 3, None).unwrap();
+    db.write(vec![cut]).unwrap();
+    let reason = revert(&db, 9).unwrap_err().to_string();
+    assert!(
+        reason.contains("1 of its 2 points were deleted"),
+        "{reason}"
+    );
+    revert(&db, 12).unwrap();
+    assert_eq!(view(&db, None).1, [1, 2, 5, 5, 9]);
+    assert_eq!(code(revert(&db, 12)), "cannot_revert");
+    let seen = view(&db, None);
+    db.close();
+    let again = open(&fs);
+    assert_eq!(view(&again, None), seen);
+    assert_eq!(code(revert(&again, 12)), "cannot_revert");
+    let query = EntryQuery {
+        since: 0,
+        until: u64::MAX,
+        op: Some("revert".parse().unwrap()),
+        limit: 100,
+    };
+    assert_eq!(again.entries(&query).unwrap().returned, 7);
+    again.close();
+}
+
+#[test]
+fn metadata_comes_back_with_reverted_deletes() {
+    let db = open(&SimFs::new());
+    let text = br#"{"points":[{"series_id":"s","timestamp":1,"value":1,"metadata":{"n":1}},{"series_id":"s","timestamp":2,"value":2}]}"#;
+    db.write(db.prepare_points(text).unwrap().operations)
+        .unwrap();
+    let cut = db
+        .prepare_delete_points("s", i64::MIN, i64::MAX, None)
+        .unwrap();
+    db.write(vec![cut]).unwrap();
+    assert_eq!(code(db.latest("s", None)), "series_not_found");
+    assert_eq!(db.latest("s", Some(1)).unwrap().value, 2.0);
+    revert(&db, 2).unwrap();
+    let cut = db.prepare_delete_points("s", 2, 3, None).unwrap();
+    db.write(vec![cut]).unwrap();
+    let latest = db.latest("s", None).unwrap();
+    assert_eq!(latest.metadata.unwrap(), br#"{"n":1}"#);
+    db.close();
+}
+
+fn conditional(db: &Database, id: &str, expected: Expected) -> Result<Ack, Error> {
+    let text = format!(r#"{{"type":"Feature","id":"{id}","geometry":null,"properties":{{}}}}"#);
+    db.write_transaction(Transaction {
+        operations: db.prepare_features(text.as_bytes()).unwrap().operations,
+        conditions: vec![Condition::Feature {
+            id: id.into(),
+            expected,
+        }],
+        ..Transaction::default()
+    })
+}
+
+#[test]
+fn conditions_hold_or_nothing_is_written() {
+    let db = open(&SimFs::new());
+    assert_eq!(
+        code(conditional(&db, "a", Expected::Exists)),
+        "precondition_failed"
+    );
+    conditional(&db, "a", Expected::Absent).unwrap();
+    assert_eq!(
+        code(conditional(&db, "a", Expected::Absent)),
+        "precondition_failed"
+    );
+    conditional(&db, "a", Expected::Version(1)).unwrap();
+    assert_eq!(
+        code(conditional(&db, "a", Expected::Version(1))),
+        "precondition_failed"
+    );
+    assert_eq!(
+        code(conditional(&db, "a", Expected::NotAfter(1))),
+        "conflict"
+    );
+    conditional(&db, "a", Expected::NotAfter(2)).unwrap();
+    assert_eq!(db.info().unwrap().seq, 3);
+    let hash = db.feature("a", None).unwrap().hash;
+    assert!(db.match_feature("a", Some(&[[0; 32], hash])).is_ok());
+    assert!(db.match_feature("a", None).is_ok());
+    assert_eq!(
+        code(db.match_feature("a", Some(&[[0; 32]]))),
+        "precondition_failed"
+    );
+    assert_eq!(code(db.match_feature("b", None)), "precondition_failed");
+    db.close();
+}
+
+/// Of many writers that all saw the same version, one wins.
+#[test]
+fn one_of_many_writers_of_one_version_wins() {
+    let db = open(&SimFs::new());
+    conditional(&db, "a", Expected::Absent).unwrap();
+    for round in 1..=20 {
+        let won = std::thread::scope(|scope| {
+            let write = || conditional(&db, "a", Expected::Version(round)).is_ok();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(write)).collect();
+            threads
+                .into_iter()
+                .map(|t| t.join().unwrap())
+                .filter(|won| *won)
+                .count()
+        });
+        assert_eq!(won, 1);
+    }
+    assert_eq!(db.info().unwrap().seq, 21);
+    db.close();
+}
+
+fn keyed(db: &Database, key: &str, request: &str, durability: Durability) -> Result<Ack, Error> {
+    let text =
+        format!(r#"{{"type":"Feature","id":"{request}","geometry":null,"properties":{{}}}}"#);
+    let prepared = db.prepare_features(text.as_bytes()).unwrap();
+    let mut operations: Vec<Operation> = prepared.operations;
+    operations.extend(operations.clone());
+    db.write_transaction(Transaction {
+        operations,
+        key: Some(IdempotencyKey::new(key, &[request.as_bytes()])),
+        durability,
+        ..Transaction::default()
+    })
+}
+
+#[test]
+fn a_key_writes_once_also_across_openings() {
+    let fs = SimFs::new();
+    let mut db = open(&fs);
+    let first = keyed(&db, "k", "a", Durability::Sync).unwrap();
+    assert_eq!(
+        (first.first_seq, first.last_seq, first.replayed),
+        (1, 2, false)
+    );
+    for _ in 0..3 {
+        let again = keyed(&db, "k", "a", Durability::None).unwrap();
+        assert!(again.replayed);
+        assert_eq!(
+            Ack {
+                replayed: false,
+                ..again
+            },
+            first
+        );
+        assert_eq!(
+            code(keyed(&db, "k", "b", Durability::Sync)),
+            "idempotency_key_reused"
+        );
+        assert_eq!(db.info().unwrap().seq, 2);
+        db.close();
+        db = open(&fs);
+    }
+    assert_eq!(
+        code(keyed(&db, "", "a", Durability::Sync)),
+        "invalid_parameter"
+    );
+    // Many at once, in one group or several.
+    let acks: Vec<Ack> = std::thread::scope(|scope| {
+        let write = || keyed(&db, "once", "c", Durability::Sync).unwrap();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(write)).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert_eq!(acks.iter().filter(|ack| !ack.replayed).count(), 1);
+    assert!(
+        acks.iter()
+            .all(|ack| (ack.first_seq, ack.hash) == (3, acks[0].hash))
+    );
+    assert_eq!(db.info().unwrap().seq, 4);
+    db.close();
+}
+
+#[test]
+fn a_time_names_the_last_block_committed_by_then() {
+    let db = open(&SimFs::new());
+    assert_eq!(db.seq_at(i64::MAX).unwrap(), 0);
+    let mut times = Vec::new();
+    for n in 0..40 {
+        times.push(put(&db, "a", n).time);
+        if n % 7 == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    for time in times
+        .iter()
+        .flat_map(|t| [t - 1, *t, t + 1])
+        .chain([0, i64::MAX])
+    {
+        let expected = times.iter().filter(|t| **t <= time).count() as u64;
+        assert_eq!(db.seq_at(time).unwrap(), expected);
+    }
+    db.close();
+}
+
+fn derived(db: &Database, id: &str, from: &str) -> Result<Ack, Error> {
+    let text = format!(
+        r#"{{"type":"Feature","id":"{id}","geometry":null,"properties":{{}},"provenance":{{"derived_from":[{from}]}}}}"#
+    );
+    db.write(db.prepare_features(text.as_bytes())?.operations)
+}
+
+#[test]
+fn a_lineage_follows_sequences_and_hashes_back() {
+    let db = open(&SimFs::new());
+    put(&db, "raw", 1);
+    let second = derived(&db, "clean", "1").unwrap();
+    points(&db, &[1]);
+    let hash = formdb_engine::to_hex(&second.hash);
+    let foreign = "ab".repeat(32);
+    derived(&db, "map", &format!(r#"3,"{hash}","{foreign}""#)).unwrap();
+    derived(&db, "map", "4,1").unwrap();
+    let lineage = db.lineage("map", 10).unwrap();
+    let blocks: serde_json::Value = serde_json::from_slice(&lineage.json).unwrap();
+    let seqs: Vec<u64> = blocks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| b["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seqs, [1, 2, 3, 4]);
+    assert_eq!(
+        (lineage.elsewhere, lineage.truncated),
+        (vec![foreign], false)
+    );
+    assert!(db.lineage("map", 2).unwrap().truncated);
+    assert_eq!(db.lineage("raw", 10).unwrap().json, b"[]");
+    assert_eq!(code(db.lineage("none", 10)), "feature_not_found");
+    let error = derived(&db, "x", "1,9").unwrap_err();
+    assert_eq!(error.pointer(), Some("/provenance/derived_from/1"));
+    db.close();
+}
