@@ -1,6 +1,7 @@
 //! Every bound the engine enforces, with its default.
 
 use crate::error::{Error, InvalidCode, Result};
+use crate::journal::RecoveryPolicy;
 
 /// Bounds of one database. Reaching one is a clear refusal, never a surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Limits {
     /// Bytes of journal after which the indexes are stored anew in the background,
     /// for a quick opening; 0: only when the database is closed. Default 256 MiB.
     pub snapshot_bytes: u64,
+    /// What opening does with a torn tail. Default: cut it off and report it.
+    pub recovery: RecoveryPolicy,
     /// Bytes of finished feature documents kept in memory. Default 256 MiB.
     pub body_cache_bytes: usize,
     /// Positions in one geometry. Default 1,000,000.
@@ -47,6 +50,7 @@ impl Default for Limits {
             group_bytes: 16 << 20,
             segment_bytes: 256 << 20,
             snapshot_bytes: 256 << 20,
+            recovery: RecoveryPolicy::default(),
             body_cache_bytes: 256 << 20,
             positions: 1_000_000,
             id_bytes: 256,

@@ -5,16 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::block::{Block, OpKind};
+use crate::block::{Block, Effect};
 use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, Lock};
 use crate::index::{BlockLocation, BlockTable, FeatureLoader, TemporalIndex};
-use crate::journal::{Opened, RecoverError, RecoverOptions, Recovered, Start, recover};
+use crate::journal::{Durable, Opened, RecoverError, RecoverOptions, Recovered, Start, recover};
+use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
-use crate::model;
 use crate::queue::{WriteQueue, write_queue};
+use crate::reverts::RevertTable;
 use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed, Snapshotter};
 use crate::state::{Head, Indexes, State};
 
@@ -41,23 +42,30 @@ pub(crate) fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Resul
     let lock = take_lock(&*fs, dir)?;
     let journal_dir = dir.join(JOURNAL);
     make_dir(&*fs, &journal_dir)?;
-    let reading = Reading {
+    let snapshots_dir = dir.join(SNAPSHOTS);
+    let mut reading = Reading {
         fs: &fs,
         journal_dir: &journal_dir,
-        snapshots_dir: &dir.join(SNAPSHOTS),
+        snapshots_dir: &snapshots_dir,
         limits: &limits,
+        durable: None,
+        ignored: Vec::new(),
     };
-    let (opened, replay, snapshot_position) = reading.indexes()?;
+    let (opened, replay) = reading.indexes()?;
+    let snapshot_position = reading.durable.map_or(0, |known| known.position);
     let Opened {
         journal,
         segments,
         nodes,
         report: mut recovered,
     } = opened;
+    recovered.snapshots_ignored = reading.ignored;
     let Replay {
         features,
         series,
         blocks,
+        reverts,
+        keys,
         points,
         last_time,
     } = replay;
@@ -77,23 +85,24 @@ pub(crate) fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Resul
         series,
         blocks,
         nodes,
+        reverts,
     };
     let (queue, intake) = write_queue(&limits);
     let state = Arc::new(State::new(indexes, segments, limits, head));
-    let snapshotter = Snapshotter::new(
-        fs,
-        dir.join(SNAPSHOTS),
-        Arc::clone(&state),
-        recovered.snapshot.map_or(0, |snapshot| snapshot.seq),
-        snapshot_position,
-    );
+    let from = match recovered.snapshot {
+        Some(snapshot) => (snapshot.seq, snapshot_position),
+        None => (0, 0),
+    };
+    let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), from);
     let committer = Committer {
         state: Arc::clone(&state),
         intake,
         journal,
         clock: Clock::starting_at(last_time),
         points,
+        keys,
         snapshotter,
+        sync_by: None,
         lock,
     };
     Ok(Opening {
@@ -124,70 +133,76 @@ fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
     })
 }
 
-/// Where everything is read from.
+/// Where everything is read from, and what was found out.
 struct Reading<'a> {
     fs: &'a Arc<dyn FileSystem>,
     journal_dir: &'a Path,
     snapshots_dir: &'a Path,
     limits: &'a Limits,
+    /// What the newest whole snapshot says, be it of use or not: its blocks were
+    /// durable.
+    durable: Option<Durable>,
+    /// Why snapshots were of no use.
+    ignored: Vec<String>,
 }
 
 impl Reading<'_> {
-    /// The journal, the indexes, and the journal position of the snapshot they
-    /// come from; 0 if from none.
-    fn indexes(&self) -> Result<(Opened, Replay, u64)> {
-        let mut ignored = Vec::new();
+    /// The journal and the indexes.
+    fn indexes(&mut self) -> Result<(Opened, Replay)> {
         let seqs = snapshot::newest_first(&**self.fs, self.snapshots_dir);
         let seqs = seqs.unwrap_or_else(|error| {
-            ignored.push(error.to_string());
+            self.ignored.push(error.to_string());
             Vec::new()
         });
         for seq in seqs {
             match self.from_snapshot(seq) {
-                Ok((mut opened, replay, position)) => {
-                    opened.report.snapshots_ignored = ignored;
-                    return Ok((opened, replay, position));
-                }
+                Ok(read) => return Ok(read),
                 Err(reason) => {
                     let name = snapshot::file_name(seq);
-                    ignored.push(format!("{name} is ignored: {reason}"));
+                    self.ignored.push(format!("{name} is ignored: {reason}"));
                 }
             }
         }
-        let mut replay = Replay::default();
-        let mut opened = self
-            .replay(None, &mut replay)
-            .map_err(|error| match error {
-                RecoverError::Failed(error) => error,
-                // There was none to refuse.
-                RecoverError::StartRefused(_) => Error::Closed,
-            })?;
-        opened.report.snapshots_ignored = ignored;
-        Ok((opened, replay, 0))
+        let mut replay = Replay::new(self.limits);
+        match self.replay(None, &mut replay) {
+            Ok(opened) => Ok((opened, replay)),
+            Err(RecoverError::Failed(error)) => Err(error),
+            // There was none to refuse.
+            Err(RecoverError::StartRefused(_)) => Err(Error::Closed),
+        }
     }
 
     /// The same, from the snapshot as of `seq`, or why that is of no use.
-    fn from_snapshot(&self, seq: u64) -> Result<(Opened, Replay, u64), String> {
+    fn from_snapshot(&mut self, seq: u64) -> Result<(Opened, Replay), String> {
         let loaded = snapshot::load(&**self.fs, self.snapshots_dir, seq)?;
+        self.durable.get_or_insert(Durable {
+            database: loaded.start.database,
+            position: loaded.position,
+        });
         let mut replay = Replay {
             features: loaded.features,
             series: loaded.series,
             blocks: loaded.blocks,
             points: loaded.points,
             last_time: loaded.start.last_time,
+            ..Replay::new(self.limits)
         };
-        let opened = self.replay(Some(loaded.start), &mut replay);
-        let mut opened = opened.map_err(|error| match error {
-            RecoverError::StartRefused(reason) => reason,
-            // What is wrong may be the snapshot. If it is the journal, reading
-            // all of it will say so.
-            RecoverError::Failed(error) => format!("the journal behind it: {error}"),
-        })?;
+        let Replay { keys, reverts, .. } = &mut replay;
+        snapshot::decode_extra(&loaded.extra, keys, reverts)?;
+        let mut opened = match self.replay(Some(loaded.start), &mut replay) {
+            Ok(opened) => opened,
+            Err(RecoverError::StartRefused(reason)) => return Err(reason),
+            // What is wrong may be the snapshot. If it is the journal, reading all
+            // of it will say so.
+            Err(RecoverError::Failed(error)) => {
+                return Err(format!("the journal behind it does not open: {error}"));
+            }
+        };
         opened.report.snapshot = Some(SnapshotUsed {
             seq,
             bytes: loaded.bytes,
         });
-        Ok((opened, replay, loaded.position))
+        Ok((opened, replay))
     }
 
     fn replay(
@@ -197,7 +212,9 @@ impl Reading<'_> {
     ) -> std::result::Result<Opened, RecoverError> {
         let options = RecoverOptions {
             segment_bytes: self.limits.segment_bytes,
+            policy: self.limits.recovery,
             now: system_micros(),
+            durable: self.durable,
             start,
         };
         recover(
@@ -209,38 +226,89 @@ impl Reading<'_> {
     }
 }
 
-/// Indexes under construction while the journal is read.
-#[derive(Default)]
+/// What is rebuilt while the journal is read.
 struct Replay {
     features: FeatureLoader,
     series: TemporalIndex,
     blocks: BlockTable,
+    reverts: RevertTable,
+    keys: KeyTable,
     points: u64,
     last_time: i64,
 }
 
 impl Replay {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            features: FeatureLoader::default(),
+            series: TemporalIndex::default(),
+            blocks: BlockTable::default(),
+            reverts: RevertTable::default(),
+            keys: KeyTable::new(limits),
+            points: 0,
+            last_time: 0,
+        }
+    }
+
     fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
         self.blocks.push(location);
         self.last_time = block.time;
-        match block.op {
-            OpKind::PutFeature => {
-                let feature = model::stored_feature(block.body).map_err(|e| e.to_string())?;
-                let prev = self.features.put(&feature.id, feature.envelope, block.seq);
-                if prev != block.prev {
-                    return Err(format!(
-                        "block {} names {:?} as the version before it, the journal {prev:?}",
-                        block.seq, block.prev
-                    ));
-                }
+        let &Block { seq, prev, .. } = block;
+        let effect = block.effect().map_err(|e| e.to_string())?;
+        if let Some(reverted) = block.action().map_err(|e| e.to_string())?.reverts {
+            self.reverts.insert(reverted, seq);
+        }
+        self.key(block)?;
+        match effect {
+            Effect::PutFeature(feature) => {
+                let before = self.features.put(&feature.id, feature.envelope, seq);
+                same_version(seq, prev, before)
             }
-            OpKind::PutPoints => {
-                let batch = model::decode_points(block.body).map_err(|e| e.to_string())?;
+            Effect::DeleteFeature(id) => same_version(seq, prev, self.features.delete(id, seq)),
+            Effect::PutPoints(batch) => {
                 self.points += batch.timestamps.len() as u64;
                 let series = self.series.get_or_create(&batch.series);
-                series.insert(&batch.timestamps, &batch.values, block.seq, usize::MAX);
+                series.insert(&batch.timestamps, &batch.values, seq, usize::MAX);
+                Ok(())
+            }
+            Effect::DeletePoints(span) => {
+                if let Some(series) = self.series.get(&span.series) {
+                    let deleted = series.delete(span.start, span.end, span.block, seq, usize::MAX);
+                    self.points = self.points.saturating_sub(deleted);
+                }
+                Ok(())
             }
         }
+    }
+
+    /// The idempotency key of the block's transaction.
+    fn key(&mut self, block: &Block<'_>) -> Result<(), String> {
+        let Some((text, request)) = block.key else {
+            self.keys.extend(block.txn, block.seq);
+            return Ok(());
+        };
+        let request = request
+            .try_into()
+            .map_err(|_| "an idempotency key with a digest of another length")?;
+        self.keys.insert(KeyEntry {
+            key: IdempotencyKey {
+                text: text.into(),
+                request,
+            },
+            first_seq: block.seq,
+            last_seq: block.seq,
+            time: block.time,
+        });
         Ok(())
     }
+}
+
+/// The version that a block names as the one before must be the one there is.
+fn same_version(seq: u64, named: Option<u64>, there: Option<u64>) -> Result<(), String> {
+    if named == there {
+        return Ok(());
+    }
+    Err(format!(
+        "block {seq} names {named:?} as the version before it, the journal {there:?}"
+    ))
 }

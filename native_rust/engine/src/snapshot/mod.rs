@@ -9,6 +9,7 @@
 //! [`write()`] takes one; [`Snapshotter`] has that done in the background;
 //! [`newest_first`] and [`load()`] find it again.
 
+mod extra;
 mod frames;
 mod load;
 mod records;
@@ -23,10 +24,11 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::journal::DatabaseId;
-use crate::merkle::{Hash, LOWEST, Tree};
+use crate::journal;
+use crate::merkle::{Hash, LOWEST};
 use frames::Header;
 
+pub(crate) use extra::{decode_extra, encode_extra};
 pub(crate) use load::load;
 pub(crate) use snapshotter::{SnapshotLog, Snapshotter};
 pub(crate) use write::write;
@@ -37,17 +39,8 @@ pub(crate) const SNAPSHOTS: &str = "snapshots";
 /// The moment a snapshot is about: a group that is durable and published.
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
-    pub database: DatabaseId,
-    /// The tree of everything up to and with that group: its size is the sequence.
-    pub tree: Tree,
-    /// Sequence of the first block of the segment in which the group lies.
-    pub segment_first_seq: u64,
-    /// Offset of the group's header in that segment.
-    pub last_group_offset: u64,
-    /// Offset right behind the group.
-    pub end_offset: u64,
-    /// Journal position right behind the group.
-    pub position: u64,
+    /// Where it is in the journal.
+    pub journal: journal::Mark,
     /// Commit time of the group.
     pub last_time: i64,
     /// Points alive in all series.
@@ -58,20 +51,31 @@ pub(crate) struct Mark {
 
 impl Mark {
     fn header(&self) -> Header {
+        let journal::Mark {
+            database,
+            tree,
+            last_group:
+                journal::LastGroup {
+                    segment_first_seq,
+                    offset,
+                    end,
+                },
+            position,
+        } = &self.journal;
         let mut low_peaks: [Hash; LOWEST as usize] = Default::default();
         for (level, slot) in (0..LOWEST).zip(&mut low_peaks) {
-            *slot = self.tree.peak(level).unwrap_or_default();
+            *slot = tree.peak(level).unwrap_or_default();
         }
         Header {
-            database: self.database,
-            seq: self.tree.size(),
-            segment_first_seq: self.segment_first_seq,
-            last_group_offset: self.last_group_offset,
-            end_offset: self.end_offset,
-            position: self.position,
+            database: *database,
+            seq: tree.size(),
+            segment_first_seq: *segment_first_seq,
+            last_group_offset: *offset,
+            end_offset: *end,
+            position: *position,
             last_time: self.last_time,
             points: self.points,
-            root: self.tree.root(),
+            root: tree.root(),
             low_peaks,
         }
     }

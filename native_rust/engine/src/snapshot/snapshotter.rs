@@ -83,14 +83,13 @@ pub(crate) struct Snapshotter {
 }
 
 impl Snapshotter {
-    /// For the database of `state`, which was opened from the snapshot as of `seq`,
-    /// whose journal position is `position`, or from none: zeros.
+    /// For the database of `state`, which was opened from the snapshot of this
+    /// sequence and journal position, or from none: zeros.
     pub(crate) fn new(
         fs: Arc<dyn FileSystem>,
         dir: PathBuf,
         state: Arc<State>,
-        seq: u64,
-        position: u64,
+        (seq, position): (u64, u64),
     ) -> Self {
         let opened = Place { seq, position };
         Self {
@@ -177,7 +176,7 @@ impl Snapshotter {
 
 fn place_of(mark: &Mark) -> Place {
     Place {
-        seq: mark.tree.size(),
-        position: mark.position,
+        seq: mark.journal.tree.size(),
+        position: mark.journal.position,
     }
 }

@@ -18,8 +18,9 @@ use crate::index::{
     BlockLocation, BlockTable, FeatureIndex, FeatureLoader, Order, RangeQuery, TemporalIndex,
 };
 use crate::limits::Limits;
-use crate::merkle::{KeptNode, NodeTable, leaf_hash};
+use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
 use crate::model::Rect;
+use crate::reverts::RevertTable;
 use crate::state::{Head, Indexes, State};
 
 #[derive(Debug, Clone)]
@@ -117,18 +118,23 @@ fn empty_state() -> State {
         series: TemporalIndex::default(),
         blocks: BlockTable::default(),
         nodes: NodeTable::default(),
+        reverts: RevertTable::default(),
     };
     State::new(indexes, Arc::default(), Limits::default(), Head::default())
 }
 
 fn mark_of(tree: &Tree) -> Mark {
     Mark {
-        database: *b"0123456789abcdef",
-        tree: tree.clone(),
-        segment_first_seq: 7,
-        last_group_offset: 77,
-        end_offset: 777,
-        position: 7_777,
+        journal: journal::Mark {
+            database: *b"0123456789abcdef",
+            tree: tree.clone(),
+            last_group: journal::LastGroup {
+                segment_first_seq: 7,
+                offset: 77,
+                end: 777,
+            },
+            position: 7_777,
+        },
         last_time: -5,
         points: 42,
         extra: (0..=255).cycle().take(1_000).collect(),
@@ -162,6 +168,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
         series,
         blocks,
         nodes,
+        reverts: RevertTable::default(),
     };
     let head = Head {
         tree_size: tree.size(),
@@ -305,14 +312,18 @@ proptest! {
         let loaded = read();
         prop_assert_eq!(
             (written.seq, written.bytes, loaded.points, loaded.extra, loaded.position),
-            (seq, loaded.bytes, mark.points, mark.extra, mark.position)
+            (seq, loaded.bytes, mark.points, mark.extra, mark.journal.position)
         );
         let start = loaded.start;
-        prop_assert_eq!(
-            (start.database, start.tree, start.segment_first_seq, start.last_group_offset),
-            (mark.database, mark.tree, mark.segment_first_seq, mark.last_group_offset)
-        );
-        prop_assert_eq!((start.end_offset, start.last_time), (mark.end_offset, mark.last_time));
+        let place = mark.journal;
+        prop_assert_eq!((start.database, start.tree), (place.database, place.tree));
+        prop_assert_eq!(start.last_time, mark.last_time);
+        let last_group = journal::LastGroup {
+            segment_first_seq: start.segment_first_seq,
+            offset: start.last_group_offset,
+            end: start.end_offset,
+        };
+        prop_assert_eq!(last_group, place.last_group);
         let ops_then = &ops[..seq as usize];
         assert_same(&continued(read(), ops_then), &rebuilt(ops_then), seq);
         assert_same(&continued(read(), &ops), &full, last);
@@ -574,6 +585,7 @@ fn many_blocks() {
         series,
         blocks,
         nodes,
+        reverts: RevertTable::default(),
     };
     let head = Head {
         tree_size: seq,

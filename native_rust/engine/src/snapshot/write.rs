@@ -74,7 +74,7 @@ pub(super) fn write_in_steps(
     steps: Steps,
 ) -> Result<Written> {
     let begun = Instant::now();
-    let seq = mark.tree.size();
+    let seq = mark.journal.tree.size();
     debug_assert!(seq <= state.published(), "a snapshot of the future");
     make_dir(fs, dir)?;
     let unfinished = dir.join(UNFINISHED);
