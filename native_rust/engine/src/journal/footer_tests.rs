@@ -143,7 +143,7 @@ fn open(dir: &Path) -> Opened {
         segment_bytes: 1 << 20,
         policy: RecoveryPolicy::default(),
         now: 0,
-        durable_end: 0,
+        durable: None,
         start: None,
     };
     recover(Arc::new(RealFileSystem), dir, options, |_, _| Ok(())).unwrap()

@@ -110,14 +110,15 @@ impl SegmentReader {
         Ok(self.buffer.get(from..from.saturating_add(len)))
     }
 
-    /// Look behind damaged bytes at `offset` for a group that names them as durable.
+    /// Look from damaged bytes at `offset` on for a group that names them as durable,
+    /// be it where it was written or not: its checksum says that it was.
     pub(super) fn later_proof(
         &mut self,
         segment: &SegmentHeader,
         offset: u64,
     ) -> Result<Option<u64>> {
         const WINDOW: usize = 1 << 20;
-        let mut from = offset + 1;
+        let mut from = offset;
         while from + GROUP_HEADER as u64 <= self.len {
             let take = usize::try_from(self.len - from).map_or(WINDOW, |left| left.min(WINDOW));
             let Some(window) = self.get(from, take)? else {
@@ -133,11 +134,8 @@ impl SegmentReader {
                 else {
                     continue;
                 };
-                let at = from + i as u64;
-                if header.position == segment.position + at
-                    && header.durable_end > segment.position + offset
-                {
-                    return Ok(Some(at));
+                if header.durable_end > segment.position + offset {
+                    return Ok(Some(from + i as u64));
                 }
             }
             from += (take - GROUP_HEADER + 1) as u64;

@@ -149,6 +149,7 @@ impl<'a> Scan<'a> {
             return Err(reader.corrupt(at, reason));
         }
         self.groups += 1;
+        self.durable_end = self.durable_end.max(header.durable_end);
         let end = body_at + u64::from(header.body_len);
         self.last_group = Some(LastGroup {
             segment_first_seq: segment.first_seq,

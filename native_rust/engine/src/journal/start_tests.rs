@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, RecoveryPolicy, Start,
-    recover,
+    Durable, Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, RecoveryPolicy,
+    Start, recover,
 };
 use crate::block::{Stamp, encode_block};
 use crate::error::Error;
 use crate::fs::RealFileSystem;
 use crate::merkle::{NodeTable, Tree};
-use crate::model::PutFeature;
+use crate::model::{FeatureShape, GeometryType, PutFeature};
 use crate::operation::Operation;
 
 fn options(start: Option<Start>) -> RecoverOptions {
@@ -19,7 +19,7 @@ fn options(start: Option<Start>) -> RecoverOptions {
         segment_bytes: 4_096,
         policy: RecoveryPolicy::default(),
         now: 0,
-        durable_end: 0,
+        durable: None,
         start,
     }
 }
@@ -39,6 +39,7 @@ pub(super) fn block(seq: u64, txn: u64, out: &mut Vec<u8>) {
     let operation = Operation::PutFeature(PutFeature {
         id: "a".into(),
         envelope: None,
+        shape: FeatureShape::unknown(GeometryType::Null),
         body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
         provenance: None,
     });
@@ -203,7 +204,10 @@ fn a_journal_that_ends_before_what_is_known_to_be_durable_does_not_open() {
     let marks = journal(tmp.path());
     let last = marks.last().unwrap();
     let known = || RecoverOptions {
-        durable_end: last.position,
+        durable: Some(Durable {
+            database: last.database,
+            position: last.position,
+        }),
         ..options(None)
     };
     assert!(open(tmp.path(), known()).is_ok());
