@@ -315,7 +315,7 @@ impl Committer {
             let features = features.get_or_insert_with(|| self.state.features.write());
             match effect {
                 Operation::PutFeature(put) => {
-                    features.put(&put.id, put.envelope, seq);
+                    features.put(&put.id, put.envelope, &put.shape, seq);
                 }
                 Operation::DeleteFeature(delete) => {
                     features.delete(&delete.id, seq);

@@ -58,6 +58,7 @@ mod query_cache;
 mod queue;
 mod revert;
 mod reverts;
+mod schema;
 mod snapshot;
 mod state;
 mod transactions;

@@ -261,7 +261,7 @@ impl Replay {
         self.key(block)?;
         match effect {
             Effect::PutFeature(feature) => {
-                let before = self.features.put(&feature.id, feature.envelope, seq);
+                let before = self.features.put(&feature.id, feature.envelope, &feature.shape, seq);
                 same_version(seq, prev, before)
             }
             Effect::DeleteFeature(id) => same_version(seq, prev, self.features.delete(id, seq)),

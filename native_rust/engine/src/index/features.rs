@@ -9,8 +9,9 @@ use std::thread::JoinHandle;
 
 use super::chunked::Chunked;
 use super::ids::{IdTable, number_of};
+use super::shapes::ShapeTable;
 use super::spatial::{ALIVE, Entry, SpatialIndex};
-use crate::model::Rect;
+use crate::model::{FeatureShape, Rect};
 
 pub use stored::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};
 
@@ -34,8 +35,8 @@ pub struct Hit {
 /// readers take the lock first and the published sequence then, so that what
 /// [`FeatureIndex::retire`] moved out of their way is what they would not see.
 ///
-/// Takes 107 bytes and the id for a point feature that was loaded from the
-/// journal, and 146 and the id for one that was put later, since bulk loading
+/// Takes 109 bytes and the id for a point feature that was loaded from the
+/// journal, and 148 and the id for one that was put later, since bulk loading
 /// fills the R-tree's nodes better. A superseded version of a feature that moves
 /// takes about 160 more.
 #[derive(Default)]
@@ -51,6 +52,8 @@ pub struct FeatureIndex {
     ended: VecDeque<Ended>,
     /// Features whose newest version is not a tombstone.
     live: usize,
+    /// What those are made of.
+    shapes: ShapeTable,
 }
 
 /// The newest version of a feature.
@@ -85,14 +88,21 @@ impl FeatureIndex {
     /// the sequence of the version it supersedes, if there is one.
     ///
     /// `seq` is above all those before it; `envelope` is absent for a feature
-    /// without positions, which no box query finds. O(log n): 2 us among a
+    /// without positions, which no box query finds; `shape` is what
+    /// [`FeatureIndex::shapes`] counts. O(log n): 2 us among a
     /// million, 0.2 ms when a bucket of ids and a branch of the tree split, and 2
     /// us more for every thousand features at the very place it moves from.
     ///
     /// # Panics
     /// With 2^31 versions, for which there is no memory (300 GB).
-    pub fn put(&mut self, id: &str, envelope: Option<Rect>, seq: u64) -> Option<u64> {
-        let superseded = self.record_put(id, envelope, seq);
+    pub fn put(
+        &mut self,
+        id: &str,
+        envelope: Option<Rect>,
+        shape: &FeatureShape,
+        seq: u64,
+    ) -> Option<u64> {
+        let superseded = self.record_put(id, envelope, shape, seq);
         self.catch_up(Later {
             seq,
             envelope,
@@ -136,8 +146,15 @@ impl FeatureIndex {
 
     /// Everything about a new version but its place in the R-trees. Returns the
     /// version it supersedes and where that went.
-    fn record_put(&mut self, id: &str, envelope: Option<Rect>, seq: u64) -> Option<(u32, Version)> {
+    fn record_put(
+        &mut self,
+        id: &str,
+        envelope: Option<Rect>,
+        shape: &FeatureShape,
+        seq: u64,
+    ) -> Option<(u32, Version)> {
         let (number, new) = self.ids.get_or_insert(id);
+        self.shapes.set(number, Some(shape));
         if new {
             let envelope = self.envelopes.push(envelope);
             self.current.push(Version {
@@ -162,6 +179,7 @@ impl FeatureIndex {
     /// As [`Self::record_put`], of a tombstone.
     fn record_delete(&mut self, id: &str, seq: u64) -> Option<(u32, Version)> {
         let number = self.ids.get(id)?;
+        self.shapes.set(number, None);
         self.supersede(number, EnvelopeRef::TOMBSTONE, seq)
     }
 
@@ -270,6 +288,15 @@ impl FeatureIndex {
     pub fn len(&self) -> usize {
         self.live
     }
+
+    /// The shapes of the features that are not deleted and how many have each, by
+    /// the newest versions, published or not. At most 4,096 shapes, of 4 MiB, are
+    /// told apart; a feature that came when there were as many counts as one of its
+    /// geometry's type with unknown properties. 0.1 ms at most.
+    #[must_use]
+    pub fn shapes(&self) -> Vec<(FeatureShape, u64)> {
+        self.shapes.counts()
+    }
 }
 
 /// Counts, not contents: there may be millions.
@@ -316,8 +343,14 @@ impl FeatureLoader {
     ///
     /// # Panics
     /// As [`FeatureIndex::put`].
-    pub fn put(&mut self, id: &str, envelope: Option<Rect>, seq: u64) -> Option<u64> {
-        let superseded = self.index.record_put(id, envelope, seq);
+    pub fn put(
+        &mut self,
+        id: &str,
+        envelope: Option<Rect>,
+        shape: &FeatureShape,
+        seq: u64,
+    ) -> Option<u64> {
+        let superseded = self.index.record_put(id, envelope, shape, seq);
         self.note(seq, envelope, superseded)
     }
 

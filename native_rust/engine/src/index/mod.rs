@@ -15,6 +15,7 @@ mod filter;
 mod ids;
 mod range;
 mod series;
+mod shapes;
 mod spatial;
 mod temporal;
 
@@ -25,4 +26,4 @@ pub use features::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionC
 pub use features::{FeatureIndex, FeatureLoader, Hit, Newest};
 pub use range::{Order, RangeQuery, Resume};
 pub use series::{Part, PartRun, Summary};
-pub use temporal::{SeriesEntry, SharedSeries, TemporalIndex};
+pub use temporal::{Extent, SeriesEntry, SharedSeries, TemporalIndex};

@@ -10,8 +10,10 @@ use formdb_engine::model::BoundingBox;
 use formdb_engine::{Ack, BoxQuery, Database, Error, Limits, Order, RangeQuery, Reply};
 use serde_json::Value;
 
+use super::ask::{Points, compare, prepare, same};
 use super::disk::SimFs;
-use super::model::{Change, Model, Points, prepare, same, transaction};
+use super::generate::transaction;
+use super::model::{Change, Model, Version};
 use super::workload::{limits, open, open_with};
 use super::{mixed, random, report, seeds};
 
@@ -49,7 +51,7 @@ struct Shared {
 impl Shared {
     fn write(&self, writer: u64, seed: u64) {
         for n in 0..TRANSACTIONS {
-            let changes = transaction(mixed(seed, writer), n);
+            let changes = transaction(mixed(seed, writer), n, &Model::default());
             let prepared = prepare(&self.db, &changes).unwrap();
             let ack = self.db.write(prepared.operations).unwrap();
             self.acked.fetch_max(ack.last_seq, Ordering::SeqCst);
@@ -64,8 +66,16 @@ impl Shared {
         let mut last = 0;
         while !self.ended.load(Ordering::Relaxed) {
             let before = self.acked.load(Ordering::SeqCst);
-            let (at, answer) = match random(&mut state) % 3 {
-                0 => self.features(1 + random(&mut state) as usize % 40),
+            let past = random(&mut state) as usize % (seen.len() + 1);
+            let past = seen.get(past).map(|seen| seen.at);
+            let (at, answer) = match random(&mut state) % 4 {
+                0 => self.features(1 + random(&mut state) as usize % 40, None),
+                3 if past.is_some() => {
+                    let (at, answer) = self.features(1_000, past);
+                    let before = at;
+                    seen.push(Seen { before, at, answer });
+                    continue;
+                }
                 1 => self.points(
                     before,
                     random(&mut state) % 3,
@@ -86,11 +96,12 @@ impl Shared {
         seen
     }
 
-    fn features(&self, limit: usize) -> (u64, Answer) {
+    fn features(&self, limit: usize, as_of: Option<u64>) -> (u64, Answer) {
         let mut query = BoxQuery {
             bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
             limit,
             cursor: None,
+            as_of,
         };
         let mut found = Vec::new();
         loop {
@@ -115,6 +126,7 @@ impl Shared {
                 order: Order::Ascending,
                 limit,
                 cursor: cursor.as_deref(),
+                as_of: None,
             };
             let page = match self.db.range(&query) {
                 Ok(page) => page,
@@ -132,7 +144,7 @@ impl Shared {
 
     fn feature(&self, id: u64) -> (u64, Answer) {
         let id = format!("f{id}");
-        let version = match self.db.feature(&id) {
+        let version = match self.db.feature(&id, None) {
             Ok(document) => Some(document.seq),
             Err(Error::NotFound { .. }) => None,
             Err(other) => panic!("{other}"),
@@ -153,22 +165,19 @@ fn check(seen: &Seen, model: &Model) -> Result<(), String> {
             let expected = model.in_box([-180.0, -90.0, 180.0, 90.0]);
             same("features", found.iter().collect(), expected)
         }
-        Answer::Points(id, found) => {
-            let none = Points::new();
-            let points = model.series.get(id).unwrap_or(&none);
-            same("points", found, points)
-        }
+        Answer::Points(id, found) => same("points", found, &model.points(id)),
         Answer::Feature(id, version) => {
-            let none = Vec::new();
-            let versions = model.versions.get(id).unwrap_or(&none);
-            let newest_before = versions.iter().rev().find(|seq| **seq <= seen.before);
-            let possible = version.is_none_or(|seq| versions.contains(&seq));
-            if possible && version.as_ref() >= newest_before {
+            // Its newest version before the call, or one that came during it.
+            let versions = model.versions.get(id).map_or(&[][..], Vec::as_slice);
+            let newer = versions.partition_point(|(seq, _)| *seq <= seen.before);
+            let possible = &versions[newer.saturating_sub(1)..];
+            let shown = |(seq, feature): &Version| feature.as_ref().map(|_| *seq);
+            if newer == 0 && version.is_none() || possible.iter().any(|v| shown(v) == *version) {
                 return Ok(());
             }
+            let before = seen.before;
             Err(format!(
-                "{id}: {version:?} of {versions:?}, {} was acknowledged",
-                seen.before
+                "{id}: {version:?} of {possible:?}, {before} was acknowledged"
             ))
         }
     }
@@ -216,7 +225,7 @@ fn every_reader_sees_the_state_of_one_sequence_and_never_an_older_one_again() {
         for seen in answers_left {
             check(seen, &model).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         }
-        model.compare(&shared.db).unwrap();
+        compare(&shared.db, &model).unwrap();
         transactions += commits.len();
         answers += seen.len();
     }
@@ -303,7 +312,7 @@ fn submit_until_closed(
 ) -> u64 {
     let mut taken = 0;
     for n in 0.. {
-        let prepared = prepare(db, &transaction(seed, n)).unwrap();
+        let prepared = prepare(db, &transaction(seed, n, &Model::default())).unwrap();
         let sender = answers.clone();
         let reply = Reply::new(move |answer| drop(sender.send(answer)));
         match db.submit(prepared, reply) {

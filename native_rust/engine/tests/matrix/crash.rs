@@ -103,7 +103,8 @@ fn go_on(run: &Run, seed: &mut u64, transactions: usize) -> Run {
     let points = run.crash_points();
     let point = &points[random(seed) as usize % points.len()];
     let promised = run.promised(point.number);
-    let (fs, fates): (SimFs, Vec<Fate>) = if random(seed).is_multiple_of(2) {
+    let killed = random(seed).is_multiple_of(2);
+    let (fs, fates): (SimFs, Vec<Fate>) = if killed {
         (point.killed(), Vec::new())
     } else {
         let images = point.images(12, *seed);
@@ -116,7 +117,21 @@ fn go_on(run: &Run, seed: &mut u64, transactions: usize) -> Run {
         fates: &fates,
     };
     let until = (promised + transactions).min(run.workload.transactions.len() - 1);
-    Run::new(&run.workload, fs, promised, until).unwrap_or_else(|e| panic!("{scene}: {e}"))
+    // A killed process loses nothing that it acknowledged, at whatever level.
+    let acked = if killed {
+        run.acked(point.number)
+    } else {
+        promised
+    };
+    let until = until.max(acked);
+    let next = Run::new(&run.workload, fs, promised, until);
+    let next = next.unwrap_or_else(|e| panic!("{scene}: {e}"));
+    assert!(
+        next.start() >= acked,
+        "{scene}: {acked} acknowledged, {} found",
+        next.start()
+    );
+    next
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn nor_do_two_damages_make_another_answer() {
     let began = Instant::now();
     let mut all = Tally::default();
     for seed in seeds(4) {
-        let journal = Journal::new(&Workload::new(seed, 24), limits());
+        let journal = Journal::new(&Workload::synced(seed, 24), limits());
         let rounds: Vec<u64> = (0..500).collect();
         all += in_parallel(&rounds, |round| {
             let mut state = mixed(seed, *round);
@@ -277,7 +277,7 @@ fn groups_that_are_swapped_repeated_or_gone_are_errors() {
     let began = Instant::now();
     let mut all = Tally::default();
     for seed in seeds(6) {
-        let journal = Journal::new(&Workload::new(seed, 24), limits());
+        let journal = Journal::new(&Workload::synced(seed, 24), limits());
         let mut cases = Vec::new();
         for (path, content) in &journal.segments {
             let groups = groups(content);
@@ -336,7 +336,7 @@ fn segments_that_are_gone_stale_or_foreign_are_errors() {
     let began = Instant::now();
     let mut all = Tally::default();
     for seed in seeds(6) {
-        let workload = Workload::new(seed, 24);
+        let workload = Workload::synced(seed, 24);
         let journal = Journal::new(&workload, limits());
         let count = journal.segments.len();
         // The same workload in another database, and on from a crash of this one.

@@ -11,11 +11,13 @@
     reason = "a test fails by panicking; helpers of integration tests count as no test"
 )]
 
+mod ask;
 mod concurrency;
 mod crash;
 mod damage;
 mod disk;
 mod faults;
+mod generate;
 mod image;
 mod model;
 mod properties;

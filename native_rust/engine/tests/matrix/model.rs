@@ -1,22 +1,22 @@
-//! What a database should hold, in plain maps, and how to ask a real one.
+//! What a database should hold, in plain maps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use formdb_engine::model::BoundingBox;
-use formdb_engine::{
-    BoxQuery, Database, EntryQuery, Error, Operation, Order, RangeQuery, Transaction,
-};
-use serde_json::{Value, json};
-
-use super::random;
+use serde_json::Value;
 
 /// One operation, as a client would ask for it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// A GeoJSON feature with an id.
+    /// Write a GeoJSON feature with an id.
     Put(Value),
-    /// A series, timestamps and values.
+    /// Delete a feature, which exists.
+    Delete(String),
+    /// Add points to a series: timestamps and values.
     Points(String, Vec<i64>, Vec<f64>),
+    /// Delete the points of a series in a half-open range.
+    DeletePoints(String, i64, i64),
+    /// Undo a block, which nothing depends on.
+    Revert(u64),
 }
 
 /// The id of a GeoJSON feature.
@@ -24,58 +24,139 @@ pub fn id_of(feature: &Value) -> &str {
     feature["id"].as_str().unwrap()
 }
 
-/// Changes as operations that the engine takes.
-pub fn prepare(db: &Database, changes: &[Change]) -> Result<Transaction, Error> {
-    let mut operations: Vec<Operation> = Vec::new();
-    for change in changes {
-        operations.extend(match change {
-            Change::Put(feature) => {
-                let text = serde_json::to_vec(feature).unwrap();
-                db.prepare_features(&text)?.operations
-            }
-            Change::Points(series, timestamps, values) => {
-                db.prepare_columns(series, timestamps.clone(), values.clone(), None)?
-                    .operations
-            }
-        });
-    }
-    Ok(Transaction {
-        operations,
-        actor: None,
-        ..Transaction::default()
-    })
+/// A point that was written, and by which block; and, if so, deleted by which.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    pub timestamp: i64,
+    pub value: f64,
+    pub written: u64,
+    pub deleted: Option<u64>,
 }
 
-/// Points of a series in time order, equal timestamps in the order they arrived.
-pub type Points = Vec<(i64, f64)>;
+/// What a block does, a revert's the same as the operation that undoes.
+#[derive(Debug, Clone, PartialEq)]
+enum Effect {
+    Feature(String),
+    Points(String),
+    DeletedPoints(String),
+}
+
+/// A version of a feature: its block, and the feature unless that deleted it.
+pub type Version = (u64, Option<Value>);
 
 /// The state behind some number of transactions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
     pub seq: u64,
-    /// Features by id, with the sequence of their newest version.
-    pub features: BTreeMap<String, (u64, Value)>,
-    pub versions: BTreeMap<String, Vec<u64>>,
-    pub series: BTreeMap<String, Points>,
+    /// By id, oldest first.
+    pub versions: BTreeMap<String, Vec<Version>>,
+    /// By id, in time order, equal timestamps in the order they arrived.
+    pub series: BTreeMap<String, Vec<Point>>,
+    effects: Vec<Effect>,
+    reverted: HashSet<u64>,
 }
 
 impl Model {
     pub fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             self.seq += 1;
-            match change {
-                Change::Put(feature) => {
-                    let id = id_of(feature).to_owned();
-                    self.versions.entry(id.clone()).or_default().push(self.seq);
-                    self.features.insert(id, (self.seq, feature.clone()));
-                }
+            let effect = match change {
+                Change::Put(feature) => self.put(id_of(feature).to_owned(), Some(feature.clone())),
+                Change::Delete(id) => self.put(id.clone(), None),
                 Change::Points(series, timestamps, values) => {
-                    let points = self.series.entry(series.clone()).or_default();
-                    points.extend(timestamps.iter().copied().zip(values.iter().copied()));
-                    points.sort_by_key(|(timestamp, _)| *timestamp);
+                    let points = timestamps.iter().copied().zip(values.iter().copied());
+                    self.add(series, points.collect())
                 }
+                Change::DeletePoints(series, start, end) => {
+                    self.delete(series, |point| (*start..*end).contains(&point.timestamp))
+                }
+                Change::Revert(block) => self.undo(*block),
+            };
+            self.effects.push(effect);
+        }
+    }
+
+    fn put(&mut self, id: String, feature: Option<Value>) -> Effect {
+        let versions = self.versions.entry(id.clone()).or_default();
+        versions.push((self.seq, feature));
+        Effect::Feature(id)
+    }
+
+    fn add(&mut self, series: &str, added: Vec<(i64, f64)>) -> Effect {
+        let points = self.series.entry(series.to_owned()).or_default();
+        points.extend(added.into_iter().map(|(timestamp, value)| Point {
+            timestamp,
+            value,
+            written: self.seq,
+            deleted: None,
+        }));
+        points.sort_by_key(|point| point.timestamp);
+        Effect::Points(series.to_owned())
+    }
+
+    fn delete(&mut self, series: &str, which: impl Fn(&Point) -> bool) -> Effect {
+        let seq = self.seq;
+        for point in self.series.get_mut(series).into_iter().flatten() {
+            if point.deleted.is_none() && which(point) {
+                point.deleted = Some(seq);
             }
         }
+        Effect::DeletedPoints(series.to_owned())
+    }
+
+    fn undo(&mut self, block: u64) -> Effect {
+        self.reverted.insert(block);
+        match self.effects[block as usize - 1].clone() {
+            Effect::Feature(id) => {
+                let versions = &self.versions[&id];
+                let before = versions.iter().rev().find(|(seq, _)| *seq < block);
+                let before = before.and_then(|(_, feature)| feature.clone());
+                self.put(id, before)
+            }
+            Effect::Points(series) => self.delete(&series, |point| point.written == block),
+            Effect::DeletedPoints(series) => {
+                let points = self.series[&series].iter();
+                let deleted = points.filter(|point| point.deleted == Some(block));
+                let deleted = deleted
+                    .map(|point| (point.timestamp, point.value))
+                    .collect();
+                self.add(&series, deleted)
+            }
+        }
+    }
+
+    /// Whether a block can be undone: nothing came on top of it, and it was not
+    /// undone before.
+    pub fn can_undo(&self, block: u64) -> bool {
+        let Some(effect) = self.effects.get(block as usize - 1) else {
+            return false;
+        };
+        let of = |series: &str| self.series.get(series).into_iter().flatten();
+        !self.reverted.contains(&block)
+            && match effect {
+                Effect::Feature(id) => self.versions[id].last().is_some_and(|v| v.0 == block),
+                Effect::Points(id) => of(id).all(|p| p.written != block || p.deleted.is_none()),
+                Effect::DeletedPoints(id) => of(id).any(|p| p.deleted == Some(block)),
+            }
+    }
+
+    /// Features that are there, by id, with the sequence of their version.
+    pub fn features(&self) -> BTreeMap<&str, (u64, &Value)> {
+        let versions = self.versions.iter();
+        let live = versions.filter_map(|(id, versions)| match versions.last() {
+            Some((seq, Some(feature))) => Some((id.as_str(), (*seq, feature))),
+            _ => None,
+        });
+        live.collect()
+    }
+
+    /// Points of a series that are there; none for a series that is not.
+    pub fn points(&self, series: &str) -> Vec<(i64, f64)> {
+        let points = self.series.get(series).into_iter().flatten();
+        points
+            .filter(|point| point.deleted.is_none())
+            .map(|point| (point.timestamp, point.value))
+            .collect()
     }
 
     /// Features with a point geometry in `w,s,e,n`, by sequence. A box with west
@@ -92,179 +173,12 @@ impl Model {
                 x >= w || x <= e
             };
             // A pole has every longitude, and the antimeridian two.
-            let across =
-                across || y.abs() == 90.0 || (x.abs() == 180.0 && (w == -180.0 || e == 180.0));
-            across && s <= y && y <= n
+            let meridian = x.abs() == 180.0 && (w == -180.0 || e == 180.0);
+            (across || y.abs() == 90.0 || meridian) && s <= y && y <= n
         };
-        let mut found: Vec<&(u64, Value)> =
-            self.features.values().filter(|(_, f)| inside(f)).collect();
+        let found = self.features().into_values();
+        let mut found: Vec<_> = found.filter(|(_, feature)| inside(feature)).collect();
         found.sort_by_key(|(seq, _)| *seq);
         found.into_iter().map(|(_, feature)| feature).collect()
-    }
-
-    /// Compare every answer of a database with this.
-    pub fn compare(&self, db: &Database) -> Result<(), String> {
-        let info = db.info().map_err(text)?;
-        same("sequence", info.seq, self.seq)?;
-        same(
-            "number of features",
-            info.features,
-            self.features.len() as u64,
-        )?;
-        same("number of series", info.series, self.series.len() as u64)?;
-        let points: usize = self.series.values().map(Vec::len).sum();
-        same("number of points", info.points, points as u64)?;
-
-        let page: Vec<Value> = parsed(&world(db)?)?;
-        let expected = self.in_box([-180.0, -90.0, 180.0, 90.0]);
-        same("features in the world", page.iter().collect(), expected)?;
-        for (id, (seq, feature)) in &self.features {
-            let document = db.feature(id, None).map_err(text)?;
-            same("sequence of a feature", (id, document.seq), (id, *seq))?;
-            same("feature", &parsed::<Value>(&document.json)?, feature)?;
-            let chain = db.provenance(id, 0, 100_000).map_err(text)?;
-            let chain: Vec<Value> = parsed(&chain.json)?;
-            let chain: Vec<u64> = chain.iter().filter_map(|b| b["seq"].as_u64()).collect();
-            same("versions", (id, &chain), (id, &self.versions[id]))?;
-        }
-        absent("feature", db.feature("never written", None))?;
-        for (id, points) in &self.series {
-            same(
-                "points",
-                (id, &range(db, id, Order::Ascending)?),
-                (id, points),
-            )?;
-            let backwards: Points = points.iter().rev().copied().collect();
-            same("points", range(db, id, Order::Descending)?, backwards)?;
-            let latest = db.latest(id, None).map_err(text)?;
-            let last = points.last().copied();
-            same("last point", Some((latest.timestamp, latest.value)), last)?;
-        }
-        absent("series", db.latest("never written", None))?;
-        let ids: Vec<String> = db
-            .series(None, 100_000, None)
-            .map_err(text)?
-            .into_iter()
-            .map(|entry| entry.id.to_string())
-            .collect();
-        same("series", ids, self.series.keys().cloned().collect())?;
-        self.compare_journal(db)
-    }
-
-    fn compare_journal(&self, db: &Database) -> Result<(), String> {
-        let mut query = EntryQuery {
-            since: 0,
-            until: u64::MAX,
-            op: None,
-            limit: 100_000,
-        };
-        let mut seqs: Vec<u64> = Vec::new();
-        loop {
-            let page = db.entries(&query).map_err(text)?;
-            let entries: Vec<Value> = parsed(&page.json)?;
-            seqs.extend(entries.iter().filter_map(|entry| entry["seq"].as_u64()));
-            match page.next {
-                Some(next) => query.since = next,
-                None => return same("journal", seqs, (1..=self.seq).collect()),
-            }
-        }
-    }
-}
-
-fn absent<T>(what: &str, answer: Result<T, Error>) -> Result<(), String> {
-    match answer {
-        Err(Error::NotFound { .. }) => Ok(()),
-        Err(other) => Err(other.to_string()),
-        Ok(_) => Err(format!("there is a {what} that was never written")),
-    }
-}
-
-pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Result<(), String> {
-    if found == wanted {
-        return Ok(());
-    }
-    let shown = |value: &T| format!("{value:?}").chars().take(400).collect::<String>();
-    let (found, wanted) = (shown(&found), shown(&wanted));
-    Err(format!("{what}: found {found}, expected {wanted}"))
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(json).map_err(|e| e.to_string())
-}
-
-pub fn text(error: Error) -> String {
-    error.to_string()
-}
-
-/// All features with a geometry, as the database gives them.
-pub fn world(db: &Database) -> Result<Vec<u8>, String> {
-    let query = BoxQuery {
-        bbox: BoundingBox::parse("-180,-90,180,90").map_err(text)?,
-        limit: 100_000,
-        cursor: None,
-        as_of: None,
-    };
-    Ok(db.features_in_box(&query).map_err(text)?.json)
-}
-
-/// All points of a series.
-pub fn range(db: &Database, series: &str, order: Order) -> Result<Points, String> {
-    let query = RangeQuery {
-        series,
-        start: i64::MIN,
-        end: i64::MAX,
-        order,
-        limit: 100_000,
-        cursor: None,
-        as_of: None,
-    };
-    let page = db.range(&query).map_err(text)?;
-    let points = page.points.iter();
-    Ok(points.map(|p| (p.timestamp, p.value)).collect())
-}
-
-/// The `n`-th transaction of the workload `seed`: new features and new versions
-/// of old ones, small and large, points of few and of many, and mixtures.
-pub fn transaction(seed: u64, n: usize) -> Vec<Change> {
-    let mut seed = super::mixed(seed, n as u64);
-    let feature = |seed: &mut u64, pad: u64| {
-        let pad = "x".repeat(random(seed) as usize % (pad as usize + 1));
-        let (x, y) = (random(seed) % 361, random(seed) % 181);
-        let geometry = match random(seed) % 8 {
-            0 => Value::Null,
-            _ => json!({"type": "Point", "coordinates": [x as f64 - 180.0, y as f64 - 90.0]}),
-        };
-        let mut feature = json!({
-            "type": "Feature",
-            "id": format!("f{}", random(seed) % 17),
-            "geometry": geometry,
-            "properties": {"n": n, "pad": pad},
-        });
-        if random(seed).is_multiple_of(4) {
-            feature["provenance"] = json!({"source": "matrix", "n": n});
-        }
-        Change::Put(feature)
-    };
-    let points = |seed: &mut u64, most: u64| {
-        let count = 1 + random(seed) % most;
-        let timestamps = (0..count).map(|_| (random(seed) % 50) as i64 * 1_000_000);
-        let timestamps: Vec<i64> = timestamps.collect();
-        let values = (0..count).map(|i| (i + n as u64) as f64 / 4.0).collect();
-        Change::Points(format!("s{}", random(seed) % 3), timestamps, values)
-    };
-    match random(&mut seed) % 10 {
-        0..4 => (0..1 + random(&mut seed) % 3)
-            .map(|_| feature(&mut seed, 300))
-            .collect(),
-        4 => (0..11).map(|_| feature(&mut seed, 60)).collect(),
-        5 | 6 => vec![points(&mut seed, 30)],
-        7 => vec![points(&mut seed, 300)],
-        8 => vec![
-            feature(&mut seed, 100),
-            points(&mut seed, 20),
-            feature(&mut seed, 100),
-            points(&mut seed, 20),
-        ],
-        _ => vec![feature(&mut seed, 3_000)],
     }
 }

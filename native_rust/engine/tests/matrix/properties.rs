@@ -52,7 +52,15 @@ fn points() -> impl Strategy<Value = Change> {
 }
 
 fn changes() -> impl Strategy<Value = Vec<Change>> {
-    vec(prop_oneof![3 => put(), 2 => points()], 1..6)
+    let delete = (0..12).prop_map(|id| Change::Delete(format!("f{id}")));
+    let range = (0..3, -22..22_i64, 0..12_i64);
+    let delete_points = range.prop_map(|(series, start, length)| {
+        Change::DeletePoints(format!("s{series}"), start, start + length)
+    });
+    vec(
+        prop_oneof![6 => put(), 4 => points(), 2 => delete, 2 => delete_points],
+        1..6,
+    )
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -72,6 +80,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (edges, 1..8_usize, maybe()).prop_map(|(edges, limit, more)| Step::Box(edges, limit, more)),
         3 => (range, 1..8_usize, maybe()).prop_map(|(range, limit, more)| Step::Range(range, limit, more)),
         1 => Just(Step::Compare),
+        2 => any::<usize>().prop_map(Step::Past),
+        2 => any::<usize>().prop_map(Step::Undo),
         1 => Just(Step::Close),
         1 => Just(Step::Kill),
     ]

@@ -5,9 +5,10 @@ use formdb_engine::model::BoundingBox;
 use formdb_engine::{BoxQuery, Database, Order, RangeQuery};
 use serde_json::Value;
 
+use super::ask::{Points, compare, compare_as_of, prepare, same, text};
 use super::disk::SimFs;
 use super::image::crash_points;
-use super::model::{Change, Model, Points, prepare, same, text};
+use super::model::{Change, Model};
 use super::workload::open;
 
 /// What to do next.
@@ -19,6 +20,10 @@ pub enum Step {
     /// A range of points, likewise.
     Range(Range, usize, Vec<Change>),
     Compare,
+    /// Compare the state after one of the writes so far.
+    Past(usize),
+    /// Undo one of the blocks that can be undone.
+    Undo(usize),
     Close,
     Kill,
 }
@@ -32,22 +37,37 @@ pub struct Range {
     pub order: Order,
 }
 
+/// Pages that are followed by a write, of each query.
+const WRITES: usize = 3;
+
 /// A database and what it should hold.
 struct Pair {
     fs: SimFs,
     db: Database,
     model: Model,
+    /// The states before, since the first.
+    past: Vec<Model>,
 }
 
 impl Pair {
     fn write(&mut self, changes: &[Change]) -> Result<(), String> {
-        if changes.is_empty() {
+        // A feature can be deleted if it is there.
+        let mut model = self.model.clone();
+        let mut possible = Vec::new();
+        for change in changes {
+            let features = model.features();
+            if !matches!(change, Change::Delete(id) if !features.contains_key(id.as_str())) {
+                model.apply(std::slice::from_ref(change));
+                possible.push(change.clone());
+            }
+        }
+        if possible.is_empty() {
             return Ok(());
         }
-        let transaction = prepare(&self.db, changes).map_err(text)?;
-        let ack = self.db.write(transaction.operations).map_err(text)?;
+        let transaction = prepare(&self.db, &possible).map_err(text)?;
+        let ack = self.db.write_transaction(transaction).map_err(text)?;
         same("first block", ack.first_seq, self.model.seq + 1)?;
-        self.model.apply(changes);
+        self.past.push(std::mem::replace(&mut self.model, model));
         same("last block", ack.last_seq, self.model.seq)
     }
 
@@ -64,8 +84,10 @@ impl Pair {
             bbox: BoundingBox::parse(&format!("{w},{s},{e},{n}")).map_err(text)?,
             limit,
             cursor: None,
+            as_of: None,
         };
         let mut found: Vec<Value> = Vec::new();
+        let mut pages = 0;
         loop {
             let page = self.db.features_in_box(&query).map_err(text)?;
             same("sequence of a page", page.seq, seq)?;
@@ -76,7 +98,10 @@ impl Pair {
                 break;
             }
             query.cursor = page.next;
-            self.write(more)?;
+            pages += 1;
+            if pages <= WRITES {
+                self.write(more)?;
+            }
         }
         same("features in a box", found, expected)
     }
@@ -87,16 +112,18 @@ impl Pair {
         limit: usize,
         more: &[Change],
     ) -> Result<(), String> {
-        let Some(points) = self.model.series.get(&range.series) else {
+        let points = self.model.points(&range.series);
+        if points.is_empty() {
             return Ok(());
-        };
-        let inside = |point: &&(i64, f64)| (range.start..range.end).contains(&point.0);
-        let mut expected: Points = points.iter().filter(inside).copied().collect();
+        }
+        let inside = |point: &(i64, f64)| (range.start..range.end).contains(&point.0);
+        let mut expected: Points = points.into_iter().filter(inside).collect();
         if range.order == Order::Descending {
             expected.reverse();
         }
         let seq = self.model.seq;
         let mut found = Points::new();
+        let mut pages = 0;
         let mut cursor: Option<String> = None;
         loop {
             let query = RangeQuery {
@@ -106,6 +133,7 @@ impl Pair {
                 order: range.order,
                 limit,
                 cursor: cursor.as_deref(),
+                as_of: None,
             };
             let page = self.db.range(&query).map_err(text)?;
             same("sequence of a page", page.seq, seq)?;
@@ -114,7 +142,10 @@ impl Pair {
                 return same("points of a range", found, expected);
             }
             cursor = page.next;
-            self.write(more)?;
+            pages += 1;
+            if pages <= WRITES {
+                self.write(more)?;
+            }
         }
     }
 
@@ -123,7 +154,22 @@ impl Pair {
             Step::Write(changes) => self.write(changes),
             Step::Box(edges, limit, more) => self.pages_of_box(*edges, *limit, more),
             Step::Range(range, limit, more) => self.pages_of_range(range, *limit, more),
-            Step::Compare => self.model.compare(&self.db),
+            Step::Compare => compare(&self.db, &self.model),
+            Step::Past(which) => match self.past.len() {
+                0 => Ok(()),
+                count => {
+                    let model = &self.past[which % count];
+                    compare_as_of(&self.db, model, Some(model.seq))
+                }
+            },
+            Step::Undo(which) => {
+                let blocks = 1..=self.model.seq;
+                let blocks: Vec<u64> = blocks.filter(|b| self.model.can_undo(*b)).collect();
+                match blocks.len() {
+                    0 => Ok(()),
+                    count => self.write(&[Change::Revert(blocks[which % count])]),
+                }
+            }
             Step::Close => {
                 self.db.close();
                 self.db = open(&self.fs).map_err(text)?;
@@ -145,9 +191,15 @@ pub fn run(steps: &[Step]) -> Result<(), String> {
     let fs = SimFs::new();
     let db = open(&fs).map_err(text)?;
     let model = Model::default();
-    let mut pair = Pair { fs, db, model };
+    let past = Vec::new();
+    let mut pair = Pair {
+        fs,
+        db,
+        model,
+        past,
+    };
     for (number, step) in steps.iter().enumerate() {
         pair.step(step).map_err(|e| format!("step {number}: {e}"))?;
     }
-    pair.model.compare(&pair.db)
+    compare(&pair.db, &pair.model)
 }
