@@ -179,7 +179,7 @@ impl Reading<'_> {
             Vec::new()
         });
         for seq in seqs {
-            match self.from_snapshot(seq) {
+            match self.with_snapshot(seq) {
                 Ok(read) => return Ok(read),
                 Err(reason) => {
                     let name = snapshot::file_name(seq);
@@ -197,7 +197,7 @@ impl Reading<'_> {
     }
 
     /// The same, from the snapshot as of `seq`, or why that is of no use.
-    fn from_snapshot(&mut self, seq: u64) -> Result<(Opened, Replay), String> {
+    fn with_snapshot(&mut self, seq: u64) -> Result<(Opened, Replay), String> {
         let loaded = snapshot::load(&**self.fs, self.snapshots_dir, seq)?;
         self.durable.get_or_insert(Durable {
             database: loaded.start.database,

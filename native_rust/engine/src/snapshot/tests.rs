@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::option;
@@ -556,6 +556,13 @@ fn only_the_newest_stays_and_nothing_unfinished() {
     assert!(none.unwrap().is_empty());
 }
 
+/// Time that this thread spent on a processor, where the system tells.
+fn busy() -> Duration {
+    let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = figures.split(' ').next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
 /// Figures for planning; run with `--release -- --ignored --nocapture`. Features by
 /// `FEATURES`, points written one by one by `POINTS`.
 #[test]
@@ -616,12 +623,20 @@ fn many_blocks() {
     let state = State::new(indexes, Arc::default(), Limits::default(), head);
     let go_on = AtomicBool::new(false);
     let mark = mark_of(&tree);
+    let before = busy();
     let written = write(&RealFileSystem, dir.path(), &state, &mark, &go_on).unwrap();
-    println!("{features} features, {points} points: {written:?}");
+    println!(
+        "{features} features, {points} points: {written:?}, {:?} busy",
+        busy() - before
+    );
     drop(state);
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), busy());
     let loaded = load(&RealFileSystem, dir.path(), seq).unwrap();
-    println!("load: {:?}", begun.elapsed());
+    println!(
+        "load: {:?}, {:?} of it busy",
+        begun.elapsed(),
+        busy() - before
+    );
     let features = loaded.features.finish();
     println!("with R-trees: {:?}, {features:?}", begun.elapsed());
 }
