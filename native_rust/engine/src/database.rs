@@ -18,6 +18,7 @@ use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
 use crate::merkle::Hash;
 use crate::operation::Operation;
+use crate::planted::{Bug, planted};
 use crate::queue::{Ack, Reply, Transaction, WriteQueue, write_queue};
 use crate::reverts::RevertTable;
 use crate::state::{Head, Indexes, State};
@@ -298,6 +299,9 @@ impl Replay {
     fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
         self.blocks.push(location);
         self.last_time = block.time;
+        if planted(Bug::ReplayHalf) && block.seq > block.txn {
+            return Ok(());
+        }
         let &Block { seq, prev, .. } = block;
         let effect = block.effect().map_err(|e| e.to_string())?;
         if let Some(reverted) = block.action().map_err(|e| e.to_string())?.reverts {
@@ -334,6 +338,9 @@ impl Replay {
         let request = request
             .try_into()
             .map_err(|_| "an idempotency key with a digest of another length")?;
+        if planted(Bug::ForgetKeys) {
+            return Ok(());
+        }
         self.keys.insert(KeyEntry {
             key: IdempotencyKey {
                 text: text.into(),

@@ -50,6 +50,7 @@ pub mod model;
 mod operation;
 mod patch;
 mod plan;
+mod planted;
 mod points;
 mod prepare;
 mod proofs;

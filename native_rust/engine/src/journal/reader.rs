@@ -8,6 +8,7 @@ use super::layout::{
 use super::segments::Segment;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
+use crate::planted::{Bug, planted};
 
 const ADVICE: &str = "Nothing was changed. Keep a copy of the folder and restore from a backup";
 
@@ -80,7 +81,7 @@ impl SegmentReader {
                 else {
                     continue;
                 };
-                if header.durable_end > segment.position + offset {
+                if header.durable_end > segment.position + offset && !planted(Bug::CutDamage) {
                     return Ok(Some(from + i as u64));
                 }
             }

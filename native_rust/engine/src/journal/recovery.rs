@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, NodeTable, Tree, leaf_hash};
+use crate::planted::{Bug, planted};
 
 /// What opening a journal found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +127,9 @@ pub(crate) fn recover(
         let (header, end) = scan.segment(&mut reader, number, *first_seq, is_last)?;
         if end < reader.len {
             bytes_cut += reader.len - end;
-            reader.cut(end)?;
+            if !planted(Bug::KeepTornTail) {
+                reader.cut(end)?;
+            }
         }
         segments.push(reader.segment.clone());
         active = Some((
@@ -151,8 +154,10 @@ pub(crate) fn recover(
     // A process that was killed may have left a group, or the name of a segment,
     // that is in memory and not on the medium. Readers are about to see it.
     let proven = scan.durable_end.saturating_sub(active.position);
-    active.segment.settle(proven, active.offset)?;
-    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    if !created && !planted(Bug::UnsettledTail) {
+        active.segment.settle(proven, active.offset)?;
+        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    }
     let report = Recovered {
         created,
         blocks: scan.tree.size(),
@@ -163,12 +168,6 @@ pub(crate) fn recover(
         root: scan.tree.root(),
         elapsed: begun.elapsed(),
     };
-    if !created {
-        // What was read may still be nowhere but in the system's memory, written by
-        // a process that ended before it synced.
-        active.segment.sync()?;
-        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
-    }
     let nodes = scan.nodes;
     let journal = Journal::resume(
         fs,
@@ -319,7 +318,7 @@ impl Scan<'_> {
         let Some(body) = reader.get(body_at, header.body_len as usize)? else {
             return Ok(Err("a group is cut short"));
         };
-        if crc32c::crc32c(body) != header.body_crc {
+        if crc32c::crc32c(body) != header.body_crc && !planted(Bug::IgnoreBodyChecksum) {
             return Ok(Err("a group does not match its checksum"));
         }
         // From here on the bytes are what was written: what does not hold now
@@ -382,7 +381,7 @@ impl Scan<'_> {
                 "a group holds other blocks than its header says".into(),
             ));
         }
-        if self.tree.root() != header.root {
+        if self.tree.root() != header.root && !planted(Bug::IgnoreRoot) {
             return Err((body_at, "the Merkle root of a group does not hold".into()));
         }
         Ok(())

@@ -20,6 +20,8 @@ mod faults;
 mod generate;
 mod image;
 mod model;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod properties;
 mod rng;
 mod steps;

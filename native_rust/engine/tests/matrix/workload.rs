@@ -292,11 +292,11 @@ impl Run {
         };
         let submitted = || -> Result<(), Error> {
             if count > 1 {
-                self.fs.hold();
+                self.fs.hold(|_| true);
             }
             submit(first)?;
-            if count > 1 {
-                self.fs.await_held();
+            if count > 1 && !self.fs.await_held() {
+                return Err(Error::Closed);
             }
             (first + 1..first + count).try_for_each(submit)
         };
