@@ -19,6 +19,7 @@ use crate::operation::Operation;
 use crate::plan::{Outcome, Plan};
 use crate::planted::{Bug, planted};
 use crate::queue::{Ack, Durability, Intake, Message, Reply, Transaction, Waited};
+use crate::snapshot::{Mark, Snapshotter, encode_extra};
 use crate::state::{Head, State};
 
 /// Index entries applied under one hold of a write lock: some tens of
@@ -37,6 +38,7 @@ pub(crate) struct Committer {
     /// Points in all series.
     pub points: u64,
     pub keys: KeyTable,
+    pub snapshotter: Snapshotter,
     /// When what is written but not synced must be on disk.
     pub sync_by: Option<Instant>,
     /// Held as long as the database may be written.
@@ -72,10 +74,22 @@ impl Committer {
                     }
                 }
             }
+            if self.snapshotter.due(self.journal.end()) {
+                // A snapshot is of what is durable.
+                self.sync_now();
+                if let Some(mark) = self.mark() {
+                    self.snapshotter.take(mark);
+                }
+            }
         }
         if self.state.poisoned().is_none() && !planted(Bug::CloseWithoutSync) {
             self.sync_now();
         }
+        let worth = self
+            .snapshotter
+            .due_on_close(self.journal.tree().size(), self.journal.end());
+        let last = worth.then(|| self.mark()).flatten();
+        self.snapshotter.close(last);
         self.state.close();
         // Before the intake: whoever is answered "closed" may open it again.
         drop(self.journal);
@@ -358,6 +372,19 @@ impl Committer {
                 self.state.reverts.write().insert(revert.block, seq);
             }
         }
+    }
+
+    /// What a snapshot of this moment is about, if all that is published is durable.
+    fn mark(&self) -> Option<Mark> {
+        if self.state.poisoned().is_some() {
+            return None;
+        }
+        Some(Mark {
+            journal: self.journal.mark()?,
+            last_time: self.clock.last(),
+            points: self.points,
+            extra: encode_extra(&self.keys, &self.state.reverts.read()),
+        })
     }
 
     /// Move versions that have ended out of the hot index.

@@ -41,6 +41,35 @@ struct Bucket {
 }
 
 impl IdTable {
+    /// Number of ids.
+    pub(super) fn len(&self) -> usize {
+        self.names.len
+    }
+
+    /// The bytes of id `number`, if it was given out. O(1).
+    pub(super) fn name(&self, number: u32) -> Option<&[u8]> {
+        ((number as usize) < self.len()).then(|| self.names.get(number))
+    }
+
+    /// Makes an empty table ready for so many ids, so that few buckets split.
+    pub(super) fn reserve(&mut self, ids: usize) {
+        if !self.directory.is_empty() {
+            return;
+        }
+        // Three quarters full on average: with the spread of a random hash, few
+        // buckets get more than they hold.
+        let buckets = (ids / (BUCKET / 4 * 3)).next_power_of_two();
+        let depth = buckets.ilog2().min(MAX_DEPTH);
+        for _ in 0..1_usize << depth {
+            let bucket = Bucket {
+                depth,
+                numbers: HashTable::new(),
+            };
+            let number = self.buckets.push(bucket);
+            self.directory.push(number_of(number));
+        }
+    }
+
     /// The number of `id`, if it is known. O(1).
     pub(super) fn get(&self, id: &str) -> Option<u32> {
         self.find(self.hasher.hash_one(id.as_bytes()), id)

@@ -1,12 +1,17 @@
 //! One time series: a B-tree of chunks.
 
+mod stored;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
-use super::chunk::{CAPACITY, Chunk, Deletion, Filter, Indexes, Piece, Point, Source};
+use super::chunk::{CAPACITY, Chunk, Deletion, Indexes, Piece, Point, Source};
+use super::filter::Filter;
 use super::range::{Order, Page, RangeQuery, Resume, sources};
+
+pub use stored::{Part, PartRun};
 
 /// What a series holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,9 @@ use dashmap::DashMap;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chunk::{Deletion, Point};
+use super::chunked::Chunked;
 use super::range::{Order, RangeQuery};
-use super::series::{Series, SortedPoints, Summary};
+use super::series::{Part, Series, SortedPoints, Summary};
 
 /// Points that [`SharedSeries::deleted_by`] reads under one hold of the lock.
 const PAGE: usize = 4_096;
@@ -66,6 +67,11 @@ impl SharedSeries {
         }
     }
 
+    /// The series, for restoring it from a snapshot.
+    pub(crate) fn restore(&self, part: &Part) -> Result<(), &'static str> {
+        self.series.write().restore(part)
+    }
+
     /// The points from `start` on and before `end` that block `seq` deleted, in
     /// order, read in short holds of the lock. 32 bytes each.
     #[must_use]
@@ -112,6 +118,9 @@ pub struct Extent {
 #[derive(Debug, Default)]
 pub struct TemporalIndex {
     series: DashMap<Arc<str>, Arc<SharedSeries>>,
+    /// All ids in the order in which the series were made, for walks that must
+    /// not hold a shard of the map for long.
+    ids: RwLock<Chunked<Arc<str>>>,
 }
 
 impl TemporalIndex {
@@ -128,7 +137,21 @@ impl TemporalIndex {
         if let Some(series) = self.get(id) {
             return series;
         }
-        Arc::clone(&self.series.entry(id.into()).or_default())
+        let id: Arc<str> = id.into();
+        let series = self.series.entry(Arc::clone(&id)).or_insert_with(|| {
+            self.ids.write().push(id);
+            Arc::default()
+        });
+        Arc::clone(&series)
+    }
+
+    /// Up to `count` ids in the order in which the series were made, from the
+    /// `from`-th on. Those made later come behind.
+    #[must_use]
+    pub fn ids(&self, from: usize, count: usize) -> Vec<Arc<str>> {
+        let ids = self.ids.read();
+        let places = from..from.saturating_add(count);
+        places.map_while(|place| ids.get(place).cloned()).collect()
     }
 
     /// Up to `limit` of the series that show a point at `at`, by id in byte
@@ -179,6 +202,7 @@ impl TemporalIndex {
 
     /// Forgets all series; those somebody still holds live until they let go.
     pub fn clear(&self) {
+        *self.ids.write() = Chunked::default();
         self.series.clear();
         self.series.shrink_to_fit();
     }

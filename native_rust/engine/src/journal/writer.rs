@@ -103,6 +103,7 @@ pub(crate) struct Journal {
     tree: Tree,
     written_end: u64,
     durable_end: u64,
+    last_group: Option<LastGroup>,
 }
 
 /// A group that is in its file, but not yet known to be on the medium.
@@ -116,10 +117,35 @@ pub(crate) struct Written {
     tree: Tree,
 }
 
+/// Where a group lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LastGroup {
+    /// First sequence of its segment.
+    pub segment_first_seq: u64,
+    /// Offset of its header.
+    pub offset: u64,
+    /// Offset right behind it.
+    pub end: u64,
+}
+
+/// A durable place in the journal: what an index snapshot needs to find it again.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    pub database: DatabaseId,
+    /// The tree up to there; its size is the last sequence.
+    pub tree: Tree,
+    /// The group that ends there.
+    pub last_group: LastGroup,
+    /// Journal position of that end.
+    pub position: u64,
+}
+
 /// The segment that is being appended to.
 #[derive(Debug)]
 pub(super) struct Active {
     pub segment: Segment,
+    /// Sequence of its first block.
+    pub first_seq: u64,
     /// Its number in [`Segments`].
     pub number: u32,
     /// Journal position of its first byte.
@@ -128,19 +154,32 @@ pub(super) struct Active {
     pub offset: u64,
 }
 
+/// Where recovery found the journal's end.
+#[derive(Debug)]
+pub(super) struct End {
+    pub database: DatabaseId,
+    pub active: Active,
+    pub tree: Tree,
+    pub last_group: Option<LastGroup>,
+}
+
 impl Journal {
-    /// Continue after recovery; `active` is already in `segments`, and everything
-    /// up to its end is durable.
+    /// Continue after recovery; the end's segment is already in `segments`, and
+    /// everything up to the end is durable.
     pub(super) fn resume(
         fs: Arc<dyn FileSystem>,
         dir: PathBuf,
-        database: DatabaseId,
         segments: Arc<Segments>,
         segment_bytes: u64,
-        active: Active,
-        tree: Tree,
+        end: End,
     ) -> Self {
-        let end = active.position + active.offset;
+        let End {
+            database,
+            active,
+            tree,
+            last_group,
+        } = end;
+        let position = active.position + active.offset;
         Self {
             fs,
             dir,
@@ -149,9 +188,21 @@ impl Journal {
             segment_bytes,
             active,
             tree,
-            written_end: end,
-            durable_end: end,
+            written_end: position,
+            durable_end: position,
+            last_group,
         }
+    }
+
+    /// The journal's end, if it is durable and the journal has a block.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        let last_group = self.last_group.filter(|_| !self.is_dirty())?;
+        Some(Mark {
+            database: self.database,
+            tree: self.tree.clone(),
+            last_group,
+            position: self.end(),
+        })
     }
 
     /// The tree of everything that was advanced over.
@@ -244,7 +295,13 @@ impl Journal {
 
     /// Move the journal's end behind a group.
     pub(crate) fn advance(&mut self, written: Written) {
+        let offset = self.active.offset;
         self.active.offset += written.bytes;
+        self.last_group = Some(LastGroup {
+            segment_first_seq: self.active.first_seq,
+            offset,
+            end: self.active.offset,
+        });
         self.tree = written.tree;
     }
 
@@ -264,6 +321,7 @@ impl Journal {
         };
         let segment = create_segment(&*self.fs, &self.dir, &header)?;
         self.active = Active {
+            first_seq: header.first_seq,
             number: to_u32(self.segments.len()),
             position: header.position,
             offset: SEGMENT_HEADER as u64,

@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::chunk::{ALIVE, PointRef};
+use super::super::chunk::PointRef;
+use super::super::filter::ALIVE;
 use super::super::temporal::SharedSeries;
 use super::*;
 
