@@ -175,6 +175,8 @@ struct Disk {
     now: Image,
     before: Image,
     log: Vec<Op>,
+    /// Inodes given out, be they in use yet or not.
+    inodes: usize,
     changes: usize,
     reads: usize,
     syncs: usize,
@@ -399,7 +401,11 @@ impl FileSystem for SimFs {
             (Some(Node::File(_)), true) => return Err(io::ErrorKind::AlreadyExists.into()),
             (None, false) => return Err(io::ErrorKind::NotFound.into()),
             (None, true) => {
-                let inode = self.disk().now.contents.len();
+                let inode = {
+                    let mut disk = self.disk();
+                    disk.inodes = disk.inodes.max(disk.now.contents.len()) + 1;
+                    disk.inodes - 1
+                };
                 self.change(Op::CreateFile(path.to_owned(), inode))?;
                 inode
             }

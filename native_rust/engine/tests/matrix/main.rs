@@ -24,6 +24,7 @@ mod model;
 mod planted;
 mod properties;
 mod rng;
+mod snapshots;
 mod steps;
 mod workload;
 
