@@ -10,8 +10,10 @@ use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, Lock};
-use crate::index::{BlockLocation, BlockTable, FeatureLoader, TemporalIndex};
-use crate::journal::{Durable, Opened, RecoverError, RecoverOptions, Recovered, Start, recover};
+use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex};
+use crate::journal::{
+    Durable, Opened, RecoverError, RecoverOptions, Recovered, Segments, Start, recover,
+};
 use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
 use crate::planted::{Bug, planted};
@@ -70,7 +72,8 @@ pub(crate) fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Resul
         points,
         last_time,
     } = replay;
-    let features = features.finish();
+    let mut features = features.finish();
+    give_shapes(&mut features, &blocks, &segments)?;
     recovered.elapsed = begun.elapsed();
 
     let head = Head {
@@ -112,6 +115,27 @@ pub(crate) fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Resul
         committer,
         recovered,
     })
+}
+
+/// Read the shapes of features that came without one.
+fn give_shapes(
+    features: &mut FeatureIndex,
+    blocks: &BlockTable,
+    segments: &Segments,
+) -> Result<()> {
+    let without: Vec<(u32, u64)> = features.without_shape().collect();
+    for (number, seq) in without {
+        let Some(location) = blocks.get(seq) else {
+            continue;
+        };
+        let bytes = segments.read_block(location)?;
+        let damaged = |reason: String| segments.corrupt(location, &reason);
+        let block = Block::decode(&bytes).map_err(damaged)?;
+        if let Effect::PutFeature(feature) = block.effect().map_err(|e| damaged(e.to_string()))? {
+            features.set_shape(number, &feature.shape);
+        }
+    }
+    Ok(())
 }
 
 /// Make a folder and its name in its parent durable.
@@ -156,7 +180,7 @@ impl Reading<'_> {
             Vec::new()
         });
         for seq in seqs {
-            match self.from_snapshot(seq) {
+            match self.with_snapshot(seq) {
                 Ok(read) => return Ok(read),
                 Err(reason) => {
                     let name = snapshot::file_name(seq);
@@ -174,7 +198,7 @@ impl Reading<'_> {
     }
 
     /// The same, from the snapshot as of `seq`, or why that is of no use.
-    fn from_snapshot(&mut self, seq: u64) -> Result<(Opened, Replay), String> {
+    fn with_snapshot(&mut self, seq: u64) -> Result<(Opened, Replay), String> {
         let loaded = snapshot::load(&**self.fs, self.snapshots_dir, seq)?;
         self.durable.get_or_insert(Durable {
             database: loaded.start.database,

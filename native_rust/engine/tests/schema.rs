@@ -7,19 +7,25 @@
     reason = "a test fails by panicking; helpers of integration tests count as no test"
 )]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{Database, Limits, Transaction};
 use serde_json::{Value, json};
-use support::{SimFs, random};
+use tempfile::tempdir;
 
-fn open(fs: &SimFs) -> Database {
-    let fs = Arc::new(fs.clone());
-    Database::open(fs, Path::new("/data/db"), Limits::default()).unwrap()
+fn open(dir: &Path) -> Database {
+    Database::open(Arc::new(RealFileSystem), &dir.join("db"), Limits::default()).unwrap()
+}
+
+/// xorshift64.
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
 }
 
 fn schema(db: &Database) -> Value {
@@ -63,8 +69,8 @@ fn point() -> Value {
 
 #[test]
 fn says_what_is_there_and_again_after_opening() {
-    let fs = SimFs::new();
-    let db = open(&fs);
+    let dir = tempdir().unwrap();
+    let db = open(dir.path());
     let empty = r#"{"seq":0,"features":{"count":0,"geometry_types":{},"properties":{}},"series":{"count":0,"points":0}}"#;
     assert_eq!(String::from_utf8(db.schema().unwrap()).unwrap(), empty);
     let line = json!({"type": "LineString", "coordinates": [[0, 0], [1, 1]]});
@@ -99,7 +105,7 @@ fn says_what_is_there_and_again_after_opening() {
     );
     assert_eq!(String::from_utf8(db.schema().unwrap()).unwrap(), expected);
     db.close();
-    let db = open(&fs);
+    let db = open(dir.path());
     assert_eq!(String::from_utf8(db.schema().unwrap()).unwrap(), expected);
 
     delete(&db, "c");
@@ -121,7 +127,7 @@ fn says_what_is_there_and_again_after_opening() {
     });
     assert_eq!(schema(&db), now);
     db.close();
-    let db = open(&fs);
+    let db = open(dir.path());
     assert_eq!(schema(&db), now);
     // Reverts bring back what was.
     for seq in [11, 10, 9, 8, 7] {
@@ -132,15 +138,15 @@ fn says_what_is_there_and_again_after_opening() {
     assert_eq!(schema(&db), then);
     db.close();
     assert_eq!(db.schema().unwrap_err().code(), "database_closed");
-    let db = open(&fs);
+    let db = open(dir.path());
     assert_eq!(schema(&db), then);
     db.close();
 }
 
 #[test]
 fn a_feature_too_wide_counts_by_its_geometry_and_says_so() {
-    let fs = SimFs::new();
-    let mut db = open(&fs);
+    let dir = tempdir().unwrap();
+    let mut db = open(dir.path());
     let names = |count: usize| -> Value {
         let names = (0..count).map(|n| (format!("p{n}"), json!(n)));
         Value::Object(names.collect())
@@ -160,7 +166,7 @@ fn a_feature_too_wide_counts_by_its_geometry_and_says_so() {
         assert_eq!(all["features"]["properties"].get("p256"), None);
         assert_eq!(all["features"]["properties_truncated"], true);
         db.close();
-        db = open(&fs);
+        db = open(dir.path());
     }
     put(&db, &[feature("wider", &point(), &names(1))]);
     let all = schema(&db);
@@ -228,8 +234,8 @@ fn some_feature(id: &str, state: &mut u64) -> Value {
 
 #[test]
 fn agrees_with_the_documents_through_writes_deletes_and_reopening() {
-    let fs = SimFs::new();
-    let mut db = open(&fs);
+    let dir = tempdir().unwrap();
+    let mut db = open(dir.path());
     let mut model: BTreeMap<String, Value> = BTreeMap::new();
     let mut state = 0x5c4e_3a11;
     for round in 0..150 {
@@ -264,7 +270,7 @@ fn agrees_with_the_documents_through_writes_deletes_and_reopening() {
         }
         if round % 30 == 29 {
             db.close();
-            db = open(&fs);
+            db = open(dir.path());
         }
         assert_eq!(schema(&db)["features"], counted(&model), "round {round}");
     }
@@ -275,7 +281,8 @@ fn agrees_with_the_documents_through_writes_deletes_and_reopening() {
 /// A reader never sees counts that do not add up, whatever is being written.
 #[test]
 fn adds_up_while_features_are_written() {
-    let db = open(&SimFs::new());
+    let dir = tempdir().unwrap();
+    let db = open(dir.path());
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for round in 0..40 {

@@ -83,6 +83,14 @@ impl ShapeTable {
         }
     }
 
+    /// The shape of feature `number`, unless its newest version is a tombstone.
+    pub(super) fn get(&self, number: u32) -> Option<&FeatureShape> {
+        let slot = self
+            .slots
+            .get(usize::from(*self.current.get(number as usize)?))?;
+        Some(&slot.shape)
+    }
+
     /// One more feature of this shape.
     fn enter(&mut self, shape: &FeatureShape) -> u16 {
         let slots = &self.slots;

@@ -44,6 +44,7 @@ fn commit(journal: &mut Journal, group: &mut Group, blocks: u64) {
             id: "a".into(),
             envelope: None,
             body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
+            shape: crate::model::FeatureShape::unknown(crate::model::GeometryType::Null),
             provenance: None,
         });
         let stamp = Stamp {

@@ -122,7 +122,8 @@ impl Loading {
     fn ids(&mut self, mut ids: IdRestorer) -> Result<FeatureLoader, String> {
         self.each(Kind::Ids, |records, totals| {
             totals.ids += 1;
-            ids.id(take_id(records)?)
+            ids.id(take_id(records)?);
+            Ok(())
         })?;
         ids.finish().map_err(|damage| self.frames.damage(damage))
     }

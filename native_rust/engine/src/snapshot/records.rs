@@ -2,10 +2,12 @@
 //!
 //! docs/FORMAT.md is the prose of this module.
 
+use std::collections::HashMap;
+
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
 use crate::index::{BlockLocation, Content, Part, PartRun, StoredVersion};
 use crate::journal::BLOCK_PREFIX;
-use crate::model::{PointBatch, Rect, decode_points, encode_points};
+use crate::model::{FeatureShape, PointBatch, Rect, decode_points, encode_points};
 
 /// What a version is, in the low bits of its first byte.
 const TOMBSTONE: u8 = 0;
@@ -16,6 +18,8 @@ const RECT: u8 = 3;
 const SAME: u8 = 4;
 /// Bit of a version that is its feature's first.
 const OLDEST: u8 = 8;
+/// Bit of a version behind which the feature's shape is given.
+const SHAPED: u8 = 16;
 
 /// Writes or reads versions one after the other; each is told by what differs
 /// from the one before.
@@ -23,6 +27,12 @@ const OLDEST: u8 = 8;
 pub(super) struct VersionCodec {
     born: u64,
     envelope: Option<Rect>,
+    /// Shapes in the order of their first use.
+    shapes: Vec<FeatureShape>,
+    /// Their places there, when writing.
+    places: HashMap<Vec<u8>, usize>,
+    /// The place of the last one, which most often comes again.
+    last: usize,
 }
 
 impl VersionCodec {
@@ -31,6 +41,7 @@ impl VersionCodec {
             born,
             content,
             oldest,
+            ref shape,
         } = version;
         let (kind, envelope) = match content {
             Content::Tombstone => (TOMBSTONE, None),
@@ -39,7 +50,8 @@ impl VersionCodec {
             Content::At(rect) if rect.min == rect.max => (POINT, Some(rect)),
             Content::At(rect) => (RECT, Some(rect)),
         };
-        out.push(kind | if oldest { OLDEST } else { 0 });
+        let flag = |set, bit| if set { bit } else { 0 };
+        out.push(kind | flag(oldest, OLDEST) | flag(shape.is_some(), SHAPED));
         put_step(self.born, born, out);
         if let Some(rect) = envelope {
             let corners = if kind == POINT { 1 } else { 2 };
@@ -48,13 +60,45 @@ impl VersionCodec {
             }
             self.envelope = envelope;
         }
+        if let Some(shape) = shape {
+            self.put_shape(shape, out);
+        }
         self.born = born;
+    }
+
+    /// The place of a shape, and at its first use the shape itself.
+    fn put_shape(&mut self, shape: &FeatureShape, out: &mut Vec<u8>) {
+        if self.shapes.get(self.last) != Some(shape) {
+            self.last = match self.places.get(shape.as_bytes()) {
+                Some(place) => *place,
+                None => {
+                    let place = self.shapes.len();
+                    self.places.insert(shape.as_bytes().to_vec(), place);
+                    self.shapes.push(shape.clone());
+                    put_uint(place as u64, out);
+                    put_bytes(shape.as_bytes(), out);
+                    self.last = place;
+                    return;
+                }
+            };
+        }
+        put_uint(self.last as u64, out);
+    }
+
+    fn take_shape(&mut self, records: &mut Records<'_>) -> Result<FeatureShape, Damage> {
+        let place = usize::try_from(records.uint()?).unwrap_or(usize::MAX);
+        if place == self.shapes.len() {
+            let shape = FeatureShape::from_bytes(records.bytes()?).map_err(|e| e.reason)?;
+            self.shapes.push(shape);
+        }
+        let shape = self.shapes.get(place).cloned();
+        shape.ok_or("a shape that was not given before")
     }
 
     pub(super) fn take(&mut self, records: &mut Records<'_>) -> Result<StoredVersion, Damage> {
         let head = records.byte()?;
         let born = records.step(self.born)?;
-        let content = match head & !OLDEST {
+        let content = match head & !(OLDEST | SHAPED) {
             TOMBSTONE => Content::Tombstone,
             NOWHERE => Content::Nowhere,
             SAME => Content::At(self.envelope.ok_or("an envelope is missing")?),
@@ -71,9 +115,14 @@ impl VersionCodec {
             _ => return Err("a version of an unknown kind"),
         };
         self.born = born;
+        let shape = match head & SHAPED {
+            0 => None,
+            _ => Some(self.take_shape(records)?),
+        };
         Ok(StoredVersion {
             born,
             content,
+            shape,
             oldest: head & OLDEST != 0,
         })
     }

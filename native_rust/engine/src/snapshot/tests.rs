@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::option;
@@ -19,7 +19,7 @@ use crate::index::{
 };
 use crate::limits::Limits;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
-use crate::model::Rect;
+use crate::model::{FeatureShape, GeometryType, Rect};
 use crate::reverts::RevertTable;
 use crate::state::{Head, Indexes, State};
 
@@ -94,6 +94,12 @@ fn apply_to_series(series: &TemporalIndex, op: &Op, seq: u64) {
     }
 }
 
+/// One of a few shapes, by the block that writes it.
+fn shape_of(seq: u64) -> FeatureShape {
+    let geometry = GeometryType::ALL[seq as usize % GeometryType::ALL.len()];
+    FeatureShape::unknown(geometry)
+}
+
 /// Does in a database's indexes what block `seq` does, and publishes it.
 fn apply(state: &State, tree: &mut Tree, op: &Op, seq: u64) {
     state.blocks.write().push(location(seq));
@@ -101,7 +107,10 @@ fn apply(state: &State, tree: &mut Tree, op: &Op, seq: u64) {
         state.nodes.write().push(node);
     }
     match op {
-        Op::Put(id, rect) => drop(state.features.write().put(&id_of(*id), *rect, seq)),
+        Op::Put(id, rect) => {
+            let mut features = state.features.write();
+            features.put(&id_of(*id), *rect, &shape_of(seq), seq);
+        }
         Op::Delete(id) => drop(state.features.write().delete(&id_of(*id), seq)),
         _ => apply_to_series(&state.series, op, seq),
     }
@@ -158,13 +167,21 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
             nodes.push(node);
         }
         match op {
-            Op::Put(id, rect) => drop(features.put(&id_of(*id), *rect, seq)),
+            Op::Put(id, rect) => {
+                features.put(&id_of(*id), *rect, &shape_of(seq), seq);
+            }
             Op::Delete(id) => drop(features.delete(&id_of(*id), seq)),
             _ => apply_to_series(&series, op, seq),
         }
     }
+    let mut features = features.finish();
+    // Those that had a later version when the snapshot was taken, which is not here.
+    let without: Vec<(u32, u64)> = features.without_shape().collect();
+    for (number, seq) in without {
+        features.set_shape(number, &shape_of(seq));
+    }
     let indexes = Indexes {
-        features: features.finish(),
+        features,
         series,
         blocks,
         nodes,
@@ -232,6 +249,10 @@ fn state_of(state: &State, last: u64) -> String {
         state.nodes.read(),
     );
     out += &format!("{} {}\n", features.len(), state.series.len());
+    let mut shapes = features.shapes();
+    shapes.sort_by_key(|(shape, _)| shape.geometry() as u8);
+    out += &format!("{shapes:?}\n");
+    assert_eq!(features.without_shape().count(), 0);
     for id in 0..13 {
         let newest = features.newest(&id_of(id));
         let series = state.series.get(&id_of(id));
@@ -535,6 +556,13 @@ fn only_the_newest_stays_and_nothing_unfinished() {
     assert!(none.unwrap().is_empty());
 }
 
+/// Time that this thread spent on a processor, where the system tells.
+fn busy() -> Duration {
+    let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = figures.split(' ').next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
 /// Figures for planning; run with `--release -- --ignored --nocapture`. Features by
 /// `FEATURES`, points written one by one by `POINTS`.
 #[test]
@@ -572,6 +600,7 @@ fn many_blocks() {
             loader.put(
                 &format!("feat_{:020x}", seq * 7_919),
                 Some(Rect::point(position)),
+                &shape_of(1),
                 seq,
             );
         } else {
@@ -594,12 +623,20 @@ fn many_blocks() {
     let state = State::new(indexes, Arc::default(), Limits::default(), head);
     let go_on = AtomicBool::new(false);
     let mark = mark_of(&tree);
+    let before = busy();
     let written = write(&RealFileSystem, dir.path(), &state, &mark, &go_on).unwrap();
-    println!("{features} features, {points} points: {written:?}");
+    println!(
+        "{features} features, {points} points: {written:?}, {:?} busy",
+        busy() - before
+    );
     drop(state);
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), busy());
     let loaded = load(&RealFileSystem, dir.path(), seq).unwrap();
-    println!("load: {:?}", begun.elapsed());
+    println!(
+        "load: {:?}, {:?} of it busy",
+        begun.elapsed(),
+        busy() - before
+    );
     let features = loaded.features.finish();
     println!("with R-trees: {:?}, {features:?}", begun.elapsed());
 }
