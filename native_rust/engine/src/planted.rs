@@ -42,6 +42,10 @@ pub(crate) enum Bug {
     UnsettledTail,
     /// Pass over the later blocks of a transaction on opening.
     ReplayHalf,
+    /// Take a snapshot of what is not durable yet.
+    SnapshotTooEarly,
+    /// Take every checksum of a snapshot's frames for right.
+    IgnoreSnapshotChecksum,
     /// Forget the idempotency keys on opening.
     ForgetKeys,
 }

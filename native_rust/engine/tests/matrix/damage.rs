@@ -247,8 +247,9 @@ fn headers_and_blocks_with_checksums_made_to_fit_are_refused() {
             bits.extend(headers.into_iter().flatten().map(|at| (path, content, at)));
             for group in groups {
                 let body = group.start + 96..group.end;
-                let checksums = block_checksums(content, group.start);
-                let body = body.filter(|at| !checksums.iter().any(|c| c.contains(at)));
+                let blocks = blocks(content, group.start);
+                // What is put right again is no forgery.
+                let body = body.filter(|at| !blocks.iter().any(|(crc, _)| crc.contains(at)));
                 forged.extend(body.map(|at| (path, content, at, group.start)));
             }
         }
@@ -297,25 +298,36 @@ fn headers_and_blocks_with_checksums_made_to_fit_are_refused() {
     );
 }
 
-/// Where the blocks of the group at `start` have their own checksums, which are
-/// looked at only when one of them is read.
-fn block_checksums(segment: &[u8], start: usize) -> Vec<Range<usize>> {
-    let word = |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().unwrap());
+/// Where the blocks of the group at `start` have their own checksums, and where they
+/// lie, as far as its counts and lengths make sense.
+fn blocks(segment: &[u8], start: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let word = |at: usize| {
+        let bytes = segment.get(at..at + 4)?;
+        Some(u32::from_le_bytes(bytes.try_into().unwrap()) as usize)
+    };
+    let mut found = Vec::new();
     let mut at = start + 96;
-    let mut checksums = Vec::new();
-    for _ in 0..word(start + 12) {
-        let blocks = word(at);
+    for _ in 0..word(start + 12).unwrap_or(0) {
+        let count = word(at).unwrap_or(0);
         at += 4;
-        for _ in 0..blocks {
-            checksums.push(at + 4..at + 8);
-            at += 8 + word(at) as usize;
+        for _ in 0..count {
+            let end = word(at).map(|len| at + 8 + len);
+            let Some(end) = end.filter(|end| *end <= segment.len()) else {
+                return found;
+            };
+            found.push((at + 4..at + 8, at + 8..end));
+            at = end;
         }
     }
-    checksums
+    found
 }
 
-/// Make the checksums of the group at `start` fit what is there.
+/// Make the checksums of the group at `start` and of its blocks fit what is there.
 fn reseal(segment: &mut [u8], start: usize) {
+    for (checksum, block) in blocks(segment, start) {
+        let crc = crc32c::crc32c(&segment[block]);
+        segment[checksum].copy_from_slice(&crc.to_le_bytes());
+    }
     let id: [u8; 16] = segment[16..32].try_into().unwrap();
     let len = u32::from_le_bytes(segment[start + 8..start + 12].try_into().unwrap());
     let body = &segment[start + 96..start + 96 + len as usize];

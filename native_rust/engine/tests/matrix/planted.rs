@@ -19,8 +19,10 @@ const READERS: &str =
 const FORGED: &str = "damage::headers_and_blocks_with_checksums_made_to_fit_are_refused";
 const SWAPPED: &str = "damage::groups_that_are_swapped_repeated_or_gone_are_errors";
 
+const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
+
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 18] = [
+const BUGS: [(&str, &str); 20] = [
     ("AckBeforeSync", POWER),
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
@@ -38,6 +40,8 @@ const BUGS: [(&str, &str); 18] = [
     ("KeepTornTail", POWER),
     ("UnsettledTail", OPENING),
     ("ReplayHalf", POWER),
+    ("SnapshotTooEarly", POWER),
+    ("IgnoreSnapshotChecksum", SNAPSHOT),
     ("ForgetKeys", POWER),
 ];
 
@@ -66,7 +70,12 @@ fn passes(test: &str, bug: &str) -> (bool, String) {
 fn each_is_noticed() {
     let began = Instant::now();
     let mut cases: Vec<(&str, &str)> = BUGS.to_vec();
-    cases.extend([POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED].map(|test| ("", test)));
+    cases.extend(
+        [
+            POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, SNAPSHOT,
+        ]
+        .map(|test| ("", test)),
+    );
     let caught = in_parallel(&cases, |(bug, test)| {
         let (passed, printed) = passes(test, bug);
         assert!(
