@@ -37,7 +37,7 @@ const LOCK: &str = "LOCK";
 pub struct Database {
     pub(crate) state: Arc<State>,
     pub(crate) transactions: Transactions,
-    queue: WriteQueue,
+    pub(crate) queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
     recovered: Recovered,
 }

@@ -53,6 +53,7 @@ mod points;
 mod prepare;
 mod proofs;
 mod queue;
+mod replay;
 mod revert;
 mod reverts;
 mod state;
