@@ -77,4 +77,4 @@ pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEn
 pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use queue::{Ack, Durability, Reply, Transaction};
-pub use transactions::{Begin, OwnDocument, Phase, TransactionStatus};
+pub use transactions::{Begin, Commit, OwnDocument, Phase, TransactionStatus};

@@ -23,6 +23,11 @@ struct LimitsMap {
     positions: usize,
     id_bytes: usize,
     page_items: usize,
+    sync_interval_ms: u64,
+    idempotency_seconds: u64,
+    idempotency_keys: usize,
+    open_transactions: usize,
+    transaction_lease_seconds: u64,
 }
 
 impl From<LimitsMap> for Limits {
@@ -37,7 +42,11 @@ impl From<LimitsMap> for Limits {
             positions: map.positions,
             id_bytes: map.id_bytes,
             page_items: map.page_items,
-            ..Self::default()
+            sync_interval_ms: map.sync_interval_ms,
+            idempotency_seconds: map.idempotency_seconds,
+            idempotency_keys: map.idempotency_keys,
+            open_transactions: map.open_transactions,
+            transaction_lease_seconds: map.transaction_lease_seconds,
         }
     }
 }
