@@ -403,6 +403,14 @@ defmodule FormdbHttp do
   defdelegate journal(name, opts \\ []), to: Journal
 
   @doc """
+  What is in the database: `%{json: text}` with the counts of features and their
+  geometry types, property names with their types and how often they occur, and the
+  series with their counts and ends.
+  """
+  @spec schema(database()) :: result(map())
+  defdelegate schema(name), to: Journal
+
+  @doc """
   One block, by its sequence: `%{seq: seq, hash: hash, json: text, cbor: bytes}`. The
   bytes are what is stored and what the hash is over.
   """

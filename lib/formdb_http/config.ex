@@ -131,6 +131,26 @@ defmodule FormdbHttp.Config do
       doc: "Size at which a journal segment is closed and the next begun"
     },
     %{
+      variable: "FORMDB_SNAPSHOT_BYTES",
+      field: :snapshot_bytes,
+      type: :bytes,
+      default: 256 * mib,
+      range: 0..(1024 * gib),
+      engine: true,
+      doc:
+        "Journal written until the indexes are stored anew for a quick opening; " <>
+          "0: only when the database is closed"
+    },
+    %{
+      variable: "FORMDB_RECOVERY",
+      field: :recovery,
+      type: :choice,
+      choices: [:cut_torn_tail, :refuse_torn_tail],
+      default: :cut_torn_tail,
+      engine: true,
+      doc: "What opening does with a torn tail: cut it with a report, or refuse to open"
+    },
+    %{
       variable: "FORMDB_BODY_CACHE_BYTES",
       field: :body_cache_bytes,
       type: :bytes,
@@ -289,6 +309,8 @@ defmodule FormdbHttp.Config do
           transaction_bytes: pos_integer(),
           group_bytes: pos_integer(),
           segment_bytes: pos_integer(),
+          snapshot_bytes: non_neg_integer(),
+          recovery: :cut_torn_tail | :refuse_torn_tail,
           body_cache_bytes: non_neg_integer(),
           positions: pos_integer(),
           id_bytes: pos_integer(),
@@ -349,7 +371,7 @@ defmodule FormdbHttp.Config do
   @doc """
   The bounds that the engine enforces, by its own names for them.
   """
-  @spec engine_limits(t()) :: %{atom() => non_neg_integer()}
+  @spec engine_limits(t()) :: %{atom() => non_neg_integer() | atom()}
   def engine_limits(%__MODULE__{} = config), do: Map.take(config, @engine_fields)
 
   defp parse_variable(name, text) do

@@ -28,6 +28,10 @@ defmodule FormdbHttp.Journal do
          do: {:ok, %{json: json, returned: returned, next: next}}
   end
 
+  def schema(name) do
+    with {:ok, json} <- Engine.call(name, &Native.schema(&1, name)), do: {:ok, %{json: json}}
+  end
+
   def block(name, seq) do
     with {:ok, seq} <- seq(seq),
          {:ok, {seq, hash, cbor, json}} <- Engine.call(name, &Native.block(&1, name, seq)),

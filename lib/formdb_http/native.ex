@@ -51,6 +51,7 @@ defmodule FormdbHttp.Native do
   def range_points_dirty(_catalog, _name, _range), do: stub()
   def latest(_catalog, _name, _series, _as_of), do: stub()
 
+  def schema(_catalog, _name), do: stub()
   def seq(_catalog, _name), do: stub()
   def seq_at(_catalog, _name, _micros), do: stub()
   def block(_catalog, _name, _seq), do: stub()

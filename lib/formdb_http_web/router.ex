@@ -29,6 +29,7 @@ defmodule FormdbHttpWeb.Router do
   @version [{"GET", &VersionController.show/1}]
   @databases [{"GET", &DatabaseController.index/1}, {"POST", &DatabaseController.create/1}]
   @database [{"GET", &DatabaseController.show/2}, {"DELETE", &DatabaseController.delete/2}]
+  @schema [{"GET", &DatabaseController.schema/2}]
   @features [{"GET", &FeatureController.index/2}, {"POST", &FeatureController.create/2}]
   @features_in_box [{"GET", &FeatureController.index/2}]
   @feature [
@@ -75,6 +76,7 @@ defmodule FormdbHttpWeb.Router do
   defp resource(["", "api", "v1", "databases", db, "timeseries", id, "latest"]),
     do: {@series_latest, [db, id]}
 
+  defp resource(["", "api", "v1", "databases", db, "schema"]), do: {@schema, [db]}
   defp resource(["", "api", "v1", "databases", db, "journal"]), do: {@journal, [db]}
 
   defp resource(["", "api", "v1", "databases", db, "blocks", block]), do: {@block, [db, block]}

@@ -33,6 +33,8 @@ defmodule FormdbHttp.ConfigTest do
                transaction_bytes: 256 * @mib,
                group_bytes: 16 * @mib,
                segment_bytes: 256 * @mib,
+               snapshot_bytes: 256 * @mib,
+               recovery: :cut_torn_tail,
                body_cache_bytes: 256 * @mib,
                positions: 1_000_000,
                id_bytes: 256,
@@ -57,8 +59,14 @@ defmodule FormdbHttp.ConfigTest do
           end
         end
 
-      assert map_size(in_source) == 14
-      assert Config.engine_limits(load!(%{})) == in_source
+      assert map_size(in_source) == 15
+      {policy, numbers} = Map.pop!(Config.engine_limits(load!(%{})), :recovery)
+      assert numbers == in_source
+      # The policy's default is an attribute, its name is in a table.
+      policies = File.read!("native_rust/engine/src/journal/policy.rs")
+      assert [_, default] = Regex.run(~r/#\[default\]\s+(\w+),/, policies)
+      assert Macro.underscore(default) == to_string(policy)
+      assert policies =~ "Self::#{default} => \"#{policy}\""
     end
 
     test "hold in the reference table, a row for each setting" do

@@ -52,6 +52,12 @@ defmodule FormdbHttpWeb.DatabaseController do
     end
   end
 
+  def schema(req, name) do
+    with {:ok, _none} <- Params.query(req, []),
+         {:ok, %{json: json}} <- FormdbHttp.schema(name),
+         do: Answer.json(200, {:json, json})
+  end
+
   def delete(req, name) do
     with {:ok, params} <- Params.query(req, ["purge"]) do
       case params do

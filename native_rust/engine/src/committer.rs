@@ -18,6 +18,7 @@ use crate::keys::KeyTable;
 use crate::operation::Operation;
 use crate::plan::{Outcome, Plan};
 use crate::queue::{Ack, Durability, Intake, Message, Reply, Transaction, Waited};
+use crate::snapshot::{Mark, Snapshotter, encode_extra};
 use crate::state::{Head, State};
 
 /// Index entries applied under one hold of a write lock: some tens of
@@ -36,6 +37,7 @@ pub(crate) struct Committer {
     /// Points in all series.
     pub points: u64,
     pub keys: KeyTable,
+    pub snapshotter: Snapshotter,
     /// When what is written but not synced must be on disk.
     pub sync_by: Option<Instant>,
     /// Held as long as the database may be written.
@@ -71,10 +73,22 @@ impl Committer {
                     }
                 }
             }
+            if self.snapshotter.due(self.journal.end()) {
+                // A snapshot is of what is durable.
+                self.sync_now();
+                if let Some(mark) = self.mark() {
+                    self.snapshotter.take(mark);
+                }
+            }
         }
         if self.state.poisoned().is_none() {
             self.sync_now();
         }
+        let worth = self
+            .snapshotter
+            .due_on_close(self.journal.tree().size(), self.journal.end());
+        let last = worth.then(|| self.mark()).flatten();
+        self.snapshotter.close(last);
         self.state.close();
         // Before the intake: whoever is answered "closed" may open it again.
         drop(self.journal);
@@ -301,7 +315,7 @@ impl Committer {
             let features = features.get_or_insert_with(|| self.state.features.write());
             match effect {
                 Operation::PutFeature(put) => {
-                    features.put(&put.id, put.envelope, seq);
+                    features.put(&put.id, put.envelope, &put.shape, seq);
                 }
                 Operation::DeleteFeature(delete) => {
                     features.delete(&delete.id, seq);
@@ -340,6 +354,19 @@ impl Committer {
                 self.state.reverts.write().insert(revert.block, seq);
             }
         }
+    }
+
+    /// What a snapshot of this moment is about, if all that is published is durable.
+    fn mark(&self) -> Option<Mark> {
+        if self.state.poisoned().is_some() {
+            return None;
+        }
+        Some(Mark {
+            journal: self.journal.mark()?,
+            last_time: self.clock.last(),
+            points: self.points,
+            extra: encode_extra(&self.keys, &self.state.reverts.read()),
+        })
     }
 
     /// Move versions that have ended out of the hot index.

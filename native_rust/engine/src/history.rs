@@ -90,6 +90,16 @@ impl Database {
         })
     }
 
+    /// The sequence of the block with this leaf hash.
+    pub(crate) fn find_block(&self, hash: &Hash) -> Result<Option<u64>> {
+        for seq in 1..=self.state.published() {
+            if leaf_hash(&read_block(&self.state, seq)?) == *hash {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
+    }
+
     /// Refuse a sequence that has no visible block.
     pub(crate) fn check_block(&self, seq: u64) -> Result<()> {
         self.state.check_open()?;

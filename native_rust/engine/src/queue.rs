@@ -324,13 +324,14 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PutFeature;
+    use crate::model::{FeatureShape, GeometryType, PutFeature};
 
     fn transaction(bytes: usize) -> Transaction {
         Transaction {
             operations: vec![Operation::PutFeature(PutFeature {
                 id: "a".into(),
                 envelope: None,
+                shape: FeatureShape::unknown(GeometryType::Null),
                 body: vec![0; bytes],
                 provenance: None,
             })],

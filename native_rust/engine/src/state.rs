@@ -13,6 +13,7 @@ use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::merkle::{Hash, NodeTable};
 use crate::reverts::RevertTable;
+use crate::snapshot::SnapshotLog;
 
 /// The indexes and the sequence up to which they may be read.
 ///
@@ -38,6 +39,7 @@ pub(crate) struct State {
     pub bodies: BodyCache,
     pub limits: Limits,
     pub counters: Counters,
+    pub snapshots: SnapshotLog,
     head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
@@ -95,6 +97,7 @@ impl State {
             bodies: BodyCache::new(limits.body_cache_bytes),
             limits,
             counters: Counters::default(),
+            snapshots: SnapshotLog::default(),
             head: Mutex::new(head),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),

@@ -455,3 +455,41 @@ fn a_request_that_cannot_be_prepared_any_more_is_answered_again_by_its_key() {
     let closed = db.replay(key(), Durability::Sync, Ok(None), |_| {});
     assert_eq!(code(closed), "database_closed");
 }
+
+fn derived(db: &Database, id: &str, from: &str) -> Result<Ack, Error> {
+    let text = format!(
+        r#"{{"type":"Feature","id":"{id}","geometry":null,"properties":{{}},"provenance":{{"derived_from":[{from}]}}}}"#
+    );
+    db.write(db.prepare_features(text.as_bytes())?.operations)
+}
+
+#[test]
+fn a_lineage_follows_sequences_and_hashes_back() {
+    let db = open(&SimFs::new());
+    put(&db, "raw", 1);
+    let second = derived(&db, "clean", "1").unwrap();
+    points(&db, &[1]);
+    let hash = formdb_engine::to_hex(&second.hash);
+    let foreign = "ab".repeat(32);
+    derived(&db, "map", &format!(r#"3,"{hash}","{foreign}""#)).unwrap();
+    derived(&db, "map", "4,1").unwrap();
+    let lineage = db.lineage("map", 10).unwrap();
+    let blocks: serde_json::Value = serde_json::from_slice(&lineage.json).unwrap();
+    let seqs: Vec<u64> = blocks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| b["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seqs, [1, 2, 3, 4]);
+    assert_eq!(
+        (lineage.elsewhere, lineage.truncated),
+        (vec![foreign], false)
+    );
+    assert!(db.lineage("map", 2).unwrap().truncated);
+    assert_eq!(db.lineage("raw", 10).unwrap().json, b"[]");
+    assert_eq!(code(db.lineage("none", 10)), "feature_not_found");
+    let error = derived(&db, "x", "1,9").unwrap_err();
+    assert_eq!(error.pointer(), Some("/provenance/derived_from/1"));
+    db.close();
+}

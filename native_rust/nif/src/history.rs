@@ -75,3 +75,13 @@ fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64
         deleted.and_then(|database| Ok(database.points_deleted_by(seq)?)),
     )
 }
+
+/// `{:ok, json}`: what is in the database.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn schema<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
+    let schema = catalog.database(name);
+    tagged(
+        env,
+        schema.and_then(|database| Ok(binary(env, &database.schema()?))),
+    )
+}

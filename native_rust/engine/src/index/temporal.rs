@@ -6,8 +6,9 @@ use dashmap::DashMap;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chunk::{Deletion, Point};
+use super::chunked::Chunked;
 use super::range::{Order, RangeQuery};
-use super::series::{Series, SortedPoints, Summary};
+use super::series::{Part, Series, SortedPoints, Summary};
 
 /// Points that [`SharedSeries::deleted_by`] reads under one hold of the lock.
 const PAGE: usize = 4_096;
@@ -66,6 +67,11 @@ impl SharedSeries {
         }
     }
 
+    /// The series, for restoring it from a snapshot.
+    pub(crate) fn restore(&self, part: &Part) -> Result<(), &'static str> {
+        self.series.write().restore(part)
+    }
+
     /// The points from `start` on and before `end` that block `seq` deleted, in
     /// order, read in short holds of the lock. 32 bytes each.
     #[must_use]
@@ -98,11 +104,23 @@ pub struct SeriesEntry {
     pub summary: Summary,
 }
 
+/// What all series hold together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Series that have a point.
+    pub series: u64,
+    /// Their earliest and latest timestamp; absent without points.
+    pub ends: Option<(i64, i64)>,
+}
+
 /// Series by id. Looking one up takes a shard of the map for a moment only; no
 /// guard of the map outlives a call.
 #[derive(Debug, Default)]
 pub struct TemporalIndex {
     series: DashMap<Arc<str>, Arc<SharedSeries>>,
+    /// All ids in the order in which the series were made, for walks that must
+    /// not hold a shard of the map for long.
+    ids: RwLock<Chunked<Arc<str>>>,
 }
 
 impl TemporalIndex {
@@ -119,7 +137,21 @@ impl TemporalIndex {
         if let Some(series) = self.get(id) {
             return series;
         }
-        Arc::clone(&self.series.entry(id.into()).or_default())
+        let id: Arc<str> = id.into();
+        let series = self.series.entry(Arc::clone(&id)).or_insert_with(|| {
+            self.ids.write().push(id);
+            Arc::default()
+        });
+        Arc::clone(&series)
+    }
+
+    /// Up to `count` ids in the order in which the series were made, from the
+    /// `from`-th on. Those made later come behind.
+    #[must_use]
+    pub fn ids(&self, from: usize, count: usize) -> Vec<Arc<str>> {
+        let ids = self.ids.read();
+        let places = from..from.saturating_add(count);
+        places.map_while(|place| ids.get(place).cloned()).collect()
     }
 
     /// Up to `limit` of the series that show a point at `at`, by id in byte
@@ -145,6 +177,23 @@ impl TemporalIndex {
             .collect()
     }
 
+    /// How many series show a point at `at`, and from when to when those points are.
+    ///
+    /// O(n) in the number of series, [`Series::ends`] for each: not for a thread
+    /// that must not wait. No guard of the map is held meanwhile.
+    #[must_use]
+    pub fn extent(&self, at: u64) -> Extent {
+        let series = self.series.iter().map(|entry| Arc::clone(entry.value()));
+        let series: Vec<Arc<SharedSeries>> = series.collect();
+        let mut extent = Extent::default();
+        for (first, last) in series.iter().filter_map(|series| series.read().ends(at)) {
+            extent.series += 1;
+            let (begin, end) = extent.ends.unwrap_or((first, last));
+            extent.ends = Some((begin.min(first), end.max(last)));
+        }
+        extent
+    }
+
     /// Number of series, those of unpublished blocks included.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -153,6 +202,7 @@ impl TemporalIndex {
 
     /// Forgets all series; those somebody still holds live until they let go.
     pub fn clear(&self) {
+        *self.ids.write() = Chunked::default();
         self.series.clear();
         self.series.shrink_to_fit();
     }
@@ -199,6 +249,14 @@ mod tests {
         assert_eq!(list(5, Some("aa"), 1), [row("ab", 2, 7)]);
         assert_eq!(list(2, None, 9), [row("a", 2, 7), row("b", 2, 7)]);
         assert_eq!(list(0, None, 9), []);
+        let extent = |at| (index.extent(at).series, index.extent(at).ends);
+        assert_eq!(extent(0), (0, None));
+        assert_eq!(extent(2), (2, Some((5, 7))));
+        assert_eq!(extent(5), (4, Some((5, 9))));
+        index.get_or_create("ab").insert(&[1], &[3.0], 6, 1);
+        index.get_or_create("a").delete(8, 10, None, 7, 1);
+        assert_eq!(extent(6), (4, Some((1, 9))));
+        assert_eq!(extent(7), (4, Some((1, 7))));
         assert_eq!(index.len(), 5);
         assert!(index.get("e").is_none());
         index.clear();

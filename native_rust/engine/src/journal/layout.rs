@@ -152,6 +152,8 @@ impl GroupHeader {
 /// Why bytes are not a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderError {
+    /// There are fewer bytes than a header has.
+    Short,
     Magic,
     Checksum,
     Version(u16),

@@ -5,12 +5,20 @@
 //! makes both out of a folder.
 
 mod layout;
+mod policy;
 mod reader;
 mod recovery;
+mod scan;
 mod segments;
+mod survey;
 mod writer;
 
+#[cfg(test)]
+mod start_tests;
+
+pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
+pub use policy::RecoveryPolicy;
 pub use recovery::Recovered;
-pub(crate) use recovery::{Opened, recover};
+pub(crate) use recovery::{Durable, Opened, RecoverError, RecoverOptions, Start, recover};
 pub(crate) use segments::Segments;
-pub(crate) use writer::{Group, Journal, Written};
+pub(crate) use writer::{Group, Journal, LastGroup, Mark, Written};

@@ -24,6 +24,27 @@ impl Segment {
             .sync_data()
             .map_err(|e| Error::io("sync", &self.path, e))
     }
+
+    /// Make the bytes in `[from, to)` durable, whatever became of them before: after
+    /// a failed sync a kernel may hold pages that it takes for written although they
+    /// are not, and that no later sync writes. So they are written once more.
+    pub(crate) fn settle(&self, from: u64, to: u64) -> Result<()> {
+        const CHUNK: u64 = 1 << 20;
+        let mut buffer = Vec::new();
+        let mut at = from;
+        while at < to {
+            let len = (to - at).min(CHUNK);
+            buffer.resize(usize::try_from(len).unwrap_or(0), 0);
+            self.file
+                .read_exact_at(&mut buffer, at)
+                .map_err(|e| Error::io("read", &self.path, e))?;
+            self.file
+                .write_all_at(&buffer, at)
+                .map_err(|e| Error::io("write", &self.path, e))?;
+            at += len;
+        }
+        self.sync()
+    }
 }
 
 /// All segments of a journal. A [`BlockLocation`] names one by its number.
