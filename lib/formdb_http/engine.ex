@@ -80,10 +80,10 @@ defmodule FormdbHttp.Engine do
 
   @doc "The sequence that `as_of` means: itself, or the last one by a time."
   def as_of(_name, nil), do: {:ok, nil}
-  def as_of(_name, seq) when is_integer(seq) and seq >= 0, do: {:ok, seq}
+  def as_of(_name, seq) when seq in 0..0xFFFFFFFFFFFFFFFF, do: {:ok, seq}
 
   def as_of(_name, seq) when is_integer(seq) do
-    detail = "as_of is #{seq}; give a sequence, which is at least 0, or a time"
+    detail = "as_of is #{seq}; give a sequence that the journal has reached, or a time"
     {:error, %Error{code: :invalid_parameter, detail: detail, pointer: "/as_of"}}
   end
 

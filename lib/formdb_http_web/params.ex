@@ -122,7 +122,7 @@ defmodule FormdbHttpWeb.Params do
 
   @doc "A sequence, or the text of a time; `nil` when it is not given."
   def as_of(%{"as_of" => text} = params) do
-    if text =~ ~r/\A[0-9]+\z/, do: count(params, "as_of"), else: {:ok, text}
+    if text =~ ~r/\A-?[0-9]+\z/, do: count(params, "as_of"), else: {:ok, text}
   end
 
   def as_of(_params), do: {:ok, nil}

@@ -27,7 +27,7 @@ defmodule FormdbHttpWeb.ProblemTest do
           code == "precondition_failed" -> 412
           code == "too_large" -> 413
           code == "idempotency_key_reused" -> 422
-          code in ~w(io_error journal_corrupt unsupported_format) -> 500
+          code in ~w(io_error journal_corrupt journal_torn_tail unsupported_format) -> 500
           code in ~w(busy database_closed database_read_only database_locked) -> 503
         end
 
