@@ -257,6 +257,11 @@ defmodule FormdbHttpWeb.HistoryTest do
       assert refusal(request(port, "POST", db <> "/blocks/2/revert")) == {409, "cannot_revert"}
       assert request(port, "POST", db <> "/blocks/3/revert").status == 201
       assert json(get(port, a))["properties"] == %{"n" => 2}
+      # As curl sends it with an empty -d.
+      headers = [{"content-type", "application/x-www-form-urlencoded"}]
+      empty = [headers: headers, body: ""]
+      assert request(port, "POST", db <> "/blocks/4/revert", empty).status == 201
+
       assert refusal(request(port, "POST", db <> "/blocks/9/revert")) == {404, "block_not_found"}
     end
   end
