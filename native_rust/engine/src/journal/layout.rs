@@ -6,6 +6,7 @@
 //! does not pass for one of this journal.
 
 use crate::merkle::Hash;
+use crate::planted::{Bug, planted};
 
 /// Version of the journal's format that this build writes and reads.
 pub(crate) const FORMAT_VERSION: u16 = 1;
@@ -182,6 +183,7 @@ pub(super) fn sealed<const N: usize>(bytes: &[u8; N], database: &DatabaseId) -> 
     bytes
         .split_last_chunk::<4>()
         .is_some_and(|(head, crc)| seeded_crc(head, database) == u32::from_le_bytes(*crc))
+        || planted(Bug::IgnoreHeaderChecksum)
 }
 
 fn seeded_crc(bytes: &[u8], database: &DatabaseId) -> u32 {

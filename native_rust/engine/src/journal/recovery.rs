@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, NodeTable, Tree};
+use crate::planted::{Bug, planted};
 use crate::snapshot::SnapshotUsed;
 
 /// What opening a journal found and did.
@@ -200,7 +201,7 @@ pub(crate) fn recover(
     };
     let (database, position) = (last.header.database, last.header.position);
     let offset = tail.map_or(SEGMENT_HEADER as u64, |tail| tail.end);
-    if !created {
+    if !created && !planted(Bug::UnsettledTail) {
         // A process that was killed may have left a group, or the name of a segment,
         // that is in memory and not on the medium. Readers are about to see it, and
         // a footer says that the next segment is durable.
@@ -268,7 +269,9 @@ fn clean(
                 bytes,
             });
         }
-        found.reader.cut(end)?;
+        if !planted(Bug::KeepTornTail) {
+            found.reader.cut(end)?;
+        }
         removed += bytes;
     }
     if let Some(unfinished) = &survey.unfinished {

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem};
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, KeptNode, NodeTable, Tree, leaf_hash};
+use crate::planted::{Bug, planted};
 
 /// A commit group under construction: bytes, tree and block places as they will
 /// be if the group becomes durable.
@@ -204,7 +205,9 @@ impl Journal {
 
     /// The journal's end, if it is durable and the journal has a block.
     pub(crate) fn mark(&self) -> Option<Mark> {
-        let last_group = self.last_group.filter(|_| !self.is_dirty())?;
+        let last_group = self
+            .last_group
+            .filter(|_| !self.is_dirty() || planted(Bug::SnapshotTooEarly))?;
         Some(Mark {
             database: self.database,
             tree: self.tree.clone(),
@@ -255,7 +258,10 @@ impl Journal {
             blocks: to_u32(group.blocks.len()),
             body_crc: crc32c::crc32c(body),
             position: self.end(),
-            durable_end: self.durable_end(),
+            durable_end: match planted(Bug::DurableTooEarly) {
+                true => self.end(),
+                false => self.durable_end(),
+            },
             first_seq: self.tree.size() + 1,
             tree_size: tree.size(),
             root: tree.root(),
@@ -324,7 +330,7 @@ impl Journal {
     /// the last segment can have lost anything; header and name of the new one are
     /// durable before the first group is written into it.
     fn rotate(&mut self, now: i64) -> Result<()> {
-        if self.is_dirty() {
+        if self.is_dirty() && !planted(Bug::RotateWithoutSync) {
             self.sync()?;
         }
         let header = SegmentHeader {
@@ -376,6 +382,8 @@ pub(super) fn create_segment(
     file.write_all_at(&header.encode(), 0)
         .map_err(|e| Error::io("write", &path, e))?;
     file.sync_data().map_err(|e| Error::io("sync", &path, e))?;
-    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    if !planted(Bug::NameNotSynced) {
+        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    }
     Ok(Segment { path, file })
 }

@@ -236,6 +236,112 @@ fn every_truncation_is_an_error_or_a_prefix() {
     report("truncations", began, &figures);
 }
 
+/// Checksums that fit bytes that were never written, as only a bug or a forger makes
+/// them: what is left is the Merkle root.
+#[test]
+fn headers_and_blocks_with_checksums_made_to_fit_are_refused() {
+    let began = Instant::now();
+    let mut all = Tally::default();
+    for seed in seeds(2) {
+        let journal = Journal::new(&Workload::synced(seed, 24), limits());
+        let (mut bits, mut forged) = (Vec::new(), Vec::new());
+        for (path, content) in &journal.segments {
+            let groups = groups(content);
+            let mut headers = vec![0..128];
+            headers.extend(groups.iter().map(|group| group.start..group.start + 96));
+            bits.extend(headers.into_iter().flatten().map(|at| (path, content, at)));
+            for group in groups {
+                let body = group.start + 96..group.end;
+                let blocks = blocks(content, group.start);
+                // What is put right again is no forgery.
+                let body = body.filter(|at| !blocks.iter().any(|(crc, _)| crc.contains(at)));
+                forged.extend(body.map(|at| (path, content, at, group.start)));
+            }
+        }
+        let last = journal.last();
+        let last_group = groups(&last.1).pop().unwrap();
+        all += in_parallel(&bits, |(path, content, at)| {
+            let mut tally = Tally::default();
+            for bit in 0..8 {
+                let mut damaged = content.to_vec();
+                damaged[*at] ^= 1 << bit;
+                let opened = journal.with(path, damaged);
+                let opened =
+                    opened.unwrap_or_else(|e| panic!("seed {seed}, byte {at} of {path:?}: {e}"));
+                let may_open = **path == last.0 && last_group.contains(at);
+                let refused = matches!(opened, Opened::Refused { .. });
+                assert!(
+                    refused || may_open,
+                    "seed {seed}, byte {at} of {path:?}: {opened:?}"
+                );
+                tally += Tally::of(&opened);
+            }
+            tally
+        });
+        all += in_parallel(&forged, |(path, content, at, group)| {
+            let mut forged = content.to_vec();
+            forged[*at] ^= 1;
+            reseal(&mut forged, *group);
+            let opened = journal.with(path, forged);
+            let opened =
+                opened.unwrap_or_else(|e| panic!("seed {seed}, byte {at} of {path:?}: {e}"));
+            assert!(
+                matches!(opened, Opened::Refused { .. }),
+                "seed {seed}, {at}: {opened:?}"
+            );
+            Tally::of(&opened)
+        });
+    }
+    let figures = [
+        ("damages and forgeries", all.tried),
+        ("refused", all.refused),
+    ];
+    report(
+        "headers, and blocks with fitting checksums",
+        began,
+        &figures,
+    );
+}
+
+/// Where the blocks of the group at `start` have their own checksums, and where they
+/// lie, as far as its counts and lengths make sense.
+fn blocks(segment: &[u8], start: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let word = |at: usize| {
+        let bytes = segment.get(at..at + 4)?;
+        Some(u32::from_le_bytes(bytes.try_into().unwrap()) as usize)
+    };
+    let mut found = Vec::new();
+    let mut at = start + 96;
+    for _ in 0..word(start + 12).unwrap_or(0) {
+        let count = word(at).unwrap_or(0);
+        at += 4;
+        for _ in 0..count {
+            let end = word(at).map(|len| at + 8 + len);
+            let Some(end) = end.filter(|end| *end <= segment.len()) else {
+                return found;
+            };
+            found.push((at + 4..at + 8, at + 8..end));
+            at = end;
+        }
+    }
+    found
+}
+
+/// Make the checksums of the group at `start` and of its blocks fit what is there.
+fn reseal(segment: &mut [u8], start: usize) {
+    for (checksum, block) in blocks(segment, start) {
+        let crc = crc32c::crc32c(&segment[block]);
+        segment[checksum].copy_from_slice(&crc.to_le_bytes());
+    }
+    let id: [u8; 16] = segment[16..32].try_into().unwrap();
+    let len = u32::from_le_bytes(segment[start + 8..start + 12].try_into().unwrap());
+    let body = &segment[start + 96..start + 96 + len as usize];
+    let crc = crc32c::crc32c(body);
+    segment[start + 20..start + 24].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&id), &segment[start..start + 92]);
+    segment[start + 92..start + 96].copy_from_slice(&crc.to_le_bytes());
+}
+
 /// Two bits, two bytes or two stretches at random places.
 #[test]
 fn nor_do_two_damages_make_another_answer() {
