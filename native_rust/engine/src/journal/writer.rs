@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
+
 use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader,
     segment_name,
 };
-use super::segments::{Segment, Segments};
+use super::leaves::Leaves;
+use super::sealing::{Job, Sealing};
+use super::segments::{Hashes, Indexed, Segment, Segments};
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem};
 use crate::index::BlockLocation;
@@ -104,6 +108,7 @@ pub(crate) struct Journal {
     written_end: u64,
     durable_end: u64,
     last_group: Option<LastGroup>,
+    sealing: Sealing,
 }
 
 /// A group that is in its file, but not yet known to be on the medium.
@@ -115,6 +120,7 @@ pub(crate) struct Written {
     pub nodes: Vec<KeptNode>,
     bytes: u64,
     tree: Tree,
+    leaves: Vec<Hash>,
 }
 
 /// Where a group lies.
@@ -152,6 +158,8 @@ pub(super) struct Active {
     pub position: u64,
     /// Its length.
     pub offset: u64,
+    /// Leaf hashes of its blocks.
+    pub leaves: Arc<RwLock<Leaves>>,
 }
 
 /// Where recovery found the journal's end.
@@ -191,6 +199,7 @@ impl Journal {
             written_end: position,
             durable_end: position,
             last_group,
+            sealing: Sealing::default(),
         }
     }
 
@@ -227,6 +236,7 @@ impl Journal {
     /// group that may be lost can be advanced over first, and others be written
     /// behind it.
     pub(crate) fn write(&mut self, group: &mut Group, now: i64) -> Result<Written> {
+        self.sealing.poll()?;
         let full = self.active.offset > SEGMENT_HEADER as u64
             && self.active.offset + group.bytes.len() as u64 > self.segment_bytes;
         if full {
@@ -280,6 +290,7 @@ impl Journal {
             nodes,
             bytes: group.bytes.len() as u64,
             tree,
+            leaves: group.blocks.iter().map(|(.., hash)| *hash).collect(),
         })
     }
 
@@ -305,6 +316,14 @@ impl Journal {
             end: self.active.offset,
         });
         self.tree = written.tree;
+        let mut blocks = written.leaves.iter().zip(&written.locations);
+        while blocks.len() > 0 {
+            // In steps: readers wait for this lock.
+            let mut leaves = self.active.leaves.write();
+            for (hash, location) in blocks.by_ref().take(1_024) {
+                leaves.push(*hash, location.offset);
+            }
+        }
     }
 
     /// Begin the next segment. The one before it is durable first, so that only
@@ -322,17 +341,31 @@ impl Journal {
             root: self.tree.root(),
         };
         let segment = create_segment(&*self.fs, &self.dir, &header)?;
-        self.active = Active {
+        let leaves = Arc::new(RwLock::new(Leaves::new(header.first_seq)));
+        let next = Active {
             first_seq: header.first_seq,
             number: to_u32(self.segments.len()),
             position: header.position,
             offset: SEGMENT_HEADER as u64,
             segment: segment.clone(),
+            leaves: Arc::clone(&leaves),
         };
-        self.segments.push(segment);
+        let full = std::mem::replace(&mut self.active, next);
+        self.segments.push(Indexed {
+            segment,
+            first_seq: header.first_seq,
+            hashes: Hashes::Memory(leaves),
+        });
         self.written_end = self.end();
         self.durable_end = self.end();
-        Ok(())
+        self.sealing.begin(Job {
+            segments: Arc::clone(&self.segments),
+            number: full.number,
+            segment: full.segment,
+            database: self.database,
+            leaves: full.leaves,
+            groups_end: full.offset,
+        })
     }
 }
 
