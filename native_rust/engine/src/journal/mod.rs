@@ -13,6 +13,7 @@ mod recovery;
 mod scan;
 mod sealing;
 mod segments;
+mod start;
 mod survey;
 mod writer;
 
@@ -24,6 +25,7 @@ mod start_tests;
 pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
 pub use policy::RecoveryPolicy;
 pub use recovery::Recovered;
-pub(crate) use recovery::{Durable, Opened, RecoverError, RecoverOptions, Start, recover};
+pub(crate) use recovery::{Durable, Opened, RecoverError, RecoverOptions, recover};
 pub(crate) use segments::Segments;
+pub(crate) use start::Start;
 pub(crate) use writer::{Group, Journal, LastGroup, Mark, Written};

@@ -12,7 +12,10 @@ use parking_lot::RwLock;
 use super::footer::Footer;
 use super::layout::DatabaseId;
 use super::leaves::Leaves;
+use super::reader::SegmentReader;
+use super::scan::read_leaves;
 use super::segments::{Segment, Segments};
+use super::survey::Survey;
 use crate::error::{Error, Result};
 
 /// Blocks up to which the caller writes the footer itself: some milliseconds.
@@ -88,4 +91,33 @@ impl Drop for Sealing {
     fn drop(&mut self) {
         let _ = self.finish();
     }
+}
+
+/// Write the footers that sealed segments lack; returns how many. Reads those
+/// segments once more, which is rare: a crash leaves at most one without. Where a
+/// footer cannot be written, what it would hold stays in memory: a full disk must
+/// not keep a database from being read.
+pub(super) fn rebuild_footers(survey: &mut Survey) -> Result<u64> {
+    let mut rebuilt = 0;
+    for found in &mut survey.segments {
+        let (Some(end), None) = (found.groups_end, &found.footer) else {
+            continue;
+        };
+        let leaves = read_leaves(&mut found.reader, &found.header, end)?;
+        let SegmentReader { segment, len, .. } = &found.reader;
+        let cut = match *len > end {
+            true => found.reader.cut(end),
+            false => Ok(()),
+        };
+        let written =
+            cut.and_then(|()| Footer::write(segment, &found.header.database, &leaves, end));
+        match written {
+            Ok(footer) => {
+                found.footer = Some(footer);
+                rebuilt += 1;
+            }
+            Err(_) => found.leaves = Some(leaves),
+        }
+    }
+    Ok(rebuilt)
 }

@@ -39,8 +39,8 @@ pub(super) fn block(seq: u64, txn: u64, out: &mut Vec<u8>) {
     let operation = Operation::PutFeature(PutFeature {
         id: "a".into(),
         envelope: None,
-        body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
         shape: FeatureShape::unknown(GeometryType::Null),
+        body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
         provenance: None,
     });
     let stamp = Stamp {
