@@ -51,6 +51,7 @@ mod opening;
 mod operation;
 mod patch;
 mod plan;
+mod planted;
 mod points;
 mod prepare;
 mod proofs;

@@ -16,6 +16,7 @@ use crate::journal::{
 };
 use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
+use crate::planted::{Bug, planted};
 use crate::queue::{WriteQueue, write_queue};
 use crate::reverts::RevertTable;
 use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed, Snapshotter};
@@ -277,6 +278,9 @@ impl Replay {
     fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
         self.blocks.push(location);
         self.last_time = block.time;
+        if planted(Bug::ReplayHalf) && block.seq > block.txn {
+            return Ok(());
+        }
         let &Block { seq, prev, .. } = block;
         let effect = block.effect().map_err(|e| e.to_string())?;
         if let Some(reverted) = block.action().map_err(|e| e.to_string())?.reverts {
@@ -316,6 +320,9 @@ impl Replay {
         let request = request
             .try_into()
             .map_err(|_| "an idempotency key with a digest of another length")?;
+        if planted(Bug::ForgetKeys) {
+            return Ok(());
+        }
         self.keys.insert(KeyEntry {
             key: IdempotencyKey {
                 text: text.into(),

@@ -4,15 +4,20 @@
 //! [`Segments`] is the reading end and is shared by everybody. [`recover`]
 //! makes both out of a folder.
 
+mod footer;
 mod layout;
+mod leaves;
 mod policy;
 mod reader;
 mod recovery;
 mod scan;
+mod sealing;
 mod segments;
 mod survey;
 mod writer;
 
+#[cfg(test)]
+mod footer_tests;
 #[cfg(test)]
 mod start_tests;
 

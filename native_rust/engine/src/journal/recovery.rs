@@ -15,11 +15,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::RwLock;
+
+use super::footer::Footer;
 use super::layout::{DatabaseId, GROUP_HEADER, SEGMENT_HEADER, SegmentHeader};
+use super::leaves::Leaves;
 use super::policy::RecoveryPolicy;
 use super::reader::SegmentReader;
-use super::scan::{Scan, Tail};
-use super::segments::Segments;
+use super::scan::{Scan, Tail, read_leaves};
+use super::segments::{Hashes, Indexed, Segments};
 use super::survey::{Found, Survey, survey};
 use super::writer::{Active, End, Journal, LastGroup, create_segment};
 use crate::block::Block;
@@ -27,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, NodeTable, Tree};
+use crate::planted::{Bug, planted};
 use crate::snapshot::SnapshotUsed;
 
 /// What opening a journal found and did.
@@ -46,6 +51,9 @@ pub struct Recovered {
     pub bytes: u64,
     /// Bytes of a torn tail that were cut off.
     pub bytes_cut: u64,
+    /// Footers of sealed segments that were missing or damaged and were written
+    /// anew from the groups.
+    pub footers_rebuilt: u64,
     /// Tree head after the last block.
     pub root: Hash,
     /// The snapshot that spared reading the blocks up to it.
@@ -172,10 +180,21 @@ pub(crate) fn recover(
         from = Some((number, start.end_offset));
     }
     let first = from.map_or(0, |(number, _)| number);
+    let last = survey.segments.len().saturating_sub(1);
     let mut tail = None;
     for (number, found) in survey.segments.iter_mut().enumerate().skip(first) {
         let offset = from.take().map(|(_, offset)| offset);
+        if number == last {
+            let before = offset.unwrap_or(SEGMENT_HEADER as u64);
+            scan.leaves = Some(read_leaves(&mut found.reader, &found.header, before)?);
+        }
         tail = Some(scan.segment(found, to_number(number), offset)?);
+        // All of the segment was read, so all of its footer may be.
+        if let (None, Some(footer)) = (offset, &found.footer)
+            && !footer.is_whole()?
+        {
+            found.footer = None;
+        }
     }
     let Scan {
         tree,
@@ -184,11 +203,16 @@ pub(crate) fn recover(
         blocks: blocks_read,
         last_group,
         durable_end,
+        leaves,
         ..
     } = scan;
 
     // All is read; what follows changes files.
     let bytes_cut = clean(&*fs, dir, &survey, tail, options.policy)?;
+    let footers_rebuilt = rebuild_footers(&mut survey)?;
+    if let Some(found) = survey.segments.last_mut() {
+        found.leaves = leaves;
+    }
     let created = survey.segments.is_empty();
     if created {
         let header = SegmentHeader {
@@ -203,11 +227,29 @@ pub(crate) fn recover(
             reader: SegmentReader::open(&*fs, dir, 1)?,
             header,
             groups_end: None,
+            footer: None,
+            leaves: None,
         });
     }
     let segments = Arc::new(Segments::default());
-    for found in &survey.segments {
-        segments.push(found.reader.segment.clone());
+    let mut leaves = Arc::default();
+    for found in &mut survey.segments {
+        let first_seq = found.header.first_seq;
+        segments.push(Indexed {
+            segment: found.reader.segment.clone(),
+            first_seq,
+            hashes: match found.footer.take() {
+                Some(footer) => Hashes::Sealed(footer),
+                None => {
+                    let own = found
+                        .leaves
+                        .take()
+                        .unwrap_or_else(|| Leaves::new(first_seq));
+                    leaves = Arc::new(RwLock::new(own));
+                    Hashes::Memory(Arc::clone(&leaves))
+                }
+            },
+        });
     }
     let Some(last) = survey.segments.last() else {
         // There is at least the one made above.
@@ -219,8 +261,9 @@ pub(crate) fn recover(
         number: to_number(survey.segments.len() - 1),
         position: last.header.position,
         offset: tail.map_or(SEGMENT_HEADER as u64, |tail| tail.end),
+        leaves,
     };
-    if !created {
+    if !created && !planted(Bug::UnsettledTail) {
         // A process that was killed may have left a group, or the name of a segment,
         // that is in memory and not on the medium. Readers are about to see it.
         let proven = durable_end.saturating_sub(active.position);
@@ -235,6 +278,7 @@ pub(crate) fn recover(
         segments: survey.segments.len() as u64,
         bytes: active.position + active.offset,
         bytes_cut,
+        footers_rebuilt,
         root: tree.root(),
         snapshot: None,
         snapshots_ignored: Vec::new(),
@@ -282,6 +326,7 @@ fn find_start(start: &Start, survey: &mut Survey) -> Result<Result<usize, String
         reader,
         header,
         groups_end,
+        ..
     }) = survey.segments.get_mut(number)
     else {
         return Ok(Err("the journal has no such segment".into()));
@@ -336,7 +381,9 @@ fn clean(
                 bytes,
             });
         }
-        found.reader.cut(end)?;
+        if !planted(Bug::KeepTornTail) {
+            found.reader.cut(end)?;
+        }
         removed += bytes;
     }
     if let Some(unfinished) = &survey.unfinished {
@@ -346,6 +393,35 @@ fn clean(
         removed += unfinished.bytes;
     }
     Ok(removed)
+}
+
+/// Write the footers that sealed segments lack; returns how many. Reads those
+/// segments once more, which is rare: a crash leaves at most one without. Where a
+/// footer cannot be written, what it would hold stays in memory: a full disk must
+/// not keep a database from being read.
+fn rebuild_footers(survey: &mut Survey) -> Result<u64> {
+    let mut rebuilt = 0;
+    for found in &mut survey.segments {
+        let (Some(end), None) = (found.groups_end, &found.footer) else {
+            continue;
+        };
+        let leaves = read_leaves(&mut found.reader, &found.header, end)?;
+        let SegmentReader { segment, len, .. } = &found.reader;
+        let cut = match *len > end {
+            true => found.reader.cut(end),
+            false => Ok(()),
+        };
+        let written =
+            cut.and_then(|()| Footer::write(segment, &found.header.database, &leaves, end));
+        match written {
+            Ok(footer) => {
+                found.footer = Some(footer);
+                rebuilt += 1;
+            }
+            Err(_) => found.leaves = Some(leaves),
+        }
+    }
+    Ok(rebuilt)
 }
 
 /// A segment's number, as [`BlockLocation`] has it.

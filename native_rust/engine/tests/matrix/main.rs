@@ -20,8 +20,11 @@ mod faults;
 mod generate;
 mod image;
 mod model;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod properties;
 mod rng;
+mod snapshots;
 mod steps;
 mod workload;
 
