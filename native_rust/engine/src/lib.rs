@@ -27,6 +27,7 @@
 
 #![deny(unsafe_code)]
 
+mod aggregate;
 mod block;
 mod bodies;
 mod catalog;
@@ -37,11 +38,13 @@ mod cursor;
 mod database;
 mod entries;
 mod error;
+mod exact;
 mod features;
 pub mod fs;
 mod history;
 mod index;
 mod journal;
+mod json_rows;
 mod keys;
 mod limits;
 mod merkle;
@@ -58,6 +61,10 @@ mod reverts;
 mod state;
 mod transactions;
 
+pub use aggregate::{
+    Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Selection, SeriesBuckets,
+    SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
+};
 pub use block::Block;
 pub use bodies::Document;
 pub use catalog::Catalog;
@@ -72,8 +79,18 @@ pub use keys::IdempotencyKey;
 pub use limits::Limits;
 pub use merkle::{ConsistencyProof, Hash, InclusionProof, Tree, leaf_hash, node_hash, to_hex};
 pub use operation::{OpKind, Operation};
-pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary};
+pub use points::{
+    ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
+};
 pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use queue::{Ack, Durability, Reply, Transaction};
 pub use transactions::{Begin, OwnDocument, Phase, TransactionStatus};
+
+/// The temporal index on its own, in memory, with no journal behind it.
+pub mod temporal {
+    pub use crate::index::{
+        Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries,
+        SortedPoints, Summary, TemporalIndex,
+    };
+}

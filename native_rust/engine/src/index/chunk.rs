@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::summary::CachedSummary;
+
 /// `died` of points that nothing has deleted.
 pub(super) const ALIVE: u64 = u64::MAX;
 
@@ -142,6 +144,8 @@ pub(super) struct Chunk {
     values: Vec<f64>,
     runs: Vec<Run>,
     bounds: Bounds,
+    /// Of the values, all of them: whatever changes the columns empties it.
+    summary: CachedSummary,
 }
 
 /// Between what sequences the points of a chunk were written and deleted.
@@ -245,6 +249,7 @@ impl Chunk {
         if length == 0 {
             return;
         }
+        self.summary = CachedSummary::default();
         let next_run = self.break_runs(place);
         for run in self.runs.iter_mut().skip(next_run) {
             run.start += length as u32;
@@ -310,6 +315,7 @@ impl Chunk {
 
     /// Takes off the points from `place` on, as a chunk of their own.
     pub(super) fn split_off(&mut self, place: usize) -> Self {
+        self.summary = CachedSummary::default();
         let next_run = self.break_runs(place);
         let mut runs = self.runs.split_off(next_run);
         for run in &mut runs {
@@ -449,6 +455,22 @@ impl Chunk {
     pub(super) fn timestamps(&self, source: &Source) -> &[i64] {
         let range = source.range.clone();
         self.timestamps.get(range).unwrap_or_default()
+    }
+
+    /// Timestamps and values of the points in `range`.
+    pub(super) fn columns(&self, range: Range<usize>) -> (&[i64], &[f64]) {
+        let timestamps = self.timestamps.get(range.clone()).unwrap_or_default();
+        (timestamps, self.values.get(range).unwrap_or_default())
+    }
+
+    /// Whether `filter` takes every point.
+    pub(super) fn is_whole(&self, filter: Filter) -> bool {
+        filter.takes_all(&self.bounds)
+    }
+
+    /// The summary of its values, to be made when it is asked for.
+    pub(super) fn summary(&self) -> &CachedSummary {
+        &self.summary
     }
 
     /// The points of `source`, in order.

@@ -15,12 +15,16 @@ mod ids;
 mod range;
 mod series;
 mod spatial;
+mod summary;
 mod temporal;
+mod walk;
 
 pub use blocks::{BlockLocation, BlockTable};
 pub use chunk::{Point, PointRef};
 pub(crate) use chunked::Chunked;
 pub use features::{FeatureIndex, FeatureLoader, Hit, Newest};
 pub use range::{Order, RangeQuery, Resume};
-pub use series::Summary;
-pub use temporal::{SeriesEntry, TemporalIndex};
+pub use series::{Series, SortedPoints, Summary};
+pub(crate) use summary::extremes;
+pub use temporal::{SeriesEntry, SharedSeries, TemporalIndex};
+pub(crate) use walk::Stretch;
