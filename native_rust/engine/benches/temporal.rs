@@ -13,7 +13,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::temporal::SharedSeries;
 use formdb_engine::{
@@ -63,10 +66,7 @@ fn filled(n: i64) -> (tempfile::TempDir, Database) {
     (tmp, database)
 }
 
-fn settings(
-    c: &mut Criterion,
-    name: &str,
-) -> criterion::BenchmarkGroup<'_, criterion::measurement::WallTime> {
+fn settings<'a>(c: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
     let mut group = c.benchmark_group(name);
     group
         .measurement_time(Duration::from_secs(2))
@@ -166,7 +166,7 @@ fn aggregates(c: &mut Criterion) {
             };
             if name == "avg" {
                 let query = next();
-                let first = query.start.unwrap().div_ceil(MINUTE);
+                let first = (query.start.unwrap() + MINUTE - 1) / MINUTE;
                 let sum: f64 = (first..first + 10_080).map(|n| value(n) * 10.0).sum();
                 let found = database.aggregate(&query).unwrap().series[0].buckets[0];
                 assert!((found.value.unwrap() - sum / 100_800.0).abs() < 1e-9);

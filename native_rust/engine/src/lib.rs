@@ -90,7 +90,7 @@ pub use transactions::{Begin, OwnDocument, Phase, TransactionStatus};
 /// The temporal index on its own, in memory, with no journal behind it.
 pub mod temporal {
     pub use crate::index::{
-        Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries,
-        SortedPoints, Summary, TemporalIndex,
+        Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries, Summary,
+        TemporalIndex,
     };
 }

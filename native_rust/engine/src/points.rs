@@ -255,12 +255,13 @@ impl ColumnPage {
     /// little-endian: 16 bytes a point.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; 16 * self.len()];
+        let (words, _) = bytes.as_chunks_mut::<8>();
         let timestamps = self.timestamps.iter().map(|t| t.to_le_bytes());
         let values = self.values.iter().map(|v| v.to_le_bytes());
-        let mut bytes = Vec::with_capacity(16 * self.len());
-        timestamps
-            .chain(values)
-            .for_each(|word| bytes.extend_from_slice(&word));
+        for (word, bytes) in words.iter_mut().zip(timestamps.chain(values)) {
+            *word = bytes;
+        }
         bytes
     }
 }

@@ -24,26 +24,39 @@ impl Pair {
         let mut high = [0.0; LANES];
         let mut low = [0.0; LANES];
         let mut lost = [0.0; LANES];
-        let (rows, rest) = values.as_chunks::<LANES>();
-        for row in rows {
-            for (((&x, high), low), lost) in row.iter().zip(&mut high).zip(&mut low).zip(&mut lost)
-            {
+        let mut add = |row: &[f64; LANES]| {
+            let sums = high.iter_mut().zip(&mut low).zip(&mut lost);
+            for (((high, low), lost), &x) in sums.zip(row) {
                 let (sum, error) = two_sum(*high, x);
                 let (errors, error) = two_sum(*low, error);
                 *high = sum;
                 *low = errors;
                 *lost += error.abs();
             }
+        };
+        let (rows, rest) = values.as_chunks::<LANES>();
+        rows.iter().for_each(&mut add);
+        if !rest.is_empty() {
+            // Zeros change no sum.
+            let mut row = [0.0; LANES];
+            row.iter_mut().zip(rest).for_each(|(lane, &x)| *lane = x);
+            add(&row);
         }
         // Not a number, should anything have overflowed.
         if lost.iter().sum::<f64>() != 0.0 {
             return None;
         }
-        let lanes = high.iter().zip(&low);
-        let rows = lanes.map(|(&high, &low)| Self { high, low });
-        let rest = rest.iter().map(|&high| Self { high, low: 0.0 });
-        rows.chain(rest)
-            .try_fold(Self::default(), |sum, more| sum.plus(more))
+        let lane = |n: usize| Self {
+            high: high[n],
+            low: low[n],
+        };
+        // Two by two: one after the other, each would wait for the one before.
+        let half = |n: usize| {
+            lane(n)
+                .plus(lane(n + 1))?
+                .plus(lane(n + 2).plus(lane(n + 3))?)
+        };
+        half(0)?.plus(half(4)?)
     }
 
     /// The sum of two, if a pair holds it exactly.

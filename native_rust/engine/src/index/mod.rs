@@ -24,7 +24,7 @@ pub use chunk::{Point, PointRef};
 pub(crate) use chunked::Chunked;
 pub use features::{FeatureIndex, FeatureLoader, Hit, Newest};
 pub use range::{Order, RangeQuery, Resume};
-pub use series::{Series, SortedPoints, Summary};
+pub use series::{Series, Summary};
 pub(crate) use summary::extremes;
 pub use temporal::{SeriesEntry, SharedSeries, TemporalIndex};
 pub(crate) use walk::Stretch;

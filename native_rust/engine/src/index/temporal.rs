@@ -166,6 +166,12 @@ impl TemporalIndex {
         self.series.len()
     }
 
+    /// Whether there is no series.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
     /// Forgets all series; those somebody still holds live until they let go.
     pub fn clear(&self) {
         self.series.clear();
@@ -217,7 +223,7 @@ mod tests {
         assert_eq!(index.len(), 5);
         assert!(index.get("e").is_none());
         index.clear();
-        assert!(index.len() == 0 && index.get("a").is_none());
+        assert!(index.is_empty() && index.get("a").is_none());
     }
 
     /// A reader that takes the lock and then loads the published sequence sees

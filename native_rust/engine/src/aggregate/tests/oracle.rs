@@ -178,12 +178,14 @@ fn value(aggregation: Aggregation, points: &[(i64, f64)]) -> Option<f64> {
     Some(found + 0.0)
 }
 
+/// Zone, interval, origin and the middle of the time that is covered.
+type Key = (String, String, Option<i64>, i64);
+
 /// Where buckets begin, by trying instants and calendar dates one after the other.
 #[derive(Default)]
 pub(super) struct Begins {
-    /// Those of long intervals, by zone, interval, origin and the middle of the time
-    /// that they cover.
-    known: HashMap<(String, String, Option<i64>, i64), Rc<[i64]>>,
+    /// Those of long intervals.
+    known: HashMap<Key, Rc<[i64]>>,
 }
 
 /// A zone, and a time about which all questions are asked.
