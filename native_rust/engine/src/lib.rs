@@ -27,6 +27,7 @@
 
 #![deny(unsafe_code)]
 
+mod aggregate;
 mod block;
 mod bodies;
 mod catalog;
@@ -37,12 +38,14 @@ mod cursor;
 mod database;
 mod entries;
 mod error;
+mod exact;
 mod features;
 pub mod fs;
 mod history;
 mod index;
 mod inspect;
 mod journal;
+mod json_rows;
 mod keys;
 mod limits;
 mod lineage;
@@ -66,6 +69,10 @@ mod snapshot;
 mod state;
 mod transactions;
 
+pub use aggregate::{
+    Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Selection, SeriesBuckets,
+    SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
+};
 pub use block::Block;
 pub use bodies::Document;
 pub use catalog::Catalog;
@@ -83,10 +90,20 @@ pub use limits::Limits;
 pub use lineage::Lineage;
 pub use merkle::{ConsistencyProof, Hash, InclusionProof, Tree, leaf_hash, node_hash, to_hex};
 pub use operation::{OpKind, Operation};
-pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary};
+pub use points::{
+    ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
+};
 pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use queue::{Ack, Durability, Reply, Transaction};
 pub use snapshot::SnapshotUsed;
 pub use transactions::{Begin, Commit, OwnDocument, Phase, TransactionStatus};
+
+/// The temporal index on its own, in memory, with no journal behind it.
+pub mod temporal {
+    pub use crate::index::{
+        Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries, Summary,
+        TemporalIndex,
+    };
+}
