@@ -55,6 +55,8 @@ mod proofs;
 mod queue;
 mod revert;
 mod reverts;
+mod search;
+mod spatial;
 mod state;
 mod transactions;
 
@@ -76,4 +78,6 @@ pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEn
 pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use queue::{Ack, Durability, Reply, Transaction};
+pub use search::{Area, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search};
+pub use spatial::Predicate;
 pub use transactions::{Begin, OwnDocument, Phase, TransactionStatus};

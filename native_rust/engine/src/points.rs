@@ -115,7 +115,7 @@ impl Database {
                 range = range.resume(Resume { edge, skip });
                 as_of = Some(at);
             }
-            Some(Cursor::Features { .. }) => return Err(other_cursor()),
+            Some(_) => return Err(other_cursor()),
         }
         Ok((range, as_of))
     }

@@ -13,6 +13,7 @@ use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::merkle::{Hash, NodeTable};
 use crate::reverts::RevertTable;
+use crate::search::PageCache;
 
 /// The indexes and the sequence up to which they may be read.
 ///
@@ -36,6 +37,7 @@ pub(crate) struct State {
     pub reverts: RwLock<RevertTable>,
     pub segments: Arc<Segments>,
     pub bodies: BodyCache,
+    pub pages: PageCache,
     pub limits: Limits,
     pub counters: Counters,
     head: Mutex<Head>,
@@ -93,6 +95,7 @@ impl State {
             reverts: RwLock::new(reverts),
             segments,
             bodies: BodyCache::new(limits.body_cache_bytes),
+            pages: PageCache::default(),
             limits,
             counters: Counters::default(),
             head: Mutex::new(head),
@@ -169,6 +172,7 @@ impl State {
         drop(std::mem::take(&mut *self.nodes.write()));
         self.series.clear();
         self.bodies.clear();
+        self.pages.clear();
         self.segments.clear();
     }
 }

@@ -27,12 +27,14 @@ pub use delete::{
     stored_delete_points,
 };
 pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse_features};
+pub(crate) use geometry::MAX_COLLECTIONS;
 pub use geometry::check_geometry;
 pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
 pub(crate) use json::at;
 pub use json::{Json, Members, Source, parse_document};
 pub use points::{Points, parse_points};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
+pub(crate) use shape::{find_geometry, read_position};
 pub use time::{
     FIRST_TIMESTAMP, LAST_TIMESTAMP, format_timestamp, is_timestamp, parse_timestamp,
     write_timestamp,
