@@ -83,7 +83,7 @@ impl Database {
         })
     }
 
-    /// The same answer if it is small and wholly in memory, `None` if it is not:
+    /// The same answer if it is a small first page wholly in memory, `None` if it is not:
     /// then [`Database::features_in_box`] has it. No file work, and bounded to
     /// some tens of microseconds, so it is safe where blocking is not.
     ///
@@ -93,6 +93,11 @@ impl Database {
         /// Hits looked at, and bytes answered.
         const MAX_HITS: usize = 256;
         const MAX_BYTES: usize = 128 << 10;
+        if query.cursor.is_some() {
+            // A later page: what is in the box but belongs to earlier pages is passed
+            // over, however much that is.
+            return Ok(None);
+        }
         let (hits, at) = self.hits(query, MAX_HITS + 1)?;
         if hits.len() > MAX_HITS || hits.iter().any(|hit| !hit.certain) {
             return Ok(None);

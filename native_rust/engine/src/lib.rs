@@ -69,6 +69,7 @@ pub use entries::{EntryPage, EntryQuery};
 pub use error::{Entity, Error, InvalidCode, Result};
 pub use features::{BoxQuery, FeaturePage};
 pub use history::StoredBlock;
+pub use index::PlaceIndex;
 pub use journal::Recovered;
 pub use keys::IdempotencyKey;
 pub use limits::Limits;

@@ -157,27 +157,35 @@ impl SpatialIndex {
 
     /// Moves a superseded version to the history. Cost as [`Self::end`].
     pub(super) fn retire(&mut self, rect: Rect, born: u64) {
-        let retired = match self.crowd(&rect) {
-            Some(crowd) => {
-                let died = crowd.remove(&born);
-                if crowd.is_empty() {
-                    self.crowds.remove(&key(&rect));
-                    self.remove(rect, CROWD);
-                }
-                died.map(|died| Entry::new(rect, born, died))
-            }
-            None => self.remove(rect, born),
-        };
-        if let Some(entry) = retired {
+        if let Some(entry) = self.forget(rect, born) {
             self.horizon = self.horizon.max(entry.died);
             self.history.insert(entry);
         }
     }
 
-    fn remove(&mut self, rect: Rect, born: u64) -> Option<Entry> {
+    /// Takes a version out as if it had never been. Cost as [`Self::end`].
+    pub(super) fn forget(&mut self, rect: Rect, born: u64) -> Option<Entry> {
+        let Some(crowd) = self.crowd(&rect) else {
+            let (entry, seen) = self.remove(rect, born);
+            if seen > CROWDED {
+                self.gather(rect);
+            }
+            return entry;
+        };
+        let died = crowd.remove(&born);
+        if crowd.is_empty() {
+            self.crowds.remove(&key(&rect));
+            self.remove(rect, CROWD);
+        }
+        died.map(|died| Entry::new(rect, born, died))
+    }
+
+    /// Removes an entry of the hot tree, and counts those seen with its envelope.
+    fn remove(&mut self, rect: Rect, born: u64) -> (Option<Entry>, usize) {
         let seen = Cell::new(0);
         let version = Version::new(rect, born, &seen);
-        self.hot.remove_with_selection_function(version)
+        let entry = self.hot.remove_with_selection_function(version);
+        (entry, seen.get())
     }
 
     fn crowd(&mut self, rect: &Rect) -> Option<&mut Crowd> {

@@ -106,10 +106,10 @@ pub(super) struct Target<'q> {
 enum Kind<'q> {
     Everything,
     /// Whatever has a position in common with the pieces.
-    Box,
+    Pieces,
     Shape(&'q QueryGeometry),
     /// A box as a shape, for the other predicates.
-    BoxShape(Prepared),
+    BoxShape(Box<Prepared>),
 }
 
 impl<'q> Target<'q> {
@@ -120,8 +120,11 @@ impl<'q> Target<'q> {
             Area::Box(bbox) => {
                 let pieces = bbox.pieces().to_vec();
                 let kind = match predicate {
-                    Predicate::Intersects => Kind::Box,
-                    _ => Kind::BoxShape(Prepared::new(Shape::rects(&bbox.parts()))),
+                    Predicate::Intersects => Kind::Pieces,
+                    _ => {
+                        let shape = Shape::rects(&bbox.parts());
+                        Kind::BoxShape(Box::new(Prepared::new(shape)))
+                    }
                 };
                 (pieces, kind)
             }
@@ -148,7 +151,7 @@ impl<'q> Target<'q> {
                 digest.update([1]);
                 digest.update(geometry.digest);
             }
-            Kind::Box | Kind::BoxShape(_) => {
+            Kind::Pieces | Kind::BoxShape(_) => {
                 digest.update([2]);
                 for Rect { min, max } in &self.pieces {
                     for number in [min[0], min[1], max[0], max[1]] {
@@ -164,7 +167,7 @@ impl<'q> Target<'q> {
     pub(super) fn candidates(&self, state: &State, at: u64, mut found: impl FnMut(Hit)) {
         let prepared = match &self.kind {
             Kind::Everything => return everything(state, at, found),
-            Kind::Box => {
+            Kind::Pieces => {
                 return state.features.read().query_box(&self.pieces, at, |hit| {
                     found(hit);
                     ControlFlow::Continue(())
@@ -200,7 +203,7 @@ impl<'q> Target<'q> {
     pub(super) fn accepts(&self, body: &[u8]) -> Result<bool, DecodeError> {
         let prepared = match &self.kind {
             Kind::Everything => return Ok(true),
-            Kind::Box => return intersects_box(body, &self.pieces),
+            Kind::Pieces => return intersects_box(body, &self.pieces),
             Kind::Shape(geometry) => &geometry.prepared,
             Kind::BoxShape(prepared) => prepared,
         };
