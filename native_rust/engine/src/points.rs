@@ -116,9 +116,7 @@ impl Database {
                 range = range.resume(Resume { edge, skip });
                 as_of = Some(at);
             }
-            Some(Cursor::Features { .. } | Cursor::SeriesPoints { .. }) => {
-                return Err(other_cursor());
-            }
+            Some(_) => return Err(other_cursor()),
         }
         Ok((range, as_of))
     }
