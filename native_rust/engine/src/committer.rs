@@ -17,6 +17,7 @@ use crate::journal::{Group, Journal, Written};
 use crate::keys::KeyTable;
 use crate::operation::Operation;
 use crate::plan::{Outcome, Plan};
+use crate::planted::{Bug, planted};
 use crate::queue::{Ack, Durability, Intake, Message, Reply, Transaction, Waited};
 use crate::snapshot::{Mark, Snapshotter, encode_extra};
 use crate::state::{Head, State};
@@ -75,13 +76,15 @@ impl Committer {
             }
             if self.snapshotter.due(self.journal.end()) {
                 // A snapshot is of what is durable.
-                self.sync_now();
+                if !planted(Bug::SnapshotTooEarly) {
+                    self.sync_now();
+                }
                 if let Some(mark) = self.mark() {
                     self.snapshotter.take(mark);
                 }
             }
         }
-        if self.state.poisoned().is_none() {
+        if self.state.poisoned().is_none() && !planted(Bug::CloseWithoutSync) {
             self.sync_now();
         }
         let worth = self
@@ -158,6 +161,7 @@ impl Committer {
     /// Refuse writes from now on, for this reason.
     fn poison(&self, error: &Error) {
         match error {
+            _ if planted(Bug::NoPoison) => {}
             Error::Poisoned { cause } => self.state.poison(cause),
             other => self.state.poison(&other.to_string()),
         }
@@ -176,14 +180,26 @@ impl Committer {
             .zip(&outcomes)
             .filter(|(_, outcome)| !matches!(outcome, Outcome::Refused(_)));
         let levels = accepted.map(|((transaction, _), _)| transaction.durability);
-        self.sync_for(levels, written.is_some())?;
+        if !planted(Bug::PublishBeforeSync) {
+            self.sync_for(levels, written.is_some())?;
+        }
         if let Some(written) = written {
+            if planted(Bug::PublishBeforeApply) {
+                let tree_size = self.journal.tree().size() + written.locations.len() as u64;
+                self.state.publish(Head {
+                    tree_size,
+                    ..self.head()
+                });
+            }
             self.apply(pending, &mut outcomes, &written);
             self.journal.advance(written);
             self.state.publish(self.head());
             let committed = outcomes
                 .iter()
                 .filter(|o| matches!(o, Outcome::Committed(_)));
+            if planted(Bug::PublishBeforeSync) {
+                self.sync_for([Durability::Sync].into_iter(), true)?;
+            }
             let counters = &self.state.counters;
             counters.groups.fetch_add(1, Ordering::Relaxed);
             counters
@@ -203,7 +219,7 @@ impl Committer {
         if has(Durability::Sync) {
             // Also for a transaction that was only answered again: its first
             // answer may have promised less.
-            if written || self.journal.is_dirty() {
+            if (written || self.journal.is_dirty()) && !planted(Bug::AckBeforeSync) {
                 self.journal.sync()?;
             }
             self.sync_by = None;
@@ -296,7 +312,11 @@ impl Committer {
                 continue;
             };
             let mut seq = ack.first_seq;
-            for step in transaction.operations.chunks(STEP) {
+            let mut operations = transaction.operations.as_slice();
+            if planted(Bug::ApplyHalf) {
+                operations = operations.chunks(2).next().unwrap_or_default();
+            }
+            for step in operations.chunks(STEP) {
                 self.apply_features(step, seq);
                 ack.points_deleted += self.apply_points(step, seq);
                 self.note_reverts(step, seq);
@@ -371,6 +391,7 @@ impl Committer {
 
     /// Move versions that have ended out of the hot index.
     fn retire(&self) {
+        assert!(!planted(Bug::RetirePanics), "a planted bug");
         let published = self.state.published();
         while self.state.features.write().retire(published, STEP) {}
     }

@@ -28,7 +28,7 @@ use crate::transactions::Transactions;
 pub struct Database {
     pub(crate) state: Arc<State>,
     pub(crate) transactions: Transactions,
-    queue: WriteQueue,
+    pub(crate) queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
     recovered: Recovered,
 }

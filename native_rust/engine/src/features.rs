@@ -153,7 +153,7 @@ pub(crate) fn box_cursor(query: &BoxQuery) -> Result<(Option<u64>, u64)> {
         None => Ok((query.as_of, 0)),
         Some(text) => match Cursor::decode(text)? {
             Cursor::Features { at, after } => Ok((Some(at), after)),
-            Cursor::Points { .. } => Err(other_cursor()),
+            Cursor::Points { .. } | Cursor::SeriesPoints { .. } => Err(other_cursor()),
         },
     }
 }

@@ -16,13 +16,14 @@ use crate::journal::{
 };
 use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
+use crate::planted::{Bug, planted};
 use crate::queue::{WriteQueue, write_queue};
 use crate::reverts::RevertTable;
 use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed, Snapshotter};
 use crate::state::{Head, Indexes, State};
 
 /// Folder of the journal inside a database's folder.
-const JOURNAL: &str = "journal";
+pub(crate) const JOURNAL: &str = "journal";
 /// Lock file inside a database's folder.
 const LOCK: &str = "LOCK";
 
@@ -138,7 +139,7 @@ fn give_shapes(
 }
 
 /// Make a folder and its name in its parent durable.
-fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+pub(crate) fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     fs.create_dir(dir)
         .map_err(|e| Error::io("create", dir, e))?;
     match dir.parent() {
@@ -149,7 +150,7 @@ fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     }
 }
 
-fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
+pub(crate) fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
     let path = dir.join(LOCK);
     fs.lock(&path).map_err(|e| match e.kind() {
         std::io::ErrorKind::WouldBlock => Error::Locked { path: path.clone() },
@@ -277,6 +278,9 @@ impl Replay {
     fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
         self.blocks.push(location);
         self.last_time = block.time;
+        if planted(Bug::ReplayHalf) && block.seq > block.txn {
+            return Ok(());
+        }
         let &Block { seq, prev, .. } = block;
         let effect = block.effect().map_err(|e| e.to_string())?;
         if let Some(reverted) = block.action().map_err(|e| e.to_string())?.reverts {
@@ -316,6 +320,9 @@ impl Replay {
         let request = request
             .try_into()
             .map_err(|_| "an idempotency key with a digest of another length")?;
+        if planted(Bug::ForgetKeys) {
+            return Ok(());
+        }
         self.keys.insert(KeyEntry {
             key: IdempotencyKey {
                 text: text.into(),

@@ -407,6 +407,55 @@ fn a_time_names_the_last_block_committed_by_then() {
     db.close();
 }
 
+#[test]
+fn a_request_that_cannot_be_prepared_any_more_is_answered_again_by_its_key() {
+    let fs = SimFs::new();
+    let db = open(&fs);
+    points(&db, &[1, 2, 3, 4]);
+    let key = || IdempotencyKey::new("k", &[b"delete", b"s"]);
+    let replay = |db: &Database, key, unknown| {
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        let send = move |answer| drop(sender.send(answer));
+        db.replay(key, Durability::Sync, unknown, send).unwrap();
+        receiver.recv().unwrap()
+    };
+    assert_eq!(replay(&db, key(), Ok(None)).unwrap(), None);
+    assert_eq!(
+        code(replay(&db, key(), Err(Error::ReadOnly))),
+        "read_only_transaction"
+    );
+    let first = db
+        .write_transaction(Transaction {
+            operations: vec![db.prepare_delete_points("s", 2, 4, None).unwrap()],
+            key: Some(key()),
+            ..Transaction::default()
+        })
+        .unwrap();
+    assert_eq!(first.points_deleted, 2);
+    db.close();
+    let db = open(&fs);
+    let again = replay(&db, key(), Ok(None)).unwrap().unwrap();
+    assert!(again.replayed);
+    assert_eq!(
+        (again.first_seq, again.hash, again.time),
+        (first.first_seq, first.hash, first.time)
+    );
+    assert_eq!(db.points_deleted_by(2).unwrap(), 2);
+    revert(&db, 2).unwrap();
+    assert_eq!(db.points_deleted_by(2).unwrap(), 2, "also when undone");
+    assert_eq!(db.points_deleted_by(1).unwrap(), 0);
+    assert_eq!(code(db.points_deleted_by(4)), "block_not_found");
+    let other = IdempotencyKey::new("k", &[b"other"]);
+    assert_eq!(code(replay(&db, other, Ok(None))), "idempotency_key_reused");
+    assert_eq!(db.seq().unwrap(), 3, "nothing was written");
+    put(&db, "a", 1);
+    assert!(!db.has_feature("a", Some(3)).unwrap());
+    assert!(db.has_feature("a", None).unwrap());
+    db.close();
+    let closed = db.replay(key(), Durability::Sync, Ok(None), |_| {});
+    assert_eq!(code(closed), "database_closed");
+}
+
 fn derived(db: &Database, id: &str, from: &str) -> Result<Ack, Error> {
     let text = format!(
         r#"{{"type":"Feature","id":"{id}","geometry":null,"properties":{{}},"provenance":{{"derived_from":[{from}]}}}}"#

@@ -57,6 +57,12 @@ pub fn block(data: &[u8]) {
             ciborium(block.body).as_ref().map(encoded)
         );
         assert_eq!(find("provenance").is_some(), block.provenance.is_some());
+        let pair = find("key").and_then(Cbor::as_array).map(Vec::as_slice);
+        let pair = pair.map(|pair| (pair[0].as_text(), pair[1].as_bytes().map(Vec::as_slice)));
+        assert_eq!(
+            pair,
+            block.key.map(|(text, digest)| (Some(text), Some(digest)))
+        );
     }
     stored(block.body, block.provenance);
     points_batch(block.body);

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use formdb_engine::{Error, Order};
 
 use crate::disk::{Image, SimFs};
-use crate::model::{Change, transaction};
+use crate::generate::transaction;
+use crate::model::{Change, Model};
 use crate::steps::{Range, Step, run};
 use crate::workload::{Run, Workload, open};
 
@@ -24,7 +25,7 @@ pub struct Journal {
 pub fn journal() -> &'static Journal {
     static JOURNAL: OnceLock<Journal> = OnceLock::new();
     JOURNAL.get_or_init(|| {
-        let workload = Workload::new(5, 12);
+        let workload = Workload::synced(5, 12);
         let run = Run::new(&workload, SimFs::new(), 0, 12).expect("a workload runs");
         let image = run.fs.now();
         let is_segment =
@@ -96,11 +97,11 @@ pub fn recovery(data: &[u8]) {
     }
 }
 
-/// Give the group of `original` that holds byte `at` checksums that fit what `damaged`
-/// has at its place.
+/// Give the group of `original` that holds byte `at`, and its blocks, checksums that
+/// fit what `damaged` has at their places.
 fn reseal(damaged: &mut [u8], original: &[u8], at: usize) {
     let word = |bytes: &[u8], at: usize| {
-        let word = bytes.get(at..at + 4)?.try_into().ok()?;
+        let word = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
         Some(u32::from_le_bytes(word) as usize)
     };
     let mut start = 128;
@@ -110,13 +111,28 @@ fn reseal(damaged: &mut [u8], original: &[u8], at: usize) {
         }
         start += 96 + len;
     }
-    let Some(len) = word(damaged, start + 8) else {
-        return;
-    };
-    let (Some(id), Some(body)) = (
-        original.get(16..32),
-        damaged.get(start + 96..(start + 96).saturating_add(len)),
-    ) else {
+    let mut record = start + 96;
+    for _ in 0..word(damaged, start + 12).unwrap_or(0) {
+        let count = word(damaged, record).unwrap_or(0);
+        record = record.saturating_add(4);
+        for _ in 0..count {
+            let Some(len) = word(damaged, record) else {
+                break;
+            };
+            let Some(block) = damaged.get(record + 8..(record + 8).saturating_add(len)) else {
+                break;
+            };
+            let crc = crc32c::crc32c(block).to_le_bytes();
+            damaged[record + 4..record + 8].copy_from_slice(&crc);
+            record += 8 + len;
+        }
+        if word(damaged, record).is_none() {
+            break;
+        }
+    }
+    let body = word(damaged, start + 8)
+        .and_then(|len| damaged.get(start + 96..(start + 96).saturating_add(len)));
+    let (Some(id), Some(body)) = (original.get(16..32), body) else {
         return;
     };
     let crc = crc32c::crc32c(body).to_le_bytes();
@@ -143,12 +159,12 @@ pub fn operations(data: &[u8]) {
     while !numbers.0.as_slice().is_empty() && steps.len() < 24 {
         let n = steps.len();
         let some = |numbers: &mut Numbers<'_>| -> Vec<Change> {
-            transaction(u64::from(numbers.next(255)), n)
+            transaction(u64::from(numbers.next(255)), n, &Model::default())
         };
         let degrees = |numbers: &mut Numbers<'_>, most: i16| {
             f64::from((i16::from(numbers.next(181)) - 90) * most / 90)
         };
-        steps.push(match numbers.next(8) {
+        steps.push(match numbers.next(10) {
             0..=2 => Step::Write(some(&mut numbers)),
             3 => {
                 let (w, e) = (degrees(&mut numbers, 180), degrees(&mut numbers, 180));
@@ -170,7 +186,9 @@ pub fn operations(data: &[u8]) {
             }
             5 => Step::Compare,
             6 => Step::Close,
-            _ => Step::Kill,
+            7 => Step::Kill,
+            8 => Step::Undo(usize::from(numbers.next(255))),
+            _ => Step::Past(usize::from(numbers.next(255))),
         });
     }
     run(&steps).unwrap_or_else(|e| panic!("{e}\n{steps:?}"));

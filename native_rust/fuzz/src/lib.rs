@@ -4,8 +4,12 @@
 //!
 //! The disk in memory, the model and the workloads are those of the engine's tests.
 
+#[path = "../../engine/tests/matrix/ask.rs"]
+pub mod ask;
 #[path = "../../engine/tests/matrix/disk.rs"]
 pub mod disk;
+#[path = "../../engine/tests/matrix/generate.rs"]
+pub mod generate;
 #[path = "../../engine/tests/matrix/image.rs"]
 pub mod image;
 #[path = "../../engine/tests/matrix/model.rs"]

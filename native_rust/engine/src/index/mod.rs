@@ -17,7 +17,9 @@ mod range;
 mod series;
 mod shapes;
 mod spatial;
+mod summary;
 mod temporal;
+mod walk;
 
 pub use blocks::{BlockLocation, BlockTable};
 pub use chunk::{Point, PointRef};
@@ -25,5 +27,7 @@ pub(crate) use chunked::Chunked;
 pub use features::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};
 pub use features::{FeatureIndex, FeatureLoader, Hit, Newest};
 pub use range::{Order, RangeQuery, Resume};
-pub use series::{Part, PartRun, Summary};
+pub use series::{Part, PartRun, Series, Summary};
+pub(crate) use summary::extremes;
 pub use temporal::{Extent, SeriesEntry, SharedSeries, TemporalIndex};
+pub(crate) use walk::Stretch;

@@ -9,6 +9,7 @@ use super::layout::{
 use super::segments::Segment;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
+use crate::planted::{Bug, planted};
 
 pub(super) const ADVICE: &str = "Nothing was changed. Run `mix formdb.doctor` on the database's folder: it says what is damaged, and can copy what is whole into a new folder";
 
@@ -33,6 +34,16 @@ impl SegmentReader {
             buffer: Vec::new(),
             buffer_at: 0,
         })
+    }
+
+    /// The same file, with a buffer of its own.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            segment: self.segment.clone(),
+            len: self.len,
+            buffer: Vec::new(),
+            buffer_at: 0,
+        }
     }
 
     /// The segment's header, or what is wrong with it.
@@ -77,7 +88,7 @@ impl SegmentReader {
         let Some(body) = self.get(body_at, header.body_len as usize)? else {
             return Ok(Err("a group is cut short"));
         };
-        if crc32c::crc32c(body) != header.body_crc {
+        if crc32c::crc32c(body) != header.body_crc && !planted(Bug::IgnoreBodyChecksum) {
             return Ok(Err("a group does not match its checksum"));
         }
         Ok(Ok((header, body)))
@@ -134,7 +145,7 @@ impl SegmentReader {
                 else {
                     continue;
                 };
-                if header.durable_end > segment.position + offset {
+                if header.durable_end > segment.position + offset && !planted(Bug::CutDamage) {
                     return Ok(Some(from + i as u64));
                 }
             }

@@ -15,11 +15,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::layout::{DatabaseId, GROUP_HEADER, SEGMENT_HEADER, SegmentHeader};
+use parking_lot::RwLock;
+
+use super::layout::{DatabaseId, SEGMENT_HEADER, SegmentHeader};
+use super::leaves::Leaves;
 use super::policy::RecoveryPolicy;
 use super::reader::SegmentReader;
-use super::scan::{Scan, Tail};
-use super::segments::Segments;
+use super::scan::{Scan, Tail, read_leaves};
+use super::sealing::rebuild_footers;
+use super::segments::{Hashes, Indexed, Segments};
+use super::start::{Start, find_start};
 use super::survey::{Found, Survey, survey};
 use super::writer::{Active, End, Journal, LastGroup, create_segment};
 use crate::block::Block;
@@ -27,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, NodeTable, Tree};
+use crate::planted::{Bug, planted};
 use crate::snapshot::SnapshotUsed;
 
 /// What opening a journal found and did.
@@ -46,6 +52,9 @@ pub struct Recovered {
     pub bytes: u64,
     /// Bytes of a torn tail that were cut off.
     pub bytes_cut: u64,
+    /// Footers of sealed segments that were missing or damaged and were written
+    /// anew from the groups.
+    pub footers_rebuilt: u64,
     /// Tree head after the last block.
     pub root: Hash,
     /// The snapshot that spared reading the blocks up to it.
@@ -78,28 +87,6 @@ pub(crate) struct Durable {
     pub database: DatabaseId,
     /// Journal position up to which it was.
     pub position: u64,
-}
-
-/// A place behind a group, and what is known as of it: what an index snapshot
-/// brings, so that only the journal behind it is read.
-#[derive(Debug)]
-pub(crate) struct Start {
-    /// Last sequence before it.
-    pub seq: u64,
-    /// Tree of the blocks up to there.
-    pub tree: Tree,
-    /// Its kept nodes.
-    pub nodes: NodeTable,
-    /// The database it belongs to.
-    pub database: DatabaseId,
-    /// First sequence of the segment it lies in.
-    pub segment_first_seq: u64,
-    /// Offset in that segment right behind the group that ends with `seq`.
-    pub end_offset: u64,
-    /// Offset of that group's header.
-    pub last_group_offset: u64,
-    /// Commit time of block `seq`.
-    pub last_time: i64,
 }
 
 /// Why a journal was not opened.
@@ -172,10 +159,21 @@ pub(crate) fn recover(
         from = Some((number, start.end_offset));
     }
     let first = from.map_or(0, |(number, _)| number);
+    let last = survey.segments.len().saturating_sub(1);
     let mut tail = None;
     for (number, found) in survey.segments.iter_mut().enumerate().skip(first) {
         let offset = from.take().map(|(_, offset)| offset);
+        if number == last {
+            let before = offset.unwrap_or(SEGMENT_HEADER as u64);
+            scan.leaves = Some(read_leaves(&mut found.reader, &found.header, before)?);
+        }
         tail = Some(scan.segment(found, to_number(number), offset)?);
+        // All of the segment was read, so all of its footer may be.
+        if let (None, Some(footer)) = (offset, &found.footer)
+            && !footer.is_whole()?
+        {
+            found.footer = None;
+        }
     }
     let Scan {
         tree,
@@ -183,65 +181,57 @@ pub(crate) fn recover(
         groups,
         blocks: blocks_read,
         last_group,
+        leaves,
         durable_end,
         ..
     } = scan;
 
     // All is read; what follows changes files.
     let bytes_cut = clean(&*fs, dir, &survey, tail, options.policy)?;
+    if let Some(found) = survey.segments.last_mut() {
+        found.leaves = leaves;
+    }
     let created = survey.segments.is_empty();
     if created {
-        let header = SegmentHeader {
-            database: *uuid::Uuid::new_v4().as_bytes(),
-            first_seq: 1,
-            position: 0,
-            created: options.now,
-            root: tree.root(),
-        };
-        create_segment(&*fs, dir, &header)?;
-        survey.segments.push(Found {
-            reader: SegmentReader::open(&*fs, dir, 1)?,
-            header,
-            groups_end: None,
-        });
-    }
-    let segments = Arc::new(Segments::default());
-    for found in &survey.segments {
-        segments.push(found.reader.segment.clone());
+        survey.segments.push(create(&*fs, dir, options.now)?);
     }
     let Some(last) = survey.segments.last() else {
         // There is at least the one made above.
         return Err(Error::Closed.into());
     };
-    let active = Active {
-        segment: last.reader.segment.clone(),
-        first_seq: last.header.first_seq,
-        number: to_number(survey.segments.len() - 1),
-        position: last.header.position,
-        offset: tail.map_or(SEGMENT_HEADER as u64, |tail| tail.end),
-    };
-    if !created {
+    let (database, position) = (last.header.database, last.header.position);
+    let offset = tail.map_or(SEGMENT_HEADER as u64, |tail| tail.end);
+    if !created && !planted(Bug::UnsettledTail) {
         // A process that was killed may have left a group, or the name of a segment,
-        // that is in memory and not on the medium. Readers are about to see it.
-        let proven = durable_end.saturating_sub(active.position);
-        active.segment.settle(proven, active.offset)?;
+        // that is in memory and not on the medium. Readers are about to see it, and
+        // a footer says that the next segment is durable.
+        let proven = durable_end.saturating_sub(position);
+        last.reader.segment.settle(proven, offset)?;
         fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     }
+    let footers_rebuilt = rebuild_footers(&mut survey)?;
+    let Survey { segments: list, .. } = survey;
+    let (segments, active) = share(list, offset);
+    let Some(active) = active else {
+        // The last segment has no footer.
+        return Err(Error::Closed.into());
+    };
     let report = Recovered {
         created,
         blocks: tree.size(),
         blocks_read,
         groups,
-        segments: survey.segments.len() as u64,
+        segments: segments.len() as u64,
         bytes: active.position + active.offset,
         bytes_cut,
+        footers_rebuilt,
         root: tree.root(),
         snapshot: None,
         snapshots_ignored: Vec::new(),
         elapsed: begun.elapsed(),
     };
     let end = End {
-        database: last.header.database,
+        database,
         active,
         tree,
         last_group,
@@ -259,63 +249,6 @@ pub(crate) fn recover(
         nodes,
         report,
     })
-}
-
-/// The number of the segment that a start lies in, or why the start is not of this
-/// journal. Reads one group.
-fn find_start(start: &Start, survey: &mut Survey) -> Result<Result<usize, String>> {
-    let place = survey
-        .segments
-        .iter()
-        .position(|found| found.header.first_seq == start.segment_first_seq);
-    let Some(number) = place else {
-        return Ok(Err(format!(
-            "the journal has no segment that begins with block {}",
-            start.segment_first_seq
-        )));
-    };
-    let next_seq = survey
-        .segments
-        .get(number + 1)
-        .map(|next| next.header.first_seq);
-    let Some(Found {
-        reader,
-        header,
-        groups_end,
-    }) = survey.segments.get_mut(number)
-    else {
-        return Ok(Err("the journal has no such segment".into()));
-    };
-    if header.database != start.database {
-        return Ok(Err("it is of another database".into()));
-    }
-    if next_seq.is_some_and(|next| next <= start.seq) {
-        return Ok(Err(
-            "its last block lies in another segment than it says".into()
-        ));
-    }
-    let end = groups_end.unwrap_or(reader.len);
-    if start.last_group_offset < SEGMENT_HEADER as u64 || start.end_offset > end {
-        return Ok(Err(format!(
-            "it ends at byte {} of a segment whose groups end at byte {end}",
-            start.end_offset
-        )));
-    }
-    let group = match reader.group(header, start.last_group_offset)? {
-        Ok((group, _)) => group,
-        Err(reason) => return Ok(Err(format!("its last group does not check: {reason}"))),
-    };
-    let group_end = start.last_group_offset + GROUP_HEADER as u64 + u64::from(group.body_len);
-    let same = group.tree_size == start.seq
-        && start.tree.size() == start.seq
-        && group.root == start.tree.root()
-        && group_end == start.end_offset;
-    if !same {
-        return Ok(Err(
-            "the journal has another group where its last one should be".into(),
-        ));
-    }
-    Ok(Ok(number))
 }
 
 /// Remove what a crash left behind, if the policy lets it; returns its bytes.
@@ -336,7 +269,9 @@ fn clean(
                 bytes,
             });
         }
-        found.reader.cut(end)?;
+        if !planted(Bug::KeepTornTail) {
+            found.reader.cut(end)?;
+        }
         removed += bytes;
     }
     if let Some(unfinished) = &survey.unfinished {
@@ -346,6 +281,62 @@ fn clean(
         removed += unfinished.bytes;
     }
     Ok(removed)
+}
+
+/// A journal without a block.
+fn create(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<Found> {
+    let header = SegmentHeader {
+        database: *uuid::Uuid::new_v4().as_bytes(),
+        first_seq: 1,
+        position: 0,
+        created: now,
+        root: Tree::default().root(),
+    };
+    create_segment(fs, dir, &header)?;
+    Ok(Found {
+        reader: SegmentReader::open(fs, dir, 1)?,
+        header,
+        groups_end: None,
+        footer: None,
+        leaves: None,
+    })
+}
+
+/// The reading end, and of the last segment, which ends at `offset`, the writing
+/// end.
+fn share(list: Vec<Found>, offset: u64) -> (Arc<Segments>, Option<Active>) {
+    let segments = Arc::new(Segments::default());
+    let mut active = None;
+    for (number, found) in list.into_iter().enumerate() {
+        let SegmentReader { segment, .. } = found.reader;
+        let SegmentHeader {
+            first_seq,
+            position,
+            ..
+        } = found.header;
+        let hashes = match found.footer {
+            Some(footer) => Hashes::Sealed(footer),
+            None => {
+                let leaves = found.leaves.unwrap_or_else(|| Leaves::new(first_seq));
+                let leaves = Arc::new(RwLock::new(leaves));
+                active = Some(Active {
+                    segment: segment.clone(),
+                    first_seq,
+                    number: to_number(number),
+                    position,
+                    offset,
+                    leaves: Arc::clone(&leaves),
+                });
+                Hashes::Memory(leaves)
+            }
+        };
+        segments.push(Indexed {
+            segment,
+            first_seq,
+            hashes,
+        });
+    }
+    (segments, active)
 }
 
 /// A segment's number, as [`BlockLocation`] has it.

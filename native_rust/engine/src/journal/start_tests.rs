@@ -11,7 +11,7 @@ use crate::block::{Stamp, encode_block};
 use crate::error::Error;
 use crate::fs::RealFileSystem;
 use crate::merkle::{NodeTable, Tree};
-use crate::model::PutFeature;
+use crate::model::{FeatureShape, GeometryType, PutFeature};
 use crate::operation::Operation;
 
 fn options(start: Option<Start>) -> RecoverOptions {
@@ -34,26 +34,31 @@ fn open(dir: &Path, options: RecoverOptions) -> Result<(Opened, Vec<u64>), Recov
     Ok((opened, seen))
 }
 
+/// The bytes of some block.
+pub(super) fn block(seq: u64, txn: u64, out: &mut Vec<u8>) {
+    let operation = Operation::PutFeature(PutFeature {
+        id: "a".into(),
+        envelope: None,
+        shape: FeatureShape::unknown(GeometryType::Null),
+        body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
+        provenance: None,
+    });
+    let stamp = Stamp {
+        seq,
+        txn,
+        time: i64::try_from(seq).unwrap(),
+        prev: None,
+    };
+    encode_block(stamp, None, None, &operation, out);
+}
+
 /// Commit a group of `blocks` blocks.
 fn commit(journal: &mut Journal, group: &mut Group, blocks: u64) {
     group.clear();
     group.begin_transaction();
     let first = journal.tree().size() + 1;
     for seq in first..first + blocks {
-        let operation = Operation::PutFeature(PutFeature {
-            id: "a".into(),
-            envelope: None,
-            body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
-            shape: crate::model::FeatureShape::unknown(crate::model::GeometryType::Null),
-            provenance: None,
-        });
-        let stamp = Stamp {
-            seq,
-            txn: first,
-            time: i64::try_from(seq).unwrap(),
-            prev: None,
-        };
-        group.push_block(|out| encode_block(stamp, None, None, &operation, out));
+        group.push_block(|out| block(seq, first, out));
     }
     group.end_transaction();
     let written = journal.write(group, 0).unwrap();

@@ -3,8 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::footer::Footer;
 use super::layout::{HeaderError, SEGMENT_HEADER, SegmentHeader, parse_segment_name};
-use super::reader::SegmentReader;
+use super::leaves::Leaves;
+use super::reader::{ADVICE, SegmentReader};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::merkle::Tree;
@@ -16,6 +18,10 @@ pub(super) struct Found {
     /// Offset at which its groups end, by the header of the next segment; the last
     /// segment's groups end where they no longer check.
     pub groups_end: Option<u64>,
+    /// Its footer, if the trailer of one is there.
+    pub footer: Option<Footer>,
+    /// What the footer would hold, where it could not be written.
+    pub leaves: Option<Leaves>,
 }
 
 /// A last file that never got a durable header, and so never held a group.
@@ -63,7 +69,7 @@ pub(super) fn survey(fs: &dyn FileSystem, dir: &Path) -> Result<Survey> {
             });
             break;
         }
-        let header = header.map_err(|error| refuse(&reader, error))?;
+        let header = header.map_err(|error| refusal(&reader, error))?;
         if header.first_seq != *first_seq {
             let reason = format!(
                 "its header says that it begins with block {}, its name says {first_seq}",
@@ -73,10 +79,35 @@ pub(super) fn survey(fs: &dyn FileSystem, dir: &Path) -> Result<Survey> {
         }
         survey.add(reader, header)?;
     }
+    survey.check_end()?;
     Ok(survey)
 }
 
 impl Survey {
+    /// A segment is sealed only once the next one is durable.
+    fn check_end(&self) -> Result<()> {
+        let Some(last) = self.segments.last() else {
+            return Ok(());
+        };
+        let SegmentReader { segment, len, .. } = &last.reader;
+        let Some(footer) = Footer::open(segment, *len, &last.header.database)? else {
+            return Ok(());
+        };
+        let next = footer.first_seq() + u64::from(footer.count());
+        Err(match &self.unfinished {
+            None => last.reader.corrupt(
+                footer.groups_end(),
+                format!("the segment is sealed, so another one followed it, and that is missing: it begins with block {next}"),
+            ),
+            Some(unfinished) => Error::Corrupt {
+                path: unfinished.path.clone(),
+                offset: 0,
+                reason: "the segment has no valid header, and the one before it is sealed, so it had one".into(),
+                advice: ADVICE,
+            },
+        })
+    }
+
     fn add(&mut self, reader: SegmentReader, header: SegmentHeader) -> Result<()> {
         let Some(before) = self.segments.last_mut() else {
             let begins = header.first_seq == 1
@@ -93,6 +124,8 @@ impl Survey {
                 reader,
                 header,
                 groups_end: None,
+                footer: None,
+                leaves: None,
             });
             return Ok(());
         };
@@ -103,6 +136,19 @@ impl Survey {
         let Some(end) = end.filter(|end| *end > SEGMENT_HEADER as u64) else {
             return Err(reader.corrupt(0, "the segment does not continue the one before it"));
         };
+        let SegmentReader { segment, len, .. } = &before.reader;
+        before.footer = Footer::open(segment, *len, &header.database)?;
+        if let Some(footer) = &before.footer {
+            let next_seq = footer.first_seq() + u64::from(footer.count());
+            if footer.groups_end() != end || next_seq != header.first_seq {
+                let reason = format!(
+                    "the segment begins with block {}, the one before it was sealed with block {} as its last; a segment between them is missing, or this one is not of the same journal",
+                    header.first_seq,
+                    next_seq - 1
+                );
+                return Err(reader.corrupt(0, reason));
+            }
+        }
         if before.reader.len < end {
             let reason =
                 format!("the segment ends here, the one after it says that it ends at byte {end}");
@@ -113,12 +159,15 @@ impl Survey {
             reader,
             header,
             groups_end: None,
+            footer: None,
+            leaves: None,
         });
         Ok(())
     }
 }
 
-fn refuse(reader: &SegmentReader, error: HeaderError) -> Error {
+/// Why a segment with such a header is not read.
+pub(super) fn refusal(reader: &SegmentReader, error: HeaderError) -> Error {
     match error {
         HeaderError::Version(found) => reader.unsupported(found),
         HeaderError::Short => reader.corrupt(0, "the segment is shorter than its header"),

@@ -3,15 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
+
 use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader,
     segment_name,
 };
-use super::segments::{Segment, Segments};
+use super::leaves::Leaves;
+use super::sealing::{Job, Sealing};
+use super::segments::{Hashes, Indexed, Segment, Segments};
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem};
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, KeptNode, NodeTable, Tree, leaf_hash};
+use crate::planted::{Bug, planted};
 
 /// A commit group under construction: bytes, tree and block places as they will
 /// be if the group becomes durable.
@@ -103,6 +108,7 @@ pub(crate) struct Journal {
     written_end: u64,
     durable_end: u64,
     last_group: Option<LastGroup>,
+    sealing: Sealing,
 }
 
 /// A group that is in its file, but not yet known to be on the medium.
@@ -114,6 +120,7 @@ pub(crate) struct Written {
     pub nodes: Vec<KeptNode>,
     bytes: u64,
     tree: Tree,
+    leaves: Vec<Hash>,
 }
 
 /// Where a group lies.
@@ -151,6 +158,8 @@ pub(super) struct Active {
     pub position: u64,
     /// Its length.
     pub offset: u64,
+    /// Leaf hashes of its blocks.
+    pub leaves: Arc<RwLock<Leaves>>,
 }
 
 /// Where recovery found the journal's end.
@@ -190,12 +199,15 @@ impl Journal {
             written_end: position,
             durable_end: position,
             last_group,
+            sealing: Sealing::default(),
         }
     }
 
     /// The journal's end, if it is durable and the journal has a block.
     pub(crate) fn mark(&self) -> Option<Mark> {
-        let last_group = self.last_group.filter(|_| !self.is_dirty())?;
+        let last_group = self
+            .last_group
+            .filter(|_| !self.is_dirty() || planted(Bug::SnapshotTooEarly))?;
         Some(Mark {
             database: self.database,
             tree: self.tree.clone(),
@@ -224,6 +236,7 @@ impl Journal {
     /// group that may be lost can be advanced over first, and others be written
     /// behind it.
     pub(crate) fn write(&mut self, group: &mut Group, now: i64) -> Result<Written> {
+        self.sealing.poll()?;
         let full = self.active.offset > SEGMENT_HEADER as u64
             && self.active.offset + group.bytes.len() as u64 > self.segment_bytes;
         if full {
@@ -245,7 +258,10 @@ impl Journal {
             blocks: to_u32(group.blocks.len()),
             body_crc: crc32c::crc32c(body),
             position: self.end(),
-            durable_end: self.durable_end(),
+            durable_end: match planted(Bug::DurableTooEarly) {
+                true => self.end(),
+                false => self.durable_end(),
+            },
             first_seq: self.tree.size() + 1,
             tree_size: tree.size(),
             root: tree.root(),
@@ -274,6 +290,7 @@ impl Journal {
             nodes,
             bytes: group.bytes.len() as u64,
             tree,
+            leaves: group.blocks.iter().map(|(.., hash)| *hash).collect(),
         })
     }
 
@@ -299,13 +316,21 @@ impl Journal {
             end: self.active.offset,
         });
         self.tree = written.tree;
+        let mut blocks = written.leaves.iter().zip(&written.locations);
+        while blocks.len() > 0 {
+            // In steps: readers wait for this lock.
+            let mut leaves = self.active.leaves.write();
+            for (hash, location) in blocks.by_ref().take(1_024) {
+                leaves.push(*hash, location.offset);
+            }
+        }
     }
 
     /// Begin the next segment. The one before it is durable first, so that only
     /// the last segment can have lost anything; header and name of the new one are
     /// durable before the first group is written into it.
     fn rotate(&mut self, now: i64) -> Result<()> {
-        if self.is_dirty() {
+        if self.is_dirty() && !planted(Bug::RotateWithoutSync) {
             self.sync()?;
         }
         let header = SegmentHeader {
@@ -316,17 +341,31 @@ impl Journal {
             root: self.tree.root(),
         };
         let segment = create_segment(&*self.fs, &self.dir, &header)?;
-        self.active = Active {
+        let leaves = Arc::new(RwLock::new(Leaves::new(header.first_seq)));
+        let next = Active {
             first_seq: header.first_seq,
             number: to_u32(self.segments.len()),
             position: header.position,
             offset: SEGMENT_HEADER as u64,
             segment: segment.clone(),
+            leaves: Arc::clone(&leaves),
         };
-        self.segments.push(segment);
+        let full = std::mem::replace(&mut self.active, next);
+        self.segments.push(Indexed {
+            segment,
+            first_seq: header.first_seq,
+            hashes: Hashes::Memory(leaves),
+        });
         self.written_end = self.end();
         self.durable_end = self.end();
-        Ok(())
+        self.sealing.begin(Job {
+            segments: Arc::clone(&self.segments),
+            number: full.number,
+            segment: full.segment,
+            database: self.database,
+            leaves: full.leaves,
+            groups_end: full.offset,
+        })
     }
 }
 
@@ -343,6 +382,8 @@ pub(super) fn create_segment(
     file.write_all_at(&header.encode(), 0)
         .map_err(|e| Error::io("write", &path, e))?;
     file.sync_data().map_err(|e| Error::io("sync", &path, e))?;
-    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    if !planted(Bug::NameNotSynced) {
+        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    }
     Ok(Segment { path, file })
 }

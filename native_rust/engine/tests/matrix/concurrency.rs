@@ -11,7 +11,7 @@ use formdb_engine::{Ack, BoxQuery, Database, Error, Limits, Order, RangeQuery, R
 use serde_json::Value;
 
 use super::ask::{Points, compare, prepare, same};
-use super::disk::SimFs;
+use super::disk::{Op, SimFs};
 use super::generate::transaction;
 use super::model::{Change, Model, Version};
 use super::workload::{limits, open, open_with};
@@ -326,4 +326,43 @@ fn submit_until_closed(
         }
     }
     taken
+}
+
+#[test]
+fn nothing_is_seen_before_it_is_durable_and_in_the_indexes() {
+    let began = Instant::now();
+    let mut transactions = 0;
+    for seed in seeds(3) {
+        let fs = SimFs::new();
+        let db = open(&fs).unwrap();
+        let mut model = Model::default();
+        for n in 0..30 {
+            let changes = transaction(seed, n, &model);
+            let prepared = prepare(&db, &changes).unwrap();
+            let (sender, receiver) = mpsc::channel();
+            fs.hold(|op| matches!(op, Op::SyncData(_)));
+            db.submit(
+                prepared,
+                Reply::new(move |answer| sender.send(answer).unwrap()),
+            )
+            .unwrap();
+            assert!(fs.await_held(), "seed {seed}, {n}: nothing is synced");
+            assert!(
+                receiver.try_recv().is_err(),
+                "seed {seed}, {n}: acknowledged"
+            );
+            compare(&db, &model).unwrap_or_else(|e| panic!("seed {seed}, {n}: {e}"));
+            fs.release();
+            receiver.recv().unwrap().unwrap();
+            model.apply(&changes);
+            compare(&db, &model).unwrap_or_else(|e| panic!("seed {seed}, {n}: {e}"));
+            transactions += 1;
+        }
+        db.close();
+    }
+    report(
+        "reading while a sync is under way",
+        began,
+        &[("transactions", transactions)],
+    );
 }

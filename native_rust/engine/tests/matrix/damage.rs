@@ -26,6 +26,8 @@ enum Opened {
     },
     /// So many transactions, and so many bytes cut off.
     Prefix(usize, u64),
+    /// All of it; a footer was made anew.
+    Rebuilt,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -33,6 +35,7 @@ struct Tally {
     tried: usize,
     refused: usize,
     cut: usize,
+    rebuilt: usize,
 }
 
 impl AddAssign for Tally {
@@ -40,16 +43,17 @@ impl AddAssign for Tally {
         self.tried += other.tried;
         self.refused += other.refused;
         self.cut += other.cut;
+        self.rebuilt += other.rebuilt;
     }
 }
 
 impl Tally {
     fn of(opened: &Opened) -> Self {
-        let refused = usize::from(matches!(opened, Opened::Refused { .. }));
         Self {
             tried: 1,
-            refused,
-            cut: 1 - refused,
+            refused: usize::from(matches!(opened, Opened::Refused { .. })),
+            cut: usize::from(matches!(opened, Opened::Prefix(..))),
+            rebuilt: usize::from(matches!(opened, Opened::Rebuilt)),
         }
     }
 }
@@ -93,12 +97,16 @@ impl Journal {
             Ok(db) => {
                 let found = self.run.identify(&db)?;
                 let cut = db.recovered().bytes_cut;
-                if found == self.run.workload.transactions.len() && cut == 0 {
+                let whole = found == self.run.workload.transactions.len() && cut == 0;
+                if whole && db.recovered().footers_rebuilt == 0 {
                     return Err("the damage went unnoticed".into());
                 }
                 self.run.workload.compare(&db, found)?;
                 db.close();
-                Ok(Opened::Prefix(found, cut))
+                Ok(match whole {
+                    true => Opened::Rebuilt,
+                    false => Opened::Prefix(found, cut),
+                })
             }
             Err(Error::Corrupt { path, offset, .. }) => {
                 if fs.now() != image {
@@ -159,6 +167,7 @@ fn every_flipped_bit_is_an_error_or_a_torn_tail_never_another_answer() {
     let mut all = Tally::default();
     for (path, content) in &journal.segments {
         bytes += content.len();
+        let groups_end = groups(content).pop().unwrap().end;
         let offsets: Vec<usize> = (0..content.len()).collect();
         all += in_parallel(&offsets, |at| {
             let mut tally = Tally::default();
@@ -178,6 +187,7 @@ fn every_flipped_bit_is_an_error_or_a_torn_tail_never_another_answer() {
                         let but_one = journal.run.workload.transactions.len() - 1;
                         in_last_group && *found == but_one && *cut == last_group.len() as u64
                     }
+                    Opened::Rebuilt => *at >= groups_end,
                 };
                 assert!(expected, "bit {bit} of byte {at} of {path:?}: {opened:?}");
                 tally += Tally::of(&opened);
@@ -190,6 +200,7 @@ fn every_flipped_bit_is_an_error_or_a_torn_tail_never_another_answer() {
         ("bits flipped", all.tried),
         ("refused", all.refused),
         ("in the last group: cut off and reported", all.cut),
+        ("in a footer: made anew", all.rebuilt),
     ];
     report("bit flips", began, &figures);
 }
@@ -200,13 +211,19 @@ fn every_truncation_is_an_error_or_a_prefix() {
     let journal = few_large_blocks(2);
     let mut all = Tally::default();
     for (path, content) in &journal.segments {
+        let groups_end = groups(content).pop().unwrap().end;
         let lengths: Vec<usize> = (0..content.len()).collect();
         all += in_parallel(&lengths, |len| {
             let opened = journal.with(path, content[..*len].to_vec());
             let opened = opened.unwrap_or_else(|e| panic!("{path:?} cut at {len}: {e}"));
             let refused = matches!(opened, Opened::Refused { .. });
             let newest = *path == journal.last().0;
-            assert_eq!(refused, !newest, "{path:?} cut at {len}: {opened:?}");
+            // The segment before the newest is sealed: so the newest had a header.
+            let expected = match newest {
+                true => *len < 128,
+                false => *len < groups_end,
+            };
+            assert_eq!(refused, expected, "{path:?} cut at {len}: {opened:?}");
             Tally::of(&opened)
         });
     }
@@ -214,8 +231,115 @@ fn every_truncation_is_an_error_or_a_prefix() {
         ("truncations", all.tried),
         ("refused", all.refused),
         ("of the last segment: opened as a prefix", all.cut),
+        ("in a footer: made anew", all.rebuilt),
     ];
     report("truncations", began, &figures);
+}
+
+/// Checksums that fit bytes that were never written, as only a bug or a forger makes
+/// them: what is left is the Merkle root.
+#[test]
+fn headers_and_blocks_with_checksums_made_to_fit_are_refused() {
+    let began = Instant::now();
+    let mut all = Tally::default();
+    for seed in seeds(2) {
+        let journal = Journal::new(&Workload::synced(seed, 24), limits());
+        let (mut bits, mut forged) = (Vec::new(), Vec::new());
+        for (path, content) in &journal.segments {
+            let groups = groups(content);
+            let mut headers = vec![0..128];
+            headers.extend(groups.iter().map(|group| group.start..group.start + 96));
+            bits.extend(headers.into_iter().flatten().map(|at| (path, content, at)));
+            for group in groups {
+                let body = group.start + 96..group.end;
+                let blocks = blocks(content, group.start);
+                // What is put right again is no forgery.
+                let body = body.filter(|at| !blocks.iter().any(|(crc, _)| crc.contains(at)));
+                forged.extend(body.map(|at| (path, content, at, group.start)));
+            }
+        }
+        let last = journal.last();
+        let last_group = groups(&last.1).pop().unwrap();
+        all += in_parallel(&bits, |(path, content, at)| {
+            let mut tally = Tally::default();
+            for bit in 0..8 {
+                let mut damaged = content.to_vec();
+                damaged[*at] ^= 1 << bit;
+                let opened = journal.with(path, damaged);
+                let opened =
+                    opened.unwrap_or_else(|e| panic!("seed {seed}, byte {at} of {path:?}: {e}"));
+                let may_open = **path == last.0 && last_group.contains(at);
+                let refused = matches!(opened, Opened::Refused { .. });
+                assert!(
+                    refused || may_open,
+                    "seed {seed}, byte {at} of {path:?}: {opened:?}"
+                );
+                tally += Tally::of(&opened);
+            }
+            tally
+        });
+        all += in_parallel(&forged, |(path, content, at, group)| {
+            let mut forged = content.to_vec();
+            forged[*at] ^= 1;
+            reseal(&mut forged, *group);
+            let opened = journal.with(path, forged);
+            let opened =
+                opened.unwrap_or_else(|e| panic!("seed {seed}, byte {at} of {path:?}: {e}"));
+            assert!(
+                matches!(opened, Opened::Refused { .. }),
+                "seed {seed}, {at}: {opened:?}"
+            );
+            Tally::of(&opened)
+        });
+    }
+    let figures = [
+        ("damages and forgeries", all.tried),
+        ("refused", all.refused),
+    ];
+    report(
+        "headers, and blocks with fitting checksums",
+        began,
+        &figures,
+    );
+}
+
+/// Where the blocks of the group at `start` have their own checksums, and where they
+/// lie, as far as its counts and lengths make sense.
+fn blocks(segment: &[u8], start: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let word = |at: usize| {
+        let bytes = segment.get(at..at + 4)?;
+        Some(u32::from_le_bytes(bytes.try_into().unwrap()) as usize)
+    };
+    let mut found = Vec::new();
+    let mut at = start + 96;
+    for _ in 0..word(start + 12).unwrap_or(0) {
+        let count = word(at).unwrap_or(0);
+        at += 4;
+        for _ in 0..count {
+            let end = word(at).map(|len| at + 8 + len);
+            let Some(end) = end.filter(|end| *end <= segment.len()) else {
+                return found;
+            };
+            found.push((at + 4..at + 8, at + 8..end));
+            at = end;
+        }
+    }
+    found
+}
+
+/// Make the checksums of the group at `start` and of its blocks fit what is there.
+fn reseal(segment: &mut [u8], start: usize) {
+    for (checksum, block) in blocks(segment, start) {
+        let crc = crc32c::crc32c(&segment[block]);
+        segment[checksum].copy_from_slice(&crc.to_le_bytes());
+    }
+    let id: [u8; 16] = segment[16..32].try_into().unwrap();
+    let len = u32::from_le_bytes(segment[start + 8..start + 12].try_into().unwrap());
+    let body = &segment[start + 96..start + 96 + len as usize];
+    let crc = crc32c::crc32c(body);
+    segment[start + 20..start + 24].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&id), &segment[start..start + 92]);
+    segment[start + 92..start + 96].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// Two bits, two bytes or two stretches at random places.
@@ -316,8 +440,9 @@ fn groups_that_are_swapped_repeated_or_gone_are_errors() {
             let opened = journal.with(path, bytes);
             let opened = opened.unwrap_or_else(|e| panic!("seed {seed}: {what} in {path:?}: {e}"));
             let refused = matches!(opened, Opened::Refused { .. });
+            let rebuilt = what == "repeated" && matches!(opened, Opened::Rebuilt);
             assert!(
-                refused || may_open,
+                refused || may_open || rebuilt,
                 "seed {seed}: {what} in {path:?}: {opened:?}"
             );
             all += Tally::of(&opened);

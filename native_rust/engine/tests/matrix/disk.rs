@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use formdb_engine::fs::{File, FileSystem, Lock};
 
@@ -174,6 +175,8 @@ struct Disk {
     now: Image,
     before: Image,
     log: Vec<Op>,
+    /// Inodes given out, be they in use yet or not.
+    inodes: usize,
     changes: usize,
     reads: usize,
     syncs: usize,
@@ -182,8 +185,8 @@ struct Disk {
     /// Operations that a fault made fail.
     failed: usize,
     lying: bool,
-    /// Changes wait while this is set.
-    held: bool,
+    /// Changes of this kind wait.
+    held: Option<fn(&Op) -> bool>,
     waiting: usize,
 }
 
@@ -256,28 +259,31 @@ impl SimFs {
         (disk.before.clone(), disk.log.clone())
     }
 
-    /// From now on changes wait for [`SimFs::release`].
-    pub fn hold(&self) {
-        self.disk().held = true;
+    /// From now on changes of this kind wait for [`SimFs::release`].
+    pub fn hold(&self, which: fn(&Op) -> bool) {
+        self.disk().held = Some(which);
     }
 
-    /// Wait until a change waits.
-    pub fn await_held(&self) {
-        let mut disk = self.disk();
-        while disk.waiting == 0 {
-            disk = self.0.1.wait(disk).unwrap();
-        }
+    /// Wait until such a change waits; false if none comes.
+    pub fn await_held(&self) -> bool {
+        let patience = Duration::from_secs(5);
+        let disk = self.disk();
+        let waited = self
+            .0
+            .1
+            .wait_timeout_while(disk, patience, |d| d.waiting == 0);
+        !waited.unwrap().1.timed_out()
     }
 
     pub fn release(&self) {
-        self.disk().held = false;
+        self.disk().held = None;
         self.0.1.notify_all();
     }
 
     /// Record a change and apply it, unless a fault is due.
     fn change(&self, op: Op) -> io::Result<()> {
         let mut disk = self.disk();
-        while disk.held {
+        while disk.held.is_some_and(|which| which(&op)) {
             disk.waiting += 1;
             self.0.1.notify_all();
             disk = self.0.1.wait(disk).unwrap();
@@ -395,7 +401,11 @@ impl FileSystem for SimFs {
             (Some(Node::File(_)), true) => return Err(io::ErrorKind::AlreadyExists.into()),
             (None, false) => return Err(io::ErrorKind::NotFound.into()),
             (None, true) => {
-                let inode = self.disk().now.contents.len();
+                let inode = {
+                    let mut disk = self.disk();
+                    disk.inodes = disk.inodes.max(disk.now.contents.len()) + 1;
+                    disk.inodes - 1
+                };
                 self.change(Op::CreateFile(path.to_owned(), inode))?;
                 inode
             }

@@ -20,9 +20,13 @@ mod faults;
 mod generate;
 mod image;
 mod model;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod properties;
 mod rng;
+mod snapshots;
 mod steps;
+mod transactions;
 mod workload;
 
 use std::io::Write;

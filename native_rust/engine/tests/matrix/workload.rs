@@ -15,12 +15,22 @@ use super::{mixed, random};
 
 pub const DIR: &str = "/data/db";
 
-/// Small segments, so that a short workload rotates; and no sync by the clock.
+/// Small segments, so that a short workload rotates; no sync by the clock, and no
+/// index snapshots.
 pub fn limits() -> Limits {
     Limits {
         segment_bytes: 4_096,
         sync_interval_ms: 3_600_000,
+        snapshot_bytes: 0,
         ..Limits::default()
+    }
+}
+
+/// The same with a snapshot every now and then.
+pub fn limits_with_snapshots() -> Limits {
+    Limits {
+        snapshot_bytes: 2_500,
+        ..limits()
     }
 }
 
@@ -193,7 +203,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Run a workload from where a disk has it to `until`: alone, in bursts that
+    /// Run a workload, with snapshots for one seed in two, from where a disk has it to
+    /// `until`: alone, in bursts that
     /// share a commit group, sent again, and with a clean close in between now and
     /// then. `floor` transactions are safe on that disk already.
     pub fn new(
@@ -202,7 +213,11 @@ impl Run {
         floor: usize,
         until: usize,
     ) -> Result<Self, String> {
-        Self::with_limits(workload, fs, floor, until, limits())
+        let limits = match workload.seed % 4 {
+            0 | 1 => limits(),
+            _ => limits_with_snapshots(),
+        };
+        Self::with_limits(workload, fs, floor, until, limits)
     }
 
     pub fn with_limits(
@@ -292,11 +307,11 @@ impl Run {
         };
         let submitted = || -> Result<(), Error> {
             if count > 1 {
-                self.fs.hold();
+                self.fs.hold(|_| true);
             }
             submit(first)?;
-            if count > 1 {
-                self.fs.await_held();
+            if count > 1 && !self.fs.await_held() {
+                return Err(Error::Closed);
             }
             (first + 1..first + count).try_for_each(submit)
         };
