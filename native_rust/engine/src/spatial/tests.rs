@@ -1,7 +1,7 @@
 use geo::algorithm::line_measures::{Distance, Geodesic};
 use geo::{
-    Coord, Geometry, LineString, MultiLineString, MultiPoint, MultiPolygon, Point, Polygon, Relate,
-    Validation,
+    Coord, Geometry, Intersects, LineString, MultiLineString, MultiPoint, MultiPolygon, Point,
+    Polygon, Relate, Validation,
 };
 use proptest::prelude::*;
 
@@ -163,8 +163,34 @@ fn geometry() -> impl Strategy<Value = Both> {
     .prop_filter("valid by the rules of OGC", |both| both.theirs.is_valid())
 }
 
+/// Whether all crossings of edges of the two lie where doubles can be. Elsewhere the
+/// matrix is wrong: it takes a line that another crosses for two that just miss it.
+fn crosses_exactly(a: &Shape, b: &Shape) -> bool {
+    let edges = |shape: &Shape| {
+        let rings = shape.areas.iter().flat_map(|area| &area.rings);
+        let lines = shape.lines.iter().chain(rings);
+        lines
+            .flat_map(|line| line.windows(2).map(|pair| [pair[0], pair[1]]))
+            .collect::<Vec<_>>()
+    };
+    let all = [edges(a), edges(b)].concat();
+    let exact = |[a, b]: &[Position; 2], [c, d]: &[Position; 2]| {
+        let cross = |p: [f64; 2], q: [f64; 2]| (p[0] * q[1] - p[1] * q[0]) as i64;
+        let minus = |p: &Position, q: &Position| [p[0] - q[0], p[1] - q[1]];
+        let below = cross(minus(b, a), minus(d, c));
+        let above = cross(minus(c, a), minus(d, c));
+        let (mut divisor, mut rest) = (below.abs(), above.abs());
+        while rest != 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        below == 0 || (below / divisor).unsigned_abs().is_power_of_two()
+    };
+    all.iter()
+        .all(|one| all.iter().all(|other| exact(one, other)))
+}
+
 proptest! {
-    #![proptest_config(cases(3_000))]
+    #![proptest_config(cases(4_000))]
 
     /// On valid geometries of one kind, the answers of the `geo` crate's DE-9IM matrix.
     #[test]
@@ -175,6 +201,11 @@ proptest! {
         for asked in &asked {
             let prepared = Prepared::new(asked.ours.clone());
             for feature in &features {
+                if !crosses_exactly(&feature.ours, &asked.ours) {
+                    let ours = prepared.intersects(&feature.ours);
+                    prop_assert_eq!(ours, feature.theirs.intersects(&asked.theirs));
+                    continue;
+                }
                 let matrix = feature.theirs.relate(&asked.theirs);
                 for (predicate, expected) in [
                     (Predicate::Intersects, matrix.is_intersects()),
