@@ -26,6 +26,7 @@ mod properties;
 mod rng;
 mod snapshots;
 mod steps;
+mod transactions;
 mod workload;
 
 use std::io::Write;
