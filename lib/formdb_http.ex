@@ -411,22 +411,22 @@ defmodule FormdbHttp do
   defdelegate schema(name), to: Journal
 
   @doc """
-  One block, by its sequence: `%{seq: seq, hash: hash, json: text, cbor: bytes}`. The
+  One block, by its sequence or its hash (hexadecimal): `%{seq: seq, hash: hash, json: text, cbor: bytes}`. The
   bytes are what is stored and what the hash is over.
   """
-  @spec block(database(), pos_integer()) :: result(map())
-  defdelegate block(name, seq), to: Journal
+  @spec block(database(), pos_integer() | String.t()) :: result(map())
+  defdelegate block(name, seq_or_hash), to: Journal
 
   @doc """
-  Undoes a block by writing the inverse of its operation as a new block; a revert can
+  Undoes a block, named as for `block/2`, by writing the inverse of its operation as a new block; a revert can
   be reverted. Refused with `:cannot_revert` and the reason when a later block depends
   on it.
 
   Options besides those of writes: `:provenance` (JSON text or a map). Returns
   `%{seq: seq, hash: hash, time: time, reverts: seq}`.
   """
-  @spec revert(database(), pos_integer(), keyword()) :: result(map())
-  defdelegate revert(name, seq, opts \\ []), to: Journal
+  @spec revert(database(), pos_integer() | String.t(), keyword()) :: result(map())
+  defdelegate revert(name, seq_or_hash, opts \\ []), to: Journal
 
   @doc "The last sequence that was committed by a time; 0 if none was."
   @spec seq_at(database(), timestamp()) :: result(non_neg_integer())

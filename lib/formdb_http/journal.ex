@@ -32,16 +32,16 @@ defmodule FormdbHttp.Journal do
     with {:ok, json} <- Engine.call(name, &Native.schema(&1, name)), do: {:ok, %{json: json}}
   end
 
-  def block(name, seq) do
-    with {:ok, seq} <- seq(seq),
+  def block(name, block) do
+    with {:ok, seq} <- seq(name, block),
          {:ok, {seq, hash, cbor, json}} <- Engine.call(name, &Native.block(&1, name, seq)),
          do: {:ok, %{seq: seq, hash: hash, cbor: cbor, json: json}}
   end
 
-  def revert(name, seq, opts) do
+  def revert(name, block, opts) do
     opts = Writing.options!(opts, [:provenance])
 
-    with {:ok, seq} <- seq(seq),
+    with {:ok, seq} <- seq(name, block),
          request = {:revert, seq, Engine.optional_json(opts[:provenance])},
          {:ok, nil, ack} <- Writing.write(name, request, :io, opts) do
       {:ok,
@@ -55,10 +55,22 @@ defmodule FormdbHttp.Journal do
     end
   end
 
-  defp seq(seq) when is_integer(seq) and seq in 0..0xFFFFFFFFFFFFFFFF, do: {:ok, seq}
+  # That of a block, which may be named by its hash.
+  defp seq(_name, seq) when seq in 0..0xFFFFFFFFFFFFFFFF, do: {:ok, seq}
+  defp seq(_name, seq) when is_integer(seq), do: no_block("#{seq}")
 
-  defp seq(seq) when is_integer(seq) do
-    {:error, %Error{code: :block_not_found, detail: "there is no block #{seq}"}}
+  defp seq(name, hex) when is_binary(hex) do
+    with {:ok, hash} <- Base.decode16(hex, case: :mixed),
+         {:ok, seq} when seq != nil <- Engine.call(name, &Native.find_block(&1, name, hash)) do
+      {:ok, seq}
+    else
+      {:error, error} -> {:error, error}
+      _unknown -> no_block("with the hash #{hex}")
+    end
+  end
+
+  defp no_block(which) do
+    {:error, %Error{code: :block_not_found, detail: "there is no block #{which}"}}
   end
 
   def seq_at(name, time) do

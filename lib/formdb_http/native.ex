@@ -55,6 +55,7 @@ defmodule FormdbHttp.Native do
   def seq(_catalog, _name), do: stub()
   def seq_at(_catalog, _name, _micros), do: stub()
   def block(_catalog, _name, _seq), do: stub()
+  def find_block(_catalog, _name, _hash), do: stub()
   def written_features(_catalog, _name, _first, _last), do: stub()
   def points_deleted_by(_catalog, _name, _seq), do: stub()
   def provenance(_catalog, _name, _id, _since, _limit), do: stub()

@@ -191,6 +191,16 @@ defmodule FormdbHttp.HistoryTest do
       assert Base.encode16(leaf, case: :lower) == hash
       assert %{"op" => "put_feature", "body" => %{"id" => "a"}} = decode(json)
       assert code(FormdbHttp.block(db, 2)) == :block_not_found
+
+      for text <- [hash, String.upcase(hash)] do
+        assert {:ok, %{seq: 1, cbor: ^cbor}} = FormdbHttp.block(db, text)
+      end
+
+      for text <- ["", "1", "xyz", String.duplicate("0", 64), hash <> "00"],
+          do: assert(code(FormdbHttp.block(db, text)) == :block_not_found)
+
+      assert code(FormdbHttp.block(db <> "x", hash)) == :database_not_found
+      assert {:ok, %{reverts: 1}} = FormdbHttp.revert(db, hash)
     end
   end
 

@@ -242,14 +242,21 @@ defmodule FormdbHttpWeb.HistoryTest do
 
       assert get(port, db <> "/blocks/1", [{"if-none-match", ~s("#{hash}")}]).status == 304
 
+      by_hash = get(port, db <> "/blocks/" <> hash)
+      assert json(by_hash)["seq"] == 1
+      assert by_hash.headers["cache-control"] =~ "immutable"
+      none = get(port, db <> "/blocks/" <> String.duplicate("0", 64))
+      assert refusal(none) == {404, "block_not_found"}
+      refute Map.has_key?(none.headers, "cache-control")
+
       for block <- ["0", "2", "-1", "x", String.duplicate("9", 30)],
           do: assert(refusal(get(port, db <> "/blocks/" <> block)) == {404, "block_not_found"})
     end
 
     test "is undone by a revert", %{port: port, db: db, a: a} do
       put(port, a, point(1))
-      put(port, a, point(2))
-      response = post(port, db <> "/blocks/2/revert", ~s({"provenance":{"why":"wrong"}}))
+      second = json(put(port, a, point(2)))["hash"]
+      response = post(port, db <> "/blocks/#{second}/revert", ~s({"provenance":{"why":"wrong"}}))
       assert response.status == 201
       assert %{"seq" => 3, "hash" => _, "time" => _, "reverts" => 2} = json(response)
       assert response.headers["location"] == db <> "/blocks/3"

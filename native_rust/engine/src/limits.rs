@@ -29,6 +29,9 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Features or points in one page of an answer. Default 100,000.
     pub page_items: usize,
+    /// Buckets in the answer to one aggregate, each series counting as one more.
+    /// Default 100,000.
+    pub buckets: usize,
     /// Milliseconds until a write with durability `interval` is on disk. Default 200.
     pub sync_interval_ms: u64,
     /// Seconds for which an idempotency key is honoured. Default 86,400, a day.
@@ -55,6 +58,7 @@ impl Default for Limits {
             positions: 1_000_000,
             id_bytes: 256,
             page_items: 100_000,
+            buckets: 100_000,
             sync_interval_ms: 200,
             idempotency_seconds: 86_400,
             idempotency_keys: 100_000,
@@ -94,6 +98,7 @@ impl Limits {
             ("positions", self.positions as u64, 1, 1 << 28),
             ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
             ("page_items", self.page_items as u64, 1, 1 << 28),
+            ("buckets", self.buckets as u64, 1, 1 << 24),
             ("sync_interval_ms", self.sync_interval_ms, 1, 3_600_000),
             (
                 "idempotency_seconds",

@@ -23,7 +23,7 @@ use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed, Snapshotter};
 use crate::state::{Head, Indexes, State};
 
 /// Folder of the journal inside a database's folder.
-const JOURNAL: &str = "journal";
+pub(crate) const JOURNAL: &str = "journal";
 /// Lock file inside a database's folder.
 const LOCK: &str = "LOCK";
 
@@ -139,7 +139,7 @@ fn give_shapes(
 }
 
 /// Make a folder and its name in its parent durable.
-fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+pub(crate) fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     fs.create_dir(dir)
         .map_err(|e| Error::io("create", dir, e))?;
     match dir.parent() {
@@ -150,7 +150,7 @@ fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     }
 }
 
-fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
+pub(crate) fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
     let path = dir.join(LOCK);
     fs.lock(&path).map_err(|e| match e.kind() {
         std::io::ErrorKind::WouldBlock => Error::Locked { path: path.clone() },

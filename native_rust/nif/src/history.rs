@@ -1,7 +1,7 @@
 //! Blocks, moments and versions.
 
-use formdb_engine::{StoredBlock, to_hex};
-use rustler::{Env, Term};
+use formdb_engine::{Hash, StoredBlock, to_hex};
+use rustler::{Binary, Env, Term};
 
 use crate::CatalogRef;
 use crate::answer::{binary, tagged};
@@ -19,6 +19,19 @@ fn block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a
         Ok((seq, to_hex(&hash), binary(env, &cbor), binary(env, &json)))
     });
     tagged(env, block)
+}
+
+/// `{:ok, seq}` of the block whose leaf hash has these bytes, `{:ok, nil}` if none has.
+#[rustler::nif(schedule = "DirtyIo")]
+fn find_block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, hash: Binary<'a>) -> Term<'a> {
+    let seq = catalog.database(name).and_then(|database| {
+        match Hash::try_from(hash.as_slice()) {
+            Ok(hash) => Ok(database.find_block(&hash)?),
+            // Nothing of another length is the hash of a block.
+            Err(_) => Ok(None),
+        }
+    });
+    tagged(env, seq)
 }
 
 /// The last sequence that was committed at or before a time.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::filter::{ALIVE, Bounds, Filter};
+use super::summary::CachedSummary;
 
 /// Most points a chunk holds.
 pub(super) const CAPACITY: usize = 1_024;
@@ -103,6 +104,8 @@ pub(super) struct Chunk {
     values: Vec<f64>,
     runs: Vec<Run>,
     bounds: Bounds,
+    /// Of the values, all of them: whatever changes the columns empties it.
+    summary: CachedSummary,
 }
 
 /// Points that stand here as they stand in their block, and that died together.
@@ -184,6 +187,7 @@ impl Chunk {
         if length == 0 {
             return;
         }
+        self.summary = CachedSummary::default();
         let next_run = self.break_runs(place);
         for run in self.runs.iter_mut().skip(next_run) {
             run.start += length as u32;
@@ -261,6 +265,7 @@ impl Chunk {
 
     /// Takes off the points from `place` on, as a chunk of their own.
     pub(super) fn split_off(&mut self, place: usize) -> Self {
+        self.summary = CachedSummary::default();
         let next_run = self.break_runs(place);
         let mut runs = self.runs.split_off(next_run);
         for run in &mut runs {
@@ -407,6 +412,22 @@ impl Chunk {
             timestamps: self.timestamps(source),
             values: self.values.get(source.range.clone()).unwrap_or_default(),
         }
+    }
+
+    /// Timestamps and values of the points in `range`.
+    pub(super) fn slices(&self, range: Range<usize>) -> (&[i64], &[f64]) {
+        let timestamps = self.timestamps.get(range.clone()).unwrap_or_default();
+        (timestamps, self.values.get(range).unwrap_or_default())
+    }
+
+    /// Whether `filter` takes every point.
+    pub(super) fn is_whole(&self, filter: Filter) -> bool {
+        filter.takes_all(&self.bounds)
+    }
+
+    /// The summary of its values, to be made when it is asked for.
+    pub(super) fn summary(&self) -> &CachedSummary {
+        &self.summary
     }
 
     /// The points of `source`, in order.

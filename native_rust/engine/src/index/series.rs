@@ -119,7 +119,7 @@ const CHUNK_COST: usize = 1_024;
 pub struct Series {
     // Boxed, so that a node, which has room for eleven, stays small: most
     // series of a database of many are short.
-    chunks: BTreeMap<Fence, Box<Chunk>>,
+    pub(super) chunks: BTreeMap<Fence, Box<Chunk>>,
     touched: u64,
     last_delete: u64,
 }
@@ -206,7 +206,7 @@ impl Series {
 
     /// The fence of the first chunk that may have points at `start` or later:
     /// some may stand before the fences that name it.
-    fn first_fence(&self, start: i64) -> Fence {
+    pub(super) fn first_fence(&self, start: i64) -> Fence {
         let mut before = self.chunks.range(..(start, 0));
         before.next_back().map_or((i64::MIN, 0), |(&f, _)| f)
     }

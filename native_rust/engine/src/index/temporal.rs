@@ -131,6 +131,13 @@ impl TemporalIndex {
         self.series.get(id).map(|series| Arc::clone(&series))
     }
 
+    /// As [`Self::get`], with its id. O(1).
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<(Arc<str>, Arc<SharedSeries>)> {
+        let found = self.series.get(id)?;
+        Some((Arc::clone(found.key()), Arc::clone(&found)))
+    }
+
     /// The series `id`, made where it is missing. O(1).
     #[must_use]
     pub fn get_or_create(&self, id: &str) -> Arc<SharedSeries> {
@@ -161,14 +168,8 @@ impl TemporalIndex {
     /// listed: not for a thread that must not wait.
     #[must_use]
     pub fn list(&self, at: u64, after: Option<&str>, limit: usize) -> Vec<SeriesEntry> {
-        let mut all: Vec<(Arc<str>, Arc<SharedSeries>)> = self
-            .series
-            .iter()
-            .filter(|entry| after.is_none_or(|after| &**entry.key() > after))
-            .map(|entry| (Arc::clone(entry.key()), Arc::clone(entry.value())))
-            .collect();
-        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        all.into_iter()
+        self.sorted(|id| after.is_none_or(|after| id > after))
+            .into_iter()
             .filter_map(|(id, series)| {
                 let summary = series.read().summary(at)?;
                 Some(SeriesEntry { id, summary })
@@ -194,10 +195,30 @@ impl TemporalIndex {
         extent
     }
 
+    /// The series whose ids `wanted` takes, by id in byte order. They may have
+    /// nothing to show at the published sequence. O(n) in the number of all series.
+    #[must_use]
+    pub fn sorted(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, Arc<SharedSeries>)> {
+        let mut found: Vec<(Arc<str>, Arc<SharedSeries>)> = self
+            .series
+            .iter()
+            .filter(|entry| wanted(entry.key()))
+            .map(|entry| (Arc::clone(entry.key()), Arc::clone(entry.value())))
+            .collect();
+        found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        found
+    }
+
     /// Number of series, those of unpublished blocks included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.series.len()
+    }
+
+    /// Whether there is no series.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
     }
 
     /// Forgets all series; those somebody still holds live until they let go.
@@ -260,7 +281,7 @@ mod tests {
         assert_eq!(index.len(), 5);
         assert!(index.get("e").is_none());
         index.clear();
-        assert!(index.len() == 0 && index.get("a").is_none());
+        assert!(index.is_empty() && index.get("a").is_none());
     }
 
     /// A reader that takes the lock and then loads the published sequence sees

@@ -4,6 +4,8 @@
 //! [`Segments`] is the reading end and is shared by everybody. [`recover`]
 //! makes both out of a folder.
 
+mod copy;
+mod examine;
 mod footer;
 mod layout;
 mod leaves;
@@ -22,6 +24,9 @@ mod footer_tests;
 #[cfg(test)]
 mod start_tests;
 
+pub(crate) use copy::{copy_segment, group_bytes, whole_transactions};
+pub use examine::{Damage, Lost, Progress};
+pub(crate) use examine::{Examination, Examined, examine};
 pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
 pub use policy::RecoveryPolicy;
 pub use recovery::Recovered;

@@ -36,6 +36,16 @@ impl SegmentReader {
         })
     }
 
+    /// The same file, with a buffer of its own.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            segment: self.segment.clone(),
+            len: self.len,
+            buffer: Vec::new(),
+            buffer_at: 0,
+        }
+    }
+
     /// The segment's header, or what is wrong with it.
     pub(super) fn header(&self) -> Result<Result<SegmentHeader, HeaderError>> {
         if self.len < SEGMENT_HEADER as u64 {

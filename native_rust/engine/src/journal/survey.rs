@@ -69,7 +69,7 @@ pub(super) fn survey(fs: &dyn FileSystem, dir: &Path) -> Result<Survey> {
             });
             break;
         }
-        let header = header.map_err(|error| refuse(&reader, error))?;
+        let header = header.map_err(|error| refusal(&reader, error))?;
         if header.first_seq != *first_seq {
             let reason = format!(
                 "its header says that it begins with block {}, its name says {first_seq}",
@@ -166,7 +166,8 @@ impl Survey {
     }
 }
 
-fn refuse(reader: &SegmentReader, error: HeaderError) -> Error {
+/// Why a segment with such a header is not read.
+pub(super) fn refusal(reader: &SegmentReader, error: HeaderError) -> Error {
     match error {
         HeaderError::Version(found) => reader.unsupported(found),
         HeaderError::Short => reader.corrupt(0, "the segment is shorter than its header"),
