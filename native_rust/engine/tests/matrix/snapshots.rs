@@ -30,8 +30,11 @@ impl Closed {
             let run = Run::with_limits(&workload, SimFs::new(), 0, TRANSACTIONS, limits).unwrap();
             let image = run.fs.now();
             let is_snapshot = |path: &PathBuf| path.extension().is_some_and(|e| e == "snapshot");
-            let mut files = image.files().into_iter();
-            let (path, bytes) = files.rfind(|(path, _)| is_snapshot(path))?;
+            let files = image.files().into_iter();
+            let mut snapshots = files.filter(|(path, _)| is_snapshot(path));
+            let (path, bytes) = snapshots.next()?;
+            // An older one that was not removed yet would step in for it.
+            snapshots.next().is_none().then_some(())?;
             Some((run, image, path, bytes))
         });
         let (run, image, path, bytes) = closed.unwrap();
