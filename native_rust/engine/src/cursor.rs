@@ -14,6 +14,14 @@ use crate::error::{Error, InvalidCode, Result};
 pub(crate) enum Cursor {
     /// Features of a box query behind block `after`.
     Features { at: u64, after: u64 },
+    /// Features nearby behind the one at a distance, as the bits of a double, of
+    /// block `after`; so many were given before.
+    Nearby {
+        at: u64,
+        distance: u64,
+        after: u64,
+        taken: u64,
+    },
     /// Points of a range from the timestamp `edge`, `skip` of its points passed.
     Points { at: u64, edge: i64, skip: u64 },
     /// As `Points`, of the series `id` and of those behind it.
@@ -28,15 +36,27 @@ pub(crate) enum Cursor {
 const FEATURES: u8 = 1;
 const POINTS: u8 = 2;
 const SERIES_POINTS: u8 = 3;
+const NEARBY: u8 = 4;
 
 impl Cursor {
     pub(crate) fn encode(self) -> String {
-        let mut bytes = Vec::with_capacity(29);
+        let mut bytes = Vec::with_capacity(37);
         match self {
             Self::Features { at, after } => {
                 bytes.push(FEATURES);
                 bytes.extend_from_slice(&at.to_le_bytes());
                 bytes.extend_from_slice(&after.to_le_bytes());
+            }
+            Self::Nearby {
+                at,
+                distance,
+                after,
+                taken,
+            } => {
+                bytes.push(NEARBY);
+                for word in [at, distance, after, taken] {
+                    bytes.extend_from_slice(&word.to_le_bytes());
+                }
             }
             Self::Points { at, edge, skip } => {
                 bytes.push(POINTS);
@@ -88,6 +108,12 @@ impl Cursor {
                 at: u64::from_le_bytes(word()?),
                 after: u64::from_le_bytes(word()?),
             },
+            NEARBY => Self::Nearby {
+                at: u64::from_le_bytes(word()?),
+                distance: u64::from_le_bytes(word()?),
+                after: u64::from_le_bytes(word()?),
+                taken: u64::from_le_bytes(word()?),
+            },
             POINTS => Self::Points {
                 at: u64::from_le_bytes(word()?),
                 edge: i64::from_le_bytes(word()?),
@@ -115,6 +141,12 @@ mod tests {
             Cursor::Features {
                 at: 9,
                 after: u64::MAX,
+            },
+            Cursor::Nearby {
+                at: 9,
+                distance: f64::MAX.to_bits(),
+                after: 7,
+                taken: u64::MAX,
             },
             Cursor::Points {
                 at: 9,

@@ -12,6 +12,8 @@ use crate::index::{BlockLocation, Hit};
 use crate::merkle::leaf_hash;
 use crate::model::{BoundingBox, Rect, feature_to_json, intersects_box};
 use crate::operation::OpKind;
+use crate::search::{Area, Search};
+use crate::spatial::Predicate;
 use crate::state::State;
 
 /// A box query.
@@ -71,26 +73,17 @@ impl Database {
     /// [`Error::Invalid`] for a bad limit or cursor, [`Error::Closed`],
     /// [`Error::Corrupt`], [`Error::Io`].
     pub fn features_in_box(&self, query: &BoxQuery) -> Result<FeaturePage> {
-        let state = &self.state;
-        let pieces = query.bbox.pieces();
-        let (hits, at) = self.hits(query, usize::MAX)?;
-        let mut page = Page::new(query.limit);
-        for hit in hits {
-            let document = if hit.certain {
-                Some(document(state, hit.seq)?)
-            } else {
-                document_meeting(state, hit.seq, &pieces)?
-            };
-            if let Some(document) = document
-                && !page.push(&document.json, document.seq)
-            {
-                break;
-            }
-        }
-        Ok(page.finish(at))
+        self.search(&Search {
+            area: Area::Box(query.bbox),
+            predicate: Predicate::Intersects,
+            filters: Vec::new(),
+            limit: query.limit,
+            cursor: query.cursor.clone(),
+            as_of: query.as_of,
+        })
     }
 
-    /// The same answer if it is small and wholly in memory, `None` if it is not:
+    /// The same answer if it is a small first page wholly in memory, `None` if it is not:
     /// then [`Database::features_in_box`] has it. No file work, and bounded to
     /// some tens of microseconds, so it is safe where blocking is not.
     ///
@@ -100,6 +93,11 @@ impl Database {
         /// Hits looked at, and bytes answered.
         const MAX_HITS: usize = 256;
         const MAX_BYTES: usize = 128 << 10;
+        if query.cursor.is_some() {
+            // A later page: what is in the box but belongs to earlier pages is passed
+            // over, however much that is.
+            return Ok(None);
+        }
         let (hits, at) = self.hits(query, MAX_HITS + 1)?;
         if hits.len() > MAX_HITS || hits.iter().any(|hit| !hit.certain) {
             return Ok(None);
@@ -153,7 +151,7 @@ pub(crate) fn box_cursor(query: &BoxQuery) -> Result<(Option<u64>, u64)> {
         None => Ok((query.as_of, 0)),
         Some(text) => match Cursor::decode(text)? {
             Cursor::Features { at, after } => Ok((Some(at), after)),
-            Cursor::Points { .. } | Cursor::SeriesPoints { .. } => Err(other_cursor()),
+            _ => Err(other_cursor()),
         },
     }
 }
@@ -261,7 +259,7 @@ pub(crate) fn document_meeting(
 }
 
 /// The document of a block's bytes, kept in memory for the next who asks.
-fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>> {
+pub(crate) fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>> {
     let (block, body) = feature_block(state, seq, bytes)?;
     let mut json = Vec::with_capacity(bytes.len() * 2);
     feature_to_json(body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
@@ -275,7 +273,11 @@ fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>>
 }
 
 /// A block that writes a feature, and that feature's stored form.
-fn feature_block<'a>(state: &State, seq: u64, bytes: &'a [u8]) -> Result<(Block<'a>, &'a [u8])> {
+pub(crate) fn feature_block<'a>(
+    state: &State,
+    seq: u64,
+    bytes: &'a [u8],
+) -> Result<(Block<'a>, &'a [u8])> {
     let (block, action) = block_at(state, seq, bytes)?;
     if action.op != OpKind::PutFeature {
         return Err(damaged(state, seq, "another block lies at its place"));

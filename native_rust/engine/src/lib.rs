@@ -65,7 +65,9 @@ mod replay;
 mod revert;
 mod reverts;
 mod schema;
+mod search;
 mod snapshot;
+mod spatial;
 mod state;
 mod transactions;
 
@@ -82,6 +84,7 @@ pub use entries::{EntryPage, EntryQuery};
 pub use error::{Entity, Error, InvalidCode, Result};
 pub use features::{BoxQuery, FeaturePage};
 pub use history::StoredBlock;
+pub use index::PlaceIndex;
 pub use inspect::{Diagnosis, SalvageReport, VerifyReport, diagnose, salvage, verify};
 pub use journal::{Damage, Lost, Progress};
 pub use journal::{Recovered, RecoveryPolicy};
@@ -97,7 +100,9 @@ pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use queue::{Ack, Durability, Reply, Transaction};
+pub use search::{Area, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search};
 pub use snapshot::SnapshotUsed;
+pub use spatial::Predicate;
 pub use transactions::{Begin, Commit, OwnDocument, Phase, TransactionStatus};
 
 /// The temporal index on its own, in memory, with no journal behind it.

@@ -13,6 +13,7 @@ use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::merkle::{Hash, NodeTable};
 use crate::reverts::RevertTable;
+use crate::search::PageCache;
 use crate::snapshot::SnapshotLog;
 
 /// The indexes and the sequence up to which they may be read.
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub reverts: RwLock<RevertTable>,
     pub segments: Arc<Segments>,
     pub bodies: BodyCache,
+    pub pages: PageCache,
     pub limits: Limits,
     pub counters: Counters,
     pub snapshots: SnapshotLog,
@@ -95,6 +97,7 @@ impl State {
             reverts: RwLock::new(reverts),
             segments,
             bodies: BodyCache::new(limits.body_cache_bytes),
+            pages: PageCache::default(),
             limits,
             counters: Counters::default(),
             snapshots: SnapshotLog::default(),
@@ -172,6 +175,7 @@ impl State {
         drop(std::mem::take(&mut *self.nodes.write()));
         self.series.clear();
         self.bodies.clear();
+        self.pages.clear();
         self.segments.clear();
     }
 }

@@ -5,6 +5,7 @@
     clippy::panic,
     reason = "a test fails by panicking; helpers of integration tests count as no test"
 )]
+#![allow(dead_code, reason = "the harness has parts that other tests use")]
 
 mod support;
 

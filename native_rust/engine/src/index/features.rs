@@ -89,9 +89,8 @@ impl FeatureIndex {
     ///
     /// `seq` is above all those before it; `envelope` is absent for a feature
     /// without positions, which no box query finds; `shape` is what
-    /// [`FeatureIndex::shapes`] counts. O(log n): 2 us among a
-    /// million, 0.2 ms when a bucket of ids and a branch of the tree split, and 2
-    /// us more for every thousand features at the very place it moves from.
+    /// [`FeatureIndex::shapes`] counts. O(log n): 2 us among a million, 0.2 ms when a
+    /// bucket of ids and a branch of the tree split.
     ///
     /// # Panics
     /// With 2^31 versions, for which there is no memory (300 GB).
@@ -271,15 +270,67 @@ impl FeatureIndex {
         at: u64,
         mut found: impl FnMut(Hit) -> ControlFlow<()>,
     ) {
-        self.spatial.query(pieces, at, |entry| {
-            let rect = entry.rect();
+        self.spatial.query(pieces, at, |seq, rect| {
             found(Hit {
-                seq: entry.born,
+                seq,
                 // A geometry whose envelope is one position is that position,
                 // and one whose envelope a piece contains lies in the piece.
                 certain: rect.min == rect.max || pieces.iter().any(|piece| piece.contains(&rect)),
             })
         });
+    }
+
+    /// As [`FeatureIndex::query_box`], with the envelope of each version.
+    pub fn query_envelopes(
+        &self,
+        pieces: &[Rect],
+        at: u64,
+        found: impl FnMut(u64, Rect) -> ControlFlow<()>,
+    ) {
+        self.spatial.query(pieces, at, found);
+    }
+
+    /// Calls `found` with the bound, the sequence and the envelope of each version
+    /// visible at `at` that has an envelope, least bound first, until it breaks.
+    ///
+    /// `bound` gives a rectangle a number no greater than those of the rectangles
+    /// in it, or nothing to leave out all of them. About 15 calls of `bound` for
+    /// every node of the R-tree that holds lower bounds than the last version asked
+    /// for.
+    pub fn by_bound(
+        &self,
+        at: u64,
+        bound: impl Fn(&Rect) -> Option<f64>,
+        found: impl FnMut(f64, u64, Rect) -> ControlFlow<()>,
+    ) {
+        self.spatial.by_bound(at, bound, found);
+    }
+
+    /// Calls `found` with the sequence and the envelope of the version visible at
+    /// `at` of each of up to `max` features from number `first` on, those without
+    /// geometry among them, and returns the number of the feature to go on with.
+    ///
+    /// Features are numbered in the order they first came, for ever: so a walk over
+    /// all of them can be made in steps under short locks.
+    pub fn visible(
+        &self,
+        first: usize,
+        max: usize,
+        at: u64,
+        mut found: impl FnMut(u64, Option<Rect>),
+    ) -> Option<usize> {
+        let end = self.current.len().min(first.saturating_add(max));
+        for number in first..end {
+            let newest = self.current.get(number);
+            let mut versions =
+                std::iter::successors(newest, |v| self.superseded.get(v.prev as usize));
+            if let Some(version) = versions.find(|version| version.born <= at)
+                && !version.envelope.is_tombstone()
+            {
+                found(version.born, self.envelopes.get(version.envelope));
+            }
+        }
+        (end < self.current.len()).then_some(end)
     }
 
     /// Number of features that are not deleted, by the newest versions, published

@@ -132,6 +132,25 @@ impl BoundingBox {
         }
     }
 
+    /// The one or two planar rectangles that the box is, split at the antimeridian.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Rect> {
+        let strip = self.strip();
+        if self.west > self.east {
+            vec![strip(self.west, 180.0), strip(-180.0, self.east)]
+        } else {
+            vec![strip(self.west, self.east)]
+        }
+    }
+
+    fn strip(&self) -> impl Fn(f64, f64) -> Rect {
+        let Self { south, north, .. } = *self;
+        move |from, to| Rect {
+            min: [from, south],
+            max: [to, north],
+        }
+    }
+
     /// The planar rectangles whose union is this box on the sphere.
     ///
     /// A box across the antimeridian is split there. The meridians 180 and -180
@@ -146,10 +165,7 @@ impl BoundingBox {
             east,
             north,
         } = *self;
-        let strip = |from: f64, to: f64| Rect {
-            min: [from, south],
-            max: [to, north],
-        };
+        let strip = self.strip();
         let parallel = |latitude: f64| Rect {
             min: [-180.0, latitude],
             max: [180.0, latitude],

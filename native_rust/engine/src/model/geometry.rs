@@ -6,7 +6,7 @@ use super::json::{Json, Members, at, shown};
 use crate::{Error, InvalidCode, Limits, Result};
 
 /// GeometryCollections inside each other; RFC 7946 advises against any nesting.
-pub(super) const MAX_COLLECTIONS: usize = 8;
+pub(crate) const MAX_COLLECTIONS: usize = 8;
 
 /// Checks a geometry and returns its envelope in planar longitude and latitude,
 /// `None` when it has no position. Linear in the number of positions.

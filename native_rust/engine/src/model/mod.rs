@@ -32,6 +32,7 @@ pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse
 pub use feature_shape::{
     FeatureShape, GeometryType, MAX_SHAPE_BYTES, MAX_SHAPE_PROPERTIES, PropertyType,
 };
+pub(crate) use geometry::MAX_COLLECTIONS;
 pub use geometry::check_geometry;
 pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
 pub(crate) use json::at;
@@ -39,6 +40,7 @@ pub use json::{Json, Members, Source};
 pub use points::{Points, parse_points};
 pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
+pub(crate) use shape::{find_geometry, read_position};
 pub use time::{
     FIRST_TIMESTAMP, LAST_TIMESTAMP, format_timestamp, is_timestamp, parse_timestamp,
     write_timestamp,

@@ -100,7 +100,7 @@ pub fn intersects_box(body: &[u8], rects: &[Rect]) -> Result<bool, DecodeError> 
 }
 
 /// A reader at the geometry of a stored feature; `None` when that is null.
-fn find_geometry(body: &[u8]) -> Result<Option<Reader<'_>>, DecodeError> {
+pub(crate) fn find_geometry(body: &[u8]) -> Result<Option<Reader<'_>>, DecodeError> {
     let mut reader = Reader::new(body);
     for _ in 0..reader.map()? {
         if reader.text()? == "geometry" {
@@ -161,7 +161,8 @@ fn extend_by_coordinates(
     Ok(())
 }
 
-fn position(reader: &mut Reader<'_>) -> Result<[f64; 2], DecodeError> {
+/// The longitude and latitude of the next position.
+pub(crate) fn read_position(reader: &mut Reader<'_>) -> Result<[f64; 2], DecodeError> {
     let len = reader.array()?;
     position_of(reader, len)
 }
@@ -224,7 +225,7 @@ fn any_part<'b>(
 }
 
 fn point_meets(reader: &mut Reader<'_>, rect: &Rect) -> Result<bool, DecodeError> {
-    Ok(rect.contains(&Rect::point(position(reader)?)))
+    Ok(rect.contains(&Rect::point(read_position(reader)?)))
 }
 
 fn line_meets(reader: &mut Reader<'_>, rect: &Rect) -> Result<bool, DecodeError> {
@@ -232,9 +233,9 @@ fn line_meets(reader: &mut Reader<'_>, rect: &Rect) -> Result<bool, DecodeError>
     if len == 0 {
         return Ok(false);
     }
-    let mut from = position(reader)?;
+    let mut from = read_position(reader)?;
     for _ in 1..len {
-        let to = position(reader)?;
+        let to = read_position(reader)?;
         if segment_meets(from, to, rect) {
             return Ok(true);
         }
@@ -272,9 +273,9 @@ fn ring_against(reader: &mut Reader<'_>, rect: &Rect) -> Result<Side, DecodeErro
         return Ok(Side::Outside);
     }
     let mut inside = false;
-    let mut from = position(reader)?;
+    let mut from = read_position(reader)?;
     for _ in 1..len {
-        let to = position(reader)?;
+        let to = read_position(reader)?;
         if segment_meets(from, to, rect) {
             return Ok(Side::Boundary);
         }

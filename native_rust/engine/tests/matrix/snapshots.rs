@@ -24,12 +24,17 @@ struct Closed {
 impl Closed {
     fn new(seed: u64) -> Self {
         let workload = Workload::synced(seed, TRANSACTIONS);
-        let limits = limits_with_snapshots();
-        let run = Run::with_limits(&workload, SimFs::new(), 0, TRANSACTIONS, limits).unwrap();
-        let image = run.fs.now();
-        let files = image.files().into_iter();
-        let snapshots = files.filter(|(path, _)| path.extension().is_some_and(|e| e == "snapshot"));
-        let (path, bytes) = snapshots.last().unwrap();
+        // Closing gives up a snapshot that is being written, so some have none.
+        let closed = (0..20).find_map(|_| {
+            let limits = limits_with_snapshots();
+            let run = Run::with_limits(&workload, SimFs::new(), 0, TRANSACTIONS, limits).unwrap();
+            let image = run.fs.now();
+            let is_snapshot = |path: &PathBuf| path.extension().is_some_and(|e| e == "snapshot");
+            let mut files = image.files().into_iter();
+            let (path, bytes) = files.rfind(|(path, _)| is_snapshot(path))?;
+            Some((run, image, path, bytes))
+        });
+        let (run, image, path, bytes) = closed.unwrap();
         Self {
             run,
             image,

@@ -22,6 +22,23 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+/// An item that is looked at by its value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar<'b> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// An integer.
+    Int(i128),
+    /// A float of any width.
+    Float(f64),
+    /// A text string.
+    Text(&'b str),
+    /// Anything else.
+    Other,
+}
+
 /// A position in CBOR bytes, moving forward item by item. Reads neither items of
 /// indefinite length nor anything behind the end, whatever the bytes.
 #[derive(Debug, Clone)]
@@ -194,6 +211,32 @@ impl<'b> Reader<'b> {
                 | Type::Bool
                 | Type::Null
         ))
+    }
+
+    /// The next item by its value; arrays, maps and the like are stepped over.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where the item breaks.
+    pub fn scalar(&mut self) -> Result<Scalar<'b>, DecodeError> {
+        Ok(match self.peek()? {
+            Type::String => Scalar::Text(self.text()?),
+            Type::F16 | Type::F32 | Type::F64 => Scalar::Float(self.float()?),
+            Type::Bool => Scalar::Bool(self.bool()?),
+            _ if self.at_number()? => Scalar::Int(self.int()?),
+            _ if self.take_null()? => Scalar::Null,
+            _ => {
+                self.item()?;
+                Scalar::Other
+            }
+        })
+    }
+
+    /// Whether a map comes next.
+    ///
+    /// # Errors
+    /// [`DecodeError`] at the end of the bytes.
+    pub fn at_map(&mut self) -> Result<bool, DecodeError> {
+        Ok(self.peek()? == Type::Map)
     }
 
     /// Whether a tag comes next.

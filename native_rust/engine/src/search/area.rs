@@ -1,0 +1,223 @@
+//! Where a search looks.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::pages::WindowKey;
+use crate::error::{Error, InvalidCode, Result};
+use crate::index::Hit;
+use crate::limits::Limits;
+use crate::merkle::Hash;
+use crate::model::cbor::{DecodeError, encode_json};
+use crate::model::{BoundingBox, Json, Rect, Source, at, check_geometry, intersects_box};
+use crate::spatial::{Predicate, Prepared, Shape};
+use crate::state::State;
+
+/// Where a search looks.
+#[derive(Debug, Clone)]
+pub enum Area {
+    /// Everywhere, and at features without geometry.
+    Everything,
+    /// A box on the sphere.
+    Box(BoundingBox),
+    /// A geometry.
+    Geometry(Arc<QueryGeometry>),
+    /// The surroundings of a position.
+    Near(Near),
+}
+
+/// The surroundings of a position, by number, by distance, or both.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Near {
+    /// Longitude and latitude in degrees.
+    pub point: [f64; 2],
+    /// At most so many features, over all pages.
+    pub k: Option<usize>,
+    /// At most so many metres away.
+    pub radius: Option<f64>,
+}
+
+/// A geometry to search with.
+#[derive(Debug)]
+pub struct QueryGeometry {
+    prepared: Prepared,
+    /// What may lie to it as asked touches one of them.
+    pieces: Vec<Rect>,
+    digest: Hash,
+}
+
+impl QueryGeometry {
+    /// Reads a GeoJSON geometry of any type, or a Feature that has one.
+    ///
+    /// The rules are those for geometries that are written. One that crosses the
+    /// antimeridian is in two parts, as RFC 7946, section 3.1.9, says; one that
+    /// holds a pole goes along the parallel of the pole from -180 to 180. The
+    /// longitudes 180 and -180, and all longitudes at a pole, are one place. Which
+    /// way rings wind does not matter. Areas in a GeometryCollection are not joined:
+    /// a feature's area is within when it is within one of them.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a pointer to the offending part,
+    /// [`Error::TooLarge`] above [`Limits::positions`].
+    pub fn parse(text: &[u8], limits: &Limits) -> Result<Self> {
+        let value = Source::new(text)?.value()?;
+        match &value {
+            Json::Obj(members) if members.get("type") == Some(&Json::Str("Feature".into())) => {
+                let geometry = members.get("geometry").unwrap_or(&Json::Null);
+                Self::new(geometry, limits).map_err(|e| at("/geometry", e))
+            }
+            geometry => Self::new(geometry, limits),
+        }
+    }
+
+    fn new(geometry: &Json<'_>, limits: &Limits) -> Result<Self> {
+        if check_geometry(geometry, limits)?.is_none() {
+            let detail = "the geometry has no position; give one to search with";
+            return Err(Error::invalid(InvalidCode::Geometry, "", detail));
+        }
+        let mut cbor = Vec::new();
+        encode_json(geometry, &mut cbor);
+        let shape = Shape::of_geometry(&cbor)
+            .map_err(|e| Error::invalid(InvalidCode::Geometry, "", e.to_string()))?;
+        let mut pieces = Vec::new();
+        for Rect { min, max } in shape.envelopes() {
+            // As a box it has the other spellings of its edges on the antimeridian
+            // and at the poles, too.
+            let envelope = BoundingBox::new(min[0], min[1], max[0], max[1])?;
+            pieces.extend_from_slice(&envelope.pieces());
+        }
+        Ok(Self {
+            prepared: Prepared::new(shape),
+            pieces,
+            digest: Sha256::digest(&cbor).into(),
+        })
+    }
+}
+
+/// What candidates are compared with.
+pub(super) struct Target<'q> {
+    pieces: Vec<Rect>,
+    kind: Kind<'q>,
+    predicate: Predicate,
+}
+
+enum Kind<'q> {
+    Everything,
+    /// Whatever has a position in common with the pieces.
+    Pieces,
+    Shape(&'q QueryGeometry),
+    /// A box as a shape, for the other predicates.
+    BoxShape(Box<Prepared>),
+}
+
+impl<'q> Target<'q> {
+    /// [`Area::Near`] is searched elsewhere; here it would stand for everything.
+    pub(super) fn new(area: &'q Area, predicate: Predicate) -> Self {
+        let (pieces, kind) = match area {
+            Area::Everything | Area::Near(_) => (Vec::new(), Kind::Everything),
+            Area::Box(bbox) => {
+                let pieces = bbox.pieces().to_vec();
+                let kind = match predicate {
+                    Predicate::Intersects => Kind::Pieces,
+                    _ => {
+                        let shape = Shape::rects(&bbox.parts());
+                        Kind::BoxShape(Box::new(Prepared::new(shape)))
+                    }
+                };
+                (pieces, kind)
+            }
+            Area::Geometry(geometry) => (geometry.pieces.clone(), Kind::Shape(geometry)),
+        };
+        Self {
+            pieces,
+            kind,
+            predicate,
+        }
+    }
+
+    /// Names what is searched and when, for the pages of it.
+    pub(super) fn key(&self, at: u64) -> WindowKey {
+        let mut digest = Sha256::new();
+        digest.update([match self.predicate {
+            Predicate::Intersects => 0,
+            Predicate::Within => 1,
+            Predicate::Contains => 2,
+        }]);
+        match &self.kind {
+            Kind::Everything => digest.update([0]),
+            Kind::Shape(geometry) => {
+                digest.update([1]);
+                digest.update(geometry.digest);
+            }
+            Kind::Pieces | Kind::BoxShape(_) => {
+                digest.update([2]);
+                for Rect { min, max } in &self.pieces {
+                    for number in [min[0], min[1], max[0], max[1]] {
+                        digest.update(number.to_le_bytes());
+                    }
+                }
+            }
+        }
+        (at, digest.finalize().into())
+    }
+
+    /// Calls `found` with all candidates, in no order. No file work.
+    pub(super) fn candidates(&self, state: &State, at: u64, mut found: impl FnMut(Hit)) {
+        let prepared = match &self.kind {
+            Kind::Everything => return everything(state, at, found),
+            Kind::Pieces => {
+                return state.features.read().query_box(&self.pieces, at, |hit| {
+                    found(hit);
+                    ControlFlow::Continue(())
+                });
+            }
+            Kind::Shape(geometry) => &geometry.prepared,
+            Kind::BoxShape(prepared) => prepared,
+        };
+        // A geometry whose envelope is one position is that position: no body is
+        // needed to compare it. But not under the lock.
+        let mut points = Vec::new();
+        let features = state.features.read();
+        features.query_envelopes(&self.pieces, at, |seq, rect| {
+            if rect.min == rect.max {
+                points.push((seq, rect.min));
+            } else {
+                found(Hit {
+                    seq,
+                    certain: false,
+                });
+            }
+            ControlFlow::Continue(())
+        });
+        drop(features);
+        for (seq, point) in points {
+            if prepared.accepts(Shape::point(point), self.predicate) {
+                found(Hit { seq, certain: true });
+            }
+        }
+    }
+
+    /// Whether the geometry of a stored feature lies as asked.
+    pub(super) fn accepts(&self, body: &[u8]) -> Result<bool, DecodeError> {
+        let prepared = match &self.kind {
+            Kind::Everything => return Ok(true),
+            Kind::Pieces => return intersects_box(body, &self.pieces),
+            Kind::Shape(geometry) => &geometry.prepared,
+            Kind::BoxShape(prepared) => prepared,
+        };
+        let shape = Shape::of_feature(body)?;
+        Ok(shape.is_some_and(|shape| prepared.accepts(shape, self.predicate)))
+    }
+}
+
+/// Every feature, in steps under short locks.
+fn everything(state: &State, at: u64, mut found: impl FnMut(Hit)) {
+    const STEP: usize = 4_096;
+    let mut next = Some(0);
+    while let Some(first) = next {
+        let features = state.features.read();
+        next = features.visible(first, STEP, at, |seq, _| found(Hit { seq, certain: true }));
+    }
+}

@@ -1,0 +1,133 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::Source;
+use crate::model::cbor::encode_json;
+
+fn matches(properties: &str, key: &str, expression: &str) -> bool {
+    let text = format!(r#"{{"type":"Feature","properties":{properties}}}"#);
+    let mut body = Vec::new();
+    encode_json(
+        &Source::new(text.as_bytes()).unwrap().value().unwrap(),
+        &mut body,
+    );
+    Filter::parse(key, expression)
+        .unwrap()
+        .matches(&body)
+        .unwrap()
+}
+
+#[test]
+fn values_and_their_kinds() {
+    let properties = r#"{"n":5,"f":5.5,"s":"5","word":"abc","yes":true,"none":null,"list":[5],
+        "in":{"a.b":{"c\\":1}},"t":"2024-03-01T12:00:00+02:00","micros":1709287200000000,
+        "big":9007199254740993,"url":"http://x,y"}"#;
+    for (key, expression, expected) in [
+        ("prop.n", "5", true),
+        ("prop.n", "eq:5.0", true),
+        ("prop.n", "\"5\"", false),
+        ("prop.s", "5", true),
+        ("prop.s", "\"5\"", true),
+        ("prop.s", "5.0", false),
+        ("prop.s", "gte:4", false),
+        ("prop.s", "gte:\"4\"", true),
+        ("prop.n", "gte:5", true),
+        ("prop.n", "gt:5", false),
+        ("prop.n", "lt:5.5", true),
+        ("prop.f", "gt:5", true),
+        ("prop.f", "lte:5.5", true),
+        ("prop.f", "lt:5.25", false),
+        ("prop.big", "9007199254740992", false),
+        ("prop.big", "gt:9007199254740992", true),
+        ("prop.big", "gt:9007199254740992.0", true),
+        ("prop.big", "lt:1e300", true),
+        ("prop.word", "gt:abb", true),
+        ("prop.word", "lt:abb", false),
+        ("prop.word", "in:x,abc", true),
+        ("prop.word", "in:", false),
+        ("prop.url", "http://x,y", true),
+        ("prop.url", "in:\"http://x,y\",z", true),
+        ("prop.url", "in:http://x,y", false),
+        ("prop.yes", "true", true),
+        ("prop.yes", "\"true\"", false),
+        ("prop.none", "null", true),
+        ("prop.none", "exists", true),
+        ("prop.gone", "null", false),
+        ("prop.gone", "exists", false),
+        ("prop.gone", "exists:false", true),
+        ("prop.gone", "ne:1", true),
+        ("prop.gone.deeper", "ne:1", true),
+        ("prop.n.deeper", "exists", false),
+        ("prop.list", "5", false),
+        ("prop.list", "ne:5", true),
+        ("prop.list", "exists", true),
+        (r"prop.in.a\.b.c\\", "1", true),
+        ("prop.in.a.b", "exists", false),
+        ("prop.t", "since:2024-03-01T10:00:00Z", true),
+        ("prop.t", "until:2024-03-01T10:00:00Z", false),
+        ("prop.micros", "since:2024-03-01T10:00:00Z", true),
+        ("prop.micros", "since:2024-03-01T10:00:00.000001Z", false),
+        ("prop.word", "since:1970-01-01T00:00:00Z", false),
+    ] {
+        assert_eq!(
+            matches(properties, key, expression),
+            expected,
+            "{key}={expression}"
+        );
+    }
+    assert!(!matches("null", "prop.a", "exists"));
+}
+
+#[test]
+fn refusals_say_what_was_expected() {
+    for (key, expression, text) in [
+        ("mag", "gte:5", "expected prop.NAME, time or seq"),
+        ("prop.", "1", "a name before and after each dot"),
+        ("prop.a..b", "1", "a name before and after each dot"),
+        ("prop.a\\", "1", "after the backslash"),
+        ("prop.a", "\"open", "one JSON string"),
+        ("prop.a", "exists:maybe", "expected true or false"),
+        ("prop.a", "since:yesterday", "ISO 8601"),
+        ("time", "gte:5", "since:TIME or until:TIME"),
+        ("seq", "gte:x", "of an integer"),
+        ("seq", "ne:5", "of an integer"),
+        (
+            "prop.a",
+            &format!("in:{}", ",".repeat(1_000)),
+            "at most 1000",
+        ),
+    ] {
+        let error = Filter::parse(key, expression).unwrap_err();
+        assert_eq!(error.code(), "invalid_parameter");
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(key in "(prop\\.|time|seq)?.{0,12}", expression in ".{0,20}") {
+        if let Ok(filter) = Filter::parse(&key, &expression) {
+            let _ = filter.matches(&[0xa0]);
+        }
+    }
+
+    #[test]
+    fn integers_compare_with_doubles_exactly(
+        int in prop_oneof![any::<i64>(), -5..5_i64], float in prop_oneof![any::<f64>(), (-50..50_i32).prop_map(|n| f64::from(n) / 10.0)],
+        near in any::<bool>(),
+    ) {
+        let float = if near { int as f64 } else { float };
+        if float.is_finite() {
+            // The digits of both, all of them, decide.
+            let expected = if float.abs() >= 1e30 {
+                0.0_f64.partial_cmp(&float).unwrap()
+            } else {
+                let tenths = (float.fract() * 1e9) as i128;
+                (i128::from(int) * 1_000_000_000).cmp(&(float.trunc() as i128 * 1_000_000_000 + tenths))
+            };
+            if float.fract() == 0.0 || (float.fract() * 1e9).abs() >= 1.0 {
+                prop_assert_eq!(compare(i128::from(int), float), Some(expected));
+            }
+        }
+    }
+}

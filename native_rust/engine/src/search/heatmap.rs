@@ -1,0 +1,365 @@
+//! How many features lie where: counts, or sums of a property, in the cells of a
+//! grid.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use serde_json::json;
+
+use super::area::{Area, Target};
+use super::filter::{Filter, find, parse_path};
+use super::{Question, check_filters};
+use crate::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::features::{damaged, feature_block, read_block};
+use crate::model::cbor::{DecodeError, Reader, Scalar};
+use crate::model::{BoundingBox, Rect, stored_feature};
+use crate::spatial::Predicate;
+
+/// Greatest zoom level of a grid of tiles: cells of about 2 metres.
+const MAX_ZOOM: u8 = 24;
+
+/// The cells of a heatmap. They begin at the antimeridian and at the south pole and
+/// hold their western and southern edges but not the others, so every position but
+/// the north pole is in exactly one; the northernmost cells hold the pole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Grid {
+    /// Cells of so many degrees of longitude and latitude, up to 360 and 180. The
+    /// last of a row or column is narrower if they do not divide the earth.
+    Degrees {
+        /// Width.
+        lon: f64,
+        /// Height.
+        lat: f64,
+    },
+    /// The square tiles of web maps at a zoom level up to 24: 2^zoom in a row and
+    /// in a column of the Mercator projection. The outermost ones reach to the poles.
+    Tiles {
+        /// The zoom level.
+        zoom: u8,
+    },
+}
+
+/// A question for a heatmap.
+#[derive(Debug, Clone)]
+pub struct Heatmap {
+    /// Where to count. Its edges count.
+    pub bbox: BoundingBox,
+    /// The cells.
+    pub grid: Grid,
+    /// The path of a property, as in [`Filter`], to add up; features that have no
+    /// number there do not count.
+    pub sum: Option<String>,
+    /// What must hold for a feature to count. At most 64.
+    pub filters: Vec<Filter>,
+    /// The sequence to ask as of, by default all there is.
+    pub as_of: Option<u64>,
+}
+
+/// A cell in which something was counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cell {
+    /// Its bounds, in degrees.
+    pub bounds: Rect,
+    /// Features counted in it.
+    pub count: u64,
+    /// What they add up to, if that was asked for.
+    pub sum: Option<f64>,
+}
+
+/// A heatmap: from south to north, and from west to east.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeatmapPage {
+    /// Cells that are not empty.
+    pub cells: Vec<Cell>,
+    /// The sequence the answer is as of.
+    pub seq: u64,
+}
+
+impl HeatmapPage {
+    /// The cells as a JSON array of `{"bbox":[west,south,east,north],"count":1}`, with
+    /// `"sum"` if that was asked for.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let cell = |cell: &Cell| {
+            let Rect { min, max } = cell.bounds;
+            let mut row = json!({
+                "bbox": [min[0], min[1], max[0], max[1]],
+                "count": cell.count,
+            });
+            if let (Some(sum), Some(members)) = (cell.sum, row.as_object_mut()) {
+                members.insert("sum".into(), json!(sum));
+            }
+            row
+        };
+        serde_json::Value::Array(self.cells.iter().map(cell).collect()).to_string()
+    }
+}
+
+impl Database {
+    /// Counts features in the cells of a grid.
+    ///
+    /// A feature counts once, where the middle of its envelope is: a point where it
+    /// is, one in two parts on either side of the antimeridian near the meridian of
+    /// Greenwich. One without geometry does not count. What lies on the antimeridian
+    /// is in the cell east of it, even if the box ends there; a pole is in the cell
+    /// above or below the western edge of the box. Counting needs no bodies without
+    /// a sum or a filter on properties: some 0.1 us a feature.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a grid out of range, or one that has more cells in the
+    /// box than [`crate::Limits::page_items`]; otherwise as [`Database::search`].
+    pub fn heatmap(&self, heatmap: &Heatmap) -> Result<HeatmapPage> {
+        let state = &self.state;
+        state.check_open()?;
+        check_filters(&heatmap.filters)?;
+        let bbox = heatmap.bbox;
+        let grid = Cells::new(heatmap.grid, bbox)?;
+        grid.check_count(state.limits.page_items)?;
+        let path = heatmap.sum.as_deref().map(parse_path).transpose();
+        let path = path.map_err(|e| Error::invalid(InvalidCode::Parameter, "/sum", e))?;
+
+        let area = Area::Box(bbox);
+        let target = Target::new(&area, Predicate::Intersects);
+        let question = Question::new(state, &target, &heatmap.filters, heatmap.as_of)?;
+        let mut sums = Sums::default();
+        if path.is_none() && question.conditions.of_properties.is_empty() {
+            let features = state.features.read();
+            features.query_envelopes(&grid.pieces, question.at, |seq, rect| {
+                if question.spans(seq)
+                    && let Some(cell) = grid.cell(&rect)
+                {
+                    sums.add(cell, 0.0);
+                }
+                ControlFlow::Continue(())
+            });
+        } else {
+            question.each_body(|seq, body| {
+                let counted = counted(&grid, path.as_deref(), body);
+                if let Some((cell, value)) = counted.map_err(|e| damaged(state, seq, e))? {
+                    sums.add(cell, value);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(HeatmapPage {
+            cells: sums.cells(&grid, path.is_some()),
+            seq: question.at,
+        })
+    }
+}
+
+impl Question<'_> {
+    /// Calls `each` with the bodies of all candidates that fulfil the conditions.
+    fn each_body(&self, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let window = self.window(after, false);
+            let hits = window.hits(after).into_iter().flatten();
+            for seq in hits.map(|hit| hit.seq).filter(|seq| self.spans(*seq)) {
+                let bytes = read_block(self.state, seq)?;
+                let (_, body) = feature_block(self.state, seq, &bytes)?;
+                if self.conditions.hold(self.state, seq, body)? {
+                    each(seq, body)?;
+                }
+            }
+            if window.complete {
+                return Ok(());
+            }
+            after = window.last();
+        }
+    }
+}
+
+/// The cell of a stored feature and what it adds there, if it counts.
+fn counted(
+    grid: &Cells,
+    path: Option<&[String]>,
+    body: &[u8],
+) -> Result<Option<(Place, f64)>, DecodeError> {
+    let cell = stored_feature(body)?
+        .envelope
+        .and_then(|rect| grid.cell(&rect));
+    let (Some(cell), Some(path)) = (cell, path) else {
+        return Ok(cell.map(|cell| (cell, 0.0)));
+    };
+    let names = ["properties"]
+        .into_iter()
+        .chain(path.iter().map(String::as_str));
+    let value = match find(&mut Reader::new(body), names)? {
+        Some(Scalar::Int(value)) => Some(value as f64),
+        Some(Scalar::Float(value)) => Some(value),
+        _ => None,
+    };
+    Ok(value.map(|value| (cell, value)))
+}
+
+/// Row and column of a cell.
+type Place = (u32, u32);
+
+#[derive(Default)]
+struct Sums(HashMap<Place, (u64, f64)>);
+
+impl Sums {
+    fn add(&mut self, place: Place, value: f64) {
+        let (count, sum) = self.0.entry(place).or_default();
+        *count += 1;
+        *sum += value;
+    }
+
+    fn cells(self, grid: &Cells, summed: bool) -> Vec<Cell> {
+        let mut places: Vec<_> = self.0.into_iter().collect();
+        places.sort_unstable_by_key(|(place, _)| *place);
+        let cell = |((row, column), (count, sum)): (Place, (u64, f64))| Cell {
+            bounds: Rect {
+                min: [grid.columns.edge(column), grid.rows.edge(row)],
+                max: [grid.columns.edge(column + 1), grid.rows.edge(row + 1)],
+            },
+            count,
+            sum: summed.then_some(sum),
+        };
+        places.into_iter().map(cell).collect()
+    }
+}
+
+/// The cells of a grid over a box.
+struct Cells {
+    bbox: BoundingBox,
+    pieces: Vec<Rect>,
+    columns: Axis,
+    rows: Axis,
+}
+
+impl Cells {
+    fn new(grid: Grid, bbox: BoundingBox) -> Result<Self> {
+        let refusal = |pointer: &str, detail: String| {
+            Err(Error::invalid(InvalidCode::Parameter, pointer, detail))
+        };
+        let (columns, rows) = match grid {
+            Grid::Degrees { lon, lat } => {
+                for (name, value, most) in [("width", lon, 360.0), ("height", lat, 180.0)] {
+                    // Finer cells than these have no room for their numbers.
+                    if !(1e-6..=most).contains(&value) {
+                        let detail = format!(
+                            "the {name} of a cell is {value}; give degrees from 0.000001 to {most}"
+                        );
+                        return refusal("/cell", detail);
+                    }
+                }
+                (Axis::degrees(180.0, lon), Axis::degrees(90.0, lat))
+            }
+            Grid::Tiles { zoom } if zoom <= MAX_ZOOM => {
+                let count = 1_u32 << zoom;
+                let columns = Axis::degrees(180.0, 360.0 / f64::from(count));
+                (columns, Axis::Mercator { count })
+            }
+            Grid::Tiles { zoom } => {
+                let detail = format!("the zoom level is {zoom}; give one from 0 to {MAX_ZOOM}");
+                return refusal("/zoom", detail);
+            }
+        };
+        Ok(Self {
+            bbox,
+            pieces: bbox.pieces().to_vec(),
+            columns,
+            rows,
+        })
+    }
+
+    /// That the box has no more than `max` cells.
+    fn check_count(&self, max: usize) -> Result<()> {
+        let BoundingBox { south, north, .. } = self.bbox;
+        let span = |axis: &Axis, from, to| u64::from(axis.place(to) - axis.place(from)) + 1;
+        let strips = self.bbox.parts();
+        let columns: u64 = strips
+            .iter()
+            .map(|strip| span(&self.columns, strip.min[0], strip.max[0]))
+            .sum();
+        let cells = columns.saturating_mul(span(&self.rows, south, north));
+        if cells > max as u64 {
+            return Err(Error::TooLarge {
+                what: "the number of cells in the box",
+                actual: cells,
+                limit: max as u64,
+                setting: "page_items",
+            });
+        }
+        Ok(())
+    }
+
+    /// The cell in which a feature counts, if that is in the box.
+    fn cell(&self, envelope: &Rect) -> Option<Place> {
+        let Rect { min, max } = *envelope;
+        let middle = [0, 1].map(|axis| min[axis] + (max[axis] - min[axis]) / 2.0);
+        let middle_is = |piece: &Rect| piece.contains(&Rect::point(middle));
+        if !self.pieces.iter().any(middle_is) {
+            return None;
+        }
+        let [mut lon, lat] = middle;
+        if lat.abs() == 90.0 {
+            lon = self.bbox.west;
+        }
+        if lon == 180.0 {
+            lon = -180.0;
+        }
+        Some((self.rows.place(lat), self.columns.place(lon)))
+    }
+}
+
+/// The edges of cells along one axis, from the west or the south.
+enum Axis {
+    Degrees { bound: f64, step: f64, count: u32 },
+    Mercator { count: u32 },
+}
+
+impl Axis {
+    /// Steps from `-bound` to `bound`.
+    fn degrees(bound: f64, step: f64) -> Self {
+        let count = (2.0 * bound / step).ceil() as u32;
+        Self::Degrees { bound, step, count }
+    }
+
+    fn count(&self) -> u32 {
+        match self {
+            Self::Degrees { count, .. } | Self::Mercator { count } => *count,
+        }
+    }
+
+    /// Where cell `place` begins, and the one before it ends.
+    fn edge(&self, place: u32) -> f64 {
+        match *self {
+            Self::Degrees { bound, step, count } => match place >= count {
+                true => bound,
+                false => -bound + f64::from(place) * step,
+            },
+            Self::Mercator { .. } if place == 0 => -90.0,
+            Self::Mercator { count } if place >= count => 90.0,
+            Self::Mercator { count } => {
+                let share = f64::from(place) / f64::from(count);
+                let y = (2.0 * share - 1.0) * std::f64::consts::PI;
+                y.sinh().atan().to_degrees()
+            }
+        }
+    }
+
+    /// The cell that a coordinate is in: of those that begin at or below it the last.
+    fn place(&self, value: f64) -> u32 {
+        let last = self.count().saturating_sub(1);
+        let guess = match *self {
+            Self::Degrees { bound, step, .. } => (value + bound) / step,
+            Self::Mercator { count } => {
+                let y = value.to_radians().tan().asinh() / std::f64::consts::PI;
+                (y + 1.0) / 2.0 * f64::from(count)
+            }
+        };
+        // The edges decide; the guess may be beside by a rounding.
+        let mut place = (guess as u32).min(last);
+        while place > 0 && self.edge(place) > value {
+            place -= 1;
+        }
+        while place < last && self.edge(place + 1) <= value {
+            place += 1;
+        }
+        place
+    }
+}

@@ -1,0 +1,311 @@
+//! Searching features: by place, by how they lie to a geometry, by distance, by
+//! properties and by time; pages of them, their number, and maps of where they are.
+//!
+//! A search finds candidates by their envelopes in the index, under its lock and
+//! without file work, and then looks into the bodies of those that the envelope
+//! does not settle. Edges are straight lines in longitude and latitude, as RFC 7946
+//! has them; the antimeridian and the poles are known to be one line and one place
+//! each. Distances are geodesics.
+
+mod area;
+mod filter;
+mod heatmap;
+mod nearby;
+mod pages;
+
+use std::sync::Arc;
+
+pub use area::{Area, Near, QueryGeometry};
+pub use filter::Filter;
+pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
+pub(crate) use pages::PageCache;
+
+use crate::block::Block;
+use crate::bodies::Document;
+use crate::cursor::Cursor;
+use crate::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::features::{
+    FeaturePage, Page, check_limit, damaged, document, feature_block, make_document, other_cursor,
+    read_block,
+};
+use crate::index::Hit;
+use crate::spatial::Predicate;
+use crate::state::State;
+use area::Target;
+use filter::Span;
+use pages::{Gather, WINDOW, Window};
+
+/// Filters in one search.
+const MAX_FILTERS: usize = 64;
+
+/// A question about features.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Where to look.
+    pub area: Area,
+    /// How a feature must lie to a box or geometry; nothing else has use for it.
+    pub predicate: Predicate,
+    /// What must hold besides: all of them. At most 64.
+    pub filters: Vec<Filter>,
+    /// Features in one page, at least 1.
+    pub limit: usize,
+    /// Where the page begins: the `next` of the page before, for the same search.
+    pub cursor: Option<String>,
+    /// The sequence to ask as of, by default all there is. A cursor brings its own.
+    pub as_of: Option<u64>,
+}
+
+impl Database {
+    /// Features that a search finds: exactly those that a scan of all features
+    /// would find. In the order of their sequence; nearby ones nearest first, and at
+    /// equal distance in that order, each with its distance in metres as the member
+    /// `distance`, in place of one it may have.
+    ///
+    /// May read the journal: it looks into the body of a feature for a filter on
+    /// properties, and where its envelope does not settle whether it is found.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a parameter or a cursor that does not fit,
+    /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn search(&self, search: &Search) -> Result<FeaturePage> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(search.limit, state.limits.page_items)?;
+        check_filters(&search.filters)?;
+        if let Area::Near(near) = &search.area {
+            return nearby::search(state, search, near);
+        }
+        let (at, mut after) = match &search.cursor {
+            None => (search.as_of, 0),
+            Some(text) => match Cursor::decode(text)? {
+                Cursor::Features { at, after } => (Some(at), after),
+                _ => return Err(other_cursor()),
+            },
+        };
+        let target = Target::new(&search.area, search.predicate);
+        let question = Question::new(state, &target, &search.filters, at)?;
+        let mut page = Page::new(search.limit);
+        'windows: loop {
+            let window = question.window(after, search.cursor.is_some());
+            let hits = window.hits(after).into_iter().flatten();
+            for hit in hits.filter(|hit| question.spans(hit.seq)) {
+                if let Some(document) = question.document(hit)?
+                    && !page.push(&document.json, document.seq)
+                {
+                    question.keep(&window);
+                    break 'windows;
+                }
+            }
+            if window.complete {
+                break;
+            }
+            after = window.last();
+        }
+        Ok(page.finish(question.at))
+    }
+
+    /// How many features a search finds, whatever its limit and cursor, and the
+    /// sequence that is as of. Reads bodies only where [`Database::search`] would
+    /// have to look into them to decide.
+    ///
+    /// # Errors
+    /// As [`Database::search`].
+    pub fn count(&self, search: &Search) -> Result<(u64, u64)> {
+        let state = &self.state;
+        state.check_open()?;
+        check_filters(&search.filters)?;
+        if let Area::Near(near) = &search.area {
+            return nearby::count(state, search, near);
+        }
+        let target = Target::new(&search.area, search.predicate);
+        let question = Question::new(state, &target, &search.filters, search.as_of)?;
+        let (mut count, mut after) = (0, 0);
+        loop {
+            let window = question.window(after, false);
+            let hits = window.hits(after).into_iter().flatten();
+            for hit in hits.filter(|hit| question.spans(hit.seq)) {
+                count += u64::from(question.accepts(hit)?);
+            }
+            if window.complete {
+                return Ok((count, question.at));
+            }
+            after = window.last();
+        }
+    }
+}
+
+fn check_filters(filters: &[Filter]) -> Result<()> {
+    if filters.len() > MAX_FILTERS {
+        let detail = format!(
+            "there are {} filters; give at most {MAX_FILTERS}",
+            filters.len()
+        );
+        return Err(Error::invalid(InvalidCode::Parameter, "", detail));
+    }
+    Ok(())
+}
+
+/// A search as of a sequence.
+struct Question<'q> {
+    state: &'q State,
+    target: &'q Target<'q>,
+    conditions: Conditions<'q>,
+    at: u64,
+}
+
+impl<'q> Question<'q> {
+    fn new(
+        state: &'q State,
+        target: &'q Target<'q>,
+        filters: &'q [Filter],
+        as_of: Option<u64>,
+    ) -> Result<Self> {
+        let at = at(state, as_of)?;
+        Ok(Self {
+            state,
+            target,
+            conditions: Conditions::new(state, filters, at)?,
+            at,
+        })
+    }
+
+    fn spans(&self, seq: u64) -> bool {
+        self.conditions.spans(seq)
+    }
+
+    /// Candidates behind a sequence, from memory if this is a later page.
+    fn window(&self, after: u64, later: bool) -> Arc<Window> {
+        let kept = || {
+            let window = self.state.pages.get(&self.target.key(self.at))?;
+            let known = window.hits(after).is_some();
+            known.then_some(window)
+        };
+        if let Some(window) = later.then(kept).flatten() {
+            return window;
+        }
+        let mut gather = Gather::new(after, WINDOW);
+        self.target
+            .candidates(self.state, self.at, |hit| gather.push(hit));
+        Arc::new(gather.finish())
+    }
+
+    /// Keep candidates for the next page.
+    fn keep(&self, window: &Arc<Window>) {
+        let key = self.target.key(self.at);
+        let kept = self.state.pages.get(&key);
+        if kept.is_none_or(|kept| !Arc::ptr_eq(&kept, window)) {
+            self.state.pages.insert(key, window);
+        }
+    }
+
+    /// Whether a candidate is found.
+    fn accepts(&self, hit: Hit) -> Result<bool> {
+        if self.settled(hit) {
+            return Ok(true);
+        }
+        let bytes = read_block(self.state, hit.seq)?;
+        self.accepts_block(hit, &bytes)
+    }
+
+    /// The document of a candidate if that is found.
+    fn document(&self, hit: Hit) -> Result<Option<Arc<Document>>> {
+        if self.settled(hit) {
+            return document(self.state, hit.seq).map(Some);
+        }
+        let bytes = read_block(self.state, hit.seq)?;
+        if !self.accepts_block(hit, &bytes)? {
+            return Ok(None);
+        }
+        match self.state.bodies.get(hit.seq) {
+            Some(document) => Ok(Some(document)),
+            None => make_document(self.state, hit.seq, &bytes).map(Some),
+        }
+    }
+
+    fn settled(&self, hit: Hit) -> bool {
+        hit.certain && self.conditions.of_properties.is_empty()
+    }
+
+    fn accepts_block(&self, hit: Hit, bytes: &[u8]) -> Result<bool> {
+        let (_, body) = feature_block(self.state, hit.seq, bytes)?;
+        if !self.conditions.hold(self.state, hit.seq, body)? {
+            return Ok(false);
+        }
+        let placed = hit.certain || {
+            let placed = self.target.accepts(body);
+            placed.map_err(|e| damaged(self.state, hit.seq, e))?
+        };
+        Ok(placed)
+    }
+}
+
+/// What filters ask for.
+struct Conditions<'q> {
+    of_properties: Vec<&'q Filter>,
+    first: u64,
+    last: u64,
+}
+
+impl<'q> Conditions<'q> {
+    /// May read a few blocks, to find where a time lies in the journal.
+    fn new(state: &State, filters: &'q [Filter], at: u64) -> Result<Self> {
+        let span = Span::of(filters);
+        let mut first = span.first;
+        let mut last = span.last.min(at);
+        if let Some(since) = span.since {
+            first = first.max(first_since(state, since, at)?);
+        }
+        if let Some(until) = span.until {
+            last = last.min(first_since(state, until, at)? - 1);
+        }
+        Ok(Self {
+            of_properties: filters.iter().filter(|f| f.is_of_properties()).collect(),
+            first,
+            last,
+        })
+    }
+
+    fn spans(&self, seq: u64) -> bool {
+        (self.first..=self.last).contains(&seq)
+    }
+
+    /// Whether the properties in a stored feature are as asked.
+    fn hold(&self, state: &State, seq: u64, body: &[u8]) -> Result<bool> {
+        for filter in &self.of_properties {
+            let holds = filter.matches(body);
+            if !holds.map_err(|e| damaged(state, seq, e))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The sequence that a search is as of. What is published by now stays readable as
+/// of that sequence, whatever is written later.
+fn at(state: &State, as_of: Option<u64>) -> Result<u64> {
+    let _features = state.features.read();
+    state.at(as_of)
+}
+
+/// The first block up to `at` that was committed at or after a time, or the
+/// sequence behind `at`. Times never decrease, so this halves the journal: reads
+/// about log2(at) blocks.
+fn first_since(state: &State, time: i64, at: u64) -> Result<u64> {
+    let (mut low, mut high) = (1, at + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let bytes = read_block(state, middle)?;
+        let block = Block::decode(&bytes).map_err(|e| damaged(state, middle, e))?;
+        if block.time < time {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+#[cfg(test)]
+mod tests;
