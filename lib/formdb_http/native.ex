@@ -64,6 +64,10 @@ defmodule FormdbHttp.Native do
   def inclusion_proof(_catalog, _name, _seq, _size), do: stub()
   def consistency_proof(_catalog, _name, _first, _second), do: stub()
 
+  def inspect_verify(_dir, _ref), do: stub()
+  def inspect_diagnose(_dir, _ref), do: stub()
+  def inspect_salvage(_from, _to, _ref), do: stub()
+
   def timestamp_parse(_text), do: stub()
   def timestamp_format(_micros), do: stub()
 

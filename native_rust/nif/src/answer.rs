@@ -80,6 +80,15 @@ impl Caller {
         }
     }
 
+    /// Send `{ref, message}` ahead of the answer, so many of them only as may stay in
+    /// memory until then. Only from an ordinary thread, and under no lock.
+    pub(crate) fn tell(&self, message: impl Encoder) {
+        self.env.run(|env| {
+            // The caller may be gone: then nobody waits for the message.
+            let _ = env.send(&self.pid, (self.reference.load(env), message));
+        });
+    }
+
     /// Send the answer. Only from an ordinary thread, and under no lock.
     pub(crate) fn answer<T: Encoder>(mut self, result: Result<T, Failure>) {
         let reference = self.reference;

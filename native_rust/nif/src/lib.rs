@@ -10,6 +10,7 @@
 mod answer;
 mod databases;
 mod history;
+mod inspect;
 mod options;
 mod proofs;
 mod reads;
@@ -46,6 +47,7 @@ mod atoms {
         asc,
         desc,
         queued,
+        progress,
         open,
         committing,
         committed,
