@@ -12,7 +12,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Elixir warns unless file names are UTF-8, which the C locale does not promise.
 export ELIXIR_ERL_OPTIONS ?= +fnu
 
-.PHONY: help setup build run demo test lint format bench clean
+.PHONY: help setup build run demo test soak fuzz lint format bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,19 +38,37 @@ demo: build ## load the samples and print a few queries with their answers
 	MIX_ENV=prod mix formdb.demo
 
 # The engine's tests run in Cargo's test profile: it is a second build of its
-# dependencies, but one with overflow checks and debug assertions.
+# dependencies, but one with overflow checks and debug assertions. What the reliability
+# matrix, the planted bugs and the fuzzers tried stands in lines of "matrix:" and "fuzz:".
 test: setup ## run every test, of the engine and of the server
 	cd native_rust && cargo test --locked --package formdb-engine
+	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix planted
+	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),10)
 	mix test --warnings-as-errors
+
+# Fresh seeds every time; what fails names its seed. SOAK_SECONDS is for each test of
+# the matrix, FUZZ_SECONDS for each fuzz target, KILLS for the server.
+soak: setup ## run the reliability tests for long (SOAK_SECONDS=300 FUZZ_SECONDS=300 KILLS=1000)
+	cd native_rust && FORMDB_SOAK=$(or $(SOAK_SECONDS),300) PROPTEST_CASES=20000 \
+		cargo test --locked --package formdb-engine
+	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix planted
+	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),300)
+	FORMDB_KILLS=$(or $(KILLS),1000) mix test test/integration/survival_test.exs
+
+fuzz: setup ## fuzz the engine (FUZZ_SECONDS=60 for each target)
+	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),60)
 
 lint: setup ## check formatting, and that nothing warns
 	cd native_rust && cargo fmt --all --check
 	cd native_rust && cargo clippy --locked --workspace --all-targets -- -D warnings
+	cd native_rust && cargo clippy --locked --package formdb-engine --all-targets --features planted-bugs -- -D warnings
+	cd native_rust/fuzz && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings
 	mix format --check-formatted
 	MIX_ENV=test mix compile --warnings-as-errors --force
 
 format: setup ## format all code
 	cd native_rust && cargo fmt --all
+	cd native_rust/fuzz && cargo fmt
 	mix format
 
 bench: ## run the benchmarks; results go to bench/results
@@ -58,4 +76,4 @@ bench: ## run the benchmarks; results go to bench/results
 	bench/run_all_benchmarks.sh
 
 clean: ## remove everything that is built; data and fetched libraries stay
-	rm -rf _build cover priv/native native_rust/target
+	rm -rf _build cover priv/native native_rust/target native_rust/fuzz/target

@@ -3,7 +3,7 @@ defmodule FormdbHttp do
   FormDB from Elixir: databases of GeoJSON features and time-series points whose
   every change is a block in an append-only, hash-chained journal.
 
-      {:ok, _} = FormdbHttp.create_database("quakes")
+      {:ok, _} = FormdbHttp.open("quakes")
 
       {:ok, %{feature_id: "a", seq: 1}} =
         FormdbHttp.put_feature("quakes", ~s({"type":"Feature","id":"a",
@@ -11,19 +11,30 @@ defmodule FormdbHttp do
 
       {:ok, %{json: json}} = FormdbHttp.query_box("quakes", {13, 52, 14, 53})
 
-  Writes return when they are on disk. Many callers at once share one disk sync,
-  so concurrency is what makes writing fast. Reads run in the calling process and
-  see every write that was acknowledged before they began.
+  Writes return when they are on disk, unless they ask for less. Many callers at once
+  share one disk sync, so concurrency is what makes writing fast. Reads run in the
+  calling process and see every write that was acknowledged before they began.
 
   Documents go in as JSON text or as maps, and come out as JSON text, ready to be
   sent on. Timestamps are microseconds since the epoch, UTC; where one is taken,
   ISO 8601 text with an offset and `DateTime` do as well.
 
+  Several writes become one, and reads agree with each other, in a transaction:
+
+      {:ok, txn} = FormdbHttp.begin("quakes")
+      {:ok, _} = FormdbHttp.apply(txn, [{:delete_feature, "a"}, {:put_feature, other}])
+      {:ok, %{returned: 1}} = FormdbHttp.query_box("quakes", world, transaction: txn)
+      {:ok, %{last_seq: 3}} = FormdbHttp.commit(txn)
+
   Every function returns `{:error, %FormdbHttp.Error{}}` for what can be expected
   to go wrong. `:busy` means that the write queue is full and nothing was written.
+  Misuse, such as an option that a function does not have, raises.
   """
 
-  alias FormdbHttp.{Catalog, Database, Databases, Error, Native}
+  import Kernel, except: [apply: 2]
+
+  alias FormdbHttp.{Catalog, Databases, Engine, Features, Journal, Native, Points}
+  alias FormdbHttp.{Error, Transaction, Transactions}
 
   @typedoc "Name of a database: `[a-z0-9][a-z0-9_-]{0,62}`."
   @type database :: String.t()
@@ -35,23 +46,62 @@ defmodule FormdbHttp do
   @type timestamp :: integer() | String.t() | DateTime.t()
 
   @typedoc """
+  A state of the database: a sequence, or a time (ISO 8601 text or a `DateTime`), which
+  means the last sequence that was committed by then.
+  """
+  @type as_of :: non_neg_integer() | String.t() | DateTime.t()
+
+  @typedoc """
   Options of writes:
 
     * `:actor` - the authenticated subject, recorded in every block
     * `:timeout` - milliseconds to wait for the disk, or `:infinity`; by default
       the setting FORMDB_WRITE_TIMEOUT_MS. After a time-out (`:write_timeout`) the
       write may still land, and its late answer arrives as a stray message.
+    * `:durability` - what the answer promises; by default the setting
+      FORMDB_DURABILITY:
+        * `:sync` - the write is on disk and survives the loss of power
+        * `:interval` - the operating system has it: it survives the end of the
+          server at once, and the loss of power after FORMDB_SYNC_INTERVAL_MS
+        * `:none` - the operating system has it and writes it when it likes. The next
+          `:sync` write, and closing, put it on disk
+    * `:idempotency_key` - 1 to 255 visible ASCII characters. A second write with the
+      same key and the same content writes nothing and is answered as the first was,
+      with `replayed: true`; with other content it is refused
+      (`:idempotency_key_reused`). Keys are honoured across restarts, for
+      FORMDB_IDEMPOTENCY_SECONDS and up to FORMDB_IDEMPOTENCY_KEYS of them.
+
+  All answers to writes have `:replayed`.
   """
-  @type write_opts :: [actor: String.t(), timeout: timeout()]
+  @type write_opts :: [
+          actor: String.t(),
+          timeout: timeout(),
+          durability: :sync | :interval | :none,
+          idempotency_key: String.t()
+        ]
+
+  @typedoc """
+  What a write of one feature expects of its current version, or it is refused with
+  `:precondition_failed`. Hashes are in hexadecimal, as they are answered.
+  """
+  @type expectation ::
+          :absent
+          | :exists
+          | {:hash, String.t()}
+          | {:hashes, [String.t()]}
+          | {:seq, pos_integer()}
+
+  @typedoc """
+  An operation of a transaction, as documents and times are taken elsewhere. Points may
+  have any of the shapes of `write_points/3`.
+  """
+  @type operation ::
+          {:put_feature, document()}
+          | {:delete_feature, String.t()}
+          | {:put_points, document()}
+          | {:delete_points, String.t(), timestamp(), timestamp()}
 
   @type result(value) :: {:ok, value} | {:error, Error.t()}
-
-  # Parsing runs on a normal scheduler up to this many bytes (about 0.2 ms).
-  @dirty_bytes 16_384
-  # 16 bytes a point, encoded about as fast as memory is copied.
-  @dirty_column_bytes 65_536
-  # Points in one answer built on a normal scheduler (about 0.1 ms).
-  @dirty_points 1_000
 
   ## Databases
 
@@ -60,35 +110,25 @@ defmodule FormdbHttp do
   def version, do: :formdb_http |> Application.spec(:vsn) |> to_string()
 
   @doc """
-  Creates the database, or opens it when it exists. Without a name one is
-  generated (`db_...`). `:created` says which it was.
+  Opens the database and describes it as `database/1` does; `:created` says whether it
+  was made. With `create: false` one that is not there is `:database_not_found`.
+  """
+  @spec open(database(), create: boolean()) :: result(map())
+  defdelegate open(name, opts \\ []), to: Databases
+
+  @doc """
+  Creates the database, or opens it when it exists, as `open/2`. Without a name one is
+  generated (`db_...`).
   """
   @spec create_database(database() | nil) :: result(map())
-  def create_database(name \\ nil) do
-    name = name || Native.database_generate_name()
-
-    with {:ok, _} <- native(Native.database_check_name(name)),
-         {started, pid} = Databases.start(name),
-         {:ok, report} <- await_open(name, pid),
-         {:ok, info} <- database(name) do
-      {:ok, Map.put(info, :created, report.created and started == :started)}
-    end
-  end
+  def create_database(name \\ nil), do: open(name || Native.database_generate_name())
 
   @doc """
   Every database on disk, sorted by name: `%{id: name, status: status}` with
   status `:open`, `:opening`, `:closed` or `:failed` (then with `:error`).
   """
   @spec databases() :: result([map()])
-  def databases do
-    with {:ok, names} <- native(Native.database_list(Catalog.handle())) do
-      statuses = Database.statuses()
-      {:ok, Enum.map(names, &describe(&1, Map.get(statuses, &1, :closed)))}
-    end
-  end
-
-  defp describe(name, {:failed, error}), do: %{id: name, status: :failed, error: error}
-  defp describe(name, status), do: %{id: name, status: status}
+  defdelegate databases(), to: Databases, as: :list
 
   @doc """
   An open database: `:id`, `:seq` (how many blocks readers see), `:root` (Merkle
@@ -96,36 +136,62 @@ defmodule FormdbHttp do
   `:journal_bytes` on disk, and figures of the committer.
   """
   @spec database(database()) :: result(map())
-  def database(name) do
-    with {:ok, info} <- engine(name, &Native.database_info(&1, name)) do
-      {:ok, info |> Map.put(:id, name) |> Map.put(:status, :open)}
-    end
-  end
+  defdelegate database(name), to: Databases, as: :info
 
-  @doc "Closes the database: what is queued is committed first. Its files stay."
+  @doc """
+  Closes the database: what is queued is committed first, open transactions are
+  aborted. Its files stay.
+  """
+  @spec close(database()) :: :ok | {:error, Error.t()}
+  defdelegate close(name), to: Databases
+
+  @doc "The same as `close/1`."
   @spec close_database(database()) :: :ok | {:error, Error.t()}
-  def close_database(name) do
-    with {:error, :not_found} <- Databases.stop(name), do: {:error, not_found(name)}
-  end
+  defdelegate close_database(name), to: Databases, as: :close
 
   @doc "Closes the database and removes its files. There is no way back."
   @spec purge_database(database()) :: :ok | {:error, Error.t()}
-  def purge_database(name) do
-    with {:ok, _} <- native(Native.database_check_name(name)), do: Databases.purge(name)
-  end
+  defdelegate purge_database(name), to: Databases, as: :purge
 
   ## Features
 
   @doc """
-  Writes one GeoJSON Feature; a FeatureCollection is refused. An existing id gets a new version. A member
-  `provenance` (an object) is recorded as the block's provenance.
+  Writes one GeoJSON Feature; a FeatureCollection is refused. An existing id gets a
+  new version. A member `provenance` (an object) is recorded as the block's
+  provenance.
 
-  Returns `%{feature_id: id, seq: seq, hash: hash, time: microseconds}`.
+  Options besides those of writes: `:id`, the id to write to, which the feature may
+  then leave out, and `:expect`.
+
+  Returns `%{feature_id: id, seq: seq, hash: hash, time: microseconds}` and `:created`,
+  whether there was no such feature before.
   """
-  @spec put_feature(database(), document(), write_opts()) :: result(map())
-  def put_feature(name, feature, opts \\ []) do
-    with {:ok, {:feature, ack}} <- write_document(name, feature, true, opts), do: {:ok, ack}
-  end
+  @spec put_feature(database(), document(), [
+          {:id, String.t()} | {:expect, expectation()} | {atom(), term()}
+        ]) :: result(map())
+  defdelegate put_feature(name, feature, opts \\ []), to: Features
+
+  @doc """
+  Changes a part of a feature by a JSON merge patch (RFC 7396): members of the patch
+  replace those of the feature, `null` removes one, objects are merged. The
+  provenance of the new version is that of the patch, if it has one.
+
+  Options and answer as `put_feature/3`, but for `:id` and `:created`. When somebody
+  else writes the feature at the same moment, the patch is refused with
+  `:precondition_failed`, and can be sent again.
+  """
+  @spec patch_feature(database(), String.t(), document(), keyword()) :: result(map())
+  defdelegate patch_feature(name, id, patch, opts \\ []), to: Features
+
+  @doc """
+  Deletes a feature. Its versions stay readable as of earlier sequences, and
+  `revert/3` brings it back.
+
+  Options besides those of writes: `:expect`, and `:provenance` (JSON text or a map).
+  The answer is that of `put_feature/3` without `:created`.
+  """
+  @spec delete_feature(database(), String.t(), keyword()) :: result(map())
+  defdelegate delete_feature(name, id, opts \\ []), to: Features
 
   @doc """
   Writes the features of a FeatureCollection as one transaction: all or none.
@@ -134,105 +200,42 @@ defmodule FormdbHttp do
   sequences are `nil` when the collection is empty.
   """
   @spec put_features(database(), document(), write_opts()) :: result(map())
-  def put_features(name, collection, opts \\ []) do
-    with {:ok, written} <- write_features(name, collection, opts) do
-      case written do
-        {:collection, ack} ->
-          {:ok, ack}
-
-        {:feature, ack} ->
-          {:ok,
-           %{inserted: 1, first_seq: ack.seq, last_seq: ack.seq, feature_ids: [ack.feature_id]}}
-      end
-    end
-  end
+  defdelegate put_features(name, collection, opts \\ []), to: Features
 
   @doc """
   Writes a Feature or a FeatureCollection, whichever it is: `{:ok, {:feature, ack}}`
-  or `{:ok, {:collection, ack}}` with the maps of `put_feature/3` and
-  `put_features/3`.
+  or `{:ok, {:collection, ack}}` with the maps of `put_feature/3` (without `:created`)
+  and `put_features/3`.
   """
   @spec write_features(database(), document(), write_opts()) ::
           result({:feature | :collection, map()})
-  def write_features(name, document, opts \\ []), do: write_document(name, document, false, opts)
-
-  defp write_document(name, document, one?, opts) do
-    text = to_json(document)
-    ref = make_ref()
-
-    queued =
-      engine(name, fn catalog ->
-        if byte_size(text) > @dirty_bytes,
-          do: Native.put_features_dirty(catalog, name, {text, one?}, opts[:actor], ref),
-          else: Native.put_features(catalog, name, {text, one?}, opts[:actor], ref)
-      end)
-
-    with {:ok, {collection?, ids}} <- queued,
-         {:ok, ack} <- await(ref, ids != [], opts) do
-      {:ok, feature_ack(collection?, ids, ack)}
-    end
-  end
-
-  defp feature_ack(false, [id], {seq, seq, time, hash}) do
-    {:feature, %{feature_id: id, seq: seq, hash: hash, time: time}}
-  end
-
-  defp feature_ack(true, ids, {first_seq, last_seq, _time, _hash}) do
-    {:collection,
-     %{inserted: length(ids), first_seq: first_seq, last_seq: last_seq, feature_ids: ids}}
-  end
+  defdelegate write_features(name, document, opts \\ []), to: Features
 
   @doc """
-  The current version of a feature: `%{json: text, seq: seq, hash: hash}`; the hash
-  is the RFC 6962 leaf hash of its block.
-  """
-  @spec get_feature(database(), String.t()) :: result(map())
-  def get_feature(name, id) do
-    found =
-      engine(name, fn catalog ->
-        with :not_in_memory <- Native.feature_in_memory(catalog, name, id),
-             do: Native.feature(catalog, name, id)
-      end)
+  A feature: `%{json: text, seq: seq, hash: hash}`; the hash is the RFC 6962 leaf hash
+  of its block.
 
-    with {:ok, {seq, hash, json}} <- found, do: {:ok, %{seq: seq, hash: hash, json: json}}
-  end
+  Options: `:as_of`, to read an earlier version, and `:transaction`, to read what that
+  one sees. A version that the transaction has yet to commit has neither `seq` nor
+  `hash`.
+  """
+  @spec get_feature(database(), String.t(), as_of: as_of(), transaction: Transaction.t()) ::
+          result(map())
+  defdelegate get_feature(name, id, opts \\ []), to: Features
 
   @doc """
   Features whose geometry meets the box, boundary included, in the order they were
   written. The box is `{west, south, east, north}` in degrees or the text
   `"w,s,e,n"`; west greater than east crosses the antimeridian.
 
-  Options: `:limit` (default 1,000) and `:cursor`, the `:next` of the page before.
-  All pages show the state of the first one.
+  Options: `:limit` (default 1,000), `:cursor`, the `:next` of the page before,
+  `:as_of` and `:transaction`. All pages show the state of the first one.
 
   Returns `%{json: array, returned: n, seq: seq, next: cursor | nil}`.
   """
   @spec query_box(database(), {number(), number(), number(), number()} | String.t(), keyword()) ::
           result(map())
-  def query_box(name, box, opts \\ []) do
-    limit = opts[:limit] || default_limit()
-    query = %{bbox: box_text(box), limit: limit, cursor: opts[:cursor]}
-
-    page =
-      engine(name, fn catalog ->
-        with :not_in_memory <- Native.features_in_box_in_memory(catalog, name, query),
-             do: Native.features_in_box(catalog, name, query)
-      end)
-
-    case page do
-      {:ok, {json, returned, seq, next}} ->
-        {:ok, %{json: json, returned: returned, seq: seq, next: next}}
-
-      {:error, %Error{code: :invalid_bbox} = error} ->
-        {:error, %{error | pointer: "/bbox"}}
-
-      {:error, error} ->
-        {:error, error}
-    end
-  end
-
-  defp box_text(text) when is_binary(text), do: text
-  defp box_text({w, s, e, n}), do: Enum.map_join([w, s, e, n], ",", &to_string/1)
+  defdelegate query_box(name, box, opts \\ []), to: Features
 
   @doc """
   The versions of a feature, oldest first: of each block its `seq`, `hash`, `time`,
@@ -243,14 +246,7 @@ defmodule FormdbHttp do
   `:since` of the next page.
   """
   @spec provenance(database(), String.t(), keyword()) :: result(map())
-  def provenance(name, id, opts \\ []) do
-    since = opts[:since] || 0
-    limit = opts[:limit] || default_limit()
-
-    with {:ok, {json, returned, next}} <-
-           engine(name, &Native.provenance(&1, name, id, since, limit)),
-         do: {:ok, %{json: json, returned: returned, next: next}}
-  end
+  defdelegate provenance(name, id, opts \\ []), to: Journal
 
   ## Points
 
@@ -264,28 +260,11 @@ defmodule FormdbHttp do
   `{:ok, {:points, %{inserted: n, first_seq: seq, last_seq: seq}}}`.
   """
   @spec write_points(database(), document(), write_opts()) :: result({:point | :points, map()})
-  def write_points(name, document, opts \\ []) do
-    text = to_json(document)
-    ref = make_ref()
-
-    queued =
-      engine(name, fn catalog ->
-        if byte_size(text) > @dirty_bytes,
-          do: Native.put_points_dirty(catalog, name, text, opts[:actor], ref),
-          else: Native.put_points(catalog, name, text, opts[:actor], ref)
-      end)
-
-    await_points(queued, ref, opts)
-  end
+  defdelegate write_points(name, document, opts \\ []), to: Points
 
   @doc "Writes one point of a series. Returns the map of a single point, as `write_points/3`."
   @spec put_point(database(), String.t(), timestamp(), number(), write_opts()) :: result(map())
-  def put_point(name, series, timestamp, value, opts \\ []) do
-    with {:ok, micros} <- micros(timestamp),
-         point = %{"series_id" => series, "timestamp" => micros, "value" => value},
-         {:ok, {:point, ack}} <- write_points(name, point, opts),
-         do: {:ok, ack}
-  end
+  defdelegate put_point(name, series, timestamp, value, opts \\ []), to: Points
 
   @doc """
   Writes points of one series from columns of equal length: lists of microseconds
@@ -303,118 +282,110 @@ defmodule FormdbHttp do
           keyword()
         ) ::
           result(map())
-  def put_columns(name, series, timestamps, values, opts \\ []) do
-    columns = {series, pack(timestamps), pack_floats(values), provenance(opts[:provenance])}
-    ref = make_ref()
+  defdelegate put_columns(name, series, timestamps, values, opts \\ []), to: Points
 
-    queued =
-      engine(name, fn catalog ->
-        if byte_size(elem(columns, 1)) > @dirty_column_bytes,
-          do: Native.put_columns_dirty(catalog, name, columns, opts[:actor], ref),
-          else: Native.put_columns(catalog, name, columns, opts[:actor], ref)
-      end)
+  @doc """
+  Deletes the points of a series in `[start, end)`. They stay readable as of earlier
+  sequences, and `revert/3` brings them back.
 
-    with {:ok, {:points, ack}} <- await_points(queued, ref, opts), do: {:ok, ack}
-  end
-
-  defp pack(packed) when is_binary(packed), do: packed
-  defp pack(list), do: for(n <- list, into: <<>>, do: <<n::little-signed-64>>)
-
-  defp pack_floats(packed) when is_binary(packed), do: packed
-  defp pack_floats(list), do: for(n <- list, into: <<>>, do: <<n::little-float-64>>)
-
-  defp provenance(nil), do: nil
-  defp provenance(document), do: to_json(document)
-
-  defp await_points(queued, ref, opts) do
-    with {:ok, {single?, count}} <- queued,
-         {:ok, {first_seq, last_seq, time, hash}} <- await(ref, count > 0, opts) do
-      if single? do
-        id = point_id(first_seq, 0)
-        {:ok, {:point, %{point_id: id, seq: first_seq, hash: hash, time: time}}}
-      else
-        {:ok, {:points, %{inserted: count, first_seq: first_seq, last_seq: last_seq}}}
-      end
-    end
-  end
+  `:provenance` (JSON text or a map) is recorded in the block. Returns `%{deleted: n,
+  seq: seq, hash: hash, time: time}`; where there was nothing to delete nothing is
+  written, `:deleted` is 0 and the others are `nil`.
+  """
+  @spec delete_points(database(), String.t(), timestamp(), timestamp(), keyword()) ::
+          result(map())
+  defdelegate delete_points(name, series, start, stop, opts \\ []), to: Points
 
   @doc """
   Points of a series in `[start, end)`, oldest first.
 
   Options: `:order` (`:asc`, the default, or `:desc`), `:limit` (default 1,000),
-  `:cursor` (the `:next` of the page before) and `:as` (`:points`, the default, for
-  a list of `{microseconds, value}`, or `:json` for the text of an array of
-  `{"timestamp", "value"}`).
+  `:cursor` (the `:next` of the page before), `:as_of`, `:transaction` and `:as`
+  (`:points`, the default, for a list of `{microseconds, value}`, or `:json` for the
+  text of an array of `{"timestamp", "value"}`).
 
   Returns `%{points: points, seq: seq, next: cursor | nil}`.
   """
   @spec range(database(), String.t(), timestamp(), timestamp(), keyword()) :: result(map())
-  def range(name, series, from, to, opts \\ []) do
-    with {:ok, start} <- micros(from, "/start"),
-         {:ok, stop} <- micros(to, "/end") do
-      range = %{
-        series: series,
-        start: start,
-        end: stop,
-        order: Keyword.get(opts, :order, :asc),
-        limit: opts[:limit] || default_limit(),
-        cursor: opts[:cursor]
-      }
-
-      page = engine(name, &native_range(&1, name, range, Keyword.get(opts, :as, :points)))
-
-      with {:ok, {points, seq, next}} <- page,
-           do: {:ok, %{points: points, seq: seq, next: next}}
-    end
-  end
-
-  defp native_range(catalog, name, %{limit: limit} = range, :json) when limit > @dirty_points,
-    do: Native.range_json_dirty(catalog, name, range)
-
-  defp native_range(catalog, name, range, :json), do: Native.range_json(catalog, name, range)
-
-  defp native_range(catalog, name, %{limit: limit} = range, :points) when limit > @dirty_points,
-    do: Native.range_points_dirty(catalog, name, range)
-
-  defp native_range(catalog, name, range, :points), do: Native.range_points(catalog, name, range)
+  defdelegate range(name, series, start, stop, opts \\ []), to: Points
 
   @doc """
-  The point of a series with the greatest timestamp; of several, the one that
-  arrived last.
+  The point of a series with the greatest timestamp, now or `:as_of`; of several, the
+  one that arrived last.
 
   Returns `%{timestamp: microseconds, value: value, point_id: id, seq: seq,
   metadata: json | nil, provenance: json | nil}`.
   """
-  @spec latest(database(), String.t()) :: result(map())
-  def latest(name, series) do
-    with {:ok, latest} <- engine(name, &Native.latest(&1, name, series)) do
-      {index, latest} = Map.pop!(latest, :index)
-      {:ok, Map.put(latest, :point_id, point_id(latest.seq, index))}
-    end
-  end
+  @spec latest(database(), String.t(), as_of: as_of()) :: result(map())
+  defdelegate latest(name, series, opts \\ []), to: Points
 
   @doc """
   The series of a database by id, in byte order.
 
-  Options: `:limit` (default 1,000) and `:after`, the last id of the page before.
-  Returns a list of `%{series_id: id, points: n, first: time, last: time}`, the
-  times in microseconds.
+  Options: `:limit` (default 1,000), `:after`, the last id of the page before, and
+  `:as_of`. Returns a list of `%{series_id: id, points: n, first: time, last: time}`,
+  the times in microseconds.
   """
   @spec series(database(), keyword()) :: result([map()])
-  def series(name, opts \\ []) do
-    limit = opts[:limit] || default_limit()
-    list = engine(name, &Native.series_list(&1, name, opts[:after], limit))
+  defdelegate series(name, opts \\ []), to: Points
 
-    with {:ok, rows} <- list do
-      {:ok,
-       for {id, points, first, last} <- rows do
-         %{series_id: id, points: points, first: first, last: last}
-       end}
-    end
-  end
+  ## Transactions
 
-  # A block and a place in it: unique, and enough to find the point again.
-  defp point_id(seq, index), do: "pt_#{seq}_#{index}"
+  @doc """
+  Begins a transaction. It sees the database as it is now, and its own writes on top.
+  Whoever commits first wins: when somebody else has since written a feature that it
+  writes, or to a series that it deletes points of, its commit is refused with
+  `:conflict`. Points that are only added conflict with nothing.
+
+  It ends when nothing is asked of it for FORMDB_TRANSACTION_LEASE_SECONDS, and when
+  the process that began it dies.
+
+  Options:
+
+    * `:read_only` - it only pins a sequence; default `false`
+    * `:as_of` - the sequence or time to see; only with `:read_only`
+    * `:actor` - the authenticated subject, recorded in every block
+    * `:owner` - the process with which it ends, by default the caller; `nil` leaves it
+      to its lease
+  """
+  @spec begin(database(), keyword()) :: result(Transaction.t())
+  defdelegate begin(name, opts \\ []), to: Transactions
+
+  @doc """
+  Adds operations to a transaction, all or none: a list of them, or the document
+  `{"operations": [...]}` of the HTTP API. Nothing is written before the commit.
+
+  Returns `%{operations: n, feature_ids: ids}`: how many it holds now, and the ids of
+  the features that this call puts.
+  """
+  @spec apply(Transaction.t(), [operation()] | document()) :: result(map())
+  defdelegate apply(transaction, operations), to: Transactions
+
+  @doc """
+  Commits a transaction: all of its operations, or none with the reason. Asking again
+  gives the same answer again, with `replayed: true`.
+
+  Options are those of writes but for `:actor`, which was given to `begin/2`. Returns
+  `%{first_seq: seq, last_seq: seq, hash: hash, time: time}`, the hash that of the
+  first block; all are `nil` when nothing was written. After `:busy` the transaction
+  is still open.
+  """
+  @spec commit(Transaction.t(), write_opts()) :: result(map())
+  defdelegate commit(transaction, opts \\ []), to: Transactions
+
+  @doc "Ends a transaction without writing anything. Doing so twice is no error."
+  @spec abort(Transaction.t()) :: :ok | {:error, Error.t()}
+  defdelegate abort(transaction), to: Transactions
+
+  @doc """
+  Where a transaction stands: its `:id`, `:seq`, `:read_only`, how many `:operations`
+  and `:bytes` it holds, `:expires_in_ms`, and `:status`, which is `:open`,
+  `:committing`, `:committed` (then with what `commit/2` returned) or `:aborted` (then
+  with a `:reason`). Of those that ended the last 1,024 are remembered. Asking does not
+  extend its lease.
+  """
+  @spec transaction(Transaction.t()) :: result(map())
+  defdelegate transaction(transaction), to: Transactions
 
   ## Journal and proofs
 
@@ -422,23 +393,44 @@ defmodule FormdbHttp do
   Blocks of the journal, in the order they were written.
 
   Options: `:since` (only blocks behind this sequence, default 0), `:until` (only up
-  to this one), `:type` (`"put_feature"` or `"put_points"`) and `:limit` (default
-  1,000). Returns `%{json: array, returned: n, next: seq | nil}`; `:next` is the
-  `:since` of the next page. A page also ends at 4 MiB and at 100,000 blocks looked
-  at, so it can be short and still have a next one.
+  to this one), `:type` (`"put_feature"`, `"delete_feature"`, `"put_points"`,
+  `"delete_points"` or `"revert"`) and `:limit` (default 1,000). Returns
+  `%{json: array, returned: n, next: seq | nil}`; `:next` is the `:since` of the next
+  page. A page also ends at 4 MiB and at 100,000 blocks looked at, so it can be short
+  and still have a next one.
   """
   @spec journal(database(), keyword()) :: result(map())
-  def journal(name, opts \\ []) do
-    query = %{
-      since: opts[:since] || 0,
-      until: opts[:until],
-      op: opts[:type],
-      limit: opts[:limit] || default_limit()
-    }
+  defdelegate journal(name, opts \\ []), to: Journal
 
-    with {:ok, {json, returned, next}} <- engine(name, &Native.entries(&1, name, query)),
-         do: {:ok, %{json: json, returned: returned, next: next}}
-  end
+  @doc """
+  What is in the database: `%{json: text}` with the counts of features and their
+  geometry types, property names with their types and how often they occur, and the
+  series with their counts and ends.
+  """
+  @spec schema(database()) :: result(map())
+  defdelegate schema(name), to: Journal
+
+  @doc """
+  One block, by its sequence or its hash (hexadecimal): `%{seq: seq, hash: hash, json: text, cbor: bytes}`. The
+  bytes are what is stored and what the hash is over.
+  """
+  @spec block(database(), pos_integer() | String.t()) :: result(map())
+  defdelegate block(name, seq_or_hash), to: Journal
+
+  @doc """
+  Undoes a block, named as for `block/2`, by writing the inverse of its operation as a new block; a revert can
+  be reverted. Refused with `:cannot_revert` and the reason when a later block depends
+  on it.
+
+  Options besides those of writes: `:provenance` (JSON text or a map). Returns
+  `%{seq: seq, hash: hash, time: time, reverts: seq}`.
+  """
+  @spec revert(database(), pos_integer() | String.t(), keyword()) :: result(map())
+  defdelegate revert(name, seq_or_hash, opts \\ []), to: Journal
+
+  @doc "The last sequence that was committed by a time; 0 if none was."
+  @spec seq_at(database(), timestamp()) :: result(non_neg_integer())
+  defdelegate seq_at(name, time), to: Journal
 
   @doc """
   Size and root of the RFC 6962 Merkle tree over the first blocks of the journal: by
@@ -447,7 +439,7 @@ defmodule FormdbHttp do
   Returns `%{tree_size: n, root: hash}`.
   """
   @spec tree_head(database(), non_neg_integer() | nil) :: result(map())
-  def tree_head(name, size \\ nil), do: engine(name, &Native.tree_head(&1, name, size))
+  defdelegate tree_head(name, size \\ nil), to: Journal
 
   @doc """
   The proof (RFC 6962, section 2.1.1) that block `seq` is in the tree of a size, by
@@ -456,8 +448,7 @@ defmodule FormdbHttp do
   Returns `%{leaf_index: n, tree_size: n, leaf_hash: hash, root: hash, path: hashes}`.
   """
   @spec inclusion_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
-  def inclusion_proof(name, seq, size \\ nil),
-    do: engine(name, &Native.inclusion_proof(&1, name, seq, size))
+  defdelegate inclusion_proof(name, seq, size \\ nil), to: Journal
 
   @doc """
   The proof (RFC 6962, section 2.1.2) that the journal was only appended to between
@@ -466,14 +457,17 @@ defmodule FormdbHttp do
   Returns `%{first: n, second: n, first_root: hash, second_root: hash, path: hashes}`.
   """
   @spec consistency_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
-  def consistency_proof(name, first, second \\ nil),
-    do: engine(name, &Native.consistency_proof(&1, name, first, second))
+  defdelegate consistency_proof(name, first, second \\ nil), to: Journal
 
   @doc "Items in a page when no `:limit` is given: the setting FORMDB_DEFAULT_PAGE_ITEMS."
   @spec default_limit() :: pos_integer()
   def default_limit, do: Catalog.config().default_page_items
 
   ## Time
+
+  @doc false
+  # The text of the only member that `{"provenance": {...}}` may have, `nil` without it.
+  def provenance_member(text), do: Engine.native(Native.provenance_member(text))
 
   @doc "Microseconds since the epoch as ISO 8601 text, UTC."
   @spec format_timestamp(integer()) :: String.t()
@@ -487,96 +481,5 @@ defmodule FormdbHttp do
   midnight, UTC) or an integer of microseconds.
   """
   @spec parse_timestamp(String.t()) :: result(integer())
-  def parse_timestamp(text), do: micros(text)
-
-  defp micros(timestamp, pointer \\ "/timestamp")
-  defp micros(micros, _pointer) when is_integer(micros), do: {:ok, micros}
-  defp micros(%DateTime{} = time, _pointer), do: {:ok, DateTime.to_unix(time, :microsecond)}
-
-  defp micros(text, pointer) when is_binary(text) do
-    with {:error, error} <- native(Native.timestamp_parse(text)),
-         do: {:error, %{error | pointer: pointer}}
-  end
-
-  ## Between Elixir and the engine
-
-  defp to_json(text) when is_binary(text), do: text
-  defp to_json(map) when is_map(map), do: map |> nulls() |> :jsx.encode()
-
-  # jsx writes nil as the text "nil".
-  defp nulls(nil), do: :null
-  defp nulls(%_{} = struct), do: raise(ArgumentError, "no JSON for #{inspect(struct)}")
-  defp nulls(map) when is_map(map), do: Map.new(map, fn {key, value} -> {key, nulls(value)} end)
-  defp nulls(list) when is_list(list), do: Enum.map(list, &nulls/1)
-  defp nulls(other), do: other
-
-  defp await(_ref, false, _opts), do: {:ok, {nil, nil, nil, nil}}
-
-  defp await(ref, true, opts) do
-    timeout = Keyword.get_lazy(opts, :timeout, fn -> Catalog.config().write_timeout_ms end)
-
-    receive do
-      {^ref, answer} -> native(answer)
-    after
-      timeout ->
-        detail = "not on disk after #{timeout} ms; the write may still land"
-        {:error, %Error{code: :write_timeout, detail: detail}}
-    end
-  end
-
-  defp await_open(name, pid) do
-    Database.await_open(pid)
-  catch
-    # Somebody closed it meanwhile.
-    :exit, _reason -> {:error, not_found(name)}
-  end
-
-  defp native({:error, error}), do: {:error, Error.from_native(error)}
-  defp native(ok), do: ok
-
-  # Calls the engine with the catalog. Only when it does not have the database
-  # open is it worth looking why.
-  defp engine(name, call) do
-    case call.(Catalog.handle()) do
-      {:error, {:database_not_found, _, _} = error} -> {:error, not_open(name, error)}
-      {:error, error} -> {:error, Error.from_native(error)}
-      ok -> ok
-    end
-  end
-
-  defp not_open(name, error) do
-    case Database.status(name) do
-      :opening ->
-        detail = "database #{name} is reading its journal; try again shortly"
-        %Error{code: :database_opening, detail: detail}
-
-      {:failed, %Error{detail: detail}} ->
-        %Error{
-          code: :database_unavailable,
-          detail: "database #{name} cannot be opened: #{detail}"
-        }
-
-      _other ->
-        not_open_on_disk(name, error)
-    end
-  end
-
-  defp not_open_on_disk(name, error) do
-    case Native.database_list(Catalog.handle()) do
-      {:ok, names} ->
-        if name in names do
-          detail = "database #{name} is closed; creating it again opens it"
-          %Error{code: :database_not_found, detail: detail}
-        else
-          Error.from_native(error)
-        end
-
-      {:error, _} ->
-        Error.from_native(error)
-    end
-  end
-
-  defp not_found(name) do
-    %Error{code: :database_not_found, detail: "there is no open database #{inspect(name)}"}
-  end
+  def parse_timestamp(text), do: Engine.micros(text)
 end

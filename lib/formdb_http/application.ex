@@ -16,7 +16,8 @@ defmodule FormdbHttp.Application do
       {Registry, keys: :unique, name: FormdbHttp.DatabaseRegistry},
       # Databases close in parallel when the application stops.
       {DynamicSupervisor, name: FormdbHttp.DatabaseSupervisor, max_restarts: 100},
-      FormdbHttp.Databases
+      FormdbHttp.Databases,
+      FormdbHttp.Leases
     ]
 
     # Last up, first down: no request comes in while databases open or close.

@@ -131,6 +131,26 @@ defmodule FormdbHttp.Config do
       doc: "Size at which a journal segment is closed and the next begun"
     },
     %{
+      variable: "FORMDB_SNAPSHOT_BYTES",
+      field: :snapshot_bytes,
+      type: :bytes,
+      default: 256 * mib,
+      range: 0..(1024 * gib),
+      engine: true,
+      doc:
+        "Journal written until the indexes are stored anew for a quick opening; " <>
+          "0: only when the database is closed"
+    },
+    %{
+      variable: "FORMDB_RECOVERY",
+      field: :recovery,
+      type: :choice,
+      choices: [:cut_torn_tail, :refuse_torn_tail],
+      default: :cut_torn_tail,
+      engine: true,
+      doc: "What opening does with a torn tail: cut it with a report, or refuse to open"
+    },
+    %{
       variable: "FORMDB_BODY_CACHE_BYTES",
       field: :body_cache_bytes,
       type: :bytes,
@@ -156,6 +176,59 @@ defmodule FormdbHttp.Config do
       range: 1..4096,
       engine: true,
       doc: "Longest feature or series id, in bytes"
+    },
+    %{
+      variable: "FORMDB_DURABILITY",
+      field: :durability,
+      type: :choice,
+      choices: [:sync, :interval, :none],
+      default: :sync,
+      doc: "What the answer to a write promises unless the write says so itself"
+    },
+    %{
+      variable: "FORMDB_SYNC_INTERVAL_MS",
+      field: :sync_interval_ms,
+      type: :milliseconds,
+      default: 200,
+      range: 1..3_600_000,
+      engine: true,
+      doc: "How long a write with durability `interval` may wait to be synced to disk"
+    },
+    %{
+      variable: "FORMDB_IDEMPOTENCY_SECONDS",
+      field: :idempotency_seconds,
+      type: :seconds,
+      default: 86_400,
+      range: 0..31_622_400,
+      engine: true,
+      doc: "How long an idempotency key is honoured"
+    },
+    %{
+      variable: "FORMDB_IDEMPOTENCY_KEYS",
+      field: :idempotency_keys,
+      type: :integer,
+      default: 100_000,
+      range: 0..10_000_000,
+      engine: true,
+      doc: "Idempotency keys that one database remembers; the oldest are forgotten first"
+    },
+    %{
+      variable: "FORMDB_OPEN_TRANSACTIONS",
+      field: :open_transactions,
+      type: :integer,
+      default: 1_000,
+      range: 0..1_048_576,
+      engine: true,
+      doc: "Transactions of one database that may be open at once"
+    },
+    %{
+      variable: "FORMDB_TRANSACTION_LEASE_SECONDS",
+      field: :transaction_lease_seconds,
+      type: :seconds,
+      default: 30,
+      range: 1..86_400,
+      engine: true,
+      doc: "How long an open transaction may go without a call before it is aborted"
     }
   ]
 
@@ -185,6 +258,8 @@ defmodule FormdbHttp.Config do
     %{type: :path} -> "folder"
     %{type: :bytes} -> "bytes"
     %{type: :milliseconds} -> "milliseconds"
+    %{type: :seconds} -> "seconds"
+    %{type: :choice, choices: choices} -> Enum.map_join(choices, ", ", &"`#{&1}`")
     %{type: :integer} -> "whole number"
   end
 
@@ -234,9 +309,17 @@ defmodule FormdbHttp.Config do
           transaction_bytes: pos_integer(),
           group_bytes: pos_integer(),
           segment_bytes: pos_integer(),
+          snapshot_bytes: non_neg_integer(),
+          recovery: :cut_torn_tail | :refuse_torn_tail,
           body_cache_bytes: non_neg_integer(),
           positions: pos_integer(),
-          id_bytes: pos_integer()
+          id_bytes: pos_integer(),
+          durability: :sync | :interval | :none,
+          sync_interval_ms: pos_integer(),
+          idempotency_seconds: non_neg_integer(),
+          idempotency_keys: non_neg_integer(),
+          open_transactions: non_neg_integer(),
+          transaction_lease_seconds: pos_integer()
         }
 
   @doc """
@@ -288,13 +371,13 @@ defmodule FormdbHttp.Config do
   @doc """
   The bounds that the engine enforces, by its own names for them.
   """
-  @spec engine_limits(t()) :: %{atom() => non_neg_integer()}
+  @spec engine_limits(t()) :: %{atom() => non_neg_integer() | atom()}
   def engine_limits(%__MODULE__{} = config), do: Map.take(config, @engine_fields)
 
   defp parse_variable(name, text) do
     case Map.fetch(@by_variable, name) do
       {:ok, setting} ->
-        case parse(setting.type, text) do
+        case parse(setting, text) do
           {:ok, value} -> check_range(setting, value, text)
           :error -> {:error, refusal(setting, text)}
         end
@@ -326,28 +409,34 @@ defmodule FormdbHttp.Config do
   defp expectation(%{type: :milliseconds, range: first..last//1}),
     do: "a whole number of milliseconds from #{first} to #{last}"
 
+  defp expectation(%{type: :seconds, range: first..last//1}),
+    do: "a whole number of seconds from #{first} to #{last}"
+
+  defp expectation(%{type: :choice, choices: choices}),
+    do: "one of #{Enum.join(choices, ", ")}"
+
   defp expectation(%{type: :bytes, range: first..last//1}),
     do: "a number of bytes from #{first} to #{last}, such as 1048576, 1024KiB or 1MiB"
 
-  defp parse(:ip_address, "localhost"), do: {:ok, {127, 0, 0, 1}}
+  defp parse(%{type: :ip_address}, "localhost"), do: {:ok, {127, 0, 0, 1}}
 
-  defp parse(:ip_address, text) do
+  defp parse(%{type: :ip_address}, text) do
     case text |> String.to_charlist() |> :inet.parse_strict_address() do
       {:ok, address} -> {:ok, address}
       {:error, :einval} -> :error
     end
   end
 
-  defp parse(:boolean, "true"), do: {:ok, true}
-  defp parse(:boolean, "false"), do: {:ok, false}
-  defp parse(:boolean, _text), do: :error
+  defp parse(%{type: :boolean}, "true"), do: {:ok, true}
+  defp parse(%{type: :boolean}, "false"), do: {:ok, false}
+  defp parse(%{type: :boolean}, _text), do: :error
 
   # A file system takes neither an empty path nor one with a zero byte.
-  defp parse(:path, text) do
+  defp parse(%{type: :path}, text) do
     if text == "" or String.contains?(text, <<0>>), do: :error, else: {:ok, text}
   end
 
-  defp parse(:bytes, text) do
+  defp parse(%{type: :bytes}, text) do
     Enum.find_value(@byte_units, fn {unit, size} ->
       if String.ends_with?(text, unit), do: {String.replace_suffix(text, unit, ""), size}
     end)
@@ -361,7 +450,12 @@ defmodule FormdbHttp.Config do
     end
   end
 
-  defp parse(type, text) when type in [:integer, :milliseconds], do: parse_digits(text)
+  defp parse(%{type: :choice, choices: choices}, text) do
+    with nil <- Enum.find_value(choices, &if(to_string(&1) == text, do: {:ok, &1})), do: :error
+  end
+
+  defp parse(%{type: type}, text) when type in [:integer, :milliseconds, :seconds],
+    do: parse_digits(text)
 
   # Digits only: no sign, no underscore, and few enough that no input is costly.
   defp parse_digits(text) do

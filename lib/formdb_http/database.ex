@@ -103,9 +103,12 @@ defmodule FormdbHttp.Database do
 
   defp log_report(name, report) do
     Logger.info(
-      "opened database #{name}: #{report.blocks} blocks in #{report.groups} groups, " <>
-        "#{report.bytes} bytes, #{div(report.microseconds, 1000)} ms"
+      "opened database #{name}: #{report.blocks} blocks, #{report.blocks_read} of them read " <>
+        "in #{report.groups} groups, #{report.bytes} bytes, #{div(report.microseconds, 1000)} ms"
     )
+
+    for reason <- report.snapshots_ignored,
+        do: Logger.warning("database #{name}: index snapshot not used: #{reason}")
 
     if report.bytes_cut > 0 do
       Logger.warning(

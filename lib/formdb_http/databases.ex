@@ -2,24 +2,73 @@ defmodule FormdbHttp.Databases do
   @moduledoc false
   # Which databases have a process. Starting, stopping and purging go through
   # this process one at a time, so that nobody opens what somebody else is
-  # removing; waiting for a journal to be read happens outside of it.
+  # removing; waiting for a journal to be read happens outside of it. FormdbHttp
+  # documents the functions that it delegates to.
 
   use GenServer
 
-  alias FormdbHttp.{Catalog, Database, Error, Native}
+  alias FormdbHttp.{Catalog, Database, Engine, Error, Native}
 
   @supervisor FormdbHttp.DatabaseSupervisor
 
   def start_link(_opts), do: GenServer.start_link(__MODULE__, [], name: __MODULE__)
 
-  @doc "Starts the database's process unless it runs; says whether this call did."
-  def start(name), do: GenServer.call(__MODULE__, {:start, name}, :infinity)
+  def open(name, opts) do
+    opts = Engine.options!(opts, [:create])
 
-  @doc "Stops the database's process, which closes it."
-  def stop(name), do: GenServer.call(__MODULE__, {:stop, name}, :infinity)
+    with {:ok, _} <- Engine.native(Native.database_check_name(name)),
+         :ok <- check_known(name, Keyword.get(opts, :create, true)),
+         {started, pid} = GenServer.call(__MODULE__, {:start, name}, :infinity),
+         {:ok, report} <- await_open(name, pid),
+         {:ok, info} <- info(name) do
+      {:ok, Map.put(info, :created, report.created and started == :started)}
+    end
+  end
 
-  @doc "Stops it and removes its files."
-  def purge(name), do: GenServer.call(__MODULE__, {:purge, name}, :infinity)
+  defp check_known(_name, true), do: :ok
+
+  defp check_known(name, false) do
+    with {:ok, names} <- Engine.native(Native.database_list(Catalog.handle())) do
+      if name in names, do: :ok, else: {:error, not_found(name, "")}
+    end
+  end
+
+  defp await_open(name, pid) do
+    Database.await_open(pid)
+  catch
+    # Somebody closed it meanwhile.
+    :exit, _reason -> {:error, not_found(name, "open ")}
+  end
+
+  defp not_found(name, open) do
+    %Error{code: :database_not_found, detail: "there is no #{open}database #{inspect(name)}"}
+  end
+
+  def list do
+    with {:ok, names} <- Engine.native(Native.database_list(Catalog.handle())) do
+      statuses = Database.statuses()
+      {:ok, Enum.map(names, &describe(&1, Map.get(statuses, &1, :closed)))}
+    end
+  end
+
+  defp describe(name, {:failed, error}), do: %{id: name, status: :failed, error: error}
+  defp describe(name, status), do: %{id: name, status: status}
+
+  def info(name) do
+    with {:ok, info} <- Engine.call(name, &Native.database_info(&1, name)) do
+      {:ok, info |> Map.put(:id, name) |> Map.put(:status, :open)}
+    end
+  end
+
+  def close(name) do
+    with {:error, :not_found} <- GenServer.call(__MODULE__, {:stop, name}, :infinity),
+         do: {:error, not_found(name, "open ")}
+  end
+
+  def purge(name) do
+    with {:ok, _} <- Engine.native(Native.database_check_name(name)),
+         do: GenServer.call(__MODULE__, {:purge, name}, :infinity)
+  end
 
   @impl true
   def init([]) do

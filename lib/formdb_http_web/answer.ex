@@ -14,6 +14,16 @@ defmodule FormdbHttpWeb.Answer do
     {201, Map.put(@json, "location", location), JSON.encode(value)}
   end
 
+  @doc "The answer to a write, marked when an earlier request was answered again."
+  def replayed({status, headers, body}, %{replayed: true}),
+    do: {status, Map.put(headers, "idempotency-replayed", "true"), body}
+
+  def replayed(answer, %{replayed: false}), do: answer
+
+  @doc "An answer with one more header field."
+  def header({status, headers, body}, name, value),
+    do: {status, Map.put(headers, name, value), body}
+
   @doc """
   A page: the members, with `links` to the next page added, and the same link as a
   header (RFC 8288). `next` is its cursor, if there is one; then `path` is called

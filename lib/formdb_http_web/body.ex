@@ -2,7 +2,7 @@ defmodule FormdbHttpWeb.Body do
   @moduledoc false
   # Reads the body of a request, within its limit.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2]
+  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3]
 
   # Read at once from a body of unknown length.
   @part_bytes 1_048_576
@@ -12,6 +12,9 @@ defmodule FormdbHttpWeb.Body do
   # Of a body that is decoded as it comes, no more than the head of a chunk waits
   # in the connection's process.
   @undecoded_bytes 1_048_576
+  @provenance_bytes 65_536
+  # A few members with a name or a number each.
+  @members_bytes 4_096
 
   @doc """
   The body, if it is JSON of any kind (or says nothing of what it is) and not
@@ -28,6 +31,65 @@ defmodule FormdbHttpWeb.Body do
          {:ok, parts} <- read_parts(req, max, 0, [], 0),
          do: {:ok, IO.iodata_to_binary(parts)}
   end
+
+  @doc """
+  The provenance in a body that may be empty and else is `{"provenance": {...}}`, as
+  options of a write.
+  """
+  def read_provenance(req) do
+    with {:ok, body} <- read_optional(req, @provenance_bytes),
+         {:ok, text} <- provenance(body),
+         do: {:ok, if(text, do: [provenance: text], else: [])}
+  end
+
+  # Of a body that is not there the type does not matter: some clients always send one.
+  defp read_optional(%{body_length: 0}, _max), do: {:ok, ""}
+  defp read_optional(req, max), do: read(req, min(max, req.max_body_bytes))
+
+  defp provenance(""), do: {:ok, nil}
+  defp provenance(body), do: FormdbHttp.provenance_member(body)
+
+  @doc """
+  The members of a small JSON object whose names are all `allowed`; none of an empty
+  body. `example` is what to send.
+  """
+  def read_members(req, allowed, example) do
+    with {:ok, body} <- read_optional(req, @members_bytes) do
+      case decode(body) do
+        {:ok, %{} = members} ->
+          check_members(members, allowed)
+
+        {:ok, _other} ->
+          refuse(:invalid_json, "found no object; expected one such as #{example}", "")
+
+        :error ->
+          refuse(:invalid_json, "found no JSON; expected text such as #{example}", "")
+      end
+    end
+  end
+
+  defp decode(""), do: {:ok, %{}}
+
+  defp decode(body) do
+    {:ok, :jsx.decode(body, [:strict, :return_maps])}
+  rescue
+    ArgumentError -> :error
+  end
+
+  defp check_members(members, allowed) do
+    case Map.keys(members) -- allowed do
+      [] ->
+        {:ok, members}
+
+      [member | _] ->
+        taken = if match?([_], allowed), do: "the only one taken is", else: "those taken are"
+        detail = "found the member #{inspect(member)}; #{taken} #{Enum.join(allowed, ", ")}"
+        refuse(:invalid_body, detail, "/" <> pointer_part(member))
+    end
+  end
+
+  # RFC 6901, section 3.
+  defp pointer_part(name), do: name |> String.replace("~", "~0") |> String.replace("/", "~1")
 
   defp read_parts(req, max, size, parts, quiet) do
     opts = %{length: part_length(req, max - size), period: @period_ms}

@@ -5,6 +5,8 @@ defmodule FormdbHttpWeb.Params do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3]
 
+  alias FormdbHttp.Transaction
+
   @doc """
   A part of the path, percent-decoded (RFC 3986, 2.1). An id may hold any
   character, so `%2F` is a slash inside of it.
@@ -116,6 +118,29 @@ defmodule FormdbHttpWeb.Params do
   defp bad_count(name, text) do
     detail = "#{name} is #{inspect(text)}; give a whole number"
     refuse(:invalid_parameter, detail, "/" <> name)
+  end
+
+  @doc "A sequence, or the text of a time; `nil` when it is not given."
+  def as_of(%{"as_of" => text} = params) do
+    if text =~ ~r/\A-?[0-9]+\z/, do: count(params, "as_of"), else: {:ok, text}
+  end
+
+  def as_of(_params), do: {:ok, nil}
+
+  @doc "The transaction of database `name` to read in; `nil` when it is not given."
+  def transaction(%{"transaction" => id}, name), do: %Transaction{database: name, id: id}
+  def transaction(_params, _name), do: nil
+
+  @doc "A time in microseconds; `nil` when it is not given."
+  def timestamp(params, name) do
+    case params do
+      %{^name => text} ->
+        with {:error, error} <- FormdbHttp.parse_timestamp(text),
+             do: {:error, %{error | pointer: "/" <> name}}
+
+      _not_given ->
+        {:ok, nil}
+    end
   end
 
   @doc "`:asc` when it is not given."

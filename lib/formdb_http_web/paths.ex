@@ -14,6 +14,9 @@ defmodule FormdbHttpWeb.Paths do
   def timeseries(name), do: "#{database(name)}/timeseries"
   def series(name, id), do: "#{timeseries(name)}/#{encode(id)}"
 
+  def transaction(name, id), do: "#{database(name)}/transactions/#{encode(id)}"
+  def block(name, seq), do: "#{database(name)}/blocks/#{seq}"
+
   # "." and ".." would be resolved by the client (RFC 3986, 5.2.4).
   defp encode("."), do: "%2E"
   defp encode(".."), do: "%2E%2E"

@@ -11,12 +11,14 @@ defmodule FormdbHttpWeb.Router do
   alias FormdbHttpWeb.{Params, Problem}
 
   alias FormdbHttpWeb.{
+    BlockController,
     DatabaseController,
     FeatureController,
     HealthController,
     JournalController,
     ProofController,
     TimeseriesController,
+    TransactionController,
     VersionController
   }
 
@@ -27,16 +29,32 @@ defmodule FormdbHttpWeb.Router do
   @version [{"GET", &VersionController.show/1}]
   @databases [{"GET", &DatabaseController.index/1}, {"POST", &DatabaseController.create/1}]
   @database [{"GET", &DatabaseController.show/2}, {"DELETE", &DatabaseController.delete/2}]
+  @schema [{"GET", &DatabaseController.schema/2}]
   @features [{"GET", &FeatureController.index/2}, {"POST", &FeatureController.create/2}]
   @features_in_box [{"GET", &FeatureController.index/2}]
-  @feature [{"GET", &FeatureController.show/3}]
+  @feature [
+    {"GET", &FeatureController.show/3},
+    {"PUT", &FeatureController.put/3},
+    {"PATCH", &FeatureController.patch/3},
+    {"DELETE", &FeatureController.delete/3}
+  ]
   @provenance [{"GET", &FeatureController.provenance/3}]
   @timeseries [
     {"GET", &TimeseriesController.index/2},
     {"POST", &TimeseriesController.create/2}
   ]
-  @series [{"GET", &TimeseriesController.show/3}]
+  @series [
+    {"GET", &TimeseriesController.show/3},
+    {"DELETE", &TimeseriesController.delete/3}
+  ]
   @journal [{"GET", &JournalController.index/2}]
+  @block [{"GET", &BlockController.show/3}]
+  @block_revert [{"POST", &BlockController.revert/3}]
+  @transactions [{"POST", &TransactionController.create/2}]
+  @transaction [{"GET", &TransactionController.show/3}]
+  @transaction_operations [{"POST", &TransactionController.operations/3}]
+  @transaction_commit [{"POST", &TransactionController.commit/3}]
+  @transaction_abort [{"POST", &TransactionController.abort/3}]
   @tree [{"GET", &ProofController.tree/2}]
   @inclusion [{"GET", &ProofController.inclusion/2}]
   @consistency [{"GET", &ProofController.consistency/2}]
@@ -58,7 +76,28 @@ defmodule FormdbHttpWeb.Router do
   defp resource(["", "api", "v1", "databases", db, "timeseries", id, "latest"]),
     do: {@series_latest, [db, id]}
 
+  defp resource(["", "api", "v1", "databases", db, "schema"]), do: {@schema, [db]}
   defp resource(["", "api", "v1", "databases", db, "journal"]), do: {@journal, [db]}
+
+  defp resource(["", "api", "v1", "databases", db, "blocks", block]), do: {@block, [db, block]}
+
+  defp resource(["", "api", "v1", "databases", db, "blocks", block, "revert"]),
+    do: {@block_revert, [db, block]}
+
+  defp resource(["", "api", "v1", "databases", db, "transactions"]), do: {@transactions, [db]}
+
+  defp resource(["", "api", "v1", "databases", db, "transactions", id]),
+    do: {@transaction, [db, id]}
+
+  defp resource(["", "api", "v1", "databases", db, "transactions", id, "operations"]),
+    do: {@transaction_operations, [db, id]}
+
+  defp resource(["", "api", "v1", "databases", db, "transactions", id, "commit"]),
+    do: {@transaction_commit, [db, id]}
+
+  defp resource(["", "api", "v1", "databases", db, "transactions", id, "abort"]),
+    do: {@transaction_abort, [db, id]}
+
   defp resource(["", "api", "v1", "databases", db, "tree"]), do: {@tree, [db]}
 
   defp resource(["", "api", "v1", "databases", db, "proofs", "inclusion"]),
@@ -113,7 +152,7 @@ defmodule FormdbHttpWeb.Router do
 
   # What the server as a whole takes (RFC 9110, 9.3.7).
   defp no_resource("OPTIONS", "*") do
-    {204, %{"allow" => "GET, HEAD, POST, DELETE, OPTIONS"}, ""}
+    {204, %{"allow" => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}, ""}
   end
 
   defp no_resource(_method, path) do

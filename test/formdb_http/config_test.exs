@@ -33,9 +33,17 @@ defmodule FormdbHttp.ConfigTest do
                transaction_bytes: 256 * @mib,
                group_bytes: 16 * @mib,
                segment_bytes: 256 * @mib,
+               snapshot_bytes: 256 * @mib,
+               recovery: :cut_torn_tail,
                body_cache_bytes: 256 * @mib,
                positions: 1_000_000,
-               id_bytes: 256
+               id_bytes: 256,
+               durability: :sync,
+               sync_interval_ms: 200,
+               idempotency_seconds: 86_400,
+               idempotency_keys: 100_000,
+               open_transactions: 1_000,
+               transaction_lease_seconds: 30
              }
     end
 
@@ -51,8 +59,14 @@ defmodule FormdbHttp.ConfigTest do
           end
         end
 
-      assert map_size(in_source) == 9
-      assert Config.engine_limits(load!(%{})) == in_source
+      assert map_size(in_source) == 15
+      {policy, numbers} = Map.pop!(Config.engine_limits(load!(%{})), :recovery)
+      assert numbers == in_source
+      # The policy's default is an attribute, its name is in a table.
+      policies = File.read!("native_rust/engine/src/journal/policy.rs")
+      assert [_, default] = Regex.run(~r/#\[default\]\s+(\w+),/, policies)
+      assert Macro.underscore(default) == to_string(policy)
+      assert policies =~ "Self::#{default} => \"#{policy}\""
     end
 
     test "hold in the reference table, a row for each setting" do
@@ -78,8 +92,13 @@ defmodule FormdbHttp.ConfigTest do
           "FORMDB_PORT" => "0",
           "FORMDB_DATA_DIR" => "/var/lib/../lib/formdb",
           "FORMDB_DRAIN_TIMEOUT_MS" => "0",
-          "FORMDB_MAX_CONNECTIONS" => "0012"
+          "FORMDB_MAX_CONNECTIONS" => "0012",
+          "FORMDB_DURABILITY" => "interval",
+          "FORMDB_IDEMPOTENCY_SECONDS" => "0"
         })
+
+      assert config.durability == :interval
+      assert config.idempotency_seconds == 0
 
       assert config.host == {0, 0, 0, 0, 0, 0, 0, 1}
       assert config.port == 0
@@ -135,6 +154,8 @@ defmodule FormdbHttp.ConfigTest do
               "1025MiB",
               "-1MiB"
             ],
+            "FORMDB_DURABILITY" => ["", "SYNC", "fsync", "sync,none"],
+            "FORMDB_IDEMPOTENCY_SECONDS" => ["1d", "31622401"],
             "FORMDB_WRITE_TIMEOUT_MS" => ["0", "5s", String.duplicate("9", 10_000)]
           },
           text <- texts do

@@ -13,7 +13,7 @@ defmodule FormdbHttpWeb.ProblemTest do
                 )
                 |> List.flatten()
                 # How entities are called in messages.
-                |> Kernel.--(~w(database feature series))
+                |> Kernel.--(~w(database feature series block))
 
   test "every code of the engine has the status of its kind" do
     assert length(@engine_codes) > 20
@@ -23,8 +23,11 @@ defmodule FormdbHttpWeb.ProblemTest do
         cond do
           String.starts_with?(code, "invalid_") -> 400
           String.ends_with?(code, "_not_found") -> 404
+          code in ~w(conflict cannot_revert read_only_transaction) -> 409
+          code == "precondition_failed" -> 412
           code == "too_large" -> 413
-          code in ~w(io_error journal_corrupt unsupported_format) -> 500
+          code == "idempotency_key_reused" -> 422
+          code in ~w(io_error journal_corrupt journal_torn_tail unsupported_format) -> 500
           code in ~w(busy database_closed database_read_only database_locked) -> 503
         end
 

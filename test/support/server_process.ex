@@ -21,8 +21,12 @@ defmodule FormdbHttp.ServerProcess do
 
   ## In the test
 
-  @doc "Starts a server on a data folder; `await_ready/1` waits until it serves."
-  def start_link(data_dir), do: GenServer.start_link(__MODULE__, data_dir)
+  @doc """
+  Starts a server on a data folder, with more settings if need be (names and texts);
+  `await_ready/1` waits until it serves.
+  """
+  def start_link({data_dir, settings}), do: GenServer.start_link(__MODULE__, {data_dir, settings})
+  def start_link(data_dir), do: start_link({data_dir, []})
 
   @doc "The TCP port, once every database is open."
   def await_ready(server) do
@@ -54,7 +58,7 @@ defmodule FormdbHttp.ServerProcess do
   def output(server), do: GenServer.call(server, :output)
 
   @impl true
-  def init(data_dir) do
+  def init({data_dir, settings}) do
     # Or terminate/2 would not be called.
     Process.flag(:trap_exit, true)
 
@@ -68,14 +72,14 @@ defmodule FormdbHttp.ServerProcess do
         :exit_status,
         :stderr_to_stdout,
         args: ["-noshell", "+fnu", "-pa"] ++ code ++ ["-s", to_string(__MODULE__), "main"],
-        env: environment(data_dir)
+        env: environment(data_dir, settings)
       ])
 
     {:os_pid, pid} = Port.info(port, :os_pid)
     {:ok, %{port: port, pid: pid, output: "", exit_status: nil, waiting: []}}
   end
 
-  defp environment(data_dir) do
+  defp environment(data_dir, settings) do
     inherited = for {"FORMDB_" <> _ = name, _} <- System.get_env(), do: {name, nil}
 
     (inherited ++
@@ -83,6 +87,7 @@ defmodule FormdbHttp.ServerProcess do
          {"FORMDB_PORT", "0"},
          {"FORMDB_DATA_DIR", data_dir},
          {"ERL_CRASH_DUMP_BYTES", "0"}
+         | settings
        ])
     |> Enum.map(fn {name, value} ->
       {String.to_charlist(name), if(value, do: String.to_charlist(value), else: false)}

@@ -5,9 +5,6 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   alias FormdbHttpWeb.{Answer, Body, Params, Paths}
 
-  # The body holds one name of 63 characters at most.
-  @max_body_bytes 4_096
-
   # In this order in the answer; what the engine reports besides comes after them.
   @first [:id, :status, :seq, :root, :features, :series, :points]
 
@@ -19,8 +16,8 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   def create(req) do
     with {:ok, _none} <- Params.query(req, []),
-         {:ok, body} <- Body.read(req, min(@max_body_bytes, req.max_body_bytes)),
-         {:ok, name} <- name(body),
+         {:ok, members} <- Body.read_members(req, ["name"], ~s({"name":"quakes"})),
+         {:ok, name} <- name(members),
          {:ok, database} <- FormdbHttp.create_database(name) do
       {created?, database} = Map.pop!(database, :created)
 
@@ -30,41 +27,10 @@ defmodule FormdbHttpWeb.DatabaseController do
     end
   end
 
-  # Nothing, or an object without a name: the server makes one up.
-  defp name(""), do: {:ok, nil}
-
-  defp name(body) do
-    case decode(body) do
-      {:ok, %{"name" => name} = object} when map_size(object) == 1 and is_binary(name) ->
-        {:ok, name}
-
-      {:ok, object} when object == %{} ->
-        {:ok, nil}
-
-      {:ok, %{"name" => name}} when not is_binary(name) ->
-        refuse(:invalid_name, "the name is not a string", "/name")
-
-      {:ok, %{} = object} ->
-        [member | _] = object |> Map.delete("name") |> Map.keys()
-        detail = "found the member #{inspect(member)}; the only one taken is name"
-        refuse(:invalid_body, detail, "/" <> pointer_part(member))
-
-      {:ok, _other} ->
-        refuse(:invalid_json, ~s(found no object; expected one such as {"name":"quakes"}), "")
-
-      :error ->
-        refuse(:invalid_json, ~s(found no JSON; expected text such as {"name":"quakes"}), "")
-    end
-  end
-
-  defp decode(body) do
-    {:ok, :jsx.decode(body, [:strict, :return_maps])}
-  rescue
-    ArgumentError -> :error
-  end
-
-  # RFC 6901, section 3.
-  defp pointer_part(name), do: name |> String.replace("~", "~0") |> String.replace("/", "~1")
+  # Without a name the server makes one up.
+  defp name(%{"name" => name}) when is_binary(name), do: {:ok, name}
+  defp name(%{"name" => _}), do: refuse(:invalid_name, "the name is not a string", "/name")
+  defp name(_none), do: {:ok, nil}
 
   def show(req, name) do
     with {:ok, _none} <- Params.query(req, []) do
@@ -84,6 +50,12 @@ defmodule FormdbHttpWeb.DatabaseController do
         database -> Answer.json(200, members(database))
       end
     end
+  end
+
+  def schema(req, name) do
+    with {:ok, _none} <- Params.query(req, []),
+         {:ok, %{json: json}} <- FormdbHttp.schema(name),
+         do: Answer.json(200, {:json, json})
   end
 
   def delete(req, name) do

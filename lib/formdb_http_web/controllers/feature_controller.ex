@@ -1,41 +1,90 @@
 defmodule FormdbHttpWeb.FeatureController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Answer, Body, Params, Paths}
+  alias FormdbHttpWeb.{Answer, Body, ETag, Params, Paths, WriteOptions}
 
   @geojson "application/geo+json"
 
+  ## Writing
+
   def create(req, name) do
-    with {:ok, _none} <- Params.query(req, []),
+    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+         {:ok, opts} <- WriteOptions.read(req, params),
          {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, written} <- FormdbHttp.write_features(name, body) do
+         {:ok, written} <- FormdbHttp.write_features(name, body, opts) do
       case written do
         {:feature, ack} ->
-          Answer.created(
-            Paths.feature(name, ack.feature_id),
-            feature_id: ack.feature_id,
-            seq: ack.seq,
-            hash: ack.hash,
-            time: FormdbHttp.format_timestamp(ack.time)
-          )
+          Paths.feature(name, ack.feature_id)
+          |> Answer.created(members(ack))
+          |> Answer.replayed(ack)
 
         {:collection, ack} ->
-          Answer.json(
-            201,
+          members = [
             inserted: ack.inserted,
             first_seq: ack.first_seq,
             last_seq: ack.last_seq,
             feature_ids: ack.feature_ids
-          )
+          ]
+
+          201 |> Answer.json(members) |> Answer.replayed(ack)
       end
     end
   end
 
+  def put(req, name, id) do
+    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+         {:ok, opts} <- WriteOptions.read_conditional(req, params),
+         {:ok, body} <- Body.read(req, req.max_body_bytes),
+         {:ok, ack} <- FormdbHttp.put_feature(name, body, [id: id] ++ opts) do
+      if ack.created,
+        do: name |> Paths.feature(id) |> Answer.created(members(ack)) |> version(ack),
+        else: 200 |> Answer.json(members(ack)) |> version(ack)
+    end
+  end
+
+  def patch(req, name, id) do
+    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+         {:ok, opts} <- WriteOptions.read_conditional(req, params),
+         {:ok, body} <- Body.read(req, req.max_body_bytes),
+         {:ok, ack} <- FormdbHttp.patch_feature(name, id, body, opts),
+         do: 200 |> Answer.json(members(ack)) |> version(ack)
+  end
+
+  def delete(req, name, id) do
+    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+         {:ok, opts} <- WriteOptions.read_conditional(req, params),
+         {:ok, provenance} <- Body.read_provenance(req),
+         {:ok, ack} <- FormdbHttp.delete_feature(name, id, opts ++ provenance),
+         do: 200 |> Answer.json(members(ack)) |> Answer.replayed(ack)
+  end
+
+  defp members(ack) do
+    [
+      feature_id: ack.feature_id,
+      seq: ack.seq,
+      hash: ack.hash,
+      time: FormdbHttp.format_timestamp(ack.time)
+    ]
+  end
+
+  defp version(answer, ack) do
+    answer |> Answer.header("etag", ETag.strong(ack.hash)) |> Answer.replayed(ack)
+  end
+
+  ## Reading
+
   def index(req, name) do
-    with {:ok, params} <- Params.query(req, ["bbox", "limit", "cursor"]),
+    with {:ok, params} <- Params.query(req, ["bbox", "limit", "cursor", "as_of", "transaction"]),
          {:ok, box} <- Params.required(params, "bbox", "west,south,east,north in degrees"),
          {:ok, limit} <- Params.limit(params),
-         {:ok, page} <- FormdbHttp.query_box(name, box, limit: limit, cursor: params["cursor"]) do
+         {:ok, as_of} <- Params.as_of(params),
+         opts = [
+           limit: limit,
+           cursor: params["cursor"],
+           as_of: as_of,
+           transaction: Params.transaction(params, name)
+         ],
+         {:ok, page} <- FormdbHttp.query_box(name, box, opts) do
       members = [
         type: "FeatureCollection",
         features: {:json, page.json},
@@ -57,25 +106,23 @@ defmodule FormdbHttpWeb.FeatureController do
   end
 
   def show(req, name, id) do
-    with {:ok, _none} <- Params.query(req, []),
-         {:ok, %{hash: hash, json: json}} <- FormdbHttp.get_feature(name, id) do
-      etag = <<?", hash::binary, ?">>
-
-      if known?(req.headers, etag),
-        do: {304, %{"etag" => etag}, ""},
-        else: {200, %{"content-type" => @geojson, "etag" => etag}, json}
-    end
+    with {:ok, params} <- Params.query(req, ["as_of", "transaction"]),
+         {:ok, as_of} <- Params.as_of(params),
+         opts = [as_of: as_of, transaction: Params.transaction(params, name)],
+         {:ok, feature} <- FormdbHttp.get_feature(name, id, opts),
+         do: show_version(req, feature)
   end
 
-  # RFC 9110, 13.1.2: weak comparison, so W/"a" is as good as "a". Our tags hold
-  # neither commas nor quotes.
-  defp known?(%{"if-none-match" => "*"}, _etag), do: true
+  # The transaction's own, which is no version yet.
+  defp show_version(_req, %{hash: nil, json: json}),
+    do: {200, %{"content-type" => @geojson}, json}
 
-  defp known?(%{"if-none-match" => tags}, etag) do
-    tags
-    |> String.split(",")
-    |> Enum.any?(&(&1 |> String.trim() |> String.replace_prefix("W/", "") == etag))
+  # The document is as it was written, so its sequence stands beside it.
+  defp show_version(req, %{hash: hash, seq: seq, json: json}) do
+    headers = %{"etag" => ETag.strong(hash), "formdb-seq" => Integer.to_string(seq)}
+
+    if ETag.known?(req.headers, hash),
+      do: {304, headers, ""},
+      else: {200, Map.put(headers, "content-type", @geojson), json}
   end
-
-  defp known?(_headers, _etag), do: false
 end

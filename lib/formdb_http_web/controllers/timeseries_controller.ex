@@ -1,44 +1,68 @@
 defmodule FormdbHttpWeb.TimeseriesController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Answer, Body, Params, Paths}
+  alias FormdbHttpWeb.{Answer, Body, Params, Paths, WriteOptions}
 
   # The first microsecond of the years -9999 to 9999, which is all that a
   # timestamp can be, and the one after the last: a range does not hold its end.
   @first -377_705_023_201_000_000
   @past_last 253_402_207_201_000_000
 
-  def create(req, name) do
-    with {:ok, _none} <- Params.query(req, []),
-         {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, written} <- FormdbHttp.write_points(name, body) do
-      case written do
-        {:point, ack} ->
-          Answer.json(
-            201,
-            point_id: ack.point_id,
-            seq: ack.seq,
-            hash: ack.hash,
-            time: FormdbHttp.format_timestamp(ack.time)
-          )
+  @range_params ["start", "end", "limit", "order", "cursor", "as_of", "transaction"]
 
-        {:points, ack} ->
-          Answer.json(
-            201,
-            inserted: ack.inserted,
-            first_seq: ack.first_seq,
-            last_seq: ack.last_seq
-          )
-      end
+  def create(req, name) do
+    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+         {:ok, opts} <- WriteOptions.read(req, params),
+         {:ok, body} <- Body.read(req, req.max_body_bytes),
+         {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(name, body, opts),
+         do: 201 |> Answer.json(members(written)) |> Answer.replayed(ack)
+  end
+
+  defp members({:point, ack}) do
+    [
+      point_id: ack.point_id,
+      seq: ack.seq,
+      hash: ack.hash,
+      time: FormdbHttp.format_timestamp(ack.time)
+    ]
+  end
+
+  defp members({:points, ack}),
+    do: [inserted: ack.inserted, first_seq: ack.first_seq, last_seq: ack.last_seq]
+
+  def delete(req, name, series) do
+    with {:ok, params} <- Params.query(req, ["start", "end"] ++ WriteOptions.params()),
+         {:ok, start} <- Params.timestamp(params, "start"),
+         {:ok, stop} <- Params.timestamp(params, "end"),
+         {:ok, opts} <- WriteOptions.read(req, params),
+         {:ok, provenance} <- Body.read_provenance(req),
+         {:ok, ack} <-
+           FormdbHttp.delete_points(
+             name,
+             series,
+             start || @first,
+             stop || @past_last,
+             opts ++ provenance
+           ) do
+      members = [series_id: series, deleted: ack.deleted]
+      200 |> Answer.json(members ++ block(ack)) |> Answer.replayed(ack)
     end
   end
 
+  # Where there was nothing to delete nothing was written.
+  defp block(%{seq: nil}), do: []
+
+  defp block(ack),
+    do: [seq: ack.seq, hash: ack.hash, time: FormdbHttp.format_timestamp(ack.time)]
+
   # The cursor of the next page is the last id of this one.
   def index(req, name) do
-    with {:ok, params} <- Params.query(req, ["limit", "cursor"]),
+    with {:ok, params} <- Params.query(req, ["limit", "cursor", "as_of"]),
          {:ok, limit} <- Params.limit(params),
+         {:ok, as_of} <- Params.as_of(params),
          limit = limit || FormdbHttp.default_limit(),
-         {:ok, list} <- FormdbHttp.series(name, limit: limit, after: params["cursor"]) do
+         opts = [limit: limit, after: params["cursor"], as_of: as_of],
+         {:ok, list} <- FormdbHttp.series(name, opts) do
       series =
         for entry <- list do
           [
@@ -56,12 +80,20 @@ defmodule FormdbHttpWeb.TimeseriesController do
   end
 
   def show(req, name, series) do
-    with {:ok, params} <- Params.query(req, ["start", "end", "limit", "order", "cursor"]),
-         {:ok, start} <- timestamp(params, "start"),
-         {:ok, stop} <- timestamp(params, "end"),
+    with {:ok, params} <- Params.query(req, @range_params),
+         {:ok, start} <- Params.timestamp(params, "start"),
+         {:ok, stop} <- Params.timestamp(params, "end"),
          {:ok, limit} <- Params.limit(params),
          {:ok, order} <- Params.order(params),
-         opts = [as: :json, limit: limit, order: order, cursor: params["cursor"]],
+         {:ok, as_of} <- Params.as_of(params),
+         opts = [
+           as: :json,
+           limit: limit,
+           order: order,
+           cursor: params["cursor"],
+           as_of: as_of,
+           transaction: Params.transaction(params, name)
+         ],
          {:ok, page} <- FormdbHttp.range(name, series, start || @first, stop || @past_last, opts) do
       members = [
         series_id: series,
@@ -76,23 +108,13 @@ defmodule FormdbHttpWeb.TimeseriesController do
     end
   end
 
-  defp timestamp(params, name) do
-    case params do
-      %{^name => text} ->
-        with {:error, error} <- FormdbHttp.parse_timestamp(text),
-             do: {:error, %{error | pointer: "/" <> name}}
-
-      _not_given ->
-        {:ok, nil}
-    end
-  end
-
   defp format(nil), do: nil
   defp format(micros), do: FormdbHttp.format_timestamp(micros)
 
   def latest(req, name, series) do
-    with {:ok, _none} <- Params.query(req, []),
-         {:ok, latest} <- FormdbHttp.latest(name, series) do
+    with {:ok, params} <- Params.query(req, ["as_of"]),
+         {:ok, as_of} <- Params.as_of(params),
+         {:ok, latest} <- FormdbHttp.latest(name, series, as_of: as_of) do
       members = [
         series_id: series,
         timestamp: FormdbHttp.format_timestamp(latest.timestamp),

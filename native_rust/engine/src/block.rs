@@ -246,7 +246,7 @@ fn skipped<'a>(d: &mut Decoder<'a>, bytes: &'a [u8]) -> Result<&'a [u8], minicbo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeleteFeature, PutFeature};
+    use crate::model::{DeleteFeature, FeatureShape, GeometryType, PutFeature};
     use crate::operation::Revert;
     use ciborium::Value;
 
@@ -254,6 +254,7 @@ mod tests {
         Operation::PutFeature(PutFeature {
             id: "a".into(),
             envelope: None,
+            shape: FeatureShape::unknown(GeometryType::Null),
             body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
             provenance,
         })

@@ -23,6 +23,11 @@ impl Clock {
         Self { last }
     }
 
+    /// The time it showed last.
+    pub(crate) fn last(&self) -> i64 {
+        self.last
+    }
+
     pub(crate) fn now(&mut self) -> i64 {
         self.last = self.last.max(system_micros());
         self.last

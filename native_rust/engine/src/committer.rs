@@ -17,7 +17,9 @@ use crate::journal::{Group, Journal, Written};
 use crate::keys::KeyTable;
 use crate::operation::Operation;
 use crate::plan::{Outcome, Plan};
+use crate::planted::{Bug, planted};
 use crate::queue::{Ack, Durability, Intake, Message, Reply, Transaction, Waited};
+use crate::snapshot::{Mark, Snapshotter, encode_extra};
 use crate::state::{Head, State};
 
 /// Index entries applied under one hold of a write lock: some tens of
@@ -36,6 +38,7 @@ pub(crate) struct Committer {
     /// Points in all series.
     pub points: u64,
     pub keys: KeyTable,
+    pub snapshotter: Snapshotter,
     /// When what is written but not synced must be on disk.
     pub sync_by: Option<Instant>,
     /// Held as long as the database may be written.
@@ -71,10 +74,24 @@ impl Committer {
                     }
                 }
             }
+            if self.snapshotter.due(self.journal.end()) {
+                // A snapshot is of what is durable.
+                if !planted(Bug::SnapshotTooEarly) {
+                    self.sync_now();
+                }
+                if let Some(mark) = self.mark() {
+                    self.snapshotter.take(mark);
+                }
+            }
         }
-        if self.state.poisoned().is_none() {
+        if self.state.poisoned().is_none() && !planted(Bug::CloseWithoutSync) {
             self.sync_now();
         }
+        let worth = self
+            .snapshotter
+            .due_on_close(self.journal.tree().size(), self.journal.end());
+        let last = worth.then(|| self.mark()).flatten();
+        self.snapshotter.close(last);
         self.state.close();
         // Before the intake: whoever is answered "closed" may open it again.
         drop(self.journal);
@@ -144,6 +161,7 @@ impl Committer {
     /// Refuse writes from now on, for this reason.
     fn poison(&self, error: &Error) {
         match error {
+            _ if planted(Bug::NoPoison) => {}
             Error::Poisoned { cause } => self.state.poison(cause),
             other => self.state.poison(&other.to_string()),
         }
@@ -162,14 +180,26 @@ impl Committer {
             .zip(&outcomes)
             .filter(|(_, outcome)| !matches!(outcome, Outcome::Refused(_)));
         let levels = accepted.map(|((transaction, _), _)| transaction.durability);
-        self.sync_for(levels, written.is_some())?;
+        if !planted(Bug::PublishBeforeSync) {
+            self.sync_for(levels, written.is_some())?;
+        }
         if let Some(written) = written {
+            if planted(Bug::PublishBeforeApply) {
+                let tree_size = self.journal.tree().size() + written.locations.len() as u64;
+                self.state.publish(Head {
+                    tree_size,
+                    ..self.head()
+                });
+            }
             self.apply(pending, &mut outcomes, &written);
             self.journal.advance(written);
             self.state.publish(self.head());
             let committed = outcomes
                 .iter()
                 .filter(|o| matches!(o, Outcome::Committed(_)));
+            if planted(Bug::PublishBeforeSync) {
+                self.sync_for([Durability::Sync].into_iter(), true)?;
+            }
             let counters = &self.state.counters;
             counters.groups.fetch_add(1, Ordering::Relaxed);
             counters
@@ -189,7 +219,7 @@ impl Committer {
         if has(Durability::Sync) {
             // Also for a transaction that was only answered again: its first
             // answer may have promised less.
-            if written || self.journal.is_dirty() {
+            if (written || self.journal.is_dirty()) && !planted(Bug::AckBeforeSync) {
                 self.journal.sync()?;
             }
             self.sync_by = None;
@@ -282,7 +312,11 @@ impl Committer {
                 continue;
             };
             let mut seq = ack.first_seq;
-            for step in transaction.operations.chunks(STEP) {
+            let mut operations = transaction.operations.as_slice();
+            if planted(Bug::ApplyHalf) {
+                operations = operations.chunks(2).next().unwrap_or_default();
+            }
+            for step in operations.chunks(STEP) {
                 self.apply_features(step, seq);
                 ack.points_deleted += self.apply_points(step, seq);
                 self.note_reverts(step, seq);
@@ -301,7 +335,7 @@ impl Committer {
             let features = features.get_or_insert_with(|| self.state.features.write());
             match effect {
                 Operation::PutFeature(put) => {
-                    features.put(&put.id, put.envelope, seq);
+                    features.put(&put.id, put.envelope, &put.shape, seq);
                 }
                 Operation::DeleteFeature(delete) => {
                     features.delete(&delete.id, seq);
@@ -342,8 +376,22 @@ impl Committer {
         }
     }
 
+    /// What a snapshot of this moment is about, if all that is published is durable.
+    fn mark(&self) -> Option<Mark> {
+        if self.state.poisoned().is_some() {
+            return None;
+        }
+        Some(Mark {
+            journal: self.journal.mark()?,
+            last_time: self.clock.last(),
+            points: self.points,
+            extra: encode_extra(&self.keys, &self.state.reverts.read()),
+        })
+    }
+
     /// Move versions that have ended out of the hot index.
     fn retire(&self) {
+        assert!(!planted(Bug::RetirePanics), "a planted bug");
         let published = self.state.published();
         while self.state.features.write().retire(published, STEP) {}
     }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::error::{Error, InvalidCode, Result};
 
 /// Where a page begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cursor {
     /// Features of a box query behind block `after`.
     Features { at: u64, after: u64 },
@@ -24,11 +24,19 @@ pub(crate) enum Cursor {
     },
     /// Points of a range from the timestamp `edge`, `skip` of its points passed.
     Points { at: u64, edge: i64, skip: u64 },
+    /// As `Points`, of the series `id` and of those behind it.
+    SeriesPoints {
+        at: u64,
+        edge: i64,
+        skip: u64,
+        id: Box<str>,
+    },
 }
 
 const FEATURES: u8 = 1;
 const POINTS: u8 = 2;
-const NEARBY: u8 = 3;
+const SERIES_POINTS: u8 = 3;
+const NEARBY: u8 = 4;
 
 impl Cursor {
     pub(crate) fn encode(self) -> String {
@@ -56,6 +64,13 @@ impl Cursor {
                 bytes.extend_from_slice(&edge.to_le_bytes());
                 bytes.extend_from_slice(&skip.to_le_bytes());
             }
+            Self::SeriesPoints { at, edge, skip, id } => {
+                bytes.push(SERIES_POINTS);
+                bytes.extend_from_slice(&at.to_le_bytes());
+                bytes.extend_from_slice(&edge.to_le_bytes());
+                bytes.extend_from_slice(&skip.to_le_bytes());
+                bytes.extend_from_slice(id.as_bytes());
+            }
         }
         let crc = crc32c::crc32c(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
@@ -73,8 +88,8 @@ impl Cursor {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // Longer than any cursor: not worth decoding.
-        if text.len() > 64 {
+        // Longer than any cursor, with the longest id there can be: not worth decoding.
+        if text.len() > 6_000 {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -104,6 +119,12 @@ impl Cursor {
                 edge: i64::from_le_bytes(word()?),
                 skip: u64::from_le_bytes(word()?),
             },
+            SERIES_POINTS => Self::SeriesPoints {
+                at: u64::from_le_bytes(word()?),
+                edge: i64::from_le_bytes(word()?),
+                skip: u64::from_le_bytes(word()?),
+                id: std::str::from_utf8(std::mem::take(&mut rest)).ok()?.into(),
+            },
             _ => return None,
         };
         rest.is_empty().then_some(cursor)
@@ -132,14 +153,20 @@ mod tests {
                 edge: i64::MIN,
                 skip: 3,
             },
+            Cursor::SeriesPoints {
+                at: 9,
+                edge: i64::MAX,
+                skip: 0,
+                id: "é/*".into(),
+            },
         ];
         for cursor in cursors {
-            let text = cursor.encode();
+            let text = cursor.clone().encode();
             assert_eq!(Cursor::decode(&text).unwrap(), cursor);
             assert!(Cursor::decode(&text[1..]).is_err());
             assert!(Cursor::decode(&format!("{text}AA")).is_err());
         }
-        for text in ["", "x", "%00", &"A".repeat(1_000)] {
+        for text in ["", "x", "%00", &"A".repeat(1_000), &"A".repeat(10_000)] {
             assert!(Cursor::decode(text).is_err(), "{text}");
         }
     }

@@ -7,26 +7,17 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use crate::block::{Block, Effect};
-use crate::clock::{Clock, system_micros};
-use crate::committer::Committer;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::index::{BlockLocation, BlockTable, FeatureLoader, TemporalIndex};
-use crate::journal::{Opened, Recovered, recover};
-use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
+use crate::journal::Recovered;
+use crate::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::merkle::Hash;
+use crate::opening::{self, Opening};
 use crate::operation::Operation;
-use crate::queue::{Ack, Reply, Transaction, WriteQueue, write_queue};
-use crate::reverts::RevertTable;
-use crate::state::{Head, Indexes, State};
+use crate::queue::{Ack, Reply, Transaction, WriteQueue};
+use crate::state::State;
 use crate::transactions::Transactions;
-
-/// Folder of the journal inside a database's folder.
-const JOURNAL: &str = "journal";
-/// Lock file inside a database's folder.
-const LOCK: &str = "LOCK";
 
 /// An open database.
 ///
@@ -37,7 +28,7 @@ const LOCK: &str = "LOCK";
 pub struct Database {
     pub(crate) state: Arc<State>,
     pub(crate) transactions: Transactions,
-    queue: WriteQueue,
+    pub(crate) queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
     recovered: Recovered,
 }
@@ -73,76 +64,19 @@ pub struct Info {
 
 impl Database {
     /// Open the database in `dir`, making it where there is none. The parent of
-    /// `dir` exists. Reads and checks the whole journal.
+    /// `dir` exists. Reads and checks the journal behind the newest snapshot that is
+    /// whole and fits it, or all of it.
     ///
     /// # Errors
     /// [`Error::Locked`] when it is open already, [`Error::Corrupt`] when its
     /// journal is damaged before its durable end.
     pub fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Result<Self> {
-        limits.validate()?;
-        let journal_dir = dir.join(JOURNAL);
-        make_dir(&*fs, dir)?;
-        let lock_path = dir.join(LOCK);
-        let lock = fs.lock(&lock_path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => Error::Locked {
-                path: lock_path.clone(),
-            },
-            _ => Error::io("lock", &lock_path, e),
-        })?;
-        make_dir(&*fs, &journal_dir)?;
-
-        let mut replay = Replay::new(&limits);
-        let Opened {
-            journal,
-            segments,
-            nodes,
-            report: recovered,
-        } = recover(
-            fs,
-            &journal_dir,
-            limits.segment_bytes,
-            system_micros(),
-            |block, location| replay.block(block, location),
-        )?;
-        let (queue, intake) = write_queue(&limits);
-        let last_time = replay.last_time;
-        let Replay {
-            features,
-            series,
-            blocks,
-            reverts,
-            keys,
-            points,
-            ..
-        } = replay;
-        let features = features.finish();
-        let head = Head {
-            tree_size: journal.tree().size(),
-            root: journal.tree().root(),
-            journal_bytes: journal.end(),
-            features: features.len() as u64,
-            series: series.len() as u64,
-            points,
-        };
-        let indexes = Indexes {
-            features,
-            series,
-            blocks,
-            nodes,
-            reverts,
-        };
-        let state = Arc::new(State::new(indexes, segments, limits, head));
-
-        let committer = Committer {
-            state: Arc::clone(&state),
-            intake,
-            journal,
-            clock: Clock::starting_at(last_time),
-            points,
-            keys,
-            sync_by: None,
-            lock,
-        };
+        let Opening {
+            state,
+            queue,
+            committer,
+            recovered,
+        } = opening::open(fs, dir, limits)?;
         let thread = std::thread::Builder::new()
             .name("formdb-commit".into())
             .spawn(move || committer.run())
@@ -172,7 +106,9 @@ impl Database {
         } else {
             let key = transaction.key.as_ref();
             let checked = key.map_or(Ok(()), IdempotencyKey::check);
-            checked.and_then(|()| self.state.check_writable())
+            checked
+                .and_then(|()| self.state.check_writable())
+                .and_then(|()| self.check_origins(&transaction))
         };
         match refused {
             Ok(()) => self.queue.submit(transaction, reply),
@@ -255,102 +191,4 @@ impl Drop for Database {
     fn drop(&mut self) {
         self.queue.close();
     }
-}
-
-/// Make a folder and its name in its parent durable.
-fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
-    fs.create_dir(dir)
-        .map_err(|e| Error::io("create", dir, e))?;
-    match dir.parent() {
-        Some(parent) => fs
-            .sync_dir(parent)
-            .map_err(|e| Error::io("sync", parent, e)),
-        None => Ok(()),
-    }
-}
-
-/// What is rebuilt while the journal is read.
-struct Replay {
-    features: FeatureLoader,
-    series: TemporalIndex,
-    blocks: BlockTable,
-    reverts: RevertTable,
-    keys: KeyTable,
-    points: u64,
-    last_time: i64,
-}
-
-impl Replay {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            features: FeatureLoader::default(),
-            series: TemporalIndex::default(),
-            blocks: BlockTable::default(),
-            reverts: RevertTable::default(),
-            keys: KeyTable::new(limits),
-            points: 0,
-            last_time: 0,
-        }
-    }
-
-    fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
-        self.blocks.push(location);
-        self.last_time = block.time;
-        let &Block { seq, prev, .. } = block;
-        let effect = block.effect().map_err(|e| e.to_string())?;
-        if let Some(reverted) = block.action().map_err(|e| e.to_string())?.reverts {
-            self.reverts.insert(reverted, seq);
-        }
-        self.key(block)?;
-        match effect {
-            Effect::PutFeature(feature) => {
-                let before = self.features.put(&feature.id, feature.envelope, seq);
-                same_version(seq, prev, before)
-            }
-            Effect::DeleteFeature(id) => same_version(seq, prev, self.features.delete(id, seq)),
-            Effect::PutPoints(batch) => {
-                self.points += batch.timestamps.len() as u64;
-                let series = self.series.get_or_create(&batch.series);
-                series.insert(&batch.timestamps, &batch.values, seq, usize::MAX);
-                Ok(())
-            }
-            Effect::DeletePoints(span) => {
-                if let Some(series) = self.series.get(&span.series) {
-                    self.points -= series.delete(span.start, span.end, span.block, seq, usize::MAX);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// The idempotency key of the block's transaction.
-    fn key(&mut self, block: &Block<'_>) -> Result<(), String> {
-        let Some((text, request)) = block.key else {
-            self.keys.extend(block.txn, block.seq);
-            return Ok(());
-        };
-        let request = *request
-            .as_array()
-            .ok_or("an idempotency key with a digest of another length")?;
-        self.keys.insert(KeyEntry {
-            key: IdempotencyKey {
-                text: text.into(),
-                request,
-            },
-            first_seq: block.seq,
-            last_seq: block.seq,
-            time: block.time,
-        });
-        Ok(())
-    }
-}
-
-/// The version that a block names as the one before must be the one there is.
-fn same_version(seq: u64, named: Option<u64>, there: Option<u64>) -> Result<(), String> {
-    if named == there {
-        return Ok(());
-    }
-    Err(format!(
-        "block {seq} names {named:?} as the version before it, the journal {there:?}"
-    ))
 }

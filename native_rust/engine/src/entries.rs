@@ -102,7 +102,13 @@ impl Database {
 impl EntryPage {
     /// Add block `seq`, with or without its body, if its operation is the one asked
     /// for.
-    fn add(&mut self, state: &State, seq: u64, op: Option<OpKind>, body: bool) -> Result<()> {
+    pub(crate) fn add(
+        &mut self,
+        state: &State,
+        seq: u64,
+        op: Option<OpKind>,
+        body: bool,
+    ) -> Result<()> {
         let bytes = read_block(state, seq)?;
         let block = Block::decode(&bytes).map_err(|e| damaged(state, seq, e))?;
         if block.seq != seq {

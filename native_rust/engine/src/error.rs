@@ -197,6 +197,20 @@ pub enum Error {
         /// What to do next.
         advice: &'static str,
     },
+    /// The journal ends with bytes that are no whole commit group, and the recovery
+    /// policy is to refuse that; nothing was changed.
+    #[error(
+        "{} ends with {bytes} bytes from byte {offset} on that are no whole commit group, and the recovery policy is refuse_torn_tail. Run `mix formdb.doctor` on the database's folder to see what they are; open it with the policy cut_torn_tail to remove them",
+        path.display()
+    )]
+    TornTail {
+        /// The last segment.
+        path: PathBuf,
+        /// Where its whole groups end.
+        offset: u64,
+        /// Bytes behind that.
+        bytes: u64,
+    },
     /// A file written by a newer version of the format.
     #[error("{} has format version {found}; this build reads version {supported}", path.display())]
     UnsupportedFormat {
@@ -243,6 +257,7 @@ impl Error {
             Self::Poisoned { .. } => "database_read_only",
             Self::Locked { .. } => "database_locked",
             Self::Corrupt { .. } => "journal_corrupt",
+            Self::TornTail { .. } => "journal_torn_tail",
             Self::UnsupportedFormat { .. } => "unsupported_format",
             Self::Io { .. } => "io_error",
         }

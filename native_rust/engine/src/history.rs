@@ -8,7 +8,7 @@ use crate::error::{Entity, Error, Result};
 use crate::features::{block_at, damaged, read_block};
 use crate::index::Newest;
 use crate::merkle::{Hash, leaf_hash, to_hex};
-use crate::model::stored_feature;
+use crate::model::{stored_delete_points, stored_feature};
 use crate::operation::OpKind;
 
 /// One block, as it is stored and as JSON.
@@ -48,6 +48,28 @@ impl Database {
         Ok(low)
     }
 
+    /// The sequence up to which readers see.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn seq(&self) -> Result<u64> {
+        self.state.check_open()?;
+        Ok(self.state.published())
+    }
+
+    /// Whether there is a feature `id`, or was as of a sequence. No file work.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a sequence the journal has not reached,
+    /// [`Error::Closed`].
+    pub fn has_feature(&self, id: &str, as_of: Option<u64>) -> Result<bool> {
+        match self.feature_in_memory(id, as_of) {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
     /// The block `seq`.
     ///
     /// # Errors
@@ -66,6 +88,19 @@ impl Database {
             cbor,
             json,
         })
+    }
+
+    /// The sequence of the block with this leaf hash, if there is one. Reads a few
+    /// kilobytes of each segment's footer, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn find_block(&self, hash: &Hash) -> Result<Option<u64>> {
+        let state = &self.state;
+        state.check_open()?;
+        let found = state.segments.find_hash(hash)?;
+        // One that was just written may not be there for readers yet.
+        Ok(found.filter(|seq| *seq <= state.published()))
     }
 
     /// Refuse a sequence that has no visible block.
@@ -99,6 +134,26 @@ impl Database {
             }
         }
         Ok(ids)
+    }
+
+    /// How many points block `seq` deleted, also where some were brought back since:
+    /// what a deletion that is answered again had done. 0 for a block that deletes no
+    /// points. Reads the journal; linear in the points of the range.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn points_deleted_by(&self, seq: u64) -> Result<u64> {
+        self.check_block(seq)?;
+        let bytes = read_block(&self.state, seq)?;
+        let (_, action) = block_at(&self.state, seq, &bytes)?;
+        if action.op != OpKind::DeletePoints {
+            return Ok(0);
+        }
+        let span = stored_delete_points(action.body);
+        let span = span.map_err(|e| damaged(&self.state, seq, e))?;
+        let series = self.state.series.get(&span.series);
+        let deleted = series.map(|series| series.deleted_by(seq, span.start, span.end));
+        Ok(deleted.map_or(0, |points| points.len() as u64))
     }
 
     /// The condition that feature `id` is at a version with one of these hashes, or

@@ -27,6 +27,7 @@
 
 #![deny(unsafe_code)]
 
+mod aggregate;
 mod block;
 mod bodies;
 mod catalog;
@@ -37,29 +38,43 @@ mod cursor;
 mod database;
 mod entries;
 mod error;
+mod exact;
 mod features;
 pub mod fs;
 mod history;
 mod index;
+mod inspect;
 mod journal;
+mod json_rows;
 mod keys;
 mod limits;
+mod lineage;
 mod merkle;
 pub mod model;
+mod opening;
 mod operation;
 mod patch;
 mod plan;
+mod planted;
 mod points;
 mod prepare;
 mod proofs;
+mod query_cache;
 mod queue;
+mod replay;
 mod revert;
 mod reverts;
+mod schema;
 mod search;
+mod snapshot;
 mod spatial;
 mod state;
 mod transactions;
 
+pub use aggregate::{
+    Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Selection, SeriesBuckets,
+    SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
+};
 pub use block::Block;
 pub use bodies::Document;
 pub use catalog::Catalog;
@@ -70,15 +85,30 @@ pub use error::{Entity, Error, InvalidCode, Result};
 pub use features::{BoxQuery, FeaturePage};
 pub use history::StoredBlock;
 pub use index::PlaceIndex;
-pub use journal::Recovered;
+pub use inspect::{Diagnosis, SalvageReport, VerifyReport, diagnose, salvage, verify};
+pub use journal::{Damage, Lost, Progress};
+pub use journal::{Recovered, RecoveryPolicy};
 pub use keys::IdempotencyKey;
 pub use limits::Limits;
+pub use lineage::Lineage;
 pub use merkle::{ConsistencyProof, Hash, InclusionProof, Tree, leaf_hash, node_hash, to_hex};
 pub use operation::{OpKind, Operation};
-pub use points::{Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary};
+pub use points::{
+    ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
+};
 pub use prepare::{PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
+pub use query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use queue::{Ack, Durability, Reply, Transaction};
 pub use search::{Area, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search};
+pub use snapshot::SnapshotUsed;
 pub use spatial::Predicate;
-pub use transactions::{Begin, OwnDocument, Phase, TransactionStatus};
+pub use transactions::{Begin, Commit, OwnDocument, Phase, TransactionStatus};
+
+/// The temporal index on its own, in memory, with no journal behind it.
+pub mod temporal {
+    pub use crate::index::{
+        Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries, Summary,
+        TemporalIndex,
+    };
+}

@@ -1,6 +1,7 @@
 //! Every bound the engine enforces, with its default.
 
 use crate::error::{Error, InvalidCode, Result};
+use crate::journal::RecoveryPolicy;
 
 /// Bounds of one database. Reaching one is a clear refusal, never a surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,11 @@ pub struct Limits {
     pub group_bytes: usize,
     /// Size at which a journal segment is closed and the next begun. Default 256 MiB.
     pub segment_bytes: u64,
+    /// Bytes of journal after which the indexes are stored anew in the background,
+    /// for a quick opening; 0: only when the database is closed. Default 256 MiB.
+    pub snapshot_bytes: u64,
+    /// What opening does with a torn tail. Default: cut it off and report it.
+    pub recovery: RecoveryPolicy,
     /// Bytes of finished feature documents kept in memory. Default 256 MiB.
     pub body_cache_bytes: usize,
     /// Positions in one geometry. Default 1,000,000.
@@ -23,6 +29,9 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Features or points in one page of an answer. Default 100,000.
     pub page_items: usize,
+    /// Buckets in the answer to one aggregate, each series counting as one more.
+    /// Default 100,000.
+    pub buckets: usize,
     /// Milliseconds until a write with durability `interval` is on disk. Default 200.
     pub sync_interval_ms: u64,
     /// Seconds for which an idempotency key is honoured. Default 86,400, a day.
@@ -43,10 +52,13 @@ impl Default for Limits {
             transaction_bytes: 256 << 20,
             group_bytes: 16 << 20,
             segment_bytes: 256 << 20,
+            snapshot_bytes: 256 << 20,
+            recovery: RecoveryPolicy::default(),
             body_cache_bytes: 256 << 20,
             positions: 1_000_000,
             id_bytes: 256,
             page_items: 100_000,
+            buckets: 100_000,
             sync_interval_ms: 200,
             idempotency_seconds: 86_400,
             idempotency_keys: 100_000,
@@ -81,10 +93,12 @@ impl Limits {
             ),
             ("group_bytes", self.group_bytes as u64, 1 << 10, GIB),
             ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
+            ("snapshot_bytes", self.snapshot_bytes, 0, 1 << 40),
             ("body_cache_bytes", self.body_cache_bytes as u64, 0, 1 << 40),
             ("positions", self.positions as u64, 1, 1 << 28),
             ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
             ("page_items", self.page_items as u64, 1, 1 << 28),
+            ("buckets", self.buckets as u64, 1, 1 << 24),
             ("sync_interval_ms", self.sync_interval_ms, 1, 3_600_000),
             (
                 "idempotency_seconds",

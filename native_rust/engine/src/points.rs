@@ -4,7 +4,8 @@ use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::features::{block_at, check_limit, damaged, other_cursor, read_block};
-use crate::model::{point_metadata, write_json, write_timestamp};
+use crate::json_rows::JsonRows;
+use crate::model::{point_metadata, write_json};
 use crate::operation::OpKind;
 
 use crate::index::{self, Resume};
@@ -192,32 +193,90 @@ impl Database {
     }
 }
 
-impl PointPage {
-    /// The points as a JSON array of `{"timestamp", "value"}`, timestamps in
-    /// ISO 8601, UTC. About 100 ns a point.
-    #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(2 + self.points.len() * 56);
-        out.push(b'[');
-        for (i, point) in self.points.iter().enumerate() {
-            if i > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(b"{\"timestamp\":\"");
-            write_timestamp(point.timestamp, &mut out);
-            out.extend_from_slice(b"\",\"value\":");
-            write_number(point.value, &mut out);
-            out.push(b'}');
+/// One page of points as columns, without where they were written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnPage {
+    /// Microseconds since the epoch, in the order asked for.
+    pub timestamps: Vec<i64>,
+    /// As many values.
+    pub values: Vec<f64>,
+    /// The sequence the answer is as of.
+    pub seq: u64,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Database {
+    /// As [`Self::range`], the points as columns: a copy of the index's own, 1 ns a
+    /// point.
+    ///
+    /// # Errors
+    /// As [`Self::range`].
+    pub fn range_columns(&self, query: &RangeQuery<'_>) -> Result<ColumnPage> {
+        let state = &self.state;
+        let (mut range, as_of) = self.index_range(query)?;
+        let series = state
+            .series
+            .get(query.series)
+            .ok_or_else(|| no_series(query.series))?;
+        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+        let series = series.read();
+        range.at = state.at(as_of)?;
+        let resume = series.range_columns(&range, &mut timestamps, &mut values);
+        if timestamps.is_empty() && series.latest(range.at).is_none() {
+            return Err(no_series(query.series));
         }
-        out.push(b']');
-        out
+        drop(series);
+        Ok(ColumnPage {
+            timestamps,
+            values,
+            seq: range.at,
+            next: resume.map(|resume| point_cursor(range.at, resume)),
+        })
     }
 }
 
-/// A finite float as JSON.
-fn write_number(value: f64, out: &mut Vec<u8>) {
-    // Writing a number into memory has no way to fail.
-    let _ = serde_json::to_writer(out, &value);
+impl ColumnPage {
+    /// Number of points.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.timestamps.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.timestamps.is_empty()
+    }
+
+    /// All timestamps as signed 64-bit integers, then all values as 64-bit floats,
+    /// little-endian: 16 bytes a point.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; 16 * self.len()];
+        let (words, _) = bytes.as_chunks_mut::<8>();
+        let timestamps = self.timestamps.iter().map(|t| t.to_le_bytes());
+        let values = self.values.iter().map(|v| v.to_le_bytes());
+        for (word, bytes) in words.iter_mut().zip(timestamps.chain(values)) {
+            *word = bytes;
+        }
+        bytes
+    }
+}
+
+impl PointPage {
+    /// The points as a JSON array of `{"timestamp", "value"}`, timestamps in
+    /// ISO 8601, UTC. About 30 ns a point.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut rows = JsonRows::with_capacity(self.points.len());
+        rows.text(b"[");
+        for (place, point) in self.points.iter().enumerate() {
+            rows.row(place, point.timestamp, Some(point.value));
+        }
+        rows.text(b"]");
+        rows.finish()
+    }
 }
 
 pub(crate) fn point_cursor(at: u64, Resume { edge, skip }: Resume) -> String {

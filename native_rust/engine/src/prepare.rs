@@ -5,8 +5,8 @@ use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::model::{
     DeleteFeature, DeletePoints, FIRST_TIMESTAMP, Features, LAST_TIMESTAMP, PointBatch, PointSpan,
-    check_id, encode_points, is_timestamp, parse_document, parse_feature_as, parse_features,
-    parse_points,
+    check_id, encode_points, is_timestamp, parse_feature_as, parse_features, parse_points,
+    parse_provenance,
 };
 use crate::operation::Operation;
 
@@ -84,7 +84,7 @@ impl Database {
     /// [`Error::Invalid`] for a bad id or provenance.
     pub fn prepare_delete_feature(&self, id: &str, provenance: Option<&[u8]>) -> Result<Operation> {
         check_id(id, "/id", &self.state.limits)?;
-        let provenance = optional_document(provenance)?;
+        let provenance = optional_provenance(provenance)?;
         Ok(Operation::DeleteFeature(DeleteFeature::new(
             id.to_owned(),
             provenance,
@@ -115,7 +115,7 @@ impl Database {
             end: end.min(LAST_TIMESTAMP + 1),
             block: None,
         };
-        let provenance = optional_document(provenance)?;
+        let provenance = optional_provenance(provenance)?;
         Ok(Operation::DeletePoints(DeletePoints::new(span, provenance)))
     }
 
@@ -170,7 +170,7 @@ impl Database {
                 "the value is not a finite number",
             ));
         }
-        let provenance = optional_document(provenance)?;
+        let provenance = optional_provenance(provenance)?;
         let count = timestamps.len();
         let batch = PointBatch {
             series: series.to_owned(),
@@ -187,9 +187,8 @@ impl Database {
     }
 }
 
-pub(crate) fn optional_document(text: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
-    text.map(|text| parse_document(text, "/provenance"))
-        .transpose()
+pub(crate) fn optional_provenance(text: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
+    text.map(parse_provenance).transpose()
 }
 
 pub(crate) fn put_points(batch: PointBatch) -> Operation {

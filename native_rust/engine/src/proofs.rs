@@ -89,6 +89,9 @@ impl Hashes for Stored<'_> {
     }
 
     fn leaf(&self, index: u64) -> Result<Hash> {
-        Ok(leaf_hash(&read_block(self.0, index + 1)?))
+        match self.0.segments.leaf(index + 1)? {
+            Some(hash) => Ok(hash),
+            None => Ok(leaf_hash(&read_block(self.0, index + 1)?)),
+        }
     }
 }

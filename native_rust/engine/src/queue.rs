@@ -100,6 +100,18 @@ impl Reply {
         Self(Some(Box::new(f)))
     }
 
+    /// The same, but that `f` sees the answer first. When it is never answered, `f` is
+    /// not called either.
+    pub(crate) fn after(mut self, f: impl FnOnce(&Result<Ack>) + Send + 'static) -> Self {
+        match self.0.take() {
+            None => Self(None),
+            Some(then) => Self::new(move |answer| {
+                f(&answer);
+                then(answer);
+            }),
+        }
+    }
+
     pub(crate) fn send(mut self, answer: Result<Ack>) {
         if let Some(f) = self.0.take() {
             f(answer);
@@ -312,13 +324,14 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PutFeature;
+    use crate::model::{FeatureShape, GeometryType, PutFeature};
 
     fn transaction(bytes: usize) -> Transaction {
         Transaction {
             operations: vec![Operation::PutFeature(PutFeature {
                 id: "a".into(),
                 envelope: None,
+                shape: FeatureShape::unknown(GeometryType::Null),
                 body: vec![0; bytes],
                 provenance: None,
             })],

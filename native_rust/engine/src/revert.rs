@@ -21,7 +21,7 @@ use crate::model::{
     decode_points, stored_delete_feature, stored_delete_points, stored_feature,
 };
 use crate::operation::{OpKind, Operation, Revert};
-use crate::prepare::{optional_document, put_points};
+use crate::prepare::{optional_provenance, put_points};
 use crate::state::State;
 
 impl Database {
@@ -39,7 +39,7 @@ impl Database {
         provenance: Option<&[u8]>,
     ) -> Result<(Operation, Vec<Condition>)> {
         let state = &self.state;
-        let provenance = optional_document(provenance)?;
+        let provenance = optional_provenance(provenance)?;
         self.check_block(seq)?;
         let bytes = read_block(state, seq)?;
         let (block, action) = block_at(state, seq, &bytes)?;
@@ -128,6 +128,7 @@ impl Undoing<'_> {
         Ok(Some(PutFeature {
             id: id.to_owned(),
             envelope: stored.envelope,
+            shape: stored.shape,
             body: action.body.to_vec(),
             provenance: provenance.or_else(|| block.provenance.map(<[u8]>::to_vec)),
         }))

@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::merkle::{Hash, NodeTable};
 use crate::reverts::RevertTable;
 use crate::search::PageCache;
+use crate::snapshot::SnapshotLog;
 
 /// The indexes and the sequence up to which they may be read.
 ///
@@ -40,6 +41,7 @@ pub(crate) struct State {
     pub pages: PageCache,
     pub limits: Limits,
     pub counters: Counters,
+    pub snapshots: SnapshotLog,
     head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
@@ -98,6 +100,7 @@ impl State {
             pages: PageCache::default(),
             limits,
             counters: Counters::default(),
+            snapshots: SnapshotLog::default(),
             head: Mutex::new(head),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),

@@ -406,3 +406,90 @@ fn a_time_names_the_last_block_committed_by_then() {
     }
     db.close();
 }
+
+#[test]
+fn a_request_that_cannot_be_prepared_any_more_is_answered_again_by_its_key() {
+    let fs = SimFs::new();
+    let db = open(&fs);
+    points(&db, &[1, 2, 3, 4]);
+    let key = || IdempotencyKey::new("k", &[b"delete", b"s"]);
+    let replay = |db: &Database, key, unknown| {
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        let send = move |answer| drop(sender.send(answer));
+        db.replay(key, Durability::Sync, unknown, send).unwrap();
+        receiver.recv().unwrap()
+    };
+    assert_eq!(replay(&db, key(), Ok(None)).unwrap(), None);
+    assert_eq!(
+        code(replay(&db, key(), Err(Error::ReadOnly))),
+        "read_only_transaction"
+    );
+    let first = db
+        .write_transaction(Transaction {
+            operations: vec![db.prepare_delete_points("s", 2, 4, None).unwrap()],
+            key: Some(key()),
+            ..Transaction::default()
+        })
+        .unwrap();
+    assert_eq!(first.points_deleted, 2);
+    db.close();
+    let db = open(&fs);
+    let again = replay(&db, key(), Ok(None)).unwrap().unwrap();
+    assert!(again.replayed);
+    assert_eq!(
+        (again.first_seq, again.hash, again.time),
+        (first.first_seq, first.hash, first.time)
+    );
+    assert_eq!(db.points_deleted_by(2).unwrap(), 2);
+    revert(&db, 2).unwrap();
+    assert_eq!(db.points_deleted_by(2).unwrap(), 2, "also when undone");
+    assert_eq!(db.points_deleted_by(1).unwrap(), 0);
+    assert_eq!(code(db.points_deleted_by(4)), "block_not_found");
+    let other = IdempotencyKey::new("k", &[b"other"]);
+    assert_eq!(code(replay(&db, other, Ok(None))), "idempotency_key_reused");
+    assert_eq!(db.seq().unwrap(), 3, "nothing was written");
+    put(&db, "a", 1);
+    assert!(!db.has_feature("a", Some(3)).unwrap());
+    assert!(db.has_feature("a", None).unwrap());
+    db.close();
+    let closed = db.replay(key(), Durability::Sync, Ok(None), |_| {});
+    assert_eq!(code(closed), "database_closed");
+}
+
+fn derived(db: &Database, id: &str, from: &str) -> Result<Ack, Error> {
+    let text = format!(
+        r#"{{"type":"Feature","id":"{id}","geometry":null,"properties":{{}},"provenance":{{"derived_from":[{from}]}}}}"#
+    );
+    db.write(db.prepare_features(text.as_bytes())?.operations)
+}
+
+#[test]
+fn a_lineage_follows_sequences_and_hashes_back() {
+    let db = open(&SimFs::new());
+    put(&db, "raw", 1);
+    let second = derived(&db, "clean", "1").unwrap();
+    points(&db, &[1]);
+    let hash = formdb_engine::to_hex(&second.hash);
+    let foreign = "ab".repeat(32);
+    derived(&db, "map", &format!(r#"3,"{hash}","{foreign}""#)).unwrap();
+    derived(&db, "map", "4,1").unwrap();
+    let lineage = db.lineage("map", 10).unwrap();
+    let blocks: serde_json::Value = serde_json::from_slice(&lineage.json).unwrap();
+    let seqs: Vec<u64> = blocks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| b["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seqs, [1, 2, 3, 4]);
+    assert_eq!(
+        (lineage.elsewhere, lineage.truncated),
+        (vec![foreign], false)
+    );
+    assert!(db.lineage("map", 2).unwrap().truncated);
+    assert_eq!(db.lineage("raw", 10).unwrap().json, b"[]");
+    assert_eq!(code(db.lineage("none", 10)), "feature_not_found");
+    let error = derived(&db, "x", "1,9").unwrap_err();
+    assert_eq!(error.pointer(), Some("/provenance/derived_from/1"));
+    db.close();
+}

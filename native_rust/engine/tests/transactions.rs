@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    Ack, Begin, BoxQuery, Database, Error, Limits, Order, Phase, RangeQuery, Reply, Transaction,
+    Ack, Begin, BoxQuery, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
+    RangeQuery, Reply, Transaction,
 };
 use proptest::prelude::*;
 use support::SimFs;
@@ -32,8 +33,9 @@ fn commit(db: &Arc<Database>, id: &str) -> Result<Option<Ack>, Error> {
     let (sender, receiver) = crossbeam_channel::bounded(1);
     let reply = Reply::new(move |answer| drop(sender.send(answer)));
     match db.commit(id, Transaction::default(), reply)? {
-        None => Ok(None),
-        Some(()) => receiver.recv().unwrap().map(Some),
+        Commit::Nothing => Ok(None),
+        Commit::Again(ack) => Ok(Some(ack)),
+        Commit::Queued => receiver.recv().unwrap().map(Some),
     }
 }
 
@@ -95,6 +97,37 @@ fn a_transaction_sees_its_own_writes_and_nobody_elses_until_it_commits() {
         "transaction_not_found"
     );
     assert_eq!(code(db.abort(&txn)), "transaction_not_found");
+    db.close();
+}
+
+#[test]
+fn a_refused_commit_is_not_answered_besides() {
+    let db = open(Limits::default());
+    let txn = begin(&db);
+    apply(&db, &txn, &put_op("a", 1)).unwrap();
+    let (sender, receiver) = crossbeam_channel::bounded(1);
+    let reply = Reply::new(move |answer| drop(sender.send(answer)));
+    let options = Transaction {
+        key: Some(IdempotencyKey::new("\n", &[])),
+        ..Transaction::default()
+    };
+    assert_eq!(code(db.commit(&txn, options, reply)), "invalid_parameter");
+    assert!(receiver.recv().is_err(), "its reply was dropped unanswered");
+    db.close();
+}
+
+#[test]
+fn those_that_are_open_are_listed_and_no_others() {
+    let db = open(Limits {
+        transaction_lease_seconds: 1,
+        ..Limits::default()
+    });
+    let (one, two, three) = (begin(&db), begin(&db), begin(&db));
+    db.abort(&one).unwrap();
+    commit(&db, &two).unwrap();
+    assert_eq!(db.open_transactions(), [three]);
+    std::thread::sleep(Duration::from_millis(1_050));
+    assert!(db.open_transactions().is_empty());
     db.close();
 }
 

@@ -42,8 +42,8 @@ pub(crate) fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
     Binary::from(binary).to_term(env)
 }
 
-/// `{first_seq, last_seq, time, hash}`; the time in microseconds, the hash in
-/// hexadecimal.
+/// `{first_seq, last_seq, time, hash, points_deleted, replayed?}`; the time in
+/// microseconds, the hash in hexadecimal.
 pub(crate) struct AckTerm(pub Ack);
 
 impl Encoder for AckTerm {
@@ -53,9 +53,11 @@ impl Encoder for AckTerm {
             last_seq,
             time,
             hash,
-            ..
+            points_deleted,
+            replayed,
         } = self.0;
-        (first_seq, last_seq, time, to_hex(&hash)).encode(env)
+        let hash = to_hex(&hash);
+        (first_seq, last_seq, time, hash, points_deleted, replayed).encode(env)
     }
 }
 

@@ -5,11 +5,27 @@ use std::sync::Arc;
 use std::thread;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::{Catalog, Database, Error, Limits, Result, to_hex};
-use rustler::{Atom, Encoder, Env, NifMap, ResourceArc, Term};
+use formdb_engine::{Catalog, Database, Error, Limits, RecoveryPolicy, Result, to_hex};
+use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
 
 use crate::answer::{Caller, Failure, tagged};
 use crate::{CatalogRef, CatalogResource, atoms};
+
+/// What opening does with a torn tail.
+#[derive(NifUnitEnum)]
+enum Policy {
+    CutTornTail,
+    RefuseTornTail,
+}
+
+impl From<Policy> for RecoveryPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::CutTornTail => Self::CutTornTail,
+            Policy::RefuseTornTail => Self::RefuseTornTail,
+        }
+    }
+}
 
 /// `Limits` as a map.
 #[derive(NifMap)]
@@ -19,10 +35,17 @@ struct LimitsMap {
     transaction_bytes: usize,
     group_bytes: usize,
     segment_bytes: u64,
+    snapshot_bytes: u64,
+    recovery: Policy,
     body_cache_bytes: usize,
     positions: usize,
     id_bytes: usize,
     page_items: usize,
+    sync_interval_ms: u64,
+    idempotency_seconds: u64,
+    idempotency_keys: usize,
+    open_transactions: usize,
+    transaction_lease_seconds: u64,
 }
 
 impl From<LimitsMap> for Limits {
@@ -33,11 +56,17 @@ impl From<LimitsMap> for Limits {
             transaction_bytes: map.transaction_bytes,
             group_bytes: map.group_bytes,
             segment_bytes: map.segment_bytes,
+            snapshot_bytes: map.snapshot_bytes,
+            recovery: map.recovery.into(),
             body_cache_bytes: map.body_cache_bytes,
             positions: map.positions,
             id_bytes: map.id_bytes,
             page_items: map.page_items,
-            ..Self::default()
+            sync_interval_ms: map.sync_interval_ms,
+            idempotency_seconds: map.idempotency_seconds,
+            idempotency_keys: map.idempotency_keys,
+            open_transactions: map.open_transactions,
+            transaction_lease_seconds: map.transaction_lease_seconds,
         }
     }
 }
@@ -47,11 +76,13 @@ impl From<LimitsMap> for Limits {
 struct RecoveredMap {
     created: bool,
     blocks: u64,
+    blocks_read: u64,
     groups: u64,
     segments: u64,
     bytes: u64,
     bytes_cut: u64,
     root: String,
+    snapshots_ignored: Vec<String>,
     microseconds: u64,
 }
 
@@ -61,11 +92,13 @@ impl RecoveredMap {
         Self {
             created: recovered.created,
             blocks: recovered.blocks,
+            blocks_read: recovered.blocks_read,
             groups: recovered.groups,
             segments: recovered.segments,
             bytes: recovered.bytes,
             bytes_cut: recovered.bytes_cut,
             root: to_hex(&recovered.root),
+            snapshots_ignored: recovered.snapshots_ignored.clone(),
             microseconds: u64::try_from(recovered.elapsed.as_micros()).unwrap_or(u64::MAX),
         }
     }

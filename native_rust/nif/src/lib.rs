@@ -9,8 +9,11 @@
 
 mod answer;
 mod databases;
+mod history;
+mod options;
 mod proofs;
 mod reads;
+mod transactions;
 mod writes;
 
 use std::sync::Arc;
@@ -42,6 +45,11 @@ mod atoms {
         not_in_memory,
         asc,
         desc,
+        queued,
+        open,
+        committing,
+        committed,
+        aborted,
     }
 }
 

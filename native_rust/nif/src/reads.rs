@@ -21,10 +21,16 @@ fn document<'a>(env: Env<'a>, document: &Document) -> Term<'a> {
 
 /// `{:ok, {seq, hash, json}}`, or `:not_in_memory`: then call `feature`.
 #[rustler::nif]
-fn feature_in_memory<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<'a> {
+fn feature_in_memory<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    as_of: Option<u64>,
+) -> Term<'a> {
     let found = catalog
         .database(name)
-        .and_then(|database| Ok(database.feature_in_memory(id, None)?));
+        .and_then(|database| Ok(database.feature_in_memory(id, as_of)?));
     match found {
         Ok(None) => atoms::not_in_memory().to_term(env),
         Ok(Some(found)) => tagged(env, Ok(document(env, &found))),
@@ -33,10 +39,35 @@ fn feature_in_memory<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
-fn feature<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<'a> {
+fn feature<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    as_of: Option<u64>,
+) -> Term<'a> {
     let found = catalog
         .database(name)
-        .and_then(|database| Ok(document(env, &*database.feature(id, None)?)));
+        .and_then(|database| Ok(document(env, &*database.feature(id, as_of)?)));
+    tagged(env, found)
+}
+
+/// `{:ok, {seq, hash, json}}` as a transaction sees it; of its own version `seq` and
+/// `hash` are nil.
+#[rustler::nif(schedule = "DirtyIo")]
+fn feature_in<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    transaction: &str,
+    id: &str,
+) -> Term<'a> {
+    let found = catalog.database(name).and_then(|database| {
+        let found = database.feature_in(transaction, id)?;
+        let (seq, hash) = found.version.unzip();
+        let hash = hash.map(|hash| to_hex(&hash));
+        Ok((seq, hash, binary(env, &found.json)))
+    });
     tagged(env, found)
 }
 
@@ -46,6 +77,7 @@ struct BoxMap<'a> {
     bbox: &'a str,
     limit: usize,
     cursor: Option<String>,
+    as_of: Option<u64>,
 }
 
 impl BoxMap<'_> {
@@ -54,7 +86,7 @@ impl BoxMap<'_> {
             bbox: BoundingBox::parse(self.bbox)?,
             limit: self.limit,
             cursor: self.cursor,
-            as_of: None,
+            as_of: self.as_of,
         })
     }
 }
@@ -95,7 +127,23 @@ fn features_in_box<'a>(
     tagged(env, page.map(|page| feature_page(env, page)))
 }
 
-/// What a range call takes.
+/// A page as a transaction sees it.
+#[rustler::nif(schedule = "DirtyIo")]
+fn features_in_box_in<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    transaction: &str,
+    query: BoxMap<'a>,
+) -> Term<'a> {
+    let page = catalog
+        .database(name)
+        .and_then(|database| Ok(database.features_in_box_in(transaction, &query.query()?)?));
+    tagged(env, page.map(|page| feature_page(env, page)))
+}
+
+/// What a range call takes; in a transaction it is not for a normal scheduler, since
+/// another call may hold that for long.
 #[derive(NifMap)]
 struct RangeMap<'a> {
     series: &'a str,
@@ -104,6 +152,8 @@ struct RangeMap<'a> {
     order: Atom,
     limit: usize,
     cursor: Option<&'a str>,
+    as_of: Option<u64>,
+    transaction: Option<&'a str>,
 }
 
 #[rustler::nif]
@@ -155,15 +205,19 @@ fn range_page<'a>(
         Order::Ascending
     };
     let page = catalog.database(name).and_then(|database| {
-        let page = database.range(&RangeQuery {
+        let query = RangeQuery {
             series: range.series,
             start: range.start,
             end: range.end,
             order,
             limit: range.limit,
             cursor: range.cursor,
-            as_of: None,
-        })?;
+            as_of: range.as_of,
+        };
+        let page = match range.transaction {
+            None => database.range(&query)?,
+            Some(id) => database.range_in(id, &query)?,
+        };
         Ok((shape(env, &page), page.seq, page.next))
     });
     tagged(env, page)
@@ -192,9 +246,15 @@ struct LatestMap<'a> {
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
-fn latest<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, series: &str) -> Term<'a> {
+fn latest<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    series: &str,
+    as_of: Option<u64>,
+) -> Term<'a> {
     let latest = catalog.database(name).and_then(|database| {
-        let latest = database.latest(series, None).map_err(Failure)?;
+        let latest = database.latest(series, as_of).map_err(Failure)?;
         Ok(LatestMap {
             timestamp: latest.timestamp,
             value: latest.value,
@@ -215,9 +275,10 @@ fn series_list<'a>(
     name: &str,
     after: Option<&str>,
     limit: usize,
+    as_of: Option<u64>,
 ) -> Term<'a> {
     let list = catalog.database(name).and_then(|database| {
-        let list = database.series(after, limit, None)?;
+        let list = database.series(after, limit, as_of)?;
         let rows = list.iter().map(|entry| {
             let Summary {
                 points,

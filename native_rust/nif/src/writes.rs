@@ -1,151 +1,337 @@
-//! Queueing writes. Each parsing call exists twice; the caller takes the dirty
-//! one for input that would keep a normal scheduler busy.
+//! Queueing writes.
+//!
+//! Writing exists three times: on a normal scheduler for what is small and needs no
+//! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
+//! for what may read the journal first. The caller picks.
 
-use std::sync::Arc;
-
-use formdb_engine::{Database, Error, InvalidCode, Operation, Reply, Transaction};
-use rustler::{Binary, Encoder, Env, Term};
+use formdb_engine::model::Source;
+use formdb_engine::{
+    Ack, Condition, Database, Error, IdempotencyKey, InvalidCode, Operation, Order, RangeQuery,
+    Reply,
+};
+use rustler::{Binary, Encoder, Env, NifTaggedEnum, Term};
 
 use crate::answer::{AckTerm, Caller, Failure, tagged};
+use crate::options::Options;
 use crate::{CatalogRef, atoms};
 
-#[rustler::nif]
-fn put_features<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    document: Document<'a>,
-    actor: Option<String>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    features(env, &catalog, name, document, actor, reference)
+/// What to write. Provenance is the text of a JSON object, times are microseconds.
+#[derive(NifTaggedEnum)]
+enum Request<'a> {
+    /// GeoJSON text, and whether it must be one Feature.
+    Features(Binary<'a>, bool),
+    /// An id and the GeoJSON text of its feature.
+    Feature(String, Binary<'a>),
+    /// An id and a JSON merge patch. May read the journal.
+    Patch(String, Binary<'a>),
+    /// An id, and provenance.
+    DeleteFeature(String, Option<Binary<'a>>),
+    /// JSON text of points.
+    Points(Binary<'a>),
+    /// A series, its columns as packed little-endian 64-bit integers and floats, and
+    /// provenance.
+    Columns(String, Binary<'a>, Binary<'a>, Option<Binary<'a>>),
+    /// A series, start and end, and provenance.
+    DeletePoints(String, i64, i64, Option<Binary<'a>>),
+    /// A block, and provenance. Reads the journal.
+    Revert(u64, Option<Binary<'a>>),
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
-fn put_features_dirty<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    document: Document<'a>,
-    actor: Option<String>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    features(env, &catalog, name, document, actor, reference)
+/// What the caller is told at once of what it will have written.
+#[derive(Clone)]
+enum Summary {
+    /// `{collection?, ids}`
+    Features(bool, Vec<String>),
+    /// `{single?, count}`
+    Points(bool, usize),
+    /// `nil`
+    None,
 }
 
-/// GeoJSON text, and whether it must be one Feature.
-type Document<'a> = (Binary<'a>, bool);
-
-/// `{:ok, {collection?, ids}}`; an answer follows unless `ids` is empty.
-fn features<'a>(
-    env: Env<'a>,
-    catalog: &CatalogRef,
-    name: &str,
-    (text, one): Document<'a>,
-    actor: Option<String>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    let queued = catalog.database(name).and_then(|database| {
-        let mut prepared = database.prepare_features(&text)?;
-        if one {
-            prepared = prepared.one()?;
+impl Encoder for Summary {
+    fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
+        match self {
+            Self::Features(collection, ids) => (*collection, ids).encode(env),
+            Self::Points(single, count) => (*single, *count).encode(env),
+            Self::None => atoms::nil().encode(env),
         }
-        submit(env, &database, prepared.operations, actor, reference)?;
-        Ok((prepared.collection, prepared.ids))
-    });
-    tagged(env, queued)
+    }
 }
 
+/// A request, ready to be queued unless there is nothing to write.
+struct Prepared {
+    operations: Vec<Operation>,
+    conditions: Vec<Condition>,
+}
+
+impl From<Vec<Operation>> for Prepared {
+    fn from(operations: Vec<Operation>) -> Self {
+        Self {
+            operations,
+            conditions: Vec::new(),
+        }
+    }
+}
+
+/// `{:ok, {queued?, summary}}`; if queued, `{:ok, ack}` follows by message, `nil` for
+/// an `ack` when nothing was written.
 #[rustler::nif]
-fn put_points<'a>(
+fn write<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
-    text: Binary<'a>,
-    actor: Option<String>,
+    request: Request<'a>,
+    options: Options<'a>,
     reference: Term<'a>,
 ) -> Term<'a> {
-    points(env, &catalog, name, text, actor, reference)
+    queue(env, &catalog, name, &request, &options, reference)
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn put_points_dirty<'a>(
+fn write_dirty_cpu<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
-    text: Binary<'a>,
-    actor: Option<String>,
+    request: Request<'a>,
+    options: Options<'a>,
     reference: Term<'a>,
 ) -> Term<'a> {
-    points(env, &catalog, name, text, actor, reference)
+    queue(env, &catalog, name, &request, &options, reference)
 }
 
-/// `{:ok, {single?, count}}`; an answer follows unless `count` is zero.
-fn points<'a>(
+#[rustler::nif(schedule = "DirtyIo")]
+fn write_dirty_io<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    request: Request<'a>,
+    options: Options<'a>,
+    reference: Term<'a>,
+) -> Term<'a> {
+    queue(env, &catalog, name, &request, &options, reference)
+}
+
+fn queue<'a>(
     env: Env<'a>,
     catalog: &CatalogRef,
     name: &str,
-    text: Binary<'a>,
-    actor: Option<String>,
+    request: &Request<'a>,
+    options: &Options<'a>,
     reference: Term<'a>,
 ) -> Term<'a> {
     let queued = catalog.database(name).and_then(|database| {
-        let prepared = database.prepare_points(&text)?;
-        submit(env, &database, prepared.operations, actor, reference)?;
-        Ok((prepared.single, prepared.count))
+        let (prepared, summary) = request.prepare(&database, options)?;
+        let answer = Answer {
+            database: &database,
+            options,
+            key: request.key(options),
+            caller: || Caller::new(env, reference),
+        };
+        Ok((answer.queue(prepared)?, summary))
     });
     tagged(env, queued)
 }
 
-/// A series and its columns: packed little-endian 64-bit integers and floats.
-type Columns<'a> = (&'a str, Binary<'a>, Binary<'a>, Option<Binary<'a>>);
-
-#[rustler::nif]
-fn put_columns<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    columns: Columns<'a>,
-    actor: Option<String>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    column_points(env, &catalog, name, columns, actor, reference)
+/// How a request is answered.
+struct Answer<'r, 'o, C> {
+    database: &'r Database,
+    options: &'r Options<'o>,
+    key: Option<IdempotencyKey>,
+    caller: C,
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
-fn put_columns_dirty<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    columns: Columns<'a>,
-    actor: Option<String>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    column_points(env, &catalog, name, columns, actor, reference)
+impl<C: FnOnce() -> Caller> Answer<'_, '_, C> {
+    /// Whether an answer will follow.
+    fn queue(self, prepared: Result<Prepared, Failure>) -> Result<bool, Failure> {
+        match prepared {
+            Ok(Prepared { operations, .. }) if operations.is_empty() => self.replay(Ok(None)),
+            Err(refusal) => self.replay(Err(refusal.0)),
+            Ok(Prepared {
+                operations,
+                conditions,
+            }) => {
+                let mut transaction = self.options.transaction(self.key);
+                transaction.operations = operations;
+                transaction.conditions = conditions;
+                let reply = (self.caller)().reply();
+                self.database.submit(transaction, reply)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// What was written already cannot be prepared again; its key tells.
+    fn replay(self, unknown: Result<Option<Ack>, Error>) -> Result<bool, Failure> {
+        let Some(key) = self.key else {
+            return match unknown {
+                Ok(_) => Ok(false),
+                Err(refusal) => Err(Failure(refusal)),
+            };
+        };
+        let caller = (self.caller)();
+        let durability = self.options.durability();
+        self.database.replay(key, durability, unknown, |answer| {
+            caller.answer(answer.map(|ack| ack.map(AckTerm)).map_err(Failure));
+        })?;
+        Ok(true)
+    }
 }
 
-/// `{:ok, {false, count}}`; an answer follows unless `count` is zero.
-fn column_points<'a>(
-    env: Env<'a>,
-    catalog: &CatalogRef,
-    name: &str,
-    (series, timestamps, values, provenance): Columns<'a>,
-    actor: Option<String>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    let queued = catalog.database(name).and_then(|database| {
-        let timestamps = words(&timestamps, "/timestamps")?;
-        let values = words(&values, "/values")?;
-        let prepared = database.prepare_columns(
-            series,
-            timestamps.map(i64::from_le_bytes).collect(),
-            values.map(f64::from_le_bytes).collect(),
-            provenance.as_deref(),
-        )?;
-        submit(env, &database, prepared.operations, actor, reference)?;
-        Ok((prepared.single, prepared.count))
-    });
-    tagged(env, queued)
+impl Caller {
+    /// Answers with what a commit ended with.
+    pub(crate) fn reply(self) -> Reply {
+        Reply::new(move |answer| self.answer(answer.map(AckTerm).map_err(Failure)))
+    }
+}
+
+impl Request<'_> {
+    /// The operations, or the refusal of a request that may have been carried out
+    /// before, and what there is to tell. Fails for one that can never be carried out.
+    fn prepare(
+        &self,
+        database: &Database,
+        options: &Options<'_>,
+    ) -> Result<(Result<Prepared, Failure>, Summary), Failure> {
+        match self {
+            Self::Features(text, one) => {
+                let mut prepared = database.prepare_features(text)?;
+                if *one {
+                    prepared = prepared.one()?;
+                }
+                let condition = match prepared.ids.as_slice() {
+                    [id] if !prepared.collection => options.condition(database, id),
+                    _ => Ok(None),
+                };
+                let summary = Summary::Features(prepared.collection, prepared.ids);
+                Ok((with_condition(prepared.operations, condition), summary))
+            }
+            Self::Feature(id, text) => {
+                let prepared = database.prepare_feature_as(id, text)?;
+                let condition = options.condition(database, id);
+                let summary = Summary::Features(false, prepared.ids);
+                Ok((with_condition(prepared.operations, condition), summary))
+            }
+            Self::Patch(id, patch) => {
+                let summary = Summary::Features(false, vec![id.clone()]);
+                Ok((patched(database, options, id, patch), summary))
+            }
+            Self::DeleteFeature(id, provenance) => {
+                let delete = database.prepare_delete_feature(id, provenance.as_deref())?;
+                let condition = options.condition(database, id);
+                Ok((with_condition(vec![delete], condition), Summary::None))
+            }
+            Self::Points(text) => {
+                let prepared = database.prepare_points(text)?;
+                let summary = Summary::Points(prepared.single, prepared.count);
+                Ok((Ok(prepared.operations.into()), summary))
+            }
+            Self::Columns(series, timestamps, values, provenance) => {
+                let timestamps = words(timestamps, "/timestamps")?;
+                let values = words(values, "/values")?;
+                let prepared = database.prepare_columns(
+                    series,
+                    timestamps.map(i64::from_le_bytes).collect(),
+                    values.map(f64::from_le_bytes).collect(),
+                    provenance.as_deref(),
+                )?;
+                let summary = Summary::Points(prepared.single, prepared.count);
+                Ok((Ok(prepared.operations.into()), summary))
+            }
+            Self::DeletePoints(series, start, end, provenance) => {
+                let provenance = provenance.as_deref();
+                let delete = database.prepare_delete_points(series, *start, *end, provenance)?;
+                let there = has_points(database, series, *start, *end);
+                let prepared = there.map(|there| Vec::from_iter(there.then_some(delete)).into());
+                Ok((prepared, Summary::None))
+            }
+            Self::Revert(seq, provenance) => {
+                let prepared = database.prepare_revert(*seq, provenance.as_deref());
+                let prepared = prepared.map(|(operation, conditions)| Prepared {
+                    operations: vec![operation],
+                    conditions,
+                });
+                Ok((prepared.map_err(Failure), Summary::None))
+            }
+        }
+    }
+
+    /// The idempotency key, with the digest of this request.
+    fn key(&self, options: &Options<'_>) -> Option<IdempotencyKey> {
+        match self {
+            Self::Features(text, _) => options.key(&["put_features".as_bytes(), text]),
+            Self::Feature(id, text) => {
+                options.key(&["put_feature".as_bytes(), id.as_bytes(), text])
+            }
+            Self::Patch(id, text) => options.key(&["patch".as_bytes(), id.as_bytes(), text]),
+            Self::DeleteFeature(id, provenance) => options.key(&[
+                "delete_feature".as_bytes(),
+                id.as_bytes(),
+                or_empty(provenance),
+            ]),
+            Self::Points(text) => options.key(&["put_points".as_bytes(), text]),
+            Self::Columns(series, timestamps, values, provenance) => options.key(&[
+                "put_columns".as_bytes(),
+                series.as_bytes(),
+                timestamps,
+                values,
+                or_empty(provenance),
+            ]),
+            Self::DeletePoints(series, start, end, provenance) => options.key(&[
+                "delete_points".as_bytes(),
+                series.as_bytes(),
+                &start.to_le_bytes(),
+                &end.to_le_bytes(),
+                or_empty(provenance),
+            ]),
+            Self::Revert(seq, provenance) => options.key(&[
+                "revert".as_bytes(),
+                &seq.to_le_bytes(),
+                or_empty(provenance),
+            ]),
+        }
+    }
+}
+
+fn or_empty<'r>(text: &'r Option<Binary<'_>>) -> &'r [u8] {
+    text.as_ref().map_or(&[], Binary::as_slice)
+}
+
+fn with_condition(
+    operations: Vec<Operation>,
+    condition: Result<Option<Condition>, Failure>,
+) -> Result<Prepared, Failure> {
+    Ok(Prepared {
+        operations,
+        conditions: Vec::from_iter(condition?),
+    })
+}
+
+fn patched(
+    database: &Database,
+    options: &Options<'_>,
+    id: &str,
+    patch: &[u8],
+) -> Result<Prepared, Failure> {
+    // First: what the caller expects is for the caller to know, whatever the patch.
+    let expected = options.condition(database, id)?;
+    let (prepared, unchanged) = database.prepare_patch(id, patch)?;
+    Ok(Prepared {
+        operations: prepared.operations,
+        conditions: expected.into_iter().chain([unchanged]).collect(),
+    })
+}
+
+fn has_points(database: &Database, series: &str, start: i64, end: i64) -> Result<bool, Failure> {
+    let page = database.range(&RangeQuery {
+        series,
+        start,
+        end,
+        order: Order::Ascending,
+        limit: 1,
+        cursor: None,
+        as_of: None,
+    })?;
+    Ok(!page.points.is_empty())
 }
 
 fn words<'b>(
@@ -160,25 +346,23 @@ fn words<'b>(
     Err(Failure(Error::invalid(InvalidCode::Point, pointer, detail)))
 }
 
-/// Queue the operations; nothing to write is no error and gets no answer.
-fn submit(
-    env: Env<'_>,
-    database: &Database,
-    operations: Vec<Operation>,
-    actor: Option<String>,
-    reference: Term<'_>,
-) -> Result<(), Failure> {
-    if operations.is_empty() {
-        return Ok(());
+/// The provenance in `{"provenance": {...}}`: `{:ok, text}`, or `{:ok, nil}` where it
+/// is not there. An object with another member is refused.
+#[rustler::nif]
+fn provenance_member<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
+    tagged(
+        env,
+        provenance_in(&text).map(|text| text.map(|t| t.encode(env))),
+    )
+}
+
+fn provenance_in(text: &[u8]) -> Result<Option<String>, Failure> {
+    let members = Source::new(text)?.members("{\"provenance\": {...}}")?;
+    if let Some((other, _)) = members.iter().find(|(name, _)| *name != "provenance") {
+        let detail = format!("found the member {other:?}; the only one taken is provenance");
+        return Err(Failure(Error::invalid(InvalidCode::Document, "", detail)));
     }
-    let transaction = Transaction {
-        operations,
-        actor: actor.map(Arc::from),
-        ..Transaction::default()
-    };
-    let caller = Caller::new(env, reference);
-    let reply = Reply::new(move |answer| caller.answer(answer.map(AckTerm).map_err(Failure)));
-    database.submit(transaction, reply).map_err(Failure)
+    Ok(members.get("provenance").map(|raw| raw.get().to_owned()))
 }
 
 #[rustler::nif]

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// `died` of points that nothing has deleted.
-pub(super) const ALIVE: u64 = u64::MAX;
+use super::filter::{ALIVE, Bounds, Filter};
+use super::summary::CachedSummary;
 
 /// Most points a chunk holds.
 pub(super) const CAPACITY: usize = 1_024;
@@ -26,6 +26,13 @@ pub struct Point {
     pub value: f64,
     /// Where it was written.
     pub source: PointRef,
+}
+
+/// Timestamps, and as many values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns<'a> {
+    pub timestamps: &'a [i64],
+    pub values: &'a [f64],
 }
 
 /// Points of one block to be entered, ascending by timestamp.
@@ -70,51 +77,6 @@ impl Piece<'_> {
     }
 }
 
-/// Which points a walk is after, by the sequences that wrote and deleted them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Filter {
-    /// Those visible at a sequence: written by then, not deleted by then.
-    VisibleAt(u64),
-    /// Those written by a sequence, deleted or not.
-    WrittenBy(u64),
-    /// Those that one block deleted.
-    DeletedBy(u64),
-}
-
-impl Filter {
-    /// Those visible at `at`, which may be any number.
-    pub(super) fn visible_at(at: u64) -> Self {
-        // The greatest number is no sequence: it stands for being alive.
-        Self::VisibleAt(at.min(ALIVE - 1))
-    }
-
-    fn takes(self, run: &Run) -> bool {
-        match self {
-            Self::VisibleAt(at) => run.seq <= at && at < run.died,
-            Self::WrittenBy(at) => run.seq <= at,
-            Self::DeletedBy(seq) => run.died == seq,
-        }
-    }
-
-    /// Whether it takes every point between `bounds`: if not, it may yet.
-    fn takes_all(self, bounds: &Bounds) -> bool {
-        match self {
-            Self::VisibleAt(at) => bounds.max_seq <= at && at < bounds.min_died,
-            Self::WrittenBy(at) => bounds.max_seq <= at,
-            Self::DeletedBy(seq) => bounds.min_died == seq && bounds.max_died == seq,
-        }
-    }
-
-    /// Whether it takes none: if not, it may yet.
-    fn takes_none(self, bounds: &Bounds) -> bool {
-        match self {
-            Self::VisibleAt(at) => at < bounds.min_seq || bounds.max_died <= at,
-            Self::WrittenBy(at) => at < bounds.min_seq,
-            Self::DeletedBy(seq) => seq < bounds.min_died || bounds.max_died < seq,
-        }
-    }
-}
-
 /// The points a block deletes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deletion {
@@ -142,36 +104,8 @@ pub(super) struct Chunk {
     values: Vec<f64>,
     runs: Vec<Run>,
     bounds: Bounds,
-}
-
-/// Between what sequences the points of a chunk were written and deleted.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    min_seq: u64,
-    max_seq: u64,
-    min_died: u64,
-    max_died: u64,
-}
-
-impl Default for Bounds {
-    /// Those of no points.
-    fn default() -> Self {
-        Self {
-            min_seq: u64::MAX,
-            max_seq: 0,
-            min_died: ALIVE,
-            max_died: 0,
-        }
-    }
-}
-
-impl Bounds {
-    fn widen(&mut self, seq: u64, died: u64) {
-        self.min_seq = self.min_seq.min(seq);
-        self.max_seq = self.max_seq.max(seq);
-        self.min_died = self.min_died.min(died);
-        self.max_died = self.max_died.max(died);
-    }
+    /// Of the values, all of them: whatever changes the columns empties it.
+    summary: CachedSummary,
 }
 
 /// Points that stand here as they stand in their block, and that died together.
@@ -184,6 +118,14 @@ struct Run {
     index: u32,
     /// Place of the first in the chunk. It ends where the next run starts.
     start: u32,
+}
+
+impl Run {
+    /// Whether `next`, which starts where this one ends, only continues it.
+    fn goes_on_as(&self, next: &Self) -> bool {
+        (self.seq, self.died) == (next.seq, next.died)
+            && self.index.checked_add(next.start - self.start) == Some(next.index)
+    }
 }
 
 /// A part of a run: points `range` of the chunk, written by block `seq`, where
@@ -245,18 +187,25 @@ impl Chunk {
         if length == 0 {
             return;
         }
+        self.summary = CachedSummary::default();
         let next_run = self.break_runs(place);
         for run in self.runs.iter_mut().skip(next_run) {
             run.start += length as u32;
         }
+        let run = |place: usize, index| Run {
+            seq: piece.seq,
+            died: ALIVE,
+            index,
+            start: place as u32,
+        };
         match piece.indexes {
             Indexes::From(index) => {
-                self.insert_run(next_run, place, piece.seq, index);
+                self.insert_run(next_run, run(place, index));
             }
             Indexes::Each(indexes) => {
                 let mut next_run = next_run;
                 for (place, &index) in (place..).zip(indexes) {
-                    next_run = self.insert_run(next_run, place, piece.seq, index);
+                    next_run = self.insert_run(next_run, run(place, index));
                 }
             }
         }
@@ -286,30 +235,37 @@ impl Chunk {
         next
     }
 
-    /// Inserts a run that starts at `place` before run `next`, or lets the run
-    /// before go on where the new one only continues it. Returns the number of
-    /// the run behind it.
-    fn insert_run(&mut self, next: usize, place: usize, seq: u64, index: u32) -> usize {
-        let start = place as u32;
-        if let Some(before) = next.checked_sub(1).and_then(|last| self.runs.get(last))
-            && before.seq == seq
-            && before.died == ALIVE
-            && before.index.checked_add(start - before.start) == Some(index)
-        {
+    /// Inserts a run before run `next`, or lets the run before go on where the new
+    /// one only continues it. Returns the number of the run behind it.
+    fn insert_run(&mut self, next: usize, run: Run) -> usize {
+        let before = next.checked_sub(1).and_then(|last| self.runs.get(last));
+        if before.is_some_and(|before| before.goes_on_as(&run)) {
             return next;
         }
-        let run = Run {
-            seq,
-            died: ALIVE,
-            index,
-            start,
-        };
         self.runs.insert(next, run);
         next + 1
     }
 
+    /// Appends points of block `seq`, for which there is room, that stand in it from
+    /// place `index` on and that block `died` deleted.
+    pub(super) fn append(&mut self, points: Columns<'_>, seq: u64, died: u64, index: u32) {
+        debug_assert!(points.timestamps.len() <= self.room());
+        let place = self.len();
+        let run = Run {
+            seq,
+            died,
+            index,
+            start: place as u32,
+        };
+        self.insert_run(self.runs.len(), run);
+        insert_slice(&mut self.timestamps, place, points.timestamps);
+        insert_slice(&mut self.values, place, points.values);
+        self.bounds.widen(seq, died);
+    }
+
     /// Takes off the points from `place` on, as a chunk of their own.
     pub(super) fn split_off(&mut self, place: usize) -> Self {
+        self.summary = CachedSummary::default();
         let next_run = self.break_runs(place);
         let mut runs = self.runs.split_off(next_run);
         for run in &mut runs {
@@ -378,11 +334,7 @@ impl Chunk {
         let mut place = 0;
         let mut before: Option<Run> = None;
         self.runs.retain(|run| {
-            let continues = before.is_some_and(|before| {
-                let gap = run.start - before.start;
-                (before.seq, before.died) == (run.seq, run.died)
-                    && before.index.checked_add(gap) == Some(run.index)
-            });
+            let continues = before.is_some_and(|before| before.goes_on_as(run));
             let keep = !(continues && place > from && place < to);
             if keep {
                 before = Some(*run);
@@ -434,7 +386,10 @@ impl Chunk {
                 .partition_point(|run| (run.start as usize) < range.end),
         };
         (first..last).filter_map(move |number| {
-            let run = self.runs.get(number).filter(|run| filter.takes(run))?;
+            let run = self
+                .runs
+                .get(number)
+                .filter(|run| filter.takes(run.seq, run.died))?;
             let start = (run.start as usize).max(range.start);
             Some(Source {
                 range: start..self.end_of_run(number).min(range.end),
@@ -451,11 +406,35 @@ impl Chunk {
         self.timestamps.get(range).unwrap_or_default()
     }
 
+    /// The columns of `source`.
+    pub(super) fn columns(&self, source: &Source) -> Columns<'_> {
+        Columns {
+            timestamps: self.timestamps(source),
+            values: self.values.get(source.range.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Timestamps and values of the points in `range`.
+    pub(super) fn slices(&self, range: Range<usize>) -> (&[i64], &[f64]) {
+        let timestamps = self.timestamps.get(range.clone()).unwrap_or_default();
+        (timestamps, self.values.get(range).unwrap_or_default())
+    }
+
+    /// Whether `filter` takes every point.
+    pub(super) fn is_whole(&self, filter: Filter) -> bool {
+        filter.takes_all(&self.bounds)
+    }
+
+    /// The summary of its values, to be made when it is asked for.
+    pub(super) fn summary(&self) -> &CachedSummary {
+        &self.summary
+    }
+
     /// The points of `source`, in order.
     pub(super) fn points(&self, source: &Source) -> impl DoubleEndedIterator<Item = Point> {
-        let values = self.values.get(source.range.clone()).unwrap_or_default();
+        let Columns { timestamps, values } = self.columns(source);
         let &Source { seq, index, .. } = source;
-        let rows = self.timestamps(source).iter().zip(values).enumerate();
+        let rows = timestamps.iter().zip(values).enumerate();
         rows.map(move |(nth, (&timestamp, &value))| Point {
             timestamp,
             value,

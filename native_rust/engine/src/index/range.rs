@@ -1,6 +1,7 @@
 //! Reading a time range page by page.
 
-use super::chunk::{Chunk, Filter, Source};
+use super::chunk::{Chunk, Source};
+use super::filter::Filter;
 
 /// Which way a range is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,17 @@
 //! One time series: a B-tree of chunks.
 
+mod stored;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
-use super::chunk::{CAPACITY, Chunk, Deletion, Filter, Indexes, Piece, Point, Source};
+use super::chunk::{CAPACITY, Chunk, Deletion, Indexes, Piece, Point, Source};
+use super::filter::Filter;
 use super::range::{Order, Page, RangeQuery, Resume, sources};
+
+pub use stored::{Part, PartRun};
 
 /// What a series holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +119,7 @@ const CHUNK_COST: usize = 1_024;
 pub struct Series {
     // Boxed, so that a node, which has room for eleven, stays small: most
     // series of a database of many are short.
-    chunks: BTreeMap<Fence, Box<Chunk>>,
+    pub(super) chunks: BTreeMap<Fence, Box<Chunk>>,
     touched: u64,
     last_delete: u64,
 }
@@ -201,7 +206,7 @@ impl Series {
 
     /// The fence of the first chunk that may have points at `start` or later:
     /// some may stand before the fences that name it.
-    fn first_fence(&self, start: i64) -> Fence {
+    pub(super) fn first_fence(&self, start: i64) -> Fence {
         let mut before = self.chunks.range(..(start, 0));
         before.next_back().map_or((i64::MIN, 0), |(&f, _)| f)
     }
@@ -359,16 +364,26 @@ impl Series {
             .find_map(|chunk| chunk.last_visible(at))
     }
 
+    /// First and last timestamp of the points visible at `at`; `None` when there
+    /// are none. O(log n), as [`Series::latest`].
+    #[must_use]
+    pub fn ends(&self, at: u64) -> Option<(i64, i64)> {
+        let mut chunks = self.chunks.values();
+        let first = chunks.find_map(|chunk| chunk.first_visible(at))?;
+        Some((first, self.latest(at)?.timestamp))
+    }
+
     /// Count and ends of the points visible at `at`; `None` when there are none.
     /// O(number of chunks), and O(1) a chunk unless only some of its
     /// points are visible.
     #[must_use]
     pub fn summary(&self, at: u64) -> Option<Summary> {
-        let chunks = self.chunks.values();
+        let (first, last) = self.ends(at)?;
+        let counts = self.chunks.values().map(|chunk| chunk.count_visible(at));
         Some(Summary {
-            first: chunks.clone().find_map(|chunk| chunk.first_visible(at))?,
-            last: self.latest(at)?.timestamp,
-            points: chunks.map(|chunk| chunk.count_visible(at) as u64).sum(),
+            first,
+            last,
+            points: counts.map(|count| count as u64).sum(),
         })
     }
 }

@@ -6,8 +6,9 @@ use dashmap::DashMap;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chunk::{Deletion, Point};
+use super::chunked::Chunked;
 use super::range::{Order, RangeQuery};
-use super::series::{Series, SortedPoints, Summary};
+use super::series::{Part, Series, SortedPoints, Summary};
 
 /// Points that [`SharedSeries::deleted_by`] reads under one hold of the lock.
 const PAGE: usize = 4_096;
@@ -66,6 +67,11 @@ impl SharedSeries {
         }
     }
 
+    /// The series, for restoring it from a snapshot.
+    pub(crate) fn restore(&self, part: &Part) -> Result<(), &'static str> {
+        self.series.write().restore(part)
+    }
+
     /// The points from `start` on and before `end` that block `seq` deleted, in
     /// order, read in short holds of the lock. 32 bytes each.
     #[must_use]
@@ -98,11 +104,23 @@ pub struct SeriesEntry {
     pub summary: Summary,
 }
 
+/// What all series hold together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Series that have a point.
+    pub series: u64,
+    /// Their earliest and latest timestamp; absent without points.
+    pub ends: Option<(i64, i64)>,
+}
+
 /// Series by id. Looking one up takes a shard of the map for a moment only; no
 /// guard of the map outlives a call.
 #[derive(Debug, Default)]
 pub struct TemporalIndex {
     series: DashMap<Arc<str>, Arc<SharedSeries>>,
+    /// All ids in the order in which the series were made, for walks that must
+    /// not hold a shard of the map for long.
+    ids: RwLock<Chunked<Arc<str>>>,
 }
 
 impl TemporalIndex {
@@ -113,13 +131,34 @@ impl TemporalIndex {
         self.series.get(id).map(|series| Arc::clone(&series))
     }
 
+    /// As [`Self::get`], with its id. O(1).
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<(Arc<str>, Arc<SharedSeries>)> {
+        let found = self.series.get(id)?;
+        Some((Arc::clone(found.key()), Arc::clone(&found)))
+    }
+
     /// The series `id`, made where it is missing. O(1).
     #[must_use]
     pub fn get_or_create(&self, id: &str) -> Arc<SharedSeries> {
         if let Some(series) = self.get(id) {
             return series;
         }
-        Arc::clone(&self.series.entry(id.into()).or_default())
+        let id: Arc<str> = id.into();
+        let series = self.series.entry(Arc::clone(&id)).or_insert_with(|| {
+            self.ids.write().push(id);
+            Arc::default()
+        });
+        Arc::clone(&series)
+    }
+
+    /// Up to `count` ids in the order in which the series were made, from the
+    /// `from`-th on. Those made later come behind.
+    #[must_use]
+    pub fn ids(&self, from: usize, count: usize) -> Vec<Arc<str>> {
+        let ids = self.ids.read();
+        let places = from..from.saturating_add(count);
+        places.map_while(|place| ids.get(place).cloned()).collect()
     }
 
     /// Up to `limit` of the series that show a point at `at`, by id in byte
@@ -129,14 +168,8 @@ impl TemporalIndex {
     /// listed: not for a thread that must not wait.
     #[must_use]
     pub fn list(&self, at: u64, after: Option<&str>, limit: usize) -> Vec<SeriesEntry> {
-        let mut all: Vec<(Arc<str>, Arc<SharedSeries>)> = self
-            .series
-            .iter()
-            .filter(|entry| after.is_none_or(|after| &**entry.key() > after))
-            .map(|entry| (Arc::clone(entry.key()), Arc::clone(entry.value())))
-            .collect();
-        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        all.into_iter()
+        self.sorted(|id| after.is_none_or(|after| id > after))
+            .into_iter()
             .filter_map(|(id, series)| {
                 let summary = series.read().summary(at)?;
                 Some(SeriesEntry { id, summary })
@@ -145,14 +178,52 @@ impl TemporalIndex {
             .collect()
     }
 
+    /// How many series show a point at `at`, and from when to when those points are.
+    ///
+    /// O(n) in the number of series, [`Series::ends`] for each: not for a thread
+    /// that must not wait. No guard of the map is held meanwhile.
+    #[must_use]
+    pub fn extent(&self, at: u64) -> Extent {
+        let series = self.series.iter().map(|entry| Arc::clone(entry.value()));
+        let series: Vec<Arc<SharedSeries>> = series.collect();
+        let mut extent = Extent::default();
+        for (first, last) in series.iter().filter_map(|series| series.read().ends(at)) {
+            extent.series += 1;
+            let (begin, end) = extent.ends.unwrap_or((first, last));
+            extent.ends = Some((begin.min(first), end.max(last)));
+        }
+        extent
+    }
+
+    /// The series whose ids `wanted` takes, by id in byte order. They may have
+    /// nothing to show at the published sequence. O(n) in the number of all series.
+    #[must_use]
+    pub fn sorted(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, Arc<SharedSeries>)> {
+        let mut found: Vec<(Arc<str>, Arc<SharedSeries>)> = self
+            .series
+            .iter()
+            .filter(|entry| wanted(entry.key()))
+            .map(|entry| (Arc::clone(entry.key()), Arc::clone(entry.value())))
+            .collect();
+        found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        found
+    }
+
     /// Number of series, those of unpublished blocks included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.series.len()
     }
 
+    /// Whether there is no series.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
     /// Forgets all series; those somebody still holds live until they let go.
     pub fn clear(&self) {
+        *self.ids.write() = Chunked::default();
         self.series.clear();
         self.series.shrink_to_fit();
     }
@@ -199,10 +270,18 @@ mod tests {
         assert_eq!(list(5, Some("aa"), 1), [row("ab", 2, 7)]);
         assert_eq!(list(2, None, 9), [row("a", 2, 7), row("b", 2, 7)]);
         assert_eq!(list(0, None, 9), []);
+        let extent = |at| (index.extent(at).series, index.extent(at).ends);
+        assert_eq!(extent(0), (0, None));
+        assert_eq!(extent(2), (2, Some((5, 7))));
+        assert_eq!(extent(5), (4, Some((5, 9))));
+        index.get_or_create("ab").insert(&[1], &[3.0], 6, 1);
+        index.get_or_create("a").delete(8, 10, None, 7, 1);
+        assert_eq!(extent(6), (4, Some((1, 9))));
+        assert_eq!(extent(7), (4, Some((1, 7))));
         assert_eq!(index.len(), 5);
         assert!(index.get("e").is_none());
         index.clear();
-        assert!(index.len() == 0 && index.get("a").is_none());
+        assert!(index.is_empty() && index.get("a").is_none());
     }
 
     /// A reader that takes the lock and then loads the published sequence sees

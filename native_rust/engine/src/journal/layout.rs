@@ -6,6 +6,7 @@
 //! does not pass for one of this journal.
 
 use crate::merkle::Hash;
+use crate::planted::{Bug, planted};
 
 /// Version of the journal's format that this build writes and reads.
 pub(crate) const FORMAT_VERSION: u16 = 1;
@@ -152,6 +153,8 @@ impl GroupHeader {
 /// Why bytes are not a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderError {
+    /// There are fewer bytes than a header has.
+    Short,
     Magic,
     Checksum,
     Version(u16),
@@ -170,16 +173,17 @@ pub(crate) fn parse_segment_name(name: &str) -> Option<u64> {
 }
 
 /// Put the CRC of everything before the last four bytes into them.
-fn seal<const N: usize>(bytes: &mut [u8; N], database: &DatabaseId) {
+pub(super) fn seal<const N: usize>(bytes: &mut [u8; N], database: &DatabaseId) {
     if let Some((head, crc)) = bytes.split_last_chunk_mut::<4>() {
         *crc = seeded_crc(head, database).to_le_bytes();
     }
 }
 
-fn sealed<const N: usize>(bytes: &[u8; N], database: &DatabaseId) -> bool {
+pub(super) fn sealed<const N: usize>(bytes: &[u8; N], database: &DatabaseId) -> bool {
     bytes
         .split_last_chunk::<4>()
         .is_some_and(|(head, crc)| seeded_crc(head, database) == u32::from_le_bytes(*crc))
+        || planted(Bug::IgnoreHeaderChecksum)
 }
 
 fn seeded_crc(bytes: &[u8], database: &DatabaseId) -> u32 {
@@ -187,16 +191,16 @@ fn seeded_crc(bytes: &[u8], database: &DatabaseId) -> u32 {
 }
 
 /// Fills a fixed header from the front.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     rest: &'a mut [u8],
 }
 
 impl<'a> Writer<'a> {
-    fn new(out: &'a mut [u8]) -> Self {
+    pub(super) fn new(out: &'a mut [u8]) -> Self {
         Self { rest: out }
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    pub(super) fn put(&mut self, bytes: &[u8]) {
         let rest = std::mem::take(&mut self.rest);
         let (here, rest) = rest.split_at_mut(bytes.len());
         here.copy_from_slice(bytes);
@@ -205,18 +209,18 @@ impl<'a> Writer<'a> {
 }
 
 /// Takes a fixed header apart from the front.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// Zeros past the end: the callers' headers are of fixed size and longer
     /// than the sum of their fields.
-    fn take<const N: usize>(&mut self) -> [u8; N] {
+    pub(super) fn take<const N: usize>(&mut self) -> [u8; N] {
         match self.rest.split_first_chunk::<N>() {
             Some((here, rest)) => {
                 self.rest = rest;

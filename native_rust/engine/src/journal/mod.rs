@@ -4,13 +4,33 @@
 //! [`Segments`] is the reading end and is shared by everybody. [`recover`]
 //! makes both out of a folder.
 
+mod copy;
+mod examine;
+mod footer;
 mod layout;
+mod leaves;
+mod policy;
 mod reader;
 mod recovery;
+mod scan;
+mod sealing;
 mod segments;
+mod start;
+mod survey;
 mod writer;
 
+#[cfg(test)]
+mod footer_tests;
+#[cfg(test)]
+mod start_tests;
+
+pub(crate) use copy::{copy_segment, group_bytes, whole_transactions};
+pub use examine::{Damage, Lost, Progress};
+pub(crate) use examine::{Examination, Examined, examine};
+pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
+pub use policy::RecoveryPolicy;
 pub use recovery::Recovered;
-pub(crate) use recovery::{Opened, recover};
+pub(crate) use recovery::{Durable, Opened, RecoverError, RecoverOptions, recover};
 pub(crate) use segments::Segments;
-pub(crate) use writer::{Group, Journal, Written};
+pub(crate) use start::Start;
+pub(crate) use writer::{Group, Journal, LastGroup, Mark, Written};

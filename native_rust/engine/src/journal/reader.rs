@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::layout::{
-    FORMAT_VERSION, GROUP_HEADER, GROUP_MAGIC, GroupHeader, SegmentHeader, segment_name,
+    FORMAT_VERSION, GROUP_HEADER, GROUP_MAGIC, GroupHeader, HeaderError, SEGMENT_HEADER,
+    SegmentHeader, segment_name,
 };
 use super::segments::Segment;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
+use crate::planted::{Bug, planted};
 
-const ADVICE: &str = "Nothing was changed. Keep a copy of the folder and restore from a backup";
+pub(super) const ADVICE: &str = "Nothing was changed. Run `mix formdb.doctor` on the database's folder: it says what is damaged, and can copy what is whole into a new folder";
 
 /// Buffered reads from one segment.
 pub(super) struct SegmentReader {
@@ -34,6 +36,69 @@ impl SegmentReader {
         })
     }
 
+    /// The same file, with a buffer of its own.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            segment: self.segment.clone(),
+            len: self.len,
+            buffer: Vec::new(),
+            buffer_at: 0,
+        }
+    }
+
+    /// The segment's header, or what is wrong with it.
+    pub(super) fn header(&self) -> Result<Result<SegmentHeader, HeaderError>> {
+        if self.len < SEGMENT_HEADER as u64 {
+            return Ok(Err(HeaderError::Short));
+        }
+        let mut bytes = [0; SEGMENT_HEADER];
+        self.segment
+            .file
+            .read_exact_at(&mut bytes, 0)
+            .map_err(|e| Error::io("read", &self.segment.path, e))?;
+        Ok(SegmentHeader::decode(&bytes))
+    }
+
+    /// Header and body of the group at `offset`, or what is wrong with the bytes
+    /// there.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedFormat`], [`Error::Io`].
+    pub(super) fn group(
+        &mut self,
+        segment: &SegmentHeader,
+        offset: u64,
+    ) -> Result<Result<(GroupHeader, &[u8]), &'static str>> {
+        let header = match self
+            .get(offset, GROUP_HEADER)?
+            .and_then(<[u8]>::first_chunk)
+        {
+            None => return Ok(Err("a group header is cut short")),
+            Some(bytes) => GroupHeader::decode(bytes, &segment.database),
+        };
+        let header = match header {
+            Ok(header) => header,
+            Err(HeaderError::Version(found)) => return Err(self.unsupported(found)),
+            Err(_) => return Ok(Err("a group header does not match its checksum")),
+        };
+        if header.position != segment.position + offset {
+            return Ok(Err("a group lies at a place it was not written to"));
+        }
+        let body_at = offset + GROUP_HEADER as u64;
+        let Some(body) = self.get(body_at, header.body_len as usize)? else {
+            return Ok(Err("a group is cut short"));
+        };
+        if crc32c::crc32c(body) != header.body_crc && !planted(Bug::IgnoreBodyChecksum) {
+            return Ok(Err("a group does not match its checksum"));
+        }
+        Ok(Ok((header, body)))
+    }
+
+    /// Give the buffer's memory back.
+    pub(super) fn release(&mut self) {
+        self.buffer = Vec::new();
+    }
+
     /// `len` bytes from `offset`, or nothing when the file ends first.
     pub(super) fn get(&mut self, offset: u64, len: usize) -> Result<Option<&[u8]>> {
         const READ_AHEAD: u64 = 1 << 20;
@@ -56,14 +121,15 @@ impl SegmentReader {
         Ok(self.buffer.get(from..from.saturating_add(len)))
     }
 
-    /// Look behind damaged bytes at `offset` for a group that names them as durable.
+    /// Look from damaged bytes at `offset` on for a group that names them as durable,
+    /// be it where it was written or not: its checksum says that it was.
     pub(super) fn later_proof(
         &mut self,
         segment: &SegmentHeader,
         offset: u64,
     ) -> Result<Option<u64>> {
         const WINDOW: usize = 1 << 20;
-        let mut from = offset + 1;
+        let mut from = offset;
         while from + GROUP_HEADER as u64 <= self.len {
             let take = usize::try_from(self.len - from).map_or(WINDOW, |left| left.min(WINDOW));
             let Some(window) = self.get(from, take)? else {
@@ -79,11 +145,8 @@ impl SegmentReader {
                 else {
                     continue;
                 };
-                let at = from + i as u64;
-                if header.position == segment.position + at
-                    && header.durable_end > segment.position + offset
-                {
-                    return Ok(Some(at));
+                if header.durable_end > segment.position + offset && !planted(Bug::CutDamage) {
+                    return Ok(Some(from + i as u64));
                 }
             }
             from += (take - GROUP_HEADER + 1) as u64;

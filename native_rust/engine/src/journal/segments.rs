@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::footer::Footer;
 use super::layout::BLOCK_PREFIX;
+use super::leaves::Leaves;
 use crate::error::{Error, Result};
 use crate::fs::File;
 use crate::index::BlockLocation;
+use crate::merkle::Hash;
 
 /// One segment file and where it lies.
 #[derive(Debug, Clone)]
@@ -24,18 +27,123 @@ impl Segment {
             .sync_data()
             .map_err(|e| Error::io("sync", &self.path, e))
     }
+
+    /// Make the bytes in `[from, to)` durable, whatever became of them before: after
+    /// a failed sync a kernel may hold pages that it takes for written although they
+    /// are not, and that no later sync writes. So they are written once more.
+    pub(crate) fn settle(&self, from: u64, to: u64) -> Result<()> {
+        const CHUNK: u64 = 1 << 20;
+        let mut buffer = Vec::new();
+        let mut at = from;
+        while at < to {
+            let len = (to - at).min(CHUNK);
+            buffer.resize(usize::try_from(len).unwrap_or(0), 0);
+            self.file
+                .read_exact_at(&mut buffer, at)
+                .map_err(|e| Error::io("read", &self.path, e))?;
+            self.file
+                .write_all_at(&buffer, at)
+                .map_err(|e| Error::io("write", &self.path, e))?;
+            at += len;
+        }
+        self.sync()
+    }
+}
+
+/// Where the leaf hashes of a segment's blocks are.
+#[derive(Debug, Clone)]
+pub(super) enum Hashes {
+    /// In memory: it is being written, or its footer is.
+    Memory(Arc<RwLock<Leaves>>),
+    /// In its footer.
+    Sealed(Footer),
+}
+
+/// A segment and the leaf hashes of its blocks.
+#[derive(Debug, Clone)]
+pub(super) struct Indexed {
+    pub segment: Segment,
+    /// Sequence of its first block.
+    pub first_seq: u64,
+    pub hashes: Hashes,
 }
 
 /// All segments of a journal. A [`BlockLocation`] names one by its number.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
-    list: RwLock<Vec<Segment>>,
+    list: RwLock<Vec<Indexed>>,
 }
 
 impl Segments {
     /// Add the next segment; its number is its place in the list.
-    pub(crate) fn push(&self, segment: Segment) {
+    pub(super) fn push(&self, segment: Indexed) {
         self.list.write().push(segment);
+    }
+
+    /// From now on read the leaf hashes of a segment from its footer.
+    pub(super) fn seal(&self, number: u32, footer: Footer) {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        if let Some(indexed) = self.list.write().get_mut(number) {
+            indexed.hashes = Hashes::Sealed(footer);
+        }
+    }
+
+    /// The block with this leaf hash, by its sequence. It may be one that is not
+    /// published yet.
+    ///
+    /// From memory for the segment being written; a dozen small reads for each
+    /// sealed segment that is looked into, newest first. May block.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Corrupt`] where a footer is damaged.
+    pub(crate) fn find_hash(&self, hash: &Hash) -> Result<Option<u64>> {
+        for number in (0..self.len()).rev() {
+            // The lock is not held while a file is read.
+            let Some(indexed) = self.list.read().get(number).cloned() else {
+                return Ok(None);
+            };
+            let index = match &indexed.hashes {
+                Hashes::Memory(leaves) => leaves.read().find(hash),
+                Hashes::Sealed(footer) => footer.find(hash)?,
+            };
+            if let Some(index) = index {
+                return Ok(Some(indexed.first_seq + u64::from(index)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The leaf hash of a block, without reading it: from memory, or one small
+    /// read. Nothing where that cannot be told: the block can be read and hashed.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn leaf(&self, seq: u64) -> Result<Option<Hash>> {
+        let indexed = {
+            let list = self.list.read();
+            let behind = list.partition_point(|segment| segment.first_seq <= seq);
+            behind.checked_sub(1).and_then(|n| list.get(n).cloned())
+        };
+        let Some(indexed) = indexed else {
+            return Ok(None);
+        };
+        let Ok(index) = u32::try_from(seq - indexed.first_seq) else {
+            return Ok(None);
+        };
+        match indexed.hashes {
+            Hashes::Memory(leaves) => Ok(leaves.read().get(index).map(|(hash, _)| hash)),
+            Hashes::Sealed(footer) => match footer.hash(index) {
+                Ok(hash) => Ok(Some(hash)),
+                Err(Error::Corrupt { .. }) => Ok(None),
+                Err(other) => Err(other),
+            },
+        }
+    }
+
+    /// The file of the segment with this number.
+    fn segment(&self, number: u32) -> Option<Segment> {
+        let number = usize::try_from(number).ok()?;
+        Some(self.list.read().get(number)?.segment.clone())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -46,10 +154,7 @@ impl Segments {
     ///
     /// One file read; may block.
     pub(crate) fn read_block(&self, location: BlockLocation) -> Result<Vec<u8>> {
-        let segment = usize::try_from(location.segment)
-            .ok()
-            .and_then(|number| self.list.read().get(number).cloned())
-            .ok_or(Error::Closed)?;
+        let segment = self.segment(location.segment).ok_or(Error::Closed)?;
         let offset = u64::from(location.offset);
         let mut record = vec![0; BLOCK_PREFIX + location.len as usize];
         segment
@@ -63,10 +168,7 @@ impl Segments {
 
     /// An error that says what is wrong with the block at `location`.
     pub(crate) fn corrupt(&self, location: BlockLocation, reason: &str) -> Error {
-        let segment = usize::try_from(location.segment)
-            .ok()
-            .and_then(|number| self.list.read().get(number).cloned());
-        match segment {
+        match self.segment(location.segment) {
             Some(segment) => corrupt(segment.path, u64::from(location.offset), reason),
             None => Error::Closed,
         }

@@ -3,15 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
+
 use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader,
     segment_name,
 };
-use super::segments::{Segment, Segments};
+use super::leaves::Leaves;
+use super::sealing::{Job, Sealing};
+use super::segments::{Hashes, Indexed, Segment, Segments};
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem};
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, KeptNode, NodeTable, Tree, leaf_hash};
+use crate::planted::{Bug, planted};
 
 /// A commit group under construction: bytes, tree and block places as they will
 /// be if the group becomes durable.
@@ -82,10 +87,14 @@ fn to_u32(n: usize) -> u32 {
 /// The journal's end.
 ///
 /// Invariants:
-/// 1. `position + offset` is where the next group goes, and everything before
-///    it in all segments is durable.
-/// 2. `tree` holds exactly the blocks before that point.
-/// 3. After any method has failed the journal's end on disk is unknown, and no
+/// 1. `position + offset` of the active segment is where the next group goes, and
+///    `tree` holds exactly the blocks before that point.
+/// 2. Everything before `durable_end` is durable, and so are all segments but the
+///    active one. A group says in its header what `durable_end` was when it was
+///    written: that is what recovery may conclude from finding it.
+/// 3. `written_end` is behind the last group written, be it synced or not, and
+///    advanced over or not.
+/// 4. After any method has failed the journal's end on disk is unknown, and no
 ///    further method may be called.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -96,7 +105,10 @@ pub(crate) struct Journal {
     segment_bytes: u64,
     active: Active,
     tree: Tree,
-    dirty: bool,
+    written_end: u64,
+    durable_end: u64,
+    last_group: Option<LastGroup>,
+    sealing: Sealing,
 }
 
 /// A group that is in its file, but not yet known to be on the medium.
@@ -106,35 +118,76 @@ pub(crate) struct Written {
     pub locations: Vec<BlockLocation>,
     /// Nodes of the tree that it completes and that are kept.
     pub nodes: Vec<KeptNode>,
-    /// What has to be synced.
-    pub segment: Segment,
     bytes: u64,
     tree: Tree,
+    leaves: Vec<Hash>,
+}
+
+/// Where a group lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LastGroup {
+    /// First sequence of its segment.
+    pub segment_first_seq: u64,
+    /// Offset of its header.
+    pub offset: u64,
+    /// Offset right behind it.
+    pub end: u64,
+}
+
+/// A durable place in the journal: what an index snapshot needs to find it again.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    pub database: DatabaseId,
+    /// The tree up to there; its size is the last sequence.
+    pub tree: Tree,
+    /// The group that ends there.
+    pub last_group: LastGroup,
+    /// Journal position of that end.
+    pub position: u64,
 }
 
 /// The segment that is being appended to.
 #[derive(Debug)]
 pub(super) struct Active {
     pub segment: Segment,
+    /// Sequence of its first block.
+    pub first_seq: u64,
     /// Its number in [`Segments`].
     pub number: u32,
     /// Journal position of its first byte.
     pub position: u64,
     /// Its length.
     pub offset: u64,
+    /// Leaf hashes of its blocks.
+    pub leaves: Arc<RwLock<Leaves>>,
+}
+
+/// Where recovery found the journal's end.
+#[derive(Debug)]
+pub(super) struct End {
+    pub database: DatabaseId,
+    pub active: Active,
+    pub tree: Tree,
+    pub last_group: Option<LastGroup>,
 }
 
 impl Journal {
-    /// Continue after recovery; `active` is already in `segments`.
+    /// Continue after recovery; the end's segment is already in `segments`, and
+    /// everything up to the end is durable.
     pub(super) fn resume(
         fs: Arc<dyn FileSystem>,
         dir: PathBuf,
-        database: DatabaseId,
         segments: Arc<Segments>,
         segment_bytes: u64,
-        active: Active,
-        tree: Tree,
+        end: End,
     ) -> Self {
+        let End {
+            database,
+            active,
+            tree,
+            last_group,
+        } = end;
+        let position = active.position + active.offset;
         Self {
             fs,
             dir,
@@ -143,11 +196,27 @@ impl Journal {
             segment_bytes,
             active,
             tree,
-            dirty: false,
+            written_end: position,
+            durable_end: position,
+            last_group,
+            sealing: Sealing::default(),
         }
     }
 
-    /// The tree of everything durable.
+    /// The journal's end, if it is durable and the journal has a block.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        let last_group = self
+            .last_group
+            .filter(|_| !self.is_dirty() || planted(Bug::SnapshotTooEarly))?;
+        Some(Mark {
+            database: self.database,
+            tree: self.tree.clone(),
+            last_group,
+            position: self.end(),
+        })
+    }
+
+    /// The tree of everything that was advanced over.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -157,9 +226,17 @@ impl Journal {
         self.active.position + self.active.offset
     }
 
-    /// Write a group behind the journal's end, where nothing reads it until it is
-    /// synced and [`Journal::advance`] is told so.
+    /// Journal position up to which all is on the medium.
+    pub(crate) fn durable_end(&self) -> u64 {
+        self.durable_end
+    }
+
+    /// Write a group behind the journal's end. It counts once
+    /// [`Journal::advance`] is called, and is durable after [`Journal::sync`]; a
+    /// group that may be lost can be advanced over first, and others be written
+    /// behind it.
     pub(crate) fn write(&mut self, group: &mut Group, now: i64) -> Result<Written> {
+        self.sealing.poll()?;
         let full = self.active.offset > SEGMENT_HEADER as u64
             && self.active.offset + group.bytes.len() as u64 > self.segment_bytes;
         if full {
@@ -181,7 +258,10 @@ impl Journal {
             blocks: to_u32(group.blocks.len()),
             body_crc: crc32c::crc32c(body),
             position: self.end(),
-            durable_end: self.end(),
+            durable_end: match planted(Bug::DurableTooEarly) {
+                true => self.end(),
+                false => self.durable_end(),
+            },
             first_seq: self.tree.size() + 1,
             tree_size: tree.size(),
             root: tree.root(),
@@ -198,7 +278,7 @@ impl Journal {
             .file
             .write_all_at(&group.bytes, *offset)
             .map_err(|e| Error::io("write", &segment.path, e))?;
-        self.dirty = true;
+        self.written_end = self.end() + group.bytes.len() as u64;
         let base = to_u32(usize::try_from(*offset).unwrap_or(usize::MAX));
         let places = group.blocks.iter().map(|(start, len, _)| BlockLocation {
             segment: *number,
@@ -207,34 +287,52 @@ impl Journal {
         });
         Ok(Written {
             locations: places.collect(),
-            segment: segment.clone(),
             nodes,
             bytes: group.bytes.len() as u64,
             tree,
+            leaves: group.blocks.iter().map(|(.., hash)| *hash).collect(),
         })
     }
 
     /// Whether something was written since the last sync.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.dirty
+        self.durable_end() < self.written_end
     }
 
-    /// Make everything written durable.
+    /// Make everything written durable. Blocks for a disk sync.
     pub(crate) fn sync(&mut self) -> Result<()> {
         self.active.segment.sync()?;
-        self.dirty = false;
+        self.durable_end = self.written_end;
         Ok(())
     }
 
-    /// Move the journal's end behind a group that has been synced.
+    /// Move the journal's end behind a group.
     pub(crate) fn advance(&mut self, written: Written) {
+        let offset = self.active.offset;
         self.active.offset += written.bytes;
+        self.last_group = Some(LastGroup {
+            segment_first_seq: self.active.first_seq,
+            offset,
+            end: self.active.offset,
+        });
         self.tree = written.tree;
+        let mut blocks = written.leaves.iter().zip(&written.locations);
+        while blocks.len() > 0 {
+            // In steps: readers wait for this lock.
+            let mut leaves = self.active.leaves.write();
+            for (hash, location) in blocks.by_ref().take(1_024) {
+                leaves.push(*hash, location.offset);
+            }
+        }
     }
 
-    /// Begin the next segment. Its header and its name are durable before the
-    /// first group is written into it.
+    /// Begin the next segment. The one before it is durable first, so that only
+    /// the last segment can have lost anything; header and name of the new one are
+    /// durable before the first group is written into it.
     fn rotate(&mut self, now: i64) -> Result<()> {
+        if self.is_dirty() && !planted(Bug::RotateWithoutSync) {
+            self.sync()?;
+        }
         let header = SegmentHeader {
             database: self.database,
             first_seq: self.tree.size() + 1,
@@ -243,14 +341,31 @@ impl Journal {
             root: self.tree.root(),
         };
         let segment = create_segment(&*self.fs, &self.dir, &header)?;
-        self.active = Active {
+        let leaves = Arc::new(RwLock::new(Leaves::new(header.first_seq)));
+        let next = Active {
+            first_seq: header.first_seq,
             number: to_u32(self.segments.len()),
             position: header.position,
             offset: SEGMENT_HEADER as u64,
             segment: segment.clone(),
+            leaves: Arc::clone(&leaves),
         };
-        self.segments.push(segment);
-        Ok(())
+        let full = std::mem::replace(&mut self.active, next);
+        self.segments.push(Indexed {
+            segment,
+            first_seq: header.first_seq,
+            hashes: Hashes::Memory(leaves),
+        });
+        self.written_end = self.end();
+        self.durable_end = self.end();
+        self.sealing.begin(Job {
+            segments: Arc::clone(&self.segments),
+            number: full.number,
+            segment: full.segment,
+            database: self.database,
+            leaves: full.leaves,
+            groups_end: full.offset,
+        })
     }
 }
 
@@ -267,6 +382,8 @@ pub(super) fn create_segment(
     file.write_all_at(&header.encode(), 0)
         .map_err(|e| Error::io("write", &path, e))?;
     file.sync_data().map_err(|e| Error::io("sync", &path, e))?;
-    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    if !planted(Bug::NameNotSynced) {
+        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    }
     Ok(Segment { path, file })
 }

@@ -8,7 +8,7 @@ mod proof;
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use nodes::{KeptNode, NodeTable};
+pub(crate) use nodes::{KeptNode, LOWEST, NodeTable};
 pub use proof::{ConsistencyProof, InclusionProof};
 pub(crate) use proof::{Hashes, consistency, inclusion, root_of};
 
@@ -69,18 +69,39 @@ impl Tree {
 
     /// Append a leaf, and call `made` with every node it completes and the level
     /// of that node: its subtree has `2^level` leaves.
-    pub(crate) fn push_and(&mut self, leaf: Hash, mut made: impl FnMut(u32, Hash)) {
+    pub(crate) fn push_and(&mut self, leaf: Hash, made: impl FnMut(u32, Hash)) {
+        self.grow(0, leaf, made);
+    }
+
+    /// As [`Tree::push_and`], of the node of a whole subtree of `2^level` leaves,
+    /// which is passed to `made`, too. The size is a multiple of that.
+    pub(crate) fn push_subtree(&mut self, level: u32, node: Hash, mut made: impl FnMut(u32, Hash)) {
+        made(level, node);
+        self.grow(level, node, made);
+    }
+
+    fn grow(&mut self, level: u32, mut node: Hash, mut made: impl FnMut(u32, Hash)) {
         // Every trailing one bit of the size is a peak of equal height that the
         // new subtree merges with, as a carry does in a binary counter.
-        let mut node = leaf;
-        for level in 1..=self.size.trailing_ones() {
+        let merges = (self.size >> level).trailing_ones();
+        for above in (level..level + merges).map(|level| level + 1) {
             if let Some(left) = self.peaks.pop() {
                 node = node_hash(&left, &node);
-                made(level, node);
+                made(above, node);
             }
         }
         self.peaks.push(node);
-        self.size += 1;
+        self.size += 1 << level;
+    }
+
+    /// The root of the perfect subtree of `2^level` leaves that the tree ends
+    /// with, but for smaller ones.
+    pub(crate) fn peak(&self, level: u32) -> Option<Hash> {
+        if self.size >> level & 1 == 0 {
+            return None;
+        }
+        let larger = (self.size >> level).count_ones() as usize;
+        self.peaks.get(larger - 1).copied()
     }
 
     /// The RFC 6962 tree head; of the empty tree, `SHA-256("")`.
@@ -120,6 +141,38 @@ mod tests {
             let leaf = leaf_hash(&n.to_le_bytes());
             leaves.push(leaf);
             tree.push(leaf);
+        }
+    }
+
+    #[test]
+    fn subtrees_add_up_to_the_same_tree() {
+        let leaf = |n: u64| leaf_hash(&n.to_le_bytes());
+        for size in [0, 1, 7, 8, 9, 63, 64, 65, 300, 1 << 10] {
+            for level in 0..5 {
+                let (mut whole, mut pieces) = (Tree::default(), Tree::default());
+                let (mut of_whole, mut of_pieces) = (Vec::new(), Vec::new());
+                for n in 0..size {
+                    whole.push_and(leaf(n), |level, node| of_whole.push((level, node)));
+                }
+                let mut subtree = Tree::default();
+                for n in 0..size >> level << level {
+                    subtree.push(leaf(n));
+                    if subtree.size() == 1 << level {
+                        let node = std::mem::take(&mut subtree).root();
+                        pieces
+                            .push_subtree(level, node, |level, node| of_pieces.push((level, node)));
+                    }
+                }
+                for level in (0..level).rev() {
+                    if let Some(peak) = whole.peak(level) {
+                        pieces.push_subtree(level, peak, |_, _| {});
+                    }
+                }
+                assert_eq!(pieces, whole);
+                of_whole.retain(|(made, _)| *made >= level.max(1));
+                of_pieces.retain(|(made, _)| *made >= 1);
+                assert_eq!(of_pieces, of_whole);
+            }
         }
     }
 

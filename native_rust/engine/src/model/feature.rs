@@ -5,9 +5,11 @@ use std::borrow::Cow;
 
 use super::bbox::Rect;
 use super::cbor::{DecodeError, Reader, encode_json, write_json};
+use super::feature_shape::{FeatureShape, ShapeBuilder};
 use super::geometry::{check_bbox, check_geometry};
 use super::id::{check_id, generate_feature_id};
-use super::json::{Json, Source, at, encode_document, shown};
+use super::json::{Json, Source, at, shown};
+use super::provenance::encode_provenance;
 use crate::{Error, InvalidCode, Limits, Result};
 
 /// A feature ready to be written.
@@ -17,6 +19,8 @@ pub struct PutFeature {
     pub id: String,
     /// Envelope of its geometry; `None` without one.
     pub envelope: Option<Rect>,
+    /// What it is made of.
+    pub shape: FeatureShape,
     /// The whole feature but its provenance, as a deterministic CBOR map.
     pub body: Vec<u8>,
     /// Its provenance, as a deterministic CBOR map.
@@ -55,6 +59,7 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
         limits,
         expected: None,
         body: Vec::new(),
+        shapes: ShapeBuilder::new(),
     };
     let kind = match members.get("type") {
         Some(kind) => source.part(kind.get())?,
@@ -66,7 +71,7 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
         }
         Json::Str(kind) if kind == "FeatureCollection" => {
             let provenance = match members.get("provenance") {
-                Some(raw) => Some(encode_document(&source.part(raw.get())?, "/provenance")?),
+                Some(raw) => Some(encode_provenance(&source.part(raw.get())?)?),
                 None => None,
             };
             let raw = members
@@ -100,6 +105,7 @@ pub fn parse_feature_as(text: &[u8], id: &str, limits: &Limits) -> Result<PutFea
         limits,
         expected: Some(id),
         body: Vec::new(),
+        shapes: ShapeBuilder::new(),
     };
     builder.feature(Source::new(text)?.value()?, None)
 }
@@ -146,6 +152,7 @@ struct Builder<'l> {
     /// Reused from feature to feature, so that each body is allocated once, at
     /// its size.
     body: Vec<u8>,
+    shapes: ShapeBuilder,
 }
 
 impl Builder<'_> {
@@ -191,7 +198,7 @@ impl Builder<'_> {
             }
         }
         let provenance = match members.remove("provenance") {
-            Some(own) => Some(encode_document(&own, "/provenance")?),
+            Some(own) => Some(encode_provenance(&own)?),
             None => inherited.map(<[u8]>::to_vec),
         };
         let id = id.unwrap_or_else(|| {
@@ -201,11 +208,15 @@ impl Builder<'_> {
             members.insert("id", Json::Str(Cow::Owned(id.clone())));
             id
         });
+        let shape = self
+            .shapes
+            .of_json(members.get("geometry"), members.get("properties"));
         self.body.clear();
         encode_json(&Json::Obj(members), &mut self.body);
         Ok(PutFeature {
             id,
             envelope,
+            shape,
             body: self.body.clone(),
             provenance,
         })

@@ -161,17 +161,11 @@ impl<'a, V> Members<'a, V> {
     }
 }
 
-/// An object text, such as a provenance, as its own deterministic CBOR map.
-/// `pointer` is where errors point to.
+/// An object, such as a provenance, as its own deterministic CBOR map. `pointer` is
+/// where errors point to.
 ///
 /// # Errors
-/// [`InvalidCode::Json`] for a syntax error, [`InvalidCode::Document`] for
-/// anything that is not an object.
-pub fn parse_document(text: &[u8], pointer: &str) -> Result<Vec<u8>> {
-    encode_document(&Source::new(text)?.value()?, pointer)
-}
-
-/// As [`parse_document`], from a value already read.
+/// [`InvalidCode::Document`] for anything that is not an object.
 pub(super) fn encode_document(value: &Json<'_>, pointer: &str) -> Result<Vec<u8>> {
     match value {
         Json::Obj(_) => {

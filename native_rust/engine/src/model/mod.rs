@@ -9,10 +9,12 @@ mod bbox;
 pub mod cbor;
 mod delete;
 mod feature;
+mod feature_shape;
 mod geometry;
 mod id;
 mod json;
 mod points;
+mod provenance;
 mod shape;
 mod time;
 
@@ -28,11 +30,15 @@ pub use delete::{
 };
 pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse_features};
 pub(crate) use geometry::MAX_COLLECTIONS;
+pub use feature_shape::{
+    FeatureShape, GeometryType, MAX_SHAPE_BYTES, MAX_SHAPE_PROPERTIES, PropertyType,
+};
 pub use geometry::check_geometry;
 pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
 pub(crate) use json::at;
-pub use json::{Json, Members, Source, parse_document};
+pub use json::{Json, Members, Source};
 pub use points::{Points, parse_points};
+pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
 pub(crate) use shape::{find_geometry, read_position};
 pub use time::{

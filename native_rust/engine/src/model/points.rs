@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::batch::{MAX_BATCH_POINTS, PointBatch};
 use super::id::check_id;
 use super::json::{Json, Members, Source, at, encode_document, shown, step};
+use super::provenance::encode_provenance;
 use super::time::timestamp_from_json;
 use crate::{Error, InvalidCode, Limits, Result};
 
@@ -147,7 +148,7 @@ fn provenance<'a>(
 ) -> Result<Option<Vec<u8>>> {
     members
         .get("provenance")
-        .map(|raw| encode_document(&source.part(raw.get())?, "/provenance"))
+        .map(|raw| encode_provenance(&source.part(raw.get())?))
         .transpose()
 }
 
@@ -224,7 +225,7 @@ impl<'a> Point<'a> {
                 }
                 "value" => number = Some(point_value(&value).map_err(|e| at("/value", e))?),
                 "metadata" => metadata = Some(encode_document(&value, "/metadata")?),
-                "provenance" => provenance = Some(encode_document(&value, "/provenance")?),
+                "provenance" => provenance = Some(encode_provenance(&value)?),
                 other => {
                     let known = ["series_id", "timestamp", "value", "metadata", "provenance"];
                     return Err(unknown(other, &known, "a point"));

@@ -8,6 +8,7 @@ use geo::{Coord, Kernel, Orientation};
 
 use super::bbox::Rect;
 use super::cbor::{DecodeError, Reader};
+use super::feature_shape::{FeatureShape, ShapeBuilder};
 use super::geometry::MAX_COLLECTIONS;
 
 /// Arrays around the positions of a MultiPolygon, the deepest there are.
@@ -20,40 +21,51 @@ pub struct StoredFeature<'b> {
     pub id: Cow<'b, str>,
     /// Envelope of its geometry; `None` without one.
     pub envelope: Option<Rect>,
+    /// What it is made of.
+    pub shape: FeatureShape,
 }
 
-/// Id and envelope of a stored feature. Linear in the positions; about 130 ns for
-/// a point.
+/// Id, envelope and shape of a stored feature. Linear in the positions; about
+/// 250 ns for a point.
 ///
 /// # Errors
 /// [`DecodeError`] for bytes that are not a stored feature.
 pub fn stored_feature(body: &[u8]) -> Result<StoredFeature<'_>, DecodeError> {
     let mut reader = Reader::new(body);
-    let mut id = None;
-    let mut geometry = None;
+    let mut shape = ShapeBuilder::new();
+    let (mut id, mut geometry, mut properties) = (None, None, false);
     for _ in 0..reader.map()? {
         match reader.text()? {
             "id" => id = Some(id_text(&mut reader)?),
             "geometry" => {
                 let mut envelope = None;
                 if !reader.take_null()? {
+                    shape.stored_geometry(reader.clone())?;
                     extend_by_geometry(&mut reader, &mut envelope, MAX_COLLECTIONS)?;
                 }
                 geometry = Some(envelope);
+            }
+            "properties" => {
+                shape.stored_properties(&mut reader)?;
+                properties = true;
             }
             _ => {
                 reader.item()?;
             }
         }
-        // Both come early in the order of the keys: the rest need not be read.
-        if let (Some(id), Some(envelope)) = (&mut id, geometry) {
-            return Ok(StoredFeature {
-                id: std::mem::take(id),
-                envelope,
-            });
+        // They come early in the order of the keys: the rest need not be read.
+        if id.is_some() && geometry.is_some() && properties {
+            break;
         }
     }
-    Err(reader.error("a feature without id or geometry"))
+    match (id, geometry) {
+        (Some(id), Some(envelope)) => Ok(StoredFeature {
+            id,
+            envelope,
+            shape: shape.finish(),
+        }),
+        _ => Err(reader.error("a feature without id or geometry")),
+    }
 }
 
 /// The text form of a stored id.

@@ -73,6 +73,17 @@ pub enum Phase {
     Aborted(String),
 }
 
+/// How a commit began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// It waits for the committer, which will answer.
+    Queued,
+    /// It was committed before: the same answer again.
+    Again(Ack),
+    /// It was read-only or empty, and has ended.
+    Nothing,
+}
+
 /// Ended transactions that are remembered, so that a caller who lost the answer can
 /// ask again.
 const REMEMBERED: usize = 1_024;
@@ -288,11 +299,9 @@ impl Database {
         ended.cloned().ok_or_else(|| unknown(id))
     }
 
-    /// Hand a transaction to the committer; `reply` is called as in
-    /// [`Database::submit`]. Committing one that was committed gives the same answer
-    /// again. A read-only or empty one just ends, with `Ok(None)`, and `reply` is not
-    /// called. After [`Error::Busy`] it is still open; after any other refusal it has
-    /// ended.
+    /// Hand a transaction to the committer; if it is queued, `reply` is called as in
+    /// [`Database::submit`], otherwise it is not. After [`Error::Busy`] the
+    /// transaction is still open; after any other refusal it has ended.
     ///
     /// # Errors
     /// Those of [`Database::submit`], [`Error::NotFound`]; through `reply`
@@ -302,16 +311,15 @@ impl Database {
         id: &str,
         options: Transaction,
         reply: Reply,
-    ) -> Result<Option<()>> {
+    ) -> Result<Commit> {
         match self.hand_over(id, options) {
-            Ok(Handed::Transaction(transaction)) => self.submit_commit(id, transaction, reply),
-            Ok(Handed::Again(ack)) => {
-                reply.send(Ok(ack));
-                Ok(Some(()))
+            Ok(Handed::Transaction(transaction)) => {
+                self.submit_commit(id, transaction, reply)?;
+                Ok(Commit::Queued)
             }
-            Ok(Handed::Nothing) => {
+            Ok(Handed::Done(commit)) => {
                 reply.disarm();
-                Ok(None)
+                Ok(commit)
             }
             Err(refusal) => {
                 reply.disarm();
@@ -327,7 +335,7 @@ impl Database {
         }) = self.transaction(id)
         {
             let replayed = true;
-            return Ok(Handed::Again(Ack { replayed, ..ack }));
+            return Ok(Handed::Done(Commit::Again(Ack { replayed, ..ack })));
         }
         let session = self.session(id)?;
         let mut session = session.lock();
@@ -337,7 +345,7 @@ impl Database {
             let status = session.status();
             drop(session);
             self.transactions.open.lock().end(status);
-            return Ok(Handed::Nothing);
+            return Ok(Handed::Done(Commit::Nothing));
         }
         session.phase = Phase::Committing;
         Ok(Handed::Transaction(Transaction {
@@ -353,19 +361,18 @@ impl Database {
         id: &str,
         transaction: Transaction,
         reply: Reply,
-    ) -> Result<Option<()>> {
+    ) -> Result<()> {
         let database = Arc::clone(self);
         let own = id.to_owned();
-        let reply = Reply::new(move |answer| {
-            let phase = match &answer {
+        let reply = reply.after(move |answer| {
+            let phase = match answer {
                 Ok(ack) => Phase::Committed(*ack),
                 Err(error) => Phase::Aborted(error.to_string()),
             };
             database.end(&own, phase);
-            reply.send(answer);
         });
         match self.submit(transaction, reply) {
-            Ok(()) => Ok(Some(())),
+            Ok(()) => Ok(()),
             Err(busy @ Error::Busy { .. }) => {
                 let session = self.session(id)?;
                 let mut session = session.lock();
@@ -407,6 +414,14 @@ impl Database {
         }
     }
 
+    /// Ids of the transactions that have not ended, once those whose lease has ended
+    /// have.
+    pub fn open_transactions(&self) -> Vec<String> {
+        self.end_expired();
+        let table = self.transactions.open.lock();
+        table.sessions.keys().cloned().collect()
+    }
+
     /// End the transactions whose lease has ended.
     pub fn end_expired(&self) {
         let mut table = self.transactions.open.lock();
@@ -431,8 +446,7 @@ impl Database {
 /// What a commit comes down to.
 enum Handed {
     Transaction(Transaction),
-    Again(Ack),
-    Nothing,
+    Done(Commit),
 }
 
 fn unknown(id: &str) -> Error {

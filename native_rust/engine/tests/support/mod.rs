@@ -6,6 +6,8 @@
 //! at a sector, or be there in any subset; a file's length may arrive without
 //! its bytes, which then read as zeros.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};

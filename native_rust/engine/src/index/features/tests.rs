@@ -17,8 +17,23 @@ struct Model {
 struct Row {
     id: String,
     envelope: Option<Rect>,
+    shape: u8,
     born: u64,
     tombstone: bool,
+}
+
+/// One of a few shapes: of any geometry, with or without a property.
+fn shape(n: u8) -> FeatureShape {
+    let property = [0, 0x61, b'a' + n / 8];
+    let bytes = [&[n % 8], &property[..]].concat();
+    FeatureShape::from_bytes(&bytes[..if n.is_multiple_of(5) { 1 } else { 4 }]).unwrap()
+}
+
+fn sorted(shapes: impl IntoIterator<Item = (FeatureShape, u64)>) -> Vec<(Vec<u8>, u64)> {
+    let rows = shapes.into_iter();
+    let mut rows: Vec<_> = rows.map(|(s, n)| (s.as_bytes().to_vec(), n)).collect();
+    rows.sort();
+    rows
 }
 
 impl Model {
@@ -31,6 +46,18 @@ impl Model {
             let newest = self.newest(&row.id, at);
             !row.tombstone && newest.is_some_and(|newest| newest.born == row.born)
         })
+    }
+
+    fn shapes(&self) -> Vec<(Vec<u8>, u64)> {
+        let mut counts = HashMap::new();
+        for row in self.visible(u64::MAX) {
+            *counts
+                .entry(shape(row.shape).as_bytes().to_vec())
+                .or_default() += 1;
+        }
+        let mut rows: Vec<_> = counts.into_iter().collect();
+        rows.sort();
+        rows
     }
 
     fn query(&self, pieces: &[Rect], at: u64) -> Vec<Hit> {
@@ -75,7 +102,7 @@ fn rect() -> impl Strategy<Value = Rect> {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put(u8, Option<Rect>),
+    Put(u8, Option<Rect>, u8),
     Delete(u8),
     /// Publish everything, then retire so many.
     Retire(usize),
@@ -83,8 +110,8 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..12_u8, proptest::option::weighted(0.85, rect()))
-            .prop_map(|(id, envelope)| Step::Put(id, envelope)),
+        6 => (0..12_u8, proptest::option::weighted(0.85, rect()), 0..16_u8)
+            .prop_map(|(id, envelope, shape)| Step::Put(id, envelope, shape)),
         2 => (0..13_u8).prop_map(Step::Delete),
         1 => (0..6_usize).prop_map(Step::Retire),
     ]
@@ -104,7 +131,7 @@ proptest! {
         let mut seq = 0;
         for step in steps {
             match step {
-                Step::Put(id, envelope) => {
+                Step::Put(id, envelope, made) => {
                     // Gaps: other kinds of blocks lie between.
                     seq += 1 + u64::from(id % 3);
                     let id = format!("f{id}");
@@ -112,9 +139,11 @@ proptest! {
                     let newest = before.map(|v| Newest { seq: v.born, deleted: v.tombstone });
                     prop_assert_eq!(index.newest(&id), newest);
                     let before = before.map(|v| v.born);
-                    prop_assert_eq!(index.put(&id, envelope, seq), before);
-                    prop_assert_eq!(loader.put(&id, envelope, seq), before);
-                    model.versions.push(Row { id, envelope, born: seq, tombstone: false });
+                    let of = shape(made);
+                    prop_assert_eq!(index.put(&id, envelope, &of, seq), before);
+                    prop_assert_eq!(loader.put(&id, envelope, &of, seq), before);
+                    let tombstone = false;
+                    model.versions.push(Row { id, envelope, shape: made, born: seq, tombstone });
                 }
                 Step::Delete(id) => {
                     seq += 1 + u64::from(id % 3);
@@ -123,7 +152,8 @@ proptest! {
                     prop_assert_eq!(index.delete(&id, seq), before);
                     prop_assert_eq!(loader.delete(&id, seq), before);
                     if before.is_some() {
-                        model.versions.push(Row { id, envelope: None, born: seq, tombstone: true });
+                        let (envelope, shape, tombstone) = (None, 0, true);
+                        model.versions.push(Row { id, envelope, shape, born: seq, tombstone });
                     }
                 }
                 Step::Retire(max) => {
@@ -131,11 +161,13 @@ proptest! {
                     prop_assert_eq!(left, !index.ended.is_empty());
                 }
             }
+            prop_assert_eq!(sorted(index.shapes()), model.shapes());
         }
         let loaded = loader.finish();
         let features = model.visible(u64::MAX).count();
         for index in [&index, &loaded] {
             prop_assert_eq!(index.len(), features);
+            prop_assert_eq!(sorted(index.shapes()), model.shapes());
             for at in 0..=seq + 1 {
                 for pieces in &boxes {
                     prop_assert_eq!(hits(index, pieces, at), model.query(pieces, at), "at {}", at);
@@ -159,11 +191,12 @@ proptest! {
         let last = 3_000 + updates;
         // Newest version of each feature.
         let mut newest = HashMap::new();
+        let shape = shape(1);
         let mut index = FeatureIndex::default();
         for seq in 1..=last {
             let id = if seq <= 3_000 { seq } else { random.below(3_000) + 1 };
             let rect = random.rect();
-            index.put(&id.to_string(), Some(rect), seq);
+            index.put(&id.to_string(), Some(rect), &shape, seq);
             newest.insert(id, (seq, rect));
             if seq.is_multiple_of(7) {
                 index.retire(seq - 1, 5);
@@ -210,6 +243,11 @@ impl Random {
     }
 }
 
+/// The next version of feature "a".
+fn put(index: &mut FeatureIndex, envelope: Option<Rect>, seq: u64) -> Option<u64> {
+    index.put("a", envelope, &shape(1), seq)
+}
+
 #[test]
 fn features_without_geometry_are_found_by_id_alone() {
     let mut index = FeatureIndex::default();
@@ -217,9 +255,9 @@ fn features_without_geometry_are_found_by_id_alone() {
         min: [-180.0, -90.0],
         max: [180.0, 90.0],
     };
-    assert_eq!(index.put("a", None, 1), None);
-    assert_eq!(index.put("a", Some(Rect::point([1.0, 1.0])), 2), Some(1));
-    assert_eq!(index.put("a", None, 3), Some(2));
+    assert_eq!(put(&mut index, None, 1), None);
+    assert_eq!(put(&mut index, Some(Rect::point([1.0, 1.0])), 2), Some(1));
+    assert_eq!(put(&mut index, None, 3), Some(2));
     assert_eq!(index.len(), 1);
     for _ in 0..2 {
         for at in 0..4 {
@@ -247,7 +285,7 @@ fn a_deleted_feature_comes_back_as_a_new_version() {
     let mut index = FeatureIndex::default();
     assert_eq!(index.delete("a", 1), None);
     assert_eq!((index.newest("a"), index.len()), (None, 0));
-    index.put("a", Some(place), 2);
+    put(&mut index, Some(place), 2);
     assert_eq!((index.delete("a", 3), index.len()), (Some(2), 0));
     assert_eq!((index.delete("a", 4), index.len()), (Some(3), 0));
     let newest = Newest {
@@ -256,8 +294,8 @@ fn a_deleted_feature_comes_back_as_a_new_version() {
     };
     assert_eq!(index.newest("a"), Some(newest));
     // Not without its place alone: that is no tombstone.
-    assert_eq!((index.put("a", None, 5), index.len()), (Some(4), 1));
-    assert_eq!((index.put("a", Some(place), 6), index.len()), (Some(5), 1));
+    assert_eq!((put(&mut index, None, 5), index.len()), (Some(4), 1));
+    assert_eq!((put(&mut index, Some(place), 6), index.len()), (Some(5), 1));
     assert!(index.versions("a", 6).eq([6, 5, 4, 3, 2]));
     for _ in 0..2 {
         let found: Vec<Vec<u64>> = (1..=6).map(|at| seqs(&index, at)).collect();
@@ -272,9 +310,9 @@ fn a_deleted_feature_comes_back_as_a_new_version() {
 fn versions_that_end_after_the_published_sequence_stay_hot() {
     let place = Rect::point([0.0, 0.0]);
     let mut index = FeatureIndex::default();
-    index.put("a", Some(place), 1);
-    index.put("a", Some(place), 2);
-    index.put("a", Some(place), 3);
+    put(&mut index, Some(place), 1);
+    put(&mut index, Some(place), 2);
+    put(&mut index, Some(place), 3);
     assert!(!index.retire(1, 10));
     assert_eq!(index.ended.len(), 2);
     assert!(!index.retire(2, 10));
@@ -294,11 +332,12 @@ fn a_million_points() {
         .map(|n| (format!("us{n:08x}"), Rect::point(random.position())))
         .collect();
     let mut index = FeatureIndex::default();
+    let shape = shape(1);
     let mut slowest = Duration::ZERO;
     let start = Instant::now();
     for ((id, rect), seq) in features.iter().zip(1..) {
         let before = Instant::now();
-        index.put(id, Some(*rect), seq);
+        index.put(id, Some(*rect), &shape, seq);
         slowest = slowest.max(before.elapsed());
     }
     println!(
@@ -309,7 +348,7 @@ fn a_million_points() {
     let start = Instant::now();
     let mut loader = FeatureLoader::default();
     for ((id, rect), seq) in features.iter().zip(1..) {
-        loader.put(id, Some(*rect), seq);
+        loader.put(id, Some(*rect), &shape, seq);
     }
     println!("load, ids and versions: {:?}", start.elapsed());
     let loaded = loader.finish();
@@ -346,7 +385,7 @@ fn a_million_points() {
 
     let start = Instant::now();
     for ((id, _), seq) in features.iter().step_by(10).zip(N + 1..) {
-        index.put(id, Some(Rect::point(random.position())), seq);
+        index.put(id, Some(Rect::point(random.position())), &shape, seq);
     }
     println!(
         "put again, elsewhere: {:?} each",

@@ -4,8 +4,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::chunk::{ALIVE, PointRef};
+use super::super::chunk::PointRef;
+use super::super::filter::ALIVE;
 use super::super::temporal::SharedSeries;
+use super::tests::check;
 use super::*;
 
 /// A point of the list, in order of arrival.
@@ -146,7 +148,7 @@ fn filled(steps: &[Step], work: usize) -> (SharedSeries, Model) {
         let guard = series.read();
         assert_eq!(guard.touched(), touched);
         assert_eq!(guard.last_delete(), last_delete);
-        super::tests::check(&guard);
+        check(&guard);
     }
     (series, model)
 }

@@ -1,0 +1,106 @@
+defmodule FormdbHttp.Engine do
+  @moduledoc false
+  # Between Elixir and the engine: how it is called, what its errors become, and the
+  # forms in which callers may give documents and times.
+
+  alias FormdbHttp.{Catalog, Database, Error, Native}
+
+  @doc """
+  Calls the engine with the catalog. Only when it does not have the database open is
+  it worth looking why.
+  """
+  def call(name, call) do
+    case call.(Catalog.handle()) do
+      {:error, {:database_not_found, _, _} = error} -> {:error, not_open(name, error)}
+      {:error, error} -> {:error, Error.from_native(error)}
+      ok -> ok
+    end
+  end
+
+  @doc "An answer of the engine that is about no database in particular."
+  def native({:error, error}), do: {:error, Error.from_native(error)}
+  def native(ok), do: ok
+
+  defp not_open(name, error) do
+    case Database.status(name) do
+      :opening ->
+        detail = "database #{name} is reading its journal; try again shortly"
+        %Error{code: :database_opening, detail: detail}
+
+      {:failed, %Error{detail: detail}} ->
+        %Error{
+          code: :database_unavailable,
+          detail: "database #{name} cannot be opened: #{detail}"
+        }
+
+      _other ->
+        not_open_on_disk(name, error)
+    end
+  end
+
+  defp not_open_on_disk(name, error) do
+    case Native.database_list(Catalog.handle()) do
+      {:ok, names} ->
+        if name in names do
+          detail = "database #{name} is closed; creating it again opens it"
+          %Error{code: :database_not_found, detail: detail}
+        else
+          Error.from_native(error)
+        end
+
+      {:error, _} ->
+        Error.from_native(error)
+    end
+  end
+
+  @doc "A document as JSON text."
+  def json(text) when is_binary(text), do: text
+  def json(map) when is_map(map), do: map |> nulls() |> :jsx.encode()
+
+  # jsx writes nil as the text "nil".
+  defp nulls(nil), do: :null
+  defp nulls(%_{} = struct), do: raise(ArgumentError, "no JSON for #{inspect(struct)}")
+  defp nulls(map) when is_map(map), do: Map.new(map, fn {key, value} -> {key, nulls(value)} end)
+  defp nulls(list) when is_list(list), do: Enum.map(list, &nulls/1)
+  defp nulls(other), do: other
+
+  @doc "A document that may be missing."
+  def optional_json(nil), do: nil
+  def optional_json(document), do: json(document)
+
+  @doc "A time as microseconds. `pointer` is where an error points to."
+  def micros(timestamp, pointer \\ "/timestamp")
+  def micros(micros, _pointer) when is_integer(micros), do: {:ok, micros}
+  def micros(%DateTime{} = time, _pointer), do: {:ok, DateTime.to_unix(time, :microsecond)}
+
+  def micros(text, pointer) when is_binary(text) do
+    with {:error, error} <- native(Native.timestamp_parse(text)),
+         do: {:error, %{error | pointer: pointer}}
+  end
+
+  @doc "The sequence that `as_of` means: itself, or the last one by a time."
+  def as_of(_name, nil), do: {:ok, nil}
+  def as_of(_name, seq) when seq in 0..0xFFFFFFFFFFFFFFFF, do: {:ok, seq}
+
+  def as_of(_name, seq) when is_integer(seq) do
+    detail = "as_of is #{seq}; give a sequence that the journal has reached, or a time"
+    {:error, %Error{code: :invalid_parameter, detail: detail, pointer: "/as_of"}}
+  end
+
+  def as_of(name, time) do
+    with {:ok, micros} <- micros(time, "/as_of"),
+         do: call(name, &Native.seq_at(&1, name, micros))
+  end
+
+  @doc "Options, checked for names that the call does not have."
+  def options!(opts, allowed) do
+    case Keyword.validate(opts, allowed) do
+      {:ok, opts} ->
+        opts
+
+      {:error, unknown} ->
+        raise ArgumentError,
+              "unknown options #{inspect(unknown)}; this call takes #{inspect(allowed)}"
+    end
+  end
+end

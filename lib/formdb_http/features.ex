@@ -1,0 +1,149 @@
+defmodule FormdbHttp.Features do
+  @moduledoc false
+  # Writing and reading features. FormdbHttp documents the functions.
+
+  alias FormdbHttp.{Catalog, Engine, Error, Native, Transaction, Writing}
+
+  ## Writing
+
+  def put_feature(name, feature, opts) do
+    {id, opts} = opts |> Writing.options!([:id, :expect]) |> Keyword.pop(:id)
+    text = Engine.json(feature)
+    request = if id, do: {:feature, id, text}, else: {:features, text, true}
+
+    with {:ok, {false, [id]}, ack} <- write(name, request, text, opts),
+         do: feature_ack(name, id, ack)
+  end
+
+  def patch_feature(name, id, patch, opts) do
+    opts = Writing.options!(opts, [:expect])
+    request = {:patch, id, Engine.json(patch)}
+
+    with {:ok, {false, [id]}, ack} <- Writing.write(name, request, :io, opts),
+         do: {:ok, written(id, ack)}
+  end
+
+  def delete_feature(name, id, opts) do
+    opts = Writing.options!(opts, [:expect, :provenance])
+    request = {:delete_feature, id, Engine.optional_json(opts[:provenance])}
+
+    with {:ok, nil, ack} <- Writing.write(name, request, :normal, opts),
+         do: {:ok, written(id, ack)}
+  end
+
+  def put_features(name, collection, opts) do
+    with {:ok, written} <- write_features(name, collection, opts) do
+      case written do
+        {:collection, ack} ->
+          {:ok, ack}
+
+        {:feature, %{seq: seq, replayed: replayed, feature_id: id}} ->
+          {:ok, collection_ack([id], %{first_seq: seq, last_seq: seq, replayed: replayed})}
+      end
+    end
+  end
+
+  def write_features(name, document, opts) do
+    opts = Writing.options!(opts, [:expect])
+    text = Engine.json(document)
+
+    with {:ok, {collection?, ids}, ack} <- write(name, {:features, text, false}, text, opts),
+         {:ok, ids} <- first_ids(name, ids, ack) do
+      if collection?,
+        do: {:ok, {:collection, collection_ack(ids, ack)}},
+        else: {:ok, {:feature, written(hd(ids), ack)}}
+    end
+  end
+
+  defp write(name, request, text, opts) do
+    Writing.write(name, request, if(Writing.large?(text), do: :cpu, else: :normal), opts)
+  end
+
+  # A feature without an id has been given one, which another attempt cannot know.
+  defp first_ids(name, _ids, %{replayed: true} = ack) do
+    Engine.call(name, &Native.written_features(&1, name, ack.first_seq, ack.last_seq))
+  end
+
+  defp first_ids(_name, ids, _ack), do: {:ok, ids}
+
+  defp feature_ack(name, id, ack) do
+    with {:ok, [id]} <- first_ids(name, [id], ack) do
+      # The version before it cannot change any more, so this is no race.
+      before = Engine.call(name, &Native.has_feature(&1, name, id, ack.first_seq - 1))
+      {:ok, Map.put(written(id, ack), :created, before == {:ok, false})}
+    end
+  end
+
+  defp written(id, ack) do
+    %{feature_id: id, seq: ack.first_seq, hash: ack.hash, time: ack.time, replayed: ack.replayed}
+  end
+
+  # Nothing is written for an empty collection.
+  defp collection_ack(ids, nil),
+    do: collection_ack(ids, %{first_seq: nil, last_seq: nil, replayed: false})
+
+  defp collection_ack(ids, ack) do
+    %{
+      inserted: length(ids),
+      first_seq: ack.first_seq,
+      last_seq: ack.last_seq,
+      feature_ids: ids,
+      replayed: ack.replayed
+    }
+  end
+
+  ## Reading
+
+  def get_feature(name, id, opts) do
+    opts = Engine.options!(opts, [:as_of, :transaction])
+
+    with {:ok, transaction} <- Transaction.of(opts, name),
+         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         {:ok, {seq, hash, json}} <- find(name, id, as_of, transaction),
+         do: {:ok, %{seq: seq, hash: hash, json: json}}
+  end
+
+  defp find(name, id, as_of, nil) do
+    Engine.call(name, fn catalog ->
+      with :not_in_memory <- Native.feature_in_memory(catalog, name, id, as_of),
+           do: Native.feature(catalog, name, id, as_of)
+    end)
+  end
+
+  defp find(name, id, _as_of, transaction) do
+    Engine.call(name, &Native.feature_in(&1, name, transaction, id))
+  end
+
+  def query_box(name, box, opts) do
+    opts = Engine.options!(opts, [:limit, :cursor, :as_of, :transaction])
+
+    with {:ok, transaction} <- Transaction.of(opts, name),
+         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         query = %{
+           bbox: box_text(box),
+           limit: opts[:limit] || Catalog.config().default_page_items,
+           cursor: opts[:cursor],
+           as_of: as_of
+         },
+         {:ok, {json, returned, seq, next}} <- in_box(name, query, transaction) do
+      {:ok, %{json: json, returned: returned, seq: seq, next: next}}
+    else
+      {:error, %Error{code: :invalid_bbox} = error} -> {:error, %{error | pointer: "/bbox"}}
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  defp in_box(name, query, nil) do
+    Engine.call(name, fn catalog ->
+      with :not_in_memory <- Native.features_in_box_in_memory(catalog, name, query),
+           do: Native.features_in_box(catalog, name, query)
+    end)
+  end
+
+  defp in_box(name, query, transaction) do
+    Engine.call(name, &Native.features_in_box_in(&1, name, transaction, query))
+  end
+
+  defp box_text(text) when is_binary(text), do: text
+  defp box_text({w, s, e, n}), do: Enum.map_join([w, s, e, n], ",", &to_string/1)
+end

@@ -1,0 +1,88 @@
+defmodule FormdbHttp.Journal do
+  @moduledoc false
+  # The journal: blocks, versions, undoing, proofs. FormdbHttp documents the functions.
+
+  alias FormdbHttp.{Catalog, Engine, Error, Native, Writing}
+
+  def journal(name, opts) do
+    opts = Engine.options!(opts, [:since, :until, :type, :limit])
+
+    query = %{
+      since: opts[:since] || 0,
+      until: opts[:until],
+      op: opts[:type],
+      limit: opts[:limit] || Catalog.config().default_page_items
+    }
+
+    with {:ok, {json, returned, next}} <- Engine.call(name, &Native.entries(&1, name, query)),
+         do: {:ok, %{json: json, returned: returned, next: next}}
+  end
+
+  def provenance(name, id, opts) do
+    opts = Engine.options!(opts, [:since, :limit])
+    since = opts[:since] || 0
+    limit = opts[:limit] || Catalog.config().default_page_items
+
+    with {:ok, {json, returned, next}} <-
+           Engine.call(name, &Native.provenance(&1, name, id, since, limit)),
+         do: {:ok, %{json: json, returned: returned, next: next}}
+  end
+
+  def schema(name) do
+    with {:ok, json} <- Engine.call(name, &Native.schema(&1, name)), do: {:ok, %{json: json}}
+  end
+
+  def block(name, block) do
+    with {:ok, seq} <- seq(name, block),
+         {:ok, {seq, hash, cbor, json}} <- Engine.call(name, &Native.block(&1, name, seq)),
+         do: {:ok, %{seq: seq, hash: hash, cbor: cbor, json: json}}
+  end
+
+  def revert(name, block, opts) do
+    opts = Writing.options!(opts, [:provenance])
+
+    with {:ok, seq} <- seq(name, block),
+         request = {:revert, seq, Engine.optional_json(opts[:provenance])},
+         {:ok, nil, ack} <- Writing.write(name, request, :io, opts) do
+      {:ok,
+       %{
+         seq: ack.first_seq,
+         hash: ack.hash,
+         time: ack.time,
+         reverts: seq,
+         replayed: ack.replayed
+       }}
+    end
+  end
+
+  # That of a block, which may be named by its hash.
+  defp seq(_name, seq) when seq in 0..0xFFFFFFFFFFFFFFFF, do: {:ok, seq}
+  defp seq(_name, seq) when is_integer(seq), do: no_block("#{seq}")
+
+  defp seq(name, hex) when is_binary(hex) do
+    with {:ok, hash} <- Base.decode16(hex, case: :mixed),
+         {:ok, seq} when seq != nil <- Engine.call(name, &Native.find_block(&1, name, hash)) do
+      {:ok, seq}
+    else
+      {:error, error} -> {:error, error}
+      _unknown -> no_block("with the hash #{hex}")
+    end
+  end
+
+  defp no_block(which) do
+    {:error, %Error{code: :block_not_found, detail: "there is no block #{which}"}}
+  end
+
+  def seq_at(name, time) do
+    with {:ok, micros} <- Engine.micros(time, "/time"),
+         do: Engine.call(name, &Native.seq_at(&1, name, micros))
+  end
+
+  def tree_head(name, size), do: Engine.call(name, &Native.tree_head(&1, name, size))
+
+  def inclusion_proof(name, seq, size),
+    do: Engine.call(name, &Native.inclusion_proof(&1, name, seq, size))
+
+  def consistency_proof(name, first, second),
+    do: Engine.call(name, &Native.consistency_proof(&1, name, first, second))
+end

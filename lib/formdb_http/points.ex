@@ -1,0 +1,166 @@
+defmodule FormdbHttp.Points do
+  @moduledoc false
+  # Writing and reading points of time series. FormdbHttp documents the functions.
+
+  alias FormdbHttp.{Catalog, Engine, Native, Transaction, Writing}
+
+  # 16 bytes a point, encoded about as fast as memory is copied.
+  @dirty_column_bytes 65_536
+  # Points in one answer built on a normal scheduler (about 0.1 ms).
+  @dirty_points 1_000
+
+  ## Writing
+
+  def write_points(name, document, opts) do
+    opts = Writing.options!(opts)
+    text = Engine.json(document)
+    scheduler = if Writing.large?(text), do: :cpu, else: :normal
+
+    with {:ok, summary, ack} <- Writing.write(name, {:points, text}, scheduler, opts),
+         do: {:ok, points_ack(summary, ack)}
+  end
+
+  def put_point(name, series, timestamp, value, opts) do
+    with {:ok, micros} <- Engine.micros(timestamp),
+         point = %{"series_id" => series, "timestamp" => micros, "value" => value},
+         {:ok, {:point, ack}} <- write_points(name, point, opts),
+         do: {:ok, ack}
+  end
+
+  def put_columns(name, series, timestamps, values, opts) do
+    opts = Writing.options!(opts, [:provenance])
+    timestamps = pack(timestamps)
+    provenance = Engine.optional_json(opts[:provenance])
+    request = {:columns, series, timestamps, pack_floats(values), provenance}
+    scheduler = if byte_size(timestamps) > @dirty_column_bytes, do: :cpu, else: :normal
+
+    with {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
+         {:points, ack} <- points_ack(summary, ack),
+         do: {:ok, ack}
+  end
+
+  defp pack(packed) when is_binary(packed), do: packed
+  defp pack(list), do: for(n <- list, into: <<>>, do: <<n::little-signed-64>>)
+
+  defp pack_floats(packed) when is_binary(packed), do: packed
+  defp pack_floats(list), do: for(n <- list, into: <<>>, do: <<n::little-float-64>>)
+
+  defp points_ack({true, 1}, %{first_seq: seq} = ack) do
+    point = %{
+      point_id: point_id(seq, 0),
+      seq: seq,
+      hash: ack.hash,
+      time: ack.time,
+      replayed: ack.replayed
+    }
+
+    {:point, point}
+  end
+
+  # Nothing is written for an empty list.
+  defp points_ack({false, 0}, nil),
+    do: {:points, %{inserted: 0, first_seq: nil, last_seq: nil, replayed: false}}
+
+  defp points_ack({false, count}, ack) do
+    {:points,
+     %{
+       inserted: count,
+       first_seq: ack.first_seq,
+       last_seq: ack.last_seq,
+       replayed: ack.replayed
+     }}
+  end
+
+  def delete_points(name, series, from, to, opts) do
+    opts = Writing.options!(opts, [:provenance])
+
+    with {:ok, start} <- Engine.micros(from, "/start"),
+         {:ok, stop} <- Engine.micros(to, "/end"),
+         provenance = Engine.optional_json(opts[:provenance]),
+         request = {:delete_points, series, start, stop, provenance},
+         {:ok, nil, ack} <- Writing.write(name, request, :normal, opts),
+         do: deleted(name, ack)
+  end
+
+  defp deleted(_name, nil),
+    do: {:ok, %{deleted: 0, seq: nil, hash: nil, time: nil, replayed: false}}
+
+  # The second answer counts again what the first one had counted.
+  defp deleted(name, %{replayed: true, first_seq: seq} = ack) do
+    with {:ok, count} <- Engine.call(name, &Native.points_deleted_by(&1, name, seq)),
+         do: {:ok, deletion(count, ack)}
+  end
+
+  defp deleted(_name, ack), do: {:ok, deletion(ack.points_deleted, ack)}
+
+  defp deletion(count, ack) do
+    %{deleted: count, seq: ack.first_seq, hash: ack.hash, time: ack.time, replayed: ack.replayed}
+  end
+
+  ## Reading
+
+  def range(name, series, from, to, opts) do
+    opts = Engine.options!(opts, [:order, :limit, :cursor, :as, :as_of, :transaction])
+
+    with {:ok, start} <- Engine.micros(from, "/start"),
+         {:ok, stop} <- Engine.micros(to, "/end"),
+         {:ok, transaction} <- Transaction.of(opts, name),
+         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]) do
+      range = %{
+        series: series,
+        start: start,
+        end: stop,
+        order: Keyword.get(opts, :order, :asc),
+        limit: opts[:limit] || Catalog.config().default_page_items,
+        cursor: opts[:cursor],
+        as_of: as_of,
+        transaction: transaction
+      }
+
+      # In a transaction another call may hold it for long.
+      dirty? = range.limit > @dirty_points or transaction != nil
+      as = Keyword.get(opts, :as, :points)
+
+      with {:ok, {points, seq, next}} <- Engine.call(name, &native(&1, name, range, as, dirty?)),
+           do: {:ok, %{points: points, seq: seq, next: next}}
+    end
+  end
+
+  defp native(catalog, name, range, :json, true),
+    do: Native.range_json_dirty(catalog, name, range)
+
+  defp native(catalog, name, range, :json, false), do: Native.range_json(catalog, name, range)
+
+  defp native(catalog, name, range, :points, true),
+    do: Native.range_points_dirty(catalog, name, range)
+
+  defp native(catalog, name, range, :points, false),
+    do: Native.range_points(catalog, name, range)
+
+  def latest(name, series, opts) do
+    opts = Engine.options!(opts, [:as_of])
+
+    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         {:ok, latest} <- Engine.call(name, &Native.latest(&1, name, series, as_of)) do
+      {index, latest} = Map.pop!(latest, :index)
+      {:ok, Map.put(latest, :point_id, point_id(latest.seq, index))}
+    end
+  end
+
+  def series(name, opts) do
+    opts = Engine.options!(opts, [:limit, :after, :as_of])
+    limit = opts[:limit] || Catalog.config().default_page_items
+
+    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         {:ok, rows} <-
+           Engine.call(name, &Native.series_list(&1, name, opts[:after], limit, as_of)) do
+      {:ok,
+       for {id, points, first, last} <- rows do
+         %{series_id: id, points: points, first: first, last: last}
+       end}
+    end
+  end
+
+  # A block and a place in it: unique, and enough to find the point again.
+  defp point_id(seq, index), do: "pt_#{seq}_#{index}"
+end

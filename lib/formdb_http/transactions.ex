@@ -1,0 +1,124 @@
+defmodule FormdbHttp.Transactions do
+  @moduledoc false
+  # Transactions: begin, apply, commit, abort. FormdbHttp documents the functions.
+
+  alias FormdbHttp.{Engine, Leases, Native, Transaction, Writing}
+
+  def begin(name, opts) do
+    opts = Engine.options!(opts, [:read_only, :actor, :as_of, :owner])
+
+    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         begin = %{
+           read_only: Keyword.get(opts, :read_only, false),
+           actor: opts[:actor],
+           as_of: as_of
+         },
+         {:ok, status} <- Engine.call(name, &Native.transaction_begin(&1, name, begin)) do
+      owner = Keyword.get_lazy(opts, :owner, &self/0)
+      if owner, do: Leases.watch(owner, name, status.id)
+
+      {:ok,
+       %Transaction{
+         database: name,
+         id: status.id,
+         seq: status.seq,
+         read_only: status.read_only
+       }}
+    end
+  end
+
+  def apply(%Transaction{database: name, id: id}, operations) do
+    with {:ok, text} <- operations_text(operations),
+         {:ok, {count, ids}} <- Engine.call(name, &native_apply(&1, name, id, text)),
+         do: {:ok, %{operations: count, feature_ids: ids}}
+  end
+
+  defp native_apply(catalog, name, id, text) do
+    if Writing.large?(text),
+      do: Native.transaction_apply_dirty(catalog, name, id, text),
+      else: Native.transaction_apply(catalog, name, id, text)
+  end
+
+  defp operations_text(operations) when is_list(operations) do
+    with {:ok, parts} <- collect(operations, []),
+         do: {:ok, IO.iodata_to_binary([~s({"operations":[), Enum.intersperse(parts, ?,), "]}"])}
+  end
+
+  defp operations_text(document), do: {:ok, Engine.json(document)}
+
+  defp collect([], parts), do: {:ok, Enum.reverse(parts)}
+
+  defp collect([operation | rest], parts) do
+    with {:ok, part} <- operation(operation), do: collect(rest, [part | parts])
+  end
+
+  # Documents may be JSON text, which is put in as it is.
+  defp operation({:put_feature, feature}) do
+    {:ok, [~s({"op":"put_feature","feature":), Engine.json(feature), ?}]}
+  end
+
+  defp operation({:delete_feature, id}) do
+    {:ok, Engine.json(%{"op" => "delete_feature", "id" => id})}
+  end
+
+  defp operation({:put_points, points}) do
+    {:ok, [~s({"op":"put_points","points":), Engine.json(points), ?}]}
+  end
+
+  defp operation({:delete_points, series, from, to}) do
+    with {:ok, start} <- Engine.micros(from, "/start"),
+         {:ok, stop} <- Engine.micros(to, "/end") do
+      {:ok,
+       Engine.json(%{
+         "op" => "delete_points",
+         "series_id" => series,
+         "start" => Integer.to_string(start),
+         "end" => Integer.to_string(stop)
+       })}
+    end
+  end
+
+  defp operation(other) do
+    raise ArgumentError,
+          "found the operation #{inspect(other)}; expected {:put_feature, document}, " <>
+            "{:delete_feature, id}, {:put_points, document} or " <>
+            "{:delete_points, series, start, end}"
+  end
+
+  def commit(%Transaction{database: name, id: id}, opts) do
+    opts = Writing.options!(opts) |> Keyword.delete(:actor)
+    options = Writing.native_options(opts)
+    ref = make_ref()
+    queued = Engine.call(name, &Native.transaction_commit(&1, name, id, options, ref))
+
+    with {:ok, queued} <- queued, {:ok, ack} <- answer(queued, ref, opts) do
+      Leases.forget(id)
+      {:ok, committed(ack)}
+    end
+  end
+
+  defp answer(:queued, ref, opts), do: Writing.await(ref, true, opts)
+  defp answer(nil, _ref, _opts), do: {:ok, nil}
+  defp answer(ack, _ref, _opts), do: {:ok, Writing.ack(ack)}
+
+  # It had written nothing.
+  defp committed(nil),
+    do: %{first_seq: nil, last_seq: nil, hash: nil, time: nil, replayed: false}
+
+  defp committed(ack), do: Map.delete(ack, :points_deleted)
+
+  def abort(%Transaction{database: name, id: id}) do
+    with {:ok, nil} <- Engine.call(name, &Native.transaction_abort(&1, name, id)) do
+      Leases.forget(id)
+      :ok
+    end
+  end
+
+  def transaction(%Transaction{database: name, id: id}) do
+    with {:ok, status} <- Engine.call(name, &Native.transaction_status(&1, name, id)) do
+      {ack, status} = Map.pop!(status, :ack)
+      status = if ack, do: Map.merge(status, committed(Writing.ack(ack))), else: status
+      status |> Map.delete(:replayed) |> then(&{:ok, &1})
+    end
+  end
+end

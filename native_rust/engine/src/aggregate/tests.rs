@@ -1,0 +1,266 @@
+//! Every aggregation by every kind of interval, zone and fill against [`oracle`],
+//! which collects the points of a bucket in a list and knows nothing of chunks.
+
+mod oracle;
+
+use oracle::{Begins, Model, Place};
+
+use super::answer::Bucket;
+use super::run::Run;
+use super::*;
+
+/// A generator with a seed to name when something fails (G. Marsaglia, "Xorshift
+/// RNGs", 2003).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// From 0 up to and without `n`.
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n.max(1) as u64) as usize
+    }
+
+    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())]
+    }
+
+    fn between(&mut self, low: i64, high: i64) -> i64 {
+        low + (self.next() % (high - low).max(1).unsigned_abs()) as i64
+    }
+}
+
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+
+/// Zones with times around which their clocks change, and the microseconds that
+/// divide all their changes and offsets then.
+const PLACES: [(&str, &[&str], i64); 10] = [
+    ("UTC", &["1970-01-01", "2024-02-29", "1899-12-31"], HOUR / 4),
+    (
+        "Europe/Berlin",
+        &[
+            "2024-03-31T01:00Z",
+            "2023-10-29T01:00Z",
+            "1947-05-11T01:00Z",
+        ],
+        HOUR / 4,
+    ),
+    (
+        "America/New_York",
+        &[
+            "2024-03-10T07:00Z",
+            "2024-11-03T06:00Z",
+            "1967-10-29T06:00Z",
+        ],
+        HOUR / 4,
+    ),
+    (
+        "Australia/Lord_Howe",
+        &[
+            "2024-04-06T15:00Z",
+            "2024-10-05T15:30Z",
+            "1985-03-02T15:00Z",
+        ],
+        HOUR / 4,
+    ),
+    (
+        "Asia/Kathmandu",
+        &["1985-12-31T18:30Z", "2024-01-01"],
+        HOUR / 4,
+    ),
+    (
+        "Pacific/Apia",
+        &["2011-12-30T10:00Z", "2012-04-01"],
+        HOUR / 4,
+    ),
+    (
+        "America/Sao_Paulo",
+        &["2018-11-04T03:00Z", "2018-02-18T02:00Z"],
+        HOUR / 4,
+    ),
+    (
+        "America/St_Johns",
+        &["2006-10-29T02:31Z", "2007-03-11T03:31Z"],
+        HOUR / 60,
+    ),
+    (
+        "Europe/Lisbon",
+        &["1992-09-27T01:00Z", "1996-03-31T01:00Z"],
+        HOUR / 4,
+    ),
+    (
+        "Antarctica/Troll",
+        &["2024-03-31T01:00Z", "2024-10-27T01:00Z"],
+        HOUR / 4,
+    ),
+];
+
+const INTERVALS: [&str; 17] = [
+    "7ms", "500ms", "1s", "30s", "90s", "5m", "30m", "1h", "2h", "6h", "36h", "1d", "10d", "1w",
+    "1mo", "3mo", "1y",
+];
+
+const AGGREGATIONS: [&str; 14] = [
+    "count", "sum", "avg", "min", "max", "first", "last", "stddev", "median", "p0", "p95", "p99.9",
+    "rate", "delta",
+];
+
+/// A series and its model.
+#[derive(Default)]
+struct World {
+    series: SharedSeries,
+    model: Model,
+    seq: u64,
+}
+
+impl World {
+    /// Enters points about `centre`, in order and not, many at the same timestamp, or
+    /// deletes some. Values are eighths, so that plain sums are exact.
+    fn grow(&mut self, random: &mut Random, centre: i64) {
+        let spread = random.pick(&[1_000_000, HOUR, 12 * HOUR, 3 * DAY, 60 * DAY]);
+        let step = random.pick(&[1, 500_000, 1_000_000, 60_000_000, HOUR / 2]);
+        self.seq += 1;
+        let seq = self.seq;
+        if random.below(4) == 0 {
+            let start = centre + random.between(-spread, spread);
+            let end = start + random.between(0, spread);
+            let only = (random.below(2) == 0).then(|| random.below(seq as usize) as u64);
+            let died = self.series.delete(start, end, only, seq, 100);
+            assert_eq!(died, self.model.delete(start, end, only, seq));
+            return;
+        }
+        let count = random.pick(&[0, 1, 5, 40, 300, 1_500]);
+        let mut timestamps: Vec<i64> = match random.below(3) {
+            // One after the other, from somewhere on.
+            0 => {
+                let from = centre + random.between(-spread, spread);
+                (0..count).map(|n| from + n as i64 * step).collect()
+            }
+            1 => (0..count)
+                .map(|_| centre + random.between(-spread, spread))
+                .collect(),
+            // On few instants, the change of the clock among them.
+            _ => (0..count)
+                .map(|_| centre + random.between(-3, 4) * step)
+                .collect(),
+        };
+        if random.below(2) == 0 {
+            timestamps.sort_unstable();
+        }
+        let mut eighth = || random.between(-40_000, 40_000) as f64 / 8.0;
+        let values: Vec<f64> = (0..count).map(|_| eighth()).collect();
+        self.series.insert(&timestamps, &values, seq, 700);
+        self.model.insert(&timestamps, &values, seq);
+    }
+}
+
+/// What a test asks; the zone is a place's.
+struct Question<'a> {
+    query: Aggregate<'a>,
+    interval: Option<&'static str>,
+}
+
+fn question(random: &mut Random, zone: &Zone, centre: i64) -> Question<'static> {
+    let interval = (random.below(8) > 0).then(|| random.pick(&INTERVALS));
+    let parsed: Option<Interval> = interval.map(|text| text.parse().unwrap());
+    // What stays quick: short intervals near the change, some hundred buckets.
+    let span = parsed.map_or(100 * DAY, |i| (i.longest() * 300).min(100 * DAY));
+    let bound = |random: &mut Random| match random.below(4) {
+        0 => centre,
+        1 => centre + random.between(-3, 4) * span / 300,
+        _ => centre + random.between(-span, span),
+    };
+    let (a, b) = (bound(random), bound(random));
+    let fill = random.pick(&[Fill::None, Fill::Null, Fill::Previous, Fill::Linear]);
+    // Open ends only where the points span no more buckets than that.
+    let open = parsed.is_none_or(|i| i.longest() >= HOUR / 2);
+    let end = |random: &mut Random, bound| (!open || random.below(4) > 0).then_some(bound);
+    let query = Aggregate {
+        start: end(random, a.min(b)),
+        end: end(random, a.max(b)),
+        aggregation: AGGREGATIONS[random.below(AGGREGATIONS.len())]
+            .parse()
+            .unwrap(),
+        interval: parsed,
+        origin: random.pick(&[None, None, Some(oracle::ORIGIN)]),
+        zone: zone.clone(),
+        fill,
+        order: random.pick(&[Order::Ascending, Order::Descending]),
+        ..Aggregate::new(Selection::One("s"), Aggregation::Count)
+    };
+    Question { query, interval }
+}
+
+fn same(aggregation: Aggregation, found: &[Bucket], expected: &[Bucket]) -> bool {
+    // Those the oracle makes with other roundings.
+    let rough = matches!(
+        aggregation,
+        Aggregation::Stddev | Aggregation::Percentile(_) | Aggregation::Median
+    );
+    let close = |a: f64, b: f64| match rough {
+        true => (a - b).abs() <= 1e-9 + 1e-12 * b.abs(),
+        false => a.to_bits() == b.to_bits(),
+    };
+    let row = |(found, expected): (&Bucket, &Bucket)| {
+        found.timestamp == expected.timestamp
+            && match (found.value, expected.value) {
+                (Some(a), Some(b)) => close(a, b),
+                (a, b) => a == b,
+            }
+    };
+    found.len() == expected.len() && found.iter().zip(expected).all(row)
+}
+
+/// 45,000 comparisons; `FORMDB_SOAK` is how many times as many.
+#[test]
+fn every_question_agrees_with_the_oracle() {
+    let times = std::env::var("FORMDB_SOAK")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1_u64);
+    let mut begins = Begins::default();
+    let (mut compared, mut buckets_seen) = (0_u64, 0);
+    for seed in 1..=450 * times {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let (name, centres, grain) = random.pick(&PLACES);
+        let zone = Zone::parse(name).unwrap();
+        let centre = crate::model::parse_timestamp(random.pick(centres)).unwrap();
+        let mut world = World::default();
+        for number in 0..100 {
+            // Between questions, too: what was known of a chunk no longer holds.
+            if number % 16 == 0 {
+                world.grow(&mut random, centre);
+                world.grow(&mut random, centre);
+            }
+            let Question { query, interval } = question(&mut random, &zone, centre);
+            let past = random.below(world.seq as usize + 2) as u64;
+            let at = random.pick(&[world.seq, past]);
+            let mut run = Run::new(&query, at, 100_000, usize::MAX);
+            let found = run.series(&world.series).unwrap().unwrap();
+            let expected = world.model.answer(&query, at, |from, to| {
+                let place = Place {
+                    zone: name,
+                    centre,
+                    grain,
+                };
+                Some(begins.find(place, interval?, query.origin, (from, to)))
+            });
+            assert!(
+                same(query.aggregation, &found, &expected),
+                "seed {seed}, question {number} in {name} at {at}: {query:?}\n{found:?}\n{expected:?}"
+            );
+            compared += 1;
+            buckets_seen += found.len();
+        }
+    }
+    assert!(
+        compared >= 40_000 && buckets_seen > 1_000_000,
+        "{compared} {buckets_seen}"
+    );
+}

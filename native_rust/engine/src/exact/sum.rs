@@ -1,0 +1,186 @@
+//! A sum that is exact whatever is added.
+
+use super::{Accumulator, Pair};
+
+/// Exponent by which sums beyond the range of doubles are scaled down.
+const BEYOND: i32 = 128;
+
+/// The exact sum of finite doubles.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sum {
+    pair: Pair,
+    /// What the pair could not take.
+    rest: Option<Box<Accumulator>>,
+}
+
+impl Sum {
+    /// Adds what a pair holds.
+    pub(crate) fn add(&mut self, pair: Pair) {
+        match self.pair.plus(pair) {
+            Some(sum) => self.pair = sum,
+            None => {
+                let rest = self.rest.get_or_insert_default();
+                rest.add(pair.high);
+                rest.add(pair.low);
+            }
+        }
+    }
+
+    /// Adds finite values. About 1 ns each.
+    pub(crate) fn add_all(&mut self, values: &[f64]) {
+        match Pair::of(values) {
+            Some(pair) => self.add(pair),
+            None => {
+                let rest = self.rest.get_or_insert_default();
+                values.iter().for_each(|&x| rest.add(x));
+            }
+        }
+    }
+
+    /// The sum, rounded once: infinite if it is beyond the range of doubles.
+    pub(crate) fn round(&self) -> f64 {
+        match self.rest {
+            None => self.pair.round().0,
+            Some(_) => self.exact().round(0),
+        }
+    }
+
+    /// The sum divided by `count`, which is not 0: within the rounding of one
+    /// operation of the exact mean, and between the least and the greatest value.
+    pub(crate) fn mean(&self, count: u64) -> f64 {
+        let count = count as f64;
+        let (sum, rest) = match self.rest {
+            None => self.pair.round(),
+            Some(_) => self.exact().round_twice(0),
+        };
+        if sum.is_finite() {
+            return quotient(sum, rest, count);
+        }
+        let (sum, rest) = self.exact().round_twice(BEYOND);
+        let mean = quotient(sum, rest, count) * 2_f64.powi(BEYOND);
+        mean.clamp(f64::MIN, f64::MAX)
+    }
+
+    /// All of it in one number.
+    pub(crate) fn exact(&self) -> Accumulator {
+        let mut all = self.rest.as_deref().cloned().unwrap_or_default();
+        all.add(self.pair.high);
+        all.add(self.pair.low);
+        all
+    }
+}
+
+/// `(sum + rest) / count`, where `rest` is below the precision of `sum`: the
+/// quotient of the sums corrected by its own remainder.
+fn quotient(sum: f64, rest: f64, count: f64) -> f64 {
+    let first = sum / count;
+    let remainder = (-first).mul_add(count, sum);
+    first + (remainder + rest) / count
+}
+
+/// The sample standard deviation of `count` values, at least 2, from their sum and
+/// the sum of their squares: the root of `(n * squares - sum^2) / (n * (n - 1))`,
+/// whose numerator is exact, so that nothing cancels out.
+pub(crate) fn deviation(count: u64, sum: &Sum, squares: &Accumulator) -> f64 {
+    let numerator = squares.times_less_square(count, &sum.exact());
+    let (mantissa, exponent, _) = numerator.round_to(i32::MIN / 2);
+    let (mantissa, exponent) = match exponent % 2 {
+        0 => (mantissa as f64, exponent),
+        _ => (mantissa as f64 * 2.0, exponent - 1),
+    };
+    let count = count as f64;
+    let root = (mantissa / (count * (count - 1.0))).sqrt();
+    // In two steps: one power could be beyond the range where the result is not.
+    let half = exponent / 4;
+    root * 2_f64.powi(half) * 2_f64.powi(exponent / 2 - half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn sum_of(pieces: &[&[f64]]) -> Sum {
+        let mut sum = Sum::default();
+        pieces.iter().for_each(|piece| sum.add_all(piece));
+        sum
+    }
+
+    fn deviation_of(values: &[f64]) -> f64 {
+        let mut squares = Accumulator::default();
+        values.iter().for_each(|&x| squares.add_square(x));
+        deviation(values.len() as u64, &sum_of(&[values]), &squares)
+    }
+
+    #[test]
+    fn means_and_deviations_at_the_edges_of_the_doubles() {
+        let tiny = f64::from_bits(1);
+        for value in [0.1, -0.3, f64::MAX, f64::MIN, tiny, 1e-310, 0.0] {
+            for count in [1, 2, 3, 7, 1_000] {
+                let values = vec![value; count];
+                assert_eq!(sum_of(&[&values]).mean(count as u64), value);
+                if count > 1 {
+                    assert_eq!(deviation_of(&values), 0.0, "{value}");
+                }
+            }
+        }
+        let off = [1e15 + 1.0, 1e15 + 2.0, 1e15 + 3.0];
+        assert_eq!(deviation_of(&off), 1.0);
+        assert_eq!(deviation_of(&[tiny, 3.0 * tiny, 5.0 * tiny]), 2.0 * tiny);
+        assert_eq!(deviation_of(&[1e300, 2e300, 3e300]), 1e300);
+        assert_eq!(deviation_of(&[f64::MAX, f64::MIN]), f64::INFINITY);
+        assert_eq!(sum_of(&[&[f64::MAX, f64::MAX, f64::MIN]]).round(), f64::MAX);
+    }
+
+    fn number() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            1 => any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |x| x.is_finite()),
+            8 => -1e3..1e3_f64,
+        ]
+    }
+
+    proptest! {
+        /// However it is cut, a sum has the same bits, and so has its mean.
+        #[test]
+        fn cuts_do_not_count(
+            values in vec(number(), 1..200), cuts in vec(0..200_usize, 0..6), wide in any::<bool>(),
+        ) {
+            let values: Vec<f64> = match wide {
+                true => values,
+                false => values.into_iter().filter(|x| (1e-9..1e9).contains(&x.abs())).collect(),
+            };
+            prop_assume!(!values.is_empty());
+            let count = values.len() as u64;
+            let mut exact = Accumulator::default();
+            values.iter().for_each(|&x| exact.add(x));
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|c| c.min(values.len())).collect();
+            cuts.sort_unstable();
+            let mut pieces = Vec::new();
+            let mut from = 0;
+            for cut in cuts.into_iter().chain([values.len()]) {
+                pieces.push(&values[from..cut]);
+                from = cut;
+            }
+            let sum = sum_of(&pieces);
+            prop_assert_eq!(sum.round().to_bits(), exact.round(0).to_bits());
+            let all_exact = Sum { pair: Pair::default(), rest: Some(Box::new(exact)) };
+            let mean = sum.mean(count);
+            prop_assert_eq!(mean.to_bits(), all_exact.mean(count).to_bits());
+            let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            prop_assert!((least..=greatest).contains(&mean), "{least} {mean} {greatest}");
+        }
+
+        /// Against two passes over the deviations from the mean.
+        #[test]
+        fn deviations_agree_with_two_passes(values in vec(-1e3..1e3_f64, 2..200), far in -1e6..1e6_f64) {
+            let values: Vec<f64> = values.iter().map(|x| x + far).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+            let expected = (squares / (values.len() - 1) as f64).sqrt();
+            let found = deviation_of(&values);
+            prop_assert!((found - expected).abs() <= 1e-6 * expected + 1e-9, "{found} {expected}");
+        }
+    }
+}

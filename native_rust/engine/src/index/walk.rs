@@ -1,0 +1,148 @@
+//! Walking over the points of a series in columns, a chunk at a time.
+
+use super::chunk::Chunk;
+use super::filter::Filter;
+use super::range::{Order, RangeQuery, Resume};
+use super::series::Series;
+use super::summary::{CachedSummary, ValueSummary};
+
+/// What looking at a chunk costs, counted in points.
+const CHUNK_COST: usize = 16;
+
+/// Consecutive points of a series that are all visible.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch<'a> {
+    /// In order; not empty.
+    pub timestamps: &'a [i64],
+    /// As many.
+    pub values: &'a [f64],
+    /// Where these are all the points of a chunk.
+    cached: Option<&'a CachedSummary>,
+}
+
+impl<'a> Stretch<'a> {
+    /// What the values come to, where that is known or worth knowing for later.
+    pub(crate) fn summary(&self) -> Option<&'a ValueSummary> {
+        self.cached?.of(self.values)
+    }
+
+    /// The points before `end`, and the others.
+    pub(crate) fn split(self, end: i64) -> (Self, Self) {
+        let all = self.timestamps.last().is_none_or(|&last| last < end);
+        let count = match all {
+            true => self.timestamps.len(),
+            false => self.timestamps.partition_point(|&t| t < end),
+        };
+        let (timestamps, later_timestamps) = self.timestamps.split_at(count);
+        let (values, later_values) = self.values.split_at(count.min(self.values.len()));
+        let cached = |part: &[i64]| match part.len() == self.timestamps.len() {
+            true => self.cached,
+            false => None,
+        };
+        let before = Self {
+            timestamps,
+            values,
+            cached: cached(timestamps),
+        };
+        let later = Self {
+            timestamps: later_timestamps,
+            values: later_values,
+            cached: cached(later_timestamps),
+        };
+        (before, later)
+    }
+}
+
+impl Series {
+    /// As [`Series::range`], without where the points were written: appends their
+    /// timestamps and values.
+    pub fn range_columns(
+        &self,
+        query: &RangeQuery,
+        timestamps: &mut Vec<i64>,
+        values: &mut Vec<f64>,
+    ) -> Option<Resume> {
+        let filter = Filter::visible_at(query.at);
+        self.pieces(query, filter, |chunk, source| {
+            let (times, numbers) = chunk.slices(source.range.clone());
+            match query.order {
+                Order::Ascending => {
+                    timestamps.extend_from_slice(times);
+                    values.extend_from_slice(numbers);
+                }
+                Order::Descending => {
+                    timestamps.extend(times.iter().rev());
+                    values.extend(numbers.iter().rev());
+                }
+            }
+        })
+    }
+
+    /// Calls `sink` with the points from `start` on and before `end` that are
+    /// visible at `at`, in order, until about `work` is done: what the sink says,
+    /// and 16 for every chunk. Returns the timestamp to start from again if there
+    /// may be more: no point at it or later was handed on. Only among points of
+    /// one timestamp it does not stop.
+    ///
+    /// O(log n + chunks in the range), and O(runs) for each of those that shows
+    /// some of its points and not all.
+    ///
+    /// # Errors
+    /// The sink's, at once.
+    pub(crate) fn walk<E>(
+        &self,
+        (start, end): (i64, i64),
+        at: u64,
+        work: usize,
+        mut sink: impl FnMut(Stretch<'_>) -> Result<usize, E>,
+    ) -> Result<Option<i64>, E> {
+        if start >= end {
+            return Ok(None);
+        }
+        let filter = Filter::visible_at(at);
+        let mut done = 0_usize;
+        let chunks = self.chunks.range(self.first_fence(start)..(end, 0));
+        for (&(fence, number), chunk) in chunks {
+            // Such a fence says that no chunk before has a point at its timestamp.
+            if done >= work && number == 0 && fence > start {
+                return Ok(Some(fence));
+            }
+            done += CHUNK_COST;
+            let range = chunk.count_before(start)..chunk.count_before(end);
+            if range.is_empty() {
+                continue;
+            }
+            if chunk.is_whole(filter) {
+                done += sink(stretch(chunk, range))?;
+                continue;
+            }
+            // Neighbours of different blocks are one stretch.
+            let mut open = 0..0;
+            for source in chunk.sources(range, filter) {
+                if source.range.start == open.end {
+                    open.end = source.range.end;
+                    continue;
+                }
+                if !open.is_empty() {
+                    done += sink(stretch(chunk, open))?;
+                }
+                open = source.range;
+            }
+            if !open.is_empty() {
+                done += sink(stretch(chunk, open))?;
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The points of a chunk at these places.
+fn stretch(chunk: &Chunk, range: std::ops::Range<usize>) -> Stretch<'_> {
+    let all = range.len() == chunk.len();
+    let (timestamps, values) = chunk.slices(range);
+    Stretch {
+        timestamps,
+        values,
+        cached: all.then(|| chunk.summary()),
+    }
+}

@@ -1,0 +1,174 @@
+//! Copy what is whole of a damaged database into a new one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Closed;
+use super::verify::check;
+use crate::error::{Error, InvalidCode, Result};
+use crate::fs::FileSystem;
+use crate::journal::{
+    Damage, Examination, Examined, Group, Journal, Lost, Progress, RecoverError, RecoverOptions,
+    RecoveryPolicy, copy_segment, recover, whole_transactions,
+};
+use crate::limits::Limits;
+use crate::merkle::{Hash, to_hex};
+use crate::opening::{JOURNAL, make_dir};
+
+/// The journal while it is being copied; it gets its name when it is complete.
+const PARTIAL: &str = "journal.partial";
+
+/// What was salvaged, and what was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SalvageReport {
+    /// Blocks copied: all from 1 up to this sequence.
+    pub blocks: u64,
+    /// Transactions copied.
+    pub transactions: u64,
+    /// Of them, those at the beginning of a damaged group. Their blocks match their
+    /// own checksums and follow on the others, but the checksum and the Merkle root
+    /// of their group vouch for them no more.
+    pub unproved_transactions: u64,
+    /// Merkle root over the blocks copied: that of the old journal at this size.
+    pub root: Hash,
+    /// What was wrong with the old journal.
+    pub damage: Option<Damage>,
+    /// Bytes that were not copied.
+    pub lost: Vec<Lost>,
+}
+
+/// Copy the longest beginning of whole transactions that can be proved from the
+/// database in `from` into a new database in `to`. Blocks keep their bytes, hashes
+/// and sequences, and the database its id. `from` is not changed; it must not be
+/// open. `progress` is called every few megabytes.
+///
+/// # Errors
+/// [`Error::Invalid`] when `to` is there and not empty, or when nothing can be
+/// salvaged; [`Error::Locked`], [`Error::NotFound`], [`Error::UnsupportedFormat`],
+/// [`Error::Io`].
+pub fn salvage(
+    fs: &Arc<dyn FileSystem>,
+    from: &Path,
+    to: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SalvageReport> {
+    match fs.list(to) {
+        Ok(names) if !names.is_empty() => {
+            let detail = format!(
+                "{} is not empty; name a folder that does not exist yet",
+                to.display()
+            );
+            return Err(Error::invalid(InvalidCode::Parameter, "/to", detail));
+        }
+        Ok(_) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(Error::io("list", to, e)),
+    }
+    let closed = Closed::take(&**fs, from)?;
+    let (_, found) = check(&**fs, &closed, progress)?;
+    let Some(last) = found.segments.last() else {
+        let reason = found
+            .damage
+            .map_or("it is empty".into(), |damage| damage.reason);
+        let detail = format!(
+            "there is nothing to salvage in {}: {reason}",
+            from.display()
+        );
+        return Err(Error::invalid(InvalidCode::Parameter, "/from", detail));
+    };
+    make_dir(&**fs, to)?;
+    let partial = to.join(PARTIAL);
+    make_dir(&**fs, &partial)?;
+    for segment in &found.segments {
+        copy_segment(&**fs, segment, &partial)?;
+    }
+    let mut journal = reopen(fs, &partial, &found)?;
+    let more = match found.lost.is_empty() {
+        true => Vec::new(),
+        false => whole_transactions(&**fs, last, found.tree.size(), found.last_time)?,
+    };
+    append(&mut journal, &more, found.last_time)?;
+    let (blocks, root) = (journal.tree().size(), journal.tree().root());
+    drop(journal);
+    let complete = to.join(JOURNAL);
+    fs.rename(&partial, &complete)
+        .map_err(|e| Error::io("rename", &partial, e))?;
+    fs.sync_dir(to).map_err(|e| Error::io("sync", to, e))?;
+    let mut lost = found.lost;
+    forget_salvaged(&mut lost, last, &more);
+    Ok(SalvageReport {
+        blocks,
+        transactions: found.transactions + more.len() as u64,
+        unproved_transactions: more.len() as u64,
+        root,
+        damage: found.damage.or(found.torn),
+        lost,
+    })
+}
+
+/// Open the copy, which reads and checks all of it and writes its footers.
+fn reopen(fs: &Arc<dyn FileSystem>, dir: &Path, found: &Examination) -> Result<Journal> {
+    let options = RecoverOptions {
+        segment_bytes: Limits::default().segment_bytes,
+        policy: RecoveryPolicy::RefuseTornTail,
+        now: found.last_time,
+        durable: None,
+        start: None,
+    };
+    let opened = match recover(Arc::clone(fs), dir, options, |_, _| Ok(())) {
+        Ok(opened) => opened,
+        Err(RecoverError::Failed(error)) => return Err(error),
+        Err(RecoverError::StartRefused(cause)) => {
+            return Err(Error::Poisoned {
+                cause: cause.into(),
+            });
+        }
+    };
+    let (copied, expected) = (opened.report.root, found.tree.root());
+    if copied != expected {
+        return Err(Error::Corrupt {
+            path: dir.to_owned(),
+            offset: 0,
+            reason: format!(
+                "the copy has the Merkle root {}, expected {}",
+                to_hex(&copied),
+                to_hex(&expected)
+            ),
+            advice: "The medium of the new folder does not return what is written to it: use another one",
+        });
+    }
+    Ok(opened.journal)
+}
+
+/// Commit the transactions that a damaged group began with as one group.
+fn append(journal: &mut Journal, transactions: &[Vec<Vec<u8>>], now: i64) -> Result<()> {
+    if transactions.is_empty() {
+        return Ok(());
+    }
+    let mut group = Group::default();
+    group.clear();
+    for blocks in transactions {
+        group.begin_transaction();
+        for block in blocks {
+            group.push_block(|out| out.extend_from_slice(block));
+        }
+        group.end_transaction();
+    }
+    let written = journal.write(&mut group, now)?;
+    journal.sync()?;
+    journal.advance(written);
+    Ok(())
+}
+
+/// Take the bytes of salvaged transactions off what was lost.
+fn forget_salvaged(lost: &mut Vec<Lost>, last: &Examined, more: &[Vec<Vec<u8>>]) {
+    let bytes = crate::journal::group_bytes(more);
+    if bytes == 0 {
+        return;
+    }
+    for lost in lost.iter_mut().filter(|lost| lost.path == last.path) {
+        lost.from += bytes;
+        lost.bytes = lost.bytes.saturating_sub(bytes);
+    }
+    lost.retain(|lost| lost.bytes > 0);
+}

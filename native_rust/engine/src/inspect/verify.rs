@@ -1,0 +1,155 @@
+//! Recompute everything a closed database says about itself.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Closed;
+use crate::block::{Block, Effect};
+use crate::error::Result;
+use crate::fs::FileSystem;
+use crate::journal::{Damage, Examination, Progress, examine};
+use crate::merkle::Hash;
+
+/// What verifying a database found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Segments with whole groups.
+    pub segments: u64,
+    /// Whole commit groups.
+    pub groups: u64,
+    /// Transactions in them.
+    pub transactions: u64,
+    /// Blocks in them.
+    pub blocks: u64,
+    /// Bytes of the journal up to the end of the last whole group.
+    pub bytes: u64,
+    /// Merkle root over these blocks.
+    pub root: Hash,
+    /// A torn tail: bytes at the end that no group holds and nothing proves to have
+    /// been durable. Opening cuts it off.
+    pub torn: Option<Damage>,
+    /// Length of the torn tail.
+    pub torn_bytes: u64,
+    /// The first thing for which opening is refused.
+    pub damage: Option<Damage>,
+    /// Footers of sealed segments that are missing or damaged. No data is lost:
+    /// opening rebuilds them.
+    pub footers: Vec<Damage>,
+    /// Index snapshots that are whole.
+    pub snapshots: u64,
+    /// Index snapshots that are of no use, and why. No data is lost: opening
+    /// ignores them.
+    pub snapshots_damaged: Vec<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl VerifyReport {
+    /// Whether everything holds, derived data included.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.opens()
+            && self.torn.is_none()
+            && self.footers.is_empty()
+            && self.snapshots_damaged.is_empty()
+    }
+
+    /// Whether it opens with the recovery policy `cut_torn_tail`.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        self.damage.is_none()
+    }
+}
+
+/// Check every byte of the database in `dir`, which is not open: headers and
+/// checksums of all segments, groups and blocks, sequences, commit times, what each
+/// block says and which version it names as the one before, the Merkle root of every
+/// group, footers and snapshots. Changes nothing.
+///
+/// Reads everything once and keeps the ids of features in memory; `progress` is
+/// called every few megabytes.
+///
+/// # Errors
+/// [`crate::Error::Locked`] when it is open, [`crate::Error::NotFound`] where there
+/// is no database, [`crate::Error::UnsupportedFormat`], [`crate::Error::Io`]. Damage
+/// is no error but in the report.
+pub fn verify(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<VerifyReport> {
+    let closed = Closed::take(fs, dir)?;
+    check(fs, &closed, progress).map(|(report, _)| report)
+}
+
+/// The same for one whose lock is held.
+pub(super) fn check(
+    fs: &dyn FileSystem,
+    closed: &Closed,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(VerifyReport, Examination)> {
+    let begun = Instant::now();
+    let snapshots = closed.snapshots(fs)?;
+    let durable = snapshots
+        .iter()
+        .find_map(|known| known.as_ref().ok())
+        .copied();
+    let mut chains = Chains::default();
+    let found = examine(fs, &closed.journal, durable, progress, &mut |block, _| {
+        chains.block(block)
+    })?;
+    let end = found
+        .segments
+        .last()
+        .map_or(0, |last| last.header.position + last.end);
+    let of_torn = |path: &Path| found.torn.as_ref().is_some_and(|torn| torn.path == path);
+    let torn_bytes = found.lost.iter().filter(|lost| of_torn(&lost.path));
+    let report = VerifyReport {
+        segments: found.segments.len() as u64,
+        groups: found.groups,
+        transactions: found.transactions,
+        blocks: found.tree.size(),
+        bytes: end,
+        root: found.tree.root(),
+        torn: found.torn.clone(),
+        torn_bytes: torn_bytes.map(|lost| lost.bytes).sum(),
+        damage: found.damage.clone(),
+        footers: found.footers.clone(),
+        snapshots: snapshots.iter().filter(|known| known.is_ok()).count() as u64,
+        snapshots_damaged: snapshots.into_iter().filter_map(Result::err).collect(),
+        elapsed: begun.elapsed(),
+    };
+    Ok((report, found))
+}
+
+/// The newest version of each feature, against which the next one's `prev` is held.
+#[derive(Default)]
+struct Chains {
+    newest: HashMap<Box<str>, u64>,
+}
+
+impl Chains {
+    fn block(&mut self, block: &Block<'_>) -> Result<(), String> {
+        let effect = block.effect().map_err(|e| e.to_string())?;
+        let action = block.action().map_err(|e| e.to_string())?;
+        if let Some(reverted) = action.reverts.filter(|seq| *seq >= block.seq) {
+            return Err(format!(
+                "block {} undoes a later one, {reverted}",
+                block.seq
+            ));
+        }
+        let before = match &effect {
+            Effect::PutFeature(feature) => self.newest.insert((&*feature.id).into(), block.seq),
+            Effect::DeleteFeature(id) => self.newest.insert((*id).into(), block.seq),
+            Effect::PutPoints(_) | Effect::DeletePoints(_) => return Ok(()),
+        };
+        if before == block.prev {
+            return Ok(());
+        }
+        Err(format!(
+            "block {} names {:?} as the version before it, the journal {before:?}",
+            block.seq, block.prev
+        ))
+    }
+}

@@ -1,0 +1,301 @@
+//! Reading a journal's groups in order and checking everything they say. Changes
+//! nothing.
+
+use super::layout::{BLOCK_PREFIX, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader};
+use super::leaves::Leaves;
+use super::reader::SegmentReader;
+use super::survey::Found;
+use super::writer::LastGroup;
+use crate::block::Block;
+use crate::error::Result;
+use crate::index::BlockLocation;
+use crate::merkle::{NodeTable, Tree, leaf_hash};
+use crate::planted::{Bug, planted};
+
+/// What is called with every block that is read.
+pub(super) type Replay<'a> = dyn FnMut(&Block<'_>, BlockLocation) -> Result<(), String> + 'a;
+
+/// State carried from group to group.
+pub(super) struct Scan<'a> {
+    /// The tree of what was read.
+    pub tree: Tree,
+    /// Its kept nodes.
+    pub nodes: NodeTable,
+    /// Commit time of the last block.
+    pub last_time: i64,
+    /// Groups read.
+    pub groups: u64,
+    /// Transactions read.
+    pub transactions: u64,
+    /// Blocks read.
+    pub blocks: u64,
+    /// The last group read.
+    pub last_group: Option<LastGroup>,
+    /// Journal position up to which all is known to have been durable.
+    pub durable_end: u64,
+    /// Collects places and leaf hashes of the blocks, where somebody wants them.
+    pub leaves: Option<Leaves>,
+    /// Called with every block.
+    pub replay: &'a mut Replay<'a>,
+}
+
+/// Where a segment's whole groups end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tail {
+    pub end: u64,
+    /// What is wrong with the bytes behind it, if there are any: they may be a torn
+    /// tail.
+    pub torn: Option<&'static str>,
+}
+
+impl<'a> Scan<'a> {
+    /// A scan from the journal's beginning on.
+    pub(super) fn new(replay: &'a mut Replay<'a>) -> Self {
+        Self {
+            tree: Tree::default(),
+            nodes: NodeTable::default(),
+            last_time: i64::MIN,
+            groups: 0,
+            transactions: 0,
+            blocks: 0,
+            last_group: None,
+            durable_end: 0,
+            leaves: None,
+            replay,
+        }
+    }
+
+    /// Check and replay one segment, from the offset `from` on where the groups
+    /// before it are known.
+    ///
+    /// # Errors
+    /// [`crate::Error::Corrupt`] for what does not check and is no torn tail.
+    pub(super) fn segment(
+        &mut self,
+        found: &mut Found,
+        number: u32,
+        from: Option<u64>,
+    ) -> Result<Tail> {
+        let Found {
+            reader,
+            header,
+            groups_end,
+            ..
+        } = found;
+        if from.is_none() && (header.first_seq != self.tree.size() + 1) {
+            let reason = format!(
+                "the segment begins with block {}, the journal before it ends with block {}",
+                header.first_seq,
+                self.tree.size()
+            );
+            return Err(reader.corrupt(0, reason));
+        }
+        if from.is_none() && header.root != self.tree.root() && !planted(Bug::IgnoreRoot) {
+            return Err(reader.corrupt(0, "the segment does not continue the one before it"));
+        }
+        let mut offset = from.unwrap_or(SEGMENT_HEADER as u64);
+        let end = groups_end.unwrap_or(reader.len);
+        while offset < end {
+            let reason = match self.group(reader, number, header, offset)? {
+                Ok(next) if next <= end => {
+                    offset = next;
+                    continue;
+                }
+                Ok(_) => "a group ends behind the end of its segment",
+                Err(reason) => reason,
+            };
+            if groups_end.is_some() {
+                return Err(reader.corrupt(offset, reason));
+            }
+            if header.position + offset < self.durable_end {
+                let reason = format!("{reason}, and an index snapshot says that it was durable");
+                return Err(reader.corrupt(offset, reason));
+            }
+            if let Some(later) = reader.later_proof(header, offset)? {
+                let reason =
+                    format!("{reason}, and the group at byte {later} proves that it was durable");
+                return Err(reader.corrupt(offset, reason));
+            }
+            reader.release();
+            return Ok(Tail {
+                end: offset,
+                torn: Some(reason),
+            });
+        }
+        reader.release();
+        if groups_end.is_none() && header.position + offset < self.durable_end {
+            let reason = "the journal ends here, and an index snapshot says that it went on";
+            return Err(reader.corrupt(offset, reason));
+        }
+        Ok(Tail {
+            end: offset,
+            torn: None,
+        })
+    }
+
+    /// Check and replay the group at `offset`; returns where it ends. The inner
+    /// error is for bytes that could be a torn tail; the outer one is final.
+    fn group(
+        &mut self,
+        reader: &mut SegmentReader,
+        number: u32,
+        segment: &SegmentHeader,
+        offset: u64,
+    ) -> Result<Result<u64, &'static str>> {
+        let (header, body) = match reader.group(segment, offset)? {
+            Ok(group) => group,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let body_at = offset + GROUP_HEADER as u64;
+        // From here on the bytes are what was written: what does not hold now is no
+        // torn write.
+        if let Err((at, reason)) = self.replay_group(&header, body, number, body_at) {
+            return Err(reader.corrupt(at, reason));
+        }
+        self.groups += 1;
+        self.durable_end = self.durable_end.max(header.durable_end);
+        let end = body_at + u64::from(header.body_len);
+        self.last_group = Some(LastGroup {
+            segment_first_seq: segment.first_seq,
+            offset,
+            end,
+        });
+        Ok(Ok(end))
+    }
+
+    /// Replay the blocks of a group and check them against its header. What was
+    /// read counts only if all of it holds.
+    fn replay_group(
+        &mut self,
+        header: &GroupHeader,
+        body: &[u8],
+        number: u32,
+        body_at: u64,
+    ) -> Result<(), (u64, String)> {
+        let mut rest = body;
+        let at = |rest: &[u8]| body_at + (body.len() - rest.len()) as u64;
+        let mut tree = self.tree.clone();
+        let mut last_time = self.last_time;
+        if header.first_seq != tree.size() + 1 {
+            return Err((body_at, "a group begins with the wrong block".into()));
+        }
+        for _ in 0..header.transactions {
+            let Some(count) = take_u32(&mut rest) else {
+                return Err((at(rest), "a transaction is cut short".into()));
+            };
+            let txn = tree.size() + 1;
+            for _ in 0..count {
+                let here = at(rest);
+                let bytes = take_record(&mut rest).map_err(|e| (here, e.to_owned()))?;
+                let block = Block::decode(bytes).map_err(|e| (here, e))?;
+                let expected = tree.size() + 1;
+                if block.seq != expected || block.txn != txn || block.time < last_time {
+                    return Err((here, format!("block {expected} is out of order")));
+                }
+                let location = BlockLocation {
+                    segment: number,
+                    offset: u32::try_from(here)
+                        .map_err(|_| (here, "a segment over 4 GiB".to_owned()))?,
+                    len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                };
+                (self.replay)(&block, location).map_err(|e| (here, e))?;
+                last_time = block.time;
+                let hash = leaf_hash(bytes);
+                if let Some(leaves) = &mut self.leaves {
+                    leaves.push(hash, location.offset);
+                }
+                let nodes = &mut self.nodes;
+                tree.push_and(hash, |level, node| {
+                    if NodeTable::keeps(level) {
+                        nodes.push((level, node));
+                    }
+                });
+            }
+        }
+        let blocks = tree.size() - self.tree.size();
+        if !rest.is_empty() || blocks != u64::from(header.blocks) || tree.size() != header.tree_size
+        {
+            return Err((
+                body_at,
+                "a group holds other blocks than its header says".into(),
+            ));
+        }
+        if tree.root() != header.root && !planted(Bug::IgnoreRoot) {
+            return Err((body_at, "the Merkle root of a group does not hold".into()));
+        }
+        self.blocks += blocks;
+        self.transactions += u64::from(header.transactions);
+        self.tree = tree;
+        self.last_time = last_time;
+        Ok(())
+    }
+}
+
+/// Places and leaf hashes of the blocks in a segment's groups up to the offset
+/// `end`. Reads them and checks their checksums, but not what they hold.
+///
+/// # Errors
+/// [`crate::Error::Corrupt`] where a group does not check.
+pub(super) fn read_leaves(
+    reader: &mut SegmentReader,
+    header: &SegmentHeader,
+    end: u64,
+) -> Result<Leaves> {
+    let mut leaves = Leaves::new(header.first_seq);
+    let mut offset = SEGMENT_HEADER as u64;
+    while offset < end {
+        let next = match reader.group(header, offset)? {
+            Ok((group, body)) => {
+                let body_at = offset + GROUP_HEADER as u64;
+                match push_leaves(&group, body, body_at, &mut leaves) {
+                    Ok(()) => Ok(body_at + u64::from(group.body_len)),
+                    Err(reason) => Err(reason),
+                }
+            }
+            Err(reason) => Err(reason),
+        };
+        offset = next.map_err(|reason| reader.corrupt(offset, reason))?;
+    }
+    reader.release();
+    Ok(leaves)
+}
+
+fn push_leaves(
+    header: &GroupHeader,
+    body: &[u8],
+    body_at: u64,
+    leaves: &mut Leaves,
+) -> Result<(), &'static str> {
+    let mut rest = body;
+    for _ in 0..header.transactions {
+        let count = take_u32(&mut rest).ok_or("a transaction is cut short")?;
+        for _ in 0..count {
+            let here = body_at + (body.len() - rest.len()) as u64;
+            let block = take_record(&mut rest)?;
+            let offset = u32::try_from(here).map_err(|_| "a segment over 4 GiB")?;
+            leaves.push(leaf_hash(block), offset);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn take_u32(rest: &mut &[u8]) -> Option<u32> {
+    let (bytes, tail) = rest.split_first_chunk::<4>()?;
+    *rest = tail;
+    Some(u32::from_le_bytes(*bytes))
+}
+
+/// Step over one block record and check it against its checksum.
+pub(super) fn take_record<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], &'static str> {
+    let (prefix, tail) = rest
+        .split_first_chunk::<BLOCK_PREFIX>()
+        .ok_or("a block is cut short")?;
+    let [a, b, c, d, crc @ ..] = *prefix;
+    let len = u32::from_le_bytes([a, b, c, d]) as usize;
+    let (block, tail) = tail.split_at_checked(len).ok_or("a block is cut short")?;
+    if crc32c::crc32c(block) != u32::from_le_bytes(crc) {
+        return Err("a block does not match its checksum");
+    }
+    *rest = tail;
+    Ok(block)
+}

@@ -1,0 +1,123 @@
+//! Writing the footer of a segment that is full.
+//!
+//! For 256 MiB of small blocks that is a second of sorting and writing, for which
+//! no commit should wait: it has a thread of its own. For a small segment, starting
+//! a thread costs more than the footer.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::RwLock;
+
+use super::footer::Footer;
+use super::layout::DatabaseId;
+use super::leaves::Leaves;
+use super::reader::SegmentReader;
+use super::scan::read_leaves;
+use super::segments::{Segment, Segments};
+use super::survey::Survey;
+use crate::error::{Error, Result};
+
+/// Blocks up to which the caller writes the footer itself: some milliseconds.
+const INLINE: u32 = 4_096;
+
+/// A footer to be written.
+pub(super) struct Job {
+    pub segments: Arc<Segments>,
+    /// The segment's number.
+    pub number: u32,
+    pub segment: Segment,
+    pub database: DatabaseId,
+    pub leaves: Arc<RwLock<Leaves>>,
+    /// Where its groups end.
+    pub groups_end: u64,
+}
+
+impl Job {
+    fn run(self) -> Result<()> {
+        // Nobody writes to it any more, so readers never wait for this lock.
+        let leaves = self.leaves.read();
+        let footer = Footer::write(&self.segment, &self.database, &leaves, self.groups_end)?;
+        self.segments.seal(self.number, footer);
+        Ok(())
+    }
+}
+
+/// The footer being written in the background, at most one.
+#[derive(Debug, Default)]
+pub(super) struct Sealing {
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Sealing {
+    /// Write a footer, after the one before it.
+    pub(super) fn begin(&mut self, job: Job) -> Result<()> {
+        self.finish()?;
+        if job.leaves.read().len() <= INLINE {
+            return job.run();
+        }
+        let path = job.segment.path.clone();
+        let thread = std::thread::Builder::new()
+            .name("formdb-seal".into())
+            .spawn(move || job.run())
+            .map_err(|e| Error::io("start a thread to seal", &path, e))?;
+        self.thread = Some(thread);
+        Ok(())
+    }
+
+    /// How the one before went, if it is done.
+    pub(super) fn poll(&mut self) -> Result<()> {
+        match &self.thread {
+            Some(thread) if thread.is_finished() => self.finish(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Wait for it.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => Err(Error::Poisoned {
+                cause: "writing the footer of a segment panicked; see the log".into(),
+            }),
+        }
+    }
+}
+
+impl Drop for Sealing {
+    /// Nothing may write to the database's files once its lock is released. What
+    /// went wrong is put right by opening it.
+    fn drop(&mut self) {
+        let _ = self.finish();
+    }
+}
+
+/// Write the footers that sealed segments lack; returns how many. Reads those
+/// segments once more, which is rare: a crash leaves at most one without. Where a
+/// footer cannot be written, what it would hold stays in memory: a full disk must
+/// not keep a database from being read.
+pub(super) fn rebuild_footers(survey: &mut Survey) -> Result<u64> {
+    let mut rebuilt = 0;
+    for found in &mut survey.segments {
+        let (Some(end), None) = (found.groups_end, &found.footer) else {
+            continue;
+        };
+        let leaves = read_leaves(&mut found.reader, &found.header, end)?;
+        let SegmentReader { segment, len, .. } = &found.reader;
+        let cut = match *len > end {
+            true => found.reader.cut(end),
+            false => Ok(()),
+        };
+        let written =
+            cut.and_then(|()| Footer::write(segment, &found.header.database, &leaves, end));
+        match written {
+            Ok(footer) => {
+                found.footer = Some(footer);
+                rebuilt += 1;
+            }
+            Err(_) => found.leaves = Some(leaves),
+        }
+    }
+    Ok(rebuilt)
+}

@@ -1,0 +1,347 @@
+//! Opening a database: the newest snapshot that is of use, then the journal behind
+//! it, or the whole journal where there is none.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::block::{Block, Effect};
+use crate::clock::{Clock, system_micros};
+use crate::committer::Committer;
+use crate::error::{Error, Result};
+use crate::fs::{FileSystem, Lock};
+use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex};
+use crate::journal::{
+    Durable, Opened, RecoverError, RecoverOptions, Recovered, Segments, Start, recover,
+};
+use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
+use crate::limits::Limits;
+use crate::planted::{Bug, planted};
+use crate::queue::{WriteQueue, write_queue};
+use crate::reverts::RevertTable;
+use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed, Snapshotter};
+use crate::state::{Head, Indexes, State};
+
+/// Folder of the journal inside a database's folder.
+pub(crate) const JOURNAL: &str = "journal";
+/// Lock file inside a database's folder.
+const LOCK: &str = "LOCK";
+
+/// The parts of a database that is ready to run.
+pub(crate) struct Opening {
+    pub state: Arc<State>,
+    pub queue: WriteQueue,
+    /// To be run on a thread of its own.
+    pub committer: Committer,
+    /// What opening found and did.
+    pub recovered: Recovered,
+}
+
+/// Open the database in `dir`, as [`crate::Database::open`] says.
+pub(crate) fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Result<Opening> {
+    limits.validate()?;
+    let begun = Instant::now();
+    make_dir(&*fs, dir)?;
+    let lock = take_lock(&*fs, dir)?;
+    let journal_dir = dir.join(JOURNAL);
+    make_dir(&*fs, &journal_dir)?;
+    let snapshots_dir = dir.join(SNAPSHOTS);
+    let mut reading = Reading {
+        fs: &fs,
+        journal_dir: &journal_dir,
+        snapshots_dir: &snapshots_dir,
+        limits: &limits,
+        durable: None,
+        ignored: Vec::new(),
+    };
+    let (opened, replay) = reading.indexes()?;
+    let snapshot_position = reading.durable.map_or(0, |known| known.position);
+    let Opened {
+        journal,
+        segments,
+        nodes,
+        report: mut recovered,
+    } = opened;
+    recovered.snapshots_ignored = reading.ignored;
+    let Replay {
+        features,
+        series,
+        blocks,
+        reverts,
+        keys,
+        points,
+        last_time,
+    } = replay;
+    let mut features = features.finish();
+    give_shapes(&mut features, &blocks, &segments)?;
+    recovered.elapsed = begun.elapsed();
+
+    let head = Head {
+        tree_size: journal.tree().size(),
+        root: journal.tree().root(),
+        journal_bytes: journal.end(),
+        features: features.len() as u64,
+        series: series.len() as u64,
+        points,
+    };
+    let indexes = Indexes {
+        features,
+        series,
+        blocks,
+        nodes,
+        reverts,
+    };
+    let (queue, intake) = write_queue(&limits);
+    let state = Arc::new(State::new(indexes, segments, limits, head));
+    let from = match recovered.snapshot {
+        Some(snapshot) => (snapshot.seq, snapshot_position),
+        None => (0, 0),
+    };
+    let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), from);
+    let committer = Committer {
+        state: Arc::clone(&state),
+        intake,
+        journal,
+        clock: Clock::starting_at(last_time),
+        points,
+        keys,
+        snapshotter,
+        sync_by: None,
+        lock,
+    };
+    Ok(Opening {
+        state,
+        queue,
+        committer,
+        recovered,
+    })
+}
+
+/// Read the shapes of features that came without one.
+fn give_shapes(
+    features: &mut FeatureIndex,
+    blocks: &BlockTable,
+    segments: &Segments,
+) -> Result<()> {
+    let without: Vec<(u32, u64)> = features.without_shape().collect();
+    for (number, seq) in without {
+        let Some(location) = blocks.get(seq) else {
+            continue;
+        };
+        let bytes = segments.read_block(location)?;
+        let damaged = |reason: String| segments.corrupt(location, &reason);
+        let block = Block::decode(&bytes).map_err(damaged)?;
+        if let Effect::PutFeature(feature) = block.effect().map_err(|e| damaged(e.to_string()))? {
+            features.set_shape(number, &feature.shape);
+        }
+    }
+    Ok(())
+}
+
+/// Make a folder and its name in its parent durable.
+pub(crate) fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    fs.create_dir(dir)
+        .map_err(|e| Error::io("create", dir, e))?;
+    match dir.parent() {
+        Some(parent) => fs
+            .sync_dir(parent)
+            .map_err(|e| Error::io("sync", parent, e)),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
+    let path = dir.join(LOCK);
+    fs.lock(&path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked { path: path.clone() },
+        _ => Error::io("lock", &path, e),
+    })
+}
+
+/// Where everything is read from, and what was found out.
+struct Reading<'a> {
+    fs: &'a Arc<dyn FileSystem>,
+    journal_dir: &'a Path,
+    snapshots_dir: &'a Path,
+    limits: &'a Limits,
+    /// What the newest whole snapshot says, be it of use or not: its blocks were
+    /// durable.
+    durable: Option<Durable>,
+    /// Why snapshots were of no use.
+    ignored: Vec<String>,
+}
+
+impl Reading<'_> {
+    /// The journal and the indexes.
+    fn indexes(&mut self) -> Result<(Opened, Replay)> {
+        let seqs = snapshot::newest_first(&**self.fs, self.snapshots_dir);
+        let seqs = seqs.unwrap_or_else(|error| {
+            self.ignored.push(error.to_string());
+            Vec::new()
+        });
+        for seq in seqs {
+            match self.with_snapshot(seq) {
+                Ok(read) => return Ok(read),
+                Err(reason) => {
+                    let name = snapshot::file_name(seq);
+                    self.ignored.push(format!("{name} is ignored: {reason}"));
+                }
+            }
+        }
+        let mut replay = Replay::new(self.limits);
+        match self.replay(None, &mut replay) {
+            Ok(opened) => Ok((opened, replay)),
+            Err(RecoverError::Failed(error)) => Err(error),
+            // There was none to refuse.
+            Err(RecoverError::StartRefused(_)) => Err(Error::Closed),
+        }
+    }
+
+    /// The same, from the snapshot as of `seq`, or why that is of no use.
+    fn with_snapshot(&mut self, seq: u64) -> Result<(Opened, Replay), String> {
+        let loaded = snapshot::load(&**self.fs, self.snapshots_dir, seq)?;
+        self.durable.get_or_insert(Durable {
+            database: loaded.start.database,
+            position: loaded.position,
+        });
+        let mut replay = Replay {
+            features: loaded.features,
+            series: loaded.series,
+            blocks: loaded.blocks,
+            points: loaded.points,
+            last_time: loaded.start.last_time,
+            ..Replay::new(self.limits)
+        };
+        let Replay { keys, reverts, .. } = &mut replay;
+        snapshot::decode_extra(&loaded.extra, keys, reverts)?;
+        let mut opened = match self.replay(Some(loaded.start), &mut replay) {
+            Ok(opened) => opened,
+            Err(RecoverError::StartRefused(reason)) => return Err(reason),
+            // What is wrong may be the snapshot. If it is the journal, reading all
+            // of it will say so.
+            Err(RecoverError::Failed(error)) => {
+                return Err(format!("the journal behind it does not open: {error}"));
+            }
+        };
+        opened.report.snapshot = Some(SnapshotUsed {
+            seq,
+            bytes: loaded.bytes,
+        });
+        Ok((opened, replay))
+    }
+
+    fn replay(
+        &self,
+        start: Option<Start>,
+        replay: &mut Replay,
+    ) -> std::result::Result<Opened, RecoverError> {
+        let options = RecoverOptions {
+            segment_bytes: self.limits.segment_bytes,
+            policy: self.limits.recovery,
+            now: system_micros(),
+            durable: self.durable,
+            start,
+        };
+        recover(
+            Arc::clone(self.fs),
+            self.journal_dir,
+            options,
+            |block, location| replay.block(block, location),
+        )
+    }
+}
+
+/// What is rebuilt while the journal is read.
+struct Replay {
+    features: FeatureLoader,
+    series: TemporalIndex,
+    blocks: BlockTable,
+    reverts: RevertTable,
+    keys: KeyTable,
+    points: u64,
+    last_time: i64,
+}
+
+impl Replay {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            features: FeatureLoader::default(),
+            series: TemporalIndex::default(),
+            blocks: BlockTable::default(),
+            reverts: RevertTable::default(),
+            keys: KeyTable::new(limits),
+            points: 0,
+            last_time: 0,
+        }
+    }
+
+    fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
+        self.blocks.push(location);
+        self.last_time = block.time;
+        if planted(Bug::ReplayHalf) && block.seq > block.txn {
+            return Ok(());
+        }
+        let &Block { seq, prev, .. } = block;
+        let effect = block.effect().map_err(|e| e.to_string())?;
+        if let Some(reverted) = block.action().map_err(|e| e.to_string())?.reverts {
+            self.reverts.insert(reverted, seq);
+        }
+        self.key(block)?;
+        match effect {
+            Effect::PutFeature(feature) => {
+                let before = self
+                    .features
+                    .put(&feature.id, feature.envelope, &feature.shape, seq);
+                same_version(seq, prev, before)
+            }
+            Effect::DeleteFeature(id) => same_version(seq, prev, self.features.delete(id, seq)),
+            Effect::PutPoints(batch) => {
+                self.points += batch.timestamps.len() as u64;
+                let series = self.series.get_or_create(&batch.series);
+                series.insert(&batch.timestamps, &batch.values, seq, usize::MAX);
+                Ok(())
+            }
+            Effect::DeletePoints(span) => {
+                if let Some(series) = self.series.get(&span.series) {
+                    let deleted = series.delete(span.start, span.end, span.block, seq, usize::MAX);
+                    self.points = self.points.saturating_sub(deleted);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The idempotency key of the block's transaction.
+    fn key(&mut self, block: &Block<'_>) -> Result<(), String> {
+        let Some((text, request)) = block.key else {
+            self.keys.extend(block.txn, block.seq);
+            return Ok(());
+        };
+        let request = request
+            .try_into()
+            .map_err(|_| "an idempotency key with a digest of another length")?;
+        if planted(Bug::ForgetKeys) {
+            return Ok(());
+        }
+        self.keys.insert(KeyEntry {
+            key: IdempotencyKey {
+                text: text.into(),
+                request,
+            },
+            first_seq: block.seq,
+            last_seq: block.seq,
+            time: block.time,
+        });
+        Ok(())
+    }
+}
+
+/// The version that a block names as the one before must be the one there is.
+fn same_version(seq: u64, named: Option<u64>, there: Option<u64>) -> Result<(), String> {
+    if named == there {
+        return Ok(());
+    }
+    Err(format!(
+        "block {seq} names {named:?} as the version before it, the journal {there:?}"
+    ))
+}

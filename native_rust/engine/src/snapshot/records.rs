@@ -1,0 +1,270 @@
+//! The records inside the frames: what a snapshot says about each index.
+//!
+//! docs/FORMAT.md is the prose of this module.
+
+use std::collections::HashMap;
+
+use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
+use crate::index::{BlockLocation, Content, Part, PartRun, StoredVersion};
+use crate::journal::BLOCK_PREFIX;
+use crate::model::{FeatureShape, PointBatch, Rect, decode_points, encode_points};
+
+/// What a version is, in the low bits of its first byte.
+const TOMBSTONE: u8 = 0;
+const NOWHERE: u8 = 1;
+const POINT: u8 = 2;
+const RECT: u8 = 3;
+/// The envelope of the version before it.
+const SAME: u8 = 4;
+/// Bit of a version that is its feature's first.
+const OLDEST: u8 = 8;
+/// Bit of a version behind which the feature's shape is given.
+const SHAPED: u8 = 16;
+
+/// Writes or reads versions one after the other; each is told by what differs
+/// from the one before.
+#[derive(Debug, Default)]
+pub(super) struct VersionCodec {
+    born: u64,
+    envelope: Option<Rect>,
+    /// Shapes in the order of their first use.
+    shapes: Vec<FeatureShape>,
+    /// Their places there, when writing.
+    places: HashMap<Vec<u8>, usize>,
+    /// The place of the last one, which most often comes again.
+    last: usize,
+}
+
+impl VersionCodec {
+    pub(super) fn put(&mut self, version: &StoredVersion, out: &mut Vec<u8>) {
+        let &StoredVersion {
+            born,
+            content,
+            oldest,
+            ref shape,
+        } = version;
+        let (kind, envelope) = match content {
+            Content::Tombstone => (TOMBSTONE, None),
+            Content::Nowhere => (NOWHERE, None),
+            Content::At(rect) if self.envelope == Some(rect) => (SAME, None),
+            Content::At(rect) if rect.min == rect.max => (POINT, Some(rect)),
+            Content::At(rect) => (RECT, Some(rect)),
+        };
+        let flag = |set, bit| if set { bit } else { 0 };
+        out.push(kind | flag(oldest, OLDEST) | flag(shape.is_some(), SHAPED));
+        put_step(self.born, born, out);
+        if let Some(rect) = envelope {
+            let corners = if kind == POINT { 1 } else { 2 };
+            for number in [rect.min, rect.max].iter().take(corners).flatten() {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+            self.envelope = envelope;
+        }
+        if let Some(shape) = shape {
+            self.put_shape(shape, out);
+        }
+        self.born = born;
+    }
+
+    /// The place of a shape, and at its first use the shape itself.
+    fn put_shape(&mut self, shape: &FeatureShape, out: &mut Vec<u8>) {
+        if self.shapes.get(self.last) != Some(shape) {
+            self.last = match self.places.get(shape.as_bytes()) {
+                Some(place) => *place,
+                None => {
+                    let place = self.shapes.len();
+                    self.places.insert(shape.as_bytes().to_vec(), place);
+                    self.shapes.push(shape.clone());
+                    put_uint(place as u64, out);
+                    put_bytes(shape.as_bytes(), out);
+                    self.last = place;
+                    return;
+                }
+            };
+        }
+        put_uint(self.last as u64, out);
+    }
+
+    fn take_shape(&mut self, records: &mut Records<'_>) -> Result<FeatureShape, Damage> {
+        let place = usize::try_from(records.uint()?).unwrap_or(usize::MAX);
+        if place == self.shapes.len() {
+            let shape = FeatureShape::from_bytes(records.bytes()?).map_err(|e| e.reason)?;
+            self.shapes.push(shape);
+        }
+        let shape = self.shapes.get(place).cloned();
+        shape.ok_or("a shape that was not given before")
+    }
+
+    pub(super) fn take(&mut self, records: &mut Records<'_>) -> Result<StoredVersion, Damage> {
+        let head = records.byte()?;
+        let born = records.step(self.born)?;
+        let content = match head & !(OLDEST | SHAPED) {
+            TOMBSTONE => Content::Tombstone,
+            NOWHERE => Content::Nowhere,
+            SAME => Content::At(self.envelope.ok_or("an envelope is missing")?),
+            kind @ (POINT | RECT) => {
+                let min = [records.float()?, records.float()?];
+                let max = match kind {
+                    POINT => min,
+                    _ => [records.float()?, records.float()?],
+                };
+                let rect = Rect { min, max };
+                self.envelope = Some(rect);
+                Content::At(rect)
+            }
+            _ => return Err("a version of an unknown kind"),
+        };
+        self.born = born;
+        let shape = match head & SHAPED {
+            0 => None,
+            _ => Some(self.take_shape(records)?),
+        };
+        Ok(StoredVersion {
+            born,
+            content,
+            shape,
+            oldest: head & OLDEST != 0,
+        })
+    }
+}
+
+pub(super) fn put_id(id: &[u8], out: &mut Vec<u8>) {
+    put_bytes(id, out);
+}
+
+pub(super) fn take_id<'a>(records: &mut Records<'a>) -> Result<&'a str, Damage> {
+    str::from_utf8(records.bytes()?).map_err(|_| "an id is not UTF-8")
+}
+
+/// Locations of consecutive blocks: for each stretch in one segment, how many, the
+/// segment, and where the first lies; then for each the bytes between it and the
+/// one before, and its length.
+pub(super) fn put_locations(locations: &[BlockLocation], out: &mut Vec<u8>) {
+    for stretch in locations.chunk_by(|a, b| a.segment == b.segment) {
+        let Some(first) = stretch.first() else {
+            continue;
+        };
+        put_uint(stretch.len() as u64, out);
+        put_uint(u64::from(first.segment), out);
+        put_uint(u64::from(first.offset), out);
+        let mut end = u64::from(first.offset);
+        for location in stretch {
+            put_step(end, u64::from(location.offset), out);
+            put_uint(u64::from(location.len), out);
+            end = end_of(location);
+        }
+    }
+}
+
+/// The inverse of [`put_locations`] for one stretch.
+pub(super) fn take_locations(
+    records: &mut Records<'_>,
+    mut each: impl FnMut(BlockLocation),
+) -> Result<(), Damage> {
+    let count = records.uint()?;
+    let segment = records.uint32()?;
+    let mut end = records.uint()?;
+    for _ in 0..count {
+        let offset = records.step(end)?;
+        let location = BlockLocation {
+            segment,
+            offset: u32::try_from(offset).map_err(|_| "a block lies outside its segment")?,
+            len: records.uint32()?,
+        };
+        end = end_of(&location);
+        each(location);
+    }
+    Ok(())
+}
+
+fn end_of(location: &BlockLocation) -> u64 {
+    u64::from(location.offset) + u64::from(location.len) + BLOCK_PREFIX as u64
+}
+
+/// A part of a series: its columns as the body of a block of points would have
+/// them, and its runs.
+pub(super) fn put_part(series: &str, part: &mut Part, out: &mut Vec<u8>) {
+    let mut batch = PointBatch {
+        series: series.to_owned(),
+        timestamps: std::mem::take(&mut part.timestamps),
+        values: std::mem::take(&mut part.values),
+        metadata: Vec::new(),
+        provenance: None,
+    };
+    put_bytes(&encode_points(&batch), out);
+    part.timestamps = std::mem::take(&mut batch.timestamps);
+    part.values = batch.values;
+    put_uint(part.runs.len() as u64, out);
+    let mut before = 0;
+    for run in &part.runs {
+        put_step(before, run.seq, out);
+        put_uint(u64::from(run.index), out);
+        put_uint(u64::from(run.len), out);
+        put_uint(run.died.map_or(0, |died| died.wrapping_sub(run.seq)), out);
+        before = run.seq;
+    }
+}
+
+/// The inverse of [`put_part`]: the id of the series, and the part.
+pub(super) fn take_part(records: &mut Records<'_>) -> Result<(String, Part), Damage> {
+    let columns = decode_points(records.bytes()?).map_err(|error| error.reason)?;
+    let count = records.uint()?;
+    let mut runs = Vec::new();
+    let mut before = 0;
+    for _ in 0..count {
+        let seq = records.step(before)?;
+        let index = records.uint32()?;
+        let len = records.uint32()?;
+        let age = records.uint()?;
+        runs.push(PartRun {
+            len,
+            seq,
+            died: (age > 0).then(|| seq.wrapping_add(age)),
+            index,
+        });
+        before = seq;
+    }
+    let part = Part {
+        timestamps: columns.timestamps,
+        values: columns.values,
+        runs,
+    };
+    Ok((columns.series, part))
+}
+
+/// How much of everything there was, to be held against at the end.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub versions: u64,
+    pub ids: u64,
+    pub blocks: u64,
+    pub nodes: u64,
+    pub parts: u64,
+    pub extra: u64,
+}
+
+impl Totals {
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        for total in [
+            self.versions,
+            self.ids,
+            self.blocks,
+            self.nodes,
+            self.parts,
+            self.extra,
+        ] {
+            put_uint(total, out);
+        }
+    }
+
+    pub(super) fn take(records: &mut Records<'_>) -> Result<Self, Damage> {
+        Ok(Self {
+            versions: records.uint()?,
+            ids: records.uint()?,
+            blocks: records.uint()?,
+            nodes: records.uint()?,
+            parts: records.uint()?,
+            extra: records.uint()?,
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! Taking snapshots in the background.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+
+use super::{Mark, Written, write};
+use crate::error::{Error, Result};
+use crate::fs::FileSystem;
+use crate::state::State;
+
+/// A database that is closed takes a last snapshot if so many blocks came since the
+/// one before, ...
+const CLOSING_BLOCKS: u64 = 1_000;
+/// ... or so many bytes of journal.
+const CLOSING_BYTES: u64 = 1 << 20;
+
+/// How taking snapshots went since the database was opened.
+#[derive(Debug, Default)]
+pub(crate) struct SnapshotLog {
+    outcome: Mutex<Outcome>,
+}
+
+/// The last of each kind.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Outcome {
+    /// The last one taken.
+    pub written: Option<Written>,
+    /// Why the last attempt failed, if it did.
+    pub failure: Option<Arc<str>>,
+}
+
+impl SnapshotLog {
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.outcome.lock().clone()
+    }
+
+    fn note(&self, result: Result<Written>) {
+        match result {
+            Ok(written) => {
+                *self.outcome.lock() = Outcome {
+                    written: Some(written),
+                    failure: None,
+                };
+            }
+            // Told to stop: no failure.
+            Err(Error::Closed) => {}
+            Err(error) => self.note_failure(&error.to_string()),
+        }
+    }
+
+    fn note_failure(&self, cause: &str) {
+        self.outcome.lock().failure = Some(cause.into());
+    }
+}
+
+/// Where in the journal a snapshot stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    seq: u64,
+    position: u64,
+}
+
+/// Takes the snapshots of one database, one at a time, on a thread of their own.
+///
+/// What goes wrong is noted in [`State::snapshots`] and does no other harm: the
+/// next one is tried when it is due again.
+#[derive(Debug)]
+pub(crate) struct Snapshotter {
+    fs: Arc<dyn FileSystem>,
+    /// Folder of the snapshots.
+    dir: PathBuf,
+    state: Arc<State>,
+    stop: Arc<AtomicBool>,
+    running: Option<JoinHandle<()>>,
+    /// Where the last one stands that was begun.
+    begun: Place,
+    /// Where the one stands that the database was opened from.
+    opened: Place,
+}
+
+impl Snapshotter {
+    /// For the database of `state`, which was opened from the snapshot of this
+    /// sequence and journal position, or from none: zeros.
+    pub(crate) fn new(
+        fs: Arc<dyn FileSystem>,
+        dir: PathBuf,
+        state: Arc<State>,
+        (seq, position): (u64, u64),
+    ) -> Self {
+        let opened = Place { seq, position };
+        Self {
+            fs,
+            dir,
+            state,
+            stop: Arc::default(),
+            running: None,
+            begun: opened,
+            opened,
+        }
+    }
+
+    /// Whether one should be taken now that the journal reaches `position`. O(1).
+    pub(crate) fn due(&self, position: u64) -> bool {
+        let every = self.state.limits.snapshot_bytes;
+        every > 0 && position.saturating_sub(self.begun.position) >= every && !self.busy()
+    }
+
+    fn busy(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Begin to take the snapshot of `mark`, unless one is being taken. Returns at
+    /// once.
+    pub(crate) fn take(&mut self, mark: Mark) {
+        if self.busy() {
+            return;
+        }
+        self.join();
+        self.begun = place_of(&mark);
+        let (fs, dir) = (Arc::clone(&self.fs), self.dir.clone());
+        let (state, stop) = (Arc::clone(&self.state), Arc::clone(&self.stop));
+        let thread = std::thread::Builder::new()
+            .name("formdb-snapshot".into())
+            .spawn(move || {
+                let result = write(&*fs, &dir, &state, &mark, &stop);
+                state.snapshots.note(result);
+            });
+        match thread {
+            Ok(thread) => self.running = Some(thread),
+            Err(e) => {
+                let error = Error::io("start the snapshot thread for", &self.dir, e);
+                self.state.snapshots.note(Err(error));
+            }
+        }
+    }
+
+    /// Whether a last one is worth its time when the database is closed with block
+    /// `seq`, where the journal reaches `position`.
+    pub(crate) fn due_on_close(&self, seq: u64, position: u64) -> bool {
+        let written = self.state.snapshots.outcome().written;
+        let last = match written {
+            Some(written) if written.seq == self.begun.seq => self.begun,
+            // The last one begun has failed or is not done.
+            _ => self.opened,
+        };
+        seq.saturating_sub(last.seq) >= CLOSING_BLOCKS
+            || position.saturating_sub(last.position) >= CLOSING_BYTES
+    }
+
+    /// Stop what is being taken, and take a last one, of `mark`, on this thread.
+    /// Call it while the indexes are still there.
+    pub(crate) fn close(mut self, mark: Option<Mark>) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.join();
+        if let Some(mark) = mark {
+            let go_on = AtomicBool::new(false);
+            let result = write(&*self.fs, &self.dir, &self.state, &mark, &go_on);
+            self.state.snapshots.note(result);
+        }
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.running.take()
+            && thread.join().is_err()
+        {
+            let log = &self.state.snapshots;
+            log.note_failure("taking a snapshot panicked; see the log");
+        }
+    }
+}
+
+fn place_of(mark: &Mark) -> Place {
+    Place {
+        seq: mark.journal.tree.size(),
+        position: mark.journal.position,
+    }
+}

@@ -1,0 +1,642 @@
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+
+use super::load::Loaded;
+use super::write::{Steps, write_in_steps};
+use super::*;
+use crate::fs::{File, Lock, RealFileSystem};
+use crate::index::{
+    BlockLocation, BlockTable, FeatureIndex, FeatureLoader, Order, RangeQuery, TemporalIndex,
+};
+use crate::limits::Limits;
+use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
+use crate::model::{FeatureShape, GeometryType, Rect};
+use crate::reverts::RevertTable;
+use crate::state::{Head, Indexes, State};
+
+#[derive(Debug, Clone)]
+enum Op {
+    Put(u8, Option<Rect>),
+    Delete(u8),
+    Insert(u8, Vec<i64>),
+    /// Points of a range, or of the block so many blocks ago.
+    DeletePoints(u8, i64, i64, Option<u64>),
+}
+
+fn rect() -> impl Strategy<Value = Rect> {
+    (-4..=4_i8, -4..=4_i8, 0..=3_i8, 0..=3_i8).prop_map(|(x, y, w, h)| Rect {
+        min: [f64::from(x), f64::from(y)],
+        max: [f64::from(x + w), f64::from(y + h)],
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let timestamps = prop_oneof![
+        4 => vec(0..20_i64, 1..6_usize),
+        1 => vec(0..4_000_i64, 200..900_usize),
+    ];
+    prop_oneof![
+        4 => (0..12_u8, option::weighted(0.8, rect())).prop_map(|(id, rect)| Op::Put(id, rect)),
+        1 => (0..12_u8).prop_map(Op::Delete),
+        3 => (0..4_u8, timestamps).prop_map(|(id, timestamps)| Op::Insert(id, timestamps)),
+        2 => (0..4_u8, -1..22_i64, -1..4_000_i64, option::of(0..20_u64))
+            .prop_map(|(id, start, end, only)| Op::DeletePoints(id, start, end, only)),
+    ]
+}
+
+fn id_of(number: u8) -> String {
+    format!("é{}", "x".repeat(usize::from(number)))
+}
+
+/// What every block leaves behind, whatever it does.
+fn location(seq: u64) -> BlockLocation {
+    let n = u32::try_from(seq).unwrap();
+    BlockLocation {
+        segment: n / 40,
+        offset: 128 + n % 40 * 300 + n % 7,
+        len: 100 + n % 100,
+    }
+}
+
+fn grow(tree: &mut Tree, seq: u64) -> Vec<KeptNode> {
+    let mut nodes = Vec::new();
+    tree.push_and(leaf_hash(&seq.to_le_bytes()), |level, node| {
+        if NodeTable::keeps(level) {
+            nodes.push((level, node));
+        }
+    });
+    nodes
+}
+
+fn apply_to_series(series: &TemporalIndex, op: &Op, seq: u64) {
+    match op {
+        Op::Insert(id, timestamps) => {
+            let values: Vec<f64> = (0..timestamps.len()).map(|n| n as f64 / 8.0).collect();
+            let series = series.get_or_create(&id_of(*id));
+            series.insert(timestamps, &values, seq, 1_000);
+        }
+        Op::DeletePoints(id, start, end, ago) => {
+            if let Some(series) = series.get(&id_of(*id)) {
+                let only = ago.map(|ago| seq.saturating_sub(ago + 1));
+                series.delete(*start, *end, only, seq, 1_000);
+            }
+        }
+        Op::Put(..) | Op::Delete(_) => {}
+    }
+}
+
+/// One of a few shapes, by the block that writes it.
+fn shape_of(seq: u64) -> FeatureShape {
+    let geometry = GeometryType::ALL[seq as usize % GeometryType::ALL.len()];
+    FeatureShape::unknown(geometry)
+}
+
+/// Does in a database's indexes what block `seq` does, and publishes it.
+fn apply(state: &State, tree: &mut Tree, op: &Op, seq: u64) {
+    state.blocks.write().push(location(seq));
+    for node in grow(tree, seq) {
+        state.nodes.write().push(node);
+    }
+    match op {
+        Op::Put(id, rect) => {
+            let mut features = state.features.write();
+            features.put(&id_of(*id), *rect, &shape_of(seq), seq);
+        }
+        Op::Delete(id) => drop(state.features.write().delete(&id_of(*id), seq)),
+        _ => apply_to_series(&state.series, op, seq),
+    }
+    state.publish(Head {
+        tree_size: seq,
+        ..Head::default()
+    });
+    state.features.write().retire(seq, 3);
+}
+
+fn empty_state() -> State {
+    let indexes = Indexes {
+        features: FeatureIndex::default(),
+        series: TemporalIndex::default(),
+        blocks: BlockTable::default(),
+        nodes: NodeTable::default(),
+        reverts: RevertTable::default(),
+    };
+    State::new(indexes, Arc::default(), Limits::default(), Head::default())
+}
+
+fn mark_of(tree: &Tree) -> Mark {
+    Mark {
+        journal: journal::Mark {
+            database: *b"0123456789abcdef",
+            tree: tree.clone(),
+            last_group: journal::LastGroup {
+                segment_first_seq: 7,
+                offset: 77,
+                end: 777,
+            },
+            position: 7_777,
+        },
+        last_time: -5,
+        points: 42,
+        extra: (0..=255).cycle().take(1_000).collect(),
+    }
+}
+
+/// The indexes of a snapshot, and what the blocks behind it did to them.
+fn continued(loaded: Loaded, ops: &[Op]) -> State {
+    let Loaded {
+        start,
+        mut features,
+        series,
+        mut blocks,
+        ..
+    } = loaded;
+    let (mut tree, mut nodes) = (start.tree, start.nodes);
+    let behind = ops.iter().zip(1..).skip(start.seq as usize);
+    for (op, seq) in behind {
+        blocks.push(location(seq));
+        for node in grow(&mut tree, seq) {
+            nodes.push(node);
+        }
+        match op {
+            Op::Put(id, rect) => {
+                features.put(&id_of(*id), *rect, &shape_of(seq), seq);
+            }
+            Op::Delete(id) => drop(features.delete(&id_of(*id), seq)),
+            _ => apply_to_series(&series, op, seq),
+        }
+    }
+    let mut features = features.finish();
+    // Those that had a later version when the snapshot was taken, which is not here.
+    let without: Vec<(u32, u64)> = features.without_shape().collect();
+    for (number, seq) in without {
+        features.set_shape(number, &shape_of(seq));
+    }
+    let indexes = Indexes {
+        features,
+        series,
+        blocks,
+        nodes,
+        reverts: RevertTable::default(),
+    };
+    let head = Head {
+        tree_size: tree.size(),
+        ..Head::default()
+    };
+    State::new(indexes, Arc::default(), Limits::default(), head)
+}
+
+/// Everything that can be asked of the indexes as of `at`, as text.
+fn answers(state: &State, at: u64) -> String {
+    let mut out = String::new();
+    let features = state.features.read();
+    for id in 0..13 {
+        let id = id_of(id);
+        let versions: Vec<u64> = features.versions(&id, at).collect();
+        out += &format!("{id}: {:?} {versions:?}\n", features.current(&id, at));
+    }
+    let boxes = [-3, 0, 2].map(|edge: i8| Rect {
+        min: [f64::from(edge), -2.0],
+        max: [f64::from(edge) + 1.0, 6.0],
+    });
+    for pieces in [&boxes[..1], &boxes[1..], &[]] {
+        let mut hits = Vec::new();
+        features.query_box(pieces, at, |hit| {
+            hits.push(hit);
+            ControlFlow::Continue(())
+        });
+        hits.sort_unstable();
+        out += &format!("{hits:?}\n");
+    }
+    out += &format!("{:?}\n", state.series.list(at, None, 100));
+    for id in 0..5 {
+        let Some(series) = state.series.get(&id_of(id)) else {
+            continue;
+        };
+        let series = series.read();
+        for (start, end) in [(i64::MIN, i64::MAX), (3, 11)] {
+            let query = RangeQuery {
+                start,
+                end,
+                at,
+                order: Order::Ascending,
+                skip: 0,
+                limit: usize::MAX,
+            };
+            let mut points = Vec::new();
+            assert_eq!(series.range(&query, &mut points), None);
+            assert_eq!(series.deleted_by(at, &query, &mut points), None);
+            out += &format!("{} {points:?}\n", series.count(start, end, at, None));
+        }
+    }
+    out
+}
+
+/// What does not depend on a sequence but on the last one.
+fn state_of(state: &State, last: u64) -> String {
+    let mut out = String::new();
+    let (features, blocks, nodes) = (
+        state.features.read(),
+        state.blocks.read(),
+        state.nodes.read(),
+    );
+    out += &format!("{} {}\n", features.len(), state.series.len());
+    let mut shapes = features.shapes();
+    shapes.sort_by_key(|(shape, _)| shape.geometry() as u8);
+    out += &format!("{shapes:?}\n");
+    assert_eq!(features.without_shape().count(), 0);
+    for id in 0..13 {
+        let newest = features.newest(&id_of(id));
+        let series = state.series.get(&id_of(id));
+        let series = series.as_ref().map(|series| series.read());
+        let series = series.map(|series| (series.touched(), series.last_delete()));
+        out += &format!("{newest:?} {series:?}\n");
+    }
+    for seq in 0..=last + 1 {
+        out += &format!("{:?}\n", blocks.get(seq));
+        for level in 0..8 {
+            out += &format!("{:?}\n", nodes.get(level, seq));
+        }
+    }
+    out
+}
+
+fn rebuilt(ops: &[Op]) -> State {
+    let state = empty_state();
+    let mut tree = Tree::default();
+    for (op, seq) in ops.iter().zip(1..) {
+        apply(&state, &mut tree, op, seq);
+    }
+    state
+}
+
+fn tree_of(seq: u64) -> Tree {
+    let mut tree = Tree::default();
+    for seq in 1..=seq {
+        grow(&mut tree, seq);
+    }
+    tree
+}
+
+fn small_steps() -> impl Strategy<Value = Steps> {
+    (1..5_u32, 1..50_u64, 1..300_usize, 1..3_000_usize).prop_map(
+        |(entries, blocks, points, frame)| Steps {
+            entries,
+            blocks,
+            points,
+            frame,
+        },
+    )
+}
+
+fn take(dir: &Path, state: &State, seq: u64, steps: Steps) -> Written {
+    let go_on = AtomicBool::new(false);
+    let mark = mark_of(&tree_of(seq));
+    write_in_steps(&RealFileSystem, dir, state, &mark, &go_on, steps).unwrap()
+}
+
+fn assert_same(found: &State, expected: &State, last: u64) {
+    assert_eq!(state_of(found, last), state_of(expected, last));
+    for at in 0..=last + 1 {
+        assert_eq!(answers(found, at), answers(expected, at), "as of {at}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    /// A snapshot is as of its sequence, whatever came later, and with what came
+    /// later the indexes are those that were never stored.
+    #[test]
+    fn loaded_indexes_equal_rebuilt_ones(
+        ops in vec(op(), 1..90),
+        cut in 0.0..1.0_f64,
+        steps in small_steps(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join(SNAPSHOTS);
+        let last = ops.len() as u64;
+        let seq = 1 + (cut * (last - 1) as f64) as u64;
+        let full = rebuilt(&ops);
+        let written = take(&dir, &full, seq, steps);
+        prop_assert_eq!(newest_first(&RealFileSystem, &dir).unwrap(), [seq]);
+        let read = || load(&RealFileSystem, &dir, seq).unwrap();
+        let mark = mark_of(&tree_of(seq));
+        let loaded = read();
+        prop_assert_eq!(
+            (written.seq, written.bytes, loaded.points, loaded.extra, loaded.position),
+            (seq, loaded.bytes, mark.points, mark.extra, mark.journal.position)
+        );
+        let start = loaded.start;
+        let place = mark.journal;
+        prop_assert_eq!((start.database, start.tree), (place.database, place.tree));
+        prop_assert_eq!(start.last_time, mark.last_time);
+        let last_group = journal::LastGroup {
+            segment_first_seq: start.segment_first_seq,
+            offset: start.last_group_offset,
+            end: start.end_offset,
+        };
+        prop_assert_eq!(last_group, place.last_group);
+        let ops_then = &ops[..seq as usize];
+        assert_same(&continued(read(), ops_then), &rebuilt(ops_then), seq);
+        assert_same(&continued(read(), &ops), &full, last);
+    }
+}
+
+/// Blocks are written all the while snapshots are taken.
+#[test]
+fn snapshots_are_exact_while_others_write() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let ops: Vec<Op> = (0..600)
+        .map(|_| op().new_tree(&mut runner).unwrap().current())
+        .collect();
+    let tmp = tempfile::tempdir().unwrap();
+    let state = empty_state();
+    let published = Mutex::new(Tree::default());
+    let steps = Steps {
+        entries: 2,
+        blocks: 10,
+        points: 100,
+        frame: 500,
+    };
+    let go_on = AtomicBool::new(false);
+    let mut taken = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut tree = Tree::default();
+            for (op, seq) in ops.iter().zip(1..) {
+                apply(&state, &mut tree, op, seq);
+                *published.lock().unwrap() = tree.clone();
+            }
+        });
+        loop {
+            let tree = published.lock().unwrap().clone();
+            if tree.size() > 0 {
+                let dir = tmp.path().join(tree.size().to_string());
+                let mark = mark_of(&tree);
+                write_in_steps(&RealFileSystem, &dir, &state, &mark, &go_on, steps).unwrap();
+                taken.push((dir, tree.size()));
+            }
+            if tree.size() == 600 {
+                break;
+            }
+        }
+    });
+    for (dir, seq) in taken {
+        let loaded = load(&RealFileSystem, &dir, seq).unwrap();
+        let ops = &ops[..seq as usize];
+        let (found, expected) = (continued(loaded, ops), rebuilt(ops));
+        assert_eq!(state_of(&found, seq), state_of(&expected, seq));
+        for at in [0, seq / 2, seq - 1, seq] {
+            assert_eq!(answers(&found, at), answers(&expected, at), "{at} of {seq}");
+        }
+    }
+}
+
+/// A snapshot of some of everything.
+fn sample(dir: &Path) -> (u64, Vec<u8>) {
+    let mut ops = Vec::new();
+    for n in 0..20 {
+        ops.push(Op::Put(n % 5, Some(Rect::point([f64::from(n), 1.0]))));
+        ops.push(Op::Insert(n % 2, vec![i64::from(n), 3, 8]));
+    }
+    ops.push(Op::Put(7, None));
+    ops.push(Op::Delete(2));
+    ops.push(Op::DeletePoints(0, 3, 9, None));
+    let seq = ops.len() as u64;
+    let steps = Steps {
+        entries: 10,
+        blocks: 10,
+        points: 20,
+        frame: 100,
+    };
+    take(dir, &rebuilt(&ops), seq, steps);
+    let bytes = std::fs::read(dir.join(file_name(seq))).unwrap();
+    (seq, bytes)
+}
+
+/// A file in memory, whatever the name, for thousands of loads.
+#[derive(Debug)]
+struct OneFile(Arc<Vec<u8>>);
+
+impl FileSystem for OneFile {
+    fn create_dir(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn list(&self, _: &Path) -> io::Result<Vec<String>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn open(&self, _: &Path, _: bool) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(Self(Arc::clone(&self.0))))
+    }
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn remove_file(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn remove_dir(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn lock(&self, _: &Path) -> io::Result<Box<dyn Lock>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl File for OneFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let from = offset as usize;
+        let bytes = self.0.get(from..from + buf.len());
+        buf.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+    fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[test]
+fn no_damage_goes_unnoticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (seq, bytes) = sample(dir.path());
+    let loads = |bytes: &[u8]| {
+        let file = OneFile(Arc::new(bytes.to_vec()));
+        load(&file, dir.path(), seq).is_ok()
+    };
+    assert!(loads(&bytes));
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(!loads(&damaged), "bit {bit}");
+    }
+    for len in 0..bytes.len() {
+        assert!(!loads(&bytes[..len]), "cut at {len}");
+    }
+    assert!(!loads(&[&bytes[..], &[0]].concat()));
+    assert!(!loads(&[&bytes[..], &bytes[frames::HEADER..]].concat()));
+    // Frames that are whole, but missing, doubled or swapped.
+    let mut frames = Vec::new();
+    let mut at = frames::HEADER;
+    while at < bytes.len() {
+        let len = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
+        frames.push(&bytes[at..at + 16 + len]);
+        at += 16 + len;
+    }
+    assert!(frames.len() > 20);
+    for i in 0..frames.len() {
+        let head = &bytes[..frames::HEADER];
+        let (mut missing, mut doubled, mut swapped) =
+            (frames.clone(), frames.clone(), frames.clone());
+        missing.remove(i);
+        doubled.insert(i, frames[i]);
+        swapped.swap(i, (i + 1) % frames.len());
+        for damaged in [missing, doubled, swapped] {
+            assert!(!loads(&[head, &damaged.concat()].concat()), "frame {i}");
+        }
+    }
+    assert!(loads(&bytes));
+}
+
+#[test]
+fn another_sequence_in_the_name_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (seq, bytes) = sample(dir.path());
+    std::fs::write(dir.path().join(file_name(seq + 1)), &bytes).unwrap();
+    let reason = load(&RealFileSystem, dir.path(), seq + 1).unwrap_err();
+    assert_eq!(reason, format!("it is as of block {seq}"));
+}
+
+#[test]
+fn only_the_newest_stays_and_nothing_unfinished() {
+    let dir = tempfile::tempdir().unwrap();
+    let ops = [Op::Put(1, None), Op::Put(2, None), Op::Put(3, None)];
+    let state = rebuilt(&ops);
+    let names = || {
+        let mut names = FileSystem::list(&RealFileSystem, dir.path()).unwrap();
+        names.sort_unstable();
+        names
+    };
+    std::fs::write(dir.path().join("snapshot.tmp"), b"left behind").unwrap();
+    take(dir.path(), &state, 2, Steps::default());
+    assert_eq!(names(), [file_name(2)]);
+    take(dir.path(), &state, 3, Steps::default());
+    assert_eq!(names(), [file_name(3)]);
+    // One that is stopped leaves nothing, and the one before stays.
+    let stop = AtomicBool::new(true);
+    let stopped = write(
+        &RealFileSystem,
+        dir.path(),
+        &state,
+        &mark_of(&tree_of(2)),
+        &stop,
+    );
+    assert!(matches!(stopped, Err(Error::Closed)));
+    assert_eq!(names(), [file_name(3)]);
+    let none = newest_first(&RealFileSystem, &dir.path().join("no"));
+    assert!(none.unwrap().is_empty());
+}
+
+/// Time that this thread spent on a processor, where the system tells.
+fn busy() -> Duration {
+    let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = figures.split(' ').next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
+/// Figures for planning; run with `--release -- --ignored --nocapture`. Features by
+/// `FEATURES`, points written one by one by `POINTS`.
+#[test]
+#[ignore = "prints timings"]
+fn many_blocks() {
+    let number = |name: &str, default| {
+        std::env::var(name).map_or(default, |text| text.parse::<u64>().unwrap())
+    };
+    let (features, points) = (number("FEATURES", 1_000_000), number("POINTS", 1_000_000));
+    let dir = tempfile::tempdir().unwrap();
+    let seq = features + points;
+    let mut random = 88_172_645_463_325_252_u64;
+    let mut unit = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let mut loader = FeatureLoader::default();
+    let series = TemporalIndex::default();
+    let (mut blocks, mut nodes, mut tree) =
+        (BlockTable::default(), NodeTable::default(), Tree::default());
+    for seq in 1..=seq {
+        let place = seq * 300 % (256 << 20);
+        blocks.push(BlockLocation {
+            segment: (seq * 300 / (256 << 20)) as u32,
+            offset: place as u32,
+            len: 292,
+        });
+        for node in grow(&mut tree, seq) {
+            nodes.push(node);
+        }
+        if seq <= features {
+            let position = [unit() * 360.0 - 180.0, unit() * 180.0 - 90.0];
+            loader.put(
+                &format!("feat_{:020x}", seq * 7_919),
+                Some(Rect::point(position)),
+                &shape_of(1),
+                seq,
+            );
+        } else {
+            let id = format!("sensor-{}", seq % 100);
+            let series = series.get_or_create(&id);
+            series.insert(&[seq as i64 * 1_000_000], &[unit()], seq, 8_192);
+        }
+    }
+    let indexes = Indexes {
+        features: loader.finish(),
+        series,
+        blocks,
+        nodes,
+        reverts: RevertTable::default(),
+    };
+    let head = Head {
+        tree_size: seq,
+        ..Head::default()
+    };
+    let state = State::new(indexes, Arc::default(), Limits::default(), head);
+    let go_on = AtomicBool::new(false);
+    let mark = mark_of(&tree);
+    let before = busy();
+    let written = write(&RealFileSystem, dir.path(), &state, &mark, &go_on).unwrap();
+    println!(
+        "{features} features, {points} points: {written:?}, {:?} busy",
+        busy() - before
+    );
+    drop(state);
+    let (begun, before) = (Instant::now(), busy());
+    let loaded = load(&RealFileSystem, dir.path(), seq).unwrap();
+    println!(
+        "load: {:?}, {:?} of it busy",
+        begun.elapsed(),
+        busy() - before
+    );
+    let features = loaded.features.finish();
+    println!("with R-trees: {:?}, {features:?}", begun.elapsed());
+}

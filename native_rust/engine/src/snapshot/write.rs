@@ -1,0 +1,301 @@
+//! Writing a snapshot while the database goes on.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::frames::{FrameWriter, Kind};
+use super::records::{Totals, VersionCodec, put_id, put_locations, put_part};
+use super::wire::put_bytes;
+use super::{Mark, Written, file_name, parse_file_name};
+use crate::error::{Error, Result};
+use crate::fs::FileSystem;
+use crate::index::{BlockLocation, Part, VersionCursor};
+use crate::merkle::{Hash, LOWEST};
+use crate::state::State;
+
+/// Name of a snapshot that is not finished yet.
+const UNFINISHED: &str = "snapshot.tmp";
+
+/// How much is done at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steps {
+    /// Versions, ids and nodes read under one hold of a lock.
+    pub entries: u32,
+    /// Block locations read under one hold of a lock.
+    pub blocks: u64,
+    /// Points read under one hold of a series' lock.
+    pub points: usize,
+    /// Bytes of payload at which a frame is closed.
+    pub frame: usize,
+}
+
+impl Default for Steps {
+    /// Each well below 100 us: an entry takes less than 50 ns, a block is a copy,
+    /// and a point takes 10 ns when it came alone. Frames are long enough for a
+    /// disk to write them at full speed, and little beside the indexes.
+    fn default() -> Self {
+        Self {
+            entries: 1_024,
+            blocks: 4_096,
+            points: 4_096,
+            frame: 256 << 10,
+        }
+    }
+}
+
+/// Write the snapshot that `mark` is about into `dir`, which is made where it is
+/// missing, and remove all others once it is durable.
+///
+/// The indexes are read in short holds of their locks, as of the mark's sequence,
+/// which must be published and durable; writers go on in between. Memory: less
+/// than a megabyte. Some 200 ns a feature and 80 a point, and the disk.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Closed`] once `stop` is set. What was written of the
+/// file is removed.
+pub(crate) fn write(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    state: &State,
+    mark: &Mark,
+    stop: &AtomicBool,
+) -> Result<Written> {
+    write_in_steps(fs, dir, state, mark, stop, Steps::default())
+}
+
+/// [`write`], doing so much at a time.
+pub(super) fn write_in_steps(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    state: &State,
+    mark: &Mark,
+    stop: &AtomicBool,
+    steps: Steps,
+) -> Result<Written> {
+    let begun = Instant::now();
+    let seq = mark.journal.tree.size();
+    debug_assert!(seq <= state.published(), "a snapshot of the future");
+    make_dir(fs, dir)?;
+    let unfinished = dir.join(UNFINISHED);
+    remove(fs, dir, &[UNFINISHED.to_owned()])?;
+    let written = Writing {
+        frames: FrameWriter::create(fs, &unfinished, &mark.header(), steps.frame)?,
+        steps,
+        totals: Totals::default(),
+        state,
+        seq,
+        stop,
+    };
+    let bytes = match written.all(mark) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            // The first failure is the one to tell of.
+            let _ = fs.remove_file(&unfinished);
+            return Err(error);
+        }
+    };
+    let path = dir.join(file_name(seq));
+    fs.rename(&unfinished, &path)
+        .map_err(|e| Error::io("rename", &unfinished, e))?;
+    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    remove_others(fs, dir, seq)?;
+    Ok(Written {
+        seq,
+        bytes,
+        elapsed: begun.elapsed(),
+    })
+}
+
+fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    fs.create_dir(dir)
+        .map_err(|e| Error::io("create", dir, e))?;
+    match dir.parent() {
+        Some(parent) => fs
+            .sync_dir(parent)
+            .map_err(|e| Error::io("sync", parent, e)),
+        None => Ok(()),
+    }
+}
+
+/// Remove those of `names` that are in `dir`.
+fn remove(fs: &dyn FileSystem, dir: &Path, names: &[String]) -> Result<()> {
+    let there = fs.list(dir).map_err(|e| Error::io("list", dir, e))?;
+    for name in there.iter().filter(|name| names.contains(name)) {
+        let path = dir.join(name);
+        fs.remove_file(&path)
+            .map_err(|e| Error::io("remove", &path, e))?;
+    }
+    Ok(())
+}
+
+/// Remove all snapshots but that of `seq`.
+fn remove_others(fs: &dyn FileSystem, dir: &Path, seq: u64) -> Result<()> {
+    let there = fs.list(dir).map_err(|e| Error::io("list", dir, e))?;
+    let is_other = |name: &&String| parse_file_name(name).is_some_and(|other| other != seq);
+    let others: Vec<String> = there.iter().filter(is_other).cloned().collect();
+    remove(fs, dir, &others)
+}
+
+/// A snapshot being written.
+struct Writing<'a> {
+    frames: FrameWriter,
+    totals: Totals,
+    steps: Steps,
+    state: &'a State,
+    seq: u64,
+    stop: &'a AtomicBool,
+}
+
+impl Writing<'_> {
+    /// Everything behind the header. Returns the length of the file.
+    fn all(mut self, mark: &Mark) -> Result<u64> {
+        self.versions()?;
+        self.ids()?;
+        self.blocks()?;
+        self.nodes()?;
+        self.series()?;
+        for bytes in mark.extra.chunks(self.steps.frame) {
+            self.totals.extra += bytes.len() as u64;
+            self.frames
+                .records(Kind::Extra, |out| put_bytes(bytes, out))?;
+        }
+        let totals = self.totals;
+        self.frames.records(Kind::End, |out| totals.put(out))?;
+        self.frames.finish()
+    }
+
+    /// Between any two holds of a lock.
+    fn check_stop(&self) -> Result<()> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(Error::Closed),
+            false => Ok(()),
+        }
+    }
+
+    fn versions(&mut self) -> Result<()> {
+        let mut cursor = VersionCursor::default();
+        let mut codec = VersionCodec::default();
+        let step = self.steps.entries as usize;
+        let mut versions = Vec::with_capacity(step);
+        let mut more = true;
+        while more {
+            self.check_stop()?;
+            versions.clear();
+            more = self.state.features.read().stored_versions(
+                &mut cursor,
+                self.seq,
+                step,
+                &mut versions,
+            );
+            self.totals.versions += versions.len() as u64;
+            let oldest = versions.iter().filter(|version| version.oldest);
+            self.totals.ids += oldest.count() as u64;
+            self.frames.records(Kind::Versions, |out| {
+                for version in &versions {
+                    codec.put(version, out);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The ids of the features whose versions were written.
+    fn ids(&mut self) -> Result<()> {
+        let count = u32::try_from(self.totals.ids).unwrap_or(u32::MAX);
+        let mut ids = Vec::new();
+        let steps = self.steps.entries;
+        for from in (0..count).step_by(steps as usize) {
+            self.check_stop()?;
+            ids.clear();
+            let step = steps.min(count - from);
+            let features = self.state.features.read();
+            features.stored_ids(from, step, |id| put_id(id, &mut ids));
+            drop(features);
+            self.frames
+                .records(Kind::Ids, |out| out.extend_from_slice(&ids))?;
+        }
+        Ok(())
+    }
+
+    fn blocks(&mut self) -> Result<()> {
+        let mut locations: Vec<BlockLocation> = Vec::new();
+        let mut next = 1;
+        while next <= self.seq {
+            self.check_stop()?;
+            locations.clear();
+            let step = next..=self.seq.min(next + self.steps.blocks - 1);
+            let blocks = self.state.blocks.read();
+            locations.extend(step.map_while(|seq| blocks.get(seq)));
+            drop(blocks);
+            if locations.is_empty() {
+                // Closed, and its memory given back.
+                return Err(Error::Closed);
+            }
+            next += locations.len() as u64;
+            self.totals.blocks += locations.len() as u64;
+            self.frames
+                .records(Kind::Blocks, |out| put_locations(&locations, out))?;
+        }
+        Ok(())
+    }
+
+    /// The nodes of the lowest level kept: the others follow from them.
+    fn nodes(&mut self) -> Result<()> {
+        let count = self.seq >> LOWEST;
+        let mut nodes: Vec<Hash> = Vec::new();
+        let mut next = 0;
+        while next < count {
+            self.check_stop()?;
+            nodes.clear();
+            let step = next..count.min(next + u64::from(self.steps.entries));
+            let table = self.state.nodes.read();
+            nodes.extend(step.map_while(|index| table.get(LOWEST, index)));
+            drop(table);
+            if nodes.is_empty() {
+                return Err(Error::Closed);
+            }
+            next += nodes.len() as u64;
+            self.totals.nodes += nodes.len() as u64;
+            self.frames.records(Kind::Nodes, |out| {
+                out.extend_from_slice(nodes.as_flattened());
+            })?;
+        }
+        Ok(())
+    }
+
+    fn series(&mut self) -> Result<()> {
+        let mut from = 0;
+        loop {
+            let ids = self.state.series.ids(from, self.steps.entries as usize);
+            if ids.is_empty() {
+                return Ok(());
+            }
+            from += ids.len();
+            for id in ids {
+                self.parts(&id)?;
+            }
+        }
+    }
+
+    /// One series, unless it has no points yet.
+    fn parts(&mut self, id: &str) -> Result<()> {
+        let series = self.state.series.get(id).ok_or(Error::Closed)?;
+        let mut part = Part::default();
+        let mut resume = None;
+        loop {
+            self.check_stop()?;
+            resume = series
+                .read()
+                .stored_part(self.seq, resume, self.steps.points, &mut part);
+            if !part.timestamps.is_empty() {
+                self.totals.parts += 1;
+                self.frames
+                    .records(Kind::Series, |out| put_part(id, &mut part, out))?;
+            }
+            if resume.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}

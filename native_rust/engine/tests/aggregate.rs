@@ -1,0 +1,379 @@
+//! Aggregates, summaries and ranges of several series through a database.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::sync::Arc;
+
+use formdb_engine::fs::RealFileSystem;
+use formdb_engine::{
+    Aggregate, Aggregation, Database, Error, Fill, Limits, Order, RangeQuery, Selection,
+    SeriesRangeQuery, Zone,
+};
+
+struct Fixture {
+    _tmp: tempfile::TempDir,
+    database: Database,
+}
+
+fn open(limits: Limits) -> Fixture {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path().join("series");
+    let database = Database::open(Arc::new(RealFileSystem), &dir, limits).unwrap();
+    Fixture {
+        _tmp: tmp,
+        database,
+    }
+}
+
+impl Fixture {
+    /// Points a second apart from `from` on, in one block. Returns its sequence.
+    fn write(&self, series: &str, from: i64, values: &[f64]) -> u64 {
+        let timestamps: Vec<i64> = (0..)
+            .map(|n| (from + n) * 1_000_000)
+            .take(values.len())
+            .collect();
+        let text = serde_json::json!({
+            "series_id": series, "timestamps": timestamps, "values": values,
+        });
+        let points = self
+            .database
+            .prepare_points(text.to_string().as_bytes())
+            .unwrap();
+        self.database.write(points.operations).unwrap().last_seq
+    }
+
+    fn json(&self, query: &Aggregate<'_>) -> String {
+        let page = self.database.aggregate(query).unwrap();
+        String::from_utf8(page.to_json()).unwrap()
+    }
+}
+
+fn by_seconds<'a>(series: &'a str, interval: &str, aggregation: &str) -> Aggregate<'a> {
+    Aggregate {
+        interval: Some(interval.parse().unwrap()),
+        ..Aggregate::new(Selection::parse(series), aggregation.parse().unwrap())
+    }
+}
+
+#[test]
+fn answers_as_json() {
+    let fixture = open(Limits::default());
+    fixture.write("a1", 0, &[1.0, 2.0, 4.0]);
+    fixture.write("a1", 6, &[8.0]);
+    fixture.write("a2", 1, &[0.5]);
+    fixture.write("b", 0, &[-1.0]);
+    let query = by_seconds("a1", "2s", "avg");
+    assert_eq!(
+        fixture.json(&query),
+        r#"[{"timestamp":"1970-01-01T00:00:00Z","value":1.5},{"timestamp":"1970-01-01T00:00:02Z","value":4.0},{"timestamp":"1970-01-01T00:00:06Z","value":8.0}]"#
+    );
+    let query = Aggregate {
+        fill: Fill::Null,
+        order: Order::Descending,
+        ..query
+    };
+    assert_eq!(
+        fixture.json(&query),
+        r#"[{"timestamp":"1970-01-01T00:00:06Z","value":8.0},{"timestamp":"1970-01-01T00:00:04Z","value":null},{"timestamp":"1970-01-01T00:00:02Z","value":4.0},{"timestamp":"1970-01-01T00:00:00Z","value":1.5}]"#
+    );
+    assert_eq!(
+        fixture.json(&Aggregate {
+            as_of: Some(1),
+            ..by_seconds("a*", "1y", "count")
+        }),
+        r#"[{"series_id":"a1","data":[{"timestamp":"1970-01-01T00:00:00Z","value":3}]}]"#
+    );
+    assert_eq!(
+        fixture.json(&by_seconds("a*", "1y", "max")),
+        r#"[{"series_id":"a1","data":[{"timestamp":"1970-01-01T00:00:00Z","value":8.0}]},{"series_id":"a2","data":[{"timestamp":"1970-01-01T00:00:00Z","value":0.5}]}]"#
+    );
+    assert_eq!(fixture.json(&by_seconds("c*", "1y", "max")), "[]");
+    let late = Aggregate {
+        start: Some(9_000_000),
+        ..by_seconds("a1", "1s", "sum")
+    };
+    assert_eq!(fixture.json(&late), "[]");
+    let summary = fixture.database.summary("a1", None).unwrap();
+    assert_eq!(
+        String::from_utf8(summary.to_json()).unwrap(),
+        r#"{"count":4,"first":{"timestamp":"1970-01-01T00:00:00Z","value":1.0},"last":{"timestamp":"1970-01-01T00:00:06Z","value":8.0},"min":1.0,"max":8.0,"avg":3.75,"sum":15.0,"stddev":3.095695936834452}"#
+    );
+    let summary = fixture.database.summary("b", None).unwrap();
+    assert_eq!(
+        (summary.count, summary.stddev, summary.sum),
+        (1, None, Some(-1.0))
+    );
+}
+
+#[test]
+fn refusals_say_what_to_change() {
+    let fixture = open(Limits {
+        buckets: 10,
+        ..Limits::default()
+    });
+    let seq = fixture.write("s", 0, &(0..12).map(f64::from).collect::<Vec<_>>());
+    fixture.write("huge", 0, &[f64::MAX, f64::MAX, 1.0]);
+    let refusal = |query: &Aggregate<'_>| fixture.database.aggregate(query).unwrap_err();
+    for query in [
+        by_seconds("s", "1s", "avg"),
+        Aggregate {
+            start: Some(0),
+            end: Some(1 << 60),
+            fill: Fill::Null,
+            ..by_seconds("s", "1s", "avg")
+        },
+        Aggregate {
+            start: Some(0),
+            end: Some(11_000_000),
+            fill: Fill::Null,
+            ..by_seconds("huge", "1s", "avg")
+        },
+    ] {
+        let error = refusal(&query);
+        let Error::TooLarge {
+            actual,
+            limit,
+            setting,
+            ..
+        } = error
+        else {
+            panic!("{error}")
+        };
+        assert!(actual > limit && limit == 10 && setting == "buckets");
+    }
+    assert_eq!(
+        fixture
+            .database
+            .aggregate(&by_seconds("s", "2s", "avg"))
+            .unwrap()
+            .series[0]
+            .buckets
+            .len(),
+        6
+    );
+    for (query, code) in [
+        (by_seconds("none", "1s", "avg"), "series_not_found"),
+        (
+            Aggregate {
+                as_of: Some(0),
+                ..by_seconds("s", "2s", "avg")
+            },
+            "series_not_found",
+        ),
+        (
+            Aggregate {
+                as_of: Some(0),
+                start: Some(0),
+                end: Some(9),
+                fill: Fill::Null,
+                ..by_seconds("s", "2s", "count")
+            },
+            "series_not_found",
+        ),
+        (
+            Aggregate {
+                as_of: Some(seq + 9),
+                ..by_seconds("s", "2s", "avg")
+            },
+            "invalid_parameter",
+        ),
+        (
+            Aggregate {
+                start: Some(2),
+                end: Some(1),
+                ..by_seconds("s", "2s", "avg")
+            },
+            "invalid_time_range",
+        ),
+        (
+            Aggregate {
+                origin: Some(i64::MAX),
+                ..by_seconds("s", "2s", "avg")
+            },
+            "invalid_parameter",
+        ),
+        (by_seconds("huge", "1h", "sum"), "invalid_parameter"),
+    ] {
+        assert_eq!(refusal(&query).code(), code, "{query:?}");
+    }
+    let avg = fixture
+        .database
+        .aggregate(&by_seconds("huge", "1h", "avg"))
+        .unwrap();
+    assert_eq!(avg.series[0].buckets[0].value, Some(f64::MAX / 1.5));
+    let summary = fixture.database.summary("huge", None).unwrap();
+    assert_eq!((summary.sum, summary.max), (None, f64::MAX));
+    for name in ["Europe/Berlin", "utc", "Asia/Kathmandu"] {
+        assert!(Zone::parse(name).is_ok(), "{name}");
+    }
+    for name in ["", "Mars/Olympus", "../../etc/passwd", "Europe/Berlin\0"] {
+        assert_eq!(
+            Zone::parse(name).unwrap_err().pointer(),
+            Some("/tz"),
+            "{name}"
+        );
+    }
+    assert!("zero".parse::<Fill>().is_err());
+}
+
+#[test]
+fn work_is_bounded_where_it_must_be() {
+    let fixture = open(Limits::default());
+    let values: Vec<f64> = (0..50_000).map(f64::from).collect();
+    fixture.write("s", 0, &values);
+    let median = Aggregate::new(Selection::One("s"), Aggregation::Median);
+    assert_eq!(
+        fixture.database.aggregate_within(&median, 10_000).unwrap(),
+        None
+    );
+    let page = fixture
+        .database
+        .aggregate_within(&median, 100_000)
+        .unwrap()
+        .unwrap();
+    assert_eq!(page.series[0].buckets[0].value, Some(24_999.5));
+    let count = Aggregate::new(Selection::One("s"), Aggregation::Count);
+    assert!(
+        fixture
+            .database
+            .aggregate_within(&count, 10_000)
+            .unwrap()
+            .is_some()
+    );
+    let all = Aggregate::new(Selection::Prefix(""), Aggregation::Count);
+    assert_eq!(
+        fixture.database.aggregate_within(&all, 1_000_000).unwrap(),
+        None
+    );
+}
+
+/// Points by series, in order: what pages must add up to.
+type Rows = Vec<(String, i64, f64)>;
+
+fn pages(database: &Database, query: &SeriesRangeQuery<'_>, meanwhile: impl Fn()) -> Rows {
+    let mut rows = Rows::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = database
+            .range_by_prefix(&SeriesRangeQuery {
+                cursor: cursor.as_deref(),
+                ..query.clone()
+            })
+            .unwrap();
+        let before = rows.len();
+        for series in &page.series {
+            assert!(!series.points.is_empty());
+            rows.extend(
+                series
+                    .points
+                    .iter()
+                    .map(|p| (series.id.to_string(), p.timestamp, p.value)),
+            );
+        }
+        cursor = page.next;
+        match cursor {
+            Some(_) => assert_eq!(rows.len() - before, query.limit),
+            None => return rows,
+        }
+        meanwhile();
+    }
+}
+
+#[test]
+fn pages_over_several_series_add_up() {
+    let fixture = open(Limits::default());
+    for (series, count) in [("a", 5), ("ab", 3), ("abc", 4), ("b", 2), ("aé*", 6)] {
+        let values: Vec<f64> = (0..count).map(f64::from).collect();
+        fixture.write(series, 0, &values);
+        // Several at one timestamp.
+        fixture.write(series, 1, &values);
+    }
+    let at = fixture.write("a", 2, &[100.0; 3]);
+    let single = |id: &str, order| -> Rows {
+        let query = RangeQuery {
+            series: id,
+            start: 1_000_000,
+            end: 4_000_000,
+            order,
+            limit: 1_000,
+            cursor: None,
+            as_of: Some(at),
+        };
+        let page = fixture.database.range(&query).unwrap();
+        let columns = fixture.database.range_columns(&query).unwrap();
+        assert_eq!(
+            columns.timestamps,
+            page.points.iter().map(|p| p.timestamp).collect::<Vec<_>>()
+        );
+        assert_eq!(
+            columns.values,
+            page.points.iter().map(|p| p.value).collect::<Vec<_>>()
+        );
+        assert_eq!(columns.to_bytes().len(), 16 * columns.len());
+        page.points
+            .iter()
+            .map(|p| (id.to_owned(), p.timestamp, p.value))
+            .collect()
+    };
+    for order in [Order::Ascending, Order::Descending] {
+        for (prefix, ids) in [
+            ("", &["a", "ab", "abc", "aé*", "b"][..]),
+            ("a", &["a", "ab", "abc", "aé*"]),
+            ("ab", &["ab", "abc"]),
+            ("aé*", &["aé*"]),
+            ("x", &[]),
+        ] {
+            let expected: Rows = ids.iter().flat_map(|id| single(id, order)).collect();
+            for limit in [1, 2, 3, 7, expected.len().max(1), 1_000] {
+                let query = SeriesRangeQuery {
+                    prefix,
+                    start: 1_000_000,
+                    end: 4_000_000,
+                    order,
+                    limit,
+                    cursor: None,
+                    as_of: Some(at),
+                };
+                let found = pages(&fixture.database, &query, || {});
+                assert_eq!(found, expected, "{prefix} {limit}");
+            }
+        }
+    }
+    // A cursor keeps showing what its first page showed.
+    let query = SeriesRangeQuery {
+        prefix: "a",
+        start: 0,
+        end: i64::MAX,
+        order: Order::Ascending,
+        limit: 5,
+        cursor: None,
+        as_of: None,
+    };
+    let before = pages(&fixture.database, &query, || {});
+    let during = pages(&fixture.database, &query, || {
+        fixture.write("a", 0, &[7.0]);
+        fixture.write("aa", 0, &[7.0]);
+    });
+    assert_eq!(during, before);
+    assert!(pages(&fixture.database, &query, || {}).len() > before.len());
+    let listed = fixture
+        .database
+        .series_by_prefix("ab", None, 10, None)
+        .unwrap();
+    let ids: Vec<&str> = listed.iter().map(|entry| &*entry.id).collect();
+    assert_eq!(ids, ["ab", "abc"]);
+    let listed = fixture
+        .database
+        .series_by_prefix("a", Some("ab"), 1, Some(at))
+        .unwrap();
+    assert_eq!(&*listed[0].id, "abc");
+    let other = fixture.database.range_by_prefix(&SeriesRangeQuery {
+        cursor: Some("AAAA"),
+        ..query
+    });
+    assert_eq!(other.unwrap_err().code(), "invalid_cursor");
+}

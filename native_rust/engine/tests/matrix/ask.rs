@@ -1,0 +1,185 @@
+//! Writing to a database, and comparing all its answers with the model.
+
+use formdb_engine::model::BoundingBox;
+use formdb_engine::{
+    BoxQuery, Database, EntryQuery, Error, Operation, Order, RangeQuery, Transaction,
+};
+use serde_json::Value;
+
+use super::model::{Change, Model};
+
+/// Points of a series in time order.
+pub type Points = Vec<(i64, f64)>;
+
+/// Changes as a transaction that the engine takes.
+pub fn prepare(db: &Database, changes: &[Change]) -> Result<Transaction, Error> {
+    let mut transaction = Transaction::default();
+    for change in changes {
+        let mut operations: Vec<Operation> = match change {
+            Change::Put(feature) => {
+                let text = feature.to_string();
+                db.prepare_features(text.as_bytes())?.operations
+            }
+            Change::Delete(id) => vec![db.prepare_delete_feature(id, None)?],
+            Change::Points(series, timestamps, values) => {
+                db.prepare_columns(series, timestamps.clone(), values.clone(), None)?
+                    .operations
+            }
+            Change::DeletePoints(series, start, end) => {
+                vec![db.prepare_delete_points(series, *start, *end, None)?]
+            }
+            Change::Revert(block) => {
+                let (operation, conditions) = db.prepare_revert(*block, None)?;
+                transaction.conditions.extend(conditions);
+                vec![operation]
+            }
+        };
+        transaction.operations.append(&mut operations);
+    }
+    Ok(transaction)
+}
+
+/// Compare every answer of a database with the model.
+pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
+    let info = db.info().map_err(text)?;
+    let features = model.features();
+    let alive = |id: &&String| !model.points(id).is_empty();
+    let points: usize = model.series.keys().map(|id| model.points(id).len()).sum();
+    same("sequence", info.seq, model.seq)?;
+    same("number of features", info.features, features.len() as u64)?;
+    same("number of series", info.series, model.series.len() as u64)?;
+    same("number of points", info.points, points as u64)?;
+    let ids = db.series(None, 100_000, None).map_err(text)?;
+    let ids: Vec<&str> = ids.iter().map(|entry| &*entry.id).collect();
+    let expected: Vec<&String> = model.series.keys().filter(alive).collect();
+    same(
+        "series",
+        ids,
+        expected.iter().map(|id| id.as_str()).collect(),
+    )?;
+
+    compare_as_of(db, model, None)?;
+    for (id, versions) in &model.versions {
+        let chain = db.provenance(id, 0, 100_000).map_err(text)?;
+        let chain: Vec<Value> = parsed(&chain.json)?;
+        let chain: Vec<u64> = chain.iter().filter_map(|b| b["seq"].as_u64()).collect();
+        let expected = versions.iter().map(|(seq, _)| *seq).collect();
+        same("versions", (id, chain), (id, expected))?;
+    }
+    for id in model.series.keys().filter(alive) {
+        let backwards: Points = model.points(id).into_iter().rev().collect();
+        same("points", range(db, id, Order::Descending, None)?, backwards)?;
+    }
+    compare_journal(db, model)
+}
+
+/// Compare what can be asked as of a sequence with the model at that sequence.
+pub fn compare_as_of(db: &Database, model: &Model, as_of: Option<u64>) -> Result<(), String> {
+    let page: Vec<Value> = parsed(&world(db, as_of)?)?;
+    let expected = model.in_box([-180.0, -90.0, 180.0, 90.0]);
+    same("features in the world", page.iter().collect(), expected)?;
+    for (id, versions) in &model.versions {
+        match versions.last() {
+            Some((seq, Some(feature))) => {
+                let document = db.feature(id, as_of).map_err(text)?;
+                same("sequence of a feature", (id, document.seq), (id, *seq))?;
+                same("feature", &parsed::<Value>(&document.json)?, feature)?;
+            }
+            _ => absent(db.feature(id, as_of))?,
+        }
+    }
+    absent(db.feature("never written", as_of))?;
+    for id in model.series.keys() {
+        let points = model.points(id);
+        let Some(last) = points.last().copied() else {
+            absent(db.latest(id, as_of))?;
+            continue;
+        };
+        let latest = db.latest(id, as_of).map_err(text)?;
+        same("last point", (latest.timestamp, latest.value), last)?;
+        let found = range(db, id, Order::Ascending, as_of)?;
+        same("points", (id, found), (id, points))?;
+    }
+    absent(db.latest("never written", as_of))
+}
+
+fn compare_journal(db: &Database, model: &Model) -> Result<(), String> {
+    let mut query = EntryQuery {
+        since: 0,
+        until: u64::MAX,
+        op: None,
+        limit: 100_000,
+    };
+    let mut seqs: Vec<u64> = Vec::new();
+    loop {
+        let page = db.entries(&query).map_err(text)?;
+        let entries: Vec<Value> = parsed(&page.json)?;
+        seqs.extend(entries.iter().filter_map(|entry| entry["seq"].as_u64()));
+        match page.next {
+            Some(next) => query.since = next,
+            None => return same("journal", seqs, (1..=model.seq).collect()),
+        }
+    }
+}
+
+fn absent<T>(answer: Result<T, Error>) -> Result<(), String> {
+    match answer {
+        Err(Error::NotFound { .. }) => Ok(()),
+        Err(other) => Err(other.to_string()),
+        Ok(_) => Err("there is something that was never written or is deleted".into()),
+    }
+}
+
+pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Result<(), String> {
+    if found == wanted {
+        return Ok(());
+    }
+    let shown = |value: &T| format!("{value:?}").chars().take(400).collect::<String>();
+    let (found, wanted) = (shown(&found), shown(&wanted));
+    Err(format!("{what}: found {found}, expected {wanted}"))
+}
+
+pub fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(json).map_err(|e| e.to_string())
+}
+
+pub fn text(error: Error) -> String {
+    error.to_string()
+}
+
+/// All features with a geometry, as the database gives them.
+pub fn world(db: &Database, as_of: Option<u64>) -> Result<Vec<u8>, String> {
+    let query = BoxQuery {
+        bbox: BoundingBox::parse("-180,-90,180,90").map_err(text)?,
+        limit: 100_000,
+        cursor: None,
+        as_of,
+    };
+    Ok(db.features_in_box(&query).map_err(text)?.json)
+}
+
+/// All points of a series; none of one that is not there.
+pub fn range(
+    db: &Database,
+    series: &str,
+    order: Order,
+    as_of: Option<u64>,
+) -> Result<Points, String> {
+    let query = RangeQuery {
+        series,
+        start: i64::MIN,
+        end: i64::MAX,
+        order,
+        limit: 100_000,
+        cursor: None,
+        as_of,
+    };
+    match db.range(&query) {
+        Ok(page) => {
+            let points = page.points.iter();
+            Ok(points.map(|p| (p.timestamp, p.value)).collect())
+        }
+        Err(Error::NotFound { .. }) => Ok(Points::new()),
+        Err(other) => Err(other.to_string()),
+    }
+}

@@ -1,0 +1,505 @@
+//! A file system in memory that records every change, can fail any operation,
+//! and remembers what was on the medium before the first change.
+//!
+//! What a crash may make of the changes is in `image.rs`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use formdb_engine::fs::{File, FileSystem, Lock};
+
+pub type Inode = usize;
+
+/// One change, as it reached the file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    CreateDir(PathBuf),
+    CreateFile(PathBuf, Inode),
+    Write(Inode, usize, Arc<Vec<u8>>),
+    SetLen(Inode, usize),
+    SyncData(Inode),
+    SyncDir(PathBuf),
+    Rename(PathBuf, PathBuf),
+    RemoveFile(PathBuf),
+    RemoveDir(PathBuf),
+    /// A sync that failed, and what became of the pages it was to write.
+    FailedSync(Inode, Pages),
+}
+
+impl Op {
+    pub fn is_sync(&self) -> bool {
+        matches!(self, Self::SyncData(_) | Self::SyncDir(_))
+    }
+}
+
+/// What a kernel may do with pages that it could not write out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    /// They stay, and the next sync writes them.
+    Kept,
+    /// They can be read, but count as clean: no later sync writes them.
+    Lost,
+    /// They are dropped: what was on the medium before is read again.
+    Reverted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Node {
+    Dir,
+    File(Inode),
+}
+
+/// Names and bytes. Cheap to clone: bytes are shared until they are changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Image {
+    pub nodes: BTreeMap<PathBuf, Node>,
+    pub contents: Vec<Arc<Vec<u8>>>,
+}
+
+impl Image {
+    pub fn content(&mut self, inode: Inode) -> &mut Vec<u8> {
+        if self.contents.len() <= inode {
+            self.contents.resize(inode + 1, Arc::default());
+        }
+        Arc::make_mut(&mut self.contents[inode])
+    }
+
+    pub fn write(&mut self, inode: Inode, offset: usize, bytes: &[u8]) {
+        let content = self.content(inode);
+        let end = offset + bytes.len();
+        if content.len() < end {
+            content.resize(end, 0);
+        }
+        content[offset..end].copy_from_slice(bytes);
+    }
+
+    pub fn apply(&mut self, op: &Op) {
+        match op {
+            Op::CreateDir(path) => {
+                self.nodes.insert(path.clone(), Node::Dir);
+            }
+            Op::CreateFile(path, inode) => {
+                self.content(*inode);
+                self.nodes.insert(path.clone(), Node::File(*inode));
+            }
+            Op::Write(inode, offset, bytes) => self.write(*inode, *offset, bytes),
+            Op::SetLen(inode, len) => self.content(*inode).resize(*len, 0),
+            Op::Rename(from, to) => self.rename(from, to),
+            Op::RemoveFile(path) | Op::RemoveDir(path) => {
+                self.nodes.remove(path);
+            }
+            Op::SyncData(_) | Op::SyncDir(_) | Op::FailedSync(..) => {}
+        }
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) {
+        let moved: Vec<PathBuf> = self
+            .nodes
+            .keys()
+            .filter(|path| path.starts_with(from))
+            .cloned()
+            .collect();
+        for old in moved {
+            let rest = old.strip_prefix(from).unwrap();
+            let new = if rest.as_os_str().is_empty() {
+                to.to_owned()
+            } else {
+                to.join(rest)
+            };
+            if let Some(node) = self.nodes.remove(&old) {
+                self.nodes.insert(new, node);
+            }
+        }
+    }
+
+    /// Every file with its bytes, by path.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        self.nodes
+            .iter()
+            .filter_map(|(path, node)| match node {
+                Node::File(inode) => {
+                    let bytes = self.contents.get(*inode);
+                    Some((path.clone(), bytes.map_or(Vec::new(), |b| b.to_vec())))
+                }
+                Node::Dir => None,
+            })
+            .collect()
+    }
+
+    /// The same with the bytes of one file put in place; the file is made where
+    /// there is none.
+    pub fn with_file(&self, path: &Path, bytes: Vec<u8>) -> Self {
+        let mut image = self.clone();
+        let inode = match image.nodes.get(path) {
+            Some(Node::File(inode)) => *inode,
+            _ => image.contents.len(),
+        };
+        image.nodes.insert(path.to_owned(), Node::File(inode));
+        *image.content(inode) = bytes;
+        image
+    }
+
+    pub fn without_file(&self, path: &Path) -> Self {
+        let mut image = self.clone();
+        image.nodes.remove(path);
+        image
+    }
+}
+
+/// What to do to which operation. Changes and reads are counted apart, from 0.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// Change `at` fails, and those after it if `for_ever`; a write leaves a part
+    /// of its bytes behind if `partial`.
+    Change {
+        at: usize,
+        for_ever: bool,
+        errno: i32,
+        partial: bool,
+    },
+    /// As above for opening, listing, measuring and reading.
+    Read {
+        at: usize,
+        for_ever: bool,
+        errno: i32,
+    },
+    /// Sync `at` of a file's bytes, counted among such syncs alone, fails.
+    Sync { at: usize, pages: Pages },
+}
+
+#[derive(Debug, Default)]
+struct Disk {
+    now: Image,
+    before: Image,
+    log: Vec<Op>,
+    /// Inodes given out, be they in use yet or not.
+    inodes: usize,
+    changes: usize,
+    reads: usize,
+    syncs: usize,
+    locks: HashSet<PathBuf>,
+    fault: Option<Fault>,
+    /// Operations that a fault made fail.
+    failed: usize,
+    lying: bool,
+    /// Changes of this kind wait.
+    held: Option<fn(&Op) -> bool>,
+    waiting: usize,
+}
+
+/// The file system; clones share one disk.
+#[derive(Debug, Clone, Default)]
+pub struct SimFs(Arc<(Mutex<Disk>, Condvar)>);
+
+impl SimFs {
+    /// A disk with nothing but a folder `/data`.
+    pub fn new() -> Self {
+        let mut image = Image::default();
+        image.nodes.insert("/data".into(), Node::Dir);
+        Self::of(image)
+    }
+
+    /// A disk that holds this, durably.
+    pub fn of(image: Image) -> Self {
+        let disk = Disk {
+            now: image.clone(),
+            before: image,
+            ..Disk::default()
+        };
+        Self(Arc::new((Mutex::new(disk), Condvar::new())))
+    }
+
+    /// Record a change that was made before, and apply it.
+    pub fn record(&self, op: Op) {
+        self.disk().record(op);
+    }
+
+    /// A disk whose syncs do nothing but claim success.
+    pub fn lying() -> Self {
+        let fs = Self::new();
+        fs.disk().lying = true;
+        fs
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.0.0.lock().unwrap()
+    }
+
+    pub fn inject(&self, fault: Fault) {
+        self.disk().fault = Some(fault);
+    }
+
+    /// Operations that the injected fault made fail so far.
+    pub fn failed(&self) -> usize {
+        self.disk().failed
+    }
+
+    /// Changes recorded so far.
+    pub fn changes(&self) -> usize {
+        self.disk().log.len()
+    }
+
+    /// Operations tried so far: changes, reads, syncs of files.
+    pub fn tried(&self) -> (usize, usize, usize) {
+        let disk = self.disk();
+        (disk.changes, disk.reads, disk.syncs)
+    }
+
+    /// What is there now.
+    pub fn now(&self) -> Image {
+        self.disk().now.clone()
+    }
+
+    /// What was there durably before the first change, and the changes.
+    pub fn history(&self) -> (Image, Vec<Op>) {
+        let disk = self.disk();
+        (disk.before.clone(), disk.log.clone())
+    }
+
+    /// From now on changes of this kind wait for [`SimFs::release`].
+    pub fn hold(&self, which: fn(&Op) -> bool) {
+        self.disk().held = Some(which);
+    }
+
+    /// Wait until such a change waits; false if none comes.
+    pub fn await_held(&self) -> bool {
+        let patience = Duration::from_secs(5);
+        let disk = self.disk();
+        let waited = self
+            .0
+            .1
+            .wait_timeout_while(disk, patience, |d| d.waiting == 0);
+        !waited.unwrap().1.timed_out()
+    }
+
+    pub fn release(&self) {
+        self.disk().held = None;
+        self.0.1.notify_all();
+    }
+
+    /// Record a change and apply it, unless a fault is due.
+    fn change(&self, op: Op) -> io::Result<()> {
+        let mut disk = self.disk();
+        while disk.held.is_some_and(|which| which(&op)) {
+            disk.waiting += 1;
+            self.0.1.notify_all();
+            disk = self.0.1.wait(disk).unwrap();
+            disk.waiting -= 1;
+        }
+        let number = disk.changes;
+        disk.changes += 1;
+        let sync = matches!(op, Op::SyncData(_)).then_some(disk.syncs);
+        disk.syncs += usize::from(sync.is_some());
+        match disk.fault {
+            Some(Fault::Change {
+                at,
+                for_ever,
+                errno,
+                partial,
+            }) if number == at || (for_ever && number > at) => {
+                disk.failed += 1;
+                if let Op::Write(inode, offset, bytes) = &op
+                    && partial
+                {
+                    let half = Arc::new(bytes[..bytes.len() / 2].to_vec());
+                    disk.record(Op::Write(*inode, *offset, half));
+                }
+                return Err(io::Error::from_raw_os_error(errno));
+            }
+            Some(Fault::Sync { at, pages }) if sync == Some(at) => {
+                disk.failed += 1;
+                if let Op::SyncData(inode) = op {
+                    disk.fail_sync(inode, pages);
+                }
+                return Err(io::Error::from_raw_os_error(EIO));
+            }
+            _ => {}
+        }
+        if !(op.is_sync() && disk.lying) {
+            disk.record(op);
+        }
+        Ok(())
+    }
+
+    /// Count an operation that changes nothing, unless a fault is due.
+    fn read(&self) -> io::Result<MutexGuard<'_, Disk>> {
+        let mut disk = self.disk();
+        let number = disk.reads;
+        disk.reads += 1;
+        match disk.fault {
+            Some(Fault::Read {
+                at,
+                for_ever,
+                errno,
+            }) if number == at || (for_ever && number > at) => {
+                disk.failed += 1;
+                Err(io::Error::from_raw_os_error(errno))
+            }
+            _ => Ok(disk),
+        }
+    }
+
+    fn node(&self, path: &Path) -> Option<Node> {
+        self.disk().now.nodes.get(path).copied()
+    }
+}
+
+/// The operating system's numbers for what can go wrong.
+pub const EIO: i32 = 5;
+pub const EINTR: i32 = 4;
+pub const ENOSPC: i32 = 28;
+
+impl Disk {
+    fn record(&mut self, op: Op) {
+        self.now.apply(&op);
+        self.log.push(op);
+    }
+
+    fn fail_sync(&mut self, inode: Inode, pages: Pages) {
+        self.log.push(Op::FailedSync(inode, pages));
+        if pages == Pages::Reverted {
+            // What the medium has: replay all but the bytes that no sync covered.
+            let durable = super::image::durable_content(&self.before, &self.log, inode);
+            *self.now.content(inode) = durable;
+        }
+    }
+}
+
+impl FileSystem for SimFs {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        match self.node(path) {
+            Some(Node::Dir) => Ok(()),
+            Some(Node::File(_)) => Err(io::ErrorKind::AlreadyExists.into()),
+            None => self.change(Op::CreateDir(path.to_owned())),
+        }
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let disk = self.read()?;
+        match disk.now.nodes.get(path) {
+            None => Err(io::ErrorKind::NotFound.into()),
+            Some(Node::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
+            Some(Node::Dir) => {
+                let children = disk.now.nodes.keys().filter(|n| n.parent() == Some(path));
+                Ok(children
+                    .filter_map(|child| Some(child.file_name()?.to_str()?.to_owned()))
+                    .collect())
+            }
+        }
+    }
+
+    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn File>> {
+        let inode = match (self.node(path), create) {
+            (Some(Node::File(inode)), false) => {
+                drop(self.read()?);
+                inode
+            }
+            (Some(Node::Dir), _) => return Err(io::ErrorKind::IsADirectory.into()),
+            (Some(Node::File(_)), true) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (None, false) => return Err(io::ErrorKind::NotFound.into()),
+            (None, true) => {
+                let inode = {
+                    let mut disk = self.disk();
+                    disk.inodes = disk.inodes.max(disk.now.contents.len()) + 1;
+                    disk.inodes - 1
+                };
+                self.change(Op::CreateFile(path.to_owned(), inode))?;
+                inode
+            }
+        };
+        Ok(Arc::new(SimFile {
+            fs: self.clone(),
+            inode,
+        }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.node(from).is_none() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.change(Op::Rename(from.to_owned(), to.to_owned()))
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        match self.node(path) {
+            Some(Node::File(_)) => self.change(Op::RemoveFile(path.to_owned())),
+            Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        if !self.list(path)?.is_empty() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        self.change(Op::RemoveDir(path.to_owned()))
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.change(Op::SyncDir(path.to_owned()))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        if !self.disk().locks.insert(path.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(SimLock {
+            fs: self.clone(),
+            path: path.to_owned(),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    fs: SimFs,
+    inode: Inode,
+}
+
+impl File for SimFile {
+    fn len(&self) -> io::Result<u64> {
+        let disk = self.fs.read()?;
+        Ok(disk.now.contents[self.inode].len() as u64)
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let disk = self.fs.read()?;
+        let from = offset as usize;
+        let bytes = disk.now.contents[self.inode]
+            .get(from..from + buf.len())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        let bytes = Arc::new(buf.to_vec());
+        self.fs
+            .change(Op::Write(self.inode, offset as usize, bytes))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.fs.change(Op::SetLen(self.inode, len as usize))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.fs.change(Op::SyncData(self.inode))
+    }
+}
+
+#[derive(Debug)]
+struct SimLock {
+    fs: SimFs,
+    path: PathBuf,
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        self.fs.disk().locks.remove(&self.path);
+    }
+}
+
+impl Lock for SimLock {}

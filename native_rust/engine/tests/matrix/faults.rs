@@ -1,0 +1,255 @@
+//! Operations of the file system that fail, and what a kernel may make of a
+//! failed sync.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use formdb_engine::{Durability, Error, Limits};
+
+use super::ask::{compare, prepare, text};
+use super::disk::{EINTR, EIO, ENOSPC, Fault, Pages, SimFs};
+use super::generate::transaction;
+use super::image::crash_points;
+use super::model::Model;
+use super::workload::{Depth, Run, Workload, limits, open, open_with};
+use super::{in_parallel, report, seeds};
+
+const TRANSACTIONS: usize = 10;
+
+/// What a workload came to on a disk with a fault.
+#[derive(Default)]
+struct Outcome {
+    acked: usize,
+    /// Those that must survive the loss of power.
+    durable: usize,
+    failure: Option<Error>,
+}
+
+/// Open, write one transaction after the other, and close. Checks that after a
+/// failed write no other is taken while reads go on.
+fn attempt(fs: &SimFs, workload: &Workload) -> Result<Outcome, String> {
+    let mut outcome = Outcome::default();
+    let db = match open(fs) {
+        Ok(db) => db,
+        Err(error) => {
+            outcome.failure = Some(error);
+            return Ok(outcome);
+        }
+    };
+    for n in 0..TRANSACTIONS {
+        let transaction = workload.prepare(&db, n).map_err(text)?;
+        match db.write_transaction(transaction) {
+            Ok(_) => outcome.acked += 1,
+            Err(error) => {
+                outcome.failure = Some(error);
+                break;
+            }
+        }
+        if workload.levels[n] == Durability::Sync {
+            outcome.durable = outcome.acked;
+        }
+        workload.compare(&db, outcome.acked)?;
+    }
+    if outcome.failure.is_some() {
+        for n in 0..3 {
+            let changes = transaction(workload.seed, n, &Model::default());
+            let another = prepare(&db, &changes).map_err(text)?;
+            match db.write_transaction(another) {
+                Err(Error::Poisoned { .. }) => {}
+                Err(other) => return Err(format!("not poisoned: {other}")),
+                Ok(_) => return Err("a write after a failed one was taken".into()),
+            }
+            match compare(&db, &workload.models[outcome.acked]) {
+                // A weak write whose page the kernel dropped is gone, and said to be.
+                Err(e) if outcome.acked > outcome.durable && e.starts_with("cannot read") => {}
+                compared => compared?,
+            }
+        }
+    }
+    let poisoned = db.info().map_err(text)?.poisoned;
+    let failure = &outcome.failure;
+    if poisoned.is_some() != failure.is_some() {
+        return Err(format!("failure {failure:?}, poisoned {poisoned:?}"));
+    }
+    db.close();
+    Ok(outcome)
+}
+
+/// Check the images a crash leaves once a workload has ended: what was durable is
+/// there, at most what was acknowledged and the one more that failed. Returns the
+/// number of images.
+fn crash_after(fs: &SimFs, workload: &Arc<Workload>, outcome: &Outcome) -> Result<usize, String> {
+    let &Outcome { acked, durable, .. } = outcome;
+    let (before, log) = fs.history();
+    let points = crash_points(before, &log);
+    let last = &points[points.len() - 1];
+    let mut images = 0;
+    for (fates, image) in last.images(12, workload.seed) {
+        let check = || {
+            let db = open(&SimFs::of(image)).map_err(text)?;
+            let found = workload.transactions_in(db.info().map_err(text)?.seq)?;
+            if !(durable..=acked + 1).contains(&found) {
+                return Err(format!("{durable} durable, {acked} acked, {found} found"));
+            }
+            workload.compare(&db, found)?;
+            db.close();
+            Ok(())
+        };
+        check().map_err(|e| format!("{fates:?}: {e}"))?;
+        images += 1;
+    }
+    // The process ends, another one goes on, and then the power fails.
+    let until = acked + 4;
+    let run = Run::new(workload, last.killed(), durable, until)?;
+    for point in run.crash_points() {
+        for (fates, image) in point.images(4, workload.seed) {
+            let promised = run.promised(point.number);
+            run.check(&SimFs::of(image), promised, Depth::Shallow)
+                .map_err(|e| format!("gone on, after change {}, {fates:?}: {e}", point.number))?;
+            images += 1;
+        }
+    }
+    Ok(images)
+}
+
+#[test]
+fn after_a_failed_change_writes_are_refused_reads_go_on_and_nothing_acked_is_lost() {
+    let began = Instant::now();
+    let (mut faults, mut images) = (0, 0);
+    for seed in seeds(3) {
+        let workload = Workload::new(seed, TRANSACTIONS + 5);
+        let calm = SimFs::new();
+        attempt(&calm, &workload).unwrap();
+        let mut all = Vec::new();
+        for at in 0..calm.tried().0 {
+            for (errno, partial) in [(EIO, false), (ENOSPC, false), (ENOSPC, true), (EINTR, true)] {
+                all.extend([false, true].map(|for_ever| Fault::Change {
+                    at,
+                    for_ever,
+                    errno,
+                    partial,
+                }));
+            }
+        }
+        images += in_parallel(&all, |fault| {
+            let fs = SimFs::new();
+            fs.inject(*fault);
+            let tried = attempt(&fs, &workload).and_then(|outcome| {
+                if fs.failed() == 0 {
+                    return Err("nothing failed".into());
+                }
+                match outcome.failure {
+                    // None: closing failed, and there is nobody to tell.
+                    Some(Error::Io { .. }) | None => crash_after(&fs, &workload, &outcome),
+                    other => Err(format!("failed with {other:?}")),
+                }
+            });
+            tried.unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED), {fault:?}: {e}"))
+        });
+        faults += all.len();
+    }
+    let figures = [("faults", faults), ("disk images behind them", images)];
+    report("failed changes", began, &figures);
+}
+
+#[test]
+fn whatever_a_failed_sync_did_to_its_pages_nothing_acked_or_seen_is_lost() {
+    let began = Instant::now();
+    let (mut faults, mut images) = (0, 0);
+    for seed in seeds(6) {
+        let workload = Workload::new(seed, TRANSACTIONS + 5);
+        let calm = SimFs::new();
+        attempt(&calm, &workload).unwrap();
+        let pages = [Pages::Kept, Pages::Lost, Pages::Reverted];
+        let syncs = 0..calm.tried().2;
+        let all: Vec<Fault> = syncs
+            .flat_map(|at| pages.map(|pages| Fault::Sync { at, pages }))
+            .collect();
+        images += in_parallel(&all, |fault| {
+            let fs = SimFs::new();
+            fs.inject(*fault);
+            let tried = attempt(&fs, &workload).and_then(|outcome| match outcome.failure {
+                Some(Error::Io { .. }) | None => crash_after(&fs, &workload, &outcome),
+                other => Err(format!("failed with {other:?}")),
+            });
+            tried.unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED), {fault:?}: {e}"))
+        });
+        faults += all.len();
+    }
+    let figures = [
+        ("failed syncs", faults),
+        ("disk images behind them", images),
+    ];
+    report("failed syncs", began, &figures);
+}
+
+#[test]
+fn a_failed_read_is_an_error_of_that_read_alone() {
+    let began = Instant::now();
+    // Nothing stays in memory, so that every document is read.
+    let limits = Limits {
+        body_cache_bytes: 0,
+        ..limits()
+    };
+    let open = |fs: &SimFs| open_with(fs, limits.clone());
+    let mut faults = 0;
+    for seed in seeds(1) {
+        let workload = Workload::new(seed, TRANSACTIONS + 1);
+        let run = Run::new(&workload, SimFs::new(), 0, TRANSACTIONS).unwrap();
+        let image = run.fs.now();
+        let model = &workload.models[TRANSACTIONS];
+        let calm = SimFs::of(image.clone());
+        compare(&open(&calm).unwrap(), model).unwrap();
+        let all: Vec<(usize, bool)> = (0..calm.tried().1)
+            .flat_map(|at| [(at, false), (at, true)])
+            .collect();
+        faults += in_parallel(&all, |(at, for_ever)| {
+            let fs = SimFs::of(image.clone());
+            fs.inject(Fault::Read {
+                at: *at,
+                for_ever: *for_ever,
+                errno: EIO,
+            });
+            let tried = || {
+                let db = match open(&fs) {
+                    Ok(db) => db,
+                    Err(Error::Io { .. }) => return Ok(()),
+                    Err(other) => return Err(format!("refused with {other}")),
+                };
+                let failed = compare(&db, model);
+                if !db.recovered().snapshots_ignored.is_empty() {
+                    // It was the reading of snapshots that failed, on opening.
+                    return failed;
+                }
+                if !failed.as_ref().is_err_and(|e| e.starts_with("cannot read")) {
+                    return Err(format!("answered {failed:?}"));
+                }
+                if !for_ever {
+                    compare(&db, model)?;
+                }
+                let more = prepare(&db, &workload.transactions[TRANSACTIONS]).map_err(text)?;
+                db.write(more.operations).map_err(text)?;
+                db.close();
+                Ok(())
+            };
+            tried().unwrap_or_else(|e: String| panic!("seed {seed} (FORMDB_SEED), read {at}: {e}"));
+            1
+        });
+    }
+    report("failed reads", began, &[("faults", faults)]);
+}
+
+#[test]
+fn a_database_is_open_once() {
+    let fs = SimFs::new();
+    let db = open(&fs).unwrap();
+    assert!(matches!(open(&fs), Err(Error::Locked { .. })));
+    db.close();
+    assert!(open(&fs).is_ok());
+    let transaction = prepare(&db, &transaction(1, 0, &Model::default())).unwrap();
+    assert!(matches!(
+        db.write(transaction.operations),
+        Err(Error::Closed)
+    ));
+    assert!(matches!(db.info(), Err(Error::Closed)));
+}

@@ -1,0 +1,96 @@
+//! Bugs that are planted in the engine: the tests of this matrix have to notice each.
+//!
+//! A bug bites in a process of its own, which runs one of the other tests with few
+//! seeds. Without a bug the same tests have to pass.
+
+use std::process::Command;
+use std::time::Instant;
+
+use super::{in_parallel, report};
+
+const POWER: &str =
+    "crash::after_a_power_failure_every_acked_transaction_is_there_and_no_half_of_one";
+const OPENING: &str = "crash::what_opening_showed_survives_a_crash_of_opening";
+const CHANGES: &str =
+    "faults::after_a_failed_change_writes_are_refused_reads_go_on_and_nothing_acked_is_lost";
+const SEEN: &str = "concurrency::nothing_is_seen_before_it_is_durable_and_in_the_indexes";
+const READERS: &str =
+    "concurrency::every_reader_sees_the_state_of_one_sequence_and_never_an_older_one_again";
+const FORGED: &str = "damage::headers_and_blocks_with_checksums_made_to_fit_are_refused";
+const SWAPPED: &str = "damage::groups_that_are_swapped_repeated_or_gone_are_errors";
+
+const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
+
+/// Each bug by its name in the engine, and a test that has to notice it.
+const BUGS: [(&str, &str); 20] = [
+    ("AckBeforeSync", POWER),
+    ("PublishBeforeSync", SEEN),
+    ("PublishBeforeApply", READERS),
+    ("ApplyHalf", POWER),
+    ("RetirePanics", POWER),
+    ("NoPoison", CHANGES),
+    ("CloseWithoutSync", POWER),
+    ("RotateWithoutSync", POWER),
+    ("NameNotSynced", POWER),
+    ("DurableTooEarly", POWER),
+    ("IgnoreHeaderChecksum", FORGED),
+    ("IgnoreBodyChecksum", POWER),
+    ("IgnoreRoot", FORGED),
+    ("CutDamage", SWAPPED),
+    ("KeepTornTail", POWER),
+    ("UnsettledTail", OPENING),
+    ("ReplayHalf", POWER),
+    ("SnapshotTooEarly", POWER),
+    ("IgnoreSnapshotChecksum", SNAPSHOT),
+    ("ForgetKeys", POWER),
+];
+
+/// Run one test in a process of its own, with a bug or without. Returns whether it
+/// passed, and what it printed.
+fn passes(test: &str, bug: &str) -> (bool, String) {
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program)
+        .args([test, "--exact"])
+        .env("FORMDB_PLANTED_BUG", bug)
+        // One whose writes are of all levels.
+        .env("FORMDB_SEED", "3")
+        .env("RUST_BACKTRACE", "0")
+        .env_remove("FORMDB_SOAK")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        printed.contains("running 1 test"),
+        "{test} is not there: {printed}"
+    );
+    (output.status.success(), printed)
+}
+
+#[test]
+fn each_is_noticed() {
+    let began = Instant::now();
+    let mut cases: Vec<(&str, &str)> = BUGS.to_vec();
+    cases.extend(
+        [
+            POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, SNAPSHOT,
+        ]
+        .map(|test| ("", test)),
+    );
+    let caught = in_parallel(&cases, |(bug, test)| {
+        let (passed, printed) = passes(test, bug);
+        assert!(
+            passed || !bug.is_empty(),
+            "{test} fails without a bug: {printed}"
+        );
+        assert!(
+            !passed || bug.is_empty(),
+            "{bug} is planted, and {test} passes"
+        );
+        usize::from(!passed)
+    });
+    report(
+        "bugs",
+        began,
+        &[("planted", BUGS.len()), ("caught", caught)],
+    );
+}

@@ -1,0 +1,182 @@
+//! Interactive transactions at once: no update is lost, and nobody sees half of one.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
+
+use formdb_engine::{Ack, Begin, Database, Durability, Error, Reply, Transaction};
+use serde_json::{Value, json};
+
+use super::ask::{parsed, text};
+use super::disk::SimFs;
+use super::image::{Fate, crash_points};
+use super::workload::{limits, open, open_with};
+use super::{mixed, random, report, seeds};
+
+const ACCOUNTS: u64 = 5;
+const EACH: i64 = 100;
+const THREADS: u64 = 4;
+const TRANSFERS: usize = 60;
+
+fn account(n: u64, balance: i64) -> Vec<u8> {
+    let properties = json!({"balance": balance});
+    let id = format!("a{n}");
+    json!({"type": "Feature", "id": id, "geometry": null, "properties": properties})
+        .to_string()
+        .into_bytes()
+}
+
+fn balance(db: &Database, txn: &str, n: u64) -> Result<i64, Error> {
+    let json = db.feature_in(txn, &format!("a{n}"))?.json;
+    let feature: Value = parsed(&json).unwrap();
+    Ok(feature["properties"]["balance"].as_i64().unwrap())
+}
+
+fn commit(db: &Arc<Database>, txn: &str) -> Result<Ack, Error> {
+    let (sender, receiver) = mpsc::channel();
+    let reply = Reply::new(move |answer| drop(sender.send(answer)));
+    db.commit(txn, Transaction::default(), reply)?;
+    receiver.recv().unwrap()
+}
+
+/// Move some from one account to another, reading what was put on the way. False when
+/// another transaction came first.
+fn transfer(db: &Arc<Database>, state: &mut u64) -> Result<bool, Error> {
+    let (from, to) = (random(state) % ACCOUNTS, random(state) % ACCOUNTS);
+    let amount = (random(state) % 10) as i64;
+    let txn = db.begin(Begin::default())?.id;
+    for (account_of, change) in [(from, -amount), (to, amount)] {
+        let balance = balance(db, &txn, account_of)? + change;
+        let put = db.prepare_features(&account(account_of, balance))?;
+        db.apply(&txn, put.operations)?;
+    }
+    match random(state) % 8 {
+        0 => db.abort(&txn).map(|()| false),
+        _ => match commit(db, &txn) {
+            Ok(_) => Ok(true),
+            Err(Error::Conflict { .. }) => Ok(false),
+            Err(other) => Err(other),
+        },
+    }
+}
+
+#[test]
+fn first_committer_wins_and_no_update_is_lost() {
+    let began = Instant::now();
+    let (mut committed, mut refused, mut sums) = (0, 0, 0);
+    for seed in seeds(2) {
+        let fs = SimFs::new();
+        let db = Arc::new(open(&fs).unwrap());
+        for n in 0..ACCOUNTS {
+            let put = db.prepare_features(&account(n, EACH)).unwrap();
+            db.write(put.operations).unwrap();
+        }
+        let first = db.info().unwrap().seq;
+        let ended = AtomicBool::new(false);
+        let total = |txn: &str| {
+            (0..ACCOUNTS)
+                .map(|n| balance(&db, txn, n))
+                .sum::<Result<i64, _>>()
+        };
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..THREADS)
+                .map(|thread| {
+                    let db = &db;
+                    scope.spawn(move || {
+                        let mut state = mixed(seed, thread);
+                        let mut counts = (0, 0);
+                        while counts.0 < TRANSFERS {
+                            match transfer(db, &mut state).unwrap() {
+                                true => counts.0 += 1,
+                                false => counts.1 += 1,
+                            }
+                        }
+                        counts
+                    })
+                })
+                .collect();
+            let reader = scope.spawn(|| {
+                let mut sums = 0;
+                while !ended.load(Ordering::Relaxed) {
+                    let read_only = Begin {
+                        read_only: true,
+                        ..Begin::default()
+                    };
+                    let txn = db.begin(read_only).unwrap().id;
+                    assert_eq!(total(&txn).unwrap(), EACH * ACCOUNTS as i64, "seed {seed}");
+                    db.abort(&txn).unwrap();
+                    sums += 1;
+                }
+                sums
+            });
+            for writer in writers {
+                let (done, lost) = writer.join().unwrap();
+                committed += done;
+                refused += lost;
+            }
+            ended.store(true, Ordering::Relaxed);
+            sums += reader.join().unwrap();
+        });
+        // Two blocks each, and none of those refused.
+        let blocks = db.info().unwrap().seq - first;
+        assert_eq!(blocks, 2 * THREADS * TRANSFERS as u64, "seed {seed}");
+        let txn = db.begin(Begin::default()).unwrap().id;
+        assert_eq!(total(&txn).unwrap(), EACH * ACCOUNTS as i64, "seed {seed}");
+        db.close();
+    }
+    let figures = [
+        ("committed", committed),
+        ("refused or aborted", refused),
+        ("sums read on the way", sums),
+    ];
+    report("transfers", began, &figures);
+}
+
+/// A weak write of level `interval` is on the disk once its time has passed.
+#[test]
+fn an_interval_write_is_durable_after_its_interval() {
+    let began = Instant::now();
+    let mut writes = 0;
+    for seed in seeds(5) {
+        let fs = SimFs::new();
+        let limits = formdb_engine::Limits {
+            sync_interval_ms: 20,
+            ..limits()
+        };
+        let db = open_with(&fs, limits).unwrap();
+        let mut state = mixed(seed, 1);
+        for n in 0..4 {
+            let put = db.prepare_features(&account(n, random(&mut state) as i64));
+            let transaction = Transaction {
+                operations: put.unwrap().operations,
+                durability: Durability::Interval,
+                ..Transaction::default()
+            };
+            fs.hold(|op| op.is_sync());
+            db.write_transaction(transaction).unwrap();
+            assert!(fs.await_held(), "seed {seed}: no sync by the clock");
+            fs.release();
+            // A later sync has the earlier one behind it.
+            let put = db.prepare_features(&account(n, 0)).unwrap();
+            let later = Transaction {
+                operations: put.operations,
+                durability: Durability::None,
+                ..Transaction::default()
+            };
+            let seq = db.write_transaction(later).unwrap().first_seq - 1;
+            let (before, log) = fs.history();
+            let points = crash_points(before, &log);
+            let point = &points[points.len() - 1];
+            let lost = point.image(&vec![Fate::Lost; point.pending()]);
+            let found = open(&SimFs::of(lost)).map_err(text).unwrap();
+            assert!(
+                found.info().unwrap().seq >= seq,
+                "seed {seed}: {seq} was lost"
+            );
+            found.close();
+            writes += 1;
+        }
+        db.close();
+    }
+    report("writes synced by the clock", began, &[("writes", writes)]);
+}

@@ -1,0 +1,179 @@
+//! Writes that are acknowledged before they are on disk: a crash takes back a last
+//! part of them, never one before an acknowledged sync, and a hole between them is
+//! no damage.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; helpers of integration tests count as no test"
+)]
+#![allow(dead_code, reason = "the harness has parts that other tests use")]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use formdb_engine::{Database, Durability, Error, Hash, Limits, Transaction};
+use support::{Fate, Fault, SimFs};
+
+const DIR: &str = "/data/db";
+
+fn open(fs: &SimFs) -> Result<Database, Error> {
+    let limits = Limits {
+        segment_bytes: 4_096,
+        ..Limits::default()
+    };
+    Database::open(Arc::new(fs.clone()), Path::new(DIR), limits)
+}
+
+fn write(db: &Database, n: usize, durability: Durability) {
+    let text = format!(
+        r#"{{"type":"Feature","id":"f{n}","geometry":null,"properties":{{"pad":"{}"}}}}"#,
+        "x".repeat(n * 37 % 500)
+    );
+    let operations = db.prepare_features(text.as_bytes()).unwrap().operations;
+    db.write_transaction(Transaction {
+        operations,
+        durability,
+        ..Transaction::default()
+    })
+    .unwrap();
+}
+
+struct Run {
+    fs: SimFs,
+    /// Root after 0, 1, 2... transactions.
+    roots: Vec<Hash>,
+    /// Changes of the file system at each acknowledgement, and whether it promised
+    /// durability.
+    acks: Vec<(usize, Durability)>,
+}
+
+fn run(levels: impl Iterator<Item = Durability>) -> Run {
+    let fs = SimFs::new();
+    let db = open(&fs).unwrap();
+    let mut roots = vec![db.info().unwrap().root];
+    let mut acks = Vec::new();
+    for (n, level) in levels.enumerate() {
+        write(&db, n, level);
+        acks.push((fs.changes(), level));
+        roots.push(db.info().unwrap().root);
+    }
+    db.close();
+    Run { fs, roots, acks }
+}
+
+impl Run {
+    /// Open an image and return how many transactions it has.
+    fn found(&self, point: usize, fate: Fate) -> usize {
+        let image = self.fs.crash(point, fate);
+        let db = open(&image).unwrap_or_else(|e| panic!("point {point}, {fate:?}: {e}"));
+        let root = db.info().unwrap().root;
+        let found = self.roots.iter().position(|known| *known == root);
+        let found = found.unwrap_or_else(|| panic!("point {point}, {fate:?}: not a prefix"));
+        let synced = self
+            .acks
+            .iter()
+            .rposition(|(at, level)| *at <= point && *level == Durability::Sync);
+        let synced = synced.map_or(0, |place| place + 1);
+        assert!(
+            found >= synced,
+            "point {point}, {fate:?}: {synced} synced, {found} found"
+        );
+        // What is cut stays cut, and it takes writes again.
+        write(&db, 1_000, Durability::Sync);
+        db.close();
+        drop(db);
+        let db = open(&image).unwrap_or_else(|e| panic!("point {point}, {fate:?}, again: {e}"));
+        assert_eq!(db.info().unwrap().seq, found as u64 + 1);
+        assert_eq!(db.recovered().bytes_cut, 0);
+        found
+    }
+}
+
+#[test]
+fn a_crash_takes_back_a_last_part_of_weak_writes_and_no_synced_one() {
+    let levels = (0..60).map(|n| match n % 9 {
+        8 => Durability::Sync,
+        _ => Durability::None,
+    });
+    let run = run(levels);
+    let (mut lost, mut kept) = (0, 0);
+    for point in 0..=run.fs.changes() {
+        let written = run.acks.iter().filter(|(at, _)| *at <= point).count();
+        let mut fates = vec![Fate::Kept, Fate::Dropped, Fate::Zeroed, Fate::Torn(0)];
+        fates.extend((0..12).map(|i| Fate::Random((point * 17 + i) as u64)));
+        for fate in fates {
+            match run.found(point, fate) {
+                found if found < written => lost += 1,
+                _ => kept += 1,
+            }
+        }
+    }
+    println!("{lost} images lost weak writes, {kept} lost none");
+    assert!(lost > 100 && kept > 100, "{lost} lost, {kept} kept");
+}
+
+#[test]
+fn a_hole_between_groups_that_were_never_synced_is_cut_with_what_lies_behind_it() {
+    let run = run([Durability::Sync, Durability::None, Durability::None].into_iter());
+    // As of the last acknowledgement, before closing syncs.
+    let image = run.fs.crash(run.acks[2].0, Fate::Kept);
+    let (path, bytes) = image
+        .files()
+        .into_iter()
+        .find(|(path, _)| path.extension().is_some_and(|e| e == "journal"))
+        .unwrap();
+    let groups: Vec<usize> = (0..bytes.len())
+        .filter(|at| bytes[*at..].starts_with(b"FDBG"))
+        .collect();
+    assert_eq!(groups.len(), 3);
+    let flipped = |at: usize| {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1;
+        open(&image.with_file(&path, damaged))
+    };
+    // The second was never proved to be durable: it goes, and the third with it.
+    let db = flipped(groups[1] + 100).unwrap();
+    assert_eq!(db.info().unwrap().root, run.roots[1]);
+    assert_eq!(db.recovered().bytes_cut, (bytes.len() - groups[1]) as u64);
+    // The first was: the group behind it says so.
+    match flipped(groups[0] + 100) {
+        Err(Error::Corrupt { offset, reason, .. }) => {
+            assert_eq!(offset, groups[0] as u64);
+            assert!(reason.contains("proves"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_read_back_is_made_durable_before_anything_is_built_on_it() {
+    let fs = SimFs::new();
+    let db = open(&fs).unwrap();
+    write(&db, 0, Durability::Sync);
+    write(&db, 1, Durability::None);
+    let root = db.info().unwrap().root;
+    // The process ends before its weak write reaches the disk: closing cannot sync.
+    fs.inject(fault(fs.changes(), true));
+    db.close();
+    drop(db);
+    fs.inject(fault(usize::MAX, false));
+    // The next process finds it in the system's memory.
+    let db = open(&fs).unwrap();
+    assert_eq!(db.info().unwrap().root, root);
+    let opened = fs.changes();
+    drop(db);
+    let db = open(&fs.crash(opened, Fate::Dropped)).unwrap();
+    assert_eq!(db.info().unwrap().root, root);
+}
+
+fn fault(at: usize, for_ever: bool) -> Fault {
+    Fault {
+        at,
+        for_ever,
+        kind: std::io::ErrorKind::Other,
+        partial: false,
+    }
+}

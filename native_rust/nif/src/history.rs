@@ -1,0 +1,100 @@
+//! Blocks, moments and versions.
+
+use formdb_engine::{Hash, StoredBlock, to_hex};
+use rustler::{Binary, Env, Term};
+
+use crate::CatalogRef;
+use crate::answer::{binary, tagged};
+
+/// `{:ok, {seq, hash, cbor, json}}`.
+#[rustler::nif(schedule = "DirtyIo")]
+fn block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a> {
+    let block = catalog.database(name).and_then(|database| {
+        let StoredBlock {
+            seq,
+            hash,
+            cbor,
+            json,
+        } = database.block(seq)?;
+        Ok((seq, to_hex(&hash), binary(env, &cbor), binary(env, &json)))
+    });
+    tagged(env, block)
+}
+
+/// `{:ok, seq}` of the block whose leaf hash has these bytes, `{:ok, nil}` if none has.
+#[rustler::nif(schedule = "DirtyIo")]
+fn find_block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, hash: Binary<'a>) -> Term<'a> {
+    let seq = catalog.database(name).and_then(|database| {
+        match Hash::try_from(hash.as_slice()) {
+            Ok(hash) => Ok(database.find_block(&hash)?),
+            // Nothing of another length is the hash of a block.
+            Err(_) => Ok(None),
+        }
+    });
+    tagged(env, seq)
+}
+
+/// The last sequence that was committed at or before a time.
+#[rustler::nif(schedule = "DirtyIo")]
+fn seq_at<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, micros: i64) -> Term<'a> {
+    let seq = catalog.database(name);
+    tagged(env, seq.and_then(|database| Ok(database.seq_at(micros)?)))
+}
+
+/// The sequence up to which readers see.
+#[rustler::nif]
+fn seq<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
+    let seq = catalog.database(name);
+    tagged(env, seq.and_then(|database| Ok(database.seq()?)))
+}
+
+#[rustler::nif]
+fn has_feature<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    as_of: u64,
+) -> Term<'a> {
+    let there = catalog.database(name);
+    tagged(
+        env,
+        there.and_then(|database| Ok(database.has_feature(id, Some(as_of))?)),
+    )
+}
+
+/// `{:ok, ids}` of the features that the blocks `first` to `last` put, in order.
+#[rustler::nif(schedule = "DirtyIo")]
+fn written_features<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    first: u64,
+    last: u64,
+) -> Term<'a> {
+    let ids = catalog.database(name);
+    tagged(
+        env,
+        ids.and_then(|database| Ok(database.written_features(first, last)?)),
+    )
+}
+
+/// `{:ok, count}` of the points that block `seq` deleted.
+#[rustler::nif(schedule = "DirtyIo")]
+fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a> {
+    let deleted = catalog.database(name);
+    tagged(
+        env,
+        deleted.and_then(|database| Ok(database.points_deleted_by(seq)?)),
+    )
+}
+
+/// `{:ok, json}`: what is in the database.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn schema<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
+    let schema = catalog.database(name);
+    tagged(
+        env,
+        schema.and_then(|database| Ok(binary(env, &database.schema()?))),
+    )
+}

@@ -1,0 +1,83 @@
+//! Options of writes.
+
+use std::sync::Arc;
+
+use formdb_engine::{Condition, Database, Durability, Expected, Hash, IdempotencyKey, Transaction};
+use rustler::{Binary, NifMap, NifTaggedEnum, NifUnitEnum};
+
+use crate::answer::Failure;
+
+/// What every write takes.
+#[derive(NifMap)]
+pub(crate) struct Options<'a> {
+    actor: Option<String>,
+    durability: Level,
+    idempotency_key: Option<String>,
+    expect: Option<Expect<'a>>,
+}
+
+#[derive(NifUnitEnum)]
+enum Level {
+    Sync,
+    Interval,
+    None,
+}
+
+/// What a write of one feature expects of the version before.
+#[derive(NifTaggedEnum)]
+enum Expect<'a> {
+    Absent,
+    Exists,
+    /// The bytes of leaf hashes.
+    Hashes(Vec<Binary<'a>>),
+    Seq(u64),
+}
+
+impl Options<'_> {
+    pub(crate) fn durability(&self) -> Durability {
+        match self.durability {
+            Level::Sync => Durability::Sync,
+            Level::Interval => Durability::Interval,
+            Level::None => Durability::None,
+        }
+    }
+
+    /// The idempotency key, with the digest of all that makes the request.
+    pub(crate) fn key(&self, request: &[&[u8]]) -> Option<IdempotencyKey> {
+        let key = self.idempotency_key.as_ref()?;
+        Some(IdempotencyKey::new(key, request))
+    }
+
+    /// A transaction that has no operations yet.
+    pub(crate) fn transaction(&self, key: Option<IdempotencyKey>) -> Transaction {
+        Transaction {
+            actor: self.actor.as_deref().map(Arc::from),
+            key,
+            durability: self.durability(),
+            ..Transaction::default()
+        }
+    }
+
+    /// What must hold of feature `id`.
+    pub(crate) fn condition(
+        &self,
+        database: &Database,
+        id: &str,
+    ) -> Result<Option<Condition>, Failure> {
+        let expected = match &self.expect {
+            None => return Ok(None),
+            Some(Expect::Absent) => Expected::Absent,
+            Some(Expect::Exists) => Expected::Exists,
+            Some(Expect::Seq(seq)) => Expected::Version(*seq),
+            Some(Expect::Hashes(binaries)) => {
+                let hashes: Vec<Hash> = binaries
+                    .iter()
+                    .filter_map(|binary| Hash::try_from(binary.as_slice()).ok())
+                    .collect();
+                return Ok(Some(database.match_feature(id, Some(&hashes))?));
+            }
+        };
+        let id = id.to_owned();
+        Ok(Some(Condition::Feature { id, expected }))
+    }
+}

@@ -1,0 +1,71 @@
+defmodule FormdbHttp.FailedWriteTest do
+  # What clients and operators see when a write fails: in a server of its own, since
+  # the way to make one fail is to take its journal away.
+  use ExUnit.Case
+
+  import FormdbHttp.HTTPClient
+
+  alias FormdbHttp.ServerProcess
+
+  @db "/api/v1/databases/quakes"
+
+  @tag timeout: 120_000
+  @tag :tmp_dir
+  test "reads go on, writes are refused with the cause, and the probes say so", context do
+    %{tmp_dir: data_dir} = context
+    settings = [{"FORMDB_SEGMENT_BYTES", "4KiB"}]
+    server = start_supervised!({ServerProcess, {data_dir, settings}})
+    port = ServerProcess.await_ready(server)
+    assert post(port, "/api/v1/databases", %{name: "quakes"}).status == 201
+    assert put_feature(port, "a").status == 201
+
+    # The next segment cannot be made.
+    journal = Path.join([data_dir, "quakes", "journal"])
+    File.rename!(journal, journal <> "-gone")
+    failed = Enum.find_value(1..100, &failure(put_feature(port, "b#{&1}")))
+    assert {500, %{"code" => "io_error", "detail" => detail}} = failed
+    assert detail =~ "journal"
+
+    for {method, path, body} <- [
+          {"PUT", @db <> "/features/x", feature()},
+          {"DELETE", @db <> "/features/a", ""},
+          {"POST", @db <> "/blocks/1/revert", ""},
+          {"POST", @db <> "/transactions", ""}
+        ] do
+      refused = request(port, method, path, body: body, headers: [{"idempotency-key", "k"}])
+      assert {path, refused.status} == {path, 503}
+      assert %{"code" => "database_read_only", "detail" => detail} = json(refused)
+      assert detail =~ "an earlier one failed"
+    end
+
+    assert get(port, @db <> "/features/a").status == 200
+    assert post(port, @db <> "/transactions", %{read_only: true}).status == 201
+
+    ready = get(port, "/health/ready")
+    assert ready.status == 503
+    assert %{"reasons" => [%{"database" => "quakes", "reason" => reason}]} = json(ready)
+    assert reason =~ "takes no writes" and reason =~ "journal"
+    assert get(port, "/health/live").status == 200
+    assert [%{"poisoned" => cause}] = json(get(port, "/health/detailed"))["databases"]
+    assert cause =~ "journal"
+    assert json(get(port, @db))["poisoned"] == cause
+
+    # With the files back, opening it anew mends it.
+    File.rename!(journal <> "-gone", journal)
+    assert delete(port, @db).status == 200
+    assert post(port, "/api/v1/databases", %{name: "quakes"}).status == 200
+    assert get(port, "/health/ready").status == 200
+    assert get(port, @db <> "/features/a").status == 200
+    assert put_feature(port, "z").status == 201
+  end
+
+  defp failure(%{status: 201}), do: nil
+  defp failure(response), do: {response.status, json(response)}
+
+  defp put_feature(port, id), do: request(port, "PUT", "#{@db}/features/#{id}", body: feature())
+
+  defp feature do
+    text = String.duplicate("x", 500)
+    ~s({"type":"Feature","geometry":null,"properties":{"text":"#{text}"}})
+  end
+end
