@@ -29,10 +29,10 @@ pub use delete::{
     stored_delete_points,
 };
 pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse_features};
-pub(crate) use geometry::MAX_COLLECTIONS;
 pub use feature_shape::{
     FeatureShape, GeometryType, MAX_SHAPE_BYTES, MAX_SHAPE_PROPERTIES, PropertyType,
 };
+pub(crate) use geometry::MAX_COLLECTIONS;
 pub use geometry::check_geometry;
 pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
 pub(crate) use json::at;
