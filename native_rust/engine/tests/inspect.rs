@@ -280,14 +280,14 @@ fn a_damaged_segment_header_costs_nothing() {
 fn a_missing_segment_ends_what_can_be_salvaged() {
     let filled = filled();
     let files = &filled.segments;
-    for missing in 1..files.len() {
-        let image = filled.fs.without_file(&files[missing].0);
+    for (path, bytes) in files.iter().skip(1) {
+        let image = filled.fs.without_file(path);
         let report = check(&image);
         assert!(!report.opens());
         let text = sentences(&image);
         assert!(text.contains("missing"), "{text}");
         assert!(text.contains("salvage"), "{text}");
-        let first = u64::from_le_bytes(files[missing].1[32..40].try_into().unwrap());
+        let first = u64::from_le_bytes(bytes[32..40].try_into().unwrap());
         let saved = rescue(&image).unwrap();
         assert_eq!(saved.blocks, first - 1);
         let found = filled.check_salvaged(&image, &saved, "missing");

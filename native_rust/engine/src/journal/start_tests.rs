@@ -170,7 +170,8 @@ fn a_start_that_is_not_of_this_journal_is_refused_before_anything_is_replayed() 
     let tmp = tempfile::tempdir().unwrap();
     let marks = journal(tmp.path());
     let mark = &marks[40];
-    let wrong: [(&str, fn(&mut Start)); 8] = [
+    type Break = fn(&mut Start);
+    let wrong: [(&str, Break); 8] = [
         ("database", |s| s.database[0] ^= 1),
         ("segment", |s| s.segment_first_seq += 1),
         ("end", |s| s.end_offset += 1),
