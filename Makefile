@@ -62,7 +62,7 @@ lint: setup ## check formatting, and that nothing warns
 	cd native_rust && cargo fmt --all --check
 	cd native_rust && cargo clippy --locked --workspace --all-targets -- -D warnings
 	cd native_rust && cargo clippy --locked --package formdb-engine --all-targets --features planted-bugs -- -D warnings
-	cd native_rust/fuzz && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings
+	cd native_rust/fuzz && cargo fmt --check && cargo clippy --all-targets -- -D warnings
 	mix format --check-formatted
 	MIX_ENV=test mix compile --warnings-as-errors --force
 

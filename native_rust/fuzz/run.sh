@@ -18,7 +18,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1" \
-  cargo build --quiet --locked --release --target "$host" $(printf -- '--bin %s ' "${targets[@]}")
+  cargo build --quiet --release --target "$host" $(printf -- '--bin %s ' "${targets[@]}")
 programs=${CARGO_TARGET_DIR:-target}/$host/release
 
 fuzz() {

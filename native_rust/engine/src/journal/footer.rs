@@ -10,7 +10,7 @@
 use std::cmp::Ordering;
 
 use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, seal, sealed};
-use super::leaves::Leaves;
+use super::leaves::{Leaves, key};
 use super::segments::Segment;
 use crate::error::{Error, Result};
 use crate::merkle::Hash;
@@ -346,12 +346,6 @@ impl Footer {
         let crc = crc32c::crc32c_append(crc, &at.to_le_bytes());
         crc32c::crc32c_append(crc, payload)
     }
-}
-
-/// The first bytes of a hash, ordered as hashes are.
-fn key(hash: &Hash) -> u64 {
-    hash.first_chunk()
-        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// Where between two places, whose keys are known, `wanted` should be.

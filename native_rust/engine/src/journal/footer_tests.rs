@@ -215,6 +215,15 @@ fn sealing_costs() {
     let (leaves, hashes) = leaves(count);
     println!("{count} blocks; hashed and kept in {:?}", begun.elapsed());
     let begun = Instant::now();
+    let mut again = Leaves::new(1);
+    for hash in &hashes {
+        again.push(*hash, 0);
+    }
+    println!("kept one in {:?}", begun.elapsed() / count);
+    let begun = Instant::now();
+    assert!(hashes.iter().all(|hash| again.find(hash).is_some()));
+    println!("found one in memory in {:?}", begun.elapsed() / count);
+    let begun = Instant::now();
     let order = leaves.order();
     println!("ordered in {:?}", begun.elapsed());
     assert_eq!(order.len(), hashes.len());

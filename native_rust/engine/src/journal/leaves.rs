@@ -8,14 +8,15 @@ use crate::merkle::Hash;
 /// Places and leaf hashes of a segment's blocks, by sequence and by hash: what its
 /// footer will hold.
 ///
-/// Some 45 bytes a block, for the segment being written alone. No push moves more
+/// Some 50 bytes a block, for the segment being written alone. No push moves more
 /// than a 256th of the table: it is done under a lock.
 #[derive(Default)]
 pub(super) struct Leaves {
     first_seq: u64,
     blocks: Chunked<(Hash, u32)>,
-    /// Indices into `blocks` by the first byte of the hash.
-    shards: Vec<HashTable<u32>>,
+    /// By the first byte of the hash: four other bytes of it, and the index into
+    /// `blocks`. The bytes spare a look at the hash when a table grows.
+    shards: Vec<HashTable<(u32, u32)>>,
 }
 
 impl Leaves {
@@ -41,13 +42,9 @@ impl Leaves {
     pub(super) fn push(&mut self, hash: Hash, offset: u32) {
         let index = self.len();
         self.blocks.push((hash, offset));
-        let Self { blocks, shards, .. } = self;
-        if let Some(shard) = shards.get_mut(usize::from(hash[0])) {
-            shard.insert_unique(spread(&hash), index, |&other| {
-                blocks
-                    .get(other as usize)
-                    .map_or(0, |(hash, _)| spread(hash))
-            });
+        let tag = tag(&hash);
+        if let Some(shard) = self.shards.get_mut(usize::from(hash[0])) {
+            shard.insert_unique(spread(tag), (tag, index), |(tag, _)| spread(*tag));
         }
     }
 
@@ -58,9 +55,16 @@ impl Leaves {
 
     /// The block with this hash, by its index. O(1).
     pub(super) fn find(&self, hash: &Hash) -> Option<u32> {
-        let is_it = |index: &u32| self.get(*index).is_some_and(|(found, _)| found == *hash);
+        let wanted = tag(hash);
+        let is_it = |(tag, index): &(u32, u32)| {
+            *tag == wanted && self.get(*index).is_some_and(|(found, _)| found == *hash)
+        };
         let shard = self.shards.get(usize::from(hash[0]))?;
-        shard.find(spread(hash), is_it).copied()
+        shard.find(spread(wanted), is_it).map(|(_, index)| *index)
+    }
+
+    fn hash(&self, index: u32) -> Hash {
+        self.get(index).map_or([0; 32], |(hash, _)| hash)
     }
 
     /// Indices of all blocks in the order of their hashes. O(n log n).
@@ -68,11 +72,15 @@ impl Leaves {
         let mut order = Vec::with_capacity(self.blocks.len());
         let mut keyed = Vec::new();
         for shard in &self.shards {
-            keyed.extend(shard.iter().filter_map(|index| {
-                let (hash, _) = self.blocks.get(*index as usize)?;
-                Some((hash, *index))
+            keyed.extend(shard.iter().map(|(_, index)| {
+                let hash = self.hash(*index);
+                (key(&hash), *index)
             }));
-            keyed.sort_unstable();
+            // Two hashes hardly ever begin with the same eight bytes.
+            keyed.sort_unstable_by(|a: &(u64, u32), b| {
+                let rest = || self.hash(a.1).cmp(&self.hash(b.1));
+                a.0.cmp(&b.0).then_with(rest)
+            });
             order.extend(keyed.drain(..).map(|(_, index)| index));
         }
         order
@@ -85,10 +93,21 @@ impl std::fmt::Debug for Leaves {
     }
 }
 
-/// Bits of a hash for the table; the first byte has chosen the shard.
-fn spread(hash: &Hash) -> u64 {
+/// The first bytes of a hash, ordered as hashes are.
+pub(super) fn key(hash: &Hash) -> u64 {
+    hash.first_chunk()
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+/// Bytes of a hash that did not choose the shard.
+fn tag(hash: &Hash) -> u32 {
     hash.last_chunk()
-        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+/// A tag's bits over all that a table looks at (Fibonacci hashing).
+fn spread(tag: u32) -> u64 {
+    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]

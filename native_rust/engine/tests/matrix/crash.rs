@@ -63,7 +63,7 @@ fn run(workload: &Arc<Workload>, fs: SimFs, floor: usize, until: usize) -> Run {
 fn after_a_power_failure_every_acked_transaction_is_there_and_no_half_of_one() {
     let began = Instant::now();
     let mut all = Tally::default();
-    for seed in seeds(40) {
+    for seed in seeds(30) {
         let workload = Workload::new(seed, 14);
         let run = run(&workload, SimFs::new(), 0, 13);
         let points = run.crash_points();

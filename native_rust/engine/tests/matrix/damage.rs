@@ -247,9 +247,10 @@ fn headers_and_blocks_with_checksums_made_to_fit_are_refused() {
         let (mut bits, mut forged) = (Vec::new(), Vec::new());
         for (path, content) in &journal.segments {
             let groups = groups(content);
-            let mut headers = vec![0..128];
-            headers.extend(groups.iter().map(|group| group.start..group.start + 96));
-            bits.extend(headers.into_iter().flatten().map(|at| (path, content, at)));
+            let headers = groups
+                .iter()
+                .flat_map(|group| group.start..group.start + 96);
+            bits.extend((0..128).chain(headers).map(|at| (path, content, at)));
             for group in groups {
                 let body = group.start + 96..group.end;
                 let blocks = blocks(content, group.start);

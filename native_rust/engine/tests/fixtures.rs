@@ -1,0 +1,293 @@
+//! Databases written by earlier builds, one for each version of the format: every
+//! answer is still the one that was checked in with it.
+//!
+//! A fixture stays as it is for as long as its version can be read. While version 1
+//! is not released and its bytes, or the blocks there are, still change, it is
+//! written anew, with what is expected of it, by
+//!
+//! ```text
+//! FORMDB_WRITE_FIXTURE=v1 cargo test -p formdb-engine --test fixtures -- --ignored
+//! ```
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; helpers of integration tests count as no test"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use formdb_engine::fs::RealFileSystem;
+use formdb_engine::model::BoundingBox;
+use formdb_engine::{
+    Ack, BoxQuery, Database, EntryQuery, IdempotencyKey, Limits, Operation, Order, RangeQuery,
+    Transaction, to_hex, verify,
+};
+use serde_json::{Value, json};
+
+/// Folder of a fixture: `db` is the database, `expected.json` its answers.
+fn fixture(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(version)
+}
+
+fn open(dir: &Path) -> Database {
+    let limits = Limits {
+        segment_bytes: 4_096,
+        ..Limits::default()
+    };
+    Database::open(Arc::new(RealFileSystem), dir, limits).unwrap()
+}
+
+/// Every answer that the stored bytes decide.
+fn answers(db: &Database) -> Value {
+    let info = db.info().unwrap();
+    let everything = EntryQuery {
+        since: 0,
+        until: u64::MAX,
+        op: None,
+        limit: 10_000,
+    };
+    let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+    let heads = (0..=info.seq).map(|size| to_hex(&db.tree_head(Some(size)).unwrap().root));
+    let features_at = |seq| {
+        let query = BoxQuery {
+            bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
+            limit: 1_000,
+            cursor: None,
+            as_of: Some(seq),
+        };
+        json(&db.features_in_box(&query).unwrap().json)
+    };
+    let points_at = |series, seq| {
+        let query = RangeQuery {
+            series,
+            start: i64::MIN,
+            end: i64::MAX,
+            order: Order::Ascending,
+            limit: 10_000,
+            cursor: None,
+            as_of: Some(seq),
+        };
+        match db.range(&query) {
+            Ok(page) => {
+                let points = page.points.iter();
+                points
+                    .map(|p| json!([p.timestamp, p.value, p.source.seq, p.source.index]))
+                    .collect()
+            }
+            Err(error) => json!(error.code()),
+        }
+    };
+    let moments = (1..=info.seq).step_by(5).chain([info.seq]);
+    let moments = moments.map(|seq| {
+        json!({
+            "seq": seq,
+            "features": features_at(seq),
+            "raw": points_at("raw", seq),
+            "packed": points_at("packed", seq),
+        })
+    });
+    json!({
+        "seq": info.seq,
+        "root": to_hex(&info.root),
+        "features": info.features,
+        "series": info.series,
+        "points": info.points,
+        "journal_bytes": info.journal_bytes,
+        "segments": info.segments,
+        "entries": json(&db.entries(&everything).unwrap().json),
+        "tree_heads": heads.collect::<Vec<_>>(),
+        "moments": moments.collect::<Vec<_>>(),
+        "versions": json(&db.provenance("berlin", 0, 100).unwrap().json),
+    })
+}
+
+/// The files of a folder and their bytes.
+fn journal(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(dir.join("journal")).unwrap();
+    let read = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, fs::read(&path).unwrap())
+    };
+    let mut files: Vec<_> = entries.map(|entry| read(entry.unwrap().path())).collect();
+    files.sort();
+    files
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to.join("journal")).unwrap();
+    for (name, bytes) in journal(from) {
+        fs::write(to.join("journal").join(name), bytes).unwrap();
+    }
+}
+
+#[test]
+fn version_1_is_read_as_it_was_written() {
+    let fixture = fixture("v1");
+    let text = fs::read(fixture.join("expected.json")).unwrap();
+    let expected: Value = serde_json::from_slice(&text).unwrap();
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path().join("db");
+    copy(&fixture.join("db"), &dir);
+    let report = verify(&RealFileSystem, &dir, &mut |_| {}).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(to_hex(&report.root), expected["root"]);
+    for _ in 0..2 {
+        let db = open(&dir);
+        assert_eq!(db.recovered().bytes_cut, 0);
+        assert_eq!(db.recovered().footers_rebuilt, 0);
+        let answers = answers(&db);
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(&answers[key], value, "{key}");
+        }
+        assert_eq!(answers, expected);
+        db.close();
+    }
+    assert_eq!(
+        journal(&dir),
+        journal(&fixture.join("db")),
+        "it was changed"
+    );
+    // Its keys are still known, and it can be written on.
+    let db = open(&dir);
+    let before = db.info().unwrap().seq;
+    write(&db, features(&db, "later", 1), None);
+    assert_eq!(db.info().unwrap().seq, before + 1);
+}
+
+#[test]
+fn the_fixture_has_everything_the_format_has() {
+    let fixture = fixture("v1");
+    let files = journal(&fixture.join("db"));
+    assert!(files.len() >= 3, "several segments");
+    let all: Vec<u8> = files.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    let has = |text: &str| {
+        all.windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    for text in [
+        "put_feature",
+        "delete_feature",
+        "put_points",
+        "delete_points",
+        "revert",
+        "pco",
+        "raw",
+        "meta",
+        "key",
+        "actor",
+        "prev",
+        "provenance",
+        "FORMDBJF",
+    ] {
+        assert!(has(text), "no {text}");
+    }
+}
+
+fn features(db: &Database, id: &str, n: i32) -> Vec<Operation> {
+    let text = format!(
+        r#"{{"type":"Feature","id":"{id}","geometry":{{"type":"LineString","coordinates":[[{n},1.5],[{n}.25,-2]]}},"properties":{{"n":{n},"pad":"{}"}},"provenance":{{"source":"fixture","confidence":0.5}}}}"#,
+        "x".repeat(200)
+    );
+    db.prepare_features(text.as_bytes()).unwrap().operations
+}
+
+fn write(db: &Database, operations: Vec<Operation>, key: Option<&str>) -> Ack {
+    let transaction = Transaction {
+        operations,
+        actor: key.map(|_| "ops@example".into()),
+        key: key.map(|key| IdempotencyKey::new(key, &[b"fixture"])),
+        ..Transaction::default()
+    };
+    db.write_transaction(transaction).unwrap()
+}
+
+#[test]
+#[ignore = "replaces the fixture of the current version"]
+fn write_fixture() {
+    // Not by accident, with all tests that are ignored.
+    if std::env::var("FORMDB_WRITE_FIXTURE").as_deref() != Ok("v1") {
+        return;
+    }
+    let fixture = fixture("v1");
+    let _ = fs::remove_dir_all(&fixture);
+    let dir = fixture.join("db");
+    fs::create_dir_all(&fixture).unwrap();
+    let db = open(&dir);
+    let points = |text: &str| db.prepare_points(text.as_bytes()).unwrap().operations;
+    for n in 0..12 {
+        write(&db, features(&db, &format!("f{}", n % 5), n), None);
+    }
+    write(&db, features(&db, "berlin", 13), Some("first key"));
+    write(
+        &db,
+        points(
+            r#"{"points":[
+                {"series_id":"raw","timestamp":1000000,"value":1.5,"metadata":{"unit":"m"}},
+                {"series_id":"raw","timestamp":500000,"value":-0.25},
+                {"series_id":"raw","timestamp":1000000,"value":2}]}"#,
+        ),
+        Some("second key"),
+    );
+    // Enough of them, and regular enough, to be worth compressing.
+    let packed = db.prepare_columns(
+        "packed",
+        (0..400).map(|n| n * 60_000_000).collect(),
+        (0..400).map(|n| f64::from(n % 24) * 0.5).collect(),
+        None,
+    );
+    write(&db, packed.unwrap().operations, None);
+    // One transaction of several operations.
+    let mut many = features(&db, "berlin", 14);
+    many.extend(features(&db, "f1", 99));
+    many.extend(points(
+        r#"{"series_id":"raw","timestamp":"2026-01-01T00:00:00Z","value":7}"#,
+    ));
+    write(&db, many, None);
+    let deleted = write(
+        &db,
+        vec![
+            db.prepare_delete_feature("f2", Some(br#"{"note":"gone"}"#))
+                .unwrap(),
+        ],
+        None,
+    );
+    let cut = write(
+        &db,
+        vec![
+            db.prepare_delete_points("packed", 0, 600_000_000, None)
+                .unwrap(),
+        ],
+        None,
+    );
+    for seq in [deleted.first_seq, cut.first_seq] {
+        let (operation, conditions) = db.prepare_revert(seq, None).unwrap();
+        let transaction = Transaction {
+            operations: vec![operation],
+            conditions,
+            ..Transaction::default()
+        };
+        db.write_transaction(transaction).unwrap();
+    }
+    let whole = r#"{"type":"Feature","id":7,"bbox":[-1,-2,3,4],"geometry":null,"properties":null,"foreign":[1,2.0,"\u00e9",{"a":null}]}"#;
+    write(
+        &db,
+        db.prepare_features(whole.as_bytes()).unwrap().operations,
+        None,
+    );
+    write(
+        &db,
+        vec![db.prepare_delete_feature("berlin", None).unwrap()],
+        None,
+    );
+    let mut text = serde_json::to_string(&answers(&db)).unwrap();
+    text.push('\n');
+    fs::write(fixture.join("expected.json"), text).unwrap();
+    db.close();
+    fs::remove_file(dir.join("LOCK")).unwrap();
+    let _ = fs::remove_dir_all(dir.join("snapshots"));
+}
