@@ -12,6 +12,8 @@ defmodule FormdbHttpWeb.Body do
   # Of a body that is decoded as it comes, no more than the head of a chunk waits
   # in the connection's process.
   @undecoded_bytes 1_048_576
+  # Of a body that nobody wants.
+  @discarded_bytes 1_048_576
   @provenance_bytes 65_536
   # A few members with a name or a number each.
   @members_bytes 4_096
@@ -28,8 +30,39 @@ defmodule FormdbHttpWeb.Body do
   def read(req, max) do
     with :ok <- check_type(req.headers),
          :ok <- check_encoding(req.headers),
-         {:ok, parts} <- read_parts(req, max, 0, [], 0),
-         do: {:ok, IO.iodata_to_binary(parts)}
+         {:ok, parts} <- read_parts(req, max, 0, [], 0) do
+      # Every request has a process of its own, in which the dispatcher looks.
+      Process.put(__MODULE__, :read)
+      {:ok, IO.iodata_to_binary(parts)}
+    end
+  end
+
+  @doc """
+  Reads and drops a body that the answer did not need. When it arrives after the
+  answer, Cowboy (2.8) may stop listening on the connection, and the next request
+  would get no answer. `:left` when it is too large or too slow to be waited for:
+  then the connection cannot be used again.
+  """
+  def discard(%{has_body: false}), do: :ok
+  def discard(%{body_length: n}) when is_integer(n) and n > @discarded_bytes, do: :left
+
+  def discard(req) do
+    if Process.get(__MODULE__) == :read, do: :ok, else: discard(req, @discarded_bytes)
+  end
+
+  defp discard(req, left) do
+    case :cowboy_req.read_body(req, %{length: left, period: @period_ms}) do
+      {:ok, _part, _req} ->
+        :ok
+
+      {:more, part, req} when part != "" and byte_size(part) < left ->
+        discard(req, left - byte_size(part))
+
+      {:more, _nothing_or_too_much, _req} ->
+        :left
+    end
+  catch
+    :exit, :timeout -> :left
   end
 
   @doc """

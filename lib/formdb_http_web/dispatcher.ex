@@ -9,7 +9,7 @@ defmodule FormdbHttpWeb.Dispatcher do
   require Logger
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.{InFlight, Problem, Router}
+  alias FormdbHttpWeb.{Body, InFlight, Problem, Router}
 
   @impl true
   def execute(req, %{max_body_bytes: max_body_bytes, in_flight: in_flight} = _env) do
@@ -39,11 +39,14 @@ defmodule FormdbHttpWeb.Dispatcher do
   # for another connection. HTTP/2 has no such header (RFC 9113, 8.2.2).
   defp close(headers, status, %{version: version} = req, in_flight)
        when version in [:"HTTP/1.1", :"HTTP/1.0"] do
-    if status in [408, 413] or (status == 400 and req.body_length == :undefined) or
-         InFlight.draining?(in_flight),
-       do: Map.put(headers, "connection", "close"),
-       else: headers
+    if unread?(status, req) or InFlight.draining?(in_flight),
+      do: Map.put(headers, "connection", "close"),
+      else: headers
   end
 
   defp close(headers, _status, _req, _in_flight), do: headers
+
+  defp unread?(status, _req) when status in [408, 413], do: true
+  defp unread?(400, %{body_length: :undefined}), do: true
+  defp unread?(_status, req), do: Body.discard(req) == :left
 end

@@ -279,6 +279,30 @@ defmodule FormdbHttpWeb.EndpointTest do
       assert %{status: 200, body: ~s({"status":"ok"})} = read(socket)
     end
 
+    test "a body that nobody wants and that comes late does not stop the next one", context do
+      %{port: port, db: db} = context
+
+      for method <- ["GET", "PUT", "POST"],
+          path <- ["/nothing", "/health", db <> "/features?limt=1"],
+          pause <- [0, 5],
+          _ <- 1..5 do
+        socket = connect(port)
+        :ok = :inet.setopts(socket, nodelay: true)
+        [line, headers, ends, body] = format(method, path, body: feature("a"))
+        write(socket, [line, headers, ends])
+        Process.sleep(pause)
+        write(socket, body)
+        assert %{status: status} = read(socket)
+        assert {method, path, status} != {"POST", db <> "/features?limt=1", 201}
+        write(socket, format("GET", "/health"))
+        assert %{status: 200, body: ~s({"status":"ok"})} = read(socket)
+      end
+
+      socket = connect(port)
+      write(socket, format("POST", "/nothing", headers: [{"content-length", 2_000_000}]))
+      assert %{status: 404, headers: %{"connection" => "close"}} = read(socket)
+    end
+
     test "what is no request gets a problem and does no harm", %{port: port} do
       long = String.duplicate("a", 20_000)
 

@@ -89,7 +89,7 @@ defmodule Mix.Tasks.Formdb.Doctor do
   defp unproved(0), do: []
 
   defp unproved(count) do
-    "  the last #{count} transactions lay in a damaged commit group: their blocks are whole, " <>
-      "but its root vouches for them no more\n"
+    "  transactions at its end that lay in a damaged commit group: #{count}. Their blocks are " <>
+      "whole, but that group's root vouches for them no more\n"
   end
 end
