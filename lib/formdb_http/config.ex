@@ -86,6 +86,15 @@ defmodule FormdbHttp.Config do
       doc: "Most features or points in a page"
     },
     %{
+      variable: "FORMDB_BUCKETS",
+      field: :buckets,
+      type: :integer,
+      default: 100_000,
+      range: 1..16_777_216,
+      engine: true,
+      doc: "Most buckets in the answer to one aggregate, each series counting as one more"
+    },
+    %{
       variable: "FORMDB_QUEUE_TRANSACTIONS",
       field: :queue_transactions,
       type: :integer,
@@ -304,6 +313,7 @@ defmodule FormdbHttp.Config do
           write_timeout_ms: pos_integer(),
           default_page_items: pos_integer(),
           page_items: pos_integer(),
+          buckets: pos_integer(),
           queue_transactions: pos_integer(),
           queue_bytes: pos_integer(),
           transaction_bytes: pos_integer(),

@@ -28,6 +28,7 @@ defmodule FormdbHttp.ConfigTest do
                write_timeout_ms: 30_000,
                default_page_items: 1_000,
                page_items: 100_000,
+               buckets: 100_000,
                queue_transactions: 65_536,
                queue_bytes: 256 * @mib,
                transaction_bytes: 256 * @mib,
@@ -59,7 +60,7 @@ defmodule FormdbHttp.ConfigTest do
           end
         end
 
-      assert map_size(in_source) == 15
+      assert map_size(in_source) == 16
       {policy, numbers} = Map.pop!(Config.engine_limits(load!(%{})), :recovery)
       assert numbers == in_source
       # The policy's default is an attribute, its name is in a table.

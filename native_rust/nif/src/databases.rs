@@ -41,6 +41,7 @@ struct LimitsMap {
     positions: usize,
     id_bytes: usize,
     page_items: usize,
+    buckets: usize,
     sync_interval_ms: u64,
     idempotency_seconds: u64,
     idempotency_keys: usize,
@@ -62,6 +63,7 @@ impl From<LimitsMap> for Limits {
             positions: map.positions,
             id_bytes: map.id_bytes,
             page_items: map.page_items,
+            buckets: map.buckets,
             sync_interval_ms: map.sync_interval_ms,
             idempotency_seconds: map.idempotency_seconds,
             idempotency_keys: map.idempotency_keys,
@@ -123,8 +125,10 @@ struct InfoMap {
 
 #[rustler::nif(schedule = "DirtyIo")]
 fn catalog_open<'a>(env: Env<'a>, root: &str, limits: LimitsMap) -> Term<'a> {
-    let catalog = Catalog::open(Arc::new(RealFileSystem), Path::new(root), limits.into());
-    let resource = catalog.map(|catalog| ResourceArc::new(CatalogResource(Arc::new(catalog))));
+    let limits = Limits::from(limits);
+    let catalog = Catalog::open(Arc::new(RealFileSystem), Path::new(root), limits.clone());
+    let resource =
+        catalog.map(|catalog| ResourceArc::new(CatalogResource(Arc::new(catalog), limits)));
     tagged(env, resource.map_err(Failure))
 }
 
