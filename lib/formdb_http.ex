@@ -33,7 +33,7 @@ defmodule FormdbHttp do
 
   import Kernel, except: [apply: 2]
 
-  alias FormdbHttp.{Catalog, Databases, Engine, Features, Journal, Native, Points}
+  alias FormdbHttp.{Analytics, Catalog, Databases, Engine, Features, Geo, Journal, Native, Points}
   alias FormdbHttp.{Error, Transaction, Transactions}
 
   @typedoc "Name of a database: `[a-z0-9][a-z0-9_-]{0,62}`."
@@ -100,6 +100,45 @@ defmodule FormdbHttp do
           | {:delete_feature, String.t()}
           | {:put_points, document()}
           | {:delete_points, String.t(), timestamp(), timestamp()}
+
+  @typedoc "West, south, east and north in degrees, or the text `\"w,s,e,n\"`."
+  @type box :: {number(), number(), number(), number()} | String.t()
+
+  @typedoc """
+  Where a search looks:
+
+    * `:everything` - at all features, also those without geometry
+    * `{:box, box}` - in a box; west greater than east crosses the antimeridian
+    * `{:geometry, geometry}` - at a GeoJSON geometry of any type, or a Feature with one
+    * `{:near, {lon, lat}}` - around a position, nearest first, with the options `:k` (at
+      most so many features, over all pages) and `:radius` (at most so many metres
+      away), of which there must be one
+  """
+  @type area ::
+          :everything
+          | {:box, box()}
+          | {:geometry, document()}
+          | {:near, {number(), number()}}
+
+  @typedoc """
+  Conditions that must all hold, at most 64: a list or a map of keys and expressions.
+
+  Keys are `prop.NAME` for a property (`prop.NAME.NAME` for a nested one; a dot in a name
+  is written `\\.`), `time` for when the version was committed, and `seq` for its sequence.
+
+  | expression | holds for |
+  |---|---|
+  | `VALUE`, `eq:VALUE` | what equals the value |
+  | `ne:VALUE` | everything else, absent properties among it |
+  | `gt:VALUE`, `gte:`, `lt:`, `lte:` | numbers if the value is one, else strings by code points |
+  | `in:VALUE,VALUE` | what equals one of up to 1,000 values |
+  | `exists`, `exists:false` | properties that are there, or are not |
+  | `since:TIME`, `until:TIME` | timestamps at or after, and before, an ISO 8601 time |
+
+  A value in double quotes equals strings only. `time` takes `since` and `until`, `seq`
+  takes `eq` and the comparisons.
+  """
+  @type filters :: [{String.t(), String.t()}] | %{String.t() => String.t()}
 
   @type result(value) :: {:ok, value} | {:error, Error.t()}
 
@@ -238,6 +277,41 @@ defmodule FormdbHttp do
   defdelegate query_box(name, box, opts \\ []), to: Features
 
   @doc """
+  Features that a search finds, in the order they were written; with `{:near, point}`
+  nearest first, each with its geodesic distance in metres as the member `distance`.
+
+  Options: `:filters` (`t:filters/0`), `:predicate`, which says how a feature must lie to a
+  box or geometry (`:intersects`, the default, `:within` it or `:contains` it; boundaries
+  count as part of both, but what only touches the boundary is neither within nor
+  contains), `:limit` (default 1,000), `:cursor`, the `:next` of the page before, and
+  `:as_of`. In a `:transaction` only the features that meet a box can be asked for.
+
+  Returns `%{json: array, returned: n, seq: seq, next: cursor | nil}`; all pages show the
+  state of the first one.
+  """
+  @spec search(database(), area(), keyword()) :: result(map())
+  defdelegate search(name, area, opts \\ []), to: Geo
+
+  @doc """
+  How many features `search/3` finds on all of its pages: `%{count: n, seq: seq}`. Options
+  are those of the search but for `:limit`, `:cursor` and `:transaction`.
+  """
+  @spec count(database(), area(), keyword()) :: result(map())
+  defdelegate count(name, area, opts \\ []), to: Geo
+
+  @doc """
+  How many features lie where in a box: `%{json: array, seq: seq}` with the cells that are
+  not empty, `{"bbox": [west, south, east, north], "count": n}`, from south to north and
+  west to east. A feature counts once, in the cell where the middle of its envelope is.
+
+  Options: the cells, by `:cell` (`{width, height}` in degrees) or `:zoom` (the tiles of web
+  maps, 0 to 24); `:sum`, the path of a property to add up as `"sum"`, such as `"mag"`
+  (features without a number there do not count); `:filters` and `:as_of`.
+  """
+  @spec heatmap(database(), box(), keyword()) :: result(map())
+  defdelegate heatmap(name, box, opts \\ []), to: Geo
+
+  @doc """
   The versions of a feature, oldest first: of each block its `seq`, `hash`, `time`,
   `txn` and `op`, and where recorded its `actor`, `prev` and `provenance`.
 
@@ -322,12 +396,61 @@ defmodule FormdbHttp do
   @doc """
   The series of a database by id, in byte order.
 
-  Options: `:limit` (default 1,000), `:after`, the last id of the page before, and
-  `:as_of`. Returns a list of `%{series_id: id, points: n, first: time, last: time}`,
+  Options: `:prefix` (only ids that begin with it), `:limit` (default 1,000), `:after`, the
+  last id of the page before, and `:as_of`. Returns a list of `%{series_id: id, points: n, first: time, last: time}`,
   the times in microseconds.
   """
   @spec series(database(), keyword()) :: result([map()])
   defdelegate series(name, opts \\ []), to: Points
+
+  @doc """
+  As `range/5`, of all series whose ids begin with `prefix`, by id in byte order; of none
+  without points in the range. `:limit` counts points of all series together. There is no
+  option `:transaction`.
+
+  Returns `%{series: [{id, points}], seq: seq, next: cursor | nil}`, or with `as: :json`
+  the text of an array of `{"series_id", "data"}`. The last series of a page may go on in
+  the next.
+  """
+  @spec range_many(database(), String.t(), timestamp(), timestamp(), keyword()) ::
+          result(map())
+  defdelegate range_many(name, prefix, start, stop, opts \\ []), to: Analytics
+
+  @doc """
+  What the points of a series come to, bucket by bucket. `series` is an id, or
+  `{:prefix, text}` for all series whose ids begin with the text.
+
+  `aggregation` is `count`, `sum`, `avg`, `min`, `max`, `first`, `last`, `stddev` (of a
+  sample), `median`, `rate` (per second), `delta`, or a percentile such as `p95` or
+  `p99.9`; an atom or text. Options:
+
+    * `:start`, `:end` - the range, which holds its start and not its end; by default all
+    * `:interval` - how long a bucket is, such as `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1w"`,
+      `"1mo"` or `"1y"`; by default the range is one bucket
+    * `:origin` - a time from which buckets are counted
+    * `:tz` - the IANA time zone whose clock and calendar they follow, by default `"UTC"`
+    * `:fill` - what becomes of buckets without a value: `:none` (left out, the default),
+      `:null`, `:previous` or `:linear`
+    * `:order` - `:asc` (the default) or `:desc`
+    * `:as_of`
+    * `:as` - `:points` (the default) or `:json`
+
+  Returns `%{data: data, seq: seq}`; the data is a list of `{microseconds, value | nil}`
+  with the begins of the buckets, by prefix a list of `{id, list}`. As JSON it is the text
+  of an array of `{"timestamp", "value"}`, by prefix of `{"series_id", "data"}`. More
+  buckets than FORMDB_BUCKETS are `:too_large`.
+  """
+  @spec aggregate(database(), String.t() | {:prefix, String.t()}, atom() | String.t(), keyword()) ::
+          result(map())
+  defdelegate aggregate(name, series, aggregation, opts \\ []), to: Analytics
+
+  @doc """
+  A series in figures, now or `:as_of`: `%{count: n, first: {microseconds, value}, last:
+  {microseconds, value}, min: v, max: v, avg: v, sum: v | nil, stddev: v | nil, seq: seq}`.
+  `nil` is a sum or deviation beyond the range of doubles, or the deviation of one point.
+  """
+  @spec summary(database(), String.t(), as_of: as_of()) :: result(map())
+  defdelegate summary(name, series, opts \\ []), to: Analytics
 
   ## Transactions
 

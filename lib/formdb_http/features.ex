@@ -144,6 +144,7 @@ defmodule FormdbHttp.Features do
     Engine.call(name, &Native.features_in_box_in(&1, name, transaction, query))
   end
 
-  defp box_text(text) when is_binary(text), do: text
-  defp box_text({w, s, e, n}), do: Enum.map_join([w, s, e, n], ",", &to_string/1)
+  @doc "A box as the engine reads it."
+  def box_text(text) when is_binary(text), do: text
+  def box_text({w, s, e, n}), do: Enum.map_join([w, s, e, n], ",", &to_string/1)
 end

@@ -148,12 +148,13 @@ defmodule FormdbHttp.Points do
   end
 
   def series(name, opts) do
-    opts = Engine.options!(opts, [:limit, :after, :as_of])
+    opts = Engine.options!(opts, [:prefix, :limit, :after, :as_of])
+    prefix = Keyword.get(opts, :prefix, "")
     limit = opts[:limit] || Catalog.config().default_page_items
 
     with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
-         {:ok, rows} <-
-           Engine.call(name, &Native.series_list(&1, name, opts[:after], limit, as_of)) do
+         call = &Native.series_list(&1, name, prefix, opts[:after], limit, as_of),
+         {:ok, rows} <- Engine.call(name, call) do
       {:ok,
        for {id, points, first, last} <- rows do
          %{series_id: id, points: points, first: first, last: last}

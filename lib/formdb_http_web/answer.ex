@@ -27,15 +27,26 @@ defmodule FormdbHttpWeb.Answer do
   @doc """
   A page: the members, with `links` to the next page added, and the same link as a
   header (RFC 8288). `next` is its cursor, if there is one; then `path` is called
-  for the path of this page, whose query is `params`.
+  for the path of this page, whose query is `params` and the pairs in `more`. A page that
+  was asked for by POST has no link as a header, which could not say so.
   """
-  def page(content_type, members, nil, _path, _params) do
+  def page(content_type, members, next, path, params, more \\ [], method \\ "GET")
+
+  def page(content_type, members, nil, _path, _params, _more, _method) do
     {200, %{"content-type" => content_type}, JSON.encode(members ++ [links: []])}
   end
 
-  def page(content_type, members, next, path, params) do
-    href = path.() <> "?" <> (params |> Map.put("cursor", next) |> URI.encode_query())
-    headers = %{"content-type" => content_type, "link" => ["<", href, ">; rel=\"next\""]}
-    {200, headers, JSON.encode(members ++ [links: [[rel: "next", href: href]]])}
+  def page(content_type, members, next, path, params, more, method) do
+    pairs = Enum.to_list(Map.put(params, "cursor", next)) ++ more
+    href = path.() <> "?" <> URI.encode_query(pairs)
+    headers = %{"content-type" => content_type}
+
+    if method == "GET" do
+      headers = Map.put(headers, "link", ["<", href, ">; rel=\"next\""])
+      {200, headers, JSON.encode(members ++ [links: [[rel: "next", href: href]]])}
+    else
+      link = [rel: "next", href: href, method: method]
+      {200, headers, JSON.encode(members ++ [links: [link]])}
+    end
   end
 end

@@ -87,17 +87,22 @@ defmodule FormdbHttpWeb.Body do
   body. `example` is what to send.
   """
   def read_members(req, allowed, example) do
-    with {:ok, body} <- read_optional(req, @members_bytes) do
-      case decode(body) do
-        {:ok, %{} = members} ->
-          check_members(members, allowed)
+    with {:ok, body} <- read_optional(req, @members_bytes),
+         {:ok, members} <- members(body, example),
+         do: check_members(members, allowed)
+  end
 
-        {:ok, _other} ->
-          refuse(:invalid_json, "found no object; expected one such as #{example}", "")
+  @doc "The members of a JSON object; none of an empty body. `example` is what to send."
+  def members(body, example) do
+    case decode(body) do
+      {:ok, %{} = members} ->
+        {:ok, members}
 
-        :error ->
-          refuse(:invalid_json, "found no JSON; expected text such as #{example}", "")
-      end
+      {:ok, _other} ->
+        refuse(:invalid_json, "found no object; expected one such as #{example}", "")
+
+      :error ->
+        refuse(:invalid_json, "found no JSON; expected text such as #{example}", "")
     end
   end
 
@@ -121,8 +126,8 @@ defmodule FormdbHttpWeb.Body do
     end
   end
 
-  # RFC 6901, section 3.
-  defp pointer_part(name), do: name |> String.replace("~", "~0") |> String.replace("/", "~1")
+  @doc "A name as a part of a JSON pointer (RFC 6901, section 3)."
+  def pointer_part(name), do: name |> String.replace("~", "~0") |> String.replace("/", "~1")
 
   defp read_parts(req, max, size, parts, quiet) do
     opts = %{length: part_length(req, max - size), period: @period_ms}

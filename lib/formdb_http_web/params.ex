@@ -45,37 +45,63 @@ defmodule FormdbHttpWeb.Params do
   The query string as a map. A name that is not among `allowed` is refused, since
   a misspelled one would change the answer in silence; so is one given twice.
   """
-  def query(%{qs: ""}, _allowed), do: {:ok, %{}}
-
-  def query(%{qs: text}, allowed) do
-    text |> :binary.split("&", [:global]) |> collect(allowed, %{})
+  def query(req, allowed) do
+    with {:ok, pairs} <- pairs(req), do: collect(pairs, allowed, %{})
   end
+
+  # Names of filters besides those that begin with `prop.`.
+  @filters ["time", "seq"]
+
+  @doc """
+  The query string of a call that takes filters: `{:ok, params, filters}`. A filter may
+  be given several times, to hold from both ends.
+  """
+  def query_with_filters(req, allowed) do
+    with {:ok, pairs} <- pairs(req),
+         {filters, others} = Enum.split_with(pairs, fn {name, _} -> filter?(name) end),
+         {:ok, params} <- collect(others, allowed, %{}, @filters ++ ["prop.NAME"]),
+         do: {:ok, params, filters}
+  end
+
+  defp filter?(name), do: name in @filters or String.starts_with?(name, "prop.")
 
   defp bad_query do
     refuse(:invalid_query, "the query string does not decode to UTF-8 text; write % as %25")
   end
 
-  defp collect([], _allowed, found), do: {:ok, found}
-  defp collect(["" | rest], allowed, found), do: collect(rest, allowed, found)
+  # Names and values, decoded, in their order.
+  defp pairs(%{qs: ""}), do: {:ok, []}
+  defp pairs(%{qs: text}), do: text |> :binary.split("&", [:global]) |> pairs([])
 
-  defp collect([pair | rest], allowed, found) do
+  defp pairs([], found), do: {:ok, Enum.reverse(found)}
+  defp pairs(["" | rest], found), do: pairs(rest, found)
+
+  defp pairs([pair | rest], found) do
     {name, value} =
       case :binary.split(pair, "=") do
         [name, value] -> {name, value}
         [name] -> {name, ""}
       end
 
-    with {:ok, name} <- query_decode(name), {:ok, value} <- query_decode(value) do
-      cond do
-        name not in allowed ->
-          unknown(name, allowed)
+    with {:ok, name} <- query_decode(name),
+         {:ok, value} <- query_decode(value),
+         do: pairs(rest, [{name, value} | found])
+  end
 
-        is_map_key(found, name) ->
-          refuse(:invalid_parameter, "#{name} is given twice", "/" <> name)
+  # `others` are names that are read elsewhere.
+  defp collect(pairs, allowed, found, others \\ [])
+  defp collect([], _allowed, found, _others), do: {:ok, found}
 
-        true ->
-          collect(rest, allowed, Map.put(found, name, value))
-      end
+  defp collect([{name, value} | rest], allowed, found, others) do
+    cond do
+      name not in allowed ->
+        unknown(name, allowed ++ others)
+
+      is_map_key(found, name) ->
+        refuse(:invalid_parameter, "#{name} is given twice", "/" <> name)
+
+      true ->
+        collect(rest, allowed, Map.put(found, name, value), others)
     end
   end
 
@@ -118,6 +144,51 @@ defmodule FormdbHttpWeb.Params do
   defp bad_count(name, text) do
     detail = "#{name} is #{inspect(text)}; give a whole number"
     refuse(:invalid_parameter, detail, "/" <> name)
+  end
+
+  @doc "A number: `nil` when it is not given."
+  def number(params, name) do
+    with %{^name => text} <- params,
+         :error <- parse_number(text) do
+      refuse(:invalid_parameter, "#{name} is #{inspect(text)}; give a number", "/" <> name)
+    else
+      {:ok, number} -> {:ok, number}
+      _not_given -> {:ok, nil}
+    end
+  end
+
+  # As JSON writes numbers, with few enough digits for a float.
+  @number ~r/\A\s*-?[0-9]{1,20}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?\s*\z/
+
+  @doc "A float from text: `{:ok, float}` or `:error`."
+  def parse_number(text) do
+    if text =~ @number do
+      {number, ""} = text |> String.trim() |> Float.parse()
+      {:ok, number}
+    else
+      :error
+    end
+  end
+
+  @doc "`false` when it is not given."
+  def boolean(params, name) do
+    case params do
+      %{^name => "true"} ->
+        {:ok, true}
+
+      %{^name => "false"} ->
+        {:ok, false}
+
+      %{^name => other} ->
+        refuse(
+          :invalid_parameter,
+          "#{name} is #{inspect(other)}; give true or false",
+          "/" <> name
+        )
+
+      _not_given ->
+        {:ok, false}
+    end
   end
 
   @doc "A sequence, or the text of a time; `nil` when it is not given."

@@ -8,11 +8,17 @@ defmodule FormdbHttpWeb.Paths do
   def database(name), do: "#{@databases}/#{encode(name)}"
   def features(name), do: "#{database(name)}/features"
 
-  # The path of a box query; a percent-encoded letter tells the feature apart.
-  def feature(name, "bbox"), do: "#{features(name)}/%62box"
+  # Paths of queries; a percent-encoded letter tells a feature of that name apart.
+  @queries ["bbox", "geometry", "nearby", "within", "intersects", "heatmap"]
+
+  def feature(name, <<first, rest::binary>> = id) when id in @queries,
+    do: "#{features(name)}/%#{Base.encode16(<<first>>)}#{rest}"
+
   def feature(name, id), do: "#{features(name)}/#{encode(id)}"
   def timeseries(name), do: "#{database(name)}/timeseries"
   def series(name, id), do: "#{timeseries(name)}/#{encode(id)}"
+  # The star of an id is encoded, so this one is told apart.
+  def series_by_prefix(name, prefix), do: "#{timeseries(name)}/#{encode(prefix)}*"
 
   def transaction(name, id), do: "#{database(name)}/transactions/#{encode(id)}"
   def block(name, seq), do: "#{database(name)}/blocks/#{seq}"

@@ -11,12 +11,14 @@ defmodule FormdbHttpWeb.Router do
   alias FormdbHttpWeb.{Params, Problem}
 
   alias FormdbHttpWeb.{
+    AggregateController,
     BlockController,
     DatabaseController,
     FeatureController,
     HealthController,
     JournalController,
     ProofController,
+    SearchController,
     TimeseriesController,
     TransactionController,
     VersionController
@@ -30,8 +32,19 @@ defmodule FormdbHttpWeb.Router do
   @databases [{"GET", &DatabaseController.index/1}, {"POST", &DatabaseController.create/1}]
   @database [{"GET", &DatabaseController.show/2}, {"DELETE", &DatabaseController.delete/2}]
   @schema [{"GET", &DatabaseController.schema/2}]
-  @features [{"GET", &FeatureController.index/2}, {"POST", &FeatureController.create/2}]
-  @features_in_box [{"GET", &FeatureController.index/2}]
+  @features [{"GET", &SearchController.index/2}, {"POST", &FeatureController.create/2}]
+  @features_in_box [{"GET", &SearchController.box/2}]
+  @features_nearby [{"GET", &SearchController.nearby/2}]
+  @features_by_geometry [
+    {"GET", &SearchController.geometry/2},
+    {"POST", &SearchController.geometry/2}
+  ]
+  @features_within [{"GET", &SearchController.within/2}, {"POST", &SearchController.within/2}]
+  @features_intersecting [
+    {"GET", &SearchController.intersects/2},
+    {"POST", &SearchController.intersects/2}
+  ]
+  @features_heatmap [{"GET", &SearchController.heatmap/2}]
   @feature [
     {"GET", &FeatureController.show/3},
     {"PUT", &FeatureController.put/3},
@@ -47,6 +60,10 @@ defmodule FormdbHttpWeb.Router do
     {"GET", &TimeseriesController.show/3},
     {"DELETE", &TimeseriesController.delete/3}
   ]
+  @series_by_prefix [{"GET", &TimeseriesController.show_many/3}]
+  @series_aggregate [{"GET", &AggregateController.show/3}]
+  @series_aggregate_by_prefix [{"GET", &AggregateController.show_many/3}]
+  @series_summary [{"GET", &AggregateController.summary/3}]
   @journal [{"GET", &JournalController.index/2}]
   @block [{"GET", &BlockController.show/3}]
   @block_revert [{"POST", &BlockController.revert/3}]
@@ -61,12 +78,29 @@ defmodule FormdbHttpWeb.Router do
   @series_latest [{"GET", &TimeseriesController.latest/3}]
 
   # Parts of the path are matched before they are decoded: a slash inside an id
-  # is %2F and no separator, and an id "bbox" can be written %62box.
+  # is %2F and no separator, an id "bbox" can be written %62box, and one that ends in
+  # a star with %2A.
   defp resource(["", "api", "v1", "databases", db, "features", id]) do
-    if id == "bbox", do: {@features_in_box, [db]}, else: {@feature, [db, id]}
+    case id do
+      "bbox" -> {@features_in_box, [db]}
+      "nearby" -> {@features_nearby, [db]}
+      "geometry" -> {@features_by_geometry, [db]}
+      "within" -> {@features_within, [db]}
+      "intersects" -> {@features_intersecting, [db]}
+      "heatmap" -> {@features_heatmap, [db]}
+      _id -> {@feature, [db, id]}
+    end
   end
 
-  defp resource(["", "api", "v1", "databases", db, "timeseries", id]), do: {@series, [db, id]}
+  defp resource(["", "api", "v1", "databases", db, "timeseries", id]),
+    do: one_or_many(db, id, @series, @series_by_prefix)
+
+  defp resource(["", "api", "v1", "databases", db, "timeseries", id, "aggregate"]),
+    do: one_or_many(db, id, @series_aggregate, @series_aggregate_by_prefix)
+
+  defp resource(["", "api", "v1", "databases", db, "timeseries", id, "summary"]),
+    do: {@series_summary, [db, id]}
+
   defp resource(["", "api", "v1", "databases", db, "features"]), do: {@features, [db]}
   defp resource(["", "api", "v1", "databases", db, "timeseries"]), do: {@timeseries, [db]}
 
@@ -114,6 +148,12 @@ defmodule FormdbHttpWeb.Router do
   defp resource(["", "health", "ready"]), do: {@ready, []}
   defp resource(["", "health", "detailed"]), do: {@detailed, []}
   defp resource(_path), do: nil
+
+  defp one_or_many(db, id, one, many) do
+    if String.ends_with?(id, "*"),
+      do: {many, [db, binary_part(id, 0, byte_size(id) - 1)]},
+      else: {one, [db, id]}
+  end
 
   @doc "The answer to a request."
   @spec call(:cowboy_req.req()) :: Problem.answer()

@@ -61,6 +61,11 @@ defmodule FormdbHttpWeb.EndpointTest do
             {db, "GET, DELETE, HEAD, OPTIONS"},
             {db <> "/features", "GET, POST, HEAD, OPTIONS"},
             {db <> "/features/bbox", "GET, HEAD, OPTIONS"},
+            {db <> "/features/nearby", "GET, HEAD, OPTIONS"},
+            {db <> "/features/geometry", "GET, POST, HEAD, OPTIONS"},
+            {db <> "/features/within", "GET, POST, HEAD, OPTIONS"},
+            {db <> "/features/intersects", "GET, POST, HEAD, OPTIONS"},
+            {db <> "/features/heatmap", "GET, HEAD, OPTIONS"},
             {db <> "/features/a", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"},
             {db <> "/schema", "GET, HEAD, OPTIONS"},
             {db <> "/blocks/1", "GET, HEAD, OPTIONS"},
@@ -72,6 +77,11 @@ defmodule FormdbHttpWeb.EndpointTest do
             {db <> "/transactions/t/abort", "POST, OPTIONS"},
             {db <> "/timeseries", "GET, POST, HEAD, OPTIONS"},
             {db <> "/timeseries/a", "GET, DELETE, HEAD, OPTIONS"},
+            {db <> "/timeseries/a*", "GET, HEAD, OPTIONS"},
+            {db <> "/timeseries/a%2A", "GET, DELETE, HEAD, OPTIONS"},
+            {db <> "/timeseries/a/aggregate", "GET, HEAD, OPTIONS"},
+            {db <> "/timeseries/a*/aggregate", "GET, HEAD, OPTIONS"},
+            {db <> "/timeseries/a/summary", "GET, HEAD, OPTIONS"},
             {db <> "/timeseries/a/latest", "GET, HEAD, OPTIONS"}
           ] do
         response = request(port, "OPTIONS", path)
@@ -111,8 +121,18 @@ defmodule FormdbHttpWeb.EndpointTest do
             "/api/v1/databases",
             db,
             db <> "/features/a",
+            db <> "/features",
             db <> "/features/bbox",
+            db <> "/features/nearby",
+            db <> "/features/geometry",
+            db <> "/features/within",
+            db <> "/features/intersects",
+            db <> "/features/heatmap",
             db <> "/timeseries/a",
+            db <> "/timeseries/a*",
+            db <> "/timeseries/a/aggregate",
+            db <> "/timeseries/a*/aggregate",
+            db <> "/timeseries/a/summary",
             db <> "/timeseries/a/latest"
           ] do
         response = get(port, path <> "?limt=1")

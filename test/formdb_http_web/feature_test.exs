@@ -55,7 +55,9 @@ defmodule FormdbHttpWeb.FeatureTest do
     test "ids of any characters come back under their address", context do
       %{port: port, features: features} = context
 
-      for id <- ["a/b", "ü 😀", "a%2Fb", "?q#f", "..", ".", "bbox", "a+b", "\"q\"", "<>", "%"] do
+      for id <-
+            ["a/b", "ü 😀", "a%2Fb", "?q#f", "..", ".", "a+b", "\"q\"", "<>", "%"] ++
+              ["bbox", "geometry", "nearby", "within", "intersects", "heatmap"] do
         response = post(port, features, point(id))
         assert {id, response.status} == {id, 201}
         assert json(response)["feature_id"] == id
@@ -218,8 +220,6 @@ defmodule FormdbHttpWeb.FeatureTest do
 
     test "what cannot be answered is refused", %{port: port, features: features} do
       for {query, code, pointer} <- [
-            {"", "missing_parameter", "/bbox"},
-            {"?limit=3", "missing_parameter", "/bbox"},
             {"?bbox=", "invalid_bbox", nil},
             {"?bbox=1,2,3", "invalid_bbox", nil},
             {"?bbox=1,2,3,4,5", "invalid_bbox", nil},
@@ -240,6 +240,11 @@ defmodule FormdbHttpWeb.FeatureTest do
         problem = json(response)
         assert {query, problem["code"]} == {query, code}
         if pointer, do: assert(problem["pointer"] == pointer)
+      end
+
+      for query <- ["", "?limit=3"] do
+        response = get(port, features <> "/bbox" <> query)
+        assert {response.status, json(response)["code"]} == {400, "missing_parameter"}
       end
     end
   end

@@ -20,11 +20,24 @@ defmodule FormdbHttpWeb.ParamsTest do
   end
 
   test "a path that is made for an id leads back to it" do
-    for id <- ["a", "a/b", "..", ".", "bbox", "%", "ü😀", "a b+c?d#e", "\u007F", "%2F"] do
+    for id <- [
+          "a",
+          "a/b",
+          "..",
+          ".",
+          "bbox",
+          "nearby",
+          "heatmap",
+          "%",
+          "ü😀",
+          "a b+c?d#e",
+          "\u007F",
+          "%2F"
+        ] do
       ["", "api", "v1", "databases", "db", "features", raw] =
         String.split(Paths.feature("db", id), "/")
 
-      assert raw not in ["bbox", ".", ".."]
+      assert raw not in ["bbox", "nearby", "heatmap", ".", ".."]
       assert Params.segment(raw) == {:ok, id}
     end
   end

@@ -73,29 +73,6 @@ defmodule FormdbHttpWeb.FeatureController do
 
   ## Reading
 
-  def index(req, name) do
-    with {:ok, params} <- Params.query(req, ["bbox", "limit", "cursor", "as_of", "transaction"]),
-         {:ok, box} <- Params.required(params, "bbox", "west,south,east,north in degrees"),
-         {:ok, limit} <- Params.limit(params),
-         {:ok, as_of} <- Params.as_of(params),
-         opts = [
-           limit: limit,
-           cursor: params["cursor"],
-           as_of: as_of,
-           transaction: Params.transaction(params, name)
-         ],
-         {:ok, page} <- FormdbHttp.query_box(name, box, opts) do
-      members = [
-        type: "FeatureCollection",
-        features: {:json, page.json},
-        seq: page.seq,
-        numberReturned: page.returned
-      ]
-
-      Answer.page(@geojson, members, page.next, fn -> Paths.features(name) end, params)
-    end
-  end
-
   def provenance(req, name, id) do
     with {:ok, params} <- Params.query(req, ["since", "limit"]),
          {:ok, since} <- Params.count(params, "since"),

@@ -57,11 +57,12 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   # The cursor of the next page is the last id of this one.
   def index(req, name) do
-    with {:ok, params} <- Params.query(req, ["limit", "cursor", "as_of"]),
+    with {:ok, params} <- Params.query(req, ["prefix", "limit", "cursor", "as_of"]),
          {:ok, limit} <- Params.limit(params),
          {:ok, as_of} <- Params.as_of(params),
          limit = limit || FormdbHttp.default_limit(),
-         opts = [limit: limit, after: params["cursor"], as_of: as_of],
+         prefix = Map.get(params, "prefix", ""),
+         opts = [prefix: prefix, limit: limit, after: params["cursor"], as_of: as_of],
          {:ok, list} <- FormdbHttp.series(name, opts) do
       series =
         for entry <- list do
@@ -104,6 +105,30 @@ defmodule FormdbHttpWeb.TimeseriesController do
       ]
 
       path = fn -> Paths.series(name, series) end
+      Answer.page("application/json", members, page.next, path, params)
+    end
+  end
+
+  # Of all series whose ids begin with the prefix.
+  def show_many(req, name, prefix) do
+    with {:ok, params} <- Params.query(req, @range_params -- ["transaction"]),
+         {:ok, start} <- Params.timestamp(params, "start"),
+         {:ok, stop} <- Params.timestamp(params, "end"),
+         {:ok, limit} <- Params.limit(params),
+         {:ok, order} <- Params.order(params),
+         {:ok, as_of} <- Params.as_of(params),
+         opts = [as: :json, limit: limit, order: order, cursor: params["cursor"], as_of: as_of],
+         {:ok, page} <-
+           FormdbHttp.range_many(name, prefix, start || @first, stop || @past_last, opts) do
+      members = [
+        prefix: prefix,
+        start: format(start),
+        end: format(stop),
+        series: {:json, page.series},
+        seq: page.seq
+      ]
+
+      path = fn -> Paths.series_by_prefix(name, prefix) end
       Answer.page("application/json", members, page.next, path, params)
     end
   end

@@ -125,8 +125,10 @@ struct InfoMap {
 
 #[rustler::nif(schedule = "DirtyIo")]
 fn catalog_open<'a>(env: Env<'a>, root: &str, limits: LimitsMap) -> Term<'a> {
-    let catalog = Catalog::open(Arc::new(RealFileSystem), Path::new(root), limits.into());
-    let resource = catalog.map(|catalog| ResourceArc::new(CatalogResource(Arc::new(catalog))));
+    let limits = Limits::from(limits);
+    let catalog = Catalog::open(Arc::new(RealFileSystem), Path::new(root), limits.clone());
+    let resource =
+        catalog.map(|catalog| ResourceArc::new(CatalogResource(Arc::new(catalog), limits)));
     tagged(env, resource.map_err(Failure))
 }
 

@@ -7,6 +7,7 @@
 //! - An error is `{:error, {code, detail, pointer}}`; `pointer` is nil where the
 //!   input has no part to point at.
 
+mod aggregates;
 mod answer;
 mod databases;
 mod history;
@@ -14,18 +15,19 @@ mod inspect;
 mod options;
 mod proofs;
 mod reads;
+mod search;
 mod transactions;
 mod writes;
 
 use std::sync::Arc;
 
-use formdb_engine::{Catalog, Database};
+use formdb_engine::{Catalog, Database, Limits};
 use rustler::{Resource, ResourceArc};
 
 use answer::Failure;
 
-/// The catalog of one data folder, as Elixir holds it.
-struct CatalogResource(Arc<Catalog>);
+/// The catalog of one data folder, as Elixir holds it, and the limits it was opened with.
+struct CatalogResource(Arc<Catalog>, Limits);
 
 #[rustler::resource_impl]
 impl Resource for CatalogResource {}
@@ -33,6 +35,10 @@ impl Resource for CatalogResource {}
 impl CatalogResource {
     fn database(&self, name: &str) -> Result<Arc<Database>, Failure> {
         self.0.database(name).map_err(Failure)
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.1
     }
 }
 

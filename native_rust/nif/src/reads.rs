@@ -92,7 +92,7 @@ impl BoxMap<'_> {
 }
 
 /// `{json, returned, seq, next}`; `json` is an array of features.
-fn feature_page<'a>(env: Env<'a>, page: FeaturePage) -> Term<'a> {
+pub(crate) fn feature_page<'a>(env: Env<'a>, page: FeaturePage) -> Term<'a> {
     (binary(env, &page.json), page.returned, page.seq, page.next).encode(env)
 }
 
@@ -267,18 +267,20 @@ fn latest<'a>(
     tagged(env, latest)
 }
 
-/// `{:ok, [{id, points, first, last}]}`, the ends in microseconds.
+/// `{:ok, [{id, points, first, last}]}` of the series whose ids begin with `prefix`, the
+/// ends in microseconds.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn series_list<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
+    prefix: &str,
     after: Option<&str>,
     limit: usize,
     as_of: Option<u64>,
 ) -> Term<'a> {
     let list = catalog.database(name).and_then(|database| {
-        let list = database.series(after, limit, as_of)?;
+        let list = database.series_by_prefix(prefix, after, limit, as_of)?;
         let rows = list.iter().map(|entry| {
             let Summary {
                 points,

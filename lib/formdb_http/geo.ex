@@ -1,0 +1,110 @@
+defmodule FormdbHttp.Geo do
+  @moduledoc false
+  # Searching features, counting them, and heatmaps. FormdbHttp documents the functions.
+
+  alias FormdbHttp.{Catalog, Engine, Error, Features, Native}
+
+  # Both can be asked of a search and of a count.
+  @question [:predicate, :filters, :k, :radius, :as_of]
+
+  def search(name, area, opts) do
+    opts = Engine.options!(opts, [:limit, :cursor, :transaction | @question])
+
+    case {area, box_only?(opts), opts[:transaction]} do
+      # Answered in the calling process where all of it is in memory.
+      {{:box, box}, true, _transaction} ->
+        Features.query_box(name, box, Keyword.take(opts, [:limit, :cursor, :as_of, :transaction]))
+
+      {_area, _box_only?, nil} ->
+        find(name, area, opts)
+
+      _in_a_transaction ->
+        detail = "a transaction can be asked for the features that meet a box, without filters"
+        refuse(detail, "/transaction")
+    end
+  end
+
+  defp box_only?(opts) do
+    Enum.empty?(opts[:filters] || []) and opts[:predicate] in [nil, :intersects] and
+      is_nil(opts[:k]) and is_nil(opts[:radius])
+  end
+
+  defp find(name, area, opts) do
+    with {:ok, search} <- query(name, area, opts),
+         {:ok, {json, returned, seq, next}} <-
+           Engine.call(name, &Native.search(&1, name, search)),
+         do: {:ok, %{json: json, returned: returned, seq: seq, next: next}}
+  end
+
+  def count(name, area, opts) do
+    with {:ok, search} <- query(name, area, Engine.options!(opts, @question)),
+         {:ok, {count, seq}} <- Engine.call(name, &Native.search_count(&1, name, search)),
+         do: {:ok, %{count: count, seq: seq}}
+  end
+
+  defp query(name, area, opts) do
+    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]) do
+      {:ok,
+       %{
+         area: area(area, opts),
+         predicate: predicate(opts[:predicate] || :intersects),
+         filters: filters(opts[:filters] || []),
+         limit: opts[:limit] || Catalog.config().default_page_items,
+         cursor: opts[:cursor],
+         as_of: as_of
+       }}
+    end
+  end
+
+  defp area({:near, {lon, lat}}, opts) do
+    {:near, lon / 1, lat / 1, opts[:k], opts[:radius] && opts[:radius] / 1}
+  end
+
+  defp area(area, opts) do
+    for key <- [:k, :radius], opts[key] do
+      raise ArgumentError, "#{key} goes with an area of {:near, point}, not with #{inspect(area)}"
+    end
+
+    case area do
+      :everything -> :everything
+      {:box, box} -> {:box, Features.box_text(box)}
+      {:geometry, geometry} -> {:geometry, Engine.json(geometry)}
+    end
+  end
+
+  defp predicate(predicate) when predicate in [:intersects, :within, :contains], do: predicate
+
+  defp predicate(other) do
+    raise ArgumentError, "predicate is #{inspect(other)}; give :intersects, :within or :contains"
+  end
+
+  defp filters(filters), do: for({key, text} <- filters, do: {to_string(key), to_string(text)})
+
+  def heatmap(name, box, opts) do
+    opts = Engine.options!(opts, [:cell, :zoom, :sum, :filters, :as_of])
+
+    with {:ok, grid} <- grid(opts[:cell], opts[:zoom]),
+         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         heatmap = %{
+           bbox: Features.box_text(box),
+           grid: grid,
+           sum: opts[:sum],
+           filters: filters(opts[:filters] || []),
+           as_of: as_of
+         },
+         {:ok, {json, seq}} <- Engine.call(name, &Native.heatmap(&1, name, heatmap)),
+         do: {:ok, %{json: json, seq: seq}}
+  end
+
+  defp grid({lon, lat}, nil), do: {:ok, {:degrees, lon / 1, lat / 1}}
+  defp grid(nil, zoom) when zoom in 0..255, do: {:ok, {:tiles, zoom}}
+
+  defp grid(nil, zoom) when is_integer(zoom),
+    do: refuse("the zoom level is #{zoom}; give one from 0 to 24", "/zoom")
+
+  defp grid(nil, nil), do: refuse("there is neither cell nor zoom; give one of them", "")
+  defp grid(_cell, _zoom), do: refuse("there are both cell and zoom; give one of them", "/zoom")
+
+  defp refuse(detail, pointer),
+    do: {:error, %Error{code: :invalid_parameter, detail: detail, pointer: pointer}}
+end

@@ -1,0 +1,142 @@
+defmodule FormdbHttpWeb.SearchParams do
+  @moduledoc false
+  # Parameters of searches for features: in the query, or in the body of a POST.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 3]
+
+  alias FormdbHttpWeb.{Body, Params}
+
+  @common ["limit", "cursor", "as_of", "transaction", "count"]
+
+  # A body is decoded here, at some 10 MB/s. Stored geometries may be larger.
+  @body_bytes 8 * 1_048_576
+
+  @example ~s({"geometry":{"type":"Polygon","coordinates":[...]},"predicate":"within"})
+
+  @doc "The query of a search that has `own` parameters: `{:ok, params, filters}`."
+  def query(req, own), do: Params.query_with_filters(req, own ++ @common)
+
+  @doc """
+  Query and body of a search as `{:ok, params, filters, asked}`. The body of a POST is an
+  object with parameters, or a geometry or Feature itself; what stands in the query
+  counts before it. `asked` is the method with the parameters and filters of the query.
+  """
+  def query_or_body(%{method: "POST"} = req, own) do
+    with {:ok, params, filters} <- query(req, own),
+         {:ok, body} <- Body.read(req, min(@body_bytes, req.max_body_bytes)),
+         {:ok, members} <- Body.members(body, @example),
+         {:ok, more, more_filters} <- members(members, body, own ++ @common),
+         do: {:ok, Map.merge(more, params), more_filters ++ filters, {"POST", params, filters}}
+  end
+
+  def query_or_body(req, own) do
+    with {:ok, params, filters} <- query(req, own),
+         do: {:ok, params, filters, {"GET", params, filters}}
+  end
+
+  defp members(%{"type" => _}, body, _allowed), do: {:ok, %{"geometry" => body}, []}
+
+  defp members(members, _body, allowed) do
+    {geometry, members} = Map.pop(members, "geometry")
+    {filters, members} = Map.pop(members, "filters", %{})
+
+    with {:ok, params} <- texts(Map.to_list(members), allowed),
+         {:ok, filters} <- filters(filters) do
+      case geometry do
+        nil -> {:ok, params, filters}
+        %{} -> {:ok, Map.put(params, "geometry", geometry), filters}
+        _other -> invalid("geometry", "found no object; expected a GeoJSON geometry")
+      end
+    end
+  end
+
+  # As they would stand in a query, so that they are read in one way.
+  defp texts(members, allowed) do
+    Enum.reduce_while(members, {:ok, %{}}, fn {name, value}, {:ok, params} ->
+      with {:known, true} <- {:known, name in allowed},
+           {:ok, text} <- text(value) do
+        {:cont, {:ok, Map.put(params, name, text)}}
+      else
+        {:known, false} ->
+          names = Enum.join(allowed ++ ["filters"], ", ")
+          {:halt, invalid(name, "found the member #{inspect(name)}; those taken are #{names}")}
+
+        :error ->
+          detail = "#{name} is neither text nor a number; docs/API.md says what it takes"
+          {:halt, invalid(name, detail)}
+      end
+    end)
+  end
+
+  defp filters(filters) when is_map(filters) do
+    Enum.reduce_while(filters, {:ok, []}, fn {key, value}, {:ok, found} ->
+      texts = value |> List.wrap() |> Enum.map(&text/1)
+
+      if :error in texts do
+        detail = "found neither an expression nor a list of such; expected one such as \"gte:5\""
+        {:halt, invalid("filters/" <> Body.pointer_part(key), detail)}
+      else
+        {:cont, {:ok, Enum.map(texts, fn {:ok, text} -> {key, text} end) ++ found}}
+      end
+    end)
+  end
+
+  defp filters(_other) do
+    invalid("filters", "found no object; expected one such as {\"prop.mag\":\"gte:5\"}")
+  end
+
+  defp text(text) when is_binary(text), do: {:ok, text}
+  defp text(number) when is_integer(number), do: {:ok, Integer.to_string(number)}
+  defp text(number) when is_float(number), do: {:ok, Float.to_string(number)}
+  defp text(boolean) when is_boolean(boolean), do: {:ok, Atom.to_string(boolean)}
+  defp text(_other), do: :error
+
+  defp invalid(place, detail), do: refuse(:invalid_body, detail, "/" <> place)
+
+  @doc "How a feature must lie to a box or geometry."
+  def predicate(%{"predicate" => "intersects"}), do: {:ok, :intersects}
+  def predicate(%{"predicate" => "within"}), do: {:ok, :within}
+  def predicate(%{"predicate" => "contains"}), do: {:ok, :contains}
+
+  def predicate(%{"predicate" => other}) do
+    detail = "predicate is #{inspect(other)}; give intersects, within or contains"
+    refuse(:invalid_parameter, detail, "/predicate")
+  end
+
+  def predicate(_params), do: {:ok, :intersects}
+
+  @doc "A position from `lon,lat`."
+  def point(text) do
+    case numbers(text) do
+      [lon, lat] ->
+        {:ok, {lon, lat}}
+
+      _other ->
+        detail = "point is #{inspect(text)}; give longitude,latitude in degrees"
+        refuse(:invalid_parameter, detail, "/point")
+    end
+  end
+
+  @doc "Width and height of cells, from `width,height` or one number for both."
+  def cell(%{"cell" => text}) do
+    case numbers(text) do
+      [side] ->
+        {:ok, {side, side}}
+
+      [width, height] ->
+        {:ok, {width, height}}
+
+      _other ->
+        detail = "cell is #{inspect(text)}; give width,height in degrees, or one number for both"
+        refuse(:invalid_parameter, detail, "/cell")
+    end
+  end
+
+  def cell(_params), do: {:ok, nil}
+
+  # Numbers between commas; :error when one of them is none.
+  defp numbers(text) do
+    numbers = text |> String.split(",", parts: 3) |> Enum.map(&Params.parse_number/1)
+    if :error in numbers, do: :error, else: Enum.map(numbers, fn {:ok, number} -> number end)
+  end
+end

@@ -1,0 +1,203 @@
+//! What points come to: aggregates, summaries, and ranges of several series.
+
+use formdb_engine::{
+    Aggregate, AggregatePage, Order, Selection, SeriesPage, SeriesRangeQuery, SeriesSummary, Zone,
+};
+use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
+
+use crate::answer::{Failure, binary, tagged};
+use crate::{CatalogRef, atoms};
+
+/// Work done on a normal scheduler, in points: some 50 us. It bounds the buckets, too.
+const POINTS_IN_MEMORY: usize = 50_000;
+
+/// Which series are meant.
+#[derive(NifTaggedEnum)]
+enum SeriesTerm<'a> {
+    One(&'a str),
+    Prefix(&'a str),
+}
+
+/// `Aggregate` as a map, the parts that have a syntax as text.
+#[derive(NifMap)]
+struct AggregateMap<'a> {
+    series: SeriesTerm<'a>,
+    start: Option<i64>,
+    end: Option<i64>,
+    aggregation: &'a str,
+    interval: Option<&'a str>,
+    origin: Option<i64>,
+    tz: Option<&'a str>,
+    fill: &'a str,
+    order: Atom,
+    as_of: Option<u64>,
+    json: bool,
+}
+
+impl<'a> AggregateMap<'a> {
+    fn query(&self) -> Result<Aggregate<'a>, Failure> {
+        Ok(Aggregate {
+            series: match self.series {
+                SeriesTerm::One(id) => Selection::One(id),
+                SeriesTerm::Prefix(prefix) => Selection::Prefix(prefix),
+            },
+            start: self.start,
+            end: self.end,
+            aggregation: self.aggregation.parse()?,
+            interval: self.interval.map(str::parse).transpose()?,
+            origin: self.origin,
+            zone: self.tz.map(Zone::parse).transpose()?.unwrap_or_default(),
+            fill: self.fill.parse()?,
+            order: order(self.order),
+            as_of: self.as_of,
+        })
+    }
+}
+
+fn order(order: Atom) -> Order {
+    if order == atoms::desc() {
+        Order::Descending
+    } else {
+        Order::Ascending
+    }
+}
+
+/// `{:ok, {buckets, seq}}` as `aggregate`, or `:not_in_memory`: then call that. Not for
+/// a query that fills buckets, whose number is bounded by a limit only.
+#[rustler::nif]
+fn aggregate_in_memory<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: AggregateMap<'a>,
+) -> Term<'a> {
+    let page = catalog
+        .database(name)
+        .and_then(|database| Ok(database.aggregate_within(&query.query()?, POINTS_IN_MEMORY)?));
+    match page {
+        Ok(None) => atoms::not_in_memory().to_term(env),
+        Ok(Some(page)) => tagged(env, Ok(buckets(env, &page, query.json))),
+        Err(failure) => tagged::<Term<'_>>(env, Err(failure)),
+    }
+}
+
+/// `{:ok, {buckets, seq}}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn aggregate<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: AggregateMap<'a>,
+) -> Term<'a> {
+    let page = catalog
+        .database(name)
+        .and_then(|database| Ok(database.aggregate(&query.query()?)?));
+    tagged(env, page.map(|page| buckets(env, &page, query.json)))
+}
+
+/// `{buckets, seq}`. Of one series a list of `{microseconds, value | nil}`, of several a
+/// list of `{id, list}`; as JSON what the engine makes of it.
+fn buckets<'a>(env: Env<'a>, page: &AggregatePage, json: bool) -> Term<'a> {
+    if json {
+        return (binary(env, &page.to_json()), page.seq).encode(env);
+    }
+    let rows = page.series.iter().map(|series| {
+        let row = |bucket: &formdb_engine::Bucket| (bucket.timestamp, bucket.value);
+        let rows: Vec<_> = series.buckets.iter().map(row).collect();
+        (&*series.id, rows)
+    });
+    let mut rows: Vec<(&str, Vec<(i64, Option<f64>)>)> = rows.collect();
+    if page.single {
+        let only = rows.pop().map(|(_, rows)| rows).unwrap_or_default();
+        return (only, page.seq).encode(env);
+    }
+    (rows, page.seq).encode(env)
+}
+
+/// `SeriesSummary` as a map.
+#[derive(NifMap)]
+struct SummaryMap {
+    seq: u64,
+    count: u64,
+    first: (i64, f64),
+    last: (i64, f64),
+    min: f64,
+    max: f64,
+    avg: f64,
+    sum: Option<f64>,
+    stddev: Option<f64>,
+}
+
+impl From<SeriesSummary> for SummaryMap {
+    fn from(summary: SeriesSummary) -> Self {
+        Self {
+            seq: summary.seq,
+            count: summary.count,
+            first: summary.first,
+            last: summary.last,
+            min: summary.min,
+            max: summary.max,
+            avg: summary.avg,
+            sum: summary.sum,
+            stddev: summary.stddev,
+        }
+    }
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn summary<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    series: &str,
+    as_of: Option<u64>,
+) -> Term<'a> {
+    let summary = catalog.database(name).and_then(|database| {
+        let summary = database.summary(series, as_of)?;
+        Ok(SummaryMap::from(summary))
+    });
+    tagged(env, summary)
+}
+
+/// `SeriesRangeQuery` as a map.
+#[derive(NifMap)]
+struct RangesMap<'a> {
+    prefix: &'a str,
+    start: i64,
+    end: i64,
+    order: Atom,
+    limit: usize,
+    cursor: Option<&'a str>,
+    as_of: Option<u64>,
+    json: bool,
+}
+
+/// `{:ok, {series, seq, next}}`; `series` is a list of `{id, points}`, or JSON.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
+    let page = catalog.database(name).and_then(|database| {
+        let page = database.range_by_prefix(&SeriesRangeQuery {
+            prefix: range.prefix,
+            start: range.start,
+            end: range.end,
+            order: order(range.order),
+            limit: range.limit,
+            cursor: range.cursor,
+            as_of: range.as_of,
+        })?;
+        let series = match range.json {
+            true => binary(env, &page.to_json()),
+            false => tuples(env, &page),
+        };
+        Ok((series, page.seq, page.next))
+    });
+    tagged(env, page)
+}
+
+fn tuples<'a>(env: Env<'a>, page: &SeriesPage) -> Term<'a> {
+    let rows = page.series.iter().map(|series| {
+        let points = series.points.iter().map(|p| (p.timestamp, p.value));
+        (&*series.id, points.collect::<Vec<_>>())
+    });
+    rows.collect::<Vec<_>>().encode(env)
+}

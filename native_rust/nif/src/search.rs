@@ -1,0 +1,181 @@
+//! Searches for features, their number, and heatmaps.
+
+use std::sync::Arc;
+
+use formdb_engine::model::BoundingBox;
+use formdb_engine::{
+    Area, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, QueryGeometry, Search,
+};
+use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Term};
+
+use crate::CatalogRef;
+use crate::answer::{Failure, binary, tagged};
+use crate::reads::feature_page;
+
+/// Where a search looks.
+#[derive(NifTaggedEnum)]
+enum AreaTerm<'a> {
+    Everything,
+    /// `west,south,east,north`.
+    Box(&'a str),
+    /// GeoJSON.
+    Geometry(Binary<'a>),
+    /// Longitude, latitude, `k` and `radius`.
+    Near(f64, f64, Option<usize>, Option<f64>),
+}
+
+impl AreaTerm<'_> {
+    /// An error about a box or a geometry points at the parameter of that name.
+    fn area(&self, limits: &Limits) -> Result<Area, Failure> {
+        Ok(match self {
+            Self::Everything => Area::Everything,
+            Self::Box(text) => Area::Box(parse_box(text)?),
+            Self::Geometry(text) => {
+                let geometry = QueryGeometry::parse(text.as_slice(), limits);
+                Area::Geometry(Arc::new(geometry.map_err(|e| at("/geometry", e))?))
+            }
+            Self::Near(lon, lat, k, radius) => Area::Near(Near {
+                point: [*lon, *lat],
+                k: *k,
+                radius: *radius,
+            }),
+        })
+    }
+}
+
+fn parse_box(text: &str) -> Result<BoundingBox, Failure> {
+    BoundingBox::parse(text).map_err(|e| at("/bbox", e))
+}
+
+/// The error with the path of what was parsed before its pointer.
+fn at(path: &str, error: Error) -> Failure {
+    Failure(match error {
+        Error::Invalid {
+            code,
+            pointer,
+            detail,
+        } => Error::Invalid {
+            code,
+            pointer: format!("{path}{pointer}"),
+            detail,
+        },
+        other => other,
+    })
+}
+
+/// How a feature must lie to what is searched.
+#[derive(NifUnitEnum)]
+enum PredicateTerm {
+    Intersects,
+    Within,
+    Contains,
+}
+
+impl From<PredicateTerm> for Predicate {
+    fn from(term: PredicateTerm) -> Self {
+        match term {
+            PredicateTerm::Intersects => Self::Intersects,
+            PredicateTerm::Within => Self::Within,
+            PredicateTerm::Contains => Self::Contains,
+        }
+    }
+}
+
+/// Keys and expressions.
+type FilterTerms<'a> = Vec<(&'a str, &'a str)>;
+
+fn filters(terms: &FilterTerms<'_>) -> Result<Vec<Filter>, Failure> {
+    let parsed = terms.iter().map(|(key, text)| Filter::parse(key, text));
+    Ok(parsed.collect::<Result<_, Error>>()?)
+}
+
+/// `Search` as a map.
+#[derive(NifMap)]
+struct SearchMap<'a> {
+    area: AreaTerm<'a>,
+    predicate: PredicateTerm,
+    filters: FilterTerms<'a>,
+    limit: usize,
+    cursor: Option<String>,
+    as_of: Option<u64>,
+}
+
+impl SearchMap<'_> {
+    fn search(self, limits: &Limits) -> Result<Search, Failure> {
+        Ok(Search {
+            area: self.area.area(limits)?,
+            predicate: self.predicate.into(),
+            filters: filters(&self.filters)?,
+            limit: self.limit,
+            cursor: self.cursor,
+            as_of: self.as_of,
+        })
+    }
+}
+
+/// `{:ok, {json, returned, seq, next}}`.
+#[rustler::nif(schedule = "DirtyIo")]
+fn search<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
+    let page = catalog
+        .database(name)
+        .and_then(|database| Ok(database.search(&query.search(catalog.limits())?)?));
+    tagged(env, page.map(|page| feature_page(env, page)))
+}
+
+/// `{:ok, {count, seq}}`, whatever the limit and the cursor.
+#[rustler::nif(schedule = "DirtyIo")]
+fn search_count<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: SearchMap<'a>,
+) -> Term<'a> {
+    let counted = catalog
+        .database(name)
+        .and_then(|database| Ok(database.count(&query.search(catalog.limits())?)?));
+    tagged(env, counted)
+}
+
+/// The cells of a heatmap.
+#[derive(NifTaggedEnum)]
+enum GridTerm {
+    /// Width and height.
+    Degrees(f64, f64),
+    /// The zoom level.
+    Tiles(u8),
+}
+
+/// `Heatmap` as a map.
+#[derive(NifMap)]
+struct HeatmapMap<'a> {
+    bbox: &'a str,
+    grid: GridTerm,
+    sum: Option<String>,
+    filters: FilterTerms<'a>,
+    as_of: Option<u64>,
+}
+
+impl HeatmapMap<'_> {
+    fn heatmap(self) -> Result<Heatmap, Failure> {
+        Ok(Heatmap {
+            bbox: parse_box(self.bbox)?,
+            grid: match self.grid {
+                GridTerm::Degrees(lon, lat) => Grid::Degrees { lon, lat },
+                GridTerm::Tiles(zoom) => Grid::Tiles { zoom },
+            },
+            sum: self.sum,
+            filters: filters(&self.filters)?,
+            as_of: self.as_of,
+        })
+    }
+}
+
+/// `{:ok, {json, seq}}`; `json` is an array of cells.
+#[rustler::nif(schedule = "DirtyIo")]
+fn heatmap<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: HeatmapMap<'a>) -> Term<'a> {
+    let page = catalog.database(name).and_then(|database| {
+        let page = database.heatmap(&query.heatmap()?)?;
+        Ok((binary(env, page.to_json().as_bytes()), page.seq).encode(env))
+    });
+    tagged(env, page)
+}

@@ -1,0 +1,218 @@
+defmodule FormdbHttp.AnalyticsTest do
+  # Aggregates, summaries, and ranges of several series.
+  use ExUnit.Case
+
+  alias FormdbHttp.Error
+
+  @minute 60_000_000
+
+  setup do
+    name = "analytics_#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.create_database(name)
+    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, db: name}
+  end
+
+  defp refusal({:error, %Error{code: code, detail: detail, pointer: pointer}}) do
+    assert detail != ""
+    {code, pointer}
+  end
+
+  # A value a minute from 1970-01-01T00:00Z.
+  defp write(db, series, values) do
+    timestamps = for {_value, n} <- Enum.with_index(values), do: n * @minute
+    {:ok, ack} = FormdbHttp.put_columns(db, series, timestamps, values)
+    ack
+  end
+
+  defp data({:ok, %{data: data}}), do: data
+
+  test "every aggregation gives what a plain computation does", %{db: db} do
+    values = [4.0, 1.5, 9.0, 2.5, 3.0]
+    write(db, "t", values)
+    mean = Enum.sum(values) / 5
+    squares = values |> Enum.map(&((&1 - mean) * (&1 - mean))) |> Enum.sum()
+
+    for {aggregation, expected} <- [
+          count: 5.0,
+          sum: 20.0,
+          avg: 4.0,
+          min: 1.5,
+          max: 9.0,
+          first: 4.0,
+          last: 3.0,
+          median: 3.0,
+          p0: 1.5,
+          p25: 2.5,
+          p100: 9.0,
+          delta: -1.0,
+          rate: -1.0 / 240,
+          stddev: :math.sqrt(squares / 4)
+        ] do
+      assert [{0, value}] = data(FormdbHttp.aggregate(db, "t", aggregation))
+      assert_in_delta value, expected, 1.0e-12, "#{aggregation}"
+    end
+
+    assert data(FormdbHttp.aggregate(db, "t", "p50")) == [{0, 3.0}]
+  end
+
+  test "in buckets, of a range, from both ends", %{db: db} do
+    write(db, "t", Enum.map(0..9, &(&1 / 1)))
+    opts = [start: 2 * @minute, end: 9 * @minute, interval: "5m"]
+    expected = [{0, 9.0}, {5 * @minute, 26.0}]
+    assert data(FormdbHttp.aggregate(db, "t", :sum, opts)) == expected
+    descending = FormdbHttp.aggregate(db, "t", :sum, [order: :desc] ++ opts)
+    assert data(descending) == Enum.reverse(expected)
+
+    # Buckets counted from minute 2.
+    shifted = FormdbHttp.aggregate(db, "t", :sum, [origin: "1970-01-01T00:02:00Z"] ++ opts)
+    assert data(shifted) == [{2 * @minute, 20.0}, {7 * @minute, 15.0}]
+  end
+
+  test "fills buckets without a value as it is asked", %{db: db} do
+    {:ok, _} = FormdbHttp.put_columns(db, "t", [0, 3 * @minute], [1.0, 4.0])
+
+    for {fill, expected} <- [
+          none: [{0, 1.0}, {3, 4.0}],
+          null: [{0, 1.0}, {1, nil}, {2, nil}, {3, 4.0}],
+          previous: [{0, 1.0}, {1, 1.0}, {2, 1.0}, {3, 4.0}],
+          linear: [{0, 1.0}, {1, 2.0}, {2, 3.0}, {3, 4.0}]
+        ] do
+      answer = FormdbHttp.aggregate(db, "t", :avg, interval: "1m", fill: fill)
+      assert for({time, value} <- data(answer), do: {div(time, @minute), value}) == expected
+    end
+  end
+
+  test "days follow the clock of a time zone", %{db: db} do
+    # In Berlin 2026-03-29 has 23 hours: from 23:00 to 22:00 UTC.
+    start = DateTime.to_unix(~U[2026-03-28 23:00:00Z], :microsecond)
+    hours = for n <- 0..23, do: start + n * 60 * @minute
+    {:ok, _} = FormdbHttp.put_columns(db, "t", hours, List.duplicate(1.0, 24))
+    answer = FormdbHttp.aggregate(db, "t", :count, interval: "1d", tz: "Europe/Berlin")
+    assert data(answer) == [{start, 23.0}, {start + 23 * 60 * @minute, 1.0}]
+  end
+
+  test "of all series with a prefix, as lists and as JSON", %{db: db} do
+    write(db, "a/1", [1.0, 2.0])
+    write(db, "a/2", [5.0])
+    write(db, "b", [7.0])
+
+    assert data(FormdbHttp.aggregate(db, {:prefix, "a/"}, :sum)) == [
+             {"a/1", [{0, 3.0}]},
+             {"a/2", [{0, 5.0}]}
+           ]
+
+    assert data(FormdbHttp.aggregate(db, {:prefix, "c"}, :sum)) == []
+    json = data(FormdbHttp.aggregate(db, {:prefix, "a/2"}, :count, as: :json))
+
+    assert :jsx.decode(json, [:return_maps]) == [
+             %{
+               "series_id" => "a/2",
+               "data" => [%{"timestamp" => "1970-01-01T00:00:00Z", "value" => 1}]
+             }
+           ]
+
+    assert {:ok, [%{series_id: "a/1", points: 2}, %{series_id: "a/2"}]} =
+             FormdbHttp.series(db, prefix: "a/")
+
+    assert {:ok, [%{series_id: "a/2"}]} = FormdbHttp.series(db, prefix: "a/", after: "a/1")
+  end
+
+  test "of a long series, beyond what a normal scheduler answers", %{db: db} do
+    count = 200_000
+    timestamps = for n <- 1..count, into: <<>>, do: <<n::little-signed-64>>
+    values = for n <- 1..count, into: <<>>, do: <<n / 1::little-float-64>>
+    {:ok, _} = FormdbHttp.put_columns(db, "t", timestamps, values)
+    assert data(FormdbHttp.aggregate(db, "t", :median)) == [{1, (count + 1) / 2}]
+    buckets = data(FormdbHttp.aggregate(db, "t", :max, interval: "1ms"))
+    assert length(buckets) == 201
+    assert Enum.take(buckets, 2) == [{0, 999.0}, {1000, 1999.0}]
+    assert {:ok, %{count: ^count, avg: 100_000.5}} = FormdbHttp.summary(db, "t")
+  end
+
+  test "aggregates and summaries see the past", %{db: db} do
+    write(db, "t", [1.0, 2.0])
+    {:ok, _} = FormdbHttp.put_point(db, "t", 5 * @minute, 9.0)
+    {:ok, _} = FormdbHttp.delete_points(db, "t", 0, @minute)
+
+    for {as_of, sum} <- [{1, 3.0}, {2, 12.0}, {3, 11.0}, {nil, 11.0}] do
+      assert [{_, ^sum}] = data(FormdbHttp.aggregate(db, "t", :sum, as_of: as_of))
+      assert {:ok, %{sum: ^sum, seq: seq}} = FormdbHttp.summary(db, "t", as_of: as_of)
+      assert seq == as_of || seq == 3
+    end
+  end
+
+  test "a summary has the figures of a series", %{db: db} do
+    write(db, "t", [2.0, 4.0])
+
+    assert FormdbHttp.summary(db, "t") ==
+             {:ok,
+              %{
+                seq: 1,
+                count: 2,
+                first: {0, 2.0},
+                last: {@minute, 4.0},
+                min: 2.0,
+                max: 4.0,
+                avg: 3.0,
+                sum: 6.0,
+                stddev: :math.sqrt(2)
+              }}
+
+    write(db, "one", [2.0])
+    assert {:ok, %{stddev: nil}} = FormdbHttp.summary(db, "one")
+    assert {:series_not_found, _} = refusal(FormdbHttp.summary(db, "none"))
+  end
+
+  test "ranges of several series are paged over all of them", %{db: db} do
+    for n <- 1..3, do: write(db, "a#{n}", for(m <- 0..4, do: n * 10.0 + m))
+    write(db, "b", [1.0])
+    expected = for n <- 1..3, m <- 1..3, do: {"a#{n}", {m * @minute, n * 10.0 + m}}
+
+    read = fn read, cursor ->
+      {:ok, page} = FormdbHttp.range_many(db, "a", @minute, 4 * @minute, limit: 2, cursor: cursor)
+
+      points = for {id, points} <- page.series, point <- points, do: {id, point}
+      assert page.seq == 4
+      # Does not show on later pages.
+      {:ok, _} = FormdbHttp.put_point(db, "a3", @minute, 0.0)
+      if page.next, do: [points | read.(read, page.next)], else: [points]
+    end
+
+    pages = read.(read, nil)
+    assert Enum.map(pages, &length/1) == [2, 2, 2, 2, 1]
+    assert List.flatten(pages) == expected
+
+    {:ok, %{series: [{"a3", points}]}} =
+      FormdbHttp.range_many(db, "a3", 0, 5 * @minute, order: :desc, as_of: 4)
+
+    assert Enum.map(points, &elem(&1, 1)) == [34.0, 33.0, 32.0, 31.0, 30.0]
+    assert {:ok, %{series: [], next: nil}} = FormdbHttp.range_many(db, "x", 0, 1)
+    assert {:invalid_time_range, _} = refusal(FormdbHttp.range_many(db, "a", 1, 0))
+    assert {:invalid_cursor, _} = refusal(FormdbHttp.range_many(db, "a", 0, 1, cursor: "x"))
+  end
+
+  test "what cannot be computed is refused, and says where", %{db: db} do
+    write(db, "t", [1.0, 2.0])
+
+    for {aggregation, opts, refusal} <- [
+          {"mean", [], {:invalid_parameter, "/aggregation"}},
+          {"p101", [], {:invalid_parameter, "/aggregation"}},
+          {:avg, [interval: "5"], {:invalid_parameter, "/interval"}},
+          {:avg, [interval: "0s"], {:invalid_parameter, "/interval"}},
+          {:avg, [fill: "zero"], {:invalid_parameter, "/fill"}},
+          {:avg, [tz: "Mars/Olympus"], {:invalid_parameter, "/tz"}},
+          {:avg, [start: "yesterday"], {:invalid_timestamp, "/start"}},
+          {:avg, [start: 2, end: 1], {:invalid_time_range, "/start"}},
+          {:avg, [interval: "1ms", fill: :null, start: 0, end: 1_000_000_000], {:too_large, nil}}
+        ] do
+      answer = FormdbHttp.aggregate(db, "t", aggregation, opts)
+      assert {aggregation, opts, refusal(answer)} == {aggregation, opts, refusal}
+    end
+
+    assert {:series_not_found, _} = refusal(FormdbHttp.aggregate(db, "none", :avg))
+    assert {:invalid_parameter, _} = refusal(FormdbHttp.aggregate(db, "t", :avg, as_of: 2))
+    assert_raise ArgumentError, fn -> FormdbHttp.aggregate(db, "t", :avg, order: :up) end
+    assert_raise ArgumentError, fn -> FormdbHttp.aggregate(db, "t", :avg, as: :csv) end
+  end
+end

@@ -1,0 +1,223 @@
+defmodule FormdbHttpWeb.AggregateTest do
+  # Aggregates and several series over HTTP; FormdbHttp.AnalyticsTest has more of the
+  # answers.
+  use ExUnit.Case
+
+  import FormdbHttp.HTTPClient
+
+  alias FormdbHttp.Config
+  alias FormdbHttpWeb.Endpoint
+
+  setup do
+    start_supervised!({Endpoint, Config.load!()})
+    name = "aggregate_#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.create_database(name)
+    on_exit(fn -> FormdbHttp.purge_database(name) end)
+
+    # A value a minute from 2026-01-01T00:00:00Z: 0 to 9, and 100 to 103.
+    start = DateTime.to_unix(~U[2026-01-01 00:00:00Z], :microsecond)
+    minutes = fn count -> for n <- 0..(count - 1), do: start + n * 60_000_000 end
+    {:ok, _} = FormdbHttp.put_columns(name, "t/a", minutes.(10), Enum.to_list(0..9))
+    {:ok, _} = FormdbHttp.put_columns(name, "t/b", minutes.(4), Enum.to_list(100..103))
+    {:ok, _} = FormdbHttp.put_columns(name, "t/*", minutes.(1), [7])
+    {:ok, port: Endpoint.port(), name: name, series: "/api/v1/databases/#{name}/timeseries"}
+  end
+
+  defp answer(response) do
+    assert {response.status, response.body} == {200, response.body}
+    assert response.headers["content-type"] == "application/json"
+    json(response)
+  end
+
+  defp data(rows), do: for(%{"timestamp" => t, "value" => v} <- rows, do: {t, v})
+
+  test "an aggregate has its buckets", %{port: port, series: series} do
+    path = series <> "/t%2Fa/aggregate?aggregation=avg&interval=5m"
+
+    assert answer(get(port, path)) == %{
+             "series_id" => "t/a",
+             "aggregation" => "avg",
+             "interval" => "5m",
+             "tz" => "UTC",
+             "data" => [
+               %{"timestamp" => "2026-01-01T00:00:00Z", "value" => 2.0},
+               %{"timestamp" => "2026-01-01T00:05:00Z", "value" => 7.0}
+             ],
+             "seq" => 3
+           }
+
+    [first, second] = [{"2026-01-01T00:00:00Z", 2.0}, {"2026-01-01T00:05:00Z", 7.0}]
+
+    for {more, expected} <- [
+          {"&order=desc", [second, first]},
+          {"&end=2026-01-01T00:05:00Z", [first]},
+          {"&start=2026-01-01T00:05:00Z", [second]},
+          {"&as_of=0", :not_found},
+          {"&start=2026-01-01T00:05:00Z&end=2026-01-01T00:15:00Z&fill=previous",
+           [second, {"2026-01-01T00:10:00Z", 7.0}]},
+          {"&origin=2026-01-01T00:03:00Z",
+           [
+             {"2025-12-31T23:58:00Z", 1.0},
+             {"2026-01-01T00:03:00Z", 5.0},
+             {"2026-01-01T00:08:00Z", 8.5}
+           ]}
+        ] do
+      response = get(port, path <> more)
+
+      case expected do
+        :not_found ->
+          assert {response.status, json(response)["code"]} == {404, "series_not_found"}
+
+        rows ->
+          assert {more, data(answer(response)["data"])} == {more, rows}
+      end
+    end
+
+    whole = answer(get(port, series <> "/t%2Fa/aggregate?aggregation=count"))
+    assert whole["interval"] == :null
+    assert whole["data"] == [%{"timestamp" => "2026-01-01T00:00:00Z", "value" => 10}]
+    days = series <> "/t%2Fa/aggregate?aggregation=sum&interval=1d&tz=Asia/Tokyo"
+    assert %{"tz" => "Asia/Tokyo", "data" => days} = answer(get(port, days))
+    assert data(days) == [{"2025-12-31T15:00:00Z", 45.0}]
+  end
+
+  test "an aggregate of all series with a prefix", %{port: port, series: series} do
+    answer = answer(get(port, series <> "/t%2F*/aggregate?aggregation=max&start=2026-01-01"))
+    assert %{"prefix" => "t/", "aggregation" => "max", "interval" => :null, "seq" => 3} = answer
+
+    assert for(%{"series_id" => id, "data" => rows} <- answer["series"], do: {id, data(rows)}) ==
+             [
+               {"t/*", [{"2026-01-01T00:00:00Z", 7.0}]},
+               {"t/a", [{"2026-01-01T00:00:00Z", 9.0}]},
+               {"t/b", [{"2026-01-01T00:00:00Z", 103.0}]}
+             ]
+
+    assert answer(get(port, series <> "/x*/aggregate?aggregation=max"))["series"] == []
+    assert length(answer(get(port, series <> "/*/aggregate?aggregation=max"))["series"]) == 3
+    # An encoded star is one of an id.
+    one = answer(get(port, series <> "/t%2F%2A/aggregate?aggregation=max"))
+    assert one["series_id"] == "t/*"
+  end
+
+  test "an aggregate sees the past", %{port: port, name: name, series: series} do
+    {:ok, _} = FormdbHttp.delete_points(name, "t/a", "2026-01-01", "2026-01-01T00:09:00Z")
+    path = series <> "/t%2Fa/aggregate?aggregation=sum"
+    assert %{"seq" => 4, "data" => [%{"value" => 9.0}]} = answer(get(port, path))
+    assert %{"seq" => 3, "data" => [%{"value" => 45.0}]} = answer(get(port, path <> "&as_of=3"))
+  end
+
+  test "what cannot be computed is refused", %{port: port, series: series} do
+    for {query, code, pointer} <- [
+          {"", "missing_parameter", "/aggregation"},
+          {"?aggregation=mean", "invalid_parameter", "/aggregation"},
+          {"?aggregation=avg&interval=5", "invalid_parameter", "/interval"},
+          {"?aggregation=avg&interval=", "invalid_parameter", "/interval"},
+          {"?aggregation=avg&fill=0", "invalid_parameter", "/fill"},
+          {"?aggregation=avg&tz=Mars", "invalid_parameter", "/tz"},
+          {"?aggregation=avg&order=up", "invalid_parameter", "/order"},
+          {"?aggregation=avg&start=x", "invalid_timestamp", "/start"},
+          {"?aggregation=avg&end=x", "invalid_timestamp", "/end"},
+          {"?aggregation=avg&origin=x", "invalid_timestamp", "/origin"},
+          {"?aggregation=avg&start=2&end=1", "invalid_time_range", "/start"},
+          {"?aggregation=avg&as_of=9", "invalid_parameter", nil},
+          {"?aggregation=avg&limit=9", "unknown_parameter", nil}
+        ],
+        id <- ["t%2Fa", "t*"] do
+      response = get(port, "#{series}/#{id}/aggregate#{query}")
+      problem = json(response)
+      assert {query, response.status, problem["code"]} == {query, 400, code}
+      if pointer, do: assert({query, problem["pointer"]} == {query, pointer})
+    end
+
+    none = get(port, series <> "/none/aggregate?aggregation=avg")
+    assert {none.status, json(none)["code"]} == {404, "series_not_found"}
+
+    many = "?aggregation=avg&interval=1ms&fill=null&start=2026-01-01&end=2026-01-02"
+    many = get(port, series <> "/t%2Fa/aggregate" <> many)
+    assert {many.status, json(many)["code"]} == {413, "too_large"}
+    assert json(many)["detail"] =~ "buckets"
+  end
+
+  test "a summary", %{port: port, name: name, series: series} do
+    path = series <> "/t%2Fb/summary"
+
+    assert answer(get(port, path)) == %{
+             "series_id" => "t/b",
+             "count" => 4,
+             "first" => %{"timestamp" => "2026-01-01T00:00:00Z", "value" => 100.0},
+             "last" => %{"timestamp" => "2026-01-01T00:03:00Z", "value" => 103.0},
+             "min" => 100.0,
+             "max" => 103.0,
+             "avg" => 101.5,
+             "sum" => 406.0,
+             "stddev" => :math.sqrt(5 / 3),
+             "seq" => 3
+           }
+
+    {:ok, _} = FormdbHttp.put_point(name, "t/b", "2026-01-01T00:04:00Z", -1)
+    assert %{"count" => 5, "min" => -1.0, "seq" => 4} = answer(get(port, path))
+    assert %{"count" => 4, "seq" => 3} = answer(get(port, path <> "?as_of=3"))
+    assert %{"stddev" => :null} = answer(get(port, series <> "/t%2F%2A/summary"))
+    none = get(port, series <> "/none/summary")
+    assert {none.status, json(none)["code"]} == {404, "series_not_found"}
+  end
+
+  test "the series with a prefix", %{port: port, series: series} do
+    listed = fn path -> for s <- answer(get(port, path))["series"], do: s["series_id"] end
+    assert listed.(series <> "?prefix=t/") == ["t/*", "t/a", "t/b"]
+    assert listed.(series <> "?prefix=t/a") == ["t/a"]
+    assert listed.(series <> "?prefix=x") == []
+    page = answer(get(port, series <> "?prefix=t/&limit=2"))
+    assert [%{"href" => next}] = page["links"]
+    assert listed.(next) == ["t/b"]
+  end
+
+  test "ranges of the series with a prefix, page by page", context do
+    %{port: port, name: name, series: series} = context
+    path = series <> "/t%2F*?start=2026-01-01T00:01:00Z&end=2026-01-01T00:04:00Z"
+
+    assert %{
+             "prefix" => "t/",
+             "start" => "2026-01-01T00:01:00Z",
+             "end" => "2026-01-01T00:04:00Z",
+             "series" => [%{"series_id" => "t/a"}, %{"series_id" => "t/b", "data" => rows}],
+             "seq" => 3,
+             "links" => []
+           } = answer(get(port, path <> "&order=desc"))
+
+    assert Enum.map(rows, & &1["value"]) == [103.0, 102.0, 101.0]
+
+    read = fn read, path ->
+      response = get(port, path)
+      page = answer(response)
+      assert page["seq"] == 3
+      # Does not show on later pages.
+      {:ok, _} = FormdbHttp.put_point(name, "t/b", "2026-01-01T00:02:30Z", 0)
+      values = for %{"data" => rows} <- page["series"], row <- rows, do: row["value"]
+
+      case page["links"] do
+        [] ->
+          [values]
+
+        [%{"href" => next}] ->
+          assert response.headers["link"] == ~s(<#{next}>; rel="next")
+          [values | read.(read, next)]
+      end
+    end
+
+    assert read.(read, path <> "&limit=2") == [[1.0, 2.0], [3.0, 101.0], [102.0, 103.0]]
+
+    assert %{"series" => []} = answer(get(port, series <> "/x*"))
+    assert %{"series" => [_, _, _]} = answer(get(port, series <> "/*?as_of=3"))
+
+    for {query, code} <- [
+          {"&limit=0", "invalid_parameter"},
+          {"&cursor=x", "invalid_cursor"},
+          {"&as_of=99", "invalid_parameter"},
+          {"&transaction=t", "unknown_parameter"}
+        ] do
+      response = get(port, path <> query)
+      assert {query, response.status, json(response)["code"]} == {query, 400, code}
+    end
+  end
+end

@@ -1,0 +1,377 @@
+defmodule FormdbHttpWeb.SearchTest do
+  # Questions about many features over HTTP; FormdbHttp.GeoTest has more of the answers.
+  use ExUnit.Case
+
+  import FormdbHttp.HTTPClient
+
+  alias FormdbHttp.Config
+  alias FormdbHttpWeb.Endpoint
+
+  setup do
+    start_supervised!({Endpoint, Config.load!()})
+    name = "search_#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.create_database(name)
+    on_exit(fn -> FormdbHttp.purge_database(name) end)
+
+    # Points on whole degrees from 0 to 9, with mag = longitude.
+    features = for x <- 0..9, y <- 0..9, do: point("#{x}_#{y}", x, y, %{mag: x})
+    collection = %{type: "FeatureCollection", features: features}
+    {:ok, %{last_seq: 100}} = FormdbHttp.put_features(name, :jsx.encode(collection))
+    {:ok, port: Endpoint.port(), name: name, features: "/api/v1/databases/#{name}/features"}
+  end
+
+  defp point(id, lon, lat, properties) do
+    geometry = %{type: "Point", coordinates: [lon, lat]}
+    %{type: "Feature", id: id, geometry: geometry, properties: properties}
+  end
+
+  defp square(west, south, east, north) do
+    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    %{type: "Polygon", coordinates: [corners]}
+  end
+
+  defp encoded(geometry), do: geometry |> :jsx.encode() |> URI.encode_www_form()
+
+  defp ids(page) do
+    assert page["type"] == "FeatureCollection"
+    assert page["numberReturned"] == length(page["features"])
+    Enum.map(page["features"], & &1["id"])
+  end
+
+  defp answer(response) do
+    assert {response.status, response.body} == {200, response.body}
+    json(response)
+  end
+
+  defp refusal(response) do
+    problem = json(response)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert problem["status"] == response.status
+    {response.status, problem["code"], problem["pointer"]}
+  end
+
+  # Follows the links; `ask` takes the method and the path.
+  defp pages(ask, method, path) do
+    response = ask.(method, path)
+    page = answer(response)
+    assert response.headers["content-type"] == "application/geo+json"
+
+    case page["links"] do
+      [] ->
+        [ids(page)]
+
+      [%{"rel" => "next", "href" => href} = link] ->
+        next_method = Map.get(link, "method", "GET")
+
+        if next_method == "GET",
+          do: assert(response.headers["link"] == ~s(<#{href}>; rel="next")),
+          else: refute(Map.has_key?(response.headers, "link"))
+
+        [ids(page) | pages(ask, next_method, href)]
+    end
+  end
+
+  defp pages(port, path), do: pages(fn "GET", path -> get(port, path) end, "GET", path)
+
+  describe "GET of features" do
+    test "lists all, page by page", %{port: port, features: features} do
+      pages = pages(port, features <> "?limit=40")
+      assert Enum.map(pages, &length/1) == [40, 40, 20]
+      assert List.flatten(pages) == for(x <- 0..9, y <- 0..9, do: "#{x}_#{y}")
+    end
+
+    test "takes filters, with a box and without", %{port: port, features: features} do
+      for {query, expected} <- [
+            {"prop.mag=3&bbox=0,0,9,0", ["3_0"]},
+            {"prop.mag=gte:3&prop.mag=lt:5&bbox=0,0,9,0", ["3_0", "4_0"]},
+            {"prop.mag=in:1,9&seq=lte:11", ["1_0"]},
+            {"prop.mag=3&seq=gt:38", ["3_8", "3_9"]},
+            {"prop.name=exists", []},
+            {"time=until:2020-01-01T00:00:00Z", []},
+            {"bbox=2,2,4,4&predicate=within", ["3_3"]}
+          ] do
+        assert {query, ids(answer(get(port, features <> "?" <> query)))} == {query, expected}
+      end
+
+      # The filters are in the links.
+      expected = for x <- 3..4, y <- 0..9, do: "#{x}_#{y}"
+      pages = pages(port, features <> "?prop.mag=gte:3&prop.mag=lt:5&limit=7")
+      assert Enum.map(pages, &length/1) == [7, 7, 6]
+      assert List.flatten(pages) == expected
+    end
+
+    test "counts without features", %{port: port, name: name, features: features} do
+      assert answer(get(port, features <> "?count=true")) ==
+               %{"numberMatched" => 100, "seq" => 100}
+
+      {:ok, _} = FormdbHttp.delete_feature(name, "3_3")
+
+      for {query, count} <- [
+            {"", 99},
+            {"&as_of=100", 100},
+            {"&as_of=0", 0},
+            {"&limit=5", 99},
+            {"&bbox=0,0,3,3", 15},
+            {"&prop.mag=3", 9}
+          ] do
+        counted = answer(get(port, features <> "?count=true" <> query))
+        assert {query, counted["numberMatched"]} == {query, count}
+      end
+
+      assert length(ids(answer(get(port, features <> "?count=false")))) == 99
+    end
+
+    test "sees the past", %{port: port, name: name, features: features} do
+      {:ok, _} = FormdbHttp.delete_feature(name, "0_0")
+      assert ids(answer(get(port, features <> "?as_of=2"))) == ["0_0", "0_1"]
+      assert hd(ids(answer(get(port, features <> "?limit=1")))) == "0_1"
+    end
+
+    test "refuses what it cannot answer", %{port: port, features: features} do
+      for {query, expected} <- [
+            {"prop.mag=since:x", {400, "invalid_parameter", "/prop.mag"}},
+            {"prop.=1", {400, "invalid_parameter", "/prop."}},
+            {"time=5", {400, "invalid_parameter", "/time"}},
+            {"seq=x", {400, "invalid_parameter", "/seq"}},
+            {"count=yes", {400, "invalid_parameter", "/count"}},
+            {"predicate=near", {400, "invalid_parameter", "/predicate"}},
+            {"mag=5", {400, "unknown_parameter", nil}},
+            {"limit=1&limit=1", {400, "invalid_parameter", "/limit"}},
+            {"cursor=x", {400, "invalid_cursor", nil}},
+            {"as_of=101", {400, "invalid_parameter", "/as_of"}},
+            {"transaction=txn_x", {400, "invalid_parameter", "/transaction"}},
+            {"count=true&bbox=0,0,1,1&transaction=t", {400, "invalid_parameter", "/transaction"}}
+          ] do
+        {status, code, pointer} = refusal(get(port, features <> "?" <> query))
+        assert {query, status, code} == {query, elem(expected, 0), elem(expected, 1)}
+        if elem(expected, 2), do: assert({query, pointer} == {query, elem(expected, 2)})
+      end
+    end
+  end
+
+  describe "GET of what is nearby" do
+    test "is nearest first, with distances", %{port: port, features: features} do
+      path = features <> "/nearby?point=3.1,3&k=3"
+      page = answer(get(port, path))
+      assert [first, _, _] = ids(page)
+      assert first == "3_3"
+      distances = Enum.map(page["features"], & &1["distance"])
+      assert distances == Enum.sort(distances)
+      # 0.1 degrees of longitude on the third parallel of WGS 84.
+      assert_in_delta hd(distances), 11_116.8, 0.5
+
+      assert List.flatten(pages(port, path <> "&limit=1")) == ids(page)
+      assert [["3_3"]] = pages(port, features <> "/nearby?point=3.1,3&radius=20000")
+      assert [["4_3"]] = pages(port, features <> "/nearby?point=3.1,3&k=1&prop.mag=gte:4")
+      counted = get(port, features <> "/nearby?point=3.1,3&radius=1.2e5&count=true")
+      assert answer(counted)["numberMatched"] == 4
+      assert [["0_1"]] = pages(port, features <> "/nearby?point=3,3&k=1&as_of=2")
+    end
+
+    test "refuses what it cannot answer", %{port: port, features: features} do
+      for {query, expected} <- [
+            {"k=1", {400, "missing_parameter", "/point"}},
+            {"point=1,2", {400, "invalid_parameter", nil}},
+            {"point=1&k=1", {400, "invalid_parameter", "/point"}},
+            {"point=1,2,3&k=1", {400, "invalid_parameter", "/point"}},
+            {"point=a,b&k=1", {400, "invalid_parameter", "/point"}},
+            {"point=1e999,0&k=1", {400, "invalid_parameter", "/point"}},
+            {"point=181,0&k=1", {400, "invalid_position", "/point"}},
+            {"point=0,0&k=0", {400, "invalid_parameter", "/k"}},
+            {"point=0,0&k=x", {400, "invalid_parameter", "/k"}},
+            {"point=0,0&radius=-1", {400, "invalid_parameter", "/radius"}},
+            {"point=0,0&radius=far", {400, "invalid_parameter", "/radius"}},
+            {"point=0,0&k=1&bbox=0,0,1,1", {400, "unknown_parameter", nil}},
+            {"point=0,0&k=1&cursor=x", {400, "invalid_cursor", nil}}
+          ] do
+        {status, code, pointer} = refusal(get(port, features <> "/nearby?" <> query))
+        assert {query, status, code} == {query, elem(expected, 0), elem(expected, 1)}
+        if elem(expected, 2), do: assert({query, pointer} == {query, elem(expected, 2)})
+      end
+    end
+  end
+
+  describe "a search by geometry" do
+    test "is asked by GET and POST, on three paths", %{port: port, features: features} do
+      square = square(2, 2, 4, 4)
+      meeting = for x <- 2..4, y <- 2..4, do: "#{x}_#{y}"
+
+      for {word, predicate, expected} <- [
+            {"geometry", nil, meeting},
+            {"geometry", "intersects", meeting},
+            {"geometry", "within", ["3_3"]},
+            {"geometry", "contains", []},
+            {"within", nil, ["3_3"]},
+            {"intersects", nil, meeting}
+          ] do
+        path = features <> "/" <> word
+        query = if predicate, do: "predicate=#{predicate}", else: ""
+        members = if predicate, do: %{predicate: predicate}, else: %{}
+
+        for response <- [
+              get(port, "#{path}?geometry=#{encoded(square)}&#{query}"),
+              post(port, path, Map.put(members, :geometry, square)),
+              post(port, "#{path}?#{query}", %{geometry: square}),
+              post(port, "#{path}?#{query}", square, "application/geo+json"),
+              post(port, "#{path}?#{query}", %{
+                type: "Feature",
+                geometry: square,
+                properties: %{}
+              })
+            ] do
+          assert response.headers["content-type"] == "application/geo+json"
+          assert {word, predicate, ids(answer(response))} == {word, predicate, expected}
+        end
+      end
+
+      assert ids(answer(get(port, features <> "/within?bbox=2,2,4,4"))) == ["3_3"]
+      assert ids(answer(get(port, features <> "/intersects?bbox=2,2,4,4"))) == meeting
+    end
+
+    test "takes filters, counts and sees the past", context do
+      %{port: port, name: name, features: features} = context
+      {:ok, _} = FormdbHttp.delete_feature(name, "3_3")
+      body = %{geometry: square(2, 2, 4, 4)}
+      path = features <> "/geometry"
+      ask = fn more -> answer(post(port, path, Map.merge(body, more))) end
+
+      assert ids(ask.(%{filters: %{"prop.mag" => 3}})) == ["3_2", "3_4"]
+      assert ids(ask.(%{filters: %{"prop.mag" => ["gt:2", "lt:4"]}})) == ["3_2", "3_4"]
+      assert ids(ask.(%{filters: %{"prop.mag" => 3}, as_of: 100})) == ["3_2", "3_3", "3_4"]
+      assert ask.(%{count: true}) == %{"numberMatched" => 8, "seq" => 101}
+      assert %{"numberMatched" => 9, "seq" => 100} = ask.(%{count: true, as_of: 100})
+      # What stands in the query counts before the body.
+      limited = post(port, path <> "?limit=1", Map.put(body, :limit, 5))
+      assert answer(limited)["numberReturned"] == 1
+    end
+
+    test "has pages, whose links a POST follows with its body", context do
+      %{port: port, features: features} = context
+      body = :jsx.encode(%{geometry: square(2, 2, 4, 4), limit: 4, filters: %{"seq" => "gt:0"}})
+
+      ask = fn
+        "POST", path -> post(port, path, body)
+        "GET", path -> get(port, path)
+      end
+
+      expected = for x <- 2..4, y <- 2..4, do: "#{x}_#{y}"
+
+      for {method, path} <- [
+            {"POST", features <> "/geometry"},
+            {"GET", features <> "/intersects?limit=4&geometry=" <> encoded(square(2, 2, 4, 4))}
+          ] do
+        pages = pages(ask, method, path)
+        assert Enum.map(pages, &length/1) == [4, 4, 1]
+        assert List.flatten(pages) == expected
+      end
+    end
+
+    test "refuses what it cannot answer", %{port: port, features: features} do
+      square = square(0, 0, 1, 1)
+      wrong = %{type: "Polygon", coordinates: [[[0, 0], [0, 91], [1, 1], [0, 0]]]}
+
+      for {body, expected} <- [
+            {"", {400, "missing_parameter", "/geometry"}},
+            {"{}", {400, "missing_parameter", "/geometry"}},
+            {"[]", {400, "invalid_json", ""}},
+            {"{", {400, "invalid_json", ""}},
+            {%{geometry: 5}, {400, "invalid_body", "/geometry"}},
+            {%{geometry: nil}, {400, "invalid_body", "/geometry"}},
+            {%{geometry: wrong}, {400, "invalid_position", "/geometry/coordinates/0/1/1"}},
+            {wrong, {400, "invalid_position", "/geometry/coordinates/0/1/1"}},
+            {%{geometry: %{type: "Point", coordinates: []}}, {400, "invalid_position", nil}},
+            {%{geometry: square, predicate: "on"}, {400, "invalid_parameter", "/predicate"}},
+            {%{geometry: square, limt: 5}, {400, "invalid_body", "/limt"}},
+            {%{geometry: square, limit: [5]}, {400, "invalid_body", "/limit"}},
+            {%{geometry: square, limit: 0}, {400, "invalid_parameter", "/limit"}},
+            {%{geometry: square, filters: []}, {400, "invalid_body", "/filters"}},
+            {%{geometry: square, filters: %{"prop.a" => [[1]]}},
+             {400, "invalid_body", "/filters/prop.a"}},
+            {%{geometry: square, filters: %{"mag" => 5}}, {400, "invalid_parameter", "/mag"}},
+            {%{geometry: square, cursor: "x"}, {400, "invalid_cursor", nil}},
+            {String.duplicate(" ", 9_000_000), {413, "payload_too_large", nil}}
+          ] do
+        body = if is_map(body), do: encode(body), else: body
+        shown = binary_part(body, 0, min(byte_size(body), 90))
+        {status, code, pointer} = refusal(post(port, features <> "/geometry", body))
+        assert {shown, status, code} == {shown, elem(expected, 0), elem(expected, 1)}
+        if elem(expected, 2), do: assert({shown, pointer} == {shown, elem(expected, 2)})
+      end
+
+      for {query, expected} <- [
+            {"", {400, "missing_parameter", "/geometry"}},
+            {"?geometry=5", {400, "invalid_geometry", "/geometry"}},
+            {"?geometry=%7B", {400, "invalid_json", "/geometry"}},
+            {"?predicate=within&geometry=%7B%7D", {400, "unknown_parameter", nil}},
+            {"?bbox=0,0,1,1&geometry=%7B%7D", {400, "invalid_parameter", "/bbox"}},
+            {"?bbox=0,0,1", {400, "invalid_bbox", "/bbox"}}
+          ] do
+        {status, code, pointer} = refusal(get(port, features <> "/within" <> query))
+        assert {query, status, code} == {query, elem(expected, 0), elem(expected, 1)}
+        if elem(expected, 2), do: assert({query, pointer} == {query, elem(expected, 2)})
+      end
+    end
+
+    # jsx writes nil as text.
+    defp encode(body), do: body |> :jsx.encode() |> String.replace(~s("nil"), "null")
+  end
+
+  describe "GET of a heatmap" do
+    test "counts and sums in cells", %{port: port, name: name, features: features} do
+      path = features <> "/heatmap?bbox=0,0,9,9&cell=5,10"
+
+      assert answer(get(port, path)) == %{
+               "cells" => [
+                 %{"bbox" => [0.0, 0.0, 5.0, 10.0], "count" => 50},
+                 %{"bbox" => [5.0, 0.0, 10.0, 10.0], "count" => 50}
+               ],
+               "seq" => 100
+             }
+
+      assert %{"cells" => [%{"sum" => 100.0}, %{"sum" => 350.0}]} =
+               answer(get(port, path <> "&sum=mag"))
+
+      assert %{"cells" => [%{"count" => 20}]} = answer(get(port, path <> "&prop.mag=lt:2"))
+      {:ok, _} = FormdbHttp.delete_feature(name, "0_0")
+      assert %{"cells" => [%{"count" => 49}, _]} = answer(get(port, path))
+      assert %{"cells" => [%{"count" => 50}, _]} = answer(get(port, path <> "&as_of=100"))
+      # Everywhere without a box.
+      assert %{"cells" => [%{"count" => 99, "bbox" => [_, _, _, _]}]} =
+               answer(get(port, features <> "/heatmap?zoom=1"))
+
+      assert %{"cells" => [_ | _]} = answer(get(port, features <> "/heatmap?cell=30"))
+    end
+
+    test "refuses what it cannot answer", %{port: port, features: features} do
+      for {query, expected} <- [
+            {"", {400, "invalid_parameter", ""}},
+            {"?cell=1&zoom=1", {400, "invalid_parameter", "/zoom"}},
+            {"?cell=0", {400, "invalid_parameter", "/cell"}},
+            {"?cell=1,2,3", {400, "invalid_parameter", "/cell"}},
+            {"?cell=x", {400, "invalid_parameter", "/cell"}},
+            {"?zoom=x", {400, "invalid_parameter", "/zoom"}},
+            {"?zoom=99", {400, "invalid_parameter", "/zoom"}},
+            {"?zoom=999999", {400, "invalid_parameter", "/zoom"}},
+            {"?zoom=24", {413, "too_large", nil}},
+            {"?zoom=1&bbox=x", {400, "invalid_bbox", "/bbox"}},
+            {"?zoom=1&sum=", {400, "invalid_parameter", "/sum"}},
+            {"?zoom=1&limit=1", {400, "unknown_parameter", nil}}
+          ] do
+        {status, code, pointer} = refusal(get(port, features <> "/heatmap" <> query))
+        assert {query, status, code} == {query, elem(expected, 0), elem(expected, 1)}
+        if elem(expected, 2), do: assert({query, pointer} == {query, elem(expected, 2)})
+      end
+    end
+  end
+
+  test "a database that is not there is 404", %{port: port} do
+    none = "/api/v1/databases/none/features"
+
+    for path <- ["", "/nearby?point=0,0&k=1", "/within?bbox=0,0,1,1", "/heatmap?zoom=1"] do
+      assert {404, "database_not_found", _} = refusal(get(port, none <> path))
+    end
+
+    assert {404, "database_not_found", _} =
+             refusal(post(port, none <> "/geometry", %{geometry: square(0, 0, 1, 1)}))
+  end
+end
