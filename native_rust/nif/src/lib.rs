@@ -13,6 +13,7 @@ mod history;
 mod options;
 mod proofs;
 mod reads;
+mod standalone;
 mod transactions;
 mod writes;
 
@@ -43,6 +44,8 @@ mod atoms {
         error,
         nil,
         not_in_memory,
+        long,
+        miss,
         asc,
         desc,
         queued,
