@@ -111,4 +111,5 @@ pub mod temporal {
         Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries, Summary,
         TemporalIndex,
     };
+    pub use crate::prepare::check_columns;
 }

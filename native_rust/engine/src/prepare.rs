@@ -147,29 +147,7 @@ impl Database {
         provenance: Option<&[u8]>,
     ) -> Result<PreparedPoints> {
         check_id(series, "/series_id", &self.state.limits)?;
-        if timestamps.len() != values.len() {
-            let detail = format!(
-                "{} timestamps and {} values; the columns need equal lengths",
-                timestamps.len(),
-                values.len()
-            );
-            return Err(Error::invalid(InvalidCode::Point, "/values", detail));
-        }
-        let undated = |(_, micros): &(usize, &i64)| !is_timestamp(**micros);
-        if let Some((i, micros)) = timestamps.iter().enumerate().find(undated) {
-            let detail = format!(
-                "found {micros}; expected microseconds since 1970 in the years -9999 to 9999"
-            );
-            let pointer = format!("/timestamps/{i}");
-            return Err(Error::invalid(InvalidCode::Timestamp, pointer, detail));
-        }
-        if let Some(i) = values.iter().position(|value| !value.is_finite()) {
-            return Err(Error::invalid(
-                InvalidCode::Value,
-                format!("/values/{i}"),
-                "the value is not a finite number",
-            ));
-        }
+        check_columns(&timestamps, &values)?;
         let provenance = optional_provenance(provenance)?;
         let count = timestamps.len();
         let batch = PointBatch {
@@ -185,6 +163,37 @@ impl Database {
             operations: batch.split().into_iter().map(put_points).collect(),
         })
     }
+}
+
+/// Whether these columns can be entered: of one length, dated in the years -9999 to
+/// 9999, finite. About 1 ns a point.
+///
+/// # Errors
+/// [`Error::Invalid`], pointing at the first that cannot.
+pub fn check_columns(timestamps: &[i64], values: &[f64]) -> Result<()> {
+    if timestamps.len() != values.len() {
+        let detail = format!(
+            "{} timestamps and {} values; the columns need equal lengths",
+            timestamps.len(),
+            values.len()
+        );
+        return Err(Error::invalid(InvalidCode::Point, "/values", detail));
+    }
+    let undated = |(_, micros): &(usize, &i64)| !is_timestamp(**micros);
+    if let Some((i, micros)) = timestamps.iter().enumerate().find(undated) {
+        let detail =
+            format!("found {micros}; expected microseconds since 1970 in the years -9999 to 9999");
+        let pointer = format!("/timestamps/{i}");
+        return Err(Error::invalid(InvalidCode::Timestamp, pointer, detail));
+    }
+    if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+        return Err(Error::invalid(
+            InvalidCode::Value,
+            format!("/values/{i}"),
+            "the value is not a finite number",
+        ));
+    }
+    Ok(())
 }
 
 pub(crate) fn optional_provenance(text: Option<&[u8]>) -> Result<Option<Vec<u8>>> {

@@ -16,6 +16,7 @@ mod options;
 mod proofs;
 mod reads;
 mod search;
+mod standalone;
 mod transactions;
 mod writes;
 
@@ -50,6 +51,8 @@ mod atoms {
         error,
         nil,
         not_in_memory,
+        long,
+        miss,
         asc,
         desc,
         queued,

@@ -334,7 +334,8 @@ fn has_points(database: &Database, series: &str, start: i64, end: i64) -> Result
     Ok(!page.points.is_empty())
 }
 
-fn words<'b>(
+/// The 64-bit words of a packed column.
+pub(crate) fn words<'b>(
     bytes: &'b [u8],
     pointer: &str,
 ) -> Result<impl Iterator<Item = [u8; 8]> + 'b, Failure> {

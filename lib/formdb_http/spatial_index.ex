@@ -1,0 +1,102 @@
+defmodule FormdbHttp.SpatialIndex do
+  @moduledoc """
+  Places by id, found by box and by distance: the engine's spatial index on its own, in
+  memory, without a database.
+
+      index = FormdbHttp.SpatialIndex.new()
+      :ok = FormdbHttp.SpatialIndex.insert(index, "berlin", {13.4, 52.5})
+      :ok = FormdbHttp.SpatialIndex.insert(index, "germany", {5.9, 47.3, 15.0, 55.1})
+
+      {:ok, ids} = FormdbHttp.SpatialIndex.query_box(index, {13, 52, 14, 53})
+      {:ok, [{"germany", 0.0}, {"berlin", _metres}]} =
+        FormdbHttp.SpatialIndex.nearest(index, {13.0, 52.0}, 2)
+      true = FormdbHttp.SpatialIndex.delete(index, "berlin")
+
+  A place is a position or a box, in degrees of WGS 84. Any process may use the index at
+  any time; it goes when nobody holds it any more. Inserting and deleting take about a
+  microsecond among ten thousand places, a query some 50 ns for each place it finds.
+
+  `FormdbHttp.query_box/3` searches a database, which is on disk and has a history.
+  """
+
+  alias FormdbHttp.{Engine, Error, Native}
+
+  @enforce_keys [:places]
+  defstruct [:places]
+
+  @opaque t :: %__MODULE__{places: reference()}
+
+  @typedoc "Longitude and latitude."
+  @type position :: {number(), number()}
+
+  @typedoc "West, south, east and north."
+  @type box :: {number(), number(), number(), number()}
+
+  @doc "An empty index."
+  @spec new() :: t()
+  def new, do: %__MODULE__{places: Native.places_new()}
+
+  @doc """
+  Enters a place, instead of the one that has its id.
+
+  A box from west to a lesser east would cross the antimeridian and is refused
+  (`:invalid_bbox`), as is what lies off the earth.
+  """
+  @spec insert(t(), String.t(), position() | box()) :: :ok | {:error, Error.t()}
+  def insert(index, id, {lon, lat}), do: insert(index, id, {lon, lat, lon, lat})
+
+  def insert(%__MODULE__{places: places}, id, {_, _, _, _} = box) do
+    case Native.places_insert(places, id, box) do
+      :ok -> :ok
+      :long -> Engine.native(Native.places_insert_dirty(places, id, box))
+      error -> Engine.native(error)
+    end
+  end
+
+  @doc "Removes a place. Returns whether there was one."
+  @spec delete(t(), String.t()) :: boolean()
+  def delete(%__MODULE__{places: places}, id) do
+    with :long <- Native.places_delete(places, id), do: Native.places_delete_dirty(places, id)
+  end
+
+  @doc """
+  The ids of the places that touch a box, boundary included, in no order. Where west is
+  greater than east the box crosses the antimeridian.
+  """
+  @spec query_box(t(), box()) :: {:ok, [String.t()]} | {:error, Error.t()}
+  def query_box(%__MODULE__{places: places}, {_, _, _, _} = box) do
+    case Native.places_query(places, box) do
+      {:ok, _ids} = found -> found
+      :long -> Native.places_query_dirty(places, box)
+      error -> Engine.native(error)
+    end
+  end
+
+  @doc "How many places touch a box, as `query_box/2` finds them."
+  @spec count_box(t(), box()) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def count_box(%__MODULE__{places: places}, {_, _, _, _} = box) do
+    case Native.places_count(places, box) do
+      {:ok, _count} = found -> found
+      :long -> Native.places_count_dirty(places, box)
+      error -> Engine.native(error)
+    end
+  end
+
+  @doc """
+  Up to `k` places with their geodesic distances in metres, nearest first; the distance
+  to a box is that to its nearest point, and 0.0 from within.
+
+  Option: `:radius`, the greatest distance in metres.
+  """
+  @spec nearest(t(), position(), non_neg_integer(), radius: number()) ::
+          {:ok, [{String.t(), float()}]} | {:error, Error.t()}
+  def nearest(%__MODULE__{places: places}, {_, _} = position, k, opts \\ []) do
+    opts = Engine.options!(opts, [:radius])
+    Engine.native(Native.places_nearest(places, position, k, opts[:radius]))
+  end
+
+  @doc "How many places there are."
+  @spec size(t()) :: non_neg_integer()
+  def size(%__MODULE__{places: places}),
+    do: Native.places_size(places) || Native.places_size_dirty(places)
+end

@@ -1,0 +1,132 @@
+//! The query cache, holding binaries.
+
+use std::time::Duration;
+
+use formdb_engine::{CacheLimits, CacheStats, QueryCache};
+use rustler::{Binary, Encoder, Env, NifMap, Resource, ResourceArc, Term};
+
+use super::{FREED_AT_ONCE, free_in_background};
+use crate::answer::binary;
+use crate::atoms;
+
+/// An answer, shared with the processes that were given it.
+struct Answer(Box<[u8]>);
+
+#[rustler::resource_impl]
+impl Resource for Answer {}
+
+/// What an answer costs beyond its bytes: the resource, and its place in the cache.
+const ANSWER_OVERHEAD: usize = 128;
+
+/// Answers below this are copied, which is cheaper than to share them.
+const SHARED_BYTES: usize = 4_096;
+
+struct Answers(QueryCache<ResourceArc<Answer>>);
+
+type AnswersRef = ResourceArc<Answers>;
+
+#[rustler::resource_impl]
+impl Resource for Answers {
+    fn destructor(self, _env: Env<'_>) {
+        if self.0.stats().entries > FREED_AT_ONCE {
+            free_in_background(self.0);
+        }
+    }
+}
+
+#[rustler::nif]
+fn answers_new(env: Env<'_>, entries: usize, bytes: usize, ttl_ms: Option<u64>) -> Term<'_> {
+    let limits = CacheLimits {
+        entries,
+        bytes,
+        ttl: ttl_ms.map(Duration::from_millis),
+    };
+    ResourceArc::new(Answers(QueryCache::new(limits))).encode(env)
+}
+
+/// `:ok`. Copies the value, unless it is larger than the cache.
+#[rustler::nif]
+fn answers_put<'a>(
+    env: Env<'a>,
+    cache: AnswersRef,
+    key: Binary<'a>,
+    value: Binary<'a>,
+) -> Term<'a> {
+    put(env, &cache, &key, &value)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn answers_put_dirty<'a>(
+    env: Env<'a>,
+    cache: AnswersRef,
+    key: Binary<'a>,
+    value: Binary<'a>,
+) -> Term<'a> {
+    put(env, &cache, &key, &value)
+}
+
+fn put<'a>(env: Env<'a>, cache: &Answers, key: &[u8], value: &[u8]) -> Term<'a> {
+    let bytes = value.len().saturating_add(ANSWER_OVERHEAD);
+    if bytes > cache.0.limits().bytes {
+        // It would not be kept, and what it replaces would be stale.
+        cache.0.remove(key);
+    } else {
+        let answer = ResourceArc::new(Answer(value.into()));
+        cache.0.put(key.into(), answer, bytes);
+    }
+    atoms::ok().to_term(env)
+}
+
+/// The value, or `:miss`.
+#[rustler::nif]
+fn answers_get<'a>(env: Env<'a>, cache: AnswersRef, key: Binary<'a>) -> Term<'a> {
+    match cache.0.get(&key) {
+        None => atoms::miss().to_term(env),
+        Some(answer) if answer.0.len() < SHARED_BYTES => binary(env, &answer.0),
+        Some(answer) => answer.make_binary(env, |answer| &answer.0).to_term(env),
+    }
+}
+
+#[rustler::nif]
+fn answers_delete<'a>(env: Env<'a>, cache: AnswersRef, key: Binary<'a>) -> Term<'a> {
+    cache.0.remove(&key);
+    atoms::ok().to_term(env)
+}
+
+/// `:ok`. Frees every entry.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn answers_clear(env: Env<'_>, cache: AnswersRef) -> Term<'_> {
+    cache.0.clear();
+    atoms::ok().to_term(env)
+}
+
+/// Counters and sizes.
+#[derive(NifMap)]
+struct Stats {
+    entries: usize,
+    bytes: usize,
+    hits: u64,
+    misses: u64,
+    evictions: u64,
+    expirations: u64,
+}
+
+#[rustler::nif]
+fn answers_stats(cache: AnswersRef) -> Stats {
+    let CacheStats {
+        entries,
+        bytes,
+        hits,
+        misses,
+        evictions,
+        expirations,
+    } = cache.0.stats();
+    Stats {
+        entries,
+        bytes,
+        hits,
+        misses,
+        evictions,
+        expirations,
+    }
+}

@@ -1,0 +1,268 @@
+//! Places by id, in memory.
+
+use std::ops::ControlFlow;
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use formdb_engine::PlaceIndex;
+use formdb_engine::model::{BoundingBox, Pieces, Rect};
+use formdb_engine::{Error, InvalidCode};
+use rustler::{Encoder, Env, NifResult, Resource, ResourceArc, Term};
+
+use super::{FREED_AT_ONCE, On, free_in_background, lock};
+use crate::answer::{Failure, tagged};
+use crate::atoms;
+
+/// Ids in an answer made on a normal scheduler, at up to 100 ns each.
+const HITS: usize = 1_000;
+
+/// Places moved on a normal scheduler to make room for more, at up to 100 ns each.
+const MOVES: usize = 1_000;
+
+struct Places(RwLock<PlaceIndex>);
+
+type PlacesRef = ResourceArc<Places>;
+
+#[rustler::resource_impl]
+impl Resource for Places {
+    fn destructor(self, _env: Env<'_>) {
+        if let Ok(index) = self.0.into_inner()
+            && index.len() > FREED_AT_ONCE
+        {
+            free_in_background(index);
+        }
+    }
+}
+
+impl Places {
+    fn read(&self, on: On) -> NifResult<Option<RwLockReadGuard<'_, PlaceIndex>>> {
+        lock(on, || self.0.try_read(), || self.0.read())
+    }
+
+    fn write(&self, on: On) -> NifResult<Option<RwLockWriteGuard<'_, PlaceIndex>>> {
+        lock(on, || self.0.try_write(), || self.0.write())
+    }
+}
+
+/// West, south, east and north in degrees.
+type Corners = (f64, f64, f64, f64);
+
+fn bounding_box((west, south, east, north): Corners) -> Result<BoundingBox, Failure> {
+    Ok(BoundingBox::new(west, south, east, north)?)
+}
+
+/// The one rectangle that a place is.
+fn rect(corners: Corners) -> Result<Rect, Failure> {
+    let (west, south, east, north) = corners;
+    bounding_box(corners)?;
+    if west > east {
+        let detail = format!(
+            "found a place from {west} to {east} degrees of longitude, across the antimeridian; \
+             enter its parts on both sides under ids of their own"
+        );
+        return Err(Failure(Error::invalid(
+            InvalidCode::BoundingBox,
+            "",
+            detail,
+        )));
+    }
+    Ok(Rect {
+        min: [west, south],
+        max: [east, north],
+    })
+}
+
+#[rustler::nif]
+fn places_new() -> PlacesRef {
+    ResourceArc::new(Places(RwLock::default()))
+}
+
+#[rustler::nif]
+fn places_size(places: PlacesRef) -> NifResult<Option<usize>> {
+    Ok(places.read(On::Normal)?.map(|index| index.len()))
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn places_size_dirty(places: PlacesRef) -> NifResult<Option<usize>> {
+    Ok(places.read(On::Dirty)?.map(|index| index.len()))
+}
+
+/// `:ok`, `:long`, or an error.
+#[rustler::nif]
+fn places_insert<'a>(
+    env: Env<'a>,
+    places: PlacesRef,
+    id: &str,
+    corners: Corners,
+) -> NifResult<Term<'a>> {
+    insert(env, &places, id, corners, On::Normal)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn places_insert_dirty<'a>(
+    env: Env<'a>,
+    places: PlacesRef,
+    id: &str,
+    corners: Corners,
+) -> NifResult<Term<'a>> {
+    insert(env, &places, id, corners, On::Dirty)
+}
+
+fn insert<'a>(
+    env: Env<'a>,
+    places: &Places,
+    id: &str,
+    corners: Corners,
+    on: On,
+) -> NifResult<Term<'a>> {
+    let rect = match rect(corners) {
+        Ok(rect) => rect,
+        Err(failure) => return Ok(tagged::<Term<'_>>(env, Err(failure))),
+    };
+    let done = match places.write(on)? {
+        Some(mut index) if on == On::Dirty || index.insert_moves() <= MOVES => {
+            index.insert(id, rect);
+            atoms::ok()
+        }
+        _ => atoms::long(),
+    };
+    Ok(done.to_term(env))
+}
+
+/// Whether there was such a place, or `:long`.
+#[rustler::nif]
+fn places_delete<'a>(env: Env<'a>, places: PlacesRef, id: &str) -> NifResult<Term<'a>> {
+    delete(env, &places, id, On::Normal)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn places_delete_dirty<'a>(env: Env<'a>, places: PlacesRef, id: &str) -> NifResult<Term<'a>> {
+    delete(env, &places, id, On::Dirty)
+}
+
+fn delete<'a>(env: Env<'a>, places: &Places, id: &str, on: On) -> NifResult<Term<'a>> {
+    Ok(match places.write(on)? {
+        Some(mut index) => index.remove(id).encode(env),
+        None => atoms::long().to_term(env),
+    })
+}
+
+/// `{:ok, ids}`, `:long`, or an error.
+#[rustler::nif]
+fn places_query<'a>(env: Env<'a>, places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
+    ask(env, &places, corners, On::Normal, ids)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn places_query_dirty<'a>(
+    env: Env<'a>,
+    places: PlacesRef,
+    corners: Corners,
+) -> NifResult<Term<'a>> {
+    ask(env, &places, corners, On::Dirty, ids)
+}
+
+/// `{:ok, count}`, `:long`, or an error.
+#[rustler::nif]
+fn places_count<'a>(env: Env<'a>, places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
+    ask(env, &places, corners, On::Normal, count)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn places_count_dirty<'a>(
+    env: Env<'a>,
+    places: PlacesRef,
+    corners: Corners,
+) -> NifResult<Term<'a>> {
+    ask(env, &places, corners, On::Dirty, count)
+}
+
+/// What `answer` makes of the places in a box, up to a number of them, unless those
+/// are more.
+fn ask<'a>(
+    env: Env<'a>,
+    places: &Places,
+    corners: Corners,
+    on: On,
+    answer: fn(Env<'a>, &PlaceIndex, &Pieces, usize) -> Option<Term<'a>>,
+) -> NifResult<Term<'a>> {
+    let pieces = match bounding_box(corners) {
+        Ok(area) => area.pieces(),
+        Err(failure) => return Ok(tagged::<Term<'_>>(env, Err(failure))),
+    };
+    let most = match on {
+        On::Normal => HITS,
+        On::Dirty => usize::MAX,
+    };
+    let index = places.read(on)?;
+    let found = index.and_then(|index| answer(env, &index, &pieces, most));
+    Ok(match found {
+        Some(found) => (atoms::ok(), found).encode(env),
+        None => atoms::long().to_term(env),
+    })
+}
+
+fn ids<'a>(env: Env<'a>, index: &PlaceIndex, pieces: &Pieces, most: usize) -> Option<Term<'a>> {
+    let mut ids: Vec<Term<'a>> = Vec::with_capacity(64);
+    let mut rest = false;
+    index.query_box(pieces, |id, _| {
+        if ids.len() == most {
+            rest = true;
+            return ControlFlow::Break(());
+        }
+        ids.push(id.encode(env));
+        ControlFlow::Continue(())
+    });
+    (!rest).then(|| ids.encode(env))
+}
+
+fn count<'a>(env: Env<'a>, index: &PlaceIndex, pieces: &Pieces, most: usize) -> Option<Term<'a>> {
+    let mut count = 0;
+    index.query_box(pieces, |_, _| {
+        count += 1;
+        match count > most {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    (count <= most).then(|| count.encode(env))
+}
+
+/// `{:ok, [{id, metres}]}`, or an error. Its cost cannot be told beforehand: as many
+/// places as are equally near are looked at.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn places_nearest<'a>(
+    env: Env<'a>,
+    places: PlacesRef,
+    (lon, lat): (f64, f64),
+    k: usize,
+    radius: Option<f64>,
+) -> NifResult<Term<'a>> {
+    if let Err(failure) = check_near((lon, lat), radius) {
+        return Ok(tagged::<Term<'_>>(env, Err(failure)));
+    }
+    let index = places.read(On::Dirty)?;
+    let nearest = index
+        .as_ref()
+        .map(|index| index.nearby([lon, lat], k, radius.unwrap_or(f64::INFINITY)));
+    let nearest = nearest.unwrap_or_default();
+    let rows: Vec<(&str, f64)> = nearest.into_iter().map(|(m, id)| (id, m)).collect();
+    Ok((atoms::ok(), rows).encode(env))
+}
+
+fn check_near((lon, lat): (f64, f64), radius: Option<f64>) -> Result<(), Failure> {
+    let refuse = |code, pointer: &str, detail| Err(Failure(Error::invalid(code, pointer, detail)));
+    if !(-180.0..=180.0).contains(&lon) || !(-90.0..=90.0).contains(&lat) {
+        let detail = format!(
+            "found the position {lon}, {lat}; expected a longitude from -180 to 180 \
+             and a latitude from -90 to 90 degrees"
+        );
+        return refuse(InvalidCode::Position, "", detail);
+    }
+    match radius {
+        Some(radius) if radius.is_nan() || radius < 0.0 => {
+            let detail = format!("found the radius {radius}; expected metres, at least 0");
+            refuse(InvalidCode::Parameter, "/radius", detail)
+        }
+        _ => Ok(()),
+    }
+}

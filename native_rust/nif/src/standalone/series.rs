@@ -1,0 +1,459 @@
+//! Time series by id, in memory.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use formdb_engine::model::MAX_BATCH_POINTS;
+use formdb_engine::temporal::{Order, RangeQuery, SharedSeries, TemporalIndex, check_columns};
+use formdb_engine::{Aggregate, Aggregation, Entity, Error, Fill, Limits, Selection, Zone};
+use rustler::{Binary, Encoder, Env, NewBinary, NifMap, NifResult, Resource, ResourceArc, Term};
+
+use super::{On, free_in_background, lock};
+use crate::answer::{Failure, tagged};
+use crate::atoms;
+use crate::writes::words;
+
+/// Work in one hold of a series' lock: some 50 us.
+const STEP: usize = 8_192;
+
+/// Points read in one hold of a series' lock: some 50 us.
+const PAGE: usize = 65_536;
+
+/// Points in a packed answer made on a normal scheduler, at about 3 ns each.
+const PACKED: usize = 16_384;
+
+/// Points in a list made on a normal scheduler, at about 40 ns each.
+const LISTED: usize = 2_000;
+
+/// Points that an aggregate may read on a normal scheduler, at about 1 ns each.
+const AGGREGATED: usize = 50_000;
+
+/// Points entered on a normal scheduler: some 50 us when in order, twice when not.
+const ENTERED: usize = 4_096;
+
+/// Series up to which a new one is made on a normal scheduler: when their map grows,
+/// a part of them moves.
+const SERIES: usize = 10_000;
+
+/// Deleted points up to which reads pass over them on a normal scheduler.
+const DELETED: u64 = 50_000;
+
+/// One call writes at a time, each under a sequence of its own, as the database's
+/// blocks do: so readers see all that a call wrote or nothing.
+#[derive(Default)]
+struct SeriesIndex {
+    index: TemporalIndex,
+    writer: Mutex<()>,
+    published: AtomicU64,
+    deleted: AtomicU64,
+}
+
+type SeriesRef = ResourceArc<SeriesIndex>;
+
+/// Timestamps and values, as many.
+type Columns = (Vec<i64>, Vec<f64>);
+
+#[rustler::resource_impl]
+impl Resource for SeriesIndex {
+    fn destructor(self, _env: Env<'_>) {
+        if !self.index.is_empty() {
+            free_in_background(self);
+        }
+    }
+}
+
+impl SeriesIndex {
+    /// Calls `change` with the last sequence; what it returns is published. `None`
+    /// when that is no matter of a moment.
+    fn write(&self, on: On, change: impl FnOnce(u64) -> u64) -> NifResult<Option<()>> {
+        let writer = lock(on, || self.writer.try_lock(), || self.writer.lock())?;
+        let Some(writer) = writer else {
+            return Ok(None);
+        };
+        let last = change(self.published.load(Ordering::Acquire));
+        self.published.store(last, Ordering::Release);
+        drop(writer);
+        Ok(Some(()))
+    }
+
+    fn insert(
+        &self,
+        id: &str,
+        timestamps: &[i64],
+        values: &[f64],
+        on: On,
+    ) -> NifResult<Option<()>> {
+        let may_grow = self.index.len() > SERIES && self.index.get(id).is_none();
+        if on == On::Normal && (may_grow || timestamps.len() > ENTERED) {
+            return Ok(None);
+        }
+        if timestamps.is_empty() {
+            return Ok(Some(()));
+        }
+        self.write(on, |last| {
+            let series = self.index.get_or_create(id);
+            let times = timestamps.chunks(MAX_BATCH_POINTS);
+            let batches = times.zip(values.chunks(MAX_BATCH_POINTS)).zip(last + 1..);
+            let seqs = batches.map(|((timestamps, values), seq)| {
+                series.insert(timestamps, values, seq, STEP);
+                seq
+            });
+            seqs.last().unwrap_or(last)
+        })
+    }
+
+    /// The series, and the sequence to read it at.
+    fn series(&self, id: &str) -> Result<(Arc<SharedSeries>, u64), Failure> {
+        // Before the series' lock: what is published by now stays.
+        let at = self.published.load(Ordering::Acquire);
+        match self.index.get(id) {
+            Some(series) => Ok((series, at)),
+            None => Err(no_series(id)),
+        }
+    }
+
+    /// Whether a read on this scheduler would pass over too much.
+    fn is_long(&self, on: On) -> bool {
+        on == On::Normal && self.deleted.load(Ordering::Relaxed) > DELETED
+    }
+
+    /// The points of `[start, end)`; `None` when those are more than `most`.
+    fn range(
+        &self,
+        id: &str,
+        (start, end): (i64, i64),
+        most: usize,
+    ) -> Result<Option<Columns>, Failure> {
+        let (series, at) = self.series(id)?;
+        let mut timestamps = Vec::new();
+        let mut values = Vec::new();
+        let mut query = RangeQuery {
+            start,
+            end,
+            at,
+            order: Order::Ascending,
+            skip: 0,
+            limit: most.min(PAGE),
+        };
+        loop {
+            let resume = series
+                .read()
+                .range_columns(&query, &mut timestamps, &mut values);
+            match resume {
+                None => return Ok(Some((timestamps, values))),
+                Some(_) if timestamps.len() >= most => return Ok(None),
+                Some(resume) => query = query.resume(resume),
+            }
+        }
+    }
+}
+
+fn no_series(id: &str) -> Failure {
+    Failure(Error::NotFound {
+        entity: Entity::Series,
+        id: id.to_owned(),
+    })
+}
+
+/// `{:ok, value}`, an error, or `:long`.
+fn answer<T: Encoder>(env: Env<'_>, result: Result<Option<T>, Failure>) -> Term<'_> {
+    match result {
+        Ok(None) => atoms::long().to_term(env),
+        Ok(Some(value)) => tagged(env, Ok(value)),
+        Err(failure) => tagged::<T>(env, Err(failure)),
+    }
+}
+
+#[rustler::nif]
+fn series_new(env: Env<'_>) -> Term<'_> {
+    ResourceArc::new(SeriesIndex::default()).encode(env)
+}
+
+/// Number of series.
+#[rustler::nif]
+fn series_size(index: SeriesRef) -> usize {
+    index.index.len()
+}
+
+/// `:ok`, `:long`, or an error.
+#[rustler::nif]
+fn series_insert<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &str,
+    timestamp: i64,
+    value: f64,
+) -> NifResult<Term<'a>> {
+    insert(env, &index, id, (&[timestamp], &[value]), On::Normal)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn series_insert_dirty<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &str,
+    timestamp: i64,
+    value: f64,
+) -> NifResult<Term<'a>> {
+    insert(env, &index, id, (&[timestamp], &[value]), On::Dirty)
+}
+
+/// Packed columns: `:ok`, `:long`, or an error.
+#[rustler::nif]
+fn series_insert_many<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &str,
+    timestamps: Binary<'a>,
+    values: Binary<'a>,
+) -> NifResult<Term<'a>> {
+    if timestamps.len() / 8 > ENTERED {
+        return Ok(atoms::long().to_term(env));
+    }
+    insert_many(env, &index, id, (&timestamps, &values), On::Normal)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn series_insert_many_dirty<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &str,
+    timestamps: Binary<'a>,
+    values: Binary<'a>,
+) -> NifResult<Term<'a>> {
+    insert_many(env, &index, id, (&timestamps, &values), On::Dirty)
+}
+
+fn insert_many<'a>(
+    env: Env<'a>,
+    index: &SeriesIndex,
+    id: &str,
+    (timestamps, values): (&[u8], &[u8]),
+    on: On,
+) -> NifResult<Term<'a>> {
+    match columns(timestamps, values) {
+        Ok((timestamps, values)) => insert(env, index, id, (&timestamps, &values), on),
+        Err(failure) => Ok(tagged::<Term<'_>>(env, Err(failure))),
+    }
+}
+
+fn columns(timestamps: &[u8], values: &[u8]) -> Result<Columns, Failure> {
+    let timestamps = words(timestamps, "/timestamps")?.map(i64::from_le_bytes);
+    let values = words(values, "/values")?.map(f64::from_le_bytes);
+    Ok((timestamps.collect(), values.collect()))
+}
+
+fn insert<'a>(
+    env: Env<'a>,
+    index: &SeriesIndex,
+    id: &str,
+    (timestamps, values): (&[i64], &[f64]),
+    on: On,
+) -> NifResult<Term<'a>> {
+    if let Err(error) = check_columns(timestamps, values) {
+        return Ok(tagged::<Term<'_>>(env, Err(Failure(error))));
+    }
+    let done = match index.insert(id, timestamps, values, on)? {
+        Some(()) => atoms::ok(),
+        None => atoms::long(),
+    };
+    Ok(done.to_term(env))
+}
+
+/// `{:ok, deleted}`, or an error.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn series_delete<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &str,
+    start: i64,
+    end: i64,
+) -> NifResult<Term<'a>> {
+    let Some(series) = index.index.get(id) else {
+        return Ok(tagged::<Term<'_>>(env, Err(no_series(id))));
+    };
+    let mut deleted = 0;
+    index.write(On::Dirty, |last| {
+        deleted = series.delete(start, end, None, last + 1, STEP);
+        index.deleted.fetch_add(deleted, Ordering::Relaxed);
+        last + 1
+    })?;
+    Ok((atoms::ok(), deleted).encode(env))
+}
+
+/// `{:ok, [{microseconds, value}]}`, `:long`, or an error.
+#[rustler::nif]
+fn series_range<'a>(env: Env<'a>, index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
+    range(env, &index, id, (start, end), LISTED, list)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn series_range_dirty<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &str,
+    start: i64,
+    end: i64,
+) -> Term<'a> {
+    range(env, &index, id, (start, end), usize::MAX, list)
+}
+
+/// `{:ok, {timestamps, values}}`, packed, `:long`, or an error.
+#[rustler::nif]
+fn series_columns<'a>(env: Env<'a>, index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
+    range(env, &index, id, (start, end), PACKED, packed)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn series_columns_dirty<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &str,
+    start: i64,
+    end: i64,
+) -> Term<'a> {
+    range(env, &index, id, (start, end), usize::MAX, packed)
+}
+
+fn range<'a>(
+    env: Env<'a>,
+    index: &SeriesIndex,
+    id: &str,
+    span: (i64, i64),
+    most: usize,
+    shape: fn(Env<'a>, &[i64], &[f64]) -> Term<'a>,
+) -> Term<'a> {
+    let on = match most {
+        usize::MAX => On::Dirty,
+        _ => On::Normal,
+    };
+    if index.is_long(on) {
+        return atoms::long().to_term(env);
+    }
+    let found = index.range(id, span, most);
+    answer(
+        env,
+        found.map(|found| found.map(|(timestamps, values)| shape(env, &timestamps, &values))),
+    )
+}
+
+fn list<'a>(env: Env<'a>, timestamps: &[i64], values: &[f64]) -> Term<'a> {
+    let points = timestamps.iter().zip(values);
+    points
+        .map(|point| point.encode(env))
+        .collect::<Vec<_>>()
+        .encode(env)
+}
+
+fn packed<'a>(env: Env<'a>, timestamps: &[i64], values: &[f64]) -> Term<'a> {
+    let timestamps = pack(env, timestamps, |n| n.to_le_bytes());
+    let values = pack(env, values, |n| n.to_le_bytes());
+    (timestamps, values).encode(env)
+}
+
+fn pack<'a, N: Copy>(env: Env<'a>, column: &[N], bytes: impl Fn(N) -> [u8; 8]) -> Term<'a> {
+    let mut binary = NewBinary::new(env, 8 * column.len());
+    let (words, _) = binary.as_mut_slice().as_chunks_mut::<8>();
+    for (word, number) in words.iter_mut().zip(column) {
+        *word = bytes(*number);
+    }
+    binary.into()
+}
+
+/// `{:ok, {microseconds, value}}`, `{:ok, nil}`, `:long`, or an error.
+#[rustler::nif]
+fn series_latest<'a>(env: Env<'a>, index: SeriesRef, id: &str) -> Term<'a> {
+    latest(env, &index, id, On::Normal)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn series_latest_dirty<'a>(env: Env<'a>, index: SeriesRef, id: &str) -> Term<'a> {
+    latest(env, &index, id, On::Dirty)
+}
+
+fn latest<'a>(env: Env<'a>, index: &SeriesIndex, id: &str, on: On) -> Term<'a> {
+    if index.is_long(on) {
+        return atoms::long().to_term(env);
+    }
+    let latest = index.series(id).map(|(series, at)| {
+        let point = series.read().latest(at);
+        Some(point.map(|point| (point.timestamp, point.value)))
+    });
+    answer(env, latest)
+}
+
+/// What an aggregate takes.
+#[derive(NifMap)]
+struct AggregateMap<'a> {
+    aggregation: &'a str,
+    start: i64,
+    end: i64,
+    interval: Option<&'a str>,
+    origin: Option<i64>,
+    tz: Option<&'a str>,
+    fill: &'a str,
+}
+
+impl<'a> AggregateMap<'a> {
+    fn query(&self, id: &'a str) -> Result<Aggregate<'a>, Failure> {
+        let aggregation: Aggregation = self.aggregation.parse()?;
+        let mut query = Aggregate::new(Selection::One(id), aggregation);
+        query.start = Some(self.start);
+        query.end = Some(self.end);
+        query.interval = self.interval.map(str::parse).transpose()?;
+        query.origin = self.origin;
+        query.zone = self.tz.map(Zone::parse).transpose()?.unwrap_or_default();
+        // One bucket is wanted even if there is nothing in it.
+        query.fill = match self.interval {
+            None => Fill::Null,
+            Some(_) => self.fill.parse()?,
+        };
+        Ok(query)
+    }
+}
+
+/// `{:ok, [{microseconds, value}]}`, `:long`, or an error; a value may be nil.
+#[rustler::nif]
+fn series_aggregate<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &'a str,
+    query: AggregateMap<'a>,
+) -> Term<'a> {
+    if index.is_long(On::Normal) {
+        return atoms::long().to_term(env);
+    }
+    answer(env, aggregate(&index, id, &query, AGGREGATED))
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn series_aggregate_dirty<'a>(
+    env: Env<'a>,
+    index: SeriesRef,
+    id: &'a str,
+    query: AggregateMap<'a>,
+) -> Term<'a> {
+    answer(env, aggregate(&index, id, &query, usize::MAX))
+}
+
+type Rows = Vec<(i64, Option<f64>)>;
+
+fn aggregate(
+    index: &SeriesIndex,
+    id: &str,
+    query: &AggregateMap<'_>,
+    points: usize,
+) -> Result<Option<Rows>, Failure> {
+    let at = index.published.load(Ordering::Acquire);
+    let query = query.query(id)?;
+    let page = index
+        .index
+        .aggregate(&query, at, Limits::default().buckets, points)?;
+    let rows = page.map(|page| {
+        let buckets = page.series.into_iter().flat_map(|series| series.buckets);
+        buckets
+            .map(|bucket| (bucket.timestamp, bucket.value))
+            .collect()
+    });
+    Ok(rows)
+}
