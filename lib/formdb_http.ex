@@ -322,6 +322,17 @@ defmodule FormdbHttp do
   @spec provenance(database(), String.t(), keyword()) :: result(map())
   defdelegate provenance(name, id, opts \\ []), to: Journal
 
+  @doc """
+  The blocks that the versions of a feature were derived from, as their provenance
+  says in `derived_from`, those that these were derived from, and so on.
+
+  Options: `:limit` (blocks at most, default 1,000). Returns `%{json: array,
+  elsewhere: hashes, truncated: boolean}`: the blocks by sequence, without their
+  bodies; hashes that name no block of this database; whether there are more.
+  """
+  @spec lineage(database(), String.t(), keyword()) :: result(map())
+  defdelegate lineage(name, id, opts \\ []), to: Journal
+
   ## Points
 
   @doc """

@@ -28,6 +28,15 @@ defmodule FormdbHttp.Journal do
          do: {:ok, %{json: json, returned: returned, next: next}}
   end
 
+  def lineage(name, id, opts) do
+    opts = Engine.options!(opts, [:limit])
+    limit = opts[:limit] || Catalog.config().default_page_items
+
+    with {:ok, {json, elsewhere, truncated}} <-
+           Engine.call(name, &Native.lineage(&1, name, id, limit)),
+         do: {:ok, %{json: json, elsewhere: elsewhere, truncated: truncated}}
+  end
+
   def schema(name) do
     with {:ok, json} <- Engine.call(name, &Native.schema(&1, name)), do: {:ok, %{json: json}}
   end

@@ -67,6 +67,7 @@ defmodule FormdbHttp.Native do
   def written_features(_catalog, _name, _first, _last), do: stub()
   def points_deleted_by(_catalog, _name, _seq), do: stub()
   def provenance(_catalog, _name, _id, _since, _limit), do: stub()
+  def lineage(_catalog, _name, _id, _limit), do: stub()
   def entries(_catalog, _name, _query), do: stub()
   def tree_head(_catalog, _name, _size), do: stub()
   def inclusion_proof(_catalog, _name, _seq, _size), do: stub()

@@ -52,6 +52,7 @@ defmodule FormdbHttpWeb.Router do
     {"DELETE", &FeatureController.delete/3}
   ]
   @provenance [{"GET", &FeatureController.provenance/3}]
+  @lineage [{"GET", &FeatureController.lineage/3}]
   @timeseries [
     {"GET", &TimeseriesController.index/2},
     {"POST", &TimeseriesController.create/2}
@@ -106,6 +107,9 @@ defmodule FormdbHttpWeb.Router do
 
   defp resource(["", "api", "v1", "databases", db, "features", id, "provenance"]),
     do: {@provenance, [db, id]}
+
+  defp resource(["", "api", "v1", "databases", db, "features", id, "lineage"]),
+    do: {@lineage, [db, id]}
 
   defp resource(["", "api", "v1", "databases", db, "timeseries", id, "latest"]),
     do: {@series_latest, [db, id]}

@@ -188,6 +188,34 @@ defmodule FormdbHttpWeb.HistoryTest do
             )
     end
 
+    test "what a feature was derived from is followed back", %{port: port, db: db} do
+      features = db <> "/features"
+
+      put = fn id, from ->
+        body =
+          ~s({"type":"Feature","id":"#{id}","geometry":null,"properties":{},) <>
+            ~s("provenance":{"derived_from":#{from}}})
+
+        send_json(port, "POST", features, body)
+      end
+
+      raw = json(put.("raw", "[]"))
+      elsewhere = String.duplicate("ab", 32)
+      assert %{status: 201} = put.("clean", "[#{raw["seq"]}]")
+      assert %{status: 201} = put.("map", ~s(["#{raw["hash"]}","#{elsewhere}"]))
+
+      assert %{
+               "derived_from" => [%{"seq" => seq}],
+               "elsewhere" => [^elsewhere],
+               "truncated" => false
+             } = json(get(port, features <> "/map/lineage"))
+
+      assert seq == raw["seq"]
+      refused = put.("x", "[99999]")
+      assert refused.status == 400
+      assert json(refused)["pointer"] == "/provenance/derived_from/0"
+    end
+
     test "bodies that are no provenance are refused", %{port: port, a: a, name: name} do
       put(port, a, point(1))
 

@@ -82,6 +82,19 @@ defmodule FormdbHttpWeb.FeatureController do
     end
   end
 
+  def lineage(req, name, id) do
+    with {:ok, params} <- Params.query(req, ["limit"]),
+         {:ok, limit} <- Params.limit(params),
+         {:ok, lineage} <- FormdbHttp.lineage(name, id, limit: limit) do
+      Answer.json(200,
+        feature_id: id,
+        derived_from: {:json, lineage.json},
+        elsewhere: lineage.elsewhere,
+        truncated: lineage.truncated
+      )
+    end
+  end
+
   def show(req, name, id) do
     with {:ok, params} <- Params.query(req, ["as_of", "transaction"]),
          {:ok, as_of} <- Params.as_of(params),

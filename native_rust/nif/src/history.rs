@@ -1,6 +1,6 @@
 //! Blocks, moments and versions.
 
-use formdb_engine::{Hash, StoredBlock, to_hex};
+use formdb_engine::{Hash, Lineage, StoredBlock, to_hex};
 use rustler::{Binary, Env, Term};
 
 use crate::CatalogRef;
@@ -87,6 +87,27 @@ fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64
         env,
         deleted.and_then(|database| Ok(database.points_deleted_by(seq)?)),
     )
+}
+
+/// `{:ok, {json, elsewhere, truncated}}`; `json` is an array of blocks, `elsewhere`
+/// a list of hashes.
+#[rustler::nif(schedule = "DirtyIo")]
+fn lineage<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    limit: usize,
+) -> Term<'a> {
+    let lineage = catalog.database(name).and_then(|database| {
+        let Lineage {
+            json,
+            elsewhere,
+            truncated,
+        } = database.lineage(id, limit)?;
+        Ok((binary(env, &json), elsewhere, truncated))
+    });
+    tagged(env, lineage)
 }
 
 /// `{:ok, json}`: what is in the database.
