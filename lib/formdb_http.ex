@@ -603,6 +603,10 @@ defmodule FormdbHttp do
   # The text of the only member that `{"provenance": {...}}` may have, `nil` without it.
   def provenance_member(text), do: Engine.native(Native.provenance_member(text))
 
+  @doc false
+  # Names and values of a JSON object, the values as text.
+  def json_members(text), do: Engine.native(Native.json_members(text))
+
   @doc "Microseconds since the epoch as ISO 8601 text, UTC."
   @spec format_timestamp(integer()) :: String.t()
   def format_timestamp(micros) do

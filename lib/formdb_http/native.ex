@@ -46,6 +46,7 @@ defmodule FormdbHttp.Native do
   def features_in_box_in(_catalog, _name, _transaction, _query), do: stub()
   def search(_catalog, _name, _search), do: stub()
   def search_count(_catalog, _name, _search), do: stub()
+  def json_members(_text), do: stub()
   def heatmap(_catalog, _name, _heatmap), do: stub()
 
   def series_list(_catalog, _name, _prefix, _after, _limit, _as_of), do: stub()

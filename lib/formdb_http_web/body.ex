@@ -87,28 +87,24 @@ defmodule FormdbHttpWeb.Body do
   body. `example` is what to send.
   """
   def read_members(req, allowed, example) do
-    with {:ok, body} <- read_optional(req, @members_bytes),
-         {:ok, members} <- members(body, example),
-         do: check_members(members, allowed)
-  end
+    with {:ok, body} <- read_optional(req, @members_bytes) do
+      case decode(body) do
+        {:ok, %{} = members} ->
+          check_members(members, allowed)
 
-  @doc "The members of a JSON object; none of an empty body. `example` is what to send."
-  def members(body, example) do
-    case decode(body) do
-      {:ok, %{} = members} ->
-        {:ok, members}
+        {:ok, _other} ->
+          refuse(:invalid_json, "found no object; expected one such as #{example}", "")
 
-      {:ok, _other} ->
-        refuse(:invalid_json, "found no object; expected one such as #{example}", "")
-
-      :error ->
-        refuse(:invalid_json, "found no JSON; expected text such as #{example}", "")
+        :error ->
+          refuse(:invalid_json, "found no JSON; expected text such as #{example}", "")
+      end
     end
   end
 
-  defp decode(""), do: {:ok, %{}}
+  @doc "JSON text as a term: `{:ok, term}` or `:error`. No text is an empty object."
+  def decode(""), do: {:ok, %{}}
 
-  defp decode(body) do
+  def decode(body) do
     {:ok, :jsx.decode(body, [:strict, :return_maps])}
   rescue
     ArgumentError -> :error

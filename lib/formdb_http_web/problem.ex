@@ -41,7 +41,7 @@ defmodule FormdbHttpWeb.Problem do
     read_only_transaction: {409, "The transaction takes no writes"},
     precondition_failed: {412, "The feature is not what the request expects"},
     payload_too_large: {413, "The body is too large"},
-    too_large: {413, "The input is larger than a limit allows"},
+    too_large: {413, "More than a limit allows"},
     uri_too_long: {414, "The path and query are too long"},
     unsupported_media_type: {415, "The body is in a format that is not taken"},
     idempotency_key_reused: {422, "The idempotency key belongs to another request"},

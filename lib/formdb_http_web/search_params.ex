@@ -8,10 +8,8 @@ defmodule FormdbHttpWeb.SearchParams do
 
   @common ["limit", "cursor", "as_of", "transaction", "count"]
 
-  # A body is decoded here, at some 10 MB/s. Stored geometries may be larger.
-  @body_bytes 8 * 1_048_576
-
-  @example ~s({"geometry":{"type":"Polygon","coordinates":[...]},"predicate":"within"})
+  # Values other than the geometry, which the engine reads.
+  @value_bytes 65_536
 
   @doc "The query of a search that has `own` parameters: `{:ok, params, filters}`."
   def query(req, own), do: Params.query_with_filters(req, own ++ @common)
@@ -23,9 +21,9 @@ defmodule FormdbHttpWeb.SearchParams do
   """
   def query_or_body(%{method: "POST"} = req, own) do
     with {:ok, params, filters} <- query(req, own),
-         {:ok, body} <- Body.read(req, min(@body_bytes, req.max_body_bytes)),
-         {:ok, members} <- Body.members(body, @example),
-         {:ok, more, more_filters} <- members(members, body, own ++ @common),
+         {:ok, body} <- Body.read(req, req.max_body_bytes),
+         {:ok, members} <- body_members(body),
+         {:ok, more, more_filters} <- members(Map.new(members), body, own ++ @common),
          do: {:ok, Map.merge(more, params), more_filters ++ filters, {"POST", params, filters}}
   end
 
@@ -34,38 +32,56 @@ defmodule FormdbHttpWeb.SearchParams do
          do: {:ok, params, filters, {"GET", params, filters}}
   end
 
+  defp body_members(""), do: {:ok, []}
+  defp body_members(body), do: FormdbHttp.json_members(body)
+
   defp members(%{"type" => _}, body, _allowed), do: {:ok, %{"geometry" => body}, []}
 
   defp members(members, _body, allowed) do
-    {geometry, members} = Map.pop(members, "geometry")
-    {filters, members} = Map.pop(members, "filters", %{})
+    # The geometry stays text.
+    {geometry, members} = Map.split(members, ["geometry"])
+    taken = ["filters" | List.delete(allowed, "geometry")]
 
-    with {:ok, params} <- texts(Map.to_list(members), allowed),
-         {:ok, filters} <- filters(filters) do
-      case geometry do
-        nil -> {:ok, params, filters}
-        %{} -> {:ok, Map.put(params, "geometry", geometry), filters}
-        _other -> invalid("geometry", "found no object; expected a GeoJSON geometry")
-      end
+    with {:ok, members} <- decode(Map.to_list(members), taken, %{}),
+         {filters, members} = Map.pop(members, "filters", %{}),
+         {:ok, params} <- texts(Map.to_list(members), %{}),
+         {:ok, filters} <- filters(filters),
+         do: {:ok, Map.merge(params, geometry), filters}
+  end
+
+  defp decode([], _taken, members), do: {:ok, members}
+
+  defp decode([{name, text} | rest], taken, members) do
+    with {:name, true} <- {:name, name in taken},
+         {:size, size} when size <= @value_bytes <- {:size, byte_size(text)},
+         {:ok, value} <- Body.decode(text) do
+      decode(rest, taken, Map.put(members, name, value))
+    else
+      {:name, false} ->
+        name = String.slice(name, 0, 64)
+        taken = Enum.join(taken, ", ")
+        detail = "found the member #{inspect(name)}; those taken are geometry, #{taken}"
+        invalid(Body.pointer_part(name), detail)
+
+      {:size, size} ->
+        invalid(name, "#{name} has #{size} bytes; it may have #{@value_bytes}")
+
+      :error ->
+        invalid(name, "#{name} is not readable as JSON; check its numbers and escapes")
     end
   end
 
   # As they would stand in a query, so that they are read in one way.
-  defp texts(members, allowed) do
-    Enum.reduce_while(members, {:ok, %{}}, fn {name, value}, {:ok, params} ->
-      with {:known, true} <- {:known, name in allowed},
-           {:ok, text} <- text(value) do
-        {:cont, {:ok, Map.put(params, name, text)}}
-      else
-        {:known, false} ->
-          names = Enum.join(allowed ++ ["filters"], ", ")
-          {:halt, invalid(name, "found the member #{inspect(name)}; those taken are #{names}")}
+  defp texts([], params), do: {:ok, params}
 
-        :error ->
-          detail = "#{name} is neither text nor a number; docs/API.md says what it takes"
-          {:halt, invalid(name, detail)}
-      end
-    end)
+  defp texts([{name, value} | rest], params) do
+    case text(value) do
+      {:ok, text} ->
+        texts(rest, Map.put(params, name, text))
+
+      :error ->
+        invalid(name, "#{name} is neither text nor a number; docs/API.md says what it takes")
+    end
   end
 
   defp filters(filters) when is_map(filters) do

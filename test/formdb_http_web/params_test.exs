@@ -57,6 +57,36 @@ defmodule FormdbHttpWeb.ParamsTest do
     assert {:error, %Error{code: :unknown_parameter}} = Params.query(%{qs: "a=1"}, [])
   end
 
+  test "filters stand beside the parameters, and may be given twice" do
+    query = %{qs: "prop.a=gte:1&limit=2&prop.a=lt:%32&time=since:x&prop.b%2Ec=1"}
+
+    assert Params.query_with_filters(query, ["limit"]) ==
+             {:ok, %{"limit" => "2"},
+              [{"prop.a", "gte:1"}, {"prop.a", "lt:2"}, {"time", "since:x"}, {"prop.b.c", "1"}]}
+
+    assert {:error, %Error{code: :unknown_parameter, detail: detail}} =
+             Params.query_with_filters(%{qs: "limt=2"}, ["limit"])
+
+    assert detail =~ "limit, time, seq, prop.NAME"
+
+    assert {:error, %Error{code: :invalid_parameter, pointer: "/limit"}} =
+             Params.query_with_filters(%{qs: "limit=2&limit=2"}, ["limit"])
+
+    assert {:error, %Error{code: :unknown_parameter}} = Params.query(%{qs: "prop.a=1"}, [])
+  end
+
+  test "numbers are those of JSON, of a float's size" do
+    for {text, number} <- [{"1", 1.0}, {"-0.5", -0.5}, {" 1e3 ", 1000.0}, {"2.5E-2", 0.025}],
+        do: assert(Params.parse_number(text) == {:ok, number})
+
+    for text <- ["", "1.", ".5", "1e", "1e999", "1,5", "0x1", "NaN", "1 2", "--1"],
+        do: assert({text, Params.parse_number(text)} == {text, :error})
+
+    long = String.duplicate("9", 21)
+    assert {:error, %Error{pointer: "/radius"}} = Params.number(%{"radius" => long}, "radius")
+    assert Params.number(%{}, "radius") == {:ok, nil}
+  end
+
   test "a name that is given twice is refused" do
     assert {:error, %Error{code: :invalid_parameter, pointer: "/a"}} =
              Params.query(%{qs: "a=1&a=2"}, ["a"])

@@ -166,6 +166,8 @@ defmodule FormdbHttpWeb.SearchTest do
       counted = get(port, features <> "/nearby?point=3.1,3&radius=1.2e5&count=true")
       assert answer(counted)["numberMatched"] == 4
       assert [["0_1"]] = pages(port, features <> "/nearby?point=3,3&k=1&as_of=2")
+      all = get(port, features <> "/nearby?point=3,3&k=999999999999999999&count=true")
+      assert answer(all)["numberMatched"] == 100
     end
 
     test "refuses what it cannot answer", %{port: port, features: features} do
@@ -275,13 +277,16 @@ defmodule FormdbHttpWeb.SearchTest do
             {"{}", {400, "missing_parameter", "/geometry"}},
             {"[]", {400, "invalid_json", ""}},
             {"{", {400, "invalid_json", ""}},
-            {%{geometry: 5}, {400, "invalid_body", "/geometry"}},
-            {%{geometry: nil}, {400, "invalid_body", "/geometry"}},
+            {%{geometry: 5}, {400, "invalid_geometry", "/geometry"}},
+            {%{geometry: nil}, {400, "invalid_geometry", "/geometry"}},
+            {~s({"geometry":null,"geometry":null}), {400, "invalid_json", nil}},
             {%{geometry: wrong}, {400, "invalid_position", "/geometry/coordinates/0/1/1"}},
             {wrong, {400, "invalid_position", "/geometry/coordinates/0/1/1"}},
             {%{geometry: %{type: "Point", coordinates: []}}, {400, "invalid_position", nil}},
             {%{geometry: square, predicate: "on"}, {400, "invalid_parameter", "/predicate"}},
             {%{geometry: square, limt: 5}, {400, "invalid_body", "/limt"}},
+            {~s({"geometry":null,"limit":1e999}), {400, "invalid_body", "/limit"}},
+            {~s({"geometry":null,"limit":}), {400, "invalid_json", nil}},
             {%{geometry: square, limit: [5]}, {400, "invalid_body", "/limit"}},
             {%{geometry: square, limit: 0}, {400, "invalid_parameter", "/limit"}},
             {%{geometry: square, filters: []}, {400, "invalid_body", "/filters"}},
@@ -289,7 +294,11 @@ defmodule FormdbHttpWeb.SearchTest do
              {400, "invalid_body", "/filters/prop.a"}},
             {%{geometry: square, filters: %{"mag" => 5}}, {400, "invalid_parameter", "/mag"}},
             {%{geometry: square, cursor: "x"}, {400, "invalid_cursor", nil}},
-            {String.duplicate(" ", 9_000_000), {413, "payload_too_large", nil}}
+            {~s({"geometry":{"type":"Point","coordinates":) <>
+               String.duplicate("[", 500_000) <> String.duplicate("]", 500_000) <> "}}",
+             {400, "invalid_json", nil}},
+            {%{geometry: square, cursor: String.duplicate("x", 70_000)},
+             {400, "invalid_body", "/cursor"}}
           ] do
         body = if is_map(body), do: encode(body), else: body
         shown = binary_part(body, 0, min(byte_size(body), 90))

@@ -1,7 +1,8 @@
 //! What points come to: aggregates, summaries, and ranges of several series.
 
 use formdb_engine::{
-    Aggregate, AggregatePage, Order, Selection, SeriesPage, SeriesRangeQuery, SeriesSummary, Zone,
+    Aggregate, AggregatePage, Bucket, Order, Selection, SeriesBuckets, SeriesPage,
+    SeriesRangeQuery, SeriesSummary, Zone,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
@@ -101,17 +102,17 @@ fn buckets<'a>(env: Env<'a>, page: &AggregatePage, json: bool) -> Term<'a> {
     if json {
         return (binary(env, &page.to_json()), page.seq).encode(env);
     }
-    let rows = page.series.iter().map(|series| {
-        let row = |bucket: &formdb_engine::Bucket| (bucket.timestamp, bucket.value);
-        let rows: Vec<_> = series.buckets.iter().map(row).collect();
-        (&*series.id, rows)
-    });
-    let mut rows: Vec<(&str, Vec<(i64, Option<f64>)>)> = rows.collect();
     if page.single {
-        let only = rows.pop().map(|(_, rows)| rows).unwrap_or_default();
+        let only = page.series.first().map(rows).unwrap_or_default();
         return (only, page.seq).encode(env);
     }
-    (rows, page.seq).encode(env)
+    let series = page.series.iter().map(|series| (&*series.id, rows(series)));
+    (series.collect::<Vec<_>>(), page.seq).encode(env)
+}
+
+fn rows(series: &SeriesBuckets) -> Vec<(i64, Option<f64>)> {
+    let row = |bucket: &Bucket| (bucket.timestamp, bucket.value);
+    series.buckets.iter().map(row).collect()
 }
 
 /// `SeriesSummary` as a map.

@@ -69,7 +69,6 @@ impl From<LimitsMap> for Limits {
             idempotency_keys: map.idempotency_keys,
             open_transactions: map.open_transactions,
             transaction_lease_seconds: map.transaction_lease_seconds,
-            ..Self::default()
         }
     }
 }

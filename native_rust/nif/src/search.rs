@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use formdb_engine::model::BoundingBox;
+use formdb_engine::model::{BoundingBox, Source};
 use formdb_engine::{
     Area, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, QueryGeometry, Search,
 };
@@ -134,6 +134,18 @@ fn search_count<'a>(
         .database(name)
         .and_then(|database| Ok(database.count(&query.search(catalog.limits())?)?));
     tagged(env, counted)
+}
+
+/// `{:ok, [{name, text}]}` of the members of a JSON object, their values as they are
+/// written.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn json_members<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
+    let members = Source::new(&text).and_then(|source| {
+        let members = source.members("{\"geometry\": {...}}")?;
+        let members = members.iter().map(|(name, raw)| (name, raw.get()));
+        Ok(members.collect::<Vec<_>>().encode(env))
+    });
+    tagged(env, members.map_err(Failure))
 }
 
 /// The cells of a heatmap.
