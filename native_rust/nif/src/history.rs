@@ -92,13 +92,7 @@ fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64
 /// `{:ok, {json, elsewhere, truncated}}`; `json` is an array of blocks, `elsewhere`
 /// a list of hashes.
 #[rustler::nif(schedule = "DirtyIo")]
-fn lineage<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    id: &str,
-    limit: usize,
-) -> Term<'a> {
+fn lineage<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str, limit: usize) -> Term<'a> {
     let lineage = catalog.database(name).and_then(|database| {
         let Lineage {
             json,

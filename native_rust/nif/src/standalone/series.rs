@@ -83,7 +83,8 @@ impl SeriesIndex {
         values: &[f64],
         on: On,
     ) -> NifResult<Option<()>> {
-        let may_grow = self.index.len() > SERIES && self.index.get(id).is_none();
+        // In this order: counting the series looks into every part of their map.
+        let may_grow = self.index.get(id).is_none() && self.index.len() > SERIES;
         if on == On::Normal && (may_grow || timestamps.len() > ENTERED) {
             return Ok(None);
         }

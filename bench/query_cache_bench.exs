@@ -1,0 +1,237 @@
+# 10,000 queries for 1,000 different answers of 10 KB, of which a fifth is asked for in
+# four fifths of the queries: through FormdbHttp.QueryCache alone, then in front of a
+# database on disk.
+#
+#   MIX_ENV=prod mix run bench/query_cache_bench.exs
+#
+# The database is in a temporary folder, removed at the end. Hits and misses must be those
+# of a list kept in the order of use, every answer the one that was put, and the cache
+# inside its bounds throughout.
+
+for file <- ~w(measure benchmark comparison),
+    do: Code.require_file("support/#{file}.exs", __DIR__)
+
+Logger.configure(level: :warning)
+
+# In a module, because scripts are interpreted outside of one.
+defmodule Bench.Cache do
+  alias Bench.{Benchmark, Comparison, Measure}
+  alias FormdbHttp.QueryCache
+
+  @keys 1_000
+  @queries 10_000
+  @answer_bytes 10_240
+  # Room for four tenths of the answers.
+  @entries 400
+  @bytes @entries * 11_000
+  # An answer that was just made is in the processor's cache when it is put. Putting a
+  # thousand of 10 KB in turn reads each from memory.
+  @just_made 16
+
+  def run do
+    :rand.seed(:exsss, {5, 6, 7})
+    keys = List.to_tuple(for n <- 1..@keys, do: "GET /features?bbox=#{n},0,#{n + 1},1")
+    answers = List.to_tuple(for _ <- 1..@keys, do: :crypto.strong_rand_bytes(@answer_bytes))
+    queries = for _ <- 1..@queries, do: query()
+    alone(keys, answers, queries)
+    in_front(queries)
+  end
+
+  # Four fifths of the queries go to a fifth of the keys.
+  defp query do
+    case :rand.uniform(5) do
+      5 -> div(@keys, 5) + :rand.uniform(@keys - div(@keys, 5)) - 1
+      _ -> :rand.uniform(div(@keys, 5)) - 1
+    end
+  end
+
+  ## Alone
+
+  defp alone(keys, answers, queries) do
+    cache = new()
+    {hits, most} = serve(cache, keys, answers, queries)
+    expected = hits_of_a_list(queries)
+    Measure.check!(hits == expected, "#{hits} hits; a list in the order of use has #{expected}")
+    stats = QueryCache.stats(cache)
+    Measure.check!(stats.hits == hits and stats.misses == @queries - hits, "the counters")
+    rate = hits / @queries
+
+    full = full(keys, answers)
+
+    jobs = %{
+      "get" => fn -> {:ok, <<_::binary>>} = QueryCache.get(full, next(keys)) end,
+      "put" => fn -> :ok = put_next(cache, keys, answers, @just_made) end,
+      "put, cold" => fn -> :ok = put_next(cache, keys, answers, @keys) end,
+      "miss" => fn -> :miss = QueryCache.get(cache, "unknown") end
+    }
+
+    one = Comparison.rates(Benchmark.run(jobs, memory_time: 1))
+    IO.puts("")
+    two = Comparison.rates(Benchmark.run(Map.take(jobs, ["get", "put"]), parallel: 2))
+    Measure.check!(QueryCache.stats(cache).bytes <= @bytes, "the bound after all of it")
+
+    IO.puts("\nFormdbHttp.QueryCache, #{@keys} answers of #{@answer_bytes} bytes\n")
+    Comparison.header()
+
+    for {what, rate, opts} <- [
+          {"put", one["put"], earlier: 18_000, target: 1_000_000},
+          {"put, answers from main memory", one["put, cold"], earlier: 18_000},
+          {"get", one["get"], earlier: 54_000, target: 2_000_000},
+          {"get, nothing there", one["miss"], []},
+          {"put, 2 processes", two["put"], []},
+          {"get, 2 processes", two["get"], []}
+        ],
+        do: Comparison.line(what, rate, opts)
+
+    percent = Float.round(rate * 100, 1)
+
+    Measure.line(
+      "hit rate at 80/20, room for #{@entries}",
+      "#{percent} %",
+      "earlier 80 %, target 80 %"
+    )
+
+    Measure.check!(rate >= 0.8, "a hit rate of #{percent} %; expected at least 80 %")
+
+    Measure.line(
+      "most bytes held",
+      "#{most}",
+      "bound #{@bytes}, #{Float.round(most / @bytes * 100, 1)} % of it"
+    )
+  end
+
+  defp new, do: QueryCache.new(entries: @entries, bytes: @bytes)
+
+  # A cache that has every answer.
+  defp full(keys, answers) do
+    cache = QueryCache.new(entries: @keys, bytes: @keys * 2 * @answer_bytes)
+    for n <- 0..(@keys - 1), do: :ok = QueryCache.put(cache, elem(keys, n), elem(answers, n))
+    cache
+  end
+
+  # Asks for all, and puts what is missing. Returns the hits, and the most bytes held.
+  defp serve(cache, keys, answers, queries) do
+    Enum.reduce(queries, {0, 0}, fn n, {hits, most} ->
+      key = elem(keys, n)
+
+      hit =
+        case QueryCache.get(cache, key) do
+          {:ok, answer} ->
+            Measure.check!(answer == elem(answers, n), "the answer that was put")
+            1
+
+          :miss ->
+            :ok = QueryCache.put(cache, key, elem(answers, n))
+            0
+        end
+
+      %{bytes: bytes, entries: entries} = QueryCache.stats(cache)
+      Measure.check!(bytes <= @bytes and entries <= @entries, "inside its bounds")
+      {hits + hit, max(most, bytes)}
+    end)
+  end
+
+  # The same with a list, most recently used first.
+  defp hits_of_a_list(queries) do
+    {hits, _} =
+      Enum.reduce(queries, {0, []}, fn n, {hits, kept} ->
+        case n in kept do
+          true -> {hits + 1, [n | List.delete(kept, n)]}
+          false -> {hits, Enum.take([n | kept], @entries)}
+        end
+      end)
+
+    hits
+  end
+
+  defp next(tuple) do
+    n = Process.get(:next, 0)
+    Process.put(:next, n + 1)
+    elem(tuple, rem(n * 7, tuple_size(tuple)))
+  end
+
+  # Under all keys in turn, so that each put pushes out another answer.
+  defp put_next(cache, keys, answers, distinct) do
+    n = Process.get(:next, 0)
+    Process.put(:next, n + 1)
+    QueryCache.put(cache, elem(keys, rem(n * 7, @keys)), elem(answers, rem(n, distinct)))
+  end
+
+  ## In front of a database
+
+  # Points in a row, 70 to a degree; a box of one degree makes an answer of about 10 KB.
+  defp in_front(queries) do
+    name = "cache-#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.create_database(name)
+
+    features =
+      for n <- 0..69_999, row = div(n, 700), step = rem(n, 700) do
+        {lon, lat} = {step / 70, row / 10}
+
+        ~s({"type":"Feature","id":"f#{n}","geometry":{"type":"Point","coordinates":[#{lon},#{lat}]},) <>
+          ~s("properties":{"name":"feature number #{n}"}})
+      end
+
+    collection = ~s({"type":"FeatureCollection","features":[#{Enum.join(features, ",")}]})
+    {:ok, %{last_seq: seq}} = FormdbHttp.put_features(name, collection)
+
+    boxes =
+      List.to_tuple(
+        for n <- 0..(@keys - 1) do
+          {west, south} = {rem(n, 10) + 0.001, div(n, 10) / 10 - 0.05}
+          {west, max(south, 0.0), west + 0.98, south + 0.1}
+        end
+      )
+
+    {:ok, %{json: json}} = FormdbHttp.query_box(name, elem(boxes, 5))
+    IO.puts("\nin front of a database: boxes of about #{byte_size(json)} bytes of GeoJSON\n")
+
+    {without, _} = Measure.time(fn -> Enum.each(queries, &ask(name, elem(boxes, &1))) end)
+    cache = QueryCache.new(entries: @entries, bytes: @entries * 2 * byte_size(json))
+
+    {with_cache, _} =
+      Measure.time(fn -> Enum.each(queries, &ask(cache, name, seq, elem(boxes, &1))) end)
+
+    stats = QueryCache.stats(cache)
+    Measure.check!(stats.hits == hits_of_a_list(queries), "as many hits as without a database")
+
+    for n <- Enum.take(queries, 500), box = elem(boxes, n) do
+      Measure.check!(ask(cache, name, seq, box) == ask(name, box), "the answer of the database")
+    end
+
+    # A write makes another key, so what was kept is not asked for again.
+    box = elem(boxes, 5)
+    before = ask(cache, name, seq, box)
+    {:ok, %{seq: seq}} = FormdbHttp.delete_feature(name, "f#{5 * 70 + 35}")
+    Measure.check!(ask(cache, name, seq, box) == ask(name, box), "no stale answer")
+    Measure.check!(ask(cache, name, seq, box) != before, "a write that shows")
+
+    Comparison.header()
+    Comparison.line("queries, 80/20, without a cache", @queries * 1.0e6 / without)
+    Comparison.line("queries, 80/20, with one", @queries * 1.0e6 / with_cache)
+    Measure.line("hit rate", "#{Float.round(stats.hits / @queries * 100, 1)} %")
+    :ok = FormdbHttp.purge_database(name)
+  end
+
+  defp ask(name, box) do
+    {:ok, %{json: json}} = FormdbHttp.query_box(name, box)
+    json
+  end
+
+  # The sequence is that of the last write, as its answer tells.
+  defp ask(cache, name, seq, {w, s, e, n} = box) do
+    key = <<name::binary, seq::64, w::float, s::float, e::float, n::float>>
+
+    case QueryCache.get(cache, key) do
+      {:ok, json} ->
+        json
+
+      :miss ->
+        json = ask(name, box)
+        :ok = QueryCache.put(cache, key, json)
+        json
+    end
+  end
+end
+
+Bench.Cache.run()
