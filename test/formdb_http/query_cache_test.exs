@@ -42,20 +42,23 @@ defmodule FormdbHttp.QueryCacheTest do
     cache = QueryCache.new(entries: 1_000_000, bytes: bound)
 
     1..4
-    |> Task.async_stream(fn writer ->
-      for n <- 1..5_000 do
-        key = "#{writer}/#{rem(n, 300)}"
-        value = :binary.copy(<<writer, n::16>>, 1 + rem(n * 7, 4_000))
-        :ok = QueryCache.put(cache, key, value)
-        assert QueryCache.stats(cache).bytes <= bound
+    |> Task.async_stream(
+      fn writer ->
+        for n <- 1..5_000 do
+          key = "#{writer}/#{rem(n, 300)}"
+          value = :binary.copy(<<writer, n::16>>, 1 + rem(n * 7, 4_000))
+          :ok = QueryCache.put(cache, key, value)
+          assert QueryCache.stats(cache).bytes <= bound
 
-        case QueryCache.get(cache, key) do
-          # Another process may have pushed it out.
-          :miss -> :ok
-          {:ok, found} -> assert found == value
+          case QueryCache.get(cache, key) do
+            # Another process may have pushed it out.
+            :miss -> :ok
+            {:ok, found} -> assert found == value
+          end
         end
-      end
-    end)
+      end,
+      timeout: :infinity
+    )
     |> Stream.run()
 
     stats = QueryCache.stats(cache)

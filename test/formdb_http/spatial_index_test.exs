@@ -106,13 +106,16 @@ defmodule FormdbHttp.SpatialIndexTest do
     index = SpatialIndex.new()
 
     1..8
-    |> Task.async_stream(fn writer ->
-      for n <- 1..2_000 do
-        :ok = SpatialIndex.insert(index, "#{writer}/#{n}", {writer, n / 100})
-        {:ok, count} = SpatialIndex.count_box(index, {writer, 0, writer, 90})
-        assert count == n
-      end
-    end)
+    |> Task.async_stream(
+      fn writer ->
+        for n <- 1..2_000 do
+          :ok = SpatialIndex.insert(index, "#{writer}/#{n}", {writer, n / 100})
+          {:ok, count} = SpatialIndex.count_box(index, {writer, 0, writer, 90})
+          assert count == n
+        end
+      end,
+      timeout: :infinity
+    )
     |> Stream.run()
 
     assert SpatialIndex.size(index) == 16_000

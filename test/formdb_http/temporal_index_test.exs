@@ -168,28 +168,31 @@ defmodule FormdbHttp.TemporalIndexTest do
       end)
 
     assert Enum.find(counts, &(&1 == 90_000.0))
-    Task.await(writer)
+    Task.await(writer, :infinity)
   end
 
   test "a writer that has to wait still writes" do
     index = TemporalIndex.new()
 
     1..8
-    |> Task.async_stream(fn writer ->
-      for n <- 1..2_000 do
-        :ok = TemporalIndex.insert(index, "s#{rem(n, 3)}", n, writer)
+    |> Task.async_stream(
+      fn writer ->
+        for n <- 1..2_000 do
+          :ok = TemporalIndex.insert(index, "s#{rem(n, 3)}", n, writer)
 
-        if rem(n, 200) == 0,
-          do:
-            :ok =
-              TemporalIndex.insert_many(
-                index,
-                "long",
-                Enum.to_list(1..5_000),
-                Enum.to_list(1..5_000)
-              )
-      end
-    end)
+          if rem(n, 200) == 0,
+            do:
+              :ok =
+                TemporalIndex.insert_many(
+                  index,
+                  "long",
+                  Enum.to_list(1..5_000),
+                  Enum.to_list(1..5_000)
+                )
+        end
+      end,
+      timeout: :infinity
+    )
     |> Stream.run()
 
     counts =
