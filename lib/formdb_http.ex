@@ -202,8 +202,8 @@ defmodule FormdbHttp do
   Options besides those of writes: `:id`, the id to write to, which the feature may
   then leave out, and `:expect`.
 
-  Returns `%{feature_id: id, seq: seq, hash: hash, time: microseconds}` and `:created`,
-  whether there was no such feature before.
+  Returns `%{feature_id: id, seq: seq, hash: hash, time: microseconds}`, and with
+  `:id` also `:created`, whether there was no such feature before.
   """
   @spec put_feature(database(), document(), [
           {:id, String.t()} | {:expect, expectation()} | {atom(), term()}

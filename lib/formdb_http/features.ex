@@ -11,8 +11,18 @@ defmodule FormdbHttp.Features do
     text = Engine.json(feature)
     request = if id, do: {:feature, id, text}, else: {:features, text, true}
 
-    with {:ok, {false, [id]}, ack} <- write(name, request, text, opts),
-         do: feature_ack(name, id, ack)
+    with {:ok, {false, ids}, ack} <- write(name, request, text, opts),
+         {:ok, [written]} <- first_ids(name, ids, ack) do
+      # Whether it was there is for who puts to an id; a look-up costs a lock.
+      if id,
+        do: {:ok, Map.put(written(id, ack), :created, new?(name, id, ack.first_seq))},
+        else: {:ok, written(written, ack)}
+    end
+  end
+
+  # The version before it cannot change any more, so this is no race.
+  defp new?(name, id, seq) do
+    Engine.call(name, &Native.has_feature(&1, name, id, seq - 1)) == {:ok, false}
   end
 
   def patch_feature(name, id, patch, opts) do
@@ -65,14 +75,6 @@ defmodule FormdbHttp.Features do
   end
 
   defp first_ids(_name, ids, _ack), do: {:ok, ids}
-
-  defp feature_ack(name, id, ack) do
-    with {:ok, [id]} <- first_ids(name, [id], ack) do
-      # The version before it cannot change any more, so this is no race.
-      before = Engine.call(name, &Native.has_feature(&1, name, id, ack.first_seq - 1))
-      {:ok, Map.put(written(id, ack), :created, before == {:ok, false})}
-    end
-  end
 
   defp written(id, ack) do
     %{feature_id: id, seq: ack.first_seq, hash: ack.hash, time: ack.time, replayed: ack.replayed}

@@ -69,8 +69,8 @@ defmodule FormdbHttp.HistoryTest do
       assert code(FormdbHttp.put_feature(db, feature("b"), id: "a")) == :invalid_id
       {:ok, _} = FormdbHttp.delete_feature(db, "a")
       assert {:ok, %{seq: 4, created: true}} = FormdbHttp.put_feature(db, nameless, id: "a")
-      assert {:ok, %{created: true}} = FormdbHttp.put_feature(db, feature("b"))
-      assert {:ok, %{created: false}} = FormdbHttp.put_feature(db, feature("b"))
+      assert {:ok, %{created: true}} = FormdbHttp.put_feature(db, feature("b"), id: "b")
+      assert {:ok, %{created: false}} = FormdbHttp.put_feature(db, feature("b"), id: "b")
     end
 
     test "is written only where its expectation holds", %{db: db} do
