@@ -172,27 +172,6 @@ impl Database {
     }
 }
 
-impl Database {
-    /// Up to `limit` series by id, in byte order, from behind the id `after` on, now
-    /// or as of a sequence.
-    ///
-    /// Cost grows with the number of series and of their points.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a bad limit, [`Error::Closed`].
-    pub fn series(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-        as_of: Option<u64>,
-    ) -> Result<Vec<SeriesEntry>> {
-        let state = &self.state;
-        state.check_open()?;
-        check_limit(limit, state.limits.page_items)?;
-        Ok(state.series.list(state.at(as_of)?, after, limit))
-    }
-}
-
 /// One page of points as columns, without where they were written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnPage {

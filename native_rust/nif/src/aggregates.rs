@@ -6,7 +6,7 @@ use formdb_engine::{
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
-use crate::answer::{Failure, binary, tagged};
+use crate::answer::{Failure, binary, in_memory, tagged};
 use crate::{CatalogRef, atoms};
 
 /// Work done on a normal scheduler, in points: some 50 us. It bounds the buckets, too.
@@ -75,11 +75,7 @@ fn aggregate_in_memory<'a>(
     let page = catalog
         .database(name)
         .and_then(|database| Ok(database.aggregate_within(&query.query()?, POINTS_IN_MEMORY)?));
-    match page {
-        Ok(None) => atoms::not_in_memory().to_term(env),
-        Ok(Some(page)) => tagged(env, Ok(buckets(env, &page, query.json))),
-        Err(failure) => tagged::<Term<'_>>(env, Err(failure)),
-    }
+    in_memory(env, page, |page| buckets(env, &page, query.json))
 }
 
 /// `{:ok, {buckets, seq}}`.

@@ -35,6 +35,18 @@ pub(crate) fn tagged<'a, T: Encoder>(env: Env<'a>, result: Result<T, Failure>) -
     }
 }
 
+/// As [`tagged`], or `:not_in_memory`: then the caller makes the dirty call.
+pub(crate) fn in_memory<'a, T>(
+    env: Env<'a>,
+    found: Result<Option<T>, Failure>,
+    encode: impl FnOnce(T) -> Term<'a>,
+) -> Term<'a> {
+    match found.transpose() {
+        Some(found) => tagged(env, found.map(encode)),
+        None => atoms::not_in_memory().to_term(env),
+    }
+}
+
 /// Bytes copied into a binary term.
 pub(crate) fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
     let mut binary = NewBinary::new(env, bytes.len());

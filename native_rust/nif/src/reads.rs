@@ -6,7 +6,7 @@ use formdb_engine::{
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
-use crate::answer::{Failure, binary, tagged};
+use crate::answer::{Failure, binary, in_memory, tagged};
 use crate::{CatalogRef, atoms};
 
 /// `{seq, hash, json}`.
@@ -31,11 +31,7 @@ fn feature_in_memory<'a>(
     let found = catalog
         .database(name)
         .and_then(|database| Ok(database.feature_in_memory(id, as_of)?));
-    match found {
-        Ok(None) => atoms::not_in_memory().to_term(env),
-        Ok(Some(found)) => tagged(env, Ok(document(env, &found))),
-        Err(failure) => tagged::<Term<'_>>(env, Err(failure)),
-    }
+    in_memory(env, found, |found| document(env, &found))
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -107,11 +103,7 @@ fn features_in_box_in_memory<'a>(
     let page = catalog
         .database(name)
         .and_then(|database| Ok(database.features_in_box_in_memory(&query.query()?)?));
-    match page {
-        Ok(None) => atoms::not_in_memory().to_term(env),
-        Ok(Some(page)) => tagged(env, Ok(feature_page(env, page))),
-        Err(failure) => tagged::<Term<'_>>(env, Err(failure)),
-    }
+    in_memory(env, page, |page| feature_page(env, page))
 }
 
 #[rustler::nif(schedule = "DirtyIo")]

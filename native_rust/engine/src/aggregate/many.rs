@@ -151,15 +151,7 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
-        let at = state.at(as_of)?;
-        let found = state
-            .series
-            .sorted(|id| id.starts_with(prefix) && after.is_none_or(|after| id > after));
-        let entries = found.into_iter().filter_map(|(id, series)| {
-            let summary = series.read().summary(at)?;
-            Some(SeriesEntry { id, summary })
-        });
-        Ok(entries.take(limit).collect())
+        Ok(state.series.list(state.at(as_of)?, prefix, after, limit))
     }
 }
 

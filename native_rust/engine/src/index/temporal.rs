@@ -161,14 +161,20 @@ impl TemporalIndex {
         places.map_while(|place| ids.get(place).cloned()).collect()
     }
 
-    /// Up to `limit` of the series that show a point at `at`, by id in byte
-    /// order, behind the id `after`, which need not exist.
+    /// Up to `limit` of the series that show a point at `at` and whose ids begin
+    /// with `prefix`, by id in byte order, behind the id `after`, which need not exist.
     ///
     /// O(n log n) in the number of series, and [`Series::summary`] for each one
     /// listed: not for a thread that must not wait.
     #[must_use]
-    pub fn list(&self, at: u64, after: Option<&str>, limit: usize) -> Vec<SeriesEntry> {
-        self.sorted(|id| after.is_none_or(|after| id > after))
+    pub fn list(
+        &self,
+        at: u64,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<SeriesEntry> {
+        self.sorted(|id| id.starts_with(prefix) && after.is_none_or(|after| id > after))
             .into_iter()
             .filter_map(|(id, series)| {
                 let summary = series.read().summary(at)?;
@@ -245,7 +251,7 @@ mod tests {
         index.get_or_create("a").insert(&[9], &[2.0], 5, 1);
         let _empty = index.get_or_create("d");
         let list = |at, after, limit| -> Vec<(String, u64, i64, i64)> {
-            let entries = index.list(at, after, limit);
+            let entries = index.list(at, "", after, limit);
             let row = |e: SeriesEntry| {
                 let Summary {
                     points,

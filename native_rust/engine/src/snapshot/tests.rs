@@ -216,7 +216,7 @@ fn answers(state: &State, at: u64) -> String {
         hits.sort_unstable();
         out += &format!("{hits:?}\n");
     }
-    out += &format!("{:?}\n", state.series.list(at, None, 100));
+    out += &format!("{:?}\n", state.series.list(at, "", None, 100));
     for id in 0..5 {
         let Some(series) = state.series.get(&id_of(id)) else {
             continue;

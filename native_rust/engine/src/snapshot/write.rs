@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::{BlockLocation, Part, VersionCursor};
 use crate::merkle::{Hash, LOWEST};
+use crate::opening::make_dir;
 use crate::state::State;
 
 /// Name of a snapshot that is not finished yet.
@@ -105,17 +106,6 @@ pub(super) fn write_in_steps(
         bytes,
         elapsed: begun.elapsed(),
     })
-}
-
-fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
-    fs.create_dir(dir)
-        .map_err(|e| Error::io("create", dir, e))?;
-    match dir.parent() {
-        Some(parent) => fs
-            .sync_dir(parent)
-            .map_err(|e| Error::io("sync", parent, e)),
-        None => Ok(()),
-    }
 }
 
 /// Remove those of `names` that are in `dir`.
