@@ -53,6 +53,8 @@ mod merkle;
 pub mod model;
 mod opening;
 mod operation;
+#[cfg(test)]
+mod oracles;
 mod patch;
 mod plan;
 mod planted;

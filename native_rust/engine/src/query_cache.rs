@@ -235,7 +235,7 @@ mod tests {
     type Model = VecDeque<(u32, u64, usize, u64)>;
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig::with_cases(crate::oracles::cases(2_000)))]
 
         #[test]
         fn behaves_like_a_list_in_order_of_use(
