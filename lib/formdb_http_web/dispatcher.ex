@@ -9,12 +9,15 @@ defmodule FormdbHttpWeb.Dispatcher do
   require Logger
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.{Body, InFlight, Problem, Router}
+  alias FormdbHttpWeb.{Body, InFlight, Metrics, Problem, Router}
 
   @impl true
   def execute(req, %{max_body_bytes: max_body_bytes, in_flight: in_flight} = _env) do
+    started = System.monotonic_time()
     {status, headers, body} = answer(Map.put(req, :max_body_bytes, max_body_bytes))
     headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
+    # Before the answer, so that whoever has it finds the request counted.
+    Metrics.count(req, status, System.monotonic_time() - started)
     :cowboy_req.reply(status, headers, body, req)
     {:stop, req}
   end

@@ -17,6 +17,7 @@ defmodule FormdbHttpWeb.Router do
     FeatureController,
     HealthController,
     JournalController,
+    MetricsController,
     ProofController,
     SearchController,
     TimeseriesController,
@@ -28,6 +29,7 @@ defmodule FormdbHttpWeb.Router do
   @live [{"GET", &HealthController.live/1}]
   @ready [{"GET", &HealthController.ready/1}]
   @detailed [{"GET", &HealthController.detailed/1}]
+  @metrics [{"GET", &MetricsController.show/1}]
   @version [{"GET", &VersionController.show/1}]
   @databases [{"GET", &DatabaseController.index/1}, {"POST", &DatabaseController.create/1}]
   @database [{"GET", &DatabaseController.show/2}, {"DELETE", &DatabaseController.delete/2}]
@@ -151,6 +153,7 @@ defmodule FormdbHttpWeb.Router do
   defp resource(["", "health", "live"]), do: {@live, []}
   defp resource(["", "health", "ready"]), do: {@ready, []}
   defp resource(["", "health", "detailed"]), do: {@detailed, []}
+  defp resource(["", "metrics"]), do: {@metrics, []}
   defp resource(_path), do: nil
 
   defp one_or_many(db, id, one, many) do
@@ -162,12 +165,44 @@ defmodule FormdbHttpWeb.Router do
   @doc "The answer to a request."
   @spec call(:cowboy_req.req()) :: Problem.answer()
   def call(%{method: method, path: path} = req) do
-    # :trim makes a slash at the end of the path count for nothing.
-    case resource(:binary.split(path, "/", [:global, :trim])) do
+    case path |> segments() |> resource() do
       {methods, parts} -> call_method(method, methods, parts, req)
       nil -> no_resource(method, path)
     end
   end
+
+  # :trim makes a slash at the end of the path count for nothing.
+  defp segments(path), do: :binary.split(path, "/", [:global, :trim])
+
+  @doc """
+  The resource of a path with names in the place of what varies, such as
+  `/api/v1/databases/{db}/features/{id}`, or `unmatched`: of these there are only so many,
+  whatever clients ask for.
+  """
+  @spec template(String.t()) :: String.t()
+  def template(path) do
+    segments = segments(path)
+
+    case resource(segments) do
+      {_methods, parts} -> template(segments, parts)
+      nil -> "unmatched"
+    end
+  end
+
+  defp template(segments, []), do: Enum.join(segments, "/")
+
+  defp template(["", "api", "v1", "databases", _db | rest], [_]),
+    do: Enum.join(["/api/v1/databases/{db}" | rest], "/")
+
+  defp template(["", "api", "v1", "databases", _db, kind, id | rest], [_, _]),
+    do: Enum.join(["/api/v1/databases/{db}", kind, placeholder(kind, id) | rest], "/")
+
+  defp placeholder("timeseries", id),
+    do: if(String.ends_with?(id, "*"), do: "{prefix}*", else: "{series}")
+
+  defp placeholder("blocks", _block), do: "{block}"
+  defp placeholder("transactions", _txn), do: "{txn}"
+  defp placeholder(_kind, _id), do: "{id}"
 
   defp call_method("HEAD", methods, parts, req), do: call_method("GET", methods, parts, req)
 
