@@ -33,7 +33,7 @@ pub struct BoxQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeaturePage {
     /// A JSON array of features.
-    pub json: Vec<u8>,
+    pub json: Arc<Vec<u8>>,
     /// Features in it.
     pub returned: usize,
     /// The sequence the answer is as of.
@@ -83,22 +83,29 @@ impl Database {
         })
     }
 
-    /// The same answer if it is a small first page wholly in memory, `None` if it is not:
-    /// then [`Database::features_in_box`] has it. No file work, and bounded to
-    /// some tens of microseconds, so it is safe where blocking is not.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a bad limit or cursor, [`Error::Closed`].
-    pub fn features_in_box_in_memory(&self, query: &BoxQuery) -> Result<Option<FeaturePage>> {
+    /// The page that a search finds, if that is a small first page of features that
+    /// meet a box, wholly in memory.
+    pub(crate) fn find_page_in_memory(&self, search: &Search) -> Result<Option<FeaturePage>> {
         /// Hits looked at, and bytes answered.
         const MAX_HITS: usize = 256;
         const MAX_BYTES: usize = 128 << 10;
-        if query.cursor.is_some() {
-            // A later page: what is in the box but belongs to earlier pages is passed
-            // over, however much that is.
+        // Of a later page, what is in the box but belongs to earlier pages is passed
+        // over, however much that is.
+        let (Area::Box(bbox), Predicate::Intersects, [], None) = (
+            &search.area,
+            search.predicate,
+            search.filters.as_slice(),
+            &search.cursor,
+        ) else {
             return Ok(None);
-        }
-        let (hits, at) = self.hits(query, MAX_HITS + 1)?;
+        };
+        let query = BoxQuery {
+            bbox: *bbox,
+            limit: search.limit,
+            cursor: None,
+            as_of: search.as_of,
+        };
+        let (hits, at) = self.hits(&query, MAX_HITS + 1)?;
         if hits.len() > MAX_HITS || hits.iter().any(|hit| !hit.certain) {
             return Ok(None);
         }
@@ -201,7 +208,7 @@ impl Page {
             .encode()
         });
         FeaturePage {
-            json: self.json,
+            json: Arc::new(self.json),
             returned: self.returned,
             seq: at,
             next,
