@@ -33,7 +33,21 @@ defmodule FormdbHttp.Metrics do
     {:formdb_database_document_cache_bytes, :gauge, [:cached_bytes],
      "Memory of finished feature documents."},
     {:formdb_database_poisoned, :gauge, [:poisoned],
-     "1 when a write failed and the database takes no more of them, else 0."}
+     "1 when a write failed and the database takes no more of them, else 0."},
+    {:formdb_database_query_cache_entries, :gauge, [:query_cache, :entries],
+     "Answers to queries kept now."},
+    {:formdb_database_query_cache_bytes, :gauge, [:query_cache, :bytes],
+     "Memory of answers to queries."},
+    {:formdb_database_query_cache_hits_total, :counter, [:query_cache, :hits],
+     "Queries answered from the cache."},
+    {:formdb_database_query_cache_misses_total, :counter, [:query_cache, :misses],
+     "Queries whose answer was worked out."},
+    {:formdb_database_query_cache_evictions_total, :counter, [:query_cache, :evictions],
+     "Answers that made room for others."},
+    {:formdb_database_query_cache_expirations_total, :counter, [:query_cache, :expirations],
+     "Answers found over age."},
+    {:formdb_database_query_cache_invalidations_total, :counter, [:query_cache, :invalidations],
+     "Answers found out of date, since a write had touched what they came from."}
   ]
 
   @impl true

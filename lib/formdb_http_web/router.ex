@@ -189,6 +189,7 @@ defmodule FormdbHttpWeb.Router do
     end
   end
 
+  # What varies is the name of a database, and what has an id among what is in it.
   defp template(segments, []), do: Enum.join(segments, "/")
 
   defp template(["", "api", "v1", "databases", _db | rest], [_]),

@@ -292,6 +292,36 @@ defmodule FormdbHttpWeb.MetricsTest do
       end
     end
 
+    test "have the figures of their query caches", %{port: port, name: name} do
+      {:ok, _} = FormdbHttp.create_database(name)
+      {:ok, _} = FormdbHttp.put_feature(name, feature("a"))
+      query = fn box -> {:ok, _} = FormdbHttp.query_box(name, box) end
+      for _ <- 1..3, do: query.("0,0,1,1")
+      query.("0,0,2,2")
+      assert %{"entries" => 2.0, "hits_total" => 2.0, "misses_total" => 2.0} = cache(port, name)
+
+      # It lies where the queries looked.
+      {:ok, _} =
+        FormdbHttp.put_feature(
+          name,
+          ~s({"type":"Feature","geometry":{"type":"Point","coordinates":[0.5,0.5]},"properties":{}})
+        )
+
+      query.("0,0,1,1")
+      {:ok, %{query_cache: figures}} = FormdbHttp.database(name)
+      assert figures.invalidations == 1 and figures.bytes > 0
+
+      assert cache(port, name) == %{
+               "entries" => 2.0,
+               "bytes" => figures.bytes * 1.0,
+               "hits_total" => 2.0,
+               "misses_total" => 3.0,
+               "evictions_total" => 0.0,
+               "expirations_total" => 0.0,
+               "invalidations_total" => 1.0
+             }
+    end
+
     test "are counted by status, and only open ones have figures", context do
       %{port: port, name: name} = context
       before = statuses(scrape(port))
@@ -333,6 +363,12 @@ defmodule FormdbHttpWeb.MetricsTest do
       assert Enum.min(Task.await_many(scrapers, 60_000)) > 10
       assert Enum.min(Task.await_many(restless, 60_000)) > 1
     end
+  end
+
+  defp cache(port, name) do
+    for {"formdb_database_query_cache_" <> figure = metric, family} <- scrape(port),
+        into: %{},
+        do: {figure, family.samples[{metric, %{"database" => name}}]}
   end
 
   defp statuses(scraped) do
