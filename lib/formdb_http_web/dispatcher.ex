@@ -14,16 +14,18 @@ defmodule FormdbHttpWeb.Dispatcher do
   @impl true
   def execute(req, %{max_body_bytes: max_body_bytes, in_flight: in_flight} = _env) do
     started = System.monotonic_time()
-    {status, headers, body} = answer(Map.put(req, :max_body_bytes, max_body_bytes))
+    found = Router.find(req.path)
+    {status, headers, body} = answer(found, Map.put(req, :max_body_bytes, max_body_bytes))
     headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
     # Before the answer, so that whoever has it finds the request counted.
-    Metrics.count(req, status, System.monotonic_time() - started)
+    duration = System.monotonic_time() - started
+    Metrics.count(req.method, Router.template(found), status, duration)
     :cowboy_req.reply(status, headers, body, req)
     {:stop, req}
   end
 
-  defp answer(req) do
-    Router.call(req)
+  defp answer(found, req) do
+    Router.call(found, req)
   catch
     kind, reason ->
       Logger.error([

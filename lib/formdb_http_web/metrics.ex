@@ -10,7 +10,7 @@ defmodule FormdbHttpWeb.Metrics do
 
   import :prometheus_model_helpers, only: [create_mf: 4]
 
-  alias FormdbHttpWeb.{Endpoint, Router}
+  alias FormdbHttpWeb.Endpoint
 
   @registry :formdb_http
 
@@ -63,10 +63,12 @@ defmodule FormdbHttpWeb.Metrics do
     :ok
   end
 
-  @doc "Counts an answered request. `duration` is in native units of time."
-  @spec count(:cowboy_req.req(), pos_integer(), non_neg_integer()) :: :ok
-  def count(%{method: method, path: path}, status, duration) do
-    route = Router.template(path)
+  @doc """
+  Counts an answered request. Of the routes there must be a bounded number; `duration` is
+  in native units of time.
+  """
+  @spec count(String.t(), String.t(), pos_integer(), non_neg_integer()) :: :ok
+  def count(method, route, status, duration) do
     labels = [method(method), route, class(status)]
     :prometheus_counter.inc(@registry, @requests, labels, 1)
     :prometheus_histogram.observe(@registry, @duration, [route], duration)
