@@ -349,6 +349,23 @@ defmodule FormdbHttpWeb.MetricsTest do
       assert value(scrape(port), "formdb_database_seq", %{"database" => name}) == nil
     end
 
+    test "are not said to be none when they cannot be listed", %{port: port} do
+      data_dir = Config.load!().data_dir
+      File.rename!(data_dir, data_dir <> "-gone")
+
+      scraped =
+        try do
+          scrape(port)
+        after
+          File.rename!(data_dir <> "-gone", data_dir)
+        end
+
+      refute is_map_key(scraped, "formdb_databases")
+      refute is_map_key(scraped, "formdb_database_seq")
+      assert is_map_key(scraped, "formdb_http_connections")
+      assert is_map_key(scrape(port), "formdb_databases")
+    end
+
     test "may come and go during a scrape", %{port: port, name: name} do
       steady = name <> "-steady"
       on_exit(fn -> FormdbHttp.purge_database(steady) end)
@@ -407,7 +424,8 @@ defmodule FormdbHttpWeb.MetricsTest do
   end
 
   test "connections are counted while they are open", %{port: port} do
-    before = value(scrape(port), "formdb_http_connections")
+    # That of the scrape itself.
+    assert connections(port) == 1
 
     sockets =
       for _ <- 1..3 do
@@ -417,8 +435,17 @@ defmodule FormdbHttpWeb.MetricsTest do
         socket
       end
 
-    assert value(scrape(port), "formdb_http_connections") == before + 3
+    await(fn -> connections(port) == 4 end)
     Enum.each(sockets, &:gen_tcp.close/1)
+    await(fn -> connections(port) == 1 end)
+  end
+
+  defp connections(port), do: value(scrape(port), "formdb_http_connections")
+
+  # A connection counts until its process has ended, a little after the client sees the end.
+  defp await(condition, attempts \\ 200) do
+    condition.() or (attempts > 0 and Process.sleep(10) == :ok and await(condition, attempts - 1)) or
+      flunk("it did not come to that within two seconds")
   end
 
   test "the parser of these tests refuses what is no such text" do
