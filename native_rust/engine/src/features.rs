@@ -109,16 +109,22 @@ impl Database {
         if hits.len() > MAX_HITS || hits.iter().any(|hit| !hit.certain) {
             return Ok(None);
         }
-        let mut page = Page::new(query.limit);
-        for hit in hits {
-            match self.state.bodies.get(hit.seq) {
-                Some(document) if page.json.len() + document.json.len() <= MAX_BYTES => {
-                    if !page.push(&document.json, document.seq) {
-                        break;
-                    }
-                }
-                _ => return Ok(None),
-            }
+        let mut documents = Vec::with_capacity(hits.len());
+        let mut bytes = 2;
+        // One more, to know whether there is a next page.
+        for hit in hits.into_iter().take(query.limit.saturating_add(1)) {
+            let Some(document) = self.state.bodies.get(hit.seq) else {
+                return Ok(None);
+            };
+            bytes += document.json.len() + 1;
+            documents.push(document);
+        }
+        if bytes > MAX_BYTES {
+            return Ok(None);
+        }
+        let mut page = Page::with_capacity(query.limit, bytes);
+        for document in &documents {
+            page.push(&document.json, document.seq);
         }
         Ok(Some(page.finish(at)))
     }
@@ -174,9 +180,16 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn new(limit: usize) -> Self {
+        Self::with_capacity(limit, 0)
+    }
+
+    /// With room for so many bytes.
+    fn with_capacity(limit: usize, bytes: usize) -> Self {
+        let mut json = Vec::with_capacity(bytes);
+        json.push(b'[');
         Self {
             limit,
-            json: vec![b'['],
+            json,
             returned: 0,
             last_seq: 0,
             more: false,
