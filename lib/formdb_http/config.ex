@@ -169,6 +169,35 @@ defmodule FormdbHttp.Config do
       doc: "Memory of one database for finished feature documents"
     },
     %{
+      variable: "FORMDB_QUERY_CACHE_ENTRIES",
+      field: :query_cache_entries,
+      type: :integer,
+      default: 100_000,
+      range: 0..268_435_456,
+      engine: true,
+      doc: "Answers to queries that one database keeps in memory; 0 keeps none"
+    },
+    %{
+      variable: "FORMDB_QUERY_CACHE_BYTES",
+      field: :query_cache_bytes,
+      type: :bytes,
+      default: 64 * mib,
+      range: 0..(1024 * gib),
+      engine: true,
+      doc:
+        "Memory of one database for answers to queries, each at most an eighth of it; " <>
+          "0 keeps none"
+    },
+    %{
+      variable: "FORMDB_QUERY_CACHE_TTL_MS",
+      field: :query_cache_ttl_ms,
+      type: :milliseconds,
+      default: 0,
+      range: 0..1_099_511_627_776,
+      engine: true,
+      doc: "Age at which a kept answer is worked out anew although nothing has changed; 0: never"
+    },
+    %{
       variable: "FORMDB_POSITIONS",
       field: :positions,
       type: :integer,
@@ -322,6 +351,9 @@ defmodule FormdbHttp.Config do
           snapshot_bytes: non_neg_integer(),
           recovery: :cut_torn_tail | :refuse_torn_tail,
           body_cache_bytes: non_neg_integer(),
+          query_cache_entries: non_neg_integer(),
+          query_cache_bytes: non_neg_integer(),
+          query_cache_ttl_ms: non_neg_integer(),
           positions: pos_integer(),
           id_bytes: pos_integer(),
           durability: :sync | :interval | :none,

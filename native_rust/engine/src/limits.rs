@@ -23,6 +23,14 @@ pub struct Limits {
     pub recovery: RecoveryPolicy,
     /// Bytes of finished feature documents kept in memory. Default 256 MiB.
     pub body_cache_bytes: usize,
+    /// Answers to queries kept in memory; 0 keeps none. Default 100,000.
+    pub query_cache_entries: usize,
+    /// Bytes of answers to queries kept in memory, each at most an eighth of it; 0
+    /// keeps none. Default 64 MiB.
+    pub query_cache_bytes: usize,
+    /// Milliseconds after which a kept answer is worked out anew although nothing has
+    /// changed; 0: never. Default 0.
+    pub query_cache_ttl_ms: u64,
     /// Positions in one geometry. Default 1,000,000.
     pub positions: usize,
     /// Bytes in a feature or series id. Default 256.
@@ -55,6 +63,9 @@ impl Default for Limits {
             snapshot_bytes: 256 << 20,
             recovery: RecoveryPolicy::default(),
             body_cache_bytes: 256 << 20,
+            query_cache_entries: 100_000,
+            query_cache_bytes: 64 << 20,
+            query_cache_ttl_ms: 0,
             positions: 1_000_000,
             id_bytes: 256,
             page_items: 100_000,
@@ -95,6 +106,19 @@ impl Limits {
             ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
             ("snapshot_bytes", self.snapshot_bytes, 0, 1 << 40),
             ("body_cache_bytes", self.body_cache_bytes as u64, 0, 1 << 40),
+            (
+                "query_cache_entries",
+                self.query_cache_entries as u64,
+                0,
+                1 << 28,
+            ),
+            (
+                "query_cache_bytes",
+                self.query_cache_bytes as u64,
+                0,
+                1 << 40,
+            ),
+            ("query_cache_ttl_ms", self.query_cache_ttl_ms, 0, 1 << 40),
             ("positions", self.positions as u64, 1, 1 << 28),
             ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
             ("page_items", self.page_items as u64, 1, 1 << 28),

@@ -10,6 +10,7 @@
 mod area;
 mod filter;
 mod heatmap;
+mod kept;
 mod nearby;
 mod pages;
 
@@ -57,18 +58,8 @@ pub struct Search {
 }
 
 impl Database {
-    /// Features that a search finds: exactly those that a scan of all features
-    /// would find. In the order of their sequence; nearby ones nearest first, and at
-    /// equal distance in that order, each with its distance in metres as the member
-    /// `distance`, in place of one it may have.
-    ///
-    /// May read the journal: it looks into the body of a feature for a filter on
-    /// properties, and where its envelope does not settle whether it is found.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a parameter or a cursor that does not fit,
-    /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn search(&self, search: &Search) -> Result<FeaturePage> {
+    /// [`Database::search`], worked out.
+    fn find_page(&self, search: &Search) -> Result<FeaturePage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(search.limit, state.limits.page_items)?;
@@ -105,13 +96,8 @@ impl Database {
         Ok(page.finish(question.at))
     }
 
-    /// How many features a search finds, whatever its limit and cursor, and the
-    /// sequence that is as of. Reads bodies only where [`Database::search`] would
-    /// have to look into them to decide.
-    ///
-    /// # Errors
-    /// As [`Database::search`].
-    pub fn count(&self, search: &Search) -> Result<(u64, u64)> {
+    /// [`Database::count`], worked out.
+    fn count_found(&self, search: &Search) -> Result<(u64, u64)> {
         let state = &self.state;
         state.check_open()?;
         check_filters(&search.filters)?;

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::area::Near;
 use super::{Conditions, Search, at};
@@ -86,7 +87,7 @@ pub(super) fn search(state: &State, search: &Search, near: &Near) -> Result<Feat
         .encode()
     });
     Ok(FeaturePage {
-        json,
+        json: Arc::new(json),
         returned: found.len(),
         seq: at,
         next,

@@ -276,12 +276,12 @@ impl World {
                 compared("aggregates", 1);
             }
         }
-        let page = self.db.aggregate(&query(Selection::Prefix(about.prefix)));
+        let query = query(Selection::Prefix(about.prefix));
+        let page = self.db.aggregate(&query).unwrap();
         let found: Vec<(String, Vec<Bucket>)> = page
-            .unwrap()
             .series
-            .into_iter()
-            .map(|series| (series.id.to_string(), series.buckets))
+            .iter()
+            .map(|series| (series.id.to_string(), series.buckets.clone()))
             .collect();
         let expected: Vec<(String, Vec<Bucket>)> = self
             .all(at, about.prefix)

@@ -85,7 +85,7 @@ fn a_distance_takes_the_place_of_one_the_feature_has() {
         as_of: None,
     };
     let page = db.search(&search).unwrap();
-    let text = String::from_utf8(page.json).unwrap();
+    let text = String::from_utf8(page.json.to_vec()).unwrap();
     let found: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(text.matches("\"distance\"").count(), 4, "{text}");
     assert_eq!(found[0]["distance"], json!(0.0));

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fixture::{Fixture, Random, filters, holds, shape};
-use crate::database::Database;
-use crate::features::{BoxQuery, FeaturePage};
 use crate::limits::Limits;
 use crate::model::Rect;
 use crate::oracles::{compared, seeds};
@@ -93,7 +91,7 @@ fn searches_find_what_a_scan_finds() {
                 compared("counts", 1);
             }
             compared(name_of(&search), 1);
-            if let Some(page) = from_memory(&fixture.db, &search) {
+            if let Some(page) = fixture.db.find_page_in_memory(&search).unwrap() {
                 assert_eq!(page.seq, at, "seed {seed} turn {turn}");
                 let expected = &features[..search.limit.min(features.len())];
                 let found: Vec<Value> = serde_json::from_slice(&page.json).unwrap();
@@ -117,24 +115,6 @@ fn name_of(search: &Search) -> &'static str {
         (Area::Geometry(_), Predicate::Intersects) => "searches by geometry",
         (Area::Geometry(_), Predicate::Within) => "searches within a geometry",
         (Area::Geometry(_), Predicate::Contains) => "searches for what contains a geometry",
-    }
-}
-
-/// The first page of a search that normal schedulers may be able to answer.
-fn from_memory(db: &Database, search: &Search) -> Option<FeaturePage> {
-    match &search.area {
-        Area::Box(bbox)
-            if search.predicate == Predicate::Intersects && search.filters.is_empty() =>
-        {
-            let query = BoxQuery {
-                bbox: *bbox,
-                limit: search.limit,
-                cursor: None,
-                as_of: search.as_of,
-            };
-            db.features_in_box_in_memory(&query).unwrap()
-        }
-        _ => None,
     }
 }
 
