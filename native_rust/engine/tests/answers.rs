@@ -528,6 +528,50 @@ fn answers_about_the_past_hold_whatever_is_written() {
 }
 
 #[test]
+fn the_pages_behind_a_kept_one_are_as_of_its_sequence() {
+    let Fixture { db, _tmp } = open(Limits::default());
+    for n in 0..5 {
+        let id = format!("f{n}");
+        Change::Put { id, x: n, n }.commit(&db);
+    }
+    let near = Area::Near(Near {
+        point: [0.0, 0.0],
+        k: None,
+        radius: Some(1e6),
+    });
+    for area in [bbox("-1,-1,9,1"), near] {
+        let first = Search {
+            limit: 2,
+            ..search(area, vec![])
+        };
+        let before = db.search(&first).unwrap();
+        // It leaves the answer as it is.
+        let points = Change::Points {
+            series: 0,
+            points: vec![(0, 1)],
+        };
+        let seq = points.commit(&db);
+        let hits = db.info().unwrap().query_cache.hits;
+        let mut page = db.search(&first).unwrap();
+        assert_eq!(db.info().unwrap().query_cache.hits, hits + 1);
+        assert_eq!((page.seq, &page.json), (seq, &before.json));
+        let mut found = ids(&page.json);
+        while let Some(next) = page.next {
+            let cursor = Some(next);
+            page = db
+                .search(&Search {
+                    cursor,
+                    ..first.clone()
+                })
+                .unwrap();
+            assert_eq!(page.seq, seq);
+            found = format!("{found} {}", ids(&page.json));
+        }
+        assert_eq!(found, "f0 f1 f2 f3 f4");
+    }
+}
+
+#[test]
 fn other_parameters_are_other_questions() {
     let Fixture { _tmp, db } = open(Limits::default());
     for n in 0..9 {

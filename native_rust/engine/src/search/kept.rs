@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::heatmap::{Grid, Heatmap};
 use super::{Area, Filter, Near, Search};
 use crate::answers::{Answer, Call, JsonAnswer, Question, Source};
+use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::Result;
 use crate::features::FeaturePage;
@@ -202,8 +203,14 @@ impl Answer for FeaturePage {
     }
 
     fn as_of(&self, seq: u64) -> Self {
+        // The pages behind it are as of the same sequence.
+        let next = self.next.as_deref().map(|next| match Cursor::decode(next) {
+            Ok(cursor) => cursor.pinned(seq).encode(),
+            Err(_) => next.to_owned(),
+        });
         Self {
             seq,
+            next,
             ..self.clone()
         }
     }
