@@ -95,6 +95,15 @@ defmodule FormdbHttp.Config do
       doc: "Most buckets in the answer to one aggregate, each series counting as one more"
     },
     %{
+      variable: "FORMDB_QUERY_TIMEOUT_MS",
+      field: :query_timeout_ms,
+      type: :milliseconds,
+      default: 30_000,
+      range: 1..86_400_000,
+      engine: true,
+      doc: "How long a search, a count or a heatmap may go on looking into features"
+    },
+    %{
       variable: "FORMDB_QUEUE_TRANSACTIONS",
       field: :queue_transactions,
       type: :integer,
@@ -343,6 +352,7 @@ defmodule FormdbHttp.Config do
           default_page_items: pos_integer(),
           page_items: pos_integer(),
           buckets: pos_integer(),
+          query_timeout_ms: pos_integer(),
           queue_transactions: pos_integer(),
           queue_bytes: pos_integer(),
           transaction_bytes: pos_integer(),

@@ -40,6 +40,9 @@ pub struct Limits {
     /// Buckets in the answer to one aggregate, each series counting as one more.
     /// Default 100,000.
     pub buckets: usize,
+    /// Milliseconds that a search, a count or a heatmap may spend on looking into
+    /// features. Default 30,000.
+    pub query_timeout_ms: u64,
     /// Milliseconds until a write with durability `interval` is on disk. Default 200.
     pub sync_interval_ms: u64,
     /// Seconds for which an idempotency key is honoured. Default 86,400, a day.
@@ -70,6 +73,7 @@ impl Default for Limits {
             id_bytes: 256,
             page_items: 100_000,
             buckets: 100_000,
+            query_timeout_ms: 30_000,
             sync_interval_ms: 200,
             idempotency_seconds: 86_400,
             idempotency_keys: 100_000,
@@ -123,6 +127,7 @@ impl Limits {
             ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
             ("page_items", self.page_items as u64, 1, 1 << 28),
             ("buckets", self.buckets as u64, 1, 1 << 24),
+            ("query_timeout_ms", self.query_timeout_ms, 1, 86_400_000),
             ("sync_interval_ms", self.sync_interval_ms, 1, 3_600_000),
             (
                 "idempotency_seconds",

@@ -157,6 +157,7 @@ impl Question<'_> {
             let window = self.window(after, false);
             let hits = window.hits(after).into_iter().flatten();
             for seq in hits.map(|hit| hit.seq).filter(|seq| self.spans(*seq)) {
+                self.deadline.step()?;
                 let bytes = read_block(self.state, seq)?;
                 let (_, body) = feature_block(self.state, seq, &bytes)?;
                 if self.conditions.hold(self.state, seq, body)? {

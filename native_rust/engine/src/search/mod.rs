@@ -8,6 +8,7 @@
 //! each. Distances are geodesics.
 
 mod area;
+mod deadline;
 mod filter;
 mod heatmap;
 mod kept;
@@ -34,6 +35,7 @@ use crate::index::Hit;
 use crate::spatial::Predicate;
 use crate::state::State;
 use area::Target;
+use deadline::Deadline;
 use filter::Span;
 use pages::{Gather, WINDOW, Window};
 
@@ -137,6 +139,7 @@ struct Question<'q> {
     state: &'q State,
     target: &'q Target<'q>,
     conditions: Conditions<'q>,
+    deadline: Deadline,
     at: u64,
 }
 
@@ -152,6 +155,7 @@ impl<'q> Question<'q> {
             state,
             target,
             conditions: Conditions::new(state, filters, at)?,
+            deadline: Deadline::new(&state.limits),
             at,
         })
     }
@@ -190,12 +194,14 @@ impl<'q> Question<'q> {
         if self.settled(hit) {
             return Ok(true);
         }
+        self.deadline.step()?;
         let bytes = read_block(self.state, hit.seq)?;
         self.accepts_block(hit, &bytes)
     }
 
     /// The document of a candidate if that is found.
     fn document(&self, hit: Hit) -> Result<Option<Arc<Document>>> {
+        self.deadline.step()?;
         if self.settled(hit) {
             return document(self.state, hit.seq).map(Some);
         }

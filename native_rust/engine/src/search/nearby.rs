@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::area::Near;
+use super::deadline::Deadline;
 use super::{Conditions, Search, at};
 use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
@@ -63,6 +64,7 @@ pub(super) fn search(state: &State, search: &Search, near: &Near) -> Result<Feat
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after,
+        deadline: Deadline::new(&state.limits),
         at,
     };
     // One more, to know whether there is a next page.
@@ -103,6 +105,7 @@ pub(super) fn count(state: &State, search: &Search, near: &Near) -> Result<(u64,
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after: None,
+        deadline: Deadline::new(&state.limits),
         at,
     };
     let count = walk.nearest(near.k.unwrap_or(usize::MAX))?.len();
@@ -144,6 +147,7 @@ struct Walk<'q> {
     conditions: Conditions<'q>,
     /// The last of the page before.
     after: Option<Found>,
+    deadline: Deadline,
     at: u64,
 }
 
@@ -220,6 +224,7 @@ impl Walk<'_> {
 
     /// The distance of a candidate that is found, and comes behind the page before.
     fn distance(&self, candidate: &Candidate) -> Result<Option<f64>> {
+        self.deadline.step()?;
         let Candidate { seq, rect } = *candidate;
         let damage = |e| damaged(self.state, seq, e);
         let point = (rect.min == rect.max).then_some(rect.min);
