@@ -2,16 +2,16 @@
 //! grid.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
 use serde_json::json;
 
-use super::area::{Area, Target};
+use super::area::{Area, Target, each_in_box};
 use super::filter::{Filter, find, parse_path};
 use super::{Question, check_filters};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{damaged, feature_block, read_block};
+use crate::index::Placed;
 use crate::model::cbor::{DecodeError, Reader, Scalar};
 use crate::model::{BoundingBox, Rect, stored_feature};
 use crate::spatial::Predicate;
@@ -124,14 +124,12 @@ impl Database {
         let question = Question::new(state, &target, &heatmap.filters, heatmap.as_of)?;
         let mut sums = Sums::default();
         if path.is_none() && question.conditions.of_properties.is_empty() {
-            let features = state.features.read();
-            features.query_envelopes(&grid.pieces, question.at, |seq, rect| {
+            each_in_box(state, &grid.pieces, question.at, |Placed { seq, rect }| {
                 if question.spans(seq)
                     && let Some(cell) = grid.cell(&rect)
                 {
                     sums.add(cell, 0.0);
                 }
-                ControlFlow::Continue(())
             });
         } else {
             question.each_body(|seq, body| {

@@ -13,6 +13,7 @@ use super::{Conditions, Search, at};
 use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{FeaturePage, damaged, document, feature_block, other_cursor, read_block};
+use crate::index::Placed;
 use crate::model::{Rect, Source};
 use crate::spatial::{Center, Shape};
 use crate::state::State;
@@ -203,7 +204,7 @@ impl Walk<'_> {
         let mut candidates = Vec::new();
         let mut next = None;
         let features = self.state.features.read();
-        features.by_bound(self.at, bound, |bound, seq, rect| {
+        features.by_bound(self.at, usize::MAX, bound, |bound, Placed { seq, rect }| {
             if !self.conditions.spans(seq) {
                 return ControlFlow::Continue(());
             }
