@@ -132,7 +132,7 @@ impl Database {
         let at = state.at(at)?;
         let mut walk = BoxWalk::new(&pieces, at);
         let mut found = Vec::new();
-        while features.walk_box(&mut walk, |_| true, &mut found) {
+        while features.walk_box(&mut walk, &mut found) {
             if !wholly {
                 return Ok((None, at));
             }

@@ -199,25 +199,12 @@ impl<'q> Target<'q> {
 
 /// Calls `found` with every version visible at `at` whose envelope touches one of the
 /// pieces, in no order and without the lock, which it takes for some 50 us at a time.
-pub(super) fn each_in_box(state: &State, pieces: &[Rect], at: u64, found: impl FnMut(Placed)) {
-    each_kept(state, pieces, at, |_| true, found);
-}
-
-/// As [`each_in_box`], without what `keep` refuses: see [`FeatureIndex::walk_box`].
-///
-/// [`FeatureIndex::walk_box`]: crate::index::FeatureIndex::walk_box
-pub(super) fn each_kept(
-    state: &State,
-    pieces: &[Rect],
-    at: u64,
-    keep: impl Fn(&Rect) -> bool,
-    mut found: impl FnMut(Placed),
-) {
+pub(super) fn each_in_box(state: &State, pieces: &[Rect], at: u64, mut found: impl FnMut(Placed)) {
     let mut walk = BoxWalk::new(pieces, at);
     let mut versions = Vec::with_capacity(256);
     let mut more = true;
     while more {
-        more = (state.features.read()).walk_box(&mut walk, &keep, &mut versions);
+        more = state.features.read().walk_box(&mut walk, &mut versions);
         versions.drain(..).for_each(&mut found);
     }
 }

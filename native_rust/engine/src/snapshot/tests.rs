@@ -210,7 +210,7 @@ fn answers(state: &State, at: u64) -> String {
     for pieces in [&boxes[..1], &boxes[1..], &[]] {
         let mut found = Vec::new();
         let mut walk = BoxWalk::new(pieces, at);
-        while features.walk_box(&mut walk, |_| true, &mut found) {}
+        while features.walk_box(&mut walk, &mut found) {}
         let mut hits: Vec<Hit> = found.into_iter().map(|v| Hit::new(v, pieces)).collect();
         hits.sort_unstable();
         out += &format!("{hits:?}\n");

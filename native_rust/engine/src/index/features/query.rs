@@ -71,27 +71,21 @@ impl FeatureIndex {
     /// in one step of all, in no order, and returns whether there may be more.
     ///
     /// A superset of the features that intersect a piece: those that [`Hit::new`] is
-    /// not certain of need an exact test. `keep` leaves out what it refuses: it must
-    /// refuse a rectangle only if it would all that lie in it.
+    /// not certain of need an exact test.
     ///
     /// Give up the lock between two steps: whatever is written meanwhile, all steps
     /// together find what was visible at the walk's sequence. A step takes some 30
     /// us, and 0.3 ms where thousands of different envelopes overlap. All of them
     /// take O(log n + hits), 50 ns a hit; where the box holds a good part of all
     /// features, some 10 ns for each there is instead.
-    pub fn walk_box(
-        &self,
-        walk: &mut BoxWalk,
-        keep: impl Fn(&Rect) -> bool,
-        found: &mut Vec<Placed>,
-    ) -> bool {
+    pub fn walk_box(&self, walk: &mut BoxWalk, found: &mut Vec<Placed>) -> bool {
         let parts = &mut walk.parts;
         let Some(cursor) = &mut walk.scan else {
             let mut versions = self.current.len();
             if self.spatial.needs_history(parts.at()) {
                 versions += self.superseded.len();
             }
-            match self.spatial.step(parts, versions, keep, found) {
+            match self.spatial.step(parts, versions, found) {
                 Step::Done => return false,
                 Step::More => {}
                 Step::Scan => walk.scan = Some(VersionCursor::default()),
@@ -101,7 +95,6 @@ impl FeatureIndex {
         self.visible(cursor, parts.at(), walk.scan_step, |seq, rect| {
             if let Some(rect) = rect
                 && parts.wants(seq, &rect)
-                && keep(&rect)
             {
                 found.push(Placed { seq, rect });
             }

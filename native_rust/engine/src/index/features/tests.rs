@@ -84,7 +84,7 @@ impl Model {
 fn hits(index: &FeatureIndex, pieces: &[Rect], at: u64) -> Vec<Hit> {
     let mut found = Vec::new();
     let mut walk = BoxWalk::new(pieces, at);
-    while index.walk_box(&mut walk, |_| true, &mut found) {}
+    while index.walk_box(&mut walk, &mut found) {}
     let mut hits: Vec<Hit> = found.into_iter().map(|v| Hit::new(v, pieces)).collect();
     hits.sort_unstable();
     hits
@@ -364,7 +364,7 @@ fn a_million_points() {
             };
             hits.clear();
             let mut walk = BoxWalk::new(&[piece], N);
-            while index.walk_box(&mut walk, |_| true, &mut hits) {}
+            while index.walk_box(&mut walk, &mut hits) {}
             found += hits.len();
         }
         println!(

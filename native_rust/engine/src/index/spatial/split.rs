@@ -34,16 +34,11 @@ struct Sample {
 /// used for associative searching", 1975), into parts of about `wanted` entries, at
 /// most some 100 at a time. Judges by the uppermost nodes of the trees that are more
 /// than [`SAMPLES`]: up to 2,000 are looked at in each tree.
-pub(super) fn divide(
-    layers: &[&Layer],
-    part: &Part,
-    wanted: usize,
-    keep: impl Fn(&Rect) -> bool,
-) -> Divided {
+pub(super) fn divide(layers: &[&Layer], part: &Part, wanted: usize) -> Divided {
     let mut samples = Vec::new();
     let mut work = 0;
     for layer in layers {
-        work += sample(layer, part, &keep, &mut samples);
+        work += sample(layer, part, &mut samples);
     }
     let entries = samples.iter().map(|sample| sample.entries).sum();
     Divided {
@@ -54,12 +49,7 @@ pub(super) fn divide(
 }
 
 /// Takes samples of what touches a part. Returns the work done.
-fn sample(
-    layer: &Layer,
-    part: &Part,
-    keep: impl Fn(&Rect) -> bool,
-    samples: &mut Vec<Sample>,
-) -> usize {
+fn sample(layer: &Layer, part: &Part, samples: &mut Vec<Sample>) -> usize {
     let touching = aabb(&part.rect);
     let mut height = layer.height();
     // What the tree's nodes have for children on average.
@@ -75,13 +65,13 @@ fn sample(
                 match child {
                     RTreeNode::Parent(node) => {
                         let envelope = node.envelope();
-                        if touching.intersects(&envelope) && keep(&rect_of(&envelope)) {
+                        if touching.intersects(&envelope) {
                             below.push(node);
                         }
                     }
                     RTreeNode::Leaf(entry) => {
                         let rect = entry.rect();
-                        if part.rect.intersects(&rect) && keep(&rect) {
+                        if part.rect.intersects(&rect) {
                             samples.push(Sample {
                                 place: lower_corner(&rect, &part.rect),
                                 entries: 1.0,

@@ -7,7 +7,7 @@ use rstar::{Envelope, ParentNode, RTreeNode};
 
 use super::layer::{CROWD, Key, Layer, key};
 use super::split::{Divided, divide};
-use super::{Entry, SpatialIndex, aabb, rect_of};
+use super::{Entry, SpatialIndex, aabb};
 use crate::index::features::Placed;
 use crate::model::Rect;
 
@@ -164,24 +164,18 @@ impl Parts {
 }
 
 impl SpatialIndex {
-    /// Does the next step of a walk: appends versions to `found`, each in one step of all, in no order. Those that `keep` refuses
-    /// are left out; it refuses a rectangle only if it would all that lie in it.
+    /// Does the next step of a walk: appends versions to `found`, each in one step of
+    /// all, in no order.
     ///
     /// `versions` is how many there are to go through otherwise. A step is about as
     /// much work as [`Portions`] says, whatever there is in the box.
-    pub(crate) fn step(
-        &self,
-        walk: &mut Parts,
-        versions: usize,
-        keep: impl Fn(&Rect) -> bool,
-        found: &mut Vec<Placed>,
-    ) -> Step {
+    pub(crate) fn step(&self, walk: &mut Parts, versions: usize, found: &mut Vec<Placed>) -> Step {
         let until = walk.spent.saturating_add(walk.portions.step);
         while walk.spent < until {
             let go_on = match walk.tasks.pop() {
                 None => return Step::Done,
                 Some(Task::Crowd { rect, after }) => self.crowd(walk, rect, after, found),
-                Some(Task::Part(part)) => self.part(walk, part, versions, &keep, found),
+                Some(Task::Part(part)) => self.part(walk, part, versions, found),
             };
             if !go_on {
                 return Step::Scan;
@@ -205,7 +199,6 @@ impl SpatialIndex {
         walk: &mut Parts,
         mut part: Part,
         versions: usize,
-        keep: impl Fn(&Rect) -> bool,
         found: &mut Vec<Placed>,
     ) -> bool {
         if walk.spent > versions.max(16 * walk.portions.part) {
@@ -215,7 +208,7 @@ impl SpatialIndex {
         }
         if part.entries <= part.work as f64 / 2.0 {
             let length = found.len();
-            match self.touching(walk, &part, keep, found) {
+            match self.touching(walk, &part, found) {
                 Walked::Whole(crowds) => {
                     let crowds = crowds.into_iter();
                     let tasks = crowds.map(|rect| Task::Crowd { rect, after: 0 });
@@ -237,7 +230,7 @@ impl SpatialIndex {
             parts,
             entries,
             work,
-        } = divide(&layers, &part, walk.portions.part * 2 / 5, keep);
+        } = divide(&layers, &part, walk.portions.part * 2 / 5);
         walk.spent += work;
         if entries > (versions / TREE_COST) as f64 {
             walk.push(part);
@@ -259,13 +252,7 @@ impl SpatialIndex {
     }
 
     /// Appends what belongs to a part, but for crowds.
-    fn touching(
-        &self,
-        walk: &mut Parts,
-        part: &Part,
-        keep: impl Fn(&Rect) -> bool,
-        found: &mut Vec<Placed>,
-    ) -> Walked {
+    fn touching(&self, walk: &mut Parts, part: &Part, found: &mut Vec<Placed>) -> Walked {
         let length = found.len();
         let touching = aabb(&part.rect);
         let mut crowds: Vec<Rect> = Vec::new();
@@ -285,7 +272,7 @@ impl SpatialIndex {
                     let entry = match child {
                         RTreeNode::Parent(node) => {
                             let envelope = node.envelope();
-                            if touching.intersects(&envelope) && keep(&rect_of(&envelope)) {
+                            if touching.intersects(&envelope) {
                                 stack.push(node);
                             }
                             continue;
@@ -300,10 +287,7 @@ impl SpatialIndex {
                     let begins = |axis: usize| part.rect.min[axis] <= rect.min[axis];
                     outside += usize::from(!(begins(0) && begins(1)));
                     let is_crowd = entry.born == CROWD;
-                    if (is_crowd || entry.visible(walk.at))
-                        && walk.belongs(part, &rect)
-                        && keep(&rect)
-                    {
+                    if (is_crowd || entry.visible(walk.at)) && walk.belongs(part, &rect) {
                         match is_crowd {
                             true => crowds.push(rect),
                             false => found.push(Placed {

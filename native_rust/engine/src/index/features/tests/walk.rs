@@ -117,19 +117,19 @@ proptest! {
             }
             let turn = random.below(walks.len() as u64) as usize;
             let Walking { walk, found, .. } = &mut walks[turn];
-            if !index.walk_box(walk, |_| true, found) {
+            if !index.walk_box(walk, found) {
                 let done = walks.swap_remove(turn);
                 let expected = model.query(&done.pieces, done.at);
                 prop_assert_eq!(done.hits(), expected);
             }
         }
         for mut walking in walks {
-            while index.walk_box(&mut walking.walk, |_| true, &mut walking.found) {}
+            while index.walk_box(&mut walking.walk, &mut walking.found) {}
             let expected = model.query(&walking.pieces, walking.at);
             prop_assert_eq!(walking.hits(), expected);
         }
         // The same after loading, where crowds are made another way, with and without
-        // division, and with something left out.
+        // division.
         let mut loader = FeatureLoader::default();
         for row in &model.versions {
             match row.tombstone {
@@ -141,14 +141,11 @@ proptest! {
         for portions in TINY.into_iter().chain([Portions::default()]) {
             let pieces = hard_pieces(&mut random);
             let at = random.below(steps + 1);
-            let near = |rect: &Rect| rect.min[0] <= 2.0;
             let mut found = Vec::new();
             let mut walk = BoxWalk::in_portions(&pieces, at, portions);
-            while loaded.walk_box(&mut walk, near, &mut found) {}
+            while loaded.walk_box(&mut walk, &mut found) {}
             let walking = Walking { walk, at, found, pieces };
-            let mut expected = model.query(&walking.pieces, at);
-            let of = |hit: &Hit| model.versions.iter().find(|row| row.born == hit.seq).unwrap();
-            expected.retain(|hit| near(&of(hit).envelope.unwrap()));
+            let expected = model.query(&walking.pieces, at);
             prop_assert_eq!(walking.hits(), expected);
         }
     }
@@ -203,7 +200,7 @@ fn searches_while_others_write_find_what_was_there() {
                     let portions = TINY[1 + random.below(3) as usize];
                     let mut walk = BoxWalk::in_portions(&pieces, at, portions);
                     let mut found = Vec::new();
-                    while index.read().walk_box(&mut walk, |_| true, &mut found) {}
+                    while index.read().walk_box(&mut walk, &mut found) {}
                     let walking = Walking {
                         walk,
                         at,
@@ -243,7 +240,7 @@ fn steps_of(index: &FeatureIndex, pieces: &[Rect], at: u64) -> (usize, usize, us
     let mut found = Vec::new();
     let (mut most, mut before) = (0, 0);
     loop {
-        let more = index.walk_box(&mut walk, |_| true, &mut found);
+        let more = index.walk_box(&mut walk, &mut found);
         most = most.max(walk.parts.spent() - before);
         before = walk.parts.spent();
         if !more {
@@ -411,7 +408,7 @@ fn waiting_behind_a_world_of_a_million() {
                             while more {
                                 let features = index.read();
                                 let held = Instant::now();
-                                more = features.walk_box(&mut walk, |_| true, &mut versions);
+                                more = features.walk_box(&mut walk, &mut versions);
                                 holds.push(held.elapsed());
                                 drop(features);
                                 found += versions.drain(..).count();
