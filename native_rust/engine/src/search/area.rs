@@ -163,7 +163,15 @@ impl<'q> Target<'q> {
     }
 
     /// Calls `found` with all candidates, in no order. No file work.
-    pub(super) fn candidates(&self, state: &State, at: u64, mut found: impl FnMut(Hit)) {
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub(super) fn candidates(
+        &self,
+        state: &State,
+        at: u64,
+        mut found: impl FnMut(Hit),
+    ) -> Result<()> {
         let prepared = match &self.kind {
             Kind::Everything => return everything(state, at, found),
             Kind::Pieces => {
@@ -181,7 +189,7 @@ impl<'q> Target<'q> {
             if !certain || prepared.accepts(Shape::point(rect.min), self.predicate) {
                 found(Hit { seq, certain });
             }
-        });
+        })
     }
 
     /// Whether the geometry of a stored feature lies as asked.
@@ -199,7 +207,15 @@ impl<'q> Target<'q> {
 
 /// Calls `found` with every version visible at `at` whose envelope touches one of the
 /// pieces, in no order and without the lock, which it takes for some 50 us at a time.
-pub(super) fn each_in_box(state: &State, pieces: &[Rect], at: u64, mut found: impl FnMut(Placed)) {
+///
+/// # Errors
+/// [`Error::Closed`].
+pub(super) fn each_in_box(
+    state: &State,
+    pieces: &[Rect],
+    at: u64,
+    mut found: impl FnMut(Placed),
+) -> Result<()> {
     let mut walk = BoxWalk::new(pieces, at);
     let mut versions = Vec::with_capacity(256);
     let mut more = true;
@@ -207,10 +223,12 @@ pub(super) fn each_in_box(state: &State, pieces: &[Rect], at: u64, mut found: im
         more = state.features.read().walk_box(&mut walk, &mut versions);
         versions.drain(..).for_each(&mut found);
     }
+    // Closed on the way, the index was empty from there on.
+    state.check_open()
 }
 
-/// Every feature, in steps under short locks.
-fn everything(state: &State, at: u64, mut found: impl FnMut(Hit)) {
+/// As [`each_in_box`], with every feature.
+fn everything(state: &State, at: u64, mut found: impl FnMut(Hit)) -> Result<()> {
     const STEP: usize = 4_096;
     let mut cursor = VersionCursor::default();
     let mut seqs = Vec::with_capacity(STEP);
@@ -222,4 +240,5 @@ fn everything(state: &State, at: u64, mut found: impl FnMut(Hit)) {
         let hits = seqs.drain(..).map(|seq| Hit { seq, certain: true });
         hits.for_each(&mut found);
     }
+    state.check_open()
 }

@@ -133,7 +133,7 @@ impl Database {
                 {
                     sums.add(cell, None);
                 }
-            });
+            })?;
         } else {
             question.each_body(|seq, body| {
                 let counted = counted(&grid, path.as_deref(), body);
@@ -155,7 +155,7 @@ impl Question<'_> {
     fn each_body(&self, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
         let mut after = 0;
         loop {
-            let window = self.window(after, false);
+            let window = self.window(after, false)?;
             let hits = window.hits(after).into_iter().flatten();
             for seq in hits.map(|hit| hit.seq).filter(|seq| self.spans(*seq)) {
                 let bytes = read_block(self.state, seq)?;

@@ -171,6 +171,9 @@ impl Candidate {
     }
 }
 
+/// Candidates in order, and the bound of the next one.
+type Candidates = (Vec<Candidate>, Option<f64>);
+
 /// Keeps the first of many candidates, and one more.
 struct Nearest {
     max: usize,
@@ -196,7 +199,7 @@ impl Nearest {
     }
 
     /// The first, in order, and the bound of the one behind them.
-    fn finish(mut self) -> (Vec<Candidate>, Option<f64>) {
+    fn finish(mut self) -> Candidates {
         self.candidates.sort_unstable_by(Candidate::order);
         let next = self.candidates.get(self.max).map(|next| next.bound);
         self.candidates.truncate(self.max);
@@ -214,7 +217,7 @@ impl Walk<'_> {
         // What is known already of each candidate: its distance, if it is found.
         let mut known: HashMap<u64, Option<f64>> = HashMap::new();
         loop {
-            let (candidates, next) = self.candidates(round, WORK);
+            let (candidates, next) = self.candidates(round, WORK)?;
             let mut found = Vec::new();
             for candidate in &candidates {
                 let seq = candidate.found.seq;
@@ -244,7 +247,7 @@ impl Walk<'_> {
     }
 
     /// The first candidates by their bounds, and the bound of the next one.
-    fn candidates(&self, max: usize, work: usize) -> (Vec<Candidate>, Option<f64>) {
+    fn candidates(&self, max: usize, work: usize) -> Result<Candidates> {
         let mut candidates = Vec::new();
         let mut next = None;
         let features = self.state.features.read();
@@ -266,19 +269,14 @@ impl Walk<'_> {
         );
         drop(features);
         match stopped {
-            None => (candidates, next),
+            None => Ok((candidates, next)),
             Some(bound) => self.gathered(max, candidates.len(), bound),
         }
     }
 
     /// The same from the surroundings, of which those up to `radius` are known to have
     /// about `count` candidates.
-    fn gathered(
-        &self,
-        max: usize,
-        mut count: usize,
-        mut radius: f64,
-    ) -> (Vec<Candidate>, Option<f64>) {
+    fn gathered(&self, max: usize, mut count: usize, mut radius: f64) -> Result<Candidates> {
         // What lies before the page before is not looked at.
         let inner = self.after.map_or(0.0, |after| after.distance);
         loop {
@@ -297,10 +295,10 @@ impl Walk<'_> {
                 {
                     gather.push(Candidate { bound, found });
                 }
-            });
+            })?;
             let (candidates, next) = gather.finish();
             if last || next.is_some() {
-                return (candidates, next);
+                return Ok((candidates, next));
             }
             count = candidates.len();
         }
@@ -452,10 +450,10 @@ mod tests {
                         at: 4_000,
                     };
                     for max in [1, 20, 700, 3_000, usize::MAX] {
-                        let (mut expected, next) = walk.candidates(max, usize::MAX);
+                        let (mut expected, next) = walk.candidates(max, usize::MAX).unwrap();
                         expected.sort_by(Candidate::order);
                         for work in [0, 40, 400] {
-                            let (mut found, found_next) = walk.candidates(max, work);
+                            let (mut found, found_next) = walk.candidates(max, work).unwrap();
                             found.sort_by(Candidate::order);
                             let what = format!("{point:?} {radius} {after:?} {max} {work}");
                             assert_eq!(found_next, next, "{what}");
