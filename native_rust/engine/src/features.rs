@@ -1,6 +1,5 @@
 //! Reading features: one by id, many by box.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::block::{Action, Block};
@@ -8,7 +7,7 @@ use crate::bodies::Document;
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
-use crate::index::{BlockLocation, Hit};
+use crate::index::{BlockLocation, BoxWalk, Hit};
 use crate::merkle::leaf_hash;
 use crate::model::cbor::encode_json;
 use crate::model::{BoundingBox, Json, Members, Rect, Source, feature_to_json, intersects_box};
@@ -108,10 +107,10 @@ impl Database {
             cursor: None,
             as_of: search.as_of,
         };
-        let (hits, at) = self.hits(&query, MAX_HITS + 1)?;
-        if hits.len() > MAX_HITS {
+        let (hits, at) = self.hits(&query, false)?;
+        let Some(hits) = hits.filter(|hits| hits.len() <= MAX_HITS) else {
             return Ok(None);
-        }
+        };
         let pieces = bbox.pieces();
         let mut documents = Vec::with_capacity(hits.len());
         let (mut bytes, mut read) = (2, 0);
@@ -145,31 +144,32 @@ impl Database {
         Ok(Some(page.finish(at)))
     }
 
-    /// Up to `max` candidates of a page in order of sequence, those of all later
-    /// pages included, and the sequence the query is as of.
-    pub(crate) fn hits(&self, query: &BoxQuery, max: usize) -> Result<(Vec<Hit>, u64)> {
+    /// Candidates of a page in order of sequence, those of all later pages included,
+    /// and the sequence the query is as of. Without all of them if that is more than
+    /// one step under the lock and not `wholly` asked for.
+    pub(crate) fn hits(&self, query: &BoxQuery, wholly: bool) -> Result<(Option<Vec<Hit>>, u64)> {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
         let (at, after) = box_cursor(query)?;
         let pieces = query.bbox.pieces();
-        let mut hits = Vec::new();
-        let features = state.features.read();
+        let mut features = state.features.read();
         // Under the lock: see the invariants of `State`.
         let at = state.at(at)?;
-        features.query_box(&pieces, at, |hit| {
-            if hit.seq > after {
-                hits.push(hit);
+        let mut walk = BoxWalk::new(&pieces, at);
+        let mut found = Vec::new();
+        while features.walk_box(&mut walk, &mut found) {
+            if !wholly {
+                return Ok((None, at));
             }
-            if hits.len() < max {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        });
+            drop(features);
+            features = state.features.read();
+        }
         drop(features);
+        let hits = found.into_iter().map(|version| Hit::new(version, &pieces));
+        let mut hits: Vec<Hit> = hits.filter(|hit| hit.seq > after).collect();
         hits.sort_unstable();
-        Ok((hits, at))
+        Ok((Some(hits), at))
     }
 }
 

@@ -1,10 +1,10 @@
 //! The feature index: ids, versions and places of features.
 
+mod query;
 mod stored;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 
 use super::chunked::Chunked;
@@ -13,17 +13,8 @@ use super::shapes::ShapeTable;
 use super::spatial::{ALIVE, Entry, SpatialIndex};
 use crate::model::{FeatureShape, Rect};
 
+pub use query::{BoxWalk, Hit, Placed};
 pub use stored::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};
-
-/// What a box query found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hit {
-    /// Sequence of the feature's version.
-    pub seq: u64,
-    /// Whether the envelope alone settles it: the feature does intersect the
-    /// box, its geometry need not be looked at.
-    pub certain: bool,
-}
 
 /// All versions of all features: by id, and by envelope for those that have a
 /// geometry.
@@ -255,82 +246,6 @@ impl FeatureIndex {
         let number = self.ids.get(id);
         let newest = number.and_then(|number| self.current.get(number as usize));
         std::iter::successors(newest, |version| self.superseded.get(version.prev as usize))
-    }
-
-    /// Calls `found` with each version visible at `at` whose envelope touches one
-    /// of `pieces`, once each, in no order, until `found` breaks.
-    ///
-    /// A superset of the features that intersect a piece: those that are not
-    /// [`Hit::certain`] need an exact test. Any `at` will do; one before the
-    /// last superseded version was retired costs a look into history as well.
-    /// O(log n + hits), some 50 ns a hit.
-    pub fn query_box(
-        &self,
-        pieces: &[Rect],
-        at: u64,
-        mut found: impl FnMut(Hit) -> ControlFlow<()>,
-    ) {
-        self.spatial.query(pieces, at, |seq, rect| {
-            found(Hit {
-                seq,
-                // A geometry whose envelope is one position is that position,
-                // and one whose envelope a piece contains lies in the piece.
-                certain: rect.min == rect.max || pieces.iter().any(|piece| piece.contains(&rect)),
-            })
-        });
-    }
-
-    /// As [`FeatureIndex::query_box`], with the envelope of each version.
-    pub fn query_envelopes(
-        &self,
-        pieces: &[Rect],
-        at: u64,
-        found: impl FnMut(u64, Rect) -> ControlFlow<()>,
-    ) {
-        self.spatial.query(pieces, at, found);
-    }
-
-    /// Calls `found` with the bound, the sequence and the envelope of each version
-    /// visible at `at` that has an envelope, least bound first, until it breaks.
-    ///
-    /// `bound` gives a rectangle a number no greater than those of the rectangles
-    /// in it, or nothing to leave out all of them. About 15 calls of `bound` for
-    /// every node of the R-tree that holds lower bounds than the last version asked
-    /// for.
-    pub fn by_bound(
-        &self,
-        at: u64,
-        bound: impl Fn(&Rect) -> Option<f64>,
-        found: impl FnMut(f64, u64, Rect) -> ControlFlow<()>,
-    ) {
-        self.spatial.by_bound(at, bound, found);
-    }
-
-    /// Calls `found` with the sequence and the envelope of the version visible at
-    /// `at` of each of up to `max` features from number `first` on, those without
-    /// geometry among them, and returns the number of the feature to go on with.
-    ///
-    /// Features are numbered in the order they first came, for ever: so a walk over
-    /// all of them can be made in steps under short locks.
-    pub fn visible(
-        &self,
-        first: usize,
-        max: usize,
-        at: u64,
-        mut found: impl FnMut(u64, Option<Rect>),
-    ) -> Option<usize> {
-        let end = self.current.len().min(first.saturating_add(max));
-        for number in first..end {
-            let newest = self.current.get(number);
-            let mut versions =
-                std::iter::successors(newest, |v| self.superseded.get(v.prev as usize));
-            if let Some(version) = versions.find(|version| version.born <= at)
-                && !version.envelope.is_tombstone()
-            {
-                found(version.born, self.envelopes.get(version.envelope));
-            }
-        }
-        (end < self.current.len()).then_some(end)
     }
 
     /// Number of features that are not deleted, by the newest versions, published

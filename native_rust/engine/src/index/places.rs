@@ -169,21 +169,22 @@ impl PlaceIndex {
         // The k nearest so far, farthest first to go.
         let mut nearest: Vec<(f64, u64)> = Vec::new();
         let bound = |rect: &Rect| Some(center.at_least(rect)).filter(|least| *least <= radius);
-        self.tree.by_bound(NOW, bound, |least, seq, rect| {
-            if nearest.len() >= k && nearest.last().is_none_or(|last| last.0 < least) {
-                return ControlFlow::Break(());
-            }
-            let distance = match rect.min == rect.max {
-                true => Some(center.distance(rect.min)),
-                false => center.distance_to(&Shape::rects(&[rect])),
-            };
-            if let Some(distance) = distance.filter(|distance| *distance <= radius) {
-                let place = nearest.partition_point(|near| *near <= (distance, seq));
-                nearest.insert(place, (distance, seq));
-                nearest.truncate(k);
-            }
-            ControlFlow::Continue(())
-        });
+        self.tree
+            .by_bound(NOW, usize::MAX, bound, |least, seq, rect| {
+                if nearest.len() >= k && nearest.last().is_none_or(|last| last.0 < least) {
+                    return ControlFlow::Break(());
+                }
+                let distance = match rect.min == rect.max {
+                    true => Some(center.distance(rect.min)),
+                    false => center.distance_to(&Shape::rects(&[rect])),
+                };
+                if let Some(distance) = distance.filter(|distance| *distance <= radius) {
+                    let place = nearest.partition_point(|near| *near <= (distance, seq));
+                    nearest.insert(place, (distance, seq));
+                    nearest.truncate(k);
+                }
+                ControlFlow::Continue(())
+            });
         let named = |(distance, seq)| Some((distance, self.id(seq)?));
         nearest.into_iter().filter_map(named).collect()
     }

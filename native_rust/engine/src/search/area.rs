@@ -1,13 +1,12 @@
 //! Where a search looks.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::pages::WindowKey;
 use crate::error::{Error, InvalidCode, Result};
-use crate::index::Hit;
+use crate::index::{BoxWalk, Hit, Placed, VersionCursor};
 use crate::limits::Limits;
 use crate::merkle::Hash;
 use crate::model::cbor::{DecodeError, encode_json};
@@ -169,39 +168,33 @@ impl<'q> Target<'q> {
     }
 
     /// Calls `found` with all candidates, in no order. No file work.
-    pub(super) fn candidates(&self, state: &State, at: u64, mut found: impl FnMut(Hit)) {
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub(super) fn candidates(
+        &self,
+        state: &State,
+        at: u64,
+        mut found: impl FnMut(Hit),
+    ) -> Result<()> {
         let prepared = match &self.kind {
             Kind::Everything => return everything(state, at, found),
             Kind::Pieces => {
-                return state.features.read().query_box(&self.pieces, at, |hit| {
-                    found(hit);
-                    ControlFlow::Continue(())
+                return each_in_box(state, &self.pieces, at, |version| {
+                    found(Hit::new(version, &self.pieces));
                 });
             }
             Kind::Shape(geometry) => &geometry.prepared,
             Kind::BoxShape(prepared) => prepared,
         };
-        // A geometry whose envelope is one position is that position: no body is
-        // needed to compare it. But not under the lock.
-        let mut points = Vec::new();
-        let features = state.features.read();
-        features.query_envelopes(&self.pieces, at, |seq, rect| {
-            if rect.min == rect.max {
-                points.push((seq, rect.min));
-            } else {
-                found(Hit {
-                    seq,
-                    certain: false,
-                });
+        each_in_box(state, &self.pieces, at, |Placed { seq, rect }| {
+            // A geometry whose envelope is one position is that position: no body is
+            // needed to compare it.
+            let certain = rect.min == rect.max;
+            if !certain || prepared.accepts(Shape::point(rect.min), self.predicate) {
+                found(Hit { seq, certain });
             }
-            ControlFlow::Continue(())
-        });
-        drop(features);
-        for (seq, point) in points {
-            if prepared.accepts(Shape::point(point), self.predicate) {
-                found(Hit { seq, certain: true });
-            }
-        }
+        })
     }
 
     /// Whether the geometry of a stored feature lies as asked.
@@ -217,12 +210,40 @@ impl<'q> Target<'q> {
     }
 }
 
-/// Every feature, in steps under short locks.
-fn everything(state: &State, at: u64, mut found: impl FnMut(Hit)) {
-    const STEP: usize = 4_096;
-    let mut next = Some(0);
-    while let Some(first) = next {
-        let features = state.features.read();
-        next = features.visible(first, STEP, at, |seq, _| found(Hit { seq, certain: true }));
+/// Calls `found` with every version visible at `at` whose envelope touches one of the
+/// pieces, in no order and without the lock, which it takes for some 50 us at a time.
+///
+/// # Errors
+/// [`Error::Closed`].
+pub(super) fn each_in_box(
+    state: &State,
+    pieces: &[Rect],
+    at: u64,
+    mut found: impl FnMut(Placed),
+) -> Result<()> {
+    let mut walk = BoxWalk::new(pieces, at);
+    let mut versions = Vec::with_capacity(256);
+    let mut more = true;
+    while more {
+        more = state.features.read().walk_box(&mut walk, &mut versions);
+        versions.drain(..).for_each(&mut found);
     }
+    // Closed on the way, the index was empty from there on.
+    state.check_open()
+}
+
+/// As [`each_in_box`], with every feature.
+fn everything(state: &State, at: u64, mut found: impl FnMut(Hit)) -> Result<()> {
+    const STEP: usize = 4_096;
+    let mut cursor = VersionCursor::default();
+    let mut seqs = Vec::with_capacity(STEP);
+    let mut more = true;
+    while more {
+        let features = state.features.read();
+        more = features.visible(&mut cursor, at, STEP, |seq, _| seqs.push(seq));
+        drop(features);
+        let hits = seqs.drain(..).map(|seq| Hit { seq, certain: true });
+        hits.for_each(&mut found);
+    }
+    state.check_open()
 }

@@ -2,16 +2,17 @@
 //! grid.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
 use serde_json::json;
 
-use super::area::{Area, Target};
+use super::area::{Area, Target, each_in_box};
 use super::filter::{Filter, find, parse_path};
 use super::{Question, check_filters};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
+use crate::exact::{Pair, Sum};
 use crate::features::{damaged, feature_block, read_block};
+use crate::index::Placed;
 use crate::model::cbor::{DecodeError, Reader, Scalar};
 use crate::model::{BoundingBox, Rect, stored_feature};
 use crate::spatial::Predicate;
@@ -63,7 +64,8 @@ pub struct Cell {
     pub bounds: Rect,
     /// Features counted in it.
     pub count: u64,
-    /// What they add up to, if that was asked for.
+    /// What they add up to, if that was asked for: the exact sum of their values as
+    /// doubles, rounded once, whatever their order.
     pub sum: Option<f64>,
 }
 
@@ -107,8 +109,9 @@ impl Database {
     /// a sum or a filter on properties: some 0.1 us a feature.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a grid out of range, or one that has more cells in the
-    /// box than [`crate::Limits::page_items`]; otherwise as [`Database::search`].
+    /// [`Error::Invalid`] for a grid out of range, or a sum that is beyond the doubles;
+    /// [`Error::TooLarge`] for more cells in the box than
+    /// [`crate::Limits::page_items`]; otherwise as [`Database::search`].
     pub fn heatmap(&self, heatmap: &Heatmap) -> Result<HeatmapPage> {
         let state = &self.state;
         state.check_open()?;
@@ -124,15 +127,13 @@ impl Database {
         let question = Question::new(state, &target, &heatmap.filters, heatmap.as_of)?;
         let mut sums = Sums::default();
         if path.is_none() && question.conditions.of_properties.is_empty() {
-            let features = state.features.read();
-            features.query_envelopes(&grid.pieces, question.at, |seq, rect| {
+            each_in_box(state, &grid.pieces, question.at, |Placed { seq, rect }| {
                 if question.spans(seq)
                     && let Some(cell) = grid.cell(&rect)
                 {
-                    sums.add(cell, 0.0);
+                    sums.add(cell, None);
                 }
-                ControlFlow::Continue(())
-            });
+            })?;
         } else {
             question.each_body(|seq, body| {
                 let counted = counted(&grid, path.as_deref(), body);
@@ -143,7 +144,7 @@ impl Database {
             })?;
         }
         Ok(HeatmapPage {
-            cells: sums.cells(&grid, path.is_some()),
+            cells: sums.cells(&grid, path.is_some())?,
             seq: question.at,
         })
     }
@@ -154,7 +155,7 @@ impl Question<'_> {
     fn each_body(&self, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
         let mut after = 0;
         loop {
-            let window = self.window(after, false);
+            let window = self.window(after, false)?;
             let hits = window.hits(after).into_iter().flatten();
             for seq in hits.map(|hit| hit.seq).filter(|seq| self.spans(*seq)) {
                 self.deadline.step()?;
@@ -177,12 +178,12 @@ fn counted(
     grid: &Cells,
     path: Option<&[String]>,
     body: &[u8],
-) -> Result<Option<(Place, f64)>, DecodeError> {
+) -> Result<Option<(Place, Option<f64>)>, DecodeError> {
     let cell = stored_feature(body)?
         .envelope
         .and_then(|rect| grid.cell(&rect));
     let (Some(cell), Some(path)) = (cell, path) else {
-        return Ok(cell.map(|cell| (cell, 0.0)));
+        return Ok(cell.map(|cell| (cell, None)));
     };
     let names = ["properties"]
         .into_iter()
@@ -192,32 +193,42 @@ fn counted(
         Some(Scalar::Float(value)) => Some(value),
         _ => None,
     };
-    Ok(value.map(|value| (cell, value)))
+    Ok(value.map(|value| (cell, Some(value))))
 }
 
 /// Row and column of a cell.
 type Place = (u32, u32);
 
 #[derive(Default)]
-struct Sums(HashMap<Place, (u64, f64)>);
+struct Sums(HashMap<Place, (u64, Sum)>);
 
 impl Sums {
-    fn add(&mut self, place: Place, value: f64) {
+    fn add(&mut self, place: Place, value: Option<f64>) {
         let (count, sum) = self.0.entry(place).or_default();
         *count += 1;
-        *sum += value;
+        if let Some(high) = value {
+            sum.add(Pair { high, low: 0.0 });
+        }
     }
 
-    fn cells(self, grid: &Cells, summed: bool) -> Vec<Cell> {
+    fn cells(self, grid: &Cells, summed: bool) -> Result<Vec<Cell>> {
         let mut places: Vec<_> = self.0.into_iter().collect();
         places.sort_unstable_by_key(|(place, _)| *place);
-        let cell = |((row, column), (count, sum)): (Place, (u64, f64))| Cell {
-            bounds: Rect {
+        let cell = |((row, column), (count, sum)): (Place, (u64, Sum))| {
+            let bounds = Rect {
                 min: [grid.columns.edge(column), grid.rows.edge(row)],
                 max: [grid.columns.edge(column + 1), grid.rows.edge(row + 1)],
-            },
-            count,
-            sum: summed.then_some(sum),
+            };
+            let sum = summed.then(|| sum.round());
+            if sum.is_some_and(|sum| !sum.is_finite()) {
+                let [west, south] = bounds.min;
+                let detail = format!(
+                    "the sum of the cell that begins at {west},{south} is beyond the range of a \
+                     double; ask for smaller cells or a count"
+                );
+                return Err(Error::invalid(InvalidCode::Parameter, "/sum", detail));
+            }
+            Ok(Cell { bounds, count, sum })
         };
         places.into_iter().map(cell).collect()
     }

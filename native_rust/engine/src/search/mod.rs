@@ -80,7 +80,7 @@ impl Database {
         let question = Question::new(state, &target, &search.filters, at)?;
         let mut page = Page::new(search.limit);
         'windows: loop {
-            let window = question.window(after, search.cursor.is_some());
+            let window = question.window(after, search.cursor.is_some())?;
             let hits = window.hits(after).into_iter().flatten();
             for hit in hits.filter(|hit| question.spans(hit.seq)) {
                 if let Some(document) = question.document(hit)?
@@ -110,7 +110,7 @@ impl Database {
         let question = Question::new(state, &target, &search.filters, search.as_of)?;
         let (mut count, mut after) = (0, 0);
         loop {
-            let window = question.window(after, false);
+            let window = question.window(after, false)?;
             let hits = window.hits(after).into_iter().flatten();
             for hit in hits.filter(|hit| question.spans(hit.seq)) {
                 count += u64::from(question.accepts(hit)?);
@@ -165,19 +165,19 @@ impl<'q> Question<'q> {
     }
 
     /// Candidates behind a sequence, from memory if this is a later page.
-    fn window(&self, after: u64, later: bool) -> Arc<Window> {
+    fn window(&self, after: u64, later: bool) -> Result<Arc<Window>> {
         let kept = || {
             let window = self.state.pages.get(&self.target.key(self.at))?;
             let known = window.hits(after).is_some();
             known.then_some(window)
         };
         if let Some(window) = later.then(kept).flatten() {
-            return window;
+            return Ok(window);
         }
         let mut gather = Gather::new(after, WINDOW);
         self.target
-            .candidates(self.state, self.at, |hit| gather.push(hit));
-        Arc::new(gather.finish())
+            .candidates(self.state, self.at, |hit| gather.push(hit))?;
+        Ok(Arc::new(gather.finish()))
     }
 
     /// Keep candidates for the next page.

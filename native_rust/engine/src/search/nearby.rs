@@ -1,20 +1,25 @@
 //! The features nearest to a position.
 //!
-//! The index gives candidates in the order of a lower bound of their distance.
-//! Once as many as are wanted are nearer than the bound of the next candidate,
-//! they are the nearest. Distances to all but points need bodies, which are read
-//! without the lock: so candidates are taken in rounds, each twice the one before.
+//! Candidates are taken in the order of a lower bound of their distance. Once as many
+//! as are wanted are nearer than the bound of the next candidate, they are the nearest.
+//! Distances to all but points need bodies, which are read without the lock: so
+//! candidates are taken in rounds, each twice the one before.
+//!
+//! A few candidates the index gives in order. To find many so would keep its lock for
+//! long, since where it had come to could not be told once others have written: those
+//! are gathered from the surroundings, which are walked in steps.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::area::Near;
+use super::area::{Near, each_in_box};
 use super::deadline::Deadline;
 use super::{Conditions, Search, at};
 use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{FeaturePage, damaged, document, feature_block, other_cursor, read_block};
+use crate::index::Placed;
 use crate::model::{Rect, Source};
 use crate::spatial::{Center, Shape};
 use crate::state::State;
@@ -151,9 +156,60 @@ struct Walk<'q> {
     at: u64,
 }
 
+/// Calls of [`Walk::bound`] under the lock in one go, of 0.1 us each.
+const WORK: usize = 768;
+
+/// Metres: half of the earth's girth, and more.
+const FARTHEST: f64 = 2.1e7;
+
+#[derive(Debug, Clone, Copy)]
 struct Candidate {
-    seq: u64,
-    rect: Rect,
+    /// It is no nearer than this.
+    bound: f64,
+    found: Placed,
+}
+
+impl Candidate {
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let by_bound = self.bound.total_cmp(&other.bound);
+        by_bound.then(self.found.seq.cmp(&other.found.seq))
+    }
+}
+
+/// Candidates in order, and the bound of the next one.
+type Candidates = (Vec<Candidate>, Option<f64>);
+
+/// Keeps the first of many candidates, and one more.
+struct Nearest {
+    max: usize,
+    candidates: Vec<Candidate>,
+}
+
+impl Nearest {
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            candidates: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, candidate: Candidate) {
+        self.candidates.push(candidate);
+        // Room for twice as many: then cutting costs no more than gathering.
+        if self.candidates.len() > self.max.saturating_mul(2).saturating_add(1) {
+            self.candidates
+                .select_nth_unstable_by(self.max, Candidate::order);
+            self.candidates.truncate(self.max + 1);
+        }
+    }
+
+    /// The first, in order, and the bound of the one behind them.
+    fn finish(mut self) -> Candidates {
+        self.candidates.sort_unstable_by(Candidate::order);
+        let next = self.candidates.get(self.max).map(|next| next.bound);
+        self.candidates.truncate(self.max);
+        (self.candidates, next)
+    }
 }
 
 impl Walk<'_> {
@@ -166,21 +222,19 @@ impl Walk<'_> {
         // What is known already of each candidate: its distance, if it is found.
         let mut known: HashMap<u64, Option<f64>> = HashMap::new();
         loop {
-            let (candidates, next) = self.candidates(round);
+            let (candidates, next) = self.candidates(round, WORK)?;
             let mut found = Vec::new();
             for candidate in &candidates {
-                let distance = match known.get(&candidate.seq) {
+                let seq = candidate.found.seq;
+                let distance = match known.get(&seq) {
                     Some(distance) => *distance,
                     None => {
-                        let distance = self.distance(candidate)?;
-                        known.insert(candidate.seq, distance);
+                        let distance = self.distance(candidate.found)?;
+                        known.insert(seq, distance);
                         distance
                     }
                 };
-                found.extend(distance.map(|distance| Found {
-                    distance,
-                    seq: candidate.seq,
-                }));
+                found.extend(distance.map(|distance| Found { distance, seq }));
             }
             found.sort_unstable_by(Found::order);
             let Some(bound) = next else {
@@ -198,34 +252,75 @@ impl Walk<'_> {
     }
 
     /// The first candidates by their bounds, and the bound of the next one.
-    fn candidates(&self, max: usize) -> (Vec<Candidate>, Option<f64>) {
-        let bound = |rect: &Rect| {
-            let least = self.center.at_least(rect);
-            let passed = |after: Found| self.center.at_most(rect) < after.distance;
-            let outside = least > self.radius || self.after.is_some_and(passed);
-            (!outside).then_some(least)
-        };
+    fn candidates(&self, max: usize, work: usize) -> Result<Candidates> {
         let mut candidates = Vec::new();
         let mut next = None;
         let features = self.state.features.read();
-        features.by_bound(self.at, bound, |bound, seq, rect| {
-            if !self.conditions.spans(seq) {
-                return ControlFlow::Continue(());
+        let stopped = features.by_bound(
+            self.at,
+            work,
+            |rect| self.bound(rect),
+            |bound, found| {
+                if !self.conditions.spans(found.seq) {
+                    return ControlFlow::Continue(());
+                }
+                if candidates.len() == max {
+                    next = Some(bound);
+                    return ControlFlow::Break(());
+                }
+                candidates.push(Candidate { bound, found });
+                ControlFlow::Continue(())
+            },
+        );
+        drop(features);
+        match stopped {
+            None => Ok((candidates, next)),
+            Some(bound) => self.gathered(max, candidates.len(), bound),
+        }
+    }
+
+    /// The same from the surroundings, of which those up to `radius` are known to have
+    /// about `count` candidates.
+    fn gathered(&self, max: usize, mut count: usize, mut radius: f64) -> Result<Candidates> {
+        // What lies before the page before is not looked at.
+        let inner = self.after.map_or(0.0, |after| after.distance);
+        loop {
+            // As far as there are enough if they lie as densely there, and some more.
+            radius = radius.max(1.0);
+            let ring = (radius * radius - inner * inner).max(radius * radius / 16.0);
+            let wanted = 1.3 * (max as f64 / count as f64).min(16.0);
+            radius = (inner * inner + ring * wanted).sqrt().max(1.1 * radius);
+            let last = radius >= self.radius.min(FARTHEST);
+            let mut gather = Nearest::new(max);
+            let around = self.center.surroundings(radius.min(self.radius));
+            each_in_box(self.state, &around.pieces(), self.at, |found| {
+                if let Some(bound) = self.bound(&found.rect)
+                    && (last || bound < radius)
+                    && self.conditions.spans(found.seq)
+                {
+                    gather.push(Candidate { bound, found });
+                }
+            })?;
+            let (candidates, next) = gather.finish();
+            if last || next.is_some() {
+                return Ok((candidates, next));
             }
-            if candidates.len() == max {
-                next = Some(bound);
-                return ControlFlow::Break(());
-            }
-            candidates.push(Candidate { seq, rect });
-            ControlFlow::Continue(())
-        });
-        (candidates, next)
+            count = candidates.len();
+        }
+    }
+
+    /// No less than how near what lies in a rectangle can be, unless that is farther
+    /// than asked for, or before the page before.
+    fn bound(&self, rect: &Rect) -> Option<f64> {
+        let least = self.center.at_least(rect);
+        let passed = |after: Found| self.center.at_most(rect) < after.distance;
+        let outside = least > self.radius || self.after.is_some_and(passed);
+        (!outside).then_some(least)
     }
 
     /// The distance of a candidate that is found, and comes behind the page before.
-    fn distance(&self, candidate: &Candidate) -> Result<Option<f64>> {
+    fn distance(&self, Placed { seq, rect }: Placed) -> Result<Option<f64>> {
         self.deadline.step()?;
-        let Candidate { seq, rect } = *candidate;
         let damage = |e| damaged(self.state, seq, e);
         let point = (rect.min == rect.max).then_some(rect.min);
         let inside = |distance: f64| {
@@ -284,4 +379,105 @@ fn push_with_distance(state: &State, seq: u64, distance: f64, out: &mut Vec<u8>)
 
 fn push_text(value: &serde_json::Value, out: &mut Vec<u8>) {
     out.extend_from_slice(value.to_string().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::database::Database;
+    use crate::fs::RealFileSystem;
+    use crate::limits::Limits;
+    use crate::model::BoundingBox;
+    use crate::search::Filter;
+
+    /// However little the index does in order, the candidates are the same.
+    #[test]
+    fn gathered_candidates_are_those_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
+        let mut random = 1_u64;
+        let mut number = |bound: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % bound
+        };
+        let mut features = Vec::new();
+        for n in 0..4_000 {
+            // Some about a few towns, some anywhere, some wide, many in one place.
+            let [x, y] = match n % 4 {
+                0 => [
+                    number(3_600) as f64 / 10.0 - 180.0,
+                    number(1_700) as f64 / 10.0 - 85.0,
+                ],
+                1 => [
+                    number(100) as f64 / 1e4 + 179.99,
+                    number(100) as f64 / 1e4 + 60.0,
+                ],
+                2 => [
+                    number(1_000) as f64 / 1e3 - 70.0,
+                    number(200) as f64 / 1e2 + 88.0,
+                ],
+                _ => [12.5, -33.25],
+            };
+            let x = if x > 180.0 { x - 360.0 } else { x };
+            let geometry = match n % 9 {
+                0 => serde_json::json!({"type": "LineString",
+                    "coordinates": [[x, y], [(x + 9.0).min(180.0), (y + 3.0).min(90.0)]]}),
+                _ => serde_json::json!({"type": "Point", "coordinates": [x, y]}),
+            };
+            let id = format!("f{n}");
+            features.push(serde_json::json!({
+                "type": "Feature", "id": id, "geometry": geometry, "properties": {},
+            }));
+        }
+        let text = serde_json::json!({"type": "FeatureCollection", "features": features});
+        let prepared = db.prepare_features(text.to_string().as_bytes()).unwrap();
+        db.write(prepared.operations).unwrap();
+        let late = [Filter::parse("seq", "gt:3500").unwrap()];
+        for point in [
+            [12.5, -33.25],
+            [180.0, 60.0],
+            [-179.9, 60.1],
+            [0.0, 90.0],
+            [-70.0, 0.0],
+        ] {
+            for radius in [f64::INFINITY, 5e6, 4e4, 10.0] {
+                for (after, filters) in [(None, &[][..]), (Some(3e6), &[]), (None, &late)] {
+                    let walk = Walk {
+                        state: &db.state,
+                        center: Center::new(point),
+                        radius,
+                        conditions: Conditions::new(&db.state, filters, 4_000).unwrap(),
+                        after: after.map(|distance| Found { distance, seq: 0 }),
+                        deadline: Deadline::new(&db.state.limits),
+                        at: 4_000,
+                    };
+                    for max in [1, 20, 700, 3_000, usize::MAX] {
+                        let (mut expected, next) = walk.candidates(max, usize::MAX).unwrap();
+                        expected.sort_by(Candidate::order);
+                        for work in [0, 40, 400] {
+                            let (mut found, found_next) = walk.candidates(max, work).unwrap();
+                            found.sort_by(Candidate::order);
+                            let what = format!("{point:?} {radius} {after:?} {max} {work}");
+                            assert_eq!(found_next, next, "{what}");
+                            assert_eq!(found.len(), expected.len(), "{what}");
+                            // Of those at the last bound any may be left out.
+                            let last = expected.last().map(|last| last.bound);
+                            for (found, expected) in found.iter().zip(&expected) {
+                                assert_eq!(found.bound, expected.bound, "{what}");
+                                let same = found.found == expected.found;
+                                assert!(same || Some(found.bound) == last, "{what}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let all = BoundingBox::parse("-180,-90,180,90").unwrap();
+        assert_eq!(Center::new([3.0, 4.0]).surroundings(f64::INFINITY), all);
+    }
 }

@@ -1,5 +1,4 @@
 use std::io;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -15,7 +14,8 @@ use super::write::{Steps, write_in_steps};
 use super::*;
 use crate::fs::{File, Lock, RealFileSystem};
 use crate::index::{
-    BlockLocation, BlockTable, FeatureIndex, FeatureLoader, Order, RangeQuery, TemporalIndex,
+    BlockLocation, BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
+    TemporalIndex,
 };
 use crate::limits::Limits;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
@@ -208,11 +208,10 @@ fn answers(state: &State, at: u64) -> String {
         max: [f64::from(edge) + 1.0, 6.0],
     });
     for pieces in [&boxes[..1], &boxes[1..], &[]] {
-        let mut hits = Vec::new();
-        features.query_box(pieces, at, |hit| {
-            hits.push(hit);
-            ControlFlow::Continue(())
-        });
+        let mut found = Vec::new();
+        let mut walk = BoxWalk::new(pieces, at);
+        while features.walk_box(&mut walk, &mut found) {}
+        let mut hits: Vec<Hit> = found.into_iter().map(|v| Hit::new(v, pieces)).collect();
         hits.sort_unstable();
         out += &format!("{hits:?}\n");
     }

@@ -4,7 +4,7 @@ use geographiclib_rs::{Geodesic, InverseGeodesic};
 
 use super::relation::Prepared;
 use super::shape::{Position, Shape};
-use crate::model::Rect;
+use crate::model::{BoundingBox, Rect};
 
 /// The equatorial radius.
 const WGS84_A: f64 = 6_378_137.0;
@@ -70,6 +70,43 @@ impl Center {
         let antipode = if lon > 0.0 { lon - 180.0 } else { lon + 180.0 };
         let angle = least_angle(antipode, (-self.reduced, -self.sin, self.cos), rect);
         WGS84_A * (std::f64::consts::PI - angle) + 1.0
+    }
+
+    /// A box that every rectangle touches whose [`Center::at_least`]
+    /// is no more than `metres`; not much wider than need be.
+    pub(crate) fn surroundings(&self, metres: f64) -> BoundingBox {
+        // More than any rounding, here or in the bound.
+        let angle = (metres + 1.0) / WGS84_B * (1.0 + 1e-9) + 1e-9;
+        let to_edge = std::f64::consts::FRAC_PI_2 - angle;
+        let latitude = |angle: f64| (angle.tan() / (1.0 - WGS84_F)).atan().to_degrees();
+        // With a pole in it, or nearly so, it has all longitudes.
+        if self.reduced.abs() >= to_edge - 1e-9 {
+            let side = |reduced: f64| match reduced.abs() >= std::f64::consts::FRAC_PI_2 - 2e-9 {
+                true => 90.0_f64.copysign(reduced),
+                false => latitude(reduced),
+            };
+            let (south, north) = (side(self.reduced - angle), side(self.reduced + angle));
+            return BoundingBox {
+                west: -180.0,
+                south,
+                east: 180.0,
+                north,
+            };
+        }
+        let [lon, _] = self.position;
+        // Where a meridian touches the circle.
+        let half = (angle.sin() / self.cos).clamp(0.0, 1.0).asin().to_degrees() + 1e-9;
+        let wrapped = |lon: f64| match lon {
+            lon if lon < -180.0 => lon + 360.0,
+            lon if lon > 180.0 => lon - 360.0,
+            lon => lon,
+        };
+        BoundingBox {
+            west: wrapped(lon - half),
+            south: latitude(self.reduced - angle),
+            east: wrapped(lon + half),
+            north: latitude(self.reduced + angle),
+        }
     }
 
     /// The distance to the nearest position of a shape, 0 on it and inside its

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::shape::Position;
 use super::*;
 use crate::model::cbor::encode_json;
-use crate::model::{Rect, Source};
+use crate::model::{BoundingBox, Rect, Source};
 use crate::oracles::{cases, compared};
 
 /// A shape from the coordinates of a geometry.
@@ -405,6 +405,32 @@ proptest! {
         let point = center.at_least(&Rect::point(inside));
         prop_assert!(point >= distance * 0.9966 - 1.001, "{point} {distance}");
         compared("bounds of distances", 2);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(4_000)))]
+
+    #[test]
+    fn surroundings_hold_what_is_near(
+        from in anywhere(), a in anywhere(), b in anywhere(),
+        small in any::<bool>(), share in prop_oneof![Just(1.0), Just(1.000001), 1.0..3.0_f64],
+    ) {
+        let mut rect = Rect::point(a);
+        if !small {
+            rect.extend(&Rect::point(b));
+        }
+        let center = Center::new(from);
+        let least = center.at_least(&rect);
+        let around = center.surroundings(least * share);
+        prop_assert!(BoundingBox::new(around.west, around.south, around.east, around.north).is_ok());
+        prop_assert!(around.pieces().iter().any(|piece| piece.intersects(&rect)), "{around:?}");
+        // Not much wider: its own edges are no farther than the corner of a square.
+        let (south, north) = (around.south, around.north);
+        for edge in [south, north].into_iter().filter(|edge| edge.abs() < 90.0) {
+            let distance = center.distance([from[0], edge]);
+            prop_assert!(distance <= least * share * 1.004 + 3.0, "{distance} {least} {around:?}");
+        }
     }
 }
 

@@ -76,7 +76,7 @@ impl Database {
             ..query.clone()
         };
         let (_, after) = box_cursor(&pinned)?;
-        let (hits, at) = self.hits(&pinned, usize::MAX)?;
+        let (hits, at) = self.hits(&pinned, true)?;
         let hidden: HashSet<u64> = {
             let features = state.features.read();
             let overwritten = session.overlay.features();
@@ -86,7 +86,11 @@ impl Database {
         };
         let pieces = query.bbox.pieces();
         let mut page = Page::new(query.limit);
-        for hit in hits.into_iter().filter(|hit| !hidden.contains(&hit.seq)) {
+        for hit in hits
+            .into_iter()
+            .flatten()
+            .filter(|hit| !hidden.contains(&hit.seq))
+        {
             let found = match hit.certain {
                 true => Some(document(state, hit.seq)?),
                 false => document_meeting(state, hit.seq, &pieces)?,

@@ -30,14 +30,14 @@ pub struct StoredVersion {
     pub oldest: bool,
 }
 
-/// How far [`FeatureIndex::stored_versions`] has come.
+/// How far [`FeatureIndex::stored_versions`] or [`FeatureIndex::visible`] has come.
 #[derive(Debug, Default)]
 pub struct VersionCursor {
     /// Number of the feature.
-    number: u32,
+    pub(super) number: u32,
     /// Index in `superseded` of its next version, unless it is the newest. Those
     /// never move.
-    older: Option<u32>,
+    pub(super) older: Option<u32>,
 }
 
 impl FeatureIndex {

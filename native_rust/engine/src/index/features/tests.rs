@@ -1,4 +1,4 @@
-use std::ops::ControlFlow;
+mod walk;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -83,11 +83,10 @@ impl Model {
 }
 
 fn hits(index: &FeatureIndex, pieces: &[Rect], at: u64) -> Vec<Hit> {
-    let mut hits = Vec::new();
-    index.query_box(pieces, at, |hit| {
-        hits.push(hit);
-        ControlFlow::Continue(())
-    });
+    let mut found = Vec::new();
+    let mut walk = BoxWalk::new(pieces, at);
+    while index.walk_box(&mut walk, &mut found) {}
+    let mut hits: Vec<Hit> = found.into_iter().map(|v| Hit::new(v, pieces)).collect();
     hits.sort_unstable();
     hits
 }
@@ -368,10 +367,8 @@ fn a_million_points() {
                 max: [x + 3.6, y + 1.8],
             };
             hits.clear();
-            index.query_box(&[piece], N, |hit| {
-                hits.push(hit);
-                ControlFlow::Continue(())
-            });
+            let mut walk = BoxWalk::new(&[piece], N);
+            while index.walk_box(&mut walk, &mut hits) {}
             found += hits.len();
         }
         println!(

@@ -11,6 +11,62 @@ use crate::model::{BoundingBox, Source, format_timestamp};
 use crate::search::{Area, Filter, Grid, Heatmap, Near, QueryGeometry, Search};
 use crate::spatial::Predicate;
 
+/// A database with points at one place that have these values.
+fn values_at_one_place(values: &[f64]) -> (Database, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
+    let feature = |(n, value): (usize, &f64)| {
+        json!({
+            "type": "Feature", "id": format!("f{n}"), "properties": {"value": value},
+            "geometry": {"type": "Point", "coordinates": [1, 2]},
+        })
+    };
+    let features: Vec<Value> = values.iter().enumerate().map(feature).collect();
+    let text = json!({"type": "FeatureCollection", "features": features}).to_string();
+    let prepared = db.prepare_features(text.as_bytes()).unwrap();
+    db.write(prepared.operations).unwrap();
+    (db, dir)
+}
+
+#[test]
+fn sums_are_rounded_once() {
+    let tenth = [0.1; 10];
+    for (values, expected) in [
+        (&[1e16, 1.0, -1e16][..], 1.0),
+        (&[1.0, 1e16, -1e16], 1.0),
+        (&[1e300, 1e16, 1.0, -1e16, -1e300, 1e-300], 1.0),
+        (&[1e308, 1e308, -1e308], 1e308),
+        (&tenth, 1.0),
+    ] {
+        let (db, _dir) = values_at_one_place(values);
+        let heatmap = Heatmap {
+            bbox: BoundingBox::parse("0,0,9,9").unwrap(),
+            grid: Grid::Tiles { zoom: 3 },
+            sum: Some("value".to_owned()),
+            filters: Vec::new(),
+            as_of: None,
+        };
+        let cells = db.heatmap(&heatmap).unwrap().cells;
+        let found: Vec<_> = cells.iter().map(|cell| (cell.count, cell.sum)).collect();
+        assert_eq!(found, [(values.len() as u64, Some(expected))], "{values:?}");
+        // What was there when the first two were.
+        let two = Heatmap {
+            as_of: Some(2),
+            ..heatmap
+        };
+        match values[0] + values[1] {
+            sum if sum.is_finite() => {
+                assert_eq!(db.heatmap(&two).unwrap().cells[0].sum, Some(sum));
+            }
+            _ => {
+                let refusal = db.heatmap(&two).unwrap_err().to_string();
+                assert!(refusal.contains("beyond the range"), "{refusal}");
+            }
+        }
+    }
+}
+
 #[test]
 fn commit_times_select_versions() {
     let dir = tempfile::tempdir().unwrap();

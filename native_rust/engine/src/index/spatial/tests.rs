@@ -1,0 +1,139 @@
+//! Versions in two layers, and crowds.
+
+use rstar::RTreeNode;
+
+use super::layer::CROWDED;
+use super::*;
+
+#[test]
+fn a_leaf_takes_no_more_than_an_inner_node() {
+    // A vector and an envelope; the tag hides in the vector.
+    assert_eq!(size_of::<RTreeNode<Entry>>(), 24 + 32);
+}
+
+#[test]
+fn the_present_does_not_look_at_history() {
+    let place = Rect::point([1.0, 2.0]);
+    let mut index = SpatialIndex::default();
+    index.insert(place, 1);
+    for born in 2..=50 {
+        index.insert(place, born);
+        index.end(place, born - 1, born);
+    }
+    let hits = |index: &SpatialIndex, at| {
+        let mut hits = Vec::new();
+        index.query(&[place], at, |born, _| {
+            hits.push(born);
+            ControlFlow::Continue(())
+        });
+        hits
+    };
+    assert_eq!((index.hot.tree.size(), index.history.tree.size()), (50, 0));
+    for born in 1..50 {
+        index.retire(place, born);
+        assert_eq!(hits(&index, 50), [50]);
+        assert_eq!(hits(&index, born), [born]);
+    }
+    assert_eq!((index.hot.tree.size(), index.history.tree.size()), (1, 49));
+    assert_eq!(index.horizon, 50);
+    assert_eq!(hits(&index, 0), [] as [u64; 0]);
+}
+
+#[test]
+fn versions_in_a_crowd_come_and_go_like_others() {
+    let place = Rect::point([1.0, -0.0]);
+    let beside = Rect::point([1.0, 0.5]);
+    let many = 10 * CROWDED as u64;
+    let mut index = SpatialIndex::default();
+    for born in 1..=many {
+        index.insert(place, born);
+    }
+    index.insert(beside, many + 1);
+    // Noticed on the way.
+    assert_eq!((index.hot.tree.size(), index.hot.crowds.len()), (2, 1));
+    let hits = |index: &SpatialIndex, at| {
+        let mut hits = Vec::new();
+        let world = Rect {
+            min: [-9.0; 2],
+            max: [9.0; 2],
+        };
+        index.query(&[world], at, |born, rect| {
+            assert_eq!(rect == beside, born == many + 1);
+            hits.push(born);
+            ControlFlow::Continue(())
+        });
+        hits.sort_unstable();
+        hits
+    };
+    // The even ones end, newest first, which sees them all; then all others.
+    let even = (1..=many).rev().filter(|born| born % 2 == 0);
+    let order: Vec<u64> = even
+        .chain((1..=many).filter(|born| born % 2 == 1))
+        .collect();
+    let mut alive: Vec<u64> = (1..=many + 1).collect();
+    let mut died = many + 1;
+    for born in &order {
+        died += 1;
+        index.end(place, *born, died);
+        alive.retain(|other| other != born);
+        assert_eq!(hits(&index, died), alive);
+        if born % 3 == 0 {
+            index.retire(place, *born);
+            assert_eq!(hits(&index, died), alive);
+        }
+    }
+    assert_eq!((index.hot.tree.size(), index.hot.crowds.len()), (2, 1));
+    // A crowd takes new versions, and is gone when it is empty.
+    index.insert(Rect::point([1.0, 0.0]), died + 1);
+    assert_eq!(hits(&index, died + 1), [many + 1, died + 1]);
+    index.end(place, died + 1, died + 2);
+    index.retire(place, died + 1);
+    for born in order.iter().filter(|born| *born % 3 != 0) {
+        index.retire(place, *born);
+    }
+    assert_eq!((index.hot.tree.size(), index.hot.crowds.len()), (1, 0));
+    for at in [many + 1, many + 5, died] {
+        let expected = (1..=many + 1).filter(|born| {
+            let ended = order.iter().position(|other| other == born);
+            ended.is_none_or(|ended| at < many + 2 + ended as u64)
+        });
+        assert_eq!(hits(&index, at), expected.collect::<Vec<_>>(), "{at}");
+    }
+}
+
+#[test]
+fn crowds_are_noticed_while_loading_and_in_the_history() {
+    let crowded = Rect::point([-0.0, 1.0]);
+    let also = Rect::point([0.0, 1.0]);
+    let size = 3 * CROWDED as u64;
+    // Others, each alone or in company that is no crowd.
+    let other = |n: u64| Rect::point([(n % 500) as f64, 7.0]);
+    let mut entries: Vec<Entry> = (1..=10_000)
+        .map(|n| Entry::new(other(n), n, ALIVE))
+        .collect();
+    entries.extend((10_001..=10_000 + size).map(|n| {
+        let rect = [crowded, also][n as usize % 2];
+        Entry::new(rect, n, ALIVE)
+    }));
+    let mut index = SpatialIndex::bulk_load(entries, Vec::new());
+    assert_eq!(index.hot.crowds.len(), 1);
+    assert_eq!(index.hot.tree.size(), 10_001);
+    let mut at = 10_000 + size;
+    for born in 10_001..=10_000 + size {
+        at += 1;
+        index.end(also, born, at);
+        index.retire(crowded, born);
+    }
+    assert_eq!((index.hot.crowds.len(), index.history.crowds.len()), (0, 1));
+    for at in [10_000, 10_001, 10_000 + size, 10_000 + size + 5, at] {
+        let mut found = Vec::new();
+        index.query(&[crowded], at, |born, _| {
+            found.push(born);
+            ControlFlow::Continue(())
+        });
+        found.sort_unstable();
+        let first = 10_001 + at.saturating_sub(10_000 + size);
+        let expected: Vec<u64> = (first..=at.min(10_000 + size)).collect();
+        assert_eq!(found, expected, "{at}");
+    }
+}
