@@ -491,7 +491,7 @@ defmodule Bench.ReadLatency do
     ]
   end
 
-  defp microseconds(ns), do: "#{Float.round(ns / 1_000, 1)} us"
+  defp microseconds(ns), do: :erlang.float_to_binary(ns / 1_000, decimals: 1) <> " us"
 end
 
 Logger.configure(level: :warning)
