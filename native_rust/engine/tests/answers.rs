@@ -675,3 +675,39 @@ fn the_cache_can_be_off_and_keeps_no_answer_above_its_share() {
     }
     assert_eq!(db.info().unwrap().query_cache, stats);
 }
+
+#[test]
+fn a_full_cache_takes_what_is_asked_for_again() {
+    let Fixture { _tmp, db } = open(Limits {
+        query_cache_entries: 10,
+        ..Limits::default()
+    });
+    let put = |n: i32| Change::Put {
+        id: n.to_string(),
+        x: n,
+        n,
+    };
+    put(1).commit(&db);
+    let ask = |limit| {
+        let question = Search {
+            limit,
+            ..search(bbox("0,-1,9,1"), vec![])
+        };
+        let before = db.info().unwrap().query_cache.hits;
+        assert_eq!(db.search(&question).unwrap().returned, 1);
+        db.info().unwrap().query_cache.hits > before
+    };
+    let kept: Vec<bool> = (1..=10).chain(1..=10).map(ask).collect();
+    assert_eq!(kept, [[false; 10], [true; 10]].concat());
+    // What is asked once changes nothing.
+    assert!(!(11..=1_000).any(ask) && (1..=10).all(ask));
+    assert_eq!(db.info().unwrap().query_cache.evictions, 0);
+    // What is asked again takes the place of the one used least recently.
+    assert_eq!([ask(2_000), ask(2_000), ask(2_000)], [false, false, true]);
+    assert!((2..=10).all(ask));
+    assert_eq!(db.info().unwrap().query_cache.evictions, 1);
+    assert!(!ask(1));
+    // A question whose answer a write has touched is known still.
+    put(1).commit(&db);
+    assert_eq!([ask(5), ask(5)], [false, true]);
+}
