@@ -348,7 +348,9 @@ fn take_unfinished(files: &mut Vec<File>, found: &mut Examination) -> Result<()>
     let Some((last, others)) = files.split_last() else {
         return Ok(());
     };
-    if last.header.is_ok() || last.reader.len > SEGMENT_HEADER as u64 {
+    // One that cannot be read is damaged.
+    let unfinished = last.reader.may_be_unfinished().unwrap_or(false);
+    if last.header.is_ok() || !unfinished {
         return Ok(());
     }
     let before = others.last().and_then(|before| {

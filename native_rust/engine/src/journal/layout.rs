@@ -18,7 +18,7 @@ pub(crate) const GROUP_HEADER: usize = 96;
 pub(crate) const BLOCK_PREFIX: usize = 8;
 /// First bytes of a group.
 pub(crate) const GROUP_MAGIC: [u8; 4] = *b"FDBG";
-const SEGMENT_MAGIC: [u8; 8] = *b"FORMDBJL";
+pub(super) const SEGMENT_MAGIC: [u8; 8] = *b"FORMDBJL";
 
 /// The random id a database gets when it is created.
 pub(crate) type DatabaseId = [u8; 16];

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::{
     FORMAT_VERSION, GROUP_HEADER, GROUP_MAGIC, GroupHeader, HeaderError, SEGMENT_HEADER,
-    SegmentHeader, segment_name,
+    SEGMENT_MAGIC, SegmentHeader, segment_name,
 };
 use super::segments::Segment;
 use crate::error::{Error, Result};
@@ -57,6 +57,22 @@ impl SegmentReader {
             .read_exact_at(&mut bytes, 0)
             .map_err(|e| Error::io("read", &self.segment.path, e))?;
         Ok(SegmentHeader::decode(&bytes))
+    }
+
+    /// Whether this can be a file whose making was interrupted: no longer than a header,
+    /// and it begins as one does, as far as it goes, or with nothing but the zeros of a
+    /// sector that never arrived.
+    pub(super) fn may_be_unfinished(&self) -> Result<bool> {
+        if self.len > SEGMENT_HEADER as u64 {
+            return Ok(false);
+        }
+        let mut bytes = vec![0; usize::try_from(self.len).unwrap_or(0)];
+        self.segment
+            .file
+            .read_exact_at(&mut bytes, 0)
+            .map_err(|e| Error::io("read", &self.segment.path, e))?;
+        let begins = bytes.iter().zip(&SEGMENT_MAGIC).all(|(a, b)| a == b);
+        Ok(begins || bytes.iter().all(|byte| *byte == 0))
     }
 
     /// Header and body of the group at `offset`, or what is wrong with the bytes

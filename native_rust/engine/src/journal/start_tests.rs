@@ -261,3 +261,38 @@ fn the_policy_may_refuse_a_torn_tail() {
     assert!(open(tmp.path(), options(None)).is_ok());
     assert!(open(tmp.path(), refuse()).is_ok());
 }
+
+#[test]
+fn only_what_was_being_made_is_made_anew() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path();
+    drop(open(dir, options(None)).unwrap());
+    let path = dir.join(super::layout::segment_name(1));
+    let header = std::fs::read(&path).unwrap();
+    // What a crash leaves: the beginning of a header, or a length without its bytes.
+    for begun in [
+        &header[..0],
+        &header[..5],
+        &header[..100],
+        &[0; 77],
+        &[0; 128],
+    ] {
+        std::fs::write(&path, begun).unwrap();
+        let (opened, seen) = open(dir, options(None)).unwrap();
+        assert!(opened.report.created && seen.is_empty());
+        drop(opened);
+    }
+    for foreign in [&b"some text\n"[..], &[1; 128], &[0, 0, 0, 7]] {
+        std::fs::write(&path, foreign).unwrap();
+        let refusal = open(dir, options(None)).err().unwrap();
+        assert!(
+            matches!(refusal, RecoverError::Failed(Error::Corrupt { .. })),
+            "{refusal:?}"
+        );
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            foreign,
+            "nothing was changed"
+        );
+    }
+}

@@ -62,7 +62,7 @@ pub(super) fn survey(fs: &dyn FileSystem, dir: &Path) -> Result<Survey> {
         let header = reader.header()?;
         // Groups are written only behind a durable header, so a file that is
         // longer than one once had it.
-        if is_last && header.is_err() && reader.len <= SEGMENT_HEADER as u64 {
+        if is_last && header.is_err() && reader.may_be_unfinished()? {
             survey.unfinished = Some(Unfinished {
                 path: reader.segment.path,
                 bytes: reader.len,
