@@ -117,7 +117,8 @@ defmodule FormdbHttp.Transactions do
   def transaction(%Transaction{database: name, id: id}) do
     with {:ok, status} <- Engine.call(name, &Native.transaction_status(&1, name, id)) do
       {ack, status} = Map.pop!(status, :ack)
-      status = if ack, do: Map.merge(status, committed(Writing.ack(ack))), else: status
+      ack = if ack, do: Writing.ack(ack)
+      status = if status.status == :committed, do: Map.merge(status, committed(ack)), else: status
       status |> Map.delete(:replayed) |> then(&{:ok, &1})
     end
   end

@@ -36,7 +36,7 @@ impl<'a> StatusMap<'a> {
         let (phase, ack, reason) = match status.phase {
             Phase::Open => (atoms::open(), None, None),
             Phase::Committing => (atoms::committing(), None, None),
-            Phase::Committed(ack) => (atoms::committed(), Some(ack), None),
+            Phase::Committed(ack) => (atoms::committed(), ack, None),
             Phase::Aborted(reason) => (atoms::aborted(), None, Some(reason)),
         };
         Self {

@@ -67,8 +67,8 @@ pub enum Phase {
     Open,
     /// It was handed to the committer, which has not answered yet.
     Committing,
-    /// It was committed.
-    Committed(Ack),
+    /// It was committed; `None`: and had written nothing.
+    Committed(Option<Ack>),
     /// It was aborted, its lease ended, or its commit was refused; with the reason.
     Aborted(String),
 }
@@ -335,13 +335,16 @@ impl Database {
         }) = self.transaction(id)
         {
             let replayed = true;
-            return Ok(Handed::Done(Commit::Again(Ack { replayed, ..ack })));
+            return Ok(Handed::Done(match ack {
+                Some(ack) => Commit::Again(Ack { replayed, ..ack }),
+                None => Commit::Nothing,
+            }));
         }
         let session = self.session(id)?;
         let mut session = session.lock();
         session.check_open()?;
         if session.read_only || session.operations.is_empty() {
-            session.phase = Phase::Aborted("it had written nothing".to_owned());
+            session.phase = Phase::Committed(None);
             let status = session.status();
             drop(session);
             self.transactions.open.lock().end(status);
@@ -366,7 +369,7 @@ impl Database {
         let own = id.to_owned();
         let reply = reply.after(move |answer| {
             let phase = match answer {
-                Ok(ack) => Phase::Committed(*ack),
+                Ok(ack) => Phase::Committed(Some(*ack)),
                 Err(error) => Phase::Aborted(error.to_string()),
             };
             database.end(&own, phase);
