@@ -7,12 +7,14 @@
 //! has them; the antimeridian and the poles are known to be one line and one place
 //! each. Distances are geodesics.
 
+mod ahead;
 mod area;
 mod filter;
 mod heatmap;
 mod nearby;
 mod pages;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 pub use area::{Area, Near, QueryGeometry};
@@ -32,6 +34,7 @@ use crate::features::{
 use crate::index::Hit;
 use crate::spatial::Predicate;
 use crate::state::State;
+use ahead::ReadAhead;
 use area::Target;
 use filter::Span;
 use pages::{Gather, WINDOW, Window};
@@ -152,6 +155,7 @@ struct Question<'q> {
     target: &'q Target<'q>,
     conditions: Conditions<'q>,
     at: u64,
+    ahead: RefCell<ReadAhead>,
 }
 
 impl<'q> Question<'q> {
@@ -167,6 +171,7 @@ impl<'q> Question<'q> {
             target,
             conditions: Conditions::new(state, filters, at)?,
             at,
+            ahead: RefCell::default(),
         })
     }
 
@@ -204,8 +209,9 @@ impl<'q> Question<'q> {
         if self.settled(hit) {
             return Ok(true);
         }
-        let bytes = read_block(self.state, hit.seq)?;
-        self.accepts_block(hit, &bytes)
+        let mut ahead = self.ahead.borrow_mut();
+        let bytes = ahead.block(self.state, hit.seq, self.at)?;
+        self.accepts_block(hit, bytes)
     }
 
     /// The document of a candidate if that is found.
@@ -213,13 +219,14 @@ impl<'q> Question<'q> {
         if self.settled(hit) {
             return document(self.state, hit.seq).map(Some);
         }
-        let bytes = read_block(self.state, hit.seq)?;
-        if !self.accepts_block(hit, &bytes)? {
+        let mut ahead = self.ahead.borrow_mut();
+        let bytes = ahead.block(self.state, hit.seq, self.at)?;
+        if !self.accepts_block(hit, bytes)? {
             return Ok(None);
         }
         match self.state.bodies.get(hit.seq) {
             Some(document) => Ok(Some(document)),
-            None => make_document(self.state, hit.seq, &bytes).map(Some),
+            None => make_document(self.state, hit.seq, bytes).map(Some),
         }
     }
 

@@ -255,6 +255,8 @@ impl SpatialIndex {
     fn touching(&self, walk: &mut Parts, part: &Part, found: &mut Vec<Placed>) -> Walked {
         let length = found.len();
         let touching = aabb(&part.rect);
+        // What touches all of the first piece belongs to it.
+        let all = part.piece == 0 && walk.pieces.first() == Some(&part.rect);
         let mut crowds: Vec<Rect> = Vec::new();
         // Entries that begin outside of the part: they would be looked at again in
         // most parts of it.
