@@ -39,7 +39,8 @@ demo: build ## load the samples and print a few queries with their answers
 
 # The engine's tests run in Cargo's test profile: it is a second build of its
 # dependencies, but one with overflow checks and debug assertions. What the reliability
-# matrix, the planted bugs and the fuzzers tried stands in lines of "matrix:" and "fuzz:".
+# matrix, the planted bugs and the fuzzers tried stands in lines of "matrix:" and "fuzz:",
+# how many answers to queries were held against brute force in lines of "oracles:".
 test: setup ## run every test, of the engine and of the server
 	cd native_rust && cargo test --locked --package formdb-engine
 	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix planted
@@ -47,7 +48,8 @@ test: setup ## run every test, of the engine and of the server
 	mix test --warnings-as-errors
 
 # Fresh seeds every time; what fails names its seed. SOAK_SECONDS is for each test of
-# the matrix, FUZZ_SECONDS for each fuzz target, KILLS for the server.
+# the matrix, FUZZ_SECONDS for each fuzz target, KILLS for the server. Tests that hold
+# answers against brute force try 50 times as many cases for each 300 SOAK_SECONDS.
 soak: setup ## run the reliability tests for long (SOAK_SECONDS=300 FUZZ_SECONDS=300 KILLS=1000)
 	cd native_rust && FORMDB_SOAK=$(or $(SOAK_SECONDS),300) PROPTEST_CASES=20000 \
 		cargo test --locked --package formdb-engine

@@ -2,7 +2,13 @@ defmodule FormdbHttp.MixProject do
   use Mix.Project
 
   # The Erlang libraries this project is built on, as Hex declares them.
-  @beam_libraries [cowboy: "~> 2.8", cowlib: "~> 2.9", jsx: "~> 3.1", ranch: "~> 2.1"]
+  @beam_libraries [
+    cowboy: "~> 2.8",
+    cowlib: "~> 2.9",
+    jsx: "~> 3.1",
+    prometheus: "~> 4.9",
+    ranch: "~> 2.1"
+  ]
 
   def project do
     {deps, _applications} = beam_libraries()
@@ -43,9 +49,15 @@ defmodule FormdbHttp.MixProject do
       ebins ->
         Enum.each(ebins, &Code.prepend_path/1)
         applications = Keyword.keys(@beam_libraries)
-        # Mix loads those it manages, to know what this project may call.
-        Enum.each(applications, &Application.load/1)
+        Enum.each(applications, &load_application/1)
         {[], applications}
+    end
+  end
+
+  # Mix loads those it manages, to know what this project may call.
+  defp load_application(application) do
+    with {:error, {reason, _}} when reason != :already_loaded <- Application.load(application) do
+      Mix.raise("debian_libs/ has no library #{application}; run bin/setup, which fetches it")
     end
   end
 

@@ -159,8 +159,11 @@ defmodule Bench.Spatial do
     jobs =
       for {hits, {boxes, _}} <- inputs,
           boxes = boxes |> Enum.map(&elem(&1, 0)) |> List.to_tuple(),
+          {what, limit} <- [{"box", fn -> 1_000 end}, {"new box", &new_limit/0}],
           into: %{},
-          do: {"box of #{hits}", fn -> {:ok, _} = FormdbHttp.query_box(name, next(boxes)) end}
+          do:
+            {"#{what} of #{hits}",
+             fn -> {:ok, _} = FormdbHttp.query_box(name, next(boxes), limit: limit.()) end}
 
     rates = Comparison.rates(Benchmark.run(jobs))
     IO.puts("")
@@ -171,13 +174,22 @@ defmodule Bench.Spatial do
           {"insert, 64 callers", many, earlier: 872},
           {"insert, one FeatureCollection", @features * 1.0e6 / bulk,
            earlier: 872, target: 300_000},
-          {"box of 38, GeoJSON", rates["box of 38"], earlier: 502},
-          {"box of 258, GeoJSON", rates["box of 258"], earlier: 292},
+          {"box of 38, GeoJSON, worked out", rates["new box of 38"], earlier: 502},
+          {"box of 258, GeoJSON, worked out", rates["new box of 258"], earlier: 292},
+          {"box of 38, GeoJSON, asked again", rates["box of 38"], earlier: 502},
+          {"box of 258, GeoJSON, asked again", rates["box of 258"], earlier: 292},
           {"delete, 64 callers", removed, earlier: 269}
         ],
         do: Comparison.line(what, rate, opts)
 
     :ok = FormdbHttp.purge_database(name)
+  end
+
+  # With another limit it is another question: its answer is not among those kept.
+  defp new_limit do
+    n = Process.get(:limit, 0)
+    Process.put(:limit, n + 1)
+    1_000 + rem(n, 90_000)
   end
 
   defp text({id, {lon, lat}}) do

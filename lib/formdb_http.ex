@@ -274,7 +274,7 @@ defmodule FormdbHttp do
   """
   @spec query_box(database(), {number(), number(), number(), number()} | String.t(), keyword()) ::
           result(map())
-  defdelegate query_box(name, box, opts \\ []), to: Features
+  defdelegate query_box(name, box, opts \\ []), to: Geo
 
   @doc """
   Features that a search finds, in the order they were written; with `{:near, point}`

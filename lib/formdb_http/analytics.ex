@@ -44,14 +44,10 @@ defmodule FormdbHttp.Analytics do
   defp selection({:prefix, prefix}), do: {:prefix, prefix}
   defp selection(id) when is_binary(id), do: {:one, id}
 
-  # How many empty buckets there are the engine does not know before it makes them, and
-  # of series by prefix not how many there are.
-  defp run(catalog, name, %{fill: "none", series: {:one, _id}} = query) do
+  defp run(catalog, name, query) do
     with :not_in_memory <- Native.aggregate_in_memory(catalog, name, query),
          do: Native.aggregate(catalog, name, query)
   end
-
-  defp run(catalog, name, query), do: Native.aggregate(catalog, name, query)
 
   def summary(name, series, opts) do
     opts = Engine.options!(opts, [:as_of])

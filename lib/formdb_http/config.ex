@@ -95,6 +95,15 @@ defmodule FormdbHttp.Config do
       doc: "Most buckets in the answer to one aggregate, each series counting as one more"
     },
     %{
+      variable: "FORMDB_QUERY_TIMEOUT_MS",
+      field: :query_timeout_ms,
+      type: :milliseconds,
+      default: 30_000,
+      range: 1..86_400_000,
+      engine: true,
+      doc: "How long a search, a count or a heatmap may go on looking into features"
+    },
+    %{
       variable: "FORMDB_QUEUE_TRANSACTIONS",
       field: :queue_transactions,
       type: :integer,
@@ -167,6 +176,35 @@ defmodule FormdbHttp.Config do
       range: 0..(1024 * gib),
       engine: true,
       doc: "Memory of one database for finished feature documents"
+    },
+    %{
+      variable: "FORMDB_QUERY_CACHE_ENTRIES",
+      field: :query_cache_entries,
+      type: :integer,
+      default: 100_000,
+      range: 0..268_435_456,
+      engine: true,
+      doc: "Answers to queries that one database keeps in memory; 0 keeps none"
+    },
+    %{
+      variable: "FORMDB_QUERY_CACHE_BYTES",
+      field: :query_cache_bytes,
+      type: :bytes,
+      default: 64 * mib,
+      range: 0..(1024 * gib),
+      engine: true,
+      doc:
+        "Memory of one database for answers to queries, each at most an eighth of it; " <>
+          "0 keeps none"
+    },
+    %{
+      variable: "FORMDB_QUERY_CACHE_TTL_MS",
+      field: :query_cache_ttl_ms,
+      type: :milliseconds,
+      default: 0,
+      range: 0..1_099_511_627_776,
+      engine: true,
+      doc: "Age at which a kept answer is worked out anew although nothing has changed; 0: never"
     },
     %{
       variable: "FORMDB_POSITIONS",
@@ -314,6 +352,7 @@ defmodule FormdbHttp.Config do
           default_page_items: pos_integer(),
           page_items: pos_integer(),
           buckets: pos_integer(),
+          query_timeout_ms: pos_integer(),
           queue_transactions: pos_integer(),
           queue_bytes: pos_integer(),
           transaction_bytes: pos_integer(),
@@ -322,6 +361,9 @@ defmodule FormdbHttp.Config do
           snapshot_bytes: non_neg_integer(),
           recovery: :cut_torn_tail | :refuse_torn_tail,
           body_cache_bytes: non_neg_integer(),
+          query_cache_entries: non_neg_integer(),
+          query_cache_bytes: non_neg_integer(),
+          query_cache_ttl_ms: non_neg_integer(),
           positions: pos_integer(),
           id_bytes: pos_integer(),
           durability: :sync | :interval | :none,

@@ -116,34 +116,25 @@ defmodule FormdbHttp.Features do
     Engine.call(name, &Native.feature_in(&1, name, transaction, id))
   end
 
-  def query_box(name, box, opts) do
-    opts = Engine.options!(opts, [:limit, :cursor, :as_of, :transaction])
+  @doc "The features that meet a box, as a transaction sees them."
+  def in_box(name, box, transaction, opts) do
+    query = %{
+      bbox: box_text(box),
+      limit: opts[:limit] || Catalog.config().default_page_items,
+      cursor: opts[:cursor],
+      as_of: nil
+    }
 
-    with {:ok, transaction} <- Transaction.of(opts, name),
-         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
-         query = %{
-           bbox: box_text(box),
-           limit: opts[:limit] || Catalog.config().default_page_items,
-           cursor: opts[:cursor],
-           as_of: as_of
-         },
-         {:ok, {json, returned, seq, next}} <- in_box(name, query, transaction) do
-      {:ok, %{json: json, returned: returned, seq: seq, next: next}}
-    else
-      {:error, %Error{code: :invalid_bbox} = error} -> {:error, %{error | pointer: "/bbox"}}
-      {:error, error} -> {:error, error}
+    case Engine.call(name, &Native.features_in_box_in(&1, name, transaction, query)) do
+      {:ok, {json, returned, seq, next}} ->
+        {:ok, %{json: json, returned: returned, seq: seq, next: next}}
+
+      {:error, %Error{code: :invalid_bbox} = error} ->
+        {:error, %{error | pointer: "/bbox"}}
+
+      {:error, error} ->
+        {:error, error}
     end
-  end
-
-  defp in_box(name, query, nil) do
-    Engine.call(name, fn catalog ->
-      with :not_in_memory <- Native.features_in_box_in_memory(catalog, name, query),
-           do: Native.features_in_box(catalog, name, query)
-    end)
-  end
-
-  defp in_box(name, query, transaction) do
-    Engine.call(name, &Native.features_in_box_in(&1, name, transaction, query))
   end
 
   @doc "A box as the engine reads it."

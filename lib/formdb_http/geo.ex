@@ -2,23 +2,31 @@ defmodule FormdbHttp.Geo do
   @moduledoc false
   # Searching features, counting them, and heatmaps. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Catalog, Engine, Error, Features, Native}
+  alias FormdbHttp.{Catalog, Engine, Error, Features, Native, Transaction}
 
   # Both can be asked of a search and of a count.
   @question [:predicate, :filters, :k, :radius, :as_of]
 
+  # Text up to which an area and filters are read in the calling process, in bytes.
+  # The engine keeps no answer to longer questions.
+  @short 4_096
+
+  def query_box(name, box, opts) do
+    search(name, {:box, box}, Engine.options!(opts, [:limit, :cursor, :as_of, :transaction]))
+  end
+
   def search(name, area, opts) do
     opts = Engine.options!(opts, [:limit, :cursor, :transaction | @question])
 
-    case {area, box_only?(opts), opts[:transaction]} do
-      # Answered in the calling process where all of it is in memory.
-      {{:box, box}, true, _transaction} ->
-        Features.query_box(name, box, Keyword.take(opts, [:limit, :cursor, :as_of, :transaction]))
-
-      {_area, _box_only?, nil} ->
+    case {opts[:transaction], area, box_only?(opts)} do
+      {nil, _area, _box_only?} ->
         find(name, area, opts)
 
-      _in_a_transaction ->
+      {_transaction, {:box, box}, true} ->
+        with {:ok, transaction} <- Transaction.of(opts, name),
+             do: Features.in_box(name, box, transaction, opts)
+
+      _more_than_a_box ->
         detail = "a transaction can be asked for the features that meet a box, without filters"
         refuse(detail, "/transaction")
     end
@@ -32,14 +40,38 @@ defmodule FormdbHttp.Geo do
   defp find(name, area, opts) do
     with {:ok, search} <- query(name, area, opts),
          {:ok, {json, returned, seq, next}} <-
-           Engine.call(name, &Native.search(&1, name, search)),
+           ask(name, search, &Native.search_in_memory/3, &Native.search/3),
          do: {:ok, %{json: json, returned: returned, seq: seq, next: next}}
   end
 
   def count(name, area, opts) do
     with {:ok, search} <- query(name, area, Engine.options!(opts, @question)),
-         {:ok, {count, seq}} <- Engine.call(name, &Native.search_count(&1, name, search)),
+         {:ok, {count, seq}} <-
+           ask(name, search, &Native.search_count_in_memory/3, &Native.search_count/3),
          do: {:ok, %{count: count, seq: seq}}
+  end
+
+  # In the calling process if all that the answer takes is in memory.
+  defp ask(name, question, in_memory, dirty) do
+    Engine.call(name, fn catalog ->
+      with true <- short?(question),
+           answer when answer != :not_in_memory <- in_memory.(catalog, name, question) do
+        answer
+      else
+        _long_or_not_in_memory -> dirty.(catalog, name, question)
+      end
+    end)
+  end
+
+  defp short?(question) do
+    area =
+      case question do
+        %{area: {:geometry, text}} -> byte_size(text)
+        _no_geometry -> 0
+      end
+
+    filters = for {key, text} <- question.filters, do: byte_size(key) + byte_size(text)
+    area + Enum.sum(filters) <= @short
   end
 
   defp query(name, area, opts) do
@@ -92,7 +124,8 @@ defmodule FormdbHttp.Geo do
            filters: filters(opts[:filters] || []),
            as_of: as_of
          },
-         {:ok, {json, seq}} <- Engine.call(name, &Native.heatmap(&1, name, heatmap)),
+         {:ok, {json, seq}} <-
+           ask(name, heatmap, &Native.heatmap_in_memory/3, &Native.heatmap/3),
          do: {:ok, %{json: json, seq: seq}}
   end
 

@@ -9,18 +9,23 @@ defmodule FormdbHttpWeb.Dispatcher do
   require Logger
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.{Body, InFlight, Problem, Router}
+  alias FormdbHttpWeb.{Body, InFlight, Metrics, Problem, Router}
 
   @impl true
   def execute(req, %{max_body_bytes: max_body_bytes, in_flight: in_flight} = _env) do
-    {status, headers, body} = answer(Map.put(req, :max_body_bytes, max_body_bytes))
+    started = System.monotonic_time()
+    found = Router.find(req.path)
+    {status, headers, body} = answer(found, Map.put(req, :max_body_bytes, max_body_bytes))
     headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
+    # Before the answer, so that whoever has it finds the request counted.
+    duration = System.monotonic_time() - started
+    Metrics.count(req.method, Router.template(found), status, duration)
     :cowboy_req.reply(status, headers, body, req)
     {:stop, req}
   end
 
-  defp answer(req) do
-    Router.call(req)
+  defp answer(found, req) do
+    Router.call(found, req)
   catch
     kind, reason ->
       Logger.error([

@@ -15,7 +15,7 @@ defmodule FormdbHttpWeb.Endpoint do
   require Logger
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.{Dispatcher, Drainer, InFlight, StreamHandler}
+  alias FormdbHttpWeb.{Dispatcher, Drainer, InFlight, Metrics, StreamHandler}
 
   @acceptors 10
   # A connection may stay without a request this long. Longer than the 60 s for
@@ -68,6 +68,7 @@ defmodule FormdbHttpWeb.Endpoint do
 
   @impl true
   def init(config) do
+    Metrics.register()
     in_flight = InFlight.new()
 
     children = [

@@ -61,7 +61,8 @@ defmodule FormdbHttpWeb.Problem do
     database_unavailable: {503, "The database cannot be opened"},
     database_read_only: {503, "The database takes no writes"},
     database_locked: {503, "Another process has the database open"},
-    write_timeout: {504, "The write was not confirmed in time"}
+    write_timeout: {504, "The write was not confirmed in time"},
+    query_timeout: {504, "The query took too long"}
   }
 
   # What passes by itself in a moment.

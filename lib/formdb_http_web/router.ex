@@ -17,6 +17,7 @@ defmodule FormdbHttpWeb.Router do
     FeatureController,
     HealthController,
     JournalController,
+    MetricsController,
     ProofController,
     SearchController,
     TimeseriesController,
@@ -24,59 +25,81 @@ defmodule FormdbHttpWeb.Router do
     VersionController
   }
 
-  @health [{"GET", &HealthController.show/1}]
-  @live [{"GET", &HealthController.live/1}]
-  @ready [{"GET", &HealthController.ready/1}]
-  @detailed [{"GET", &HealthController.detailed/1}]
-  @version [{"GET", &VersionController.show/1}]
-  @databases [{"GET", &DatabaseController.index/1}, {"POST", &DatabaseController.create/1}]
-  @database [{"GET", &DatabaseController.show/2}, {"DELETE", &DatabaseController.delete/2}]
-  @schema [{"GET", &DatabaseController.schema/2}]
-  @features [{"GET", &SearchController.index/2}, {"POST", &FeatureController.create/2}]
-  @features_in_box [{"GET", &SearchController.box/2}]
-  @features_nearby [{"GET", &SearchController.nearby/2}]
-  @features_by_geometry [
-    {"GET", &SearchController.geometry/2},
-    {"POST", &SearchController.geometry/2}
-  ]
-  @features_within [{"GET", &SearchController.within/2}, {"POST", &SearchController.within/2}]
-  @features_intersecting [
-    {"GET", &SearchController.intersects/2},
-    {"POST", &SearchController.intersects/2}
-  ]
-  @features_heatmap [{"GET", &SearchController.heatmap/2}]
-  @feature [
-    {"GET", &FeatureController.show/3},
-    {"PUT", &FeatureController.put/3},
-    {"PATCH", &FeatureController.patch/3},
-    {"DELETE", &FeatureController.delete/3}
-  ]
-  @provenance [{"GET", &FeatureController.provenance/3}]
-  @lineage [{"GET", &FeatureController.lineage/3}]
-  @timeseries [
-    {"GET", &TimeseriesController.index/2},
-    {"POST", &TimeseriesController.create/2}
-  ]
-  @series [
-    {"GET", &TimeseriesController.show/3},
-    {"DELETE", &TimeseriesController.delete/3}
-  ]
-  @series_by_prefix [{"GET", &TimeseriesController.show_many/3}]
-  @series_aggregate [{"GET", &AggregateController.show/3}]
-  @series_aggregate_by_prefix [{"GET", &AggregateController.show_many/3}]
-  @series_summary [{"GET", &AggregateController.summary/3}]
-  @journal [{"GET", &JournalController.index/2}]
-  @block [{"GET", &BlockController.show/3}]
-  @block_revert [{"POST", &BlockController.revert/3}]
-  @transactions [{"POST", &TransactionController.create/2}]
-  @transaction [{"GET", &TransactionController.show/3}]
-  @transaction_operations [{"POST", &TransactionController.operations/3}]
-  @transaction_commit [{"POST", &TransactionController.commit/3}]
-  @transaction_abort [{"POST", &TransactionController.abort/3}]
-  @tree [{"GET", &ProofController.tree/2}]
-  @inclusion [{"GET", &ProofController.inclusion/2}]
-  @consistency [{"GET", &ProofController.consistency/2}]
-  @series_latest [{"GET", &TimeseriesController.latest/3}]
+  @typedoc "A resource and the parts of the path that vary."
+  @type found ::
+          {{template :: String.t(), methods :: [{String.t(), fun()}]}, parts :: [String.t()]}
+          | nil
+
+  # Resources: the path as a template, and what takes each method.
+  @db "/api/v1/databases/{db}"
+  @health {"/health", [{"GET", &HealthController.show/1}]}
+  @live {"/health/live", [{"GET", &HealthController.live/1}]}
+  @ready {"/health/ready", [{"GET", &HealthController.ready/1}]}
+  @detailed {"/health/detailed", [{"GET", &HealthController.detailed/1}]}
+  @metrics {"/metrics", [{"GET", &MetricsController.show/1}]}
+  @version {"/api/v1/version", [{"GET", &VersionController.show/1}]}
+  @databases {"/api/v1/databases",
+              [{"GET", &DatabaseController.index/1}, {"POST", &DatabaseController.create/1}]}
+  @database {@db, [{"GET", &DatabaseController.show/2}, {"DELETE", &DatabaseController.delete/2}]}
+  @schema {@db <> "/schema", [{"GET", &DatabaseController.schema/2}]}
+  @features {@db <> "/features",
+             [{"GET", &SearchController.index/2}, {"POST", &FeatureController.create/2}]}
+  @features_in_box {@db <> "/features/bbox", [{"GET", &SearchController.box/2}]}
+  @features_nearby {@db <> "/features/nearby", [{"GET", &SearchController.nearby/2}]}
+  @features_by_geometry {@db <> "/features/geometry",
+                         [
+                           {"GET", &SearchController.geometry/2},
+                           {"POST", &SearchController.geometry/2}
+                         ]}
+  @features_within {@db <> "/features/within",
+                    [{"GET", &SearchController.within/2}, {"POST", &SearchController.within/2}]}
+  @features_intersecting {@db <> "/features/intersects",
+                          [
+                            {"GET", &SearchController.intersects/2},
+                            {"POST", &SearchController.intersects/2}
+                          ]}
+  @features_heatmap {@db <> "/features/heatmap", [{"GET", &SearchController.heatmap/2}]}
+  @feature {@db <> "/features/{id}",
+            [
+              {"GET", &FeatureController.show/3},
+              {"PUT", &FeatureController.put/3},
+              {"PATCH", &FeatureController.patch/3},
+              {"DELETE", &FeatureController.delete/3}
+            ]}
+  @provenance {@db <> "/features/{id}/provenance", [{"GET", &FeatureController.provenance/3}]}
+  @lineage {@db <> "/features/{id}/lineage", [{"GET", &FeatureController.lineage/3}]}
+  @timeseries {@db <> "/timeseries",
+               [
+                 {"GET", &TimeseriesController.index/2},
+                 {"POST", &TimeseriesController.create/2}
+               ]}
+  @series {@db <> "/timeseries/{series}",
+           [
+             {"GET", &TimeseriesController.show/3},
+             {"DELETE", &TimeseriesController.delete/3}
+           ]}
+  @series_by_prefix {@db <> "/timeseries/{prefix}*", [{"GET", &TimeseriesController.show_many/3}]}
+  @series_aggregate {@db <> "/timeseries/{series}/aggregate",
+                     [{"GET", &AggregateController.show/3}]}
+  @series_aggregate_by_prefix {@db <> "/timeseries/{prefix}*/aggregate",
+                               [{"GET", &AggregateController.show_many/3}]}
+  @series_summary {@db <> "/timeseries/{series}/summary",
+                   [{"GET", &AggregateController.summary/3}]}
+  @journal {@db <> "/journal", [{"GET", &JournalController.index/2}]}
+  @block {@db <> "/blocks/{block}", [{"GET", &BlockController.show/3}]}
+  @block_revert {@db <> "/blocks/{block}/revert", [{"POST", &BlockController.revert/3}]}
+  @transactions {@db <> "/transactions", [{"POST", &TransactionController.create/2}]}
+  @transaction {@db <> "/transactions/{txn}", [{"GET", &TransactionController.show/3}]}
+  @transaction_operations {@db <> "/transactions/{txn}/operations",
+                           [{"POST", &TransactionController.operations/3}]}
+  @transaction_commit {@db <> "/transactions/{txn}/commit",
+                       [{"POST", &TransactionController.commit/3}]}
+  @transaction_abort {@db <> "/transactions/{txn}/abort",
+                      [{"POST", &TransactionController.abort/3}]}
+  @tree {@db <> "/tree", [{"GET", &ProofController.tree/2}]}
+  @inclusion {@db <> "/proofs/inclusion", [{"GET", &ProofController.inclusion/2}]}
+  @consistency {@db <> "/proofs/consistency", [{"GET", &ProofController.consistency/2}]}
+  @series_latest {@db <> "/timeseries/{series}/latest", [{"GET", &TimeseriesController.latest/3}]}
 
   # Parts of the path are matched before they are decoded: a slash inside an id
   # is %2F and no separator, an id "bbox" can be written %62box, and one that ends in
@@ -151,6 +174,7 @@ defmodule FormdbHttpWeb.Router do
   defp resource(["", "health", "live"]), do: {@live, []}
   defp resource(["", "health", "ready"]), do: {@ready, []}
   defp resource(["", "health", "detailed"]), do: {@detailed, []}
+  defp resource(["", "metrics"]), do: {@metrics, []}
   defp resource(_path), do: nil
 
   defp one_or_many(db, id, one, many) do
@@ -159,15 +183,25 @@ defmodule FormdbHttpWeb.Router do
       else: {one, [db, id]}
   end
 
-  @doc "The answer to a request."
-  @spec call(:cowboy_req.req()) :: Problem.answer()
-  def call(%{method: method, path: path} = req) do
-    # :trim makes a slash at the end of the path count for nothing.
-    case resource(:binary.split(path, "/", [:global, :trim])) do
-      {methods, parts} -> call_method(method, methods, parts, req)
-      nil -> no_resource(method, path)
-    end
-  end
+  @doc "What is at a path; `nil` where there is nothing."
+  @spec find(String.t()) :: found()
+  # :trim makes a slash at the end of the path count for nothing.
+  def find(path), do: path |> :binary.split("/", [:global, :trim]) |> resource()
+
+  @doc """
+  The path of a resource with names in the place of what varies, or `unmatched`: of these
+  there are only so many, whatever clients ask for.
+  """
+  @spec template(found()) :: String.t()
+  def template({{template, _methods}, _parts}), do: template
+  def template(nil), do: "unmatched"
+
+  @doc "The answer of what `find/1` found to a request."
+  @spec call(found(), :cowboy_req.req()) :: Problem.answer()
+  def call({{_template, methods}, parts}, %{method: method} = req),
+    do: call_method(method, methods, parts, req)
+
+  def call(nil, %{method: method, path: path}), do: no_resource(method, path)
 
   defp call_method("HEAD", methods, parts, req), do: call_method("GET", methods, parts, req)
 

@@ -37,6 +37,10 @@ defmodule FormdbHttp.ConfigTest do
                snapshot_bytes: 256 * @mib,
                recovery: :cut_torn_tail,
                body_cache_bytes: 256 * @mib,
+               query_timeout_ms: 30_000,
+               query_cache_entries: 100_000,
+               query_cache_bytes: 64 * @mib,
+               query_cache_ttl_ms: 0,
                positions: 1_000_000,
                id_bytes: 256,
                durability: :sync,
@@ -60,7 +64,7 @@ defmodule FormdbHttp.ConfigTest do
           end
         end
 
-      assert map_size(in_source) == 16
+      assert map_size(in_source) == 20
       {policy, numbers} = Map.pop!(Config.engine_limits(load!(%{})), :recovery)
       assert numbers == in_source
       # The policy's default is an attribute, its name is in a table.

@@ -21,6 +21,7 @@ defmodule FormdbHttp.SpatialIndexTest do
   test "answers are those of a map" do
     :rand.seed(:exsss, {4, 7, 1})
     index = SpatialIndex.new()
+    comparisons = :counters.new(1, [])
 
     Enum.reduce(1..20_000, %{}, fn turn, model ->
       id = "p#{:rand.uniform(3_000)}"
@@ -45,10 +46,14 @@ defmodule FormdbHttp.SpatialIndexTest do
         assert sorted(SpatialIndex.query_box(index, area)) == Enum.sort(expected)
         assert SpatialIndex.count_box(index, area) == {:ok, length(expected)}
         assert SpatialIndex.size(index) == map_size(model)
+        :counters.add(comparisons, 1, 2)
       end
 
       model
     end)
+
+    compared = :counters.get(comparisons, 1)
+    IO.write(:stderr, "oracles: boxes and counts of SpatialIndex: #{compared} comparisons\n")
   end
 
   test "answers of more than a thousand ids are whole" do

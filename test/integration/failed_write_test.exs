@@ -5,7 +5,7 @@ defmodule FormdbHttp.FailedWriteTest do
 
   import FormdbHttp.HTTPClient
 
-  alias FormdbHttp.ServerProcess
+  alias FormdbHttp.{Exposition, ServerProcess}
 
   @db "/api/v1/databases/quakes"
 
@@ -49,6 +49,7 @@ defmodule FormdbHttp.FailedWriteTest do
     assert [%{"poisoned" => cause}] = json(get(port, "/health/detailed"))["databases"]
     assert cause =~ "journal"
     assert json(get(port, @db))["poisoned"] == cause
+    assert poisoned(port) == 1
 
     # With the files back, opening it anew mends it.
     File.rename!(journal <> "-gone", journal)
@@ -57,6 +58,13 @@ defmodule FormdbHttp.FailedWriteTest do
     assert get(port, "/health/ready").status == 200
     assert get(port, @db <> "/features/a").status == 200
     assert put_feature(port, "z").status == 201
+    assert poisoned(port) == 0
+  end
+
+  defp poisoned(port) do
+    get(port, "/metrics").body
+    |> Exposition.parse!()
+    |> Exposition.value("formdb_database_poisoned", %{"database" => "quakes"})
   end
 
   defp failure(%{status: 201}), do: nil

@@ -81,6 +81,10 @@ defmodule FormdbHttpWeb.DatabaseController do
     {error, database} = Map.pop(database, :error)
     {first, rest} = Map.split(database, @first)
     error = if error, do: [code: error.code, detail: error.detail], else: []
-    for(key <- @first, is_map_key(first, key), do: {key, first[key]}) ++ Enum.sort(rest) ++ error
+    first = for key <- @first, is_map_key(first, key), do: {key, first[key]}
+    first ++ Enum.map(Enum.sort(rest), &member/1) ++ error
   end
+
+  defp member({key, figures}) when is_map(figures), do: {key, Enum.sort(figures)}
+  defp member(member), do: member
 end

@@ -179,7 +179,12 @@ fn search(c: &mut Criterion) {
     const COUNT: usize = 100_000;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
+    let limits = |query_cache_bytes| Limits {
+        query_cache_bytes,
+        ..Limits::default()
+    };
+    // Answers are to be worked out.
+    let db = Database::open(Arc::new(RealFileSystem), &path, limits(0)).unwrap();
     let mut random = Random(11);
     let mut text = String::from(r#"{"type":"FeatureCollection","features":["#);
     for i in 0..COUNT {
@@ -274,6 +279,24 @@ fn search(c: &mut Criterion) {
     assert!(question.cursor.is_some());
     group.bench_function("second page of 100 in 100,000", |b| {
         b.iter(|| db.search(&question).unwrap().returned);
+    });
+    db.close();
+    // And to be kept.
+    let db = Database::open(Arc::new(RealFileSystem), &path, limits(64 << 20)).unwrap();
+    question.area = Area::Box(bbox);
+    question.cursor = None;
+    question.limit = 1_000;
+    let found = db.search(&question).unwrap();
+    let in_memory = |question: &Search| db.search_in_memory(question).unwrap().unwrap();
+    group.bench_function("box of 150, asked again", |b| {
+        b.iter(|| in_memory(&question).returned);
+    });
+    assert_eq!(in_memory(&question), found);
+    group.bench_function("box of 150, another each time", |b| {
+        b.iter(|| {
+            question.limit = 1_000 + (question.limit + 1) % 90_000;
+            in_memory(&question).returned
+        });
     });
     group.finish();
     db.close();

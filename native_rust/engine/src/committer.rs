@@ -332,6 +332,7 @@ impl Committer {
             if !effect.is_about_a_feature() {
                 continue;
             }
+            self.state.touched.features(seq);
             let features = features.get_or_insert_with(|| self.state.features.write());
             match effect {
                 Operation::PutFeature(put) => {
@@ -351,11 +352,13 @@ impl Committer {
         for (operation, seq) in step.iter().zip(first_seq..) {
             match operation.effect() {
                 Operation::PutPoints { batch, .. } => {
+                    self.state.touched.series(seq);
                     let series = self.state.series.get_or_create(&batch.series);
                     series.insert(&batch.timestamps, &batch.values, seq, POINT_STEP);
                     self.points += batch.timestamps.len() as u64;
                 }
                 Operation::DeletePoints(delete) => {
+                    self.state.touched.series(seq);
                     let span = &delete.span;
                     if let Some(series) = self.state.series.get(&span.series) {
                         deleted += series.delete(span.start, span.end, span.block, seq, POINT_STEP);

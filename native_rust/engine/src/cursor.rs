@@ -39,6 +39,17 @@ const SERIES_POINTS: u8 = 3;
 const NEARBY: u8 = 4;
 
 impl Cursor {
+    /// The same place as of another sequence, at which the pages before it are the same.
+    pub(crate) fn pinned(mut self, to: u64) -> Self {
+        match &mut self {
+            Self::Features { at, .. }
+            | Self::Nearby { at, .. }
+            | Self::Points { at, .. }
+            | Self::SeriesPoints { at, .. } => *at = to,
+        }
+        self
+    }
+
     pub(crate) fn encode(self) -> String {
         let mut bytes = Vec::with_capacity(37);
         match self {

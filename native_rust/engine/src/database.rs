@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
+use crate::answers::AnswerStats;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::journal::Recovered;
@@ -58,6 +59,8 @@ pub struct Info {
     pub transactions: u64,
     /// Bytes of documents in the body cache.
     pub cached_bytes: u64,
+    /// What the cache of answers to queries has seen and holds.
+    pub query_cache: AnswerStats,
     /// Why writes are refused, if they are.
     pub poisoned: Option<Arc<str>>,
 }
@@ -181,6 +184,7 @@ impl Database {
             groups: count(&state.counters.groups),
             transactions: count(&state.counters.transactions),
             cached_bytes: state.bodies.bytes() as u64,
+            query_cache: state.answers.stats(),
             poisoned: state.poisoned(),
         })
     }

@@ -120,6 +120,14 @@ pub enum Error {
         /// The field of [`crate::Limits`] to change.
         setting: &'static str,
     },
+    /// A query takes longer than a limit allows.
+    #[error(
+        "the query took more than {limit_ms} ms (setting query_timeout_ms); ask for a smaller area, with fewer or more telling filters, or for less at a time"
+    )]
+    Timeout {
+        /// The limit in force.
+        limit_ms: u64,
+    },
     /// No such entity.
     #[error("there is no {entity} {id:?}")]
     NotFound {
@@ -240,6 +248,7 @@ impl Error {
         match self {
             Self::Invalid { code, .. } => code.as_str(),
             Self::TooLarge { .. } => "too_large",
+            Self::Timeout { .. } => "query_timeout",
             Self::NotFound { entity, .. } => match entity {
                 Entity::Database => "database_not_found",
                 Entity::Feature => "feature_not_found",

@@ -28,6 +28,7 @@
 #![deny(unsafe_code)]
 
 mod aggregate;
+mod answers;
 mod block;
 mod bodies;
 mod catalog;
@@ -53,6 +54,8 @@ mod merkle;
 pub mod model;
 mod opening;
 mod operation;
+#[cfg(test)]
+mod oracles;
 mod patch;
 mod plan;
 mod planted;
@@ -75,6 +78,7 @@ pub use aggregate::{
     Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Selection, SeriesBuckets,
     SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
 };
+pub use answers::{AnswerStats, JsonAnswer};
 pub use block::Block;
 pub use bodies::Document;
 pub use catalog::Catalog;

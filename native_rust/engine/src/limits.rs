@@ -23,6 +23,14 @@ pub struct Limits {
     pub recovery: RecoveryPolicy,
     /// Bytes of finished feature documents kept in memory. Default 256 MiB.
     pub body_cache_bytes: usize,
+    /// Answers to queries kept in memory; 0 keeps none. Default 100,000.
+    pub query_cache_entries: usize,
+    /// Bytes of answers to queries kept in memory, each at most an eighth of it; 0
+    /// keeps none. Default 64 MiB.
+    pub query_cache_bytes: usize,
+    /// Milliseconds after which a kept answer is worked out anew although nothing has
+    /// changed; 0: never. Default 0.
+    pub query_cache_ttl_ms: u64,
     /// Positions in one geometry. Default 1,000,000.
     pub positions: usize,
     /// Bytes in a feature or series id. Default 256.
@@ -32,6 +40,9 @@ pub struct Limits {
     /// Buckets in the answer to one aggregate, each series counting as one more.
     /// Default 100,000.
     pub buckets: usize,
+    /// Milliseconds that a search, a count or a heatmap may spend on looking into
+    /// features. Default 30,000.
+    pub query_timeout_ms: u64,
     /// Milliseconds until a write with durability `interval` is on disk. Default 200.
     pub sync_interval_ms: u64,
     /// Seconds for which an idempotency key is honoured. Default 86,400, a day.
@@ -55,10 +66,14 @@ impl Default for Limits {
             snapshot_bytes: 256 << 20,
             recovery: RecoveryPolicy::default(),
             body_cache_bytes: 256 << 20,
+            query_cache_entries: 100_000,
+            query_cache_bytes: 64 << 20,
+            query_cache_ttl_ms: 0,
             positions: 1_000_000,
             id_bytes: 256,
             page_items: 100_000,
             buckets: 100_000,
+            query_timeout_ms: 30_000,
             sync_interval_ms: 200,
             idempotency_seconds: 86_400,
             idempotency_keys: 100_000,
@@ -95,10 +110,24 @@ impl Limits {
             ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
             ("snapshot_bytes", self.snapshot_bytes, 0, 1 << 40),
             ("body_cache_bytes", self.body_cache_bytes as u64, 0, 1 << 40),
+            (
+                "query_cache_entries",
+                self.query_cache_entries as u64,
+                0,
+                1 << 28,
+            ),
+            (
+                "query_cache_bytes",
+                self.query_cache_bytes as u64,
+                0,
+                1 << 40,
+            ),
+            ("query_cache_ttl_ms", self.query_cache_ttl_ms, 0, 1 << 40),
             ("positions", self.positions as u64, 1, 1 << 28),
             ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
             ("page_items", self.page_items as u64, 1, 1 << 28),
             ("buckets", self.buckets as u64, 1, 1 << 24),
+            ("query_timeout_ms", self.query_timeout_ms, 1, 86_400_000),
             ("sync_interval_ms", self.sync_interval_ms, 1, 3_600_000),
             (
                 "idempotency_seconds",

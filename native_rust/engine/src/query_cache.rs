@@ -62,6 +62,13 @@ struct Entry<V> {
     written: Instant,
 }
 
+/// What an entry counts as.
+fn cost(key: &[u8], bytes: usize) -> usize {
+    bytes
+        .saturating_add(key.len())
+        .saturating_add(ENTRY_OVERHEAD)
+}
+
 impl<V: Clone> QueryCache<V> {
     /// An empty cache.
     #[must_use]
@@ -114,9 +121,7 @@ impl<V: Clone> QueryCache<V> {
     }
 
     fn put_at(&self, key: Box<[u8]>, value: V, bytes: usize, now: Instant) {
-        let bytes = bytes
-            .saturating_add(key.len())
-            .saturating_add(ENTRY_OVERHEAD);
+        let bytes = cost(&key, bytes);
         let mut gone = Vec::new();
         let mut inner = self.inner.lock();
         let Inner { entries, stats } = &mut *inner;
@@ -143,6 +148,15 @@ impl<V: Clone> QueryCache<V> {
         }
         drop(inner);
         drop(gone);
+    }
+
+    /// Whether a new entry with such a key and value would make none go. O(1).
+    #[must_use]
+    pub fn has_room(&self, key: &[u8], bytes: usize) -> bool {
+        let cost = cost(key, bytes);
+        let inner = self.inner.lock();
+        inner.entries.len() < self.limits.entries
+            && inner.stats.bytes.saturating_add(cost) <= self.limits.bytes
     }
 
     /// Forget the value of `key`. O(1).
@@ -235,7 +249,7 @@ mod tests {
     type Model = VecDeque<(u32, u64, usize, u64)>;
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig::with_cases(crate::oracles::cases(2_000)))]
 
         #[test]
         fn behaves_like_a_list_in_order_of_use(
@@ -271,6 +285,9 @@ mod tests {
                         }
                     }
                     Step::Put(k, bytes) => {
+                        let held: usize = model.iter().map(|e| cost(e.2)).sum();
+                        let room = model.len() < entries && held + cost(bytes) <= limits.bytes;
+                        prop_assert_eq!(cache.has_room(&key(k), bytes), room);
                         cache.put_at(key(k), n, bytes, begin + Duration::from_secs(now));
                         model.retain(|entry| entry.0 != k);
                         if entries > 0 && cost(bytes) <= limits.bytes {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::answers::{Answers, Touched};
 use crate::bodies::BodyCache;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{BlockTable, FeatureIndex, TemporalIndex};
@@ -39,6 +40,8 @@ pub(crate) struct State {
     pub segments: Arc<Segments>,
     pub bodies: BodyCache,
     pub pages: PageCache,
+    pub answers: Answers,
+    pub touched: Touched,
     pub limits: Limits,
     pub counters: Counters,
     pub snapshots: SnapshotLog,
@@ -98,6 +101,8 @@ impl State {
             segments,
             bodies: BodyCache::new(limits.body_cache_bytes),
             pages: PageCache::default(),
+            answers: Answers::new(&limits),
+            touched: Touched::default(),
             limits,
             counters: Counters::default(),
             snapshots: SnapshotLog::default(),
@@ -176,6 +181,7 @@ impl State {
         self.series.clear();
         self.bodies.clear();
         self.pages.clear();
+        self.answers.clear();
         self.segments.clear();
     }
 }

@@ -227,12 +227,15 @@ fn work_is_bounded_where_it_must_be() {
     fixture.write("s", 0, &values);
     let median = Aggregate::new(Selection::One("s"), Aggregation::Median);
     assert_eq!(
-        fixture.database.aggregate_within(&median, 10_000).unwrap(),
+        fixture
+            .database
+            .aggregate_in_memory(&median, 10_000)
+            .unwrap(),
         None
     );
     let page = fixture
         .database
-        .aggregate_within(&median, 100_000)
+        .aggregate_in_memory(&median, 100_000)
         .unwrap()
         .unwrap();
     assert_eq!(page.series[0].buckets[0].value, Some(24_999.5));
@@ -240,13 +243,16 @@ fn work_is_bounded_where_it_must_be() {
     assert!(
         fixture
             .database
-            .aggregate_within(&count, 10_000)
+            .aggregate_in_memory(&count, 10_000)
             .unwrap()
             .is_some()
     );
     let all = Aggregate::new(Selection::Prefix(""), Aggregation::Count);
     assert_eq!(
-        fixture.database.aggregate_within(&all, 1_000_000).unwrap(),
+        fixture
+            .database
+            .aggregate_in_memory(&all, 1_000_000)
+            .unwrap(),
         None
     );
 }

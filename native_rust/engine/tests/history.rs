@@ -63,7 +63,7 @@ fn view(db: &Database, as_of: Option<u64>) -> (String, Vec<i64>) {
         cursor: None,
         as_of,
     };
-    let features = db.features_in_box(&query).unwrap().json;
+    let features = db.features_in_box(&query).unwrap().json.to_vec();
     let range = RangeQuery {
         series: "s",
         start: i64::MIN,

@@ -101,7 +101,7 @@ fn view(db: &Database, at: u64) -> String {
         cursor: None,
         as_of: Some(at),
     };
-    let features = db.features_in_box(&query).unwrap().json;
+    let features = db.features_in_box(&query).unwrap().json.to_vec();
     let range = RangeQuery {
         series: "s",
         start: i64::MIN,

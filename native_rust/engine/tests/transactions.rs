@@ -7,6 +7,8 @@
 )]
 #![allow(dead_code, reason = "the harness has parts that other tests use")]
 
+#[path = "support/oracles.rs"]
+mod oracles;
 mod support;
 
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ use formdb_engine::{
     Ack, Begin, BoxQuery, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
     RangeQuery, Reply, Transaction,
 };
+use oracles::{cases, compared};
 use proptest::prelude::*;
 use support::SimFs;
 
@@ -387,7 +390,7 @@ fn seen(db: &Database, txn: Option<&str>, order: Order, limit: usize) -> Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(cases(300)))]
 
     #[test]
     fn what_a_transaction_sees_is_what_it_leaves(
@@ -418,6 +421,7 @@ proptest! {
             }
             for order in [Order::Ascending, Order::Descending] {
                 prop_assert_eq!(&seen(&db, Some(&txn), order, limit), &model);
+                compared("boxes and ranges in a transaction, in pages", 2);
             }
         }
         prop_assert_eq!(seen(&db, None, Order::Ascending, limit), untouched);

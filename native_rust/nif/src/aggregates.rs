@@ -6,7 +6,7 @@ use formdb_engine::{
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
-use crate::answer::{Failure, binary, in_memory, tagged};
+use crate::answer::{Failure, binary, in_memory, json_answer, tagged};
 use crate::{CatalogRef, atoms};
 
 /// Work done on a normal scheduler, in points: some 50 us. It bounds the buckets, too.
@@ -63,8 +63,7 @@ fn order(order: Atom) -> Order {
     }
 }
 
-/// `{:ok, {buckets, seq}}` as `aggregate`, or `:not_in_memory`: then call that. Not for
-/// a query that fills buckets, whose number is bounded by a limit only.
+/// `{:ok, {buckets, seq}}` as `aggregate`, or `:not_in_memory`: then call that.
 #[rustler::nif]
 fn aggregate_in_memory<'a>(
     env: Env<'a>,
@@ -72,13 +71,12 @@ fn aggregate_in_memory<'a>(
     name: &str,
     query: AggregateMap<'a>,
 ) -> Term<'a> {
-    let page = catalog
-        .database(name)
-        .and_then(|database| Ok(database.aggregate_within(&query.query()?, POINTS_IN_MEMORY)?));
-    in_memory(env, page, |page| buckets(env, &page, query.json))
+    let found = aggregate_within(env, &catalog, name, &query, POINTS_IN_MEMORY);
+    in_memory(env, found, |found| found)
 }
 
-/// `{:ok, {buckets, seq}}`.
+/// `{:ok, {buckets, seq}}`. Of one series a list of `{microseconds, value | nil}`, of
+/// several a list of `{id, list}`; as JSON what the engine makes of it.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn aggregate<'a>(
     env: Env<'a>,
@@ -86,18 +84,32 @@ fn aggregate<'a>(
     name: &str,
     query: AggregateMap<'a>,
 ) -> Term<'a> {
-    let page = catalog
-        .database(name)
-        .and_then(|database| Ok(database.aggregate(&query.query()?)?));
-    tagged(env, page.map(|page| buckets(env, &page, query.json)))
+    // Nothing is more work than that.
+    let found = aggregate_within(env, &catalog, name, &query, usize::MAX);
+    in_memory(env, found, |found| found)
 }
 
-/// `{buckets, seq}`. Of one series a list of `{microseconds, value | nil}`, of several a
-/// list of `{id, list}`; as JSON what the engine makes of it.
-fn buckets<'a>(env: Env<'a>, page: &AggregatePage, json: bool) -> Term<'a> {
-    if json {
-        return (binary(env, &page.to_json()), page.seq).encode(env);
-    }
+fn aggregate_within<'a>(
+    env: Env<'a>,
+    catalog: &CatalogRef,
+    name: &str,
+    query: &AggregateMap<'a>,
+    points: usize,
+) -> Result<Option<Term<'a>>, Failure> {
+    let database = catalog.database(name)?;
+    let aggregate = query.query()?;
+    Ok(match query.json {
+        true => database
+            .aggregate_json_in_memory(&aggregate, points)?
+            .map(|answer| json_answer(env, &answer)),
+        false => database
+            .aggregate_in_memory(&aggregate, points)?
+            .map(|page| buckets(env, &page)),
+    })
+}
+
+/// `{buckets, seq}`.
+fn buckets<'a>(env: Env<'a>, page: &AggregatePage) -> Term<'a> {
     if page.single {
         let only = page.series.first().map(rows).unwrap_or_default();
         return (only, page.seq).encode(env);

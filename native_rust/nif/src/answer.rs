@@ -1,6 +1,6 @@
 //! Engine results as terms, and answers sent from ordinary threads.
 
-use formdb_engine::{Ack, Error, to_hex};
+use formdb_engine::{Ack, Error, JsonAnswer, to_hex};
 use rustler::env::SavedTerm;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NewBinary, OwnedEnv, Term};
 
@@ -52,6 +52,11 @@ pub(crate) fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
     let mut binary = NewBinary::new(env, bytes.len());
     binary.as_mut_slice().copy_from_slice(bytes);
     Binary::from(binary).to_term(env)
+}
+
+/// `{json, seq}`.
+pub(crate) fn json_answer<'a>(env: Env<'a>, answer: &JsonAnswer) -> Term<'a> {
+    (binary(env, &answer.json), answer.seq).encode(env)
 }
 
 /// `{first_seq, last_seq, time, hash, points_deleted, replayed?}`; the time in

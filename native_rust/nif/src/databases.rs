@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::{Catalog, Database, Error, Limits, RecoveryPolicy, Result, to_hex};
+use formdb_engine::{
+    AnswerStats, Catalog, Database, Error, Limits, RecoveryPolicy, Result, to_hex,
+};
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
 
 use crate::answer::{Caller, Failure, tagged};
@@ -38,10 +40,14 @@ struct LimitsMap {
     snapshot_bytes: u64,
     recovery: Policy,
     body_cache_bytes: usize,
+    query_cache_entries: usize,
+    query_cache_bytes: usize,
+    query_cache_ttl_ms: u64,
     positions: usize,
     id_bytes: usize,
     page_items: usize,
     buckets: usize,
+    query_timeout_ms: u64,
     sync_interval_ms: u64,
     idempotency_seconds: u64,
     idempotency_keys: usize,
@@ -60,10 +66,14 @@ impl From<LimitsMap> for Limits {
             snapshot_bytes: map.snapshot_bytes,
             recovery: map.recovery.into(),
             body_cache_bytes: map.body_cache_bytes,
+            query_cache_entries: map.query_cache_entries,
+            query_cache_bytes: map.query_cache_bytes,
+            query_cache_ttl_ms: map.query_cache_ttl_ms,
             positions: map.positions,
             id_bytes: map.id_bytes,
             page_items: map.page_items,
             buckets: map.buckets,
+            query_timeout_ms: map.query_timeout_ms,
             sync_interval_ms: map.sync_interval_ms,
             idempotency_seconds: map.idempotency_seconds,
             idempotency_keys: map.idempotency_keys,
@@ -120,7 +130,34 @@ struct InfoMap {
     groups: u64,
     transactions: u64,
     cached_bytes: u64,
+    query_cache: AnswerStatsMap,
     poisoned: Option<String>,
+}
+
+/// `AnswerStats` as a map.
+#[derive(NifMap)]
+struct AnswerStatsMap {
+    entries: u64,
+    bytes: u64,
+    hits: u64,
+    misses: u64,
+    evictions: u64,
+    expirations: u64,
+    invalidations: u64,
+}
+
+impl From<AnswerStats> for AnswerStatsMap {
+    fn from(stats: AnswerStats) -> Self {
+        Self {
+            entries: stats.entries,
+            bytes: stats.bytes,
+            hits: stats.hits,
+            misses: stats.misses,
+            evictions: stats.evictions,
+            expirations: stats.expirations,
+            invalidations: stats.invalidations,
+        }
+    }
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -214,6 +251,7 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             groups: info.groups,
             transactions: info.transactions,
             cached_bytes: info.cached_bytes,
+            query_cache: info.query_cache.into(),
             poisoned: info.poisoned.map(|cause| cause.to_string()),
         })
     });

@@ -67,7 +67,7 @@ fn feature_in<'a>(
     tagged(env, found)
 }
 
-/// What a box query takes.
+/// What a box query in a transaction takes.
 #[derive(NifMap)]
 struct BoxMap<'a> {
     bbox: &'a str,
@@ -90,33 +90,6 @@ impl BoxMap<'_> {
 /// `{json, returned, seq, next}`; `json` is an array of features.
 pub(crate) fn feature_page<'a>(env: Env<'a>, page: FeaturePage) -> Term<'a> {
     (binary(env, &page.json), page.returned, page.seq, page.next).encode(env)
-}
-
-/// `{:ok, page}`, or `:not_in_memory`: then call `features_in_box`.
-#[rustler::nif]
-fn features_in_box_in_memory<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    query: BoxMap<'a>,
-) -> Term<'a> {
-    let page = catalog
-        .database(name)
-        .and_then(|database| Ok(database.features_in_box_in_memory(&query.query()?)?));
-    in_memory(env, page, |page| feature_page(env, page))
-}
-
-#[rustler::nif(schedule = "DirtyIo")]
-fn features_in_box<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    query: BoxMap<'a>,
-) -> Term<'a> {
-    let page = catalog
-        .database(name)
-        .and_then(|database| Ok(database.features_in_box(&query.query()?)?));
-    tagged(env, page.map(|page| feature_page(env, page)))
 }
 
 /// A page as a transaction sees it.

@@ -9,7 +9,7 @@ use formdb_engine::{
 use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::CatalogRef;
-use crate::answer::{Failure, binary, tagged};
+use crate::answer::{Failure, in_memory, json_answer, tagged};
 use crate::reads::feature_page;
 
 /// Where a search looks.
@@ -113,6 +113,21 @@ impl SearchMap<'_> {
     }
 }
 
+/// `{:ok, page}`, or `:not_in_memory`: then call `search`. Not for a large geometry,
+/// which takes time to read.
+#[rustler::nif]
+fn search_in_memory<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: SearchMap<'a>,
+) -> Term<'a> {
+    let page = catalog
+        .database(name)
+        .and_then(|database| Ok(database.search_in_memory(&query.search(catalog.limits())?)?));
+    in_memory(env, page, |page| feature_page(env, page))
+}
+
 /// `{:ok, {json, returned, seq, next}}`.
 #[rustler::nif(schedule = "DirtyIo")]
 fn search<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
@@ -120,6 +135,20 @@ fn search<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: SearchMap<'a
         .database(name)
         .and_then(|database| Ok(database.search(&query.search(catalog.limits())?)?));
     tagged(env, page.map(|page| feature_page(env, page)))
+}
+
+/// `{:ok, {count, seq}}`, or `:not_in_memory`: then call `search_count`.
+#[rustler::nif]
+fn search_count_in_memory<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: SearchMap<'a>,
+) -> Term<'a> {
+    let counted = catalog
+        .database(name)
+        .and_then(|database| Ok(database.count_in_memory(&query.search(catalog.limits())?)?));
+    in_memory(env, counted, |counted| counted.encode(env))
 }
 
 /// `{:ok, {count, seq}}`, whatever the limit and the cursor.
@@ -182,12 +211,25 @@ impl HeatmapMap<'_> {
     }
 }
 
+/// `{:ok, {json, seq}}`, or `:not_in_memory`: then call `heatmap`.
+#[rustler::nif]
+fn heatmap_in_memory<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: HeatmapMap<'a>,
+) -> Term<'a> {
+    let answer = catalog
+        .database(name)
+        .and_then(|database| Ok(database.heatmap_json_in_memory(&query.heatmap()?)?));
+    in_memory(env, answer, |answer| json_answer(env, &answer))
+}
+
 /// `{:ok, {json, seq}}`; `json` is an array of cells.
 #[rustler::nif(schedule = "DirtyIo")]
 fn heatmap<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: HeatmapMap<'a>) -> Term<'a> {
-    let page = catalog.database(name).and_then(|database| {
-        let page = database.heatmap(&query.heatmap()?)?;
-        Ok((binary(env, page.to_json().as_bytes()), page.seq).encode(env))
-    });
-    tagged(env, page)
+    let answer = catalog
+        .database(name)
+        .and_then(|database| Ok(database.heatmap_json(&query.heatmap()?)?));
+    tagged(env, answer.map(|answer| json_answer(env, &answer)))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::answers::Answer;
 use crate::json_rows::JsonRows;
 
 use super::Aggregation;
@@ -34,7 +35,26 @@ pub struct AggregatePage {
     /// What the values are.
     pub aggregation: Aggregation,
     /// By id in byte order.
-    pub series: Vec<SeriesBuckets>,
+    pub series: Arc<Vec<SeriesBuckets>>,
+}
+
+impl Answer for AggregatePage {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn as_of(&self, seq: u64) -> Self {
+        Self {
+            seq,
+            ..self.clone()
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let series = self.series.iter();
+        let bytes = series.map(|s| size_of_val(s) + s.buckets.capacity() * size_of::<Bucket>());
+        bytes.sum()
+    }
 }
 
 impl AggregatePage {

@@ -1,6 +1,7 @@
 //! What the points of a bucket come to.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use crate::error::{Error, InvalidCode};
@@ -41,6 +42,16 @@ pub enum Aggregation {
     Rate,
     /// `Last` less `First`.
     Delta,
+}
+
+/// By the bits of a percentile.
+impl Hash for Aggregation {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        if let Self::Percentile(percent) = self {
+            percent.to_bits().hash(state);
+        }
+    }
 }
 
 /// `count`, `sum`, `avg`, `min`, `max`, `first`, `last`, `stddev`, `median`, `rate`,

@@ -9,13 +9,13 @@ use crate::error::{Error, InvalidCode};
 const MOST_YEARS: i64 = 20_000;
 
 /// A length of time on the clock or on the calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Interval {
     count: i64,
     unit: Unit,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Unit {
     Millisecond,
     Second,

@@ -8,10 +8,13 @@ mod answer;
 mod buckets;
 mod fold;
 mod interval;
+mod kept;
 mod many;
 mod run;
 mod summary;
 mod zone;
+
+use std::sync::Arc;
 
 pub use answer::{AggregatePage, Bucket, SeriesBuckets};
 pub use fold::Aggregation;
@@ -31,7 +34,7 @@ use run::Run;
 const STEP: usize = 1 << 15;
 
 /// Which series are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Selection<'a> {
     /// The one with this id.
     One(&'a str),
@@ -51,7 +54,7 @@ impl<'a> Selection<'a> {
 }
 
 /// What becomes of buckets without a value. A count is never without: there it is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Fill {
     /// They are left out.
     #[default]
@@ -86,7 +89,7 @@ impl std::str::FromStr for Fill {
 }
 
 /// A question for what the points of a time range come to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Aggregate<'a> {
     /// Of which series: each has an answer of its own.
     pub series: Selection<'a>,
@@ -132,41 +135,10 @@ impl<'a> Aggregate<'a> {
 }
 
 impl Database {
-    /// What the points of `[start, end)` come to, in buckets, for each of the
-    /// series. A bucket's timestamp is its begin, also where that is before `start`;
-    /// points outside the range do not count. Without an interval it is `start`, or
-    /// the first point's. No file work.
-    ///
-    /// About 1 us, 16 points' worth for each chunk of up to 1,024 points, and 1 ns
-    /// for each point at the edges of a bucket; percentiles read every point, keep
-    /// 8 bytes for each one of a bucket, and take some 10 ns. By prefix, O(number of
-    /// all series) besides. The lock of a series is held for about 50 us at a time;
-    /// the answer is as of one sequence all the same.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for an unknown series (a prefix nothing begins with has an
-    /// empty answer), [`Error::Invalid`] for a bad range, origin or sequence or a
-    /// result beyond the range of doubles, [`Error::TooLarge`] for more than
-    /// [`crate::Limits::buckets`], [`Error::Closed`].
-    pub fn aggregate(&self, query: &Aggregate<'_>) -> Result<AggregatePage> {
-        let unbounded = self.aggregate_within(query, usize::MAX)?;
-        // Nothing is more than that.
-        unbounded.ok_or(Error::Closed)
-    }
-
-    /// As [`Self::aggregate`], unless that is more work than `points` read one by
-    /// one, at about 1 ns each: then `None`. For threads that must not be kept; a
-    /// prefix is never answered there.
-    ///
-    /// # Errors
-    /// As [`Self::aggregate`].
-    pub fn aggregate_within(
-        &self,
-        query: &Aggregate<'_>,
-        points: usize,
-    ) -> Result<Option<AggregatePage>> {
+    /// [`Database::aggregate`], worked out. `None` when that is more work than `points`
+    /// read one by one.
+    fn work_out(&self, query: &Aggregate<'_>, points: usize) -> Result<Option<AggregatePage>> {
         let state = &self.state;
-        state.check_open()?;
         // Before any lock: the points of what is published by now stay.
         let at = state.at(query.as_of)?;
         state
@@ -176,7 +148,7 @@ impl Database {
 }
 
 impl TemporalIndex {
-    /// As [`Database::aggregate_within`], of what is visible at `at`, with up to
+    /// As [`Database::aggregate_in_memory`], of what is visible at `at`, with up to
     /// `limit` series and buckets; the query's own sequence does not count.
     ///
     /// # Errors
@@ -189,6 +161,12 @@ impl TemporalIndex {
         points: usize,
     ) -> Result<Option<AggregatePage>> {
         check(query)?;
+        // How many empty buckets there are to fill in is not known beforehand, nor how
+        // many series a prefix names.
+        let prefix = matches!(query.series, Selection::Prefix(_));
+        if points < usize::MAX && (prefix || query.fill != Fill::None) {
+            return Ok(None);
+        }
         let mut run = Run::new(query, at, limit, points);
         let mut answers = Vec::new();
         match query.series {
@@ -207,7 +185,6 @@ impl TemporalIndex {
                 }
                 answers.push(SeriesBuckets { id, buckets });
             }
-            Selection::Prefix(_) if points < usize::MAX => return Ok(None),
             Selection::Prefix(prefix) => {
                 for (id, series) in self.sorted(|id| id.starts_with(prefix)) {
                     if !is_shown(&series, at) {
@@ -224,7 +201,7 @@ impl TemporalIndex {
             seq: at,
             single: matches!(query.series, Selection::One(_)),
             aggregation: query.aggregation,
-            series: answers,
+            series: Arc::new(answers),
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! Time zones, from a database that is part of the program: what a bucket is does
 //! not depend on the machine.
 
+use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -15,6 +16,13 @@ static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bu
 /// A time zone of the IANA database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
+
+/// By its name.
+impl Hash for Zone {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iana_name().hash(state);
+    }
+}
 
 impl Default for Zone {
     /// UTC.

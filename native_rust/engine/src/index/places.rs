@@ -227,6 +227,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::oracles::{cases, compared};
 
     #[derive(Debug, Clone)]
     enum Step {
@@ -255,7 +256,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
+        #![proptest_config(ProptestConfig::with_cases(cases(200)))]
 
         #[test]
         fn answers_are_those_of_a_map(steps in proptest::collection::vec(step(), 1..600), bulk in 0..200_usize) {
@@ -292,6 +293,7 @@ mod tests {
                         let mut expected: Vec<_> = inside.map(|(id, rect)| (id.clone(), *rect)).collect();
                         expected.sort_by(|a, b| a.0.cmp(&b.0));
                         prop_assert_eq!(found, expected);
+                        compared("boxes in the index of places", 1);
                     }
                     Step::Nearby(point, k) => {
                         let center = Center::new(*point);
@@ -303,6 +305,7 @@ mod tests {
                         all.retain(|distance| *distance <= 2e5);
                         let distances: Vec<f64> = found.iter().map(|near| near.0).collect();
                         prop_assert_eq!(distances, all);
+                        compared("nearest of the index of places", 1);
                         for (metres, id) in found {
                             prop_assert_eq!(metres, distance(&model[id]));
                         }

@@ -4,7 +4,7 @@ use super::chunk::{Chunk, Source};
 use super::filter::Filter;
 
 /// Which way a range is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
     /// By timestamp, equal ones in order of arrival.
     Ascending,

@@ -71,6 +71,11 @@ impl QueryGeometry {
         }
     }
 
+    /// Names the geometry: SHA-256 of its stored form.
+    pub(super) fn digest(&self) -> &Hash {
+        &self.digest
+    }
+
     fn new(geometry: &Json<'_>, limits: &Limits) -> Result<Self> {
         if check_geometry(geometry, limits)?.is_none() {
             let detail = "the geometry has no position; give one to search with";

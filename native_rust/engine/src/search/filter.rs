@@ -2,6 +2,7 @@
 //! version, given as text.
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 
 use crate::error::{Error, InvalidCode, Result};
 use crate::model::cbor::{DecodeError, Reader, Scalar};
@@ -35,7 +36,18 @@ const MAX_LIST: usize = 1_000;
 /// 8601 with offset, or an integer of microseconds since the epoch. `time` takes
 /// `since` and `until`; `seq` takes `eq`, `gt`, `gte`, `lt` and `lte` of an integer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Filter(Kind);
+pub struct Filter {
+    kind: Kind,
+    /// Key and expression.
+    text: Box<(String, String)>,
+}
+
+/// As the text it was given as.
+impl Hash for Filter {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 enum Kind {
@@ -107,7 +119,8 @@ impl Filter {
                 )),
             },
         };
-        kind.map(Self).map_err(|detail| {
+        let text = Box::new((key.to_owned(), expression.to_owned()));
+        kind.map(|kind| Self { kind, text }).map_err(|detail| {
             let pointer = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
             Error::invalid(InvalidCode::Parameter, pointer, detail)
         })
@@ -115,7 +128,7 @@ impl Filter {
 
     /// Whether the stored form of a feature fulfils what this says of properties.
     pub(super) fn matches(&self, body: &[u8]) -> Result<bool, DecodeError> {
-        let Kind::Property { path, test } = &self.0 else {
+        let Kind::Property { path, test } = &self.kind else {
             return Ok(true);
         };
         let mut reader = Reader::new(body);
@@ -127,7 +140,7 @@ impl Filter {
 
     /// Whether bodies are needed to decide.
     pub(super) fn is_of_properties(&self) -> bool {
-        matches!(self.0, Kind::Property { .. })
+        matches!(self.kind, Kind::Property { .. })
     }
 }
 
@@ -141,7 +154,7 @@ impl Span {
             until: None,
         };
         for filter in filters {
-            match filter.0 {
+            match filter.kind {
                 Kind::Property { .. } => {}
                 Kind::Sequence(first, last) => {
                     span.first = span.first.max(first);

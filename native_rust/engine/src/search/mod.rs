@@ -9,8 +9,10 @@
 
 mod ahead;
 mod area;
+mod deadline;
 mod filter;
 mod heatmap;
+mod kept;
 mod nearby;
 mod pages;
 
@@ -36,6 +38,7 @@ use crate::spatial::Predicate;
 use crate::state::State;
 use ahead::ReadAhead;
 use area::Target;
+use deadline::Deadline;
 use filter::Span;
 use pages::{Gather, WINDOW, Window};
 
@@ -60,18 +63,8 @@ pub struct Search {
 }
 
 impl Database {
-    /// Features that a search finds: exactly those that a scan of all features
-    /// would find. In the order of their sequence; nearby ones nearest first, and at
-    /// equal distance in that order, each with its distance in metres as the member
-    /// `distance`, in place of one it may have.
-    ///
-    /// May read the journal: it looks into the body of a feature for a filter on
-    /// properties, and where its envelope does not settle whether it is found.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a parameter or a cursor that does not fit,
-    /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn search(&self, search: &Search) -> Result<FeaturePage> {
+    /// [`Database::search`], worked out.
+    fn find_page(&self, search: &Search) -> Result<FeaturePage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(search.limit, state.limits.page_items)?;
@@ -108,13 +101,8 @@ impl Database {
         Ok(page.finish(question.at))
     }
 
-    /// How many features a search finds, whatever its limit and cursor, and the
-    /// sequence that is as of. Reads bodies only where [`Database::search`] would
-    /// have to look into them to decide.
-    ///
-    /// # Errors
-    /// As [`Database::search`].
-    pub fn count(&self, search: &Search) -> Result<(u64, u64)> {
+    /// [`Database::count`], worked out.
+    fn count_found(&self, search: &Search) -> Result<(u64, u64)> {
         let state = &self.state;
         state.check_open()?;
         check_filters(&search.filters)?;
@@ -154,6 +142,7 @@ struct Question<'q> {
     state: &'q State,
     target: &'q Target<'q>,
     conditions: Conditions<'q>,
+    deadline: Deadline,
     at: u64,
     ahead: RefCell<ReadAhead>,
 }
@@ -170,6 +159,7 @@ impl<'q> Question<'q> {
             state,
             target,
             conditions: Conditions::new(state, filters, at)?,
+            deadline: Deadline::new(&state.limits),
             at,
             ahead: RefCell::default(),
         })
@@ -209,6 +199,7 @@ impl<'q> Question<'q> {
         if self.settled(hit) {
             return Ok(true);
         }
+        self.deadline.step()?;
         let mut ahead = self.ahead.borrow_mut();
         let bytes = ahead.block(self.state, hit.seq, self.at)?;
         self.accepts_block(hit, bytes)
@@ -216,6 +207,7 @@ impl<'q> Question<'q> {
 
     /// The document of a candidate if that is found.
     fn document(&self, hit: Hit) -> Result<Option<Arc<Document>>> {
+        self.deadline.step()?;
         if self.settled(hit) {
             return document(self.state, hit.seq).map(Some);
         }

@@ -11,8 +11,10 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::area::{Near, each_in_box};
+use super::deadline::Deadline;
 use super::{Conditions, Search, at};
 use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
@@ -67,6 +69,7 @@ pub(super) fn search(state: &State, search: &Search, near: &Near) -> Result<Feat
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after,
+        deadline: Deadline::new(&state.limits),
         at,
     };
     // One more, to know whether there is a next page.
@@ -91,7 +94,7 @@ pub(super) fn search(state: &State, search: &Search, near: &Near) -> Result<Feat
         .encode()
     });
     Ok(FeaturePage {
-        json,
+        json: Arc::new(json),
         returned: found.len(),
         seq: at,
         next,
@@ -107,6 +110,7 @@ pub(super) fn count(state: &State, search: &Search, near: &Near) -> Result<(u64,
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after: None,
+        deadline: Deadline::new(&state.limits),
         at,
     };
     let count = walk.nearest(near.k.unwrap_or(usize::MAX))?.len();
@@ -148,6 +152,7 @@ struct Walk<'q> {
     conditions: Conditions<'q>,
     /// The last of the page before.
     after: Option<Found>,
+    deadline: Deadline,
     at: u64,
 }
 
@@ -315,6 +320,7 @@ impl Walk<'_> {
 
     /// The distance of a candidate that is found, and comes behind the page before.
     fn distance(&self, Placed { seq, rect }: Placed) -> Result<Option<f64>> {
+        self.deadline.step()?;
         let damage = |e| damaged(self.state, seq, e);
         let point = (rect.min == rect.max).then_some(rect.min);
         let inside = |distance: f64| {
@@ -447,6 +453,7 @@ mod tests {
                         radius,
                         conditions: Conditions::new(&db.state, filters, 4_000).unwrap(),
                         after: after.map(|distance| Found { distance, seq: 0 }),
+                        deadline: Deadline::new(&db.state.limits),
                         at: 4_000,
                     };
                     for max in [1, 20, 700, 3_000, usize::MAX] {

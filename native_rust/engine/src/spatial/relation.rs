@@ -18,7 +18,7 @@ use super::shape::{Area, Position, Shape};
 use crate::model::Rect;
 
 /// How a feature must lie to the geometry that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Predicate {
     /// They have a position in common; boundaries count.
     #[default]

@@ -9,6 +9,7 @@ use super::shape::Position;
 use super::*;
 use crate::model::cbor::encode_json;
 use crate::model::{BoundingBox, Rect, Source};
+use crate::oracles::{cases, compared};
 
 /// A shape from the coordinates of a geometry.
 fn shape(kind: &str, coordinates: &str) -> Shape {
@@ -25,12 +26,6 @@ fn shape_of(geometry: &str) -> Shape {
 
 fn accepts(asked: &Shape, feature: &Shape, predicate: Predicate) -> bool {
     Prepared::new(asked.clone()).accepts(feature.clone(), predicate)
-}
-
-/// How many times the given number of cases are tried.
-fn cases(count: u32) -> ProptestConfig {
-    let soak = std::env::var("FORMDB_SOAK").is_ok();
-    ProptestConfig::with_cases(if soak { count * 50 } else { count })
 }
 
 fn line_text(line: &[Position]) -> String {
@@ -190,7 +185,7 @@ fn crosses_exactly(a: &Shape, b: &Shape) -> bool {
 }
 
 proptest! {
-    #![proptest_config(cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(4_000)))]
 
     /// On valid geometries of one kind, the answers of the `geo` crate's DE-9IM matrix.
     #[test]
@@ -204,6 +199,7 @@ proptest! {
                 if !crosses_exactly(&feature.ours, &asked.ours) {
                     let ours = prepared.intersects(&feature.ours);
                     prop_assert_eq!(ours, feature.theirs.intersects(&asked.theirs));
+                    compared("intersections of two geometries", 1);
                     continue;
                 }
                 let matrix = feature.theirs.relate(&asked.theirs);
@@ -215,6 +211,7 @@ proptest! {
                     let found = prepared.accepts(feature.ours.clone(), predicate);
                     prop_assert_eq!(found, expected, "{:?} {:?} {:?}", predicate, feature.theirs, asked.theirs);
                 }
+                compared("intersects, within and contains of two geometries", 3);
             }
         }
     }
@@ -389,7 +386,7 @@ fn sampled(from: Position, edge: [Position; 2], samples: u32) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(4_000)))]
 
     #[test]
     fn bounds_hold_every_distance(
@@ -407,11 +404,12 @@ proptest! {
         // The bound of a position is no idle one.
         let point = center.at_least(&Rect::point(inside));
         prop_assert!(point >= distance * 0.9966 - 1.001, "{point} {distance}");
+        compared("bounds of distances", 2);
     }
 }
 
 proptest! {
-    #![proptest_config(cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(4_000)))]
 
     #[test]
     fn surroundings_hold_what_is_near(
@@ -437,7 +435,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(cases(150)))]
 
     #[test]
     fn the_nearest_place_of_an_edge_is_found(
@@ -457,6 +455,7 @@ proptest! {
         // Between two samples the distance falls by no more than half their gap.
         let length = (a[0] - b[0]).hypot(a[1] - b[1]) * 112_000.0;
         prop_assert!(found >= coarse - length / 8_000.0 - 1e-6, "{found} {coarse}");
+        compared("distances to edges", 1);
     }
 }
 

@@ -155,7 +155,7 @@ pub fn world(db: &Database, as_of: Option<u64>) -> Result<Vec<u8>, String> {
         cursor: None,
         as_of,
     };
-    Ok(db.features_in_box(&query).map_err(text)?.json)
+    Ok(db.features_in_box(&query).map_err(text)?.json.to_vec())
 }
 
 /// All points of a series; none of one that is not there.

@@ -451,7 +451,7 @@ fn aggregate(
         .index
         .aggregate(&query, at, Limits::default().buckets, points)?;
     let rows = page.map(|page| {
-        let buckets = page.series.into_iter().flat_map(|series| series.buckets);
+        let buckets = page.series.iter().flat_map(|series| &series.buckets);
         buckets
             .map(|bucket| (bucket.timestamp, bucket.value))
             .collect()

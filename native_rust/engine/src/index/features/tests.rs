@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::oracles::{cases, compared};
 
 /// What the index is compared with: every version, in order, in a plain vector.
 #[derive(Default)]
@@ -117,7 +118,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(cases(300)))]
 
     #[test]
     fn agrees_with_a_scan_at_every_sequence(
@@ -171,6 +172,7 @@ proptest! {
                 for pieces in &boxes {
                     prop_assert_eq!(hits(index, pieces, at), model.query(pieces, at), "at {}", at);
                 }
+                compared("boxes in the index of features", boxes.len());
                 for id in 0..13 {
                     let id = format!("f{id}");
                     let expected = model.visible(at).find(|v| v.id == id).map(|v| v.born);
@@ -179,6 +181,7 @@ proptest! {
                     let expected = versions.filter(|v| v.id == id && v.born <= at).map(|v| v.born);
                     prop_assert!(index.versions(&id, at).eq(expected));
                 }
+                compared("features by id and their versions", 2 * 13);
             }
         }
     }
@@ -211,6 +214,7 @@ proptest! {
             expected.sort_unstable();
             prop_assert_eq!(found, expected);
         }
+        compared("boxes in large trees", 20);
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::filter::ALIVE;
 use super::super::temporal::SharedSeries;
 use super::tests::check;
 use super::*;
+use crate::oracles::{cases, compared};
 
 /// A point of the list, in order of arrival.
 #[derive(Debug, Clone, Copy)]
@@ -140,6 +141,7 @@ fn filled(steps: &[Step], work: usize) -> (SharedSeries, Model) {
                 let only = only.map(|ago| seq.saturating_sub(ago + 1));
                 let died = model.delete(start, end, only, seq);
                 assert_eq!(series.delete(start, end, only, seq, work), died);
+                compared("deletions of points", 1);
                 if died > 0 {
                     (touched, last_delete) = (seq, seq);
                 }
@@ -154,7 +156,7 @@ fn filled(steps: &[Step], work: usize) -> (SharedSeries, Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(cases(200)))]
 
     #[test]
     fn deletions_agree_with_a_plain_list(
@@ -177,6 +179,7 @@ proptest! {
                 last: last.timestamp,
             });
             prop_assert_eq!(series.summary(at), summary);
+            compared("ranges, latest points and extents after deletions", 3);
             for &(start, end, only) in &ranges {
                 for only in [None, only] {
                     let counted = expected.iter().filter(|p| {
@@ -184,6 +187,7 @@ proptest! {
                             && only.is_none_or(|only| only == p.source.seq)
                     });
                     prop_assert_eq!(series.count(start, end, at, only), counted.count() as u64);
+                    compared("numbers of points in a range", 1);
                 }
             }
         }
@@ -205,6 +209,7 @@ proptest! {
         let expected = model.read(&query, visible(at));
         let read = |query: &RangeQuery, out: &mut Vec<Point>| series.range(query, out);
         prop_assert_eq!(pages(query, limit(&expected), read), expected);
+        compared("ranges after deletions, in pages", 1 + steps.len());
         // Those that a block deleted.
         for seq in 1..=steps.len() as u64 {
             let expected = model.read(&query, |row| row.died == seq);

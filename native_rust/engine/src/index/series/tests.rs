@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::chunk::{PointRef, Source};
 use super::*;
+use crate::oracles::{cases, compared};
 
 /// A point of the plain model.
 type Row = (i64, u64, u32, f64);
@@ -114,6 +115,7 @@ fn compare(series: &Series, model: &Model, start: i64, end: i64, at: u64) {
         let query = query(start, end, at, order);
         assert_eq!(read(series, &query), expected, "{query:?}");
     }
+    compared("ranges of a series", 2);
 }
 
 fn order() -> impl Strategy<Value = Order> {
@@ -163,7 +165,7 @@ fn filled(batches: &[Vec<i64>]) -> (Series, Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(250))]
+    #![proptest_config(ProptestConfig::with_cases(cases(250)))]
 
     #[test]
     fn ranges_agree_with_a_stable_sort(
@@ -184,6 +186,7 @@ proptest! {
             prop_assert_eq!(series.summary(at), all.first().zip(all.last()).map(|(first, last)| {
                 Summary { points: all.len() as u64, first: first.0, last: last.0 }
             }));
+            compared("latest points and extents of a series", 2);
         }
         for (start, end) in ranges {
             compare(&series, &model, start, end, last);
@@ -210,6 +213,7 @@ proptest! {
         prop_assert_eq!(&read_pages(&before, query, limit), &expected);
         let (after, _) = filled(&[batches, later].concat());
         prop_assert_eq!(&read_pages(&after, query, limit), &expected);
+        compared("ranges of a series, in pages", 2);
     }
 
     /// Any step gives the same series as all at once.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::cbor::encode_json;
 use crate::model::json::Source;
+use crate::oracles::{cases, compared};
 use geo::{BoundingRect, Geometry, Intersects};
 use proptest::prelude::*;
 
@@ -219,7 +220,7 @@ fn to_geo(value: &serde_json::Value) -> Geometry {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(2_000)))]
 
     #[test]
     fn the_geo_crate_agrees(
@@ -238,6 +239,7 @@ proptest! {
             max: [r.max().x, r.max().y],
         });
         prop_assert_eq!(stored_feature(&body).unwrap().envelope, envelope);
+        compared("geometries that meet a box, and their envelopes", 2);
         // A rectangle that holds the envelope meets all there is.
         if let Some(envelope) = envelope {
             prop_assert!(intersects_box(&body, &[envelope]).unwrap());

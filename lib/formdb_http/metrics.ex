@@ -1,0 +1,102 @@
+defmodule FormdbHttp.Metrics do
+  @moduledoc """
+  The figures of the databases as a collector of the `prometheus` library. They are read
+  when somebody asks for them; nothing runs in between.
+
+  `GET /metrics` has them. An application that embeds the database adds them to its own:
+
+      :prometheus_registry.register_collector(FormdbHttp.Metrics)
+
+  docs/OPERATIONS.md lists what there is.
+  """
+
+  @behaviour :prometheus_collector
+
+  import :prometheus_model_helpers, only: [create_mf: 4]
+
+  @statuses [:open, :opening, :failed, :closed]
+
+  # Of every open database: name, type, where FormdbHttp.database/1 has it, meaning.
+  @figures [
+    {:formdb_database_seq, :gauge, [:seq], "Sequence of the last block that readers see."},
+    {:formdb_database_features, :gauge, [:features], "Features there are now."},
+    {:formdb_database_series, :gauge, [:series], "Time series there are now."},
+    {:formdb_database_points, :gauge, [:points], "Points there are now."},
+    {:formdb_database_journal_bytes, :gauge, [:journal_bytes], "Size of the journal on disk."},
+    {:formdb_database_journal_segments, :gauge, [:segments], "Files of the journal."},
+    {:formdb_database_queued_transactions, :gauge, [:queued],
+     "Transactions that wait to be committed."},
+    {:formdb_database_transactions_total, :counter, [:transactions],
+     "Transactions committed since the database was opened."},
+    {:formdb_database_commit_groups_total, :counter, [:groups],
+     "Groups of transactions written since the database was opened."},
+    {:formdb_database_document_cache_bytes, :gauge, [:cached_bytes],
+     "Memory of finished feature documents."},
+    {:formdb_database_poisoned, :gauge, [:poisoned],
+     "1 when a write failed and the database takes no more of them, else 0."},
+    {:formdb_database_query_cache_entries, :gauge, [:query_cache, :entries],
+     "Answers to queries kept now."},
+    {:formdb_database_query_cache_bytes, :gauge, [:query_cache, :bytes],
+     "Memory of answers to queries."},
+    {:formdb_database_query_cache_hits_total, :counter, [:query_cache, :hits],
+     "Queries answered from the cache."},
+    {:formdb_database_query_cache_misses_total, :counter, [:query_cache, :misses],
+     "Queries whose answer was worked out."},
+    {:formdb_database_query_cache_evictions_total, :counter, [:query_cache, :evictions],
+     "Answers that made room for others."},
+    {:formdb_database_query_cache_expirations_total, :counter, [:query_cache, :expirations],
+     "Answers found over age."},
+    {:formdb_database_query_cache_invalidations_total, :counter, [:query_cache, :invalidations],
+     "Answers found out of date, since a write had touched what they came from."}
+  ]
+
+  @impl true
+  def deregister_cleanup(_registry), do: :ok
+
+  @impl true
+  def collect_mf(_registry, callback) do
+    callback.(create_mf(:formdb_build_info, "What is running; always 1.", :gauge, [build()]))
+
+    # Without a list of the databases there is nothing true to say about them.
+    with {:ok, databases} <- FormdbHttp.databases() do
+      callback.(statuses(databases))
+      open = open(databases)
+      for figure <- @figures, do: callback.(family(figure, open))
+    end
+
+    :ok
+  end
+
+  defp build do
+    labels = [
+      version: FormdbHttp.version(),
+      elixir: System.version(),
+      otp: System.otp_release()
+    ]
+
+    {labels, 1}
+  end
+
+  defp statuses(databases) do
+    counts = Enum.frequencies_by(databases, & &1.status)
+    samples = for status <- @statuses, do: {[status: status], Map.get(counts, status, 0)}
+    create_mf(:formdb_databases, "Databases on disk by their status.", :gauge, samples)
+  end
+
+  # One that was closed since it was listed is left out.
+  defp open(databases) do
+    for %{id: name, status: :open} <- databases,
+        {:ok, figures} <- [FormdbHttp.database(name)],
+        do: {[database: name], figures}
+  end
+
+  defp family({name, type, path, help}, open) do
+    samples = for {labels, figures} <- open, do: {labels, number(get_in(figures, path))}
+    create_mf(name, help, type, samples)
+  end
+
+  # The cause, of a poisoned database.
+  defp number(nil), do: 0
+  defp number(cause) when is_binary(cause), do: 1
+  defp number(number), do: number
+end

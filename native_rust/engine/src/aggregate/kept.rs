@@ -1,0 +1,90 @@
+//! Aggregates whose answers are kept from one time to the next.
+
+use std::sync::Arc;
+
+use super::{Aggregate, AggregatePage, Selection};
+use crate::answers::{Call, JsonAnswer, Question, Source};
+use crate::database::Database;
+use crate::error::{Error, Result};
+
+impl Database {
+    /// What the points of `[start, end)` come to, in buckets, for each of the
+    /// series. A bucket's timestamp is its begin, also where that is before `start`;
+    /// points outside the range do not count. Without an interval it is `start`, or
+    /// the first point's. No file work.
+    ///
+    /// About 1 us, 16 points' worth for each chunk of up to 1,024 points, and 1 ns
+    /// for each point at the edges of a bucket; percentiles read every point, keep
+    /// 8 bytes for each one of a bucket, and take some 10 ns. By prefix, O(number of
+    /// all series) besides. The lock of a series is held for about 50 us at a time;
+    /// the answer is as of one sequence all the same. It is kept, and given again as
+    /// long as the series, or by prefix any series, is not written to: some 0.3 us.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown series (a prefix nothing begins with has an
+    /// empty answer), [`Error::Invalid`] for a bad range, origin or sequence or a
+    /// result beyond the range of doubles, [`Error::TooLarge`] for more than
+    /// [`crate::Limits::buckets`], [`Error::Closed`].
+    pub fn aggregate(&self, query: &Aggregate<'_>) -> Result<AggregatePage> {
+        let unbounded = self.aggregate_in_memory(query, usize::MAX)?;
+        // Nothing is more than that.
+        unbounded.ok_or(Error::Closed)
+    }
+
+    /// The same answer if it is kept, or is no more work than `points` read one by
+    /// one, at about 1 ns each; `None` if it is neither. For threads that must not be
+    /// kept: there, a prefix or empty buckets to fill in are only answered from memory.
+    ///
+    /// # Errors
+    /// As [`Self::aggregate`].
+    pub fn aggregate_in_memory(
+        &self,
+        query: &Aggregate<'_>,
+        points: usize,
+    ) -> Result<Option<AggregatePage>> {
+        let question = self.question(Call::Aggregate, query)?;
+        if let Some(page) = self.state.kept(question.as_ref()) {
+            return Ok(Some(page));
+        }
+        let page = self.work_out(query, points)?;
+        if let Some(page) = &page {
+            self.state.keep(question, page);
+        }
+        Ok(page)
+    }
+
+    /// As [`Self::aggregate_in_memory`], as [`AggregatePage::to_json`] gives it.
+    ///
+    /// # Errors
+    /// As [`Self::aggregate`].
+    pub fn aggregate_json_in_memory(
+        &self,
+        query: &Aggregate<'_>,
+        points: usize,
+    ) -> Result<Option<JsonAnswer>> {
+        let question = self.question(Call::AggregateJson, query)?;
+        if let Some(answer) = self.state.kept(question.as_ref()) {
+            return Ok(Some(answer));
+        }
+        let Some(page) = self.work_out(query, points)? else {
+            return Ok(None);
+        };
+        let answer = JsonAnswer {
+            json: Arc::new(page.to_json()),
+            seq: page.seq,
+        };
+        self.state.keep(question, &answer);
+        Ok(Some(answer))
+    }
+
+    fn question(&self, call: Call, query: &Aggregate<'_>) -> Result<Option<Question>> {
+        let state = &self.state;
+        state.check_open()?;
+        let source = match (query.as_of, query.series) {
+            (Some(_), _) => Source::Past,
+            (None, Selection::One(id)) => Source::Series(state.series.get(id)),
+            (None, Selection::Prefix(_)) => Source::AllSeries,
+        };
+        Ok(state.question(call, source, query))
+    }
+}

@@ -1,0 +1,235 @@
+//! Searches whose answers are kept from one time to the next.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use super::heatmap::{Grid, Heatmap};
+use super::{Area, Filter, Near, Search};
+use crate::answers::{Answer, Call, JsonAnswer, Question, Source};
+use crate::cursor::Cursor;
+use crate::database::Database;
+use crate::error::Result;
+use crate::features::FeaturePage;
+use crate::model::BoundingBox;
+
+/// How many features a search finds, and the sequence that is as of.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    count: u64,
+    seq: u64,
+}
+
+impl Database {
+    /// Features that a search finds: exactly those that a scan of all features
+    /// would find. In the order of their sequence; nearby ones nearest first, and at
+    /// equal distance in that order, each with its distance in metres as the member
+    /// `distance`, in place of one it may have.
+    ///
+    /// May read the journal: it looks into the body of a feature for a filter on
+    /// properties, and where its envelope does not settle whether it is found. The
+    /// answer is kept, and given again as long as no feature is written: some 0.3 us.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for a parameter or a cursor that does
+    /// not fit, [`Error::Closed`](crate::Error::Closed),
+    /// [`Error::Corrupt`](crate::Error::Corrupt), [`Error::Io`](crate::Error::Io).
+    pub fn search(&self, search: &Search) -> Result<FeaturePage> {
+        let question = self.page_question(search)?;
+        if let Some(page) = self.state.kept(question.as_ref()) {
+            return Ok(page);
+        }
+        let page = self.find_page(search)?;
+        self.state.keep(question, &page);
+        Ok(page)
+    }
+
+    /// The same answer if it is kept, or if it is a small first page of features that
+    /// meet a box, without filters, wholly in memory; `None` if it is neither: then
+    /// [`Database::search`] has it. No file work, and bounded to some tens of
+    /// microseconds, so it is safe where blocking is not.
+    ///
+    /// # Errors
+    /// As [`Database::search`].
+    pub fn search_in_memory(&self, search: &Search) -> Result<Option<FeaturePage>> {
+        let question = self.page_question(search)?;
+        if let Some(page) = self.state.kept(question.as_ref()) {
+            return Ok(Some(page));
+        }
+        let page = self.find_page_in_memory(search)?;
+        if let Some(page) = &page {
+            self.state.keep(question, page);
+        }
+        Ok(page)
+    }
+
+    /// How many features a search finds, whatever its limit and cursor, and the
+    /// sequence that is as of. Reads bodies only where [`Database::search`] would
+    /// have to look into them to decide. The answer is kept.
+    ///
+    /// # Errors
+    /// As [`Database::search`].
+    pub fn count(&self, search: &Search) -> Result<(u64, u64)> {
+        let question = self.count_question(search)?;
+        if let Some(Counted { count, seq }) = self.state.kept(question.as_ref()) {
+            return Ok((count, seq));
+        }
+        let (count, seq) = self.count_found(search)?;
+        self.state.keep(question, &Counted { count, seq });
+        Ok((count, seq))
+    }
+
+    /// The same answer if it is kept. No file work.
+    ///
+    /// # Errors
+    /// [`Error::Closed`](crate::Error::Closed).
+    pub fn count_in_memory(&self, search: &Search) -> Result<Option<(u64, u64)>> {
+        let question = self.count_question(search)?;
+        let kept = self.state.kept(question.as_ref());
+        Ok(kept.map(|Counted { count, seq }| (count, seq)))
+    }
+
+    /// As [`Database::heatmap`], its cells as a JSON array. The answer is kept.
+    ///
+    /// # Errors
+    /// As [`Database::heatmap`].
+    pub fn heatmap_json(&self, heatmap: &Heatmap) -> Result<JsonAnswer> {
+        let question = self.heatmap_question(heatmap)?;
+        if let Some(answer) = self.state.kept(question.as_ref()) {
+            return Ok(answer);
+        }
+        let page = self.heatmap(heatmap)?;
+        let answer = JsonAnswer {
+            json: Arc::new(page.to_json().into()),
+            seq: page.seq,
+        };
+        self.state.keep(question, &answer);
+        Ok(answer)
+    }
+
+    /// The same answer if it is kept. No file work.
+    ///
+    /// # Errors
+    /// [`Error::Closed`](crate::Error::Closed).
+    pub fn heatmap_json_in_memory(&self, heatmap: &Heatmap) -> Result<Option<JsonAnswer>> {
+        let question = self.heatmap_question(heatmap)?;
+        Ok(self.state.kept(question.as_ref()))
+    }
+
+    fn page_question(&self, search: &Search) -> Result<Option<Question>> {
+        self.state.check_open()?;
+        let pinned = search.as_of.is_some() || search.cursor.is_some();
+        let page = (search.limit, &search.cursor);
+        let asked = (Where(search), page);
+        Ok(self.state.question(Call::Search, source(pinned), &asked))
+    }
+
+    fn count_question(&self, search: &Search) -> Result<Option<Question>> {
+        self.state.check_open()?;
+        let source = source(search.as_of.is_some());
+        Ok(self.state.question(Call::Count, source, &Where(search)))
+    }
+
+    fn heatmap_question(&self, heatmap: &Heatmap) -> Result<Option<Question>> {
+        self.state.check_open()?;
+        let source = source(heatmap.as_of.is_some());
+        let asked = CellsOf(heatmap);
+        Ok(self.state.question(Call::Heatmap, source, &asked))
+    }
+}
+
+fn source(pinned: bool) -> Source {
+    match pinned {
+        true => Source::Past,
+        false => Source::Features,
+    }
+}
+
+/// A search but for its limit and cursor, as a key.
+struct Where<'a>(&'a Search);
+
+impl Hash for Where<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Search {
+            area,
+            predicate,
+            filters,
+            limit: _,
+            cursor: _,
+            as_of,
+        } = self.0;
+        std::mem::discriminant(area).hash(state);
+        match area {
+            Area::Everything => {}
+            Area::Box(bbox) => edges(bbox).hash(state),
+            Area::Geometry(geometry) => geometry.digest().hash(state),
+            Area::Near(Near { point, k, radius }) => {
+                point.map(f64::to_bits).hash(state);
+                (k, radius.map(f64::to_bits)).hash(state);
+            }
+        }
+        (predicate, filters, as_of).hash(state);
+    }
+}
+
+/// A question for a heatmap, as a key.
+struct CellsOf<'a>(&'a Heatmap);
+
+impl Hash for CellsOf<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Heatmap {
+            bbox,
+            grid,
+            sum,
+            filters,
+            as_of,
+        } = self.0;
+        std::mem::discriminant(grid).hash(state);
+        match grid {
+            Grid::Degrees { lon, lat } => [lon, lat].map(|n| n.to_bits()).hash(state),
+            Grid::Tiles { zoom } => zoom.hash(state),
+        }
+        let filters: &Vec<Filter> = filters;
+        (edges(bbox), sum, filters, as_of).hash(state);
+    }
+}
+
+fn edges(bbox: &BoundingBox) -> [u64; 4] {
+    [bbox.west, bbox.south, bbox.east, bbox.north].map(f64::to_bits)
+}
+
+impl Answer for FeaturePage {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn as_of(&self, seq: u64) -> Self {
+        // The pages behind it are as of the same sequence.
+        let next = self.next.as_deref().map(|next| match Cursor::decode(next) {
+            Ok(cursor) => cursor.pinned(seq).encode(),
+            Err(_) => next.to_owned(),
+        });
+        Self {
+            seq,
+            next,
+            ..self.clone()
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.json.capacity() + self.next.as_ref().map_or(0, String::capacity)
+    }
+}
+
+impl Answer for Counted {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn as_of(&self, seq: u64) -> Self {
+        Self { seq, ..*self }
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}

@@ -1,0 +1,228 @@
+//! Examples with the answers they must have.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::database::Database;
+use crate::fs::RealFileSystem;
+use crate::limits::Limits;
+use crate::model::{BoundingBox, Source, format_timestamp};
+use crate::search::{Area, Filter, Grid, Heatmap, Near, QueryGeometry, Search};
+use crate::spatial::Predicate;
+
+/// A database with points at one place that have these values.
+fn values_at_one_place(values: &[f64]) -> (Database, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
+    let feature = |(n, value): (usize, &f64)| {
+        json!({
+            "type": "Feature", "id": format!("f{n}"), "properties": {"value": value},
+            "geometry": {"type": "Point", "coordinates": [1, 2]},
+        })
+    };
+    let features: Vec<Value> = values.iter().enumerate().map(feature).collect();
+    let text = json!({"type": "FeatureCollection", "features": features}).to_string();
+    let prepared = db.prepare_features(text.as_bytes()).unwrap();
+    db.write(prepared.operations).unwrap();
+    (db, dir)
+}
+
+#[test]
+fn sums_are_rounded_once() {
+    let tenth = [0.1; 10];
+    for (values, expected) in [
+        (&[1e16, 1.0, -1e16][..], 1.0),
+        (&[1.0, 1e16, -1e16], 1.0),
+        (&[1e300, 1e16, 1.0, -1e16, -1e300, 1e-300], 1.0),
+        (&[1e308, 1e308, -1e308], 1e308),
+        (&tenth, 1.0),
+    ] {
+        let (db, _dir) = values_at_one_place(values);
+        let heatmap = Heatmap {
+            bbox: BoundingBox::parse("0,0,9,9").unwrap(),
+            grid: Grid::Tiles { zoom: 3 },
+            sum: Some("value".to_owned()),
+            filters: Vec::new(),
+            as_of: None,
+        };
+        let cells = db.heatmap(&heatmap).unwrap().cells;
+        let found: Vec<_> = cells.iter().map(|cell| (cell.count, cell.sum)).collect();
+        assert_eq!(found, [(values.len() as u64, Some(expected))], "{values:?}");
+        // What was there when the first two were.
+        let two = Heatmap {
+            as_of: Some(2),
+            ..heatmap
+        };
+        match values[0] + values[1] {
+            sum if sum.is_finite() => {
+                assert_eq!(db.heatmap(&two).unwrap().cells[0].sum, Some(sum));
+            }
+            _ => {
+                let refusal = db.heatmap(&two).unwrap_err().to_string();
+                assert!(refusal.contains("beyond the range"), "{refusal}");
+            }
+        }
+    }
+}
+
+#[test]
+fn commit_times_select_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
+    let mut times = Vec::new();
+    for n in 0..20 {
+        let text = format!(
+            r#"{{"type":"Feature","id":"f{n}","geometry":{{"type":"Point","coordinates":[{n},0]}}}}"#
+        );
+        let prepared = db.prepare_features(text.as_bytes()).unwrap();
+        let ack = db.write(prepared.operations).unwrap();
+        times.push(ack.time);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    for area in [
+        Area::Everything,
+        Area::Box(BoundingBox::parse("-1,-1,20,1").unwrap()),
+        Area::Near(Near {
+            point: [0.0, 0.0],
+            k: Some(100),
+            radius: None,
+        }),
+    ] {
+        for offset in [-1, 0, 1] {
+            for (n, time) in times.iter().enumerate() {
+                let text = format_timestamp(time + offset);
+                let count = |op: &str, as_of: u64| {
+                    let search = Search {
+                        area: area.clone(),
+                        predicate: Predicate::Intersects,
+                        filters: vec![Filter::parse("time", &format!("{op}:{text}")).unwrap()],
+                        limit: 100,
+                        cursor: None,
+                        as_of: Some(as_of),
+                    };
+                    let found = db.search(&search).unwrap().returned as u64;
+                    assert_eq!(db.count(&search).unwrap().0, found);
+                    found
+                };
+                let before = n as u64 + u64::from(offset > 0);
+                assert_eq!(count("until", 20), before);
+                assert_eq!(count("since", 20), 20 - before);
+                assert_eq!(count("since", 1), 1_u64.saturating_sub(before));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_distance_takes_the_place_of_one_the_feature_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
+    for text in [
+        r#"{"type":"Feature","id":"a","geometry":{"type":"Point","coordinates":[0,0]},"properties":{"distance":7},"distance":"far"}"#,
+        r#"{"type":"Feature","id":"b","geometry":{"type":"Point","coordinates":[0,1]},"properties":{"distance":7}}"#,
+    ] {
+        db.write(db.prepare_features(text.as_bytes()).unwrap().operations)
+            .unwrap();
+    }
+    let search = Search {
+        area: Area::Near(Near {
+            point: [0.0, 0.0],
+            k: Some(9),
+            radius: None,
+        }),
+        predicate: Predicate::Intersects,
+        filters: Vec::new(),
+        limit: 9,
+        cursor: None,
+        as_of: None,
+    };
+    let page = db.search(&search).unwrap();
+    let text = String::from_utf8(page.json.to_vec()).unwrap();
+    let found: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(text.matches("\"distance\"").count(), 4, "{text}");
+    assert_eq!(found[0]["distance"], json!(0.0));
+    assert_eq!(found[0]["properties"]["distance"], json!(7));
+    let metres = found[1]["distance"].as_f64().unwrap();
+    assert!((metres - 110_574.388_557).abs() < 1e-5, "{metres}");
+    // Members keep their values, and the text is what Source takes.
+    assert!(Source::new(text.as_bytes()).unwrap().value().is_ok());
+}
+
+#[test]
+fn refusals_name_what_they_refuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
+    let search = |area: Area| Search {
+        area,
+        predicate: Predicate::Intersects,
+        filters: Vec::new(),
+        limit: 9,
+        cursor: None,
+        as_of: None,
+    };
+    let near = |point, k, radius| search(Area::Near(Near { point, k, radius }));
+    for (search, text) in [
+        (near([181.0, 0.0], Some(1), None), "the point is 181,0"),
+        (near([0.0, f64::NAN], Some(1), None), "the point is 0,NaN"),
+        (near([0.0, 0.0], None, None), "neither k nor radius"),
+        (near([0.0, 0.0], Some(0), None), "k is 0"),
+        (near([0.0, 0.0], None, Some(-1.0)), "the radius is -1"),
+        (
+            Search {
+                limit: 0,
+                ..search(Area::Everything)
+            },
+            "the limit is 0",
+        ),
+        (
+            Search {
+                as_of: Some(3),
+                ..search(Area::Everything)
+            },
+            "as_of is 3",
+        ),
+    ] {
+        let message = db.search(&search).unwrap_err().to_string();
+        assert!(message.contains(text), "{message}");
+    }
+    let geometry =
+        |text: &str| QueryGeometry::parse(text.as_bytes(), &Limits::default()).unwrap_err();
+    let error = geometry(
+        r#"{"type":"Feature","geometry":{"type":"LineString","coordinates":[[0,0],[0,91]]}}"#,
+    );
+    assert_eq!(error.pointer(), Some("/geometry/coordinates/1/1"));
+    let error = geometry(r#"{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1]]]}"#);
+    assert_eq!(error.pointer(), Some("/coordinates/0/3"));
+    assert!(
+        geometry(r#"{"type":"Feature","geometry":null}"#)
+            .to_string()
+            .contains("geometry")
+    );
+    let heatmap = |grid| Heatmap {
+        bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
+        grid,
+        sum: None,
+        filters: Vec::new(),
+        as_of: None,
+    };
+    for (grid, text) in [
+        (Grid::Tiles { zoom: 25 }, "zoom level is 25"),
+        (Grid::Tiles { zoom: 10 }, "1048576"),
+        (Grid::Degrees { lon: 0.0, lat: 1.0 }, "width of a cell is 0"),
+        (
+            Grid::Degrees {
+                lon: 1.0,
+                lat: f64::INFINITY,
+            },
+            "height of a cell is inf",
+        ),
+    ] {
+        let message = db.heatmap(&heatmap(grid)).unwrap_err().to_string();
+        assert!(message.contains(text), "{message}");
+    }
+}

@@ -1,0 +1,290 @@
+//! Random questions, each answered by a scan as well.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::fixture::{Fixture, Random, filters, holds, shape};
+use crate::limits::Limits;
+use crate::model::Rect;
+use crate::oracles::{compared, seeds};
+use crate::search::{Area, Cell, Grid, Heatmap, Near, QueryGeometry, Search};
+use crate::spatial::{Center, Predicate, Prepared, Shape};
+
+/// Blocks in a database.
+const WRITES: u64 = 70;
+
+#[test]
+fn searches_find_what_a_scan_finds() {
+    for seed in seeds(30) {
+        let mut random = Random(seed);
+        let fixture = Fixture::new(&mut random, WRITES);
+        for turn in 0..1_200 {
+            let at = fixture.at(&mut random);
+            let predicate = match random.below(3) {
+                0 => Predicate::Intersects,
+                1 => Predicate::Within,
+                _ => Predicate::Contains,
+            };
+            // Where, and the same without any index.
+            let (area, target) = match random.below(6) {
+                0 => (Area::Everything, None),
+                1..=2 => {
+                    let bbox = random.bbox();
+                    (
+                        Area::Box(bbox),
+                        Some(Prepared::new(Shape::rects(&bbox.parts()))),
+                    )
+                }
+                _ => {
+                    let geometry = random.geometry(2);
+                    let text = geometry.to_string();
+                    match QueryGeometry::parse(text.as_bytes(), &Limits::default()) {
+                        Ok(parsed) => (
+                            Area::Geometry(Arc::new(parsed)),
+                            Some(Prepared::new(shape(&geometry))),
+                        ),
+                        Err(error) => {
+                            assert!(error.to_string().contains("no position"), "{error} {text}");
+                            continue;
+                        }
+                    }
+                }
+            };
+            let count = random.below(5).saturating_sub(2);
+            let conditions = fixture.conditions(&mut random, at, count);
+            let search = Search {
+                area,
+                predicate,
+                filters: filters(&conditions),
+                limit: if random.chance(2) {
+                    1_000
+                } else {
+                    1 + random.below(9) as usize
+                },
+                cursor: None,
+                as_of: fixture.as_of(at),
+            };
+            let expected: Vec<&str> = fixture
+                .visible(at)
+                .filter(|row| {
+                    let lies = |target: &Prepared| {
+                        let shape = row.shape.clone();
+                        shape.is_some_and(|shape| target.accepts(shape, predicate))
+                    };
+                    target.as_ref().is_none_or(lies) && conditions.iter().all(|one| holds(one, row))
+                })
+                .map(|row| row.id.as_str())
+                .collect();
+            let (found, features) = fixture.pages(&search);
+            assert_eq!(
+                found, expected,
+                "seed {seed} turn {turn} {search:?} {conditions:?}"
+            );
+            if random.chance(4) {
+                let count = fixture.db.count(&search).unwrap();
+                assert_eq!(
+                    count,
+                    (expected.len() as u64, at),
+                    "seed {seed} turn {turn}"
+                );
+                compared("counts", 1);
+            }
+            compared(name_of(&search), 1);
+            if let Some(page) = fixture.db.find_page_in_memory(&search).unwrap() {
+                assert_eq!(page.seq, at, "seed {seed} turn {turn}");
+                let expected = &features[..search.limit.min(features.len())];
+                let found: Vec<Value> = serde_json::from_slice(&page.json).unwrap();
+                assert_eq!(found, expected, "seed {seed} turn {turn} {search:?}");
+                compared("searches by box, from memory", 1);
+            }
+        }
+    }
+}
+
+/// Which kind of search it is, for the counts of comparisons.
+fn name_of(search: &Search) -> &'static str {
+    match (&search.area, search.predicate) {
+        (Area::Everything | Area::Near(_), _) => "searches by filters alone",
+        (Area::Box(bbox), Predicate::Intersects) if bbox.west > bbox.east => {
+            "searches by box across the antimeridian"
+        }
+        (Area::Box(_), Predicate::Intersects) => "searches by box",
+        (Area::Box(_), Predicate::Within) => "searches within a box",
+        (Area::Box(_), Predicate::Contains) => "searches for what contains a box",
+        (Area::Geometry(_), Predicate::Intersects) => "searches by geometry",
+        (Area::Geometry(_), Predicate::Within) => "searches within a geometry",
+        (Area::Geometry(_), Predicate::Contains) => "searches for what contains a geometry",
+    }
+}
+
+#[test]
+fn nearby_finds_the_nearest() {
+    for seed in seeds(12) {
+        let mut random = Random(seed + 1_000_000);
+        let fixture = Fixture::new(&mut random, WRITES);
+        for turn in 0..200 {
+            let at = fixture.at(&mut random);
+            let point = random.position();
+            let k = random.chance(2).then(|| 1 + random.below(30) as usize);
+            let radius = (k.is_none() || random.chance(2))
+                .then(|| [0.0, 1e5, 3e6, 9e6, 3e7][random.below(5) as usize]);
+            let count = random.below(4).saturating_sub(2);
+            let conditions = fixture.conditions(&mut random, at, count);
+            let search = Search {
+                area: Area::Near(Near { point, k, radius }),
+                predicate: Predicate::Intersects,
+                filters: filters(&conditions),
+                limit: if random.chance(2) {
+                    1_000
+                } else {
+                    1 + random.below(9) as usize
+                },
+                cursor: None,
+                as_of: fixture.as_of(at),
+            };
+            let center = Center::new(point);
+            let mut expected: Vec<(f64, u64, &str)> = fixture
+                .visible(at)
+                .filter(|row| conditions.iter().all(|one| holds(one, row)))
+                .filter_map(|row| {
+                    let distance = center.distance_to(row.shape.as_ref()?)?;
+                    Some((distance, row.seq, row.id.as_str()))
+                })
+                .filter(|(distance, ..)| radius.is_none_or(|radius| *distance <= radius))
+                .collect();
+            expected.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            expected.truncate(k.unwrap_or(usize::MAX));
+            let (_, features) = fixture.pages(&search);
+            let found: Vec<(f64, &str)> = features
+                .iter()
+                .map(|f| (f["distance"].as_f64().unwrap(), f["id"].as_str().unwrap()))
+                .collect();
+            let expected: Vec<(f64, &str)> = expected.iter().map(|e| (e.0, e.2)).collect();
+            // Points at no distance may be found by their position or by their shape.
+            assert_eq!(
+                found.len(),
+                expected.len(),
+                "seed {seed} turn {turn} {search:?}"
+            );
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(
+                    (found.0 - expected.0).abs() < 1e-6,
+                    "seed {seed} turn {turn} {search:?}"
+                );
+            }
+            assert_eq!(found, expected, "seed {seed} turn {turn} {search:?}");
+            let count = fixture.db.count(&search).unwrap();
+            assert_eq!(
+                count,
+                (expected.len() as u64, at),
+                "seed {seed} turn {turn}"
+            );
+            compared("counts of what is nearby", 1);
+            compared(
+                match (k, radius) {
+                    (Some(_), Some(_)) => "searches nearby by number and radius",
+                    (Some(_), None) => "searches nearby by number",
+                    (None, _) => "searches nearby by radius",
+                },
+                1,
+            );
+        }
+    }
+}
+
+#[test]
+fn heatmaps_count_every_feature_once() {
+    for seed in seeds(10) {
+        let mut random = Random(seed + 2_000_000);
+        let fixture = Fixture::new(&mut random, WRITES);
+        for turn in 0..200 {
+            let at = fixture.at(&mut random);
+            let bbox = random.bbox();
+            let grid = match random.below(3) {
+                0 => Grid::Tiles {
+                    zoom: random.below(7) as u8,
+                },
+                1 => Grid::Degrees {
+                    lon: 30.0,
+                    lat: 15.0,
+                },
+                _ => Grid::Degrees {
+                    lon: 7.0,
+                    lat: 11.3,
+                },
+            };
+            let count = random.below(3).saturating_sub(1);
+            let conditions = fixture.conditions(&mut random, at, count);
+            let summed = random.chance(3);
+            let heatmap = Heatmap {
+                bbox,
+                grid,
+                sum: summed.then(|| "count".to_owned()),
+                filters: filters(&conditions),
+                as_of: fixture.as_of(at),
+            };
+            let page = fixture.db.heatmap(&heatmap).unwrap();
+            assert_eq!(page.seq, at);
+            let mut left = page.cells.clone();
+            for row in fixture.visible(at) {
+                let Some(Rect { min, max }) = row.envelope() else {
+                    continue;
+                };
+                let [mut lon, lat] = [0, 1].map(|i| min[i] + (max[i] - min[i]) / 2.0);
+                let value = row.properties["count"].as_f64();
+                let inside = bbox
+                    .pieces()
+                    .iter()
+                    .any(|p| p.contains(&Rect::point([lon, lat])));
+                if !inside
+                    || summed && value.is_none()
+                    || !conditions.iter().all(|one| holds(one, row))
+                {
+                    continue;
+                }
+                if lat.abs() == 90.0 {
+                    lon = bbox.west;
+                }
+                if lon == 180.0 {
+                    lon = -180.0;
+                }
+                // Half-open cells, of which the northernmost have the pole.
+                let holding: Vec<&mut Cell> = left
+                    .iter_mut()
+                    .filter(|cell| {
+                        let Rect { min, max } = cell.bounds;
+                        min[0] <= lon
+                            && lon < max[0]
+                            && min[1] <= lat
+                            && (lat < max[1] || lat == 90.0 && max[1] == 90.0)
+                    })
+                    .collect();
+                assert_eq!(
+                    holding.len(),
+                    1,
+                    "seed {seed} turn {turn} {lon} {lat} {heatmap:?}"
+                );
+                for cell in holding {
+                    cell.count -= 1;
+                    cell.sum = cell.sum.map(|sum| sum - value.unwrap());
+                }
+            }
+            for cell in left {
+                assert_eq!(
+                    (cell.count, cell.sum.unwrap_or(0.0)),
+                    (0, 0.0),
+                    "seed {seed} turn {turn}"
+                );
+            }
+            compared(
+                if summed {
+                    "heatmaps of sums"
+                } else {
+                    "heatmaps"
+                },
+                1,
+            );
+        }
+    }
+}
