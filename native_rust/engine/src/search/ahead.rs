@@ -139,11 +139,16 @@ mod tests {
         ));
         // A damaged block is told from its neighbours.
         let place = state.blocks.read().get(40).unwrap();
-        let segment = std::fs::read_dir(&path)
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
-        let mut segments: Vec<_> = segment.filter(|path| path.is_file()).collect();
-        segments.sort();
+        let entries = |path: &std::path::Path| {
+            let entries = std::fs::read_dir(path).unwrap();
+            entries
+                .map(|entry| entry.unwrap().path())
+                .collect::<Vec<_>>()
+        };
+        let mut segments = entries(&path);
+        let folders = segments.clone().into_iter().filter(|path| path.is_dir());
+        segments.extend(folders.flat_map(|folder| entries(&folder)));
+        segments.retain(|path| path.is_file());
         let mut hurt = 0;
         for path in segments {
             let mut bytes = std::fs::read(&path).unwrap();
