@@ -257,15 +257,24 @@ fn search(c: &mut Criterion) {
             b.iter(|| db.count(&question).unwrap());
         });
     }
-    // A page in the middle of everything.
     let mut question = Search {
         area: Area::Box(BoundingBox::parse("-180,-90,180,90").unwrap()),
         predicate: Predicate::Intersects,
-        filters: vec![],
+        filters: mag(),
         limit: 100,
         cursor: None,
         as_of: None,
     };
+    assert_eq!(db.count(&question).unwrap().0, COUNT as u64 / 2);
+    group.bench_function("half of 100,000, filtered, counted", |b| {
+        b.iter(|| db.count(&question).unwrap().0);
+    });
+    question.filters.clear();
+    assert_eq!(db.count(&question).unwrap().0, COUNT as u64);
+    group.bench_function("all of 100,000, counted", |b| {
+        b.iter(|| db.count(&question).unwrap().0);
+    });
+    // A page in the middle of everything.
     question.cursor = db.search(&question).unwrap().next;
     assert!(question.cursor.is_some());
     group.bench_function("second page of 100 in 100,000", |b| {

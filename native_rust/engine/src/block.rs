@@ -237,7 +237,7 @@ impl<'a> Fields<'a> {
 /// The bytes of the next item, stepped over.
 fn skipped<'a>(d: &mut Decoder<'a>, bytes: &'a [u8]) -> Result<&'a [u8], minicbor::decode::Error> {
     let start = d.position();
-    d.skip()?;
+    cbor::skip(d)?;
     bytes
         .get(start..d.position())
         .ok_or_else(minicbor::decode::Error::end_of_input)

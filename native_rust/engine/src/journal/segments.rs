@@ -166,6 +166,35 @@ impl Segments {
         Ok(record)
     }
 
+    /// Reads the records of blocks that lie one behind the other in a segment, from
+    /// `first` to `last`, into `span`. Returns the offset it begins at. One file read;
+    /// may block.
+    pub(crate) fn read_span(
+        &self,
+        first: BlockLocation,
+        last: BlockLocation,
+        span: &mut Vec<u8>,
+    ) -> Result<u64> {
+        let segment = self.segment(first.segment).ok_or(Error::Closed)?;
+        let offset = u64::from(first.offset);
+        let end = u64::from(last.offset) + BLOCK_PREFIX as u64 + u64::from(last.len);
+        let len = usize::try_from(end.saturating_sub(offset)).unwrap_or(0);
+        span.resize(len, 0);
+        let read = segment.file.read_exact_at(span, offset);
+        read.map_err(|e| Error::io("read", &segment.path, e))?;
+        Ok(offset)
+    }
+
+    /// A block's bytes, from its record, checked as [`Segments::read_block`] does.
+    pub(crate) fn check_block<'b>(
+        &self,
+        location: BlockLocation,
+        record: &'b [u8],
+    ) -> Result<&'b [u8]> {
+        check_record(record).map_err(|reason| self.corrupt(location, reason))?;
+        Ok(record.get(BLOCK_PREFIX..).unwrap_or_default())
+    }
+
     /// An error that says what is wrong with the block at `location`.
     pub(crate) fn corrupt(&self, location: BlockLocation, reason: &str) -> Error {
         match self.segment(location.segment) {

@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod to_json;
 
+pub(crate) use decode::skip;
 pub use decode::{DecodeError, Reader, Scalar};
 pub use encode::{
     encode_json, write_array_header, write_bytes, write_float, write_int, write_map_header,

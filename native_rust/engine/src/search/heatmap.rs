@@ -11,7 +11,7 @@ use super::{Question, check_filters};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::exact::{Pair, Sum};
-use crate::features::{damaged, feature_block, read_block};
+use crate::features::{damaged, feature_block};
 use crate::index::Placed;
 use crate::model::cbor::{DecodeError, Reader, Scalar};
 use crate::model::{BoundingBox, Rect, stored_feature};
@@ -159,8 +159,9 @@ impl Question<'_> {
             let hits = window.hits(after).into_iter().flatten();
             for seq in hits.map(|hit| hit.seq).filter(|seq| self.spans(*seq)) {
                 self.deadline.step()?;
-                let bytes = read_block(self.state, seq)?;
-                let (_, body) = feature_block(self.state, seq, &bytes)?;
+                let mut ahead = self.ahead.borrow_mut();
+                let bytes = ahead.block(self.state, seq, self.at)?;
+                let (_, body) = feature_block(self.state, seq, bytes)?;
                 if self.conditions.hold(self.state, seq, body)? {
                     each(seq, body)?;
                 }

@@ -7,6 +7,7 @@
 //! has them; the antimeridian and the poles are known to be one line and one place
 //! each. Distances are geodesics.
 
+mod ahead;
 mod area;
 mod deadline;
 mod filter;
@@ -15,6 +16,7 @@ mod kept;
 mod nearby;
 mod pages;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 pub use area::{Area, Near, QueryGeometry};
@@ -34,6 +36,7 @@ use crate::features::{
 use crate::index::Hit;
 use crate::spatial::Predicate;
 use crate::state::State;
+use ahead::ReadAhead;
 use area::Target;
 use deadline::Deadline;
 use filter::Span;
@@ -141,6 +144,7 @@ struct Question<'q> {
     conditions: Conditions<'q>,
     deadline: Deadline,
     at: u64,
+    ahead: RefCell<ReadAhead>,
 }
 
 impl<'q> Question<'q> {
@@ -157,6 +161,7 @@ impl<'q> Question<'q> {
             conditions: Conditions::new(state, filters, at)?,
             deadline: Deadline::new(&state.limits),
             at,
+            ahead: RefCell::default(),
         })
     }
 
@@ -195,8 +200,9 @@ impl<'q> Question<'q> {
             return Ok(true);
         }
         self.deadline.step()?;
-        let bytes = read_block(self.state, hit.seq)?;
-        self.accepts_block(hit, &bytes)
+        let mut ahead = self.ahead.borrow_mut();
+        let bytes = ahead.block(self.state, hit.seq, self.at)?;
+        self.accepts_block(hit, bytes)
     }
 
     /// The document of a candidate if that is found.
@@ -205,13 +211,14 @@ impl<'q> Question<'q> {
         if self.settled(hit) {
             return document(self.state, hit.seq).map(Some);
         }
-        let bytes = read_block(self.state, hit.seq)?;
-        if !self.accepts_block(hit, &bytes)? {
+        let mut ahead = self.ahead.borrow_mut();
+        let bytes = ahead.block(self.state, hit.seq, self.at)?;
+        if !self.accepts_block(hit, bytes)? {
             return Ok(None);
         }
         match self.state.bodies.get(hit.seq) {
             Some(document) => Ok(Some(document)),
-            None => make_document(self.state, hit.seq, &bytes).map(Some),
+            None => make_document(self.state, hit.seq, bytes).map(Some),
         }
     }
 

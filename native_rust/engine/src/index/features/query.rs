@@ -61,7 +61,7 @@ impl BoxWalk {
             parts: Parts::new(pieces, at, portions),
             scan: None,
             // An entry of the tree costs more.
-            scan_step: 4 * portions.step,
+            scan_step: 2 * portions.step,
         }
     }
 }

@@ -137,3 +137,44 @@ fn crowds_are_noticed_while_loading_and_in_the_history() {
         assert_eq!(found, expected, "{at}");
     }
 }
+
+#[test]
+fn a_crowd_that_dissolves_on_the_way_is_found_once() {
+    let place = Rect::point([1.0, 1.0]);
+    let mut index = SpatialIndex::default();
+    for born in 1..=300 {
+        index.insert(place, born);
+    }
+    for born in 301..=400 {
+        index.insert(Rect::point([born as f64, 7.0]), born);
+    }
+    let portions = Portions {
+        step: 1,
+        part: 50,
+        stuck: 1,
+        scan: 1_000,
+    };
+    let mut parts = Parts::new(&[place], 400, portions);
+    let mut found = Vec::new();
+    while found.is_empty() {
+        assert_eq!(index.step(&mut parts, 400, &mut found), Step::More);
+    }
+    assert!(found.len() < 300);
+    for born in 1..=300 {
+        index.end(place, born, 500 + born);
+        index.retire(place, born);
+    }
+    while index.step(&mut parts, 400, &mut found) == Step::More {}
+    // Too many others to look through for those of this place alone.
+    let mut seqs: Vec<u64> = found.iter().map(|version| version.seq).collect();
+    assert!(seqs.len() < 300);
+    seqs.extend((1..=400).filter(|seq| {
+        let rect = match seq {
+            ..=300 => place,
+            _ => Rect::point([*seq as f64, 7.0]),
+        };
+        parts.wants(*seq, &rect)
+    }));
+    seqs.sort_unstable();
+    assert!(seqs.into_iter().eq(1..=300));
+}

@@ -21,6 +21,8 @@ pub(crate) struct Portions {
     pub part: usize,
     /// For a part that division does not help, because many envelopes overlap there.
     pub stuck: usize,
+    /// What looking at a version costs when all of them are gone through instead.
+    pub scan: usize,
 }
 
 impl Default for Portions {
@@ -30,6 +32,7 @@ impl Default for Portions {
             step: 2_048,
             part: 2_048,
             stuck: 12_288,
+            scan: 1,
         }
     }
 }
@@ -171,11 +174,12 @@ impl SpatialIndex {
     /// much work as [`Portions`] says, whatever there is in the box.
     pub(crate) fn step(&self, walk: &mut Parts, versions: usize, found: &mut Vec<Placed>) -> Step {
         let until = walk.spent.saturating_add(walk.portions.step);
+        let scan = versions.saturating_mul(walk.portions.scan);
         while walk.spent < until {
             let go_on = match walk.tasks.pop() {
                 None => return Step::Done,
                 Some(Task::Crowd { rect, after }) => self.crowd(walk, rect, after, found),
-                Some(Task::Part(part)) => self.part(walk, part, versions, found),
+                Some(Task::Part(part)) => self.part(walk, part, scan, found),
             };
             if !go_on {
                 return Step::Scan;
@@ -193,15 +197,9 @@ impl SpatialIndex {
     }
 
     /// Finds what belongs to a part, or divides it. Returns false if it is better to
-    /// scan.
-    fn part(
-        &self,
-        walk: &mut Parts,
-        mut part: Part,
-        versions: usize,
-        found: &mut Vec<Placed>,
-    ) -> bool {
-        if walk.spent > versions.max(16 * walk.portions.part) {
+    /// scan, which is so much work.
+    fn part(&self, walk: &mut Parts, mut part: Part, scan: usize, found: &mut Vec<Placed>) -> bool {
+        if walk.spent > scan.max(16 * walk.portions.part) {
             // More than expected, and now as much as a scan would have been.
             walk.push(part);
             return false;
@@ -232,7 +230,7 @@ impl SpatialIndex {
             work,
         } = divide(&layers, &part, walk.portions.part * 2 / 5);
         walk.spent += work;
-        if entries > (versions / TREE_COST) as f64 {
+        if entries > (scan / TREE_COST) as f64 {
             walk.push(part);
             return false;
         }
@@ -255,6 +253,8 @@ impl SpatialIndex {
     fn touching(&self, walk: &mut Parts, part: &Part, found: &mut Vec<Placed>) -> Walked {
         let length = found.len();
         let touching = aabb(&part.rect);
+        // What touches all of the first piece belongs to it.
+        let all = part.piece == 0 && walk.pieces.first() == Some(&part.rect);
         let mut crowds: Vec<Rect> = Vec::new();
         // Entries that begin outside of the part: they would be looked at again in
         // most parts of it.
@@ -287,7 +287,7 @@ impl SpatialIndex {
                     let begins = |axis: usize| part.rect.min[axis] <= rect.min[axis];
                     outside += usize::from(!(begins(0) && begins(1)));
                     let is_crowd = entry.born == CROWD;
-                    if (is_crowd || entry.visible(walk.at)) && walk.belongs(part, &rect) {
+                    if (is_crowd || entry.visible(walk.at)) && (all || walk.belongs(part, &rect)) {
                         match is_crowd {
                             true => crowds.push(rect),
                             false => found.push(Placed {

@@ -124,6 +124,40 @@ proptest! {
     }
 
     #[test]
+    fn stepping_over_agrees_with_minicbor(
+        value in tree(), noise in proptest::collection::vec((any::<u16>(), any::<u8>()), 0..4),
+        any in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let own = |bytes: &[u8]| {
+            let mut decoder = minicbor::Decoder::new(bytes);
+            skip(&mut decoder).ok().map(|()| decoder.position())
+        };
+        let theirs = |bytes: &[u8]| {
+            let mut decoder = minicbor::Decoder::new(bytes);
+            decoder.skip().ok().map(|()| decoder.position())
+        };
+        let mut bytes = encoded(&value);
+        let len = bytes.len();
+        prop_assert_eq!(own(&bytes), Some(len));
+        for cut in 0..len {
+            prop_assert_eq!(own(&bytes[..cut]), None);
+        }
+        bytes.extend([1, 2, 3]);
+        prop_assert_eq!(own(&bytes), Some(len));
+        for (place, byte) in noise {
+            let place = usize::from(place) % bytes.len();
+            bytes[place] = byte;
+        }
+        for bytes in [bytes, any] {
+            match (own(&bytes), theirs(&bytes)) {
+                // Only text is not looked at.
+                (Some(own), None) => prop_assert!(std::str::from_utf8(&bytes[..own]).is_err()),
+                (own, theirs) => prop_assert_eq!(own, theirs),
+            }
+        }
+    }
+
+    #[test]
     fn every_truncation_is_refused(value in tree()) {
         let bytes = encoded(&value);
         for end in 0..bytes.len() {

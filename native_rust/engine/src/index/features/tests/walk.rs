@@ -8,15 +8,23 @@ use super::*;
 use crate::index::spatial::Portions;
 
 /// So little that everything is divided, and what cannot be, is scanned.
-const TINY: [Portions; 4] = [
-    portions(1, 1, 1),
-    portions(8, 8, 16),
-    portions(1, 40, 40),
-    portions(50, 20, 400),
+const TINY: [Portions; 6] = [
+    portions(1, 1, 1, 1),
+    portions(8, 8, 16, 1),
+    portions(50, 20, 400, 1),
+    // The same when a scan is the last resort.
+    portions(1, 16, 16, 1_000),
+    portions(30, 40, 40, 1_000),
+    portions(50, 20, 400, 1_000),
 ];
 
-const fn portions(step: usize, part: usize, stuck: usize) -> Portions {
-    Portions { step, part, stuck }
+const fn portions(step: usize, part: usize, stuck: usize, scan: usize) -> Portions {
+    Portions {
+        step,
+        part,
+        stuck,
+        scan,
+    }
 }
 
 /// Envelopes that are hard to tell apart: at one place, on edges, over one another.
@@ -108,7 +116,7 @@ proptest! {
                     0 => random.below(seq + 1),
                     _ => seq,
                 };
-                let portions = TINY[random.below(4) as usize];
+                let portions = TINY[random.below(6) as usize];
                 let walk = BoxWalk::in_portions(&pieces, at, portions);
                 walks.push(Walking { pieces, at, walk, found: Vec::new() });
             }
@@ -197,7 +205,7 @@ fn searches_while_others_write_find_what_was_there() {
                     let features = index.read();
                     let at = published.load(Ordering::Acquire);
                     drop(features);
-                    let portions = TINY[1 + random.below(3) as usize];
+                    let portions = TINY[1 + random.below(5) as usize];
                     let mut walk = BoxWalk::in_portions(&pieces, at, portions);
                     let mut found = Vec::new();
                     while index.read().walk_box(&mut walk, &mut found) {}
@@ -254,7 +262,9 @@ fn no_step_does_more_than_its_portion() {
     const COUNT: u64 = 60_000;
     // What a step may come to: its portion, and the last thing it does, which is a
     // part or dividing one.
-    let Portions { step, part, stuck } = Portions::default();
+    let Portions {
+        step, part, stuck, ..
+    } = Portions::default();
     let divided = step + 2 * 15 * 150;
     let world = Rect {
         min: [-180.0, -90.0],
@@ -442,4 +452,32 @@ fn waiting_behind_a_world_of_a_million() {
 fn shares(mut times: Vec<Duration>) -> [Duration; 3] {
     times.sort();
     [0.5, 0.99, 0.999_999].map(|share| times[(times.len() as f64 * share) as usize])
+}
+
+/// Where thousands of envelopes lie over one another, parts of the box would each have
+/// all of them: so they are not looked at again and again.
+#[test]
+fn overlapping_envelopes_are_not_divided() {
+    let mut random = Random(9);
+    let mut index = FeatureIndex::default();
+    for seq in 1..=100_000 {
+        let rect = match seq % 20 {
+            0 => {
+                let [x, y] = random.position().map(|n| n / 90.0);
+                Rect {
+                    min: [x - 5.0, y - 5.0],
+                    max: [x + 5.0, y + 5.0],
+                }
+            }
+            _ => Rect::point(random.position()),
+        };
+        index.put(&seq.to_string(), Some(rect), &shape(1), seq);
+    }
+    let piece = Rect {
+        min: [-0.1, -0.1],
+        max: [0.1, 0.1],
+    };
+    let (_, all, found) = steps_of(&index, &[piece], 100_000);
+    assert!(found >= 5_000, "{found}");
+    assert!(all < 2 * found, "{all} for {found}");
 }
