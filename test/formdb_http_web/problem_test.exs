@@ -29,6 +29,7 @@ defmodule FormdbHttpWeb.ProblemTest do
           code == "idempotency_key_reused" -> 422
           code in ~w(io_error journal_corrupt journal_torn_tail unsupported_format) -> 500
           code in ~w(busy database_closed database_read_only database_locked) -> 503
+          code == "query_timeout" -> 504
         end
 
       assert Problem.status(String.to_atom(code)) == expected, code
