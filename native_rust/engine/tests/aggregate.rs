@@ -247,14 +247,26 @@ fn work_is_bounded_where_it_must_be() {
             .unwrap()
             .is_some()
     );
+    // Who knows how many series there are, or empty buckets. Of one bucket it is known.
+    let in_memory = |query: &Aggregate<'_>| {
+        let page = fixture.database.aggregate_in_memory(query, 1_000_000);
+        page.unwrap().is_some()
+    };
     let all = Aggregate::new(Selection::Prefix(""), Aggregation::Count);
-    assert_eq!(
-        fixture
-            .database
-            .aggregate_in_memory(&all, 1_000_000)
-            .unwrap(),
-        None
-    );
+    let filled = Aggregate {
+        fill: Fill::Null,
+        ..count.clone()
+    };
+    let buckets = Aggregate {
+        interval: Some("1h".parse().unwrap()),
+        ..filled.clone()
+    };
+    assert!(in_memory(&filled));
+    for query in [all, buckets] {
+        assert!(!in_memory(&query));
+        fixture.database.aggregate(&query).unwrap();
+        assert!(in_memory(&query), "it is kept");
+    }
 }
 
 /// Points by series, in order: what pages must add up to.

@@ -164,7 +164,8 @@ impl TemporalIndex {
         // How many empty buckets there are to fill in is not known beforehand, nor how
         // many series a prefix names.
         let prefix = matches!(query.series, Selection::Prefix(_));
-        if points < usize::MAX && (prefix || query.fill != Fill::None) {
+        let empty = query.interval.is_some() && query.fill != Fill::None;
+        if points < usize::MAX && (prefix || empty) {
             return Ok(None);
         }
         let mut run = Run::new(query, at, limit, points);
