@@ -101,21 +101,25 @@ impl Database {
         ) else {
             return Ok(None);
         };
-        let query = BoxQuery {
-            bbox: *bbox,
-            limit: search.limit,
-            cursor: None,
-            as_of: search.as_of,
-        };
-        let (hits, at) = self.hits(&query, false)?;
-        let Some(hits) = hits.filter(|hits| hits.len() <= MAX_HITS) else {
-            return Ok(None);
-        };
+        let state = &self.state;
+        check_limit(search.limit, state.limits.page_items)?;
         let pieces = bbox.pieces();
+        let mut found = Vec::new();
+        let features = state.features.read();
+        // Under the lock: see the invariants of `State`.
+        let at = state.at(search.as_of)?;
+        let more = features.walk_box(&mut BoxWalk::new(&pieces, at), &mut found);
+        drop(features);
+        if more || found.len() > MAX_HITS {
+            return Ok(None);
+        }
+        let hits = found.into_iter().map(|version| Hit::new(version, &pieces));
+        let mut hits: Vec<Hit> = hits.collect();
+        hits.sort_unstable();
         let mut documents = Vec::with_capacity(hits.len());
         let (mut bytes, mut read) = (2, 0);
         for hit in hits {
-            let Some(document) = self.state.bodies.get(hit.seq) else {
+            let Some(document) = state.bodies.get(hit.seq) else {
                 return Ok(None);
             };
             if !hit.certain {
@@ -130,46 +134,18 @@ impl Database {
             bytes += document.json.len() + 1;
             documents.push(document);
             // One more, to know whether there is a next page.
-            if documents.len() > query.limit {
+            if documents.len() > search.limit {
                 break;
             }
         }
         if bytes > MAX_BYTES {
             return Ok(None);
         }
-        let mut page = Page::with_capacity(query.limit, bytes);
+        let mut page = Page::with_capacity(search.limit, bytes);
         for document in &documents {
             page.push(&document.json, document.seq);
         }
         Ok(Some(page.finish(at)))
-    }
-
-    /// Candidates of a page in order of sequence, those of all later pages included,
-    /// and the sequence the query is as of. Without all of them if that is more than
-    /// one step under the lock and not `wholly` asked for.
-    pub(crate) fn hits(&self, query: &BoxQuery, wholly: bool) -> Result<(Option<Vec<Hit>>, u64)> {
-        let state = &self.state;
-        state.check_open()?;
-        check_limit(query.limit, state.limits.page_items)?;
-        let (at, after) = box_cursor(query)?;
-        let pieces = query.bbox.pieces();
-        let mut features = state.features.read();
-        // Under the lock: see the invariants of `State`.
-        let at = state.at(at)?;
-        let mut walk = BoxWalk::new(&pieces, at);
-        let mut found = Vec::new();
-        while features.walk_box(&mut walk, &mut found) {
-            if !wholly {
-                return Ok((None, at));
-            }
-            drop(features);
-            features = state.features.read();
-        }
-        drop(features);
-        let hits = found.into_iter().map(|version| Hit::new(version, &pieces));
-        let mut hits: Vec<Hit> = hits.filter(|hit| hit.seq > after).collect();
-        hits.sort_unstable();
-        Ok((Some(hits), at))
     }
 }
 

@@ -215,7 +215,7 @@ impl<'q> Target<'q> {
 ///
 /// # Errors
 /// [`Error::Closed`].
-pub(super) fn each_in_box(
+pub(crate) fn each_in_box(
     state: &State,
     pieces: &[Rect],
     at: u64,

@@ -19,6 +19,7 @@ mod pages;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+pub(crate) use area::each_in_box;
 pub use area::{Area, Near, QueryGeometry};
 pub use filter::Filter;
 pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
@@ -283,7 +284,7 @@ impl<'q> Conditions<'q> {
 
 /// The sequence that a search is as of. What is published by now stays readable as
 /// of that sequence, whatever is written later.
-fn at(state: &State, as_of: Option<u64>) -> Result<u64> {
+pub(crate) fn at(state: &State, as_of: Option<u64>) -> Result<u64> {
     let _features = state.features.read();
     state.at(as_of)
 }

@@ -9,13 +9,15 @@ use super::overlay::SeriesOverlay;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{
-    BoxQuery, FeaturePage, Page, box_cursor, damaged, document, document_meeting, no_feature,
+    BoxQuery, FeaturePage, Page, box_cursor, check_limit, damaged, document, document_meeting,
+    no_feature,
 };
-use crate::index::{self, Order, Point, PointRef, Resume};
+use crate::index::{self, Hit, Order, Point, PointRef, Resume};
 use crate::merkle::Hash;
 use crate::model::{feature_to_json, intersects_box};
 use crate::operation::Operation;
 use crate::points::{PointPage, RangeQuery, no_series, point_cursor};
+use crate::search;
 
 /// A feature as a transaction sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +77,18 @@ impl Database {
             as_of: Some(session.seq),
             ..query.clone()
         };
-        let (_, after) = box_cursor(&pinned)?;
-        let (hits, at) = self.hits(&pinned, true)?;
+        state.check_open()?;
+        check_limit(query.limit, state.limits.page_items)?;
+        let (as_of, after) = box_cursor(&pinned)?;
+        let at = search::at(state, as_of)?;
+        let pieces = query.bbox.pieces();
+        let mut hits = Vec::new();
+        search::each_in_box(state, &pieces, at, |version| {
+            if version.seq > after {
+                hits.push(Hit::new(version, &pieces));
+            }
+        })?;
+        hits.sort_unstable();
         let hidden: HashSet<u64> = {
             let features = state.features.read();
             let overwritten = session.overlay.features();
@@ -84,13 +96,8 @@ impl Database {
                 .filter_map(|id| features.current(id, at))
                 .collect()
         };
-        let pieces = query.bbox.pieces();
         let mut page = Page::new(query.limit);
-        for hit in hits
-            .into_iter()
-            .flatten()
-            .filter(|hit| !hidden.contains(&hit.seq))
-        {
+        for hit in hits.into_iter().filter(|hit| !hidden.contains(&hit.seq)) {
             let found = match hit.certain {
                 true => Some(document(state, hit.seq)?),
                 false => document_meeting(state, hit.seq, &pieces)?,
