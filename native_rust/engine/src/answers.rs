@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::error::Result;
 use crate::index::SharedSeries;
 use crate::limits::Limits;
 use crate::query_cache::{CacheLimits, CacheStats, QueryCache};
@@ -303,8 +304,37 @@ impl State {
         })
     }
 
-    /// Keep an answer that was worked out.
-    pub(crate) fn keep<A: Answer>(&self, question: Option<Question>, answer: &A) {
+    /// The answer that is kept, or the one that `work_out` gives, which is kept then.
+    pub(crate) fn kept_or<A: Answer>(
+        &self,
+        question: Option<Question>,
+        work_out: impl FnOnce() -> Result<A>,
+    ) -> Result<A> {
+        if let Some(answer) = self.kept(question.as_ref()) {
+            return Ok(answer);
+        }
+        let answer = work_out()?;
+        self.keep(question, &answer);
+        Ok(answer)
+    }
+
+    /// As [`State::kept_or`], where `work_out` may have none.
+    pub(crate) fn kept_or_perhaps<A: Answer>(
+        &self,
+        question: Option<Question>,
+        work_out: impl FnOnce() -> Result<Option<A>>,
+    ) -> Result<Option<A>> {
+        if let Some(answer) = self.kept(question.as_ref()) {
+            return Ok(Some(answer));
+        }
+        let answer = work_out()?;
+        if let Some(answer) = &answer {
+            self.keep(question, answer);
+        }
+        Ok(answer)
+    }
+
+    fn keep<A: Answer>(&self, question: Option<Question>, answer: &A) {
         let Some(Question { key, source }) = question else {
             return;
         };

@@ -43,14 +43,8 @@ impl Database {
         points: usize,
     ) -> Result<Option<AggregatePage>> {
         let question = self.question(Call::Aggregate, query)?;
-        if let Some(page) = self.state.kept(question.as_ref()) {
-            return Ok(Some(page));
-        }
-        let page = self.work_out(query, points)?;
-        if let Some(page) = &page {
-            self.state.keep(question, page);
-        }
-        Ok(page)
+        self.state
+            .kept_or_perhaps(question, || self.work_out(query, points))
     }
 
     /// As [`Self::aggregate_in_memory`], as [`AggregatePage::to_json`] gives it.
@@ -63,18 +57,13 @@ impl Database {
         points: usize,
     ) -> Result<Option<JsonAnswer>> {
         let question = self.question(Call::AggregateJson, query)?;
-        if let Some(answer) = self.state.kept(question.as_ref()) {
-            return Ok(Some(answer));
-        }
-        let Some(page) = self.work_out(query, points)? else {
-            return Ok(None);
-        };
-        let answer = JsonAnswer {
-            json: Arc::new(page.to_json()),
-            seq: page.seq,
-        };
-        self.state.keep(question, &answer);
-        Ok(Some(answer))
+        self.state.kept_or_perhaps(question, || {
+            let page = self.work_out(query, points)?;
+            Ok(page.map(|page| JsonAnswer {
+                json: Arc::new(page.to_json()),
+                seq: page.seq,
+            }))
+        })
     }
 
     fn question(&self, call: Call, query: &Aggregate<'_>) -> Result<Option<Question>> {

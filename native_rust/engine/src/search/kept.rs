@@ -35,12 +35,7 @@ impl Database {
     /// [`Error::Corrupt`](crate::Error::Corrupt), [`Error::Io`](crate::Error::Io).
     pub fn search(&self, search: &Search) -> Result<FeaturePage> {
         let question = self.page_question(search)?;
-        if let Some(page) = self.state.kept(question.as_ref()) {
-            return Ok(page);
-        }
-        let page = self.find_page(search)?;
-        self.state.keep(question, &page);
-        Ok(page)
+        self.state.kept_or(question, || self.find_page(search))
     }
 
     /// The same answer if it is kept, or if it is a small first page of features that
@@ -52,14 +47,8 @@ impl Database {
     /// As [`Database::search`].
     pub fn search_in_memory(&self, search: &Search) -> Result<Option<FeaturePage>> {
         let question = self.page_question(search)?;
-        if let Some(page) = self.state.kept(question.as_ref()) {
-            return Ok(Some(page));
-        }
-        let page = self.find_page_in_memory(search)?;
-        if let Some(page) = &page {
-            self.state.keep(question, page);
-        }
-        Ok(page)
+        self.state
+            .kept_or_perhaps(question, || self.find_page_in_memory(search))
     }
 
     /// How many features a search finds, whatever its limit and cursor, and the
@@ -70,11 +59,10 @@ impl Database {
     /// As [`Database::search`].
     pub fn count(&self, search: &Search) -> Result<(u64, u64)> {
         let question = self.count_question(search)?;
-        if let Some(Counted { count, seq }) = self.state.kept(question.as_ref()) {
-            return Ok((count, seq));
-        }
-        let (count, seq) = self.count_found(search)?;
-        self.state.keep(question, &Counted { count, seq });
+        let Counted { count, seq } = self.state.kept_or(question, || {
+            let (count, seq) = self.count_found(search)?;
+            Ok(Counted { count, seq })
+        })?;
         Ok((count, seq))
     }
 
@@ -94,16 +82,12 @@ impl Database {
     /// As [`Database::heatmap`].
     pub fn heatmap_json(&self, heatmap: &Heatmap) -> Result<JsonAnswer> {
         let question = self.heatmap_question(heatmap)?;
-        if let Some(answer) = self.state.kept(question.as_ref()) {
-            return Ok(answer);
-        }
-        let page = self.heatmap(heatmap)?;
-        let answer = JsonAnswer {
-            json: Arc::new(page.to_json().into()),
-            seq: page.seq,
-        };
-        self.state.keep(question, &answer);
-        Ok(answer)
+        self.state.kept_or(question, || {
+            let page = self.heatmap(heatmap)?;
+            let json = Arc::new(page.to_json().into());
+            let seq = page.seq;
+            Ok(JsonAnswer { json, seq })
+        })
     }
 
     /// The same answer if it is kept. No file work.
