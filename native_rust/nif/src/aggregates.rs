@@ -1,13 +1,14 @@
 //! What points come to: aggregates, summaries, and ranges of several series.
 
 use formdb_engine::{
-    Aggregate, AggregatePage, Bucket, Order, Selection, SeriesBuckets, SeriesPage,
-    SeriesRangeQuery, SeriesSummary, Zone,
+    Aggregate, AggregatePage, Bucket, Selection, SeriesBuckets, SeriesPage, SeriesRangeQuery,
+    SeriesSummary, Zone,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
+use crate::CatalogRef;
 use crate::answer::{Failure, binary, in_memory, json_answer, tagged};
-use crate::{CatalogRef, atoms};
+use crate::reads::order;
 
 /// Work done on a normal scheduler, in points: some 50 us. It bounds the buckets, too.
 const POINTS_IN_MEMORY: usize = 50_000;
@@ -52,14 +53,6 @@ impl<'a> AggregateMap<'a> {
             order: order(self.order),
             as_of: self.as_of,
         })
-    }
-}
-
-fn order(order: Atom) -> Order {
-    if order == atoms::desc() {
-        Order::Descending
-    } else {
-        Order::Ascending
     }
 }
 

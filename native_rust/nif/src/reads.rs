@@ -156,6 +156,15 @@ fn range_points_dirty<'a>(
     range_page(env, &catalog, name, &range, tuple_page)
 }
 
+/// `:desc` or `:asc`, as Elixir has checked.
+pub(crate) fn order(order: Atom) -> Order {
+    if order == atoms::desc() {
+        Order::Descending
+    } else {
+        Order::Ascending
+    }
+}
+
 /// `{:ok, {points, seq, next}}`, the points as `shape` gives them.
 fn range_page<'a>(
     env: Env<'a>,
@@ -164,11 +173,7 @@ fn range_page<'a>(
     range: &RangeMap<'a>,
     shape: fn(Env<'a>, &PointPage) -> Term<'a>,
 ) -> Term<'a> {
-    let order = if range.order == atoms::desc() {
-        Order::Descending
-    } else {
-        Order::Ascending
-    };
+    let order = order(range.order);
     let page = catalog.database(name).and_then(|database| {
         let query = RangeQuery {
             series: range.series,
