@@ -9,6 +9,9 @@
     reason = "a benchmark stops at the first surprise, and criterion's macro writes no docs"
 )]
 
+#[path = "../tests/support/random.rs"]
+mod random;
+
 use std::fmt::Write;
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -21,21 +24,11 @@ use formdb_engine::model::{BoundingBox, Rect};
 use formdb_engine::{
     Area, Database, Filter, Limits, Near, PlaceIndex, Predicate, QueryGeometry, Search,
 };
-
-/// Random numbers from a seed (SplitMix64).
-struct Random(u64);
+use random::Random;
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn between(&mut self, from: f64, to: f64) -> f64 {
-        from + (to - from) * (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        from + (to - from) * (self.number() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     fn place(&mut self) -> [f64; 2] {

@@ -7,6 +7,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,6 +22,7 @@ use formdb_engine::{
     Limits, Near, Operation, Predicate, Search, Selection, Transaction,
 };
 use parking_lot::Mutex;
+use random::Random;
 use serde_json::Value;
 
 const SERIES: [&str; 3] = ["s0", "s1", "s2"];
@@ -279,16 +283,9 @@ fn ask(db: &Database, question: usize) -> (String, u64) {
     }
 }
 
-/// Random numbers from a seed (SplitMix64).
-struct Random(u64);
-
 impl Random {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
+        self.number() % bound
     }
 }
 

@@ -1,6 +1,9 @@
 //! Random features, filters and places, a database of such features, and what a scan
 //! needs of them.
 
+#[path = "../../../tests/support/random.rs"]
+mod random;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -15,21 +18,11 @@ use crate::operation::Operation;
 use crate::search::{Filter, Search};
 use crate::spatial::Shape;
 
-/// Random numbers from a seed (Steele and others, "Fast splittable pseudorandom
-/// number generators", 2014).
-pub(super) struct Random(pub u64);
+pub(super) use random::Random;
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.number() % bound
     }
 
     pub(super) fn chance(&mut self, of: u64) -> bool {
@@ -39,7 +32,7 @@ impl Random {
     /// In `[-bound, bound]`, often on a coarse grid that has the bounds on it.
     fn coordinate(&mut self, bound: f64) -> f64 {
         if self.chance(3) {
-            (self.next() as f64 / u64::MAX as f64 * 2.0 - 1.0) * bound
+            (self.number() as f64 / u64::MAX as f64 * 2.0 - 1.0) * bound
         } else {
             (self.below(13) as f64 - 6.0) * bound / 6.0
         }
