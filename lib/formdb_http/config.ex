@@ -260,6 +260,24 @@ defmodule FormdbHttp.Config do
       doc: "Idempotency keys that one database remembers; the oldest are forgotten first"
     },
     %{
+      variable: "FORMDB_WORK_BYTES",
+      field: :work_bytes,
+      type: :bytes,
+      default: gib,
+      range: mib..(1024 * gib),
+      engine: true,
+      doc: "Memory of the whole server for bodies, answers, queues and open transactions"
+    },
+    %{
+      variable: "FORMDB_INDEX_BYTES",
+      field: :index_bytes,
+      type: :bytes,
+      default: 16 * gib,
+      range: mib..(16_384 * gib),
+      engine: true,
+      doc: "Memory of the whole server for the indexes of its databases"
+    },
+    %{
       variable: "FORMDB_OPEN_TRANSACTIONS",
       field: :open_transactions,
       type: :integer,

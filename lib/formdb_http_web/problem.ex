@@ -56,6 +56,8 @@ defmodule FormdbHttpWeb.Problem do
     version_not_supported: {505, "The server speaks HTTP/1.1"},
     # The request is fine, the moment is not.
     busy: {503, "The write queue is full"},
+    cancelled: {503, "The request was given up"},
+    memory_full: {503, "The memory that a limit allows is used up"},
     database_opening: {503, "The database is being opened"},
     database_closed: {503, "The database is closing"},
     database_unavailable: {503, "The database cannot be opened"},
@@ -66,7 +68,7 @@ defmodule FormdbHttpWeb.Problem do
   }
 
   # What passes by itself in a moment.
-  @retry [:busy, :database_opening, :database_closed]
+  @retry [:busy, :memory_full, :database_opening, :database_closed]
 
   @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body :: iodata()}
 

@@ -9,6 +9,7 @@ use crate::database::Database;
 use crate::error::{Entity, Error, Result};
 use crate::fs::FileSystem;
 use crate::limits::Limits;
+use crate::mem::Memory;
 use crate::model::check_database_name;
 
 /// Prefix of a folder that is being removed; no database name begins like it.
@@ -23,6 +24,7 @@ pub struct Catalog {
     fs: Arc<dyn FileSystem>,
     root: PathBuf,
     limits: Limits,
+    memory: Memory,
     open: DashMap<String, Arc<Database>>,
 }
 
@@ -37,6 +39,7 @@ impl Catalog {
         fs.create_dir(root)
             .map_err(|e| Error::io("create", root, e))?;
         let catalog = Self {
+            memory: Memory::new(&limits),
             fs,
             root: root.to_owned(),
             limits,
@@ -54,6 +57,12 @@ impl Catalog {
         self.fs
             .list(&self.root)
             .map_err(|e| Error::io("list", &self.root, e))
+    }
+
+    /// The pools of memory that all of them share.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Names of the databases on disk, open or not, sorted.
@@ -82,7 +91,12 @@ impl Catalog {
             return Err(not_found(name));
         }
         let dir = self.root.join(name);
-        let database = Database::open(Arc::clone(&self.fs), &dir, self.limits.clone())?;
+        let database = Database::open_within(
+            Arc::clone(&self.fs),
+            &dir,
+            self.limits.clone(),
+            self.memory.clone(),
+        )?;
         let database = Arc::new(database);
         // Whoever was here in between has closed it again: the lock file says so.
         self.open.insert(name.to_owned(), Arc::clone(&database));

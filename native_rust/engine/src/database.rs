@@ -13,6 +13,7 @@ use crate::fs::FileSystem;
 use crate::journal::Recovered;
 use crate::keys::IdempotencyKey;
 use crate::limits::Limits;
+use crate::mem::Memory;
 use crate::merkle::Hash;
 use crate::opening::{self, Opening};
 use crate::operation::Operation;
@@ -74,12 +75,26 @@ impl Database {
     /// [`Error::Locked`] when it is open already, [`Error::Corrupt`] when its
     /// journal is damaged before its durable end.
     pub fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Result<Self> {
+        let memory = Memory::new(&limits);
+        Self::open_within(fs, dir, limits, memory)
+    }
+
+    /// The same, within pools of memory that others use too.
+    ///
+    /// # Errors
+    /// Those of [`Database::open`].
+    pub fn open_within(
+        fs: Arc<dyn FileSystem>,
+        dir: &Path,
+        limits: Limits,
+        memory: Memory,
+    ) -> Result<Self> {
         let Opening {
             state,
             queue,
             committer,
             recovered,
-        } = opening::open(fs, dir, limits)?;
+        } = opening::open(fs, dir, limits, memory)?;
         let thread = std::thread::Builder::new()
             .name("formdb-commit".into())
             .spawn(move || committer.run())
@@ -161,6 +176,12 @@ impl Database {
     #[must_use]
     pub fn recovered(&self) -> &Recovered {
         &self.recovered
+    }
+
+    /// The pools of memory that it shares with the other databases of the process.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.state.memory
     }
 
     /// Figures of this moment.

@@ -128,6 +128,23 @@ pub enum Error {
         /// The limit in force.
         limit_ms: u64,
     },
+    /// Nobody waits for the answer any more.
+    #[error("the question was given up, because nobody waits for its answer")]
+    Cancelled,
+    /// The memory that a limit allows is used up; nothing was written or read.
+    #[error(
+        "{asked} bytes of memory are needed, {used} of {limit} are in use (setting {setting}); try again later, or ask for less"
+    )]
+    MemoryFull {
+        /// Bytes in use.
+        used: u64,
+        /// Bytes asked for.
+        asked: u64,
+        /// The limit in force.
+        limit: u64,
+        /// The field of [`crate::Limits`] to change.
+        setting: &'static str,
+    },
     /// No such entity.
     #[error("there is no {entity} {id:?}")]
     NotFound {
@@ -249,6 +266,8 @@ impl Error {
             Self::Invalid { code, .. } => code.as_str(),
             Self::TooLarge { .. } => "too_large",
             Self::Timeout { .. } => "query_timeout",
+            Self::Cancelled => "cancelled",
+            Self::MemoryFull { .. } => "memory_full",
             Self::NotFound { entity, .. } => match entity {
                 Entity::Database => "database_not_found",
                 Entity::Feature => "feature_not_found",

@@ -49,6 +49,11 @@ pub struct Limits {
     pub idempotency_seconds: u64,
     /// Idempotency keys remembered; the oldest is forgotten first. Default 100,000.
     pub idempotency_keys: usize,
+    /// Bytes of memory for work under way, of all databases together: bodies, answers,
+    /// open transactions, queues. Default 1 GiB.
+    pub work_bytes: usize,
+    /// Bytes of memory for the indexes of all databases together. Default 16 GiB.
+    pub index_bytes: usize,
     /// Transactions that may be open at once. Default 1,000.
     pub open_transactions: usize,
     /// Seconds after its last call in which an open transaction ends. Default 30.
@@ -77,6 +82,8 @@ impl Default for Limits {
             sync_interval_ms: 200,
             idempotency_seconds: 86_400,
             idempotency_keys: 100_000,
+            work_bytes: 1 << 30,
+            index_bytes: 16 << 30,
             open_transactions: 1_000,
             transaction_lease_seconds: 30,
         }
@@ -141,6 +148,8 @@ impl Limits {
                 0,
                 10_000_000,
             ),
+            ("work_bytes", self.work_bytes as u64, 1 << 20, 1 << 40),
+            ("index_bytes", self.index_bytes as u64, 1 << 20, 1 << 44),
             (
                 "open_transactions",
                 self.open_transactions as u64,

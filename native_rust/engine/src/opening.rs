@@ -16,6 +16,7 @@ use crate::journal::{
 };
 use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
+use crate::mem::Memory;
 use crate::planted::{Bug, planted};
 use crate::queue::{WriteQueue, write_queue};
 use crate::reverts::RevertTable;
@@ -38,7 +39,12 @@ pub(crate) struct Opening {
 }
 
 /// Open the database in `dir`, as [`crate::Database::open`] says.
-pub(crate) fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Result<Opening> {
+pub(crate) fn open(
+    fs: Arc<dyn FileSystem>,
+    dir: &Path,
+    limits: Limits,
+    memory: Memory,
+) -> Result<Opening> {
     limits.validate()?;
     let begun = Instant::now();
     make_dir(&*fs, dir)?;
@@ -92,7 +98,7 @@ pub(crate) fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Resul
         reverts,
     };
     let (queue, intake) = write_queue(&limits);
-    let state = Arc::new(State::new(indexes, segments, limits, head));
+    let state = Arc::new(State::new(indexes, segments, limits, memory, head));
     let from = match recovered.snapshot {
         Some(snapshot) => (snapshot.seq, snapshot_position),
         None => (0, 0),

@@ -12,6 +12,7 @@ use crate::error::{Error, InvalidCode, Result};
 use crate::index::{BlockTable, FeatureIndex, TemporalIndex};
 use crate::journal::Segments;
 use crate::limits::Limits;
+use crate::mem::Memory;
 use crate::merkle::{Hash, NodeTable};
 use crate::reverts::RevertTable;
 use crate::search::PageCache;
@@ -43,6 +44,8 @@ pub(crate) struct State {
     pub answers: Answers,
     pub touched: Touched,
     pub limits: Limits,
+    /// Shared with all databases of the process.
+    pub memory: Memory,
     pub counters: Counters,
     pub snapshots: SnapshotLog,
     head: Mutex<Head>,
@@ -82,6 +85,7 @@ impl State {
         indexes: Indexes,
         segments: Arc<Segments>,
         limits: Limits,
+        memory: Memory,
         head: Head,
     ) -> Self {
         let Indexes {
@@ -104,6 +108,7 @@ impl State {
             answers: Answers::new(&limits),
             touched: Touched::default(),
             limits,
+            memory,
             counters: Counters::default(),
             snapshots: SnapshotLog::default(),
             head: Mutex::new(head),

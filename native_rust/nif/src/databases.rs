@@ -51,6 +51,8 @@ struct LimitsMap {
     sync_interval_ms: u64,
     idempotency_seconds: u64,
     idempotency_keys: usize,
+    work_bytes: usize,
+    index_bytes: usize,
     open_transactions: usize,
     transaction_lease_seconds: u64,
 }
@@ -77,6 +79,8 @@ impl From<LimitsMap> for Limits {
             sync_interval_ms: map.sync_interval_ms,
             idempotency_seconds: map.idempotency_seconds,
             idempotency_keys: map.idempotency_keys,
+            work_bytes: map.work_bytes,
+            index_bytes: map.index_bytes,
             open_transactions: map.open_transactions,
             transaction_lease_seconds: map.transaction_lease_seconds,
         }

@@ -158,7 +158,7 @@ impl Question<'_> {
             let window = self.window(after, false)?;
             let hits = window.hits(after).into_iter().flatten();
             for seq in hits.map(|hit| hit.seq).filter(|seq| self.spans(*seq)) {
-                self.deadline.step()?;
+                self.budget.step()?;
                 let mut ahead = self.ahead.borrow_mut();
                 let bytes = ahead.block(self.state, seq, self.at)?;
                 let (_, body) = feature_block(self.state, seq, bytes)?;

@@ -9,7 +9,6 @@
 
 mod ahead;
 mod area;
-mod deadline;
 mod filter;
 mod heatmap;
 mod kept;
@@ -27,6 +26,7 @@ pub(crate) use pages::PageCache;
 
 use crate::block::Block;
 use crate::bodies::Document;
+use crate::budget::{Budget, Cancel};
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
@@ -39,7 +39,6 @@ use crate::spatial::Predicate;
 use crate::state::State;
 use ahead::ReadAhead;
 use area::Target;
-use deadline::Deadline;
 use filter::Span;
 use pages::{Gather, WINDOW, Window};
 
@@ -143,7 +142,7 @@ struct Question<'q> {
     state: &'q State,
     target: &'q Target<'q>,
     conditions: Conditions<'q>,
-    deadline: Deadline,
+    budget: Budget,
     at: u64,
     ahead: RefCell<ReadAhead>,
 }
@@ -160,7 +159,7 @@ impl<'q> Question<'q> {
             state,
             target,
             conditions: Conditions::new(state, filters, at)?,
-            deadline: Deadline::new(&state.limits),
+            budget: Budget::new(&state.limits, Cancel::default()),
             at,
             ahead: RefCell::default(),
         })
@@ -200,7 +199,7 @@ impl<'q> Question<'q> {
         if self.settled(hit) {
             return Ok(true);
         }
-        self.deadline.step()?;
+        self.budget.step()?;
         let mut ahead = self.ahead.borrow_mut();
         let bytes = ahead.block(self.state, hit.seq, self.at)?;
         self.accepts_block(hit, bytes)
@@ -208,7 +207,7 @@ impl<'q> Question<'q> {
 
     /// The document of a candidate if that is found.
     fn document(&self, hit: Hit) -> Result<Option<Arc<Document>>> {
-        self.deadline.step()?;
+        self.budget.step()?;
         if self.settled(hit) {
             return document(self.state, hit.seq).map(Some);
         }

@@ -14,8 +14,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::area::{Near, each_in_box};
-use super::deadline::Deadline;
 use super::{Conditions, Search, at};
+use crate::budget::{Budget, Cancel};
 use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{FeaturePage, damaged, document, feature_block, other_cursor, read_block};
@@ -69,7 +69,7 @@ pub(super) fn search(state: &State, search: &Search, near: &Near) -> Result<Feat
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after,
-        deadline: Deadline::new(&state.limits),
+        budget: Budget::new(&state.limits, Cancel::default()),
         at,
     };
     // One more, to know whether there is a next page.
@@ -110,7 +110,7 @@ pub(super) fn count(state: &State, search: &Search, near: &Near) -> Result<(u64,
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after: None,
-        deadline: Deadline::new(&state.limits),
+        budget: Budget::new(&state.limits, Cancel::default()),
         at,
     };
     let count = walk.nearest(near.k.unwrap_or(usize::MAX))?.len();
@@ -152,7 +152,7 @@ struct Walk<'q> {
     conditions: Conditions<'q>,
     /// The last of the page before.
     after: Option<Found>,
-    deadline: Deadline,
+    budget: Budget,
     at: u64,
 }
 
@@ -320,7 +320,7 @@ impl Walk<'_> {
 
     /// The distance of a candidate that is found, and comes behind the page before.
     fn distance(&self, Placed { seq, rect }: Placed) -> Result<Option<f64>> {
-        self.deadline.step()?;
+        self.budget.step()?;
         let damage = |e| damaged(self.state, seq, e);
         let point = (rect.min == rect.max).then_some(rect.min);
         let inside = |distance: f64| {
@@ -453,7 +453,7 @@ mod tests {
                         radius,
                         conditions: Conditions::new(&db.state, filters, 4_000).unwrap(),
                         after: after.map(|distance| Found { distance, seq: 0 }),
-                        deadline: Deadline::new(&db.state.limits),
+                        budget: Budget::new(&db.state.limits, Cancel::default()),
                         at: 4_000,
                     };
                     for max in [1, 20, 700, 3_000, usize::MAX] {

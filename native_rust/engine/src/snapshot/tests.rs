@@ -18,6 +18,7 @@ use crate::index::{
     TemporalIndex,
 };
 use crate::limits::Limits;
+use crate::mem::Memory;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
 use crate::model::{FeatureShape, GeometryType, Rect};
 use crate::reverts::RevertTable;
@@ -129,7 +130,13 @@ fn empty_state() -> State {
         nodes: NodeTable::default(),
         reverts: RevertTable::default(),
     };
-    State::new(indexes, Arc::default(), Limits::default(), Head::default())
+    State::new(
+        indexes,
+        Arc::default(),
+        Limits::default(),
+        Memory::new(&Limits::default()),
+        Head::default(),
+    )
 }
 
 fn mark_of(tree: &Tree) -> Mark {
@@ -191,7 +198,13 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
         tree_size: tree.size(),
         ..Head::default()
     };
-    State::new(indexes, Arc::default(), Limits::default(), head)
+    State::new(
+        indexes,
+        Arc::default(),
+        Limits::default(),
+        Memory::new(&Limits::default()),
+        head,
+    )
 }
 
 /// Everything that can be asked of the indexes as of `at`, as text.
@@ -619,7 +632,13 @@ fn many_blocks() {
         tree_size: seq,
         ..Head::default()
     };
-    let state = State::new(indexes, Arc::default(), Limits::default(), head);
+    let state = State::new(
+        indexes,
+        Arc::default(),
+        Limits::default(),
+        Memory::new(&Limits::default()),
+        head,
+    );
     let go_on = AtomicBool::new(false);
     let mark = mark_of(&tree);
     let before = busy();

@@ -1,0 +1,164 @@
+//! Pools of memory that all databases of a process share.
+//!
+//! Whatever can grow with its input reserves what it is about to hold and gives it
+//! back by dropping the [`Reservation`]. A pool that is used up refuses at once, so
+//! the process ends neither by swapping nor by an allocation that fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+
+/// The pools of one process (of one [`crate::Catalog`]).
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// Work under way: request bodies, answers, open transactions, queues, what
+    /// percentiles gather. Bounded by [`Limits::work_bytes`].
+    pub work: Arc<Pool>,
+    /// Indexes of all open databases. Bounded by [`Limits::index_bytes`].
+    pub indexes: Arc<Pool>,
+}
+
+impl Memory {
+    /// Empty pools of the sizes that the limits name.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            work: Pool::new(limits.work_bytes, "work_bytes"),
+            indexes: Pool::new(limits.index_bytes, "index_bytes"),
+        }
+    }
+}
+
+/// A bounded number of bytes.
+#[derive(Debug)]
+pub struct Pool {
+    limit: usize,
+    setting: &'static str,
+    used: AtomicUsize,
+}
+
+impl Pool {
+    fn new(limit: usize, setting: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            setting,
+            used: AtomicUsize::new(0),
+        })
+    }
+
+    /// Reserve `bytes`, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::MemoryFull`] when that would pass the limit.
+    pub fn reserve(self: &Arc<Self>, bytes: usize) -> Result<Reservation> {
+        let mut reservation = Reservation {
+            pool: Arc::clone(self),
+            bytes: 0,
+        };
+        reservation.grow(bytes)?;
+        Ok(reservation)
+    }
+
+    /// Bytes that are reserved now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that may be reserved in all.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    fn take(&self, bytes: usize) -> Result<()> {
+        let taken = self
+            .used
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
+                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
+            });
+        match taken {
+            Ok(_) => Ok(()),
+            Err(used) => Err(Error::MemoryFull {
+                used: used as u64,
+                asked: bytes as u64,
+                limit: self.limit as u64,
+                setting: self.setting,
+            }),
+        }
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::AcqRel);
+    }
+}
+
+/// Bytes of a [`Pool`] that somebody holds; dropping it gives them back.
+#[derive(Debug)]
+pub struct Reservation {
+    pool: Arc<Pool>,
+    bytes: usize,
+}
+
+impl Reservation {
+    /// Bytes it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Hold `bytes` more.
+    ///
+    /// # Errors
+    /// [`Error::MemoryFull`]; it holds then what it held before.
+    pub fn grow(&mut self, bytes: usize) -> Result<()> {
+        self.pool.take(bytes)?;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Give back all but `bytes`.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        if let Some(less) = self.bytes.checked_sub(bytes) {
+            self.pool.give_back(less);
+            self.bytes = bytes;
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.pool.give_back(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_refuses_beyond_its_limit_and_gets_back_what_is_dropped() {
+        let pool = Pool::new(100, "work_bytes");
+        let mut first = pool.reserve(60).unwrap();
+        assert!(matches!(
+            pool.reserve(41),
+            Err(Error::MemoryFull {
+                used: 60,
+                asked: 41,
+                limit: 100,
+                setting: "work_bytes"
+            })
+        ));
+        first.grow(40).unwrap();
+        assert!(first.grow(1).is_err());
+        assert!(pool.reserve(usize::MAX).is_err());
+        first.shrink_to(10);
+        assert_eq!((first.bytes(), pool.used()), (10, 10));
+        first.shrink_to(20);
+        assert_eq!(pool.used(), 10);
+        drop(first);
+        assert_eq!(pool.used(), 0);
+    }
+}
