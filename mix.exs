@@ -5,7 +5,6 @@ defmodule FormdbHttp.MixProject do
   @beam_libraries [
     cowboy: "~> 2.8",
     cowlib: "~> 2.9",
-    jsx: "~> 3.1",
     prometheus: "~> 4.9",
     ranch: "~> 2.1"
   ]

@@ -3,7 +3,7 @@ defmodule FormdbHttp.Engine do
   # Between Elixir and the engine: how it is called, what its errors become, and the
   # forms in which callers may give documents and times.
 
-  alias FormdbHttp.{Catalog, Database, Error, Native}
+  alias FormdbHttp.{Catalog, Database, Error, JSON, Native}
 
   @doc """
   Calls the engine with the catalog. Only when it does not have the database open is
@@ -55,14 +55,7 @@ defmodule FormdbHttp.Engine do
 
   @doc "A document as JSON text."
   def json(text) when is_binary(text), do: text
-  def json(map) when is_map(map), do: map |> nulls() |> :jsx.encode()
-
-  # jsx writes nil as the text "nil".
-  defp nulls(nil), do: :null
-  defp nulls(%_{} = struct), do: raise(ArgumentError, "no JSON for #{inspect(struct)}")
-  defp nulls(map) when is_map(map), do: Map.new(map, fn {key, value} -> {key, nulls(value)} end)
-  defp nulls(list) when is_list(list), do: Enum.map(list, &nulls/1)
-  defp nulls(other), do: other
+  def json(map) when is_map(map), do: JSON.text(map)
 
   @doc "A document that may be missing."
   def optional_json(nil), do: nil

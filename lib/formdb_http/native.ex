@@ -116,6 +116,9 @@ defmodule FormdbHttp.Native do
   def answers_clear(_cache), do: stub()
   def answers_stats(_cache), do: stub()
 
+  def json_decode(_text), do: stub()
+  def json_decode_dirty(_text), do: stub()
+
   def timestamp_parse(_text), do: stub()
   def timestamp_format(_micros), do: stub()
 

@@ -2,11 +2,11 @@ defmodule FormdbHttpWeb.Answer do
   @moduledoc false
   # Answers of controllers: {status, headers, body}.
 
-  alias FormdbHttpWeb.JSON
+  alias FormdbHttp.JSON
 
   @json %{"content-type" => "application/json"}
 
-  @doc "An answer in JSON. The value is as `FormdbHttpWeb.JSON.encode/1` takes it."
+  @doc "An answer in JSON. The value is as `FormdbHttp.JSON.encode/1` takes it."
   def json(status, value), do: {status, @json, JSON.encode(value)}
 
   @doc "One that names the address of what was created."

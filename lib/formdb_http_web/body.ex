@@ -4,6 +4,8 @@ defmodule FormdbHttpWeb.Body do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3]
 
+  alias FormdbHttp.JSON
+
   # Read at once from a body of unknown length.
   @part_bytes 1_048_576
   # How long one read waits, and how many in a row may bring nothing.
@@ -105,9 +107,7 @@ defmodule FormdbHttpWeb.Body do
   def decode(""), do: {:ok, %{}}
 
   def decode(body) do
-    {:ok, :jsx.decode(body, [:strict, :return_maps])}
-  rescue
-    ArgumentError -> :error
+    with {:error, _error} <- JSON.decode(body), do: :error
   end
 
   defp check_members(members, allowed) do

@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.Problem do
   # place that says which code has which status.
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.JSON
+  alias FormdbHttp.JSON
 
   @problems %{
     # The request is wrong: sending it again as it is will not help.

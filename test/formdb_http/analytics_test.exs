@@ -2,6 +2,7 @@ defmodule FormdbHttp.AnalyticsTest do
   # Aggregates, summaries, and ranges of several series.
   use ExUnit.Case
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.Error
 
   @minute 60_000_000
@@ -105,7 +106,7 @@ defmodule FormdbHttp.AnalyticsTest do
     assert data(FormdbHttp.aggregate(db, {:prefix, "c"}, :sum)) == []
     json = data(FormdbHttp.aggregate(db, {:prefix, "a/2"}, :count, as: :json))
 
-    assert :jsx.decode(json, [:return_maps]) == [
+    assert JSON.decode!(json) == [
              %{
                "series_id" => "a/2",
                "data" => [%{"timestamp" => "1970-01-01T00:00:00Z", "value" => 1}]

@@ -1,6 +1,7 @@
 defmodule FormdbHttp.ApiTest do
   use ExUnit.Case
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.Error
 
   setup do
@@ -21,7 +22,7 @@ defmodule FormdbHttp.ApiTest do
 
   defp collection(features), do: %{"type" => "FeatureCollection", "features" => features}
 
-  defp decode(json), do: :jsx.decode(json, [:return_maps])
+  defp decode(json), do: JSON.decode!(json)
 
   defp ids(json), do: json |> decode() |> Enum.map(& &1["id"])
 
@@ -160,7 +161,7 @@ defmodule FormdbHttp.ApiTest do
 
   describe "features" do
     test "come back as they were written, from text or a map", %{db: db} do
-      map = feature("map", [1.5, -2.25, 100], %{"name" => "Ä", "n" => [1, 2.5, :null, true]})
+      map = feature("map", [1.5, -2.25, 100], %{"name" => "Ä", "n" => [1, 2.5, nil, true]})
       assert {:ok, ack} = FormdbHttp.put_feature(db, map)
       assert %{feature_id: "map", seq: 1, hash: hash, time: time} = ack
       assert_in_delta time, System.os_time(:microsecond), 60_000_000

@@ -64,7 +64,6 @@ defmodule FormdbHttp.ConfigTest do
           end
         end
 
-      assert map_size(in_source) == 20
       {policy, numbers} = Map.pop!(Config.engine_limits(load!(%{})), :recovery)
       assert numbers == in_source
       # The policy's default is an attribute, its name is in a table.

@@ -2,6 +2,7 @@ defmodule FormdbHttp.GeoTest do
   # Searching features, counting them, and heatmaps.
   use ExUnit.Case
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.Error
 
   setup do
@@ -30,7 +31,7 @@ defmodule FormdbHttp.GeoTest do
   defp mag(mag), do: %{"mag" => mag}
 
   defp features({:ok, %{json: json, returned: returned}}) do
-    features = :jsx.decode(json, [:return_maps])
+    features = JSON.decode!(json)
     assert length(features) == returned
     features
   end
@@ -78,7 +79,7 @@ defmodule FormdbHttp.GeoTest do
         assert ids(FormdbHttp.search(db, area, predicate: :contains)) == ["square"]
       end
 
-      triangle = {:geometry, :jsx.encode(polygon([[-0.5, -0.5], [2.6, -0.5], [-0.5, 2.6]]))}
+      triangle = {:geometry, JSON.text(polygon([[-0.5, -0.5], [2.6, -0.5], [-0.5, 2.6]]))}
       inside = ["0,0", "0,1", "0,2", "1,0", "1,1", "2,0"]
       assert ids(FormdbHttp.search(db, triangle, predicate: :within)) == inside
       assert pages(db, triangle, predicate: :within, limit: 4) |> List.flatten() == inside
@@ -219,7 +220,7 @@ defmodule FormdbHttp.GeoTest do
 
   describe "heatmap" do
     defp cells({:ok, %{json: json}}) do
-      for %{"bbox" => bbox, "count" => count} = cell <- :jsx.decode(json, [:return_maps]),
+      for %{"bbox" => bbox, "count" => count} = cell <- JSON.decode!(json),
           do: {bbox, count, cell["sum"]}
     end
 

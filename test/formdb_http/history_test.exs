@@ -2,6 +2,7 @@ defmodule FormdbHttp.HistoryTest do
   # Deleting, undoing, the past, conditions and idempotency keys.
   use ExUnit.Case
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.Error
 
   @world {-180, -90, 180, 90}
@@ -22,7 +23,7 @@ defmodule FormdbHttp.HistoryTest do
     }
   end
 
-  defp decode(json), do: :jsx.decode(json, [:return_maps])
+  defp decode(json), do: JSON.decode!(json)
 
   defp longitude(db, id, opts \\ []) do
     with {:ok, %{json: json}} <- FormdbHttp.get_feature(db, id, opts),

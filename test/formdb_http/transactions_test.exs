@@ -1,6 +1,7 @@
 defmodule FormdbHttp.TransactionsTest do
   use ExUnit.Case
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.{Error, Transaction}
 
   @world {-180, -90, 180, 90}
@@ -23,7 +24,7 @@ defmodule FormdbHttp.TransactionsTest do
 
   defp ids(db, opts) do
     {:ok, %{json: json}} = FormdbHttp.query_box(db, @world, opts)
-    json |> :jsx.decode([:return_maps]) |> Enum.map(& &1["id"])
+    json |> JSON.decode!() |> Enum.map(& &1["id"])
   end
 
   defp code({:error, %Error{code: code}}), do: code
@@ -71,7 +72,7 @@ defmodule FormdbHttp.TransactionsTest do
     assert {:ok, %{status: :committed, first_seq: 4, last_seq: 8}} = FormdbHttp.transaction(txn)
     assert ids(db, []) == ["b", "c", id]
     {:ok, %{json: json}} = FormdbHttp.block(db, 8)
-    assert %{"txn" => 4, "actor" => "ana"} = :jsx.decode(json, [:return_maps])
+    assert %{"txn" => 4, "actor" => "ana"} = JSON.decode!(json)
     assert code(FormdbHttp.apply(txn, [])) == :transaction_not_found
     assert code(FormdbHttp.abort(txn)) == :transaction_not_found
   end

@@ -74,7 +74,7 @@ defmodule FormdbHttpWeb.AggregateTest do
     end
 
     whole = answer(get(port, series <> "/t%2Fa/aggregate?aggregation=count"))
-    assert whole["interval"] == :null
+    assert whole["interval"] == nil
     assert whole["data"] == [%{"timestamp" => "2026-01-01T00:00:00Z", "value" => 10}]
     days = series <> "/t%2Fa/aggregate?aggregation=sum&interval=1d&tz=Asia/Tokyo"
     assert %{"tz" => "Asia/Tokyo", "data" => days} = answer(get(port, days))
@@ -83,7 +83,7 @@ defmodule FormdbHttpWeb.AggregateTest do
 
   test "an aggregate of all series with a prefix", %{port: port, series: series} do
     answer = answer(get(port, series <> "/t%2F*/aggregate?aggregation=max&start=2026-01-01"))
-    assert %{"prefix" => "t/", "aggregation" => "max", "interval" => :null, "seq" => 3} = answer
+    assert %{"prefix" => "t/", "aggregation" => "max", "interval" => nil, "seq" => 3} = answer
 
     assert for(%{"series_id" => id, "data" => rows} <- answer["series"], do: {id, data(rows)}) ==
              [
@@ -157,7 +157,7 @@ defmodule FormdbHttpWeb.AggregateTest do
     {:ok, _} = FormdbHttp.put_point(name, "t/b", "2026-01-01T00:04:00Z", -1)
     assert %{"count" => 5, "min" => -1.0, "seq" => 4} = answer(get(port, path))
     assert %{"count" => 4, "seq" => 3} = answer(get(port, path <> "?as_of=3"))
-    assert %{"stddev" => :null} = answer(get(port, series <> "/t%2F%2A/summary"))
+    assert %{"stddev" => nil} = answer(get(port, series <> "/t%2F%2A/summary"))
     none = get(port, series <> "/none/summary")
     assert {none.status, json(none)["code"]} == {404, "series_not_found"}
   end

@@ -4,6 +4,7 @@ defmodule FormdbHttpWeb.HistoryTest do
 
   import FormdbHttp.HTTPClient
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.{Config, TransparencyVerifier}
   alias FormdbHttpWeb.Endpoint
 
@@ -28,7 +29,7 @@ defmodule FormdbHttpWeb.HistoryTest do
   end
 
   defp send_json(port, method, path, body, headers \\ []) do
-    body = if is_binary(body), do: body, else: :jsx.encode(body)
+    body = if is_binary(body), do: body, else: JSON.text(body)
     headers = [{"content-type", "application/json"} | headers]
     request(port, method, path, headers: headers, body: body)
   end
@@ -111,7 +112,7 @@ defmodule FormdbHttpWeb.HistoryTest do
         headers = [{"content-type", type}]
 
         response =
-          request(port, "PATCH", a, headers: headers, body: :jsx.encode(%{properties: %{n: type}}))
+          request(port, "PATCH", a, headers: headers, body: JSON.text(%{properties: %{n: type}}))
 
         assert {type, response.status} == {type, 200}
         assert response.headers["etag"] == ~s("#{json(response)["hash"]}")

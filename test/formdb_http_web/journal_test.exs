@@ -18,7 +18,7 @@ defmodule FormdbHttpWeb.JournalTest do
 
   test "gives every block with what was written", context do
     %{port: port, name: name, journal: journal} = context
-    assert json(get(port, journal)) == %{"entries" => [], "next" => :null}
+    assert json(get(port, journal)) == %{"entries" => [], "next" => nil}
 
     first = Map.put(feature("a", 1), :provenance, %{source: "field notes"})
     {:ok, one} = FormdbHttp.put_feature(name, first, actor: "ops")
@@ -33,7 +33,7 @@ defmodule FormdbHttpWeb.JournalTest do
 
     {:ok, {:points, three}} = FormdbHttp.write_points(name, points)
 
-    assert %{"entries" => [a, b, c], "next" => :null} = json(get(port, journal))
+    assert %{"entries" => [a, b, c], "next" => nil} = json(get(port, journal))
 
     assert %{"seq" => 1, "txn" => 1, "op" => "put_feature", "actor" => "ops"} = a
     assert a["hash"] == one.hash
@@ -52,7 +52,7 @@ defmodule FormdbHttpWeb.JournalTest do
              "series_id" => "s",
              "timestamps" => ["1970-01-01T00:00:01Z", "1970-01-01T00:00:00Z"],
              "values" => [1.5, 2.0],
-             "metadata" => [%{"unit" => "K"}, :null]
+             "metadata" => [%{"unit" => "K"}, nil]
            }
   end
 
@@ -67,7 +67,7 @@ defmodule FormdbHttpWeb.JournalTest do
 
     path = "/api/v1/databases/#{name}/features/a/provenance"
 
-    assert %{"feature_id" => "a", "provenance_chain" => chain, "next" => :null} =
+    assert %{"feature_id" => "a", "provenance_chain" => chain, "next" => nil} =
              json(get(port, path))
 
     assert Enum.map(chain, &{&1["seq"], &1["hash"]}) == Enum.map(acks, &{&1.seq, &1.hash})
@@ -80,7 +80,7 @@ defmodule FormdbHttpWeb.JournalTest do
     assert [%{"seq" => 2}, %{"seq" => 4}] = first["provenance_chain"]
     rest = json(get(port, path <> "?since=#{first["next"]}&limit=3"))
     assert [%{"seq" => 6}, %{"seq" => 8}, %{"seq" => 10}] = rest["provenance_chain"]
-    assert rest["next"] == :null
+    assert rest["next"] == nil
 
     response = get(port, "/api/v1/databases/#{name}/features/nobody/provenance")
     assert {404, "feature_not_found"} = {response.status, json(response)["code"]}
@@ -111,7 +111,7 @@ defmodule FormdbHttpWeb.JournalTest do
   end
 
   # Follows `next` to the end, three at a time.
-  defp all(_port, _journal, :null), do: []
+  defp all(_port, _journal, nil), do: []
 
   defp all(port, journal, since) do
     page = json(get(port, "#{journal}?since=#{since}&limit=3"))

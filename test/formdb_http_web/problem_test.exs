@@ -1,6 +1,7 @@
 defmodule FormdbHttpWeb.ProblemTest do
   use ExUnit.Case, async: true
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Problem
 
@@ -21,15 +22,32 @@ defmodule FormdbHttpWeb.ProblemTest do
     for code <- @engine_codes do
       expected =
         cond do
-          String.starts_with?(code, "invalid_") -> 400
-          String.ends_with?(code, "_not_found") -> 404
-          code in ~w(conflict cannot_revert read_only_transaction) -> 409
-          code == "precondition_failed" -> 412
-          code == "too_large" -> 413
-          code == "idempotency_key_reused" -> 422
-          code in ~w(io_error journal_corrupt journal_torn_tail unsupported_format) -> 500
-          code in ~w(busy database_closed database_read_only database_locked) -> 503
-          code == "query_timeout" -> 504
+          String.starts_with?(code, "invalid_") ->
+            400
+
+          String.ends_with?(code, "_not_found") ->
+            404
+
+          code in ~w(conflict cannot_revert read_only_transaction) ->
+            409
+
+          code == "precondition_failed" ->
+            412
+
+          code == "too_large" ->
+            413
+
+          code == "idempotency_key_reused" ->
+            422
+
+          code in ~w(io_error journal_corrupt journal_torn_tail unsupported_format) ->
+            500
+
+          code in ~w(busy memory_full cancelled database_closed database_read_only database_locked) ->
+            503
+
+          code == "query_timeout" ->
+            504
         end
 
       assert Problem.status(String.to_atom(code)) == expected, code
@@ -89,5 +107,5 @@ defmodule FormdbHttpWeb.ProblemTest do
     decode(body)["title"]
   end
 
-  defp decode(body), do: body |> IO.iodata_to_binary() |> :jsx.decode([:return_maps])
+  defp decode(body), do: body |> IO.iodata_to_binary() |> JSON.decode!()
 end

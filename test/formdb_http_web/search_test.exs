@@ -4,6 +4,7 @@ defmodule FormdbHttpWeb.SearchTest do
 
   import FormdbHttp.HTTPClient
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.Config
   alias FormdbHttpWeb.Endpoint
 
@@ -16,7 +17,7 @@ defmodule FormdbHttpWeb.SearchTest do
     # Points on whole degrees from 0 to 9, with mag = longitude.
     features = for x <- 0..9, y <- 0..9, do: point("#{x}_#{y}", x, y, %{mag: x})
     collection = %{type: "FeatureCollection", features: features}
-    {:ok, %{last_seq: 100}} = FormdbHttp.put_features(name, :jsx.encode(collection))
+    {:ok, %{last_seq: 100}} = FormdbHttp.put_features(name, JSON.text(collection))
     {:ok, port: Endpoint.port(), name: name, features: "/api/v1/databases/#{name}/features"}
   end
 
@@ -30,7 +31,7 @@ defmodule FormdbHttpWeb.SearchTest do
     %{type: "Polygon", coordinates: [corners]}
   end
 
-  defp encoded(geometry), do: geometry |> :jsx.encode() |> URI.encode_www_form()
+  defp encoded(geometry), do: geometry |> JSON.text() |> URI.encode_www_form()
 
   defp ids(page) do
     assert page["type"] == "FeatureCollection"
@@ -249,7 +250,7 @@ defmodule FormdbHttpWeb.SearchTest do
 
     test "has pages, whose links a POST follows with its body", context do
       %{port: port, features: features} = context
-      body = :jsx.encode(%{geometry: square(2, 2, 4, 4), limit: 4, filters: %{"seq" => "gt:0"}})
+      body = JSON.text(%{geometry: square(2, 2, 4, 4), limit: 4, filters: %{"seq" => "gt:0"}})
 
       ask = fn
         "POST", path -> post(port, path, body)
@@ -321,8 +322,7 @@ defmodule FormdbHttpWeb.SearchTest do
       end
     end
 
-    # jsx writes nil as text.
-    defp encode(body), do: body |> :jsx.encode() |> String.replace(~s("nil"), "null")
+    defp encode(body), do: JSON.text(body)
   end
 
   describe "GET of a heatmap" do

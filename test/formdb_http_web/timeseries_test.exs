@@ -149,7 +149,7 @@ defmodule FormdbHttpWeb.TimeseriesTest do
       {:ok, _} = FormdbHttp.put_point(name, "edge", 253_402_207_200_999_999, 2)
       answer = json(get(port, series <> "/edge"))
       assert Enum.map(answer["data"], & &1["value"]) == [1, 2]
-      assert %{"start" => :null, "end" => :null} = answer
+      assert %{"start" => nil, "end" => nil} = answer
     end
 
     test "comes in either order", %{port: port, series: series} do

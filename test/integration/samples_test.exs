@@ -12,6 +12,7 @@ defmodule FormdbHttp.SamplesTest do
 
   import FormdbHttp.HTTPClient
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.Config
   alias FormdbHttpWeb.Endpoint
 
@@ -27,7 +28,7 @@ defmodule FormdbHttp.SamplesTest do
 
     {:ok,
      quakes_text: quakes,
-     quakes: :jsx.decode(quakes, [:return_maps])["features"],
+     quakes: JSON.decode!(quakes)["features"],
      series: Map.merge(daily(), hourly())}
   end
 

@@ -15,6 +15,7 @@ defmodule FormdbHttp.SurvivalTest do
 
   import FormdbHttp.HTTPClient
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.ServerProcess
 
   # Every fourth round kills twice, so these are 50 kills. `make soak` asks for more.
@@ -219,7 +220,7 @@ defmodule FormdbHttp.SurvivalTest do
   defp write_on(socket, client) do
     {path, body, written} = next(client)
     headers = [{"content-type", "application/json"}]
-    request = format("POST", @database <> path, headers: headers, body: :jsx.encode(body))
+    request = format("POST", @database <> path, headers: headers, body: JSON.text(body))
 
     case attempt(fn -> exchange(socket, request, "POST") end) do
       {:ok, %{status: 201} = response} ->

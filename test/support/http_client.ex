@@ -7,6 +7,8 @@ defmodule FormdbHttp.HTTPClient do
 
   import ExUnit.Assertions
 
+  alias FormdbHttp.JSON
+
   @timeout 10_000
 
   @type response :: %{status: integer(), headers: %{String.t() => String.t()}, body: binary()}
@@ -30,12 +32,12 @@ defmodule FormdbHttp.HTTPClient do
 
   @doc "Posts a map or list as JSON, or text as it is."
   def post(port, path, body, type \\ "application/json") do
-    body = if is_binary(body), do: body, else: :jsx.encode(body)
+    body = if is_binary(body), do: body, else: JSON.text(body)
     request(port, "POST", path, headers: [{"content-type", type}], body: body)
   end
 
   @doc "The body as JSON."
-  def json(%{body: body}), do: :jsx.decode(body, [:return_maps])
+  def json(%{body: body}), do: JSON.decode!(body)
 
   @doc "The bytes of a request."
   def format(method, path, opts \\ []) do

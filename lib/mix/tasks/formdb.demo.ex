@@ -17,7 +17,7 @@ defmodule Mix.Tasks.Formdb.Demo do
 
   use Mix.Task
 
-  alias FormdbHttp.Config
+  alias FormdbHttp.{Config, JSON}
 
   @database "/api/v1/databases/demo"
   @earthquakes "priv/samples/earthquakes.geojson"
@@ -73,8 +73,8 @@ defmodule Mix.Tasks.Formdb.Demo do
 
   defp formdb?(url) do
     with {:ok, {200, body}} <- send_request(:get, url <> "/api/v1/version"),
-         true <- :jsx.is_json(body) do
-      match?(%{"version" => _, "api" => "v1"}, decode(body))
+         {:ok, %{"version" => _, "api" => "v1"}} <- JSON.decode(body) do
+      true
     else
       _other -> false
     end
@@ -175,7 +175,7 @@ defmodule Mix.Tasks.Formdb.Demo do
 
   defp load_series(url, column) do
     body =
-      :jsx.encode(%{
+      JSON.text(%{
         "series_id" => column.series,
         "timestamps" => column.timestamps,
         "values" => column.values,
@@ -267,7 +267,7 @@ defmodule Mix.Tasks.Formdb.Demo do
     end
   end
 
-  defp decode(text), do: :jsx.decode(text, [:return_maps])
+  defp decode(text), do: JSON.decode!(text)
 
   defp say(line), do: Mix.shell().info(line)
 end

@@ -12,6 +12,7 @@ mod answer;
 mod databases;
 mod history;
 mod inspect;
+mod json;
 mod options;
 mod proofs;
 mod reads;

@@ -3,6 +3,7 @@ defmodule Mix.Tasks.Formdb.DemoTest do
 
   import ExUnit.CaptureIO
 
+  alias FormdbHttp.JSON
   alias FormdbHttp.Config
   alias FormdbHttpWeb.Endpoint
 
@@ -125,7 +126,7 @@ defmodule Mix.Tasks.Formdb.DemoTest do
     text = File.read!("priv/samples/earthquakes.geojson")
 
     for %{"geometry" => %{"coordinates" => [lon, lat | _]}, "properties" => properties} <-
-          :jsx.decode(text, [:return_maps])["features"] do
+          JSON.decode!(text)["features"] do
       %{lon: lon, lat: lat, mag: properties["mag"], title: properties["title"]}
     end
   end

@@ -1,15 +1,22 @@
-defmodule FormdbHttpWeb.JSON do
+defmodule FormdbHttp.JSON do
   @moduledoc false
-  # JSON text (RFC 8259) as iodata, for the small answers that this layer makes
-  # itself. Documents come from the engine as finished text and go in with
-  # {:json, text}, so they are neither decoded nor copied.
+  # JSON text (RFC 8259) and back, for the small documents that Elixir makes or looks
+  # into itself. Those of the engine come as finished text and go in with
+  # {:json, text}, so they are neither decoded nor copied. Text is read by the engine's
+  # own parser; the library for it that Erlang has depends on the release.
   #
   #   keyword list or list of pairs   object, in that order
   #   any other list                  array
   #   map                             object
   #   {:json, iodata}                 as it is
-  #   nil, true, false                null, true, false
+  #   nil (or :null, as Erlang has it) null
+  #   true, false                     true, false
   #   any other atom, binary          string
+
+  alias FormdbHttp.{Error, Native}
+
+  # Text up to this size is read on the scheduler of the caller, in some 0.1 ms.
+  @small_bytes 16_384
 
   @type value ::
           nil
@@ -22,9 +29,10 @@ defmodule FormdbHttpWeb.JSON do
           | %{optional(atom() | String.t()) => value()}
           | {:json, iodata()}
 
+  @doc "The value as text. Raises `ArgumentError` for a struct, which JSON has no form for."
   @spec encode(value()) :: iodata()
   def encode({:json, text}), do: text
-  def encode(nil), do: "null"
+  def encode(null) when null in [nil, :null], do: "null"
   def encode(true), do: "true"
   def encode(false), do: "false"
   def encode(value) when is_atom(value), do: string(Atom.to_string(value))
@@ -35,7 +43,33 @@ defmodule FormdbHttpWeb.JSON do
   def encode([{:json, _} | _] = list), do: array(list)
   def encode([{_, _} | _] = pairs), do: object(pairs)
   def encode(list) when is_list(list), do: array(list)
+  def encode(%_{} = struct), do: raise(ArgumentError, "no JSON for #{inspect(struct)}")
   def encode(map) when is_map(map), do: map |> Map.to_list() |> object()
+
+  @doc "As `encode/1`, in one binary."
+  @spec text(value()) :: String.t()
+  def text(value), do: value |> encode() |> IO.iodata_to_binary()
+
+  @doc """
+  Text as a term: maps with text keys, lists, numbers, text, booleans, `nil`. Whole
+  numbers beyond 64 bits become floats, and of a name that comes twice the last counts.
+  Deeper than 128 levels is refused.
+  """
+  @spec decode(binary()) :: {:ok, term()} | {:error, Error.t()}
+  def decode(text) when byte_size(text) <= @small_bytes, do: native(Native.json_decode(text))
+  def decode(text), do: native(Native.json_decode_dirty(text))
+
+  defp native({:error, error}), do: {:error, Error.from_native(error)}
+  defp native(ok), do: ok
+
+  @doc "As `decode/1`, but raises."
+  @spec decode!(binary()) :: term()
+  def decode!(text) do
+    case decode(text) do
+      {:ok, term} -> term
+      {:error, error} -> raise error
+    end
+  end
 
   defp array([first | rest]) do
     [?[, encode(first), Enum.map(rest, &[?,, encode(&1)]), ?]]
