@@ -12,7 +12,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Elixir warns unless file names are UTF-8, which the C locale does not promise.
 export ELIXIR_ERL_OPTIONS ?= +fnu
 
-.PHONY: help setup build run demo test soak fuzz lint format bench clean
+.PHONY: help setup build run demo test interop soak fuzz lint format bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,12 @@ test: setup ## run every test, of the engine and of the server
 	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix planted
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),10)
 	mix test --warnings-as-errors
+
+# What runs beside other systems: so far the two commands of the README on bare ones.
+interop: build ## run the tests that need other systems (as root)
+	@bin/setup --interop
+	test/interop/bare_debian.sh bookworm
+	test/interop/bare_debian.sh trixie
 
 # Fresh seeds every time; what fails names its seed. SOAK_SECONDS is for each test of
 # the matrix, FUZZ_SECONDS for each fuzz target, KILLS for the server. Tests that hold
