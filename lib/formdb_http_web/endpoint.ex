@@ -21,6 +21,7 @@ defmodule FormdbHttpWeb.Endpoint do
   # A connection may stay without a request this long. Longer than the 60 s for
   # which load balancers commonly keep theirs, so that it is they who close first.
   @keep_alive_ms 75_000
+  @shutdown_ms 1_000
   # An id of the largest size that a setting allows, with every byte encoded.
   @max_request_line_bytes 16_384
 
@@ -99,6 +100,9 @@ defmodule FormdbHttpWeb.Endpoint do
       # Each of these supervisors would have a limit of its own, and when the
       # listener stops they would be waited for one after the other.
       num_conns_sups: 1,
+      # The requests under way have been waited for when the listener stops. From 2.9 on,
+      # Cowboy lets connections end gently, for Ranch's five seconds unless told otherwise.
+      shutdown: @shutdown_ms,
       socket_opts: family ++ [ip: config.host, port: config.port, backlog: 4_096]
     }
   end
@@ -106,10 +110,14 @@ defmodule FormdbHttpWeb.Endpoint do
   defp protocol_options(config, in_flight) do
     # Cowboy takes a connection on which the client is silent for dead, also while
     # that client waits for its answer.
-    patience = max(60_000, config.write_timeout_ms + 5_000)
+    patience = max(@keep_alive_ms + 5_000, config.write_timeout_ms + 5_000)
 
     %{
       connection_type: :supervisor,
+      # HTTP/1.1 only: a client that asks to go over to HTTP/2 in the clear is answered
+      # as if it had not (RFC 9110, 7.8). Before 2.13 Cowboy does not read this, and
+      # bin/mend_cowboy.exs sees to it.
+      protocols: [:http],
       stream_handlers: [StreamHandler],
       middlewares: [Dispatcher],
       env: %{max_body_bytes: config.max_body_bytes, in_flight: in_flight},
