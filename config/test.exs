@@ -2,12 +2,13 @@ import Config
 
 # Port 0 takes a free one. The data folder is this run's own; test_helper.exs
 # removes it. A developer's FORMDB_* variables do not reach the tests. The write queue
-# is one that a burst of a few thousand writers fills.
+# is one that a burst of a few thousand writers fills, and who waits for long need not do so for 5 s.
 config :formdb_http,
   config: %{
     "FORMDB_PORT" => "0",
     "FORMDB_DATA_DIR" => Path.join(System.tmp_dir!(), "formdb-test-#{System.pid()}"),
-    "FORMDB_QUEUE_TRANSACTIONS" => "512"
+    "FORMDB_QUEUE_TRANSACTIONS" => "512",
+    "FORMDB_HEAVY_WAIT_MS" => "1000"
   }
 
 config :logger, level: :warning

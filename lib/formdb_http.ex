@@ -27,14 +27,15 @@ defmodule FormdbHttp do
       {:ok, %{last_seq: 3}} = FormdbHttp.commit(txn)
 
   Every function returns `{:error, %FormdbHttp.Error{}}` for what can be expected
-  to go wrong. `:busy` means that the write queue is full and nothing was written.
+  to go wrong. `:busy` means that nothing was done and it may be tried again: the write
+  queue is full, or too many ask what takes long (`ask_as/1`).
   Misuse, such as an option that a function does not have, raises.
   """
 
   import Kernel, except: [apply: 2]
 
   alias FormdbHttp.{Analytics, Catalog, Databases, Engine, Features, Geo, Journal, Native, Points}
-  alias FormdbHttp.{Error, Transaction, Transactions}
+  alias FormdbHttp.{Admission, Error, Transaction, Transactions, Writing}
 
   @typedoc "Name of a database: `[a-z0-9][a-z0-9_-]{0,62}`."
   @type database :: String.t()
@@ -168,6 +169,14 @@ defmodule FormdbHttp do
   """
   @spec databases() :: result([map()])
   defdelegate databases(), to: Databases, as: :list
+
+  @doc """
+  The same from memory, without reading the data folder: for probes and metrics. What was
+  put there or taken away by others while the application runs is not known until
+  `databases/0` is called.
+  """
+  @spec known_databases() :: [map()]
+  defdelegate known_databases(), to: Databases, as: :known
 
   @doc """
   An open database: `:id`, `:seq` (how many blocks readers see), `:root` (Merkle
@@ -593,6 +602,16 @@ defmodule FormdbHttp do
   @spec consistency_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
   defdelegate consistency_proof(name, first, second \\ nil), to: Journal
 
+  @doc """
+  From now on the calling process asks on behalf of `client`, any term; by default every
+  process is a client of its own. Heavy work (questions that may take long, and the parsing
+  of large documents) is done for so many at once (FORMDB_HEAVY_QUESTIONS,
+  FORMDB_LARGE_WRITES). When more is asked for it waits, the clients taking turns, and after
+  FORMDB_HEAVY_WAIT_MS is refused as `:busy`.
+  """
+  @spec ask_as(term()) :: :ok
+  defdelegate ask_as(client), to: Admission
+
   @doc "Items in a page when no `:limit` is given: the setting FORMDB_DEFAULT_PAGE_ITEMS."
   @spec default_limit() :: pos_integer()
   def default_limit, do: Catalog.config().default_page_items
@@ -605,7 +624,7 @@ defmodule FormdbHttp do
 
   @doc false
   # Names and values of a JSON object, the values as text.
-  def json_members(text), do: Engine.native(Native.json_members(text))
+  def json_members(text), do: Writing.members(text)
 
   @doc "Microseconds since the epoch as ISO 8601 text, UTC."
   @spec format_timestamp(integer()) :: String.t()

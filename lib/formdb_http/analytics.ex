@@ -46,14 +46,14 @@ defmodule FormdbHttp.Analytics do
 
   defp run(catalog, name, query) do
     with :not_in_memory <- Native.aggregate_in_memory(catalog, name, query),
-         do: Native.aggregate(catalog, name, query)
+         do: Engine.heavy(fn -> Native.aggregate(catalog, name, query) end)
   end
 
   def summary(name, series, opts) do
     opts = Engine.options!(opts, [:as_of])
 
     with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
-         do: Engine.call(name, &Native.summary(&1, name, series, as_of))
+         do: Engine.call_heavy(name, &Native.summary(&1, name, series, as_of))
   end
 
   def range_many(name, prefix, from, to, opts) do
@@ -72,7 +72,8 @@ defmodule FormdbHttp.Analytics do
            as_of: as_of,
            json: json?(opts)
          },
-         {:ok, {series, seq, next}} <- Engine.call(name, &Native.range_many(&1, name, range)),
+         {:ok, {series, seq, next}} <-
+           Engine.call_heavy(name, &Native.range_many(&1, name, range)),
          do: {:ok, %{series: series, seq: seq, next: next}}
   end
 

@@ -18,6 +18,7 @@ defmodule FormdbHttp.Application do
       {DynamicSupervisor, name: FormdbHttp.DatabaseSupervisor, max_restarts: 100},
       FormdbHttp.Databases,
       FormdbHttp.Leases
+      | FormdbHttp.Admission.child_specs(config)
     ]
 
     # Last up, first down: no request comes in while databases open or close.

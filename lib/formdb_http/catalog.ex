@@ -6,7 +6,7 @@ defmodule FormdbHttp.Catalog do
 
   use GenServer
 
-  alias FormdbHttp.{Config, Error, Native}
+  alias FormdbHttp.{Config, DataFolder, Error, Native}
 
   @key __MODULE__
 
@@ -21,6 +21,8 @@ defmodule FormdbHttp.Catalog do
 
   @impl true
   def init(config) do
+    DataFolder.new()
+
     case Native.catalog_open(config.data_dir, Config.engine_limits(config)) do
       {:ok, handle} ->
         :persistent_term.put(@key, {handle, config})

@@ -104,6 +104,42 @@ defmodule FormdbHttp.Config do
       doc: "How long a search, a count or a heatmap may go on looking into features"
     },
     %{
+      variable: "FORMDB_HEAVY_QUESTIONS",
+      field: :heavy_questions,
+      type: :integer,
+      default: 0,
+      range: 0..1_022,
+      doc:
+        "Questions that take long worked on at once; 0: one a core, from 4 up to two fewer " <>
+          "than the VM has dirty I/O threads, which is the most that is taken"
+    },
+    %{
+      variable: "FORMDB_LARGE_WRITES",
+      field: :large_writes,
+      type: :integer,
+      default: 0,
+      range: 0..1_024,
+      doc:
+        "Bodies above 1 MiB parsed at once; 0: one fewer than the VM has dirty CPU threads, " <>
+          "at least 1"
+    },
+    %{
+      variable: "FORMDB_HEAVY_WAITING",
+      field: :heavy_waiting,
+      type: :integer,
+      default: 64,
+      range: 0..100_000,
+      doc: "Questions that may wait for one of these places, and as many writes"
+    },
+    %{
+      variable: "FORMDB_HEAVY_WAIT_MS",
+      field: :heavy_wait_ms,
+      type: :milliseconds,
+      default: 5_000,
+      range: 1..3_600_000,
+      doc: "How long they wait before they are refused as busy"
+    },
+    %{
       variable: "FORMDB_QUEUE_TRANSACTIONS",
       field: :queue_transactions,
       type: :integer,
@@ -297,6 +333,8 @@ defmodule FormdbHttp.Config do
     }
   ]
 
+  alias FormdbHttp.Admission
+
   @by_variable Map.new(@settings, &{&1.variable, &1})
   @engine_fields for %{engine: true, field: field} <- @settings, do: field
   @prefix "FORMDB_"
@@ -371,6 +409,10 @@ defmodule FormdbHttp.Config do
           page_items: pos_integer(),
           buckets: pos_integer(),
           query_timeout_ms: pos_integer(),
+          heavy_questions: non_neg_integer(),
+          large_writes: non_neg_integer(),
+          heavy_waiting: non_neg_integer(),
+          heavy_wait_ms: pos_integer(),
           queue_transactions: pos_integer(),
           queue_bytes: pos_integer(),
           transaction_bytes: pos_integer(),
@@ -534,7 +576,12 @@ defmodule FormdbHttp.Config do
 
   defp conflicts(config) do
     Enum.reject(
-      [exposed(config), default_page_too_large(config), transaction_too_large(config)],
+      [
+        exposed(config),
+        default_page_too_large(config),
+        transaction_too_large(config),
+        no_thread_left(config)
+      ],
       &is_nil/1
     )
   end
@@ -561,6 +608,16 @@ defmodule FormdbHttp.Config do
       "FORMDB_TRANSACTION_BYTES is #{transaction}, more than FORMDB_QUEUE_BYTES, which is " <>
         "#{queue}: the largest transactions could never be queued. Lower the first or raise " <>
         "the second"
+    end
+  end
+
+  defp no_thread_left(%{heavy_questions: questions}) do
+    most = Admission.most_questions()
+
+    if questions > most do
+      "FORMDB_HEAVY_QUESTIONS is #{questions}, more than the #{most} that leave threads for " <>
+        "small reads: the VM has #{:erlang.system_info(:dirty_io_schedulers)} dirty I/O " <>
+        "threads. Lower it, or start the VM with more of them (ERL_FLAGS=\"+SDio 64\")"
     end
   end
 

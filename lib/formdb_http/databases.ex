@@ -7,7 +7,7 @@ defmodule FormdbHttp.Databases do
 
   use GenServer
 
-  alias FormdbHttp.{Catalog, Database, Engine, Error, Native}
+  alias FormdbHttp.{Catalog, Database, DataFolder, Engine, Error, Native}
 
   @supervisor FormdbHttp.DatabaseSupervisor
 
@@ -28,7 +28,7 @@ defmodule FormdbHttp.Databases do
   defp check_known(_name, true), do: :ok
 
   defp check_known(name, false) do
-    with {:ok, names} <- Engine.native(Native.database_list(Catalog.handle())) do
+    with {:ok, names} <- Engine.native(DataFolder.list()) do
       if name in names, do: :ok, else: {:error, not_found(name, "")}
     end
   end
@@ -45,10 +45,14 @@ defmodule FormdbHttp.Databases do
   end
 
   def list do
-    with {:ok, names} <- Engine.native(Native.database_list(Catalog.handle())) do
-      statuses = Database.statuses()
-      {:ok, Enum.map(names, &describe(&1, Map.get(statuses, &1, :closed)))}
-    end
+    with {:ok, names} <- Engine.native(DataFolder.list()), do: {:ok, describe(names)}
+  end
+
+  def known, do: describe(DataFolder.names())
+
+  defp describe(names) do
+    statuses = Database.statuses()
+    Enum.map(names, &describe(&1, Map.get(statuses, &1, :closed)))
   end
 
   defp describe(name, {:failed, error}), do: %{id: name, status: :failed, error: error}
@@ -75,7 +79,7 @@ defmodule FormdbHttp.Databases do
     # Before anything that comes after this in the tree: "ready" must not be said
     # while a database has no process yet. The journals are read in parallel, by
     # threads of the engine.
-    case Native.database_list(Catalog.handle()) do
+    case DataFolder.list() do
       {:ok, names} ->
         for name <- names, do: start_child(name)
         {:ok, nil}
@@ -96,8 +100,12 @@ defmodule FormdbHttp.Databases do
 
     result =
       receive do
-        {^ref, {:ok, nil}} -> :ok
-        {^ref, {:error, error}} -> {:error, Error.from_native(error)}
+        {^ref, {:ok, nil}} ->
+          DataFolder.forget(name)
+          :ok
+
+        {^ref, {:error, error}} ->
+          {:error, Error.from_native(error)}
       end
 
     {:reply, result, state}
@@ -111,8 +119,12 @@ defmodule FormdbHttp.Databases do
     end
 
     case DynamicSupervisor.start_child(@supervisor, {Database, name}) do
-      {:ok, pid} -> {:started, pid}
-      {:error, {:already_started, pid}} -> {:running, pid}
+      {:ok, pid} ->
+        DataFolder.add(name)
+        {:started, pid}
+
+      {:error, {:already_started, pid}} ->
+        {:running, pid}
     end
   end
 

@@ -3,7 +3,7 @@ defmodule FormdbHttp.Engine do
   # Between Elixir and the engine: how it is called, what its errors become, and the
   # forms in which callers may give documents and times.
 
-  alias FormdbHttp.{Catalog, Database, Error, JSON, Native}
+  alias FormdbHttp.{Admission, Catalog, Database, DataFolder, Error, JSON, Native}
 
   @doc """
   Calls the engine with the catalog. Only when it does not have the database open is
@@ -11,13 +11,24 @@ defmodule FormdbHttp.Engine do
   """
   def call(name, call) do
     case call.(Catalog.handle()) do
+      {:error, %Error{} = error} -> {:error, error}
       {:error, {:database_not_found, _, _} = error} -> {:error, not_open(name, error)}
       {:error, error} -> {:error, Error.from_native(error)}
       ok -> ok
     end
   end
 
+  @doc """
+  A question that may take long, once there is a place for it: `work` calls the engine on a
+  dirty I/O thread. Within `call/2`; `{:error, error}` when there is no place in time.
+  """
+  def heavy(work), do: Admission.run(:question, work)
+
+  @doc "As `call/2`, of a question that is heavy in any case."
+  def call_heavy(name, call), do: call(name, fn catalog -> heavy(fn -> call.(catalog) end) end)
+
   @doc "An answer of the engine that is about no database in particular."
+  def native({:error, %Error{} = error}), do: {:error, error}
   def native({:error, error}), do: {:error, Error.from_native(error)}
   def native(ok), do: ok
 
@@ -34,22 +45,13 @@ defmodule FormdbHttp.Engine do
         }
 
       _other ->
-        not_open_on_disk(name, error)
-    end
-  end
-
-  defp not_open_on_disk(name, error) do
-    case Native.database_list(Catalog.handle()) do
-      {:ok, names} ->
-        if name in names do
+        # From memory: whoever asks for what is not there is no reason to read the folder.
+        if DataFolder.member?(name) do
           detail = "database #{name} is closed; creating it again opens it"
           %Error{code: :database_not_found, detail: detail}
         else
           Error.from_native(error)
         end
-
-      {:error, _} ->
-        Error.from_native(error)
     end
   end
 

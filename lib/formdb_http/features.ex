@@ -125,7 +125,7 @@ defmodule FormdbHttp.Features do
       as_of: nil
     }
 
-    case Engine.call(name, &Native.features_in_box_in(&1, name, transaction, query)) do
+    case Engine.call_heavy(name, &Native.features_in_box_in(&1, name, transaction, query)) do
       {:ok, {json, returned, seq, next}} ->
         {:ok, %{json: json, returned: returned, seq: seq, next: next}}
 

@@ -58,7 +58,7 @@ defmodule FormdbHttp.Geo do
            answer when answer != :not_in_memory <- in_memory.(catalog, name, question) do
         answer
       else
-        _long_or_not_in_memory -> dirty.(catalog, name, question)
+        _long_or_not_in_memory -> Engine.heavy(fn -> dirty.(catalog, name, question) end)
       end
     end)
   end

@@ -4,6 +4,9 @@ defmodule FormdbHttp.Journal do
 
   alias FormdbHttp.{Catalog, Engine, Error, Native, Writing}
 
+  # Blocks that are read in some milliseconds.
+  @small_page 1_000
+
   def journal(name, opts) do
     opts = Engine.options!(opts, [:since, :until, :type, :limit])
 
@@ -14,7 +17,11 @@ defmodule FormdbHttp.Journal do
       limit: opts[:limit] || Catalog.config().default_page_items
     }
 
-    with {:ok, {json, returned, next}} <- Engine.call(name, &Native.entries(&1, name, query)),
+    # Blocks of one type have to be looked for.
+    heavy? = query.op != nil or query.limit > @small_page
+    call = if heavy?, do: &Engine.call_heavy/2, else: &Engine.call/2
+
+    with {:ok, {json, returned, next}} <- call.(name, &Native.entries(&1, name, query)),
          do: {:ok, %{json: json, returned: returned, next: next}}
   end
 
@@ -23,8 +30,10 @@ defmodule FormdbHttp.Journal do
     since = opts[:since] || 0
     limit = opts[:limit] || Catalog.config().default_page_items
 
+    call = if limit > @small_page, do: &Engine.call_heavy/2, else: &Engine.call/2
+
     with {:ok, {json, returned, next}} <-
-           Engine.call(name, &Native.provenance(&1, name, id, since, limit)),
+           call.(name, &Native.provenance(&1, name, id, since, limit)),
          do: {:ok, %{json: json, returned: returned, next: next}}
   end
 
@@ -33,12 +42,13 @@ defmodule FormdbHttp.Journal do
     limit = opts[:limit] || Catalog.config().default_page_items
 
     with {:ok, {json, elsewhere, truncated}} <-
-           Engine.call(name, &Native.lineage(&1, name, id, limit)),
+           Engine.call_heavy(name, &Native.lineage(&1, name, id, limit)),
          do: {:ok, %{json: json, elsewhere: elsewhere, truncated: truncated}}
   end
 
   def schema(name) do
-    with {:ok, json} <- Engine.call(name, &Native.schema(&1, name)), do: {:ok, %{json: json}}
+    with {:ok, json} <- Engine.call_heavy(name, &Native.schema(&1, name)),
+         do: {:ok, %{json: json}}
   end
 
   def block(name, block) do

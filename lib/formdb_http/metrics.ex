@@ -14,6 +14,8 @@ defmodule FormdbHttp.Metrics do
 
   import :prometheus_model_helpers, only: [create_mf: 4]
 
+  alias FormdbHttp.Admission
+
   @statuses [:open, :opening, :failed, :closed]
 
   # Of every open database: name, type, where FormdbHttp.database/1 has it, meaning.
@@ -50,6 +52,16 @@ defmodule FormdbHttp.Metrics do
      "Answers found out of date, since a write had touched what they came from."}
   ]
 
+  # Of the work that is bounded by how much of it is done at once.
+  @admission [
+    {:formdb_heavy_bound, :gauge, :bound, "Places for what takes long."},
+    {:formdb_heavy_running, :gauge, :taken, "Places that are taken."},
+    {:formdb_heavy_waiting, :gauge, :waiting, "Who waits for a place now."},
+    {:formdb_heavy_waited_total, :counter, :waited, "Who had to wait for a place."},
+    {:formdb_heavy_refused_total, :counter, :refused,
+     "Who got no place in time and was answered that the server is busy."}
+  ]
+
   @impl true
   def deregister_cleanup(_registry), do: :ok
 
@@ -57,13 +69,11 @@ defmodule FormdbHttp.Metrics do
   def collect_mf(_registry, callback) do
     callback.(create_mf(:formdb_build_info, "What is running; always 1.", :gauge, [build()]))
 
-    # Without a list of the databases there is nothing true to say about them.
-    with {:ok, databases} <- FormdbHttp.databases() do
-      callback.(statuses(databases))
-      open = open(databases)
-      for figure <- @figures, do: callback.(family(figure, open))
-    end
-
+    databases = FormdbHttp.known_databases()
+    callback.(statuses(databases))
+    open = open(databases)
+    for figure <- @figures, do: callback.(family(figure, open))
+    for figure <- @admission, do: callback.(admission(figure))
     :ok
   end
 
@@ -81,6 +91,14 @@ defmodule FormdbHttp.Metrics do
     counts = Enum.frequencies_by(databases, & &1.status)
     samples = for status <- @statuses, do: {[status: status], Map.get(counts, status, 0)}
     create_mf(:formdb_databases, "Databases on disk by their status.", :gauge, samples)
+  end
+
+  defp admission({name, type, figure, help}) do
+    samples =
+      for kind <- [:question, :write],
+          do: {[kind: kind], Map.fetch!(Admission.figures(kind), figure)}
+
+    create_mf(name, help, type, samples)
   end
 
   # One that was closed since it was listed is left out.

@@ -47,6 +47,7 @@ defmodule FormdbHttp.Native do
   def search_count_in_memory(_catalog, _name, _search), do: stub()
   def search_count(_catalog, _name, _search), do: stub()
   def json_members(_text), do: stub()
+  def json_members_dirty(_text), do: stub()
   def heatmap_in_memory(_catalog, _name, _heatmap), do: stub()
   def heatmap(_catalog, _name, _heatmap), do: stub()
 
@@ -78,6 +79,11 @@ defmodule FormdbHttp.Native do
   def inspect_verify(_dir, _ref), do: stub()
   def inspect_diagnose(_dir, _ref), do: stub()
   def inspect_salvage(_from, _to, _ref), do: stub()
+
+  def gate_new(_bound), do: stub()
+  def gate_enter(_gate), do: stub()
+  def gate_leave(_place), do: stub()
+  def gate_taken(_gate), do: stub()
 
   def places_new, do: stub()
   def places_size(_places), do: stub()

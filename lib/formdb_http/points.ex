@@ -118,10 +118,12 @@ defmodule FormdbHttp.Points do
       }
 
       # In a transaction another call may hold it for long.
-      dirty? = range.limit > @dirty_points or transaction != nil
+      heavy? = range.limit > @dirty_points
+      dirty? = heavy? or transaction != nil
       as = Keyword.get(opts, :as, :points)
+      ask = if heavy?, do: &Engine.call_heavy/2, else: &Engine.call/2
 
-      with {:ok, {points, seq, next}} <- Engine.call(name, &native(&1, name, range, as, dirty?)),
+      with {:ok, {points, seq, next}} <- ask.(name, &native(&1, name, range, as, dirty?)),
            do: {:ok, %{points: points, seq: seq, next: next}}
     end
   end
@@ -154,7 +156,7 @@ defmodule FormdbHttp.Points do
 
     with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
          call = &Native.series_list(&1, name, prefix, opts[:after], limit, as_of),
-         {:ok, rows} <- Engine.call(name, call) do
+         {:ok, rows} <- Engine.call_heavy(name, call) do
       {:ok,
        for {id, points, first, last} <- rows do
          %{series_id: id, points: points, first: first, last: last}

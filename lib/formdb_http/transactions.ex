@@ -35,7 +35,10 @@ defmodule FormdbHttp.Transactions do
 
   defp native_apply(catalog, name, id, text) do
     if Writing.large?(text),
-      do: Native.transaction_apply_dirty(catalog, name, id, text),
+      do:
+        Writing.parse(byte_size(text), fn ->
+          Native.transaction_apply_dirty(catalog, name, id, text)
+        end),
       else: Native.transaction_apply(catalog, name, id, text)
   end
 

@@ -3,13 +3,15 @@ defmodule FormdbHttp.Writing do
   # What all writes have in common: their options, the way to the engine, and the
   # answer that the committer sends.
 
-  alias FormdbHttp.{Catalog, Engine, Error, Native}
+  alias FormdbHttp.{Admission, Catalog, Engine, Error, Native}
 
   @options [:actor, :timeout, :durability, :idempotency_key]
   @levels [:sync, :interval, :none]
 
   # Parsing runs on a normal scheduler up to this many bytes (about 0.2 ms).
   @dirty_bytes 16_384
+  # One of these keeps a dirty thread for some 10 ms or more.
+  @large_bytes 1_048_576
 
   @doc "The options of a write that has `more` of its own, checked."
   def options!(opts, more \\ []), do: Engine.options!(opts, more ++ @options)
@@ -32,16 +34,41 @@ defmodule FormdbHttp.Writing do
 
     queued =
       Engine.call(name, fn catalog ->
-        case scheduler do
-          :normal -> Native.write(catalog, name, request, native, ref)
-          :cpu -> Native.write_dirty_cpu(catalog, name, request, native, ref)
-          :io -> Native.write_dirty_io(catalog, name, request, native, ref)
-        end
+        parse(bytes(request), fn ->
+          case scheduler do
+            :normal -> Native.write(catalog, name, request, native, ref)
+            :cpu -> Native.write_dirty_cpu(catalog, name, request, native, ref)
+            :io -> Native.write_dirty_io(catalog, name, request, native, ref)
+          end
+        end)
       end)
 
     with {:ok, {queued?, summary}} <- queued,
          {:ok, ack} <- await(ref, queued?, opts),
          do: {:ok, summary, ack}
+  end
+
+  @doc """
+  What `work` returns, which is to parse so many bytes. Of what is large so many at once
+  only that a dirty thread is left for what is not; `{:error, error}` when there is no
+  place in time.
+  """
+  def parse(bytes, work) when bytes > @large_bytes, do: Admission.run(:write, work)
+  def parse(_bytes, work), do: work.()
+
+  defp bytes(request) do
+    for part <- Tuple.to_list(request), is_binary(part), reduce: 0 do
+      sum -> sum + byte_size(part)
+    end
+  end
+
+  @doc "Names and values of a JSON object, the values as text."
+  def members(text) do
+    Engine.native(
+      parse(byte_size(text), fn ->
+        if large?(text), do: Native.json_members_dirty(text), else: Native.json_members(text)
+      end)
+    )
   end
 
   @doc "The options in the form that the engine takes."

@@ -15,6 +15,8 @@ defmodule FormdbHttpWeb.Dispatcher do
   def execute(req, %{max_body_bytes: max_body_bytes, in_flight: in_flight} = _env) do
     started = System.monotonic_time()
     found = Router.find(req.path)
+    # Until there are principals: a connection takes its turn with the others.
+    FormdbHttp.ask_as(req.pid)
     {status, headers, body} = answer(found, Map.put(req, :max_body_bytes, max_body_bytes))
     headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
     # Before the answer, so that whoever has it finds the request counted.

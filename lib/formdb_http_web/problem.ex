@@ -55,7 +55,7 @@ defmodule FormdbHttpWeb.Problem do
     not_implemented: {501, "The server does not speak this"},
     version_not_supported: {505, "The server speaks HTTP/1.1"},
     # The request is fine, the moment is not.
-    busy: {503, "The write queue is full"},
+    busy: {503, "The server has too much to do"},
     cancelled: {503, "The request was given up"},
     memory_full: {503, "The memory that a limit allows is used up"},
     database_opening: {503, "The database is being opened"},

@@ -29,6 +29,10 @@ defmodule FormdbHttp.ConfigTest do
                default_page_items: 1_000,
                page_items: 100_000,
                buckets: 100_000,
+               heavy_questions: 0,
+               large_writes: 0,
+               heavy_waiting: 64,
+               heavy_wait_ms: 5_000,
                queue_transactions: 65_536,
                queue_bytes: 256 * @mib,
                transaction_bytes: 256 * @mib,
@@ -212,6 +216,13 @@ defmodule FormdbHttp.ConfigTest do
 
       message = problem!(%{"FORMDB_QUEUE_BYTES" => "255MiB"})
       assert message =~ "FORMDB_TRANSACTION_BYTES is 268435456, more than FORMDB_QUEUE_BYTES"
+    end
+
+    test "and with the threads of the VM" do
+      most = :erlang.system_info(:dirty_io_schedulers) - 2
+      assert load!(%{"FORMDB_HEAVY_QUESTIONS" => "#{most}"}).heavy_questions == most
+      message = problem!(%{"FORMDB_HEAVY_QUESTIONS" => "#{most + 1}"})
+      assert message =~ "FORMDB_HEAVY_QUESTIONS is #{most + 1}, more than the #{most} that leave"
     end
 
     test "may be equal" do

@@ -44,11 +44,9 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   # One that is not open may still be on disk.
   defp show_closed(name, error) do
-    with {:ok, databases} <- FormdbHttp.databases() do
-      case Enum.find(databases, &(&1.id == name)) do
-        nil -> {:error, error}
-        database -> Answer.json(200, members(database))
-      end
+    case Enum.find(FormdbHttp.known_databases(), &(&1.id == name)) do
+      nil -> {:error, error}
+      database -> Answer.json(200, members(database))
     end
   end
 

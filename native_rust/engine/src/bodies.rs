@@ -99,8 +99,11 @@ impl BodyCache {
     pub(crate) fn clear(&self) {
         for shard in &self.shards {
             let mut shard = shard.lock();
-            shard.entries = LruCache::unbounded();
+            let entries = std::mem::replace(&mut shard.entries, LruCache::unbounded());
             shard.bytes = 0;
+            // Freed outside of the lock.
+            drop(shard);
+            drop(entries);
         }
     }
 }

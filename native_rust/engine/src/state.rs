@@ -177,16 +177,51 @@ impl State {
         Ok(())
     }
 
-    /// Refuse reads from now on and give the memory back, on this thread.
+    /// Refuse reads from now on and give the memory back, on this thread. No lock is
+    /// held meanwhile: freeing a large index takes long, and a reader that came before
+    /// the closing may be about to take it.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        drop(std::mem::take(&mut *self.features.write()));
-        drop(std::mem::take(&mut *self.blocks.write()));
-        drop(std::mem::take(&mut *self.nodes.write()));
+        drop(taken(&self.features));
+        drop(taken(&self.blocks));
+        drop(taken(&self.nodes));
+        drop(taken(&self.reverts));
         self.series.clear();
         self.bodies.clear();
         self.pages.clear();
         self.answers.clear();
         self.segments.clear();
+    }
+}
+
+/// What is under a lock, which has an empty one then and is free.
+fn taken<T: Default>(lock: &RwLock<T>) -> T {
+    std::mem::take(&mut *lock.write())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tells when it is dropped whether its lock is free.
+    #[derive(Default)]
+    struct Index(Option<(Arc<RwLock<Index>>, crossbeam_channel::Sender<bool>)>);
+
+    impl Drop for Index {
+        fn drop(&mut self) {
+            if let Some((lock, told)) = self.0.take() {
+                told.send(lock.try_read().is_some()).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_is_freed_outside_of_its_lock() {
+        let (told, free) = crossbeam_channel::unbounded();
+        let lock = Arc::new(RwLock::new(Index::default()));
+        let index = Index(Some((Arc::clone(&lock), told)));
+        *lock.write() = index;
+        drop(taken(&lock));
+        assert!(free.recv().unwrap());
     }
 }

@@ -70,7 +70,7 @@ fn aggregate_in_memory<'a>(
 
 /// `{:ok, {buckets, seq}}`. Of one series a list of `{microseconds, value | nil}`, of
 /// several a list of `{id, list}`; as JSON what the engine makes of it.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif(schedule = "DirtyIo")]
 fn aggregate<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
@@ -146,7 +146,7 @@ impl From<SeriesSummary> for SummaryMap {
     }
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif(schedule = "DirtyIo")]
 fn summary<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
@@ -175,7 +175,7 @@ struct RangesMap<'a> {
 }
 
 /// `{:ok, {series, seq, next}}`; `series` is a list of `{id, points}`, or JSON.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif(schedule = "DirtyIo")]
 fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
     let page = catalog.database(name).and_then(|database| {
         let page = database.range_by_prefix(&SeriesRangeQuery {

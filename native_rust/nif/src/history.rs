@@ -105,7 +105,7 @@ fn lineage<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str, limit: u
 }
 
 /// `{:ok, json}`: what is in the database.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif(schedule = "DirtyIo")]
 fn schema<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
     let schema = catalog.database(name);
     tagged(

@@ -10,6 +10,7 @@
 mod aggregates;
 mod answer;
 mod databases;
+mod gate;
 mod history;
 mod inspect;
 mod json;

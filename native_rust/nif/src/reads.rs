@@ -126,7 +126,7 @@ fn range_json<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangeMap
     range_page(env, &catalog, name, &range, json_page)
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif(schedule = "DirtyIo")]
 fn range_json_dirty<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
@@ -146,7 +146,7 @@ fn range_points<'a>(
     range_page(env, &catalog, name, &range, tuple_page)
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif(schedule = "DirtyIo")]
 fn range_points_dirty<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
@@ -239,7 +239,7 @@ fn latest<'a>(
 
 /// `{:ok, [{id, points, first, last}]}` of the series whose ids begin with `prefix`, the
 /// ends in microseconds.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif(schedule = "DirtyIo")]
 fn series_list<'a>(
     env: Env<'a>,
     catalog: CatalogRef,

@@ -167,9 +167,18 @@ fn search_count<'a>(
 
 /// `{:ok, [{name, text}]}` of the members of a JSON object, their values as they are
 /// written.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[rustler::nif]
 fn json_members<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
-    let members = Source::new(&text).and_then(|source| {
+    members(env, &text)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn json_members_dirty<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
+    members(env, &text)
+}
+
+fn members<'a>(env: Env<'a>, text: &[u8]) -> Term<'a> {
+    let members = Source::new(text).and_then(|source| {
         let members = source.members("{\"geometry\": {...}}")?;
         let members = members.iter().map(|(name, raw)| (name, raw.get()));
         Ok(members.collect::<Vec<_>>().encode(env))

@@ -228,10 +228,16 @@ impl TemporalIndex {
     }
 
     /// Forgets all series; those somebody still holds live until they let go.
+    ///
+    /// A shard is taken out under its lock and freed outside of it: somebody on a
+    /// thread that must not wait may be about to look something up.
     pub fn clear(&self) {
-        *self.ids.write() = Chunked::default();
-        self.series.clear();
-        self.series.shrink_to_fit();
+        let ids = std::mem::take(&mut *self.ids.write());
+        for shard in self.series.shards() {
+            let taken = std::mem::take(&mut *shard.write());
+            drop(taken);
+        }
+        drop(ids);
     }
 }
 

@@ -205,7 +205,9 @@ impl Segments {
 
     /// Close all files that no reader holds.
     pub(crate) fn clear(&self) {
-        self.list.write().clear();
+        let segments = std::mem::take(&mut *self.list.write());
+        // Freed, and their files closed, outside of the lock.
+        drop(segments);
     }
 }
 

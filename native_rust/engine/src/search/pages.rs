@@ -146,8 +146,11 @@ impl PageCache {
     /// Forget everything.
     pub(crate) fn clear(&self) {
         let mut windows = self.windows.lock();
-        windows.entries = LruCache::unbounded();
+        let entries = std::mem::replace(&mut windows.entries, LruCache::unbounded());
         windows.bytes = 0;
+        // Freed outside of the lock.
+        drop(windows);
+        drop(entries);
     }
 }
 

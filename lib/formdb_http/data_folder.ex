@@ -1,0 +1,36 @@
+defmodule FormdbHttp.DataFolder do
+  @moduledoc false
+  # The names of the databases on disk: read from the folder, and remembered, so that
+  # probes and metrics need no file. What others put there or take away while the server
+  # runs is known once somebody lists the folder.
+
+  alias FormdbHttp.{Catalog, Database, Native}
+
+  @doc "The memory, of the process that calls this."
+  def new, do: :ets.new(__MODULE__, [:named_table, :public, read_concurrency: true])
+
+  @doc "The names in the folder, sorted: `{:ok, names}`, or the engine's error."
+  def list do
+    with {:ok, names} <- Native.database_list(Catalog.handle()) do
+      :ets.insert(__MODULE__, for(name <- names, do: {name}))
+      for name <- remembered() -- names, Database.status(name) == nil, do: forget(name)
+      {:ok, names}
+    end
+  end
+
+  @doc "The names as far as they are known, sorted. No file is touched."
+  def names do
+    (remembered() ++ Map.keys(Database.statuses())) |> Enum.uniq() |> Enum.sort()
+  end
+
+  defp remembered, do: for({name} <- :ets.tab2list(__MODULE__), do: name)
+
+  @doc "Whether a database by this name is known to be there."
+  def member?(name), do: :ets.member(__MODULE__, name) or Database.status(name) != nil
+
+  @doc "A database was made."
+  def add(name), do: :ets.insert(__MODULE__, {name})
+
+  @doc "A database was removed."
+  def forget(name), do: :ets.delete(__MODULE__, name)
+end

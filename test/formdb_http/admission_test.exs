@@ -1,0 +1,161 @@
+defmodule FormdbHttp.AdmissionTest do
+  # The doors are those of the whole application.
+  use ExUnit.Case
+
+  alias FormdbHttp.{Admission, Error, Native}
+
+  defp bound, do: Admission.figures(:question).bound
+
+  defp until(condition, left \\ 500) do
+    cond do
+      condition.() -> :ok
+      left == 0 -> flunk("it does not happen")
+      true -> Process.sleep(10) && until(condition, left - 1)
+    end
+  end
+
+  # Takes a place and keeps it until it is told to leave.
+  defp hold do
+    test = self()
+
+    pid =
+      spawn_link(fn ->
+        Admission.run(:question, fn ->
+          send(test, {:holds, self()})
+          receive do: (:leave -> :ok)
+        end)
+      end)
+
+    assert_receive {:holds, ^pid}, 5_000
+    pid
+  end
+
+  defp full do
+    holders = for _ <- 1..bound(), do: hold()
+    on_exit(fn -> until(fn -> Admission.figures(:question).taken == 0 end) end)
+    holders
+  end
+
+  defp leave(holders), do: for(holder <- holders, do: send(holder, :leave))
+
+  # Waits for a place on behalf of a client and tells when it has it.
+  defp wait(client, word) do
+    test = self()
+    before = Admission.figures(:question).waiting
+
+    pid =
+      spawn(fn ->
+        Admission.ask_as(client)
+        Admission.run(:question, fn -> send(test, {:had, word}) end)
+      end)
+
+    until(fn -> Admission.figures(:question).waiting == before + 1 end)
+    pid
+  end
+
+  test "work beyond the bound waits for a place" do
+    holders = full()
+    assert Admission.figures(:question).taken == bound()
+    wait(:a, 1)
+    refute_receive {:had, 1}, 50
+    leave(Enum.take(holders, 1))
+    assert_receive {:had, 1}, 1_000
+    leave(holders)
+  end
+
+  test "clients take turns" do
+    [first | holders] = full()
+    for {client, word} <- [a: 1, a: 2, a: 3, b: 4, c: 5], do: wait(client, word)
+    send(first, :leave)
+    order = for _ <- 1..5, do: receive(do: ({:had, word} -> word))
+    assert order == [1, 4, 5, 2, 3]
+    leave(holders)
+  end
+
+  test "who waits is forgotten when it dies" do
+    holders = full()
+    pid = wait(:a, 1)
+    Process.exit(pid, :kill)
+    until(fn -> Admission.figures(:question).waiting == 0 end)
+    leave(holders)
+    refute_receive {:had, 1}, 50
+    until(fn -> Admission.figures(:question).taken == 0 end)
+  end
+
+  test "a holder that dies, or fails, gives its place back" do
+    [first | holders] = full()
+    wait(:a, 1)
+    Process.unlink(first)
+    Process.exit(first, :kill)
+    assert_receive {:had, 1}, 1_000
+    leave(holders)
+    assert catch_throw(Admission.run(:question, fn -> throw(:out) end)) == :out
+    until(fn -> Admission.figures(:question).taken == 0 end)
+  end
+
+  test "a place stays taken while a call of its dead holder is still under way" do
+    # The nearest of many, on a dirty thread; nothing ends that early.
+    index = FormdbHttp.SpatialIndex.new()
+
+    for n <- 1..300_000,
+        do: FormdbHttp.SpatialIndex.insert(index, "#{n}", {n / 2_000, rem(n, 80)})
+
+    long = fn -> FormdbHttp.SpatialIndex.nearest(index, {0, 0}, 300_000) end
+    {pid, monitor} = spawn_monitor(fn -> Admission.run(:question, long) end)
+    until(fn -> Admission.figures(:question).taken == 1 end)
+    Process.exit(pid, :kill)
+    assert_receive {:DOWN, ^monitor, _, _, :killed}, 5_000
+    # It is dead and its thread is not free.
+    assert Admission.figures(:question).taken == 1
+    until(fn -> Admission.figures(:question).taken == 0 end)
+  end
+
+  test "who finds the line full is refused at once and told what limits it" do
+    most = FormdbHttp.Catalog.config().heavy_waiting
+    holders = full()
+    waiting = for n <- 1..most, do: wait(n, n)
+    assert {:error, %Error{code: :busy, detail: detail}} = Admission.run(:question, fn -> :ok end)
+    assert detail =~ "all #{bound()} places (FORMDB_HEAVY_QUESTIONS) are taken"
+    assert detail =~ "FORMDB_HEAVY_WAITING"
+    for pid <- waiting, do: Process.exit(pid, :kill)
+    leave(holders)
+    until(fn -> Admission.figures(:question).waiting == 0 end)
+  end
+
+  test "who waits too long is refused" do
+    patience = FormdbHttp.Catalog.config().heavy_wait_ms
+    holders = full()
+    refused = Admission.figures(:question).refused
+    started = System.monotonic_time(:millisecond)
+    assert {:error, %Error{code: :busy, detail: detail}} = Admission.run(:question, fn -> :ok end)
+    assert System.monotonic_time(:millisecond) - started >= patience
+    assert detail =~ "none became free in #{patience} ms"
+    assert Admission.figures(:question).refused == refused + 1
+    leave(holders)
+  end
+
+  test "a gate has so many places, and a place is given back once" do
+    gate = Native.gate_new(2)
+    place = Native.gate_enter(gate)
+    other = Native.gate_enter(gate)
+    assert Native.gate_enter(gate) == nil
+    Native.gate_leave(place)
+    Native.gate_leave(place)
+    assert Native.gate_taken(gate) == 1
+    Native.gate_leave(other)
+    assert Native.gate_taken(gate) == 0
+  end
+
+  test "however many come and go, no place is lost" do
+    tasks =
+      for n <- 1..32 do
+        Task.async(fn ->
+          Admission.ask_as(rem(n, 5))
+          for _ <- 1..50, do: Admission.run(:question, fn -> Process.sleep(0) end)
+        end)
+      end
+
+    Task.await_many(tasks, 60_000)
+    assert %{taken: 0, waiting: 0} = Admission.figures(:question)
+  end
+end
