@@ -37,6 +37,37 @@ defmodule FormdbHttp.Bystander do
     end
   end
 
+  @doc """
+  What the processors did until now, for `slowness/2`: the time that they worked and were
+  idle, and the part of it that went to this VM.
+  """
+  def processors do
+    with {:ok, stat} <- File.read("/proc/stat"),
+         {:ok, own} <- File.read("/proc/self/stat") do
+      [["cpu" | times] | _] = stat |> String.split("\n") |> Enum.map(&String.split/1)
+      # From user to steal; the fourth is idle, the fifth waits for the disk.
+      times = times |> Enum.take(8) |> Enum.map(&String.to_integer/1)
+      idle = Enum.at(times, 3) + Enum.at(times, 4)
+      # Behind the name, which may hold anything: user and system time are 14th and 15th.
+      [_name, fields] = String.split(own, ") ", parts: 2)
+      [user, system] = fields |> String.split() |> Enum.slice(11, 2)
+      {Enum.sum(times), idle, String.to_integer(user) + String.to_integer(system)}
+    else
+      _no_such_file -> nil
+    end
+  end
+
+  @doc """
+  How many times longer everything takes since others use the processors too, 1.0 where
+  that cannot be told.
+  """
+  def slowness({all, idle, own}, {later_all, later_idle, later_own}) when later_all > all do
+    others = later_all - all - (later_idle - idle) - (later_own - own)
+    1 / max(1 - max(others, 0) / (later_all - all), 0.1)
+  end
+
+  def slowness(_before, _after), do: 1.0
+
   @doc "Ends the other VM."
   def stop(bystander), do: Port.close(bystander)
 

@@ -12,14 +12,14 @@ defmodule FormdbHttp.Ticker do
 
   # A process that runs for this long at a stretch is named, in milliseconds.
   @long 20
-  @most_culprits 20
+  @most_culprits 5
 
   @doc "Starts ticking. There can be one, since a VM has one system monitor."
   def start_link(_opts \\ []), do: GenServer.start_link(__MODULE__, [])
 
   @doc """
-  What was since the call before: `%{worst: ms, culprits: [text]}`, the latest that a tick
-  came, and who ran for long.
+  What was since the call before: `%{worst: ms, longest: ms, culprits: [text]}`: the latest
+  that a tick came, how long at most somebody ran, and who ran for long.
   """
   def read(ticker), do: GenServer.call(ticker, :read, 60_000)
 
@@ -55,13 +55,16 @@ defmodule FormdbHttp.Ticker do
   @impl true
   def handle_call(:read, _from, state) do
     worst = for number <- 1..state.schedulers, do: :atomics.exchange(state.worst, number, 0)
-    reading = %{worst: Enum.max(worst) / 1_000, culprits: Enum.reverse(state.culprits)}
+    {longest, culprits} = Enum.unzip(state.culprits)
+    longest = Enum.max([0 | longest])
+    reading = %{worst: Enum.max(worst) / 1_000, longest: longest, culprits: culprits}
     {:reply, reading, %{state | culprits: []}}
   end
 
   @impl true
   def handle_info({:monitor, who, :long_schedule, info}, state) do
-    culprits = [culprit(who, Map.new(info)) | state.culprits]
+    info = Map.new(info)
+    culprits = Enum.sort([{info.timeout, culprit(who, info)} | state.culprits], :desc)
     {:noreply, %{state | culprits: Enum.take(culprits, @most_culprits)}}
   end
 
