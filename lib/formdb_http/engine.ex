@@ -24,6 +24,16 @@ defmodule FormdbHttp.Engine do
   """
   def heavy(work), do: Admission.run(:question, work)
 
+  # Reading a record of this size, and making a document of it, takes some 10 ms or more.
+  @large_bytes 1_048_576
+
+  @doc """
+  What `work` returns, which reads one record. How long that is, in bytes, the engine has
+  said: `{:ok, bytes}`, or an error, which is left to `work`. A large one is heavy.
+  """
+  def read({:ok, bytes}, work) when bytes > @large_bytes, do: heavy(work)
+  def read(_small_or_error, work), do: work.()
+
   @doc "As `call/2`, of a question that is heavy in any case."
   def call_heavy(name, call), do: call(name, fn catalog -> heavy(fn -> call.(catalog) end) end)
 

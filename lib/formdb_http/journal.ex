@@ -53,8 +53,13 @@ defmodule FormdbHttp.Journal do
 
   def block(name, block) do
     with {:ok, seq} <- seq(name, block),
-         {:ok, {seq, hash, cbor, json}} <- Engine.call(name, &Native.block(&1, name, seq)),
+         {:ok, {seq, hash, cbor, json}} <- Engine.call(name, &read(&1, name, seq)),
          do: {:ok, %{seq: seq, hash: hash, cbor: cbor, json: json}}
+  end
+
+  defp read(catalog, name, seq) do
+    Native.block_bytes(catalog, name, seq)
+    |> Engine.read(fn -> Native.block(catalog, name, seq) end)
   end
 
   def revert(name, block, opts) do

@@ -38,6 +38,7 @@ defmodule FormdbHttp.Native do
   def transactions_open(_catalog, _name), do: stub()
 
   def feature_in_memory(_catalog, _name, _id, _as_of), do: stub()
+  def feature_bytes(_catalog, _name, _id, _as_of), do: stub()
   def feature(_catalog, _name, _id, _as_of), do: stub()
   def feature_in(_catalog, _name, _transaction, _id), do: stub()
   def has_feature(_catalog, _name, _id, _as_of), do: stub()
@@ -66,6 +67,7 @@ defmodule FormdbHttp.Native do
   def seq(_catalog, _name), do: stub()
   def seq_at(_catalog, _name, _micros), do: stub()
   def block(_catalog, _name, _seq), do: stub()
+  def block_bytes(_catalog, _name, _seq), do: stub()
   def find_block(_catalog, _name, _hash), do: stub()
   def written_features(_catalog, _name, _first, _last), do: stub()
   def points_deleted_by(_catalog, _name, _seq), do: stub()

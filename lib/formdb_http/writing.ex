@@ -34,7 +34,7 @@ defmodule FormdbHttp.Writing do
 
     queued =
       Engine.call(name, fn catalog ->
-        parse(bytes(request), fn ->
+        parse(bytes(request) + stored(catalog, name, request), fn ->
           case scheduler do
             :normal -> Native.write(catalog, name, request, native, ref)
             :cpu -> Native.write_dirty_cpu(catalog, name, request, native, ref)
@@ -55,6 +55,19 @@ defmodule FormdbHttp.Writing do
   """
   def parse(bytes, work) when bytes > @large_bytes, do: Admission.run(:write, work)
   def parse(_bytes, work), do: work.()
+
+  # What has to be read and taken apart before it can be written anew.
+  defp stored(catalog, name, {:patch, id, _patch}),
+    do: known(Native.feature_bytes(catalog, name, id, nil))
+
+  defp stored(catalog, name, {:revert, seq, _provenance}),
+    do: known(Native.block_bytes(catalog, name, seq))
+
+  defp stored(_catalog, _name, _request), do: 0
+
+  # Of what is not there the write itself tells.
+  defp known({:ok, bytes}), do: bytes
+  defp known({:error, _error}), do: 0
 
   defp bytes(request) do
     for part <- Tuple.to_list(request), is_binary(part), reduce: 0 do

@@ -128,6 +128,29 @@ defmodule FormdbHttpWeb.AdmissionTest do
     end
   end
 
+  test "large records wait for a place, read or rewritten", %{port: port, db: db} do
+    text = String.duplicate("x", 1_100_000)
+    large = ~s({"type":"Feature","id":"large","geometry":null,"properties":{"t":"#{text}"}})
+    %{status: 201} = created = post(port, db <> "/features", large)
+    seq = json(created)["seq"]
+    assert get(port, db <> "/features/large").status == 200
+    for door <- [:question, :write], do: take_all(door)
+
+    for {method, path, body} <- [
+          {"GET", "/features/large", nil},
+          {"GET", "/blocks/#{seq}", nil},
+          {"PATCH", "/features/large", ~s({"properties":{"n":1}})},
+          {"POST", "/blocks/#{seq}/revert", nil}
+        ] do
+      headers = if body, do: [{"content-type", "application/json"}], else: []
+      answer = request(port, method, db <> path, headers: headers, body: body)
+      assert {method, path, answer.status} == {method, path, 503}
+    end
+
+    assert get(port, db <> "/features/none").status == 404
+    assert get(port, db <> "/blocks/1000000").status == 404
+  end
+
   test "large bodies wait for a place of their own", %{port: port, db: db} do
     take_all(:write)
     large = ~s({"series_id":"p","timestamp":1,"value":1}) <> String.duplicate(" ", 1_100_000)

@@ -55,6 +55,16 @@ impl Database {
         Ok(self.state.bodies.get(seq))
     }
 
+    /// How long the stored form of that version is, in bytes: what reading it takes.
+    /// No file work.
+    ///
+    /// # Errors
+    /// As [`Database::feature_in_memory`].
+    pub fn feature_bytes(&self, id: &str, as_of: Option<u64>) -> Result<u32> {
+        let seq = current(&self.state, id, as_of)?;
+        Ok(location(&self.state, seq)?.len)
+    }
+
     /// The version of the feature `id` that is current, or was as of a sequence.
     /// May read the journal.
     ///
@@ -340,7 +350,7 @@ pub(crate) fn damaged(state: &State, seq: u64, reason: impl ToString) -> Error {
 }
 
 /// Where a visible block lies; only closing a database forgets that.
-fn location(state: &State, seq: u64) -> Result<BlockLocation> {
+pub(crate) fn location(state: &State, seq: u64) -> Result<BlockLocation> {
     state.blocks.read().get(seq).ok_or(Error::Closed)
 }
 

@@ -5,7 +5,7 @@ use crate::conditions::{Condition, Expected, precondition};
 use crate::database::Database;
 use crate::entries::write_entry;
 use crate::error::{Entity, Error, Result};
-use crate::features::{block_at, damaged, read_block};
+use crate::features::{block_at, damaged, location, read_block};
 use crate::index::Newest;
 use crate::merkle::{Hash, leaf_hash, to_hex};
 use crate::model::{stored_delete_points, stored_feature};
@@ -68,6 +68,16 @@ impl Database {
             Err(Error::NotFound { .. }) => Ok(false),
             Err(other) => Err(other),
         }
+    }
+
+    /// How long the block `seq` is, in bytes. No file work.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a sequence the journal has not reached,
+    /// [`Error::Closed`].
+    pub fn block_bytes(&self, seq: u64) -> Result<u32> {
+        self.check_block(seq)?;
+        Ok(location(&self.state, seq)?.len)
     }
 
     /// The block `seq`.

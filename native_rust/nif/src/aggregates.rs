@@ -7,7 +7,7 @@ use formdb_engine::{
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::CatalogRef;
-use crate::answer::{Failure, binary, in_memory, json_answer, tagged};
+use crate::answer::{COPIED, Failure, binary, in_memory, json_answer, tagged};
 use crate::reads::order;
 
 /// Work done on a normal scheduler, in points: some 50 us. It bounds the buckets, too.
@@ -94,6 +94,7 @@ fn aggregate_within<'a>(
     Ok(match query.json {
         true => database
             .aggregate_json_in_memory(&aggregate, points)?
+            .filter(|answer| points == usize::MAX || answer.json.len() <= COPIED)
             .map(|answer| json_answer(env, &answer)),
         false => database
             .aggregate_in_memory(&aggregate, points)?

@@ -47,6 +47,9 @@ pub(crate) fn in_memory<'a, T>(
     }
 }
 
+/// Bytes that are copied on a normal scheduler: some 50 us.
+pub(crate) const COPIED: usize = 256 << 10;
+
 /// Bytes copied into a binary term.
 pub(crate) fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
     let mut binary = NewBinary::new(env, bytes.len());

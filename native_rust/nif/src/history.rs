@@ -21,6 +21,16 @@ fn block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a
     tagged(env, block)
 }
 
+/// `{:ok, bytes}` of block `seq`.
+#[rustler::nif]
+fn block_bytes<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a> {
+    let bytes = catalog.database(name);
+    tagged(
+        env,
+        bytes.and_then(|database| Ok(database.block_bytes(seq)?)),
+    )
+}
+
 /// `{:ok, seq}` of the block whose leaf hash has these bytes, `{:ok, nil}` if none has.
 #[rustler::nif(schedule = "DirtyIo")]
 fn find_block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, hash: Binary<'a>) -> Term<'a> {

@@ -6,7 +6,7 @@ use formdb_engine::{
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
-use crate::answer::{Failure, binary, in_memory, tagged};
+use crate::answer::{COPIED, Failure, binary, in_memory, tagged};
 use crate::{CatalogRef, atoms};
 
 /// `{seq, hash, json}`.
@@ -19,7 +19,8 @@ fn document<'a>(env: Env<'a>, document: &Document) -> Term<'a> {
         .encode(env)
 }
 
-/// `{:ok, {seq, hash, json}}`, or `:not_in_memory`: then call `feature`.
+/// `{:ok, {seq, hash, json}}`, or `:not_in_memory`: then call `feature`, also of what is
+/// too large to be copied here.
 #[rustler::nif]
 fn feature_in_memory<'a>(
     env: Env<'a>,
@@ -31,7 +32,24 @@ fn feature_in_memory<'a>(
     let found = catalog
         .database(name)
         .and_then(|database| Ok(database.feature_in_memory(id, as_of)?));
+    let found = found.map(|found| found.filter(|found| found.json.len() <= COPIED));
     in_memory(env, found, |found| document(env, &found))
+}
+
+/// `{:ok, bytes}` that `feature` would have to read.
+#[rustler::nif]
+fn feature_bytes<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    as_of: Option<u64>,
+) -> Term<'a> {
+    let bytes = catalog.database(name);
+    tagged(
+        env,
+        bytes.and_then(|database| Ok(database.feature_bytes(id, as_of)?)),
+    )
 }
 
 #[rustler::nif(schedule = "DirtyIo")]

@@ -9,7 +9,7 @@ use formdb_engine::{
 use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::CatalogRef;
-use crate::answer::{Failure, in_memory, json_answer, tagged};
+use crate::answer::{COPIED, Failure, in_memory, json_answer, tagged};
 use crate::reads::feature_page;
 
 /// Where a search looks.
@@ -125,6 +125,7 @@ fn search_in_memory<'a>(
     let page = catalog
         .database(name)
         .and_then(|database| Ok(database.search_in_memory(&query.search(catalog.limits())?)?));
+    let page = page.map(|page| page.filter(|page| page.json.len() <= COPIED));
     in_memory(env, page, |page| feature_page(env, page))
 }
 
@@ -231,6 +232,7 @@ fn heatmap_in_memory<'a>(
     let answer = catalog
         .database(name)
         .and_then(|database| Ok(database.heatmap_json_in_memory(&query.heatmap()?)?));
+    let answer = answer.map(|answer| answer.filter(|answer| answer.json.len() <= COPIED));
     in_memory(env, answer, |answer| json_answer(env, &answer))
 }
 
