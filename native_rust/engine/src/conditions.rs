@@ -10,7 +10,7 @@ use crate::error::{Entity, Error, Result};
 use crate::index::{FeatureIndex, Newest, TemporalIndex};
 use crate::operation::Operation;
 use crate::queue::Transaction;
-use crate::reverts::RevertTable;
+use crate::reverts::{RevertTable, Undone};
 
 /// Something that must hold before a transaction is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Condition {
         /// The block that is to be undone, for the refusal.
         block: u64,
     },
-    /// The block has not been undone, or that has been undone.
+    /// No block has undone the block.
     NotReverted {
         /// Its sequence.
         block: u64,
@@ -119,7 +119,7 @@ impl<'a> Before<'_, 'a> {
         (touched.max(written.0), deleted.max(written.1))
     }
 
-    fn is_reverted(&self, block: u64) -> Option<u64> {
+    fn is_reverted(&self, block: u64) -> Option<Undone> {
         self.reverts.undone(block, &self.written.reverts)
     }
 
@@ -169,7 +169,7 @@ impl<'a> Before<'_, 'a> {
             },
             Condition::NotReverted { block } => match self.is_reverted(*block) {
                 None => Ok(()),
-                Some(by) => Err(already_reverted(*block, by)),
+                Some(undone) => Err(already_reverted(*block, undone)),
             },
         }
     }
@@ -229,9 +229,14 @@ pub(crate) fn dependent(block: u64, later: u64) -> Error {
     }
 }
 
-pub(crate) fn already_reverted(block: u64, by: u64) -> Error {
-    Error::Irreversible {
-        block,
-        reason: format!("block {by} has undone it already"),
-    }
+pub(crate) fn already_reverted(block: u64, undone: Undone) -> Error {
+    let Undone { by, last, stands } = undone;
+    let reason = match stands {
+        false => format!("block {by} has undone it already"),
+        true => format!(
+            "block {by} has undone it already, and block {last} does again what it did; \
+             revert that one"
+        ),
+    };
+    Error::Irreversible { block, reason }
 }

@@ -5,8 +5,11 @@
 //! | put of a feature | put of the version before, or delete | a later block wrote the feature |
 //! | delete of a feature | put of the version before | a later block wrote the feature |
 //! | put of points | delete of those points | a later block deleted some of them |
-//! | delete of points | put of the points it deleted | it was undone already |
+//! | delete of points | put of the points it deleted | it deleted none, or more than one block holds |
 //! | revert | the inverse of what it did | as for that |
+//!
+//! And always when it was undone before: even if that was undone again, for then the
+//! block that did so stands in its place, and is the one to undo.
 //!
 //! Nothing is taken back: the journal grows by a block that names the one it undoes.
 
@@ -82,7 +85,7 @@ impl Undoing<'_> {
     fn already(&self) -> Result<()> {
         let none = std::collections::HashMap::new();
         match self.state.reverts.read().undone(self.seq, &none) {
-            Some(by) => Err(already_reverted(self.seq, by)),
+            Some(undone) => Err(already_reverted(self.seq, undone)),
             None => Ok(()),
         }
     }

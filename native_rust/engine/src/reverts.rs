@@ -19,21 +19,36 @@ impl RevertTable {
         self.by.iter().map(|(block, by)| (*block, *by))
     }
 
-    /// The block that has undone `block`, unless that one has been undone itself,
-    /// and so on. `newer` is what comes on top of the table.
-    pub(crate) fn undone(&self, block: u64, newer: &HashMap<u64, u64>) -> Option<u64> {
+    /// What stands in the way of undoing `block`: nothing, unless it was undone before,
+    /// even if that was undone again. For what it did is then what another block does
+    /// now, which can be undone in its place. `newer` is what comes on top of the table.
+    pub(crate) fn undone(&self, block: u64, newer: &HashMap<u64, u64>) -> Option<Undone> {
         let by = |block: u64| newer.get(&block).or_else(|| self.by.get(&block)).copied();
         let first = by(block)?;
-        // Each link leads to a later block, so this ends. An even number of links
-        // behind the first leaves it standing.
-        let mut links = 0;
-        let mut last = first;
-        while let Some(next) = by(last) {
-            last = next;
-            links += 1;
+        // Each link leads to a later block, so this ends.
+        let mut undone = Undone {
+            by: first,
+            last: first,
+            stands: false,
+        };
+        while let Some(next) = by(undone.last) {
+            undone.last = next;
+            undone.stands = !undone.stands;
         }
-        (links % 2 == 0).then_some(first)
+        Some(undone)
     }
+}
+
+/// How a block was undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Undone {
+    /// The block that undid it.
+    pub by: u64,
+    /// The last block of the chain: it undid the one that undid the one... that undid
+    /// this one.
+    pub last: u64,
+    /// Whether what the block did is done again, by the last one of the chain.
+    pub stands: bool,
 }
 
 #[cfg(test)]
@@ -41,21 +56,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn undoing_what_undid_brings_it_back() {
+    fn what_was_undone_is_not_undone_again_but_what_undid_it_is() {
         let mut table = RevertTable::default();
         let none = HashMap::new();
+        let undone = |by, last, stands| Some(Undone { by, last, stands });
         assert_eq!(table.undone(1, &none), None);
         table.insert(1, 5);
-        assert_eq!(table.undone(1, &none), Some(5));
+        assert_eq!(table.undone(1, &none), undone(5, 5, false));
         assert_eq!(table.undone(5, &none), None);
-        // Block 8 of the group undoes 5: 1 stands again.
+        // Block 8 of the group undoes 5: what 1 did stands again, as what 8 did.
         let newer = HashMap::from([(5, 8)]);
-        assert_eq!(table.undone(1, &newer), None);
-        assert_eq!(table.undone(5, &newer), Some(8));
+        assert_eq!(table.undone(1, &newer), undone(5, 8, true));
+        assert_eq!(table.undone(5, &newer), undone(8, 8, false));
+        assert_eq!(table.undone(8, &newer), None);
         table.insert(5, 8);
         table.insert(8, 9);
-        assert_eq!(table.undone(1, &none), Some(5));
-        assert_eq!(table.undone(5, &none), None);
-        assert_eq!(table.undone(8, &none), Some(9));
+        assert_eq!(table.undone(1, &none), undone(5, 9, false));
+        assert_eq!(table.undone(5, &none), undone(8, 9, true));
+        assert_eq!(table.undone(9, &none), None);
     }
 }

@@ -66,8 +66,28 @@ impl GeometryType {
         }
     }
 
+    /// The member that says where a geometry of this type is.
+    pub(super) fn member(self) -> &'static str {
+        match self {
+            Self::GeometryCollection => "geometries",
+            _ => "coordinates",
+        }
+    }
+
+    /// Arrays around the positions in its coordinates; `None` for a type that has no
+    /// coordinates.
+    pub(super) fn arrays(self) -> Option<usize> {
+        match self {
+            Self::Point => Some(0),
+            Self::MultiPoint | Self::LineString => Some(1),
+            Self::MultiLineString | Self::Polygon => Some(2),
+            Self::MultiPolygon => Some(3),
+            Self::Null | Self::GeometryCollection => None,
+        }
+    }
+
     /// The type of a geometry that is there, by its name.
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         let there = Self::ALL.into_iter().skip(1);
         there.into_iter().find(|kind| kind.as_str() == name)
     }
@@ -294,7 +314,8 @@ impl ShapeBuilder {
         }
     }
 
-    fn geometry(&mut self, kind: GeometryType) {
+    /// Takes the type of the geometry.
+    pub(super) fn geometry(&mut self, kind: GeometryType) {
         if let Some(first) = self.bytes.first_mut() {
             *first = kind as u8;
         }
@@ -323,10 +344,15 @@ impl ShapeBuilder {
             Some(last) if last.as_bytes() == self.bytes => last,
             _ => FeatureShape::new(&self.bytes),
         };
+        self.clear();
+        self.last.insert(shape).clone()
+    }
+
+    /// Begins anew, whatever became of the one before.
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.extend_from_slice(NOTHING);
         (self.properties, self.full) = (0, false);
-        self.last.insert(shape).clone()
     }
 
     /// The shape of a feature from a client, whose geometry was checked. About 100 ns
@@ -348,20 +374,6 @@ impl ShapeBuilder {
             }
         }
         self.finish()
-    }
-
-    /// Takes the type of the stored geometry, which is not null, that `reader` is
-    /// at.
-    pub(super) fn stored_geometry(&mut self, mut reader: Reader<'_>) -> Result<(), DecodeError> {
-        for _ in 0..reader.map()? {
-            if reader.text()? == "type" {
-                let kind = GeometryType::named(reader.text()?);
-                self.geometry(kind.ok_or_else(|| reader.error("an unknown geometry type"))?);
-                return Ok(());
-            }
-            reader.item()?;
-        }
-        Err(reader.error("a geometry without a type"))
     }
 
     /// Steps over stored properties, an object or null, and takes their names and

@@ -40,7 +40,7 @@ pub use json::{Json, Members, Source};
 pub use points::{Points, parse_points};
 pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
-pub(crate) use shape::{find_geometry, read_position};
+pub(crate) use shape::{deeper, enter_geometry, find_geometry, read_position};
 pub use time::{
     FIRST_TIMESTAMP, LAST_TIMESTAMP, format_timestamp, is_timestamp, parse_timestamp,
     write_timestamp,

@@ -1,5 +1,9 @@
 //! Geometries as they are stored: envelopes for the index, and the exact test
 //! whether one meets a box. Both walk the CBOR once and build nothing.
+//!
+//! All who read a stored geometry go in by [`enter_geometry`], which reads it by its
+//! type. So one geometry means the same to each of them, whatever foreign members it
+//! has.
 
 use std::borrow::Cow;
 
@@ -8,11 +12,8 @@ use geo::{Coord, Kernel, Orientation};
 
 use super::bbox::Rect;
 use super::cbor::{DecodeError, Reader};
-use super::feature_shape::{FeatureShape, ShapeBuilder};
+use super::feature_shape::{FeatureShape, GeometryType, ShapeBuilder};
 use super::geometry::MAX_COLLECTIONS;
-
-/// Arrays around the positions of a MultiPolygon, the deepest there are.
-const MAX_ARRAYS: usize = 3;
 
 /// What the indexes keep of a stored feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +32,16 @@ pub struct StoredFeature<'b> {
 /// # Errors
 /// [`DecodeError`] for bytes that are not a stored feature.
 pub fn stored_feature(body: &[u8]) -> Result<StoredFeature<'_>, DecodeError> {
+    read_feature(body, &mut ShapeBuilder::new())
+}
+
+/// The same for one of many, which mostly share their shape.
+pub(super) fn read_feature<'b>(
+    body: &'b [u8],
+    shape: &mut ShapeBuilder,
+) -> Result<StoredFeature<'b>, DecodeError> {
+    shape.clear();
     let mut reader = Reader::new(body);
-    let mut shape = ShapeBuilder::new();
     let (mut id, mut geometry, mut properties) = (None, None, false);
     for _ in 0..reader.map()? {
         match reader.text()? {
@@ -40,8 +49,8 @@ pub fn stored_feature(body: &[u8]) -> Result<StoredFeature<'_>, DecodeError> {
             "geometry" => {
                 let mut envelope = None;
                 if !reader.take_null()? {
-                    shape.stored_geometry(reader.clone())?;
-                    extend_by_geometry(&mut reader, &mut envelope, MAX_COLLECTIONS)?;
+                    let kind = extend_by_geometry(&mut reader, &mut envelope, MAX_COLLECTIONS)?;
+                    shape.geometry(kind);
                 }
                 geometry = Some(envelope);
             }
@@ -111,52 +120,98 @@ pub(crate) fn find_geometry(body: &[u8]) -> Result<Option<Reader<'_>>, DecodeErr
     Err(reader.error("a feature without geometry"))
 }
 
-fn deeper(reader: &Reader<'_>, depth: usize) -> Result<usize, DecodeError> {
-    depth
-        .checked_sub(1)
-        .ok_or_else(|| reader.error("a geometry nested too deep"))
+/// A stored geometry whose reader is at the value of the member that its type gives a
+/// meaning to.
+pub(crate) struct Entered {
+    pub kind: GeometryType,
+    /// Members behind that one.
+    left: u64,
 }
 
-fn extend_by_geometry(
-    reader: &mut Reader<'_>,
-    envelope: &mut Option<Rect>,
-    depth: usize,
-) -> Result<(), DecodeError> {
-    for _ in 0..reader.map()? {
-        match reader.text()? {
-            "coordinates" => extend_by_coordinates(reader, envelope, MAX_ARRAYS)?,
-            "geometries" => {
-                let depth = deeper(reader, depth)?;
-                for _ in 0..reader.array()? {
-                    extend_by_geometry(reader, envelope, depth)?;
-                }
+impl Entered {
+    /// Steps over what is behind the value, which the reader is at the end of.
+    pub(crate) fn leave(self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        for _ in 0..self.left {
+            reader.item()?;
+            reader.item()?;
+        }
+        Ok(())
+    }
+}
+
+/// Enters a stored geometry, which is not null, up to its coordinates, or to its
+/// geometries if it is a collection. Members that its type does not have are foreign
+/// and mean nothing (RFC 7946, section 7.1), even those that other types have.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that are not a stored geometry.
+pub(crate) fn enter_geometry(reader: &mut Reader<'_>) -> Result<Entered, DecodeError> {
+    let mut left = reader.map()?;
+    let mut found: Option<GeometryType> = None;
+    while left > 0 {
+        left -= 1;
+        let name = reader.text()?;
+        match found {
+            // The order of map keys puts the type before what it explains.
+            None if name == "type" => {
+                let kind = GeometryType::named(reader.text()?);
+                found = Some(kind.ok_or_else(|| reader.error("an unknown geometry type"))?);
             }
+            Some(kind) if name == kind.member() => return Ok(Entered { kind, left }),
             _ => {
                 reader.item()?;
             }
         }
     }
-    Ok(())
+    Err(reader.error(match found {
+        Some(_) => "a geometry without what its type is made of",
+        None => "a geometry without a type",
+    }))
 }
 
-/// For the envelope the type does not matter: the innermost arrays are positions.
-fn extend_by_coordinates(
+pub(crate) fn deeper(reader: &Reader<'_>, depth: usize) -> Result<usize, DecodeError> {
+    depth
+        .checked_sub(1)
+        .ok_or_else(|| reader.error("a geometry nested too deep"))
+}
+
+/// Returns the type of the geometry.
+fn extend_by_geometry(
     reader: &mut Reader<'_>,
     envelope: &mut Option<Rect>,
     depth: usize,
+) -> Result<GeometryType, DecodeError> {
+    let entered = enter_geometry(reader)?;
+    let kind = entered.kind;
+    match kind.arrays() {
+        Some(arrays) => extend_by_coordinates(reader, envelope, arrays)?,
+        None => {
+            let depth = deeper(reader, depth)?;
+            for _ in 0..reader.array()? {
+                extend_by_geometry(reader, envelope, depth)?;
+            }
+        }
+    }
+    entered.leave(reader)?;
+    Ok(kind)
+}
+
+/// Positions in so many arrays around each other.
+fn extend_by_coordinates(
+    reader: &mut Reader<'_>,
+    envelope: &mut Option<Rect>,
+    arrays: usize,
 ) -> Result<(), DecodeError> {
-    let len = reader.array()?;
-    if len > 0 && reader.at_number()? {
-        let here = Rect::point(position_of(reader, len)?);
+    let Some(arrays) = arrays.checked_sub(1) else {
+        let here = Rect::point(read_position(reader)?);
         match envelope {
             Some(envelope) => envelope.extend(&here),
             None => *envelope = Some(here),
         }
         return Ok(());
-    }
-    for _ in 0..len {
-        let depth = deeper(reader, depth)?;
-        extend_by_coordinates(reader, envelope, depth)?;
+    };
+    for _ in 0..reader.array()? {
+        extend_by_coordinates(reader, envelope, arrays)?;
     }
     Ok(())
 }
@@ -179,37 +234,25 @@ fn position_of(reader: &mut Reader<'_>, len: u64) -> Result<[f64; 2], DecodeErro
 
 /// Stops at the first part that meets `rect`; the reader is then anywhere.
 fn geometry_meets(reader: &mut Reader<'_>, rect: &Rect, depth: usize) -> Result<bool, DecodeError> {
-    // The order of map keys puts the type before what it explains.
-    let mut kind = "";
-    for _ in 0..reader.map()? {
-        let meets = match reader.text()? {
-            "type" => {
-                kind = reader.text()?;
-                false
-            }
-            "coordinates" => match kind {
-                "Point" => point_meets(reader, rect)?,
-                "MultiPoint" => any_part(reader, |reader| point_meets(reader, rect))?,
-                "LineString" => line_meets(reader, rect)?,
-                "MultiLineString" => any_part(reader, |reader| line_meets(reader, rect))?,
-                "Polygon" => polygon_meets(reader, rect)?,
-                "MultiPolygon" => any_part(reader, |reader| polygon_meets(reader, rect))?,
-                _ => return Err(reader.error("coordinates of an unknown geometry type")),
-            },
-            "geometries" => {
-                let depth = deeper(reader, depth)?;
-                any_part(reader, |reader| geometry_meets(reader, rect, depth))?
-            }
-            _ => {
-                reader.item()?;
-                false
-            }
-        };
-        if meets {
-            return Ok(true);
+    let entered = enter_geometry(reader)?;
+    let meets = match entered.kind {
+        GeometryType::Point => point_meets(reader, rect)?,
+        GeometryType::MultiPoint => any_part(reader, |reader| point_meets(reader, rect))?,
+        GeometryType::LineString => line_meets(reader, rect)?,
+        GeometryType::MultiLineString => any_part(reader, |reader| line_meets(reader, rect))?,
+        GeometryType::Polygon => polygon_meets(reader, rect)?,
+        GeometryType::MultiPolygon => any_part(reader, |reader| polygon_meets(reader, rect))?,
+        GeometryType::GeometryCollection => {
+            let depth = deeper(reader, depth)?;
+            any_part(reader, |reader| geometry_meets(reader, rect, depth))?
         }
+        // No geometry has that for its type.
+        GeometryType::Null => false,
+    };
+    if !meets {
+        entered.leave(reader)?;
     }
-    Ok(false)
+    Ok(meets)
 }
 
 fn any_part<'b>(

@@ -1,7 +1,9 @@
 //! Shapes: a GeoJSON geometry as points, lines and areas.
 
 use crate::model::cbor::{DecodeError, Reader};
-use crate::model::{MAX_COLLECTIONS, Rect, find_geometry, read_position};
+use crate::model::{
+    GeometryType, MAX_COLLECTIONS, Rect, deeper, enter_geometry, find_geometry, read_position,
+};
 
 pub(crate) type Position = [f64; 2];
 
@@ -92,48 +94,36 @@ impl Shape {
     }
 
     fn geometry(&mut self, reader: &mut Reader<'_>, depth: usize) -> Result<(), DecodeError> {
-        // The order of map keys puts the type before what it explains.
-        let mut kind = "";
-        for _ in 0..reader.map()? {
-            match reader.text()? {
-                "type" => kind = reader.text()?,
-                "coordinates" => self.coordinates(kind, reader)?,
-                "geometries" => {
-                    let depth = depth
-                        .checked_sub(1)
-                        .ok_or_else(|| reader.error("a geometry nested too deep"))?;
-                    for _ in 0..reader.array()? {
-                        self.geometry(reader, depth)?;
-                    }
-                }
-                _ => {
-                    reader.item()?;
+        let entered = enter_geometry(reader)?;
+        match entered.kind {
+            GeometryType::Point => self.points.push(position(reader)?),
+            GeometryType::MultiPoint => {
+                for _ in 0..reader.array()? {
+                    self.points.push(position(reader)?);
                 }
             }
-        }
-        Ok(())
-    }
-
-    fn coordinates(&mut self, kind: &str, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-        let parts = match kind {
-            "MultiPoint" | "MultiLineString" | "MultiPolygon" => reader.array()?,
-            _ => 1,
-        };
-        for _ in 0..parts {
-            match kind {
-                "Point" | "MultiPoint" => self.points.push(position(reader)?),
-                "LineString" | "MultiLineString" => self.lines.extend(line(reader)?),
-                "Polygon" | "MultiPolygon" => {
-                    let mut rings = Vec::new();
-                    for _ in 0..reader.array()? {
-                        rings.extend(line(reader)?);
-                    }
-                    self.areas.extend(area(rings));
+            GeometryType::LineString => self.lines.extend(line(reader)?),
+            GeometryType::MultiLineString => {
+                for _ in 0..reader.array()? {
+                    self.lines.extend(line(reader)?);
                 }
-                _ => return Err(reader.error("coordinates of an unknown geometry type")),
             }
+            GeometryType::Polygon => self.areas.extend(polygon(reader)?),
+            GeometryType::MultiPolygon => {
+                for _ in 0..reader.array()? {
+                    self.areas.extend(polygon(reader)?);
+                }
+            }
+            GeometryType::GeometryCollection => {
+                let depth = deeper(reader, depth)?;
+                for _ in 0..reader.array()? {
+                    self.geometry(reader, depth)?;
+                }
+            }
+            // No geometry has that for its type.
+            GeometryType::Null => {}
         }
-        Ok(())
+        entered.leave(reader)
     }
 }
 
@@ -152,6 +142,15 @@ fn line(reader: &mut Reader<'_>) -> Result<Option<Vec<Position>>, DecodeError> {
         positions.push(position(reader)?);
     }
     Ok((!positions.is_empty()).then_some(positions))
+}
+
+/// A polygon; `None` for one without positions.
+fn polygon(reader: &mut Reader<'_>) -> Result<Option<Area>, DecodeError> {
+    let mut rings = Vec::new();
+    for _ in 0..reader.array()? {
+        rings.extend(line(reader)?);
+    }
+    Ok(area(rings))
 }
 
 fn area(rings: Vec<Vec<Position>>) -> Option<Area> {

@@ -27,6 +27,7 @@ mod rng;
 mod snapshots;
 mod steps;
 mod transactions;
+mod undo;
 mod workload;
 
 use std::io::Write;

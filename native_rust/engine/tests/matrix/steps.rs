@@ -24,6 +24,8 @@ pub enum Step {
     Past(usize),
     /// Undo one of the blocks that can be undone.
     Undo(usize),
+    /// Ask to undo any of the last blocks, reverts among them: it is done if it can be.
+    Try(usize),
     Close,
     Kill,
 }
@@ -168,6 +170,19 @@ impl Pair {
                 match blocks.len() {
                     0 => Ok(()),
                     count => self.write(&[Change::Revert(blocks[which % count])]),
+                }
+            }
+            Step::Try(which) => {
+                const LAST: usize = 8;
+                let last = self.model.seq as usize;
+                let block = (last - which % last.clamp(1, LAST)) as u64;
+                if block > 0 && self.model.can_undo(block) {
+                    return self.write(&[Change::Revert(block)]);
+                }
+                let undone = self.db.prepare_revert(block, None);
+                match undone.err().map(|e| e.code()) {
+                    Some("cannot_revert" | "invalid_parameter" | "block_not_found") => Ok(()),
+                    other => Err(format!("undoing block {block}: {other:?}")),
                 }
             }
             Step::Close => {
