@@ -221,7 +221,8 @@ defmodule FormdbHttp do
 
   @doc """
   Changes a part of a feature by a JSON merge patch (RFC 7396): members of the patch
-  replace those of the feature, `null` removes one, objects are merged. The
+  replace those of the feature, `null` removes one, objects are merged; but a
+  `geometry` is one value, which is replaced as a whole, also by `null`. The
   provenance of the new version is that of the patch, if it has one.
 
   Options and answer as `put_feature/3`, but for `:id` and `:created`. When somebody
@@ -244,18 +245,23 @@ defmodule FormdbHttp do
   @doc """
   Writes the features of a FeatureCollection as one transaction: all or none.
 
-  Returns `%{inserted: n, first_seq: seq, last_seq: seq, feature_ids: ids}`; the
-  sequences are `nil` when the collection is empty.
+  Options besides those of writes: `:on_duplicate`. Features with the same id are
+  refused (`:refuse`, the default) with `:duplicate_id`, or all written (`:replace`),
+  each as a version, so that the last one stands.
+
+  Returns `%{inserted: n, replaced: n, first_seq: seq, last_seq: seq, feature_ids: ids}`:
+  how many were new, and how many took the place of a feature that was there, or came
+  before in the collection. The sequences are `nil` when the collection is empty.
   """
-  @spec put_features(database(), document(), write_opts()) :: result(map())
+  @spec put_features(database(), document(), keyword()) :: result(map())
   defdelegate put_features(name, collection, opts \\ []), to: Features
 
   @doc """
   Writes a Feature or a FeatureCollection, whichever it is: `{:ok, {:feature, ack}}`
   or `{:ok, {:collection, ack}}` with the maps of `put_feature/3` (without `:created`)
-  and `put_features/3`.
+  and `put_features/3`, whose options it takes.
   """
-  @spec write_features(database(), document(), write_opts()) ::
+  @spec write_features(database(), document(), keyword()) ::
           result({:feature | :collection, map()})
   defdelegate write_features(name, document, opts \\ []), to: Features
 
@@ -497,6 +503,10 @@ defmodule FormdbHttp do
   @doc """
   Adds operations to a transaction, all or none: a list of them, or the document
   `{"operations": [...]}` of the HTTP API. Nothing is written before the commit.
+
+  Operations are carried out in their order: the same feature may be put by several of
+  them. Within one FeatureCollection ids differ (`:duplicate_id`), unless the operation,
+  as a document, has `"on_duplicate": "replace"`.
 
   Returns `%{operations: n, feature_ids: ids}`: how many it holds now, and the ids of
   the features that this call puts.

@@ -9,10 +9,10 @@ defmodule FormdbHttp.Features do
   def put_feature(name, feature, opts) do
     {id, opts} = opts |> Writing.options!([:id, :expect]) |> Keyword.pop(:id)
     text = Engine.json(feature)
-    request = if id, do: {:feature, id, text}, else: {:features, text, true}
+    request = if id, do: {:feature, id, text}, else: {:features, text, true, false}
 
     with {:ok, {false, ids}, ack} <- write(name, request, text, opts),
-         {:ok, [written]} <- first_ids(name, ids, ack) do
+         {:ok, {[written], _replaced}} <- first_ids(name, ids, ack) do
       # Whether it was there is for who puts to an id; a look-up costs a lock.
       if id,
         do: {:ok, Map.put(written(id, ack), :created, new?(name, id, ack.first_seq))},
@@ -42,27 +42,35 @@ defmodule FormdbHttp.Features do
   end
 
   def put_features(name, collection, opts) do
-    with {:ok, written} <- write_features(name, collection, opts) do
-      case written do
-        {:collection, ack} ->
-          {:ok, ack}
-
-        {:feature, %{seq: seq, replayed: replayed, feature_id: id}} ->
-          {:ok, collection_ack([id], %{first_seq: seq, last_seq: seq, replayed: replayed})}
-      end
-    end
+    with {:ok, _collection?, ids, ack} <- write_all(name, collection, opts),
+         do: {:ok, collection_ack(ids, ack)}
   end
 
   def write_features(name, document, opts) do
-    opts = Writing.options!(opts, [:expect])
-    text = Engine.json(document)
-
-    with {:ok, {collection?, ids}, ack} <- write(name, {:features, text, false}, text, opts),
-         {:ok, ids} <- first_ids(name, ids, ack) do
+    with {:ok, collection?, ids, ack} <- write_all(name, document, opts) do
       if collection?,
         do: {:ok, {:collection, collection_ack(ids, ack)}},
         else: {:ok, {:feature, written(hd(ids), ack)}}
     end
+  end
+
+  defp write_all(name, document, opts) do
+    {on_duplicate, opts} =
+      opts |> Writing.options!([:expect, :on_duplicate]) |> Keyword.pop(:on_duplicate, :refuse)
+
+    text = Engine.json(document)
+    request = {:features, text, false, replace?(on_duplicate)}
+
+    with {:ok, {collection?, ids}, ack} <- write(name, request, text, opts),
+         {:ok, {ids, replaced}} <- first_ids(name, ids, ack),
+         do: {:ok, collection?, ids, ack && %{ack | features_replaced: replaced}}
+  end
+
+  defp replace?(:refuse), do: false
+  defp replace?(:replace), do: true
+
+  defp replace?(other) do
+    raise ArgumentError, "on_duplicate is #{inspect(other)}; expected :refuse or :replace"
   end
 
   defp write(name, request, text, opts) do
@@ -74,19 +82,23 @@ defmodule FormdbHttp.Features do
     Engine.call(name, &Native.written_features(&1, name, ack.first_seq, ack.last_seq))
   end
 
-  defp first_ids(_name, ids, _ack), do: {:ok, ids}
+  defp first_ids(_name, ids, nil), do: {:ok, {ids, 0}}
+  defp first_ids(_name, ids, ack), do: {:ok, {ids, ack.features_replaced}}
 
   defp written(id, ack) do
     %{feature_id: id, seq: ack.first_seq, hash: ack.hash, time: ack.time, replayed: ack.replayed}
   end
 
   # Nothing is written for an empty collection.
-  defp collection_ack(ids, nil),
-    do: collection_ack(ids, %{first_seq: nil, last_seq: nil, replayed: false})
+  defp collection_ack(ids, nil) do
+    nothing = %{first_seq: nil, last_seq: nil, features_replaced: 0, replayed: false}
+    collection_ack(ids, nothing)
+  end
 
   defp collection_ack(ids, ack) do
     %{
-      inserted: length(ids),
+      inserted: length(ids) - ack.features_replaced,
+      replaced: ack.features_replaced,
       first_seq: ack.first_seq,
       last_seq: ack.last_seq,
       feature_ids: ids,

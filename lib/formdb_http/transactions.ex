@@ -108,7 +108,7 @@ defmodule FormdbHttp.Transactions do
   defp committed(nil),
     do: %{first_seq: nil, last_seq: nil, hash: nil, time: nil, replayed: false}
 
-  defp committed(ack), do: Map.delete(ack, :points_deleted)
+  defp committed(ack), do: Map.drop(ack, [:points_deleted, :features_replaced])
 
   def abort(%Transaction{database: name, id: id}) do
     with {:ok, nil} <- Engine.call(name, &Native.transaction_abort(&1, name, id)) do

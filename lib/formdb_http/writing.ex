@@ -134,13 +134,14 @@ defmodule FormdbHttp.Writing do
   end
 
   @doc "The engine's acknowledgement as a map."
-  def ack({first_seq, last_seq, time, hash, points_deleted, replayed}) do
+  def ack({first_seq, last_seq, time, hash, {points_deleted, features_replaced}, replayed}) do
     %{
       first_seq: first_seq,
       last_seq: last_seq,
       time: time,
       hash: hash,
       points_deleted: points_deleted,
+      features_replaced: features_replaced,
       replayed: replayed
     }
   end

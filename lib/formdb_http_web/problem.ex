@@ -13,6 +13,7 @@ defmodule FormdbHttpWeb.Problem do
     invalid_geometry: {400, "The geometry breaks RFC 7946"},
     invalid_position: {400, "The position is not longitude, latitude and altitude"},
     invalid_id: {400, "Not usable as an id"},
+    duplicate_id: {400, "Two features of the request have the same id"},
     invalid_name: {400, "Not usable as the name of a database"},
     invalid_bbox: {400, "The box is not west,south,east,north in degrees"},
     invalid_timestamp: {400, "Not a timestamp"},

@@ -203,11 +203,27 @@ defmodule FormdbHttp.ApiTest do
       assert {:ok, %{features: 1, seq: 20}} = FormdbHttp.database(db)
     end
 
-    test "of one transaction may be versions of one id", %{db: db} do
+    test "of one collection may be versions of one id if that is asked for", %{db: db} do
       versions = for n <- 1..3, do: feature("a", [n, n], %{"n" => n})
 
-      assert {:ok, %{inserted: 3, feature_ids: ["a", "a", "a"], first_seq: 1, last_seq: 3}} =
-               FormdbHttp.put_features(db, collection(versions))
+      for opts <- [[], [on_duplicate: :refuse]] do
+        answer = FormdbHttp.put_features(db, collection([feature("b") | versions]), opts)
+        assert refusal(answer) == {:duplicate_id, "/features/2/id"}
+        assert {:error, %{detail: detail}} = answer
+        assert detail =~ "/features/1 " and detail =~ "on_duplicate=replace"
+      end
+
+      assert_raise ArgumentError, ~r/on_duplicate/, fn ->
+        FormdbHttp.put_features(db, collection(versions), on_duplicate: :skip)
+      end
+
+      assert seq(db) == 0
+      opts = [on_duplicate: :replace, idempotency_key: "versions"]
+      first = FormdbHttp.put_features(db, collection(versions), opts)
+      assert {:ok, %{inserted: 1, replaced: 2} = ack} = first
+      assert %{feature_ids: ["a", "a", "a"], first_seq: 1, last_seq: 3} = ack
+      again = FormdbHttp.put_features(db, collection(versions), opts)
+      assert again == {:ok, %{ack | replayed: true}}
 
       assert {:ok, %{seq: 3, json: json}} = FormdbHttp.get_feature(db, "a")
       assert decode(json) == List.last(versions)
@@ -221,7 +237,11 @@ defmodule FormdbHttp.ApiTest do
       assert {:ok, ack} = FormdbHttp.put_features(db, collection(good))
       assert %{inserted: 5, first_seq: 1, last_seq: 5} = ack
       assert ack.feature_ids == ~w(f1 f2 f3 f4 f5)
-      assert {:ok, {:collection, _}} = FormdbHttp.write_features(db, collection(good))
+      assert {:ok, {:collection, ack}} = FormdbHttp.write_features(db, collection(good))
+      assert %{inserted: 0, replaced: 5, first_seq: 6} = ack
+      FormdbHttp.delete_feature(db, "f2")
+      mixed = collection([feature("new"), feature("f1"), feature("f2")])
+      assert {:ok, %{inserted: 2, replaced: 1}} = FormdbHttp.put_features(db, mixed)
       assert {:ok, {:feature, _}} = FormdbHttp.write_features(db, hd(good))
       seq = seq(db)
 
@@ -243,7 +263,14 @@ defmodule FormdbHttp.ApiTest do
     test "of an empty collection are none", %{db: db} do
       assert FormdbHttp.put_features(db, collection([])) ==
                {:ok,
-                %{inserted: 0, first_seq: nil, last_seq: nil, feature_ids: [], replayed: false}}
+                %{
+                  inserted: 0,
+                  replaced: 0,
+                  first_seq: nil,
+                  last_seq: nil,
+                  feature_ids: [],
+                  replayed: false
+                }}
 
       assert seq(db) == 0
     end

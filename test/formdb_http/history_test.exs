@@ -112,6 +112,32 @@ defmodule FormdbHttp.HistoryTest do
   end
 
   describe "a patch" do
+    test "replaces a geometry as a whole, also by null", %{db: db} do
+      collection = %{
+        "type" => "GeometryCollection",
+        "geometries" => [%{"type" => "LineString", "coordinates" => [[0, 0], [2, 2]]}]
+      }
+
+      {:ok, _} = FormdbHttp.put_feature(db, feature("a"))
+      point = %{"type" => "Point", "coordinates" => [50, 50], "geometries" => [1]}
+
+      for geometry <- [collection, point, collection] do
+        assert {:ok, _} = FormdbHttp.patch_feature(db, "a", %{"geometry" => geometry})
+        assert {:ok, %{json: json}} = FormdbHttp.get_feature(db, "a")
+        assert decode(json)["geometry"] == geometry
+        assert {:ok, _} = FormdbHttp.search(db, {:box, {-1, -1, 3, 3}}, predicate: :within)
+      end
+
+      assert {:ok, %{returned: 0}} = FormdbHttp.query_box(db, {49, 49, 51, 51})
+      assert {:ok, _} = FormdbHttp.patch_feature(db, "a", ~s({"geometry":null}))
+      assert {:ok, %{json: json}} = FormdbHttp.get_feature(db, "a")
+      assert decode(json)["geometry"] == nil
+      partial = FormdbHttp.patch_feature(db, "a", ~s({"geometry":{"coordinates":[1,2]}}))
+      assert code(partial) == :invalid_geometry
+      twice = ~s({"properties":{"a":{"b":1,"b":2}}})
+      assert code(FormdbHttp.patch_feature(db, "a", twice)) == :invalid_json
+    end
+
     test "changes what it names and nothing else", %{db: db} do
       {:ok, _} = FormdbHttp.put_feature(db, feature("a", 1, %{"n" => 1, "m" => 2}))
       patch = %{"properties" => %{"n" => nil, "o" => [3]}}

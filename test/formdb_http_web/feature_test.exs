@@ -108,10 +108,51 @@ defmodule FormdbHttpWeb.FeatureTest do
 
       assert json(response) == %{
                "inserted" => 3,
+               "replaced" => 0,
                "first_seq" => 1,
                "last_seq" => 3,
                "feature_ids" => ["a", "b", "c"]
              }
+
+      response = post(port, features, collection([point("c"), point("d")]))
+      assert %{"inserted" => 1, "replaced" => 1} = json(response)
+    end
+
+    test "loses none of two with the same id", %{port: port, features: features} do
+      twice = ~s({"type":"FeatureCollection","features":[
+        {"type":"Feature","id":"36","properties":{"n":1},"geometry":null},
+        {"type":"Feature","id":36.0,"properties":{"n":2},"geometry":null}]})
+
+      for query <- ["", "?on_duplicate=refuse"] do
+        refused = json(post(port, features <> query, twice))
+        assert %{"status" => 400, "code" => "duplicate_id"} = refused
+        assert refused["pointer"] == "/features/1/id"
+        assert refused["detail"] =~ "/features/0 "
+      end
+
+      refused = json(post(port, features <> "?on_duplicate=skip", twice))
+      assert %{"code" => "invalid_parameter", "pointer" => "/on_duplicate"} = refused
+      assert get(port, features <> "/36").status == 404
+
+      response = post(port, features <> "?on_duplicate=replace", twice)
+      assert %{"inserted" => 1, "replaced" => 1, "last_seq" => 2} = json(response)
+      assert json(get(port, features <> "/36"))["properties"] == %{"n" => 2}
+      assert json(get(port, features <> "/36?as_of=1"))["properties"] == %{"n" => 1}
+    end
+
+    test "keeps the digits of ids that are numbers", %{port: port, features: features} do
+      ids = ~w(9007199254740992 9007199254740993.0 123456789012345678901234567890
+               123456789012345678901234567891 1e3 0.1)
+
+      many = Enum.map_join(ids, ",", &~s({"type":"Feature","id":#{&1},"geometry":null}))
+      response = post(port, features, ~s({"type":"FeatureCollection","features":[#{many}]}))
+      assert json(response)["inserted"] == 6
+
+      assert ["9007199254740992", "9007199254740993", big, _, "1000", "0.1"] =
+               json(response)["feature_ids"]
+
+      assert json(get(port, features <> "/" <> big))["id"] == big
+      assert json(get(port, features <> "/1000"))["id"] == 1.0e3
     end
 
     test "writes nothing when one is wrong", %{port: port, features: features} do
@@ -125,7 +166,7 @@ defmodule FormdbHttpWeb.FeatureTest do
       assert response.status == 201
 
       assert response.body ==
-               ~s({"inserted":0,"first_seq":null,"last_seq":null,"feature_ids":[]})
+               ~s({"inserted":0,"replaced":0,"first_seq":null,"last_seq":null,"feature_ids":[]})
     end
   end
 

@@ -92,6 +92,7 @@ defmodule FormdbHttp.SamplesTest do
 
     assert loaded == %{
              "inserted" => 1707,
+             "replaced" => 0,
              "first_seq" => 1,
              "last_seq" => 1707,
              "feature_ids" => ids

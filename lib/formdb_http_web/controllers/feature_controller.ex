@@ -1,6 +1,8 @@
 defmodule FormdbHttpWeb.FeatureController do
   @moduledoc false
 
+  import FormdbHttpWeb.Problem, only: [refuse: 3]
+
   alias FormdbHttpWeb.{Answer, Body, ETag, Params, Paths, WriteOptions}
 
   @geojson "application/geo+json"
@@ -8,8 +10,10 @@ defmodule FormdbHttpWeb.FeatureController do
   ## Writing
 
   def create(req, name) do
-    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+    with {:ok, params} <- Params.query(req, ["on_duplicate" | WriteOptions.params()]),
          {:ok, opts} <- WriteOptions.read(req, params),
+         {:ok, on_duplicate} <- on_duplicate(params),
+         opts = [on_duplicate: on_duplicate] ++ opts,
          {:ok, body} <- Body.read(req, req.max_body_bytes),
          {:ok, written} <- FormdbHttp.write_features(name, body, opts) do
       case written do
@@ -21,6 +25,7 @@ defmodule FormdbHttpWeb.FeatureController do
         {:collection, ack} ->
           members = [
             inserted: ack.inserted,
+            replaced: ack.replaced,
             first_seq: ack.first_seq,
             last_seq: ack.last_seq,
             feature_ids: ack.feature_ids
@@ -30,6 +35,16 @@ defmodule FormdbHttpWeb.FeatureController do
       end
     end
   end
+
+  defp on_duplicate(%{"on_duplicate" => "replace"}), do: {:ok, :replace}
+  defp on_duplicate(%{"on_duplicate" => "refuse"}), do: {:ok, :refuse}
+
+  defp on_duplicate(%{"on_duplicate" => other}) do
+    detail = "on_duplicate is #{inspect(other)}; give refuse or replace"
+    refuse(:invalid_parameter, detail, "/on_duplicate")
+  end
+
+  defp on_duplicate(_params), do: {:ok, :refuse}
 
   def put(req, name, id) do
     with {:ok, params} <- Params.query(req, WriteOptions.params()),

@@ -149,9 +149,20 @@ pub(crate) struct Action<'a> {
 impl<'a> Block<'a> {
     /// Its operation, or the inverse that a revert holds.
     pub(crate) fn action(&self) -> Result<Action<'a>, DecodeError> {
-        let &Self { op, body, .. } = self;
+        Action::of(self.op, self.body)
+    }
+
+    /// What it does, decoded.
+    pub(crate) fn effect(&self) -> Result<Effect<'a>, DecodeError> {
+        self.action()?.effect()
+    }
+}
+
+impl<'a> Action<'a> {
+    /// What a block of this operation with this body performs.
+    pub(crate) fn of(op: OpKind, body: &'a [u8]) -> Result<Self, DecodeError> {
         if op != OpKind::Revert {
-            return Ok(Action {
+            return Ok(Self {
                 op,
                 body,
                 reverts: None,
@@ -169,7 +180,7 @@ impl<'a> Block<'a> {
         }
         reader.end()?;
         match (op, inner, block) {
-            (Some(op), Some(body), Some(block)) if op != OpKind::Revert => Ok(Action {
+            (Some(op), Some(body), Some(block)) if op != OpKind::Revert => Ok(Self {
                 op,
                 body,
                 reverts: Some(block),
@@ -180,7 +191,7 @@ impl<'a> Block<'a> {
 
     /// What it does, decoded.
     pub(crate) fn effect(&self) -> Result<Effect<'a>, DecodeError> {
-        let Action { op, body, .. } = self.action()?;
+        let &Self { op, body, .. } = self;
         Ok(match op {
             OpKind::PutFeature => Effect::PutFeature(stored_feature(body)?),
             OpKind::DeleteFeature => Effect::DeleteFeature(stored_delete_feature(body)?),

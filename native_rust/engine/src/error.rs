@@ -25,6 +25,8 @@ pub enum InvalidCode {
     Position,
     /// A feature or series id that is empty, too long or holds control characters.
     Id,
+    /// A feature id that another feature of the same request has.
+    DuplicateId,
     /// A database name outside `[a-z0-9][a-z0-9_-]{0,62}`.
     Name,
     /// A bounding box that is not `west,south,east,north` in range.
@@ -55,6 +57,7 @@ impl InvalidCode {
             Self::Geometry => "invalid_geometry",
             Self::Position => "invalid_position",
             Self::Id => "invalid_id",
+            Self::DuplicateId => "duplicate_id",
             Self::Name => "invalid_name",
             Self::BoundingBox => "invalid_bbox",
             Self::Timestamp => "invalid_timestamp",

@@ -125,25 +125,28 @@ impl Database {
         Ok(())
     }
 
-    /// Ids of the features that the blocks `first` to `last` put, in order: what a
-    /// transaction that is answered again had written. Reads the journal.
+    /// Ids of the features that the blocks `first` to `last` put, in order, and how many
+    /// of those blocks replaced a feature that was there: what a transaction that is
+    /// answered again had written. Reads the journal.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn written_features(&self, first: u64, last: u64) -> Result<Vec<String>> {
+    pub fn written_features(&self, first: u64, last: u64) -> Result<(Vec<String>, u64)> {
         self.check_block(first)?;
         self.check_block(last)?;
         let mut ids = Vec::new();
+        let mut replaced = 0;
         for seq in first..=last {
             let bytes = read_block(&self.state, seq)?;
             let (_, action) = block_at(&self.state, seq, &bytes)?;
             if action.op == OpKind::PutFeature {
                 let stored = stored_feature(action.body);
                 let stored = stored.map_err(|e| damaged(&self.state, seq, e))?;
+                replaced += u64::from(self.has_feature(&stored.id, Some(seq - 1))?);
                 ids.push(stored.id.into_owned());
             }
         }
-        Ok(ids)
+        Ok((ids, replaced))
     }
 
     /// How many points block `seq` deleted, also where some were brought back since:

@@ -66,6 +66,7 @@ mod prepare;
 mod proofs;
 mod query_cache;
 mod queue;
+mod readable;
 mod replay;
 mod revert;
 mod reverts;
@@ -104,7 +105,7 @@ pub use operation::{OpKind, Operation};
 pub use points::{
     ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
 };
-pub use prepare::{PreparedFeatures, PreparedPoints};
+pub use prepare::{Duplicates, PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use queue::{Ack, Durability, Reply, Transaction};

@@ -1,34 +1,48 @@
 //! Changing a part of a feature: JSON Merge Patch (RFC 7396).
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::conditions::{Condition, Expected};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::document;
-use crate::model::Source;
+use crate::model::{Json, Members, Source, read_feature_as, written_id};
+use crate::operation::Operation;
 use crate::prepare::PreparedFeatures;
+use crate::readable::readable;
 
 impl Database {
     /// The feature `id` with a merge patch applied, and the condition that nobody
     /// writes it in between. Members that the patch gives as null are removed, others
-    /// replaced, objects merged member by member. The provenance of the version
-    /// before is not taken over: that of a change is its own. May read the journal.
+    /// replaced, objects merged member by member; but a `geometry` is one value, which
+    /// is replaced as a whole, also by null. The provenance of the version before is
+    /// not taken over: that of a change is its own. May read the journal.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] for a patch that is no JSON object and
     /// for one whose outcome is no feature of that id.
     pub fn prepare_patch(&self, id: &str, patch: &[u8]) -> Result<(PreparedFeatures, Condition)> {
-        // Says what is wrong with the text, and refuses members that occur twice.
-        Source::new(patch)?.members("a JSON merge patch of a Feature (RFC 7396)")?;
-        let patch: Value = serde_json::from_slice(strip_mark(patch)).map_err(not_json)?;
+        let source = Source::new(patch)?;
+        let members = source.members("a JSON merge patch of a Feature (RFC 7396)")?;
+        let number = members.get("id").map(|raw| raw.get());
+        let patch = source.value()?;
         let current = document(&self.state, self.current_seq(id)?)?;
-        let mut merged: Value = serde_json::from_slice(&current.json).map_err(not_json)?;
-        if let Value::Object(members) = &mut merged {
+        let mut feature = Source::new(&current.json)?.value()?;
+        if let Json::Obj(members) = &mut feature {
             members.remove("provenance");
         }
-        merge(&mut merged, patch);
-        let prepared = self.prepare_feature_as(id, merged.to_string().as_bytes())?;
+        let number = match number {
+            Some(number) => Some(number),
+            None => written_id(&current.json)?,
+        };
+        let patched = patched(feature, patch)?;
+        let feature = read_feature_as(patched, number, id, &self.state.limits)?;
+        let prepared = PreparedFeatures {
+            collection: false,
+            ids: vec![feature.id.clone()],
+            operations: vec![readable(Operation::PutFeature(feature))?],
+        };
         let condition = Condition::Feature {
             id: id.to_owned(),
             expected: Expected::Version(current.seq),
@@ -37,42 +51,55 @@ impl Database {
     }
 }
 
-fn strip_mark(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
-}
-
-fn not_json(error: serde_json::Error) -> Error {
-    Error::invalid(
-        InvalidCode::Json,
-        "",
-        format!("the text is not JSON: {error}"),
-    )
+/// A feature with a patch applied. The members of a geometry mean something together
+/// only: merging two of them would make one that nobody sent.
+fn patched<'a>(feature: Json<'a>, patch: Json<'a>) -> Result<Json<'a>> {
+    let Json::Obj(mut patch) = patch else {
+        return Ok(patch);
+    };
+    let geometry = patch.remove("geometry");
+    let mut feature = merge(feature, Json::Obj(patch))?;
+    if let (Json::Obj(members), Some(geometry)) = (&mut feature, geometry) {
+        members.insert("geometry", geometry);
+    }
+    Ok(feature)
 }
 
 /// RFC 7396, section 2. The depth is bounded by that of the parser, 128.
-fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch;
-        return;
+fn merge<'a>(target: Json<'a>, patch: Json<'a>) -> Result<Json<'a>> {
+    let Json::Obj(patch) = patch else {
+        return Ok(patch);
     };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    if let Value::Object(members) = target {
-        for (name, value) in patch {
-            match value {
-                Value::Null => {
-                    members.remove(&name);
-                }
-                value => merge(members.entry(name).or_insert(Value::Null), value),
+    let mut members: BTreeMap<Cow<'a, str>, Json<'a>> = match target {
+        Json::Obj(members) => members.into_vec().into_iter().collect(),
+        _ => BTreeMap::new(),
+    };
+    for (name, value) in patch.into_vec() {
+        match value {
+            Json::Null => {
+                members.remove(&name);
+            }
+            value => {
+                let before = members.remove(&name).unwrap_or(Json::Null);
+                members.insert(name, merge(before, value)?);
             }
         }
     }
+    // A map has no name twice.
+    let merged = Members::new(members.into_iter().collect());
+    merged.map(Json::Obj).map_err(|name| {
+        let detail = format!("the member {name:?} occurs twice");
+        Error::invalid(InvalidCode::Json, "", detail)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn json(text: &str) -> Json<'_> {
+        Source::new(text.as_bytes()).unwrap().value().unwrap()
+    }
 
     #[test]
     fn merges_as_the_examples_of_rfc_7396() {
@@ -95,10 +122,29 @@ mod tests {
             (r#"[1,2]"#, r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
             ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
         ] {
-            let mut value: Value = serde_json::from_str(target).unwrap();
-            merge(&mut value, serde_json::from_str(patch).unwrap());
-            let result: Value = serde_json::from_str(result).unwrap();
-            assert_eq!(value, result, "{target} {patch}");
+            let merged = merge(json(target), json(patch)).unwrap();
+            assert_eq!(merged, json(result), "{target} {patch}");
+        }
+    }
+
+    #[test]
+    fn a_geometry_is_one_value() {
+        let feature = r#"{"geometry":{"type":"Point","coordinates":[1,2],"x":1},"properties":{"geometry":{"a":1}}}"#;
+        for (patch, result) in [
+            (
+                r#"{"geometry":{"type":"GeometryCollection","geometries":null}}"#,
+                r#"{"geometry":{"type":"GeometryCollection","geometries":null},"properties":{"geometry":{"a":1}}}"#,
+            ),
+            (
+                r#"{"geometry":null}"#,
+                r#"{"geometry":null,"properties":{"geometry":{"a":1}}}"#,
+            ),
+            (
+                r#"{"properties":{"geometry":{"b":2}}}"#,
+                r#"{"geometry":{"type":"Point","coordinates":[1,2],"x":1},"properties":{"geometry":{"a":1,"b":2}}}"#,
+            ),
+        ] {
+            assert_eq!(patched(json(feature), json(patch)).unwrap(), json(result));
         }
     }
 }

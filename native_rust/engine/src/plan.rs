@@ -100,6 +100,7 @@ impl<'i, 'a> Plan<'i, 'a> {
                 // Of an earlier group: the committer reads it from the journal.
                 hash: [0; 32],
                 points_deleted: 0,
+                features_replaced: 0,
                 replayed: true,
             }));
         }
@@ -124,6 +125,7 @@ impl<'i, 'a> Plan<'i, 'a> {
     fn encode(&mut self, transaction: &'a Transaction, group: &mut Group) -> Ack {
         let first_seq = self.seq + 1;
         let mut first_hash = None;
+        let mut features_replaced = 0;
         group.begin_transaction();
         for operation in &transaction.operations {
             self.seq += 1;
@@ -132,6 +134,9 @@ impl<'i, 'a> Plan<'i, 'a> {
                 Operation::DeleteFeature(delete) => self.before().newest(&delete.id),
                 _ => None,
             };
+            if matches!(operation, Operation::PutFeature(_)) {
+                features_replaced += u64::from(prev.is_some_and(|prev| !prev.deleted));
+            }
             let stamp = Stamp {
                 seq: self.seq,
                 txn: first_seq,
@@ -160,6 +165,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             time: self.time,
             hash: first_hash.unwrap_or_default(),
             points_deleted: 0,
+            features_replaced,
             replayed: false,
         }
     }

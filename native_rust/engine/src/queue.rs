@@ -83,6 +83,8 @@ pub struct Ack {
     pub hash: Hash,
     /// Points that its operations deleted.
     pub points_deleted: u64,
+    /// Features that it put where there was one of that id, its own among them.
+    pub features_replaced: u64,
     /// Whether an earlier transaction with its idempotency key was answered again.
     pub replayed: bool,
 }

@@ -25,6 +25,7 @@ use crate::model::{
 };
 use crate::operation::{OpKind, Operation, Revert};
 use crate::prepare::{optional_provenance, put_points};
+use crate::readable::readable;
 use crate::state::State;
 
 impl Database {
@@ -59,7 +60,8 @@ impl Database {
             OpKind::Revert => return Err(damaged(state, seq, "a revert of a revert")),
         };
         let conditions = vec![condition, Condition::NotReverted { block: seq }];
-        Ok((Operation::Revert(Revert::new(seq, inverse)), conditions))
+        let revert = readable(Operation::Revert(Revert::new(seq, inverse)))?;
+        Ok((revert, conditions))
     }
 }
 

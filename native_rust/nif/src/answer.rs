@@ -62,8 +62,8 @@ pub(crate) fn json_answer<'a>(env: Env<'a>, answer: &JsonAnswer) -> Term<'a> {
     (binary(env, &answer.json), answer.seq).encode(env)
 }
 
-/// `{first_seq, last_seq, time, hash, points_deleted, replayed?}`; the time in
-/// microseconds, the hash in hexadecimal.
+/// `{first_seq, last_seq, time, hash, {points_deleted, features_replaced}, replayed?}`;
+/// the time in microseconds, the hash in hexadecimal.
 pub(crate) struct AckTerm(pub Ack);
 
 impl Encoder for AckTerm {
@@ -74,10 +74,12 @@ impl Encoder for AckTerm {
             time,
             hash,
             points_deleted,
+            features_replaced,
             replayed,
         } = self.0;
         let hash = to_hex(&hash);
-        (first_seq, last_seq, time, hash, points_deleted, replayed).encode(env)
+        let counts = (points_deleted, features_replaced);
+        (first_seq, last_seq, time, hash, counts, replayed).encode(env)
     }
 }
 

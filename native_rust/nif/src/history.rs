@@ -73,7 +73,8 @@ fn has_feature<'a>(
     )
 }
 
-/// `{:ok, ids}` of the features that the blocks `first` to `last` put, in order.
+/// `{:ok, {ids, replaced}}` of the features that the blocks `first` to `last` put, in
+/// order, and how many of them replaced one.
 #[rustler::nif(schedule = "DirtyIo")]
 fn written_features<'a>(
     env: Env<'a>,

@@ -6,8 +6,8 @@
 
 use formdb_engine::model::Source;
 use formdb_engine::{
-    Ack, Condition, Database, Error, IdempotencyKey, InvalidCode, Operation, Order, RangeQuery,
-    Reply,
+    Ack, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation, Order,
+    RangeQuery, Reply,
 };
 use rustler::{Binary, Encoder, Env, NifTaggedEnum, Term};
 
@@ -18,8 +18,9 @@ use crate::{CatalogRef, atoms};
 /// What to write. Provenance is the text of a JSON object, times are microseconds.
 #[derive(NifTaggedEnum)]
 enum Request<'a> {
-    /// GeoJSON text, and whether it must be one Feature.
-    Features(Binary<'a>, bool),
+    /// GeoJSON text, whether it must be one Feature, and whether features with the same
+    /// id replace each other.
+    Features(Binary<'a>, bool, bool),
     /// An id and the GeoJSON text of its feature.
     Feature(String, Binary<'a>),
     /// An id and a JSON merge patch. May read the journal.
@@ -193,8 +194,12 @@ impl Request<'_> {
         options: &Options<'_>,
     ) -> Result<(Result<Prepared, Failure>, Summary), Failure> {
         match self {
-            Self::Features(text, one) => {
-                let mut prepared = database.prepare_features(text)?;
+            Self::Features(text, one, replace) => {
+                let duplicates = match replace {
+                    true => Duplicates::Replace,
+                    false => Duplicates::Refuse,
+                };
+                let mut prepared = database.prepare_features_with(text, duplicates)?;
                 if *one {
                     prepared = prepared.one()?;
                 }
@@ -258,7 +263,11 @@ impl Request<'_> {
     /// The idempotency key, with the digest of this request.
     fn key(&self, options: &Options<'_>) -> Option<IdempotencyKey> {
         match self {
-            Self::Features(text, _) => options.key(&["put_features".as_bytes(), text]),
+            // What is asked for beside the text makes it another request.
+            Self::Features(text, _, true) => {
+                options.key(&["put_features".as_bytes(), text, "replace".as_bytes()])
+            }
+            Self::Features(text, _, false) => options.key(&["put_features".as_bytes(), text]),
             Self::Feature(id, text) => {
                 options.key(&["put_feature".as_bytes(), id.as_bytes(), text])
             }

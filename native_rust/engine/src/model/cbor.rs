@@ -6,6 +6,7 @@
 
 mod decode;
 mod encode;
+mod pointer;
 mod to_json;
 
 pub(crate) use decode::skip;
@@ -14,6 +15,7 @@ pub use encode::{
     encode_json, write_array_header, write_bytes, write_float, write_int, write_map_header,
     write_tag, write_text, write_uint,
 };
+pub(crate) use pointer::pointer_to;
 pub use to_json::{MAX_DEPTH, write_json};
 
 /// A typed array of signed 64-bit integers, little-endian (RFC 8746, section 2.1).

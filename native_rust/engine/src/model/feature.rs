@@ -7,7 +7,7 @@ use super::bbox::Rect;
 use super::cbor::{DecodeError, Reader, encode_json, write_json};
 use super::feature_shape::{FeatureShape, ShapeBuilder};
 use super::geometry::{check_bbox, check_geometry};
-use super::id::{check_id, generate_feature_id};
+use super::id::{check_id, decimal, generate_feature_id};
 use super::json::{Json, Source, at, shown};
 use super::provenance::encode_provenance;
 use crate::{Error, InvalidCode, Limits, Result};
@@ -42,7 +42,8 @@ pub enum Features {
 ///
 /// - The `id` is kept as it came, string or number. Its text identifies the
 ///   feature: of a number the decimal digits, so `7`, `7.0` and `"7"` are the same
-///   one. Without one an id is generated.
+///   one. A number that neither a 64-bit integer nor a double holds with all of its
+///   digits is kept as their text. Without one an id is generated.
 /// - `geometry` must be there, if only as null; missing `properties` are read and
 ///   stored as null.
 /// - The member `provenance` of a feature, an object, goes beside the body; that of
@@ -67,7 +68,9 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
     };
     match &kind {
         Json::Str(kind) if kind == "Feature" => {
-            builder.feature(source.value()?, None).map(Features::One)
+            let number = members.get("id").map(|raw| raw.get());
+            let feature = builder.feature(source.value()?, number, None);
+            feature.map(Features::One)
         }
         Json::Str(kind) if kind == "FeatureCollection" => {
             let provenance = match members.get("provenance") {
@@ -78,9 +81,14 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
                 .get("features")
                 .ok_or_else(|| refusal("", missing("features")))?;
             let mut features = Vec::new();
+            let mut texts = None;
             let count = source.elements(raw.get(), |i, value| {
+                let number = match has_float_id(&value) {
+                    true => id_as_written(&source, raw.get(), i, &mut texts)?,
+                    false => None,
+                };
                 let feature = builder
-                    .feature(value, provenance.as_deref())
+                    .feature(value, number, provenance.as_deref())
                     .map_err(|e| at(format_args!("/features/{i}"), e))?;
                 features.push(feature);
                 Ok(())
@@ -100,6 +108,35 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
 /// # Errors
 /// As [`parse_features`]; [`InvalidCode::Id`] for another id.
 pub fn parse_feature_as(text: &[u8], id: &str, limits: &Limits) -> Result<PutFeature> {
+    let source = Source::new(text)?;
+    let value = source.value()?;
+    let number = match has_float_id(&value) {
+        true => written_id(text)?,
+        false => None,
+    };
+    read_feature_as(value, number, id, limits)
+}
+
+/// The id of the feature that the text is, as it is written there.
+///
+/// # Errors
+/// [`InvalidCode::Json`] for a text that is no object.
+pub(crate) fn written_id(text: &[u8]) -> Result<Option<&str>> {
+    let members = Source::new(text)?.members("a GeoJSON Feature")?;
+    Ok(members.get("id").map(|raw| raw.get()))
+}
+
+/// As [`parse_feature_as`]; `number` is how a number that is the feature's id was
+/// written, by default the shortest text that reads as its double.
+///
+/// # Errors
+/// As [`parse_feature_as`].
+pub(crate) fn read_feature_as(
+    value: Json<'_>,
+    number: Option<&str>,
+    id: &str,
+    limits: &Limits,
+) -> Result<PutFeature> {
     check_id(id, "/id", limits)?;
     let mut builder = Builder {
         limits,
@@ -107,7 +144,31 @@ pub fn parse_feature_as(text: &[u8], id: &str, limits: &Limits) -> Result<PutFea
         body: Vec::new(),
         shapes: ShapeBuilder::new(),
     };
-    builder.feature(Source::new(text)?.value()?, None)
+    builder.feature(value, number, None)
+}
+
+/// Whether the id of a feature is a number that was read as a double, and so perhaps
+/// rounded.
+fn has_float_id(feature: &Json<'_>) -> bool {
+    matches!(feature, Json::Obj(members) if matches!(members.get("id"), Some(Json::F64(_))))
+}
+
+/// The id of element `i` of the array `part`, as it is written there. `texts` are those
+/// of all elements, once they have been asked for.
+fn id_as_written<'a>(
+    source: &Source<'a>,
+    part: &'a str,
+    i: usize,
+    texts: &mut Option<Vec<&'a str>>,
+) -> Result<Option<&'a str>> {
+    let texts = match texts {
+        Some(texts) => texts,
+        None => texts.insert(source.parts(part)?),
+    };
+    match texts.get(i) {
+        Some(text) => written_id(text.as_bytes()),
+        None => Ok(None),
+    }
 }
 
 /// Appends a stored feature to `out` as GeoJSON text, its provenance as the last
@@ -156,7 +217,13 @@ struct Builder<'l> {
 }
 
 impl Builder<'_> {
-    fn feature(&mut self, value: Json<'_>, inherited: Option<&[u8]>) -> Result<PutFeature> {
+    /// `number` is how an id that is a number was written.
+    fn feature(
+        &mut self,
+        value: Json<'_>,
+        number: Option<&str>,
+        inherited: Option<&[u8]>,
+    ) -> Result<PutFeature> {
         let Json::Obj(mut members) = value else {
             let detail = format!("found {}; expected a Feature object", value.kind());
             return Err(refusal("", detail));
@@ -167,9 +234,15 @@ impl Builder<'_> {
             None => return Err(refusal("", missing("type"))),
         }
         let id = match members.get("id") {
-            Some(id) => Some(self.id_text(id)?),
+            Some(id) => Some(self.id_text(id, number)?),
             None => None,
         };
+        // What the double does not hold is kept as text.
+        if let (Some(Json::F64(rounded)), Some(id)) = (members.get("id"), &id)
+            && rounded.to_string() != *id
+        {
+            members.insert("id", Json::Str(Cow::Owned(id.clone())));
+        }
         if let (Some(id), Some(expected)) = (&id, self.expected)
             && id != expected
         {
@@ -222,13 +295,16 @@ impl Builder<'_> {
         })
     }
 
-    fn id_text(&self, id: &Json<'_>) -> Result<String> {
+    fn id_text(&self, id: &Json<'_>, number: Option<&str>) -> Result<String> {
         let text = match id {
             Json::Str(text) => text.to_string(),
             Json::U64(n) => n.to_string(),
             Json::I64(n) => n.to_string(),
-            // The same spelling as that of a stored id: `Reader::number_text`.
-            Json::F64(n) => n.to_string(),
+            Json::F64(n) => match number {
+                Some(number) => decimal(number, self.limits)?,
+                // The same spelling as that of a stored id: `Reader::number_text`.
+                None => n.to_string(),
+            },
             other => {
                 let detail = format!("found {}; expected a string or a number", other.kind());
                 return Err(Error::invalid(InvalidCode::Id, "/id", detail));

@@ -19,17 +19,72 @@ pub fn check_id(id: &str, pointer: &str, limits: &Limits) -> Result<()> {
     let detail = if id.is_empty() {
         "the id is empty; give at least one character".to_owned()
     } else if id.len() > limits.id_bytes {
-        format!(
-            "the id is {} bytes long, the limit is {} (setting id_bytes)",
-            id.len(),
-            limits.id_bytes
-        )
+        too_long(id.len(), limits)
     } else if let Some(at) = id.find(char::is_control) {
         format!("the id has a control character at byte {at}; use printable text")
     } else {
         return Ok(());
     };
     Err(Error::invalid(InvalidCode::Id, pointer, detail))
+}
+
+fn too_long(len: impl std::fmt::Display, limits: &Limits) -> String {
+    format!(
+        "the id is {len} bytes long, the limit is {} (setting id_bytes)",
+        limits.id_bytes
+    )
+}
+
+/// The decimal digits of a number that JSON wrote, none rounded away: without an
+/// exponent, zeros in front, or zeros behind the fraction, so that equal numbers and
+/// no others have equal text. Linear in the text.
+///
+/// # Errors
+/// [`InvalidCode::Id`], pointing at `id`, for more than [`Limits::id_bytes`] bytes.
+pub(super) fn decimal(number: &str, limits: &Limits) -> Result<String> {
+    let (sign, number) = match number.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", number),
+    };
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole, fraction].concat();
+    let significant = digits.trim_start_matches('0');
+    let leading = digits.len() - significant.len();
+    let significant = significant.trim_end_matches('0');
+    if significant.is_empty() {
+        return Ok("0".to_owned());
+    }
+    // One that no integer holds is beyond every limit.
+    let beyond = match exponent.starts_with('-') {
+        true => -i64::from(u32::MAX),
+        false => i64::from(u32::MAX),
+    };
+    let exponent = exponent.parse::<i32>().map_or(beyond, i64::from);
+    // The place of the decimal point in the digits that count.
+    let point = whole.len() as i64 - leading as i64 + exponent;
+    let count = significant.len() as i64;
+    let len = sign.len() as i64 + (count + 1).max(point).max(count + 2 - point);
+    if len > limits.id_bytes as i64 + 2 {
+        return Err(Error::invalid(
+            InvalidCode::Id,
+            "/id",
+            too_long(len, limits),
+        ));
+    }
+    let zeros = |n: i64| "0".repeat(usize::try_from(n).unwrap_or(0));
+    Ok(
+        match usize::try_from(point)
+            .ok()
+            .and_then(|at| significant.split_at_checked(at))
+        {
+            Some(("", fraction)) => format!("{sign}0.{fraction}"),
+            Some((whole, "")) => format!("{sign}{whole}"),
+            Some((whole, fraction)) => format!("{sign}{whole}.{fraction}"),
+            None if point < 0 => format!("{sign}0.{}{significant}", zeros(-point)),
+            None => format!("{sign}{significant}{}", zeros(point - count)),
+        },
+    )
 }
 
 /// Checks a database name: `[a-z0-9][a-z0-9_-]{0,62}`.
@@ -103,6 +158,42 @@ mod tests {
     }
 
     #[test]
+    fn numbers_have_all_their_digits_and_equal_ones_the_same() {
+        let limits = Limits::default();
+        for (number, text) in [
+            ("7", "7"),
+            ("7.0", "7"),
+            ("7e0", "7"),
+            ("0.7E+1", "7"),
+            ("70e-1", "7"),
+            ("-7.50", "-7.5"),
+            ("0", "0"),
+            ("-0", "0"),
+            ("-0.00e99", "0"),
+            ("0e-999999999999999999999", "0"),
+            ("100", "100"),
+            ("1e3", "1000"),
+            ("1.25e1", "12.5"),
+            ("0.001", "0.001"),
+            ("1e-3", "0.001"),
+            ("12e-3", "0.012"),
+            ("9007199254740993", "9007199254740993"),
+            ("9007199254740993.0", "9007199254740993"),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+            ),
+            ("1.00000000000000000001", "1.00000000000000000001"),
+        ] {
+            assert_eq!(decimal(number, &limits).unwrap(), text, "{number}");
+        }
+        for endless in ["1e300", "1e-300", "1e999999999999", "1e-999999999999"] {
+            let error = decimal(endless, &limits).unwrap_err();
+            assert!(error.to_string().contains("the limit is 256"), "{error}");
+        }
+    }
+
+    #[test]
     fn generated_names_pass_their_own_checks_and_differ() {
         let (a, b) = (generate_feature_id(), generate_feature_id());
         assert!(a.starts_with("feat_") && a.len() == 37);
@@ -131,6 +222,15 @@ mod tests {
     }
 
     proptest! {
+        /// Of what doubles hold, as their own text, which is the shortest.
+        #[test]
+        fn doubles_are_what_they_print_as(number in any::<f64>()) {
+            prop_assume!(number.is_finite() && number != 0.0);
+            let limits = Limits { id_bytes: 1_000, ..Limits::default() };
+            prop_assert_eq!(decimal(&format!("{number}"), &limits).unwrap(), number.to_string());
+            prop_assert_eq!(decimal(&format!("{number:e}"), &limits).unwrap(), number.to_string());
+        }
+
         #[test]
         fn database_names_match_their_pattern(name in "[a-zA-Z0-9_./-]{0,66}") {
             let mut chars = name.chars();

@@ -29,6 +29,7 @@ pub use delete::{
     stored_delete_points,
 };
 pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse_features};
+pub(crate) use feature::{read_feature_as, written_id};
 pub use feature_shape::{
     FeatureShape, GeometryType, MAX_SHAPE_BYTES, MAX_SHAPE_PROPERTIES, PropertyType,
 };

@@ -4,14 +4,19 @@ use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::model::{Source, at, parse_timestamp};
 use crate::operation::Operation;
+use crate::prepare::Duplicates;
 
 impl Database {
     /// Parse `{"operations": [...]}`, each one of
     ///
-    /// - `{"op": "put_feature", "feature": Feature or FeatureCollection}`
+    /// - `{"op": "put_feature", "feature": Feature or FeatureCollection, "on_duplicate"?}`
     /// - `{"op": "delete_feature", "id": text, "provenance"?}`
     /// - `{"op": "put_points", "points": one of the shapes of points}`
     /// - `{"op": "delete_points", "series_id": text, "start"?, "end"?, "provenance"?}`
+    ///
+    /// Operations are carried out in this order, so the same feature may be put by
+    /// several of them; within one FeatureCollection that has to be asked for
+    /// ([`Duplicates`]).
     ///
     /// Returns the operations and the ids of the features that are put, in order.
     /// Linear in the text.
@@ -60,8 +65,12 @@ impl Database {
         match op.as_str() {
             "put_feature" => {
                 let raw = members.get("feature").ok_or_else(|| need("feature"))?;
+                let duplicates = match text("on_duplicate")? {
+                    Some(text) => text.parse()?,
+                    None => Duplicates::Refuse,
+                };
                 let prepared = self
-                    .prepare_features(raw.get().as_bytes())
+                    .prepare_features_with(raw.get().as_bytes(), duplicates)
                     .map_err(|e| at("/feature", e))?;
                 operations.extend(prepared.operations);
                 ids.extend(prepared.ids);
