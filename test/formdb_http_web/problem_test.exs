@@ -22,7 +22,7 @@ defmodule FormdbHttpWeb.ProblemTest do
     for code <- @engine_codes do
       expected =
         cond do
-          String.starts_with?(code, "invalid_") ->
+          String.starts_with?(code, "invalid_") or code == "duplicate_id" ->
             400
 
           String.ends_with?(code, "_not_found") ->

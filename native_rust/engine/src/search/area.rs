@@ -71,6 +71,16 @@ impl QueryGeometry {
         }
     }
 
+    /// Whether the geometry of a stored feature, without the rest of it or with, lies to
+    /// this one as asked; false for one without a geometry.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for bytes that are not a stored feature.
+    pub fn accepts(&self, body: &[u8], predicate: Predicate) -> Result<bool, DecodeError> {
+        let shape = Shape::of_feature(body)?;
+        Ok(shape.is_some_and(|shape| self.prepared.accepts(shape, predicate)))
+    }
+
     /// Names the geometry: SHA-256 of its stored form.
     pub(super) fn digest(&self) -> &Hash {
         &self.digest
@@ -199,14 +209,15 @@ impl<'q> Target<'q> {
 
     /// Whether the geometry of a stored feature lies as asked.
     pub(super) fn accepts(&self, body: &[u8]) -> Result<bool, DecodeError> {
-        let prepared = match &self.kind {
-            Kind::Everything => return Ok(true),
-            Kind::Pieces => return intersects_box(body, &self.pieces),
-            Kind::Shape(geometry) => &geometry.prepared,
-            Kind::BoxShape(prepared) => prepared,
-        };
-        let shape = Shape::of_feature(body)?;
-        Ok(shape.is_some_and(|shape| prepared.accepts(shape, self.predicate)))
+        match &self.kind {
+            Kind::Everything => Ok(true),
+            Kind::Pieces => intersects_box(body, &self.pieces),
+            Kind::Shape(geometry) => geometry.accepts(body, self.predicate),
+            Kind::BoxShape(prepared) => {
+                let shape = Shape::of_feature(body)?;
+                Ok(shape.is_some_and(|shape| prepared.accepts(shape, self.predicate)))
+            }
+        }
     }
 }
 

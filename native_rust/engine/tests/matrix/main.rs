@@ -16,8 +16,10 @@ mod concurrency;
 mod crash;
 mod damage;
 mod disk;
+mod documents;
 mod faults;
 mod generate;
+mod hostile;
 mod image;
 mod model;
 #[cfg(feature = "planted-bugs")]
