@@ -143,7 +143,10 @@ defmodule FormdbHttpWeb.DocumentsTest do
     placed = Enum.sort(placed)
     page = json(get(port, "#{base}/features?#{@world}"))
     assert Enum.sort(for f <- page["features"], do: f["id"]) == placed, "seed #{seed}"
-    assert json(get(port, "#{base}/features?bbox=-180,-90,180,90&count=true"))["count"] == length(placed)
+
+    assert json(get(port, "#{base}/features?bbox=-180,-90,180,90&count=true"))["count"] ==
+             length(placed)
+
     within = json(get(port, "#{base}/features/within?bbox=-60,-60,60,60&limit=1000"))
     assert Enum.sort(for f <- within["features"], do: f["id"]) == placed
     near = json(get(port, "#{base}/features/nearby?point=1,1&radius=20037508&limit=1000"))

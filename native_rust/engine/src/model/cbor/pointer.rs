@@ -27,6 +27,10 @@ fn enter<'b>(
     for i in 0..len {
         let name = if map { Some(reader.text()?) } else { None };
         let inner = reader.clone();
+        if offset < inner.position() {
+            // In a name, or in the head of the whole.
+            return Ok(None);
+        }
         // What breaks inside of it lies inside of it.
         if reader.item().is_err() || offset < reader.position() {
             match name {
@@ -55,6 +59,8 @@ mod tests {
         assert_eq!(pointer_to(&cbor, at(1)), "/a~1b/0");
         assert_eq!(pointer_to(&cbor, at(b'x')), "/a~1b/1/c");
         assert_eq!(pointer_to(&cbor, at(0xf6)), "/d");
+        assert_eq!(pointer_to(&cbor, 0), "");
+        assert_eq!(pointer_to(&cbor, at(b'd')), "");
         assert_eq!(pointer_to(&cbor, cbor.len()), "");
         for end in 0..cbor.len() {
             for offset in 0..=end {
