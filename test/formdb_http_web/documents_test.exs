@@ -54,7 +54,7 @@ defmodule FormdbHttpWeb.DocumentsTest do
     id = "f#{below(12)}"
 
     case below(8) do
-      kind when kind < 3 -> post(context, model, feature(id))
+      kind when kind < 3 -> create(context, model, feature(id))
       3 -> put(context, model, id, Map.delete(feature(id), "id"))
       4 -> patch(context, model, id, patch())
       5 -> transaction(context, model, feature(id))
@@ -63,7 +63,7 @@ defmodule FormdbHttpWeb.DocumentsTest do
     end
   end
 
-  defp post(context, model, feature) do
+  defp create(context, model, feature) do
     send_json(context, "POST", "/features", feature)
     |> accepted(201, model, feature)
   end

@@ -452,7 +452,8 @@ impl Pair {
             };
             let mut near = found(&search(Area::Near(near), Predicate::Intersects, vec![]))?;
             let mut expected = ids(here);
-            (near.sort(), expected.sort());
+            near.sort();
+            expected.sort();
             same("near", near, expected)?;
         }
         let heatmap = Heatmap {
