@@ -17,7 +17,8 @@ defmodule FormdbHttp.Application do
       # Databases close in parallel when the application stops.
       {DynamicSupervisor, name: FormdbHttp.DatabaseSupervisor, max_restarts: 100},
       FormdbHttp.Databases,
-      FormdbHttp.Leases
+      FormdbHttp.Leases,
+      {FormdbHttp.Scrubber, config}
       | FormdbHttp.Admission.child_specs(config)
     ]
 

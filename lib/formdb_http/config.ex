@@ -140,6 +140,23 @@ defmodule FormdbHttp.Config do
       doc: "How long they wait before they are refused as busy"
     },
     %{
+      variable: "FORMDB_SCRUB_BYTES_PER_SECOND",
+      field: :scrub_bytes_per_second,
+      type: :bytes,
+      default: 8 * mib,
+      range: 0..gib,
+      doc:
+        "How much of what is stored is read through and checked in a second, of all databases together; 0: nothing"
+    },
+    %{
+      variable: "FORMDB_SCRUB_INTERVAL_HOURS",
+      field: :scrub_interval_hours,
+      type: :integer,
+      default: 24,
+      range: 1..8_784,
+      doc: "Hours from the end of one pass through a database to the beginning of the next"
+    },
+    %{
       variable: "FORMDB_QUEUE_TRANSACTIONS",
       field: :queue_transactions,
       type: :integer,

@@ -7,16 +7,26 @@ defmodule FormdbHttp.Inspection do
 
   @doc """
   The folders of the databases in `dir`: itself, if it is one, or else those in it,
-  sorted.
+  sorted. A folder with the name of a database or with anything that only a database has
+  is one, also where its journal is lost: that is for the engine to say.
   """
   @spec databases(Path.t()) :: [Path.t()]
   def databases(dir) do
-    if database?(dir),
-      do: [dir],
-      else: dir |> Path.join("*") |> Path.wildcard() |> Enum.filter(&database?/1) |> Enum.sort()
+    within = dir |> Path.join("*") |> Path.wildcard() |> Enum.filter(&named?/1) |> Enum.sort()
+
+    cond do
+      marked?(dir) -> [dir]
+      Enum.any?(within, &marked?/1) -> within
+      true -> []
+    end
   end
 
-  defp database?(dir), do: File.dir?(Path.join(dir, "journal"))
+  # What a database's folder has, and nothing else.
+  defp marked?(dir), do: Enum.any?(~w(journal snapshots LOCK), &File.exists?(Path.join(dir, &1)))
+
+  defp named?(dir) do
+    File.dir?(dir) and match?({:ok, _}, Native.database_check_name(Path.basename(dir)))
+  end
 
   @doc "Checks everything in a database; `progress` is called with bytes done and in all."
   def verify(dir, progress), do: run(&Native.inspect_verify(dir, &1), progress)
@@ -24,8 +34,12 @@ defmodule FormdbHttp.Inspection do
   @doc "Explains a database: sentences, and whether it is sound."
   def diagnose(dir), do: run(&Native.inspect_diagnose(dir, &1), fn _done, _total -> :ok end)
 
-  @doc "Copies what is whole into a new folder."
-  def salvage(from, to, progress), do: run(&Native.inspect_salvage(from, to, &1), progress)
+  @doc """
+  Copies what is whole into a new folder; with `beyond?` also what can be read behind the
+  damage, as new blocks.
+  """
+  def salvage(from, to, beyond?, progress),
+    do: run(&Native.inspect_salvage(from, to, beyond?, &1), progress)
 
   defp run(start, progress) do
     ref = make_ref()

@@ -21,6 +21,7 @@ defmodule FormdbHttp.Native do
   def database_close(_catalog, _name, _ref), do: stub()
   def database_purge(_catalog, _name, _ref), do: stub()
   def database_info(_catalog, _name), do: stub()
+  def database_scrub(_catalog, _name, _bytes), do: stub()
   def database_check_name(_name), do: stub()
   def database_generate_name, do: stub()
 
@@ -80,7 +81,7 @@ defmodule FormdbHttp.Native do
 
   def inspect_verify(_dir, _ref), do: stub()
   def inspect_diagnose(_dir, _ref), do: stub()
-  def inspect_salvage(_from, _to, _ref), do: stub()
+  def inspect_salvage(_from, _to, _beyond, _ref), do: stub()
 
   def gate_new(_bound), do: stub()
   def gate_enter(_gate), do: stub()

@@ -3,6 +3,8 @@ defmodule FormdbHttpWeb.Problem do
   # Errors as answers: RFC 9457, application/problem+json. @problems is the one
   # place that says which code has which status.
 
+  require Logger
+
   alias FormdbHttp.Error
   alias FormdbHttp.JSON
 
@@ -71,6 +73,9 @@ defmodule FormdbHttpWeb.Problem do
   # What passes by itself in a moment.
   @retry [:busy, :memory_full, :database_opening, :database_closed]
 
+  # Their details name files of the server.
+  @with_paths [:journal_corrupt, :journal_torn_tail, :unsupported_format]
+
   @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body :: iodata()}
 
   @doc "The status of a code. One that nobody has given a status is a failure of the server."
@@ -84,6 +89,7 @@ defmodule FormdbHttpWeb.Problem do
   @spec answer(Error.t()) :: answer()
   def answer(%Error{code: code, detail: detail, pointer: pointer}) do
     {status, title} = lookup(code)
+    detail = if code in @with_paths, do: without_folders(detail), else: detail
 
     members = [
       type: "urn:formdb:problem:#{code}",
@@ -101,6 +107,19 @@ defmodule FormdbHttpWeb.Problem do
   @spec refuse(atom(), String.t(), String.t() | nil) :: {:error, Error.t()}
   def refuse(code, detail, pointer \\ nil) do
     {:error, %Error{code: code, detail: detail, pointer: pointer}}
+  end
+
+  @doc "Tells the log what the client is told without the folders."
+  @spec log(Error.t()) :: :ok
+  def log(%Error{code: code, detail: detail}) when code in @with_paths,
+    do: Logger.error("a request was answered #{code}: #{detail}")
+
+  def log(_error), do: :ok
+
+  # Files keep their names: an operator finds them in the log.
+  defp without_folders(detail) do
+    data_dir = Regex.escape(FormdbHttp.Catalog.config().data_dir)
+    Regex.replace(~r"#{data_dir}/(?:[^\s/]+/)*", detail, "")
   end
 
   defp lookup(code), do: Map.get(@problems, code, {500, "Internal error"})

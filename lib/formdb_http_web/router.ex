@@ -225,7 +225,11 @@ defmodule FormdbHttpWeb.Router do
          do: action.(req, part, other)
   end
 
-  defp answer({:error, error}), do: Problem.answer(error)
+  defp answer({:error, error}) do
+    Problem.log(error)
+    Problem.answer(error)
+  end
+
   defp answer(answer), do: answer
 
   # What the server as a whole takes (RFC 9110, 9.3.7).

@@ -6,14 +6,25 @@ defmodule Mix.Tasks.Formdb.Doctor do
 
       mix formdb.doctor DIR
       mix formdb.doctor DIR --salvage NEW_DIR
+      mix formdb.doctor DIR --salvage NEW_DIR --beyond
 
   DIR is the folder of a database; without `--salvage` also a data folder. Nothing in it
   is ever changed.
 
   `--salvage` copies the longest beginning of the journal that can be proved into a new
   database in the folder NEW_DIR, which must not exist yet or be empty. Blocks keep their
-  bytes, hashes and sequences. To use the copy, move it into a data folder, under the name
-  that the database is to have.
+  bytes, hashes and sequences, so proofs that were kept elsewhere still hold, as far as the
+  copy reaches. To use it, move it into a data folder, under the name that the database is
+  to have.
+
+  With `--beyond` what can be read behind the damage follows, too. Nothing proves any more
+  where those blocks stood, so they are new blocks, in the old order, committed now: the
+  provenance key `salvaged` of each holds the `seq`, `hash`, `time` and `actor` that it had.
+  What named another block by its sequence (`prev`, reverts, deletions of one block's
+  points, `derived_from`) names it by its new one. What is about a block or a feature that
+  is lost is left out and listed, as are the sequences of which nothing could be read. Clients
+  see another history from there on: those that follow the journal begin anew. Ids of all
+  features are in memory meanwhile.
 
   The exit status is 0 when everything is sound, and after salvaging when the copy is made;
   else 1. It neither starts a server nor needs one.
@@ -23,14 +34,17 @@ defmodule Mix.Tasks.Formdb.Doctor do
 
   alias FormdbHttp.Inspection
 
-  @usage "usage: mix formdb.doctor DIR [--salvage NEW_DIR]"
+  @usage "usage: mix formdb.doctor DIR [--salvage NEW_DIR [--beyond]]"
+  @listed 100
 
   @impl true
   def run(arguments) do
-    case OptionParser.parse(arguments, strict: [help: :boolean, salvage: :string]) do
+    strict = [help: :boolean, salvage: :string, beyond: :boolean]
+
+    case OptionParser.parse(arguments, strict: strict) do
       {[help: true], _, _} -> IO.puts(@moduledoc)
       {[], [dir], []} -> diagnose_all(dir)
-      {[salvage: to], [dir], []} -> salvage(dir, to)
+      {[_ | _] = options, [dir], []} -> salvage(dir, Map.new(options))
       _other -> Mix.raise(@usage)
     end
   end
@@ -38,7 +52,7 @@ defmodule Mix.Tasks.Formdb.Doctor do
   defp diagnose_all(dir) do
     Mix.Task.run("app.config")
 
-    # One that is none is explained, too.
+    # What is none is explained, too.
     databases = with [] <- Inspection.databases(dir), do: [dir]
     if Enum.all?(Enum.map(databases, &diagnose/1)), do: :ok, else: exit({:shutdown, 1})
   end
@@ -57,9 +71,10 @@ defmodule Mix.Tasks.Formdb.Doctor do
     end
   end
 
-  defp salvage(from, to) do
+  defp salvage(from, %{salvage: to} = options) do
     Mix.Task.run("app.config")
-    result = Inspection.salvage(from, to, Inspection.progress_line(from))
+    beyond? = Map.get(options, :beyond, false)
+    result = Inspection.salvage(from, to, beyond?, Inspection.progress_line(from))
     Inspection.end_progress()
 
     case result do
@@ -72,6 +87,8 @@ defmodule Mix.Tasks.Formdb.Doctor do
     end
   end
 
+  defp salvage(_from, _without), do: Mix.raise(@usage)
+
   defp text(report, to) do
     [
       "salvaged #{report.blocks} blocks in #{report.transactions} transactions into #{to}\n",
@@ -82,8 +99,28 @@ defmodule Mix.Tasks.Formdb.Doctor do
         {path, from, bytes} <- report.lost,
         do: "  not copied: #{bytes} bytes of #{path} from byte #{from}\n"
       ),
+      beyond(report),
       "  check the copy with mix formdb.verify #{to}, then move it into a data folder"
     ]
+  end
+
+  defp beyond(%{appended: 0, left_out: [], missing: []}), do: []
+
+  defp beyond(report) do
+    [
+      "  from behind the damage, as new blocks: #{report.appended} in " <>
+        "#{report.appended_transactions} transactions\n",
+      listed(report.missing, fn {first, last} ->
+        "  not readable: blocks #{first} to #{last}\n"
+      end),
+      listed(report.left_out, fn {seq, reason} -> "  left out: block #{seq}: #{reason}\n" end)
+    ]
+  end
+
+  defp listed(list, line) do
+    {first, rest} = Enum.split(list, @listed)
+    more = if rest == [], do: [], else: "  and #{length(rest)} more\n"
+    [Enum.map(first, line), more]
   end
 
   defp unproved(0), do: []

@@ -38,40 +38,63 @@ pub(crate) fn encode_block(
     operation: &Operation,
     out: &mut Vec<u8>,
 ) {
-    let provenance = operation.provenance();
-    let members = 5
-        + u64::from(stamp.prev.is_some())
-        + u64::from(actor.is_some())
-        + u64::from(key.is_some())
-        + u64::from(provenance.is_some());
-    cbor::write_map_header(members, out);
-    cbor::write_text("op", out);
-    cbor::write_text(operation.kind().as_str(), out);
-    if let Some(key) = key {
-        cbor::write_text("key", out);
-        cbor::write_array_header(2, out);
-        cbor::write_text(&key.text, out);
-        cbor::write_bytes(&key.request, out);
-    }
-    cbor::write_text("seq", out);
-    cbor::write_uint(stamp.seq, out);
-    cbor::write_text("txn", out);
-    cbor::write_uint(stamp.txn, out);
-    cbor::write_text("body", out);
-    out.extend_from_slice(operation.body());
-    if let Some(prev) = stamp.prev {
-        cbor::write_text("prev", out);
-        cbor::write_uint(prev, out);
-    }
-    cbor::write_text("time", out);
-    cbor::write_int(stamp.time, out);
-    if let Some(actor) = actor {
-        cbor::write_text("actor", out);
-        cbor::write_text(actor, out);
-    }
-    if let Some(provenance) = provenance {
-        cbor::write_text("provenance", out);
-        out.extend_from_slice(provenance);
+    let block = Block {
+        seq: stamp.seq,
+        txn: stamp.txn,
+        time: stamp.time,
+        op: operation.kind(),
+        actor: actor.map(|actor| &**actor),
+        key: key.map(|key| (&*key.text, &key.request[..])),
+        prev: stamp.prev,
+        body: operation.body(),
+        provenance: operation.provenance(),
+    };
+    block.encode(out);
+}
+
+impl Block<'_> {
+    /// Append its bytes: what [`Block::decode`] reads.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let &Self {
+            actor,
+            key,
+            provenance,
+            ..
+        } = self;
+        let members = 5
+            + u64::from(self.prev.is_some())
+            + u64::from(actor.is_some())
+            + u64::from(key.is_some())
+            + u64::from(provenance.is_some());
+        cbor::write_map_header(members, out);
+        cbor::write_text("op", out);
+        cbor::write_text(self.op.as_str(), out);
+        if let Some((text, request)) = key {
+            cbor::write_text("key", out);
+            cbor::write_array_header(2, out);
+            cbor::write_text(text, out);
+            cbor::write_bytes(request, out);
+        }
+        cbor::write_text("seq", out);
+        cbor::write_uint(self.seq, out);
+        cbor::write_text("txn", out);
+        cbor::write_uint(self.txn, out);
+        cbor::write_text("body", out);
+        out.extend_from_slice(self.body);
+        if let Some(prev) = self.prev {
+            cbor::write_text("prev", out);
+            cbor::write_uint(prev, out);
+        }
+        cbor::write_text("time", out);
+        cbor::write_int(self.time, out);
+        if let Some(actor) = actor {
+            cbor::write_text("actor", out);
+            cbor::write_text(actor, out);
+        }
+        if let Some(provenance) = provenance {
+            cbor::write_text("provenance", out);
+            out.extend_from_slice(provenance);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::merkle::Hash;
 use crate::opening::{self, Opening};
 use crate::operation::Operation;
 use crate::queue::{Ack, Reply, Transaction, WriteQueue};
+use crate::scrub::ScrubStats;
 use crate::state::State;
 use crate::transactions::Transactions;
 
@@ -60,6 +61,8 @@ pub struct Info {
     pub transactions: u64,
     /// Bytes of documents in the body cache.
     pub cached_bytes: u64,
+    /// How far what is stored was read through, and what was found.
+    pub scrub: ScrubStats,
     /// What the cache of answers to queries has seen and holds.
     pub query_cache: AnswerStats,
     /// Why writes are refused, if they are.
@@ -205,6 +208,7 @@ impl Database {
             groups: count(&state.counters.groups),
             transactions: count(&state.counters.transactions),
             cached_bytes: state.bodies.bytes() as u64,
+            scrub: state.scrub.stats(),
             query_cache: state.answers.stats(),
             poisoned: state.poisoned(),
         })

@@ -334,9 +334,12 @@ pub(crate) fn block_at<'a>(
     Ok((block, action))
 }
 
-/// The stored bytes of a block, checked.
+/// The stored bytes of a block, held against their checksum and the Merkle tree. May
+/// read the journal: the block, and a page of its segment's footer.
 pub(crate) fn read_block(state: &State, seq: u64) -> Result<Vec<u8>> {
-    state.segments.read_block(location(state, seq)?)
+    let bytes = state.segments.read_block(location(state, seq)?)?;
+    state.check_leaf(seq, &bytes)?;
+    Ok(bytes)
 }
 
 /// Stored bytes that match their checksum and yet are not what was written: the

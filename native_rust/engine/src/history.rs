@@ -110,7 +110,17 @@ impl Database {
         state.check_open()?;
         let found = state.segments.find_hash(hash)?;
         // One that was just written may not be there for readers yet.
-        Ok(found.filter(|seq| *seq <= state.published()))
+        let Some(seq) = found.filter(|seq| *seq <= state.published()) else {
+            return Ok(None);
+        };
+        if state.leaf(seq)? != *hash {
+            return Err(damaged(
+                state,
+                seq,
+                "the segment's footer gives it another leaf hash than the Merkle tree has",
+            ));
+        }
+        Ok(Some(seq))
     }
 
     /// Refuse a sequence that has no visible block.

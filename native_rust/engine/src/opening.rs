@@ -26,7 +26,7 @@ use crate::state::{Head, Indexes, State};
 /// Folder of the journal inside a database's folder.
 pub(crate) const JOURNAL: &str = "journal";
 /// Lock file inside a database's folder.
-const LOCK: &str = "LOCK";
+pub(crate) const LOCK: &str = "LOCK";
 
 /// The parts of a database that is ready to run.
 pub(crate) struct Opening {

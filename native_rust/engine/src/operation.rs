@@ -82,20 +82,26 @@ pub struct Revert {
 
 impl Revert {
     pub(crate) fn new(block: u64, inverse: Operation) -> Self {
-        let mut body = Vec::with_capacity(inverse.body().len() + 40);
-        cbor::write_map_header(3, &mut body);
-        cbor::write_text("op", &mut body);
-        cbor::write_text(inverse.kind().as_str(), &mut body);
-        cbor::write_text("body", &mut body);
-        body.extend_from_slice(inverse.body());
-        cbor::write_text("block", &mut body);
-        cbor::write_uint(block, &mut body);
+        let body = revert_body(block, inverse.kind(), inverse.body());
         Self {
             block,
             inverse: Box::new(inverse),
             body,
         }
     }
+}
+
+/// The stored body of a revert: the block it undoes, and the operation that does.
+pub(crate) fn revert_body(block: u64, op: OpKind, inverse: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(inverse.len() + 40);
+    cbor::write_map_header(3, &mut body);
+    cbor::write_text("op", &mut body);
+    cbor::write_text(op.as_str(), &mut body);
+    cbor::write_text("body", &mut body);
+    body.extend_from_slice(inverse);
+    cbor::write_text("block", &mut body);
+    cbor::write_uint(block, &mut body);
+    body
 }
 
 impl Operation {

@@ -34,6 +34,12 @@ pub(crate) enum Bug {
     IgnoreBodyChecksum,
     /// Take every Merkle root for right.
     IgnoreRoot,
+    /// Take the root in the header of a segment that is not read for right.
+    IgnoreSegmentRoot,
+    /// Take a block that is read for right if its checksum is.
+    IgnoreLeaf,
+    /// Take the leaf hashes in a footer for right.
+    TrustFooter,
     /// Cut damage off as a torn tail, whatever proves that it was durable.
     CutDamage,
     /// Leave a torn tail where it is.
@@ -46,6 +52,8 @@ pub(crate) enum Bug {
     SnapshotTooEarly,
     /// Take every checksum of a snapshot's frames for right.
     IgnoreSnapshotChecksum,
+    /// Leave the numbers of other blocks in what salvage writes anew.
+    SalvageKeepsNumbers,
     /// Forget the idempotency keys on opening.
     ForgetKeys,
 }

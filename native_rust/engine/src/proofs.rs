@@ -2,9 +2,8 @@
 
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::read_block;
 use crate::merkle::{
-    ConsistencyProof, Hash, Hashes, InclusionProof, consistency, inclusion, leaf_hash, root_of,
+    ConsistencyProof, Hash, Hashes, InclusionProof, consistency, inclusion, root_of,
 };
 use crate::state::State;
 
@@ -89,9 +88,6 @@ impl Hashes for Stored<'_> {
     }
 
     fn leaf(&self, index: u64) -> Result<Hash> {
-        match self.0.segments.leaf(index + 1)? {
-            Some(hash) => Ok(hash),
-            None => Ok(leaf_hash(&read_block(self.0, index + 1)?)),
-        }
+        self.0.leaf(index + 1)
     }
 }

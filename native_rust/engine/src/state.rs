@@ -14,7 +14,9 @@ use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::{Hash, NodeTable};
+use crate::proved::ProvedLeaves;
 use crate::reverts::RevertTable;
+use crate::scrub::Scrub;
 use crate::search::PageCache;
 use crate::snapshot::SnapshotLog;
 
@@ -39,6 +41,9 @@ pub(crate) struct State {
     pub nodes: RwLock<NodeTable>,
     pub reverts: RwLock<RevertTable>,
     pub segments: Arc<Segments>,
+    /// Leaves that were held against the tree.
+    pub proved: ProvedLeaves,
+    pub scrub: Scrub,
     pub bodies: BodyCache,
     pub pages: PageCache,
     pub answers: Answers,
@@ -103,6 +108,8 @@ impl State {
             nodes: RwLock::new(nodes),
             reverts: RwLock::new(reverts),
             segments,
+            proved: ProvedLeaves::default(),
+            scrub: Scrub::default(),
             bodies: BodyCache::new(limits.body_cache_bytes),
             pages: PageCache::default(),
             answers: Answers::new(&limits),
@@ -187,6 +194,7 @@ impl State {
         drop(taken(&self.nodes));
         drop(taken(&self.reverts));
         self.series.clear();
+        self.proved.clear();
         self.bodies.clear();
         self.pages.clear();
         self.answers.clear();

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use formdb_engine::fs::FileSystem;
 use formdb_engine::{
-    Ack, Database, EntryQuery, Error, Hash, Limits, Order, Progress, RangeQuery, RecoveryPolicy,
-    SalvageReport, VerifyReport, diagnose, salvage, verify,
+    Ack, Database, EntryQuery, Error, Hash, Limits, Order, Progress, RangeQuery, Reach,
+    RecoveryPolicy, SalvageReport, VerifyReport, diagnose, salvage, verify,
 };
 use support::{Fate, SimFs, random};
 
@@ -121,7 +121,13 @@ fn sentences(fs: &SimFs) -> String {
 
 fn rescue(fs: &SimFs) -> Result<SalvageReport, Error> {
     let shared: Arc<dyn FileSystem> = Arc::new(fs.clone());
-    salvage(&shared, Path::new(DIR), Path::new(NEW), &mut |_| {})
+    salvage(
+        &shared,
+        Path::new(DIR),
+        Path::new(NEW),
+        Reach::Provable,
+        &mut |_| {},
+    )
 }
 
 /// Offsets of the groups in a segment.

@@ -6,7 +6,8 @@ use std::thread;
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    AnswerStats, Catalog, Database, Error, Limits, RecoveryPolicy, Result, to_hex,
+    AnswerStats, Catalog, Damage, Database, Error, Limits, RecoveryPolicy, Result, ScrubStats,
+    ScrubStep, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
 
@@ -135,7 +136,30 @@ struct InfoMap {
     transactions: u64,
     cached_bytes: u64,
     query_cache: AnswerStatsMap,
+    scrub: ScrubStatsMap,
     poisoned: Option<String>,
+}
+
+/// `ScrubStats` as a map; `finished` in microseconds.
+#[derive(NifMap)]
+struct ScrubStatsMap {
+    passes: u64,
+    bytes: u64,
+    position: u64,
+    finished: Option<i64>,
+    damaged: u64,
+}
+
+impl From<ScrubStats> for ScrubStatsMap {
+    fn from(stats: ScrubStats) -> Self {
+        Self {
+            passes: stats.passes,
+            bytes: stats.bytes,
+            position: stats.position,
+            finished: stats.finished,
+            damaged: stats.damaged,
+        }
+    }
 }
 
 /// `AnswerStats` as a map.
@@ -256,10 +280,34 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             transactions: info.transactions,
             cached_bytes: info.cached_bytes,
             query_cache: info.query_cache.into(),
+            scrub: info.scrub.into(),
             poisoned: info.poisoned.map(|cause| cause.to_string()),
         })
     });
     tagged(env, info)
+}
+
+/// `{bytes, found, finished?}`: what reading the next stretch found, as sentences.
+#[rustler::nif(schedule = "DirtyIo")]
+fn database_scrub<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, bytes: u64) -> Term<'a> {
+    let step = catalog.database(name).and_then(|database| {
+        let ScrubStep {
+            bytes,
+            found,
+            finished,
+        } = database.scrub(bytes)?;
+        let place = |damage: Damage| {
+            let Damage {
+                path,
+                offset,
+                reason,
+            } = damage;
+            format!("{}, byte {offset}: {reason}", path.display())
+        };
+        let found: Vec<String> = found.into_iter().map(place).collect();
+        Ok((bytes, found, finished))
+    });
+    tagged(env, step)
 }
 
 #[rustler::nif]

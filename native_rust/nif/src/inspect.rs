@@ -8,7 +8,8 @@ use std::thread;
 
 use formdb_engine::fs::{FileSystem, RealFileSystem};
 use formdb_engine::{
-    Damage, Error, Progress, Result, SalvageReport, VerifyReport, diagnose, salvage, to_hex, verify,
+    Damage, Error, LeftOut, Progress, Reach, Result, SalvageReport, VerifyReport, diagnose,
+    salvage, to_hex, verify,
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
@@ -64,7 +65,8 @@ struct DiagnosisMap {
     sound: bool,
 }
 
-/// `SalvageReport` as a map; `lost` are `{file, offset, bytes}`.
+/// `SalvageReport` as a map; `lost` are `{file, offset, bytes}`, `left_out` `{seq, reason}`
+/// and `missing` `{first, last}`; these and `appended` are of what was written anew.
 #[derive(NifMap)]
 struct SalvageMap {
     blocks: u64,
@@ -73,6 +75,10 @@ struct SalvageMap {
     root: String,
     damage: Option<String>,
     lost: Vec<(String, u64, u64)>,
+    appended: u64,
+    appended_transactions: u64,
+    left_out: Vec<(u64, String)>,
+    missing: Vec<(u64, u64)>,
 }
 
 impl From<SalvageReport> for SalvageMap {
@@ -81,7 +87,15 @@ impl From<SalvageReport> for SalvageMap {
             let path = lost.path.display().to_string();
             (path, lost.from, lost.bytes)
         };
+        let appended = report.appended.unwrap_or_default();
+        let left_out = appended.left_out.into_iter();
         Self {
+            appended: appended.blocks,
+            appended_transactions: appended.transactions,
+            left_out: left_out
+                .map(|LeftOut { seq, reason }| (seq, reason))
+                .collect(),
+            missing: appended.missing,
             blocks: report.blocks,
             transactions: report.transactions,
             unproved_transactions: report.unproved_transactions,
@@ -119,11 +133,21 @@ fn inspect_diagnose<'a>(env: Env<'a>, dir: String, reference: Term<'a>) -> Term<
 }
 
 #[rustler::nif]
-fn inspect_salvage<'a>(env: Env<'a>, from: String, to: String, reference: Term<'a>) -> Term<'a> {
+fn inspect_salvage<'a>(
+    env: Env<'a>,
+    from: String,
+    to: String,
+    beyond: bool,
+    reference: Term<'a>,
+) -> Term<'a> {
     in_background(env, reference, move |progress| {
         let fs: Arc<dyn FileSystem> = Arc::new(RealFileSystem);
         let (from, to) = (PathBuf::from(from), PathBuf::from(to));
-        salvage(&fs, &from, &to, progress).map(SalvageMap::from)
+        let reach = match beyond {
+            true => Reach::Beyond,
+            false => Reach::Provable,
+        };
+        salvage(&fs, &from, &to, reach, progress).map(SalvageMap::from)
     })
 }
 

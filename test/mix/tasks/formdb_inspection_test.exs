@@ -96,6 +96,35 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     :ok = FormdbHttp.purge_database(name <> "-saved")
   end
 
+  test "what can be read behind the damage follows as new blocks", %{dir: dir, name: name} do
+    damage(dir)
+    saved = dir <> "-beyond"
+    {0, out, _} = run(Doctor, [dir, "--salvage", saved, "--beyond"])
+    assert [_, copied] = Regex.run(~r/salvaged (\d+) blocks/, out)
+    assert [_, anew] = Regex.run(~r/as new blocks: (\d+) in \d+ transactions/, out)
+    assert out =~ "not readable: blocks "
+    total = String.to_integer(copied) + String.to_integer(anew)
+    assert total in 15..19
+    {0, out, _} = run(Verify, [saved])
+    assert out =~ "#{saved}: sound\n  #{total} blocks"
+    assert {:ok, %{seq: ^total}} = FormdbHttp.open(name <> "-beyond", create: false)
+    :ok = FormdbHttp.purge_database(name <> "-beyond")
+  end
+
+  test "a database without its journal is said to have lost it", %{dir: dir} do
+    folder = dir <> "-lost"
+    on_exit(fn -> File.rm_rf!(folder) end)
+    File.mkdir_p!(folder)
+    File.cp_r!(dir, Path.join(folder, "one"))
+    File.cp_r!(dir, Path.join(folder, "two"))
+    File.rm_rf!(Path.join(folder, "one/journal"))
+
+    for task <- [Verify, Doctor], path <- [folder, Path.join(folder, "one")] do
+      {1, out, _} = run(task, [path])
+      assert out =~ "lost its journal"
+    end
+  end
+
   test "all databases of a data folder are looked at", %{dir: dir, name: name} do
     folder = dir <> "-folder"
     on_exit(fn -> File.rm_rf!(folder) end)

@@ -53,6 +53,12 @@ fn explain_refusal(dir: &Path, error: Error) -> Result<Diagnosis> {
         Error::NotFound { .. } => format!(
             "{dir} holds no database: it has no folder `journal`. Name the database's own folder, not the data folder around it."
         ),
+        Error::Corrupt {
+            path,
+            reason,
+            advice,
+            ..
+        } => format!("{}: {reason}. {advice}.", path.display()),
         Error::Locked { .. } => {
             format!("The database in {dir} is open: close it, or stop the server, and ask again.")
         }
@@ -118,7 +124,11 @@ fn wrong(report: &VerifyReport, found: &Examination, sentences: &mut Vec<String>
 
 fn next(dir: &Path, report: &VerifyReport, sentences: &mut Vec<String>) {
     if report.damage.is_some() {
-        sentences.push("Opening is refused, and changes nothing.".into());
+        if report.spared {
+            sentences.push("Opening succeeds all the same: the index snapshot spares reading what is damaged. Requests that read it are answered with journal_corrupt, and without the snapshot opening is refused.".into());
+        } else {
+            sentences.push("Opening is refused, and changes nothing.".into());
+        }
         sentences.push(format!(
             "What to do: look for a sign that the disk is failing, and keep a copy of {}. If there is a backup, or another copy of the damaged file, put it in place. If there is none, salvage the {} whole blocks into a new folder; the old one is not changed.",
             dir.display(),

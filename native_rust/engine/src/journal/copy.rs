@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::examine::Examined;
-use super::layout::{BLOCK_PREFIX, GROUP_HEADER, SEGMENT_HEADER};
+use super::layout::{BLOCK_PREFIX, DatabaseId, GROUP_HEADER, SEGMENT_HEADER, SegmentHeader};
 use super::reader::SegmentReader;
 use super::scan::{take_record, take_u32};
 use super::writer::create_segment;
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
+use crate::merkle::Tree;
 
 /// Copy a segment's header and its whole groups to a new file of the same name in
 /// `dir`, durably. Its footer is left out.
@@ -29,6 +30,23 @@ pub(crate) fn copy_segment(fs: &dyn FileSystem, segment: &Examined, dir: &Path) 
         at += len as u64;
     }
     copy.sync()
+}
+
+/// Make the first segment of a journal in `dir`, of which nothing could be copied.
+pub(crate) fn empty_segment(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    database: DatabaseId,
+    now: i64,
+) -> Result<()> {
+    let header = SegmentHeader {
+        database,
+        first_seq: 1,
+        position: 0,
+        created: now,
+        root: Tree::default().root(),
+    };
+    create_segment(fs, dir, &header).map(drop)
 }
 
 /// Bytes that transactions take up in a journal, with the group header before them.

@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use super::footer::Footer;
+use super::footer_check::FooterCheck;
 use super::layout::{DatabaseId, HeaderError, SEGMENT_HEADER, SegmentHeader, parse_segment_name};
-use super::leaves::Leaves;
 use super::reader::SegmentReader;
 use super::recovery::Durable;
 use super::scan::{Scan, Tail};
@@ -53,6 +53,8 @@ pub(crate) struct Examined {
 /// What is in a journal folder.
 #[derive(Debug, Default)]
 pub(crate) struct Examination {
+    /// The database that it is of, where anything says so.
+    pub database: Option<DatabaseId>,
     /// Segments with whole groups, in order; the last may be so in part.
     pub segments: Vec<Examined>,
     /// Whole groups, and transactions in them.
@@ -119,6 +121,7 @@ pub(crate) fn examine(
         found.lose(&files, 0);
         return Ok(found);
     };
+    found.database = Some(database);
     let total = files.iter().map(|file| file.reader.len).sum();
     let (before, told) = (Cell::new(0), Cell::new(0));
     let mut replay = |block: &Block<'_>, location: BlockLocation| {
@@ -211,7 +214,7 @@ impl Examination {
             footer: None,
             leaves: None,
         };
-        scan.leaves = Some(Leaves::new(header.first_seq));
+        scan.footer = footer.clone().map(FooterCheck::new);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let outcome = scan.segment(&mut found, number, None);
         let mut whole = false;
@@ -240,8 +243,14 @@ impl Examination {
             }
             Err(other) => return Err(other),
         };
-        if let (true, Some(end), Some(leaves)) = (whole, groups_end, &scan.leaves) {
-            self.footer(reader, footer.as_ref(), leaves, end);
+        let checked = scan.footer.take();
+        if let (true, Some(end)) = (whole, groups_end) {
+            let wrong = match checked {
+                None => Some("the footer is missing or damaged".to_owned()),
+                Some(checked) => checked.wrong(),
+            };
+            let damage = wrong.map(|reason| damage_at(reader, end, reason));
+            self.footers.extend(damage);
         }
         self.segments.push(Examined {
             path: reader.segment.path.clone(),
@@ -278,23 +287,6 @@ impl Examination {
             return None;
         }
         Some(end)
-    }
-
-    /// Check the footer of a segment that is whole.
-    fn footer(
-        &mut self,
-        reader: &SegmentReader,
-        footer: Option<&Footer>,
-        leaves: &Leaves,
-        end: u64,
-    ) {
-        let reason = match footer.map(|footer| footer.is_of(leaves)) {
-            Some(Ok(true)) => return,
-            None => "the footer is missing or damaged".to_owned(),
-            Some(Ok(false)) => "the footer does not list the blocks of the segment".to_owned(),
-            Some(Err(error)) => error.to_string(),
-        };
-        self.footers.push(damage_at(reader, end, reason));
     }
 
     /// Only the first is what opening refuses for.

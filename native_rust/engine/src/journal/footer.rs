@@ -18,7 +18,7 @@ use crate::merkle::Hash;
 const MAGIC: [u8; 8] = *b"FORMDBJF";
 const TRAILER: usize = 64;
 /// Largest page, its checksum included.
-const PAGE: usize = 4_096;
+pub(super) const PAGE: usize = 4_096;
 const CRC: usize = 4;
 /// Bytes gathered before they are written.
 const WRITE: usize = 1 << 20;
@@ -28,7 +28,7 @@ const ADVICE: &str = "No data is lost: close the database, remove its folder `sn
 
 /// Entries of one size, one for each block, in pages of a checksum each.
 #[derive(Debug, Clone, Copy)]
-struct Section {
+pub(super) struct Section {
     /// Offset in the file.
     at: u64,
     entry: usize,
@@ -36,7 +36,7 @@ struct Section {
 }
 
 impl Section {
-    fn per_page(self) -> usize {
+    pub(super) fn per_page(self) -> usize {
         (PAGE - CRC) / self.entry
     }
 
@@ -135,22 +135,6 @@ impl Footer {
         Ok(footer)
     }
 
-    /// Whether this is, byte for byte, the footer of these blocks. Reads all of it.
-    pub(super) fn is_of(&self, leaves: &Leaves) -> Result<bool> {
-        if (self.first_seq, self.count) != (leaves.first_seq(), leaves.len()) {
-            return Ok(false);
-        }
-        let (mut at, mut same, mut found) = (self.at, true, Vec::new());
-        self.pages(leaves, |bytes| {
-            found.resize(bytes.len(), 0);
-            self.read(&mut found, at)?;
-            same &= found == bytes;
-            at += bytes.len() as u64;
-            Ok(())
-        })?;
-        Ok(same)
-    }
-
     /// Make the bytes of the sections and hand them out, about a megabyte at a time.
     fn pages(&self, leaves: &Leaves, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let order = leaves.order();
@@ -213,7 +197,7 @@ impl Footer {
         self.at
     }
 
-    fn offsets(&self) -> Section {
+    pub(super) fn offsets(&self) -> Section {
         Section {
             at: self.at,
             entry: 4,
@@ -221,7 +205,7 @@ impl Footer {
         }
     }
 
-    fn hashes(&self) -> Section {
+    pub(super) fn hashes(&self) -> Section {
         Section {
             at: self.offsets().end(),
             entry: 32,
@@ -229,7 +213,7 @@ impl Footer {
         }
     }
 
-    fn order(&self) -> Section {
+    pub(super) fn order(&self) -> Section {
         Section {
             at: self.hashes().end(),
             entry: 4,
@@ -247,6 +231,42 @@ impl Footer {
     /// [`Error::Corrupt`] where the page does not match its checksum.
     pub(super) fn hash(&self, index: u32) -> Result<Hash> {
         self.entry::<32>(self.hashes(), index)
+    }
+
+    /// Leaf hashes of up to `wanted` blocks from the one at `index` on, as far as the
+    /// page goes that has the first; none behind the last. Reads one page.
+    ///
+    /// # Errors
+    /// As [`Footer::hash`].
+    pub(super) fn hashes_from(&self, index: u32, wanted: usize, out: &mut Vec<Hash>) -> Result<()> {
+        let section = self.hashes();
+        if index >= section.count {
+            return Ok(());
+        }
+        let mut buffer = [0; PAGE];
+        let page = self.page_of(section, index, &mut buffer)?;
+        let within = index as usize % section.per_page();
+        let (entries, _) = page.as_chunks::<32>();
+        out.extend(entries.iter().skip(within).take(wanted));
+        Ok(())
+    }
+
+    /// Offset of the first block that lies behind the offset `at`; none where the footer
+    /// cannot be read. O(log n) pages.
+    pub(super) fn offset_behind(&self, at: u64) -> Option<u32> {
+        let offset = |index| {
+            let entry = self.entry::<4>(self.offsets(), index).ok();
+            entry.map(u32::from_le_bytes)
+        };
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match u64::from(offset(middle)?) > at {
+                true => high = middle,
+                false => low = middle + 1,
+            }
+        }
+        (low < self.count).then(|| offset(low)).flatten()
     }
 
     /// The block at place `place` of the order by hash.
@@ -307,23 +327,42 @@ impl Footer {
     }
 
     fn entry<const N: usize>(&self, section: Section, index: u32) -> Result<[u8; N]> {
-        let number = index as usize / section.per_page();
-        let within = index as usize % section.per_page() * N;
-        let (at, len) = section.page(number);
         let mut buffer = [0; PAGE];
+        let page = self.page_of(section, index, &mut buffer)?;
+        let within = index as usize % section.per_page() * N;
+        let entry = page.get(within..).and_then(<[u8]>::first_chunk);
+        entry.copied().ok_or_else(|| self.damaged(section.at))
+    }
+
+    /// The entries of the page that has the one at `index`, checked.
+    pub(super) fn page_of<'b>(
+        &self,
+        section: Section,
+        index: u32,
+        buffer: &'b mut [u8; PAGE],
+    ) -> Result<&'b [u8]> {
+        let (at, len) = section.page(index as usize / section.per_page());
         let page = buffer.get_mut(..len + CRC).unwrap_or_default();
         if index < section.count {
             self.read(page, at)?;
         }
-        let payload = page.get(..len).unwrap_or_default();
-        match payload.get(within..).and_then(<[u8]>::first_chunk) {
-            Some(entry) if self.checks(page, at) => Ok(*entry),
-            _ => Err(Error::Corrupt {
-                path: self.segment.path.clone(),
-                offset: at,
-                reason: "a page of the segment's footer does not match its checksum".into(),
-                advice: ADVICE,
-            }),
+        if !self.checks(page, at) {
+            return Err(self.damaged(at));
+        }
+        Ok(page.get(..len).unwrap_or_default())
+    }
+
+    /// The error for a footer of which some page does not match its checksum.
+    pub(super) fn not_whole(&self) -> Error {
+        self.damaged(self.at)
+    }
+
+    fn damaged(&self, at: u64) -> Error {
+        Error::Corrupt {
+            path: self.segment.path.clone(),
+            offset: at,
+            reason: "a page of the segment's footer does not match its checksum".into(),
+            advice: ADVICE,
         }
     }
 

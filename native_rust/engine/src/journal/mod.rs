@@ -7,9 +7,13 @@
 mod copy;
 mod examine;
 mod footer;
+mod footer_check;
 mod layout;
 mod leaves;
+mod patrol;
 mod policy;
+mod prove;
+mod readable;
 mod reader;
 mod recovery;
 mod scan;
@@ -24,13 +28,15 @@ mod footer_tests;
 #[cfg(test)]
 mod start_tests;
 
-pub(crate) use copy::{copy_segment, group_bytes, whole_transactions};
+pub(crate) use copy::{copy_segment, empty_segment, group_bytes, whole_transactions};
 pub use examine::{Damage, Lost, Progress};
 pub(crate) use examine::{Examination, Examined, examine};
 pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
+pub(crate) use patrol::{Buffer, Patrol};
 pub use policy::RecoveryPolicy;
+pub(crate) use readable::readable_blocks;
 pub use recovery::Recovered;
-pub(crate) use recovery::{Durable, Opened, RecoverError, RecoverOptions, recover};
+pub(crate) use recovery::{Durable, Opened, RecoverError, RecoverOptions, recover, would_open};
 pub(crate) use segments::Segments;
 pub(crate) use start::Start;
 pub(crate) use writer::{Group, Journal, LastGroup, Mark, Written};

@@ -27,9 +27,15 @@ impl SegmentReader {
         let file = fs
             .open(&path, false)
             .map_err(|e| Error::io("open", &path, e))?;
-        let len = file.len().map_err(|e| Error::io("measure", &path, e))?;
+        Self::of(Segment { path, file })
+    }
+
+    /// An open one.
+    pub(super) fn of(segment: Segment) -> Result<Self> {
+        let len = segment.file.len();
+        let len = len.map_err(|e| Error::io("measure", &segment.path, e))?;
         Ok(Self {
-            segment: Segment { path, file },
+            segment,
             len,
             buffer: Vec::new(),
             buffer_at: 0,

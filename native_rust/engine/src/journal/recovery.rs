@@ -20,9 +20,10 @@ use parking_lot::RwLock;
 use super::layout::{DatabaseId, SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
 use super::policy::RecoveryPolicy;
+use super::prove::{check_headers, check_leaves};
 use super::reader::SegmentReader;
-use super::scan::{Scan, Tail, read_leaves};
-use super::sealing::rebuild_footers;
+use super::scan::{Replay, Scan, Tail, read_leaves};
+use super::sealing::{other_blocks, rebuild_footers};
 use super::segments::{Hashes, Indexed, Segments};
 use super::start::{Start, find_start};
 use super::survey::{Found, Survey, survey};
@@ -134,47 +135,8 @@ pub(crate) fn recover(
     mut replay: impl FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
 ) -> Result<Opened, RecoverError> {
     let begun = Instant::now();
-    let mut survey = survey(&*fs, dir)?;
-    let mut scan = Scan::new(&mut replay);
-    let database = survey.segments.first().map(|found| found.header.database);
-    if let Some(known) = options.durable
-        && Some(known.database) == database
-    {
-        scan.durable_end = known.position;
-    }
-    let mut from = None;
-    if let Some(start) = options.start {
-        let number = match find_start(&start, &mut survey)? {
-            Ok(number) => number,
-            Err(reason) => return Err(RecoverError::StartRefused(reason)),
-        };
-        scan.last_group = Some(LastGroup {
-            segment_first_seq: start.segment_first_seq,
-            offset: start.last_group_offset,
-            end: start.end_offset,
-        });
-        scan.tree = start.tree;
-        scan.nodes = start.nodes;
-        scan.last_time = start.last_time;
-        from = Some((number, start.end_offset));
-    }
-    let first = from.map_or(0, |(number, _)| number);
-    let last = survey.segments.len().saturating_sub(1);
-    let mut tail = None;
-    for (number, found) in survey.segments.iter_mut().enumerate().skip(first) {
-        let offset = from.take().map(|(_, offset)| offset);
-        if number == last {
-            let before = offset.unwrap_or(SEGMENT_HEADER as u64);
-            scan.leaves = Some(read_leaves(&mut found.reader, &found.header, before)?);
-        }
-        tail = Some(scan.segment(found, to_number(number), offset)?);
-        // All of the segment was read, so all of its footer may be.
-        if let (None, Some(footer)) = (offset, &found.footer)
-            && !footer.is_whole()?
-        {
-            found.footer = None;
-        }
-    }
+    let RecoverOptions { durable, start, .. } = options;
+    let (mut survey, scan, tail) = read(&*fs, dir, durable, start, &mut replay)?;
     let Scan {
         tree,
         nodes,
@@ -185,6 +147,7 @@ pub(crate) fn recover(
         durable_end,
         ..
     } = scan;
+    let nodes = nodes.unwrap_or_default();
 
     // All is read; what follows changes files.
     let bytes_cut = clean(&*fs, dir, &survey, tail, options.policy)?;
@@ -209,7 +172,7 @@ pub(crate) fn recover(
         last.reader.segment.settle(proven, offset)?;
         fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     }
-    let footers_rebuilt = rebuild_footers(&mut survey)?;
+    let footers_rebuilt = rebuild_footers(&mut survey, &nodes)?;
     let Survey { segments: list, .. } = survey;
     let (segments, active) = share(list, offset);
     let Some(active) = active else {
@@ -249,6 +212,83 @@ pub(crate) fn recover(
         nodes,
         report,
     })
+}
+
+/// Whether opening the journal in `dir` from a start succeeds, as far as reading it
+/// goes. Changes nothing.
+///
+/// # Errors
+/// Those of [`recover`].
+pub(crate) fn would_open(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    durable: Durable,
+    start: Start,
+) -> Result<(), RecoverError> {
+    let mut pass = |_: &Block<'_>, _| Ok(());
+    read(fs, dir, Some(durable), Some(start), &mut pass).map(drop)
+}
+
+/// Read and check a journal, from a start on if there is one. Changes nothing.
+fn read<'a>(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    durable: Option<Durable>,
+    start: Option<Start>,
+    replay: &'a mut Replay<'a>,
+) -> Result<(Survey, Scan<'a>, Option<Tail>), RecoverError> {
+    let mut survey = survey(fs, dir)?;
+    let mut scan = Scan::new(replay);
+    let database = survey.segments.first().map(|found| found.header.database);
+    if let Some(known) = durable
+        && Some(known.database) == database
+    {
+        scan.durable_end = known.position;
+    }
+    scan.nodes = Some(NodeTable::default());
+    let mut from = None;
+    let (mut before_start, no_nodes) = (Tree::default(), NodeTable::default());
+    if let Some(start) = start {
+        let number = match find_start(&start, &mut survey)? {
+            Ok(number) => number,
+            Err(reason) => return Err(RecoverError::StartRefused(reason)),
+        };
+        before_start = check_headers(&mut survey, number, &start.nodes)?;
+        scan.last_group = Some(LastGroup {
+            segment_first_seq: start.segment_first_seq,
+            offset: start.last_group_offset,
+            end: start.end_offset,
+        });
+        scan.tree = start.tree;
+        scan.nodes = Some(start.nodes);
+        scan.last_time = start.last_time;
+        from = Some((number, start.end_offset));
+    }
+    let first = from.map_or(0, |(number, _)| number);
+    let last = survey.segments.len().saturating_sub(1);
+    let mut tail = None;
+    for (number, found) in survey.segments.iter_mut().enumerate().skip(first) {
+        let offset = from.take().map(|(_, offset)| offset);
+        if number == last {
+            let before = offset.unwrap_or(SEGMENT_HEADER as u64);
+            let leaves = read_leaves(&mut found.reader, &found.header, before)?;
+            if offset.is_some() {
+                let tree = std::mem::take(&mut before_start);
+                let nodes = scan.nodes.as_ref().unwrap_or(&no_nodes);
+                check_leaves(tree, &leaves, nodes, &scan.tree.root())
+                    .map_err(|index| other_blocks(&found.reader, &leaves, index))?;
+            }
+            scan.leaves = Some(leaves);
+        }
+        tail = Some(scan.segment(found, to_number(number), offset)?);
+        // All of the segment was read, so all of its footer may be.
+        if let (None, Some(footer)) = (offset, &found.footer)
+            && !footer.is_whole()?
+        {
+            found.footer = None;
+        }
+    }
+    Ok((survey, scan, tail))
 }
 
 /// Remove what a crash left behind, if the policy lets it; returns its bytes.

@@ -1,6 +1,7 @@
 //! Reading a journal's groups in order and checking everything they say. Changes
 //! nothing.
 
+use super::footer_check::FooterCheck;
 use super::layout::{BLOCK_PREFIX, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
 use super::reader::SegmentReader;
@@ -19,8 +20,8 @@ pub(super) type Replay<'a> = dyn FnMut(&Block<'_>, BlockLocation) -> Result<(), 
 pub(super) struct Scan<'a> {
     /// The tree of what was read.
     pub tree: Tree,
-    /// Its kept nodes.
-    pub nodes: NodeTable,
+    /// Its kept nodes, where somebody wants them.
+    pub nodes: Option<NodeTable>,
     /// Commit time of the last block.
     pub last_time: i64,
     /// Groups read.
@@ -35,6 +36,8 @@ pub(super) struct Scan<'a> {
     pub durable_end: u64,
     /// Collects places and leaf hashes of the blocks, where somebody wants them.
     pub leaves: Option<Leaves>,
+    /// Holds the blocks against the footer of their segment, likewise.
+    pub footer: Option<FooterCheck>,
     /// Called with every block.
     pub replay: &'a mut Replay<'a>,
 }
@@ -53,7 +56,7 @@ impl<'a> Scan<'a> {
     pub(super) fn new(replay: &'a mut Replay<'a>) -> Self {
         Self {
             tree: Tree::default(),
-            nodes: NodeTable::default(),
+            nodes: None,
             last_time: i64::MIN,
             groups: 0,
             transactions: 0,
@@ -61,6 +64,7 @@ impl<'a> Scan<'a> {
             last_group: None,
             durable_end: 0,
             leaves: None,
+            footer: None,
             replay,
         }
     }
@@ -204,12 +208,17 @@ impl<'a> Scan<'a> {
                 if let Some(leaves) = &mut self.leaves {
                     leaves.push(hash, location.offset);
                 }
-                let nodes = &mut self.nodes;
-                tree.push_and(hash, |level, node| {
-                    if NodeTable::keeps(level) {
-                        nodes.push((level, node));
-                    }
-                });
+                if let Some(footer) = &mut self.footer {
+                    footer.push(&hash, location.offset);
+                }
+                match &mut self.nodes {
+                    None => tree.push(hash),
+                    Some(nodes) => tree.push_and(hash, |level, node| {
+                        if NodeTable::keeps(level) {
+                            nodes.push((level, node));
+                        }
+                    }),
+                }
             }
         }
         let blocks = tree.size() - self.tree.size();

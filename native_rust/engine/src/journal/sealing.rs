@@ -12,11 +12,12 @@ use parking_lot::RwLock;
 use super::footer::Footer;
 use super::layout::DatabaseId;
 use super::leaves::Leaves;
+use super::prove::{check_leaves, tree_before};
 use super::reader::SegmentReader;
-use super::scan::read_leaves;
 use super::segments::{Segment, Segments};
 use super::survey::Survey;
 use crate::error::{Error, Result};
+use crate::merkle::NodeTable;
 
 /// Blocks up to which the caller writes the footer itself: some milliseconds.
 const INLINE: u32 = 4_096;
@@ -97,13 +98,36 @@ impl Drop for Sealing {
 /// segments once more, which is rare: a crash leaves at most one without. Where a
 /// footer cannot be written, what it would hold stays in memory: a full disk must
 /// not keep a database from being read.
-pub(super) fn rebuild_footers(survey: &mut Survey) -> Result<u64> {
+///
+/// # Errors
+/// [`Error::Corrupt`] where the blocks are not those of the tree with the kept `nodes`.
+pub(super) fn rebuild_footers(survey: &mut Survey, nodes: &NodeTable) -> Result<u64> {
     let mut rebuilt = 0;
-    for found in &mut survey.segments {
-        let (Some(end), None) = (found.groups_end, &found.footer) else {
+    for number in 0..survey.segments.len() {
+        let next = survey.segments.get(number + 1);
+        let Some(root) = next.map(|next| next.header.root) else {
+            break;
+        };
+        if survey
+            .segments
+            .get(number)
+            .is_none_or(|found| found.footer.is_some())
+        {
+            continue;
+        }
+        let tree = tree_before(survey, number, nodes)?;
+        let Some(found) = survey.segments.get_mut(number) else {
+            break;
+        };
+        let Some(end) = found.groups_end else {
             continue;
         };
-        let leaves = read_leaves(&mut found.reader, &found.header, end)?;
+        found.leaves()?;
+        let Some(leaves) = found.leaves.take() else {
+            continue;
+        };
+        check_leaves(tree, &leaves, nodes, &root)
+            .map_err(|index| other_blocks(&found.reader, &leaves, index))?;
         let SegmentReader { segment, len, .. } = &found.reader;
         let cut = match *len > end {
             true => found.reader.cut(end),
@@ -120,4 +144,14 @@ pub(super) fn rebuild_footers(survey: &mut Survey) -> Result<u64> {
         }
     }
     Ok(rebuilt)
+}
+
+/// The error for blocks that are not those of the tree, from the one at `index` on.
+pub(super) fn other_blocks(reader: &SegmentReader, leaves: &Leaves, index: u32) -> Error {
+    let offset = leaves.get(index).map_or(0, |(_, offset)| offset);
+    let seq = leaves.first_seq() + u64::from(index);
+    let reason = format!(
+        "from block {seq} on there are other blocks than those that the Merkle tree was made of"
+    );
+    reader.corrupt(u64::from(offset), reason)
 }

@@ -1,5 +1,6 @@
 //! The reading end of the journal: open segment files, by number.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -113,37 +114,73 @@ impl Segments {
         Ok(None)
     }
 
-    /// The leaf hash of a block, without reading it: from memory, or one small
-    /// read. Nothing where that cannot be told: the block can be read and hashed.
+    /// The leaf hash of a block in a segment whose leaves are in memory, where they
+    /// came from the writer or were held against the tree by opening.
+    pub(crate) fn leaf_in_memory(&self, seq: u64) -> Option<Hash> {
+        let list = self.list.read();
+        let behind = list.partition_point(|segment| segment.first_seq <= seq);
+        let segment = list.get(behind.checked_sub(1)?)?;
+        let index = u32::try_from(seq - segment.first_seq).ok()?;
+        match &segment.hashes {
+            Hashes::Memory(leaves) => leaves.read().get(index).map(|(hash, _)| hash),
+            Hashes::Sealed(_) => None,
+        }
+    }
+
+    /// The leaf hashes of some blocks one after the other, without reading the
+    /// blocks: from memory, or from a page of a footer. What a footer says is as its
+    /// checksum says that it was written, and no more: whether it is what the tree
+    /// was made of has to be looked at.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub(crate) fn leaf(&self, seq: u64) -> Result<Option<Hash>> {
-        let indexed = {
-            let list = self.list.read();
-            let behind = list.partition_point(|segment| segment.first_seq <= seq);
-            behind.checked_sub(1).and_then(|n| list.get(n).cloned())
-        };
-        let Some(indexed) = indexed else {
-            return Ok(None);
-        };
-        let Ok(index) = u32::try_from(seq - indexed.first_seq) else {
-            return Ok(None);
-        };
-        match indexed.hashes {
-            Hashes::Memory(leaves) => Ok(leaves.read().get(index).map(|(hash, _)| hash)),
-            Hashes::Sealed(footer) => match footer.hash(index) {
-                Ok(hash) => Ok(Some(hash)),
-                Err(Error::Corrupt { .. }) => Ok(None),
-                Err(other) => Err(other),
-            },
+    /// [`Error::Corrupt`] where a footer is damaged, [`Error::Io`]: the blocks can be
+    /// read and hashed then. [`Error::Closed`] for blocks that are not there.
+    pub(crate) fn leaves(&self, seqs: Range<u64>) -> Result<Vec<Hash>> {
+        let mut found = Vec::new();
+        let mut seq = seqs.start;
+        while seq < seqs.end {
+            let (hashes, first_seq) = {
+                let list = self.list.read();
+                let behind = list.partition_point(|segment| segment.first_seq <= seq);
+                let indexed = behind.checked_sub(1).and_then(|n| list.get(n));
+                let indexed = indexed.ok_or(Error::Closed)?;
+                (indexed.hashes.clone(), indexed.first_seq)
+            };
+            let index = u32::try_from(seq - first_seq).map_err(|_| Error::Closed)?;
+            let wanted = usize::try_from(seqs.end - seq).unwrap_or(usize::MAX);
+            let before = found.len();
+            match hashes {
+                Hashes::Memory(leaves) => {
+                    let leaves = leaves.read();
+                    let some = (index..).map_while(|index| leaves.get(index));
+                    found.extend(some.take(wanted).map(|(hash, _)| hash));
+                }
+                Hashes::Sealed(footer) => footer.hashes_from(index, wanted, &mut found)?,
+            }
+            if found.len() == before {
+                return Err(Error::Closed);
+            }
+            seq = seqs.start + found.len() as u64;
         }
+        Ok(found)
     }
 
     /// The file of the segment with this number.
     fn segment(&self, number: u32) -> Option<Segment> {
         let number = usize::try_from(number).ok()?;
         Some(self.list.read().get(number)?.segment.clone())
+    }
+
+    /// A segment's file, and its footer, if it is sealed.
+    pub(super) fn whole(&self, number: u32) -> Option<(Segment, Option<Footer>)> {
+        let number = usize::try_from(number).ok()?;
+        let list = self.list.read();
+        let indexed = list.get(number)?;
+        let footer = match &indexed.hashes {
+            Hashes::Sealed(footer) => Some(footer.clone()),
+            Hashes::Memory(_) => None,
+        };
+        Some((indexed.segment.clone(), footer))
     }
 
     pub(crate) fn len(&self) -> usize {

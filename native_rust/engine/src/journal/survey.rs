@@ -7,9 +7,10 @@ use super::footer::Footer;
 use super::layout::{HeaderError, SEGMENT_HEADER, SegmentHeader, parse_segment_name};
 use super::leaves::Leaves;
 use super::reader::{ADVICE, SegmentReader};
+use super::scan::read_leaves;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::merkle::Tree;
+use crate::merkle::{Hash, Tree};
 
 /// A segment with a valid header that continues the one before it.
 pub(super) struct Found {
@@ -20,8 +21,35 @@ pub(super) struct Found {
     pub groups_end: Option<u64>,
     /// Its footer, if the trailer of one is there.
     pub footer: Option<Footer>,
-    /// What the footer would hold, where it could not be written.
+    /// What the footer holds, where it had to be read from the blocks.
     pub leaves: Option<Leaves>,
+}
+
+impl Found {
+    /// Leaf hash of the block at `index` of a sealed segment: from its footer, or,
+    /// where that is missing or damaged, from its blocks, which are all read then.
+    pub(super) fn leaf(&mut self, index: u32) -> Result<Option<Hash>> {
+        if let Some(footer) = &self.footer {
+            match footer.hash(index) {
+                Ok(hash) => return Ok(Some(hash)),
+                // Derived data: it is made anew.
+                Err(Error::Corrupt { .. } | Error::Io { .. }) => self.footer = None,
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(self
+            .leaves()?
+            .and_then(|leaves| leaves.get(index))
+            .map(|(hash, _)| hash))
+    }
+
+    /// What the footer of a sealed segment holds, from its blocks.
+    pub(super) fn leaves(&mut self) -> Result<Option<&Leaves>> {
+        if let (None, Some(end)) = (&self.leaves, self.groups_end) {
+            self.leaves = Some(read_leaves(&mut self.reader, &self.header, end)?);
+        }
+        Ok(self.leaves.as_ref())
+    }
 }
 
 /// A last file that never got a durable header, and so never held a group.

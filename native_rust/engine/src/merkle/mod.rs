@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use nodes::{KeptNode, LOWEST, NodeTable};
 pub use proof::{ConsistencyProof, InclusionProof};
-pub(crate) use proof::{Hashes, consistency, inclusion, root_of};
+pub(crate) use proof::{Hashes, consistency, inclusion, root_of, tree_of};
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];

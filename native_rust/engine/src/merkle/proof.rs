@@ -55,6 +55,25 @@ pub(crate) fn root_of(hashes: &impl Hashes, size: u64) -> Result<Hash> {
     range_hash(hashes, 0..size)
 }
 
+/// The tree over the first `size` leaves.
+pub(crate) fn tree_of(hashes: &impl Hashes, size: u64) -> Result<Tree> {
+    let mut tree = Tree::default();
+    for level in (LOWEST..u64::BITS).rev() {
+        let at = tree.size();
+        if size >> level & 1 == 0 {
+            continue;
+        }
+        match hashes.node(level, at >> level) {
+            Some(node) => tree.push_subtree(level, node, |_, _| {}),
+            None => break,
+        }
+    }
+    for index in tree.size()..size {
+        tree.push(hashes.leaf(index)?);
+    }
+    Ok(tree)
+}
+
 /// The audit path of leaf `index` in the tree of `size`; `index < size`.
 pub(crate) fn inclusion(hashes: &impl Hashes, index: u64, size: u64) -> Result<InclusionProof> {
     let mut path = Vec::new();

@@ -61,7 +61,9 @@ impl ReadAhead {
         }
         let range = self.range(location).unwrap_or_default();
         let record = self.span.get(range).unwrap_or_default();
-        state.segments.check_block(location, record)
+        let block = state.segments.check_block(location, record)?;
+        state.check_leaf(seq, block)?;
+        Ok(block)
     }
 
     /// Where a block's record lies in the span, if it does.

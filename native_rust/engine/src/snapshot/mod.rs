@@ -12,6 +12,7 @@
 mod extra;
 mod frames;
 mod load;
+mod outline;
 mod records;
 mod snapshotter;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use frames::Header;
 
 pub(crate) use extra::{decode_extra, encode_extra};
 pub(crate) use load::load;
+pub(crate) use outline::{Outline, outline};
 pub(crate) use snapshotter::{SnapshotLog, Snapshotter};
 pub(crate) use write::write;
 

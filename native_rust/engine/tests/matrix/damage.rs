@@ -125,7 +125,7 @@ impl Journal {
 }
 
 /// Where the groups of a segment lie.
-fn groups(segment: &[u8]) -> Vec<Range<usize>> {
+pub(super) fn groups(segment: &[u8]) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let mut at = 128;
     while at + 96 <= segment.len() && segment[at..].starts_with(b"FDBG") {
@@ -306,7 +306,7 @@ fn headers_and_blocks_with_checksums_made_to_fit_are_refused() {
 
 /// Where the blocks of the group at `start` have their own checksums, and where they
 /// lie, as far as its counts and lengths make sense.
-fn blocks(segment: &[u8], start: usize) -> Vec<(Range<usize>, Range<usize>)> {
+pub(super) fn blocks(segment: &[u8], start: usize) -> Vec<(Range<usize>, Range<usize>)> {
     let word = |at: usize| {
         let bytes = segment.get(at..at + 4)?;
         Some(u32::from_le_bytes(bytes.try_into().unwrap()) as usize)
@@ -329,7 +329,7 @@ fn blocks(segment: &[u8], start: usize) -> Vec<(Range<usize>, Range<usize>)> {
 }
 
 /// Make the checksums of the group at `start` and of its blocks fit what is there.
-fn reseal(segment: &mut [u8], start: usize) {
+pub(super) fn reseal(segment: &mut [u8], start: usize) {
     for (checksum, block) in blocks(segment, start) {
         let crc = crc32c::crc32c(&segment[block]);
         segment[checksum].copy_from_slice(&crc.to_le_bytes());

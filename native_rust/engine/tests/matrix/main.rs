@@ -18,6 +18,7 @@ mod damage;
 mod disk;
 mod documents;
 mod faults;
+mod forged;
 mod generate;
 mod hostile;
 mod image;

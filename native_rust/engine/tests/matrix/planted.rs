@@ -19,10 +19,12 @@ const READERS: &str =
 const FORGED: &str = "damage::headers_and_blocks_with_checksums_made_to_fit_are_refused";
 const SWAPPED: &str = "damage::groups_that_are_swapped_repeated_or_gone_are_errors";
 
+const DIVERGED: &str = "forged::a_segment_of_a_diverged_copy_is_not_opened";
+const SPARED: &str = "forged::a_forged_block_is_never_given_and_costs_nothing_but_itself";
 const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
 
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 20] = [
+const BUGS: [(&str, &str); 23] = [
     ("AckBeforeSync", POWER),
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
@@ -36,6 +38,9 @@ const BUGS: [(&str, &str); 20] = [
     ("IgnoreHeaderChecksum", FORGED),
     ("IgnoreBodyChecksum", POWER),
     ("IgnoreRoot", FORGED),
+    ("IgnoreSegmentRoot", DIVERGED),
+    ("IgnoreLeaf", SPARED),
+    ("TrustFooter", SPARED),
     ("CutDamage", SWAPPED),
     ("KeepTornTail", POWER),
     ("UnsettledTail", OPENING),
@@ -72,7 +77,7 @@ fn each_is_noticed() {
     let mut cases: Vec<(&str, &str)> = BUGS.to_vec();
     cases.extend(
         [
-            POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, SNAPSHOT,
+            POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, DIVERGED, SPARED, SNAPSHOT,
         ]
         .map(|test| ("", test)),
     );

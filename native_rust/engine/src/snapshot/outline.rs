@@ -1,0 +1,150 @@
+//! Checking a snapshot without building the indexes.
+
+use std::path::Path;
+
+use super::file_name;
+use super::frames::{FrameReader, Header, Kind};
+use super::records::{Totals, VersionCodec, take_id, take_locations, take_part};
+use super::wire::Records;
+use crate::fs::FileSystem;
+use crate::index::PartRun;
+use crate::journal::Start;
+use crate::merkle::{Hash, LOWEST, NodeTable, Tree};
+
+/// Where the journal goes on behind a snapshot.
+#[derive(Debug)]
+pub(crate) struct Outline {
+    /// Its kept nodes are there only if they were asked for.
+    pub start: Start,
+    /// Journal position right behind the snapshot's last block.
+    pub position: u64,
+}
+
+/// Read and check every frame and record of the snapshot as of `seq` in `dir`. Holds a
+/// frame in memory and each distinct shape of features; with `nodes` four bytes a block
+/// more.
+///
+/// # Errors
+/// Why it is of no use, as a sentence that begins with "it" or "the frame".
+pub(crate) fn outline(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    seq: u64,
+    nodes: bool,
+) -> Result<Outline, String> {
+    let frames = FrameReader::open(fs, &dir.join(file_name(seq)))?;
+    if frames.header.seq != seq {
+        return Err(format!("it is as of block {}", frames.header.seq));
+    }
+    let mut skimming = Skimming {
+        frames,
+        totals: Totals::default(),
+    };
+    let mut codec = VersionCodec::default();
+    skimming.each(Kind::Versions, |records, totals| {
+        let version = codec.take(records)?;
+        totals.versions += 1;
+        match (1..=seq).contains(&version.born) {
+            true => Ok(()),
+            false => Err("a version of a block that is not there"),
+        }
+    })?;
+    skimming.each(Kind::Ids, |records, totals| {
+        totals.ids += 1;
+        take_id(records).map(drop)
+    })?;
+    skimming.each(Kind::Blocks, |records, totals| {
+        take_locations(records, |_| totals.blocks += 1)
+    })?;
+    if skimming.totals.blocks != seq {
+        return Err("it lacks blocks".into());
+    }
+    let (tree, nodes) = skimming.nodes(nodes)?;
+    skimming.each(Kind::Series, |records, totals| {
+        let (_, part) = take_part(records)?;
+        totals.parts += 1;
+        let later = |run: &PartRun| run.seq.max(run.died.unwrap_or(0)) > seq;
+        match part.runs.iter().any(later) {
+            true => Err("a point of a block that is not there"),
+            false => Ok(()),
+        }
+    })?;
+    skimming.each(Kind::Extra, |records, totals| {
+        totals.extra += records.bytes()?.len() as u64;
+        Ok(())
+    })?;
+    let payload = skimming.frames.next_of(Kind::End)?;
+    let totals = payload.map(|payload| Totals::take(&mut Records::new(payload)));
+    if totals != Some(Ok(skimming.totals)) || !skimming.frames.at_end() {
+        return Err("it holds something else than it says at its end".into());
+    }
+    let header = skimming.frames.header;
+    Ok(Outline {
+        start: Start {
+            seq,
+            tree,
+            nodes,
+            database: header.database,
+            segment_first_seq: header.segment_first_seq,
+            end_offset: header.end_offset,
+            last_group_offset: header.last_group_offset,
+            last_time: header.last_time,
+        },
+        position: header.position,
+    })
+}
+
+struct Skimming {
+    frames: FrameReader,
+    totals: Totals,
+}
+
+impl Skimming {
+    fn each(
+        &mut self,
+        kind: Kind,
+        mut record: impl FnMut(&mut Records<'_>, &mut Totals) -> Result<(), &'static str>,
+    ) -> Result<(), String> {
+        while let Some(payload) = self.frames.next_of(kind)? {
+            let mut records = Records::new(payload);
+            let mut damage = Ok(());
+            while damage.is_ok() && !records.is_empty() {
+                damage = record(&mut records, &mut self.totals);
+            }
+            damage.map_err(|damage| self.frames.damage(damage))?;
+        }
+        Ok(())
+    }
+
+    /// The tree, and its kept nodes where they are wanted.
+    fn nodes(&mut self, keep: bool) -> Result<(Tree, NodeTable), String> {
+        let (mut tree, mut nodes) = (Tree::default(), NodeTable::default());
+        let mut push = |tree: &mut Tree, level, hash: Hash| {
+            tree.push_subtree(level, hash, |level, node| {
+                if keep && NodeTable::keeps(level) {
+                    nodes.push((level, node));
+                }
+            });
+        };
+        self.each(Kind::Nodes, |records, totals| {
+            totals.nodes += 1;
+            push(&mut tree, LOWEST, records.array()?);
+            Ok(())
+        })?;
+        let Header {
+            seq,
+            root,
+            low_peaks,
+            ..
+        } = &self.frames.header;
+        for (level, peak) in (0..LOWEST).zip(low_peaks).rev() {
+            if seq >> level & 1 == 1 {
+                push(&mut tree, level, *peak);
+            }
+        }
+        if tree.size() != *seq || tree.root() != *root {
+            return Err("its Merkle nodes do not make up its root".into());
+        }
+        Ok((tree, nodes))
+    }
+}

@@ -1,0 +1,303 @@
+//! Blocks that an index snapshot spares reading, with checksums made to fit what was
+//! never committed: only the Merkle tree tells.
+//!
+//! A forged block costs the requests that read it, and nothing else. A segment of
+//! another history of the same database is not opened.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use formdb_engine::{Database, Error, InclusionProof, to_hex};
+
+use super::damage::{blocks, groups, reseal};
+use super::disk::{Image, SimFs};
+use super::workload::{Run, Workload, limits_with_snapshots, open};
+use super::{in_parallel, random, report, seeds};
+
+const TRANSACTIONS: usize = 60;
+
+/// What a reader may be told of one block.
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
+    block: Vec<u8>,
+    proof: InclusionProof,
+}
+
+/// A database with a snapshot, closed, and what it says about each block.
+struct Closed {
+    run: Run,
+    image: Image,
+    /// Segments with their bytes, in order.
+    segments: Vec<(PathBuf, Vec<u8>)>,
+    told: Vec<Told>,
+}
+
+impl Closed {
+    fn new(seed: u64) -> Self {
+        let workload = Workload::synced(seed, TRANSACTIONS);
+        Self::of(|| {
+            Run::with_limits(
+                &workload,
+                SimFs::new(),
+                0,
+                TRANSACTIONS,
+                limits_with_snapshots(),
+            )
+        })
+    }
+
+    fn of(run: impl Fn() -> Result<Run, String>) -> Self {
+        // Closing gives up a snapshot that is being written, so some have none.
+        let closed = (0..20).find_map(|_| {
+            let run = run().unwrap();
+            let image = run.fs.now();
+            let is = |extension: &str| {
+                let files = image.files().into_iter();
+                let is = move |path: &PathBuf| path.extension().is_some_and(|e| e == extension);
+                files.filter(move |(path, _)| is(path)).collect::<Vec<_>>()
+            };
+            let (segments, snapshots) = (is("journal"), is("snapshot"));
+            (snapshots.len() == 1 && segments.len() >= 4).then_some((run, image, segments))
+        });
+        let (run, image, segments) = closed.unwrap();
+        let db = open(&SimFs::of(image.clone())).unwrap();
+        assert!(db.recovered().snapshot.is_some());
+        let told = (1..=db.seq().unwrap()).map(|seq| tell(&db, seq).unwrap());
+        let told = told.collect();
+        db.close();
+        Self {
+            run,
+            image,
+            segments,
+            told,
+        }
+    }
+}
+
+fn tell(db: &Database, seq: u64) -> Result<Told, Error> {
+    Ok(Told {
+        block: db.block(seq)?.cbor,
+        proof: db.inclusion_proof(seq, None)?,
+    })
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    opened: usize,
+    refused: usize,
+    blocks_refused: usize,
+}
+
+/// Read all of a database of which the block `forged` was changed. Whatever it says
+/// of any block must be what was committed; `spared` says which blocks it must still
+/// give.
+fn read(closed: &Closed, db: &Database, spared: impl Fn(u64) -> bool, what: &str) -> usize {
+    let mut refused = 0;
+    for (told, seq) in closed.told.iter().zip(1..) {
+        match tell(db, seq) {
+            Ok(now) => assert_eq!(now, *told, "{what}: block {seq} is another"),
+            Err(Error::Corrupt { path, .. }) => {
+                assert!(!spared(seq), "{what}: block {seq} of {path:?} is refused");
+                assert!(closed.segments.iter().any(|(segment, _)| *segment == path));
+                refused += 1;
+            }
+            Err(other) => panic!("{what}: block {seq}: {other}"),
+        }
+        let hash = told.proof.leaf_hash;
+        match db.find_block(&hash) {
+            Ok(found) => assert!(found.is_none_or(|found| found == seq), "{what}: {seq}"),
+            Err(Error::Corrupt { .. }) => assert!(!spared(seq), "{what}: hash of {seq}"),
+            Err(other) => panic!("{what}: {}: {other}", to_hex(&hash)),
+        }
+    }
+    // It takes writes, and everything else goes on.
+    let feature = br#"{"type":"Feature","id":"after","geometry":null,"properties":{}}"#;
+    let prepared = db.prepare_features(feature).unwrap();
+    db.write(prepared.operations).unwrap();
+    assert!(db.feature("after", None).is_ok(), "{what}");
+    refused
+}
+
+/// Give the block at place `n` of a sealed segment other bytes and checksums that fit
+/// them; with `footer` its leaf hash there, too.
+fn forge(segment: &mut [u8], n: usize, byte: u64, footer: bool) -> bool {
+    let places = groups(segment)
+        .into_iter()
+        .flat_map(|group| {
+            let blocks = blocks(segment, group.start).into_iter();
+            blocks.map(move |(_, block)| (group.start, block))
+        })
+        .collect::<Vec<_>>();
+    let (group, block) = places[n].clone();
+    // Not in the head of the block: what cannot be decoded is found out anyway.
+    let at = block.start + block.len() / 2 + byte as usize % (block.len() / 2);
+    segment[at] ^= 1;
+    let sealed = segment.len() >= 64 && segment[segment.len() - 64..].starts_with(b"FORMDBJF");
+    let leaf = formdb_engine::leaf_hash(&segment[block]);
+    reseal(segment, group);
+    if footer && sealed {
+        reseal_footer(segment, n, leaf);
+    }
+    sealed
+}
+
+/// Put a leaf hash in the page of hashes in a footer that has at most one of them.
+fn reseal_footer(segment: &mut [u8], n: usize, leaf: [u8; 32]) {
+    let trailer = segment.len() - 64;
+    let word = |at: usize| u64::from_le_bytes(segment[at..at + 8].try_into().unwrap());
+    let (first_seq, footer) = (word(trailer + 16), word(trailer + 24) as usize);
+    let count = u32::from_le_bytes(segment[trailer + 32..trailer + 36].try_into().unwrap());
+    let count = count as usize;
+    assert!(count <= 127, "the hashes fill more than a page");
+    let page = footer + 4 * count + 4;
+    segment[page + 32 * n..page + 32 * (n + 1)].copy_from_slice(&leaf);
+    let crc = crc32c::crc32c(&segment[16..32]);
+    let crc = crc32c::crc32c_append(crc, &first_seq.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc, &(page as u64).to_le_bytes());
+    let end = page + 32 * count;
+    let crc = crc32c::crc32c_append(crc, &segment[page..end]);
+    segment[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+}
+
+#[test]
+fn a_forged_block_is_never_given_and_costs_nothing_but_itself() {
+    let began = Instant::now();
+    let (mut forged, mut all) = (0, Tally::default());
+    for seed in seeds(3) {
+        let closed = Closed::new(seed);
+        let mut cases = Vec::new();
+        let mut first = 1;
+        for (path, content) in &closed.segments {
+            let counts = groups(content).into_iter();
+            let count: usize = counts.map(|group| blocks(content, group.start).len()).sum();
+            for n in 0..count {
+                cases.push((path, content, n, first + n as u64, false));
+                cases.push((path, content, n, first + n as u64, true));
+            }
+            first += count as u64;
+        }
+        forged += cases.len();
+        let tallies = std::sync::Mutex::new(Vec::new());
+        in_parallel(&cases, |(path, content, n, seq, footer)| {
+            let mut state = seed + seq;
+            let mut bytes = content.to_vec();
+            let sealed = forge(&mut bytes, *n, random(&mut state), *footer);
+            let what = format!("seed {seed} (FORMDB_SEED), block {seq}, footer {footer}");
+            let mut tally = Tally::default();
+            match open(&SimFs::of(closed.image.with_file(path, bytes))) {
+                Ok(db) => {
+                    assert!(db.recovered().snapshot.is_some(), "{what}");
+                    let group = |seq: u64| (seq - 1) / 16;
+                    let spared = |other: u64| match footer {
+                        false => other != *seq,
+                        // Nothing says which of the sixteen is wrong.
+                        true => group(other) != group(*seq),
+                    };
+                    tally.blocks_refused = read(&closed, &db, spared, &what);
+                    assert!(tally.blocks_refused > 0, "{what} went unnoticed");
+                    tally.opened = 1;
+                    db.close();
+                }
+                // It lies behind the snapshot, or in the segment that is written to,
+                // or right before a segment whose header has the root.
+                Err(Error::Corrupt { .. }) => tally.refused = 1,
+                Err(other) => panic!("{what}: {other}"),
+            }
+            assert!(sealed || tally.refused == 1, "{what}: {tally:?}");
+            tallies.lock().unwrap().push(tally);
+            1
+        });
+        for tally in tallies.into_inner().unwrap() {
+            all.opened += tally.opened;
+            all.refused += tally.refused;
+            all.blocks_refused += tally.blocks_refused;
+        }
+    }
+    assert!(all.opened > 0 && all.refused > 0);
+    let figures = [
+        ("forged", forged),
+        ("opened", all.opened),
+        ("blocks not given then", all.blocks_refused),
+        ("not opened", all.refused),
+    ];
+    report("forged blocks", began, &figures);
+}
+
+#[test]
+fn a_segment_of_a_diverged_copy_is_not_opened() {
+    let began = Instant::now();
+    let (mut tried, mut same) = (0, 0);
+    for seed in seeds(6) {
+        let closed = Closed::new(seed);
+        // The same database as it went on from a crash on its way.
+        let points = closed.run.crash_points();
+        for part in [3, 5, 7] {
+            let crashed = &points[points.len() * part / 10];
+            let other = Run::with_limits(
+                &closed.run.workload,
+                crashed.killed(),
+                0,
+                TRANSACTIONS,
+                limits_with_snapshots(),
+            );
+            let image = other.unwrap().fs.now();
+            let files = image.files();
+            let last = closed.segments.len() - 1;
+            for (path, content) in &closed.segments[..last] {
+                let there = files.iter().find(|(name, _)| name == path);
+                let Some((_, bytes)) = there else { continue };
+                if bytes == content {
+                    same += 1;
+                    continue;
+                }
+                tried += 1;
+                let what = format!("seed {seed} (FORMDB_SEED), {path:?}");
+                let fs = SimFs::of(closed.image.with_file(path, bytes.clone()));
+                match open(&fs) {
+                    // Its blocks differ from those of the segment behind it.
+                    Err(Error::Corrupt { path: named, .. }) => {
+                        let number = |name| {
+                            let found = closed.segments.iter().position(|(path, _)| *path == name);
+                            found.unwrap()
+                        };
+                        let (told, changed) = (number(named), number(path.clone()));
+                        assert!(told == changed || told == changed + 1, "{what}: {told}");
+                    }
+                    Err(other) => panic!("{what}: {other}"),
+                    Ok(db) => {
+                        // Only blocks in the middle may be others, if anything is.
+                        read(&closed, &db, |_| false, &what);
+                        panic!("{what} was opened");
+                    }
+                }
+            }
+        }
+    }
+    assert!(tried > 0, "no history diverged");
+    let figures = [("segments put in", tried), ("the same in both", same)];
+    report("segments of a diverged copy", began, &figures);
+}
+
+/// What is in the same group of sixteen as a damaged footer page is read all the same.
+#[test]
+fn a_damaged_page_of_leaf_hashes_costs_nothing() {
+    let closed = Closed::new(1);
+    let mut image = closed.image.clone();
+    for (path, content) in &closed.segments {
+        let trailer = content.len() - 64;
+        if content[trailer..].starts_with(b"FORMDBJF") {
+            let word = content[trailer + 24..trailer + 32].try_into().unwrap();
+            let count = content[trailer + 32..trailer + 36].try_into().unwrap();
+            let page = u64::from_le_bytes(word) as usize + 4 * u32::from_le_bytes(count) as usize;
+            let mut bytes = content.clone();
+            bytes[page + 20] ^= 1;
+            image = image.with_file(path, bytes);
+        }
+    }
+    let fs = SimFs::of(image);
+    let db = open(&fs).unwrap();
+    for (told, seq) in closed.told.iter().zip(1..) {
+        assert_eq!(tell(&db, seq).unwrap(), *told);
+    }
+    db.close();
+}
