@@ -32,7 +32,7 @@ defmodule FormdbHttp.MixProject do
 
   def application do
     {_deps, applications} = beam_libraries()
-    [mod: {FormdbHttp.Application, []}, extra_applications: [:logger | applications]]
+    [mod: {FormdbHttp.Application, []}, extra_applications: [:crypto, :logger | applications]]
   end
 
   # The one place that decides where the BEAM libraries come from: Hex, or, where

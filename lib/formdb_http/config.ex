@@ -45,6 +45,22 @@ defmodule FormdbHttp.Config do
       doc: "Largest request body"
     },
     %{
+      variable: "FORMDB_BODY_TIMEOUT_MS",
+      field: :body_timeout_ms,
+      type: :milliseconds,
+      default: 30_000,
+      range: 1..3_600_000,
+      doc: "How long a request body may be silent, and how long it may take to arrive"
+    },
+    %{
+      variable: "FORMDB_BODY_MIN_RATE",
+      field: :body_min_rate,
+      type: :integer,
+      default: 64 * kib,
+      range: 1..gib,
+      doc: "Bytes a second that a body has to bring to be given longer than that"
+    },
+    %{
       variable: "FORMDB_MAX_CONNECTIONS",
       field: :max_connections,
       type: :integer,
@@ -53,12 +69,43 @@ defmodule FormdbHttp.Config do
       doc: "Connections served at the same time"
     },
     %{
+      variable: "FORMDB_HALF_CLOSE_MS",
+      field: :half_close_ms,
+      type: :milliseconds,
+      default: 5_000,
+      range: 0..3_600_000,
+      doc: "How long a request goes on whose client has closed its side of the connection"
+    },
+    %{
+      variable: "FORMDB_PROBE_HOST",
+      field: :probe_host,
+      type: :ip_address,
+      default: loopback,
+      doc: "Address to listen on for probes and metrics alone"
+    },
+    %{
+      variable: "FORMDB_PROBE_PORT",
+      field: :probe_port,
+      type: :integer,
+      default: nil,
+      range: 0..65_535,
+      doc: "TCP port for probes and metrics alone; not set: only with everything else"
+    },
+    %{
       variable: "FORMDB_DRAIN_TIMEOUT_MS",
       field: :drain_timeout_ms,
       type: :milliseconds,
       default: 10_000,
       range: 0..3_600_000,
       doc: "How long a stopping server waits for requests under way"
+    },
+    %{
+      variable: "FORMDB_LOG_BUFFER_BYTES",
+      field: :log_buffer_bytes,
+      type: :bytes,
+      default: mib,
+      range: kib..gib,
+      doc: "Log that may wait to be read from standard output; lines beyond it are dropped"
     },
     %{
       variable: "FORMDB_WRITE_TIMEOUT_MS",
@@ -419,8 +466,14 @@ defmodule FormdbHttp.Config do
           allow_unauthenticated: boolean(),
           data_dir: Path.t(),
           max_body_bytes: pos_integer(),
+          body_timeout_ms: pos_integer(),
+          body_min_rate: pos_integer(),
           max_connections: pos_integer(),
+          half_close_ms: non_neg_integer(),
+          probe_host: :inet.ip_address(),
+          probe_port: :inet.port_number() | nil,
           drain_timeout_ms: non_neg_integer(),
+          log_buffer_bytes: pos_integer(),
           write_timeout_ms: pos_integer(),
           default_page_items: pos_integer(),
           page_items: pos_integer(),
@@ -597,7 +650,8 @@ defmodule FormdbHttp.Config do
         exposed(config),
         default_page_too_large(config),
         transaction_too_large(config),
-        no_thread_left(config)
+        no_thread_left(config),
+        body_too_large(config)
       ],
       &is_nil/1
     )
@@ -635,6 +689,13 @@ defmodule FormdbHttp.Config do
       "FORMDB_HEAVY_QUESTIONS is #{questions}, more than the #{most} that leave threads for " <>
         "small reads: the VM has #{:erlang.system_info(:dirty_io_schedulers)} dirty I/O " <>
         "threads. Lower it, or start the VM with more of them (ERL_FLAGS=\"+SDio 64\")"
+    end
+  end
+
+  defp body_too_large(%{max_body_bytes: body, work_bytes: work}) do
+    if body > work do
+      "FORMDB_MAX_BODY_BYTES is #{body}, more than FORMDB_WORK_BYTES, which is #{work}: the " <>
+        "largest bodies could never be taken. Lower the first or raise the second"
     end
   end
 

@@ -75,6 +75,19 @@ defmodule FormdbHttp.Metrics do
   def collect_mf(_registry, callback) do
     callback.(create_mf(:formdb_build_info, "What is running; always 1.", :gauge, [build()]))
 
+    callback.(
+      create_mf(
+        :formdb_log_lines_dropped_total,
+        "Lines of the log that were dropped, since nobody read it.",
+        :counter,
+        [{[], FormdbHttp.Log.dropped()}]
+      )
+    )
+
+    {used, limit} = FormdbHttp.WorkMemory.figures()
+    callback.(gauge(:formdb_work_bytes, "Memory that work under way has reserved.", used))
+    callback.(gauge(:formdb_work_limit_bytes, "Memory that it may reserve in all.", limit))
+
     databases = FormdbHttp.known_databases()
     callback.(statuses(databases))
     open = open(databases)
@@ -82,6 +95,8 @@ defmodule FormdbHttp.Metrics do
     for figure <- @admission, do: callback.(admission(figure))
     :ok
   end
+
+  defp gauge(name, help, value), do: create_mf(name, help, :gauge, [{[], value}])
 
   defp build do
     labels = [

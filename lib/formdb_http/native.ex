@@ -25,6 +25,11 @@ defmodule FormdbHttp.Native do
   def database_check_name(_name), do: stub()
   def database_generate_name, do: stub()
 
+  def memory_reserve(_catalog, _bytes), do: stub()
+  def memory_resize(_reservation, _bytes), do: stub()
+  def memory_release(_reservation), do: stub()
+  def memory_work(_catalog), do: stub()
+
   def write(_catalog, _name, _request, _options, _ref), do: stub()
   def write_dirty_cpu(_catalog, _name, _request, _options, _ref), do: stub()
   def write_dirty_io(_catalog, _name, _request, _options, _ref), do: stub()

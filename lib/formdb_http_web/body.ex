@@ -1,21 +1,34 @@
 defmodule FormdbHttpWeb.Body do
   @moduledoc false
-  # Reads the body of a request, within its limit.
+  # Reads the body of a request, within its limits: bytes, time, and the memory that the
+  # server has for work under way.
+  #
+  # Memory is reserved as the body comes, a part ahead, so that a client holds what it has
+  # sent and no more than a part of what it has announced. That the announced length
+  # would fit is looked at first, before anything is read.
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3]
 
+  alias FormdbHttp.WorkMemory
+
   alias FormdbHttp.JSON
 
-  # Read at once from a body of unknown length.
+  # What of the body was read, in the request's process: nil while nobody has asked,
+  # :refused, or {:left | :read, memory}.
+  @state __MODULE__
+  # The most that is asked for at once, and what a connection may hold before it is asked.
   @part_bytes 1_048_576
-  # How long one read waits, and how many in a row may bring nothing.
-  @period_ms 1_000
-  @quiet_periods 30
+  @unasked_bytes 65_536
+  # How often one looks whether a chunked body can still be decoded.
+  @look_ms 1_000
+  # What the connection's process may take beyond the time it was given to answer.
+  @slack_ms 5_000
   # Of a body that is decoded as it comes, no more than the head of a chunk waits
   # in the connection's process.
   @undecoded_bytes 1_048_576
-  # Of a body that nobody wants.
-  @discarded_bytes 1_048_576
+  # A body that nobody wants is waited for only if it is all but here.
+  @discarded_bytes @unasked_bytes
+  @discard_ms 100
   @provenance_bytes 65_536
   # A few members with a name or a number each.
   @members_bytes 4_096
@@ -32,40 +45,60 @@ defmodule FormdbHttpWeb.Body do
   def read(req, max) do
     with :ok <- check_type(req.headers),
          :ok <- check_encoding(req.headers),
-         {:ok, parts} <- read_parts(req, max, 0, [], 0) do
+         {:ok, memory} <- reserve(req) do
+      started = now()
+      state = %{max: max, memory: memory, started: started, heard: started}
       # Every request has a process of its own, in which the dispatcher looks.
-      Process.put(__MODULE__, :read)
-      {:ok, IO.iodata_to_binary(parts)}
+      Process.put(@state, {:left, memory})
+
+      with {:ok, body} <- read_parts(req, "", state) do
+        Process.put(@state, {:read, memory})
+        {:ok, body}
+      end
     end
   end
 
   @doc """
-  Reads and drops a body that the answer did not need. When it arrives after the
-  answer, Cowboy (2.8) may stop listening on the connection, and the next request
-  would get no answer. `:left` when it is too large or too slow to be waited for:
-  then the connection cannot be used again.
+  What is done when the answer is known: gives back the memory of the body, and drops one
+  that the answer did not need. `:left` when that has not come to its end by now: then the
+  connection cannot be used again.
   """
-  def discard(%{has_body: false}), do: :ok
-  def discard(%{body_length: n}) when is_integer(n) and n > @discarded_bytes, do: :left
+  def finish(req) do
+    case Process.delete(@state) do
+      {progress, memory} ->
+        WorkMemory.release(memory)
+        if progress == :read, do: :ok, else: :left
 
-  def discard(req) do
-    if Process.get(__MODULE__) == :read, do: :ok, else: discard(req, @discarded_bytes)
+      :refused ->
+        :left
+
+      nil ->
+        discard(req)
+    end
   end
 
-  defp discard(req, left) do
-    case :cowboy_req.read_body(req, %{length: left, period: @period_ms}) do
+  defp discard(%{has_body: false}), do: :ok
+  defp discard(%{body_length: n}) when is_integer(n) and n > @discarded_bytes, do: :left
+  defp discard(req), do: discard(req, @discarded_bytes, now() + @discard_ms)
+
+  defp discard(req, left, deadline) do
+    period = max(deadline - now(), 0)
+
+    case :cowboy_req.read_body(req, %{length: left, period: period, timeout: period + @slack_ms}) do
       {:ok, _part, _req} ->
         :ok
 
-      {:more, part, req} when part != "" and byte_size(part) < left ->
-        discard(req, left - byte_size(part))
+      {:more, part, req} when byte_size(part) < left and period > 0 ->
+        discard(req, left - byte_size(part), deadline)
 
-      {:more, _nothing_or_too_much, _req} ->
+      {:more, _too_much_or_too_late, _req} ->
         :left
     end
   catch
     :exit, :timeout -> :left
   end
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   @doc """
   The provenance in a body that may be empty and else is `{"provenance": {...}}`, as
@@ -125,34 +158,88 @@ defmodule FormdbHttpWeb.Body do
   @doc "A name as a part of a JSON pointer (RFC 6901, section 3)."
   def pointer_part(name), do: name |> String.replace("~", "~0") |> String.replace("/", "~1")
 
-  defp read_parts(req, max, size, parts, quiet) do
-    opts = %{length: part_length(req, max - size), period: @period_ms}
+  # The connection may hold the beginning already.
+  defp reserve(%{body_length: length}) when is_integer(length) do
+    with {:ok, memory} <- WorkMemory.reserve(length),
+         :ok <- WorkMemory.resize(memory, min(length, @unasked_bytes)),
+         do: {:ok, memory},
+         else: (error -> refused(error))
+  end
 
-    case :cowboy_req.read_body(req, opts) do
-      {_more_or_ok, part, _req} when size + byte_size(part) > max ->
-        too_large(req, "more than #{max} bytes", max)
+  defp reserve(_req) do
+    with {:error, _} = error <- WorkMemory.reserve(@unasked_bytes), do: refused(error)
+  end
 
-      {:ok, part, _req} ->
-        {:ok, [parts, part]}
+  # Of a body that nothing was read of, the dispatcher is told not to wait for it.
+  defp refused(error) do
+    Process.put(@state, :refused)
+    error
+  end
 
-      {:more, "", req} ->
-        if jammed?(req),
-          do: refuse(:malformed_request, "the body breaks the chunked transfer coding"),
-          else: read_on(req, max, size, parts, quiet + 1)
+  defp read_parts(req, body, state) do
+    length = part_length(req, state.max - byte_size(body))
 
-      {:more, part, req} ->
-        read_parts(req, max, size + byte_size(part), [parts, part], 0)
+    with :ok <- WorkMemory.resize(state.memory, byte_size(body) + length),
+         {:ok, period} <- time_left(req, body, state) do
+      opts = %{length: length, period: period, timeout: period + @slack_ms}
+
+      case :cowboy_req.read_body(req, opts) do
+        {_more_or_ok, part, _req} when byte_size(body) + byte_size(part) > state.max ->
+          too_large(req, "more than #{state.max} bytes", state.max)
+
+        {:ok, part, _req} ->
+          {:ok, join(body, part)}
+
+        {:more, "", req} ->
+          if jammed?(req),
+            do: refuse(:malformed_request, "the body breaks the chunked transfer coding"),
+            else: read_parts(req, body, state)
+
+        {:more, part, req} ->
+          read_parts(req, join(body, part), %{state | heard: now()})
+      end
     end
   catch
     # The connection's process did not even say that there is nothing.
-    :exit, :timeout -> stopped_arriving()
+    :exit, :timeout -> stopped_arriving(req)
   end
 
-  defp read_on(_req, _max, _size, _parts, @quiet_periods), do: stopped_arriving()
-  defp read_on(req, max, size, parts, quiet), do: read_parts(req, max, size, parts, quiet)
+  # What is appended to grows in place, so no second copy of a body is made.
+  defp join("", part), do: part
+  defp join(body, part), do: body <> part
 
-  defp stopped_arriving do
-    refuse(:request_timeout, "the body stopped arriving; send it again")
+  # How long the next part may take: a body may be silent for body_timeout_ms, and take as
+  # long in all, and longer only by what it has brought at body_min_rate.
+  defp time_left(req, body, state) do
+    now = now()
+    earned = div(byte_size(body) * 1_000, req.body_min_rate)
+    silence = state.heard + req.body_timeout_ms - now
+    total = state.started + req.body_timeout_ms + earned - now
+
+    cond do
+      silence <= 0 -> stopped_arriving(req)
+      total <= 0 -> too_slow(req, byte_size(body), now - state.started)
+      # Whether its coding is broken has to be looked at now and then.
+      req.body_length == :undefined -> {:ok, Enum.min([silence, total, @look_ms])}
+      true -> {:ok, min(silence, total)}
+    end
+  end
+
+  defp stopped_arriving(req) do
+    refuse(
+      :request_timeout,
+      "the body stopped arriving for #{req.body_timeout_ms} ms (setting " <>
+        "FORMDB_BODY_TIMEOUT_MS); send it again"
+    )
+  end
+
+  defp too_slow(req, size, elapsed) do
+    refuse(
+      :request_timeout,
+      "#{size} bytes of the body came in #{elapsed} ms; it may take #{req.body_timeout_ms} ms " <>
+        "(setting FORMDB_BODY_TIMEOUT_MS), and beyond that has to bring " <>
+        "#{req.body_min_rate} bytes a second (setting FORMDB_BODY_MIN_RATE)"
+    )
   end
 
   # Cowlib takes a chunk that does not begin with a number for one that is not
@@ -166,9 +253,10 @@ defmodule FormdbHttpWeb.Body do
 
   defp jammed?(_req), do: false
 
-  # In one part when the length is known, so that nothing has to be put together.
-  # Otherwise no more than shows that the limit is passed.
-  defp part_length(%{body_length: length}, _left) when is_integer(length), do: length
+  # No more than shows that the limit is passed.
+  defp part_length(%{body_length: length}, left) when is_integer(length),
+    do: length |> min(left) |> min(@part_bytes)
+
   defp part_length(_req, left), do: min(@part_bytes, left + 1)
 
   defp too_large(req, found, max) do
@@ -177,6 +265,7 @@ defmodule FormdbHttpWeb.Body do
         do: "the limit is #{max} (setting FORMDB_MAX_BODY_BYTES); split it",
         else: "this call takes #{max} at most"
 
+    if Process.get(@state) == nil, do: Process.put(@state, :refused)
     refuse(:payload_too_large, "the body is #{found}; #{limit}")
   end
 

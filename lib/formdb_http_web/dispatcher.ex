@@ -12,12 +12,12 @@ defmodule FormdbHttpWeb.Dispatcher do
   alias FormdbHttpWeb.{Body, InFlight, Metrics, Problem, Router}
 
   @impl true
-  def execute(req, %{max_body_bytes: max_body_bytes, in_flight: in_flight} = _env) do
+  def execute(req, %{body_limits: body_limits, in_flight: in_flight, routes: routes} = _env) do
     started = System.monotonic_time()
-    found = Router.find(req.path)
+    found = Router.find(req.path, routes)
     # Until there are principals: a connection takes its turn with the others.
     FormdbHttp.ask_as(req.pid)
-    {status, headers, body} = answer(found, Map.put(req, :max_body_bytes, max_body_bytes))
+    {status, headers, body} = answer(found, Map.merge(req, body_limits))
     headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
     # Before the answer, so that whoever has it finds the request counted.
     duration = System.monotonic_time() - started
@@ -53,7 +53,8 @@ defmodule FormdbHttpWeb.Dispatcher do
 
   defp close(headers, _status, _req, _in_flight), do: headers
 
-  defp unread?(status, _req) when status in [408, 413], do: true
-  defp unread?(400, %{body_length: :undefined}), do: true
-  defp unread?(_status, req), do: Body.discard(req) == :left
+  defp unread?(status, req) do
+    left? = Body.finish(req) == :left
+    left? or (status == 400 and req.body_length == :undefined)
+  end
 end

@@ -2,8 +2,8 @@ defmodule FormdbHttpWeb.Endpoint do
   @moduledoc """
   The HTTP server: a supervisor with the listener inside.
 
-  It is started with a `FormdbHttp.Config`, of which it uses `host`, `port`,
-  `max_connections`, `max_body_bytes`, `drain_timeout_ms` and `write_timeout_ms`.
+  It is started with a `FormdbHttp.Config`, of which it uses what concerns addresses,
+  connections, bodies and the stop.
   Stopping it closes the listening socket at once and lets the requests under way
   finish, for `drain_timeout_ms` at most.
 
@@ -15,7 +15,13 @@ defmodule FormdbHttpWeb.Endpoint do
   require Logger
 
   alias FormdbHttp.Config
+  alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Transport}
   alias FormdbHttpWeb.{Dispatcher, Drainer, InFlight, Metrics, StreamHandler}
+
+  # The name of the listener for probes; the other has this module's.
+  @probes Module.concat(__MODULE__, Probes)
+  # Scrapers and supervisors are few.
+  @probe_connections 100
 
   @acceptors 10
   # A connection may stay without a request this long. Longer than the 60 s for
@@ -48,9 +54,14 @@ defmodule FormdbHttpWeb.Endpoint do
   defp explain({:shutdown, {:failed_to_start_child, _child, reason}}, config),
     do: explain(reason, config)
 
-  defp explain({:listen_error, _listener, reason}, config) do
-    "cannot listen on #{:inet.ntoa(config.host)} port #{config.port}: " <>
-      "#{:inet.format_error(reason)}; set FORMDB_HOST and FORMDB_PORT to an address that is free"
+  defp explain({:listen_error, listener, reason}, config) do
+    {host, port, settings} =
+      if listener == @probes,
+        do: {config.probe_host, config.probe_port, "FORMDB_PROBE_HOST and FORMDB_PROBE_PORT"},
+        else: {config.host, config.port, "FORMDB_HOST and FORMDB_PORT"}
+
+    "cannot listen on #{:inet.ntoa(host)} port #{port}: " <>
+      "#{:inet.format_error(reason)}; set #{settings} to an address that is free"
   end
 
   defp explain(other, _config), do: other
@@ -59,9 +70,19 @@ defmodule FormdbHttpWeb.Endpoint do
   @spec port() :: :inet.port_number()
   def port, do: :ranch.get_port(__MODULE__)
 
-  @doc "How many connections are open."
+  @doc "The TCP port on which it listens for probes alone, when it is configured to."
+  @spec probe_port() :: :inet.port_number()
+  def probe_port, do: :ranch.get_port(@probes)
+
+  @doc "How many connections are open, without those for probes alone."
   @spec connections() :: non_neg_integer()
-  def connections, do: :ranch.info(__MODULE__).all_connections
+  def connections, do: Connections.count(counts())
+
+  @doc "How many were refused since the start, because as many were open as may be."
+  @spec refused_connections() :: non_neg_integer()
+  def refused_connections, do: Connections.refused(counts())
+
+  defp counts, do: :ranch.get_protocol_options(__MODULE__).connections
 
   @doc "Whether it takes new connections: no longer when it stops."
   @spec accepting?() :: boolean()
@@ -72,45 +93,67 @@ defmodule FormdbHttpWeb.Endpoint do
     Metrics.register()
     in_flight = InFlight.new()
 
-    children = [
-      :ranch.child_spec(
-        __MODULE__,
-        :ranch_tcp,
-        transport_options(config),
-        :cowboy_clear,
-        protocol_options(config, in_flight)
-      ),
-      # After the listener, so that it is stopped before it.
-      {Drainer, {__MODULE__, in_flight, config.drain_timeout_ms}}
-    ]
+    # The drainer is last, so that it is stopped first. The probes outlast the rest: they
+    # say that it stops.
+    children =
+      probes(config) ++
+        listener(__MODULE__, {config.host, config.port}, config.max_connections, fn counts ->
+          protocol_options(config, in_flight, counts, :all)
+        end) ++
+        [{Drainer, {__MODULE__, in_flight, config.drain_timeout_ms}}]
 
     # Requests of a listener that failed would be counted for ever. So a child that
     # fails takes the endpoint down, and it is started afresh with a count of zero.
     Supervisor.init(children, strategy: :one_for_all, max_restarts: 0)
   end
 
-  defp transport_options(config) do
-    family = if tuple_size(config.host) == 8, do: [:inet6], else: []
+  defp probes(%{probe_port: nil}), do: []
+
+  # Its requests are not waited for by a stop, hence counted apart.
+  defp probes(config) do
+    listener(@probes, {config.probe_host, config.probe_port}, @probe_connections, fn counts ->
+      protocol_options(config, InFlight.new(), counts, :probes)
+    end)
+  end
+
+  # A listener, and before it the process that counts its connections off.
+  defp listener(name, address, max_connections, protocol_options) do
+    counts = Connections.new(max_connections, Module.concat(name, Connections))
+
+    [
+      %{id: counts.watcher, start: {Connections, :start_link, [counts]}},
+      :ranch.child_spec(
+        name,
+        Transport,
+        transport_options(address),
+        Connection,
+        protocol_options.(counts)
+      )
+    ]
+  end
+
+  defp transport_options({host, port}) do
+    family = if tuple_size(host) == 8, do: [:inet6], else: []
 
     %{
       connection_type: :supervisor,
-      # An acceptor stops accepting with the connection that reaches the limit.
-      num_acceptors: min(@acceptors, config.max_connections),
-      max_connections: config.max_connections,
-      # Each of these supervisors would have a limit of its own, and when the
-      # listener stops they would be waited for one after the other.
+      num_acceptors: @acceptors,
+      # Connection refuses those beyond the limit; Ranch would let them wait.
+      max_connections: :infinity,
+      # When the listener stops, these supervisors would be waited for one after the other.
       num_conns_sups: 1,
       # The requests under way have been waited for when the listener stops. From 2.9 on,
       # Cowboy lets connections end gently, for Ranch's five seconds unless told otherwise.
       shutdown: @shutdown_ms,
-      socket_opts: family ++ [ip: config.host, port: config.port, backlog: 4_096]
+      # A client may close its side and wait for the answer (see HalfClose).
+      socket_opts: family ++ [ip: host, port: port, backlog: 4_096, exit_on_close: false]
     }
   end
 
-  defp protocol_options(config, in_flight) do
+  defp protocol_options(config, in_flight, counts, routes) do
     # Cowboy takes a connection on which the client is silent for dead, also while
     # that client waits for its answer.
-    patience = max(@keep_alive_ms + 5_000, config.write_timeout_ms + 5_000)
+    patience = Enum.max([@keep_alive_ms, config.write_timeout_ms, config.body_timeout_ms]) + 5_000
 
     %{
       connection_type: :supervisor,
@@ -120,7 +163,14 @@ defmodule FormdbHttpWeb.Endpoint do
       protocols: [:http],
       stream_handlers: [StreamHandler],
       middlewares: [Dispatcher],
-      env: %{max_body_bytes: config.max_body_bytes, in_flight: in_flight},
+      env: %{
+        body_limits: Map.take(config, [:max_body_bytes, :body_timeout_ms, :body_min_rate]),
+        half_close_ms: config.half_close_ms,
+        in_flight: in_flight,
+        routes: routes
+      },
+      connections: counts,
+      logger: HalfClose,
       request_timeout: @keep_alive_ms,
       idle_timeout: patience,
       inactivity_timeout: max(300_000, patience),

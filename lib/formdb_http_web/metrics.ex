@@ -104,6 +104,9 @@ defmodule FormdbHttpWeb.Metrics do
     callback.(create_mf(:formdb_uptime_seconds, "Time since the start.", :gauge, uptime / 1_000))
     connections = Endpoint.connections()
     callback.(create_mf(:formdb_http_connections, "Connections now open.", :gauge, connections))
+    refused = Endpoint.refused_connections()
+    help = "Connections refused, since as many were open as the limit allows."
+    callback.(create_mf(:formdb_http_connections_refused_total, help, :counter, refused))
     :ok
   end
 end

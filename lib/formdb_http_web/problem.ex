@@ -60,6 +60,7 @@ defmodule FormdbHttpWeb.Problem do
     # The request is fine, the moment is not.
     busy: {503, "The server has too much to do"},
     cancelled: {503, "The request was given up"},
+    too_many_connections: {503, "No more connections are served"},
     memory_full: {503, "The memory that a limit allows is used up"},
     database_opening: {503, "The database is being opened"},
     database_closed: {503, "The database is closing"},
@@ -71,7 +72,7 @@ defmodule FormdbHttpWeb.Problem do
   }
 
   # What passes by itself in a moment.
-  @retry [:busy, :memory_full, :database_opening, :database_closed]
+  @retry [:busy, :too_many_connections, :memory_full, :database_opening, :database_closed]
 
   # Their details name files of the server.
   @with_paths [:journal_corrupt, :journal_torn_tail, :unsupported_format]

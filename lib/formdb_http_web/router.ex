@@ -183,10 +183,23 @@ defmodule FormdbHttpWeb.Router do
       else: {one, [db, id]}
   end
 
-  @doc "What is at a path; `nil` where there is nothing."
-  @spec find(String.t()) :: found()
+  @doc """
+  What is at a path; `nil` where there is nothing. The listener for probes has those and
+  the metrics, and nothing else.
+  """
+  @spec find(String.t(), :all | :probes) :: found()
+  def find(path, routes \\ :all)
+  def find(path, :all), do: path |> parts() |> resource()
+
+  def find(path, :probes) do
+    case parts(path) do
+      ["", first | _] = parts when first in ["health", "metrics"] -> resource(parts)
+      _other -> nil
+    end
+  end
+
   # :trim makes a slash at the end of the path count for nothing.
-  def find(path), do: path |> :binary.split("/", [:global, :trim]) |> resource()
+  defp parts(path), do: :binary.split(path, "/", [:global, :trim])
 
   @doc """
   The path of a resource with names in the place of what varies, or `unmatched`: of these

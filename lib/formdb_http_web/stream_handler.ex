@@ -1,13 +1,14 @@
 defmodule FormdbHttpWeb.StreamHandler do
   @moduledoc false
-  # Cowboy's own stream handler with two additions: it counts the requests under
+  # Cowboy's own stream handler with three additions: it counts the requests under
   # way, from the first byte of a request's body to the last byte of its answer,
-  # and it turns the empty answers that Cowboy gives to broken requests into
-  # problems. It runs in the process of the connection.
+  # it tells HalfClose of them, and it turns the empty answers that Cowboy gives to
+  # broken requests into problems. It runs in the process of the connection.
 
   @behaviour :cowboy_stream
 
   alias FormdbHttp.Error
+  alias FormdbHttpWeb.Cowboy.HalfClose
   alias FormdbHttpWeb.{InFlight, Problem}
 
   @codes %{
@@ -23,11 +24,13 @@ defmodule FormdbHttpWeb.StreamHandler do
   def init(id, req, %{env: %{in_flight: in_flight}} = opts) do
     {commands, state} = :cowboy_stream_h.init(id, req, opts)
     InFlight.enter(in_flight)
+    HalfClose.begin(id, req.has_body, opts.env.half_close_ms)
     {commands, {in_flight, state}}
   end
 
   @impl true
   def data(id, fin, data, {in_flight, state}) do
+    if fin == :fin, do: HalfClose.arrived()
     {commands, state} = :cowboy_stream_h.data(id, fin, data, state)
     {commands, {in_flight, state}}
   end
@@ -50,6 +53,7 @@ defmodule FormdbHttpWeb.StreamHandler do
   @impl true
   def terminate(id, reason, {in_flight, state}) do
     InFlight.leave(in_flight)
+    HalfClose.done(id)
     :cowboy_stream_h.terminate(id, reason, state)
   end
 

@@ -118,4 +118,118 @@ defmodule FormdbHttpWeb.ConnectionTest do
       assert closed?(socket)
     end
   end
+
+  describe "at the limit of connections" do
+    setup do
+      stop_supervised!(Endpoint)
+
+      config = %{Config.load!() | max_connections: 2, probe_port: 0}
+      start_supervised!({Endpoint, config})
+      open = for _ <- 1..2, do: connect(Endpoint.port())
+      for socket <- open, do: write(socket, format("GET", "/health"))
+      for socket <- open, do: assert(read(socket).status == 200)
+      {:ok, open: open}
+    end
+
+    test "the next one is told so at once and closed, and has a place later", %{open: open} do
+      port = Endpoint.port()
+
+      for _ <- 1..20 do
+        socket = connect(port)
+        # Without having asked anything, or having asked.
+        if :rand.uniform(2) == 1, do: :gen_tcp.send(socket, format("GET", "/health"))
+        response = read(socket)
+        assert response.status == 503
+        assert response.headers["connection"] == "close"
+        assert String.to_integer(response.headers["retry-after"]) > 0
+        assert %{"code" => "too_many_connections", "detail" => detail} = json(response)
+        assert detail =~ "2 connections" and detail =~ "FORMDB_MAX_CONNECTIONS"
+        assert closed?(socket)
+      end
+
+      assert Endpoint.connections() == 2
+      assert Endpoint.refused_connections() == 20
+      :ok = :gen_tcp.close(hd(open))
+      wait_until(fn -> Endpoint.connections() == 1 end)
+      assert get(port, "/health").status == 200
+    end
+
+    test "probes have a listener of their own, and nothing else is there" do
+      port = Endpoint.probe_port()
+
+      for path <- ["/health", "/health/live", "/health/ready", "/health/detailed", "/metrics"],
+          do: assert({path, get(port, path).status} == {path, 200})
+
+      for path <- ["/", "/api/v1/version", "/api/v1/databases", "/healthy"],
+          do: assert({path, get(port, path).status} == {path, 404})
+
+      assert get(port, "/metrics").body =~ "formdb_http_connections 2\n"
+    end
+  end
+
+  describe "a client that closes its side" do
+    setup do
+      stop_supervised!(Endpoint)
+      start_supervised!({Endpoint, %{Config.load!() | half_close_ms: 500}})
+      {:ok, port: Endpoint.port()}
+    end
+
+    test "after its request gets the answer", %{port: port, db: db} do
+      for {method, path, body, status} <- [
+            {"GET", "/health", nil, 200},
+            {"PUT", db <> "/features/h", feature("h", 1_000), 201},
+            {"PUT", db <> "/features/h", feature("h", 100_000), 200},
+            {"POST", "/nothing", "{}", 404}
+          ],
+          _ <- 1..5 do
+        socket = connect(port)
+        write(socket, format(method, path, body: body))
+        :ok = :gen_tcp.shutdown(socket, :write)
+        response = read(socket)
+        assert {path, response.status in [status, 200]} == {path, true}
+        assert closed?(socket)
+      end
+
+      wait_until(fn -> Endpoint.connections() == 0 end)
+    end
+
+    test "after several requests gets the answers to all", %{port: port, db: db} do
+      socket = connect(port)
+      ids = for number <- 1..20, do: "h#{number}"
+      write(socket, for(id <- ids, do: format("POST", db <> "/features", body: feature(id, 100))))
+      :ok = :gen_tcp.shutdown(socket, :write)
+      assert for(_ <- ids, do: json(read(socket))["feature_id"]) == ids
+      assert closed?(socket)
+      wait_until(fn -> Endpoint.connections() == 0 end)
+    end
+
+    test "without a request, or in the middle of one, is closed", %{port: port, db: db} do
+      for bytes <- [
+            "",
+            "GET /health HTTP/1.1\r\n",
+            format("POST", db <> "/features", headers: [{"content-length", 100}])
+          ] do
+        socket = connect(port)
+        write(socket, bytes)
+        :ok = :gen_tcp.shutdown(socket, :write)
+        _ = read_all(socket)
+      end
+
+      wait_until(fn -> Endpoint.connections() == 0 end)
+    end
+  end
+
+  defp wait_until(condition, attempts \\ 300) do
+    cond do
+      condition.() ->
+        :ok
+
+      attempts > 0 ->
+        Process.sleep(10)
+        wait_until(condition, attempts - 1)
+
+      true ->
+        flunk("waited in vain")
+    end
+  end
 end

@@ -411,24 +411,6 @@ defmodule FormdbHttpWeb.EndpointTest do
       write(socket, format("GET", "/health"))
       assert %{status: 200} = read(socket)
     end
-
-    test "no more connections are served than are allowed", %{config: config} do
-      stop_supervised!(Endpoint)
-      start_endpoint(%{config | max_connections: 2})
-      sockets = for _ <- 1..8, do: connect(Endpoint.port())
-      for socket <- sockets, do: write(socket, format("GET", "/health"))
-      answered = for socket <- sockets, {:ok, _} <- [:gen_tcp.recv(socket, 0, 300)], do: socket
-      # One more for each acceptor but the first, which are two here.
-      assert length(answered) in 2..3
-
-      # The others are served as those leave.
-      for socket <- answered, do: :gen_tcp.close(socket)
-
-      for socket <- sockets -- answered do
-        assert %{status: 200} = read(socket)
-        :ok = :gen_tcp.close(socket)
-      end
-    end
   end
 
   describe "the stop" do

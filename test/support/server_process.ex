@@ -23,9 +23,13 @@ defmodule FormdbHttp.ServerProcess do
 
   @doc """
   Starts a server on a data folder, with more settings if need be (names and texts);
-  `await_ready/1` waits until it serves.
+  `await_ready/1` waits until it serves. With `:unread` its standard output is a full
+  pipe that nobody reads; then the settings have to say its port, since it cannot.
   """
-  def start_link({data_dir, settings}), do: GenServer.start_link(__MODULE__, {data_dir, settings})
+  def start_link({data_dir, settings, output}),
+    do: GenServer.start_link(__MODULE__, {data_dir, settings, output})
+
+  def start_link({data_dir, settings}), do: start_link({data_dir, settings, :read})
   def start_link(data_dir), do: start_link({data_dir, []})
 
   @doc "The TCP port, once every database is open."
@@ -58,7 +62,7 @@ defmodule FormdbHttp.ServerProcess do
   def output(server), do: GenServer.call(server, :output)
 
   @impl true
-  def init({data_dir, settings}) do
+  def init({data_dir, settings, output}) do
     # Or terminate/2 would not be called.
     Process.flag(:trap_exit, true)
 
@@ -66,17 +70,31 @@ defmodule FormdbHttp.ServerProcess do
     otp = to_string(:code.root_dir())
     code = Enum.reject(:code.get_path(), &String.starts_with?(to_string(&1), otp))
 
+    erl = [Path.join(otp, "bin/erl"), "-noshell", "+fnu", "-pa"] ++ code
+    [program | arguments] = command(output, erl ++ ["-s", to_string(__MODULE__), "main"])
+
     port =
-      Port.open({:spawn_executable, Path.join(otp, "bin/erl")}, [
+      Port.open({:spawn_executable, program}, [
         :binary,
         :exit_status,
         :stderr_to_stdout,
-        args: ["-noshell", "+fnu", "-pa"] ++ code ++ ["-s", to_string(__MODULE__), "main"],
+        args: arguments,
         env: environment(data_dir, settings)
       ])
 
     {:os_pid, pid} = Port.info(port, :os_pid)
     {:ok, %{port: port, pid: pid, output: "", exit_status: nil, waiting: []}}
+  end
+
+  defp command(:read, erl), do: erl
+
+  # Opened for both, a pipe has a reader that never reads; it takes 64 KiB.
+  defp command(:unread, erl) do
+    script =
+      ~S(mkfifo "$1" && exec 1<>"$1" && rm "$1" && head -c 65536 /dev/zero && shift && exec "$@")
+
+    pipe = Path.join(System.tmp_dir!(), "formdb-unread-#{System.unique_integer([:positive])}")
+    ["/bin/sh", "-c", script, "sh", pipe | erl]
   end
 
   defp environment(data_dir, settings) do
@@ -164,9 +182,17 @@ defmodule FormdbHttp.ServerProcess do
 
     Application.put_env(:formdb_http, :config, config, persistent: true)
     Application.put_env(:formdb_http, :serve, true, persistent: true)
+    config = FormdbHttp.Config.load!()
+    # First, since it brings a handler of its own.
+    {:ok, _started} = Application.ensure_all_started(:logger)
+    FormdbHttp.Log.install(config.log_buffer_bytes)
+    FormdbHttp.Shutdown.install(config.drain_timeout_ms)
     {:ok, _started} = Application.ensure_all_started(:formdb_http)
-    IO.puts("listening on #{Endpoint.port()}")
-    spawn(fn -> halt_at(IO.gets("")) end)
+
+    spawn(fn ->
+      IO.puts("listening on #{Endpoint.port()}")
+      halt_at(IO.gets(""))
+    end)
   end
 
   defp halt_at(:eof), do: System.halt(1)

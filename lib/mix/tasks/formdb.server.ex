@@ -8,12 +8,15 @@ defmodule Mix.Tasks.Formdb.Server do
 
   It takes no arguments: settings come from environment variables, which
   `FormdbHttp.Config` lists. SIGTERM stops it in order: requests under way are
-  finished and every database is closed.
+  finished and every database is closed, within `FORMDB_DRAIN_TIMEOUT_MS` and 5 s.
+  The log goes to standard output, and never keeps the server waiting.
   """
 
   use Mix.Task
 
-  alias FormdbHttp.Config
+  alias FormdbHttp.{Config, Log, Shutdown}
+
+  @flush_ms 500
 
   @impl true
   def run([]) do
@@ -21,9 +24,16 @@ defmodule Mix.Tasks.Formdb.Server do
 
     # Checked here as well as by the application, whose failure to start would bury
     # the message in a report about supervisors.
-    case Config.load(Application.get_env(:formdb_http, :config, %{})) do
-      {:ok, _config} -> :ok
-      {:error, message} -> Mix.raise("The configuration is wrong:\n" <> message)
+    config =
+      case Config.load(Application.get_env(:formdb_http, :config, %{})) do
+        {:ok, config} -> config
+        {:error, message} -> Mix.raise("The configuration is wrong:\n" <> message)
+      end
+
+    # A shell keeps the terminal, and its own end.
+    unless iex?() do
+      Log.install(config.log_buffer_bytes)
+      Shutdown.install(config.drain_timeout_ms)
     end
 
     Application.put_env(:formdb_http, :serve, true, persistent: true)
@@ -31,8 +41,12 @@ defmodule Mix.Tasks.Formdb.Server do
     # Not as a permanent application: if that cannot start, the VM ends with a dump
     # of itself and buries the reason.
     case Application.ensure_all_started(:formdb_http) do
-      {:ok, _started} -> unless iex?(), do: stay()
-      {:error, {_application, reason}} -> Mix.raise("The server did not start: " <> why(reason))
+      {:ok, _started} ->
+        unless iex?(), do: stay(config)
+
+      {:error, {_application, reason}} ->
+        Log.flush(@flush_ms)
+        Mix.raise("The server did not start: " <> why(reason))
     end
   end
 
@@ -45,12 +59,12 @@ defmodule Mix.Tasks.Formdb.Server do
 
   # Should the application ever fail, the VM ends with it, and whoever watches the
   # process can start it again.
-  defp stay do
+  defp stay(config) do
     ref = Process.monitor(FormdbHttp.Supervisor)
 
     receive do
       {:DOWN, ^ref, :process, _pid, reason} when reason not in [:normal, :shutdown] ->
-        System.stop(1)
+        Shutdown.stop(config.drain_timeout_ms, 1)
     end
 
     Process.sleep(:infinity)

@@ -14,6 +14,7 @@ mod gate;
 mod history;
 mod inspect;
 mod json;
+mod memory;
 mod options;
 mod proofs;
 mod reads;

@@ -1,0 +1,108 @@
+defmodule FormdbHttp.Log do
+  @moduledoc false
+  # The server's log on standard output, which nobody ever waits for.
+  #
+  # OTP's and Elixir's own handlers write through the process that owns the terminal, and
+  # let those who log wait once it falls behind. When nobody reads the output (a full
+  # pipe, a terminal stopped with Ctrl-S), that is for good, and the VM then does not even
+  # end, since it flushes what it has written. Here a line is formatted by who logs it and
+  # sent to a writer, unless more than FORMDB_LOG_BUFFER_BYTES wait already: then it is
+  # dropped and counted. The writer writes only what the output takes without waiting.
+  #
+  # It takes the place of the other handlers for standard output in the VM that serves
+  # (`mix formdb.server`); an application that embeds the database keeps its own.
+
+  alias FormdbHttp.Log.Writer
+
+  @handler :formdb_log
+  # Of one line, in characters, and of the terms in it.
+  @line_chars 8_192
+  @depth 30
+
+  @waiting 1
+  @dropped 2
+
+  @format %{
+    template: [:time, " [", :level, "] ", :msg, "\n"],
+    time_offset: ~c"Z",
+    single_line: false,
+    chars_limit: @line_chars,
+    depth: @depth
+  }
+
+  @doc "Takes over standard output from the handlers that could block; `bytes` may wait."
+  @spec install(pos_integer()) :: :ok
+  def install(bytes) do
+    counters = counters()
+    {:ok, writer} = Writer.start(counters)
+    config = %{writer: writer, counters: counters, bytes: bytes}
+
+    _ = :logger.remove_handler(@handler)
+
+    :ok =
+      :logger.add_handler(@handler, __MODULE__, %{
+        config: config,
+        formatter: {:logger_formatter, @format},
+        # As Elixir's own: no reports of supervisors, which start and stop children often.
+        filters: [
+          remote_gl: {&:logger_filters.remote_gl/2, :stop},
+          sasl: {&:logger_filters.domain/2, {:stop, :sub, [:otp, :sasl]}}
+        ]
+      })
+
+    for %{id: id, module: module} <- :logger.get_handler_config(),
+        # OTP's, which Elixir uses from 1.15 on, and Elixir's before that.
+        module in [:logger_std_h, Logger.Handler],
+        do: :logger.remove_handler(id)
+
+    :ok
+  end
+
+  @doc "Waits until everything is written that will be taken, for `milliseconds` at most."
+  @spec flush(non_neg_integer()) :: :ok
+  def flush(milliseconds) do
+    case :logger.get_handler_config(@handler) do
+      {:ok, %{config: %{writer: writer}}} -> Writer.flush(writer, milliseconds)
+      _none -> :ok
+    end
+  end
+
+  @doc "Lines that were dropped since the start."
+  @spec dropped() :: non_neg_integer()
+  def dropped, do: :counters.get(counters(), @dropped)
+
+  # They outlive the handler, so that the count never goes back.
+  defp counters do
+    with nil <- :persistent_term.get(__MODULE__, nil) do
+      counters = :counters.new(2, [:atomics])
+      :persistent_term.put(__MODULE__, counters)
+      counters
+    end
+  end
+
+  ## Callbacks of a handler of :logger, in the process that logs
+
+  @doc false
+  def log(event, %{config: config, formatter: {formatter, format}}) do
+    line = event |> formatter.format(format) |> :unicode.characters_to_binary()
+    %{writer: writer, counters: counters, bytes: most} = config
+
+    if is_binary(line) and :counters.get(counters, @waiting) + byte_size(line) <= most do
+      :counters.add(counters, @waiting, byte_size(line))
+      send(writer, {:line, line})
+    else
+      :counters.add(counters, @dropped, 1)
+    end
+
+    :ok
+  end
+
+  @doc false
+  def written(counters, bytes), do: :counters.sub(counters, @waiting, bytes)
+
+  @doc false
+  def drop(counters), do: :counters.add(counters, @dropped, 1)
+
+  @doc false
+  def dropped(counters), do: :counters.get(counters, @dropped)
+end

@@ -1,0 +1,73 @@
+defmodule FormdbHttpWeb.Cowboy.HalfClose do
+  @moduledoc false
+  # A client may close its side of the connection once its request is sent, and still wait
+  # for the answer (RFC 9112, 9.6, TCP's half-close); one that has gone away looks the
+  # same. Cowboy takes both for gone. Here the requests under way, if they have come whole,
+  # go on for FORMDB_HALF_CLOSE_MS and are answered; then they are ended, so that nobody
+  # works for a client that has gone.
+  #
+  # How: while such requests are under way, Transport tells Cowboy another name for the
+  # message that says "closed". Cowboy then finds a message that it does not know, and
+  # logs it, through warning/2 of this module. All of it happens in the process of the
+  # connection, whose dictionary holds the state: the ids of the requests under way;
+  # whether the latest still comes; how long they may go on; and, once the client's side
+  # is closed, the socket and the time at which that ends.
+
+  @key __MODULE__
+  @fresh %{open: [], coming: false, grace: 0, socket: nil, ends: nil}
+
+  defp state, do: Process.get(@key, @fresh)
+  defp put(state), do: Process.put(@key, state)
+
+  @doc "A request begins, with a body that comes (or none); it may go on for `grace` ms."
+  def begin(id, coming?, grace) do
+    state = state()
+    put(%{state | open: [id | state.open], coming: coming?, grace: grace})
+  end
+
+  @doc "Its body is here."
+  def arrived, do: put(%{state() | coming: false})
+
+  @doc """
+  It is over. Then a close that was put off is told again; if another request of the
+  client's has come meanwhile, it is put off again.
+  """
+  def done(id) do
+    state = state()
+    open = List.delete(state.open, id)
+    put(%{state | open: open})
+    if open == [] and state.socket, do: send(self(), {:tcp_closed, state.socket})
+  end
+
+  @doc "Whether a close is to be put off now: requests are under way, and have come whole."
+  def awaited? do
+    state = state()
+    state.open != [] and not state.coming and (state.ends == nil or now() < state.ends)
+  end
+
+  @doc "Whether the client's side is closed."
+  def closed?, do: state().socket != nil
+
+  defp now, do: System.monotonic_time(:millisecond)
+
+  ## Where Cowboy logs
+
+  @doc false
+  def warning(_format, [{:tcp_closed, socket}]) do
+    with %{socket: nil, grace: grace} = state <- state() do
+      put(%{state | socket: socket, ends: now() + grace})
+      Process.send_after(self(), {:tcp_closed, socket}, grace)
+    end
+
+    :ok
+  end
+
+  def warning(format, arguments), do: log(:warning, format, arguments)
+
+  for level <- [:emergency, :alert, :critical, :error, :notice, :info, :debug] do
+    @doc false
+    def unquote(level)(format, arguments), do: log(unquote(level), format, arguments)
+  end
+
+  defp log(level, format, arguments), do: :logger.log(level, format, arguments)
+end
