@@ -179,7 +179,8 @@ defmodule FormdbHttp do
   defdelegate known_databases(), to: Databases, as: :known
 
   @doc """
-  An open database: `:id`, `:seq` (how many blocks readers see), `:root` (Merkle
+  An open database: `:id`, `:log` (public id of its log, 32 hexadecimal digits: it stays
+  when the folder gets another name, and a salvaged copy has another), `:seq` (how many blocks readers see), `:root` (Merkle
   root over them, hexadecimal), counts of `:features`, `:series` and `:points`,
   `:journal_bytes` on disk, and figures of the committer.
   """
@@ -197,7 +198,11 @@ defmodule FormdbHttp do
   @spec close_database(database()) :: :ok | {:error, Error.t()}
   defdelegate close_database(name), to: Databases, as: :close
 
-  @doc "Closes the database and removes its files. There is no way back."
+  @doc """
+  Closes the database and removes its files. There is no way back. The name is free
+  again also where files cannot be removed; the log says so then, and the next start
+  tries again.
+  """
   @spec purge_database(database()) :: :ok | {:error, Error.t()}
   defdelegate purge_database(name), to: Databases, as: :purge
 

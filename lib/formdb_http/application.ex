@@ -16,6 +16,7 @@ defmodule FormdbHttp.Application do
       {Registry, keys: :unique, name: FormdbHttp.DatabaseRegistry},
       # Databases close in parallel when the application stops.
       {DynamicSupervisor, name: FormdbHttp.DatabaseSupervisor, max_restarts: 100},
+      # No process, but a step: opens all that is there.
       FormdbHttp.Databases,
       FormdbHttp.Leases,
       {FormdbHttp.Scrubber, config}

@@ -1,14 +1,20 @@
 defmodule FormdbHttp.Catalog do
   @moduledoc false
-  # Owns the engine's catalog: one data folder, one set of limits. The handle
-  # and the configuration lie in :persistent_term, so a read costs no process
-  # and no copy; they change only when the application starts.
+  # Owns the engine's catalog: one data folder, one set of limits. The folder is held
+  # by a lock for as long as the handle lives, so two applications never share one.
+  # The handle and the configuration lie in :persistent_term, so a read costs no
+  # process and no copy; they change only when the application starts.
 
   use GenServer
+
+  require Logger
 
   alias FormdbHttp.{Config, DataFolder, Error, Native}
 
   @key __MODULE__
+  # How long it may take until it is noticed that a folder was taken away while nobody
+  # wrote. A look takes microseconds for each database.
+  @check_ms 1_000
 
   def start_link(%Config{} = config),
     do: GenServer.start_link(__MODULE__, config, name: __MODULE__)
@@ -21,15 +27,49 @@ defmodule FormdbHttp.Catalog do
 
   @impl true
   def init(config) do
+    Process.flag(:trap_exit, true)
     DataFolder.new()
+    # One that was killed had no time to do this itself.
+    release()
 
     case Native.catalog_open(config.data_dir, Config.engine_limits(config)) do
-      {:ok, handle} ->
+      {:ok, {handle, warnings}} ->
+        for warning <- warnings, do: Logger.warning(warning)
         :persistent_term.put(@key, {handle, config})
+        Process.send_after(self(), :check, @check_ms)
         {:ok, config}
 
       {:error, error} ->
-        {:stop, Error.from_native(error)}
+        {:stop, {:shutdown, refusal(Error.from_native(error))}}
     end
+  end
+
+  # Open databases whose files were taken away take no more writes from then on, and
+  # their figures say why. Here and not in the probes, which wait for no file.
+  @impl true
+  def handle_info(:check, config) do
+    case Native.catalog_check(handle()) do
+      {:ok, nil} -> DataFolder.found()
+      {:error, error} -> DataFolder.lost(Error.from_native(error))
+    end
+
+    Process.send_after(self(), :check, @check_ms)
+    {:noreply, config}
+  end
+
+  def handle_info(_other, config), do: {:noreply, config}
+
+  # The databases have been closed by then: their processes come later in the tree.
+  @impl true
+  def terminate(_reason, _config), do: release()
+
+  defp release do
+    with {handle, _config} <- :persistent_term.get(@key, nil), do: Native.catalog_close(handle)
+  end
+
+  # A sentence for whoever started it.
+  defp refusal(%Error{detail: detail}) do
+    "the data folder cannot be used: #{detail}. Set FORMDB_DATA_DIR to a folder that this " <>
+      "process may write to and that no other server uses"
   end
 end

@@ -378,6 +378,26 @@ defmodule FormdbHttp.Config do
       doc: "Memory of the whole server for the indexes of its databases"
     },
     %{
+      variable: "FORMDB_DATABASES",
+      field: :databases,
+      type: :integer,
+      default: 1_000,
+      range: 1..1_048_576,
+      engine: true,
+      doc: "Most databases in the data folder, open or not"
+    },
+    %{
+      variable: "FORMDB_OPEN_FILES",
+      field: :open_files,
+      type: :integer,
+      default: 0,
+      range: 0..1_048_576,
+      engine: true,
+      doc:
+        "Sealed journal segments of all databases kept open; 0: a quarter of the files that " <>
+          "the process may open (`ulimit -n`)"
+    },
+    %{
       variable: "FORMDB_OPEN_TRANSACTIONS",
       field: :open_transactions,
       type: :integer,
@@ -500,6 +520,8 @@ defmodule FormdbHttp.Config do
           sync_interval_ms: pos_integer(),
           idempotency_seconds: non_neg_integer(),
           idempotency_keys: non_neg_integer(),
+          databases: pos_integer(),
+          open_files: non_neg_integer(),
           open_transactions: non_neg_integer(),
           transaction_lease_seconds: pos_integer()
         }

@@ -28,6 +28,17 @@ defmodule FormdbHttp.DataFolder do
   @doc "Whether a database by this name is known to be there."
   def member?(name), do: :ets.member(__MODULE__, name) or Database.status(name) != nil
 
+  @doc "The folder is not the one that was opened any more, and why."
+  def lost(error), do: :ets.insert(__MODULE__, {:lost, error})
+
+  @doc "It is, or is again."
+  def found, do: :ets.delete(__MODULE__, :lost)
+
+  @doc "Why the folder is gone, or `nil`: as of a moment ago, from memory."
+  def why_lost do
+    with [{:lost, error}] <- :ets.lookup(__MODULE__, :lost), do: error, else: (_ -> nil)
+  end
+
   @doc "A database was made."
   def add(name), do: :ets.insert(__MODULE__, {name})
 

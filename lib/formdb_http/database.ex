@@ -6,18 +6,30 @@ defmodule FormdbHttp.Database do
   #
   # Its status stands in the registry: :opening, :open or {:failed, error}. A
   # database that cannot be opened keeps its process, so that the reason can be
-  # seen and one damaged journal does not take the others down.
+  # seen and one damaged journal does not take the others down; one that could not be
+  # made is not there, and neither is its process.
+  #
+  # Should this process be killed, the engine goes on with what it was doing. The next
+  # process for the name waits there for its turn, and finds the database open.
 
   use GenServer, restart: :transient, shutdown: 60_000
 
   require Logger
 
-  alias FormdbHttp.{Catalog, Error, Native}
+  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native}
 
   @registry FormdbHttp.DatabaseRegistry
 
-  def start_link(name) do
-    GenServer.start_link(__MODULE__, name, name: {:via, Registry, {@registry, name, :opening}})
+  @doc "Begins to open the database, or, with `:idle`, waits for what it is told."
+  def start_link({name, how}) when how in [:open, :idle] do
+    status = if how == :open, do: :opening, else: :closed
+    via = {:via, Registry, {@registry, name, status}}
+
+    # Where there is one it is left to it: the supervisor, whose turn it may be to start
+    # one that was killed, would take an error for a reason to try again and again.
+    with {:error, {:already_started, _pid}} <-
+           GenServer.start_link(__MODULE__, {name, how}, name: via),
+         do: :ignore
   end
 
   @doc "Every database that has a process, with its status."
@@ -36,68 +48,142 @@ defmodule FormdbHttp.Database do
   end
 
   @doc """
-  Waits until the database is open. `{:ok, report}` says what opening it found,
-  `{:error, error}` why it failed.
+  Waits until the database is open; one that failed to open is tried again, for its
+  files may have been mended. `{:ok, report}` says what opening it found,
+  `{:error, error}` why it failed, `:gone` that the process has ended meanwhile.
   """
-  def await_open(pid), do: GenServer.call(pid, :await_open, :infinity)
+  def open(pid), do: call(pid, :open)
 
-  @impl true
-  def init(name) do
-    Process.flag(:trap_exit, true)
-    ref = make_ref()
-    :ok = Native.database_open(Catalog.handle(), name, true, ref)
-    {:ok, %{name: name, opening: ref, outcome: nil, waiting: []}}
+  @doc """
+  Closes the database, with `:purge` removes its files too, and ends the process.
+  `:gone` when it has ended already.
+  """
+  def stop(pid, how) when how in [:close, :purge], do: call(pid, {:stop, how})
+
+  defp call(pid, request) do
+    answer = GenServer.call(pid, request, :infinity)
+    if match?({:stop, _how}, request), do: await_unregistered(pid)
+    answer
+  catch
+    :exit, _reason ->
+      await_unregistered(pid)
+      :gone
+  end
+
+  # A process that ends is in the registry for a moment more; its name is free then.
+  defp await_unregistered(pid) do
+    if Registry.keys(@registry, pid) != [] do
+      Process.sleep(1)
+      await_unregistered(pid)
+    end
   end
 
   @impl true
-  def handle_call(:await_open, from, %{outcome: nil} = state) do
+  def init({name, how}) do
+    Process.flag(:trap_exit, true)
+    state = %{name: name, opening: nil, outcome: :idle, waiting: [], closed: false}
+    {:ok, if(how == :open, do: begin(state), else: state)}
+  end
+
+  defp begin(state) do
+    ref = make_ref()
+
+    case Native.database_open(Catalog.handle(), state.name, true, ref) do
+      :ok -> :ok
+      # There is no thread to be had. It is said like all else that can go wrong.
+      {:error, error} -> send(self(), {ref, {:error, error}})
+    end
+
+    Registry.update_value(@registry, state.name, fn _ -> :opening end)
+    %{state | opening: ref, outcome: nil}
+  end
+
+  @impl true
+  def handle_call(:open, _from, %{outcome: {:ok, _report}} = state) do
+    {:reply, state.outcome, state}
+  end
+
+  def handle_call(:open, from, state) do
+    state = if state.outcome == nil, do: state, else: begin(state)
     {:noreply, %{state | waiting: [from | state.waiting]}}
   end
 
-  def handle_call(:await_open, _from, state), do: {:reply, state.outcome, state}
+  # Also while it is being opened: the engine gives that up. One that could not be
+  # removed is closed all the same.
+  def handle_call({:stop, how}, _from, state) do
+    answer = finish(state.name, how)
+    log_close(state)
+    {:stop, :normal, answer, %{state | closed: true}}
+  end
 
   @impl true
-  def handle_info({ref, result}, %{opening: ref} = state), do: {:noreply, opened(state, result)}
+  def handle_info({ref, {:ok, report}}, %{opening: ref} = state) do
+    log_report(state.name, report)
+    DataFolder.add(state.name)
+    {:noreply, opened(state, :open, {:ok, report})}
+  end
+
+  def handle_info({ref, {:error, error}}, %{opening: ref} = state) do
+    error = Error.from_native(error)
+
+    # What could not be made was undone.
+    if Native.database_exists(Catalog.handle(), state.name) do
+      Logger.error("cannot open database #{state.name}: #{Exception.message(error)}")
+      DataFolder.add(state.name)
+      {:noreply, opened(state, {:failed, error}, {:error, error})}
+    else
+      Logger.error("cannot create database #{state.name}: #{Exception.message(error)}")
+      DataFolder.forget(state.name)
+      {:stop, :normal, opened(%{state | closed: true}, {:failed, error}, {:error, error})}
+    end
+  end
+
   def handle_info(_other, state), do: {:noreply, state}
 
-  @impl true
-  def terminate(_reason, state) do
-    # A journal that is still being read cannot be closed yet.
-    if state.outcome == nil do
-      receive do
-        {ref, _result} when ref == state.opening -> :ok
-      end
-    end
-
-    ref = make_ref()
-
-    with :ok <- Native.database_close(Catalog.handle(), state.name, ref) do
-      receive do
-        {^ref, _result} -> log_close(state)
-      end
-    end
-  end
-
-  defp opened(state, result) do
-    {status, outcome} =
-      case result do
-        {:ok, report} ->
-          log_report(state.name, report)
-          {:open, {:ok, report}}
-
-        {:error, error} ->
-          error = Error.from_native(error)
-          Logger.error("cannot open database #{state.name}: #{Exception.message(error)}")
-          {{:failed, error}, {:error, error}}
-      end
-
+  defp opened(state, status, outcome) do
     Registry.update_value(@registry, state.name, fn _ -> status end)
     for from <- state.waiting, do: GenServer.reply(from, outcome)
-    %{state | outcome: outcome, waiting: []}
+    %{state | opening: nil, outcome: outcome, waiting: []}
   end
 
-  defp log_close(%{outcome: {:error, _error}}), do: :ok
-  defp log_close(%{name: name}), do: Logger.info("closed database #{name}")
+  @impl true
+  def terminate(_reason, %{closed: true}), do: :ok
+
+  def terminate(_reason, state) do
+    finish(state.name, :close)
+    log_close(state)
+  end
+
+  defp finish(name, how) do
+    ref = make_ref()
+    handle = Catalog.handle()
+
+    started =
+      case how do
+        :close -> Native.database_close(handle, name, ref)
+        :purge -> Native.database_purge(handle, name, ref)
+      end
+
+    with :ok <- Engine.native(started) do
+      receive do
+        {^ref, {:ok, left}} ->
+          if how == :purge, do: DataFolder.forget(name)
+          if left, do: warn_left(name, left), else: :ok
+
+        {^ref, {:error, error}} ->
+          {:error, Error.from_native(error)}
+      end
+    end
+  end
+
+  # The name is free; the next start tries to remove the rest.
+  defp warn_left(name, left),
+    do: Logger.warning("purged database #{name}; files are left until the next start: #{left}")
+
+  defp log_close(%{outcome: {:ok, _report}, name: name}),
+    do: Logger.info("closed database #{name}")
+
+  defp log_close(_not_open), do: :ok
 
   defp log_report(name, %{created: true}), do: Logger.info("created database #{name}")
 

@@ -1,43 +1,77 @@
 defmodule FormdbHttp.Databases do
   @moduledoc false
-  # Which databases have a process. Starting, stopping and purging go through
-  # this process one at a time, so that nobody opens what somebody else is
-  # removing; waiting for a journal to be read happens outside of it. FormdbHttp
-  # documents the functions that it delegates to.
-
-  use GenServer
+  # Opening, closing and purging databases. The engine lets those who do that to one
+  # name take turns, and each open database has a process that does it for its name:
+  # nobody waits for what happens to another. FormdbHttp documents the functions that
+  # it delegates to.
 
   alias FormdbHttp.{Catalog, Database, DataFolder, Engine, Error, Native}
 
   @supervisor FormdbHttp.DatabaseSupervisor
+  @registry FormdbHttp.DatabaseRegistry
 
-  def start_link(_opts), do: GenServer.start_link(__MODULE__, [], name: __MODULE__)
+  def child_spec(_opts), do: %{id: __MODULE__, start: {__MODULE__, :start_all, []}}
+
+  @doc """
+  Starts a process for every database on disk. A step of starting the application, and
+  no process: "ready" must not be said while a database has none yet. The journals are
+  read in parallel, by threads of the engine.
+  """
+  def start_all do
+    case DataFolder.list() do
+      {:ok, names} ->
+        Enum.each(names, &start(&1, :open))
+        :ignore
+
+      {:error, error} ->
+        {:error, Error.from_native(error)}
+    end
+  end
+
+  # Whatever is done to a name goes through the one process that the registry has for it.
+  defp start(name, how) do
+    case DynamicSupervisor.start_child(@supervisor, {Database, {name, how}}) do
+      {:ok, pid} -> {:started, pid}
+      :ignore -> running(name) || start(name, how)
+      # It was killed before it had begun.
+      {:error, :killed} -> start(name, how)
+    end
+  end
+
+  defp running(name) do
+    with [{pid, _status}] <- Registry.lookup(@registry, name),
+         do: {:running, pid},
+         else: ([] -> nil)
+  end
 
   def open(name, opts) do
     opts = Engine.options!(opts, [:create])
 
     with {:ok, _} <- Engine.native(Native.database_check_name(name)),
          :ok <- check_known(name, Keyword.get(opts, :create, true)),
-         {started, pid} = GenServer.call(__MODULE__, {:start, name}, :infinity),
-         {:ok, report} <- await_open(name, pid),
+         {:ok, created, _report} <- open_process(name),
          {:ok, info} <- info(name) do
-      {:ok, Map.put(info, :created, report.created and started == :started)}
+      {:ok, Map.put(info, :created, created)}
     end
   end
 
   defp check_known(_name, true), do: :ok
 
   defp check_known(name, false) do
-    with {:ok, names} <- Engine.native(DataFolder.list()) do
-      if name in names, do: :ok, else: {:error, not_found(name, "")}
-    end
+    if Native.database_exists(Catalog.handle(), name),
+      do: :ok,
+      else: {:error, not_found(name, "")}
   end
 
-  defp await_open(name, pid) do
-    Database.await_open(pid)
-  catch
-    # Somebody closed it meanwhile.
-    :exit, _reason -> {:error, not_found(name, "open ")}
+  defp open_process(name) do
+    {started, pid} = start(name, :open)
+
+    case Database.open(pid) do
+      {:ok, report} -> {:ok, report.created and started == :started, report}
+      {:error, error} -> {:error, error}
+      # It was being closed: once that is done, it is opened anew.
+      :gone -> open_process(name)
+    end
   end
 
   defp not_found(name, open) do
@@ -45,7 +79,11 @@ defmodule FormdbHttp.Databases do
   end
 
   def list do
-    with {:ok, names} <- Engine.native(DataFolder.list()), do: {:ok, describe(names)}
+    with {:ok, names} <- Engine.native(DataFolder.list()) do
+      # An open one whose folder was taken away is not to be overlooked.
+      open = for {name, :open} <- Database.statuses(), do: name
+      {:ok, describe(Enum.sort(Enum.uniq(open ++ names)))}
+    end
   end
 
   def known, do: describe(DataFolder.names())
@@ -65,73 +103,14 @@ defmodule FormdbHttp.Databases do
   end
 
   def close(name) do
-    with {:error, :not_found} <- GenServer.call(__MODULE__, {:stop, name}, :infinity),
-         do: {:error, not_found(name, "open ")}
+    answer = with {:running, pid} <- running(name), do: Database.stop(pid, :close)
+    if answer in [nil, :gone], do: {:error, not_found(name, "open ")}, else: answer
   end
 
   def purge(name) do
-    with {:ok, _} <- Engine.native(Native.database_check_name(name)),
-         do: GenServer.call(__MODULE__, {:purge, name}, :infinity)
-  end
-
-  @impl true
-  def init([]) do
-    # Before anything that comes after this in the tree: "ready" must not be said
-    # while a database has no process yet. The journals are read in parallel, by
-    # threads of the engine.
-    case DataFolder.list() do
-      {:ok, names} ->
-        for name <- names, do: start_child(name)
-        {:ok, nil}
-
-      {:error, error} ->
-        {:stop, Error.from_native(error)}
-    end
-  end
-
-  @impl true
-  def handle_call({:start, name}, _from, state), do: {:reply, start_child(name), state}
-  def handle_call({:stop, name}, _from, state), do: {:reply, stop_child(name), state}
-
-  def handle_call({:purge, name}, _from, state) do
-    stop_child(name)
-    ref = make_ref()
-    :ok = Native.database_purge(Catalog.handle(), name, ref)
-
-    result =
-      receive do
-        {^ref, {:ok, nil}} ->
-          DataFolder.forget(name)
-          :ok
-
-        {^ref, {:error, error}} ->
-          {:error, Error.from_native(error)}
-      end
-
-    {:reply, result, state}
-  end
-
-  defp start_child(name) do
-    # One that failed to open is started afresh: its files may have been mended.
-    case Database.status(name) do
-      {:failed, _error} -> stop_child(name)
-      _other -> :ok
-    end
-
-    case DynamicSupervisor.start_child(@supervisor, {Database, name}) do
-      {:ok, pid} ->
-        DataFolder.add(name)
-        {:started, pid}
-
-      {:error, {:already_started, pid}} ->
-        {:running, pid}
-    end
-  end
-
-  defp stop_child(name) do
-    case Registry.lookup(FormdbHttp.DatabaseRegistry, name) do
-      [{pid, _status}] -> DynamicSupervisor.terminate_child(@supervisor, pid)
-      [] -> {:error, :not_found}
+    with {:ok, _} <- Engine.native(Native.database_check_name(name)) do
+      {_started, pid} = start(name, :idle)
+      with :gone <- Database.stop(pid, :purge), do: purge(name)
     end
   end
 end

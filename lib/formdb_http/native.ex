@@ -16,7 +16,10 @@ defmodule FormdbHttp.Native do
   end
 
   def catalog_open(_root, _limits), do: stub()
+  def catalog_close(_catalog), do: stub()
+  def catalog_check(_catalog), do: stub()
   def database_list(_catalog), do: stub()
+  def database_exists(_catalog, _name), do: stub()
   def database_open(_catalog, _name, _create, _ref), do: stub()
   def database_close(_catalog, _name, _ref), do: stub()
   def database_purge(_catalog, _name, _ref), do: stub()

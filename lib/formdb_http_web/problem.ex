@@ -54,6 +54,7 @@ defmodule FormdbHttpWeb.Problem do
     io_error: {500, "A file operation failed"},
     journal_corrupt: {500, "The journal is damaged"},
     journal_torn_tail: {500, "The journal has a torn tail"},
+    journal_lost: {500, "Files of the database are gone"},
     unsupported_format: {500, "The files were written by a newer version"},
     not_implemented: {501, "The server does not speak this"},
     version_not_supported: {505, "The server speaks HTTP/1.1"},

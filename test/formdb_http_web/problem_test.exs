@@ -40,7 +40,7 @@ defmodule FormdbHttpWeb.ProblemTest do
           code == "idempotency_key_reused" ->
             422
 
-          code in ~w(io_error journal_corrupt journal_torn_tail unsupported_format) ->
+          code in ~w(io_error journal_corrupt journal_lost journal_torn_tail unsupported_format) ->
             500
 
           code in ~w(busy memory_full cancelled database_closed database_read_only database_locked) ->

@@ -24,7 +24,8 @@ defmodule FormdbHttp.ServerProcess do
   @doc """
   Starts a server on a data folder, with more settings if need be (names and texts);
   `await_ready/1` waits until it serves. With `:unread` its standard output is a full
-  pipe that nobody reads; then the settings have to say its port, since it cannot.
+  pipe that nobody reads; then the settings have to say its port, since it cannot. With
+  `{:open_files, n}` it may open so many files.
   """
   def start_link({data_dir, settings, output}),
     do: GenServer.start_link(__MODULE__, {data_dir, settings, output})
@@ -34,7 +35,7 @@ defmodule FormdbHttp.ServerProcess do
 
   @doc "The TCP port, once every database is open."
   def await_ready(server) do
-    port = GenServer.call(server, :port, @patience)
+    port = port(server)
     await_ready(server, port, System.monotonic_time(:millisecond) + @patience)
   end
 
@@ -51,6 +52,9 @@ defmodule FormdbHttp.ServerProcess do
         await_ready(server, port, deadline)
     end
   end
+
+  @doc "The TCP port as soon as it listens."
+  def port(server), do: GenServer.call(server, :port, @patience)
 
   @doc "Ends the server with SIGKILL and waits until it is gone."
   def kill(server), do: GenServer.call(server, {:signal, "KILL"}, @patience)
@@ -95,6 +99,11 @@ defmodule FormdbHttp.ServerProcess do
 
     pipe = Path.join(System.tmp_dir!(), "formdb-unread-#{System.unique_integer([:positive])}")
     ["/bin/sh", "-c", script, "sh", pipe | erl]
+  end
+
+  # The shell that sets the limit becomes the VM.
+  defp command({:open_files, most}, erl) do
+    ["/bin/sh", "-c", ~s(ulimit -n #{most} && exec "$@"), "sh" | erl]
   end
 
   defp environment(data_dir, settings) do

@@ -17,7 +17,7 @@ defmodule FormdbHttpWeb.HealthController do
     with {:ok, _none} <- Params.query(req, []) do
       databases = databases()
 
-      case stopping() ++ Enum.flat_map(databases, &reason/1) do
+      case stopping() ++ data_folder() ++ Enum.flat_map(databases, &reason/1) do
         [] -> Answer.json(200, status: "ready")
         reasons -> Answer.json(503, status: "not ready", reasons: reasons)
       end
@@ -57,6 +57,13 @@ defmodule FormdbHttpWeb.HealthController do
   end
 
   defp with_figures(database), do: database
+
+  defp data_folder do
+    case FormdbHttp.DataFolder.why_lost() do
+      nil -> []
+      error -> [[reason: "the data folder is gone: " <> error.detail]]
+    end
+  end
 
   defp stopping do
     if Endpoint.accepting?(), do: [], else: [[reason: "the server is stopping"]]

@@ -70,8 +70,9 @@ defmodule Mix.Tasks.Formdb.Server do
     Process.sleep(:infinity)
   end
 
-  # The endpoint's sentence, out of the supervisors it is nested in.
+  # The sentence of what did not start, out of the supervisors it is nested in.
   defp why({{:shutdown, {:failed_to_start_child, _child, reason}}, _start}), do: why(reason)
+  defp why({:shutdown, reason}), do: why(reason)
   defp why(%{__exception__: true} = error), do: Exception.message(error)
   defp why(sentence) when is_binary(sentence), do: sentence
   defp why(reason), do: inspect(reason)

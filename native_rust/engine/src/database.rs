@@ -8,9 +8,11 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use crate::answers::AnswerStats;
+use crate::budget::Cancel;
 use crate::error::{Error, Result};
-use crate::fs::FileSystem;
-use crate::journal::Recovered;
+use crate::fs::{Descriptors, FileSystem};
+use crate::home::Place;
+use crate::journal::{Identity, Recovered};
 use crate::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::Memory;
@@ -34,11 +36,17 @@ pub struct Database {
     pub(crate) queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
     recovered: Recovered,
+    identity: Identity,
+    place: Place,
 }
 
 /// Figures of an open database at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
+    /// Public id of its log, 32 hexadecimal digits: given when the database was made,
+    /// and anew to a copy that may go on differently. It stays when the folder gets
+    /// another name.
+    pub log: String,
     /// Sequence up to which readers see.
     pub seq: u64,
     /// Merkle root over the blocks 1 to `seq`.
@@ -75,29 +83,36 @@ impl Database {
     /// whole and fits it, or all of it.
     ///
     /// # Errors
-    /// [`Error::Locked`] when it is open already, [`Error::Corrupt`] when its
+    /// [`Error::Locked`] when it is open already, [`Error::Lost`] when its folder lacks
+    /// the journal, [`Error::Corrupt`] when its
     /// journal is damaged before its durable end.
     pub fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Result<Self> {
         let memory = Memory::new(&limits);
-        Self::open_within(fs, dir, limits, memory)
+        let fs = Arc::new(Descriptors::new(fs, limits.open_files));
+        Self::open_within(fs, dir, limits, memory, &Cancel::default())
     }
 
-    /// The same, within pools of memory that others use too.
+    /// The same, within pools of memory that others use too, on a file system that
+    /// bounds its descriptors where many segments are to be had, and until `cancel` says
+    /// to give up.
     ///
     /// # Errors
-    /// Those of [`Database::open`].
+    /// Those of [`Database::open`]; [`Error::Closed`] when it was given up.
     pub fn open_within(
         fs: Arc<dyn FileSystem>,
         dir: &Path,
         limits: Limits,
         memory: Memory,
+        cancel: &Cancel,
     ) -> Result<Self> {
         let Opening {
             state,
             queue,
             committer,
             recovered,
-        } = opening::open(fs, dir, limits, memory)?;
+            identity,
+            place,
+        } = opening::open(fs, dir, limits, memory, cancel)?;
         let thread = std::thread::Builder::new()
             .name("formdb-commit".into())
             .spawn(move || committer.run())
@@ -108,6 +123,8 @@ impl Database {
             queue,
             committer: Mutex::new(Some(thread)),
             recovered,
+            identity,
+            place,
         })
     }
 
@@ -175,6 +192,17 @@ impl Database {
         }
     }
 
+    /// Look whether the files that are written to still have their names; where they
+    /// have not, writes are refused from now on. Three looks at the file system.
+    pub(crate) fn check_place(&self) {
+        // Once it is closed there is no segment.
+        if self.state.check_open().is_ok()
+            && let Err(error) = self.place.check(self.state.segments.last().as_ref())
+        {
+            self.state.poison(&error.to_string());
+        }
+    }
+
     /// What opening found and did.
     #[must_use]
     pub fn recovered(&self) -> &Recovered {
@@ -197,6 +225,7 @@ impl Database {
         let head = state.head();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Info {
+            log: self.identity.log_hex(),
             seq: head.tree_size,
             root: head.root,
             features: head.features,

@@ -208,10 +208,23 @@ pub enum Error {
         cause: Arc<str>,
     },
     /// Another process, or another handle of this one, has the database open.
-    #[error("{} is in use by another process", path.display())]
+    #[error("{} is held by {}", path.display(), Holder(*holder))]
     Locked {
         /// The lock file.
         path: PathBuf,
+        /// Id of the process that holds it, where the file says so.
+        holder: Option<u32>,
+    },
+    /// Files or folders of a database are gone. One that is opened is refused, and
+    /// nothing was changed; one that is open takes no more writes.
+    #[error("{} {reason}. {advice}", path.display())]
+    Lost {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+        /// What to do next.
+        advice: &'static str,
     },
     /// Stored bytes are damaged before the durable end of the journal.
     #[error("{} is damaged at byte {offset}: {reason}. {advice}", path.display())]
@@ -250,7 +263,7 @@ pub enum Error {
         supported: u16,
     },
     /// The operating system refused a file operation.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), remedy(source))]
     Io {
         /// What was attempted, as a verb.
         action: &'static str,
@@ -259,6 +272,31 @@ pub enum Error {
         /// The system's answer.
         source: Arc<io::Error>,
     },
+}
+
+/// What to do about an error of the system, where there is more to say than its text.
+fn remedy(error: &io::Error) -> &'static str {
+    match crate::fs::out_of_descriptors(error) {
+        true => {
+            "; the process may open no more files: raise its limit (ulimit -n), or lower FORMDB_OPEN_FILES or FORMDB_MAX_CONNECTIONS"
+        }
+        false => "",
+    }
+}
+
+/// Whoever holds a lock, in words.
+struct Holder(Option<u32>);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) if pid == std::process::id() => {
+                write!(f, "this process ({pid}) already")
+            }
+            Some(pid) => write!(f, "process {pid}: stop that one first"),
+            None => f.write_str("another process: stop that one first"),
+        }
+    }
 }
 
 impl Error {
@@ -287,6 +325,7 @@ impl Error {
             Self::Closed => "database_closed",
             Self::Poisoned { .. } => "database_read_only",
             Self::Locked { .. } => "database_locked",
+            Self::Lost { .. } => "journal_lost",
             Self::Corrupt { .. } => "journal_corrupt",
             Self::TornTail { .. } => "journal_torn_tail",
             Self::UnsupportedFormat { .. } => "unsupported_format",

@@ -44,6 +44,7 @@ mod exact;
 mod features;
 pub mod fs;
 mod history;
+mod home;
 mod index;
 mod inspect;
 mod journal;

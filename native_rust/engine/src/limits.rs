@@ -54,6 +54,12 @@ pub struct Limits {
     pub work_bytes: usize,
     /// Bytes of memory for the indexes of all databases together. Default 16 GiB.
     pub index_bytes: usize,
+    /// Databases in a data folder, open or not; each that is open has a thread and
+    /// files of its own. Default 1,000.
+    pub databases: usize,
+    /// Files of sealed segments kept open, of all databases together; 0: a quarter of
+    /// the files that the process may have open at the start. Default 0.
+    pub open_files: usize,
     /// Transactions that may be open at once. Default 1,000.
     pub open_transactions: usize,
     /// Seconds after its last call in which an open transaction ends. Default 30.
@@ -84,6 +90,8 @@ impl Default for Limits {
             idempotency_keys: 100_000,
             work_bytes: 1 << 30,
             index_bytes: 16 << 30,
+            databases: 1_000,
+            open_files: 0,
             open_transactions: 1_000,
             transaction_lease_seconds: 30,
         }
@@ -150,6 +158,8 @@ impl Limits {
             ),
             ("work_bytes", self.work_bytes as u64, 1 << 20, 1 << 40),
             ("index_bytes", self.index_bytes as u64, 1 << 20, 1 << 44),
+            ("databases", self.databases as u64, 1, 1 << 20),
+            ("open_files", self.open_files as u64, 0, 1 << 20),
             (
                 "open_transactions",
                 self.open_transactions as u64,

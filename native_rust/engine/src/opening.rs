@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::block::{Block, Effect};
+use crate::budget::Cancel;
 use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
 use crate::error::{Error, Result};
-use crate::fs::{FileSystem, Lock};
+use crate::fs::FileSystem;
+use crate::home::{self, JOURNAL, Place};
 use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex};
 use crate::journal::{
-    Durable, Opened, RecoverError, RecoverOptions, Recovered, Segments, Start, recover,
+    self, Durable, IDENTITY, Identity, Opened, RecoverError, RecoverOptions, Recovered, Segments,
+    Start, recover,
 };
 use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
@@ -23,11 +26,6 @@ use crate::reverts::RevertTable;
 use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed, Snapshotter};
 use crate::state::{Head, Indexes, State};
 
-/// Folder of the journal inside a database's folder.
-pub(crate) const JOURNAL: &str = "journal";
-/// Lock file inside a database's folder.
-pub(crate) const LOCK: &str = "LOCK";
-
 /// The parts of a database that is ready to run.
 pub(crate) struct Opening {
     pub state: Arc<State>,
@@ -36,6 +34,8 @@ pub(crate) struct Opening {
     pub committer: Committer,
     /// What opening found and did.
     pub recovered: Recovered,
+    pub identity: Identity,
+    pub place: Place,
 }
 
 /// Open the database in `dir`, as [`crate::Database::open`] says.
@@ -44,13 +44,17 @@ pub(crate) fn open(
     dir: &Path,
     limits: Limits,
     memory: Memory,
+    cancel: &Cancel,
 ) -> Result<Opening> {
     limits.validate()?;
     let begun = Instant::now();
-    make_dir(&*fs, dir)?;
-    let lock = take_lock(&*fs, dir)?;
+    let created = home::create(&*fs, dir, system_micros())?;
     let journal_dir = dir.join(JOURNAL);
-    make_dir(&*fs, &journal_dir)?;
+    // Before the lock, which makes its file where that is missing.
+    check_journal(&*fs, dir, &journal_dir)?;
+    let lock = home::take_lock(&*fs, dir)?;
+    let place = Place::new(&fs, dir, &*lock)?;
+    let identity = Identity::read(&*fs, dir)?;
     let snapshots_dir = dir.join(SNAPSHOTS);
     let mut reading = Reading {
         fs: &fs,
@@ -59,15 +63,24 @@ pub(crate) fn open(
         limits: &limits,
         durable: None,
         ignored: Vec::new(),
+        cancel,
     };
-    let (opened, replay) = reading.indexes()?;
+    let read = reading.indexes();
+    if cancel.is_cancelled() {
+        return Err(Error::Closed);
+    }
+    let (opened, replay) = read?;
     let snapshot_position = reading.durable.map_or(0, |known| known.position);
     let Opened {
         journal,
         segments,
         nodes,
+        database,
+        created: since,
         report: mut recovered,
     } = opened;
+    let identity = identify(&*fs, dir, identity, Identity::new(database, since))?;
+    recovered.created = created;
     recovered.snapshots_ignored = reading.ignored;
     let Replay {
         features,
@@ -120,7 +133,40 @@ pub(crate) fn open(
         queue,
         committer,
         recovered,
+        identity,
+        place,
     })
+}
+
+/// Check that the journal is there.
+fn check_journal(fs: &dyn FileSystem, dir: &Path, journal_dir: &Path) -> Result<()> {
+    match home::check(fs, dir) {
+        Err(Error::Lost { .. }) if planted(Bug::LostJournalOpens) => {
+            home::make_dir(fs, journal_dir)?;
+            journal::create(fs, journal_dir, system_micros()).map(|_| ())
+        }
+        checked => checked,
+    }
+}
+
+/// The identity of the database in `dir`, whose journal says that it is `new`: the
+/// one it had, or this one where it was made before there were identity files.
+fn identify(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    known: Option<Identity>,
+    new: Identity,
+) -> Result<Identity> {
+    match known {
+        Some(known) if known.database == new.database => Ok(known),
+        Some(_) => Err(Error::Corrupt {
+            path: dir.join(IDENTITY),
+            offset: 0,
+            reason: "the identity file is of one database and the journal of another".into(),
+            advice: "Nothing was changed. Put the journal back that belongs to this folder, or, if the journal is the right one, remove the identity file: then opening gives the database a new log id",
+        }),
+        None => new.write(fs, dir).map(|()| new),
+    }
 }
 
 /// Read the shapes of features that came without one.
@@ -144,26 +190,6 @@ fn give_shapes(
     Ok(())
 }
 
-/// Make a folder and its name in its parent durable.
-pub(crate) fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
-    fs.create_dir(dir)
-        .map_err(|e| Error::io("create", dir, e))?;
-    match dir.parent() {
-        Some(parent) => fs
-            .sync_dir(parent)
-            .map_err(|e| Error::io("sync", parent, e)),
-        None => Ok(()),
-    }
-}
-
-pub(crate) fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
-    let path = dir.join(LOCK);
-    fs.lock(&path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked { path: path.clone() },
-        _ => Error::io("lock", &path, e),
-    })
-}
-
 /// Where everything is read from, and what was found out.
 struct Reading<'a> {
     fs: &'a Arc<dyn FileSystem>,
@@ -175,6 +201,8 @@ struct Reading<'a> {
     durable: Option<Durable>,
     /// Why snapshots were of no use.
     ignored: Vec<String>,
+    /// Set when the database is to be closed before it is open.
+    cancel: &'a Cancel,
 }
 
 impl Reading<'_> {
@@ -186,6 +214,9 @@ impl Reading<'_> {
             Vec::new()
         });
         for seq in seqs {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Closed);
+            }
             match self.with_snapshot(seq) {
                 Ok(read) => return Ok(read),
                 Err(reason) => {
@@ -244,7 +275,6 @@ impl Reading<'_> {
         let options = RecoverOptions {
             segment_bytes: self.limits.segment_bytes,
             policy: self.limits.recovery,
-            now: system_micros(),
             durable: self.durable,
             start,
         };
@@ -252,7 +282,10 @@ impl Reading<'_> {
             Arc::clone(self.fs),
             self.journal_dir,
             options,
-            |block, location| replay.block(block, location),
+            |block, location| match self.cancel.is_cancelled() {
+                true => Err("reading it was given up".into()),
+                false => replay.block(block, location),
+            },
         )
     }
 }

@@ -56,6 +56,16 @@ pub(crate) enum Bug {
     SalvageKeepsNumbers,
     /// Forget the idempotency keys on opening.
     ForgetKeys,
+    /// Make a database under its own name, part by part.
+    CreateInPlace,
+    /// Take a database without a journal for a new one.
+    LostJournalOpens,
+    /// Open a data folder that somebody else has open.
+    ShareDataFolder,
+    /// Remove a database that somebody else has open.
+    PurgeLocked,
+    /// Do not look whether the files that are written to still have their names.
+    IgnoreVanished,
 }
 
 /// Whether this bug is planted.

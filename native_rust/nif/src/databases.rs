@@ -54,6 +54,8 @@ struct LimitsMap {
     idempotency_keys: usize,
     work_bytes: usize,
     index_bytes: usize,
+    databases: usize,
+    open_files: usize,
     open_transactions: usize,
     transaction_lease_seconds: u64,
 }
@@ -82,6 +84,8 @@ impl From<LimitsMap> for Limits {
             idempotency_keys: map.idempotency_keys,
             work_bytes: map.work_bytes,
             index_bytes: map.index_bytes,
+            databases: map.databases,
+            open_files: map.open_files,
             open_transactions: map.open_transactions,
             transaction_lease_seconds: map.transaction_lease_seconds,
         }
@@ -124,6 +128,7 @@ impl RecoveredMap {
 /// `Info` as a map.
 #[derive(NifMap)]
 struct InfoMap {
+    log: String,
     seq: u64,
     root: String,
     features: u64,
@@ -188,13 +193,37 @@ impl From<AnswerStats> for AnswerStatsMap {
     }
 }
 
+/// The catalog, and sentences about what opening it passed over.
 #[rustler::nif(schedule = "DirtyIo")]
 fn catalog_open<'a>(env: Env<'a>, root: &str, limits: LimitsMap) -> Term<'a> {
     let limits = Limits::from(limits);
     let catalog = Catalog::open(Arc::new(RealFileSystem), Path::new(root), limits.clone());
-    let resource =
-        catalog.map(|catalog| ResourceArc::new(CatalogResource(Arc::new(catalog), limits)));
-    tagged(env, resource.map_err(Failure))
+    let opened = catalog.map(|catalog| {
+        let warnings = catalog.warnings().to_vec();
+        let resource = ResourceArc::new(CatalogResource(Arc::new(catalog), limits));
+        (resource, warnings)
+    });
+    tagged(env, opened.map_err(Failure))
+}
+
+/// Gives the data folder back, so that it can be opened again. Databases that are still
+/// open are closed, which can take long.
+#[rustler::nif(schedule = "DirtyIo")]
+fn catalog_close(catalog: CatalogRef) -> Atom {
+    catalog.0.close();
+    atoms::ok()
+}
+
+/// Whether the data folder and those of open databases are still in their places.
+#[rustler::nif(schedule = "DirtyIo")]
+fn catalog_check<'a>(env: Env<'a>, catalog: CatalogRef) -> Term<'a> {
+    let checked = catalog.0.check().map(|()| atoms::nil());
+    tagged(env, checked.map_err(Failure))
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn database_exists(catalog: CatalogRef, name: &str) -> bool {
+    catalog.0.exists(name)
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -230,7 +259,8 @@ fn database_close<'a>(
     })
 }
 
-/// Closing and removing files, on a thread of its own.
+/// Closing and removing files, on a thread of its own. Answers with why files are left
+/// behind, or nil.
 #[rustler::nif]
 fn database_purge<'a>(
     env: Env<'a>,
@@ -239,7 +269,8 @@ fn database_purge<'a>(
     reference: Term<'a>,
 ) -> Term<'a> {
     in_background(env, catalog, reference, move |catalog| {
-        catalog.purge_database(&name).map(|()| atoms::nil())
+        let left = catalog.purge_database(&name)?;
+        Ok(left.map(|error| error.to_string()))
     })
 }
 
@@ -268,6 +299,7 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
     let info = catalog.database(name).and_then(|database| {
         let info = database.info()?;
         Ok(InfoMap {
+            log: info.log,
             seq: info.seq,
             root: to_hex(&info.root),
             features: info.features,

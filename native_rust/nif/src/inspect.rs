@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use formdb_engine::fs::{FileSystem, RealFileSystem};
+use formdb_engine::fs::{Descriptors, FileSystem, RealFileSystem};
 use formdb_engine::{
     Damage, Error, LeftOut, Progress, Reach, Result, SalvageReport, VerifyReport, diagnose,
     salvage, to_hex, verify,
@@ -118,14 +118,14 @@ fn place(damage: &Damage) -> String {
 #[rustler::nif]
 fn inspect_verify<'a>(env: Env<'a>, dir: String, reference: Term<'a>) -> Term<'a> {
     in_background(env, reference, move |progress| {
-        verify(&RealFileSystem, Path::new(&dir), progress).map(VerifyMap::from)
+        verify(&*files(), Path::new(&dir), progress).map(VerifyMap::from)
     })
 }
 
 #[rustler::nif]
 fn inspect_diagnose<'a>(env: Env<'a>, dir: String, reference: Term<'a>) -> Term<'a> {
     in_background(env, reference, move |_| {
-        let diagnosis = diagnose(&RealFileSystem, Path::new(&dir))?;
+        let diagnosis = diagnose(&*files(), Path::new(&dir))?;
         let sound = diagnosis.report.is_some_and(|report| report.is_sound());
         let sentences = diagnosis.sentences;
         Ok(DiagnosisMap { sentences, sound })
@@ -141,7 +141,7 @@ fn inspect_salvage<'a>(
     reference: Term<'a>,
 ) -> Term<'a> {
     in_background(env, reference, move |progress| {
-        let fs: Arc<dyn FileSystem> = Arc::new(RealFileSystem);
+        let fs = files();
         let (from, to) = (PathBuf::from(from), PathBuf::from(to));
         let reach = match beyond {
             true => Reach::Beyond,
@@ -149,6 +149,11 @@ fn inspect_salvage<'a>(
         };
         salvage(&fs, &from, &to, reach, progress).map(SalvageMap::from)
     })
+}
+
+/// A journal may have more segments than this process may open files.
+fn files() -> Arc<dyn FileSystem> {
+    Arc::new(Descriptors::new(Arc::new(RealFileSystem), 0))
 }
 
 fn in_background<'a, T: Encoder>(

@@ -145,9 +145,9 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
   test "one that is open is left alone", %{dir: dir, name: name} do
     {:ok, _} = FormdbHttp.open(name)
     {1, out, _} = run(Verify, [dir])
-    assert out =~ "NOT CHECKED" and out =~ "in use"
+    assert out =~ "NOT CHECKED" and out =~ "held by this process"
     {1, out, _} = run(Doctor, [dir])
-    assert out =~ "is open: close it"
+    assert out =~ ~r"is open in process \d+: close it"
     {1, out, _} = run(Doctor, [dir, "--salvage", dir <> "-new"])
     assert out =~ "nothing was salvaged"
     refute File.exists?(dir <> "-new")

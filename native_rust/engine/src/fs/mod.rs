@@ -4,6 +4,8 @@
 //! test can record every operation, make any of them fail, and build each disk
 //! image a crash could leave behind.
 
+mod descriptors;
+mod place;
 mod real;
 
 use std::fmt::Debug;
@@ -11,6 +13,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use descriptors::Descriptors;
+pub(crate) use descriptors::out_of_descriptors;
+pub(crate) use place::check_place;
 pub use real::RealFileSystem;
 
 /// A tree of folders and files, as an operating system offers it.
@@ -25,6 +30,12 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// and is made; without, it must exist.
     fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn File>>;
 
+    /// A file that exists, to be used now and then for as long as it is there: it may
+    /// be closed and opened again in between, so any use of it can fail as opening can.
+    fn open_on_demand(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.open(path, false)
+    }
+
     /// Rename within one file system, replacing what `to` named.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
@@ -38,12 +49,37 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Take the exclusive lock that `path` stands for, creating the file where
-    /// it is missing. Held until the returned value is dropped.
+    /// it is missing. Held until the returned value is dropped, wherever the file
+    /// is moved meanwhile. The file then holds this process's id, for people and
+    /// error messages; that is a courtesy, and not being able to write it is no
+    /// error.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when somebody else holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+
+    /// What `path` names; a symbolic link is not followed.
+    fn kind(&self, path: &Path) -> io::Result<Kind>;
+
+    /// Which file or folder `path` leads to.
+    fn id(&self, path: &Path) -> io::Result<FileId>;
 }
+
+/// What a name in a folder stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A folder.
+    Dir,
+    /// A file.
+    File,
+    /// A symbolic link, or something that holds no bytes.
+    Other,
+}
+
+/// Tells a file from every other one that exists at the same time: device and
+/// inode number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId(pub u64, pub u64);
 
 /// One open file.
 pub trait File: Debug + Send + Sync {
@@ -70,7 +106,13 @@ pub trait File: Debug + Send + Sync {
     /// `fdatasync`: the bytes, and the length that makes them reachable, are on
     /// the medium when this returns.
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Which file this is, whatever it is called by now.
+    fn id(&self) -> io::Result<FileId>;
 }
 
 /// A held lock; dropping it releases it.
-pub trait Lock: Debug + Send + Sync {}
+pub trait Lock: Debug + Send + Sync {
+    /// Which file it is on.
+    fn id(&self) -> io::Result<FileId>;
+}

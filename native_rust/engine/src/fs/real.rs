@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{File, FileSystem, Lock};
+use super::{File, FileId, FileSystem, Kind, Lock};
 
 /// [`FileSystem`] over `std::fs`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,11 +59,36 @@ impl FileSystem for RealFileSystem {
             .truncate(false)
             .open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(RealLock(file))),
+            Ok(()) => {
+                let pid = format!("{}\n", std::process::id());
+                let _ = file
+                    .set_len(0)
+                    .and_then(|()| file.write_all_at(pid.as_bytes(), 0));
+                Ok(Box::new(RealLock(file)))
+            }
             Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(fs::TryLockError::Error(e)) => Err(e),
         }
     }
+
+    fn kind(&self, path: &Path) -> io::Result<Kind> {
+        let found = fs::symlink_metadata(path)?.file_type();
+        Ok(if found.is_dir() {
+            Kind::Dir
+        } else if found.is_file() {
+            Kind::File
+        } else {
+            Kind::Other
+        })
+    }
+
+    fn id(&self, path: &Path) -> io::Result<FileId> {
+        fs::metadata(path).map(|found| id_of(&found))
+    }
+}
+
+fn id_of(found: &fs::Metadata) -> FileId {
+    FileId(found.dev(), found.ino())
 }
 
 #[derive(Debug)]
@@ -89,11 +114,19 @@ impl File for RealFile {
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }
+
+    fn id(&self) -> io::Result<FileId> {
+        self.0.metadata().map(|found| id_of(&found))
+    }
 }
 
 /// The advisory lock of the open file description; the kernel releases it with
 /// the process, however that ends.
 #[derive(Debug)]
-struct RealLock(#[allow(dead_code, reason = "held for its lock")] fs::File);
+struct RealLock(fs::File);
 
-impl Lock for RealLock {}
+impl Lock for RealLock {
+    fn id(&self) -> io::Result<FileId> {
+        self.0.metadata().map(|found| id_of(&found))
+    }
+}

@@ -59,8 +59,11 @@ fn explain_refusal(dir: &Path, error: Error) -> Result<Diagnosis> {
             advice,
             ..
         } => format!("{}: {reason}. {advice}.", path.display()),
-        Error::Locked { .. } => {
-            format!("The database in {dir} is open: close it, or stop the server, and ask again.")
+        Error::Locked { holder, .. } => {
+            let holder = holder.map_or("another process".into(), |pid| format!("process {pid}"));
+            format!(
+                "The database in {dir} is open in {holder}: close it, or stop the server, and ask again."
+            )
         }
         Error::UnsupportedFormat { .. } => {
             format!("{error}. Open it with the version that wrote it, or a later one.")

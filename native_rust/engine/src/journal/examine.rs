@@ -345,6 +345,10 @@ fn take_unfinished(files: &mut Vec<File>, found: &mut Examination) -> Result<()>
     if last.header.is_ok() || !unfinished {
         return Ok(());
     }
+    // The first of all had one before the database got its name.
+    if others.is_empty() {
+        return Ok(());
+    }
     let before = others.last().and_then(|before| {
         let header = before.header.as_ref().ok()?;
         Some((&before.reader, header.database))

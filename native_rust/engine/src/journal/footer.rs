@@ -182,6 +182,16 @@ impl Footer {
         out
     }
 
+    /// The segment that it is of.
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// The same, read through another opening of the file.
+    pub(super) fn through(self, segment: Segment) -> Self {
+        Self { segment, ..self }
+    }
+
     /// Sequence of the segment's first block.
     pub(super) fn first_seq(&self) -> u64 {
         self.first_seq

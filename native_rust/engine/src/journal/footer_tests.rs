@@ -8,7 +8,7 @@ use super::footer::Footer;
 use super::footer_check::FooterCheck;
 use super::leaves::Leaves;
 use super::segments::Segment;
-use super::{Group, Opened, RecoverOptions, RecoveryPolicy, recover};
+use super::{Group, Opened, RecoverOptions, RecoveryPolicy, create, recover};
 use crate::error::Error;
 use crate::fs::{FileSystem, RealFileSystem};
 use crate::merkle::{Hash, leaf_hash};
@@ -153,10 +153,12 @@ fn open(dir: &Path) -> Opened {
     let options = RecoverOptions {
         segment_bytes: 1 << 20,
         policy: RecoveryPolicy::default(),
-        now: 0,
         durable: None,
         start: None,
     };
+    if std::fs::read_dir(dir).unwrap().next().is_none() {
+        create(&RealFileSystem, dir, 0).unwrap();
+    }
     recover(Arc::new(RealFileSystem), dir, options, |_, _| Ok(())).unwrap()
 }
 

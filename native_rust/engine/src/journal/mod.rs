@@ -8,6 +8,7 @@ mod copy;
 mod examine;
 mod footer;
 mod footer_check;
+mod identity;
 mod layout;
 mod leaves;
 mod patrol;
@@ -31,12 +32,16 @@ mod start_tests;
 pub(crate) use copy::{copy_segment, empty_segment, group_bytes, whole_transactions};
 pub use examine::{Damage, Lost, Progress};
 pub(crate) use examine::{Examination, Examined, examine};
+pub(crate) use identity::{IDENTITY, Identity};
 pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
 pub(crate) use patrol::{Buffer, Patrol};
 pub use policy::RecoveryPolicy;
 pub(crate) use readable::readable_blocks;
 pub use recovery::Recovered;
-pub(crate) use recovery::{Durable, Opened, RecoverError, RecoverOptions, recover, would_open};
-pub(crate) use segments::Segments;
+pub(crate) use recovery::{
+    Durable, Opened, RecoverError, RecoverOptions, create, recover, would_open,
+};
+pub(crate) use segments::{Segment, Segments};
 pub(crate) use start::Start;
+pub(crate) use survey::has_segments;
 pub(crate) use writer::{Group, Journal, LastGroup, Mark, Written};

@@ -25,7 +25,7 @@ impl SegmentReader {
     pub(super) fn open(fs: &dyn FileSystem, dir: &Path, first_seq: u64) -> Result<Self> {
         let path: PathBuf = dir.join(segment_name(first_seq));
         let file = fs
-            .open(&path, false)
+            .open_on_demand(&path)
             .map_err(|e| Error::io("open", &path, e))?;
         Self::of(Segment { path, file })
     }

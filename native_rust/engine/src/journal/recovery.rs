@@ -21,7 +21,7 @@ use super::layout::{DatabaseId, SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
 use super::policy::RecoveryPolicy;
 use super::prove::{check_headers, check_leaves};
-use super::reader::SegmentReader;
+use super::reader::{ADVICE, SegmentReader};
 use super::scan::{Replay, Scan, Tail, read_leaves};
 use super::sealing::{other_blocks, rebuild_footers};
 use super::segments::{Hashes, Indexed, Segments};
@@ -39,7 +39,7 @@ use crate::snapshot::SnapshotUsed;
 /// What opening a journal found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
-    /// Whether the journal was made by this call.
+    /// Whether the database was made by this call.
     pub created: bool,
     /// Blocks in the journal.
     pub blocks: u64,
@@ -73,8 +73,6 @@ pub(crate) struct RecoverOptions {
     pub segment_bytes: u64,
     /// What to do with a torn tail.
     pub policy: RecoveryPolicy,
-    /// Time for the header of a new journal, microseconds since the epoch.
-    pub now: i64,
     /// Up to where somebody knows that all was durable: what is missing or damaged
     /// before it is no torn tail.
     pub durable: Option<Durable>,
@@ -115,12 +113,14 @@ pub(crate) struct Opened {
     pub segments: Arc<Segments>,
     /// The kept nodes of its tree.
     pub nodes: NodeTable,
+    /// The id in its headers, and when the first of them was written.
+    pub database: DatabaseId,
+    pub created: i64,
     /// How opening it went.
     pub report: Recovered,
 }
 
-/// Open the journal in `dir`, or make an empty one where `dir` has no segment.
-/// `replay` is called with every block in order, or with every block behind the
+/// Open the journal in `dir`, which has a segment. `replay` is called with every block in order, or with every block behind the
 /// start, and its leaf hash is checked through the Merkle root of its group.
 ///
 /// # Errors
@@ -154,17 +154,16 @@ pub(crate) fn recover(
     if let Some(found) = survey.segments.last_mut() {
         found.leaves = leaves;
     }
-    let created = survey.segments.is_empty();
-    if created {
-        survey.segments.push(create(&*fs, dir, options.now)?);
-    }
     let Some(last) = survey.segments.last() else {
-        // There is at least the one made above.
-        return Err(Error::Closed.into());
+        return Err(RecoverError::Failed(Error::Lost {
+            path: dir.to_owned(),
+            reason: "has no segment".into(),
+            advice: ADVICE,
+        }));
     };
     let (database, position) = (last.header.database, last.header.position);
     let offset = tail.map_or(SEGMENT_HEADER as u64, |tail| tail.end);
-    if !created && !planted(Bug::UnsettledTail) {
+    if !planted(Bug::UnsettledTail) {
         // A process that was killed may have left a group, or the name of a segment,
         // that is in memory and not on the medium. Readers are about to see it, and
         // a footer says that the next segment is durable.
@@ -172,15 +171,16 @@ pub(crate) fn recover(
         last.reader.segment.settle(proven, offset)?;
         fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     }
-    let footers_rebuilt = rebuild_footers(&mut survey, &nodes)?;
+    let footers_rebuilt = rebuild_footers(&*fs, &mut survey, &nodes)?;
     let Survey { segments: list, .. } = survey;
-    let (segments, active) = share(list, offset);
+    let created = list.first().map_or(0, |first| first.header.created);
+    let (segments, active) = share(&*fs, list, offset)?;
     let Some(active) = active else {
         // The last segment has no footer.
         return Err(Error::Closed.into());
     };
     let report = Recovered {
-        created,
+        created: false,
         blocks: tree.size(),
         blocks_read,
         groups,
@@ -210,6 +210,8 @@ pub(crate) fn recover(
         journal,
         segments,
         nodes,
+        database,
+        created,
         report,
     })
 }
@@ -323,42 +325,48 @@ fn clean(
     Ok(removed)
 }
 
-/// A journal without a block.
-fn create(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<Found> {
+/// Make a journal without a block in the empty folder `dir`, durably; returns the
+/// random id that it gets.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn create(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<DatabaseId> {
+    let database = *uuid::Uuid::new_v4().as_bytes();
     let header = SegmentHeader {
-        database: *uuid::Uuid::new_v4().as_bytes(),
+        database,
         first_seq: 1,
         position: 0,
         created: now,
         root: Tree::default().root(),
     };
-    create_segment(fs, dir, &header)?;
-    Ok(Found {
-        reader: SegmentReader::open(fs, dir, 1)?,
-        header,
-        groups_end: None,
-        footer: None,
-        leaves: None,
-    })
+    create_segment(fs, dir, &header).map(|_| database)
 }
 
 /// The reading end, and of the last segment, which ends at `offset`, the writing
 /// end.
-fn share(list: Vec<Found>, offset: u64) -> (Arc<Segments>, Option<Active>) {
+fn share(
+    fs: &dyn FileSystem,
+    list: Vec<Found>,
+    offset: u64,
+) -> Result<(Arc<Segments>, Option<Active>)> {
     let segments = Arc::new(Segments::default());
     let mut active = None;
     for (number, found) in list.into_iter().enumerate() {
-        let SegmentReader { segment, .. } = found.reader;
+        let SegmentReader { mut segment, .. } = found.reader;
         let SegmentHeader {
             first_seq,
             position,
             ..
         } = found.header;
+        let groups_end = found.groups_end;
         let hashes = match found.footer {
             Some(footer) => Hashes::Sealed(footer),
             None => {
                 let leaves = found.leaves.unwrap_or_else(|| Leaves::new(first_seq));
                 let leaves = Arc::new(RwLock::new(leaves));
+                if groups_end.is_none() {
+                    segment = segment.held(fs)?;
+                }
                 active = Some(Active {
                     segment: segment.clone(),
                     first_seq,
@@ -376,7 +384,7 @@ fn share(list: Vec<Found>, offset: u64) -> (Arc<Segments>, Option<Active>) {
             hashes,
         });
     }
-    (segments, active)
+    Ok((segments, active))
 }
 
 /// A segment's number, as [`BlockLocation`] has it.

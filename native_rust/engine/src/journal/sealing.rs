@@ -17,13 +17,16 @@ use super::reader::SegmentReader;
 use super::segments::{Segment, Segments};
 use super::survey::Survey;
 use crate::error::{Error, Result};
+use crate::fs::FileSystem;
 use crate::merkle::NodeTable;
 
 /// Blocks up to which the caller writes the footer itself: some milliseconds.
 const INLINE: u32 = 4_096;
 
 /// A footer to be written.
+#[derive(Clone)]
 pub(super) struct Job {
+    pub fs: Arc<dyn FileSystem>,
     pub segments: Arc<Segments>,
     /// The segment's number.
     pub number: u32,
@@ -39,7 +42,9 @@ impl Job {
         // Nobody writes to it any more, so readers never wait for this lock.
         let leaves = self.leaves.read();
         let footer = Footer::write(&self.segment, &self.database, &leaves, self.groups_end)?;
-        self.segments.seal(self.number, footer);
+        // Nothing is written to it any more, so it need not stay open.
+        let segment = self.segment.on_demand(&*self.fs)?;
+        self.segments.seal(self.number, footer.through(segment));
         Ok(())
     }
 }
@@ -57,13 +62,18 @@ impl Sealing {
         if job.leaves.read().len() <= INLINE {
             return job.run();
         }
-        let path = job.segment.path.clone();
+        let background = job.clone();
         let thread = std::thread::Builder::new()
             .name("formdb-seal".into())
-            .spawn(move || job.run())
-            .map_err(|e| Error::io("start a thread to seal", &path, e))?;
-        self.thread = Some(thread);
-        Ok(())
+            .spawn(move || background.run());
+        match thread {
+            Ok(thread) => {
+                self.thread = Some(thread);
+                Ok(())
+            }
+            // There is none to be had: commits wait this once.
+            Err(_) => job.run(),
+        }
     }
 
     /// How the one before went, if it is done.
@@ -101,7 +111,11 @@ impl Drop for Sealing {
 ///
 /// # Errors
 /// [`Error::Corrupt`] where the blocks are not those of the tree with the kept `nodes`.
-pub(super) fn rebuild_footers(survey: &mut Survey, nodes: &NodeTable) -> Result<u64> {
+pub(super) fn rebuild_footers(
+    fs: &dyn FileSystem,
+    survey: &mut Survey,
+    nodes: &NodeTable,
+) -> Result<u64> {
     let mut rebuilt = 0;
     for number in 0..survey.segments.len() {
         let next = survey.segments.get(number + 1);
@@ -137,7 +151,9 @@ pub(super) fn rebuild_footers(survey: &mut Survey, nodes: &NodeTable) -> Result<
             cut.and_then(|()| Footer::write(segment, &found.header.database, &leaves, end));
         match written {
             Ok(footer) => {
-                found.footer = Some(footer);
+                let segment = segment.on_demand(fs)?;
+                found.reader.segment = segment.clone();
+                found.footer = Some(footer.through(segment));
                 rebuilt += 1;
             }
             Err(_) => found.leaves = Some(leaves),

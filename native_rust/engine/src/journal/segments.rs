@@ -1,4 +1,4 @@
-//! The reading end of the journal: open segment files, by number.
+//! The reading end of the journal: segment files, by number.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,11 +10,12 @@ use super::footer::Footer;
 use super::layout::BLOCK_PREFIX;
 use super::leaves::Leaves;
 use crate::error::{Error, Result};
-use crate::fs::File;
+use crate::fs::{self, File, FileSystem};
 use crate::index::BlockLocation;
 use crate::merkle::Hash;
 
-/// One segment file and where it lies.
+/// One segment file and where it lies. The one that is written is always open; a
+/// sealed one is on demand.
 #[derive(Debug, Clone)]
 pub(crate) struct Segment {
     pub path: PathBuf,
@@ -27,6 +28,38 @@ impl Segment {
         self.file
             .sync_data()
             .map_err(|e| Error::io("sync", &self.path, e))
+    }
+
+    /// The same file, open for as long as anybody has it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(super) fn held(&self, fs: &dyn FileSystem) -> Result<Self> {
+        let file = fs.open(&self.path, false);
+        Ok(Self {
+            file: file.map_err(|e| Error::io("open", &self.path, e))?,
+            path: self.path.clone(),
+        })
+    }
+
+    /// The same file, open only while it is used and as long as there is room.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(super) fn on_demand(&self, fs: &dyn FileSystem) -> Result<Self> {
+        let file = fs.open_on_demand(&self.path);
+        Ok(Self {
+            file: file.map_err(|e| Error::io("open", &self.path, e))?,
+            path: self.path.clone(),
+        })
+    }
+
+    /// Check that its path still leads to it.
+    ///
+    /// # Errors
+    /// [`Error::Lost`].
+    pub(crate) fn check_place(&self, fs: &dyn FileSystem) -> Result<()> {
+        fs::check_place(fs.id(&self.path), self.file.id(), &self.path)
     }
 
     /// Make the bytes in `[from, to)` durable, whatever became of them before: after
@@ -81,10 +114,12 @@ impl Segments {
         self.list.write().push(segment);
     }
 
-    /// From now on read the leaf hashes of a segment from its footer.
+    /// From now on read a segment, and the leaf hashes in its footer, through the
+    /// footer's file.
     pub(super) fn seal(&self, number: u32, footer: Footer) {
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         if let Some(indexed) = self.list.write().get_mut(number) {
+            indexed.segment = footer.segment().clone();
             indexed.hashes = Hashes::Sealed(footer);
         }
     }
@@ -181,6 +216,11 @@ impl Segments {
             Hashes::Memory(_) => None,
         };
         Some((indexed.segment.clone(), footer))
+    }
+
+    /// The segment that is being written.
+    pub(crate) fn last(&self) -> Option<Segment> {
+        self.list.read().last().map(|last| last.segment.clone())
     }
 
     pub(crate) fn len(&self) -> usize {

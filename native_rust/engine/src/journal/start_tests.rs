@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::layout::{parse_segment_name, segment_name};
 use super::{
     Durable, Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, RecoveryPolicy,
-    Start, recover,
+    Start, create, recover,
 };
 use crate::block::{Stamp, encode_block};
 use crate::error::Error;
@@ -18,7 +19,6 @@ fn options(start: Option<Start>) -> RecoverOptions {
     RecoverOptions {
         segment_bytes: 4_096,
         policy: RecoveryPolicy::default(),
-        now: 0,
         durable: None,
         start,
     }
@@ -26,6 +26,9 @@ fn options(start: Option<Start>) -> RecoverOptions {
 
 /// Open, and list the blocks that were replayed.
 fn open(dir: &Path, options: RecoverOptions) -> Result<(Opened, Vec<u64>), RecoverError> {
+    if std::fs::read_dir(dir).unwrap().next().is_none() {
+        create(&RealFileSystem, dir, 0)?;
+    }
     let mut seen = Vec::new();
     let opened = recover(Arc::new(RealFileSystem), dir, options, |block, _| {
         seen.push(block.seq);
@@ -212,9 +215,9 @@ fn a_journal_that_ends_before_what_is_known_to_be_durable_does_not_open() {
         ..options(None)
     };
     assert!(open(tmp.path(), known()).is_ok());
-    let path = tmp.path().join(super::layout::segment_name(
-        last.last_group.segment_first_seq,
-    ));
+    let path = tmp
+        .path()
+        .join(segment_name(last.last_group.segment_first_seq));
     let bytes = std::fs::read(&path).unwrap();
     let at = usize::try_from(last.last_group.offset).unwrap();
     // Its last group lost, then damaged.
@@ -240,9 +243,7 @@ fn the_policy_may_refuse_a_torn_tail() {
     let tmp = tempfile::tempdir().unwrap();
     let marks = journal(tmp.path());
     let last = marks.last().unwrap().last_group;
-    let path = tmp
-        .path()
-        .join(super::layout::segment_name(last.segment_first_seq));
+    let path = tmp.path().join(segment_name(last.segment_first_seq));
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     let refuse = || RecoverOptions {
@@ -266,33 +267,51 @@ fn the_policy_may_refuse_a_torn_tail() {
 fn only_what_was_being_made_is_made_anew() {
     let tmp = tempfile::tempdir().unwrap();
     let dir = tmp.path();
-    drop(open(dir, options(None)).unwrap());
-    let path = dir.join(super::layout::segment_name(1));
-    let header = std::fs::read(&path).unwrap();
+    journal(dir);
+    let names = std::fs::read_dir(dir).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let last = parse_segment_name(&names.max().unwrap()).unwrap();
+    let first = dir.join(segment_name(1));
+    let header = std::fs::read(&first).unwrap()[..128].to_vec();
     // What a crash leaves: the beginning of a header, or a length without its bytes.
-    for begun in [
+    let begun: [&[u8]; 5] = [
         &header[..0],
         &header[..5],
         &header[..100],
         &[0; 77],
         &[0; 128],
-    ] {
-        std::fs::write(&path, begun).unwrap();
-        let (opened, seen) = open(dir, options(None)).unwrap();
-        assert!(opened.report.created && seen.is_empty());
-        drop(opened);
+    ];
+    let foreign: [&[u8]; 3] = [b"some text\n", &[1; 128], &[0, 0, 0, 7]];
+    let next = dir.join(segment_name(last + 1_000));
+    for bytes in begun {
+        std::fs::write(&next, bytes).unwrap();
+        drop(open(dir, options(None)).unwrap());
+        assert!(!next.exists(), "it held no group");
     }
-    for foreign in [&b"some text\n"[..], &[1; 128], &[0, 0, 0, 7]] {
-        std::fs::write(&path, foreign).unwrap();
+    let refused = |path: &Path, bytes: &[u8]| {
+        std::fs::write(path, bytes).unwrap();
         let refusal = open(dir, options(None)).err().unwrap();
         assert!(
             matches!(refusal, RecoverError::Failed(Error::Corrupt { .. })),
             "{refusal:?}"
         );
-        assert_eq!(
-            std::fs::read(&path).unwrap(),
-            foreign,
-            "nothing was changed"
-        );
+        assert_eq!(std::fs::read(path).unwrap(), bytes, "nothing was changed");
+    };
+    for bytes in foreign {
+        refused(&next, bytes);
     }
+    // The first segment is whole before the database gets its name: beside others and
+    // alone, it was cut or overwritten.
+    std::fs::remove_file(&next).unwrap();
+    for bytes in begun.into_iter().chain(foreign) {
+        refused(&first, bytes);
+    }
+    for entry in std::fs::read_dir(dir).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    for bytes in begun.into_iter().chain(foreign) {
+        refused(&first, bytes);
+    }
+    std::fs::write(&first, header).unwrap();
+    assert!(open(dir, options(None)).is_ok());
 }

@@ -73,13 +73,7 @@ pub(super) struct Survey {
 /// # Errors
 /// [`Error::Corrupt`] where they do not.
 pub(super) fn survey(fs: &dyn FileSystem, dir: &Path) -> Result<Survey> {
-    let mut first_seqs: Vec<u64> = fs
-        .list(dir)
-        .map_err(|e| Error::io("list", dir, e))?
-        .iter()
-        .filter_map(|name| parse_segment_name(name))
-        .collect();
-    first_seqs.sort_unstable();
+    let first_seqs = first_seqs(fs, dir)?;
     let mut survey = Survey {
         segments: Vec::with_capacity(first_seqs.len()),
         unfinished: None,
@@ -89,8 +83,9 @@ pub(super) fn survey(fs: &dyn FileSystem, dir: &Path) -> Result<Survey> {
         let reader = SegmentReader::open(fs, dir, *first_seq)?;
         let header = reader.header()?;
         // Groups are written only behind a durable header, so a file that is
-        // longer than one once had it.
-        if is_last && header.is_err() && reader.may_be_unfinished()? {
+        // longer than one once had it. So had the first of all: a database gets its
+        // name only once that is durable.
+        if is_last && number > 0 && header.is_err() && reader.may_be_unfinished()? {
             survey.unfinished = Some(Unfinished {
                 path: reader.segment.path,
                 bytes: reader.len,
@@ -109,6 +104,22 @@ pub(super) fn survey(fs: &dyn FileSystem, dir: &Path) -> Result<Survey> {
     }
     survey.check_end()?;
     Ok(survey)
+}
+
+/// The first sequences that the names of segments say, ascending.
+fn first_seqs(fs: &dyn FileSystem, dir: &Path) -> Result<Vec<u64>> {
+    let names = fs.list(dir).map_err(|e| Error::io("list", dir, e))?;
+    let mut first_seqs: Vec<u64> = names.iter().filter_map(|n| parse_segment_name(n)).collect();
+    first_seqs.sort_unstable();
+    Ok(first_seqs)
+}
+
+/// Whether the folder of a journal has a segment, be it whole or not.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn has_segments(fs: &dyn FileSystem, dir: &Path) -> Result<bool> {
+    first_seqs(fs, dir).map(|found| !found.is_empty())
 }
 
 impl Survey {

@@ -13,7 +13,7 @@ use super::leaves::Leaves;
 use super::sealing::{Job, Sealing};
 use super::segments::{Hashes, Indexed, Segment, Segments};
 use crate::error::{Error, Result};
-use crate::fs::{File, FileSystem};
+use crate::fs::{FileSystem, out_of_descriptors};
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, KeptNode, NodeTable, Tree, leaf_hash};
 use crate::planted::{Bug, planted};
@@ -77,6 +77,9 @@ impl Group {
         self.bytes[at..at + 4].copy_from_slice(&self.transaction_blocks.to_le_bytes());
     }
 }
+
+/// Largest segment: places in it are 32-bit integers.
+const LARGEST: u64 = u32::MAX as u64;
 
 /// Lengths inside a group: `Limits` keep a group far below 4 GiB, see
 /// `Limits::validate`.
@@ -240,7 +243,7 @@ impl Journal {
         let full = self.active.offset > SEGMENT_HEADER as u64
             && self.active.offset + group.bytes.len() as u64 > self.segment_bytes;
         if full {
-            self.rotate(now)?;
+            self.rotate(now, group.bytes.len() as u64)?;
         }
         let mut tree = self.tree.clone();
         let mut nodes = Vec::new();
@@ -300,8 +303,13 @@ impl Journal {
     }
 
     /// Make everything written durable. Blocks for a disk sync.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Lost`] when the file that is durable now is not the one
+    /// that the next opening will find.
     pub(crate) fn sync(&mut self) -> Result<()> {
         self.active.segment.sync()?;
+        self.active.segment.check_place(&*self.fs)?;
         self.durable_end = self.written_end;
         Ok(())
     }
@@ -329,7 +337,10 @@ impl Journal {
     /// Begin the next segment. The one before it is durable first, so that only
     /// the last segment can have lost anything; header and name of the new one are
     /// durable before the first group is written into it.
-    fn rotate(&mut self, now: i64) -> Result<()> {
+    ///
+    /// Where there is no descriptor for another file, the segment grows past its size
+    /// instead, by `more` bytes: the next group tries again.
+    fn rotate(&mut self, now: i64, more: u64) -> Result<()> {
         if self.is_dirty() && !planted(Bug::RotateWithoutSync) {
             self.sync()?;
         }
@@ -340,7 +351,18 @@ impl Journal {
             created: now,
             root: self.tree.root(),
         };
-        let segment = create_segment(&*self.fs, &self.dir, &header)?;
+        let path = self.dir.join(segment_name(header.first_seq));
+        // Syncing the folder takes a descriptor too: one is held until the file is made.
+        let spare = self.fs.open(&self.active.segment.path, false);
+        let file = spare.and_then(|_spare| self.fs.open(&path, true));
+        let file = match file {
+            Ok(file) => file,
+            Err(e) if out_of_descriptors(&e) && self.active.offset + more <= LARGEST => {
+                return Ok(());
+            }
+            Err(e) => return Err(Error::io("create", &path, e)),
+        };
+        let segment = begin_segment(&*self.fs, &self.dir, Segment { path, file }, &header)?;
         let leaves = Arc::new(RwLock::new(Leaves::new(header.first_seq)));
         let next = Active {
             first_seq: header.first_seq,
@@ -359,6 +381,7 @@ impl Journal {
         self.written_end = self.end();
         self.durable_end = self.end();
         self.sealing.begin(Job {
+            fs: Arc::clone(&self.fs),
             segments: Arc::clone(&self.segments),
             number: full.number,
             segment: full.segment,
@@ -376,14 +399,26 @@ pub(super) fn create_segment(
     header: &SegmentHeader,
 ) -> Result<Segment> {
     let path = dir.join(segment_name(header.first_seq));
-    let file: Arc<dyn File> = fs
+    let file = fs
         .open(&path, true)
         .map_err(|e| Error::io("create", &path, e))?;
+    begin_segment(fs, dir, Segment { path, file }, header)
+}
+
+/// Write the header of a segment whose file was just made; header and name are durable
+/// then.
+fn begin_segment(
+    fs: &dyn FileSystem,
+    dir: &std::path::Path,
+    segment: Segment,
+    header: &SegmentHeader,
+) -> Result<Segment> {
+    let Segment { path, file } = &segment;
     file.write_all_at(&header.encode(), 0)
-        .map_err(|e| Error::io("write", &path, e))?;
-    file.sync_data().map_err(|e| Error::io("sync", &path, e))?;
+        .map_err(|e| Error::io("write", path, e))?;
+    file.sync_data().map_err(|e| Error::io("sync", path, e))?;
     if !planted(Bug::NameNotSynced) {
         fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     }
-    Ok(Segment { path, file })
+    Ok(segment)
 }

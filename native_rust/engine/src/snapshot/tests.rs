@@ -12,7 +12,7 @@ use proptest::strategy::ValueTree;
 use super::load::Loaded;
 use super::write::{Steps, write_in_steps};
 use super::*;
-use crate::fs::{File, Lock, RealFileSystem};
+use crate::fs::{File, FileId, Kind, Lock, RealFileSystem};
 use crate::index::{
     BlockLocation, BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
     TemporalIndex,
@@ -464,6 +464,12 @@ impl FileSystem for OneFile {
     fn lock(&self, _: &Path) -> io::Result<Box<dyn Lock>> {
         Err(io::ErrorKind::Unsupported.into())
     }
+    fn kind(&self, _: &Path) -> io::Result<Kind> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn id(&self, _: &Path) -> io::Result<FileId> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 impl File for OneFile {
@@ -483,6 +489,9 @@ impl File for OneFile {
         Err(io::ErrorKind::Unsupported.into())
     }
     fn sync_data(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn id(&self) -> io::Result<FileId> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use formdb_engine::fs::{File, FileSystem, Lock};
+use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock};
 
 pub type Inode = usize;
 
@@ -180,8 +180,11 @@ struct Disk {
     changes: usize,
     reads: usize,
     syncs: usize,
-    locks: HashSet<PathBuf>,
+    locks: HashSet<Inode>,
     fault: Option<Fault>,
+    /// Files, folders and locks that may be open at once, and those that are.
+    descriptors: Option<usize>,
+    in_use: usize,
     /// Operations that a fault made fail.
     failed: usize,
     lying: bool,
@@ -230,6 +233,26 @@ impl SimFs {
 
     pub fn inject(&self, fault: Fault) {
         self.disk().fault = Some(fault);
+    }
+
+    /// Let so many files be open at once.
+    pub fn limit_descriptors(&self, most: Option<usize>) {
+        self.disk().descriptors = most;
+    }
+
+    /// Files and locks that are open now.
+    pub fn descriptors(&self) -> usize {
+        self.disk().in_use
+    }
+
+    /// One descriptor more, unless there are as many as may be.
+    fn descriptor(&self) -> io::Result<Descriptor> {
+        let mut disk = self.disk();
+        if disk.descriptors.is_some_and(|most| disk.in_use >= most) {
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
+        disk.in_use += 1;
+        Ok(Descriptor(self.clone()))
     }
 
     /// Operations that the injected fault made fail so far.
@@ -342,6 +365,16 @@ impl SimFs {
         }
     }
 
+    fn create(&self, path: &Path) -> io::Result<Inode> {
+        let inode = {
+            let mut disk = self.disk();
+            disk.inodes = disk.inodes.max(disk.now.contents.len()) + 1;
+            disk.inodes - 1
+        };
+        self.change(Op::CreateFile(path.to_owned(), inode))?;
+        Ok(inode)
+    }
+
     fn node(&self, path: &Path) -> Option<Node> {
         self.disk().now.nodes.get(path).copied()
     }
@@ -351,6 +384,16 @@ impl SimFs {
 pub const EIO: i32 = 5;
 pub const EINTR: i32 = 4;
 pub const ENOSPC: i32 = 28;
+pub const EMFILE: i32 = 24;
+
+#[derive(Debug)]
+struct Descriptor(SimFs);
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        self.0.disk().in_use -= 1;
+    }
+}
 
 impl Disk {
     fn record(&mut self, op: Op) {
@@ -378,6 +421,7 @@ impl FileSystem for SimFs {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let _descriptor = self.descriptor()?;
         let disk = self.read()?;
         match disk.now.nodes.get(path) {
             None => Err(io::ErrorKind::NotFound.into()),
@@ -392,6 +436,7 @@ impl FileSystem for SimFs {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn File>> {
+        let descriptor = self.descriptor()?;
         let inode = match (self.node(path), create) {
             (Some(Node::File(inode)), false) => {
                 drop(self.read()?);
@@ -400,19 +445,12 @@ impl FileSystem for SimFs {
             (Some(Node::Dir), _) => return Err(io::ErrorKind::IsADirectory.into()),
             (Some(Node::File(_)), true) => return Err(io::ErrorKind::AlreadyExists.into()),
             (None, false) => return Err(io::ErrorKind::NotFound.into()),
-            (None, true) => {
-                let inode = {
-                    let mut disk = self.disk();
-                    disk.inodes = disk.inodes.max(disk.now.contents.len()) + 1;
-                    disk.inodes - 1
-                };
-                self.change(Op::CreateFile(path.to_owned(), inode))?;
-                inode
-            }
+            (None, true) => self.create(path)?,
         };
         Ok(Arc::new(SimFile {
             fs: self.clone(),
             inode,
+            _descriptor: descriptor,
         }))
     }
 
@@ -439,17 +477,41 @@ impl FileSystem for SimFs {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let _descriptor = self.descriptor()?;
         self.change(Op::SyncDir(path.to_owned()))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        if !self.disk().locks.insert(path.to_owned()) {
+        let descriptor = self.descriptor()?;
+        let inode = match self.node(path) {
+            Some(Node::File(inode)) => inode,
+            Some(Node::Dir) => return Err(io::ErrorKind::IsADirectory.into()),
+            None => self.create(path)?,
+        };
+        if !self.disk().locks.insert(inode) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(Box::new(SimLock {
             fs: self.clone(),
-            path: path.to_owned(),
+            inode,
+            _descriptor: descriptor,
         }))
+    }
+
+    fn kind(&self, path: &Path) -> io::Result<Kind> {
+        match self.node(path) {
+            Some(Node::Dir) => Ok(Kind::Dir),
+            Some(Node::File(_)) => Ok(Kind::File),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn id(&self, path: &Path) -> io::Result<FileId> {
+        match self.node(path) {
+            Some(Node::File(inode)) => Ok(FileId(0, inode as u64)),
+            Some(Node::Dir) => Ok(FileId(1, 0)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }
 
@@ -457,6 +519,7 @@ impl FileSystem for SimFs {
 struct SimFile {
     fs: SimFs,
     inode: Inode,
+    _descriptor: Descriptor,
 }
 
 impl File for SimFile {
@@ -488,18 +551,27 @@ impl File for SimFile {
     fn sync_data(&self) -> io::Result<()> {
         self.fs.change(Op::SyncData(self.inode))
     }
+
+    fn id(&self) -> io::Result<FileId> {
+        Ok(FileId(0, self.inode as u64))
+    }
 }
 
 #[derive(Debug)]
 struct SimLock {
     fs: SimFs,
-    path: PathBuf,
+    inode: Inode,
+    _descriptor: Descriptor,
 }
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.fs.disk().locks.remove(&self.path);
+        self.fs.disk().locks.remove(&self.inode);
     }
 }
 
-impl Lock for SimLock {}
+impl Lock for SimLock {
+    fn id(&self) -> io::Result<FileId> {
+        Ok(FileId(0, self.inode as u64))
+    }
+}

@@ -11,7 +11,7 @@ use formdb_engine::fs::FileSystem;
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
     Area, Begin, Commit, Database, Error, Filter, Grid, Heatmap, Near, Operation, Predicate,
-    QueryGeometry, Reply, Search, Transaction, salvage, verify,
+    QueryGeometry, Reach, Reply, Search, Transaction, salvage, verify,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -566,7 +566,7 @@ impl Pair {
         let files: Arc<dyn FileSystem> = Arc::new(self.fs.clone());
         let copy = Path::new("/data/copy");
         if self.model.seq > 0 {
-            salvage(&files, dir, copy, &mut |_| {}).map_err(text)?;
+            salvage(&files, dir, copy, Reach::Provable, &mut |_| {}).map_err(text)?;
             let db = Database::open(files, copy, limits_with_snapshots()).map_err(text)?;
             same("salvaged", db.info().map_err(text)?.root, report.root)?;
             db.close();

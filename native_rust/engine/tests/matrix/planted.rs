@@ -21,10 +21,15 @@ const SWAPPED: &str = "damage::groups_that_are_swapped_repeated_or_gone_are_erro
 
 const DIVERGED: &str = "forged::a_segment_of_a_diverged_copy_is_not_opened";
 const SPARED: &str = "forged::a_forged_block_is_never_given_and_costs_nothing_but_itself";
+const LOST: &str = "folders::a_folder_without_its_journal_is_refused_and_left_as_it_is";
+const MADE: &str = "folders::a_crash_while_a_database_is_made_leaves_all_of_it_or_nothing";
+const SHARED: &str = "folders::a_data_folder_belongs_to_one_server";
+const PURGED: &str = "folders::a_database_that_somebody_has_open_is_not_purged";
+const VANISHED: &str = "folders::what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes";
 const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
 
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 23] = [
+const BUGS: [(&str, &str); 28] = [
     ("AckBeforeSync", POWER),
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
@@ -48,6 +53,11 @@ const BUGS: [(&str, &str); 23] = [
     ("SnapshotTooEarly", POWER),
     ("IgnoreSnapshotChecksum", SNAPSHOT),
     ("ForgetKeys", POWER),
+    ("CreateInPlace", MADE),
+    ("LostJournalOpens", LOST),
+    ("ShareDataFolder", SHARED),
+    ("PurgeLocked", PURGED),
+    ("IgnoreVanished", VANISHED),
 ];
 
 /// Run one test in a process of its own, with a bug or without. Returns whether it
@@ -78,6 +88,7 @@ fn each_is_noticed() {
     cases.extend(
         [
             POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, DIVERGED, SPARED, SNAPSHOT,
+            LOST, MADE, SHARED, PURGED, VANISHED,
         ]
         .map(|test| ("", test)),
     );

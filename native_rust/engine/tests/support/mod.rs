@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use formdb_engine::fs::{File, FileSystem, Lock};
+use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock};
 
 pub const SECTOR: usize = 512;
 
@@ -77,7 +77,7 @@ struct Disk {
     /// What was there, durably, before the first recorded change.
     base: (BTreeMap<PathBuf, Node>, Vec<Vec<u8>>),
     log: Vec<Op>,
-    locks: HashSet<PathBuf>,
+    locks: HashSet<Inode>,
     /// Fail the change with this number, and those after it if `for_ever`.
     fault: Option<Fault>,
     /// Pretend to sync.
@@ -293,6 +293,12 @@ impl SimFs {
         Ok(())
     }
 
+    fn create(&self, path: &Path) -> io::Result<Inode> {
+        let inode = self.0.lock().unwrap().contents.len();
+        self.change(Op::CreateFile(path.to_owned(), inode))?;
+        Ok(inode)
+    }
+
     fn node(&self, path: &Path) -> Option<Node> {
         self.0.lock().unwrap().nodes.get(path).cloned()
     }
@@ -411,11 +417,7 @@ impl FileSystem for SimFs {
             (Some(Node::File(inode)), false) => inode,
             (Some(_), _) => return Err(io::ErrorKind::AlreadyExists.into()),
             (None, false) => return Err(io::ErrorKind::NotFound.into()),
-            (None, true) => {
-                let inode = self.0.lock().unwrap().contents.len();
-                self.change(Op::CreateFile(path.to_owned(), inode))?;
-                inode
-            }
+            (None, true) => self.create(path)?,
         };
         Ok(Arc::new(SimFile {
             fs: self.clone(),
@@ -450,14 +452,34 @@ impl FileSystem for SimFs {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        let mut disk = self.0.lock().unwrap();
-        if !disk.locks.insert(path.to_owned()) {
+        let inode = match self.node(path) {
+            Some(Node::File(inode)) => inode,
+            Some(Node::Dir) => return Err(io::ErrorKind::IsADirectory.into()),
+            None => self.create(path)?,
+        };
+        if !self.0.lock().unwrap().locks.insert(inode) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(Box::new(SimLock {
             fs: self.clone(),
-            path: path.to_owned(),
+            inode,
         }))
+    }
+
+    fn kind(&self, path: &Path) -> io::Result<Kind> {
+        match self.node(path) {
+            Some(Node::Dir) => Ok(Kind::Dir),
+            Some(Node::File(_)) => Ok(Kind::File),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn id(&self, path: &Path) -> io::Result<FileId> {
+        match self.node(path) {
+            Some(Node::File(inode)) => Ok(FileId(0, inode as u64)),
+            Some(Node::Dir) => Ok(FileId(1, 0)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }
 
@@ -494,18 +516,26 @@ impl File for SimFile {
     fn sync_data(&self) -> io::Result<()> {
         self.fs.change(Op::SyncData(self.inode))
     }
+
+    fn id(&self) -> io::Result<FileId> {
+        Ok(FileId(0, self.inode as u64))
+    }
 }
 
 #[derive(Debug)]
 struct SimLock {
     fs: SimFs,
-    path: PathBuf,
+    inode: Inode,
 }
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.fs.0.lock().unwrap().locks.remove(&self.path);
+        self.fs.0.lock().unwrap().locks.remove(&self.inode);
     }
 }
 
-impl Lock for SimLock {}
+impl Lock for SimLock {
+    fn id(&self) -> io::Result<FileId> {
+        Ok(FileId(0, self.inode as u64))
+    }
+}

@@ -1,0 +1,250 @@
+//! A database's folder: what is in it, how it is made, whose it is, and what may not
+//! be missing.
+//!
+//! Made by one rename: under a hidden name first, with its lock file, identity file
+//! and empty first segment, all of it synced. So a folder with the name of a database
+//! had a journal, and one without has lost it.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::fs::{self, FileId, FileSystem, Kind, Lock};
+use crate::journal::{self, Identity, Segment};
+use crate::planted::{Bug, planted};
+
+/// Folder of the journal inside a database's folder.
+pub(crate) const JOURNAL: &str = "journal";
+/// Lock file inside a database's folder, and inside a data folder.
+pub(crate) const LOCK: &str = "LOCK";
+/// Prefix of a folder that is being made; no database name begins like it.
+pub(crate) const MAKING: &str = ".new-";
+
+const ADVICE: &str = "Nothing was changed. Put back what is missing from a backup; to begin anew under this name, purge the database, which removes its folder";
+
+/// Make the folder of an empty database where there is nothing of that name; returns
+/// whether it did. What fails is undone.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn create(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<bool> {
+    match fs.kind(dir) {
+        Ok(Kind::File) => {
+            let taken = std::io::Error::new(ErrorKind::AlreadyExists, "a file has that name");
+            return Err(Error::io("create", dir, taken));
+        }
+        Ok(_) => return Ok(false),
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        Err(e) => return Err(Error::io("look at", dir, e)),
+    }
+    let parent = parent(dir);
+    let hidden = match planted(Bug::CreateInPlace) {
+        true => dir.to_owned(),
+        false => parent.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple())),
+    };
+    let made = make(fs, &hidden, now).and_then(|()| name(fs, &hidden, dir, &parent));
+    if made.is_err() {
+        // What is left of it is removed when the data folder is opened.
+        let _ = remove_all(fs, &hidden);
+    }
+    made.map(|()| true)
+}
+
+/// Everything that a database begins with, durably.
+fn make(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<()> {
+    fs.create_dir(dir)
+        .map_err(|e| Error::io("create", dir, e))?;
+    let lock = dir.join(LOCK);
+    fs.open(&lock, true)
+        .map_err(|e| Error::io("create", &lock, e))?;
+    let journal_dir = dir.join(JOURNAL);
+    fs.create_dir(&journal_dir)
+        .map_err(|e| Error::io("create", &journal_dir, e))?;
+    let database = journal::create(fs, &journal_dir, now)?;
+    // Its last step is to sync the folder.
+    Identity::new(database, now).write(fs, dir)
+}
+
+/// Give a finished folder its name.
+fn name(fs: &dyn FileSystem, hidden: &Path, dir: &Path, parent: &Path) -> Result<()> {
+    if hidden != dir {
+        fs.rename(hidden, dir)
+            .map_err(|e| Error::io("create", dir, e))?;
+    }
+    fs.sync_dir(parent).map_err(|e| {
+        let _ = fs.rename(dir, hidden);
+        Error::io("sync", parent, e)
+    })
+}
+
+/// Make a data folder where it is missing, and see that it can be written.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn make_data_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    match fs.kind(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => make_dir(fs, dir)?,
+        _ => fs
+            .create_dir(dir)
+            .map_err(|e| Error::io("create", dir, e))?,
+    }
+    let probe = dir.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple()));
+    fs.create_dir(&probe)
+        .and_then(|()| fs.remove_dir(&probe))
+        .map_err(|e| Error::io("write to", dir, e))
+}
+
+/// Make a folder and its name in its parent durable.
+pub(crate) fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    fs.create_dir(dir)
+        .map_err(|e| Error::io("create", dir, e))?;
+    let parent = parent(dir);
+    fs.sync_dir(&parent)
+        .map_err(|e| Error::io("sync", &parent, e))
+}
+
+/// The folder around this one.
+fn parent(dir: &Path) -> PathBuf {
+    match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Take the lock in a database's folder, or in a data folder.
+///
+/// # Errors
+/// [`Error::Locked`], which names its holder.
+pub(crate) fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
+    let path = dir.join(LOCK);
+    fs.lock(&path).map_err(|e| match e.kind() {
+        ErrorKind::WouldBlock => Error::Locked {
+            holder: holder(fs, &path),
+            path,
+        },
+        _ => Error::io("lock", &path, e),
+    })
+}
+
+/// The lock file that an open database holds, to see whether it still has its name.
+#[derive(Debug)]
+pub(crate) struct Place {
+    fs: Arc<dyn FileSystem>,
+    path: PathBuf,
+    id: FileId,
+}
+
+impl Place {
+    /// Of a database's folder and its lock, which is held.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn new(fs: &Arc<dyn FileSystem>, dir: &Path, lock: &dyn Lock) -> Result<Self> {
+        let path = dir.join(LOCK);
+        Ok(Self {
+            id: lock.id().map_err(|e| Error::io("look at", &path, e))?,
+            fs: Arc::clone(fs),
+            path,
+        })
+    }
+
+    /// Check that the lock file and `segment`, which is being written, are where they
+    /// were. Two looks at the file system.
+    ///
+    /// # Errors
+    /// [`Error::Lost`].
+    pub(crate) fn check(&self, segment: Option<&Segment>) -> Result<()> {
+        fs::check_place(self.fs.id(&self.path), Ok(self.id), &self.path)?;
+        segment.map_or(Ok(()), |segment| segment.check_place(&*self.fs))
+    }
+}
+
+/// The process id that a lock file names.
+fn holder(fs: &dyn FileSystem, path: &Path) -> Option<u32> {
+    // Digits of a 32-bit number and a line's end.
+    const MOST: u64 = 16;
+    let file = fs.open(path, false).ok()?;
+    let len = file.len().ok().filter(|len| *len <= MOST)?;
+    let mut text = vec![0; usize::try_from(len).ok()?];
+    file.read_exact_at(&mut text, 0).ok()?;
+    std::str::from_utf8(&text).ok()?.trim().parse().ok()
+}
+
+/// Check that a database's folder has its journal.
+///
+/// # Errors
+/// [`Error::Lost`] where it has not, [`Error::Io`].
+pub(crate) fn check(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    let lost = |what: &str| {
+        let names = fs.list(dir).unwrap_or_default();
+        let beside = match names.is_empty() {
+            true => "it is empty".to_owned(),
+            false => format!("what is there: {}", sorted(names).join(", ")),
+        };
+        Err(Error::Lost {
+            path: dir.to_owned(),
+            reason: format!("has lost its journal: {what}; {beside}"),
+            advice: ADVICE,
+        })
+    };
+    let journal_dir = dir.join(JOURNAL);
+    match fs.kind(&journal_dir) {
+        Ok(Kind::File) => return lost("`journal` is a file and no folder"),
+        Ok(Kind::Dir | Kind::Other) => {}
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return lost("the folder `journal` is missing");
+        }
+        Err(e) => return Err(Error::io("look at", &journal_dir, e)),
+    }
+    match journal::has_segments(fs, &journal_dir)? {
+        true => Ok(()),
+        false => lost("the folder `journal` has no segment"),
+    }
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names
+}
+
+/// Remove a folder and all that is in it, links and not what they lead to. What
+/// cannot be removed stays, and all else goes.
+///
+/// # Errors
+/// The first [`Error::Io`].
+pub(crate) fn remove_all(fs: &dyn FileSystem, path: &Path) -> Result<()> {
+    let mut failure = None;
+    let mut note = |result: Result<()>| {
+        if let Err(error) = result {
+            failure.get_or_insert(error);
+        }
+    };
+    // Folders are on the list twice: to be emptied, and then to be removed. A list
+    // and no recursion: how deep they lie is not ours to say.
+    let mut left = vec![(path.to_owned(), false)];
+    while let Some((path, emptied)) = left.pop() {
+        match fs.kind(&path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => note(Err(Error::io("look at", &path, e))),
+            Ok(Kind::Dir) if emptied => {
+                note(
+                    fs.remove_dir(&path)
+                        .map_err(|e| Error::io("remove", &path, e)),
+                );
+            }
+            Ok(Kind::Dir) => match fs.list(&path) {
+                Ok(names) => {
+                    left.push((path.clone(), true));
+                    left.extend(names.into_iter().map(|name| (path.join(name), false)));
+                }
+                Err(e) => note(Err(Error::io("list", &path, e))),
+            },
+            Ok(_) => note(
+                fs.remove_file(&path)
+                    .map_err(|e| Error::io("remove", &path, e)),
+            ),
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
