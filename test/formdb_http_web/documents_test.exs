@@ -144,7 +144,7 @@ defmodule FormdbHttpWeb.DocumentsTest do
     page = json(get(port, "#{base}/features?#{@world}"))
     assert Enum.sort(for f <- page["features"], do: f["id"]) == placed, "seed #{seed}"
 
-    assert json(get(port, "#{base}/features?bbox=-180,-90,180,90&count=true"))["count"] ==
+    assert json(get(port, "#{base}/features?bbox=-180,-90,180,90&count=true"))["numberMatched"] ==
              length(placed)
 
     within = json(get(port, "#{base}/features/within?bbox=-60,-60,60,60&limit=1000"))
