@@ -180,8 +180,9 @@ defmodule FormdbHttp do
 
   @doc """
   An open database: `:id`, `:log` (public id of its log, 32 hexadecimal digits: it stays
-  when the folder gets another name, and a salvaged copy has another), `:seq` (how many blocks readers see), `:root` (Merkle
-  root over them, hexadecimal), counts of `:features`, `:series` and `:points`,
+  when the folder gets another name, and a salvaged copy has another), `:seq` (how many
+  blocks readers see), `:durable_seq` (how many of them are on disk), `:root` (Merkle root
+  over those, hexadecimal), counts of `:features`, `:series` and `:points`,
   `:journal_bytes` on disk, and figures of the committer.
   """
   @spec database(database()) :: result(map())
@@ -586,7 +587,10 @@ defmodule FormdbHttp do
   @spec revert(database(), pos_integer() | String.t(), keyword()) :: result(map())
   defdelegate revert(name, seq_or_hash, opts \\ []), to: Journal
 
-  @doc "The last sequence that was committed by a time; 0 if none was."
+  @doc """
+  The last sequence that was committed by a time; 0 if none was. A time up to a second
+  ahead is waited for, a later one refused; the answer never changes.
+  """
   @spec seq_at(database(), timestamp()) :: result(non_neg_integer())
   defdelegate seq_at(name, time), to: Journal
 

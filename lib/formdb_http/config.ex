@@ -240,6 +240,15 @@ defmodule FormdbHttp.Config do
       doc: "Bytes gathered into one commit group before it is synced to disk"
     },
     %{
+      variable: "FORMDB_GROUP_MS",
+      field: :group_ms,
+      type: :milliseconds,
+      default: 10,
+      range: 1..10_000,
+      engine: true,
+      doc: "Work, estimated, gathered into one commit group; what comes next waits for that"
+    },
+    %{
       variable: "FORMDB_SEGMENT_BYTES",
       field: :segment_bytes,
       type: :bytes,
@@ -340,6 +349,24 @@ defmodule FormdbHttp.Config do
       range: 1..3_600_000,
       engine: true,
       doc: "How long a write with durability `interval` may wait to be synced to disk"
+    },
+    %{
+      variable: "FORMDB_CLOCK_JUMP_SECONDS",
+      field: :clock_jump_seconds,
+      type: :seconds,
+      default: 300,
+      range: 0..86_400,
+      engine: true,
+      doc: "How far the system's clock may jump ahead and be believed at once; 0: any far"
+    },
+    %{
+      variable: "FORMDB_CLOCK_SETTLE_SECONDS",
+      field: :clock_settle_seconds,
+      type: :seconds,
+      default: 600,
+      range: 0..86_400,
+      engine: true,
+      doc: "How long it has to stand by a greater jump until that is believed"
     },
     %{
       variable: "FORMDB_IDEMPOTENCY_SECONDS",
@@ -507,6 +534,7 @@ defmodule FormdbHttp.Config do
           queue_bytes: pos_integer(),
           transaction_bytes: pos_integer(),
           group_bytes: pos_integer(),
+          group_ms: pos_integer(),
           segment_bytes: pos_integer(),
           snapshot_bytes: non_neg_integer(),
           recovery: :cut_torn_tail | :refuse_torn_tail,
@@ -518,6 +546,8 @@ defmodule FormdbHttp.Config do
           id_bytes: pos_integer(),
           durability: :sync | :interval | :none,
           sync_interval_ms: pos_integer(),
+          clock_jump_seconds: non_neg_integer(),
+          clock_settle_seconds: non_neg_integer(),
           idempotency_seconds: non_neg_integer(),
           idempotency_keys: non_neg_integer(),
           databases: pos_integer(),

@@ -20,6 +20,10 @@ defmodule FormdbHttp.Database do
 
   @registry FormdbHttp.DatabaseRegistry
 
+  # How often the clock is looked at, and how far behind it may fall unmentioned.
+  @watch_ms 10_000
+  @behind_ms 1_000
+
   @doc "Begins to open the database, or, with `:idle`, waits for what it is told."
   def start_link({name, how}) when how in [:open, :idle] do
     status = if how == :open, do: :opening, else: :closed
@@ -81,7 +85,17 @@ defmodule FormdbHttp.Database do
   @impl true
   def init({name, how}) do
     Process.flag(:trap_exit, true)
-    state = %{name: name, opening: nil, outcome: :idle, waiting: [], closed: false}
+
+    state = %{
+      name: name,
+      opening: nil,
+      outcome: :idle,
+      waiting: [],
+      closed: false,
+      clock: :follows
+    }
+
+    Process.send_after(self(), :watch, @watch_ms)
     {:ok, if(how == :open, do: begin(state), else: state)}
   end
 
@@ -138,6 +152,15 @@ defmodule FormdbHttp.Database do
     end
   end
 
+  def handle_info(:watch, state) do
+    Process.send_after(self(), :watch, @watch_ms)
+
+    case Native.database_info(Catalog.handle(), state.name) do
+      {:ok, info} -> {:noreply, watch_clock(state, info.clock_offset_ms)}
+      {:error, _closed} -> {:noreply, state}
+    end
+  end
+
   def handle_info(_other, state), do: {:noreply, state}
 
   defp opened(state, status, outcome) do
@@ -145,6 +168,38 @@ defmodule FormdbHttp.Database do
     for from <- state.waiting, do: GenServer.reply(from, outcome)
     %{state | opening: nil, outcome: outcome, waiting: []}
   end
+
+  # Says once when commit times leave the system's clock, and once when they follow it
+  # again.
+  defp watch_clock(state, offset) do
+    clock =
+      cond do
+        offset > 0 -> :jumped
+        offset < -@behind_ms -> :behind
+        true -> :follows
+      end
+
+    if clock != state.clock, do: log_clock(clock, state.name, abs(offset))
+    %{state | clock: clock}
+  end
+
+  defp log_clock(:jumped, name, offset) do
+    Logger.error(
+      "database #{name}: the system's clock has jumped ahead by #{offset} ms; commit times do " <>
+        "not follow it until it has stood for FORMDB_CLOCK_SETTLE_SECONDS or the database is " <>
+        "opened again"
+    )
+  end
+
+  defp log_clock(:behind, name, offset) do
+    Logger.error(
+      "database #{name}: the system's clock is #{offset} ms behind the last commit; commit " <>
+        "times stand still until it has caught up"
+    )
+  end
+
+  defp log_clock(:follows, name, _offset),
+    do: Logger.info("database #{name}: commit times follow the system's clock again")
 
   @impl true
   def terminate(_reason, %{closed: true}), do: :ok

@@ -93,8 +93,27 @@ defmodule FormdbHttp.Engine do
   end
 
   def as_of(name, time) do
-    with {:ok, micros} <- micros(time, "/as_of"),
-         do: call(name, &Native.seq_at(&1, name, micros))
+    with {:ok, micros} <- micros(time, "/as_of"), do: seq_at(name, micros)
+  end
+
+  # Until the clock has passed a time that is a little ahead, and until what began to be
+  # committed by then is: a second for each.
+  @patience_ms 2_000
+
+  @doc "The last sequence that was committed by a time. Waits until nobody can add to it."
+  def seq_at(name, micros, left \\ @patience_ms) do
+    case call(name, &Native.seq_at(&1, name, micros)) do
+      {:ok, {:not_yet, wait}} when wait > left ->
+        detail = "what was begun to be committed by that time is still being written"
+        {:error, %Error{code: :busy, detail: detail <> "; try again"}}
+
+      {:ok, {:not_yet, wait}} ->
+        Process.sleep(wait)
+        seq_at(name, micros, left - wait)
+
+      told ->
+        told
+    end
   end
 
   @doc "Options, checked for names that the call does not have."

@@ -99,7 +99,7 @@ defmodule FormdbHttp.Journal do
 
   def seq_at(name, time) do
     with {:ok, micros} <- Engine.micros(time, "/time"),
-         do: Engine.call(name, &Native.seq_at(&1, name, micros))
+         do: Engine.seq_at(name, micros)
   end
 
   def tree_head(name, size), do: Engine.call(name, &Native.tree_head(&1, name, size))

@@ -21,6 +21,8 @@ defmodule FormdbHttp.Metrics do
   # Of every open database: name, type, where FormdbHttp.database/1 has it, meaning.
   @figures [
     {:formdb_database_seq, :gauge, [:seq], "Sequence of the last block that readers see."},
+    {:formdb_database_durable_seq, :gauge, [:durable_seq],
+     "Sequence of the last block that is on disk."},
     {:formdb_database_features, :gauge, [:features], "Features there are now."},
     {:formdb_database_series, :gauge, [:series], "Time series there are now."},
     {:formdb_database_points, :gauge, [:points], "Points there are now."},
@@ -42,6 +44,10 @@ defmodule FormdbHttp.Metrics do
      "Times that everything stored was read through and checked."},
     {:formdb_database_damaged, :gauge, [:scrub, :damaged],
      "Places in the journal at which reading it through found damage."},
+    {:formdb_database_clock_offset_milliseconds, :gauge, [:clock_offset_ms],
+     "How far the system's clock is ahead of commit time after a jump, or behind it; else 0."},
+    {:formdb_database_failed, :gauge, [:failed],
+     "1 when the database can neither be read nor written until it is opened again, else 0."},
     {:formdb_database_query_cache_entries, :gauge, [:query_cache, :entries],
      "Answers to queries kept now."},
     {:formdb_database_query_cache_bytes, :gauge, [:query_cache, :bytes],
@@ -134,7 +140,7 @@ defmodule FormdbHttp.Metrics do
     create_mf(name, help, type, samples)
   end
 
-  # The cause, of a poisoned database.
+  # The cause, of a poisoned or failed database.
   defp number(nil), do: 0
   defp number(cause) when is_binary(cause), do: 1
   defp number(number), do: number

@@ -67,6 +67,7 @@ defmodule FormdbHttpWeb.Problem do
     database_closed: {503, "The database is closing"},
     database_unavailable: {503, "The database cannot be opened"},
     database_read_only: {503, "The database takes no writes"},
+    database_failed: {503, "The database has to be opened again"},
     database_locked: {503, "Another process has the database open"},
     write_timeout: {504, "The write was not confirmed in time"},
     query_timeout: {504, "The query took too long"}

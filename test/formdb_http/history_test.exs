@@ -241,7 +241,8 @@ defmodule FormdbHttp.HistoryTest do
 
       assert {:ok, 0} = FormdbHttp.seq_at(db, first - 1)
       assert {:ok, 3} = FormdbHttp.seq_at(db, third)
-      assert {:ok, 4} = FormdbHttp.seq_at(db, "9999-01-01")
+      assert {:ok, 4} = FormdbHttp.seq_at(db, fourth + 100_000)
+      assert {:error, %{code: :invalid_parameter}} = FormdbHttp.seq_at(db, "9999-01-01")
 
       for as_of <- [2, FormdbHttp.format_timestamp(third - 1), at(third - 1)] do
         assert longitude(db, "a", as_of: as_of) == 1

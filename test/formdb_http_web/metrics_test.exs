@@ -278,6 +278,7 @@ defmodule FormdbHttpWeb.MetricsTest do
 
       for {metric, expected} <- [
             seq: figures.seq,
+            durable_seq: figures.seq,
             features: 2,
             series: 2,
             points: 3,
@@ -287,6 +288,8 @@ defmodule FormdbHttpWeb.MetricsTest do
             transactions_total: 4,
             commit_groups_total: 4,
             document_cache_bytes: figures.cached_bytes,
+            clock_offset_milliseconds: 0,
+            failed: 0,
             poisoned: 0
           ] do
         found = value(scraped, "formdb_database_#{metric}", %{"database" => name})

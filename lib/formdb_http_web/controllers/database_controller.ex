@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.DatabaseController do
   alias FormdbHttpWeb.{Answer, Body, Params, Paths}
 
   # In this order in the answer; what the engine reports besides comes after them.
-  @first [:id, :status, :log, :seq, :root, :features, :series, :points]
+  @first [:id, :status, :log, :seq, :durable_seq, :root, :features, :series, :points]
 
   def index(req) do
     with {:ok, _none} <- Params.query(req, []),

@@ -77,6 +77,10 @@ defmodule FormdbHttpWeb.HealthController do
     [[database: name, reason: "it cannot be opened: " <> error.detail]]
   end
 
+  defp reason(%{failed: cause, id: name}) when is_binary(cause) do
+    [[database: name, reason: "it has to be opened again: " <> cause]]
+  end
+
   defp reason(%{poisoned: cause, id: name}) when is_binary(cause) do
     [[database: name, reason: "it takes no writes since one failed: " <> cause]]
   end

@@ -1,36 +1,121 @@
 //! Commit times: microseconds since the epoch that never decrease.
+//!
+//! A time that is once too great stays: all later blocks carry at least that one. So a
+//! jump ahead of the system's clock is not believed at once. Between two looks at it, it
+//! may run ahead of the monotonic clock by so much (`clock_jump_seconds`); beyond that
+//! commit times follow the monotonic clock, until the system's clock is back, or has
+//! stood by its jump for long (`clock_settle_seconds`), as after a machine was
+//! suspended. Opening a database takes the clock as it is: nobody knows how long it was
+//! closed.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::limits::Limits;
 
 /// Microseconds since the epoch, UTC, of the system's clock.
 pub(crate) fn system_micros() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_micros()).ok())
-        .unwrap_or(0)
+        .map_or(0, micros)
 }
 
-/// The system's clock, held back from going backwards.
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The clock of one database.
 #[derive(Debug)]
 pub(crate) struct Clock {
+    /// The greatest time it has shown.
     last: i64,
+    /// Time of the last group that was begun.
+    last_group: i64,
+    /// Time of the group that is not wholly visible yet.
+    under_way: Option<i64>,
+    /// A time that was believed, and when that was.
+    believed: (i64, Instant),
+    /// Since when the system's clock is too far ahead.
+    jumped: Option<Instant>,
+    jump: i64,
+    settle: Duration,
 }
 
 impl Clock {
     /// A clock that never shows less than `last`.
-    pub(crate) fn starting_at(last: i64) -> Self {
-        Self { last }
+    pub(crate) fn new(last: i64, limits: &Limits) -> Self {
+        Self {
+            last,
+            last_group: last,
+            under_way: None,
+            believed: (system_micros(), Instant::now()),
+            jumped: None,
+            jump: match limits.clock_jump_seconds {
+                0 => i64::MAX,
+                seconds => micros(Duration::from_secs(seconds)),
+            },
+            settle: Duration::from_secs(limits.clock_settle_seconds),
+        }
     }
 
-    /// The time it showed last.
-    pub(crate) fn last(&self) -> i64 {
-        self.last
-    }
-
+    /// The time now. What is shown once is never undercut.
     pub(crate) fn now(&mut self) -> i64 {
-        self.last = self.last.max(system_micros());
+        self.look(system_micros(), Instant::now())
+    }
+
+    fn look(&mut self, system: i64, at: Instant) -> i64 {
+        let steady = self.steady(at);
+        if system.saturating_sub(steady) > self.jump {
+            let since = *self.jumped.get_or_insert(at);
+            if at.saturating_duration_since(since) < self.settle {
+                self.last = self.last.max(steady);
+                return self.last;
+            }
+        }
+        self.jumped = None;
+        self.believed = (system, at);
+        self.last = self.last.max(system);
         self.last
+    }
+
+    /// What the clock would show had it run evenly.
+    fn steady(&self, at: Instant) -> i64 {
+        let (time, when) = self.believed;
+        time.saturating_add(micros(at.saturating_duration_since(when)))
+    }
+
+    /// Microseconds that the system's clock is ahead of the time shown, because it
+    /// jumped; or behind it, negative, so that time stands still. Else 0.
+    pub(crate) fn offset(&mut self) -> i64 {
+        let shown = self.now();
+        let system = system_micros();
+        match self.jumped {
+            Some(_) => system.saturating_sub(shown),
+            None => system.saturating_sub(shown).min(0),
+        }
+    }
+
+    /// The time of a group that begins, until it ends.
+    pub(crate) fn begin_group(&mut self) -> i64 {
+        let time = self.now();
+        self.last_group = time;
+        self.under_way = Some(time);
+        time
+    }
+
+    /// The group that was begun is visible. One that failed never ends: what came of it
+    /// is known when the database is opened again.
+    pub(crate) fn end_group(&mut self) {
+        self.under_way = None;
+    }
+
+    /// The time of the group that has begun and not ended.
+    pub(crate) fn under_way(&self) -> Option<i64> {
+        self.under_way
+    }
+
+    /// The time of the last group that has begun.
+    pub(crate) fn last_group(&self) -> i64 {
+        self.last_group
     }
 }
 
@@ -38,12 +123,59 @@ impl Clock {
 mod tests {
     use super::*;
 
+    const SECOND: i64 = 1_000_000;
+    const YEAR: i64 = 366 * 86_400 * SECOND;
+
+    fn clock(last: i64) -> Clock {
+        let limits = Limits {
+            clock_jump_seconds: 60,
+            clock_settle_seconds: 600,
+            ..Limits::default()
+        };
+        Clock::new(last, &limits)
+    }
+
     #[test]
     fn time_stands_still_rather_than_go_back() {
-        let future = system_micros() + 3_600_000_000;
-        let mut clock = Clock::starting_at(future);
+        let future = system_micros() + 3_600 * SECOND;
+        let mut clock = clock(future);
         assert_eq!(clock.now(), future);
-        let mut clock = Clock::starting_at(0);
-        assert!(clock.now() > 0);
+        assert!(clock.offset() < -3_500 * SECOND);
+        let mut clock = self::clock(0);
+        let now = clock.now();
+        assert!(now > 0 && clock.now() >= now);
+        assert!(clock.offset() > -SECOND);
+    }
+
+    #[test]
+    fn a_jump_ahead_is_not_believed_until_it_has_stood_for_long() {
+        let mut clock = clock(0);
+        let (start, began) = clock.believed;
+        let after = |seconds: u64| began + Duration::from_secs(seconds);
+        let time = |seconds: i64| start + seconds * SECOND;
+        // Small steps are followed, in both directions.
+        assert_eq!(clock.look(time(40), after(10)), time(40));
+        assert_eq!(clock.look(time(20), after(20)), time(40));
+        assert_eq!(clock.look(time(60), after(50)), time(60));
+        // Ten years are not, and when they are taken back nothing was harmed.
+        assert_eq!(clock.look(time(70) + 10 * YEAR, after(60)), time(70));
+        assert!(clock.jumped.is_some());
+        assert_eq!(clock.look(time(300) + 10 * YEAR, after(290)), time(300));
+        assert_eq!(clock.look(time(310), after(300)), time(310));
+        assert!(clock.jumped.is_none());
+        // After a sleep that the monotonic clock does not count it takes a while.
+        assert_eq!(clock.look(time(9_000), after(310)), time(320));
+        assert_eq!(clock.look(time(9_599), after(909)), time(919));
+        assert_eq!(clock.look(time(9_600), after(910)), time(9_600));
+    }
+
+    #[test]
+    fn a_group_is_under_way_until_it_is_visible() {
+        let mut clock = clock(0);
+        let time = clock.begin_group();
+        assert_eq!(clock.under_way(), Some(time));
+        assert!(clock.now() >= time);
+        clock.end_group();
+        assert_eq!((clock.under_way(), clock.last_group()), (None, time));
     }
 }

@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::fs::Lock;
 use crate::journal::{Group, Journal, Written};
 use crate::keys::KeyTable;
+use crate::limits::Limits;
 use crate::operation::Operation;
 use crate::plan::{Outcome, Plan};
 use crate::planted::{Bug, planted};
-use crate::queue::{Ack, Durability, Intake, Message, Reply, Transaction, Waited};
+use crate::queue::{Ack, Durability, Intake, Reply, Transaction, Waited};
 use crate::snapshot::{Mark, Snapshotter, encode_extra};
 use crate::state::{Head, State};
 
@@ -34,7 +34,6 @@ pub(crate) struct Committer {
     pub state: Arc<State>,
     pub intake: Intake,
     pub journal: Journal,
-    pub clock: Clock,
     /// Points in all series.
     pub points: u64,
     pub keys: KeyTable,
@@ -50,11 +49,11 @@ type Pending = (Transaction, Reply);
 
 /// What [`Committer::gather`] came back with.
 enum Gathered {
-    /// Transactions, and whether to end after them.
-    Work { closing: bool },
+    /// Transactions.
+    Work,
     /// Weak writes must go to the disk now.
     SyncDue,
-    /// There is nobody left to serve.
+    /// There is nobody left to serve, or no longer.
     End,
 }
 
@@ -67,10 +66,10 @@ impl Committer {
             match self.gather(&mut pending) {
                 Gathered::End => break,
                 Gathered::SyncDue => self.sync_now(),
-                Gathered::Work { closing } => {
+                Gathered::Work => {
                     self.commit(&mut pending, &mut group);
-                    if closing {
-                        break;
+                    if self.sync_is_due() && !planted(Bug::SyncOnlyWhenIdle) {
+                        self.sync_now();
                     }
                 }
             }
@@ -98,32 +97,30 @@ impl Committer {
         drop(self.lock);
     }
 
-    /// Wait for work and take what is there, up to a full group.
-    fn gather(&self, pending: &mut Vec<Pending>) -> Gathered {
-        let mut gathered = 0;
+    /// Wait for work and take what is there, up to a full group: whoever comes next
+    /// waits for no more than that.
+    fn gather(&mut self, pending: &mut Vec<Pending>) -> Gathered {
         let mut next = match self.intake.wait(self.sync_by) {
-            Waited::Message(message) => Some(message),
+            Waited::Taken(taken) => Some(taken),
             Waited::TimedOut => return Gathered::SyncDue,
-            Waited::Gone => return Gathered::End,
+            Waited::Closed | Waited::Gone => return Gathered::End,
         };
-        while let Some(message) = next {
-            match message {
-                Message::Close => return Gathered::Work { closing: true },
-                Message::Write {
-                    transaction,
-                    bytes,
-                    reply,
-                } => {
-                    pending.push((transaction, reply));
-                    gathered += bytes;
-                }
-            }
-            if gathered >= self.state.limits.group_bytes {
+        let Limits {
+            group_bytes,
+            group_ms,
+            ..
+        } = self.state.limits;
+        let (mut bytes, mut work) = (0, group_ms * 1_000_000);
+        while let Some(taken) = next {
+            pending.push((taken.transaction, taken.reply));
+            bytes += taken.bytes;
+            work = work.saturating_sub(taken.work);
+            if bytes >= group_bytes {
                 break;
             }
-            next = self.intake.poll();
+            next = self.intake.poll(work);
         }
-        Gathered::Work { closing: false }
+        Gathered::Work
     }
 
     /// Commit everything pending as one group and answer it.
@@ -139,6 +136,7 @@ impl Committer {
         };
         match outcome {
             Ok(outcomes) => {
+                self.state.clock.lock().end_group();
                 for ((_, reply), outcome) in pending.drain(..).zip(outcomes) {
                     reply.send(outcome.answer());
                 }
@@ -162,14 +160,14 @@ impl Committer {
     fn poison(&self, error: &Error) {
         match error {
             _ if planted(Bug::NoPoison) => {}
-            Error::Poisoned { cause } => self.state.poison(cause),
+            Error::Poisoned { cause } | Error::Failed { cause } => self.state.poison(cause),
             other => self.state.poison(&other.to_string()),
         }
     }
 
     /// Write, sync, apply, publish.
     fn write(&mut self, pending: &[Pending], group: &mut Group) -> Result<Vec<Outcome>> {
-        let time = self.clock.now();
+        let time = self.state.clock.lock().begin_group();
         let mut outcomes = self.plan(pending, group, time)?;
         let written = match group.is_empty() {
             true => None,
@@ -183,6 +181,10 @@ impl Committer {
         if !planted(Bug::PublishBeforeSync) {
             self.sync_for(levels, written.is_some())?;
         }
+        if written.is_none() && self.journal.durable_head().0 > self.state.durable() {
+            // For one that was answered again; what it synced is shown.
+            self.state.publish(self.head());
+        }
         if let Some(written) = written {
             if planted(Bug::PublishBeforeApply) {
                 let tree_size = self.journal.tree().size() + written.locations.len() as u64;
@@ -191,8 +193,11 @@ impl Committer {
                     ..self.head()
                 });
             }
+            let state = Arc::clone(&self.state);
+            let writing = state.writing();
             self.apply(pending, &mut outcomes, &written);
             self.journal.advance(written);
+            drop(writing);
             self.state.publish(self.head());
             let committed = outcomes
                 .iter()
@@ -224,11 +229,16 @@ impl Committer {
             }
             self.sync_by = None;
         } else if has(Durability::Interval) {
-            let interval = Duration::from_millis(self.state.limits.sync_interval_ms);
-            self.sync_by
-                .get_or_insert_with(|| Instant::now() + interval);
+            // Half of what is promised: the other half is for the group that may be
+            // under way then, and for the sync itself.
+            let wait = Duration::from_millis(self.state.limits.sync_interval_ms) / 2;
+            self.sync_by.get_or_insert_with(|| Instant::now() + wait);
         }
         Ok(())
+    }
+
+    fn sync_is_due(&self) -> bool {
+        self.sync_by.is_some_and(|by| by <= Instant::now())
     }
 
     /// Sync what weak writes have left, and poison the database if that fails.
@@ -246,10 +256,12 @@ impl Committer {
 
     /// What readers may see now.
     fn head(&self) -> Head {
-        let tree = self.journal.tree();
+        let (durable_size, root) = self.journal.durable_head();
         Head {
-            tree_size: tree.size(),
-            root: tree.root(),
+            tree_size: self.journal.tree().size(),
+            tree_root: self.journal.tree().root(),
+            durable_size,
+            root,
             journal_bytes: self.journal.end(),
             features: self.state.features.read().len() as u64,
             series: self.state.series.len() as u64,
@@ -270,39 +282,60 @@ impl Committer {
             time,
         );
         let transactions = pending.iter().map(|(transaction, _)| transaction);
-        let outcomes = plan.all(transactions, group);
+        let outcomes = plan.all(transactions, group)?;
         drop(features);
         drop(reverts);
-        outcomes
-            .into_iter()
-            .map(|outcome| self.with_hash(outcome))
-            .collect()
+        if planted(Bug::ReplayReadsBlock) {
+            for outcome in &outcomes {
+                if let Outcome::Replayed(ack) = outcome {
+                    crate::features::read_block(&self.state, ack.first_seq)?;
+                }
+            }
+        }
+        let outcomes = outcomes.into_iter();
+        Ok(outcomes.map(|outcome| self.with_hash(outcome)).collect())
     }
 
-    /// The hash of a transaction that is answered again, from the journal where it
-    /// was not committed in this group.
-    fn with_hash(&self, outcome: Outcome) -> Result<Outcome> {
-        Ok(match outcome {
-            Outcome::Replayed(ack) if ack.first_seq <= self.state.published() => {
-                let bytes = crate::features::read_block(&self.state, ack.first_seq)?;
-                let hash = crate::merkle::leaf_hash(&bytes);
-                Outcome::Replayed(Ack { hash, ..ack })
-            }
-            other => other,
-        })
+    /// The hash of a transaction that is answered again, where it was not committed in
+    /// this group: from the leaves of the tree, as its block need not be readable. What
+    /// cannot be told is that one request's failure.
+    fn with_hash(&self, outcome: Outcome) -> Outcome {
+        let Outcome::Replayed(ack) = outcome else {
+            return outcome;
+        };
+        if ack.first_seq > self.state.published() {
+            return Outcome::Replayed(ack);
+        }
+        match self.state.leaf(ack.first_seq) {
+            Ok(hash) => Outcome::Replayed(Ack { hash, ..ack }),
+            Err(error) => Outcome::Refused(error),
+        }
     }
 
     /// Enter a durable group into the indexes, in short steps. Readers see none
     /// of it before it is published.
     fn apply(&mut self, pending: &[Pending], outcomes: &mut [Outcome], written: &Written) {
+        let mut firsts = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Committed(ack) => Some(ack.first_seq),
+            _ => None,
+        });
+        let mut first = firsts.next();
+        let mut seq = self.journal.tree().size();
         for step in written.locations.chunks(1_024) {
             let mut blocks = self.state.blocks.write();
+            let _writing = self.state.writing();
             for location in step {
-                blocks.push(*location);
+                seq += 1;
+                let begins = first == Some(seq);
+                if begins {
+                    first = firsts.next();
+                }
+                blocks.push(*location, begins);
             }
         }
         for step in written.nodes.chunks(1_024) {
             let mut nodes = self.state.nodes.write();
+            let _writing = self.state.writing();
             for node in step {
                 nodes.push(*node);
             }
@@ -318,6 +351,7 @@ impl Committer {
             }
             for step in operations.chunks(STEP) {
                 self.apply_features(step, seq);
+                assert!(!planted(Bug::ApplyPanics) || seq < 30, "a planted bug");
                 ack.points_deleted += self.apply_points(step, seq);
                 self.note_reverts(step, seq);
                 seq += step.len() as u64;
@@ -333,7 +367,9 @@ impl Committer {
                 continue;
             }
             self.state.touched.features(seq);
-            let features = features.get_or_insert_with(|| self.state.features.write());
+            // In this order, in which they are dropped.
+            let (_, features) =
+                features.get_or_insert_with(|| (self.state.writing(), self.state.features.write()));
             match effect {
                 Operation::PutFeature(put) => {
                     features.put(&put.id, put.envelope, &put.shape, seq);
@@ -386,7 +422,7 @@ impl Committer {
         }
         Some(Mark {
             journal: self.journal.mark()?,
-            last_time: self.clock.last(),
+            last_time: self.state.clock.lock().last_group(),
             points: self.points,
             extra: encode_extra(&self.keys, &self.state.reverts.read()),
         })
@@ -396,7 +432,13 @@ impl Committer {
     fn retire(&self) {
         assert!(!planted(Bug::RetirePanics), "a planted bug");
         let published = self.state.published();
-        while self.state.features.write().retire(published, STEP) {}
+        loop {
+            let mut features = self.state.features.write();
+            let _writing = self.state.writing();
+            if !features.retire(published, STEP) {
+                return;
+            }
+        }
     }
 }
 

@@ -49,7 +49,10 @@ pub struct Info {
     pub log: String,
     /// Sequence up to which readers see.
     pub seq: u64,
-    /// Merkle root over the blocks 1 to `seq`.
+    /// Sequence up to which blocks are on disk: `seq`, or less while writes of a weaker
+    /// level than `sync` wait for that. The journal, the tree and proofs end there.
+    pub durable_seq: u64,
+    /// Merkle root over the blocks 1 to `durable_seq`.
     pub root: Hash,
     /// Live features.
     pub features: u64,
@@ -73,8 +76,14 @@ pub struct Info {
     pub scrub: ScrubStats,
     /// What the cache of answers to queries has seen and holds.
     pub query_cache: AnswerStats,
+    /// Milliseconds that the system's clock is ahead of commit time, because it jumped
+    /// and is not believed yet; negative where it is behind, so that commit time stands
+    /// still. 0 when all is well.
+    pub clock_offset_ms: i64,
     /// Why writes are refused, if they are.
     pub poisoned: Option<Arc<str>>,
+    /// Why reads are refused too, if they are.
+    pub failed: Option<Arc<str>>,
 }
 
 impl Database {
@@ -221,12 +230,13 @@ impl Database {
     /// [`Error::Closed`].
     pub fn info(&self) -> Result<Info> {
         let state = &self.state;
-        state.check_open()?;
+        state.check_not_closed()?;
         let head = state.head();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Info {
             log: self.identity.log_hex(),
             seq: head.tree_size,
+            durable_seq: head.durable_size,
             root: head.root,
             features: head.features,
             series: head.series,
@@ -239,7 +249,9 @@ impl Database {
             cached_bytes: state.bodies.bytes() as u64,
             scrub: state.scrub.stats(),
             query_cache: state.answers.stats(),
+            clock_offset_ms: state.clock.lock().offset() / 1_000,
             poisoned: state.poisoned(),
+            failed: state.failed(),
         })
     }
 }

@@ -207,6 +207,16 @@ pub enum Error {
         /// The failure that poisoned it.
         cause: Arc<str>,
     },
+    /// The committer panicked while it entered a write into the indexes: what they
+    /// hold is not known, so nothing is read or written until the database is opened
+    /// again, which builds them anew.
+    #[error(
+        "the database cannot be used until it is opened again, since its indexes may be half-written: {cause}"
+    )]
+    Failed {
+        /// What happened.
+        cause: Arc<str>,
+    },
     /// Another process, or another handle of this one, has the database open.
     #[error("{} is held by {}", path.display(), Holder(*holder))]
     Locked {
@@ -324,6 +334,7 @@ impl Error {
             Self::Busy { .. } => "busy",
             Self::Closed => "database_closed",
             Self::Poisoned { .. } => "database_read_only",
+            Self::Failed { .. } => "database_failed",
             Self::Locked { .. } => "database_locked",
             Self::Lost { .. } => "journal_lost",
             Self::Corrupt { .. } => "journal_corrupt",

@@ -1,15 +1,18 @@
 //! Naming a moment, a version or a block: by time, by entity tag, by sequence.
 
+use std::time::{Duration, Instant};
+
 use crate::block::Block;
 use crate::conditions::{Condition, Expected, precondition};
 use crate::database::Database;
 use crate::entries::write_entry;
-use crate::error::{Entity, Error, Result};
+use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::features::{block_at, damaged, location, read_block};
 use crate::index::Newest;
 use crate::merkle::{Hash, leaf_hash, to_hex};
-use crate::model::{stored_delete_points, stored_feature};
+use crate::model::{stored_delete_points, stored_feature, write_timestamp};
 use crate::operation::OpKind;
+use crate::planted::{Bug, planted};
 
 /// One block, as it is stored and as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +27,77 @@ pub struct StoredBlock {
     pub json: Vec<u8>,
 }
 
+/// What there is to say of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The last sequence that was committed by then.
+    At(u64),
+    /// It cannot be told yet; ask again after so long.
+    NotYet(Duration),
+}
+
+/// How far a client's clock may be ahead.
+const AHEAD: Duration = Duration::from_secs(1);
+/// How long to wait for a group that is under way.
+const GROUP: Duration = Duration::from_millis(2);
+
 impl Database {
     /// The last sequence that was committed at or before `time`, microseconds since
-    /// the epoch; 0 when none was. Reads some thirty blocks.
+    /// the epoch; 0 when none was. The answer never changes: where something may still be
+    /// committed that counts, this waits for it, at most two seconds. Reads some thirty
+    /// blocks.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    /// Those of [`Database::moment`]; [`Error::Busy`] when what was waited for did not
+    /// end.
     pub fn seq_at(&self, time: i64) -> Result<u64> {
+        let give_up = Instant::now() + 2 * AHEAD;
+        loop {
+            match self.moment(time)? {
+                Moment::At(seq) => return Ok(seq),
+                Moment::NotYet(wait) if Instant::now() + wait < give_up => {
+                    std::thread::sleep(wait);
+                }
+                Moment::NotYet(_) => {
+                    return Err(Error::Busy {
+                        limit: 1,
+                        unit: "commit group that began by that time and is still under way",
+                    });
+                }
+            }
+        }
+    }
+
+    /// As [`Database::seq_at`], but that it says how long to wait instead of waiting.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a time more than a second ahead of the database's clock;
+    /// [`Error::Poisoned`] where a write failed that may turn out to be there after all;
+    /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn moment(&self, time: i64) -> Result<Moment> {
         let state = &self.state;
         state.check_open()?;
+        let (now, under_way) = {
+            let mut clock = state.clock.lock();
+            (clock.now(), clock.under_way())
+        };
+        // From here on nothing begins to be committed with a time before `now`.
+        let ahead = time.saturating_sub(now);
+        if ahead > i64::try_from(AHEAD.as_micros()).unwrap_or(i64::MAX) {
+            let mut detail = b"as_of is a time ahead of the server's clock, which shows ".to_vec();
+            write_timestamp(now, &mut detail);
+            let detail = String::from_utf8_lossy(&detail).into_owned();
+            return Err(Error::invalid(InvalidCode::Parameter, "/as_of", detail));
+        }
+        if let Ok(ahead) = u64::try_from(ahead) {
+            return Ok(Moment::NotYet(Duration::from_micros(ahead + 1)));
+        }
+        if under_way.is_some_and(|began| began <= time) && !planted(Bug::TimeBeforeGroup) {
+            return match state.poisoned() {
+                Some(cause) => Err(Error::Poisoned { cause }),
+                None => Ok(Moment::NotYet(GROUP)),
+            };
+        }
         // Commit times never decrease, so the blocks up to `time` come first.
         let (mut low, mut high) = (0, state.published());
         while low < high {
@@ -45,7 +110,7 @@ impl Database {
                 high = middle - 1;
             }
         }
-        Ok(low)
+        Ok(Moment::At(low))
     }
 
     /// The sequence up to which readers see.
@@ -80,14 +145,14 @@ impl Database {
         Ok(location(&self.state, seq)?.len)
     }
 
-    /// The block `seq`.
+    /// The block `seq`, once it is durable.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a sequence the journal has not reached,
+    /// [`Error::NotFound`] for a sequence the journal has not durably reached,
     /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
     pub fn block(&self, seq: u64) -> Result<StoredBlock> {
         let state = &self.state;
-        self.check_block(seq)?;
+        self.check_block_within(seq, state.durable())?;
         let cbor = read_block(state, seq)?;
         let block = Block::decode(&cbor).map_err(|e| damaged(state, seq, e))?;
         let mut json = Vec::new();
@@ -100,7 +165,7 @@ impl Database {
         })
     }
 
-    /// The sequence of the block with this leaf hash, if there is one. Reads a few
+    /// The sequence of the durable block with this leaf hash, if there is one. Reads a few
     /// kilobytes of each segment's footer, the newest first.
     ///
     /// # Errors
@@ -109,8 +174,8 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         let found = state.segments.find_hash(hash)?;
-        // One that was just written may not be there for readers yet.
-        let Some(seq) = found.filter(|seq| *seq <= state.published()) else {
+        // One that was just written may still be taken back.
+        let Some(seq) = found.filter(|seq| *seq <= state.durable()) else {
             return Ok(None);
         };
         if state.leaf(seq)? != *hash {
@@ -125,8 +190,12 @@ impl Database {
 
     /// Refuse a sequence that has no visible block.
     pub(crate) fn check_block(&self, seq: u64) -> Result<()> {
+        self.check_block_within(seq, self.state.published())
+    }
+
+    fn check_block_within(&self, seq: u64, last: u64) -> Result<()> {
         self.state.check_open()?;
-        if seq == 0 || seq > self.state.published() {
+        if seq == 0 || seq > last {
             return Err(Error::NotFound {
                 entity: Entity::Block,
                 id: seq.to_string(),
@@ -152,7 +221,10 @@ impl Database {
             if action.op == OpKind::PutFeature {
                 let stored = stored_feature(action.body);
                 let stored = stored.map_err(|e| damaged(&self.state, seq, e))?;
-                replaced += u64::from(self.has_feature(&stored.id, Some(seq - 1))?);
+                // As of the block before, be that in the same transaction or not.
+                let features = self.state.features.read();
+                replaced += u64::from(features.current(&stored.id, seq - 1).is_some());
+                drop(features);
                 ids.push(stored.id.into_owned());
             }
         }

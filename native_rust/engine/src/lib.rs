@@ -79,6 +79,7 @@ mod snapshot;
 mod spatial;
 mod state;
 mod transactions;
+mod turns;
 
 pub use aggregate::{
     Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Selection, SeriesBuckets,
@@ -94,7 +95,7 @@ pub use database::{Database, Info};
 pub use entries::{EntryPage, EntryQuery};
 pub use error::{Entity, Error, InvalidCode, Result};
 pub use features::{BoxQuery, FeaturePage};
-pub use history::StoredBlock;
+pub use history::{Moment, StoredBlock};
 pub use index::PlaceIndex;
 pub use inspect::{
     Appended, Diagnosis, LeftOut, Reach, SalvageReport, VerifyReport, diagnose, salvage, verify,

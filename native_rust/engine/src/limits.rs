@@ -14,6 +14,9 @@ pub struct Limits {
     pub transaction_bytes: usize,
     /// Bytes the committer gathers into one group before it syncs. Default 16 MiB.
     pub group_bytes: usize,
+    /// Milliseconds of work, estimated, that the committer gathers into one group before
+    /// it syncs; a transaction that takes longer is a group of its own. Default 10.
+    pub group_ms: u64,
     /// Size at which a journal segment is closed and the next begun. Default 256 MiB.
     pub segment_bytes: u64,
     /// Bytes of journal after which the indexes are stored anew in the background,
@@ -45,6 +48,12 @@ pub struct Limits {
     pub query_timeout_ms: u64,
     /// Milliseconds until a write with durability `interval` is on disk. Default 200.
     pub sync_interval_ms: u64,
+    /// Seconds by which the system's clock may jump ahead and be believed at once; 0: any.
+    /// Default 300.
+    pub clock_jump_seconds: u64,
+    /// Seconds for which it has to stand by a greater jump before that is believed.
+    /// Default 600.
+    pub clock_settle_seconds: u64,
     /// Seconds for which an idempotency key is honoured. Default 86,400, a day.
     pub idempotency_seconds: u64,
     /// Idempotency keys remembered; the oldest is forgotten first. Default 100,000.
@@ -73,6 +82,7 @@ impl Default for Limits {
             queue_bytes: 256 << 20,
             transaction_bytes: 256 << 20,
             group_bytes: 16 << 20,
+            group_ms: 10,
             segment_bytes: 256 << 20,
             snapshot_bytes: 256 << 20,
             recovery: RecoveryPolicy::default(),
@@ -86,6 +96,8 @@ impl Default for Limits {
             buckets: 100_000,
             query_timeout_ms: 30_000,
             sync_interval_ms: 200,
+            clock_jump_seconds: 300,
+            clock_settle_seconds: 600,
             idempotency_seconds: 86_400,
             idempotency_keys: 100_000,
             work_bytes: 1 << 30,
@@ -122,6 +134,7 @@ impl Limits {
                 GIB,
             ),
             ("group_bytes", self.group_bytes as u64, 1 << 10, GIB),
+            ("group_ms", self.group_ms, 1, 10_000),
             ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
             ("snapshot_bytes", self.snapshot_bytes, 0, 1 << 40),
             ("body_cache_bytes", self.body_cache_bytes as u64, 0, 1 << 40),
@@ -144,6 +157,8 @@ impl Limits {
             ("buckets", self.buckets as u64, 1, 1 << 24),
             ("query_timeout_ms", self.query_timeout_ms, 1, 86_400_000),
             ("sync_interval_ms", self.sync_interval_ms, 1, 3_600_000),
+            ("clock_jump_seconds", self.clock_jump_seconds, 0, 86_400),
+            ("clock_settle_seconds", self.clock_settle_seconds, 0, 86_400),
             (
                 "idempotency_seconds",
                 self.idempotency_seconds,

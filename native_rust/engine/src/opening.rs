@@ -97,6 +97,8 @@ pub(crate) fn open(
 
     let head = Head {
         tree_size: journal.tree().size(),
+        tree_root: journal.tree().root(),
+        durable_size: journal.tree().size(),
         root: journal.tree().root(),
         journal_bytes: journal.end(),
         features: features.len() as u64,
@@ -111,7 +113,9 @@ pub(crate) fn open(
         reverts,
     };
     let (queue, intake) = write_queue(&limits);
-    let state = Arc::new(State::new(indexes, segments, limits, memory, head));
+    let clock = Clock::new(last_time, &limits);
+    let state = State::new(indexes, segments, limits, memory, head, clock);
+    let state = Arc::new(state);
     let from = match recovered.snapshot {
         Some(snapshot) => (snapshot.seq, snapshot_position),
         None => (0, 0),
@@ -121,7 +125,6 @@ pub(crate) fn open(
         state: Arc::clone(&state),
         intake,
         journal,
-        clock: Clock::starting_at(last_time),
         points,
         keys,
         snapshotter,
@@ -315,7 +318,7 @@ impl Replay {
     }
 
     fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
-        self.blocks.push(location);
+        self.blocks.push(location, block.seq == block.txn);
         self.last_time = block.time;
         if planted(Bug::ReplayHalf) && block.seq > block.txn {
             return Ok(());

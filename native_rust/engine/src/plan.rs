@@ -66,17 +66,20 @@ impl<'i, 'a> Plan<'i, 'a> {
     }
 
     /// Decide on each transaction, in order, and encode the accepted ones.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a group that its format cannot hold.
     pub(crate) fn all(
         &mut self,
         transactions: impl Iterator<Item = &'a Transaction> + Clone,
         group: &mut Group,
-    ) -> Vec<Outcome> {
+    ) -> Result<Vec<Outcome>> {
         group.clear();
         self.series_matter = transactions.clone().any(|t| !t.conditions.is_empty());
         let mut outcomes: Vec<Outcome> = Vec::new();
         for transaction in transactions {
             let outcome = match self.admit(transaction) {
-                Ok(None) => Outcome::Committed(self.encode(transaction, group)),
+                Ok(None) => Outcome::Committed(self.encode(transaction, group)?),
                 Ok(Some(ack)) => Outcome::Replayed(Ack {
                     hash: hash_in_group(&outcomes, &ack).unwrap_or(ack.hash),
                     ..ack
@@ -85,7 +88,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             };
             outcomes.push(outcome);
         }
-        outcomes
+        Ok(outcomes)
     }
 
     /// The first answer, if the transaction's key is known.
@@ -97,7 +100,7 @@ impl<'i, 'a> Plan<'i, 'a> {
                 first_seq: entry.first_seq,
                 last_seq: entry.last_seq,
                 time: entry.time,
-                // Of an earlier group: the committer reads it from the journal.
+                // Of an earlier group: the committer takes it from the tree's leaves.
                 hash: [0; 32],
                 points_deleted: 0,
                 features_replaced: 0,
@@ -122,7 +125,7 @@ impl<'i, 'a> Plan<'i, 'a> {
     }
 
     /// Give every operation its sequence and turn it into a block.
-    fn encode(&mut self, transaction: &'a Transaction, group: &mut Group) -> Ack {
+    fn encode(&mut self, transaction: &'a Transaction, group: &mut Group) -> Result<Ack> {
         let first_seq = self.seq + 1;
         let mut first_hash = None;
         let mut features_replaced = 0;
@@ -146,7 +149,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             let key = transaction.key.as_ref().filter(|_| first_hash.is_none());
             let hash = group.push_block(|out| {
                 encode_block(stamp, transaction.actor.as_ref(), key, operation, out);
-            });
+            })?;
             first_hash.get_or_insert(hash);
             self.written.note(operation, self.seq, self.series_matter);
         }
@@ -159,7 +162,7 @@ impl<'i, 'a> Plan<'i, 'a> {
                 time: self.time,
             });
         }
-        Ack {
+        Ok(Ack {
             first_seq,
             last_seq: self.seq,
             time: self.time,
@@ -167,7 +170,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             points_deleted: 0,
             features_replaced,
             replayed: false,
-        }
+        })
     }
 }
 

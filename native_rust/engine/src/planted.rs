@@ -20,6 +20,17 @@ pub(crate) enum Bug {
     RetirePanics,
     /// Take writes after one has failed.
     NoPoison,
+    /// Panic in the middle of entering a group in the indexes.
+    ApplyPanics,
+    /// Sync writes of level `interval` only when the queue runs empty.
+    SyncOnlyWhenIdle,
+    /// Read the old block for the answer to a request that is sent again, and take a
+    /// failure of that for one of the whole group.
+    ReplayReadsBlock,
+    /// Show in the journal what is not durable yet.
+    JournalShowsWeak,
+    /// Answer as of a time although a group from before it is under way.
+    TimeBeforeGroup,
     /// Leave weak writes unsynced on closing.
     CloseWithoutSync,
     /// Begin a segment while the one before it is not durable.

@@ -17,7 +17,7 @@ pub struct TreeHead {
 }
 
 impl Database {
-    /// The tree head at a size, by default that of all visible blocks, for which
+    /// The tree head at a size, by default that of all durable blocks, for which
     /// nothing is read. Otherwise reads up to 15 blocks.
     ///
     /// # Errors
@@ -26,8 +26,8 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         let head = state.head();
-        let tree_size = check_size(size, 0, head.tree_size, "/tree_size")?;
-        let root = if tree_size == head.tree_size {
+        let tree_size = check_size(size, 0, head.durable_size, "/tree_size")?;
+        let root = if tree_size == head.durable_size {
             head.root
         } else {
             root_of(&Stored(state), tree_size)?
@@ -36,7 +36,7 @@ impl Database {
     }
 
     /// The proof that block `seq` is in the tree of a size, by default that of all
-    /// visible blocks. Reads a few dozen blocks, whatever the size.
+    /// durable blocks. Reads a few dozen blocks, whatever the size.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a size the journal has not reached and for a block
@@ -44,13 +44,13 @@ impl Database {
     pub fn inclusion_proof(&self, seq: u64, size: Option<u64>) -> Result<InclusionProof> {
         let state = &self.state;
         state.check_open()?;
-        let size = check_size(size, 1, state.head().tree_size, "/tree_size")?;
+        let size = check_size(size, 1, state.durable(), "/tree_size")?;
         let seq = check_size(Some(seq), 1, size, "/seq")?;
         inclusion(&Stored(state), seq - 1, size)
     }
 
     /// The proof that the journal at size `second`, by default all that is
-    /// visible, was only appended to since size `first`. Reads a few dozen blocks.
+    /// durable, was only appended to since size `first`. Reads a few dozen blocks.
     ///
     /// # Errors
     /// [`Error::Invalid`] for sizes the journal has not reached, or in the wrong
@@ -58,7 +58,7 @@ impl Database {
     pub fn consistency_proof(&self, first: u64, second: Option<u64>) -> Result<ConsistencyProof> {
         let state = &self.state;
         state.check_open()?;
-        let second = check_size(second, 1, state.head().tree_size, "/second")?;
+        let second = check_size(second, 1, state.durable(), "/second")?;
         let first = check_size(Some(first), 1, second, "/first")?;
         consistency(&Stored(state), first, second)
     }

@@ -140,7 +140,7 @@ impl State {
             Some(node) => Vouched::Node(node),
             None => Vouched::Root {
                 size: head.tree_size,
-                root: head.root,
+                root: head.tree_root,
                 leaves: head.tree_size.saturating_sub(group << LOWEST),
             },
         }

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{Answers, Touched};
 use crate::bodies::BodyCache;
+use crate::clock::Clock;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{BlockTable, FeatureIndex, TemporalIndex};
 use crate::journal::Segments;
@@ -23,8 +24,9 @@ use crate::snapshot::SnapshotLog;
 /// The indexes and the sequence up to which they may be read.
 ///
 /// Invariants:
-/// 1. `published` is the sequence of a block whose group is durable and wholly
-///    applied to every index, and it never decreases.
+/// 1. `published` is the sequence of a block whose group is wholly applied to every
+///    index, and is durable unless its writers asked for less; it never decreases.
+///    [`Head::durable_size`] is at most that, and is on the medium.
 /// 2. An entry of an index that carries a sequence above `published` is not
 ///    shown to anybody.
 /// 3. Only the committer thread takes a write lock, and holds it for a bounded
@@ -53,8 +55,12 @@ pub(crate) struct State {
     pub memory: Memory,
     pub counters: Counters,
     pub snapshots: SnapshotLog,
+    /// Held for moments.
+    pub clock: Mutex<Clock>,
     head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
+    /// The indexes may be half-written.
+    failed: OnceLock<Arc<str>>,
     closed: AtomicBool,
 }
 
@@ -71,6 +77,11 @@ pub(crate) struct Indexes {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Head {
     pub tree_size: u64,
+    /// Merkle root over all blocks that are shown.
+    pub tree_root: Hash,
+    /// Blocks that are on the medium.
+    pub durable_size: u64,
+    /// Merkle root over those.
     pub root: Hash,
     pub journal_bytes: u64,
     pub features: u64,
@@ -92,6 +103,7 @@ impl State {
         limits: Limits,
         memory: Memory,
         head: Head,
+        clock: Clock,
     ) -> Self {
         let Indexes {
             features,
@@ -118,8 +130,10 @@ impl State {
             memory,
             counters: Counters::default(),
             snapshots: SnapshotLog::default(),
+            clock: Mutex::new(clock),
             head: Mutex::new(head),
             poison: OnceLock::new(),
+            failed: OnceLock::new(),
             closed: AtomicBool::new(false),
         }
     }
@@ -129,16 +143,20 @@ impl State {
         self.published.load(Ordering::Acquire)
     }
 
-    /// The sequence a question is asked as of: `as_of`, or all there is. Call it
-    /// under the index's lock.
+    /// The sequence a question is asked as of: all there is, or the end of the
+    /// transaction that block `as_of` belongs to, since half of one is a state that never
+    /// was. Call it under the index's lock, which is not that of the block table.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a sequence the journal has not reached.
+    /// [`Error::Invalid`] for a sequence the journal has not reached;
+    /// [`Error::Failed`].
     pub(crate) fn at(&self, as_of: Option<u64>) -> Result<u64> {
+        // Here too: whoever waited for the lock may have got it from a panic.
+        self.check_whole()?;
         let published = self.published();
         match as_of {
             None => Ok(published),
-            Some(at) if at <= published => Ok(at),
+            Some(at) if at <= published => Ok(self.blocks.read().end_of(at).min(published)),
             Some(at) => {
                 let detail = format!(
                     "as_of is {at}; the journal has reached block {published}: give a sequence up to that"
@@ -159,6 +177,28 @@ impl State {
         *self.head.lock()
     }
 
+    /// The sequence up to which blocks are on the medium.
+    pub(crate) fn durable(&self) -> u64 {
+        self.head().durable_size
+    }
+
+    /// Refuse reads and writes from now on. The first cause stays.
+    pub(crate) fn fail(&self, cause: &str) {
+        self.poison(cause);
+        self.failed.get_or_init(|| cause.into());
+    }
+
+    /// Why nothing can be read, if so.
+    pub(crate) fn failed(&self) -> Option<Arc<str>> {
+        self.failed.get().cloned()
+    }
+
+    /// To be held while the indexes are written, and dropped before the lock under
+    /// which that is done: should it panic, nobody reads what it leaves.
+    pub(crate) fn writing(&self) -> Writing<'_> {
+        Writing(self)
+    }
+
     /// Refuse writes from now on. The first cause stays.
     pub(crate) fn poison(&self, cause: &str) {
         self.poison.get_or_init(|| cause.into());
@@ -177,11 +217,24 @@ impl State {
         }
     }
 
+    /// Refuse what the database cannot answer: it is closed, or has failed.
     pub(crate) fn check_open(&self) -> Result<()> {
+        self.check_not_closed()?;
+        self.check_whole()
+    }
+
+    pub(crate) fn check_not_closed(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
         Ok(())
+    }
+
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        match self.failed() {
+            Some(cause) => Err(Error::Failed { cause }),
+            None => Ok(()),
+        }
     }
 
     /// Refuse reads from now on and give the memory back, on this thread. No lock is
@@ -199,6 +252,19 @@ impl State {
         self.pages.clear();
         self.answers.clear();
         self.segments.clear();
+    }
+}
+
+/// See [`State::writing`].
+#[derive(Debug)]
+pub(crate) struct Writing<'a>(&'a State);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0
+                .fail("the committer panicked while it wrote them; see the log");
+        }
     }
 }
 

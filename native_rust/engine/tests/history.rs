@@ -388,7 +388,7 @@ fn a_key_writes_once_also_across_openings() {
 #[test]
 fn a_time_names_the_last_block_committed_by_then() {
     let db = open(&SimFs::new());
-    assert_eq!(db.seq_at(i64::MAX).unwrap(), 0);
+    assert_eq!(db.seq_at(0).unwrap(), 0);
     let mut times = Vec::new();
     for n in 0..40 {
         times.push(put(&db, "a", n).time);
@@ -399,10 +399,89 @@ fn a_time_names_the_last_block_committed_by_then() {
     for time in times
         .iter()
         .flat_map(|t| [t - 1, *t, t + 1])
-        .chain([0, i64::MAX])
+        .chain([0, i64::MIN])
     {
         let expected = times.iter().filter(|t| **t <= time).count() as u64;
         assert_eq!(db.seq_at(time).unwrap(), expected);
+    }
+    // A client's clock may be a little ahead: that is waited for. More is refused.
+    let ahead = times[39] + 200_000;
+    assert_eq!(db.seq_at(ahead).unwrap(), 40);
+    assert!(put(&db, "a", 40).time > ahead);
+    for time in [times[39] + 3_600_000_000, i64::MAX] {
+        let error = db.seq_at(time).unwrap_err();
+        assert_eq!(
+            (error.code(), error.pointer()),
+            ("invalid_parameter", Some("/as_of"))
+        );
+        assert!(error.to_string().contains("which shows 2"), "{error}");
+    }
+    db.close();
+}
+
+#[test]
+fn a_sequence_inside_a_transaction_means_its_end() {
+    let fs = SimFs::new();
+    let mut db = open(&fs);
+    let put = |db: &Database, ids: std::ops::Range<usize>| {
+        let features = ids.map(|n| {
+            format!(r#"{{"type":"Feature","id":"f{n}","geometry":{{"type":"Point","coordinates":[1,1]}},"properties":{{}}}}"#)
+        });
+        let features: Vec<String> = features.collect();
+        let text = format!(
+            r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+            features.join(",")
+        );
+        db.write(db.prepare_features(text.as_bytes()).unwrap().operations)
+            .unwrap()
+    };
+    let acks = [
+        put(&db, 0..1),
+        put(&db, 1..3),
+        put(&db, 3..203),
+        put(&db, 203..204),
+    ];
+    let check = |db: &Database| {
+        for ack in &acks {
+            for seq in ack.first_seq..=ack.last_seq {
+                let page = db.features_in_box(&BoxQuery {
+                    bbox: BoundingBox::parse("0,0,2,2").unwrap(),
+                    limit: 1_000,
+                    cursor: None,
+                    as_of: Some(seq),
+                });
+                let page = page.unwrap();
+                assert_eq!(
+                    (page.seq, page.returned as u64),
+                    (ack.last_seq, ack.last_seq)
+                );
+                let begin = formdb_engine::Begin {
+                    read_only: true,
+                    as_of: Some(seq),
+                    ..Default::default()
+                };
+                assert_eq!(db.begin(begin).unwrap().seq, ack.last_seq);
+                assert_eq!(db.block(seq).unwrap().seq, seq);
+                assert_eq!(db.tree_head(Some(seq)).unwrap().tree_size, seq);
+            }
+            // It is known of one that cannot be seen yet, too.
+            assert!(db.has_feature("f203", Some(ack.last_seq)).unwrap() == (ack.last_seq == 204));
+        }
+        assert!(!db.has_feature("f0", Some(0)).unwrap());
+    };
+    check(&db);
+    // From the journal, and from a snapshot.
+    for snapshot_bytes in [0, 1] {
+        db.close();
+        let limits = Limits {
+            snapshot_bytes,
+            ..Limits::default()
+        };
+        db = Database::open(Arc::new(fs.clone()), Path::new("/data/db"), limits).unwrap();
+        check(&db);
+        let one =
+            db.prepare_features(br#"{"type":"Feature","id":"z","geometry":null,"properties":{}}"#);
+        db.write(one.unwrap().operations).unwrap();
     }
     db.close();
 }

@@ -13,8 +13,10 @@ mod support;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use formdb_engine::{Database, Durability, Error, Hash, Limits, Transaction};
+use formdb_engine::{Database, Durability, EntryQuery, Error, Hash, Limits, Reply, Transaction};
 use support::{Fate, Fault, SimFs};
 
 const DIR: &str = "/data/db";
@@ -28,17 +30,29 @@ fn open(fs: &SimFs) -> Result<Database, Error> {
 }
 
 fn write(db: &Database, n: usize, durability: Durability) {
+    db.write_transaction(transaction(db, n, durability))
+        .unwrap();
+}
+
+fn transaction(db: &Database, n: usize, durability: Durability) -> Transaction {
     let text = format!(
         r#"{{"type":"Feature","id":"f{n}","geometry":null,"properties":{{"pad":"{}"}}}}"#,
         "x".repeat(n * 37 % 500)
     );
     let operations = db.prepare_features(text.as_bytes()).unwrap().operations;
-    db.write_transaction(Transaction {
+    Transaction {
         operations,
         durability,
         ..Transaction::default()
-    })
-    .unwrap();
+    }
+}
+
+/// The root behind each block, of a database that was closed.
+fn roots(fs: &SimFs) -> Vec<Hash> {
+    let db = open(fs).unwrap();
+    let seqs = 0..=db.seq().unwrap();
+    seqs.map(|seq| db.tree_head(Some(seq)).unwrap().root)
+        .collect()
 }
 
 struct Run {
@@ -53,14 +67,13 @@ struct Run {
 fn run(levels: impl Iterator<Item = Durability>) -> Run {
     let fs = SimFs::new();
     let db = open(&fs).unwrap();
-    let mut roots = vec![db.info().unwrap().root];
     let mut acks = Vec::new();
     for (n, level) in levels.enumerate() {
         write(&db, n, level);
         acks.push((fs.changes(), level));
-        roots.push(db.info().unwrap().root);
     }
     db.close();
+    let roots = roots(&fs.crash(fs.changes(), Fate::Kept));
     Run { fs, roots, acks }
 }
 
@@ -154,7 +167,7 @@ fn what_was_read_back_is_made_durable_before_anything_is_built_on_it() {
     let db = open(&fs).unwrap();
     write(&db, 0, Durability::Sync);
     write(&db, 1, Durability::None);
-    let root = db.info().unwrap().root;
+    assert_eq!(db.info().unwrap().seq, 2);
     // The process ends before its weak write reaches the disk: closing cannot sync.
     fs.inject(fault(fs.changes(), true));
     db.close();
@@ -162,11 +175,12 @@ fn what_was_read_back_is_made_durable_before_anything_is_built_on_it() {
     fs.inject(fault(usize::MAX, false));
     // The next process finds it in the system's memory.
     let db = open(&fs).unwrap();
-    assert_eq!(db.info().unwrap().root, root);
+    let info = db.info().unwrap();
+    assert_eq!((info.seq, info.durable_seq), (2, 2));
     let opened = fs.changes();
     drop(db);
     let db = open(&fs.crash(opened, Fate::Dropped)).unwrap();
-    assert_eq!(db.info().unwrap().root, root);
+    assert_eq!(db.info().unwrap().root, info.root);
 }
 
 fn fault(at: usize, for_ever: bool) -> Fault {
@@ -176,4 +190,110 @@ fn fault(at: usize, for_ever: bool) -> Fault {
         kind: std::io::ErrorKind::Other,
         partial: false,
     }
+}
+
+/// Sequences of the blocks that the journal shows.
+fn journal(db: &Database) -> Vec<u64> {
+    let page = db.entries(&EntryQuery {
+        since: 0,
+        until: u64::MAX,
+        op: None,
+        limit: 1_000,
+    });
+    let entries: Vec<serde_json::Value> = serde_json::from_slice(&page.unwrap().json).unwrap();
+    entries.iter().filter_map(|e| e["seq"].as_u64()).collect()
+}
+
+#[test]
+fn a_weak_write_is_seen_by_queries_at_once_and_by_what_promises_durability_once_it_is_durable() {
+    let fs = SimFs::new();
+    let limits = Limits {
+        sync_interval_ms: 3_600_000,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(fs), Path::new(DIR), limits).unwrap();
+    let mut first = transaction(&db, 0, Durability::Sync);
+    first.key = Some(formdb_engine::IdempotencyKey::new("first", &[]));
+    db.write_transaction(first.clone()).unwrap();
+    let durable_root = db.info().unwrap().root;
+    let mut hashes = Vec::new();
+    for (n, level) in [(1, Durability::None), (2, Durability::Interval)] {
+        let ack = db.write_transaction(transaction(&db, n, level)).unwrap();
+        hashes.push(ack.hash);
+    }
+    let info = db.info().unwrap();
+    assert_eq!((info.seq, info.durable_seq, info.features), (3, 1, 3));
+    assert_eq!(info.root, durable_root);
+    assert!(db.feature("f2", None).is_ok() && db.feature("f2", Some(3)).is_ok());
+    assert_eq!(db.provenance("f2", 0, 10).unwrap().returned, 1);
+    assert_eq!(journal(&db), [1]);
+    assert_eq!(db.tree_head(None).unwrap().tree_size, 1);
+    assert!(db.tree_head(Some(2)).is_err());
+    assert!(db.inclusion_proof(2, None).is_err());
+    assert!(db.consistency_proof(1, Some(3)).is_err());
+    assert!(matches!(db.block(2), Err(Error::NotFound { .. })));
+    assert_eq!(db.find_block(&hashes[0]).unwrap(), None);
+    // A sync for anybody is one for all before it; here of a write that is answered
+    // again.
+    assert!(db.write_transaction(first).unwrap().replayed);
+    let info = db.info().unwrap();
+    assert_eq!((info.seq, info.durable_seq), (3, 3));
+    assert_ne!(info.root, durable_root);
+    assert_eq!(journal(&db), [1, 2, 3]);
+    assert_eq!(db.tree_head(None).unwrap().root, info.root);
+    assert_eq!(db.find_block(&hashes[0]).unwrap(), Some(2));
+    assert!(db.inclusion_proof(2, None).is_ok());
+    db.close();
+}
+
+#[test]
+fn what_is_written_at_the_interval_is_durable_in_time_though_the_queue_never_runs_empty() {
+    const INTERVAL: Duration = Duration::from_millis(40);
+    let limits = Limits {
+        sync_interval_ms: INTERVAL.as_millis() as u64,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(SimFs::new()), Path::new(DIR), limits).unwrap();
+    let ended = AtomicBool::new(false);
+    let began = Instant::now();
+    let (mut longest, mut idle, mut looks) = (Duration::ZERO, 0, 0);
+    std::thread::scope(|scope| {
+        // A few hundred transactions wait at any time.
+        let some = (0..50).map(|n| transaction(&db, n, Durability::Interval));
+        let some: Vec<Transaction> = some.collect();
+        let (db, ended) = (&db, &ended);
+        scope.spawn(move || {
+            for weak in some.iter().cycle() {
+                while db.info().unwrap().queued > 500 {
+                    std::thread::yield_now();
+                }
+                if ended.load(Ordering::Relaxed) {
+                    return;
+                }
+                db.submit(weak.clone(), Reply::new(|answer| assert!(answer.is_ok())))
+                    .unwrap();
+            }
+        });
+        let (mut behind, mut since) = (0, Instant::now());
+        while began.elapsed() < INTERVAL * 25 {
+            let info = db.info().unwrap();
+            looks += 1;
+            idle += u64::from(info.queued == 0);
+            if info.durable_seq >= behind {
+                (behind, since) = (info.seq, Instant::now());
+            }
+            longest = longest.max(since.elapsed());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    let info = db.info().unwrap();
+    println!("{} written, longest not durable {longest:?}", info.seq);
+    assert!(
+        idle * 4 < looks,
+        "the queue was empty {idle} of {looks} times"
+    );
+    // Generous: this machine may have other things to do.
+    assert!(longest < INTERVAL * 8, "{longest:?} until it was durable");
+    db.close();
 }

@@ -86,6 +86,7 @@ impl Encoder for AckTerm {
 /// A caller waiting for `{ref, answer}`.
 pub(crate) struct Caller {
     env: OwnedEnv,
+    number: u64,
     pid: LocalPid,
     reference: SavedTerm,
 }
@@ -97,9 +98,15 @@ impl Caller {
         let reference = owned.save(reference);
         Self {
             env: owned,
+            number: env.pid().encode(env).hash_internal(0),
             pid: env.pid(),
             reference,
         }
+    }
+
+    /// A number for the process: what it writes stays in its order.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Send `{ref, message}` ahead of the answer, so many of them only as may stay in

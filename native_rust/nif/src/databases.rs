@@ -37,6 +37,7 @@ struct LimitsMap {
     queue_bytes: usize,
     transaction_bytes: usize,
     group_bytes: usize,
+    group_ms: u64,
     segment_bytes: u64,
     snapshot_bytes: u64,
     recovery: Policy,
@@ -50,6 +51,8 @@ struct LimitsMap {
     buckets: usize,
     query_timeout_ms: u64,
     sync_interval_ms: u64,
+    clock_jump_seconds: u64,
+    clock_settle_seconds: u64,
     idempotency_seconds: u64,
     idempotency_keys: usize,
     work_bytes: usize,
@@ -67,6 +70,7 @@ impl From<LimitsMap> for Limits {
             queue_bytes: map.queue_bytes,
             transaction_bytes: map.transaction_bytes,
             group_bytes: map.group_bytes,
+            group_ms: map.group_ms,
             segment_bytes: map.segment_bytes,
             snapshot_bytes: map.snapshot_bytes,
             recovery: map.recovery.into(),
@@ -80,6 +84,8 @@ impl From<LimitsMap> for Limits {
             buckets: map.buckets,
             query_timeout_ms: map.query_timeout_ms,
             sync_interval_ms: map.sync_interval_ms,
+            clock_jump_seconds: map.clock_jump_seconds,
+            clock_settle_seconds: map.clock_settle_seconds,
             idempotency_seconds: map.idempotency_seconds,
             idempotency_keys: map.idempotency_keys,
             work_bytes: map.work_bytes,
@@ -130,6 +136,7 @@ impl RecoveredMap {
 struct InfoMap {
     log: String,
     seq: u64,
+    durable_seq: u64,
     root: String,
     features: u64,
     series: u64,
@@ -143,6 +150,8 @@ struct InfoMap {
     query_cache: AnswerStatsMap,
     scrub: ScrubStatsMap,
     poisoned: Option<String>,
+    clock_offset_ms: i64,
+    failed: Option<String>,
 }
 
 /// `ScrubStats` as a map; `finished` in microseconds.
@@ -301,6 +310,7 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
         Ok(InfoMap {
             log: info.log,
             seq: info.seq,
+            durable_seq: info.durable_seq,
             root: to_hex(&info.root),
             features: info.features,
             series: info.series,
@@ -314,6 +324,8 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             query_cache: info.query_cache.into(),
             scrub: info.scrub.into(),
             poisoned: info.poisoned.map(|cause| cause.to_string()),
+            clock_offset_ms: info.clock_offset_ms,
+            failed: info.failed.map(|cause| cause.to_string()),
         })
     });
     tagged(env, info)

@@ -1,10 +1,10 @@
 //! Blocks, moments and versions.
 
-use formdb_engine::{Hash, Lineage, StoredBlock, to_hex};
-use rustler::{Binary, Env, Term};
+use formdb_engine::{Hash, Lineage, Moment, StoredBlock, to_hex};
+use rustler::{Binary, Encoder, Env, Term};
 
-use crate::CatalogRef;
 use crate::answer::{binary, tagged};
+use crate::{CatalogRef, atoms};
 
 /// `{:ok, {seq, hash, cbor, json}}`.
 #[rustler::nif(schedule = "DirtyIo")]
@@ -44,11 +44,21 @@ fn find_block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, hash: Binary<'a
     tagged(env, seq)
 }
 
-/// The last sequence that was committed at or before a time.
+/// `{:ok, seq}` of the last one that was committed at or before a time, or `{:ok,
+/// {:not_yet, milliseconds}}`: nobody can tell before then. No thread waits for it.
 #[rustler::nif(schedule = "DirtyIo")]
 fn seq_at<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, micros: i64) -> Term<'a> {
-    let seq = catalog.database(name);
-    tagged(env, seq.and_then(|database| Ok(database.seq_at(micros)?)))
+    let moment = catalog.database(name).and_then(|database| {
+        Ok(match database.moment(micros)? {
+            Moment::At(seq) => seq.encode(env),
+            Moment::NotYet(wait) => {
+                let milliseconds = wait.as_micros().div_ceil(1_000);
+                let milliseconds = u64::try_from(milliseconds).unwrap_or(u64::MAX);
+                (atoms::not_yet(), milliseconds).encode(env)
+            }
+        })
+    });
+    tagged(env, moment)
 }
 
 /// The sequence up to which readers see.

@@ -54,6 +54,7 @@ mod atoms {
         error,
         nil,
         not_in_memory,
+        not_yet,
         long,
         miss,
         asc,

@@ -124,9 +124,10 @@ fn transaction_commit<'a>(
 ) -> Term<'a> {
     let queued = catalog.database(name).and_then(|database| {
         let key = options.key(&["commit".as_bytes(), id.as_bytes()]);
-        let transaction = options.transaction(key.clone());
-        let reply = Caller::new(env, reference).reply();
-        match (database.commit(id, transaction, reply), key) {
+        let mut transaction = options.transaction(key.clone());
+        let caller = Caller::new(env, reference);
+        transaction.caller = caller.number();
+        match (database.commit(id, transaction, caller.reply()), key) {
             (Ok(Commit::Queued), _) => Ok(atoms::queued().encode(env)),
             (Ok(Commit::Again(ack)), _) => Ok(AckTerm(ack).encode(env)),
             (Ok(Commit::Nothing), _) => Ok(atoms::nil().encode(env)),

@@ -154,8 +154,9 @@ impl<C: FnOnce() -> Caller> Answer<'_, '_, C> {
                 let mut transaction = self.options.transaction(self.key);
                 transaction.operations = operations;
                 transaction.conditions = conditions;
-                let reply = (self.caller)().reply();
-                self.database.submit(transaction, reply)?;
+                let caller = (self.caller)();
+                transaction.caller = caller.number();
+                self.database.submit(transaction, caller.reply())?;
                 Ok(true)
             }
         }

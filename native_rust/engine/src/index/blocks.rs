@@ -13,19 +13,53 @@ pub struct BlockLocation {
     pub len: u32,
 }
 
-/// Sequence to [`BlockLocation`], for every block there is.
+/// Sequence to [`BlockLocation`], for every block there is, and which of them begin a
+/// transaction.
 ///
-/// 12 bytes a block. Sequences are dense and start at 1, so this is an array;
+/// 12 bytes and a bit a block. Sequences are dense and start at 1, so this is an array;
 /// it is chunked, so that no push holds the caller's lock for a large copy.
 #[derive(Debug, Default)]
 pub struct BlockTable {
     locations: Chunked<BlockLocation>,
+    /// A bit for each block, set where a transaction begins: all whole words, and the
+    /// one that is being filled.
+    begins: Chunked<u64>,
+    filling: u64,
 }
 
 impl BlockTable {
-    /// Appends the location of the next block, of the sequence after the last one's.
-    pub fn push(&mut self, location: BlockLocation) {
-        self.locations.push(location);
+    /// Appends the location of the next block, of the sequence after the last one's, and
+    /// whether it begins a transaction.
+    pub fn push(&mut self, location: BlockLocation, begins: bool) {
+        let bit = self.locations.push(location) % 64;
+        self.filling |= u64::from(begins) << bit;
+        if bit == 63 {
+            self.begins.push(std::mem::take(&mut self.filling));
+        }
+    }
+
+    /// Whether block `seq` begins a transaction.
+    #[must_use]
+    pub fn begins(&self, seq: u64) -> bool {
+        seq > 0 && self.end_of(seq - 1) == seq - 1
+    }
+
+    /// The last block of the transaction that block `seq` belongs to; 0 of 0. Looks at
+    /// a bit for each of its blocks, 64 at a time.
+    #[must_use]
+    pub fn end_of(&self, seq: u64) -> u64 {
+        let len = self.locations.len();
+        // The block behind `seq` has the index `seq`.
+        let mut index = usize::try_from(seq).unwrap_or(usize::MAX);
+        while index < len {
+            let word = self.begins.get(index / 64).copied();
+            let rest = word.unwrap_or(self.filling) >> (index % 64);
+            if rest != 0 {
+                return (index + rest.trailing_zeros() as usize) as u64;
+            }
+            index = (index / 64 + 1) * 64;
+        }
+        len as u64
     }
 
     /// Where block `seq` lies; `None` for 0 and for sequences not written yet.
@@ -49,13 +83,39 @@ mod tests {
         };
         let mut table = BlockTable::default();
         for n in 0..10_000 {
-            table.push(location(n));
+            table.push(location(n), true);
         }
         for seq in 1..=10_000_u32 {
             assert_eq!(table.get(u64::from(seq)), Some(location(seq - 1)));
         }
         for seq in [0, 10_001, u64::MAX] {
             assert_eq!(table.get(seq), None);
+        }
+    }
+
+    #[test]
+    fn a_block_leads_to_the_end_of_its_transaction() {
+        let location = BlockLocation {
+            segment: 0,
+            offset: 0,
+            len: 1,
+        };
+        let lengths = [1, 1, 2, 61, 63, 64, 65, 1, 500, 127, 128, 1, 3];
+        let mut table = BlockTable::default();
+        assert_eq!((table.end_of(0), table.begins(1)), (0, true));
+        let mut ends: Vec<u64> = vec![0];
+        for length in lengths {
+            let end = ends.len() as u64 - 1 + length;
+            for n in 0..length {
+                table.push(location, n == 0);
+                ends.push(end);
+            }
+        }
+        let mut before = 0;
+        for (seq, end) in (0..).zip(ends) {
+            assert_eq!(table.end_of(seq), end, "{seq}");
+            assert_eq!(seq > 0 && table.begins(seq), end != before, "{seq}");
+            before = end;
         }
     }
 }

@@ -169,7 +169,7 @@ impl<'a> Appending<'a> {
             body: &renumbered.body,
             provenance: Some(&renumbered.provenance),
         };
-        let hash = self.group.push_block(|out| new.encode(out));
+        let hash = self.group.push_block(|out| new.encode(out))?;
         self.group_bytes += bytes.len();
         if let Ok(effect) = new.effect() {
             self.kept.note(&effect, self.seq);

@@ -213,7 +213,7 @@ fn append(journal: &mut Journal, transactions: &[Vec<Vec<u8>>], now: i64) -> Res
     for blocks in transactions {
         group.begin_transaction();
         for block in blocks {
-            group.push_block(|out| out.extend_from_slice(block));
+            group.push_block(|out| out.extend_from_slice(block))?;
         }
         group.end_transaction();
     }

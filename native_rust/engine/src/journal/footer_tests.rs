@@ -172,7 +172,11 @@ fn fill(opened: &mut Opened, groups: u32) -> Vec<Hash> {
         group.begin_transaction();
         let first = journal.tree().size() + 1;
         for seq in first..first + 500 {
-            hashes.push(group.push_block(|out| super::start_tests::block(seq, first, out)));
+            hashes.push(
+                group
+                    .push_block(|out| super::start_tests::block(seq, first, out))
+                    .unwrap(),
+            );
         }
         group.end_transaction();
         let written = journal.write(&mut group, 0).unwrap();

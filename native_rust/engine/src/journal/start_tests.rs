@@ -61,7 +61,7 @@ fn commit(journal: &mut Journal, group: &mut Group, blocks: u64) {
     group.begin_transaction();
     let first = journal.tree().size() + 1;
     for seq in first..first + blocks {
-        group.push_block(|out| block(seq, first, out));
+        group.push_block(|out| block(seq, first, out)).unwrap();
     }
     group.end_transaction();
     let written = journal.write(group, 0).unwrap();

@@ -57,19 +57,22 @@ impl Group {
     }
 
     /// Append one block written by `encode`; returns its leaf hash.
-    pub(crate) fn push_block(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Hash {
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where the group would no longer fit its format.
+    pub(crate) fn push_block(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<Hash> {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; BLOCK_PREFIX]);
         encode(&mut self.bytes);
         let (head, block) = self.bytes.split_at_mut(start + BLOCK_PREFIX);
-        let len = to_u32(block.len());
+        let len = length(block.len())?;
         let hash = leaf_hash(block);
         let prefix = &mut head[start..];
         prefix[..4].copy_from_slice(&len.to_le_bytes());
         prefix[4..].copy_from_slice(&crc32c::crc32c(block).to_le_bytes());
-        self.blocks.push((to_u32(start), len, hash));
+        self.blocks.push((length(start)?, len, hash));
         self.transaction_blocks += 1;
-        hash
+        Ok(hash)
     }
 
     pub(crate) fn end_transaction(&mut self) {
@@ -81,10 +84,16 @@ impl Group {
 /// Largest segment: places in it are 32-bit integers.
 const LARGEST: u64 = u32::MAX as u64;
 
-/// Lengths inside a group: `Limits` keep a group far below 4 GiB, see
-/// `Limits::validate`.
-fn to_u32(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+/// A length or an offset as the format has it, in 32 bits. `Limits` keep groups and
+/// segments far below 4 GiB, see `Limits::validate`; should that ever not hold, nothing
+/// is written.
+fn length(n: usize) -> Result<u32> {
+    u32::try_from(n).map_err(|_| Error::TooLarge {
+        what: "the commit group in bytes",
+        actual: n as u64,
+        limit: u64::from(u32::MAX),
+        setting: "group_bytes",
+    })
 }
 
 /// The journal's end.
@@ -110,9 +119,15 @@ pub(crate) struct Journal {
     tree: Tree,
     written_end: u64,
     durable_end: u64,
+    /// The tree's head with all that is written in it, and with all that is durable.
+    written_head: TreeHead,
+    durable_head: TreeHead,
     last_group: Option<LastGroup>,
     sealing: Sealing,
 }
+
+/// Size and root of a tree.
+pub(crate) type TreeHead = (u64, Hash);
 
 /// A group that is in its file, but not yet known to be on the medium.
 #[derive(Debug)]
@@ -191,6 +206,7 @@ impl Journal {
             last_group,
         } = end;
         let position = active.position + active.offset;
+        let head = (tree.size(), tree.root());
         Self {
             fs,
             dir,
@@ -201,6 +217,8 @@ impl Journal {
             tree,
             written_end: position,
             durable_end: position,
+            written_head: head,
+            durable_head: head,
             last_group,
             sealing: Sealing::default(),
         }
@@ -234,6 +252,12 @@ impl Journal {
         self.durable_end
     }
 
+    /// Size and root of the tree of all that is on the medium. It can be ahead of
+    /// [`Journal::tree`], by a group that is not advanced over yet.
+    pub(crate) fn durable_head(&self) -> TreeHead {
+        self.durable_head
+    }
+
     /// Write a group behind the journal's end. It counts once
     /// [`Journal::advance`] is called, and is durable after [`Journal::sync`]; a
     /// group that may be lost can be advanced over first, and others be written
@@ -256,9 +280,9 @@ impl Journal {
         }
         let (head, body) = group.bytes.split_at_mut(GROUP_HEADER);
         let header = GroupHeader {
-            body_len: to_u32(body.len()),
+            body_len: length(body.len())?,
             transactions: group.transactions,
-            blocks: to_u32(group.blocks.len()),
+            blocks: length(group.blocks.len())?,
             body_crc: crc32c::crc32c(body),
             position: self.end(),
             durable_end: match planted(Bug::DurableTooEarly) {
@@ -270,6 +294,11 @@ impl Journal {
             root: tree.root(),
         };
         head.copy_from_slice(&header.encode(&self.database));
+        let after = (header.tree_size, header.root);
+        let base = usize::try_from(self.active.offset).unwrap_or(usize::MAX);
+        // All of it, so that no offset below can pass what the format holds.
+        length(base.saturating_add(group.bytes.len()))?;
+        let base = length(base)?;
 
         let Active {
             segment,
@@ -282,7 +311,7 @@ impl Journal {
             .write_all_at(&group.bytes, *offset)
             .map_err(|e| Error::io("write", &segment.path, e))?;
         self.written_end = self.end() + group.bytes.len() as u64;
-        let base = to_u32(usize::try_from(*offset).unwrap_or(usize::MAX));
+        self.written_head = after;
         let places = group.blocks.iter().map(|(start, len, _)| BlockLocation {
             segment: *number,
             offset: base + start,
@@ -311,6 +340,7 @@ impl Journal {
         self.active.segment.sync()?;
         self.active.segment.check_place(&*self.fs)?;
         self.durable_end = self.written_end;
+        self.durable_head = self.written_head;
         Ok(())
     }
 
@@ -366,7 +396,7 @@ impl Journal {
         let leaves = Arc::new(RwLock::new(Leaves::new(header.first_seq)));
         let next = Active {
             first_seq: header.first_seq,
-            number: to_u32(self.segments.len()),
+            number: length(self.segments.len())?,
             position: header.position,
             offset: SEGMENT_HEADER as u64,
             segment: segment.clone(),

@@ -131,9 +131,9 @@ impl Loading {
     fn blocks(&mut self) -> Result<BlockTable, String> {
         let mut blocks = BlockTable::default();
         self.each(Kind::Blocks, |records, totals| {
-            take_locations(records, |location| {
+            take_locations(records, |location, begins| {
                 totals.blocks += 1;
-                blocks.push(location);
+                blocks.push(location, begins);
             })
         })?;
         if self.totals.blocks != self.frames.header.seq {

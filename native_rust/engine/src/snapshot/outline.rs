@@ -54,7 +54,7 @@ pub(crate) fn outline(
         take_id(records).map(drop)
     })?;
     skimming.each(Kind::Blocks, |records, totals| {
-        take_locations(records, |_| totals.blocks += 1)
+        take_locations(records, |_, _| totals.blocks += 1)
     })?;
     if skimming.totals.blocks != seq {
         return Err("it lacks blocks".into());

@@ -138,19 +138,19 @@ pub(super) fn take_id<'a>(records: &mut Records<'a>) -> Result<&'a str, Damage> 
 
 /// Locations of consecutive blocks: for each stretch in one segment, how many, the
 /// segment, and where the first lies; then for each the bytes between it and the
-/// one before, and its length.
-pub(super) fn put_locations(locations: &[BlockLocation], out: &mut Vec<u8>) {
-    for stretch in locations.chunk_by(|a, b| a.segment == b.segment) {
-        let Some(first) = stretch.first() else {
+/// one before, and twice its length, one more where it begins a transaction.
+pub(super) fn put_locations(locations: &[(BlockLocation, bool)], out: &mut Vec<u8>) {
+    for stretch in locations.chunk_by(|(a, _), (b, _)| a.segment == b.segment) {
+        let Some((first, _)) = stretch.first() else {
             continue;
         };
         put_uint(stretch.len() as u64, out);
         put_uint(u64::from(first.segment), out);
         put_uint(u64::from(first.offset), out);
         let mut end = u64::from(first.offset);
-        for location in stretch {
+        for (location, begins) in stretch {
             put_step(end, u64::from(location.offset), out);
-            put_uint(u64::from(location.len), out);
+            put_uint(u64::from(location.len) << 1 | u64::from(*begins), out);
             end = end_of(location);
         }
     }
@@ -159,20 +159,21 @@ pub(super) fn put_locations(locations: &[BlockLocation], out: &mut Vec<u8>) {
 /// The inverse of [`put_locations`] for one stretch.
 pub(super) fn take_locations(
     records: &mut Records<'_>,
-    mut each: impl FnMut(BlockLocation),
+    mut each: impl FnMut(BlockLocation, bool),
 ) -> Result<(), Damage> {
     let count = records.uint()?;
     let segment = records.uint32()?;
     let mut end = records.uint()?;
     for _ in 0..count {
         let offset = records.step(end)?;
+        let len = records.uint()?;
         let location = BlockLocation {
             segment,
             offset: u32::try_from(offset).map_err(|_| "a block lies outside its segment")?,
-            len: records.uint32()?,
+            len: u32::try_from(len >> 1).map_err(|_| "a block is longer than any")?,
         };
         end = end_of(&location);
-        each(location);
+        each(location, len & 1 == 1);
     }
     Ok(())
 }

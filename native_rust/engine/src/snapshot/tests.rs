@@ -12,6 +12,7 @@ use proptest::strategy::ValueTree;
 use super::load::Loaded;
 use super::write::{Steps, write_in_steps};
 use super::*;
+use crate::clock::Clock;
 use crate::fs::{File, FileId, Kind, Lock, RealFileSystem};
 use crate::index::{
     BlockLocation, BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
@@ -103,7 +104,7 @@ fn shape_of(seq: u64) -> FeatureShape {
 
 /// Does in a database's indexes what block `seq` does, and publishes it.
 fn apply(state: &State, tree: &mut Tree, op: &Op, seq: u64) {
-    state.blocks.write().push(location(seq));
+    state.blocks.write().push(location(seq), true);
     for node in grow(tree, seq) {
         state.nodes.write().push(node);
     }
@@ -136,6 +137,7 @@ fn empty_state() -> State {
         Limits::default(),
         Memory::new(&Limits::default()),
         Head::default(),
+        Clock::new(0, &Limits::default()),
     )
 }
 
@@ -169,7 +171,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
     let (mut tree, mut nodes) = (start.tree, start.nodes);
     let behind = ops.iter().zip(1..).skip(start.seq as usize);
     for (op, seq) in behind {
-        blocks.push(location(seq));
+        blocks.push(location(seq), seq % 3 != 0);
         for node in grow(&mut tree, seq) {
             nodes.push(node);
         }
@@ -204,6 +206,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
         Limits::default(),
         Memory::new(&Limits::default()),
         head,
+        Clock::new(0, &Limits::default()),
     )
 }
 
@@ -608,11 +611,14 @@ fn many_blocks() {
         (BlockTable::default(), NodeTable::default(), Tree::default());
     for seq in 1..=seq {
         let place = seq * 300 % (256 << 20);
-        blocks.push(BlockLocation {
-            segment: (seq * 300 / (256 << 20)) as u32,
-            offset: place as u32,
-            len: 292,
-        });
+        blocks.push(
+            BlockLocation {
+                segment: (seq * 300 / (256 << 20)) as u32,
+                offset: place as u32,
+                len: 292,
+            },
+            true,
+        );
         for node in grow(&mut tree, seq) {
             nodes.push(node);
         }
@@ -647,6 +653,7 @@ fn many_blocks() {
         Limits::default(),
         Memory::new(&Limits::default()),
         head,
+        Clock::new(0, &Limits::default()),
     );
     let go_on = AtomicBool::new(false);
     let mark = mark_of(&tree);

@@ -96,6 +96,10 @@ pub(super) fn write_in_steps(
             return Err(error);
         }
     };
+    if let Err(error) = state.check_whole() {
+        let _ = fs.remove_file(&unfinished);
+        return Err(error);
+    }
     let path = dir.join(file_name(seq));
     fs.rename(&unfinished, &path)
         .map_err(|e| Error::io("rename", &unfinished, e))?;
@@ -159,7 +163,8 @@ impl Writing<'_> {
     fn check_stop(&self) -> Result<()> {
         match self.stop.load(Ordering::Relaxed) {
             true => Err(Error::Closed),
-            false => Ok(()),
+            // Of indexes that may be half-written there is no snapshot.
+            false => self.state.check_whole(),
         }
     }
 
@@ -209,14 +214,14 @@ impl Writing<'_> {
     }
 
     fn blocks(&mut self) -> Result<()> {
-        let mut locations: Vec<BlockLocation> = Vec::new();
+        let mut locations: Vec<(BlockLocation, bool)> = Vec::new();
         let mut next = 1;
         while next <= self.seq {
             self.check_stop()?;
             locations.clear();
             let step = next..=self.seq.min(next + self.steps.blocks - 1);
             let blocks = self.state.blocks.read();
-            locations.extend(step.map_while(|seq| blocks.get(seq)));
+            locations.extend(step.map_while(|seq| Some((blocks.get(seq)?, blocks.begins(seq)))));
             drop(blocks);
             if locations.is_empty() {
                 // Closed, and its memory given back.

@@ -366,3 +366,47 @@ fn nothing_is_seen_before_it_is_durable_and_in_the_indexes() {
         &[("transactions", transactions)],
     );
 }
+
+#[test]
+fn an_answer_as_of_a_time_waits_for_what_was_begun_by_then_and_never_changes() {
+    let began = Instant::now();
+    let fs = SimFs::new();
+    let db = open(&fs).unwrap();
+    let mut model = Model::default();
+    let mut waited = 0;
+    let mut told: Vec<(i64, u64)> = Vec::new();
+    for n in 0..30 {
+        let changes = transaction(5, n, &model);
+        let prepared = prepare(&db, &changes).unwrap();
+        model.apply(&changes);
+        let (sender, receiver) = mpsc::channel();
+        fs.hold(|op| matches!(op, Op::SyncData(_)));
+        let reply = Reply::new(move |answer| sender.send(answer).unwrap());
+        db.submit(prepared, reply).unwrap();
+        assert!(fs.await_held(), "{n}: nothing is synced");
+        // Its time was taken before the sync, so it counts as of now.
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.unwrap().as_micros() as i64;
+        std::thread::scope(|scope| {
+            let answer = scope.spawn(|| db.seq_at(now).unwrap());
+            std::thread::sleep(Duration::from_millis(3));
+            waited += usize::from(!answer.is_finished());
+            fs.release();
+            let ack = receiver.recv().unwrap().unwrap();
+            let seq = answer.join().unwrap();
+            assert!(ack.time <= now);
+            assert_eq!((seq, ack.last_seq), (model.seq, model.seq), "{n}");
+            told.push((now, seq));
+        });
+        for (time, seq) in &told {
+            assert_eq!(db.seq_at(*time).unwrap(), *seq, "{n}: as of {time}");
+        }
+    }
+    assert_eq!(waited, 30);
+    db.close();
+    let figures = [
+        ("answers waited for", waited),
+        ("and asked again", told.len()),
+    ];
+    report("as of a time", began, &figures);
+}

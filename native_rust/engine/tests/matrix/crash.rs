@@ -2,11 +2,13 @@
 
 use std::ops::AddAssign;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use formdb_engine::Limits;
 
 use super::disk::SimFs;
 use super::image::{CrashPoint, Fate};
-use super::workload::{Depth, Run, Scene, Workload, open};
+use super::workload::{Depth, Run, Scene, Workload, limits, open};
 use super::{in_parallel, mixed, random, report, seeds};
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -211,6 +213,34 @@ fn what_opening_showed_survives_a_crash_of_opening() {
         ("disk images behind them", all.images),
     ];
     report("crashes of opening", began, &figures);
+}
+
+#[test]
+fn what_is_written_at_the_interval_is_there_in_time_though_the_queue_never_runs_empty() {
+    let began = Instant::now();
+    let mut all = Tally::default();
+    for seed in seeds(1) {
+        let workload = Workload::weak(seed, 121);
+        let limits = Limits {
+            sync_interval_ms: 20,
+            // The end of a segment would sync, too.
+            segment_bytes: 1 << 20,
+            ..limits()
+        };
+        let each = Duration::from_millis(6);
+        let run = Run::busy(&workload, limits, each, Duration::from_millis(150));
+        let run = run.unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED): {e}"));
+        let points: Vec<CrashPoint> = run.crash_points();
+        let some: Vec<&CrashPoint> = points.iter().step_by(2).collect();
+        all += in_parallel(&some, |point| check(&run, point, 4, 20));
+        all.runs += 1;
+    }
+    let figures = [
+        ("workloads", all.runs),
+        ("crash points", all.points),
+        ("disk images", all.images),
+    ];
+    report("power failures, the queue never empty", began, &figures);
 }
 
 #[test]

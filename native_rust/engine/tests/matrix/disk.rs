@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock};
 
@@ -175,6 +175,10 @@ struct Disk {
     now: Image,
     before: Image,
     log: Vec<Op>,
+    /// When each of them was made.
+    times: Vec<Instant>,
+    /// How long each takes.
+    each: Duration,
     /// Inodes given out, be they in use yet or not.
     inodes: usize,
     changes: usize,
@@ -282,6 +286,16 @@ impl SimFs {
         (disk.before.clone(), disk.log.clone())
     }
 
+    /// When each change was made.
+    pub fn times(&self) -> Vec<Instant> {
+        self.disk().times.clone()
+    }
+
+    /// From now on each change takes so long.
+    pub fn slow_down(&self, each: Duration) {
+        self.disk().each = each;
+    }
+
     /// From now on changes of this kind wait for [`SimFs::release`].
     pub fn hold(&self, which: fn(&Op) -> bool) {
         self.disk().held = Some(which);
@@ -305,6 +319,8 @@ impl SimFs {
 
     /// Record a change and apply it, unless a fault is due.
     fn change(&self, op: Op) -> io::Result<()> {
+        let each = self.disk().each;
+        std::thread::sleep(each);
         let mut disk = self.disk();
         while disk.held.is_some_and(|which| which(&op)) {
             disk.waiting += 1;
@@ -398,11 +414,16 @@ impl Drop for Descriptor {
 impl Disk {
     fn record(&mut self, op: Op) {
         self.now.apply(&op);
+        self.push(op);
+    }
+
+    fn push(&mut self, op: Op) {
         self.log.push(op);
+        self.times.push(Instant::now());
     }
 
     fn fail_sync(&mut self, inode: Inode, pages: Pages) {
-        self.log.push(Op::FailedSync(inode, pages));
+        self.push(Op::FailedSync(inode, pages));
         if pages == Pages::Reverted {
             // What the medium has: replay all but the bytes that no sync covered.
             let durable = super::image::durable_content(&self.before, &self.log, inode);

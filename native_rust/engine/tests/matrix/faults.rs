@@ -1,10 +1,11 @@
 //! Operations of the file system that fail, and what a kernel may make of a
 //! failed sync.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use formdb_engine::{Durability, Error, Limits};
+use formdb_engine::{Database, Durability, Error, IdempotencyKey, Limits};
 
 use super::ask::{compare, prepare, text};
 use super::disk::{EINTR, EIO, ENOSPC, Fault, Pages, SimFs};
@@ -237,6 +238,54 @@ fn a_failed_read_is_an_error_of_that_read_alone() {
         });
     }
     report("failed reads", began, &[("faults", faults)]);
+}
+
+#[test]
+fn a_block_that_cannot_be_read_does_not_harm_a_request_that_is_sent_again() {
+    let fs = SimFs::new();
+    let db = open(&fs).unwrap();
+    let write = |db: &Database, id: &str, key: Option<&str>, pad: usize| {
+        let pad = "x".repeat(pad);
+        let text = format!(
+            r#"{{"type":"Feature","id":"{id}","geometry":null,"properties":{{"pad":"{pad}"}}}}"#
+        );
+        let mut operations = Vec::new();
+        for _ in 0..1 + pad.len() % 2 * 1_000 {
+            operations.extend(db.prepare_features(text.as_bytes())?.operations);
+        }
+        db.write_transaction(formdb_engine::Transaction {
+            operations,
+            key: key.map(|key| IdempotencyKey::new(key, &[])),
+            ..formdb_engine::Transaction::default()
+        })
+    };
+    let first = write(&db, "damaged", Some("a key"), 0).unwrap();
+    for n in 0..10 {
+        write(&db, &n.to_string(), None, 1_000).unwrap();
+    }
+    // Enough blocks for a snapshot, so that the first segment is not read again.
+    write(&db, "many", None, 1).unwrap();
+    db.close();
+    let image = fs.now();
+    let of_the_first = |(path, bytes): &(PathBuf, Vec<u8>)| {
+        let journal = path.extension().is_some_and(|e| e == "journal");
+        let at = bytes.windows(7).position(|window| window == b"damaged");
+        at.filter(|_| journal)
+            .map(|at| (path.clone(), bytes.clone(), at))
+    };
+    let (path, mut bytes, at) = image.files().iter().find_map(of_the_first).unwrap();
+    bytes[at] ^= 1;
+    let db = open(&SimFs::of(image.with_file(&path, bytes))).unwrap();
+    assert!(matches!(
+        db.feature("damaged", None),
+        Err(Error::Corrupt { .. })
+    ));
+    let again = write(&db, "damaged", Some("a key"), 0).unwrap();
+    assert!(again.replayed);
+    assert_eq!((again.hash, again.first_seq), (first.hash, first.first_seq));
+    assert_eq!(db.info().unwrap().poisoned, None);
+    write(&db, "more", None, 0).unwrap();
+    db.close();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use formdb_engine::{Database, Durability, Error, Hash, IdempotencyKey, Limits, Order, Reply};
 
@@ -85,6 +86,35 @@ impl Workload {
             _ => Durability::None,
         };
         let levels = all.iter().map(&mut level).collect();
+        Self::with(seed, all, levels, models)
+    }
+
+    /// One that undoes nothing, so that all of it can be queued at once. Three fifths
+    /// of it are never synced at once, the rest at all levels.
+    pub fn weak(seed: u64, transactions: usize) -> Arc<Self> {
+        let mut models = vec![Model::default()];
+        let mut all = Vec::new();
+        let undoes = |change: &Change| matches!(change, Change::Revert(_));
+        for n in 0..transactions {
+            let mut model = models[n].clone();
+            let mut tries = (n..).step_by(transactions);
+            let changes = tries
+                .find_map(|n| {
+                    let changes = transaction(seed, n, &model);
+                    (!changes.iter().any(undoes)).then_some(changes)
+                })
+                .unwrap_or_default();
+            model.apply(&changes);
+            models.push(model);
+            all.push(changes);
+        }
+        let mut state = mixed(seed, 5);
+        let level = |n: usize| match random(&mut state) % 6 {
+            0 if n * 5 > transactions * 3 => Durability::Sync,
+            1 | 2 => Durability::None,
+            _ => Durability::Interval,
+        };
+        let levels = (0..transactions).map(level).collect();
         Self::with(seed, all, levels, models)
     }
 
@@ -263,12 +293,81 @@ impl Run {
             }
         }
         workload.compare(&db, run.end())?;
-        for model in &workload.models[..=run.end()] {
-            let head = db.tree_head(Some(model.seq)).map_err(text)?;
-            run.roots.push(head.root);
+        run.close(&db);
+        run.note_roots()?;
+        Ok(run)
+    }
+
+    /// Run a workload of weak writes on a slow disk, so that the queue never runs empty.
+    /// What a write of level `interval` promises, once `allowed` has passed since its
+    /// answer, is among the promises. Time in which nobody works does not count: of the
+    /// time between two changes of the disk no more than a few of its own count.
+    pub fn busy(
+        workload: &Arc<Workload>,
+        limits: Limits,
+        each: Duration,
+        allowed: Duration,
+    ) -> Result<Self, String> {
+        let fs = SimFs::new();
+        let db = open_with(&fs, limits).map_err(text)?;
+        fs.slow_down(each);
+        let mut run = Self {
+            workload: Arc::clone(workload),
+            promises: vec![(0, 0)],
+            fs,
+            start: 0,
+            acked_at: Vec::new(),
+            roots: Vec::new(),
+            state: 0,
+        };
+        let (sender, receiver) = mpsc::channel();
+        for n in 0..workload.transactions.len() - 1 {
+            while db.info().map_err(text)?.queued >= 2 {
+                std::thread::sleep(each / 20);
+            }
+            let (fs, sender) = (run.fs.clone(), sender.clone());
+            let reply = Reply::new(move |answer| {
+                let _ = sender.send(answer.map(|_| fs.changes()));
+            });
+            let transaction = workload.prepare(&db, n).map_err(text)?;
+            db.submit(transaction, reply).map_err(text)?;
+        }
+        drop(sender);
+        for acked in receiver {
+            run.acked_at.push(acked.map_err(text)?);
+        }
+        run.fs.slow_down(Duration::ZERO);
+        let mut clock = vec![Duration::ZERO];
+        for pair in run.fs.times().windows(2) {
+            let passed = pair[1].duration_since(pair[0]).min(each * 3);
+            clock.push(clock[clock.len() - 1] + passed);
+        }
+        for (n, at) in run.acked_at.iter().enumerate() {
+            match workload.levels[n] {
+                Durability::Sync => run.promises.push((*at, n + 1)),
+                Durability::Interval => {
+                    let due = clock[*at - 1] + allowed;
+                    let passed = clock.partition_point(|time| *time <= due);
+                    run.promises.push((passed + 1, n + 1));
+                }
+                Durability::None => {}
+            }
         }
         run.close(&db);
+        run.note_roots()?;
         Ok(run)
+    }
+
+    /// Note the tree head behind each transaction: from a copy of the disk, since
+    /// before the close some of them may not have been durable.
+    fn note_roots(&mut self) -> Result<(), String> {
+        let db = open(&SimFs::of(self.fs.now())).map_err(text)?;
+        for model in &self.workload.models[..=self.end()] {
+            let head = db.tree_head(Some(model.seq)).map_err(text)?;
+            self.roots.push(head.root);
+        }
+        db.close();
+        Ok(())
     }
 
     /// Transactions that were there when it was first opened.
@@ -385,12 +484,19 @@ impl Run {
         }
         let after = found + usize::from(more);
         self.workload.compare(&db, after)?;
-        let root = db.info().map_err(text)?.root;
+        let before = db.info().map_err(text)?;
         db.close();
-        // Opening once more changes nothing.
+        // Opening once more changes nothing, and shows durably what was written weakly.
         let db = open(image).map_err(text)?;
+        let info = db.info().map_err(text)?;
         same("bytes cut", db.recovered().bytes_cut, 0)?;
-        same("root", db.info().map_err(text)?.root, root)?;
+        same(
+            "sequences",
+            (info.seq, info.durable_seq),
+            (before.seq, before.seq),
+        )?;
+        let head = db.tree_head(Some(before.durable_seq)).map_err(text)?;
+        same("root", head.root, before.root)?;
         self.workload.compare_thoroughly(&db, after)?;
         db.close();
         Ok(found)
