@@ -24,7 +24,7 @@ use formdb_engine::fs::{FileSystem, RealFileSystem};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
     Ack, Area, BoxQuery, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Limits, Near,
-    Operation, Order, Predicate, RangeQuery, Search, Transaction, salvage, to_hex, verify,
+    Operation, Order, Predicate, RangeQuery, Reach, Search, Transaction, salvage, to_hex, verify,
 };
 use serde_json::{Value, json};
 
@@ -213,7 +213,7 @@ fn geometries_with_foreign_members_are_read_by_their_type() {
     assert!(report.is_sound(), "{report:?}");
     let salvaged = tmp.path().join("salvaged");
     let files: Arc<dyn FileSystem> = Arc::new(RealFileSystem);
-    salvage(&files, &dir, &salvaged, &mut |_| {}).unwrap();
+    salvage(&files, &dir, &salvaged, Reach::Provable, &mut |_| {}).unwrap();
     let mut all = Vec::new();
     for (dir, times) in [(&dir, 3), (&salvaged, 1)] {
         // The second time from a snapshot.
