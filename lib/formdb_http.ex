@@ -32,7 +32,7 @@ defmodule FormdbHttp do
   Misuse, such as an option that a function does not have, raises.
   """
 
-  import Kernel, except: [apply: 2]
+  import Kernel, except: [apply: 2, apply: 3]
 
   alias FormdbHttp.{Analytics, Catalog, Databases, Engine, Features, Geo, Journal, Native, Points}
   alias FormdbHttp.{Admission, Error, Transaction, Transactions, Writing}
@@ -55,7 +55,7 @@ defmodule FormdbHttp do
   @typedoc """
   Options of writes:
 
-    * `:actor` - the authenticated subject, recorded in every block
+    * `:actor` - the authenticated subject, recorded in every block; at most 1,024 bytes
     * `:timeout` - milliseconds to wait for the disk, or `:infinity`; by default
       the setting FORMDB_WRITE_TIMEOUT_MS. After a time-out (`:write_timeout`) the
       write may still land, and its late answer arrives as a stray message.
@@ -499,7 +499,7 @@ defmodule FormdbHttp do
 
     * `:read_only` - it only pins a sequence; default `false`
     * `:as_of` - the sequence or time to see; only with `:read_only`
-    * `:actor` - the authenticated subject, recorded in every block
+    * `:actor` - the authenticated subject, recorded in every block; at most 1,024 bytes
     * `:owner` - the process with which it ends, by default the caller; `nil` leaves it
       to its lease
   """
@@ -514,11 +514,16 @@ defmodule FormdbHttp do
   them. Within one FeatureCollection ids differ (`:duplicate_id`), unless the operation,
   as a document, has `"on_duplicate": "replace"`.
 
-  Returns `%{operations: n, feature_ids: ids}`: how many it holds now, and the ids of
-  the features that this call puts.
+  With the option `:idempotency_key`, a second call with the same key and operations
+  adds nothing and is answered as the first was, with `replayed: true`, while the
+  transaction is open.
+
+  Returns `%{operations: n, feature_ids: ids, replayed: false}`: how many it holds now,
+  and the ids of the features that this call puts.
   """
-  @spec apply(Transaction.t(), [operation()] | document()) :: result(map())
-  defdelegate apply(transaction, operations), to: Transactions
+  @spec apply(Transaction.t(), [operation()] | document(), idempotency_key: String.t()) ::
+          result(map())
+  defdelegate apply(transaction, operations, opts \\ []), to: Transactions
 
   @doc """
   Commits a transaction: all of its operations, or none with the reason. Asking again
@@ -526,8 +531,8 @@ defmodule FormdbHttp do
 
   Options are those of writes but for `:actor`, which was given to `begin/2`. Returns
   `%{first_seq: seq, last_seq: seq, hash: hash, time: time}`, the hash that of the
-  first block; all are `nil` when nothing was written. After `:busy` the transaction
-  is still open.
+  first block; all are `nil` when nothing was written. After `:busy` and `:memory_full`
+  the transaction is still open.
   """
   @spec commit(Transaction.t(), write_opts()) :: result(map())
   defdelegate commit(transaction, opts \\ []), to: Transactions

@@ -40,8 +40,8 @@ defmodule FormdbHttp.Native do
 
   def transaction_begin(_catalog, _name, _begin), do: stub()
   def transaction_status(_catalog, _name, _id), do: stub()
-  def transaction_apply(_catalog, _name, _id, _text), do: stub()
-  def transaction_apply_dirty(_catalog, _name, _id, _text), do: stub()
+  def transaction_apply(_catalog, _name, _id, _text, _key), do: stub()
+  def transaction_apply_dirty(_catalog, _name, _id, _text, _key), do: stub()
   def transaction_commit(_catalog, _name, _id, _options, _ref), do: stub()
   def transaction_abort(_catalog, _name, _id), do: stub()
   def transactions_open(_catalog, _name), do: stub()

@@ -27,19 +27,27 @@ defmodule FormdbHttp.Transactions do
     end
   end
 
-  def apply(%Transaction{database: name, id: id}, operations) do
+  def apply(%Transaction{database: name, id: id}, operations, opts) do
+    opts = Engine.options!(opts, [:idempotency_key])
+    key = opts[:idempotency_key]
+
     with {:ok, text} <- operations_text(operations),
-         {:ok, {count, ids}} <- Engine.call(name, &native_apply(&1, name, id, text)),
-         do: {:ok, %{operations: count, feature_ids: ids}}
+         {:ok, {count, ids, replayed}} <-
+           Engine.call(name, &native_apply(&1, name, id, text, key)),
+         do: {:ok, %{operations: count, feature_ids: ids, replayed: replayed}}
   end
 
-  defp native_apply(catalog, name, id, text) do
-    if Writing.large?(text),
-      do:
-        Writing.parse(byte_size(text), fn ->
-          Native.transaction_apply_dirty(catalog, name, id, text)
-        end),
-      else: Native.transaction_apply(catalog, name, id, text)
+  defp native_apply(catalog, name, id, text, key) do
+    small = not Writing.large?(text) && Native.transaction_apply(catalog, name, id, text, key)
+
+    # Another call in the transaction is in the way.
+    if small in [false, :long] do
+      Writing.parse(byte_size(text), fn ->
+        Native.transaction_apply_dirty(catalog, name, id, text, key)
+      end)
+    else
+      small
+    end
   end
 
   defp operations_text(operations) when is_list(operations) do

@@ -12,20 +12,58 @@ defmodule FormdbHttpWeb.WriteOptions do
   @doc "The names of the query parameters that every write takes."
   def params, do: ["durability"]
 
-  @doc "Options for any write of `FormdbHttp`."
+  @doc "Options for a write of `FormdbHttp` that takes no condition in the header."
   def read(req, params) do
-    with {:ok, level} <- durability(params) do
-      key = Map.get(req.headers, "idempotency-key")
-      {:ok, level ++ if(key, do: [idempotency_key: key], else: [])}
-    end
+    with :ok <- refuse_conditions(req), do: any(req, params)
   end
 
   @doc "Options for a write of one feature: with what the request expects of it."
   def read_conditional(req, params) do
-    with {:ok, opts} <- read(req, params), {:ok, expected} <- expected(req.headers) do
+    with {:ok, opts} <- any(req, params), {:ok, expected} <- expected(req.headers) do
       {:ok, opts ++ expected}
     end
   end
+
+  defp any(req, params) do
+    with {:ok, level} <- durability(params), {:ok, key} <- key(req.headers) do
+      {:ok, level ++ key}
+    end
+  end
+
+  @doc """
+  Refuses a condition where there is nothing that it could be about: one that was
+  ignored would let through what was not to happen. `instead` says what to do.
+  """
+  def refuse_conditions(req, instead \\ "it is for a write of one feature by its path") do
+    case Enum.find(["if-match", "if-none-match"], &is_map_key(req.headers, &1)) do
+      nil -> :ok
+      name -> refuse(:invalid_parameter, "#{header(name)} is not taken here; #{instead}")
+    end
+  end
+
+  @doc "Refuses a key where sending again is no matter of keys. `instead` says what to do."
+  def refuse_key(%{headers: %{"idempotency-key" => _key}}, instead),
+    do: refuse(:invalid_parameter, "Idempotency-Key is not taken here; #{instead}")
+
+  def refuse_key(_req, _instead), do: :ok
+
+  defp header("if-match"), do: "If-Match"
+  defp header("if-none-match"), do: "If-None-Match"
+
+  @doc "The idempotency key as an option, if the request has one."
+  # Visible ASCII: what else there might be in a header is no text, or two headers.
+  def key(%{"idempotency-key" => key}) do
+    if key =~ ~r/\A[\x21-\x7e]{1,255}\z/ do
+      {:ok, [idempotency_key: key]}
+    else
+      detail =
+        "Idempotency-Key has #{byte_size(key)} bytes; give 1 to 255 visible ASCII characters"
+
+      refuse(:invalid_parameter, detail)
+    end
+  end
+
+  def key(_headers), do: {:ok, []}
 
   defp durability(%{"durability" => text}) do
     case @levels do

@@ -5,6 +5,8 @@ defmodule FormdbHttpWeb.BlockController do
 
   alias FormdbHttpWeb.{Answer, Body, ETag, Params, Paths, WriteOptions}
 
+  @conditions "a block is reverted only while nothing later depends on it"
+
   # What has this hash will always have it.
   @immutable "private, max-age=31536000, immutable"
 
@@ -31,6 +33,7 @@ defmodule FormdbHttpWeb.BlockController do
   def revert(req, name, block) do
     with {:ok, params} <- Params.query(req, WriteOptions.params()),
          {:ok, block} <- find(block),
+         :ok <- WriteOptions.refuse_conditions(req, @conditions),
          {:ok, opts} <- WriteOptions.read(req, params),
          {:ok, provenance} <- Body.read_provenance(req),
          {:ok, ack} <- FormdbHttp.revert(name, block, opts ++ provenance) do

@@ -6,8 +6,15 @@ defmodule FormdbHttpWeb.TransactionController do
   alias FormdbHttp.Transaction
   alias FormdbHttpWeb.{Answer, Body, Params, Paths, WriteOptions}
 
+  # A transaction has its own condition, which holds for all that it writes.
+  @conditions "a commit is refused as a conflict when a feature that the transaction writes " <>
+                "was written since it began: read in it what you expect"
+
   def create(req, name) do
     with {:ok, _none} <- Params.query(req, []),
+         :ok <- WriteOptions.refuse_conditions(req, @conditions),
+         again = "one that is begun again and not used ends by itself",
+         :ok <- WriteOptions.refuse_key(req, again),
          {:ok, members} <- Body.read_members(req, ["read_only", "as_of"], ~s({"read_only":true})),
          {:ok, read_only} <- read_only(members),
          {:ok, as_of} <- as_of(members),
@@ -63,13 +70,18 @@ defmodule FormdbHttpWeb.TransactionController do
 
   def operations(req, name, id) do
     with {:ok, _none} <- Params.query(req, []),
+         :ok <- WriteOptions.refuse_conditions(req, @conditions),
+         {:ok, key} <- WriteOptions.key(req.headers),
          {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, applied} <- FormdbHttp.apply(transaction(name, id), body),
-         do: Answer.json(200, operations: applied.operations, feature_ids: applied.feature_ids)
+         {:ok, applied} <- FormdbHttp.apply(transaction(name, id), body, key) do
+      members = [operations: applied.operations, feature_ids: applied.feature_ids]
+      200 |> Answer.json(members) |> Answer.replayed(applied)
+    end
   end
 
   def commit(req, name, id) do
     with {:ok, params} <- Params.query(req, WriteOptions.params()),
+         :ok <- WriteOptions.refuse_conditions(req, @conditions),
          {:ok, opts} <- WriteOptions.read(req, params),
          {:ok, ack} <- FormdbHttp.commit(transaction(name, id), opts),
          do: 200 |> Answer.json(commit_members(ack)) |> Answer.replayed(ack)
@@ -82,6 +94,7 @@ defmodule FormdbHttpWeb.TransactionController do
 
   def abort(req, name, id) do
     with {:ok, _none} <- Params.query(req, []),
+         :ok <- WriteOptions.refuse_conditions(req, @conditions),
          :ok <- FormdbHttp.abort(transaction(name, id)),
          do: Answer.json(200, transaction_id: id, status: "aborted")
   end

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::answers::AnswerStats;
 use crate::budget::Cancel;
-use crate::error::{Error, Result};
+use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{Descriptors, FileSystem};
 use crate::home::Place;
 use crate::journal::{Identity, Recovered};
@@ -19,7 +19,7 @@ use crate::mem::Memory;
 use crate::merkle::Hash;
 use crate::opening::{self, Opening};
 use crate::operation::Operation;
-use crate::queue::{Ack, Reply, Transaction, WriteQueue};
+use crate::queue::{Ack, Reply, Seat, Transaction, WriteQueue, check_actor};
 use crate::scrub::ScrubStats;
 use crate::state::State;
 use crate::transactions::Transactions;
@@ -127,8 +127,8 @@ impl Database {
             .spawn(move || committer.run())
             .map_err(|e| Error::io("start the committer of", dir, e))?;
         Ok(Self {
+            transactions: Transactions::new(&state.limits),
             state,
-            transactions: Transactions::default(),
             queue,
             committer: Mutex::new(Some(thread)),
             recovered,
@@ -141,29 +141,37 @@ impl Database {
     /// thread once the transaction is durable and visible, or has failed.
     ///
     /// # Errors
-    /// [`Error::Busy`], [`Error::TooLarge`], [`Error::Closed`],
+    /// [`Error::Busy`], [`Error::TooLarge`], [`Error::MemoryFull`], [`Error::Closed`],
     /// [`Error::Poisoned`]; `reply` is not called then.
     pub fn submit(&self, transaction: Transaction, reply: Reply) -> Result<()> {
-        let refused = if transaction.operations.is_empty() {
-            Err(Error::invalid(
-                crate::InvalidCode::Parameter,
-                "",
-                "a transaction needs at least one operation",
-            ))
-        } else {
-            let key = transaction.key.as_ref();
-            let checked = key.map_or(Ok(()), IdempotencyKey::check);
-            checked
-                .and_then(|()| self.state.check_writable())
-                .and_then(|()| self.check_origins(&transaction))
-        };
-        match refused {
+        match self.check(&transaction) {
             Ok(()) => self.queue.submit(transaction, reply),
             Err(error) => {
                 reply.disarm();
                 Err(error)
             }
         }
+    }
+
+    /// A place in the queue for a transaction whose memory is reserved already.
+    ///
+    /// # Errors
+    /// As [`Database::submit`].
+    pub(crate) fn admit(&self, transaction: &Transaction) -> Result<Seat<'_>> {
+        self.check(transaction)?;
+        self.queue.admit(transaction)
+    }
+
+    fn check(&self, transaction: &Transaction) -> Result<()> {
+        if transaction.operations.is_empty() {
+            let detail = "a transaction needs at least one operation";
+            return Err(Error::invalid(InvalidCode::Parameter, "", detail));
+        }
+        let key = transaction.key.as_ref();
+        key.map_or(Ok(()), IdempotencyKey::check)?;
+        check_actor(transaction.actor.as_deref())?;
+        self.state.check_writable()?;
+        self.check_origins(transaction)
     }
 
     /// Commit a transaction and wait for it.
@@ -198,6 +206,7 @@ impl Database {
             // It catches its own panics; one in its last steps leaves nothing
             // more to do than to end.
             let _ = thread.join();
+            self.transactions.close();
         }
     }
 

@@ -136,7 +136,8 @@ pub enum Error {
     Cancelled,
     /// The memory that a limit allows is used up; nothing was written or read.
     #[error(
-        "{asked} bytes of memory are needed, {used} of {limit} are in use (setting {setting}); try again later, or ask for less"
+        "{asked} bytes of memory are needed, {used} of {limit} are in use (setting FORMDB_{}); try again later, or ask for less",
+        setting.to_uppercase()
     )]
     MemoryFull {
         /// Bytes in use.
@@ -178,13 +179,13 @@ pub enum Error {
     },
     /// The idempotency key was sent before, with another request; nothing was written.
     #[error(
-        "the idempotency key {key:?} was used for another request (block {seq}); use a new key for a new request"
+        "the idempotency key {key:?} was used for another request ({place}); use a new key for a new request"
     )]
     KeyReused {
         /// The key.
         key: String,
-        /// First block of the transaction it was used for.
-        seq: u64,
+        /// What that wrote.
+        place: String,
     },
     /// A read-only transaction was asked to write.
     #[error("the transaction is read-only; begin one that is not to write")]

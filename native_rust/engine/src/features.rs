@@ -265,21 +265,6 @@ pub(crate) fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
     }
 }
 
-/// The document of a feature's block if its geometry meets one of the boxes.
-pub(crate) fn document_meeting(
-    state: &State,
-    seq: u64,
-    pieces: &[Rect],
-) -> Result<Option<Arc<Document>>> {
-    let bytes = read_block(state, seq)?;
-    let (_, body) = feature_block(state, seq, &bytes)?;
-    let meets = intersects_box(body, pieces).map_err(|e| damaged(state, seq, e))?;
-    if meets {
-        return make_document(state, seq, &bytes).map(Some);
-    }
-    Ok(None)
-}
-
 /// Whether the geometry in a document meets one of the boxes: what the stored form of
 /// the feature says, too, for numbers are written so that they read the same. `None`
 /// for a document without a geometry that can be read.

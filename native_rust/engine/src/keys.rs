@@ -97,7 +97,7 @@ impl KeyTable {
         match known.filter(|entry| entry.time >= now.saturating_sub(self.window)) {
             Some(entry) if entry.key.request != key.request => Err(Error::KeyReused {
                 key: key.text.to_string(),
-                seq: entry.first_seq,
+                place: format!("block {}", entry.first_seq),
             }),
             found => Ok(found),
         }

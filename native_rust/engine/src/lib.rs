@@ -114,12 +114,12 @@ pub use points::{
 pub use prepare::{Duplicates, PreparedFeatures, PreparedPoints};
 pub use proofs::TreeHead;
 pub use query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
-pub use queue::{Ack, Durability, Reply, Transaction};
+pub use queue::{Ack, Durability, MAX_ACTOR, Reply, Transaction};
 pub use scrub::{ScrubStats, ScrubStep};
 pub use search::{Area, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search};
 pub use snapshot::SnapshotUsed;
 pub use spatial::Predicate;
-pub use transactions::{Begin, Commit, OwnDocument, Phase, TransactionStatus};
+pub use transactions::{Applied, Begin, Commit, OwnDocument, Phase, TransactionStatus, Wait};
 
 /// The temporal index on its own, in memory, with no journal behind it.
 pub mod temporal {

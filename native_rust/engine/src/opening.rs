@@ -112,7 +112,7 @@ pub(crate) fn open(
         nodes,
         reverts,
     };
-    let (queue, intake) = write_queue(&limits);
+    let (queue, intake) = write_queue(&limits, &memory.work);
     let clock = Clock::new(last_time, &limits);
     let state = State::new(indexes, segments, limits, memory, head, clock);
     let state = Arc::new(state);

@@ -148,6 +148,49 @@ impl Operation {
         }
     }
 
+    /// Bytes of memory that it takes, with what a list of them leaves empty.
+    pub(crate) fn memory(&self) -> usize {
+        2 * size_of::<Self>() + self.heap()
+    }
+
+    /// Bytes of memory behind its pointers.
+    fn heap(&self) -> usize {
+        /// What the allocator takes for itself.
+        const BLOCK: usize = 16;
+        let bytes = |bytes: &Vec<u8>| bytes.capacity() + BLOCK;
+        let optional = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, |b| b.capacity() + BLOCK);
+        match self {
+            Self::PutFeature(put) => {
+                let shape = put.shape.as_bytes().len() + 2 * BLOCK;
+                put.id.capacity() + BLOCK + shape + bytes(&put.body) + optional(&put.provenance)
+            }
+            Self::DeleteFeature(delete) => {
+                delete.id.capacity() + BLOCK + bytes(&delete.body) + optional(&delete.provenance)
+            }
+            Self::PutPoints { batch, body } => {
+                let columns = 8 * (batch.timestamps.capacity() + batch.values.capacity());
+                let metadata: usize = batch.metadata.iter().map(optional).sum();
+                let list = batch.metadata.capacity() * size_of::<Option<Vec<u8>>>();
+                batch.series.capacity()
+                    + 4 * BLOCK
+                    + columns
+                    + metadata
+                    + list
+                    + optional(&batch.provenance)
+                    + bytes(body)
+            }
+            Self::DeletePoints(delete) => {
+                delete.span.series.capacity()
+                    + BLOCK
+                    + bytes(&delete.body)
+                    + optional(&delete.provenance)
+            }
+            Self::Revert(revert) => {
+                size_of::<Self>() + BLOCK + revert.inverse.heap() + bytes(&revert.body)
+            }
+        }
+    }
+
     /// Bytes it occupies in the queue and, nearly, in the journal.
     pub(crate) fn encoded_len(&self) -> usize {
         // The fixed members of a block: keys, integers and the op's name.

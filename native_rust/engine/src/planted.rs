@@ -77,6 +77,12 @@ pub(crate) enum Bug {
     PurgeLocked,
     /// Do not look whether the files that are written to still have their names.
     IgnoreVanished,
+    /// Look whether a transaction may be aborted, and abort it a moment later.
+    AbortChecksFirst,
+    /// Wait for what a transaction holds while nobody else gets to the table.
+    WaitUnderTable,
+    /// Count what an open transaction holds by its encoded bytes.
+    EncodedForMemory,
 }
 
 /// Whether this bug is planted.

@@ -11,16 +11,20 @@ use crate::conditions::Condition;
 use crate::error::{Error, InvalidCode, Result};
 use crate::keys::IdempotencyKey;
 use crate::limits::Limits;
+use crate::mem::{Pool, Reservation};
 use crate::merkle::Hash;
 use crate::operation::Operation;
 use crate::turns::Turns;
+
+/// Bytes of an actor, the longest there is.
+pub const MAX_ACTOR: usize = 1_024;
 
 /// Operations that become durable and visible together or not at all.
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
     /// At least one; applied in this order.
     pub operations: Vec<Operation>,
-    /// The authenticated subject, recorded in every block.
+    /// The authenticated subject, recorded in every block. At most [`MAX_ACTOR`] bytes.
     pub actor: Option<Arc<str>>,
     /// What must hold when it is committed, or nothing is written.
     pub conditions: Vec<Condition>,
@@ -48,6 +52,43 @@ impl Transaction {
         };
         let points: u64 = self.operations.iter().map(points).sum();
         BYTE * bytes as u64 + OPERATION * self.operations.len() as u64 + POINT * points
+    }
+
+    /// Bytes of memory that it takes.
+    fn memory(&self) -> usize {
+        let operations: usize = self.operations.iter().map(Operation::memory).sum();
+        operations + self.conditions.len() * size_of::<Condition>()
+    }
+}
+
+/// Bytes of operations, encoded as blocks of this actor.
+pub(crate) fn encoded_len(operations: &[Operation], actor: Option<&str>) -> usize {
+    let actor = actor.map_or(0, str::len);
+    let lengths = operations.iter().map(|o| o.encoded_len() + actor);
+    lengths.sum()
+}
+
+/// Refuse a transaction of more encoded bytes than the limit.
+pub(crate) fn check_size(bytes: usize, limit: usize) -> Result<()> {
+    if bytes > limit {
+        return Err(Error::TooLarge {
+            what: "the transaction in bytes",
+            actual: bytes as u64,
+            limit: limit as u64,
+            setting: "transaction_bytes",
+        });
+    }
+    Ok(())
+}
+
+/// Refuse an actor that is too long.
+pub(crate) fn check_actor(actor: Option<&str>) -> Result<()> {
+    match actor.map_or(0, str::len) {
+        0..=MAX_ACTOR => Ok(()),
+        len => {
+            let detail = format!("the actor has {len} bytes; give at most {MAX_ACTOR}");
+            Err(Error::invalid(InvalidCode::Parameter, "/actor", detail))
+        }
     }
 }
 
@@ -136,6 +177,17 @@ impl Reply {
         }
     }
 
+    /// The same, and give memory back when it is answered, or will not be.
+    pub(crate) fn holding(mut self, memory: Reservation) -> Self {
+        match self.0.take() {
+            None => Self(None),
+            Some(then) => Self::new(move |answer| {
+                drop(memory);
+                then(answer);
+            }),
+        }
+    }
+
     pub(crate) fn send(mut self, answer: Result<Ack>) {
         if let Some(f) = self.0.take() {
             f(answer);
@@ -185,6 +237,14 @@ pub(crate) struct WriteQueue {
     max_transactions: usize,
     max_bytes: usize,
     max_transaction_bytes: usize,
+    memory: Arc<Pool>,
+}
+
+/// A place in the queue for one transaction; dropping it gives it up.
+#[derive(Debug)]
+pub(crate) struct Seat<'q> {
+    queue: &'q WriteQueue,
+    bytes: usize,
 }
 
 /// The committer's end. What callers send is put in order here, on the committer's
@@ -225,8 +285,9 @@ struct Waiting {
     bytes: AtomicUsize,
 }
 
-/// Make a queue of the size the limits allow.
-pub(crate) fn write_queue(limits: &Limits) -> (WriteQueue, Intake) {
+/// Make a queue of the size the limits allow. What waits in it takes its memory from
+/// a pool.
+pub(crate) fn write_queue(limits: &Limits, memory: &Arc<Pool>) -> (WriteQueue, Intake) {
     // Unbounded underneath: the bounds are counted in `WriteQueue`, so that the
     // message that closes the database always fits.
     let (sender, receiver) = crossbeam_channel::unbounded();
@@ -238,6 +299,7 @@ pub(crate) fn write_queue(limits: &Limits) -> (WriteQueue, Intake) {
         max_transactions: limits.queue_transactions,
         max_bytes: limits.queue_bytes,
         max_transaction_bytes: limits.transaction_bytes,
+        memory: Arc::clone(memory),
     };
     let intake = Intake {
         receiver,
@@ -253,10 +315,14 @@ impl WriteQueue {
     ///
     /// # Errors
     /// [`Error::Busy`] when the queue is full, [`Error::TooLarge`],
-    /// [`Error::Closed`]; `reply` is not called then.
+    /// [`Error::MemoryFull`], [`Error::Closed`]; `reply` is not called then.
     pub(crate) fn submit(&self, transaction: Transaction, reply: Reply) -> Result<()> {
-        match self.admit(&transaction) {
-            Ok(bytes) => self.send(transaction, bytes, reply),
+        let admitted = self.admit(&transaction).and_then(|place| {
+            let memory = self.memory.reserve(transaction.memory())?;
+            Ok((place, memory))
+        });
+        match admitted {
+            Ok((place, memory)) => place.send(transaction, reply.holding(memory)),
             Err(refusal) => {
                 reply.disarm();
                 Err(refusal)
@@ -264,20 +330,14 @@ impl WriteQueue {
         }
     }
 
-    fn admit(&self, transaction: &Transaction) -> Result<usize> {
-        let bytes: usize = transaction
-            .operations
-            .iter()
-            .map(Operation::encoded_len)
-            .sum();
-        if bytes > self.max_transaction_bytes {
-            return Err(Error::TooLarge {
-                what: "the transaction in bytes",
-                actual: bytes as u64,
-                limit: self.max_transaction_bytes as u64,
-                setting: "transaction_bytes",
-            });
-        }
+    /// A place for a transaction whose memory somebody has reserved.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub(crate) fn admit(&self, transaction: &Transaction) -> Result<Seat<'_>> {
+        let actor = transaction.actor.as_deref();
+        let bytes = encoded_len(&transaction.operations, actor);
+        check_size(bytes, self.max_transaction_bytes)?;
         if self.closing.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
@@ -287,34 +347,15 @@ impl WriteQueue {
         };
         let transactions = self.waiting.transactions.fetch_add(1, Ordering::AcqRel);
         let queued = self.waiting.bytes.fetch_add(bytes, Ordering::AcqRel);
+        let place = Seat { queue: self, bytes };
         if transactions >= self.max_transactions {
-            self.release(bytes);
             return Err(busy(self.max_transactions, "transactions"));
         }
         // An empty queue takes one transaction of any allowed size.
         if queued > 0 && queued + bytes > self.max_bytes {
-            self.release(bytes);
             return Err(busy(self.max_bytes, "bytes"));
         }
-        Ok(bytes)
-    }
-
-    fn send(&self, transaction: Transaction, bytes: usize, reply: Reply) -> Result<()> {
-        let message = Message::Write {
-            work: transaction.work(bytes),
-            transaction,
-            bytes,
-            reply,
-        };
-        // Fails only when the committer has ended; dropping the message would
-        // answer through the reply, so it is taken apart.
-        self.sender.send(message).map_err(|refused| {
-            self.release(bytes);
-            if let Message::Write { reply, .. } = refused.0 {
-                reply.disarm();
-            }
-            Error::Closed
-        })
+        Ok(place)
     }
 
     fn release(&self, bytes: usize) {
@@ -334,6 +375,40 @@ impl WriteQueue {
             // An error says that the committer has ended already.
             let _ = self.sender.send(Message::Close);
         }
+    }
+}
+
+impl Seat<'_> {
+    /// Put a transaction there. Never blocks.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; `reply` is not called then.
+    pub(crate) fn send(self, transaction: Transaction, reply: Reply) -> Result<()> {
+        let message = Message::Write {
+            work: transaction.work(self.bytes),
+            transaction,
+            bytes: self.bytes,
+            reply,
+        };
+        // Fails only when the committer has ended; dropping the message would
+        // answer through the reply, so it is taken apart.
+        match self.queue.sender.send(message) {
+            // The place is the committer's to give up.
+            Ok(()) => std::mem::forget(self),
+            Err(refused) => {
+                if let Message::Write { reply, .. } = refused.0 {
+                    reply.disarm();
+                }
+                return Err(Error::Closed);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.queue.release(self.bytes);
     }
 }
 
@@ -409,6 +484,7 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mem::Memory;
     use crate::model::{FeatureShape, GeometryType, PutFeature};
 
     fn transaction(bytes: usize) -> Transaction {
@@ -440,7 +516,7 @@ mod tests {
             transaction_bytes: 5_000,
             ..Limits::default()
         };
-        let (queue, mut intake) = write_queue(&limits);
+        let (queue, mut intake) = write_queue(&limits, &Memory::new(&limits).work);
         // An empty queue takes one transaction above the byte bound.
         queue.submit(transaction(3_000), answers().0).unwrap();
         let (reply, receiver) = answers();
@@ -465,7 +541,8 @@ mod tests {
 
     #[test]
     fn a_small_write_goes_before_what_a_loader_has_queued_and_a_question_for_a_key_behind_it() {
-        let (queue, mut intake) = write_queue(&Limits::default());
+        let limits = Limits::default();
+        let (queue, mut intake) = write_queue(&limits, &Memory::new(&limits).work);
         let of = |caller, bytes| Transaction {
             caller,
             ..transaction(bytes)
@@ -492,7 +569,8 @@ mod tests {
 
     #[test]
     fn what_the_committer_never_took_is_answered_closed() {
-        let (queue, intake) = write_queue(&Limits::default());
+        let (queue, intake) =
+            write_queue(&Limits::default(), &Memory::new(&Limits::default()).work);
         let (reply, receiver) = answers();
         queue.submit(transaction(1), reply).unwrap();
         queue.close();

@@ -12,14 +12,17 @@ mod oracles;
 mod support;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use formdb_engine::fs::{File, FileSystem, Lock};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
     Ack, Begin, BoxQuery, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
-    RangeQuery, Reply, Transaction,
+    RangeQuery, Reply, Transaction, Wait,
 };
 use oracles::{cases, compared};
 use proptest::prelude::*;
@@ -237,6 +240,242 @@ fn number_bytes_and_time_are_bounded() {
     begin(&db);
     begin(&db);
     assert_eq!(code(db.transaction("txn_0")), "transaction_not_found");
+    db.close();
+}
+
+#[test]
+fn an_actor_is_bounded_and_counts() {
+    let db = open(Limits {
+        transaction_bytes: 4_000,
+        ..Limits::default()
+    });
+    let with = |len: usize| Begin {
+        actor: Some("x".repeat(len).into()),
+        ..Begin::default()
+    };
+    assert_eq!(code(db.begin(with(1_025))), "invalid_parameter");
+    let prepared = db.prepare_features(feature("a", 1).as_bytes()).unwrap();
+    let write = |len: usize| {
+        db.write_transaction(Transaction {
+            operations: prepared.operations.clone(),
+            actor: with(len).actor,
+            ..Transaction::default()
+        })
+    };
+    assert_eq!(code(write(1_025)), "invalid_parameter");
+    write(1_024).unwrap();
+    // It is written into every block.
+    let txn = db.begin(with(1_024)).unwrap().id;
+    for n in 0..3 {
+        apply(&db, &txn, &put_op("a", n)).unwrap();
+    }
+    assert_eq!(code(apply(&db, &txn, &put_op("a", 3))), "too_large");
+    db.close();
+}
+
+#[test]
+fn operations_that_are_sent_again_with_their_key_are_added_once() {
+    let db = open(Limits::default());
+    let txn = begin(&db);
+    let send = |key: &str, operations: &str| {
+        let text = format!(r#"{{"operations":[{operations}]}}"#);
+        let (operations, _) = db.prepare_operations(text.as_bytes())?;
+        let key = Some(IdempotencyKey::new(key, &[text.as_bytes()]));
+        let applied = db.apply_once(&txn, operations, key, Wait::Never)?;
+        Ok::<_, Error>(applied.unwrap())
+    };
+    let nameless =
+        r#"{"op":"put_feature","feature":{"type":"Feature","geometry":null,"properties":{}}}"#;
+    let both = format!("{},{nameless}", put_op("a", 1));
+    let first = send("one", &both).unwrap();
+    assert_eq!((first.operations, first.replayed), (2, false));
+    assert_eq!(first.feature_ids.len(), 2);
+    let between = send("two", nameless).unwrap();
+    let again = send("one", &both).unwrap();
+    assert_eq!(again.feature_ids, first.feature_ids);
+    assert_eq!((again.operations, again.replayed), (2, true));
+    assert_ne!(between.feature_ids[0], first.feature_ids[1]);
+    assert_eq!(code(send("one", nameless)), "idempotency_key_reused");
+    assert_eq!(code(send("", nameless)), "invalid_parameter");
+    assert_eq!(db.transaction(&txn).unwrap().operations, 3);
+    let ack = commit(&db, &txn).unwrap().unwrap();
+    assert_eq!((ack.first_seq, ack.last_seq), (1, 3));
+    assert_eq!(code(send("one", &both)), "transaction_not_found");
+    db.close();
+}
+
+/// A disk whose reads wait for as long as the gate is closed.
+#[derive(Debug, Clone)]
+struct GatedFs(SimFs, Arc<Gate>);
+
+#[derive(Debug)]
+struct GatedFile(Arc<dyn File>, Arc<Gate>);
+
+#[derive(Debug, Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    waiting: AtomicUsize,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn set(&self, closed: bool) {
+        *self.closed.lock().unwrap() = closed;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let closed = self.closed.lock().unwrap();
+        drop(self.opened.wait_while(closed, |closed| *closed).unwrap());
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn await_waiting(&self) {
+        while self.waiting.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl FileSystem for GatedFs {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.0.create_dir(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        self.0.list(path)
+    }
+    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn File>> {
+        let file = self.0.open(path, create)?;
+        Ok(Arc::new(GatedFile(file, Arc::clone(&self.1))))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.0.remove_file(path)
+    }
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.0.remove_dir(path)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.0.sync_dir(path)
+    }
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.0.lock(path)
+    }
+}
+
+impl File for GatedFile {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        self.1.pass();
+        self.0.read_exact_at(buf, offset)
+    }
+    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(buf, offset)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+fn world() -> BoxQuery {
+    BoxQuery {
+        bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
+        limit: 100,
+        cursor: None,
+        as_of: None,
+    }
+}
+
+/// A read of a transaction waits for the disk: everything else in it and beside it goes
+/// on, and the read sees what was there when it began.
+#[test]
+fn nothing_waits_for_a_read_in_a_transaction() {
+    let gate = Arc::new(Gate::default());
+    let fs = GatedFs(SimFs::new(), Arc::clone(&gate));
+    let limits = Limits {
+        body_cache_bytes: 0,
+        ..Limits::default()
+    };
+    let db = Arc::new(Database::open(Arc::new(fs), Path::new("/data/db"), limits).unwrap());
+    put(&db, "a", 1);
+    put(&db, "b", 2);
+    let (txn, other) = (begin(&db), begin(&db));
+    apply(&db, &txn, &put_op("own", 3)).unwrap();
+    for ends in ["commit", "abort"] {
+        let txn = if ends == "commit" { &txn } else { &other };
+        let before = db.transaction(txn).unwrap().operations;
+        gate.set(true);
+        let read = {
+            let (db, txn) = (Arc::clone(&db), txn.clone());
+            std::thread::spawn(move || db.features_in_box_in(&txn, &world()))
+        };
+        gate.await_waiting();
+        // None of this comes back before the gate opens, if it waits for the read.
+        assert_eq!(db.transaction(txn).unwrap().phase, Phase::Open);
+        let later = db.prepare_features(feature("later", 4).as_bytes()).unwrap();
+        let applied = db.apply_once(txn, later.operations, None, Wait::Never);
+        assert_eq!(applied.unwrap().unwrap().operations, before + 1);
+        let delete = r#"{"op":"delete_feature","id":"a"}"#;
+        assert_eq!(apply(&db, txn, delete).unwrap(), before + 2);
+        let third = begin(&db);
+        db.abort(&third).unwrap();
+        put(&db, "elsewhere", 5);
+        match ends {
+            "commit" => drop(commit(&db, txn).unwrap().unwrap()),
+            _ => db.abort(txn).unwrap(),
+        }
+        assert!(!read.is_finished());
+        gate.set(false);
+        let page = read.join().unwrap().unwrap();
+        assert_eq!(page.returned, 2 + before, "{page:?}");
+    }
+    assert_eq!(code(db.feature("a", None)), "feature_not_found");
+    assert_eq!(db.feature("own", None).unwrap().seq, 4);
+    db.close();
+    assert_eq!(db.memory().work.used(), 0);
+}
+
+#[test]
+fn a_read_in_a_transaction_ends_at_its_time() {
+    let gate = Arc::new(Gate::default());
+    let fs = GatedFs(SimFs::new(), Arc::clone(&gate));
+    let limits = Limits {
+        body_cache_bytes: 0,
+        query_timeout_ms: 50,
+        ..Limits::default()
+    };
+    let db = Arc::new(Database::open(Arc::new(fs), Path::new("/data/db"), limits).unwrap());
+    let many: Vec<String> = (0..3_000).map(|n| feature(&n.to_string(), 1)).collect();
+    let text = format!(
+        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+        many.join(",")
+    );
+    db.write(db.prepare_features(text.as_bytes()).unwrap().operations)
+        .unwrap();
+    let txn = begin(&db);
+    gate.set(true);
+    let read = {
+        let (db, txn) = (Arc::clone(&db), txn.clone());
+        let query = BoxQuery {
+            limit: 3_000,
+            ..world()
+        };
+        std::thread::spawn(move || db.features_in_box_in(&txn, &query))
+    };
+    gate.await_waiting();
+    std::thread::sleep(Duration::from_millis(100));
+    gate.set(false);
+    assert_eq!(code(read.join().unwrap()), "query_timeout");
+    // The transaction is as it was.
+    apply(&db, &txn, &put_op("own", 3)).unwrap();
     db.close();
 }
 

@@ -1,8 +1,10 @@
-//! Transactions: begin, apply, commit, abort.
+//! Transactions: begin, apply, commit, abort. What runs on a normal scheduler waits for
+//! nobody: the table of transactions is held for a moment only, and never by whoever waits
+//! for anything.
 
 use std::sync::Arc;
 
-use formdb_engine::{Ack, Begin, Commit, Phase, TransactionStatus};
+use formdb_engine::{Ack, Begin, Commit, IdempotencyKey, Phase, TransactionStatus, Wait};
 use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 
 use crate::answer::{AckTerm, Caller, Failure, tagged};
@@ -78,6 +80,8 @@ fn transaction_status<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &st
     tagged(env, status)
 }
 
+/// As [`transaction_apply_dirty`], or `:long` when another call in the transaction is in
+/// the way: then make the dirty one.
 #[rustler::nif]
 fn transaction_apply<'a>(
     env: Env<'a>,
@@ -85,10 +89,14 @@ fn transaction_apply<'a>(
     name: &str,
     id: &str,
     text: Binary<'a>,
+    key: Option<&str>,
 ) -> Term<'a> {
-    apply(env, &catalog, name, id, &text)
+    apply(env, &catalog, name, (id, key), &text, Wait::Never)
 }
 
+/// `{:ok, {operations, ids, replayed?}}`: how many the transaction holds now, the ids of
+/// the features that `text` puts, and whether an earlier call with the idempotency key
+/// `key` was answered again.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn transaction_apply_dirty<'a>(
     env: Env<'a>,
@@ -96,23 +104,36 @@ fn transaction_apply_dirty<'a>(
     name: &str,
     id: &str,
     text: Binary<'a>,
+    key: Option<&str>,
 ) -> Term<'a> {
-    apply(env, &catalog, name, id, &text)
+    apply(env, &catalog, name, (id, key), &text, Wait::Allowed)
 }
 
-/// `{:ok, {operations, ids}}`: how many the transaction holds now, and the ids of the
-/// features that `text` puts.
-fn apply<'a>(env: Env<'a>, catalog: &CatalogRef, name: &str, id: &str, text: &[u8]) -> Term<'a> {
+fn apply<'a>(
+    env: Env<'a>,
+    catalog: &CatalogRef,
+    name: &str,
+    (id, key): (&str, Option<&str>),
+    text: &[u8],
+    wait: Wait,
+) -> Term<'a> {
     let applied = catalog.database(name).and_then(|database| {
-        let (operations, ids) = database.prepare_operations(text)?;
-        Ok((database.apply(id, operations)?, ids))
+        let (operations, _ids) = database.prepare_operations(text)?;
+        let key = key.map(|key| IdempotencyKey::new(key, &[text]));
+        Ok(database.apply_once(id, operations, key, wait)?)
     });
-    tagged(env, applied)
+    match applied.transpose() {
+        None => atoms::long().to_term(env),
+        Some(applied) => tagged(
+            env,
+            applied.map(|applied| (applied.operations, applied.feature_ids, applied.replayed)),
+        ),
+    }
 }
 
 /// `{:ok, ack}` of one that was committed before, `{:ok, nil}` of one that wrote
-/// nothing, or `{:ok, :queued}`: then `{:ok, ack}` follows by message. Copies the
-/// operations of the transaction.
+/// nothing, or `{:ok, :queued}`: then `{:ok, ack}` follows by message. Waits for what is
+/// being added to the transaction.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn transaction_commit<'a>(
     env: Env<'a>,

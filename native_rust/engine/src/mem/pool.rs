@@ -53,12 +53,18 @@ impl Pool {
     /// # Errors
     /// [`Error::MemoryFull`] when that would pass the limit.
     pub fn reserve(self: &Arc<Self>, bytes: usize) -> Result<Reservation> {
-        let mut reservation = Reservation {
-            pool: Arc::clone(self),
-            bytes: 0,
-        };
+        let mut reservation = self.nothing();
         reservation.grow(bytes)?;
         Ok(reservation)
+    }
+
+    /// A reservation that holds nothing yet.
+    #[must_use]
+    pub fn nothing(self: &Arc<Self>) -> Reservation {
+        Reservation {
+            pool: Arc::clone(self),
+            bytes: 0,
+        }
     }
 
     /// Bytes that are reserved now.
@@ -119,6 +125,22 @@ impl Reservation {
         Ok(())
     }
 
+    /// Hold what `other`, of the same pool, has held.
+    pub fn absorb(&mut self, mut other: Self) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
+    /// A reservation of its own for `bytes` of these, or for all if there are fewer.
+    #[must_use]
+    pub fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self {
+            pool: Arc::clone(&self.pool),
+            bytes,
+        }
+    }
+
     /// Give back all but `bytes`.
     pub fn shrink_to(&mut self, bytes: usize) {
         if let Some(less) = self.bytes.checked_sub(bytes) {
@@ -158,6 +180,12 @@ mod tests {
         assert_eq!((first.bytes(), pool.used()), (10, 10));
         first.shrink_to(20);
         assert_eq!(pool.used(), 10);
+        let second = first.split(4);
+        assert_eq!((first.bytes(), second.bytes(), pool.used()), (6, 4, 10));
+        assert_eq!(first.split(7).bytes(), 6);
+        assert_eq!(pool.used(), 4);
+        first.absorb(second);
+        assert_eq!((first.bytes(), pool.used()), (4, 4));
         drop(first);
         assert_eq!(pool.used(), 0);
     }

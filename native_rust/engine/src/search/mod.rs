@@ -18,7 +18,6 @@ mod pages;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-pub(crate) use area::each_in_box;
 pub use area::{Area, Near, QueryGeometry};
 pub use filter::Filter;
 pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
@@ -35,6 +34,7 @@ use crate::features::{
     read_block,
 };
 use crate::index::Hit;
+use crate::model::BoundingBox;
 use crate::spatial::Predicate;
 use crate::state::State;
 use ahead::ReadAhead;
@@ -72,7 +72,7 @@ impl Database {
         if let Area::Near(near) = &search.area {
             return nearby::search(state, search, near);
         }
-        let (at, mut after) = match &search.cursor {
+        let (at, after) = match &search.cursor {
             None => (search.as_of, 0),
             Some(text) => match Cursor::decode(text)? {
                 Cursor::Features { at, after } => (Some(at), after),
@@ -82,22 +82,13 @@ impl Database {
         let target = Target::new(&search.area, search.predicate);
         let question = Question::new(state, &target, &search.filters, at)?;
         let mut page = Page::new(search.limit);
-        'windows: loop {
-            let window = question.window(after, search.cursor.is_some())?;
-            let hits = window.hits(after).into_iter().flatten();
-            for hit in hits.filter(|hit| question.spans(hit.seq)) {
-                if let Some(document) = question.document(hit)?
-                    && !page.push(&document.json, document.seq)
-                {
-                    question.keep(&window);
-                    break 'windows;
-                }
-            }
-            if window.complete {
-                break;
-            }
-            after = window.last();
-        }
+        let later = search.cursor.is_some();
+        question.documents(
+            after,
+            later,
+            |_| true,
+            |document| page.push(&document.json, document.seq),
+        )?;
         Ok(page.finish(question.at))
     }
 
@@ -124,6 +115,22 @@ impl Database {
             after = window.last();
         }
     }
+}
+
+/// Calls `found` with the documents that meet a box as of the sequence `at`, in order
+/// of sequence, behind `after`, until it answers false; with those only whose sequence
+/// is `wanted`. Ends when the budget of a search does.
+pub(crate) fn documents_in_box(
+    state: &State,
+    (bbox, at): (BoundingBox, u64),
+    after: u64,
+    wanted: impl Fn(u64) -> bool,
+    found: impl FnMut(&Document) -> bool,
+) -> Result<()> {
+    let area = Area::Box(bbox);
+    let target = Target::new(&area, Predicate::Intersects);
+    let question = Question::new(state, &target, &[], Some(at))?;
+    question.documents(after, after > 0, wanted, found)
 }
 
 fn check_filters(filters: &[Filter]) -> Result<()> {
@@ -191,6 +198,34 @@ impl<'q> Question<'q> {
         let kept = self.state.pages.get(&key);
         if kept.is_none_or(|kept| !Arc::ptr_eq(&kept, window)) {
             self.state.pages.insert(key, window);
+        }
+    }
+
+    /// Calls `found` with the documents behind a sequence, in order, until it answers
+    /// false; with those only whose sequence is `wanted`. Of a later page, candidates
+    /// may be in memory.
+    fn documents(
+        &self,
+        mut after: u64,
+        later: bool,
+        wanted: impl Fn(u64) -> bool,
+        mut found: impl FnMut(&Document) -> bool,
+    ) -> Result<()> {
+        loop {
+            let window = self.window(after, later)?;
+            let hits = window.hits(after).into_iter().flatten();
+            for hit in hits.filter(|hit| self.spans(hit.seq) && wanted(hit.seq)) {
+                if let Some(document) = self.document(hit)?
+                    && !found(&document)
+                {
+                    self.keep(&window);
+                    return Ok(());
+                }
+            }
+            if window.complete {
+                return Ok(());
+            }
+            after = window.last();
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a transaction has written so far, arranged for reading.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::model::PointSpan;
+use super::spans::Spans;
 use crate::operation::Operation;
 
 /// Own writes by what they are about.
@@ -10,37 +10,58 @@ use crate::operation::Operation;
 pub(super) struct Overlay {
     /// Newest operation on each feature, as its place among the operations.
     features: HashMap<String, usize>,
+    /// Sequences of the versions that those hide.
+    hidden: HashSet<u64>,
     series: HashMap<String, SeriesOverlay>,
 }
 
 /// Own writes to one series.
 #[derive(Debug, Default)]
 pub(super) struct SeriesOverlay {
-    /// Deletions, which hit everything that was there before the transaction.
-    deletes: Vec<PointSpan>,
+    /// Deletions, which hit everything that was there before them.
+    pub deletes: Spans,
     /// Points that are left of the own ones, by timestamp and order of arrival.
     pub points: BTreeMap<(i64, u64), f64>,
     arrived: u64,
 }
 
 impl SeriesOverlay {
-    /// Whether the own deletions spare a point that block `seq` wrote.
-    pub(super) fn spares(&self, timestamp: i64, seq: u64) -> bool {
-        !self.deletes.iter().any(|span| {
-            (span.start..span.end).contains(&timestamp)
-                && span.block.is_none_or(|block| block == seq)
-        })
-    }
-
-    /// Whether anything was deleted.
-    fn deletes(&self) -> bool {
-        !self.deletes.is_empty()
+    fn delete_own(&mut self, start: i64, end: i64) {
+        if start < end {
+            let own = self.points.range((start, 0)..(end, 0));
+            let own: Vec<(i64, u64)> = own.map(|(key, _)| *key).collect();
+            for key in own {
+                self.points.remove(&key);
+            }
+        }
     }
 }
 
 impl Overlay {
-    /// Note the operation at place `place`.
-    pub(super) fn note(&mut self, operation: &Operation, place: usize) {
+    /// Bytes of memory that the entries of an operation take, at most: measured, with
+    /// what hash tables and B-trees leave empty.
+    pub(super) fn memory_of(operation: &Operation) -> usize {
+        /// A place in each of the two tables of features, or in that of series with
+        /// the beginnings of its own tables.
+        const ENTRY: usize = 160;
+        /// Of a B-tree that is filled in order: its nodes are half full.
+        const POINT: usize = 56;
+        const SPAN: usize = 96;
+        match operation.effect() {
+            Operation::PutFeature(feature) => ENTRY + feature.id.len(),
+            Operation::DeleteFeature(delete) => ENTRY + delete.id.len(),
+            Operation::PutPoints { batch, .. } => {
+                ENTRY + batch.series.len() + POINT * batch.timestamps.len()
+            }
+            Operation::DeletePoints(delete) => ENTRY + SPAN + 2 * delete.span.series.len(),
+            Operation::Revert(_) => 0,
+        }
+    }
+
+    /// Note the operation at place `place`; `hidden` is the version of a feature that
+    /// was there before the transaction.
+    pub(super) fn note(&mut self, operation: &Operation, place: usize, hidden: Option<u64>) {
+        self.hidden.extend(hidden);
         match operation.effect() {
             Operation::PutFeature(feature) => {
                 self.features.insert(feature.id.clone(), place);
@@ -59,16 +80,29 @@ impl Overlay {
                 let span = &delete.span;
                 let series = self.series.entry(span.series.clone()).or_default();
                 // One that names a block cannot mean points that have none yet.
-                if span.block.is_none() && span.start < span.end {
-                    let own = series.points.range((span.start, 0)..(span.end, 0));
-                    let own: Vec<(i64, u64)> = own.map(|(key, _)| *key).collect();
-                    for key in own {
-                        series.points.remove(&key);
-                    }
+                if span.block.is_none() {
+                    series.delete_own(span.start, span.end);
                 }
-                series.deletes.push(span.clone());
+                series.deletes.add(span.start, span.end, span.block);
             }
             Operation::Revert(_) => {}
+        }
+    }
+
+    /// Note what `later` has noted, whose operations are later ones.
+    pub(super) fn absorb(&mut self, later: Self) {
+        self.features.extend(later.features);
+        self.hidden.extend(later.hidden);
+        for (id, later) in later.series {
+            let series = self.series.entry(id).or_default();
+            for (start, end) in later.deletes.of_all() {
+                series.delete_own(start, end);
+            }
+            series.deletes.absorb(later.deletes);
+            for ((timestamp, _), value) in later.points {
+                series.points.insert((timestamp, series.arrived), value);
+                series.arrived += 1;
+            }
         }
     }
 
@@ -82,11 +116,9 @@ impl Overlay {
         self.features.keys().map(String::as_str)
     }
 
-    /// Places of the newest operation on each feature, ascending.
-    pub(super) fn feature_places(&self) -> Vec<usize> {
-        let mut places: Vec<usize> = self.features.values().copied().collect();
-        places.sort_unstable();
-        places
+    /// Whether the version of block `seq` has been written over.
+    pub(super) fn hides(&self, seq: u64) -> bool {
+        self.hidden.contains(&seq)
     }
 
     /// Own writes to series `id`.
@@ -96,7 +128,8 @@ impl Overlay {
 
     /// Series from which points were deleted.
     pub(super) fn series_deleted_from(&self) -> impl Iterator<Item = &str> {
-        let deleted = self.series.iter().filter(|(_, series)| series.deletes());
+        let deleted = self.series.iter();
+        let deleted = deleted.filter(|(_, series)| !series.deletes.is_empty());
         deleted.map(|(id, _)| id.as_str())
     }
 }

@@ -1,20 +1,19 @@
 //! Reads inside a transaction: the database as of its beginning, and its own
-//! writes on top.
+//! writes on top. They hold no lock while they read, and end when the time of a query
+//! is over.
 
-use std::collections::HashSet;
 use std::iter::Peekable;
 
-use super::Session;
+use super::contents::View;
 use super::overlay::SeriesOverlay;
+use super::table::Using;
+use crate::budget::{Budget, Cancel};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{
-    BoxQuery, FeaturePage, Page, box_cursor, check_limit, damaged, document, document_meeting,
-    no_feature,
-};
-use crate::index::{self, Hit, Order, Point, PointRef, Resume};
+use crate::features::{BoxQuery, FeaturePage, Page, box_cursor, check_limit, damaged, no_feature};
+use crate::index::{self, Order, Point, PointRef, Resume};
 use crate::merkle::Hash;
-use crate::model::{feature_to_json, intersects_box};
+use crate::model::{PutFeature, feature_to_json, intersects_box};
 use crate::operation::Operation;
 use crate::points::{PointPage, RangeQuery, no_series, point_cursor};
 use crate::search;
@@ -37,28 +36,31 @@ impl Database {
     /// [`Error::NotFound`] for the feature or the transaction, and those of
     /// [`Database::feature`].
     pub fn feature_in(&self, txn: &str, id: &str) -> Result<OwnDocument> {
-        let session = self.session(txn)?;
-        let mut session = session.lock();
-        session.check_open()?;
-        session.touch();
-        match session.overlay.feature(id) {
-            Some(place) => match session.own_json(place)? {
-                Some(json) => Ok(OwnDocument {
-                    version: None,
-                    json,
-                }),
-                None => Err(no_feature(id)),
-            },
+        let (using, view) = self.look(txn)?;
+        match view.feature(id).map(Operation::effect) {
+            Some(Operation::PutFeature(put)) => Ok(OwnDocument {
+                version: None,
+                json: own_json(put)?,
+            }),
+            Some(_) => Err(no_feature(id)),
             None => {
-                let at = session.seq;
-                drop(session);
-                let document = self.feature(id, Some(at))?;
+                let document = self.feature(id, Some(using.seq))?;
                 Ok(OwnDocument {
                     version: Some((document.seq, document.hash)),
                     json: document.json.to_vec(),
                 })
             }
         }
+    }
+
+    /// Begin to read in a transaction.
+    fn look(&self, txn: &str) -> Result<(Using<'_, super::Contents>, View)> {
+        let using = self.transactions.enter(txn)?;
+        let contents = using.held().lock();
+        self.check_whole(txn, &contents)?;
+        let view = contents.view();
+        drop(contents);
+        Ok((using, view))
     }
 
     /// Features in a box as the transaction `txn` sees them: those from before it in
@@ -68,60 +70,44 @@ impl Database {
     /// # Errors
     /// As [`Database::features_in_box`], and [`Error::NotFound`] for the transaction.
     pub fn features_in_box_in(&self, txn: &str, query: &BoxQuery) -> Result<FeaturePage> {
-        let session = self.session(txn)?;
-        let mut session = session.lock();
-        session.check_open()?;
-        session.touch();
+        let (using, view) = self.look(txn)?;
         let state = &self.state;
-        let pinned = BoxQuery {
-            as_of: Some(session.seq),
-            ..query.clone()
-        };
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
+        let pinned = BoxQuery {
+            as_of: Some(using.seq),
+            ..query.clone()
+        };
         let (as_of, after) = box_cursor(&pinned)?;
         let at = search::at(state, as_of)?;
-        let pieces = query.bbox.pieces();
-        let mut hits = Vec::new();
-        search::each_in_box(state, &pieces, at, |version| {
-            if version.seq > after {
-                hits.push(Hit::new(version, &pieces));
-            }
-        })?;
-        hits.sort_unstable();
-        let hidden: HashSet<u64> = {
-            let features = state.features.read();
-            let overwritten = session.overlay.features();
-            overwritten
-                .filter_map(|id| features.current(id, at))
-                .collect()
-        };
         let mut page = Page::new(query.limit);
-        for hit in hits.into_iter().filter(|hit| !hidden.contains(&hit.seq)) {
-            let found = match hit.certain {
-                true => Some(document(state, hit.seq)?),
-                false => document_meeting(state, hit.seq, &pieces)?,
-            };
-            if let Some(document) = found
-                && !page.push(&document.json, document.seq)
-            {
-                return Ok(page.finish(at));
-            }
+        let mut full = false;
+        // Own writes stand behind the last sequence, in a cursor too.
+        if after <= at {
+            let wanted = |seq| !view.hides(seq);
+            search::documents_in_box(state, (query.bbox, at), after, wanted, |document| {
+                full = !page.push(&document.json, document.seq);
+                !full
+            })?;
         }
-        for place in session.overlay.feature_places() {
-            // Own writes stand behind the last sequence, in a cursor too.
-            let order = at + 1 + place as u64;
-            let Some(Operation::PutFeature(put)) = session.operations.get(place) else {
-                continue;
-            };
-            if order <= after || put.envelope.is_none() {
-                continue;
-            }
-            if intersects_box(&put.body, &pieces).map_err(|e| damaged(state, at, e))?
-                && let Some(json) = session.own_json(place)?
-                && !page.push(&json, order)
-            {
-                break;
+        if !full {
+            let pieces = query.bbox.pieces();
+            let budget = Budget::new(&state.limits, Cancel::default());
+            let from = usize::try_from(after.saturating_sub(at)).unwrap_or(usize::MAX);
+            for (place, operation) in view.operations(from) {
+                budget.step()?;
+                let Operation::PutFeature(put) = operation else {
+                    continue;
+                };
+                if put.envelope.is_none() || !view.is_newest(&put.id, place) {
+                    continue;
+                }
+                let order = at + 1 + place as u64;
+                if intersects_box(&put.body, &pieces).map_err(|e| damaged(state, at, e))?
+                    && !page.push(&own_json(put)?, order)
+                {
+                    break;
+                }
             }
         }
         Ok(page.finish(at))
@@ -130,23 +116,22 @@ impl Database {
     /// Points of a series as the transaction `txn` sees them. Begins its lease anew.
     ///
     /// # Errors
-    /// As [`Database::range`], and [`Error::NotFound`] for the transaction.
+    /// As [`Database::range`], [`Error::NotFound`] for the transaction, and
+    /// [`Error::Timeout`].
     pub fn range_in(&self, txn: &str, query: &RangeQuery<'_>) -> Result<PointPage> {
-        let session = self.session(txn)?;
-        let mut session = session.lock();
-        session.check_open()?;
-        session.touch();
+        let (using, view) = self.look(txn)?;
         let pinned = RangeQuery {
-            as_of: Some(session.seq),
+            as_of: Some(using.seq),
             ..query.clone()
         };
-        match session.overlay.series(query.series) {
-            None => self.range(&pinned),
-            Some(own) => self.merged_range(&pinned, own),
+        let own = view.series(query.series);
+        match own.is_empty() {
+            true => self.range(&pinned),
+            false => self.merged_range(&pinned, &own),
         }
     }
 
-    fn merged_range(&self, query: &RangeQuery<'_>, own: &SeriesOverlay) -> Result<PointPage> {
+    fn merged_range(&self, query: &RangeQuery<'_>, own: &[&SeriesOverlay]) -> Result<PointPage> {
         let range = self.range_query(query)?;
         let at = range.at;
         let (first, skip) = match query.order {
@@ -154,15 +139,29 @@ impl Database {
             Order::Descending => (range.end.saturating_sub(1), range.skip),
         };
         let mut stored = Stored::new(self, query.series, range);
-        if stored.is_empty_series() && own.points.is_empty() {
+        if stored.is_empty_series() && own.iter().all(|own| own.points.is_empty()) {
             return Err(no_series(query.series));
         }
-        let merged = merge(query.order, range, own, &mut stored);
-        let skipped = usize::try_from(skip).unwrap_or(usize::MAX);
-        let mut points: Vec<Point> = merged.skip(skipped).take(query.limit + 1).collect();
+        let mut merged = Merge {
+            order: query.order,
+            own: Own::new(query.order, range, own),
+        };
+        let budget = Budget::new(&self.state.limits, Cancel::default());
+        let mut left = usize::try_from(skip).unwrap_or(usize::MAX);
+        let mut points = Vec::new();
+        while points.len() <= query.limit {
+            budget.step()?;
+            let Some(point) = merged.next(&mut stored, own, &budget)? else {
+                break;
+            };
+            match left {
+                0 => points.push(point),
+                _ => left -= 1,
+            }
+        }
         let more = points.len() > query.limit;
         points.truncate(query.limit);
-        let resume = points.last().filter(|_| more).map(|last| {
+        let resume = points.last().filter(|_| more).map(|last: &Point| {
             let same = points
                 .iter()
                 .rev()
@@ -184,23 +183,14 @@ impl Database {
     }
 }
 
-impl Session {
-    /// The document of the own put at `place`; nothing for a deletion.
-    fn own_json(&self, place: usize) -> Result<Option<Vec<u8>>> {
-        let Some(Operation::PutFeature(put)) = self.operations.get(place).map(Operation::effect)
-        else {
-            return Ok(None);
-        };
-        let mut json = Vec::with_capacity(put.body.len() * 2);
-        feature_to_json(&put.body, put.provenance.as_deref(), &mut json).map_err(|e| {
-            Error::invalid(
-                InvalidCode::Feature,
-                "",
-                format!("an own write is damaged: {e}"),
-            )
-        })?;
-        Ok(Some(json))
-    }
+/// The document of an own put.
+fn own_json(put: &PutFeature) -> Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(put.body.len() * 2);
+    feature_to_json(&put.body, put.provenance.as_deref(), &mut json).map_err(|e| {
+        let detail = format!("an own write is damaged: {e}");
+        Error::invalid(InvalidCode::Feature, "", detail)
+    })?;
+    Ok(json)
 }
 
 /// Points of the database in a range, read in pieces.
@@ -208,7 +198,7 @@ struct Stored<'d> {
     database: &'d Database,
     series: &'d str,
     next: Option<index::RangeQuery>,
-    piece: std::vec::IntoIter<Point>,
+    piece: Peekable<std::vec::IntoIter<Point>>,
 }
 
 impl<'d> Stored<'d> {
@@ -223,7 +213,7 @@ impl<'d> Stored<'d> {
                 limit: PIECE,
                 ..range
             }),
-            piece: Vec::new().into_iter(),
+            piece: Vec::new().into_iter().peekable(),
         }
     }
 
@@ -232,76 +222,117 @@ impl<'d> Stored<'d> {
         let at = self.next.map_or(0, |range| range.at);
         series.is_none_or(|series| series.read().latest(at).is_none())
     }
-}
 
-impl Iterator for Stored<'_> {
-    type Item = Point;
-
-    fn next(&mut self) -> Option<Point> {
+    /// The next one that the own deletions spare.
+    fn peek(&mut self, own: &[&SeriesOverlay], budget: &Budget) -> Result<Option<Point>> {
         loop {
-            if let Some(point) = self.piece.next() {
-                return Some(point);
+            while let Some(point) = self.piece.peek() {
+                let hit = |own: &&SeriesOverlay| own.deletes.hit(point.timestamp, point.source.seq);
+                if !own.iter().any(hit) {
+                    return Ok(Some(*point));
+                }
+                budget.step()?;
+                self.piece.next();
             }
-            let range = self.next.take()?;
-            let series = self.database.state.series.get(self.series)?;
+            let Some(range) = self.next.take() else {
+                return Ok(None);
+            };
+            let Some(series) = self.database.state.series.get(self.series) else {
+                return Ok(None);
+            };
             let mut points = Vec::new();
             let resume = series.read().range(&range, &mut points);
             self.next = resume.map(|resume| range.resume(resume));
-            self.piece = points.into_iter();
+            self.piece = points.into_iter().peekable();
         }
+    }
+}
+
+type Points<'o> = Peekable<Box<dyn Iterator<Item = (i64, f64)> + 'o>>;
+
+/// Own points that are left of all layers, in order.
+struct Own<'o> {
+    order: Order,
+    layers: Vec<Points<'o>>,
+}
+
+impl<'o> Own<'o> {
+    fn new(order: Order, range: index::RangeQuery, own: &[&'o SeriesOverlay]) -> Self {
+        let bounds = (range.start, 0)..(range.end.max(range.start), 0);
+        let layer = |(number, series): (usize, &&'o SeriesOverlay)| {
+            // What a layer has deleted of its own is gone from it already.
+            let later: Vec<&SeriesOverlay> = own.iter().skip(number + 1).copied().collect();
+            let points = series.points.range(bounds.clone());
+            let points = points.map(|((timestamp, _), value)| (*timestamp, *value));
+            let spared = move |(timestamp, _): &(i64, f64)| {
+                !later.iter().any(|later| later.deletes.hit_own(*timestamp))
+            };
+            let points: Box<dyn Iterator<Item = (i64, f64)> + 'o> = match order {
+                Order::Ascending => Box::new(points.filter(spared)),
+                Order::Descending => Box::new(points.rev().filter(spared)),
+            };
+            points.peekable()
+        };
+        Self {
+            order,
+            layers: own.iter().enumerate().map(layer).collect(),
+        }
+    }
+
+    /// The layer of the next one; at equal timestamps those of later layers arrived
+    /// later.
+    fn first(&mut self) -> Option<(i64, usize)> {
+        let mut first: Option<(i64, usize)> = None;
+        for (number, layer) in self.layers.iter_mut().enumerate() {
+            let Some((timestamp, _)) = layer.peek() else {
+                continue;
+            };
+            let before = first.is_none_or(|(least, _)| match self.order {
+                Order::Ascending => *timestamp < least,
+                Order::Descending => *timestamp >= least,
+            });
+            if before {
+                first = Some((*timestamp, number));
+            }
+        }
+        first
     }
 }
 
 /// Stored points that the own deletions spare and own points, in the order asked
 /// for; at equal timestamps the own ones arrived later.
-fn merge<'a>(
+struct Merge<'o> {
     order: Order,
-    range: index::RangeQuery,
-    own: &'a SeriesOverlay,
-    stored: &'a mut Stored<'_>,
-) -> impl Iterator<Item = Point> + 'a {
-    let spared = stored
-        .filter(|point| own.spares(point.timestamp, point.source.seq))
-        .peekable();
-    let begin = (range.start, 0);
-    let mine = own.points.range(begin..(range.end.max(range.start), 0));
-    let point = |(&(timestamp, _), &value): (&(i64, u64), &f64)| Point {
-        timestamp,
-        value,
-        source: PointRef { seq: 0, index: 0 },
-    };
-    let mine: Box<dyn Iterator<Item = Point> + 'a> = match order {
-        Order::Ascending => Box::new(mine.map(point)),
-        Order::Descending => Box::new(mine.rev().map(point)),
-    };
-    Merge {
-        order,
-        stored: spared,
-        own: mine.peekable(),
-    }
+    own: Own<'o>,
 }
 
-struct Merge<S: Iterator<Item = Point>, O: Iterator<Item = Point>> {
-    order: Order,
-    stored: Peekable<S>,
-    own: Peekable<O>,
-}
-
-impl<S: Iterator<Item = Point>, O: Iterator<Item = Point>> Iterator for Merge<S, O> {
-    type Item = Point;
-
-    fn next(&mut self) -> Option<Point> {
-        let own_first = match (self.stored.peek(), self.own.peek()) {
+impl Merge<'_> {
+    fn next(
+        &mut self,
+        stored: &mut Stored<'_>,
+        own: &[&SeriesOverlay],
+        budget: &Budget,
+    ) -> Result<Option<Point>> {
+        let next = stored.peek(own, budget)?;
+        let first = self.own.first();
+        let own_first = match (next, first) {
             (None, _) => true,
             (_, None) => false,
-            (Some(stored), Some(own)) => match self.order {
-                Order::Ascending => own.timestamp < stored.timestamp,
-                Order::Descending => own.timestamp >= stored.timestamp,
+            (Some(stored), Some((own, _))) => match self.order {
+                Order::Ascending => own < stored.timestamp,
+                Order::Descending => own >= stored.timestamp,
             },
         };
-        match own_first {
-            true => self.own.next(),
-            false => self.stored.next(),
+        if !own_first {
+            stored.piece.next();
+            return Ok(next);
         }
+        let layer = first.and_then(|(_, number)| self.own.layers.get_mut(number));
+        let point = layer.and_then(Iterator::next);
+        Ok(point.map(|(timestamp, value)| Point {
+            timestamp,
+            value,
+            source: PointRef { seq: 0, index: 0 },
+        }))
     }
 }

@@ -37,10 +37,14 @@ const AGAIN: &str =
     "faults::a_block_that_cannot_be_read_does_not_harm_a_request_that_is_sent_again";
 const MOMENT: &str =
     "concurrency::an_answer_as_of_a_time_waits_for_what_was_begun_by_then_and_never_changes";
+const ABORTED: &str = "transactions::aborted_while_it_commits_it_ends_one_way";
+const ANSWERED: &str = "transactions::nobody_waits_for_what_is_being_added";
+const COUNTED: &str = "transactions::memory_is_counted_as_memory";
+
 const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
 
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 32] = [
+const BUGS: [(&str, &str); 35] = [
     ("AckBeforeSync", POWER),
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
@@ -73,6 +77,9 @@ const BUGS: [(&str, &str); 32] = [
     ("ShareDataFolder", SHARED),
     ("PurgeLocked", PURGED),
     ("IgnoreVanished", VANISHED),
+    ("AbortChecksFirst", ABORTED),
+    ("WaitUnderTable", ANSWERED),
+    ("EncodedForMemory", COUNTED),
 ];
 
 /// Run one test in a process of its own, with a bug or without. Returns whether it
@@ -103,7 +110,7 @@ fn each_is_noticed() {
     cases.extend(
         [
             POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, DIVERGED, SPARED, SNAPSHOT,
-            LOST, MADE, SHARED, PURGED, VANISHED, BUSY, AGAIN, MOMENT,
+            LOST, MADE, SHARED, PURGED, VANISHED, BUSY, AGAIN, MOMENT, ABORTED, ANSWERED, COUNTED,
         ]
         .map(|test| ("", test)),
     );

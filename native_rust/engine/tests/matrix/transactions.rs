@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use formdb_engine::{Ack, Begin, Database, Durability, Error, Reply, Transaction};
+use formdb_engine::{Ack, Begin, Database, Durability, Error, Phase, Reply, Transaction};
 use serde_json::{Value, json};
 
 use super::ask::{parsed, text};
@@ -179,4 +179,128 @@ fn an_interval_write_is_durable_after_its_interval() {
         db.close();
     }
     report("writes synced by the clock", began, &[("writes", writes)]);
+}
+
+fn ended(db: &Database, txn: &str) -> bool {
+    matches!(db.transaction(txn).unwrap().phase, Phase::Aborted(_))
+}
+
+/// Transactions that are aborted while they commit end one way: what was said to be
+/// aborted is nowhere, in no image that a crash leaves either, and what was said to be
+/// committed is.
+#[test]
+fn aborted_while_it_commits_it_ends_one_way() {
+    let began = Instant::now();
+    let (mut aborted, mut committed, mut images) = (0, 0, 0);
+    for seed in seeds(2) {
+        let fs = SimFs::new();
+        let db = Arc::new(open(&fs).unwrap());
+        let mut state = mixed(seed, 9);
+        // What was said of each, and behind how many changes of the disk.
+        let mut said = Vec::new();
+        for n in 0..150 {
+            let txn = db.begin(Begin::default()).unwrap().id;
+            let put = db.prepare_features(&account(n, 1)).unwrap();
+            db.apply(&txn, put.operations).unwrap();
+            let commit = {
+                let (db, txn) = (Arc::clone(&db), txn.clone());
+                let spins = random(&mut state) % 3_000;
+                std::thread::spawn(move || {
+                    (0..spins).for_each(|_| std::hint::spin_loop());
+                    commit(&db, &txn)
+                })
+            };
+            (0..random(&mut state) % 3_000).for_each(|_| std::hint::spin_loop());
+            let abort = db.abort(&txn);
+            let commit = commit.join().unwrap();
+            let known = db.feature(&format!("a{n}"), None).is_ok();
+            assert_eq!(commit.is_ok(), abort.is_err(), "seed {seed}: {abort:?}");
+            assert_eq!(known, commit.is_ok(), "seed {seed}: {commit:?}");
+            assert_eq!(ended(&db, &txn), abort.is_ok(), "seed {seed}");
+            match abort.is_ok() {
+                true => aborted += 1,
+                false => committed += 1,
+            }
+            said.push((n, commit.is_ok(), fs.changes()));
+        }
+        db.close();
+        let (before, log) = fs.history();
+        let points = crash_points(before, &log);
+        for point in points.iter().step_by(points.len() / 40 + 1) {
+            for (_, image) in point.images(4, seed) {
+                let found = open(&SimFs::of(image)).map_err(text).unwrap();
+                for (n, was_committed, changes) in &said {
+                    let there = found.feature(&format!("a{n}"), None).is_ok();
+                    assert!(*was_committed || !there, "seed {seed}: a{n} was aborted");
+                    let promised = *was_committed && *changes <= point.number;
+                    assert!(there || !promised, "seed {seed}: a{n} was committed");
+                }
+                found.close();
+                images += 1;
+            }
+        }
+    }
+    let figures = [
+        ("aborted", aborted),
+        ("committed", committed),
+        ("images", images),
+    ];
+    report("aborted while they commit", began, &figures);
+}
+
+fn constant(db: &Database, count: i64) -> Vec<formdb_engine::Operation> {
+    let values = vec![1.0; count as usize];
+    let prepared = db.prepare_columns("s", (0..count).collect(), values, None);
+    prepared.unwrap().operations
+}
+
+/// Of points that compress to nothing the memory is counted, not the compressed bytes.
+#[test]
+fn memory_is_counted_as_memory() {
+    let db = Arc::new(open(&SimFs::new()).unwrap());
+    let txn = db.begin(Begin::default()).unwrap().id;
+    db.apply(&txn, constant(&db, 100_000)).unwrap();
+    let used = db.memory().work.used();
+    assert!(used > 100_000 * 16, "{used} bytes for 100,000 points");
+    commit(&db, &txn).unwrap();
+    assert_eq!(db.memory().work.used(), 0);
+    db.close();
+}
+
+/// While much is added to a transaction, it says where it stands and others begin.
+#[test]
+fn nobody_waits_for_what_is_being_added() {
+    let db = Arc::new(open(&SimFs::new()).unwrap());
+    let txn = db.begin(Begin::default()).unwrap().id;
+    let mut best = None;
+    // Others load the machine: once is enough.
+    for _ in 0..5 {
+        let operations = constant(&db, 1_000_000);
+        let adding = {
+            let (db, txn) = (Arc::clone(&db), txn.clone());
+            std::thread::spawn(move || {
+                let began = Instant::now();
+                db.apply(&txn, operations).unwrap();
+                began.elapsed()
+            })
+        };
+        let mut worst = std::time::Duration::ZERO;
+        let mut asked = 0;
+        while !adding.is_finished() {
+            let began = Instant::now();
+            db.transaction(&txn).unwrap();
+            let other = db.begin(Begin::default()).unwrap().id;
+            db.abort(&other).unwrap();
+            worst = worst.max(began.elapsed());
+            asked += 1;
+        }
+        let took = adding.join().unwrap();
+        if asked > 10 && worst < took / 4 {
+            db.abort(&txn).unwrap();
+            db.close();
+            return;
+        }
+        best = Some((asked, worst, took));
+    }
+    panic!("(asked, worst wait, added in): {best:?}");
 }

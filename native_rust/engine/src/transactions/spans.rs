@@ -1,0 +1,107 @@
+//! Spans of time from which a transaction has deleted points.
+
+use std::collections::BTreeMap;
+
+/// Deletions of one series. Half-open spans, in microseconds.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    /// Of all points: start and end of spans that do not touch.
+    all: BTreeMap<i64, i64>,
+    /// Of the points of one block: start, end, block.
+    of_blocks: Vec<(i64, i64, u64)>,
+}
+
+impl Spans {
+    /// Delete from `start` on and before `end`: all, or what `block` wrote.
+    pub(super) fn add(&mut self, start: i64, end: i64, block: Option<u64>) {
+        if start >= end {
+            return;
+        }
+        if let Some(block) = block {
+            self.of_blocks.push((start, end, block));
+            return;
+        }
+        let (mut start, mut end) = (start, end);
+        // Each span that is taken in is gone, so this is O(log n) for each one added.
+        while let Some((&first, &last)) = self.all.range(..=end).next_back()
+            && last >= start
+        {
+            self.all.remove(&first);
+            (start, end) = (start.min(first), end.max(last));
+        }
+        self.all.insert(start, end);
+    }
+
+    /// Delete what `later` deletes.
+    pub(super) fn absorb(&mut self, later: Self) {
+        for (start, end) in later.all {
+            self.add(start, end, None);
+        }
+        self.of_blocks.extend(later.of_blocks);
+    }
+
+    /// Whether nothing is deleted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.of_blocks.is_empty()
+    }
+
+    /// Whether a point of the transaction's own, from before these, is deleted.
+    /// O(log n).
+    pub(super) fn hit_own(&self, timestamp: i64) -> bool {
+        let before = self.all.range(..=timestamp).next_back();
+        before.is_some_and(|(_, end)| timestamp < *end)
+    }
+
+    /// Whether a point that block `seq` wrote is deleted.
+    pub(super) fn hit(&self, timestamp: i64, seq: u64) -> bool {
+        let of_block = |&(start, end, block): &(i64, i64, u64)| {
+            block == seq && (start..end).contains(&timestamp)
+        };
+        self.hit_own(timestamp) || self.of_blocks.iter().any(of_block)
+    }
+
+    /// The spans of all points, in order.
+    pub(super) fn of_all(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.all.iter().map(|(start, end)| (*start, *end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_that_touch_become_one_and_hit_what_each_of_them_hits() {
+        let mut state = 7_u64;
+        let mut random = move |n: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % n
+        };
+        for _ in 0..500 {
+            let (mut spans, mut plain) = (Spans::default(), Vec::new());
+            for _ in 0..random(12) {
+                let start = random(40) as i64;
+                let end = start + random(8) as i64;
+                let block = (random(4) == 0).then(|| random(3));
+                spans.add(start, end, block);
+                plain.push((start, end, block));
+            }
+            for t in -1..50 {
+                let own = plain
+                    .iter()
+                    .any(|(s, e, b)| b.is_none() && (*s..*e).contains(&t));
+                assert_eq!(spans.hit_own(t), own, "{plain:?} at {t}");
+                for seq in 0..3 {
+                    let hit = plain.iter().any(|(s, e, b)| {
+                        b.is_none_or(|block| block == seq) && (*s..*e).contains(&t)
+                    });
+                    assert_eq!(spans.hit(t, seq), hit, "{plain:?} at {t} of {seq}");
+                }
+            }
+            let ends: Vec<(i64, i64)> = spans.of_all().collect();
+            assert!(ends.windows(2).all(|w| w[0].1 < w[1].0), "{ends:?}");
+        }
+    }
+}
