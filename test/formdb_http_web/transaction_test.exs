@@ -95,6 +95,62 @@ defmodule FormdbHttpWeb.TransactionTest do
     assert refusal(apply_put(port, txn, [feature("x")])) == {404, "transaction_not_found"}
   end
 
+  test "takes operations that are sent again with their key once", context do
+    %{port: port, db: db, name: name} = context
+    txn = begin(port, db)
+    points = ~s({"op":"put_points","points":{"series_id":"s","timestamp":1,"value":1}})
+    nameless = ~s({"type":"Feature","geometry":null,"properties":{}})
+    body = ~s({"operations":[#{points},{"op":"put_feature","feature":#{nameless}}]})
+    headers = [{"idempotency-key", "k"}, {"content-type", "application/json"}]
+    send = &request(port, "POST", txn <> "/operations", headers: headers, body: &1)
+
+    first = send.(body)
+    assert first.status == 200
+    refute Map.has_key?(first.headers, "idempotency-replayed")
+    again = send.(body)
+    assert {again.status, again.body} == {200, first.body}
+    assert again.headers["idempotency-replayed"] == "true"
+    assert refusal(send.(~s({"operations":[#{points}]}))) == {422, "idempotency_key_reused"}
+    assert %{"operations" => 2} = json(get(port, txn))
+    assert commit(port, txn).status == 200
+    assert {:ok, %{seq: 2, points: 1}} = FormdbHttp.database(name)
+    assert refusal(send.(body)) == {404, "transaction_not_found"}
+  end
+
+  test "takes no condition and no key that it would have to ignore", context do
+    %{port: port, db: db, name: name} = context
+    {:ok, %{seq: seq}} = FormdbHttp.put_feature(name, :jsx.encode(feature("a")))
+    txn = begin(port, db)
+    point = ~s({"series_id":"s","timestamp":1,"value":1})
+
+    calls = [
+      {txn <> "/operations", ~s({"operations":[]})},
+      {txn <> "/commit", ""},
+      {txn <> "/abort", ""},
+      {db <> "/transactions", ""},
+      {"#{db}/blocks/#{seq}/revert", ""},
+      {db <> "/features", :jsx.encode(feature("b"))},
+      {db <> "/timeseries", point}
+    ]
+
+    for {path, body} <- calls, header <- ["If-Match", "If-None-Match"] do
+      headers = [{String.downcase(header), "*"}, {"content-type", "application/json"}]
+      refused = request(port, "POST", path, headers: headers, body: body)
+      assert {path, refusal(refused)} == {path, {400, "invalid_parameter"}}
+      assert json(refused)["detail"] =~ header <> " is not taken here"
+    end
+
+    for key <- ["two words", "a,b, c", String.duplicate("x", 256)] do
+      refused = request(port, "POST", txn <> "/operations", headers: [{"idempotency-key", key}])
+      assert refusal(refused) == {400, "invalid_parameter"}
+    end
+
+    refused = request(port, "POST", db <> "/transactions", headers: [{"idempotency-key", "k"}])
+    assert refusal(refused) == {400, "invalid_parameter"}
+    assert %{"status" => "open", "operations" => 0} = json(get(port, txn))
+    assert {:ok, %{seq: ^seq}} = FormdbHttp.database(name)
+  end
+
   test "is aborted", %{port: port, db: db, name: name} do
     txn = begin(port, db)
     assert apply_put(port, txn, [feature("a")]).status == 200

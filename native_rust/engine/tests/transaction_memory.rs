@@ -125,14 +125,14 @@ fn counted_is_what_is_taken() {
         let copy = operations.clone();
         drop(operations);
         db.apply(&txn, copy).unwrap();
-        let indexed = ALLOCATED.load(Ordering::Relaxed).saturating_sub(before);
+        let after = ALLOCATED.load(Ordering::Relaxed);
         let held = db.memory().work.used();
         db.abort(&txn).unwrap();
         eventually("the memory is given back", || db.memory().work.used() == 0);
         eventually("the memory is freed", || {
             ALLOCATED.load(Ordering::Relaxed) < before
         });
-        let freed = before + indexed - ALLOCATED.load(Ordering::Relaxed);
+        let freed = after - ALLOCATED.load(Ordering::Relaxed);
         println!("{what}: {freed} bytes taken, {held} counted");
         assert!(held * 10 >= freed * 9, "{what}: {held} of {freed} counted");
         assert!(held <= 3 * freed, "{what}: {held} counted, {freed} taken");

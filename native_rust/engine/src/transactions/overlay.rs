@@ -41,19 +41,21 @@ impl Overlay {
     /// Bytes of memory that the entries of an operation take, at most: measured, with
     /// what hash tables and B-trees leave empty.
     pub(super) fn memory_of(operation: &Operation) -> usize {
-        /// A place in each of the two tables of features, or in that of series with
-        /// the beginnings of its own tables.
-        const ENTRY: usize = 160;
+        /// A place in each of the two tables of features.
+        const FEATURE: usize = 160;
+        /// A place in the table of series, and the first nodes of its own trees. Nobody
+        /// looks whether the series is there already.
+        const SERIES: usize = 480;
         /// Of a B-tree that is filled in order: its nodes are half full.
         const POINT: usize = 56;
         const SPAN: usize = 96;
         match operation.effect() {
-            Operation::PutFeature(feature) => ENTRY + feature.id.len(),
-            Operation::DeleteFeature(delete) => ENTRY + delete.id.len(),
+            Operation::PutFeature(feature) => FEATURE + feature.id.len(),
+            Operation::DeleteFeature(delete) => FEATURE + delete.id.len(),
             Operation::PutPoints { batch, .. } => {
-                ENTRY + batch.series.len() + POINT * batch.timestamps.len()
+                SERIES + batch.series.len() + POINT * batch.timestamps.len()
             }
-            Operation::DeletePoints(delete) => ENTRY + SPAN + 2 * delete.span.series.len(),
+            Operation::DeletePoints(delete) => SERIES + SPAN + 2 * delete.span.series.len(),
             Operation::Revert(_) => 0,
         }
     }
