@@ -136,11 +136,10 @@ impl Contents {
         }
         let mut feature_ids = Vec::new();
         for layer in &self.layers {
-            for (place, operation) in (layer.first..).zip(&layer.operations) {
-                if (request.first..request.end).contains(&place) {
-                    feature_ids.extend(put_id(operation));
-                }
-            }
+            let skip = request.first.saturating_sub(layer.first);
+            let end = request.end.saturating_sub(layer.first);
+            let own = layer.operations.iter().take(end).skip(skip);
+            feature_ids.extend(own.filter_map(put_id));
         }
         Ok(Some(Applied {
             operations: request.end,
