@@ -1,6 +1,7 @@
 //! Naming a moment, a version or a block: by time, by entity tag, by sequence.
 
 use crate::block::Block;
+use crate::budget::Budget;
 use crate::conditions::{Condition, Expected, precondition};
 use crate::database::Database;
 use crate::entries::write_entry;
@@ -105,10 +106,10 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn find_block(&self, hash: &Hash) -> Result<Option<u64>> {
+    pub fn find_block(&self, hash: &Hash, budget: &Budget) -> Result<Option<u64>> {
         let state = &self.state;
         state.check_open()?;
-        let found = state.segments.find_hash(hash)?;
+        let found = state.segments.find_hash(hash, budget)?;
         // One that was just written may not be there for readers yet.
         let Some(seq) = found.filter(|seq| *seq <= state.published()) else {
             return Ok(None);
@@ -141,18 +142,26 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn written_features(&self, first: u64, last: u64) -> Result<(Vec<String>, u64)> {
+    pub fn written_features(
+        &self,
+        first: u64,
+        last: u64,
+        budget: &Budget,
+    ) -> Result<(Vec<String>, u64)> {
         self.check_block(first)?;
         self.check_block(last)?;
         let mut ids = Vec::new();
         let mut replaced = 0;
         for seq in first..=last {
+            budget.step()?;
             let bytes = read_block(&self.state, seq)?;
             let (_, action) = block_at(&self.state, seq, &bytes)?;
             if action.op == OpKind::PutFeature {
                 let stored = stored_feature(action.body);
                 let stored = stored.map_err(|e| damaged(&self.state, seq, e))?;
                 replaced += u64::from(self.has_feature(&stored.id, Some(seq - 1))?);
+                budget.make_room(&mut ids, 1)?;
+                budget.hold(stored.id.len())?;
                 ids.push(stored.id.into_owned());
             }
         }
@@ -165,7 +174,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn points_deleted_by(&self, seq: u64) -> Result<u64> {
+    pub fn points_deleted_by(&self, seq: u64, budget: &Budget) -> Result<u64> {
         self.check_block(seq)?;
         let bytes = read_block(&self.state, seq)?;
         let (_, action) = block_at(&self.state, seq, &bytes)?;
@@ -174,9 +183,13 @@ impl Database {
         }
         let span = stored_delete_points(action.body);
         let span = span.map_err(|e| damaged(&self.state, seq, e))?;
-        let series = self.state.series.get(&span.series);
-        let deleted = series.map(|series| series.deleted_by(seq, span.start, span.end));
-        Ok(deleted.map_or(0, |points| points.len() as u64))
+        let mut deleted = 0;
+        if let Some(series) = self.state.series.get(&span.series) {
+            series.deleted_by(seq, (span.start, span.end), budget, |points| {
+                deleted += points.len() as u64;
+            })?;
+        }
+        Ok(deleted)
     }
 
     /// The condition that feature `id` is at a version with one of these hashes, or

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use formdb_engine::fs::{FileSystem, RealFileSystem};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    Ack, Area, BoxQuery, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Limits, Near,
+    Ack, Area, BoxQuery, Cancel, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Limits, Near,
     Operation, Order, Predicate, RangeQuery, Search, Transaction, salvage, to_hex, verify,
 };
 use serde_json::{Value, json};
@@ -100,10 +100,10 @@ fn answers(db: &Database) -> Value {
         "points": info.points,
         "journal_bytes": info.journal_bytes,
         "segments": info.segments,
-        "entries": json(&db.entries(&everything).unwrap().json),
+        "entries": json(&db.entries(&everything, &db.budget(Cancel::default())).unwrap().json),
         "tree_heads": heads.collect::<Vec<_>>(),
         "moments": moments.collect::<Vec<_>>(),
-        "versions": json(&db.provenance("berlin", 0, 100).unwrap().json),
+        "versions": json(&db.provenance("berlin", 0, 100, &db.budget(Cancel::default())).unwrap().json),
     })
 }
 

@@ -53,12 +53,18 @@ impl Pool {
     /// # Errors
     /// [`Error::MemoryFull`] when that would pass the limit.
     pub fn reserve(self: &Arc<Self>, bytes: usize) -> Result<Reservation> {
-        let mut reservation = Reservation {
-            pool: Arc::clone(self),
-            bytes: 0,
-        };
+        let mut reservation = self.nothing();
         reservation.grow(bytes)?;
         Ok(reservation)
+    }
+
+    /// A reservation that holds nothing yet.
+    #[must_use]
+    pub fn nothing(self: &Arc<Self>) -> Reservation {
+        Reservation {
+            pool: Arc::clone(self),
+            bytes: 0,
+        }
     }
 
     /// Bytes that are reserved now.
@@ -81,12 +87,16 @@ impl Pool {
             });
         match taken {
             Ok(_) => Ok(()),
-            Err(used) => Err(Error::MemoryFull {
-                used: used as u64,
-                asked: bytes as u64,
-                limit: self.limit as u64,
-                setting: self.setting,
-            }),
+            Err(used) => Err(self.refusal(used, bytes)),
+        }
+    }
+
+    fn refusal(&self, used: usize, asked: usize) -> Error {
+        Error::MemoryFull {
+            used: used as u64,
+            asked: asked as u64,
+            limit: self.limit as u64,
+            setting: self.setting,
         }
     }
 
@@ -117,6 +127,11 @@ impl Reservation {
         self.pool.take(bytes)?;
         self.bytes += bytes;
         Ok(())
+    }
+
+    /// The refusal of `bytes` that the pool has and the system has not.
+    pub(crate) fn refusal(&self, bytes: usize) -> Error {
+        self.pool.refusal(self.pool.used(), bytes)
     }
 
     /// Give back all but `bytes`.

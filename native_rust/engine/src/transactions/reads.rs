@@ -6,6 +6,7 @@ use std::iter::Peekable;
 
 use super::Session;
 use super::overlay::SeriesOverlay;
+use crate::budget::Budget;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{
@@ -67,7 +68,12 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::features_in_box`], and [`Error::NotFound`] for the transaction.
-    pub fn features_in_box_in(&self, txn: &str, query: &BoxQuery) -> Result<FeaturePage> {
+    pub fn features_in_box_in(
+        &self,
+        txn: &str,
+        query: &BoxQuery,
+        budget: &Budget,
+    ) -> Result<FeaturePage> {
         let session = self.session(txn)?;
         let mut session = session.lock();
         session.check_open()?;
@@ -83,10 +89,12 @@ impl Database {
         let at = search::at(state, as_of)?;
         let pieces = query.bbox.pieces();
         let mut hits = Vec::new();
-        search::each_in_box(state, &pieces, at, |version| {
+        search::each_in_box(state, &pieces, at, budget, |version| {
             if version.seq > after {
+                budget.make_room(&mut hits, 1)?;
                 hits.push(Hit::new(version, &pieces));
             }
+            Ok(())
         })?;
         hits.sort_unstable();
         let hidden: HashSet<u64> = {
@@ -96,19 +104,21 @@ impl Database {
                 .filter_map(|id| features.current(id, at))
                 .collect()
         };
-        let mut page = Page::new(query.limit);
+        let mut page = Page::new(query.limit, state, budget);
         for hit in hits.into_iter().filter(|hit| !hidden.contains(&hit.seq)) {
+            budget.step()?;
             let found = match hit.certain {
                 true => Some(document(state, hit.seq)?),
                 false => document_meeting(state, hit.seq, &pieces)?,
             };
             if let Some(document) = found
-                && !page.push(&document.json, document.seq)
+                && !page.push(&document.json, document.seq)?
             {
                 return Ok(page.finish(at));
             }
         }
         for place in session.overlay.feature_places() {
+            budget.step()?;
             // Own writes stand behind the last sequence, in a cursor too.
             let order = at + 1 + place as u64;
             let Some(Operation::PutFeature(put)) = session.operations.get(place) else {
@@ -119,7 +129,7 @@ impl Database {
             }
             if intersects_box(&put.body, &pieces).map_err(|e| damaged(state, at, e))?
                 && let Some(json) = session.own_json(place)?
-                && !page.push(&json, order)
+                && !page.push(&json, order)?
             {
                 break;
             }
