@@ -24,7 +24,7 @@ use formdb_engine::fs::{FileSystem, RealFileSystem};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
     Ack, Area, BoxQuery, Cancel, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Limits, Near,
-    Operation, Order, Predicate, RangeQuery, Search, Transaction, salvage, to_hex, verify,
+    Operation, Order, Predicate, RangeQuery, Reach, Search, Transaction, salvage, to_hex, verify,
 };
 use serde_json::{Value, json};
 
@@ -213,7 +213,7 @@ fn geometries_with_foreign_members_are_read_by_their_type() {
     assert!(report.is_sound(), "{report:?}");
     let salvaged = tmp.path().join("salvaged");
     let files: Arc<dyn FileSystem> = Arc::new(RealFileSystem);
-    salvage(&files, &dir, &salvaged, &mut |_| {}).unwrap();
+    salvage(&files, &dir, &salvaged, Reach::Provable, &mut |_| {}).unwrap();
     let mut all = Vec::new();
     for (dir, times) in [(&dir, 3), (&salvaged, 1)] {
         // The second time from a snapshot.
@@ -269,7 +269,10 @@ fn answers_about_foreign_members(db: &Database) -> Value {
             cursor: None,
             as_of: None,
         };
-        ids(&db.search(&search).unwrap().json)
+        ids(&db
+            .search(&search, &db.budget(Cancel::default()))
+            .unwrap()
+            .json)
     };
     let bbox = |text| BoundingBox::parse(text).unwrap();
     let boxes = [
@@ -299,11 +302,15 @@ fn answers_about_foreign_members(db: &Database) -> Value {
         filters: Vec::new(),
         as_of: None,
     };
-    let cells = db.heatmap(&heatmap).unwrap().cells;
+    let cells = db
+        .heatmap(&heatmap, &db.budget(Cancel::default()))
+        .unwrap()
+        .cells;
     let cells = cells
         .iter()
         .map(|cell| json!([cell.bounds.min[0], cell.bounds.min[1], cell.count]));
-    let schema: Value = serde_json::from_slice(&db.schema().unwrap()).unwrap();
+    let schema: Value =
+        serde_json::from_slice(&db.schema(&db.budget(Cancel::default())).unwrap()).unwrap();
     json!({
         "around": Value::Object(around.into_iter().collect()),
         "within 0,0,4,4": search(Area::Box(bbox("0,0,4,4")), Predicate::Within),

@@ -187,7 +187,10 @@ fn check(opened: &Opened, hashes: &[Hash]) {
     for (hash, seq) in hashes.iter().zip(1..) {
         let leaves = opened.segments.leaves(seq..seq + 1).unwrap();
         assert_eq!(leaves, [*hash], "block {seq}");
-        assert_eq!(opened.segments.find_hash(hash, &Budget::ample()).unwrap(), Some(seq));
+        assert_eq!(
+            opened.segments.find_hash(hash, &Budget::ample()).unwrap(),
+            Some(seq)
+        );
     }
     let behind = hashes.len() as u64 + 1;
     assert_eq!(opened.segments.leaves(1..behind).unwrap(), hashes);
@@ -195,7 +198,13 @@ fn check(opened: &Opened, hashes: &[Hash]) {
         let found = opened.segments.leaves(nowhere);
         assert!(matches!(found, Err(Error::Closed)));
     }
-    assert_eq!(opened.segments.find_hash(&[1; 32], &Budget::ample()).unwrap(), None);
+    assert_eq!(
+        opened
+            .segments
+            .find_hash(&[1; 32], &Budget::ample())
+            .unwrap(),
+        None
+    );
 }
 
 #[test]
