@@ -560,8 +560,8 @@ defmodule FormdbHttp do
   to this one), `:type` (`"put_feature"`, `"delete_feature"`, `"put_points"`,
   `"delete_points"` or `"revert"`) and `:limit` (default 1,000). Returns
   `%{json: array, returned: n, next: seq | nil}`; `:next` is the `:since` of the next
-  page. A page also ends at 4 MiB and at 100,000 blocks looked at, so it can be short
-  and still have a next one.
+  page. A page also ends at `FORMDB_PAGE_BYTES` and at 100,000 blocks looked at, so it
+  can be short and still have a next one.
   """
   @spec journal(database(), keyword()) :: result(map())
   defdelegate journal(name, opts \\ []), to: Journal

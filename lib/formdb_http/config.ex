@@ -133,6 +133,15 @@ defmodule FormdbHttp.Config do
       doc: "Most features or points in a page"
     },
     %{
+      variable: "FORMDB_PAGE_BYTES",
+      field: :page_bytes,
+      type: :bytes,
+      default: 16 * mib,
+      range: kib..gib,
+      engine: true,
+      doc: "Bytes at which a page ends, too; a single item that is larger is given alone"
+    },
+    %{
       variable: "FORMDB_BUCKETS",
       field: :buckets,
       type: :integer,
@@ -148,7 +157,7 @@ defmodule FormdbHttp.Config do
       default: 30_000,
       range: 1..86_400_000,
       engine: true,
-      doc: "How long a search, a count or a heatmap may go on looking into features"
+      doc: "How long one question may take: a search, a count, an aggregate, a page of any list"
     },
     %{
       variable: "FORMDB_HEAVY_QUESTIONS",
@@ -524,6 +533,7 @@ defmodule FormdbHttp.Config do
           write_timeout_ms: pos_integer(),
           default_page_items: pos_integer(),
           page_items: pos_integer(),
+          page_bytes: pos_integer(),
           buckets: pos_integer(),
           query_timeout_ms: pos_integer(),
           heavy_questions: non_neg_integer(),

@@ -28,6 +28,7 @@ defmodule FormdbHttp.ConfigTest do
                write_timeout_ms: 30_000,
                default_page_items: 1_000,
                page_items: 100_000,
+               page_bytes: 16 * @mib,
                buckets: 100_000,
                heavy_questions: 0,
                large_writes: 0,

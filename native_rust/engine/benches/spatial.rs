@@ -22,7 +22,8 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::model::{BoundingBox, Rect};
 use formdb_engine::{
-    Area, Database, Filter, Limits, Near, PlaceIndex, Predicate, QueryGeometry, Search,
+    Area, Budget, Cancel, Database, Filter, Limits, Memory, Near, PlaceIndex, Predicate,
+    QueryGeometry, Search,
 };
 use random::Random;
 
@@ -141,11 +142,20 @@ fn index(c: &mut Criterion) {
             });
         }
         let mut random = Random(10);
-        let nearest = index.nearby([10.0, 20.0], 10, f64::INFINITY);
+        let limits = Limits::default();
+        let budget = Budget::new(&limits, &Memory::new(&limits), Cancel::default());
+        let nearest = index
+            .nearby([10.0, 20.0], 10, f64::INFINITY, &budget)
+            .unwrap();
         assert_eq!(nearest.len(), 10);
         assert!(nearest.is_sorted_by(|a, b| a.0 <= b.0));
         group.bench_function(BenchmarkId::new("nearby 10", count), |b| {
-            b.iter(|| index.nearby(random.place(), 10, f64::INFINITY).len());
+            b.iter(|| {
+                index
+                    .nearby(random.place(), 10, f64::INFINITY, &budget)
+                    .unwrap()
+                    .len()
+            });
         });
         group.bench_function(BenchmarkId::new("remove", count), |b| {
             b.iter_custom(|times| {
@@ -242,12 +252,26 @@ fn search(c: &mut Criterion) {
             cursor: None,
             as_of: None,
         };
-        let found = db.search(&question).unwrap().returned;
+        let found = db
+            .search(&question, &db.budget(Cancel::default()))
+            .unwrap()
+            .returned;
         assert!(found >= 10, "{name}: {found}");
-        assert_eq!(db.count(&question).unwrap().0, found as u64);
-        group.bench_function(name, |b| b.iter(|| db.search(&question).unwrap().returned));
+        assert_eq!(
+            db.count(&question, &db.budget(Cancel::default()))
+                .unwrap()
+                .0,
+            found as u64
+        );
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                db.search(&question, &db.budget(Cancel::default()))
+                    .unwrap()
+                    .returned
+            })
+        });
         group.bench_function(format!("{name}, counted"), |b| {
-            b.iter(|| db.count(&question).unwrap());
+            b.iter(|| db.count(&question, &db.budget(Cancel::default())).unwrap());
         });
     }
     let mut question = Search {
@@ -258,20 +282,45 @@ fn search(c: &mut Criterion) {
         cursor: None,
         as_of: None,
     };
-    assert_eq!(db.count(&question).unwrap().0, COUNT as u64 / 2);
+    assert_eq!(
+        db.count(&question, &db.budget(Cancel::default()))
+            .unwrap()
+            .0,
+        COUNT as u64 / 2
+    );
     group.bench_function("half of 100,000, filtered, counted", |b| {
-        b.iter(|| db.count(&question).unwrap().0);
+        b.iter(|| {
+            db.count(&question, &db.budget(Cancel::default()))
+                .unwrap()
+                .0
+        });
     });
     question.filters.clear();
-    assert_eq!(db.count(&question).unwrap().0, COUNT as u64);
+    assert_eq!(
+        db.count(&question, &db.budget(Cancel::default()))
+            .unwrap()
+            .0,
+        COUNT as u64
+    );
     group.bench_function("all of 100,000, counted", |b| {
-        b.iter(|| db.count(&question).unwrap().0);
+        b.iter(|| {
+            db.count(&question, &db.budget(Cancel::default()))
+                .unwrap()
+                .0
+        });
     });
     // A page in the middle of everything.
-    question.cursor = db.search(&question).unwrap().next;
+    question.cursor = db
+        .search(&question, &db.budget(Cancel::default()))
+        .unwrap()
+        .next;
     assert!(question.cursor.is_some());
     group.bench_function("second page of 100 in 100,000", |b| {
-        b.iter(|| db.search(&question).unwrap().returned);
+        b.iter(|| {
+            db.search(&question, &db.budget(Cancel::default()))
+                .unwrap()
+                .returned
+        });
     });
     db.close();
     // And to be kept.
@@ -279,7 +328,7 @@ fn search(c: &mut Criterion) {
     question.area = Area::Box(bbox);
     question.cursor = None;
     question.limit = 1_000;
-    let found = db.search(&question).unwrap();
+    let found = db.search(&question, &db.budget(Cancel::default())).unwrap();
     let in_memory = |question: &Search| db.search_in_memory(question).unwrap().unwrap();
     group.bench_function("box of 150, asked again", |b| {
         b.iter(|| in_memory(&question).returned);

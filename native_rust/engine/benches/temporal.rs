@@ -20,7 +20,7 @@ use criterion::{
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::temporal::SharedSeries;
 use formdb_engine::{
-    Aggregate, Aggregation, Database, Fill, Limits, Order, RangeQuery, Selection, Zone,
+    Aggregate, Aggregation, Cancel, Database, Fill, Limits, Order, RangeQuery, Selection, Zone,
 };
 
 /// Seconds between points: 10,080 a week.
@@ -67,7 +67,13 @@ fn filled(n: i64) -> (tempfile::TempDir, Database) {
     for from in (0..n).step_by(BATCH as usize) {
         write(&database, from..n.min(from + BATCH));
     }
-    assert_eq!(database.summary("s", None).unwrap().count, n as u64);
+    assert_eq!(
+        database
+            .summary("s", None, &database.budget(Cancel::default()))
+            .unwrap()
+            .count,
+        n as u64
+    );
     (tmp, database)
 }
 
@@ -173,11 +179,21 @@ fn aggregates(c: &mut Criterion) {
                 let query = next();
                 let first = (query.start.unwrap() + MINUTE - 1) / MINUTE;
                 let sum: f64 = (first..first + 10_080).map(|n| value(n) * 10.0).sum();
-                let found = database.aggregate(&query).unwrap().series[0].buckets[0];
+                let found = database
+                    .aggregate(&query, &database.budget(Cancel::default()))
+                    .unwrap()
+                    .series[0]
+                    .buckets[0];
                 assert!((found.value.unwrap() - sum / 100_800.0).abs() < 1e-9);
             }
             group.bench_function(BenchmarkId::new(format!("week, {name}"), n), |b| {
-                b.iter(|| black_box(database.aggregate(&next()).unwrap()));
+                b.iter(|| {
+                    black_box(
+                        database
+                            .aggregate(&next(), &database.budget(Cancel::default()))
+                            .unwrap(),
+                    )
+                });
             });
         }
         for (interval, zone, fill) in [
@@ -196,16 +212,30 @@ fn aggregates(c: &mut Criterion) {
             };
             let name = format!("week by {interval} in {zone}, avg");
             group.bench_function(BenchmarkId::new(name, n), |b| {
-                b.iter(|| black_box(database.aggregate(&query).unwrap()));
+                b.iter(|| {
+                    black_box(
+                        database
+                            .aggregate(&query, &database.budget(Cancel::default()))
+                            .unwrap(),
+                    )
+                });
             });
-            let page = database.aggregate(&query).unwrap();
+            let page = database
+                .aggregate(&query, &database.budget(Cancel::default()))
+                .unwrap();
             let name = format!("week by {interval} in {zone}, its JSON");
             group.bench_function(BenchmarkId::new(name, n), |b| {
                 b.iter(|| black_box(page.to_json()))
             });
         }
         group.bench_function(BenchmarkId::new("summary of all", n), |b| {
-            b.iter(|| black_box(database.summary("s", None).unwrap()));
+            b.iter(|| {
+                black_box(
+                    database
+                        .summary("s", None, &database.budget(Cancel::default()))
+                        .unwrap(),
+                )
+            });
         });
     }
     group.finish();

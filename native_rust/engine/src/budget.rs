@@ -1,19 +1,21 @@
-//! What a question may still spend.
+//! What a question may still spend: time, memory, and whether anybody wants the answer.
 //!
 //! Every loop that grows with its input takes a [`Budget`] and calls
-//! [`Budget::step`]; whoever asked holds a [`Cancel`] and calls it when nobody waits
-//! for the answer any more.
+//! [`Budget::step`]; what grows with the input holds its bytes by [`Budget::hold`]
+//! before it takes them. Whoever asked has a [`Cancel`] and calls it when nobody
+//! waits for the answer any more.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::mem::{Memory, Reservation};
 
 /// Steps from one look at the clock to the next; a step is some microseconds at most.
-const STEPS: u32 = 64;
+const STEPS: usize = 64;
 
 /// Ends a question from outside. Clones are of the same question.
 #[derive(Debug, Clone, Default)]
@@ -32,24 +34,27 @@ impl Cancel {
     }
 }
 
-/// The time that one question has, and whether anybody still wants the answer.
+/// What one question may spend.
 #[derive(Debug)]
 pub struct Budget {
     start: Instant,
     limit_ms: u64,
     cancel: Cancel,
-    steps: Cell<u32>,
+    steps: Cell<usize>,
+    held: RefCell<Reservation>,
 }
 
 impl Budget {
-    /// The time that the limits give, from now on.
+    /// The time that the limits give, from now on, and memory out of the pool for
+    /// work.
     #[must_use]
-    pub fn new(limits: &Limits, cancel: Cancel) -> Self {
+    pub fn new(limits: &Limits, memory: &Memory, cancel: Cancel) -> Self {
         Self {
             start: Instant::now(),
             limit_ms: limits.query_timeout_ms,
             cancel,
             steps: Cell::new(0),
+            held: RefCell::new(memory.work.nothing()),
         }
     }
 
@@ -58,9 +63,21 @@ impl Budget {
     /// # Errors
     /// [`Error::Timeout`] once the time is over, [`Error::Cancelled`].
     pub fn step(&self) -> Result<()> {
-        let steps = self.steps.get() + 1;
-        self.steps.set(steps % STEPS);
-        if steps == STEPS { self.check() } else { Ok(()) }
+        self.steps(1)
+    }
+
+    /// So many steps at once.
+    ///
+    /// # Errors
+    /// As [`Budget::step`].
+    pub fn steps(&self, count: usize) -> Result<()> {
+        let steps = self.steps.get().saturating_add(count);
+        if steps < STEPS {
+            self.steps.set(steps);
+            return Ok(());
+        }
+        self.steps.set(0);
+        self.check()
     }
 
     /// Look now: after a step that may have been long.
@@ -77,6 +94,42 @@ impl Budget {
         }
         Ok(())
     }
+
+    /// Count `bytes` that the question is about to take, until it has ended.
+    ///
+    /// # Errors
+    /// [`Error::MemoryFull`]: then do not take them.
+    pub fn hold(&self, bytes: usize) -> Result<()> {
+        self.held.borrow_mut().grow(bytes)
+    }
+
+    /// Make room for `more` items in a vector that grows with the input: counted,
+    /// and taken only if the system has it. As they are pushed one by one the room
+    /// doubles, so the cost of each stays the same.
+    ///
+    /// # Errors
+    /// [`Error::MemoryFull`].
+    pub fn make_room<T>(&self, items: &mut Vec<T>, more: usize) -> Result<()> {
+        if items.capacity() - items.len() >= more {
+            return Ok(());
+        }
+        let more = more.max(items.len());
+        let bytes = more.saturating_mul(size_of::<T>());
+        let mut held = self.held.borrow_mut();
+        held.grow(bytes)?;
+        items
+            .try_reserve_exact(more)
+            .map_err(|_| held.refusal(bytes))
+    }
+}
+
+#[cfg(test)]
+impl Budget {
+    /// More than any test needs.
+    pub(crate) fn ample() -> Self {
+        let limits = Limits::default();
+        Self::new(&limits, &Memory::new(&limits), Cancel::default())
+    }
 }
 
 #[cfg(test)]
@@ -85,8 +138,9 @@ mod tests {
 
     #[test]
     fn a_cancelled_question_ends_within_a_few_steps() {
+        let limits = Limits::default();
         let cancel = Cancel::default();
-        let budget = Budget::new(&Limits::default(), cancel.clone());
+        let budget = Budget::new(&limits, &Memory::new(&limits), cancel.clone());
         assert!((0..1_000).all(|_| budget.step().is_ok()));
         cancel.cancel();
         let ended = (0..STEPS).find_map(|_| budget.step().err());
@@ -94,16 +148,35 @@ mod tests {
     }
 
     #[test]
-    fn time_that_is_over_is_noticed_at_once_by_a_check() {
+    fn a_question_ends_at_its_time() {
         let limits = Limits {
             query_timeout_ms: 1,
             ..Limits::default()
         };
-        let budget = Budget::new(&limits, Cancel::default());
-        std::thread::sleep(Duration::from_millis(3));
+        let budget = Budget::new(&limits, &Memory::new(&limits), Cancel::default());
+        std::thread::sleep(Duration::from_millis(5));
         assert!(matches!(
-            budget.check(),
+            budget.steps(usize::MAX),
             Err(Error::Timeout { limit_ms: 1 })
         ));
+    }
+
+    #[test]
+    fn memory_is_held_until_the_question_ends() {
+        let limits = Limits {
+            work_bytes: 1 << 20,
+            ..Limits::default()
+        };
+        let memory = Memory::new(&limits);
+        let budget = Budget::new(&limits, &memory, Cancel::default());
+        let mut numbers: Vec<u64> = Vec::new();
+        budget.make_room(&mut numbers, 1_000).unwrap();
+        assert_eq!(memory.work.used(), 8_000);
+        assert!(budget.make_room(&mut numbers, 1 << 20).is_err());
+        assert_eq!(memory.work.used(), 8_000);
+        budget.make_room(&mut numbers, 10).unwrap();
+        assert_eq!(memory.work.used(), 8_000);
+        drop(budget);
+        assert_eq!(memory.work.used(), 0);
     }
 }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use crate::answers::AnswerStats;
-use crate::budget::Cancel;
+use crate::budget::{Budget, Cancel};
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{Descriptors, FileSystem};
 use crate::home::Place;
@@ -225,6 +225,12 @@ impl Database {
     #[must_use]
     pub fn recovered(&self) -> &Recovered {
         &self.recovered
+    }
+
+    /// What a question that is asked now may spend; `cancel` ends it before its time.
+    #[must_use]
+    pub fn budget(&self, cancel: Cancel) -> Budget {
+        Budget::new(&self.state.limits, &self.state.memory, cancel)
     }
 
     /// The pools of memory that it shares with the other databases of the process.

@@ -1,9 +1,10 @@
 //! Reading the journal back, block by block.
 
 use crate::block::Block;
+use crate::budget::Budget;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{check_limit, damaged, no_feature, read_block};
+use crate::features::{check_limit, damaged, no_feature};
 use crate::merkle::{leaf_hash, to_hex};
 use crate::model::{
     DecodeError, delete_points_to_json, feature_to_json, points_to_json, write_json,
@@ -11,6 +12,7 @@ use crate::model::{
 };
 use crate::operation::OpKind;
 use crate::planted::{Bug, planted};
+use crate::search::ReadAhead;
 use crate::state::State;
 
 /// Which blocks to list.
@@ -37,20 +39,19 @@ pub struct EntryPage {
     pub next: Option<u64>,
 }
 
-/// A page ends when it has this many bytes: a block can hold 65,536 points.
-const PAGE_BYTES: usize = 4 << 20;
 /// Blocks looked at for one page, so that a rare operation cannot keep a thread.
 const PAGE_BLOCKS: u64 = 100_000;
 
 impl Database {
     /// Blocks of the journal in order, up to the last durable one. A page may be short, or empty, and still
-    /// have a next one: it ends at a limit of bytes and of blocks looked at. Reads
-    /// the journal.
+    /// have a next one: it ends at a limit of bytes ([`crate::Limits::page_bytes`]; the
+    /// first block has a place however large it is) and of blocks looked at. Reads the
+    /// journal.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a bad limit, [`Error::Closed`], [`Error::Corrupt`],
-    /// [`Error::Io`].
-    pub fn entries(&self, query: &EntryQuery) -> Result<EntryPage> {
+    /// [`Error::Invalid`] for a bad limit, those of the [`Budget`], [`Error::Closed`],
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn entries(&self, query: &EntryQuery, budget: &Budget) -> Result<EntryPage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
@@ -60,26 +61,32 @@ impl Database {
         };
         let last = query.until.min(shown);
         let end = last.min(query.since.saturating_add(PAGE_BLOCKS));
-        let mut page = EntryPage::default();
-        page.json.push(b'[');
+        let mut entries = Entries::new(state, last, budget);
         let mut seen = query.since.min(last);
-        while seen < end && page.returned < query.limit && page.json.len() < PAGE_BYTES {
+        while seen < end
+            && entries.returned < query.limit
+            && entries.add(seen + 1, query.op, true)?
+        {
             seen += 1;
-            page.add(state, seen, query.op, true)?;
         }
-        page.json.push(b']');
-        page.next = (seen < last).then_some(seen);
-        Ok(page)
+        Ok(entries.finish((seen < last).then_some(seen)))
     }
 
     /// The versions of the feature `id`, oldest first, from behind block `since`
-    /// on: each its block but for the body. Reads the journal; linear in the number
-    /// of versions.
+    /// on: each its block but for the body. A page ends at a number of bytes, too.
+    /// Reads the journal; linear in the number of versions.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown feature, [`Error::Invalid`] for a bad
-    /// limit, [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn provenance(&self, id: &str, since: u64, limit: usize) -> Result<EntryPage> {
+    /// limit, those of the [`Budget`], [`Error::Closed`], [`Error::Corrupt`],
+    /// [`Error::Io`].
+    pub fn provenance(
+        &self,
+        id: &str,
+        since: u64,
+        limit: usize,
+        budget: &Budget,
+    ) -> Result<EntryPage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
@@ -92,41 +99,80 @@ impl Database {
         }
         versions.reverse();
         versions.retain(|seq| *seq > since);
-        let mut page = EntryPage::default();
-        page.json.push(b'[');
+        let mut entries = Entries::new(state, state.published(), budget);
+        let mut last = None;
         for seq in versions.iter().take(limit) {
-            page.add(state, *seq, None, false)?;
+            if !entries.add(*seq, None, false)? {
+                break;
+            }
+            last = Some(*seq);
         }
-        page.json.push(b']');
-        let last = versions.get(limit.saturating_sub(1)).copied();
-        page.next = last.filter(|_| versions.len() > limit);
-        Ok(page)
+        let more = entries.returned < versions.len();
+        Ok(entries.finish(last.filter(|_| more)))
     }
 }
 
-impl EntryPage {
+/// Blocks as JSON, one after the other: they end at a number of bytes.
+pub(crate) struct Entries<'q> {
+    state: &'q State,
+    /// Blocks behind it are not read.
+    last: u64,
+    budget: &'q Budget,
+    ahead: ReadAhead,
+    json: Vec<u8>,
+    pub returned: usize,
+}
+
+impl<'q> Entries<'q> {
+    pub(crate) fn new(state: &'q State, last: u64, budget: &'q Budget) -> Self {
+        Self {
+            state,
+            last,
+            budget,
+            ahead: ReadAhead::default(),
+            json: vec![b'['],
+            returned: 0,
+        }
+    }
+
     /// Add block `seq`, with or without its body, if its operation is the one asked
-    /// for.
-    pub(crate) fn add(
-        &mut self,
-        state: &State,
-        seq: u64,
-        op: Option<OpKind>,
-        body: bool,
-    ) -> Result<()> {
-        let bytes = read_block(state, seq)?;
-        let block = Block::decode(&bytes).map_err(|e| damaged(state, seq, e))?;
+    /// for. False if there was no room left for it.
+    pub(crate) fn add(&mut self, seq: u64, op: Option<OpKind>, body: bool) -> Result<bool> {
+        /// As JSON a block is seldom so many times as long.
+        const LONGER: usize = 4;
+        let state = self.state;
+        self.budget.step()?;
+        let bytes = self.ahead.block(state, seq, self.last)?;
+        let block = Block::decode(bytes).map_err(|e| damaged(state, seq, e))?;
         if block.seq != seq {
             return Err(damaged(state, seq, "another block lies at its place"));
         }
         if op.is_some_and(|op| op != block.op) {
-            return Ok(());
+            return Ok(true);
         }
+        let full = self.json.len();
+        self.budget
+            .make_room(&mut self.json, bytes.len().saturating_mul(LONGER))?;
         if self.returned > 0 {
             self.json.push(b',');
         }
+        let written = write_entry(&block, bytes, body, &mut self.json);
+        written.map_err(|e| damaged(state, seq, e))?;
+        if self.returned > 0 && self.json.len() > state.limits.page_bytes {
+            self.json.truncate(full);
+            return Ok(false);
+        }
         self.returned += 1;
-        write_entry(&block, &bytes, body, &mut self.json).map_err(|e| damaged(state, seq, e))
+        Ok(true)
+    }
+
+    pub(crate) fn finish(mut self, next: Option<u64>) -> EntryPage {
+        self.json.push(b']');
+        EntryPage {
+            json: self.json,
+            returned: self.returned,
+            next,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::block::{Action, Block};
 use crate::bodies::Document;
+use crate::budget::{Budget, Cancel};
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
@@ -83,14 +84,15 @@ impl Database {
     /// [`Error::Invalid`] for a bad limit or cursor, [`Error::Closed`],
     /// [`Error::Corrupt`], [`Error::Io`].
     pub fn features_in_box(&self, query: &BoxQuery) -> Result<FeaturePage> {
-        self.search(&Search {
+        let search = Search {
             area: Area::Box(query.bbox),
             predicate: Predicate::Intersects,
             filters: Vec::new(),
             limit: query.limit,
             cursor: query.cursor.clone(),
             as_of: query.as_of,
-        })
+        };
+        self.search(&search, &self.budget(Cancel::default()))
     }
 
     /// The page that a search finds, if that is a small first page of features that
@@ -151,9 +153,13 @@ impl Database {
         if bytes > MAX_BYTES {
             return Ok(None);
         }
-        let mut page = Page::with_capacity(search.limit, bytes);
+        let budget = self.budget(Cancel::default());
+        let mut page = Page::new(search.limit, state, &budget);
+        budget.make_room(&mut page.json, bytes)?;
         for document in &documents {
-            page.push(&document.json, document.seq);
+            if !page.push(&document.json, document.seq)? {
+                break;
+            }
         }
         Ok(Some(page.finish(at)))
     }
@@ -171,46 +177,55 @@ pub(crate) fn box_cursor(query: &BoxQuery) -> Result<(Option<u64>, u64)> {
     }
 }
 
-/// A page being filled.
-pub(crate) struct Page {
+/// A page being filled: it ends at a number of features and at a number of bytes.
+pub(crate) struct Page<'q> {
     limit: usize,
+    bytes: usize,
+    budget: &'q Budget,
     json: Vec<u8>,
     returned: usize,
     last_seq: u64,
     more: bool,
 }
 
-impl Page {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self::with_capacity(limit, 0)
-    }
-
-    /// With room for so many bytes.
-    fn with_capacity(limit: usize, bytes: usize) -> Self {
-        let mut json = Vec::with_capacity(bytes);
-        json.push(b'[');
+impl<'q> Page<'q> {
+    pub(crate) fn new(limit: usize, state: &State, budget: &'q Budget) -> Self {
         Self {
             limit,
-            json,
+            bytes: state.limits.page_bytes,
+            budget,
+            json: vec![b'['],
             returned: 0,
             last_seq: 0,
             more: false,
         }
     }
 
-    /// Add the feature of a sequence; false when the page was full already.
-    pub(crate) fn push(&mut self, json: &[u8], seq: u64) -> bool {
-        if self.returned == self.limit {
+    /// Features in it so far.
+    pub(crate) fn returned(&self) -> usize {
+        self.returned
+    }
+
+    /// Add the feature of a sequence; false when the page was full already. The first
+    /// has a place however large it is.
+    ///
+    /// # Errors
+    /// [`Error::MemoryFull`].
+    pub(crate) fn push(&mut self, json: &[u8], seq: u64) -> Result<bool> {
+        let bytes = self.json.len() + json.len();
+        if self.returned == self.limit || (self.returned > 0 && bytes > self.bytes) {
             self.more = true;
-            return false;
+            return Ok(false);
         }
+        // With the comma before it and the bracket behind.
+        self.budget.make_room(&mut self.json, json.len() + 2)?;
         if self.returned > 0 {
             self.json.push(b',');
         }
         self.json.extend_from_slice(json);
         self.returned += 1;
         self.last_seq = seq;
-        true
+        Ok(true)
     }
 
     pub(crate) fn finish(mut self, at: u64) -> FeaturePage {

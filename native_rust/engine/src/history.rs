@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::block::Block;
+use crate::budget::Budget;
 use crate::conditions::{Condition, Expected, precondition};
 use crate::database::Database;
 use crate::entries::write_entry;
@@ -170,10 +171,10 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn find_block(&self, hash: &Hash) -> Result<Option<u64>> {
+    pub fn find_block(&self, hash: &Hash, budget: &Budget) -> Result<Option<u64>> {
         let state = &self.state;
         state.check_open()?;
-        let found = state.segments.find_hash(hash)?;
+        let found = state.segments.find_hash(hash, budget)?;
         // One that was just written may still be taken back.
         let Some(seq) = found.filter(|seq| *seq <= state.durable()) else {
             return Ok(None);
@@ -210,12 +211,18 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn written_features(&self, first: u64, last: u64) -> Result<(Vec<String>, u64)> {
+    pub fn written_features(
+        &self,
+        first: u64,
+        last: u64,
+        budget: &Budget,
+    ) -> Result<(Vec<String>, u64)> {
         self.check_block(first)?;
         self.check_block(last)?;
         let mut ids = Vec::new();
         let mut replaced = 0;
         for seq in first..=last {
+            budget.step()?;
             let bytes = read_block(&self.state, seq)?;
             let (_, action) = block_at(&self.state, seq, &bytes)?;
             if action.op == OpKind::PutFeature {
@@ -225,6 +232,8 @@ impl Database {
                 let features = self.state.features.read();
                 replaced += u64::from(features.current(&stored.id, seq - 1).is_some());
                 drop(features);
+                budget.make_room(&mut ids, 1)?;
+                budget.hold(stored.id.len())?;
                 ids.push(stored.id.into_owned());
             }
         }
@@ -237,7 +246,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn points_deleted_by(&self, seq: u64) -> Result<u64> {
+    pub fn points_deleted_by(&self, seq: u64, budget: &Budget) -> Result<u64> {
         self.check_block(seq)?;
         let bytes = read_block(&self.state, seq)?;
         let (_, action) = block_at(&self.state, seq, &bytes)?;
@@ -246,9 +255,13 @@ impl Database {
         }
         let span = stored_delete_points(action.body);
         let span = span.map_err(|e| damaged(&self.state, seq, e))?;
-        let series = self.state.series.get(&span.series);
-        let deleted = series.map(|series| series.deleted_by(seq, span.start, span.end));
-        Ok(deleted.map_or(0, |points| points.len() as u64))
+        let mut deleted = 0;
+        if let Some(series) = self.state.series.get(&span.series) {
+            series.deleted_by(seq, (span.start, span.end), budget, |points| {
+                deleted += points.len() as u64;
+            })?;
+        }
+        Ok(deleted)
     }
 
     /// The condition that feature `id` is at a version with one of these hashes, or

@@ -40,11 +40,14 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Features or points in one page of an answer. Default 100,000.
     pub page_items: usize,
+    /// Bytes in one page of an answer, but for a single item that is larger. Default
+    /// 16 MiB.
+    pub page_bytes: usize,
     /// Buckets in the answer to one aggregate, each series counting as one more.
     /// Default 100,000.
     pub buckets: usize,
-    /// Milliseconds that a search, a count or a heatmap may spend on looking into
-    /// features. Default 30,000.
+    /// Milliseconds that one question may take: a search, a count, a heatmap, an
+    /// aggregate, a list, a page of the journal. Default 30,000.
     pub query_timeout_ms: u64,
     /// Milliseconds until a write with durability `interval` is on disk. Default 200.
     pub sync_interval_ms: u64,
@@ -93,6 +96,7 @@ impl Default for Limits {
             positions: 1_000_000,
             id_bytes: 256,
             page_items: 100_000,
+            page_bytes: 16 << 20,
             buckets: 100_000,
             query_timeout_ms: 30_000,
             sync_interval_ms: 200,
@@ -154,6 +158,7 @@ impl Limits {
             ("positions", self.positions as u64, 1, 1 << 28),
             ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
             ("page_items", self.page_items as u64, 1, 1 << 28),
+            ("page_bytes", self.page_bytes as u64, 1, GIB),
             ("buckets", self.buckets as u64, 1, 1 << 24),
             ("query_timeout_ms", self.query_timeout_ms, 1, 86_400_000),
             ("sync_interval_ms", self.sync_interval_ms, 1, 3_600_000),

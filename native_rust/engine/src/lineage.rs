@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use crate::budget::Budget;
 use crate::database::Database;
-use crate::entries::EntryPage;
+use crate::entries::Entries;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{block_at, check_limit, damaged, no_feature, read_block};
 use crate::merkle::to_hex;
@@ -49,13 +50,14 @@ impl Database {
     }
 
     /// The blocks that the versions of feature `id` were derived from, those that
-    /// these were derived from, and so on, up to `limit` of them. Reads the journal;
-    /// linear in what it gives.
+    /// these were derived from, and so on, up to `limit` of them and up to
+    /// [`crate::Limits::page_bytes`]. Reads the journal; linear in what it gives.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown feature, [`Error::Invalid`] for a bad
-    /// limit, [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn lineage(&self, id: &str, limit: usize) -> Result<Lineage> {
+    /// limit, those of the [`Budget`], [`Error::Closed`], [`Error::Corrupt`],
+    /// [`Error::Io`].
+    pub fn lineage(&self, id: &str, limit: usize, budget: &Budget) -> Result<Lineage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
@@ -72,13 +74,15 @@ impl Database {
         let mut next = versions;
         let mut truncated = false;
         while let Some(seq) = next.pop() {
+            budget.step()?;
             if !looked_at.insert(seq) {
                 continue;
             }
             for origin in self.origins(seq)? {
+                budget.step()?;
                 let origin_seq = match origin {
                     Origin::Seq(seq) => Some(seq),
-                    Origin::Hash(hash) => self.find_block(&hash)?,
+                    Origin::Hash(hash) => self.find_block(&hash, budget)?,
                 };
                 match (origin_seq, origin) {
                     (Some(seq), _) if found.len() < limit || found.contains(&seq) => {
@@ -92,14 +96,15 @@ impl Database {
                 }
             }
         }
-        let mut page = EntryPage::default();
-        page.json.push(b'[');
+        let mut entries = Entries::new(state, state.published(), budget);
         for seq in found {
-            page.add(state, seq, None, false)?;
+            if !entries.add(seq, None, false)? {
+                truncated = true;
+                break;
+            }
         }
-        page.json.push(b']');
         Ok(Lineage {
-            json: page.json,
+            json: entries.finish(None).json,
             elsewhere: elsewhere.into_iter().collect(),
             truncated,
         })

@@ -14,6 +14,7 @@
 //! Nothing is taken back: the journal grows by a block that names the one it undoes.
 
 use crate::block::Action;
+use crate::budget::{Budget, Cancel};
 use crate::conditions::{Condition, Expected, already_reverted, dependent};
 use crate::database::Database;
 use crate::error::{Error, Result};
@@ -47,8 +48,10 @@ impl Database {
         self.check_block(seq)?;
         let bytes = read_block(state, seq)?;
         let (block, action) = block_at(state, seq, &bytes)?;
+        let budget = self.budget(Cancel::default());
         let undoing = Undoing {
             state,
+            budget: &budget,
             seq,
             prev: block.prev,
             provenance,
@@ -67,6 +70,7 @@ impl Database {
 
 struct Undoing<'s> {
     state: &'s State,
+    budget: &'s Budget,
     seq: u64,
     prev: Option<u64>,
     provenance: Option<Vec<u8>>,
@@ -182,18 +186,25 @@ impl Undoing<'_> {
     fn delete_points(self, action: &Action<'_>) -> Result<(Operation, Condition)> {
         self.already()?;
         let span = stored_delete_points(action.body).map_err(|e| self.damaged(e))?;
-        let deleted = match self.state.series.get(&span.series) {
-            None => Vec::new(),
-            Some(series) => series.deleted_by(self.seq, span.start, span.end),
-        };
-        if deleted.is_empty() {
+        let mut deleted = Vec::new();
+        let mut count = 0;
+        if let Some(series) = self.state.series.get(&span.series) {
+            let range = (span.start, span.end);
+            series.deleted_by(self.seq, range, self.budget, |points| {
+                count += points.len();
+                // More are only counted.
+                if count <= MAX_BATCH_POINTS {
+                    deleted.extend_from_slice(points);
+                }
+            })?;
+        }
+        if count == 0 {
             return Err(self.refused("it deleted no points".to_owned()));
         }
-        if deleted.len() > MAX_BATCH_POINTS {
+        if count > MAX_BATCH_POINTS {
             return Err(self.refused(format!(
-                "it deleted {} points and one block brings back at most {MAX_BATCH_POINTS}; \
+                "it deleted {count} points and one block brings back at most {MAX_BATCH_POINTS}; \
                  write them again from a range query as of block {}",
-                deleted.len(),
                 self.seq - 1
             )));
         }
@@ -213,6 +224,7 @@ impl Undoing<'_> {
         let mut all = Vec::with_capacity(points.len());
         // Neighbours mostly come from one block.
         for run in points.chunk_by(|a, b| a.source.seq == b.source.seq) {
+            self.budget.step()?;
             let Some(seq) = run.first().map(|point| point.source.seq) else {
                 continue;
             };

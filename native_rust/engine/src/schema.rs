@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::budget::Budget;
 use crate::database::Database;
 use crate::error::Result;
 use crate::index::Extent;
@@ -38,15 +39,15 @@ impl Database {
     /// thread that must not wait.
     ///
     /// # Errors
-    /// [`crate::Error::Closed`].
-    pub fn schema(&self) -> Result<Vec<u8>> {
+    /// Those of the [`Budget`], [`crate::Error::Closed`].
+    pub fn schema(&self, budget: &Budget) -> Result<Vec<u8>> {
         let state = &self.state;
         state.check_open()?;
         let (head, count, shapes) = {
             let features = state.features.read();
             (state.head(), features.len(), features.shapes())
         };
-        let extent = state.series.extent(head.tree_size);
+        let extent = state.series.extent(head.tree_size, budget)?;
         let mut out = Vec::with_capacity(512);
         out.extend_from_slice(format!("{{\"seq\":{}", head.tree_size).as_bytes());
         out.extend_from_slice(format!(",\"features\":{{\"count\":{count}").as_bytes());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Aggregate, Aggregation, Database, Error, Fill, Limits, Order, RangeQuery, Selection,
+    Aggregate, Aggregation, Cancel, Database, Error, Fill, Limits, Order, RangeQuery, Selection,
     SeriesRangeQuery, Zone,
 };
 
@@ -47,7 +47,10 @@ impl Fixture {
     }
 
     fn json(&self, query: &Aggregate<'_>) -> String {
-        let page = self.database.aggregate(query).unwrap();
+        let page = self
+            .database
+            .aggregate(query, &self.database.budget(Cancel::default()))
+            .unwrap();
         String::from_utf8(page.to_json()).unwrap()
     }
 }
@@ -97,12 +100,18 @@ fn answers_as_json() {
         ..by_seconds("a1", "1s", "sum")
     };
     assert_eq!(fixture.json(&late), "[]");
-    let summary = fixture.database.summary("a1", None).unwrap();
+    let summary = fixture
+        .database
+        .summary("a1", None, &fixture.database.budget(Cancel::default()))
+        .unwrap();
     assert_eq!(
         String::from_utf8(summary.to_json()).unwrap(),
         r#"{"count":4,"first":{"timestamp":"1970-01-01T00:00:00Z","value":1.0},"last":{"timestamp":"1970-01-01T00:00:06Z","value":8.0},"min":1.0,"max":8.0,"avg":3.75,"sum":15.0,"stddev":3.095695936834452}"#
     );
-    let summary = fixture.database.summary("b", None).unwrap();
+    let summary = fixture
+        .database
+        .summary("b", None, &fixture.database.budget(Cancel::default()))
+        .unwrap();
     assert_eq!(
         (summary.count, summary.stddev, summary.sum),
         (1, None, Some(-1.0))
@@ -117,7 +126,12 @@ fn refusals_say_what_to_change() {
     });
     let seq = fixture.write("s", 0, &(0..12).map(f64::from).collect::<Vec<_>>());
     fixture.write("huge", 0, &[f64::MAX, f64::MAX, 1.0]);
-    let refusal = |query: &Aggregate<'_>| fixture.database.aggregate(query).unwrap_err();
+    let refusal = |query: &Aggregate<'_>| {
+        fixture
+            .database
+            .aggregate(query, &fixture.database.budget(Cancel::default()))
+            .unwrap_err()
+    };
     for query in [
         by_seconds("s", "1s", "avg"),
         Aggregate {
@@ -148,7 +162,10 @@ fn refusals_say_what_to_change() {
     assert_eq!(
         fixture
             .database
-            .aggregate(&by_seconds("s", "2s", "avg"))
+            .aggregate(
+                &by_seconds("s", "2s", "avg"),
+                &fixture.database.budget(Cancel::default())
+            )
             .unwrap()
             .series[0]
             .buckets
@@ -202,10 +219,16 @@ fn refusals_say_what_to_change() {
     }
     let avg = fixture
         .database
-        .aggregate(&by_seconds("huge", "1h", "avg"))
+        .aggregate(
+            &by_seconds("huge", "1h", "avg"),
+            &fixture.database.budget(Cancel::default()),
+        )
         .unwrap();
     assert_eq!(avg.series[0].buckets[0].value, Some(f64::MAX / 1.5));
-    let summary = fixture.database.summary("huge", None).unwrap();
+    let summary = fixture
+        .database
+        .summary("huge", None, &fixture.database.budget(Cancel::default()))
+        .unwrap();
     assert_eq!((summary.sum, summary.max), (None, f64::MAX));
     for name in ["Europe/Berlin", "utc", "Asia/Kathmandu"] {
         assert!(Zone::parse(name).is_ok(), "{name}");
@@ -264,7 +287,10 @@ fn work_is_bounded_where_it_must_be() {
     assert!(in_memory(&filled));
     for query in [all, buckets] {
         assert!(!in_memory(&query));
-        fixture.database.aggregate(&query).unwrap();
+        fixture
+            .database
+            .aggregate(&query, &fixture.database.budget(Cancel::default()))
+            .unwrap();
         assert!(in_memory(&query), "it is kept");
     }
 }
@@ -277,10 +303,13 @@ fn pages(database: &Database, query: &SeriesRangeQuery<'_>, meanwhile: impl Fn()
     let mut cursor: Option<String> = None;
     loop {
         let page = database
-            .range_by_prefix(&SeriesRangeQuery {
-                cursor: cursor.as_deref(),
-                ..query.clone()
-            })
+            .range_by_prefix(
+                &SeriesRangeQuery {
+                    cursor: cursor.as_deref(),
+                    ..query.clone()
+                },
+                &database.budget(Cancel::default()),
+            )
             .unwrap();
         let before = rows.len();
         for series in &page.series {
@@ -380,18 +409,33 @@ fn pages_over_several_series_add_up() {
     assert!(pages(&fixture.database, &query, || {}).len() > before.len());
     let listed = fixture
         .database
-        .series_by_prefix("ab", None, 10, None)
+        .series_by_prefix(
+            "ab",
+            None,
+            10,
+            None,
+            &fixture.database.budget(Cancel::default()),
+        )
         .unwrap();
     let ids: Vec<&str> = listed.iter().map(|entry| &*entry.id).collect();
     assert_eq!(ids, ["ab", "abc"]);
     let listed = fixture
         .database
-        .series_by_prefix("a", Some("ab"), 1, Some(at))
+        .series_by_prefix(
+            "a",
+            Some("ab"),
+            1,
+            Some(at),
+            &fixture.database.budget(Cancel::default()),
+        )
         .unwrap();
     assert_eq!(&*listed[0].id, "abc");
-    let other = fixture.database.range_by_prefix(&SeriesRangeQuery {
-        cursor: Some("AAAA"),
-        ..query
-    });
+    let other = fixture.database.range_by_prefix(
+        &SeriesRangeQuery {
+            cursor: Some("AAAA"),
+            ..query
+        },
+        &fixture.database.budget(Cancel::default()),
+    );
     assert_eq!(other.unwrap_err().code(), "invalid_cursor");
 }

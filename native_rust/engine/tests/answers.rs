@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    Aggregate, Aggregation, AnswerStats, Area, Database, Durability, Error, Filter, Grid, Heatmap,
-    Limits, Near, Operation, Predicate, Search, Selection, Transaction,
+    Aggregate, Aggregation, AnswerStats, Area, Cancel, Database, Durability, Error, Filter, Grid,
+    Heatmap, Limits, Near, Operation, Predicate, Search, Selection, Transaction,
 };
 use parking_lot::Mutex;
 use random::Random;
@@ -203,7 +203,7 @@ fn ask(db: &Database, question: usize) -> (String, u64) {
     let page = |search: &Search| {
         let page = match db.search_in_memory(search).unwrap() {
             Some(page) => page,
-            None => db.search(search).unwrap(),
+            None => db.search(search, &db.budget(Cancel::default())).unwrap(),
         };
         (ids(&page.json), page.seq)
     };
@@ -227,7 +227,7 @@ fn ask(db: &Database, question: usize) -> (String, u64) {
             let search = search(bbox("-60,-1,0,1"), vec![]);
             let (count, seq) = match db.count_in_memory(&search).unwrap() {
                 Some(counted) => counted,
-                None => db.count(&search).unwrap(),
+                None => db.count(&search, &db.budget(Cancel::default())).unwrap(),
             };
             (count.to_string(), seq)
         }
@@ -242,7 +242,9 @@ fn ask(db: &Database, question: usize) -> (String, u64) {
                 filters: vec![],
                 as_of: None,
             };
-            let answer = db.heatmap_json(&heatmap).unwrap();
+            let answer = db
+                .heatmap_json(&heatmap, &db.budget(Cancel::default()))
+                .unwrap();
             (counts(&answer.json, "count"), answer.seq)
         }
         4 => page(&search(
@@ -254,7 +256,10 @@ fn ask(db: &Database, question: usize) -> (String, u64) {
             vec![],
         )),
         5 => db
-            .aggregate(&aggregate("s0", Aggregation::Sum))
+            .aggregate(
+                &aggregate("s0", Aggregation::Sum),
+                &db.budget(Cancel::default()),
+            )
             .map_or_else(none, |page| {
                 let sum = page.series[0].buckets[0].value.unwrap();
                 (sum.to_string(), page.seq)
@@ -271,7 +276,12 @@ fn ask(db: &Database, question: usize) -> (String, u64) {
             })
         }
         _ => {
-            let page = db.aggregate(&aggregate("s*", Aggregation::Sum)).unwrap();
+            let page = db
+                .aggregate(
+                    &aggregate("s*", Aggregation::Sum),
+                    &db.budget(Cancel::default()),
+                )
+                .unwrap();
             let row = |s: &formdb_engine::SeriesBuckets| {
                 format!("{}={}", s.id, s.buckets[0].value.unwrap())
             };
@@ -511,12 +521,15 @@ fn answers_about_the_past_hold_whatever_is_written() {
     };
     let mut paged = search(bbox("0,-1,2,1"), vec![]);
     paged.limit = 1;
-    paged.cursor = db.search(&paged).unwrap().next;
+    paged.cursor = db
+        .search(&paged, &db.budget(Cancel::default()))
+        .unwrap()
+        .next;
     assert!(paged.cursor.is_some());
     for id in ["c", "d", "e"] {
-        let page = db.search(&past).unwrap();
+        let page = db.search(&past, &db.budget(Cancel::default())).unwrap();
         assert_eq!((ids(&page.json).as_str(), page.seq), ("a", 1));
-        let page = db.search(&paged).unwrap();
+        let page = db.search(&paged, &db.budget(Cancel::default())).unwrap();
         assert_eq!((ids(&page.json).as_str(), page.seq), ("b", 2));
         put(id).commit(&db);
     }
@@ -541,7 +554,7 @@ fn the_pages_behind_a_kept_one_are_as_of_its_sequence() {
             limit: 2,
             ..search(area, vec![])
         };
-        let before = db.search(&first).unwrap();
+        let before = db.search(&first, &db.budget(Cancel::default())).unwrap();
         // It leaves the answer as it is.
         let points = Change::Points {
             series: 0,
@@ -549,17 +562,20 @@ fn the_pages_behind_a_kept_one_are_as_of_its_sequence() {
         };
         let seq = points.commit(&db);
         let hits = db.info().unwrap().query_cache.hits;
-        let mut page = db.search(&first).unwrap();
+        let mut page = db.search(&first, &db.budget(Cancel::default())).unwrap();
         assert_eq!(db.info().unwrap().query_cache.hits, hits + 1);
         assert_eq!((page.seq, &page.json), (seq, &before.json));
         let mut found = ids(&page.json);
         while let Some(next) = page.next {
             let cursor = Some(next);
             page = db
-                .search(&Search {
-                    cursor,
-                    ..first.clone()
-                })
+                .search(
+                    &Search {
+                        cursor,
+                        ..first.clone()
+                    },
+                    &db.budget(Cancel::default()),
+                )
                 .unwrap();
             assert_eq!(page.seq, seq);
             found = format!("{found} {}", ids(&page.json));
@@ -605,8 +621,14 @@ fn other_parameters_are_other_questions() {
         near(None, Some(300_000.0)),
         near(Some(1), Some(300_000.0)),
     ];
-    let first: Vec<_> = questions.iter().map(|q| db.search(q).unwrap()).collect();
-    let again: Vec<_> = questions.iter().map(|q| db.search(q).unwrap()).collect();
+    let first: Vec<_> = questions
+        .iter()
+        .map(|q| db.search(q, &db.budget(Cancel::default())).unwrap())
+        .collect();
+    let again: Vec<_> = questions
+        .iter()
+        .map(|q| db.search(q, &db.budget(Cancel::default())).unwrap())
+        .collect();
     assert_eq!(first, again);
     let counts = Vec::from_iter(first.iter().map(|page| page.returned));
     assert_eq!(counts, [9, 3, 4, 5, 6, 7, 8, 2, 6, 9, 2, 3, 1]);
@@ -614,8 +636,15 @@ fn other_parameters_are_other_questions() {
     let all = questions.len() as u64;
     assert_eq!((stats.entries, stats.misses, stats.hits), (all, all, all));
     // A count of the same is another question still.
-    assert_eq!(db.count(&base()).unwrap(), (9, 9));
-    assert_eq!(db.count(&questions[1]).unwrap(), (9, 9));
+    assert_eq!(
+        db.count(&base(), &db.budget(Cancel::default())).unwrap(),
+        (9, 9)
+    );
+    assert_eq!(
+        db.count(&questions[1], &db.budget(Cancel::default()))
+            .unwrap(),
+        (9, 9)
+    );
     let stats = db.info().unwrap().query_cache;
     assert_eq!((stats.misses, stats.hits), (all + 1, all + 1));
 }
@@ -653,8 +682,18 @@ fn the_cache_can_be_off_and_keeps_no_answer_above_its_share() {
     let large = search(bbox("0,-1,60,1"), vec![]);
     let small = search(bbox("0,-1,3,1"), vec![]);
     for _ in 0..2 {
-        assert_eq!(db.search(&large).unwrap().returned, 60);
-        assert_eq!(db.search(&small).unwrap().returned, 4);
+        assert_eq!(
+            db.search(&large, &db.budget(Cancel::default()))
+                .unwrap()
+                .returned,
+            60
+        );
+        assert_eq!(
+            db.search(&small, &db.budget(Cancel::default()))
+                .unwrap()
+                .returned,
+            4
+        );
     }
     let stats = db.info().unwrap().query_cache;
     assert_eq!(
@@ -667,7 +706,10 @@ fn the_cache_can_be_off_and_keeps_no_answer_above_its_share() {
     let long = format!("in:{}", vec!["9999"; 1_000].join(","));
     let filters = vec![Filter::parse("prop.n", &long).unwrap()];
     for _ in 0..2 {
-        let page = db.search(&search(Area::Everything, filters.clone()));
+        let page = db.search(
+            &search(Area::Everything, filters.clone()),
+            &db.budget(Cancel::default()),
+        );
         assert_eq!(page.unwrap().returned, 0);
     }
     assert_eq!(db.info().unwrap().query_cache, stats);
@@ -691,7 +733,12 @@ fn a_full_cache_takes_what_is_asked_for_again() {
             ..search(bbox("0,-1,9,1"), vec![])
         };
         let before = db.info().unwrap().query_cache.hits;
-        assert_eq!(db.search(&question).unwrap().returned, 1);
+        assert_eq!(
+            db.search(&question, &db.budget(Cancel::default()))
+                .unwrap()
+                .returned,
+            1
+        );
         db.info().unwrap().query_cache.hits > before
     };
     let kept: Vec<bool> = (1..=10).chain(1..=10).map(ask).collect();

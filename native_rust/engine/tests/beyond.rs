@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use formdb_engine::fs::FileSystem;
 use formdb_engine::{
-    Ack, Database, EntryQuery, Error, IdempotencyKey, Limits, Reach, SalvageReport, Transaction,
-    salvage, verify,
+    Ack, Cancel, Database, EntryQuery, Error, IdempotencyKey, Limits, Reach, SalvageReport,
+    Transaction, salvage, verify,
 };
 use serde_json::Value;
 use support::SimFs;
@@ -169,7 +169,12 @@ fn entries(db: &Database) -> Vec<Entry> {
         op: None,
         limit: 10_000,
     };
-    let list: Vec<Value> = serde_json::from_slice(&db.entries(&query).unwrap().json).unwrap();
+    let list: Vec<Value> = serde_json::from_slice(
+        &db.entries(&query, &db.budget(Cancel::default()))
+            .unwrap()
+            .json,
+    )
+    .unwrap();
     list.into_iter().map(Entry).collect()
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use formdb_engine::fs::{FileSystem, RealFileSystem};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    Ack, Area, BoxQuery, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Limits, Near,
+    Ack, Area, BoxQuery, Cancel, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Limits, Near,
     Operation, Order, Predicate, RangeQuery, Reach, Search, Transaction, salvage, to_hex, verify,
 };
 use serde_json::{Value, json};
@@ -100,10 +100,10 @@ fn answers(db: &Database) -> Value {
         "points": info.points,
         "journal_bytes": info.journal_bytes,
         "segments": info.segments,
-        "entries": json(&db.entries(&everything).unwrap().json),
+        "entries": json(&db.entries(&everything, &db.budget(Cancel::default())).unwrap().json),
         "tree_heads": heads.collect::<Vec<_>>(),
         "moments": moments.collect::<Vec<_>>(),
-        "versions": json(&db.provenance("berlin", 0, 100).unwrap().json),
+        "versions": json(&db.provenance("berlin", 0, 100, &db.budget(Cancel::default())).unwrap().json),
     })
 }
 
@@ -269,7 +269,10 @@ fn answers_about_foreign_members(db: &Database) -> Value {
             cursor: None,
             as_of: None,
         };
-        ids(&db.search(&search).unwrap().json)
+        ids(&db
+            .search(&search, &db.budget(Cancel::default()))
+            .unwrap()
+            .json)
     };
     let bbox = |text| BoundingBox::parse(text).unwrap();
     let boxes = [
@@ -299,11 +302,15 @@ fn answers_about_foreign_members(db: &Database) -> Value {
         filters: Vec::new(),
         as_of: None,
     };
-    let cells = db.heatmap(&heatmap).unwrap().cells;
+    let cells = db
+        .heatmap(&heatmap, &db.budget(Cancel::default()))
+        .unwrap()
+        .cells;
     let cells = cells
         .iter()
         .map(|cell| json!([cell.bounds.min[0], cell.bounds.min[1], cell.count]));
-    let schema: Value = serde_json::from_slice(&db.schema().unwrap()).unwrap();
+    let schema: Value =
+        serde_json::from_slice(&db.schema(&db.budget(Cancel::default())).unwrap()).unwrap();
     json!({
         "around": Value::Object(around.into_iter().collect()),
         "within 0,0,4,4": search(Area::Box(bbox("0,0,4,4")), Predicate::Within),

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    Ack, BoxQuery, Condition, Database, Durability, EntryQuery, Error, Expected, IdempotencyKey,
-    Limits, Operation, Order, RangeQuery, Transaction,
+    Ack, BoxQuery, Cancel, Condition, Database, Durability, EntryQuery, Error, Expected,
+    IdempotencyKey, Limits, Operation, Order, RangeQuery, Transaction,
 };
 use support::SimFs;
 
@@ -154,7 +154,9 @@ fn deletes_need_something_to_delete_and_leave_the_versions() {
     assert_eq!(db.info().unwrap().features, 0);
     put(&db, "a", 2);
     assert_eq!(db.info().unwrap().features, 1);
-    let chain = db.provenance("a", 0, 10).unwrap();
+    let chain = db
+        .provenance("a", 0, 10, &db.budget(Cancel::default()))
+        .unwrap();
     assert_eq!(chain.returned, 3);
     let text = String::from_utf8(chain.json).unwrap();
     assert!(text.contains(r#""op":"delete_feature","prev":1"#), "{text}");
@@ -234,7 +236,13 @@ fn reverts_restore_exactly_and_say_why_not() {
         op: Some("revert".parse().unwrap()),
         limit: 100,
     };
-    assert_eq!(again.entries(&query).unwrap().returned, 7);
+    assert_eq!(
+        again
+            .entries(&query, &again.budget(Cancel::default()))
+            .unwrap()
+            .returned,
+        7
+    );
     again.close();
 }
 
@@ -519,11 +527,27 @@ fn a_request_that_cannot_be_prepared_any_more_is_answered_again_by_its_key() {
         (again.first_seq, again.hash, again.time),
         (first.first_seq, first.hash, first.time)
     );
-    assert_eq!(db.points_deleted_by(2).unwrap(), 2);
+    assert_eq!(
+        db.points_deleted_by(2, &db.budget(Cancel::default()))
+            .unwrap(),
+        2
+    );
     revert(&db, 2).unwrap();
-    assert_eq!(db.points_deleted_by(2).unwrap(), 2, "also when undone");
-    assert_eq!(db.points_deleted_by(1).unwrap(), 0);
-    assert_eq!(code(db.points_deleted_by(4)), "block_not_found");
+    assert_eq!(
+        db.points_deleted_by(2, &db.budget(Cancel::default()))
+            .unwrap(),
+        2,
+        "also when undone"
+    );
+    assert_eq!(
+        db.points_deleted_by(1, &db.budget(Cancel::default()))
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        code(db.points_deleted_by(4, &db.budget(Cancel::default()))),
+        "block_not_found"
+    );
     let other = IdempotencyKey::new("k", &[b"other"]);
     assert_eq!(code(replay(&db, other, Ok(None))), "idempotency_key_reused");
     assert_eq!(db.seq().unwrap(), 3, "nothing was written");
@@ -552,7 +576,9 @@ fn a_lineage_follows_sequences_and_hashes_back() {
     let foreign = "ab".repeat(32);
     derived(&db, "map", &format!(r#"3,"{hash}","{foreign}""#)).unwrap();
     derived(&db, "map", "4,1").unwrap();
-    let lineage = db.lineage("map", 10).unwrap();
+    let lineage = db
+        .lineage("map", 10, &db.budget(Cancel::default()))
+        .unwrap();
     let blocks: serde_json::Value = serde_json::from_slice(&lineage.json).unwrap();
     let seqs: Vec<u64> = blocks
         .as_array()
@@ -565,9 +591,21 @@ fn a_lineage_follows_sequences_and_hashes_back() {
         (lineage.elsewhere, lineage.truncated),
         (vec![foreign], false)
     );
-    assert!(db.lineage("map", 2).unwrap().truncated);
-    assert_eq!(db.lineage("raw", 10).unwrap().json, b"[]");
-    assert_eq!(code(db.lineage("none", 10)), "feature_not_found");
+    assert!(
+        db.lineage("map", 2, &db.budget(Cancel::default()))
+            .unwrap()
+            .truncated
+    );
+    assert_eq!(
+        db.lineage("raw", 10, &db.budget(Cancel::default()))
+            .unwrap()
+            .json,
+        b"[]"
+    );
+    assert_eq!(
+        code(db.lineage("none", 10, &db.budget(Cancel::default()))),
+        "feature_not_found"
+    );
     let error = derived(&db, "x", "1,9").unwrap_err();
     assert_eq!(error.pointer(), Some("/provenance/derived_from/1"));
     db.close();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use formdb_engine::fs::FileSystem;
 use formdb_engine::{
-    Ack, Database, EntryQuery, Error, Hash, Limits, Order, Progress, RangeQuery, Reach,
+    Ack, Cancel, Database, EntryQuery, Error, Hash, Limits, Order, Progress, RangeQuery, Reach,
     RecoveryPolicy, SalvageReport, VerifyReport, diagnose, salvage, verify,
 };
 use support::{Fate, SimFs, random};
@@ -107,7 +107,9 @@ fn entries(db: &Database) -> Vec<u8> {
         op: None,
         limit: 10_000,
     };
-    db.entries(&query).unwrap().json
+    db.entries(&query, &db.budget(Cancel::default()))
+        .unwrap()
+        .json
 }
 
 fn check(fs: &SimFs) -> VerifyReport {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    Area, Database, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, Search,
+    Area, Budget, Cancel, Database, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, Search,
 };
 
 const FEATURES: usize = 20_000;
@@ -58,8 +58,10 @@ fn what_reads_too_many_features_is_given_up() {
     for area in [Area::Everything, near.clone()] {
         let search = search(area, never());
         for error in [
-            db.search(&search).unwrap_err(),
-            db.count(&search).unwrap_err(),
+            db.search(&search, &db.budget(Cancel::default()))
+                .unwrap_err(),
+            db.count(&search, &db.budget(Cancel::default()))
+                .unwrap_err(),
         ] {
             assert!(matches!(error, Error::Timeout { limit_ms: 1 }), "{error}");
         }
@@ -72,12 +74,26 @@ fn what_reads_too_many_features_is_given_up() {
         filters,
         as_of: None,
     };
-    let error = db.heatmap(&heatmap(never())).unwrap_err();
+    let error = db
+        .heatmap(&heatmap(never()), &db.budget(Cancel::default()))
+        .unwrap_err();
     assert_eq!(error.code(), "query_timeout");
 
-    // What needs no bodies, or few, does not take long.
+    // With time, all of it is answered.
+    let ample = Budget::new(&Limits::default(), db.memory(), Cancel::default());
     let all = FEATURES as u64;
-    assert_eq!(db.count(&search(Area::Everything, vec![])).unwrap().0, all);
-    assert_eq!(db.heatmap(&heatmap(vec![])).unwrap().cells[0].count, all);
-    assert_eq!(db.search(&search(near, vec![])).unwrap().returned, 10);
+    assert_eq!(
+        db.count(&search(Area::Everything, vec![]), &ample)
+            .unwrap()
+            .0,
+        all
+    );
+    assert_eq!(
+        db.heatmap(&heatmap(vec![]), &ample).unwrap().cells[0].count,
+        all
+    );
+    assert_eq!(
+        db.search(&search(near, vec![]), &ample).unwrap().returned,
+        10
+    );
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::{Database, Limits, Transaction};
+use formdb_engine::{Cancel, Database, Limits, Transaction};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -29,7 +29,7 @@ fn random(state: &mut u64) -> u64 {
 }
 
 fn schema(db: &Database) -> Value {
-    serde_json::from_slice(&db.schema().unwrap()).unwrap()
+    serde_json::from_slice(&db.schema(&db.budget(Cancel::default())).unwrap()).unwrap()
 }
 
 fn put(db: &Database, features: &[Value]) {
@@ -72,7 +72,10 @@ fn says_what_is_there_and_again_after_opening() {
     let dir = tempdir().unwrap();
     let db = open(dir.path());
     let empty = r#"{"seq":0,"features":{"count":0,"geometry_types":{},"properties":{}},"series":{"count":0,"points":0}}"#;
-    assert_eq!(String::from_utf8(db.schema().unwrap()).unwrap(), empty);
+    assert_eq!(
+        String::from_utf8(db.schema(&db.budget(Cancel::default())).unwrap()).unwrap(),
+        empty
+    );
     let line = json!({"type": "LineString", "coordinates": [[0, 0], [1, 1]]});
     put(
         &db,
@@ -103,10 +106,16 @@ fn says_what_is_there_and_again_after_opening() {
         r#""series":{"count":2,"points":4,"first":"1969-12-31T23:59:59.999999Z","#,
         r#""last":"1970-01-01T00:00:01Z"}}"#,
     );
-    assert_eq!(String::from_utf8(db.schema().unwrap()).unwrap(), expected);
+    assert_eq!(
+        String::from_utf8(db.schema(&db.budget(Cancel::default())).unwrap()).unwrap(),
+        expected
+    );
     db.close();
     let db = open(dir.path());
-    assert_eq!(String::from_utf8(db.schema().unwrap()).unwrap(), expected);
+    assert_eq!(
+        String::from_utf8(db.schema(&db.budget(Cancel::default())).unwrap()).unwrap(),
+        expected
+    );
 
     delete(&db, "c");
     delete(&db, "b");
@@ -137,7 +146,10 @@ fn says_what_is_there_and_again_after_opening() {
     then["seq"] = json!(16);
     assert_eq!(schema(&db), then);
     db.close();
-    assert_eq!(db.schema().unwrap_err().code(), "database_closed");
+    assert_eq!(
+        db.schema(&db.budget(Cancel::default())).unwrap_err().code(),
+        "database_closed"
+    );
     let db = open(dir.path());
     assert_eq!(schema(&db), then);
     db.close();

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use formdb_engine::fs::{FileSystem, RealFileSystem};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Database, Durability, EntryQuery, Error, IdempotencyKey, Limits, Order, RangeQuery,
-    Transaction,
+    BoxQuery, Cancel, Database, Durability, EntryQuery, Error, IdempotencyKey, Limits, Order,
+    RangeQuery, Transaction,
 };
 use support::{Fate, Fault, SimFs};
 
@@ -135,7 +135,12 @@ fn everything(db: &Database) -> String {
         op: None,
         limit: 10_000,
     };
-    out += &String::from_utf8(db.entries(&entries).unwrap().json).unwrap();
+    out += &String::from_utf8(
+        db.entries(&entries, &db.budget(Cancel::default()))
+            .unwrap()
+            .json,
+    )
+    .unwrap();
     for seq in 1..=info.seq {
         out += &format!("{:?}\n", db.inclusion_proof(seq, None).unwrap());
     }

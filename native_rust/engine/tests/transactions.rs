@@ -21,7 +21,7 @@ use std::time::Duration;
 use formdb_engine::fs::{File, FileSystem, Lock};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    Ack, Begin, BoxQuery, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
+    Ack, Begin, BoxQuery, Cancel, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
     RangeQuery, Reply, Transaction, Wait,
 };
 use oracles::{cases, compared};
@@ -576,7 +576,9 @@ fn seen(db: &Database, txn: Option<&str>, order: Order, limit: usize) -> Model {
     };
     loop {
         let page = match txn {
-            Some(txn) => db.features_in_box_in(txn, &query).unwrap(),
+            Some(txn) => db
+                .features_in_box_in(txn, &query, &db.budget(Cancel::default()))
+                .unwrap(),
             None => db.features_in_box(&query).unwrap(),
         };
         let list: serde_json::Value = serde_json::from_slice(&page.json).unwrap();

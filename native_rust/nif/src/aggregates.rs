@@ -8,6 +8,7 @@ use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::CatalogRef;
 use crate::answer::{COPIED, Failure, binary, in_memory, json_answer, tagged};
+use crate::asking::Asker;
 use crate::reads::order;
 
 /// Work done on a normal scheduler, in points: some 50 us. It bounds the buckets, too.
@@ -64,7 +65,18 @@ fn aggregate_in_memory<'a>(
     name: &str,
     query: AggregateMap<'a>,
 ) -> Term<'a> {
-    let found = aggregate_within(env, &catalog, name, &query, POINTS_IN_MEMORY);
+    let found = catalog.database(name).and_then(|database| {
+        let aggregate = query.query()?;
+        Ok(match query.json {
+            true => database
+                .aggregate_json_in_memory(&aggregate, POINTS_IN_MEMORY)?
+                .filter(|answer| answer.json.len() <= COPIED)
+                .map(|answer| json_answer(env, &answer)),
+            false => database
+                .aggregate_in_memory(&aggregate, POINTS_IN_MEMORY)?
+                .map(|page| buckets(env, &page)),
+        })
+    });
     in_memory(env, found, |found| found)
 }
 
@@ -77,29 +89,16 @@ fn aggregate<'a>(
     name: &str,
     query: AggregateMap<'a>,
 ) -> Term<'a> {
-    // Nothing is more work than that.
-    let found = aggregate_within(env, &catalog, name, &query, usize::MAX);
-    in_memory(env, found, |found| found)
-}
-
-fn aggregate_within<'a>(
-    env: Env<'a>,
-    catalog: &CatalogRef,
-    name: &str,
-    query: &AggregateMap<'a>,
-    points: usize,
-) -> Result<Option<Term<'a>>, Failure> {
-    let database = catalog.database(name)?;
-    let aggregate = query.query()?;
-    Ok(match query.json {
-        true => database
-            .aggregate_json_in_memory(&aggregate, points)?
-            .filter(|answer| points == usize::MAX || answer.json.len() <= COPIED)
-            .map(|answer| json_answer(env, &answer)),
-        false => database
-            .aggregate_in_memory(&aggregate, points)?
-            .map(|page| buckets(env, &page)),
-    })
+    let asker = Asker::new(env);
+    let found = catalog.database(name).and_then(|database| {
+        let aggregate = query.query()?;
+        let budget = asker.budget(&database);
+        Ok(match query.json {
+            true => json_answer(env, &database.aggregate_json(&aggregate, &budget)?),
+            false => buckets(env, &database.aggregate(&aggregate, &budget)?),
+        })
+    });
+    tagged(env, found)
 }
 
 /// `{buckets, seq}`.
@@ -155,8 +154,9 @@ fn summary<'a>(
     series: &str,
     as_of: Option<u64>,
 ) -> Term<'a> {
+    let asker = Asker::new(env);
     let summary = catalog.database(name).and_then(|database| {
-        let summary = database.summary(series, as_of)?;
+        let summary = database.summary(series, as_of, &asker.budget(&database))?;
         Ok(SummaryMap::from(summary))
     });
     tagged(env, summary)
@@ -178,8 +178,9 @@ struct RangesMap<'a> {
 /// `{:ok, {series, seq, next}}`; `series` is a list of `{id, points}`, or JSON.
 #[rustler::nif(schedule = "DirtyIo")]
 fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
+    let asker = Asker::new(env);
     let page = catalog.database(name).and_then(|database| {
-        let page = database.range_by_prefix(&SeriesRangeQuery {
+        let query = SeriesRangeQuery {
             prefix: range.prefix,
             start: range.start,
             end: range.end,
@@ -187,7 +188,8 @@ fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMa
             limit: range.limit,
             cursor: range.cursor,
             as_of: range.as_of,
-        })?;
+        };
+        let page = database.range_by_prefix(&query, &asker.budget(&database))?;
         let series = match range.json {
             true => binary(env, &page.to_json()),
             false => tuples(env, &page),

@@ -4,6 +4,7 @@ use formdb_engine::{Hash, Lineage, Moment, StoredBlock, to_hex};
 use rustler::{Binary, Encoder, Env, Term};
 
 use crate::answer::{binary, tagged};
+use crate::asking::Asker;
 use crate::{CatalogRef, atoms};
 
 /// `{:ok, {seq, hash, cbor, json}}`.
@@ -34,9 +35,10 @@ fn block_bytes<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> T
 /// `{:ok, seq}` of the block whose leaf hash has these bytes, `{:ok, nil}` if none has.
 #[rustler::nif(schedule = "DirtyIo")]
 fn find_block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, hash: Binary<'a>) -> Term<'a> {
+    let asker = Asker::new(env);
     let seq = catalog.database(name).and_then(|database| {
         match Hash::try_from(hash.as_slice()) {
-            Ok(hash) => Ok(database.find_block(&hash)?),
+            Ok(hash) => Ok(database.find_block(&hash, &asker.budget(&database))?),
             // Nothing of another length is the hash of a block.
             Err(_) => Ok(None),
         }
@@ -93,33 +95,36 @@ fn written_features<'a>(
     first: u64,
     last: u64,
 ) -> Term<'a> {
-    let ids = catalog.database(name);
-    tagged(
-        env,
-        ids.and_then(|database| Ok(database.written_features(first, last)?)),
-    )
+    let asker = Asker::new(env);
+    let ids = catalog.database(name).and_then(|database| {
+        let budget = asker.budget(&database);
+        Ok(database.written_features(first, last, &budget)?)
+    });
+    tagged(env, ids)
 }
 
 /// `{:ok, count}` of the points that block `seq` deleted.
 #[rustler::nif(schedule = "DirtyIo")]
 fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a> {
-    let deleted = catalog.database(name);
-    tagged(
-        env,
-        deleted.and_then(|database| Ok(database.points_deleted_by(seq)?)),
-    )
+    let asker = Asker::new(env);
+    let deleted = catalog.database(name).and_then(|database| {
+        let budget = asker.budget(&database);
+        Ok(database.points_deleted_by(seq, &budget)?)
+    });
+    tagged(env, deleted)
 }
 
 /// `{:ok, {json, elsewhere, truncated}}`; `json` is an array of blocks, `elsewhere`
 /// a list of hashes.
 #[rustler::nif(schedule = "DirtyIo")]
 fn lineage<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str, limit: usize) -> Term<'a> {
+    let asker = Asker::new(env);
     let lineage = catalog.database(name).and_then(|database| {
         let Lineage {
             json,
             elsewhere,
             truncated,
-        } = database.lineage(id, limit)?;
+        } = database.lineage(id, limit, &asker.budget(&database))?;
         Ok((binary(env, &json), elsewhere, truncated))
     });
     tagged(env, lineage)
@@ -128,9 +133,10 @@ fn lineage<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str, limit: u
 /// `{:ok, json}`: what is in the database.
 #[rustler::nif(schedule = "DirtyIo")]
 fn schema<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
-    let schema = catalog.database(name);
-    tagged(
-        env,
-        schema.and_then(|database| Ok(binary(env, &database.schema()?))),
-    )
+    let asker = Asker::new(env);
+    let schema = catalog.database(name).and_then(|database| {
+        let budget = asker.budget(&database);
+        Ok(binary(env, &database.schema(&budget)?))
+    });
+    tagged(env, schema)
 }

@@ -9,6 +9,7 @@
 
 mod aggregates;
 mod answer;
+mod asking;
 mod databases;
 mod gate;
 mod history;

@@ -7,6 +7,7 @@ use formdb_engine::{
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
 use crate::answer::{COPIED, Failure, binary, in_memory, tagged};
+use crate::asking::Asker;
 use crate::{CatalogRef, atoms};
 
 /// `{seq, hash, json}`.
@@ -119,9 +120,11 @@ fn features_in_box_in<'a>(
     transaction: &str,
     query: BoxMap<'a>,
 ) -> Term<'a> {
-    let page = catalog
-        .database(name)
-        .and_then(|database| Ok(database.features_in_box_in(transaction, &query.query()?)?));
+    let asker = Asker::new(env);
+    let page = catalog.database(name).and_then(|database| {
+        let budget = asker.budget(&database);
+        Ok(database.features_in_box_in(transaction, &query.query()?, &budget)?)
+    });
     tagged(env, page.map(|page| feature_page(env, page)))
 }
 
@@ -267,8 +270,10 @@ fn series_list<'a>(
     limit: usize,
     as_of: Option<u64>,
 ) -> Term<'a> {
+    let asker = Asker::new(env);
     let list = catalog.database(name).and_then(|database| {
-        let list = database.series_by_prefix(prefix, after, limit, as_of)?;
+        let budget = asker.budget(&database);
+        let list = database.series_by_prefix(prefix, after, limit, as_of, &budget)?;
         let rows = list.iter().map(|entry| {
             let Summary {
                 points,
@@ -294,13 +299,15 @@ struct EntriesMap<'a> {
 /// `{:ok, {json, returned, next}}`; `json` is an array of blocks.
 #[rustler::nif(schedule = "DirtyIo")]
 fn entries<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: EntriesMap<'a>) -> Term<'a> {
+    let asker = Asker::new(env);
     let page = catalog.database(name).and_then(|database| {
-        let page = database.entries(&EntryQuery {
+        let query = EntryQuery {
             since: query.since,
             until: query.until.unwrap_or(u64::MAX),
             op: query.op.map(str::parse).transpose()?,
             limit: query.limit,
-        })?;
+        };
+        let page = database.entries(&query, &asker.budget(&database))?;
         Ok((binary(env, &page.json), page.returned, page.next))
     });
     tagged(env, page)
@@ -316,8 +323,9 @@ fn provenance<'a>(
     since: u64,
     limit: usize,
 ) -> Term<'a> {
+    let asker = Asker::new(env);
     let page = catalog.database(name).and_then(|database| {
-        let page = database.provenance(id, since, limit)?;
+        let page = database.provenance(id, since, limit, &asker.budget(&database))?;
         Ok((binary(env, &page.json), page.returned, page.next))
     });
     tagged(env, page)

@@ -10,6 +10,7 @@ use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::CatalogRef;
 use crate::answer::{COPIED, Failure, in_memory, json_answer, tagged};
+use crate::asking::Asker;
 use crate::reads::feature_page;
 
 /// Where a search looks.
@@ -132,9 +133,11 @@ fn search_in_memory<'a>(
 /// `{:ok, {json, returned, seq, next}}`.
 #[rustler::nif(schedule = "DirtyIo")]
 fn search<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
-    let page = catalog
-        .database(name)
-        .and_then(|database| Ok(database.search(&query.search(catalog.limits())?)?));
+    let asker = Asker::new(env);
+    let page = catalog.database(name).and_then(|database| {
+        let budget = asker.budget(&database);
+        Ok(database.search(&query.search(catalog.limits())?, &budget)?)
+    });
     tagged(env, page.map(|page| feature_page(env, page)))
 }
 
@@ -160,9 +163,11 @@ fn search_count<'a>(
     name: &str,
     query: SearchMap<'a>,
 ) -> Term<'a> {
-    let counted = catalog
-        .database(name)
-        .and_then(|database| Ok(database.count(&query.search(catalog.limits())?)?));
+    let asker = Asker::new(env);
+    let counted = catalog.database(name).and_then(|database| {
+        let budget = asker.budget(&database);
+        Ok(database.count(&query.search(catalog.limits())?, &budget)?)
+    });
     tagged(env, counted)
 }
 
@@ -239,8 +244,10 @@ fn heatmap_in_memory<'a>(
 /// `{:ok, {json, seq}}`; `json` is an array of cells.
 #[rustler::nif(schedule = "DirtyIo")]
 fn heatmap<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: HeatmapMap<'a>) -> Term<'a> {
-    let answer = catalog
-        .database(name)
-        .and_then(|database| Ok(database.heatmap_json(&query.heatmap()?)?));
+    let asker = Asker::new(env);
+    let answer = catalog.database(name).and_then(|database| {
+        let budget = asker.budget(&database);
+        Ok(database.heatmap_json(&query.heatmap()?, &budget)?)
+    });
     tagged(env, answer.map(|answer| json_answer(env, &answer)))
 }

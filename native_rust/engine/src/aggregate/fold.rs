@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use crate::budget::Budget;
 use crate::error::{Error, InvalidCode};
 use crate::exact::{Accumulator, Sum, deviation};
 use crate::index::{Stretch, extremes};
@@ -151,9 +152,17 @@ const SUMMARY_COST: usize = 16;
 impl Fold {
     /// Takes the points that `function` is to be made of. Returns the work done,
     /// counted in points.
-    pub(super) fn add(&mut self, function: Aggregation, points: &Stretch<'_>) -> usize {
+    ///
+    /// # Errors
+    /// [`Error::MemoryFull`] where every value must be kept.
+    pub(super) fn add(
+        &mut self,
+        function: Aggregation,
+        points: &Stretch<'_>,
+        budget: &Budget,
+    ) -> Result<usize, Error> {
         self.count += points.values.len() as u64;
-        match function {
+        Ok(match function {
             Aggregation::Count => SUMMARY_COST,
             Aggregation::First | Aggregation::Last | Aggregation::Delta | Aggregation::Rate => {
                 self.add_ends(points);
@@ -163,10 +172,11 @@ impl Fold {
             Aggregation::Min | Aggregation::Max => self.add_extremes(points),
             Aggregation::Stddev => self.add_sum(points) + self.add_squares(points),
             Aggregation::Median | Aggregation::Percentile(_) => {
+                budget.make_room(&mut self.values, points.values.len())?;
                 self.values.extend_from_slice(points.values);
                 points.values.len()
             }
-        }
+        })
     }
 
     pub(super) fn add_ends(&mut self, points: &Stretch<'_>) {

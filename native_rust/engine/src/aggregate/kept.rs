@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Aggregate, AggregatePage, Selection};
 use crate::answers::{Call, JsonAnswer, Question, Source};
+use crate::budget::{Budget, Cancel};
 use crate::database::Database;
 use crate::error::{Error, Result};
 
@@ -24,11 +25,34 @@ impl Database {
     /// [`Error::NotFound`] for an unknown series (a prefix nothing begins with has an
     /// empty answer), [`Error::Invalid`] for a bad range, origin or sequence or a
     /// result beyond the range of doubles, [`Error::TooLarge`] for more than
-    /// [`crate::Limits::buckets`], [`Error::Closed`].
-    pub fn aggregate(&self, query: &Aggregate<'_>) -> Result<AggregatePage> {
-        let unbounded = self.aggregate_in_memory(query, usize::MAX)?;
-        // Nothing is more than that.
-        unbounded.ok_or(Error::Closed)
+    /// [`crate::Limits::buckets`], those of the [`Budget`], [`Error::MemoryFull`]
+    /// among them for a percentile of more points than there is memory for,
+    /// [`Error::Closed`].
+    pub fn aggregate(&self, query: &Aggregate<'_>, budget: &Budget) -> Result<AggregatePage> {
+        let question = self.question(Call::Aggregate, query)?;
+        self.state
+            .kept_or(question, || self.work_out_all(query, budget))
+    }
+
+    /// As [`Self::aggregate`], as [`AggregatePage::to_json`] gives it.
+    ///
+    /// # Errors
+    /// As [`Self::aggregate`].
+    pub fn aggregate_json(&self, query: &Aggregate<'_>, budget: &Budget) -> Result<JsonAnswer> {
+        let question = self.question(Call::AggregateJson, query)?;
+        self.state.kept_or(question, || {
+            let page = self.work_out_all(query, budget)?;
+            Ok(JsonAnswer {
+                json: Arc::new(page.to_json()),
+                seq: page.seq,
+            })
+        })
+    }
+
+    fn work_out_all(&self, query: &Aggregate<'_>, budget: &Budget) -> Result<AggregatePage> {
+        let page = self.work_out(query, usize::MAX, budget)?;
+        // Nothing is more work than that.
+        page.ok_or(Error::Closed)
     }
 
     /// The same answer if it is kept, or is no more work than `points` read one by
@@ -43,8 +67,9 @@ impl Database {
         points: usize,
     ) -> Result<Option<AggregatePage>> {
         let question = self.question(Call::Aggregate, query)?;
+        let budget = self.budget(Cancel::default());
         self.state
-            .kept_or_perhaps(question, || self.work_out(query, points))
+            .kept_or_perhaps(question, || self.work_out(query, points, &budget))
     }
 
     /// As [`Self::aggregate_in_memory`], as [`AggregatePage::to_json`] gives it.
@@ -57,8 +82,9 @@ impl Database {
         points: usize,
     ) -> Result<Option<JsonAnswer>> {
         let question = self.question(Call::AggregateJson, query)?;
+        let budget = self.budget(Cancel::default());
         self.state.kept_or_perhaps(question, || {
-            let page = self.work_out(query, points)?;
+            let page = self.work_out(query, points, &budget)?;
             Ok(page.map(|page| JsonAnswer {
                 json: Arc::new(page.to_json()),
                 seq: page.seq,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::SERIES;
+use crate::budget::Budget;
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{check_limit, other_cursor};
-use crate::index::{self, Order, Point, Resume, SeriesEntry};
+use crate::index::{self, InOrder, Order, Point, Resume, SeriesEntry};
 use crate::json_rows::JsonRows;
 
 /// A range query over all series whose ids begin alike.
@@ -57,8 +59,13 @@ impl Database {
     /// O(number of all series), and for each that is read [`Database::range`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a bad range, limit or cursor, [`Error::Closed`].
-    pub fn range_by_prefix(&self, query: &SeriesRangeQuery<'_>) -> Result<SeriesPage> {
+    /// [`Error::Invalid`] for a bad range, limit or cursor, those of the [`Budget`],
+    /// [`Error::Closed`].
+    pub fn range_by_prefix(
+        &self,
+        query: &SeriesRangeQuery<'_>,
+        budget: &Budget,
+    ) -> Result<SeriesPage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
@@ -80,17 +87,16 @@ impl Database {
             Some(_) => return Err(other_cursor()),
         }
         let at = state.at(as_of)?;
-        let first = from.as_ref().map(|(id, _)| &**id);
-        let found = state
-            .series
-            .sorted(|id| id.starts_with(query.prefix) && first.is_none_or(|first| id >= first));
+        let first = from.as_ref().map_or("", |(id, _)| &**id);
+        let index = &state.series;
+        let mut found = InOrder::starting_at(index, query.prefix, first, SERIES, budget);
         let mut page = SeriesPage {
             series: Vec::new(),
             seq: at,
             next: None,
         };
         let mut room = query.limit;
-        for (id, series) in found {
+        while let Some((id, series)) = found.next()? {
             let mut range = index::RangeQuery {
                 start: query.start,
                 end: query.end,
@@ -110,6 +116,7 @@ impl Database {
             if points.is_empty() {
                 continue;
             }
+            budget.hold(points.capacity() * size_of::<Point>())?;
             if room == 0 {
                 let begin = match query.order {
                     Order::Ascending => query.start,
@@ -140,18 +147,21 @@ impl Database {
     /// O(number of all series), and of the chunks of those listed.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a bad limit or sequence, [`Error::Closed`].
+    /// [`Error::Invalid`] for a bad limit or sequence, those of the [`Budget`],
+    /// [`Error::Closed`].
     pub fn series_by_prefix(
         &self,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
         as_of: Option<u64>,
+        budget: &Budget,
     ) -> Result<Vec<SeriesEntry>> {
         let state = &self.state;
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
-        Ok(state.series.list(state.at(as_of)?, prefix, after, limit))
+        let at = state.at(as_of)?;
+        state.series.list(at, prefix, after, limit, budget)
     }
 }
 

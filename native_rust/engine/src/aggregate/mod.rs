@@ -23,15 +23,19 @@ pub use many::{SeriesPage, SeriesPoints, SeriesRangeQuery};
 pub use summary::SeriesSummary;
 pub use zone::Zone;
 
+use crate::budget::Budget;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::index::{Order, SharedSeries, TemporalIndex};
+use crate::index::{InOrder, Order, SharedSeries, TemporalIndex};
 use crate::points::no_series;
 
 use run::Run;
 
 /// Work done in one hold of a series' lock, counted in points: about 50 us.
 const STEP: usize = 1 << 15;
+
+/// Series of a prefix that are gathered at first.
+const SERIES: usize = 4_096;
 
 /// Which series are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,13 +141,18 @@ impl<'a> Aggregate<'a> {
 impl Database {
     /// [`Database::aggregate`], worked out. `None` when that is more work than `points`
     /// read one by one.
-    fn work_out(&self, query: &Aggregate<'_>, points: usize) -> Result<Option<AggregatePage>> {
+    fn work_out(
+        &self,
+        query: &Aggregate<'_>,
+        points: usize,
+        budget: &Budget,
+    ) -> Result<Option<AggregatePage>> {
         let state = &self.state;
         // Before any lock: the points of what is published by now stay.
         let at = state.at(query.as_of)?;
         state
             .series
-            .aggregate(query, at, state.limits.buckets, points)
+            .aggregate(query, at, state.limits.buckets, points, budget)
     }
 }
 
@@ -159,6 +168,7 @@ impl TemporalIndex {
         at: u64,
         limit: usize,
         points: usize,
+        budget: &Budget,
     ) -> Result<Option<AggregatePage>> {
         check(query)?;
         // How many empty buckets there are to fill in is not known beforehand, nor how
@@ -168,7 +178,7 @@ impl TemporalIndex {
         if points < usize::MAX && (prefix || empty) {
             return Ok(None);
         }
-        let mut run = Run::new(query, at, limit, points);
+        let mut run = Run::new(query, at, limit, points, budget);
         let mut answers = Vec::new();
         match query.series {
             Selection::One(id) => {
@@ -187,7 +197,8 @@ impl TemporalIndex {
                 answers.push(SeriesBuckets { id, buckets });
             }
             Selection::Prefix(prefix) => {
-                for (id, series) in self.sorted(|id| id.starts_with(prefix)) {
+                let mut found = InOrder::behind(self, prefix, None, SERIES, budget);
+                while let Some((id, series)) = found.next()? {
                     if !is_shown(&series, at) {
                         continue;
                     }

@@ -1,5 +1,6 @@
 //! From points to buckets: one question, series by series.
 
+use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{Order, SharedSeries, Stretch};
 use crate::model::format_timestamp;
@@ -23,6 +24,7 @@ pub(super) struct Run<'q> {
     room: usize,
     /// How many more points may be read.
     work: usize,
+    budget: &'q Budget,
 }
 
 /// The answer for one series being put together.
@@ -37,7 +39,13 @@ struct Filling {
 }
 
 impl<'q> Run<'q> {
-    pub(super) fn new(query: &'q Aggregate<'q>, at: u64, limit: usize, work: usize) -> Self {
+    pub(super) fn new(
+        query: &'q Aggregate<'q>,
+        at: u64,
+        limit: usize,
+        work: usize,
+        budget: &'q Budget,
+    ) -> Self {
         let interval = query.interval;
         Self {
             query,
@@ -47,6 +55,7 @@ impl<'q> Run<'q> {
             limit,
             room: limit,
             work,
+            budget,
         }
     }
 
@@ -62,6 +71,7 @@ impl<'q> Run<'q> {
         let mut start = self.query.start.unwrap_or(i64::MIN);
         let end = self.query.end.unwrap_or(i64::MAX);
         loop {
+            self.budget.check()?;
             let step = self.work.min(STEP);
             let mut done = 0;
             let guard = series.read();
@@ -161,7 +171,7 @@ impl<'q> Run<'q> {
                 true => (later, here),
                 false => (here, later),
             };
-            work += self.fold.add(self.query.aggregation, &here);
+            work += self.fold.add(self.query.aggregation, &here, self.budget)?;
             rest = later;
         }
         Ok(work)
@@ -186,6 +196,7 @@ impl<'q> Run<'q> {
     fn fill_up_to(&mut self, end: i64, filling: &mut Filling) -> Result<()> {
         while let Some(start) = filling.next.filter(|&next| next < end) {
             self.take_room()?;
+            self.budget.step()?;
             filling.out.push(Bucket {
                 timestamp: start,
                 value: None,

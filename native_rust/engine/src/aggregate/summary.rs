@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use crate::budget::Budget;
 use crate::database::Database;
 use crate::error::Result;
 use crate::json_rows::JsonRows;
@@ -42,8 +43,8 @@ impl Database {
     ///
     /// # Errors
     /// [`crate::Error::NotFound`], [`crate::Error::Invalid`] for a sequence the
-    /// journal has not reached, [`crate::Error::Closed`].
-    pub fn summary(&self, id: &str, as_of: Option<u64>) -> Result<SeriesSummary> {
+    /// journal has not reached, those of the [`Budget`], [`crate::Error::Closed`].
+    pub fn summary(&self, id: &str, as_of: Option<u64>, budget: &Budget) -> Result<SeriesSummary> {
         let state = &self.state;
         state.check_open()?;
         let at = state.at(as_of)?;
@@ -51,6 +52,7 @@ impl Database {
         let mut fold = Fold::default();
         let mut start = i64::MIN;
         loop {
+            budget.check()?;
             let guard = series.read();
             let rest = guard.walk((start, i64::MAX), at, STEP, |points| {
                 fold.count += points.values.len() as u64;

@@ -8,6 +8,7 @@ use oracle::{Begins, Model, Place};
 use super::answer::Bucket;
 use super::run::Run;
 use super::*;
+use crate::budget::Budget;
 use crate::oracles::{compared, seeds};
 
 /// A generator with a seed to name when something fails (G. Marsaglia, "Xorshift
@@ -237,7 +238,8 @@ fn every_question_agrees_with_the_oracle() {
             let Question { query, interval } = question(&mut random, &zone, centre);
             let past = random.below(world.seq as usize + 2) as u64;
             let at = random.pick(&[world.seq, past]);
-            let mut run = Run::new(&query, at, 100_000, usize::MAX);
+            let budget = Budget::ample();
+            let mut run = Run::new(&query, at, 100_000, usize::MAX, &budget);
             let found = run.series(&world.series).unwrap().unwrap();
             let expected = world.model.answer(&query, at, |from, to| {
                 let place = Place {

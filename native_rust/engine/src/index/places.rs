@@ -7,6 +7,8 @@ use std::ops::ControlFlow;
 use hashbrown::HashTable;
 
 use super::spatial::{ALIVE, Entry, SpatialIndex};
+use crate::budget::Budget;
+use crate::error::Result;
 use crate::model::Rect;
 use crate::spatial::{Center, Shape};
 
@@ -163,8 +165,17 @@ impl PlaceIndex {
     /// The up to `k` places nearest to a position in degrees, nearest first, with
     /// their geodesic distances in metres, none beyond `radius`. About 1 us for each
     /// and 20 us besides, among a million.
-    #[must_use]
-    pub fn nearby(&self, point: [f64; 2], k: usize, radius: f64) -> Vec<(f64, &str)> {
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn nearby(
+        &self,
+        point: [f64; 2],
+        k: usize,
+        radius: f64,
+        budget: &Budget,
+    ) -> Result<Vec<(f64, &str)>> {
+        let mut ended = Ok(());
         let center = Center::new(point);
         // The k nearest so far, farthest first to go.
         let mut nearest: Vec<(f64, u64)> = Vec::new();
@@ -174,9 +185,16 @@ impl PlaceIndex {
                 if nearest.len() >= k && nearest.last().is_none_or(|last| last.0 < least) {
                     return ControlFlow::Break(());
                 }
-                let distance = match rect.min == rect.max {
-                    true => Some(center.distance(rect.min)),
-                    false => center.distance_to(&Shape::rects(&[rect])),
+                let distance = budget.step().and_then(|()| match rect.min == rect.max {
+                    true => Ok(Some(center.distance(rect.min))),
+                    false => center.distance_to(&Shape::rects(&[rect]), budget),
+                });
+                let distance = match distance {
+                    Ok(distance) => distance,
+                    Err(error) => {
+                        ended = Err(error);
+                        return ControlFlow::Break(());
+                    }
                 };
                 if let Some(distance) = distance.filter(|distance| *distance <= radius) {
                     let place = nearest.partition_point(|near| *near <= (distance, seq));
@@ -186,7 +204,7 @@ impl PlaceIndex {
                 ControlFlow::Continue(())
             });
         let named = |(distance, seq)| Some((distance, self.id(seq)?));
-        nearest.into_iter().filter_map(named).collect()
+        ended.map(|()| nearest.into_iter().filter_map(named).collect())
     }
 
     fn id(&self, sequence: u64) -> Option<&str> {
@@ -297,11 +315,12 @@ mod tests {
                     }
                     Step::Nearby(point, k) => {
                         let center = Center::new(*point);
-                        let distance = |rect: &Rect| center.distance_to(&Shape::rects(&[*rect])).unwrap();
+                        let budget = Budget::ample();
+                        let distance = |rect: &Rect| center.distance_to(&Shape::rects(&[*rect]), &budget).unwrap().unwrap();
                         let mut all: Vec<f64> = model.values().map(distance).collect();
                         all.sort_by(f64::total_cmp);
                         all.truncate(*k);
-                        let found = index.nearby(*point, *k, 2e5);
+                        let found = index.nearby(*point, *k, 2e5, &Budget::ample()).unwrap();
                         all.retain(|distance| *distance <= 2e5);
                         let distances: Vec<f64> = found.iter().map(|near| near.0).collect();
                         prop_assert_eq!(distances, all);

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use dashmap::mapref::multiple::RefMulti;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chunk::{Deletion, Point};
 use super::chunked::Chunked;
+use super::in_order::InOrder;
 use super::range::{Order, RangeQuery};
 use super::series::{Part, Series, SortedPoints, Summary};
+use crate::budget::Budget;
+use crate::error::Result;
 
 /// Points that [`SharedSeries::deleted_by`] reads under one hold of the lock.
 const PAGE: usize = 4_096;
@@ -72,10 +76,18 @@ impl SharedSeries {
         self.series.write().restore(part)
     }
 
-    /// The points from `start` on and before `end` that block `seq` deleted, in
-    /// order, read in short holds of the lock. 32 bytes each.
-    #[must_use]
-    pub fn deleted_by(&self, seq: u64, start: i64, end: i64) -> Vec<Point> {
+    /// Calls `found` with the points from `start` on and before `end` that block `seq`
+    /// deleted, in order and some at a time, read in short holds of the lock.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn deleted_by(
+        &self,
+        seq: u64,
+        (start, end): (i64, i64),
+        budget: &Budget,
+        mut found: impl FnMut(&[Point]),
+    ) -> Result<()> {
         let mut query = RangeQuery {
             start,
             end,
@@ -86,10 +98,13 @@ impl SharedSeries {
         };
         let mut points = Vec::new();
         loop {
+            budget.check()?;
             let resume = self.read().deleted_by(seq, &query, &mut points);
+            found(&points);
+            points.clear();
             match resume {
                 Some(resume) => query = query.resume(resume),
-                None => return points,
+                None => return Ok(()),
             }
         }
     }
@@ -164,55 +179,62 @@ impl TemporalIndex {
     /// Up to `limit` of the series that show a point at `at` and whose ids begin
     /// with `prefix`, by id in byte order, behind the id `after`, which need not exist.
     ///
-    /// O(n log n) in the number of series, and [`Series::summary`] for each one
-    /// listed: not for a thread that must not wait.
-    #[must_use]
+    /// O(n) in the number of series, and [`Series::summary`] for each one listed: not
+    /// for a thread that must not wait.
+    ///
+    /// # Errors
+    /// Those of the budget.
     pub fn list(
         &self,
         at: u64,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Vec<SeriesEntry> {
-        self.sorted(|id| id.starts_with(prefix) && after.is_none_or(|after| id > after))
-            .into_iter()
-            .filter_map(|(id, series)| {
-                let summary = series.read().summary(at)?;
-                Some(SeriesEntry { id, summary })
-            })
-            .take(limit)
-            .collect()
+        budget: &Budget,
+    ) -> Result<Vec<SeriesEntry>> {
+        let mut found = InOrder::behind(self, prefix, after, limit, budget);
+        let mut entries = Vec::new();
+        while entries.len() < limit
+            && let Some((id, series)) = found.next()?
+        {
+            if let Some(summary) = series.read().summary(at) {
+                budget.make_room(&mut entries, 1)?;
+                entries.push(SeriesEntry { id, summary });
+            }
+        }
+        Ok(entries)
     }
 
     /// How many series show a point at `at`, and from when to when those points are.
     ///
     /// O(n) in the number of series, [`Series::ends`] for each: not for a thread
     /// that must not wait. No guard of the map is held meanwhile.
-    #[must_use]
-    pub fn extent(&self, at: u64) -> Extent {
-        let series = self.series.iter().map(|entry| Arc::clone(entry.value()));
-        let series: Vec<Arc<SharedSeries>> = series.collect();
-        let mut extent = Extent::default();
-        for (first, last) in series.iter().filter_map(|series| series.read().ends(at)) {
-            extent.series += 1;
-            let (begin, end) = extent.ends.unwrap_or((first, last));
-            extent.ends = Some((begin.min(first), end.max(last)));
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn extent(&self, at: u64, budget: &Budget) -> Result<Extent> {
+        let mut all: Vec<Arc<SharedSeries>> = Vec::new();
+        for entry in self.iter() {
+            budget.step()?;
+            budget.make_room(&mut all, 1)?;
+            all.push(Arc::clone(entry.value()));
         }
-        extent
+        let mut extent = Extent::default();
+        for series in all {
+            budget.step()?;
+            if let Some((first, last)) = series.read().ends(at) {
+                extent.series += 1;
+                let (begin, end) = extent.ends.unwrap_or((first, last));
+                extent.ends = Some((begin.min(first), end.max(last)));
+            }
+        }
+        Ok(extent)
     }
 
-    /// The series whose ids `wanted` takes, by id in byte order. They may have
-    /// nothing to show at the published sequence. O(n) in the number of all series.
-    #[must_use]
-    pub fn sorted(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, Arc<SharedSeries>)> {
-        let mut found: Vec<(Arc<str>, Arc<SharedSeries>)> = self
-            .series
-            .iter()
-            .filter(|entry| wanted(entry.key()))
-            .map(|entry| (Arc::clone(entry.key()), Arc::clone(entry.value())))
-            .collect();
-        found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        found
+    /// All series in no order, a shard of the map at a time: do nothing long with
+    /// one.
+    pub(super) fn iter(&self) -> impl Iterator<Item = RefMulti<'_, Arc<str>, Arc<SharedSeries>>> {
+        self.series.iter()
     }
 
     /// Number of series, those of unpublished blocks included.
@@ -256,8 +278,9 @@ mod tests {
         }
         index.get_or_create("a").insert(&[9], &[2.0], 5, 1);
         let _empty = index.get_or_create("d");
+        let budget = Budget::ample();
         let list = |at, after, limit| -> Vec<(String, u64, i64, i64)> {
-            let entries = index.list(at, "", after, limit);
+            let entries = index.list(at, "", after, limit, &budget).unwrap();
             let row = |e: SeriesEntry| {
                 let Summary {
                     points,
@@ -282,7 +305,10 @@ mod tests {
         assert_eq!(list(5, Some("aa"), 1), [row("ab", 2, 7)]);
         assert_eq!(list(2, None, 9), [row("a", 2, 7), row("b", 2, 7)]);
         assert_eq!(list(0, None, 9), []);
-        let extent = |at| (index.extent(at).series, index.extent(at).ends);
+        let extent = |at| {
+            let extent = index.extent(at, &budget).unwrap();
+            (extent.series, extent.ends)
+        };
         assert_eq!(extent(0), (0, None));
         assert_eq!(extent(2), (2, Some((5, 7))));
         assert_eq!(extent(5), (4, Some((5, 9))));

@@ -9,6 +9,7 @@ use super::footer_check::FooterCheck;
 use super::leaves::Leaves;
 use super::segments::Segment;
 use super::{Group, Opened, RecoverOptions, RecoveryPolicy, create, recover};
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::fs::{FileSystem, RealFileSystem};
 use crate::merkle::{Hash, leaf_hash};
@@ -190,7 +191,10 @@ fn check(opened: &Opened, hashes: &[Hash]) {
     for (hash, seq) in hashes.iter().zip(1..) {
         let leaves = opened.segments.leaves(seq..seq + 1).unwrap();
         assert_eq!(leaves, [*hash], "block {seq}");
-        assert_eq!(opened.segments.find_hash(hash).unwrap(), Some(seq));
+        assert_eq!(
+            opened.segments.find_hash(hash, &Budget::ample()).unwrap(),
+            Some(seq)
+        );
     }
     let behind = hashes.len() as u64 + 1;
     assert_eq!(opened.segments.leaves(1..behind).unwrap(), hashes);
@@ -198,7 +202,13 @@ fn check(opened: &Opened, hashes: &[Hash]) {
         let found = opened.segments.leaves(nowhere);
         assert!(matches!(found, Err(Error::Closed)));
     }
-    assert_eq!(opened.segments.find_hash(&[1; 32]).unwrap(), None);
+    assert_eq!(
+        opened
+            .segments
+            .find_hash(&[1; 32], &Budget::ample())
+            .unwrap(),
+        None
+    );
 }
 
 #[test]

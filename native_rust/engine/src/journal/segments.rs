@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use super::footer::Footer;
 use super::layout::BLOCK_PREFIX;
 use super::leaves::Leaves;
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::fs::{self, File, FileSystem};
 use crate::index::BlockLocation;
@@ -131,9 +132,10 @@ impl Segments {
     /// sealed segment that is looked into, newest first. May block.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Corrupt`] where a footer is damaged.
-    pub(crate) fn find_hash(&self, hash: &Hash) -> Result<Option<u64>> {
+    /// [`Error::Io`]; [`Error::Corrupt`] where a footer is damaged; those of the budget.
+    pub(crate) fn find_hash(&self, hash: &Hash, budget: &Budget) -> Result<Option<u64>> {
         for number in (0..self.len()).rev() {
+            budget.check()?;
             // The lock is not held while a file is read.
             let Some(indexed) = self.list.read().get(number).cloned() else {
                 return Ok(None);

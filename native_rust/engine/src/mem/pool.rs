@@ -87,12 +87,16 @@ impl Pool {
             });
         match taken {
             Ok(_) => Ok(()),
-            Err(used) => Err(Error::MemoryFull {
-                used: used as u64,
-                asked: bytes as u64,
-                limit: self.limit as u64,
-                setting: self.setting,
-            }),
+            Err(used) => Err(self.refusal(used, bytes)),
+        }
+    }
+
+    fn refusal(&self, used: usize, asked: usize) -> Error {
+        Error::MemoryFull {
+            used: used as u64,
+            asked: asked as u64,
+            limit: self.limit as u64,
+            setting: self.setting,
         }
     }
 
@@ -139,6 +143,11 @@ impl Reservation {
             pool: Arc::clone(&self.pool),
             bytes,
         }
+    }
+
+    /// The refusal of `bytes` that the pool has and the system has not.
+    pub(crate) fn refusal(&self, bytes: usize) -> Error {
+        self.pool.refusal(self.pool.used(), bytes)
     }
 
     /// Give back all but `bytes`.

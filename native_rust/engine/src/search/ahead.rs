@@ -14,7 +14,7 @@ const SPARSE: u64 = 8;
 /// close, so that a file read, which costs as much as all the rest of a look at a small
 /// block, is shared by many.
 #[derive(Debug, Default)]
-pub(super) struct ReadAhead {
+pub(crate) struct ReadAhead {
     /// Records from an offset in a segment on.
     span: Vec<u8>,
     segment: u32,
@@ -25,7 +25,7 @@ pub(super) struct ReadAhead {
 
 impl ReadAhead {
     /// The stored bytes of a block up to `at`, checked. May read the journal.
-    pub(super) fn block(&mut self, state: &State, seq: u64, at: u64) -> Result<&[u8]> {
+    pub(crate) fn block(&mut self, state: &State, seq: u64, at: u64) -> Result<&[u8]> {
         let dense = seq.checked_sub(self.last).is_some_and(|gap| gap < SPARSE);
         self.last = seq;
         let blocks = state.blocks.read();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::pages::WindowKey;
+use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{BoxWalk, Hit, Placed, VersionCursor};
 use crate::limits::Limits;
@@ -75,10 +76,15 @@ impl QueryGeometry {
     /// this one as asked; false for one without a geometry.
     ///
     /// # Errors
-    /// [`DecodeError`] for bytes that are not a stored feature.
-    pub fn accepts(&self, body: &[u8], predicate: Predicate) -> Result<bool, DecodeError> {
-        let shape = Shape::of_feature(body)?;
-        Ok(shape.is_some_and(|shape| self.prepared.accepts(shape, predicate)))
+    /// [`DecodeError`] for bytes that are not a stored feature; within, those of the
+    /// budget.
+    pub fn accepts(
+        &self,
+        body: &[u8],
+        predicate: Predicate,
+        budget: &Budget,
+    ) -> Result<Result<bool>, DecodeError> {
+        lies(&self.prepared, body, predicate, budget)
     }
 
     /// Names the geometry: SHA-256 of its stored form.
@@ -151,9 +157,11 @@ impl<'q> Target<'q> {
         }
     }
 
-    /// Names what is searched and when, for the pages of it.
-    pub(super) fn key(&self, at: u64) -> WindowKey {
+    /// Names what is searched, among which sequences and when, for the pages of it.
+    pub(super) fn key(&self, at: u64, (first, last): (u64, u64)) -> WindowKey {
         let mut digest = Sha256::new();
+        digest.update(first.to_le_bytes());
+        digest.update(last.to_le_bytes());
         digest.update([match self.predicate {
             Predicate::Intersects => 0,
             Predicate::Within => 1,
@@ -180,81 +188,109 @@ impl<'q> Target<'q> {
     /// Calls `found` with all candidates, in no order. No file work.
     ///
     /// # Errors
-    /// [`Error::Closed`].
+    /// [`Error::Closed`], and those of `found` and of the budget.
     pub(super) fn candidates(
         &self,
         state: &State,
         at: u64,
-        mut found: impl FnMut(Hit),
+        budget: &Budget,
+        mut found: impl FnMut(Hit) -> Result<()>,
     ) -> Result<()> {
         let prepared = match &self.kind {
-            Kind::Everything => return everything(state, at, found),
+            Kind::Everything => return everything(state, at, budget, found),
             Kind::Pieces => {
-                return each_in_box(state, &self.pieces, at, |version| {
-                    found(Hit::new(version, &self.pieces));
+                return each_in_box(state, &self.pieces, at, budget, |version| {
+                    found(Hit::new(version, &self.pieces))
                 });
             }
             Kind::Shape(geometry) => &geometry.prepared,
             Kind::BoxShape(prepared) => prepared,
         };
-        each_in_box(state, &self.pieces, at, |Placed { seq, rect }| {
+        each_in_box(state, &self.pieces, at, budget, |Placed { seq, rect }| {
             // A geometry whose envelope is one position is that position: no body is
             // needed to compare it.
             let certain = rect.min == rect.max;
-            if !certain || prepared.accepts(Shape::point(rect.min), self.predicate) {
-                found(Hit { seq, certain });
+            if certain && !prepared.accepts(Shape::point(rect.min), self.predicate, budget)? {
+                return Ok(());
             }
+            found(Hit { seq, certain })
         })
     }
 
     /// Whether the geometry of a stored feature lies as asked.
-    pub(super) fn accepts(&self, body: &[u8]) -> Result<bool, DecodeError> {
-        match &self.kind {
-            Kind::Everything => Ok(true),
-            Kind::Pieces => intersects_box(body, &self.pieces),
-            Kind::Shape(geometry) => geometry.accepts(body, self.predicate),
-            Kind::BoxShape(prepared) => {
-                let shape = Shape::of_feature(body)?;
-                Ok(shape.is_some_and(|shape| prepared.accepts(shape, self.predicate)))
-            }
-        }
+    ///
+    /// # Errors
+    /// Those of the budget within those of the stored form.
+    pub(super) fn accepts(
+        &self,
+        body: &[u8],
+        budget: &Budget,
+    ) -> Result<Result<bool>, DecodeError> {
+        let prepared = match &self.kind {
+            Kind::Everything => return Ok(Ok(true)),
+            Kind::Pieces => return intersects_box(body, &self.pieces).map(Ok),
+            Kind::Shape(geometry) => &geometry.prepared,
+            Kind::BoxShape(prepared) => prepared,
+        };
+        lies(prepared, body, self.predicate, budget)
     }
+}
+
+/// Whether the geometry of a stored feature lies to a shape as asked.
+fn lies(
+    prepared: &Prepared,
+    body: &[u8],
+    predicate: Predicate,
+    budget: &Budget,
+) -> Result<Result<bool>, DecodeError> {
+    Ok(match Shape::of_feature(body)? {
+        Some(shape) => prepared.accepts(shape, predicate, budget),
+        None => Ok(false),
+    })
 }
 
 /// Calls `found` with every version visible at `at` whose envelope touches one of the
 /// pieces, in no order and without the lock, which it takes for some 50 us at a time.
 ///
 /// # Errors
-/// [`Error::Closed`].
+/// [`Error::Closed`], and those of `found` and of the budget.
 pub(crate) fn each_in_box(
     state: &State,
     pieces: &[Rect],
     at: u64,
-    mut found: impl FnMut(Placed),
+    budget: &Budget,
+    mut found: impl FnMut(Placed) -> Result<()>,
 ) -> Result<()> {
     let mut walk = BoxWalk::new(pieces, at);
     let mut versions = Vec::with_capacity(256);
     let mut more = true;
     while more {
+        budget.check()?;
         more = state.features.read().walk_box(&mut walk, &mut versions);
-        versions.drain(..).for_each(&mut found);
+        versions.drain(..).try_for_each(&mut found)?;
     }
     // Closed on the way, the index was empty from there on.
     state.check_open()
 }
 
 /// As [`each_in_box`], with every feature.
-fn everything(state: &State, at: u64, mut found: impl FnMut(Hit)) -> Result<()> {
+fn everything(
+    state: &State,
+    at: u64,
+    budget: &Budget,
+    mut found: impl FnMut(Hit) -> Result<()>,
+) -> Result<()> {
     const STEP: usize = 4_096;
     let mut cursor = VersionCursor::default();
     let mut seqs = Vec::with_capacity(STEP);
     let mut more = true;
     while more {
+        budget.check()?;
         let features = state.features.read();
         more = features.visible(&mut cursor, at, STEP, |seq, _| seqs.push(seq));
         drop(features);
-        let hits = seqs.drain(..).map(|seq| Hit { seq, certain: true });
-        hits.for_each(&mut found);
+        let mut hits = seqs.drain(..).map(|seq| Hit { seq, certain: true });
+        hits.try_for_each(&mut found)?;
     }
     state.check_open()
 }

@@ -8,11 +8,12 @@ use serde_json::json;
 use super::area::{Area, Target, each_in_box};
 use super::filter::{Filter, find, parse_path};
 use super::{Question, check_filters};
+use crate::budget::Budget;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::exact::{Pair, Sum};
 use crate::features::{damaged, feature_block};
-use crate::index::Placed;
+use crate::index::Hit;
 use crate::model::cbor::{DecodeError, Reader, Scalar};
 use crate::model::{BoundingBox, Rect, stored_feature};
 use crate::spatial::Predicate;
@@ -112,7 +113,7 @@ impl Database {
     /// [`Error::Invalid`] for a grid out of range, or a sum that is beyond the doubles;
     /// [`Error::TooLarge`] for more cells in the box than
     /// [`crate::Limits::page_items`]; otherwise as [`Database::search`].
-    pub fn heatmap(&self, heatmap: &Heatmap) -> Result<HeatmapPage> {
+    pub fn heatmap(&self, heatmap: &Heatmap, budget: &Budget) -> Result<HeatmapPage> {
         let state = &self.state;
         state.check_open()?;
         check_filters(&heatmap.filters)?;
@@ -124,53 +125,37 @@ impl Database {
 
         let area = Area::Box(bbox);
         let target = Target::new(&area, Predicate::Intersects);
-        let question = Question::new(state, &target, &heatmap.filters, heatmap.as_of)?;
+        let question = Question::new(state, &target, &heatmap.filters, heatmap.as_of, budget)?;
         let mut sums = Sums::default();
         if path.is_none() && question.conditions.of_properties.is_empty() {
-            each_in_box(state, &grid.pieces, question.at, |Placed { seq, rect }| {
-                if question.spans(seq)
-                    && let Some(cell) = grid.cell(&rect)
+            each_in_box(state, &grid.pieces, question.at, budget, |version| {
+                if question.conditions.spans(version.seq)
+                    && let Some(cell) = grid.cell(&version.rect)
                 {
                     sums.add(cell, None);
                 }
-            })?;
-        } else {
-            question.each_body(|seq, body| {
-                let counted = counted(&grid, path.as_deref(), body);
-                if let Some((cell, value)) = counted.map_err(|e| damaged(state, seq, e))? {
-                    sums.add(cell, value);
-                }
                 Ok(())
             })?;
+        } else {
+            question.each_candidate(
+                |_| false,
+                |Hit { seq, .. }, block| {
+                    let (_, body) = feature_block(state, seq, block)?;
+                    if !question.conditions.hold(state, seq, body)? {
+                        return Ok(());
+                    }
+                    let counted = counted(&grid, path.as_deref(), body);
+                    if let Some((cell, value)) = counted.map_err(|e| damaged(state, seq, e))? {
+                        sums.add(cell, value);
+                    }
+                    Ok(())
+                },
+            )?;
         }
         Ok(HeatmapPage {
             cells: sums.cells(&grid, path.is_some())?,
             seq: question.at,
         })
-    }
-}
-
-impl Question<'_> {
-    /// Calls `each` with the bodies of all candidates that fulfil the conditions.
-    fn each_body(&self, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
-        let mut after = 0;
-        loop {
-            let window = self.window(after, false)?;
-            let hits = window.hits(after).into_iter().flatten();
-            for seq in hits.map(|hit| hit.seq).filter(|seq| self.spans(*seq)) {
-                self.budget.step()?;
-                let mut ahead = self.ahead.borrow_mut();
-                let bytes = ahead.block(self.state, seq, self.at)?;
-                let (_, body) = feature_block(self.state, seq, bytes)?;
-                if self.conditions.hold(self.state, seq, body)? {
-                    each(seq, body)?;
-                }
-            }
-            if window.complete {
-                return Ok(());
-            }
-            after = window.last();
-        }
     }
 }
 

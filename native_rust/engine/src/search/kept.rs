@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::heatmap::{Grid, Heatmap};
 use super::{Area, Filter, Near, Search};
 use crate::answers::{Answer, Call, JsonAnswer, Question, Source};
+use crate::budget::Budget;
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::Result;
@@ -31,11 +32,12 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) for a parameter or a cursor that does
-    /// not fit, [`Error::Closed`](crate::Error::Closed),
+    /// not fit, those of the [`Budget`], [`Error::Closed`](crate::Error::Closed),
     /// [`Error::Corrupt`](crate::Error::Corrupt), [`Error::Io`](crate::Error::Io).
-    pub fn search(&self, search: &Search) -> Result<FeaturePage> {
+    pub fn search(&self, search: &Search, budget: &Budget) -> Result<FeaturePage> {
         let question = self.page_question(search)?;
-        self.state.kept_or(question, || self.find_page(search))
+        self.state
+            .kept_or(question, || self.find_page(search, budget))
     }
 
     /// The same answer if it is kept, or if it is a small first page of features that
@@ -57,10 +59,10 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::search`].
-    pub fn count(&self, search: &Search) -> Result<(u64, u64)> {
+    pub fn count(&self, search: &Search, budget: &Budget) -> Result<(u64, u64)> {
         let question = self.count_question(search)?;
         let Counted { count, seq } = self.state.kept_or(question, || {
-            let (count, seq) = self.count_found(search)?;
+            let (count, seq) = self.count_found(search, budget)?;
             Ok(Counted { count, seq })
         })?;
         Ok((count, seq))
@@ -80,10 +82,10 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::heatmap`].
-    pub fn heatmap_json(&self, heatmap: &Heatmap) -> Result<JsonAnswer> {
+    pub fn heatmap_json(&self, heatmap: &Heatmap, budget: &Budget) -> Result<JsonAnswer> {
         let question = self.heatmap_question(heatmap)?;
         self.state.kept_or(question, || {
-            let page = self.heatmap(heatmap)?;
+            let page = self.heatmap(heatmap, budget)?;
             let json = Arc::new(page.to_json().into());
             let seq = page.seq;
             Ok(JsonAnswer { json, seq })

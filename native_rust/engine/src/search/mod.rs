@@ -18,6 +18,7 @@ mod pages;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+pub(crate) use ahead::ReadAhead;
 pub use area::{Area, Near, QueryGeometry};
 pub use filter::Filter;
 pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
@@ -25,7 +26,7 @@ pub(crate) use pages::PageCache;
 
 use crate::block::Block;
 use crate::bodies::Document;
-use crate::budget::{Budget, Cancel};
+use crate::budget::Budget;
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
@@ -37,10 +38,12 @@ use crate::index::Hit;
 use crate::model::BoundingBox;
 use crate::spatial::Predicate;
 use crate::state::State;
-use ahead::ReadAhead;
 use area::Target;
 use filter::Span;
-use pages::{Gather, WINDOW, Window};
+use pages::{Gather, Window, WindowKey};
+
+/// Candidates whose blocks are read in one go, 16 bytes each.
+const BATCH: usize = 1 << 20;
 
 /// Filters in one search.
 const MAX_FILTERS: usize = 64;
@@ -64,13 +67,13 @@ pub struct Search {
 
 impl Database {
     /// [`Database::search`], worked out.
-    fn find_page(&self, search: &Search) -> Result<FeaturePage> {
+    fn find_page(&self, search: &Search, budget: &Budget) -> Result<FeaturePage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(search.limit, state.limits.page_items)?;
         check_filters(&search.filters)?;
         if let Area::Near(near) = &search.area {
-            return nearby::search(state, search, near);
+            return nearby::search(state, search, near, budget);
         }
         let (at, after) = match &search.cursor {
             None => (search.as_of, 0),
@@ -80,8 +83,8 @@ impl Database {
             },
         };
         let target = Target::new(&search.area, search.predicate);
-        let question = Question::new(state, &target, &search.filters, at)?;
-        let mut page = Page::new(search.limit);
+        let question = Question::new(state, &target, &search.filters, at, budget)?;
+        let mut page = Page::new(search.limit, state, budget);
         let later = search.cursor.is_some();
         question.documents(
             after,
@@ -93,43 +96,46 @@ impl Database {
     }
 
     /// [`Database::count`], worked out.
-    fn count_found(&self, search: &Search) -> Result<(u64, u64)> {
+    fn count_found(&self, search: &Search, budget: &Budget) -> Result<(u64, u64)> {
         let state = &self.state;
         state.check_open()?;
         check_filters(&search.filters)?;
         if let Area::Near(near) = &search.area {
-            return nearby::count(state, search, near);
+            return nearby::count(state, search, near, budget);
         }
         let target = Target::new(&search.area, search.predicate);
-        let question = Question::new(state, &target, &search.filters, search.as_of)?;
-        let (mut count, mut after) = (0, 0);
-        loop {
-            let window = question.window(after, false)?;
-            let hits = window.hits(after).into_iter().flatten();
-            for hit in hits.filter(|hit| question.spans(hit.seq)) {
-                count += u64::from(question.accepts(hit)?);
-            }
-            if window.complete {
-                return Ok((count, question.at));
-            }
-            after = window.last();
-        }
+        let question = Question::new(state, &target, &search.filters, search.as_of, budget)?;
+        let mut settled = 0;
+        let mut looked_at = 0;
+        question.each_candidate(
+            |hit| {
+                let is_settled = question.settled(hit);
+                settled += u64::from(is_settled);
+                is_settled
+            },
+            |hit, block| {
+                looked_at += u64::from(question.accepts_block(hit, block)?);
+                Ok(())
+            },
+        )?;
+        Ok((settled + looked_at, question.at))
     }
 }
 
 /// Calls `found` with the documents that meet a box as of the sequence `at`, in order
 /// of sequence, behind `after`, until it answers false; with those only whose sequence
-/// is `wanted`. Ends when the budget of a search does.
+/// is `wanted`.
 pub(crate) fn documents_in_box(
     state: &State,
     (bbox, at): (BoundingBox, u64),
     after: u64,
+    budget: &Budget,
     wanted: impl Fn(u64) -> bool,
-    found: impl FnMut(&Document) -> bool,
+    found: impl FnMut(&Document) -> Result<bool>,
 ) -> Result<()> {
     let area = Area::Box(bbox);
     let target = Target::new(&area, Predicate::Intersects);
-    let question = Question::new(state, &target, &[], Some(at))?;
+    let question = Question::new(state, &target, &[], Some(at), budget)?;
     question.documents(after, after > 0, wanted, found)
 }
 
@@ -149,7 +155,7 @@ struct Question<'q> {
     state: &'q State,
     target: &'q Target<'q>,
     conditions: Conditions<'q>,
-    budget: Budget,
+    budget: &'q Budget,
     at: u64,
     ahead: RefCell<ReadAhead>,
 }
@@ -160,41 +166,88 @@ impl<'q> Question<'q> {
         target: &'q Target<'q>,
         filters: &'q [Filter],
         as_of: Option<u64>,
+        budget: &'q Budget,
     ) -> Result<Self> {
         let at = at(state, as_of)?;
         Ok(Self {
             state,
             target,
             conditions: Conditions::new(state, filters, at)?,
-            budget: Budget::new(&state.limits, Cancel::default()),
+            budget,
             at,
             ahead: RefCell::default(),
         })
     }
 
-    fn spans(&self, seq: u64) -> bool {
-        self.conditions.spans(seq)
+    fn key(&self) -> WindowKey {
+        let Conditions { first, last, .. } = self.conditions;
+        self.target.key(self.at, (first, last))
     }
 
     /// Candidates behind a sequence, from memory if this is a later page.
     fn window(&self, after: u64, later: bool) -> Result<Arc<Window>> {
         let kept = || {
-            let window = self.state.pages.get(&self.target.key(self.at))?;
+            let window = self.state.pages.get(&self.key())?;
             let known = window.hits(after).is_some();
             known.then_some(window)
         };
         if let Some(window) = later.then(kept).flatten() {
             return Ok(window);
         }
-        let mut gather = Gather::new(after, WINDOW);
-        self.target
-            .candidates(self.state, self.at, |hit| gather.push(hit))?;
+        let mut gather = Gather::new(after, self.at, self.budget);
+        self.candidates(|hit| gather.push(hit))?;
         Ok(Arc::new(gather.finish()))
+    }
+
+    /// Calls `found` with the candidates that no condition on sequences leaves out, in
+    /// no order: one walk.
+    fn candidates(&self, mut found: impl FnMut(Hit) -> Result<()>) -> Result<()> {
+        self.target
+            .candidates(self.state, self.at, self.budget, |hit| {
+                match self.conditions.spans(hit.seq) {
+                    true => found(hit),
+                    false => Ok(()),
+                }
+            })
+    }
+
+    /// One walk over all candidates: calls `settled` with each, and `look` with the
+    /// blocks of those for which that is false.
+    ///
+    /// Blocks are read in the order in which they lie in the journal, so many at a
+    /// time as [`BATCH`] says.
+    fn each_candidate(
+        &self,
+        mut settled: impl FnMut(Hit) -> bool,
+        mut look: impl FnMut(Hit, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut batch = Vec::new();
+        let mut look_at = |batch: &mut Vec<Hit>| {
+            batch.sort_unstable();
+            for hit in batch.drain(..) {
+                self.budget.step()?;
+                let mut ahead = self.ahead.borrow_mut();
+                look(hit, ahead.block(self.state, hit.seq, self.at)?)?;
+            }
+            Ok(())
+        };
+        self.candidates(|hit| {
+            if settled(hit) {
+                return Ok(());
+            }
+            if batch.len() == BATCH {
+                look_at(&mut batch)?;
+            }
+            self.budget.make_room(&mut batch, 1)?;
+            batch.push(hit);
+            Ok(())
+        })?;
+        look_at(&mut batch)
     }
 
     /// Keep candidates for the next page.
     fn keep(&self, window: &Arc<Window>) {
-        let key = self.target.key(self.at);
+        let key = self.key();
         let kept = self.state.pages.get(&key);
         if kept.is_none_or(|kept| !Arc::ptr_eq(&kept, window)) {
             self.state.pages.insert(key, window);
@@ -206,38 +259,22 @@ impl<'q> Question<'q> {
     /// may be in memory.
     fn documents(
         &self,
-        mut after: u64,
+        after: u64,
         later: bool,
         wanted: impl Fn(u64) -> bool,
-        mut found: impl FnMut(&Document) -> bool,
+        mut found: impl FnMut(&Document) -> Result<bool>,
     ) -> Result<()> {
-        loop {
-            let window = self.window(after, later)?;
-            let hits = window.hits(after).into_iter().flatten();
-            for hit in hits.filter(|hit| self.spans(hit.seq) && wanted(hit.seq)) {
-                if let Some(document) = self.document(hit)?
-                    && !found(&document)
-                {
-                    self.keep(&window);
-                    return Ok(());
-                }
+        let window = self.window(after, later)?;
+        let hits = window.hits(after).into_iter().flatten();
+        for hit in hits.filter(|hit| wanted(hit.seq)) {
+            if let Some(document) = self.document(hit)?
+                && !found(&document)?
+            {
+                self.keep(&window);
+                break;
             }
-            if window.complete {
-                return Ok(());
-            }
-            after = window.last();
         }
-    }
-
-    /// Whether a candidate is found.
-    fn accepts(&self, hit: Hit) -> Result<bool> {
-        if self.settled(hit) {
-            return Ok(true);
-        }
-        self.budget.step()?;
-        let mut ahead = self.ahead.borrow_mut();
-        let bytes = ahead.block(self.state, hit.seq, self.at)?;
-        self.accepts_block(hit, bytes)
+        Ok(())
     }
 
     /// The document of a candidate if that is found.
@@ -266,11 +303,11 @@ impl<'q> Question<'q> {
         if !self.conditions.hold(self.state, hit.seq, body)? {
             return Ok(false);
         }
-        let placed = hit.certain || {
-            let placed = self.target.accepts(body);
-            placed.map_err(|e| damaged(self.state, hit.seq, e))?
-        };
-        Ok(placed)
+        if hit.certain {
+            return Ok(true);
+        }
+        let placed = self.target.accepts(body, self.budget);
+        placed.unwrap_or_else(|e| Err(damaged(self.state, hit.seq, e)))
     }
 }
 

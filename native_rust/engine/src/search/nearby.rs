@@ -11,14 +11,15 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use super::area::{Near, each_in_box};
 use super::{Conditions, Search, at};
-use crate::budget::{Budget, Cancel};
+use crate::budget::Budget;
 use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{FeaturePage, damaged, document, feature_block, other_cursor, read_block};
+use crate::features::{
+    FeaturePage, Page, damaged, document, feature_block, other_cursor, read_block,
+};
 use crate::index::Placed;
 use crate::model::{Rect, Source};
 use crate::spatial::{Center, Shape};
@@ -39,7 +40,12 @@ impl Found {
     }
 }
 
-pub(super) fn search(state: &State, search: &Search, near: &Near) -> Result<FeaturePage> {
+pub(super) fn search(
+    state: &State,
+    search: &Search,
+    near: &Near,
+    budget: &Budget,
+) -> Result<FeaturePage> {
     check(near)?;
     let (as_of, after, taken) = match &search.cursor {
         None => (search.as_of, None, 0),
@@ -69,39 +75,46 @@ pub(super) fn search(state: &State, search: &Search, near: &Near) -> Result<Feat
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after,
-        budget: Budget::new(&state.limits, Cancel::default()),
+        budget,
         at,
     };
     // One more, to know whether there is a next page.
     let mut found = walk.nearest(wanted + 1)?;
     let more = found.len() > wanted && k > wanted as u64;
     found.truncate(wanted);
-    let mut json = vec![b'['];
-    for Found { distance, seq } in &found {
-        if json.len() > 1 {
-            json.push(b',');
+    let mut page = Page::new(wanted, state, budget);
+    let mut last = None;
+    let mut feature = Vec::new();
+    for next in &found {
+        budget.step()?;
+        feature.clear();
+        let document = document(state, next.seq)?;
+        push_with_distance(&document.json, next.distance, &mut feature)?;
+        if !page.push(&feature, next.seq)? {
+            break;
         }
-        push_with_distance(state, *seq, *distance, &mut json)?;
+        last = Some(next);
     }
-    json.push(b']');
-    let next = found.last().filter(|_| more).map(|last| {
-        Cursor::Nearby {
-            at,
-            distance: last.distance.to_bits(),
-            after: last.seq,
-            taken: taken + found.len() as u64,
-        }
-        .encode()
+    // It ends at its bytes, too.
+    let more = more || page.returned() < found.len();
+    let next = last.filter(|_| more).map(|last| Cursor::Nearby {
+        at,
+        distance: last.distance.to_bits(),
+        after: last.seq,
+        taken: taken + page.returned() as u64,
     });
     Ok(FeaturePage {
-        json: Arc::new(json),
-        returned: found.len(),
-        seq: at,
-        next,
+        next: next.map(Cursor::encode),
+        ..page.finish(at)
     })
 }
 
-pub(super) fn count(state: &State, search: &Search, near: &Near) -> Result<(u64, u64)> {
+pub(super) fn count(
+    state: &State,
+    search: &Search,
+    near: &Near,
+    budget: &Budget,
+) -> Result<(u64, u64)> {
     check(near)?;
     let at = at(state, search.as_of)?;
     let walk = Walk {
@@ -110,11 +123,14 @@ pub(super) fn count(state: &State, search: &Search, near: &Near) -> Result<(u64,
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after: None,
-        budget: Budget::new(&state.limits, Cancel::default()),
+        budget,
         at,
     };
-    let count = walk.nearest(near.k.unwrap_or(usize::MAX))?.len();
-    Ok((count as u64, at))
+    let count = match near.k {
+        Some(k) => walk.nearest(k)?.len() as u64,
+        None => walk.count()?,
+    };
+    Ok((count, at))
 }
 
 fn check(near: &Near) -> Result<()> {
@@ -152,12 +168,15 @@ struct Walk<'q> {
     conditions: Conditions<'q>,
     /// The last of the page before.
     after: Option<Found>,
-    budget: Budget,
+    budget: &'q Budget,
     at: u64,
 }
 
 /// Calls of [`Walk::bound`] under the lock in one go, of 0.1 us each.
 const WORK: usize = 768;
+
+/// Bytes for a candidate whose distance is known, in the table of those.
+const KNOWN: usize = 64;
 
 /// Metres: half of the earth's girth, and more.
 const FARTHEST: f64 = 2.1e7;
@@ -193,7 +212,8 @@ impl Nearest {
         }
     }
 
-    fn push(&mut self, candidate: Candidate) {
+    fn push(&mut self, candidate: Candidate, budget: &Budget) -> Result<()> {
+        budget.make_room(&mut self.candidates, 1)?;
         self.candidates.push(candidate);
         // Room for twice as many: then cutting costs no more than gathering.
         if self.candidates.len() > self.max.saturating_mul(2).saturating_add(1) {
@@ -201,6 +221,7 @@ impl Nearest {
                 .select_nth_unstable_by(self.max, Candidate::order);
             self.candidates.truncate(self.max + 1);
         }
+        Ok(())
     }
 
     /// The first, in order, and the bound of the one behind them.
@@ -230,6 +251,7 @@ impl Walk<'_> {
                     Some(distance) => *distance,
                     None => {
                         let distance = self.distance(candidate.found)?;
+                        self.budget.hold(KNOWN)?;
                         known.insert(seq, distance);
                         distance
                     }
@@ -249,6 +271,27 @@ impl Walk<'_> {
             }
             round = round.saturating_mul(2);
         }
+    }
+
+    /// How many are within the radius: one walk, in no order.
+    fn count(&self) -> Result<u64> {
+        let mut count = 0;
+        let around = self.center.surroundings(self.radius);
+        each_in_box(
+            self.state,
+            &around.pieces(),
+            self.at,
+            self.budget,
+            |found| {
+                let candidate =
+                    self.bound(&found.rect).is_some() && self.conditions.spans(found.seq);
+                if candidate && self.distance(found)?.is_some() {
+                    count += 1;
+                }
+                Ok(())
+            },
+        )?;
+        Ok(count)
     }
 
     /// The first candidates by their bounds, and the bound of the next one.
@@ -293,13 +336,15 @@ impl Walk<'_> {
             let last = radius >= self.radius.min(FARTHEST);
             let mut gather = Nearest::new(max);
             let around = self.center.surroundings(radius.min(self.radius));
-            each_in_box(self.state, &around.pieces(), self.at, |found| {
+            let pieces = around.pieces();
+            each_in_box(self.state, &pieces, self.at, self.budget, |found| {
                 if let Some(bound) = self.bound(&found.rect)
                     && (last || bound < radius)
                     && self.conditions.spans(found.seq)
                 {
-                    gather.push(Candidate { bound, found });
+                    gather.push(Candidate { bound, found }, self.budget)?;
                 }
+                Ok(())
             })?;
             let (candidates, next) = gather.finish();
             if last || next.is_some() {
@@ -337,24 +382,25 @@ impl Walk<'_> {
         let (_, body) = feature_block(self.state, seq, &bytes)?;
         if distance.is_none() {
             let shape = Shape::of_feature(body).map_err(damage)?;
-            distance = shape.and_then(|shape| self.center.distance_to(&shape));
+            if let Some(shape) = shape {
+                distance = self.center.distance_to(&shape, self.budget)?;
+            }
         }
         let holds = self.conditions.hold(self.state, seq, body)?;
         Ok(distance.filter(|distance| holds && inside(*distance)))
     }
 }
 
-/// Appends a feature's document with its distance as the last member.
-fn push_with_distance(state: &State, seq: u64, distance: f64, out: &mut Vec<u8>) -> Result<()> {
+/// Appends a feature with its distance as the last member.
+fn push_with_distance(feature: &[u8], distance: f64, out: &mut Vec<u8>) -> Result<()> {
     /// What may be the name of a member.
     const NAME: &[u8] = b"\"distance\"";
-    let document = document(state, seq)?;
     let start = out.len();
-    let named = document.json.windows(NAME.len()).any(|w| w == NAME);
+    let named = feature.windows(NAME.len()).any(|w| w == NAME);
     if named {
         // Perhaps deeper down; but if it is a member of the feature it gives way.
         out.push(b'{');
-        for (name, value) in Source::new(&document.json)?.members("a feature")?.iter() {
+        for (name, value) in Source::new(feature)?.members("a feature")?.iter() {
             if name != "distance" {
                 push_text(&serde_json::json!(name), out);
                 out.push(b':');
@@ -364,7 +410,7 @@ fn push_with_distance(state: &State, seq: u64, distance: f64, out: &mut Vec<u8>)
         }
         out.pop_if(|last| *last == b',');
     } else {
-        out.extend_from_slice(&document.json);
+        out.extend_from_slice(feature);
         out.pop_if(|last| *last == b'}');
     }
     if out.len() > start + 1 {
@@ -437,6 +483,7 @@ mod tests {
         let text = serde_json::json!({"type": "FeatureCollection", "features": features});
         let prepared = db.prepare_features(text.to_string().as_bytes()).unwrap();
         db.write(prepared.operations).unwrap();
+        let budget = Budget::ample();
         let late = [Filter::parse("seq", "gt:3500").unwrap()];
         for point in [
             [12.5, -33.25],
@@ -453,7 +500,7 @@ mod tests {
                         radius,
                         conditions: Conditions::new(&db.state, filters, 4_000).unwrap(),
                         after: after.map(|distance| Found { distance, seq: 0 }),
-                        budget: Budget::new(&db.state.limits, Cancel::default()),
+                        budget: &budget,
                         at: 4_000,
                     };
                     for max in [1, 20, 700, 3_000, usize::MAX] {

@@ -12,6 +12,7 @@ use proptest::strategy::ValueTree;
 use super::load::Loaded;
 use super::write::{Steps, write_in_steps};
 use super::*;
+use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::fs::{File, FileId, Kind, Lock, RealFileSystem};
 use crate::index::{
@@ -231,7 +232,13 @@ fn answers(state: &State, at: u64) -> String {
         hits.sort_unstable();
         out += &format!("{hits:?}\n");
     }
-    out += &format!("{:?}\n", state.series.list(at, "", None, 100));
+    out += &format!(
+        "{:?}\n",
+        state
+            .series
+            .list(at, "", None, 100, &Budget::ample())
+            .unwrap()
+    );
     for id in 0..5 {
         let Some(series) = state.series.get(&id_of(id)) else {
             continue;

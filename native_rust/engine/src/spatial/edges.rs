@@ -7,6 +7,8 @@ use geo::{Coord, Kernel, Orientation};
 use rstar::{AABB, RTree, RTreeObject};
 
 use super::shape::{Position, Shape};
+use crate::budget::Budget;
+use crate::error::{Error, Result};
 use crate::model::Rect;
 
 /// What an edge is part of.
@@ -135,30 +137,44 @@ impl Edges {
         self.list.len()
     }
 
-    /// Calls `found` with each edge whose envelope touches `rect` until it breaks.
+    /// Calls `found` with each edge whose envelope touches `rect` until it says true,
+    /// and returns whether it did.
+    ///
+    /// # Errors
+    /// Those of `found` and of the budget, at once.
     pub(super) fn near(
         &self,
         rect: &Rect,
-        mut found: impl FnMut(&Edge) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        match &self.tree {
+        budget: &Budget,
+        mut found: impl FnMut(&Edge) -> Result<bool>,
+    ) -> Result<bool> {
+        let mut look = |edge: &Edge| -> ControlFlow<Result<(), Error>> {
+            match budget.step().and_then(|()| found(edge)) {
+                Ok(false) => ControlFlow::Continue(()),
+                Ok(true) => ControlFlow::Break(Ok(())),
+                Err(error) => ControlFlow::Break(Err(error)),
+            }
+        };
+        let walk = match &self.tree {
             None => {
-                for edge in &self.list {
-                    if rect.intersects(&edge.envelope()) {
-                        found(edge)?;
-                    }
-                }
-                ControlFlow::Continue(())
+                let mut list = self.list.iter();
+                list.by_ref()
+                    .filter(|edge| rect.intersects(&edge.envelope()))
+                    .try_for_each(look)
             }
             Some(tree) => {
                 let envelope = AABB::from_corners(rect.min, rect.max);
                 tree.locate_in_envelope_intersecting_int(envelope, |placed| {
                     match self.list.get(placed.number as usize) {
-                        Some(edge) => found(edge),
+                        Some(edge) => look(edge),
                         None => ControlFlow::Continue(()),
                     }
                 })
             }
+        };
+        match walk {
+            ControlFlow::Continue(()) => Ok(false),
+            ControlFlow::Break(stopped) => stopped.map(|()| true),
         }
     }
 }

@@ -4,6 +4,8 @@ use geographiclib_rs::{Geodesic, InverseGeodesic};
 
 use super::relation::Prepared;
 use super::shape::{Position, Shape};
+use crate::budget::Budget;
+use crate::error::Result;
 use crate::model::{BoundingBox, Rect};
 
 /// The equatorial radius.
@@ -112,12 +114,16 @@ impl Center {
     /// The distance to the nearest position of a shape, 0 on it and inside its
     /// areas; `None` if it has no position. About 1 us for each edge that may be the
     /// nearest, and 0.1 us for each of the others.
-    pub(crate) fn distance_to(&self, shape: &Shape) -> Option<f64> {
-        if self.prepared.intersects(shape) {
-            return Some(0.0);
+    ///
+    /// # Errors
+    /// Those of the budget, at its end.
+    pub(crate) fn distance_to(&self, shape: &Shape, budget: &Budget) -> Result<Option<f64>> {
+        if self.prepared.intersects(shape, budget)? {
+            return Ok(Some(0.0));
         }
         let mut best: Option<f64> = None;
         for point in &shape.points {
+            budget.step()?;
             let known = best.unwrap_or(f64::INFINITY);
             if self.at_least(&Rect::point(*point)) < known {
                 best = Some(known.min(self.distance(*point)));
@@ -130,12 +136,13 @@ impl Center {
                 best = Some(known.min(self.distance(*first)));
             }
             for pair in line.windows(2) {
+                budget.step()?;
                 if let ([from, to], Some(known)) = (pair, best) {
                     best = Some(self.nearer_on_edge(*from, *to, known));
                 }
             }
         }
-        best
+        Ok(best)
     }
 
     /// The distance to an edge, straight in longitude and latitude, if it is less

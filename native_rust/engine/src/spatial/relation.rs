@@ -8,13 +8,14 @@
 //! the middle of an edge counts from about 10^-13 degrees on, 10 nanometres.
 
 use std::cmp::Ordering;
-use std::ops::ControlFlow;
 
 use geo::Orientation;
 
 use super::edges::{Edge, Edges, Part, side};
 use super::seam::{Seam, on_seam, twins};
 use super::shape::{Area, Position, Shape};
+use crate::budget::Budget;
+use crate::error::Result;
 use crate::model::Rect;
 
 /// How a feature must lie to the geometry that is asked for.
@@ -88,139 +89,198 @@ impl Prepared {
     /// Whether `feature` lies to this shape as the predicate says.
     ///
     /// For features of m and a shape of n positions `Intersects` takes O(m log n)
-    /// and the other two O(m log n + n log m) where boundaries do not run together.
-    pub(crate) fn accepts(&self, feature: Shape, predicate: Predicate) -> bool {
+    /// and the other two O(m log n + n log m) where boundaries do not run together,
+    /// and up to O(m n) where edges lie side by side.
+    ///
+    /// # Errors
+    /// Those of the budget, at its end.
+    pub(crate) fn accepts(
+        &self,
+        feature: Shape,
+        predicate: Predicate,
+        budget: &Budget,
+    ) -> Result<bool> {
         match predicate {
-            Predicate::Intersects => self.intersects(&feature),
-            Predicate::Within => Self::new(feature).is_within(self),
-            Predicate::Contains => self.is_within(&Self::new(feature)),
+            Predicate::Intersects => self.intersects(&feature, budget),
+            Predicate::Within => Self::new(feature).is_within(self, budget),
+            Predicate::Contains => self.is_within(&Self::new(feature), budget),
         }
     }
 
     /// Whether the two have a position in common. Exact.
-    pub(crate) fn intersects(&self, other: &Shape) -> bool {
+    ///
+    /// # Errors
+    /// Those of the budget, at its end.
+    pub(crate) fn intersects(&self, other: &Shape, budget: &Budget) -> Result<bool> {
         let theirs = Edges::new(other, |_| Vec::new());
         let (few, many) = if theirs.len() < self.edges.len() {
             (&theirs, &self.edges)
         } else {
             (&self.edges, &theirs)
         };
-        let meets = few.iter().any(|edge| {
-            many.near(&edge.envelope(), |other| stop_if(edge.meets(other)))
-                .is_break()
-        });
+        for edge in few.iter() {
+            budget.step()?;
+            if many.near(&edge.envelope(), budget, |other| Ok(edge.meets(other)))? {
+                return Ok(true);
+            }
+        }
         // If no edges meet, one lies wholly inside an area of the other, or they
         // are apart: then any position of each part tells which.
-        meets
-            || starts(other).any(|p| self.locate(p, None) == Place::Inside)
-            || (!other.areas.is_empty() && {
-                let theirs = Self {
-                    shape: Shape::default(),
-                    edges: theirs,
-                    seam: None,
-                    ends: Vec::new(),
-                };
-                // What lies on a seam is on the rim of the plane, inside of nothing.
-                starts(&self.shape).any(|p| theirs.locate(p, None) == Place::Inside)
-            })
+        if self.holds_start_of(other, budget)? {
+            return Ok(true);
+        }
+        if other.areas.is_empty() {
+            return Ok(false);
+        }
+        let theirs = Self {
+            shape: Shape::default(),
+            edges: theirs,
+            seam: None,
+            ends: Vec::new(),
+        };
+        // What lies on a seam is on the rim of the plane, inside of nothing.
+        theirs.holds_start_of(&self.shape, budget)
+    }
+
+    /// Whether a part of a shape begins inside of an area of this one.
+    fn holds_start_of(&self, shape: &Shape, budget: &Budget) -> Result<bool> {
+        for p in starts(shape) {
+            budget.step()?;
+            if self.locate(p, None, budget)? == Place::Inside {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether all of this shape belongs to `other` and their interiors meet.
-    fn is_within(&self, other: &Self) -> bool {
+    fn is_within(&self, other: &Self, budget: &Budget) -> Result<bool> {
         let mut cover = Cover::Boundary;
-        let mut covered = |found: Option<Cover>| match found {
-            Some(found) => {
-                cover = cover.or(found);
-                true
-            }
-            None => false,
-        };
         for edge in self.edges.iter().filter(|edge| !edge.twin) {
-            let ring = matches!(edge.part, Part::Ring { .. });
-            if !ring && !covered(other.covers_edge(edge, None)) {
-                return false;
+            budget.step()?;
+            if matches!(edge.part, Part::Ring { .. }) {
+                continue;
+            }
+            match other.covers_edge(edge, None, budget)? {
+                Some(found) => cover = cover.or(found),
+                None => return Ok(false),
             }
         }
         for (area, number) in self.shape.areas.iter().zip(0..) {
-            if !covered(self.area_in(area, number, other)) {
-                return false;
+            match self.area_in(area, number, other, budget)? {
+                Some(found) => cover = cover.or(found),
+                None => return Ok(false),
             }
         }
         // A shape without positions covers nothing and lies in nothing.
-        cover == Cover::Interior
+        Ok(cover == Cover::Interior)
     }
 
     /// Whether one of this shape's areas lies in one of `other`'s: two areas that
     /// only touch do not make one that holds what lies across them.
-    fn area_in(&self, area: &Area, number: u32, other: &Self) -> Option<Cover> {
-        let Some(inside) = inside_of(area) else {
+    fn area_in(
+        &self,
+        area: &Area,
+        number: u32,
+        other: &Self,
+        budget: &Budget,
+    ) -> Result<Option<Cover>> {
+        let Some(inside) = inside_of(area, budget)? else {
             // Without an inside it is the line it collapses to.
-            let mut cover = Cover::Boundary;
-            for edge in self.ring_edges(number) {
-                cover = cover.or(other.covers_edge(edge, None)?);
-            }
-            return Some(cover);
+            return self.ring_in(number, other, None, budget);
         };
-        let candidates = other.shape.areas.iter().zip(0..);
-        candidates
-            .filter(|(outer, _)| outer.envelope.contains(&area.envelope))
-            .any(|(_, outer)| {
-                other.locate(inside, Some(outer)) == Place::Inside
-                    && self
-                        .ring_edges(number)
-                        .all(|edge| other.covers_edge(edge, Some(outer)).is_some())
-                    && !self.is_entered(area, number, other, outer)
-            })
-            .then_some(Cover::Interior)
+        for (outer, place) in other.shape.areas.iter().zip(0..) {
+            budget.step()?;
+            if outer.envelope.contains(&area.envelope)
+                && other.locate(inside, Some(place), budget)? == Place::Inside
+                && self.ring_in(number, other, Some(place), budget)?.is_some()
+                && !self.is_entered(area, number, other, place, budget)?
+            {
+                return Ok(Some(Cover::Interior));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the rings of one of this shape's areas belong to `other`, or to one of
+    /// its areas.
+    fn ring_in(
+        &self,
+        number: u32,
+        other: &Self,
+        only: Option<u32>,
+        budget: &Budget,
+    ) -> Result<Option<Cover>> {
+        let mut cover = Cover::Boundary;
+        for edge in self.edges.iter() {
+            budget.step()?;
+            let own = matches!(edge.part, Part::Ring { area, .. } if area == number);
+            if edge.twin || !own {
+                continue;
+            }
+            match other.covers_edge(edge, only, budget)? {
+                Some(found) => cover = cover.or(found),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(cover))
     }
 
     /// Whether a ring of the area `outer` of `other` runs through the inside of an
     /// area of this shape: then that is not all inside `outer`.
-    fn is_entered(&self, area: &Area, number: u32, other: &Self, outer: u32) -> bool {
-        let enters = |edge: &Edge| {
+    fn is_entered(
+        &self,
+        area: &Area,
+        number: u32,
+        other: &Self,
+        outer: u32,
+        budget: &Budget,
+    ) -> Result<bool> {
+        other.edges.near(&area.envelope, budget, |edge| {
             let ring = matches!(edge.part, Part::Ring { area, .. } if area == outer);
             if !ring || edge.twin {
-                return false;
+                return Ok(false);
             }
-            let mut pieces = Pieces::new(edge);
-            self.add_pieces(edge, Some(number), &mut pieces);
-            pieces.any(|piece| {
-                piece.along.is_empty() && self.locate(piece.middle, Some(number)) == Place::Inside
-            })
-        };
-        other
-            .edges
-            .near(&area.envelope, |edge| stop_if(enters(edge)))
-            .is_break()
-    }
-
-    fn ring_edges(&self, number: u32) -> impl Iterator<Item = &Edge> {
-        let of = move |e: &&Edge| matches!(e.part, Part::Ring { area, .. } if area == number);
-        self.edges.iter().filter(move |e| !e.twin && of(e))
+            self.pieces(edge, Some(number), budget)?
+                .any(budget, |piece| {
+                    let inside = || self.locate(piece.middle, Some(number), budget);
+                    Ok(piece.along.is_empty() && inside()? == Place::Inside)
+                })
+        })
     }
 
     /// Whether all of an edge belongs to this shape, or to one of its areas.
-    fn covers_edge(&self, edge: &Edge, only: Option<u32>) -> Option<Cover> {
-        let mut cover = self.covers_position(edge.a, only)?;
-        if edge.a == edge.b {
-            return Some(cover);
+    fn covers_edge(
+        &self,
+        edge: &Edge,
+        only: Option<u32>,
+        budget: &Budget,
+    ) -> Result<Option<Cover>> {
+        let first = self.covers_position(edge.a, only, budget)?;
+        if edge.a == edge.b || first.is_none() {
+            return Ok(first);
         }
-        self.covers_position(edge.b, only)?;
+        if self.covers_position(edge.b, only, budget)?.is_none() {
+            return Ok(None);
+        }
         // The ends do not speak for what lies between them.
-        cover = Cover::Boundary;
-        let mut pieces = Pieces::new(edge);
-        self.add_pieces(edge, only, &mut pieces);
-        pieces
-            .all(|piece| {
-                let found = self.covers_piece(&piece, only);
-                cover = found.map_or(cover, |found| cover.or(found));
-                found.is_some()
-            })
-            .then_some(cover)
+        let mut cover = Cover::Boundary;
+        let pieces = self.pieces(edge, only, budget)?;
+        let uncovered = pieces.any(budget, |piece| {
+            let found = self.covers_piece(&piece, only, budget)?;
+            cover = found.map_or(cover, |found| cover.or(found));
+            Ok(found.is_none())
+        })?;
+        Ok((!uncovered).then_some(cover))
     }
 
     /// A piece of an edge that no edge of this shape divides.
-    fn covers_piece(&self, piece: &Piece, only: Option<u32>) -> Option<Cover> {
+    fn covers_piece(
+        &self,
+        piece: &Piece,
+        only: Option<u32>,
+        budget: &Budget,
+    ) -> Result<Option<Cover>> {
         let mut cover = None;
         let mut beside = Vec::new();
         for part in &piece.along {
@@ -229,61 +289,70 @@ impl Prepared {
                     cover = cover.or(Some(Cover::Boundary));
                     beside.push(*area);
                 }
-                _ => return Some(Cover::Interior),
+                _ => return Ok(Some(Cover::Interior)),
             }
         }
         let middle = piece.middle;
-        if cover.is_some() && self.seam.as_ref().is_some_and(|s| s.is_inside(middle)) {
-            return Some(Cover::Interior);
+        if cover.is_some() && self.is_inside_seam(middle, budget)? {
+            return Ok(Some(Cover::Interior));
         }
         if only.is_some() && cover.is_some() {
-            return cover;
+            return Ok(cover);
         }
-        match self.locate_beside(middle, only, &beside) {
+        Ok(match self.locate_beside(middle, only, &beside, budget)? {
             Place::Inside => Some(Cover::Interior),
             Place::Boundary => cover.or(Some(Cover::Boundary)),
             Place::Outside => cover,
-        }
+        })
     }
 
-    fn covers_position(&self, p: Position, only: Option<u32>) -> Option<Cover> {
+    /// Whether what bounds areas there is inside of them, because they go on behind a
+    /// seam.
+    fn is_inside_seam(&self, p: Position, budget: &Budget) -> Result<bool> {
+        let Some(seam) = &self.seam else {
+            return Ok(false);
+        };
+        budget.steps(seam.len())?;
+        Ok(seam.is_inside(p))
+    }
+
+    fn covers_position(
+        &self,
+        p: Position,
+        only: Option<u32>,
+        budget: &Budget,
+    ) -> Result<Option<Cover>> {
         let mut cover = None;
-        let walk = self.edges.near(&Rect::point(p), |edge| {
+        let inside = self.edges.near(&Rect::point(p), budget, |edge| {
             if !of(edge, only) || !edge.holds(p) {
-                return ControlFlow::Continue(());
+                return Ok(false);
             }
-            let inside = match edge.part {
-                Part::Point => true,
-                Part::Line => !self.is_end(p),
-                Part::Ring { .. } => self.seam.as_ref().is_some_and(|seam| seam.is_inside(p)),
-            };
             cover = cover.or(Some(Cover::Boundary));
-            if inside {
-                cover = Some(Cover::Interior);
-            }
-            stop_if(inside)
-        });
-        if walk.is_break() {
-            return cover;
+            Ok(match edge.part {
+                Part::Point => true,
+                Part::Line => !self.is_end(p, budget)?,
+                Part::Ring { .. } => self.is_inside_seam(p, budget)?,
+            })
+        })?;
+        if inside || self.locate(p, only, budget)? == Place::Inside {
+            return Ok(Some(Cover::Interior));
         }
-        match self.locate(p, only) {
-            Place::Inside => Some(Cover::Interior),
-            _ => cover,
-        }
+        Ok(cover)
     }
 
     /// Whether a position on a line is boundary. The spellings of a position on a
     /// seam are one position.
-    fn is_end(&self, [lon, lat]: Position) -> bool {
+    fn is_end(&self, [lon, lat]: Position, budget: &Budget) -> Result<bool> {
         if lat.abs() == 90.0 {
-            return self.ends.iter().filter(|end| end[1] == lat).count() % 2 == 1;
+            budget.steps(self.ends.len())?;
+            return Ok(self.ends.iter().filter(|end| end[1] == lat).count() % 2 == 1);
         }
         let has = |p: Position| self.ends.binary_search_by(|end| order(end, &p)).is_ok();
-        has([lon, lat]) != (lon.abs() == 180.0 && has([-lon, lat]))
+        Ok(has([lon, lat]) != (lon.abs() == 180.0 && has([-lon, lat])))
     }
 
-    fn locate(&self, p: Position, only: Option<u32>) -> Place {
-        self.locate_beside(p, only, &[])
+    fn locate(&self, p: Position, only: Option<u32>, budget: &Budget) -> Result<Place> {
+        self.locate_beside(p, only, &[], budget)
     }
 
     /// Where a position lies to the areas, or to one of them, but those of
@@ -292,27 +361,34 @@ impl Prepared {
     /// Counts the edges that a ray eastwards crosses, ring by ring. Of the two ends
     /// of an edge the lower counts, so a ray through a shared end crosses once or
     /// not at all.
-    fn locate_beside(&self, p: Position, only: Option<u32>, beside: &[u32]) -> Place {
+    fn locate_beside(
+        &self,
+        p: Position,
+        only: Option<u32>,
+        beside: &[u32],
+        budget: &Budget,
+    ) -> Result<Place> {
         let ray = Rect {
             min: p,
             max: [f64::INFINITY, p[1]],
         };
         let mut crossed: Vec<(u32, u32)> = Vec::new();
         let mut bounds: Vec<u32> = Vec::new();
-        let _ = self.edges.near(&ray, |edge| {
+        self.edges.near(&ray, budget, |edge| {
             let Part::Ring { area, ring } = edge.part else {
-                return ControlFlow::Continue(());
+                return Ok(false);
             };
+            budget.steps(beside.len())?;
             if edge.twin || !of(edge, only) || beside.contains(&area) {
-                return ControlFlow::Continue(());
+                return Ok(false);
             }
             if edge.holds(p) {
                 bounds.push(area);
             } else if crosses_east_of(p, edge) {
                 crossed.push((area, ring));
             }
-            ControlFlow::Continue(())
-        });
+            Ok(false)
+        })?;
         crossed.sort_unstable();
         // The rings that hold the position, by area; ring 0 sorts first.
         let mut holding = crossed
@@ -323,26 +399,28 @@ impl Prepared {
         while let Some((area, ring)) = holding.next() {
             let in_hole = holding.next_if(|next| next.0 == area).is_some();
             while holding.next_if(|next| next.0 == area).is_some() {}
+            budget.steps(bounds.len())?;
             if ring == 0 && !in_hole && !bounds.contains(&area) {
-                return Place::Inside;
+                return Ok(Place::Inside);
             }
         }
-        if bounds.is_empty() {
-            Place::Outside
-        } else {
-            Place::Boundary
-        }
+        Ok(match bounds.is_empty() {
+            true => Place::Outside,
+            false => Place::Boundary,
+        })
     }
 
-    /// Divides an edge where this shape's edges, or those of one of its areas,
-    /// meet it.
-    fn add_pieces(&self, edge: &Edge, only: Option<u32>, pieces: &mut Pieces) {
-        let _ = self.edges.near(&edge.envelope(), |other| {
+    /// An edge divided where this shape's edges, or those of one of its areas, meet
+    /// it.
+    fn pieces<'e>(&self, edge: &'e Edge, only: Option<u32>, budget: &Budget) -> Result<Pieces<'e>> {
+        let mut pieces = Pieces::new(edge);
+        self.edges.near(&edge.envelope(), budget, |other| {
             if of(other, only) {
                 pieces.divide_by(other);
             }
-            ControlFlow::Continue(())
-        });
+            Ok(false)
+        })?;
+        Ok(pieces)
     }
 }
 
@@ -351,14 +429,6 @@ fn of(edge: &Edge, only: Option<u32>) -> bool {
         (None, _) => true,
         (Some(only), Part::Ring { area, .. }) => area == only,
         (Some(_), _) => false,
-    }
-}
-
-fn stop_if(stop: bool) -> ControlFlow<()> {
-    if stop {
-        ControlFlow::Break(())
-    } else {
-        ControlFlow::Continue(())
     }
 }
 
@@ -402,7 +472,7 @@ fn order(a: &Position, b: &Position) -> Ordering {
 /// A position well inside an area, `None` if it has no inside: the middle of the
 /// widest stretch that is inside on one of the parallels half way between
 /// neighbouring latitudes of its positions.
-fn inside_of(area: &Area) -> Option<Position> {
+fn inside_of(area: &Area, budget: &Budget) -> Result<Option<Position>> {
     /// Parallels tried. The first will do for all but degenerate areas.
     const TRIED: usize = 64;
     let positions = area.rings.iter().flatten();
@@ -417,9 +487,10 @@ fn inside_of(area: &Area) -> Option<Position> {
         })
         .collect();
     bands.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-    bands.into_iter().take(TRIED).find_map(|(_, latitude)| {
+    for (_, latitude) in bands.into_iter().take(TRIED) {
         let mut crossings: Vec<(f64, usize)> = Vec::new();
         for (number, ring) in area.rings.iter().enumerate() {
+            budget.steps(ring.len())?;
             for pair in ring.windows(2) {
                 if let [a, b] = pair
                     && (a[1] > latitude) != (b[1] > latitude)
@@ -435,6 +506,7 @@ fn inside_of(area: &Area) -> Option<Position> {
         let mut widest = (0.0, None);
         for pair in crossings.windows(2) {
             let [(from, ring), (to, _)] = pair else { break };
+            budget.steps(holes.len())?;
             match holes.iter().position(|hole| hole == ring) {
                 Some(open) => drop(holes.swap_remove(open)),
                 None if *ring > 0 => holes.push(*ring),
@@ -444,8 +516,11 @@ fn inside_of(area: &Area) -> Option<Position> {
                 widest = (to - from, Some([from + (to - from) / 2.0, latitude]));
             }
         }
-        widest.1
-    })
+        if widest.1.is_some() {
+            return Ok(widest.1);
+        }
+    }
+    Ok(None)
 }
 
 /// An edge divided where others meet it.
@@ -524,11 +599,16 @@ impl<'e> Pieces<'e> {
         })
     }
 
-    fn all(self, test: impl FnMut(Piece) -> bool) -> bool {
-        self.into_pieces().all(test)
-    }
-
-    fn any(self, test: impl FnMut(Piece) -> bool) -> bool {
-        self.into_pieces().any(test)
+    /// Whether `test` says so of a piece.
+    fn any(self, budget: &Budget, mut test: impl FnMut(Piece) -> Result<bool>) -> Result<bool> {
+        // What one piece costs to make.
+        let cost = self.along.len() + 1;
+        for piece in self.into_pieces() {
+            budget.steps(cost)?;
+            if test(piece)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -90,6 +90,11 @@ impl Seam {
         }
     }
 
+    /// Stretches that [`Seam::is_inside`] looks at.
+    pub(super) fn len(&self) -> usize {
+        self.east.len() + self.west.len()
+    }
+
     /// Whether a position on the boundary of areas is inside of what they make
     /// together, because they go on behind the seam.
     pub(super) fn is_inside(&self, [lon, lat]: Position) -> bool {

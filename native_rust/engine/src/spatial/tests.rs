@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::shape::Position;
 use super::*;
+use crate::budget::Budget;
 use crate::model::cbor::encode_json;
 use crate::model::{BoundingBox, Rect, Source};
 use crate::oracles::{cases, compared};
@@ -25,7 +26,9 @@ fn shape_of(geometry: &str) -> Shape {
 }
 
 fn accepts(asked: &Shape, feature: &Shape, predicate: Predicate) -> bool {
-    Prepared::new(asked.clone()).accepts(feature.clone(), predicate)
+    Prepared::new(asked.clone())
+        .accepts(feature.clone(), predicate, &Budget::ample())
+        .unwrap()
 }
 
 fn line_text(line: &[Position]) -> String {
@@ -195,9 +198,10 @@ proptest! {
     ) {
         for asked in &asked {
             let prepared = Prepared::new(asked.ours.clone());
+            let budget = Budget::ample();
             for feature in &features {
                 if !crosses_exactly(&feature.ours, &asked.ours) {
-                    let ours = prepared.intersects(&feature.ours);
+                    let ours = prepared.intersects(&feature.ours, &budget).unwrap();
                     prop_assert_eq!(ours, feature.theirs.intersects(&asked.theirs));
                     compared("intersections of two geometries", 1);
                     continue;
@@ -208,7 +212,7 @@ proptest! {
                     (Predicate::Within, matrix.is_within()),
                     (Predicate::Contains, matrix.is_contains()),
                 ] {
-                    let found = prepared.accepts(feature.ours.clone(), predicate);
+                    let found = prepared.accepts(feature.ours.clone(), predicate, &budget).unwrap();
                     prop_assert_eq!(found, expected, "{:?} {:?} {:?}", predicate, feature.theirs, asked.theirs);
                 }
                 compared("intersects, within and contains of two geometries", 3);
@@ -449,7 +453,7 @@ proptest! {
             b
         };
         let line = Shape { lines: vec![vec![a, b]], ..Shape::default() };
-        let found = Center::new(from).distance_to(&line).unwrap();
+        let found = Center::new(from).distance_to(&line, &Budget::ample()).unwrap().unwrap();
         let coarse = sampled(from, [a, b], 4_000);
         prop_assert!(found <= coarse + 1e-6, "{found} {coarse}");
         // Between two samples the distance falls by no more than half their gap.
@@ -463,22 +467,39 @@ proptest! {
 fn distances_to_shapes() {
     let center = Center::new([13.4, 52.5]);
     let inside = shape("Polygon", "[[[13,52],[14,52],[14,53],[13,53],[13,52]]]");
-    assert_eq!(center.distance_to(&inside), Some(0.0));
+    assert_eq!(
+        center.distance_to(&inside, &Budget::ample()).unwrap(),
+        Some(0.0)
+    );
     let around = shape(
         "Polygon",
         "[[[13,52],[14,52],[14,53],[13,53],[13,52]],[[13.3,52.4],[13.5,52.4],[13.5,52.6],[13.3,52.6],[13.3,52.4]]]",
     );
     // In the hole: to its nearest side, which is 0.1 degrees of longitude away.
-    let side = center.distance_to(&around).unwrap();
+    let side = center
+        .distance_to(&around, &Budget::ample())
+        .unwrap()
+        .unwrap();
     let west = Geodesic.distance(Point::new(13.4, 52.5), Point::new(13.3, 52.5));
     assert!((side - west).abs() < 5.0 && side <= west, "{side} {west}");
-    assert_eq!(center.distance_to(&Shape::default()), None);
+    assert_eq!(
+        center
+            .distance_to(&Shape::default(), &Budget::ample())
+            .unwrap(),
+        None
+    );
     // Over the antimeridian and over the pole.
     let fiji = Center::new([179.5, -17.0]);
-    let across = fiji.distance_to(&Shape::point([-179.5, -17.0])).unwrap();
+    let across = fiji
+        .distance_to(&Shape::point([-179.5, -17.0]), &Budget::ample())
+        .unwrap()
+        .unwrap();
     assert!((across - 106_541.0).abs() < 100.0, "{across}");
     let north = Center::new([0.0, 89.0]);
-    let over = north.distance_to(&Shape::point([180.0, 89.0])).unwrap();
+    let over = north
+        .distance_to(&Shape::point([180.0, 89.0]), &Budget::ample())
+        .unwrap()
+        .unwrap();
     assert!((over - 223_388.0).abs() < 100.0, "{over}");
     // The pole is one place, and the antimeridian one line.
     let pole = Center::new([0.0, 90.0]);
@@ -486,9 +507,11 @@ fn distances_to_shapes() {
         "Polygon",
         "[[[-180,60],[180,60],[180,90],[-180,90],[-180,60]]]",
     );
-    assert_eq!(pole.distance_to(&cap), Some(0.0));
+    assert_eq!(pole.distance_to(&cap, &Budget::ample()).unwrap(), Some(0.0));
     assert_eq!(
-        Center::new([180.0, 5.0]).distance_to(&Shape::point([-180.0, 5.0])),
+        Center::new([180.0, 5.0])
+            .distance_to(&Shape::point([-180.0, 5.0]), &Budget::ample())
+            .unwrap(),
         Some(0.0)
     );
     // A quarter of the meridian, which is well known.

@@ -69,7 +69,12 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::features_in_box`], and [`Error::NotFound`] for the transaction.
-    pub fn features_in_box_in(&self, txn: &str, query: &BoxQuery) -> Result<FeaturePage> {
+    pub fn features_in_box_in(
+        &self,
+        txn: &str,
+        query: &BoxQuery,
+        budget: &Budget,
+    ) -> Result<FeaturePage> {
         let (using, view) = self.look(txn)?;
         let state = &self.state;
         state.check_open()?;
@@ -80,19 +85,18 @@ impl Database {
         };
         let (as_of, after) = box_cursor(&pinned)?;
         let at = search::at(state, as_of)?;
-        let mut page = Page::new(query.limit);
+        let mut page = Page::new(query.limit, state, budget);
         let mut full = false;
         // Own writes stand behind the last sequence, in a cursor too.
         if after <= at {
             let wanted = |seq| !view.hides(seq);
-            search::documents_in_box(state, (query.bbox, at), after, wanted, |document| {
-                full = !page.push(&document.json, document.seq);
-                !full
+            search::documents_in_box(state, (query.bbox, at), after, budget, wanted, |document| {
+                full = !page.push(&document.json, document.seq)?;
+                Ok(!full)
             })?;
         }
         if !full {
             let pieces = query.bbox.pieces();
-            let budget = Budget::new(&state.limits, Cancel::default());
             let from = usize::try_from(after.saturating_sub(at)).unwrap_or(usize::MAX);
             for (place, operation) in view.operations(from) {
                 budget.step()?;
@@ -104,7 +108,7 @@ impl Database {
                 }
                 let order = at + 1 + place as u64;
                 if intersects_box(&put.body, &pieces).map_err(|e| damaged(state, at, e))?
-                    && !page.push(&own_json(put)?, order)
+                    && !page.push(&own_json(put)?, order)?
                 {
                     break;
                 }
@@ -146,7 +150,7 @@ impl Database {
             order: query.order,
             own: Own::new(query.order, range, own),
         };
-        let budget = Budget::new(&self.state.limits, Cancel::default());
+        let budget = Budget::new(&self.state.limits, &self.state.memory, Cancel::default());
         let mut left = usize::try_from(skip).unwrap_or(usize::MAX);
         let mut points = Vec::new();
         while points.len() <= query.limit {

@@ -2,7 +2,7 @@
 
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Database, EntryQuery, Error, Operation, Order, RangeQuery, Transaction,
+    BoxQuery, Cancel, Database, EntryQuery, Error, Operation, Order, RangeQuery, Transaction,
 };
 use serde_json::Value;
 
@@ -49,7 +49,9 @@ pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
     same("number of features", info.features, features.len() as u64)?;
     same("number of series", info.series, model.series.len() as u64)?;
     same("number of points", info.points, points as u64)?;
-    let ids = db.series_by_prefix("", None, 100_000, None).map_err(text)?;
+    let ids = db
+        .series_by_prefix("", None, 100_000, None, &db.budget(Cancel::default()))
+        .map_err(text)?;
     let ids: Vec<&str> = ids.iter().map(|entry| &*entry.id).collect();
     let expected: Vec<&String> = model.series.keys().filter(alive).collect();
     same(
@@ -60,7 +62,9 @@ pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
 
     compare_as_of(db, model, None)?;
     for (id, versions) in &model.versions {
-        let chain = db.provenance(id, 0, 100_000).map_err(text)?;
+        let chain = db
+            .provenance(id, 0, 100_000, &db.budget(Cancel::default()))
+            .map_err(text)?;
         let chain: Vec<Value> = parsed(&chain.json)?;
         let chain: Vec<u64> = chain.iter().filter_map(|b| b["seq"].as_u64()).collect();
         let expected = versions.iter().map(|(seq, _)| *seq).collect();
@@ -112,7 +116,9 @@ fn compare_journal(db: &Database, model: &Model) -> Result<(), String> {
     };
     let mut seqs: Vec<u64> = Vec::new();
     loop {
-        let page = db.entries(&query).map_err(text)?;
+        let page = db
+            .entries(&query, &db.budget(Cancel::default()))
+            .map_err(text)?;
         let entries: Vec<Value> = parsed(&page.json)?;
         seqs.extend(entries.iter().filter_map(|entry| entry["seq"].as_u64()));
         match page.next {

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use formdb_engine::{Database, Error, InclusionProof, to_hex};
+use formdb_engine::{Cancel, Database, Error, InclusionProof, to_hex};
 
 use super::damage::{blocks, groups, reseal};
 use super::disk::{Image, SimFs};
@@ -104,7 +104,7 @@ fn read(closed: &Closed, db: &Database, spared: impl Fn(u64) -> bool, what: &str
             Err(other) => panic!("{what}: block {seq}: {other}"),
         }
         let hash = told.proof.leaf_hash;
-        match db.find_block(&hash) {
+        match db.find_block(&hash, &db.budget(Cancel::default())) {
             Ok(found) => assert!(found.is_none_or(|found| found == seq), "{what}: {seq}"),
             Err(Error::Corrupt { .. }) => assert!(!spared(seq), "{what}: hash of {seq}"),
             Err(other) => panic!("{what}: {}: {other}", to_hex(&hash)),

@@ -10,8 +10,8 @@ use std::time::Instant;
 use formdb_engine::fs::FileSystem;
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    Area, Begin, Commit, Database, Error, Filter, Grid, Heatmap, Near, Operation, Predicate,
-    QueryGeometry, Reach, Reply, Search, Transaction, salvage, verify,
+    Area, Begin, Cancel, Commit, Database, Error, Filter, Grid, Heatmap, Near, Operation,
+    Predicate, QueryGeometry, Reach, Reply, Search, Transaction, salvage, verify,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -407,13 +407,19 @@ impl Pair {
             as_of: None,
         };
         let found = |search: &Search| -> Result<Vec<String>, String> {
-            let page = self.db.search(search).map_err(text)?;
+            let page = self
+                .db
+                .search(search, &self.db.budget(Cancel::default()))
+                .map_err(text)?;
             let features: Vec<Value> = parsed(&page.json)?;
             let ids = features
                 .iter()
                 .map(|f| f["id"].as_str().unwrap().to_owned());
             let ids: Vec<String> = ids.collect();
-            let (count, _) = self.db.count(search).map_err(text)?;
+            let (count, _) = self
+                .db
+                .count(search, &self.db.budget(Cancel::default()))
+                .map_err(text)?;
             same("count", count, ids.len() as u64)?;
             Ok(ids)
         };
@@ -466,7 +472,11 @@ impl Pair {
             filters: Vec::new(),
             as_of: None,
         };
-        let cells = self.db.heatmap(&heatmap).map_err(text)?.cells;
+        let cells = self
+            .db
+            .heatmap(&heatmap, &self.db.budget(Cancel::default()))
+            .map_err(text)?
+            .cells;
         let cells: BTreeMap<Place, usize> = cells
             .iter()
             .map(|cell| (cell.bounds.min.map(|n| n as i64 + 5), cell.count as usize))
@@ -505,7 +515,12 @@ impl Pair {
                 }
             }
         }
-        let schema: Value = parsed(&self.db.schema().map_err(text)?)?;
+        let schema: Value = parsed(
+            &self
+                .db
+                .schema(&self.db.budget(Cancel::default()))
+                .map_err(text)?,
+        )?;
         let mut types: BTreeMap<&str, u64> = BTreeMap::new();
         let mut names: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, feature) in features.values() {

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use formdb_engine::{
-    Aggregate, Bucket, Database, Error, Limits, Order, RangeQuery, Selection, SeriesRangeQuery,
+    Aggregate, Bucket, Cancel, Database, Error, Limits, Order, RangeQuery, Selection,
+    SeriesRangeQuery,
 };
 
 use super::oracles::compared;
@@ -194,7 +195,13 @@ impl World {
     fn list(&self, about: &About, as_of: Option<u64>) {
         let at = as_of.unwrap_or(self.seq);
         let (prefix, after, limit) = (about.prefix, about.after, about.limit);
-        let listed = self.db.series_by_prefix(prefix, after, limit, as_of);
+        let listed = self.db.series_by_prefix(
+            prefix,
+            after,
+            limit,
+            as_of,
+            &self.db.budget(Cancel::default()),
+        );
         let found: Vec<(String, u64, i64, i64)> = listed
             .unwrap()
             .iter()
@@ -233,7 +240,10 @@ impl World {
                 cursor: cursor.as_deref(),
                 as_of: cursor.is_none().then_some(as_of).flatten(),
             };
-            let page = self.db.range_by_prefix(&query).unwrap();
+            let page = self
+                .db
+                .range_by_prefix(&query, &self.db.budget(Cancel::default()))
+                .unwrap();
             assert_eq!(page.seq, at);
             let before = found.len();
             for series in &page.series {
@@ -268,7 +278,10 @@ impl World {
             ..Aggregate::new(selection, about.aggregation)
         };
         let all = self.visible(about.series, at);
-        match self.db.aggregate(&query(Selection::One(about.series))) {
+        match self.db.aggregate(
+            &query(Selection::One(about.series)),
+            &self.db.budget(Cancel::default()),
+        ) {
             Err(error) => not_there(&error, &all),
             Ok(page) => {
                 assert_eq!((page.seq, page.series.len()), (at, 1));
@@ -277,7 +290,10 @@ impl World {
             }
         }
         let query = query(Selection::Prefix(about.prefix));
-        let page = self.db.aggregate(&query).unwrap();
+        let page = self
+            .db
+            .aggregate(&query, &self.db.budget(Cancel::default()))
+            .unwrap();
         let found: Vec<(String, Vec<Bucket>)> = page
             .series
             .iter()
@@ -294,7 +310,10 @@ impl World {
 
     fn summary(&self, about: &About, as_of: Option<u64>) {
         let all = self.visible(about.series, as_of.unwrap_or(self.seq));
-        let found = match self.db.summary(about.series, as_of) {
+        let found = match self
+            .db
+            .summary(about.series, as_of, &self.db.budget(Cancel::default()))
+        {
             Err(error) => return not_there(&error, &all),
             Ok(summary) => summary,
         };

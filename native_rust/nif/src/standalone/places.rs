@@ -10,6 +10,7 @@ use rustler::{Encoder, Env, NifResult, Resource, ResourceArc, Term};
 
 use super::{FREED_AT_ONCE, On, free_in_background, lock};
 use crate::answer::{Failure, tagged};
+use crate::asking::Asker;
 use crate::atoms;
 
 /// Ids in an answer made on a normal scheduler, at up to 100 ns each.
@@ -240,13 +241,17 @@ fn places_nearest<'a>(
     if let Err(failure) = check_near((lon, lat), radius) {
         return Ok(tagged::<Term<'_>>(env, Err(failure)));
     }
+    let asker = Asker::new(env);
     let index = places.read(On::Dirty)?;
-    let nearest = index
-        .as_ref()
-        .map(|index| index.nearby([lon, lat], k, radius.unwrap_or(f64::INFINITY)));
-    let nearest = nearest.unwrap_or_default();
-    let rows: Vec<(&str, f64)> = nearest.into_iter().map(|(m, id)| (id, m)).collect();
-    Ok((atoms::ok(), rows).encode(env))
+    let nearest = index.as_ref().map(|index| {
+        let radius = radius.unwrap_or(f64::INFINITY);
+        index.nearby([lon, lat], k, radius, &asker.default_budget())
+    });
+    let rows = nearest.transpose().map(|nearest| {
+        let rows = nearest.unwrap_or_default().into_iter();
+        rows.map(|(metres, id)| (id, metres)).collect::<Vec<_>>()
+    });
+    Ok(tagged(env, rows.map_err(Failure)))
 }
 
 fn check_near((lon, lat): (f64, f64), radius: Option<f64>) -> Result<(), Failure> {

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use formdb_engine::model::MAX_BATCH_POINTS;
 use formdb_engine::temporal::{Order, RangeQuery, SharedSeries, TemporalIndex, check_columns};
-use formdb_engine::{Aggregate, Aggregation, Entity, Error, Fill, Limits, Selection, Zone};
+use formdb_engine::{
+    Aggregate, Aggregation, Budget, Cancel, Entity, Error, Fill, Limits, Selection, Zone,
+};
 use rustler::{Binary, Encoder, Env, NewBinary, NifMap, NifResult, Resource, ResourceArc, Term};
 
 use super::{On, free_in_background, lock};
 use crate::answer::{Failure, tagged};
+use crate::asking::{Asker, default_budget};
 use crate::atoms;
 use crate::writes::words;
 
@@ -424,7 +427,8 @@ fn series_aggregate<'a>(
     if index.is_long(On::Normal) {
         return atoms::long().to_term(env);
     }
-    answer(env, aggregate(&index, id, &query, AGGREGATED))
+    let budget = default_budget(Cancel::default());
+    answer(env, aggregate(&index, id, &query, AGGREGATED, &budget))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
@@ -434,7 +438,9 @@ fn series_aggregate_dirty<'a>(
     id: &'a str,
     query: AggregateMap<'a>,
 ) -> Term<'a> {
-    answer(env, aggregate(&index, id, &query, usize::MAX))
+    let asker = Asker::new(env);
+    let budget = asker.default_budget();
+    answer(env, aggregate(&index, id, &query, usize::MAX, &budget))
 }
 
 type Rows = Vec<(i64, Option<f64>)>;
@@ -444,12 +450,13 @@ fn aggregate(
     id: &str,
     query: &AggregateMap<'_>,
     points: usize,
+    budget: &Budget,
 ) -> Result<Option<Rows>, Failure> {
     let at = index.published.load(Ordering::Acquire);
     let query = query.query(id)?;
     let page = index
         .index
-        .aggregate(&query, at, Limits::default().buckets, points)?;
+        .aggregate(&query, at, Limits::default().buckets, points, budget)?;
     let rows = page.map(|page| {
         let buckets = page.series.iter().flat_map(|series| &series.buckets);
         buckets

@@ -9,6 +9,7 @@ use super::super::filter::ALIVE;
 use super::super::temporal::SharedSeries;
 use super::tests::check;
 use super::*;
+use crate::budget::Budget;
 use crate::oracles::{cases, compared};
 
 /// A point of the list, in order of arrival.
@@ -228,10 +229,17 @@ fn what_a_block_deleted_is_read_over_many_pages() {
     assert_eq!(series.delete(10, 20, None, 2, 8_192), 30);
     assert_eq!(series.delete(0, 6_000, None, 3, 100), 18_000 - 30);
     let places: Vec<u32> = (0..30).chain(60..18_000).collect();
-    let deleted = series.deleted_by(3, i64::MIN, i64::MAX);
+    let deleted_by = |seq, start, end| {
+        let mut deleted = Vec::new();
+        let found = |points: &[Point]| deleted.extend_from_slice(points);
+        let read = series.deleted_by(seq, (start, end), &Budget::ample(), found);
+        read.unwrap();
+        deleted
+    };
+    let deleted = deleted_by(3, i64::MIN, i64::MAX);
     assert!(deleted.iter().map(|p| p.source.index).eq(places));
-    assert_eq!(series.deleted_by(2, 15, 17).len(), 6);
-    assert_eq!(series.deleted_by(4, i64::MIN, i64::MAX), []);
+    assert_eq!(deleted_by(2, 15, 17).len(), 6);
+    assert_eq!(deleted_by(4, i64::MIN, i64::MAX), []);
     assert_eq!(series.delete(5, 5, None, 4, 1), 0);
     assert_eq!(series.delete(9, 5, None, 4, 1), 0);
 }

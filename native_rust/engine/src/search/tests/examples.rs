@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::budget::Cancel;
 use crate::database::Database;
 use crate::fs::RealFileSystem;
 use crate::limits::Limits;
@@ -47,7 +48,10 @@ fn sums_are_rounded_once() {
             filters: Vec::new(),
             as_of: None,
         };
-        let cells = db.heatmap(&heatmap).unwrap().cells;
+        let cells = db
+            .heatmap(&heatmap, &db.budget(Cancel::default()))
+            .unwrap()
+            .cells;
         let found: Vec<_> = cells.iter().map(|cell| (cell.count, cell.sum)).collect();
         assert_eq!(found, [(values.len() as u64, Some(expected))], "{values:?}");
         // What was there when the first two were.
@@ -57,10 +61,19 @@ fn sums_are_rounded_once() {
         };
         match values[0] + values[1] {
             sum if sum.is_finite() => {
-                assert_eq!(db.heatmap(&two).unwrap().cells[0].sum, Some(sum));
+                assert_eq!(
+                    db.heatmap(&two, &db.budget(Cancel::default()))
+                        .unwrap()
+                        .cells[0]
+                        .sum,
+                    Some(sum)
+                );
             }
             _ => {
-                let refusal = db.heatmap(&two).unwrap_err().to_string();
+                let refusal = db
+                    .heatmap(&two, &db.budget(Cancel::default()))
+                    .unwrap_err()
+                    .to_string();
                 assert!(refusal.contains("beyond the range"), "{refusal}");
             }
         }
@@ -103,8 +116,14 @@ fn commit_times_select_versions() {
                         cursor: None,
                         as_of: Some(as_of),
                     };
-                    let found = db.search(&search).unwrap().returned as u64;
-                    assert_eq!(db.count(&search).unwrap().0, found);
+                    let found = db
+                        .search(&search, &db.budget(Cancel::default()))
+                        .unwrap()
+                        .returned as u64;
+                    assert_eq!(
+                        db.count(&search, &db.budget(Cancel::default())).unwrap().0,
+                        found
+                    );
                     found
                 };
                 let before = n as u64 + u64::from(offset > 0);
@@ -140,7 +159,7 @@ fn a_distance_takes_the_place_of_one_the_feature_has() {
         cursor: None,
         as_of: None,
     };
-    let page = db.search(&search).unwrap();
+    let page = db.search(&search, &db.budget(Cancel::default())).unwrap();
     let text = String::from_utf8(page.json.to_vec()).unwrap();
     let found: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(text.matches("\"distance\"").count(), 4, "{text}");
@@ -187,7 +206,10 @@ fn refusals_name_what_they_refuse() {
             "as_of is 3",
         ),
     ] {
-        let message = db.search(&search).unwrap_err().to_string();
+        let message = db
+            .search(&search, &db.budget(Cancel::default()))
+            .unwrap_err()
+            .to_string();
         assert!(message.contains(text), "{message}");
     }
     let geometry =
@@ -222,7 +244,10 @@ fn refusals_name_what_they_refuse() {
             "height of a cell is inf",
         ),
     ] {
-        let message = db.heatmap(&heatmap(grid)).unwrap_err().to_string();
+        let message = db
+            .heatmap(&heatmap(grid), &db.budget(Cancel::default()))
+            .unwrap_err()
+            .to_string();
         assert!(message.contains(text), "{message}");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::budget::Cancel;
 use crate::database::Database;
 use crate::entries::EntryQuery;
 use crate::fs::RealFileSystem;
@@ -325,7 +326,10 @@ impl Fixture {
         let mut search = search.clone();
         let mut features = Vec::new();
         loop {
-            let page = self.db.search(&search).unwrap();
+            let page = self
+                .db
+                .search(&search, &self.db.budget(Cancel::default()))
+                .unwrap();
             let found: Vec<Value> = serde_json::from_slice(&page.json).unwrap();
             assert_eq!(found.len(), page.returned);
             assert!(page.returned <= search.limit);
@@ -349,7 +353,12 @@ fn commit_times(db: &Database) -> Vec<i64> {
         op: None,
         limit: 1_000,
     };
-    let blocks: Vec<Value> = serde_json::from_slice(&db.entries(&query).unwrap().json).unwrap();
+    let blocks: Vec<Value> = serde_json::from_slice(
+        &db.entries(&query, &db.budget(Cancel::default()))
+            .unwrap()
+            .json,
+    )
+    .unwrap();
     let time = |block: &Value| parse_timestamp(block["time"].as_str().unwrap()).unwrap();
     blocks.iter().map(time).collect()
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fixture::{Fixture, Random, filters, holds, shape};
+use crate::budget::Budget;
+use crate::budget::Cancel;
 use crate::limits::Limits;
 use crate::model::Rect;
 use crate::oracles::{compared, seeds};
@@ -70,7 +72,9 @@ fn searches_find_what_a_scan_finds() {
                 .filter(|row| {
                     let lies = |target: &Prepared| {
                         let shape = row.shape.clone();
-                        shape.is_some_and(|shape| target.accepts(shape, predicate))
+                        shape.is_some_and(|shape| {
+                            target.accepts(shape, predicate, &Budget::ample()).unwrap()
+                        })
                     };
                     target.as_ref().is_none_or(lies) && conditions.iter().all(|one| holds(one, row))
                 })
@@ -82,7 +86,10 @@ fn searches_find_what_a_scan_finds() {
                 "seed {seed} turn {turn} {search:?} {conditions:?}"
             );
             if random.chance(4) {
-                let count = fixture.db.count(&search).unwrap();
+                let count = fixture
+                    .db
+                    .count(&search, &fixture.db.budget(Cancel::default()))
+                    .unwrap();
                 assert_eq!(
                     count,
                     (expected.len() as u64, at),
@@ -148,7 +155,9 @@ fn nearby_finds_the_nearest() {
                 .visible(at)
                 .filter(|row| conditions.iter().all(|one| holds(one, row)))
                 .filter_map(|row| {
-                    let distance = center.distance_to(row.shape.as_ref()?)?;
+                    let distance = center
+                        .distance_to(row.shape.as_ref()?, &Budget::ample())
+                        .unwrap()?;
                     Some((distance, row.seq, row.id.as_str()))
                 })
                 .filter(|(distance, ..)| radius.is_none_or(|radius| *distance <= radius))
@@ -174,7 +183,10 @@ fn nearby_finds_the_nearest() {
                 );
             }
             assert_eq!(found, expected, "seed {seed} turn {turn} {search:?}");
-            let count = fixture.db.count(&search).unwrap();
+            let count = fixture
+                .db
+                .count(&search, &fixture.db.budget(Cancel::default()))
+                .unwrap();
             assert_eq!(
                 count,
                 (expected.len() as u64, at),
@@ -224,7 +236,10 @@ fn heatmaps_count_every_feature_once() {
                 filters: filters(&conditions),
                 as_of: fixture.as_of(at),
             };
-            let page = fixture.db.heatmap(&heatmap).unwrap();
+            let page = fixture
+                .db
+                .heatmap(&heatmap, &fixture.db.budget(Cancel::default()))
+                .unwrap();
             assert_eq!(page.seq, at);
             let mut left = page.cells.clone();
             for row in fixture.visible(at) {

@@ -1,0 +1,68 @@
+//! Questions that end when nobody waits for their answers.
+
+use formdb_engine::{Budget, Cancel, Database, Limits, Memory};
+use rustler::{Env, LocalPid, Monitor, Resource, ResourceArc};
+
+/// Watches the process that asks.
+///
+/// A process that is killed does not stop the native call that it makes. So the runtime
+/// tells this resource when its process dies, which it does at once, although the call
+/// is still under way; and the question ends at its next look. Whoever wants to end
+/// one ends the process that asked it.
+struct Watch(Cancel);
+
+#[rustler::resource_impl]
+impl Resource for Watch {
+    fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {
+        self.0.cancel();
+    }
+}
+
+/// The calling process, for as long as it waits in a dirty call.
+pub(crate) struct Asker<'a> {
+    env: Env<'a>,
+    watch: ResourceArc<Watch>,
+    monitor: Option<Monitor>,
+}
+
+impl<'a> Asker<'a> {
+    /// The process that makes this call. About a microsecond: for dirty calls.
+    pub(crate) fn new(env: Env<'a>) -> Self {
+        let cancel = Cancel::default();
+        let watch = ResourceArc::new(Watch(cancel.clone()));
+        let monitor = env.monitor(&watch, &env.pid());
+        if monitor.is_none() {
+            // It has died already.
+            cancel.cancel();
+        }
+        Self {
+            env,
+            watch,
+            monitor,
+        }
+    }
+
+    /// What its question to a database may spend.
+    pub(crate) fn budget(&self, database: &Database) -> Budget {
+        database.budget(self.watch.0.clone())
+    }
+
+    /// What its question to an index without a database may spend.
+    pub(crate) fn default_budget(&self) -> Budget {
+        default_budget(self.watch.0.clone())
+    }
+}
+
+/// What a question to an index without a database may spend: the defaults.
+pub(crate) fn default_budget(cancel: Cancel) -> Budget {
+    let limits = Limits::default();
+    Budget::new(&limits, &Memory::new(&limits), cancel)
+}
+
+impl Drop for Asker<'_> {
+    fn drop(&mut self) {
+        if let Some(monitor) = &self.monitor {
+            self.env.demonitor(&self.watch, monitor);
+        }
+    }
+}
