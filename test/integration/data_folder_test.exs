@@ -119,7 +119,7 @@ defmodule FormdbHttp.DataFolderTest do
 
     server = start_supervised!({ServerProcess, data_dir}, id: make_ref())
     port = ServerProcess.port(server)
-    assert get(port, @databases <> "/other").status == 200
+    assert post(port, @databases, %{name: "other"}).status == 200
     refused = post(port, @databases, %{name: "quakes"})
     assert {refused.status, json(refused)["code"]} == {500, "journal_lost"}
     assert json(refused)["detail"] =~ "the folder `journal` is missing"
@@ -178,10 +178,20 @@ defmodule FormdbHttp.DataFolderTest do
     {server, ServerProcess.await_ready(server)}
   end
 
-  # What `mix formdb.server` says, and how it ends.
+  # What `mix formdb.server` says, and how it ends. The configuration of the tests has a
+  # folder of its own, so this one is put in its place.
   defp formdb_server(data_dir) do
-    env = [{"FORMDB_DATA_DIR", data_dir}, {"FORMDB_PORT", "0"}, {"MIX_ENV", "test"}]
-    System.cmd("mix", ["formdb.server"], env: env, stderr_to_stdout: true)
+    config = %{"FORMDB_DATA_DIR" => data_dir, "FORMDB_PORT" => "0"}
+
+    script = """
+    Application.put_env(:formdb_http, :config, #{inspect(config)})
+    Mix.Task.run("formdb.server")
+    """
+
+    System.cmd("mix", ["run", "--no-compile", "--no-start", "-e", script],
+      env: [{"MIX_ENV", "test"}],
+      stderr_to_stdout: true
+    )
   end
 
   defp put_feature(port, id) do
