@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use formdb_engine::fs::{File, FileSystem, Lock};
+use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
     Ack, Begin, BoxQuery, Cancel, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
@@ -364,9 +364,18 @@ impl FileSystem for GatedFs {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         self.0.lock(path)
     }
+    fn kind(&self, path: &Path) -> io::Result<Kind> {
+        self.0.kind(path)
+    }
+    fn id(&self, path: &Path) -> io::Result<FileId> {
+        self.0.id(path)
+    }
 }
 
 impl File for GatedFile {
+    fn id(&self) -> io::Result<FileId> {
+        self.0.id()
+    }
     fn len(&self) -> io::Result<u64> {
         self.0.len()
     }
@@ -415,7 +424,9 @@ fn nothing_waits_for_a_read_in_a_transaction() {
         gate.set(true);
         let read = {
             let (db, txn) = (Arc::clone(&db), txn.clone());
-            std::thread::spawn(move || db.features_in_box_in(&txn, &world()))
+            std::thread::spawn(move || {
+                db.features_in_box_in(&txn, &world(), &db.budget(Cancel::default()))
+            })
         };
         gate.await_waiting();
         // None of this comes back before the gate opens, if it waits for the read.
@@ -468,7 +479,9 @@ fn a_read_in_a_transaction_ends_at_its_time() {
             limit: 3_000,
             ..world()
         };
-        std::thread::spawn(move || db.features_in_box_in(&txn, &query))
+        std::thread::spawn(move || {
+            db.features_in_box_in(&txn, &query, &db.budget(Cancel::default()))
+        })
     };
     gate.await_waiting();
     std::thread::sleep(Duration::from_millis(100));

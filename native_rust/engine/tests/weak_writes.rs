@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use formdb_engine::{Database, Durability, EntryQuery, Error, Hash, Limits, Reply, Transaction};
+use formdb_engine::{
+    Budget, Cancel, Database, Durability, EntryQuery, Error, Hash, Limits, Reply, Transaction,
+};
 use support::{Fate, Fault, SimFs};
 
 const DIR: &str = "/data/db";
@@ -192,14 +194,21 @@ fn fault(at: usize, for_ever: bool) -> Fault {
     }
 }
 
+fn budget(db: &Database) -> Budget {
+    db.budget(Cancel::default())
+}
+
 /// Sequences of the blocks that the journal shows.
 fn journal(db: &Database) -> Vec<u64> {
-    let page = db.entries(&EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
-        limit: 1_000,
-    });
+    let page = db.entries(
+        &EntryQuery {
+            since: 0,
+            until: u64::MAX,
+            op: None,
+            limit: 1_000,
+        },
+        &budget(db),
+    );
     let entries: Vec<serde_json::Value> = serde_json::from_slice(&page.unwrap().json).unwrap();
     entries.iter().filter_map(|e| e["seq"].as_u64()).collect()
 }
@@ -225,14 +234,17 @@ fn a_weak_write_is_seen_by_queries_at_once_and_by_what_promises_durability_once_
     assert_eq!((info.seq, info.durable_seq, info.features), (3, 1, 3));
     assert_eq!(info.root, durable_root);
     assert!(db.feature("f2", None).is_ok() && db.feature("f2", Some(3)).is_ok());
-    assert_eq!(db.provenance("f2", 0, 10).unwrap().returned, 1);
+    assert_eq!(
+        db.provenance("f2", 0, 10, &budget(&db)).unwrap().returned,
+        1
+    );
     assert_eq!(journal(&db), [1]);
     assert_eq!(db.tree_head(None).unwrap().tree_size, 1);
     assert!(db.tree_head(Some(2)).is_err());
     assert!(db.inclusion_proof(2, None).is_err());
     assert!(db.consistency_proof(1, Some(3)).is_err());
     assert!(matches!(db.block(2), Err(Error::NotFound { .. })));
-    assert_eq!(db.find_block(&hashes[0]).unwrap(), None);
+    assert_eq!(db.find_block(&hashes[0], &budget(&db)).unwrap(), None);
     // A sync for anybody is one for all before it; here of a write that is answered
     // again.
     assert!(db.write_transaction(first).unwrap().replayed);
@@ -241,7 +253,7 @@ fn a_weak_write_is_seen_by_queries_at_once_and_by_what_promises_durability_once_
     assert_ne!(info.root, durable_root);
     assert_eq!(journal(&db), [1, 2, 3]);
     assert_eq!(db.tree_head(None).unwrap().root, info.root);
-    assert_eq!(db.find_block(&hashes[0]).unwrap(), Some(2));
+    assert_eq!(db.find_block(&hashes[0], &budget(&db)).unwrap(), Some(2));
     assert!(db.inclusion_proof(2, None).is_ok());
     db.close();
 }

@@ -161,7 +161,8 @@ fn nothing_is_read_from_indexes_that_may_be_half_written() {
         db.tree_head(None).err(),
         db.seq_at(0).err(),
         db.begin(Begin::default()).err(),
-        db.schema().err(),
+        db.schema(&db.budget(formdb_engine::Cancel::default()))
+            .err(),
         world(&db, None).err().map(|_| Error::Closed),
     ];
     let codes: Vec<_> = refusals.iter().flatten().map(Error::code).collect();
