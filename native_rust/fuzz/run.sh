@@ -10,7 +10,8 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 if [ "${#targets[@]}" -eq 0 ]; then
-  targets=(block cbor points_batch features points json recovery operations)
+  targets=(block cbor points_batch features points json documents predicates snapshots
+    recovery operations)
 fi
 
 host=$(rustc -vV | sed -n 's/^host: //p')

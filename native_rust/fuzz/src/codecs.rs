@@ -9,6 +9,8 @@ use formdb_engine::model::{
 use formdb_engine::{Block, Limits};
 use serde_json::Value;
 
+use crate::documents::Choices;
+
 fn limits() -> Limits {
     Limits {
         positions: 10_000,
@@ -176,6 +178,28 @@ pub fn features(data: &[u8]) {
         Ok(Features::One(feature)) => same_feature(&feature),
         Ok(Features::Many(features)) => features.iter().for_each(same_feature),
     }
+}
+
+/// Documents with the words of GeoJSON at every level, as the bytes decide: what is taken
+/// is stored, indexed and given back the same, with all that was sent.
+pub fn hostile(data: &[u8]) {
+    let mut choices = Choices(data);
+    let place = choices.place();
+    let sent = choices.feature("a", place);
+    let text = sent.to_string();
+    let Ok(Features::One(feature)) = parse_features(text.as_bytes(), &limits()) else {
+        return;
+    };
+    same_feature(&feature);
+    let mut out = Vec::new();
+    feature_to_json(&feature.body, feature.provenance.as_deref(), &mut out).expect("as JSON");
+    let mut back: Value = serde_json::from_slice(&out).expect("JSON");
+    if sent.get("properties").is_none() {
+        back.as_object_mut()
+            .expect("a feature")
+            .remove("properties");
+    }
+    assert_eq!(back, sent);
 }
 
 fn same_feature(feature: &PutFeature) {

@@ -8,6 +8,8 @@
 pub mod ask;
 #[path = "../../engine/tests/matrix/disk.rs"]
 pub mod disk;
+#[path = "../../engine/tests/matrix/documents.rs"]
+pub mod documents;
 #[path = "../../engine/tests/matrix/generate.rs"]
 pub mod generate;
 #[path = "../../engine/tests/matrix/image.rs"]
@@ -23,22 +25,29 @@ pub mod workload;
 
 mod codecs;
 mod databases;
+mod predicates;
+mod snapshots;
 
-pub use codecs::{block, cbor, features, json, points, points_batch};
+pub use codecs::{block, cbor, features, hostile as documents, json, points, points_batch};
 pub use databases::{journal, operations, recovery};
+pub use predicates::predicates;
 pub use rng::{mixed, random};
+pub use snapshots::{snapshot, snapshots};
 
 /// What a fuzzer calls with its bytes.
 pub type Target = fn(&[u8]);
 
 /// The targets, by name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("block", block),
     ("cbor", cbor),
     ("points_batch", points_batch),
     ("features", features),
     ("points", points),
     ("json", json),
+    ("documents", documents),
+    ("predicates", predicates),
+    ("snapshots", snapshots),
     ("recovery", recovery),
     ("operations", operations),
 ];

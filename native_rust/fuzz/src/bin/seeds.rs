@@ -8,13 +8,14 @@ use formdb_engine::model::{Features, PointBatch, encode_points, parse_features};
 use formdb_engine::{Error, Limits};
 use formdb_fuzz::journal;
 
-const FEATURES: [&str; 6] = [
+const FEATURES: [&str; 7] = [
     r#"{"type":"Feature","id":"a","geometry":{"type":"Point","coordinates":[13.4,52.5]},"properties":{"n":1,"x":1.5e300,"s":"\u00e9\n"}}"#,
     r#"{"type":"Feature","id":7.0,"geometry":null,"properties":null,"provenance":{"source":"s","derived_from":[1,2]}}"#,
     r#"{"type":"FeatureCollection","provenance":{"agent":"x"},"features":[{"type":"Feature","geometry":{"type":"LineString","coordinates":[[170,1],[-170,2,3]]},"properties":{}},{"type":"Feature","id":-3,"geometry":{"type":"MultiPoint","coordinates":[]},"properties":{}}]}"#,
     r#"{"type":"Feature","id":"p","bbox":[0,0,9,9],"geometry":{"type":"Polygon","coordinates":[[[0,0],[9,0],[9,9],[0,9],[0,0]],[[1,1],[1,2],[2,2],[1,1]]]},"properties":{"nested":[[{"a":[true,false,null]}]]}}"#,
     r#"{"type":"Feature","id":"g","geometry":{"type":"GeometryCollection","geometries":[{"type":"MultiPolygon","coordinates":[[[[0,0],[1,0],[1,1],[0,0]]]]},{"type":"MultiLineString","coordinates":[[[0,0],[1,1]]]}]},"properties":{}}"#,
     r#"{"type":"Feature","id":18446744073709551615,"geometry":{"type":"Point","coordinates":[-180,-90,1e3]},"properties":{"big":-9223372036854775808,"huge":1e400}}"#,
+    r#"{"type":"Feature","id":123456789012345678901,"geometry":{"type":"Point","coordinates":[1,2],"geometries":[{"type":"Point"}]},"properties":{"type":"Point","geometry":null},"coordinates":[[9,9]]}"#,
 ];
 
 const POINTS: [&str; 4] = [
@@ -80,6 +81,22 @@ fn main() -> std::io::Result<()> {
                 "recovery",
                 &format!("{i}-{how}"),
                 &[&head[..], group].concat(),
+            )?;
+        }
+    }
+    for (i, byte) in [0, 37, 91, 150, 203].into_iter().enumerate() {
+        let bytes: Vec<u8> = (0..90_u8)
+            .map(|n| n.wrapping_mul(byte).rotate_left(3))
+            .collect();
+        write("documents", &i.to_string(), &bytes)?;
+        write("predicates", &i.to_string(), &bytes)?;
+        // Bytes in front of, in and behind frames, sealed or not.
+        for how in 0..8 {
+            let head = [how, byte, i as u8];
+            write(
+                "snapshots",
+                &format!("{i}-{how}"),
+                &[&head[..], &bytes[..12]].concat(),
             )?;
         }
     }
