@@ -1,7 +1,7 @@
 //! How two geometries lie to each other: no answer may contradict another one.
 
 use formdb_engine::model::{BoundingBox, Features, intersects_box, parse_features};
-use formdb_engine::{Limits, Predicate, QueryGeometry};
+use formdb_engine::{Budget, Cancel, Limits, Memory, Predicate, QueryGeometry};
 use serde_json::{Value, json};
 
 use crate::documents::Choices;
@@ -90,9 +90,12 @@ impl Asked {
     }
 
     fn accepts(&self, other: &Self, predicate: Predicate) -> bool {
+        let limits = Limits::default();
+        let budget = Budget::new(&limits, &Memory::new(&limits), Cancel::default());
         self.geometry
-            .accepts(&other.body, predicate)
+            .accepts(&other.body, predicate, &budget)
             .expect("a stored geometry")
+            .expect("time enough for a few positions")
     }
 }
 

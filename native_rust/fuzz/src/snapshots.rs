@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use formdb_engine::Error;
+use formdb_engine::{Cancel, Error};
 
 use crate::ask::world;
 use crate::disk::{Image, SimFs};
@@ -97,7 +97,7 @@ pub fn snapshots(data: &[u8]) {
     } else {
         // What it says is where blocks are that say something else.
         let _ = world(&db, None);
-        let _ = db.schema();
+        let _ = db.schema(&db.budget(Cancel::default()));
     }
     db.close();
 }
