@@ -51,7 +51,7 @@ impl Fixture {
         let points: Vec<Value> = (0..count)
             .map(|n| json!({"timestamp": n, "value": (n * 7_919 % count) as f64}))
             .collect();
-        for batch in points.chunks(50_000) {
+        for batch in points.chunks(10_000) {
             let points: Vec<Value> = batch
                 .iter()
                 .map(|point| {
@@ -62,7 +62,7 @@ impl Fixture {
                 .collect();
             let prepared = self
                 .db
-                .prepare_points(Value::Array(points).to_string().as_bytes())
+                .prepare_points(json!({"points": points}).to_string().as_bytes())
                 .unwrap();
             let operations: Vec<Operation> = prepared.operations;
             self.db.write(operations).unwrap();
@@ -374,7 +374,7 @@ fn percentiles_take_the_memory_there_is_and_no_more() {
     assert_eq!(few.series[0].buckets[0].value, Some(24_999.5));
     let error = median("many").unwrap_err();
     assert_eq!(error.code(), "memory_full");
-    assert!(error.to_string().contains("work_bytes"), "{error}");
+    assert!(error.to_string().contains("FORMDB_WORK_BYTES"), "{error}");
     assert_eq!(fixture.db.memory().work.used(), 0);
     // What needs no memory is answered.
     let query = Aggregate::new(Selection::One("many"), Aggregation::Count);
