@@ -274,8 +274,17 @@ defmodule FormdbHttp.Config do
       range: 0..(1024 * gib),
       engine: true,
       doc:
-        "Journal written until the indexes are stored anew for a quick opening; " <>
-          "0: only when the database is closed"
+        "Journal written until the indexes are stored anew for a quick opening, " <>
+          "or the size of the last snapshot, if larger; 0: only when the database is closed"
+    },
+    %{
+      variable: "FORMDB_CLOSING_SNAPSHOT_MS",
+      field: :closing_snapshot_ms,
+      type: :milliseconds,
+      default: 2_000,
+      range: 0..3_600_000,
+      engine: true,
+      doc: "How long the snapshot on closing may take; a longer one is given up"
     },
     %{
       variable: "FORMDB_RECOVERY",
@@ -408,10 +417,12 @@ defmodule FormdbHttp.Config do
       variable: "FORMDB_INDEX_BYTES",
       field: :index_bytes,
       type: :bytes,
-      default: 16 * gib,
-      range: mib..(16_384 * gib),
+      default: 0,
+      range: 0..(16_384 * gib),
       engine: true,
-      doc: "Memory of the whole server for the indexes of its databases"
+      doc:
+        "Memory of the whole server for the indexes of its databases; " <>
+          "0: three quarters of what the process may use, control groups included"
     },
     %{
       variable: "FORMDB_DATABASES",
@@ -547,6 +558,7 @@ defmodule FormdbHttp.Config do
           group_ms: pos_integer(),
           segment_bytes: pos_integer(),
           snapshot_bytes: non_neg_integer(),
+          closing_snapshot_ms: non_neg_integer(),
           recovery: :cut_torn_tail | :refuse_torn_tail,
           body_cache_bytes: non_neg_integer(),
           query_cache_entries: non_neg_integer(),

@@ -14,7 +14,7 @@ defmodule FormdbHttp.Metrics do
 
   import :prometheus_model_helpers, only: [create_mf: 4]
 
-  alias FormdbHttp.Admission
+  alias FormdbHttp.{Admission, Catalog, Native}
 
   @statuses [:open, :opening, :failed, :closed]
 
@@ -93,6 +93,10 @@ defmodule FormdbHttp.Metrics do
     {used, limit} = FormdbHttp.WorkMemory.figures()
     callback.(gauge(:formdb_work_bytes, "Memory that work under way has reserved.", used))
     callback.(gauge(:formdb_work_limit_bytes, "Memory that it may reserve in all.", limit))
+
+    {used, limit} = Native.memory_indexes(Catalog.handle())
+    callback.(gauge(:formdb_index_bytes, "Memory that indexes take, roughly.", used))
+    callback.(gauge(:formdb_index_limit_bytes, "Memory that they may take in all.", limit))
 
     databases = FormdbHttp.known_databases()
     callback.(statuses(databases))

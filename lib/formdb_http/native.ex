@@ -32,6 +32,7 @@ defmodule FormdbHttp.Native do
   def memory_resize(_reservation, _bytes), do: stub()
   def memory_release(_reservation), do: stub()
   def memory_work(_catalog), do: stub()
+  def memory_indexes(_catalog), do: stub()
 
   def write(_catalog, _name, _request, _options, _ref), do: stub()
   def write_dirty_cpu(_catalog, _name, _request, _options, _ref), do: stub()

@@ -15,6 +15,7 @@ use crate::fs::Lock;
 use crate::journal::{Group, Journal, Written};
 use crate::keys::KeyTable;
 use crate::limits::Limits;
+use crate::mem::Reservation;
 use crate::operation::Operation;
 use crate::plan::{Outcome, Plan};
 use crate::planted::{Bug, planted};
@@ -28,6 +29,10 @@ const STEP: usize = 32;
 /// Points applied under one hold of a series' lock.
 const POINT_STEP: usize = 8_192;
 
+/// How long closing waits for the memory to be given back: whoever opens the database
+/// again then finds room.
+const FREE_WAIT: Duration = Duration::from_secs(1);
+
 /// The committer's own state; lives on its thread.
 #[derive(Debug)]
 pub(crate) struct Committer {
@@ -38,6 +43,8 @@ pub(crate) struct Committer {
     pub points: u64,
     pub keys: KeyTable,
     pub snapshotter: Snapshotter,
+    /// What the indexes take.
+    pub index_memory: Reservation,
     /// When what is written but not synced must be on disk.
     pub sync_by: Option<Instant>,
     /// Held as long as the database may be written.
@@ -95,6 +102,7 @@ impl Committer {
         // Before the intake: whoever is answered "closed" may open it again.
         drop(self.journal);
         drop(self.lock);
+        free(self.state, self.index_memory);
     }
 
     /// Wait for work and take what is there, up to a full group: whoever comes next
@@ -199,6 +207,7 @@ impl Committer {
             self.journal.advance(written);
             drop(writing);
             self.state.publish(self.head());
+            self.index_memory.hold(self.state.index_memory());
             let committed = outcomes
                 .iter()
                 .filter(|o| matches!(o, Outcome::Committed(_)));
@@ -389,16 +398,17 @@ impl Committer {
             match operation.effect() {
                 Operation::PutPoints { batch, .. } => {
                     self.state.touched.series(seq);
-                    let series = self.state.series.get_or_create(&batch.series);
-                    series.insert(&batch.timestamps, &batch.values, seq, POINT_STEP);
+                    let series = &self.state.series;
+                    let (timestamps, values) = (&batch.timestamps, &batch.values);
+                    series.insert(&batch.series, timestamps, values, seq, POINT_STEP);
                     self.points += batch.timestamps.len() as u64;
                 }
                 Operation::DeletePoints(delete) => {
                     self.state.touched.series(seq);
                     let span = &delete.span;
-                    if let Some(series) = self.state.series.get(&span.series) {
-                        deleted += series.delete(span.start, span.end, span.block, seq, POINT_STEP);
-                    }
+                    let range = (span.start, span.end);
+                    let series = &self.state.series;
+                    deleted += series.delete(&span.series, range, span.block, seq, POINT_STEP);
                 }
                 _ => {}
             }
@@ -439,6 +449,23 @@ impl Committer {
                 return;
             }
         }
+    }
+}
+
+/// Give the memory of a closed database back. Tens of millions of small allocations take
+/// many seconds to free, for which no stop has the time: then it goes on in the background,
+/// until the process ends.
+fn free(state: Arc<State>, memory: Reservation) {
+    let (done, freed) = crossbeam_channel::bounded::<()>(0);
+    let work = move || {
+        state.free();
+        drop((memory, done));
+    };
+    // Where there can be no thread the memory goes with the last handle.
+    let thread = std::thread::Builder::new().name("formdb-free".into());
+    if thread.spawn(work).is_ok() {
+        // Ends when `done` is dropped.
+        let _ = freed.recv_timeout(FREE_WAIT);
     }
 }
 

@@ -43,6 +43,7 @@ mod error;
 mod exact;
 mod features;
 pub mod fs;
+mod growth;
 mod history;
 mod home;
 mod index;

@@ -20,8 +20,12 @@ pub struct Limits {
     /// Size at which a journal segment is closed and the next begun. Default 256 MiB.
     pub segment_bytes: u64,
     /// Bytes of journal after which the indexes are stored anew in the background,
-    /// for a quick opening; 0: only when the database is closed. Default 256 MiB.
+    /// for a quick opening, or as many as the last snapshot has, where that is more; 0:
+    /// only when the database is closed. Default 256 MiB.
     pub snapshot_bytes: u64,
+    /// Milliseconds that the snapshot on closing may take; beyond that it is given up,
+    /// and the next opening reads more of the journal. Default 2,000.
+    pub closing_snapshot_ms: u64,
     /// What opening does with a torn tail. Default: cut it off and report it.
     pub recovery: RecoveryPolicy,
     /// Bytes of finished feature documents kept in memory. Default 256 MiB.
@@ -64,7 +68,8 @@ pub struct Limits {
     /// Bytes of memory for work under way, of all databases together: bodies, answers,
     /// open transactions, queues. Default 1 GiB.
     pub work_bytes: usize,
-    /// Bytes of memory for the indexes of all databases together. Default 16 GiB.
+    /// Bytes of memory for the indexes of all databases together; 0: three quarters of
+    /// what the process may use. Default 0.
     pub index_bytes: usize,
     /// Databases in a data folder, open or not; each that is open has a thread and
     /// files of its own. Default 1,000.
@@ -88,6 +93,7 @@ impl Default for Limits {
             group_ms: 10,
             segment_bytes: 256 << 20,
             snapshot_bytes: 256 << 20,
+            closing_snapshot_ms: 2_000,
             recovery: RecoveryPolicy::default(),
             body_cache_bytes: 256 << 20,
             query_cache_entries: 100_000,
@@ -105,7 +111,7 @@ impl Default for Limits {
             idempotency_seconds: 86_400,
             idempotency_keys: 100_000,
             work_bytes: 1 << 30,
-            index_bytes: 16 << 30,
+            index_bytes: 0,
             databases: 1_000,
             open_files: 0,
             open_transactions: 1_000,
@@ -141,6 +147,12 @@ impl Limits {
             ("group_ms", self.group_ms, 1, 10_000),
             ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
             ("snapshot_bytes", self.snapshot_bytes, 0, 1 << 40),
+            (
+                "closing_snapshot_ms",
+                self.closing_snapshot_ms,
+                0,
+                3_600_000,
+            ),
             ("body_cache_bytes", self.body_cache_bytes as u64, 0, 1 << 40),
             (
                 "query_cache_entries",
@@ -177,7 +189,7 @@ impl Limits {
                 10_000_000,
             ),
             ("work_bytes", self.work_bytes as u64, 1 << 20, 1 << 40),
-            ("index_bytes", self.index_bytes as u64, 1 << 20, 1 << 44),
+            ("index_bytes", self.index_bytes as u64, 0, 1 << 44),
             ("databases", self.databases as u64, 1, 1 << 20),
             ("open_files", self.open_files as u64, 0, 1 << 20),
             (

@@ -11,15 +11,16 @@ use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
+use crate::growth::{self, Growth};
 use crate::home::{self, JOURNAL, Place};
-use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex};
+use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex, memory};
 use crate::journal::{
     self, Durable, IDENTITY, Identity, Opened, RecoverError, RecoverOptions, Recovered, Segments,
     Start, recover,
 };
 use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::limits::Limits;
-use crate::mem::Memory;
+use crate::mem::{Memory, Pool};
 use crate::planted::{Bug, planted};
 use crate::queue::{WriteQueue, write_queue};
 use crate::reverts::RevertTable;
@@ -64,6 +65,8 @@ pub(crate) fn open(
         durable: None,
         ignored: Vec::new(),
         cancel,
+        memory: &memory.indexes,
+        full: None,
     };
     let read = reading.indexes();
     if cancel.is_cancelled() {
@@ -83,6 +86,7 @@ pub(crate) fn open(
     recovered.created = created;
     recovered.snapshots_ignored = reading.ignored;
     let Replay {
+        growth,
         features,
         series,
         blocks,
@@ -116,11 +120,9 @@ pub(crate) fn open(
     let clock = Clock::new(last_time, &limits);
     let state = State::new(indexes, segments, limits, memory, head, clock);
     let state = Arc::new(state);
-    let from = match recovered.snapshot {
-        Some(snapshot) => (snapshot.seq, snapshot_position),
-        None => (0, 0),
-    };
-    let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), from);
+    let index_memory = growth.finish(state.index_memory())?;
+    let used = recovered.snapshot.map(|used| (used, snapshot_position));
+    let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), used);
     let committer = Committer {
         state: Arc::clone(&state),
         intake,
@@ -128,6 +130,7 @@ pub(crate) fn open(
         points,
         keys,
         snapshotter,
+        index_memory,
         sync_by: None,
         lock,
     };
@@ -204,8 +207,12 @@ struct Reading<'a> {
     durable: Option<Durable>,
     /// Why snapshots were of no use.
     ignored: Vec<String>,
+    /// Why the indexes could not grow.
+    full: Option<Error>,
     /// Set when the database is to be closed before it is open.
     cancel: &'a Cancel,
+    /// What the indexes take their memory from.
+    memory: &'a Arc<Pool>,
 }
 
 impl Reading<'_> {
@@ -223,15 +230,19 @@ impl Reading<'_> {
             match self.with_snapshot(seq) {
                 Ok(read) => return Ok(read),
                 Err(reason) => {
+                    // Reading more of the journal would take as much.
+                    if let Some(full) = self.full.take() {
+                        return Err(full);
+                    }
                     let name = snapshot::file_name(seq);
                     self.ignored.push(format!("{name} is ignored: {reason}"));
                 }
             }
         }
-        let mut replay = Replay::new(self.limits);
+        let mut replay = Replay::new(self.limits, self.growth(0));
         match self.replay(None, &mut replay) {
             Ok(opened) => Ok((opened, replay)),
-            Err(RecoverError::Failed(error)) => Err(error),
+            Err(RecoverError::Failed(error)) => Err(replay.growth.stopped().unwrap_or(error)),
             // There was none to refuse.
             Err(RecoverError::StartRefused(_)) => Err(Error::Closed),
         }
@@ -239,7 +250,24 @@ impl Reading<'_> {
 
     /// The same, from the snapshot as of `seq`, or why that is of no use.
     fn with_snapshot(&mut self, seq: u64) -> Result<(Opened, Replay), String> {
+        let mut growth = self.growth(0);
+        let path = self.snapshots_dir.join(snapshot::file_name(seq));
+        let len = self.fs.open(&path, false).and_then(|file| file.len());
+        // It is packed: what it is unpacked to takes more than that.
+        let least = len.map_or(0, |len| usize::try_from(len).unwrap_or(usize::MAX));
+        if let Err(full) = growth.loaded(least) {
+            self.full = growth.stopped();
+            return Err(full.to_string());
+        }
         let loaded = snapshot::load(&**self.fs, self.snapshots_dir, seq)?;
+        drop(growth);
+        let mut growth = self.growth(loaded.position);
+        let (features, series) = (&loaded.features, &loaded.series);
+        let blocks = memory::of_blocks(loaded.start.tree.size());
+        if let Err(full) = growth.loaded(features.memory() + series.memory() + blocks) {
+            self.full = growth.stopped();
+            return Err(full.to_string());
+        }
         self.durable.get_or_insert(Durable {
             database: loaded.start.database,
             position: loaded.position,
@@ -250,7 +278,7 @@ impl Reading<'_> {
             blocks: loaded.blocks,
             points: loaded.points,
             last_time: loaded.start.last_time,
-            ..Replay::new(self.limits)
+            ..Replay::new(self.limits, growth)
         };
         let Replay { keys, reverts, .. } = &mut replay;
         snapshot::decode_extra(&loaded.extra, keys, reverts)?;
@@ -260,6 +288,7 @@ impl Reading<'_> {
             // What is wrong may be the snapshot. If it is the journal, reading all
             // of it will say so.
             Err(RecoverError::Failed(error)) => {
+                self.full = replay.growth.stopped();
                 return Err(format!("the journal behind it does not open: {error}"));
             }
         };
@@ -268,6 +297,12 @@ impl Reading<'_> {
             bytes: loaded.bytes,
         });
         Ok((opened, replay))
+    }
+
+    /// Of a journal that is read from this position on.
+    fn growth(&self, position: u64) -> Growth {
+        let total = growth::bytes_in(&**self.fs, self.journal_dir);
+        Growth::new(self.memory, total.saturating_sub(position))
     }
 
     fn replay(
@@ -295,6 +330,7 @@ impl Reading<'_> {
 
 /// What is rebuilt while the journal is read.
 struct Replay {
+    growth: Growth,
     features: FeatureLoader,
     series: TemporalIndex,
     blocks: BlockTable,
@@ -305,8 +341,9 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &Limits, growth: Growth) -> Self {
         Self {
+            growth,
             features: FeatureLoader::default(),
             series: TemporalIndex::default(),
             blocks: BlockTable::default(),
@@ -320,6 +357,10 @@ impl Replay {
     fn block(&mut self, block: &Block<'_>, location: BlockLocation) -> Result<(), String> {
         self.blocks.push(location, block.seq == block.txn);
         self.last_time = block.time;
+        let (features, series) = (&self.features, &self.series);
+        let taken = || features.memory() + series.memory() + memory::of_blocks(block.seq);
+        let room = self.growth.replayed(block.seq, location.len, taken);
+        room.map_err(|full| full.to_string())?;
         if planted(Bug::ReplayHalf) && block.seq > block.txn {
             return Ok(());
         }
@@ -339,15 +380,16 @@ impl Replay {
             Effect::DeleteFeature(id) => same_version(seq, prev, self.features.delete(id, seq)),
             Effect::PutPoints(batch) => {
                 self.points += batch.timestamps.len() as u64;
-                let series = self.series.get_or_create(&batch.series);
-                series.insert(&batch.timestamps, &batch.values, seq, usize::MAX);
+                let (timestamps, values) = (&batch.timestamps, &batch.values);
+                let series = &self.series;
+                series.insert(&batch.series, timestamps, values, seq, usize::MAX);
                 Ok(())
             }
             Effect::DeletePoints(span) => {
-                if let Some(series) = self.series.get(&span.series) {
-                    let deleted = series.delete(span.start, span.end, span.block, seq, usize::MAX);
-                    self.points = self.points.saturating_sub(deleted);
-                }
+                let range = (span.start, span.end);
+                let series = &self.series;
+                let deleted = series.delete(&span.series, range, span.block, seq, usize::MAX);
+                self.points = self.points.saturating_sub(deleted);
                 Ok(())
             }
         }

@@ -10,11 +10,12 @@ use crate::answers::{Answers, Touched};
 use crate::bodies::BodyCache;
 use crate::clock::Clock;
 use crate::error::{Error, InvalidCode, Result};
-use crate::index::{BlockTable, FeatureIndex, TemporalIndex};
+use crate::index::{BlockTable, FeatureIndex, TemporalIndex, memory};
 use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::{Hash, NodeTable};
+use crate::operation::Operation;
 use crate::proved::ProvedLeaves;
 use crate::reverts::RevertTable;
 use crate::scrub::Scrub;
@@ -172,6 +173,23 @@ impl State {
         self.published.store(head.tree_size, Ordering::Release);
     }
 
+    /// Bytes of memory that the indexes take, roughly.
+    pub(crate) fn index_memory(&self) -> usize {
+        let features = self.features.read().memory();
+        features + self.series.memory() + memory::of_blocks(self.published())
+    }
+
+    /// Check that the indexes may grow by what operations add.
+    ///
+    /// # Errors
+    /// [`Error::MemoryFull`]. Operations that only delete are always let in.
+    pub(crate) fn check_room(&self, operations: &[Operation]) -> Result<()> {
+        match memory::of_operations(operations) {
+            0 => Ok(()),
+            added => self.memory.indexes.check_room(added),
+        }
+    }
+
     /// What readers may see, in figures.
     pub(crate) fn head(&self) -> Head {
         *self.head.lock()
@@ -237,11 +255,15 @@ impl State {
         }
     }
 
-    /// Refuse reads from now on and give the memory back, on this thread. No lock is
-    /// held meanwhile: freeing a large index takes long, and a reader that came before
-    /// the closing may be about to take it.
+    /// Refuse reads from now on.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.segments.clear();
+    }
+
+    /// Give the memory back, on this thread, which takes long for large indexes. No lock
+    /// is held meanwhile: a reader that came before the closing may be about to take it.
+    pub(crate) fn free(&self) {
         drop(taken(&self.features));
         drop(taken(&self.blocks));
         drop(taken(&self.nodes));
@@ -251,7 +273,6 @@ impl State {
         self.bodies.clear();
         self.pages.clear();
         self.answers.clear();
-        self.segments.clear();
     }
 }
 

@@ -418,3 +418,75 @@ fn a_snapshot_that_fails_does_no_harm() {
         }
     }
 }
+
+/// The names and lengths of the files in `dir`.
+fn files(dir: &Path) -> Vec<(String, u64)> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let file = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        (name, entry.metadata().map_or(0, |meta| meta.len()))
+    };
+    entries.map(file).collect()
+}
+
+/// Each snapshot holds everything, so the intervals between them have to grow with it.
+#[test]
+fn what_snapshots_write_grows_no_faster_than_the_journal() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path().join("db");
+    let db = open(&dir);
+    let mut seen = std::collections::HashMap::new();
+    for n in 0..3_000 {
+        let text = format!(
+            r#"{{"type":"Feature","id":"f{n}","geometry":{{"type":"Point","coordinates":[{},{}]}},"properties":{{}}}}"#,
+            n % 170,
+            n % 80
+        );
+        let operations = db.prepare_features(text.as_bytes()).unwrap().operations;
+        db.write(operations).unwrap();
+        if n % 10 == 0 {
+            let finished = files(&dir.join("snapshots"));
+            seen.extend(
+                finished
+                    .into_iter()
+                    .filter(|(name, _)| name.ends_with(".snapshot")),
+            );
+        }
+    }
+    let journal = db.info().unwrap().journal_bytes;
+    let written: u64 = seen.values().sum();
+    let last = seen.values().max().copied().unwrap();
+    println!(
+        "snapshots: {} of {written} bytes beside a journal of {journal}",
+        seen.len()
+    );
+    assert!(seen.len() >= 4, "{seen:?}");
+    assert!(
+        last > 2 * limits().snapshot_bytes,
+        "{last}: the interval had no cause to grow"
+    );
+    assert!(written <= journal + last, "{written} of {journal}");
+    db.close();
+}
+
+/// A stop must not wait for a snapshot: the journal has everything.
+#[test]
+fn a_closing_snapshot_that_takes_too_long_is_given_up() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path().join("db");
+    let limits = Limits {
+        snapshot_bytes: 0,
+        closing_snapshot_ms: 0,
+        ..limits()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir, limits).unwrap();
+    (0..1_200).for_each(|n| write(&db, n));
+    let before = view(&db, db.info().unwrap().seq);
+    db.close();
+    assert_eq!(files(&dir.join("snapshots")), []);
+    let db = open(&dir);
+    assert!(db.recovered().snapshot.is_none());
+    assert_eq!(view(&db, db.info().unwrap().seq), before);
+    db.close();
+    assert_eq!(files(&dir.join("snapshots")).len(), 1);
+}

@@ -31,6 +31,11 @@ use rustler::{Resource, ResourceArc};
 
 use answer::Failure;
 
+/// Gives memory back to the system when a database is closed, whichever threads have
+/// taken it; the C library's allocator keeps most of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The catalog of one data folder, as Elixir holds it, and the limits it was opened with.
 struct CatalogResource(Arc<Catalog>, Limits);
 

@@ -55,9 +55,16 @@ fn memory_release(reservation: ResourceArc<ReservationResource>) -> rustler::Ato
     atoms::ok()
 }
 
-/// Bytes of the pool in use, and how many there are: `{used, limit}`.
+/// Bytes of the pool for work in use, and how many there are: `{used, limit}`.
 #[rustler::nif]
 fn memory_work(catalog: CatalogRef) -> (usize, usize) {
     let work = &catalog.0.memory().work;
     (work.used(), work.limit())
+}
+
+/// The same of the pool for indexes.
+#[rustler::nif]
+fn memory_indexes(catalog: CatalogRef) -> (usize, usize) {
+    let indexes = &catalog.0.memory().indexes;
+    (indexes.used(), indexes.limit())
 }

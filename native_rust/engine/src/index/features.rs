@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use super::chunked::Chunked;
 use super::ids::{IdTable, number_of};
+use super::memory;
 use super::shapes::ShapeTable;
 use super::spatial::{ALIVE, Entry, SpatialIndex};
 use crate::model::{FeatureShape, Rect};
@@ -248,6 +249,12 @@ impl FeatureIndex {
         std::iter::successors(newest, |version| self.superseded.get(version.prev as usize))
     }
 
+    /// Bytes of memory that it takes, roughly and rather more: see
+    /// [`crate::index::memory`]. O(1).
+    pub(crate) fn memory(&self) -> usize {
+        memory::of_features(self.current.len(), self.ids.bytes(), self.superseded.len())
+    }
+
     /// Number of features that are not deleted, by the newest versions, published
     /// or not. O(1).
     #[must_use]
@@ -343,6 +350,11 @@ impl FeatureLoader {
             });
         }
         superseded.map(|(_, version)| version.born)
+    }
+
+    /// As [`FeatureIndex::memory`], of what it will be.
+    pub(crate) fn memory(&self) -> usize {
+        self.index.memory()
     }
 
     /// The finished index. O(n log n): 0.7 s for a million features, or what is

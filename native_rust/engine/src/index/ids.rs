@@ -46,6 +46,11 @@ impl IdTable {
         self.names.len
     }
 
+    /// Bytes of all ids. O(1).
+    pub(super) fn bytes(&self) -> usize {
+        self.names.bytes
+    }
+
     /// The bytes of id `number`, if it was given out. O(1).
     pub(super) fn name(&self, number: u32) -> Option<&[u8]> {
         ((number as usize) < self.len()).then(|| self.names.get(number))
@@ -237,6 +242,7 @@ pub(super) fn number_of(index: usize) -> u32 {
 struct Names {
     arenas: Chunked<Arena>,
     len: usize,
+    bytes: usize,
 }
 
 /// Ids one behind the other.
@@ -261,6 +267,7 @@ impl Names {
             arena.ends.push(number_of(arena.bytes.len()));
         }
         self.len += 1;
+        self.bytes += name.len();
         number
     }
 

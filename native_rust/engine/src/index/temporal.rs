@@ -1,6 +1,7 @@
 //! All series of a database, by id.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::mapref::multiple::RefMulti;
@@ -9,6 +10,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::chunk::{Deletion, Point};
 use super::chunked::Chunked;
 use super::in_order::InOrder;
+use super::memory;
 use super::range::{Order, RangeQuery};
 use super::series::{Part, Series, SortedPoints, Summary};
 use crate::budget::Budget;
@@ -130,15 +132,84 @@ pub struct Extent {
 
 /// Series by id. Looking one up takes a shard of the map for a moment only; no
 /// guard of the map outlives a call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TemporalIndex {
     series: DashMap<Arc<str>, Arc<SharedSeries>>,
     /// All ids in the order in which the series were made, for walks that must
     /// not hold a shard of the map for long.
     ids: RwLock<Chunked<Arc<str>>>,
+    size: Size,
+}
+
+/// What its memory is estimated from.
+#[derive(Debug, Default)]
+struct Size {
+    id_bytes: AtomicUsize,
+    points: AtomicUsize,
+    /// Points that stand as they stand in one block.
+    runs: AtomicUsize,
+}
+
+/// Shards of the map. One that is full moves its entries at once, under its lock: with
+/// so many, some ten thousand of ten million, in a millisecond or two.
+const SHARDS: usize = 512;
+
+impl Default for TemporalIndex {
+    fn default() -> Self {
+        Self {
+            series: DashMap::with_shard_amount(SHARDS),
+            ids: RwLock::default(),
+            size: Size::default(),
+        }
+    }
 }
 
 impl TemporalIndex {
+    /// Enters the points of block `seq` into the series `id`, as
+    /// [`SharedSeries::insert`], and counts what they take.
+    pub fn insert(&self, id: &str, timestamps: &[i64], values: &[f64], seq: u64, step: usize) {
+        self.get_or_create(id).insert(timestamps, values, seq, step);
+        self.count(timestamps.len(), 1);
+    }
+
+    /// Lets points of the series `id` die, as [`SharedSeries::delete`].
+    pub fn delete(
+        &self,
+        id: &str,
+        (start, end): (i64, i64),
+        only: Option<u64>,
+        seq: u64,
+        step: usize,
+    ) -> u64 {
+        let Some(series) = self.get(id) else { return 0 };
+        let died = series.delete(start, end, only, seq, step);
+        // What dies in the middle of a run leaves three of it.
+        self.count(0, 2);
+        died
+    }
+
+    /// Counts points that were entered into a series without [`Self::insert`].
+    pub(crate) fn count(&self, points: usize, runs: usize) {
+        self.size.points.fetch_add(points, Ordering::Relaxed);
+        self.size.runs.fetch_add(runs, Ordering::Relaxed);
+    }
+
+    /// Bytes of memory that it takes, roughly and rather more: see
+    /// [`crate::index::memory`]. O(1).
+    pub(crate) fn memory(&self) -> usize {
+        let Size {
+            id_bytes,
+            points,
+            runs,
+        } = &self.size;
+        memory::of_series(
+            self.len(),
+            id_bytes.load(Ordering::Relaxed),
+            points.load(Ordering::Relaxed),
+            runs.load(Ordering::Relaxed),
+        )
+    }
+
     /// The series `id`, if anything was ever entered. It may have nothing to
     /// show yet at the published sequence. O(1).
     #[must_use]
@@ -161,6 +232,7 @@ impl TemporalIndex {
         }
         let id: Arc<str> = id.into();
         let series = self.series.entry(Arc::clone(&id)).or_insert_with(|| {
+            self.size.id_bytes.fetch_add(id.len(), Ordering::Relaxed);
             self.ids.write().push(id);
             Arc::default()
         });
@@ -265,7 +337,7 @@ impl TemporalIndex {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64};
 
     use super::super::{Order, Point, RangeQuery};
     use super::*;

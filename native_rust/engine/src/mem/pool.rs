@@ -4,8 +4,8 @@
 //! back by dropping the [`Reservation`]. A pool that is used up refuses at once, so
 //! the process ends neither by swapping nor by an allocation that fails.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -24,11 +24,29 @@ impl Memory {
     /// Empty pools of the sizes that the limits name.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
+        let index_bytes = match limits.index_bytes {
+            0 => available() / 4 * 3,
+            bytes => bytes,
+        };
         Self {
             work: Pool::new(limits.work_bytes, "work_bytes"),
-            indexes: Pool::new(limits.index_bytes, "index_bytes"),
+            indexes: Pool::new(index_bytes, "index_bytes"),
         }
     }
+}
+
+/// Bytes of memory that this process may use: what the machine has, or what the control
+/// group allows that it runs in. Looked up once.
+fn available() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| {
+        let mut system = sysinfo::System::new();
+        system.refresh_memory();
+        let group = system
+            .cgroup_limits()
+            .map_or(u64::MAX, |limits| limits.total_memory);
+        usize::try_from(system.total_memory().min(group)).unwrap_or(usize::MAX)
+    })
 }
 
 /// A bounded number of bytes.
@@ -67,6 +85,30 @@ impl Pool {
         }
     }
 
+    /// Check that there is room for `bytes`, without reserving them.
+    ///
+    /// # Errors
+    /// [`Error::MemoryFull`].
+    pub fn check_room(&self, bytes: usize) -> Result<()> {
+        self.fits(self.used(), bytes).map(|_| ())
+    }
+
+    /// What would be used with `bytes` more.
+    fn fits(&self, used: usize, bytes: usize) -> Result<usize> {
+        let sum = used.checked_add(bytes).filter(|sum| *sum <= self.limit);
+        sum.ok_or_else(|| self.full(used, bytes))
+    }
+
+    /// The refusal of `bytes` beside `used` ones.
+    pub(crate) fn full(&self, used: usize, bytes: usize) -> Error {
+        Error::MemoryFull {
+            used: used as u64,
+            asked: bytes as u64,
+            limit: self.limit as u64,
+            setting: self.setting,
+        }
+    }
+
     /// Bytes that are reserved now.
     #[must_use]
     pub fn used(&self) -> usize {
@@ -83,21 +125,9 @@ impl Pool {
         let taken = self
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
+                self.fits(used, bytes).ok()
             });
-        match taken {
-            Ok(_) => Ok(()),
-            Err(used) => Err(self.refusal(used, bytes)),
-        }
-    }
-
-    fn refusal(&self, used: usize, asked: usize) -> Error {
-        Error::MemoryFull {
-            used: used as u64,
-            asked: asked as u64,
-            limit: self.limit as u64,
-            setting: self.setting,
-        }
+        taken.map_or_else(|used| self.fits(used, bytes).map(|_| ()), |_| Ok(()))
     }
 
     fn give_back(&self, bytes: usize) {
@@ -147,7 +177,18 @@ impl Reservation {
 
     /// The refusal of `bytes` that the pool has and the system has not.
     pub(crate) fn refusal(&self, bytes: usize) -> Error {
-        self.pool.refusal(self.pool.used(), bytes)
+        self.pool.full(self.pool.used(), bytes)
+    }
+
+    /// Hold exactly `bytes`, beyond the limit if need be: of what is there already.
+    pub fn hold(&mut self, bytes: usize) {
+        match bytes.checked_sub(self.bytes) {
+            Some(more) => {
+                self.pool.used.fetch_add(more, Ordering::AcqRel);
+                self.bytes = bytes;
+            }
+            None => self.shrink_to(bytes),
+        }
     }
 
     /// Give back all but `bytes`.
@@ -195,6 +236,12 @@ mod tests {
         assert_eq!(pool.used(), 4);
         first.absorb(second);
         assert_eq!((first.bytes(), pool.used()), (4, 4));
+        assert!(pool.check_room(96).is_ok() && pool.check_room(97).is_err());
+        // What is there already is held whatever the limit.
+        first.hold(150);
+        assert_eq!((pool.used(), pool.check_room(0).is_err()), (150, true));
+        first.hold(30);
+        assert_eq!(pool.used(), 30);
         drop(first);
         assert_eq!(pool.used(), 0);
     }

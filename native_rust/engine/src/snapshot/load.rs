@@ -196,6 +196,7 @@ impl Loading {
                     current.insert((id, series))
                 }
             };
+            index.count(part.timestamps.len(), part.runs.len());
             series.restore(&part)
         })?;
         Ok(index)

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{Mark, Written, write};
+use super::write::Stop;
+use super::{Mark, SnapshotUsed, Written, write};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::state::State;
@@ -74,39 +75,51 @@ pub(crate) struct Snapshotter {
     /// Folder of the snapshots.
     dir: PathBuf,
     state: Arc<State>,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     running: Option<JoinHandle<()>>,
     /// Where the last one stands that was begun.
     begun: Place,
     /// Where the one stands that the database was opened from.
     opened: Place,
+    /// Its length.
+    opened_bytes: u64,
 }
 
 impl Snapshotter {
-    /// For the database of `state`, which was opened from the snapshot of this
-    /// sequence and journal position, or from none: zeros.
+    /// For the database of `state`, which was opened from the snapshot `used`, at this
+    /// position of the journal, or from none.
     pub(crate) fn new(
         fs: Arc<dyn FileSystem>,
         dir: PathBuf,
         state: Arc<State>,
-        (seq, position): (u64, u64),
+        used: Option<(SnapshotUsed, u64)>,
     ) -> Self {
-        let opened = Place { seq, position };
+        let opened = used.map_or_else(Place::default, |(snapshot, position)| Place {
+            seq: snapshot.seq,
+            position,
+        });
         Self {
             fs,
             dir,
             state,
-            stop: Arc::default(),
+            stop: Stop::default(),
             running: None,
             begun: opened,
             opened,
+            opened_bytes: used.map_or(0, |(snapshot, _)| snapshot.bytes),
         }
     }
 
     /// Whether one should be taken now that the journal reaches `position`. O(1).
+    ///
+    /// Each is written whole. So the next one waits until the journal has grown by as
+    /// much as the last one takes: what is written as snapshots grows like the journal
+    /// and no faster, and what opening reads behind one is no more than it reads of it.
     pub(crate) fn due(&self, position: u64) -> bool {
-        let every = self.state.limits.snapshot_bytes;
-        every > 0 && position.saturating_sub(self.begun.position) >= every && !self.busy()
+        let least = self.state.limits.snapshot_bytes;
+        let written = self.state.snapshots.outcome().written;
+        let every = least.max(written.map_or(self.opened_bytes, |last| last.bytes));
+        least > 0 && position.saturating_sub(self.begun.position) >= every && !self.busy()
     }
 
     fn busy(&self) -> bool {
@@ -123,7 +136,7 @@ impl Snapshotter {
         self.join();
         self.begun = place_of(&mark);
         let (fs, dir) = (Arc::clone(&self.fs), self.dir.clone());
-        let (state, stop) = (Arc::clone(&self.state), Arc::clone(&self.stop));
+        let (state, stop) = (Arc::clone(&self.state), self.stop.clone());
         let thread = std::thread::Builder::new()
             .name("formdb-snapshot".into())
             .spawn(move || {
@@ -152,14 +165,17 @@ impl Snapshotter {
             || position.saturating_sub(last.position) >= CLOSING_BYTES
     }
 
-    /// Stop what is being taken, and take a last one, of `mark`, on this thread.
+    /// Stop what is being taken, and take a last one, of `mark`, on this thread, if
+    /// that takes no longer than [`crate::Limits::closing_snapshot_ms`]: a stop must not
+    /// wait for a large one, and the journal has everything.
     /// Call it while the indexes are still there.
     pub(crate) fn close(mut self, mark: Option<Mark>) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.now();
         self.join();
         if let Some(mark) = mark {
-            let go_on = AtomicBool::new(false);
-            let result = write(&*self.fs, &self.dir, &self.state, &mark, &go_on);
+            let time = Duration::from_millis(self.state.limits.closing_snapshot_ms);
+            let stop = Stop::after(time);
+            let result = write(&*self.fs, &self.dir, &self.state, &mark, &stop);
             self.state.snapshots.note(result);
         }
     }

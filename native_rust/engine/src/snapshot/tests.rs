@@ -1,6 +1,5 @@
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use super::load::Loaded;
-use super::write::{Steps, write_in_steps};
+use super::write::{Steps, Stop, write_in_steps};
 use super::*;
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -320,7 +319,7 @@ fn small_steps() -> impl Strategy<Value = Steps> {
 }
 
 fn take(dir: &Path, state: &State, seq: u64, steps: Steps) -> Written {
-    let go_on = AtomicBool::new(false);
+    let go_on = Stop::default();
     let mark = mark_of(&tree_of(seq));
     write_in_steps(&RealFileSystem, dir, state, &mark, &go_on, steps).unwrap()
 }
@@ -389,7 +388,7 @@ fn snapshots_are_exact_while_others_write() {
         points: 100,
         frame: 500,
     };
-    let go_on = AtomicBool::new(false);
+    let go_on = Stop::default();
     let mut taken = Vec::new();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -573,7 +572,8 @@ fn only_the_newest_stays_and_nothing_unfinished() {
     take(dir.path(), &state, 3, Steps::default());
     assert_eq!(names(), [file_name(3)]);
     // One that is stopped leaves nothing, and the one before stays.
-    let stop = AtomicBool::new(true);
+    let stop = Stop::default();
+    stop.now();
     let stopped = write(
         &RealFileSystem,
         dir.path(),
@@ -662,7 +662,7 @@ fn many_blocks() {
         head,
         Clock::new(0, &Limits::default()),
     );
-    let go_on = AtomicBool::new(false);
+    let go_on = Stop::default();
     let mark = mark_of(&tree);
     let before = busy();
     let written = write(&RealFileSystem, dir.path(), &state, &mark, &go_on).unwrap();

@@ -1,8 +1,9 @@
 //! Writing a snapshot while the database goes on.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::frames::{FrameWriter, Kind};
 use super::records::{Totals, VersionCodec, put_id, put_locations, put_part};
@@ -45,6 +46,32 @@ impl Default for Steps {
     }
 }
 
+/// When taking a snapshot is given up: once somebody says so, or after some time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop {
+    told: Arc<AtomicBool>,
+    after: Option<Instant>,
+}
+
+impl Stop {
+    /// Give up when `time` is over.
+    pub(super) fn after(time: Duration) -> Self {
+        Self {
+            after: Instant::now().checked_add(time),
+            ..Self::default()
+        }
+    }
+
+    /// Give up now.
+    pub(super) fn now(&self) {
+        self.told.store(true, Ordering::Relaxed);
+    }
+
+    fn is_due(&self) -> bool {
+        self.told.load(Ordering::Relaxed) || self.after.is_some_and(|at| at <= Instant::now())
+    }
+}
+
 /// Write the snapshot that `mark` is about into `dir`, which is made where it is
 /// missing, and remove all others once it is durable.
 ///
@@ -53,14 +80,14 @@ impl Default for Steps {
 /// than a megabyte. Some 200 ns a feature and 80 a point, and the disk.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Closed`] once `stop` is set. What was written of the
+/// [`Error::Io`]; [`Error::Closed`] once `stop` says so. What was written of the
 /// file is removed.
 pub(crate) fn write(
     fs: &dyn FileSystem,
     dir: &Path,
     state: &State,
     mark: &Mark,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Result<Written> {
     write_in_steps(fs, dir, state, mark, stop, Steps::default())
 }
@@ -71,7 +98,7 @@ pub(super) fn write_in_steps(
     dir: &Path,
     state: &State,
     mark: &Mark,
-    stop: &AtomicBool,
+    stop: &Stop,
     steps: Steps,
 ) -> Result<Written> {
     let begun = Instant::now();
@@ -138,7 +165,7 @@ struct Writing<'a> {
     steps: Steps,
     state: &'a State,
     seq: u64,
-    stop: &'a AtomicBool,
+    stop: &'a Stop,
 }
 
 impl Writing<'_> {
@@ -161,7 +188,7 @@ impl Writing<'_> {
 
     /// Between any two holds of a lock.
     fn check_stop(&self) -> Result<()> {
-        match self.stop.load(Ordering::Relaxed) {
+        match self.stop.is_due() {
             true => Err(Error::Closed),
             // Of indexes that may be half-written there is no snapshot.
             false => self.state.check_whole(),

@@ -1,0 +1,55 @@
+//! How much memory indexes take: estimates from what is counted anyway, so that the
+//! bound on them costs nothing to keep.
+//!
+//! The constants are what an allocator was seen to hand out, with the spare room that
+//! vectors and tables keep, rounded up (`tests/index_memory.rs` holds the estimates
+//! against a counting allocator).
+
+use crate::operation::Operation;
+
+/// The newest version of a feature: its number by id, its envelope, its place in the
+/// R-tree, its shape.
+const FEATURE: usize = 180;
+/// An earlier version.
+const VERSION: usize = 160;
+/// A byte of an id: arenas have spare room.
+const ID: usize = 2;
+/// A series, with its two entries by id.
+const SERIES: usize = 720;
+/// A point: two columns of eight bytes, and room to grow.
+const POINT: usize = 20;
+/// Points that stand as in their block: where from, until when; and a chunk that is
+/// not filled.
+const RUN: usize = 64;
+/// A block: its place in the journal, and its share of the tree.
+const BLOCK: usize = 24;
+
+/// Bytes of a feature index.
+pub(crate) fn of_features(features: usize, id_bytes: usize, superseded: usize) -> usize {
+    features * FEATURE + id_bytes * ID + superseded * VERSION
+}
+
+/// Bytes of all series.
+pub(crate) fn of_series(series: usize, id_bytes: usize, points: usize, runs: usize) -> usize {
+    series * SERIES + id_bytes * ID + points * POINT + runs * RUN
+}
+
+/// Bytes of what is kept for each block.
+pub(crate) fn of_blocks(blocks: u64) -> usize {
+    usize::try_from(blocks)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(BLOCK)
+}
+
+/// Bytes that operations add at most. Deletes add next to nothing, and are always let
+/// in.
+pub(crate) fn of_operations(operations: &[Operation]) -> usize {
+    let added = |operation: &Operation| match operation.effect() {
+        Operation::PutFeature(put) => FEATURE + VERSION + put.id.len() * ID + BLOCK,
+        Operation::PutPoints { batch, .. } => {
+            SERIES + batch.series.len() * ID + batch.timestamps.len() * POINT + RUN + BLOCK
+        }
+        _ => 0,
+    };
+    operations.iter().map(added).sum()
+}
