@@ -44,7 +44,7 @@ defmodule FormdbHttp.Metrics do
      "Times that everything stored was read through and checked."},
     {:formdb_database_damaged, :gauge, [:scrub, :damaged],
      "Places in the journal at which reading it through found damage."},
-    {:formdb_database_clock_offset_milliseconds, :gauge, [:clock_offset_ms],
+    {:formdb_database_clock_offset_seconds, :gauge, [:clock_offset_ms],
      "How far the system's clock is ahead of commit time after a jump, or behind it; else 0."},
     {:formdb_database_failed, :gauge, [:failed],
      "1 when the database can neither be read nor written until it is opened again, else 0."},
@@ -140,12 +140,14 @@ defmodule FormdbHttp.Metrics do
   end
 
   defp family({name, type, path, help}, open) do
-    samples = for {labels, figures} <- open, do: {labels, number(get_in(figures, path))}
+    samples = for {labels, figures} <- open, do: {labels, figures |> get_in(path) |> number(path)}
     create_mf(name, help, type, samples)
   end
 
   # The cause, of a poisoned or failed database.
-  defp number(nil), do: 0
-  defp number(cause) when is_binary(cause), do: 1
-  defp number(number), do: number
+  defp number(nil, _path), do: 0
+  defp number(cause, _path) when is_binary(cause), do: 1
+  # Metrics count in seconds.
+  defp number(ms, [:clock_offset_ms]), do: ms / 1_000
+  defp number(number, _path), do: number
 end

@@ -86,13 +86,19 @@ defmodule FormdbHttpWeb.BodyTest do
             {"PATCH", "/health", 405},
             {"GET", db <> "/features?limt=1", 400}
           ] do
-        socket = connect(port)
-        write(socket, [format(method, path, headers: [{"content-length", 1_000}]), "{"])
-        {ms, response} = timed(fn -> read(socket) end)
-        assert {path, response.status} == {path, status}
-        assert response.headers["connection"] == "close"
-        assert ms < @timeout - 100
-        assert closed?(socket)
+        times =
+          for _ <- 1..3 do
+            socket = connect(port)
+            write(socket, [format(method, path, headers: [{"content-length", 1_000}]), "{"])
+            {ms, response} = timed(fn -> read(socket) end)
+            assert {path, response.status} == {path, status}
+            assert response.headers["connection"] == "close"
+            assert closed?(socket)
+            ms
+          end
+
+        # A busy machine may delay any of them.
+        assert Enum.min(times) < @timeout - 100
       end
     end
   end

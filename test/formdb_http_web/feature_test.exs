@@ -137,7 +137,10 @@ defmodule FormdbHttpWeb.FeatureTest do
       response = post(port, features <> "?on_duplicate=replace", twice)
       assert %{"inserted" => 1, "replaced" => 1, "last_seq" => 2} = json(response)
       assert json(get(port, features <> "/36"))["properties"] == %{"n" => 2}
-      assert json(get(port, features <> "/36?as_of=1"))["properties"] == %{"n" => 1}
+      # Both are versions; a state between them there never was.
+      assert json(get(port, features <> "/36?as_of=1"))["properties"] == %{"n" => 2}
+      chain = json(get(port, features <> "/36/provenance"))["provenance_chain"]
+      assert for(%{"seq" => seq} <- chain, do: seq) == [1, 2]
     end
 
     test "keeps the digits of ids that are numbers", %{port: port, features: features} do

@@ -43,7 +43,8 @@ defmodule FormdbHttpWeb.ProblemTest do
           code in ~w(io_error journal_corrupt journal_lost journal_torn_tail unsupported_format) ->
             500
 
-          code in ~w(busy memory_full cancelled database_closed database_read_only database_locked) ->
+          code in ~w(busy memory_full cancelled database_closed database_read_only database_failed
+                      database_locked) ->
             503
 
           code == "query_timeout" ->

@@ -119,7 +119,7 @@ defmodule FormdbHttpWeb.TransactionTest do
 
   test "takes no condition and no key that it would have to ignore", context do
     %{port: port, db: db, name: name} = context
-    {:ok, %{seq: seq}} = FormdbHttp.put_feature(name, :jsx.encode(feature("a")))
+    {:ok, %{seq: seq}} = FormdbHttp.put_feature(name, JSON.text(feature("a")))
     txn = begin(port, db)
     point = ~s({"series_id":"s","timestamp":1,"value":1})
 
@@ -129,7 +129,7 @@ defmodule FormdbHttpWeb.TransactionTest do
       {txn <> "/abort", ""},
       {db <> "/transactions", ""},
       {"#{db}/blocks/#{seq}/revert", ""},
-      {db <> "/features", :jsx.encode(feature("b"))},
+      {db <> "/features", JSON.text(feature("b"))},
       {db <> "/timeseries", point}
     ]
 
