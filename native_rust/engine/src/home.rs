@@ -24,7 +24,8 @@ pub(crate) const MAKING: &str = ".new-";
 const ADVICE: &str = "Nothing was changed. Put back what is missing from a backup; to begin anew under this name, purge the database, which removes its folder";
 
 /// Make the folder of an empty database where there is nothing of that name; returns
-/// whether it did. What fails is undone.
+/// whether it did. What fails is undone. The name of the folder is durable then, also
+/// where it was there: whoever gave it that name may have been killed before its sync.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -34,7 +35,12 @@ pub(crate) fn create(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<bool> 
             let taken = std::io::Error::new(ErrorKind::AlreadyExists, "a file has that name");
             return Err(Error::io("create", dir, taken));
         }
-        Ok(_) => return Ok(false),
+        Ok(_) => {
+            if !planted(Bug::FoundNameNotSynced) {
+                sync(fs, &parent(dir))?;
+            }
+            return Ok(false);
+        }
         Err(e) if e.kind() == ErrorKind::NotFound => {}
         Err(e) => return Err(Error::io("look at", dir, e)),
     }
@@ -78,16 +84,27 @@ fn name(fs: &dyn FileSystem, hidden: &Path, dir: &Path, parent: &Path) -> Result
     })
 }
 
-/// Make a data folder where it is missing, and see that it can be written.
+/// Make a data folder where it is missing, and see that its name is durable and that it
+/// can be written.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub(crate) fn make_data_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     match fs.kind(dir) {
         Err(e) if e.kind() == ErrorKind::NotFound => make_dir(fs, dir)?,
-        _ => fs
-            .create_dir(dir)
-            .map_err(|e| Error::io("create", dir, e))?,
+        _ => {
+            fs.create_dir(dir)
+                .map_err(|e| Error::io("create", dir, e))?;
+            // Whoever made it may have been killed before its name was durable. Who may
+            // not even open the folder around it has not made it.
+            let parent = parent(dir);
+            match fs.sync_dir(&parent) {
+                Err(e) if e.kind() != ErrorKind::PermissionDenied => {
+                    return Err(Error::io("sync", &parent, e));
+                }
+                _ => {}
+            }
+        }
     }
     let probe = dir.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple()));
     fs.create_dir(&probe)
@@ -99,9 +116,12 @@ pub(crate) fn make_data_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
 pub(crate) fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     fs.create_dir(dir)
         .map_err(|e| Error::io("create", dir, e))?;
-    let parent = parent(dir);
-    fs.sync_dir(&parent)
-        .map_err(|e| Error::io("sync", &parent, e))
+    sync(fs, &parent(dir))
+}
+
+/// Make the names in a folder durable.
+fn sync(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))
 }
 
 /// The folder around this one.

@@ -37,6 +37,8 @@ pub(crate) enum Bug {
     RotateWithoutSync,
     /// Begin a segment without syncing its name.
     NameNotSynced,
+    /// Take the name of a database's folder that was there for durable.
+    FoundNameNotSynced,
     /// Say in a group that it is durable itself.
     DurableTooEarly,
     /// Take every header checksum for right.

@@ -134,9 +134,13 @@ impl State {
 
     /// What says whether a group's leaves are right.
     fn vouched(&self, group: u64) -> Vouched {
-        // A group has its node before the sequence behind it is published.
+        // A group has its node before the sequence behind it is published. While it is
+        // being committed it has one before its last leaves are in memory, so until then
+        // the tree that is shown has to do.
         let head = self.head();
-        match self.nodes.read().get(LOWEST, group) {
+        let whole = (group + 1) << LOWEST <= head.tree_size;
+        let node = self.nodes.read().get(LOWEST, group);
+        match node.filter(|_| whole) {
             Some(node) => Vouched::Node(node),
             None => Vouched::Root {
                 size: head.tree_size,

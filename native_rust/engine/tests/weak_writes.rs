@@ -265,7 +265,10 @@ fn what_is_written_at_the_interval_is_durable_in_time_though_the_queue_never_run
         sync_interval_ms: INTERVAL.as_millis() as u64,
         ..Limits::default()
     };
-    let db = Database::open(Arc::new(SimFs::new()), Path::new(DIR), limits).unwrap();
+    let fs = SimFs::new();
+    let db = Database::open(Arc::new(fs.clone()), Path::new(DIR), limits).unwrap();
+    // Slower than the writer, so that transactions gather meanwhile.
+    fs.slow_down(Duration::from_millis(2));
     let ended = AtomicBool::new(false);
     let began = Instant::now();
     let (mut longest, mut idle, mut looks) = (Duration::ZERO, 0, 0);

@@ -3,9 +3,13 @@
 //!
 //! Every segment header has the root of all blocks before it. With the kept nodes of
 //! the tree that root is known without reading the blocks: from the nodes, and from
-//! up to fifteen leaf hashes, which one page of the footer before has. So a segment
-//! of another history of the same database is refused before anything of it is
-//! shown. Single blocks are held against the tree when they are read.
+//! up to fifteen leaf hashes, which one page of the footer before has. Where there are
+//! none, because a segment begins behind a whole group of sixteen, the leaves of that
+//! group are held against its node. So a segment of another history of the same
+//! database is refused before anything of it is shown: its last leaf is another.
+//! Single blocks are held against the tree when they are read.
+
+use std::ops::Range;
 
 use super::leaves::Leaves;
 use super::survey::Survey;
@@ -45,8 +49,19 @@ pub(super) fn tree_before(survey: &mut Survey, number: usize, nodes: &NodeTable)
         .get(number)
         .map_or(0, |found| found.header.first_seq - 1);
     let first = size >> LOWEST << LOWEST;
+    let before = Before {
+        nodes,
+        first,
+        leaves: leaves(survey, first..size)?,
+    };
+    tree_of(&before, size)
+}
+
+/// The leaf hashes with these indexes, from footers or else blocks; none that a leaf has
+/// for one that is not there.
+fn leaves(survey: &mut Survey, indexes: Range<u64>) -> Result<Vec<Hash>> {
     let mut leaves = Vec::new();
-    for index in first..size {
+    for index in indexes {
         let behind = survey
             .segments
             .partition_point(|found| found.header.first_seq <= index + 1);
@@ -56,12 +71,21 @@ pub(super) fn tree_before(survey: &mut Survey, number: usize, nodes: &NodeTable)
         let place = u32::try_from(index + 1 - found.header.first_seq).unwrap_or(u32::MAX);
         leaves.push(found.leaf(place)?.unwrap_or_default());
     }
-    let before = Before {
-        nodes,
-        first,
-        leaves,
+    Ok(leaves)
+}
+
+/// Whether the last of so many leaves are those of the tree, where that takes more than
+/// its root: the kept nodes alone make it up behind a whole group.
+fn ends_as_kept(survey: &mut Survey, size: u64, nodes: &NodeTable) -> Result<bool> {
+    let groups = size >> LOWEST;
+    let Some(group) = groups.checked_sub(1).filter(|_| groups << LOWEST == size) else {
+        return Ok(true);
     };
-    tree_of(&before, size)
+    let mut tree = Tree::default();
+    for leaf in leaves(survey, group << LOWEST..size)? {
+        tree.push(leaf);
+    }
+    Ok(nodes.get(LOWEST, group) == Some(tree.root()))
 }
 
 /// Check the root in the headers of all segments up to `last`; returns the tree
@@ -73,10 +97,12 @@ pub(super) fn check_headers(survey: &mut Survey, last: usize, nodes: &NodeTable)
     let mut tree = Tree::default();
     for number in 1..=last {
         tree = tree_before(survey, number, nodes)?;
+        let ends_as_kept = ends_as_kept(survey, tree.size(), nodes)?;
         let Some(found) = survey.segments.get(number) else {
             break;
         };
-        if found.header.root != tree.root() && !planted(Bug::IgnoreSegmentRoot) {
+        let continues = found.header.root == tree.root() && ends_as_kept;
+        if !continues && !planted(Bug::IgnoreSegmentRoot) {
             let reason = "the segment does not continue the blocks before it: the Merkle root in its header is not theirs";
             return Err(found.reader.corrupt(0, reason));
         }

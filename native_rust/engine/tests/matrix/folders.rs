@@ -160,6 +160,37 @@ fn a_crash_while_a_database_is_made_leaves_all_of_it_or_nothing() {
 }
 
 #[test]
+fn what_was_written_after_a_kill_while_it_was_made_is_there_after_a_power_failure() {
+    let began = Instant::now();
+    let root = Path::new("/data/folder");
+    let catalog = |fs: &SimFs| Catalog::open(Arc::new(fs.clone()), root, limits());
+    let fs = SimFs::new();
+    catalog(&fs).unwrap().open_database("db", true).unwrap();
+    let (before, log) = fs.history();
+    let points = crash_points(before, &log);
+    let images = in_parallel(&points, |point| {
+        // The next process finds what was made until then, on the medium or not.
+        let fs = point.killed();
+        let data = catalog(&fs).unwrap();
+        write(&data.open_database("db", true).unwrap()).unwrap();
+        let (before, log) = fs.history();
+        let crashed = crash_points(before, &log).pop().unwrap();
+        let mut images = 0;
+        for (fates, image) in crashed.images(60, 1) {
+            let what = format!("after change {}, {fates:?}", point.number);
+            let data = catalog(&SimFs::of(image)).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let db = data.open_database("db", false);
+            let db = db.unwrap_or_else(|e| panic!("{what}: {e}"));
+            assert!(db.info().unwrap().seq > 0, "{what}: it is gone");
+            images += 1;
+        }
+        images
+    });
+    let figures = [("kills", points.len()), ("disk images", images)];
+    report("kills while a database is made", began, &figures);
+}
+
+#[test]
 fn a_database_that_cannot_be_made_is_undone_and_the_others_go_on() {
     let began = Instant::now();
     let calm = SimFs::new();
@@ -347,9 +378,10 @@ fn a_purge_frees_the_name_whatever_lies_in_the_folder() {
     data.open_database("db", true).unwrap();
     drop(data);
     let (tried, ..) = fs.tried();
-    // Behind the look whether the folder can be written, nothing can be removed.
+    // Behind the sync of its name and the look whether the folder can be written, nothing
+    // can be removed.
     fs.inject(Fault::Change {
-        at: tried + 2,
+        at: tried + 3,
         for_ever: true,
         errno: EIO,
         partial: false,

@@ -4,14 +4,17 @@
 //! A forged block costs the requests that read it, and nothing else. A segment of
 //! another history of the same database is not opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use formdb_engine::{Cancel, Database, Error, InclusionProof, to_hex};
+use serde_json::json;
 
+use super::ask::prepare;
 use super::damage::{blocks, groups, reseal};
 use super::disk::{Image, SimFs};
-use super::workload::{Run, Workload, limits_with_snapshots, open};
+use super::model::Change;
+use super::workload::{DIR, Run, Workload, limits_with_snapshots, open, open_with};
 use super::{in_parallel, random, report, seeds};
 
 const TRANSACTIONS: usize = 60;
@@ -276,6 +279,55 @@ fn a_segment_of_a_diverged_copy_is_not_opened() {
     assert!(tried > 0, "no history diverged");
     let figures = [("segments put in", tried), ("the same in both", same)];
     report("segments of a diverged copy", began, &figures);
+}
+
+/// The root of all blocks up to its end comes from kept nodes alone, whatever it holds.
+#[test]
+fn a_segment_of_a_diverged_copy_that_ends_with_a_whole_group_is_not_opened() {
+    let first = Path::new(DIR).join("journal/00000000000000000001.journal");
+    let fs = SimFs::new();
+    open(&fs).unwrap().close();
+    let empty = fs.now();
+    // Sixteen blocks that fill a segment, and more segments behind them.
+    let history = |name: &str| {
+        let fs = SimFs::of(empty.clone());
+        let db = open_with(&fs, limits_with_snapshots()).unwrap();
+        let put = |n: usize| {
+            let pad = "x".repeat(300);
+            Change::Put(
+                json!({"type": "Feature", "id": format!("{name}{n}"), "geometry": null, "properties": {"pad": pad}}),
+            )
+        };
+        let write = |changes: &[Change]| {
+            let transaction = prepare(&db, changes).unwrap();
+            db.write_transaction(transaction).unwrap();
+        };
+        write(&(0..16).map(put).collect::<Vec<_>>());
+        (16..60).for_each(|n| write(&[put(n)]));
+        db.close();
+        fs.now()
+    };
+    let bytes_of = |image: &Image| {
+        let files = image.files().into_iter();
+        let mut segments = files.filter(|(path, _)| *path == first);
+        segments.next().unwrap().1
+    };
+    let other = bytes_of(&history("b"));
+    // Closing gives up a snapshot that is being written, so some have none.
+    let with_snapshot = (0..20).find_map(|_| {
+        let image = history("a");
+        let db = open(&SimFs::of(image.clone())).unwrap();
+        let snapshot = db.recovered().snapshot.is_some();
+        db.close();
+        snapshot.then_some(image)
+    });
+    let image = with_snapshot.unwrap();
+    assert_eq!(bytes_of(&image).len(), other.len());
+    let behind = Path::new(DIR).join("journal/00000000000000000017.journal");
+    match open(&SimFs::of(image.with_file(&first, other))) {
+        Err(Error::Corrupt { path, .. }) => assert_eq!(path, behind),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// What is in the same group of sixteen as a damaged footer page is read all the same.

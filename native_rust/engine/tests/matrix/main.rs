@@ -29,6 +29,7 @@ mod model;
 mod planted;
 mod properties;
 mod rng;
+mod salvage;
 mod snapshots;
 mod steps;
 mod transactions;

@@ -28,6 +28,8 @@ const DIVERGED: &str = "forged::a_segment_of_a_diverged_copy_is_not_opened";
 const SPARED: &str = "forged::a_forged_block_is_never_given_and_costs_nothing_but_itself";
 const LOST: &str = "folders::a_folder_without_its_journal_is_refused_and_left_as_it_is";
 const MADE: &str = "folders::a_crash_while_a_database_is_made_leaves_all_of_it_or_nothing";
+const FOUND: &str =
+    "folders::what_was_written_after_a_kill_while_it_was_made_is_there_after_a_power_failure";
 const SHARED: &str = "folders::a_data_folder_belongs_to_one_server";
 const PURGED: &str = "folders::a_database_that_somebody_has_open_is_not_purged";
 const VANISHED: &str = "folders::what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes";
@@ -39,12 +41,13 @@ const MOMENT: &str =
     "concurrency::an_answer_as_of_a_time_waits_for_what_was_begun_by_then_and_never_changes";
 const ABORTED: &str = "transactions::aborted_while_it_commits_it_ends_one_way";
 const ANSWERED: &str = "transactions::nobody_waits_for_what_is_being_added";
+const SALVAGED: &str = "salvage::behind_a_lost_block_an_undone_one_stays_undone";
 const COUNTED: &str = "transactions::memory_is_counted_as_memory";
 
 const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
 
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 35] = [
+const BUGS: [(&str, &str); 37] = [
     ("AckBeforeSync", POWER),
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
@@ -58,6 +61,7 @@ const BUGS: [(&str, &str); 35] = [
     ("TimeBeforeGroup", MOMENT),
     ("RotateWithoutSync", POWER),
     ("NameNotSynced", POWER),
+    ("FoundNameNotSynced", FOUND),
     ("DurableTooEarly", POWER),
     ("IgnoreHeaderChecksum", FORGED),
     ("IgnoreBodyChecksum", POWER),
@@ -71,6 +75,7 @@ const BUGS: [(&str, &str); 35] = [
     ("ReplayHalf", POWER),
     ("SnapshotTooEarly", POWER),
     ("IgnoreSnapshotChecksum", SNAPSHOT),
+    ("SalvageKeepsNumbers", SALVAGED),
     ("ForgetKeys", POWER),
     ("CreateInPlace", MADE),
     ("LostJournalOpens", LOST),
@@ -110,7 +115,8 @@ fn each_is_noticed() {
     cases.extend(
         [
             POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, DIVERGED, SPARED, SNAPSHOT,
-            LOST, MADE, SHARED, PURGED, VANISHED, BUSY, AGAIN, MOMENT, ABORTED, ANSWERED, COUNTED,
+            LOST, MADE, FOUND, SHARED, PURGED, VANISHED, BUSY, AGAIN, MOMENT, ABORTED, ANSWERED,
+            COUNTED, SALVAGED,
         ]
         .map(|test| ("", test)),
     );

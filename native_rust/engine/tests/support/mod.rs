@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock};
 
@@ -58,7 +59,7 @@ pub enum Fate {
     Prefix(usize),
     /// All did, but the last write is cut after `n` sectors.
     Torn(usize),
-    /// The lengths did, the bytes read as zeros.
+    /// The lengths did; the bytes read as zeros behind what lay there before.
     Zeroed,
     /// A subset chosen by a seed; writes are cut or zeroed by it as well.
     Random(u64),
@@ -82,6 +83,8 @@ struct Disk {
     fault: Option<Fault>,
     /// Pretend to sync.
     lying: bool,
+    /// How long a change takes.
+    each: Duration,
 }
 
 /// A fault to inject.
@@ -131,6 +134,11 @@ impl SimFs {
         self.0.lock().unwrap().fault = Some(fault);
     }
 
+    /// Let each change take a while.
+    pub fn slow_down(&self, each: Duration) {
+        self.0.lock().unwrap().each = each;
+    }
+
     /// Changes so far.
     pub fn changes(&self) -> usize {
         self.0.lock().unwrap().log.len()
@@ -174,10 +182,10 @@ impl SimFs {
                     image.replay(&cut(op, sectors * SECTOR));
                 }
                 Fate::Torn(_) => image.replay(op),
-                Fate::Zeroed => image.replay(&zeroed(op)),
+                Fate::Zeroed => image.replay_length(op),
                 Fate::Random(_) => match random(&mut seed) % 5 {
                     0 => {}
-                    1 => image.replay(&zeroed(op)),
+                    1 => image.replay_length(op),
                     2 => image.replay(&cut(op, random(&mut seed) as usize % 8 * SECTOR)),
                     _ => image.replay(op),
                 },
@@ -210,6 +218,19 @@ impl SimFs {
             }
             Op::SyncData(_) | Op::SyncDir(_) => {}
         }
+    }
+
+    /// Apply a recorded change as if of a write the length had arrived and no byte: what
+    /// lay there before still does.
+    fn replay_length(&mut self, op: &Op) {
+        let Op::Write(inode, offset, bytes) = op else {
+            return self.replay(op);
+        };
+        let mut disk = self.0.lock().unwrap();
+        disk.grow(*inode);
+        let content = &mut disk.contents[*inode];
+        let end = offset + bytes.len();
+        content.resize(content.len().max(end), 0);
     }
 
     /// Drop what no longer has a parent.
@@ -265,6 +286,8 @@ impl SimFs {
 
     /// Record a change and apply it, unless a fault is due.
     fn change(&self, op: Op) -> io::Result<()> {
+        let each = self.0.lock().unwrap().each;
+        std::thread::sleep(each);
         let mut disk = self.0.lock().unwrap();
         let number = disk.log.len();
         if let Some(fault) = disk.fault
@@ -370,13 +393,6 @@ fn cut(op: &Op, len: usize) -> Op {
         Op::Write(inode, offset, bytes) => {
             Op::Write(*inode, *offset, bytes[..len.min(bytes.len())].to_vec())
         }
-        other => other.clone(),
-    }
-}
-
-fn zeroed(op: &Op) -> Op {
-    match op {
-        Op::Write(inode, offset, bytes) => Op::Write(*inode, *offset, vec![0; bytes.len()]),
         other => other.clone(),
     }
 }
