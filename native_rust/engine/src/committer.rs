@@ -5,6 +5,7 @@
 //! disk the next group gathers in the queue, so the group size follows the
 //! load and one caller alone waits for one sync.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -349,9 +350,19 @@ impl Committer {
                 nodes.push(*node);
             }
         }
+        // Points that those with a key deleted, by first sequence: one that was sent
+        // twice may be answered again in the same group.
+        let mut deleted = HashMap::new();
         for ((transaction, _), outcome) in pending.iter().zip(outcomes) {
-            let Outcome::Committed(ack) = outcome else {
-                continue;
+            let ack = match outcome {
+                Outcome::Committed(ack) => ack,
+                Outcome::Replayed(ack) => {
+                    if let Some(points) = deleted.get(&ack.first_seq) {
+                        ack.points_deleted = *points;
+                    }
+                    continue;
+                }
+                Outcome::Refused(_) => continue,
             };
             let mut seq = ack.first_seq;
             let mut operations = transaction.operations.as_slice();
@@ -364,6 +375,10 @@ impl Committer {
                 ack.points_deleted += self.apply_points(step, seq);
                 self.note_reverts(step, seq);
                 seq += step.len() as u64;
+            }
+            if let Some(key) = &transaction.key {
+                self.keys.deleted(key, ack.first_seq, ack.points_deleted);
+                deleted.insert(ack.first_seq, ack.points_deleted);
             }
         }
     }

@@ -64,6 +64,10 @@ pub(crate) struct KeyEntry {
     pub last_seq: u64,
     /// Commit time.
     pub time: i64,
+    /// As in its first answer.
+    pub points_deleted: u64,
+    /// As in its first answer.
+    pub features_replaced: u64,
 }
 
 /// The keys of the last transactions that had one.
@@ -128,14 +132,19 @@ impl KeyTable {
         }
     }
 
-    /// Let the entry of the transaction that began with `first_seq` end with
-    /// `last_seq`.
-    pub(crate) fn extend(&mut self, first_seq: u64, last_seq: u64) {
-        if let Some((name, seq)) = self.order.back()
-            && *seq == first_seq
-            && let Some(entry) = self.entries.get_mut(name)
-        {
-            entry.last_seq = last_seq;
+    /// The entry of the last transaction, if that began with `first_seq`: it is still
+    /// being read.
+    pub(crate) fn last_mut(&mut self, first_seq: u64) -> Option<&mut KeyEntry> {
+        let (name, _) = self.order.back().filter(|(_, seq)| *seq == first_seq)?;
+        self.entries.get_mut(name)
+    }
+
+    /// Remember how many points the transaction with this key deleted, if it is the one
+    /// that began with `first_seq`. That is known only when it was carried out.
+    pub(crate) fn deleted(&mut self, key: &IdempotencyKey, first_seq: u64, points: u64) {
+        let entry = self.entries.get_mut(&key.text);
+        if let Some(entry) = entry.filter(|entry| entry.first_seq == first_seq) {
+            entry.points_deleted = points;
         }
     }
 
@@ -167,6 +176,8 @@ mod tests {
             first_seq: seq,
             last_seq: seq,
             time,
+            points_deleted: 0,
+            features_replaced: 0,
         }
     }
 

@@ -364,12 +364,31 @@ impl Replay {
         if planted(Bug::ReplayHalf) && block.seq > block.txn {
             return Ok(());
         }
-        let &Block { seq, prev, .. } = block;
+        let seq = block.seq;
         let effect = block.effect().map_err(|e| e.to_string())?;
-        if let Some(reverted) = block.action().map_err(|e| e.to_string())?.reverts {
+        let reverted = block.action().map_err(|e| e.to_string())?.reverts;
+        if let Some(reverted) = reverted {
             self.reverts.insert(reverted, seq);
         }
         self.key(block)?;
+        let points = self.points;
+        let living = self.features.living();
+        self.enter(block, &effect)?;
+        if let Some(entry) = self.keys.last_mut(block.txn) {
+            entry.last_seq = seq;
+            if matches!(effect, Effect::DeletePoints(_)) {
+                entry.points_deleted += points.saturating_sub(self.points);
+            }
+            // One that was there leaves as many as there were.
+            let put = matches!(effect, Effect::PutFeature(_)) && reverted.is_none();
+            entry.features_replaced += u64::from(put && self.features.living() == living);
+        }
+        Ok(())
+    }
+
+    /// Enters into the indexes what a block did.
+    fn enter(&mut self, block: &Block<'_>, effect: &Effect<'_>) -> Result<(), String> {
+        let &Block { seq, prev, .. } = block;
         match effect {
             Effect::PutFeature(feature) => {
                 let before = self
@@ -398,7 +417,6 @@ impl Replay {
     /// The idempotency key of the block's transaction.
     fn key(&mut self, block: &Block<'_>) -> Result<(), String> {
         let Some((text, request)) = block.key else {
-            self.keys.extend(block.txn, block.seq);
             return Ok(());
         };
         let request = request
@@ -415,6 +433,8 @@ impl Replay {
             first_seq: block.seq,
             last_seq: block.seq,
             time: block.time,
+            points_deleted: 0,
+            features_replaced: 0,
         });
         Ok(())
     }

@@ -102,8 +102,8 @@ impl<'i, 'a> Plan<'i, 'a> {
                 time: entry.time,
                 // Of an earlier group: the committer takes it from the tree's leaves.
                 hash: [0; 32],
-                points_deleted: 0,
-                features_replaced: 0,
+                points_deleted: entry.points_deleted,
+                features_replaced: entry.features_replaced,
                 replayed: true,
             }));
         }
@@ -160,6 +160,9 @@ impl<'i, 'a> Plan<'i, 'a> {
                 first_seq,
                 last_seq: self.seq,
                 time: self.time,
+                // Counted while it is carried out.
+                points_deleted: 0,
+                features_replaced,
             });
         }
         Ok(Ack {

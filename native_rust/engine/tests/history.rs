@@ -393,6 +393,91 @@ fn a_key_writes_once_also_across_openings() {
     db.close();
 }
 
+/// Also where the counts come from the journal, from a snapshot, or from a transaction of
+/// the same group.
+#[test]
+fn an_answer_that_is_given_again_counts_what_the_first_one_did() {
+    let fs = SimFs::new();
+    let open = |snapshot_bytes| {
+        let limits = Limits {
+            snapshot_bytes,
+            ..Limits::default()
+        };
+        Database::open(Arc::new(fs.clone()), Path::new("/data/db"), limits).unwrap()
+    };
+    let feature = |db: &Database, id: &str| {
+        let text = format!(r#"{{"type":"Feature","id":"{id}","geometry":null,"properties":{{}}}}"#);
+        db.prepare_features(text.as_bytes()).unwrap().operations
+    };
+    let cut = |db: &Database, start, end| db.prepare_delete_points("s", start, end, None).unwrap();
+    let db = open(0);
+    put(&db, "a", 1);
+    put(&db, "gone", 1);
+    let undone = put(&db, "b", 1).last_seq;
+    delete(&db, "gone").unwrap();
+    points(&db, &[1, 2, 3, 4, 5, 6]);
+    // One replaces, one comes again, one is new, and the new one is put once more; what is
+    // undone replaces nothing. Of its points a deletion finds those that are left.
+    let (undoing, conditions) = db.prepare_revert(undone, None).unwrap();
+    let mut operations: Vec<Operation> = ["a", "gone", "new", "new"]
+        .iter()
+        .flat_map(|id| feature(&db, id))
+        .collect();
+    operations.extend([cut(&db, 2, 4), undoing, cut(&db, 3, 6)]);
+    let send = |db: &Database, operations: &[Operation], conditions: &[Condition]| {
+        db.write_transaction(Transaction {
+            operations: operations.to_vec(),
+            conditions: conditions.to_vec(),
+            key: Some(IdempotencyKey::new("k", &[b"all"])),
+            ..Transaction::default()
+        })
+        .unwrap()
+    };
+    let first = send(&db, &operations, &conditions);
+    assert_eq!((first.features_replaced, first.points_deleted), (2, 4));
+    let again = Ack {
+        replayed: true,
+        ..first
+    };
+    let check = |db: &Database| {
+        // Written anew, they would count otherwise by now.
+        assert_eq!(send(db, &operations, &conditions), again);
+        let budget = db.budget(Cancel::default());
+        let (ids, replaced) = db
+            .written_features(first.first_seq, first.last_seq, &budget)
+            .unwrap();
+        assert_eq!((ids.len(), replaced), (4, first.features_replaced));
+    };
+    check(&db);
+    put(&db, "new", 1);
+    db.close();
+    // It leaves a snapshot when it is closed.
+    let db = open(1);
+    check(&db);
+    db.close();
+    let db = open(1);
+    assert!(db.recovered().snapshot.is_some());
+    check(&db);
+
+    // Of eight at once, one writes, in whatever groups they come.
+    points(&db, &[10, 11, 12]);
+    let acks: Vec<Ack> = std::thread::scope(|scope| {
+        let write = || {
+            db.write_transaction(Transaction {
+                operations: vec![cut(&db, 10, 12)],
+                key: Some(IdempotencyKey::new("cut", &[b"cut"])),
+                ..Transaction::default()
+            })
+            .unwrap()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(write)).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert_eq!(acks.iter().filter(|ack| !ack.replayed).count(), 1);
+    assert!(acks.iter().all(|ack| ack.points_deleted == 2), "{acks:?}");
+    db.close();
+}
+
 #[test]
 fn a_time_names_the_last_block_committed_by_then() {
     let db = open(&SimFs::new());
@@ -522,10 +607,12 @@ fn a_request_that_cannot_be_prepared_any_more_is_answered_again_by_its_key() {
     db.close();
     let db = open(&fs);
     let again = replay(&db, key(), Ok(None)).unwrap().unwrap();
-    assert!(again.replayed);
     assert_eq!(
-        (again.first_seq, again.hash, again.time),
-        (first.first_seq, first.hash, first.time)
+        again,
+        Ack {
+            replayed: true,
+            ..first
+        }
     );
     assert_eq!(
         db.points_deleted_by(2, &db.budget(Cancel::default()))

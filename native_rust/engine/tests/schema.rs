@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::{Cancel, Database, Limits, Transaction};
+use formdb_engine::{Cancel, Database, Duplicates, Limits, Transaction};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -33,8 +33,9 @@ fn schema(db: &Database) -> Value {
 }
 
 fn put(db: &Database, features: &[Value]) {
-    let collection = json!({"type": "FeatureCollection", "features": features});
-    let prepared = db.prepare_features(collection.to_string().as_bytes());
+    let collection = json!({"type": "FeatureCollection", "features": features}).to_string();
+    // Of two with one id the later holds.
+    let prepared = db.prepare_features_with(collection.as_bytes(), Duplicates::Replace);
     db.write(prepared.unwrap().operations).unwrap();
 }
 

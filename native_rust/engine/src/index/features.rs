@@ -357,6 +357,12 @@ impl FeatureLoader {
         self.index.memory()
     }
 
+    /// Number of features that are not deleted so far. O(1).
+    #[must_use]
+    pub fn living(&self) -> usize {
+        self.index.len()
+    }
+
     /// The finished index. O(n log n): 0.7 s for a million features, or what is
     /// left of that in the background and some 5 us for each block since. Takes
     /// 48 bytes a version for as long as it runs.

@@ -14,6 +14,8 @@ pub(crate) fn encode_extra(keys: &KeyTable, reverts: &RevertTable) -> Vec<u8> {
         put_uint(entry.first_seq, &mut out);
         put_step(entry.first_seq, entry.last_seq, &mut out);
         out.extend_from_slice(&entry.time.to_le_bytes());
+        put_uint(entry.points_deleted, &mut out);
+        put_uint(entry.features_replaced, &mut out);
     }
     for (block, by) in reverts.pairs() {
         put_uint(block, &mut out);
@@ -44,6 +46,8 @@ pub(crate) fn decode_extra(
             first_seq,
             last_seq: records.step(first_seq)?,
             time: i64::from_le_bytes(records.array()?),
+            points_deleted: records.uint()?,
+            features_replaced: records.uint()?,
         });
     }
     while !records.is_empty() {
@@ -70,6 +74,8 @@ mod tests {
                 first_seq: n * 10,
                 last_seq: n * 10 + n % 3,
                 time: -5 + n as i64,
+                points_deleted: n * n,
+                features_replaced: n % 7,
             };
             entry.key.request[0] = n as u8;
             keys.insert(entry);

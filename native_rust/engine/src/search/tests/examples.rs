@@ -12,7 +12,8 @@ use crate::model::{BoundingBox, Source, format_timestamp};
 use crate::search::{Area, Filter, Grid, Heatmap, Near, QueryGeometry, Search};
 use crate::spatial::Predicate;
 
-/// A database with points at one place that have these values.
+/// A database with points at one place that have these values, of which the first two were
+/// written in one transaction and the others in another.
 fn values_at_one_place(values: &[f64]) -> (Database, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
@@ -24,9 +25,12 @@ fn values_at_one_place(values: &[f64]) -> (Database, tempfile::TempDir) {
         })
     };
     let features: Vec<Value> = values.iter().enumerate().map(feature).collect();
-    let text = json!({"type": "FeatureCollection", "features": features}).to_string();
-    let prepared = db.prepare_features(text.as_bytes()).unwrap();
-    db.write(prepared.operations).unwrap();
+    let (first, others) = features.split_at(2);
+    for features in [first, others] {
+        let text = json!({"type": "FeatureCollection", "features": features}).to_string();
+        let prepared = db.prepare_features(text.as_bytes()).unwrap();
+        db.write(prepared.operations).unwrap();
+    }
     (db, dir)
 }
 
@@ -54,27 +58,22 @@ fn sums_are_rounded_once() {
             .cells;
         let found: Vec<_> = cells.iter().map(|cell| (cell.count, cell.sum)).collect();
         assert_eq!(found, [(values.len() as u64, Some(expected))], "{values:?}");
-        // What was there when the first two were.
-        let two = Heatmap {
-            as_of: Some(2),
-            ..heatmap
-        };
-        match values[0] + values[1] {
-            sum if sum.is_finite() => {
-                assert_eq!(
-                    db.heatmap(&two, &db.budget(Cancel::default()))
-                        .unwrap()
-                        .cells[0]
-                        .sum,
-                    Some(sum)
-                );
-            }
-            _ => {
-                let refusal = db
-                    .heatmap(&two, &db.budget(Cancel::default()))
-                    .unwrap_err()
-                    .to_string();
-                assert!(refusal.contains("beyond the range"), "{refusal}");
+        // What was there when the first two were, which nobody saw one of.
+        for as_of in [1, 2] {
+            let then = Heatmap {
+                as_of: Some(as_of),
+                ..heatmap.clone()
+            };
+            let found = db.heatmap(&then, &db.budget(Cancel::default()));
+            match values[0] + values[1] {
+                sum if sum.is_finite() => {
+                    let cells = found.unwrap().cells;
+                    assert_eq!((cells[0].count, cells[0].sum), (2, Some(sum)));
+                }
+                _ => {
+                    let refusal = found.unwrap_err().to_string();
+                    assert!(refusal.contains("beyond the range"), "{refusal}");
+                }
             }
         }
     }

@@ -230,6 +230,8 @@ pub(super) struct Fixture {
     rows: Vec<Row>,
     /// When each block was committed.
     times: Vec<i64>,
+    /// The last blocks of the transactions, from the first on.
+    ends: Vec<u64>,
     _dir: tempfile::TempDir,
 }
 
@@ -241,6 +243,7 @@ impl Fixture {
         let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
         let mut rows: Vec<Row> = Vec::new();
         let mut operations: Vec<Operation> = Vec::new();
+        let mut ends = Vec::new();
         for seq in 1..=writes {
             let id = format!("f{}", random.below(writes));
             let living = rows
@@ -250,7 +253,10 @@ impl Fixture {
                 row.died = seq;
                 if random.chance(2) {
                     // What is not committed yet cannot be deleted.
-                    db.write(std::mem::take(&mut operations)).ok();
+                    if !operations.is_empty() {
+                        let ack = db.write(std::mem::take(&mut operations)).unwrap();
+                        ends.push(ack.last_seq);
+                    }
                     operations.push(db.prepare_delete_feature(&id, None).unwrap());
                     continue;
                 }
@@ -274,7 +280,7 @@ impl Fixture {
                 properties,
             });
         }
-        db.write(operations).unwrap();
+        ends.push(db.write(operations).unwrap().last_seq);
         assert_eq!(db.info().unwrap().seq, writes);
         let times = commit_times(&db);
         for row in &mut rows {
@@ -284,6 +290,7 @@ impl Fixture {
             db,
             rows,
             times,
+            ends,
             _dir: dir,
         }
     }
@@ -316,7 +323,16 @@ impl Fixture {
         (0..count).map(condition).collect()
     }
 
+    /// The sequence that an answer as of `at` is of: the end of its transaction, of which
+    /// nobody sees a half.
+    pub(super) fn end_of(&self, at: u64) -> u64 {
+        let end = self.ends.iter().find(|end| at <= **end);
+        if at == 0 { 0 } else { *end.unwrap() }
+    }
+
+    /// What there is as of `at`.
     pub(super) fn visible(&self, at: u64) -> impl Iterator<Item = &Row> {
+        let at = self.end_of(at);
         let rows = self.rows.iter();
         rows.filter(move |row| row.seq <= at && at < row.died)
     }

@@ -92,14 +92,14 @@ fn searches_find_what_a_scan_finds() {
                     .unwrap();
                 assert_eq!(
                     count,
-                    (expected.len() as u64, at),
+                    (expected.len() as u64, fixture.end_of(at)),
                     "seed {seed} turn {turn}"
                 );
                 compared("counts", 1);
             }
             compared(name_of(&search), 1);
             if let Some(page) = fixture.db.find_page_in_memory(&search).unwrap() {
-                assert_eq!(page.seq, at, "seed {seed} turn {turn}");
+                assert_eq!(page.seq, fixture.end_of(at), "seed {seed} turn {turn}");
                 let expected = &features[..search.limit.min(features.len())];
                 let found: Vec<Value> = serde_json::from_slice(&page.json).unwrap();
                 assert_eq!(found, expected, "seed {seed} turn {turn} {search:?}");
@@ -189,7 +189,7 @@ fn nearby_finds_the_nearest() {
                 .unwrap();
             assert_eq!(
                 count,
-                (expected.len() as u64, at),
+                (expected.len() as u64, fixture.end_of(at)),
                 "seed {seed} turn {turn}"
             );
             compared("counts of what is nearby", 1);
@@ -240,7 +240,7 @@ fn heatmaps_count_every_feature_once() {
                 .db
                 .heatmap(&heatmap, &fixture.db.budget(Cancel::default()))
                 .unwrap();
-            assert_eq!(page.seq, at);
+            assert_eq!(page.seq, fixture.end_of(at));
             let mut left = page.cells.clone();
             for row in fixture.visible(at) {
                 let Some(Rect { min, max }) = row.envelope() else {
