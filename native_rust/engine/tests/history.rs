@@ -451,9 +451,19 @@ fn an_answer_that_is_given_again_counts_what_the_first_one_did() {
     check(&db);
     put(&db, "new", 1);
     db.close();
-    // It leaves a snapshot when it is closed.
+    // It takes a snapshot meanwhile.
     let db = open(1);
     check(&db);
+    let taken = || {
+        let files = fs.files();
+        files
+            .iter()
+            .any(|(path, _)| path.extension().is_some_and(|e| e == "snapshot"))
+    };
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !taken() && std::time::Instant::now() < patience {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
     db.close();
     let db = open(1);
     assert!(db.recovered().snapshot.is_some());
