@@ -474,6 +474,7 @@ fn free(state: Arc<State>, memory: Reservation) {
     let (done, freed) = crossbeam_channel::bounded::<()>(0);
     let work = move || {
         state.free();
+        state.memory.freed();
         drop((memory, done));
     };
     // Where there can be no thread the memory goes with the last handle.

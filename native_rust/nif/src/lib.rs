@@ -31,10 +31,16 @@ use rustler::{Resource, ResourceArc};
 
 use answer::Failure;
 
-/// Gives memory back to the system when a database is closed, whichever threads have
-/// taken it; the C library's allocator keeps most of it.
+/// It can give back to the system what any thread has freed; the C library's allocator
+/// keeps most of it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Gives back what is free: by itself the allocator does that only when it is used next.
+fn give_back() {
+    // SAFETY: it may be called on any thread at any time.
+    unsafe { libmimalloc_sys::mi_collect(true) }
+}
 
 /// The catalog of one data folder, as Elixir holds it, and the limits it was opened with.
 struct CatalogResource(Arc<Catalog>, Limits);

@@ -18,6 +18,8 @@ pub struct Memory {
     pub work: Arc<Pool>,
     /// Indexes of all open databases. Bounded by [`Limits::index_bytes`].
     pub indexes: Arc<Pool>,
+    /// What to do when much was freed.
+    freed: Arc<OnceLock<fn()>>,
 }
 
 impl Memory {
@@ -31,6 +33,21 @@ impl Memory {
         Self {
             work: Pool::new(limits.work_bytes, "work_bytes"),
             indexes: Pool::new(index_bytes, "index_bytes"),
+            freed: Arc::default(),
+        }
+    }
+
+    /// Have `work` done each time that the indexes of a database were freed: allocators
+    /// that keep what is freed can be told to give it back to the system. It is called
+    /// on a thread that nobody waits for. The first one stays.
+    pub fn when_freed(&self, work: fn()) {
+        self.freed.get_or_init(|| work);
+    }
+
+    /// Much was freed.
+    pub(crate) fn freed(&self) {
+        if let Some(work) = self.freed.get() {
+            work();
         }
     }
 }
