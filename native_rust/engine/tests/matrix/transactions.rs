@@ -284,17 +284,27 @@ fn nobody_waits_for_what_is_being_added() {
                 began.elapsed()
             })
         };
-        let mut worst = std::time::Duration::ZERO;
-        let mut asked = 0;
-        while !adding.is_finished() {
-            let began = Instant::now();
-            db.transaction(&txn).unwrap();
-            let other = db.begin(Begin::default()).unwrap().id;
-            db.abort(&other).unwrap();
-            worst = worst.max(began.elapsed());
-            asked += 1;
-        }
-        let took = adding.join().unwrap();
+        // On a thread of its own, so that two who wait for each other are noticed.
+        let (answer, answers) = crossbeam_channel::bounded(1);
+        let asking = (Arc::clone(&db), txn.clone());
+        std::thread::spawn(move || {
+            let (db, txn) = asking;
+            let mut worst = std::time::Duration::ZERO;
+            let mut asked = 0;
+            while !adding.is_finished() {
+                let began = Instant::now();
+                db.transaction(&txn).unwrap();
+                let other = db.begin(Begin::default()).unwrap().id;
+                db.abort(&other).unwrap();
+                worst = worst.max(began.elapsed());
+                asked += 1;
+            }
+            let _ = answer.send((asked, worst, adding.join().unwrap()));
+        });
+        let patience = std::time::Duration::from_secs(30);
+        let Ok((asked, worst, took)) = answers.recv_timeout(patience) else {
+            panic!("nothing ends");
+        };
         if asked > 10 && worst < took / 4 {
             db.abort(&txn).unwrap();
             db.close();
