@@ -40,7 +40,7 @@ defmodule FormdbHttp.Catalog do
         {:ok, config}
 
       {:error, error} ->
-        {:stop, {:shutdown, refusal(Error.from_native(error))}}
+        {:stop, {:shutdown, refusal(config.data_dir, Error.from_native(error))}}
     end
   end
 
@@ -68,8 +68,8 @@ defmodule FormdbHttp.Catalog do
   end
 
   # A sentence for whoever started it.
-  defp refusal(%Error{detail: detail}) do
-    "the data folder cannot be used: #{detail}. Set FORMDB_DATA_DIR to a folder that this " <>
+  defp refusal(data_dir, %Error{detail: detail}) do
+    "the data folder cannot be used (#{data_dir}): #{detail}. Set FORMDB_DATA_DIR to a folder that this " <>
       "process may write to and that no other server uses"
   end
 end
