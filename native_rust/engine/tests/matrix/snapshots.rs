@@ -2,12 +2,15 @@
 //! else.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use formdb_engine::Error;
+use formdb_engine::{Durability, Error, Limits, Transaction};
+use serde_json::json;
 
 use super::ask::{compare, compare_as_of, prepare, same, text};
 use super::disk::{EIO, ENOSPC, Fault, Image, SimFs};
+use super::image::crash_points;
+use super::model::Change;
 use super::workload::{Run, Workload, limits_with_snapshots, open, open_with};
 use super::{in_parallel, mixed, random, report, seeds};
 
@@ -256,4 +259,52 @@ fn a_snapshot_that_cannot_be_written_does_no_harm() {
         began,
         &[("faults", faults)],
     );
+}
+
+/// Weak writes, which nothing but the snapshot makes durable.
+#[test]
+fn a_snapshot_holds_nothing_that_a_crash_takes_back() {
+    let began = Instant::now();
+    let fs = SimFs::new();
+    let limits = Limits {
+        segment_bytes: 1 << 20,
+        ..limits_with_snapshots()
+    };
+    let db = open_with(&fs, limits).unwrap();
+    let has_snapshot = || {
+        let files = fs.now().files();
+        files
+            .iter()
+            .any(|(path, _)| path.extension().is_some_and(|e| e == "snapshot"))
+    };
+    let mut written = 0;
+    while !has_snapshot() {
+        assert!(began.elapsed() < Duration::from_secs(30), "no snapshot");
+        let feature = json!({"type": "Feature", "id": format!("f{written}"), "geometry": null,
+            "properties": {"pad": "x".repeat(300)}});
+        let prepared = prepare(&db, &[Change::Put(feature)]).unwrap();
+        db.write_transaction(Transaction {
+            durability: Durability::None,
+            ..prepared
+        })
+        .unwrap();
+        written += 1;
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Before closing makes all of it durable.
+    let (before, log) = fs.history();
+    let images = in_parallel(&crash_points(before, &log), |point| {
+        let images = point.images(12, 1);
+        for (fates, image) in &images {
+            let what = format!("after change {}, {fates:?}", point.number);
+            let db = open(&SimFs::of(image.clone())).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let info = db.info().unwrap();
+            assert_eq!(info.seq, info.features, "{what}");
+            db.close();
+        }
+        images.len()
+    });
+    db.close();
+    let figures = [("weak writes", written), ("disk images", images)];
+    report("snapshots of weak writes", began, &figures);
 }
