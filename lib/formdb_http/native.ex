@@ -29,6 +29,7 @@ defmodule FormdbHttp.Native do
   def database_generate_name, do: stub()
 
   def memory_reserve(_catalog, _bytes), do: stub()
+  def memory_count(_catalog, _bytes, _may_fail), do: stub()
   def memory_resize(_reservation, _bytes), do: stub()
   def memory_release(_reservation), do: stub()
   def memory_work(_catalog), do: stub()

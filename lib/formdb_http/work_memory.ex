@@ -25,6 +25,17 @@ defmodule FormdbHttp.WorkMemory do
   @spec release(t()) :: :ok
   def release(reservation), do: Native.memory_release(reservation)
 
+  @doc """
+  The same bytes, without a copy: they are held for as long as anybody refers to what this
+  returns, in whatever process or port. `memory_full` when there are not enough, if it
+  `may_fail?`; else they are held beyond the bound.
+  """
+  @spec count(binary(), boolean()) :: {:ok, binary()} | {:error, Error.t()}
+  def count(bytes, may_fail?) do
+    with {:error, error} <- Native.memory_count(Catalog.handle(), bytes, may_fail?),
+         do: {:error, Error.from_native(error)}
+  end
+
   @doc "Bytes in use, and bytes that there are."
   @spec figures() :: {non_neg_integer(), non_neg_integer()}
   def figures, do: Native.memory_work(Catalog.handle())

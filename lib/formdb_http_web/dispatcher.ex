@@ -9,7 +9,7 @@ defmodule FormdbHttpWeb.Dispatcher do
   require Logger
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.{Body, InFlight, Metrics, Problem, Router}
+  alias FormdbHttpWeb.{AnswerMemory, Body, InFlight, Metrics, Problem, Router}
 
   @impl true
   def execute(req, %{body_limits: body_limits, in_flight: in_flight, routes: routes} = _env) do
@@ -17,7 +17,8 @@ defmodule FormdbHttpWeb.Dispatcher do
     found = Router.find(req.path, routes)
     # Until there are principals: a connection takes its turn with the others.
     FormdbHttp.ask_as(req.pid)
-    {status, headers, body} = answer(found, Map.merge(req, body_limits))
+    answer = answer(found, Map.merge(req, body_limits))
+    {status, headers, body} = AnswerMemory.count(answer, Router.safe?(found, req))
     headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
     # Before the answer, so that whoever has it finds the request counted.
     duration = System.monotonic_time() - started

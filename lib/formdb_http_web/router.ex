@@ -209,6 +209,17 @@ defmodule FormdbHttpWeb.Router do
   def template({{template, _methods}, _parts}), do: template
   def template(nil), do: "unmatched"
 
+  # What is asked for by POST, since the question may be too long for a path.
+  @question_paths for {path, _methods} <-
+                        [@features_by_geometry, @features_within, @features_intersecting],
+                      do: path
+
+  @doc "Whether a request asks only, so that its answer is no loss (RFC 9110, 9.2.1)."
+  @spec safe?(found(), :cowboy_req.req()) :: boolean()
+  def safe?(_found, %{method: method}) when method in ["GET", "HEAD", "OPTIONS"], do: true
+  def safe?({{template, _methods}, _parts}, %{method: "POST"}), do: template in @question_paths
+  def safe?(_found, _req), do: false
+
   @doc "The answer of what `find/1` found to a request."
   @spec call(found(), :cowboy_req.req()) :: Problem.answer()
   def call({{_template, methods}, parts}, %{method: method} = req),

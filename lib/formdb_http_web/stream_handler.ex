@@ -1,15 +1,16 @@
 defmodule FormdbHttpWeb.StreamHandler do
   @moduledoc false
-  # Cowboy's own stream handler with three additions: it counts the requests under
+  # Cowboy's own stream handler with four additions: it counts the requests under
   # way, from the first byte of a request's body to the last byte of its answer,
-  # it tells HalfClose of them, and it turns the empty answers that Cowboy gives to
-  # broken requests into problems. It runs in the process of the connection.
+  # it tells HalfClose of them, it lets go of answers that were sent, and it turns the
+  # empty answers that Cowboy gives to broken requests into problems. It runs in the
+  # process of the connection.
 
   @behaviour :cowboy_stream
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Cowboy.HalfClose
-  alias FormdbHttpWeb.{InFlight, Problem}
+  alias FormdbHttpWeb.{AnswerMemory, InFlight, Problem}
 
   @codes %{
     400 => :malformed_request,
@@ -25,14 +26,14 @@ defmodule FormdbHttpWeb.StreamHandler do
     {commands, state} = :cowboy_stream_h.init(id, req, opts)
     InFlight.enter(in_flight)
     HalfClose.begin(id, req.has_body, opts.env.half_close_ms)
-    {commands, {in_flight, state}}
+    {commands, {in_flight, 0, state}}
   end
 
   @impl true
-  def data(id, fin, data, {in_flight, state}) do
+  def data(id, fin, data, {in_flight, size, state}) do
     if fin == :fin, do: HalfClose.arrived()
     {commands, state} = :cowboy_stream_h.data(id, fin, data, state)
-    {commands, {in_flight, state}}
+    {commands, {in_flight, size, state}}
   end
 
   @impl true
@@ -45,14 +46,16 @@ defmodule FormdbHttpWeb.StreamHandler do
 
   def info(id, message, state), do: forward(id, message, state)
 
-  defp forward(id, message, {in_flight, state}) do
+  defp forward(id, message, {in_flight, size, state}) do
+    size = with {:response, _, _, body} <- message, do: IO.iodata_length(body), else: (_ -> size)
     {commands, state} = :cowboy_stream_h.info(id, message, state)
-    {commands, {in_flight, state}}
+    {commands, {in_flight, size, state}}
   end
 
   @impl true
-  def terminate(id, reason, {in_flight, state}) do
+  def terminate(id, reason, {in_flight, size, state}) do
     InFlight.leave(in_flight)
+    AnswerMemory.sent(size)
     HalfClose.done(id)
     :cowboy_stream_h.terminate(id, reason, state)
   end

@@ -10,6 +10,7 @@
 mod aggregates;
 mod answer;
 mod asking;
+mod counted;
 mod databases;
 mod gate;
 mod history;
