@@ -208,7 +208,8 @@ impl Committer {
             self.journal.advance(written);
             drop(writing);
             self.state.publish(self.head());
-            self.index_memory.hold(self.state.index_memory());
+            let indexes = self.state.index_memory() + self.keys.memory();
+            self.index_memory.hold(indexes);
             let committed = outcomes
                 .iter()
                 .filter(|o| matches!(o, Outcome::Committed(_)));

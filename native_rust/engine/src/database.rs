@@ -171,7 +171,7 @@ impl Database {
         key.map_or(Ok(()), IdempotencyKey::check)?;
         check_actor(transaction.actor.as_deref())?;
         self.state.check_writable()?;
-        self.state.check_room(&transaction.operations)?;
+        self.state.check_room(transaction)?;
         self.check_origins(transaction)
     }
 

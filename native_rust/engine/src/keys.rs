@@ -11,6 +11,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, InvalidCode, Result};
+use crate::index::memory;
 use crate::limits::Limits;
 use crate::merkle::Hash;
 
@@ -77,6 +78,8 @@ pub(crate) struct KeyTable {
     /// Keys in order of commit. A key that was forgotten and came again stands in
     /// here twice; its sequence tells which of them is meant.
     order: VecDeque<(Arc<str>, u64)>,
+    /// Bytes of the keys in `entries`.
+    text_bytes: usize,
     /// Microseconds.
     window: i64,
     max: usize,
@@ -116,7 +119,10 @@ impl KeyTable {
         let oldest = entry.time.saturating_sub(self.window);
         let name = Arc::clone(&entry.key.text);
         self.order.push_back((Arc::clone(&name), entry.first_seq));
-        self.entries.insert(name, entry);
+        let bytes = name.len();
+        if self.entries.insert(name, entry).is_none() {
+            self.text_bytes += bytes;
+        }
         while let Some((name, seq)) = self.order.front() {
             let entry = self.entries.get(name).filter(|e| e.first_seq == *seq);
             let current = entry.is_some();
@@ -127,9 +133,16 @@ impl KeyTable {
             if let Some((name, _)) = self.order.pop_front()
                 && current
             {
+                self.text_bytes -= name.len();
                 self.entries.remove(&name);
             }
         }
+    }
+
+    /// Bytes of memory that it takes, roughly and rather more: see
+    /// [`crate::index::memory`]. O(1).
+    pub(crate) fn memory(&self) -> usize {
+        memory::of_keys(self.order.len(), self.text_bytes)
     }
 
     /// The entry of the last transaction, if that began with `first_seq`: it is still
@@ -210,6 +223,22 @@ mod tests {
         let known: Vec<u64> = keys.entries().map(|entry| entry.first_seq).collect();
         assert_eq!(known, [3, 4, 5]);
         assert_eq!((keys.entries.len(), keys.order.len()), (3, 3));
+    }
+
+    #[test]
+    fn memory_goes_with_the_keys() {
+        let mut keys = table(1_000, 3);
+        assert_eq!(keys.memory(), 0);
+        for seq in 1..=3 {
+            keys.insert(entry(&format!("key {seq}"), seq, 0));
+        }
+        let three = keys.memory();
+        for seq in 4..=50 {
+            keys.insert(entry(&format!("key {}", seq % 10), seq, 0));
+        }
+        assert_eq!(keys.memory(), three);
+        keys.insert(entry("a longer key", 51, 0));
+        assert_eq!(keys.memory(), three + 7);
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub(crate) fn open(
     let clock = Clock::new(last_time, &limits);
     let state = State::new(indexes, segments, limits, memory, head, clock);
     let state = Arc::new(state);
-    let index_memory = growth.finish(state.index_memory())?;
+    let index_memory = growth.finish(state.index_memory() + keys.memory())?;
     let used = recovered.snapshot.map(|used| (used, snapshot_position));
     let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), used);
     let committer = Committer {
@@ -358,7 +358,8 @@ impl Replay {
         self.blocks.push(location, block.seq == block.txn);
         self.last_time = block.time;
         let (features, series) = (&self.features, &self.series);
-        let taken = || features.memory() + series.memory() + memory::of_blocks(block.seq);
+        let tables = self.keys.memory() + self.reverts.memory();
+        let taken = || features.memory() + series.memory() + memory::of_blocks(block.seq) + tables;
         let room = self.growth.replayed(block.seq, location.len, taken);
         room.map_err(|full| full.to_string())?;
         if planted(Bug::ReplayHalf) && block.seq > block.txn {

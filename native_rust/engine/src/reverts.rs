@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::index::memory;
+
 /// Block to the last one that undid it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct RevertTable {
@@ -12,6 +14,11 @@ impl RevertTable {
     /// Block `by` undoes `block`.
     pub(crate) fn insert(&mut self, block: u64, by: u64) {
         self.by.insert(block, by);
+    }
+
+    /// Bytes of memory that it takes, roughly: see [`crate::index::memory`]. O(1).
+    pub(crate) fn memory(&self) -> usize {
+        memory::of_reverts(self.by.len())
     }
 
     /// All pairs of a block and the one that undid it.

@@ -15,8 +15,8 @@ use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::{Hash, NodeTable};
-use crate::operation::Operation;
 use crate::proved::ProvedLeaves;
+use crate::queue::Transaction;
 use crate::reverts::RevertTable;
 use crate::scrub::Scrub;
 use crate::search::PageCache;
@@ -173,18 +173,20 @@ impl State {
         self.published.store(head.tree_size, Ordering::Release);
     }
 
-    /// Bytes of memory that the indexes take, roughly.
+    /// Bytes of memory that the indexes take, roughly; those of the committer's own
+    /// table of keys come on top.
     pub(crate) fn index_memory(&self) -> usize {
         let features = self.features.read().memory();
-        features + self.series.memory() + memory::of_blocks(self.published())
+        let reverts = self.reverts.read().memory();
+        features + self.series.memory() + memory::of_blocks(self.published()) + reverts
     }
 
-    /// Check that the indexes may grow by what operations add.
+    /// Check that the indexes may grow by what a transaction adds.
     ///
     /// # Errors
-    /// [`Error::MemoryFull`]. Operations that only delete are always let in.
-    pub(crate) fn check_room(&self, operations: &[Operation]) -> Result<()> {
-        match memory::of_operations(operations) {
+    /// [`Error::MemoryFull`]. Transactions that only delete are always let in.
+    pub(crate) fn check_room(&self, transaction: &Transaction) -> Result<()> {
+        match memory::of_transaction(transaction) {
             0 => Ok(()),
             added => self.memory.indexes.check_room(added),
         }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::{Database, Error, Limits};
+use formdb_engine::{Database, Durability, Error, IdempotencyKey, Limits, Transaction};
 
 /// The system's allocator, with a count of what it has handed out.
 struct Counting;
@@ -86,13 +86,25 @@ fn columns(db: &Database, series: &str, from: i64, count: i64) -> Result<(), Err
     .map(drop)
 }
 
+/// A new version of the one feature that there is, under a key.
+fn keyed(db: &Database, key: &str) {
+    let put = br#"{"type":"Feature","id":"f","geometry":null,"properties":null}"#;
+    db.write_transaction(Transaction {
+        operations: db.prepare_features(put).unwrap().operations,
+        key: Some(IdempotencyKey::new(key, &[put])),
+        durability: Durability::None,
+        ..Transaction::default()
+    })
+    .unwrap();
+}
+
 /// The estimate is not far from what was handed out, whatever the indexes hold, after
 /// writing as after opening; and closing gives it back.
 #[test]
 fn the_estimate_is_near_what_is_taken_and_closing_gives_it_back() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     type Fill = fn(&Database);
-    let fills: [(&str, Fill); 5] = [
+    let fills: [(&str, Fill); 6] = [
         ("features", |db| {
             (0..20).for_each(|n| features(db, n * 1_500, (n + 1) * 1_500, 0.0).unwrap())
         }),
@@ -107,6 +119,9 @@ fn the_estimate_is_near_what_is_taken_and_closing_gives_it_back() {
         }),
         ("series", |db| {
             (0..6_000).for_each(|n| columns(db, &format!("series-{n}"), n, 1).unwrap())
+        }),
+        ("keys", |db| {
+            (0..4_000).for_each(|n| keyed(db, &format!("{n:0>200}")));
         }),
     ];
     for (what, fill) in fills {

@@ -6,6 +6,7 @@
 //! against a counting allocator).
 
 use crate::operation::Operation;
+use crate::queue::Transaction;
 
 /// The newest version of a feature: its number by id, its envelope, its place in the
 /// R-tree, its shape.
@@ -21,6 +22,11 @@ const POINT: usize = 20;
 /// Points that stand as in their block: where from, until when; and a chunk that is
 /// not filled.
 const RUN: usize = 64;
+/// An idempotency key with what its transaction became, its place in the order of commits,
+/// and spare room in both tables.
+const KEY: usize = 240;
+/// A block that was undone, and by which.
+const REVERT: usize = 40;
 /// A block: its place in the journal, and its share of the tree.
 const BLOCK: usize = 24;
 
@@ -41,9 +47,29 @@ pub(crate) fn of_blocks(blocks: u64) -> usize {
         .saturating_mul(BLOCK)
 }
 
-/// Bytes that operations add at most. Deletes add next to nothing, and are always let
+/// Bytes of idempotency keys, and of their texts.
+pub(crate) fn of_keys(keys: usize, text_bytes: usize) -> usize {
+    keys * KEY + text_bytes
+}
+
+/// Bytes of what is known of blocks that were undone.
+pub(crate) fn of_reverts(reverts: usize) -> usize {
+    reverts * REVERT
+}
+
+/// Bytes that a transaction adds at most. Deletes add next to nothing, and are always let
 /// in.
-pub(crate) fn of_operations(operations: &[Operation]) -> usize {
+pub(crate) fn of_transaction(transaction: &Transaction) -> usize {
+    match of_operations(&transaction.operations) {
+        0 => 0,
+        added => {
+            let key = transaction.key.as_ref();
+            added + key.map_or(0, |key| of_keys(1, key.text.len()))
+        }
+    }
+}
+
+fn of_operations(operations: &[Operation]) -> usize {
     let added = |operation: &Operation| match operation.effect() {
         Operation::PutFeature(put) => FEATURE + VERSION + put.id.len() * ID + BLOCK,
         Operation::PutPoints { batch, .. } => {
