@@ -20,7 +20,7 @@ use crate::mem::Reservation;
 use crate::operation::Operation;
 use crate::plan::{Outcome, Plan};
 use crate::planted::{Bug, planted};
-use crate::queue::{Ack, Durability, Intake, Reply, Transaction, Waited};
+use crate::queue::{Ack, Durability, Intake, Pending, Waited};
 use crate::snapshot::{Mark, Snapshotter, encode_extra};
 use crate::state::{Head, State};
 
@@ -51,9 +51,6 @@ pub(crate) struct Committer {
     /// Held as long as the database may be written.
     pub lock: Box<dyn Lock>,
 }
-
-/// A queued transaction and where its answer goes.
-type Pending = (Transaction, Reply);
 
 /// What [`Committer::gather`] came back with.
 enum Gathered {
@@ -121,7 +118,7 @@ impl Committer {
         } = self.state.limits;
         let (mut bytes, mut work) = (0, group_ms * 1_000_000);
         while let Some(taken) = next {
-            pending.push((taken.transaction, taken.reply));
+            pending.push(taken.item);
             bytes += taken.bytes;
             work = work.saturating_sub(taken.work);
             if bytes >= group_bytes {

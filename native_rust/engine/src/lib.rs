@@ -79,6 +79,7 @@ mod search;
 mod snapshot;
 mod spatial;
 mod state;
+mod sync;
 mod transactions;
 mod turns;
 

@@ -3,7 +3,7 @@
 //! Each stands as one line where the promise it breaks is kept. Without the feature
 //! `planted-bugs`, which no build for use has, [`planted`] is always false and the
 //! lines compile to nothing. With it, the environment variable `FORMDB_PLANTED_BUG`
-//! names the one that bites.
+//! names the one that bites. Tests of this crate itself can plant one for a thread.
 
 /// A promise to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,23 +83,57 @@ pub(crate) enum Bug {
     AbortChecksFirst,
     /// Wait for what a transaction holds while nobody else gets to the table.
     WaitUnderTable,
+    /// End a transaction at the end of its lease though it is being used.
+    LapseWhileUsed,
+    /// Go on holding what a transaction held that was aborted.
+    HoldAborted,
+    /// Look whether there is room in the queue, and take it a moment later.
+    CountLate,
+    /// Close the queue and do not wake the committer.
+    CloseUnheard,
+    /// Take what is sent to a committer that has ended for queued.
+    LateIsQueued,
+    /// Give every item its turn as if its caller had nothing else waiting.
+    ForgetOrder,
     /// Count what an open transaction holds by its encoded bytes.
     EncodedForMemory,
 }
 
 /// Whether this bug is planted.
-#[cfg(not(feature = "planted-bugs"))]
+#[cfg(not(any(test, feature = "planted-bugs")))]
 pub(crate) const fn planted(_: Bug) -> bool {
     false
 }
 
 /// Whether this bug is planted.
-#[cfg(feature = "planted-bugs")]
+#[cfg(any(test, feature = "planted-bugs"))]
 pub(crate) fn planted(bug: Bug) -> bool {
     use std::sync::LazyLock;
     static CHOSEN: LazyLock<Option<String>> =
         LazyLock::new(|| std::env::var("FORMDB_PLANTED_BUG").ok());
+    #[cfg(test)]
+    if HERE.get() == Some(bug) {
+        return true;
+    }
     CHOSEN
         .as_ref()
         .is_some_and(|chosen| *chosen == format!("{bug:?}"))
+}
+
+#[cfg(test)]
+std::thread_local! {
+    static HERE: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+/// Plant a bug for this thread alone, for as long as the guard lives.
+#[cfg(test)]
+pub(crate) fn here(bug: Bug) -> impl Drop {
+    struct Pulled;
+    impl Drop for Pulled {
+        fn drop(&mut self) {
+            HERE.set(None);
+        }
+    }
+    HERE.set(Some(bug));
+    Pulled
 }

@@ -1,11 +1,11 @@
 //! The bounded queue between callers and the committer.
 
+mod bounded;
+#[cfg(test)]
+mod model;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
-
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::conditions::Condition;
 use crate::error::{Error, InvalidCode, Result};
@@ -14,7 +14,8 @@ use crate::limits::Limits;
 use crate::mem::{Pool, Reservation};
 use crate::merkle::Hash;
 use crate::operation::Operation;
-use crate::turns::Turns;
+use crate::sync;
+use bounded::{Bounds, Entrance, Turn, bounded};
 
 /// Bytes of an actor, the longest there is.
 pub const MAX_ACTOR: usize = 1_024;
@@ -214,28 +215,17 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// What the committer is asked to do.
-#[derive(Debug)]
-pub(crate) enum Message {
-    Write {
-        transaction: Transaction,
-        bytes: usize,
-        /// Roughly how long it takes to commit, in nanoseconds.
-        work: u64,
-        reply: Reply,
-    },
-    /// Finish what was queued before this, then end.
-    Close,
-}
+/// A queued transaction and where its answer goes.
+pub(crate) type Pending = (Transaction, Reply);
+/// The committer's end.
+pub(crate) type Intake = bounded::Intake<Pending>;
+/// What the committer's waiting ended with.
+pub(crate) type Waited = bounded::Waited<Pending>;
 
 /// The callers' end.
 #[derive(Debug)]
 pub(crate) struct WriteQueue {
-    sender: Sender<Message>,
-    waiting: Arc<Waiting>,
-    closing: AtomicBool,
-    max_transactions: usize,
-    max_bytes: usize,
+    entrance: Entrance<Pending>,
     max_transaction_bytes: usize,
     memory: Arc<Pool>,
 }
@@ -243,69 +233,21 @@ pub(crate) struct WriteQueue {
 /// A place in the queue for one transaction; dropping it gives it up.
 #[derive(Debug)]
 pub(crate) struct Seat<'q> {
-    queue: &'q WriteQueue,
+    seat: bounded::Seat<'q, Pending>,
     bytes: usize,
-}
-
-/// The committer's end. What callers send is put in order here, on the committer's
-/// thread, so that no caller ever waits for a lock.
-#[derive(Debug)]
-pub(crate) struct Intake {
-    receiver: Receiver<Message>,
-    turns: Turns<Taken>,
-    /// Everything before the closing is in `turns`.
-    closing: bool,
-    waiting: Arc<Waiting>,
-}
-
-/// A transaction that the committer takes, and what it takes up.
-#[derive(Debug)]
-pub(crate) struct Taken {
-    pub transaction: Transaction,
-    pub reply: Reply,
-    pub bytes: usize,
-    pub work: u64,
-}
-
-/// What waiting for a transaction ended with.
-#[derive(Debug)]
-pub(crate) enum Waited {
-    Taken(Taken),
-    /// All that was queued before the database was closed has been taken.
-    Closed,
-    TimedOut,
-    /// Every sender is gone.
-    Gone,
-}
-
-/// What is queued and not yet taken.
-#[derive(Debug, Default)]
-struct Waiting {
-    transactions: AtomicUsize,
-    bytes: AtomicUsize,
 }
 
 /// Make a queue of the size the limits allow. What waits in it takes its memory from
 /// a pool.
 pub(crate) fn write_queue(limits: &Limits, memory: &Arc<Pool>) -> (WriteQueue, Intake) {
-    // Unbounded underneath: the bounds are counted in `WriteQueue`, so that the
-    // message that closes the database always fits.
-    let (sender, receiver) = crossbeam_channel::unbounded();
-    let waiting = Arc::new(Waiting::default());
+    let (entrance, intake) = bounded(Bounds {
+        items: limits.queue_transactions,
+        bytes: limits.queue_bytes,
+    });
     let queue = WriteQueue {
-        sender,
-        waiting: Arc::clone(&waiting),
-        closing: AtomicBool::new(false),
-        max_transactions: limits.queue_transactions,
-        max_bytes: limits.queue_bytes,
+        entrance,
         max_transaction_bytes: limits.transaction_bytes,
         memory: Arc::clone(memory),
-    };
-    let intake = Intake {
-        receiver,
-        turns: Turns::default(),
-        closing: false,
-        waiting,
     };
     (queue, intake)
 }
@@ -338,43 +280,19 @@ impl WriteQueue {
         let actor = transaction.actor.as_deref();
         let bytes = encoded_len(&transaction.operations, actor);
         check_size(bytes, self.max_transaction_bytes)?;
-        if self.closing.load(Ordering::Acquire) {
-            return Err(Error::Closed);
-        }
-        let busy = |limit: usize, unit| Error::Busy {
-            limit: limit as u64,
-            unit,
-        };
-        let transactions = self.waiting.transactions.fetch_add(1, Ordering::AcqRel);
-        let queued = self.waiting.bytes.fetch_add(bytes, Ordering::AcqRel);
-        let place = Seat { queue: self, bytes };
-        if transactions >= self.max_transactions {
-            return Err(busy(self.max_transactions, "transactions"));
-        }
-        // An empty queue takes one transaction of any allowed size.
-        if queued > 0 && queued + bytes > self.max_bytes {
-            return Err(busy(self.max_bytes, "bytes"));
-        }
-        Ok(place)
-    }
-
-    fn release(&self, bytes: usize) {
-        self.waiting.bytes.fetch_sub(bytes, Ordering::AcqRel);
-        self.waiting.transactions.fetch_sub(1, Ordering::AcqRel);
+        let seat = self.entrance.admit(bytes)?;
+        Ok(Seat { seat, bytes })
     }
 
     /// Transactions waiting.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.transactions.load(Ordering::Relaxed)
+        self.entrance.counted().0
     }
 
     /// Refuse what comes from now on and have the committer end behind what is
     /// queued. Never blocks; does something only the first time.
     pub(crate) fn close(&self) {
-        if !self.closing.swap(true, Ordering::AcqRel) {
-            // An error says that the committer has ended already.
-            let _ = self.sender.send(Message::Close);
-        }
+        self.entrance.close();
     }
 }
 
@@ -384,100 +302,19 @@ impl Seat<'_> {
     /// # Errors
     /// [`Error::Closed`]; `reply` is not called then.
     pub(crate) fn send(self, transaction: Transaction, reply: Reply) -> Result<()> {
-        let message = Message::Write {
+        let turn = Turn {
+            caller: transaction.caller,
             work: transaction.work(self.bytes),
-            transaction,
-            bytes: self.bytes,
-            reply,
+            // A question for what became of a key: whatever is queued may have that key.
+            last: transaction.operations.is_empty(),
         };
-        // Fails only when the committer has ended; dropping the message would
-        // answer through the reply, so it is taken apart.
-        match self.queue.sender.send(message) {
-            // The place is the committer's to give up.
-            Ok(()) => std::mem::forget(self),
-            Err(refused) => {
-                if let Message::Write { reply, .. } = refused.0 {
-                    reply.disarm();
-                }
-                return Err(Error::Closed);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        self.queue.release(self.bytes);
-    }
-}
-
-impl Intake {
-    /// Wait for a transaction, at most until `deadline`.
-    pub(crate) fn wait(&mut self, deadline: Option<Instant>) -> Waited {
-        loop {
-            if let Some(taken) = self.poll(u64::MAX) {
-                return Waited::Taken(taken);
-            }
-            if self.closing {
-                return Waited::Closed;
-            }
-            let received = match deadline {
-                None => self.receiver.recv().map_err(|_| Waited::Gone),
-                Some(deadline) => self.receiver.recv_deadline(deadline).map_err(|e| match e {
-                    RecvTimeoutError::Timeout => Waited::TimedOut,
-                    RecvTimeoutError::Disconnected => Waited::Gone,
-                }),
-            };
-            match received {
-                Ok(message) => self.file(message),
-                Err(other) => return other,
-            }
-        }
-    }
-
-    /// The transaction whose turn it is, if there is one and it takes at most so much
-    /// work.
-    pub(crate) fn poll(&mut self, most_work: u64) -> Option<Taken> {
-        while !self.closing
-            && let Ok(message) = self.receiver.try_recv()
-        {
-            self.file(message);
-        }
-        self.turns.next_work().filter(|work| *work <= most_work)?;
-        let taken = self.turns.pop()?;
-        self.waiting.bytes.fetch_sub(taken.bytes, Ordering::AcqRel);
-        self.waiting.transactions.fetch_sub(1, Ordering::AcqRel);
-        Some(taken)
-    }
-
-    fn file(&mut self, message: Message) {
-        let (transaction, bytes, work, reply) = match message {
-            // What comes behind it was sent too late, and is answered so.
-            Message::Close => {
-                self.closing = true;
-                return;
-            }
-            Message::Write {
-                transaction,
-                bytes,
-                work,
-                reply,
-            } => (transaction, bytes, work, reply),
-        };
-        // A question for what became of a key: whatever is queued may have that key.
-        let asks = transaction.operations.is_empty();
-        let caller = transaction.caller;
-        let taken = Taken {
-            transaction,
-            reply,
-            bytes,
-            work,
-        };
-        match asks {
-            true => self.turns.push_last(caller, work, taken),
-            false => self.turns.push(caller, work, taken),
-        }
+        // Dropping what was refused would answer through the reply.
+        self.seat
+            .send(turn, (transaction, reply))
+            .map_err(|(_, reply)| {
+                reply.disarm();
+                Error::Closed
+            })
     }
 }
 
@@ -500,7 +337,7 @@ mod tests {
         }
     }
 
-    fn answers() -> (Reply, Receiver<Result<Ack>>) {
+    fn answers() -> (Reply, crossbeam_channel::Receiver<Result<Ack>>) {
         let (sender, receiver) = crossbeam_channel::unbounded();
         (
             Reply::new(move |answer| drop(sender.send(answer))),
@@ -556,14 +393,14 @@ mod tests {
         let Waited::Taken(first) = intake.wait(None) else {
             panic!("there is nothing");
         };
-        assert_eq!(first.transaction.caller, 2);
+        assert_eq!(first.item.0.caller, 2);
         assert!(
             intake.poll(10_000).is_none(),
             "it takes more work than that"
         );
-        let rest: Vec<Taken> = std::iter::from_fn(|| intake.poll(u64::MAX)).collect();
+        let rest: Vec<_> = std::iter::from_fn(|| intake.poll(u64::MAX)).collect();
         assert_eq!(rest.len(), 21);
-        let last = rest.last().map(|taken| taken.transaction.operations.len());
+        let last = rest.last().map(|taken| taken.item.0.operations.len());
         assert_eq!(last, Some(0));
     }
 

@@ -12,6 +12,8 @@
 //! [`crate::Limits::transaction_lease_seconds`] ends as if aborted.
 
 mod contents;
+#[cfg(test)]
+mod model;
 mod operations;
 mod overlay;
 mod reads;
@@ -33,6 +35,7 @@ use crate::mem::Reservation;
 use crate::operation::Operation;
 use crate::queue::{Ack, Reply, Seat, Transaction, check_actor};
 use crate::state::State;
+use crate::sync;
 use contents::{Addition, Contents};
 use table::{New, Table, Using};
 

@@ -16,8 +16,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
+use super::sync::Mutex;
 use crate::error::{Entity, Error, Result};
 use crate::planted::{Bug, planted};
 use crate::queue::Ack;
@@ -28,7 +27,7 @@ const REMEMBERED: usize = 1_024;
 /// Leases that one call ends on its way.
 const LAPSE_STEP: usize = 16;
 
-const LAPSED: &str = "its lease has ended";
+pub(super) const LAPSED: &str = "its lease has ended";
 
 /// What there is to know of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,7 +299,9 @@ impl<W> Table<W> {
             held: Some(held),
         };
         let lease = (entry.expires, Arc::clone(&using.id));
-        inner.leases.remove(&lease);
+        if !planted(Bug::LapseWhileUsed) {
+            inner.leases.remove(&lease);
+        }
         Ok(using)
     }
 
@@ -327,6 +328,9 @@ impl<W> Table<W> {
             }
         }
         drop(inner);
+        if planted(Bug::HoldAborted) {
+            std::mem::forget(held.take());
+        }
         self.free(lapsed.into_iter().chain(held));
         aborted.map(|_| ())
     }
