@@ -1,6 +1,7 @@
-# Mends the copy of Cowboy in debian_libs/, where that copy needs it. bin/setup runs it:
+# Mends the copies of Cowboy and Cowlib in debian_libs/, where they need it. bin/setup
+# runs it:
 #
-#     elixir bin/mend_cowboy.exs debian_libs/cowboy-2.8.0/ebin
+#     elixir bin/mend_cowboy.exs debian_libs/cowboy-2.8.0/ebin debian_libs/cowlib-2.9.1/ebin
 #
 # Before 2.13, Cowboy's HTTP/1.1 connection (cowboy_http)
 #
@@ -11,24 +12,29 @@
 #    request, and without a way to say no. Answers to requests that came with an upgrade
 #    are lost that way, and proxies that pass `Upgrade` on let clients round their checks.
 #
-# Debian's .beam files hold the abstract code they were compiled from. This reads that of
-# cowboy_http, changes three functions and compiles it again. The attribute
-# `formdb_mended` then says so, to this script and to the tests. A module whose
-# is_http2_upgrade takes the connection's options (2.13 and later, which read `protocols`
-# there) has neither fault and is left alone.
+# Cowlib's decoder of chunked bodies (cow_http_te)
+#
+# 3. takes a chunk that does not begin with a number for one that is not complete, and
+#    waits for more, without end;
+# 4. leaves the trailer fields of a body to be read as the connection's next request.
+#
+# Debian's .beam files hold the abstract code they were compiled from. This reads it,
+# changes these functions and compiles it again. The attribute `formdb_mended` then says
+# so, to this script and to the tests. A cowboy_http whose is_http2_upgrade takes the
+# connection's options (2.13 and later, which read `protocols` there) has neither of its
+# faults and is left alone.
 
 defmodule MendCowboy do
   @mark :formdb_mended
 
-  def run(ebin) do
-    beam = Path.join(ebin, "cowboy_http.beam")
+  def run(ebin, module) do
+    beam = Path.join(ebin, "#{module}.beam")
 
     case forms(beam) do
       {:ok, forms} ->
-        cond do
-          marked?(forms) or defined?(forms, :is_http2_upgrade, 3) -> :ok
-          true -> forms |> mend() |> compile() |> replace(beam)
-        end
+        if marked?(forms) or sound?(module, forms),
+          do: :ok,
+          else: module |> mend(forms) |> mark() |> compile(module) |> replace(beam)
 
       :error ->
         stop("#{beam} has no abstract code, so it cannot be mended; connect to Hex instead")
@@ -48,10 +54,12 @@ defmodule MendCowboy do
 
   defp function?(form, name, arity), do: match?({:function, _, ^name, ^arity, _}, form)
 
-  defp mend(forms) do
-    for {name, arity} <- [stream_next: 1, active: 1, is_http2_upgrade: 2, http2_upgrade: 2],
-        not defined?(forms, name, arity),
-        do: stop("cowboy_http has no #{name}/#{arity}: a version that this script does not know")
+  defp sound?(:cowboy_http, forms), do: defined?(forms, :is_http2_upgrade, 3)
+  # Should a later one be written in another way, it is taken as it is.
+  defp sound?(:cow_http_te, forms), do: not defined?(forms, :chunked_len, 4)
+
+  defp mend(:cowboy_http = module, forms) do
+    check(module, forms, stream_next: 1, active: 1, is_http2_upgrade: 2, http2_upgrade: 2)
 
     forms
     # Whatever comes next on the connection, the socket has to be listened to.
@@ -70,7 +78,32 @@ defmodule MendCowboy do
         error_terminate(505, State,
             {connection_error, no_error, 'HTTP/2 is not served in the clear.'}).
     """)
-    |> mark()
+  end
+
+  defp mend(:cow_http_te, forms) do
+    forms
+    # It calls itself with each byte of a chunk's head (RFC 9112, 7.1): digits, white
+    # space and extensions, the end of the line. Whatever fails here is answered 400.
+    |> rename(:chunked_len, 4, :chunked_len_of_head)
+    |> add("""
+    chunked_len(<<C, _/bits>> = Data, Streamed, Acc, Len)
+            when C >= $0, C =< $9; C >= $a, C =< $f; C >= $A, C =< $F;
+                C =:= $\\s; C =:= $\\t; C =:= $;; C =:= $\\r ->
+        true = Len < 16#1000000000000000,
+        case chunked_len_of_head(Data, Streamed, Acc, Len) of
+            {done, trailers, _} -> error(trailers);
+            {done, _, trailers, _} -> error(trailers);
+            Result -> Result
+        end;
+    chunked_len(<<>>, Streamed, Acc, Len) ->
+        chunked_len_of_head(<<>>, Streamed, Acc, Len).
+    """)
+  end
+
+  defp check(module, forms, functions) do
+    for {name, arity} <- functions, not defined?(forms, name, arity) do
+      stop("#{module} has no #{name}/#{arity}: a version that this script does not know")
+    end
   end
 
   defp rename(forms, name, arity, new_name) do
@@ -104,11 +137,11 @@ defmodule MendCowboy do
   end
 
   # What is no longer called would be warned of, hence no warnings.
-  defp compile(forms) do
+  defp compile(forms, module) do
     case :compile.forms(forms, [:debug_info, :return_errors, :nowarn_unused_function]) do
-      {:ok, :cowboy_http, binary} -> binary
-      {:ok, :cowboy_http, binary, _warnings} -> binary
-      other -> stop("cowboy_http does not compile once mended: #{inspect(other)}")
+      {:ok, ^module, binary} -> binary
+      {:ok, ^module, binary, _warnings} -> binary
+      other -> stop("#{module} does not compile once mended: #{inspect(other)}")
     end
   end
 
@@ -126,6 +159,10 @@ defmodule MendCowboy do
 end
 
 case System.argv() do
-  [ebin] -> MendCowboy.run(ebin)
-  _other -> System.halt(2)
+  [cowboy, cowlib] ->
+    MendCowboy.run(cowboy, :cowboy_http)
+    MendCowboy.run(cowlib, :cow_http_te)
+
+  _other ->
+    System.halt(2)
 end

@@ -643,6 +643,9 @@ defmodule FormdbHttp do
   ## Time
 
   @doc false
+  defdelegate check_open(name), to: Engine
+
+  @doc false
   # The text of the only member that `{"provenance": {...}}` may have, `nil` without it.
   def provenance_member(text), do: Engine.native(Native.provenance_member(text))
 

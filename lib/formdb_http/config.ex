@@ -30,6 +30,40 @@ defmodule FormdbHttp.Config do
       doc: "Listen on a non-loopback address although anyone who reaches it can read and write"
     },
     %{
+      variable: "FORMDB_ALLOWED_ORIGINS",
+      field: :allowed_origins,
+      type: :origins,
+      default: [],
+      doc:
+        "Web sites whose pages may read and write, such as https://map.example; `*`: any. " <>
+          "Pages that the server itself is asked for by its own name need not be listed"
+    },
+    %{
+      variable: "FORMDB_ALLOWED_HOSTS",
+      field: :allowed_hosts,
+      type: :hosts,
+      default: [],
+      doc:
+        "Host names by which it may be called, besides localhost and addresses; `*`: any. " <>
+          "Not set: any, unless FORMDB_HOST is a loopback address"
+    },
+    %{
+      variable: "FORMDB_BASE_PATH",
+      field: :base_path,
+      type: :base_path,
+      default: "",
+      doc: "Path under which a proxy serves it, such as /formdb; links begin with it"
+    },
+    %{
+      variable: "FORMDB_TRUSTED_PROXIES",
+      field: :trusted_proxies,
+      type: :networks,
+      default: [],
+      doc:
+        "Addresses of proxies, or networks such as 10.0.0.0/8, whose X-Forwarded-Prefix, " <>
+          "-Host, -Proto and -For are believed"
+    },
+    %{
       variable: "FORMDB_DATA_DIR",
       field: :data_dir,
       type: :path,
@@ -465,6 +499,7 @@ defmodule FormdbHttp.Config do
   ]
 
   alias FormdbHttp.Admission
+  alias FormdbHttp.Config.Web
 
   @by_variable Map.new(@settings, &{&1.variable, &1})
   @engine_fields for %{engine: true, field: field} <- @settings, do: field
@@ -489,6 +524,10 @@ defmodule FormdbHttp.Config do
   describe_type = fn
     %{type: :ip_address} -> "IP address, or `localhost`"
     %{type: :boolean} -> "`true` or `false`"
+    %{type: :origins} -> "origins, with commas between"
+    %{type: :hosts} -> "host names, with commas between"
+    %{type: :networks} -> "addresses and networks, with commas between"
+    %{type: :base_path} -> "path of a URL"
     %{type: :path} -> "folder"
     %{type: :bytes} -> "bytes"
     %{type: :milliseconds} -> "milliseconds"
@@ -531,6 +570,10 @@ defmodule FormdbHttp.Config do
           host: :inet.ip_address(),
           port: :inet.port_number(),
           allow_unauthenticated: boolean(),
+          allowed_origins: :any | [String.t()],
+          allowed_hosts: :any | [String.t()],
+          base_path: String.t(),
+          trusted_proxies: [FormdbHttp.Config.Web.network()],
           data_dir: Path.t(),
           max_body_bytes: pos_integer(),
           body_timeout_ms: pos_integer(),
@@ -659,6 +702,18 @@ defmodule FormdbHttp.Config do
   defp expectation(%{type: :boolean}), do: "true or false"
   defp expectation(%{type: :path}), do: "the path of a folder"
 
+  defp expectation(%{type: :origins}),
+    do: "origins such as https://map.example with commas between, or *"
+
+  defp expectation(%{type: :hosts}),
+    do: "names of hosts, without ports, with commas between, or *"
+
+  defp expectation(%{type: :networks}),
+    do: "IP addresses, or networks such as 10.0.0.0/8, with commas between"
+
+  defp expectation(%{type: :base_path}),
+    do: "a path such as /formdb, percent-encoded as in a URL"
+
   defp expectation(%{type: :integer, range: first..last//1}),
     do: "a whole number from #{first} to #{last}"
 
@@ -682,6 +737,11 @@ defmodule FormdbHttp.Config do
       {:error, :einval} -> :error
     end
   end
+
+  defp parse(%{type: :origins}, text), do: Web.origins(text)
+  defp parse(%{type: :hosts}, text), do: Web.hosts(text)
+  defp parse(%{type: :networks}, text), do: Web.networks(text)
+  defp parse(%{type: :base_path}, text), do: Web.base_path(text)
 
   defp parse(%{type: :boolean}, "true"), do: {:ok, true}
   defp parse(%{type: :boolean}, "false"), do: {:ok, false}
@@ -732,7 +792,7 @@ defmodule FormdbHttp.Config do
   end
 
   defp exposed(%{allow_unauthenticated: false, host: host}) do
-    unless loopback?(host) do
+    unless Web.loopback?(host) do
       "FORMDB_HOST is #{:inet.ntoa(host)}, which other machines can reach, and anyone who " <>
         "reaches this server can read and write. Listen on 127.0.0.1 behind a proxy that " <>
         "authenticates, or set FORMDB_ALLOW_UNAUTHENTICATED=true if the network is trusted"
@@ -772,10 +832,4 @@ defmodule FormdbHttp.Config do
         "largest bodies could never be taken. Lower the first or raise the second"
     end
   end
-
-  defp loopback?({127, _, _, _}), do: true
-  defp loopback?({0, 0, 0, 0, 0, 0, 0, 1}), do: true
-  # 127.0.0.0/8 mapped into IPv6 (RFC 4291, 2.5.5.2).
-  defp loopback?({0, 0, 0, 0, 0, 0xFFFF, high, _low}), do: div(high, 256) == 127
-  defp loopback?(_address), do: false
 end

@@ -42,6 +42,19 @@ defmodule FormdbHttp.Engine do
   def native({:error, error}), do: {:error, Error.from_native(error)}
   def native(ok), do: ok
 
+  @doc """
+  `:ok` when the database is open as far as one knows without asking the engine, or else the
+  error that a call would have. For those who would rather know before they read a body.
+  """
+  def check_open(name) do
+    if Database.status(name) == :open do
+      :ok
+    else
+      detail = "there is no open database #{inspect(name, binaries: :as_strings)}"
+      {:error, not_open(name, {:database_not_found, detail, nil})}
+    end
+  end
+
   defp not_open(name, error) do
     case Database.status(name) do
       :opening ->

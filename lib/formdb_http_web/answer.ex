@@ -24,6 +24,9 @@ defmodule FormdbHttpWeb.Answer do
   def header({status, headers, body}, name, value),
     do: {status, Map.put(headers, name, value), body}
 
+  @doc "An answer that no cache may keep: it is about the moment."
+  def unstored(answer), do: header(answer, "cache-control", "no-store")
+
   @doc """
   A page: the members, with `links` to the next page added, and the same link as a
   header (RFC 8288). `next` is its cursor, if there is one; then `path` is called

@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.Body do
   # sent and no more than a part of what it has announced. That the announced length
   # would fit is looked at first, before anything is read.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3]
+  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
 
   alias FormdbHttp.WorkMemory
 
@@ -32,6 +32,9 @@ defmodule FormdbHttpWeb.Body do
   @provenance_bytes 65_536
   # A few members with a name or a number each.
   @members_bytes 4_096
+  @plain_types ["application/json", "application/geo+json"]
+  # ASCII is UTF-8 as well.
+  @charsets ["utf-8", "utf8", "us-ascii", "ascii"]
 
   @doc """
   The body, if it is JSON of any kind (or says nothing of what it is) and not
@@ -45,6 +48,8 @@ defmodule FormdbHttpWeb.Body do
   def read(req, max) do
     with :ok <- check_type(req.headers),
          :ok <- check_encoding(req.headers),
+         :ok <- check_whole(req.headers),
+         :ok <- check_database(req),
          {:ok, memory} <- reserve(req) do
       started = now()
       state = %{max: max, memory: memory, started: started, heard: started}
@@ -78,6 +83,9 @@ defmodule FormdbHttpWeb.Body do
   end
 
   defp discard(%{has_body: false}), do: :ok
+  # Asking for the body would give the leave to send it that this client may wait for; and
+  # whether it sends the body, once it has an answer, nobody knows.
+  defp discard(%{headers: %{"expect" => _}}), do: :left
   defp discard(%{body_length: n}) when is_integer(n) and n > @discarded_bytes, do: :left
   defp discard(req), do: discard(req, @discarded_bytes, now() + @discard_ms)
 
@@ -150,7 +158,7 @@ defmodule FormdbHttpWeb.Body do
 
       [member | _] ->
         taken = if match?([_], allowed), do: "the only one taken is", else: "those taken are"
-        detail = "found the member #{inspect(member)}; #{taken} #{Enum.join(allowed, ", ")}"
+        detail = "found the member #{show(member)}; #{taken} #{Enum.join(allowed, ", ")}"
         refuse(:invalid_body, detail, "/" <> pointer_part(member))
     end
   end
@@ -269,33 +277,58 @@ defmodule FormdbHttpWeb.Body do
     refuse(:payload_too_large, "the body is #{found}; #{limit}")
   end
 
-  defp check_type(%{"content-type" => type}) do
-    if json?(type),
-      do: :ok,
-      else:
-        refuse(
-          :unsupported_media_type,
-          "the body is #{inspect(type)}; send application/json or application/geo+json"
-        )
+  # A client that waits for leave to send its body is told before.
+  defp check_database(%{database: name}), do: FormdbHttp.check_open(name)
+  defp check_database(_req), do: :ok
+
+  defp check_type(%{"content-type" => type}) when type not in @plain_types do
+    [essence | parameters] = type |> String.downcase(:ascii) |> String.split(";")
+    essence = String.trim(essence)
+    charsets = for parameter <- parameters, charset = charset(parameter), do: charset
+
+    cond do
+      essence != "application/json" and not String.ends_with?(essence, "+json") ->
+        detail =
+          "Content-Type is #{show(type)}; expected application/json or application/geo+json"
+
+        refuse(:unsupported_media_type, detail)
+
+      Enum.any?(charsets, &(&1 not in @charsets)) ->
+        detail = "Content-Type is #{show(type)}; expected a body in UTF-8 (RFC 8259, 8.1)"
+        refuse(:unsupported_media_type, detail)
+
+      true ->
+        :ok
+    end
   end
 
   defp check_type(_headers), do: :ok
 
-  defp json?("application/json"), do: true
-  defp json?("application/geo+json"), do: true
+  defp charset(parameter) do
+    case String.split(parameter, "=", parts: 2) do
+      [name, value] ->
+        String.trim(name) == "charset" and value |> String.trim() |> String.trim("\"")
 
-  defp json?(type) do
-    [essence | _parameters] = String.split(type, ";", parts: 2)
-    essence = essence |> String.trim() |> String.downcase(:ascii)
-    essence == "application/json" or String.ends_with?(essence, "+json")
+      _no_value ->
+        false
+    end
   end
 
   defp check_encoding(%{"content-encoding" => encoding}) when encoding != "identity" do
-    refuse(
-      :unsupported_media_type,
-      "the body is encoded as #{inspect(encoding)}; send it without Content-Encoding"
-    )
+    detail = "Content-Encoding is #{show(encoding)}; expected a body without it"
+    refuse(:unsupported_media_type, detail)
   end
 
   defp check_encoding(_headers), do: :ok
+
+  # RFC 9110, 14.5: a part of what is to be written must not be taken for the whole.
+  defp check_whole(%{"content-range" => range}) do
+    detail =
+      "Content-Range is #{show(range)}; expected a whole body without it: a part of a feature is " <>
+        "changed by PATCH"
+
+    refuse(:malformed_request, detail)
+  end
+
+  defp check_whole(_headers), do: :ok
 end

@@ -9,17 +9,35 @@ defmodule FormdbHttpWeb.Dispatcher do
   require Logger
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.{AnswerMemory, Body, InFlight, Metrics, Problem, Router}
+
+  alias FormdbHttpWeb.{
+    AnswerMemory,
+    Body,
+    CrossOrigin,
+    Fault,
+    Forwarded,
+    InFlight,
+    Metrics,
+    Problem,
+    Router
+  }
+
+  alias FormdbHttpWeb.Cowboy.Framing
+
+  # A cache may keep an answer, but not give it without asking (RFC 9111, 5.2.2.4): what is
+  # true now need not be in a second, and a name that was purged can be made anew.
+  @cache_control "no-cache"
 
   @impl true
-  def execute(req, %{body_limits: body_limits, in_flight: in_flight, routes: routes} = _env) do
+  def execute(req, %{body_limits: body_limits, in_flight: in_flight} = env) do
     started = System.monotonic_time()
-    found = Router.find(req.path, routes)
-    # Until there are principals: a connection takes its turn with the others.
-    FormdbHttp.ask_as(req.pid)
-    answer = answer(found, Map.merge(req, body_limits))
+    {peer, _port} = req.peer
+    req = %{req | headers: Forwarded.believed(req.headers, peer, env.trusted_proxies)}
+    found = req.path |> within(env.base_path) |> Router.find(env.routes)
+    FormdbHttp.ask_as(client(req, env.trusted_proxies))
+    answer = answer(found, Map.merge(req, body_limits), env)
     {status, headers, body} = AnswerMemory.count(answer, Router.safe?(found, req))
-    headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
+    headers = finish(headers, status, req, in_flight)
     # Before the answer, so that whoever has it finds the request counted.
     duration = System.monotonic_time() - started
     Metrics.count(req.method, Router.template(found), status, duration)
@@ -27,13 +45,40 @@ defmodule FormdbHttpWeb.Dispatcher do
     {:stop, req}
   end
 
-  defp answer(found, req) do
+  # A proxy may leave the path under which it serves us, or take it away.
+  defp within(path, ""), do: path
+
+  defp within(path, base) do
+    case path do
+      <<^base::binary-size(byte_size(base)), "/", rest::binary>> -> "/" <> rest
+      _outside -> path
+    end
+  end
+
+  # Until there are principals: the client's address if a proxy tells it, or else a
+  # connection takes its turn with the others.
+  defp client(req, proxies) do
+    with :error <- Forwarded.client(req.headers, proxies), do: req.pid
+  end
+
+  defp answer(found, req, env) do
+    with :ok <- Framing.check(req),
+         {:ok, base_path} <- Forwarded.base_path(req.headers, env.base_path),
+         {:ok, fields} <- CrossOrigin.check(req.method, req.headers, env.cross_origin) do
+      found |> call(Map.put(req, :base_path, base_path)) |> with_fields(fields)
+    else
+      {:preflight, fields} -> {204, fields, ""}
+      {:error, error} -> Problem.answer(error)
+    end
+  end
+
+  defp call(found, req) do
     Router.call(found, req)
   catch
     kind, reason ->
       Logger.error([
-        "#{req.method} #{inspect(req.path)} failed: ",
-        Exception.format(kind, reason, __STACKTRACE__)
+        "#{req.method} #{Problem.show(req.path)} failed: ",
+        Fault.describe(kind, reason, __STACKTRACE__)
       ])
 
       Problem.answer(%Error{
@@ -42,12 +87,25 @@ defmodule FormdbHttpWeb.Dispatcher do
       })
   end
 
+  defp with_fields(answer, fields) when fields == %{}, do: answer
+
+  defp with_fields({status, headers, body}, fields) do
+    {status, Map.merge(headers, fields, fn "vary", one, other -> [one, ", ", other] end), body}
+  end
+
+  defp finish(headers, status, req, in_flight) do
+    headers
+    |> Map.put("server", "FormDB")
+    |> Map.put_new("cache-control", @cache_control)
+    |> close(status, req, in_flight)
+  end
+
   # The last answer of a connection says so. Of a body that was not read to its end
   # the rest may still be under way; when the server stops, the client is to look
   # for another connection. HTTP/2 has no such header (RFC 9113, 8.2.2).
   defp close(headers, status, %{version: version} = req, in_flight)
        when version in [:"HTTP/1.1", :"HTTP/1.0"] do
-    if unread?(status, req) or InFlight.draining?(in_flight),
+    if unread?(status, req) or not Framing.sure?(req) or InFlight.draining?(in_flight),
       do: Map.put(headers, "connection", "close"),
       else: headers
   end

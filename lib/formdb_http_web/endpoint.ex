@@ -15,8 +15,8 @@ defmodule FormdbHttpWeb.Endpoint do
   require Logger
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Transport}
-  alias FormdbHttpWeb.{Dispatcher, Drainer, InFlight, Metrics, StreamHandler}
+  alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Limits, Transport}
+  alias FormdbHttpWeb.{CrossOrigin, Dispatcher, Drainer, InFlight, Metrics, StreamHandler}
 
   # The name of the listener for probes; the other has this module's.
   @probes Module.concat(__MODULE__, Probes)
@@ -24,12 +24,7 @@ defmodule FormdbHttpWeb.Endpoint do
   @probe_connections 100
 
   @acceptors 10
-  # A connection may stay without a request this long. Longer than the 60 s for
-  # which load balancers commonly keep theirs, so that it is they who close first.
-  @keep_alive_ms 75_000
   @shutdown_ms 1_000
-  # An id of the largest size that a setting allows, with every byte encoded.
-  @max_request_line_bytes 16_384
 
   @doc """
   Starts listening. When the address cannot be listened on, the error is a
@@ -98,7 +93,7 @@ defmodule FormdbHttpWeb.Endpoint do
     children =
       probes(config) ++
         listener(__MODULE__, {config.host, config.port}, config.max_connections, fn counts ->
-          protocol_options(config, in_flight, counts, :all)
+          protocol_options(config, config.host, in_flight, counts, :all)
         end) ++
         [{Drainer, {__MODULE__, in_flight, config.drain_timeout_ms}}]
 
@@ -112,7 +107,7 @@ defmodule FormdbHttpWeb.Endpoint do
   # Its requests are not waited for by a stop, hence counted apart.
   defp probes(config) do
     listener(@probes, {config.probe_host, config.probe_port}, @probe_connections, fn counts ->
-      protocol_options(config, InFlight.new(), counts, :probes)
+      protocol_options(config, config.probe_host, InFlight.new(), counts, :probes)
     end)
   end
 
@@ -150,10 +145,11 @@ defmodule FormdbHttpWeb.Endpoint do
     }
   end
 
-  defp protocol_options(config, in_flight, counts, routes) do
+  defp protocol_options(config, address, in_flight, counts, routes) do
     # Cowboy takes a connection on which the client is silent for dead, also while
     # that client waits for its answer.
-    patience = Enum.max([@keep_alive_ms, config.write_timeout_ms, config.body_timeout_ms]) + 5_000
+    patience =
+      Enum.max([Limits.keep_alive_ms(), config.write_timeout_ms, config.body_timeout_ms]) + 5_000
 
     %{
       connection_type: :supervisor,
@@ -165,18 +161,24 @@ defmodule FormdbHttpWeb.Endpoint do
       middlewares: [Dispatcher],
       env: %{
         body_limits: Map.take(config, [:max_body_bytes, :body_timeout_ms, :body_min_rate]),
+        base_path: config.base_path,
+        cross_origin: CrossOrigin.new(config, address),
         half_close_ms: config.half_close_ms,
         in_flight: in_flight,
-        routes: routes
+        routes: routes,
+        trusted_proxies: config.trusted_proxies
       },
       connections: counts,
       logger: HalfClose,
-      request_timeout: @keep_alive_ms,
+      request_timeout: Limits.keep_alive_ms(),
       idle_timeout: patience,
       inactivity_timeout: max(300_000, patience),
       # Requests of one connection; Cowboy would end it after a thousand.
       max_keepalive: 1_000_000_000,
-      max_request_line_length: @max_request_line_bytes
+      max_request_line_length: Limits.request_line_bytes(),
+      max_headers: Limits.header_fields(),
+      max_header_name_length: Limits.header_name_bytes(),
+      max_header_value_length: Limits.header_value_bytes()
     }
   end
 end

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.Params do
   # Parameters of a request: parts of the path and the query string. Functions
   # return {:ok, value} or {:error, %FormdbHttp.Error{}}.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3]
+  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
 
   alias FormdbHttp.Transaction
 
@@ -38,7 +38,7 @@ defmodule FormdbHttpWeb.Params do
   defp decode_byte(_too_short, _decoded), do: :error
 
   defp bad_path(raw) do
-    refuse(:invalid_path, "#{inspect(raw)} does not decode to UTF-8 text; write % as %25")
+    refuse(:invalid_path, "#{show(raw)} does not decode to UTF-8 text; write % as %25")
   end
 
   @doc """
@@ -116,11 +116,11 @@ defmodule FormdbHttpWeb.Params do
   end
 
   defp unknown(name, []) do
-    refuse(:unknown_parameter, "found #{inspect(name)}; this call takes no parameters")
+    refuse(:unknown_parameter, "found #{show(name)}; this call takes no parameters")
   end
 
   defp unknown(name, allowed) do
-    detail = "found #{inspect(name)}; this call takes #{Enum.join(allowed, ", ")}"
+    detail = "found #{show(name)}; this call takes #{Enum.join(allowed, ", ")}"
     refuse(:unknown_parameter, detail)
   end
 
@@ -142,7 +142,7 @@ defmodule FormdbHttpWeb.Params do
   end
 
   defp bad_count(name, text) do
-    detail = "#{name} is #{inspect(text)}; give a whole number"
+    detail = "#{name} is #{show(text)}; give a whole number"
     refuse(:invalid_parameter, detail, "/" <> name)
   end
 
@@ -150,7 +150,7 @@ defmodule FormdbHttpWeb.Params do
   def number(params, name) do
     with %{^name => text} <- params,
          :error <- parse_number(text) do
-      refuse(:invalid_parameter, "#{name} is #{inspect(text)}; give a number", "/" <> name)
+      refuse(:invalid_parameter, "#{name} is #{show(text)}; give a number", "/" <> name)
     else
       {:ok, number} -> {:ok, number}
       _not_given -> {:ok, nil}
@@ -182,7 +182,7 @@ defmodule FormdbHttpWeb.Params do
       %{^name => other} ->
         refuse(
           :invalid_parameter,
-          "#{name} is #{inspect(other)}; give true or false",
+          "#{name} is #{show(other)}; give true or false",
           "/" <> name
         )
 
@@ -219,7 +219,7 @@ defmodule FormdbHttpWeb.Params do
   def order(%{"order" => "desc"}), do: {:ok, :desc}
 
   def order(%{"order" => other}) do
-    refuse(:invalid_parameter, "order is #{inspect(other)}; give asc or desc", "/order")
+    refuse(:invalid_parameter, "order is #{show(other)}; give asc or desc", "/order")
   end
 
   def order(_params), do: {:ok, :asc}

@@ -1,27 +1,28 @@
 defmodule FormdbHttpWeb.Paths do
   @moduledoc false
-  # Paths of resources, as they stand in Location headers and links: relative to
-  # the server, so that they hold behind a proxy as well.
+  # Paths of resources, as they stand in Location headers and links: without a host, so
+  # that they hold behind a proxy as well, and with the path under which that serves us
+  # (`base_path` of the request).
 
   @databases "/api/v1/databases"
 
-  def database(name), do: "#{@databases}/#{encode(name)}"
-  def features(name), do: "#{database(name)}/features"
+  def database(req, name), do: "#{req.base_path}#{@databases}/#{encode(name)}"
+  def features(req, name), do: "#{database(req, name)}/features"
 
   # Paths of queries; a percent-encoded letter tells a feature of that name apart.
   @queries ["bbox", "geometry", "nearby", "within", "intersects", "heatmap"]
 
-  def feature(name, <<first, rest::binary>> = id) when id in @queries,
-    do: "#{features(name)}/%#{Base.encode16(<<first>>)}#{rest}"
+  def feature(req, name, <<first, rest::binary>> = id) when id in @queries,
+    do: "#{features(req, name)}/%#{Base.encode16(<<first>>)}#{rest}"
 
-  def feature(name, id), do: "#{features(name)}/#{encode(id)}"
-  def timeseries(name), do: "#{database(name)}/timeseries"
-  def series(name, id), do: "#{timeseries(name)}/#{encode(id)}"
+  def feature(req, name, id), do: "#{features(req, name)}/#{encode(id)}"
+  def timeseries(req, name), do: "#{database(req, name)}/timeseries"
+  def series(req, name, id), do: "#{timeseries(req, name)}/#{encode(id)}"
   # The star of an id is encoded, so this one is told apart.
-  def series_by_prefix(name, prefix), do: "#{timeseries(name)}/#{encode(prefix)}*"
+  def series_by_prefix(req, name, prefix), do: "#{timeseries(req, name)}/#{encode(prefix)}*"
 
-  def transaction(name, id), do: "#{database(name)}/transactions/#{encode(id)}"
-  def block(name, seq), do: "#{database(name)}/blocks/#{seq}"
+  def transaction(req, name, id), do: "#{database(req, name)}/transactions/#{encode(id)}"
+  def block(req, name, seq), do: "#{database(req, name)}/blocks/#{seq}"
 
   # "." and ".." would be resolved by the client (RFC 3986, 5.2.4).
   defp encode("."), do: "%2E"

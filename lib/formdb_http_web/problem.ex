@@ -22,7 +22,7 @@ defmodule FormdbHttpWeb.Problem do
     invalid_time_range: {400, "Not a time range"},
     invalid_value: {400, "The value is not a finite number"},
     invalid_point: {400, "Not a point or a list of points"},
-    invalid_document: {400, "Provenance or metadata is not a JSON object"},
+    invalid_document: {400, "Provenance or metadata is not what is taken"},
     invalid_cursor: {400, "Not a cursor of this query"},
     invalid_parameter: {400, "The value of a parameter is not what the call takes"},
     invalid_body: {400, "The body is not what the call takes"},
@@ -31,6 +31,7 @@ defmodule FormdbHttpWeb.Problem do
     missing_parameter: {400, "A parameter is missing"},
     unknown_parameter: {400, "The call has no such parameter"},
     malformed_request: {400, "Not an HTTP request"},
+    origin_not_allowed: {403, "Pages of other web sites may not do this"},
     not_found: {404, "There is nothing at this path"},
     database_not_found: {404, "No such database"},
     feature_not_found: {404, "No such feature"},
@@ -47,6 +48,7 @@ defmodule FormdbHttpWeb.Problem do
     too_large: {413, "More than a limit allows"},
     uri_too_long: {414, "The path and query are too long"},
     unsupported_media_type: {415, "The body is in a format that is not taken"},
+    host_not_allowed: {421, "The server is not called by this name"},
     idempotency_key_reused: {422, "The idempotency key belongs to another request"},
     headers_too_large: {431, "The request's header fields are too large"},
     # The server failed.
@@ -111,6 +113,24 @@ defmodule FormdbHttpWeb.Problem do
   def refuse(code, detail, pointer \\ nil) do
     {:error, %Error{code: code, detail: detail, pointer: pointer}}
   end
+
+  # Of a longer value a message shows the beginning.
+  @shown_characters 80
+
+  @doc """
+  A value as the client sent it, in double quotes, for a message: with escapes where it is
+  no printable text, and shortened.
+  """
+  @spec show(binary()) :: String.t()
+  def show(text) do
+    # A character has four bytes at most.
+    start = binary_part(text, 0, min(byte_size(text), 4 * @shown_characters))
+    shown = start |> String.slice(0, @shown_characters) |> inspect(binaries: :as_strings)
+    if shown_whole?(text), do: shown, else: "#{shown}... (#{byte_size(text)} bytes)"
+  end
+
+  defp shown_whole?(text),
+    do: byte_size(text) <= 4 * @shown_characters and String.length(text) <= @shown_characters
 
   @doc "Tells the log what the client is told without the folders."
   @spec log(Error.t()) :: :ok

@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.Router do
   # A controller's function takes the request and the parts of the path that
   # vary, and returns {status, headers, body} or {:error, %FormdbHttp.Error{}}.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2]
+  import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
   alias FormdbHttpWeb.{Params, Problem}
 
@@ -240,14 +240,17 @@ defmodule FormdbHttpWeb.Router do
   defp call_action(req, action, []), do: action.(req)
 
   defp call_action(req, action, [part]) do
-    with {:ok, part} <- Params.segment(part), do: action.(req, part)
+    with {:ok, part} <- Params.segment(part), do: req |> of_database(part) |> action.(part)
   end
 
   defp call_action(req, action, [part, other]) do
     with {:ok, part} <- Params.segment(part),
          {:ok, other} <- Params.segment(other),
-         do: action.(req, part, other)
+         do: req |> of_database(part) |> action.(part, other)
   end
+
+  # Before a body is read it is looked whether it is of any use (see Body).
+  defp of_database(req, name), do: Map.put(req, :database, name)
 
   defp answer({:error, error}) do
     Problem.log(error)
@@ -262,14 +265,12 @@ defmodule FormdbHttpWeb.Router do
   end
 
   defp no_resource(_method, path) do
-    answer(
-      refuse(:not_found, "there is nothing at #{inspect(path)}; docs/API.md lists the paths")
-    )
+    answer(refuse(:not_found, "there is nothing at #{show(path)}; docs/API.md lists the paths"))
   end
 
   defp method_not_allowed(method, methods) do
     allow = allow(methods)
-    refusal = refuse(:method_not_allowed, "found #{inspect(method)}; this path takes #{allow}")
+    refusal = refuse(:method_not_allowed, "found #{show(method)}; this path takes #{allow}")
     {status, headers, body} = answer(refusal)
     {status, Map.put(headers, "allow", allow), body}
   end

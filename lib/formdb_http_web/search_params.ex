@@ -2,7 +2,7 @@ defmodule FormdbHttpWeb.SearchParams do
   @moduledoc false
   # Parameters of searches for features: in the query, or in the body of a POST.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3]
+  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
 
   alias FormdbHttpWeb.{Body, Params}
 
@@ -60,7 +60,7 @@ defmodule FormdbHttpWeb.SearchParams do
       {:name, false} ->
         name = String.slice(name, 0, 64)
         taken = Enum.join(taken, ", ")
-        detail = "found the member #{inspect(name)}; those taken are geometry, #{taken}"
+        detail = "found the member #{show(name)}; those taken are geometry, #{taken}"
         invalid(Body.pointer_part(name), detail)
 
       {:size, size} ->
@@ -115,7 +115,7 @@ defmodule FormdbHttpWeb.SearchParams do
   def predicate(%{"predicate" => "contains"}), do: {:ok, :contains}
 
   def predicate(%{"predicate" => other}) do
-    detail = "predicate is #{inspect(other)}; give intersects, within or contains"
+    detail = "predicate is #{show(other)}; give intersects, within or contains"
     refuse(:invalid_parameter, detail, "/predicate")
   end
 
@@ -128,7 +128,7 @@ defmodule FormdbHttpWeb.SearchParams do
         {:ok, {lon, lat}}
 
       _other ->
-        detail = "point is #{inspect(text)}; give longitude,latitude in degrees"
+        detail = "point is #{show(text)}; give longitude,latitude in degrees"
         refuse(:invalid_parameter, detail, "/point")
     end
   end
@@ -143,7 +143,7 @@ defmodule FormdbHttpWeb.SearchParams do
         {:ok, {width, height}}
 
       _other ->
-        detail = "cell is #{inspect(text)}; give width,height in degrees, or one number for both"
+        detail = "cell is #{show(text)}; give width,height in degrees, or one number for both"
         refuse(:invalid_parameter, detail, "/cell")
     end
   end

@@ -1,16 +1,20 @@
 defmodule FormdbHttpWeb.StreamHandler do
   @moduledoc false
-  # Cowboy's own stream handler with four additions: it counts the requests under
+  # Cowboy's own stream handler with some additions: it counts the requests under
   # way, from the first byte of a request's body to the last byte of its answer,
-  # it tells HalfClose of them, it lets go of answers that were sent, and it turns the
-  # empty answers that Cowboy gives to broken requests into problems. It runs in the
-  # process of the connection.
+  # it tells HalfClose of them, it lets go of answers that were sent, it lets
+  # "100 Continue" be sent once a request, and it turns the empty answers that Cowboy gives
+  # to broken requests into problems, which it counts. It runs in the process of the
+  # connection.
 
   @behaviour :cowboy_stream
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.Cowboy.HalfClose
-  alias FormdbHttpWeb.{AnswerMemory, InFlight, Problem}
+  alias FormdbHttpWeb.Cowboy.{HalfClose, Limits}
+  alias FormdbHttpWeb.{AnswerMemory, InFlight, Metrics, Problem}
+
+  # How the broken requests are counted: they have no path, or one that is not to be trusted.
+  @route "unmatched"
 
   @codes %{
     400 => :malformed_request,
@@ -26,14 +30,15 @@ defmodule FormdbHttpWeb.StreamHandler do
     {commands, state} = :cowboy_stream_h.init(id, req, opts)
     InFlight.enter(in_flight)
     HalfClose.begin(id, req.has_body, opts.env.half_close_ms)
-    {commands, {in_flight, 0, state}}
+    state = %{in_flight: in_flight, size: 0, continued?: false, cowboy: state}
+    {commands, state}
   end
 
   @impl true
-  def data(id, fin, data, {in_flight, size, state}) do
+  def data(id, fin, data, state) do
     if fin == :fin, do: HalfClose.arrived()
-    {commands, state} = :cowboy_stream_h.data(id, fin, data, state)
-    {commands, {in_flight, size, state}}
+    {commands, cowboy} = :cowboy_stream_h.data(id, fin, data, state.cowboy)
+    {commands, %{state | cowboy: cowboy}}
   end
 
   @impl true
@@ -41,36 +46,68 @@ defmodule FormdbHttpWeb.StreamHandler do
       when status in [400, 500] do
     # Cowboy's answer to a body that breaks the chunked coding.
     {status, headers, body} = problem(status, headers, "the body breaks its transfer coding")
+    Metrics.count("other", @route, status, 0)
     forward(id, {:response, status, headers, body}, state)
   end
 
   def info(id, message, state), do: forward(id, message, state)
 
-  defp forward(id, message, {in_flight, size, state}) do
-    size = with {:response, _, _, body} <- message, do: IO.iodata_length(body), else: (_ -> size)
-    {commands, state} = :cowboy_stream_h.info(id, message, state)
-    {commands, {in_flight, size, state}}
+  defp forward(id, message, state) do
+    size =
+      with {:response, _, _, body} <- message,
+           do: IO.iodata_length(body),
+           else: (_ -> state.size)
+
+    {commands, cowboy} = :cowboy_stream_h.info(id, message, state.cowboy)
+    {commands, continued?} = continue_once(commands, state.continued?)
+    {commands, %{state | size: size, continued?: continued?, cowboy: cowboy}}
   end
 
+  # Cowboy says it again each time that somebody asks for more of a body that does not come.
+  defp continue_once(commands, continued?) do
+    case {Enum.any?(commands, &continue?/1), continued?} do
+      {false, continued?} -> {commands, continued?}
+      {true, false} -> {commands, true}
+      {true, true} -> {Enum.reject(commands, &continue?/1), true}
+    end
+  end
+
+  defp continue?(command), do: match?({:inform, 100, _headers}, command)
+
   @impl true
-  def terminate(id, reason, {in_flight, size, state}) do
-    InFlight.leave(in_flight)
-    AnswerMemory.sent(size)
+  def terminate(id, reason, state) do
+    InFlight.leave(state.in_flight)
+    AnswerMemory.sent(state.size)
     HalfClose.done(id)
-    :cowboy_stream_h.terminate(id, reason, state)
+    :cowboy_stream_h.terminate(id, reason, state.cowboy)
   end
 
   @impl true
-  def early_error(_id, reason, _partial_request, {:response, status, headers, _body}, _opts) do
+  def early_error(_id, reason, partial_request, {:response, status, headers, _body}, _opts) do
     detail =
       case reason do
-        {_kind, _name, sentence} when status != 500 -> to_string(sentence)
+        {_kind, _name, sentence} when status != 500 -> explain(status, to_string(sentence))
         _other -> "the server failed to read the request"
       end
 
     {status, headers, body} = problem(status, headers, detail)
+    Metrics.count(Map.get(partial_request, :method, "other"), @route, status, 0)
     {:response, status, headers, body}
   end
+
+  # Cowboy names no limits, and calls them configuration.
+  defp explain(414, _sentence),
+    do: "the request line is longer than the #{Limits.request_line_bytes()} bytes it may have"
+
+  defp explain(431, _sentence) do
+    "there may be #{Limits.header_fields()} header fields, with names of " <>
+      "#{Limits.header_name_bytes()} bytes and values of #{Limits.header_value_bytes()} bytes each"
+  end
+
+  defp explain(408, _sentence),
+    do: "the header fields did not arrive within #{div(Limits.keep_alive_ms(), 1_000)} s"
+
+  defp explain(_status, sentence), do: sentence
 
   defp problem(status, headers, detail) do
     code = Map.get(@codes, status, :internal_error)
@@ -81,6 +118,8 @@ defmodule FormdbHttpWeb.StreamHandler do
       |> Map.merge(problem_headers)
       |> Map.merge(%{
         "content-length" => body |> IO.iodata_length() |> Integer.to_string(),
+        "cache-control" => "no-store",
+        "date" => :cowboy_clock.rfc1123(),
         "server" => "FormDB"
       })
 

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.WriteOptions do
   # What a request to write says besides what to write: the query parameter
   # durability, and header fields.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3]
+  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
 
   alias FormdbHttpWeb.ETag
 
@@ -71,7 +71,7 @@ defmodule FormdbHttpWeb.WriteOptions do
         {:ok, [durability: level]}
 
       _unknown ->
-        detail = "durability is #{inspect(text)}; give sync, interval or none"
+        detail = "durability is #{show(text)}; give sync, interval or none"
         refuse(:invalid_parameter, detail, "/durability")
     end
   end
@@ -108,14 +108,14 @@ defmodule FormdbHttpWeb.WriteOptions do
   defp bad_tags(name, tags) do
     refuse(
       :invalid_parameter,
-      "#{name} is #{inspect(tags)}; give * or entity tags in double quotes, with commas between"
+      "#{name} is #{show(tags)}; give * or entity tags in double quotes, with commas between"
     )
   end
 
   defp bad_none_match(tags) do
     refuse(
       :invalid_parameter,
-      "If-None-Match is #{inspect(tags)}; a write takes only *, for a feature that is to be new"
+      "If-None-Match is #{show(tags)}; a write takes only *, for a feature that is to be new"
     )
   end
 end

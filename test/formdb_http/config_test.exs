@@ -21,6 +21,10 @@ defmodule FormdbHttp.ConfigTest do
                host: {127, 0, 0, 1},
                port: 4000,
                allow_unauthenticated: false,
+               allowed_origins: [],
+               allowed_hosts: [],
+               base_path: "",
+               trusted_proxies: [],
                data_dir: Path.expand("data"),
                max_body_bytes: 64 * @mib,
                max_connections: 10_000,
@@ -237,5 +241,48 @@ defmodule FormdbHttp.ConfigTest do
 
   test "load! takes the application's environment" do
     assert Config.load!().port == 0
+  end
+
+  describe "who may ask, and through what" do
+    test "lists are read, and written in one way" do
+      for {variable, field, text, value} <- [
+            {"FORMDB_ALLOWED_ORIGINS", :allowed_origins, "*", :any},
+            {"FORMDB_ALLOWED_ORIGINS", :allowed_origins, "", []},
+            {"FORMDB_ALLOWED_ORIGINS", :allowed_origins,
+             "HTTPS://Map.example:443 ,http://[::1]:80", ["https://map.example", "http://[::1]"]},
+            {"FORMDB_ALLOWED_HOSTS", :allowed_hosts, "Db.example,other", ["db.example", "other"]},
+            {"FORMDB_ALLOWED_HOSTS", :allowed_hosts, "*", :any},
+            {"FORMDB_TRUSTED_PROXIES", :trusted_proxies, "127.0.0.1, ::1, 10.0.0.0/8",
+             [{{127, 0, 0, 1}, 32}, {{0, 0, 0, 0, 0, 0, 0, 1}, 128}, {{10, 0, 0, 0}, 8}]},
+            {"FORMDB_BASE_PATH", :base_path, "/", ""},
+            {"FORMDB_BASE_PATH", :base_path, "/a/b%20c/", "/a/b%20c"},
+            {"FORMDB_BASE_PATH", :base_path, "/.well-known", "/.well-known"}
+          ] do
+        assert {text, Map.fetch!(load!(%{variable => text}), field)} == {text, value}
+      end
+    end
+
+    test "what is none is refused" do
+      for {variable, texts} <- [
+            {"FORMDB_ALLOWED_ORIGINS",
+             [
+               "map.example",
+               "https://map.example/",
+               "ftp://map.example",
+               "https://",
+               "null",
+               "*,*"
+             ]},
+            {"FORMDB_ALLOWED_HOSTS", ["db.example:80", "http://db", "a b", "*.example"]},
+            {"FORMDB_TRUSTED_PROXIES",
+             ["*", "localhost", "10.0.0.0/33", "10.0.0.0/", "::/129", "1.2.3"]},
+            {"FORMDB_BASE_PATH",
+             ["a", "//a", "/a//b", "/a b", "/../a", "/a/..", "/a/.", "/%zz", "/a?b", "/a\n"]}
+          ],
+          text <- texts do
+        assert {:error, message} = Config.load(%{variable => text})
+        assert message =~ variable, text
+      end
+    end
   end
 end

@@ -35,7 +35,7 @@ defmodule FormdbHttpWeb.ParamsTest do
           "%2F"
         ] do
       ["", "api", "v1", "databases", "db", "features", raw] =
-        String.split(Paths.feature("db", id), "/")
+        String.split(Paths.feature(%{base_path: ""}, "db", id), "/")
 
       assert raw not in ["bbox", "nearby", "heatmap", ".", ".."]
       assert Params.segment(raw) == {:ok, id}

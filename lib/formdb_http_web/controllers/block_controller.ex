@@ -1,14 +1,14 @@
 defmodule FormdbHttpWeb.BlockController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2]
+  import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
   alias FormdbHttpWeb.{Answer, Body, ETag, Params, Paths, WriteOptions}
 
   @conditions "a block is reverted only while nothing later depends on it"
 
   # What has this hash will always have it.
-  @immutable "private, max-age=31536000, immutable"
+  @immutable "max-age=31536000, immutable"
 
   def show(req, name, block) do
     with {:ok, _none} <- Params.query(req, []),
@@ -44,7 +44,7 @@ defmodule FormdbHttpWeb.BlockController do
         reverts: ack.reverts
       ]
 
-      name |> Paths.block(ack.seq) |> Answer.created(members) |> Answer.replayed(ack)
+      req |> Paths.block(name, ack.seq) |> Answer.created(members) |> Answer.replayed(ack)
     end
   end
 
@@ -53,7 +53,7 @@ defmodule FormdbHttpWeb.BlockController do
     cond do
       text =~ ~r/\A[0-9a-fA-F]{64}\z/ -> {:ok, text}
       text =~ ~r/\A[0-9]{1,18}\z/ -> {:ok, String.to_integer(text)}
-      true -> refuse(:block_not_found, "found #{inspect(text)}; give a hash or a sequence")
+      true -> refuse(:block_not_found, "found #{show(text)}; give a hash or a sequence")
     end
   end
 

@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.DatabaseController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3]
+  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
 
   alias FormdbHttpWeb.{Answer, Body, Params, Paths}
 
@@ -22,7 +22,7 @@ defmodule FormdbHttpWeb.DatabaseController do
       {created?, database} = Map.pop!(database, :created)
 
       if created?,
-        do: Answer.created(Paths.database(database.id), members(database)),
+        do: Answer.created(Paths.database(req, database.id), members(database)),
         else: Answer.json(200, members(database))
     end
   end
@@ -64,7 +64,7 @@ defmodule FormdbHttpWeb.DatabaseController do
                do: Answer.json(200, id: name, purged: true)
 
         %{"purge" => other} ->
-          detail = "purge is #{inspect(other)}; give true, or leave it out to close only"
+          detail = "purge is #{show(other)}; give true, or leave it out to close only"
           refuse(:invalid_parameter, detail, "/purge")
 
         _none ->

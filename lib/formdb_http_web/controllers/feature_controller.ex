@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.FeatureController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3]
+  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
 
   alias FormdbHttpWeb.{Answer, Body, ETag, Params, Paths, WriteOptions}
 
@@ -18,7 +18,7 @@ defmodule FormdbHttpWeb.FeatureController do
          {:ok, written} <- FormdbHttp.write_features(name, body, opts) do
       case written do
         {:feature, ack} ->
-          Paths.feature(name, ack.feature_id)
+          Paths.feature(req, name, ack.feature_id)
           |> Answer.created(members(ack))
           |> Answer.replayed(ack)
 
@@ -40,7 +40,7 @@ defmodule FormdbHttpWeb.FeatureController do
   defp on_duplicate(%{"on_duplicate" => "refuse"}), do: {:ok, :refuse}
 
   defp on_duplicate(%{"on_duplicate" => other}) do
-    detail = "on_duplicate is #{inspect(other)}; give refuse or replace"
+    detail = "on_duplicate is #{show(other)}; give refuse or replace"
     refuse(:invalid_parameter, detail, "/on_duplicate")
   end
 
@@ -52,7 +52,7 @@ defmodule FormdbHttpWeb.FeatureController do
          {:ok, body} <- Body.read(req, req.max_body_bytes),
          {:ok, ack} <- FormdbHttp.put_feature(name, body, [id: id] ++ opts) do
       if ack.created,
-        do: name |> Paths.feature(id) |> Answer.created(members(ack)) |> version(ack),
+        do: req |> Paths.feature(name, id) |> Answer.created(members(ack)) |> version(ack),
         else: 200 |> Answer.json(members(ack)) |> version(ack)
     end
   end

@@ -10,16 +10,18 @@ defmodule FormdbHttpWeb.HealthController do
   def live(req), do: ok(req)
 
   defp ok(req) do
-    with {:ok, _none} <- Params.query(req, []), do: Answer.json(200, status: "ok")
+    with {:ok, _none} <- Params.query(req, []), do: answer(200, status: "ok")
   end
+
+  defp answer(status, members), do: status |> Answer.json(members) |> Answer.unstored()
 
   def ready(req) do
     with {:ok, _none} <- Params.query(req, []) do
       databases = databases()
 
       case stopping() ++ data_folder() ++ Enum.flat_map(databases, &reason/1) do
-        [] -> Answer.json(200, status: "ready")
-        reasons -> Answer.json(503, status: "not ready", reasons: reasons)
+        [] -> answer(200, status: "ready")
+        reasons -> answer(503, status: "not ready", reasons: reasons)
       end
     end
   end
@@ -28,7 +30,7 @@ defmodule FormdbHttpWeb.HealthController do
     with {:ok, _none} <- Params.query(req, []) do
       {uptime, _since_last_call} = :erlang.statistics(:wall_clock)
 
-      Answer.json(
+      answer(
         200,
         status: if(stopping() == [], do: "ok", else: "stopping"),
         version: FormdbHttp.version(),

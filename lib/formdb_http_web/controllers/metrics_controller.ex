@@ -1,10 +1,11 @@
 defmodule FormdbHttpWeb.MetricsController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Metrics, Params}
+  alias FormdbHttpWeb.{Answer, Metrics, Params}
 
   def show(req) do
-    with {:ok, _none} <- Params.query(req, []),
-         do: {200, %{"content-type" => Metrics.content_type()}, Metrics.text()}
+    with {:ok, _none} <- Params.query(req, []) do
+      Answer.unstored({200, %{"content-type" => Metrics.content_type()}, Metrics.text()})
+    end
   end
 end

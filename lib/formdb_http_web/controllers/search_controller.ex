@@ -14,7 +14,7 @@ defmodule FormdbHttpWeb.SearchController do
   def index(req, name) do
     with {:ok, params, filters} <- SearchParams.query(req, ["bbox", "predicate"]) do
       area = if box = params["bbox"], do: {:box, box}, else: :everything
-      answer(name, area, params, filters, fn -> Paths.features(name) end)
+      answer(name, area, params, filters, fn -> Paths.features(req, name) end)
     end
   end
 
@@ -22,7 +22,7 @@ defmodule FormdbHttpWeb.SearchController do
     with {:ok, params, filters} <- SearchParams.query(req, ["bbox", "predicate"]),
          {:ok, box} <- Params.required(params, "bbox", "west,south,east,north in degrees") do
       # The path of all features says the same.
-      answer(name, {:box, box}, params, filters, fn -> Paths.features(name) end)
+      answer(name, {:box, box}, params, filters, fn -> Paths.features(req, name) end)
     end
   end
 
@@ -33,7 +33,7 @@ defmodule FormdbHttpWeb.SearchController do
          {:ok, k} <- Params.count(params, "k"),
          {:ok, radius} <- Params.number(params, "radius") do
       more = for {key, value} when value != nil <- [k: k, radius: radius], do: {key, value}
-      path = fn -> Paths.features(name) <> "/nearby" end
+      path = fn -> Paths.features(req, name) <> "/nearby" end
       answer(name, {:near, point}, params, filters, path, more)
     end
   end
@@ -50,7 +50,7 @@ defmodule FormdbHttpWeb.SearchController do
     with {:ok, params, filters, asked} <- SearchParams.query_or_body(req, own),
          {:ok, area} <- area(params, own) do
       # A link to the next page repeats the query, whose body is to be sent again.
-      path = fn -> Paths.features(name) <> "/" <> word end
+      path = fn -> Paths.features(req, name) <> "/" <> word end
       answer(name, area, Map.merge(params, fixed), filters, path, [], asked)
     end
   end

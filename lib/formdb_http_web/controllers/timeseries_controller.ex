@@ -75,7 +75,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
         end
 
       next = if length(list) == limit, do: List.last(list).series_id
-      path = fn -> Paths.timeseries(name) end
+      path = fn -> Paths.timeseries(req, name) end
       Answer.page("application/json", [series: series], next, path, params)
     end
   end
@@ -104,7 +104,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
         seq: page.seq
       ]
 
-      path = fn -> Paths.series(name, series) end
+      path = fn -> Paths.series(req, name, series) end
       Answer.page("application/json", members, page.next, path, params)
     end
   end
@@ -128,7 +128,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
         seq: page.seq
       ]
 
-      path = fn -> Paths.series_by_prefix(name, prefix) end
+      path = fn -> Paths.series_by_prefix(req, name, prefix) end
       Answer.page("application/json", members, page.next, path, params)
     end
   end

@@ -23,7 +23,7 @@ defmodule FormdbHttpWeb.TransactionController do
          {:ok, transaction} <- FormdbHttp.begin(name, opts),
          {:ok, status} <- FormdbHttp.transaction(transaction) do
       Answer.created(
-        Paths.transaction(name, status.id),
+        Paths.transaction(req, name, status.id),
         transaction_id: status.id,
         seq: status.seq,
         read_only: status.read_only,

@@ -52,8 +52,10 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
     {status, headers, body} = Problem.answer(%Error{code: :too_many_connections, detail: detail})
 
     own = %{
+      "cache-control" => "no-store",
       "connection" => "close",
       "content-length" => body |> IO.iodata_length() |> Integer.to_string(),
+      "date" => :cowboy_clock.rfc1123(),
       "server" => "FormDB"
     }
 

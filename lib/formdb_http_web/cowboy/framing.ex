@@ -1,0 +1,45 @@
+defmodule FormdbHttpWeb.Cowboy.Framing do
+  @moduledoc false
+  # Where a request begins and ends, as far as Cowboy 2.8 takes what it should not. Others on
+  # the way may understand such requests in another way, and then take a part of one for
+  # the next. (Of a request with a length and a transfer coding it drops the length before
+  # anybody sees it; 2.11 and later refuse those.) Pure.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
+
+  alias FormdbHttpWeb.Cowboy.Limits
+
+  @doc "Refuses what could be understood in more than one way, and what is too long."
+  def check(req) do
+    with :ok <- check_line(req), do: check_length(req.headers)
+  end
+
+  # Cowboy looks only at a line that did not come in one piece.
+  defp check_line(req) do
+    size = byte_size(req.method) + byte_size(req.path) + byte_size(req.qs) + 11
+
+    most = Limits.request_line_bytes()
+
+    if size > most do
+      detail =
+        "the request line has #{size} bytes, of which #{byte_size(req.qs)} are the query; it " <>
+          "may have #{most}. A geometry can be sent as the body of a POST"
+
+      refuse(:uri_too_long, detail)
+    else
+      :ok
+    end
+  end
+
+  # RFC 9110, 8.6: digits and nothing else.
+  defp check_length(%{"content-length" => text}) do
+    if text =~ ~r/\A[0-9]+\z/,
+      do: :ok,
+      else: refuse(:malformed_request, "Content-Length is #{show(text)}; expected digits alone")
+  end
+
+  defp check_length(_headers), do: :ok
+
+  @doc "Whether it is sure where the next request begins: not behind a length that is none."
+  def sure?(%{headers: headers}), do: check_length(headers) == :ok
+end
