@@ -125,7 +125,7 @@ defmodule FormdbHttp do
   Conditions that must all hold, at most 64: a list or a map of keys and expressions.
 
   Keys are `prop.NAME` for a property (`prop.NAME.NAME` for a nested one; a dot in a name
-  is written `\\.`), `time` for when the version was committed, and `seq` for its sequence.
+  is written `\\.`, and before `<` and `>` goes a backslash too), `time` for when the version was committed, and `seq` for its sequence.
 
   | expression | holds for |
   |---|---|
@@ -136,7 +136,8 @@ defmodule FormdbHttp do
   | `exists`, `exists:false` | properties that are there, or are not |
   | `since:TIME`, `until:TIME` | timestamps at or after, and before, an ISO 8601 time |
 
-  A value in double quotes equals strings only. `time` takes `since` and `until`, `seq`
+  A value in double quotes equals strings only; what could be meant for something else,
+  such as `ge:5` or `gt:5.`, is refused unless it stands in quotes. `time` takes `since` and `until`, `seq`
   takes `eq` and the comparisons.
   """
   @type filters :: [{String.t(), String.t()}] | %{String.t() => String.t()}

@@ -75,11 +75,14 @@ defmodule FormdbHttp.Geo do
   end
 
   defp query(name, area, opts) do
-    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]) do
+    predicate = predicate(opts[:predicate] || :intersects)
+
+    with :ok <- check_predicate(area, opts[:predicate]),
+         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]) do
       {:ok,
        %{
          area: area(area, opts),
-         predicate: predicate(opts[:predicate] || :intersects),
+         predicate: predicate,
          filters: filters(opts[:filters] || []),
          limit: opts[:limit] || Catalog.config().default_page_items,
          cursor: opts[:cursor],
@@ -87,6 +90,19 @@ defmodule FormdbHttp.Geo do
        }}
     end
   end
+
+  # It would be ignored.
+  defp check_predicate(area, predicate) when predicate != nil and not is_tuple(area) do
+    detail = "predicate says how to lie to an area, and there is none; give bbox or geometry"
+    refuse(detail, "/predicate")
+  end
+
+  defp check_predicate({:near, _point}, predicate) when predicate != nil do
+    detail = "predicate goes with a box or a geometry; what is nearby is told by k and radius"
+    refuse(detail, "/predicate")
+  end
+
+  defp check_predicate(_area, _predicate), do: :ok
 
   defp area({:near, {lon, lat}}, opts) do
     {:near, lon / 1, lat / 1, opts[:k], opts[:radius] && opts[:radius] / 1}

@@ -157,18 +157,28 @@ defmodule FormdbHttpWeb.Params do
     end
   end
 
-  # As JSON writes numbers, with few enough digits for a float.
-  @number ~r/\A\s*-?[0-9]{1,20}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?\s*\z/
+  # Decimal, with few enough digits for a float. A dot may begin or end it.
+  @number ~r/\A\s*([+-]?)(?=\.?[0-9])([0-9]{0,320})(?:\.([0-9]{0,340}))?(?:[eE]([+-]?[0-9]{1,3}))?\s*\z/
 
   @doc "A float from text: `{:ok, float}` or `:error`."
   def parse_number(text) do
-    if text =~ @number do
-      {number, ""} = text |> String.trim() |> Float.parse()
-      {:ok, number}
-    else
-      :error
+    case Regex.run(@number, text, capture: :all_but_first) do
+      nil -> :error
+      [sign, whole | rest] -> to_float(sign, whole, rest)
     end
   end
+
+  defp to_float(sign, whole, rest) do
+    [fraction, exponent] = Enum.take(rest ++ ["", ""], 2)
+    digits = [sign, or_zero(whole), ".", or_zero(fraction), "e", or_zero(exponent)]
+    {:ok, digits |> IO.iodata_to_binary() |> String.to_float()}
+  rescue
+    # It is beyond a float.
+    ArgumentError -> :error
+  end
+
+  defp or_zero(""), do: "0"
+  defp or_zero(digits), do: digits
 
   @doc "`false` when it is not given."
   def boolean(params, name) do

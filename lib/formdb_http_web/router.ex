@@ -58,6 +58,11 @@ defmodule FormdbHttpWeb.Router do
                             {"GET", &SearchController.intersects/2},
                             {"POST", &SearchController.intersects/2}
                           ]}
+  @features_containing {@db <> "/features/contains",
+                        [
+                          {"GET", &SearchController.contains/2},
+                          {"POST", &SearchController.contains/2}
+                        ]}
   @features_heatmap {@db <> "/features/heatmap", [{"GET", &SearchController.heatmap/2}]}
   @feature {@db <> "/features/{id}",
             [
@@ -111,6 +116,7 @@ defmodule FormdbHttpWeb.Router do
       "geometry" -> {@features_by_geometry, [db]}
       "within" -> {@features_within, [db]}
       "intersects" -> {@features_intersecting, [db]}
+      "contains" -> {@features_containing, [db]}
       "heatmap" -> {@features_heatmap, [db]}
       _id -> {@feature, [db, id]}
     end

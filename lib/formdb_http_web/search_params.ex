@@ -109,7 +109,7 @@ defmodule FormdbHttpWeb.SearchParams do
 
   defp invalid(place, detail), do: refuse(:invalid_body, detail, "/" <> place)
 
-  @doc "How a feature must lie to a box or geometry."
+  @doc "How a feature must lie to a box or geometry; `nil` when it is not given."
   def predicate(%{"predicate" => "intersects"}), do: {:ok, :intersects}
   def predicate(%{"predicate" => "within"}), do: {:ok, :within}
   def predicate(%{"predicate" => "contains"}), do: {:ok, :contains}
@@ -119,7 +119,7 @@ defmodule FormdbHttpWeb.SearchParams do
     refuse(:invalid_parameter, detail, "/predicate")
   end
 
-  def predicate(_params), do: {:ok, :intersects}
+  def predicate(_params), do: {:ok, nil}
 
   @doc "A position from `lon,lat`."
   def point(text) do

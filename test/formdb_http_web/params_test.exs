@@ -75,14 +75,31 @@ defmodule FormdbHttpWeb.ParamsTest do
     assert {:error, %Error{code: :unknown_parameter}} = Params.query(%{qs: "prop.a=1"}, [])
   end
 
-  test "numbers are those of JSON, of a float's size" do
-    for {text, number} <- [{"1", 1.0}, {"-0.5", -0.5}, {" 1e3 ", 1000.0}, {"2.5E-2", 0.025}],
-        do: assert(Params.parse_number(text) == {:ok, number})
+  test "numbers are decimal, of a float's size" do
+    for {text, number} <- [
+          {"1", 1.0},
+          {"-0.5", -0.5},
+          {" 1e3 ", 1000.0},
+          {"2.5E-2", 0.025},
+          {".5", 0.5},
+          {"-.5e1", -5.0},
+          {"5.", 5.0},
+          {"5.e1", 50.0},
+          {"+5", 5.0},
+          {" 5", 5.0},
+          {"1.0e308", 1.0e308},
+          {"1e-400", 0.0},
+          {"007", 7.0},
+          {"4503599627370496.50000000000000000000000000000001", 4_503_599_627_370_497.0}
+        ],
+        do: assert({text, Params.parse_number(text)} == {text, {:ok, number}})
 
-    for text <- ["", "1.", ".5", "1e", "1e999", "1,5", "0x1", "NaN", "1 2", "--1"],
+    for text <-
+          ["", ".", "+", "-.", "1e", "e5", "1e999", "1.0e309", "1,5", "0x1"] ++
+            ["NaN", "inf", "1 2", "--1", "1e+", "1_000"],
         do: assert({text, Params.parse_number(text)} == {text, :error})
 
-    long = String.duplicate("9", 21)
+    long = String.duplicate("9", 400)
     assert {:error, %Error{pointer: "/radius"}} = Params.number(%{"radius" => long}, "radius")
     assert Params.number(%{}, "radius") == {:ok, nil}
   end

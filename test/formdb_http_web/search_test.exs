@@ -89,7 +89,11 @@ defmodule FormdbHttpWeb.SearchTest do
             {"prop.mag=3&seq=gt:38", ["3_8", "3_9"]},
             {"prop.name=exists", []},
             {"time=until:2020-01-01T00:00:00Z", []},
-            {"bbox=2,2,4,4&predicate=within", ["3_3"]}
+            {"bbox=2,2,4,4&predicate=within", ["3_3"]},
+            {"bbox=2.,2.,+4,4.0e0&predicate=within", ["3_3"]},
+            {"bbox=0,0,.5,.5", ["0_0"]},
+            {"prop.=exists", []},
+            {"prop.mag=gte:9&prop.mag=lt:1e1&limit=1", ["9_0"]}
           ] do
         assert {query, ids(answer(get(port, features <> "?" <> query)))} == {query, expected}
       end
@@ -135,7 +139,16 @@ defmodule FormdbHttpWeb.SearchTest do
     test "refuses what it cannot answer", %{port: port, features: features} do
       for {query, expected} <- [
             {"prop.mag=since:x", {400, "invalid_parameter", "/prop.mag"}},
-            {"prop.=1", {400, "invalid_parameter", "/prop."}},
+            {"prop.mag>=5", {400, "invalid_parameter", "/prop.mag>"}},
+            {"prop.mag>5", {400, "invalid_parameter", "/prop.mag>5"}},
+            {"prop.mag!=5", {400, "invalid_parameter", "/prop.mag!"}},
+            {"prop.mag[gte]=5", {400, "invalid_parameter", "/prop.mag[gte]"}},
+            {"prop.mag=ge:5", {400, "invalid_parameter", "/prop.mag"}},
+            {"prop.mag=gte:5,lt:8", {400, "invalid_parameter", "/prop.mag"}},
+            {"prop.mag=gt:5.", {400, "invalid_parameter", "/prop.mag"}},
+            {"prop.name=like:a*", {400, "invalid_parameter", "/prop.name"}},
+            {"predicate=within", {400, "invalid_parameter", "/predicate"}},
+            {"predicate=intersects&count=true", {400, "invalid_parameter", "/predicate"}},
             {"time=5", {400, "invalid_parameter", "/time"}},
             {"seq=x", {400, "invalid_parameter", "/seq"}},
             {"count=yes", {400, "invalid_parameter", "/count"}},
@@ -168,6 +181,9 @@ defmodule FormdbHttpWeb.SearchTest do
       assert List.flatten(pages(port, path <> "&limit=1")) == ids(page)
       assert [["3_3"]] = pages(port, features <> "/nearby?point=3.1,3&radius=20000")
       assert [["4_3"]] = pages(port, features <> "/nearby?point=3.1,3&k=1&prop.mag=gte:4")
+      assert [["3_3"]] = pages(port, features <> "/nearby?point=%2B3.,3.0e0&radius=.5")
+      everywhere = get(port, features <> "/nearby?point=3,3&radius=1.0e308&count=true")
+      assert answer(everywhere)["numberMatched"] == 100
       counted = get(port, features <> "/nearby?point=3.1,3&radius=1.2e5&count=true")
       assert answer(counted)["numberMatched"] == 4
       assert [["3_3"]] = pages(port, features <> "/nearby?point=3,3&k=1&as_of=100")
@@ -200,7 +216,8 @@ defmodule FormdbHttpWeb.SearchTest do
   end
 
   describe "a search by geometry" do
-    test "is asked by GET and POST, on three paths", %{port: port, features: features} do
+    test "is asked by GET and POST, on four paths", context do
+      %{port: port, name: name, features: features} = context
       square = square(2, 2, 4, 4)
       meeting = for x <- 2..4, y <- 2..4, do: "#{x}_#{y}"
 
@@ -210,6 +227,7 @@ defmodule FormdbHttpWeb.SearchTest do
             {"geometry", "within", ["3_3"]},
             {"geometry", "contains", []},
             {"within", nil, ["3_3"]},
+            {"contains", nil, []},
             {"intersects", nil, meeting}
           ] do
         path = features <> "/" <> word
@@ -234,6 +252,18 @@ defmodule FormdbHttpWeb.SearchTest do
 
       assert ids(answer(get(port, features <> "/within?bbox=2,2,4,4"))) == ["3_3"]
       assert ids(answer(get(port, features <> "/intersects?bbox=2,2,4,4"))) == meeting
+
+      # What a position is contained in: itself, and an area around it.
+      {:ok, _} =
+        FormdbHttp.put_feature(name, %{
+          type: "Feature",
+          id: "area",
+          properties: nil,
+          geometry: square(2.5, 2.5, 3.5, 3.5)
+        })
+
+      for query <- ["bbox=3,3,3,3", "geometry=" <> encoded(%{type: "Point", coordinates: [3, 3]})],
+          do: assert(ids(answer(get(port, features <> "/contains?" <> query))) == ["3_3", "area"])
     end
 
     test "takes filters, counts and sees the past", context do

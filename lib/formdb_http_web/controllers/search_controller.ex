@@ -46,6 +46,9 @@ defmodule FormdbHttpWeb.SearchController do
   def intersects(req, name),
     do: geometry(req, name, "intersects", ["geometry", "bbox"], %{"predicate" => "intersects"})
 
+  def contains(req, name),
+    do: geometry(req, name, "contains", ["geometry", "bbox"], %{"predicate" => "contains"})
+
   defp geometry(req, name, word, own, fixed) do
     with {:ok, params, filters, asked} <- SearchParams.query_or_body(req, own),
          {:ok, area} <- area(params, own) do

@@ -55,8 +55,7 @@ impl QueryGeometry {
     /// antimeridian is in two parts, as RFC 7946, section 3.1.9, says; one that
     /// holds a pole goes along the parallel of the pole from -180 to 180. The
     /// longitudes 180 and -180, and all longitudes at a pole, are one place. Which
-    /// way rings wind does not matter. Areas in a GeometryCollection are not joined:
-    /// a feature's area is within when it is within one of them.
+    /// way rings wind does not matter. A collection is the union of its parts.
     ///
     /// # Errors
     /// [`Error::Invalid`] with a pointer to the offending part,

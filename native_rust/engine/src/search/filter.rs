@@ -17,7 +17,7 @@ const MAX_LIST: usize = 1_000;
 ///
 /// | key | what it looks at |
 /// |---|---|
-/// | `prop.NAME`, `prop.NAME.NAME` | a member of `properties`, or one nested in it; a dot in a name is written `\.` and a backslash `\\` |
+/// | `prop.NAME`, `prop.NAME.NAME` | a member of `properties`, or one nested in it, which may have an empty name; in a name `.` is written `\.`, and `\`, `<`, `>`, and a `!` or `~` at its end alike |
 /// | `time` | when the version was committed |
 /// | `seq` | its sequence |
 ///
@@ -32,7 +32,9 @@ const MAX_LIST: usize = 1_000;
 ///
 /// A value without quotes equals a number, `true`, `false` or `null` written so, and
 /// a string of just these characters; one in double quotes, a JSON string, equals
-/// only that string. Arrays and objects equal nothing. A timestamp is a string in ISO
+/// only that string. Quotes are needed where a text could be taken for something else:
+/// for another expression, for a number that JSON would write differently, and behind a
+/// comparison for what begins as a number does and is no date. Arrays and objects equal nothing. A timestamp is a string in ISO
 /// 8601 with offset, or an integer of microseconds since the epoch. `time` takes
 /// `since` and `until`; `seq` takes `eq`, `gt`, `gte`, `lt` and `lte` of an integer.
 #[derive(Debug, Clone, PartialEq)]
@@ -261,10 +263,37 @@ impl Value {
             "false" => Some(Literal::Bool(false)),
             _ => number(text),
         };
+        if literal.is_none() && is_number_written_otherwise(text) {
+            return Err(format!(
+                "found {text:?}; expected a number as JSON writes it, such as 5, 0.5 or 1e3, or \
+                 the text in double quotes"
+            ));
+        }
         Ok(Self {
             text: text.to_owned(),
             literal,
         })
+    }
+
+    /// A value to compare with. What is meant for a number, and is none, would be
+    /// compared as text.
+    fn parse_bound(op: &str, text: &str) -> Result<Self, String> {
+        let value = Self::parse(text)?;
+        let quoted = text.starts_with('"');
+        let several = OPS.iter().any(|op| text.contains(&format!(",{op}:")));
+        if !quoted && several {
+            return Err(format!(
+                "found {text:?} behind {op}:; expected one value: for both ends of a range give \
+                 the parameter twice"
+            ));
+        }
+        if !quoted && value.literal.is_none() && !is_evidently_text(text) {
+            return Err(format!(
+                "found {text:?} behind {op}:; expected a number as JSON writes it, such as 5, 0.5 \
+                 or 1e3, a date such as 2024-05-01, or a text in double quotes"
+            ));
+        }
+        Ok(value)
     }
 }
 
@@ -290,16 +319,26 @@ fn compare(int: i128, float: f64) -> Option<Ordering> {
 }
 
 fn property(path: &str, expression: &str) -> Result<Kind, String> {
+    check_name(path)?;
     let path = parse_path(path)?;
     let (op, text) = split(expression);
+    if (op, text) == ("eq", expression) {
+        check_plain(expression)?;
+    }
     let test = match op {
         "eq" => Test::Equal(vec![Value::parse(text)?], true),
         "ne" => Test::Equal(vec![Value::parse(text)?], false),
         "in" => Test::Equal(list(text)?, true),
-        "gt" => Test::Order(&[Ordering::Greater], Value::parse(text)?),
-        "gte" => Test::Order(&[Ordering::Greater, Ordering::Equal], Value::parse(text)?),
-        "lt" => Test::Order(&[Ordering::Less], Value::parse(text)?),
-        "lte" => Test::Order(&[Ordering::Less, Ordering::Equal], Value::parse(text)?),
+        "gt" => Test::Order(&[Ordering::Greater], Value::parse_bound(op, text)?),
+        "gte" => {
+            let orders = &[Ordering::Greater, Ordering::Equal];
+            Test::Order(orders, Value::parse_bound(op, text)?)
+        }
+        "lt" => Test::Order(&[Ordering::Less], Value::parse_bound(op, text)?),
+        "lte" => {
+            let orders = &[Ordering::Less, Ordering::Equal];
+            Test::Order(orders, Value::parse_bound(op, text)?)
+        }
         "exists" => match text {
             "" | "true" => Test::Exists(true),
             "false" => Test::Exists(false),
@@ -310,11 +349,81 @@ fn property(path: &str, expression: &str) -> Result<Kind, String> {
     Ok(Kind::Property { path, test })
 }
 
+const OPS: [&str; 10] = [
+    "eq", "ne", "gt", "gte", "lt", "lte", "in", "exists", "since", "until",
+];
+
+/// What stands for a number to most readers, but not to those of JSON. Digits alone,
+/// with zeros or a plus in front, are codes and telephone numbers.
+fn is_number_written_otherwise(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && !digits.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<f64>().is_ok()
+}
+
+/// Whether a text to compare with can be meant for nothing else: it does not begin as a
+/// number does, or is a date.
+fn is_evidently_text(text: &str) -> bool {
+    let is_date = matches!(text.as_bytes(), [a, b, c, d, b'-', e, f, ..]
+        if [a, b, c, d, e, f].iter().all(|byte| byte.is_ascii_digit()));
+    let number = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
+    is_date || text.starts_with(|c| !number(c))
+}
+
+/// Refuses the name of a property that holds a part of an expression: `prop.n>=5` is the
+/// parameter `prop.n>` with the value 5.
+fn check_name(path: &str) -> Result<(), String> {
+    let refusal = |found: &str| {
+        Err(format!(
+            "found {found:?} in the name of a property; a comparison is written prop.NAME=gte:5, \
+             with one of {}; in a name that has the character a backslash goes before it",
+            OPS.join(", ")
+        ))
+    };
+    let mut escaped = false;
+    let mut last = None;
+    for character in path.chars() {
+        last = (!escaped).then_some(character);
+        if !escaped && matches!(character, '<' | '>') {
+            return refusal(&character.to_string());
+        }
+        escaped = !escaped && character == '\\';
+    }
+    let bracketed = path
+        .strip_suffix(']')
+        .and_then(|path| path.rsplit_once('['));
+    match (last, bracketed) {
+        (Some(last @ ('!' | '~')), _) => refusal(&last.to_string()),
+        (Some(']'), Some((_, op))) if OPS.contains(&op) => refusal(&format!("[{op}]")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a value without an operation that looks as if it had one.
+fn check_plain(expression: &str) -> Result<(), String> {
+    if expression.starts_with(['<', '>', '=', '!', '~']) {
+        return Err(format!(
+            "found {expression:?}; expected one of {} and a colon before the value, such as gte:5, \
+             or a text in double quotes",
+            OPS.join(", ")
+        ));
+    }
+    let word =
+        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+    match expression.split_once(':') {
+        // An address begins with a word and a colon as well.
+        Some((op, rest)) if word(op) && !rest.starts_with("//") => Err(format!(
+            "found the operation {op:?}; expected one of {}; for a text that begins so write \
+             eq:{expression}",
+            OPS.join(", ")
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The operation of an expression and what is behind it.
 fn split(expression: &str) -> (&str, &str) {
-    const OPS: [&str; 10] = [
-        "eq", "ne", "gt", "gte", "lt", "lte", "in", "exists", "since", "until",
-    ];
     if expression == "exists" {
         return (expression, "");
     }
@@ -324,7 +433,8 @@ fn split(expression: &str) -> (&str, &str) {
     }
 }
 
-/// Names between dots; a backslash takes the character behind it as it is.
+/// Names between dots, which may be empty; a backslash takes the character behind it as
+/// it is.
 pub(super) fn parse_path(text: &str) -> Result<Vec<String>, String> {
     let mut names = vec![String::new()];
     let mut characters = text.chars();
@@ -342,11 +452,6 @@ pub(super) fn parse_path(text: &str) -> Result<Vec<String>, String> {
         if let Some(name) = names.last_mut() {
             name.push(literal);
         }
-    }
-    if names.iter().any(String::is_empty) {
-        return Err(format!(
-            "found the path {text:?}; expected a name before and after each dot"
-        ));
     }
     Ok(names)
 }

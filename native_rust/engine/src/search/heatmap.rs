@@ -120,8 +120,7 @@ impl Database {
         let bbox = heatmap.bbox;
         let grid = Cells::new(heatmap.grid, bbox)?;
         grid.check_count(state.limits.page_items)?;
-        let path = heatmap.sum.as_deref().map(parse_path).transpose();
-        let path = path.map_err(|e| Error::invalid(InvalidCode::Parameter, "/sum", e))?;
+        let path = heatmap.sum.as_deref().map(sum_path).transpose()?;
 
         let area = Area::Box(bbox);
         let target = Target::new(&area, Predicate::Intersects);
@@ -157,6 +156,18 @@ impl Database {
             seq: question.at,
         })
     }
+}
+
+/// The path of what is added up. Empty text is more likely a parameter that was left
+/// empty than the name of a property.
+fn sum_path(text: &str) -> Result<Vec<String>> {
+    let refusal = |detail: String| Error::invalid(InvalidCode::Parameter, "/sum", detail);
+    if text.is_empty() {
+        let detail =
+            "found no name; expected a property, such as mag, or size.lon for a nested one";
+        return Err(refusal(detail.to_owned()));
+    }
+    parse_path(text).map_err(refusal)
 }
 
 /// The cell of a stored feature and what it adds there, if it counts.

@@ -8,6 +8,7 @@
 //! longitude. [`Prepared`] knows them. Distances are geodesics on the WGS84
 //! ellipsoid.
 
+mod beside;
 mod edges;
 mod geodesy;
 mod relation;

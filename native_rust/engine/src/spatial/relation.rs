@@ -1,19 +1,24 @@
 //! Which shapes meet, and which lie in which.
 //!
-//! A shape is a closed set: points, lines, and areas with their boundaries. What
-//! its interior is follows OGC 06-103r4, section 6.1.15: of an area what lies off
-//! its rings, of a line all but its ends (an end that an even number of lines
-//! share is none), of a point the point. Sides of lines are decided by exact
-//! predicates. Where an edge crosses another is computed in doubles: so a gap in
-//! the middle of an edge counts from about 10^-13 degrees on, 10 nanometres.
+//! A shape is a closed set: points, lines, and areas with their boundaries. It is the
+//! union of its parts: areas that touch along an edge are one area there, and what lies
+//! across the edge lies in it. What its interior is follows OGC 06-103r4, section
+//! 6.1.15: of an area what areas are all around of, of a line all but its ends (an end
+//! that an even number of lines share is none), of a point the point; what is on the
+//! boundary of areas is boundary, whatever lines and points are there too. Sides of lines
+//! are decided by exact predicates. Where an edge crosses another is computed in
+//! doubles: so a gap in the middle of an edge counts from about 10^-12 degrees on.
 
 use std::cmp::Ordering;
 
 use geo::Orientation;
 
+use super::beside::{Piece, Side, common, either, is_inside, pieces};
 use super::edges::{Edge, Edges, Part, side};
-use super::seam::{Seam, on_seam, twins};
-use super::shape::{Area, Position, Shape};
+use super::seam::{
+    around, behind_seam, is_position, on_seam, outer_side, seams_from, spellings, twins, ways_from,
+};
+use super::shape::{Position, Shape};
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::model::Rect;
@@ -36,8 +41,7 @@ pub enum Predicate {
 pub(crate) struct Prepared {
     shape: Shape,
     edges: Edges,
-    /// Only for a shape that touches a seam of the plane.
-    seam: Option<Seam>,
+    touches_seam: bool,
     /// Ends of lines that are boundary, in [`order`].
     ends: Vec<Position>,
 }
@@ -71,17 +75,19 @@ enum Place {
 impl Prepared {
     /// O(n log n) in the positions, some 100 ns each; nothing to speak of for a few.
     pub(crate) fn new(shape: Shape) -> Self {
-        let mut touches = false;
+        let mut touches_seam = false;
         let edges = Edges::new(&shape, |edges| {
-            touches = edges.iter().any(|e| on_seam(e.a) || on_seam(e.b));
-            if touches { twins(edges) } else { Vec::new() }
+            touches_seam = edges.iter().any(|e| on_seam(e.a) || on_seam(e.b));
+            match touches_seam {
+                true => twins(edges),
+                false => Vec::new(),
+            }
         });
-        let seam = touches.then(|| Seam::new(edges.iter()));
         let ends = odd_ends(&shape);
         Self {
             shape,
             edges,
-            seam,
+            touches_seam,
             ends,
         }
     }
@@ -135,7 +141,7 @@ impl Prepared {
         let theirs = Self {
             shape: Shape::default(),
             edges: theirs,
-            seam: None,
+            touches_seam: false,
             ends: Vec::new(),
         };
         // What lies on a seam is on the rim of the plane, inside of nothing.
@@ -146,7 +152,7 @@ impl Prepared {
     fn holds_start_of(&self, shape: &Shape, budget: &Budget) -> Result<bool> {
         for p in starts(shape) {
             budget.step()?;
-            if self.locate(p, None, budget)? == Place::Inside {
+            if self.locate(p, budget)? == Place::Inside {
                 return Ok(true);
             }
         }
@@ -158,67 +164,72 @@ impl Prepared {
         let mut cover = Cover::Boundary;
         for edge in self.edges.iter().filter(|edge| !edge.twin) {
             budget.step()?;
-            if matches!(edge.part, Part::Ring { .. }) {
-                continue;
-            }
-            match other.covers_edge(edge, None, budget)? {
-                Some(found) => cover = cover.or(found),
-                None => return Ok(false),
-            }
-        }
-        for (area, number) in self.shape.areas.iter().zip(0..) {
-            match self.area_in(area, number, other, budget)? {
+            let found = match edge.part {
+                Part::Ring { .. } if !is_position(edge) => {
+                    self.ring_edge_in(edge, other, budget)?
+                }
+                _ => other.covers_edge(edge, budget)?,
+            };
+            match found {
                 Some(found) => cover = cover.or(found),
                 None => return Ok(false),
             }
         }
         // A shape without positions covers nothing and lies in nothing.
-        Ok(cover == Cover::Interior)
+        Ok(cover == Cover::Interior && !self.is_entered(other, budget)?)
     }
 
-    /// Whether one of this shape's areas lies in one of `other`'s: two areas that
-    /// only touch do not make one that holds what lies across them.
-    fn area_in(
-        &self,
-        area: &Area,
-        number: u32,
-        other: &Self,
-        budget: &Budget,
-    ) -> Result<Option<Cover>> {
-        let Some(inside) = inside_of(area, budget)? else {
-            // Without an inside it is the line it collapses to.
-            return self.ring_in(number, other, None, budget);
-        };
-        for (outer, place) in other.shape.areas.iter().zip(0..) {
-            budget.step()?;
-            if outer.envelope.contains(&area.envelope)
-                && other.locate(inside, Some(place), budget)? == Place::Inside
-                && self.ring_in(number, other, Some(place), budget)?.is_some()
-                && !self.is_entered(area, number, other, place, budget)?
-            {
-                return Ok(Some(Cover::Interior));
+    /// How an edge of one of this shape's rings, and the inside beside it, lie in `other`.
+    fn ring_edge_in(&self, edge: &Edge, other: &Self, budget: &Budget) -> Result<Option<Cover>> {
+        let theirs = other.beside(edge, budget)?;
+        if theirs.iter().all(|piece| piece.left && piece.right) {
+            return Ok(Some(Cover::Interior));
+        }
+        let ours = pieces(&self.edges, edge, budget)?;
+        let mut cover = Cover::Boundary;
+        for (ours, theirs) in common(&ours, &theirs) {
+            match of_piece(&theirs) {
+                Some(found) if !leaves(&ours, &theirs) => cover = cover.or(found),
+                _ => return Ok(None),
+            }
+            if ours.left || ours.right {
+                cover = Cover::Interior;
             }
         }
-        Ok(None)
+        Ok(Some(cover))
     }
 
-    /// Whether the rings of one of this shape's areas belong to `other`, or to one of
-    /// its areas.
-    fn ring_in(
-        &self,
-        number: u32,
-        other: &Self,
-        only: Option<u32>,
-        budget: &Budget,
-    ) -> Result<Option<Cover>> {
-        let mut cover = Cover::Boundary;
-        for edge in self.edges.iter() {
-            budget.step()?;
-            let own = matches!(edge.part, Part::Ring { area, .. } if area == number);
-            if edge.twin || !own {
-                continue;
+    /// Whether a ring of `other` runs through the inside of this shape's areas with the
+    /// outside of `other` beside it: then that lies within them.
+    fn is_entered(&self, other: &Self, budget: &Budget) -> Result<bool> {
+        for area in &self.shape.areas {
+            let entered = other.edges.near(&area.envelope, budget, |edge| {
+                let ring = matches!(edge.part, Part::Ring { .. });
+                if !ring || edge.twin || edge.a == edge.b {
+                    return Ok(false);
+                }
+                let ours = pieces(&self.edges, edge, budget)?;
+                if !ours.iter().any(|piece| piece.left || piece.right) {
+                    return Ok(false);
+                }
+                let theirs = pieces(&other.edges, edge, budget)?;
+                Ok(common(&ours, &theirs).any(|(ours, theirs)| leaves(&ours, &theirs)))
+            })?;
+            if entered {
+                return Ok(true);
             }
-            match other.covers_edge(edge, only, budget)? {
+        }
+        Ok(false)
+    }
+
+    /// Whether all of an edge belongs to this shape.
+    fn covers_edge(&self, edge: &Edge, budget: &Budget) -> Result<Option<Cover>> {
+        if is_position(edge) {
+            return self.covers_position(edge.a, budget);
+        }
+        let mut cover = Cover::Boundary;
+        for piece in self.beside(edge, budget)? {
+            match of_piece(&piece) {
                 Some(found) => cover = cover.or(found),
                 None => return Ok(None),
             }
@@ -226,118 +237,83 @@ impl Prepared {
         Ok(Some(cover))
     }
 
-    /// Whether a ring of the area `outer` of `other` runs through the inside of an
-    /// area of this shape: then that is not all inside `outer`.
-    fn is_entered(
-        &self,
-        area: &Area,
-        number: u32,
-        other: &Self,
-        outer: u32,
-        budget: &Budget,
-    ) -> Result<bool> {
-        other.edges.near(&area.envelope, budget, |edge| {
-            let ring = matches!(edge.part, Part::Ring { area, .. } if area == outer);
-            if !ring || edge.twin {
-                return Ok(false);
+    /// The pieces of an edge. What lies behind a seam is beside an edge on it, too.
+    fn beside(&self, edge: &Edge, budget: &Budget) -> Result<Vec<Piece>> {
+        let here = pieces(&self.edges, edge, budget)?;
+        match behind_seam(edge) {
+            Some(twin) if self.touches_seam => {
+                Ok(either(&here, &pieces(&self.edges, &twin, budget)?))
             }
-            self.pieces(edge, Some(number), budget)?
-                .any(budget, |piece| {
-                    let inside = || self.locate(piece.middle, Some(number), budget);
-                    Ok(piece.along.is_empty() && inside()? == Place::Inside)
-                })
-        })
+            _ => Ok(here),
+        }
     }
 
-    /// Whether all of an edge belongs to this shape, or to one of its areas.
-    fn covers_edge(
-        &self,
-        edge: &Edge,
-        only: Option<u32>,
-        budget: &Budget,
-    ) -> Result<Option<Cover>> {
-        let first = self.covers_position(edge.a, only, budget)?;
-        if edge.a == edge.b || first.is_none() {
-            return Ok(first);
-        }
-        if self.covers_position(edge.b, only, budget)?.is_none() {
-            return Ok(None);
-        }
-        // The ends do not speak for what lies between them.
-        let mut cover = Cover::Boundary;
-        let pieces = self.pieces(edge, only, budget)?;
-        let uncovered = pieces.any(budget, |piece| {
-            let found = self.covers_piece(&piece, only, budget)?;
-            cover = found.map_or(cover, |found| cover.or(found));
-            Ok(found.is_none())
-        })?;
-        Ok((!uncovered).then_some(cover))
-    }
-
-    /// A piece of an edge that no edge of this shape divides.
-    fn covers_piece(
-        &self,
-        piece: &Piece,
-        only: Option<u32>,
-        budget: &Budget,
-    ) -> Result<Option<Cover>> {
-        let mut cover = None;
-        let mut beside = Vec::new();
-        for part in &piece.along {
-            match part {
-                Part::Ring { area, .. } => {
-                    cover = cover.or(Some(Cover::Boundary));
-                    beside.push(*area);
+    fn covers_position(&self, p: Position, budget: &Budget) -> Result<Option<Cover>> {
+        let (mut ring, mut line, mut point) = (false, false, false);
+        self.edges.near(&Rect::point(p), budget, |edge| {
+            if edge.holds(p) {
+                match edge.part {
+                    Part::Ring { .. } => ring = true,
+                    Part::Line => line = true,
+                    Part::Point => point = true,
                 }
-                _ => return Ok(Some(Cover::Interior)),
             }
-        }
-        let middle = piece.middle;
-        if cover.is_some() && self.is_inside_seam(middle, budget)? {
-            return Ok(Some(Cover::Interior));
-        }
-        if only.is_some() && cover.is_some() {
-            return Ok(cover);
-        }
-        Ok(match self.locate_beside(middle, only, &beside, budget)? {
-            Place::Inside => Some(Cover::Interior),
-            Place::Boundary => cover.or(Some(Cover::Boundary)),
-            Place::Outside => cover,
-        })
-    }
-
-    /// Whether what bounds areas there is inside of them, because they go on behind a
-    /// seam.
-    fn is_inside_seam(&self, p: Position, budget: &Budget) -> Result<bool> {
-        let Some(seam) = &self.seam else {
-            return Ok(false);
+            Ok(false)
+        })?;
+        // Of what has several kinds of parts, its areas count before the others.
+        let interior = if ring {
+            self.is_surrounded(p, budget)?
+        } else if self.locate(p, budget)? == Place::Inside {
+            true
+        } else if line {
+            !self.is_end(p, budget)?
+        } else if point {
+            true
+        } else {
+            return Ok(None);
         };
-        budget.steps(seam.len())?;
-        Ok(seam.is_inside(p))
+        Ok(Some(match interior {
+            true => Cover::Interior,
+            false => Cover::Boundary,
+        }))
     }
 
-    fn covers_position(
-        &self,
-        p: Position,
-        only: Option<u32>,
-        budget: &Budget,
-    ) -> Result<Option<Cover>> {
-        let mut cover = None;
-        let inside = self.edges.near(&Rect::point(p), budget, |edge| {
-            if !of(edge, only) || !edge.holds(p) {
+    /// Whether the ground all around a position on a ring is inside of areas, as it is
+    /// between two that touch: then so is the position. Looks beside each edge that
+    /// begins there; a seam is one.
+    fn is_surrounded(&self, p: Position, budget: &Budget) -> Result<bool> {
+        let outside = |from: Position, to: Position| -> Result<bool> {
+            let outer = outer_side(from, to);
+            for side in [Side::Left, Side::Right] {
+                let inside = || is_inside(&self.edges, from, to, side, budget);
+                if outer != Some(side) && !inside()? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        for place in spellings(p) {
+            for to in seams_from(place) {
+                if outside(place, to)? {
+                    return Ok(false);
+                }
+            }
+            let found = self.edges.near(&around(place), budget, |edge| {
+                if !matches!(edge.part, Part::Ring { .. }) || edge.twin || is_position(edge) {
+                    return Ok(false);
+                }
+                for (from, to) in ways_from(place, edge) {
+                    if outside(from, to)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            })?;
+            if found {
                 return Ok(false);
             }
-            cover = cover.or(Some(Cover::Boundary));
-            Ok(match edge.part {
-                Part::Point => true,
-                Part::Line => !self.is_end(p, budget)?,
-                Part::Ring { .. } => self.is_inside_seam(p, budget)?,
-            })
-        })?;
-        if inside || self.locate(p, only, budget)? == Place::Inside {
-            return Ok(Some(Cover::Interior));
         }
-        Ok(cover)
+        Ok(true)
     }
 
     /// Whether a position on a line is boundary. The spellings of a position on a
@@ -351,23 +327,13 @@ impl Prepared {
         Ok(has([lon, lat]) != (lon.abs() == 180.0 && has([-lon, lat])))
     }
 
-    fn locate(&self, p: Position, only: Option<u32>, budget: &Budget) -> Result<Place> {
-        self.locate_beside(p, only, &[], budget)
-    }
-
-    /// Where a position lies to the areas, or to one of them, but those of
-    /// `beside` left out: inside of any, else on the boundary of any. Exact.
+    /// Where a position lies to the areas: inside of any, else on the boundary of any.
+    /// Exact.
     ///
     /// Counts the edges that a ray eastwards crosses, ring by ring. Of the two ends
     /// of an edge the lower counts, so a ray through a shared end crosses once or
     /// not at all.
-    fn locate_beside(
-        &self,
-        p: Position,
-        only: Option<u32>,
-        beside: &[u32],
-        budget: &Budget,
-    ) -> Result<Place> {
+    fn locate(&self, p: Position, budget: &Budget) -> Result<Place> {
         let ray = Rect {
             min: p,
             max: [f64::INFINITY, p[1]],
@@ -378,8 +344,7 @@ impl Prepared {
             let Part::Ring { area, ring } = edge.part else {
                 return Ok(false);
             };
-            budget.steps(beside.len())?;
-            if edge.twin || !of(edge, only) || beside.contains(&area) {
+            if edge.twin {
                 return Ok(false);
             }
             if edge.holds(p) {
@@ -409,27 +374,20 @@ impl Prepared {
             false => Place::Boundary,
         })
     }
+}
 
-    /// An edge divided where this shape's edges, or those of one of its areas, meet
-    /// it.
-    fn pieces<'e>(&self, edge: &'e Edge, only: Option<u32>, budget: &Budget) -> Result<Pieces<'e>> {
-        let mut pieces = Pieces::new(edge);
-        self.edges.near(&edge.envelope(), budget, |other| {
-            if of(other, only) {
-                pieces.divide_by(other);
-            }
-            Ok(false)
-        })?;
-        Ok(pieces)
+/// How a piece of an edge belongs to a shape; `None` if it does not.
+fn of_piece(piece: &Piece) -> Option<Cover> {
+    match (piece.left, piece.right) {
+        (true, true) => Some(Cover::Interior),
+        (false, false) if piece.line && !piece.ring => Some(Cover::Interior),
+        (left, right) => (left || right || piece.ring).then_some(Cover::Boundary),
     }
 }
 
-fn of(edge: &Edge, only: Option<u32>) -> bool {
-    match (only, edge.part) {
-        (None, _) => true,
-        (Some(only), Part::Ring { area, .. }) => area == only,
-        (Some(_), _) => false,
-    }
+/// Whether one shape is inside beside a piece where the other is outside.
+fn leaves(ours: &Piece, theirs: &Piece) -> bool {
+    (ours.left && !theirs.left) || (ours.right && !theirs.right)
 }
 
 /// Whether the edge crosses the ray from `p` eastwards; `p` is not on it.
@@ -467,148 +425,4 @@ fn odd_ends(shape: &Shape) -> Vec<Position> {
 
 fn order(a: &Position, b: &Position) -> Ordering {
     a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1]))
-}
-
-/// A position well inside an area, `None` if it has no inside: the middle of the
-/// widest stretch that is inside on one of the parallels half way between
-/// neighbouring latitudes of its positions.
-fn inside_of(area: &Area, budget: &Budget) -> Result<Option<Position>> {
-    /// Parallels tried. The first will do for all but degenerate areas.
-    const TRIED: usize = 64;
-    let positions = area.rings.iter().flatten();
-    let mut latitudes: Vec<f64> = positions.map(|p| p[1]).collect();
-    latitudes.sort_unstable_by(f64::total_cmp);
-    latitudes.dedup();
-    let mut bands: Vec<(f64, f64)> = latitudes
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [low, high] => Some((high - low, low + (high - low) / 2.0)),
-            _ => None,
-        })
-        .collect();
-    bands.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-    for (_, latitude) in bands.into_iter().take(TRIED) {
-        let mut crossings: Vec<(f64, usize)> = Vec::new();
-        for (number, ring) in area.rings.iter().enumerate() {
-            budget.steps(ring.len())?;
-            for pair in ring.windows(2) {
-                if let [a, b] = pair
-                    && (a[1] > latitude) != (b[1] > latitude)
-                {
-                    let along = (latitude - a[1]) / (b[1] - a[1]);
-                    crossings.push((a[0] + along * (b[0] - a[0]), number));
-                }
-            }
-        }
-        crossings.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let mut outer = false;
-        let mut holes: Vec<usize> = Vec::new();
-        let mut widest = (0.0, None);
-        for pair in crossings.windows(2) {
-            let [(from, ring), (to, _)] = pair else { break };
-            budget.steps(holes.len())?;
-            match holes.iter().position(|hole| hole == ring) {
-                Some(open) => drop(holes.swap_remove(open)),
-                None if *ring > 0 => holes.push(*ring),
-                None => outer = !outer,
-            }
-            if outer && holes.is_empty() && to - from > widest.0 {
-                widest = (to - from, Some([from + (to - from) / 2.0, latitude]));
-            }
-        }
-        if widest.1.is_some() {
-            return Ok(widest.1);
-        }
-    }
-    Ok(None)
-}
-
-/// An edge divided where others meet it.
-struct Pieces<'e> {
-    edge: &'e Edge,
-    /// Where it is divided, as a share of its length.
-    cuts: Vec<f64>,
-    /// What runs along it, and from where to where.
-    along: Vec<(f64, f64, Part)>,
-}
-
-/// A piece of an edge.
-struct Piece {
-    middle: Position,
-    /// The edges that it runs along.
-    along: Vec<Part>,
-}
-
-impl<'e> Pieces<'e> {
-    fn new(edge: &'e Edge) -> Self {
-        Self {
-            edge,
-            cuts: vec![0.0, 1.0],
-            along: Vec::new(),
-        }
-    }
-
-    /// A position on the edge as a share of its length.
-    fn share(&self, p: Position) -> f64 {
-        let Edge { a, b, .. } = self.edge;
-        let axis = usize::from((b[1] - a[1]).abs() > (b[0] - a[0]).abs());
-        ((p[axis] - a[axis]) / (b[axis] - a[axis])).clamp(0.0, 1.0)
-    }
-
-    fn divide_by(&mut self, other: &Edge) {
-        let Edge { a, b, .. } = *self.edge;
-        let (from, to) = (side(a, b, other.a), side(a, b, other.b));
-        let collinear = Orientation::Collinear;
-        if from == collinear && to == collinear {
-            let (first, last) = (self.share(other.a), self.share(other.b));
-            let (first, last) = (first.min(last), first.max(last));
-            self.cuts.extend([first, last]);
-            if first < last {
-                self.along.push((first, last, other.part));
-            }
-        } else if from == collinear {
-            self.cuts.push(self.share(other.a));
-        } else if to == collinear {
-            self.cuts.push(self.share(other.b));
-        } else if from != to && side(other.a, other.b, a) != side(other.a, other.b, b) {
-            let [dx, dy] = [b[0] - a[0], b[1] - a[1]];
-            let [ox, oy] = [other.b[0] - other.a[0], other.b[1] - other.a[1]];
-            let share = ((other.a[0] - a[0]) * oy - (other.a[1] - a[1]) * ox) / (dx * oy - dy * ox);
-            if share.is_finite() {
-                self.cuts.push(share.clamp(0.0, 1.0));
-            }
-        }
-    }
-
-    fn into_pieces(mut self) -> impl Iterator<Item = Piece> {
-        self.cuts.sort_unstable_by(f64::total_cmp);
-        self.cuts.dedup();
-        let Edge { a, b, .. } = *self.edge;
-        let cuts = self.cuts;
-        let along = self.along;
-        (1..cuts.len()).filter_map(move |end| {
-            let (from, to) = (*cuts.get(end - 1)?, *cuts.get(end)?);
-            let share = from + (to - from) / 2.0;
-            let runs = |(first, last, part): &(f64, f64, Part)| {
-                (*first <= share && share <= *last).then_some(*part)
-            };
-            Some(Piece {
-                middle: [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])],
-                along: along.iter().filter_map(runs).collect(),
-            })
-        })
-    }
-
-    /// Whether `test` says so of a piece.
-    fn any(self, budget: &Budget, mut test: impl FnMut(Piece) -> Result<bool>) -> Result<bool> {
-        // What one piece costs to make.
-        let cost = self.along.len() + 1;
-        for piece in self.into_pieces() {
-            budget.steps(cost)?;
-            if test(piece)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
 }

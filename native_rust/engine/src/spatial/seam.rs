@@ -2,8 +2,10 @@
 //! its eastern and its western edge, and the poles, which are its northern and
 //! southern ones.
 
+use super::beside::Side;
 use super::edges::{Edge, Part};
 use super::shape::Position;
+use crate::model::Rect;
 
 /// Whether a position lies on a seam.
 pub(super) fn on_seam([lon, lat]: Position) -> bool {
@@ -50,74 +52,82 @@ pub(super) fn twins(edges: &[Edge]) -> Vec<Edge> {
     twins
 }
 
-/// Where areas end on a seam, and so go on behind it if they begin there: those
-/// places are inside of them.
-#[derive(Debug, Default)]
-pub(super) struct Seam {
-    /// Latitudes at 180 degrees of longitude that rings run along, sorted and merged.
-    east: Vec<[f64; 2]>,
-    west: Vec<[f64; 2]>,
-    /// Whether rings run along the whole parallel of the pole.
-    north: bool,
-    south: bool,
+/// Whether an edge is one position: it has no length, or runs along a pole.
+pub(super) fn is_position(Edge { a, b, .. }: &Edge) -> bool {
+    a == b || (a[1] == b[1] && a[1].abs() == 90.0)
 }
 
-impl Seam {
-    pub(super) fn new<'e>(edges: impl Iterator<Item = &'e Edge>) -> Self {
-        let (mut east, mut west, mut north, mut south) = (vec![], vec![], vec![], vec![]);
-        for Edge { a, b, part, twin } in edges {
-            if *twin || !matches!(part, Part::Ring { .. }) {
-                continue;
-            }
-            for (axis, bound, list) in [
-                (0, 180.0, &mut east),
-                (0, -180.0, &mut west),
-                (1, 90.0, &mut north),
-                (1, -90.0, &mut south),
-            ] {
-                if a[axis] == bound && b[axis] == bound {
-                    let (from, to) = (a[1 - axis], b[1 - axis]);
-                    list.push([from.min(to), from.max(to)]);
-                }
-            }
-        }
-        let whole = |list: Vec<[f64; 2]>| merged(list) == [[-180.0, 180.0]];
-        Self {
-            east: merged(east),
-            west: merged(west),
-            north: whole(north),
-            south: whole(south),
-        }
-    }
+/// The other spelling of an edge that runs along the antimeridian.
+pub(super) fn behind_seam(edge: &Edge) -> Option<Edge> {
+    let Edge { a, b, .. } = *edge;
+    (a[0] == b[0] && a[0].abs() == 180.0).then(|| Edge {
+        a: [-a[0], a[1]],
+        b: [-b[0], b[1]],
+        ..*edge
+    })
+}
 
-    /// Stretches that [`Seam::is_inside`] looks at.
-    pub(super) fn len(&self) -> usize {
-        self.east.len() + self.west.len()
-    }
-
-    /// Whether a position on the boundary of areas is inside of what they make
-    /// together, because they go on behind the seam.
-    pub(super) fn is_inside(&self, [lon, lat]: Position) -> bool {
-        let within = |list: &[[f64; 2]]| list.iter().any(|[from, to]| *from < lat && lat < *to);
-        if lat == 90.0 {
-            return self.north;
-        }
-        if lat == -90.0 {
-            return self.south;
-        }
-        lon.abs() == 180.0 && within(&self.east) && within(&self.west)
+/// The places in the plane that are one position with this one; of a pole the corners.
+pub(super) fn spellings([lon, lat]: Position) -> Vec<Position> {
+    match (lon.abs() == 180.0, lat.abs() == 90.0) {
+        (_, true) => vec![[180.0, lat], [-180.0, lat]],
+        (true, false) => vec![[lon, lat], [-lon, lat]],
+        (false, false) => vec![[lon, lat]],
     }
 }
 
-/// Intervals that touch become one.
-fn merged(mut list: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
-    list.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]));
-    let mut merged: Vec<[f64; 2]> = Vec::new();
-    for next in list {
-        match merged.last_mut() {
-            Some(last) if next[0] <= last[1] => last[1] = last[1].max(next[1]),
-            _ => merged.push(next),
-        }
+/// What holds the edges that have a place on them; of a pole, its parallel.
+pub(super) fn around([lon, lat]: Position) -> Rect {
+    match lat.abs() == 90.0 {
+        true => Rect {
+            min: [-180.0, lat],
+            max: [180.0, lat],
+        },
+        false => Rect::point([lon, lat]),
     }
-    merged
+}
+
+/// From a place along an edge that has it: at most to both of its ends.
+pub(super) fn ways_from(
+    place: Position,
+    edge: &Edge,
+) -> impl Iterator<Item = (Position, Position)> {
+    let Edge { a, b, .. } = *edge;
+    let pole = place[1].abs() == 90.0;
+    let holds = pole || edge.holds(place);
+    [(a, b), (b, a)]
+        .into_iter()
+        .filter_map(move |(one, other)| match pole {
+            true => (one[1] == place[1]).then_some((one, other)),
+            false => (holds && place != other).then_some((place, other)),
+        })
+}
+
+/// The ends of the seams that lead away from a place on the antimeridian.
+pub(super) fn seams_from([lon, lat]: Position) -> impl Iterator<Item = Position> {
+    let poles = [90.0, -90.0].into_iter();
+    poles
+        .filter(move |pole| lon.abs() == 180.0 && *pole != lat)
+        .map(move |pole| [lon, pole])
+}
+
+/// The side of the way from one place to another that is beyond the plane.
+pub(super) fn outer_side(from: Position, to: Position) -> Option<Side> {
+    if from[0] != to[0] || from[0].abs() != 180.0 {
+        return None;
+    }
+    Some(match (from[0] > 0.0) == (to[1] > from[1]) {
+        true => Side::Right,
+        false => Side::Left,
+    })
+}
+
+/// From one place to another.
+pub(super) fn way(from: Position, to: Position) -> Edge {
+    Edge {
+        a: from,
+        b: to,
+        part: Part::Line,
+        twin: false,
+    }
 }

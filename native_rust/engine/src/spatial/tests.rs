@@ -12,6 +12,9 @@ use crate::model::cbor::encode_json;
 use crate::model::{BoundingBox, Rect, Source};
 use crate::oracles::{cases, compared};
 
+mod exact;
+mod unions;
+
 /// A shape from the coordinates of a geometry.
 fn shape(kind: &str, coordinates: &str) -> Shape {
     let text = format!(r#"{{"type":"{kind}","coordinates":{coordinates}}}"#);
