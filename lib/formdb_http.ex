@@ -454,8 +454,9 @@ defmodule FormdbHttp do
   `{:prefix, text}` for all series whose ids begin with the text.
 
   `aggregation` is `count`, `sum`, `avg`, `min`, `max`, `first`, `last`, `stddev` (of a
-  sample), `median`, `rate` (per second), `delta`, or a percentile such as `p95` or
-  `p99.9`; an atom or text. Options:
+  sample), `median`, `rate` (what a counter grew by, per second; a value below the one
+  before it is a counter that began anew), `delta` (last less first), or a percentile such
+  as `p95` or `p99.9`; an atom or text. Options:
 
     * `:start`, `:end` - the range, which holds its start and not its end; by default all
     * `:interval` - how long a bucket is, such as `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1w"`,

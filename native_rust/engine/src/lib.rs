@@ -84,8 +84,8 @@ mod transactions;
 mod turns;
 
 pub use aggregate::{
-    Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Selection, SeriesBuckets,
-    SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
+    Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Percent, Selection,
+    SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
 };
 pub use answers::{AnswerStats, JsonAnswer};
 pub use block::Block;

@@ -12,7 +12,8 @@ use super::Aggregation;
 pub struct Bucket {
     /// Where it begins, microseconds since the epoch.
     pub timestamp: i64,
-    /// `None` where there is no such value and none was filled in.
+    /// `None` where there is no such value and none was filled in, and where it is
+    /// beyond the range of doubles.
     pub value: Option<f64>,
 }
 

@@ -1,20 +1,22 @@
 //! What the points of a bucket come to.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use super::percent::{DECIMALS, Percent};
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode};
-use crate::exact::{Accumulator, Sum, deviation};
-use crate::index::{Stretch, extremes};
+use crate::exact::{Accumulator, Sum, between, deviation};
+use crate::index::{Stretch, extremes, greatest, least};
 
 /// What is made of the points of a bucket.
 ///
-/// Sums, means and deviations are worked out without rounding and rounded once at
-/// the end: the same points give the same answer, to the last bit, however they
-/// were written.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What is worked out (sums, means, deviations, percentiles, rates) is so without
+/// rounding and rounded once at the end: the same points give the same answer, to the
+/// last bit, however they were written. What is the value of a point (`First`, `Last`,
+/// `Min`, `Max`, percentiles that need no interpolation) is that value, the sign of a
+/// zero included; a zero that is worked out has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Aggregation {
     /// Number of points.
     Count,
@@ -34,25 +36,16 @@ pub enum Aggregation {
     Stddev,
     /// The 50th percentile.
     Median,
-    /// This percentile, 0 to 100, interpolated linearly between the two nearest
-    /// values: that at place `(n - 1) * p / 100` of the sorted ones, from 0 (NumPy's
-    /// default, type 7 of R. Hyndman and Y. Fan, "Sample quantiles", 1996).
-    Percentile(f64),
-    /// `Delta` by the seconds between the two points. A counter that was reset is
-    /// not made up for. Of points at one timestamp there is none.
+    /// This percentile, interpolated linearly between the two nearest values: that at
+    /// place `(n - 1) * p / 100` of the sorted ones, from 0 (NumPy's default, type 7 of
+    /// R. Hyndman and Y. Fan, "Sample quantiles", 1996). -0.0 sorts before 0.0.
+    Percentile(Percent),
+    /// What a counter grew by, by the seconds between the first point and the last. A
+    /// value below the one before it is a counter that began anew from 0: it grew by
+    /// that value. Of points at one timestamp there is none.
     Rate,
-    /// `Last` less `First`.
+    /// `Last` less `First`, whatever lies between.
     Delta,
-}
-
-/// By the bits of a percentile.
-impl Hash for Aggregation {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self).hash(state);
-        if let Self::Percentile(percent) = self {
-            percent.to_bits().hash(state);
-        }
-    }
 }
 
 /// `count`, `sum`, `avg`, `min`, `max`, `first`, `last`, `stddev`, `median`, `rate`,
@@ -73,29 +66,20 @@ impl FromStr for Aggregation {
             "median" => Self::Median,
             "rate" => Self::Rate,
             "delta" => Self::Delta,
-            _ => Self::Percentile(percentile(text).ok_or_else(|| {
-                let shown: String = text.chars().take(64).collect();
-                let detail = format!(
-                    "found the aggregation {shown:?}; expected count, sum, avg, min, max, first, \
-                     last, stddev, median, rate, delta or a percentile such as p95 or p99.9"
-                );
-                Error::invalid(InvalidCode::Parameter, "/aggregation", detail)
-            })?),
+            _ => {
+                let percent = text.strip_prefix('p').and_then(Percent::parse);
+                Self::Percentile(percent.ok_or_else(|| {
+                    let shown: String = text.chars().take(64).collect();
+                    let detail = format!(
+                        "found the aggregation {shown:?}; expected count, sum, avg, min, max, \
+                         first, last, stddev, median, rate, delta or a percentile such as p95 or \
+                         p99.9, from p0 to p100, with up to {DECIMALS} digits behind the point"
+                    );
+                    Error::invalid(InvalidCode::Parameter, "/aggregation", detail)
+                })?)
+            }
         })
     }
-}
-
-fn percentile(text: &str) -> Option<f64> {
-    let digits = text.strip_prefix('p')?;
-    let plain = |byte: u8| byte.is_ascii_digit() || byte == b'.';
-    if digits.len() > 32
-        || !digits.starts_with(|c: char| c.is_ascii_digit())
-        || !digits.bytes().all(plain)
-    {
-        return None;
-    }
-    let percent: f64 = digits.parse().ok()?;
-    (0.0..=100.0).contains(&percent).then_some(percent)
 }
 
 impl fmt::Display for Aggregation {
@@ -164,9 +148,14 @@ impl Fold {
         self.count += points.values.len() as u64;
         Ok(match function {
             Aggregation::Count => SUMMARY_COST,
-            Aggregation::First | Aggregation::Last | Aggregation::Delta | Aggregation::Rate => {
+            Aggregation::First | Aggregation::Last | Aggregation::Delta => {
                 self.add_ends(points);
                 SUMMARY_COST
+            }
+            Aggregation::Rate => {
+                self.add_resets(points.values);
+                self.add_ends(points);
+                points.values.len()
             }
             Aggregation::Sum | Aggregation::Avg => self.add_sum(points),
             Aggregation::Min | Aggregation::Max => self.add_extremes(points),
@@ -208,9 +197,21 @@ impl Fold {
             Some(summary) => ((summary.min, summary.max), SUMMARY_COST),
             None => (extremes(points.values), points.values.len()),
         };
-        self.min = self.min.min(min);
-        self.max = self.max.max(max);
+        self.min = least(self.min, min);
+        self.max = greatest(self.max, max);
         work
+    }
+
+    /// Adds to the sum what a counter had reached each time before it began anew. Called
+    /// before the ends know these points.
+    fn add_resets(&mut self, values: &[f64]) {
+        let mut before = self.ends.map_or(f64::NEG_INFINITY, |(_, (_, last))| last);
+        for &value in values {
+            if value < before {
+                self.sum.add_all(&[before]);
+            }
+            before = value;
+        }
     }
 
     pub(super) fn add_squares(&mut self, points: &Stretch<'_>) -> usize {
@@ -241,25 +242,25 @@ impl Fold {
             values,
             ..Self::default()
         };
-        // Zero has no sign: which of two zeros comes first does not count.
-        value.map(|value| value + 0.0)
+        value
     }
 
     fn value(&mut self, function: Aggregation) -> Option<f64> {
         let first = |((_, first), _): Ends| first;
         let last = |(_, (_, last)): Ends| last;
+        // A zero that is worked out has no sign.
         match function {
             Aggregation::Count => Some(self.count as f64),
-            Aggregation::Sum => Some(self.sum.round()),
-            Aggregation::Avg => Some(self.sum.mean(self.count)),
+            Aggregation::Sum => Some(self.sum.round() + 0.0),
+            Aggregation::Avg => Some(self.mean()),
             Aggregation::Min => Some(self.min),
             Aggregation::Max => Some(self.max),
             Aggregation::First => self.ends.map(first),
             Aggregation::Last => self.ends.map(last),
-            Aggregation::Delta => self.ends.map(|ends| last(ends) - first(ends)),
-            Aggregation::Rate => rate(self.ends?),
+            Aggregation::Delta => self.ends.map(|ends| last(ends) - first(ends) + 0.0),
+            Aggregation::Rate => self.rate(),
             Aggregation::Stddev => self.stddev(),
-            Aggregation::Median => quantile(&mut self.values, 50.0),
+            Aggregation::Median => quantile(&mut self.values, Percent::MEDIAN),
             Aggregation::Percentile(percent) => quantile(&mut self.values, percent),
         }
     }
@@ -268,31 +269,31 @@ impl Fold {
         let squares = self.squares.as_deref()?;
         (self.count > 1).then(|| deviation(self.count, &self.sum, squares))
     }
-}
 
-fn rate(((start, first), (end, last)): Ends) -> Option<f64> {
-    let seconds = end.abs_diff(start) as f64 / 1e6;
-    (seconds > 0.0).then(|| (last - first) / seconds)
+    pub(super) fn mean(&self) -> f64 {
+        self.sum.mean(self.count) + 0.0
+    }
+
+    /// Of the ends, and what was lost at resets between them, which the sum holds.
+    fn rate(&self) -> Option<f64> {
+        let ((start, first), (end, last)) = self.ends?;
+        let micros = end.abs_diff(start);
+        if micros == 0 {
+            return None;
+        }
+        let mut grown = self.sum.clone();
+        grown.add_all(&[last, -first]);
+        Some(grown.ratio(1_000_000, micros) + 0.0)
+    }
 }
 
 /// A percentile of values, which it reorders. O(n).
-fn quantile(values: &mut [f64], percent: f64) -> Option<f64> {
+fn quantile(values: &mut [f64], percent: Percent) -> Option<f64> {
     let last = values.len().checked_sub(1)?;
-    let place = last as f64 * percent / 100.0;
-    let below = (place as usize).min(last);
+    let (below, part, whole) = percent.place(last);
     let (_, &mut low, above) = values.select_nth_unstable_by(below, f64::total_cmp);
-    let high = above.iter().copied().fold(f64::INFINITY, f64::min);
-    Some(between(low, high, place - below as f64))
-}
-
-/// The value that lies this part of the way from one value to another. Neither
-/// overflows nor leaves their range.
-pub(super) fn between(low: f64, high: f64, part: f64) -> f64 {
-    if part <= 0.0 || low == high {
-        return low;
-    }
-    let value = low * (1.0 - part) + high * part;
-    value.clamp(low.min(high), low.max(high))
+    let high = above.iter().copied().min_by(f64::total_cmp);
+    Some(between(low, high.unwrap_or(low), part, whole))
 }
 
 #[cfg(test)]
@@ -309,7 +310,21 @@ mod tests {
             assert_eq!(read.to_string(), text);
         }
         for text in [
-            "", "p", "p-1", "p101", "p+5", "p1e1", "pinf", "pNaN", "p.5", "mean", "SUM",
+            "",
+            "p",
+            "p-1",
+            "p101",
+            "p+5",
+            "p1e1",
+            "pinf",
+            "pNaN",
+            "p.5",
+            "mean",
+            "SUM",
+            "p100.001",
+            "p5.",
+            "p1.2.3",
+            "p0.0000000000001",
         ] {
             let error = text.parse::<Aggregation>().unwrap_err();
             assert_eq!(error.pointer(), Some("/aggregation"), "{text}");
@@ -318,20 +333,43 @@ mod tests {
 
     #[test]
     fn percentiles_lie_between_the_nearest_values() {
+        let quantile =
+            |values: &mut [f64], percent: &str| quantile(values, Percent::parse(percent).unwrap());
         for (percent, expected) in [
-            (0.0, 1.0),
-            (25.0, 1.75),
-            (50.0, 2.5),
-            (75.0, 3.25),
-            (100.0, 4.0),
-            (99.0, 3.97),
+            ("0", 1.0),
+            ("25", 1.75),
+            ("50", 2.5),
+            ("75", 3.25),
+            ("100", 4.0),
+            ("99", 3.97),
+            ("99.9", 3.997),
         ] {
             let found = quantile(&mut [4.0, 1.0, 3.0, 2.0], percent);
             assert_eq!(found, Some(expected), "{percent}");
         }
-        assert_eq!(quantile(&mut [7.0], 99.9), Some(7.0));
-        assert_eq!(quantile(&mut [], 50.0), None);
-        assert_eq!(quantile(&mut [f64::MIN, f64::MAX], 50.0), Some(0.0));
-        assert_eq!(quantile(&mut [0.1; 9], 33.3), Some(0.1));
+        assert_eq!(quantile(&mut [7.0], "99.9"), Some(7.0));
+        assert_eq!(quantile(&mut [], "50"), None);
+        assert_eq!(quantile(&mut [f64::MIN, f64::MAX], "50"), Some(0.0));
+        assert_eq!(quantile(&mut [0.1; 9], "33.3"), Some(0.1));
+        assert_eq!(quantile(&mut [46.0, -25.0], "95"), Some(42.45));
+        let sign = |x: Option<f64>| x.unwrap().is_sign_negative();
+        assert!(sign(quantile(&mut [0.0, -0.0, 1.0], "0")));
+        assert!(!sign(quantile(&mut [0.0, -0.0, 1.0], "50")));
+    }
+
+    #[test]
+    fn a_counter_that_begins_anew_grew_by_what_it_shows() {
+        let mut fold = Fold::default();
+        // In two pieces: 5 to 9, anew to 2, on to 4, anew to 1.
+        for (from, values) in [(0, &[5.0, 9.0, 2.0][..]), (3, &[4.0, 1.0])] {
+            let timestamps: Vec<i64> = (from..).take(values.len()).map(|n| n * 1_000_000).collect();
+            fold.add_resets(values);
+            let rows = timestamps.iter().copied().zip(values.iter().copied());
+            for point in rows {
+                let earliest = fold.ends.map_or(point, |(earliest, _)| earliest);
+                fold.ends = Some((earliest, point));
+            }
+        }
+        assert_eq!(fold.rate(), Some((4.0 + 2.0 + 2.0 + 1.0) / 4.0));
     }
 }

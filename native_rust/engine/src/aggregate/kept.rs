@@ -15,19 +15,18 @@ impl Database {
     /// the first point's. No file work.
     ///
     /// About 1 us, 16 points' worth for each chunk of up to 1,024 points, and 1 ns
-    /// for each point at the edges of a bucket; percentiles read every point, keep
-    /// 8 bytes for each one of a bucket, and take some 10 ns. By prefix, O(number of
+    /// for each point at the edges of a bucket; rates read every point, percentiles
+    /// do, keep 8 bytes for each one of a bucket, and take some 10 ns. By prefix, O(number of
     /// all series) besides. The lock of a series is held for about 50 us at a time;
     /// the answer is as of one sequence all the same. It is kept, and given again as
     /// long as the series, or by prefix any series, is not written to: some 0.3 us.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown series (a prefix nothing begins with has an
-    /// empty answer), [`Error::Invalid`] for a bad range, origin or sequence or a
-    /// result beyond the range of doubles, [`Error::TooLarge`] for more than
-    /// [`crate::Limits::buckets`], those of the [`Budget`], [`Error::MemoryFull`]
-    /// among them for a percentile of more points than there is memory for,
-    /// [`Error::Closed`].
+    /// empty answer), [`Error::Invalid`] for a bad range, origin or sequence,
+    /// [`Error::TooLarge`] for more than [`crate::Limits::buckets`], those of the
+    /// [`Budget`], [`Error::MemoryFull`] among them for a percentile of more points
+    /// than there is memory for, [`Error::Closed`].
     pub fn aggregate(&self, query: &Aggregate<'_>, budget: &Budget) -> Result<AggregatePage> {
         let question = self.question(Call::Aggregate, query)?;
         self.state

@@ -10,6 +10,7 @@ mod fold;
 mod interval;
 mod kept;
 mod many;
+mod percent;
 mod run;
 mod summary;
 mod zone;
@@ -20,6 +21,7 @@ pub use answer::{AggregatePage, Bucket, SeriesBuckets};
 pub use fold::Aggregation;
 pub use interval::Interval;
 pub use many::{SeriesPage, SeriesPoints, SeriesRangeQuery};
+pub use percent::Percent;
 pub use summary::SeriesSummary;
 pub use zone::Zone;
 

@@ -1,13 +1,13 @@
 //! From points to buckets: one question, series by series.
 
 use crate::budget::Budget;
-use crate::error::{Error, InvalidCode, Result};
+use crate::error::{Error, Result};
+use crate::exact::between;
 use crate::index::{Order, SharedSeries, Stretch};
-use crate::model::format_timestamp;
 
 use super::answer::Bucket;
 use super::buckets::{Buckets, Span64};
-use super::fold::{Fold, between};
+use super::fold::Fold;
 use super::{Aggregate, Aggregation, Fill, STEP};
 
 /// A bucket's begin costs about as much as so many points.
@@ -218,18 +218,6 @@ impl<'q> Run<'q> {
         };
         let aggregation = self.query.aggregation;
         let value = self.fold.finish(aggregation);
-        if value.is_some_and(|value| !value.is_finite()) {
-            let start = format_timestamp(open.start);
-            let detail = format!(
-                "the {aggregation} of the bucket at {start} is beyond the range of a double; \
-                 ask for a shorter interval or another aggregation"
-            );
-            return Err(Error::invalid(
-                InvalidCode::Parameter,
-                "/aggregation",
-                detail,
-            ));
-        }
         let wanted = self.query.fill != Fill::None;
         if wanted && self.buckets.is_some() {
             filling.next = Some(open.end);
@@ -247,7 +235,8 @@ impl<'q> Run<'q> {
     }
 }
 
-/// Gives the buckets without a value, in order of time, the one they are to have.
+/// Gives the buckets without a value, in order of time, the one they are to have. What
+/// is beyond the range of doubles is none, and neither is what would come of it.
 fn fill(buckets: &mut [Bucket], aggregation: Aggregation, fill: Fill) {
     if aggregation == Aggregation::Count {
         for bucket in buckets {
@@ -259,12 +248,15 @@ fn fill(buckets: &mut [Bucket], aggregation: Aggregation, fill: Fill) {
         Fill::None | Fill::Null => {}
         Fill::Previous => {
             let mut last = None;
-            for bucket in buckets {
+            for bucket in buckets.iter_mut() {
                 bucket.value = bucket.value.or(last);
                 last = bucket.value;
             }
         }
         Fill::Linear => fill_lines(buckets),
+    }
+    for bucket in buckets {
+        bucket.value = bucket.value.filter(|value| value.is_finite());
     }
 }
 
@@ -277,10 +269,16 @@ fn fill_lines(buckets: &mut [Bucket]) {
         };
         let Some(value) = value else { continue };
         if let Some((from, begin, first)) = before {
-            let whole = timestamp.abs_diff(begin) as f64;
-            for gap in buckets.iter_mut().take(place).skip(from + 1) {
-                let part = gap.timestamp.abs_diff(begin) as f64 / whole;
-                gap.value = Some(between(first, value, part));
+            let whole = timestamp.abs_diff(begin);
+            let known = first.is_finite() && value.is_finite();
+            for gap in buckets
+                .iter_mut()
+                .take(place)
+                .skip(from + 1)
+                .filter(|_| known)
+            {
+                let part = gap.timestamp.abs_diff(begin);
+                gap.value = Some(between(first, value, part, whole));
             }
         }
         before = Some((place, timestamp, value));

@@ -76,8 +76,8 @@ impl Database {
             last,
             min: fold.min,
             max: fold.max,
-            avg: fold.sum.mean(fold.count),
-            sum: finite(fold.sum.round()),
+            avg: fold.mean(),
+            sum: finite(fold.sum.round() + 0.0),
             stddev: fold.stddev().and_then(finite),
         })
     }

@@ -39,8 +39,8 @@ impl Default for Accumulator {
 }
 
 /// Sign and absolute value of an [`Accumulator`].
-struct Normal {
-    negative: bool,
+pub(super) struct Normal {
+    pub(super) negative: bool,
     digits: [u32; DIGITS],
     /// Those between may differ from 0.
     low: usize,
@@ -60,7 +60,7 @@ fn parts(x: f64) -> (u64, i32, bool) {
 }
 
 /// `mantissa * 2^exponent`, where that is exact or beyond the range.
-fn scaled(mantissa: u64, exponent: i32) -> f64 {
+pub(super) fn scaled(mantissa: u64, exponent: i32) -> f64 {
     let mantissa = mantissa as f64;
     match exponent {
         ..-1_022 => mantissa * f64::from_bits(1 << (exponent + 1_074).max(0)),
@@ -89,6 +89,15 @@ impl Accumulator {
         let place = 2 * exponent + ONE;
         self.add_bits(square as u64, place, false);
         self.add_bits((square >> 64) as u64, place + 64, false);
+    }
+
+    /// Adds the product of a finite double and an integer. 4 ns.
+    pub(crate) fn add_product(&mut self, x: f64, factor: u64) {
+        let (mantissa, exponent, negative) = parts(x);
+        let product = u128::from(mantissa) * u128::from(factor);
+        let place = exponent + ONE;
+        self.add_bits(product as u64, place, negative);
+        self.add_bits((product >> 64) as u64, place + 64, negative);
     }
 
     /// Adds an integer whose lowest bit has this place.
@@ -128,7 +137,7 @@ impl Accumulator {
         self.additions = 0;
     }
 
-    fn normal(&self) -> Normal {
+    pub(super) fn normal(&self) -> Normal {
         let mut normal = Normal {
             negative: false,
             digits: [0; DIGITS],
@@ -194,18 +203,8 @@ impl Accumulator {
         self.normal().top_bit().is_none().then_some(parts)
     }
 
-    /// The value divided by `2^scale` as a double and the rest, which is rounded.
-    pub(crate) fn round_twice(mut self, scale: i32) -> (f64, f64) {
-        let first = self.round(scale);
-        if !first.is_finite() {
-            return (first, 0.0);
-        }
-        self.add_scaled(-first, scale);
-        (first, self.round(scale))
-    }
-
-    /// `factor` times the value, less the square of `sum`.
-    pub(crate) fn times_less_square(&self, factor: u64, sum: &Self) -> Self {
+    /// `factor` times the value.
+    pub(crate) fn times(&self, factor: u64) -> Self {
         let mut result = Self::default();
         let own = self.normal();
         for (place, digit) in own.nonzero() {
@@ -213,6 +212,12 @@ impl Accumulator {
             result.add_bits(product as u64, place, own.negative);
             result.add_bits((product >> 64) as u64, place + 64, own.negative);
         }
+        result
+    }
+
+    /// `factor` times the value, less the square of `sum`.
+    pub(crate) fn times_less_square(&self, factor: u64, sum: &Self) -> Self {
+        let mut result = self.times(factor);
         let sum = sum.normal();
         for (a_place, a) in sum.nonzero() {
             for (b_place, b) in sum.nonzero() {
@@ -224,6 +229,26 @@ impl Accumulator {
 }
 
 impl Normal {
+    /// Number of the first digit, from the top, that is not 0.
+    pub(super) fn top_digit(&self) -> Option<usize> {
+        (0..=self.high).rev().find(|&place| self.digit(place) != 0)
+    }
+
+    /// A digit; those beyond the lowest are 0.
+    pub(super) fn digit(&self, place: usize) -> u32 {
+        self.digits.get(place).copied().unwrap_or(0)
+    }
+
+    /// Whether a digit below number `place` is not 0.
+    pub(super) fn any_digit_below(&self, place: usize) -> bool {
+        self.digits.iter().take(place).any(|&digit| digit != 0)
+    }
+
+    /// The exponent of the lowest bit of digit number `place`.
+    pub(super) fn exponent(place: usize) -> i32 {
+        place as i32 * DIGIT as i32 - ONE
+    }
+
     /// Digits other than 0 with their lowest bit's place.
     fn nonzero(&self) -> impl Iterator<Item = (i32, u64)> {
         let digits = self.digits.iter().enumerate();
@@ -295,15 +320,6 @@ mod tests {
             let found = sum(values);
             assert_eq!(found.to_bits(), expected.to_bits(), "{values:?}: {found}");
         }
-    }
-
-    #[test]
-    fn a_sum_beyond_the_range_is_scaled() {
-        let mut sum = Accumulator::default();
-        (0..3).for_each(|_| sum.add(f64::MAX));
-        let (first, rest) = sum.round_twice(128);
-        let max = f64::MAX * 2_f64.powi(-128);
-        assert_eq!(((first - 2.0 * max) - max) + rest, 0.0);
     }
 
     #[test]

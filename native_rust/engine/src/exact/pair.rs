@@ -59,6 +59,14 @@ impl Pair {
         half(0)?.plus(half(4)?)
     }
 
+    /// An integer of 64 bits, with sign or without.
+    pub(crate) fn of_integer(n: i128) -> Self {
+        let high = n as f64;
+        // What was rounded off has at most 12 bits.
+        let low = (n - high as i128) as f64;
+        Self { high, low }
+    }
+
     /// The sum of two, if a pair holds it exactly.
     pub(crate) fn plus(self, other: Self) -> Option<Self> {
         let (high, error) = two_sum(self.high, other.high);
@@ -87,6 +95,14 @@ mod tests {
         assert_eq!(Pair::of(&far), None);
         assert_eq!(Pair::of(&[f64::MAX; 2]), None);
         assert_eq!(Pair::of(&[f64::MAX; 16]), None);
+        let integer = i128::from(u64::MAX);
+        assert_eq!(
+            Pair::of_integer(integer),
+            Pair {
+                high: 2_f64.powi(64),
+                low: -1.0
+            }
+        );
         let three: Vec<f64> = (0..1_000).map(|n| f64::from(n) / 7.0).collect();
         assert!(Pair::of(&three).is_some());
     }

@@ -2,9 +2,6 @@
 
 use super::{Accumulator, Pair};
 
-/// Exponent by which sums beyond the range of doubles are scaled down.
-const BEYOND: i32 = 128;
-
 /// The exact sum of finite doubles.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sum {
@@ -45,20 +42,19 @@ impl Sum {
         }
     }
 
-    /// The sum divided by `count`, which is not 0: within the rounding of one
-    /// operation of the exact mean, and between the least and the greatest value.
+    /// The sum divided by `count`, which is not 0, rounded once. About 5 ns; where
+    /// that does not settle the last bit, or the sum takes more than a pair, 0.3 us.
     pub(crate) fn mean(&self, count: u64) -> f64 {
-        let count = count as f64;
-        let (sum, rest) = match self.rest {
-            None => self.pair.round(),
-            Some(_) => self.exact().round_twice(0),
+        let quick = match self.rest {
+            None => quotient(self.pair.round(), count),
+            Some(_) => None,
         };
-        if sum.is_finite() {
-            return quotient(sum, rest, count);
-        }
-        let (sum, rest) = self.exact().round_twice(BEYOND);
-        let mean = quotient(sum, rest, count) * 2_f64.powi(BEYOND);
-        mean.clamp(f64::MIN, f64::MAX)
+        quick.unwrap_or_else(|| self.exact().quotient(count))
+    }
+
+    /// The sum times `factor`, divided by `divisor`, which is not 0, rounded once.
+    pub(crate) fn ratio(&self, factor: u64, divisor: u64) -> f64 {
+        self.exact().times(factor).quotient(divisor)
     }
 
     /// All of it in one number.
@@ -70,29 +66,43 @@ impl Sum {
     }
 }
 
-/// `(sum + rest) / count`, where `rest` is below the precision of `sum`: the
-/// quotient of the sums corrected by its own remainder.
-fn quotient(sum: f64, rest: f64, count: f64) -> f64 {
+/// `(sum + rest) / count`, where `rest` is below the precision of `sum`: the quotient
+/// of the sums corrected by its own remainder, which is exact. `None` where the error
+/// of the correction, some 2^-52 of it, could reach a number halfway between two
+/// doubles, and where a remainder could be too small for a double.
+fn quotient((sum, rest): (f64, f64), count: u64) -> Option<f64> {
+    const UNSURE: f64 = 1.0 / (1_u64 << 50) as f64;
+    if count > 1 << 53 || !(1e-250..1e290).contains(&sum.abs()) {
+        return None;
+    }
+    let count = count as f64;
     let first = sum / count;
     let remainder = (-first).mul_add(count, sum);
-    first + (remainder + rest) / count
+    let correction = (remainder + rest) / count;
+    let low = first + correction * (1.0 - UNSURE);
+    let high = first + correction * (1.0 + UNSURE);
+    (low == high).then_some(low)
 }
 
 /// The sample standard deviation of `count` values, at least 2, from their sum and
 /// the sum of their squares: the root of `(n * squares - sum^2) / (n * (n - 1))`,
-/// whose numerator is exact, so that nothing cancels out.
+/// whose numerator is exact, so that nothing cancels out, rounded once.
 pub(crate) fn deviation(count: u64, sum: &Sum, squares: &Accumulator) -> f64 {
     let numerator = squares.times_less_square(count, &sum.exact());
-    let (mantissa, exponent, _) = numerator.round_to(i32::MIN / 2);
-    let (mantissa, exponent) = match exponent % 2 {
-        0 => (mantissa as f64, exponent),
-        _ => (mantissa as f64 * 2.0, exponent - 1),
-    };
-    let count = count as f64;
-    let root = (mantissa / (count * (count - 1.0))).sqrt();
-    // In two steps: one power could be beyond the range where the result is not.
-    let half = exponent / 4;
-    root * 2_f64.powi(half) * 2_f64.powi(exponent / 2 - half)
+    let count = u128::from(count);
+    numerator.root_of_quotient(count * (count - 1))
+}
+
+/// The value that lies `part / whole` of the way from one value to another, rounded
+/// once. `part` is at most `whole`, which is not 0.
+pub(crate) fn between(low: f64, high: f64, part: u64, whole: u64) -> f64 {
+    if part == 0 || low.to_bits() == high.to_bits() {
+        return low;
+    }
+    let mut sum = Accumulator::default();
+    sum.add_product(low, whole.saturating_sub(part));
+    sum.add_product(high, part);
+    sum.quotient(whole)
 }
 
 #[cfg(test)]

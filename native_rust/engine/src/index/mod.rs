@@ -33,6 +33,6 @@ pub use in_order::InOrder;
 pub use places::PlaceIndex;
 pub use range::{Order, RangeQuery, Resume};
 pub use series::{Part, PartRun, Series, Summary};
-pub(crate) use summary::extremes;
+pub(crate) use summary::{extremes, greatest, least};
 pub use temporal::{Extent, SeriesEntry, SharedSeries, TemporalIndex};
 pub(crate) use walk::Stretch;

@@ -61,7 +61,7 @@ impl ValueSummary {
 }
 
 /// The least and the greatest of some values; of none, infinities the wrong way
-/// round. About 0.3 ns a value.
+/// round. About 0.3 ns a value, and 1 more where one of the two is zero.
 pub(crate) fn extremes(values: &[f64]) -> (f64, f64) {
     // Lanes, which the processor compares at once.
     let mut min = [f64::INFINITY; 8];
@@ -73,15 +73,56 @@ pub(crate) fn extremes(values: &[f64]) -> (f64, f64) {
             *max = if x > *max { x } else { *max };
         }
     }
-    let min = min
-        .iter()
-        .chain(rest)
-        .copied()
-        .fold(f64::INFINITY, f64::min);
-    let max = max
-        .iter()
-        .chain(rest)
-        .copied()
-        .fold(f64::NEG_INFINITY, f64::max);
-    (min, max)
+    let of = |lanes: [f64; 8], pick: fn(f64, f64) -> f64, none: f64| {
+        let found = lanes.iter().chain(rest).copied().fold(none, pick);
+        match found == 0.0 {
+            // Comparing did not tell the two zeros apart.
+            true => values
+                .iter()
+                .copied()
+                .filter(|&x| x == 0.0)
+                .fold(found, pick),
+            false => found,
+        }
+    };
+    (
+        of(min, least, f64::INFINITY),
+        of(max, greatest, f64::NEG_INFINITY),
+    )
+}
+
+/// The lesser of two finite values or infinities; -0.0 is less than 0.0.
+pub(crate) fn least(a: f64, b: f64) -> f64 {
+    if a.total_cmp(&b).is_le() { a } else { b }
+}
+
+/// The greater of two, as [`least`].
+pub(crate) fn greatest(a: f64, b: f64) -> f64 {
+    if a.total_cmp(&b).is_ge() { a } else { b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_zeros_are_told_apart() {
+        for (values, min, max) in [
+            (&[-0.0][..], -0.0, -0.0),
+            (&[0.0, -0.0], -0.0, 0.0),
+            (&[-0.0, 0.0], -0.0, 0.0),
+            (&[1.0, -0.0, 0.0], -0.0, 1.0),
+            (&[-1.0, -0.0], -1.0, -0.0),
+            (
+                &[-0.0, -0.0, -0.0, -0.0, -0.0, -0.0, -0.0, -0.0, -0.0],
+                -0.0,
+                -0.0,
+            ),
+            (&[], f64::INFINITY, f64::NEG_INFINITY),
+        ] {
+            let (least, greatest) = extremes(values);
+            let found = (least.to_bits(), greatest.to_bits());
+            assert_eq!(found, (f64::to_bits(min), f64::to_bits(max)), "{values:?}");
+        }
+    }
 }

@@ -65,8 +65,8 @@ pub struct Cell {
     pub bounds: Rect,
     /// Features counted in it.
     pub count: u64,
-    /// What they add up to, if that was asked for: the exact sum of their values as
-    /// doubles, rounded once, whatever their order.
+    /// What they add up to, if that was asked for: the exact sum of their values,
+    /// rounded once, whatever their order. Infinite beyond the range of doubles.
     pub sum: Option<f64>,
 }
 
@@ -81,7 +81,7 @@ pub struct HeatmapPage {
 
 impl HeatmapPage {
     /// The cells as a JSON array of `{"bbox":[west,south,east,north],"count":1}`, with
-    /// `"sum"` if that was asked for.
+    /// `"sum"` if that was asked for, null where it is beyond the range of doubles.
     #[must_use]
     pub fn to_json(&self) -> String {
         let cell = |cell: &Cell| {
@@ -110,8 +110,7 @@ impl Database {
     /// a sum or a filter on properties: some 0.1 us a feature.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a grid out of range, or a sum that is beyond the doubles;
-    /// [`Error::TooLarge`] for more cells in the box than
+    /// [`Error::Invalid`] for a grid out of range; [`Error::TooLarge`] for more cells in the box than
     /// [`crate::Limits::page_items`]; otherwise as [`Database::search`].
     pub fn heatmap(&self, heatmap: &Heatmap, budget: &Budget) -> Result<HeatmapPage> {
         let state = &self.state;
@@ -152,7 +151,7 @@ impl Database {
             )?;
         }
         Ok(HeatmapPage {
-            cells: sums.cells(&grid, path.is_some())?,
+            cells: sums.cells(&grid, path.is_some()),
             seq: question.at,
         })
     }
@@ -175,7 +174,7 @@ fn counted(
     grid: &Cells,
     path: Option<&[String]>,
     body: &[u8],
-) -> Result<Option<(Place, Option<f64>)>, DecodeError> {
+) -> Result<Option<(Place, Option<Pair>)>, DecodeError> {
     let cell = stored_feature(body)?
         .envelope
         .and_then(|rect| grid.cell(&rect));
@@ -186,8 +185,8 @@ fn counted(
         .into_iter()
         .chain(path.iter().map(String::as_str));
     let value = match find(&mut Reader::new(body), names)? {
-        Some(Scalar::Int(value)) => Some(value as f64),
-        Some(Scalar::Float(value)) => Some(value),
+        Some(Scalar::Int(value)) => Some(Pair::of_integer(value)),
+        Some(Scalar::Float(high)) => Some(Pair { high, low: 0.0 }),
         _ => None,
     };
     Ok(value.map(|value| (cell, Some(value))))
@@ -200,15 +199,15 @@ type Place = (u32, u32);
 struct Sums(HashMap<Place, (u64, Sum)>);
 
 impl Sums {
-    fn add(&mut self, place: Place, value: Option<f64>) {
+    fn add(&mut self, place: Place, value: Option<Pair>) {
         let (count, sum) = self.0.entry(place).or_default();
         *count += 1;
-        if let Some(high) = value {
-            sum.add(Pair { high, low: 0.0 });
+        if let Some(value) = value {
+            sum.add(value);
         }
     }
 
-    fn cells(self, grid: &Cells, summed: bool) -> Result<Vec<Cell>> {
+    fn cells(self, grid: &Cells, summed: bool) -> Vec<Cell> {
         let mut places: Vec<_> = self.0.into_iter().collect();
         places.sort_unstable_by_key(|(place, _)| *place);
         let cell = |((row, column), (count, sum)): (Place, (u64, Sum))| {
@@ -217,15 +216,7 @@ impl Sums {
                 max: [grid.columns.edge(column + 1), grid.rows.edge(row + 1)],
             };
             let sum = summed.then(|| sum.round());
-            if sum.is_some_and(|sum| !sum.is_finite()) {
-                let [west, south] = bounds.min;
-                let detail = format!(
-                    "the sum of the cell that begins at {west},{south} is beyond the range of a \
-                     double; ask for smaller cells or a count"
-                );
-                return Err(Error::invalid(InvalidCode::Parameter, "/sum", detail));
-            }
-            Ok(Cell { bounds, count, sum })
+            Cell { bounds, count, sum }
         };
         places.into_iter().map(cell).collect()
     }

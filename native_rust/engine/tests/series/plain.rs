@@ -71,7 +71,7 @@ fn value(aggregation: Aggregation, values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let sum: f64 = values.iter().sum();
-    let found = match aggregation {
+    match aggregation {
         Aggregation::Count => values.len() as f64,
         Aggregation::Sum => sum,
         Aggregation::Avg => sum / values.len() as f64,
@@ -82,7 +82,5 @@ fn value(aggregation: Aggregation, values: &[f64]) -> f64 {
         Aggregation::Delta => last - first,
         Aggregation::Median => (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0,
         other => panic!("{other} is not asked for"),
-    };
-    // No negative zero.
-    found + 0.0
+    }
 }

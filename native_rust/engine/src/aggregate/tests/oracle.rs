@@ -4,6 +4,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::ToPrimitive;
+
 use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -127,55 +131,98 @@ fn fill(buckets: &[Bucket], place: usize, query: &Aggregate<'_>) -> Option<f64> 
         Fill::Linear => {
             let (low, high) = (before?, after?);
             let (a, b) = (low.value?, high.value?);
-            let whole = (high.timestamp - low.timestamp) as f64;
-            let part = (buckets[place].timestamp - low.timestamp) as f64 / whole;
-            let value = a * (1.0 - part) + b * part;
-            Some(if a == b {
-                a
-            } else {
-                value.clamp(a.min(b), a.max(b))
-            })
+            let whole = high.timestamp - low.timestamp;
+            let part = buckets[place].timestamp - low.timestamp;
+            Some(between(a, b, part.into(), whole.into()))
         }
     }
 }
 
+/// The double nearest to a fraction.
+fn rounded(numerator: BigInt, denominator: impl Into<BigInt>) -> f64 {
+    let nearest = BigRational::new(numerator, denominator.into()).to_f64();
+    nearest.unwrap()
+}
+
+/// What lies `part / whole` of the way between two values.
+fn between(low: f64, high: f64, part: i128, whole: i128) -> f64 {
+    if part == 0 || low.to_bits() == high.to_bits() {
+        return low;
+    }
+    let exact = |x| BigRational::from_float(x).unwrap();
+    let parts = |n: i128| BigRational::from_integer(n.into());
+    let sum = exact(low) * parts(whole - part) + exact(high) * parts(part);
+    (sum / parts(whole)).to_f64().unwrap()
+}
+
+/// The double nearest to the root of a fraction.
+fn rounded_root(numerator: BigInt, denominator: impl Into<BigInt>) -> f64 {
+    let square = BigRational::new(numerator, denominator.into());
+    let exact = |x| BigRational::from_float(x).unwrap();
+    // No root of such fractions lies just in the middle between two doubles.
+    let is_below = |root: f64| {
+        let middle = (exact(root) + exact(root.next_up())) / BigRational::from_integer(2.into());
+        &middle * &middle < square
+    };
+    let mut root = square.to_f64().unwrap().sqrt();
+    while root > 0.0 && !is_below(root.next_down()) {
+        root = root.next_down();
+    }
+    while is_below(root) {
+        root = root.next_up();
+    }
+    root
+}
+
+/// Of values that are eighths.
 fn value(aggregation: Aggregation, points: &[(i64, f64)]) -> Option<f64> {
     let (first, last) = (points.first()?, points.last()?);
-    let n = points.len() as f64;
-    // Of eighths, so without rounding.
-    let sum: f64 = points.iter().map(|p| p.1).sum();
+    let n = points.len() as i128;
+    let eighths = |value: f64| (value * 8.0) as i128;
+    let sum: i128 = points.iter().map(|p| eighths(p.1)).sum();
     let mut sorted: Vec<f64> = points.iter().map(|p| p.1).collect();
     sorted.sort_by(f64::total_cmp);
-    let quantile = |percent: f64| {
-        let place = (n - 1.0) * percent / 100.0;
-        let (low, high) = (
-            sorted[place.floor() as usize],
-            sorted[place.ceil() as usize],
-        );
-        low + (high - low) * (place - place.floor())
+    let quantile = |percent: &str| {
+        let (percent, tenths) = percent.split_once('.').unwrap_or((percent, "0"));
+        let place =
+            (n - 1) * (10 * percent.parse::<i128>().unwrap() + tenths.parse::<i128>().unwrap());
+        let at = |place: i128| sorted[place as usize];
+        between(
+            at(place / 1_000),
+            at((place + 999) / 1_000),
+            place % 1_000,
+            1_000,
+        )
     };
-    let found = match aggregation {
-        Aggregation::Count => n,
-        Aggregation::Sum => sum,
-        Aggregation::Avg => sum / n,
+    Some(match aggregation {
+        Aggregation::Count => n as f64,
+        Aggregation::Sum => sum as f64 / 8.0,
+        Aggregation::Avg => rounded(sum.into(), 8 * n),
         Aggregation::Min => sorted[0],
         Aggregation::Max => sorted[sorted.len() - 1],
         Aggregation::First => first.1,
         Aggregation::Last => last.1,
-        Aggregation::Delta => last.1 - first.1,
+        Aggregation::Delta => (eighths(last.1) - eighths(first.1)) as f64 / 8.0,
         Aggregation::Rate if first.0 == last.0 => return None,
-        Aggregation::Rate => (last.1 - first.1) / ((last.0 - first.0) as f64 / 1e6),
+        Aggregation::Rate => {
+            let growth = points.windows(2).map(|pair| {
+                let (before, after) = (eighths(pair[0].1), eighths(pair[1].1));
+                match after < before {
+                    true => after,
+                    false => after - before,
+                }
+            });
+            let grown: i128 = growth.sum();
+            rounded(BigInt::from(grown) * 1_000_000, 8 * (last.0 - first.0))
+        }
         Aggregation::Stddev if points.len() < 2 => return None,
         Aggregation::Stddev => {
-            let mean = sum / n;
-            let squares: f64 = points.iter().map(|p| (p.1 - mean).powi(2)).sum();
-            (squares / (n - 1.0)).sqrt()
+            let squares: i128 = points.iter().map(|p| eighths(p.1).pow(2)).sum();
+            rounded_root((n * squares - sum * sum).into(), 64 * n * (n - 1))
         }
-        Aggregation::Median => quantile(50.0),
-        Aggregation::Percentile(percent) => quantile(percent),
-    };
-    // No negative zero.
-    Some(found + 0.0)
+        Aggregation::Median => quantile("50"),
+        Aggregation::Percentile(percent) => quantile(&percent.to_string()),
+    })
 }
 
 /// Zone, interval, origin and the middle of the time that is covered.
