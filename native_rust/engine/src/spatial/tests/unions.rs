@@ -101,7 +101,7 @@ fn check(
     let parts = |figure: &Figure| figure.areas.len() + figure.lines.len() + figure.points.len();
     compared(
         "of those within a union",
-        u64::from(within && parts(asked) > 1),
+        usize::from(within && parts(asked) > 1),
     );
     for (predicate, expected) in [
         (Predicate::Intersects, feature.meets(asked)),
