@@ -142,7 +142,7 @@ defmodule FormdbHttpWeb.Params do
   end
 
   defp bad_count(name, text) do
-    detail = "#{name} is #{show(text)}; give a whole number"
+    detail = "#{name} is #{show(text)}; expected a whole number, 0 or more, of at most 18 digits"
     refuse(:invalid_parameter, detail, "/" <> name)
   end
 
@@ -150,7 +150,8 @@ defmodule FormdbHttpWeb.Params do
   def number(params, name) do
     with %{^name => text} <- params,
          :error <- parse_number(text) do
-      refuse(:invalid_parameter, "#{name} is #{show(text)}; give a number", "/" <> name)
+      detail = "#{name} is #{show(text)}; expected a number such as 1.5 or 1e-3"
+      refuse(:invalid_parameter, detail, "/" <> name)
     else
       {:ok, number} -> {:ok, number}
       _not_given -> {:ok, nil}

@@ -9,12 +9,6 @@ defmodule FormdbHttpWeb.Paths do
   def database(req, name), do: "#{req.base_path}#{@databases}/#{encode(name)}"
   def features(req, name), do: "#{database(req, name)}/features"
 
-  # Paths of queries; a percent-encoded letter tells a feature of that name apart.
-  @queries ["bbox", "geometry", "nearby", "within", "intersects", "heatmap"]
-
-  def feature(req, name, <<first, rest::binary>> = id) when id in @queries,
-    do: "#{features(req, name)}/%#{Base.encode16(<<first>>)}#{rest}"
-
   def feature(req, name, id), do: "#{features(req, name)}/#{encode(id)}"
   def timeseries(req, name), do: "#{database(req, name)}/timeseries"
   def series(req, name, id), do: "#{timeseries(req, name)}/#{encode(id)}"

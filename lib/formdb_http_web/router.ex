@@ -106,19 +106,29 @@ defmodule FormdbHttpWeb.Router do
   @consistency {@db <> "/proofs/consistency", [{"GET", &ProofController.consistency/2}]}
   @series_latest {@db <> "/timeseries/{series}/latest", [{"GET", &TimeseriesController.latest/3}]}
 
+  # What stands beside features in the place of an id. The engine takes none of these words
+  # as the id of a feature that is written.
+  @feature_queries %{
+    "bbox" => @features_in_box,
+    "nearby" => @features_nearby,
+    "geometry" => @features_by_geometry,
+    "within" => @features_within,
+    "intersects" => @features_intersecting,
+    "contains" => @features_containing,
+    "heatmap" => @features_heatmap
+  }
+
+  @doc "Words that are queries and no features in a path."
+  @spec feature_queries() :: [String.t()]
+  def feature_queries, do: Map.keys(@feature_queries)
+
   # Parts of the path are matched before they are decoded: a slash inside an id
   # is %2F and no separator, an id "bbox" can be written %62box, and one that ends in
   # a star with %2A.
   defp resource(["", "api", "v1", "databases", db, "features", id]) do
-    case id do
-      "bbox" -> {@features_in_box, [db]}
-      "nearby" -> {@features_nearby, [db]}
-      "geometry" -> {@features_by_geometry, [db]}
-      "within" -> {@features_within, [db]}
-      "intersects" -> {@features_intersecting, [db]}
-      "contains" -> {@features_containing, [db]}
-      "heatmap" -> {@features_heatmap, [db]}
-      _id -> {@feature, [db, id]}
+    case @feature_queries do
+      %{^id => query} -> {query, [db]}
+      _an_id -> {@feature, [db, id]}
     end
   end
 

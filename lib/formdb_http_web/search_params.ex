@@ -75,12 +75,13 @@ defmodule FormdbHttpWeb.SearchParams do
   defp texts([], params), do: {:ok, params}
 
   defp texts([{name, value} | rest], params) do
-    case text(value) do
+    case member(name, value) do
       {:ok, text} ->
         texts(rest, Map.put(params, name, text))
 
       :error ->
-        invalid(name, "#{name} is neither text nor a number; docs/API.md says what it takes")
+        detail = "#{name} is neither text nor a number, nor, as bbox may be, a list of numbers"
+        invalid(Body.pointer_part(name), detail)
     end
   end
 
@@ -106,6 +107,13 @@ defmodule FormdbHttpWeb.SearchParams do
   defp text(number) when is_float(number), do: {:ok, Float.to_string(number)}
   defp text(boolean) when is_boolean(boolean), do: {:ok, Atom.to_string(boolean)}
   defp text(_other), do: :error
+
+  # GeoJSON has boxes and positions as lists.
+  defp member(name, [_ | _] = numbers) when name in ["bbox", "point"] do
+    if Enum.all?(numbers, &is_number/1), do: {:ok, Enum.join(numbers, ",")}, else: :error
+  end
+
+  defp member(_name, value), do: text(value)
 
   defp invalid(place, detail), do: refuse(:invalid_body, detail, "/" <> place)
 

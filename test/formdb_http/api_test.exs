@@ -679,7 +679,7 @@ defmodule FormdbHttp.ApiTest do
 
       for {id, error} <- refused do
         assert %Error{code: :busy, detail: detail, pointer: nil} = error
-        assert detail =~ "queue is full"
+        assert detail =~ "FORMDB_QUEUE_TRANSACTIONS"
         assert {:feature_not_found, nil} == refusal(FormdbHttp.get_feature(db, id))
       end
 

@@ -129,7 +129,7 @@ defmodule FormdbHttp.TransactionsTest do
 
     for {text, pointer} <- [
           {"{}", ""},
-          {~s({"operations":5}), ""},
+          {~s({"operations":5}), "/operations"},
           {~s({"operations":[{"op":"drop"}]}), "/operations/0/op"},
           {~s({"operations":[{"op":"delete_feature","id":"a"},{"op":"put_feature"}]}),
            "/operations/1"},

@@ -19,7 +19,7 @@ defmodule FormdbHttpWeb.AggregateTest do
     minutes = fn count -> for n <- 0..(count - 1), do: start + n * 60_000_000 end
     {:ok, _} = FormdbHttp.put_columns(name, "t/a", minutes.(10), Enum.to_list(0..9))
     {:ok, _} = FormdbHttp.put_columns(name, "t/b", minutes.(4), Enum.to_list(100..103))
-    {:ok, _} = FormdbHttp.put_columns(name, "t/*", minutes.(1), [7])
+    {:ok, _} = FormdbHttp.put_columns(name, "t/*0", minutes.(1), [7])
     {:ok, port: Endpoint.port(), name: name, series: "/api/v1/databases/#{name}/timeseries"}
   end
 
@@ -87,7 +87,7 @@ defmodule FormdbHttpWeb.AggregateTest do
 
     assert for(%{"series_id" => id, "data" => rows} <- answer["series"], do: {id, data(rows)}) ==
              [
-               {"t/*", [{"2026-01-01T00:00:00Z", 7.0}]},
+               {"t/*0", [{"2026-01-01T00:00:00Z", 7.0}]},
                {"t/a", [{"2026-01-01T00:00:00Z", 9.0}]},
                {"t/b", [{"2026-01-01T00:00:00Z", 103.0}]}
              ]
@@ -95,8 +95,8 @@ defmodule FormdbHttpWeb.AggregateTest do
     assert answer(get(port, series <> "/x*/aggregate?aggregation=max"))["series"] == []
     assert length(answer(get(port, series <> "/*/aggregate?aggregation=max"))["series"]) == 3
     # An encoded star is one of an id.
-    one = answer(get(port, series <> "/t%2F%2A/aggregate?aggregation=max"))
-    assert one["series_id"] == "t/*"
+    one = answer(get(port, series <> "/t%2F%2A0/aggregate?aggregation=max"))
+    assert one["series_id"] == "t/*0"
   end
 
   test "an aggregate sees the past", %{port: port, name: name, series: series} do
@@ -157,14 +157,14 @@ defmodule FormdbHttpWeb.AggregateTest do
     {:ok, _} = FormdbHttp.put_point(name, "t/b", "2026-01-01T00:04:00Z", -1)
     assert %{"count" => 5, "min" => -1.0, "seq" => 4} = answer(get(port, path))
     assert %{"count" => 4, "seq" => 3} = answer(get(port, path <> "?as_of=3"))
-    assert %{"stddev" => nil} = answer(get(port, series <> "/t%2F%2A/summary"))
+    assert %{"stddev" => nil} = answer(get(port, series <> "/t%2F%2A0/summary"))
     none = get(port, series <> "/none/summary")
     assert {none.status, json(none)["code"]} == {404, "series_not_found"}
   end
 
   test "the series with a prefix", %{port: port, series: series} do
     listed = fn path -> for s <- answer(get(port, path))["series"], do: s["series_id"] end
-    assert listed.(series <> "?prefix=t/") == ["t/*", "t/a", "t/b"]
+    assert listed.(series <> "?prefix=t/") == ["t/*0", "t/a", "t/b"]
     assert listed.(series <> "?prefix=t/a") == ["t/a"]
     assert listed.(series <> "?prefix=x") == []
     page = answer(get(port, series <> "?prefix=t/&limit=2"))

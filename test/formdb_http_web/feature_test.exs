@@ -4,7 +4,8 @@ defmodule FormdbHttpWeb.FeatureTest do
   import FormdbHttp.HTTPClient
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.Endpoint
+  alias FormdbHttp.JSON
+  alias FormdbHttpWeb.{Endpoint, Router}
 
   setup do
     start_supervised!({Endpoint, Config.load!()})
@@ -56,8 +57,7 @@ defmodule FormdbHttpWeb.FeatureTest do
       %{port: port, features: features} = context
 
       for id <-
-            ["a/b", "ü 😀", "a%2Fb", "?q#f", "..", ".", "a+b", "\"q\"", "<>", "%"] ++
-              ["bbox", "geometry", "nearby", "within", "intersects", "heatmap"] do
+            ["a/b", "ü 😀", "a%2Fb", "?q#f", "../..", "...", "a+b", "\"q\"", "<>", "%", "a*"] do
         response = post(port, features, point(id))
         assert {id, response.status} == {id, 201}
         assert json(response)["feature_id"] == id
@@ -69,6 +69,40 @@ defmodule FormdbHttpWeb.FeatureTest do
       assert json(get(port, features <> "/a%2fb"))["id"] == "a/b"
       # UTF-8 that is not encoded, as careless clients send it.
       assert json(get(port, features <> "/ü%20😀"))["id"] == "ü 😀"
+    end
+
+    # Clients that follow the URL Standard take dot segments out of a path, encoded ones too,
+    # and many clients and proxies undo the encoding of a letter.
+    test "ids that a path cannot hold everywhere are refused", context do
+      %{port: port, name: name, features: features} = context
+
+      for id <- [".", "..", "bbox"] ++ Router.feature_queries() do
+        operations = %{operations: [%{op: "put_feature", feature: point(id)}]}
+        txn = json(post(port, "/api/v1/databases/#{name}/transactions", ""))["transaction_id"]
+        transaction = "/api/v1/databases/#{name}/transactions/#{txn}"
+        collection = %{type: "FeatureCollection", features: [point("fine"), point(id)]}
+
+        path =
+          features <>
+            "/%" <> Base.encode16(binary_part(id, 0, 1)) <> binary_part(id, 1, byte_size(id) - 1)
+
+        for {response, pointer} <- [
+              {post(port, features, point(id)), "/id"},
+              {post(port, features, collection), "/features/1/id"},
+              {request(port, "PUT", path, body: JSON.text(Map.delete(point("x"), :id))), "/id"},
+              {post(port, transaction <> "/operations", operations), "/operations/0/feature/id"}
+            ] do
+          problem = json(response)
+          assert {id, problem["code"], problem["pointer"]} == {id, "invalid_id", pointer}
+          assert problem["detail"] =~ inspect(id)
+        end
+
+        # One that was stored before is found by it, and not taken for a query.
+        assert json(get(port, path))["code"] == "feature_not_found"
+        assert json(request(port, "DELETE", path))["code"] == "feature_not_found"
+      end
+
+      assert {:ok, %{seq: 0}} = FormdbHttp.database(name)
     end
 
     test "what is no Feature is refused, and says where", context do

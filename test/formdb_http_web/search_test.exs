@@ -304,6 +304,37 @@ defmodule FormdbHttpWeb.SearchTest do
       end
     end
 
+    test "takes what tools export", %{port: port, features: features} do
+      square = square(0, 0, 5, 5)
+      feature = %{type: "Feature", geometry: square, properties: %{}}
+      expected = json(post(port, features <> "/within", encode(square)))["features"]
+      assert expected != []
+
+      for body <- [
+            feature,
+            %{type: "FeatureCollection", features: [feature]},
+            %{geometry: %{type: "FeatureCollection", features: [feature]}},
+            %{bbox: [0, 0, 5, 5]},
+            %{bbox: [0.0, 0.0, 5.0, 5.0]},
+            %{bbox: "0,0,5,5"}
+          ] do
+        response = post(port, features <> "/within", encode(body))
+        assert {body, response.status} == {body, 200}
+        assert json(response)["features"] == expected
+      end
+
+      for features_of <- [[], [feature, feature], [5], nil] do
+        body = encode(%{type: "FeatureCollection", features: features_of})
+        response = post(port, features <> "/within", body)
+        assert {400, "invalid_geometry", "/geometry/features"} == refusal(response)
+        assert json(response)["detail"] =~ "FeatureCollection of one"
+      end
+
+      path = features <> "/nearby?point=0,0&radius=1e-300"
+      assert %{"features" => found} = json(get(port, path))
+      assert Enum.all?(found, &(&1["distance"] == 0.0))
+    end
+
     test "refuses what it cannot answer", %{port: port, features: features} do
       square = square(0, 0, 1, 1)
       wrong = %{type: "Polygon", coordinates: [[[0, 0], [0, 91], [1, 1], [0, 0]]]}

@@ -112,7 +112,7 @@ pub enum Error {
         detail: String,
     },
     /// The input is larger than a limit allows; nothing was written.
-    #[error("{what} is {actual}, the limit is {limit} (setting {setting})")]
+    #[error("{what} is {actual}, the limit is {limit} (setting FORMDB_{})", setting.to_uppercase())]
     TooLarge {
         /// What was measured, e.g. "the transaction in bytes".
         what: &'static str,
@@ -125,7 +125,7 @@ pub enum Error {
     },
     /// A query takes longer than a limit allows.
     #[error(
-        "the query took more than {limit_ms} ms (setting query_timeout_ms); ask for a smaller area, with fewer or more telling filters, or for less at a time"
+        "the query took more than {limit_ms} ms (setting FORMDB_QUERY_TIMEOUT_MS); ask for a smaller area, with fewer or more telling filters, or for less at a time"
     )]
     Timeout {
         /// The limit in force.
@@ -150,12 +150,23 @@ pub enum Error {
         setting: &'static str,
     },
     /// No such entity.
-    #[error("there is no {entity} {id:?}")]
+    #[error("there is no {entity} {}", Shown(id))]
     NotFound {
         /// Its kind.
         entity: Entity,
         /// The id asked for.
         id: String,
+    },
+    /// A transaction that was open once and is no longer.
+    #[error(
+        "transaction {} is not open any more: {reason}; begin another",
+        Shown(id)
+    )]
+    Ended {
+        /// Its id.
+        id: String,
+        /// How it ended.
+        reason: String,
     },
     /// Somebody else wrote first what this transaction writes; nothing was written.
     #[error("{detail}")]
@@ -191,11 +202,12 @@ pub enum Error {
     #[error("the transaction is read-only; begin one that is not to write")]
     ReadOnly,
     /// The write queue is full; nothing was written, try again later.
-    #[error("the write queue is full ({limit} {unit}); try again later")]
+    #[error("{}", busy(*limit, unit))]
     Busy {
         /// The bound that was reached.
         limit: u64,
-        /// "transactions" or "bytes".
+        /// "transactions" or "bytes" of the queue, "open transactions", or what is waited
+        /// for.
         unit: &'static str,
     },
     /// The database is closed or closing.
@@ -285,6 +297,19 @@ pub enum Error {
     },
 }
 
+fn busy(limit: u64, unit: &str) -> String {
+    match unit {
+        "transactions" | "bytes" => format!(
+            "the write queue holds {limit} {unit}, which is the limit (setting FORMDB_QUEUE_{}); try again later",
+            unit.to_uppercase()
+        ),
+        "open transactions" => format!(
+            "{limit} transactions are open, which is the limit (setting FORMDB_OPEN_TRANSACTIONS); end some, or try again later"
+        ),
+        other => format!("it has to wait for {limit} {other}; try again later"),
+    }
+}
+
 /// What to do about an error of the system, where there is more to say than its text.
 fn remedy(error: &io::Error) -> &'static str {
     match crate::fs::out_of_descriptors(error) {
@@ -292,6 +317,19 @@ fn remedy(error: &io::Error) -> &'static str {
             "; the process may open no more files: raise its limit (ulimit -n), or lower FORMDB_OPEN_FILES or FORMDB_MAX_CONNECTIONS"
         }
         false => "",
+    }
+}
+
+/// A client's text in quotes for a message, cut where it is long.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 80;
+        match self.0.char_indices().nth(LONGEST) {
+            None => write!(f, "{:?}", self.0),
+            Some((end, _)) => write!(f, "{:?}...", self.0.get(..end).unwrap_or_default()),
+        }
     }
 }
 
@@ -327,6 +365,7 @@ impl Error {
                 Entity::Block => "block_not_found",
                 Entity::Transaction => "transaction_not_found",
             },
+            Self::Ended { .. } => "transaction_not_found",
             Self::Conflict { .. } => "conflict",
             Self::Precondition { .. } => "precondition_failed",
             Self::Irreversible { .. } => "cannot_revert",

@@ -359,7 +359,8 @@ pub(crate) fn location(state: &State, seq: u64) -> Result<BlockLocation> {
 
 pub(crate) fn check_limit(limit: usize, max: usize) -> Result<()> {
     if limit == 0 || limit > max {
-        let detail = format!("the limit is {limit}; give one from 1 to {max}");
+        let detail =
+            format!("the limit is {limit}; give one from 1 to {max} (setting FORMDB_PAGE_ITEMS)");
         return Err(Error::invalid(InvalidCode::Parameter, "/limit", detail));
     }
     Ok(())

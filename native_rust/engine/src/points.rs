@@ -2,10 +2,10 @@
 
 use crate::cursor::Cursor;
 use crate::database::Database;
-use crate::error::{Entity, Error, InvalidCode, Result};
+use crate::error::{Entity, Error, Result};
 use crate::features::{block_at, check_limit, damaged, other_cursor, read_block};
 use crate::json_rows::JsonRows;
-use crate::model::{point_metadata, write_json};
+use crate::model::{check_range, point_metadata, write_json};
 use crate::operation::OpKind;
 
 use crate::index::{self, Resume};
@@ -94,13 +94,7 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
-        if query.start > query.end {
-            return Err(Error::invalid(
-                InvalidCode::TimeRange,
-                "/start",
-                "the start lies after the end",
-            ));
-        }
+        check_range(query.start, query.end)?;
         let mut range = index::RangeQuery {
             start: query.start,
             end: query.end,

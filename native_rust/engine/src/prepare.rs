@@ -8,8 +8,8 @@ use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::model::{
     DeleteFeature, DeletePoints, FIRST_TIMESTAMP, Features, LAST_TIMESTAMP, PointBatch, PointSpan,
-    PutFeature, check_id, encode_points, is_timestamp, parse_feature_as, parse_features,
-    parse_points, parse_provenance,
+    PutFeature, check_id, check_range, check_series_id, encode_points, is_timestamp,
+    parse_feature_as, parse_features, parse_points, parse_provenance,
 };
 use crate::operation::Operation;
 use crate::readable::{all_readable, readable};
@@ -157,10 +157,7 @@ impl Database {
         provenance: Option<&[u8]>,
     ) -> Result<Operation> {
         check_id(series, "/series_id", &self.state.limits)?;
-        if start > end {
-            let detail = "the start lies after the end";
-            return Err(Error::invalid(InvalidCode::TimeRange, "/start", detail));
-        }
+        check_range(start, end)?;
         let span = PointSpan {
             series: series.to_owned(),
             start: start.max(FIRST_TIMESTAMP),
@@ -198,7 +195,7 @@ impl Database {
         values: Vec<f64>,
         provenance: Option<&[u8]>,
     ) -> Result<PreparedPoints> {
-        check_id(series, "/series_id", &self.state.limits)?;
+        check_series_id(series, "/series_id", &self.state.limits)?;
         check_columns(&timestamps, &values)?;
         let provenance = optional_provenance(provenance)?;
         let count = timestamps.len();

@@ -7,7 +7,7 @@ use super::bbox::Rect;
 use super::cbor::{DecodeError, Reader, encode_json, write_json};
 use super::feature_shape::{FeatureShape, ShapeBuilder};
 use super::geometry::{check_bbox, check_geometry};
-use super::id::{check_id, decimal, generate_feature_id};
+use super::id::{check_feature_id, decimal, generate_feature_id};
 use super::json::{Json, Source, at, shown};
 use super::provenance::encode_provenance;
 use crate::{Error, InvalidCode, Limits, Result};
@@ -137,7 +137,7 @@ pub(crate) fn read_feature_as(
     id: &str,
     limits: &Limits,
 ) -> Result<PutFeature> {
-    check_id(id, "/id", limits)?;
+    check_feature_id(id, "/id", limits)?;
     let mut builder = Builder {
         limits,
         expected: Some(id),
@@ -296,23 +296,32 @@ impl Builder<'_> {
     }
 
     fn id_text(&self, id: &Json<'_>, number: Option<&str>) -> Result<String> {
-        let text = match id {
-            Json::Str(text) => text.to_string(),
-            Json::U64(n) => n.to_string(),
-            Json::I64(n) => n.to_string(),
-            Json::F64(n) => match number {
-                Some(number) => decimal(number, self.limits)?,
-                // The same spelling as that of a stored id: `Reader::number_text`.
-                None => n.to_string(),
-            },
-            other => {
-                let detail = format!("found {}; expected a string or a number", other.kind());
-                return Err(Error::invalid(InvalidCode::Id, "/id", detail));
-            }
-        };
-        check_id(&text, "/id", self.limits)?;
+        let text = id_text(id, number, self.limits)?;
+        check_feature_id(&text, "/id", self.limits)?;
         Ok(text)
     }
+}
+
+/// The text of an id that JSON has as a string or a number; `number` is how it was
+/// written, if it is one. It is not checked further.
+///
+/// # Errors
+/// [`InvalidCode::Id`], pointing at `id`, for other values and endless numbers.
+pub(crate) fn id_text(id: &Json<'_>, number: Option<&str>, limits: &Limits) -> Result<String> {
+    Ok(match id {
+        Json::Str(text) => text.to_string(),
+        Json::U64(n) => n.to_string(),
+        Json::I64(n) => n.to_string(),
+        Json::F64(n) => match number {
+            Some(number) => decimal(number, limits)?,
+            // The same spelling as that of a stored id: `Reader::number_text`.
+            None => n.to_string(),
+        },
+        other => {
+            let detail = format!("the id is {}; expected a string or a number", other.kind());
+            return Err(Error::invalid(InvalidCode::Id, "/id", detail));
+        }
+    })
 }
 
 fn wrong_type(found: &Json<'_>, expected: &str) -> Error {

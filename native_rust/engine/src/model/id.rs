@@ -28,9 +28,67 @@ pub fn check_id(id: &str, pointer: &str, limits: &Limits) -> Result<()> {
     Err(Error::invalid(InvalidCode::Id, pointer, detail))
 }
 
+/// Paths of queries beside those of features. An id that reads like one can be told apart
+/// in a path only by encoding a letter that needs no encoding, which many clients and
+/// proxies undo.
+const QUERIES: [&str; 7] = [
+    "bbox",
+    "contains",
+    "geometry",
+    "heatmap",
+    "intersects",
+    "nearby",
+    "within",
+];
+
+/// Checks the id of a feature that is to be written: as [`check_id`], and that every
+/// client can name it in a path. What was stored before this was asked stays readable.
+///
+/// # Errors
+/// [`InvalidCode::Id`].
+pub fn check_feature_id(id: &str, pointer: &str, limits: &Limits) -> Result<()> {
+    check_id(id, pointer, limits)?;
+    check_segment(id, pointer)?;
+    if QUERIES.contains(&id) {
+        let detail = format!(
+            "the id is {id:?}, which is the path of a query (/features/{id}); give another"
+        );
+        return Err(Error::invalid(InvalidCode::Id, pointer, detail));
+    }
+    Ok(())
+}
+
+/// As [`check_feature_id`], of a series that points are written to.
+///
+/// # Errors
+/// [`InvalidCode::Id`].
+pub fn check_series_id(id: &str, pointer: &str, limits: &Limits) -> Result<()> {
+    check_id(id, pointer, limits)?;
+    check_segment(id, pointer)?;
+    if id.ends_with('*') {
+        let detail = format!(
+            "the id is {}; one that ends in a star is, in a path, a question about all series \
+             that begin with what stands before it: give one with another end",
+            shown(id)
+        );
+        return Err(Error::invalid(InvalidCode::Id, pointer, detail));
+    }
+    Ok(())
+}
+
+/// Dot segments are taken out of a path by whoever follows RFC 3986 (5.2.4) or the URL
+/// Standard, encoded ones too, so that a request would reach what stands above.
+fn check_segment(id: &str, pointer: &str) -> Result<()> {
+    if id != "." && id != ".." {
+        return Ok(());
+    }
+    let detail = format!("the id is {id:?}, which clients take out of a path; give another");
+    Err(Error::invalid(InvalidCode::Id, pointer, detail))
+}
+
 fn too_long(len: impl std::fmt::Display, limits: &Limits) -> String {
     format!(
-        "the id is {len} bytes long, the limit is {} (setting id_bytes)",
+        "the id is {len} bytes long, the limit is {} (setting FORMDB_ID_BYTES)",
         limits.id_bytes
     )
 }
@@ -155,6 +213,45 @@ mod tests {
             assert_eq!((error.code(), error.pointer()), ("invalid_id", Some("/id")));
             assert!(error.to_string().contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn ids_that_a_path_cannot_hold_are_not_written() {
+        let limits = Limits::default();
+        for bad in [
+            ".",
+            "..",
+            "bbox",
+            "contains",
+            "geometry",
+            "heatmap",
+            "intersects",
+            "nearby",
+            "within",
+        ] {
+            let error = check_feature_id(bad, "/id", &limits).unwrap_err();
+            assert_eq!(error.code(), "invalid_id", "{bad}");
+            assert!(error.to_string().contains(bad), "{error}");
+            // What is stored is deleted by it.
+            assert!(check_id(bad, "/id", &limits).is_ok());
+        }
+        for bad in [".", "..", "*", "a*", "**", "a/*"] {
+            assert!(
+                check_series_id(bad, "/series_id", &limits).is_err(),
+                "{bad}"
+            );
+        }
+        for good in [
+            "...", "a.", ".a", "./", "../a", "a*b", "BBOX", "bbox2", "a/bbox",
+        ] {
+            assert!(check_feature_id(good, "/id", &limits).is_ok(), "{good}");
+            assert!(
+                check_series_id(good, "/series_id", &limits).is_ok(),
+                "{good}"
+            );
+        }
+        assert!(check_feature_id("a*", "/id", &limits).is_ok());
+        assert!(check_series_id("bbox", "/series_id", &limits).is_ok());
     }
 
     #[test]

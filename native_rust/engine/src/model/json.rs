@@ -14,6 +14,7 @@ use std::fmt;
 
 pub use parse::Source;
 
+use crate::error::Shown;
 use crate::{Error, InvalidCode, Result};
 
 /// A JSON value. Strings borrow from the text where they can.
@@ -188,11 +189,7 @@ pub(super) fn step(name: &str) -> String {
 
 /// A client's text in quotes for a message, cut where it is long.
 pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 80;
-    match text.char_indices().nth(LONGEST) {
-        None => format!("{text:?}"),
-        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
-    }
+    Shown(text).to_string()
 }
 
 /// The error of a part, made the error of the whole: `pointer` leads to the part.

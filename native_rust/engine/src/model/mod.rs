@@ -29,13 +29,16 @@ pub use delete::{
     stored_delete_points,
 };
 pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse_features};
-pub(crate) use feature::{read_feature_as, written_id};
+pub(crate) use feature::{id_text, read_feature_as, written_id};
 pub use feature_shape::{
     FeatureShape, GeometryType, MAX_SHAPE_BYTES, MAX_SHAPE_PROPERTIES, PropertyType,
 };
 pub(crate) use geometry::MAX_COLLECTIONS;
 pub use geometry::check_geometry;
-pub use id::{check_database_name, check_id, generate_database_name, generate_feature_id};
+pub use id::{
+    check_database_name, check_feature_id, check_id, check_series_id, generate_database_name,
+    generate_feature_id,
+};
 pub(crate) use json::at;
 pub use json::{Json, Members, Source};
 pub use points::{Points, parse_points};
@@ -43,6 +46,6 @@ pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
 pub(crate) use shape::{deeper, enter_geometry, find_geometry, read_position};
 pub use time::{
-    FIRST_TIMESTAMP, LAST_TIMESTAMP, format_timestamp, is_timestamp, parse_timestamp,
+    FIRST_TIMESTAMP, LAST_TIMESTAMP, check_range, format_timestamp, is_timestamp, parse_timestamp,
     write_timestamp,
 };

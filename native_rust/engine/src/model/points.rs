@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use super::batch::{MAX_BATCH_POINTS, PointBatch};
-use super::id::check_id;
+use super::id::check_series_id;
 use super::json::{Json, Members, Source, at, encode_document, shown, step};
 use super::provenance::encode_provenance;
 use super::time::timestamp_from_json;
@@ -97,7 +97,7 @@ fn columns<'a>(
     let provenance = provenance(source, members)?;
     let series = source.part(need(members, "series_id")?.get())?;
     let series = series_id(&series)?;
-    check_id(series, "/series_id", limits)?;
+    check_series_id(series, "/series_id", limits)?;
     let timestamps = column(source, members, "timestamps", timestamp_from_json)?;
     let values = column(source, members, "values", point_value)?;
     if timestamps.len() != values.len() {
@@ -272,7 +272,7 @@ impl Batches<'_> {
             Some(i) => i,
             None => {
                 if newest.is_none() {
-                    check_id(&point.series, "/series_id", self.limits)?;
+                    check_series_id(&point.series, "/series_id", self.limits)?;
                 }
                 let i = self.batches.len();
                 let series = point.series.into_owned();

@@ -105,6 +105,23 @@ pub fn format_timestamp(micros: i64) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// Checks that a range does not end before it starts. Microseconds.
+///
+/// # Errors
+/// [`InvalidCode::TimeRange`], with both times.
+pub fn check_range(start: i64, end: i64) -> Result<()> {
+    if start <= end {
+        return Ok(());
+    }
+    let shown = |micros| match is_timestamp(micros) {
+        true => format_timestamp(micros),
+        false => format!("{micros} microseconds since 1970"),
+    };
+    let (start, end) = (shown(start), shown(end));
+    let detail = format!("the start, {start}, lies after the end, {end}; exchange them");
+    Err(Error::invalid(InvalidCode::TimeRange, "/start", detail))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

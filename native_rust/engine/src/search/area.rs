@@ -11,7 +11,7 @@ use crate::index::{BoxWalk, Hit, Placed, VersionCursor};
 use crate::limits::Limits;
 use crate::merkle::Hash;
 use crate::model::cbor::{DecodeError, encode_json};
-use crate::model::{BoundingBox, Json, Rect, Source, at, check_geometry, intersects_box};
+use crate::model::{BoundingBox, Json, Members, Rect, Source, at, check_geometry, intersects_box};
 use crate::spatial::{Predicate, Prepared, Shape};
 use crate::state::State;
 
@@ -66,6 +66,13 @@ impl QueryGeometry {
             Json::Obj(members) if members.get("type") == Some(&Json::Str("Feature".into())) => {
                 let geometry = members.get("geometry").unwrap_or(&Json::Null);
                 Self::new(geometry, limits).map_err(|e| at("/geometry", e))
+            }
+            // What tools export, even when it is one feature.
+            Json::Obj(members)
+                if members.get("type") == Some(&Json::Str("FeatureCollection".into())) =>
+            {
+                let (pointer, geometry) = only_feature(members)?;
+                Self::new(geometry, limits).map_err(|e| at(pointer, e))
             }
             geometry => Self::new(geometry, limits),
         }
@@ -292,4 +299,20 @@ fn everything(
         hits.try_for_each(&mut found)?;
     }
     state.check_open()
+}
+/// The geometry of the one feature of a collection, and where it stands.
+fn only_feature<'j>(members: &'j Members<'_, Json<'_>>) -> Result<(&'static str, &'j Json<'j>)> {
+    let found = match members.get("features") {
+        Some(Json::Arr(features)) => match features.as_slice() {
+            [Json::Obj(feature)] => {
+                let geometry = feature.get("geometry").unwrap_or(&Json::Null);
+                return Ok(("/features/0/geometry", geometry));
+            }
+            features => format!("a FeatureCollection of {}", features.len()),
+        },
+        _ => "a FeatureCollection without an array of features".to_owned(),
+    };
+    let detail =
+        format!("found {found}; expected a geometry, a Feature, or a FeatureCollection of one");
+    Err(Error::invalid(InvalidCode::Geometry, "/features", detail))
 }

@@ -1,8 +1,8 @@
 //! The operations of a transaction as a client writes them.
 
 use crate::database::Database;
-use crate::error::{Error, InvalidCode, Result};
-use crate::model::{Source, at, parse_timestamp};
+use crate::error::{Error, InvalidCode, Result, Shown};
+use crate::model::{Source, at, id_text, parse_timestamp};
 use crate::operation::Operation;
 use crate::prepare::Duplicates;
 
@@ -10,7 +10,7 @@ impl Database {
     /// Parse `{"operations": [...]}`, each one of
     ///
     /// - `{"op": "put_feature", "feature": Feature or FeatureCollection, "on_duplicate"?}`
-    /// - `{"op": "delete_feature", "id": text, "provenance"?}`
+    /// - `{"op": "delete_feature", "id": text or number, "provenance"?}`
     /// - `{"op": "put_points", "points": one of the shapes of points}`
     /// - `{"op": "delete_points", "series_id": text, "start"?, "end"?, "provenance"?}`
     ///
@@ -34,7 +34,8 @@ impl Database {
         })?;
         let mut operations = Vec::new();
         let mut ids = Vec::new();
-        for (i, part) in source.parts(list.get())?.iter().enumerate() {
+        let parts = source.parts(list.get()).map_err(|e| at("/operations", e))?;
+        for (i, part) in parts.iter().enumerate() {
             let pointer = format!("/operations/{i}");
             self.prepare_operation(part, &mut operations, &mut ids)
                 .map_err(|e| at(&pointer, e))?;
@@ -76,7 +77,8 @@ impl Database {
                 ids.extend(prepared.ids);
             }
             "delete_feature" => {
-                let id = text("id")?.ok_or_else(|| need("id"))?;
+                let raw = members.get("id").ok_or_else(|| need("id"))?.get();
+                let id = id_text(&source.part(raw)?, Some(raw), &self.state.limits)?;
                 operations.push(self.prepare_delete_feature(&id, provenance)?);
             }
             "put_points" => {
@@ -101,7 +103,8 @@ impl Database {
             }
             other => {
                 let detail = format!(
-                    "found {other:?}; expected put_feature, delete_feature, put_points or delete_points"
+                    "the op is {}; expected put_feature, delete_feature, put_points or delete_points",
+                    Shown(other)
                 );
                 return Err(refusal("/op", &detail));
             }

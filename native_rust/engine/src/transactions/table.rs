@@ -458,9 +458,9 @@ impl<W> Drop for Using<'_, W> {
 }
 
 fn ended(id: &str, reason: &str) -> Error {
-    Error::NotFound {
-        entity: Entity::Transaction,
-        id: format!("{id} ({reason})"),
+    Error::Ended {
+        id: id.to_owned(),
+        reason: reason.to_owned(),
     }
 }
 

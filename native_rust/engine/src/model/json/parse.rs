@@ -60,6 +60,10 @@ impl<'a> Source<'a> {
             .and_then(|members| reader.end().map(|()| members));
         members.map_err(|e| {
             let begins = self.text.trim_start_matches(JSON_SPACE);
+            if begins.is_empty() {
+                let detail = format!("nothing was sent; expected {expected}");
+                return Error::invalid(InvalidCode::Json, "", detail);
+            }
             if e.is_data() && !begins.starts_with('{') {
                 let detail = format!("the text is not a JSON object; expected {expected}");
                 return Error::invalid(InvalidCode::Json, "", detail);
@@ -115,7 +119,14 @@ impl<'a> Source<'a> {
     /// As [`Source::value`]; [`InvalidCode::Parameter`] when `part` is no array.
     pub fn parts(&self, part: &'a str) -> Result<Vec<&'a str>> {
         if !part.starts_with('[') {
-            let detail = "expected an array";
+            let found = match part.as_bytes().first() {
+                Some(b'{') => "an object",
+                Some(b'"') => "a string",
+                Some(b't' | b'f') => "a boolean",
+                Some(b'n') => "null",
+                _ => "a number",
+            };
+            let detail = format!("found {found}; expected an array");
             return Err(Error::invalid(InvalidCode::Parameter, "", detail));
         }
         let parts: Vec<&RawValue> =
@@ -128,7 +139,19 @@ impl<'a> Source<'a> {
         let shown = e.to_string();
         let suffix = format!(" at line {} column {}", e.line(), e.column());
         let what = match shown.strip_suffix(&suffix).unwrap_or(&shown) {
+            _ if part.trim_start_matches(JSON_SPACE).is_empty() => "nothing was sent",
             "recursion limit exceeded" => "nesting is deeper than 128 levels",
+            "EOF while parsing a value" => "it ends where a value is expected",
+            "EOF while parsing a list" => "it ends within an array",
+            "EOF while parsing an object" => "it ends within an object",
+            "EOF while parsing a string" => "it ends within a string",
+            "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
+                "an escape \\u is half of a surrogate pair, which no text in UTF-8 can hold,"
+            }
+            "number out of range" => "a number beyond the range of a double",
+            "trailing characters" => "more text follows the value",
+            "key must be a string" => "a member's name without double quotes",
+            "invalid escape" => "a backslash that begins no escape of JSON",
             other => other,
         };
         // `part` is a slice of the text, so the difference is its offset.
