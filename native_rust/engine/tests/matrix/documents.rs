@@ -313,6 +313,44 @@ impl Choices<'_> {
 /// The members of a feature that mean something.
 const MEANT: [&str; 6] = ["type", "id", "geometry", "properties", "bbox", "provenance"];
 
+/// A feature as it is given back.
+pub fn given_back(mut feature: Value) -> Value {
+    if let Value::Object(members) = &mut feature {
+        members.entry("properties").or_insert(Value::Null);
+    }
+    feature
+}
+
+/// The positions of a geometry, by its type.
+pub fn positions(geometry: &Value, out: &mut Vec<[f64; 2]>) {
+    fn within(value: &Value, arrays: usize, out: &mut Vec<[f64; 2]>) {
+        match arrays {
+            0 => out.push([value[0].as_f64().unwrap(), value[1].as_f64().unwrap()]),
+            more => value
+                .as_array()
+                .unwrap()
+                .iter()
+                .for_each(|part| within(part, more - 1, out)),
+        }
+    }
+    match geometry["type"].as_str() {
+        None => {}
+        Some("GeometryCollection") => {
+            let parts = geometry["geometries"].as_array().unwrap();
+            parts.iter().for_each(|part| positions(part, out));
+        }
+        Some(kind) => {
+            let arrays = match kind {
+                "Point" => 0,
+                "MultiPoint" | "LineString" => 1,
+                "Polygon" | "MultiLineString" => 2,
+                _ => 3,
+            };
+            within(&geometry["coordinates"], arrays, out);
+        }
+    }
+}
+
 /// Calls `found` with the place in [`LEVELS`] and the name of each member of a document.
 pub fn each_member(document: &Value, found: &mut impl FnMut(usize, &str)) {
     let Value::Object(members) = document else {

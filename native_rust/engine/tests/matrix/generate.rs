@@ -1,13 +1,24 @@
 //! The transactions of a workload, decided by a seed.
 
+use std::sync::LazyLock;
+
+use formdb_engine::Database;
 use serde_json::{Value, json};
 
+use super::disk::SimFs;
+use super::documents::{Choices, given_back};
 use super::model::{Change, Model};
+use super::workload::open;
 use super::{mixed, random};
 
+/// Judges documents; nothing is written to it.
+static JUDGE: LazyLock<Database> = LazyLock::new(|| open(&SimFs::new()).unwrap());
+/// What decides a hostile document.
+const CHOICES: usize = 96;
+
 /// The `n`-th transaction of the workload `seed` on top of `model`: new features and
-/// new versions of old ones, small and large, points of few and of many, deletions,
-/// mixtures; or the undoing of one block.
+/// new versions of old ones, small and large, plain and hostile, points of few and of
+/// many, deletions, mixtures; or the undoing of one block.
 pub fn transaction(seed: u64, n: usize, model: &Model) -> Vec<Change> {
     let mut state = mixed(seed, n as u64);
     let mut changes = Maker {
@@ -55,6 +66,11 @@ impl Maker<'_> {
     }
 
     fn put(&mut self, pad: usize) {
+        if self.below(3) == 0
+            && let Some(feature) = self.hostile()
+        {
+            return self.push(Change::Put(feature));
+        }
         let pad = "x".repeat(self.below(pad + 1));
         let (x, y) = (self.below(361) as f64, self.below(181) as f64);
         let geometry = match self.below(8) {
@@ -71,6 +87,18 @@ impl Maker<'_> {
             feature["provenance"] = json!({"source": "matrix", "n": self.n});
         }
         self.push(Change::Put(feature));
+    }
+
+    /// A document with words that mean something where they mean nothing, unless it is
+    /// one that is refused.
+    fn hostile(&mut self) -> Option<Value> {
+        let bytes: Vec<u8> = (0..CHOICES).map(|_| random(self.state) as u8).collect();
+        let id = format!("f{}", self.below(17));
+        let mut choices = Choices(&bytes);
+        let place = choices.place();
+        let feature = choices.feature(&id, place);
+        let accepted = JUDGE.prepare_features(feature.to_string().as_bytes());
+        accepted.ok().map(|_| given_back(feature))
     }
 
     fn points(&mut self, most: usize) {

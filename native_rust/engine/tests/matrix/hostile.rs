@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::{parsed, same, text};
 use super::disk::SimFs;
-use super::documents::{Choices, LEVELS, Place, WORDS, each_member};
+use super::documents::{Choices, LEVELS, Place, WORDS, each_member, given_back, positions};
 use super::model::{Change, Model};
 use super::workload::{DIR, limits_with_snapshots, open_with};
 use super::{report, seeds};
@@ -54,14 +54,6 @@ fn open(fs: &SimFs) -> Result<Arc<Database>, String> {
         .map_err(text)
 }
 
-/// A feature as it is given back.
-fn given_back(mut feature: Value) -> Value {
-    if let Value::Object(members) = &mut feature {
-        members.entry("properties").or_insert(Value::Null);
-    }
-    feature
-}
-
 /// RFC 7396, but for the geometry, which is one value.
 fn patched(mut feature: Value, patch: &Value) -> Value {
     fn merge(target: &mut Value, patch: &Value) {
@@ -91,36 +83,6 @@ fn patched(mut feature: Value, patch: &Value) -> Value {
         feature["geometry"] = geometry;
     }
     given_back(feature)
-}
-
-/// The positions of a geometry, by its type.
-fn positions(geometry: &Value, out: &mut Vec<[f64; 2]>) {
-    fn within(value: &Value, arrays: usize, out: &mut Vec<[f64; 2]>) {
-        match arrays {
-            0 => out.push([value[0].as_f64().unwrap(), value[1].as_f64().unwrap()]),
-            more => value
-                .as_array()
-                .unwrap()
-                .iter()
-                .for_each(|part| within(part, more - 1, out)),
-        }
-    }
-    match geometry["type"].as_str() {
-        None => {}
-        Some("GeometryCollection") => {
-            let parts = geometry["geometries"].as_array().unwrap();
-            parts.iter().for_each(|part| positions(part, out));
-        }
-        Some(kind) => {
-            let arrays = match kind {
-                "Point" => 0,
-                "MultiPoint" | "LineString" => 1,
-                "Polygon" | "MultiLineString" => 2,
-                _ => 3,
-            };
-            within(&geometry["coordinates"], arrays, out);
-        }
-    }
 }
 
 /// A refusal that tells the client which part of its document to mend.

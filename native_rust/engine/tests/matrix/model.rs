@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
+use super::documents::positions;
+
 /// One operation, as a client would ask for it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -159,14 +161,20 @@ impl Model {
             .collect()
     }
 
-    /// Features with a point geometry in `w,s,e,n`, by sequence. A box with west
-    /// beyond east crosses the antimeridian.
+    /// Features with a position in `w,s,e,n`, by sequence: of those that are no points
+    /// that is told for the whole world only. A box with west beyond east crosses the
+    /// antimeridian.
     pub fn in_box(&self, [w, s, e, n]: [f64; 4]) -> Vec<&Value> {
+        let world = [w, s, e, n] == [-180.0, -90.0, 180.0, 90.0];
         let inside = |feature: &Value| {
-            let position = &feature["geometry"]["coordinates"];
-            let (Some(x), Some(y)) = (position[0].as_f64(), position[1].as_f64()) else {
-                return false;
-            };
+            let geometry = &feature["geometry"];
+            let mut all = Vec::new();
+            positions(geometry, &mut all);
+            if geometry["type"] != "Point" {
+                assert!(world || all.is_empty(), "the model knows no relations");
+                return !all.is_empty();
+            }
+            let [x, y] = all[0];
             let across = if w <= e {
                 w <= x && x <= e
             } else {
