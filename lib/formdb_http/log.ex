@@ -82,8 +82,12 @@ defmodule FormdbHttp.Log do
 
   ## Callbacks of a handler of :logger, in the process that logs
 
+  # A line each; only faults have more, such as where in the code they happened.
+  @faults [:error, :critical, :alert, :emergency]
+
   @doc false
   def log(event, %{config: config, formatter: {formatter, format}}) do
+    format = %{format | single_line: event.level not in @faults}
     line = event |> formatter.format(format) |> :unicode.characters_to_binary()
     %{writer: writer, counters: counters, bytes: most} = config
 

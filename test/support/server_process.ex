@@ -197,11 +197,45 @@ defmodule FormdbHttp.ServerProcess do
     FormdbHttp.Log.install(config.log_buffer_bytes)
     FormdbHttp.Shutdown.install(config.drain_timeout_ms)
     {:ok, _started} = Application.ensure_all_started(:formdb_http)
+    plant(System.get_env("PLANTED_HANG"))
 
     spawn(fn ->
       IO.puts("listening on #{Endpoint.port()}")
       halt_at(IO.gets(""))
     end)
+  end
+
+  # Something that never ends, for the tests of stopping.
+  defp plant(nil), do: :ok
+
+  defp plant("process") do
+    child = %{id: :planted, start: {__MODULE__, :start_hanging, []}, shutdown: :infinity}
+    {:ok, _pid} = Supervisor.start_child(FormdbHttp.Supervisor, child)
+  end
+
+  defp plant("database") do
+    {:ok, _figures} = FormdbHttp.open("planted")
+    [{pid, _status}] = Registry.lookup(FormdbHttp.DatabaseRegistry, "planted")
+    :sys.suspend(pid)
+  end
+
+  # Every request from now on, whoever sends it.
+  defp plant("handler") do
+    options = :ranch.get_protocol_options(Endpoint)
+    :ok = :ranch.set_protocol_options(Endpoint, %{options | middlewares: [__MODULE__]})
+  end
+
+  @doc false
+  def start_hanging, do: {:ok, spawn_link(&hang/0)}
+
+  @doc false
+  # As a middleware of Cowboy.
+  def execute(_request, _env), do: hang()
+
+  @spec hang() :: no_return()
+  defp hang do
+    Process.flag(:trap_exit, true)
+    Process.sleep(:infinity)
   end
 
   defp halt_at(:eof), do: System.halt(1)
