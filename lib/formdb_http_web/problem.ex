@@ -7,6 +7,7 @@ defmodule FormdbHttpWeb.Problem do
 
   alias FormdbHttp.Error
   alias FormdbHttp.JSON
+  alias FormdbHttpWeb.Places
 
   @problems %{
     # The request is wrong: sending it again as it is will not help.
@@ -78,9 +79,6 @@ defmodule FormdbHttpWeb.Problem do
   # What passes by itself in a moment.
   @retry [:busy, :too_many_connections, :memory_full, :database_opening, :database_closed]
 
-  # Their details name files of the server.
-  @with_paths [:journal_corrupt, :journal_torn_tail, :unsupported_format]
-
   @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body :: iodata()}
 
   @doc "The status of a code. One that nobody has given a status is a failure of the server."
@@ -94,14 +92,13 @@ defmodule FormdbHttpWeb.Problem do
   @spec answer(Error.t()) :: answer()
   def answer(%Error{code: code, detail: detail, pointer: pointer}) do
     {status, title} = lookup(code)
-    detail = if code in @with_paths, do: without_folders(detail), else: detail
 
     members = [
       type: "urn:formdb:problem:#{code}",
       title: title,
       status: status,
       code: code,
-      detail: detail
+      detail: Places.hide(detail)
     ]
 
     members = if pointer, do: members ++ [pointer: pointer], else: members
@@ -134,15 +131,10 @@ defmodule FormdbHttpWeb.Problem do
 
   @doc "Tells the log what the client is told without the folders."
   @spec log(Error.t()) :: :ok
-  def log(%Error{code: code, detail: detail}) when code in @with_paths,
-    do: Logger.error("a request was answered #{code}: #{detail}")
-
-  def log(_error), do: :ok
-
-  # Files keep their names: an operator finds them in the log.
-  defp without_folders(detail) do
-    data_dir = Regex.escape(FormdbHttp.Catalog.config().data_dir)
-    Regex.replace(~r"#{data_dir}/(?:[^\s/]+/)*", detail, "")
+  def log(%Error{code: code, detail: detail}) do
+    if Places.hide(detail) != detail,
+      do: Logger.error("a request was answered #{code}: #{detail}"),
+      else: :ok
   end
 
   defp lookup(code), do: Map.get(@problems, code, {500, "Internal error"})

@@ -86,6 +86,29 @@ defmodule FormdbHttpWeb.ProblemTest do
     refute Map.has_key?(headers, "retry-after")
   end
 
+  test "no code tells a client where the files are on the server's disk" do
+    data_dir = FormdbHttp.Catalog.config().data_dir
+    segment = "00000000000000000001.journal"
+    path = Path.join([data_dir, "quakes", "journal", segment])
+
+    for code <- @engine_codes do
+      said =
+        "cannot write #{path}: No space left; #{data_dir} is full (#{data_dir}/quakes/DURABLE)."
+
+      {_status, _headers, body} = Problem.answer(%Error{code: String.to_atom(code), detail: said})
+      refute IO.iodata_to_binary(body) =~ data_dir, code
+
+      assert decode(body)["detail"] ==
+               "cannot write #{segment}: No space left; the data folder is full (DURABLE)."
+    end
+
+    # What only begins like it is none of ours.
+    {_status, _headers, body} =
+      Problem.answer(%Error{code: :io_error, detail: data_dir <> "base"})
+
+    assert decode(body)["detail"] == data_dir <> "base"
+  end
+
   test "a code that nobody knows is a failure of the server" do
     assert Problem.status(:never_heard_of) == 500
     assert Problem.status(:write_timeout) == 504

@@ -11,6 +11,73 @@ defmodule FormdbHttp.FailedWriteTest do
 
   @tag timeout: 120_000
   @tag :tmp_dir
+  test "the log says where the files are, and no answer does", %{tmp_dir: data_dir} do
+    server = start_supervised!({ServerProcess, data_dir})
+    port = ServerProcess.await_ready(server)
+
+    for name <- ["quakes", "cut", "damaged", "empty"] do
+      assert post(port, "/api/v1/databases", %{name: name}).status == 201
+      assert put_feature(port, name, "a").status == 201
+      assert put_feature(port, name, "b").status == 201
+    end
+
+    # Of each kind of failure that has to do with files one.
+    for name <- ["cut", "damaged", "empty"], do: delete(port, "/api/v1/databases/#{name}")
+
+    File.write!(
+      segment(data_dir, "cut"),
+      binary_part(File.read!(segment(data_dir, "cut")), 0, 128)
+    )
+
+    File.write!(segment(data_dir, "damaged"), String.duplicate("x", 128))
+    File.rm_rf!(Path.join([data_dir, "empty", "journal"]))
+    File.write!(Path.join(data_dir, "taken"), "")
+
+    opened =
+      for name <- ["cut", "damaged", "empty", "taken"],
+          do: post(port, "/api/v1/databases", %{name: name})
+
+    assert for(answer <- opened, do: json(answer)["code"]) ==
+             ~w(journal_corrupt journal_corrupt journal_lost io_error)
+
+    File.rm!(segment(data_dir, "quakes"))
+    lost = put_feature(port, "quakes", "c")
+    assert json(lost)["code"] == "journal_lost"
+    assert json(lost)["detail"] =~ "may be there" and json(lost)["detail"] =~ "idempotency key"
+
+    shown =
+      for path <- [
+            "/api/v1/databases",
+            "/api/v1/databases/quakes",
+            "/api/v1/databases/cut",
+            "/api/v1/databases/cut/features",
+            "/health/ready",
+            "/health/detailed"
+          ],
+          do: get(port, path)
+
+    refused = put_feature(port, "quakes", "d")
+    assert json(refused)["code"] == "database_read_only"
+
+    for answer <- [lost, refused] ++ opened ++ shown do
+      refute answer.body =~ data_dir
+      refute answer.body =~ Path.dirname(data_dir)
+    end
+
+    # Files keep their names.
+    assert lost.body =~ Path.basename(segment(data_dir, "quakes"))
+    ready = get(port, "/health/ready").body
+    assert ready =~ Path.basename(segment(data_dir, "cut"))
+    assert ServerProcess.output(server) =~ segment(data_dir, "quakes")
+    assert ServerProcess.output(server) =~ segment(data_dir, "damaged")
+  end
+
+  defp segment(data_dir, name) do
+    Path.join([data_dir, name, "journal", "00000000000000000001.journal"])
+  end
+
+  @tag timeout: 120_000
+  @tag :tmp_dir
   test "reads go on, writes are refused with the cause, and the probes say so", context do
     %{tmp_dir: data_dir} = context
     server = start_supervised!({ServerProcess, data_dir})
@@ -68,7 +135,8 @@ defmodule FormdbHttp.FailedWriteTest do
     |> Exposition.value("formdb_database_poisoned", %{"database" => "quakes"})
   end
 
-  defp put_feature(port, id), do: request(port, "PUT", "#{@db}/features/#{id}", body: feature())
+  defp put_feature(port, name \\ "quakes", id),
+    do: request(port, "PUT", "/api/v1/databases/#{name}/features/#{id}", body: feature())
 
   defp feature do
     text = String.duplicate("x", 500)

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
 
-  alias FormdbHttpWeb.{Answer, Body, Params, Paths}
+  alias FormdbHttpWeb.{Answer, Body, Params, Paths, Places}
 
   # In this order in the answer; what the engine reports besides comes after them.
   @first [:id, :status, :log, :seq, :durable_seq, :root, :features, :series, :points]
@@ -78,11 +78,15 @@ defmodule FormdbHttpWeb.DatabaseController do
   def members(database) do
     {error, database} = Map.pop(database, :error)
     {first, rest} = Map.split(database, @first)
-    error = if error, do: [code: error.code, detail: error.detail], else: []
+    error = if error, do: [code: error.code, detail: Places.hide(error.detail)], else: []
     first = for key <- @first, is_map_key(first, key), do: {key, first[key]}
     first ++ Enum.map(Enum.sort(rest), &member/1) ++ error
   end
 
   defp member({key, figures}) when is_map(figures), do: {key, Enum.sort(figures)}
+
+  defp member({key, cause}) when key in [:poisoned, :failed] and is_binary(cause),
+    do: {key, Places.hide(cause)}
+
   defp member(member), do: member
 end

@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.HealthController do
   # the server mends no damaged journal. `ready` says whether all databases take
   # reads and writes.
 
-  alias FormdbHttpWeb.{Answer, Endpoint, Params}
+  alias FormdbHttpWeb.{Answer, Endpoint, Params, Places}
 
   def show(req), do: ok(req)
   def live(req), do: ok(req)
@@ -63,7 +63,7 @@ defmodule FormdbHttpWeb.HealthController do
   defp data_folder do
     case FormdbHttp.DataFolder.why_lost() do
       nil -> []
-      error -> [[reason: "the data folder is gone: " <> error.detail]]
+      error -> [[reason: "the data folder is gone: " <> Places.hide(error.detail)]]
     end
   end
 
@@ -76,15 +76,15 @@ defmodule FormdbHttpWeb.HealthController do
   end
 
   defp reason(%{status: :failed, id: name, error: error}) do
-    [[database: name, reason: "it cannot be opened: " <> error.detail]]
+    [[database: name, reason: "it cannot be opened: " <> Places.hide(error.detail)]]
   end
 
   defp reason(%{failed: cause, id: name}) when is_binary(cause) do
-    [[database: name, reason: "it has to be opened again: " <> cause]]
+    [[database: name, reason: "it has to be opened again: " <> Places.hide(cause)]]
   end
 
   defp reason(%{poisoned: cause, id: name}) when is_binary(cause) do
-    [[database: name, reason: "it takes no writes since one failed: " <> cause]]
+    [[database: name, reason: "it takes no writes: " <> Places.hide(cause)]]
   end
 
   defp reason(_database), do: []
