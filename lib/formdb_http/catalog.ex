@@ -69,7 +69,13 @@ defmodule FormdbHttp.Catalog do
 
   # A sentence for whoever started it.
   defp refusal(data_dir, %Error{detail: detail}) do
-    "the data folder cannot be used (#{data_dir}): #{detail}. Set FORMDB_DATA_DIR to a folder that this " <>
-      "process may write to and that no other server uses"
+    # Where the process may open no more files, another folder does not help.
+    advice =
+      if detail =~ "ulimit -n",
+        do: "",
+        else:
+          ". Set FORMDB_DATA_DIR to a folder that this process may write to and that no other server uses"
+
+    "the data folder cannot be used (#{data_dir}): #{detail}#{advice}"
   end
 end

@@ -56,10 +56,22 @@ defmodule FormdbHttpWeb.Endpoint do
         else: {config.host, config.port, "FORMDB_HOST and FORMDB_PORT"}
 
     "cannot listen on #{:inet.ntoa(host)} port #{port}: " <>
-      "#{:inet.format_error(reason)}; set #{settings} to an address that is free"
+      "#{:inet.format_error(reason)}; #{remedy(reason, settings)}"
   end
 
   defp explain(other, _config), do: other
+
+  # No other address helps where there are no descriptors.
+  defp remedy(reason, _settings) when reason in [:emfile, :enfile],
+    do: "the process may open no more files: raise its limit (ulimit -n)"
+
+  defp remedy(:eacces, settings),
+    do: "ports below 1024 take a privilege: set #{settings} to another one, or grant it"
+
+  defp remedy(:eaddrnotavail, settings),
+    do: "set #{settings} to an address of this machine"
+
+  defp remedy(_taken, settings), do: "set #{settings} to an address that is free"
 
   @doc "The TCP port it listens on: the actual one when port 0 was configured."
   @spec port() :: :inet.port_number()
