@@ -92,7 +92,8 @@ defmodule FormdbHttp.Database do
       outcome: :idle,
       waiting: [],
       closed: false,
-      clock: :follows
+      clock: :follows,
+      refused: nil
     }
 
     Process.send_after(self(), :watch, @watch_ms)
@@ -156,7 +157,7 @@ defmodule FormdbHttp.Database do
     Process.send_after(self(), :watch, @watch_ms)
 
     case Native.database_info(Catalog.handle(), state.name) do
-      {:ok, info} -> {:noreply, watch_clock(state, info.clock_offset_ms)}
+      {:ok, info} -> {:noreply, state |> watch_clock(info.clock_offset_ms) |> watch_writes(info)}
       {:error, _closed} -> {:noreply, state}
     end
   end
@@ -182,6 +183,14 @@ defmodule FormdbHttp.Database do
     if clock != state.clock, do: log_clock(clock, state.name, abs(offset))
     %{state | clock: clock}
   end
+
+  # Says once why writes are refused: clients are told without the folders of the files.
+  defp watch_writes(%{refused: nil} = state, %{poisoned: cause}) when is_binary(cause) do
+    Logger.error("database #{state.name} takes no writes until it is opened again: #{cause}")
+    %{state | refused: cause}
+  end
+
+  defp watch_writes(state, _info), do: state
 
   defp log_clock(:jumped, name, offset) do
     Logger.error(
@@ -253,8 +262,9 @@ defmodule FormdbHttp.Database do
 
     if report.bytes_cut > 0 do
       Logger.warning(
-        "database #{name}: cut a torn tail of #{report.bytes_cut} bytes, " <>
-          "left by a write that was never acknowledged"
+        "database #{name}: cut #{report.bytes_cut} bytes off the end of the journal that were no " <>
+          "whole commit group; it now ends with block #{report.blocks}. A crash in the middle of a " <>
+          "write leaves such bytes; after a clean stop they are a sign of a failing disk"
       )
     end
   end

@@ -15,14 +15,14 @@ defmodule FormdbHttp.Inspection do
     within = dir |> Path.join("*") |> Path.wildcard() |> Enum.filter(&named?/1) |> Enum.sort()
 
     cond do
-      marked?(dir) -> [dir]
-      Enum.any?(within, &marked?/1) -> within
+      has?(dir, ~w(journal snapshots IDENTITY)) -> [dir]
+      Enum.any?(within, &has?(&1, ~w(journal snapshots IDENTITY LOCK))) -> within
       true -> []
     end
   end
 
-  # What a database's folder has, and nothing else.
-  defp marked?(dir), do: Enum.any?(~w(journal snapshots LOCK), &File.exists?(Path.join(dir, &1)))
+  # What a database's folder has, and no other: but for LOCK, which a data folder has, too.
+  defp has?(dir, names), do: Enum.any?(names, &File.exists?(Path.join(dir, &1)))
 
   defp named?(dir) do
     File.dir?(dir) and match?({:ok, _}, Native.database_check_name(Path.basename(dir)))

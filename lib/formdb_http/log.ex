@@ -46,6 +46,7 @@ defmodule FormdbHttp.Log do
         # As Elixir's own: no reports of supervisors, which start and stop children often.
         filters: [
           remote_gl: {&:logger_filters.remote_gl/2, :stop},
+          ended: {&__MODULE__.drop_ended/2, nil},
           sasl: {&:logger_filters.domain/2, {:stop, :sub, [:otp, :sasl]}}
         ]
       })
@@ -100,6 +101,14 @@ defmodule FormdbHttp.Log do
 
     :ok
   end
+
+  # OTP says of each application that it ended, also of those that were only stopped, or
+  # never got to start: whoever stops or starts them says what there is to say.
+  @doc false
+  def drop_ended(%{msg: {:report, %{label: {:application_controller, :exit}}}}, _), do: :stop
+  # Elixir may have put it into words before.
+  def drop_ended(%{meta: %{mfa: {:application_controller, :info_exited, _arity}}}, _), do: :stop
+  def drop_ended(_event, _), do: :ignore
 
   @doc false
   def written(counters, bytes), do: :counters.sub(counters, @waiting, bytes)

@@ -128,7 +128,11 @@ defmodule FormdbHttp.Writing do
       {^ref, error} -> Engine.native(error)
     after
       timeout ->
-        detail = "not confirmed after #{timeout} ms; the write may still land"
+        detail =
+          "not confirmed after #{timeout} ms (FORMDB_WRITE_TIMEOUT_MS); the write may still land. Send it " <>
+            "again with the same idempotency key: it is then written once; without a key, look first " <>
+            "whether it is there"
+
         {:error, %Error{code: :write_timeout, detail: detail}}
     end
   end

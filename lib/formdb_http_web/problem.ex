@@ -79,6 +79,10 @@ defmodule FormdbHttpWeb.Problem do
   # What passes by itself in a moment.
   @retry [:busy, :too_many_connections, :memory_full, :database_opening, :database_closed]
 
+  # What may have happened just now. That a database takes no writes, or does not open,
+  # was in the log when it came to that.
+  @news [:io_error, :journal_corrupt, :journal_lost, :journal_torn_tail, :unsupported_format]
+
   @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body :: iodata()}
 
   @doc "The status of a code. One that nobody has given a status is a failure of the server."
@@ -129,13 +133,15 @@ defmodule FormdbHttpWeb.Problem do
   defp shown_whole?(text),
     do: byte_size(text) <= 4 * @shown_characters and String.length(text) <= @shown_characters
 
-  @doc "Tells the log what the client is told without the folders."
+  @doc "Tells the log what the client is told without the folders, where that is news."
   @spec log(Error.t()) :: :ok
-  def log(%Error{code: code, detail: detail}) do
+  def log(%Error{code: code, detail: detail}) when code in @news do
     if Places.hide(detail) != detail,
       do: Logger.error("a request was answered #{code}: #{detail}"),
       else: :ok
   end
+
+  def log(_error), do: :ok
 
   defp lookup(code), do: Map.get(@problems, code, {500, "Internal error"})
 

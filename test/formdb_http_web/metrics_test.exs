@@ -345,7 +345,9 @@ defmodule FormdbHttpWeb.MetricsTest do
       assert value(scrape(port), "formdb_database_seq", %{"database" => name}) == nil
       Registry.unregister(FormdbHttp.DatabaseRegistry, name)
 
-      [segment] = Path.wildcard(Path.join([Config.load!().data_dir, name, "journal", "*"]))
+      [segment] =
+        Path.wildcard(Path.join([Config.load!().data_dir, name, "journal", "*.journal"]))
+
       <<_magic, rest::binary>> = File.read!(segment)
       File.write!(segment, ["?", rest])
       capture_log(fn -> assert {:error, %Error{}} = FormdbHttp.open(name) end)

@@ -209,14 +209,12 @@ defmodule FormdbHttp.ServerProcess do
   defp plant(nil), do: :ok
 
   defp plant("process") do
-    child = %{id: :planted, start: {__MODULE__, :start_hanging, []}, shutdown: :infinity}
-    {:ok, _pid} = Supervisor.start_child(FormdbHttp.Supervisor, child)
+    {:ok, _pid} = Supervisor.start_child(FormdbHttp.Supervisor, hanging(:infinity))
   end
 
+  # As a database that is being closed.
   defp plant("database") do
-    {:ok, _figures} = FormdbHttp.open("planted")
-    [{pid, _status}] = Registry.lookup(FormdbHttp.DatabaseRegistry, "planted")
-    :sys.suspend(pid)
+    {:ok, _pid} = DynamicSupervisor.start_child(FormdbHttp.DatabaseSupervisor, hanging(60_000))
   end
 
   # Every request from now on, whoever sends it.
@@ -224,6 +222,9 @@ defmodule FormdbHttp.ServerProcess do
     options = :ranch.get_protocol_options(Endpoint)
     :ok = :ranch.set_protocol_options(Endpoint, %{options | middlewares: [__MODULE__]})
   end
+
+  defp hanging(shutdown),
+    do: %{id: :planted, start: {__MODULE__, :start_hanging, []}, shutdown: shutdown}
 
   @doc false
   def start_hanging, do: {:ok, spawn_link(&hang/0)}

@@ -14,6 +14,8 @@ defmodule Mix.Tasks.Formdb.Server do
 
   use Mix.Task
 
+  require Logger
+
   alias FormdbHttp.{Config, Log, Shutdown}
 
   @flush_ms 500
@@ -64,6 +66,7 @@ defmodule Mix.Tasks.Formdb.Server do
 
     receive do
       {:DOWN, ^ref, :process, _pid, reason} when reason not in [:normal, :shutdown] ->
+        Logger.error("the server ends, since its processes failed too often: #{why(reason)}")
         Shutdown.stop(config.drain_timeout_ms, 1)
     end
 

@@ -10,7 +10,7 @@ use crate::budget::Cancel;
 use crate::database::Database;
 use crate::error::{Entity, Error, Result};
 use crate::fs::{self, Descriptors, FileSystem, Kind, Lock};
-use crate::home::{self, LOCK, MAKING};
+use crate::home::{self, MAKING};
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::model::check_database_name;
@@ -63,7 +63,8 @@ impl Catalog {
         let lock = match home::take_lock(&*fs, root) {
             Err(Error::Locked { .. }) if planted(Bug::ShareDataFolder) => {
                 let other = root.join(".planted");
-                fs.lock(&other).map_err(|e| Error::io("lock", &other, e))?
+                home::make_dir(&*fs, &other)?;
+                home::take_lock(&*fs, &other)?
             }
             taken => taken?,
         };
@@ -170,12 +171,11 @@ impl Catalog {
     /// microseconds for each; may block.
     ///
     /// # Errors
-    /// [`Error::Lost`] when the data folder, or its lock file, was removed or
-    /// replaced; [`Error::Closed`].
+    /// [`Error::Lost`] when the data folder was removed or replaced; [`Error::Closed`].
     pub fn check(&self) -> Result<()> {
-        let path = self.root.join(LOCK);
         let held = self.lock.lock().as_ref().map(|lock| lock.id());
-        fs::check_place(self.fs.id(&path), held.ok_or(Error::Closed)?, &path)?;
+        let held = held.ok_or(Error::Closed)?;
+        fs::check_place(&self.fs.stat(&self.root), &held, &self.root)?;
         // The map's locks are not held while files are looked at.
         let open: Vec<_> = self.open.iter().map(|open| Arc::clone(&open)).collect();
         for database in open {

@@ -91,6 +91,8 @@ impl Committer {
         if self.state.poisoned().is_none() && !planted(Bug::CloseWithoutSync) {
             self.sync_now();
         }
+        // What cannot be written then is missed only where something else goes wrong, too.
+        let _ = guarded(|| self.journal.mark_durable());
         let worth = self
             .snapshotter
             .due_on_close(self.journal.tree().size(), self.journal.end());
@@ -136,9 +138,12 @@ impl Committer {
         }
         let outcome = match self.state.check_writable() {
             Err(refusal) => Err(refusal),
-            Ok(()) => {
-                guarded(|| self.write(pending, group)).inspect_err(|error| self.poison(error))
-            }
+            Ok(()) => guarded(|| self.write(pending, group)).map_err(|error| {
+                self.poison(&error);
+                Error::Unsettled {
+                    cause: Arc::new(error),
+                }
+            }),
         };
         match outcome {
             Ok(outcomes) => {

@@ -12,7 +12,7 @@ use crate::budget::{Budget, Cancel};
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{Descriptors, FileSystem};
 use crate::home::Place;
-use crate::journal::{Identity, Recovered};
+use crate::journal::Recovered;
 use crate::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::Memory;
@@ -36,7 +36,6 @@ pub struct Database {
     pub(crate) queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
     recovered: Recovered,
-    identity: Identity,
     place: Place,
 }
 
@@ -119,7 +118,6 @@ impl Database {
             queue,
             committer,
             recovered,
-            identity,
             place,
         } = opening::open(fs, dir, limits, memory, cancel)?;
         let thread = std::thread::Builder::new()
@@ -132,7 +130,6 @@ impl Database {
             queue,
             committer: Mutex::new(Some(thread)),
             recovered,
-            identity,
             place,
         })
     }
@@ -211,12 +208,13 @@ impl Database {
         }
     }
 
-    /// Look whether the files that are written to still have their names; where they
-    /// have not, writes are refused from now on. Three looks at the file system.
+    /// Look whether the folder and the segments are what they were; where they are not,
+    /// writes are refused from now on. A few looks at the file system, and one for each
+    /// segment, of a thousand at a time.
     pub(crate) fn check_place(&self) {
         // Once it is closed there is no segment.
         if self.state.check_open().is_ok()
-            && let Err(error) = self.place.check(self.state.segments.last().as_ref())
+            && let Err(error) = self.place.check(&self.state.segments)
         {
             self.state.poison(&error.to_string());
         }
@@ -250,7 +248,7 @@ impl Database {
         let head = state.head();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Info {
-            log: self.identity.log_hex(),
+            log: self.place.identity().log_hex(),
             seq: head.tree_size,
             durable_seq: head.durable_size,
             root: head.root,

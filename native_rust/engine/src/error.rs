@@ -220,6 +220,15 @@ pub enum Error {
         /// The failure that poisoned it.
         cause: Arc<str>,
     },
+    /// A write failed on its way to the disk, so its outcome is open. Has the code of
+    /// the cause.
+    #[error(
+        "{cause}. Whether this write is kept is open: it may be there when the database is opened again, or not. Send it again then, under the same idempotency key: it is then written once; without a key, look first whether it is there"
+    )]
+    Unsettled {
+        /// What failed.
+        cause: Arc<Error>,
+    },
     /// The committer panicked while it entered a write into the indexes: what they
     /// hold is not known, so nothing is read or written until the database is opened
     /// again, which builds them anew.
@@ -373,6 +382,7 @@ impl Error {
             Self::ReadOnly => "read_only_transaction",
             Self::Busy { .. } => "busy",
             Self::Closed => "database_closed",
+            Self::Unsettled { cause } => cause.code(),
             Self::Poisoned { .. } => "database_read_only",
             Self::Failed { .. } => "database_failed",
             Self::Locked { .. } => "database_locked",

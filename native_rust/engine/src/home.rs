@@ -8,15 +8,17 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 use crate::fs::{self, FileId, FileSystem, Kind, Lock};
-use crate::journal::{self, Identity, Segment};
+use crate::journal::{self, Identity, Segments};
 use crate::planted::{Bug, planted};
 
 /// Folder of the journal inside a database's folder.
 pub(crate) const JOURNAL: &str = "journal";
-/// Lock file inside a database's folder, and inside a data folder.
+/// File inside a database's folder, and inside a data folder, that names the process
+/// which has the folder locked.
 pub(crate) const LOCK: &str = "LOCK";
 /// Prefix of a folder that is being made; no database name begins like it.
 pub(crate) const MAKING: &str = ".new-";
@@ -132,51 +134,74 @@ fn parent(dir: &Path) -> PathBuf {
     }
 }
 
-/// Take the lock in a database's folder, or in a data folder.
+/// Take the lock of a database's folder, or of a data folder.
 ///
 /// # Errors
 /// [`Error::Locked`], which names its holder.
 pub(crate) fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
-    let path = dir.join(LOCK);
-    fs.lock(&path).map_err(|e| match e.kind() {
+    let note = dir.join(LOCK);
+    fs.lock(dir, &note).map_err(|e| match e.kind() {
         ErrorKind::WouldBlock => Error::Locked {
-            holder: holder(fs, &path),
-            path,
+            holder: holder(fs, &note),
+            path: dir.to_owned(),
         },
-        _ => Error::io("lock", &path, e),
+        _ => Error::io("lock", dir, e),
     })
 }
 
-/// The lock file that an open database holds, to see whether it still has its name.
+/// The folder of an open database, to see whether it is still where it was, with what it
+/// had in it.
 #[derive(Debug)]
 pub(crate) struct Place {
     fs: Arc<dyn FileSystem>,
-    path: PathBuf,
+    dir: PathBuf,
     id: FileId,
+    identity: Identity,
+    /// Number of the sealed segment to look at next.
+    next: AtomicUsize,
 }
 
+/// Sealed segments looked at in one check; the next check goes on behind them.
+const SEGMENTS: usize = 1_000;
+
 impl Place {
-    /// Of a database's folder and its lock, which is held.
+    /// Of a database's folder, whose lock is held.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(crate) fn new(fs: &Arc<dyn FileSystem>, dir: &Path, lock: &dyn Lock) -> Result<Self> {
-        let path = dir.join(LOCK);
+    pub(crate) fn new(
+        fs: &Arc<dyn FileSystem>,
+        dir: &Path,
+        lock: &dyn Lock,
+        identity: Identity,
+    ) -> Result<Self> {
         Ok(Self {
-            id: lock.id().map_err(|e| Error::io("look at", &path, e))?,
+            id: lock.id().map_err(|e| Error::io("look at", dir, e))?,
             fs: Arc::clone(fs),
-            path,
+            dir: dir.to_owned(),
+            identity,
+            next: AtomicUsize::new(0),
         })
     }
 
-    /// Check that the lock file and `segment`, which is being written, are where they
-    /// were. Two looks at the file system.
+    /// Which database it is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Check that the folder and the segments in it are where they were, and as long as
+    /// they were written: of the sealed ones a thousand at a time. An identity file that
+    /// is missing is written again. A look at the file system for each.
     ///
     /// # Errors
     /// [`Error::Lost`].
-    pub(crate) fn check(&self, segment: Option<&Segment>) -> Result<()> {
-        fs::check_place(self.fs.id(&self.path), Ok(self.id), &self.path)?;
-        segment.map_or(Ok(()), |segment| segment.check_place(&*self.fs))
+    pub(crate) fn check(&self, segments: &Segments) -> Result<()> {
+        fs::check_place(&self.fs.stat(&self.dir), &Ok(self.id), &self.dir)?;
+        let from = self.next.load(Ordering::Relaxed);
+        let next = segments.check_places(&*self.fs, from, SEGMENTS)?;
+        self.next.store(next, Ordering::Relaxed);
+        self.identity.restore(&*self.fs, &self.dir);
+        Ok(())
     }
 }
 

@@ -10,12 +10,13 @@ use crate::budget::Cancel;
 use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
 use crate::error::{Error, Result};
+use crate::features::{damaged, read_block};
 use crate::fs::FileSystem;
 use crate::growth::{self, Growth};
 use crate::home::{self, JOURNAL, Place};
-use crate::index::{BlockLocation, BlockTable, FeatureIndex, FeatureLoader, TemporalIndex, memory};
+use crate::index::{BlockLocation, BlockTable, FeatureLoader, TemporalIndex, memory};
 use crate::journal::{
-    self, Durable, IDENTITY, Identity, Opened, RecoverError, RecoverOptions, Recovered, Segments,
+    self, Durable, IDENTITY, Identity, Opened, RecoverError, RecoverOptions, Recovered, Source,
     Start, recover,
 };
 use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
@@ -35,7 +36,6 @@ pub(crate) struct Opening {
     pub committer: Committer,
     /// What opening found and did.
     pub recovered: Recovered,
-    pub identity: Identity,
     pub place: Place,
 }
 
@@ -51,18 +51,19 @@ pub(crate) fn open(
     let begun = Instant::now();
     let created = home::create(&*fs, dir, system_micros())?;
     let journal_dir = dir.join(JOURNAL);
-    // Before the lock, which makes its file where that is missing.
     check_journal(&*fs, dir, &journal_dir)?;
     let lock = home::take_lock(&*fs, dir)?;
-    let place = Place::new(&fs, dir, &*lock)?;
     let identity = Identity::read(&*fs, dir)?;
+    let mark = Durable::read(&*fs, &journal_dir)?;
     let snapshots_dir = dir.join(SNAPSHOTS);
     let mut reading = Reading {
         fs: &fs,
         journal_dir: &journal_dir,
         snapshots_dir: &snapshots_dir,
         limits: &limits,
-        durable: None,
+        durable: mark,
+        marked: mark.map_or(0, |mark| mark.position),
+        snapshot_position: 0,
         ignored: Vec::new(),
         cancel,
         memory: &memory.indexes,
@@ -73,7 +74,7 @@ pub(crate) fn open(
         return Err(Error::Closed);
     }
     let (opened, replay) = read?;
-    let snapshot_position = reading.durable.map_or(0, |known| known.position);
+    let snapshot_position = reading.snapshot_position;
     let Opened {
         journal,
         segments,
@@ -83,6 +84,7 @@ pub(crate) fn open(
         report: mut recovered,
     } = opened;
     let identity = identify(&*fs, dir, identity, Identity::new(database, since))?;
+    let place = Place::new(&fs, dir, &*lock, identity)?;
     recovered.created = created;
     recovered.snapshots_ignored = reading.ignored;
     let Replay {
@@ -95,9 +97,7 @@ pub(crate) fn open(
         points,
         last_time,
     } = replay;
-    let mut features = features.finish();
-    give_shapes(&mut features, &blocks, &segments)?;
-    recovered.elapsed = begun.elapsed();
+    let features = features.finish();
 
     let head = Head {
         tree_size: journal.tree().size(),
@@ -120,6 +120,8 @@ pub(crate) fn open(
     let clock = Clock::new(last_time, &limits);
     let state = State::new(indexes, segments, limits, memory, head, clock);
     let state = Arc::new(state);
+    give_shapes(&state)?;
+    recovered.elapsed = begun.elapsed();
     let index_memory = growth.finish(state.index_memory() + keys.memory())?;
     let used = recovered.snapshot.map(|used| (used, snapshot_position));
     let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), used);
@@ -139,7 +141,6 @@ pub(crate) fn open(
         queue,
         committer,
         recovered,
-        identity,
         place,
     })
 }
@@ -175,21 +176,16 @@ fn identify(
     }
 }
 
-/// Read the shapes of features that came without one.
-fn give_shapes(
-    features: &mut FeatureIndex,
-    blocks: &BlockTable,
-    segments: &Segments,
-) -> Result<()> {
-    let without: Vec<(u32, u64)> = features.without_shape().collect();
+/// Read the shapes of features that came without one, from blocks that the tree vouches
+/// for.
+fn give_shapes(state: &State) -> Result<()> {
+    let without: Vec<(u32, u64)> = state.features.read().without_shape().collect();
     for (number, seq) in without {
-        let Some(location) = blocks.get(seq) else {
-            continue;
-        };
-        let bytes = segments.read_block(location)?;
-        let damaged = |reason: String| segments.corrupt(location, &reason);
-        let block = Block::decode(&bytes).map_err(damaged)?;
-        if let Effect::PutFeature(feature) = block.effect().map_err(|e| damaged(e.to_string()))? {
+        let bytes = read_block(state, seq)?;
+        let block = Block::decode(&bytes).map_err(|reason| damaged(state, seq, reason))?;
+        let effect = block.effect().map_err(|e| damaged(state, seq, e))?;
+        if let Effect::PutFeature(feature) = effect {
+            let mut features = state.features.write();
             features.set_shape(number, &feature.shape);
         }
     }
@@ -202,9 +198,13 @@ struct Reading<'a> {
     journal_dir: &'a Path,
     snapshots_dir: &'a Path,
     limits: &'a Limits,
-    /// What the newest whole snapshot says, be it of use or not: its blocks were
-    /// durable.
+    /// What the mark or the newest whole snapshot says, be that of use or not, whichever
+    /// is later: blocks up to there were durable.
     durable: Option<Durable>,
+    /// Journal position of the mark.
+    marked: u64,
+    /// Journal position of the last snapshot that was tried.
+    snapshot_position: u64,
     /// Why snapshots were of no use.
     ignored: Vec<String>,
     /// Why the indexes could not grow.
@@ -268,10 +268,15 @@ impl Reading<'_> {
             self.full = growth.stopped();
             return Err(full.to_string());
         }
-        self.durable.get_or_insert(Durable {
-            database: loaded.start.database,
+        let start = &loaded.start;
+        let durable = Durable {
+            database: start.database,
             position: loaded.position,
-        });
+            head: (start.seq, start.tree.root()),
+            source: Source::Snapshot,
+        };
+        self.durable = Durable::later(self.durable, Some(durable));
+        self.snapshot_position = loaded.position;
         let mut replay = Replay {
             features: loaded.features,
             series: loaded.series,
@@ -314,6 +319,7 @@ impl Reading<'_> {
             segment_bytes: self.limits.segment_bytes,
             policy: self.limits.recovery,
             durable: self.durable,
+            marked: self.marked,
             start,
         };
         recover(

@@ -79,6 +79,12 @@ pub(crate) enum Bug {
     PurgeLocked,
     /// Do not look whether the files that are written to still have their names.
     IgnoreVanished,
+    /// Do not look whether the files of an open journal are as long as they were written.
+    IgnoreLength,
+    /// Write the mark of what is durable before it is.
+    MarkTooEarly,
+    /// Write no mark of what is durable.
+    NoMark,
     /// Look whether a transaction may be aborted, and abort it a moment later.
     AbortChecksFirst,
     /// Wait for what a transaction holds while nobody else gets to the table.

@@ -114,7 +114,9 @@ fn journal(dir: &Path) -> Vec<(String, Vec<u8>)> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         (name, fs::read(&path).unwrap())
     };
-    let mut files: Vec<_> = entries.map(|entry| read(entry.unwrap().path())).collect();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let segments = paths.filter(|path| path.extension().is_some_and(|e| e == "journal"));
+    let mut files: Vec<_> = segments.map(read).collect();
     files.sort();
     files
 }

@@ -72,7 +72,17 @@ struct Filled {
     segments: Vec<(PathBuf, Vec<u8>)>,
 }
 
+/// As a crash leaves it, not a close: nothing marks its end.
 fn filled() -> Filled {
+    let mut filled = closed();
+    filled.fs = filled
+        .fs
+        .without_file(&Path::new(DIR).join("journal/DURABLE"));
+    filled
+}
+
+/// As it was closed: with a mark of its end.
+fn closed() -> Filled {
     let fs = SimFs::new();
     let db = open_in(&fs, DIR).unwrap();
     let mut states = vec![(0, db.info().unwrap().root)];
@@ -312,10 +322,11 @@ fn a_missing_segment_ends_what_can_be_salvaged() {
 
 #[test]
 fn random_damage_is_told_as_opening_would_and_salvage_gives_a_prefix() {
-    let filled = filled();
+    let (crashed, closed) = (filled(), closed());
     let mut seed = 7;
     let mut salvaged = 0;
     for round in 0..400 {
+        let filled = if round % 2 == 0 { &crashed } else { &closed };
         let mut image = filled.fs.with_file(Path::new("/none"), Vec::new());
         for _ in 0..=random(&mut seed) % 3 {
             let files = segments(&image);
@@ -374,6 +385,49 @@ fn a_torn_tail_is_told_and_a_cautious_policy_leaves_it() {
     let opened = Database::open(Arc::new(image.clone()), Path::new(DIR), cautious);
     assert!(matches!(opened, Err(Error::TornTail { .. })));
     assert!(open_in(&image, DIR).is_ok());
+    // After a close it is none.
+    let closed = closed();
+    let (path, bytes) = closed.segments.last().unwrap();
+    let image = closed.fs.with_file(path, bytes[..bytes.len() - 3].to_vec());
+    let report = check(&image);
+    assert!(!report.opens() && report.torn.is_none());
+    let text = sentences(&image);
+    assert!(
+        text.contains("DURABLE") && text.contains("Opening is refused"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_lies_beside_the_journal_is_looked_at_as_opening_does() {
+    let filled = closed();
+    let other = closed();
+    for name in ["IDENTITY", "journal/DURABLE"] {
+        let file = Path::new(DIR).join(name);
+        let files = other.fs.files();
+        let foreign = &files.iter().find(|(path, _)| *path == file).unwrap().1;
+        for wrong in [foreign.clone(), foreign[..30].to_vec()] {
+            let image = filled.fs.with_file(&file, wrong);
+            let report = check(&image);
+            assert!(!report.is_sound() && !report.opens(), "{name}: {report:?}");
+            let text = sentences(&image);
+            assert!(text.contains("Opening is refused"), "{text}");
+            assert!(matches!(open_in(&image, DIR), Err(Error::Corrupt { .. })));
+        }
+    }
+    // A database that has lost its journal is one.
+    for left in ["", "snapshots"] {
+        let fs = SimFs::new();
+        open_in(&fs, DIR).unwrap().close();
+        fs.rename(&Path::new(DIR).join("journal"), Path::new("/data/moved"))
+            .unwrap();
+        if !left.is_empty() {
+            fs.create_dir(&Path::new(DIR).join(left)).unwrap();
+        }
+        let verified = verify(&fs, Path::new(DIR), &mut |_| {});
+        assert!(matches!(verified, Err(Error::Lost { .. })), "{verified:?}");
+        assert!(sentences(&fs).contains("lost its journal"));
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock};
+use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Stat};
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
     Ack, Begin, BoxQuery, Cancel, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
@@ -361,14 +361,14 @@ impl FileSystem for GatedFs {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.0.sync_dir(path)
     }
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        self.0.lock(path)
+    fn lock(&self, dir: &Path, note: &Path) -> io::Result<Box<dyn Lock>> {
+        self.0.lock(dir, note)
     }
     fn kind(&self, path: &Path) -> io::Result<Kind> {
         self.0.kind(path)
     }
-    fn id(&self, path: &Path) -> io::Result<FileId> {
-        self.0.id(path)
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.0.stat(path)
     }
 }
 

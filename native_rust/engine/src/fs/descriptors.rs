@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::{File, FileId, FileSystem, Kind, Lock};
+use super::{File, FileId, FileSystem, Kind, Lock, Stat};
 
 /// A file system over another one, on which files that are opened on demand share a
 /// bounded number of descriptors: the least recently used one is closed for the next.
@@ -118,16 +118,16 @@ impl FileSystem for Descriptors {
         self.0.attempt(|| self.0.fs.sync_dir(path))
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        self.0.attempt(|| self.0.fs.lock(path))
+    fn lock(&self, dir: &Path, note: &Path) -> io::Result<Box<dyn Lock>> {
+        self.0.attempt(|| self.0.fs.lock(dir, note))
     }
 
     fn kind(&self, path: &Path) -> io::Result<Kind> {
         self.0.fs.kind(path)
     }
 
-    fn id(&self, path: &Path) -> io::Result<FileId> {
-        self.0.fs.id(path)
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.0.fs.stat(path)
     }
 }
 
@@ -197,7 +197,11 @@ impl File for OnDemand {
     }
 
     fn id(&self) -> io::Result<FileId> {
-        self.file()?.id()
+        // Whichever it was: no descriptor is taken to say so once more.
+        match self.id.get() {
+            Some(id) => Ok(*id),
+            None => self.file()?.id(),
+        }
     }
 }
 

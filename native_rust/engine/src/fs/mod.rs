@@ -7,6 +7,7 @@
 mod descriptors;
 mod place;
 mod real;
+mod replace;
 
 use std::fmt::Debug;
 use std::io;
@@ -15,8 +16,9 @@ use std::sync::Arc;
 
 pub use descriptors::Descriptors;
 pub(crate) use descriptors::out_of_descriptors;
-pub(crate) use place::check_place;
+pub(crate) use place::{check_length, check_place};
 pub use real::RealFileSystem;
+pub(crate) use replace::replace;
 
 /// A tree of folders and files, as an operating system offers it.
 pub trait FileSystem: Debug + Send + Sync + 'static {
@@ -48,21 +50,30 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// Make the entries of a folder (names created, renamed, removed) durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Take the exclusive lock that `path` stands for, creating the file where
-    /// it is missing. Held until the returned value is dropped, wherever the file
-    /// is moved meanwhile. The file then holds this process's id, for people and
-    /// error messages; that is a courtesy, and not being able to write it is no
-    /// error.
+    /// Take the exclusive lock of the folder `dir`. Held until the returned value is
+    /// dropped, wherever the folder is moved meanwhile, and whatever becomes of the
+    /// files in it. The file `note`, which is made where it is missing, then holds this
+    /// process's id, for people and error messages; that is a courtesy, and not being
+    /// able to write it is no error.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when somebody else holds it.
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+    fn lock(&self, dir: &Path, note: &Path) -> io::Result<Box<dyn Lock>>;
 
     /// What `path` names; a symbolic link is not followed.
     fn kind(&self, path: &Path) -> io::Result<Kind>;
 
-    /// Which file or folder `path` leads to.
-    fn id(&self, path: &Path) -> io::Result<FileId>;
+    /// Which file or folder `path` leads to, and how long it is.
+    fn stat(&self, path: &Path) -> io::Result<Stat>;
+}
+
+/// A file or folder as its name shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Which one it is.
+    pub id: FileId,
+    /// Length of a file, in bytes; of a folder it says nothing.
+    pub len: u64,
 }
 
 /// What a name in a folder stands for.
@@ -113,6 +124,6 @@ pub trait File: Debug + Send + Sync {
 
 /// A held lock; dropping it releases it.
 pub trait Lock: Debug + Send + Sync {
-    /// Which file it is on.
+    /// Which folder it is on.
     fn id(&self) -> io::Result<FileId>;
 }

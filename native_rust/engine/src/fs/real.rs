@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{File, FileId, FileSystem, Kind, Lock};
+use super::{File, FileId, FileSystem, Kind, Lock, Stat};
 
 /// [`FileSystem`] over `std::fs`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,20 +51,14 @@ impl FileSystem for RealFileSystem {
         fs::File::open(path)?.sync_all()
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        match file.try_lock() {
+    fn lock(&self, dir: &Path, note: &Path) -> io::Result<Box<dyn Lock>> {
+        // The folder itself: a file in it could be removed, and the next one to come
+        // would lock another one of that name.
+        let folder = fs::File::open(dir)?;
+        match folder.try_lock() {
             Ok(()) => {
-                let pid = format!("{}\n", std::process::id());
-                let _ = file
-                    .set_len(0)
-                    .and_then(|()| file.write_all_at(pid.as_bytes(), 0));
-                Ok(Box::new(RealLock(file)))
+                let _ = fs::write(note, format!("{}\n", std::process::id()));
+                Ok(Box::new(RealLock(folder)))
             }
             Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(fs::TryLockError::Error(e)) => Err(e),
@@ -82,8 +76,12 @@ impl FileSystem for RealFileSystem {
         })
     }
 
-    fn id(&self, path: &Path) -> io::Result<FileId> {
-        fs::metadata(path).map(|found| id_of(&found))
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        let found = fs::metadata(path)?;
+        Ok(Stat {
+            id: id_of(&found),
+            len: found.len(),
+        })
     }
 }
 
@@ -128,5 +126,30 @@ struct RealLock(fs::File);
 impl Lock for RealLock {
     fn id(&self) -> io::Result<FileId> {
         self.0.metadata().map(|found| id_of(&found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_stays_locked_without_the_file_that_names_the_process() {
+        let tmp = tempfile::tempdir().unwrap();
+        let note = tmp.path().join("LOCK");
+        let lock = || RealFileSystem.lock(tmp.path(), &note);
+        let held = lock().unwrap();
+        let pid = format!("{}\n", std::process::id());
+        assert_eq!(fs::read_to_string(&note).unwrap(), pid);
+        assert_eq!(
+            held.id().unwrap(),
+            RealFileSystem.stat(tmp.path()).unwrap().id
+        );
+        fs::remove_file(&note).unwrap();
+        let refused = lock().unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        assert!(!note.exists(), "who does not hold it leaves no name");
+        drop(held);
+        lock().unwrap();
     }
 }

@@ -59,6 +59,11 @@ fn explain_refusal(dir: &Path, error: Error) -> Result<Diagnosis> {
             advice,
             ..
         } => format!("{}: {reason}. {advice}.", path.display()),
+        Error::Lost {
+            path,
+            reason,
+            advice,
+        } => format!("{} {reason}. {advice}.", path.display()),
         Error::Locked { holder, .. } => {
             let holder = holder.map_or("another process".into(), |pid| format!("process {pid}"));
             format!(
@@ -104,7 +109,7 @@ fn wrong(report: &VerifyReport, found: &Examination, sentences: &mut Vec<String>
     }
     if let Some(torn) = &report.torn {
         sentences.push(format!(
-            "It ends with a torn tail of {} bytes: {}. A crash in the middle of a write leaves that; what it held was never acknowledged as durable.",
+            "It ends with a torn tail of {} bytes: {}. A crash in the middle of a write leaves that; after a clean stop it is a sign of a failing disk.",
             report.torn_bytes,
             place(torn)
         ));

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Entity, Error, Result};
 use crate::fs::{FileSystem, Lock};
-use crate::home::{JOURNAL, LOCK, take_lock};
-use crate::journal::{Durable, would_open};
+use crate::home::{self, JOURNAL, take_lock};
+use crate::journal::{Damage, DatabaseId, Durable, IDENTITY, Identity, Source, would_open};
 use crate::snapshot::{self, Outline, SNAPSHOTS, file_name};
 
 pub use beyond::{Appended, LeftOut};
@@ -29,14 +29,36 @@ struct Known {
 }
 
 fn durable(outline: &Outline) -> Durable {
+    let start = &outline.start;
     Durable {
-        database: outline.start.database,
+        database: start.database,
         position: outline.position,
+        head: (start.seq, start.tree.root()),
+        source: Source::Snapshot,
+    }
+}
+
+/// Damage as something to be told; any other error stays one.
+fn as_damage<T>(read: Result<T>) -> Result<Result<T, Damage>> {
+    match read {
+        Ok(value) => Ok(Ok(value)),
+        Err(Error::Corrupt {
+            path,
+            offset,
+            reason,
+            ..
+        }) => Ok(Err(Damage {
+            path,
+            offset,
+            reason,
+        })),
+        Err(other) => Err(other),
     }
 }
 
 /// A database folder whose lock is held, so that nobody writes to it meanwhile.
 struct Closed {
+    dir: PathBuf,
     journal: PathBuf,
     snapshots: PathBuf,
     _lock: Box<dyn Lock>,
@@ -45,7 +67,7 @@ struct Closed {
 impl Closed {
     /// # Errors
     /// [`Error::Locked`] when it is open; [`Error::NotFound`] where there is no
-    /// database.
+    /// database; [`Error::Lost`] where there was one, and its journal is missing.
     fn take(fs: &dyn FileSystem, dir: &Path) -> Result<Self> {
         let names = match fs.list(dir) {
             Ok(names) => names,
@@ -53,21 +75,16 @@ impl Closed {
             Err(e) => return Err(Error::io("list", dir, e)),
         };
         let has = |name: &str| names.iter().any(|there| there == name);
-        if !has(JOURNAL) {
-            if [LOCK, SNAPSHOTS].into_iter().any(has) {
-                return Err(Error::Corrupt {
-                    path: dir.join(JOURNAL),
-                    offset: 0,
-                    reason: "the database has lost its journal: the folder is not there".into(),
-                    advice: "Put it back from a backup: it has all of the data",
-                });
-            }
+        // What only a database has; a data folder has a lock file, too.
+        if ![JOURNAL, SNAPSHOTS, IDENTITY].into_iter().any(has) {
             return Err(Error::NotFound {
                 entity: Entity::Database,
                 id: dir.display().to_string(),
             });
         }
+        home::check(fs, dir)?;
         Ok(Self {
+            dir: dir.to_owned(),
             _lock: take_lock(fs, dir)?,
             journal: dir.join(JOURNAL),
             snapshots: dir.join(SNAPSHOTS),
@@ -88,13 +105,40 @@ impl Closed {
         Ok(seqs.into_iter().map(check).collect())
     }
 
-    /// Whether opening with the snapshot as of `seq` succeeds: it spares reading what
-    /// may be damaged.
-    fn opens_from(&self, fs: &dyn FileSystem, seq: u64) -> bool {
+    /// The mark of what is durable, if there is one; the inner error is what is wrong
+    /// with it, for which opening is refused.
+    fn mark(&self, fs: &dyn FileSystem) -> Result<Result<Option<Durable>, Damage>> {
+        as_damage(Durable::read(fs, &self.journal))
+    }
+
+    /// What is wrong with the identity file beside the journal of `database`, for which
+    /// opening is refused.
+    fn wrong_identity(
+        &self,
+        fs: &dyn FileSystem,
+        database: Option<DatabaseId>,
+    ) -> Result<Option<Damage>> {
+        Ok(match as_damage(Identity::read(fs, &self.dir))? {
+            Err(damage) => Some(damage),
+            Ok(Some(identity)) if database.is_some_and(|known| known != identity.database) => {
+                Some(Damage {
+                    path: self.dir.join(IDENTITY),
+                    offset: 0,
+                    reason: "the identity file is of one database and the journal of another"
+                        .into(),
+                })
+            }
+            Ok(_) => None,
+        })
+    }
+
+    /// Whether opening with the snapshot as of `seq` succeeds, where the mark says
+    /// `mark`: it spares reading what may be damaged.
+    fn opens_from(&self, fs: &dyn FileSystem, seq: u64, mark: Option<Durable>) -> bool {
         let Ok(outline) = snapshot::outline(fs, &self.snapshots, seq, true) else {
             return false;
         };
-        let durable = durable(&outline);
-        would_open(fs, &self.journal, durable, outline.start).is_ok()
+        let known = Durable::later(mark, Some(durable(&outline)));
+        would_open(fs, &self.journal, known, outline.start).is_ok()
     }
 }

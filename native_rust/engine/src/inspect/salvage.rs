@@ -161,6 +161,7 @@ fn reopen(
         segment_bytes: Limits::default().segment_bytes,
         policy: RecoveryPolicy::RefuseTornTail,
         durable: None,
+        marked: 0,
         start: None,
     };
     let replay = |block: &Block<'_>, _| match kept {

@@ -8,7 +8,7 @@ use super::chains::{Chains, second_beginning};
 use crate::block::Block;
 use crate::error::Result;
 use crate::fs::FileSystem;
-use crate::journal::{Damage, Examination, Progress, examine};
+use crate::journal::{Damage, Durable, Examination, Progress, examine};
 use crate::merkle::Hash;
 
 /// What verifying a database found.
@@ -97,7 +97,9 @@ pub(super) fn check(
         .iter()
         .find_map(|known| known.as_ref().ok())
         .copied();
-    let durable = known.map(|known| known.durable);
+    let mark = closed.mark(fs)?;
+    let marked = mark.as_ref().ok().copied().flatten();
+    let durable = Durable::later(marked, known.map(|known| known.durable));
     let mut chains = Chains::default();
     let mut found = examine(fs, &closed.journal, durable, progress, &mut |block, _| {
         chains.block(block)
@@ -111,8 +113,15 @@ pub(super) fn check(
         found = examine(fs, &closed.journal, durable, progress, &mut refuse)?;
     }
     drop(chains);
-    let spared =
-        found.damage.is_some() && known.is_some_and(|known| closed.opens_from(fs, known.seq));
+    // For these opening is refused, whatever it reads.
+    let beside = match mark {
+        Err(damage) => Some(damage),
+        Ok(_) => closed.wrong_identity(fs, found.database)?,
+    };
+    let spared = found.damage.is_some()
+        && beside.is_none()
+        && known.is_some_and(|known| closed.opens_from(fs, known.seq, marked));
+    found.damage = found.damage.or(beside);
     let end = found
         .segments
         .last()

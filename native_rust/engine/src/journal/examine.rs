@@ -7,11 +7,11 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
+use super::durable::{Durable, Source};
 use super::footer::Footer;
 use super::footer_check::FooterCheck;
 use super::layout::{DatabaseId, HeaderError, SEGMENT_HEADER, SegmentHeader, parse_segment_name};
 use super::reader::SegmentReader;
-use super::recovery::Durable;
 use super::scan::{Scan, Tail};
 use super::survey::{Found, refusal};
 use crate::block::Block;
@@ -133,8 +133,16 @@ pub(crate) fn examine(
         visit(block, location)
     };
     let mut scan = Scan::new(&mut replay);
-    if let Some(durable) = durable.filter(|known| known.database == database) {
-        scan.durable_end = durable.position;
+    match durable {
+        Some(known) if known.database == database => scan.known(known),
+        Some(known) if known.source == Source::Mark => {
+            if let Some(File { reader, .. }) = files.first() {
+                let reason =
+                    "the journal is of one database and the file DURABLE beside it of another";
+                found.damaged(damage_at(reader, 0, reason));
+            }
+        }
+        _ => {}
     }
     let mut position = 0;
     let count = files.len();

@@ -132,6 +132,7 @@ impl Footer {
             .file
             .write_all_at(&footer.trailer(), footer.trailer_at())
             .map_err(|e| Error::io("write the footer of", &segment.path, e))?;
+        segment.wrote(footer.trailer_at() + TRAILER as u64);
         Ok(footer)
     }
 

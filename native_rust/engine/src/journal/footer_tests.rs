@@ -18,10 +18,8 @@ use proptest::prelude::*;
 const DATABASE: [u8; 16] = *b"0123456789abcdef";
 
 fn segment(path: &Path) -> Segment {
-    Segment {
-        path: path.to_owned(),
-        file: RealFileSystem.open(path, true).unwrap(),
-    }
+    let file = RealFileSystem.open(path, true).unwrap();
+    Segment::new(path.to_owned(), file, 0)
 }
 
 fn leaves(count: u32) -> (Leaves, Vec<Hash>) {
@@ -155,6 +153,7 @@ fn open(dir: &Path) -> Opened {
         segment_bytes: 1 << 20,
         policy: RecoveryPolicy::default(),
         durable: None,
+        marked: 0,
         start: None,
     };
     if std::fs::read_dir(dir).unwrap().next().is_none() {

@@ -8,12 +8,10 @@ use std::path::Path;
 
 use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, seal, sealed};
 use crate::error::{Error, Result};
-use crate::fs::FileSystem;
+use crate::fs::{FileSystem, replace};
 
 /// Name of the file in the database's folder.
 pub(crate) const IDENTITY: &str = "IDENTITY";
-/// Name of the file while it is being written.
-const PARTIAL: &str = "IDENTITY.tmp";
 const MAGIC: [u8; 8] = *b"FORMDBID";
 const LEN: usize = 64;
 
@@ -83,23 +81,18 @@ impl Identity {
     /// # Errors
     /// [`Error::Io`].
     pub(crate) fn write(&self, fs: &dyn FileSystem, dir: &Path) -> Result<()> {
-        let partial = dir.join(PARTIAL);
-        match fs.remove_file(&partial) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", &partial, e));
-            }
-            _ => {}
+        replace(fs, dir, IDENTITY, &self.encode())
+    }
+
+    /// Write it again where it was removed while the database was open: without it the
+    /// next opening would take the log for another one. What fails is tried again at the
+    /// next look.
+    pub(crate) fn restore(&self, fs: &dyn FileSystem, dir: &Path) {
+        if let Err(e) = fs.stat(&dir.join(IDENTITY))
+            && e.kind() == std::io::ErrorKind::NotFound
+        {
+            let _ = self.write(fs, dir);
         }
-        let file = fs
-            .open(&partial, true)
-            .map_err(|e| Error::io("create", &partial, e))?;
-        file.write_all_at(&self.encode(), 0)
-            .map_err(|e| Error::io("write", &partial, e))?;
-        file.sync_data()
-            .map_err(|e| Error::io("sync", &partial, e))?;
-        fs.rename(&partial, &dir.join(IDENTITY))
-            .map_err(|e| Error::io("rename", &partial, e))?;
-        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))
     }
 
     /// Read it from a database's folder. There is none in those that were made before
@@ -160,7 +153,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let identity = Identity::new([7; 16], 1);
         assert_eq!(Identity::read(&RealFileSystem, dir.path()).unwrap(), None);
-        std::fs::write(dir.path().join(PARTIAL), "left behind").unwrap();
+        std::fs::write(dir.path().join("IDENTITY.tmp"), "left behind").unwrap();
         identity.write(&RealFileSystem, dir.path()).unwrap();
         let read = Identity::read(&RealFileSystem, dir.path()).unwrap();
         assert_eq!(read.as_ref(), Some(&identity));

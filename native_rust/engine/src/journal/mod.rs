@@ -5,6 +5,7 @@
 //! makes both out of a folder.
 
 mod copy;
+mod durable;
 mod examine;
 mod footer;
 mod footer_check;
@@ -30,6 +31,7 @@ mod footer_tests;
 mod start_tests;
 
 pub(crate) use copy::{copy_segment, empty_segment, group_bytes, whole_transactions};
+pub(crate) use durable::{Durable, Source};
 pub use examine::{Damage, Lost, Progress};
 pub(crate) use examine::{Examination, Examined, examine};
 pub(crate) use identity::{IDENTITY, Identity};
@@ -38,10 +40,8 @@ pub(crate) use patrol::{Buffer, Patrol};
 pub use policy::RecoveryPolicy;
 pub(crate) use readable::readable_blocks;
 pub use recovery::Recovered;
-pub(crate) use recovery::{
-    Durable, Opened, RecoverError, RecoverOptions, create, recover, would_open,
-};
-pub(crate) use segments::{Segment, Segments};
+pub(crate) use recovery::{Opened, RecoverError, RecoverOptions, create, recover, would_open};
+pub(crate) use segments::Segments;
 pub(crate) use start::Start;
 pub(crate) use survey::has_segments;
 pub(crate) use writer::{Group, Journal, LastGroup, Mark, Written};

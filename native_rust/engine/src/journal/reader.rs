@@ -27,7 +27,8 @@ impl SegmentReader {
         let file = fs
             .open_on_demand(&path)
             .map_err(|e| Error::io("open", &path, e))?;
-        Self::of(Segment { path, file })
+        let len = file.len().map_err(|e| Error::io("measure", &path, e))?;
+        Self::of(Segment::new(path, file, len))
     }
 
     /// An open one.
@@ -178,8 +179,9 @@ impl SegmentReader {
 
     /// Cut the torn tail from `end` on, durably.
     pub(super) fn cut(&self, end: u64) -> Result<()> {
-        let Segment { path, file } = &self.segment;
+        let Segment { path, file, .. } = &self.segment;
         file.set_len(end).map_err(|e| Error::io("cut", path, e))?;
+        self.segment.wrote(end);
         file.sync_data().map_err(|e| Error::io("sync", path, e))
     }
 

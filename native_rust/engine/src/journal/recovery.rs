@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 
+use super::durable::{Durable, Source};
 use super::layout::{DatabaseId, SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
 use super::policy::RecoveryPolicy;
@@ -76,16 +77,10 @@ pub(crate) struct RecoverOptions {
     /// Up to where somebody knows that all was durable: what is missing or damaged
     /// before it is no torn tail.
     pub durable: Option<Durable>,
+    /// Journal position of the mark; 0 where there is none.
+    pub marked: u64,
     /// Where to begin reading, if not at the journal's beginning.
     pub start: Option<Start>,
-}
-
-/// What is known to have been durable of a database's journal.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Durable {
-    pub database: DatabaseId,
-    /// Journal position up to which it was.
-    pub position: u64,
 }
 
 /// Why a journal was not opened.
@@ -135,7 +130,12 @@ pub(crate) fn recover(
     mut replay: impl FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
 ) -> Result<Opened, RecoverError> {
     let begun = Instant::now();
-    let RecoverOptions { durable, start, .. } = options;
+    let RecoverOptions {
+        durable,
+        start,
+        marked,
+        ..
+    } = options;
     let (mut survey, scan, tail) = read(&*fs, dir, durable, start, &mut replay)?;
     let Scan {
         tree,
@@ -198,6 +198,7 @@ pub(crate) fn recover(
         active,
         tree,
         last_group,
+        marked,
     };
     let journal = Journal::resume(
         fs,
@@ -224,11 +225,11 @@ pub(crate) fn recover(
 pub(crate) fn would_open(
     fs: &dyn FileSystem,
     dir: &Path,
-    durable: Durable,
+    durable: Option<Durable>,
     start: Start,
 ) -> Result<(), RecoverError> {
     let mut pass = |_: &Block<'_>, _| Ok(());
-    read(fs, dir, Some(durable), Some(start), &mut pass).map(drop)
+    read(fs, dir, durable, Some(start), &mut pass).map(drop)
 }
 
 /// Read and check a journal, from a start on if there is one. Changes nothing.
@@ -241,11 +242,13 @@ fn read<'a>(
 ) -> Result<(Survey, Scan<'a>, Option<Tail>), RecoverError> {
     let mut survey = survey(fs, dir)?;
     let mut scan = Scan::new(replay);
-    let database = survey.segments.first().map(|found| found.header.database);
-    if let Some(known) = durable
-        && Some(known.database) == database
-    {
-        scan.durable_end = known.position;
+    if let (Some(known), Some(first)) = (durable, survey.segments.first()) {
+        if known.database == first.header.database {
+            scan.known(known);
+        } else if known.source == Source::Mark {
+            let reason = "the journal is of one database and the file DURABLE beside it of another";
+            return Err(first.reader.corrupt(0, reason).into());
+        }
     }
     scan.nodes = Some(NodeTable::default());
     let mut from = None;

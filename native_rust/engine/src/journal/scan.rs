@@ -1,6 +1,7 @@
 //! Reading a journal's groups in order and checking everything they say. Changes
 //! nothing.
 
+use super::durable::{Durable, Source};
 use super::footer_check::FooterCheck;
 use super::layout::{BLOCK_PREFIX, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
@@ -34,6 +35,8 @@ pub(super) struct Scan<'a> {
     pub last_group: Option<LastGroup>,
     /// Journal position up to which all is known to have been durable.
     pub durable_end: u64,
+    /// What is known of that from elsewhere.
+    known: Option<Durable>,
     /// Collects places and leaf hashes of the blocks, where somebody wants them.
     pub leaves: Option<Leaves>,
     /// Holds the blocks against the footer of their segment, likewise.
@@ -63,10 +66,22 @@ impl<'a> Scan<'a> {
             blocks: 0,
             last_group: None,
             durable_end: 0,
+            known: None,
             leaves: None,
             footer: None,
             replay,
         }
+    }
+
+    /// Hold the journal against what is known from elsewhere to have been durable of it.
+    pub(super) fn known(&mut self, known: Durable) {
+        self.durable_end = self.durable_end.max(known.position);
+        self.known = Some(known);
+    }
+
+    /// What says that the journal was durable up to `durable_end`.
+    fn witness(&self) -> &'static str {
+        self.known.map_or("a group", |known| known.source.name())
     }
 
     /// Check and replay one segment, from the offset `from` on where the groups
@@ -112,7 +127,8 @@ impl<'a> Scan<'a> {
                 return Err(reader.corrupt(offset, reason));
             }
             if header.position + offset < self.durable_end {
-                let reason = format!("{reason}, and an index snapshot says that it was durable");
+                let witness = self.witness();
+                let reason = format!("{reason}, and {witness} says that it was durable");
                 return Err(reader.corrupt(offset, reason));
             }
             if let Some(later) = reader.later_proof(header, offset)? {
@@ -128,7 +144,8 @@ impl<'a> Scan<'a> {
         }
         reader.release();
         if groups_end.is_none() && header.position + offset < self.durable_end {
-            let reason = "the journal ends here, and an index snapshot says that it went on";
+            let witness = self.witness();
+            let reason = format!("the journal ends here, and {witness} says that it went on");
             return Err(reader.corrupt(offset, reason));
         }
         Ok(Tail {
@@ -151,10 +168,23 @@ impl<'a> Scan<'a> {
             Err(reason) => return Ok(Err(reason)),
         };
         let body_at = offset + GROUP_HEADER as u64;
+        let before = self.tree.size();
         // From here on the bytes are what was written: what does not hold now is no
         // torn write.
         if let Err((at, reason)) = self.replay_group(&header, body, number, body_at) {
             return Err(reader.corrupt(at, reason));
+        }
+        if let Some(known) = self.known
+            && known.source == Source::Mark
+            && (before + 1..=self.tree.size()).contains(&known.head.0)
+            && known.head != (self.tree.size(), self.tree.root())
+        {
+            let reason = format!(
+                "the group with block {} is another one than {} says: the segment is of another history",
+                known.head.0,
+                self.witness()
+            );
+            return Err(reader.corrupt(offset, reason));
         }
         self.groups += 1;
         self.durable_end = self.durable_end.max(header.durable_end);

@@ -39,11 +39,15 @@ pub(super) struct Job {
 
 impl Job {
     fn run(self) -> Result<()> {
+        // A footer behind a hole would hide that something is missing.
+        self.segment.check_length()?;
         // Nobody writes to it any more, so readers never wait for this lock.
         let leaves = self.leaves.read();
         let footer = Footer::write(&self.segment, &self.database, &leaves, self.groups_end)?;
         // Nothing is written to it any more, so it need not stay open.
         let segment = self.segment.on_demand(&*self.fs)?;
+        // Which file that is is told by its name: it must still be this one's.
+        self.segment.check_place(&*self.fs, false)?;
         self.segments.seal(self.number, footer.through(segment));
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
@@ -21,9 +22,26 @@ use crate::merkle::Hash;
 pub(crate) struct Segment {
     pub path: PathBuf,
     pub file: Arc<dyn File>,
+    /// Length up to which it was written: that of the file, but for what is being
+    /// written this moment.
+    written: Arc<AtomicU64>,
 }
 
 impl Segment {
+    /// A file of which so many bytes are written.
+    pub(super) fn new(path: PathBuf, file: Arc<dyn File>, written: u64) -> Self {
+        Self {
+            path,
+            file,
+            written: Arc::new(AtomicU64::new(written)),
+        }
+    }
+
+    /// Note that it is written up to there.
+    pub(super) fn wrote(&self, end: u64) {
+        self.written.store(end, Ordering::Release);
+    }
+
     /// Make what was written to it durable. Blocks for a disk sync.
     pub(crate) fn sync(&self) -> Result<()> {
         self.file
@@ -39,7 +57,7 @@ impl Segment {
         let file = fs.open(&self.path, false);
         Ok(Self {
             file: file.map_err(|e| Error::io("open", &self.path, e))?,
-            path: self.path.clone(),
+            ..self.clone()
         })
     }
 
@@ -51,16 +69,33 @@ impl Segment {
         let file = fs.open_on_demand(&self.path);
         Ok(Self {
             file: file.map_err(|e| Error::io("open", &self.path, e))?,
-            path: self.path.clone(),
+            ..self.clone()
         })
     }
 
-    /// Check that its path still leads to it.
+    /// Check that its path still leads to it, and that it is as long as it was written,
+    /// or longer while it is `growing`. One look at the file system, or two.
     ///
     /// # Errors
     /// [`Error::Lost`].
-    pub(crate) fn check_place(&self, fs: &dyn FileSystem) -> Result<()> {
-        fs::check_place(fs.id(&self.path), self.file.id(), &self.path)
+    pub(crate) fn check_place(&self, fs: &dyn FileSystem, growing: bool) -> Result<()> {
+        let written = self.written.load(Ordering::Acquire);
+        let found = fs.stat(&self.path);
+        fs::check_place(&found, &self.file.id(), &self.path)?;
+        found.map_or(Ok(()), |found| {
+            fs::check_length(found.len, written, growing, &self.path)
+        })
+    }
+
+    /// Check that it is as long as it was written, whatever its name leads to.
+    ///
+    /// # Errors
+    /// [`Error::Lost`].
+    pub(super) fn check_length(&self) -> Result<()> {
+        let written = self.written.load(Ordering::Acquire);
+        self.file.len().map_or(Ok(()), |len| {
+            fs::check_length(len, written, false, &self.path)
+        })
     }
 
     /// Make the bytes in `[from, to)` durable, whatever became of them before: after
@@ -220,9 +255,32 @@ impl Segments {
         Some((indexed.segment.clone(), footer))
     }
 
-    /// The segment that is being written.
-    pub(crate) fn last(&self) -> Option<Segment> {
-        self.list.read().last().map(|last| last.segment.clone())
+    /// Check that segments are where they were and as long as they were written: the
+    /// one that is being written, and of the others up to `most`, from number `from` on.
+    /// Returns the number to go on from. A look at the file system each.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] for the first one that is not.
+    pub(crate) fn check_places(
+        &self,
+        fs: &dyn FileSystem,
+        from: usize,
+        most: usize,
+    ) -> Result<usize> {
+        let (mut some, next) = {
+            let list = self.list.read();
+            let part = |indexed: &Indexed| {
+                let growing = matches!(indexed.hashes, Hashes::Memory(_));
+                (indexed.segment.clone(), growing)
+            };
+            let from = if from < list.len() { from } else { 0 };
+            let some: Vec<_> = list.iter().skip(from).take(most).map(part).collect();
+            let next = from + some.len();
+            let last = list.last().map(part);
+            (some.into_iter().chain(last), next)
+        };
+        some.try_for_each(|(segment, growing)| segment.check_place(fs, growing))?;
+        Ok(next)
     }
 
     pub(crate) fn len(&self) -> usize {

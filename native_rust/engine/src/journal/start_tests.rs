@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::layout::{parse_segment_name, segment_name};
 use super::{
     Durable, Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, RecoveryPolicy,
-    Start, create, recover,
+    Source, Start, create, recover,
 };
 use crate::block::{Stamp, encode_block};
 use crate::error::Error;
@@ -20,6 +20,7 @@ fn options(start: Option<Start>) -> RecoverOptions {
         segment_bytes: 4_096,
         policy: RecoveryPolicy::default(),
         durable: None,
+        marked: 0,
         start,
     }
 }
@@ -211,6 +212,8 @@ fn a_journal_that_ends_before_what_is_known_to_be_durable_does_not_open() {
         durable: Some(Durable {
             database: last.database,
             position: last.position,
+            head: (last.tree.size(), last.tree.root()),
+            source: Source::Snapshot,
         }),
         ..options(None)
     };
@@ -270,7 +273,8 @@ fn only_what_was_being_made_is_made_anew() {
     journal(dir);
     let names = std::fs::read_dir(dir).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let last = parse_segment_name(&names.max().unwrap()).unwrap();
+    let last = names.filter_map(|name| parse_segment_name(&name));
+    let last = last.max().unwrap();
     let first = dir.join(segment_name(1));
     let header = std::fs::read(&first).unwrap()[..128].to_vec();
     // What a crash leaves: the beginning of a header, or a length without its bytes.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::durable::{Durable, Source};
 use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader,
     segment_name,
@@ -13,7 +14,7 @@ use super::leaves::Leaves;
 use super::sealing::{Job, Sealing};
 use super::segments::{Hashes, Indexed, Segment, Segments};
 use crate::error::{Error, Result};
-use crate::fs::{FileSystem, out_of_descriptors};
+use crate::fs::{FileId, FileSystem, check_place, out_of_descriptors};
 use crate::index::BlockLocation;
 use crate::merkle::{Hash, KeptNode, NodeTable, Tree, leaf_hash};
 use crate::planted::{Bug, planted};
@@ -124,6 +125,10 @@ pub(crate) struct Journal {
     durable_head: TreeHead,
     last_group: Option<LastGroup>,
     sealing: Sealing,
+    /// Which folder `dir` led to when it was opened.
+    folder: Option<FileId>,
+    /// Journal position of the mark; 0 where there is none.
+    marked: u64,
 }
 
 /// Size and root of a tree.
@@ -187,6 +192,8 @@ pub(super) struct End {
     pub active: Active,
     pub tree: Tree,
     pub last_group: Option<LastGroup>,
+    /// Journal position of the mark; 0 where there is none.
+    pub marked: u64,
 }
 
 impl Journal {
@@ -204,7 +211,9 @@ impl Journal {
             active,
             tree,
             last_group,
+            marked,
         } = end;
+        let folder = fs.stat(&dir).map(|found| found.id).ok();
         let position = active.position + active.offset;
         let head = (tree.size(), tree.root());
         Self {
@@ -221,6 +230,8 @@ impl Journal {
             durable_head: head,
             last_group,
             sealing: Sealing::default(),
+            folder,
+            marked,
         }
     }
 
@@ -306,10 +317,14 @@ impl Journal {
             offset,
             ..
         } = &self.active;
+        // Written behind the end of a file that was cut it would leave a hole, and the
+        // length would be right again.
+        segment.check_length()?;
         segment
             .file
             .write_all_at(&group.bytes, *offset)
             .map_err(|e| Error::io("write", &segment.path, e))?;
+        segment.wrote(*offset + group.bytes.len() as u64);
         self.written_end = self.end() + group.bytes.len() as u64;
         self.written_head = after;
         let places = group.blocks.iter().map(|(start, len, _)| BlockLocation {
@@ -331,16 +346,47 @@ impl Journal {
         self.durable_end() < self.written_end
     }
 
-    /// Make everything written durable. Blocks for a disk sync.
+    /// Make everything written durable, and the mark if there is none yet. Blocks for a
+    /// disk sync.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Lost`] when the file that is durable now is not the one
     /// that the next opening will find.
     pub(crate) fn sync(&mut self) -> Result<()> {
+        if planted(Bug::MarkTooEarly) {
+            (self.durable_end, self.durable_head) = (self.written_end, self.written_head);
+            self.mark_durable()?;
+        }
         self.active.segment.sync()?;
-        self.active.segment.check_place(&*self.fs)?;
+        self.active.segment.check_place(&*self.fs, false)?;
         self.durable_end = self.written_end;
         self.durable_head = self.written_head;
+        match self.marked {
+            0 => self.mark_durable(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Write the mark of what is durable, unless it is written. Also right after a
+    /// failure: what was durable before it has to be there when it is opened again.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Lost`] when the folder is not the one that was opened.
+    pub(crate) fn mark_durable(&mut self) -> Result<()> {
+        if self.durable_head.0 == 0 || self.marked == self.durable_end || planted(Bug::NoMark) {
+            return Ok(());
+        }
+        if let Some(folder) = self.folder {
+            check_place(&self.fs.stat(&self.dir), &Ok(folder), &self.dir)?;
+        }
+        let mark = Durable {
+            database: self.database,
+            position: self.durable_end,
+            head: self.durable_head,
+            source: Source::Mark,
+        };
+        mark.write(&*self.fs, &self.dir)?;
+        self.marked = mark.position;
         Ok(())
     }
 
@@ -392,7 +438,8 @@ impl Journal {
             }
             Err(e) => return Err(Error::io("create", &path, e)),
         };
-        let segment = begin_segment(&*self.fs, &self.dir, Segment { path, file }, &header)?;
+        let segment = Segment::new(path, file, 0);
+        let segment = begin_segment(&*self.fs, &self.dir, segment, &header)?;
         let leaves = Arc::new(RwLock::new(Leaves::new(header.first_seq)));
         let next = Active {
             first_seq: header.first_seq,
@@ -432,7 +479,7 @@ pub(super) fn create_segment(
     let file = fs
         .open(&path, true)
         .map_err(|e| Error::io("create", &path, e))?;
-    begin_segment(fs, dir, Segment { path, file }, header)
+    begin_segment(fs, dir, Segment::new(path, file, 0), header)
 }
 
 /// Write the header of a segment whose file was just made; header and name are durable
@@ -443,9 +490,10 @@ fn begin_segment(
     segment: Segment,
     header: &SegmentHeader,
 ) -> Result<Segment> {
-    let Segment { path, file } = &segment;
+    let Segment { path, file, .. } = &segment;
     file.write_all_at(&header.encode(), 0)
         .map_err(|e| Error::io("write", path, e))?;
+    segment.wrote(SEGMENT_HEADER as u64);
     file.sync_data().map_err(|e| Error::io("sync", path, e))?;
     if !planted(Bug::NameNotSynced) {
         fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;

@@ -13,7 +13,7 @@ use super::write::{Steps, Stop, write_in_steps};
 use super::*;
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::fs::{File, FileId, Kind, Lock, RealFileSystem};
+use crate::fs::{File, FileId, Kind, Lock, RealFileSystem, Stat};
 use crate::index::{
     BlockLocation, BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
     TemporalIndex,
@@ -470,13 +470,13 @@ impl FileSystem for OneFile {
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
-    fn lock(&self, _: &Path) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, _: &Path, _: &Path) -> io::Result<Box<dyn Lock>> {
         Err(io::ErrorKind::Unsupported.into())
     }
     fn kind(&self, _: &Path) -> io::Result<Kind> {
         Err(io::ErrorKind::Unsupported.into())
     }
-    fn id(&self, _: &Path) -> io::Result<FileId> {
+    fn stat(&self, _: &Path) -> io::Result<Stat> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

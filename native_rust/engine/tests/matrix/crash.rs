@@ -166,7 +166,7 @@ fn nor_after_crash_upon_crash() {
 fn what_opening_showed_survives_a_crash_of_opening() {
     let began = Instant::now();
     let mut all = Tally::default();
-    for seed in seeds(6) {
+    for seed in seeds(4) {
         let workload = Workload::new(seed, 13);
         let run = run(&workload, SimFs::new(), 0, 12);
         let points = run.crash_points();

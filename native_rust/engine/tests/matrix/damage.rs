@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::disk::{Image, SimFs};
 use super::model::Change;
-use super::workload::{Run, Workload, limits, open_with};
+use super::workload::{DIR, Run, Workload, limits, open_with};
 use super::{in_parallel, mixed, random, report, seeds};
 
 /// What opening a damaged journal came to.
@@ -72,7 +72,9 @@ impl Journal {
         let transactions = workload.transactions.len();
         let run = Run::with_limits(workload, SimFs::new(), 0, transactions, limits.clone());
         let run = run.unwrap();
-        let image = run.fs.now();
+        // As a crash leaves it, not a close: without the mark of its end.
+        let mark = Path::new(DIR).join("journal/DURABLE");
+        let image = run.fs.now().without_file(&mark);
         let is_segment = |path: &Path| path.extension().is_some_and(|e| e == "journal");
         let files = image.files().into_iter();
         let segments: Vec<_> = files.filter(|(path, _)| is_segment(path)).collect();

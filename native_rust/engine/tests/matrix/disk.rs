@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock};
+use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Stat};
 
 pub type Inode = usize;
 
 /// One change, as it reached the file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    CreateDir(PathBuf),
+    CreateDir(PathBuf, Inode),
     CreateFile(PathBuf, Inode),
     Write(Inode, usize, Arc<Vec<u8>>),
     SetLen(Inode, usize),
@@ -48,7 +48,7 @@ pub enum Pages {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Node {
-    Dir,
+    Dir(Inode),
     File(Inode),
 }
 
@@ -78,8 +78,8 @@ impl Image {
 
     pub fn apply(&mut self, op: &Op) {
         match op {
-            Op::CreateDir(path) => {
-                self.nodes.insert(path.clone(), Node::Dir);
+            Op::CreateDir(path, inode) => {
+                self.nodes.insert(path.clone(), Node::Dir(*inode));
             }
             Op::CreateFile(path, inode) => {
                 self.content(*inode);
@@ -124,7 +124,7 @@ impl Image {
                     let bytes = self.contents.get(*inode);
                     Some((path.clone(), bytes.map_or(Vec::new(), |b| b.to_vec())))
                 }
-                Node::Dir => None,
+                Node::Dir(_) => None,
             })
             .collect()
     }
@@ -205,7 +205,7 @@ impl SimFs {
     /// A disk with nothing but a folder `/data`.
     pub fn new() -> Self {
         let mut image = Image::default();
-        image.nodes.insert("/data".into(), Node::Dir);
+        image.nodes.insert("/data".into(), Node::Dir(0));
         Self::of(image)
     }
 
@@ -382,13 +382,20 @@ impl SimFs {
     }
 
     fn create(&self, path: &Path) -> io::Result<Inode> {
-        let inode = {
-            let mut disk = self.disk();
-            disk.inodes = disk.inodes.max(disk.now.contents.len()) + 1;
-            disk.inodes - 1
-        };
+        let inode = self.next_inode();
         self.change(Op::CreateFile(path.to_owned(), inode))?;
         Ok(inode)
+    }
+
+    fn next_inode(&self) -> Inode {
+        let mut disk = self.disk();
+        let folders = disk.now.nodes.values().filter_map(|node| match node {
+            Node::Dir(inode) => Some(inode + 1),
+            Node::File(_) => None,
+        });
+        let used = folders.max().unwrap_or(0).max(disk.now.contents.len());
+        disk.inodes = disk.inodes.max(used) + 1;
+        disk.inodes - 1
     }
 
     fn node(&self, path: &Path) -> Option<Node> {
@@ -435,9 +442,12 @@ impl Disk {
 impl FileSystem for SimFs {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         match self.node(path) {
-            Some(Node::Dir) => Ok(()),
+            Some(Node::Dir(_)) => Ok(()),
             Some(Node::File(_)) => Err(io::ErrorKind::AlreadyExists.into()),
-            None => self.change(Op::CreateDir(path.to_owned())),
+            None => {
+                let inode = self.next_inode();
+                self.change(Op::CreateDir(path.to_owned(), inode))
+            }
         }
     }
 
@@ -447,7 +457,7 @@ impl FileSystem for SimFs {
         match disk.now.nodes.get(path) {
             None => Err(io::ErrorKind::NotFound.into()),
             Some(Node::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
-            Some(Node::Dir) => {
+            Some(Node::Dir(_)) => {
                 let children = disk.now.nodes.keys().filter(|n| n.parent() == Some(path));
                 Ok(children
                     .filter_map(|child| Some(child.file_name()?.to_str()?.to_owned()))
@@ -463,7 +473,7 @@ impl FileSystem for SimFs {
                 drop(self.read()?);
                 inode
             }
-            (Some(Node::Dir), _) => return Err(io::ErrorKind::IsADirectory.into()),
+            (Some(Node::Dir(_)), _) => return Err(io::ErrorKind::IsADirectory.into()),
             (Some(Node::File(_)), true) => return Err(io::ErrorKind::AlreadyExists.into()),
             (None, false) => return Err(io::ErrorKind::NotFound.into()),
             (None, true) => self.create(path)?,
@@ -485,7 +495,7 @@ impl FileSystem for SimFs {
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         match self.node(path) {
             Some(Node::File(_)) => self.change(Op::RemoveFile(path.to_owned())),
-            Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
+            Some(Node::Dir(_)) => Err(io::ErrorKind::IsADirectory.into()),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -502,15 +512,19 @@ impl FileSystem for SimFs {
         self.change(Op::SyncDir(path.to_owned()))
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, dir: &Path, note: &Path) -> io::Result<Box<dyn Lock>> {
         let descriptor = self.descriptor()?;
-        let inode = match self.node(path) {
-            Some(Node::File(inode)) => inode,
-            Some(Node::Dir) => return Err(io::ErrorKind::IsADirectory.into()),
-            None => self.create(path)?,
+        let inode = match self.node(dir) {
+            Some(Node::Dir(inode)) => inode,
+            Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
+            None => return Err(io::ErrorKind::NotFound.into()),
         };
         if !self.disk().locks.insert(inode) {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if self.node(note).is_none() {
+            // A courtesy.
+            let _ = self.create(note);
         }
         Ok(Box::new(SimLock {
             fs: self.clone(),
@@ -521,16 +535,23 @@ impl FileSystem for SimFs {
 
     fn kind(&self, path: &Path) -> io::Result<Kind> {
         match self.node(path) {
-            Some(Node::Dir) => Ok(Kind::Dir),
+            Some(Node::Dir(_)) => Ok(Kind::Dir),
             Some(Node::File(_)) => Ok(Kind::File),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
-    fn id(&self, path: &Path) -> io::Result<FileId> {
-        match self.node(path) {
-            Some(Node::File(inode)) => Ok(FileId(0, inode as u64)),
-            Some(Node::Dir) => Ok(FileId(1, 0)),
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        let disk = self.disk();
+        match disk.now.nodes.get(path) {
+            Some(Node::File(inode)) => Ok(Stat {
+                id: FileId(0, *inode as u64),
+                len: disk.now.contents[*inode].len() as u64,
+            }),
+            Some(Node::Dir(inode)) => Ok(Stat {
+                id: FileId(1, *inode as u64),
+                len: 0,
+            }),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -593,6 +614,6 @@ impl Drop for SimLock {
 
 impl Lock for SimLock {
     fn id(&self) -> io::Result<FileId> {
-        Ok(FileId(0, self.inode as u64))
+        Ok(FileId(1, self.inode as u64))
     }
 }

@@ -74,7 +74,7 @@ fn losses(image: &Image) -> Vec<(String, Image)> {
         out.push((format!("only {} is left", part.display()), alone));
     }
     let mut nothing = without(&gone, DIR);
-    nothing.nodes.insert(DIR.into(), Node::Dir);
+    nothing.nodes.insert(DIR.into(), Node::Dir(99_999));
     out.push(("nothing is left".into(), nothing));
     out.push(("journal removed".into(), gone));
     out
@@ -309,11 +309,28 @@ fn what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes() {
         fs.rename(dir, aside).unwrap();
         open(fs).unwrap().close();
     };
-    let ways: [&dyn Fn(&SimFs); 4] = [
+    // One that is cut, and one that is cut and filled up again.
+    let cut_segment = |fs: &SimFs| {
+        let file = fs.open(&segment, false).unwrap();
+        file.set_len(file.len().unwrap() - 1).unwrap();
+    };
+    let empty_segment = |fs: &SimFs| fs.open(&segment, false).unwrap().set_len(0).unwrap();
+    let replace_segment = |fs: &SimFs| {
+        let image = fs.now();
+        fs.rename(&segment, &dir.join("journal/old")).unwrap();
+        let same = fs.open(&segment, true).unwrap();
+        let files = image.files();
+        let bytes = &files.iter().find(|(path, _)| *path == segment).unwrap().1;
+        same.write_all_at(bytes, 0).unwrap();
+    };
+    let ways: [&dyn Fn(&SimFs); 7] = [
         &remove_segment,
         &move_journal,
         &move_folder,
         &replace_folder,
+        &cut_segment,
+        &empty_segment,
+        &replace_segment,
     ];
     for (n, vanish) in ways.iter().enumerate() {
         for idle in [false, true] {
@@ -329,7 +346,13 @@ fn what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes() {
                 data.check().unwrap();
             } else {
                 let lost = write(&db).unwrap_err();
-                assert!(matches!(lost, Error::Lost { .. }), "{n}: {lost}");
+                assert_eq!(lost.code(), "journal_lost", "{n}: {lost}");
+                // Its outcome is open, and the answer says so and what to do.
+                let said = lost.to_string();
+                assert!(
+                    said.contains("may be there") && said.contains("idempotency key"),
+                    "{said}"
+                );
             }
             let poisoned = db.info().unwrap().poisoned.unwrap();
             assert!(poisoned.contains(DIR), "{n}: {poisoned}");
@@ -341,11 +364,116 @@ fn what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes() {
     // The data folder itself: nothing more is made in it.
     let fs = SimFs::new();
     let data = catalog(&fs).unwrap();
-    fs.remove_file(Path::new("/data/LOCK")).unwrap();
+    fs.rename(Path::new("/data"), Path::new("/moved")).unwrap();
+    fs.create_dir(Path::new("/data")).unwrap();
     assert!(matches!(data.check(), Err(Error::Lost { .. })));
     let refused = data.open_database("db", true).unwrap_err();
     assert!(matches!(refused, Error::Lost { .. }), "{refused}");
     assert_eq!(data.list().unwrap(), [""; 0]);
+}
+
+/// Something done to a file behind the database's back.
+type Change<'a> = &'a dyn Fn(&SimFs, &Path);
+
+#[test]
+fn a_sealed_segment_that_is_not_what_it_was_ends_the_writes() {
+    let began = Instant::now();
+    let segment = |fs: &SimFs, number: usize| {
+        let names = fs.list(&Path::new(DIR).join("journal")).unwrap();
+        let mut names: Vec<_> = names.iter().filter(|n| n.ends_with(".journal")).collect();
+        names.sort();
+        Path::new(DIR).join("journal").join(names[number])
+    };
+    let remove = |fs: &SimFs, path: &Path| fs.remove_file(path).unwrap();
+    let cut = |fs: &SimFs, path: &Path| {
+        let file = fs.open(path, false).unwrap();
+        file.set_len(file.len().unwrap() - 1).unwrap();
+    };
+    let lengthen = |fs: &SimFs, path: &Path| {
+        let file = fs.open(path, false).unwrap();
+        file.write_all_at(&[0], file.len().unwrap()).unwrap();
+    };
+    let replace = |fs: &SimFs, path: &Path| {
+        let files = fs.now().files();
+        let bytes = &files.iter().find(|(name, _)| name == path).unwrap().1;
+        fs.remove_file(path).unwrap();
+        let copy = fs.open(path, true).unwrap();
+        copy.write_all_at(bytes, 0).unwrap();
+    };
+    let ways: [Change<'_>; 4] = [&remove, &cut, &lengthen, &replace];
+    let mut tried = 0;
+    for (way, change) in ways.iter().enumerate() {
+        for number in [0, 2] {
+            // Sealed just now, and found sealed by opening.
+            for reopened in [false, true] {
+                let fs = SimFs::new();
+                let data = catalog(&fs).unwrap();
+                let mut db = data.open_database("db", true).unwrap();
+                while db.info().unwrap().segments < 5 {
+                    write(&db).unwrap();
+                }
+                if reopened {
+                    data.close_database("db").unwrap();
+                    db = data.open_database("db", false).unwrap();
+                }
+                data.check().unwrap();
+                assert_eq!(db.info().unwrap().poisoned, None);
+                let path = segment(&fs, number);
+                change(&fs, &path);
+                data.check().unwrap();
+                let poisoned = db.info().unwrap().poisoned;
+                let poisoned = poisoned.unwrap_or_else(|| panic!("way {way}, segment {number}"));
+                assert!(poisoned.contains(path.to_str().unwrap()), "{poisoned}");
+                assert!(matches!(write(&db), Err(Error::Poisoned { .. })));
+                tried += 1;
+            }
+        }
+    }
+    report("sealed segments that changed", began, &[("changes", tried)]);
+}
+
+/// What was acknowledged before the end of the journal was cut is missed by the next
+/// opening, too: it is not taken for the tail of a crash.
+#[test]
+fn what_was_cut_while_it_was_open_is_missed_when_it_is_opened_again() {
+    for idle in [false, true] {
+        let fs = SimFs::new();
+        let data = catalog(&fs).unwrap();
+        let db = data.open_database("db", true).unwrap();
+        (0..3).for_each(|_| write(&db).unwrap());
+        let segment = Path::new(DIR).join("journal/00000000000000000001.journal");
+        let file = fs.open(&segment, false).unwrap();
+        let len = file.len().unwrap();
+        file.set_len(len - 1).unwrap();
+        match idle {
+            true => data.check().unwrap(),
+            false => assert_eq!(write(&db).unwrap_err().code(), "journal_lost"),
+        }
+        data.close_database("db").unwrap();
+        let refused = data.open_database("db", false).unwrap_err();
+        assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+        assert_eq!(file.len().unwrap(), len - 1, "nothing was changed");
+    }
+}
+
+#[test]
+fn the_files_that_name_a_process_and_a_log_can_be_removed_while_it_is_open() {
+    let fs = SimFs::new();
+    let data = catalog(&fs).unwrap();
+    let db = data.open_database("db", true).unwrap();
+    write(&db).unwrap();
+    let log = db.info().unwrap().log;
+    for name in ["LOCK", "db/LOCK", "db/IDENTITY"] {
+        fs.remove_file(&Path::new("/data").join(name)).unwrap();
+    }
+    // The locks are on the folders: nobody gets in.
+    assert!(matches!(catalog(&fs), Err(Error::Locked { .. })));
+    assert!(matches!(open(&fs), Err(Error::Locked { .. })));
+    data.check().unwrap();
+    write(&db).unwrap();
+    data.close_database("db").unwrap();
+    let db = data.open_database("db", false).unwrap();
+    assert_eq!(db.info().unwrap().log, log, "the log is the same one");
 }
 
 #[test]

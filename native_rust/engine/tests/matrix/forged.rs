@@ -5,14 +5,18 @@
 //! another history of the same database is not opened.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use formdb_engine::{Cancel, Database, Error, InclusionProof, to_hex};
+use formdb_engine::fs::FileSystem;
+use formdb_engine::{
+    Cancel, Database, Durability, Error, InclusionProof, Limits, Transaction, to_hex,
+};
 use serde_json::json;
 
 use super::ask::prepare;
 use super::damage::{blocks, groups, reseal};
-use super::disk::{Image, SimFs};
+use super::disk::{Image, Op, SimFs};
+use super::image::{Fate, crash_points};
 use super::model::Change;
 use super::workload::{DIR, Run, Workload, limits_with_snapshots, open, open_with};
 use super::{in_parallel, random, report, seeds};
@@ -224,6 +228,71 @@ fn a_forged_block_is_never_given_and_costs_nothing_but_itself() {
         ("not opened", all.refused),
     ];
     report("forged blocks", began, &figures);
+}
+
+/// A version that was written while a snapshot was taken, and that a crash took back, had
+/// the shape of its feature: the one before it is read from its block.
+#[test]
+fn a_shape_that_a_snapshot_lacks_is_that_of_what_was_committed() {
+    let fs = SimFs::new();
+    let limits = Limits {
+        segment_bytes: 4_096,
+        snapshot_bytes: 20_000,
+        ..limits_with_snapshots()
+    };
+    let db = open_with(&fs, limits.clone()).unwrap();
+    let put = |id: &str, name: &str, durability| {
+        let properties = json!({name: "x".repeat(700)});
+        let feature =
+            json!({"type": "Feature", "id": id, "geometry": null, "properties": properties});
+        let prepared = prepare(&db, &[Change::Put(feature)]).unwrap();
+        let transaction = Transaction {
+            durability,
+            ..prepared
+        };
+        db.write_transaction(transaction).unwrap();
+    };
+    fs.hold(|op| matches!(op, Op::CreateFile(path, _) if path.ends_with("snapshot.tmp")));
+    put("f", "first", Durability::Sync);
+    for n in 0..40 {
+        put(&format!("other {n}"), "other", Durability::Sync);
+    }
+    assert!(fs.await_held(), "no snapshot is taken");
+    put("f", "second", Durability::None);
+    fs.release();
+    let began = Instant::now();
+    let names = || fs.list(&Path::new(DIR).join("snapshots")).unwrap();
+    while !names().iter().any(|name| name.ends_with(".snapshot")) {
+        assert!(began.elapsed() < Duration::from_secs(30), "no snapshot");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let (before, log) = fs.history();
+    let crashed = crash_points(before, &log).pop().unwrap();
+    let image = crashed.image(&vec![Fate::Lost; crashed.pending()]);
+    db.close();
+    let crashed = SimFs::of(image);
+    let db = open_with(&crashed, limits.clone()).unwrap();
+    assert!(db.recovered().snapshot.is_some());
+    assert_eq!(db.info().unwrap().seq, 41);
+    let schema = db.schema(&db.budget(Cancel::default())).unwrap();
+    let schema = String::from_utf8(schema).unwrap();
+    assert!(
+        schema.contains("first") && !schema.contains("second"),
+        "{schema}"
+    );
+    db.close();
+    // Another one with a checksum that fits it is not taken. What a crash took of the
+    // footers is there again.
+    let image = crashed.now();
+    let path = Path::new(DIR).join("journal/00000000000000000001.journal");
+    let files = image.files();
+    let mut bytes = files.into_iter().find(|(file, _)| *file == path).unwrap().1;
+    assert!(forge(&mut bytes, 0, 0, false));
+    let forged = SimFs::of(image.with_file(&path, bytes));
+    match open_with(&forged, limits) {
+        Err(Error::Corrupt { path: named, .. }) => assert_eq!(named, path),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn writes(op: &Op) -> Option<Inode> {
 /// The folder whose entries it changes.
 fn entry_of(op: &Op) -> Option<&Path> {
     match op {
-        Op::CreateDir(path)
+        Op::CreateDir(path, _)
         | Op::CreateFile(path, _)
         | Op::Rename(path, _)
         | Op::RemoveFile(path)

@@ -18,6 +18,7 @@ mod damage;
 mod descriptors;
 mod disk;
 mod documents;
+mod durable_end;
 mod faults;
 mod folders;
 mod forged;

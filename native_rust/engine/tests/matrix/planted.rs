@@ -33,6 +33,8 @@ const FOUND: &str =
 const SHARED: &str = "folders::a_data_folder_belongs_to_one_server";
 const PURGED: &str = "folders::a_database_that_somebody_has_open_is_not_purged";
 const VANISHED: &str = "folders::what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes";
+const CHANGED: &str = "folders::a_sealed_segment_that_is_not_what_it_was_ends_the_writes";
+const CLOSED: &str = "durable_end::what_is_cut_from_a_journal_that_was_closed_is_missed";
 const BUSY: &str =
     "crash::what_is_written_at_the_interval_is_there_in_time_though_the_queue_never_runs_empty";
 const AGAIN: &str =
@@ -48,7 +50,7 @@ const EARLY: &str = "snapshots::a_snapshot_holds_nothing_that_a_crash_takes_back
 const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
 
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 37] = [
+const BUGS: [(&str, &str); 40] = [
     ("AckBeforeSync", POWER),
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
@@ -83,6 +85,9 @@ const BUGS: [(&str, &str); 37] = [
     ("ShareDataFolder", SHARED),
     ("PurgeLocked", PURGED),
     ("IgnoreVanished", VANISHED),
+    ("IgnoreLength", CHANGED),
+    ("MarkTooEarly", POWER),
+    ("NoMark", CLOSED),
     ("AbortChecksFirst", ABORTED),
     ("WaitUnderTable", ANSWERED),
     ("EncodedForMemory", COUNTED),
@@ -116,8 +121,8 @@ fn each_is_noticed() {
     cases.extend(
         [
             POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, DIVERGED, SPARED, SNAPSHOT,
-            LOST, MADE, FOUND, SHARED, PURGED, VANISHED, BUSY, AGAIN, MOMENT, ABORTED, ANSWERED,
-            COUNTED, SALVAGED, EARLY,
+            LOST, MADE, FOUND, SHARED, PURGED, VANISHED, CHANGED, CLOSED, BUSY, AGAIN, MOMENT,
+            ABORTED, ANSWERED, COUNTED, SALVAGED, EARLY,
         ]
         .map(|test| ("", test)),
     );

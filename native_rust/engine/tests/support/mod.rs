@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock};
+use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Stat};
 
 pub const SECTOR: usize = 512;
 
@@ -78,7 +78,7 @@ struct Disk {
     /// What was there, durably, before the first recorded change.
     base: (BTreeMap<PathBuf, Node>, Vec<Vec<u8>>),
     log: Vec<Op>,
-    locks: HashSet<Inode>,
+    locks: HashSet<PathBuf>,
     /// Fail the change with this number, and those after it if `for_ever`.
     fault: Option<Fault>,
     /// Pretend to sync.
@@ -467,18 +467,20 @@ impl FileSystem for SimFs {
         self.change(Op::SyncDir(path.to_owned()))
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        let inode = match self.node(path) {
-            Some(Node::File(inode)) => inode,
-            Some(Node::Dir) => return Err(io::ErrorKind::IsADirectory.into()),
-            None => self.create(path)?,
-        };
-        if !self.0.lock().unwrap().locks.insert(inode) {
+    fn lock(&self, dir: &Path, note: &Path) -> io::Result<Box<dyn Lock>> {
+        if !matches!(self.node(dir), Some(Node::Dir)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        if !self.0.lock().unwrap().locks.insert(dir.to_owned()) {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if self.node(note).is_none() {
+            // A courtesy.
+            let _ = self.create(note);
         }
         Ok(Box::new(SimLock {
             fs: self.clone(),
-            inode,
+            dir: dir.to_owned(),
         }))
     }
 
@@ -490,10 +492,16 @@ impl FileSystem for SimFs {
         }
     }
 
-    fn id(&self, path: &Path) -> io::Result<FileId> {
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
         match self.node(path) {
-            Some(Node::File(inode)) => Ok(FileId(0, inode as u64)),
-            Some(Node::Dir) => Ok(FileId(1, 0)),
+            Some(Node::File(inode)) => Ok(Stat {
+                id: FileId(0, inode as u64),
+                len: self.0.lock().unwrap().contents[inode].len() as u64,
+            }),
+            Some(Node::Dir) => Ok(Stat {
+                id: FileId(1, 0),
+                len: 0,
+            }),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -541,17 +549,17 @@ impl File for SimFile {
 #[derive(Debug)]
 struct SimLock {
     fs: SimFs,
-    inode: Inode,
+    dir: PathBuf,
 }
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.fs.0.lock().unwrap().locks.remove(&self.inode);
+        self.fs.0.lock().unwrap().locks.remove(&self.dir);
     }
 }
 
 impl Lock for SimLock {
     fn id(&self) -> io::Result<FileId> {
-        Ok(FileId(0, self.inode as u64))
+        Ok(FileId(1, 0))
     }
 }
