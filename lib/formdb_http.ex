@@ -34,7 +34,7 @@ defmodule FormdbHttp do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias FormdbHttp.{Analytics, Catalog, Databases, Engine, Features, Geo, Journal, Native, Points}
+  alias FormdbHttp.{Analytics, Databases, Engine, Features, Geo, Journal, Native, Points}
   alias FormdbHttp.{Admission, Error, Transaction, Transactions, Writing}
 
   @typedoc "Name of a database: `[a-z0-9][a-z0-9_-]{0,62}`."
@@ -427,13 +427,14 @@ defmodule FormdbHttp do
   defdelegate latest(name, series, opts \\ []), to: Points
 
   @doc """
-  The series of a database by id, in byte order.
+  The series of a database by id, in byte order; in pages, which show one state.
 
-  Options: `:prefix` (only ids that begin with it), `:limit` (default 1,000), `:after`, the
-  last id of the page before, and `:as_of`. Returns a list of `%{series_id: id, points: n, first: time, last: time}`,
-  the times in microseconds.
+  Options: `:prefix`, what ids begin with; `:limit`; `:cursor`, the `next` of the page
+  before; `:as_of`; `as: :json`. Returns `%{series: list, seq: seq, next: cursor | nil}`, the
+  list of `%{series_id: id, points: n, first: time, last: time}`, times in microseconds, or
+  with `as: :json` the text of an array of `{"series_id", "points", "first", "last"}`.
   """
-  @spec series(database(), keyword()) :: result([map()])
+  @spec series(database(), keyword()) :: result(map())
   defdelegate series(name, opts \\ []), to: Points
 
   @doc """
@@ -637,10 +638,6 @@ defmodule FormdbHttp do
   """
   @spec ask_as(term()) :: :ok
   defdelegate ask_as(client), to: Admission
-
-  @doc "Items in a page when no `:limit` is given: the setting FORMDB_DEFAULT_PAGE_ITEMS."
-  @spec default_limit() :: pos_integer()
-  def default_limit, do: Catalog.config().default_page_items
 
   ## Time
 

@@ -15,14 +15,15 @@ defmodule FormdbHttp.Features do
          {:ok, {[written], _replaced}} <- first_ids(name, ids, ack) do
       # Whether it was there is for who puts to an id; a look-up costs a lock.
       if id,
-        do: {:ok, Map.put(written(id, ack), :created, new?(name, id, ack.first_seq))},
+        do: {:ok, Map.put(written(id, ack), :created, new?(name, id, ack))},
         else: {:ok, written(written, ack)}
     end
   end
 
   # The version before it cannot change any more, so this is no race.
-  defp new?(name, id, seq) do
-    Engine.call(name, &Native.has_feature(&1, name, id, seq - 1)) == {:ok, false}
+  defp new?(name, id, %{first_seq: seq, replayed: replayed?}) do
+    had? = if replayed?, do: &Native.has_feature_dirty/4, else: &Native.has_feature/4
+    Engine.call(name, &had?.(&1, name, id, seq - 1)) == {:ok, false}
   end
 
   def patch_feature(name, id, patch, opts) do

@@ -52,6 +52,7 @@ defmodule FormdbHttp.Native do
   def feature_bytes(_catalog, _name, _id, _as_of), do: stub()
   def feature(_catalog, _name, _id, _as_of), do: stub()
   def feature_in(_catalog, _name, _transaction, _id), do: stub()
+  def has_feature_dirty(_catalog, _name, _id, _as_of), do: stub()
   def has_feature(_catalog, _name, _id, _as_of), do: stub()
   def features_in_box_in(_catalog, _name, _transaction, _query), do: stub()
   def search_in_memory(_catalog, _name, _search), do: stub()
@@ -63,7 +64,7 @@ defmodule FormdbHttp.Native do
   def heatmap_in_memory(_catalog, _name, _heatmap), do: stub()
   def heatmap(_catalog, _name, _heatmap), do: stub()
 
-  def series_list(_catalog, _name, _prefix, _after, _limit, _as_of), do: stub()
+  def series_list(_catalog, _name, _list), do: stub()
   def range_json(_catalog, _name, _range), do: stub()
   def range_json_dirty(_catalog, _name, _range), do: stub()
   def range_points(_catalog, _name, _range), do: stub()

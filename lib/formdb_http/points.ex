@@ -78,7 +78,8 @@ defmodule FormdbHttp.Points do
          {:ok, stop} <- Engine.micros(to, "/end"),
          provenance = Engine.optional_json(opts[:provenance]),
          request = {:delete_points, series, start, stop, provenance},
-         {:ok, nil, ack} <- Writing.write(name, request, :normal, opts),
+         # It looks for a point that is there, among those that are not any more.
+         {:ok, nil, ack} <- Writing.write(name, request, :io, opts),
          do: deleted(name, ack)
   end
 
@@ -117,27 +118,32 @@ defmodule FormdbHttp.Points do
         transaction: transaction
       }
 
-      # In a transaction another call may hold it for long.
-      heavy? = range.limit > @dirty_points
-      dirty? = heavy? or transaction != nil
-      as = Keyword.get(opts, :as, :points)
-      ask = if heavy?, do: &Engine.call_heavy/2, else: &Engine.call/2
+      shape = Keyword.get(opts, :as, :points)
 
-      with {:ok, {points, seq, next}} <- ask.(name, &native(&1, name, range, as, dirty?)),
+      with {:ok, {points, seq, next}} <- read_range(name, range, shape),
            do: {:ok, %{points: points, seq: seq, next: next}}
     end
   end
 
-  defp native(catalog, name, range, :json, true),
-    do: Native.range_json_dirty(catalog, name, range)
+  # In a transaction another call may hold it for long.
+  defp read_range(name, %{transaction: nil} = range, shape) when range.limit <= @dirty_points do
+    Engine.call(name, fn catalog ->
+      # What lies far behind what was written since is left to a dirty thread.
+      with :not_in_memory <- in_memory(catalog, name, range, shape),
+           do: Engine.heavy(fn -> dirty(catalog, name, range, shape) end)
+    end)
+  end
 
-  defp native(catalog, name, range, :json, false), do: Native.range_json(catalog, name, range)
+  defp read_range(name, %{limit: limit} = range, shape) when limit <= @dirty_points,
+    do: Engine.call(name, &dirty(&1, name, range, shape))
 
-  defp native(catalog, name, range, :points, true),
-    do: Native.range_points_dirty(catalog, name, range)
+  defp read_range(name, range, shape),
+    do: Engine.call_heavy(name, &dirty(&1, name, range, shape))
 
-  defp native(catalog, name, range, :points, false),
-    do: Native.range_points(catalog, name, range)
+  defp in_memory(catalog, name, range, :json), do: Native.range_json(catalog, name, range)
+  defp in_memory(catalog, name, range, :points), do: Native.range_points(catalog, name, range)
+  defp dirty(catalog, name, range, :json), do: Native.range_json_dirty(catalog, name, range)
+  defp dirty(catalog, name, range, :points), do: Native.range_points_dirty(catalog, name, range)
 
   def latest(name, series, opts) do
     opts = Engine.options!(opts, [:as_of])
@@ -150,18 +156,26 @@ defmodule FormdbHttp.Points do
   end
 
   def series(name, opts) do
-    opts = Engine.options!(opts, [:prefix, :limit, :after, :as_of])
-    prefix = Keyword.get(opts, :prefix, "")
-    limit = opts[:limit] || Catalog.config().default_page_items
+    opts = Engine.options!(opts, [:prefix, :limit, :cursor, :as, :as_of])
 
     with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
-         call = &Native.series_list(&1, name, prefix, opts[:after], limit, as_of),
-         {:ok, rows} <- Engine.call_heavy(name, call) do
-      {:ok,
-       for {id, points, first, last} <- rows do
-         %{series_id: id, points: points, first: first, last: last}
-       end}
-    end
+         list = %{
+           prefix: Keyword.get(opts, :prefix, ""),
+           limit: opts[:limit] || Catalog.config().default_page_items,
+           cursor: opts[:cursor],
+           as_of: as_of,
+           json: Keyword.get(opts, :as, :points) == :json
+         },
+         {:ok, {series, seq, next}} <-
+           Engine.call_heavy(name, &Native.series_list(&1, name, list)),
+         do: {:ok, %{series: series(series), seq: seq, next: next}}
+  end
+
+  defp series(json) when is_binary(json), do: json
+
+  defp series(rows) do
+    for {id, points, first, last} <- rows,
+        do: %{series_id: id, points: points, first: first, last: last}
   end
 
   # A block and a place in it: unique, and enough to find the point again.

@@ -12,6 +12,7 @@ defmodule FormdbHttpWeb.Body do
   alias FormdbHttp.WorkMemory
 
   alias FormdbHttp.JSON
+  alias FormdbHttpWeb.Params
 
   # What of the body was read, in the request's process: nil while nobody has asked,
   # :refused, or {:left | :read, memory}.
@@ -158,7 +159,10 @@ defmodule FormdbHttpWeb.Body do
 
       [member | _] ->
         taken = if match?([_], allowed), do: "the only one taken is", else: "those taken are"
-        detail = "found the member #{show(member)}; #{taken} #{Enum.join(allowed, ", ")}"
+        meant = Params.meant(member, allowed)
+
+        detail = "found the member #{show(member)}; #{meant}#{taken} #{Enum.join(allowed, ", ")}"
+
         refuse(:invalid_body, detail, "/" <> pointer_part(member))
     end
   end

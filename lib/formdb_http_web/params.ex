@@ -116,12 +116,36 @@ defmodule FormdbHttpWeb.Params do
   end
 
   defp unknown(name, []) do
-    refuse(:unknown_parameter, "found #{show(name)}; this call takes no parameters")
+    refuse(:unknown_parameter, "found #{show(name)}; this call takes no parameters", at(name))
   end
 
   defp unknown(name, allowed) do
-    detail = "found #{show(name)}; this call takes #{Enum.join(allowed, ", ")}"
-    refuse(:unknown_parameter, detail)
+    taken = "this call takes #{Enum.join(allowed, ", ")}"
+    detail = "found #{show(name)}; #{meant(name, allowed)}#{taken}"
+    refuse(:unknown_parameter, detail, at(name))
+  end
+
+  # A name as a JSON pointer (RFC 6901, section 3).
+  defp at(name) do
+    name = name |> String.slice(0, 64) |> String.replace("~", "~0") |> String.replace("/", "~1")
+    "/" <> name
+  end
+
+  # Names that are less alike are probably no slip.
+  @alike 0.75
+
+  @doc """
+  The question whether another name was meant, with a blank behind it, or nothing: for the
+  refusal of a name that is not among those `allowed`.
+  """
+  def meant(name, allowed) do
+    name = String.downcase(name)
+    likeness = &String.jaro_distance(name, String.downcase(&1))
+
+    case Enum.max_by(allowed, likeness, fn -> nil end) do
+      nil -> ""
+      nearest -> if likeness.(nearest) >= @alike, do: "did you mean #{nearest}? ", else: ""
+    end
   end
 
   @doc "The page size: `nil` when it is not given. The engine checks its upper bound."

@@ -8,7 +8,7 @@ defmodule FormdbHttpWeb.Router do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
-  alias FormdbHttpWeb.{Params, Problem}
+  alias FormdbHttpWeb.{Conditions, Params, Problem}
 
   alias FormdbHttpWeb.{
     AggregateController,
@@ -217,6 +217,50 @@ defmodule FormdbHttpWeb.Router do
   # :trim makes a slash at the end of the path count for nothing.
   defp parts(path), do: :binary.split(path, "/", [:global, :trim])
 
+  @doc "All there is: templates of paths, and what takes each method."
+  @spec resources() :: [{template :: String.t(), methods :: [{String.t(), fun()}]}]
+  def resources do
+    [
+      @health,
+      @live,
+      @ready,
+      @detailed,
+      @metrics,
+      @version,
+      @databases,
+      @database,
+      @schema,
+      @features,
+      @features_in_box,
+      @features_nearby,
+      @features_by_geometry,
+      @features_within,
+      @features_intersecting,
+      @features_heatmap,
+      @feature,
+      @provenance,
+      @lineage,
+      @timeseries,
+      @series,
+      @series_by_prefix,
+      @series_aggregate,
+      @series_aggregate_by_prefix,
+      @series_summary,
+      @journal,
+      @block,
+      @block_revert,
+      @transactions,
+      @transaction,
+      @transaction_operations,
+      @transaction_commit,
+      @transaction_abort,
+      @tree,
+      @inclusion,
+      @consistency,
+      @series_latest
+    ]
+  end
+
   @doc """
   The path of a resource with names in the place of what varies, or `unmatched`: of these
   there are only so many, whatever clients ask for.
@@ -238,18 +282,27 @@ defmodule FormdbHttpWeb.Router do
 
   @doc "The answer of what `find/1` found to a request."
   @spec call(found(), :cowboy_req.req()) :: Problem.answer()
-  def call({{_template, methods}, parts}, %{method: method} = req),
-    do: call_method(method, methods, parts, req)
+  def call({{template, methods}, parts}, %{method: method} = req),
+    do: call_method(method, {template, methods}, parts, req)
 
   def call(nil, %{method: method, path: path}), do: no_resource(method, path)
 
-  defp call_method("HEAD", methods, parts, req), do: call_method("GET", methods, parts, req)
+  defp call_method("HEAD", resource, parts, req), do: call_method("GET", resource, parts, req)
 
-  defp call_method(method, methods, parts, req) do
+  defp call_method(method, {template, methods}, parts, req) do
     case List.keyfind(methods, method, 0) do
-      {_method, action} -> req |> call_action(action, parts) |> answer()
-      nil when method == "OPTIONS" -> {204, %{"allow" => allow(methods)}, ""}
-      nil -> method_not_allowed(method, methods)
+      {_method, action} ->
+        with(
+          :ok <- Conditions.check(method, template, req.headers),
+          do: call_action(req, action, parts)
+        )
+        |> answer()
+
+      nil when method == "OPTIONS" ->
+        {204, %{"allow" => allow(methods)}, ""}
+
+      nil ->
+        method_not_allowed(method, methods)
     end
   end
 

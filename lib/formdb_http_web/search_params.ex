@@ -59,8 +59,9 @@ defmodule FormdbHttpWeb.SearchParams do
     else
       {:name, false} ->
         name = String.slice(name, 0, 64)
+        meant = Params.meant(name, ["geometry" | taken])
         taken = Enum.join(taken, ", ")
-        detail = "found the member #{show(name)}; those taken are geometry, #{taken}"
+        detail = "found the member #{show(name)}; #{meant}those taken are geometry, #{taken}"
         invalid(Body.pointer_part(name), detail)
 
       {:size, size} ->

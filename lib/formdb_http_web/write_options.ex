@@ -5,39 +5,24 @@ defmodule FormdbHttpWeb.WriteOptions do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
 
-  alias FormdbHttpWeb.ETag
+  alias FormdbHttpWeb.Conditions
 
   @levels %{"sync" => :sync, "interval" => :interval, "none" => :none}
 
   @doc "The names of the query parameters that every write takes."
   def params, do: ["durability"]
 
-  @doc "Options for a write of `FormdbHttp` that takes no condition in the header."
+  @doc "Options for a write of `FormdbHttp`."
   def read(req, params) do
-    with :ok <- refuse_conditions(req), do: any(req, params)
-  end
-
-  @doc "Options for a write of one feature: with what the request expects of it."
-  def read_conditional(req, params) do
-    with {:ok, opts} <- any(req, params), {:ok, expected} <- expected(req.headers) do
-      {:ok, opts ++ expected}
-    end
-  end
-
-  defp any(req, params) do
     with {:ok, level} <- durability(params), {:ok, key} <- key(req.headers) do
       {:ok, level ++ key}
     end
   end
 
-  @doc """
-  Refuses a condition where there is nothing that it could be about: one that was
-  ignored would let through what was not to happen. `instead` says what to do.
-  """
-  def refuse_conditions(req, instead \\ "it is for a write of one feature by its path") do
-    case Enum.find(["if-match", "if-none-match"], &is_map_key(req.headers, &1)) do
-      nil -> :ok
-      name -> refuse(:invalid_parameter, "#{header(name)} is not taken here; #{instead}")
+  @doc "Options for a write of one feature: with what the request expects of it."
+  def read_conditional(req, params) do
+    with {:ok, opts} <- read(req, params), {:ok, expected} <- Conditions.expected(req.headers) do
+      {:ok, opts ++ expected}
     end
   end
 
@@ -46,9 +31,6 @@ defmodule FormdbHttpWeb.WriteOptions do
     do: refuse(:invalid_parameter, "Idempotency-Key is not taken here; #{instead}")
 
   def refuse_key(_req, _instead), do: :ok
-
-  defp header("if-match"), do: "If-Match"
-  defp header("if-none-match"), do: "If-None-Match"
 
   @doc "The idempotency key as an option, if the request has one."
   # Visible ASCII: what else there might be in a header is no text, or two headers.
@@ -77,45 +59,4 @@ defmodule FormdbHttpWeb.WriteOptions do
   end
 
   defp durability(_params), do: {:ok, []}
-
-  # RFC 9110, 13.1.1 and 13.1.2. A condition that would be ignored would let a write
-  # through that was not to happen.
-  defp expected(%{"if-match" => _, "if-none-match" => _}) do
-    refuse(
-      :invalid_parameter,
-      "found If-Match, which expects a version, and If-None-Match, which expects none; send one"
-    )
-  end
-
-  defp expected(%{"if-match" => tags}) do
-    case ETag.parse(tags) do
-      :any -> {:ok, [expect: :exists]}
-      # Only strong comparison counts here.
-      {:ok, tags} -> {:ok, [expect: {:hashes, for({:strong, tag} <- tags, do: tag)}]}
-      :error -> bad_tags("If-Match", tags)
-    end
-  end
-
-  defp expected(%{"if-none-match" => tags}) do
-    case ETag.parse(tags) do
-      :any -> {:ok, [expect: :absent]}
-      _tags_or_error -> bad_none_match(tags)
-    end
-  end
-
-  defp expected(_headers), do: {:ok, []}
-
-  defp bad_tags(name, tags) do
-    refuse(
-      :invalid_parameter,
-      "#{name} is #{show(tags)}; give * or entity tags in double quotes, with commas between"
-    )
-  end
-
-  defp bad_none_match(tags) do
-    refuse(
-      :invalid_parameter,
-      "If-None-Match is #{show(tags)}; a write takes only *, for a feature that is to be new"
-    )
-  end
 end

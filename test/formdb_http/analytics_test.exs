@@ -113,10 +113,16 @@ defmodule FormdbHttp.AnalyticsTest do
              }
            ]
 
-    assert {:ok, [%{series_id: "a/1", points: 2}, %{series_id: "a/2"}]} =
+    assert {:ok, %{series: [%{series_id: "a/1", points: 2}, %{series_id: "a/2"}], next: nil}} =
              FormdbHttp.series(db, prefix: "a/")
 
-    assert {:ok, [%{series_id: "a/2"}]} = FormdbHttp.series(db, prefix: "a/", after: "a/1")
+    {:ok, %{series: [%{series_id: "a/1"}], seq: seq, next: next}} =
+      FormdbHttp.series(db, prefix: "a/", limit: 1)
+
+    assert {:ok, %{series: [%{series_id: "a/2"}], seq: ^seq, next: nil}} =
+             FormdbHttp.series(db, prefix: "a/", limit: 1, cursor: next)
+
+    assert {:invalid_cursor, _} = refusal(FormdbHttp.series(db, prefix: "a", cursor: next))
   end
 
   test "of a long series, beyond what a normal scheduler answers", %{db: db} do

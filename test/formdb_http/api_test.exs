@@ -578,7 +578,7 @@ defmodule FormdbHttp.ApiTest do
             {1, "noon", [], :invalid_timestamp, "/end"},
             {1, 2, [limit: 0], :invalid_parameter, "/limit"},
             {1, 2, [limit: 100_001], :invalid_parameter, "/limit"},
-            {1, 2, [cursor: "x"], :invalid_cursor, ""}
+            {1, 2, [cursor: "x"], :invalid_cursor, "/cursor"}
           ] do
         assert {code, pointer} == refusal(FormdbHttp.range(db, "s", from, to, opts))
       end

@@ -251,14 +251,14 @@ defmodule FormdbHttp.HistoryTest do
         assert {:ok, %{points: [{5, 1.0}], seq: 2}} =
                  FormdbHttp.range(db, "s", 0, 100, as_of: as_of)
 
-        assert {:ok, [%{points: 1}]} = FormdbHttp.series(db, as_of: as_of)
+        assert {:ok, %{series: [%{points: 1}], seq: 2}} = FormdbHttp.series(db, as_of: as_of)
         assert {:ok, %{seq: 2}} = FormdbHttp.query_box(db, @world, as_of: as_of)
       end
 
       assert longitude(db, "a", as_of: at(fourth)) == 3
       assert code(FormdbHttp.get_feature(db, "a", as_of: 0)) == :feature_not_found
       assert code(FormdbHttp.latest(db, "s", as_of: 1)) == :series_not_found
-      assert {:ok, []} = FormdbHttp.series(db, as_of: 1)
+      assert {:ok, %{series: [], seq: 1}} = FormdbHttp.series(db, as_of: 1)
 
       for as_of <- [5, -1],
           do: assert(code(FormdbHttp.get_feature(db, "a", as_of: as_of)) == :invalid_parameter)

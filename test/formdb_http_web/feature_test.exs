@@ -308,7 +308,7 @@ defmodule FormdbHttpWeb.FeatureTest do
             {"?bbox=0,0,1,1&limit=-1", "invalid_parameter", "/limit"},
             {"?bbox=0,0,1,1&limit=x", "invalid_parameter", "/limit"},
             {"?bbox=0,0,1,1&limit=100001", "invalid_parameter", "/limit"},
-            {"?bbox=0,0,1,1&cursor=x", "invalid_cursor", nil},
+            {"?bbox=0,0,1,1&cursor=x", "invalid_cursor", "/cursor"},
             {"?bbox=0,0,1,1&bbox=0,0,1,1", "invalid_parameter", "/bbox"},
             {"?bbox=0,0,1,1&limt=1", "unknown_parameter", nil}
           ],

@@ -155,7 +155,7 @@ defmodule FormdbHttpWeb.SearchTest do
             {"predicate=near", {400, "invalid_parameter", "/predicate"}},
             {"mag=5", {400, "unknown_parameter", nil}},
             {"limit=1&limit=1", {400, "invalid_parameter", "/limit"}},
-            {"cursor=x", {400, "invalid_cursor", nil}},
+            {"cursor=x", {400, "invalid_cursor", "/cursor"}},
             {"as_of=101", {400, "invalid_parameter", "/as_of"}},
             {"transaction=txn_x", {400, "invalid_parameter", "/transaction"}},
             {"count=true&bbox=0,0,1,1&transaction=t", {400, "invalid_parameter", "/transaction"}}
@@ -206,7 +206,7 @@ defmodule FormdbHttpWeb.SearchTest do
             {"point=0,0&radius=-1", {400, "invalid_parameter", "/radius"}},
             {"point=0,0&radius=far", {400, "invalid_parameter", "/radius"}},
             {"point=0,0&k=1&bbox=0,0,1,1", {400, "unknown_parameter", nil}},
-            {"point=0,0&k=1&cursor=x", {400, "invalid_cursor", nil}}
+            {"point=0,0&k=1&cursor=x", {400, "invalid_cursor", "/cursor"}}
           ] do
         {status, code, pointer} = refusal(get(port, features <> "/nearby?" <> query))
         assert {query, status, code} == {query, elem(expected, 0), elem(expected, 1)}
@@ -360,7 +360,7 @@ defmodule FormdbHttpWeb.SearchTest do
             {%{geometry: square, filters: %{"prop.a" => [[1]]}},
              {400, "invalid_body", "/filters/prop.a"}},
             {%{geometry: square, filters: %{"mag" => 5}}, {400, "invalid_parameter", "/mag"}},
-            {%{geometry: square, cursor: "x"}, {400, "invalid_cursor", nil}},
+            {%{geometry: square, cursor: "x"}, {400, "invalid_cursor", "/cursor"}},
             {~s({"geometry":{"type":"Point","coordinates":) <>
                String.duplicate("[", 500_000) <> String.duplicate("]", 500_000) <> "}}",
              {400, "invalid_json", nil}},

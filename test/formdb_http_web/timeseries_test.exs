@@ -187,7 +187,7 @@ defmodule FormdbHttpWeb.TimeseriesTest do
             {"?limit=1e3", "invalid_parameter", "/limit"},
             {"?limit=100001", "invalid_parameter", "/limit"},
             {"?order=up", "invalid_parameter", "/order"},
-            {"?cursor=x", "invalid_cursor", nil},
+            {"?cursor=x", "invalid_cursor", "/cursor"},
             {"?sort=asc", "unknown_parameter", nil}
           ] do
         response = get(port, series <> "/t" <> query)

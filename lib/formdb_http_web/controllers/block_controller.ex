@@ -3,9 +3,7 @@ defmodule FormdbHttpWeb.BlockController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
-  alias FormdbHttpWeb.{Answer, Body, ETag, Params, Paths, WriteOptions}
-
-  @conditions "a block is reverted only while nothing later depends on it"
+  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Params, Paths, WriteOptions}
 
   # What has this hash will always have it.
   @immutable "max-age=31536000, immutable"
@@ -24,16 +22,17 @@ defmodule FormdbHttpWeb.BlockController do
       headers =
         if is_binary(found), do: Map.put(headers, "cache-control", @immutable), else: headers
 
-      if ETag.known?(req.headers, block.hash),
-        do: {304, headers, ""},
-        else: {200, Map.put(headers, "content-type", type), body}
+      case Conditions.evaluate(req.headers, block.hash) do
+        :fresh -> {200, Map.put(headers, "content-type", type), body}
+        :not_modified -> {304, headers, ""}
+        refused -> refused
+      end
     end
   end
 
   def revert(req, name, block) do
     with {:ok, params} <- Params.query(req, WriteOptions.params()),
          {:ok, block} <- find(block),
-         :ok <- WriteOptions.refuse_conditions(req, @conditions),
          {:ok, opts} <- WriteOptions.read(req, params),
          {:ok, provenance} <- Body.read_provenance(req),
          {:ok, ack} <- FormdbHttp.revert(name, block, opts ++ provenance) do

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.FeatureController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
 
-  alias FormdbHttpWeb.{Answer, Body, ETag, Params, Paths, WriteOptions}
+  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Params, Paths, WriteOptions}
 
   @geojson "application/geo+json"
 
@@ -118,16 +118,20 @@ defmodule FormdbHttpWeb.FeatureController do
          do: show_version(req, feature)
   end
 
+  defp show_version(req, %{hash: hash, json: json} = feature) do
+    headers = version_headers(feature)
+
+    case Conditions.evaluate(req.headers, hash) do
+      :fresh -> {200, Map.put(headers, "content-type", @geojson), json}
+      :not_modified -> {304, headers, ""}
+      refused -> refused
+    end
+  end
+
   # The transaction's own, which is no version yet.
-  defp show_version(_req, %{hash: nil, json: json}),
-    do: {200, %{"content-type" => @geojson}, json}
+  defp version_headers(%{hash: nil}), do: %{}
 
   # The document is as it was written, so its sequence stands beside it.
-  defp show_version(req, %{hash: hash, seq: seq, json: json}) do
-    headers = %{"etag" => ETag.strong(hash), "formdb-seq" => Integer.to_string(seq)}
-
-    if ETag.known?(req.headers, hash),
-      do: {304, headers, ""},
-      else: {200, Map.put(headers, "content-type", @geojson), json}
-  end
+  defp version_headers(%{hash: hash, seq: seq}),
+    do: %{"etag" => ETag.strong(hash), "formdb-seq" => Integer.to_string(seq)}
 end

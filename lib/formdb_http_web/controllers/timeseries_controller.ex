@@ -55,28 +55,16 @@ defmodule FormdbHttpWeb.TimeseriesController do
   defp block(ack),
     do: [seq: ack.seq, hash: ack.hash, time: FormdbHttp.format_timestamp(ack.time)]
 
-  # The cursor of the next page is the last id of this one.
   def index(req, name) do
     with {:ok, params} <- Params.query(req, ["prefix", "limit", "cursor", "as_of"]),
          {:ok, limit} <- Params.limit(params),
          {:ok, as_of} <- Params.as_of(params),
-         limit = limit || FormdbHttp.default_limit(),
          prefix = Map.get(params, "prefix", ""),
-         opts = [prefix: prefix, limit: limit, after: params["cursor"], as_of: as_of],
-         {:ok, list} <- FormdbHttp.series(name, opts) do
-      series =
-        for entry <- list do
-          [
-            series_id: entry.series_id,
-            points: entry.points,
-            first: FormdbHttp.format_timestamp(entry.first),
-            last: FormdbHttp.format_timestamp(entry.last)
-          ]
-        end
-
-      next = if length(list) == limit, do: List.last(list).series_id
+         opts = [prefix: prefix, limit: limit, cursor: params["cursor"], as_of: as_of, as: :json],
+         {:ok, page} <- FormdbHttp.series(name, opts) do
+      members = [series: {:json, page.series}, seq: page.seq]
       path = fn -> Paths.timeseries(req, name) end
-      Answer.page("application/json", [series: series], next, path, params)
+      Answer.page("application/json", members, page.next, path, params)
     end
   end
 

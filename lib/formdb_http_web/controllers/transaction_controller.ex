@@ -6,13 +6,8 @@ defmodule FormdbHttpWeb.TransactionController do
   alias FormdbHttp.Transaction
   alias FormdbHttpWeb.{Answer, Body, Params, Paths, WriteOptions}
 
-  # A transaction has its own condition, which holds for all that it writes.
-  @conditions "a commit is refused as a conflict when a feature that the transaction writes " <>
-                "was written since it began: read in it what you expect"
-
   def create(req, name) do
     with {:ok, _none} <- Params.query(req, []),
-         :ok <- WriteOptions.refuse_conditions(req, @conditions),
          again = "one that is begun again and not used ends by itself",
          :ok <- WriteOptions.refuse_key(req, again),
          {:ok, members} <- Body.read_members(req, ["read_only", "as_of"], ~s({"read_only":true})),
@@ -70,7 +65,6 @@ defmodule FormdbHttpWeb.TransactionController do
 
   def operations(req, name, id) do
     with {:ok, _none} <- Params.query(req, []),
-         :ok <- WriteOptions.refuse_conditions(req, @conditions),
          {:ok, key} <- WriteOptions.key(req.headers),
          {:ok, body} <- Body.read(req, req.max_body_bytes),
          {:ok, applied} <- FormdbHttp.apply(transaction(name, id), body, key) do
@@ -81,7 +75,6 @@ defmodule FormdbHttpWeb.TransactionController do
 
   def commit(req, name, id) do
     with {:ok, params} <- Params.query(req, WriteOptions.params()),
-         :ok <- WriteOptions.refuse_conditions(req, @conditions),
          {:ok, opts} <- WriteOptions.read(req, params),
          {:ok, ack} <- FormdbHttp.commit(transaction(name, id), opts),
          do: 200 |> Answer.json(commit_members(ack)) |> Answer.replayed(ack)
@@ -94,7 +87,6 @@ defmodule FormdbHttpWeb.TransactionController do
 
   def abort(req, name, id) do
     with {:ok, _none} <- Params.query(req, []),
-         :ok <- WriteOptions.refuse_conditions(req, @conditions),
          :ok <- FormdbHttp.abort(transaction(name, id)),
          do: Answer.json(200, transaction_id: id, status: "aborted")
   end

@@ -54,11 +54,15 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
 
   @doc false
   def warning(_format, [{:tcp_closed, socket}]) do
-    with %{socket: nil, grace: grace} = state <- state() do
-      put(%{state | socket: socket, ends: now() + grace})
-      Process.send_after(self(), {:tcp_closed, socket}, grace)
-    end
+    state =
+      with %{socket: nil, grace: grace} = state <- state() do
+        put(%{state | socket: socket, ends: now() + grace})
+        state()
+      end
 
+    # Again at the end, and once more if Cowboy had begun to wait before: then it still
+    # knew the message by the other name.
+    Process.send_after(self(), {:tcp_closed, socket}, max(state.ends - now(), 0))
     :ok
   end
 

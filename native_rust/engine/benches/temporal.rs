@@ -141,19 +141,43 @@ fn ranges(c: &mut Criterion) {
                     as_of: None,
                 }
             };
-            let page = database.range(&next()).unwrap();
+            let page = database
+                .range(&next(), &database.budget(Cancel::default()))
+                .unwrap();
             assert_eq!(page.points.len() as i64, count);
-            let columns = database.range_columns(&next()).unwrap();
+            let columns = database
+                .range_columns(&next(), &database.budget(Cancel::default()))
+                .unwrap();
             assert_eq!(columns.len() as i64, count);
             group.throughput(Throughput::Elements(count as u64));
             group.bench_function(BenchmarkId::new(format!("{count} points"), n), |b| {
-                b.iter(|| black_box(database.range(&next()).unwrap()));
+                b.iter(|| {
+                    black_box(
+                        database
+                            .range(&next(), &database.budget(Cancel::default()))
+                            .unwrap(),
+                    )
+                });
             });
             group.bench_function(BenchmarkId::new(format!("{count} as columns"), n), |b| {
-                b.iter(|| black_box(database.range_columns(&next()).unwrap().to_bytes()));
+                b.iter(|| {
+                    black_box(
+                        database
+                            .range_columns(&next(), &database.budget(Cancel::default()))
+                            .unwrap()
+                            .to_bytes(),
+                    )
+                });
             });
             group.bench_function(BenchmarkId::new(format!("{count} as JSON"), n), |b| {
-                b.iter(|| black_box(database.range(&next()).unwrap().to_json()));
+                b.iter(|| {
+                    black_box(
+                        database
+                            .range(&next(), &database.budget(Cancel::default()))
+                            .unwrap()
+                            .to_json(),
+                    )
+                });
             });
         }
     }

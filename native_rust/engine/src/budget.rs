@@ -103,6 +103,20 @@ impl Budget {
         self.held.borrow_mut().grow(bytes)
     }
 
+    /// Give back `bytes` of what it holds: what they were for is gone.
+    pub fn give_back(&self, bytes: usize) {
+        let mut held = self.held.borrow_mut();
+        let left = held.bytes().saturating_sub(bytes);
+        held.shrink_to(left);
+    }
+
+    /// Bytes that one question should hold no more of if it can do with less: an eighth
+    /// of the pool, so that some of them do not take all of it from the others.
+    #[must_use]
+    pub fn share(&self) -> usize {
+        self.held.borrow().limit() / 8
+    }
+
     /// Make room for `more` items in a vector that grows with the input: counted,
     /// and taken only if the system has it. As they are pushed one by one the room
     /// doubles, so the cost of each stays the same.

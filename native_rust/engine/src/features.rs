@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::block::{Action, Block};
 use crate::bodies::Document;
 use crate::budget::{Budget, Cancel};
-use crate::cursor::Cursor;
+use crate::cursor::{Asked, Cursor};
 use crate::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::index::{BlockLocation, BoxWalk, Hit};
@@ -41,29 +41,33 @@ pub struct FeaturePage {
     pub seq: u64,
     /// Cursor of the next page, if there is one.
     pub next: Option<String>,
+    /// The question that it belongs to, where there is one.
+    pub(crate) asked: Option<Asked>,
 }
 
 impl Database {
     /// The feature `id`, if asked for as of a sequence, if its document is in
-    /// memory; `None` if that must be read from the journal. No file work: safe
-    /// where blocking is not.
+    /// memory; `None` if that must be read from the journal, or stands behind a thousand
+    /// later versions. No file work: safe where blocking is not.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Invalid`] for a sequence the journal has not
     /// reached, [`Error::Closed`].
     pub fn feature_in_memory(&self, id: &str, as_of: Option<u64>) -> Result<Option<Arc<Document>>> {
-        let seq = current(&self.state, id, as_of)?;
-        Ok(self.state.bodies.get(seq))
+        let seq = current_at_once(&self.state, id, as_of)?;
+        Ok(seq.and_then(|seq| self.state.bodies.get(seq)))
     }
 
-    /// How long the stored form of that version is, in bytes: what reading it takes.
-    /// No file work.
+    /// How long the stored form of that version is, in bytes: what reading it takes. The
+    /// greatest number for one that stands behind a thousand later ones. No file work.
     ///
     /// # Errors
     /// As [`Database::feature_in_memory`].
     pub fn feature_bytes(&self, id: &str, as_of: Option<u64>) -> Result<u32> {
-        let seq = current(&self.state, id, as_of)?;
-        Ok(location(&self.state, seq)?.len)
+        match current_at_once(&self.state, id, as_of)? {
+            Some(seq) => Ok(location(&self.state, seq)?.len),
+            None => Ok(u32::MAX),
+        }
     }
 
     /// The version of the feature `id` that is current, or was as of a sequence.
@@ -161,19 +165,7 @@ impl Database {
                 break;
             }
         }
-        Ok(Some(page.finish(at)))
-    }
-}
-
-/// The sequence a query is as of, if it names one, and the one its page begins
-/// behind.
-pub(crate) fn box_cursor(query: &BoxQuery) -> Result<(Option<u64>, u64)> {
-    match &query.cursor {
-        None => Ok((query.as_of, 0)),
-        Some(text) => match Cursor::decode(text)? {
-            Cursor::Features { at, after } => Ok((Some(at), after)),
-            _ => Err(other_cursor()),
-        },
+        Ok(Some(page.finish(at, || search.asked(state))))
     }
 }
 
@@ -228,20 +220,28 @@ impl<'q> Page<'q> {
         Ok(true)
     }
 
-    pub(crate) fn finish(mut self, at: u64) -> FeaturePage {
+    /// The page as of a sequence, with the cursor of the next one where there are more.
+    pub(crate) fn finish(self, at: u64, asked: impl FnOnce() -> Asked) -> FeaturePage {
+        let after = self.last_seq;
+        let next = self.more.then(|| Cursor::Features { at, after });
+        self.finish_with(at, next, asked)
+    }
+
+    /// The page with that cursor.
+    pub(crate) fn finish_with(
+        mut self,
+        at: u64,
+        next: Option<Cursor>,
+        asked: impl FnOnce() -> Asked,
+    ) -> FeaturePage {
         self.json.push(b']');
-        let next = self.more.then(|| {
-            Cursor::Features {
-                at,
-                after: self.last_seq,
-            }
-            .encode()
-        });
+        let next = next.map(|next| (asked(), next));
         FeaturePage {
             json: Arc::new(self.json),
             returned: self.returned,
             seq: at,
-            next,
+            next: next.as_ref().map(|(asked, next)| asked.seal(next)),
+            asked: next.map(|(asked, _)| asked),
         }
     }
 }
@@ -253,6 +253,19 @@ fn current(state: &State, id: &str, as_of: Option<u64>) -> Result<u64> {
     features
         .current(id, state.at(as_of)?)
         .ok_or_else(|| no_feature(id))
+}
+
+/// As [`current`], where few versions were written since; `None` where that are many.
+fn current_at_once(state: &State, id: &str, as_of: Option<u64>) -> Result<Option<u64>> {
+    /// Some 0.1 ms of looks at memory that is cold.
+    const VERSIONS: usize = 1_000;
+    state.check_open()?;
+    let features = state.features.read();
+    match features.current_among(id, state.at(as_of)?, VERSIONS) {
+        None => Ok(None),
+        Some(Some(seq)) => Ok(Some(seq)),
+        Some(None) => Err(no_feature(id)),
+    }
 }
 
 impl Database {
@@ -364,12 +377,4 @@ pub(crate) fn check_limit(limit: usize, max: usize) -> Result<()> {
         return Err(Error::invalid(InvalidCode::Parameter, "/limit", detail));
     }
     Ok(())
-}
-
-pub(crate) fn other_cursor() -> Error {
-    Error::invalid(
-        InvalidCode::Cursor,
-        "",
-        "the cursor belongs to another kind of query",
-    )
 }

@@ -5,6 +5,8 @@ use crate::model::{LAST_TIMESTAMP, write_timestamp};
 const DAY: i64 = 86_400_000_000;
 /// Bytes of a usual row.
 const ROW: usize = 60;
+/// Bytes that no row has more of, with the comma before it.
+pub(crate) const LONGEST_ROW: usize = 80;
 
 /// JSON text with rows of `{"timestamp", "value"}`. About 40 ns a row: rows of one
 /// day share the date's digits.
@@ -167,6 +169,11 @@ mod tests {
         let points = ends.map(|timestamp| (timestamp, 0.5));
         let expected: Vec<String> = points.iter().map(|&(t, v)| row(t, v)).collect();
         assert_eq!(rows(&points), expected.join(","));
+        for timestamp in ends {
+            // The last microsecond of a year of five digits, and a number of 24.
+            let longest = row(timestamp, -2.225_073_858_507_201_4e-308);
+            assert!(longest.len() < LONGEST_ROW, "{longest}");
+        }
         let mut rows = JsonRows::with_capacity(0);
         rows.row(0, 0, None);
         rows.count(1, 0, u64::MAX);

@@ -9,6 +9,7 @@ use crate::block::{Block, Effect};
 use crate::budget::Cancel;
 use crate::clock::{Clock, system_micros};
 use crate::committer::Committer;
+use crate::cursor::CursorKey;
 use crate::error::{Error, Result};
 use crate::features::{damaged, read_block};
 use crate::fs::FileSystem;
@@ -118,7 +119,8 @@ pub(crate) fn open(
     };
     let (queue, intake) = write_queue(&limits, &memory.work);
     let clock = Clock::new(last_time, &limits);
-    let state = State::new(indexes, segments, limits, memory, head, clock);
+    let mut state = State::new(indexes, segments, limits, memory, head, clock);
+    state.cursors = CursorKey::new(&identity.database, &identity.log);
     let state = Arc::new(state);
     give_shapes(&state)?;
     recovered.elapsed = begun.elapsed();

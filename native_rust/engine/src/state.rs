@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::answers::{Answers, Touched};
 use crate::bodies::BodyCache;
 use crate::clock::Clock;
+use crate::cursor::CursorKey;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{BlockTable, FeatureIndex, TemporalIndex, memory};
 use crate::journal::Segments;
@@ -51,6 +52,7 @@ pub(crate) struct State {
     pub pages: PageCache,
     pub answers: Answers,
     pub touched: Touched,
+    pub cursors: CursorKey,
     pub limits: Limits,
     /// Shared with all databases of the process.
     pub memory: Memory,
@@ -127,6 +129,7 @@ impl State {
             pages: PageCache::default(),
             answers: Answers::new(&limits),
             touched: Touched::default(),
+            cursors: CursorKey::default(),
             limits,
             memory,
             counters: Counters::default(),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
     Aggregate, Aggregation, Cancel, Database, Error, Fill, Limits, Order, RangeQuery, Selection,
-    SeriesRangeQuery, Zone,
+    SeriesListPage, SeriesListQuery, SeriesRangeQuery, Zone,
 };
 
 struct Fixture {
@@ -409,8 +409,14 @@ fn pages_over_several_series_add_up() {
             cursor: None,
             as_of: Some(at),
         };
-        let page = fixture.database.range(&query).unwrap();
-        let columns = fixture.database.range_columns(&query).unwrap();
+        let page = fixture
+            .database
+            .range(&query, &fixture.database.budget(Cancel::default()))
+            .unwrap();
+        let columns = fixture
+            .database
+            .range_columns(&query, &fixture.database.budget(Cancel::default()))
+            .unwrap();
         assert_eq!(
             columns.timestamps,
             page.points.iter().map(|p| p.timestamp).collect::<Vec<_>>()
@@ -466,29 +472,37 @@ fn pages_over_several_series_add_up() {
     });
     assert_eq!(during, before);
     assert!(pages(&fixture.database, &query, || {}).len() > before.len());
-    let listed = fixture
-        .database
-        .series_by_prefix(
-            "ab",
-            None,
-            10,
-            None,
-            &fixture.database.budget(Cancel::default()),
-        )
-        .unwrap();
-    let ids: Vec<&str> = listed.iter().map(|entry| &*entry.id).collect();
-    assert_eq!(ids, ["ab", "abc"]);
-    let listed = fixture
-        .database
-        .series_by_prefix(
-            "a",
-            Some("ab"),
-            1,
-            Some(at),
-            &fixture.database.budget(Cancel::default()),
-        )
-        .unwrap();
-    assert_eq!(&*listed[0].id, "abc");
+    let list = |limit, as_of, cursor: Option<&str>| {
+        let list = SeriesListQuery {
+            prefix: "ab",
+            limit,
+            cursor,
+            as_of,
+        };
+        let budget = fixture.database.budget(Cancel::default());
+        fixture.database.series_list(&list, &budget)
+    };
+    let ids = |page: &SeriesListPage| -> Vec<String> {
+        page.series
+            .iter()
+            .map(|entry| entry.id.to_string())
+            .collect()
+    };
+    let all = list(10, None, None).unwrap();
+    assert_eq!(
+        (ids(&all), all.next),
+        (vec!["ab".into(), "abc".into()], None)
+    );
+    let first = list(1, Some(at), None).unwrap();
+    assert_eq!((ids(&first), first.seq), (vec!["ab".into()], at));
+    // Of the state that the first page is of, whatever comes between.
+    fixture.write("abb", 0, &[1.0]);
+    let second = list(1, None, first.next.as_deref()).unwrap();
+    assert_eq!((ids(&second), second.seq), (vec!["abc".into()], at));
+    assert_eq!(second.next, None, "none to an empty page");
+    let later = list(1, Some(at + 1), first.next.as_deref()).unwrap_err();
+    assert!(later.to_string().contains("as_of asks for"), "{later}");
+    assert!(list(1, Some(at), first.next.as_deref()).is_ok());
     let other = fixture.database.range_by_prefix(
         &SeriesRangeQuery {
             cursor: Some("AAAA"),

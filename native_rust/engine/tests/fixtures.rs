@@ -73,7 +73,7 @@ fn answers(db: &Database) -> Value {
             cursor: None,
             as_of: Some(seq),
         };
-        match db.range(&query) {
+        match db.range(&query, &db.budget(Cancel::default())) {
             Ok(page) => {
                 let points = page.points.iter();
                 points

@@ -73,7 +73,7 @@ fn view(db: &Database, as_of: Option<u64>) -> (String, Vec<i64>) {
         cursor: None,
         as_of,
     };
-    let points = match db.range(&range) {
+    let points = match db.range(&range, &db.budget(Cancel::default())) {
         Ok(page) => page.points.iter().map(|point| point.timestamp).collect(),
         Err(Error::NotFound { .. }) => Vec::new(),
         Err(other) => panic!("{other}"),

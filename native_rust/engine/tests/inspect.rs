@@ -494,5 +494,10 @@ fn points_are_salvaged_too() {
         cursor: None,
         as_of: None,
     };
-    assert!(!db.range(&query).unwrap().points.is_empty());
+    assert!(
+        !db.range(&query, &db.budget(Cancel::default()))
+            .unwrap()
+            .points
+            .is_empty()
+    );
 }

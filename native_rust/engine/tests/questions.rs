@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Aggregate, Aggregation, Area, Budget, Cancel, Database, EntryQuery, Error, FeaturePage, Limits,
-    Near, Operation, Predicate, QueryGeometry, Result, Search, Selection,
+    Aggregate, AggregatePage, Aggregation, Area, Bucket, Budget, Cancel, Database, EntryQuery,
+    Error, FeaturePage, Limits, Near, Operation, Order, Predicate, QueryGeometry, RangeQuery,
+    Result, Search, Selection, SeriesListQuery, SeriesRangeQuery,
 };
 use random::Random;
 use serde_json::{Value, json};
@@ -71,6 +72,15 @@ impl Fixture {
 
     fn budget(&self) -> Budget {
         self.db.budget(Cancel::default())
+    }
+}
+
+fn all_series(limit: usize, cursor: Option<&str>) -> SeriesListQuery<'_> {
+    SeriesListQuery {
+        prefix: "",
+        limit,
+        cursor,
+        as_of: None,
     }
 }
 
@@ -230,7 +240,7 @@ fn questions_of_every_kind_look_at_their_budget() {
         ("summary", db.summary("series", None, &gone()).err()),
         (
             "series",
-            db.series_by_prefix("", None, 1_000, None, &gone()).err(),
+            db.series_list(&all_series(1_000, None), &gone()).err(),
         ),
         (
             "written_features",
@@ -358,26 +368,184 @@ fn pages_that_end_at_their_bytes_are_together_the_whole() {
     }
 }
 
+/// A percentile of more values than a question may keep is worked out in several walks,
+/// and is the same to the last bit.
 #[test]
-fn percentiles_take_the_memory_there_is_and_no_more() {
+fn percentiles_of_more_than_the_memory_are_exact() {
+    const COUNT: usize = 60_000;
     let fixture = Fixture::new(Limits {
         work_bytes: 1 << 20,
         ..Limits::default()
     });
-    fixture.put_points("few", 50_000);
-    fixture.put_points("many", 250_000);
-    let median = |series| {
-        let query = Aggregate::new(Selection::One(series), Aggregation::Median);
-        fixture.db.aggregate(&query, &fixture.budget())
-    };
-    let few = median("few").unwrap();
-    assert_eq!(few.series[0].buckets[0].value, Some(24_999.5));
-    let error = median("many").unwrap_err();
+    let ample = Fixture::new(Limits::default());
+    let mut random = Random(77);
+    let shapes: [(&str, Box<dyn Fn(&mut Random, usize) -> f64>); 6] = [
+        ("even", Box::new(|_, n| (n * 7_919 % COUNT) as f64)),
+        ("equal", Box::new(|_, _| 2.5)),
+        (
+            "two",
+            Box::new(|_, n| if n % 2 == 0 { -1e300 } else { 1e300 }),
+        ),
+        (
+            "zeros",
+            Box::new(|_, n| if n % 3 == 0 { -0.0 } else { 0.0 }),
+        ),
+        (
+            "near",
+            Box::new(|random, _| f64::from_bits(1.0_f64.to_bits() + random.below(70_000))),
+        ),
+        (
+            "any",
+            Box::new(|random, n| {
+                let value = f64::from_bits(random.number());
+                if value.is_finite() { value } else { n as f64 }
+            }),
+        ),
+    ];
+    for (series, shape) in &shapes {
+        let values: Vec<f64> = (0..COUNT).map(|n| shape(&mut random, n)).collect();
+        for (part, batch) in values.chunks(10_000).enumerate() {
+            let first = (part * 10_000) as i64;
+            for db in [&fixture.db, &ample.db] {
+                let timestamps = (first..first + batch.len() as i64).collect();
+                let columns = db.prepare_columns(series, timestamps, batch.to_vec(), None);
+                db.write(columns.unwrap().operations).unwrap();
+            }
+        }
+        for percent in ["p0", "p0.1", "p25", "median", "p66.6", "p99.99", "p100"] {
+            let aggregation = percent.parse().unwrap();
+            let mut query = Aggregate::new(Selection::One(series), aggregation);
+            let check = |query: &Aggregate<'_>| {
+                let page = fixture.db.aggregate(query, &fixture.budget()).unwrap();
+                let all = ample.db.aggregate(query, &ample.budget()).unwrap();
+                let bits = |page: &AggregatePage| -> Vec<(i64, u64)> {
+                    let buckets = &page.series[0].buckets;
+                    let bits = |b: &Bucket| (b.timestamp, b.value.unwrap().to_bits());
+                    buckets.iter().map(bits).collect()
+                };
+                assert_eq!(bits(&page), bits(&all), "{series} {percent}");
+                assert_eq!(fixture.db.memory().work.used(), 0);
+            };
+            check(&query);
+            // Buckets of which some are small, between ends that cut some.
+            query.interval = Some("25ms".parse().unwrap());
+            query.start = Some(1_000);
+            query.end = Some(51_000);
+            check(&query);
+        }
+    }
+    // With less than that left, there is none for it; what needs no memory is answered.
+    let work = &fixture.db.memory().work;
+    let _others = work.reserve(work.limit() - 100_000).unwrap();
+    let query = Aggregate::new(Selection::One("any"), "p12".parse().unwrap());
+    let error = fixture.db.aggregate(&query, &fixture.budget()).unwrap_err();
     assert_eq!(error.code(), "memory_full");
     assert!(error.to_string().contains("FORMDB_WORK_BYTES"), "{error}");
-    assert_eq!(fixture.db.memory().work.used(), 0);
-    // What needs no memory is answered.
-    let query = Aggregate::new(Selection::One("many"), Aggregation::Count);
+    let query = Aggregate::new(Selection::One("any"), Aggregation::Count);
     let count = fixture.db.aggregate(&query, &fixture.budget()).unwrap();
-    assert_eq!(count.series[0].buckets[0].value, Some(250_000.0));
+    assert_eq!(count.series[0].buckets[0].value, Some(COUNT as f64));
+}
+
+/// Pages of points end at their bytes, however long their rows, and are together the whole.
+#[test]
+fn pages_of_points_end_at_their_bytes() {
+    for page_bytes in [1, 600, 5_000] {
+        let fixture = Fixture::new(Limits {
+            page_bytes,
+            ..Limits::default()
+        });
+        let ids = ["a", "b\"\"\"\"\"\"", "c"];
+        for id in ids {
+            // Many of one timestamp, and the longest numbers there are.
+            let timestamps: Vec<i64> = (0..300).map(|n| n / 40).collect();
+            let values = timestamps.iter().map(|_| -2.225_073_858_507_201_4e-308);
+            let columns =
+                fixture
+                    .db
+                    .prepare_columns(id, timestamps.clone(), values.collect(), None);
+            fixture.db.write(columns.unwrap().operations).unwrap();
+        }
+        let begun = fixture.db.begin(formdb_engine::Begin::default()).unwrap();
+        let points = json!({"series_id": "a", "timestamp": 3, "value": 1});
+        let point = json!([{"op": "put_points", "points": points}]);
+        let operations = json!({"operations": point}).to_string();
+        let (operations, _) = fixture
+            .db
+            .prepare_operations(operations.as_bytes())
+            .unwrap();
+        fixture
+            .db
+            .apply_once(&begun.id, operations, None, formdb_engine::Wait::Allowed)
+            .unwrap();
+        for order in [Order::Ascending, Order::Descending] {
+            for within in [None, Some(&*begun.id)] {
+                let mut points = 0;
+                let mut cursor: Option<String> = None;
+                loop {
+                    let query = RangeQuery {
+                        series: "a",
+                        start: 0,
+                        end: 100,
+                        order,
+                        limit: 1_000,
+                        cursor: cursor.as_deref(),
+                        as_of: None,
+                    };
+                    let budget = fixture.budget();
+                    let page = match within {
+                        None => fixture.db.range(&query, &budget).unwrap(),
+                        Some(txn) => fixture.db.range_in(txn, &query, &budget).unwrap(),
+                    };
+                    let bytes = page.to_json().len();
+                    assert!(page.points.len() == 1 || bytes <= page_bytes + 2, "{bytes}");
+                    points += page.points.len();
+                    cursor = page.next;
+                    if cursor.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(points, 300 + usize::from(within.is_some()));
+            }
+            let mut points = 0;
+            let mut cursor: Option<String> = None;
+            loop {
+                let query = SeriesRangeQuery {
+                    prefix: "",
+                    start: 0,
+                    end: 100,
+                    order,
+                    limit: 1_000,
+                    cursor: cursor.as_deref(),
+                    as_of: None,
+                };
+                let page = fixture
+                    .db
+                    .range_by_prefix(&query, &fixture.budget())
+                    .unwrap();
+                let here: usize = page.series.iter().map(|series| series.points.len()).sum();
+                let bytes = page.to_json().len();
+                assert!(here == 1 || bytes <= page_bytes + 2, "{bytes}");
+                points += here;
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(points, 900);
+        }
+        let mut series = 0;
+        let mut cursor: Option<String> = None;
+        loop {
+            let query = all_series(1_000, cursor.as_deref());
+            let page = fixture.db.series_list(&query, &fixture.budget()).unwrap();
+            let bytes = page.to_json().len();
+            assert!(page.series.len() == 1 || bytes <= page_bytes + 2, "{bytes}");
+            series += page.series.len();
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(series, 3);
+    }
 }

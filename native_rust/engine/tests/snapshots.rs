@@ -111,7 +111,7 @@ fn view(db: &Database, at: u64) -> String {
         cursor: None,
         as_of: Some(at),
     };
-    let points = match db.range(&range) {
+    let points = match db.range(&range, &db.budget(Cancel::default())) {
         Ok(page) => page.points,
         Err(Error::NotFound { .. }) => Vec::new(),
         Err(other) => panic!("{other}"),

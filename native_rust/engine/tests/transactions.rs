@@ -623,8 +623,8 @@ fn seen(db: &Database, txn: Option<&str>, order: Order, limit: usize) -> Model {
             as_of: None,
         };
         let page = match txn {
-            Some(txn) => db.range_in(txn, &range),
-            None => db.range(&range),
+            Some(txn) => db.range_in(txn, &range, &db.budget(Cancel::default())),
+            None => db.range(&range, &db.budget(Cancel::default())),
         };
         let page = match page {
             Ok(page) => page,

@@ -70,10 +70,33 @@ fn seq<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
     tagged(env, seq.and_then(|database| Ok(database.seq()?)))
 }
 
+/// Of a sequence that has just been passed.
 #[rustler::nif]
 fn has_feature<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    as_of: u64,
+) -> Term<'a> {
+    had_feature(env, &catalog, name, id, as_of)
+}
+
+/// Of any sequence: the versions since then are gone through.
+#[rustler::nif(schedule = "DirtyIo")]
+fn has_feature_dirty<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    as_of: u64,
+) -> Term<'a> {
+    had_feature(env, &catalog, name, id, as_of)
+}
+
+fn had_feature<'a>(
+    env: Env<'a>,
+    catalog: &CatalogRef,
     name: &str,
     id: &str,
     as_of: u64,

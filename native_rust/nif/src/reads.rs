@@ -2,7 +2,8 @@
 
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Document, EntryQuery, FeaturePage, Order, PointPage, RangeQuery, Summary, to_hex,
+    BoxQuery, Document, EntryQuery, FeaturePage, Order, PointPage, RangeQuery, SeriesListPage,
+    SeriesListQuery, Summary, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
@@ -142,9 +143,10 @@ struct RangeMap<'a> {
     transaction: Option<&'a str>,
 }
 
+/// `{:ok, {points, seq, next}}`, or `:not_in_memory`: then call `range_json_dirty`.
 #[rustler::nif]
 fn range_json<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
-    range_page(env, &catalog, name, &range, json_page)
+    range_in_memory(env, &catalog, name, &range, json_page)
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -157,6 +159,7 @@ fn range_json_dirty<'a>(
     range_page(env, &catalog, name, &range, json_page)
 }
 
+/// As `range_json`.
 #[rustler::nif]
 fn range_points<'a>(
     env: Env<'a>,
@@ -164,7 +167,7 @@ fn range_points<'a>(
     name: &str,
     range: RangeMap<'a>,
 ) -> Term<'a> {
-    range_page(env, &catalog, name, &range, tuple_page)
+    range_in_memory(env, &catalog, name, &range, tuple_page)
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -186,32 +189,57 @@ pub(crate) fn order(order: Atom) -> Order {
     }
 }
 
-/// `{:ok, {points, seq, next}}`, the points as `shape` gives them.
+impl<'a> RangeMap<'a> {
+    fn query(&self) -> RangeQuery<'a> {
+        RangeQuery {
+            series: self.series,
+            start: self.start,
+            end: self.end,
+            order: order(self.order),
+            limit: self.limit,
+            cursor: self.cursor,
+            as_of: self.as_of,
+        }
+    }
+}
+
+/// Points in the shape of an answer.
+type Shape<'a> = fn(Env<'a>, &PointPage) -> Term<'a>;
+
+fn shaped<'a>(env: Env<'a>, page: &PointPage, shape: Shape<'a>) -> Term<'a> {
+    (shape(env, page), page.seq, page.next.as_deref()).encode(env)
+}
+
 fn range_page<'a>(
     env: Env<'a>,
     catalog: &CatalogRef,
     name: &str,
     range: &RangeMap<'a>,
-    shape: fn(Env<'a>, &PointPage) -> Term<'a>,
+    shape: Shape<'a>,
 ) -> Term<'a> {
-    let order = order(range.order);
+    let asker = Asker::new(env);
     let page = catalog.database(name).and_then(|database| {
-        let query = RangeQuery {
-            series: range.series,
-            start: range.start,
-            end: range.end,
-            order,
-            limit: range.limit,
-            cursor: range.cursor,
-            as_of: range.as_of,
-        };
+        let budget = asker.budget(&database);
         let page = match range.transaction {
-            None => database.range(&query)?,
-            Some(id) => database.range_in(id, &query)?,
+            None => database.range(&range.query(), &budget)?,
+            Some(id) => database.range_in(id, &range.query(), &budget)?,
         };
-        Ok((shape(env, &page), page.seq, page.next))
+        Ok(shaped(env, &page, shape))
     });
     tagged(env, page)
+}
+
+fn range_in_memory<'a>(
+    env: Env<'a>,
+    catalog: &CatalogRef,
+    name: &str,
+    range: &RangeMap<'a>,
+    shape: Shape<'a>,
+) -> Term<'a> {
+    let page = catalog
+        .database(name)
+        .and_then(|database| Ok(database.range_in_memory(&range.query())?));
+    in_memory(env, page, |page| shaped(env, &page, shape))
 }
 
 /// A JSON array of `{"timestamp", "value"}`.
@@ -258,33 +286,54 @@ fn latest<'a>(
     tagged(env, latest)
 }
 
-/// `{:ok, [{id, points, first, last}]}` of the series whose ids begin with `prefix`, the
-/// ends in microseconds.
+/// What a call for the list of series takes.
+#[derive(NifMap)]
+struct SeriesListMap<'a> {
+    prefix: &'a str,
+    limit: usize,
+    cursor: Option<&'a str>,
+    as_of: Option<u64>,
+    json: bool,
+}
+
+/// `{:ok, {series, seq, next}}` of the series whose ids begin with a prefix: a list of
+/// `{id, points, first, last}`, the ends in microseconds, or JSON.
 #[rustler::nif(schedule = "DirtyIo")]
 fn series_list<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
-    prefix: &str,
-    after: Option<&str>,
-    limit: usize,
-    as_of: Option<u64>,
+    list: SeriesListMap<'a>,
 ) -> Term<'a> {
     let asker = Asker::new(env);
-    let list = catalog.database(name).and_then(|database| {
+    let page = catalog.database(name).and_then(|database| {
         let budget = asker.budget(&database);
-        let list = database.series_by_prefix(prefix, after, limit, as_of, &budget)?;
-        let rows = list.iter().map(|entry| {
-            let Summary {
-                points,
-                first,
-                last,
-            } = entry.summary;
-            (&*entry.id, points, first, last).encode(env)
-        });
-        Ok(rows.collect::<Vec<_>>())
+        let query = SeriesListQuery {
+            prefix: list.prefix,
+            limit: list.limit,
+            cursor: list.cursor,
+            as_of: list.as_of,
+        };
+        let page = database.series_list(&query, &budget)?;
+        let series = match list.json {
+            true => binary(env, &page.to_json()),
+            false => series_rows(env, &page),
+        };
+        Ok((series, page.seq, page.next))
     });
-    tagged(env, list)
+    tagged(env, page)
+}
+
+fn series_rows<'a>(env: Env<'a>, page: &SeriesListPage) -> Term<'a> {
+    let rows = page.series.iter().map(|entry| {
+        let Summary {
+            points,
+            first,
+            last,
+        } = entry.summary;
+        (&*entry.id, points, first, last).encode(env)
+    });
+    rows.collect::<Vec<_>>().encode(env)
 }
 
 /// What a journal call takes.

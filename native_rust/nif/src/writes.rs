@@ -6,8 +6,8 @@
 
 use formdb_engine::model::Source;
 use formdb_engine::{
-    Ack, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation, Order,
-    RangeQuery, Reply,
+    Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
+    Order, RangeQuery, Reply,
 };
 use rustler::{Binary, Encoder, Env, NifTaggedEnum, Term};
 
@@ -332,7 +332,7 @@ fn patched(
 }
 
 fn has_points(database: &Database, series: &str, start: i64, end: i64) -> Result<bool, Failure> {
-    let page = database.range(&RangeQuery {
+    let query = RangeQuery {
         series,
         start,
         end,
@@ -340,7 +340,8 @@ fn has_points(database: &Database, series: &str, start: i64, end: i64) -> Result
         limit: 1,
         cursor: None,
         as_of: None,
-    })?;
+    };
+    let page = database.range(&query, &database.budget(Cancel::default()))?;
     Ok(!page.points.is_empty())
 }
 

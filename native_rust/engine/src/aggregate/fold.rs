@@ -82,6 +82,17 @@ impl FromStr for Aggregation {
     }
 }
 
+impl Aggregation {
+    /// Of a percentile, which one.
+    pub(super) fn percent(self) -> Option<Percent> {
+        match self {
+            Self::Median => Some(Percent::MEDIAN),
+            Self::Percentile(percent) => Some(percent),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Aggregation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -114,6 +125,8 @@ pub(super) struct Fold {
     pub max: f64,
     pub squares: Option<Box<Accumulator>>,
     values: Vec<f64>,
+    /// The percentile, where the values were too many to keep.
+    selected: Option<f64>,
 }
 
 impl Default for Fold {
@@ -126,27 +139,33 @@ impl Default for Fold {
             max: f64::NEG_INFINITY,
             squares: None,
             values: Vec::new(),
+            selected: None,
         }
     }
+}
+
+/// Whether points were taken into a [`Fold`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    /// Yes; the work that was, counted in points.
+    Work(usize),
+    /// No: there is no memory to keep their values. See [`Fold::select`].
+    TooMany,
 }
 
 /// What a summary saves from being looked at costs about as much as so many points.
 const SUMMARY_COST: usize = 16;
 
 impl Fold {
-    /// Takes the points that `function` is to be made of. Returns the work done,
-    /// counted in points.
-    ///
-    /// # Errors
-    /// [`Error::MemoryFull`] where every value must be kept.
+    /// Takes the points that `function` is to be made of.
     pub(super) fn add(
         &mut self,
         function: Aggregation,
         points: &Stretch<'_>,
         budget: &Budget,
-    ) -> Result<usize, Error> {
+    ) -> Added {
         self.count += points.values.len() as u64;
-        Ok(match function {
+        Added::Work(match function {
             Aggregation::Count => SUMMARY_COST,
             Aggregation::First | Aggregation::Last | Aggregation::Delta => {
                 self.add_ends(points);
@@ -161,11 +180,32 @@ impl Fold {
             Aggregation::Min | Aggregation::Max => self.add_extremes(points),
             Aggregation::Stddev => self.add_sum(points) + self.add_squares(points),
             Aggregation::Median | Aggregation::Percentile(_) => {
-                budget.make_room(&mut self.values, points.values.len())?;
+                let kept = (self.values.len() + points.values.len()) * size_of::<f64>();
+                let room = budget.make_room(&mut self.values, points.values.len());
+                if kept > budget.share() || room.is_err() {
+                    return Added::TooMany;
+                }
                 self.values.extend_from_slice(points.values);
                 points.values.len()
             }
         })
+    }
+
+    /// Lets go of the values of a bucket that are too many to be kept, and takes what
+    /// `percentile` finds of all of them instead.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(super) fn select(
+        &mut self,
+        budget: &Budget,
+        percentile: impl FnOnce() -> Result<f64, Error>,
+    ) -> Result<(), Error> {
+        let values = std::mem::take(&mut self.values);
+        budget.give_back(values.capacity() * size_of::<f64>());
+        drop(values);
+        self.selected = Some(percentile()?);
+        Ok(())
     }
 
     pub(super) fn add_ends(&mut self, points: &Stretch<'_>) {
@@ -260,8 +300,10 @@ impl Fold {
             Aggregation::Delta => self.ends.map(|ends| last(ends) - first(ends) + 0.0),
             Aggregation::Rate => self.rate(),
             Aggregation::Stddev => self.stddev(),
-            Aggregation::Median => quantile(&mut self.values, Percent::MEDIAN),
-            Aggregation::Percentile(percent) => quantile(&mut self.values, percent),
+            Aggregation::Median | Aggregation::Percentile(_) => self.selected.or_else(|| {
+                let percent = function.percent()?;
+                quantile(&mut self.values, percent)
+            }),
         }
     }
 

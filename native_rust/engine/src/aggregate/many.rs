@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::SERIES;
 use crate::budget::Budget;
-use crate::cursor::Cursor;
+use crate::cursor::{Asked, Cursor, CursorKey, List};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{check_limit, other_cursor};
-use crate::index::{self, InOrder, Order, Point, Resume, SeriesEntry};
-use crate::json_rows::JsonRows;
+use crate::features::check_limit;
+use crate::index::{self, InOrder, Order, Point, Resume};
+use crate::json_rows::{JsonRows, LONGEST_ROW};
 
 /// A range query over all series whose ids begin alike.
 #[derive(Debug, Clone)]
@@ -53,7 +53,8 @@ pub struct SeriesPage {
 
 impl Database {
     /// Points in `[start, end)` of all series whose ids begin with `prefix`, series
-    /// by series, each in order of time; pages show one state of them all. No file
+    /// by series, each in order of time; pages show one state of them all, and end at
+    /// their limit, or where they would pass [`crate::Limits::page_bytes`] as JSON. No file
     /// work.
     ///
     /// O(number of all series), and for each that is read [`Database::range`].
@@ -78,13 +79,12 @@ impl Database {
         }
         let mut as_of = query.as_of;
         let mut from = None;
-        match query.cursor.map(Cursor::decode).transpose()? {
-            None => {}
-            Some(Cursor::SeriesPoints { at, edge, skip, id }) => {
-                as_of = Some(at);
-                from = Some((id, Resume { edge, skip }));
-            }
-            Some(_) => return Err(other_cursor()),
+        let asked = query.asked(&state.cursors);
+        if let Some(Cursor::SeriesPoints { at, edge, skip, id }) =
+            asked.open_as_of(state, query.cursor, query.as_of)?
+        {
+            as_of = Some(at);
+            from = Some((id, Resume { edge, skip }));
         }
         let at = state.at(as_of)?;
         let first = from.as_ref().map_or("", |(id, _)| &**id);
@@ -95,8 +95,12 @@ impl Database {
             seq: at,
             next: None,
         };
-        let mut room = query.limit;
+        let mut room = Room {
+            rows: query.limit,
+            bytes: state.limits.page_bytes,
+        };
         while let Some((id, series)) = found.next()? {
+            let rows = room.for_series(&id, page.series.is_empty());
             let mut range = index::RangeQuery {
                 start: query.start,
                 end: query.end,
@@ -104,7 +108,7 @@ impl Database {
                 order: query.order,
                 skip: 0,
                 // One to see whether there is more.
-                limit: room.max(1),
+                limit: rows.max(1),
             };
             if let Some((first, resume)) = &from
                 && **first == *id
@@ -112,12 +116,11 @@ impl Database {
                 range = range.resume(*resume);
             }
             let mut points = Vec::new();
-            let resume = series.read().range(&range, &mut points);
+            let resume = series.range(&range, budget, &mut points)?;
             if points.is_empty() {
                 continue;
             }
-            budget.hold(points.capacity() * size_of::<Point>())?;
-            if room == 0 {
+            if rows == 0 {
                 let begin = match query.order {
                     Order::Ascending => query.start,
                     Order::Descending => query.end,
@@ -126,12 +129,12 @@ impl Database {
                     edge: begin,
                     skip: 0,
                 };
-                page.next = Some(cursor(at, begin, &id));
+                page.next = Some(cursor(&asked, at, begin, &id));
                 break;
             }
-            room -= points.len().min(room);
+            room.take(&id, points.len());
             if let Some(resume) = resume {
-                page.next = Some(cursor(at, resume, &id));
+                page.next = Some(cursor(&asked, at, resume, &id));
             }
             page.series.push(SeriesPoints { id, points });
             if page.next.is_some() {
@@ -140,34 +143,55 @@ impl Database {
         }
         Ok(page)
     }
+}
 
-    /// Up to `limit` series whose ids begin with `prefix`, in byte order, from
-    /// behind the id `after` on, now or as of a sequence.
-    ///
-    /// O(number of all series), and of the chunks of those listed.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a bad limit or sequence, those of the [`Budget`],
-    /// [`Error::Closed`].
-    pub fn series_by_prefix(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-        as_of: Option<u64>,
-        budget: &Budget,
-    ) -> Result<Vec<SeriesEntry>> {
-        let state = &self.state;
-        state.check_open()?;
-        check_limit(limit, state.limits.page_items)?;
-        let at = state.at(as_of)?;
-        state.series.list(at, prefix, after, limit, budget)
+/// What a page still takes.
+struct Room {
+    rows: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Bytes of a series without its rows, however its id is written.
+    fn head(id: &str) -> usize {
+        // A quote, with what stands before it.
+        const ESCAPED: usize = 2;
+        48 + ESCAPED * id.len()
+    }
+
+    /// Rows of a series that there is room for; the first of a page has one in any case.
+    fn for_series(&self, id: &str, first: bool) -> usize {
+        let bytes = self.bytes.saturating_sub(Self::head(id));
+        let rows = self.rows.min(bytes / LONGEST_ROW);
+        rows.max(usize::from(first))
+    }
+
+    fn take(&mut self, id: &str, rows: usize) {
+        self.rows = self.rows.saturating_sub(rows);
+        let bytes = Self::head(id) + rows * LONGEST_ROW;
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
-fn cursor(at: u64, Resume { edge, skip }: Resume, id: &str) -> String {
+impl SeriesRangeQuery<'_> {
+    /// The question that its cursors belong to.
+    fn asked(&self, cursors: &CursorKey) -> Asked {
+        let Self {
+            prefix,
+            start,
+            end,
+            order,
+            limit: _,
+            cursor: _,
+            as_of: _,
+        } = self;
+        cursors.question(List::SeriesPoints, &(prefix, start, end, order))
+    }
+}
+
+fn cursor(asked: &Asked, at: u64, Resume { edge, skip }: Resume, id: &str) -> String {
     let id = id.into();
-    Cursor::SeriesPoints { at, edge, skip, id }.encode()
+    asked.seal(&Cursor::SeriesPoints { at, edge, skip, id })
 }
 
 impl SeriesPage {

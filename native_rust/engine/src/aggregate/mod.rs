@@ -12,6 +12,7 @@ mod kept;
 mod many;
 mod percent;
 mod run;
+mod select;
 mod summary;
 mod zone;
 
@@ -192,16 +193,23 @@ impl TemporalIndex {
                 if buckets
                     .iter()
                     .all(|bucket| bucket.value.is_none_or(|v| v == 0.0))
-                    && !is_shown(&series, at)
                 {
-                    return Err(no_series(&id));
+                    let shown = match points {
+                        usize::MAX => Some(is_shown(&series, at, budget)?),
+                        _ => series.shows_at_once(at),
+                    };
+                    match shown {
+                        Some(true) => {}
+                        Some(false) => return Err(no_series(&id)),
+                        None => return Ok(None),
+                    }
                 }
                 answers.push(SeriesBuckets { id, buckets });
             }
             Selection::Prefix(prefix) => {
                 let mut found = InOrder::behind(self, prefix, None, SERIES, budget);
                 while let Some((id, series)) = found.next()? {
-                    if !is_shown(&series, at) {
+                    if !is_shown(&series, at, budget)? {
                         continue;
                     }
                     let Some(buckets) = run.series(&series)? else {
@@ -221,8 +229,8 @@ impl TemporalIndex {
 }
 
 /// Whether a series has a point at this sequence.
-fn is_shown(series: &SharedSeries, at: u64) -> bool {
-    series.read().latest(at).is_some()
+fn is_shown(series: &SharedSeries, at: u64, budget: &Budget) -> Result<bool> {
+    Ok(series.latest(at, budget)?.is_some())
 }
 
 fn check(query: &Aggregate<'_>) -> Result<()> {

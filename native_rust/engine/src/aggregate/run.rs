@@ -7,7 +7,9 @@ use crate::index::{Order, SharedSeries, Stretch};
 
 use super::answer::Bucket;
 use super::buckets::{Buckets, Span64};
-use super::fold::Fold;
+use super::fold::{Added, Fold};
+use super::percent::Percent;
+use super::select::{self, Values};
 use super::{Aggregate, Aggregation, Fill, STEP};
 
 /// A bucket's begin costs about as much as so many points.
@@ -25,6 +27,19 @@ pub(super) struct Run<'q> {
     /// How many more points may be read.
     work: usize,
     budget: &'q Budget,
+}
+
+/// Why a walk was ended.
+enum Stop {
+    /// The values of this bucket are too many to keep.
+    TooMany(Span64),
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// The answer for one series being put together.
@@ -75,17 +90,23 @@ impl<'q> Run<'q> {
             let step = self.work.min(STEP);
             let mut done = 0;
             let guard = series.read();
-            let rest = guard.walk((start, end), self.at, step, |points| {
+            let walked = guard.walk((start, end), self.at, step, |points| {
                 let more = self.take(points, &mut filling)?;
                 done += more;
-                Ok::<_, Error>(more)
-            })?;
+                Ok(more)
+            });
             drop(guard);
             self.spend(done);
-            match rest {
-                Some(_) if self.work == 0 => return Ok(None),
-                Some(rest) => start = rest,
-                None => break,
+            match walked {
+                Ok(Some(_)) | Err(Stop::TooMany(_)) if self.work == 0 => return Ok(None),
+                Ok(Some(rest)) => start = rest,
+                Ok(None) => break,
+                Err(Stop::TooMany(_)) if self.work < usize::MAX => return Ok(None),
+                Err(Stop::TooMany(open)) => {
+                    start = self.select(series, open, end)?;
+                    self.close(&mut filling)?;
+                }
+                Err(Stop::Failed(error)) => return Err(error),
             }
         }
         self.close(&mut filling)?;
@@ -98,6 +119,28 @@ impl<'q> Run<'q> {
             out.reverse();
         }
         Ok(Some(out))
+    }
+
+    /// Works out the percentile of a bucket whose values are too many to keep. Returns
+    /// where the points behind it begin.
+    fn select(&mut self, series: &SharedSeries, open: Span64, end: i64) -> Result<i64> {
+        let from = self.query.start.map_or(open.start, |s| s.max(open.start));
+        let to = match self.buckets {
+            // Beyond the years there are, a bucket takes what comes.
+            Some(_) if open.end > from => open.end.min(end),
+            _ => end,
+        };
+        let values = Values {
+            series,
+            span: (from, to),
+            at: self.at,
+            budget: self.budget,
+        };
+        let percent = self.query.aggregation.percent();
+        let percent = percent.unwrap_or(Percent::MEDIAN);
+        self.fold
+            .select(self.budget, || select::percentile(&values, percent))?;
+        Ok(to)
     }
 
     fn spend(&mut self, work: usize) {
@@ -153,7 +196,7 @@ impl<'q> Run<'q> {
     }
 
     /// Takes points into the buckets they belong to. Returns the work done.
-    fn take(&mut self, points: Stretch<'_>, filling: &mut Filling) -> Result<usize> {
+    fn take(&mut self, points: Stretch<'_>, filling: &mut Filling) -> Result<usize, Stop> {
         let mut work = 0;
         let mut rest = points;
         while let Some(&first) = rest.timestamps.first() {
@@ -171,7 +214,10 @@ impl<'q> Run<'q> {
                 true => (later, here),
                 false => (here, later),
             };
-            work += self.fold.add(self.query.aggregation, &here, self.budget)?;
+            match self.fold.add(self.query.aggregation, &here, self.budget) {
+                Added::Work(more) => work += more,
+                Added::TooMany => return Err(Stop::TooMany(open)),
+            }
             rest = later;
         }
         Ok(work)

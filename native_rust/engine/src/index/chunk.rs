@@ -425,6 +425,21 @@ impl Chunk {
         filter.takes_all(&self.bounds)
     }
 
+    /// Whether `filter` takes no point, which may be so as well if this says no.
+    pub(super) fn has_none(&self, filter: Filter) -> bool {
+        filter.takes_none(&self.bounds)
+    }
+
+    /// What a look at it costs, counted in points that are read: see
+    /// [`super::range::Work`].
+    pub(super) fn look_cost(&self, filter: Filter) -> usize {
+        match (self.has_none(filter), self.is_whole(filter)) {
+            (true, _) => 16,
+            (_, true) => 64,
+            _ => 64 + self.runs.len(),
+        }
+    }
+
     /// The summary of its values, to be made when it is asked for.
     pub(super) fn summary(&self) -> &CachedSummary {
         &self.summary

@@ -224,6 +224,19 @@ impl FeatureIndex {
         (!version.envelope.is_tombstone()).then_some(version.born)
     }
 
+    /// As [`Self::current`], where that is among the newest `most` versions or there are no
+    /// more; `None` where it is further back.
+    pub fn current_among(&self, id: &str, at: u64, most: usize) -> Option<Option<u64>> {
+        let mut seen = 0;
+        for version in self.chain(id).take(most) {
+            if version.born <= at {
+                return Some((!version.envelope.is_tombstone()).then_some(version.born));
+            }
+            seen += 1;
+        }
+        (seen < most).then_some(None)
+    }
+
     /// Sequences of the versions of feature `id` written by `at`, newest first,
     /// tombstones among them. Linear in the number of its versions.
     pub fn versions(&self, id: &str, at: u64) -> impl Iterator<Item = u64> {

@@ -9,7 +9,7 @@ use std::ops::Bound;
 
 use super::chunk::{CAPACITY, Chunk, Deletion, Indexes, Piece, Point, Source};
 use super::filter::Filter;
-use super::range::{Order, Page, RangeQuery, Resume, sources};
+use super::range::{End, Order, Page, RangeQuery, Resume, Work, sources};
 
 pub use stored::{Part, PartRun};
 
@@ -268,62 +268,96 @@ impl Series {
     /// next page begins if there are more.
     ///
     /// O(log n + points read). Points in the range that are not visible at the
-    /// query's sequence cost one step for each run of them.
+    /// query's sequence cost one step for each run of them: where that may be many,
+    /// [`super::SharedSeries::range`] lets go of the lock meanwhile.
     pub fn range(&self, query: &RangeQuery, out: &mut Vec<Point>) -> Option<Resume> {
-        self.read(query, Filter::visible_at(query.at), out)
+        self.read(query, Filter::visible_at(query.at), Work::ALL, out)
+            .resume()
     }
 
     /// As [`Series::range`], of the points in the range that block `seq` deleted;
     /// the query's own sequence does not count. Every page is the same for ever.
     pub fn deleted_by(&self, seq: u64, query: &RangeQuery, out: &mut Vec<Point>) -> Option<Resume> {
-        self.read(query, Filter::DeletedBy(seq), out)
+        self.read(query, Filter::DeletedBy(seq), Work::ALL, out)
+            .resume()
     }
 
-    fn read(&self, query: &RangeQuery, filter: Filter, out: &mut Vec<Point>) -> Option<Resume> {
+    /// Appends the points that `filter` takes to `out`, as [`Self::pieces`].
+    pub(super) fn read(
+        &self,
+        query: &RangeQuery,
+        filter: Filter,
+        work: Work,
+        out: &mut Vec<Point>,
+    ) -> End {
         match query.order {
-            Order::Ascending => self.pieces(query, filter, |chunk, source| {
+            Order::Ascending => self.pieces(query, filter, work, |chunk, source| {
                 out.extend(chunk.points(source));
             }),
-            Order::Descending => self.pieces(query, filter, |chunk, source| {
+            Order::Descending => self.pieces(query, filter, work, |chunk, source| {
                 out.extend(chunk.points(source).rev());
             }),
         }
     }
 
-    /// Calls `sink` with the points of a page, piece by piece, and returns where
-    /// the next page begins if there are more.
+    /// Calls `sink` with the points of a page, piece by piece, for as much work as it may
+    /// be. A walk in steps hands on nothing of what the next step begins with.
     pub(super) fn pieces(
         &self,
         query: &RangeQuery,
         filter: Filter,
+        work: Work,
         sink: impl FnMut(&Chunk, &Source),
-    ) -> Option<Resume> {
+    ) -> End {
         if query.start >= query.end {
-            return None;
+            return End::All;
         }
         let mut page = Page::new(query, sink);
-        let more = match query.order {
-            Order::Ascending => self
-                .chunks
-                .range(self.first_fence(query.start)..(query.end, 0))
-                .any(|(_, chunk)| sources(chunk, query, filter).any(|s| page.add(chunk, s))),
-            Order::Descending => {
-                let mut above = i64::MAX;
-                self.chunks
-                    .range(..(query.end, 0))
-                    .rev()
-                    // The first with a fence before the range is the last to look at.
-                    .take_while(|((fence, _), _)| {
-                        std::mem::replace(&mut above, *fence) >= query.start
-                    })
-                    .any(|(_, chunk)| {
-                        sources(chunk, query, filter)
-                            .rev()
-                            .any(|s| page.add(chunk, s))
-                    })
-            }
+        let mut looked = 0_usize;
+        // Whether to go on at a chunk; `edge` is where another walk could, if it could.
+        let stop = |done: usize, edge: Option<i64>| match edge {
+            _ if done >= work.most => Some(End::GivenUp),
+            Some(edge) if done >= work.step => Some(End::Step(Resume { edge, skip: 0 })),
+            _ => None,
         };
-        more.then(|| page.resume())
+        match query.order {
+            Order::Ascending => {
+                let chunks = self.first_fence(query.start)..(query.end, 0);
+                for (&(fence, number), chunk) in self.chunks.range(chunks) {
+                    // Such a fence says that no chunk before has a point at its timestamp.
+                    let edge = (number == 0 && fence > query.start).then_some(fence);
+                    if let Some(end) = stop(looked + page.taken(), edge) {
+                        return end;
+                    }
+                    looked += chunk.look_cost(filter);
+                    if sources(chunk, query, filter).any(|s| page.add(chunk, s)) {
+                        return End::Full(page.resume());
+                    }
+                }
+            }
+            Order::Descending => {
+                let mut above = (i64::MAX, 1);
+                for (&fence, chunk) in self.chunks.range(..(query.end, 0)).rev() {
+                    // The first with a fence before the range was the last to look at.
+                    if above.0 < query.start {
+                        break;
+                    }
+                    let edge = (above.1 == 0).then_some(above.0);
+                    if let Some(end) = stop(looked + page.taken(), edge) {
+                        return end;
+                    }
+                    above = fence;
+                    looked += chunk.look_cost(filter);
+                    if sources(chunk, query, filter)
+                        .rev()
+                        .any(|s| page.add(chunk, s))
+                    {
+                        return End::Full(page.resume());
+                    }
+                }
+            }
+        }
+        End::All
     }
 
     /// Number of points from `start` on and before `end` that are visible at

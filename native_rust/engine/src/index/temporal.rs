@@ -9,15 +9,20 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chunk::{Deletion, Point};
 use super::chunked::Chunked;
+use super::filter::Filter;
 use super::in_order::InOrder;
 use super::memory;
-use super::range::{Order, RangeQuery};
+use super::range::{End, Order, RangeQuery, Resume, Work};
 use super::series::{Part, Series, SortedPoints, Summary};
 use crate::budget::Budget;
 use crate::error::Result;
 
-/// Points that [`SharedSeries::deleted_by`] reads under one hold of the lock.
-const PAGE: usize = 4_096;
+/// Points that are read under one hold of the lock.
+const PAGE: usize = 1_024;
+/// Work that is done under one hold of the lock: see [`Work`].
+const STEP: usize = 8_192;
+/// Work that is done on a thread that must not be kept.
+const AT_ONCE: usize = 16_384;
 
 /// A series under its lock. One thread writes; readers hold the lock for a page.
 #[derive(Debug, Default)]
@@ -78,6 +83,105 @@ impl SharedSeries {
         self.series.write().restore(part)
     }
 
+    /// As [`Series::range`], in short holds of the lock. What is visible at the query's
+    /// sequence stays, so all of it is of one state if that is published.
+    ///
+    /// # Errors
+    /// Those of the budget, from whose memory the points are taken.
+    pub fn range(
+        &self,
+        query: &RangeQuery,
+        budget: &Budget,
+        out: &mut Vec<Point>,
+    ) -> Result<Option<Resume>> {
+        let filter = Filter::visible_at(query.at);
+        self.in_steps(query, budget, |query| {
+            budget.make_room(out, query.limit)?;
+            let before = out.len();
+            let end = self.read().read(query, filter, Work::steps(STEP), out);
+            Ok((end, out.len() - before))
+        })
+    }
+
+    /// As [`Self::range`], without where the points were written.
+    ///
+    /// # Errors
+    /// As [`Self::range`].
+    pub fn range_columns(
+        &self,
+        query: &RangeQuery,
+        budget: &Budget,
+        timestamps: &mut Vec<i64>,
+        values: &mut Vec<f64>,
+    ) -> Result<Option<Resume>> {
+        self.in_steps(query, budget, |query| {
+            budget.make_room(timestamps, query.limit)?;
+            budget.make_room(values, query.limit)?;
+            let before = values.len();
+            let series = self.read();
+            let end = series.read_columns(query, Work::steps(STEP), timestamps, values);
+            Ok((end, values.len() - before))
+        })
+    }
+
+    /// The same page, if that is no more work than some 0.1 ms; `None` if it is.
+    pub fn range_at_once(
+        &self,
+        query: &RangeQuery,
+        out: &mut Vec<Point>,
+    ) -> Option<Option<Resume>> {
+        // Those are passed over one chunk after the other.
+        if query.skip > AT_ONCE as u64 {
+            return None;
+        }
+        let filter = Filter::visible_at(query.at);
+        match self.read().read(query, filter, Work::at_most(AT_ONCE), out) {
+            End::GivenUp => None,
+            end => Some(end.resume()),
+        }
+    }
+
+    /// The last point visible at `at`, as [`Series::latest`], in short holds of the lock.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn latest(&self, at: u64, budget: &Budget) -> Result<Option<Point>> {
+        let mut found = Vec::new();
+        self.range(&last_at(at), budget, &mut found)?;
+        Ok(found.pop())
+    }
+
+    /// Whether a point is visible at `at`, if that can be told at once, as
+    /// [`Self::range_at_once`].
+    pub fn shows_at_once(&self, at: u64) -> Option<bool> {
+        let mut found = Vec::new();
+        self.range_at_once(&last_at(at), &mut found)?;
+        Some(!found.is_empty())
+    }
+
+    /// Reads a page in steps: `step` says how each of them ended, and how many points it
+    /// has read.
+    fn in_steps(
+        &self,
+        query: &RangeQuery,
+        budget: &Budget,
+        mut step: impl FnMut(&RangeQuery) -> Result<(End, usize)>,
+    ) -> Result<Option<Resume>> {
+        let mut left = query.limit;
+        let mut query = *query;
+        loop {
+            budget.check()?;
+            query.limit = left.min(PAGE);
+            let (end, read) = step(&query)?;
+            left -= read.min(left);
+            match end {
+                End::All | End::GivenUp => return Ok(None),
+                End::Full(resume) if left == 0 => return Ok(Some(resume)),
+                End::Full(resume) | End::Step(resume) => query = query.resume(resume),
+            }
+        }
+    }
+
     /// Calls `found` with the points from `start` on and before `end` that block `seq`
     /// deleted, in order and some at a time, read in short holds of the lock.
     ///
@@ -90,25 +194,38 @@ impl SharedSeries {
         budget: &Budget,
         mut found: impl FnMut(&[Point]),
     ) -> Result<()> {
-        let mut query = RangeQuery {
+        let query = RangeQuery {
             start,
             end,
             at: seq,
             order: Order::Ascending,
             skip: 0,
-            limit: PAGE,
+            limit: usize::MAX,
         };
         let mut points = Vec::new();
-        loop {
-            budget.check()?;
-            let resume = self.read().deleted_by(seq, &query, &mut points);
-            found(&points);
+        self.in_steps(&query, budget, |query| {
             points.clear();
-            match resume {
-                Some(resume) => query = query.resume(resume),
-                None => return Ok(()),
-            }
-        }
+            let filter = Filter::DeletedBy(seq);
+            let end = self
+                .read()
+                .read(query, filter, Work::steps(STEP), &mut points);
+            found(&points);
+            Ok((end, points.len()))
+        })?;
+        Ok(())
+    }
+}
+
+/// For the last point that is visible at `at`.
+fn last_at(at: u64) -> RangeQuery {
+    RangeQuery {
+        start: i64::MIN,
+        // No stored timestamp is that late.
+        end: i64::MAX,
+        at,
+        order: Order::Descending,
+        skip: 0,
+        limit: 1,
     }
 }
 
@@ -248,8 +365,9 @@ impl TemporalIndex {
         places.map_while(|place| ids.get(place).cloned()).collect()
     }
 
-    /// Up to `limit` of the series that show a point at `at` and whose ids begin
-    /// with `prefix`, by id in byte order, behind the id `after`, which need not exist.
+    /// Series that show a point at `at` and whose ids begin with a prefix, by id in byte
+    /// order, behind another id, which need not exist; for as long as there is `room` beside
+    /// those before. And whether there are more. Some `many` are probably wanted.
     ///
     /// O(n) in the number of series, and [`Series::summary`] for each one listed: not
     /// for a thread that must not wait.
@@ -258,23 +376,27 @@ impl TemporalIndex {
     /// Those of the budget.
     pub fn list(
         &self,
+        (prefix, after): (&str, Option<&str>),
         at: u64,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
+        many: usize,
         budget: &Budget,
-    ) -> Result<Vec<SeriesEntry>> {
-        let mut found = InOrder::behind(self, prefix, after, limit, budget);
+        mut room: impl FnMut(&[SeriesEntry], &str) -> bool,
+    ) -> Result<(Vec<SeriesEntry>, bool)> {
+        let mut found = InOrder::behind(self, prefix, after, many, budget);
         let mut entries = Vec::new();
-        while entries.len() < limit
-            && let Some((id, series)) = found.next()?
-        {
+        while let Some((id, series)) = found.next()? {
+            if series.latest(at, budget)?.is_none() {
+                continue;
+            }
+            if !room(&entries, &id) {
+                return Ok((entries, true));
+            }
             if let Some(summary) = series.read().summary(at) {
                 budget.make_room(&mut entries, 1)?;
                 entries.push(SeriesEntry { id, summary });
             }
         }
-        Ok(entries)
+        Ok((entries, false))
     }
 
     /// How many series show a point at `at`, and from when to when those points are.
@@ -352,7 +474,10 @@ mod tests {
         let _empty = index.get_or_create("d");
         let budget = Budget::ample();
         let list = |at, after, limit| -> Vec<(String, u64, i64, i64)> {
-            let entries = index.list(at, "", after, limit, &budget).unwrap();
+            let room = |entries: &[SeriesEntry], _: &str| entries.len() < limit;
+            let listed = index.list(("", after), at, limit, &budget, room);
+            let (entries, more) = listed.unwrap();
+            assert!(!more || entries.len() == limit);
             let row = |e: SeriesEntry| {
                 let Summary {
                     points,

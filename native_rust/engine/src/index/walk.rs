@@ -2,7 +2,7 @@
 
 use super::chunk::Chunk;
 use super::filter::Filter;
-use super::range::{Order, RangeQuery, Resume};
+use super::range::{End, Order, RangeQuery, Resume, Work};
 use super::series::Series;
 use super::summary::{CachedSummary, ValueSummary};
 
@@ -62,8 +62,20 @@ impl Series {
         timestamps: &mut Vec<i64>,
         values: &mut Vec<f64>,
     ) -> Option<Resume> {
+        self.read_columns(query, Work::ALL, timestamps, values)
+            .resume()
+    }
+
+    /// The same, as [`Series::pieces`].
+    pub(super) fn read_columns(
+        &self,
+        query: &RangeQuery,
+        work: Work,
+        timestamps: &mut Vec<i64>,
+        values: &mut Vec<f64>,
+    ) -> End {
         let filter = Filter::visible_at(query.at);
-        self.pieces(query, filter, |chunk, source| {
+        self.pieces(query, filter, work, |chunk, source| {
             let (times, numbers) = chunk.slices(source.range.clone());
             match query.order {
                 Order::Ascending => {
@@ -108,6 +120,9 @@ impl Series {
                 return Ok(Some(fence));
             }
             done += CHUNK_COST;
+            if chunk.has_none(filter) {
+                continue;
+            }
             let range = chunk.count_before(start)..chunk.count_before(end);
             if range.is_empty() {
                 continue;
@@ -116,6 +131,7 @@ impl Series {
                 done += sink(stretch(chunk, range))?;
                 continue;
             }
+            done += chunk.look_cost(filter);
             // Neighbours of different blocks are one stretch.
             let mut open = 0..0;
             for source in chunk.sources(range, filter) {

@@ -192,6 +192,11 @@ impl Reservation {
         }
     }
 
+    /// Bytes that its pool has in all.
+    pub(crate) fn limit(&self) -> usize {
+        self.pool.limit
+    }
+
     /// The refusal of `bytes` that the pool has and the system has not.
     pub(crate) fn refusal(&self, bytes: usize) -> Error {
         self.pool.full(self.pool.used(), bytes)

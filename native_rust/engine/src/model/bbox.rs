@@ -67,6 +67,11 @@ pub struct BoundingBox {
 }
 
 impl BoundingBox {
+    /// West, south, east and north.
+    pub(crate) fn edges(&self) -> [f64; 4] {
+        [self.west, self.south, self.east, self.north]
+    }
+
     /// A box from its edges in degrees.
     ///
     /// # Errors

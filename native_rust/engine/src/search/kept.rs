@@ -7,11 +7,9 @@ use super::heatmap::{Grid, Heatmap};
 use super::{Area, Filter, Near, Search};
 use crate::answers::{Answer, Call, JsonAnswer, Question, Source};
 use crate::budget::Budget;
-use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::error::Result;
 use crate::features::FeaturePage;
-use crate::model::BoundingBox;
 
 /// How many features a search finds, and the sequence that is as of.
 #[derive(Debug, Clone, Copy)]
@@ -135,25 +133,35 @@ struct Where<'a>(&'a Search);
 
 impl Hash for Where<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        Place(self.0).hash(state);
+        self.0.as_of.hash(state);
+    }
+}
+
+/// The same without the sequence it is as of: the question that cursors belong to.
+pub(super) struct Place<'a>(pub &'a Search);
+
+impl Hash for Place<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         let Search {
             area,
             predicate,
             filters,
             limit: _,
             cursor: _,
-            as_of,
+            as_of: _,
         } = self.0;
         std::mem::discriminant(area).hash(state);
         match area {
             Area::Everything => {}
-            Area::Box(bbox) => edges(bbox).hash(state),
+            Area::Box(bbox) => bbox.edges().map(f64::to_bits).hash(state),
             Area::Geometry(geometry) => geometry.digest().hash(state),
             Area::Near(Near { point, k, radius }) => {
                 point.map(f64::to_bits).hash(state);
                 (k, radius.map(f64::to_bits)).hash(state);
             }
         }
-        (predicate, filters, as_of).hash(state);
+        (predicate, filters).hash(state);
     }
 }
 
@@ -175,12 +183,8 @@ impl Hash for CellsOf<'_> {
             Grid::Tiles { zoom } => zoom.hash(state),
         }
         let filters: &Vec<Filter> = filters;
-        (edges(bbox), sum, filters, as_of).hash(state);
+        (bbox.edges().map(f64::to_bits), sum, filters, as_of).hash(state);
     }
-}
-
-fn edges(bbox: &BoundingBox) -> [u64; 4] {
-    [bbox.west, bbox.south, bbox.east, bbox.north].map(f64::to_bits)
 }
 
 impl Answer for FeaturePage {
@@ -190,8 +194,9 @@ impl Answer for FeaturePage {
 
     fn as_of(&self, seq: u64) -> Self {
         // The pages behind it are as of the same sequence.
-        let next = self.next.as_deref().map(|next| match Cursor::decode(next) {
-            Ok(cursor) => cursor.pinned(seq).encode(),
+        let next = self.next.as_deref().zip(self.asked);
+        let next = next.map(|(next, asked)| match asked.open(next) {
+            Ok(cursor) => asked.seal(&cursor.pinned(seq)),
             Err(_) => next.to_owned(),
         });
         Self {

@@ -27,12 +27,11 @@ pub(crate) use pages::PageCache;
 use crate::block::Block;
 use crate::bodies::Document;
 use crate::budget::Budget;
-use crate::cursor::Cursor;
+use crate::cursor::{Asked, Cursor, List};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{
-    FeaturePage, Page, check_limit, damaged, document, feature_block, make_document, other_cursor,
-    read_block,
+    FeaturePage, Page, check_limit, damaged, document, feature_block, make_document, read_block,
 };
 use crate::index::Hit;
 use crate::model::BoundingBox;
@@ -75,12 +74,9 @@ impl Database {
         if let Area::Near(near) = &search.area {
             return nearby::search(state, search, near, budget);
         }
-        let (at, after) = match &search.cursor {
-            None => (search.as_of, 0),
-            Some(text) => match Cursor::decode(text)? {
-                Cursor::Features { at, after } => (Some(at), after),
-                _ => return Err(other_cursor()),
-            },
+        let (at, after) = match search.begin(state)? {
+            Some(Cursor::Features { at, after }) => (Some(at), after),
+            _ => (search.as_of, 0),
         };
         let target = Target::new(&search.area, search.predicate);
         let question = Question::new(state, &target, &search.filters, at, budget)?;
@@ -92,7 +88,7 @@ impl Database {
             |_| true,
             |document| page.push(&document.json, document.seq),
         )?;
-        Ok(page.finish(question.at))
+        Ok(page.finish(question.at, || search.asked(state)))
     }
 
     /// [`Database::count`], worked out.
@@ -119,6 +115,21 @@ impl Database {
             },
         )?;
         Ok((settled + looked_at, question.at))
+    }
+}
+
+impl Search {
+    /// The question that its cursors belong to.
+    pub(crate) fn asked(&self, state: &State) -> Asked {
+        state.cursors.question(List::Features, &kept::Place(self))
+    }
+
+    /// Where its page begins, if it has a cursor.
+    fn begin(&self, state: &State) -> Result<Option<Cursor>> {
+        match &self.cursor {
+            None => Ok(None),
+            Some(text) => self.asked(state).open_as_of(state, Some(text), self.as_of),
+        }
     }
 }
 

@@ -17,9 +17,7 @@ use super::{Conditions, Search, at};
 use crate::budget::Budget;
 use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{
-    FeaturePage, Page, damaged, document, feature_block, other_cursor, read_block,
-};
+use crate::features::{FeaturePage, Page, damaged, document, feature_block, read_block};
 use crate::index::Placed;
 use crate::model::{Rect, Source};
 use crate::spatial::{Center, Shape};
@@ -47,24 +45,21 @@ pub(super) fn search(
     budget: &Budget,
 ) -> Result<FeaturePage> {
     check(near)?;
-    let (as_of, after, taken) = match &search.cursor {
-        None => (search.as_of, None, 0),
-        Some(text) => match Cursor::decode(text)? {
-            Cursor::Nearby {
-                at,
+    let (as_of, after, taken) = match search.begin(state)? {
+        Some(Cursor::Nearby {
+            at,
+            distance,
+            after,
+            taken,
+        }) => {
+            let distance = f64::from_bits(distance);
+            let after = Found {
                 distance,
-                after,
-                taken,
-            } => {
-                let distance = f64::from_bits(distance);
-                let after = Found {
-                    distance,
-                    seq: after,
-                };
-                (Some(at), Some(after), taken)
-            }
-            _ => return Err(other_cursor()),
-        },
+                seq: after,
+            };
+            (Some(at), Some(after), taken)
+        }
+        _ => (search.as_of, None, 0),
     };
     let at = at(state, as_of)?;
     let k = near.k.map_or(u64::MAX, |k| k as u64).saturating_sub(taken);
@@ -103,10 +98,7 @@ pub(super) fn search(
         after: last.seq,
         taken: taken + page.returned() as u64,
     });
-    Ok(FeaturePage {
-        next: next.map(Cursor::encode),
-        ..page.finish(at)
-    })
+    Ok(page.finish_with(at, next, || search.asked(state)))
 }
 
 pub(super) fn count(

@@ -235,8 +235,9 @@ fn answers(state: &State, at: u64) -> String {
         "{:?}\n",
         state
             .series
-            .list(at, "", None, 100, &Budget::ample())
+            .list(("", None), at, 100, &Budget::ample(), |_, _| true)
             .unwrap()
+            .0
     );
     for id in 0..5 {
         let Some(series) = state.series.get(&id_of(id)) else {

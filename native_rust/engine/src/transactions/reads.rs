@@ -8,14 +8,15 @@ use super::contents::View;
 use super::overlay::SeriesOverlay;
 use super::table::Using;
 use crate::budget::{Budget, Cancel};
+use crate::cursor::{Cursor, List};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{BoxQuery, FeaturePage, Page, box_cursor, check_limit, damaged, no_feature};
+use crate::features::{BoxQuery, FeaturePage, Page, check_limit, damaged, no_feature};
 use crate::index::{self, Order, Point, PointRef, Resume};
 use crate::merkle::Hash;
 use crate::model::{PutFeature, feature_to_json, intersects_box};
 use crate::operation::Operation;
-use crate::points::{PointPage, RangeQuery, no_series, point_cursor};
+use crate::points::{PointPage, RangeQuery, no_series};
 use crate::search;
 
 /// A feature as a transaction sees it.
@@ -79,12 +80,17 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
-        let pinned = BoxQuery {
-            as_of: Some(using.seq),
-            ..query.clone()
+        let edges = query.bbox.edges().map(f64::to_bits);
+        let asked = || state.cursors.question(List::FeaturesIn, &(edges, txn));
+        let begin = match &query.cursor {
+            None => None,
+            Some(cursor) => asked().open_as_of(state, Some(cursor), Some(using.seq))?,
         };
-        let (as_of, after) = box_cursor(&pinned)?;
-        let at = search::at(state, as_of)?;
+        let after = match begin {
+            Some(Cursor::Features { after, .. }) => after,
+            _ => 0,
+        };
+        let at = search::at(state, Some(using.seq))?;
         let mut page = Page::new(query.limit, state, budget);
         let mut full = false;
         // Own writes stand behind the last sequence, in a cursor too.
@@ -114,7 +120,7 @@ impl Database {
                 }
             }
         }
-        Ok(page.finish(at))
+        Ok(page.finish(at, asked))
     }
 
     /// Points of a series as the transaction `txn` sees them. Begins its lease anew.
@@ -122,7 +128,12 @@ impl Database {
     /// # Errors
     /// As [`Database::range`], [`Error::NotFound`] for the transaction, and
     /// [`Error::Timeout`].
-    pub fn range_in(&self, txn: &str, query: &RangeQuery<'_>) -> Result<PointPage> {
+    pub fn range_in(
+        &self,
+        txn: &str,
+        query: &RangeQuery<'_>,
+        budget: &Budget,
+    ) -> Result<PointPage> {
         let (using, view) = self.look(txn)?;
         let pinned = RangeQuery {
             as_of: Some(using.seq),
@@ -130,41 +141,48 @@ impl Database {
         };
         let own = view.series(query.series);
         match own.is_empty() {
-            true => self.range(&pinned),
-            false => self.merged_range(&pinned, &own),
+            true => self.range_as(&pinned, Some(txn), budget),
+            false => self.merged_range((&pinned, txn), &own, budget),
         }
     }
 
-    fn merged_range(&self, query: &RangeQuery<'_>, own: &[&SeriesOverlay]) -> Result<PointPage> {
-        let range = self.range_query(query)?;
-        let at = range.at;
+    fn merged_range(
+        &self,
+        (query, txn): (&RangeQuery<'_>, &str),
+        own: &[&SeriesOverlay],
+        budget: &Budget,
+    ) -> Result<PointPage> {
+        let range = self.range_query(query, Some(txn))?;
+        let (at, limit) = (range.at, range.limit);
         let (first, skip) = match query.order {
             Order::Ascending => (range.start, range.skip),
             Order::Descending => (range.end.saturating_sub(1), range.skip),
         };
         let mut stored = Stored::new(self, query.series, range);
-        if stored.is_empty_series() && own.iter().all(|own| own.points.is_empty()) {
+        if stored.is_empty_series(budget)? && own.iter().all(|own| own.points.is_empty()) {
             return Err(no_series(query.series));
         }
         let mut merged = Merge {
             order: query.order,
             own: Own::new(query.order, range, own),
         };
-        let budget = Budget::new(&self.state.limits, &self.state.memory, Cancel::default());
         let mut left = usize::try_from(skip).unwrap_or(usize::MAX);
         let mut points = Vec::new();
-        while points.len() <= query.limit {
+        while points.len() <= limit {
             budget.step()?;
-            let Some(point) = merged.next(&mut stored, own, &budget)? else {
+            let Some(point) = merged.next(&mut stored, own, budget)? else {
                 break;
             };
             match left {
-                0 => points.push(point),
+                0 => {
+                    budget.make_room(&mut points, 1)?;
+                    points.push(point);
+                }
                 _ => left -= 1,
             }
         }
-        let more = points.len() > query.limit;
-        points.truncate(query.limit);
+        let more = points.len() > limit;
+        points.truncate(limit);
         let resume = points.last().filter(|_| more).map(|last: &Point| {
             let same = points
                 .iter()
@@ -182,7 +200,7 @@ impl Database {
         Ok(PointPage {
             points,
             seq: at,
-            next: resume.map(|resume| point_cursor(at, resume)),
+            next: self.point_cursor((query, Some(txn)), at, resume),
         })
     }
 }
@@ -221,10 +239,12 @@ impl<'d> Stored<'d> {
         }
     }
 
-    fn is_empty_series(&self) -> bool {
-        let series = self.database.state.series.get(self.series);
+    fn is_empty_series(&self, budget: &Budget) -> Result<bool> {
         let at = self.next.map_or(0, |range| range.at);
-        series.is_none_or(|series| series.read().latest(at).is_none())
+        Ok(match self.database.state.series.get(self.series) {
+            None => true,
+            Some(series) => series.latest(at, budget)?.is_none(),
+        })
     }
 
     /// The next one that the own deletions spare.
@@ -244,8 +264,11 @@ impl<'d> Stored<'d> {
             let Some(series) = self.database.state.series.get(self.series) else {
                 return Ok(None);
             };
+            // Of its own budget, since pieces come and go.
+            let reading = self.database.budget(Cancel::default());
+            budget.check()?;
             let mut points = Vec::new();
-            let resume = series.read().range(&range, &mut points);
+            let resume = series.range(&range, &reading, &mut points)?;
             self.next = resume.map(|resume| range.resume(resume));
             self.piece = points.into_iter().peekable();
         }

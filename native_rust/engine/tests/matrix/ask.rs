@@ -2,7 +2,8 @@
 
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Cancel, Database, EntryQuery, Error, Operation, Order, RangeQuery, Transaction,
+    BoxQuery, Cancel, Database, EntryQuery, Error, Operation, Order, RangeQuery, SeriesListQuery,
+    Transaction,
 };
 use serde_json::Value;
 
@@ -49,10 +50,15 @@ pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
     same("number of features", info.features, features.len() as u64)?;
     same("number of series", info.series, model.series.len() as u64)?;
     same("number of points", info.points, points as u64)?;
-    let ids = db
-        .series_by_prefix("", None, 100_000, None, &db.budget(Cancel::default()))
-        .map_err(text)?;
-    let ids: Vec<&str> = ids.iter().map(|entry| &*entry.id).collect();
+    let all = SeriesListQuery {
+        prefix: "",
+        limit: 100_000,
+        cursor: None,
+        as_of: None,
+    };
+    let list = db.series_list(&all, &db.budget(Cancel::default()));
+    let list = list.map_err(text)?;
+    let ids: Vec<&str> = list.series.iter().map(|entry| &*entry.id).collect();
     let expected: Vec<&String> = model.series.keys().filter(alive).collect();
     same(
         "series",
@@ -185,7 +191,7 @@ pub fn range(
         cursor: None,
         as_of,
     };
-    match db.range(&query) {
+    match db.range(&query, &db.budget(Cancel::default())) {
         Ok(page) => {
             let points = page.points.iter();
             Ok(points.map(|p| (p.timestamp, p.value)).collect())

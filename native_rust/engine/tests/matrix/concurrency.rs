@@ -128,7 +128,10 @@ impl Shared {
                 cursor: cursor.as_deref(),
                 as_of: None,
             };
-            let page = match self.db.range(&query) {
+            let page = match self
+                .db
+                .range(&query, &self.db.budget(formdb_engine::Cancel::default()))
+            {
                 Ok(page) => page,
                 // It was not there at any time up to its call.
                 Err(Error::NotFound { .. }) => return (before, Answer::Points(id, found)),

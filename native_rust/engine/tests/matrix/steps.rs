@@ -137,7 +137,10 @@ impl Pair {
                 cursor: cursor.as_deref(),
                 as_of: None,
             };
-            let page = self.db.range(&query).map_err(text)?;
+            let page = self
+                .db
+                .range(&query, &self.db.budget(formdb_engine::Cancel::default()))
+                .map_err(text)?;
             same("sequence of a page", page.seq, seq)?;
             found.extend(page.points.iter().map(|p| (p.timestamp, p.value)));
             if page.next.is_none() {

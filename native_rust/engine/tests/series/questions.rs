@@ -72,7 +72,6 @@ pub fn step() -> impl Strategy<Value = Step> {
 pub struct About {
     pub series: &'static str,
     pub prefix: &'static str,
-    pub after: Option<&'static str>,
     pub start: i64,
     pub end: i64,
     pub order: Order,
@@ -85,11 +84,7 @@ pub struct About {
 
 pub fn about() -> impl Strategy<Value = About> {
     use Aggregation::{Avg, Count, Delta, First, Last, Max, Median, Min, Sum};
-    let series = (
-        select(&IDS[..]),
-        select(&PREFIXES[..]),
-        proptest::option::of(select(&IDS[..])),
-    );
+    let series = (select(&IDS[..]), select(&PREFIXES[..]));
     let limit = prop_oneof![3 => 1..9_usize, 1 => 9..300_usize, 1 => Just(10_000_usize)];
     let range = (
         edge(),
@@ -101,10 +96,9 @@ pub fn about() -> impl Strategy<Value = About> {
     let aggregation = select(vec![Count, Sum, Avg, Min, Max, First, Last, Delta, Median]);
     let interval = proptest::option::weighted(0.8, select(&INTERVALS[..]));
     (series, range, at, aggregation, interval).prop_map(
-        |((series, prefix, after), (a, b, order, limit), at, aggregation, interval)| About {
+        |((series, prefix), (a, b, order, limit), at, aggregation, interval)| About {
             series,
             prefix,
-            after,
             start: a.min(b),
             end: a.max(b),
             order,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use formdb_engine::{
     Aggregate, Bucket, Cancel, Database, Error, Limits, Order, RangeQuery, Selection,
-    SeriesRangeQuery,
+    SeriesListQuery, SeriesRangeQuery,
 };
 
 use super::oracles::compared;
@@ -133,7 +133,7 @@ impl World {
                 as_of: cursor.is_none().then_some(as_of).flatten(),
                 ..range_query(about)
             };
-            match self.db.range(&query) {
+            match self.db.range(&query, &self.db.budget(Cancel::default())) {
                 Err(error) => return not_there(&error, &all),
                 Ok(page) => {
                     assert_eq!(page.seq, at);
@@ -168,7 +168,10 @@ impl World {
             as_of,
             ..range_query(about)
         };
-        match self.db.range_columns(&query) {
+        match self
+            .db
+            .range_columns(&query, &self.db.budget(Cancel::default()))
+        {
             Err(error) => not_there(&error, &all),
             Ok(page) => {
                 let timestamps: Vec<i64> = expected.iter().map(|row| row.0).collect();
@@ -194,29 +197,39 @@ impl World {
 
     fn list(&self, about: &About, as_of: Option<u64>) {
         let at = as_of.unwrap_or(self.seq);
-        let (prefix, after, limit) = (about.prefix, about.after, about.limit);
-        let listed = self.db.series_by_prefix(
-            prefix,
-            after,
-            limit,
-            as_of,
-            &self.db.budget(Cancel::default()),
-        );
-        let found: Vec<(String, u64, i64, i64)> = listed
-            .unwrap()
-            .iter()
-            .map(|entry| {
+        let (prefix, limit) = (about.prefix, about.limit);
+        let mut found: Vec<(String, u64, i64, i64)> = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let query = SeriesListQuery {
+                prefix,
+                limit,
+                cursor: cursor.as_deref(),
+                as_of,
+            };
+            let budget = self.db.budget(Cancel::default());
+            let page = self.db.series_list(&query, &budget).unwrap();
+            assert_eq!(page.seq, at);
+            let full = page.series.len() == limit;
+            assert!(
+                full || page.next.is_none(),
+                "a page that is not full has no next one"
+            );
+            found.extend(page.series.iter().map(|entry| {
                 let summary = &entry.summary;
                 let id = entry.id.to_string();
                 (id, summary.points, summary.first, summary.last)
-            })
-            .collect();
+            }));
+            cursor = page.next;
+            match &cursor {
+                // None leads to an empty page.
+                Some(_) => assert!(full),
+                None => break,
+            }
+        }
         let all = self.all(at, prefix);
-        let behind = all
+        let expected: Vec<(String, u64, i64, i64)> = all
             .iter()
-            .filter(|(id, _)| after.is_none_or(|after| **id > after));
-        let expected: Vec<(String, u64, i64, i64)> = behind
-            .take(limit)
             .map(|(id, rows)| {
                 let (first, last) = (rows[0].timestamp, rows[rows.len() - 1].timestamp);
                 ((*id).to_owned(), rows.len() as u64, first, last)

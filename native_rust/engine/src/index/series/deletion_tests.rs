@@ -209,6 +209,9 @@ proptest! {
         let limit = |points: &[Point]| if points.len() > 1_500 { limit * 100 } else { limit };
         let expected = model.read(&query, visible(at));
         let read = |query: &RangeQuery, out: &mut Vec<Point>| series.range(query, out);
+        prop_assert_eq!(pages(query, limit(&expected), read), expected.clone());
+        // The same in steps, each of one chunk.
+        let read = |query: &RangeQuery, out: &mut Vec<Point>| in_steps(&series, query, out);
         prop_assert_eq!(pages(query, limit(&expected), read), expected);
         compared("ranges after deletions, in pages", 1 + steps.len());
         // Those that a block deleted.
@@ -218,6 +221,56 @@ proptest! {
             prop_assert_eq!(pages(query, limit(&expected), read), expected);
         }
     }
+}
+
+/// As [`Series::range`], in steps that are as short as can be.
+fn in_steps(series: &Series, query: &RangeQuery, out: &mut Vec<Point>) -> Option<Resume> {
+    let filter = Filter::visible_at(query.at);
+    let mut query = *query;
+    loop {
+        let before = out.len();
+        match series.read(&query, filter, Work::steps(1), out) {
+            End::Step(resume) => {
+                query.limit -= out.len() - before;
+                query = query.resume(resume);
+            }
+            end => return end.resume(),
+        }
+    }
+}
+
+/// What is read as of early costs something for each chunk behind it, and lets go of the
+/// lock meanwhile; a thread that must not be kept gives it up.
+#[test]
+fn a_long_way_back_is_not_gone_at_once() {
+    let series = SharedSeries::default();
+    series.insert(&[5, 6, 7], &[0.0; 3], 1, usize::MAX);
+    let timestamps: Vec<i64> = (8..1_500_000).collect();
+    let values = vec![1.0; timestamps.len()];
+    series.insert(&timestamps, &values, 2, usize::MAX);
+    let early = RangeQuery {
+        order: Order::Descending,
+        limit: 2,
+        ..all(1)
+    };
+    let now = RangeQuery { at: 2, ..early };
+    let mut found = Vec::new();
+    assert_eq!(series.range_at_once(&early, &mut found), None);
+    assert_eq!(series.shows_at_once(1), None);
+    assert!(series.range_at_once(&now, &mut found).unwrap().is_some());
+    assert_eq!(found.len(), 2);
+    assert_eq!(series.shows_at_once(2), Some(true));
+    found.clear();
+    let budget = Budget::ample();
+    assert!(series.range(&early, &budget, &mut found).unwrap().is_some());
+    assert!(found.iter().map(|p| p.timestamp).eq([7, 6]));
+    assert_eq!(series.latest(1, &budget).unwrap(), found.first().copied());
+    // Nor is what was passed over one by one.
+    let far = RangeQuery {
+        skip: 1 << 20,
+        ..now
+    };
+    assert_eq!(series.range_at_once(&far, &mut found), None);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{Filter, Order, RangeQuery, Resume, Series};
 use crate::index::chunk::Columns;
 use crate::index::filter::ALIVE;
+use crate::index::range::Work;
 
 /// Some points of a series as a snapshot has them, in order of timestamp, equal
 /// ones in order of arrival, and in which blocks they came and went.
@@ -54,7 +55,7 @@ impl Series {
             limit,
         };
         let query = resume.map_or(all, |resume| all.resume(resume));
-        self.pieces(&query, Filter::WrittenBy(by), |chunk, source| {
+        let end = self.pieces(&query, Filter::WrittenBy(by), Work::ALL, |chunk, source| {
             let Columns { timestamps, values } = chunk.columns(source);
             part.timestamps.extend_from_slice(timestamps);
             part.values.extend_from_slice(values);
@@ -66,7 +67,8 @@ impl Series {
                     index: source.index,
                 });
             }
-        })
+        });
+        end.resume()
     }
 
     /// Appends the next part of a snapshot. Some 5 ns a point and 50 a run.

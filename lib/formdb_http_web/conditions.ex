@@ -1,0 +1,177 @@
+defmodule FormdbHttpWeb.Conditions do
+  @moduledoc false
+  # Conditions in the header of a request (RFC 9110, 13). Each is kept, or the request is
+  # refused with the header's name: one that was ignored would let through what was not to
+  # happen. @kept is the one place that says which are kept where.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
+
+  alias FormdbHttpWeb.ETag
+
+  @db "/api/v1/databases/{db}"
+
+  # By method and path, as FormdbHttpWeb.Router has them; HEAD is as GET. Nowhere else is
+  # there a version that a condition could be about.
+  @kept %{
+    {"GET", @db <> "/features/{id}"} => ["if-match", "if-none-match"],
+    {"PUT", @db <> "/features/{id}"} => ["if-match", "if-none-match"],
+    {"PATCH", @db <> "/features/{id}"} => ["if-match", "if-none-match"],
+    {"DELETE", @db <> "/features/{id}"} => ["if-match", "if-none-match"],
+    {"GET", @db <> "/blocks/{block}"} => ["if-match", "if-none-match"]
+  }
+
+  # Those that there are, and how they are written. If-Range is none of them: it is about a
+  # part of what is asked for, and here the whole is sent in any case.
+  @headers [
+    {"if-match", "If-Match"},
+    {"if-none-match", "If-None-Match"},
+    {"if-modified-since", "If-Modified-Since"},
+    {"if-unmodified-since", "If-Unmodified-Since"}
+  ]
+
+  # What counts in the place of a date where both are sent (RFC 9110, 13.1.3 and 13.1.4).
+  @before_dates %{"if-modified-since" => "if-none-match", "if-unmodified-since" => "if-match"}
+
+  @transaction "a commit is refused as a conflict when a feature that the transaction writes " <>
+                 "was written since it began: read in it what you expect"
+
+  # What to do instead, where there is more to say.
+  @instead %{
+    (@db <> "/features") => "a write of one feature by its path takes it",
+    (@db <> "/blocks/{block}/revert") =>
+      "a block is reverted only while nothing later depends on it",
+    (@db <> "/transactions") => @transaction,
+    (@db <> "/transactions/{txn}/operations") => @transaction,
+    (@db <> "/transactions/{txn}/commit") => @transaction,
+    (@db <> "/transactions/{txn}/abort") => @transaction
+  }
+
+  @doc """
+  `:ok` when every condition of a request is kept, by a method of a path. OPTIONS asks about
+  no version, so that conditions say nothing there.
+  """
+  @spec check(String.t(), String.t(), :cowboy.http_headers()) ::
+          :ok | {:error, FormdbHttp.Error.t()}
+  def check("OPTIONS", _template, _headers), do: :ok
+  def check("HEAD", template, headers), do: check("GET", template, headers)
+
+  def check(method, template, headers) do
+    kept = Map.get(@kept, {method, template}, [])
+
+    case Enum.find(@headers, fn {name, _} -> ignored?(name, kept, headers) end) do
+      nil -> :ok
+      {name, shown} -> refused(name, shown, kept, template)
+    end
+  end
+
+  defp ignored?(name, kept, headers) do
+    is_map_key(headers, name) and name not in kept and
+      not (is_map_key(headers, @before_dates[name]) and @before_dates[name] in kept)
+  end
+
+  defp refused(name, shown, [_ | _], _template) when is_map_key(@before_dates, name) do
+    refuse(
+      :invalid_parameter,
+      "#{shown} is not taken, since versions have no dates that tell them apart; use the ETag " <>
+        "of the answer, with If-Match or If-None-Match"
+    )
+  end
+
+  defp refused(_name, shown, _kept, template) do
+    instead = Map.get(@instead, template, "there is no version that it could be about")
+    refuse(:invalid_parameter, "#{shown} is not taken here; #{instead}")
+  end
+
+  @doc "The names of the headers that are conditions."
+  @spec headers() :: [String.t()]
+  def headers, do: for({name, _shown} <- @headers, do: name)
+
+  @doc """
+  What a question for a version with this hash (nil: it has none) is answered: `:fresh`, or
+  `:not_modified`, or the refusal of `If-Match`, which counts first (RFC 9110, 13.2.2).
+  """
+  @spec evaluate(:cowboy.http_headers(), String.t() | nil) ::
+          :fresh | :not_modified | {:error, FormdbHttp.Error.t()}
+  def evaluate(%{"if-match" => field} = headers, hash) do
+    with :ok <- match(field, hash), do: evaluate(Map.delete(headers, "if-match"), hash)
+  end
+
+  def evaluate(headers, hash), do: if(ETag.known?(headers, hash), do: :not_modified, else: :fresh)
+
+  defp match(field, hash) do
+    case ETag.parse(field) do
+      :any -> :ok
+      {:ok, tags} -> match_tags(tags, field, hash)
+      :error -> bad_tags("If-Match", field)
+    end
+  end
+
+  defp match_tags(tags, field, hash) do
+    cond do
+      {:strong, hash} in tags -> :ok
+      weak?(tags) -> weak(field)
+      hash -> refuse(:precondition_failed, "If-Match is #{field}; this version is \"#{hash}\"")
+      true -> refuse(:precondition_failed, "If-Match is #{field}; what was found has no version")
+    end
+  end
+
+  @doc """
+  What a write expects of the feature, as options of `FormdbHttp`: a version by `If-Match`,
+  or that there is none by `If-None-Match: *`.
+  """
+  def expected(%{"if-match" => _, "if-none-match" => _}) do
+    refuse(
+      :invalid_parameter,
+      "found If-Match, which expects a version, and If-None-Match, which expects none; send one"
+    )
+  end
+
+  def expected(%{"if-match" => field}) do
+    case ETag.parse(field) do
+      :any -> {:ok, [expect: :exists]}
+      {:ok, tags} -> expected_tags(tags, field)
+      :error -> bad_tags("If-Match", field)
+    end
+  end
+
+  def expected(%{"if-none-match" => field}) do
+    case ETag.parse(field) do
+      :any -> {:ok, [expect: :absent]}
+      _tags_or_error -> bad_none_match(field)
+    end
+  end
+
+  def expected(_headers), do: {:ok, []}
+
+  # Only strong comparison counts here (RFC 9110, 13.1.1).
+  defp expected_tags(tags, field) do
+    if weak?(tags),
+      do: weak(field),
+      else: {:ok, [expect: {:hashes, for({:strong, tag} <- tags, do: tag)}]}
+  end
+
+  defp weak?(tags), do: Enum.all?(tags, &match?({:weak, _}, &1))
+
+  defp weak(field) do
+    refuse(
+      :precondition_failed,
+      "If-Match is #{field}, a weak tag, which never matches (RFC 9110, 13.1.1). A proxy that " <>
+        "compresses answers makes their tags weak: send the tag without W/, or ask with " <>
+        "Accept-Encoding: identity, so that it comes through as it is"
+    )
+  end
+
+  defp bad_tags(name, field) do
+    refuse(
+      :invalid_parameter,
+      "#{name} is #{show(field)}; give * or entity tags in double quotes, with commas between"
+    )
+  end
+
+  defp bad_none_match(field) do
+    refuse(
+      :invalid_parameter,
+      "If-None-Match is #{show(field)}; a write takes only *, for a feature that is to be new"
+    )
+  end
+end

@@ -1,0 +1,90 @@
+defmodule FormdbHttpWeb.VanishedClientTest do
+  # Nobody works for a client that has gone.
+  use ExUnit.Case
+
+  import FormdbHttp.HTTPClient
+
+  alias FormdbHttp.{Admission, Config, JSON}
+  alias FormdbHttpWeb.Endpoint
+
+  # How long a request goes on whose client has closed its side.
+  @grace 200
+
+  setup do
+    start_supervised!({Endpoint, %{Config.load!() | half_close_ms: @grace}})
+    name = "vanished_#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.create_database(name)
+    on_exit(fn -> :ok = FormdbHttp.purge_database(name) end)
+    feature = %{"type" => "Feature", "geometry" => sheaf(0.0), "properties" => %{}}
+    {:ok, _} = FormdbHttp.put_feature(name, feature)
+    {:ok, port: Endpoint.port(), db: "/api/v1/databases/" <> name, name: name}
+  end
+
+  # Lines side by side: of two such sheaves every pair has to be looked at, and no two
+  # meet, which takes seconds.
+  defp sheaf(shift) do
+    lines =
+      for n <- 0..7_999 do
+        x = (n + shift) / 8_000
+        [[x, 0], [x + 20, 20]]
+      end
+
+    %{"type" => "MultiLineString", "coordinates" => lines}
+  end
+
+  test "the search of a client that vanishes ends, and its place is free", context do
+    %{port: port, db: db, name: name} = context
+    body = JSON.text(%{"geometry" => sheaf(0.5)})
+    ask = format("POST", db <> "/features/intersects", body: body)
+    threads = :erlang.system_info(:dirty_io_schedulers)
+
+    # More than are let in at once, so that some stand in the line.
+    sockets =
+      for _ <- 1..(threads + 4) do
+        socket = connect(port)
+        write(socket, ask)
+        socket
+      end
+
+    wait_until(fn -> Admission.figures(:question).taken > 0 end, 5_000)
+    Process.sleep(300)
+    assert Admission.figures(:question).taken > 0
+    [last | _] = sockets
+    assert {:error, :timeout} = :gen_tcp.recv(last, 0, 0)
+
+    # Some say goodbye, some do not even do that.
+    for {socket, n} <- Enum.with_index(sockets) do
+      if rem(n, 2) == 0, do: :inet.setopts(socket, linger: {true, 0})
+      :gen_tcp.close(socket)
+    end
+
+    closed = System.monotonic_time(:millisecond)
+    wait_until(fn -> idle?() end, 5_000)
+    # Their time would have been 30 s.
+    assert System.monotonic_time(:millisecond) - closed < 5_000
+
+    # And so are the threads: as many reads as there are of them are answered at once.
+    {micros, answers} =
+      :timer.tc(fn ->
+        1..threads
+        |> Enum.map(fn _ -> Task.async(fn -> FormdbHttp.block(name, 1) end) end)
+        |> Task.await_many(10_000)
+      end)
+
+    assert Enum.all?(answers, &match?({:ok, _}, &1))
+    assert micros < 3_000_000
+  end
+
+  defp idle? do
+    figures = Admission.figures(:question)
+    figures.taken == 0 and figures.waiting == 0
+  end
+
+  defp wait_until(condition, left) do
+    cond do
+      condition.() -> :ok
+      left <= 0 -> flunk("it does not become true")
+      true -> Process.sleep(10) && wait_until(condition, left - 10)
+    end
+  end
+end
