@@ -2,6 +2,8 @@ defmodule FormdbHttp.QuestionsTest do
   # A question ends with the process that asked it.
   use ExUnit.Case
 
+  alias FormdbHttp.{Catalog, Native}
+
   setup do
     name = "questions_#{System.unique_integer([:positive])}"
     {:ok, _} = FormdbHttp.create_database(name)
@@ -37,5 +39,54 @@ defmodule FormdbHttp.QuestionsTest do
     for asker <- askers, do: Process.exit(asker, :kill)
     {micros, {:ok, _block}} = :timer.tc(fn -> FormdbHttp.block(db, 1) end)
     assert micros < 3_000_000
+  end
+
+  # What lies far back is not gone to on a thread that must not be kept.
+  describe "a normal scheduler leaves to a dirty one" do
+    test "a range behind a million later points", %{db: db} do
+      for n <- 0..2, do: {:ok, _} = FormdbHttp.put_point(db, "s", n, n / 1)
+
+      for part <- 1..3 do
+        first = part * 500_000
+        times = for n <- first..(first + 499_999), into: <<>>, do: <<n::little-64>>
+        values = for n <- 1..500_000, into: <<>>, do: <<n / 1::little-float-64>>
+        {:ok, _} = FormdbHttp.put_columns(db, "s", times, values)
+      end
+
+      range = %{
+        series: "s",
+        start: 0,
+        end: 10_000_000,
+        order: :desc,
+        limit: 2,
+        cursor: nil,
+        as_of: 3,
+        transaction: nil
+      }
+
+      catalog = Catalog.handle()
+
+      for ask <- [&Native.range_json/3, &Native.range_points/3] do
+        assert ask.(catalog, db, range) == :not_in_memory
+        assert {:ok, {_points, 6, _next}} = ask.(catalog, db, %{range | as_of: nil})
+      end
+
+      assert {:ok, %{points: [{2, 2.0}, {1, 1.0}], next: next}} =
+               FormdbHttp.range(db, "s", 0, 10_000_000, as_of: 3, order: :desc, limit: 2)
+
+      assert {:ok, %{points: [{0, 0.0}], next: nil}} =
+               FormdbHttp.range(db, "s", 0, 10_000_000, order: :desc, limit: 2, cursor: next)
+    end
+
+    test "a version behind a thousand later ones", %{db: db} do
+      feature = %{"type" => "Feature", "geometry" => nil, "properties" => %{}}
+      opts = [id: "f", durability: :none]
+      for _ <- 1..1_100, do: {:ok, _} = FormdbHttp.put_feature(db, feature, opts)
+      catalog = Catalog.handle()
+      assert {:ok, {1_100, _, _}} = Native.feature_in_memory(catalog, db, "f", nil)
+      assert {:ok, {1_000, _, _}} = Native.feature_in_memory(catalog, db, "f", 1_000)
+      assert Native.feature_in_memory(catalog, db, "f", 50) == :not_in_memory
+      assert {:ok, %{seq: 50}} = FormdbHttp.get_feature(db, "f", as_of: 50)
+    end
   end
 end
