@@ -85,6 +85,7 @@ pub(crate) fn open(
         report: mut recovered,
     } = opened;
     let identity = identify(&*fs, dir, identity, Identity::new(database, since))?;
+    let cursors = CursorKey::new(&identity.database, &identity.log);
     let place = Place::new(&fs, dir, &*lock, identity)?;
     recovered.created = created;
     recovered.snapshots_ignored = reading.ignored;
@@ -120,7 +121,7 @@ pub(crate) fn open(
     let (queue, intake) = write_queue(&limits, &memory.work);
     let clock = Clock::new(last_time, &limits);
     let mut state = State::new(indexes, segments, limits, memory, head, clock);
-    state.cursors = CursorKey::new(&identity.database, &identity.log);
+    state.cursors = cursors;
     let state = Arc::new(state);
     give_shapes(&state)?;
     recovered.elapsed = begun.elapsed();
