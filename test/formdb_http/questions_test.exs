@@ -68,7 +68,7 @@ defmodule FormdbHttp.QuestionsTest do
 
       for ask <- [&Native.range_json/3, &Native.range_points/3] do
         assert ask.(catalog, db, range) == :not_in_memory
-        assert {:ok, {_points, 6, _next}} = ask.(catalog, db, %{range | as_of: nil})
+        assert {:ok, {_points, _seq, _next}} = ask.(catalog, db, %{range | as_of: nil})
       end
 
       assert {:ok, %{points: [{2, 2.0}, {1, 1.0}], next: next}} =
@@ -83,10 +83,15 @@ defmodule FormdbHttp.QuestionsTest do
       opts = [id: "f", durability: :none]
       for _ <- 1..1_100, do: {:ok, _} = FormdbHttp.put_feature(db, feature, opts)
       catalog = Catalog.handle()
-      assert {:ok, {1_100, _, _}} = Native.feature_in_memory(catalog, db, "f", nil)
-      assert {:ok, {1_000, _, _}} = Native.feature_in_memory(catalog, db, "f", 1_000)
-      assert Native.feature_in_memory(catalog, db, "f", 50) == :not_in_memory
-      assert {:ok, %{seq: 50}} = FormdbHttp.get_feature(db, "f", as_of: 50)
+
+      # Each of them is in memory once it was read.
+      for {as_of, near?} <- [{nil, true}, {1_000, true}, {50, false}] do
+        seq = as_of || 1_100
+        assert {:ok, %{seq: ^seq}} = FormdbHttp.get_feature(db, "f", as_of: as_of)
+        found = Native.feature_in_memory(catalog, db, "f", as_of)
+        assert {as_of, match?({:ok, {^seq, _hash, _json}}, found)} == {as_of, near?}
+        assert near? or found == :not_in_memory
+      end
     end
   end
 end
