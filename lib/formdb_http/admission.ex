@@ -154,7 +154,11 @@ defmodule FormdbHttp.Admission do
         {:noreply, waits(state, line, client, waiter), {:continue, :admit}}
 
       {:instead, other, line} ->
-        state = state |> refuse(other, "the line is full") |> waits(line, client, waiter)
+        state =
+          state
+          |> refuse(other, "the line of those who wait is full (setting FORMDB_HEAVY_WAITING)")
+          |> waits(line, client, waiter)
+
         {:noreply, state, {:continue, :admit}}
 
       :full ->
@@ -213,7 +217,13 @@ defmodule FormdbHttp.Admission do
     case state.monitors do
       %{^monitor => {client, waiter, _timer}} ->
         state = %{state | line: Line.leave(state.line, client, waiter)}
-        {:noreply, refuse(state, waiter, "none became free in #{state.timeout} ms")}
+
+        {:noreply,
+         refuse(
+           state,
+           waiter,
+           "none became free in #{state.timeout} ms (setting FORMDB_HEAVY_WAIT_MS)"
+         )}
 
       _admitted ->
         {:noreply, state}
@@ -255,8 +265,8 @@ defmodule FormdbHttp.Admission do
 
   defp busy(state, why) do
     detail =
-      "#{what(state.name)} are bounded: all #{state.bound} places (#{state.setting}) are taken " <>
-        "and #{why} (FORMDB_HEAVY_WAITING, FORMDB_HEAVY_WAIT_MS); try again shortly"
+      "#{what(state.name)} are bounded: all #{state.bound} places (setting #{state.setting}) are taken " <>
+        "and #{why}; try again shortly"
 
     {:error, %Error{code: :busy, detail: detail}}
   end

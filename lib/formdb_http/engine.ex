@@ -101,7 +101,7 @@ defmodule FormdbHttp.Engine do
   def as_of(_name, seq) when seq in 0..0xFFFFFFFFFFFFFFFF, do: {:ok, seq}
 
   def as_of(_name, seq) when is_integer(seq) do
-    detail = "as_of is #{seq}; give a sequence that the journal has reached, or a time"
+    detail = "as_of is #{seq}; expected a sequence that the journal has reached, or a time"
     {:error, %Error{code: :invalid_parameter, detail: detail, pointer: "/as_of"}}
   end
 
@@ -117,8 +117,10 @@ defmodule FormdbHttp.Engine do
   def seq_at(name, micros, left \\ @patience_ms) do
     case call(name, &Native.seq_at(&1, name, micros)) do
       {:ok, {:not_yet, wait}} when wait > left ->
-        detail = "what was begun to be committed by that time is still being written"
-        {:error, %Error{code: :busy, detail: detail <> "; try again"}}
+        detail =
+          "what began to be committed by the time of as_of is still being written; try again"
+
+        {:error, %Error{code: :busy, detail: detail, pointer: "/as_of"}}
 
       {:ok, {:not_yet, wait}} ->
         Process.sleep(wait)

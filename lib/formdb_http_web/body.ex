@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.Body do
   # sent and no more than a part of what it has announced. That the announced length
   # would fit is looked at first, before anything is read.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
+  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1, show_json: 1]
 
   alias FormdbHttp.WorkMemory
 
@@ -136,11 +136,15 @@ defmodule FormdbHttpWeb.Body do
         {:ok, %{} = members} ->
           check_members(members, allowed)
 
-        {:ok, _other} ->
-          refuse(:invalid_json, "found no object; expected one such as #{example}", "")
+        {:ok, other} ->
+          detail = "the body is #{show_json(other)}; expected an object such as #{example}"
+          refuse(:invalid_json, detail, "")
 
         :error ->
-          refuse(:invalid_json, "found no JSON; expected text such as #{example}", "")
+          detail =
+            "the body is #{show(body)}, which is no JSON; expected an object such as #{example}"
+
+          refuse(:invalid_json, detail, "")
       end
     end
   end

@@ -130,6 +130,18 @@ defmodule FormdbHttpWeb.Problem do
     if shown_whole?(text), do: shown, else: "#{shown}... (#{byte_size(text)} bytes)"
   end
 
+  @doc "As `show/1`, of a value that was JSON."
+  @spec show_json(term()) :: String.t()
+  def show_json(text) when is_binary(text), do: show(text)
+
+  def show_json(value) do
+    text = JSON.text(value)
+
+    if shown_whole?(text),
+      do: text,
+      else: "#{String.slice(text, 0, @shown_characters)}... (#{byte_size(text)} bytes)"
+  end
+
   defp shown_whole?(text),
     do: byte_size(text) <= 4 * @shown_characters and String.length(text) <= @shown_characters
 

@@ -2,7 +2,7 @@ defmodule FormdbHttpWeb.SearchParams do
   @moduledoc false
   # Parameters of searches for features: in the query, or in the body of a POST.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
+  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1, show_json: 1]
 
   alias FormdbHttpWeb.{Body, Params}
 
@@ -81,7 +81,10 @@ defmodule FormdbHttpWeb.SearchParams do
         texts(rest, Map.put(params, name, text))
 
       :error ->
-        detail = "#{name} is neither text nor a number, nor, as bbox may be, a list of numbers"
+        detail =
+          "#{name} is #{show_json(value)}; expected what stands in a query: text, a number or a " <>
+            "boolean, or of bbox and point a list of numbers"
+
         invalid(Body.pointer_part(name), detail)
     end
   end
@@ -91,7 +94,9 @@ defmodule FormdbHttpWeb.SearchParams do
       texts = value |> List.wrap() |> Enum.map(&text/1)
 
       if :error in texts do
-        detail = "found neither an expression nor a list of such; expected one such as \"gte:5\""
+        detail =
+          "the filter is #{show_json(value)}; expected an expression such as \"gte:5\", or a list of such"
+
         {:halt, invalid("filters/" <> Body.pointer_part(key), detail)}
       else
         {:cont, {:ok, Enum.map(texts, fn {:ok, text} -> {key, text} end) ++ found}}
@@ -99,8 +104,9 @@ defmodule FormdbHttpWeb.SearchParams do
     end)
   end
 
-  defp filters(_other) do
-    invalid("filters", "found no object; expected one such as {\"prop.mag\":\"gte:5\"}")
+  defp filters(other) do
+    detail = "filters is #{show_json(other)}; expected an object such as {\"prop.mag\":\"gte:5\"}"
+    invalid("filters", detail)
   end
 
   defp text(text) when is_binary(text), do: {:ok, text}

@@ -38,8 +38,7 @@ defmodule FormdbHttpWeb.WriteOptions do
     if key =~ ~r/\A[\x21-\x7e]{1,255}\z/ do
       {:ok, [idempotency_key: key]}
     else
-      detail =
-        "Idempotency-Key has #{byte_size(key)} bytes; give 1 to 255 visible ASCII characters"
+      detail = "Idempotency-Key is #{show(key)}; expected 1 to 255 visible ASCII characters"
 
       refuse(:invalid_parameter, detail)
     end

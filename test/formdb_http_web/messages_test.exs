@@ -76,6 +76,38 @@ defmodule FormdbHttpWeb.MessagesTest do
     assert byte_size(Problem.show(String.duplicate("😀", 10_000))) < 400
   end
 
+  test "members show what they are", %{port: port, db: db} do
+    transactions = db <> "/transactions"
+    within = db <> "/features/within"
+
+    for {path, body, code, pointer, shown} <- [
+          {transactions, ~s({"read_only":"yes"}), "invalid_body", "/read_only",
+           ~s(read_only is "yes")},
+          {transactions, ~s({"read_only":null}), "invalid_body", "/read_only",
+           "read_only is null"},
+          {transactions, ~s({"as_of":[1]}), "invalid_body", "/as_of", "as_of is [1]"},
+          {transactions, ~s([5]), "invalid_json", "", "the body is [5]"},
+          {transactions, "nonsense", "invalid_json", "",
+           ~s(the body is "nonsense", which is no JSON)},
+          {"/api/v1/databases", ~s({"name":5}), "invalid_name", "/name", "the name is 5"},
+          {within, ~s({"bbox":["a"]}), "invalid_body", "/bbox", ~s(bbox is ["a"])},
+          {within, ~s({"bbox":"0,0,1,1","filters":7}), "invalid_body", "/filters",
+           "filters is 7"},
+          {within, ~s({"bbox":"0,0,1,1","filters":{"prop.a":[[1]]}}), "invalid_body",
+           "/filters/prop.a", "the filter is [[1]]"}
+        ] do
+      problem = refused(post(port, path, body), code)
+      assert problem["pointer"] == pointer
+      assert problem["detail"] =~ shown
+    end
+
+    for key <- ["a b", "ä"] do
+      headers = [{"idempotency-key", key}]
+      response = request(port, "POST", db <> "/timeseries", headers: headers, body: "{}")
+      assert refused(response, "invalid_parameter")["detail"] =~ ~s(Idempotency-Key is "#{key}")
+    end
+  end
+
   test "limits name their settings", %{port: port, db: db} do
     long = String.duplicate("x", 300)
     feature = %{type: "Feature", geometry: nil, properties: %{}}

@@ -295,6 +295,30 @@ defmodule FormdbHttpWeb.ProtocolTest do
       end
     end
 
+    @tag settings: %{"FORMDB_TRUSTED_PROXIES" => "127.0.0.1"}
+    test "may hold any bytes, and are answered in text", %{port: port, db: db} do
+      post(port, db <> "/features", feature("a"))
+
+      for name <-
+            ["accept", "accept-encoding", "content-type", "content-encoding", "content-range"] ++
+              ["idempotency-key", "if-match", "if-none-match", "origin", "sec-fetch-site"] ++
+              ["x-forwarded-for", "x-forwarded-host", "x-forwarded-prefix", "x-forwarded-proto"] ++
+              ["authorization", "connection", "expect", "range", "upgrade", "user-agent"],
+          value <- [<<0xFF, 0xFE>>, "é", "", ",", ";", "=", "\"", String.duplicate("a,", 4_000)],
+          {method, path, body} <- [
+            {"GET", "/features/a", nil},
+            {"GET", "/blocks/1", nil},
+            {"PUT", "/features/a", feature("a")}
+          ] do
+        socket = connect(port)
+        write(socket, format(method, db <> path, headers: [{name, value}], body: body))
+        response = read(socket)
+        assert {name, value, response.status < 500} == {name, value, true}
+        assert String.valid?(response.body)
+        :ok = :gen_tcp.close(socket)
+      end
+    end
+
     test "that are no text never come into the log with the document", %{port: port, db: db} do
       secret = feature("a", ~s({"secret":"do not log"}))
 

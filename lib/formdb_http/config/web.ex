@@ -87,7 +87,7 @@ defmodule FormdbHttp.Config.Web do
   @doc "An IP address from text."
   @spec address(String.t()) :: {:ok, :inet.ip_address()} | :error
   def address(text) do
-    with {:error, :einval} <- text |> String.to_charlist() |> :inet.parse_strict_address(),
+    with {:error, :einval} <- text |> :binary.bin_to_list() |> :inet.parse_strict_address(),
          do: :error
   end
 

@@ -50,9 +50,17 @@ defmodule FormdbHttpWeb.BlockController do
   # A hash, or a sequence, which has fewer digits.
   defp find(text) do
     cond do
-      text =~ ~r/\A[0-9a-fA-F]{64}\z/ -> {:ok, text}
-      text =~ ~r/\A[0-9]{1,18}\z/ -> {:ok, String.to_integer(text)}
-      true -> refuse(:block_not_found, "found #{show(text)}; give a hash or a sequence")
+      text =~ ~r/\A[0-9a-fA-F]{64}\z/ ->
+        {:ok, text}
+
+      text =~ ~r/\A[0-9]{1,18}\z/ ->
+        {:ok, String.to_integer(text)}
+
+      true ->
+        refuse(
+          :block_not_found,
+          "there is no block #{show(text)}; expected a sequence, or a hash of 64 hexadecimal digits"
+        )
     end
   end
 

@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.DatabaseController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
+  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1, show_json: 1]
 
   alias FormdbHttpWeb.{Answer, Body, Params, Paths, Places}
 
@@ -29,7 +29,12 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   # Without a name the server makes one up.
   defp name(%{"name" => name}) when is_binary(name), do: {:ok, name}
-  defp name(%{"name" => _}), do: refuse(:invalid_name, "the name is not a string", "/name")
+
+  defp name(%{"name" => other}) do
+    detail = "the name is #{show_json(other)}; expected a string such as \"quakes\""
+    refuse(:invalid_name, detail, "/name")
+  end
+
   defp name(_none), do: {:ok, nil}
 
   def show(req, name) do

@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.TransactionController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3]
+  import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
 
   alias FormdbHttp.Transaction
   alias FormdbHttpWeb.{Answer, Body, Params, Paths, WriteOptions}
@@ -29,15 +29,24 @@ defmodule FormdbHttpWeb.TransactionController do
 
   defp read_only(%{"read_only" => flag}) when is_boolean(flag), do: {:ok, flag}
 
-  defp read_only(%{"read_only" => _other}),
-    do: refuse(:invalid_body, "read_only is not true or false", "/read_only")
+  defp read_only(%{"read_only" => other}) do
+    refuse(
+      :invalid_body,
+      "read_only is #{show_json(other)}; expected true or false",
+      "/read_only"
+    )
+  end
 
   defp read_only(_members), do: {:ok, false}
 
   defp as_of(%{"as_of" => value}) when is_integer(value) or is_binary(value), do: {:ok, value}
 
-  defp as_of(%{"as_of" => _other}),
-    do: refuse(:invalid_body, "as_of is neither a sequence nor a time", "/as_of")
+  defp as_of(%{"as_of" => other}) do
+    detail =
+      "as_of is #{show_json(other)}; expected a sequence, or a time such as 2026-01-31T12:00:00Z"
+
+    refuse(:invalid_body, detail, "/as_of")
+  end
 
   defp as_of(_members), do: {:ok, nil}
 
