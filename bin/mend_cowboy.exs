@@ -56,7 +56,8 @@ defmodule MendCowboy do
 
   defp sound?(:cowboy_http, forms), do: defined?(forms, :is_http2_upgrade, 3)
   # Should a later one be written in another way, it is taken as it is.
-  defp sound?(:cow_http_te, forms), do: not defined?(forms, :chunked_len, 4)
+  defp sound?(:cow_http_te, forms),
+    do: not (defined?(forms, :chunked_len, 4) or defined?(forms, :chunked_len, 5))
 
   defp mend(:cowboy_http = module, forms) do
     check(module, forms, stream_next: 1, active: 1, is_http2_upgrade: 2, http2_upgrade: 2)
@@ -81,22 +82,30 @@ defmodule MendCowboy do
   end
 
   defp mend(:cow_http_te, forms) do
-    forms
+    # Later versions count the digits of a size as well.
+    {arity, more, bounded} =
+      if defined?(forms, :chunked_len, 4),
+        do: {4, "", "Len < 16#1000000000000000"},
+        else: {5, ", Digits", "Digits < 16"}
+
     # It calls itself with each byte of a chunk's head (RFC 9112, 7.1): digits, white
     # space and extensions, the end of the line. Whatever fails here is answered 400.
-    |> rename(:chunked_len, 4, :chunked_len_of_head)
+    forms
+    |> rename(:chunked_len, arity, :chunked_len_of_head)
     |> add("""
-    chunked_len(<<C, _/bits>> = Data, Streamed, Acc, Len)
-            when C >= $0, C =< $9; C >= $a, C =< $f; C >= $A, C =< $F;
-                C =:= $\\s; C =:= $\\t; C =:= $;; C =:= $\\r ->
-        true = Len < 16#1000000000000000,
-        case chunked_len_of_head(Data, Streamed, Acc, Len) of
+    chunked_len(<<C, _/bits>> = Data, Streamed, Acc, Len#{more})
+            when C >= $0, C =< $9; C >= $a, C =< $f; C >= $A, C =< $F ->
+        true = #{bounded},
+        chunked_len_of_head(Data, Streamed, Acc, Len#{more});
+    chunked_len(<<C, _/bits>> = Data, Streamed, Acc, Len#{more})
+            when C =:= $\\s; C =:= $\\t; C =:= $;; C =:= $\\r ->
+        case chunked_len_of_head(Data, Streamed, Acc, Len#{more}) of
             {done, trailers, _} -> error(trailers);
             {done, _, trailers, _} -> error(trailers);
             Result -> Result
         end;
-    chunked_len(<<>>, Streamed, Acc, Len) ->
-        chunked_len_of_head(<<>>, Streamed, Acc, Len).
+    chunked_len(<<>>, Streamed, Acc, Len#{more}) ->
+        chunked_len_of_head(<<>>, Streamed, Acc, Len#{more}).
     """)
   end
 
