@@ -98,6 +98,7 @@ defmodule FormdbHttp do
   """
   @type operation ::
           {:put_feature, document()}
+          | {:put_feature, document(), keyword()}
           | {:delete_feature, String.t()}
           | {:put_points, document()}
           | {:delete_points, String.t(), timestamp(), timestamp()}
@@ -215,8 +216,12 @@ defmodule FormdbHttp do
   new version. A member `provenance` (an object) is recorded as the block's
   provenance.
 
+  A geometry is a feature without properties. An edge wider than 180 degrees is refused
+  with `:antimeridian_crossing`, unless the option `:antimeridian` is `:cut`, to have
+  the geometry cut at the antimeridian, or `:as_is`, to have the edge go the long way.
+
   Options besides those of writes: `:id`, the id to write to, which the feature may
-  then leave out, and `:expect`.
+  then leave out, `:expect` and `:antimeridian`.
 
   Returns `%{feature_id: id, seq: seq, hash: hash, time: microseconds}`, and with
   `:id` also `:created`, whether there was no such feature before.
@@ -252,13 +257,18 @@ defmodule FormdbHttp do
   @doc """
   Writes the features of a FeatureCollection as one transaction: all or none.
 
-  Options besides those of writes: `:on_duplicate`. Features with the same id are
+  Options besides those of writes: `:antimeridian`, as for `put_feature/3`,
+  `:on_duplicate` and `:on_error`. Features with the same id are
   refused (`:refuse`, the default) with `:duplicate_id`, or all written (`:replace`),
-  each as a version, so that the last one stands.
+  each as a version, so that the last one stands. Faulty features have all refused
+  (`:refuse`, the default), with all faults in the error's `:errors`, or are left out
+  (`:skip`).
 
   Returns `%{inserted: n, replaced: n, first_seq: seq, last_seq: seq, feature_ids: ids}`:
   how many were new, and how many took the place of a feature that was there, or came
-  before in the collection. The sequences are `nil` when the collection is empty.
+  before in the collection. The sequences are `nil` when nothing was written. With
+  `on_error: :skip` there is also `:rejected`, the features that were left out, as
+  `%{index: place, errors: faults}`.
   """
   @spec put_features(database(), document(), keyword()) :: result(map())
   defdelegate put_features(name, collection, opts \\ []), to: Features
@@ -514,15 +524,15 @@ defmodule FormdbHttp do
   `{"operations": [...]}` of the HTTP API. Nothing is written before the commit.
 
   Operations are carried out in their order: the same feature may be put by several of
-  them. Within one FeatureCollection ids differ (`:duplicate_id`), unless the operation,
-  as a document, has `"on_duplicate": "replace"`.
+  them. A feature may be given with the options of `put_features/3` that say how it is
+  read: `{:put_feature, feature, on_duplicate: :replace}`.
 
   With the option `:idempotency_key`, a second call with the same key and operations
   adds nothing and is answered as the first was, with `replayed: true`, while the
   transaction is open.
 
   Returns `%{operations: n, feature_ids: ids, replayed: false}`: how many it holds now,
-  and the ids of the features that this call puts.
+  and the ids of the features that this call puts; with `:rejected` if some were left out.
   """
   @spec apply(Transaction.t(), [operation()] | document(), idempotency_key: String.t()) ::
           result(map())

@@ -377,6 +377,15 @@ defmodule FormdbHttp.Config do
       doc: "Most positions in one geometry"
     },
     %{
+      variable: "FORMDB_FAULTS",
+      field: :faults,
+      type: :integer,
+      default: 100,
+      range: 1..100_000,
+      engine: true,
+      doc: "Faults of the features of one request that are told; all are counted"
+    },
+    %{
       variable: "FORMDB_ID_BYTES",
       field: :id_bytes,
       type: :integer,
@@ -608,6 +617,7 @@ defmodule FormdbHttp.Config do
           query_cache_bytes: non_neg_integer(),
           query_cache_ttl_ms: non_neg_integer(),
           positions: pos_integer(),
+          faults: pos_integer(),
           id_bytes: pos_integer(),
           durability: :sync | :interval | :none,
           sync_interval_ms: pos_integer(),

@@ -7,13 +7,21 @@ defmodule FormdbHttp.Error do
     * `:detail` - a sentence: what was found, what was expected
     * `:pointer` - JSON pointer (RFC 6901) to the offending part of the input,
       `nil` where there is none
+    * `:errors` - all that is wrong with a document, each with code, detail and pointer;
+      the first is the error itself. Empty where only one thing can be wrong
 
   It is an exception too, so that it can be raised.
   """
 
-  @type t :: %__MODULE__{code: atom(), detail: String.t(), pointer: String.t() | nil}
+  @type fault :: %{code: atom(), detail: String.t(), pointer: String.t()}
+  @type t :: %__MODULE__{
+          code: atom(),
+          detail: String.t(),
+          pointer: String.t() | nil,
+          errors: [fault()]
+        }
 
-  defexception [:code, :detail, :pointer]
+  defexception [:code, :detail, :pointer, errors: []]
 
   @impl true
   def message(%__MODULE__{code: code, detail: detail, pointer: pointer}) do
@@ -22,8 +30,17 @@ defmodule FormdbHttp.Error do
   end
 
   @doc false
-  # From the triple of the NIF.
+  # From the tuple of the NIF.
   def from_native({code, detail, pointer}) do
     %__MODULE__{code: code, detail: detail, pointer: pointer}
+  end
+
+  def from_native({code, detail, pointer, faults}) do
+    %__MODULE__{code: code, detail: detail, pointer: pointer, errors: faults(faults)}
+  end
+
+  @doc false
+  def faults(faults) do
+    for {code, detail, pointer} <- faults, do: %{code: code, detail: detail, pointer: pointer}
   end
 end

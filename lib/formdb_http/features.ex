@@ -7,11 +7,13 @@ defmodule FormdbHttp.Features do
   ## Writing
 
   def put_feature(name, feature, opts) do
-    {id, opts} = opts |> Writing.options!([:id, :expect]) |> Keyword.pop(:id)
+    {id, opts} = opts |> Writing.options!([:id, :expect, :antimeridian]) |> Keyword.pop(:id)
+    {antimeridian, opts} = antimeridian!(opts)
     text = Engine.json(feature)
-    request = if id, do: {:feature, id, text}, else: {:features, text, true, false}
+    puts = %{replace: false, skip: false, antimeridian: antimeridian}
+    request = if id, do: {:feature, id, text, antimeridian}, else: {:features, text, true, puts}
 
-    with {:ok, {false, ids}, ack} <- write(name, request, text, opts),
+    with {:ok, {false, ids, []}, ack} <- write(name, request, text, opts),
          {:ok, {[written], _replaced}} <- first_ids(name, ids, ack) do
       # Whether it was there is for who puts to an id; a look-up costs a lock.
       if id,
@@ -27,10 +29,10 @@ defmodule FormdbHttp.Features do
   end
 
   def patch_feature(name, id, patch, opts) do
-    opts = Writing.options!(opts, [:expect])
-    request = {:patch, id, Engine.json(patch)}
+    {antimeridian, opts} = opts |> Writing.options!([:expect, :antimeridian]) |> antimeridian!()
+    request = {:patch, id, Engine.json(patch), antimeridian}
 
-    with {:ok, {false, [id]}, ack} <- Writing.write(name, request, :io, opts),
+    with {:ok, {false, [id], []}, ack} <- Writing.write(name, request, :io, opts),
          do: {:ok, written(id, ack)}
   end
 
@@ -43,35 +45,58 @@ defmodule FormdbHttp.Features do
   end
 
   def put_features(name, collection, opts) do
-    with {:ok, _collection?, ids, ack} <- write_all(name, collection, opts),
-         do: {:ok, collection_ack(ids, ack)}
+    with {:ok, _collection?, ids, rejected, ack} <- write_all(name, collection, opts),
+         do: {:ok, collection_ack(ids, rejected, ack)}
   end
 
   def write_features(name, document, opts) do
-    with {:ok, collection?, ids, ack} <- write_all(name, document, opts) do
+    with {:ok, collection?, ids, rejected, ack} <- write_all(name, document, opts) do
       if collection?,
-        do: {:ok, {:collection, collection_ack(ids, ack)}},
+        do: {:ok, {:collection, collection_ack(ids, rejected, ack)}},
         else: {:ok, {:feature, written(hd(ids), ack)}}
     end
   end
 
   defp write_all(name, document, opts) do
-    {on_duplicate, opts} =
-      opts |> Writing.options!([:expect, :on_duplicate]) |> Keyword.pop(:on_duplicate, :refuse)
+    opts = Writing.options!(opts, [:expect, :on_duplicate, :on_error, :antimeridian])
+    {on_duplicate, opts} = Keyword.pop(opts, :on_duplicate, :refuse)
+    {on_error, opts} = Keyword.pop(opts, :on_error, :refuse)
+    {antimeridian, opts} = antimeridian!(opts)
+
+    puts = %{
+      replace: one_of!(:on_duplicate, on_duplicate, [:refuse, :replace]) == :replace,
+      skip: one_of!(:on_error, on_error, [:refuse, :skip]) == :skip,
+      antimeridian: antimeridian
+    }
 
     text = Engine.json(document)
-    request = {:features, text, false, replace?(on_duplicate)}
+    request = {:features, text, false, puts}
 
-    with {:ok, {collection?, ids}, ack} <- write(name, request, text, opts),
-         {:ok, {ids, replaced}} <- first_ids(name, ids, ack),
-         do: {:ok, collection?, ids, ack && %{ack | features_replaced: replaced}}
+    with {:ok, {collection?, ids, rejected}, ack} <- write(name, request, text, opts),
+         {:ok, {ids, replaced}} <- first_ids(name, ids, ack) do
+      ack = ack && %{ack | features_replaced: replaced}
+      # Only who asks for it is told what was left out.
+      rejected = if puts.skip, do: %{rejected: rejected(rejected)}, else: %{}
+      {:ok, collection?, ids, rejected, ack}
+    end
   end
 
-  defp replace?(:refuse), do: false
-  defp replace?(:replace), do: true
+  @doc "Features that were left out, as maps."
+  def rejected(rejected),
+    do: for({index, faults} <- rejected, do: %{index: index, errors: Error.faults(faults)})
 
-  defp replace?(other) do
-    raise ArgumentError, "on_duplicate is #{inspect(other)}; expected :refuse or :replace"
+  @doc "What becomes of edges wider than 180 degrees, and the other options."
+  def antimeridian!(opts) do
+    {antimeridian, opts} = Keyword.pop(opts, :antimeridian)
+    {one_of!(:antimeridian, antimeridian || :refuse, [:refuse, :cut, :as_is]), opts}
+  end
+
+  defp one_of!(name, value, values) do
+    if value not in values do
+      raise ArgumentError, "#{name} is #{inspect(value)}; expected one of #{inspect(values)}"
+    end
+
+    value
   end
 
   defp write(name, request, text, opts) do
@@ -91,20 +116,20 @@ defmodule FormdbHttp.Features do
   end
 
   # Nothing is written for an empty collection.
-  defp collection_ack(ids, nil) do
+  defp collection_ack(ids, rejected, nil) do
     nothing = %{first_seq: nil, last_seq: nil, features_replaced: 0, replayed: false}
-    collection_ack(ids, nothing)
+    collection_ack(ids, rejected, nothing)
   end
 
-  defp collection_ack(ids, ack) do
-    %{
+  defp collection_ack(ids, rejected, ack) do
+    Map.merge(rejected, %{
       inserted: length(ids) - ack.features_replaced,
       replaced: ack.features_replaced,
       first_seq: ack.first_seq,
       last_seq: ack.last_seq,
       feature_ids: ids,
       replayed: ack.replayed
-    }
+    })
   end
 
   ## Reading

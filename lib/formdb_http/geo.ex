@@ -5,7 +5,7 @@ defmodule FormdbHttp.Geo do
   alias FormdbHttp.{Catalog, Engine, Error, Features, Native, Transaction}
 
   # Both can be asked of a search and of a count.
-  @question [:predicate, :filters, :k, :radius, :as_of]
+  @question [:predicate, :filters, :k, :radius, :as_of, :antimeridian]
 
   # Text up to which an area and filters are read in the calling process, in bytes.
   # The engine keeps no answer to longer questions.
@@ -66,7 +66,7 @@ defmodule FormdbHttp.Geo do
   defp short?(question) do
     area =
       case question do
-        %{area: {:geometry, text}} -> byte_size(text)
+        %{area: {:geometry, text, _antimeridian}} -> byte_size(text)
         _no_geometry -> 0
       end
 
@@ -113,10 +113,12 @@ defmodule FormdbHttp.Geo do
       raise ArgumentError, "#{key} goes with an area of {:near, point}, not with #{inspect(area)}"
     end
 
+    {antimeridian, _others} = Features.antimeridian!(opts)
+
     case area do
       :everything -> :everything
       {:box, box} -> {:box, Features.box_text(box)}
-      {:geometry, geometry} -> {:geometry, Engine.json(geometry)}
+      {:geometry, geometry} -> {:geometry, Engine.json(geometry), antimeridian}
     end
   end
 

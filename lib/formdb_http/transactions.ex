@@ -2,7 +2,7 @@ defmodule FormdbHttp.Transactions do
   @moduledoc false
   # Transactions: begin, apply, commit, abort. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Engine, Leases, Native, Transaction, Writing}
+  alias FormdbHttp.{Engine, Features, JSON, Leases, Native, Transaction, Writing}
 
   def begin(name, opts) do
     opts = Engine.options!(opts, [:read_only, :actor, :as_of, :owner])
@@ -32,9 +32,16 @@ defmodule FormdbHttp.Transactions do
     key = opts[:idempotency_key]
 
     with {:ok, text} <- operations_text(operations),
-         {:ok, {count, ids, replayed}} <-
-           Engine.call(name, &native_apply(&1, name, id, text, key)),
-         do: {:ok, %{operations: count, feature_ids: ids, replayed: replayed}}
+         {:ok, {count, ids, replayed, rejected}} <-
+           Engine.call(name, &native_apply(&1, name, id, text, key)) do
+      rejected =
+        for {operation, feature} <- rejected,
+            map <- Features.rejected([feature]),
+            do: Map.put(map, :operation, operation)
+
+      applied = %{operations: count, feature_ids: ids, replayed: replayed}
+      {:ok, if(rejected == [], do: applied, else: Map.put(applied, :rejected, rejected))}
+    end
   end
 
   defp native_apply(catalog, name, id, text, key) do
@@ -64,8 +71,12 @@ defmodule FormdbHttp.Transactions do
   end
 
   # Documents may be JSON text, which is put in as it is.
-  defp operation({:put_feature, feature}) do
-    {:ok, [~s({"op":"put_feature","feature":), Engine.json(feature), ?}]}
+  defp operation({:put_feature, feature}), do: operation({:put_feature, feature, []})
+
+  defp operation({:put_feature, feature, opts}) do
+    opts = Engine.options!(opts, [:on_duplicate, :on_error, :antimeridian])
+    members = for {name, value} <- opts, do: [~s("#{name}":), JSON.encode(value), ?,]
+    {:ok, [~s({"op":"put_feature",), members, ~s("feature":), Engine.json(feature), ?}]}
   end
 
   defp operation({:delete_feature, id}) do
@@ -92,7 +103,7 @@ defmodule FormdbHttp.Transactions do
   defp operation(other) do
     raise ArgumentError,
           "found the operation #{inspect(other)}; expected {:put_feature, document}, " <>
-            "{:delete_feature, id}, {:put_points, document} or " <>
+            "{:put_feature, document, opts}, {:delete_feature, id}, {:put_points, document} or " <>
             "{:delete_points, series, start, end}"
   end
 

@@ -57,7 +57,7 @@ defmodule FormdbHttp.Writing do
   def parse(_bytes, work), do: work.()
 
   # What has to be read and taken apart before it can be written anew.
-  defp stored(catalog, name, {:patch, id, _patch}),
+  defp stored(catalog, name, {:patch, id, _patch, _antimeridian}),
     do: known(Native.feature_bytes(catalog, name, id, nil))
 
   defp stored(catalog, name, {:revert, seq, _provenance}),

@@ -15,6 +15,8 @@ defmodule FormdbHttpWeb.Problem do
     invalid_feature: {400, "Not a GeoJSON Feature or FeatureCollection"},
     invalid_geometry: {400, "The geometry breaks RFC 7946"},
     invalid_position: {400, "The position is not longitude, latitude and altitude"},
+    antimeridian_crossing: {400, "An edge is wider than 180 degrees"},
+    unsupported_crs: {400, "The coordinates are not in WGS 84"},
     invalid_id: {400, "Not usable as an id"},
     duplicate_id: {400, "Two features of the request have the same id"},
     invalid_name: {400, "Not usable as the name of a database"},
@@ -94,7 +96,7 @@ defmodule FormdbHttpWeb.Problem do
 
   @doc "The answer that tells the client about an error."
   @spec answer(Error.t()) :: answer()
-  def answer(%Error{code: code, detail: detail, pointer: pointer}) do
+  def answer(%Error{code: code, detail: detail, pointer: pointer, errors: errors}) do
     {status, title} = lookup(code)
 
     members = [
@@ -106,7 +108,27 @@ defmodule FormdbHttpWeb.Problem do
     ]
 
     members = if pointer, do: members ++ [pointer: pointer], else: members
+    members = if errors == [], do: members, else: members ++ [errors: Enum.map(errors, &fault/1)]
     {status, headers(code), JSON.encode(members)}
+  end
+
+  @doc "One of several faults, as it is told."
+  @spec fault(Error.fault()) :: keyword()
+  def fault(%{code: code, detail: detail, pointer: pointer}),
+    do: [code: code, detail: detail, pointer: pointer]
+
+  @doc """
+  A feature that was left out: its place, and its faults as a problem has them. Of what is
+  beyond FORMDB_FAULTS only the place is told.
+  """
+  @spec rejected(map()) :: keyword()
+  def rejected(%{errors: errors} = rejected) do
+    first = errors |> Enum.take(1) |> Enum.flat_map(&fault/1)
+
+    place =
+      for name <- [:operation, :index], is_map_key(rejected, name), do: {name, rejected[name]}
+
+    place ++ first ++ [errors: Enum.map(errors, &fault/1)]
   end
 
   @doc "A refusal that comes from this layer and not from the database."

@@ -12,6 +12,22 @@ defmodule FormdbHttpWeb.WriteOptions do
   @doc "The names of the query parameters that every write takes."
   def params, do: ["durability"]
 
+  @crossings %{"refuse" => :refuse, "cut" => :cut, "as_is" => :as_is}
+
+  @doc "What becomes of edges wider than 180 degrees, as an option."
+  def antimeridian(%{"antimeridian" => text}) do
+    case @crossings do
+      %{^text => crossing} ->
+        {:ok, [antimeridian: crossing]}
+
+      _unknown ->
+        detail = "antimeridian is #{inspect(text)}; give refuse, cut or as_is"
+        refuse(:invalid_parameter, detail, "/antimeridian")
+    end
+  end
+
+  def antimeridian(_params), do: {:ok, []}
+
   @doc "Options for a write of `FormdbHttp`."
   def read(req, params) do
     with {:ok, level} <- durability(params), {:ok, key} <- key(req.headers) do

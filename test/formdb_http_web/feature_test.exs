@@ -3,8 +3,7 @@ defmodule FormdbHttpWeb.FeatureTest do
 
   import FormdbHttp.HTTPClient
 
-  alias FormdbHttp.Config
-  alias FormdbHttp.JSON
+  alias FormdbHttp.{Config, JSON}
   alias FormdbHttpWeb.{Endpoint, Router}
 
   setup do
@@ -114,7 +113,9 @@ defmodule FormdbHttpWeb.FeatureTest do
             {"\xFF\xFE", "invalid_json", nil},
             {String.duplicate("[", 100_000), "invalid_json", nil},
             {"[]", "invalid_json", nil},
-            {~s({"type":"Point","coordinates":[1,2]}), "invalid_feature", nil},
+            {~s({"type":"Point","coordinates":[1,200]}), "invalid_position", "/coordinates/1"},
+            {put_in(point("a")[:crs], "EPSG:2056"), "unsupported_crs", "/crs"},
+            {put_in(point("a")[:bbox], [5, 5, 6, 6]), "invalid_bbox", "/bbox"},
             {put_in(point("a"), [:geometry, :type], "Circle"), "invalid_geometry", "/geometry"},
             {point("a", 1, 95), "invalid_position", "/geometry/coordinates"},
             {point(""), "invalid_id", "/id"},
@@ -134,6 +135,193 @@ defmodule FormdbHttpWeb.FeatureTest do
       assert {:ok, %{seq: 0, features: 0}} = FormdbHttp.database(name)
     end
   end
+
+  describe "what real files have" do
+    test "is taken for what it means", %{port: port, features: features} do
+      body = ~s({"type":"Feature","id":null,"bbox":null,"properties":{},
+        "geometry":{"type":"LineString","bbox":null,
+          "coordinates":[[180.00000000000006,1,2,3],[179,90.0000000001]]}})
+
+      assert %{"feature_id" => "feat_" <> _ = id} = json(post(port, features, body))
+
+      assert json(get(port, "#{features}/#{id}")) == %{
+               "type" => "Feature",
+               "id" => id,
+               "properties" => %{},
+               "geometry" => %{
+                 "type" => "LineString",
+                 "coordinates" => [[180.0, 1, 2, 3], [179, 90.0]]
+               }
+             }
+
+      for query <- [
+            "bbox=180.00000000000006,0,180.00000000000006,1.5",
+            "bbox=180,0,-180,90.0000000001"
+          ] do
+        assert json(get(port, "#{features}?#{query}"))["numberReturned"] == 1
+      end
+
+      near = get(port, "#{features}/nearby?point=-180.0000000001,1&radius=1")
+      assert json(near)["numberReturned"] == 1
+      assert json(get(port, "#{features}?bbox=180.001,0,180.001,1"))["code"] == "invalid_bbox"
+    end
+
+    test "may be a bare geometry", %{port: port, features: features} do
+      for geometry <- [
+            %{"type" => "Point", "coordinates" => [1, 2]},
+            %{"type" => "GeometryCollection", "geometries" => []}
+          ] do
+        %{"feature_id" => id} = json(post(port, features, geometry))
+
+        put =
+          request(port, "PUT", "#{features}/x", headers: json_type(), body: JSON.text(geometry))
+
+        assert put.status in [200, 201]
+
+        for id <- [id, "x"] do
+          assert json(get(port, "#{features}/#{id}")) ==
+                   %{"type" => "Feature", "id" => id, "properties" => nil, "geometry" => geometry}
+        end
+      end
+
+      # A patch of the members of a geometry is none of its feature.
+      patch =
+        request(port, "PATCH", "#{features}/x", headers: json_type(), body: ~s({"type":"Point"}))
+
+      assert %{"code" => "invalid_feature", "pointer" => "/type"} = json(patch)
+    end
+
+    test "is refused with all of its faults", %{port: port, features: features} do
+      bad = %{type: "Feature", id: true, geometry: %{type: "Point", coordinates: [200, 100]}}
+      problem = json(post(port, features, collection([point("a"), bad, point("a")])))
+
+      assert %{"code" => "invalid_id", "pointer" => "/features/1/id", "errors" => errors} =
+               problem
+
+      assert problem["detail"] =~ "4 faults"
+
+      assert for(%{"code" => code, "pointer" => pointer} <- errors, do: {code, pointer}) == [
+               {"invalid_id", "/features/1/id"},
+               {"invalid_position", "/features/1/geometry/coordinates/0"},
+               {"invalid_position", "/features/1/geometry/coordinates/1"},
+               {"duplicate_id", "/features/2/id"}
+             ]
+
+      assert [%{"pointer" => "/geometry/coordinates/1"}] =
+               json(post(port, features, point("b", 1, 95)))["errors"]
+
+      twice = for id <- ["a", "b", "b", "a"], do: point(id)
+      problem = json(post(port, features, collection(twice)))
+      assert for(e <- problem["errors"], do: e["pointer"]) == ["/features/2/id", "/features/3/id"]
+    end
+
+    test "is written without the faulty features if that is asked for", context do
+      %{port: port, features: features} = context
+      bad = %{type: "Feature", geometry: %{type: "Point", coordinates: [200, 100]}}
+      body = collection([point("a"), bad, point("b"), point("a"), %{type: "Point"}])
+      response = post(port, features <> "?on_error=skip", body)
+      assert response.status == 201
+
+      assert %{"inserted" => 2, "feature_ids" => ["a", "b"], "rejected" => rejected} =
+               json(response)
+
+      assert [
+               %{
+                 "index" => 1,
+                 "code" => "invalid_position",
+                 "pointer" => "/features/1/geometry/coordinates/0",
+                 "errors" => [_, %{"pointer" => "/features/1/geometry/coordinates/1"}]
+               },
+               %{"index" => 3, "code" => "duplicate_id"},
+               %{"index" => 4, "code" => "invalid_feature", "pointer" => "/features/4/type"}
+             ] = rejected
+
+      # The same request again is answered with the same.
+      key = [{"idempotency-key", "k1"} | json_type()]
+      path = features <> "?on_error=skip"
+
+      [first, again] =
+        for _ <- 1..2, do: request(port, "POST", path, headers: key, body: JSON.text(body))
+
+      assert json(first) == json(again)
+      assert again.headers["idempotency-replayed"] == "true"
+
+      assert json(post(port, path, collection([bad])))["inserted"] == 0
+      assert post(port, path, bad).status == 400
+      refused = json(post(port, features <> "?on_error=ignore", body))
+      assert %{"code" => "invalid_parameter", "pointer" => "/on_error"} = refused
+    end
+  end
+
+  describe "an edge wider than 180 degrees" do
+    setup do
+      ring = [[-179, 0], [-179, 4], [170, 4], [170, 0], [-179, 0]]
+      {:ok, wide: %{type: "Polygon", coordinates: [ring]}}
+    end
+
+    defp feature(id, geometry),
+      do: %{type: "Feature", id: id, properties: nil, geometry: geometry}
+
+    test "is refused, cut or kept", %{port: port, features: features, wide: wide} do
+      problem = json(post(port, features, feature("a", wide)))
+      assert problem["code"] == "antimeridian_crossing"
+      assert problem["pointer"] == "/geometry/coordinates/0/2"
+      assert problem["detail"] =~ "antimeridian=cut"
+
+      assert post(port, features <> "?antimeridian=cut", feature("a", wide)).status == 201
+      assert post(port, features <> "?antimeridian=as_is", feature("b", wide)).status == 201
+      assert json(get(port, features <> "/a"))["geometry"]["type"] == "MultiPolygon"
+      assert json(get(port, features <> "/b"))["geometry"]["coordinates"] == wide.coordinates
+
+      for {point, ids} <- [{"175,2", ["a"]}, {"0,2", ["b"]}, {"-179.5,2", ["a"]}] do
+        page = json(get(port, "#{features}?bbox=#{point},#{point}"))
+        assert {point, for(f <- page["features"], do: f["id"])} == {point, ids}
+      end
+
+      refused = json(post(port, features <> "?antimeridian=no", feature("a", wide)))
+      assert %{"code" => "invalid_parameter", "pointer" => "/antimeridian"} = refused
+    end
+
+    test "is so by every way in, and asked about", %{port: port, name: name} = context do
+      %{features: features, wide: wide} = context
+      send = &request(port, &1, features <> &2, headers: json_type(), body: JSON.text(&3))
+      assert send.("PUT", "/a", feature("a", wide)).status == 400
+      assert send.("PUT", "/a?antimeridian=as_is", feature("a", wide)).status == 201
+      # What was accepted stays, and its other members can be changed.
+      assert send.("PATCH", "/a", %{properties: %{n: 1}}).status == 200
+      assert send.("PATCH", "/a", %{geometry: wide}).status == 400
+      assert send.("PATCH", "/a?antimeridian=cut", %{geometry: wide}).status == 200
+      assert json(get(port, features <> "/a"))["geometry"]["type"] == "MultiPolygon"
+
+      {:ok, txn} = FormdbHttp.begin(name)
+      path = "/api/v1/databases/#{name}/transactions/#{txn.id}/operations"
+      put = %{op: "put_feature", feature: feature("t", wide)}
+      refused = json(post(port, path, %{operations: [put]}))
+      assert refused["pointer"] == "/operations/0/feature/geometry/coordinates/0/2"
+      bad = collection([feature("t", wide), point("u", 1, 95), point("v")])
+
+      operations = [
+        %{op: "put_feature", feature: bad, antimeridian: "cut", on_error: "skip"},
+        %{op: "delete_feature", id: "a", provenance: nil}
+      ]
+
+      applied = json(post(port, path, %{operations: operations}))
+      assert %{"operations" => 3, "feature_ids" => ["t", "v"]} = applied
+
+      assert [%{"operation" => 0, "index" => 1, "pointer" => pointer}] = applied["rejected"]
+      assert pointer == "/operations/0/feature/features/1/geometry/coordinates/1"
+      {:ok, _} = FormdbHttp.apply(txn, [{:put_feature, feature("e", wide), antimeridian: :cut}])
+      {:ok, _} = FormdbHttp.commit(txn)
+
+      assert json(post(port, features <> "/within", wide))["code"] == "antimeridian_crossing"
+      within = json(post(port, features <> "/within?antimeridian=cut", wide))
+      assert for(f <- within["features"], do: f["id"]) == ["t", "e"]
+      body = %{geometry: wide, antimeridian: "as_is"}
+      assert json(post(port, features <> "/within", body))["features"] |> length() == 1
+    end
+  end
+
+  defp json_type, do: [{"content-type", "application/json"}]
 
   describe "POST of a FeatureCollection" do
     test "writes all of it", %{port: port, features: features} do

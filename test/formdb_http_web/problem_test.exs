@@ -22,7 +22,8 @@ defmodule FormdbHttpWeb.ProblemTest do
     for code <- @engine_codes do
       expected =
         cond do
-          String.starts_with?(code, "invalid_") or code == "duplicate_id" ->
+          String.starts_with?(code, "invalid_") or
+              code in ~w(duplicate_id antimeridian_crossing unsupported_crs) ->
             400
 
           String.ends_with?(code, "_not_found") ->

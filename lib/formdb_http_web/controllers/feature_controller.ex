@@ -3,17 +3,21 @@ defmodule FormdbHttpWeb.FeatureController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
 
-  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Params, Paths, WriteOptions}
+  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Params, Paths, Problem, WriteOptions}
 
   @geojson "application/geo+json"
 
   ## Writing
 
   def create(req, name) do
-    with {:ok, params} <- Params.query(req, ["on_duplicate" | WriteOptions.params()]),
+    own = ["on_duplicate", "on_error", "antimeridian"]
+
+    with {:ok, params} <- Params.query(req, own ++ WriteOptions.params()),
          {:ok, opts} <- WriteOptions.read(req, params),
          {:ok, on_duplicate} <- on_duplicate(params),
-         opts = [on_duplicate: on_duplicate] ++ opts,
+         {:ok, on_error} <- on_error(params),
+         {:ok, antimeridian} <- WriteOptions.antimeridian(params),
+         opts = [on_duplicate: on_duplicate, on_error: on_error] ++ antimeridian ++ opts,
          {:ok, body} <- Body.read(req, req.max_body_bytes),
          {:ok, written} <- FormdbHttp.write_features(name, body, opts) do
       case written do
@@ -31,6 +35,7 @@ defmodule FormdbHttpWeb.FeatureController do
             feature_ids: ack.feature_ids
           ]
 
+          members = if on_error == :skip, do: members ++ rejected(ack.rejected), else: members
           201 |> Answer.json(members) |> Answer.replayed(ack)
       end
     end
@@ -46,9 +51,23 @@ defmodule FormdbHttpWeb.FeatureController do
 
   defp on_duplicate(_params), do: {:ok, :refuse}
 
+  defp on_error(%{"on_error" => "skip"}), do: {:ok, :skip}
+  defp on_error(%{"on_error" => "refuse"}), do: {:ok, :refuse}
+
+  defp on_error(%{"on_error" => other}) do
+    detail = "on_error is #{inspect(other)}; give refuse or skip"
+    refuse(:invalid_parameter, detail, "/on_error")
+  end
+
+  defp on_error(_params), do: {:ok, :refuse}
+
+  defp rejected(rejected), do: [rejected: Enum.map(rejected, &Problem.rejected/1)]
+
   def put(req, name, id) do
-    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+    with {:ok, params} <- Params.query(req, ["antimeridian" | WriteOptions.params()]),
          {:ok, opts} <- WriteOptions.read_conditional(req, params),
+         {:ok, antimeridian} <- WriteOptions.antimeridian(params),
+         opts = antimeridian ++ opts,
          {:ok, body} <- Body.read(req, req.max_body_bytes),
          {:ok, ack} <- FormdbHttp.put_feature(name, body, [id: id] ++ opts) do
       if ack.created,
@@ -58,8 +77,10 @@ defmodule FormdbHttpWeb.FeatureController do
   end
 
   def patch(req, name, id) do
-    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+    with {:ok, params} <- Params.query(req, ["antimeridian" | WriteOptions.params()]),
          {:ok, opts} <- WriteOptions.read_conditional(req, params),
+         {:ok, antimeridian} <- WriteOptions.antimeridian(params),
+         opts = antimeridian ++ opts,
          {:ok, body} <- Body.read(req, req.max_body_bytes),
          {:ok, ack} <- FormdbHttp.patch_feature(name, id, body, opts),
          do: 200 |> Answer.json(members(ack)) |> version(ack)

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.SearchController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
-  alias FormdbHttpWeb.{Answer, Params, Paths, SearchParams}
+  alias FormdbHttpWeb.{Answer, Params, Paths, SearchParams, WriteOptions}
 
   @geojson "application/geo+json"
   @world "-180,-90,180,90"
@@ -38,23 +38,33 @@ defmodule FormdbHttpWeb.SearchController do
     end
   end
 
-  def geometry(req, name), do: geometry(req, name, "geometry", ["geometry", "predicate"], %{})
+  def geometry(req, name) do
+    own = ["geometry", "predicate", "antimeridian"]
+    geometry(req, name, "geometry", own, %{})
+  end
 
-  def within(req, name),
-    do: geometry(req, name, "within", ["geometry", "bbox"], %{"predicate" => "within"})
+  def within(req, name) do
+    own = ["geometry", "bbox", "antimeridian"]
+    geometry(req, name, "within", own, %{"predicate" => "within"})
+  end
 
-  def intersects(req, name),
-    do: geometry(req, name, "intersects", ["geometry", "bbox"], %{"predicate" => "intersects"})
+  def intersects(req, name) do
+    own = ["geometry", "bbox", "antimeridian"]
+    geometry(req, name, "intersects", own, %{"predicate" => "intersects"})
+  end
 
-  def contains(req, name),
-    do: geometry(req, name, "contains", ["geometry", "bbox"], %{"predicate" => "contains"})
+  def contains(req, name) do
+    own = ["geometry", "bbox", "antimeridian"]
+    geometry(req, name, "contains", own, %{"predicate" => "contains"})
+  end
 
   defp geometry(req, name, word, own, fixed) do
     with {:ok, params, filters, asked} <- SearchParams.query_or_body(req, own),
-         {:ok, area} <- area(params, own) do
+         {:ok, area} <- area(params, own),
+         {:ok, more} <- WriteOptions.antimeridian(params) do
       # A link to the next page repeats the query, whose body is to be sent again.
       path = fn -> Paths.features(req, name) <> "/" <> word end
-      answer(name, area, Map.merge(params, fixed), filters, path, [], asked)
+      answer(name, area, Map.merge(params, fixed), filters, path, more, asked)
     end
   end
 
@@ -66,7 +76,7 @@ defmodule FormdbHttpWeb.SearchController do
   defp area(%{"bbox" => box}, _own), do: {:ok, {:box, box}}
 
   defp area(_params, own) do
-    names = Enum.join(own -- ["predicate"], " or ")
+    names = Enum.join(own -- ["predicate", "antimeridian"], " or ")
 
     detail =
       "#{names} is missing; give a GeoJSON geometry as the parameter geometry or in the body"

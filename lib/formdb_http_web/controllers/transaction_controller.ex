@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.TransactionController do
   import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
 
   alias FormdbHttp.Transaction
-  alias FormdbHttpWeb.{Answer, Body, Params, Paths, WriteOptions}
+  alias FormdbHttpWeb.{Answer, Body, Params, Paths, Problem, WriteOptions}
 
   def create(req, name) do
     with {:ok, _none} <- Params.query(req, []),
@@ -78,9 +78,17 @@ defmodule FormdbHttpWeb.TransactionController do
          {:ok, body} <- Body.read(req, req.max_body_bytes),
          {:ok, applied} <- FormdbHttp.apply(transaction(name, id), body, key) do
       members = [operations: applied.operations, feature_ids: applied.feature_ids]
+
+      members = members ++ rejected(applied)
+
       200 |> Answer.json(members) |> Answer.replayed(applied)
     end
   end
+
+  defp rejected(%{rejected: rejected}),
+    do: [rejected: Enum.map(rejected, &Problem.rejected/1)]
+
+  defp rejected(_all_taken), do: []
 
   def commit(req, name, id) do
     with {:ok, params} <- Params.query(req, WriteOptions.params()),

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::model::{BoundingBox, Rect};
+use formdb_engine::model::{Antimeridian, BoundingBox, Rect};
 use formdb_engine::{
     Area, Budget, Cancel, Database, Filter, Limits, Memory, Near, PlaceIndex, Predicate,
     QueryGeometry, Search,
@@ -217,7 +217,8 @@ fn search(c: &mut Criterion) {
     let bbox = BoundingBox::parse("0,0,10,10").unwrap();
     let ring = "[[[0,0],[10,0],[10,10],[5,12],[0,10],[0,0]]]";
     let geometry = format!(r#"{{"type":"Polygon","coordinates":{ring}}}"#);
-    let geometry = QueryGeometry::parse(geometry.as_bytes(), &Limits::default()).unwrap();
+    let geometry =
+        QueryGeometry::parse(geometry.as_bytes(), Antimeridian::AsIs, &Limits::default()).unwrap();
     let geometry = Area::Geometry(Arc::new(geometry));
     let near = Area::Near(Near {
         point: [10.0, 20.0],

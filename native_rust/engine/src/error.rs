@@ -23,6 +23,10 @@ pub enum InvalidCode {
     Geometry,
     /// A position that is not longitude, latitude and optional altitude in range.
     Position,
+    /// A line or ring with an edge wider than 180 degrees.
+    Antimeridian,
+    /// A reference system for coordinates that is not WGS 84.
+    ReferenceSystem,
     /// A feature or series id that is empty, too long or holds control characters.
     Id,
     /// A feature id that another feature of the same request has.
@@ -56,6 +60,8 @@ impl InvalidCode {
             Self::Feature => "invalid_feature",
             Self::Geometry => "invalid_geometry",
             Self::Position => "invalid_position",
+            Self::Antimeridian => "antimeridian_crossing",
+            Self::ReferenceSystem => "unsupported_crs",
             Self::Id => "invalid_id",
             Self::DuplicateId => "duplicate_id",
             Self::Name => "invalid_name",
@@ -68,6 +74,29 @@ impl InvalidCode {
             Self::Cursor => "invalid_cursor",
             Self::Parameter => "invalid_parameter",
         }
+    }
+}
+
+/// One thing that is wrong with an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The stable code that clients match on.
+    pub code: &'static str,
+    /// JSON pointer (RFC 6901) to the offending part; empty for the whole.
+    pub pointer: String,
+    /// What was found and what was expected.
+    pub detail: String,
+}
+
+/// The first of several faults in words, and how many there are.
+fn first_of(faults: &[Fault], total: u64, limit: u64) -> String {
+    let first = faults.first().map_or("", |fault| &fault.detail);
+    match total {
+        0 | 1 => first.to_owned(),
+        _ if total > limit => format!(
+            "{first} (the first of {total} faults, of which {limit} are told: setting FORMDB_FAULTS)"
+        ),
+        _ => format!("{first} (the first of {total} faults)"),
     }
 }
 
@@ -110,6 +139,16 @@ pub enum Error {
         pointer: String,
         /// What was found and what was expected.
         detail: String,
+    },
+    /// The input is refused for one fault or several; nothing was written.
+    #[error("{}", first_of(faults, *total, *limit))]
+    Faults {
+        /// Those that are told, at least one, in the order of the input.
+        faults: Vec<Fault>,
+        /// How many there are.
+        total: u64,
+        /// How many may be told.
+        limit: u64,
     },
     /// The input is larger than a limit allows; nothing was written.
     #[error("{what} is {actual}, the limit is {limit} (setting FORMDB_{})", setting.to_uppercase())]
@@ -363,6 +402,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid { code, .. } => code.as_str(),
+            Self::Faults { faults, .. } => faults.first().map_or("invalid_feature", |f| f.code),
             Self::TooLarge { .. } => "too_large",
             Self::Timeout { .. } => "query_timeout",
             Self::Cancelled => "cancelled",
@@ -399,7 +439,36 @@ impl Error {
     pub fn pointer(&self) -> Option<&str> {
         match self {
             Self::Invalid { pointer, .. } => Some(pointer),
+            Self::Faults { faults, .. } => faults.first().map(|fault| fault.pointer.as_str()),
             _ => None,
+        }
+    }
+
+    /// The error of a part, made the error of the whole: `pointer` leads to the part.
+    #[must_use]
+    pub fn within(self, pointer: impl fmt::Display) -> Self {
+        match self {
+            Self::Invalid {
+                code,
+                pointer: inner,
+                detail,
+            } => Self::invalid(code, format!("{pointer}{inner}"), detail),
+            Self::Faults {
+                mut faults,
+                total,
+                limit,
+            } => {
+                let pointer = pointer.to_string();
+                for fault in &mut faults {
+                    fault.pointer.insert_str(0, &pointer);
+                }
+                Self::Faults {
+                    faults,
+                    total,
+                    limit,
+                }
+            }
+            other => other,
         }
     }
 

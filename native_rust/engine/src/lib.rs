@@ -96,7 +96,7 @@ pub use catalog::Catalog;
 pub use conditions::{Condition, Expected};
 pub use database::{Database, Info};
 pub use entries::{EntryPage, EntryQuery};
-pub use error::{Entity, Error, InvalidCode, Result};
+pub use error::{Entity, Error, Fault, InvalidCode, Result};
 pub use features::{BoxQuery, FeaturePage};
 pub use history::{Moment, StoredBlock};
 pub use index::PlaceIndex;
@@ -114,7 +114,7 @@ pub use operation::{OpKind, Operation};
 pub use points::{
     ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
 };
-pub use prepare::{Duplicates, PreparedFeatures, PreparedPoints};
+pub use prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 pub use proofs::TreeHead;
 pub use query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use queue::{Ack, Durability, MAX_ACTOR, Reply, Transaction};
@@ -123,7 +123,9 @@ pub use search::{Area, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeom
 pub use series_list::{SeriesListPage, SeriesListQuery};
 pub use snapshot::SnapshotUsed;
 pub use spatial::Predicate;
-pub use transactions::{Applied, Begin, Commit, OwnDocument, Phase, TransactionStatus, Wait};
+pub use transactions::{
+    Applied, Begin, Commit, OwnDocument, Phase, PreparedOperations, TransactionStatus, Wait,
+};
 
 /// The temporal index on its own, in memory, with no journal behind it.
 pub mod temporal {

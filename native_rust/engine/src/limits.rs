@@ -40,6 +40,8 @@ pub struct Limits {
     pub query_cache_ttl_ms: u64,
     /// Positions in one geometry. Default 1,000,000.
     pub positions: usize,
+    /// Faults of one request that are told. Default 100.
+    pub faults: usize,
     /// Bytes in a feature or series id. Default 256.
     pub id_bytes: usize,
     /// Features or points in one page of an answer. Default 100,000.
@@ -100,6 +102,7 @@ impl Default for Limits {
             query_cache_bytes: 64 << 20,
             query_cache_ttl_ms: 0,
             positions: 1_000_000,
+            faults: 100,
             id_bytes: 256,
             page_items: 100_000,
             page_bytes: 16 << 20,
@@ -168,6 +171,7 @@ impl Limits {
             ),
             ("query_cache_ttl_ms", self.query_cache_ttl_ms, 0, 1 << 40),
             ("positions", self.positions as u64, 1, 1 << 28),
+            ("faults", self.faults as u64, 1, 100_000),
             ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
             ("page_items", self.page_items as u64, 1, 1 << 28),
             ("page_bytes", self.page_bytes as u64, 1, GIB),

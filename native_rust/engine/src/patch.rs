@@ -7,26 +7,35 @@ use crate::conditions::{Condition, Expected};
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::document;
-use crate::model::{Json, Members, Source, read_feature_as, written_id};
-use crate::operation::Operation;
+use crate::model::{Antimeridian, Json, Members, Source, read_feature_as, written_id};
 use crate::prepare::PreparedFeatures;
-use crate::readable::readable;
 
 impl Database {
     /// The feature `id` with a merge patch applied, and the condition that nobody
     /// writes it in between. Members that the patch gives as null are removed, others
     /// replaced, objects merged member by member; but a `geometry` is one value, which
     /// is replaced as a whole, also by null. The provenance of the version before is
-    /// not taken over: that of a change is its own. May read the journal.
+    /// not taken over: that of a change is its own. A geometry that the patch leaves alone
+    /// is not checked anew. May read the journal.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] for a patch that is no JSON object and
     /// for one whose outcome is no feature of that id.
-    pub fn prepare_patch(&self, id: &str, patch: &[u8]) -> Result<(PreparedFeatures, Condition)> {
+    pub fn prepare_patch(
+        &self,
+        id: &str,
+        patch: &[u8],
+        antimeridian: Antimeridian,
+    ) -> Result<(PreparedFeatures, Condition)> {
         let source = Source::new(patch)?;
         let members = source.members("a JSON merge patch of a Feature (RFC 7396)")?;
         let number = members.get("id").map(|raw| raw.get());
         let patch = source.value()?;
+        // What it does not touch was accepted before, by whatever rules there were.
+        let touched = ["geometry", "bbox", "crs"]
+            .iter()
+            .any(|name| members.get(name).is_some());
+        let antimeridian = touched.then_some(antimeridian);
         let current = document(&self.state, self.current_seq(id)?)?;
         let mut feature = Source::new(&current.json)?.value()?;
         if let Json::Obj(members) = &mut feature {
@@ -37,12 +46,9 @@ impl Database {
             None => written_id(&current.json)?,
         };
         let patched = patched(feature, patch)?;
-        let feature = read_feature_as(patched, number, id, &self.state.limits)?;
-        let prepared = PreparedFeatures {
-            collection: false,
-            ids: vec![feature.id.clone()],
-            operations: vec![readable(Operation::PutFeature(feature))?],
-        };
+        let limits = &self.state.limits;
+        let feature = read_feature_as(patched, number, id, antimeridian, limits)?;
+        let prepared = PreparedFeatures::of_one(feature)?;
         let condition = Condition::Feature {
             id: id.to_owned(),
             expected: Expected::Version(current.seq),

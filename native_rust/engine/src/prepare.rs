@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::database::Database;
-use crate::error::{Error, InvalidCode, Result};
+use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::model::{
-    DeleteFeature, DeletePoints, FIRST_TIMESTAMP, Features, LAST_TIMESTAMP, PointBatch, PointSpan,
-    PutFeature, check_id, check_range, check_series_id, encode_points, is_timestamp,
-    parse_feature_as, parse_features, parse_points, parse_provenance,
+    Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, PointBatch,
+    PointSpan, PutFeature, ReadFeatures, Rejected, check_id, check_range, check_series_id,
+    encode_points, is_timestamp, parse_feature_as, parse_points, parse_provenance, read_features,
 };
 use crate::operation::Operation;
 use crate::readable::{all_readable, readable};
@@ -40,11 +40,26 @@ impl std::str::FromStr for Duplicates {
     }
 }
 
+/// What a request that puts features says of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Puts {
+    /// What becomes of features with the same id.
+    pub duplicates: Duplicates,
+    /// What becomes of edges wider than 180 degrees.
+    pub antimeridian: Antimeridian,
+    /// Whether faulty features of a FeatureCollection are left out, in place of all being
+    /// refused.
+    pub skip: bool,
+}
+
 /// Features ready to be written, all or none.
 #[derive(Debug, Clone)]
 pub struct PreparedFeatures {
     /// Whether the text was a FeatureCollection.
     pub collection: bool,
+    /// Features that were left out because of their faults, if that was asked for, in
+    /// order.
+    pub rejected: Vec<Rejected>,
     /// Id of each feature, in order: the client's or a generated one.
     pub ids: Vec<String>,
     /// One operation a feature.
@@ -63,6 +78,16 @@ pub struct PreparedPoints {
 }
 
 impl PreparedFeatures {
+    /// One feature, if it reads back.
+    pub(crate) fn of_one(feature: PutFeature) -> Result<Self> {
+        Ok(Self {
+            collection: false,
+            rejected: Vec::new(),
+            ids: vec![feature.id.clone()],
+            operations: vec![readable(Operation::PutFeature(feature))?],
+        })
+    }
+
     /// Refuse a FeatureCollection where one feature is expected.
     ///
     /// # Errors
@@ -77,58 +102,65 @@ impl PreparedFeatures {
 }
 
 impl Database {
-    /// Parse a GeoJSON Feature or FeatureCollection, no two features of which have the
-    /// same id. Linear in its length.
+    /// Parse a GeoJSON Feature, FeatureCollection or geometry, as
+    /// [`Database::prepare_features_with`] by default.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with a JSON pointer to the offending part.
+    /// As [`Database::prepare_features_with`].
     pub fn prepare_features(&self, text: &[u8]) -> Result<PreparedFeatures> {
-        self.prepare_features_with(text, Duplicates::Refuse)
+        self.prepare_features_with(text, Puts::default())
     }
 
-    /// Parse a GeoJSON Feature or FeatureCollection. Linear in its length.
+    /// Parse a GeoJSON Feature, FeatureCollection or geometry. Linear in its length.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with a JSON pointer to the offending part:
-    /// [`InvalidCode::DuplicateId`] points at the second of two features with the same
-    /// id, and names the first.
-    pub fn prepare_features_with(
-        &self,
-        text: &[u8],
-        duplicates: Duplicates,
-    ) -> Result<PreparedFeatures> {
-        let (collection, features) = match parse_features(text, &self.state.limits)? {
-            Features::One(feature) => (false, vec![feature]),
-            Features::Many(features) => (true, features),
-        };
-        if duplicates == Duplicates::Refuse {
-            check_distinct(&features)?;
+    /// [`Error::Faults`], all that is wrong, with JSON pointers to the offending parts;
+    /// [`InvalidCode::DuplicateId`] points at the later of two features with the same
+    /// id, and names the first. [`InvalidCode::Json`] for what is no JSON.
+    pub fn prepare_features_with(&self, text: &[u8], puts: Puts) -> Result<PreparedFeatures> {
+        let limits = &self.state.limits;
+        let mut read = read_features(text, puts.antimeridian, limits)?;
+        if puts.duplicates == Duplicates::Refuse {
+            reject_duplicates(&mut read, limits.faults);
         }
-        let pointer = |i| match collection {
-            true => format!("/features/{i}"),
-            false => String::new(),
+        if !puts.skip {
+            read = read.all_good(limits)?;
+        }
+        let ReadFeatures {
+            collection,
+            features,
+            rejected,
+        } = read;
+        let places: Vec<usize> = features.iter().map(|(place, _)| *place).collect();
+        let pointer = |i: usize| match (collection, places.get(i)) {
+            (true, Some(place)) => format!("/features/{place}"),
+            _ => String::new(),
         };
-        let ids = features.iter().map(|feature| feature.id.clone()).collect();
-        let operations = features.into_iter().map(Operation::PutFeature).collect();
+        let features = features.into_iter().map(|(_, feature)| feature);
+        let (ids, operations) = features
+            .map(|feature| (feature.id.clone(), Operation::PutFeature(feature)))
+            .unzip();
         Ok(PreparedFeatures {
             collection,
+            rejected,
             ids,
             operations: all_readable(operations, pointer)?,
         })
     }
 
-    /// Parse a Feature that is to be written to `id`: its own `id` is that one or
-    /// absent.
+    /// Parse a Feature or geometry that is to be written to `id`: its own `id` is that one
+    /// or absent.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with a JSON pointer to the offending part.
-    pub fn prepare_feature_as(&self, id: &str, text: &[u8]) -> Result<PreparedFeatures> {
-        let feature = parse_feature_as(text, id, &self.state.limits)?;
-        Ok(PreparedFeatures {
-            collection: false,
-            ids: vec![feature.id.clone()],
-            operations: vec![readable(Operation::PutFeature(feature))?],
-        })
+    /// [`Error::Faults`], as [`Database::prepare_features_with`].
+    pub fn prepare_feature_as(
+        &self,
+        id: &str,
+        text: &[u8],
+        antimeridian: Antimeridian,
+    ) -> Result<PreparedFeatures> {
+        let feature = parse_feature_as(text, id, antimeridian, &self.state.limits)?;
+        PreparedFeatures::of_one(feature)
     }
 
     /// The deletion of feature `id`; whether there is one is seen on committing.
@@ -245,28 +277,49 @@ pub fn check_columns(timestamps: &[i64], values: &[f64]) -> Result<()> {
     Ok(())
 }
 
-/// That no two features have the same id. About 50 ns each.
-fn check_distinct(features: &[PutFeature]) -> Result<()> {
-    let mut places = HashMap::with_capacity(features.len());
-    for (i, feature) in features.iter().enumerate() {
+/// Takes out features with the id of an earlier one. About 50 ns each.
+fn reject_duplicates(read: &mut ReadFeatures, limit: usize) {
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(read.features.len());
+    let mut later: HashMap<usize, usize> = HashMap::new();
+    for (i, feature) in &read.features {
         match places.entry(feature.id.as_str()) {
             Entry::Vacant(free) => {
-                free.insert(i);
+                free.insert(*i);
             }
             Entry::Occupied(first) => {
-                let detail = format!(
-                    "found the id {:?}, which the feature at /features/{} has too; give each an id \
-                     of its own, or ask for on_duplicate=replace: then both are written, and the \
-                     later one stands",
-                    feature.id,
-                    first.get()
-                );
-                let pointer = format!("/features/{i}/id");
-                return Err(Error::invalid(InvalidCode::DuplicateId, pointer, detail));
+                later.insert(*i, *first.get());
             }
         }
     }
-    Ok(())
+    if later.is_empty() {
+        return;
+    }
+    let told: usize = read.rejected.iter().map(|r| r.faults.len()).sum();
+    let mut room = limit.saturating_sub(told);
+    let rejected = &mut read.rejected;
+    read.features.retain(|(i, feature)| {
+        let Some(first) = later.get(i) else {
+            return true;
+        };
+        let fault = || Fault {
+            code: InvalidCode::DuplicateId.as_str(),
+            pointer: format!("/features/{i}/id"),
+            detail: format!(
+                "found the id {:?}, which the feature at /features/{first} has too; give each an id of \
+                 its own, or ask for on_duplicate=replace: then both are written, and the later one \
+                 stands",
+                feature.id
+            ),
+        };
+        rejected.push(Rejected {
+            index: *i,
+            faults: Vec::from_iter((room > 0).then(fault)),
+            total: 1,
+        });
+        room = room.saturating_sub(1);
+        false
+    });
+    rejected.sort_unstable_by_key(|rejected| rejected.index);
 }
 
 fn put_batches(batches: Vec<PointBatch>) -> Result<Vec<Operation>> {

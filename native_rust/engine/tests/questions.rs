@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use formdb_engine::fs::RealFileSystem;
+use formdb_engine::model::Antimeridian;
 use formdb_engine::{
     Aggregate, AggregatePage, Aggregation, Area, Bucket, Budget, Cancel, Database, EntryQuery,
     Error, FeaturePage, Limits, Near, Operation, Order, Predicate, QueryGeometry, RangeQuery,
@@ -119,7 +120,11 @@ fn zigzag(turns: usize) -> Value {
 }
 
 fn geometry(value: &Value) -> Area {
-    let parsed = QueryGeometry::parse(value.to_string().as_bytes(), &Limits::default());
+    let parsed = QueryGeometry::parse(
+        value.to_string().as_bytes(),
+        Antimeridian::AsIs,
+        &Limits::default(),
+    );
     Area::Geometry(Arc::new(parsed.unwrap()))
 }
 
@@ -469,10 +474,11 @@ fn pages_of_points_end_at_their_bytes() {
         let points = json!({"series_id": "a", "timestamp": 3, "value": 1});
         let point = json!([{"op": "put_points", "points": points}]);
         let operations = json!({"operations": point}).to_string();
-        let (operations, _) = fixture
+        let operations = fixture
             .db
             .prepare_operations(operations.as_bytes())
-            .unwrap();
+            .unwrap()
+            .operations;
         fixture
             .db
             .apply_once(&begun.id, operations, None, formdb_engine::Wait::Allowed)

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::{Cancel, Database, Duplicates, Limits, Transaction};
+use formdb_engine::{Cancel, Database, Duplicates, Limits, Puts, Transaction};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -35,7 +35,11 @@ fn schema(db: &Database) -> Value {
 fn put(db: &Database, features: &[Value]) {
     let collection = json!({"type": "FeatureCollection", "features": features}).to_string();
     // Of two with one id the later holds.
-    let prepared = db.prepare_features_with(collection.as_bytes(), Duplicates::Replace);
+    let puts = Puts {
+        duplicates: Duplicates::Replace,
+        ..Puts::default()
+    };
+    let prepared = db.prepare_features_with(collection.as_bytes(), puts);
     db.write(prepared.unwrap().operations).unwrap();
 }
 

@@ -54,7 +54,7 @@ fn feature(id: &str, lon: i64) -> String {
 
 fn apply(db: &Database, txn: &str, operations: &str) -> Result<usize, Error> {
     let text = format!(r#"{{"operations":[{operations}]}}"#);
-    let (operations, _) = db.prepare_operations(text.as_bytes())?;
+    let operations = db.prepare_operations(text.as_bytes())?.operations;
     db.apply(txn, operations)
 }
 
@@ -279,7 +279,7 @@ fn operations_that_are_sent_again_with_their_key_are_added_once() {
     let txn = begin(&db);
     let send = |key: &str, operations: &str| {
         let text = format!(r#"{{"operations":[{operations}]}}"#);
-        let (operations, _) = db.prepare_operations(text.as_bytes())?;
+        let operations = db.prepare_operations(text.as_bytes())?.operations;
         let key = Some(IdempotencyKey::new(key, &[text.as_bytes()]));
         let applied = db.apply_once(&txn, operations, key, Wait::Never)?;
         Ok::<_, Error>(applied.unwrap())
@@ -658,7 +658,7 @@ proptest! {
         for step in &before {
             if let Some(operation) = model.step(step) {
                 let text = format!(r#"{{"operations":[{operation}]}}"#);
-                let (operations, _) = db.prepare_operations(text.as_bytes()).unwrap();
+                let operations = db.prepare_operations(text.as_bytes()).unwrap().operations;
                 db.write(operations).unwrap();
             }
         }

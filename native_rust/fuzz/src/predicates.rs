@@ -1,6 +1,6 @@
 //! How two geometries lie to each other: no answer may contradict another one.
 
-use formdb_engine::model::{BoundingBox, Features, intersects_box, parse_features};
+use formdb_engine::model::{Antimeridian, BoundingBox, Features, intersects_box, parse_features};
 use formdb_engine::{Budget, Cancel, Limits, Memory, Predicate, QueryGeometry};
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ impl Asked {
         stored.envelope?;
         let text = geometry.to_string();
         Some(Self {
-            geometry: QueryGeometry::parse(text.as_bytes(), &limits).expect("it has positions"),
+            geometry: QueryGeometry::parse(text.as_bytes(), Antimeridian::AsIs, &limits).expect("it has positions"),
             body: stored.body,
         })
     }

@@ -1,6 +1,7 @@
 //! Engine results as terms, and answers sent from ordinary threads.
 
-use formdb_engine::{Ack, Error, JsonAnswer, to_hex};
+use formdb_engine::model::Rejected;
+use formdb_engine::{Ack, Error, Fault, JsonAnswer, to_hex};
 use rustler::env::SavedTerm;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NewBinary, OwnedEnv, Term};
 
@@ -23,11 +24,36 @@ impl Encoder for Failure {
             .unwrap_or_else(|_| atoms::error())
             .to_term(env);
         let detail = self.0.to_string();
-        (code, detail, self.0.pointer()).encode(env)
+        match &self.0 {
+            Error::Faults { faults, .. } => {
+                (code, detail, self.0.pointer(), fault_terms(env, faults)).encode(env)
+            }
+            _ => (code, detail, self.0.pointer()).encode(env),
+        }
     }
 }
 
-/// `{:ok, value}` or `{:error, {code, detail, pointer}}`.
+/// `[{code, detail, pointer}]`
+fn fault_terms<'a>(env: Env<'a>, faults: &[Fault]) -> Vec<Term<'a>> {
+    let term = |fault: &Fault| {
+        let code = Atom::from_str(env, fault.code).unwrap_or_else(|_| atoms::error());
+        (code, &fault.detail, &fault.pointer).encode(env)
+    };
+    faults.iter().map(term).collect()
+}
+
+/// `{index, [{code, detail, pointer}]}`
+#[derive(Clone)]
+pub(crate) struct RejectedTerm(pub Rejected);
+
+impl Encoder for RejectedTerm {
+    fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
+        (self.0.index, fault_terms(env, &self.0.faults)).encode(env)
+    }
+}
+
+/// `{:ok, value}` or `{:error, {code, detail, pointer}}`, with all faults behind where there
+/// may be several.
 pub(crate) fn tagged<'a, T: Encoder>(env: Env<'a>, result: Result<T, Failure>) -> Term<'a> {
     match result {
         Ok(value) => (atoms::ok(), value).encode(env),

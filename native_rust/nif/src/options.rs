@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use formdb_engine::model::Antimeridian;
 use formdb_engine::{Condition, Database, Durability, Expected, Hash, IdempotencyKey, Transaction};
 use rustler::{Binary, NifMap, NifTaggedEnum, NifUnitEnum};
 
@@ -14,6 +15,35 @@ pub(crate) struct Options<'a> {
     durability: Level,
     idempotency_key: Option<String>,
     expect: Option<Expect<'a>>,
+}
+
+/// What becomes of edges wider than 180 degrees.
+#[derive(NifUnitEnum, Clone, Copy)]
+pub(crate) enum Crossing {
+    Refuse,
+    Cut,
+    AsIs,
+}
+
+impl Crossing {
+    /// What it adds to a request that has an idempotency key; nothing by default.
+    pub(crate) fn named(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Refuse => None,
+            Self::Cut => Some(b"cut"),
+            Self::AsIs => Some(b"as_is"),
+        }
+    }
+}
+
+impl From<Crossing> for Antimeridian {
+    fn from(crossing: Crossing) -> Self {
+        match crossing {
+            Crossing::Refuse => Self::Refuse,
+            Crossing::Cut => Self::Cut,
+            Crossing::AsIs => Self::AsIs,
+        }
+    }
 }
 
 #[derive(NifUnitEnum)]

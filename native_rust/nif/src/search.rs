@@ -11,6 +11,7 @@ use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Term};
 use crate::CatalogRef;
 use crate::answer::{COPIED, Failure, in_memory, json_answer, tagged};
 use crate::asking::Asker;
+use crate::options::Crossing;
 use crate::reads::feature_page;
 
 /// Where a search looks.
@@ -19,8 +20,8 @@ enum AreaTerm<'a> {
     Everything,
     /// `west,south,east,north`.
     Box(&'a str),
-    /// GeoJSON.
-    Geometry(Binary<'a>),
+    /// GeoJSON, and what becomes of edges wider than 180 degrees.
+    Geometry(Binary<'a>, Crossing),
     /// Longitude, latitude, `k` and `radius`.
     Near(f64, f64, Option<usize>, Option<f64>),
 }
@@ -31,8 +32,9 @@ impl AreaTerm<'_> {
         Ok(match self {
             Self::Everything => Area::Everything,
             Self::Box(text) => Area::Box(parse_box(text)?),
-            Self::Geometry(text) => {
-                let geometry = QueryGeometry::parse(text.as_slice(), limits);
+            Self::Geometry(text, crossing) => {
+                let crossing = (*crossing).into();
+                let geometry = QueryGeometry::parse(text.as_slice(), crossing, limits);
                 Area::Geometry(Arc::new(geometry.map_err(|e| at("/geometry", e))?))
             }
             Self::Near(lon, lat, k, radius) => Area::Near(Near {
@@ -50,18 +52,7 @@ fn parse_box(text: &str) -> Result<BoundingBox, Failure> {
 
 /// The error with the path of what was parsed before its pointer.
 fn at(path: &str, error: Error) -> Failure {
-    Failure(match error {
-        Error::Invalid {
-            code,
-            pointer,
-            detail,
-        } => Error::Invalid {
-            code,
-            pointer: format!("{path}{pointer}"),
-            detail,
-        },
-        other => other,
-    })
+    Failure(error.within(path))
 }
 
 /// How a feature must lie to what is searched.

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use formdb_engine::{Ack, Begin, Commit, IdempotencyKey, Phase, TransactionStatus, Wait};
+use formdb_engine::{Ack, Applied, Begin, Commit, IdempotencyKey, Phase, TransactionStatus, Wait};
 use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 
-use crate::answer::{AckTerm, Caller, Failure, tagged};
+use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
 use crate::options::Options;
 use crate::{CatalogRef, atoms};
 
@@ -94,9 +94,9 @@ fn transaction_apply<'a>(
     apply(env, &catalog, name, (id, key), &text, Wait::Never)
 }
 
-/// `{:ok, {operations, ids, replayed?}}`: how many the transaction holds now, the ids of
-/// the features that `text` puts, and whether an earlier call with the idempotency key
-/// `key` was answered again.
+/// `{:ok, {operations, ids, replayed?, rejected}}`: how many the transaction holds now, the
+/// ids of the features that `text` puts, whether an earlier call with the idempotency key
+/// `key` was answered again, and `{operation, {index, faults}}` of features left out.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn transaction_apply_dirty<'a>(
     env: Env<'a>,
@@ -118,15 +118,25 @@ fn apply<'a>(
     wait: Wait,
 ) -> Term<'a> {
     let applied = catalog.database(name).and_then(|database| {
-        let (operations, _ids) = database.prepare_operations(text)?;
+        let prepared = database.prepare_operations(text)?;
         let key = key.map(|key| IdempotencyKey::new(key, &[text]));
-        Ok(database.apply_once(id, operations, key, wait)?)
+        let applied = database.apply_once(id, prepared.operations, key, wait)?;
+        Ok(applied.map(|applied| (applied, prepared.rejected)))
     });
     match applied.transpose() {
         None => atoms::long().to_term(env),
         Some(applied) => tagged(
             env,
-            applied.map(|applied| (applied.operations, applied.feature_ids, applied.replayed)),
+            applied.map(|(applied, rejected)| {
+                let term = |(operation, rejected)| (operation, RejectedTerm(rejected));
+                let rejected: Vec<(usize, RejectedTerm)> = rejected.into_iter().map(term).collect();
+                let Applied {
+                    operations,
+                    feature_ids,
+                    replayed,
+                } = applied;
+                (operations, feature_ids, replayed, rejected)
+            }),
         ),
     }
 }

@@ -4,27 +4,26 @@
 //! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
 //! for what may read the journal first. The caller picks.
 
-use formdb_engine::model::Source;
+use formdb_engine::model::{Antimeridian, Source};
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
-    Order, RangeQuery, Reply,
+    Order, Puts, RangeQuery, Reply,
 };
-use rustler::{Binary, Encoder, Env, NifTaggedEnum, Term};
+use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
-use crate::answer::{AckTerm, Caller, Failure, tagged};
-use crate::options::Options;
+use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
+use crate::options::{Crossing, Options};
 use crate::{CatalogRef, atoms};
 
 /// What to write. Provenance is the text of a JSON object, times are microseconds.
 #[derive(NifTaggedEnum)]
 enum Request<'a> {
-    /// GeoJSON text, whether it must be one Feature, and whether features with the same
-    /// id replace each other.
-    Features(Binary<'a>, bool, bool),
-    /// An id and the GeoJSON text of its feature.
-    Feature(String, Binary<'a>),
-    /// An id and a JSON merge patch. May read the journal.
-    Patch(String, Binary<'a>),
+    /// GeoJSON text, whether it must be one Feature, and what it says of features.
+    Features(Binary<'a>, bool, PutsMap),
+    /// An id, the GeoJSON text of its feature, and what becomes of wide edges.
+    Feature(String, Binary<'a>, Crossing),
+    /// An id, a JSON merge patch, and what becomes of wide edges. May read the journal.
+    Patch(String, Binary<'a>, Crossing),
     /// An id, and provenance.
     DeleteFeature(String, Option<Binary<'a>>),
     /// JSON text of points.
@@ -38,11 +37,34 @@ enum Request<'a> {
     Revert(u64, Option<Binary<'a>>),
 }
 
+/// `Puts` as a map.
+#[derive(NifMap, Clone, Copy)]
+struct PutsMap {
+    /// Whether features with the same id replace each other.
+    replace: bool,
+    /// Whether faulty features are left out.
+    skip: bool,
+    antimeridian: Crossing,
+}
+
+impl From<PutsMap> for Puts {
+    fn from(map: PutsMap) -> Self {
+        Self {
+            duplicates: match map.replace {
+                true => Duplicates::Replace,
+                false => Duplicates::Refuse,
+            },
+            antimeridian: map.antimeridian.into(),
+            skip: map.skip,
+        }
+    }
+}
+
 /// What the caller is told at once of what it will have written.
 #[derive(Clone)]
 enum Summary {
-    /// `{collection?, ids}`
-    Features(bool, Vec<String>),
+    /// `{collection?, ids, rejected}`
+    Features(bool, Vec<String>, Vec<RejectedTerm>),
     /// `{single?, count}`
     Points(bool, usize),
     /// `nil`
@@ -52,7 +74,7 @@ enum Summary {
 impl Encoder for Summary {
     fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
         match self {
-            Self::Features(collection, ids) => (*collection, ids).encode(env),
+            Self::Features(collection, ids, rejected) => (*collection, ids, rejected).encode(env),
             Self::Points(single, count) => (*single, *count).encode(env),
             Self::None => atoms::nil().encode(env),
         }
@@ -195,12 +217,8 @@ impl Request<'_> {
         options: &Options<'_>,
     ) -> Result<(Result<Prepared, Failure>, Summary), Failure> {
         match self {
-            Self::Features(text, one, replace) => {
-                let duplicates = match replace {
-                    true => Duplicates::Replace,
-                    false => Duplicates::Refuse,
-                };
-                let mut prepared = database.prepare_features_with(text, duplicates)?;
+            Self::Features(text, one, puts) => {
+                let mut prepared = database.prepare_features_with(text, (*puts).into())?;
                 if *one {
                     prepared = prepared.one()?;
                 }
@@ -208,18 +226,21 @@ impl Request<'_> {
                     [id] if !prepared.collection => options.condition(database, id),
                     _ => Ok(None),
                 };
-                let summary = Summary::Features(prepared.collection, prepared.ids);
+                let rejected = prepared.rejected.into_iter().map(RejectedTerm);
+                let summary =
+                    Summary::Features(prepared.collection, prepared.ids, rejected.collect());
                 Ok((with_condition(prepared.operations, condition), summary))
             }
-            Self::Feature(id, text) => {
-                let prepared = database.prepare_feature_as(id, text)?;
+            Self::Feature(id, text, crossing) => {
+                let prepared = database.prepare_feature_as(id, text, (*crossing).into())?;
                 let condition = options.condition(database, id);
-                let summary = Summary::Features(false, prepared.ids);
+                let summary = Summary::Features(false, prepared.ids, Vec::new());
                 Ok((with_condition(prepared.operations, condition), summary))
             }
-            Self::Patch(id, patch) => {
-                let summary = Summary::Features(false, vec![id.clone()]);
-                Ok((patched(database, options, id, patch), summary))
+            Self::Patch(id, patch, crossing) => {
+                let summary = Summary::Features(false, vec![id.clone()], Vec::new());
+                let patched = patched(database, options, id, patch, (*crossing).into());
+                Ok((patched, summary))
             }
             Self::DeleteFeature(id, provenance) => {
                 let delete = database.prepare_delete_feature(id, provenance.as_deref())?;
@@ -265,14 +286,27 @@ impl Request<'_> {
     fn key(&self, options: &Options<'_>) -> Option<IdempotencyKey> {
         match self {
             // What is asked for beside the text makes it another request.
-            Self::Features(text, _, true) => {
-                options.key(&["put_features".as_bytes(), text, "replace".as_bytes()])
+            Self::Features(text, _, puts) => {
+                let mut parts = vec!["put_features".as_bytes(), text];
+                if puts.replace {
+                    parts.push(b"replace");
+                }
+                if puts.skip {
+                    parts.push(b"skip");
+                }
+                parts.extend(puts.antimeridian.named());
+                options.key(&parts)
             }
-            Self::Features(text, _, false) => options.key(&["put_features".as_bytes(), text]),
-            Self::Feature(id, text) => {
-                options.key(&["put_feature".as_bytes(), id.as_bytes(), text])
+            Self::Feature(id, text, crossing) => {
+                let mut parts = vec!["put_feature".as_bytes(), id.as_bytes(), text];
+                parts.extend(crossing.named());
+                options.key(&parts)
             }
-            Self::Patch(id, text) => options.key(&["patch".as_bytes(), id.as_bytes(), text]),
+            Self::Patch(id, text, crossing) => {
+                let mut parts = vec!["patch".as_bytes(), id.as_bytes(), text];
+                parts.extend(crossing.named());
+                options.key(&parts)
+            }
             Self::DeleteFeature(id, provenance) => options.key(&[
                 "delete_feature".as_bytes(),
                 id.as_bytes(),
@@ -321,10 +355,11 @@ fn patched(
     options: &Options<'_>,
     id: &str,
     patch: &[u8],
+    antimeridian: Antimeridian,
 ) -> Result<Prepared, Failure> {
     // First: what the caller expects is for the caller to know, whatever the patch.
     let expected = options.condition(database, id)?;
-    let (prepared, unchanged) = database.prepare_patch(id, patch)?;
+    let (prepared, unchanged) = database.prepare_patch(id, patch, antimeridian)?;
     Ok(Prepared {
         operations: prepared.operations,
         conditions: expected.into_iter().chain([unchanged]).collect(),

@@ -3,6 +3,18 @@
 
 use crate::{Error, InvalidCode, Result};
 
+/// Degrees beyond 180 or 90 that are rounding, a tenth of a millimetre: what lies beyond
+/// by no more is taken for 180 or 90.
+pub(crate) const NOISE: f64 = 1e-9;
+
+/// A number of degrees, set to its bound where it is beyond it by [`NOISE`].
+pub(crate) fn without_noise(degrees: f64, bound: f64) -> f64 {
+    match degrees.abs() <= bound + NOISE {
+        true => degrees.clamp(-bound, bound),
+        false => degrees,
+    }
+}
+
 /// A closed rectangle in planar longitude and latitude, in degrees.
 ///
 /// Never crosses the antimeridian: `min[0] <= max[0]` and `min[1] <= max[1]`.
@@ -72,12 +84,15 @@ impl BoundingBox {
         [self.west, self.south, self.east, self.north]
     }
 
-    /// A box from its edges in degrees.
+    /// A box from its edges in degrees. What is out of range by rounding, up to 10^-9
+    /// degrees, is taken for its end.
     ///
     /// # Errors
     /// [`InvalidCode::BoundingBox`] for an edge that is not finite or out of
     /// range, or when `south` lies north of `north`.
     pub fn new(west: f64, south: f64, east: f64, north: f64) -> Result<Self> {
+        let [west, east] = [west, east].map(|lon| without_noise(lon, 180.0));
+        let [south, north] = [south, north].map(|lat| without_noise(lat, 90.0));
         for (name, value, bound) in [
             ("west", west, 180.0),
             ("south", south, 90.0),

@@ -126,6 +126,12 @@ impl<'a, V> Members<'a, V> {
         self.0
     }
 
+    /// The member called `name`, to be changed. O(log n).
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut V> {
+        let at = self.find(name).ok()?;
+        self.0.get_mut(at).map(|(_, value)| value)
+    }
+
     /// Takes the member called `name` out. O(n).
     pub fn remove(&mut self, name: &str) -> Option<V> {
         let at = self.find(name).ok()?;
@@ -162,6 +168,15 @@ impl<'a, V> Members<'a, V> {
     }
 }
 
+impl Members<'_, Json<'_>> {
+    /// Takes the member called `name` out if it is null. O(log n), and O(n) if it is.
+    pub(super) fn remove_null(&mut self, name: &str) {
+        if self.get(name) == Some(&Json::Null) {
+            self.remove(name);
+        }
+    }
+}
+
 /// An object, such as a provenance, as its own deterministic CBOR map. `pointer` is
 /// where errors point to.
 ///
@@ -195,14 +210,7 @@ pub(super) fn shown(text: &str) -> String {
 /// The error of a part, made the error of the whole: `pointer` leads to the part.
 /// Callers build the pointer only once something was refused.
 pub(crate) fn at(pointer: impl fmt::Display, error: Error) -> Error {
-    match error {
-        Error::Invalid {
-            code,
-            pointer: inner,
-            detail,
-        } => Error::invalid(code, format!("{pointer}{inner}"), detail),
-        other => other,
-    }
+    error.within(pointer)
 }
 
 #[cfg(test)]

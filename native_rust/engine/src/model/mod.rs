@@ -4,10 +4,14 @@
 //! text becomes prepared operations (deterministic CBOR); stored CBOR becomes
 //! answers and index entries.
 
+mod antimeridian;
 mod batch;
 mod bbox;
+mod bbox_member;
 pub mod cbor;
+mod crs;
 mod delete;
+mod faults;
 mod feature;
 mod feature_shape;
 mod geometry;
@@ -18,17 +22,23 @@ mod provenance;
 mod shape;
 mod time;
 
+pub use antimeridian::Antimeridian;
 pub use batch::{
     DecodedPoints, MAX_BATCH_POINTS, PointBatch, all_metadata, decode_points, encode_points,
     point_metadata, points_to_json,
 };
+pub(crate) use bbox::without_noise;
 pub use bbox::{BoundingBox, Pieces, Rect};
 pub use cbor::{DecodeError, write_json};
 pub use delete::{
     DeleteFeature, DeletePoints, PointSpan, delete_points_to_json, stored_delete_feature,
     stored_delete_points,
 };
-pub use feature::{Features, PutFeature, feature_to_json, parse_feature_as, parse_features};
+pub(crate) use faults::Faults;
+pub use feature::{
+    Features, PutFeature, ReadFeatures, Rejected, feature_to_json, parse_feature_as,
+    parse_features, read_features,
+};
 pub(crate) use feature::{id_text, read_feature_as, written_id};
 pub use feature_shape::{
     FeatureShape, GeometryType, MAX_SHAPE_BYTES, MAX_SHAPE_PROPERTIES, PropertyType,

@@ -224,12 +224,15 @@ pub(crate) fn read_position(reader: &mut Reader<'_>) -> Result<[f64; 2], DecodeE
 
 /// The position in an array of `len` numbers that has been entered.
 fn position_of(reader: &mut Reader<'_>, len: u64) -> Result<[f64; 2], DecodeError> {
-    let here = [reader.number()?, reader.number()?];
-    match len {
-        2 => Ok(here),
-        3 => reader.number().map(|_altitude| here),
-        _ => Err(reader.error("a position of neither 2 nor 3 numbers")),
+    if len < 2 {
+        return Err(reader.error("a position of fewer than 2 numbers"));
     }
+    let here = [reader.number()?, reader.number()?];
+    // The altitude, and whatever stands behind it (RFC 7946, section 3.1.1).
+    for _ in 2..len {
+        reader.number()?;
+    }
+    Ok(here)
 }
 
 /// Stops at the first part that meets `rect`; the reader is then anywhere.

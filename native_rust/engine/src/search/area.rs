@@ -11,7 +11,9 @@ use crate::index::{BoxWalk, Hit, Placed, VersionCursor};
 use crate::limits::Limits;
 use crate::merkle::Hash;
 use crate::model::cbor::{DecodeError, encode_json};
-use crate::model::{BoundingBox, Json, Members, Rect, Source, at, check_geometry, intersects_box};
+use crate::model::{
+    Antimeridian, BoundingBox, Json, Members, Rect, Source, at, check_geometry, intersects_box,
+};
 use crate::spatial::{Predicate, Prepared, Shape};
 use crate::state::State;
 
@@ -58,23 +60,22 @@ impl QueryGeometry {
     /// way rings wind does not matter. A collection is the union of its parts.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with a pointer to the offending part,
-    /// [`Error::TooLarge`] above [`Limits::positions`].
-    pub fn parse(text: &[u8], limits: &Limits) -> Result<Self> {
-        let value = Source::new(text)?.value()?;
-        match &value {
+    /// [`Error::Faults`], all that is wrong, with pointers to the offending parts.
+    pub fn parse(text: &[u8], antimeridian: Antimeridian, limits: &Limits) -> Result<Self> {
+        let mut value = Source::new(text)?.value()?;
+        match &mut value {
             Json::Obj(members) if members.get("type") == Some(&Json::Str("Feature".into())) => {
-                let geometry = members.get("geometry").unwrap_or(&Json::Null);
-                Self::new(geometry, limits).map_err(|e| at("/geometry", e))
+                let mut geometry = members.remove("geometry").unwrap_or(Json::Null);
+                Self::new(&mut geometry, antimeridian, limits).map_err(|e| at("/geometry", e))
             }
             // What tools export, even when it is one feature.
             Json::Obj(members)
                 if members.get("type") == Some(&Json::Str("FeatureCollection".into())) =>
             {
-                let (pointer, geometry) = only_feature(members)?;
-                Self::new(geometry, limits).map_err(|e| at(pointer, e))
+                let (pointer, mut geometry) = only_feature(members)?;
+                Self::new(&mut geometry, antimeridian, limits).map_err(|e| at(pointer, e))
             }
-            geometry => Self::new(geometry, limits),
+            geometry => Self::new(geometry, antimeridian, limits),
         }
     }
 
@@ -98,8 +99,8 @@ impl QueryGeometry {
         &self.digest
     }
 
-    fn new(geometry: &Json<'_>, limits: &Limits) -> Result<Self> {
-        if check_geometry(geometry, limits)?.is_none() {
+    fn new(geometry: &mut Json<'_>, antimeridian: Antimeridian, limits: &Limits) -> Result<Self> {
+        if check_geometry(geometry, antimeridian, limits)?.is_none() {
             let detail = "the geometry has no position; give one to search with";
             return Err(Error::invalid(InvalidCode::Geometry, "", detail));
         }
@@ -301,11 +302,11 @@ fn everything(
     state.check_open()
 }
 /// The geometry of the one feature of a collection, and where it stands.
-fn only_feature<'j>(members: &'j Members<'_, Json<'_>>) -> Result<(&'static str, &'j Json<'j>)> {
-    let found = match members.get("features") {
-        Some(Json::Arr(features)) => match features.as_slice() {
+fn only_feature<'a>(members: &mut Members<'a, Json<'a>>) -> Result<(&'static str, Json<'a>)> {
+    let found = match members.get_mut("features") {
+        Some(Json::Arr(features)) => match features.as_mut_slice() {
             [Json::Obj(feature)] => {
-                let geometry = feature.get("geometry").unwrap_or(&Json::Null);
+                let geometry = feature.remove("geometry").unwrap_or(Json::Null);
                 return Ok(("/features/0/geometry", geometry));
             }
             features => format!("a FeatureCollection of {}", features.len()),

@@ -19,7 +19,7 @@ use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{FeaturePage, Page, damaged, document, feature_block, read_block};
 use crate::index::Placed;
-use crate::model::{Rect, Source};
+use crate::model::{Rect, Source, without_noise};
 use crate::spatial::{Center, Shape};
 use crate::state::State;
 
@@ -44,7 +44,7 @@ pub(super) fn search(
     near: &Near,
     budget: &Budget,
 ) -> Result<FeaturePage> {
-    check(near)?;
+    let point = check(near)?;
     let (as_of, after, taken) = match search.begin(state)? {
         Some(Cursor::Nearby {
             at,
@@ -66,7 +66,7 @@ pub(super) fn search(
     let wanted = usize::try_from(k).map_or(search.limit, |k| k.min(search.limit));
     let walk = Walk {
         state,
-        center: Center::new(near.point),
+        center: Center::new(point),
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after,
@@ -107,11 +107,11 @@ pub(super) fn count(
     near: &Near,
     budget: &Budget,
 ) -> Result<(u64, u64)> {
-    check(near)?;
+    let point = check(near)?;
     let at = at(state, search.as_of)?;
     let walk = Walk {
         state,
-        center: Center::new(near.point),
+        center: Center::new(point),
         radius: near.radius.unwrap_or(f64::INFINITY),
         conditions: Conditions::new(state, &search.filters, at)?,
         after: None,
@@ -125,9 +125,12 @@ pub(super) fn count(
     Ok((count, at))
 }
 
-fn check(near: &Near) -> Result<()> {
+/// The position to search around, with what rounding put beyond 180 or 90 degrees set to
+/// that.
+fn check(near: &Near) -> Result<[f64; 2]> {
     let refusal = |code, pointer: &str, detail: String| Err(Error::invalid(code, pointer, detail));
     let [lon, lat] = near.point;
+    let [lon, lat] = [without_noise(lon, 180.0), without_noise(lat, 90.0)];
     if !(-180.0..=180.0).contains(&lon) || !(-90.0..=90.0).contains(&lat) {
         let detail = format!(
             "the point is {lon},{lat}; expected a longitude between -180 and 180 and a latitude \
@@ -148,7 +151,7 @@ fn check(near: &Near) -> Result<()> {
             let detail = "there is neither k nor radius; give one of them or both".to_owned();
             refusal(InvalidCode::Parameter, "", detail)
         }
-        _ => Ok(()),
+        _ => Ok([lon, lat]),
     }
 }
 

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use contents::Applied;
+pub use operations::PreparedOperations;
 pub use reads::OwnDocument;
 pub use table::{Phase, TransactionStatus};
 

@@ -2,28 +2,38 @@
 
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result, Shown};
-use crate::model::{Source, at, id_text, parse_timestamp};
+use crate::model::{Faults, Rejected, Source, at, id_text, parse_timestamp};
 use crate::operation::Operation;
-use crate::prepare::Duplicates;
+use crate::prepare::Puts;
+
+/// The operations of one call.
+#[derive(Debug, Clone, Default)]
+pub struct PreparedOperations {
+    /// In the order in which they are carried out.
+    pub operations: Vec<Operation>,
+    /// The ids of the features that are put, in order.
+    pub feature_ids: Vec<String>,
+    /// Features that were left out because of their faults, if that was asked for: the
+    /// number of the operation, and the feature.
+    pub rejected: Vec<(usize, Rejected)>,
+}
 
 impl Database {
     /// Parse `{"operations": [...]}`, each one of
     ///
-    /// - `{"op": "put_feature", "feature": Feature or FeatureCollection, "on_duplicate"?}`
+    /// - `{"op": "put_feature", "feature": Feature, FeatureCollection or geometry,
+    ///   "on_duplicate"?, "on_error"?, "antimeridian"?}`
     /// - `{"op": "delete_feature", "id": text or number, "provenance"?}`
     /// - `{"op": "put_points", "points": one of the shapes of points}`
     /// - `{"op": "delete_points", "series_id": text, "start"?, "end"?, "provenance"?}`
     ///
     /// Operations are carried out in this order, so the same feature may be put by
     /// several of them; within one FeatureCollection that has to be asked for
-    /// ([`Duplicates`]).
-    ///
-    /// Returns the operations and the ids of the features that are put, in order.
-    /// Linear in the text.
+    /// ([`crate::Duplicates`]). Linear in the text.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with a JSON pointer to the offending part.
-    pub fn prepare_operations(&self, text: &[u8]) -> Result<(Vec<Operation>, Vec<String>)> {
+    /// [`Error::Faults`], all that is wrong, with JSON pointers to the offending parts.
+    pub fn prepare_operations(&self, text: &[u8]) -> Result<PreparedOperations> {
         let source = Source::new(text)?;
         let members = source.members("{\"operations\": [...]}")?;
         let list = members.get("operations").ok_or_else(|| {
@@ -32,28 +42,36 @@ impl Database {
                 "the member \"operations\" is missing; add it, a list of operations",
             )
         })?;
-        let mut operations = Vec::new();
-        let mut ids = Vec::new();
+        let mut prepared = PreparedOperations::default();
+        let mut faults = Faults::new(self.state.limits.faults);
         let parts = source.parts(list.get()).map_err(|e| at("/operations", e))?;
         for (i, part) in parts.iter().enumerate() {
-            let pointer = format!("/operations/{i}");
-            self.prepare_operation(part, &mut operations, &mut ids)
-                .map_err(|e| at(&pointer, e))?;
+            faults.within(
+                || format!("/operations/{i}"),
+                |faults| faults.take(self.prepare_operation(i, part, &mut prepared)),
+            );
         }
-        Ok((operations, ids))
+        faults.into_result()?;
+        Ok(prepared)
     }
 
     fn prepare_operation(
         &self,
+        number: usize,
         part: &str,
-        operations: &mut Vec<Operation>,
-        ids: &mut Vec<String>,
+        prepared: &mut PreparedOperations,
     ) -> Result<()> {
+        let PreparedOperations {
+            operations,
+            feature_ids,
+            rejected,
+        } = prepared;
         let source = Source::new(part.as_bytes())?;
         let members = source.members("an operation with the member \"op\"")?;
         let text = |name: &str| -> Result<Option<String>> {
             match members.get(name) {
                 None => Ok(None),
+                Some(raw) if raw.get() == "null" => Ok(None),
                 Some(raw) => source
                     .part(raw.get())?
                     .into_text(&format!("/{name}"))
@@ -61,20 +79,34 @@ impl Database {
             }
         };
         let need = |name: &str| refusal("", &format!("the member {name:?} is missing; add it"));
-        let provenance = members.get("provenance").map(|raw| raw.get().as_bytes());
+        let provenance = members.get("provenance").map(|raw| raw.get());
+        let provenance = provenance.filter(|text| *text != "null").map(str::as_bytes);
         let op = text("op")?.ok_or_else(|| need("op"))?;
         match op.as_str() {
             "put_feature" => {
                 let raw = members.get("feature").ok_or_else(|| need("feature"))?;
-                let duplicates = match text("on_duplicate")? {
-                    Some(text) => text.parse()?,
-                    None => Duplicates::Refuse,
-                };
+                let mut puts = Puts::default();
+                if let Some(text) = text("on_duplicate")? {
+                    puts.duplicates = text.parse()?;
+                }
+                if let Some(text) = text("antimeridian")? {
+                    puts.antimeridian = text.parse()?;
+                }
+                if let Some(text) = text("on_error")? {
+                    puts.skip = skips(&text)?;
+                }
                 let prepared = self
-                    .prepare_features_with(raw.get().as_bytes(), duplicates)
-                    .map_err(|e| at("/feature", e))?;
+                    .prepare_features_with(raw.get().as_bytes(), puts)
+                    .map_err(|e| e.within("/feature"))?;
                 operations.extend(prepared.operations);
-                ids.extend(prepared.ids);
+                feature_ids.extend(prepared.ids);
+                let pointer = format!("/operations/{number}/feature");
+                rejected.extend(prepared.rejected.into_iter().map(|mut rejected| {
+                    for fault in &mut rejected.faults {
+                        fault.pointer.insert_str(0, &pointer);
+                    }
+                    (number, rejected)
+                }));
             }
             "delete_feature" => {
                 let raw = members.get("id").ok_or_else(|| need("id"))?.get();
@@ -85,7 +117,7 @@ impl Database {
                 let raw = members.get("points").ok_or_else(|| need("points"))?;
                 let prepared = self
                     .prepare_points(raw.get().as_bytes())
-                    .map_err(|e| at("/points", e))?;
+                    .map_err(|e| e.within("/points"))?;
                 operations.extend(prepared.operations);
             }
             "delete_points" => {
@@ -110,6 +142,18 @@ impl Database {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether faulty features are to be left out.
+fn skips(text: &str) -> Result<bool> {
+    match text {
+        "refuse" => Ok(false),
+        "skip" => Ok(true),
+        other => {
+            let detail = format!("found {other:?}; expected refuse or skip");
+            Err(refusal("/on_error", &detail))
+        }
     }
 }
 

@@ -146,7 +146,11 @@ impl Choices<'_> {
         for _ in 0..self.below(4) {
             let word = self.word();
             if !meant.contains(&word) {
-                let value = self.value(2);
+                let value = match word {
+                    // Old GeoJSON gives it a meaning where there is a type.
+                    "crs" if meant.contains(&"type") && !self.once_in(20) => wgs84(),
+                    _ => self.value(2),
+                };
                 members.insert(word.into(), value);
             }
         }
@@ -205,7 +209,8 @@ impl Choices<'_> {
         };
         members.insert(meant.into(), parts);
         if self.below(4) == 1 {
-            members.insert("bbox".into(), json!([0, 0, 1, 1.5]));
+            let [x, y] = place;
+            members.insert("bbox".into(), json!([x, y, x + 1, y as f64 + 1.5]));
         }
         // What the other types have is what readers are most likely to fall for.
         if self.below(3) == 1 {
@@ -225,6 +230,7 @@ impl Choices<'_> {
         let (dx, dy) = (self.below(7) as f64 / 4.0, self.below(7) as f64 / 4.0);
         match self.below(4) {
             0 => json!([x, y, self.below(200)]),
+            1 => json!([x, y as f64 + dy, 1.5, self.below(200), -1]),
             _ => json!([x as f64 + dx, y as f64 + dy]),
         }
     }
@@ -287,7 +293,9 @@ impl Choices<'_> {
             members.insert("geometry".into(), geometry);
         }
         if self.below(4) == 1 {
-            members.entry("bbox").or_insert(json!([0, 0, 0, 1, 1, 1]));
+            let [x, y] = place;
+            let around = json!([x, y, 0, x + 2, y + 2, 1]);
+            members.entry("bbox").or_insert(around);
         }
         Value::Object(members)
     }
@@ -310,16 +318,44 @@ impl Choices<'_> {
     }
 }
 
-/// The members of a feature that mean something.
-const MEANT: [&str; 6] = ["type", "id", "geometry", "properties", "bbox", "provenance"];
+fn wgs84() -> Value {
+    json!({"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}})
+}
 
-/// A feature as it is given back.
+/// A feature as it is kept and given back: without members that are null and would mean something
+/// otherwise, and with properties, be it null.
 pub fn given_back(mut feature: Value) -> Value {
+    fn without(value: &mut Value, names: &[&str]) {
+        let Value::Object(members) = value else {
+            return;
+        };
+        for name in names {
+            if members.get(*name) == Some(&Value::Null) {
+                members.remove(*name);
+            }
+        }
+        if members
+            .get("type")
+            .is_some_and(|kind| kind == "GeometryCollection")
+            && let Some(Value::Array(parts)) = members.get_mut("geometries")
+        {
+            parts
+                .iter_mut()
+                .for_each(|part| without(part, &["bbox", "crs"]));
+        }
+    }
+    without(&mut feature, &["bbox", "crs", "provenance"]);
     if let Value::Object(members) = &mut feature {
         members.entry("properties").or_insert(Value::Null);
+        if let Some(geometry) = members.get_mut("geometry") {
+            without(geometry, &["bbox", "crs"]);
+        }
     }
     feature
 }
+
+/// The members of a feature that mean something.
+const MEANT: [&str; 6] = ["type", "id", "geometry", "properties", "bbox", "provenance"];
 
 /// The positions of a geometry, by its type.
 pub fn positions(geometry: &Value, out: &mut Vec<[f64; 2]>) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use formdb_engine::fs::FileSystem;
-use formdb_engine::model::BoundingBox;
+use formdb_engine::model::{Antimeridian, BoundingBox};
 use formdb_engine::{
     Area, Begin, Cancel, Commit, Database, Error, Filter, Grid, Heatmap, Near, Operation,
     Predicate, QueryGeometry, Reach, Reply, Search, Transaction, salvage, verify,
@@ -87,15 +87,22 @@ fn patched(mut feature: Value, patch: &Value) -> Value {
 
 /// A refusal that tells the client which part of its document to mend.
 fn check_refusal(error: &Error, document: &Value) -> Result<(), String> {
-    let Error::Invalid { pointer, .. } = error else {
-        return Err(format!("{error} of {document}"));
+    let pointers: Vec<&String> = match error {
+        Error::Invalid { pointer, .. } => vec![pointer],
+        Error::Faults { faults, total, .. } => {
+            same("faults", faults.len() as u64, *total)?;
+            faults.iter().map(|fault| &fault.pointer).collect()
+        }
+        _ => return Err(format!("{error} of {document}")),
     };
-    // What is missing is not there, but what it should be in is.
-    let around = pointer.rsplit_once('/').map_or("", |(around, _)| around);
-    match document.pointer(around) {
-        Some(_) => Ok(()),
-        None => Err(format!("{pointer} is nowhere in {document}: {error}")),
+    for pointer in pointers {
+        // What is missing is not there, but what it should be in is.
+        let around = pointer.rsplit_once('/').map_or("", |(around, _)| around);
+        if document.pointer(around).is_none() {
+            return Err(format!("{pointer} is nowhere in {document}: {error}"));
+        }
     }
+    Ok(())
 }
 
 impl Pair {
@@ -174,9 +181,9 @@ impl Pair {
 
     fn put(&mut self, id: &str, mut feature: Value) -> Result<(), String> {
         feature.as_object_mut().unwrap().remove("id");
-        let prepared = self
-            .db
-            .prepare_feature_as(id, feature.to_string().as_bytes());
+        let prepared =
+            self.db
+                .prepare_feature_as(id, feature.to_string().as_bytes(), Antimeridian::Refuse);
         let Some(prepared) = self.sent(prepared, &feature, 1)? else {
             return Ok(());
         };
@@ -191,13 +198,17 @@ impl Pair {
         };
         let expected = patched(feature.clone(), &patch);
         self.sent += 1;
-        match self.db.prepare_patch(id, patch.to_string().as_bytes()) {
+        let text = patch.to_string();
+        match self
+            .db
+            .prepare_patch(id, text.as_bytes(), Antimeridian::Refuse)
+        {
             Ok((prepared, _)) => self.commit(
                 prepared.operations,
                 &[Change::Put(expected.clone())],
                 &[expected],
             ),
-            Err(Error::Invalid { .. }) => Ok(()),
+            Err(Error::Invalid { .. } | Error::Faults { .. }) => Ok(()),
             Err(other) => Err(format!("{other} of {patch}")),
         }
     }
@@ -216,9 +227,10 @@ impl Pair {
         }
         let request = json!({"operations": operations, "op": 1});
         let prepared = self.db.prepare_operations(request.to_string().as_bytes());
-        let Some((operations, _)) = self.sent(prepared, &request, 2)? else {
+        let Some(prepared) = self.sent(prepared, &request, 2)? else {
             return Ok(());
         };
+        let operations = prepared.operations;
         let txn = self.db.begin(Begin::default()).map_err(text)?.id;
         self.db.apply(&txn, operations).map_err(text)?;
         let own = self.db.feature_in(&txn, feature["id"].as_str().unwrap());
@@ -401,7 +413,9 @@ impl Pair {
             let ring = json!({"type": "Polygon", "geometries": "x", "coordinates":
                 [[[w, s], [e, s], [e, n], [w, n], [w, s]]]});
             let limits = formdb_engine::Limits::default();
-            let ring = QueryGeometry::parse(ring.to_string().as_bytes(), &limits).map_err(text)?;
+            let ring =
+                QueryGeometry::parse(ring.to_string().as_bytes(), Antimeridian::AsIs, &limits)
+                    .map_err(text)?;
             let ring = Arc::new(ring);
             for predicate in [Predicate::Intersects, Predicate::Within] {
                 let of_box = search(Area::Box(bbox(&corners)), predicate, vec![]);

@@ -106,6 +106,103 @@ fn missing_properties_are_stored_as_null_a_missing_geometry_is_refused() {
 }
 
 #[test]
+fn members_that_are_null_are_absent() {
+    let text = r#"{"type":"Feature","id":null,"bbox":null,"crs":null,"provenance":null,"title":null,
+        "geometry":{"type":"Point","coordinates":[1,2],"bbox":null,"geometries":null}}"#;
+    let feature = one(text).unwrap();
+    assert!(feature.id.starts_with("feat_"));
+    assert_eq!(feature.provenance, None);
+    assert_eq!(
+        json_of(&feature),
+        json!({"type":"Feature","id":feature.id,"title":null,"properties":null,
+            "geometry":{"type":"Point","coordinates":[1,2],"geometries":null}})
+    );
+    let text = r#"{"type":"FeatureCollection","crs":null,"provenance":null,"features":[]}"#;
+    assert_eq!(many(text).unwrap(), []);
+}
+
+#[test]
+fn a_geometry_is_a_feature_without_properties() {
+    for geometry in [
+        json!({"type":"Point","coordinates":[1,2],"id":5,"provenance":{"a":1},"properties":[]}),
+        json!({"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2]}]}),
+    ] {
+        let feature = one(&geometry.to_string()).unwrap();
+        assert_eq!(feature.envelope, Some(Rect::point([1.0, 2.0])));
+        assert_eq!(feature.provenance, None);
+        assert_eq!(
+            json_of(&feature),
+            json!({"type":"Feature","id":feature.id,"geometry":geometry,"properties":null})
+        );
+        let text = geometry.to_string();
+        let limits = Limits::default();
+        let put = parse_feature_as(text.as_bytes(), "a", Antimeridian::Refuse, &limits).unwrap();
+        assert_eq!(
+            (put.id.as_str(), json_of(&put)["geometry"].clone()),
+            ("a", geometry)
+        );
+    }
+}
+
+#[test]
+fn faulty_features_are_told_all_or_left_out() {
+    let good = |id: &str| json!({"type":"Feature","id":id,"geometry":null,"properties":null});
+    let text = json!({"type":"FeatureCollection","features":[
+        good("a"),
+        {"type":"Feature","id":true,"properties":[],"bbox":7,"provenance":[],
+            "geometry":{"type":"Point","coordinates":[200,100]}},
+        good("b"),
+        {"type":"Feature"},
+    ]})
+    .to_string();
+    let Err(Error::Faults { faults, total, .. }) = many(&text) else {
+        panic!("faults");
+    };
+    let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+    assert_eq!(
+        pointers,
+        [
+            "/features/1/id",
+            "/features/1/geometry/coordinates/0",
+            "/features/1/geometry/coordinates/1",
+            "/features/1/bbox",
+            "/features/1/properties",
+            "/features/1/provenance",
+            "/features/3"
+        ]
+    );
+    assert_eq!(total, 7);
+    let limits = Limits {
+        faults: 3,
+        ..Limits::default()
+    };
+    let read = read_features(text.as_bytes(), Antimeridian::Refuse, &limits).unwrap();
+    let kept: Vec<(usize, &str)> = read
+        .features
+        .iter()
+        .map(|(i, f)| (*i, f.id.as_str()))
+        .collect();
+    assert_eq!(kept, [(0, "a"), (2, "b")]);
+    let left: Vec<(usize, usize, u64)> = read
+        .rejected
+        .iter()
+        .map(|r| (r.index, r.faults.len(), r.total))
+        .collect();
+    assert_eq!(left, [(1, 3, 6), (3, 0, 1)]);
+    // One feature alone cannot be left out, nor what is about all of them.
+    for text in [
+        r#"{"type":"Feature","geometry":5}"#,
+        r#"{"type":"FeatureCollection","features":[],"crs":"EPSG:2056"}"#,
+        r#"{"type":"FeatureCollection","features":[{]}"#,
+    ] {
+        assert!(
+            read_features(text.as_bytes(), Antimeridian::Refuse, &limits).is_err(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn equal_features_have_equal_bytes_whatever_their_spelling() {
     let a = one(r#"{"type":"Feature","id":"a","geometry":null,"properties":{"b":1,"a":0.5}}"#);
     let b = one(
@@ -144,9 +241,29 @@ fn refusals_point_from_the_top() {
         ("{}", "invalid_feature", ""),
         (r#"{"type":null}"#, "invalid_feature", "/type"),
         (
-            r#"{"type":"Point","coordinates":[1,2]}"#,
+            r#"{"type":"Point","coordinates":[1,200]}"#,
+            "invalid_position",
+            "/coordinates/1",
+        ),
+        (
+            r#"{"type":"GeometryCollection","crs":7}"#,
+            "invalid_geometry",
+            "",
+        ),
+        (
+            r#"{"type":"FeatureCollection","features":[{"type":"Point","coordinates":[1,2]}]}"#,
             "invalid_feature",
-            "/type",
+            "/features/0/type",
+        ),
+        (
+            r#"{"type":"FeatureCollection","features":[],"crs":{"type":"name","properties":{"name":"EPSG:2056"}}}"#,
+            "unsupported_crs",
+            "/crs",
+        ),
+        (
+            r#"{"type":"FeatureCollection","features":[{"type":"Feature","geometry":null},{"type":"Feature","geometry":null,"a":1,"a":2}]}"#,
+            "invalid_json",
+            "/features/1",
         ),
         (r#"{"type":"FeatureCollection"}"#, "invalid_feature", ""),
         (
@@ -175,7 +292,6 @@ fn refusals_point_from_the_top() {
             "/features/1/provenance",
         ),
         (r#"{"type":"Feature","id":true}"#, "invalid_id", "/id"),
-        (r#"{"type":"Feature","id":null}"#, "invalid_id", "/id"),
         (r#"{"type":"Feature","id":""}"#, "invalid_id", "/id"),
         (r#"{"type":"Feature","id":"a\u0000"}"#, "invalid_id", "/id"),
         (
@@ -273,7 +389,7 @@ fn feature() -> impl Strategy<Value = Value> {
         (-180.0..=180.0, -90.0..=90.0).prop_map(|(x, y): (f64, f64)| json!({
             "type": "Point", "coordinates": [x, y]
         })),
-        proptest::collection::vec((-180..=180, -90..=90, any::<i32>()), 2..6).prop_map(
+        proptest::collection::vec((-90..=90, -90..=90, any::<i32>()), 2..6).prop_map(
             |line| json!({
                 "type": "LineString", "coordinates": line
             })

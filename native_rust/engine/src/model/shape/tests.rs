@@ -107,7 +107,7 @@ fn damaged_shapes_are_errors() {
     for geometry in [
         r#"{"type":"Circle","coordinates":[1,2]}"#,
         r#"{"type":"Point","coordinates":[1]}"#,
-        r#"{"type":"Point","coordinates":[1,2,3,4]}"#,
+        r#"{"type":"Point","coordinates":[1,2,3,"4"]}"#,
         r#"{"type":"Point","coordinates":["1","2"]}"#,
         r#"{"type":"LineString","coordinates":[[[1,2]]]}"#,
         "7",

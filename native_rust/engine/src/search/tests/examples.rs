@@ -8,6 +8,7 @@ use crate::budget::Cancel;
 use crate::database::Database;
 use crate::fs::RealFileSystem;
 use crate::limits::Limits;
+use crate::model::Antimeridian;
 use crate::model::{BoundingBox, Source, format_timestamp};
 use crate::search::{Area, Filter, Grid, Heatmap, Near, QueryGeometry, Search};
 use crate::spatial::Predicate;
@@ -206,8 +207,9 @@ fn refusals_name_what_they_refuse() {
             .to_string();
         assert!(message.contains(text), "{message}");
     }
-    let geometry =
-        |text: &str| QueryGeometry::parse(text.as_bytes(), &Limits::default()).unwrap_err();
+    let geometry = |text: &str| {
+        QueryGeometry::parse(text.as_bytes(), Antimeridian::AsIs, &Limits::default()).unwrap_err()
+    };
     let error = geometry(
         r#"{"type":"Feature","geometry":{"type":"LineString","coordinates":[[0,0],[0,91]]}}"#,
     );

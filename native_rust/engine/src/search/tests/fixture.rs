@@ -14,8 +14,9 @@ use crate::entries::EntryQuery;
 use crate::fs::RealFileSystem;
 use crate::limits::Limits;
 use crate::model::cbor::encode_json;
-use crate::model::{BoundingBox, Rect, Source, format_timestamp, parse_timestamp};
+use crate::model::{Antimeridian, BoundingBox, Rect, Source, format_timestamp, parse_timestamp};
 use crate::operation::Operation;
+use crate::prepare::Puts;
 use crate::search::{Filter, Search};
 use crate::spatial::Shape;
 
@@ -270,7 +271,13 @@ impl Fixture {
                 "type": "Feature", "id": id, "geometry": geometry, "properties": properties,
             });
             let text = feature.to_string();
-            operations.extend(db.prepare_features(text.as_bytes()).unwrap().operations);
+            // Some go the long way round.
+            let puts = Puts {
+                antimeridian: Antimeridian::AsIs,
+                ..Puts::default()
+            };
+            let prepared = db.prepare_features_with(text.as_bytes(), puts);
+            operations.extend(prepared.unwrap().operations);
             rows.push(Row {
                 id,
                 seq,

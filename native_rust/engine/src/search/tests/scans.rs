@@ -8,6 +8,7 @@ use super::fixture::{Fixture, Random, filters, holds, shape};
 use crate::budget::Budget;
 use crate::budget::Cancel;
 use crate::limits::Limits;
+use crate::model::Antimeridian;
 use crate::model::Rect;
 use crate::oracles::{compared, seeds};
 use crate::search::{Area, Cell, Grid, Heatmap, Near, QueryGeometry, Search};
@@ -41,7 +42,11 @@ fn searches_find_what_a_scan_finds() {
                 _ => {
                     let geometry = random.geometry(2);
                     let text = geometry.to_string();
-                    match QueryGeometry::parse(text.as_bytes(), &Limits::default()) {
+                    match QueryGeometry::parse(
+                        text.as_bytes(),
+                        Antimeridian::AsIs,
+                        &Limits::default(),
+                    ) {
                         Ok(parsed) => (
                             Area::Geometry(Arc::new(parsed)),
                             Some(Prepared::new(shape(&geometry))),
