@@ -236,6 +236,7 @@ defmodule FormdbHttpWeb.Router do
       @features_by_geometry,
       @features_within,
       @features_intersecting,
+      @features_containing,
       @features_heatmap,
       @feature,
       @provenance,
@@ -270,8 +271,12 @@ defmodule FormdbHttpWeb.Router do
   def template(nil), do: "unmatched"
 
   # What is asked for by POST, since the question may be too long for a path.
-  @question_paths for {path, _methods} <-
-                        [@features_by_geometry, @features_within, @features_intersecting],
+  @question_paths for {path, _methods} <- [
+                        @features_by_geometry,
+                        @features_within,
+                        @features_intersecting,
+                        @features_containing
+                      ],
                       do: path
 
   @doc "Whether a request asks only, so that its answer is no loss (RFC 9110, 9.2.1)."

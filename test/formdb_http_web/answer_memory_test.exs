@@ -96,7 +96,7 @@ defmodule FormdbHttpWeb.AnswerMemoryTest do
       Router.safe?(Router.find(path), %{method: method})
     end
 
-    for word <- ["geometry", "within", "intersects"],
+    for word <- ["geometry", "within", "intersects", "contains"],
         do: assert(safe?.("POST", "/features/" <> word))
 
     assert safe?.("GET", "/features") and safe?.("HEAD", "/journal")

@@ -388,6 +388,8 @@ defmodule FormdbHttpWeb.EveryCallTest do
        [geometry: {:geometry, geometry}, predicate: {:predicate, "contains"}] ++ search},
       {"GET", "/features/within", [geometry: geometry],
        [geometry: {:geometry, geometry}, bbox: {:box_alone, @world}] ++ search},
+      {"GET", "/features/contains", [geometry: geometry],
+       [geometry: {:geometry, geometry}, bbox: {:box_alone, @world}] ++ search},
       {"GET", "/features/intersects", [bbox: @world],
        [bbox: {:box, @world}, geometry: {:geometry_alone, geometry}] ++ search},
       {"GET", "/features/heatmap", [zoom: "3"],
@@ -442,6 +444,13 @@ defmodule FormdbHttpWeb.EveryCallTest do
   end
 
   defp query(params), do: "?" <> URI.encode_query(params)
+
+  test "the router's list of what there is has all of it" do
+    source = File.read!("lib/formdb_http_web/router.ex")
+    # Each is an attribute with a path and what takes its methods.
+    written = Regex.scan(~r/^  @\w+ \{(?:"|@db)/m, source)
+    assert length(written) == length(Router.resources())
+  end
 
   test "the table has every call that takes parameters", %{db: db} do
     found =
