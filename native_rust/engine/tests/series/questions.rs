@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// Many begin alike; some are what a prefix or an escape might be taken for.
-pub const IDS: [&str; 8] = ["a", "ab", "abc", "a*", "aé", "a\u{10ffff}", "b", "ÿ"];
+pub const IDS: [&str; 8] = ["a", "ab", "abc", "a*b", "aé", "a\u{10ffff}", "b", "ÿ"];
 pub const PREFIXES: [&str; 8] = ["", "a", "ab", "a*", "aé", "b", "x", "a\u{10ffff}"];
 
 /// Microseconds between timestamps of the grid.
