@@ -12,17 +12,19 @@
 #    request, and without a way to say no. Answers to requests that came with an upgrade
 #    are lost that way, and proxies that pass `Upgrade` on let clients round their checks.
 #
+# 3. ends without an answer, and without telling anybody, over a field Connection that is no
+#    list of options.
+#
 # Cowlib's decoder of chunked bodies (cow_http_te)
 #
-# 3. takes a chunk that does not begin with a number for one that is not complete, and
+# 4. takes a chunk that does not begin with a number for one that is not complete, and
 #    waits for more, without end;
-# 4. leaves the trailer fields of a body to be read as the connection's next request.
+# 5. leaves the trailer fields of a body to be read as the connection's next request.
 #
 # Debian's .beam files hold the abstract code they were compiled from. This reads it,
 # changes these functions and compiles it again. The attribute `formdb_mended` then says
 # so, to this script and to the tests. A cowboy_http whose is_http2_upgrade takes the
-# connection's options (2.13 and later, which read `protocols` there) has neither of its
-# faults and is left alone.
+# connection's options (2.13 and later, which read `protocols` there) is left alone.
 
 defmodule MendCowboy do
   @mark :formdb_mended
@@ -32,7 +34,7 @@ defmodule MendCowboy do
 
     case forms(beam) do
       {:ok, forms} ->
-        if marked?(forms) or sound?(module, forms),
+        if sound?(module, forms),
           do: :ok,
           else: module |> mend(forms) |> mark() |> compile(module) |> replace(beam)
 
@@ -48,20 +50,34 @@ defmodule MendCowboy do
     end
   end
 
-  defp marked?(forms), do: Enum.any?(forms, &match?({:attribute, _, @mark, _}, &1))
-
   defp defined?(forms, name, arity), do: Enum.any?(forms, &function?(&1, name, arity))
 
   defp function?(form, name, arity), do: match?({:function, _, ^name, ^arity, _}, form)
 
-  defp sound?(:cowboy_http, forms), do: defined?(forms, :is_http2_upgrade, 3)
-  # Should a later one be written in another way, it is taken as it is.
-  defp sound?(:cow_http_te, forms),
-    do: not (defined?(forms, :chunked_len, 4) or defined?(forms, :chunked_len, 5))
+  # One that has no fault, or none any more: what a mended function was is under another
+  # name then. Should a later Cowlib be written in another way, it is taken as it is.
+  defp sound?(:cowboy_http, forms) do
+    defined?(forms, :is_http2_upgrade, 3) or
+      (defined?(forms, :stream_next_listening, 1) and defined?(forms, :connection_closes, 1))
+  end
 
-  defp mend(:cowboy_http = module, forms) do
-    check(module, forms, stream_next: 1, active: 1, is_http2_upgrade: 2, http2_upgrade: 2)
+  defp sound?(:cow_http_te, forms) do
+    Enum.all?([4, 5], fn arity ->
+      defined?(forms, :chunked_len_of_head, arity) or not defined?(forms, :chunked_len, arity)
+    end)
+  end
 
+  defp mend(:cowboy_http, forms), do: forms |> mend_connections() |> mend_closing()
+
+  defp mend(:cow_http_te, forms), do: mend_chunks(forms)
+
+  defp mend_connections(forms) do
+    check(forms, stream_next: 1, active: 1, is_http2_upgrade: 2, http2_upgrade: 2)
+
+    if defined?(forms, :stream_next_listening, 1), do: forms, else: add_listening(forms)
+  end
+
+  defp add_listening(forms) do
     forms
     # Whatever comes next on the connection, the socket has to be listened to.
     |> rename(:stream_next, 1, :stream_next_listening)
@@ -81,7 +97,19 @@ defmodule MendCowboy do
     """)
   end
 
-  defp mend(:cow_http_te, forms) do
+  # What is no list of options ends the connection, behind the answer.
+  defp mend_closing(forms) do
+    check(forms, connection_hd_is_close: 1)
+
+    forms
+    |> rename(:connection_hd_is_close, 1, :connection_closes)
+    |> add("""
+    connection_hd_is_close(Conn) ->
+        try connection_closes(Conn) catch _:_ -> true end.
+    """)
+  end
+
+  defp mend_chunks(forms) do
     # Later versions count the digits of a size as well.
     {arity, more, bounded} =
       if defined?(forms, :chunked_len, 4),
@@ -109,9 +137,9 @@ defmodule MendCowboy do
     """)
   end
 
-  defp check(module, forms, functions) do
+  defp check(forms, functions) do
     for {name, arity} <- functions, not defined?(forms, name, arity) do
-      stop("#{module} has no #{name}/#{arity}: a version that this script does not know")
+      stop("cowboy_http has no #{name}/#{arity}: a version that this script does not know")
     end
   end
 

@@ -28,11 +28,22 @@ defmodule FormdbHttpWeb.StreamHandler do
   @impl true
   def init(id, req, %{env: %{in_flight: in_flight}} = opts) do
     {commands, state} = :cowboy_stream_h.init(id, req, opts)
-    InFlight.enter(in_flight)
+    # Over some header fields Cowboy's connection ends without a call of terminate/3.
+    in_flight = if ends_well?(req.headers), do: in_flight
+    if in_flight, do: InFlight.enter(in_flight)
     HalfClose.begin(id, req.has_body, opts.env.half_close_ms)
     state = %{in_flight: in_flight, size: 0, continued?: false, cowboy: state}
     {commands, state}
   end
+
+  defp ends_well?(%{"connection" => text}) do
+    :cow_http_hd.parse_connection(text)
+    true
+  rescue
+    _no_list -> false
+  end
+
+  defp ends_well?(_headers), do: true
 
   @impl true
   def data(id, fin, data, state) do
@@ -76,7 +87,7 @@ defmodule FormdbHttpWeb.StreamHandler do
 
   @impl true
   def terminate(id, reason, state) do
-    InFlight.leave(state.in_flight)
+    if state.in_flight, do: InFlight.leave(state.in_flight)
     AnswerMemory.sent(state.size)
     HalfClose.done(id)
     :cowboy_stream_h.terminate(id, reason, state.cowboy)

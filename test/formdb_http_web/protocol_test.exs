@@ -298,12 +298,15 @@ defmodule FormdbHttpWeb.ProtocolTest do
     @tag settings: %{"FORMDB_TRUSTED_PROXIES" => "127.0.0.1"}
     test "may hold any bytes, and are answered in text", %{port: port, db: db} do
       post(port, db <> "/features", feature("a"))
+      # Cowboy from 2.13 on ends the connection over that, without an answer.
+      mended? = Keyword.has_key?(:cowboy_http.module_info(:attributes), :formdb_mended)
+      connection = if mended?, do: ["connection"], else: []
 
       for name <-
             ["accept", "accept-encoding", "content-type", "content-encoding", "content-range"] ++
               ["idempotency-key", "if-match", "if-none-match", "origin", "sec-fetch-site"] ++
               ["x-forwarded-for", "x-forwarded-host", "x-forwarded-prefix", "x-forwarded-proto"] ++
-              ["authorization", "connection", "expect", "range", "upgrade", "user-agent"],
+              ["authorization", "expect", "range", "upgrade", "user-agent"] ++ connection,
           value <- [<<0xFF, 0xFE>>, "é", "", ",", ";", "=", "\"", String.duplicate("a,", 4_000)],
           {method, path, body} <- [
             {"GET", "/features/a", nil},
@@ -317,6 +320,14 @@ defmodule FormdbHttpWeb.ProtocolTest do
         assert String.valid?(response.body)
         :ok = :gen_tcp.close(socket)
       end
+    end
+
+    test "over which a connection ends leave nothing that a stop waits for", context do
+      socket = connect(context.port)
+      write(socket, format("GET", "/health", headers: [{"connection", <<0xFF, 0xFE>>}]))
+      assert closed?(socket) or is_binary(read_all(socket))
+      {microseconds, :ok} = :timer.tc(fn -> Supervisor.stop(Endpoint, :shutdown, 30_000) end)
+      assert microseconds < 5_000_000
     end
 
     test "that are no text never come into the log with the document", %{port: port, db: db} do
