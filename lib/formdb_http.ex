@@ -46,6 +46,9 @@ defmodule FormdbHttp do
   @typedoc "Microseconds since the epoch, ISO 8601 with an offset, or a `DateTime`."
   @type timestamp :: integer() | String.t() | DateTime.t()
 
+  @typedoc "What integers count that stand for times: seconds to nanoseconds."
+  @type unit :: :s | :ms | :us | :ns
+
   @typedoc """
   A state of the database: a sequence, or a time (ISO 8601 text or a `DateTime`), which
   means the last sequence that was committed by then.
@@ -371,12 +374,13 @@ defmodule FormdbHttp do
   Writes points, all or none, from JSON text or a map in one of three shapes: one
   point (`series_id`, `timestamp`, `value`, optionally `metadata` and
   `provenance`), `points` with a list of those, or columns (`series_id`,
-  `timestamps`, `values`).
+  `timestamps`, `values`). With `:unit` (`:s`, `:ms`, `:us` or `:ns`) timestamps that are
+  integers count that, by default microseconds.
 
   Returns `{:ok, {:point, %{point_id: id, seq: seq, hash: hash, time: time}}}` or
   `{:ok, {:points, %{inserted: n, first_seq: seq, last_seq: seq}}}`.
   """
-  @spec write_points(database(), document(), write_opts()) :: result({:point | :points, map()})
+  @spec write_points(database(), document(), keyword()) :: result({:point | :points, map()})
   defdelegate write_points(name, document, opts \\ []), to: Points
 
   @doc "Writes one point of a series. Returns the map of a single point, as `write_points/3`."
@@ -473,9 +477,10 @@ defmodule FormdbHttp do
     * `:interval` - how long a bucket is, such as `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1w"`,
       `"1mo"` or `"1y"`; by default the range is one bucket
     * `:origin` - a time from which buckets are counted
-    * `:tz` - the IANA time zone whose clock and calendar they follow, by default `"UTC"`
+    * `:tz` - the IANA time zone whose calendar those of days and more follow, by default
+      `"UTC"`; others are durations
     * `:fill` - what becomes of buckets without a value: `:none` (left out, the default),
-      `:null`, `:previous` or `:linear`
+      `:null`, `:previous` (also from before the range) or `:linear`
     * `:order` - `:asc` (the default) or `:desc`
     * `:as_of`
     * `:as` - `:points` (the default) or `:json`
@@ -527,6 +532,7 @@ defmodule FormdbHttp do
   them. A feature may be given with the options of `put_features/3` that say how it is
   read: `{:put_feature, feature, on_duplicate: :replace}`.
 
+  With the option `:unit`, times that are integers count that instead of microseconds.
   With the option `:idempotency_key`, a second call with the same key and operations
   adds nothing and is answered as the first was, with `replayed: true`, while the
   transaction is open.
@@ -534,8 +540,7 @@ defmodule FormdbHttp do
   Returns `%{operations: n, feature_ids: ids, replayed: false}`: how many it holds now,
   and the ids of the features that this call puts; with `:rejected` if some were left out.
   """
-  @spec apply(Transaction.t(), [operation()] | document(), idempotency_key: String.t()) ::
-          result(map())
+  @spec apply(Transaction.t(), [operation()] | document(), keyword()) :: result(map())
   defdelegate apply(transaction, operations, opts \\ []), to: Transactions
 
   @doc """
@@ -670,9 +675,15 @@ defmodule FormdbHttp do
   end
 
   @doc """
-  Microseconds since the epoch from text: ISO 8601 with an offset, a date (its
-  midnight, UTC) or an integer of microseconds.
+  Microseconds since the epoch from text as it stands in a URL: ISO 8601 with an offset, a
+  date (its midnight, UTC) or an integer in digits. That counts the `:unit` (`:s`, `:ms`,
+  `:us` or `:ns`), without one microseconds, of which up to eight digits are refused.
   """
-  @spec parse_timestamp(String.t()) :: result(integer())
-  def parse_timestamp(text), do: Engine.micros(text)
+  @spec parse_timestamp(String.t(), unit: unit()) :: result(integer())
+  def parse_timestamp(text, opts \\ []) do
+    unit = opts |> Engine.options!([:unit]) |> Engine.unit()
+
+    with {:error, error} <- Engine.native(Native.timestamp_parameter(text, unit)),
+         do: {:error, %{error | pointer: "/timestamp"}}
+  end
 end

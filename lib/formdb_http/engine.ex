@@ -96,6 +96,48 @@ defmodule FormdbHttp.Engine do
          do: {:error, %{error | pointer: pointer}}
   end
 
+  # Integers up to here are doubles, each of them.
+  @exact 9_007_199_254_740_992
+  @greatest trunc(1.7976931348623157e308)
+
+  @doc "A column of values as packed doubles: a list of numbers, or packed already."
+  def pack_floats(packed) when is_binary(packed), do: {:ok, packed}
+
+  def pack_floats(list) do
+    case Enum.find_index(list, &rounded?/1) do
+      nil -> {:ok, for(n <- list, into: <<>>, do: <<n::little-float-64>>)}
+      index -> {:error, rounded(Enum.at(list, index), "/values/#{index}")}
+    end
+  end
+
+  @doc "Whether it is an integer that no double is."
+  def rounded?(n) when is_integer(n) and (n > @exact or n < -@exact),
+    do: abs(n) > @greatest or trunc(n / 1) != n
+
+  def rounded?(_number), do: false
+
+  @doc "The refusal of an integer that no double is."
+  def rounded(n, pointer) do
+    detail = "found #{n}, an integer that a double does not hold; values are doubles"
+    %Error{code: :invalid_value, detail: detail, pointer: pointer}
+  end
+
+  @units [:s, :ms, :us, :ns]
+
+  @doc "What integers count that stand for times: the option `:unit` as text, `nil` without."
+  def unit(opts) do
+    case opts[:unit] do
+      nil ->
+        nil
+
+      unit when unit in @units ->
+        Atom.to_string(unit)
+
+      other ->
+        raise ArgumentError, "unit is #{inspect(other)}; expected one of #{inspect(@units)}"
+    end
+  end
+
   @doc "The sequence that `as_of` means: itself, or the last one by a time."
   def as_of(_name, nil), do: {:ok, nil}
   def as_of(_name, seq) when seq in 0..0xFFFFFFFFFFFFFFFF, do: {:ok, seq}

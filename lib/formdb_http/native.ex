@@ -42,8 +42,8 @@ defmodule FormdbHttp.Native do
 
   def transaction_begin(_catalog, _name, _begin), do: stub()
   def transaction_status(_catalog, _name, _id), do: stub()
-  def transaction_apply(_catalog, _name, _id, _text, _key), do: stub()
-  def transaction_apply_dirty(_catalog, _name, _id, _text, _key), do: stub()
+  def transaction_apply(_catalog, _name, _id, _text, _unit, _key), do: stub()
+  def transaction_apply_dirty(_catalog, _name, _id, _text, _unit, _key), do: stub()
   def transaction_commit(_catalog, _name, _id, _options, _ref), do: stub()
   def transaction_abort(_catalog, _name, _id), do: stub()
   def transactions_open(_catalog, _name), do: stub()
@@ -140,6 +140,7 @@ defmodule FormdbHttp.Native do
   def json_decode_dirty(_text), do: stub()
 
   def timestamp_parse(_text), do: stub()
+  def timestamp_parameter(_text, _unit), do: stub()
   def timestamp_format(_micros), do: stub()
 
   defp stub, do: :erlang.nif_error(:nif_not_loaded)

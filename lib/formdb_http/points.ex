@@ -12,11 +12,12 @@ defmodule FormdbHttp.Points do
   ## Writing
 
   def write_points(name, document, opts) do
-    opts = Writing.options!(opts)
+    opts = Writing.options!(opts, [:unit])
     text = Engine.json(document)
     scheduler = if Writing.large?(text), do: :cpu, else: :normal
+    request = {:points, text, Engine.unit(opts)}
 
-    with {:ok, summary, ack} <- Writing.write(name, {:points, text}, scheduler, opts),
+    with {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
          do: {:ok, points_ack(summary, ack)}
   end
 
@@ -31,19 +32,17 @@ defmodule FormdbHttp.Points do
     opts = Writing.options!(opts, [:provenance])
     timestamps = pack(timestamps)
     provenance = Engine.optional_json(opts[:provenance])
-    request = {:columns, series, timestamps, pack_floats(values), provenance}
     scheduler = if byte_size(timestamps) > @dirty_column_bytes, do: :cpu, else: :normal
 
-    with {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
+    with {:ok, values} <- Engine.pack_floats(values),
+         request = {:columns, series, timestamps, values, provenance},
+         {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
          {:points, ack} <- points_ack(summary, ack),
          do: {:ok, ack}
   end
 
   defp pack(packed) when is_binary(packed), do: packed
   defp pack(list), do: for(n <- list, into: <<>>, do: <<n::little-signed-64>>)
-
-  defp pack_floats(packed) when is_binary(packed), do: packed
-  defp pack_floats(list), do: for(n <- list, into: <<>>, do: <<n::little-float-64>>)
 
   defp points_ack({true, 1}, %{first_seq: seq} = ack) do
     point = %{

@@ -41,10 +41,14 @@ defmodule FormdbHttp.TemporalIndex do
   @doc "Enters a point."
   @spec insert(t(), String.t(), micros(), number()) :: :ok | {:error, Error.t()}
   def insert(%__MODULE__{series: index}, series, timestamp, value) do
-    case Native.series_insert(index, series, timestamp, value) do
-      :ok -> :ok
-      :long -> Engine.native(Native.series_insert_dirty(index, series, timestamp, value))
-      error -> Engine.native(error)
+    if Engine.rounded?(value) do
+      {:error, Engine.rounded(value, "/value")}
+    else
+      case Native.series_insert(index, series, timestamp, value) do
+        :ok -> :ok
+        :long -> Engine.native(Native.series_insert_dirty(index, series, timestamp, value))
+        error -> Engine.native(error)
+      end
     end
   end
 
@@ -56,20 +60,18 @@ defmodule FormdbHttp.TemporalIndex do
           :ok | {:error, Error.t()}
   def insert_many(%__MODULE__{series: index}, series, timestamps, values) do
     timestamps = pack(timestamps)
-    values = pack_floats(values)
 
-    case Native.series_insert_many(index, series, timestamps, values) do
-      :ok -> :ok
-      :long -> Engine.native(Native.series_insert_many_dirty(index, series, timestamps, values))
-      error -> Engine.native(error)
+    with {:ok, values} <- Engine.pack_floats(values) do
+      case Native.series_insert_many(index, series, timestamps, values) do
+        :ok -> :ok
+        :long -> Engine.native(Native.series_insert_many_dirty(index, series, timestamps, values))
+        error -> Engine.native(error)
+      end
     end
   end
 
   defp pack(packed) when is_binary(packed), do: packed
   defp pack(list), do: for(n <- list, into: <<>>, do: <<n::little-signed-64>>)
-
-  defp pack_floats(packed) when is_binary(packed), do: packed
-  defp pack_floats(list), do: for(n <- list, into: <<>>, do: <<n::little-float-64>>)
 
   @doc "Deletes the points of `[start, stop)`. Returns how many there were."
   @spec delete(t(), String.t(), micros(), micros()) :: result(non_neg_integer())
@@ -140,7 +142,7 @@ defmodule FormdbHttp.TemporalIndex do
     * `:interval` - the length of a bucket, such as `"30s"`, `"5m"`, `"1h"`, `"1d"`,
       `"1w"` or `"1mo"`
     * `:origin` - the instant that buckets are counted from
-    * `:tz` - the time zone whose clock and calendar they follow, by default `"UTC"`
+    * `:tz` - the time zone whose calendar those of days and more follow, by default `"UTC"`
     * `:fill` - what becomes of buckets without points: `:none` (the default, they are
       left out), `:null`, `:previous` or `:linear`
   """
@@ -171,9 +173,7 @@ defmodule FormdbHttp.TemporalIndex do
          do: {:ok, value(query, buckets)}
   end
 
-  # Without an interval there is one bucket, and none where start is stop.
-  defp value(%{interval: nil, aggregation: "count"}, []), do: 0
-  defp value(%{interval: nil}, []), do: nil
+  # Without an interval there is one bucket.
   defp value(%{interval: nil, aggregation: "count"}, [{_start, count}]), do: trunc(count)
   defp value(%{interval: nil}, [{_start, value}]), do: value
 

@@ -28,12 +28,12 @@ defmodule FormdbHttp.Transactions do
   end
 
   def apply(%Transaction{database: name, id: id}, operations, opts) do
-    opts = Engine.options!(opts, [:idempotency_key])
-    key = opts[:idempotency_key]
+    opts = Engine.options!(opts, [:idempotency_key, :unit])
+    how = {Engine.unit(opts), opts[:idempotency_key]}
 
     with {:ok, text} <- operations_text(operations),
          {:ok, {count, ids, replayed, rejected}} <-
-           Engine.call(name, &native_apply(&1, name, id, text, key)) do
+           Engine.call(name, &native_apply(&1, name, id, text, how)) do
       rejected =
         for {operation, feature} <- rejected,
             map <- Features.rejected([feature]),
@@ -44,13 +44,14 @@ defmodule FormdbHttp.Transactions do
     end
   end
 
-  defp native_apply(catalog, name, id, text, key) do
-    small = not Writing.large?(text) && Native.transaction_apply(catalog, name, id, text, key)
+  defp native_apply(catalog, name, id, text, {unit, key}) do
+    small =
+      not Writing.large?(text) && Native.transaction_apply(catalog, name, id, text, unit, key)
 
     # Another call in the transaction is in the way.
     if small in [false, :long] do
       Writing.parse(byte_size(text), fn ->
-        Native.transaction_apply_dirty(catalog, name, id, text, key)
+        Native.transaction_apply_dirty(catalog, name, id, text, unit, key)
       end)
     else
       small
@@ -94,8 +95,8 @@ defmodule FormdbHttp.Transactions do
        Engine.json(%{
          "op" => "delete_points",
          "series_id" => series,
-         "start" => Integer.to_string(start),
-         "end" => Integer.to_string(stop)
+         "start" => start,
+         "end" => stop
        })}
     end
   end

@@ -237,17 +237,31 @@ defmodule FormdbHttpWeb.Params do
   def transaction(%{"transaction" => id}, name), do: %Transaction{database: name, id: id}
   def transaction(_params, _name), do: nil
 
-  @doc "A time in microseconds; `nil` when it is not given."
+  @doc "A time in microseconds; `nil` when it is not given. Integers count the `unit`."
   def timestamp(params, name) do
-    case params do
-      %{^name => text} ->
-        with {:error, error} <- FormdbHttp.parse_timestamp(text),
-             do: {:error, %{error | pointer: "/" <> name}}
-
-      _not_given ->
-        {:ok, nil}
+    with {:ok, unit} <- unit(params), %{^name => text} <- params do
+      with {:error, error} <- FormdbHttp.parse_timestamp(text, unit),
+           do: {:error, %{error | pointer: "/" <> name}}
+    else
+      {:error, error} -> {:error, error}
+      _not_given -> {:ok, nil}
     end
   end
+
+  @units %{"s" => :s, "ms" => :ms, "us" => :us, "ns" => :ns}
+
+  @doc "What integers count that stand for times, as an option; none when it is not given."
+  def unit(%{"unit" => text}) do
+    case @units do
+      %{^text => unit} ->
+        {:ok, [unit: unit]}
+
+      _unknown ->
+        refuse(:invalid_parameter, "unit is #{inspect(text)}; give s, ms, us or ns", "/unit")
+    end
+  end
+
+  def unit(_params), do: {:ok, []}
 
   @doc "`:asc` when it is not given."
   def order(%{"order" => "asc"}), do: {:ok, :asc}

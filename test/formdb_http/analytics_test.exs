@@ -47,7 +47,8 @@ defmodule FormdbHttp.AnalyticsTest do
           p25: 2.5,
           p100: 9.0,
           delta: -1.0,
-          rate: -1.0 / 240,
+          # Begun anew twice: 1.5 and 7.5 more, then 2.5 and 0.5.
+          rate: 12.0 / 240,
           stddev: :math.sqrt(squares / 4)
         ] do
       assert [{0, value}] = data(FormdbHttp.aggregate(db, "t", aggregation))
@@ -109,7 +110,7 @@ defmodule FormdbHttp.AnalyticsTest do
     assert JSON.decode!(json) == [
              %{
                "series_id" => "a/2",
-               "data" => [%{"timestamp" => "1970-01-01T00:00:00Z", "value" => 1}]
+               "data" => [%{"timestamp" => "1970-01-01T00:00:00.000000Z", "value" => 1}]
              }
            ]
 

@@ -40,13 +40,13 @@ defmodule FormdbHttpWeb.AggregateTest do
              "interval" => "5m",
              "tz" => "UTC",
              "data" => [
-               %{"timestamp" => "2026-01-01T00:00:00Z", "value" => 2.0},
-               %{"timestamp" => "2026-01-01T00:05:00Z", "value" => 7.0}
+               %{"timestamp" => "2026-01-01T00:00:00.000000Z", "value" => 2.0},
+               %{"timestamp" => "2026-01-01T00:05:00.000000Z", "value" => 7.0}
              ],
              "seq" => 3
            }
 
-    [first, second] = [{"2026-01-01T00:00:00Z", 2.0}, {"2026-01-01T00:05:00Z", 7.0}]
+    [first, second] = [{"2026-01-01T00:00:00.000000Z", 2.0}, {"2026-01-01T00:05:00.000000Z", 7.0}]
 
     for {more, expected} <- [
           {"&order=desc", [second, first]},
@@ -54,12 +54,12 @@ defmodule FormdbHttpWeb.AggregateTest do
           {"&start=2026-01-01T00:05:00Z", [second]},
           {"&as_of=0", :not_found},
           {"&start=2026-01-01T00:05:00Z&end=2026-01-01T00:15:00Z&fill=previous",
-           [second, {"2026-01-01T00:10:00Z", 7.0}]},
+           [second, {"2026-01-01T00:10:00.000000Z", 7.0}]},
           {"&origin=2026-01-01T00:03:00Z",
            [
-             {"2025-12-31T23:58:00Z", 1.0},
-             {"2026-01-01T00:03:00Z", 5.0},
-             {"2026-01-01T00:08:00Z", 8.5}
+             {"2025-12-31T23:58:00.000000Z", 1.0},
+             {"2026-01-01T00:03:00.000000Z", 5.0},
+             {"2026-01-01T00:08:00.000000Z", 8.5}
            ]}
         ] do
       response = get(port, path <> more)
@@ -75,10 +75,10 @@ defmodule FormdbHttpWeb.AggregateTest do
 
     whole = answer(get(port, series <> "/t%2Fa/aggregate?aggregation=count"))
     assert whole["interval"] == nil
-    assert whole["data"] == [%{"timestamp" => "2026-01-01T00:00:00Z", "value" => 10}]
+    assert whole["data"] == [%{"timestamp" => "2026-01-01T00:00:00.000000Z", "value" => 10}]
     days = series <> "/t%2Fa/aggregate?aggregation=sum&interval=1d&tz=Asia/Tokyo"
     assert %{"tz" => "Asia/Tokyo", "data" => days} = answer(get(port, days))
-    assert data(days) == [{"2025-12-31T15:00:00Z", 45.0}]
+    assert data(days) == [{"2025-12-31T15:00:00.000000Z", 45.0}]
   end
 
   test "an aggregate of all series with a prefix", %{port: port, series: series} do
@@ -87,9 +87,9 @@ defmodule FormdbHttpWeb.AggregateTest do
 
     assert for(%{"series_id" => id, "data" => rows} <- answer["series"], do: {id, data(rows)}) ==
              [
-               {"t/*0", [{"2026-01-01T00:00:00Z", 7.0}]},
-               {"t/a", [{"2026-01-01T00:00:00Z", 9.0}]},
-               {"t/b", [{"2026-01-01T00:00:00Z", 103.0}]}
+               {"t/*0", [{"2026-01-01T00:00:00.000000Z", 7.0}]},
+               {"t/a", [{"2026-01-01T00:00:00.000000Z", 9.0}]},
+               {"t/b", [{"2026-01-01T00:00:00.000000Z", 103.0}]}
              ]
 
     assert answer(get(port, series <> "/x*/aggregate?aggregation=max"))["series"] == []
@@ -118,7 +118,7 @@ defmodule FormdbHttpWeb.AggregateTest do
           {"?aggregation=avg&start=x", "invalid_timestamp", "/start"},
           {"?aggregation=avg&end=x", "invalid_timestamp", "/end"},
           {"?aggregation=avg&origin=x", "invalid_timestamp", "/origin"},
-          {"?aggregation=avg&start=2&end=1", "invalid_time_range", "/start"},
+          {"?aggregation=avg&start=2&end=1&unit=us", "invalid_time_range", "/start"},
           {"?aggregation=avg&as_of=9", "invalid_parameter", nil},
           {"?aggregation=avg&limit=9", "unknown_parameter", nil}
         ],
@@ -144,8 +144,8 @@ defmodule FormdbHttpWeb.AggregateTest do
     assert answer(get(port, path)) == %{
              "series_id" => "t/b",
              "count" => 4,
-             "first" => %{"timestamp" => "2026-01-01T00:00:00Z", "value" => 100.0},
-             "last" => %{"timestamp" => "2026-01-01T00:03:00Z", "value" => 103.0},
+             "first" => %{"timestamp" => "2026-01-01T00:00:00.000000Z", "value" => 100.0},
+             "last" => %{"timestamp" => "2026-01-01T00:03:00.000000Z", "value" => 103.0},
              "min" => 100.0,
              "max" => 103.0,
              "avg" => 101.5,
@@ -178,8 +178,8 @@ defmodule FormdbHttpWeb.AggregateTest do
 
     assert %{
              "prefix" => "t/",
-             "start" => "2026-01-01T00:01:00Z",
-             "end" => "2026-01-01T00:04:00Z",
+             "start" => "2026-01-01T00:01:00.000000Z",
+             "end" => "2026-01-01T00:04:00.000000Z",
              "series" => [%{"series_id" => "t/a"}, %{"series_id" => "t/b", "data" => rows}],
              "seq" => 3,
              "links" => []

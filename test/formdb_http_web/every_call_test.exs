@@ -344,7 +344,17 @@ defmodule FormdbHttpWeb.EveryCallTest do
   @wrong %{
     count: ["x", "1.5", "-1", "1e3", "", "99999999999999999999", "5 m"],
     limit: ["x", "0", "-1", "1e3", "", "99999999999999999999"],
-    time: ["yesterday", "2026-13-01", "2026-01-01T00:00:00", "", "5d", "99999-01-01"],
+    time: [
+      "yesterday",
+      "2026-13-01",
+      "2026-01-01T00:00:00",
+      "",
+      "5d",
+      "99999-01-01",
+      "2026",
+      "20260131"
+    ],
+    unit: ["min", "", "S", "1"],
     as_of: ["x", "-1", "", "999999", "1.5", "2026-01-01T00:00:00"],
     boolean: ["yes", "1", "", "TRUE"],
     order: ["up", "", "ASC", "1"],
@@ -373,7 +383,9 @@ defmodule FormdbHttpWeb.EveryCallTest do
   defp calls do
     page = [limit: {:limit, "3"}, cursor: {:cursor, nil}, as_of: {:as_of, "5"}]
     search = page ++ [transaction: {:transaction, nil}, count: {:boolean, "true"}]
-    range = [start: {:time, "1970-01-01"}, end: {:time, "2026-01-01"}, order: {:order, "asc"}]
+    unit = [unit: {:unit, "ms"}]
+    span = [start: {:time, "1970-01-01"}, end: {:time, "2026-01-01"}] ++ unit
+    range = span ++ [order: {:order, "asc"}]
     write = [durability: {:durability, "sync"}]
     geometry = ~s({"type":"Point","coordinates":[1,1]})
 
@@ -415,9 +427,8 @@ defmodule FormdbHttpWeb.EveryCallTest do
       {"PUT", "/features/f1", [], write},
       {"PATCH", "/features/f1", [], write},
       {"DELETE", "/features/f1", [], write},
-      {"POST", "/timeseries", [], write},
-      {"DELETE", "/timeseries/s1", [],
-       [start: {:time, "1970-01-01"}, end: {:time, "2026-01-01"}] ++ write},
+      {"POST", "/timeseries", [], unit ++ write},
+      {"DELETE", "/timeseries/s1", [], span ++ write},
       {"POST", "/blocks/1/revert", [], write},
       {"POST", "/transactions/TXN/commit", [], write},
       {"DELETE", "", [], [purge: {:purge, "true"}]},
@@ -426,7 +437,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
       {"GET", "/blocks/1", [], []},
       {"POST", "/transactions", [], []},
       {"GET", "/transactions/TXN", [], []},
-      {"POST", "/transactions/TXN/operations", [], []},
+      {"POST", "/transactions/TXN/operations", [], unit},
       {"POST", "/transactions/TXN/abort", [], []}
     ]
   end

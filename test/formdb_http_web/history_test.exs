@@ -161,9 +161,9 @@ defmodule FormdbHttpWeb.HistoryTest do
 
     test "of points says how many", %{port: port, db: db, name: name} do
       {:ok, _} = FormdbHttp.put_columns(name, "s", Enum.to_list(1..10), Enum.to_list(1..10))
-      response = request(port, "DELETE", db <> "/timeseries/s?start=3&end=6")
+      response = request(port, "DELETE", db <> "/timeseries/s?start=3&end=6&unit=us")
       assert %{"series_id" => "s", "deleted" => 3, "seq" => 2} = json(response)
-      response = request(port, "DELETE", db <> "/timeseries/s?start=3&end=6")
+      response = request(port, "DELETE", db <> "/timeseries/s?start=3&end=6&unit=us")
       assert {response.status, json(response)} == {200, %{"series_id" => "s", "deleted" => 0}}
       assert length(json(get(port, db <> "/timeseries/s"))["data"]) == 7
       then = json(get(port, db <> "/timeseries/s?as_of=1"))
@@ -178,7 +178,7 @@ defmodule FormdbHttpWeb.HistoryTest do
       assert json(get(port, db <> "/timeseries"))["series"] == []
 
       for {query, code} <- [
-            {"?start=6&end=3", "invalid_time_range"},
+            {"?start=6&end=3&unit=us", "invalid_time_range"},
             {"?start=noon", "invalid_timestamp"},
             {"?limit=3", "unknown_parameter"},
             {"?durability=perhaps", "invalid_parameter"}
@@ -345,7 +345,7 @@ defmodule FormdbHttpWeb.HistoryTest do
         {"PATCH", db <> "/features/new", %{properties: %{}}, []},
         {"DELETE", db <> "/features/new", "", []},
         {"POST", db <> "/timeseries", %{series_id: "s", timestamp: 9, value: 1}, []},
-        {"DELETE", db <> "/timeseries/s?start=1&end=3", "", []},
+        {"DELETE", db <> "/timeseries/s?start=1&end=3&unit=us", "", []},
         {"POST", db <> "/blocks/1/revert", "", []}
       ]
 

@@ -50,7 +50,7 @@ defmodule FormdbHttpWeb.JournalTest do
 
     assert c["body"] == %{
              "series_id" => "s",
-             "timestamps" => ["1970-01-01T00:00:01Z", "1970-01-01T00:00:00Z"],
+             "timestamps" => ["1970-01-01T00:00:01.000000Z", "1970-01-01T00:00:00.000000Z"],
              "values" => [1.5, 2.0],
              "metadata" => [%{"unit" => "K"}, nil]
            }

@@ -45,7 +45,7 @@ defmodule FormdbHttpWeb.KeptAnswersTest do
   @about_series [
     "/timeseries/s/aggregate?aggregation=sum",
     "/timeseries/s/aggregate?aggregation=avg&interval=1h&tz=Europe/Berlin",
-    "/timeseries/s/aggregate?aggregation=sum&interval=1s&start=0&end=9000000&fill=null"
+    "/timeseries/s/aggregate?aggregation=sum&interval=1s&start=0&end=9&unit=s&fill=null"
   ]
   @about_all_series ["/timeseries/*/aggregate?aggregation=sum"]
 

@@ -165,8 +165,8 @@ defmodule FormdbHttpWeb.MessagesTest do
 
     for response <- [get(port, path), delete(port, path)] do
       detail = refused(response, "invalid_time_range")["detail"]
-      assert detail =~ "2026-02-01T00:00:00Z"
-      assert detail =~ "2026-01-01T00:00:00Z"
+      assert detail =~ "2026-02-01T00:00:00.000000Z"
+      assert detail =~ "2026-01-01T00:00:00.000000Z"
     end
   end
 

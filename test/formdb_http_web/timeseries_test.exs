@@ -29,8 +29,8 @@ defmodule FormdbHttpWeb.TimeseriesTest do
     assert first == %{
              "series_id" => "a",
              "points" => 3,
-             "first" => "1970-01-01T00:00:01Z",
-             "last" => "1970-01-01T00:00:03Z"
+             "first" => "1970-01-01T00:00:01.000000Z",
+             "last" => "1970-01-01T00:00:03.000000Z"
            }
 
     assert listed(port, series <> "?limit=1") == ["a", "b/é", "c"]
@@ -57,7 +57,7 @@ defmodule FormdbHttpWeb.TimeseriesTest do
 
       latest = json(get(port, series <> "/t/latest"))
       assert latest["point_id"] == id
-      assert latest["timestamp"] == "2026-01-31T10:00:00Z"
+      assert latest["timestamp"] == "2026-01-31T10:00:00.000000Z"
     end
 
     test "of points of several series", %{port: port, series: series} do
@@ -119,12 +119,12 @@ defmodule FormdbHttpWeb.TimeseriesTest do
 
       assert json(response) == %{
                "series_id" => "t",
-               "start" => "2026-01-01T01:00:00Z",
-               "end" => "2026-01-01T01:03:00Z",
+               "start" => "2026-01-01T01:00:00.000000Z",
+               "end" => "2026-01-01T01:03:00.000000Z",
                "data" => [
-                 %{"timestamp" => "2026-01-01T01:00:00Z", "value" => 30.0},
-                 %{"timestamp" => "2026-01-01T01:01:00Z", "value" => 30.5},
-                 %{"timestamp" => "2026-01-01T01:02:00Z", "value" => 31.0}
+                 %{"timestamp" => "2026-01-01T01:00:00.000000Z", "value" => 30.0},
+                 %{"timestamp" => "2026-01-01T01:01:00.000000Z", "value" => 30.5},
+                 %{"timestamp" => "2026-01-01T01:02:00.000000Z", "value" => 31.0}
                ],
                "seq" => 1,
                "links" => []
@@ -135,8 +135,8 @@ defmodule FormdbHttpWeb.TimeseriesTest do
       %{port: port, series: series} = context
       stop = DateTime.to_unix(~U[2026-01-01 01:02:00Z], :microsecond)
       answer = json(get(port, series <> "/t?start=2026-01-01T03:00:00%2B02:00&end=#{stop}"))
-      assert answer["start"] == "2026-01-01T01:00:00Z"
-      assert answer["end"] == "2026-01-01T01:02:00Z"
+      assert answer["start"] == "2026-01-01T01:00:00.000000Z"
+      assert answer["end"] == "2026-01-01T01:02:00.000000Z"
       assert length(answer["data"]) == 2
 
       answer = json(get(port, series <> "/t?start=2026-01-01&end=2026-01-02&limit=2000"))
@@ -145,8 +145,8 @@ defmodule FormdbHttpWeb.TimeseriesTest do
 
     test "without bounds is the whole series", %{port: port, name: name, series: series} do
       # The first and the last microsecond that there are.
-      {:ok, _} = FormdbHttp.put_point(name, "edge", -377_705_023_201_000_000, 1)
-      {:ok, _} = FormdbHttp.put_point(name, "edge", 253_402_207_200_999_999, 2)
+      {:ok, _} = FormdbHttp.put_point(name, "edge", -377_705_116_800_000_000, 1)
+      {:ok, _} = FormdbHttp.put_point(name, "edge", 253_402_300_799_999_999, 2)
       answer = json(get(port, series <> "/edge"))
       assert Enum.map(answer["data"], & &1["value"]) == [1, 2]
       assert %{"start" => nil, "end" => nil} = answer
@@ -174,7 +174,7 @@ defmodule FormdbHttpWeb.TimeseriesTest do
         assert pages |> Enum.map(& &1["seq"]) |> Enum.uniq() == [name_before]
         values = for page <- pages, row <- page["data"], row["value"] >= 0, do: row["value"]
         assert values == expected
-        assert Enum.map(pages, & &1["start"]) |> Enum.uniq() == ["2026-01-01T00:00:00Z"]
+        assert Enum.map(pages, & &1["start"]) |> Enum.uniq() == ["2026-01-01T00:00:00.000000Z"]
       end
     end
 
@@ -219,7 +219,7 @@ defmodule FormdbHttpWeb.TimeseriesTest do
 
       assert json(response) == %{
                "series_id" => "s/1 ü",
-               "timestamp" => "2026-01-01T00:00:00Z",
+               "timestamp" => "2026-01-01T00:00:00.000000Z",
                "value" => 7.25,
                "point_id" => written["point_id"],
                "seq" => 2,

@@ -25,7 +25,7 @@ defmodule FormdbHttp.SurvivalTest do
   @name "survival"
   @database "/api/v1/databases/#{@name}"
   @all "?bbox=-180,-90,180,90&limit=100000"
-  @epoch ~U[2026-01-01 00:00:00Z]
+  @epoch ~U[2026-01-01 00:00:00.000000Z]
 
   setup do
     data_dir = Path.join(System.tmp_dir!(), "formdb-survival-#{System.pid()}")

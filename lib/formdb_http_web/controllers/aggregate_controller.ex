@@ -4,7 +4,18 @@ defmodule FormdbHttpWeb.AggregateController do
 
   alias FormdbHttpWeb.{Answer, Params}
 
-  @params ["start", "end", "aggregation", "interval", "origin", "tz", "fill", "order", "as_of"]
+  @params [
+    "start",
+    "end",
+    "unit",
+    "aggregation",
+    "interval",
+    "origin",
+    "tz",
+    "fill",
+    "order",
+    "as_of"
+  ]
 
   def show(req, name, series) do
     with {:ok, params, answer} <- aggregate(req, name, series) do

@@ -5,16 +5,17 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   # The first microsecond of the years -9999 to 9999, which is all that a
   # timestamp can be, and the one after the last: a range does not hold its end.
-  @first -377_705_023_201_000_000
-  @past_last 253_402_207_201_000_000
+  @first -377_705_116_800_000_000
+  @past_last 253_402_300_800_000_000
 
-  @range_params ["start", "end", "limit", "order", "cursor", "as_of", "transaction"]
+  @range_params ["start", "end", "unit", "limit", "order", "cursor", "as_of", "transaction"]
 
   def create(req, name) do
-    with {:ok, params} <- Params.query(req, WriteOptions.params()),
+    with {:ok, params} <- Params.query(req, ["unit"] ++ WriteOptions.params()),
+         {:ok, unit} <- Params.unit(params),
          {:ok, opts} <- WriteOptions.read(req, params),
          {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(name, body, opts),
+         {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(name, body, unit ++ opts),
          do: 201 |> Answer.json(members(written)) |> Answer.replayed(ack)
   end
 
@@ -31,7 +32,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
     do: [inserted: ack.inserted, first_seq: ack.first_seq, last_seq: ack.last_seq]
 
   def delete(req, name, series) do
-    with {:ok, params} <- Params.query(req, ["start", "end"] ++ WriteOptions.params()),
+    with {:ok, params} <- Params.query(req, ["start", "end", "unit"] ++ WriteOptions.params()),
          {:ok, start} <- Params.timestamp(params, "start"),
          {:ok, stop} <- Params.timestamp(params, "end"),
          {:ok, opts} <- WriteOptions.read(req, params),

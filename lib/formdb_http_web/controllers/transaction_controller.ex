@@ -73,10 +73,11 @@ defmodule FormdbHttpWeb.TransactionController do
   defp outcome(_status), do: []
 
   def operations(req, name, id) do
-    with {:ok, _none} <- Params.query(req, []),
+    with {:ok, params} <- Params.query(req, ["unit"]),
+         {:ok, unit} <- Params.unit(params),
          {:ok, key} <- WriteOptions.key(req.headers),
          {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, applied} <- FormdbHttp.apply(transaction(name, id), body, key) do
+         {:ok, applied} <- FormdbHttp.apply(transaction(name, id), body, unit ++ key) do
       members = [operations: applied.operations, feature_ids: applied.feature_ids]
 
       members = members ++ rejected(applied)

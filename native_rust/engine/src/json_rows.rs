@@ -1,10 +1,9 @@
 //! Timestamps and values as JSON, in numbers.
 
-use crate::model::{LAST_TIMESTAMP, write_timestamp};
+use crate::model::{DAY, is_timestamp, write_date, write_time_of_day, write_timestamp};
 
-const DAY: i64 = 86_400_000_000;
 /// Bytes of a usual row.
-const ROW: usize = 60;
+const ROW: usize = 64;
 /// Bytes that no row has more of, with the comma before it.
 pub(crate) const LONGEST_ROW: usize = 80;
 
@@ -76,66 +75,29 @@ impl JsonRows {
         if place > 0 {
             self.out.push(b',');
         }
-        let day = timestamp.div_euclid(DAY);
-        if self.day != Some(day) {
-            self.set_day(day);
-        }
-        if self.date.is_empty() {
+        if !is_timestamp(timestamp) {
             self.text(b"{\"timestamp\":\"");
             write_timestamp(timestamp, &mut self.out);
             self.text(b"\",\"value\":");
             return;
         }
-        self.out.extend_from_slice(&self.date);
-        self.time_of_day(timestamp - day * DAY);
-        self.text(b"\",\"value\":");
-    }
-
-    /// Writes the row's begin for a day; none for a day that is not whole.
-    fn set_day(&mut self, day: i64) {
-        self.day = Some(day);
-        self.date.clear();
-        let mut midnight = Vec::with_capacity(32);
-        let begin = day.checked_mul(DAY);
-        if let Some(begin) = begin.filter(|begin| *begin <= LAST_TIMESTAMP - DAY) {
-            write_timestamp(begin, &mut midnight);
-        }
-        if let Some(date) = midnight.iter().position(|&byte| byte == b'T') {
+        let day = timestamp.div_euclid(DAY);
+        if self.day != Some(day) {
+            self.day = Some(day);
+            self.date.clear();
             self.date.extend_from_slice(b"{\"timestamp\":\"");
-            self.date.extend(midnight.iter().take(date + 1));
+            write_date(day, &mut self.date);
         }
-    }
-
-    /// `12:34:56.25Z` of a number of microseconds since midnight, with a fraction
-    /// only where there is one.
-    fn time_of_day(&mut self, micros: i64) {
-        let digit = |number: i64| b'0' + (number % 10) as u8;
-        let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-        let (h, m, s) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        self.out.extend_from_slice(&[
-            digit(h / 10),
-            digit(h),
-            b':',
-            digit(m / 10),
-            digit(m),
-            b':',
-            digit(s / 10),
-            digit(s),
-        ]);
-        if fraction != 0 {
-            let digits = [100_000, 10_000, 1_000, 100, 10, 1].map(|unit| digit(fraction / unit));
-            let kept = digits.iter().rposition(|&byte| byte != b'0').unwrap_or(0) + 1;
-            self.out.push(b'.');
-            self.out.extend(digits.iter().take(kept));
-        }
-        self.out.push(b'Z');
+        self.out.extend_from_slice(&self.date);
+        write_time_of_day(timestamp - day * DAY, &mut self.out);
+        self.text(b"\",\"value\":");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FIRST_TIMESTAMP, format_timestamp};
+    use crate::model::{FIRST_TIMESTAMP, LAST_TIMESTAMP, format_timestamp};
     use proptest::prelude::*;
 
     fn row(timestamp: i64, value: f64) -> String {
@@ -179,7 +141,9 @@ mod tests {
         rows.count(1, 0, u64::MAX);
         rows.row(2, 0, Some(f64::NAN));
         let text = String::from_utf8(rows.finish()).unwrap();
-        assert!(text.starts_with("{\"timestamp\":\"1970-01-01T00:00:00Z\",\"value\":null},{"));
+        assert!(
+            text.starts_with("{\"timestamp\":\"1970-01-01T00:00:00.000000Z\",\"value\":null},{")
+        );
         assert!(text.contains(":18446744073709551615},") && text.ends_with(":null}"));
     }
 

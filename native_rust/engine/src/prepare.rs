@@ -8,8 +8,9 @@ use crate::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::model::{
     Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, PointBatch,
-    PointSpan, PutFeature, ReadFeatures, Rejected, check_id, check_range, check_series_id,
-    encode_points, is_timestamp, parse_feature_as, parse_points, parse_provenance, read_features,
+    PointSpan, PutFeature, ReadFeatures, Rejected, TimeUnit, check_id, check_range,
+    check_series_id, encode_points, is_timestamp, parse_feature_as, parse_points_in,
+    parse_provenance, read_features,
 };
 use crate::operation::Operation;
 use crate::readable::{all_readable, readable};
@@ -205,7 +206,15 @@ impl Database {
     /// # Errors
     /// [`Error::Invalid`] with a JSON pointer to the offending part.
     pub fn prepare_points(&self, text: &[u8]) -> Result<PreparedPoints> {
-        let points = parse_points(text, &self.state.limits)?;
+        self.prepare_points_in(text, TimeUnit::default())
+    }
+
+    /// [`Self::prepare_points`], with timestamps that are integers counting `unit`.
+    ///
+    /// # Errors
+    /// As [`Self::prepare_points`].
+    pub fn prepare_points_in(&self, text: &[u8], unit: TimeUnit) -> Result<PreparedPoints> {
+        let points = parse_points_in(text, unit, &self.state.limits)?;
         Ok(PreparedPoints {
             single: points.single,
             count: points.count,

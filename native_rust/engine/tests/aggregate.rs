@@ -72,7 +72,7 @@ fn answers_as_json() {
     let query = by_seconds("a1", "2s", "avg");
     assert_eq!(
         fixture.json(&query),
-        r#"[{"timestamp":"1970-01-01T00:00:00Z","value":1.5},{"timestamp":"1970-01-01T00:00:02Z","value":4.0},{"timestamp":"1970-01-01T00:00:06Z","value":8.0}]"#
+        r#"[{"timestamp":"1970-01-01T00:00:00.000000Z","value":1.5},{"timestamp":"1970-01-01T00:00:02.000000Z","value":4.0},{"timestamp":"1970-01-01T00:00:06.000000Z","value":8.0}]"#
     );
     let query = Aggregate {
         fill: Fill::Null,
@@ -81,18 +81,18 @@ fn answers_as_json() {
     };
     assert_eq!(
         fixture.json(&query),
-        r#"[{"timestamp":"1970-01-01T00:00:06Z","value":8.0},{"timestamp":"1970-01-01T00:00:04Z","value":null},{"timestamp":"1970-01-01T00:00:02Z","value":4.0},{"timestamp":"1970-01-01T00:00:00Z","value":1.5}]"#
+        r#"[{"timestamp":"1970-01-01T00:00:06.000000Z","value":8.0},{"timestamp":"1970-01-01T00:00:04.000000Z","value":null},{"timestamp":"1970-01-01T00:00:02.000000Z","value":4.0},{"timestamp":"1970-01-01T00:00:00.000000Z","value":1.5}]"#
     );
     assert_eq!(
         fixture.json(&Aggregate {
             as_of: Some(1),
             ..by_seconds("a*", "1y", "count")
         }),
-        r#"[{"series_id":"a1","data":[{"timestamp":"1970-01-01T00:00:00Z","value":3}]}]"#
+        r#"[{"series_id":"a1","data":[{"timestamp":"1970-01-01T00:00:00.000000Z","value":3}]}]"#
     );
     assert_eq!(
         fixture.json(&by_seconds("a*", "1y", "max")),
-        r#"[{"series_id":"a1","data":[{"timestamp":"1970-01-01T00:00:00Z","value":8.0}]},{"series_id":"a2","data":[{"timestamp":"1970-01-01T00:00:00Z","value":0.5}]}]"#
+        r#"[{"series_id":"a1","data":[{"timestamp":"1970-01-01T00:00:00.000000Z","value":8.0}]},{"series_id":"a2","data":[{"timestamp":"1970-01-01T00:00:00.000000Z","value":0.5}]}]"#
     );
     assert_eq!(fixture.json(&by_seconds("c*", "1y", "max")), "[]");
     let late = Aggregate {
@@ -106,7 +106,7 @@ fn answers_as_json() {
         .unwrap();
     assert_eq!(
         String::from_utf8(summary.to_json()).unwrap(),
-        r#"{"count":4,"first":{"timestamp":"1970-01-01T00:00:00Z","value":1.0},"last":{"timestamp":"1970-01-01T00:00:06Z","value":8.0},"min":1.0,"max":8.0,"avg":3.75,"sum":15.0,"stddev":3.095695936834452}"#
+        r#"{"count":4,"first":{"timestamp":"1970-01-01T00:00:00.000000Z","value":1.0},"last":{"timestamp":"1970-01-01T00:00:06.000000Z","value":8.0},"min":1.0,"max":8.0,"avg":3.75,"sum":15.0,"stddev":3.095695936834452}"#
     );
     let summary = fixture
         .database
@@ -228,7 +228,7 @@ fn refusals_say_what_to_change() {
     let sum = fixture.json(&by_seconds("huge", "1h", "sum"));
     assert_eq!(
         sum,
-        r#"[{"timestamp":"1970-01-01T00:00:00Z","value":null}]"#
+        r#"[{"timestamp":"1970-01-01T00:00:00.000000Z","value":null}]"#
     );
     let summary = fixture
         .database

@@ -109,7 +109,7 @@ fn says_what_is_there_and_again_after_opening() {
         r#""ok":{"count":1,"types":{"boolean":1}},"#,
         r#""place":{"count":2,"types":{"string":1,"array":1}}}},"#,
         r#""series":{"count":2,"points":4,"first":"1969-12-31T23:59:59.999999Z","#,
-        r#""last":"1970-01-01T00:00:01Z"}}"#,
+        r#""last":"1970-01-01T00:00:01.000000Z"}}"#,
     );
     assert_eq!(
         String::from_utf8(db.schema(&db.budget(Cancel::default())).unwrap()).unwrap(),

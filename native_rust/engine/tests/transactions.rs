@@ -571,7 +571,7 @@ impl Model {
             Step::Cut(start, end) => {
                 self.points.retain(|t| !(start..end).contains(&t));
                 Some(format!(
-                    r#"{{"op":"delete_points","series_id":"s","start":"{start}","end":"{end}"}}"#
+                    r#"{{"op":"delete_points","series_id":"s","start":{start},"end":{end}}}"#
                 ))
             }
         }

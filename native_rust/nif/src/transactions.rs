@@ -9,6 +9,7 @@ use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 
 use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
 use crate::options::Options;
+use crate::writes::time_unit;
 use crate::{CatalogRef, atoms};
 
 /// `Begin` as a map.
@@ -89,9 +90,10 @@ fn transaction_apply<'a>(
     name: &str,
     id: &str,
     text: Binary<'a>,
+    unit: Option<&str>,
     key: Option<&str>,
 ) -> Term<'a> {
-    apply(env, &catalog, name, (id, key), &text, Wait::Never)
+    apply(env, &catalog, name, (id, key), (&text, unit), Wait::Never)
 }
 
 /// `{:ok, {operations, ids, replayed?, rejected}}`: how many the transaction holds now, the
@@ -104,9 +106,10 @@ fn transaction_apply_dirty<'a>(
     name: &str,
     id: &str,
     text: Binary<'a>,
+    unit: Option<&str>,
     key: Option<&str>,
 ) -> Term<'a> {
-    apply(env, &catalog, name, (id, key), &text, Wait::Allowed)
+    apply(env, &catalog, name, (id, key), (&text, unit), Wait::Allowed)
 }
 
 fn apply<'a>(
@@ -114,12 +117,15 @@ fn apply<'a>(
     catalog: &CatalogRef,
     name: &str,
     (id, key): (&str, Option<&str>),
-    text: &[u8],
+    (text, unit): (&[u8], Option<&str>),
     wait: Wait,
 ) -> Term<'a> {
     let applied = catalog.database(name).and_then(|database| {
-        let prepared = database.prepare_operations(text)?;
-        let key = key.map(|key| IdempotencyKey::new(key, &[text]));
+        let prepared = database.prepare_operations_in(text, time_unit(unit)?)?;
+        let key = key.map(|key| match unit {
+            None => IdempotencyKey::new(key, &[text]),
+            Some(unit) => IdempotencyKey::new(key, &[text, unit.as_bytes()]),
+        });
         let applied = database.apply_once(id, prepared.operations, key, wait)?;
         Ok(applied.map(|applied| (applied, prepared.rejected)))
     });

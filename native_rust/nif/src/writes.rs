@@ -4,7 +4,9 @@
 //! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
 //! for what may read the journal first. The caller picks.
 
-use formdb_engine::model::{Antimeridian, Source};
+use formdb_engine::model::{
+    Antimeridian, Source, TimeUnit, read_time_parameter, read_timestamp,
+};
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
     Order, Puts, RangeQuery, Reply,
@@ -26,8 +28,8 @@ enum Request<'a> {
     Patch(String, Binary<'a>, Crossing),
     /// An id, and provenance.
     DeleteFeature(String, Option<Binary<'a>>),
-    /// JSON text of points.
-    Points(Binary<'a>),
+    /// JSON text of points, and what their timestamps count that are integers.
+    Points(Binary<'a>, Option<&'a str>),
     /// A series, its columns as packed little-endian 64-bit integers and floats, and
     /// provenance.
     Columns(String, Binary<'a>, Binary<'a>, Option<Binary<'a>>),
@@ -247,8 +249,8 @@ impl Request<'_> {
                 let condition = options.condition(database, id);
                 Ok((with_condition(vec![delete], condition), Summary::None))
             }
-            Self::Points(text) => {
-                let prepared = database.prepare_points(text)?;
+            Self::Points(text, unit) => {
+                let prepared = database.prepare_points_in(text, time_unit(*unit)?)?;
                 let summary = Summary::Points(prepared.single, prepared.count);
                 Ok((Ok(prepared.operations.into()), summary))
             }
@@ -312,7 +314,10 @@ impl Request<'_> {
                 id.as_bytes(),
                 or_empty(provenance),
             ]),
-            Self::Points(text) => options.key(&["put_points".as_bytes(), text]),
+            Self::Points(text, None) => options.key(&["put_points".as_bytes(), text]),
+            Self::Points(text, Some(unit)) => {
+                options.key(&["put_points".as_bytes(), text, unit.as_bytes()])
+            }
             Self::Columns(series, timestamps, values, provenance) => options.key(&[
                 "put_columns".as_bytes(),
                 series.as_bytes(),
@@ -412,15 +417,23 @@ fn provenance_in(text: &[u8]) -> Result<Option<String>, Failure> {
     Ok(members.get("provenance").map(|raw| raw.get().to_owned()))
 }
 
+/// The unit of this name, microseconds without one.
+pub(crate) fn time_unit(unit: Option<&str>) -> Result<TimeUnit, Failure> {
+    Ok(unit.map(str::parse).transpose()?.unwrap_or_default())
+}
+
+/// Of ISO 8601 text.
 #[rustler::nif]
 fn timestamp_parse<'a>(env: Env<'a>, text: &str) -> Term<'a> {
-    let parsed = formdb_engine::model::parse_timestamp(text).ok_or_else(|| {
-        let detail = format!(
-            "{text:?} is not a timestamp: give ISO 8601 with an offset, such as 2026-01-31T12:00:00Z"
-        );
-        Failure(Error::invalid(InvalidCode::Timestamp, "", detail))
-    });
-    tagged(env, parsed)
+    tagged(env, read_timestamp(text).map_err(Failure))
+}
+
+/// Of text that may also be an integer in digits, which counts the unit.
+#[rustler::nif]
+fn timestamp_parameter<'a>(env: Env<'a>, text: &str, unit: Option<&str>) -> Term<'a> {
+    let unit = unit.map(str::parse).transpose();
+    let parsed = unit.and_then(|unit| read_time_parameter(text, unit));
+    tagged(env, parsed.map_err(Failure))
 }
 
 #[rustler::nif]

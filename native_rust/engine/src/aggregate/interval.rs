@@ -8,7 +8,7 @@ use crate::error::{Error, InvalidCode};
 /// Longest bucket: all the years there are.
 const MOST_YEARS: i64 = 20_000;
 
-/// A length of time on the clock or on the calendar.
+/// A duration, or a length of time on the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Interval {
     count: i64,
@@ -31,7 +31,7 @@ enum Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Microseconds.
-    Clock(i64),
+    Fixed(i64),
     /// Days of the calendar, which a time-zone change may make shorter or longer.
     Days(i64),
     /// As days, from a Monday unless an origin is given.
@@ -85,7 +85,7 @@ impl Interval {
     pub(super) fn step(self) -> Step {
         match self.unit {
             Unit::Millisecond | Unit::Second | Unit::Minute | Unit::Hour => {
-                Step::Clock(self.count * self.unit.longest())
+                Step::Fixed(self.count * self.unit.longest())
             }
             Unit::Day => Step::Days(self.count),
             Unit::Week => Step::Weeks(self.count),
@@ -94,7 +94,7 @@ impl Interval {
         }
     }
 
-    /// Microseconds that it has at most, time-zone changes aside.
+    /// Microseconds that it has at most, changes of the clock aside.
     pub(super) fn longest(self) -> i64 {
         self.count * self.unit.longest()
     }
@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn counts_and_units() {
         for (text, step) in [
-            ("1ms", Step::Clock(1_000)),
-            ("30s", Step::Clock(30_000_000)),
-            ("5m", Step::Clock(300_000_000)),
-            ("36h", Step::Clock(129_600_000_000)),
+            ("1ms", Step::Fixed(1_000)),
+            ("30s", Step::Fixed(30_000_000)),
+            ("5m", Step::Fixed(300_000_000)),
+            ("36h", Step::Fixed(129_600_000_000)),
             ("1d", Step::Days(1)),
             ("2w", Step::Weeks(2)),
             ("3mo", Step::Months(3)),

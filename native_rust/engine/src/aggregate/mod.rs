@@ -61,6 +61,7 @@ impl<'a> Selection<'a> {
 }
 
 /// What becomes of buckets without a value. A count is never without: there it is 0.
+/// Without an interval the one bucket is always there, whatever it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Fill {
     /// They are left out.
@@ -68,7 +69,8 @@ pub enum Fill {
     None,
     /// They have the value null.
     Null,
-    /// They have the value of the bucket before; null if there is none.
+    /// They have the value of the bucket before, also of one before the range, as its
+    /// points before the range make it; null if there is none.
     Previous,
     /// They have a value on the straight line between those of the nearest buckets
     /// on both sides, by the begins of the buckets; null if there is none on a side.
@@ -111,7 +113,7 @@ pub struct Aggregate<'a> {
     /// The instant buckets are counted from; `None`: 1970-01-01T00:00 as the zone's
     /// clock reads it, for weeks the Monday before.
     pub origin: Option<i64>,
-    /// The zone whose clock and calendar buckets follow.
+    /// The zone whose calendar buckets of days and more follow.
     pub zone: Zone,
     /// What becomes of buckets without a value. Those between the range's ends count,
     /// and where an end is open, those up to the last with points.

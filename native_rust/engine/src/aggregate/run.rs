@@ -3,7 +3,8 @@
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::exact::between;
-use crate::index::{Order, SharedSeries, Stretch};
+use crate::index::{Order, RangeQuery, SharedSeries, Stretch};
+use crate::model::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
 
 use super::answer::Bucket;
 use super::buckets::{Buckets, Span64};
@@ -77,6 +78,22 @@ impl<'q> Run<'q> {
     /// The buckets of a series, in the order asked for. `None` when that is more
     /// work than is left.
     pub(super) fn series(&mut self, series: &SharedSeries) -> Result<Option<Vec<Bucket>>> {
+        let Some(mut out) = self.gather(series)? else {
+            return Ok(None);
+        };
+        let before = match out.first() {
+            Some(Bucket { value: None, .. }) => self.value_before(series)?,
+            _ => None,
+        };
+        fill(&mut out, self.query.aggregation, self.query.fill, before);
+        if self.query.order == Order::Descending {
+            out.reverse();
+        }
+        Ok(Some(out))
+    }
+
+    /// As [`Self::series`], in order of time, nothing filled in.
+    fn gather(&mut self, series: &SharedSeries) -> Result<Option<Vec<Bucket>>> {
         self.check_span()?;
         self.take_room()?;
         let mut filling = Filling {
@@ -114,9 +131,13 @@ impl<'q> Run<'q> {
             self.fill_up_to(end, &mut filling)?;
         }
         let mut out = filling.out;
-        fill(&mut out, self.query.aggregation, self.query.fill);
-        if self.query.order == Order::Descending {
-            out.reverse();
+        if self.buckets.is_none() && out.is_empty() {
+            self.take_room()?;
+            let timestamp = self.query.start.or(self.query.end);
+            out.extend(timestamp.map(|timestamp| Bucket {
+                timestamp,
+                value: None,
+            }));
         }
         Ok(Some(out))
     }
@@ -141,6 +162,47 @@ impl<'q> Run<'q> {
         self.fold
             .select(self.budget, || select::percentile(&values, percent))?;
         Ok(to)
+    }
+
+    /// The value of the last bucket before the range that has one, of its points before
+    /// the range, if that is what empty buckets are filled with.
+    fn value_before(&mut self, series: &SharedSeries) -> Result<Option<f64>> {
+        let query = self.query;
+        let wanted = query.fill == Fill::Previous && query.aggregation != Aggregation::Count;
+        let (Some(mut end), Some(buckets), true) = (query.start, &mut self.buckets, wanted) else {
+            return Ok(None);
+        };
+        let mut last = Vec::new();
+        loop {
+            self.budget.check()?;
+            let before = RangeQuery {
+                start: i64::MIN,
+                end,
+                at: self.at,
+                order: Order::Descending,
+                skip: 0,
+                limit: 1,
+            };
+            series.read().range(&before, &mut last);
+            let Some(point) = last.pop() else {
+                return Ok(None);
+            };
+            let span = buckets.around(point.timestamp);
+            let bucket = Aggregate {
+                start: Some(span.start),
+                end: Some(end.min(span.end)),
+                interval: None,
+                ..query.clone()
+            };
+            let mut run = Run::new(&bucket, self.at, self.limit, usize::MAX, self.budget);
+            let found = run.gather(series)?;
+            let value = found.and_then(|buckets| buckets.first()?.value);
+            // One point has no deviation: then the bucket before counts.
+            if value.is_some() || span.start <= FIRST_TIMESTAMP {
+                return Ok(value);
+            }
+            end = span.start;
+        }
     }
 
     fn spend(&mut self, work: usize) {
@@ -240,6 +302,7 @@ impl<'q> Run<'q> {
 
     /// Adds the empty buckets that begin before `end`.
     fn fill_up_to(&mut self, end: i64, filling: &mut Filling) -> Result<()> {
+        let end = end.min(LAST_TIMESTAMP + 1);
         while let Some(start) = filling.next.filter(|&next| next < end) {
             self.take_room()?;
             self.budget.step()?;
@@ -270,7 +333,7 @@ impl<'q> Run<'q> {
         } else {
             filling.next = None;
         }
-        if value.is_some() || wanted {
+        if value.is_some() || wanted || self.buckets.is_none() {
             self.take_room()?;
             filling.out.push(Bucket {
                 timestamp: open.start,
@@ -282,8 +345,9 @@ impl<'q> Run<'q> {
 }
 
 /// Gives the buckets without a value, in order of time, the one they are to have. What
-/// is beyond the range of doubles is none, and neither is what would come of it.
-fn fill(buckets: &mut [Bucket], aggregation: Aggregation, fill: Fill) {
+/// is beyond the range of doubles is none, and neither is what would come of it. `before`
+/// is the value of the bucket before them all.
+fn fill(buckets: &mut [Bucket], aggregation: Aggregation, fill: Fill, before: Option<f64>) {
     if aggregation == Aggregation::Count {
         for bucket in buckets {
             bucket.value.get_or_insert(0.0);
@@ -293,7 +357,7 @@ fn fill(buckets: &mut [Bucket], aggregation: Aggregation, fill: Fill) {
     match fill {
         Fill::None | Fill::Null => {}
         Fill::Previous => {
-            let mut last = None;
+            let mut last = before;
             for bucket in buckets.iter_mut() {
                 bucket.value = bucket.value.or(last);
                 last = bucket.value;

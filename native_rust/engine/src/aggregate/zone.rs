@@ -4,12 +4,12 @@
 use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Error, InvalidCode, Result};
-use crate::model::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
+use crate::model::{DAY, Date};
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
@@ -31,17 +31,6 @@ impl Default for Zone {
     }
 }
 
-/// A time in which the clock of a zone keeps one distance from UTC. Microseconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Period {
-    /// Its first instant; `i64::MIN` if there was none before.
-    pub from: i64,
-    /// The first instant behind it; `i64::MAX` if there is none.
-    pub to: i64,
-    /// What the clock is ahead of UTC.
-    pub offset: i64,
-}
-
 impl Zone {
     /// The zone of this name, such as `Europe/Berlin` or `UTC`, in any case.
     ///
@@ -58,45 +47,46 @@ impl Zone {
         })
     }
 
-    pub(super) fn is_utc(&self) -> bool {
-        self.0 == TimeZone::UTC
+    /// What calendar and clock show at an instant, as the microseconds after which UTC
+    /// shows it.
+    pub(super) fn reading(&self, micros: i64) -> i64 {
+        micros.saturating_add(self.offset(micros))
     }
 
-    /// What the clock is ahead of UTC at an instant, and from when to when.
-    pub(super) fn period(&self, micros: i64) -> Period {
-        let instant = instant(micros);
-        let offset = self.0.to_offset(instant);
-        let at_or_before = instant.checked_add(jiff::SignedDuration::from_nanos(1));
-        let mut before = self.0.preceding(at_or_before.unwrap_or(instant));
-        let mut after = self.0.following(instant);
-        Period {
-            from: before
-                .next()
-                .map_or(i64::MIN, |t| t.timestamp().as_microsecond()),
-            to: after
-                .next()
-                .map_or(i64::MAX, |t| t.timestamp().as_microsecond()),
-            offset: i64::from(offset.seconds()) * 1_000_000,
+    /// Microseconds that the clock is ahead of UTC at an instant, or the nearest that the
+    /// library has: it has none in the first and the last day there are, but no clock
+    /// changes then.
+    fn offset(&self, micros: i64) -> i64 {
+        let ends = Timestamp::MIN.as_microsecond()..=Timestamp::MAX.as_microsecond();
+        // The library takes no microseconds in its last second.
+        let micros = micros.clamp(*ends.start(), *ends.end() - 999_999);
+        let instant = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
+        i64::from(self.0.to_offset(instant).seconds()) * 1_000_000
+    }
+
+    /// The first instant at which calendar and clock show this reading. Of one that the
+    /// clock skips, that is as long after the change as it would have been without.
+    pub(super) fn instant_of(&self, reading: i64) -> i64 {
+        let known =
+            civil(reading).and_then(|civil| self.0.to_ambiguous_timestamp(civil).compatible().ok());
+        match known {
+            Some(instant) => instant.as_microsecond(),
+            None => reading.saturating_sub(self.offset(reading)),
         }
-    }
-
-    /// What calendar and clock show at an instant.
-    pub(super) fn civil(&self, micros: i64) -> DateTime {
-        self.0.to_datetime(instant(micros))
-    }
-
-    /// The first instant at which calendar and clock show this or have passed it;
-    /// `None` beyond the years there are. Of a time that the clock skips, that is as
-    /// long after the change as it would have been without.
-    pub(super) fn instant_of(&self, civil: DateTime) -> Option<i64> {
-        let instant = self.0.to_ambiguous_timestamp(civil).compatible().ok()?;
-        Some(instant.as_microsecond())
     }
 }
 
-/// Microseconds as an instant, the nearest there is.
-fn instant(micros: i64) -> Timestamp {
-    // The library takes no microseconds in its last second.
-    let micros = micros.clamp(FIRST_TIMESTAMP, LAST_TIMESTAMP - 999_999);
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+/// A reading as the library has it, in the years -9999 to 9999.
+fn civil(reading: i64) -> Option<DateTime> {
+    let days = reading.div_euclid(DAY);
+    let Date { year, month, day } = Date::of(days);
+    let date = jiff::civil::Date::new(
+        year.try_into().ok()?,
+        month.try_into().ok()?,
+        day.try_into().ok()?,
+    );
+    let midnight = date.ok()?.at(0, 0, 0, 0);
+    midnight
+        .checked_add(SignedDuration::from_micros(reading - days * DAY))
+        .ok()
 }

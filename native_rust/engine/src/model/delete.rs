@@ -206,7 +206,7 @@ mod tests {
         delete_points_to_json(&DeletePoints::new(span(Some(9)), None).body, &mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            r#"{"series_id":"s","start":"1969-12-31T23:59:59.999995Z","end":"2023-11-14T22:13:20Z","block":9}"#
+            r#"{"series_id":"s","start":"1969-12-31T23:59:59.999995Z","end":"2023-11-14T22:13:20.000000Z","block":9}"#
         );
     }
 }

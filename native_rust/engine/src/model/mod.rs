@@ -8,6 +8,7 @@ mod antimeridian;
 mod batch;
 mod bbox;
 mod bbox_member;
+mod calendar;
 pub mod cbor;
 mod crs;
 mod delete;
@@ -29,6 +30,7 @@ pub use batch::{
 };
 pub(crate) use bbox::without_noise;
 pub use bbox::{BoundingBox, Pieces, Rect};
+pub(crate) use calendar::Date;
 pub use cbor::{DecodeError, write_json};
 pub use delete::{
     DeleteFeature, DeletePoints, PointSpan, delete_points_to_json, stored_delete_feature,
@@ -51,11 +53,12 @@ pub use id::{
 };
 pub(crate) use json::at;
 pub use json::{Json, Members, Source};
-pub use points::{Points, parse_points};
+pub use points::{Points, parse_points, parse_points_in};
 pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
 pub(crate) use shape::{deeper, enter_geometry, find_geometry, read_position};
+pub(crate) use time::{DAY, timestamp_from_json, write_date, write_time_of_day};
 pub use time::{
-    FIRST_TIMESTAMP, LAST_TIMESTAMP, check_range, format_timestamp, is_timestamp, parse_timestamp,
-    write_timestamp,
+    FIRST_TIMESTAMP, LAST_TIMESTAMP, TimeUnit, check_range, format_timestamp, is_timestamp,
+    parse_timestamp, read_time_parameter, read_timestamp, write_timestamp,
 };

@@ -9,7 +9,7 @@ use super::batch::{MAX_BATCH_POINTS, PointBatch};
 use super::id::check_series_id;
 use super::json::{Json, Members, Source, at, encode_document, shown, step};
 use super::provenance::encode_provenance;
-use super::time::timestamp_from_json;
+use super::time::{TimeUnit, timestamp_from_json};
 use crate::{Error, InvalidCode, Limits, Result};
 
 /// What a client sent.
@@ -42,6 +42,14 @@ pub struct Points {
 /// [`Error::Invalid`] with a pointer from the top of the text to the offending
 /// part; members that are not listed above are refused.
 pub fn parse_points(text: &[u8], limits: &Limits) -> Result<Points> {
+    parse_points_in(text, TimeUnit::default(), limits)
+}
+
+/// [`parse_points`], with timestamps that are integers counting `unit`.
+///
+/// # Errors
+/// As [`parse_points`].
+pub fn parse_points_in(text: &[u8], unit: TimeUnit, limits: &Limits) -> Result<Points> {
     let source = Source::new(text)?;
     let members = source.members(
         "a point, {\"points\": [...]} or {\"series_id\", \"timestamps\": [...], \"values\": [...]}",
@@ -55,12 +63,12 @@ pub fn parse_points(text: &[u8], limits: &Limits) -> Result<Points> {
     };
     let mut single = false;
     if members.get("points").is_some() {
-        list(&source, &members, &mut batches)?;
+        list(&source, &members, unit, &mut batches)?;
     } else if members.get("timestamps").is_some() || members.get("values").is_some() {
-        return columns(&source, &members, limits);
+        return columns(&source, &members, unit, limits);
     } else {
         single = true;
-        batches.push(Point::read(source.value()?)?, None)?;
+        batches.push(Point::read(source.value()?, unit)?, None)?;
     }
     Ok(Points {
         single,
@@ -72,6 +80,7 @@ pub fn parse_points(text: &[u8], limits: &Limits) -> Result<Points> {
 fn list<'a>(
     source: &Source<'a>,
     members: &Members<'a, &'a RawValue>,
+    unit: TimeUnit,
     batches: &mut Batches<'_>,
 ) -> Result<()> {
     only(members, &["points", "provenance"], "a list of points")?;
@@ -79,7 +88,7 @@ fn list<'a>(
     let raw = need(members, "points")?;
     source
         .elements(raw.get(), |i, value| {
-            Point::read(value)
+            Point::read(value, unit)
                 .and_then(|point| batches.push(point, provenance.as_deref()))
                 .map_err(|e| at(format_args!("/points/{i}"), e))
         })?
@@ -90,6 +99,7 @@ fn list<'a>(
 fn columns<'a>(
     source: &Source<'a>,
     members: &Members<'a, &'a RawValue>,
+    unit: TimeUnit,
     limits: &Limits,
 ) -> Result<Points> {
     let names = ["series_id", "timestamps", "values", "provenance"];
@@ -98,7 +108,8 @@ fn columns<'a>(
     let series = source.part(need(members, "series_id")?.get())?;
     let series = series_id(&series)?;
     check_series_id(series, "/series_id", limits)?;
-    let timestamps = column(source, members, "timestamps", timestamp_from_json)?;
+    let timestamp = |value: &Json<'_>| timestamp_from_json(value, unit);
+    let timestamps = column(source, members, "timestamps", timestamp)?;
     let values = column(source, members, "values", point_value)?;
     if timestamps.len() != values.len() {
         return Err(refusal(
@@ -183,11 +194,26 @@ fn series_id<'j>(value: &'j Json<'_>) -> Result<&'j str> {
     }
 }
 
+/// A number as the double that is stored: an integer that would be rounded is refused.
 fn point_value(value: &Json<'_>) -> Result<f64> {
-    value.as_f64().ok_or_else(|| {
-        let detail = format!("found {}; expected a number", value.kind());
-        Error::invalid(InvalidCode::Value, "", detail)
-    })
+    let integer = match value {
+        Json::U64(n) => i128::from(*n),
+        Json::I64(n) => i128::from(*n),
+        Json::F64(number) => return Ok(*number),
+        other => {
+            let detail = format!("found {}; expected a number", other.kind());
+            return Err(Error::invalid(InvalidCode::Value, "", detail));
+        }
+    };
+    let double = integer as f64;
+    if double as i128 == integer {
+        return Ok(double);
+    }
+    let detail = format!(
+        "found {integer}, an integer that a double does not hold; values are doubles, of which the \
+         nearest is {double:.1}: send that, or {integer}.0 to have it rounded"
+    );
+    Err(Error::invalid(InvalidCode::Value, "", detail))
 }
 
 fn refusal(pointer: impl Into<String>, detail: impl Into<String>) -> Error {
@@ -204,7 +230,7 @@ struct Point<'a> {
 }
 
 impl<'a> Point<'a> {
-    fn read(value: Json<'a>) -> Result<Self> {
+    fn read(value: Json<'a>, unit: TimeUnit) -> Result<Self> {
         let Json::Obj(members) = value else {
             let detail = format!("found {}; expected a point object", value.kind());
             return Err(refusal("", detail));
@@ -220,7 +246,7 @@ impl<'a> Point<'a> {
                     }
                 },
                 "timestamp" => {
-                    let read = timestamp_from_json(&value);
+                    let read = timestamp_from_json(&value, unit);
                     timestamp = Some(read.map_err(|e| at("/timestamp", e))?);
                 }
                 "value" => number = Some(point_value(&value).map_err(|e| at("/value", e))?),

@@ -1,56 +1,248 @@
 //! Timestamps: microseconds since 1970-01-01T00:00:00Z in an `i64`, leap seconds
 //! not counted.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::fmt::temporal::{DateTimeParser, DateTimePrinter};
-use jiff::tz::TimeZone;
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
 
+use jiff::fmt::temporal::{Pieces, PiecesOffset};
+
+use super::calendar::Date;
 use super::json::{Json, shown};
 use crate::{Error, InvalidCode, Result};
 
-/// The first microsecond that has a date: in the year -9999, about a day after its
-/// begin, so that every offset can be shown.
-pub const FIRST_TIMESTAMP: i64 = -377_705_023_201_000_000;
-/// The last microsecond that has a date: in the year 9999, about a day before its end.
-pub const LAST_TIMESTAMP: i64 = 253_402_207_200_999_999;
+/// The first microsecond of the year -9999.
+pub const FIRST_TIMESTAMP: i64 = -377_705_116_800_000_000;
+/// The last microsecond of the year 9999.
+pub const LAST_TIMESTAMP: i64 = 253_402_300_799_999_999;
 
-const PARSER: DateTimeParser = DateTimeParser::new();
-const PRINTER: DateTimePrinter = DateTimePrinter::new();
+const SECOND: i64 = 1_000_000;
+/// Microseconds in a day.
+pub(crate) const DAY: i64 = 86_400 * SECOND;
+
+/// Most digits, in the text of a parameter, that are rather a year, a date or a mistake
+/// than microseconds: as such they would all lie in the first 100 seconds of 1970.
+const FEW_DIGITS: usize = 8;
+
+/// What integers count that stand for times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds, which is what is stored.
+    #[default]
+    Microseconds,
+    /// Nanoseconds; what is below a microsecond is cut off.
+    Nanoseconds,
+}
+
+impl TimeUnit {
+    /// So many of them since the epoch, as microseconds; `None` outside of the years
+    /// -9999 to 9999.
+    fn micros(self, count: i128) -> Option<i64> {
+        let micros = match self {
+            Self::Seconds => count.checked_mul(1_000_000)?,
+            Self::Milliseconds => count.checked_mul(1_000)?,
+            Self::Microseconds => count,
+            Self::Nanoseconds => count.div_euclid(1_000),
+        };
+        i64::try_from(micros)
+            .ok()
+            .filter(|&micros| is_timestamp(micros))
+    }
+
+    /// As it is called in a message.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+}
+
+/// `s`, `ms`, `us` or `ns`.
+impl FromStr for TimeUnit {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match text {
+            "s" => Self::Seconds,
+            "ms" => Self::Milliseconds,
+            "us" => Self::Microseconds,
+            "ns" => Self::Nanoseconds,
+            other => {
+                let detail = format!("found the unit {}; expected s, ms, us or ns", shown(other));
+                return Err(Error::invalid(InvalidCode::Parameter, "/unit", detail));
+            }
+        })
+    }
+}
+
+/// Why a text is no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Form,
+    Digits,
+    FewDigits,
+    NoOffset,
+    Offset,
+    Critical,
+    Second60,
+    Years,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Form => "which is no time",
+            Self::Digits => {
+                "a string of digits: write a date as 2024-03-01, and an integer without quotes"
+            }
+            Self::FewDigits => {
+                "which is too few digits for microseconds: write a date as 2024-03-01, or say \
+                 what they count with unit=s, ms, us or ns"
+            }
+            Self::NoOffset => {
+                "which has no offset: add Z for UTC, or one such as +02:00 (in a URL %2B02:00)"
+            }
+            Self::Offset => "whose offset is beyond 23:59",
+            Self::Critical => {
+                "which has an annotation marked as critical (RFC 9557): leave it out, what \
+                 counts is the offset"
+            }
+            Self::Second60 => "where the second 60 is none: leap seconds are at 23:59:60 UTC alone",
+            Self::Years => "which is not in the years -9999 to 9999",
+        })
+    }
+}
 
 /// Reads a timestamp: ISO 8601 / RFC 3339 with an offset
-/// (`2024-03-01T12:00:00.25+02:00`), a bare date, which is its midnight in UTC, or
-/// a decimal integer, which is microseconds since the epoch. `None` for anything
-/// else and for times outside the years -9999 to 9999.
+/// (`2024-03-01T12:00:00.25+02:00`), or a bare date, which is its midnight in UTC.
+/// `None` for anything else and for times outside the years -9999 to 9999.
 ///
 /// Digits behind the microsecond are cut off, not rounded, so a time never moves
-/// into the next second. About 50 ns.
+/// into the next second. A leap second, which is at 23:59:60 UTC, is the last
+/// microsecond before midnight. Annotations behind the offset (RFC 9557) say nothing
+/// about the instant and are left aside, unless they are marked as critical. About 60 ns.
 #[must_use]
 pub fn parse_timestamp(text: &str) -> Option<i64> {
+    read(text).ok()
+}
+
+/// [`parse_timestamp`], with the reason of a refusal.
+///
+/// # Errors
+/// [`InvalidCode::Timestamp`], pointing at the text itself.
+pub fn read_timestamp(text: &str) -> Result<i64> {
+    read(text).map_err(|fault| refusal(&shown(text), Some(fault), TimeUnit::default()))
+}
+
+/// Reads a timestamp where everything is text, as in a URL: as [`parse_timestamp`], or
+/// an integer in decimal digits, which counts the unit. Without a unit that is
+/// microseconds, and up to eight digits are refused, since they hardly are.
+///
+/// # Errors
+/// As [`read_timestamp`].
+pub fn read_time_parameter(text: &str, unit: Option<TimeUnit>) -> Result<i64> {
+    let counted = unit.unwrap_or_default();
+    let time = match read(text) {
+        Err(Fault::Digits) if unit.is_none() && text.trim_matches('-').len() <= FEW_DIGITS => {
+            Err(Fault::FewDigits)
+        }
+        Err(Fault::Digits) => {
+            let count = text.parse().ok();
+            count
+                .and_then(|count| counted.micros(count))
+                .ok_or(Fault::Years)
+        }
+        told => told,
+    };
+    time.map_err(|fault| refusal(&shown(text), Some(fault), counted))
+}
+
+fn refusal(found: &str, fault: Option<Fault>, unit: TimeUnit) -> Error {
+    let fault = fault.map_or(String::new(), |fault| format!(", {fault}"));
+    let detail = format!(
+        "found {found}{fault}; expected a time with an offset such as 2024-03-01T12:00:00Z, \
+         a date, or an integer of {} since 1970, in the years -9999 to 9999",
+        unit.name()
+    );
+    Error::invalid(InvalidCode::Timestamp, "", detail)
+}
+
+fn read(text: &str) -> Result<i64, Fault> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return in_range(text.parse().ok()?);
+        return Err(Fault::Digits);
     }
-    let time = match PARSER.parse_timestamp(text) {
-        Ok(time) => time,
-        Err(_) => midnight(text)?,
+    if text.contains("[!") {
+        return Err(Fault::Critical);
+    }
+    let shortened = without_long_fraction(text);
+    let pieces = Pieces::parse(&*shortened).map_err(|_| Fault::Form)?;
+    let date = pieces.date();
+    let date = Date {
+        year: date.year().into(),
+        month: date.month().into(),
+        day: date.day().into(),
     };
-    // The floor, also before 1970, where jiff's microseconds round towards zero.
-    i64::try_from(time.as_nanosecond().div_euclid(1_000)).ok()
-}
-
-/// `2024-03-01`, and nothing behind it, as midnight in UTC.
-fn midnight(text: &str) -> Option<Timestamp> {
-    let plain = |byte: u8| byte.is_ascii_digit() || byte == b'-' || byte == b'+';
-    if !text.bytes().all(plain) {
-        return None;
+    let midnight = date.days() * DAY;
+    let Some(time) = pieces.time() else {
+        let bare = pieces.offset().is_none() && pieces.time_zone_annotation().is_none();
+        return if bare { Ok(midnight) } else { Err(Fault::Form) };
+    };
+    let offset = match pieces.offset() {
+        None => return Err(Fault::NoOffset),
+        Some(PiecesOffset::Numeric(offset)) => i64::from(offset.offset().seconds()),
+        Some(_) => 0,
+    };
+    if offset.abs() >= 86_400 {
+        return Err(Fault::Offset);
     }
-    let date: Date = PARSER.parse_date(text).ok()?;
-    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    let seconds = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60;
+    let seconds = seconds + i64::from(time.second()) - offset;
+    let micros = i64::from(time.subsec_nanosecond()) / 1_000;
+    let mut instant = midnight + seconds * SECOND + micros;
+    // The library reads it as second 59.
+    if has_second_60(text) {
+        if instant.rem_euclid(DAY) / SECOND != 86_399 {
+            return Err(Fault::Second60);
+        }
+        instant += SECOND - 1 - instant.rem_euclid(SECOND);
+    }
+    match is_timestamp(instant) {
+        true => Ok(instant),
+        false => Err(Fault::Years),
+    }
 }
 
-fn in_range(micros: i64) -> Option<i64> {
-    is_timestamp(micros).then_some(micros)
+/// The text without the digits of a fraction behind the ninth, which the library does
+/// not take and which lie below a microsecond.
+fn without_long_fraction(text: &str) -> Cow<'_, str> {
+    const KEPT: usize = 9;
+    let Some((whole, fraction)) = text.split_once(['.', ',']) else {
+        return Cow::Borrowed(text);
+    };
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    match (fraction.get(..KEPT), fraction.get(digits..)) {
+        (Some(kept), Some(rest)) if digits > KEPT => Cow::Owned(format!("{whole}.{kept}{rest}")),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Whether the time of day of a well-formed text is at second 60.
+fn has_second_60(text: &str) -> bool {
+    let Some((_, time)) = text.split_once(['T', 't', ' ']) else {
+        return false;
+    };
+    let digits = time
+        .bytes()
+        .take_while(|&byte| byte.is_ascii_digit() || byte == b':');
+    digits.filter(u8::is_ascii_digit).skip(4).take(2).eq(*b"60")
 }
 
 /// Whether it has a date in the years -9999 to 9999, as every stored timestamp has.
@@ -59,42 +251,70 @@ pub fn is_timestamp(micros: i64) -> bool {
     (FIRST_TIMESTAMP..=LAST_TIMESTAMP).contains(&micros)
 }
 
-/// A timestamp as a client gives it: text as in [`parse_timestamp`], or an
-/// integer, which is microseconds.
+/// A timestamp as a client gives it in a document: text as in [`parse_timestamp`], or
+/// an integer, which counts the unit.
 ///
 /// # Errors
 /// [`InvalidCode::Timestamp`], pointing at the value itself.
-pub(super) fn timestamp_from_json(value: &Json<'_>) -> Result<i64> {
-    let read = match value {
-        Json::Str(text) => parse_timestamp(text),
-        Json::U64(n) => i64::try_from(*n).ok().and_then(in_range),
-        Json::I64(n) => in_range(*n),
-        _ => None,
+pub(crate) fn timestamp_from_json(value: &Json<'_>, unit: TimeUnit) -> Result<i64> {
+    let found = match value {
+        Json::Str(text) => {
+            return read(text).map_err(|fault| refusal(&shown(text), Some(fault), unit));
+        }
+        Json::U64(n) => i128::from(*n),
+        Json::I64(n) => i128::from(*n),
+        Json::F64(n) => {
+            let found = format!("{n:?}, a number with a fraction or an exponent");
+            return Err(refusal(&found, None, unit));
+        }
+        other => return Err(refusal(other.kind(), None, unit)),
     };
-    read.ok_or_else(|| {
-        let found = match value {
-            Json::Str(text) => shown(text),
-            Json::U64(n) => n.to_string(),
-            Json::I64(n) => n.to_string(),
-            other => other.kind().to_owned(),
-        };
-        let detail = format!(
-            "found {found}; expected a time with an offset such as 2024-03-01T12:00:00Z, \
-             a date, or an integer of microseconds since 1970, in the years -9999 to 9999"
-        );
-        Error::invalid(InvalidCode::Timestamp, "", detail)
-    })
+    let fault = Some(Fault::Years);
+    unit.micros(found)
+        .ok_or_else(|| refusal(&found.to_string(), fault, unit))
 }
 
-/// Appends a timestamp as RFC 3339 text in UTC: `2024-03-01T10:00:00.25Z`, with a
-/// fraction only where there is one. An integer that is no timestamp of the years
-/// -9999 to 9999 is written as that integer. About 25 ns.
+/// Appends a timestamp as RFC 3339 text in UTC, always with six digits of fraction, so
+/// that times of the years 0 to 9999 sort as text: `2024-03-01T10:00:00.250000Z`. Years
+/// before 0 have a sign and six digits, as ISO 8601 writes them. An integer that is no
+/// timestamp is written as that integer. About 15 ns.
 pub fn write_timestamp(micros: i64, out: &mut Vec<u8>) {
-    let written = Timestamp::from_microsecond(micros)
-        .is_ok_and(|time| PRINTER.print_timestamp(&time, &mut *out).is_ok());
-    if !written {
+    if !is_timestamp(micros) {
         out.extend_from_slice(micros.to_string().as_bytes());
+        return;
     }
+    let days = micros.div_euclid(DAY);
+    write_date(days, out);
+    write_time_of_day(micros - days * DAY, out);
+}
+
+/// Appends the date so many days after 1970-01-01, and the `T` behind it.
+pub(crate) fn write_date(days: i64, out: &mut Vec<u8>) {
+    let Date { year, month, day } = Date::of(days);
+    if year < 0 {
+        out.extend_from_slice(b"-00");
+    }
+    let (century, year) = (year.abs() / 100, year.abs() % 100);
+    let [c, d] = two_digits(century);
+    let [y, z] = two_digits(year);
+    let ([m, n], [e, f]) = (two_digits(month), two_digits(day));
+    out.extend_from_slice(&[c, d, y, z, b'-', m, n, b'-', e, f, b'T']);
+}
+
+/// Appends `12:34:56.250000Z` for a number of microseconds since midnight.
+pub(crate) fn write_time_of_day(micros: i64, out: &mut Vec<u8>) {
+    let (seconds, fraction) = (micros / SECOND, micros % SECOND);
+    let [h, i] = two_digits(seconds / 3_600);
+    let [m, n] = two_digits(seconds / 60 % 60);
+    let [s, t] = two_digits(seconds % 60);
+    let [a, b] = two_digits(fraction / 10_000);
+    let [c, d] = two_digits(fraction / 100 % 100);
+    let [e, f] = two_digits(fraction % 100);
+    out.extend_from_slice(&[h, i, b':', m, n, b':', s, t, b'.', a, b, c, d, e, f, b'Z']);
+}
+
+fn two_digits(number: i64) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 
 /// [`write_timestamp`] as a string.
@@ -141,19 +361,32 @@ mod tests {
             ("2000-02-29 12:34:56z", 951_827_696_000_000),
             ("2000-02-29", 951_782_400_000_000),
             ("2000-02-29T00:00-00:30", 951_784_200_000_000),
-            ("951827696000000", 951_827_696_000_000),
-            ("-1", -1),
-            ("0", 0),
+            ("20000229T123456Z", 951_827_696_000_000),
+            ("2000-02-29T12Z", 951_825_600_000_000),
+            ("2000-02-29T12:34:56,5+00", 951_827_696_500_000),
+            (
+                "2000-02-29T12:34:56.00000199999999999999999Z",
+                951_827_696_000_001,
+            ),
+            (
+                "2000-02-29T12:34:56Z[Europe/Berlin][u-ca=iso8601]",
+                951_827_696_000_000,
+            ),
+            ("2000-02-29T12:34:56+23:59", 951_741_356_000_000),
+            ("2016-12-31T23:59:60Z", 1_483_228_799_999_999),
+            ("2016-12-31T23:59:60.5Z", 1_483_228_799_999_999),
+            ("2016-12-31T155960.25-08", 1_483_228_799_999_999),
+            ("2017-01-01T05:29:60+05:30", 1_483_228_799_999_999),
         ] {
             assert_eq!(parse_timestamp(text), Some(micros), "{text}");
         }
         assert_eq!(
             format_timestamp(951_827_696_000_000),
-            "2000-02-29T12:34:56Z"
+            "2000-02-29T12:34:56.000000Z"
         );
         assert_eq!(
             format_timestamp(951_827_696_500_000),
-            "2000-02-29T12:34:56.5Z"
+            "2000-02-29T12:34:56.500000Z"
         );
         assert_eq!(format_timestamp(-1), "1969-12-31T23:59:59.999999Z");
     }
@@ -168,6 +401,18 @@ mod tests {
             "1.5",
             "2024-03-01T12:00:00",
             "2024-03-01T12:00:00[Europe/Berlin]",
+            "2024-03-01[Europe/Berlin]",
+            "2026-01-31T12:00:00+05:00[!Europe/Berlin]",
+            "2026-01-31T12:00:00Z[!u-ca=hebrew]",
+            "2026-01-31T12:00:00+24:00",
+            "2026-01-31T12:00:00-25:59",
+            "2026-01-31T12:00:60Z",
+            "2026-01-31T23:59:60+01:00",
+            "2026-01-31T23:59:61Z",
+            "20260131",
+            "951827696000000",
+            "-1",
+            "0",
             "2024-13-01",
             "2023-02-29",
             "2024-03",
@@ -187,37 +432,116 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_range() {
-        assert_eq!(FIRST_TIMESTAMP, Timestamp::MIN.as_microsecond());
-        assert_eq!(LAST_TIMESTAMP, Timestamp::MAX.as_microsecond());
-        for micros in [
-            FIRST_TIMESTAMP,
-            LAST_TIMESTAMP,
-            FIRST_TIMESTAMP + 1,
-            LAST_TIMESTAMP - 1,
+        for (text, micros) in [
+            ("-009999-01-01T00:00:00.000000Z", FIRST_TIMESTAMP),
+            ("-009999-01-01T00:00:00.000001Z", FIRST_TIMESTAMP + 1),
+            ("-000001-12-31T23:59:59.999999Z", -62_167_219_200_000_001),
+            ("0000-01-01T00:00:00.000000Z", -62_167_219_200_000_000),
+            ("9999-12-31T23:59:59.000000Z", LAST_TIMESTAMP - 999_999),
+            ("9999-12-31T23:59:59.999999Z", LAST_TIMESTAMP),
         ] {
-            assert_eq!(parse_timestamp(&format_timestamp(micros)), Some(micros));
-            assert_eq!(parse_timestamp(&micros.to_string()), Some(micros));
+            assert_eq!(parse_timestamp(text), Some(micros), "{text}");
+            assert_eq!(format_timestamp(micros), text);
+            assert_eq!(
+                read_time_parameter(&micros.to_string(), None).unwrap(),
+                micros
+            );
+        }
+        for (text, micros) in [
+            ("9999-12-31T23:59:59+00:01", LAST_TIMESTAMP - 60_999_999),
+            (
+                "-009999-01-01T00:00:00-23:59",
+                FIRST_TIMESTAMP + 86_340_000_000,
+            ),
+            ("9999-12-31T23:59:60Z", LAST_TIMESTAMP),
+        ] {
+            assert_eq!(parse_timestamp(text), Some(micros), "{text}");
+        }
+        for text in [
+            "9999-12-31T23:59:59-00:01",
+            "-009999-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:60-00:01",
+        ] {
+            assert_eq!(parse_timestamp(text), None, "{text}");
         }
         for micros in [FIRST_TIMESTAMP - 1, LAST_TIMESTAMP + 1, i64::MIN, i64::MAX] {
             assert_eq!(format_timestamp(micros), micros.to_string());
-            assert_eq!(parse_timestamp(&micros.to_string()), None);
+            assert!(read_time_parameter(&micros.to_string(), None).is_err());
         }
     }
 
     #[test]
-    fn json_times_name_what_was_found() {
-        assert_eq!(timestamp_from_json(&Json::I64(-5)).unwrap(), -5);
-        assert_eq!(
-            timestamp_from_json(&Json::Str("1970-01-01".into())).unwrap(),
-            0
-        );
-        for (value, found) in [
-            (Json::F64(1.0), "found a number;"),
-            (Json::U64(u64::MAX), "found 18446744073709551615;"),
-            (Json::Null, "found null;"),
-            (Json::Str("noon".into()), "found \"noon\";"),
+    fn units_of_integers() {
+        use TimeUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
+        for (unit, count, micros) in [
+            (Seconds, "1769860800", 1_769_860_800_000_000),
+            (Milliseconds, "-1", -1_000),
+            (Microseconds, "20260131", 20_260_131),
+            (Nanoseconds, "-1", -1),
+            (Nanoseconds, "1999", 1),
+            (Seconds, "0", 0),
         ] {
-            let error = timestamp_from_json(&value).unwrap_err();
+            assert_eq!(read_time_parameter(count, Some(unit)).unwrap(), micros);
+            let number = Json::I64(count.parse().unwrap());
+            assert_eq!(timestamp_from_json(&number, unit).unwrap(), micros);
+        }
+        let text = "2026-01-31T12:00:00Z";
+        assert_eq!(
+            read_time_parameter(text, Some(Seconds)).ok(),
+            parse_timestamp(text)
+        );
+        assert!(read_time_parameter("253402300800", Some(Seconds)).is_err());
+        assert!(timestamp_from_json(&Json::U64(u64::MAX), Seconds).is_err());
+        assert!("m".parse::<TimeUnit>().is_err());
+    }
+
+    #[test]
+    fn few_digits_in_a_parameter_are_no_microseconds() {
+        for text in ["2026", "20260131", "0", "-99999999"] {
+            let error = read_time_parameter(text, None).unwrap_err().to_string();
+            assert!(
+                error.contains("too few digits") && error.contains(text),
+                "{error}"
+            );
+        }
+        assert_eq!(read_time_parameter("100000000", None).unwrap(), 100_000_000);
+        assert_eq!(
+            read_time_parameter("-100000000", None).unwrap(),
+            -100_000_000
+        );
+    }
+
+    #[test]
+    fn json_times_name_what_was_found() {
+        let read = |value: &Json<'_>| timestamp_from_json(value, TimeUnit::default());
+        assert_eq!(read(&Json::I64(-5)).unwrap(), -5);
+        assert_eq!(read(&Json::U64(5)).unwrap(), 5);
+        assert_eq!(read(&Json::Str("1970-01-01".into())).unwrap(), 0);
+        for (value, found) in [
+            (Json::F64(1.5), "found 1.5, a number with a fraction"),
+            (
+                Json::F64(1.7698608e15),
+                "found 1769860800000000.0, a number with",
+            ),
+            (
+                Json::U64(u64::MAX),
+                "found 18446744073709551615, which is not in the years",
+            ),
+            (Json::Null, "found null;"),
+            (
+                Json::Str("noon".into()),
+                "found \"noon\", which is no time;",
+            ),
+            (
+                Json::Str("20260131".into()),
+                "found \"20260131\", a string of digits",
+            ),
+            (
+                Json::Str("2026-01-31T12:00".into()),
+                "found \"2026-01-31T12:00\", which has no offset",
+            ),
+        ] {
+            let error = read(&value).unwrap_err();
             assert_eq!(error.code(), "invalid_timestamp");
             assert!(error.to_string().starts_with(found), "{error}");
         }
@@ -241,7 +565,7 @@ mod tests {
     proptest! {
         #[test]
         fn dates_agree_with_a_calendar_count(
-            year in 1970..2400_i64, month in 1..=12_i64, day in 1..=28_i64,
+            year in 1970..=9999_i64, month in 1..=12_i64, day in 1..=28_i64,
             second in 0..86_400_i64, micro in 0..1_000_000_i64, offset in -840..=840_i64,
         ) {
             let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
@@ -251,7 +575,9 @@ mod tests {
                 offset.abs() / 60, offset.abs() % 60,
             );
             let utc = days(year, month, day) * 86_400 + second - offset * 60;
-            prop_assert_eq!(parse_timestamp(&text), Some(utc * 1_000_000 + micro));
+            let micros = utc * 1_000_000 + micro;
+            prop_assert_eq!(parse_timestamp(&text), Some(micros).filter(|&t| is_timestamp(t)));
+            crate::oracles::compared("times against a calendar count", 1);
         }
 
         #[test]
@@ -259,7 +585,19 @@ mod tests {
             let text = format_timestamp(micros);
             prop_assert!(text.ends_with('Z'));
             prop_assert_eq!(parse_timestamp(&text), Some(micros));
-            prop_assert_eq!(text.contains('.'), micros.rem_euclid(1_000_000) != 0);
+            prop_assert_eq!(text.find('.'), text.len().checked_sub(8));
+            crate::oracles::compared("times written and read back", 1);
+        }
+
+        /// Where the library has them, to within a day of the ends.
+        #[test]
+        fn texts_agree_with_those_of_the_library(
+            micros in jiff::Timestamp::MIN.as_microsecond()..jiff::Timestamp::MAX.as_microsecond(),
+        ) {
+            let time = jiff::Timestamp::from_microsecond(micros).unwrap();
+            prop_assert_eq!(format_timestamp(micros), format!("{time:.6}"));
+            prop_assert_eq!(parse_timestamp(&time.to_string()), Some(micros));
+            crate::oracles::compared("times against another library", 2);
         }
 
         #[test]

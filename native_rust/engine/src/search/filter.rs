@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::error::{Error, InvalidCode, Result};
 use crate::model::cbor::{DecodeError, Reader, Scalar};
-use crate::model::parse_timestamp;
+use crate::model::{parse_timestamp, read_time_parameter};
 
 /// Values in one list.
 const MAX_LIST: usize = 1_000;
@@ -486,14 +486,19 @@ fn list(text: &str) -> Result<Vec<Value>, String> {
 }
 
 fn parse_time(expression: &str) -> Result<Since, String> {
-    let expected = "expected since:TIME or until:TIME, with an ISO 8601 time with offset such as \
-                    2024-05-01T00:00:00Z";
-    let since = match split(expression) {
-        ("since", text) => parse_timestamp(text).map(Since::Since),
-        ("until", text) => parse_timestamp(text).map(Since::Until),
-        _ => None,
+    let (end, text): (fn(i64) -> Since, _) = match split(expression) {
+        ("since", text) => (Since::Since, text),
+        ("until", text) => (Since::Until, text),
+        _ => {
+            let expected = "expected since:TIME or until:TIME, with an ISO 8601 time with offset \
+                            such as 2024-05-01T00:00:00Z";
+            return Err(format!("found {expression:?}; {expected}"));
+        }
     };
-    since.ok_or_else(|| format!("found {expression:?}; {expected}"))
+    match read_time_parameter(text, None) {
+        Ok(time) => Ok(end(time)),
+        Err(refusal) => Err(refusal.to_string()),
+    }
 }
 
 fn parse_sequence(expression: &str) -> Result<Kind, String> {

@@ -2,7 +2,7 @@
 
 use crate::database::Database;
 use crate::error::{Error, InvalidCode, Result, Shown};
-use crate::model::{Faults, Rejected, Source, at, id_text, parse_timestamp};
+use crate::model::{Faults, Rejected, Source, TimeUnit, at, id_text, timestamp_from_json};
 use crate::operation::Operation;
 use crate::prepare::Puts;
 
@@ -29,11 +29,20 @@ impl Database {
     ///
     /// Operations are carried out in this order, so the same feature may be put by
     /// several of them; within one FeatureCollection that has to be asked for
-    /// ([`crate::Duplicates`]). Linear in the text.
+    /// ([`crate::Duplicates`]). Times are text, or integers of microseconds. Linear in the
+    /// text.
     ///
     /// # Errors
     /// [`Error::Faults`], all that is wrong, with JSON pointers to the offending parts.
     pub fn prepare_operations(&self, text: &[u8]) -> Result<PreparedOperations> {
+        self.prepare_operations_in(text, TimeUnit::default())
+    }
+
+    /// [`Self::prepare_operations`], with times that are integers counting `unit`.
+    ///
+    /// # Errors
+    /// As [`Self::prepare_operations`].
+    pub fn prepare_operations_in(&self, text: &[u8], unit: TimeUnit) -> Result<PreparedOperations> {
         let source = Source::new(text)?;
         let members = source.members("{\"operations\": [...]}")?;
         let list = members.get("operations").ok_or_else(|| {
@@ -48,7 +57,7 @@ impl Database {
         for (i, part) in parts.iter().enumerate() {
             faults.within(
                 || format!("/operations/{i}"),
-                |faults| faults.take(self.prepare_operation(i, part, &mut prepared)),
+                |faults| faults.take(self.prepare_operation(i, part, unit, &mut prepared)),
             );
         }
         faults.into_result()?;
@@ -59,6 +68,7 @@ impl Database {
         &self,
         number: usize,
         part: &str,
+        unit: TimeUnit,
         prepared: &mut PreparedOperations,
     ) -> Result<()> {
         let PreparedOperations {
@@ -116,19 +126,16 @@ impl Database {
             "put_points" => {
                 let raw = members.get("points").ok_or_else(|| need("points"))?;
                 let prepared = self
-                    .prepare_points(raw.get().as_bytes())
+                    .prepare_points_in(raw.get().as_bytes(), unit)
                     .map_err(|e| e.within("/points"))?;
                 operations.extend(prepared.operations);
             }
             "delete_points" => {
                 let series = text("series_id")?.ok_or_else(|| need("series_id"))?;
-                let time = |name: &str, open: i64| match text(name)? {
+                let time = |name: &str, open: i64| match members.get(name) {
                     None => Ok(open),
-                    Some(text) => parse_timestamp(&text).ok_or_else(|| {
-                        let detail =
-                            format!("{text:?} is not a timestamp; give ISO 8601 with an offset");
-                        Error::invalid(InvalidCode::Timestamp, format!("/{name}"), detail)
-                    }),
+                    Some(raw) => timestamp_from_json(&source.part(raw.get())?, unit)
+                        .map_err(|e| at(format_args!("/{name}"), e)),
                 };
                 let (start, end) = (time("start", i64::MIN)?, time("end", i64::MAX)?);
                 operations.push(self.prepare_delete_points(&series, start, end, provenance)?);

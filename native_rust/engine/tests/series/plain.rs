@@ -44,19 +44,22 @@ pub fn buckets(rows: &[Row], about: &About) -> Vec<Bucket> {
     for (timestamp, value, _) in inside(rows, &ascending) {
         let begin = match about.interval {
             None => about.start,
-            Some((text, length)) => match timestamp - timestamp.rem_euclid(length) {
-                // No calendar has the midnight before the first instant.
-                begin if begin < FIRST && text == "1d" => i64::MIN,
-                begin => begin,
-            },
+            Some((_, length)) => FIRST.max(timestamp - timestamp.rem_euclid(length)),
         };
         buckets.entry(begin).or_default().push(value);
+    }
+    if about.interval.is_none() {
+        buckets.entry(about.start).or_default();
     }
     let mut buckets: Vec<Bucket> = buckets
         .into_iter()
         .map(|(timestamp, values)| Bucket {
             timestamp,
-            value: Some(value(about.aggregation, &values)),
+            value: match (about.aggregation, values.is_empty()) {
+                (Aggregation::Count, true) => Some(0.0),
+                (_, true) => None,
+                (aggregation, false) => Some(value(aggregation, &values)),
+            },
         })
         .collect();
     if about.order == Order::Descending {

@@ -13,8 +13,8 @@ pub const PREFIXES: [&str; 8] = ["", "a", "ab", "a*", "aé", "b", "x", "a\u{10ff
 /// Microseconds between timestamps of the grid.
 pub const GRID: i64 = 250_000;
 /// The first and last instants of the years -9999 to 9999, as far as points may lie there.
-pub const FIRST: i64 = -377_705_023_201_000_000;
-pub const LAST: i64 = 253_402_207_200_999_999;
+pub const FIRST: i64 = -377_705_116_800_000_000;
+pub const LAST: i64 = 253_402_300_799_999_999;
 
 /// Intervals and their microseconds.
 pub const INTERVALS: [(&str, i64); 7] = [

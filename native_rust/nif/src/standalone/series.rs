@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use formdb_engine::model::MAX_BATCH_POINTS;
 use formdb_engine::temporal::{Order, RangeQuery, SharedSeries, TemporalIndex, check_columns};
 use formdb_engine::{
-    Aggregate, Aggregation, Budget, Cancel, Entity, Error, Fill, Limits, Selection, Zone,
+    Aggregate, Aggregation, Budget, Cancel, Entity, Error, Limits, Selection, Zone,
 };
 use rustler::{Binary, Encoder, Env, NewBinary, NifMap, NifResult, Resource, ResourceArc, Term};
 
@@ -407,11 +407,7 @@ impl<'a> AggregateMap<'a> {
         query.interval = self.interval.map(str::parse).transpose()?;
         query.origin = self.origin;
         query.zone = self.tz.map(Zone::parse).transpose()?.unwrap_or_default();
-        // One bucket is wanted even if there is nothing in it.
-        query.fill = match self.interval {
-            None => Fill::Null,
-            Some(_) => self.fill.parse()?,
-        };
+        query.fill = self.fill.parse()?;
         Ok(query)
     }
 }

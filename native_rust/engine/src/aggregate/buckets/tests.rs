@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{format_timestamp, parse_timestamp};
+use crate::model::{format_timestamp, is_timestamp, parse_timestamp};
 
 fn at(text: &str) -> i64 {
     parse_timestamp(text).unwrap()
@@ -20,47 +20,56 @@ fn begins(interval: &str, zone: &str, origin: Option<&str>, from: &str, to: &str
         for instant in [span.start, span.end - 1, next] {
             assert_eq!(fresh.around(instant), span);
         }
-        found.push(format_timestamp(span.start));
+        found.push(format_timestamp(span.start).replace(".000000", ""));
         next = span.end;
     }
     found
 }
 
 #[test]
-fn hours_of_the_night_the_clock_is_put_back() {
+fn hours_are_of_one_length_whatever_the_clock_shows() {
+    // The clock is put back: midnight to two o'clock are three hours, of which two and
+    // two make buckets, as on any other day.
     let hours = begins(
-        "1h",
+        "2h",
         "Europe/Berlin",
         None,
         "2024-10-26T23:30Z",
-        "2024-10-27T02:00Z",
+        "2024-10-27T03:30Z",
     );
     assert_eq!(
         hours,
         [
             "2024-10-26T23:00:00Z",
-            "2024-10-27T00:00:00Z",
             "2024-10-27T01:00:00Z",
-            "2024-10-27T02:00:00Z"
+            "2024-10-27T03:00:00Z"
         ]
     );
-    // From midnight to six are seven hours.
-    let quarters = begins(
-        "6h",
-        "Europe/Berlin",
+    let hours = begins(
+        "2h",
+        "America/New_York",
         None,
-        "2024-10-26T22:00Z",
-        "2024-10-27T11:00Z",
+        "2024-11-03T04:00Z",
+        "2024-11-03T09:00Z",
     );
     assert_eq!(
-        quarters,
+        hours,
         [
-            "2024-10-26T22:00:00Z",
-            "2024-10-27T05:00:00Z",
-            "2024-10-27T11:00:00Z"
+            "2024-11-03T03:00:00Z",
+            "2024-11-03T05:00:00Z",
+            "2024-11-03T07:00:00Z",
+            "2024-11-03T09:00:00Z"
         ]
     );
-    // The clock goes from 2:00 back to 1:30: the hour from 1:00 on has 90 minutes.
+    let halves = begins(
+        "30s",
+        "Europe/Berlin",
+        Some("2024-01-01T00:00:15Z"),
+        "2024-10-27T00:59:50Z",
+        "2024-10-27T01:00:20Z",
+    );
+    assert_eq!(halves, ["2024-10-27T00:59:45Z", "2024-10-27T01:00:15Z"]);
+    // The clock goes back by half an hour; hours go on by 1970's, when it was ten ahead.
     let hours = begins(
         "1h",
         "Australia/Lord_Howe",
@@ -68,21 +77,41 @@ fn hours_of_the_night_the_clock_is_put_back() {
         "2024-04-06T14:00Z",
         "2024-04-06T16:00Z",
     );
-    assert_eq!(hours, ["2024-04-06T14:00:00Z", "2024-04-06T15:30:00Z"]);
-    // And from 2:00 to 2:30: the one from 2:00 on has 30.
-    let hours = begins(
-        "1h",
-        "Australia/Lord_Howe",
-        None,
-        "2024-10-05T14:30Z",
-        "2024-10-05T16:00Z",
-    );
     assert_eq!(
         hours,
         [
-            "2024-10-05T14:30:00Z",
-            "2024-10-05T15:30:00Z",
-            "2024-10-05T16:00:00Z"
+            "2024-04-06T14:00:00Z",
+            "2024-04-06T15:00:00Z",
+            "2024-04-06T16:00:00Z"
+        ]
+    );
+}
+
+#[test]
+fn a_day_is_not_24_hours() {
+    let days = |interval| {
+        begins(
+            interval,
+            "Atlantic/Azores",
+            Some("2024-10-26T00:00Z"),
+            "2024-10-26T00:00Z",
+            "2024-10-28T12:00Z",
+        )
+    };
+    assert_eq!(
+        days("1d"),
+        [
+            "2024-10-26T00:00:00Z",
+            "2024-10-27T00:00:00Z",
+            "2024-10-28T01:00:00Z"
+        ]
+    );
+    assert_eq!(
+        days("24h"),
+        [
+            "2024-10-26T00:00:00Z",
+            "2024-10-27T00:00:00Z",
+            "2024-10-28T00:00:00Z"
         ]
     );
 }
@@ -188,6 +217,7 @@ fn weeks_months_and_origins() {
             "2024-03-31T18:15:00Z"
         ]
     );
+    // From midnight in 1970, when the clock was five and a half hours ahead.
     let hours = begins(
         "1h",
         "Asia/Kathmandu",
@@ -195,7 +225,7 @@ fn weeks_months_and_origins() {
         "2024-01-01",
         "2024-01-01T00:30Z",
     );
-    assert_eq!(hours, ["2023-12-31T23:15:00Z", "2024-01-01T00:15:00Z"]);
+    assert_eq!(hours, ["2023-12-31T23:30:00Z", "2024-01-01T00:30:00Z"]);
     let shifted = begins(
         "90s",
         "UTC",
@@ -223,6 +253,7 @@ fn the_ends_of_time_have_buckets() {
                 for instant in [FIRST_TIMESTAMP, -1, 0, LAST_TIMESTAMP] {
                     let span = buckets.around(instant);
                     assert!(span.start <= instant && instant < span.end, "{span:?}");
+                    assert!(is_timestamp(span.start), "{span:?}");
                 }
                 let ends = (buckets.around(i64::MIN), buckets.around(i64::MAX));
                 assert_eq!(ends.0, buckets.around(FIRST_TIMESTAMP));

@@ -10,16 +10,15 @@ use num_traits::ToPrimitive;
 
 use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::aggregate::answer::Bucket;
 use crate::aggregate::{Aggregate, Aggregation, Fill};
 use crate::index::Order;
+use crate::model::FIRST_TIMESTAMP;
 
 /// An origin that questions use: 2020-02-29T05:37:00.000250Z.
 pub(super) const ORIGIN: i64 = 1_582_954_620_000_250;
-
-const DAY: i64 = 86_400_000_000;
 
 /// A point: timestamp, sequence, value, and the sequence that deleted it.
 type Row = (i64, u64, f64, u64);
@@ -46,55 +45,72 @@ impl Model {
         died
     }
 
-    /// `begins` gives the begins of all buckets that have anything to do with a range,
-    /// if there are buckets.
     pub(super) fn answer(
         &self,
         query: &Aggregate<'_>,
         at: u64,
-        begins: impl FnOnce(i64, i64) -> Option<Rc<[i64]>>,
+        interval: Option<&str>,
+        begins: &mut Begins<'_>,
     ) -> Vec<Bucket> {
         let (start, end) = (
             query.start.unwrap_or(i64::MIN),
             query.end.unwrap_or(i64::MAX),
         );
-        let visible = |row: &&Row| row.1 <= at && at < row.3 && row.0 >= start && row.0 < end;
+        let visible = |row: &&Row| row.1 <= at && at < row.3;
         let mut rows: Vec<Row> = self.0.iter().filter(visible).copied().collect();
         rows.sort_by_key(|row| row.0);
-        let points: Vec<(i64, f64)> = rows.iter().map(|row| (row.0, row.2)).collect();
+        let all: Vec<(i64, f64)> = rows.iter().map(|row| (row.0, row.2)).collect();
+        let inside = |point: &&(i64, f64)| point.0 >= start && point.0 < end;
+        let points: Vec<(i64, f64)> = all.iter().filter(inside).copied().collect();
+        let Some(interval) = interval else {
+            // One bucket, whatever is in it.
+            let timestamp = query.start.or(points.first().map(|p| p.0)).or(query.end);
+            return Vec::from_iter(timestamp.map(|timestamp| Bucket {
+                timestamp,
+                value: value_or_zero(query, &points),
+            }));
+        };
         // From where to where buckets are wanted, empty ones too.
         let first = query.start.or(points.first().map(|p| p.0));
         let last = query.end.map(|end| end - 1).or(points.last().map(|p| p.0));
         let (Some(first), Some(last)) = (first, last) else {
             return Vec::new();
         };
-        // Towards an open end there are none without points.
-        let last = match (query.end, points.last()) {
-            (None, None) => return Vec::new(),
-            _ => last,
-        };
         if first > last {
             return Vec::new();
         }
-        let mut buckets: Vec<(i64, Vec<(i64, f64)>)> = match begins(first, last) {
-            None => vec![(first, points)],
-            Some(begins) => {
-                let before = begins.iter().rposition(|&begin| begin <= first).unwrap();
-                let wanted = begins[before..].iter().take_while(|&&begin| begin <= last);
-                let mut buckets: Vec<_> = wanted.map(|&begin| (begin, Vec::new())).collect();
-                let mut place = 0;
-                for point in points {
-                    while buckets.get(place + 1).is_some_and(|next| next.0 <= point.0) {
-                        place += 1;
-                    }
-                    buckets[place].1.push(point);
-                }
-                buckets
+        let mut starts = vec![begins.around(interval, first).0];
+        while let end = begins.around(interval, starts[starts.len() - 1]).1
+            && end <= last
+        {
+            starts.push(end);
+        }
+        let mut buckets: Vec<(i64, Vec<(i64, f64)>)> = starts
+            .into_iter()
+            .map(|begin| (begin, Vec::new()))
+            .collect();
+        let mut place = 0;
+        for point in points {
+            while buckets.get(place + 1).is_some_and(|next| next.0 <= point.0) {
+                place += 1;
             }
-        };
+            buckets[place].1.push(point);
+        }
         if query.fill == Fill::None {
             buckets.retain(|(_, points)| !points.is_empty());
         }
+        // What the points before the range make, bucket by bucket, the last first.
+        let before = (query.fill == Fill::Previous).then(|| {
+            let mut early: Vec<_> = all.iter().filter(|p| p.0 < start).copied().collect();
+            while let Some(&(last, _)) = early.last() {
+                let begin = begins.around(interval, last).0;
+                let bucket = early.split_off(early.partition_point(|p| p.0 < begin));
+                if let Some(value) = value(query.aggregation, &bucket) {
+                    return Some(value);
+                }
+            }
+            None
+        });
         let value = |points: &[(i64, f64)]| value(query.aggregation, points);
         let mut answer: Vec<Bucket> = buckets
             .iter()
@@ -107,7 +123,11 @@ impl Model {
             answer.retain(|bucket| bucket.value.is_some());
         }
         let filled: Vec<Option<f64>> = (0..answer.len())
-            .map(|place| answer[place].value.or_else(|| fill(&answer, place, query)))
+            .map(|place| {
+                answer[place]
+                    .value
+                    .or_else(|| fill(&answer, place, query, before.flatten()))
+            })
             .collect();
         for (bucket, value) in answer.iter_mut().zip(filled) {
             bucket.value = value;
@@ -119,7 +139,17 @@ impl Model {
     }
 }
 
-fn fill(buckets: &[Bucket], place: usize, query: &Aggregate<'_>) -> Option<f64> {
+fn value_or_zero(query: &Aggregate<'_>, points: &[(i64, f64)]) -> Option<f64> {
+    let zero = (query.aggregation == Aggregation::Count).then_some(0.0);
+    value(query.aggregation, points).or(zero)
+}
+
+fn fill(
+    buckets: &[Bucket],
+    place: usize,
+    query: &Aggregate<'_>,
+    earlier: Option<f64>,
+) -> Option<f64> {
     if query.aggregation == Aggregation::Count {
         return Some(0.0);
     }
@@ -127,7 +157,7 @@ fn fill(buckets: &[Bucket], place: usize, query: &Aggregate<'_>) -> Option<f64> 
     let after = buckets[place..].iter().find(|b| b.value.is_some());
     match query.fill {
         Fill::None | Fill::Null => None,
-        Fill::Previous => before?.value,
+        Fill::Previous => before.map_or(earlier, |before| before.value),
         Fill::Linear => {
             let (low, high) = (before?, after?);
             let (a, b) = (low.value?, high.value?);
@@ -225,65 +255,52 @@ fn value(aggregation: Aggregation, points: &[(i64, f64)]) -> Option<f64> {
     })
 }
 
-/// Zone, interval, origin and the middle of the time that is covered.
+/// Zone, interval, origin, and where it is asked about.
 type Key = (String, String, Option<i64>, i64);
 
-/// Where buckets begin, by trying instants and calendar dates one after the other.
-#[derive(Default)]
-pub(super) struct Begins {
-    /// Those of long intervals.
-    known: HashMap<Key, Rc<[i64]>>,
-}
+/// Begins of buckets of the calendar, by trying dates one after the other.
+pub(super) type Known = HashMap<Key, Rc<[i64]>>;
 
-/// A zone, and a time about which all questions are asked.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub zone: &'a str,
+/// Where buckets begin.
+pub(super) struct Begins<'k> {
+    pub zone: &'k str,
+    pub origin: Option<i64>,
+    /// Where it is asked about.
     pub centre: i64,
-    /// Divides the changes of the clock, in microseconds.
-    pub grain: i64,
+    pub known: &'k mut Known,
 }
 
-impl Begins {
-    /// Those from the last at or before `from` on, at least up to `to`.
-    pub(super) fn find(
-        &mut self,
-        place: Place<'_>,
-        interval: &str,
-        origin: Option<i64>,
-        (from, to): (i64, i64),
-    ) -> Rc<[i64]> {
+impl Begins<'_> {
+    /// The begin of the bucket that an instant lies in, and of the next.
+    fn around(&mut self, interval: &str, instant: i64) -> (i64, i64) {
         let digits = interval.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let count: i64 = digits.parse().unwrap();
         let unit = &interval[digits.len()..];
-        let tz = TimeZone::get(place.zone).unwrap();
-        let length = match unit {
-            "ms" => count * 1_000,
-            "s" => count * 1_000_000,
-            "m" => count * 60_000_000,
-            "h" => count * 3_600_000_000,
+        let tz = TimeZone::get(self.zone).unwrap();
+        let unit_length = match unit {
+            "ms" => 1_000,
+            "s" => 1_000_000,
+            "m" => 60_000_000,
+            "h" => 3_600_000_000,
             _ => 0,
         };
-        if length > 0 && length < 1_800_000_000 {
-            return by_clock(&tz, length, origin, place.grain, from - length, to);
+        if unit_length > 0 {
+            let midnight = date(1970, 1, 1).at(0, 0, 0, 0).to_zoned(tz).unwrap();
+            let midnight = midnight.timestamp().as_microsecond();
+            let length = count * unit_length;
+            let anchor = self.origin.unwrap_or(midnight);
+            let number = (instant - anchor).div_euclid(length);
+            let begin = anchor + number * length;
+            return (begin.max(FIRST_TIMESTAMP), begin + length);
         }
-        let (middle, half) = match length {
-            0 => (0, 0),
-            _ => (place.centre, 170 * DAY),
-        };
-        let key = (place.zone.to_owned(), interval.to_owned(), origin, middle);
-        let begins = self.known.entry(key).or_insert_with(|| match length {
-            0 => by_calendar(&tz, count, unit, origin),
-            _ => by_clock(
-                &tz,
-                length,
-                origin,
-                place.grain,
-                middle - half,
-                middle + half,
-            ),
-        });
-        Rc::clone(begins)
+        let (zone, interval) = (self.zone.to_owned(), interval.to_owned());
+        let key = (zone, interval, self.origin, self.centre);
+        let begins = self
+            .known
+            .entry(key)
+            .or_insert_with(|| by_calendar(&tz, (count, unit), self.origin, self.centre));
+        let next = begins.partition_point(|&begin| begin <= instant);
+        (begins[next - 1], begins[next])
     }
 }
 
@@ -291,78 +308,70 @@ fn instant(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap()
 }
 
-/// What the clock reads, in microseconds as if that were UTC.
-fn reading(tz: &TimeZone, micros: i64) -> i64 {
-    micros + i64::from(tz.to_offset(instant(micros)).seconds()) * 1_000_000
+/// What calendar and clock show, in the years -9999 to 9999.
+fn civil(tz: &TimeZone, micros: i64) -> DateTime {
+    match tz == &TimeZone::UTC {
+        // The library has no time zones for the first and the last day.
+        true => EPOCH + SignedDuration::from_micros(micros),
+        false => tz.to_datetime(instant(micros)),
+    }
 }
 
-/// Every instant at which the clock may read a multiple or change is tried.
-fn by_clock(
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
+
+/// Every date of some years about an instant is tried.
+fn by_calendar(
     tz: &TimeZone,
-    length: i64,
+    (count, unit): (i64, &str),
     origin: Option<i64>,
-    grain: i64,
-    from: i64,
-    to: i64,
+    centre: i64,
 ) -> Rc<[i64]> {
-    let anchor = origin.map_or(0, |origin| reading(tz, origin));
-    let step = gcd(length, grain);
-    let mut tried: Vec<i64> = Vec::new();
-    let mut multiple = from - (from - anchor).rem_euclid(step);
-    while multiple <= to {
-        tried.push(multiple);
-        multiple += step;
-    }
-    let mut change = from - from.rem_euclid(grain);
-    while change <= to {
-        tried.push(change);
-        change += grain;
-    }
-    tried.sort_unstable();
-    tried.dedup();
-    tried.retain(|&micros| {
-        let now = reading(tz, micros) - anchor;
-        let before = reading(tz, micros - 1) - anchor;
-        now.rem_euclid(length) == 0 || now.div_euclid(length) != before.div_euclid(length)
-    });
-    tried.into()
-}
-
-/// Every date from 1895 to 2045 is tried.
-fn by_calendar(tz: &TimeZone, count: i64, unit: &str, origin: Option<i64>) -> Rc<[i64]> {
     let anchor = match (origin, unit) {
-        (Some(origin), _) => tz.to_datetime(instant(origin)),
+        (Some(origin), _) => civil(tz, origin),
         (None, "w") => date(1970, 1, 5).at(0, 0, 0, 0),
-        (None, _) => date(1970, 1, 1).at(0, 0, 0, 0),
+        (None, _) => EPOCH,
     };
+    let years = i64::from(civil(tz, centre).year());
+    let length = match unit {
+        "d" => 1.0,
+        "w" => 7.0,
+        "mo" => 30.436_875,
+        _ => 365.242_5,
+    };
+    let middle = (years - i64::from(anchor.year())) as f64 * 365.242_5 / length;
+    let middle = middle as i64 / count;
     let mut begins = Vec::new();
     for direction in [-1, 1] {
         for n in 0.. {
-            let n = direction * n * count;
+            let n = (middle + direction * n) * count;
             let span = match unit {
                 "d" => n.days(),
                 "w" => n.weeks(),
                 "mo" => n.months(),
                 _ => n.years(),
             };
-            let civil: DateTime = anchor + span;
-            if !(1895..2045).contains(&civil.year()) {
+            let Ok(civil) = anchor.checked_add(span) else {
+                begins.push(if direction < 0 {
+                    FIRST_TIMESTAMP
+                } else {
+                    i64::MAX
+                });
+                break;
+            };
+            if i64::from(civil.year()).abs_diff(years) > 8 {
                 break;
             }
-            begins.push(
-                civil
+            begins.push(match tz == &TimeZone::UTC {
+                true => civil.duration_since(EPOCH).as_micros() as i64,
+                false => civil
                     .to_zoned(tz.clone())
                     .unwrap()
                     .timestamp()
                     .as_microsecond(),
-            );
+            });
         }
     }
     begins.sort_unstable();
     begins.dedup();
     begins.into()
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }

@@ -93,9 +93,30 @@ fn a_list_is_grouped_by_series_and_provenance() {
 }
 
 #[test]
+fn values_are_what_a_double_holds() {
+    for (text, value) in [
+        ("9007199254740992", 9_007_199_254_740_992.0),
+        ("1152921504606846976", 1_152_921_504_606_846_976.0),
+        ("-9223372036854775808", -9_223_372_036_854_775_808.0),
+        ("9007199254740993.0", 9_007_199_254_740_992.0),
+        ("-0.0", -0.0),
+        ("-0", -0.0),
+        ("5e-324", f64::from_bits(1)),
+    ] {
+        let point = format!(r#"{{"series_id":"a","timestamp":1,"value":{text}}}"#);
+        let points = parse(&point).unwrap();
+        assert_eq!(
+            points.batches[0].values[0].to_bits(),
+            f64::to_bits(value),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn columns_and_empty_lists() {
     let points = parse(
-        r#"{"series_id":"a","timestamps":["1970-01-01",2,"3"],"values":[1,2.5,-0.0],"provenance":{}}"#,
+        r#"{"series_id":"a","timestamps":["1970-01-01",2,"1970-01-01T00:00:00.000003Z"],"values":[1,2.5,-0.0],"provenance":{}}"#,
     )
     .unwrap();
     assert_eq!(points.count, 3);
@@ -184,7 +205,32 @@ fn refusals_point_from_the_top() {
         (
             r#"{"series_id":"a","timestamp":1,"value":1e999}"#,
             "invalid_json",
-            "",
+            "/value",
+        ),
+        (
+            r#"{"series_id":"a","timestamp":1,"value":9007199254740993}"#,
+            "invalid_value",
+            "/value",
+        ),
+        (
+            r#"{"series_id":"a","timestamps":[1,2],"values":[9007199254740992,-9007199254740993]}"#,
+            "invalid_value",
+            "/values/1",
+        ),
+        (
+            r#"{"series_id":"a","timestamps":[1,2],"values":[0.0,1e-400]}"#,
+            "invalid_json",
+            "/values/1",
+        ),
+        (
+            r#"{"points":[{"series_id":"a","timestamp":1,"value":1,"metadata":{"n":[36893488147419103232]}}]}"#,
+            "invalid_json",
+            "/points/0/metadata/n/0",
+        ),
+        (
+            r#"{"points":[],"provenance":{"run":36893488147419103232}}"#,
+            "invalid_json",
+            "/provenance/run",
         ),
         (
             r#"{"series_id":"a","timestamp":1,"value":1,"metadata":null}"#,

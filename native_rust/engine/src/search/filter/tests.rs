@@ -127,7 +127,7 @@ fn refusals_say_what_was_expected() {
         ("prop.n", "in:1,2.", "as JSON writes it"),
         ("prop.a", "\"open", "one JSON string"),
         ("prop.a", "exists:maybe", "expected true or false"),
-        ("prop.a", "since:yesterday", "ISO 8601"),
+        ("prop.a", "since:yesterday", "which is no time"),
         ("time", "gte:5", "since:TIME or until:TIME"),
         ("seq", "gte:x", "of an integer"),
         ("seq", "ne:5", "of an integer"),
