@@ -27,7 +27,7 @@ impl Database {
         patch: &[u8],
         antimeridian: Antimeridian,
     ) -> Result<(PreparedFeatures, Condition)> {
-        let source = Source::new(patch)?;
+        let source = Source::of_features(patch)?;
         let members = source.members("a JSON merge patch of a Feature (RFC 7396)")?;
         let number = members.get("id").map(|raw| raw.get());
         let patch = source.value()?;
@@ -37,7 +37,7 @@ impl Database {
             .any(|name| members.get(name).is_some());
         let antimeridian = touched.then_some(antimeridian);
         let current = document(&self.state, self.current_seq(id)?)?;
-        let mut feature = Source::new(&current.json)?.value()?;
+        let mut feature = Source::of_features(&current.json)?.value()?;
         if let Json::Obj(members) = &mut feature {
             members.remove("provenance");
         }

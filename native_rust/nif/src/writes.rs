@@ -4,9 +4,7 @@
 //! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
 //! for what may read the journal first. The caller picks.
 
-use formdb_engine::model::{
-    Antimeridian, Source, TimeUnit, read_time_parameter, read_timestamp,
-};
+use formdb_engine::model::{Antimeridian, Source, TimeUnit, read_time_parameter, read_timestamp};
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
     Order, Puts, RangeQuery, Reply,

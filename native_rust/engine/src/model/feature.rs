@@ -132,7 +132,7 @@ pub fn read_features(
     antimeridian: Antimeridian,
     limits: &Limits,
 ) -> Result<ReadFeatures> {
-    let source = Source::new(text)?;
+    let source = Source::of_features(text)?;
     let members = source.members("a GeoJSON Feature, FeatureCollection or geometry")?;
     let kind = match members.get("type") {
         Some(kind) => Some(source.part(kind.get())?),
@@ -211,6 +211,7 @@ fn read_collection<'a>(
         // features has what no feature may have: each is read alone, to tell which.
         all = Sorted::default();
         let parts = source.parts(list).map_err(|_| error)?;
+        let source = source.pointing_from_parts();
         for (i, part) in parts.into_iter().enumerate() {
             all.read(i, limit, |faults| {
                 let value = faults.take(source.part(part))?;
@@ -280,7 +281,7 @@ pub fn parse_feature_as(
     limits: &Limits,
 ) -> Result<PutFeature> {
     check_feature_id(id, "/id", limits)?;
-    let source = Source::new(text)?;
+    let source = Source::of_features(text)?;
     let value = source.value()?;
     let number = match has_float_id(&value) {
         true => written_id(text)?,

@@ -3,9 +3,11 @@
 //!
 //! Parsing is `serde_json`'s, with its nesting limit of 128. On top of it,
 //! repeated member names are refused (RFC 8259, section 4, leaves their meaning
-//! open, and a database cannot), and errors carry the line and column in the
+//! open, and a database cannot), and so are numbers that would be rounded or lost;
+//! errors carry the line and column in the
 //! whole text even where only a part of it is being read.
 
+mod numbers;
 mod parse;
 
 use std::borrow::Cow;
@@ -19,8 +21,9 @@ use crate::{Error, InvalidCode, Result};
 
 /// A JSON value. Strings borrow from the text where they can.
 ///
-/// An integer outside `[-2^63, 2^64)` is read as the nearest double, as most
-/// readers of JSON do (RFC 8259, section 6).
+/// Integers are those of 64 bits, with sign or without. A number with a fraction or an
+/// exponent is the nearest double (RFC 8259, section 6). What neither can hold, an
+/// integer beyond that or a number that a double has no place for, is refused.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
     /// `null`
@@ -31,7 +34,8 @@ pub enum Json<'a> {
     U64(u64),
     /// A negative integer.
     I64(i64),
-    /// A number with a fraction or an exponent; finite.
+    /// A number with a fraction or an exponent; finite. Also the id of a feature that is
+    /// an integer beyond 64 bits.
     F64(f64),
     /// A string.
     Str(Cow<'a, str>),

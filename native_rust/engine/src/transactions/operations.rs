@@ -76,7 +76,7 @@ impl Database {
             feature_ids,
             rejected,
         } = prepared;
-        let source = Source::new(part.as_bytes())?;
+        let source = Source::of_features(part.as_bytes())?;
         let members = source.members("an operation with the member \"op\"")?;
         let text = |name: &str| -> Result<Option<String>> {
             match members.get(name) {

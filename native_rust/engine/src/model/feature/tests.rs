@@ -91,6 +91,51 @@ fn ids_are_kept_as_they_came_and_found_by_their_text() {
 }
 
 #[test]
+fn integers_beyond_64_bits_are_refused_wherever_they_stand() {
+    const BIG: &str = "18446744073709551616";
+    for (members, pointer) in [
+        (r#""properties":{"a":{"b":[0,BIG]}}"#, "/properties/a/b/1"),
+        (r#""properties":{"id":BIG}"#, "/properties/id"),
+        (r#""foreign":{"id":BIG}"#, "/foreign/id"),
+        (r#""provenance":{"run":BIG}"#, "/provenance/run"),
+        (r#""bbox":[0,0,BIG,1]"#, "/bbox/2"),
+    ] {
+        let members = members.replace("BIG", BIG);
+        let feature = format!(r#"{{"type":"Feature","id":{BIG},"geometry":null,{members}}}"#);
+        let error = parse_features(feature.as_bytes(), &Limits::default()).unwrap_err();
+        assert_eq!(
+            (error.code(), error.pointer()),
+            ("invalid_json", Some(pointer))
+        );
+        assert!(error.to_string().contains(BIG), "{error}");
+        let limits = Limits::default();
+        let cut = Antimeridian::default();
+        let error = parse_feature_as(feature.as_bytes(), BIG, cut, &limits).unwrap_err();
+        assert_eq!(error.pointer(), Some(pointer));
+        let list = format!(r#"{{"type":"FeatureCollection","features":[{feature}]}}"#);
+        let error = parse_features(list.as_bytes(), &Limits::default()).unwrap_err();
+        let pointer = format!("/features/0{pointer}");
+        assert_eq!(error.pointer(), Some(pointer.as_str()));
+        // Left out alone, if that is asked for.
+        let good = feature.replace(BIG, "7");
+        let list = format!(r#"{{"type":"FeatureCollection","features":[{good},{feature}]}}"#);
+        let read = read_features(list.as_bytes(), cut, &limits).unwrap();
+        assert_eq!((read.features.len(), read.rejected.len()), (1, 1));
+        let fault = &read.rejected[0].faults[0];
+        assert_eq!(fault.pointer, pointer.replace("/features/0", "/features/1"));
+    }
+    let feature = format!(
+        r#"{{"type":"Feature","id":{BIG},"geometry":{{"type":"Point","coordinates":[0.0,0.0]}},"properties":{{"a":18446744073709551615,"b":-9223372036854775808,"c":{BIG}.0}}}}"#
+    );
+    let feature = one(&feature).unwrap();
+    let properties = json_of(&feature)["properties"].to_string();
+    assert!(
+        properties.contains("18446744073709551615") && properties.contains("-9223372036854775808")
+    );
+    assert_eq!(feature.id, BIG);
+}
+
+#[test]
 fn missing_properties_are_stored_as_null_a_missing_geometry_is_refused() {
     let refused = one(r#"{"type":"Feature","id":1,"properties":{}}"#).unwrap_err();
     assert!(

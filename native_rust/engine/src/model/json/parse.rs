@@ -2,11 +2,13 @@
 //! crate.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::numbers::{self, Exempt};
 use super::{Json, Members, shown};
 use crate::{Error, InvalidCode, Result};
 
@@ -14,6 +16,29 @@ use crate::{Error, InvalidCode, Result};
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     text: &'a str,
+    exempt: Exempt,
+    /// Whether refusals of a part point from its begin, and not from that of the text.
+    from_part: bool,
+}
+
+/// Which numbers were read that may not be what they were written as.
+#[derive(Debug, Default)]
+struct Doubts {
+    /// A double of 0.
+    zero: Cell<bool>,
+    /// A double beyond the integers of 64 bits.
+    great: Cell<bool>,
+}
+
+impl Doubts {
+    fn of(&self, value: f64) {
+        const SURE: f64 = (1_u64 << 62) as f64;
+        if value == 0.0 {
+            self.zero.set(true);
+        } else if value.abs() > SURE {
+            self.great.set(true);
+        }
+    }
 }
 
 impl<'a> Source<'a> {
@@ -24,7 +49,11 @@ impl<'a> Source<'a> {
     pub fn new(text: &'a [u8]) -> Result<Self> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         match std::str::from_utf8(text) {
-            Ok(text) => Ok(Self { text }),
+            Ok(text) => Ok(Self {
+                text,
+                exempt: Exempt::Nothing,
+                from_part: false,
+            }),
             Err(e) => {
                 let (line, column) = place(text, e.valid_up_to());
                 Err(not_json(
@@ -37,11 +66,31 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// As [`Source::new`], of a Feature or FeatureCollection: an `id` of one may be a number
+    /// that no double holds; as it is written, [`Source::members`] has it.
+    ///
+    /// # Errors
+    /// As [`Source::new`].
+    pub fn of_features(text: &'a [u8]) -> Result<Self> {
+        let exempt = Exempt::FeatureIds;
+        Self::new(text).map(|source| Self { exempt, ..source })
+    }
+
+    /// The same text; refusals of its parts point from the begin of the part, for callers
+    /// who put the pointer to the part before them.
+    #[must_use]
+    pub fn pointing_from_parts(self) -> Self {
+        Self {
+            from_part: true,
+            ..self
+        }
+    }
+
     /// The whole text as one value.
     ///
     /// # Errors
-    /// [`InvalidCode::Json`] for a syntax error, a repeated member name, a number
-    /// beyond the range of a double, nesting deeper than 128, or anything but
+    /// [`InvalidCode::Json`] for a syntax error, a repeated member name, an integer
+    /// beyond 64 bits, a number that a double is too small or too great for, nesting deeper than 128, or anything but
     /// white space behind the value.
     pub fn value(&self) -> Result<Json<'a>> {
         self.part(self.text)
@@ -78,10 +127,34 @@ impl<'a> Source<'a> {
     /// As [`Source::value`].
     pub fn part(&self, part: &'a str) -> Result<Json<'a>> {
         let mut reader = serde_json::Deserializer::from_str(part);
-        ValueSeed
+        let doubts = Doubts::default();
+        let value = ValueSeed(&doubts)
             .deserialize(&mut reader)
             .and_then(|value| reader.end().map(|()| value))
-            .map_err(|e| self.syntax(part, &e))
+            .map_err(|e| self.syntax(part, &e))?;
+        self.settle(part, &doubts)?;
+        Ok(value)
+    }
+
+    /// Refuses the first number of a part that would not be kept as what it is, if there
+    /// may be one.
+    fn settle(&self, part: &str, doubts: &Doubts) -> Result<()> {
+        let zero = || doubts.zero.get() && numbers::may_vanish(part);
+        match doubts.great.get() || zero() {
+            true => self.unkept(part).map_or(Ok(()), Err),
+            false => Ok(()),
+        }
+    }
+
+    fn unkept(&self, part: &str) -> Option<Error> {
+        let from = self.offset(part);
+        let unkept = numbers::first_unkept(self.text, (from, from + part.len()), self.exempt);
+        unkept.map(|unkept| unkept.refusal(self.from_part))
+    }
+
+    /// Where a slice of the text begins in it.
+    fn offset(&self, part: &str) -> usize {
+        (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
     }
 
     /// Hands the elements of the array `part`, a slice of this text, to `take`,
@@ -99,16 +172,18 @@ impl<'a> Source<'a> {
             return Ok(None);
         }
         let mut refused = None;
+        let doubts = Doubts::default();
         let mut reader = serde_json::Deserializer::from_str(part);
         let count = reader
             .deserialize_seq(ElementsVisitor {
                 take,
                 refused: &mut refused,
+                doubts: &doubts,
             })
             .and_then(|count| reader.end().map(|()| count));
         match (refused, count) {
             (Some(error), _) => Err(error),
-            (None, Ok(count)) => Ok(Some(count)),
+            (None, Ok(count)) => self.settle(part, &doubts).map(|()| Some(count)),
             (None, Err(e)) => Err(self.syntax(part, &e)),
         }
     }
@@ -137,6 +212,11 @@ impl<'a> Source<'a> {
     /// A refusal with the place of the error in the whole text.
     fn syntax(&self, part: &str, e: &serde_json::Error) -> Error {
         let shown = e.to_string();
+        if shown.starts_with("number out of range")
+            && let Some(refusal) = self.unkept(part)
+        {
+            return refusal;
+        }
         let suffix = format!(" at line {} column {}", e.line(), e.column());
         let what = match shown.strip_suffix(&suffix).unwrap_or(&shown) {
             _ if part.trim_start_matches(JSON_SPACE).is_empty() => "nothing was sent",
@@ -154,9 +234,7 @@ impl<'a> Source<'a> {
             "invalid escape" => "a backslash that begins no escape of JSON",
             other => other,
         };
-        // `part` is a slice of the text, so the difference is its offset.
-        let offset = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        let (first_line, first_column) = place(self.text.as_bytes(), offset);
+        let (first_line, first_column) = place(self.text.as_bytes(), self.offset(part));
         let line = first_line + e.line().saturating_sub(1);
         let column = match e.line() {
             0 | 1 => first_column + e.column(),
@@ -190,9 +268,9 @@ fn not_json(what: &str, advice: &str) -> Error {
 
 /// Reads any value.
 #[derive(Clone, Copy)]
-struct ValueSeed;
+struct ValueSeed<'d>(&'d Doubts);
 
-impl<'de> DeserializeSeed<'de> for ValueSeed {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Json<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Json<'de>, D::Error> {
@@ -200,7 +278,7 @@ impl<'de> DeserializeSeed<'de> for ValueSeed {
     }
 }
 
-impl<'de> Visitor<'de> for ValueSeed {
+impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,6 +302,7 @@ impl<'de> Visitor<'de> for ValueSeed {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        self.0.of(value);
         Ok(Json::F64(value))
     }
 
@@ -316,6 +395,7 @@ impl<'de> Visitor<'de> for NameSeed {
 struct ElementsVisitor<'r, F> {
     take: F,
     refused: &'r mut Option<Error>,
+    doubts: &'r Doubts,
 }
 
 impl<'de, F: FnMut(usize, Json<'de>) -> Result<()>> Visitor<'de> for ElementsVisitor<'_, F> {
@@ -327,7 +407,7 @@ impl<'de, F: FnMut(usize, Json<'de>) -> Result<()>> Visitor<'de> for ElementsVis
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<usize, A::Error> {
         let mut count = 0;
-        while let Some(element) = seq.next_element_seed(ValueSeed)? {
+        while let Some(element) = seq.next_element_seed(ValueSeed(self.doubts))? {
             if let Err(error) = (self.take)(count, element) {
                 *self.refused = Some(error);
                 return Err(de::Error::custom("an element was refused"));

@@ -20,7 +20,7 @@ fn numbers_keep_their_kind() {
     assert_eq!(parse("18446744073709551615").unwrap(), Json::U64(u64::MAX));
     assert_eq!(parse("-9223372036854775808").unwrap(), Json::I64(i64::MIN));
     assert_eq!(
-        parse("18446744073709551616").unwrap(),
+        parse("18446744073709551616.0").unwrap(),
         Json::F64(18_446_744_073_709_551_616.0)
     );
     match parse("-0").unwrap() {
@@ -42,7 +42,6 @@ fn strings_without_escapes_are_borrowed() {
 fn what_is_not_json_is_refused_with_its_place() {
     assert!(refused(b"{\"a\":1,\n \"b\":}").contains("line 2 column 6"));
     assert!(refused(b"1 2").contains("more text follows the value at line 1 column 3"));
-    assert!(refused(b"1e400").contains("beyond the range of a double at line 1"));
     assert!(refused(br#""\ud800""#).contains("surrogate pair"));
     assert!(refused(br#""\ud800""#).contains("at line 1"));
     assert!(refused(br#""\udc00""#).contains("surrogate"));
@@ -57,6 +56,122 @@ fn what_is_not_json_is_refused_with_its_place() {
     // The same name, spelled in two ways.
     assert!(refused(br#"{"a":1,"\u0061":2}"#).contains("member \"a\" occurs twice"));
     assert!(refused("[".repeat(129).as_bytes()).contains("deeper than 128 levels"));
+}
+
+#[test]
+fn a_number_that_would_not_be_kept_is_refused_where_it_stands() {
+    let deep = format!("{}7{}", "9".repeat(30), "0".repeat(300));
+    for (text, pointer, says) in [
+        ("18446744073709551616", "", "beyond 64 bits"),
+        ("-9223372036854775809", "", "beyond 64 bits"),
+        (
+            r#"{"a":[1,{"b/c":-98765432109876543210}]}"#,
+            "/a/1/b~1c",
+            "found -98765432109876543210,",
+        ),
+        (
+            r#"[1, "18446744073709551616", 18446744073709551617]"#,
+            "/2",
+            "18446744073709551617",
+        ),
+        ("1e400", "", "beyond the range of a double"),
+        (
+            r#"{"x":{"\u0061":[[], {}, -1.5e309]}}"#,
+            "/x/a/2",
+            "found -1.5e309, which is beyond",
+        ),
+        (&deep, "", "beyond the range of a double"),
+        ("1e-400", "", "too small for a double"),
+        (
+            r#"{"a":0.0,"b":-0,"c":[0e-999,-2.4E-324]}"#,
+            "/c/1",
+            "found -2.4E-324, which is too small",
+        ),
+        (&format!("[0.{}1]", "0".repeat(330)), "/0", "too small"),
+    ] {
+        let source = Source::new(text.as_bytes()).unwrap();
+        let error = source.value().unwrap_err();
+        assert_eq!(
+            (error.code(), error.pointer()),
+            ("invalid_json", Some(pointer)),
+            "{text}"
+        );
+        assert!(error.to_string().contains(says), "{error}");
+        if let Ok(members) = source.members("an object") {
+            let parts = members.iter().map(|(_, part)| source.part(part.get()));
+            let pointers: Vec<_> = parts.filter_map(Result::err).collect();
+            assert_eq!(pointers.len(), 1, "{text}");
+            assert_eq!(pointers[0].pointer(), Some(pointer));
+        }
+    }
+    for kept in [
+        "0.0",
+        "-0",
+        "0e-999",
+        "0.000e-5",
+        "5e-324",
+        "2.5e-323",
+        "1.7976931348623157e308",
+        "1e-5",
+        "18446744073709551615",
+        "-9223372036854775808",
+        "12345678901234567890123.0",
+        "1e30",
+        r#"{"a":"1e-400","1e-400":[0.0]}"#,
+    ] {
+        assert!(parse(kept).is_ok(), "{kept}");
+    }
+    let long = format!("[0.0,{}1e-9]", "0.25,".repeat(100_000));
+    assert!(parse(&long).is_ok());
+}
+
+#[test]
+fn elements_are_refused_as_the_whole_is() {
+    let text = r#"{"list":[0.0, 1e-400, 2]}"#;
+    let source = Source::new(text.as_bytes()).unwrap();
+    let members = source.members("x").unwrap();
+    let part = members.get("list").unwrap().get();
+    let error = source.elements(part, |_, _| Ok(())).unwrap_err();
+    assert_eq!(error.pointer(), Some("/list/1"));
+}
+
+#[test]
+fn refusals_of_a_part_may_point_from_its_begin() {
+    let text = r#"{"a":[{"b":[0.5,1e-400]},{"c":1e309}]}"#;
+    let source = Source::new(text.as_bytes()).unwrap();
+    let members = source.members("x").unwrap();
+    let parts = source.parts(members.get("a").unwrap().get()).unwrap();
+    for (part, pointer) in parts.into_iter().zip(["/b/1", "/c"]) {
+        let error = source.pointing_from_parts().part(part).unwrap_err();
+        assert_eq!(error.pointer(), Some(pointer));
+    }
+}
+
+#[test]
+fn the_id_of_a_feature_may_be_any_number() {
+    let parse = |text: &str| {
+        Source::of_features(text.as_bytes())
+            .unwrap()
+            .value()
+            .map(drop)
+    };
+    let id = "123456789012345678901234567890";
+    for text in [
+        format!(r#"{{"type":"Feature","id":{id}}}"#),
+        format!(r#"{{"features":[{{"x":[]}},{{"id":{id}}}]}}"#),
+    ] {
+        assert!(parse(&text).is_ok(), "{text}");
+        assert!(Source::new(text.as_bytes()).unwrap().value().is_err());
+    }
+    for text in [
+        format!(r#"{{"properties":{{"id":{id}}}}}"#),
+        format!(r#"{{"features":[{{"properties":{{"id":{id}}}}}]}}"#),
+        format!(r#"[{{"id":{id}}}]"#),
+        format!(r#"{{"feature":[{{"id":{id}}}]}}"#),
+        format!(r#"{{"id":[{id}]}}"#),
+    ] {
+        assert!(parse(&text).is_err(), "{text}");
+    }
 }
 
 #[test]
@@ -180,7 +295,63 @@ fn to_tree(value: &serde_json::Value) -> Json<'_> {
     }
 }
 
+/// Numbers of all lengths and exponents, near the ends of what is kept too.
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,25})?([eE][-+]?[0-9]{1,3})?",
+        (any::<i128>(), 0..128_u32).prop_map(|(n, shift)| (n >> shift).to_string()),
+        (-3..=3_i128).prop_map(|n| (i128::from(u64::MAX) + n).to_string()),
+        (-3..=3_i128).prop_map(|n| (i128::from(i64::MIN) + n).to_string()),
+    ]
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Against exact fractions: an integer is kept as it is, a double is nearest and not 0
+    /// unless the number is, and all others are refused.
+    #[test]
+    fn numbers_are_kept_or_refused(text in number()) {
+        use num_bigint::BigInt;
+        use num_traits::Zero;
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));
+        let digits: BigInt = mantissa.replace('.', "").parse().unwrap();
+        let integer = !text.contains(['.', 'e', 'E']);
+        let decimals = mantissa.split_once('.').map_or(0, |(_, d)| d.len() as i32);
+        let power = exponent.parse::<i32>().unwrap() - decimals;
+        let ten = BigInt::from(10).pow(power.unsigned_abs());
+        let exact = match power < 0 {
+            true => num_rational::BigRational::new(digits.clone(), ten),
+            false => num_rational::BigRational::from_integer(&digits * ten),
+        };
+        crate::oracles::compared("numbers of documents against exact fractions", 1);
+        match parse(&text) {
+            Ok(Json::U64(n)) => prop_assert!(integer && digits == n.into()),
+            Ok(Json::I64(n)) => prop_assert!(integer && digits == n.into()),
+            Ok(Json::F64(x)) => {
+                prop_assert!(!integer || text == "-0", "{text}");
+                prop_assert_eq!(x == 0.0, digits.is_zero());
+                let back = num_rational::BigRational::from_float(x).unwrap();
+                let off = num_traits::Signed::abs(&(back - &exact));
+                let ulp = (x.abs().next_up() - x.abs()).min(x.abs() * f64::EPSILON);
+                let ulp = ulp.max(f64::from_bits(1));
+                let ulp = num_rational::BigRational::from_float(ulp).unwrap();
+                prop_assert!(off * num_rational::BigRational::from_integer(2.into()) <= ulp);
+            }
+            Ok(other) => prop_assert!(false, "{other:?}"),
+            Err(_) if integer => {
+                let kept = BigInt::from(i64::MIN)..=BigInt::from(u64::MAX);
+                prop_assert!(!kept.contains(&digits), "{text}");
+            }
+            Err(_) => {
+                let size = num_traits::Signed::abs(&exact);
+                let least = num_rational::BigRational::from_float(f64::from_bits(1)).unwrap();
+                let greatest = num_rational::BigRational::from_float(f64::MAX).unwrap();
+                prop_assert!(size < least || size > greatest, "{text}");
+            }
+        }
+    }
+
     #[test]
     fn any_bytes_are_parsed_or_refused(text in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(source) = Source::new(&text) {
