@@ -223,7 +223,7 @@ impl<'q> Page<'q> {
     /// The page as of a sequence, with the cursor of the next one where there are more.
     pub(crate) fn finish(self, at: u64, asked: impl FnOnce() -> Asked) -> FeaturePage {
         let after = self.last_seq;
-        let next = self.more.then(|| Cursor::Features { at, after });
+        let next = self.more.then_some(Cursor::Features { at, after });
         self.finish_with(at, next, asked)
     }
 
