@@ -45,11 +45,12 @@ defmodule FormdbHttpWeb.Endpoint do
   defp url(host) when tuple_size(host) == 8, do: "http://[#{:inet.ntoa(host)}]:#{port()}"
   defp url(host), do: "http://#{:inet.ntoa(host)}:#{port()}"
 
-  # Out of the supervisors that the listener is nested in.
-  defp explain({:shutdown, {:failed_to_start_child, _child, reason}}, config),
+  @doc false
+  # A sentence for whoever starts it, out of the supervisors that the listener is nested in.
+  def explain({:shutdown, {:failed_to_start_child, _child, reason}}, config),
     do: explain(reason, config)
 
-  defp explain({:listen_error, listener, reason}, config) do
+  def explain({:listen_error, listener, reason}, config) do
     {host, port, settings} =
       if listener == @probes,
         do: {config.probe_host, config.probe_port, "FORMDB_PROBE_HOST and FORMDB_PROBE_PORT"},
@@ -59,7 +60,7 @@ defmodule FormdbHttpWeb.Endpoint do
       "#{:inet.format_error(reason)}; #{remedy(reason, settings)}"
   end
 
-  defp explain(other, _config), do: other
+  def explain(other, _config), do: other
 
   # No other address helps where there are no descriptors.
   defp remedy(reason, _settings) when reason in [:emfile, :enfile],

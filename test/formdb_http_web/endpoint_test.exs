@@ -28,6 +28,22 @@ defmodule FormdbHttpWeb.EndpointTest do
     problem["code"]
   end
 
+  test "what keeps it from listening is met by advice that helps", %{config: config} do
+    said = fn reason ->
+      failed = {:failed_to_start_child, :listener, {:listen_error, Endpoint, reason}}
+      Endpoint.explain({:shutdown, failed}, config)
+    end
+
+    assert said.(:eaddrinuse) =~ "set FORMDB_HOST and FORMDB_PORT to an address that is free"
+    assert said.(:eaddrnotavail) =~ "to an address of this machine"
+    assert said.(:eacces) =~ "ports below 1024"
+
+    for reason <- [:emfile, :enfile] do
+      assert said.(reason) =~ "ulimit -n"
+      refute said.(reason) =~ "FORMDB_PORT"
+    end
+  end
+
   describe "methods" do
     test "HEAD has the headers of GET and no body", %{port: port} do
       socket = connect(port)

@@ -125,6 +125,29 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     end
   end
 
+  test "a data folder that a server has used is one, and nothing in it is passed over", context do
+    folder = context.dir <> "-used"
+    on_exit(fn -> File.rm_rf!(folder) end)
+    File.mkdir_p!(Path.join(folder, "gone"))
+    File.cp_r!(context.dir, Path.join(folder, "one"))
+    File.write!(Path.join(folder, "LOCK"), "1\n")
+    File.write!(Path.join(folder, "gone/LOCK"), "1\n")
+    {1, out, _} = run(Verify, [folder])
+    assert out =~ "/one: sound" and out =~ "/gone: NOT CHECKED"
+    {1, out, _} = run(Doctor, [folder])
+    assert out =~ "There is nothing to do." and out =~ "/gone holds no database"
+  end
+
+  test "a journal that was cut after it was closed is damage, and no torn tail", %{dir: dir} do
+    [segment] = Path.wildcard(Path.join(dir, "journal/*.journal"))
+    bytes = File.read!(segment)
+    File.write!(segment, binary_part(bytes, 0, byte_size(bytes) - 10))
+    {1, out, _} = run(Verify, [dir])
+    assert out =~ "NOT SOUND" and out =~ "damaged" and not (out =~ "torn tail")
+    {1, out, _} = run(Doctor, [dir])
+    assert out =~ "Opening is refused" and out =~ "DURABLE"
+  end
+
   test "all databases of a data folder are looked at", %{dir: dir, name: name} do
     folder = dir <> "-folder"
     on_exit(fn -> File.rm_rf!(folder) end)

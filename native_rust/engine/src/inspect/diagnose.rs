@@ -51,7 +51,7 @@ fn explain_refusal(dir: &Path, error: Error) -> Result<Diagnosis> {
     let dir = dir.display();
     let sentence = match error {
         Error::NotFound { .. } => format!(
-            "{dir} holds no database: it has no folder `journal`. Name the database's own folder, not the data folder around it."
+            "{dir} holds no database: it has no folder `journal`. If it is the folder of a database, its journal is lost: put it back from a backup. If it is a data folder, name the folder of a database in it."
         ),
         Error::Corrupt {
             path,
