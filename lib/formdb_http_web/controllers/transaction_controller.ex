@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.TransactionController do
   import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
 
   alias FormdbHttp.Transaction
-  alias FormdbHttpWeb.{Answer, Body, Params, Paths, Problem, WriteOptions}
+  alias FormdbHttpWeb.{Answer, Body, Params, Paths, Places, Problem, WriteOptions}
 
   def create(req, name) do
     with {:ok, _none} <- Params.query(req, []),
@@ -69,7 +69,7 @@ defmodule FormdbHttpWeb.TransactionController do
   end
 
   defp outcome(%{status: :committed} = status), do: commit_members(status)
-  defp outcome(%{status: :aborted, reason: reason}), do: [reason: reason]
+  defp outcome(%{status: :aborted, reason: reason}), do: [reason: Places.hide(reason)]
   defp outcome(_status), do: []
 
   def operations(req, name, id) do
