@@ -40,13 +40,12 @@ defmodule FormdbHttp.FailedWriteTest do
     assert for(answer <- opened, do: json(answer)["code"]) ==
              ~w(journal_corrupt journal_corrupt journal_lost io_error)
 
-    transactions = "/api/v1/databases/quakes/transactions"
-    txn = json(post(port, transactions, %{}))["id"]
+    txn = post(port, "/api/v1/databases/quakes/transactions", "").headers["location"]
     operation = %{op: "delete_feature", id: "a"}
-    added = post(port, "#{transactions}/#{txn}/operations", %{operations: [operation]})
+    added = post(port, txn <> "/operations", %{operations: [operation]})
     assert added.status == 200
     File.rm!(segment(data_dir, "quakes"))
-    lost = request(port, "POST", "#{transactions}/#{txn}/commit")
+    lost = request(port, "POST", txn <> "/commit")
     assert json(lost)["code"] == "journal_lost"
     assert json(lost)["detail"] =~ "may be there" and json(lost)["detail"] =~ "idempotency key"
 
@@ -54,7 +53,7 @@ defmodule FormdbHttp.FailedWriteTest do
       for path <- [
             "/api/v1/databases",
             "/api/v1/databases/quakes",
-            "#{transactions}/#{txn}",
+            txn,
             "/api/v1/databases/cut",
             "/api/v1/databases/cut/features",
             "/health/ready",
