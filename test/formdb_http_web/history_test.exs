@@ -159,6 +159,17 @@ defmodule FormdbHttpWeb.HistoryTest do
       assert json(get(port, db <> "/journal?type=delete_feature"))["entries"] |> length() == 1
     end
 
+    test "of the same points by many at once is written once", %{name: name} do
+      for round <- 1..5 do
+        {:ok, _} = FormdbHttp.put_columns(name, "s", [1, 2, 3], [1, 2, 3])
+        {:ok, _} = FormdbHttp.put_columns(name, "s", [9], [9])
+        delete = fn _ -> FormdbHttp.delete_points(name, "s", 1, 4) end
+        answers = 1..8 |> Task.async_stream(delete, max_concurrency: 8) |> Enum.map(&elem(&1, 1))
+        counts = for {:ok, %{deleted: count, seq: seq}} <- answers, do: {count, seq != nil}
+        assert Enum.sort(counts) == List.duplicate({0, false}, 7) ++ [{3, true}], "#{round}"
+      end
+    end
+
     test "of points says how many", %{port: port, db: db, name: name} do
       {:ok, _} = FormdbHttp.put_columns(name, "s", Enum.to_list(1..10), Enum.to_list(1..10))
       response = request(port, "DELETE", db <> "/timeseries/s?start=3&end=6&unit=us")

@@ -418,7 +418,14 @@ impl Committer {
                     self.state.touched.series(seq);
                     let series = &self.state.series;
                     let (timestamps, values) = (&batch.timestamps, &batch.values);
-                    series.insert(&batch.series, timestamps, values, seq, POINT_STEP);
+                    let id = &batch.series;
+                    match operation {
+                        Operation::Revert(revert) => {
+                            let points = (timestamps.as_slice(), values.as_slice());
+                            series.bring_back(id, points, revert.block, seq, POINT_STEP);
+                        }
+                        _ => series.insert(id, timestamps, values, seq, POINT_STEP),
+                    }
                     self.points += batch.timestamps.len() as u64;
                 }
                 Operation::DeletePoints(delete) => {

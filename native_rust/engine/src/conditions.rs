@@ -38,6 +38,15 @@ pub enum Condition {
         /// The block that is to be undone, for the refusal.
         block: u64,
     },
+    /// The series has points from `start` on and before `end`.
+    HasPoints {
+        /// The series' id.
+        id: String,
+        /// Microseconds since the epoch.
+        start: i64,
+        /// Microseconds since the epoch.
+        end: i64,
+    },
     /// No block has undone the block.
     NotReverted {
         /// Its sequence.
@@ -57,17 +66,33 @@ pub enum Expected {
     /// It is not younger than this sequence: nobody wrote it since a transaction
     /// that began there.
     NotAfter(u64),
-    /// It is the one of this block, which is to be undone.
-    ToUndo(u64),
+    /// It is the one of block `newest`, which shows what `block` wrote, which is to be
+    /// undone.
+    ToUndo {
+        /// The block to undo.
+        block: u64,
+        /// The newest version: this block's, or one that undid what came on top of it.
+        newest: u64,
+    },
 }
 
 /// What the transactions of a group so far have changed, on top of the indexes.
 #[derive(Debug, Default)]
 pub(crate) struct Written<'a> {
     features: HashMap<&'a str, Newest>,
-    /// Last block that touched a series, and last that deleted from it.
-    series: HashMap<&'a str, (u64, u64)>,
+    series: HashMap<&'a str, SeriesWrites<'a>>,
     reverts: HashMap<u64, u64>,
+}
+
+/// What the group has done to a series.
+#[derive(Debug, Default)]
+struct SeriesWrites<'a> {
+    /// Last block that touched it.
+    touched: u64,
+    /// Last block that deleted from it.
+    deleted: u64,
+    /// In order.
+    operations: Vec<&'a Operation>,
 }
 
 /// Everything before the transaction that is looked at.
@@ -85,14 +110,19 @@ impl<'a> Written<'a> {
         if let Operation::Revert(revert) = operation {
             self.reverts.insert(revert.block, seq);
         }
-        match operation.effect() {
+        let effect = operation.effect();
+        match effect {
             Operation::PutFeature(feature) => self.set(&feature.id, seq, false),
             Operation::DeleteFeature(delete) => self.set(&delete.id, seq, true),
             Operation::PutPoints { batch, .. } if series => {
-                self.series.entry(&batch.series).or_default().0 = seq;
+                let writes = self.series.entry(&batch.series).or_default();
+                writes.touched = seq;
+                writes.operations.push(effect);
             }
             Operation::DeletePoints(delete) if series => {
-                self.series.insert(&delete.span.series, (seq, seq));
+                let writes = self.series.entry(&delete.span.series).or_default();
+                (writes.touched, writes.deleted) = (seq, seq);
+                writes.operations.push(effect);
             }
             _ => {}
         }
@@ -115,8 +145,49 @@ impl<'a> Before<'_, 'a> {
             let series = series.read();
             (series.touched(), series.last_delete())
         });
-        let written = self.written.series.get(id).copied().unwrap_or_default();
-        (touched.max(written.0), deleted.max(written.1))
+        match self.written.series.get(id) {
+            None => (touched, deleted),
+            Some(written) => (touched.max(written.touched), deleted.max(written.deleted)),
+        }
+    }
+
+    /// Whether the series has a point in this range. Of a group that has written to it
+    /// many times only the last of those are looked at, and a deletion of nothing may
+    /// pass: it then does nothing.
+    fn has_points(&self, id: &str, range: (i64, i64)) -> bool {
+        /// So that a group of deletions of one series is not quadratic.
+        const LAST: usize = 64;
+        let written = self.written.series.get(id);
+        let operations = written.map_or(&[][..], |written| &written.operations);
+        // What of the range no later operation deletes.
+        let mut left = vec![range];
+        for operation in operations.iter().rev().take(LAST) {
+            match operation {
+                Operation::PutPoints { batch, .. } => {
+                    let inside = |t: &i64| left.iter().any(|(start, end)| start <= t && t < end);
+                    if batch.timestamps.iter().any(inside) {
+                        return true;
+                    }
+                }
+                Operation::DeletePoints(delete) if delete.span.block.is_none() => {
+                    let gone = (delete.span.start, delete.span.end);
+                    left = left
+                        .into_iter()
+                        .flat_map(|part| without(part, gone))
+                        .collect();
+                }
+                _ => {}
+            }
+            if left.is_empty() {
+                return false;
+            }
+        }
+        let Some(series) = self.series.get(id) else {
+            return false;
+        };
+        let series = series.read();
+        let mut parts = left.into_iter();
+        parts.any(|(start, end)| series.count(start, end, u64::MAX, None) > 0)
     }
 
     fn is_reverted(&self, block: u64) -> Option<Undone> {
@@ -167,6 +238,12 @@ impl<'a> Before<'_, 'a> {
                 (_, deleted) if deleted <= *since => Ok(()),
                 (_, deleted) => Err(dependent(*block, deleted)),
             },
+            Condition::HasPoints { id, start, end } => match self.has_points(id, (*start, *end)) {
+                true => Ok(()),
+                false => Err(Error::Precondition {
+                    detail: format!("series {id:?}: expected points to delete, there are none"),
+                }),
+            },
             Condition::NotReverted { block } => match self.is_reverted(*block) {
                 None => Ok(()),
                 Some(undone) => Err(already_reverted(*block, undone)),
@@ -179,7 +256,7 @@ impl<'a> Before<'_, 'a> {
         let there = newest.filter(|newest| !newest.deleted);
         let is_at = |seq| newest.is_some_and(|newest| newest.seq == seq);
         let holds = match expected {
-            Expected::Version(seq) | Expected::ToUndo(seq) => is_at(seq),
+            Expected::Version(seq) | Expected::ToUndo { newest: seq, .. } => is_at(seq),
             Expected::Exists => there.is_some(),
             Expected::Absent => there.is_none(),
             Expected::NotAfter(seq) => newest.is_none_or(|newest| newest.seq <= seq),
@@ -195,7 +272,7 @@ impl<'a> Before<'_, 'a> {
         let newest = newest.map_or(0, |newest| newest.seq);
         Err(match expected {
             Expected::NotAfter(_) => conflict("feature", id, newest),
-            Expected::ToUndo(block) => dependent(block, newest),
+            Expected::ToUndo { block, .. } => dependent(block, newest),
             Expected::Version(seq) => {
                 precondition(id, &format!("the version of block {seq}"), &found)
             }
@@ -203,6 +280,12 @@ impl<'a> Before<'_, 'a> {
             Expected::Absent => precondition(id, "no feature of that id", &found),
         })
     }
+}
+
+/// What is left of a half-open range without another.
+fn without((start, end): (i64, i64), gone: (i64, i64)) -> impl Iterator<Item = (i64, i64)> {
+    let parts = [(start, end.min(gone.0)), (start.max(gone.1), end)];
+    parts.into_iter().filter(|(start, end)| start < end)
 }
 
 /// A feature is not what the caller expected.

@@ -383,7 +383,7 @@ impl Replay {
         self.key(block)?;
         let points = self.points;
         let living = self.features.living();
-        self.enter(block, &effect)?;
+        self.enter(block, &effect, reverted)?;
         if let Some(entry) = self.keys.last_mut(block.txn) {
             entry.last_seq = seq;
             if matches!(effect, Effect::DeletePoints(_)) {
@@ -397,7 +397,12 @@ impl Replay {
     }
 
     /// Enters into the indexes what a block did.
-    fn enter(&mut self, block: &Block<'_>, effect: &Effect<'_>) -> Result<(), String> {
+    fn enter(
+        &mut self,
+        block: &Block<'_>,
+        effect: &Effect<'_>,
+        reverted: Option<u64>,
+    ) -> Result<(), String> {
         let &Block { seq, prev, .. } = block;
         match effect {
             Effect::PutFeature(feature) => {
@@ -410,8 +415,13 @@ impl Replay {
             Effect::PutPoints(batch) => {
                 self.points += batch.timestamps.len() as u64;
                 let (timestamps, values) = (&batch.timestamps, &batch.values);
-                let series = &self.series;
-                series.insert(&batch.series, timestamps, values, seq, usize::MAX);
+                let (id, series) = (&batch.series, &self.series);
+                match reverted {
+                    None => series.insert(id, timestamps, values, seq, usize::MAX),
+                    Some(block) => {
+                        series.bring_back(id, (timestamps, values), block, seq, usize::MAX);
+                    }
+                }
                 Ok(())
             }
             Effect::DeletePoints(span) => {

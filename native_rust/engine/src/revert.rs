@@ -2,14 +2,18 @@
 //!
 //! | block | inverse | refused when |
 //! |---|---|---|
-//! | put of a feature | put of the version before, or delete | a later block wrote the feature |
-//! | delete of a feature | put of the version before | a later block wrote the feature |
-//! | put of points | delete of those points | a later block deleted some of them |
-//! | delete of points | put of the points it deleted | it deleted none, or more than one block holds |
+//! | put of a feature | put of the version before, or delete | a later version stands |
+//! | delete of a feature | put of the version before | a later version stands |
+//! | put of points | delete of those points | some of them are deleted |
+//! | delete of points | the points it deleted are there again | it deleted none, or more than one block holds |
 //! | revert | the inverse of what it did | as for that |
 //!
 //! And always when it was undone before: even if that was undone again, for then the
-//! block that did so stands in its place, and is the one to undo.
+//! block that did so stands in its place, and is the one to undo. What was done and undone
+//! on top of a block does not stand in its way: a feature is then at its version again
+//! ([`Undoing::check_stands`]), and points that came back are the same points, whose place
+//! among others, metadata and provenance are those of the block that wrote them
+//! (`index/lives.rs`).
 //!
 //! Nothing is taken back: the journal grows by a block that names the one it undoes.
 
@@ -108,18 +112,44 @@ impl Undoing<'_> {
                 .to_owned(),
         };
         let newest = self.state.features.read().newest(&id);
-        if let Some(newest) = newest.filter(|newest| newest.seq != self.seq) {
-            return Err(dependent(self.seq, newest.seq));
-        }
+        let newest = newest.map_or(self.seq, |newest| newest.seq);
+        self.check_stands(newest)?;
         let condition = Condition::Feature {
             id: id.clone(),
-            expected: Expected::ToUndo(self.seq),
+            expected: Expected::ToUndo {
+                block: self.seq,
+                newest,
+            },
         };
         let inverse = match self.before(&id)? {
             Some(feature) => Operation::PutFeature(feature),
             None => Operation::DeleteFeature(DeleteFeature::new(id, self.provenance)),
         };
         Ok((inverse, condition))
+    }
+
+    /// Refuse to undo a version of a feature that `newest` does not show: one shows itself
+    /// and, where it undoes another, what stood before that other was written. Reads two
+    /// blocks for each that was undone since.
+    fn check_stands(&self, newest: u64) -> Result<()> {
+        let mut seq = newest;
+        while seq != self.seq {
+            self.budget.step()?;
+            let bytes = read_block(self.state, seq)?;
+            let (_, action) = block_at(self.state, seq, &bytes)?;
+            let before = match action.reverts {
+                None => None,
+                Some(undone) => {
+                    let bytes = read_block(self.state, undone)?;
+                    block_at(self.state, undone, &bytes)?.0.prev
+                }
+            };
+            match before.filter(|before| (self.seq..seq).contains(before)) {
+                Some(before) => seq = before,
+                None => return Err(dependent(self.seq, seq)),
+            }
+        }
+        Ok(())
     }
 
     /// The version that the block superseded, unless there was none to see.
@@ -159,20 +189,28 @@ impl Undoing<'_> {
             end: last.saturating_add(1),
             block: Some(self.seq),
         };
-        let alive = match self.state.series.get(&span.series) {
-            None => 0,
+        let written = points.timestamps.len() as u64;
+        let (alive, gone_by) = match self.state.series.get(&span.series) {
+            None => (0, None),
             Some(series) => {
                 let series = series.read();
                 let at = self.state.published();
-                series.count(span.start, span.end, at, span.block)
+                let alive = series.count(span.start, span.end, at, span.block);
+                let missing = alive < written;
+                let by = missing.then(|| series.deleted_from((span.start, span.end), at, self.seq));
+                (alive, by.flatten())
             }
         };
-        let written = points.timestamps.len() as u64;
         if alive < written {
-            return Err(self.refused(format!(
-                "{} of its {written} points were deleted by a later block; revert that one first",
-                written - alive
-            )));
+            let missing = written - alive;
+            return Err(self.refused(match gone_by {
+                Some(by) => {
+                    format!(
+                        "block {by} deleted some of its {written} points; revert that one first"
+                    )
+                }
+                None => format!("{missing} of its {written} points are not there any more"),
+            }));
         }
         let condition = Condition::SeriesUndeleted {
             id: span.series.clone(),
@@ -219,20 +257,28 @@ impl Undoing<'_> {
         Ok((put_points(batch), condition))
     }
 
-    /// The metadata of each point, or nothing where none has any.
+    /// The metadata of each point, or nothing where none has any. Reads each block that
+    /// points are from once.
     fn metadata(&self, points: &[Point]) -> Result<Vec<Option<Vec<u8>>>> {
-        let mut all = Vec::with_capacity(points.len());
-        // Neighbours mostly come from one block.
-        for run in points.chunk_by(|a, b| a.source.seq == b.source.seq) {
+        let mut by_block: Vec<usize> = (0..points.len()).collect();
+        let block = |place: &usize| points.get(*place).map_or(0, |point| point.source.seq);
+        by_block.sort_by_key(block);
+        let mut all = vec![None; points.len()];
+        for places in by_block.chunk_by(|a, b| block(a) == block(b)) {
             self.budget.step()?;
-            let Some(seq) = run.first().map(|point| point.source.seq) else {
+            let Some(seq) = places.first().map(block) else {
                 continue;
             };
             let bytes = read_block(self.state, seq)?;
             let (_, action) = block_at(self.state, seq, &bytes)?;
             let stored = all_metadata(action.body).map_err(|e| damaged(self.state, seq, e))?;
-            let of = |point: &Point| stored.get(point.source.index as usize).copied().flatten();
-            all.extend(run.iter().map(|point| of(point).map(<[u8]>::to_vec)));
+            for place in places {
+                let index = points.get(*place).map(|point| point.source.index as usize);
+                let metadata = index.and_then(|index| stored.get(index)).copied().flatten();
+                if let Some(slot) = all.get_mut(*place) {
+                    *slot = metadata.map(<[u8]>::to_vec);
+                }
+            }
         }
         if all.iter().all(Option::is_none) {
             all.clear();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
     Ack, BoxQuery, Cancel, Condition, Database, Durability, EntryQuery, Error, Expected,
-    IdempotencyKey, Limits, Operation, Order, RangeQuery, Transaction,
+    IdempotencyKey, Limits, Operation, Order, RangeQuery, Reply, Transaction,
 };
 use support::SimFs;
 
@@ -263,6 +263,83 @@ fn metadata_comes_back_with_reverted_deletes() {
     db.write(vec![cut]).unwrap();
     let latest = db.latest("s", None).unwrap();
     assert_eq!(latest.metadata.unwrap(), br#"{"n":1}"#);
+    db.close();
+}
+
+/// Order among equal timestamps, metadata and provenance.
+#[test]
+fn points_that_are_brought_back_are_those_that_were_there() {
+    let fs = SimFs::new();
+    let db = open(&fs);
+    let put = |value: i64| {
+        let text = format!(
+            r#"{{"series_id":"s","timestamp":1,"value":{value},"metadata":{{"n":{value}}},"provenance":{{"source":"station {value}"}}}}"#
+        );
+        db.write(db.prepare_points(text.as_bytes()).unwrap().operations)
+            .unwrap();
+    };
+    put(1);
+    put(2);
+    put(3);
+    let values = |db: &Database, as_of| view(db, as_of).1;
+    let first = values(&db, None);
+    // Undone and done again, the first one is still the first.
+    revert(&db, 1).unwrap();
+    revert(&db, 4).unwrap();
+    assert_eq!(values(&db, None), first);
+    let cut = db.prepare_delete_points("s", 1, 2, None).unwrap();
+    db.write(vec![cut]).unwrap();
+    revert(&db, 6).unwrap();
+    let check = |db: &Database| {
+        assert_eq!(values(db, None), first);
+        assert_eq!(values(db, Some(4)).len(), 2);
+        assert_eq!(values(db, Some(6)).len(), 0);
+        let latest = db.latest("s", None).unwrap();
+        assert_eq!((latest.value, latest.seq, latest.index), (3.0, 3, 0));
+        assert_eq!(latest.metadata.unwrap(), br#"{"n":3}"#);
+        assert_eq!(latest.provenance.unwrap(), br#"{"source":"station 3"}"#);
+    };
+    check(&db);
+    db.close();
+    let db = open(&fs);
+    check(&db);
+    // A put whose points were deleted and brought back can be undone.
+    revert(&db, 3).unwrap();
+    assert_eq!(db.latest("s", None).unwrap().value, 2.0);
+    db.close();
+}
+
+/// Of deletions of the same points at once the first finds them.
+#[test]
+fn one_of_many_deletions_of_the_same_points_is_written() {
+    let db = Arc::new(open(&SimFs::new()));
+    for round in 0..20 {
+        points(&db, &[1, 2, 3]);
+        let before = db.info().unwrap().seq;
+        let (sender, answers) = crossbeam_channel::unbounded();
+        for caller in 0..8 {
+            let transaction = Transaction {
+                operations: vec![db.prepare_delete_points("s", 1, 4, None).unwrap()],
+                conditions: vec![Condition::HasPoints {
+                    id: "s".into(),
+                    start: 1,
+                    end: 4,
+                }],
+                caller,
+                ..Transaction::default()
+            };
+            let sender = sender.clone();
+            let reply = Reply::new(move |answer| drop(sender.send(answer)));
+            db.submit(transaction, reply).unwrap();
+        }
+        drop(sender);
+        let (done, refused): (Vec<_>, Vec<_>) = answers.iter().partition(Result::is_ok);
+        assert_eq!((done.len(), refused.len()), (1, 7), "round {round}");
+        assert_eq!(done[0].as_ref().unwrap().points_deleted, 3);
+        let codes = refused.into_iter().map(code);
+        assert!(codes.into_iter().all(|code| code == "precondition_failed"));
+        assert_eq!(db.info().unwrap().seq, before + 1);
+    }
     db.close();
 }
 

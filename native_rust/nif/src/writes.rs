@@ -85,6 +85,8 @@ impl Encoder for Summary {
 struct Prepared {
     operations: Vec<Operation>,
     conditions: Vec<Condition>,
+    /// Whether nothing is written, and that is no refusal, when a condition does not hold.
+    or_nothing: bool,
 }
 
 impl From<Vec<Operation>> for Prepared {
@@ -92,6 +94,7 @@ impl From<Vec<Operation>> for Prepared {
         Self {
             operations,
             conditions: Vec::new(),
+            or_nothing: false,
         }
     }
 }
@@ -172,13 +175,18 @@ impl<C: FnOnce() -> Caller> Answer<'_, '_, C> {
             Ok(Prepared {
                 operations,
                 conditions,
+                or_nothing,
             }) => {
                 let mut transaction = self.options.transaction(self.key);
                 transaction.operations = operations;
                 transaction.conditions = conditions;
                 let caller = (self.caller)();
                 transaction.caller = caller.number();
-                self.database.submit(transaction, caller.reply())?;
+                let reply = match or_nothing {
+                    true => caller.reply_or_nothing(),
+                    false => caller.reply(),
+                };
+                self.database.submit(transaction, reply)?;
                 Ok(true)
             }
         }
@@ -205,6 +213,16 @@ impl Caller {
     /// Answers with what a commit ended with.
     pub(crate) fn reply(self) -> Reply {
         Reply::new(move |answer| self.answer(answer.map(AckTerm).map_err(Failure)))
+    }
+
+    /// The same, but `nil` for an `ack` when a condition did not hold.
+    fn reply_or_nothing(self) -> Reply {
+        Reply::new(move |answer| {
+            self.answer(match answer {
+                Err(Error::Precondition { .. }) => Ok(None),
+                other => other.map(|ack| Some(AckTerm(ack))).map_err(Failure),
+            });
+        })
     }
 }
 
@@ -268,7 +286,16 @@ impl Request<'_> {
                 let provenance = provenance.as_deref();
                 let delete = database.prepare_delete_points(series, *start, *end, provenance)?;
                 let there = has_points(database, series, *start, *end);
-                let prepared = there.map(|there| Vec::from_iter(there.then_some(delete)).into());
+                let prepared = there.map(|there| Prepared {
+                    operations: Vec::from_iter(there.then_some(delete)),
+                    // Others may delete them before this one is committed.
+                    conditions: vec![Condition::HasPoints {
+                        id: (*series).to_owned(),
+                        start: *start,
+                        end: *end,
+                    }],
+                    or_nothing: true,
+                });
                 Ok((prepared, Summary::None))
             }
             Self::Revert(seq, provenance) => {
@@ -276,6 +303,7 @@ impl Request<'_> {
                 let prepared = prepared.map(|(operation, conditions)| Prepared {
                     operations: vec![operation],
                     conditions,
+                    or_nothing: false,
                 });
                 Ok((prepared.map_err(Failure), Summary::None))
             }
@@ -350,6 +378,7 @@ fn with_condition(
     Ok(Prepared {
         operations,
         conditions: Vec::from_iter(condition?),
+        or_nothing: false,
     })
 }
 
@@ -366,6 +395,7 @@ fn patched(
     Ok(Prepared {
         operations: prepared.operations,
         conditions: expected.into_iter().chain([unchanged]).collect(),
+        or_nothing: false,
     })
 }
 

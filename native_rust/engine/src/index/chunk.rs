@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::filter::{ALIVE, Bounds, Filter};
+use super::filter::{Bounds, Filter};
+use super::lives::{Life, Lives, died, revivals};
 use super::summary::CachedSummary;
 
 /// Most points a chunk holds.
@@ -84,9 +85,23 @@ pub(super) struct Deletion {
     pub start: i64,
     /// First timestamp that stays.
     pub end: i64,
-    /// The block whose points alone go, if not all do.
+    /// The block whose points alone go, if not all do: those that it wrote or brought
+    /// back.
     pub only: Option<u64>,
     /// Sequence of the block that deletes.
+    pub seq: u64,
+}
+
+/// The points a block brings back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Revival {
+    /// First timestamp.
+    pub start: i64,
+    /// First timestamp behind.
+    pub end: i64,
+    /// The block whose deletion it undoes.
+    pub deleted_by: u64,
+    /// Sequence of the block that brings them back.
     pub seq: u64,
 }
 
@@ -103,6 +118,8 @@ pub(super) struct Chunk {
     timestamps: Vec<i64>,
     values: Vec<f64>,
     runs: Vec<Run>,
+    /// Those of the runs.
+    lives: Lives,
     bounds: Bounds,
     /// Of the values, all of them: whatever changes the columns empties it.
     summary: CachedSummary,
@@ -112,8 +129,7 @@ pub(super) struct Chunk {
 #[derive(Debug, Clone, Copy)]
 struct Run {
     seq: u64,
-    /// Sequence of the block that deleted them, or [`ALIVE`].
-    died: u64,
+    life: Life,
     /// Place of the first in the block.
     index: u32,
     /// Place of the first in the chunk. It ends where the next run starts.
@@ -123,19 +139,19 @@ struct Run {
 impl Run {
     /// Whether `next`, which starts where this one ends, only continues it.
     fn goes_on_as(&self, next: &Self) -> bool {
-        (self.seq, self.died) == (next.seq, next.died)
+        (self.seq, self.life) == (next.seq, next.life)
             && self.index.checked_add(next.start - self.start) == Some(next.index)
     }
 }
 
 /// A part of a run: points `range` of the chunk, written by block `seq`, where
-/// they stand from place `index` on, and deleted by block `died`.
+/// they stand from place `index` on.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub range: Range<usize>,
     pub seq: u64,
-    pub died: u64,
     pub index: u32,
+    life: Life,
 }
 
 impl Source {
@@ -194,7 +210,7 @@ impl Chunk {
         }
         let run = |place: usize, index| Run {
             seq: piece.seq,
-            died: ALIVE,
+            life: Life::ALIVE,
             index,
             start: place as u32,
         };
@@ -211,7 +227,7 @@ impl Chunk {
         }
         insert_slice(&mut self.timestamps, place, piece.timestamps);
         insert_slice(&mut self.values, place, piece.values);
-        self.bounds.widen(piece.seq, ALIVE);
+        self.bounds.widen(piece.seq, &[]);
     }
 
     /// Makes a run start at `place`, unless that is the end, and returns the
@@ -247,20 +263,20 @@ impl Chunk {
     }
 
     /// Appends points of block `seq`, for which there is room, that stand in it from
-    /// place `index` on and that block `died` deleted.
-    pub(super) fn append(&mut self, points: Columns<'_>, seq: u64, died: u64, index: u32) {
+    /// place `index` on and that the blocks of `ends` deleted and brought back in turn.
+    pub(super) fn append(&mut self, points: Columns<'_>, seq: u64, ends: &[u64], index: u32) {
         debug_assert!(points.timestamps.len() <= self.room());
         let place = self.len();
         let run = Run {
             seq,
-            died,
+            life: self.lives.of(ends),
             index,
             start: place as u32,
         };
         self.insert_run(self.runs.len(), run);
         insert_slice(&mut self.timestamps, place, points.timestamps);
         insert_slice(&mut self.values, place, points.values);
-        self.bounds.widen(seq, died);
+        self.bounds.widen(seq, ends);
     }
 
     /// Takes off the points from `place` on, as a chunk of their own.
@@ -275,55 +291,85 @@ impl Chunk {
             timestamps: self.timestamps.split_off(place),
             values: self.values.split_off(place),
             runs,
+            lives: self.lives.clone(),
             ..Self::default()
         };
-        tail.set_bounds();
-        self.set_bounds();
+        for half in [&mut tail, self] {
+            half.lives
+                .tidy(half.runs.iter_mut().map(|run| &mut run.life));
+            half.set_bounds();
+        }
         tail
     }
 
     fn set_bounds(&mut self) {
         self.bounds = Bounds::default();
         for run in &self.runs {
-            self.bounds.widen(run.seq, run.died);
+            self.bounds.widen(run.seq, self.lives.ends(&run.life));
         }
     }
 
     /// Lets the points that `deletion` names and that are alive die. Returns how
     /// many those are.
     pub(super) fn delete(&mut self, deletion: &Deletion) -> usize {
-        let first = self.count_before(deletion.start);
-        let last = self.count_before(deletion.end);
-        if first >= last || !self.may_lose(deletion) {
+        let &Deletion {
+            start,
+            end,
+            only,
+            seq,
+        } = deletion;
+        if !self.bounds.some_alive() || !self.bounds.may_have(only) {
+            return 0;
+        }
+        self.turn((start, end), seq, |written, ends| {
+            died(ends).is_none() && is_of(written, ends, only)
+        })
+    }
+
+    /// Brings back the points that `revival` names and that are gone. Returns how many
+    /// those are.
+    pub(super) fn bring_back(&mut self, revival: &Revival) -> usize {
+        let &Revival {
+            start,
+            end,
+            deleted_by,
+            seq,
+        } = revival;
+        if Filter::DeletedBy(deleted_by).takes_none(&self.bounds) {
+            return 0;
+        }
+        self.turn((start, end), seq, |_, ends| died(ends) == Some(deleted_by))
+    }
+
+    /// Lets the lives of those points in a range take a turn, at `seq`, for which
+    /// `which` holds. Returns how many those are.
+    fn turn(
+        &mut self,
+        (start, end): (i64, i64),
+        seq: u64,
+        which: impl Fn(u64, &[u64]) -> bool,
+    ) -> usize {
+        let (first, last) = (self.count_before(start), self.count_before(end));
+        if first >= last {
             return 0;
         }
         let from = self.break_runs(first);
         let to = self.break_runs(last);
-        let mut died = 0;
+        let mut turned = 0;
         for number in from..to {
             let end = self.end_of_run(number);
             if let Some(run) = self.runs.get_mut(number)
-                && run.died == ALIVE
-                && deletion.only.is_none_or(|seq| seq == run.seq)
+                && which(run.seq, self.lives.ends(&run.life))
             {
-                run.died = deletion.seq;
-                died += end - run.start as usize;
+                run.life = self.lives.turned(run.life, seq);
+                turned += end - run.start as usize;
             }
         }
         self.join_runs(from, to);
+        self.lives
+            .tidy(self.runs.iter_mut().map(|run| &mut run.life));
         self.set_bounds();
-        died
-    }
-
-    /// Whether `deletion` can concern any point here, whatever its timestamp.
-    fn may_lose(&self, deletion: &Deletion) -> bool {
-        let Bounds {
-            min_seq, max_seq, ..
-        } = self.bounds;
-        self.bounds.max_died == ALIVE
-            && deletion
-                .only
-                .is_none_or(|seq| (min_seq..=max_seq).contains(&seq))
+        turned
     }
 
     /// Makes one of the runs from number `from` to `to`, and those next to them,
@@ -389,15 +435,21 @@ impl Chunk {
             let run = self
                 .runs
                 .get(number)
-                .filter(|run| filter.takes(run.seq, run.died))?;
+                .filter(|run| filter.takes(run.seq, self.lives.ends(&run.life)))?;
             let start = (run.start as usize).max(range.start);
             Some(Source {
                 range: start..self.end_of_run(number).min(range.end),
                 seq: run.seq,
-                died: run.died,
+                life: run.life,
                 index: run.index + (start as u32 - run.start),
             })
         })
+    }
+
+    /// Sequences of the blocks that deleted the points of `source` and brought them
+    /// back, in turn.
+    pub(super) fn ends<'a>(&'a self, source: &'a Source) -> &'a [u64] {
+        self.lives.ends(&source.life)
     }
 
     /// The timestamps of the points of `source`.
@@ -474,13 +526,14 @@ impl Chunk {
         self.points(&source).next_back()
     }
 
-    /// Number of points from `start` on and before `end` that are visible at
-    /// `at`, of block `only` if that is given. O(1) where that is all or none.
+    /// Number of points from `start` on and before `end` that are visible at `at`, of
+    /// those that block `only` wrote or brought back if that is given. O(1) where that is
+    /// all or none.
     pub(super) fn count(&self, start: i64, end: i64, at: u64, only: Option<u64>) -> usize {
         let Bounds {
             min_seq, max_seq, ..
         } = self.bounds;
-        if only.is_some_and(|seq| !(min_seq..=max_seq).contains(&seq)) {
+        if !self.bounds.may_have(only) {
             return 0;
         }
         let range = self.count_before(start)..self.count_before(end);
@@ -489,9 +542,25 @@ impl Chunk {
             return range.len();
         }
         self.sources(range, filter)
-            .filter(|source| only.is_none_or(|seq| seq == source.seq))
+            .filter(|source| is_of(source.seq, self.ends(source), only))
             .map(|source| source.range.len())
             .sum()
+    }
+
+    /// A block that, by `at`, deleted some of the points that block `of` wrote or brought
+    /// back, and that are still gone then.
+    pub(super) fn deleted_from(&self, range: (i64, i64), at: u64, of: u64) -> Option<u64> {
+        if !self.bounds.may_have(Some(of)) {
+            return None;
+        }
+        let range = self.count_before(range.0)..self.count_before(range.1);
+        self.sources(range, Filter::WrittenBy(at))
+            .find_map(|source| {
+                let ends = self.ends(&source);
+                let by_then = ends.partition_point(|end| *end <= at);
+                let ends = ends.get(..by_then).unwrap_or_default();
+                died(ends).filter(|_| is_of(source.seq, ends, Some(of)))
+            })
     }
 
     /// Number of points visible at `at`. O(1) when that is all or none of them.
@@ -503,6 +572,12 @@ impl Chunk {
         let visible = self.sources(0..self.len(), filter);
         visible.map(|source| source.range.len()).sum()
     }
+}
+
+/// Whether points written by block `written`, with these ends, are of block `block`: it
+/// wrote them or brought them back.
+fn is_of(written: u64, ends: &[u64], block: Option<u64>) -> bool {
+    block.is_none_or(|block| block == written || revivals(ends).any(|back| back == block))
 }
 
 /// Inserts `items` at `place`. The column never grows past [`CAPACITY`], where

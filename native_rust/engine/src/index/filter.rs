@@ -1,16 +1,19 @@
-//! Which points a walk over a series is after, by when they were written and deleted.
+//! Which points a walk over a series is after, by when they were written, deleted and
+//! brought back.
 
-/// `died` of points that nothing has deleted.
-pub(super) const ALIVE: u64 = u64::MAX;
+use super::lives::{alive_at, died, revivals};
+
+/// Later than any deletion.
+const NEVER: u64 = u64::MAX;
 
 /// Which points a walk is after, by the sequences that wrote and deleted them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filter {
-    /// Those visible at a sequence: written by then, not deleted by then.
+    /// Those visible at a sequence: written by then, and not deleted then.
     VisibleAt(u64),
     /// Those written by a sequence, deleted or not.
     WrittenBy(u64),
-    /// Those that one block deleted.
+    /// Those that one block deleted, brought back or not.
     DeletedBy(u64),
 }
 
@@ -18,15 +21,15 @@ impl Filter {
     /// Those visible at `at`, which may be any number.
     pub(super) fn visible_at(at: u64) -> Self {
         // The greatest number is no sequence: it stands for being alive.
-        Self::VisibleAt(at.min(ALIVE - 1))
+        Self::VisibleAt(at.min(NEVER - 1))
     }
 
-    /// Whether it takes points written by block `seq` and deleted by block `died`.
-    pub(super) fn takes(self, seq: u64, died: u64) -> bool {
+    /// Whether it takes points written by block `seq` with these [`super::lives`] ends.
+    pub(super) fn takes(self, seq: u64, ends: &[u64]) -> bool {
         match self {
-            Self::VisibleAt(at) => seq <= at && at < died,
+            Self::VisibleAt(at) => seq <= at && alive_at(ends, at),
             Self::WrittenBy(at) => seq <= at,
-            Self::DeletedBy(by) => died == by,
+            Self::DeletedBy(by) => ends.iter().step_by(2).any(|died| *died == by),
         }
     }
 
@@ -49,7 +52,8 @@ impl Filter {
     }
 }
 
-/// Between what sequences the points of a chunk were written and deleted.
+/// Between what sequences the points of a chunk were written or brought back, first
+/// deleted, and deleted for good.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub min_seq: u64,
@@ -64,18 +68,29 @@ impl Default for Bounds {
         Self {
             min_seq: u64::MAX,
             max_seq: 0,
-            min_died: ALIVE,
+            min_died: NEVER,
             max_died: 0,
         }
     }
 }
 
 impl Bounds {
-    /// Takes in points written by block `seq` and deleted by block `died`.
-    pub(super) fn widen(&mut self, seq: u64, died: u64) {
+    /// Takes in points written by block `seq` with these ends.
+    pub(super) fn widen(&mut self, seq: u64, ends: &[u64]) {
+        let last = revivals(ends).next_back().unwrap_or(seq);
         self.min_seq = self.min_seq.min(seq);
-        self.max_seq = self.max_seq.max(seq);
-        self.min_died = self.min_died.min(died);
-        self.max_died = self.max_died.max(died);
+        self.max_seq = self.max_seq.max(last);
+        self.min_died = self.min_died.min(ends.first().copied().unwrap_or(NEVER));
+        self.max_died = self.max_died.max(died(ends).unwrap_or(NEVER));
+    }
+
+    /// Whether some of the points may be there now.
+    pub(super) fn some_alive(&self) -> bool {
+        self.max_died == NEVER
+    }
+
+    /// Whether some of the points may be of this block.
+    pub(super) fn may_have(&self, block: Option<u64>) -> bool {
+        block.is_none_or(|block| (self.min_seq..=self.max_seq).contains(&block))
     }
 }

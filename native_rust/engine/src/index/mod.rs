@@ -14,6 +14,7 @@ mod features;
 mod filter;
 mod ids;
 mod in_order;
+mod lives;
 pub(crate) mod memory;
 mod places;
 mod range;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
-use super::chunk::{CAPACITY, Chunk, Deletion, Indexes, Piece, Point, Source};
+use super::chunk::{CAPACITY, Chunk, Deletion, Indexes, Piece, Point, Revival, Source};
 use super::filter::Filter;
+use super::lives::died;
 use super::range::{End, Order, Page, RangeQuery, Resume, Work, sources};
 
 pub use stored::{Part, PartRun};
@@ -103,7 +104,8 @@ const CHUNK_COST: usize = 1_024;
 ///
 /// Points that arrive in order fill chunks one after the other; a full chunk
 /// that a point falls into the middle of is split. Points that are deleted stay,
-/// with the sequence that deleted them. 16 bytes a point, and 24 for every place
+/// with the sequence that deleted them, and those of later turns where that was undone
+/// ([`super::lives`]). 16 bytes a point, and 24 for every place
 /// where neighbours do not come from neighbouring places of one block or did not
 /// die together: in all, 16 for batches, and 40 for points written one by one.
 ///
@@ -202,6 +204,53 @@ impl Series {
             self.last_delete = self.last_delete.max(seq);
         }
         (died, rest)
+    }
+
+    /// Whether the points that `revival` names are gone and have these timestamps, in
+    /// order.
+    pub(super) fn died_by(&self, revival: &Revival, timestamps: &[i64]) -> bool {
+        let query = RangeQuery {
+            start: revival.start,
+            end: revival.end,
+            at: revival.seq,
+            order: Order::Ascending,
+            skip: 0,
+            limit: usize::MAX,
+        };
+        let mut left = timestamps;
+        let mut same = true;
+        self.pieces(
+            &query,
+            Filter::DeletedBy(revival.deleted_by), Work::ALL, |chunk, source| {
+                let gone = died(chunk.ends(source)) == Some(revival.deleted_by);
+                match left.strip_prefix(chunk.timestamps(source)) {
+                    Some(rest) if gone => left = rest,
+                    _ => same = false,
+                }
+            },
+        );
+        same && left.is_empty()
+    }
+
+    /// Brings back the points that `revival` names and that are gone, as
+    /// [`Self::delete`].
+    pub(super) fn bring_back(
+        &mut self,
+        revival: &Revival,
+        from: Option<Fence>,
+        work: usize,
+    ) -> (u64, Option<Fence>) {
+        let from = from.unwrap_or_else(|| self.first_fence(revival.start));
+        let (mut back, mut done) = (0, 0_usize);
+        for (&fence, chunk) in self.chunks.range_mut(from..(revival.end, 0)) {
+            if done >= work {
+                return (back, Some(fence));
+            }
+            back += chunk.bring_back(revival) as u64;
+            done += chunk.len() + PLACE_COST;
+            self.touched = self.touched.max(revival.seq);
+        }
+        (back, None)
     }
 
     /// The fence of the first chunk that may have points at `start` or later:
@@ -361,8 +410,9 @@ impl Series {
     }
 
     /// Number of points from `start` on and before `end` that are visible at
-    /// `at`, of block `only` if that is given. O(log n + chunks in the range),
-    /// and O(runs) for each of those that shows some of its points and not all.
+    /// `at`, of those that block `only` wrote or brought back if that is given.
+    /// O(log n + chunks in the range), and O(runs) for each of those that shows some of
+    /// its points and not all.
     #[must_use]
     pub fn count(&self, start: i64, end: i64, at: u64, only: Option<u64>) -> u64 {
         if start >= end {
@@ -372,6 +422,15 @@ impl Series {
         chunks
             .map(|(_, chunk)| chunk.count(start, end, at, only) as u64)
             .sum()
+    }
+
+    /// A block that, by `at`, deleted some of the points from `start` on and before `end`
+    /// that block `of` wrote or brought back, and that are still gone then. Costs as
+    /// much as [`Self::count`].
+    #[must_use]
+    pub fn deleted_from(&self, (start, end): (i64, i64), at: u64, of: u64) -> Option<u64> {
+        let mut chunks = self.chunks.range(self.first_fence(start)..(end, 0));
+        chunks.find_map(|(_, chunk)| chunk.deleted_from((start, end), at, of))
     }
 
     /// The greatest sequence that entered or deleted a point, published or not; 0

@@ -7,7 +7,7 @@ use dashmap::DashMap;
 use dashmap::mapref::multiple::RefMulti;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::chunk::{Deletion, Point};
+use super::chunk::{Deletion, Point, Revival};
 use super::chunked::Chunked;
 use super::filter::Filter;
 use super::in_order::InOrder;
@@ -73,6 +73,41 @@ impl SharedSeries {
             died += more_died;
             if rest.is_none() {
                 return died;
+            }
+            from = rest;
+        }
+    }
+
+    /// Brings back, at `seq`, the points that block `deleted_by` deleted, if they are
+    /// these, in the order of a range. Returns whether they are. Lets readers in as
+    /// [`Self::delete`].
+    pub(super) fn bring_back(
+        &self,
+        timestamps: &[i64],
+        deleted_by: u64,
+        seq: u64,
+        step: usize,
+    ) -> bool {
+        let (Some(&start), Some(&last)) = (timestamps.first(), timestamps.last()) else {
+            return false;
+        };
+        let (start, end) = (start.min(last), last.max(start).saturating_add(1));
+        let revival = Revival {
+            start,
+            end,
+            deleted_by,
+            seq,
+        };
+        if !self.read().died_by(&revival, timestamps) {
+            return false;
+        }
+        let mut from = None;
+        loop {
+            let mut series = self.series.write();
+            let (_, rest) = series.bring_back(&revival, from, step.max(1));
+            RwLockWriteGuard::unlock_fair(series);
+            if rest.is_none() {
+                return true;
             }
             from = rest;
         }
@@ -287,6 +322,27 @@ impl TemporalIndex {
     pub fn insert(&self, id: &str, timestamps: &[i64], values: &[f64], seq: u64, step: usize) {
         self.get_or_create(id).insert(timestamps, values, seq, step);
         self.count(timestamps.len(), 1);
+    }
+
+    /// Enters the points of block `seq`, which undoes the deletion of block `deleted_by`.
+    /// They are those that it deleted, which come back where they were, with the block
+    /// they are from. Where they are not, as in a copy of what a damaged journal still
+    /// held, they are entered as new ones.
+    pub fn bring_back(
+        &self,
+        id: &str,
+        (timestamps, values): (&[i64], &[f64]),
+        deleted_by: u64,
+        seq: u64,
+        step: usize,
+    ) {
+        let series = self.get_or_create(id);
+        if series.bring_back(timestamps, deleted_by, seq, step) {
+            self.count(0, 2);
+        } else {
+            series.insert(timestamps, values, seq, step);
+            self.count(timestamps.len(), 1);
+        }
     }
 
     /// Lets points of the series `id` die, as [`SharedSeries::delete`].

@@ -15,7 +15,7 @@ use crate::merkle::{Hash, LOWEST};
 use crate::planted::{Bug, planted};
 
 /// Version of the snapshot's format that this build writes and reads.
-pub(super) const SNAPSHOT_VERSION: u16 = 4;
+pub(super) const SNAPSHOT_VERSION: u16 = 5;
 /// Length of the header.
 pub(super) const HEADER: usize = 256;
 const MAGIC: [u8; 8] = *b"FORMDBSN";

@@ -182,11 +182,7 @@ impl Loading {
         self.each(Kind::Series, |records, totals| {
             let (id, part) = take_part(records)?;
             totals.parts += 1;
-            if part
-                .runs
-                .iter()
-                .any(|run| run.seq.max(run.died.unwrap_or(0)) > seq)
-            {
+            if part.runs.iter().any(|run| run.last() > seq) {
                 return Err("a point of a block that is not there");
             }
             let (_, series) = match current.take() {

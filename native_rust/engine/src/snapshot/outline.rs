@@ -63,7 +63,7 @@ pub(crate) fn outline(
     skimming.each(Kind::Series, |records, totals| {
         let (_, part) = take_part(records)?;
         totals.parts += 1;
-        let later = |run: &PartRun| run.seq.max(run.died.unwrap_or(0)) > seq;
+        let later = |run: &PartRun| run.last() > seq;
         match part.runs.iter().any(later) {
             true => Err("a point of a block that is not there"),
             false => Ok(()),

@@ -201,7 +201,12 @@ pub(super) fn put_part(series: &str, part: &mut Part, out: &mut Vec<u8>) {
         put_step(before, run.seq, out);
         put_uint(u64::from(run.index), out);
         put_uint(u64::from(run.len), out);
-        put_uint(run.died.map_or(0, |died| died.wrapping_sub(run.seq)), out);
+        put_uint(run.ends.len() as u64, out);
+        let mut turn = run.seq;
+        for end in &run.ends {
+            put_uint(end.wrapping_sub(turn), out);
+            turn = *end;
+        }
         before = run.seq;
     }
 }
@@ -216,11 +221,16 @@ pub(super) fn take_part(records: &mut Records<'_>) -> Result<(String, Part), Dam
         let seq = records.step(before)?;
         let index = records.uint32()?;
         let len = records.uint32()?;
-        let age = records.uint()?;
+        let mut ends = Vec::new();
+        let mut turn = seq;
+        for _ in 0..records.uint()? {
+            turn = turn.wrapping_add(records.uint()?);
+            ends.push(turn);
+        }
         runs.push(PartRun {
             len,
             seq,
-            died: (age > 0).then(|| seq.wrapping_add(age)),
+            ends,
             index,
         });
         before = seq;

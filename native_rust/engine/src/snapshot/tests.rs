@@ -216,7 +216,7 @@ fn answers(state: &State, at: u64) -> String {
     let features = state.features.read();
     for id in 0..13 {
         let id = id_of(id);
-        let versions: Vec<u64> = features.versions(&id, at).collect();
+        let versions = features.versions(&id, 0, at, usize::MAX);
         out += &format!("{id}: {:?} {versions:?}\n", features.current(&id, at));
     }
     let boxes = [-3, 0, 2].map(|edge: i8| Rect {

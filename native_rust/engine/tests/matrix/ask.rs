@@ -2,8 +2,8 @@
 
 use formdb_engine::model::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Cancel, Database, EntryQuery, Error, Operation, Order, RangeQuery, SeriesListQuery,
-    Transaction,
+    BoxQuery, Cancel, Database, EntryQuery, Error, Operation, Order, Point, RangeQuery,
+    SeriesListQuery, Transaction,
 };
 use serde_json::Value;
 
@@ -107,7 +107,13 @@ pub fn compare_as_of(db: &Database, model: &Model, as_of: Option<u64>) -> Result
         };
         let latest = db.latest(id, as_of).map_err(text)?;
         same("last point", (latest.timestamp, latest.value), last)?;
-        let found = range(db, id, Order::Ascending, as_of)?;
+        // Its block is where its metadata and provenance are.
+        let sources = model.sources(id);
+        same("block of the last point", Some(&latest.seq), sources.last())?;
+        let found = page_of(db, id, Order::Ascending, as_of)?;
+        let found_sources = found.iter().map(|p| p.source.seq).collect();
+        same("blocks of the points", (id, found_sources), (id, sources))?;
+        let found = found.iter().map(|p| (p.timestamp, p.value)).collect();
         same("points", (id, found), (id, points))?;
     }
     absent(db.latest("never written", as_of))
@@ -182,6 +188,16 @@ pub fn range(
     order: Order,
     as_of: Option<u64>,
 ) -> Result<Points, String> {
+    let points = page_of(db, series, order, as_of)?;
+    Ok(points.iter().map(|p| (p.timestamp, p.value)).collect())
+}
+
+fn page_of(
+    db: &Database,
+    series: &str,
+    order: Order,
+    as_of: Option<u64>,
+) -> Result<Vec<Point>, String> {
     let query = RangeQuery {
         series,
         start: i64::MIN,
@@ -192,11 +208,8 @@ pub fn range(
         as_of,
     };
     match db.range(&query, &db.budget(Cancel::default())) {
-        Ok(page) => {
-            let points = page.points.iter();
-            Ok(points.map(|p| (p.timestamp, p.value)).collect())
-        }
-        Err(Error::NotFound { .. }) => Ok(Points::new()),
+        Ok(page) => Ok(page.points),
+        Err(Error::NotFound { .. }) => Ok(Vec::new()),
         Err(other) => Err(other.to_string()),
     }
 }

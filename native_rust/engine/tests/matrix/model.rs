@@ -1,6 +1,6 @@
 //! What a database should hold, in plain maps.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -26,13 +26,30 @@ pub fn id_of(feature: &Value) -> &str {
     feature["id"].as_str().unwrap()
 }
 
-/// A point that was written, and by which block; and, if so, deleted by which.
+/// A point that was written, and by which block; and which ones deleted it and brought it
+/// back, in turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     pub timestamp: i64,
     pub value: f64,
     pub written: u64,
-    pub deleted: Option<u64>,
+    pub ends: Vec<u64>,
+}
+
+impl Point {
+    fn is_there(&self) -> bool {
+        self.ends.len() % 2 == 0
+    }
+
+    /// Whether `block` wrote it or brought it back.
+    fn is_of(&self, block: u64) -> bool {
+        let mut back = self.ends.iter().skip(1).step_by(2);
+        self.written == block || back.any(|seq| *seq == block)
+    }
+
+    fn deleted(&self) -> Option<u64> {
+        self.ends.last().copied().filter(|_| !self.is_there())
+    }
 }
 
 /// What a block does, a revert's the same as the operation that undoes.
@@ -55,7 +72,8 @@ pub struct Model {
     /// By id, in time order, equal timestamps in the order they arrived.
     pub series: BTreeMap<String, Vec<Point>>,
     effects: Vec<Effect>,
-    reverted: HashSet<u64>,
+    /// Blocks that were undone, by the one that did so.
+    reverts: BTreeMap<u64, u64>,
 }
 
 impl Model {
@@ -90,7 +108,7 @@ impl Model {
             timestamp,
             value,
             written: self.seq,
-            deleted: None,
+            ends: Vec::new(),
         }));
         points.sort_by_key(|point| point.timestamp);
         Effect::Points(series.to_owned())
@@ -99,15 +117,15 @@ impl Model {
     fn delete(&mut self, series: &str, which: impl Fn(&Point) -> bool) -> Effect {
         let seq = self.seq;
         for point in self.series.get_mut(series).into_iter().flatten() {
-            if point.deleted.is_none() && which(point) {
-                point.deleted = Some(seq);
+            if point.is_there() && which(point) {
+                point.ends.push(seq);
             }
         }
         Effect::DeletedPoints(series.to_owned())
     }
 
     fn undo(&mut self, block: u64) -> Effect {
-        self.reverted.insert(block);
+        self.reverts.insert(self.seq, block);
         match self.effects[block as usize - 1].clone() {
             Effect::Feature(id) => {
                 let versions = &self.versions[&id];
@@ -115,30 +133,45 @@ impl Model {
                 let before = before.and_then(|(_, feature)| feature.clone());
                 self.put(id, before)
             }
-            Effect::Points(series) => self.delete(&series, |point| point.written == block),
+            Effect::Points(series) => self.delete(&series, |point| point.is_of(block)),
             Effect::DeletedPoints(series) => {
-                let points = self.series[&series].iter();
-                let deleted = points.filter(|point| point.deleted == Some(block));
-                let deleted = deleted
-                    .map(|point| (point.timestamp, point.value))
-                    .collect();
-                self.add(&series, deleted)
+                let points = self.series.get_mut(&series).into_iter().flatten();
+                for point in points.filter(|point| point.deleted() == Some(block)) {
+                    point.ends.push(self.seq);
+                }
+                Effect::Points(series)
             }
         }
     }
 
-    /// Whether a block can be undone: nothing came on top of it, and it was not
+    /// Whether the newest version of a feature shows that of `block`: it is that one or,
+    /// where it undid another, what was there before that other shows it.
+    fn shows(&self, versions: &[Version], block: u64) -> bool {
+        let mut seq = versions.last().map_or(0, |(seq, _)| *seq);
+        while seq > block {
+            let undone = self.reverts.get(&seq);
+            let mut before = versions.iter().rev();
+            let before = undone.and_then(|undone| before.find(|(other, _)| other < undone));
+            match before {
+                Some((before, _)) => seq = *before,
+                None => return false,
+            }
+        }
+        seq == block
+    }
+
+    /// Whether a block can be undone: nothing that stands came on top of it, and it was not
     /// undone before.
     pub fn can_undo(&self, block: u64) -> bool {
         let Some(effect) = self.effects.get(block as usize - 1) else {
             return false;
         };
         let of = |series: &str| self.series.get(series).into_iter().flatten();
-        !self.reverted.contains(&block)
+        !self.reverts.values().any(|undone| *undone == block)
             && match effect {
-                Effect::Feature(id) => self.versions[id].last().is_some_and(|v| v.0 == block),
-                Effect::Points(id) => of(id).all(|p| p.written != block || p.deleted.is_none()),
-                Effect::DeletedPoints(id) => of(id).any(|p| p.deleted == Some(block)),
+                Effect::Feature(id) => self.shows(&self.versions[id], block),
+                Effect::Points(id) => of(id).all(|p| !p.is_of(block) || p.is_there()),
+                Effect::DeletedPoints(id) => of(id).any(|p| p.deleted() == Some(block)),
             }
     }
 
@@ -156,9 +189,16 @@ impl Model {
     pub fn points(&self, series: &str) -> Vec<(i64, f64)> {
         let points = self.series.get(series).into_iter().flatten();
         points
-            .filter(|point| point.deleted.is_none())
+            .filter(|point| point.is_there())
             .map(|point| (point.timestamp, point.value))
             .collect()
+    }
+
+    /// The blocks that the points of a series which are there are from.
+    pub fn sources(&self, series: &str) -> Vec<u64> {
+        let points = self.series.get(series).into_iter().flatten();
+        let there = points.filter(|point| point.is_there());
+        there.map(|point| point.written).collect()
     }
 
     /// Features with a position in `w,s,e,n`, by sequence: of those that are no points

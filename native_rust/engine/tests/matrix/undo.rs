@@ -3,7 +3,9 @@
 
 use std::time::Instant;
 
-use super::model::Change;
+use formdb_engine::{Database, Error};
+
+use super::model::{Change, Model};
 use super::steps::{Step, run};
 use super::{mixed, random, report, seeds};
 
@@ -96,4 +98,88 @@ fn undoing_the_same_deletion_again_is_refused() {
         let found = super::ask::range(&db, "s", formdb_engine::Order::Ascending, None).unwrap();
         assert_eq!(found.len(), usize::from(matches!(put, Change::Points(..))));
     }
+}
+
+/// What was done and undone on top of a block does not stand in its way, and whatever
+/// refuses names a block by undoing which one gets on.
+#[test]
+fn whoever_does_what_a_refusal_says_gets_every_block_undone() {
+    let began = Instant::now();
+    let (mut undone, mut advised) = (0, 0);
+    for seed in seeds(60) {
+        let mut state = mixed(seed, 12);
+        let fs = super::disk::SimFs::new();
+        let db = super::workload::open(&fs).unwrap();
+        let mut model = Model::default();
+        for n in 0..12 {
+            let change = match random(&mut state) % 4 {
+                0 => Change::Put(serde_json::json!({
+                    "type": "Feature", "id": "f", "geometry": null, "properties": {"n": n},
+                })),
+                1 if !model.features().is_empty() => Change::Delete("f".into()),
+                2 => Change::DeletePoints("s".into(), 1, 1 + (random(&mut state) % 3) as i64),
+                _ => Change::Points("s".into(), vec![1, 1, 2], vec![f64::from(n); 3]),
+            };
+            write(&db, &mut model, change).unwrap();
+            let block = 1 + random(&mut state) % model.seq;
+            let _ = write(&db, &mut model, Change::Revert(block));
+        }
+        db.close();
+        let db = super::workload::open(&fs).unwrap();
+        for first in 1..=model.seq {
+            advised += undo(&db, &mut model, first).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            undone += 1;
+        }
+        super::ask::compare(&db, &model).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        db.close();
+    }
+    let figures = [("blocks", undone), ("refusals followed", advised)];
+    report("refusals of undoing", began, &figures);
+}
+
+fn write(db: &Database, model: &mut Model, change: Change) -> Result<(), Error> {
+    let changes = [change];
+    let transaction = super::ask::prepare(db, &changes)?;
+    db.write_transaction(transaction)?;
+    model.apply(&changes);
+    Ok(())
+}
+
+/// Undo a block, and before it what is said to stand in the way. Returns how often
+/// something did.
+fn undo(db: &Database, model: &mut Model, first: u64) -> Result<usize, String> {
+    let mut block = first;
+    for advised in 0..60 {
+        let refusal = match write(db, model, Change::Revert(block)) {
+            Ok(()) if block == first => return Ok(advised),
+            Ok(()) => {
+                block = first;
+                continue;
+            }
+            Err(refusal) => refusal.to_string(),
+        };
+        // Blocks that the reason names, behind the one that it is about.
+        let named: Vec<u64> = refusal
+            .split("block ")
+            .skip(2)
+            .filter_map(|rest| {
+                rest.split(|c: char| !c.is_ascii_digit())
+                    .next()?
+                    .parse()
+                    .ok()
+            })
+            .collect();
+        let is_undone = refusal.contains("has undone it already") && named.len() == 1;
+        if is_undone || refusal.contains("it deleted no points") {
+            return match block == first {
+                true => Ok(advised),
+                false => Err(format!("advice for {first} leads to: {refusal}")),
+            };
+        }
+        block = *named.last().ok_or_else(|| refusal.clone())?;
+        if block <= first {
+            return Err(refusal);
+        }
+    }
+    Err(format!("block {first} is never undone"))
 }

@@ -1,11 +1,11 @@
-//! Deletions, against a plain list of points that remembers who deleted them.
+//! Deletions and their undoing, against a plain list of points that remembers who deleted
+//! them and who brought them back.
 
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
 use super::super::chunk::PointRef;
-use super::super::filter::ALIVE;
 use super::super::temporal::SharedSeries;
 use super::tests::check;
 use super::*;
@@ -13,10 +13,25 @@ use crate::budget::Budget;
 use crate::oracles::{cases, compared};
 
 /// A point of the list, in order of arrival.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Row {
     point: Point,
-    died: u64,
+    /// Blocks that deleted it and brought it back, in turn.
+    ends: Vec<u64>,
+}
+
+impl Row {
+    fn is_alive(&self) -> bool {
+        self.ends.len() % 2 == 0
+    }
+
+    fn is_of(&self, block: u64) -> bool {
+        self.point.source.seq == block || self.ends.iter().skip(1).step_by(2).any(|b| *b == block)
+    }
+
+    fn died_by(&self, block: u64) -> bool {
+        self.ends.iter().step_by(2).any(|died| *died == block)
+    }
 }
 
 #[derive(Default)]
@@ -30,20 +45,36 @@ impl Model {
                 value: seq as f64 + f64::from(index) / 4_096.0,
                 source: PointRef { seq, index },
             };
-            self.0.push(Row { point, died: ALIVE });
+            self.0.push(Row {
+                point,
+                ends: Vec::new(),
+            });
         }
     }
 
     fn delete(&mut self, start: i64, end: i64, only: Option<u64>, seq: u64) -> u64 {
         let mut died = 0;
         for row in &mut self.0 {
-            let concerned = only.is_none_or(|only| only == row.point.source.seq);
-            if (start..end).contains(&row.point.timestamp) && concerned && row.died == ALIVE {
-                row.died = seq;
+            let concerned = only.is_none_or(|only| row.is_of(only));
+            if (start..end).contains(&row.point.timestamp) && concerned && row.is_alive() {
+                row.ends.push(seq);
                 died += 1;
             }
         }
         died
+    }
+
+    /// Brings back what block `by` deleted, unless some of that is there already. Returns
+    /// the timestamps.
+    fn bring_back(&mut self, by: u64, seq: u64) -> Option<Vec<i64>> {
+        let mut rows: Vec<&mut Row> = self.0.iter_mut().filter(|row| row.died_by(by)).collect();
+        if rows.is_empty() || rows.iter().any(|row| row.ends.last() != Some(&by)) {
+            return None;
+        }
+        let mut timestamps: Vec<i64> = rows.iter().map(|row| row.point.timestamp).collect();
+        rows.iter_mut().for_each(|row| row.ends.push(seq));
+        timestamps.sort_unstable();
+        Some(timestamps)
     }
 
     /// The points in a range that `takes` says yes to, ordered.
@@ -63,7 +94,10 @@ impl Model {
 }
 
 fn visible(at: u64) -> impl Fn(&Row) -> bool {
-    move |row| row.point.source.seq <= at && at < row.died
+    move |row| {
+        let turns = row.ends.iter().filter(|end| **end <= at);
+        row.point.source.seq <= at && turns.count() % 2 == 0
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -75,6 +109,8 @@ enum Step {
         /// Points of the block so many steps ago.
         only: Option<u64>,
     },
+    /// Undo the deletion of the block so many steps ago.
+    BringBack(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -94,6 +130,7 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         2 => (edge(), edge(), option::of(0..6_u64))
             .prop_map(|(start, end, only)| Step::Delete { start, end, only }),
+        3 => (0..6_u64).prop_map(Step::BringBack),
     ]
 }
 
@@ -147,6 +184,16 @@ fn filled(steps: &[Step], work: usize) -> (SharedSeries, Model) {
                     (touched, last_delete) = (seq, seq);
                 }
             }
+            Step::BringBack(ago) => {
+                let by = seq.saturating_sub(ago + 1);
+                let timestamps = model.bring_back(by, seq);
+                let done = series.bring_back(timestamps.as_deref().unwrap_or(&[0]), by, seq, work);
+                assert_eq!(done, timestamps.is_some());
+                if done {
+                    touched = seq;
+                }
+                compared("deletions that are undone", 1);
+            }
         }
         let guard = series.read();
         assert_eq!(guard.touched(), touched);
@@ -180,12 +227,22 @@ proptest! {
                 last: last.timestamp,
             });
             prop_assert_eq!(series.summary(at), summary);
+            for of in 1..=last {
+                let gone = model.0.iter().filter(|row| {
+                    // By then.
+                    let by_then = row.ends.iter().copied().filter(|end| *end <= at).collect();
+                    let then = Row { ends: by_then, ..(*row).clone() };
+                    row.point.source.seq <= at && then.is_of(of) && !then.is_alive()
+                });
+                let found = series.deleted_from((i64::MIN, i64::MAX), at, of);
+                prop_assert_eq!(found.is_some(), gone.count() > 0);
+            }
             compared("ranges, latest points and extents after deletions", 3);
             for &(start, end, only) in &ranges {
                 for only in [None, only] {
                     let counted = expected.iter().filter(|p| {
                         (start..end).contains(&p.timestamp)
-                            && only.is_none_or(|only| only == p.source.seq)
+                            && only.is_none_or(|only| model.0.iter().any(|row| row.point.source == p.source && row.is_of(only)))
                     });
                     prop_assert_eq!(series.count(start, end, at, only), counted.count() as u64);
                     compared("numbers of points in a range", 1);
@@ -216,7 +273,7 @@ proptest! {
         compared("ranges after deletions, in pages", 1 + steps.len());
         // Those that a block deleted.
         for seq in 1..=steps.len() as u64 {
-            let expected = model.read(&query, |row| row.died == seq);
+            let expected = model.read(&query, |row| row.died_by(seq));
             let read = |query: &RangeQuery, out: &mut Vec<Point>| series.deleted_by(seq, query, out);
             prop_assert_eq!(pages(query, limit(&expected), read), expected);
         }

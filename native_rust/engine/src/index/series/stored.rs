@@ -2,7 +2,6 @@
 
 use super::{Filter, Order, RangeQuery, Resume, Series};
 use crate::index::chunk::Columns;
-use crate::index::filter::ALIVE;
 use crate::index::range::Work;
 
 /// Some points of a series as a snapshot has them, in order of timestamp, equal
@@ -18,16 +17,25 @@ pub struct Part {
 }
 
 /// Points of one block that stand as they stand in it, and that died together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartRun {
     /// Number of points.
     pub len: u32,
     /// Sequence of their block.
     pub seq: u64,
-    /// Sequence of the block that deleted them, if one has.
-    pub died: Option<u64>,
+    /// Sequences of the blocks that deleted them and brought them back, in turn.
+    pub ends: Vec<u64>,
     /// Place of the first in their block.
     pub index: u32,
+}
+
+impl PartRun {
+    /// The last block that concerns them.
+    pub(crate) fn last(&self) -> u64 {
+        self.ends
+            .last()
+            .map_or(self.seq, |last| self.seq.max(*last))
+    }
 }
 
 impl Series {
@@ -60,10 +68,12 @@ impl Series {
             part.timestamps.extend_from_slice(timestamps);
             part.values.extend_from_slice(values);
             if !timestamps.is_empty() {
+                let ends = chunk.ends(source);
+                let by_then = ends.partition_point(|end| *end <= by);
                 part.runs.push(PartRun {
                     len: timestamps.len() as u32,
                     seq: source.seq,
-                    died: Some(source.died).filter(|&died| died <= by),
+                    ends: ends.get(..by_then).unwrap_or_default().to_vec(),
                     index: source.index,
                 });
             }
@@ -87,8 +97,10 @@ impl Series {
             return Err("the points of a series are out of order");
         }
         let mut from = 0;
-        for &run in &part.runs {
-            if run.died.is_some_and(|died| died <= run.seq) {
+        for run in &part.runs {
+            let ends = run.ends.iter();
+            let turns: Vec<&u64> = std::iter::once(&run.seq).chain(ends).collect();
+            if !turns.is_sorted_by(|one, next| one < next) {
                 return Err("a point was deleted before it was written");
             }
             if run.index.checked_add(run.len).is_none() {
@@ -96,14 +108,15 @@ impl Series {
             }
             self.append(part, from, run);
             from += run.len as usize;
-            self.touched = self.touched.max(run.seq).max(run.died.unwrap_or(0));
-            self.last_delete = self.last_delete.max(run.died.unwrap_or(0));
+            let deaths = run.ends.iter().step_by(2);
+            self.touched = self.touched.max(run.last());
+            self.last_delete = self.last_delete.max(deaths.max().copied().unwrap_or(0));
         }
         Ok(())
     }
 
     /// Appends the points of a run, which stand in `part` from place `from` on.
-    fn append(&mut self, part: &Part, from: usize, run: PartRun) {
+    fn append(&mut self, part: &Part, from: usize, run: &PartRun) {
         let to = from + run.len as usize;
         let (mut next, mut index) = (from, run.index);
         while let Some(&timestamp) = part.timestamps.get(next..to).and_then(<[i64]>::first) {
@@ -114,7 +127,7 @@ impl Series {
                 timestamps: part.timestamps.get(next..end).unwrap_or_default(),
                 values: part.values.get(next..end).unwrap_or_default(),
             };
-            chunk.append(points, run.seq, run.died.unwrap_or(ALIVE), index);
+            chunk.append(points, run.seq, &run.ends, index);
             index = index.saturating_add((end - next) as u32);
             next = end;
         }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::chunk::{PointRef, Source};
+use super::super::chunk::PointRef;
 use super::*;
 use crate::oracles::{cases, compared};
 
@@ -81,15 +81,9 @@ pub(super) fn check(series: &Series) {
     let fences: Vec<Fence> = series.chunks.keys().copied().collect();
     assert!(fences.first().is_none_or(|fence| *fence == (i64::MIN, 0)));
     for (place, (fence, chunk)) in series.chunks.iter().enumerate() {
-        let all = Source {
-            range: 0..chunk.len(),
-            seq: 0,
-            died: 0,
-            index: 0,
-        };
-        let timestamps = chunk.timestamps(&all);
+        let (timestamps, values) = chunk.slices(0..chunk.len());
         assert!((1..=CAPACITY).contains(&timestamps.len()));
-        assert_eq!(chunk.points(&all).count(), timestamps.len());
+        assert_eq!(values.len(), timestamps.len());
         assert!(timestamps.is_sorted());
         assert!(timestamps[0] >= fence.0 && timestamps[0] >= previous);
         if fence.1 > 0 {
