@@ -47,27 +47,25 @@ pub struct FeaturePage {
 
 impl Database {
     /// The feature `id`, if asked for as of a sequence, if its document is in
-    /// memory; `None` if that must be read from the journal, or stands behind a thousand
-    /// later versions. No file work: safe where blocking is not.
+    /// memory; `None` if that must be read from the journal. No file work, and O(log n) in
+    /// the number of its versions: safe where blocking is not.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Invalid`] for a sequence the journal has not
     /// reached, [`Error::Closed`].
     pub fn feature_in_memory(&self, id: &str, as_of: Option<u64>) -> Result<Option<Arc<Document>>> {
-        let seq = current_at_once(&self.state, id, as_of)?;
-        Ok(seq.and_then(|seq| self.state.bodies.get(seq)))
+        let seq = current(&self.state, id, as_of)?;
+        Ok(self.state.bodies.get(seq))
     }
 
-    /// How long the stored form of that version is, in bytes: what reading it takes. The
-    /// greatest number for one that stands behind a thousand later ones. No file work.
+    /// How long the stored form of that version is, in bytes: what reading it takes. No
+    /// file work.
     ///
     /// # Errors
     /// As [`Database::feature_in_memory`].
     pub fn feature_bytes(&self, id: &str, as_of: Option<u64>) -> Result<u32> {
-        match current_at_once(&self.state, id, as_of)? {
-            Some(seq) => Ok(location(&self.state, seq)?.len),
-            None => Ok(u32::MAX),
-        }
+        let seq = current(&self.state, id, as_of)?;
+        Ok(location(&self.state, seq)?.len)
     }
 
     /// The version of the feature `id` that is current, or was as of a sequence.
@@ -253,19 +251,6 @@ fn current(state: &State, id: &str, as_of: Option<u64>) -> Result<u64> {
     features
         .current(id, state.at(as_of)?)
         .ok_or_else(|| no_feature(id))
-}
-
-/// As [`current`], where few versions were written since; `None` where that are many.
-fn current_at_once(state: &State, id: &str, as_of: Option<u64>) -> Result<Option<u64>> {
-    /// Some 0.1 ms of looks at memory that is cold.
-    const VERSIONS: usize = 1_000;
-    state.check_open()?;
-    let features = state.features.read();
-    match features.current_among(id, state.at(as_of)?, VERSIONS) {
-        None => Ok(None),
-        Some(Some(seq)) => Ok(Some(seq)),
-        Some(None) => Err(no_feature(id)),
-    }
 }
 
 impl Database {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::budget::Budget;
 use crate::database::Database;
-use crate::entries::Entries;
+use crate::entries::{Entries, versions};
 use crate::error::{Error, InvalidCode, Result};
 use crate::features::{block_at, check_limit, damaged, no_feature, read_block};
 use crate::merkle::to_hex;
@@ -61,10 +61,7 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
-        let versions: Vec<u64> = {
-            let features = state.features.read();
-            features.versions(id, state.published()).collect()
-        };
+        let versions = versions(state, id, 0..state.published(), usize::MAX, budget)?;
         if versions.is_empty() {
             return Err(no_feature(id));
         }

@@ -30,14 +30,14 @@ pub use stored::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCur
 /// Takes 109 bytes and the id for a point feature that was loaded from the
 /// journal, and 148 and the id for one that was put later, since bulk loading
 /// fills the R-tree's nodes better. A superseded version of a feature that moves
-/// takes about 160 more.
+/// takes about 170 more.
 #[derive(Default)]
 pub struct FeatureIndex {
     ids: IdTable,
     /// Newest version of each feature, by the id's number.
     current: Chunked<Version>,
     /// All other versions.
-    superseded: Chunked<Version>,
+    superseded: Chunked<Older>,
     envelopes: Envelopes,
     spatial: SpatialIndex,
     /// Superseded versions that still are in the hot tree, in order of `died`.
@@ -63,6 +63,21 @@ struct Version {
     /// Index of the version before in `superseded`, or [`NONE`].
     prev: u32,
     envelope: EnvelopeRef,
+}
+
+/// A superseded version, and how to come to those before it in few steps.
+///
+/// The versions of a feature are a list with jumps (E. Myers, "An Applicative
+/// Random-Access Stack", 1983): every one has beside the one before it another, farther
+/// back, such that any is reached in O(log n) steps. New ones come in front, nothing that
+/// is there changes, and a feature of one version has none of it.
+#[derive(Debug, Clone, Copy)]
+struct Older {
+    version: Version,
+    /// How many versions the feature had before it.
+    depth: u32,
+    /// Index in `superseded` of one farther back, or [`NONE`] for the oldest.
+    jump: u32,
 }
 
 /// No index.
@@ -180,15 +195,21 @@ impl FeatureIndex {
         envelope: EnvelopeRef,
         seq: u64,
     ) -> Option<(u32, Version)> {
-        let version = self.current.get_mut(number as usize)?;
-        debug_assert!(version.born < seq, "sequences must increase");
-        let superseded = *version;
-        let prev = number_of(self.superseded.push(superseded));
-        *version = Version {
-            born: seq,
-            prev,
-            envelope,
-        };
+        let superseded = *self.current.get(number as usize)?;
+        debug_assert!(superseded.born < seq, "sequences must increase");
+        let (depth, jump) = self.jump(superseded.prev);
+        let prev = number_of(self.superseded.push(Older {
+            version: superseded,
+            depth,
+            jump,
+        }));
+        if let Some(version) = self.current.get_mut(number as usize) {
+            *version = Version {
+                born: seq,
+                prev,
+                envelope,
+            };
+        }
         self.live -= usize::from(!superseded.envelope.is_tombstone());
         self.live += usize::from(!envelope.is_tombstone());
         Some((prev, superseded))
@@ -206,7 +227,7 @@ impl FeatureIndex {
                 return false;
             };
             self.ended.pop_front();
-            if let Some(version) = self.superseded.get(version as usize)
+            if let Some(Older { version, .. }) = self.superseded.get(version as usize)
                 && let Some(rect) = self.envelopes.get(version.envelope)
             {
                 self.spatial.retire(rect, version.born);
@@ -216,50 +237,114 @@ impl FeatureIndex {
     }
 
     /// Sequence of the version of feature `id` visible at `at`, if it had been
-    /// put and not deleted by then. O(1) for the newest, and linear in the number
-    /// of versions since `at`.
+    /// put and not deleted by then. O(1) for the newest, O(log n) in the number of its
+    /// versions.
     #[must_use]
     pub fn current(&self, id: &str, at: u64) -> Option<u64> {
-        let version = self.chain(id).find(|version| version.born <= at)?;
+        let version = self.version_at(self.latest(id)?, at)?;
         (!version.envelope.is_tombstone()).then_some(version.born)
     }
 
-    /// As [`Self::current`], where that is among the newest `most` versions or there are no
-    /// more; `None` where it is further back.
-    pub fn current_among(&self, id: &str, at: u64, most: usize) -> Option<Option<u64>> {
-        let mut seen = 0;
-        for version in self.chain(id).take(most) {
-            if version.born <= at {
-                return Some((!version.envelope.is_tombstone()).then_some(version.born));
-            }
-            seen += 1;
+    /// Sequences of up to `limit` versions of feature `id` behind `since` that were written
+    /// by `at`, oldest first, tombstones among them. O(log n + limit) in the number of
+    /// its versions; so a good many make some 10 us.
+    #[must_use]
+    pub fn versions(&self, id: &str, since: u64, at: u64, limit: usize) -> Vec<u64> {
+        let last = self
+            .latest(id)
+            .and_then(|newest| self.version_at(newest, at));
+        let Some(last) = last.filter(|last| last.born > since) else {
+            return Vec::new();
+        };
+        // Their depths are those behind that of the last one that is not wanted.
+        let first = self
+            .version_at(last, since)
+            .map_or(0, |before| self.depth(before) + 1);
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let end = (self.depth(last) + 1).min(first.saturating_add(limit));
+        let mut found = Vec::with_capacity((end - first) as usize);
+        let mut next = match end {
+            0 => None,
+            end => self.back_to(last, |older| older.depth < end, end > self.depth(last)),
+        };
+        while let Some(version) = next.filter(|_| found.len() < (end - first) as usize) {
+            found.push(version.born);
+            next = self.before(version);
         }
-        (seen < most).then_some(None)
-    }
-
-    /// Sequences of the versions of feature `id` written by `at`, newest first,
-    /// tombstones among them. Linear in the number of its versions.
-    pub fn versions(&self, id: &str, at: u64) -> impl Iterator<Item = u64> {
-        self.chain(id)
-            .map(|version| version.born)
-            .skip_while(move |born| *born > at)
+        found.reverse();
+        found
     }
 
     /// The newest version of feature `id`, published or not. O(1).
     #[must_use]
     pub fn newest(&self, id: &str) -> Option<Newest> {
-        let version = self.chain(id).next()?;
+        let version = self.latest(id)?;
         Some(Newest {
             seq: version.born,
             deleted: version.envelope.is_tombstone(),
         })
     }
 
-    /// All versions of feature `id`, newest first.
-    fn chain(&self, id: &str) -> impl Iterator<Item = &Version> {
-        let number = self.ids.get(id);
-        let newest = number.and_then(|number| self.current.get(number as usize));
-        std::iter::successors(newest, |version| self.superseded.get(version.prev as usize))
+    fn latest(&self, id: &str) -> Option<&Version> {
+        self.current.get(self.ids.get(id)? as usize)
+    }
+
+    /// The version before another.
+    fn before(&self, version: &Version) -> Option<&Version> {
+        self.superseded
+            .get(version.prev as usize)
+            .map(|older| &older.version)
+    }
+
+    /// How many versions the feature had before this one.
+    fn depth(&self, version: &Version) -> u32 {
+        let before = self.superseded.get(version.prev as usize);
+        before.map_or(0, |older| older.depth + 1)
+    }
+
+    /// Depth and jump of the version whose predecessor is at `prev`.
+    fn jump(&self, prev: u32) -> (u32, u32) {
+        let at = |place: u32| self.superseded.get(place as usize);
+        let Some(before) = at(prev) else {
+            return (0, NONE);
+        };
+        let depth = before.depth + 1;
+        // Two jumps of one length behind one another become one.
+        let jump = match at(before.jump).and_then(|far| Some((far, at(far.jump)?))) {
+            Some((far, farther)) if before.depth - far.depth == far.depth - farther.depth => {
+                far.jump
+            }
+            _ => prev,
+        };
+        (depth, jump)
+    }
+
+    /// The newest version at or before `version` that was written by `at`. O(log n).
+    fn version_at<'v>(&'v self, version: &'v Version, at: u64) -> Option<&'v Version> {
+        let there = version.born <= at;
+        self.back_to(version, |older| older.version.born <= at, there)
+    }
+
+    /// The newest version at or before `version` of which `wanted` holds, which holds of
+    /// all before that then; `itself`: it holds of `version`. O(log n).
+    fn back_to<'v>(
+        &'v self,
+        version: &'v Version,
+        wanted: impl Fn(&Older) -> bool,
+        itself: bool,
+    ) -> Option<&'v Version> {
+        if itself {
+            return Some(version);
+        }
+        let at = |place: u32| self.superseded.get(place as usize);
+        let mut older = at(version.prev)?;
+        while !wanted(older) {
+            older = match at(older.jump).filter(|far| !wanted(far)) {
+                Some(far) => far,
+                None => at(older.version.prev)?,
+            };
+        }
+        Some(&older.version)
     }
 
     /// Bytes of memory that it takes, roughly and rather more: see
@@ -423,7 +508,7 @@ impl FeatureIndex {
             };
             current.extend(entry(newest, ALIVE));
             let mut successor = newest;
-            while let Some(version) = self.superseded.get(successor.prev as usize) {
+            while let Some(version) = self.before(successor) {
                 ended.extend(entry(version, successor.born));
                 successor = version;
             }

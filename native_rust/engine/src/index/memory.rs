@@ -12,7 +12,7 @@ use crate::queue::Transaction;
 /// R-tree, its shape.
 const FEATURE: usize = 180;
 /// An earlier version.
-const VERSION: usize = 160;
+const VERSION: usize = 168;
 /// A byte of an id: arenas have spare room.
 const ID: usize = 2;
 /// A series, with its two entries by id.

@@ -1,6 +1,6 @@
 //! Reading the features out for a snapshot, and taking them in from one.
 
-use super::{EnvelopeRef, FeatureIndex, FeatureLoader, NONE, Planted, Version};
+use super::{EnvelopeRef, FeatureIndex, FeatureLoader, NONE, Older, Planted, Version};
 use crate::index::ids::number_of;
 use crate::index::spatial::{ALIVE, Entry, SpatialIndex};
 use crate::model::{FeatureShape, Rect};
@@ -36,7 +36,7 @@ pub struct VersionCursor {
     /// Number of the feature.
     pub(super) number: u32,
     /// Index in `superseded` of its next version, unless it is the newest. Those
-    /// never move.
+    /// never move. For a snapshot alone.
     pub(super) older: Option<u32>,
 }
 
@@ -54,7 +54,10 @@ impl FeatureIndex {
     ) -> bool {
         for _ in 0..steps {
             let version = match cursor.older {
-                Some(older) => self.superseded.get(older as usize),
+                Some(older) => self
+                    .superseded
+                    .get(older as usize)
+                    .map(|older| &older.version),
                 None => self.current.get(cursor.number as usize),
             };
             let Some(version) = version else {
@@ -110,6 +113,20 @@ impl FeatureIndex {
         without.map(|(version, number)| (number, version.born))
     }
 
+    /// Gives the superseded versions from place `from` on, those of one feature, newest
+    /// first, their jumps.
+    fn link_from(&mut self, from: usize) {
+        for place in (from..self.superseded.len()).rev() {
+            let Some(prev) = self.superseded.get(place).map(|older| older.version.prev) else {
+                return;
+            };
+            let (depth, jump) = self.jump(prev);
+            if let Some(older) = self.superseded.get_mut(place) {
+                (older.depth, older.jump) = (depth, jump);
+            }
+        }
+    }
+
     /// Gives feature `number` its shape.
     pub fn set_shape(&mut self, number: u32, shape: &FeatureShape) {
         self.shapes.set(number, Some(shape));
@@ -124,6 +141,8 @@ pub struct FeatureRestorer {
     ended: Vec<Entry>,
     /// The version before this one in the snapshot, if it is of the same feature.
     newer: Option<(u64, EnvelopeRef)>,
+    /// Superseded versions that know their jumps.
+    linked: usize,
 }
 
 impl FeatureRestorer {
@@ -156,7 +175,11 @@ impl FeatureRestorer {
                 ALIVE
             }
             Some((newer, _)) => {
-                self.index.superseded.push(version(superseded + 1));
+                self.index.superseded.push(Older {
+                    version: version(superseded + 1),
+                    depth: 0,
+                    jump: NONE,
+                });
                 newer
             }
         };
@@ -168,6 +191,10 @@ impl FeatureRestorer {
             entries.push(Entry::new(rect, born, died));
         }
         self.newer = (!oldest).then_some((born, envelope));
+        if oldest {
+            self.index.link_from(self.linked);
+            self.linked = self.index.superseded.len();
+        }
         Ok(())
     }
 

@@ -177,9 +177,12 @@ proptest! {
                     let id = format!("f{id}");
                     let expected = model.visible(at).find(|v| v.id == id).map(|v| v.born);
                     prop_assert_eq!(index.current(&id, at), expected);
-                    let versions = model.versions.iter().rev();
-                    let expected = versions.filter(|v| v.id == id && v.born <= at).map(|v| v.born);
-                    prop_assert!(index.versions(&id, at).eq(expected));
+                    let versions = model.versions.iter().filter(|v| v.id == id && v.born <= at);
+                    let versions: Vec<u64> = versions.map(|v| v.born).collect();
+                    prop_assert_eq!(&index.versions(&id, 0, at, usize::MAX), &versions);
+                    let since = at / 2;
+                    let behind = versions.into_iter().filter(|born| *born > since);
+                    prop_assert!(index.versions(&id, since, at, 3).into_iter().eq(behind.take(3)));
                 }
                 compared("features by id and their versions", 2 * 13);
             }
@@ -299,7 +302,9 @@ fn a_deleted_feature_comes_back_as_a_new_version() {
     // Not without its place alone: that is no tombstone.
     assert_eq!((put(&mut index, None, 5), index.len()), (Some(4), 1));
     assert_eq!((put(&mut index, Some(place), 6), index.len()), (Some(5), 1));
-    assert!(index.versions("a", 6).eq([6, 5, 4, 3, 2]));
+    assert_eq!(index.versions("a", 0, 6, 9), [2, 3, 4, 5, 6]);
+    assert_eq!(index.versions("a", 2, 5, 2), [3, 4]);
+    assert_eq!(index.versions("a", 5, 5, 2), [0; 0]);
     for _ in 0..2 {
         let found: Vec<Vec<u64>> = (1..=6).map(|at| seqs(&index, at)).collect();
         assert_eq!(found, [vec![], vec![2], vec![], vec![], vec![], vec![6]]);
@@ -406,4 +411,49 @@ fn a_million_points() {
         "retire: {:?} each, slowest 32 {slowest:?}",
         start.elapsed() / (N / 10) as u32
     );
+}
+
+/// Of a feature with very many versions any is found in few steps, and a page of them is
+/// read as a page, also where they came from a snapshot.
+#[test]
+fn any_of_very_many_versions_is_found_in_few_steps() {
+    const VERSIONS: u64 = 100_000;
+    let mut index = FeatureIndex::default();
+    for version in 1..=VERSIONS {
+        index.put("a", None, &shape(1), 2 * version);
+    }
+    let mut restorer = FeatureRestorer::default();
+    let (mut cursor, mut stored) = (VersionCursor::default(), Vec::new());
+    while index.stored_versions(&mut cursor, u64::MAX, 10_000, &mut stored) {}
+    stored.iter().for_each(|v| restorer.version(v).unwrap());
+    let mut ids = restorer.versions_done().unwrap();
+    ids.id("a");
+    let mut restored = ids.finish().unwrap();
+    for version in 1..=1_000 {
+        let seq = 2 * (VERSIONS + version);
+        index.put("a", None, &shape(1), seq);
+        restored.put("a", None, &shape(1), seq);
+    }
+    for index in [index, restored.finish()] {
+        let newest = index.latest("a").unwrap();
+        let mut most = 0;
+        for at in (1..2 * VERSIONS + 2_000).step_by(997) {
+            let steps = std::cell::Cell::new(0);
+            let wanted = |older: &Older| {
+                steps.set(steps.get() + 1);
+                older.version.born <= at
+            };
+            let found = index.back_to(newest, wanted, newest.born <= at);
+            let version = at / 2 * 2;
+            assert_eq!(found.map(|v| v.born), Some(version).filter(|v| *v > 0));
+            assert_eq!(index.current("a", at), found.map(|v| v.born));
+            let page: Vec<u64> = (1..=5).map(|n| version + 2 * n).collect();
+            let end = 2 * (VERSIONS + 1_000);
+            let page: Vec<u64> = page.into_iter().filter(|seq| *seq <= end).collect();
+            assert_eq!(index.versions("a", at, u64::MAX, 5), page);
+            most = most.max(steps.get());
+        }
+        // A jump and a step back that is too far at each of some 17 levels, up and down.
+        assert!(most <= 6 * 17, "{most} steps");
+    }
 }
