@@ -116,19 +116,17 @@ defmodule FormdbHttp.Transactions do
 
     with {:ok, queued} <- queued, {:ok, ack} <- answer(queued, ref, opts) do
       Leases.forget(id)
-      {:ok, committed(ack)}
+      {:ok, Map.drop(ack, [:points_deleted, :features_replaced])}
     end
   end
 
   defp answer(:queued, ref, opts), do: Writing.await(ref, true, opts)
-  defp answer(nil, _ref, _opts), do: {:ok, nil}
+  defp answer({nil, replayed}, _ref, _opts), do: {:ok, nothing(replayed)}
   defp answer(ack, _ref, _opts), do: {:ok, Writing.ack(ack)}
 
-  # It had written nothing.
-  defp committed(nil),
-    do: %{first_seq: nil, last_seq: nil, hash: nil, time: nil, replayed: false}
-
-  defp committed(ack), do: Map.drop(ack, [:points_deleted, :features_replaced])
+  # What a transaction that had written nothing was committed with.
+  defp nothing(replayed),
+    do: %{first_seq: nil, last_seq: nil, hash: nil, time: nil, replayed: replayed}
 
   def abort(%Transaction{database: name, id: id}) do
     with {:ok, nil} <- Engine.call(name, &Native.transaction_abort(&1, name, id)) do
@@ -140,9 +138,9 @@ defmodule FormdbHttp.Transactions do
   def transaction(%Transaction{database: name, id: id}) do
     with {:ok, status} <- Engine.call(name, &Native.transaction_status(&1, name, id)) do
       {ack, status} = Map.pop!(status, :ack)
-      ack = if ack, do: Writing.ack(ack)
-      status = if status.status == :committed, do: Map.merge(status, committed(ack)), else: status
-      status |> Map.delete(:replayed) |> then(&{:ok, &1})
+      ack = if ack, do: Writing.ack(ack), else: nothing(false)
+      ack = Map.drop(ack, [:points_deleted, :features_replaced, :replayed])
+      {:ok, if(status.status == :committed, do: Map.merge(status, ack), else: status)}
     end
   end
 end

@@ -181,13 +181,25 @@ defmodule FormdbHttpWeb.TransactionTest do
       assert refusal(refused) == {400, "invalid_parameter"}
 
       # Twice: who lost the answer asks again.
-      for _ <- 1..2 do
+      for replayed <- [nil, "true"] do
         nothing = commit(port, txn)
+        assert nothing.headers["idempotency-replayed"] == replayed
         nulls = ~s({"first_seq":null,"last_seq":null,"hash":null,"time":null})
         assert {nothing.status, nothing.body} == {200, nulls}
         assert %{"status" => "committed", "first_seq" => nil} = json(get(port, txn))
       end
     end
+  end
+
+  test "a feature that it does not see is not deleted, and nothing else is lost", context do
+    %{port: port, db: db} = context
+    txn = begin(port, db)
+    apply_put(port, txn, [feature("a")])
+    delete = %{operations: [%{op: "delete_feature", id: "b"}]}
+    refused = post(port, txn <> "/operations", delete)
+    assert refusal(refused) == {404, "feature_not_found"}
+    assert commit(port, txn).status == 200
+    assert get(port, db <> "/features/a").status == 200
   end
 
   test "is committed once under a key, though the server forgot it", context do

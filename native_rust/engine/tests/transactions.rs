@@ -40,7 +40,7 @@ fn commit(db: &Arc<Database>, id: &str) -> Result<Option<Ack>, Error> {
     let (sender, receiver) = crossbeam_channel::bounded(1);
     let reply = Reply::new(move |answer| drop(sender.send(answer)));
     match db.commit(id, Transaction::default(), reply)? {
-        Commit::Nothing => Ok(None),
+        Commit::Nothing { .. } => Ok(None),
         Commit::Again(ack) => Ok(Some(ack)),
         Commit::Queued => receiver.recv().unwrap().map(Some),
     }
@@ -158,6 +158,95 @@ fn the_first_committer_wins_and_the_other_writes_nothing() {
     // What shares no entity does not conflict.
     commit(&db, &other).unwrap();
     assert_eq!(db.info().unwrap().seq, 4);
+    db.close();
+}
+
+/// Two transactions that each read what the other writes: both commit (write skew), unless
+/// they write what they rely on, too. docs/API.md has this example.
+#[test]
+fn what_is_only_read_may_change_before_the_commit_unless_it_is_written_too() {
+    let db = open(Limits::default());
+    let on_call = |who: &str, on: bool| {
+        format!(
+            r#"{{"op":"put_feature","feature":{{"type":"Feature","id":"{who}","geometry":null,"properties":{{"on_call":{on}}}}}}}"#
+        )
+    };
+    let shift = r#"{"op":"put_feature","feature":{"type":"Feature","id":"shift","geometry":null,"properties":{}}}"#;
+    let both = || {
+        let all = format!("{},{},{shift}", on_call("ana", true), on_call("bo", true));
+        let txn = begin(&db);
+        apply(&db, &txn, &all).unwrap();
+        commit(&db, &txn).unwrap();
+    };
+    let is_on_call = |txn: Option<&str>, who: &str| {
+        let document = match txn {
+            None => db.feature(who, None).unwrap().json.to_vec(),
+            Some(txn) => db.feature_in(txn, who).unwrap().json,
+        };
+        String::from_utf8_lossy(&document).contains(r#""on_call":true"#)
+    };
+    for guarded in [false, true] {
+        both();
+        // Each leaves, seeing that the other one stays.
+        let leaving = ["ana", "bo"].map(|who| (who, begin(&db)));
+        for (who, txn) in &leaving {
+            let other = if *who == "ana" { "bo" } else { "ana" };
+            assert!(is_on_call(Some(txn), other));
+            let leave = on_call(who, false);
+            let operations = match guarded {
+                true => format!("{leave},{shift}"),
+                false => leave,
+            };
+            apply(&db, txn, &operations).unwrap();
+        }
+        let [(_, first), (_, second)] = &leaving;
+        commit(&db, first).unwrap();
+        let late = commit(&db, second);
+        let left = [is_on_call(None, "ana"), is_on_call(None, "bo")];
+        match guarded {
+            false => assert!(late.is_ok() && left == [false, false]),
+            true => {
+                assert_eq!(code(late), "conflict");
+                assert_eq!(left, [false, true]);
+            }
+        }
+    }
+    db.close();
+}
+
+#[test]
+fn what_cannot_be_deleted_is_refused_at_once_and_ends_nothing() {
+    let db = open(Limits::default());
+    put(&db, "a", 1);
+    let txn = begin(&db);
+    let delete = |id: &str| format!(r#"{{"op":"delete_feature","id":"{id}"}}"#);
+    apply(&db, &txn, &put_op("b", 2)).unwrap();
+    // Not there before, deleted by an earlier call, or by an earlier operation.
+    let absent = [
+        format!("{},{}", put_op("c", 3), delete("d")),
+        format!("{},{}", delete("a"), delete("a")),
+        format!("{},{},{}", put_op("c", 3), delete("c"), delete("c")),
+    ];
+    for operations in &absent {
+        assert_eq!(code(apply(&db, &txn, operations)), "feature_not_found");
+    }
+    apply(&db, &txn, &format!("{},{}", delete("a"), delete("b"))).unwrap();
+    assert_eq!(code(apply(&db, &txn, &delete("b"))), "feature_not_found");
+    assert_eq!(db.transaction(&txn).unwrap().operations, 3);
+    commit(&db, &txn).unwrap();
+    assert!(!db.has_feature("a", None).unwrap() && !db.has_feature("b", None).unwrap());
+    db.close();
+}
+
+#[test]
+fn a_commit_of_nothing_is_answered_again_as_such() {
+    let db = open(Limits::default());
+    let txn = begin(&db);
+    for replayed in [false, true, true] {
+        let never = Reply::new(|_| panic!("nothing was queued"));
+        let done = db.commit(&txn, Transaction::default(), never).unwrap();
+        assert_eq!(done, Commit::Nothing { replayed });
+    }
     db.close();
 }
 

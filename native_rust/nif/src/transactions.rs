@@ -147,8 +147,8 @@ fn apply<'a>(
     }
 }
 
-/// `{:ok, ack}` of one that was committed before, `{:ok, nil}` of one that wrote
-/// nothing, or `{:ok, :queued}`: then `{:ok, ack}` follows by message. Waits for what is
+/// `{:ok, ack}` of one that was committed before, `{:ok, {nil, again}}` of one that wrote
+/// nothing, now or before, or `{:ok, :queued}`: then `{:ok, ack}` follows by message. Waits for what is
 /// being added to the transaction.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn transaction_commit<'a>(
@@ -167,7 +167,7 @@ fn transaction_commit<'a>(
         match (database.commit(id, transaction, caller.reply()), key) {
             (Ok(Commit::Queued), _) => Ok(atoms::queued().encode(env)),
             (Ok(Commit::Again(ack)), _) => Ok(AckTerm(ack).encode(env)),
-            (Ok(Commit::Nothing), _) => Ok(atoms::nil().encode(env)),
+            (Ok(Commit::Nothing { replayed }), _) => Ok((atoms::nil(), replayed).encode(env)),
             (Err(refusal), None) => Err(Failure(refusal)),
             // It may have been committed before the database was opened.
             (Err(refusal), Some(key)) => {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::overlay::{Overlay, SeriesOverlay};
 use super::table::Figures;
 use crate::conditions::{Condition, Expected};
-use crate::error::{Error, Result};
+use crate::error::{Entity, Error, Result};
 use crate::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::{Pool, Reservation};
@@ -151,7 +151,8 @@ impl Contents {
     /// Take operations, all or none. Linear in them.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::MemoryFull`].
+    /// [`Error::TooLarge`], [`Error::MemoryFull`]; [`Error::NotFound`] for a feature to
+    /// delete.
     pub(super) fn add(
         &mut self,
         addition: Addition,
@@ -163,6 +164,7 @@ impl Contents {
             hidden,
             key,
         } = addition;
+        self.check_deletes(&operations, &hidden)?;
         let bytes = self.figures.bytes + encoded_len(&operations, self.actor.as_deref());
         check_size(bytes, limits.transaction_bytes)?;
         let key_memory = key.as_ref().map_or(0, |key| KEY + 2 * key.text.len());
@@ -192,6 +194,34 @@ impl Contents {
             feature_ids,
             replayed: false,
         })
+    }
+
+    /// Refuse the deletion of a feature that is not there: neither before the transaction,
+    /// as `hidden` says, nor in it. Nobody else can write it before the commit without a
+    /// conflict, so what holds here holds then.
+    fn check_deletes(&self, operations: &[Operation], hidden: &[Option<u64>]) -> Result<()> {
+        let puts = |operation: &Operation| matches!(operation.effect(), Operation::PutFeature(_));
+        let view = self.view();
+        let mut own: HashMap<&str, bool> = HashMap::new();
+        for (operation, hidden) in operations.iter().zip(hidden) {
+            match operation.effect() {
+                Operation::PutFeature(put) => {
+                    own.insert(&put.id, true);
+                }
+                Operation::DeleteFeature(delete) => {
+                    let before = || view.feature(&delete.id).map_or(hidden.is_some(), puts);
+                    let there = own.insert(&delete.id, false).unwrap_or_else(before);
+                    if !there {
+                        return Err(Error::NotFound {
+                            entity: Entity::Feature,
+                            id: delete.id.clone(),
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The layer to add to, which no view has.

@@ -59,8 +59,11 @@ pub enum Commit {
     Queued,
     /// It was committed before: the same answer again.
     Again(Ack),
-    /// It was read-only or empty, and has ended.
-    Nothing,
+    /// It was read-only or empty, and has ended: now, or with an earlier commit.
+    Nothing {
+        /// Whether with an earlier one.
+        replayed: bool,
+    },
 }
 
 /// Whether a call may wait for another one in the same transaction.
@@ -161,13 +164,15 @@ impl Database {
         Ok(applied.map_or(0, |applied| applied.operations))
     }
 
-    /// Add operations to a transaction, all or none, and begin its lease anew. A second
+    /// Add operations to a transaction, all or none, and begin its lease anew. What is
+    /// refused leaves it as it was, and open. A second
     /// call with the same key adds nothing and is answered as the first was, for as
     /// long as the transaction is open. `None` if it would have to wait and must not:
     /// then nothing was added. Linear in the operations.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is not open, [`Error::ReadOnly`],
+    /// [`Error::NotFound`] when it is not open, or for a feature that is to be deleted
+    /// and that the transaction does not see; [`Error::ReadOnly`],
     /// [`Error::TooLarge`], [`Error::MemoryFull`], [`Error::KeyReused`].
     pub fn apply_once(
         &self,
@@ -279,7 +284,7 @@ impl Database {
             let replayed = true;
             return Ok(Handed::Done(match ack {
                 Some(ack) => Commit::Again(Ack { replayed, ..ack }),
-                None => Commit::Nothing,
+                None => Commit::Nothing { replayed },
             }));
         }
         let using = self.transactions.enter(id)?;
@@ -287,7 +292,7 @@ impl Database {
         self.check_whole(id, &contents)?;
         if using.read_only || contents.figures().operations == 0 {
             using.end(Phase::Committed(None))?;
-            return Ok(Handed::Done(Commit::Nothing));
+            return Ok(Handed::Done(Commit::Nothing { replayed: false }));
         }
         using.commit()?;
         let taken = self.take(&using, &mut contents, options);
