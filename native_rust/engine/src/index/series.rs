@@ -221,7 +221,9 @@ impl Series {
         let mut same = true;
         self.pieces(
             &query,
-            Filter::DeletedBy(revival.deleted_by), Work::ALL, |chunk, source| {
+            Filter::DeletedBy(revival.deleted_by),
+            Work::ALL,
+            |chunk, source| {
                 let gone = died(chunk.ends(source)) == Some(revival.deleted_by);
                 match left.strip_prefix(chunk.timestamps(source)) {
                     Some(rest) if gone => left = rest,
