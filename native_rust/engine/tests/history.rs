@@ -219,7 +219,7 @@ fn reverts_restore_exactly_and_say_why_not() {
     db.write(vec![cut]).unwrap();
     let reason = revert(&db, 9).unwrap_err().to_string();
     assert!(
-        reason.contains("1 of its 2 points were deleted"),
+        reason.contains("block 12 deleted some of its 2 points"),
         "{reason}"
     );
     revert(&db, 12).unwrap();
