@@ -82,7 +82,7 @@ pub(super) fn alive_at(ends: &[u64], at: u64) -> bool {
     match ends {
         [] => true,
         [died] => at < *died,
-        _ => ends.partition_point(|end| *end <= at) % 2 == 0,
+        _ => ends.partition_point(|end| *end <= at).is_multiple_of(2),
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn lives_are_what_they_were_made_of_and_those_of_nobody_are_forgotten() {
         let mut lives = Lives::default();
-        let mut used = vec![Life::ALIVE; 2];
+        let mut used = [Life::ALIVE; 2];
         for seq in 2..100 {
             used[1] = lives.turned(used[1], seq);
             assert_eq!(lives.ends(&used[1]), (2..=seq).collect::<Vec<_>>());

@@ -38,7 +38,7 @@ pub struct Point {
 
 impl Point {
     fn is_there(&self) -> bool {
-        self.ends.len() % 2 == 0
+        self.ends.len().is_multiple_of(2)
     }
 
     /// Whether `block` wrote it or brought it back.

@@ -22,7 +22,7 @@ struct Row {
 
 impl Row {
     fn is_alive(&self) -> bool {
-        self.ends.len() % 2 == 0
+        self.ends.len().is_multiple_of(2)
     }
 
     fn is_of(&self, block: u64) -> bool {
