@@ -384,7 +384,8 @@ fn percentiles_of_more_than_the_memory_are_exact() {
     });
     let ample = Fixture::new(Limits::default());
     let mut random = Random(77);
-    let shapes: [(&str, Box<dyn Fn(&mut Random, usize) -> f64>); 6] = [
+    type Value = Box<dyn Fn(&mut Random, usize) -> f64>;
+    let shapes: [(&str, Value); 6] = [
         ("even", Box::new(|_, n| (n * 7_919 % COUNT) as f64)),
         ("equal", Box::new(|_, _| 2.5)),
         (

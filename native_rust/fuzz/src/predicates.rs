@@ -84,7 +84,8 @@ impl Asked {
         stored.envelope?;
         let text = geometry.to_string();
         Some(Self {
-            geometry: QueryGeometry::parse(text.as_bytes(), Antimeridian::AsIs, &limits).expect("it has positions"),
+            geometry: QueryGeometry::parse(text.as_bytes(), Antimeridian::AsIs, &limits)
+                .expect("it has positions"),
             body: stored.body,
         })
     }
