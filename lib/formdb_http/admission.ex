@@ -20,6 +20,7 @@ defmodule FormdbHttp.Admission do
   alias FormdbHttp.Admission.Line
   alias FormdbHttp.{Config, Error, Native}
 
+  @full "the line of those who wait is full (setting FORMDB_HEAVY_WAITING)"
   @client {__MODULE__, :client}
 
   # Numbers of a door that many processes touch.
@@ -156,7 +157,7 @@ defmodule FormdbHttp.Admission do
       {:instead, other, line} ->
         state =
           state
-          |> refuse(other, "the line of those who wait is full (setting FORMDB_HEAVY_WAITING)")
+          |> refuse(other, @full)
           |> waits(line, client, waiter)
 
         {:noreply, state, {:continue, :admit}}
@@ -164,7 +165,7 @@ defmodule FormdbHttp.Admission do
       :full ->
         Process.demonitor(monitor, [:flush])
         :atomics.add(state.numbers, @refused, 1)
-        {:reply, busy(state, "the line is full"), state}
+        {:reply, busy(state, @full), state}
     end
   end
 

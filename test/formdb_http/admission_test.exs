@@ -115,7 +115,7 @@ defmodule FormdbHttp.AdmissionTest do
     holders = full()
     waiting = for n <- 1..most, do: wait(n, n)
     assert {:error, %Error{code: :busy, detail: detail}} = Admission.run(:question, fn -> :ok end)
-    assert detail =~ "all #{bound()} places (FORMDB_HEAVY_QUESTIONS) are taken"
+    assert detail =~ "all #{bound()} places (setting FORMDB_HEAVY_QUESTIONS) are taken"
     assert detail =~ "FORMDB_HEAVY_WAITING"
     for pid <- waiting, do: Process.exit(pid, :kill)
     leave(holders)

@@ -106,6 +106,13 @@ fn open_transactions_take_the_memory_that_is_counted_and_no_more_than_allowed() 
 
 fn counted_is_what_is_taken() {
     let db = open(1 << 30);
+    // What is to be deleted.
+    let operations = features(&db, 20_000, 0);
+    db.write_transaction(Transaction {
+        operations,
+        ..Transaction::default()
+    })
+    .unwrap();
     let kinds: [(&str, Vec<Operation>); 5] = [
         ("points", points(&db, "s", 300_000)),
         ("small features", features(&db, 20_000, 0)),
