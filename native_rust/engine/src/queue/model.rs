@@ -266,10 +266,10 @@ fn each_submission_is_answered_once_in_order_and_within_the_bounds() {
 #[test]
 fn a_queue_that_is_wrong_is_noticed() {
     for (bug, words) in [
-        (Bug::CountLate, "wait"),
-        (Bug::CloseUnheard, "deadlock"),
-        (Bug::ForgetOrder, "not in order"),
-        (Bug::LateIsQueued, "one answer each"),
+        (Bug::CountLate, &["wait"][..]),
+        (Bug::CloseUnheard, &["deadlock"]),
+        (Bug::ForgetOrder, &["not in order"]),
+        (Bug::LateIsQueued, &["one answer each"]),
     ] {
         notices(bug, words, || one_order(End::Closed), ORDERS);
     }

@@ -260,10 +260,13 @@ fn a_transaction_has_one_end_whoever_comes_first() {
 #[test]
 fn a_table_that_is_wrong_is_noticed() {
     for (bug, words) in [
-        (Bug::AbortChecksFirst, "aborted"),
-        (Bug::WaitUnderTable, "deadlock"),
-        (Bug::LapseWhileUsed, "it lapsed while it was used"),
-        (Bug::HoldAborted, "memory is held"),
+        (Bug::AbortChecksFirst, &["aborted"][..]),
+        (Bug::WaitUnderTable, &["deadlock"][..]),
+        (
+            Bug::LapseWhileUsed,
+            &["it lapsed while it was used", "written, yet aborted"][..],
+        ),
+        (Bug::HoldAborted, &["memory is held"][..]),
     ] {
         notices(bug, words, || one_order(false), ORDERS);
     }
