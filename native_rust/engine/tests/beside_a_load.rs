@@ -99,8 +99,8 @@ fn a_single_write_waits_for_no_more_than_the_group_under_way_and_its_own() {
         waits[waits.len() - 1],
     );
     assert!(beside > 20, "the queue was full {beside} times of 40");
-    // The one under way, its own, and one more that may end while this thread waits for
-    // a core.
+    // The one under way, its own, and those that end while this thread waits for a core:
+    // on a busy machine a few waits are long, but no machine makes most of them so.
     assert!(groups[groups.len() / 2] <= 2, "{groups:?}");
-    assert!(groups[groups.len() - 1] <= 10, "{groups:?}");
+    assert!(groups[groups.len() * 9 / 10] <= 10, "{groups:?}");
 }
