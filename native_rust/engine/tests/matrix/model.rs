@@ -201,18 +201,18 @@ impl Model {
         there.map(|point| point.written).collect()
     }
 
-    /// Features with a position in `w,s,e,n`, by sequence: of those that are no points
-    /// that is told for the whole world only. A box with west beyond east crosses the
-    /// antimeridian.
+    /// Features with a position in `w,s,e,n`, by sequence, of those that it
+    /// [knows](Self::knows). A box with west beyond east crosses the antimeridian.
     pub fn in_box(&self, [w, s, e, n]: [f64; 4]) -> Vec<&Value> {
-        let world = [w, s, e, n] == [-180.0, -90.0, 180.0, 90.0];
         let inside = |feature: &Value| {
             let geometry = &feature["geometry"];
             let mut all = Vec::new();
             positions(geometry, &mut all);
+            if all.is_empty() || !Self::knows([w, s, e, n], feature) {
+                return false;
+            }
             if geometry["type"] != "Point" {
-                assert!(world || all.is_empty(), "the model knows no relations");
-                return !all.is_empty();
+                return true;
             }
             let [x, y] = all[0];
             let across = if w <= e {
@@ -228,5 +228,11 @@ impl Model {
         let mut found: Vec<_> = found.filter(|(_, feature)| inside(feature)).collect();
         found.sort_by_key(|(seq, _)| *seq);
         found.into_iter().map(|(_, feature)| feature).collect()
+    }
+
+    /// Whether the model can tell if a feature meets a box: it knows no relations but that
+    /// of points, and that all the world holds everything.
+    pub fn knows(edges: [f64; 4], feature: &Value) -> bool {
+        edges == [-180.0, -90.0, 180.0, 90.0] || feature["geometry"]["type"] == "Point"
     }
 }
