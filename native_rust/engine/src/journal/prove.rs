@@ -9,7 +9,7 @@
 //! database is refused before anything of it is shown: its last leaf is another.
 //! Single blocks are held against the tree when they are read.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::leaves::Leaves;
 use super::survey::Survey;
@@ -88,14 +88,18 @@ fn ends_as_kept(survey: &mut Survey, size: u64, nodes: &NodeTable) -> Result<boo
     Ok(nodes.get(LOWEST, group) == Some(tree.root()))
 }
 
-/// Check the root in the headers of all segments up to `last`; returns the tree
-/// before that one.
+/// Check the root in the headers of these segments against the leaves before them;
+/// returns the tree before the last one.
 ///
 /// # Errors
 /// [`crate::Error::Corrupt`] for a segment that is not of this history.
-pub(super) fn check_headers(survey: &mut Survey, last: usize, nodes: &NodeTable) -> Result<Tree> {
+pub(super) fn check_headers(
+    survey: &mut Survey,
+    numbers: RangeInclusive<usize>,
+    nodes: &NodeTable,
+) -> Result<Tree> {
     let mut tree = Tree::default();
-    for number in 1..=last {
+    for number in numbers {
         tree = tree_before(survey, number, nodes)?;
         let ends_as_kept = ends_as_kept(survey, tree.size(), nodes)?;
         let Some(found) = survey.segments.get(number) else {

@@ -258,7 +258,7 @@ fn read<'a>(
             Ok(number) => number,
             Err(reason) => return Err(RecoverError::StartRefused(reason)),
         };
-        before_start = check_headers(&mut survey, number, &start.nodes)?;
+        before_start = check_headers(&mut survey, 1..=number, &start.nodes)?;
         scan.last_group = Some(LastGroup {
             segment_first_seq: start.segment_first_seq,
             offset: start.last_group_offset,
@@ -269,6 +269,7 @@ fn read<'a>(
         scan.last_time = start.last_time;
         from = Some((number, start.end_offset));
     }
+    let started = from.is_some();
     let first = from.map_or(0, |(number, _)| number);
     let last = survey.segments.len().saturating_sub(1);
     let mut tail = None;
@@ -292,6 +293,13 @@ fn read<'a>(
         {
             found.footer = None;
         }
+    }
+    if started {
+        // What comes after the start continues its tree, but the leaves before it in its
+        // own segment were not read. In a group that is not whole they are part of every
+        // proof.
+        let nodes = scan.nodes.as_ref().unwrap_or(&no_nodes);
+        check_headers(&mut survey, first + 1..=last, nodes)?;
     }
     Ok((survey, scan, tail))
 }

@@ -166,6 +166,22 @@ fn reseal_footer(segment: &mut [u8], n: usize, leaf: [u8; 32]) {
     segment[end..end + 4].copy_from_slice(&crc.to_le_bytes());
 }
 
+/// Wait until a snapshot is there.
+fn await_snapshot(fs: &SimFs) {
+    let began = Instant::now();
+    let names = || fs.list(&Path::new(DIR).join("snapshots")).unwrap();
+    while !names().iter().any(|name| name.ends_with(".snapshot")) {
+        assert!(began.elapsed() < Duration::from_secs(30), "no snapshot");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The sequence that a segment begins with, from its name.
+fn first_seq(path: &Path) -> Option<u64> {
+    let is = path.extension().is_some_and(|e| e == "journal");
+    is.then(|| path.file_stem()?.to_str()?.parse().ok())?
+}
+
 #[test]
 fn a_forged_block_is_never_given_and_costs_nothing_but_itself() {
     let began = Instant::now();
@@ -230,6 +246,59 @@ fn a_forged_block_is_never_given_and_costs_nothing_but_itself() {
     report("forged blocks", began, &figures);
 }
 
+/// The leaves of the last group, if it is not whole, are part of every proof. Those of a
+/// segment that was sealed after the snapshot was taken are read by nobody else.
+#[test]
+fn leaves_of_the_last_group_before_the_snapshot_are_checked_when_opened() {
+    let fs = SimFs::new();
+    let limits = Limits {
+        segment_bytes: 4_096,
+        snapshot_bytes: 20_000,
+        ..limits_with_snapshots()
+    };
+    let db = open_with(&fs, limits.clone()).unwrap();
+    fs.hold(|op| matches!(op, Op::CreateFile(path, _) if path.ends_with("snapshot.tmp")));
+    for n in 0..30 {
+        let properties = json!({"pad": "x".repeat(700)});
+        let feature = json!({"type": "Feature", "id": format!("f{n}"), "geometry": null, "properties": properties});
+        let prepared = prepare(&db, &[Change::Put(feature)]).unwrap();
+        db.write_transaction(prepared).unwrap();
+    }
+    assert!(fs.await_held(), "no snapshot is taken");
+    fs.release();
+    await_snapshot(&fs);
+    let image = fs.now();
+    db.close();
+    let db = open_with(&SimFs::of(image.clone()), limits.clone()).unwrap();
+    let taken_at = db.recovered().snapshot.clone().unwrap().seq;
+    db.close();
+    let mut refused = 0;
+    for (path, content) in image.files() {
+        let Some(first) = first_seq(&path) else {
+            continue;
+        };
+        let count: usize = groups(&content)
+            .into_iter()
+            .map(|group| blocks(&content, group.start).len())
+            .sum();
+        let seqs = first..first + count as u64;
+        for seq in seqs.clone().filter(|seq| (17..=taken_at).contains(seq)) {
+            let mut bytes = content.clone();
+            let sealed = forge(&mut bytes, (seq - first) as usize, seq, true);
+            match open_with(&SimFs::of(image.with_file(&path, bytes)), limits.clone()) {
+                Err(Error::Corrupt { .. }) => {
+                    refused += usize::from(sealed && seqs.contains(&taken_at))
+                }
+                other => panic!("block {seq}, snapshot of {taken_at}: {:?}", other.err()),
+            }
+        }
+    }
+    assert!(
+        refused > 0,
+        "the snapshot of {taken_at} lies in no sealed segment"
+    );
+}
+
 /// A version that was written while a snapshot was taken, and that a crash took back, had
 /// the shape of its feature: the one before it is read from its block.
 #[test]
@@ -260,12 +329,7 @@ fn a_shape_that_a_snapshot_lacks_is_that_of_what_was_committed() {
     assert!(fs.await_held(), "no snapshot is taken");
     put("f", "second", Durability::None);
     fs.release();
-    let began = Instant::now();
-    let names = || fs.list(&Path::new(DIR).join("snapshots")).unwrap();
-    while !names().iter().any(|name| name.ends_with(".snapshot")) {
-        assert!(began.elapsed() < Duration::from_secs(30), "no snapshot");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    await_snapshot(&fs);
     let (before, log) = fs.history();
     let crashed = crash_points(before, &log).pop().unwrap();
     let image = crashed.image(&vec![Fate::Lost; crashed.pending()]);
