@@ -270,7 +270,7 @@ fn leaves_of_the_last_group_before_the_snapshot_are_checked_when_opened() {
     let image = fs.now();
     db.close();
     let db = open_with(&SimFs::of(image.clone()), limits.clone()).unwrap();
-    let taken_at = db.recovered().snapshot.clone().unwrap().seq;
+    let taken_at = db.recovered().snapshot.unwrap().seq;
     db.close();
     let mut refused = 0;
     for (path, content) in image.files() {
