@@ -15,8 +15,8 @@ use std::time::Duration;
 use ciborium::Value;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use formdb_engine::Limits;
-use formdb_engine::model::cbor::{encode_json, write_json};
-use formdb_engine::model::{
+use formdb_engine::types::cbor::{encode_json, write_json};
+use formdb_engine::types::{
     BoundingBox, Features, PointBatch, Source, decode_points, encode_points, feature_to_json,
     intersects_box, parse_features, parse_points, parse_timestamp, stored_feature, write_timestamp,
 };

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::model::{Antimeridian, BoundingBox, Rect};
+use formdb_engine::types::{Antimeridian, BoundingBox, Rect};
 use formdb_engine::{
     Area, Budget, Cancel, Database, Filter, Limits, Memory, Near, PlaceIndex, Predicate,
     QueryGeometry, Search,

@@ -28,104 +28,76 @@
 #![deny(unsafe_code)]
 
 mod aggregate;
-mod answers;
 mod block;
-mod bodies;
 mod budget;
-mod catalog;
+mod cache;
 mod clock;
-mod committer;
-mod conditions;
-mod cursor;
-mod database;
-mod entries;
+mod commit;
+mod db;
 mod error;
-mod exact;
-mod features;
 pub mod fs;
-mod growth;
-mod history;
-mod home;
+mod geo;
 mod index;
 mod inspect;
 mod journal;
-mod json_rows;
-mod keys;
 mod limits;
-mod lineage;
 mod mem;
 mod merkle;
-pub mod model;
-mod opening;
-mod operation;
-#[cfg(test)]
-mod oracles;
-mod patch;
-mod plan;
+mod open;
 mod planted;
-mod points;
-mod prepare;
-mod proofs;
-mod proved;
-mod query_cache;
-mod queue;
-mod readable;
-mod replay;
-mod revert;
-mod reverts;
-mod schema;
-mod scrub;
+mod read;
 mod search;
-mod series_list;
 mod snapshot;
-mod spatial;
 mod state;
 mod sync;
+#[cfg(test)]
+mod testing;
 mod transactions;
-mod turns;
+pub mod types;
+mod write;
 
 pub use aggregate::{
     Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Percent, Selection,
     SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
 };
-pub use answers::{AnswerStats, JsonAnswer};
 pub use block::Block;
-pub use bodies::Document;
+pub use block::operation::{OpKind, Operation};
 pub use budget::{Budget, Cancel};
-pub use catalog::Catalog;
-pub use conditions::{Condition, Expected};
-pub use database::{Database, Info};
-pub use entries::{EntryPage, EntryQuery};
+pub use cache::documents::Document;
+pub use cache::results::{AnswerStats, JsonAnswer};
+pub use commit::conditions::{Condition, Expected};
+pub use commit::queue::{Ack, Durability, MAX_ACTOR, Reply, Transaction};
+pub use db::catalog::Catalog;
+pub use db::database::{Database, Info};
 pub use error::{Entity, Error, Fault, InvalidCode, Result};
-pub use features::{BoxQuery, FeaturePage};
-pub use history::{Moment, StoredBlock};
+pub use geo::Predicate;
 pub use index::PlaceIndex;
+pub use index::keys::IdempotencyKey;
 pub use inspect::{
     Appended, Diagnosis, LeftOut, Reach, SalvageReport, VerifyReport, diagnose, salvage, verify,
 };
 pub use journal::{Damage, Lost, Progress};
 pub use journal::{Recovered, RecoveryPolicy};
-pub use keys::IdempotencyKey;
 pub use limits::Limits;
-pub use lineage::Lineage;
+pub use mem::lru::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use mem::{Memory, Pool, Reservation};
 pub use merkle::{ConsistencyProof, Hash, InclusionProof, Tree, leaf_hash, node_hash, to_hex};
-pub use operation::{OpKind, Operation};
-pub use points::{
+pub use read::features::{BoxQuery, FeaturePage};
+pub use read::history::{Moment, StoredBlock};
+pub use read::journal::{EntryPage, EntryQuery};
+pub use read::lineage::Lineage;
+pub use read::points::{
     ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
 };
-pub use prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
-pub use proofs::TreeHead;
-pub use query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
-pub use queue::{Ack, Durability, MAX_ACTOR, Reply, Transaction};
-pub use scrub::{ScrubStats, ScrubStep};
+pub use read::proofs::TreeHead;
+pub use read::scrub::{ScrubStats, ScrubStep};
+pub use read::series_list::{SeriesListPage, SeriesListQuery};
 pub use search::{Area, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search};
-pub use series_list::{SeriesListPage, SeriesListQuery};
 pub use snapshot::SnapshotUsed;
-pub use spatial::Predicate;
 pub use transactions::{
     Applied, Begin, Commit, OwnDocument, Phase, PreparedOperations, TransactionStatus, Wait,
 };
+pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 
 /// The temporal index on its own, in memory, with no journal behind it.
 pub mod temporal {
@@ -133,5 +105,5 @@ pub mod temporal {
         Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries, Summary,
         TemporalIndex,
     };
-    pub use crate::prepare::check_columns;
+    pub use crate::write::prepare::check_columns;
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Aggregate, Aggregation, AnswerStats, Area, Cancel, Database, Durability, Error, Filter, Grid,
     Heatmap, Limits, Near, Operation, Predicate, Search, Selection, Transaction,

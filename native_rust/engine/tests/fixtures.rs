@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formdb_engine::fs::{FileSystem, RealFileSystem};
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Ack, Area, BoxQuery, Cancel, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Limits, Near,
     Operation, Order, Predicate, RangeQuery, Reach, Search, Transaction, salvage, to_hex, verify,

@@ -12,7 +12,7 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Ack, BoxQuery, Cancel, Condition, Database, Durability, EntryQuery, Error, Expected,
     IdempotencyKey, Limits, Operation, Order, RangeQuery, Reply, Transaction,

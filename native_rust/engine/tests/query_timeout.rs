@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Area, Budget, Cancel, Database, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, Search,
 };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::model::Antimeridian;
+use formdb_engine::types::Antimeridian;
 use formdb_engine::{
     Aggregate, AggregatePage, Aggregation, Area, Bucket, Budget, Cancel, Database, EntryQuery,
     Error, FeaturePage, Limits, Near, Operation, Order, Predicate, QueryGeometry, RangeQuery,
@@ -253,7 +253,7 @@ fn questions_of_every_kind_look_at_their_budget() {
         ),
         ("heatmap", {
             let heatmap = formdb_engine::Heatmap {
-                bbox: formdb_engine::model::BoundingBox::parse("-180,-90,180,90").unwrap(),
+                bbox: formdb_engine::types::BoundingBox::parse("-180,-90,180,90").unwrap(),
                 grid: formdb_engine::Grid::Tiles { zoom: 1 },
                 sum: None,
                 filters: Vec::new(),
@@ -322,7 +322,7 @@ fn pages_that_end_at_their_bytes_are_together_the_whole() {
             k: None,
             radius: Some(3e7),
         });
-        let bbox = formdb_engine::model::BoundingBox::parse("-10,-10,50,50").unwrap();
+        let bbox = formdb_engine::types::BoundingBox::parse("-10,-10,50,50").unwrap();
         for area in [Area::Everything, Area::Box(bbox), near] {
             let mut search = search(area, Predicate::Intersects);
             let (expected, _) = fixture.db.count(&search, &fixture.budget()).unwrap();

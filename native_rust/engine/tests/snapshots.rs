@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formdb_engine::fs::{FileSystem, RealFileSystem};
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     BoxQuery, Cancel, Database, Durability, EntryQuery, Error, IdempotencyKey, Limits, Order,
     RangeQuery, Transaction,

@@ -19,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Stat};
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Ack, Begin, BoxQuery, Cancel, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
     RangeQuery, Reply, Transaction, Wait,

@@ -1,7 +1,7 @@
 //! Stored bytes and client text: decoders against other people's, and both ways.
 
 use ciborium::Value as Cbor;
-use formdb_engine::model::{
+use formdb_engine::types::{
     BoundingBox, Features, Json, PointBatch, PutFeature, Source, decode_points, encode_points,
     feature_to_json, intersects_box, parse_features, parse_points, point_metadata, points_to_json,
     stored_feature, write_json,

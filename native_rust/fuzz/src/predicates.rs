@@ -1,6 +1,6 @@
 //! How two geometries lie to each other: no answer may contradict another one.
 
-use formdb_engine::model::{Antimeridian, BoundingBox, Features, intersects_box, parse_features};
+use formdb_engine::types::{Antimeridian, BoundingBox, Features, intersects_box, parse_features};
 use formdb_engine::{Budget, Cancel, Limits, Memory, Predicate, QueryGeometry};
 use serde_json::{Value, json};
 

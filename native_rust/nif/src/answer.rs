@@ -1,6 +1,6 @@
 //! Engine results as terms, and answers sent from ordinary threads.
 
-use formdb_engine::model::Rejected;
+use formdb_engine::types::Rejected;
 use formdb_engine::{Ack, Error, Fault, JsonAnswer, to_hex};
 use rustler::env::SavedTerm;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NewBinary, OwnedEnv, Term};

@@ -363,11 +363,11 @@ fn database_scrub<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, bytes: u64)
 
 #[rustler::nif]
 fn database_check_name<'a>(env: Env<'a>, name: &str) -> Term<'a> {
-    let checked = formdb_engine::model::check_database_name(name);
+    let checked = formdb_engine::types::check_database_name(name);
     tagged(env, checked.map(|()| atoms::nil()).map_err(Failure))
 }
 
 #[rustler::nif]
 fn database_generate_name() -> String {
-    formdb_engine::model::generate_database_name()
+    formdb_engine::types::generate_database_name()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use formdb_engine::model::Antimeridian;
+use formdb_engine::types::Antimeridian;
 use formdb_engine::{Condition, Database, Durability, Expected, Hash, IdempotencyKey, Transaction};
 use rustler::{Binary, NifMap, NifTaggedEnum, NifUnitEnum};
 

@@ -1,6 +1,6 @@
 //! Reads: on the calling process, no process in between.
 
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     BoxQuery, Document, EntryQuery, FeaturePage, Order, PointPage, RangeQuery, SeriesListPage,
     SeriesListQuery, Summary, to_hex,

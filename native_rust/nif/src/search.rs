@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use formdb_engine::model::{BoundingBox, Source};
+use formdb_engine::types::{BoundingBox, Source};
 use formdb_engine::{
     Area, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, QueryGeometry, Search,
 };

@@ -4,7 +4,7 @@
 //! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
 //! for what may read the journal first. The caller picks.
 
-use formdb_engine::model::{Antimeridian, Source, TimeUnit, read_time_parameter, read_timestamp};
+use formdb_engine::types::{Antimeridian, Source, TimeUnit, read_time_parameter, read_timestamp};
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
     Order, Puts, RangeQuery, Reply,
@@ -467,7 +467,7 @@ fn timestamp_parameter<'a>(env: Env<'a>, text: &str, unit: Option<&str>) -> Term
 #[rustler::nif]
 fn timestamp_format<'a>(env: Env<'a>, micros: i64) -> Term<'a> {
     let mut text = Vec::with_capacity(32);
-    formdb_engine::model::write_timestamp(micros, &mut text);
+    formdb_engine::types::write_timestamp(micros, &mut text);
     let text = String::from_utf8(text).unwrap_or_default();
     (atoms::ok(), text).encode(env)
 }

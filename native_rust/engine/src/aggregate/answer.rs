@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::answers::Answer;
-use crate::json_rows::JsonRows;
+use crate::cache::results::Answer;
+use crate::read::json_rows::JsonRows;
 
 use super::Aggregation;
 

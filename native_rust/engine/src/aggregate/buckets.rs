@@ -12,7 +12,7 @@
 
 use super::interval::{Interval, Step};
 use super::zone::Zone;
-use crate::model::{DAY, Date, FIRST_TIMESTAMP, LAST_TIMESTAMP};
+use crate::types::{DAY, Date, FIRST_TIMESTAMP, LAST_TIMESTAMP};
 
 /// The Monday before 1970, as a reading of calendar and clock.
 const MONDAY: i64 = -3 * DAY;

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use super::percent::{DECIMALS, Percent};
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode};
-use crate::exact::{Accumulator, Sum, between, deviation};
 use crate::index::{Stretch, extremes, greatest, least};
+use crate::types::exact::{Accumulator, Sum, between, deviation};
 
 /// What is made of the points of a bucket.
 ///

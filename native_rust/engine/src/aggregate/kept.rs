@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Aggregate, AggregatePage, Selection};
-use crate::answers::{Call, JsonAnswer, Question, Source};
 use crate::budget::{Budget, Cancel};
-use crate::database::Database;
+use crate::cache::results::{Call, JsonAnswer, Question, Source};
+use crate::db::database::Database;
 use crate::error::{Error, Result};
 
 impl Database {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::SERIES;
 use crate::budget::Budget;
-use crate::cursor::{Asked, Cursor, CursorKey, List};
-use crate::database::Database;
+use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::check_limit;
 use crate::index::{self, InOrder, Order, Point, Resume};
-use crate::json_rows::{JsonRows, LONGEST_ROW};
+use crate::read::cursor::{Asked, Cursor, CursorKey, List};
+use crate::read::features::check_limit;
+use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 
 /// A range query over all series whose ids begin alike.
 #[derive(Debug, Clone)]

@@ -27,10 +27,10 @@ pub use summary::SeriesSummary;
 pub use zone::Zone;
 
 use crate::budget::Budget;
-use crate::database::Database;
+use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{InOrder, Order, SharedSeries, TemporalIndex};
-use crate::points::no_series;
+use crate::read::points::no_series;
 
 use run::Run;
 
@@ -246,7 +246,7 @@ fn check(query: &Aggregate<'_>) -> Result<()> {
         ));
     }
     match query.origin {
-        Some(origin) if !crate::model::is_timestamp(origin) => Err(Error::invalid(
+        Some(origin) if !crate::types::is_timestamp(origin) => Err(Error::invalid(
             InvalidCode::Parameter,
             "/origin",
             format!("found the origin {origin}; expected a time in the years -9999 to 9999"),

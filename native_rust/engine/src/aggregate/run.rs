@@ -2,9 +2,9 @@
 
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::exact::between;
 use crate::index::{Order, RangeQuery, SharedSeries, Stretch};
-use crate::model::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
+use crate::types::exact::between;
+use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
 
 use super::answer::Bucket;
 use super::buckets::{Buckets, Span64};

@@ -9,8 +9,8 @@ use super::STEP;
 use super::percent::Percent;
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::exact::between;
 use crate::index::SharedSeries;
+use crate::types::exact::between;
 
 /// Bits that one walk tells apart.
 const BITS: u32 = 16;

@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 
 use crate::budget::Budget;
-use crate::database::Database;
+use crate::db::database::Database;
 use crate::error::Result;
-use crate::json_rows::JsonRows;
-use crate::points::no_series;
+use crate::read::json_rows::JsonRows;
+use crate::read::points::no_series;
 
 use super::STEP;
 use super::fold::Fold;

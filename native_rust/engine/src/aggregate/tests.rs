@@ -9,8 +9,8 @@ use super::answer::Bucket;
 use super::run::Run;
 use super::*;
 use crate::budget::Budget;
-use crate::model::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
-use crate::oracles::{compared, seeds};
+use crate::testing::oracles::{compared, seeds};
+use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
 
 /// A generator with a seed to name when something fails (G. Marsaglia, "Xorshift
 /// RNGs", 2003).
@@ -225,7 +225,7 @@ fn every_question_agrees_with_the_oracle() {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let (name, centres) = random.pick(&PLACES);
         let zone = Zone::parse(name).unwrap();
-        let centre = crate::model::parse_timestamp(random.pick(centres)).unwrap();
+        let centre = crate::types::parse_timestamp(random.pick(centres)).unwrap();
         let mut world = World::default();
         for number in 0..100 {
             // Between questions, too: what was known of a chunk no longer holds.

@@ -1,6 +1,6 @@
 //! Where each block lies in the journal.
 
-use super::chunked::Chunked;
+use crate::mem::chunked::Chunked;
 
 /// A block's place in the journal. Segments stay below 4 GiB, so 12 bytes do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::thread::JoinHandle;
 
-use super::chunked::Chunked;
-use super::ids::{IdTable, number_of};
 use super::memory;
 use super::shapes::ShapeTable;
 use super::spatial::{ALIVE, Entry, SpatialIndex};
-use crate::model::{FeatureShape, Rect};
+use crate::mem::chunked::Chunked;
+use crate::mem::ids::{IdTable, number_of};
+use crate::types::{FeatureShape, Rect};
 
 pub use query::{BoxWalk, Hit, Placed};
 pub use stored::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};

@@ -5,8 +5,8 @@
 //! vectors and tables keep, rounded up (`tests/index_memory.rs` holds the estimates
 //! against a counting allocator).
 
-use crate::operation::Operation;
-use crate::queue::Transaction;
+use crate::block::operation::Operation;
+use crate::commit::queue::Transaction;
 
 /// The newest version of a feature: its number by id, its envelope, its place in the
 /// R-tree, its shape.

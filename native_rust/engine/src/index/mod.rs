@@ -9,15 +9,15 @@
 
 mod blocks;
 mod chunk;
-mod chunked;
 mod features;
 mod filter;
-mod ids;
 mod in_order;
+pub(crate) mod keys;
 mod lives;
 pub(crate) mod memory;
 mod places;
 mod range;
+pub(crate) mod reverts;
 mod series;
 mod shapes;
 mod spatial;
@@ -27,7 +27,6 @@ mod walk;
 
 pub use blocks::{BlockLocation, BlockTable};
 pub use chunk::{Point, PointRef};
-pub(crate) use chunked::Chunked;
 pub use features::{BoxWalk, FeatureIndex, FeatureLoader, Hit, Newest, Placed};
 pub use features::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};
 pub use in_order::InOrder;

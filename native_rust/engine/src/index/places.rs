@@ -9,8 +9,8 @@ use hashbrown::HashTable;
 use super::spatial::{ALIVE, Entry, SpatialIndex};
 use crate::budget::Budget;
 use crate::error::Result;
-use crate::model::Rect;
-use crate::spatial::{Center, Shape};
+use crate::geo::{Center, Shape};
+use crate::types::Rect;
 
 /// Ids and their envelopes, found by id, by box and by distance.
 ///
@@ -116,7 +116,7 @@ impl PlaceIndex {
                 number
             }
             None => {
-                let number = super::ids::number_of(self.places.len());
+                let number = crate::mem::ids::number_of(self.places.len());
                 self.places.push(place);
                 number
             }
@@ -245,7 +245,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::oracles::{cases, compared};
+    use crate::testing::oracles::{cases, compared};
 
     #[derive(Debug, Clone)]
     enum Step {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use hashbrown::HashTable;
 
-use super::chunked::Chunked;
-use crate::model::{FeatureShape, GeometryType};
+use crate::mem::chunked::Chunked;
+use crate::types::{FeatureShape, GeometryType};
 
 /// Shapes that are told apart; features of any more count by the type of their
 /// geometry alone.

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use rstar::{AABB, RTreeNode, RTreeObject};
 
-use crate::model::Rect;
+use crate::types::Rect;
 use layer::Layer;
 pub(super) use walk::{Parts, Portions, Step};
 

@@ -7,7 +7,7 @@
 
 use std::sync::OnceLock;
 
-use crate::exact::{Accumulator, Pair};
+use crate::types::exact::{Accumulator, Pair};
 
 /// Below this a summary costs more memory and time than it saves.
 const WORTHWHILE: usize = 128;

@@ -8,7 +8,6 @@ use dashmap::mapref::multiple::RefMulti;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chunk::{Deletion, Point, Revival};
-use super::chunked::Chunked;
 use super::filter::Filter;
 use super::in_order::InOrder;
 use super::memory;
@@ -16,6 +15,7 @@ use super::range::{End, Order, RangeQuery, Resume, Work};
 use super::series::{Part, Series, SortedPoints, Summary};
 use crate::budget::Budget;
 use crate::error::Result;
+use crate::mem::chunked::Chunked;
 
 /// Points that are read under one hold of the lock.
 const PAGE: usize = 1_024;

@@ -7,13 +7,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::block::operation::{OpKind, revert_body};
 use crate::block::{Action, Block, Effect};
 use crate::error::Result;
 use crate::journal::{Group, Journal};
 use crate::merkle::{Hash, leaf_hash, to_hex};
-use crate::model::{DeletePoints, cbor, parse_hash, stored_delete_points, write_timestamp};
-use crate::operation::{OpKind, revert_body};
 use crate::planted::{Bug, planted};
+use crate::types::{DeletePoints, cbor, parse_hash, stored_delete_points, write_timestamp};
 
 /// A block that could be read and is not in the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]

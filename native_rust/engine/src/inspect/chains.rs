@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use crate::block::{Block, Effect};
-use crate::index::Chunked;
+use crate::mem::chunked::Chunked;
 
 /// The versions of all features, by sequence.
 ///
@@ -123,9 +123,9 @@ impl Bits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::operation::Operation;
     use crate::block::{Stamp, encode_block};
-    use crate::model::DeleteFeature;
-    use crate::operation::Operation;
+    use crate::types::DeleteFeature;
 
     /// Versions of features, each with the one it names; what is found of them.
     fn found(versions: &[(&str, Option<u64>)]) -> Result<Option<u64>, String> {

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Entity, Error, Result};
 use crate::fs::{FileSystem, Lock};
-use crate::home::{self, JOURNAL, take_lock};
 use crate::journal::{Damage, DatabaseId, Durable, IDENTITY, Identity, Source, would_open};
+use crate::open::home::{self, JOURNAL, take_lock};
 use crate::snapshot::{self, Outline, SNAPSHOTS, file_name};
 
 pub use beyond::{Appended, LeftOut};

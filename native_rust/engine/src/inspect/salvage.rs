@@ -10,13 +10,13 @@ use crate::block::Block;
 use crate::clock::system_micros;
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::FileSystem;
-use crate::home::{JOURNAL, make_dir};
 use crate::journal::{
     Damage, Examination, Examined, Group, Journal, Lost, Progress, RecoverError, RecoverOptions,
     RecoveryPolicy, copy_segment, empty_segment, readable_blocks, recover, whole_transactions,
 };
 use crate::limits::Limits;
 use crate::merkle::{Hash, to_hex};
+use crate::open::home::{JOURNAL, make_dir};
 
 /// The journal while it is being copied; it gets its name when it is complete.
 const PARTIAL: &str = "journal.partial";

@@ -3,7 +3,7 @@
 use super::footer::{Footer, PAGE, Section};
 use super::leaves::key;
 use crate::error::Result;
-use crate::index::Chunked;
+use crate::mem::chunked::Chunked;
 use crate::merkle::Hash;
 
 /// A footer, and how far the blocks of its segment agree with it.

@@ -2,7 +2,7 @@
 
 use hashbrown::HashTable;
 
-use crate::index::Chunked;
+use crate::mem::chunked::Chunked;
 use crate::merkle::Hash;
 
 /// Places and leaf hashes of a segment's blocks, by sequence and by hash: what its

@@ -8,12 +8,12 @@ use super::{
     Durable, Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, RecoveryPolicy,
     Source, Start, create, recover,
 };
+use crate::block::operation::Operation;
 use crate::block::{Stamp, encode_block};
 use crate::error::Error;
 use crate::fs::RealFileSystem;
 use crate::merkle::{NodeTable, Tree};
-use crate::model::{FeatureShape, GeometryType, PutFeature};
-use crate::operation::Operation;
+use crate::types::{FeatureShape, GeometryType, PutFeature};
 
 fn options(start: Option<Start>) -> RecoverOptions {
     RecoverOptions {

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::pages::WindowKey;
 use crate::budget::Budget;
+use crate::cache::windows::WindowKey;
 use crate::error::{Error, InvalidCode, Result};
+use crate::geo::{Predicate, Prepared, Shape};
 use crate::index::{BoxWalk, Hit, Placed, VersionCursor};
 use crate::limits::Limits;
 use crate::merkle::Hash;
-use crate::model::cbor::{DecodeError, encode_json};
-use crate::model::{
+use crate::state::State;
+use crate::types::cbor::{DecodeError, encode_json};
+use crate::types::{
     Antimeridian, BoundingBox, Json, Members, Rect, Source, at, check_geometry, intersects_box,
 };
-use crate::spatial::{Predicate, Prepared, Shape};
-use crate::state::State;
 
 /// Where a search looks.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
 use crate::error::{Error, InvalidCode, Result};
-use crate::model::cbor::{DecodeError, Reader, Scalar};
-use crate::model::{parse_timestamp, read_time_parameter};
+use crate::types::cbor::{DecodeError, Reader, Scalar};
+use crate::types::{parse_timestamp, read_time_parameter};
 
 /// Values in one list.
 const MAX_LIST: usize = 1_000;

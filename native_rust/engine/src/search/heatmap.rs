@@ -9,14 +9,14 @@ use super::area::{Area, Target, each_in_box};
 use super::filter::{Filter, find, parse_path};
 use super::{Question, check_filters};
 use crate::budget::Budget;
-use crate::database::Database;
+use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::exact::{Pair, Sum};
-use crate::features::{damaged, feature_block};
+use crate::geo::Predicate;
 use crate::index::Hit;
-use crate::model::cbor::{DecodeError, Reader, Scalar};
-use crate::model::{BoundingBox, Rect, stored_feature};
-use crate::spatial::Predicate;
+use crate::read::features::{damaged, feature_block};
+use crate::types::cbor::{DecodeError, Reader, Scalar};
+use crate::types::exact::{Pair, Sum};
+use crate::types::{BoundingBox, Rect, stored_feature};
 
 /// Greatest zoom level of a grid of tiles: cells of about 2 metres.
 const MAX_ZOOM: u8 = 24;

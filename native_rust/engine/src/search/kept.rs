@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::heatmap::{Grid, Heatmap};
 use super::{Area, Filter, Near, Search};
-use crate::answers::{Answer, Call, JsonAnswer, Question, Source};
 use crate::budget::Budget;
-use crate::database::Database;
+use crate::cache::results::{Answer, Call, JsonAnswer, Question, Source};
+use crate::db::database::Database;
 use crate::error::Result;
-use crate::features::FeaturePage;
+use crate::read::features::FeaturePage;
 
 /// How many features a search finds, and the sequence that is as of.
 #[derive(Debug, Clone, Copy)]

@@ -7,39 +7,36 @@
 //! has them; the antimeridian and the poles are known to be one line and one place
 //! each. Distances are geodesics.
 
-mod ahead;
 mod area;
 mod filter;
 mod heatmap;
 mod kept;
 mod nearby;
-mod pages;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-pub(crate) use ahead::ReadAhead;
 pub use area::{Area, Near, QueryGeometry};
 pub use filter::Filter;
 pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
-pub(crate) use pages::PageCache;
 
 use crate::block::Block;
-use crate::bodies::Document;
 use crate::budget::Budget;
-use crate::cursor::{Asked, Cursor, List};
-use crate::database::Database;
+use crate::cache::documents::Document;
+use crate::cache::windows::{Gather, Window, WindowKey};
+use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{
+use crate::geo::Predicate;
+use crate::index::Hit;
+use crate::read::ahead::ReadAhead;
+use crate::read::cursor::{Asked, Cursor, List};
+use crate::read::features::{
     FeaturePage, Page, check_limit, damaged, document, feature_block, make_document, read_block,
 };
-use crate::index::Hit;
-use crate::model::BoundingBox;
-use crate::spatial::Predicate;
 use crate::state::State;
+use crate::types::BoundingBox;
 use area::Target;
 use filter::Span;
-use pages::{Gather, Window, WindowKey};
 
 /// Candidates whose blocks are read in one go, 16 bytes each.
 const BATCH: usize = 1 << 20;

@@ -15,13 +15,13 @@ use std::ops::ControlFlow;
 use super::area::{Near, each_in_box};
 use super::{Conditions, Search, at};
 use crate::budget::Budget;
-use crate::cursor::Cursor;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{FeaturePage, Page, damaged, document, feature_block, read_block};
+use crate::geo::{Center, Shape};
 use crate::index::Placed;
-use crate::model::{Rect, Source, without_noise};
-use crate::spatial::{Center, Shape};
+use crate::read::cursor::Cursor;
+use crate::read::features::{FeaturePage, Page, damaged, document, feature_block, read_block};
 use crate::state::State;
+use crate::types::{Rect, Source, without_noise};
 
 /// A feature and its distance in metres.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -427,11 +427,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::database::Database;
+    use crate::db::database::Database;
     use crate::fs::RealFileSystem;
     use crate::limits::Limits;
-    use crate::model::BoundingBox;
     use crate::search::Filter;
+    use crate::types::BoundingBox;
 
     /// However little the index does in order, the candidates are the same.
     #[test]

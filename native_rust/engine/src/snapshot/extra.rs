@@ -1,8 +1,8 @@
 //! What a snapshot holds beside the indexes: idempotency keys and reverts.
 
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
-use crate::keys::{IdempotencyKey, KeyEntry, KeyTable};
-use crate::reverts::RevertTable;
+use crate::index::keys::{IdempotencyKey, KeyEntry, KeyTable};
+use crate::index::reverts::RevertTable;
 
 /// Both tables as one section. Some 50 ns an entry.
 pub(crate) fn encode_extra(keys: &KeyTable, reverts: &RevertTable) -> Vec<u8> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
 use crate::index::{BlockLocation, Content, Part, PartRun, StoredVersion};
 use crate::journal::BLOCK_PREFIX;
-use crate::model::{FeatureShape, PointBatch, Rect, decode_points, encode_points};
+use crate::types::{FeatureShape, PointBatch, Rect, decode_points, encode_points};
 
 /// What a version is, in the low bits of its first byte.
 const TOMBSTONE: u8 = 0;

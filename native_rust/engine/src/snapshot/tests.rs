@@ -14,6 +14,7 @@ use super::*;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::fs::{File, FileId, Kind, Lock, RealFileSystem, Stat};
+use crate::index::reverts::RevertTable;
 use crate::index::{
     BlockLocation, BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
     TemporalIndex,
@@ -21,9 +22,8 @@ use crate::index::{
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
-use crate::model::{FeatureShape, GeometryType, Rect};
-use crate::reverts::RevertTable;
 use crate::state::{Head, Indexes, State};
+use crate::types::{FeatureShape, GeometryType, Rect};
 
 #[derive(Debug, Clone)]
 enum Op {

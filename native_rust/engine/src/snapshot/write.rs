@@ -11,9 +11,9 @@ use super::wire::put_bytes;
 use super::{Mark, Written, file_name, parse_file_name};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::home::make_dir;
 use crate::index::{BlockLocation, Part, VersionCursor};
 use crate::merkle::{Hash, LOWEST};
+use crate::open::home::make_dir;
 use crate::state::State;
 
 /// Name of a snapshot that is not finished yet.

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use super::overlay::{Overlay, SeriesOverlay};
 use super::table::Figures;
-use crate::conditions::{Condition, Expected};
+use crate::block::operation::Operation;
+use crate::commit::conditions::{Condition, Expected};
+use crate::commit::queue::{check_size, encoded_len};
 use crate::error::{Entity, Error, Result};
-use crate::keys::IdempotencyKey;
+use crate::index::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::{Pool, Reservation};
-use crate::operation::Operation;
 use crate::planted::{Bug, planted};
-use crate::queue::{check_size, encoded_len};
 
 /// What adding operations to a transaction came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,13 +28,13 @@ pub use operations::PreparedOperations;
 pub use reads::OwnDocument;
 pub use table::{Phase, TransactionStatus};
 
-use crate::database::Database;
+use crate::block::operation::Operation;
+use crate::commit::queue::{Ack, Reply, Seat, Transaction, check_actor};
+use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::keys::IdempotencyKey;
+use crate::index::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::Reservation;
-use crate::operation::Operation;
-use crate::queue::{Ack, Reply, Seat, Transaction, check_actor};
 use crate::state::State;
 use crate::sync;
 use contents::{Addition, Contents};

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::commit::queue::Ack;
 use crate::error::Error;
 use crate::planted::Bug;
-use crate::queue::Ack;
 use crate::sync::model as sync;
 use sync::{Receiver, Sender, notices, orders, unbounded};
 

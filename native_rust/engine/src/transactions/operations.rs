@@ -1,10 +1,10 @@
 //! The operations of a transaction as a client writes them.
 
-use crate::database::Database;
+use crate::block::operation::Operation;
+use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result, Shown};
-use crate::model::{Faults, Rejected, Source, TimeUnit, at, id_text, timestamp_from_json};
-use crate::operation::Operation;
-use crate::prepare::Puts;
+use crate::types::{Faults, Rejected, Source, TimeUnit, at, id_text, timestamp_from_json};
+use crate::write::prepare::Puts;
 
 /// The operations of one call.
 #[derive(Debug, Clone, Default)]

@@ -7,17 +7,17 @@ use std::iter::Peekable;
 use super::contents::View;
 use super::overlay::SeriesOverlay;
 use super::table::Using;
+use crate::block::operation::Operation;
 use crate::budget::{Budget, Cancel};
-use crate::cursor::{Cursor, List};
-use crate::database::Database;
+use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::features::{BoxQuery, FeaturePage, Page, check_limit, damaged, no_feature};
 use crate::index::{self, Order, Point, PointRef, Resume};
 use crate::merkle::Hash;
-use crate::model::{PutFeature, feature_to_json, intersects_box};
-use crate::operation::Operation;
-use crate::points::{PointPage, RangeQuery, no_series};
+use crate::read::cursor::{Cursor, List};
+use crate::read::features::{BoxQuery, FeaturePage, Page, check_limit, damaged, no_feature};
+use crate::read::points::{PointPage, RangeQuery, no_series};
 use crate::search;
+use crate::types::{PutFeature, feature_to_json, intersects_box};
 
 /// A feature as a transaction sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

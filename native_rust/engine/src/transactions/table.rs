@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::sync::Mutex;
+use crate::commit::queue::Ack;
 use crate::error::{Entity, Error, Result};
 use crate::planted::{Bug, planted};
-use crate::queue::Ack;
 
 /// Ended transactions that are remembered, so that a caller who lost the answer can
 /// ask again.

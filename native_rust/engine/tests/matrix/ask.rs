@@ -1,6 +1,6 @@
 //! Writing to a database, and comparing all its answers with the model.
 
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     BoxQuery, Cancel, Database, EntryQuery, Error, Operation, Order, Point, RangeQuery,
     SeriesListQuery, Transaction,

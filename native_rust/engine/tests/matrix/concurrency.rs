@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{Ack, BoxQuery, Database, Error, Limits, Order, RangeQuery, Reply};
 use serde_json::Value;
 

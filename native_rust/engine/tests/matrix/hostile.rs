@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use formdb_engine::fs::FileSystem;
-use formdb_engine::model::{Antimeridian, BoundingBox};
+use formdb_engine::types::{Antimeridian, BoundingBox};
 use formdb_engine::{
     Area, Begin, Cancel, Commit, Database, Error, Filter, Grid, Heatmap, Near, Operation,
     Predicate, QueryGeometry, Reach, Reply, Search, Transaction, salvage, verify,

@@ -1,7 +1,7 @@
 //! Operations on a database and on plain maps, every answer compared: across closes,
 //! kills and openings, and with pages that go on while others write.
 
-use formdb_engine::model::BoundingBox;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{BoxQuery, Database, Order, RangeQuery};
 use serde_json::Value;
 

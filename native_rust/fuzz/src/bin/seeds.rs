@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use formdb_engine::model::{Features, PointBatch, encode_points, parse_features};
+use formdb_engine::types::{Features, PointBatch, encode_points, parse_features};
 use formdb_engine::{Error, Limits};
 use formdb_fuzz::journal;
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use formdb_engine::PlaceIndex;
-use formdb_engine::model::{BoundingBox, Pieces, Rect};
+use formdb_engine::types::{BoundingBox, Pieces, Rect};
 use formdb_engine::{Error, InvalidCode};
 use rustler::{Encoder, Env, NifResult, Resource, ResourceArc, Term};
 

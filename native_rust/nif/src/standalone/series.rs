@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use formdb_engine::model::MAX_BATCH_POINTS;
 use formdb_engine::temporal::{Order, RangeQuery, SharedSeries, TemporalIndex, check_columns};
+use formdb_engine::types::MAX_BATCH_POINTS;
 use formdb_engine::{
     Aggregate, Aggregation, Budget, Cancel, Entity, Error, Limits, Selection, Zone,
 };

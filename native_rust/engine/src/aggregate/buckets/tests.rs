@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{format_timestamp, is_timestamp, parse_timestamp};
+use crate::types::{format_timestamp, is_timestamp, parse_timestamp};
 
 fn at(text: &str) -> i64 {
     parse_timestamp(text).unwrap()

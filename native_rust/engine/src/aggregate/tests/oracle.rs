@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use crate::aggregate::answer::Bucket;
 use crate::aggregate::{Aggregate, Aggregation, Fill};
 use crate::index::Order;
-use crate::model::FIRST_TIMESTAMP;
+use crate::types::FIRST_TIMESTAMP;
 
 /// An origin that questions use: 2020-02-29T05:37:00.000250Z.
 pub(super) const ORIGIN: i64 = 1_582_954_620_000_250;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{FeatureIndex, VersionCursor};
 use crate::index::spatial::{Parts, Portions, Step};
-use crate::model::Rect;
+use crate::types::Rect;
 
 /// A version of a feature, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq)]

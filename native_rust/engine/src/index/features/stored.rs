@@ -1,9 +1,9 @@
 //! Reading the features out for a snapshot, and taking them in from one.
 
 use super::{EnvelopeRef, FeatureIndex, FeatureLoader, NONE, Older, Planted, Version};
-use crate::index::ids::number_of;
 use crate::index::spatial::{ALIVE, Entry, SpatialIndex};
-use crate::model::{FeatureShape, Rect};
+use crate::mem::ids::number_of;
+use crate::types::{FeatureShape, Rect};
 
 /// What a version of a feature is.
 #[derive(Debug, Clone, Copy, PartialEq)]

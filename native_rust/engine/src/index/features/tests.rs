@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::oracles::{cases, compared};
+use crate::testing::oracles::{cases, compared};
 
 /// What the index is compared with: every version, in order, in a plain vector.
 #[derive(Default)]

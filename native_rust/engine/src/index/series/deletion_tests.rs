@@ -10,7 +10,7 @@ use super::super::temporal::SharedSeries;
 use super::tests::check;
 use super::*;
 use crate::budget::Budget;
-use crate::oracles::{cases, compared};
+use crate::testing::oracles::{cases, compared};
 
 /// A point of the list, in order of arrival.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::chunk::PointRef;
 use super::*;
-use crate::oracles::{cases, compared};
+use crate::testing::oracles::{cases, compared};
 
 /// A point of the plain model.
 type Row = (i64, u64, u32, f64);

@@ -10,7 +10,7 @@ use rstar::{
 };
 
 use super::{Entry, aabb};
-use crate::model::Rect;
+use crate::types::Rect;
 
 /// `born` of an entry that stands for a whole [`Crowd`].
 pub(super) const CROWD: u64 = 0;

@@ -5,7 +5,7 @@ use rstar::{Envelope, ParentNode, RTreeNode};
 use super::layer::Layer;
 use super::walk::Part;
 use super::{Entry, aabb, rect_of};
-use crate::model::Rect;
+use crate::types::Rect;
 
 /// Nodes of a tree that are enough to judge by.
 const SAMPLES: usize = 128;

@@ -9,7 +9,7 @@ use super::layer::{CROWD, Key, Layer, key};
 use super::split::{Divided, divide};
 use super::{Entry, SpatialIndex, aabb};
 use crate::index::features::Placed;
-use crate::model::Rect;
+use crate::types::Rect;
 
 /// How much work is done at a time. It is counted in nodes, entries and members of
 /// crowds that are looked at: some 20 ns each.

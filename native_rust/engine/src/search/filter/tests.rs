@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Source;
-use crate::model::cbor::encode_json;
+use crate::types::Source;
+use crate::types::cbor::encode_json;
 
 fn matches(properties: &str, key: &str, expression: &str) -> bool {
     let text = format!(r#"{{"type":"Feature","properties":{properties}}}"#);

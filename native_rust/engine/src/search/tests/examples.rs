@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::budget::Cancel;
-use crate::database::Database;
+use crate::db::database::Database;
 use crate::fs::RealFileSystem;
+use crate::geo::Predicate;
 use crate::limits::Limits;
-use crate::model::Antimeridian;
-use crate::model::{BoundingBox, Source, format_timestamp};
 use crate::search::{Area, Filter, Grid, Heatmap, Near, QueryGeometry, Search};
-use crate::spatial::Predicate;
+use crate::types::Antimeridian;
+use crate::types::{BoundingBox, Source, format_timestamp};
 
 /// A database with points at one place that have these values, of which the first two were
 /// written in one transaction and the others in another.

@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::block::operation::Operation;
 use crate::budget::Cancel;
-use crate::database::Database;
-use crate::entries::EntryQuery;
+use crate::db::database::Database;
 use crate::fs::RealFileSystem;
+use crate::geo::Shape;
 use crate::limits::Limits;
-use crate::model::cbor::encode_json;
-use crate::model::{Antimeridian, BoundingBox, Rect, Source, format_timestamp, parse_timestamp};
-use crate::operation::Operation;
-use crate::prepare::Puts;
+use crate::read::journal::EntryQuery;
 use crate::search::{Filter, Search};
-use crate::spatial::Shape;
+use crate::types::cbor::encode_json;
+use crate::types::{Antimeridian, BoundingBox, Rect, Source, format_timestamp, parse_timestamp};
+use crate::write::prepare::Puts;
 
 pub(super) use random::Random;
 

@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::fixture::{Fixture, Random, filters, holds, shape};
 use crate::budget::Budget;
 use crate::budget::Cancel;
+use crate::geo::{Center, Predicate, Prepared, Shape};
 use crate::limits::Limits;
-use crate::model::Antimeridian;
-use crate::model::Rect;
-use crate::oracles::{compared, seeds};
 use crate::search::{Area, Cell, Grid, Heatmap, Near, QueryGeometry, Search};
-use crate::spatial::{Center, Predicate, Prepared, Shape};
+use crate::testing::oracles::{compared, seeds};
+use crate::types::Antimeridian;
+use crate::types::Rect;
 
 /// Blocks in a database.
 const WRITES: u64 = 70;

@@ -1,0 +1,200 @@
+//! Operations: what a transaction is made of, encoded and ready for the committer.
+
+use crate::types::{DeleteFeature, DeletePoints, PointBatch, PutFeature, cbor};
+
+/// What a block does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpKind {
+    /// Write a feature: a new one, or a new version of an existing one.
+    PutFeature,
+    /// Delete a feature; its versions stay readable.
+    DeleteFeature,
+    /// Append points to one series.
+    PutPoints,
+    /// Delete points of one series; they stay readable as of earlier.
+    DeletePoints,
+    /// Undo an earlier block by the inverse of its operation.
+    Revert,
+}
+
+/// All of them, in the order messages list them.
+const KINDS: [(OpKind, &str); 5] = [
+    (OpKind::PutFeature, "put_feature"),
+    (OpKind::DeleteFeature, "delete_feature"),
+    (OpKind::PutPoints, "put_points"),
+    (OpKind::DeletePoints, "delete_points"),
+    (OpKind::Revert, "revert"),
+];
+
+impl OpKind {
+    /// The text stored in the block's `op`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        KINDS
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, text)| text)
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        KINDS
+            .iter()
+            .find(|(_, name)| *name == text)
+            .map(|(kind, _)| *kind)
+    }
+
+    /// Every text [`OpKind::as_str`] gives, for messages.
+    pub(crate) fn names() -> String {
+        KINDS.map(|(_, name)| name).join(", ")
+    }
+}
+
+/// One validated operation, its body already encoded, ready for the committer.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// Write a feature.
+    PutFeature(PutFeature),
+    /// Delete a feature, which must exist.
+    DeleteFeature(DeleteFeature),
+    /// Append points to one series; `body` is the encoded form of `batch`.
+    PutPoints {
+        /// The columns, for the index.
+        batch: PointBatch,
+        /// The columns as CBOR, for the journal.
+        body: Vec<u8>,
+    },
+    /// Delete points of one series.
+    DeletePoints(DeletePoints),
+    /// Undo a block.
+    Revert(Revert),
+}
+
+/// The inverse of a block's operation.
+#[derive(Debug, Clone)]
+pub struct Revert {
+    /// Sequence of the block it undoes.
+    pub block: u64,
+    /// What undoes it; itself no revert.
+    inverse: Box<Operation>,
+    /// Both as CBOR, for the journal.
+    body: Vec<u8>,
+}
+
+impl Revert {
+    pub(crate) fn new(block: u64, inverse: Operation) -> Self {
+        let body = revert_body(block, inverse.kind(), inverse.body());
+        Self {
+            block,
+            inverse: Box::new(inverse),
+            body,
+        }
+    }
+}
+
+/// The stored body of a revert: the block it undoes, and the operation that does.
+pub(crate) fn revert_body(block: u64, op: OpKind, inverse: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(inverse.len() + 40);
+    cbor::write_map_header(3, &mut body);
+    cbor::write_text("op", &mut body);
+    cbor::write_text(op.as_str(), &mut body);
+    cbor::write_text("body", &mut body);
+    body.extend_from_slice(inverse);
+    cbor::write_text("block", &mut body);
+    cbor::write_uint(block, &mut body);
+    body
+}
+
+impl Operation {
+    pub(crate) fn kind(&self) -> OpKind {
+        match self {
+            Self::PutFeature(_) => OpKind::PutFeature,
+            Self::DeleteFeature(_) => OpKind::DeleteFeature,
+            Self::PutPoints { .. } => OpKind::PutPoints,
+            Self::DeletePoints(_) => OpKind::DeletePoints,
+            Self::Revert(_) => OpKind::Revert,
+        }
+    }
+
+    /// What it does to the indexes: itself, or the inverse that a revert holds.
+    pub(crate) fn effect(&self) -> &Self {
+        match self {
+            Self::Revert(revert) => &revert.inverse,
+            other => other,
+        }
+    }
+
+    /// Whether it writes or deletes a feature.
+    pub(crate) fn is_about_a_feature(&self) -> bool {
+        matches!(self, Self::PutFeature(_) | Self::DeleteFeature(_))
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        match self {
+            Self::PutFeature(feature) => &feature.body,
+            Self::DeleteFeature(delete) => &delete.body,
+            Self::PutPoints { body, .. } => body,
+            Self::DeletePoints(delete) => &delete.body,
+            Self::Revert(revert) => &revert.body,
+        }
+    }
+
+    pub(crate) fn provenance(&self) -> Option<&[u8]> {
+        match self {
+            Self::PutFeature(feature) => feature.provenance.as_deref(),
+            Self::DeleteFeature(delete) => delete.provenance.as_deref(),
+            Self::PutPoints { batch, .. } => batch.provenance.as_deref(),
+            Self::DeletePoints(delete) => delete.provenance.as_deref(),
+            Self::Revert(revert) => revert.inverse.provenance(),
+        }
+    }
+
+    /// Bytes of memory that it takes, with what a list of them leaves empty.
+    pub(crate) fn memory(&self) -> usize {
+        2 * size_of::<Self>() + self.heap()
+    }
+
+    /// Bytes of memory behind its pointers.
+    fn heap(&self) -> usize {
+        /// What the allocator takes for itself.
+        const BLOCK: usize = 16;
+        let bytes = |bytes: &Vec<u8>| bytes.capacity() + BLOCK;
+        let optional = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, |b| b.capacity() + BLOCK);
+        match self {
+            Self::PutFeature(put) => {
+                let shape = put.shape.as_bytes().len() + 2 * BLOCK;
+                put.id.capacity() + BLOCK + shape + bytes(&put.body) + optional(&put.provenance)
+            }
+            Self::DeleteFeature(delete) => {
+                delete.id.capacity() + BLOCK + bytes(&delete.body) + optional(&delete.provenance)
+            }
+            Self::PutPoints { batch, body } => {
+                let columns = 8 * (batch.timestamps.capacity() + batch.values.capacity());
+                let metadata: usize = batch.metadata.iter().map(optional).sum();
+                let list = batch.metadata.capacity() * size_of::<Option<Vec<u8>>>();
+                batch.series.capacity()
+                    + 4 * BLOCK
+                    + columns
+                    + metadata
+                    + list
+                    + optional(&batch.provenance)
+                    + bytes(body)
+            }
+            Self::DeletePoints(delete) => {
+                delete.span.series.capacity()
+                    + BLOCK
+                    + bytes(&delete.body)
+                    + optional(&delete.provenance)
+            }
+            Self::Revert(revert) => {
+                size_of::<Self>() + BLOCK + revert.inverse.heap() + bytes(&revert.body)
+            }
+        }
+    }
+
+    /// Bytes it occupies in the queue and, nearly, in the journal.
+    pub(crate) fn encoded_len(&self) -> usize {
+        // The fixed members of a block: keys, integers and the op's name.
+        const ENVELOPE: usize = 64;
+        ENVELOPE + self.body().len() + self.provenance().map_or(0, <[u8]>::len)
+    }
+}

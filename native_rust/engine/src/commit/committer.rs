@@ -1,0 +1,506 @@
+//! The committer: the one thread that writes to a database.
+//!
+//! It takes all that waits, makes one group of it, syncs once, applies it to
+//! the indexes, publishes it and only then answers. While it waits for the
+//! disk the next group gathers in the queue, so the group size follows the
+//! load and one caller alone waits for one sync.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::block::operation::Operation;
+use crate::commit::plan::{Outcome, Plan};
+use crate::commit::queue::{Ack, Durability, Intake, Pending, Waited};
+use crate::error::{Error, Result};
+use crate::fs::Lock;
+use crate::index::keys::KeyTable;
+use crate::journal::{Group, Journal, Written};
+use crate::limits::Limits;
+use crate::mem::Reservation;
+use crate::planted::{Bug, planted};
+use crate::snapshot::{Mark, Snapshotter, encode_extra};
+use crate::state::{Head, State};
+
+/// Index entries applied under one hold of a write lock: some tens of
+/// microseconds, so that no reader on a scheduler waits longer.
+const STEP: usize = 32;
+/// Points applied under one hold of a series' lock.
+const POINT_STEP: usize = 8_192;
+
+/// How long closing waits for the memory to be given back: whoever opens the database
+/// again then finds room.
+const FREE_WAIT: Duration = Duration::from_secs(1);
+
+/// The committer's own state; lives on its thread.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    pub state: Arc<State>,
+    pub intake: Intake,
+    pub journal: Journal,
+    /// Points in all series.
+    pub points: u64,
+    pub keys: KeyTable,
+    pub snapshotter: Snapshotter,
+    /// What the indexes take.
+    pub index_memory: Reservation,
+    /// When what is written but not synced must be on disk.
+    pub sync_by: Option<Instant>,
+    /// Held as long as the database may be written.
+    pub lock: Box<dyn Lock>,
+}
+
+/// What [`Committer::gather`] came back with.
+enum Gathered {
+    /// Transactions.
+    Work,
+    /// Weak writes must go to the disk now.
+    SyncDue,
+    /// There is nobody left to serve, or no longer.
+    End,
+}
+
+impl Committer {
+    /// Work until the database is closed, then release the lock.
+    pub(crate) fn run(mut self) {
+        let mut group = Group::default();
+        let mut pending = Vec::new();
+        loop {
+            match self.gather(&mut pending) {
+                Gathered::End => break,
+                Gathered::SyncDue => self.sync_now(),
+                Gathered::Work => {
+                    self.commit(&mut pending, &mut group);
+                    if self.sync_is_due() && !planted(Bug::SyncOnlyWhenIdle) {
+                        self.sync_now();
+                    }
+                }
+            }
+            if self.snapshotter.due(self.journal.end()) {
+                // A snapshot is of what is durable.
+                if !planted(Bug::SnapshotTooEarly) {
+                    self.sync_now();
+                }
+                if let Some(mark) = self.mark() {
+                    self.snapshotter.take(mark);
+                }
+            }
+        }
+        if self.state.poisoned().is_none() && !planted(Bug::CloseWithoutSync) {
+            self.sync_now();
+        }
+        // What cannot be written then is missed only where something else goes wrong, too.
+        let _ = guarded(|| self.journal.mark_durable());
+        let worth = self
+            .snapshotter
+            .due_on_close(self.journal.tree().size(), self.journal.end());
+        let last = worth.then(|| self.mark()).flatten();
+        self.snapshotter.close(last);
+        self.state.close();
+        // Before the intake: whoever is answered "closed" may open it again.
+        drop(self.journal);
+        drop(self.lock);
+        free(self.state, self.index_memory);
+    }
+
+    /// Wait for work and take what is there, up to a full group: whoever comes next
+    /// waits for no more than that.
+    fn gather(&mut self, pending: &mut Vec<Pending>) -> Gathered {
+        let mut next = match self.intake.wait(self.sync_by) {
+            Waited::Taken(taken) => Some(taken),
+            Waited::TimedOut => return Gathered::SyncDue,
+            Waited::Closed | Waited::Gone => return Gathered::End,
+        };
+        let Limits {
+            group_bytes,
+            group_ms,
+            ..
+        } = self.state.limits;
+        let (mut bytes, mut work) = (0, group_ms * 1_000_000);
+        while let Some(taken) = next {
+            pending.push(taken.item);
+            bytes += taken.bytes;
+            work = work.saturating_sub(taken.work);
+            if bytes >= group_bytes {
+                break;
+            }
+            next = self.intake.poll(work);
+        }
+        Gathered::Work
+    }
+
+    /// Commit everything pending as one group and answer it.
+    fn commit(&mut self, pending: &mut Vec<Pending>, group: &mut Group) {
+        if pending.is_empty() {
+            return;
+        }
+        let outcome = match self.state.check_writable() {
+            Err(refusal) => Err(refusal),
+            Ok(()) => guarded(|| self.write(pending, group)).map_err(|error| {
+                self.poison(&error);
+                Error::Unsettled {
+                    cause: Arc::new(error),
+                }
+            }),
+        };
+        match outcome {
+            Ok(outcomes) => {
+                self.state.clock.lock().end_group();
+                for ((_, reply), outcome) in pending.drain(..).zip(outcomes) {
+                    reply.send(outcome.answer());
+                }
+                let retired = guarded(|| {
+                    self.retire();
+                    Ok(())
+                });
+                if let Err(error) = retired {
+                    self.poison(&error);
+                }
+            }
+            Err(error) => {
+                for (_, reply) in pending.drain(..) {
+                    reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Refuse writes from now on, for this reason.
+    fn poison(&self, error: &Error) {
+        match error {
+            _ if planted(Bug::NoPoison) => {}
+            Error::Poisoned { cause } | Error::Failed { cause } => self.state.poison(cause),
+            other => self.state.poison(&other.to_string()),
+        }
+    }
+
+    /// Write, sync, apply, publish.
+    fn write(&mut self, pending: &[Pending], group: &mut Group) -> Result<Vec<Outcome>> {
+        let time = self.state.clock.lock().begin_group();
+        let mut outcomes = self.plan(pending, group, time)?;
+        let written = match group.is_empty() {
+            true => None,
+            false => Some(self.journal.write(group, time)?),
+        };
+        let accepted = pending
+            .iter()
+            .zip(&outcomes)
+            .filter(|(_, outcome)| !matches!(outcome, Outcome::Refused(_)));
+        let levels = accepted.map(|((transaction, _), _)| transaction.durability);
+        if !planted(Bug::PublishBeforeSync) {
+            self.sync_for(levels, written.is_some())?;
+        }
+        if written.is_none() && self.journal.durable_head().0 > self.state.durable() {
+            // For one that was answered again; what it synced is shown.
+            self.state.publish(self.head());
+        }
+        if let Some(written) = written {
+            if planted(Bug::PublishBeforeApply) {
+                let tree_size = self.journal.tree().size() + written.locations.len() as u64;
+                self.state.publish(Head {
+                    tree_size,
+                    ..self.head()
+                });
+            }
+            let state = Arc::clone(&self.state);
+            let writing = state.writing();
+            self.apply(pending, &mut outcomes, &written);
+            self.journal.advance(written);
+            drop(writing);
+            self.state.publish(self.head());
+            let indexes = self.state.index_memory() + self.keys.memory();
+            self.index_memory.hold(indexes);
+            let committed = outcomes
+                .iter()
+                .filter(|o| matches!(o, Outcome::Committed(_)));
+            if planted(Bug::PublishBeforeSync) {
+                self.sync_for([Durability::Sync].into_iter(), true)?;
+            }
+            let counters = &self.state.counters;
+            counters.groups.fetch_add(1, Ordering::Relaxed);
+            counters
+                .transactions
+                .fetch_add(committed.count() as u64, Ordering::Relaxed);
+        }
+        Ok(outcomes)
+    }
+
+    /// Sync, or note by when to, as the levels of a group ask for.
+    fn sync_for(
+        &mut self,
+        levels: impl Iterator<Item = Durability> + Clone,
+        written: bool,
+    ) -> Result<()> {
+        let has = |level| levels.clone().any(|other| other == level);
+        if has(Durability::Sync) {
+            // Also for a transaction that was only answered again: its first
+            // answer may have promised less.
+            if (written || self.journal.is_dirty()) && !planted(Bug::AckBeforeSync) {
+                self.journal.sync()?;
+            }
+            self.sync_by = None;
+        } else if has(Durability::Interval) {
+            // Half of what is promised: the other half is for the group that may be
+            // under way then, and for the sync itself.
+            let wait = Duration::from_millis(self.state.limits.sync_interval_ms) / 2;
+            self.sync_by.get_or_insert_with(|| Instant::now() + wait);
+        }
+        Ok(())
+    }
+
+    fn sync_is_due(&self) -> bool {
+        self.sync_by.is_some_and(|by| by <= Instant::now())
+    }
+
+    /// Sync what weak writes have left, and poison the database if that fails.
+    fn sync_now(&mut self) {
+        self.sync_by = None;
+        if self.state.poisoned().is_some() || !self.journal.is_dirty() {
+            return;
+        }
+        let synced = guarded(|| self.journal.sync());
+        match synced {
+            Ok(()) => self.state.publish(self.head()),
+            Err(error) => self.poison(&error),
+        }
+    }
+
+    /// What readers may see now.
+    fn head(&self) -> Head {
+        let (durable_size, root) = self.journal.durable_head();
+        Head {
+            tree_size: self.journal.tree().size(),
+            tree_root: self.journal.tree().root(),
+            durable_size,
+            root,
+            journal_bytes: self.journal.end(),
+            features: self.state.features.read().len() as u64,
+            series: self.state.series.len() as u64,
+            points: self.points,
+        }
+    }
+
+    /// Decide what becomes of each transaction and encode those that are accepted.
+    fn plan(&mut self, pending: &[Pending], group: &mut Group, time: i64) -> Result<Vec<Outcome>> {
+        let features = self.state.features.read();
+        let reverts = self.state.reverts.read();
+        let mut plan = Plan::new(
+            &features,
+            &self.state.series,
+            &reverts,
+            &mut self.keys,
+            self.journal.tree().size(),
+            time,
+        );
+        let transactions = pending.iter().map(|(transaction, _)| transaction);
+        let outcomes = plan.all(transactions, group)?;
+        drop(features);
+        drop(reverts);
+        if planted(Bug::ReplayReadsBlock) {
+            for outcome in &outcomes {
+                if let Outcome::Replayed(ack) = outcome {
+                    crate::read::features::read_block(&self.state, ack.first_seq)?;
+                }
+            }
+        }
+        let outcomes = outcomes.into_iter();
+        Ok(outcomes.map(|outcome| self.with_hash(outcome)).collect())
+    }
+
+    /// The hash of a transaction that is answered again, where it was not committed in
+    /// this group: from the leaves of the tree, as its block need not be readable. What
+    /// cannot be told is that one request's failure.
+    fn with_hash(&self, outcome: Outcome) -> Outcome {
+        let Outcome::Replayed(ack) = outcome else {
+            return outcome;
+        };
+        if ack.first_seq > self.state.published() {
+            return Outcome::Replayed(ack);
+        }
+        match self.state.leaf(ack.first_seq) {
+            Ok(hash) => Outcome::Replayed(Ack { hash, ..ack }),
+            Err(error) => Outcome::Refused(error),
+        }
+    }
+
+    /// Enter a durable group into the indexes, in short steps. Readers see none
+    /// of it before it is published.
+    fn apply(&mut self, pending: &[Pending], outcomes: &mut [Outcome], written: &Written) {
+        let mut firsts = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Committed(ack) => Some(ack.first_seq),
+            _ => None,
+        });
+        let mut first = firsts.next();
+        let mut seq = self.journal.tree().size();
+        for step in written.locations.chunks(1_024) {
+            let mut blocks = self.state.blocks.write();
+            let _writing = self.state.writing();
+            for location in step {
+                seq += 1;
+                let begins = first == Some(seq);
+                if begins {
+                    first = firsts.next();
+                }
+                blocks.push(*location, begins);
+            }
+        }
+        for step in written.nodes.chunks(1_024) {
+            let mut nodes = self.state.nodes.write();
+            let _writing = self.state.writing();
+            for node in step {
+                nodes.push(*node);
+            }
+        }
+        // Points that those with a key deleted, by first sequence: one that was sent
+        // twice may be answered again in the same group.
+        let mut deleted = HashMap::new();
+        for ((transaction, _), outcome) in pending.iter().zip(outcomes) {
+            let ack = match outcome {
+                Outcome::Committed(ack) => ack,
+                Outcome::Replayed(ack) => {
+                    if let Some(points) = deleted.get(&ack.first_seq) {
+                        ack.points_deleted = *points;
+                    }
+                    continue;
+                }
+                Outcome::Refused(_) => continue,
+            };
+            let mut seq = ack.first_seq;
+            let mut operations = transaction.operations.as_slice();
+            if planted(Bug::ApplyHalf) {
+                operations = operations.chunks(2).next().unwrap_or_default();
+            }
+            for step in operations.chunks(STEP) {
+                self.apply_features(step, seq);
+                assert!(!planted(Bug::ApplyPanics) || seq < 30, "a planted bug");
+                ack.points_deleted += self.apply_points(step, seq);
+                self.note_reverts(step, seq);
+                seq += step.len() as u64;
+            }
+            if let Some(key) = &transaction.key {
+                self.keys.deleted(key, ack.first_seq, ack.points_deleted);
+                deleted.insert(ack.first_seq, ack.points_deleted);
+            }
+        }
+    }
+
+    fn apply_features(&self, step: &[Operation], first_seq: u64) {
+        let mut features = None;
+        for (operation, seq) in step.iter().zip(first_seq..) {
+            let effect = operation.effect();
+            if !effect.is_about_a_feature() {
+                continue;
+            }
+            self.state.touched.features(seq);
+            // In this order, in which they are dropped.
+            let (_, features) =
+                features.get_or_insert_with(|| (self.state.writing(), self.state.features.write()));
+            match effect {
+                Operation::PutFeature(put) => {
+                    features.put(&put.id, put.envelope, &put.shape, seq);
+                }
+                Operation::DeleteFeature(delete) => {
+                    features.delete(&delete.id, seq);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns how many points were deleted.
+    fn apply_points(&mut self, step: &[Operation], first_seq: u64) -> u64 {
+        let mut deleted = 0;
+        for (operation, seq) in step.iter().zip(first_seq..) {
+            match operation.effect() {
+                Operation::PutPoints { batch, .. } => {
+                    self.state.touched.series(seq);
+                    let series = &self.state.series;
+                    let (timestamps, values) = (&batch.timestamps, &batch.values);
+                    let id = &batch.series;
+                    match operation {
+                        Operation::Revert(revert) => {
+                            let points = (timestamps.as_slice(), values.as_slice());
+                            series.bring_back(id, points, revert.block, seq, POINT_STEP);
+                        }
+                        _ => series.insert(id, timestamps, values, seq, POINT_STEP),
+                    }
+                    self.points += batch.timestamps.len() as u64;
+                }
+                Operation::DeletePoints(delete) => {
+                    self.state.touched.series(seq);
+                    let span = &delete.span;
+                    let range = (span.start, span.end);
+                    let series = &self.state.series;
+                    deleted += series.delete(&span.series, range, span.block, seq, POINT_STEP);
+                }
+                _ => {}
+            }
+        }
+        self.points -= deleted.min(self.points);
+        deleted
+    }
+
+    fn note_reverts(&self, step: &[Operation], first_seq: u64) {
+        for (operation, seq) in step.iter().zip(first_seq..) {
+            if let Operation::Revert(revert) = operation {
+                self.state.reverts.write().insert(revert.block, seq);
+            }
+        }
+    }
+
+    /// What a snapshot of this moment is about, if all that is published is durable.
+    fn mark(&self) -> Option<Mark> {
+        if self.state.poisoned().is_some() {
+            return None;
+        }
+        Some(Mark {
+            journal: self.journal.mark()?,
+            last_time: self.state.clock.lock().last_group(),
+            points: self.points,
+            extra: encode_extra(&self.keys, &self.state.reverts.read()),
+        })
+    }
+
+    /// Move versions that have ended out of the hot index.
+    fn retire(&self) {
+        assert!(!planted(Bug::RetirePanics), "a planted bug");
+        let published = self.state.published();
+        loop {
+            let mut features = self.state.features.write();
+            let _writing = self.state.writing();
+            if !features.retire(published, STEP) {
+                return;
+            }
+        }
+    }
+}
+
+/// Give the memory of a closed database back. Tens of millions of small allocations take
+/// many seconds to free, for which no stop has the time: then it goes on in the background,
+/// until the process ends.
+fn free(state: Arc<State>, memory: Reservation) {
+    let (done, freed) = crossbeam_channel::bounded::<()>(0);
+    let work = move || {
+        state.free();
+        state.memory.freed();
+        drop((memory, done));
+    };
+    // Where there can be no thread the memory goes with the last handle.
+    let thread = std::thread::Builder::new().name("formdb-free".into());
+    if thread.spawn(work).is_ok() {
+        // Ends when `done` is dropped.
+        let _ = freed.recv_timeout(FREE_WAIT);
+    }
+}
+
+/// Do `work`, and take a panic in it for a failure: a bug must not end the thread
+/// in silence, nor may it go on writing from a state nobody understands.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::Poisoned {
+            cause: "the committer panicked; see the log".into(),
+        })
+    })
+}

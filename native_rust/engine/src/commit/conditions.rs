@@ -1,0 +1,325 @@
+//! What must hold for a transaction to be committed.
+//!
+//! Conditions are checked on the committer thread against everything before the
+//! transaction, those before it in its own group included. So nothing can come
+//! between the check and the write.
+
+use std::collections::HashMap;
+
+use crate::block::operation::Operation;
+use crate::commit::queue::Transaction;
+use crate::error::{Entity, Error, Result};
+use crate::index::reverts::{RevertTable, Undone};
+use crate::index::{FeatureIndex, Newest, TemporalIndex};
+
+/// Something that must hold before a transaction is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// About the newest version of a feature.
+    Feature {
+        /// The feature's id.
+        id: String,
+        /// What is expected of it.
+        expected: Expected,
+    },
+    /// No block behind `since` has written points of the series, nor deleted any.
+    SeriesUntouched {
+        /// The series' id.
+        id: String,
+        /// A sequence.
+        since: u64,
+    },
+    /// No block behind `since` has deleted points of the series.
+    SeriesUndeleted {
+        /// The series' id.
+        id: String,
+        /// A sequence.
+        since: u64,
+        /// The block that is to be undone, for the refusal.
+        block: u64,
+    },
+    /// The series has points from `start` on and before `end`.
+    HasPoints {
+        /// The series' id.
+        id: String,
+        /// Microseconds since the epoch.
+        start: i64,
+        /// Microseconds since the epoch.
+        end: i64,
+    },
+    /// No block has undone the block.
+    NotReverted {
+        /// Its sequence.
+        block: u64,
+    },
+}
+
+/// What is expected of the newest version of a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// It is the one of this block.
+    Version(u64),
+    /// There is one, and it is no deletion.
+    Exists,
+    /// There is none, or it is a deletion.
+    Absent,
+    /// It is not younger than this sequence: nobody wrote it since a transaction
+    /// that began there.
+    NotAfter(u64),
+    /// It is the one of block `newest`, which shows what `block` wrote, which is to be
+    /// undone.
+    ToUndo {
+        /// The block to undo.
+        block: u64,
+        /// The newest version: this block's, or one that undid what came on top of it.
+        newest: u64,
+    },
+}
+
+/// What the transactions of a group so far have changed, on top of the indexes.
+#[derive(Debug, Default)]
+pub(crate) struct Written<'a> {
+    features: HashMap<&'a str, Newest>,
+    series: HashMap<&'a str, SeriesWrites<'a>>,
+    reverts: HashMap<u64, u64>,
+}
+
+/// What the group has done to a series.
+#[derive(Debug, Default)]
+struct SeriesWrites<'a> {
+    /// Last block that touched it.
+    touched: u64,
+    /// Last block that deleted from it.
+    deleted: u64,
+    /// In order.
+    operations: Vec<&'a Operation>,
+}
+
+/// Everything before the transaction that is looked at.
+pub(crate) struct Before<'i, 'a> {
+    pub features: &'i FeatureIndex,
+    pub series: &'i TemporalIndex,
+    pub reverts: &'i RevertTable,
+    pub written: &'i Written<'a>,
+}
+
+impl<'a> Written<'a> {
+    /// Note what `operation` of block `seq` does. `series` says whether anybody
+    /// will ask about series.
+    pub(crate) fn note(&mut self, operation: &'a Operation, seq: u64, series: bool) {
+        if let Operation::Revert(revert) = operation {
+            self.reverts.insert(revert.block, seq);
+        }
+        let effect = operation.effect();
+        match effect {
+            Operation::PutFeature(feature) => self.set(&feature.id, seq, false),
+            Operation::DeleteFeature(delete) => self.set(&delete.id, seq, true),
+            Operation::PutPoints { batch, .. } if series => {
+                let writes = self.series.entry(&batch.series).or_default();
+                writes.touched = seq;
+                writes.operations.push(effect);
+            }
+            Operation::DeletePoints(delete) if series => {
+                let writes = self.series.entry(&delete.span.series).or_default();
+                (writes.touched, writes.deleted) = (seq, seq);
+                writes.operations.push(effect);
+            }
+            _ => {}
+        }
+    }
+
+    fn set(&mut self, id: &'a str, seq: u64, deleted: bool) {
+        self.features.insert(id, Newest { seq, deleted });
+    }
+}
+
+impl<'a> Before<'_, 'a> {
+    /// The newest version of a feature.
+    pub(crate) fn newest(&self, id: &str) -> Option<Newest> {
+        let written = self.written.features.get(id).copied();
+        written.or_else(|| self.features.newest(id))
+    }
+
+    fn series(&self, id: &str) -> (u64, u64) {
+        let (touched, deleted) = self.series.get(id).map_or((0, 0), |series| {
+            let series = series.read();
+            (series.touched(), series.last_delete())
+        });
+        match self.written.series.get(id) {
+            None => (touched, deleted),
+            Some(written) => (touched.max(written.touched), deleted.max(written.deleted)),
+        }
+    }
+
+    /// Whether the series has a point in this range. Of a group that has written to it
+    /// many times only the last of those are looked at, and a deletion of nothing may
+    /// pass: it then does nothing.
+    fn has_points(&self, id: &str, range: (i64, i64)) -> bool {
+        /// So that a group of deletions of one series is not quadratic.
+        const LAST: usize = 64;
+        let written = self.written.series.get(id);
+        let operations = written.map_or(&[][..], |written| &written.operations);
+        // What of the range no later operation deletes.
+        let mut left = vec![range];
+        for operation in operations.iter().rev().take(LAST) {
+            match operation {
+                Operation::PutPoints { batch, .. } => {
+                    let inside = |t: &i64| left.iter().any(|(start, end)| start <= t && t < end);
+                    if batch.timestamps.iter().any(inside) {
+                        return true;
+                    }
+                }
+                Operation::DeletePoints(delete) if delete.span.block.is_none() => {
+                    let gone = (delete.span.start, delete.span.end);
+                    left = left
+                        .into_iter()
+                        .flat_map(|part| without(part, gone))
+                        .collect();
+                }
+                _ => {}
+            }
+            if left.is_empty() {
+                return false;
+            }
+        }
+        let Some(series) = self.series.get(id) else {
+            return false;
+        };
+        let series = series.read();
+        let mut parts = left.into_iter();
+        parts.any(|(start, end)| series.count(start, end, u64::MAX, None) > 0)
+    }
+
+    fn is_reverted(&self, block: u64) -> Option<Undone> {
+        self.reverts.undone(block, &self.written.reverts)
+    }
+
+    /// Check the conditions of a transaction, and that what it deletes is there.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn admit(&self, transaction: &'a Transaction) -> Result<()> {
+        for condition in &transaction.conditions {
+            self.check(condition)?;
+        }
+        // What the transaction itself has written and deleted so far.
+        let mut own: HashMap<&str, bool> = HashMap::new();
+        for operation in &transaction.operations {
+            match operation.effect() {
+                Operation::PutFeature(feature) => {
+                    own.insert(&feature.id, true);
+                }
+                Operation::DeleteFeature(delete) => {
+                    let exists = own.insert(&delete.id, false).unwrap_or_else(|| {
+                        self.newest(&delete.id)
+                            .is_some_and(|newest| !newest.deleted)
+                    });
+                    if !exists {
+                        return Err(Error::NotFound {
+                            entity: Entity::Feature,
+                            id: delete.id.clone(),
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, condition: &Condition) -> Result<()> {
+        match condition {
+            Condition::Feature { id, expected } => self.check_feature(id, *expected),
+            Condition::SeriesUntouched { id, since } => match self.series(id) {
+                (touched, _) if touched <= *since => Ok(()),
+                (touched, _) => Err(conflict("series", id, touched)),
+            },
+            Condition::SeriesUndeleted { id, since, block } => match self.series(id) {
+                (_, deleted) if deleted <= *since => Ok(()),
+                (_, deleted) => Err(dependent(*block, deleted)),
+            },
+            Condition::HasPoints { id, start, end } => match self.has_points(id, (*start, *end)) {
+                true => Ok(()),
+                false => Err(Error::Precondition {
+                    detail: format!("series {id:?}: expected points to delete, there are none"),
+                }),
+            },
+            Condition::NotReverted { block } => match self.is_reverted(*block) {
+                None => Ok(()),
+                Some(undone) => Err(already_reverted(*block, undone)),
+            },
+        }
+    }
+
+    fn check_feature(&self, id: &str, expected: Expected) -> Result<()> {
+        let newest = self.newest(id);
+        let there = newest.filter(|newest| !newest.deleted);
+        let is_at = |seq| newest.is_some_and(|newest| newest.seq == seq);
+        let holds = match expected {
+            Expected::Version(seq) | Expected::ToUndo { newest: seq, .. } => is_at(seq),
+            Expected::Exists => there.is_some(),
+            Expected::Absent => there.is_none(),
+            Expected::NotAfter(seq) => newest.is_none_or(|newest| newest.seq <= seq),
+        };
+        if holds {
+            return Ok(());
+        }
+        let found = match newest {
+            None => "there is none".to_owned(),
+            Some(Newest { seq, deleted: true }) => format!("block {seq} deleted it"),
+            Some(Newest { seq, .. }) => format!("it is at the version of block {seq}"),
+        };
+        let newest = newest.map_or(0, |newest| newest.seq);
+        Err(match expected {
+            Expected::NotAfter(_) => conflict("feature", id, newest),
+            Expected::ToUndo { block, .. } => dependent(block, newest),
+            Expected::Version(seq) => {
+                precondition(id, &format!("the version of block {seq}"), &found)
+            }
+            Expected::Exists => precondition(id, "a feature of that id", &found),
+            Expected::Absent => precondition(id, "no feature of that id", &found),
+        })
+    }
+}
+
+/// What is left of a half-open range without another.
+fn without((start, end): (i64, i64), gone: (i64, i64)) -> impl Iterator<Item = (i64, i64)> {
+    let parts = [(start, end.min(gone.0)), (start.max(gone.1), end)];
+    parts.into_iter().filter(|(start, end)| start < end)
+}
+
+/// A feature is not what the caller expected.
+pub(crate) fn precondition(id: &str, expected: &str, found: &str) -> Error {
+    Error::Precondition {
+        detail: format!(
+            "feature {id:?}: expected {expected}, {found}; read it again and decide anew"
+        ),
+    }
+}
+
+fn conflict(kind: &str, id: &str, seq: u64) -> Error {
+    Error::Conflict {
+        detail: format!(
+            "{kind} {id:?} was written by block {seq} after the transaction began; begin another"
+        ),
+    }
+}
+
+pub(crate) fn dependent(block: u64, later: u64) -> Error {
+    Error::Irreversible {
+        block,
+        reason: format!("block {later} depends on it; revert that one first"),
+    }
+}
+
+pub(crate) fn already_reverted(block: u64, undone: Undone) -> Error {
+    let Undone { by, last, stands } = undone;
+    let reason = match stands {
+        false => format!("block {by} has undone it already"),
+        true => format!(
+            "block {by} has undone it already, and block {last} does again what it did; \
+             revert that one"
+        ),
+    };
+    Error::Irreversible { block, reason }
+}

@@ -1,0 +1,421 @@
+//! The bounded queue between callers and the committer.
+
+mod bounded;
+#[cfg(test)]
+mod model;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::block::operation::Operation;
+use crate::commit::conditions::Condition;
+use crate::error::{Error, InvalidCode, Result};
+use crate::index::keys::IdempotencyKey;
+use crate::limits::Limits;
+use crate::mem::{Pool, Reservation};
+use crate::merkle::Hash;
+use crate::sync;
+use bounded::{Bounds, Entrance, Turn, bounded};
+
+/// Bytes of an actor, the longest there is.
+pub const MAX_ACTOR: usize = 1_024;
+
+/// Operations that become durable and visible together or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// At least one; applied in this order.
+    pub operations: Vec<Operation>,
+    /// The authenticated subject, recorded in every block. At most [`MAX_ACTOR`] bytes.
+    pub actor: Option<Arc<str>>,
+    /// What must hold when it is committed, or nothing is written.
+    pub conditions: Vec<Condition>,
+    /// A second transaction with this key is answered as the first was.
+    pub key: Option<IdempotencyKey>,
+    /// What the answer promises.
+    pub durability: Durability,
+    /// Whose it is, as a number of the caller's choice. Transactions of one caller are
+    /// committed in the order in which they were submitted; of several, small ones go
+    /// before large ones that were submitted earlier, so that a bulk load does not keep
+    /// the others waiting.
+    pub caller: u64,
+}
+
+impl Transaction {
+    /// Nanoseconds that committing it takes, roughly: hashing and writing its bytes,
+    /// and entering it into the indexes.
+    fn work(&self, bytes: usize) -> u64 {
+        const BYTE: u64 = 2;
+        const OPERATION: u64 = 2_000;
+        const POINT: u64 = 40;
+        let points = |operation: &Operation| match operation.effect() {
+            Operation::PutPoints { batch, .. } => batch.timestamps.len() as u64,
+            _ => 0,
+        };
+        let points: u64 = self.operations.iter().map(points).sum();
+        BYTE * bytes as u64 + OPERATION * self.operations.len() as u64 + POINT * points
+    }
+
+    /// Bytes of memory that it takes.
+    fn memory(&self) -> usize {
+        let operations: usize = self.operations.iter().map(Operation::memory).sum();
+        operations + self.conditions.len() * size_of::<Condition>()
+    }
+}
+
+/// Bytes of operations, encoded as blocks of this actor.
+pub(crate) fn encoded_len(operations: &[Operation], actor: Option<&str>) -> usize {
+    let actor = actor.map_or(0, str::len);
+    let lengths = operations.iter().map(|o| o.encoded_len() + actor);
+    lengths.sum()
+}
+
+/// Refuse a transaction of more encoded bytes than the limit.
+pub(crate) fn check_size(bytes: usize, limit: usize) -> Result<()> {
+    if bytes > limit {
+        return Err(Error::TooLarge {
+            what: "the transaction in bytes",
+            actual: bytes as u64,
+            limit: limit as u64,
+            setting: "transaction_bytes",
+        });
+    }
+    Ok(())
+}
+
+/// Refuse an actor that is too long.
+pub(crate) fn check_actor(actor: Option<&str>) -> Result<()> {
+    match actor.map_or(0, str::len) {
+        0..=MAX_ACTOR => Ok(()),
+        len => {
+            let detail = format!("the actor has {len} bytes; give at most {MAX_ACTOR}");
+            Err(Error::invalid(InvalidCode::Parameter, "/actor", detail))
+        }
+    }
+}
+
+/// What an acknowledged write promises.
+///
+/// Whatever the level, transactions are whole and in order: a crash takes back
+/// only a last part of them, and never one that was followed by an acknowledged
+/// `Sync`. Readers see a write of a weaker level as soon as it is acknowledged,
+/// and so may see one that a crash of the machine takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// It is on disk: it survives the loss of power.
+    #[default]
+    Sync,
+    /// It is with the operating system, and on disk within
+    /// [`Limits::sync_interval_ms`]: it survives the end of the process, and the
+    /// loss of power once that time has passed.
+    Interval,
+    /// It is with the operating system, which writes it out when it likes: it
+    /// survives the end of the process. It is on disk after the next `Sync` write,
+    /// at the end of a segment and on closing.
+    None,
+}
+
+impl std::str::FromStr for Durability {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "sync" => Ok(Self::Sync),
+            "interval" => Ok(Self::Interval),
+            "none" => Ok(Self::None),
+            other => {
+                let detail = format!("found {other:?}; expected sync, interval or none");
+                Err(Error::invalid(
+                    InvalidCode::Parameter,
+                    "/durability",
+                    detail,
+                ))
+            }
+        }
+    }
+}
+
+/// Proof that a transaction is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// Sequence of its first block.
+    pub first_seq: u64,
+    /// Sequence of its last block.
+    pub last_seq: u64,
+    /// Commit time, microseconds since the epoch.
+    pub time: i64,
+    /// Leaf hash of its first block.
+    pub hash: Hash,
+    /// Points that its operations deleted.
+    pub points_deleted: u64,
+    /// Features that it put where there was one of that id, its own among them.
+    pub features_replaced: u64,
+    /// Whether an earlier transaction with its idempotency key was answered again.
+    pub replayed: bool,
+}
+
+/// Where the answer to a transaction goes.
+///
+/// It is called exactly once, on the committer thread, without any lock held.
+/// A reply that is dropped unanswered, because the committer ended, answers
+/// [`Error::Closed`], so no caller waits for ever.
+pub struct Reply(Option<Box<dyn FnOnce(Result<Ack>) + Send>>);
+
+impl Reply {
+    /// Answer by calling `f`, which must not block.
+    pub fn new(f: impl FnOnce(Result<Ack>) + Send + 'static) -> Self {
+        Self(Some(Box::new(f)))
+    }
+
+    /// The same, but that `f` sees the answer first. When it is never answered, `f` is
+    /// not called either.
+    pub(crate) fn after(mut self, f: impl FnOnce(&Result<Ack>) + Send + 'static) -> Self {
+        match self.0.take() {
+            None => Self(None),
+            Some(then) => Self::new(move |answer| {
+                f(&answer);
+                then(answer);
+            }),
+        }
+    }
+
+    /// The same, and give memory back when it is answered, or will not be.
+    pub(crate) fn holding(mut self, memory: Reservation) -> Self {
+        match self.0.take() {
+            None => Self(None),
+            Some(then) => Self::new(move |answer| {
+                drop(memory);
+                then(answer);
+            }),
+        }
+    }
+
+    pub(crate) fn send(mut self, answer: Result<Ack>) {
+        if let Some(f) = self.0.take() {
+            f(answer);
+        }
+    }
+
+    /// Never answer: the caller gets the refusal as a return value instead.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f(Err(Error::Closed));
+        }
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
+/// A queued transaction and where its answer goes.
+pub(crate) type Pending = (Transaction, Reply);
+/// The committer's end.
+pub(crate) type Intake = bounded::Intake<Pending>;
+/// What the committer's waiting ended with.
+pub(crate) type Waited = bounded::Waited<Pending>;
+
+/// The callers' end.
+#[derive(Debug)]
+pub(crate) struct WriteQueue {
+    entrance: Entrance<Pending>,
+    max_transaction_bytes: usize,
+    memory: Arc<Pool>,
+}
+
+/// A place in the queue for one transaction; dropping it gives it up.
+#[derive(Debug)]
+pub(crate) struct Seat<'q> {
+    seat: bounded::Seat<'q, Pending>,
+    bytes: usize,
+}
+
+/// Make a queue of the size the limits allow. What waits in it takes its memory from
+/// a pool.
+pub(crate) fn write_queue(limits: &Limits, memory: &Arc<Pool>) -> (WriteQueue, Intake) {
+    let (entrance, intake) = bounded(Bounds {
+        items: limits.queue_transactions,
+        bytes: limits.queue_bytes,
+    });
+    let queue = WriteQueue {
+        entrance,
+        max_transaction_bytes: limits.transaction_bytes,
+        memory: Arc::clone(memory),
+    };
+    (queue, intake)
+}
+
+impl WriteQueue {
+    /// Queue a transaction. Never blocks.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the queue is full, [`Error::TooLarge`],
+    /// [`Error::MemoryFull`], [`Error::Closed`]; `reply` is not called then.
+    pub(crate) fn submit(&self, transaction: Transaction, reply: Reply) -> Result<()> {
+        let admitted = self.admit(&transaction).and_then(|place| {
+            let memory = self.memory.reserve(transaction.memory())?;
+            Ok((place, memory))
+        });
+        match admitted {
+            Ok((place, memory)) => place.send(transaction, reply.holding(memory)),
+            Err(refusal) => {
+                reply.disarm();
+                Err(refusal)
+            }
+        }
+    }
+
+    /// A place for a transaction whose memory somebody has reserved.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub(crate) fn admit(&self, transaction: &Transaction) -> Result<Seat<'_>> {
+        let actor = transaction.actor.as_deref();
+        let bytes = encoded_len(&transaction.operations, actor);
+        check_size(bytes, self.max_transaction_bytes)?;
+        let seat = self.entrance.admit(bytes)?;
+        Ok(Seat { seat, bytes })
+    }
+
+    /// Transactions waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.entrance.counted().0
+    }
+
+    /// Refuse what comes from now on and have the committer end behind what is
+    /// queued. Never blocks; does something only the first time.
+    pub(crate) fn close(&self) {
+        self.entrance.close();
+    }
+}
+
+impl Seat<'_> {
+    /// Put a transaction there. Never blocks.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; `reply` is not called then.
+    pub(crate) fn send(self, transaction: Transaction, reply: Reply) -> Result<()> {
+        let turn = Turn {
+            caller: transaction.caller,
+            work: transaction.work(self.bytes),
+            // A question for what became of a key: whatever is queued may have that key.
+            last: transaction.operations.is_empty(),
+        };
+        // Dropping what was refused would answer through the reply.
+        self.seat
+            .send(turn, (transaction, reply))
+            .map_err(|(_, reply)| {
+                reply.disarm();
+                Error::Closed
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::Memory;
+    use crate::types::{FeatureShape, GeometryType, PutFeature};
+
+    fn transaction(bytes: usize) -> Transaction {
+        Transaction {
+            operations: vec![Operation::PutFeature(PutFeature {
+                id: "a".into(),
+                envelope: None,
+                shape: FeatureShape::unknown(GeometryType::Null),
+                body: vec![0; bytes],
+                provenance: None,
+            })],
+            ..Transaction::default()
+        }
+    }
+
+    fn answers() -> (Reply, crossbeam_channel::Receiver<Result<Ack>>) {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        (
+            Reply::new(move |answer| drop(sender.send(answer))),
+            receiver,
+        )
+    }
+
+    #[test]
+    fn both_bounds_refuse_without_answering_and_free_up_again() {
+        let limits = Limits {
+            queue_transactions: 2,
+            queue_bytes: 1_000,
+            transaction_bytes: 5_000,
+            ..Limits::default()
+        };
+        let (queue, mut intake) = write_queue(&limits, &Memory::new(&limits).work);
+        // An empty queue takes one transaction above the byte bound.
+        queue.submit(transaction(3_000), answers().0).unwrap();
+        let (reply, receiver) = answers();
+        let refused = queue.submit(transaction(1), reply);
+        assert!(matches!(refused, Err(Error::Busy { unit: "bytes", .. })));
+        assert!(receiver.recv().is_err(), "a refused write is not answered");
+        drop(intake.poll(u64::MAX));
+        queue.submit(transaction(1), answers().0).unwrap();
+        queue.submit(transaction(1), answers().0).unwrap();
+        let refused = queue.submit(transaction(1), answers().0);
+        assert!(matches!(
+            refused,
+            Err(Error::Busy {
+                unit: "transactions",
+                ..
+            })
+        ));
+        let refused = queue.submit(transaction(6_000), answers().0);
+        assert!(matches!(refused, Err(Error::TooLarge { .. })));
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn a_small_write_goes_before_what_a_loader_has_queued_and_a_question_for_a_key_behind_it() {
+        let limits = Limits::default();
+        let (queue, mut intake) = write_queue(&limits, &Memory::new(&limits).work);
+        let of = |caller, bytes| Transaction {
+            caller,
+            ..transaction(bytes)
+        };
+        for _ in 0..20 {
+            queue.submit(of(1, 100_000), answers().0).unwrap();
+        }
+        let question = Transaction::default();
+        queue.submit(question, answers().0).unwrap();
+        queue.submit(of(2, 10), answers().0).unwrap();
+        let Waited::Taken(first) = intake.wait(None) else {
+            panic!("there is nothing");
+        };
+        assert_eq!(first.item.0.caller, 2);
+        assert!(
+            intake.poll(10_000).is_none(),
+            "it takes more work than that"
+        );
+        let rest: Vec<_> = std::iter::from_fn(|| intake.poll(u64::MAX)).collect();
+        assert_eq!(rest.len(), 21);
+        let last = rest.last().map(|taken| taken.item.0.operations.len());
+        assert_eq!(last, Some(0));
+    }
+
+    #[test]
+    fn what_the_committer_never_took_is_answered_closed() {
+        let (queue, intake) =
+            write_queue(&Limits::default(), &Memory::new(&Limits::default()).work);
+        let (reply, receiver) = answers();
+        queue.submit(transaction(1), reply).unwrap();
+        queue.close();
+        assert!(matches!(
+            queue.submit(transaction(1), answers().0),
+            Err(Error::Closed)
+        ));
+        drop(intake);
+        assert!(matches!(receiver.recv(), Ok(Err(Error::Closed))));
+    }
+}

@@ -1,0 +1,5 @@
+//! Opening a database: from its snapshot and its journal to state in memory.
+
+pub(crate) mod growth;
+pub(crate) mod home;
+pub(crate) mod opening;

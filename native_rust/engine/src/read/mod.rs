@@ -1,0 +1,14 @@
+//! Reads of features, series and the journal, now or as of earlier; pages of them.
+
+pub(crate) mod ahead;
+pub(crate) mod cursor;
+pub(crate) mod features;
+pub(crate) mod history;
+pub(crate) mod journal;
+pub(crate) mod json_rows;
+pub(crate) mod lineage;
+pub(crate) mod points;
+pub(crate) mod proofs;
+pub(crate) mod schema;
+pub(crate) mod scrub;
+pub(crate) mod series_list;

@@ -1,0 +1,340 @@
+//! Reading series: ranges and the latest point.
+
+use std::sync::Arc;
+
+use crate::block::operation::OpKind;
+use crate::budget::{Budget, Cancel};
+use crate::db::database::Database;
+use crate::error::{Entity, Error, Result};
+use crate::read::cursor::{Asked, Cursor, List};
+use crate::read::features::{block_at, check_limit, damaged, read_block};
+use crate::read::json_rows::{JsonRows, LONGEST_ROW};
+use crate::types::{check_range, point_metadata, write_json};
+
+use crate::index::{self, Resume, SharedSeries};
+pub use crate::index::{Order, Point, PointRef, SeriesEntry, Summary};
+
+/// A range query over one series.
+#[derive(Debug, Clone)]
+pub struct RangeQuery<'a> {
+    /// Series id.
+    pub series: &'a str,
+    /// First timestamp, microseconds since the epoch.
+    pub start: i64,
+    /// First timestamp behind the range.
+    pub end: i64,
+    /// Ascending or descending by time.
+    pub order: Order,
+    /// Points in one page, at least 1.
+    pub limit: usize,
+    /// Where the page begins: the `next` of the page before.
+    pub cursor: Option<&'a str>,
+    /// The sequence to ask as of, by default all there is. A cursor brings its own.
+    pub as_of: Option<u64>,
+}
+
+/// One page of points.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PointPage {
+    /// In the order asked for.
+    pub points: Vec<Point>,
+    /// The sequence the answer is as of.
+    pub seq: u64,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// The last point of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latest {
+    /// Microseconds since the epoch.
+    pub timestamp: i64,
+    /// Its value.
+    pub value: f64,
+    /// Sequence of its block.
+    pub seq: u64,
+    /// Its place in that block, from 0.
+    pub index: u32,
+    /// Its metadata as JSON text, where it has any.
+    pub metadata: Option<Vec<u8>>,
+    /// Its provenance as JSON text, where it has any.
+    pub provenance: Option<Vec<u8>>,
+}
+
+impl Database {
+    /// Points of a series in `[start, end)`; those with equal timestamps in the
+    /// order they arrived (descending: the reverse). A page ends at its limit, or where
+    /// it would pass [`crate::Limits::page_bytes`] as JSON. No file work, and the series'
+    /// lock is held for some 50 us at a time.
+    ///
+    /// O(log n + points read). Points of the range that are not visible at the sequence
+    /// it is as of cost 1 ns each where they came alone, and less in batches.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown series, [`Error::Invalid`] for a bad
+    /// range, limit or cursor, those of the [`Budget`], [`Error::Closed`].
+    pub fn range(&self, query: &RangeQuery<'_>, budget: &Budget) -> Result<PointPage> {
+        self.range_as(query, None, budget)
+    }
+
+    /// The same, asked in the transaction `txn`.
+    pub(crate) fn range_as(
+        &self,
+        query: &RangeQuery<'_>,
+        txn: Option<&str>,
+        budget: &Budget,
+    ) -> Result<PointPage> {
+        let range = self.range_query(query, txn)?;
+        let series = self.series_of(query)?;
+        let mut points = Vec::new();
+        let resume = series.range(&range, budget, &mut points)?;
+        if points.is_empty() && series.latest(range.at, budget)?.is_none() {
+            return Err(no_series(query.series));
+        }
+        Ok(self.point_page((query, txn), points, range.at, resume))
+    }
+
+    /// The same page if it is no more than some 0.1 ms of work; `None` if it is: then
+    /// [`Database::range`] has it. For threads that must not be kept.
+    ///
+    /// # Errors
+    /// As [`Database::range`].
+    pub fn range_in_memory(&self, query: &RangeQuery<'_>) -> Result<Option<PointPage>> {
+        let range = self.range_query(query, None)?;
+        let series = self.series_of(query)?;
+        let mut points = Vec::new();
+        let Some(resume) = series.range_at_once(&range, &mut points) else {
+            return Ok(None);
+        };
+        if points.is_empty() {
+            match series.shows_at_once(range.at) {
+                None => return Ok(None),
+                Some(false) => return Err(no_series(query.series)),
+                Some(true) => {}
+            }
+        }
+        Ok(Some(self.point_page(
+            (query, None),
+            points,
+            range.at,
+            resume,
+        )))
+    }
+
+    fn series_of(&self, query: &RangeQuery<'_>) -> Result<Arc<SharedSeries>> {
+        let series = self.state.series.get(query.series);
+        series.ok_or_else(|| no_series(query.series))
+    }
+
+    /// The range a query asks for, resumed by its cursor, as of the sequence it is pinned
+    /// to, and with no more points than a page may have bytes for.
+    pub(crate) fn range_query(
+        &self,
+        query: &RangeQuery<'_>,
+        txn: Option<&str>,
+    ) -> Result<index::RangeQuery> {
+        let state = &self.state;
+        state.check_open()?;
+        check_limit(query.limit, state.limits.page_items)?;
+        check_range(query.start, query.end)?;
+        let mut range = index::RangeQuery {
+            start: query.start,
+            end: query.end,
+            at: u64::MAX,
+            order: query.order,
+            skip: 0,
+            limit: query.limit.min(rows_in(state.limits.page_bytes)),
+        };
+        let mut as_of = query.as_of;
+        if query.cursor.is_some()
+            && let Some(Cursor::Points { at, edge, skip }) =
+                self.asked((query, txn))
+                    .open_as_of(state, query.cursor, query.as_of)?
+        {
+            range = range.resume(Resume { edge, skip });
+            as_of = Some(at);
+        }
+        // Before any lock: the points of what is published by now stay.
+        range.at = state.at(as_of)?;
+        Ok(range)
+    }
+
+    /// The last point of a series, now or as of a sequence: of the greatest
+    /// timestamp, the one that arrived last. May read the journal, for metadata and provenance.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn latest(&self, series_id: &str, as_of: Option<u64>) -> Result<Latest> {
+        let state = &self.state;
+        state.check_open()?;
+        let found = match state.series.get(series_id) {
+            None => None,
+            Some(series) => {
+                let budget = self.budget(Cancel::default());
+                series.latest(state.at(as_of)?, &budget)?
+            }
+        };
+        let Point {
+            timestamp,
+            value,
+            source: place,
+        } = found.ok_or_else(|| no_series(series_id))?;
+        let bytes = read_block(state, place.seq)?;
+        let (block, action) = block_at(state, place.seq, &bytes)?;
+        if action.op != OpKind::PutPoints {
+            return Err(damaged(state, place.seq, "another block lies at its place"));
+        }
+        let metadata = point_metadata(action.body, place.index as usize)
+            .map_err(|e| damaged(state, place.seq, e))?;
+        let json = |cbor: &[u8]| {
+            let mut text = Vec::new();
+            write_json(cbor, &mut text)
+                .map(|_| text)
+                .map_err(|e| damaged(state, place.seq, e))
+        };
+        Ok(Latest {
+            timestamp,
+            value,
+            seq: place.seq,
+            index: place.index,
+            metadata: metadata.map(json).transpose()?,
+            provenance: block.provenance.map(json).transpose()?,
+        })
+    }
+}
+
+/// One page of points as columns, without where they were written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnPage {
+    /// Microseconds since the epoch, in the order asked for.
+    pub timestamps: Vec<i64>,
+    /// As many values.
+    pub values: Vec<f64>,
+    /// The sequence the answer is as of.
+    pub seq: u64,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Database {
+    /// As [`Self::range`], the points as columns: a copy of the index's own, 1 ns a
+    /// point.
+    ///
+    /// # Errors
+    /// As [`Self::range`].
+    pub fn range_columns(&self, query: &RangeQuery<'_>, budget: &Budget) -> Result<ColumnPage> {
+        let range = self.range_query(query, None)?;
+        let series = self.series_of(query)?;
+        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+        let resume = series.range_columns(&range, budget, &mut timestamps, &mut values)?;
+        if timestamps.is_empty() && series.latest(range.at, budget)?.is_none() {
+            return Err(no_series(query.series));
+        }
+        Ok(ColumnPage {
+            timestamps,
+            values,
+            seq: range.at,
+            next: self.point_cursor((query, None), range.at, resume),
+        })
+    }
+}
+
+impl ColumnPage {
+    /// Number of points.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.timestamps.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.timestamps.is_empty()
+    }
+
+    /// All timestamps as signed 64-bit integers, then all values as 64-bit floats,
+    /// little-endian: 16 bytes a point.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; 16 * self.len()];
+        let (words, _) = bytes.as_chunks_mut::<8>();
+        let timestamps = self.timestamps.iter().map(|t| t.to_le_bytes());
+        let values = self.values.iter().map(|v| v.to_le_bytes());
+        for (word, bytes) in words.iter_mut().zip(timestamps.chain(values)) {
+            *word = bytes;
+        }
+        bytes
+    }
+}
+
+impl PointPage {
+    /// The points as a JSON array of `{"timestamp", "value"}`, timestamps in
+    /// ISO 8601, UTC. About 40 ns a point.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut rows = JsonRows::with_capacity(self.points.len());
+        rows.text(b"[");
+        for (place, point) in self.points.iter().enumerate() {
+            rows.row(place, point.timestamp, Some(point.value));
+        }
+        rows.text(b"]");
+        rows.finish()
+    }
+}
+
+/// Rows of points that a page of so many bytes has room for, however long they are; at
+/// least one.
+pub(crate) fn rows_in(bytes: usize) -> usize {
+    (bytes / LONGEST_ROW).max(1)
+}
+
+/// A question for points, and the transaction that it is asked in.
+type InTransaction<'q> = (&'q RangeQuery<'q>, Option<&'q str>);
+
+impl Database {
+    /// The question that cursors of a range belong to.
+    fn asked(&self, (query, txn): InTransaction<'_>) -> Asked {
+        let RangeQuery {
+            series,
+            start,
+            end,
+            order,
+            limit: _,
+            cursor: _,
+            as_of: _,
+        } = query;
+        let what = (series, start, end, order, txn);
+        self.state.cursors.question(List::Points, &what)
+    }
+
+    pub(crate) fn point_cursor(
+        &self,
+        asked: InTransaction<'_>,
+        at: u64,
+        resume: Option<Resume>,
+    ) -> Option<String> {
+        let Resume { edge, skip } = resume?;
+        Some(self.asked(asked).seal(&Cursor::Points { at, edge, skip }))
+    }
+
+    fn point_page(
+        &self,
+        asked: InTransaction<'_>,
+        points: Vec<Point>,
+        seq: u64,
+        resume: Option<Resume>,
+    ) -> PointPage {
+        PointPage {
+            points,
+            seq,
+            next: self.point_cursor(asked, seq, resume),
+        }
+    }
+}
+
+pub(crate) fn no_series(id: &str) -> Error {
+    Error::NotFound {
+        entity: Entity::Series,
+        id: id.to_owned(),
+    }
+}

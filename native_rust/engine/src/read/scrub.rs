@@ -1,0 +1,167 @@
+//! Reading everything that is stored, in passes and a stretch at a time, so that damage is
+//! found before somebody needs what is damaged.
+//!
+//! A pass reads what opening with a snapshot spares reading, and more: headers of segments
+//! and groups, every block, its checksum and its leaf hash, which is held against the
+//! Merkle tree, and every page of the footers. What it finds is told; nothing is changed,
+//! and reads go on.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use parking_lot::Mutex;
+
+use crate::clock::system_micros;
+use crate::db::database::Database;
+use crate::error::{Error, Result};
+use crate::journal::{Buffer, Damage, Patrol};
+use crate::state::State;
+
+/// Places that are told one by one; of more it is told how many there are.
+const TOLD: usize = 100;
+/// Places that are counted.
+const NOTED: usize = 10_000;
+
+/// What was read through of a database since it was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScrubStats {
+    /// Whole passes.
+    pub passes: u64,
+    /// Bytes of blocks read in all.
+    pub bytes: u64,
+    /// The block up to which the pass under way has come; 0 between passes.
+    pub position: u64,
+    /// When the last whole pass ended, microseconds since the epoch.
+    pub finished: Option<i64>,
+    /// Places at which something does not hold; at most 10,000 are counted.
+    pub damaged: u64,
+}
+
+/// One stretch of a pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScrubStep {
+    /// Bytes of blocks read.
+    pub bytes: u64,
+    /// What was found that had not been found before.
+    pub found: Vec<Damage>,
+    /// Whether the pass has come to its end.
+    pub finished: bool,
+}
+
+/// How far the passes of a database are.
+#[derive(Debug, Default)]
+pub(crate) struct Scrub {
+    pass: Mutex<Pass>,
+    stats: Mutex<ScrubStats>,
+}
+
+#[derive(Debug, Default)]
+struct Pass {
+    /// Last block that was read, and the last one to be read.
+    seq: u64,
+    until: u64,
+    patrol: Patrol,
+    /// What was found since the database was opened: damage does not heal.
+    found: BTreeSet<(PathBuf, u64)>,
+}
+
+impl Scrub {
+    pub(crate) fn stats(&self) -> ScrubStats {
+        self.stats.lock().clone()
+    }
+}
+
+impl Database {
+    /// Read the next stretch of what is stored, about `bytes` of it, and check it. A pass
+    /// goes from the first block to the last one there was when it began; behind its end
+    /// the next one begins. Reads the journal; costs about a millisecond a megabyte beyond
+    /// that. One call at a time: another one meanwhile does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]. What is damaged or cannot be read is in the answer.
+    pub fn scrub(&self, bytes: u64) -> Result<ScrubStep> {
+        let state = &self.state;
+        state.check_open()?;
+        let mut step = ScrubStep::default();
+        let Some(mut pass) = state.scrub.pass.try_lock() else {
+            return Ok(step);
+        };
+        if pass.seq == 0 {
+            pass.until = state.published();
+            pass.patrol = Patrol::default();
+        }
+        let mut buffer = None;
+        while pass.seq < pass.until && step.bytes < bytes {
+            pass.seq += 1;
+            pass.block(state, &mut buffer, &mut step)?;
+        }
+        if pass.seq >= pass.until {
+            let end = pass.patrol.end(&state.segments, &mut buffer);
+            pass.note(end, &mut step)?;
+            pass.seq = 0;
+            step.finished = true;
+        }
+        let mut stats = state.scrub.stats.lock();
+        stats.bytes += step.bytes;
+        stats.position = pass.seq;
+        stats.damaged = pass.found.len() as u64;
+        if step.finished {
+            stats.passes += 1;
+            stats.finished = Some(system_micros());
+        }
+        Ok(step)
+    }
+}
+
+impl Pass {
+    fn block(
+        &mut self,
+        state: &State,
+        buffer: &mut Option<Buffer>,
+        step: &mut ScrubStep,
+    ) -> Result<()> {
+        let seq = self.seq;
+        let location = state.blocks.read().get(seq).ok_or(Error::Closed)?;
+        step.bytes += u64::from(location.len);
+        if self.patrol.leaves_segment(location) {
+            let end = self.patrol.end(&state.segments, buffer);
+            self.note(end, step)?;
+        }
+        let checked = match self.patrol.next(&state.segments, buffer, location) {
+            Ok(block) => state.check_leaf(seq, block),
+            Err(error) => Err(error),
+        };
+        self.note(checked, step)
+    }
+
+    fn note(&mut self, checked: Result<()>, step: &mut ScrubStep) -> Result<()> {
+        let damage = match checked {
+            Ok(()) => return Ok(()),
+            Err(Error::Corrupt {
+                path,
+                offset,
+                reason,
+                ..
+            }) => Damage {
+                path,
+                offset,
+                reason,
+            },
+            Err(Error::Io {
+                path,
+                action,
+                source,
+            }) => Damage {
+                path,
+                offset: 0,
+                reason: format!("it cannot be read: {action}: {source}"),
+            },
+            Err(other) => return Err(other),
+        };
+        let place = (damage.path.clone(), damage.offset);
+        if self.found.len() < NOTED && self.found.insert(place) && self.found.len() <= TOLD {
+            step.found.push(damage);
+        }
+        Ok(())
+    }
+}

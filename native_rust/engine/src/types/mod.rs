@@ -1,0 +1,65 @@
+//! What is stored: documents, features, points, and the types they are made of.
+//!
+//! Everything here is pure: bytes in, bytes out, no file and no clock. Client
+//! text becomes prepared operations (deterministic CBOR); stored CBOR becomes
+//! answers and index entries.
+
+mod antimeridian;
+mod batch;
+mod bbox;
+mod bbox_member;
+mod calendar;
+pub mod cbor;
+mod crs;
+mod delete;
+pub(crate) mod exact;
+mod faults;
+mod feature;
+mod feature_shape;
+mod geometry;
+mod id;
+mod json;
+mod points;
+mod provenance;
+mod shape;
+mod time;
+
+pub use antimeridian::Antimeridian;
+pub use batch::{
+    DecodedPoints, MAX_BATCH_POINTS, PointBatch, all_metadata, decode_points, encode_points,
+    point_metadata, points_to_json,
+};
+pub(crate) use bbox::without_noise;
+pub use bbox::{BoundingBox, Pieces, Rect};
+pub(crate) use calendar::Date;
+pub use cbor::{DecodeError, write_json};
+pub use delete::{
+    DeleteFeature, DeletePoints, PointSpan, delete_points_to_json, stored_delete_feature,
+    stored_delete_points,
+};
+pub(crate) use faults::Faults;
+pub use feature::{
+    Features, PutFeature, ReadFeatures, Rejected, feature_to_json, parse_feature_as,
+    parse_features, read_features,
+};
+pub(crate) use feature::{id_text, read_feature_as, written_id};
+pub use feature_shape::{
+    FeatureShape, GeometryType, MAX_SHAPE_BYTES, MAX_SHAPE_PROPERTIES, PropertyType,
+};
+pub(crate) use geometry::MAX_COLLECTIONS;
+pub use geometry::check_geometry;
+pub use id::{
+    check_database_name, check_feature_id, check_id, check_series_id, generate_database_name,
+    generate_feature_id,
+};
+pub(crate) use json::at;
+pub use json::{Json, Members, Source};
+pub use points::{Points, parse_points, parse_points_in};
+pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
+pub use shape::{StoredFeature, intersects_box, stored_feature};
+pub(crate) use shape::{deeper, enter_geometry, find_geometry, read_position};
+pub(crate) use time::{DAY, timestamp_from_json, write_date, write_time_of_day};
+pub use time::{
+    FIRST_TIMESTAMP, LAST_TIMESTAMP, TimeUnit, check_range, format_timestamp, is_timestamp,
+    parse_timestamp, read_time_parameter, read_timestamp, write_timestamp,
+};

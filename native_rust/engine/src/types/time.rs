@@ -1,0 +1,610 @@
+//! Timestamps: microseconds since 1970-01-01T00:00:00Z in an `i64`, leap seconds
+//! not counted.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::fmt::temporal::{Pieces, PiecesOffset};
+
+use super::calendar::Date;
+use super::json::{Json, shown};
+use crate::{Error, InvalidCode, Result};
+
+/// The first microsecond of the year -9999.
+pub const FIRST_TIMESTAMP: i64 = -377_705_116_800_000_000;
+/// The last microsecond of the year 9999.
+pub const LAST_TIMESTAMP: i64 = 253_402_300_799_999_999;
+
+const SECOND: i64 = 1_000_000;
+/// Microseconds in a day.
+pub(crate) const DAY: i64 = 86_400 * SECOND;
+
+/// Most digits, in the text of a parameter, that are rather a year, a date or a mistake
+/// than microseconds: as such they would all lie in the first 100 seconds of 1970.
+const FEW_DIGITS: usize = 8;
+
+/// What integers count that stand for times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds, which is what is stored.
+    #[default]
+    Microseconds,
+    /// Nanoseconds; what is below a microsecond is cut off.
+    Nanoseconds,
+}
+
+impl TimeUnit {
+    /// So many of them since the epoch, as microseconds; `None` outside of the years
+    /// -9999 to 9999.
+    fn micros(self, count: i128) -> Option<i64> {
+        let micros = match self {
+            Self::Seconds => count.checked_mul(1_000_000)?,
+            Self::Milliseconds => count.checked_mul(1_000)?,
+            Self::Microseconds => count,
+            Self::Nanoseconds => count.div_euclid(1_000),
+        };
+        i64::try_from(micros)
+            .ok()
+            .filter(|&micros| is_timestamp(micros))
+    }
+
+    /// As it is called in a message.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+}
+
+/// `s`, `ms`, `us` or `ns`.
+impl FromStr for TimeUnit {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match text {
+            "s" => Self::Seconds,
+            "ms" => Self::Milliseconds,
+            "us" => Self::Microseconds,
+            "ns" => Self::Nanoseconds,
+            other => {
+                let detail = format!("found the unit {}; expected s, ms, us or ns", shown(other));
+                return Err(Error::invalid(InvalidCode::Parameter, "/unit", detail));
+            }
+        })
+    }
+}
+
+/// Why a text is no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Form,
+    Digits,
+    FewDigits,
+    NoOffset,
+    Offset,
+    Critical,
+    Second60,
+    Years,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Form => "which is no time",
+            Self::Digits => {
+                "a string of digits: write a date as 2024-03-01, and an integer without quotes"
+            }
+            Self::FewDigits => {
+                "which is too few digits for microseconds: write a date as 2024-03-01, or say \
+                 what they count with unit=s, ms, us or ns"
+            }
+            Self::NoOffset => {
+                "which has no offset: add Z for UTC, or one such as +02:00 (in a URL %2B02:00)"
+            }
+            Self::Offset => "whose offset is beyond 23:59",
+            Self::Critical => {
+                "which has an annotation marked as critical (RFC 9557): leave it out, what \
+                 counts is the offset"
+            }
+            Self::Second60 => "where the second 60 is none: leap seconds are at 23:59:60 UTC alone",
+            Self::Years => "which is not in the years -9999 to 9999",
+        })
+    }
+}
+
+/// Reads a timestamp: ISO 8601 / RFC 3339 with an offset
+/// (`2024-03-01T12:00:00.25+02:00`), or a bare date, which is its midnight in UTC.
+/// `None` for anything else and for times outside the years -9999 to 9999.
+///
+/// Digits behind the microsecond are cut off, not rounded, so a time never moves
+/// into the next second. A leap second, which is at 23:59:60 UTC, is the last
+/// microsecond before midnight. Annotations behind the offset (RFC 9557) say nothing
+/// about the instant and are left aside, unless they are marked as critical. About 60 ns.
+#[must_use]
+pub fn parse_timestamp(text: &str) -> Option<i64> {
+    read(text).ok()
+}
+
+/// [`parse_timestamp`], with the reason of a refusal.
+///
+/// # Errors
+/// [`InvalidCode::Timestamp`], pointing at the text itself.
+pub fn read_timestamp(text: &str) -> Result<i64> {
+    read(text).map_err(|fault| refusal(&shown(text), Some(fault), TimeUnit::default()))
+}
+
+/// Reads a timestamp where everything is text, as in a URL: as [`parse_timestamp`], or
+/// an integer in decimal digits, which counts the unit. Without a unit that is
+/// microseconds, and up to eight digits are refused, since they hardly are.
+///
+/// # Errors
+/// As [`read_timestamp`].
+pub fn read_time_parameter(text: &str, unit: Option<TimeUnit>) -> Result<i64> {
+    let counted = unit.unwrap_or_default();
+    let time = match read(text) {
+        Err(Fault::Digits) if unit.is_none() && text.trim_matches('-').len() <= FEW_DIGITS => {
+            Err(Fault::FewDigits)
+        }
+        Err(Fault::Digits) => {
+            let count = text.parse().ok();
+            count
+                .and_then(|count| counted.micros(count))
+                .ok_or(Fault::Years)
+        }
+        told => told,
+    };
+    time.map_err(|fault| refusal(&shown(text), Some(fault), counted))
+}
+
+fn refusal(found: &str, fault: Option<Fault>, unit: TimeUnit) -> Error {
+    let fault = fault.map_or(String::new(), |fault| format!(", {fault}"));
+    let detail = format!(
+        "found {found}{fault}; expected a time with an offset such as 2024-03-01T12:00:00Z, \
+         a date, or an integer of {} since 1970, in the years -9999 to 9999",
+        unit.name()
+    );
+    Error::invalid(InvalidCode::Timestamp, "", detail)
+}
+
+fn read(text: &str) -> Result<i64, Fault> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Fault::Digits);
+    }
+    if text.contains("[!") {
+        return Err(Fault::Critical);
+    }
+    let shortened = without_long_fraction(text);
+    let pieces = Pieces::parse(&*shortened).map_err(|_| Fault::Form)?;
+    let date = pieces.date();
+    let date = Date {
+        year: date.year().into(),
+        month: date.month().into(),
+        day: date.day().into(),
+    };
+    let midnight = date.days() * DAY;
+    let Some(time) = pieces.time() else {
+        let bare = pieces.offset().is_none() && pieces.time_zone_annotation().is_none();
+        return if bare { Ok(midnight) } else { Err(Fault::Form) };
+    };
+    let offset = match pieces.offset() {
+        None => return Err(Fault::NoOffset),
+        Some(PiecesOffset::Numeric(offset)) => i64::from(offset.offset().seconds()),
+        Some(_) => 0,
+    };
+    if offset.abs() >= 86_400 {
+        return Err(Fault::Offset);
+    }
+    let seconds = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60;
+    let seconds = seconds + i64::from(time.second()) - offset;
+    let micros = i64::from(time.subsec_nanosecond()) / 1_000;
+    let mut instant = midnight + seconds * SECOND + micros;
+    // The library reads it as second 59.
+    if has_second_60(text) {
+        if instant.rem_euclid(DAY) / SECOND != 86_399 {
+            return Err(Fault::Second60);
+        }
+        instant += SECOND - 1 - instant.rem_euclid(SECOND);
+    }
+    match is_timestamp(instant) {
+        true => Ok(instant),
+        false => Err(Fault::Years),
+    }
+}
+
+/// The text without the digits of a fraction behind the ninth, which the library does
+/// not take and which lie below a microsecond.
+fn without_long_fraction(text: &str) -> Cow<'_, str> {
+    const KEPT: usize = 9;
+    let Some((whole, fraction)) = text.split_once(['.', ',']) else {
+        return Cow::Borrowed(text);
+    };
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    match (fraction.get(..KEPT), fraction.get(digits..)) {
+        (Some(kept), Some(rest)) if digits > KEPT => Cow::Owned(format!("{whole}.{kept}{rest}")),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Whether the time of day of a well-formed text is at second 60.
+fn has_second_60(text: &str) -> bool {
+    let Some((_, time)) = text.split_once(['T', 't', ' ']) else {
+        return false;
+    };
+    let digits = time
+        .bytes()
+        .take_while(|&byte| byte.is_ascii_digit() || byte == b':');
+    digits.filter(u8::is_ascii_digit).skip(4).take(2).eq(*b"60")
+}
+
+/// Whether it has a date in the years -9999 to 9999, as every stored timestamp has.
+#[must_use]
+pub fn is_timestamp(micros: i64) -> bool {
+    (FIRST_TIMESTAMP..=LAST_TIMESTAMP).contains(&micros)
+}
+
+/// A timestamp as a client gives it in a document: text as in [`parse_timestamp`], or
+/// an integer, which counts the unit.
+///
+/// # Errors
+/// [`InvalidCode::Timestamp`], pointing at the value itself.
+pub(crate) fn timestamp_from_json(value: &Json<'_>, unit: TimeUnit) -> Result<i64> {
+    let found = match value {
+        Json::Str(text) => {
+            return read(text).map_err(|fault| refusal(&shown(text), Some(fault), unit));
+        }
+        Json::U64(n) => i128::from(*n),
+        Json::I64(n) => i128::from(*n),
+        Json::F64(n) => {
+            let found = format!("{n:?}, a number with a fraction or an exponent");
+            return Err(refusal(&found, None, unit));
+        }
+        other => return Err(refusal(other.kind(), None, unit)),
+    };
+    let fault = Some(Fault::Years);
+    unit.micros(found)
+        .ok_or_else(|| refusal(&found.to_string(), fault, unit))
+}
+
+/// Appends a timestamp as RFC 3339 text in UTC, always with six digits of fraction, so
+/// that times of the years 0 to 9999 sort as text: `2024-03-01T10:00:00.250000Z`. Years
+/// before 0 have a sign and six digits, as ISO 8601 writes them. An integer that is no
+/// timestamp is written as that integer. About 15 ns.
+pub fn write_timestamp(micros: i64, out: &mut Vec<u8>) {
+    if !is_timestamp(micros) {
+        out.extend_from_slice(micros.to_string().as_bytes());
+        return;
+    }
+    let days = micros.div_euclid(DAY);
+    write_date(days, out);
+    write_time_of_day(micros - days * DAY, out);
+}
+
+/// Appends the date so many days after 1970-01-01, and the `T` behind it.
+pub(crate) fn write_date(days: i64, out: &mut Vec<u8>) {
+    let Date { year, month, day } = Date::of(days);
+    if year < 0 {
+        out.extend_from_slice(b"-00");
+    }
+    let (century, year) = (year.abs() / 100, year.abs() % 100);
+    let [c, d] = two_digits(century);
+    let [y, z] = two_digits(year);
+    let ([m, n], [e, f]) = (two_digits(month), two_digits(day));
+    out.extend_from_slice(&[c, d, y, z, b'-', m, n, b'-', e, f, b'T']);
+}
+
+/// Appends `12:34:56.250000Z` for a number of microseconds since midnight.
+pub(crate) fn write_time_of_day(micros: i64, out: &mut Vec<u8>) {
+    let (seconds, fraction) = (micros / SECOND, micros % SECOND);
+    let [h, i] = two_digits(seconds / 3_600);
+    let [m, n] = two_digits(seconds / 60 % 60);
+    let [s, t] = two_digits(seconds % 60);
+    let [a, b] = two_digits(fraction / 10_000);
+    let [c, d] = two_digits(fraction / 100 % 100);
+    let [e, f] = two_digits(fraction % 100);
+    out.extend_from_slice(&[h, i, b':', m, n, b':', s, t, b'.', a, b, c, d, e, f, b'Z']);
+}
+
+fn two_digits(number: i64) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
+}
+
+/// [`write_timestamp`] as a string.
+#[must_use]
+pub fn format_timestamp(micros: i64) -> String {
+    let mut out = Vec::with_capacity(27);
+    write_timestamp(micros, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Checks that a range does not end before it starts. Microseconds.
+///
+/// # Errors
+/// [`InvalidCode::TimeRange`], with both times.
+pub fn check_range(start: i64, end: i64) -> Result<()> {
+    if start <= end {
+        return Ok(());
+    }
+    let shown = |micros| match is_timestamp(micros) {
+        true => format_timestamp(micros),
+        false => format!("{micros} microseconds since 1970"),
+    };
+    let (start, end) = (shown(start), shown(end));
+    let detail = format!("the start, {start}, lies after the end, {end}; exchange them");
+    Err(Error::invalid(InvalidCode::TimeRange, "/start", detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_times() {
+        for (text, micros) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T12:34:56Z", 951_827_696_000_000),
+            ("2000-02-29T14:34:56+02:00", 951_827_696_000_000),
+            ("2000-02-29T12:34:56.5Z", 951_827_696_500_000),
+            ("2000-02-29T12:34:56.000001Z", 951_827_696_000_001),
+            ("2000-02-29T12:34:56.0000019Z", 951_827_696_000_001),
+            ("1969-12-31T23:59:59.9999999Z", -1),
+            ("1969-12-31T23:59:59.9999990Z", -1),
+            ("2000-02-29 12:34:56z", 951_827_696_000_000),
+            ("2000-02-29", 951_782_400_000_000),
+            ("2000-02-29T00:00-00:30", 951_784_200_000_000),
+            ("20000229T123456Z", 951_827_696_000_000),
+            ("2000-02-29T12Z", 951_825_600_000_000),
+            ("2000-02-29T12:34:56,5+00", 951_827_696_500_000),
+            (
+                "2000-02-29T12:34:56.00000199999999999999999Z",
+                951_827_696_000_001,
+            ),
+            (
+                "2000-02-29T12:34:56Z[Europe/Berlin][u-ca=iso8601]",
+                951_827_696_000_000,
+            ),
+            ("2000-02-29T12:34:56+23:59", 951_741_356_000_000),
+            ("2016-12-31T23:59:60Z", 1_483_228_799_999_999),
+            ("2016-12-31T23:59:60.5Z", 1_483_228_799_999_999),
+            ("2016-12-31T155960.25-08", 1_483_228_799_999_999),
+            ("2017-01-01T05:29:60+05:30", 1_483_228_799_999_999),
+        ] {
+            assert_eq!(parse_timestamp(text), Some(micros), "{text}");
+        }
+        assert_eq!(
+            format_timestamp(951_827_696_000_000),
+            "2000-02-29T12:34:56.000000Z"
+        );
+        assert_eq!(
+            format_timestamp(951_827_696_500_000),
+            "2000-02-29T12:34:56.500000Z"
+        );
+        assert_eq!(format_timestamp(-1), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "-",
+            "+1",
+            " 1",
+            "1.5",
+            "2024-03-01T12:00:00",
+            "2024-03-01T12:00:00[Europe/Berlin]",
+            "2024-03-01[Europe/Berlin]",
+            "2026-01-31T12:00:00+05:00[!Europe/Berlin]",
+            "2026-01-31T12:00:00Z[!u-ca=hebrew]",
+            "2026-01-31T12:00:00+24:00",
+            "2026-01-31T12:00:00-25:59",
+            "2026-01-31T12:00:60Z",
+            "2026-01-31T23:59:60+01:00",
+            "2026-01-31T23:59:61Z",
+            "20260131",
+            "951827696000000",
+            "-1",
+            "0",
+            "2024-13-01",
+            "2023-02-29",
+            "2024-03",
+            "12:00",
+            "2024-03-01T25:00:00Z",
+            "tomorrow",
+            "2024-03-01 ",
+            "2024-03-01Z",
+            "99999-01-01T00:00:00Z",
+            "9223372036854775807",
+            "92233720368547758070",
+            "+010000-01-01",
+        ] {
+            assert_eq!(parse_timestamp(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range() {
+        for (text, micros) in [
+            ("-009999-01-01T00:00:00.000000Z", FIRST_TIMESTAMP),
+            ("-009999-01-01T00:00:00.000001Z", FIRST_TIMESTAMP + 1),
+            ("-000001-12-31T23:59:59.999999Z", -62_167_219_200_000_001),
+            ("0000-01-01T00:00:00.000000Z", -62_167_219_200_000_000),
+            ("9999-12-31T23:59:59.000000Z", LAST_TIMESTAMP - 999_999),
+            ("9999-12-31T23:59:59.999999Z", LAST_TIMESTAMP),
+        ] {
+            assert_eq!(parse_timestamp(text), Some(micros), "{text}");
+            assert_eq!(format_timestamp(micros), text);
+            assert_eq!(
+                read_time_parameter(&micros.to_string(), None).unwrap(),
+                micros
+            );
+        }
+        for (text, micros) in [
+            ("9999-12-31T23:59:59+00:01", LAST_TIMESTAMP - 60_999_999),
+            (
+                "-009999-01-01T00:00:00-23:59",
+                FIRST_TIMESTAMP + 86_340_000_000,
+            ),
+            ("9999-12-31T23:59:60Z", LAST_TIMESTAMP),
+        ] {
+            assert_eq!(parse_timestamp(text), Some(micros), "{text}");
+        }
+        for text in [
+            "9999-12-31T23:59:59-00:01",
+            "-009999-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:60-00:01",
+        ] {
+            assert_eq!(parse_timestamp(text), None, "{text}");
+        }
+        for micros in [FIRST_TIMESTAMP - 1, LAST_TIMESTAMP + 1, i64::MIN, i64::MAX] {
+            assert_eq!(format_timestamp(micros), micros.to_string());
+            assert!(read_time_parameter(&micros.to_string(), None).is_err());
+        }
+    }
+
+    #[test]
+    fn units_of_integers() {
+        use TimeUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
+        for (unit, count, micros) in [
+            (Seconds, "1769860800", 1_769_860_800_000_000),
+            (Milliseconds, "-1", -1_000),
+            (Microseconds, "20260131", 20_260_131),
+            (Nanoseconds, "-1", -1),
+            (Nanoseconds, "1999", 1),
+            (Seconds, "0", 0),
+        ] {
+            assert_eq!(read_time_parameter(count, Some(unit)).unwrap(), micros);
+            let number = Json::I64(count.parse().unwrap());
+            assert_eq!(timestamp_from_json(&number, unit).unwrap(), micros);
+        }
+        let text = "2026-01-31T12:00:00Z";
+        assert_eq!(
+            read_time_parameter(text, Some(Seconds)).ok(),
+            parse_timestamp(text)
+        );
+        assert!(read_time_parameter("253402300800", Some(Seconds)).is_err());
+        assert!(timestamp_from_json(&Json::U64(u64::MAX), Seconds).is_err());
+        assert!("m".parse::<TimeUnit>().is_err());
+    }
+
+    #[test]
+    fn few_digits_in_a_parameter_are_no_microseconds() {
+        for text in ["2026", "20260131", "0", "-99999999"] {
+            let error = read_time_parameter(text, None).unwrap_err().to_string();
+            assert!(
+                error.contains("too few digits") && error.contains(text),
+                "{error}"
+            );
+        }
+        assert_eq!(read_time_parameter("100000000", None).unwrap(), 100_000_000);
+        assert_eq!(
+            read_time_parameter("-100000000", None).unwrap(),
+            -100_000_000
+        );
+    }
+
+    #[test]
+    fn json_times_name_what_was_found() {
+        let read = |value: &Json<'_>| timestamp_from_json(value, TimeUnit::default());
+        assert_eq!(read(&Json::I64(-5)).unwrap(), -5);
+        assert_eq!(read(&Json::U64(5)).unwrap(), 5);
+        assert_eq!(read(&Json::Str("1970-01-01".into())).unwrap(), 0);
+        for (value, found) in [
+            (Json::F64(1.5), "found 1.5, a number with a fraction"),
+            (
+                Json::F64(1.7698608e15),
+                "found 1769860800000000.0, a number with",
+            ),
+            (
+                Json::U64(u64::MAX),
+                "found 18446744073709551615, which is not in the years",
+            ),
+            (Json::Null, "found null;"),
+            (
+                Json::Str("noon".into()),
+                "found \"noon\", which is no time;",
+            ),
+            (
+                Json::Str("20260131".into()),
+                "found \"20260131\", a string of digits",
+            ),
+            (
+                Json::Str("2026-01-31T12:00".into()),
+                "found \"2026-01-31T12:00\", which has no offset",
+            ),
+        ] {
+            let error = read(&value).unwrap_err();
+            assert_eq!(error.code(), "invalid_timestamp");
+            assert!(error.to_string().starts_with(found), "{error}");
+        }
+    }
+
+    /// Days from the epoch to a date of the proleptic Gregorian calendar, by
+    /// counting: an oracle that knows nothing of jiff.
+    fn days(year: i64, month: i64, day: i64) -> i64 {
+        let leap = |y: i64| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+        let mut days: i64 = (1970..year).map(|y| 365 + i64::from(leap(y))).sum();
+        for m in 1..month {
+            days += match m {
+                2 => 28 + i64::from(leap(year)),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+        }
+        days + day - 1
+    }
+
+    proptest! {
+        #[test]
+        fn dates_agree_with_a_calendar_count(
+            year in 1970..=9999_i64, month in 1..=12_i64, day in 1..=28_i64,
+            second in 0..86_400_i64, micro in 0..1_000_000_i64, offset in -840..=840_i64,
+        ) {
+            let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
+            let sign = if offset < 0 { '-' } else { '+' };
+            let text = format!(
+                "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{micro:06}{sign}{:02}:{:02}",
+                offset.abs() / 60, offset.abs() % 60,
+            );
+            let utc = days(year, month, day) * 86_400 + second - offset * 60;
+            let micros = utc * 1_000_000 + micro;
+            prop_assert_eq!(parse_timestamp(&text), Some(micros).filter(|&t| is_timestamp(t)));
+            crate::testing::oracles::compared("times against a calendar count", 1);
+        }
+
+        #[test]
+        fn formatting_and_parsing_are_inverse(micros in FIRST_TIMESTAMP..=LAST_TIMESTAMP) {
+            let text = format_timestamp(micros);
+            prop_assert!(text.ends_with('Z'));
+            prop_assert_eq!(parse_timestamp(&text), Some(micros));
+            prop_assert_eq!(text.find('.'), text.len().checked_sub(8));
+            crate::testing::oracles::compared("times written and read back", 1);
+        }
+
+        /// Where the library has them, to within a day of the ends.
+        #[test]
+        fn texts_agree_with_those_of_the_library(
+            micros in jiff::Timestamp::MIN.as_microsecond()..jiff::Timestamp::MAX.as_microsecond(),
+        ) {
+            let time = jiff::Timestamp::from_microsecond(micros).unwrap();
+            prop_assert_eq!(format_timestamp(micros), format!("{time:.6}"));
+            prop_assert_eq!(parse_timestamp(&time.to_string()), Some(micros));
+            crate::testing::oracles::compared("times against another library", 2);
+        }
+
+        #[test]
+        fn any_text_is_parsed_or_refused(text in "[-+0-9TZ:. \\[\\]é]{0,40}") {
+            if let Some(micros) = parse_timestamp(&text) {
+                prop_assert!((FIRST_TIMESTAMP..=LAST_TIMESTAMP).contains(&micros));
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Changing a part of a feature: JSON Merge Patch (RFC 7396).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::commit::conditions::{Condition, Expected};
+use crate::db::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::read::features::document;
+use crate::types::{Antimeridian, Json, Members, Source, read_feature_as, written_id};
+use crate::write::prepare::PreparedFeatures;
+
+impl Database {
+    /// The feature `id` with a merge patch applied, and the condition that nobody
+    /// writes it in between. Members that the patch gives as null are removed, others
+    /// replaced, objects merged member by member; but a `geometry` is one value, which
+    /// is replaced as a whole, also by null. The provenance of the version before is
+    /// not taken over: that of a change is its own. A geometry that the patch leaves alone
+    /// is not checked anew. May read the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] for a patch that is no JSON object and
+    /// for one whose outcome is no feature of that id.
+    pub fn prepare_patch(
+        &self,
+        id: &str,
+        patch: &[u8],
+        antimeridian: Antimeridian,
+    ) -> Result<(PreparedFeatures, Condition)> {
+        let source = Source::of_features(patch)?;
+        let members = source.members("a JSON merge patch of a Feature (RFC 7396)")?;
+        let number = members.get("id").map(|raw| raw.get());
+        let patch = source.value()?;
+        // What it does not touch was accepted before, by whatever rules there were.
+        let touched = ["geometry", "bbox", "crs"]
+            .iter()
+            .any(|name| members.get(name).is_some());
+        let antimeridian = touched.then_some(antimeridian);
+        let current = document(&self.state, self.current_seq(id)?)?;
+        let mut feature = Source::of_features(&current.json)?.value()?;
+        if let Json::Obj(members) = &mut feature {
+            members.remove("provenance");
+        }
+        let number = match number {
+            Some(number) => Some(number),
+            None => written_id(&current.json)?,
+        };
+        let patched = patched(feature, patch)?;
+        let limits = &self.state.limits;
+        let feature = read_feature_as(patched, number, id, antimeridian, limits)?;
+        let prepared = PreparedFeatures::of_one(feature)?;
+        let condition = Condition::Feature {
+            id: id.to_owned(),
+            expected: Expected::Version(current.seq),
+        };
+        Ok((prepared, condition))
+    }
+}
+
+/// A feature with a patch applied. The members of a geometry mean something together
+/// only: merging two of them would make one that nobody sent.
+fn patched<'a>(feature: Json<'a>, patch: Json<'a>) -> Result<Json<'a>> {
+    let Json::Obj(mut patch) = patch else {
+        return Ok(patch);
+    };
+    let geometry = patch.remove("geometry");
+    let mut feature = merge(feature, Json::Obj(patch))?;
+    if let (Json::Obj(members), Some(geometry)) = (&mut feature, geometry) {
+        members.insert("geometry", geometry);
+    }
+    Ok(feature)
+}
+
+/// RFC 7396, section 2. The depth is bounded by that of the parser, 128.
+fn merge<'a>(target: Json<'a>, patch: Json<'a>) -> Result<Json<'a>> {
+    let Json::Obj(patch) = patch else {
+        return Ok(patch);
+    };
+    let mut members: BTreeMap<Cow<'a, str>, Json<'a>> = match target {
+        Json::Obj(members) => members.into_vec().into_iter().collect(),
+        _ => BTreeMap::new(),
+    };
+    for (name, value) in patch.into_vec() {
+        match value {
+            Json::Null => {
+                members.remove(&name);
+            }
+            value => {
+                let before = members.remove(&name).unwrap_or(Json::Null);
+                members.insert(name, merge(before, value)?);
+            }
+        }
+    }
+    // A map has no name twice.
+    let merged = Members::new(members.into_iter().collect());
+    merged.map(Json::Obj).map_err(|name| {
+        let detail = format!("the member {name:?} occurs twice");
+        Error::invalid(InvalidCode::Json, "", detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Json<'_> {
+        Source::new(text.as_bytes()).unwrap().value().unwrap()
+    }
+
+    #[test]
+    fn merges_as_the_examples_of_rfc_7396() {
+        // Appendix A.
+        for (target, patch, result) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
+            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+            (r#"{"a":"foo"}"#, "null", "null"),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            (r#"[1,2]"#, r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ] {
+            let merged = merge(json(target), json(patch)).unwrap();
+            assert_eq!(merged, json(result), "{target} {patch}");
+        }
+    }
+
+    #[test]
+    fn a_geometry_is_one_value() {
+        let feature = r#"{"geometry":{"type":"Point","coordinates":[1,2],"x":1},"properties":{"geometry":{"a":1}}}"#;
+        for (patch, result) in [
+            (
+                r#"{"geometry":{"type":"GeometryCollection","geometries":null}}"#,
+                r#"{"geometry":{"type":"GeometryCollection","geometries":null},"properties":{"geometry":{"a":1}}}"#,
+            ),
+            (
+                r#"{"geometry":null}"#,
+                r#"{"geometry":null,"properties":{"geometry":{"a":1}}}"#,
+            ),
+            (
+                r#"{"properties":{"geometry":{"b":2}}}"#,
+                r#"{"geometry":{"type":"Point","coordinates":[1,2],"x":1},"properties":{"geometry":{"a":1,"b":2}}}"#,
+            ),
+        ] {
+            assert_eq!(patched(json(feature), json(patch)).unwrap(), json(result));
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! From a client's bytes to operations the committer can write: parsing,
+//! validation and encoding, all on the calling thread.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use crate::block::operation::Operation;
+use crate::block::readable::{all_readable, readable};
+use crate::db::database::Database;
+use crate::error::{Error, Fault, InvalidCode, Result};
+use crate::types::{
+    Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, PointBatch,
+    PointSpan, PutFeature, ReadFeatures, Rejected, TimeUnit, check_id, check_range,
+    check_series_id, encode_points, is_timestamp, parse_feature_as, parse_points_in,
+    parse_provenance, read_features,
+};
+
+/// What becomes of features of one request that have the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Duplicates {
+    /// The request is refused: one would be lost without a word.
+    #[default]
+    Refuse,
+    /// All are written, in order: each is a version, and the last one stands.
+    Replace,
+}
+
+impl std::str::FromStr for Duplicates {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "replace" => Ok(Self::Replace),
+            other => {
+                let detail = format!("found {other:?}; expected refuse or replace");
+                let pointer = "/on_duplicate";
+                Err(Error::invalid(InvalidCode::Parameter, pointer, detail))
+            }
+        }
+    }
+}
+
+/// What a request that puts features says of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Puts {
+    /// What becomes of features with the same id.
+    pub duplicates: Duplicates,
+    /// What becomes of edges wider than 180 degrees.
+    pub antimeridian: Antimeridian,
+    /// Whether faulty features of a FeatureCollection are left out, in place of all being
+    /// refused.
+    pub skip: bool,
+}
+
+/// Features ready to be written, all or none.
+#[derive(Debug, Clone)]
+pub struct PreparedFeatures {
+    /// Whether the text was a FeatureCollection.
+    pub collection: bool,
+    /// Features that were left out because of their faults, if that was asked for, in
+    /// order.
+    pub rejected: Vec<Rejected>,
+    /// Id of each feature, in order: the client's or a generated one.
+    pub ids: Vec<String>,
+    /// One operation a feature.
+    pub operations: Vec<Operation>,
+}
+
+/// Points ready to be written, all or none.
+#[derive(Debug, Clone)]
+pub struct PreparedPoints {
+    /// Whether the text was one point, not a list.
+    pub single: bool,
+    /// Points in all operations.
+    pub count: usize,
+    /// One operation for each run of points of one series and one provenance.
+    pub operations: Vec<Operation>,
+}
+
+impl PreparedFeatures {
+    /// One feature, if it reads back.
+    pub(crate) fn of_one(feature: PutFeature) -> Result<Self> {
+        Ok(Self {
+            collection: false,
+            rejected: Vec::new(),
+            ids: vec![feature.id.clone()],
+            operations: vec![readable(Operation::PutFeature(feature))?],
+        })
+    }
+
+    /// Refuse a FeatureCollection where one feature is expected.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn one(self) -> Result<Self> {
+        if self.collection {
+            let detail = "found a FeatureCollection; expected one Feature";
+            return Err(Error::invalid(InvalidCode::Feature, "/type", detail));
+        }
+        Ok(self)
+    }
+}
+
+impl Database {
+    /// Parse a GeoJSON Feature, FeatureCollection or geometry, as
+    /// [`Database::prepare_features_with`] by default.
+    ///
+    /// # Errors
+    /// As [`Database::prepare_features_with`].
+    pub fn prepare_features(&self, text: &[u8]) -> Result<PreparedFeatures> {
+        self.prepare_features_with(text, Puts::default())
+    }
+
+    /// Parse a GeoJSON Feature, FeatureCollection or geometry. Linear in its length.
+    ///
+    /// # Errors
+    /// [`Error::Faults`], all that is wrong, with JSON pointers to the offending parts;
+    /// [`InvalidCode::DuplicateId`] points at the later of two features with the same
+    /// id, and names the first. [`InvalidCode::Json`] for what is no JSON.
+    pub fn prepare_features_with(&self, text: &[u8], puts: Puts) -> Result<PreparedFeatures> {
+        let limits = &self.state.limits;
+        let mut read = read_features(text, puts.antimeridian, limits)?;
+        if puts.duplicates == Duplicates::Refuse {
+            reject_duplicates(&mut read, limits.faults);
+        }
+        if !puts.skip {
+            read = read.all_good(limits)?;
+        }
+        let ReadFeatures {
+            collection,
+            features,
+            rejected,
+        } = read;
+        let places: Vec<usize> = features.iter().map(|(place, _)| *place).collect();
+        let pointer = |i: usize| match (collection, places.get(i)) {
+            (true, Some(place)) => format!("/features/{place}"),
+            _ => String::new(),
+        };
+        let features = features.into_iter().map(|(_, feature)| feature);
+        let (ids, operations) = features
+            .map(|feature| (feature.id.clone(), Operation::PutFeature(feature)))
+            .unzip();
+        Ok(PreparedFeatures {
+            collection,
+            rejected,
+            ids,
+            operations: all_readable(operations, pointer)?,
+        })
+    }
+
+    /// Parse a Feature or geometry that is to be written to `id`: its own `id` is that one
+    /// or absent.
+    ///
+    /// # Errors
+    /// [`Error::Faults`], as [`Database::prepare_features_with`].
+    pub fn prepare_feature_as(
+        &self,
+        id: &str,
+        text: &[u8],
+        antimeridian: Antimeridian,
+    ) -> Result<PreparedFeatures> {
+        let feature = parse_feature_as(text, id, antimeridian, &self.state.limits)?;
+        PreparedFeatures::of_one(feature)
+    }
+
+    /// The deletion of feature `id`; whether there is one is seen on committing.
+    /// `provenance` is the text of a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad id or provenance.
+    pub fn prepare_delete_feature(&self, id: &str, provenance: Option<&[u8]>) -> Result<Operation> {
+        check_id(id, "/id", &self.state.limits)?;
+        let provenance = optional_provenance(provenance)?;
+        let delete = DeleteFeature::new(id.to_owned(), provenance);
+        readable(Operation::DeleteFeature(delete))
+    }
+
+    /// The deletion of the points of a series in `[start, end)`, microseconds, that
+    /// are there when it is committed. `provenance` is the text of a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a range that ends before it starts, a bad series id and
+    /// bad provenance.
+    pub fn prepare_delete_points(
+        &self,
+        series: &str,
+        start: i64,
+        end: i64,
+        provenance: Option<&[u8]>,
+    ) -> Result<Operation> {
+        check_id(series, "/series_id", &self.state.limits)?;
+        check_range(start, end)?;
+        let span = PointSpan {
+            series: series.to_owned(),
+            start: start.max(FIRST_TIMESTAMP),
+            end: end.min(LAST_TIMESTAMP + 1),
+            block: None,
+        };
+        let provenance = optional_provenance(provenance)?;
+        readable(Operation::DeletePoints(DeletePoints::new(span, provenance)))
+    }
+
+    /// Parse one point, a list of points or columns. Linear in its length.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a JSON pointer to the offending part.
+    pub fn prepare_points(&self, text: &[u8]) -> Result<PreparedPoints> {
+        self.prepare_points_in(text, TimeUnit::default())
+    }
+
+    /// [`Self::prepare_points`], with timestamps that are integers counting `unit`.
+    ///
+    /// # Errors
+    /// As [`Self::prepare_points`].
+    pub fn prepare_points_in(&self, text: &[u8], unit: TimeUnit) -> Result<PreparedPoints> {
+        let points = parse_points_in(text, unit, &self.state.limits)?;
+        Ok(PreparedPoints {
+            single: points.single,
+            count: points.count,
+            operations: put_batches(points.batches)?,
+        })
+    }
+
+    /// Points of one series from columns of equal length; `provenance` is the
+    /// text of a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for columns of different length, a timestamp outside the
+    /// years -9999 to 9999, a value that is not finite, a bad series id or bad
+    /// provenance.
+    pub fn prepare_columns(
+        &self,
+        series: &str,
+        timestamps: Vec<i64>,
+        values: Vec<f64>,
+        provenance: Option<&[u8]>,
+    ) -> Result<PreparedPoints> {
+        check_series_id(series, "/series_id", &self.state.limits)?;
+        check_columns(&timestamps, &values)?;
+        let provenance = optional_provenance(provenance)?;
+        let count = timestamps.len();
+        let batch = PointBatch {
+            series: series.to_owned(),
+            timestamps,
+            values,
+            metadata: Vec::new(),
+            provenance,
+        };
+        Ok(PreparedPoints {
+            single: false,
+            count,
+            operations: put_batches(batch.split())?,
+        })
+    }
+}
+
+/// Whether these columns can be entered: of one length, dated in the years -9999 to
+/// 9999, finite. About 1 ns a point.
+///
+/// # Errors
+/// [`Error::Invalid`], pointing at the first that cannot.
+pub fn check_columns(timestamps: &[i64], values: &[f64]) -> Result<()> {
+    if timestamps.len() != values.len() {
+        let detail = format!(
+            "{} timestamps and {} values; the columns need equal lengths",
+            timestamps.len(),
+            values.len()
+        );
+        return Err(Error::invalid(InvalidCode::Point, "/values", detail));
+    }
+    let undated = |(_, micros): &(usize, &i64)| !is_timestamp(**micros);
+    if let Some((i, micros)) = timestamps.iter().enumerate().find(undated) {
+        let detail =
+            format!("found {micros}; expected microseconds since 1970 in the years -9999 to 9999");
+        let pointer = format!("/timestamps/{i}");
+        return Err(Error::invalid(InvalidCode::Timestamp, pointer, detail));
+    }
+    if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+        return Err(Error::invalid(
+            InvalidCode::Value,
+            format!("/values/{i}"),
+            "the value is not a finite number",
+        ));
+    }
+    Ok(())
+}
+
+/// Takes out features with the id of an earlier one. About 50 ns each.
+fn reject_duplicates(read: &mut ReadFeatures, limit: usize) {
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(read.features.len());
+    let mut later: HashMap<usize, usize> = HashMap::new();
+    for (i, feature) in &read.features {
+        match places.entry(feature.id.as_str()) {
+            Entry::Vacant(free) => {
+                free.insert(*i);
+            }
+            Entry::Occupied(first) => {
+                later.insert(*i, *first.get());
+            }
+        }
+    }
+    if later.is_empty() {
+        return;
+    }
+    let told: usize = read.rejected.iter().map(|r| r.faults.len()).sum();
+    let mut room = limit.saturating_sub(told);
+    let rejected = &mut read.rejected;
+    read.features.retain(|(i, feature)| {
+        let Some(first) = later.get(i) else {
+            return true;
+        };
+        let fault = || Fault {
+            code: InvalidCode::DuplicateId.as_str(),
+            pointer: format!("/features/{i}/id"),
+            detail: format!(
+                "found the id {:?}, which the feature at /features/{first} has too; give each an id of \
+                 its own, or ask for on_duplicate=replace: then both are written, and the later one \
+                 stands",
+                feature.id
+            ),
+        };
+        rejected.push(Rejected {
+            index: *i,
+            faults: Vec::from_iter((room > 0).then(fault)),
+            total: 1,
+        });
+        room = room.saturating_sub(1);
+        false
+    });
+    rejected.sort_unstable_by_key(|rejected| rejected.index);
+}
+
+fn put_batches(batches: Vec<PointBatch>) -> Result<Vec<Operation>> {
+    let operations = batches.into_iter().map(put_points).collect();
+    all_readable(operations, |_| String::new())
+}
+
+pub(crate) fn optional_provenance(text: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
+    text.map(parse_provenance).transpose()
+}
+
+pub(crate) fn put_points(batch: PointBatch) -> Operation {
+    let body = encode_points(&batch);
+    Operation::PutPoints { batch, body }
+}
