@@ -11,8 +11,8 @@ alias Bench.Measure
 Logger.configure(level: :warning)
 
 name = "bench-#{System.unique_integer([:positive])}"
-{:ok, _} = FormdbHttp.create_database(name)
-{:ok, _} = FormdbHttp.create_database(name <> "-bulk")
+{:ok, _} = FormdbHttp.open(name)
+{:ok, _} = FormdbHttp.open(name <> "-bulk")
 bulk = name <> "-bulk"
 
 feature = fn id, lon, lat ->
@@ -161,7 +161,7 @@ boxes =
 
 counts =
   for {w, s, e, n} = box <- boxes do
-    {:ok, page} = FormdbHttp.query_box(bulk, box)
+    {:ok, page} = FormdbHttp.search(bulk, {:box, box})
 
     if :rand.uniform(20) == 1 do
       expected =
@@ -188,7 +188,7 @@ for callers <- [1, 2], {what, limit} <- limits do
   queries =
     Measure.throughput(callers, 2_000, fn caller, n ->
       box = elem(boxes, rem(n * 7 + caller * 13, 1_000))
-      {:ok, _} = FormdbHttp.query_box(bulk, box, limit: limit.(n))
+      {:ok, _} = FormdbHttp.search(bulk, {:box, box}, limit: limit.(n))
     end)
 
   Measure.line(
@@ -223,4 +223,4 @@ for {what, width} <- [
   Measure.line("range of #{what}, 1 caller", Measure.rate(queries))
 end
 
-for name <- [name, bulk], do: :ok = FormdbHttp.purge_database(name)
+for name <- [name, bulk], do: :ok = FormdbHttp.purge(name)

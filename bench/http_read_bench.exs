@@ -25,7 +25,7 @@ config = %{FormdbHttp.Config.load!() | host: {127, 0, 0, 1}, port: 0}
 base = "http://127.0.0.1:#{FormdbHttpWeb.Endpoint.port()}/api/v1/databases"
 
 name = "bench-#{System.unique_integer([:positive])}"
-{:ok, _} = FormdbHttp.create_database(name)
+{:ok, _} = FormdbHttp.open(name)
 {:ok, loaded} = FormdbHttp.put_features(name, File.read!("priv/samples/earthquakes.geojson"))
 id = hd(loaded.feature_ids)
 box = "-118.3,33.9,-117.9,34.2"
@@ -34,7 +34,7 @@ temperatures = for n <- 1..10_000, do: {n * 60_000_000, 20 + :math.sin(n / 500)}
 {timestamps, values} = Enum.unzip(temperatures)
 {:ok, _} = FormdbHttp.put_columns(name, "t", timestamps, values)
 
-{:ok, %{returned: in_box}} = FormdbHttp.query_box(name, box)
+{:ok, %{returned: in_box}} = FormdbHttp.search(name, {:box, box})
 
 # With another limit it is another question, whose answer is not among those kept.
 new_limit = Path.join(System.tmp_dir!(), "#{name}.lua")
@@ -75,4 +75,4 @@ for {{what, _, _}, rate} <- Enum.zip(urls, medians) do
 end
 
 File.rm!(new_limit)
-:ok = FormdbHttp.purge_database(name)
+:ok = FormdbHttp.purge(name)

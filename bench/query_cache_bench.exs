@@ -162,7 +162,7 @@ defmodule Bench.Cache do
   # Points in a row, 70 to a degree; a box of one degree makes an answer of about 10 KB.
   defp database(queries) do
     name = "cache-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
 
     features =
       for n <- 0..69_999, row = div(n, 700), step = rem(n, 700) do
@@ -218,7 +218,7 @@ defmodule Bench.Cache do
     Comparison.line("queries, 80/20, worked out", @queries * 1.0e6 / worked_out)
     Comparison.line("queries, 80/20, kept", @queries * 1.0e6 / kept)
     Measure.check!(hits == @queries, "every answer kept since it was asked for the first time")
-    :ok = FormdbHttp.purge_database(name)
+    :ok = FormdbHttp.purge(name)
   end
 
   defp stats(name) do
@@ -227,7 +227,7 @@ defmodule Bench.Cache do
   end
 
   defp ask(name, box, limit) do
-    {:ok, %{json: json}} = FormdbHttp.query_box(name, box, limit: limit)
+    {:ok, %{json: json}} = FormdbHttp.search(name, {:box, box}, limit: limit)
     json
   end
 end

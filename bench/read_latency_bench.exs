@@ -133,13 +133,13 @@ defmodule Bench.ReadLatency do
 
   defp with_database(world, fun) do
     name = "bench-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
 
     try do
       load(name, world)
       fun.(name)
     after
-      :ok = FormdbHttp.purge_database(name)
+      :ok = FormdbHttp.purge(name)
     end
   end
 
@@ -208,7 +208,7 @@ defmodule Bench.ReadLatency do
        fn n ->
          {box, _} = elem(boxes, rem(n, @boxes))
          acked = acked(shared)
-         {acked, FormdbHttp.query_box(name, box, limit: 1_000 + rem(n, 90_000))}
+         {acked, FormdbHttp.search(name, {:box, box}, limit: 1_000 + rem(n, 90_000))}
        end,
        fn n, {acked, {:ok, page}} ->
          {box, met} = elem(boxes, rem(n, @boxes))

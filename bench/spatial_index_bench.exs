@@ -128,7 +128,7 @@ defmodule Bench.Spatial do
 
   defp durable(places, inputs) do
     name = "spatial-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
     IO.puts("\nthrough a database, on disk before the answer\n")
 
     single = Measure.throughput(1, 1_000, &put(name, "one", &1, &2))
@@ -140,9 +140,9 @@ defmodule Bench.Spatial do
     # What a caller wrote and did not come to remove.
     {:ok, %{features: left}} = FormdbHttp.database(name)
     Measure.check!(left < written, "deleted features are gone")
-    :ok = FormdbHttp.purge_database(name)
+    :ok = FormdbHttp.purge(name)
 
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
 
     collection =
       ~s({"type":"FeatureCollection","features":[#{Enum.map_join(places, ",", &text/1)}]})
@@ -150,7 +150,7 @@ defmodule Bench.Spatial do
     {bulk, {:ok, _}} = Measure.time(fn -> FormdbHttp.put_features(name, collection) end)
 
     for {_, {boxes, _}} <- inputs, {box, expected} <- boxes do
-      {:ok, %{json: json, returned: count}} = FormdbHttp.query_box(name, box)
+      {:ok, %{json: json, returned: count}} = FormdbHttp.search(name, {:box, box})
       ids = Regex.scan(~r/"id":"([^"]+)"/, json, capture: :all_but_first)
       Measure.check!(Enum.sort(List.flatten(ids)) == expected, "features in #{inspect(box)}")
       Measure.check!(count == length(expected), "their number")
@@ -163,7 +163,7 @@ defmodule Bench.Spatial do
           into: %{},
           do:
             {"#{what} of #{hits}",
-             fn -> {:ok, _} = FormdbHttp.query_box(name, next(boxes), limit: limit.()) end}
+             fn -> {:ok, _} = FormdbHttp.search(name, {:box, next(boxes)}, limit: limit.()) end}
 
     rates = Comparison.rates(Benchmark.run(jobs))
     IO.puts("")
@@ -182,7 +182,7 @@ defmodule Bench.Spatial do
         ],
         do: Comparison.line(what, rate, opts)
 
-    :ok = FormdbHttp.purge_database(name)
+    :ok = FormdbHttp.purge(name)
   end
 
   # With another limit it is another question: its answer is not among those kept.

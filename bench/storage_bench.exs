@@ -17,7 +17,7 @@ Logger.configure(level: :warning)
   end
 
 name = "storage-#{System.unique_integer([:positive])}"
-{:ok, _} = FormdbHttp.create_database(name)
+{:ok, _} = FormdbHttp.open(name)
 {:ok, empty} = FormdbHttp.database(name)
 
 # Resident memory of the whole process, now and at its peak, in MiB.
@@ -122,7 +122,7 @@ Measure.check!(full.points == points and full.features == features, "everything 
 ## Opening
 
 reopen = fn what ->
-  {micros, {:ok, again}} = Measure.time(fn -> FormdbHttp.create_database(name) end)
+  {micros, {:ok, again}} = Measure.time(fn -> FormdbHttp.open(name) end)
   same = {again.root, again.seq, again.points, again.features}
   Measure.check!(same == {full.root, full.seq, full.points, full.features}, "the same database")
 
@@ -133,13 +133,13 @@ reopen = fn what ->
   )
 end
 
-{micros, :ok} = Measure.time(fn -> FormdbHttp.close_database(name) end)
+{micros, :ok} = Measure.time(fn -> FormdbHttp.close(name) end)
 Measure.line("close", "#{Float.round(micros / 1.0e6, 2)} s")
 reopen.("closed before, with its snapshot")
 
 # As a kill leaves it: the journal as it is, and whatever snapshots there are.
 folder = Path.join(FormdbHttp.Catalog.config().data_dir, name)
-:ok = FormdbHttp.close_database(name)
+:ok = FormdbHttp.close(name)
 File.rm_rf!(Path.join(folder, "snapshots"))
 reopen.("without a snapshot")
 
@@ -169,4 +169,4 @@ Measure.line(
   "#{length(consistency.path)} hashes, #{length(consistency.path) * 32} bytes"
 )
 
-:ok = FormdbHttp.purge_database(name)
+:ok = FormdbHttp.purge(name)

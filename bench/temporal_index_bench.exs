@@ -159,7 +159,7 @@ defmodule Bench.Temporal do
 
   defp durable(points) do
     name = "temporal-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
     IO.puts("\nthrough a database, on disk before the answer\n")
 
     single = Measure.throughput(1, 1_000, &put(name, "one", &1, &2))
@@ -206,7 +206,7 @@ defmodule Bench.Temporal do
         ],
         do: Comparison.line(what, rate, opts)
 
-    :ok = FormdbHttp.purge_database(name)
+    :ok = FormdbHttp.purge(name)
   end
 
   defp put(name, what, caller, n),

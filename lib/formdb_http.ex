@@ -9,7 +9,7 @@ defmodule FormdbHttp do
         FormdbHttp.put_feature("quakes", ~s({"type":"Feature","id":"a",
           "geometry":{"type":"Point","coordinates":[13.4,52.5]},"properties":{}}))
 
-      {:ok, %{json: json}} = FormdbHttp.query_box("quakes", {13, 52, 14, 53})
+      {:ok, %{json: json}} = FormdbHttp.search("quakes", {:box, {13, 52, 14, 53}})
 
   Writes return when they are on disk, unless they ask for less. Many callers at once
   share one disk sync, so concurrency is what makes writing fast. Reads run in the
@@ -23,7 +23,7 @@ defmodule FormdbHttp do
 
       {:ok, txn} = FormdbHttp.begin("quakes")
       {:ok, _} = FormdbHttp.apply(txn, [{:delete_feature, "a"}, {:put_feature, other}])
-      {:ok, %{returned: 1}} = FormdbHttp.query_box("quakes", world, transaction: txn)
+      {:ok, %{returned: 1}} = FormdbHttp.search("quakes", {:box, world}, transaction: txn)
       {:ok, %{last_seq: 3}} = FormdbHttp.commit(txn)
 
   Every function returns `{:error, %FormdbHttp.Error{}}` for what can be expected
@@ -34,8 +34,8 @@ defmodule FormdbHttp do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias FormdbHttp.{Analytics, Databases, Engine, Features, Geo, Journal, Native, Points}
-  alias FormdbHttp.{Admission, Error, Transaction, Transactions, Writing}
+  alias FormdbHttp.{Admission, Analytics, Databases, Error, Features, Journal, Native, Points}
+  alias FormdbHttp.{Search, Transaction, Transactions}
 
   @typedoc "Name of a database: `[a-z0-9][a-z0-9_-]{0,62}`."
   @type database :: String.t()
@@ -155,18 +155,13 @@ defmodule FormdbHttp do
   def version, do: :formdb_http |> Application.spec(:vsn) |> to_string()
 
   @doc """
-  Opens the database and describes it as `database/1` does; `:created` says whether it
-  was made. With `create: false` one that is not there is `:database_not_found`.
-  """
-  @spec open(database(), create: boolean()) :: result(map())
-  defdelegate open(name, opts \\ []), to: Databases
+  Opens the database, or creates it, and describes it as `database/1` does; `:created`
+  says whether it was made. Without a name one is generated (`db_...`).
 
-  @doc """
-  Creates the database, or opens it when it exists, as `open/2`. Without a name one is
-  generated (`db_...`).
+  Option: `create: false`, for which one that is not there is `:database_not_found`.
   """
-  @spec create_database(database() | nil) :: result(map())
-  def create_database(name \\ nil), do: open(name || Native.database_generate_name())
+  @spec open(database() | nil, create: boolean()) :: result(map())
+  defdelegate open(name \\ nil, opts \\ []), to: Databases
 
   @doc """
   Every database on disk, sorted by name: `%{id: name, status: status}` with
@@ -174,14 +169,6 @@ defmodule FormdbHttp do
   """
   @spec databases() :: result([map()])
   defdelegate databases(), to: Databases, as: :list
-
-  @doc """
-  The same from memory, without reading the data folder: for probes and metrics. What was
-  put there or taken away by others while the application runs is not known until
-  `databases/0` is called.
-  """
-  @spec known_databases() :: [map()]
-  defdelegate known_databases(), to: Databases, as: :known
 
   @doc """
   An open database: `:id`, `:log` (public id of its log, 32 hexadecimal digits: it stays
@@ -200,17 +187,13 @@ defmodule FormdbHttp do
   @spec close(database()) :: :ok | {:error, Error.t()}
   defdelegate close(name), to: Databases
 
-  @doc "The same as `close/1`."
-  @spec close_database(database()) :: :ok | {:error, Error.t()}
-  defdelegate close_database(name), to: Databases, as: :close
-
   @doc """
   Closes the database and removes its files. There is no way back. The name is free
   again also where files cannot be removed; the log says so then, and the next start
   tries again.
   """
-  @spec purge_database(database()) :: :ok | {:error, Error.t()}
-  defdelegate purge_database(name), to: Databases, as: :purge
+  @spec purge(database()) :: :ok | {:error, Error.t()}
+  defdelegate purge(name), to: Databases
 
   ## Features
 
@@ -277,15 +260,6 @@ defmodule FormdbHttp do
   defdelegate put_features(name, collection, opts \\ []), to: Features
 
   @doc """
-  Writes a Feature or a FeatureCollection, whichever it is: `{:ok, {:feature, ack}}`
-  or `{:ok, {:collection, ack}}` with the maps of `put_feature/3` (without `:created`)
-  and `put_features/3`, whose options it takes.
-  """
-  @spec write_features(database(), document(), keyword()) ::
-          result({:feature | :collection, map()})
-  defdelegate write_features(name, document, opts \\ []), to: Features
-
-  @doc """
   A feature: `%{json: text, seq: seq, hash: hash}`; the hash is the RFC 6962 leaf hash
   of its block.
 
@@ -296,20 +270,6 @@ defmodule FormdbHttp do
   @spec get_feature(database(), String.t(), as_of: as_of(), transaction: Transaction.t()) ::
           result(map())
   defdelegate get_feature(name, id, opts \\ []), to: Features
-
-  @doc """
-  Features whose geometry meets the box, boundary included, in the order they were
-  written. The box is `{west, south, east, north}` in degrees or the text
-  `"w,s,e,n"`; west greater than east crosses the antimeridian.
-
-  Options: `:limit` (default 1,000), `:cursor`, the `:next` of the page before,
-  `:as_of` and `:transaction`. All pages show the state of the first one.
-
-  Returns `%{json: array, returned: n, seq: seq, next: cursor | nil}`.
-  """
-  @spec query_box(database(), {number(), number(), number(), number()} | String.t(), keyword()) ::
-          result(map())
-  defdelegate query_box(name, box, opts \\ []), to: Geo
 
   @doc """
   Features that a search finds, in the order they were written; with `{:near, point}`
@@ -325,14 +285,14 @@ defmodule FormdbHttp do
   state of the first one.
   """
   @spec search(database(), area(), keyword()) :: result(map())
-  defdelegate search(name, area, opts \\ []), to: Geo
+  defdelegate search(name, area, opts \\ []), to: Search
 
   @doc """
   How many features `search/3` finds on all of its pages: `%{count: n, seq: seq}`. Options
   are those of the search but for `:limit`, `:cursor` and `:transaction`.
   """
   @spec count(database(), area(), keyword()) :: result(map())
-  defdelegate count(name, area, opts \\ []), to: Geo
+  defdelegate count(name, area, opts \\ []), to: Search
 
   @doc """
   How many features lie where in a box: `%{json: array, seq: seq}` with the cells that are
@@ -344,7 +304,7 @@ defmodule FormdbHttp do
   (features without a number there do not count); `:filters` and `:as_of`.
   """
   @spec heatmap(database(), box(), keyword()) :: result(map())
-  defdelegate heatmap(name, box, opts \\ []), to: Geo
+  defdelegate heatmap(name, box, opts \\ []), to: Search
 
   @doc """
   The versions of a feature, oldest first: of each block its `seq`, `hash`, `time`,
@@ -462,7 +422,7 @@ defmodule FormdbHttp do
   """
   @spec range_many(database(), String.t(), timestamp(), timestamp(), keyword()) ::
           result(map())
-  defdelegate range_many(name, prefix, start, stop, opts \\ []), to: Analytics
+  defdelegate range_many(name, prefix, start, stop, opts \\ []), to: Points
 
   @doc """
   What the points of a series come to, bucket by bucket. `series` is an id, or
@@ -656,34 +616,10 @@ defmodule FormdbHttp do
 
   ## Time
 
-  @doc false
-  defdelegate check_open(name), to: Engine
-
-  @doc false
-  # The text of the only member that `{"provenance": {...}}` may have, `nil` without it.
-  def provenance_member(text), do: Engine.native(Native.provenance_member(text))
-
-  @doc false
-  # Names and values of a JSON object, the values as text.
-  def json_members(text), do: Writing.members(text)
-
   @doc "Microseconds since the epoch as ISO 8601 text, UTC."
   @spec format_timestamp(integer()) :: String.t()
   def format_timestamp(micros) do
     {:ok, text} = Native.timestamp_format(micros)
     text
-  end
-
-  @doc """
-  Microseconds since the epoch from text as it stands in a URL: ISO 8601 with an offset, a
-  date (its midnight, UTC) or an integer in digits. That counts the `:unit` (`:s`, `:ms`,
-  `:us` or `:ns`), without one microseconds, of which up to eight digits are refused.
-  """
-  @spec parse_timestamp(String.t(), unit: unit()) :: result(integer())
-  def parse_timestamp(text, opts \\ []) do
-    unit = opts |> Engine.options!([:unit]) |> Engine.unit()
-
-    with {:error, error} <- Engine.native(Native.timestamp_parameter(text, unit)),
-         do: {:error, %{error | pointer: "/timestamp"}}
   end
 end

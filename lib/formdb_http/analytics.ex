@@ -1,9 +1,8 @@
 defmodule FormdbHttp.Analytics do
   @moduledoc false
-  # What points come to: aggregates, summaries, ranges of several series. FormdbHttp
-  # documents the functions.
+  # What points come to: aggregates and summaries. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Catalog, Engine, Native}
+  alias FormdbHttp.{Engine, Native}
 
   @aggregate_options [
     :start,
@@ -20,9 +19,9 @@ defmodule FormdbHttp.Analytics do
   def aggregate(name, series, aggregation, opts) do
     opts = Engine.options!(opts, @aggregate_options)
 
-    with {:ok, start} <- optional_micros(opts[:start], "/start"),
-         {:ok, stop} <- optional_micros(opts[:end], "/end"),
-         {:ok, origin} <- optional_micros(opts[:origin], "/origin"),
+    with {:ok, start} <- Engine.optional_micros(opts[:start], "/start"),
+         {:ok, stop} <- Engine.optional_micros(opts[:end], "/end"),
+         {:ok, origin} <- Engine.optional_micros(opts[:origin], "/origin"),
          {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
          query = %{
            series: selection(series),
@@ -33,9 +32,9 @@ defmodule FormdbHttp.Analytics do
            origin: origin,
            tz: opts[:tz],
            fill: to_string(opts[:fill] || :none),
-           order: order(opts),
+           order: Engine.order(opts),
            as_of: as_of,
-           json: json?(opts)
+           json: Engine.json?(opts)
          },
          {:ok, {data, seq}} <- Engine.call(name, &run(&1, name, query)),
          do: {:ok, %{data: data, seq: seq}}
@@ -54,44 +53,5 @@ defmodule FormdbHttp.Analytics do
 
     with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
          do: Engine.call_heavy(name, &Native.summary(&1, name, series, as_of))
-  end
-
-  def range_many(name, prefix, from, to, opts) do
-    opts = Engine.options!(opts, [:order, :limit, :cursor, :as, :as_of])
-
-    with {:ok, start} <- Engine.micros(from, "/start"),
-         {:ok, stop} <- Engine.micros(to, "/end"),
-         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
-         range = %{
-           prefix: prefix,
-           start: start,
-           end: stop,
-           order: order(opts),
-           limit: opts[:limit] || Catalog.config().default_page_items,
-           cursor: opts[:cursor],
-           as_of: as_of,
-           json: json?(opts)
-         },
-         {:ok, {series, seq, next}} <-
-           Engine.call_heavy(name, &Native.range_many(&1, name, range)),
-         do: {:ok, %{series: series, seq: seq, next: next}}
-  end
-
-  defp optional_micros(nil, _pointer), do: {:ok, nil}
-  defp optional_micros(time, pointer), do: Engine.micros(time, pointer)
-
-  defp order(opts) do
-    case Keyword.get(opts, :order, :asc) do
-      order when order in [:asc, :desc] -> order
-      other -> raise ArgumentError, "order is #{inspect(other)}; give :asc or :desc"
-    end
-  end
-
-  defp json?(opts) do
-    case Keyword.get(opts, :as, :points) do
-      :json -> true
-      :points -> false
-      other -> raise ArgumentError, "as is #{inspect(other)}; give :points or :json"
-    end
   end
 end

@@ -44,6 +44,8 @@ defmodule FormdbHttp.Databases do
          else: ([] -> nil)
   end
 
+  def open(nil, opts), do: open(Native.database_generate_name(), opts)
+
   def open(name, opts) do
     opts = Engine.options!(opts, [:create])
 

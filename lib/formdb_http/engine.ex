@@ -96,6 +96,10 @@ defmodule FormdbHttp.Engine do
          do: {:error, %{error | pointer: pointer}}
   end
 
+  @doc "As `micros/2`, of a time that may be missing."
+  def optional_micros(nil, _pointer), do: {:ok, nil}
+  def optional_micros(time, pointer), do: micros(time, pointer)
+
   # Integers up to here are doubles, each of them.
   @exact 9_007_199_254_740_992
   @greatest trunc(1.7976931348623157e308)
@@ -135,6 +139,23 @@ defmodule FormdbHttp.Engine do
 
       other ->
         raise ArgumentError, "unit is #{inspect(other)}; expected one of #{inspect(@units)}"
+    end
+  end
+
+  @doc "The option `:order`."
+  def order(opts) do
+    case Keyword.get(opts, :order, :asc) do
+      order when order in [:asc, :desc] -> order
+      other -> raise ArgumentError, "order is #{inspect(other)}; give :asc or :desc"
+    end
+  end
+
+  @doc "Whether the option `:as` asks for JSON text."
+  def json?(opts) do
+    case Keyword.get(opts, :as, :points) do
+      :json -> true
+      :points -> false
+      other -> raise ArgumentError, "as is #{inspect(other)}; give :points or :json"
     end
   end
 

@@ -98,7 +98,7 @@ defmodule FormdbHttp.Metrics do
     callback.(gauge(:formdb_index_bytes, "Memory that indexes take, roughly.", used))
     callback.(gauge(:formdb_index_limit_bytes, "Memory that they may take in all.", limit))
 
-    databases = FormdbHttp.known_databases()
+    databases = FormdbHttp.Databases.known()
     callback.(statuses(databases))
     open = open(databases)
     for figure <- @figures, do: callback.(family(figure, open))

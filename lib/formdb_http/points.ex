@@ -144,6 +144,27 @@ defmodule FormdbHttp.Points do
   defp dirty(catalog, name, range, :json), do: Native.range_json_dirty(catalog, name, range)
   defp dirty(catalog, name, range, :points), do: Native.range_points_dirty(catalog, name, range)
 
+  def range_many(name, prefix, from, to, opts) do
+    opts = Engine.options!(opts, [:order, :limit, :cursor, :as, :as_of])
+
+    with {:ok, start} <- Engine.micros(from, "/start"),
+         {:ok, stop} <- Engine.micros(to, "/end"),
+         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         range = %{
+           prefix: prefix,
+           start: start,
+           end: stop,
+           order: Engine.order(opts),
+           limit: opts[:limit] || Catalog.config().default_page_items,
+           cursor: opts[:cursor],
+           as_of: as_of,
+           json: Engine.json?(opts)
+         },
+         {:ok, {series, seq, next}} <-
+           Engine.call_heavy(name, &Native.range_many(&1, name, range)),
+         do: {:ok, %{series: series, seq: seq, next: next}}
+  end
+
   def latest(name, series, opts) do
     opts = Engine.options!(opts, [:as_of])
 

@@ -124,7 +124,7 @@ defmodule FormdbHttpWeb.Body do
   defp read_optional(req, max), do: read(req, min(max, req.max_body_bytes))
 
   defp provenance(""), do: {:ok, nil}
-  defp provenance(body), do: FormdbHttp.provenance_member(body)
+  defp provenance(body), do: FormdbHttp.Serving.provenance_member(body)
 
   @doc """
   The members of a small JSON object whose names are all `allowed`; none of an empty
@@ -286,7 +286,7 @@ defmodule FormdbHttpWeb.Body do
   end
 
   # A client that waits for leave to send its body is told before.
-  defp check_database(%{database: name}), do: FormdbHttp.check_open(name)
+  defp check_database(%{database: name}), do: FormdbHttp.Serving.check_open(name)
   defp check_database(_req), do: :ok
 
   defp check_type(%{"content-type" => type}) when type not in @plain_types do

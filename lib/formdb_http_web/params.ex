@@ -240,7 +240,7 @@ defmodule FormdbHttpWeb.Params do
   @doc "A time in microseconds; `nil` when it is not given. Integers count the `unit`."
   def timestamp(params, name) do
     with {:ok, unit} <- unit(params), %{^name => text} <- params do
-      with {:error, error} <- FormdbHttp.parse_timestamp(text, unit),
+      with {:error, error} <- FormdbHttp.Serving.parse_timestamp(text, unit),
            do: {:error, %{error | pointer: "/" <> name}}
     else
       {:error, error} -> {:error, error}

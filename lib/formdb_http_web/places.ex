@@ -4,12 +4,12 @@ defmodule FormdbHttpWeb.Places do
   # business: the log has them, clients get the names alone. Every text of the engine that
   # reaches a client goes through here.
 
-  alias FormdbHttp.Catalog
+  alias FormdbHttp.Serving
 
   @doc "The text without the folders of the server's disk; names of files and databases stay."
   @spec hide(String.t()) :: String.t()
   def hide(text) do
-    data_dir = Catalog.config().data_dir
+    data_dir = Serving.data_dir()
 
     # Whatever lies in the data folder has a name of these characters.
     if String.contains?(text, data_dir),

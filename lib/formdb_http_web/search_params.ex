@@ -33,7 +33,7 @@ defmodule FormdbHttpWeb.SearchParams do
   end
 
   defp body_members(""), do: {:ok, []}
-  defp body_members(body), do: FormdbHttp.json_members(body)
+  defp body_members(body), do: FormdbHttp.Serving.json_members(body)
 
   defp members(%{"type" => _}, body, _allowed), do: {:ok, %{"geometry" => body}, []}
 

@@ -6,8 +6,8 @@ defmodule FormdbHttp.ApiTest do
 
   setup do
     name = "api_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, db: name}
   end
 
@@ -40,35 +40,35 @@ defmodule FormdbHttp.ApiTest do
   describe "databases" do
     test "are created once and found from then on", %{db: db} do
       other = db <> "-other"
-      on_exit(fn -> FormdbHttp.purge_database(other) end)
+      on_exit(fn -> FormdbHttp.purge(other) end)
 
       assert {:ok, %{id: ^other, created: true, status: :open, seq: 0, features: 0}} =
-               FormdbHttp.create_database(other)
+               FormdbHttp.open(other)
 
-      assert {:ok, %{id: ^other, created: false}} = FormdbHttp.create_database(other)
+      assert {:ok, %{id: ^other, created: false}} = FormdbHttp.open(other)
       {:ok, databases} = FormdbHttp.databases()
       assert %{id: other, status: :open} in databases
       assert databases == Enum.sort_by(databases, & &1.id)
     end
 
     test "get a name when they are given none" do
-      {:ok, %{id: "db_" <> _ = one, created: true}} = FormdbHttp.create_database()
-      {:ok, %{id: "db_" <> _ = two}} = FormdbHttp.create_database(nil)
+      {:ok, %{id: "db_" <> _ = one, created: true}} = FormdbHttp.open()
+      {:ok, %{id: "db_" <> _ = two}} = FormdbHttp.open(nil)
       assert one != two
-      assert [:ok, :ok] = Enum.map([one, two], &FormdbHttp.purge_database/1)
+      assert [:ok, :ok] = Enum.map([one, two], &FormdbHttp.purge/1)
     end
 
     test "have names of a certain form" do
       for name <- ["", "Upper", "a.b", "../etc", "a/b", "_a", "ü", String.duplicate("a", 64)] do
-        assert {:invalid_name, "/name"} == refusal(FormdbHttp.create_database(name))
-        assert {:invalid_name, "/name"} == refusal(FormdbHttp.purge_database(name))
+        assert {:invalid_name, "/name"} == refusal(FormdbHttp.open(name))
+        assert {:invalid_name, "/name"} == refusal(FormdbHttp.purge(name))
       end
     end
 
     test "that many callers create at once are created by one of them", %{db: db} do
       name = db <> "-raced"
-      on_exit(fn -> FormdbHttp.purge_database(name) end)
-      answers = concurrently(1..32, fn _ -> FormdbHttp.create_database(name) end)
+      on_exit(fn -> FormdbHttp.purge(name) end)
+      answers = concurrently(1..32, fn _ -> FormdbHttp.open(name) end)
       assert [_one] = for({:ok, %{created: true}} <- answers, do: :created)
       assert length(for({:ok, %{created: false}} <- answers, do: :found)) == 31
     end
@@ -78,16 +78,16 @@ defmodule FormdbHttp.ApiTest do
       {:ok, _} = FormdbHttp.put_point(db, "s", 5, 0.5)
       {:ok, before} = FormdbHttp.database(db)
 
-      assert :ok = FormdbHttp.close_database(db)
+      assert :ok = FormdbHttp.close(db)
       {:ok, databases} = FormdbHttp.databases()
       assert %{id: db, status: :closed} in databases
-      assert {:database_not_found, nil} == refusal(FormdbHttp.close_database(db))
+      assert {:database_not_found, nil} == refusal(FormdbHttp.close(db))
 
       for call <- calls() do
         assert {:database_not_found, nil} == refusal(call.(db))
       end
 
-      assert {:ok, opened} = FormdbHttp.create_database(db)
+      assert {:ok, opened} = FormdbHttp.open(db)
       refute opened.created
       same = [:seq, :root, :features, :series, :points, :journal_bytes]
       assert Map.take(opened, same) == Map.take(before, same)
@@ -101,15 +101,15 @@ defmodule FormdbHttp.ApiTest do
 
     test "are gone when they are purged, open or closed", %{db: db} do
       {:ok, _} = FormdbHttp.put_feature(db, feature("a"))
-      assert :ok = FormdbHttp.purge_database(db)
+      assert :ok = FormdbHttp.purge(db)
       {:ok, databases} = FormdbHttp.databases()
       refute Enum.any?(databases, &(&1.id == db))
-      assert {:database_not_found, nil} == refusal(FormdbHttp.purge_database(db))
+      assert {:database_not_found, nil} == refusal(FormdbHttp.purge(db))
 
-      assert {:ok, %{created: true, seq: 0, features: 0}} = FormdbHttp.create_database(db)
+      assert {:ok, %{created: true, seq: 0, features: 0}} = FormdbHttp.open(db)
       assert {:feature_not_found, nil} == refusal(FormdbHttp.get_feature(db, "a"))
-      :ok = FormdbHttp.close_database(db)
-      assert :ok = FormdbHttp.purge_database(db)
+      :ok = FormdbHttp.close(db)
+      assert :ok = FormdbHttp.purge(db)
     end
 
     test "that are not there answer nothing", %{db: db} do
@@ -137,9 +137,9 @@ defmodule FormdbHttp.ApiTest do
         &FormdbHttp.database/1,
         &FormdbHttp.put_feature(&1, feature("a")),
         &FormdbHttp.put_features(&1, collection([feature("a")])),
-        &FormdbHttp.write_features(&1, feature("a")),
+        &FormdbHttp.Serving.write_features(&1, feature("a")),
         &FormdbHttp.get_feature(&1, "a"),
-        &FormdbHttp.query_box(&1, {0, 0, 1, 1}),
+        &FormdbHttp.search(&1, {:box, {0, 0, 1, 1}}),
         &FormdbHttp.write_points(&1, %{"points" => []}),
         &FormdbHttp.put_point(&1, "s", 1, 1),
         &FormdbHttp.put_columns(&1, "s", [1], [1]),
@@ -191,10 +191,10 @@ defmodule FormdbHttp.ApiTest do
           assert {:ok, %{seq: ^n, hash: hash}} = FormdbHttp.put_feature(db, document)
           assert {:ok, %{seq: ^n, hash: ^hash, json: json}} = FormdbHttp.get_feature(db, "a")
           assert decode(json) == document
-          assert {:ok, %{returned: 1}} = FormdbHttp.query_box(db, {-180, -90, 180, 90})
+          assert {:ok, %{returned: 1}} = FormdbHttp.search(db, {:box, {-180, -90, 180, 90}})
 
           assert {:ok, %{returned: 0}} =
-                   FormdbHttp.query_box(db, {rem(n + 1, 3), 0, rem(n + 1, 3), 2})
+                   FormdbHttp.search(db, {:box, {rem(n + 1, 3), 0, rem(n + 1, 3), 2}})
 
           hash
         end
@@ -227,7 +227,7 @@ defmodule FormdbHttp.ApiTest do
 
       assert {:ok, %{seq: 3, json: json}} = FormdbHttp.get_feature(db, "a")
       assert decode(json) == List.last(versions)
-      assert {:ok, %{returned: 1, json: json}} = FormdbHttp.query_box(db, {0, 0, 9, 9})
+      assert {:ok, %{returned: 1, json: json}} = FormdbHttp.search(db, {:box, {0, 0, 9, 9}})
       assert decode(json) == [List.last(versions)]
     end
 
@@ -237,12 +237,12 @@ defmodule FormdbHttp.ApiTest do
       assert {:ok, ack} = FormdbHttp.put_features(db, collection(good))
       assert %{inserted: 5, first_seq: 1, last_seq: 5} = ack
       assert ack.feature_ids == ~w(f1 f2 f3 f4 f5)
-      assert {:ok, {:collection, ack}} = FormdbHttp.write_features(db, collection(good))
+      assert {:ok, {:collection, ack}} = FormdbHttp.Serving.write_features(db, collection(good))
       assert %{inserted: 0, replaced: 5, first_seq: 6} = ack
       FormdbHttp.delete_feature(db, "f2")
       mixed = collection([feature("new"), feature("f1"), feature("f2")])
       assert {:ok, %{inserted: 2, replaced: 1}} = FormdbHttp.put_features(db, mixed)
-      assert {:ok, {:feature, _}} = FormdbHttp.write_features(db, hd(good))
+      assert {:ok, {:feature, _}} = FormdbHttp.Serving.write_features(db, hd(good))
       seq = seq(db)
 
       bad = feature("bad", [200, 0])
@@ -254,7 +254,7 @@ defmodule FormdbHttp.ApiTest do
     test "of a large collection take the other way in", %{db: db} do
       features = for n <- 1..2_000, do: feature("f#{n}", [n / 100, 1], %{"n" => n})
       assert {:ok, %{inserted: 2_000}} = FormdbHttp.put_features(db, collection(features))
-      assert {:ok, page} = FormdbHttp.query_box(db, {-180, -90, 180, 90}, limit: 10_000)
+      assert {:ok, page} = FormdbHttp.search(db, {:box, {-180, -90, 180, 90}}, limit: 10_000)
       assert page.returned == 2_000
       assert page.next == nil
       assert decode(page.json) == features
@@ -311,7 +311,7 @@ defmodule FormdbHttp.ApiTest do
             {Map.put(feature("a"), "provenance", 1), :invalid_document, "/provenance"},
             {%{"type" => "FeatureCollection"}, :invalid_feature, ""}
           ] do
-        {found_code, found_pointer} = refusal(FormdbHttp.write_features(db, document))
+        {found_code, found_pointer} = refusal(FormdbHttp.Serving.write_features(db, document))
         shown = inspect(document)
         assert {shown, found_code} == {shown, code}
         if pointer, do: assert({shown, found_pointer} == {shown, pointer})
@@ -362,7 +362,7 @@ defmodule FormdbHttp.ApiTest do
             {" 0 , 0,1e1,10.0", ~w(a b)},
             {{1, 1, 2, 2}, []}
           ] do
-        assert {:ok, page} = FormdbHttp.query_box(db, box)
+        assert {:ok, page} = FormdbHttp.search(db, {:box, box})
         assert {box, ids(page.json)} == {box, expected}
         assert page.returned == length(expected)
         assert %{seq: 6, next: nil} = page
@@ -370,38 +370,39 @@ defmodule FormdbHttp.ApiTest do
     end
 
     test "come in pages that writes do not move", %{db: db} do
-      {:ok, first} = FormdbHttp.query_box(db, {-180, -90, 180, 90}, limit: 4)
+      {:ok, first} = FormdbHttp.search(db, {:box, {-180, -90, 180, 90}}, limit: 4)
       assert ids(first.json) == ~w(a b c d)
       {:ok, _} = FormdbHttp.put_feature(db, feature("new", [1, 1]))
       {:ok, _} = FormdbHttp.put_feature(db, feature("e", [80, 80]))
 
-      {:ok, second} = FormdbHttp.query_box(db, {-180, -90, 180, 90}, limit: 4, cursor: first.next)
+      {:ok, second} =
+        FormdbHttp.search(db, {:box, {-180, -90, 180, 90}}, limit: 4, cursor: first.next)
 
       assert [%{"id" => "e"} = old, %{"id" => "line"}] = decode(second.json)
       assert old["geometry"]["coordinates"] == [10, -10]
       assert {second.seq, second.next} == {first.seq, nil}
 
-      {:ok, now} = FormdbHttp.query_box(db, {-180, -90, 180, 90})
+      {:ok, now} = FormdbHttp.search(db, {:box, {-180, -90, 180, 90}})
       assert ids(now.json) == ~w(a b c d line new e)
     end
 
     test "of what is no box are refused", %{db: db} do
       for box <- ["", "1,2,3", "a,b,c,d", {0, 5, 1, 4}, {-181, 0, 1, 1}, {0, 0, 1, 91}] do
-        assert {:invalid_bbox, "/bbox"} == refusal(FormdbHttp.query_box(db, box))
+        assert {:invalid_bbox, "/bbox"} == refusal(FormdbHttp.search(db, {:box, box}))
       end
 
       all = {-180, -90, 180, 90}
 
       for limit <- [0, 100_001] do
         assert {:invalid_parameter, "/limit"} ==
-                 refusal(FormdbHttp.query_box(db, all, limit: limit))
+                 refusal(FormdbHttp.search(db, {:box, all}, limit: limit))
       end
 
       {:ok, _} = FormdbHttp.put_columns(db, "s", [1, 2], [1, 2])
       {:ok, %{next: other}} = FormdbHttp.range(db, "s", 0, 9, limit: 1)
 
       for cursor <- ["", "x", other] do
-        assert {:invalid_cursor, _} = refusal(FormdbHttp.query_box(db, all, cursor: cursor))
+        assert {:invalid_cursor, _} = refusal(FormdbHttp.search(db, {:box, all}, cursor: cursor))
       end
     end
   end
@@ -614,16 +615,19 @@ defmodule FormdbHttp.ApiTest do
             {1_769_860_800_250_000, "2026-01-31T12:00:00.250000Z"}
           ] do
         assert FormdbHttp.format_timestamp(micros) == text
-        assert FormdbHttp.parse_timestamp(text) == {:ok, micros}
+        assert FormdbHttp.Serving.parse_timestamp(text) == {:ok, micros}
       end
 
-      assert {:ok, 0} = FormdbHttp.parse_timestamp("1970-01-01")
-      assert {:ok, 12} = FormdbHttp.parse_timestamp("12", unit: :us)
-      assert {:ok, 12_000} = FormdbHttp.parse_timestamp("12", unit: :ms)
-      assert {:invalid_timestamp, "/timestamp"} == refusal(FormdbHttp.parse_timestamp("12"))
+      assert {:ok, 0} = FormdbHttp.Serving.parse_timestamp("1970-01-01")
+      assert {:ok, 12} = FormdbHttp.Serving.parse_timestamp("12", unit: :us)
+      assert {:ok, 12_000} = FormdbHttp.Serving.parse_timestamp("12", unit: :ms)
+
+      assert {:invalid_timestamp, "/timestamp"} ==
+               refusal(FormdbHttp.Serving.parse_timestamp("12"))
 
       for text <- ["", "noon", "2026-01-31T12:00:00", "2026-02-30"] do
-        assert {:invalid_timestamp, "/timestamp"} == refusal(FormdbHttp.parse_timestamp(text))
+        assert {:invalid_timestamp, "/timestamp"} ==
+                 refusal(FormdbHttp.Serving.parse_timestamp(text))
       end
     end
   end
@@ -659,7 +663,7 @@ defmodule FormdbHttp.ApiTest do
       assert %{seq: ^count, transactions: ^count, features: 1600, points: 1600} = info
       assert info.groups < count, "no two writes shared a sync"
 
-      {:ok, page} = FormdbHttp.query_box(db, {-180, -90, 180, 90}, limit: count)
+      {:ok, page} = FormdbHttp.search(db, {:box, {-180, -90, 180, 90}}, limit: count)
       assert page.returned == writers * each
     end
 
@@ -673,7 +677,7 @@ defmodule FormdbHttp.ApiTest do
       {seq, n} = Enum.max(acks)
       assert {:ok, %{seq: ^seq, json: json}} = FormdbHttp.get_feature(db, "a")
       assert decode(json) == feature("a", [n, 0], %{"n" => n})
-      assert {:ok, %{returned: 1}} = FormdbHttp.query_box(db, {-180, -90, 180, 90})
+      assert {:ok, %{returned: 1}} = FormdbHttp.search(db, {:box, {-180, -90, 180, 90}})
     end
 
     test "are told when the queue is full, and nothing of theirs is written", %{db: db} do
@@ -723,7 +727,7 @@ defmodule FormdbHttp.ApiTest do
   end
 
   test "an error can be raised, and says where" do
-    {:error, error} = FormdbHttp.parse_timestamp("noon")
+    {:error, error} = FormdbHttp.Serving.parse_timestamp("noon")
 
     assert_raise Error, ~r/\Ainvalid_timestamp: .*noon.* \(at \/timestamp\)\z/, fn ->
       raise error

@@ -11,17 +11,17 @@ defmodule FormdbHttp.DatabasesTest do
 
   setup do
     name = "databases_#{System.unique_integer([:positive])}"
-    on_exit(fn -> for name <- [name, name <> "_b"], do: FormdbHttp.purge_database(name) end)
+    on_exit(fn -> for name <- [name, name <> "_b"], do: FormdbHttp.purge(name) end)
     {:ok, name: name, other: name <> "_b"}
   end
 
   test "one whose process is killed is open again, whenever that was", %{name: name} do
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
     {:ok, _} = FormdbHttp.put_feature(name, @feature)
 
     capture_log(fn ->
       for round <- 1..30 do
-        if rem(round, 2) == 0, do: :ok = FormdbHttp.close_database(name)
+        if rem(round, 2) == 0, do: :ok = FormdbHttp.close(name)
         opening = Task.async(fn -> FormdbHttp.open(name) end)
         kill(name)
         assert {:ok, %{seq: 1, status: :open}} = Task.await(opening, 60_000)
@@ -40,14 +40,14 @@ defmodule FormdbHttp.DatabasesTest do
   end
 
   test "closing one keeps no other waiting", %{name: name, other: other} do
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
     [{pid, :open}] = Registry.lookup(FormdbHttp.DatabaseRegistry, name)
     :sys.suspend(pid)
-    closing = Task.async(fn -> FormdbHttp.close_database(name) end)
-    purging = Task.async(fn -> FormdbHttp.purge_database(name) end)
-    opening = Task.async(fn -> FormdbHttp.create_database(other) end)
+    closing = Task.async(fn -> FormdbHttp.close(name) end)
+    purging = Task.async(fn -> FormdbHttp.purge(name) end)
+    opening = Task.async(fn -> FormdbHttp.open(other) end)
     assert {:ok, %{created: true}} = Task.await(opening, 60_000)
-    assert :ok = FormdbHttp.purge_database(other)
+    assert :ok = FormdbHttp.purge(other)
     assert Task.yield(closing, 0) == nil
     :sys.resume(pid)
     assert Task.await(closing, 60_000) in [:ok, {:error, not_open(name)}]
@@ -68,9 +68,9 @@ defmodule FormdbHttp.DatabasesTest do
           for n <- 1..12 do
             Task.async(fn ->
               case rem(n + round, 3) do
-                0 -> FormdbHttp.create_database(name)
-                1 -> FormdbHttp.close_database(name)
-                2 -> FormdbHttp.purge_database(name)
+                0 -> FormdbHttp.open(name)
+                1 -> FormdbHttp.close(name)
+                2 -> FormdbHttp.purge(name)
               end
             end)
           end
@@ -81,7 +81,7 @@ defmodule FormdbHttp.DatabasesTest do
                    match?({:error, %{code: :database_closed}}, answer)
         end
 
-        assert {:ok, %{status: :open}} = FormdbHttp.create_database(name)
+        assert {:ok, %{status: :open}} = FormdbHttp.open(name)
         assert {:ok, _} = FormdbHttp.put_feature(name, @feature)
       end
     end)
@@ -93,13 +93,13 @@ defmodule FormdbHttp.DatabasesTest do
     File.write!(path, "text")
 
     capture_log(fn ->
-      assert {:error, %{code: :io_error}} = FormdbHttp.create_database(name)
+      assert {:error, %{code: :io_error}} = FormdbHttp.open(name)
     end)
 
     assert Database.status(name) == nil
     {:ok, databases} = FormdbHttp.databases()
     refute Enum.any?(databases, &(&1.id == name))
     File.rm!(path)
-    assert {:ok, %{created: true}} = FormdbHttp.create_database(name)
+    assert {:ok, %{created: true}} = FormdbHttp.open(name)
   end
 end

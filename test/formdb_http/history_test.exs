@@ -9,8 +9,8 @@ defmodule FormdbHttp.HistoryTest do
 
   setup do
     name = "history_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, db: name}
   end
 
@@ -53,7 +53,7 @@ defmodule FormdbHttp.HistoryTest do
       :ok = FormdbHttp.close(other)
       assert {:ok, %{created: false, id: ^other}} = FormdbHttp.open(other, create: false)
       assert code(FormdbHttp.open("Not A Name")) == :invalid_name
-      :ok = FormdbHttp.purge_database(other)
+      :ok = FormdbHttp.purge(other)
     end
   end
 
@@ -128,7 +128,7 @@ defmodule FormdbHttp.HistoryTest do
         assert {:ok, _} = FormdbHttp.search(db, {:box, {-1, -1, 3, 3}}, predicate: :within)
       end
 
-      assert {:ok, %{returned: 0}} = FormdbHttp.query_box(db, {49, 49, 51, 51})
+      assert {:ok, %{returned: 0}} = FormdbHttp.search(db, {:box, {49, 49, 51, 51}})
       assert {:ok, _} = FormdbHttp.patch_feature(db, "a", ~s({"geometry":null}))
       assert {:ok, %{json: json}} = FormdbHttp.get_feature(db, "a")
       assert decode(json)["geometry"] == nil
@@ -165,8 +165,8 @@ defmodule FormdbHttp.HistoryTest do
 
       assert code(FormdbHttp.get_feature(db, "a")) == :feature_not_found
       assert code(FormdbHttp.delete_feature(db, "a")) == :feature_not_found
-      assert {:ok, %{returned: 0}} = FormdbHttp.query_box(db, @world)
-      assert {:ok, %{returned: 1, seq: 1}} = FormdbHttp.query_box(db, @world, as_of: 1)
+      assert {:ok, %{returned: 0}} = FormdbHttp.search(db, {:box, @world})
+      assert {:ok, %{returned: 1, seq: 1}} = FormdbHttp.search(db, {:box, @world}, as_of: 1)
       assert longitude(db, "a", as_of: 1) == 1
       {:ok, %{json: chain}} = FormdbHttp.provenance(db, "a")
       assert [_, %{"op" => "delete_feature", "actor" => "ana", "hash" => ^hash}] = decode(chain)
@@ -252,7 +252,7 @@ defmodule FormdbHttp.HistoryTest do
                  FormdbHttp.range(db, "s", 0, 100, as_of: as_of)
 
         assert {:ok, %{series: [%{points: 1}], seq: 2}} = FormdbHttp.series(db, as_of: as_of)
-        assert {:ok, %{seq: 2}} = FormdbHttp.query_box(db, @world, as_of: as_of)
+        assert {:ok, %{seq: 2}} = FormdbHttp.search(db, {:box, @world}, as_of: as_of)
       end
 
       assert longitude(db, "a", as_of: at(fourth)) == 3

@@ -6,8 +6,8 @@ defmodule FormdbHttp.QuestionsTest do
 
   setup do
     name = "questions_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, db: name}
   end
 

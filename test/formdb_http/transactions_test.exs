@@ -8,8 +8,8 @@ defmodule FormdbHttp.TransactionsTest do
 
   setup do
     name = "txn_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, db: name}
   end
 
@@ -23,7 +23,7 @@ defmodule FormdbHttp.TransactionsTest do
   end
 
   defp ids(db, opts) do
-    {:ok, %{json: json}} = FormdbHttp.query_box(db, @world, opts)
+    {:ok, %{json: json}} = FormdbHttp.search(db, {:box, @world}, opts)
     json |> JSON.decode!() |> Enum.map(& &1["id"])
   end
 
@@ -225,7 +225,7 @@ defmodule FormdbHttp.TransactionsTest do
           FormdbHttp.commit(txn),
           FormdbHttp.abort(txn),
           FormdbHttp.get_feature(db, "a", transaction: txn),
-          FormdbHttp.query_box(db, @world, transaction: txn),
+          FormdbHttp.search(db, {:box, @world}, transaction: txn),
           FormdbHttp.range(db, "s", 0, 1, transaction: txn)
         ],
         do: assert(code(answer) == :transaction_not_found)

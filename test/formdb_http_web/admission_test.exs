@@ -10,8 +10,8 @@ defmodule FormdbHttpWeb.AdmissionTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "places_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
 
     feature = fn id ->
       ~s({"type":"Feature","id":"#{id}","geometry":{"type":"Point","coordinates":[1,2]},) <>

@@ -11,8 +11,8 @@ defmodule FormdbHttpWeb.AggregateTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "aggregate_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
 
     # A value a minute from 2026-01-01T00:00:00Z: 0 to 9, and 100 to 103.
     start = DateTime.to_unix(~U[2026-01-01 00:00:00Z], :microsecond)

@@ -16,8 +16,8 @@ defmodule FormdbHttpWeb.AnswerMemoryTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "answers_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> :ok = FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> :ok = FormdbHttp.purge(name) end)
     features = Enum.map_intersperse(1..div(@page, byte_size(@text)), ",", &feature/1)
     collection = [~s({"type":"FeatureCollection","features":[), features, "]}"]
     {:ok, _} = FormdbHttp.put_features(name, IO.iodata_to_binary(collection))

@@ -15,8 +15,8 @@ defmodule FormdbHttpWeb.BodyTest do
     config = %{Config.load!() | body_timeout_ms: @timeout, body_min_rate: @rate}
     start_supervised!({Endpoint, config})
     name = "body_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> :ok = FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> :ok = FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), db: "/api/v1/databases/" <> name}
   end
 

@@ -12,8 +12,8 @@ defmodule FormdbHttpWeb.ConnectionTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "connection_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> :ok = FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> :ok = FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), db: "/api/v1/databases/" <> name}
   end
 

@@ -11,8 +11,8 @@ defmodule FormdbHttpWeb.DamagedBlockTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "damaged_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
 
     for n <- 1..20 do
       properties = %{n: n, note: "note #{n} of #{name}"}

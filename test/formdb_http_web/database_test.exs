@@ -11,7 +11,7 @@ defmodule FormdbHttpWeb.DatabaseTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "database_#{System.unique_integer([:positive])}"
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), name: name}
   end
 
@@ -37,7 +37,7 @@ defmodule FormdbHttpWeb.DatabaseTest do
       assert response.status == 201
       %{"id" => "db_" <> _ = name} = json(response)
       assert response.headers["location"] == "#{@databases}/#{name}"
-      :ok = FormdbHttp.purge_database(name)
+      :ok = FormdbHttp.purge(name)
     end
   end
 
@@ -92,7 +92,7 @@ defmodule FormdbHttpWeb.DatabaseTest do
   test "the list has every database with its status", %{port: port, name: name} do
     post(port, @databases, %{name: name})
     assert %{"id" => name, "status" => "open"} in json(get(port, @databases))["databases"]
-    :ok = FormdbHttp.close_database(name)
+    :ok = FormdbHttp.close(name)
     databases = json(get(port, @databases))["databases"]
     assert %{"id" => name, "status" => "closed"} in databases
     assert databases == Enum.sort_by(databases, & &1["id"])

@@ -14,8 +14,8 @@ defmodule FormdbHttpWeb.EndpointTest do
     config = %{Config.load!() | max_body_bytes: @max_body_bytes, drain_timeout_ms: 5_000}
     start_endpoint(config)
     name = "endpoint_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> :ok = FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> :ok = FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), config: config, db: "/api/v1/databases/" <> name, name: name}
   end
 

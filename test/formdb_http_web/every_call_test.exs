@@ -19,8 +19,8 @@ defmodule FormdbHttpWeb.EveryCallTest do
 
   # A database with a few of everything, and one block after the other.
   defp fill(name) do
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> :ok = FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> :ok = FormdbHttp.purge(name) end)
 
     for n <- 0..5 do
       geometry = %{"type" => "Point", "coordinates" => [n, n]}

@@ -9,8 +9,8 @@ defmodule FormdbHttpWeb.FeatureTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "feature_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), name: name, features: "/api/v1/databases/#{name}/features"}
   end
 

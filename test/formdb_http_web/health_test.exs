@@ -10,7 +10,7 @@ defmodule FormdbHttpWeb.HealthTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "health_#{System.unique_integer([:positive])}"
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), name: name}
   end
 
@@ -31,17 +31,17 @@ defmodule FormdbHttpWeb.HealthTest do
   end
 
   test "ready is when every database is open", %{port: port, name: name} do
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
     response = get(port, "/health/ready")
     assert {response.status, json(response)} == {200, %{"status" => "ready"}}
   end
 
   test "a damaged database is the reason why it is not, and the rest is served", context do
     %{port: port, name: name} = context
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
     {:ok, _} = FormdbHttp.put_feature(name, feature("a"))
     {:ok, _} = FormdbHttp.put_feature(name, feature("b"))
-    :ok = FormdbHttp.close_database(name)
+    :ok = FormdbHttp.close(name)
     damage(name)
 
     capture_log(fn ->
@@ -68,7 +68,7 @@ defmodule FormdbHttpWeb.HealthTest do
   end
 
   test "the detailed report has the figures of every database", %{port: port, name: name} do
-    {:ok, _} = FormdbHttp.create_database(name)
+    {:ok, _} = FormdbHttp.open(name)
     {:ok, _} = FormdbHttp.put_feature(name, feature("a"))
     response = get(port, "/health/detailed")
     assert response.status == 200
@@ -81,7 +81,7 @@ defmodule FormdbHttpWeb.HealthTest do
     assert %{"status" => "open", "seq" => 1, "features" => 1, "points" => 0, "journal_bytes" => _} =
              Enum.find(report["databases"], &(&1["id"] == name))
 
-    :ok = FormdbHttp.close_database(name)
+    :ok = FormdbHttp.close(name)
     report = json(get(port, "/health/detailed"))
     assert Enum.find(report["databases"], &(&1["id"] == name))["status"] == "closed"
   end

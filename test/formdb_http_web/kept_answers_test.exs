@@ -11,8 +11,8 @@ defmodule FormdbHttpWeb.KeptAnswersTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "kept_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     for n <- 1..3, do: feature(name, n)
     {:ok, _} = FormdbHttp.put_point(name, "s", 1_000_000, 1)
     {:ok, _} = FormdbHttp.put_point(name, "t", 1_000_000, 1)

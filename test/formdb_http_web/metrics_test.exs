@@ -16,7 +16,7 @@ defmodule FormdbHttpWeb.MetricsTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "metrics-#{System.unique_integer([:positive])}_a"
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), name: name}
   end
 
@@ -31,7 +31,7 @@ defmodule FormdbHttpWeb.MetricsTest do
 
   describe "the text" do
     test "has every metric that docs/OPERATIONS.md lists, of that type, and no other", context do
-      {:ok, _} = FormdbHttp.create_database(context.name)
+      {:ok, _} = FormdbHttp.open(context.name)
       scraped = scrape(context.port)
 
       listed =
@@ -258,7 +258,7 @@ defmodule FormdbHttpWeb.MetricsTest do
 
   describe "databases" do
     test "have their figures, under their names", %{port: port, name: name} do
-      {:ok, _} = FormdbHttp.create_database(name)
+      {:ok, _} = FormdbHttp.open(name)
       for id <- ["a", "b", "a"], do: {:ok, _} = FormdbHttp.put_feature(name, feature(id))
 
       {:ok, _} =
@@ -298,9 +298,9 @@ defmodule FormdbHttpWeb.MetricsTest do
     end
 
     test "have the figures of their query caches", %{port: port, name: name} do
-      {:ok, _} = FormdbHttp.create_database(name)
+      {:ok, _} = FormdbHttp.open(name)
       {:ok, _} = FormdbHttp.put_feature(name, feature("a"))
-      query = fn box -> {:ok, _} = FormdbHttp.query_box(name, box) end
+      query = fn box -> {:ok, _} = FormdbHttp.search(name, {:box, box}) end
       for _ <- 1..3, do: query.("0,0,1,1")
       query.("0,0,2,2")
       assert %{"entries" => 2.0, "hits_total" => 2.0, "misses_total" => 2.0} = cache(port, name)
@@ -330,12 +330,12 @@ defmodule FormdbHttpWeb.MetricsTest do
     test "are counted by status, and only open ones have figures", context do
       %{port: port, name: name} = context
       before = statuses(scrape(port))
-      {:ok, _} = FormdbHttp.create_database(name)
+      {:ok, _} = FormdbHttp.open(name)
       {:ok, _} = FormdbHttp.put_feature(name, feature("a"))
       assert change(before, port) == %{"open" => 1}
       assert value(scrape(port), "formdb_database_seq", %{"database" => name}) == 1
 
-      :ok = FormdbHttp.close_database(name)
+      :ok = FormdbHttp.close(name)
       assert change(before, port) == %{"closed" => 1}
       assert value(scrape(port), "formdb_database_seq", %{"database" => name}) == nil
 
@@ -372,8 +372,8 @@ defmodule FormdbHttpWeb.MetricsTest do
 
     test "may come and go during a scrape", %{port: port, name: name} do
       steady = name <> "-steady"
-      on_exit(fn -> FormdbHttp.purge_database(steady) end)
-      {:ok, _} = FormdbHttp.create_database(steady)
+      on_exit(fn -> FormdbHttp.purge(steady) end)
+      {:ok, _} = FormdbHttp.open(steady)
       until = System.monotonic_time(:millisecond) + 1_500
 
       restless =
@@ -410,7 +410,7 @@ defmodule FormdbHttpWeb.MetricsTest do
     {:ok, _} = FormdbHttp.open(name)
     {:ok, _} = FormdbHttp.put_feature(name, feature("a"))
     if rem(rounds, 2) == 0, do: :ok = FormdbHttp.close(name)
-    :ok = FormdbHttp.purge_database(name)
+    :ok = FormdbHttp.purge(name)
 
     if System.monotonic_time(:millisecond) < until,
       do: come_and_go(name, until, rounds + 1),

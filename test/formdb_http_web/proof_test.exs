@@ -12,8 +12,8 @@ defmodule FormdbHttpWeb.ProofTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "proofs_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), name: name, db: "/api/v1/databases/#{name}"}
   end
 

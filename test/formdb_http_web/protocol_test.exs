@@ -14,8 +14,8 @@ defmodule FormdbHttpWeb.ProtocolTest do
     config = %{Map.merge(Config.load!(), web) | probe_port: 0}
     start_supervised!(Supervisor.child_spec({Endpoint, config}, restart: :temporary))
     name = "protocol_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> :ok = FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> :ok = FormdbHttp.purge(name) end)
     {:ok, port: Endpoint.port(), db: "/api/v1/databases/" <> name, name: name}
   end
 

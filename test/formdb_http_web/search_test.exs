@@ -11,8 +11,8 @@ defmodule FormdbHttpWeb.SearchTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "search_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
 
     # Points on whole degrees from 0 to 9, with mag = longitude.
     features = for x <- 0..9, y <- 0..9, do: point("#{x}_#{y}", x, y, %{mag: x})

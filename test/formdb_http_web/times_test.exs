@@ -10,8 +10,8 @@ defmodule FormdbHttpWeb.TimesTest do
   setup do
     start_supervised!({Endpoint, Config.load!()})
     name = "times_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     db = "/api/v1/databases/#{name}"
     {:ok, port: Endpoint.port(), name: name, db: db, series: db <> "/timeseries"}
   end

@@ -13,8 +13,8 @@ defmodule FormdbHttpWeb.VanishedClientTest do
   setup do
     start_supervised!({Endpoint, %{Config.load!() | half_close_ms: @grace}})
     name = "vanished_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> :ok = FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> :ok = FormdbHttp.purge(name) end)
     feature = %{"type" => "Feature", "geometry" => sheaf(0.0), "properties" => %{}}
     {:ok, _} = FormdbHttp.put_feature(name, feature)
     {:ok, port: Endpoint.port(), db: "/api/v1/databases/" <> name, name: name}

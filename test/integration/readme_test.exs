@@ -15,8 +15,8 @@ defmodule FormdbHttp.ReadmeTest do
     config = FormdbHttp.Config.load!()
     start_supervised!(Supervisor.child_spec({Endpoint, config}, restart: :temporary))
     names = ["quakes", "notes"]
-    for name <- names, do: FormdbHttp.purge_database(name)
-    on_exit(fn -> for name <- names, do: FormdbHttp.purge_database(name) end)
+    for name <- names, do: FormdbHttp.purge(name)
+    on_exit(fn -> for name <- names, do: FormdbHttp.purge(name) end)
 
     # Keeps curl's progress meter out of the test's output.
     curl_home = Path.join(config.data_dir <> "-curl", "#{System.unique_integer([:positive])}")

@@ -71,7 +71,7 @@ defmodule FormdbHttp.ResponsivenessTest do
   ## What there is
 
   defp load do
-    for name <- ["busy", "large", "edges"], do: {:ok, _} = FormdbHttp.create_database(name)
+    for name <- ["busy", "large", "edges"], do: {:ok, _} = FormdbHttp.open(name)
 
     for name <- ["busy", "large"], first <- 0..(@features - 1)//10_000 do
       features = Enum.map_intersperse(first..(first + 9_999), ",", &feature/1)

@@ -37,7 +37,7 @@ defmodule FormdbHttp.SamplesTest do
     :rand.seed(:exsss, ExUnit.configuration()[:seed])
     start_supervised!({Endpoint, Config.load!()})
     port = Endpoint.port()
-    on_exit(fn -> FormdbHttp.purge_database(@name) end)
+    on_exit(fn -> FormdbHttp.purge(@name) end)
     assert post(port, "/api/v1/databases", %{name: @name}).status == 201
     loaded = post(port, @database <> "/features", quakes, "application/geo+json")
     assert loaded.status == 201

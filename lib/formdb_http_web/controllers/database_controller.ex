@@ -18,7 +18,7 @@ defmodule FormdbHttpWeb.DatabaseController do
     with {:ok, _none} <- Params.query(req, []),
          {:ok, members} <- Body.read_members(req, ["name"], ~s({"name":"quakes"})),
          {:ok, name} <- name(members),
-         {:ok, database} <- FormdbHttp.create_database(name) do
+         {:ok, database} <- FormdbHttp.open(name) do
       {created?, database} = Map.pop!(database, :created)
 
       if created?,
@@ -49,7 +49,7 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   # One that is not open may still be on disk.
   defp show_closed(name, error) do
-    case Enum.find(FormdbHttp.known_databases(), &(&1.id == name)) do
+    case Enum.find(FormdbHttp.Serving.known_databases(), &(&1.id == name)) do
       nil -> {:error, error}
       database -> Answer.json(200, members(database))
     end
@@ -65,7 +65,7 @@ defmodule FormdbHttpWeb.DatabaseController do
     with {:ok, params} <- Params.query(req, ["purge"]) do
       case params do
         %{"purge" => "true"} ->
-          with :ok <- FormdbHttp.purge_database(name),
+          with :ok <- FormdbHttp.purge(name),
                do: Answer.json(200, id: name, purged: true)
 
         %{"purge" => other} ->
@@ -73,7 +73,7 @@ defmodule FormdbHttpWeb.DatabaseController do
           refuse(:invalid_parameter, detail, "/purge")
 
         _none ->
-          with :ok <- FormdbHttp.close_database(name),
+          with :ok <- FormdbHttp.close(name),
                do: Answer.json(200, id: name, closed: true)
       end
     end

@@ -19,7 +19,7 @@ defmodule FormdbHttpWeb.FeatureController do
          {:ok, antimeridian} <- WriteOptions.antimeridian(params),
          opts = [on_duplicate: on_duplicate, on_error: on_error] ++ antimeridian ++ opts,
          {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, written} <- FormdbHttp.write_features(name, body, opts) do
+         {:ok, written} <- FormdbHttp.Serving.write_features(name, body, opts) do
       case written do
         {:feature, ack} ->
           Paths.feature(req, name, ack.feature_id)

@@ -48,7 +48,7 @@ defmodule FormdbHttpWeb.HealthController do
 
   # Every database, the open ones with their figures. From memory: a probe waits for no
   # thread that others may hold.
-  defp databases, do: Enum.map(FormdbHttp.known_databases(), &with_figures/1)
+  defp databases, do: Enum.map(FormdbHttp.Serving.known_databases(), &with_figures/1)
 
   defp with_figures(%{status: :open, id: name} = database) do
     case FormdbHttp.database(name) do
@@ -61,7 +61,7 @@ defmodule FormdbHttpWeb.HealthController do
   defp with_figures(database), do: database
 
   defp data_folder do
-    case FormdbHttp.DataFolder.why_lost() do
+    case FormdbHttp.Serving.data_folder_lost() do
       nil -> []
       error -> [[reason: "the data folder is gone: " <> Places.hide(error.detail)]]
     end

@@ -16,11 +16,11 @@ defmodule Mix.Tasks.Formdb.DemoTest do
       settings = Application.get_env(:formdb_http, :config)
       port = "#{Endpoint.port()}"
       Application.put_env(:formdb_http, :config, Map.put(settings, "FORMDB_PORT", port))
-      FormdbHttp.purge_database("demo")
+      FormdbHttp.purge("demo")
 
       on_exit(fn ->
         Application.put_env(:formdb_http, :config, settings)
-        FormdbHttp.purge_database("demo")
+        FormdbHttp.purge("demo")
       end)
 
       {:ok, port: port}
@@ -44,7 +44,7 @@ defmodule Mix.Tasks.Formdb.DemoTest do
     end
 
     test "it leaves a database alone that holds something else" do
-      {:ok, _} = FormdbHttp.create_database("demo")
+      {:ok, _} = FormdbHttp.open("demo")
       {:ok, _} = FormdbHttp.put_point("demo", "mine", 0, 1.0)
 
       capture_io(fn ->

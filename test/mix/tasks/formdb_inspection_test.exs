@@ -10,7 +10,7 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
   setup do
     name = "inspected-#{System.unique_integer([:positive])}"
     {:ok, _} = FormdbHttp.open(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    on_exit(fn -> FormdbHttp.purge(name) end)
 
     for n <- 1..20 do
       {:ok, _} =
@@ -93,7 +93,7 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     assert out =~ "#{saved}: sound\n  #{blocks} blocks"
     assert {:ok, %{seq: seq}} = FormdbHttp.open(name <> "-saved", create: false)
     assert "#{seq}" == blocks
-    :ok = FormdbHttp.purge_database(name <> "-saved")
+    :ok = FormdbHttp.purge(name <> "-saved")
   end
 
   test "what can be read behind the damage follows as new blocks", %{dir: dir, name: name} do
@@ -108,7 +108,7 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     {0, out, _} = run(Verify, [saved])
     assert out =~ "#{saved}: sound\n  #{total} blocks"
     assert {:ok, %{seq: ^total}} = FormdbHttp.open(name <> "-beyond", create: false)
-    :ok = FormdbHttp.purge_database(name <> "-beyond")
+    :ok = FormdbHttp.purge(name <> "-beyond")
   end
 
   test "a database without its journal is said to have lost it", %{dir: dir} do

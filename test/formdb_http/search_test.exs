@@ -1,4 +1,4 @@
-defmodule FormdbHttp.GeoTest do
+defmodule FormdbHttp.SearchTest do
   # Searching features, counting them, and heatmaps.
   use ExUnit.Case
 
@@ -7,8 +7,8 @@ defmodule FormdbHttp.GeoTest do
 
   setup do
     name = "geo_#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.create_database(name)
-    on_exit(fn -> FormdbHttp.purge_database(name) end)
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, db: name}
   end
 

@@ -1,4 +1,4 @@
-defmodule FormdbHttp.Geo do
+defmodule FormdbHttp.Search do
   @moduledoc false
   # Searching features, counting them, and heatmaps. FormdbHttp documents the functions.
 
@@ -10,10 +10,6 @@ defmodule FormdbHttp.Geo do
   # Text up to which an area and filters are read in the calling process, in bytes.
   # The engine keeps no answer to longer questions.
   @short 4_096
-
-  def query_box(name, box, opts) do
-    search(name, {:box, box}, Engine.options!(opts, [:limit, :cursor, :as_of, :transaction]))
-  end
 
   def search(name, area, opts) do
     opts = Engine.options!(opts, [:limit, :cursor, :transaction | @question])

@@ -1,0 +1,60 @@
+defmodule FormdbHttp.Serving do
+  @moduledoc false
+  # What the web layer asks of the database beyond the public API: what probes may know
+  # without waiting for a file, and what the text of a request means.
+
+  alias FormdbHttp.{Catalog, Databases, DataFolder, Engine, Error, Features, Native, Writing}
+
+  @doc """
+  As `FormdbHttp.databases/0` from memory, without reading the data folder. What was put
+  there or taken away by others while the application runs is not known until
+  `FormdbHttp.databases/0` is called.
+  """
+  @spec known_databases() :: [map()]
+  defdelegate known_databases, to: Databases, as: :known
+
+  @doc "Why the data folder is gone, or `nil`: as of a moment ago, from memory."
+  @spec data_folder_lost() :: Error.t() | nil
+  defdelegate data_folder_lost, to: DataFolder, as: :why_lost
+
+  @doc "The data folder's path."
+  @spec data_dir() :: Path.t()
+  def data_dir, do: Catalog.config().data_dir
+
+  @doc """
+  `:ok` when the database is open as far as one knows without asking the engine, or else the
+  error that a call would have. For those who would rather know before they read a body.
+  """
+  @spec check_open(FormdbHttp.database()) :: :ok | {:error, Error.t()}
+  defdelegate check_open(name), to: Engine
+
+  @doc """
+  Writes a Feature or a FeatureCollection, whichever it is: `{:ok, {:feature, ack}}`
+  or `{:ok, {:collection, ack}}` with the maps of `FormdbHttp.put_feature/3` (without
+  `:created`) and `FormdbHttp.put_features/3`, whose options it takes.
+  """
+  @spec write_features(FormdbHttp.database(), FormdbHttp.document(), keyword()) ::
+          FormdbHttp.result({:feature | :collection, map()})
+  defdelegate write_features(name, document, opts \\ []), to: Features
+
+  @doc "The text of the only member that `{\"provenance\": {...}}` may have, `nil` without it."
+  @spec provenance_member(binary()) :: FormdbHttp.result(binary() | nil)
+  def provenance_member(text), do: Engine.native(Native.provenance_member(text))
+
+  @doc "Names and values of a JSON object, the values as text."
+  @spec json_members(binary()) :: FormdbHttp.result([{String.t(), binary()}])
+  defdelegate json_members(text), to: Writing, as: :members
+
+  @doc """
+  Microseconds since the epoch from text as it stands in a URL: ISO 8601 with an offset, a
+  date (its midnight, UTC) or an integer in digits. That counts the `:unit` (`:s`, `:ms`,
+  `:us` or `:ns`), without one microseconds, of which up to eight digits are refused.
+  """
+  @spec parse_timestamp(String.t(), unit: FormdbHttp.unit()) :: FormdbHttp.result(integer())
+  def parse_timestamp(text, opts \\ []) do
+    unit = opts |> Engine.options!([:unit]) |> Engine.unit()
+
+    with {:error, error} <- Engine.native(Native.timestamp_parameter(text, unit)),
+         do: {:error, %{error | pointer: "/timestamp"}}
+  end
+end
