@@ -15,8 +15,9 @@ defmodule FormdbHttpWeb.Endpoint do
   require Logger
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Limits, Transport}
-  alias FormdbHttpWeb.{CrossOrigin, Dispatcher, Drainer, InFlight, Metrics, StreamHandler}
+  alias FormdbHttpWeb.Cowboy.{Connection, Connections, Dispatcher, Drainer, HalfClose}
+  alias FormdbHttpWeb.Cowboy.{InFlight, Limits, StreamHandler, Transport}
+  alias FormdbHttpWeb.{CrossOrigin, Metrics}
 
   # The name of the listener for probes; the other has this module's.
   @probes Module.concat(__MODULE__, Probes)

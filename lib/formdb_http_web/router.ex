@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.Router do
   @moduledoc false
   # From method and path to a function of a controller. Everything here is a plain
-  # function from a request to an answer; FormdbHttpWeb.Dispatcher sends it.
+  # function from a request to an answer; FormdbHttpWeb.Cowboy.Dispatcher sends it.
   #
   # A controller's function takes the request and the parts of the path that
   # vary, and returns {status, headers, body} or {:error, %FormdbHttp.Error{}}.

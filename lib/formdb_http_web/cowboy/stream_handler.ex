@@ -1,4 +1,4 @@
-defmodule FormdbHttpWeb.StreamHandler do
+defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   @moduledoc false
   # Cowboy's own stream handler with some additions: it counts the requests under
   # way, from the first byte of a request's body to the last byte of its answer,
@@ -10,8 +10,8 @@ defmodule FormdbHttpWeb.StreamHandler do
   @behaviour :cowboy_stream
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.Cowboy.{HalfClose, Limits}
-  alias FormdbHttpWeb.{AnswerMemory, InFlight, Metrics, Problem}
+  alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits}
+  alias FormdbHttpWeb.{AnswerMemory, Metrics, Problem}
 
   # How the broken requests are counted: they have no path, or one that is not to be trusted.
   @route "unmatched"

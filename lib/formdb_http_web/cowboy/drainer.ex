@@ -1,4 +1,4 @@
-defmodule FormdbHttpWeb.Drainer do
+defmodule FormdbHttpWeb.Cowboy.Drainer do
   @moduledoc false
   # Stops the endpoint gently. It starts after the listener and is therefore
   # stopped before it: it closes the listening socket, tells the connections that
@@ -9,7 +9,7 @@ defmodule FormdbHttpWeb.Drainer do
 
   require Logger
 
-  alias FormdbHttpWeb.InFlight
+  alias FormdbHttpWeb.Cowboy.InFlight
 
   @poll_ms 5
 

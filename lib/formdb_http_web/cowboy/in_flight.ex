@@ -1,4 +1,4 @@
-defmodule FormdbHttpWeb.InFlight do
+defmodule FormdbHttpWeb.Cowboy.InFlight do
   @moduledoc false
   # How many requests are being answered, and whether the server is draining: two
   # numbers that every request touches, so they lie in atomics and not in a

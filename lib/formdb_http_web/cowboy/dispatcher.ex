@@ -1,4 +1,4 @@
-defmodule FormdbHttpWeb.Dispatcher do
+defmodule FormdbHttpWeb.Cowboy.Dispatcher do
   @moduledoc false
   # The one Cowboy middleware, in the place of Cowboy's own router and handler: it
   # lets the router answer a request and sends the answer. Whatever goes wrong on
@@ -16,13 +16,12 @@ defmodule FormdbHttpWeb.Dispatcher do
     CrossOrigin,
     Fault,
     Forwarded,
-    InFlight,
     Metrics,
     Problem,
     Router
   }
 
-  alias FormdbHttpWeb.Cowboy.Framing
+  alias FormdbHttpWeb.Cowboy.{Framing, InFlight}
 
   # A cache may keep an answer, but not give it without asking (RFC 9111, 5.2.2.4): what is
   # true now need not be in a second, and a name that was purged can be made anew.
