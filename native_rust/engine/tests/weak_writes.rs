@@ -264,9 +264,18 @@ fn a_weak_write_is_seen_by_queries_at_once_and_by_what_promises_durability_once_
     db.close();
 }
 
+const INTERVAL: Duration = Duration::from_millis(40);
+
 #[test]
 fn what_is_written_at_the_interval_is_durable_in_time_though_the_queue_never_runs_empty() {
-    const INTERVAL: Duration = Duration::from_millis(40);
+    // On a machine with other things to do the writer may not keep up.
+    let kept_full = (0..10).any(|_| queue_is_kept_full_for_a_while());
+    assert!(kept_full, "the queue was often empty, ten times over");
+}
+
+/// Write at the interval for a second, and check that all becomes durable in time.
+/// Whether there was always more to write meanwhile.
+fn queue_is_kept_full_for_a_while() -> bool {
     let limits = Limits {
         sync_interval_ms: INTERVAL.as_millis() as u64,
         ..Limits::default()
@@ -310,11 +319,8 @@ fn what_is_written_at_the_interval_is_durable_in_time_though_the_queue_never_run
     });
     let info = db.info().unwrap();
     println!("{} written, longest not durable {longest:?}", info.seq);
-    assert!(
-        idle * 4 < looks,
-        "the queue was empty {idle} of {looks} times"
-    );
     // Generous: this machine may have other things to do.
     assert!(longest < INTERVAL * 8, "{longest:?} until it was durable");
     db.close();
+    idle * 4 < looks
 }
