@@ -358,9 +358,15 @@ fn busy(limit: u64, unit: &str) -> String {
     }
 }
 
+/// Whether an error says that the process, or the system, may open no more files
+/// (`EMFILE`, `ENFILE`: the same numbers on all systems of the kind).
+pub(crate) fn out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(24 | 23))
+}
+
 /// What to do about an error of the system, where there is more to say than its text.
 fn remedy(error: &io::Error) -> &'static str {
-    match crate::fs::out_of_descriptors(error) {
+    match out_of_descriptors(error) {
         true => {
             "; the process may open no more files: raise its limit (ulimit -n), or lower FORMDB_OPEN_FILES or FORMDB_MAX_CONNECTIONS"
         }

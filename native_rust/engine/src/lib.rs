@@ -77,11 +77,11 @@ pub use inspect::{
     Appended, Diagnosis, LeftOut, Reach, SalvageReport, VerifyReport, diagnose, salvage, verify,
 };
 pub use journal::{Damage, Lost, Progress};
-pub use journal::{Recovered, RecoveryPolicy};
-pub use limits::Limits;
+pub use limits::{Limits, RecoveryPolicy};
 pub use mem::lru::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use mem::{Memory, Pool, Reservation};
-pub use merkle::{ConsistencyProof, Hash, InclusionProof, Tree, leaf_hash, node_hash, to_hex};
+pub use merkle::{ConsistencyProof, InclusionProof, Tree, leaf_hash, node_hash};
+pub use open::Recovered;
 pub use read::features::{BoxQuery, FeaturePage};
 pub use read::history::{Moment, StoredBlock};
 pub use read::journal::{EntryPage, EntryQuery};
@@ -97,6 +97,7 @@ pub use snapshot::SnapshotUsed;
 pub use transactions::{
     Applied, Begin, Commit, OwnDocument, Phase, PreparedOperations, TransactionStatus, Wait,
 };
+pub use types::{Hash, to_hex};
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 
 /// The temporal index on its own, in memory, with no journal behind it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 /// A feature as the HTTP API gives it.
 #[derive(Debug, PartialEq, Eq)]

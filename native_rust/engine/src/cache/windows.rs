@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::index::Hit;
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 /// Bytes that all windows of a database may take.
 const MAX_BYTES: usize = 64 << 20;

@@ -12,7 +12,7 @@ use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 use crate::index::{FeatureIndex, TemporalIndex};
 use crate::journal::Group;
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 /// What becomes of a transaction.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ use crate::error::{Error, InvalidCode, Result};
 use crate::index::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::{Pool, Reservation};
-use crate::merkle::Hash;
 use crate::sync;
+use crate::types::Hash;
 use bounded::{Bounds, Entrance, Turn, bounded};
 
 /// Bytes of an actor, the longest there is.

@@ -14,15 +14,15 @@ use crate::commit::queue::{Ack, Reply, Seat, Transaction, WriteQueue, check_acto
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{Descriptors, FileSystem};
 use crate::index::keys::IdempotencyKey;
-use crate::journal::Recovered;
 use crate::limits::Limits;
 use crate::mem::Memory;
-use crate::merkle::Hash;
+use crate::open::Recovered;
 use crate::open::home::Place;
 use crate::open::opening::{self, Opening};
 use crate::read::scrub::ScrubStats;
 use crate::state::State;
 use crate::transactions::Transactions;
+use crate::types::Hash;
 
 /// An open database.
 ///

@@ -10,6 +10,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 
 use super::{File, FileId, FileSystem, Kind, Lock, Stat};
+use crate::error::out_of_descriptors;
 
 /// A file system over another one, on which files that are opened on demand share a
 /// bounded number of descriptors: the least recently used one is closed for the next.
@@ -49,12 +50,6 @@ fn quarter_of_the_limit() -> NonZeroUsize {
     let limit = limit.current.unwrap_or(UNLIMITED).min(UNLIMITED);
     let quarter = usize::try_from(limit / 4).unwrap_or(usize::MAX);
     NonZeroUsize::new(quarter).unwrap_or(NonZeroUsize::MIN)
-}
-
-/// Whether an error says that the process, or the system, may open no more files
-/// (`EMFILE`, `ENFILE`: the same numbers on all systems of the kind).
-pub(crate) fn out_of_descriptors(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(24 | 23))
 }
 
 impl Shared {

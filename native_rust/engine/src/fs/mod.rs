@@ -15,7 +15,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use descriptors::Descriptors;
-pub(crate) use descriptors::out_of_descriptors;
 pub(crate) use place::{check_length, check_place};
 pub use real::RealFileSystem;
 pub(crate) use replace::replace;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::memory;
 use crate::limits::Limits;
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 /// Longest key, in bytes.
 const MAX_LEN: usize = 255;

@@ -25,7 +25,7 @@ mod summary;
 mod temporal;
 mod walk;
 
-pub use blocks::{BlockLocation, BlockTable};
+pub use blocks::BlockTable;
 pub use chunk::{Point, PointRef};
 pub use features::{BoxWalk, FeatureIndex, FeatureLoader, Hit, Newest, Placed};
 pub use features::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};

@@ -11,9 +11,11 @@ use crate::block::operation::{OpKind, revert_body};
 use crate::block::{Action, Block, Effect};
 use crate::error::Result;
 use crate::journal::{Group, Journal};
-use crate::merkle::{Hash, leaf_hash, to_hex};
+use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
-use crate::types::{DeletePoints, cbor, parse_hash, stored_delete_points, write_timestamp};
+use crate::types::{
+    DeletePoints, Hash, cbor, parse_hash, stored_delete_points, to_hex, write_timestamp,
+};
 
 /// A block that could be read and is not in the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::verify::{VerifyReport, check};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::journal::{Damage, Examination};
-use crate::merkle::to_hex;
+use crate::types::to_hex;
 
 /// A database folder explained.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,11 +12,12 @@ use crate::error::{Error, InvalidCode, Result};
 use crate::fs::FileSystem;
 use crate::journal::{
     Damage, Examination, Examined, Group, Journal, Lost, Progress, RecoverError, RecoverOptions,
-    RecoveryPolicy, copy_segment, empty_segment, readable_blocks, recover, whole_transactions,
+    copy_segment, empty_segment, readable_blocks, recover, whole_transactions,
 };
 use crate::limits::Limits;
-use crate::merkle::{Hash, to_hex};
+use crate::limits::RecoveryPolicy;
 use crate::open::home::{JOURNAL, make_dir};
+use crate::types::{Hash, to_hex};
 
 /// The journal while it is being copied; it gets its name when it is complete.
 const PARTIAL: &str = "journal.partial";

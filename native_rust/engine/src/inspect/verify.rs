@@ -9,7 +9,7 @@ use crate::block::Block;
 use crate::error::Result;
 use crate::fs::FileSystem;
 use crate::journal::{Damage, Durable, Examination, Progress, examine};
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 /// What verifying a database found.
 #[derive(Debug, Clone, PartialEq, Eq)]

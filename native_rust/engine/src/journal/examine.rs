@@ -11,13 +11,13 @@ use super::durable::{Durable, Source};
 use super::footer::Footer;
 use super::footer_check::FooterCheck;
 use super::layout::{DatabaseId, HeaderError, SEGMENT_HEADER, SegmentHeader, parse_segment_name};
+use super::location::BlockLocation;
 use super::reader::SegmentReader;
 use super::scan::{Scan, Tail};
 use super::survey::{Found, refusal};
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::index::BlockLocation;
 use crate::merkle::Tree;
 
 /// Something that does not hold, and where.

@@ -13,7 +13,7 @@ use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, seal, sealed};
 use super::leaves::{Leaves, key};
 use super::segments::Segment;
 use crate::error::{Error, Result};
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 const MAGIC: [u8; 8] = *b"FORMDBJF";
 const TRAILER: usize = 64;

@@ -4,7 +4,7 @@ use super::footer::{Footer, PAGE, Section};
 use super::leaves::key;
 use crate::error::Result;
 use crate::mem::chunked::Chunked;
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 /// A footer, and how far the blocks of its segment agree with it.
 ///

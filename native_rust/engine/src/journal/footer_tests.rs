@@ -8,11 +8,13 @@ use super::footer::Footer;
 use super::footer_check::FooterCheck;
 use super::leaves::Leaves;
 use super::segments::Segment;
-use super::{Group, Opened, RecoverOptions, RecoveryPolicy, create, recover};
+use super::{Group, Opened, RecoverOptions, create, recover};
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::fs::{FileSystem, RealFileSystem};
-use crate::merkle::{Hash, leaf_hash};
+use crate::limits::RecoveryPolicy;
+use crate::merkle::leaf_hash;
+use crate::types::Hash;
 use proptest::prelude::*;
 
 const DATABASE: [u8; 16] = *b"0123456789abcdef";

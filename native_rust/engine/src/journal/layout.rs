@@ -5,8 +5,8 @@
 //! a header copied from another database, or forged inside a client's data,
 //! does not pass for one of this journal.
 
-use crate::merkle::Hash;
 use crate::planted::{Bug, planted};
+use crate::types::Hash;
 
 /// Version of the journal's format that this build writes and reads.
 pub(crate) const FORMAT_VERSION: u16 = 1;

@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use crate::mem::chunked::Chunked;
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 /// Places and leaf hashes of a segment's blocks, by sequence and by hash: what its
 /// footer will hold.

@@ -5,11 +5,11 @@ use super::footer::Footer;
 use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, HeaderError, SEGMENT_HEADER,
 };
+use super::location::BlockLocation;
 use super::reader::SegmentReader;
 use super::scan::take_record;
 use super::segments::Segments;
 use crate::error::{Error, Result};
-use crate::index::BlockLocation;
 
 /// Length of the count of blocks that a transaction begins with.
 const COUNT: u64 = size_of::<u32>() as u64;

@@ -14,8 +14,9 @@ use std::ops::{Range, RangeInclusive};
 use super::leaves::Leaves;
 use super::survey::Survey;
 use crate::error::Result;
-use crate::merkle::{Hash, Hashes, LOWEST, NodeTable, Tree, tree_of};
+use crate::merkle::{Hashes, LOWEST, NodeTable, Tree, tree_of};
 use crate::planted::{Bug, planted};
+use crate::types::Hash;
 
 /// The tree before a segment: kept nodes, and the leaves behind the last of them.
 struct Before<'a> {

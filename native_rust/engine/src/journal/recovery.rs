@@ -13,14 +13,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 
 use super::durable::{Durable, Source};
 use super::layout::{DatabaseId, SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
-use super::policy::RecoveryPolicy;
+use super::location::BlockLocation;
 use super::prove::{check_headers, check_leaves};
 use super::reader::{ADVICE, SegmentReader};
 use super::scan::{Replay, Scan, Tail, read_leaves};
@@ -32,19 +31,17 @@ use super::writer::{Active, End, Journal, LastGroup, create_segment};
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::index::BlockLocation;
-use crate::merkle::{Hash, NodeTable, Tree};
+use crate::limits::RecoveryPolicy;
+use crate::merkle::{NodeTable, Tree};
 use crate::planted::{Bug, planted};
-use crate::snapshot::SnapshotUsed;
+use crate::types::Hash;
 
-/// What opening a journal found and did.
+/// What reading a journal found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovered {
-    /// Whether the database was made by this call.
-    pub created: bool,
+pub(crate) struct ReadReport {
     /// Blocks in the journal.
     pub blocks: u64,
-    /// Blocks read and checked; the others came with an index snapshot.
+    /// Blocks read and checked; the others are before the start.
     pub blocks_read: u64,
     /// Commit groups read and checked.
     pub groups: u64,
@@ -59,12 +56,6 @@ pub struct Recovered {
     pub footers_rebuilt: u64,
     /// Tree head after the last block.
     pub root: Hash,
-    /// The snapshot that spared reading the blocks up to it.
-    pub snapshot: Option<SnapshotUsed>,
-    /// Snapshots that were of no use, and why.
-    pub snapshots_ignored: Vec<String>,
-    /// How long it took.
-    pub elapsed: Duration,
 }
 
 /// How to open a journal.
@@ -112,7 +103,7 @@ pub(crate) struct Opened {
     pub database: DatabaseId,
     pub created: i64,
     /// How opening it went.
-    pub report: Recovered,
+    pub report: ReadReport,
 }
 
 /// Open the journal in `dir`, which has a segment. `replay` is called with every block in order, or with every block behind the
@@ -129,7 +120,6 @@ pub(crate) fn recover(
     options: RecoverOptions,
     mut replay: impl FnMut(&Block<'_>, BlockLocation) -> Result<(), String>,
 ) -> Result<Opened, RecoverError> {
-    let begun = Instant::now();
     let RecoverOptions {
         durable,
         start,
@@ -179,8 +169,7 @@ pub(crate) fn recover(
         // The last segment has no footer.
         return Err(Error::Closed.into());
     };
-    let report = Recovered {
-        created: false,
+    let report = ReadReport {
         blocks: tree.size(),
         blocks_read,
         groups,
@@ -189,9 +178,6 @@ pub(crate) fn recover(
         bytes_cut,
         footers_rebuilt,
         root: tree.root(),
-        snapshot: None,
-        snapshots_ignored: Vec::new(),
-        elapsed: begun.elapsed(),
     };
     let end = End {
         database,

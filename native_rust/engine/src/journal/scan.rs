@@ -5,12 +5,12 @@ use super::durable::{Durable, Source};
 use super::footer_check::FooterCheck;
 use super::layout::{BLOCK_PREFIX, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
+use super::location::BlockLocation;
 use super::reader::SegmentReader;
 use super::survey::Found;
 use super::writer::LastGroup;
 use crate::block::Block;
 use crate::error::Result;
-use crate::index::BlockLocation;
 use crate::merkle::{NodeTable, Tree, leaf_hash};
 use crate::planted::{Bug, planted};
 

@@ -10,11 +10,11 @@ use parking_lot::RwLock;
 use super::footer::Footer;
 use super::layout::BLOCK_PREFIX;
 use super::leaves::Leaves;
+use super::location::BlockLocation;
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::fs::{self, File, FileSystem};
-use crate::index::BlockLocation;
-use crate::merkle::Hash;
+use crate::types::Hash;
 
 /// One segment file and where it lies. The one that is written is always open; a
 /// sealed one is on demand.

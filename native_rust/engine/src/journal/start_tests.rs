@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::layout::{parse_segment_name, segment_name};
 use super::{
-    Durable, Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, RecoveryPolicy,
-    Source, Start, create, recover,
+    Durable, Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, Source, Start,
+    create, recover,
 };
 use crate::block::operation::Operation;
 use crate::block::{Stamp, encode_block};
 use crate::error::Error;
 use crate::fs::RealFileSystem;
+use crate::limits::RecoveryPolicy;
 use crate::merkle::{NodeTable, Tree};
 use crate::types::{FeatureShape, GeometryType, PutFeature};
 

@@ -10,7 +10,8 @@ use super::reader::{ADVICE, SegmentReader};
 use super::scan::read_leaves;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::merkle::{Hash, Tree};
+use crate::merkle::Tree;
+use crate::types::Hash;
 
 /// A segment with a valid header that continues the one before it.
 pub(super) struct Found {

@@ -11,13 +11,15 @@ use super::layout::{
     segment_name,
 };
 use super::leaves::Leaves;
+use super::location::BlockLocation;
 use super::sealing::{Job, Sealing};
 use super::segments::{Hashes, Indexed, Segment, Segments};
+use crate::error::out_of_descriptors;
 use crate::error::{Error, Result};
-use crate::fs::{FileId, FileSystem, check_place, out_of_descriptors};
-use crate::index::BlockLocation;
-use crate::merkle::{Hash, KeptNode, NodeTable, Tree, leaf_hash};
+use crate::fs::{FileId, FileSystem, check_place};
+use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
 use crate::planted::{Bug, planted};
+use crate::types::Hash;
 
 /// A commit group under construction: bytes, tree and block places as they will
 /// be if the group becomes durable.

@@ -8,12 +8,11 @@ mod proof;
 
 use sha2::{Digest, Sha256};
 
+use crate::types::Hash;
+
 pub(crate) use nodes::{KeptNode, LOWEST, NodeTable};
 pub use proof::{ConsistencyProof, InclusionProof};
 pub(crate) use proof::{Hashes, consistency, inclusion, root_of, tree_of};
-
-/// A SHA-256 digest.
-pub type Hash = [u8; 32];
 
 /// RFC 6962 leaf hash of a block: `SHA-256(0x00 || bytes)`.
 #[must_use]
@@ -32,16 +31,6 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sha.update(left);
     sha.update(right);
     sha.finalize().into()
-}
-
-/// Lower-case hexadecimal of a hash.
-#[must_use]
-pub fn to_hex(hash: &Hash) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    hash.iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
-        .collect()
 }
 
 /// A tree that is only ever appended to, kept as the roots of its perfect
@@ -118,6 +107,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::to_hex;
 
     /// The recursive definition of RFC 6962 section 2.1.
     fn definition(leaves: &[Hash]) -> Hash {

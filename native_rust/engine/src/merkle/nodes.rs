@@ -1,7 +1,7 @@
 //! The upper nodes of the tree, kept so that a proof hashes little.
 
-use super::Hash;
 use crate::mem::chunked::Chunked;
+use crate::types::Hash;
 
 /// Lowest level that is kept. Below it a proof reads up to `2^LOWEST` blocks from
 /// the journal; above it, it looks nodes up. Nodes kept take 32 bytes for every

@@ -7,8 +7,9 @@
 use std::ops::Range;
 
 use super::nodes::LOWEST;
-use super::{Hash, Tree, node_hash};
+use super::{Tree, node_hash};
 use crate::error::Result;
+use crate::types::Hash;
 
 /// That a block is in the tree of a given size.
 #[derive(Debug, Clone, PartialEq, Eq)]

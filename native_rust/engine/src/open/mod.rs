@@ -3,3 +3,6 @@
 pub(crate) mod growth;
 pub(crate) mod home;
 pub(crate) mod opening;
+mod report;
+
+pub use report::Recovered;

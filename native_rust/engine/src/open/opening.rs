@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::report::Recovered;
 use crate::block::{Block, Effect};
 use crate::budget::Cancel;
 use crate::clock::{Clock, system_micros};
@@ -14,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::index::keys::{IdempotencyKey, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
-use crate::index::{BlockLocation, BlockTable, FeatureLoader, TemporalIndex, memory};
+use crate::index::{BlockTable, FeatureLoader, TemporalIndex, memory};
+use crate::journal::BlockLocation;
 use crate::journal::{
-    self, Durable, IDENTITY, Identity, Opened, RecoverError, RecoverOptions, Recovered, Source,
-    Start, recover,
+    self, Durable, IDENTITY, Identity, Opened, RecoverError, RecoverOptions, Source, Start, recover,
 };
 use crate::limits::Limits;
 use crate::mem::{Memory, Pool};
@@ -66,6 +67,7 @@ pub(crate) fn open(
         marked: mark.map_or(0, |mark| mark.position),
         snapshot_position: 0,
         ignored: Vec::new(),
+        used: None,
         cancel,
         memory: &memory.indexes,
         full: None,
@@ -82,11 +84,12 @@ pub(crate) fn open(
         nodes,
         database,
         created: since,
-        report: mut recovered,
+        report,
     } = opened;
     let identity = identify(&*fs, dir, identity, Identity::new(database, since))?;
     let cursors = CursorKey::new(&identity.database, &identity.log);
     let place = Place::new(&fs, dir, &*lock, identity)?;
+    let mut recovered = Recovered::new(report, reading.used);
     recovered.created = created;
     recovered.snapshots_ignored = reading.ignored;
     let Replay {
@@ -210,6 +213,8 @@ struct Reading<'a> {
     snapshot_position: u64,
     /// Why snapshots were of no use.
     ignored: Vec<String>,
+    /// The one that was.
+    used: Option<SnapshotUsed>,
     /// Why the indexes could not grow.
     full: Option<Error>,
     /// Set when the database is to be closed before it is open.
@@ -290,7 +295,7 @@ impl Reading<'_> {
         };
         let Replay { keys, reverts, .. } = &mut replay;
         snapshot::decode_extra(&loaded.extra, keys, reverts)?;
-        let mut opened = match self.replay(Some(loaded.start), &mut replay) {
+        let opened = match self.replay(Some(loaded.start), &mut replay) {
             Ok(opened) => opened,
             Err(RecoverError::StartRefused(reason)) => return Err(reason),
             // What is wrong may be the snapshot. If it is the journal, reading all
@@ -300,7 +305,7 @@ impl Reading<'_> {
                 return Err(format!("the journal behind it does not open: {error}"));
             }
         };
-        opened.report.snapshot = Some(SnapshotUsed {
+        self.used = Some(SnapshotUsed {
             seq,
             bytes: loaded.bytes,
         });

@@ -1,8 +1,8 @@
 //! Reading the blocks of candidates, which come in the order of their sequence.
 
 use crate::error::{Error, Result};
-use crate::index::BlockLocation;
 use crate::journal::BLOCK_PREFIX;
+use crate::journal::BlockLocation;
 use crate::state::State;
 
 /// Bytes that are read at once where candidates are dense.

@@ -13,8 +13,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, InvalidCode, Result};
-use crate::merkle::Hash;
 use crate::state::State;
+use crate::types::Hash;
 
 /// Bytes of the checksum: half of a SHA-256.
 const SEAL: usize = 16;

@@ -9,11 +9,11 @@ use crate::commit::conditions::{Condition, Expected, precondition};
 use crate::db::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::index::Newest;
-use crate::merkle::{Hash, leaf_hash, to_hex};
+use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
 use crate::read::features::{block_at, damaged, location, read_block};
 use crate::read::journal::write_entry;
-use crate::types::{stored_delete_points, stored_feature, write_timestamp};
+use crate::types::{Hash, stored_delete_points, stored_feature, to_hex, write_timestamp};
 
 /// One block, as it is stored and as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,13 +7,13 @@ use crate::block::operation::OpKind;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::merkle::{leaf_hash, to_hex};
+use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
 use crate::read::ahead::ReadAhead;
 use crate::read::features::{check_limit, damaged, no_feature};
 use crate::state::State;
 use crate::types::{
-    DecodeError, delete_points_to_json, feature_to_json, points_to_json, write_json,
+    DecodeError, delete_points_to_json, feature_to_json, points_to_json, to_hex, write_json,
     write_timestamp,
 };
 

@@ -6,10 +6,9 @@ use crate::budget::Budget;
 use crate::commit::queue::Transaction;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::merkle::to_hex;
 use crate::read::features::{block_at, check_limit, damaged, no_feature, read_block};
 use crate::read::journal::{Entries, versions};
-use crate::types::{Origin, derived_from};
+use crate::types::{Origin, derived_from, to_hex};
 
 /// The blocks that versions of a feature were derived from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,10 +2,9 @@
 
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::merkle::{
-    ConsistencyProof, Hash, Hashes, InclusionProof, consistency, inclusion, root_of,
-};
+use crate::merkle::{ConsistencyProof, Hashes, InclusionProof, consistency, inclusion, root_of};
 use crate::state::State;
+use crate::types::Hash;
 
 /// Size and root of the RFC 6962 tree over the blocks 1 to `tree_size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use crate::error::{Error, InvalidCode, Result};
 use crate::geo::{Predicate, Prepared, Shape};
 use crate::index::{BoxWalk, Hit, Placed, VersionCursor};
 use crate::limits::Limits;
-use crate::merkle::Hash;
 use crate::state::State;
 use crate::types::cbor::{DecodeError, encode_json};
 use crate::types::{
-    Antimeridian, BoundingBox, Json, Members, Rect, Source, at, check_geometry, intersects_box,
+    Antimeridian, BoundingBox, Hash, Json, Members, Rect, Source, at, check_geometry,
+    intersects_box,
 };
 
 /// Where a search looks.

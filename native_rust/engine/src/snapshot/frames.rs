@@ -11,8 +11,9 @@ use super::wire::Damage;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem};
 use crate::journal::DatabaseId;
-use crate::merkle::{Hash, LOWEST};
+use crate::merkle::LOWEST;
 use crate::planted::{Bug, planted};
+use crate::types::Hash;
 
 /// Version of the snapshot's format that this build writes and reads.
 pub(super) const SNAPSHOT_VERSION: u16 = 5;

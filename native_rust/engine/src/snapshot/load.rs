@@ -12,7 +12,8 @@ use crate::index::{
     BlockTable, FeatureLoader, FeatureRestorer, IdRestorer, SharedSeries, TemporalIndex,
 };
 use crate::journal::Start;
-use crate::merkle::{Hash, LOWEST, NodeTable, Tree};
+use crate::merkle::{LOWEST, NodeTable, Tree};
+use crate::types::Hash;
 
 /// What a snapshot holds: the indexes as they were, and where the journal goes on.
 #[derive(Debug)]

@@ -26,7 +26,8 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::journal;
-use crate::merkle::{Hash, LOWEST};
+use crate::merkle::LOWEST;
+use crate::types::Hash;
 use frames::Header;
 
 pub(crate) use extra::{decode_extra, encode_extra};

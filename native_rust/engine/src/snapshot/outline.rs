@@ -9,7 +9,8 @@ use super::wire::Records;
 use crate::fs::FileSystem;
 use crate::index::PartRun;
 use crate::journal::Start;
-use crate::merkle::{Hash, LOWEST, NodeTable, Tree};
+use crate::merkle::{LOWEST, NodeTable, Tree};
+use crate::types::Hash;
 
 /// Where the journal goes on behind a snapshot.
 #[derive(Debug)]

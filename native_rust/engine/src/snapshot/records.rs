@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
-use crate::index::{BlockLocation, Content, Part, PartRun, StoredVersion};
+use crate::index::{Content, Part, PartRun, StoredVersion};
 use crate::journal::BLOCK_PREFIX;
+use crate::journal::BlockLocation;
 use crate::types::{FeatureShape, PointBatch, Rect, decode_points, encode_points};
 
 /// What a version is, in the low bits of its first byte.

@@ -16,9 +16,9 @@ use crate::clock::Clock;
 use crate::fs::{File, FileId, Kind, Lock, RealFileSystem, Stat};
 use crate::index::reverts::RevertTable;
 use crate::index::{
-    BlockLocation, BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
-    TemporalIndex,
+    BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery, TemporalIndex,
 };
+use crate::journal::BlockLocation;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};

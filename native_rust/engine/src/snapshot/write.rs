@@ -11,10 +11,12 @@ use super::wire::put_bytes;
 use super::{Mark, Written, file_name, parse_file_name};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::index::{BlockLocation, Part, VersionCursor};
-use crate::merkle::{Hash, LOWEST};
+use crate::index::{Part, VersionCursor};
+use crate::journal::BlockLocation;
+use crate::merkle::LOWEST;
 use crate::open::home::make_dir;
 use crate::state::State;
+use crate::types::Hash;
 
 /// Name of a snapshot that is not finished yet.
 const UNFINISHED: &str = "snapshot.tmp";

@@ -11,9 +11,10 @@ use std::ops::Range;
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
-use crate::merkle::{Hash, Hashes, LOWEST, Tree, leaf_hash, root_of};
+use crate::merkle::{Hashes, LOWEST, Tree, leaf_hash, root_of};
 use crate::planted::{Bug, planted};
 use crate::state::State;
+use crate::types::Hash;
 
 /// Leaves that are proved together.
 const GROUP: usize = 1 << LOWEST;

@@ -17,11 +17,12 @@ use crate::index::{BlockTable, FeatureIndex, TemporalIndex, memory};
 use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::mem::Memory;
-use crate::merkle::{Hash, NodeTable};
+use crate::merkle::NodeTable;
 use crate::read::cursor::CursorKey;
 use crate::read::scrub::Scrub;
 use crate::snapshot::SnapshotLog;
 use crate::state::proved::ProvedLeaves;
+use crate::types::Hash;
 
 /// The indexes and the sequence up to which they may be read.
 ///

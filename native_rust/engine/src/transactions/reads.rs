@@ -12,12 +12,11 @@ use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{self, Order, Point, PointRef, Resume};
-use crate::merkle::Hash;
 use crate::read::cursor::{Cursor, List};
 use crate::read::features::{BoxQuery, FeaturePage, Page, check_limit, damaged, no_feature};
 use crate::read::points::{PointPage, RangeQuery, no_series};
 use crate::search;
-use crate::types::{PutFeature, feature_to_json, intersects_box};
+use crate::types::{Hash, PutFeature, feature_to_json, intersects_box};
 
 /// A feature as a transaction sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use rings::cut_polygon;
 
 use super::bbox::NOISE;
 use super::json::{Json, Members};
-use crate::{Error, InvalidCode};
+use crate::error::{Error, InvalidCode};
 
 /// What becomes of edges that are wider than 180 degrees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,7 +1,7 @@
 //! Bounding boxes: what a client asks for, and the planar rectangles that the
 //! spatial index and the exact predicates work on.
 
-use crate::{Error, InvalidCode, Result};
+use crate::error::{Error, InvalidCode, Result};
 
 /// Degrees beyond 180 or 90 that are rounding, a tenth of a millimetre: what lies beyond
 /// by no more is taken for 180 or 90.

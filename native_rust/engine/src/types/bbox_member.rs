@@ -3,7 +3,7 @@
 use super::bbox::{NOISE, Rect};
 use super::faults::Faults;
 use super::json::{Json, Members};
-use crate::InvalidCode;
+use crate::error::InvalidCode;
 
 /// Checks that a member `bbox` is an array of 4 numbers, or 6 with altitudes, and that
 /// the box meets the envelope of what it is a box of. It is a fault if it does not: one

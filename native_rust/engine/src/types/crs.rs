@@ -3,7 +3,7 @@
 
 use super::faults::Faults;
 use super::json::{Json, Members, shown};
-use crate::InvalidCode;
+use crate::error::InvalidCode;
 
 /// Names of WGS 84 with the longitude first, without prefixes and separators.
 const WGS84: [&str; 6] = ["crs84", "crs84h", "4326", "4979", "wgs84", "wgs 84"];

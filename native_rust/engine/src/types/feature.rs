@@ -16,7 +16,8 @@ use super::geometry::{Checked, read_geometry};
 use super::id::{check_feature_id, decimal, generate_feature_id};
 use super::json::{Json, Members, Source, shown};
 use super::provenance::encode_provenance;
-use crate::{Error, Fault, InvalidCode, Limits, Result};
+use crate::error::{Error, Fault, InvalidCode, Result};
+use crate::limits::Limits;
 
 /// A feature ready to be written.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,8 @@ use super::bbox_member::{box_of, check_bbox, set_bbox};
 use super::crs::check_crs;
 use super::faults::Faults;
 use super::json::{Json, Members, shown};
-use crate::{Error, InvalidCode, Limits, Result};
+use crate::error::{Error, InvalidCode, Result};
+use crate::limits::Limits;
 
 /// GeometryCollections inside each other; RFC 7946 advises against any nesting.
 pub(crate) const MAX_COLLECTIONS: usize = 8;

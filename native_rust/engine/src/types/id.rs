@@ -4,7 +4,8 @@
 use uuid::Uuid;
 
 use super::json::shown;
-use crate::{Error, InvalidCode, Limits, Result};
+use crate::error::{Error, InvalidCode, Result};
+use crate::limits::Limits;
 
 /// Bytes in the longest database name. Names are folder names, and every common
 /// file system takes these, whatever its case rules.

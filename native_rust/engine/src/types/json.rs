@@ -17,7 +17,7 @@ use std::fmt;
 pub use parse::Source;
 
 use crate::error::Shown;
-use crate::{Error, InvalidCode, Result};
+use crate::error::{Error, InvalidCode, Result};
 
 /// A JSON value. Strings borrow from the text where they can.
 ///

@@ -17,6 +17,7 @@ mod faults;
 mod feature;
 mod feature_shape;
 mod geometry;
+mod hash;
 mod id;
 mod json;
 mod points;
@@ -48,6 +49,7 @@ pub use feature_shape::{
 };
 pub(crate) use geometry::MAX_COLLECTIONS;
 pub use geometry::check_geometry;
+pub use hash::{Hash, parse_hash, to_hex};
 pub use id::{
     check_database_name, check_feature_id, check_id, check_series_id, generate_database_name,
     generate_feature_id,
@@ -55,7 +57,7 @@ pub use id::{
 pub(crate) use json::at;
 pub use json::{Json, Members, Source};
 pub use points::{Points, parse_points, parse_points_in};
-pub use provenance::{Origin, derived_from, parse_hash, parse_provenance};
+pub use provenance::{Origin, derived_from, parse_provenance};
 pub use shape::{StoredFeature, intersects_box, stored_feature};
 pub(crate) use shape::{deeper, enter_geometry, find_geometry, read_position};
 pub(crate) use time::{DAY, timestamp_from_json, write_date, write_time_of_day};

@@ -10,7 +10,8 @@ use super::id::check_series_id;
 use super::json::{Json, Members, Source, at, encode_document, shown, step};
 use super::provenance::encode_provenance;
 use super::time::{TimeUnit, timestamp_from_json};
-use crate::{Error, InvalidCode, Limits, Result};
+use crate::error::{Error, InvalidCode, Result};
+use crate::limits::Limits;
 
 /// What a client sent.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,9 +2,10 @@
 //! `derived_from` has a form that is held to, since it names other blocks.
 
 use super::cbor::{DecodeError, Reader};
+use super::hash::Hash;
+use super::hash::parse_hash;
 use super::json::{Json, Source, encode_document};
-use crate::merkle::Hash;
-use crate::{Error, InvalidCode, Result};
+use crate::error::{Error, InvalidCode, Result};
 
 /// What a record was derived from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,21 +59,6 @@ pub fn parse_provenance(text: &[u8]) -> Result<Vec<u8>> {
     encode_provenance(&Source::new(text)?.value()?)
 }
 
-/// A hash from its 64 hexadecimal digits, of either case.
-#[must_use]
-pub fn parse_hash(text: &str) -> Option<Hash> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let mut hash: Hash = [0; 32];
-    if !rest.is_empty() || pairs.len() != hash.len() {
-        return None;
-    }
-    for (byte, pair) in hash.iter_mut().zip(pairs) {
-        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
-        *byte = (high? * 16 + low?) as u8;
-    }
-    Some(hash)
-}
-
 /// What a stored provenance says its record was derived from. Nothing for other
 /// maps; linear in the map.
 ///
@@ -103,7 +89,7 @@ pub fn derived_from(provenance: &[u8]) -> Result<Vec<Origin>, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::to_hex;
+    use crate::types::to_hex;
 
     #[test]
     fn origins_are_sequences_and_hashes_and_nothing_else() {

@@ -9,7 +9,7 @@ use jiff::fmt::temporal::{Pieces, PiecesOffset};
 
 use super::calendar::Date;
 use super::json::{Json, shown};
-use crate::{Error, InvalidCode, Result};
+use crate::error::{Error, InvalidCode, Result};
 
 /// The first microsecond of the year -9999.
 pub const FIRST_TIMESTAMP: i64 = -377_705_116_800_000_000;

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::Limits;
+use crate::limits::Limits;
 use crate::types::{Features, parse_features, stored_feature};
 
 /// The shape from the client's text, which is that of the stored body.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use memchr::{memchr_iter, memmem};
 
 use super::step;
-use crate::{Error, InvalidCode};
+use crate::error::{Error, InvalidCode};
 
 /// More zeros in a row than any number has that is written by a program.
 const MANY_ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";

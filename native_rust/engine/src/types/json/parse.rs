@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::numbers::{self, Exempt};
 use super::{Json, Members, shown};
-use crate::{Error, InvalidCode, Result};
+use crate::error::{Error, InvalidCode, Result};
 
 /// A whole JSON text, checked to be UTF-8, from which values are read.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,9 @@
 //! Every bound the engine enforces, with its default.
 
 use crate::error::{Error, InvalidCode, Result};
-use crate::journal::RecoveryPolicy;
+mod recovery;
+
+pub use recovery::RecoveryPolicy;
 
 /// Bounds of one database. Reaching one is a clear refusal, never a surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
