@@ -60,19 +60,19 @@ pub use aggregate::{
     Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Percent, Selection,
     SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
 };
-pub use block::Block;
-pub use block::operation::{OpKind, Operation};
+pub use block::{
+    Ack, Block, Condition, Durability, Expected, IdempotencyKey, MAX_ACTOR, OpKind, Operation,
+    Transaction,
+};
 pub use budget::{Budget, Cancel};
 pub use cache::documents::Document;
 pub use cache::results::{AnswerStats, JsonAnswer};
-pub use commit::conditions::{Condition, Expected};
-pub use commit::queue::{Ack, Durability, MAX_ACTOR, Reply, Transaction};
+pub use commit::queue::Reply;
 pub use db::catalog::Catalog;
 pub use db::database::{Database, Info};
 pub use error::{Entity, Error, Fault, InvalidCode, Result};
 pub use geo::Predicate;
 pub use index::PlaceIndex;
-pub use index::keys::IdempotencyKey;
 pub use inspect::{
     Appended, Diagnosis, LeftOut, Reach, SalvageReport, VerifyReport, diagnose, salvage, verify,
 };
@@ -82,18 +82,21 @@ pub use mem::lru::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use mem::{Memory, Pool, Reservation};
 pub use merkle::{ConsistencyProof, InclusionProof, Tree, leaf_hash, node_hash};
 pub use open::Recovered;
-pub use read::features::{BoxQuery, FeaturePage};
 pub use read::history::{Moment, StoredBlock};
 pub use read::journal::{EntryPage, EntryQuery};
 pub use read::lineage::Lineage;
+pub use read::page::FeaturePage;
 pub use read::points::{
     ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
 };
 pub use read::proofs::TreeHead;
-pub use read::scrub::{ScrubStats, ScrubStep};
+pub use read::scrub::ScrubStep;
 pub use read::series_list::{SeriesListPage, SeriesListQuery};
-pub use search::{Area, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search};
+pub use search::{
+    Area, BoxQuery, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search,
+};
 pub use snapshot::SnapshotUsed;
+pub use state::ScrubStats;
 pub use transactions::{
     Applied, Begin, Commit, OwnDocument, Phase, PreparedOperations, TransactionStatus, Wait,
 };

@@ -7,9 +7,10 @@ use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{self, InOrder, Order, Point, Resume};
-use crate::read::cursor::{Asked, Cursor, CursorKey, List};
-use crate::read::features::check_limit;
+use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::json_rows::{JsonRows, LONGEST_ROW};
+use crate::read::page::check_limit;
+use crate::state::CursorKey;
 
 /// A range query over all series whose ids begin alike.
 #[derive(Debug, Clone)]
@@ -185,7 +186,7 @@ impl SeriesRangeQuery<'_> {
             cursor: _,
             as_of: _,
         } = self;
-        cursors.question(List::SeriesPoints, &(prefix, start, end, order))
+        Asked::new(cursors, List::SeriesPoints, &(prefix, start, end, order))
     }
 }
 

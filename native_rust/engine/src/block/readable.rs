@@ -5,7 +5,7 @@
 //! however the grammar of what clients send and that of what is stored are changed.
 //! Costs what replay costs: some 0.2 us a small feature and 10 ns a point.
 
-use crate::block::operation::Operation;
+use crate::block::Operation;
 use crate::block::{Action, Effect};
 use crate::error::{Error, InvalidCode, Result};
 use crate::types::cbor::{DecodeError, Reader, pointer_to};

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use minicbor::Decoder;
 
-use crate::block::operation::{OpKind, Operation};
-use crate::index::keys::IdempotencyKey;
+use crate::block::IdempotencyKey;
+use crate::block::{OpKind, Operation};
 use crate::types::{
     DecodeError, DecodedPoints, PointSpan, StoredFeature, cbor, decode_points,
     stored_delete_feature, stored_delete_points, stored_feature,
@@ -280,7 +280,7 @@ fn skipped<'a>(d: &mut Decoder<'a>, bytes: &'a [u8]) -> Result<&'a [u8], minicbo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::operation::Revert;
+    use crate::block::Revert;
     use crate::types::{DeleteFeature, FeatureShape, GeometryType, PutFeature};
     use ciborium::Value;
 

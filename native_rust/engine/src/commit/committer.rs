@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::block::operation::Operation;
+use crate::block::{Ack, Durability, Operation};
 use crate::commit::plan::{Outcome, Plan};
-use crate::commit::queue::{Ack, Durability, Intake, Pending, Waited};
+use crate::commit::queue::{Intake, Pending, Waited};
 use crate::error::{Error, Result};
 use crate::fs::Lock;
 use crate::index::keys::KeyTable;
@@ -301,7 +301,7 @@ impl Committer {
         if planted(Bug::ReplayReadsBlock) {
             for outcome in &outcomes {
                 if let Outcome::Replayed(ack) = outcome {
-                    crate::read::features::read_block(&self.state, ack.first_seq)?;
+                    crate::state::blocks::read_block(&self.state, ack.first_seq)?;
                 }
             }
         }

@@ -6,75 +6,12 @@
 
 use std::collections::HashMap;
 
-use crate::block::operation::Operation;
-use crate::commit::queue::Transaction;
+use crate::block::Condition;
+use crate::block::Expected;
+use crate::block::{Operation, Transaction};
 use crate::error::{Entity, Error, Result};
 use crate::index::reverts::{RevertTable, Undone};
 use crate::index::{FeatureIndex, Newest, TemporalIndex};
-
-/// Something that must hold before a transaction is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// About the newest version of a feature.
-    Feature {
-        /// The feature's id.
-        id: String,
-        /// What is expected of it.
-        expected: Expected,
-    },
-    /// No block behind `since` has written points of the series, nor deleted any.
-    SeriesUntouched {
-        /// The series' id.
-        id: String,
-        /// A sequence.
-        since: u64,
-    },
-    /// No block behind `since` has deleted points of the series.
-    SeriesUndeleted {
-        /// The series' id.
-        id: String,
-        /// A sequence.
-        since: u64,
-        /// The block that is to be undone, for the refusal.
-        block: u64,
-    },
-    /// The series has points from `start` on and before `end`.
-    HasPoints {
-        /// The series' id.
-        id: String,
-        /// Microseconds since the epoch.
-        start: i64,
-        /// Microseconds since the epoch.
-        end: i64,
-    },
-    /// No block has undone the block.
-    NotReverted {
-        /// Its sequence.
-        block: u64,
-    },
-}
-
-/// What is expected of the newest version of a feature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
-    /// It is the one of this block.
-    Version(u64),
-    /// There is one, and it is no deletion.
-    Exists,
-    /// There is none, or it is a deletion.
-    Absent,
-    /// It is not younger than this sequence: nobody wrote it since a transaction
-    /// that began there.
-    NotAfter(u64),
-    /// It is the one of block `newest`, which shows what `block` wrote, which is to be
-    /// undone.
-    ToUndo {
-        /// The block to undo.
-        block: u64,
-        /// The newest version: this block's, or one that undid what came on top of it.
-        newest: u64,
-    },
-}
 
 /// What the transactions of a group so far have changed, on top of the indexes.
 #[derive(Debug, Default)]

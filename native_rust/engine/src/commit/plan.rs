@@ -3,10 +3,9 @@
 
 use std::collections::HashMap;
 
-use crate::block::operation::Operation;
+use crate::block::{Ack, Operation, Transaction};
 use crate::block::{Stamp, encode_block};
 use crate::commit::conditions::{Before, Written};
-use crate::commit::queue::{Ack, Transaction};
 use crate::error::{Error, Result};
 use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
@@ -192,7 +191,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::index::keys::IdempotencyKey;
+    use crate::block::IdempotencyKey;
     use crate::limits::Limits;
     use crate::types::DeletePoints;
     use crate::types::PointSpan;

@@ -7,19 +7,18 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use crate::block::operation::Operation;
+use crate::block::{Ack, IdempotencyKey, Operation, Transaction, check_actor};
 use crate::budget::{Budget, Cancel};
 use crate::cache::results::AnswerStats;
-use crate::commit::queue::{Ack, Reply, Seat, Transaction, WriteQueue, check_actor};
+use crate::commit::queue::{Reply, Seat, WriteQueue};
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{Descriptors, FileSystem};
-use crate::index::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::open::Recovered;
 use crate::open::home::Place;
 use crate::open::opening::{self, Opening};
-use crate::read::scrub::ScrubStats;
+use crate::state::ScrubStats;
 use crate::state::State;
 use crate::transactions::Transactions;
 use crate::types::Hash;

@@ -5,8 +5,7 @@
 //! vectors and tables keep, rounded up (`tests/index_memory.rs` holds the estimates
 //! against a counting allocator).
 
-use crate::block::operation::Operation;
-use crate::commit::queue::Transaction;
+use crate::block::{Operation, Transaction};
 
 /// The newest version of a feature: its number by id, its envelope, its place in the
 /// R-tree, its shape.

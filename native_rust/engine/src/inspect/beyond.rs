@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::block::operation::{OpKind, revert_body};
 use crate::block::{Action, Block, Effect};
+use crate::block::{OpKind, revert_body};
 use crate::error::Result;
 use crate::journal::{Group, Journal};
 use crate::merkle::leaf_hash;

@@ -123,7 +123,7 @@ impl Bits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::operation::Operation;
+    use crate::block::Operation;
     use crate::block::{Stamp, encode_block};
     use crate::types::DeleteFeature;
 

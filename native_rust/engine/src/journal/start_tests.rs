@@ -8,7 +8,7 @@ use super::{
     Durable, Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, Source, Start,
     create, recover,
 };
-use crate::block::operation::Operation;
+use crate::block::Operation;
 use crate::block::{Stamp, encode_block};
 use crate::error::Error;
 use crate::fs::RealFileSystem;

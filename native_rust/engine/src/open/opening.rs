@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::report::Recovered;
-use crate::block::{Block, Effect};
+use crate::block::{Block, Effect, IdempotencyKey};
 use crate::budget::Cancel;
 use crate::clock::{Clock, system_micros};
 use crate::commit::committer::Committer;
 use crate::commit::queue::{WriteQueue, write_queue};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::index::keys::{IdempotencyKey, KeyEntry, KeyTable};
+use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 use crate::index::{BlockTable, FeatureLoader, TemporalIndex, memory};
 use crate::journal::BlockLocation;
@@ -25,9 +25,9 @@ use crate::mem::{Memory, Pool};
 use crate::open::growth::{self, Growth};
 use crate::open::home::{self, JOURNAL, Place};
 use crate::planted::{Bug, planted};
-use crate::read::cursor::CursorKey;
-use crate::read::features::{damaged, read_block};
 use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed, Snapshotter};
+use crate::state::CursorKey;
+use crate::state::blocks::{damaged, read_block};
 use crate::state::{Head, Indexes, State};
 
 /// The parts of a database that is ready to run.

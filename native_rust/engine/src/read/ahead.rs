@@ -84,7 +84,7 @@ mod tests {
     use crate::db::database::Database;
     use crate::fs::RealFileSystem;
     use crate::limits::Limits;
-    use crate::read::features::read_block;
+    use crate::state::blocks::read_block;
 
     #[test]
     fn blocks_are_those_read_one_by_one() {

@@ -6,14 +6,14 @@
 //! key of the database. So the cursor of another question, or of another database, is
 //! none, and neither is one that was put together by hand.
 
-use std::hash::{Hash as HashOf, Hasher};
+use std::hash::Hash as HashOf;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, InvalidCode, Result};
-use crate::state::State;
+use crate::state::{CursorKey, State};
 use crate::types::Hash;
 
 /// Bytes of the checksum: half of a SHA-256.
@@ -30,52 +30,17 @@ pub(crate) enum List {
     Series,
 }
 
-/// The key of a database's cursors. Nobody is told; a database that goes on differently
-/// has another.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct CursorKey(Hash);
-
-impl CursorKey {
-    /// From the ids of a database and of its log.
-    pub(crate) fn new(database: &[u8; 16], log: &[u8; 16]) -> Self {
-        let mut sha = Sha256::new();
-        sha.update(b"FormDB cursors");
-        sha.update(database);
-        sha.update(log);
-        Self(sha.finalize().into())
-    }
-
-    /// A question: which list, and what else it asks, but for the size of a page and the
-    /// sequence it is as of. Some 0.3 us.
-    pub(crate) fn question(&self, list: List, what: &impl HashOf) -> Asked {
-        let mut hasher = Bytes(Sha256::new());
-        hasher.0.update(self.0);
-        list.hash(&mut hasher);
-        what.hash(&mut hasher);
-        Asked(hasher.0.finalize().into())
-    }
-}
-
-/// Takes the bytes that are hashed: different questions differ, since whatever implements
-/// [`HashOf`] tells its parts apart.
-struct Bytes(Sha256);
-
-impl Hasher for Bytes {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// Of no use.
-    fn finish(&self) -> u64 {
-        0
-    }
-}
-
 /// A question whose pages have cursors: a secret digest of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked(Hash);
 
 impl Asked {
+    /// A question: which list, and what else it asks, but for the size of a page and the
+    /// sequence it is as of. Some 0.3 us.
+    pub(crate) fn new(key: &CursorKey, list: List, what: &impl HashOf) -> Self {
+        Self(key.digest(&(list, what)))
+    }
+
     /// The cursor as text.
     pub(crate) fn seal(&self, cursor: &Cursor) -> String {
         let mut bytes = cursor.to_bytes();
@@ -316,13 +281,13 @@ mod tests {
     #[test]
     fn cursors_read_back_for_their_question_and_nothing_else_does() {
         let key = CursorKey::new(&[1; 16], &[2; 16]);
-        let asked = key.question(List::Points, &("a", 5));
+        let asked = Asked::new(&key, List::Points, &("a", 5));
         let others = [
-            key.question(List::Series, &("a", 5)),
-            key.question(List::Points, &("a", 6)),
-            key.question(List::Points, &("a5", 5)),
-            CursorKey::new(&[1; 16], &[3; 16]).question(List::Points, &("a", 5)),
-            CursorKey::new(&[2; 16], &[2; 16]).question(List::Points, &("a", 5)),
+            Asked::new(&key, List::Series, &("a", 5)),
+            Asked::new(&key, List::Points, &("a", 6)),
+            Asked::new(&key, List::Points, &("a5", 5)),
+            Asked::new(&CursorKey::new(&[1; 16], &[3; 16]), List::Points, &("a", 5)),
+            Asked::new(&CursorKey::new(&[2; 16], &[2; 16]), List::Points, &("a", 5)),
         ];
         for cursor in cursors() {
             let text = asked.seal(&cursor);

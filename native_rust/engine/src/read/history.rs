@@ -2,17 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::block::Block;
-use crate::block::operation::OpKind;
+use crate::block::{Block, Condition, Expected, OpKind};
 use crate::budget::Budget;
-use crate::commit::conditions::{Condition, Expected, precondition};
+use crate::commit::conditions::precondition;
 use crate::db::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::index::Newest;
 use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
-use crate::read::features::{block_at, damaged, location, read_block};
 use crate::read::journal::write_entry;
+use crate::state::blocks::{block_at, damaged, location, read_block};
 use crate::types::{Hash, stored_delete_points, stored_feature, to_hex, write_timestamp};
 
 /// One block, as it is stored and as JSON.

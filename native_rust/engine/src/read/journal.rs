@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
-use crate::block::Block;
-use crate::block::operation::OpKind;
+use crate::block::{Block, OpKind};
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
 use crate::read::ahead::ReadAhead;
-use crate::read::features::{check_limit, damaged, no_feature};
+use crate::read::features::no_feature;
+use crate::read::page::check_limit;
 use crate::state::State;
+use crate::state::blocks::damaged;
 use crate::types::{
     DecodeError, delete_points_to_json, feature_to_json, points_to_json, to_hex, write_json,
     write_timestamp,

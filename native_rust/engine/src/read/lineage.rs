@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use crate::block::Transaction;
 use crate::budget::Budget;
-use crate::commit::queue::Transaction;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::read::features::{block_at, check_limit, damaged, no_feature, read_block};
+use crate::read::features::no_feature;
 use crate::read::journal::{Entries, versions};
+use crate::read::page::check_limit;
+use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{Origin, derived_from, to_hex};
 
 /// The blocks that versions of a feature were derived from.

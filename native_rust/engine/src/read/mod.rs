@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod journal;
 pub(crate) mod json_rows;
 pub(crate) mod lineage;
+pub(crate) mod page;
 pub(crate) mod points;
 pub(crate) mod proofs;
 pub(crate) mod schema;

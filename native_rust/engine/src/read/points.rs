@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::block::operation::OpKind;
+use crate::block::OpKind;
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Entity, Error, Result};
 use crate::read::cursor::{Asked, Cursor, List};
-use crate::read::features::{block_at, check_limit, damaged, read_block};
 use crate::read::json_rows::{JsonRows, LONGEST_ROW};
+use crate::read::page::check_limit;
+use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{check_range, point_metadata, write_json};
 
 use crate::index::{self, Resume, SharedSeries};
@@ -304,7 +305,7 @@ impl Database {
             as_of: _,
         } = query;
         let what = (series, start, end, order, txn);
-        self.state.cursors.question(List::Points, &what)
+        Asked::new(&self.state.cursors, List::Points, &what)
     }
 
     pub(crate) fn point_cursor(

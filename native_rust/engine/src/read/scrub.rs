@@ -6,36 +6,16 @@
 //! Merkle tree, and every page of the footers. What it finds is told; nothing is changed,
 //! and reads go on.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-
-use parking_lot::Mutex;
-
 use crate::clock::system_micros;
 use crate::db::database::Database;
 use crate::error::{Error, Result};
 use crate::journal::{Buffer, Damage, Patrol};
-use crate::state::State;
+use crate::state::{Pass, State};
 
 /// Places that are told one by one; of more it is told how many there are.
 const TOLD: usize = 100;
 /// Places that are counted.
 const NOTED: usize = 10_000;
-
-/// What was read through of a database since it was opened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ScrubStats {
-    /// Whole passes.
-    pub passes: u64,
-    /// Bytes of blocks read in all.
-    pub bytes: u64,
-    /// The block up to which the pass under way has come; 0 between passes.
-    pub position: u64,
-    /// When the last whole pass ended, microseconds since the epoch.
-    pub finished: Option<i64>,
-    /// Places at which something does not hold; at most 10,000 are counted.
-    pub damaged: u64,
-}
 
 /// One stretch of a pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,29 +26,6 @@ pub struct ScrubStep {
     pub found: Vec<Damage>,
     /// Whether the pass has come to its end.
     pub finished: bool,
-}
-
-/// How far the passes of a database are.
-#[derive(Debug, Default)]
-pub(crate) struct Scrub {
-    pass: Mutex<Pass>,
-    stats: Mutex<ScrubStats>,
-}
-
-#[derive(Debug, Default)]
-struct Pass {
-    /// Last block that was read, and the last one to be read.
-    seq: u64,
-    until: u64,
-    patrol: Patrol,
-    /// What was found since the database was opened: damage does not heal.
-    found: BTreeSet<(PathBuf, u64)>,
-}
-
-impl Scrub {
-    pub(crate) fn stats(&self) -> ScrubStats {
-        self.stats.lock().clone()
-    }
 }
 
 impl Database {

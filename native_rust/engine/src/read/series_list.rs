@@ -4,8 +4,8 @@ use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
 use crate::index::SeriesEntry;
-use crate::read::cursor::{Cursor, List};
-use crate::read::features::check_limit;
+use crate::read::cursor::{Asked, Cursor, List};
+use crate::read::page::check_limit;
 use crate::types::write_timestamp;
 
 /// Which series to list.
@@ -50,7 +50,7 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
-        let asked = state.cursors.question(List::Series, &query.prefix);
+        let asked = Asked::new(&state.cursors, List::Series, &query.prefix);
         let (as_of, after) = match asked.open_as_of(state, query.cursor, query.as_of)? {
             Some(Cursor::Series { at, after }) => (Some(at), Some(after)),
             _ => (query.as_of, None),

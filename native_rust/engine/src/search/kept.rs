@@ -9,7 +9,7 @@ use crate::budget::Budget;
 use crate::cache::results::{Answer, Call, JsonAnswer, Question, Source};
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::read::features::FeaturePage;
+use crate::read::page::FeaturePage;
 
 /// How many features a search finds, and the sequence that is as of.
 #[derive(Debug, Clone, Copy)]

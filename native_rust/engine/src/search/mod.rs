@@ -8,6 +8,7 @@
 //! each. Distances are geodesics.
 
 mod area;
+mod boxes;
 mod filter;
 mod heatmap;
 mod kept;
@@ -17,6 +18,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 pub use area::{Area, Near, QueryGeometry};
+pub use boxes::BoxQuery;
 pub use filter::Filter;
 pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
 
@@ -30,10 +32,10 @@ use crate::geo::Predicate;
 use crate::index::Hit;
 use crate::read::ahead::ReadAhead;
 use crate::read::cursor::{Asked, Cursor, List};
-use crate::read::features::{
-    FeaturePage, Page, check_limit, damaged, document, feature_block, make_document, read_block,
-};
+use crate::read::features::{document, feature_block, make_document};
+use crate::read::page::{FeaturePage, Page, check_limit};
 use crate::state::State;
+use crate::state::blocks::{damaged, read_block};
 use crate::types::BoundingBox;
 use area::Target;
 use filter::Span;
@@ -118,7 +120,7 @@ impl Database {
 impl Search {
     /// The question that its cursors belong to.
     pub(crate) fn asked(&self, state: &State) -> Asked {
-        state.cursors.question(List::Features, &kept::Place(self))
+        Asked::new(&state.cursors, List::Features, &kept::Place(self))
     }
 
     /// Where its page begins, if it has a cursor.

@@ -19,8 +19,10 @@ use crate::error::{Error, InvalidCode, Result};
 use crate::geo::{Center, Shape};
 use crate::index::Placed;
 use crate::read::cursor::Cursor;
-use crate::read::features::{FeaturePage, Page, damaged, document, feature_block, read_block};
+use crate::read::features::{document, feature_block};
+use crate::read::page::{FeaturePage, Page};
 use crate::state::State;
+use crate::state::blocks::{damaged, read_block};
 use crate::types::{Rect, Source, without_noise};
 
 /// A feature and its distance in metres.

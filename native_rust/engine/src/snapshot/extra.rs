@@ -1,7 +1,8 @@
 //! What a snapshot holds beside the indexes: idempotency keys and reverts.
 
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
-use crate::index::keys::{IdempotencyKey, KeyEntry, KeyTable};
+use crate::block::IdempotencyKey;
+use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 
 /// Both tables as one section. Some 50 ns an entry.

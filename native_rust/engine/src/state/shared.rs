@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+use super::cursor_key::CursorKey;
+use super::scrub::Scrub;
+use crate::block::Transaction;
 use crate::cache::documents::BodyCache;
 use crate::cache::results::{Answers, Touched};
 use crate::cache::windows::PageCache;
 use crate::clock::Clock;
-use crate::commit::queue::Transaction;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::reverts::RevertTable;
 use crate::index::{BlockTable, FeatureIndex, TemporalIndex, memory};
@@ -18,8 +20,6 @@ use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::NodeTable;
-use crate::read::cursor::CursorKey;
-use crate::read::scrub::Scrub;
 use crate::snapshot::SnapshotLog;
 use crate::state::proved::ProvedLeaves;
 use crate::types::Hash;

@@ -9,11 +9,8 @@ use std::sync::Arc;
 
 use super::overlay::{Overlay, SeriesOverlay};
 use super::table::Figures;
-use crate::block::operation::Operation;
-use crate::commit::conditions::{Condition, Expected};
-use crate::commit::queue::{check_size, encoded_len};
+use crate::block::{Condition, Expected, IdempotencyKey, Operation, check_size, encoded_len};
 use crate::error::{Entity, Error, Result};
-use crate::index::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::{Pool, Reservation};
 use crate::planted::{Bug, planted};

@@ -28,11 +28,10 @@ pub use operations::PreparedOperations;
 pub use reads::OwnDocument;
 pub use table::{Phase, TransactionStatus};
 
-use crate::block::operation::Operation;
-use crate::commit::queue::{Ack, Reply, Seat, Transaction, check_actor};
+use crate::block::{Ack, IdempotencyKey, Operation, Transaction, check_actor};
+use crate::commit::queue::{Reply, Seat};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::index::keys::IdempotencyKey;
 use crate::limits::Limits;
 use crate::mem::Reservation;
 use crate::state::State;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::commit::queue::Ack;
+use crate::block::Ack;
 use crate::error::Error;
 use crate::planted::Bug;
 use crate::sync::model as sync;

@@ -1,6 +1,6 @@
 //! The operations of a transaction as a client writes them.
 
-use crate::block::operation::Operation;
+use crate::block::Operation;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::types::{Faults, Rejected, Source, TimeUnit, at, id_text, timestamp_from_json};

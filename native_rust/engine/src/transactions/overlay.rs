@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::spans::Spans;
-use crate::block::operation::Operation;
+use crate::block::Operation;
 
 /// Own writes by what they are about.
 #[derive(Debug, Default)]

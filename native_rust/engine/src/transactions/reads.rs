@@ -7,15 +7,18 @@ use std::iter::Peekable;
 use super::contents::View;
 use super::overlay::SeriesOverlay;
 use super::table::Using;
-use crate::block::operation::Operation;
+use crate::block::Operation;
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{self, Order, Point, PointRef, Resume};
-use crate::read::cursor::{Cursor, List};
-use crate::read::features::{BoxQuery, FeaturePage, Page, check_limit, damaged, no_feature};
+use crate::read::cursor::{Asked, Cursor, List};
+use crate::read::features::no_feature;
+use crate::read::page::{FeaturePage, Page, check_limit};
 use crate::read::points::{PointPage, RangeQuery, no_series};
 use crate::search;
+use crate::search::BoxQuery;
+use crate::state::blocks::damaged;
 use crate::types::{Hash, PutFeature, feature_to_json, intersects_box};
 
 /// A feature as a transaction sees it.
@@ -80,7 +83,7 @@ impl Database {
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
         let edges = query.bbox.edges().map(f64::to_bits);
-        let asked = || state.cursors.question(List::FeaturesIn, &(edges, txn));
+        let asked = || Asked::new(&state.cursors, List::FeaturesIn, &(edges, txn));
         let begin = match &query.cursor {
             None => None,
             Some(cursor) => asked().open_as_of(state, Some(cursor), Some(using.seq))?,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::sync::Mutex;
-use crate::commit::queue::Ack;
+use crate::block::Ack;
 use crate::error::{Entity, Error, Result};
 use crate::planted::{Bug, planted};
 

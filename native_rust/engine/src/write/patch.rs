@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::commit::conditions::{Condition, Expected};
+use crate::block::{Condition, Expected};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::read::features::document;

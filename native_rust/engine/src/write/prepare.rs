@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::block::operation::Operation;
-use crate::block::readable::{all_readable, readable};
+use crate::block::{Operation, all_readable, readable};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::types::{

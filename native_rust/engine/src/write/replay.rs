@@ -6,11 +6,10 @@
 //! for its idempotency key. Whoever prepares a request with a key hands the refusal
 //! to [`Database::replay`], which looks.
 
-use crate::commit::conditions::{Condition, Expected};
-use crate::commit::queue::{Ack, Durability, Reply, Transaction};
+use crate::block::{Ack, Condition, Durability, Expected, IdempotencyKey, Transaction};
+use crate::commit::queue::Reply;
 use crate::db::database::Database;
 use crate::error::{Error, Result};
-use crate::index::keys::IdempotencyKey;
 
 impl Database {
     /// Answer the transaction that had `key` again; `unknown` is the answer when the

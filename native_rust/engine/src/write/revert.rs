@@ -17,16 +17,14 @@
 //!
 //! Nothing is taken back: the journal grows by a block that names the one it undoes.
 
-use crate::block::Action;
-use crate::block::operation::{OpKind, Operation, Revert};
-use crate::block::readable::readable;
+use crate::block::{Action, Condition, Expected, OpKind, Operation, Revert, readable};
 use crate::budget::{Budget, Cancel};
-use crate::commit::conditions::{Condition, Expected, already_reverted, dependent};
+use crate::commit::conditions::{already_reverted, dependent};
 use crate::db::database::Database;
 use crate::error::{Error, Result};
 use crate::index::Point;
-use crate::read::features::{block_at, damaged, read_block};
 use crate::state::State;
+use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{
     DeleteFeature, DeletePoints, MAX_BATCH_POINTS, PointBatch, PointSpan, PutFeature, all_metadata,
     decode_points, stored_delete_feature, stored_delete_points, stored_feature,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::block::operation::Operation;
+use crate::block::Operation;
 use crate::budget::Cancel;
 use crate::db::database::Database;
 use crate::fs::RealFileSystem;
