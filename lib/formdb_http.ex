@@ -34,8 +34,8 @@ defmodule FormdbHttp do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias FormdbHttp.{Admission, Analytics, Databases, Error, Features, Journal, Native, Points}
-  alias FormdbHttp.{Search, Transaction, Transactions}
+  alias FormdbHttp.{Admission, Analytics, Config, Databases, Error, Features, Journal, Native}
+  alias FormdbHttp.{Points, Search, Transaction, Transactions}
 
   @typedoc "Name of a database: `[a-z0-9][a-z0-9_-]{0,62}`."
   @type database :: String.t()
@@ -147,6 +147,36 @@ defmodule FormdbHttp do
   @type filters :: [{String.t(), String.t()}] | %{String.t() => String.t()}
 
   @type result(value) :: {:ok, value} | {:error, Error.t()}
+
+  ## Starting
+
+  @doc """
+  Starts the databases of a data folder, for a supervisor:
+
+      children = [{FormdbHttp, data_dir: "/var/lib/my_app/formdb"}]
+
+  Options are the settings of `FormdbHttp.Config`, or such a struct. One that is not a
+  setting, or does not fit, raises `ArgumentError`. Databases that are in the folder are
+  opened at once, in the background.
+
+  There is one a VM, and one a data folder. Nothing else is needed for a database without
+  HTTP; until this is started no file is touched, and calls raise.
+  """
+  @spec child_spec(keyword() | Config.t()) :: Supervisor.child_spec()
+  def child_spec(options) do
+    %{
+      id: __MODULE__,
+      type: :supervisor,
+      start: {FormdbHttp.Supervisor, :start_link, [config!(options)]}
+    }
+  end
+
+  @doc "Starts what `child_spec/1` describes, linked to the calling process."
+  @spec start_link(keyword() | Config.t()) :: Supervisor.on_start()
+  def start_link(options), do: options |> config!() |> FormdbHttp.Supervisor.start_link()
+
+  defp config!(%Config{} = config), do: config
+  defp config!(options), do: Config.new!(options)
 
   ## Databases
 

@@ -19,11 +19,21 @@ defmodule FormdbHttp.Catalog do
   def start_link(%Config{} = config),
     do: GenServer.start_link(__MODULE__, config, name: __MODULE__)
 
-  @doc "The engine's handle. Raises when the application is not started."
-  def handle, do: elem(:persistent_term.get(@key), 0)
+  @doc "The engine's handle. Raises when nothing is started."
+  def handle, do: elem(started(), 0)
 
-  @doc "The configuration in force."
-  def config, do: elem(:persistent_term.get(@key), 1)
+  @doc "The configuration in force. Raises when nothing is started."
+  def config, do: elem(started(), 1)
+
+  @doc "Whether there is a catalog."
+  def started?, do: :persistent_term.get(@key, nil) != nil
+
+  defp started do
+    with nil <- :persistent_term.get(@key, nil) do
+      raise "FormDB is not started: put {FormdbHttp, data_dir: path} into a supervision tree, " <>
+              "or call FormdbHttp.start_link(data_dir: path)"
+    end
+  end
 
   @impl true
   def init(config) do
@@ -64,7 +74,10 @@ defmodule FormdbHttp.Catalog do
   def terminate(_reason, _config), do: release()
 
   defp release do
-    with {handle, _config} <- :persistent_term.get(@key, nil), do: Native.catalog_close(handle)
+    with {handle, _config} <- :persistent_term.get(@key, nil) do
+      :persistent_term.erase(@key)
+      Native.catalog_close(handle)
+    end
   end
 
   # A sentence for whoever started it.

@@ -90,6 +90,11 @@ defmodule FormdbHttp.Metrics do
       )
     )
 
+    if Catalog.started?(), do: collect_databases(callback)
+    :ok
+  end
+
+  defp collect_databases(callback) do
     {used, limit} = FormdbHttp.WorkMemory.figures()
     callback.(gauge(:formdb_work_bytes, "Memory that work under way has reserved.", used))
     callback.(gauge(:formdb_work_limit_bytes, "Memory that it may reserve in all.", limit))
@@ -103,7 +108,6 @@ defmodule FormdbHttp.Metrics do
     open = open(databases)
     for figure <- @figures, do: callback.(family(figure, open))
     for figure <- @admission, do: callback.(admission(figure))
-    :ok
   end
 
   defp gauge(name, help, value), do: create_mf(name, help, :gauge, [{[], value}])

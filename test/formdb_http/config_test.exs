@@ -3,6 +3,8 @@ defmodule FormdbHttp.ConfigTest do
 
   alias FormdbHttp.Config
 
+  doctest Config
+
   @mib 1024 * 1024
 
   defp load!(environment) do
@@ -282,6 +284,86 @@ defmodule FormdbHttp.ConfigTest do
           text <- texts do
         assert {:error, message} = Config.load(%{variable => text})
         assert message =~ variable, text
+      end
+    end
+  end
+
+  describe "options" do
+    test "are the variables without their prefix, as terms or as text" do
+      assert {:ok, config} =
+               Config.new(
+                 data_dir: "/var/lib/../lib/formdb",
+                 port: 0,
+                 host: {0, 0, 0, 0, 0, 0, 0, 1},
+                 page_bytes: "8MiB",
+                 durability: :none,
+                 recovery: "refuse_torn_tail",
+                 allow_unauthenticated: true,
+                 allowed_origins: ["https://Map.example", "http://a:80"],
+                 allowed_hosts: :any,
+                 trusted_proxies: ["10.0.0.0/8", {{127, 0, 0, 1}, 32}],
+                 probe_port: nil
+               )
+
+      assert %Config{
+               data_dir: "/var/lib/formdb",
+               port: 0,
+               host: {0, 0, 0, 0, 0, 0, 0, 1},
+               page_bytes: 8_388_608,
+               durability: :none,
+               recovery: :refuse_torn_tail,
+               allow_unauthenticated: true,
+               allowed_origins: ["https://map.example", "http://a"],
+               allowed_hosts: :any,
+               trusted_proxies: [{{10, 0, 0, 0}, 8}, {{127, 0, 0, 1}, 32}],
+               probe_port: nil
+             } = config
+
+      assert Config.new(%{}) == Config.load(%{})
+    end
+
+    test "take every default as it is" do
+      defaults = Map.from_struct(load!(%{}))
+      assert Config.new(defaults) == {:ok, load!(%{})}
+    end
+
+    test "of the wrong kind are refused with key, value and what was expected" do
+      for {option, value} <- [
+            port: 70_000,
+            port: -1,
+            port: 4.5,
+            port: :http,
+            host: {127, 0, 0},
+            host: ~c"127.0.0.1",
+            data_dir: nil,
+            data_dir: :here,
+            page_bytes: "8MB",
+            durability: :fsync,
+            durability: nil,
+            allow_unauthenticated: 1,
+            allowed_origins: [:all],
+            allowed_hosts: [1],
+            trusted_proxies: [{{127, 0, 0, 1}, 33}],
+            trusted_proxies: :any
+          ] do
+        assert {:error, message} = Config.new([{option, value}])
+        assert message =~ ":#{option} is #{inspect(value)}; expected ", message
+      end
+
+      assert {:error, ":date_dir is not a setting; the nearest one is :data_dir. " <> _} =
+               Config.new(date_dir: "/srv")
+
+      assert {:error, ":default_page_items is 1000, more than :page_items, which is 9." <> _} =
+               Config.new(page_items: 9)
+    end
+
+    test "that are wrong stop a supervisor before anything is started" do
+      assert_raise ArgumentError, ~r/:prt is not a setting; the nearest one is :port/, fn ->
+        Supervisor.start_link([{FormdbHttp, prt: 1}], strategy: :one_for_one)
+      end
+
+      assert_raise ArgumentError, ~r/expected options such as/, fn ->
+        FormdbHttp.start_link([:data_dir])
       end
     end
   end

@@ -59,7 +59,7 @@ defmodule Mix.Tasks.Formdb.Demo do
   ## Which server
 
   defp configured_url do
-    case Config.load(Application.get_env(:formdb_http, :config, %{})) do
+    case Config.from_application() do
       {:ok, config} -> url(config.host, config.port)
       {:error, message} -> Mix.raise("The configuration is wrong:\n" <> message)
     end

@@ -27,7 +27,7 @@ defmodule Mix.Tasks.Formdb.Server do
     # Checked here as well as by the application, whose failure to start would bury
     # the message in a report about supervisors.
     config =
-      case Config.load(Application.get_env(:formdb_http, :config, %{})) do
+      case Config.from_application() do
         {:ok, config} -> config
         {:error, message} -> Mix.raise("The configuration is wrong:\n" <> message)
       end
@@ -37,6 +37,10 @@ defmodule Mix.Tasks.Formdb.Server do
       Log.install(config.log_buffer_bytes)
       Shutdown.install(config.drain_timeout_ms)
     end
+
+    # In another application's project nothing starts by itself.
+    unless Application.get_env(:formdb_http, :config),
+      do: Application.put_env(:formdb_http, :config, :environment, persistent: true)
 
     Application.put_env(:formdb_http, :serve, true, persistent: true)
 

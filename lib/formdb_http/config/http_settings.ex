@@ -1,0 +1,128 @@
+defmodule FormdbHttp.Config.HttpSettings do
+  @moduledoc false
+  # The rows of the table of settings that are about HTTP: who may connect, bodies, the
+  # stop. FormdbHttp.Config.Settings says what a row has.
+
+  @loopback {127, 0, 0, 1}
+  @kib 1024
+  @mib 1024 * @kib
+  @gib 1024 * @mib
+
+  @doc "The rows, in the order of the reference."
+  @spec all() :: [FormdbHttp.Config.Settings.row()]
+  def all do
+    [
+      %{
+        field: :host,
+        type: :ip_address,
+        default: @loopback,
+        doc: "Address to listen on"
+      },
+      %{
+        field: :port,
+        type: :integer,
+        default: 4000,
+        range: 0..65_535,
+        doc: "TCP port to listen on; 0 takes a free one"
+      },
+      %{
+        field: :allow_unauthenticated,
+        type: :boolean,
+        default: false,
+        doc: "Listen on a non-loopback address although anyone who reaches it can read and write"
+      },
+      %{
+        field: :allowed_origins,
+        type: :origins,
+        default: [],
+        doc:
+          "Web sites whose pages may read and write, such as https://map.example; `*`: any. " <>
+            "Pages that the server itself is asked for by its own name need not be listed"
+      },
+      %{
+        field: :allowed_hosts,
+        type: :hosts,
+        default: [],
+        doc:
+          "Host names by which it may be called, besides localhost and addresses; `*`: any. " <>
+            "Not set: any, unless FORMDB_HOST is a loopback address"
+      },
+      %{
+        field: :base_path,
+        type: :base_path,
+        default: "",
+        doc: "Path under which a proxy serves it, such as /formdb; links begin with it"
+      },
+      %{
+        field: :trusted_proxies,
+        type: :networks,
+        default: [],
+        doc:
+          "Addresses of proxies, or networks such as 10.0.0.0/8, whose X-Forwarded-Prefix, " <>
+            "-Host, -Proto and -For are believed"
+      },
+      %{
+        field: :max_body_bytes,
+        type: :bytes,
+        default: 64 * @mib,
+        range: @kib..@gib,
+        doc: "Largest request body"
+      },
+      %{
+        field: :body_timeout_ms,
+        type: :milliseconds,
+        default: 30_000,
+        range: 1..3_600_000,
+        doc: "How long a request body may be silent, and how long it may take to arrive"
+      },
+      %{
+        field: :body_min_rate,
+        type: :integer,
+        default: 64 * @kib,
+        range: 1..@gib,
+        doc: "Bytes a second that a body has to bring to be given longer than that"
+      },
+      %{
+        field: :max_connections,
+        type: :integer,
+        default: 10_000,
+        range: 1..1_000_000,
+        doc: "Connections served at the same time"
+      },
+      %{
+        field: :half_close_ms,
+        type: :milliseconds,
+        default: 5_000,
+        range: 0..3_600_000,
+        doc: "How long a request goes on whose client has closed its side of the connection"
+      },
+      %{
+        field: :probe_host,
+        type: :ip_address,
+        default: @loopback,
+        doc: "Address to listen on for probes and metrics alone"
+      },
+      %{
+        field: :probe_port,
+        type: :integer,
+        default: nil,
+        range: 0..65_535,
+        doc: "TCP port for probes and metrics alone; not set: only with everything else"
+      },
+      %{
+        field: :drain_timeout_ms,
+        type: :milliseconds,
+        default: 10_000,
+        range: 0..3_600_000,
+        doc: "How long a stopping server waits for requests under way"
+      },
+      %{
+        field: :log_buffer_bytes,
+        type: :bytes,
+        default: @mib,
+        range: @kib..@gib,
+        doc: "Log that may wait to be read from standard output; lines beyond it are dropped"
+      }
+    ]
+  end
+end
