@@ -66,7 +66,7 @@ pub use block::{
 };
 pub use budget::{Budget, Cancel};
 pub use cache::documents::Document;
-pub use cache::results::{AnswerStats, JsonAnswer};
+pub use cache::results::{JsonAnswer, ResultCacheStats};
 pub use commit::queue::Reply;
 pub use db::catalog::Catalog;
 pub use db::database::{Database, Info};

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    Aggregate, Aggregation, AnswerStats, Area, Cancel, Database, Durability, Error, Filter, Grid,
-    Heatmap, Limits, Near, Operation, Predicate, Search, Selection, Transaction,
+    Aggregate, Aggregation, Area, Cancel, Database, Durability, Error, Filter, Grid, Heatmap,
+    Limits, Near, Operation, Predicate, ResultCacheStats, Search, Selection, Transaction,
 };
 use parking_lot::Mutex;
 use random::Random;
@@ -340,7 +340,7 @@ fn change(writer: usize, random: &mut Random, live: &mut Vec<String>) -> Change 
 /// Writers and readers race; then the changes are replayed into a model, which must
 /// have given every answer at its sequence. And none may be older than what was
 /// acknowledged before the question was asked.
-fn race(limits: Limits, seed: u64) -> AnswerStats {
+fn race(limits: Limits, seed: u64) -> ResultCacheStats {
     const WRITERS: usize = 3;
     const READERS: usize = 2;
     const CHANGES: usize = 400;
@@ -669,7 +669,7 @@ fn the_cache_can_be_off_and_keeps_no_answer_above_its_share() {
         }
         .commit(&db);
         assert_eq!(ask(&db, 0), ask(&db, 0));
-        assert_eq!(db.info().unwrap().query_cache, AnswerStats::default());
+        assert_eq!(db.info().unwrap().query_cache, ResultCacheStats::default());
     }
     let Fixture { _tmp, db } = open(Limits {
         query_cache_bytes: 16 << 10,

@@ -6,7 +6,7 @@ use std::thread;
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    AnswerStats, Catalog, Damage, Database, Error, Limits, RecoveryPolicy, Result, ScrubStats,
+    Catalog, Damage, Database, Error, Limits, RecoveryPolicy, Result, ResultCacheStats, ScrubStats,
     ScrubStep, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
@@ -153,7 +153,7 @@ struct InfoMap {
     groups: u64,
     transactions: u64,
     cached_bytes: u64,
-    query_cache: AnswerStatsMap,
+    query_cache: ResultCacheStatsMap,
     scrub: ScrubStatsMap,
     poisoned: Option<String>,
     clock_offset_ms: i64,
@@ -182,9 +182,9 @@ impl From<ScrubStats> for ScrubStatsMap {
     }
 }
 
-/// `AnswerStats` as a map.
+/// `ResultCacheStats` as a map.
 #[derive(NifMap)]
-struct AnswerStatsMap {
+struct ResultCacheStatsMap {
     entries: u64,
     bytes: u64,
     hits: u64,
@@ -194,8 +194,8 @@ struct AnswerStatsMap {
     invalidations: u64,
 }
 
-impl From<AnswerStats> for AnswerStatsMap {
-    fn from(stats: AnswerStats) -> Self {
+impl From<ResultCacheStats> for ResultCacheStatsMap {
+    fn from(stats: ResultCacheStats) -> Self {
         Self {
             entries: stats.entries,
             bytes: stats.bytes,

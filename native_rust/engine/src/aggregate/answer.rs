@@ -1,8 +1,8 @@
-//! Answers to aggregates, and their JSON.
+//! ResultCache to aggregates, and their JSON.
 
 use std::sync::Arc;
 
-use crate::cache::results::Answer;
+use crate::cache::results::Cacheable;
 use crate::read::json_rows::JsonRows;
 
 use super::Aggregation;
@@ -39,7 +39,7 @@ pub struct AggregatePage {
     pub series: Arc<Vec<SeriesBuckets>>,
 }
 
-impl Answer for AggregatePage {
+impl Cacheable for AggregatePage {
     fn seq(&self) -> u64 {
         self.seq
     }

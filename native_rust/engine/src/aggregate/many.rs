@@ -89,7 +89,7 @@ impl Database {
         }
         let at = state.at(as_of)?;
         let first = from.as_ref().map_or("", |(id, _)| &**id);
-        let index = &state.series;
+        let index = &state.indexes.series;
         let mut found = InOrder::starting_at(index, query.prefix, first, SERIES, budget);
         let mut page = SeriesPage {
             series: Vec::new(),

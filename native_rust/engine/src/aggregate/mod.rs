@@ -6,9 +6,9 @@
 
 mod answer;
 mod buckets;
+mod cached;
 mod fold;
 mod interval;
-mod kept;
 mod many;
 mod percent;
 mod run;
@@ -156,6 +156,7 @@ impl Database {
         // Before any lock: the points of what is published by now stay.
         let at = state.at(query.as_of)?;
         state
+            .indexes
             .series
             .aggregate(query, at, state.limits.buckets, points, budget)
     }

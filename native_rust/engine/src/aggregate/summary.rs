@@ -48,7 +48,7 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         let at = state.at(as_of)?;
-        let (_, series) = state.series.find(id).ok_or_else(|| no_series(id))?;
+        let (_, series) = state.indexes.series.find(id).ok_or_else(|| no_series(id))?;
         let mut fold = Fold::default();
         let mut start = i64::MIN;
         loop {

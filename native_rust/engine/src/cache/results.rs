@@ -1,15 +1,16 @@
-//! Finished answers of a database, kept until a write touches what they came from.
+//! The result cache: finished results of a database, until a write touches what they came
+//! from.
 //!
-//! An answer is kept with the generation of its source: the last sequence that
+//! A result is cached with the generation of its source: the last sequence that
 //! touched it. It is given again as long as the source has that generation at the
-//! published sequence, and forgotten when it is found to have a later one. So a write
-//! to one series leaves the answers about others, and those about features, alone.
-//! Answers about the past hold for ever.
+//! published sequence, and removed when it is found to have a later one. So a write
+//! to one series leaves the results about others, and those about features, alone.
+//! Results about the past hold for ever.
 //!
-//! While there is room, every answer is kept. Once there is none, an answer pushes out
+//! While there is room, every result is cached. Once there is none, a result evicts
 //! others only if its question has been asked before: questions that nobody repeats
-//! would empty the cache, and keeping their answers costs more than working them out
-//! in memory that is warm (a box of 150 features 4 of 12 us). This is the doorkeeper of
+//! would empty the cache, and caching their results costs a third of computing them from
+//! warm memory (`cargo bench --bench spatial`). This is the doorkeeper of
 //! G. Einziger, R. Friedman and B. Manes, "TinyLFU", 2017.
 
 use std::any::Any;
@@ -19,19 +20,18 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::index::SharedSeries;
+use crate::index::{Indexes, SharedSeries};
 use crate::limits::Limits;
 use crate::mem::lru::{CacheLimits, CacheStats, QueryCache};
-use crate::state::State;
 
-/// Longest question that is kept, in bytes as [`Key`] writes it.
+/// Longest question that is kept, in bytes as [`KeyBytes`] writes it.
 const MAX_KEY: usize = 4 << 10;
 
 /// An answer may take this part of the cache, so that one does not empty it.
 const LARGEST_PART: usize = 8;
 
 /// What can be kept.
-pub(crate) trait Answer: Any + Clone + Send + Sync {
+pub(crate) trait Cacheable: Any + Clone + Send + Sync {
     /// The sequence it is as of.
     fn seq(&self) -> u64;
 
@@ -52,7 +52,7 @@ pub struct JsonAnswer {
     pub seq: u64,
 }
 
-impl Answer for JsonAnswer {
+impl Cacheable for JsonAnswer {
     fn seq(&self) -> u64 {
         self.seq
     }
@@ -80,9 +80,9 @@ pub(crate) enum Call {
 /// A question as bytes: what is hashed, one after the other. Different questions
 /// differ, since whatever implements [`Hash`] tells its parts apart.
 #[derive(Debug, Default)]
-struct Key(Vec<u8>);
+struct KeyBytes(Vec<u8>);
 
-impl Hasher for Key {
+impl Hasher for KeyBytes {
     fn write(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
@@ -106,34 +106,15 @@ pub(crate) enum Source {
     AllSeries,
 }
 
-/// The last sequences that touched an index, applied or still being so.
-#[derive(Debug, Default)]
-pub(crate) struct Touched {
-    features: AtomicU64,
-    series: AtomicU64,
-}
-
-impl Touched {
-    /// Call it before a feature is written or deleted.
-    pub(crate) fn features(&self, seq: u64) {
-        self.features.store(seq, Ordering::Release);
-    }
-
-    /// Call it before points are written or deleted.
-    pub(crate) fn series(&self, seq: u64) {
-        self.series.store(seq, Ordering::Release);
-    }
-}
-
 impl Source {
     /// The last sequence that touched it, of those applied so far. A series that there
     /// was not when the question came up has none that could be relied on.
-    fn touched(&self, state: &State) -> Option<u64> {
+    fn touched(&self, indexes: &Indexes) -> Option<u64> {
         match self {
             Self::Past => Some(0),
-            Self::Features => Some(state.touched.features.load(Ordering::Acquire)),
+            Self::Features => Some(indexes.generations.of_features()),
             Self::Series(series) => series.as_ref().map(|series| series.read().touched()),
-            Self::AllSeries => Some(state.touched.series.load(Ordering::Acquire)),
+            Self::AllSeries => Some(indexes.generations.of_series()),
         }
     }
 
@@ -143,15 +124,15 @@ impl Source {
     ///
     /// A block is published after it was applied. So whatever touched it up to `at`
     /// is in `touched`; and if that is no later than `at`, nothing in between did.
-    fn generation(&self, state: &State, at: u64) -> Option<u64> {
-        self.touched(state).filter(|&touched| touched <= at)
+    fn generation(&self, indexes: &Indexes, at: u64) -> Option<u64> {
+        self.touched(indexes).filter(|&touched| touched <= at)
     }
 }
 
-/// A question that may have been answered before.
+/// The key of a question that may have been answered before.
 #[derive(Debug)]
-pub(crate) struct Question {
-    key: Box<[u8]>,
+pub(crate) struct CacheKey {
+    bytes: Box<[u8]>,
     source: Source,
 }
 
@@ -184,8 +165,8 @@ impl Doorkeeper {
 }
 
 /// The answers.
-pub(crate) struct Answers {
-    cache: QueryCache<Kept>,
+pub(crate) struct ResultCache {
+    cache: QueryCache<Cached>,
     door: Doorkeeper,
     largest: usize,
     hits: AtomicU64,
@@ -194,14 +175,14 @@ pub(crate) struct Answers {
 }
 
 #[derive(Clone)]
-struct Kept {
+struct Cached {
     generation: u64,
-    answer: Arc<dyn Any + Send + Sync>,
+    result: Arc<dyn Any + Send + Sync>,
 }
 
 /// What the cache of answers has seen and holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AnswerStats {
+pub struct ResultCacheStats {
     /// Answers now.
     pub entries: u64,
     /// Bytes now, with what keeping an answer costs.
@@ -218,7 +199,7 @@ pub struct AnswerStats {
     pub invalidations: u64,
 }
 
-impl Answers {
+impl ResultCache {
     pub(crate) fn new(limits: &Limits) -> Self {
         let ttl = limits.query_cache_ttl_ms;
         Self {
@@ -235,7 +216,7 @@ impl Answers {
         }
     }
 
-    pub(crate) fn stats(&self) -> AnswerStats {
+    pub(crate) fn stats(&self) -> ResultCacheStats {
         let CacheStats {
             entries,
             bytes,
@@ -245,7 +226,7 @@ impl Answers {
             hits: _,
             misses: _,
         } = self.cache.stats();
-        AnswerStats {
+        ResultCacheStats {
             entries: entries as u64,
             bytes: bytes as u64,
             hits: self.hits.load(Ordering::Relaxed),
@@ -262,98 +243,93 @@ impl Answers {
     }
 }
 
-impl State {
-    /// The question that `what` and the call make. `None` if its answer is not to be
-    /// kept: the cache is off, or the question too long.
-    pub(crate) fn question(
-        &self,
-        call: Call,
-        source: Source,
-        what: &impl Hash,
-    ) -> Option<Question> {
-        let CacheLimits { entries, bytes, .. } = self.answers.cache.limits();
+impl ResultCache {
+    /// The key of a question: the call, and `what` it asks. `None` if its result is not to
+    /// be cached: the cache is off, or the key too long.
+    pub(crate) fn key(&self, call: Call, source: Source, what: &impl Hash) -> Option<CacheKey> {
+        let CacheLimits { entries, bytes, .. } = self.cache.limits();
         if entries == 0 || bytes == 0 {
             return None;
         }
-        let mut key = Key(Vec::with_capacity(128));
+        let mut key = KeyBytes(Vec::with_capacity(128));
         call.hash(&mut key);
         what.hash(&mut key);
-        (key.0.len() <= MAX_KEY).then(|| Question {
-            key: key.0.into(),
+        (key.0.len() <= MAX_KEY).then(|| CacheKey {
+            bytes: key.0.into(),
             source,
         })
     }
 
-    /// The answer to a question, if it is known and holds still.
-    pub(crate) fn kept<A: Answer>(&self, question: Option<&Question>) -> Option<A> {
-        let Question { key, source } = question?;
-        let at = self.published();
-        let generation = source.generation(self, at)?;
-        let answers = &self.answers;
-        let kept = answers.cache.get(key)?;
-        if kept.generation != generation {
-            answers.cache.remove(key);
-            answers.invalidations.fetch_add(1, Ordering::Relaxed);
+    /// The cached result, if there is one that still holds.
+    pub(crate) fn get<R: Cacheable>(&self, key: Option<&CacheKey>, indexes: &Indexes) -> Option<R> {
+        let CacheKey { bytes, source } = key?;
+        let at = indexes.published();
+        let generation = source.generation(indexes, at)?;
+        let cached = self.cache.get(bytes)?;
+        if cached.generation != generation {
+            self.cache.remove(bytes);
+            self.invalidations.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        let answer = kept.answer.downcast_ref::<A>()?;
-        answers.hits.fetch_add(1, Ordering::Relaxed);
+        let result = cached.result.downcast_ref::<R>()?;
+        self.hits.fetch_add(1, Ordering::Relaxed);
         Some(match source {
-            Source::Past => answer.clone(),
-            _ => answer.as_of(at),
+            Source::Past => result.clone(),
+            _ => result.as_of(at),
         })
     }
 
-    /// The answer that is kept, or the one that `work_out` gives, which is kept then.
-    pub(crate) fn kept_or<A: Answer>(
+    /// The cached result, or the one that `compute` gives, which is cached then.
+    pub(crate) fn get_or<R: Cacheable>(
         &self,
-        question: Option<Question>,
-        work_out: impl FnOnce() -> Result<A>,
-    ) -> Result<A> {
-        if let Some(answer) = self.kept(question.as_ref()) {
-            return Ok(answer);
+        key: Option<CacheKey>,
+        indexes: &Indexes,
+        compute: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        if let Some(result) = self.get(key.as_ref(), indexes) {
+            return Ok(result);
         }
-        let answer = work_out()?;
-        self.keep(question, &answer);
-        Ok(answer)
+        let result = compute()?;
+        self.put(key, &result, indexes);
+        Ok(result)
     }
 
-    /// As [`State::kept_or`], where `work_out` may have none.
-    pub(crate) fn kept_or_perhaps<A: Answer>(
+    /// As [`ResultCache::get_or`], where `compute` may have none.
+    pub(crate) fn get_or_maybe<R: Cacheable>(
         &self,
-        question: Option<Question>,
-        work_out: impl FnOnce() -> Result<Option<A>>,
-    ) -> Result<Option<A>> {
-        if let Some(answer) = self.kept(question.as_ref()) {
-            return Ok(Some(answer));
+        key: Option<CacheKey>,
+        indexes: &Indexes,
+        compute: impl FnOnce() -> Result<Option<R>>,
+    ) -> Result<Option<R>> {
+        if let Some(result) = self.get(key.as_ref(), indexes) {
+            return Ok(Some(result));
         }
-        let answer = work_out()?;
-        if let Some(answer) = &answer {
-            self.keep(question, answer);
+        let result = compute()?;
+        if let Some(result) = &result {
+            self.put(key, result, indexes);
         }
-        Ok(answer)
+        Ok(result)
     }
 
-    fn keep<A: Answer>(&self, question: Option<Question>, answer: &A) {
-        let Some(Question { key, source }) = question else {
+    fn put<R: Cacheable>(&self, key: Option<CacheKey>, result: &R, indexes: &Indexes) {
+        let Some(CacheKey { bytes: key, source }) = key else {
             return;
         };
-        let answers = &self.answers;
-        answers.misses.fetch_add(1, Ordering::Relaxed);
-        let bytes = answer.bytes() + size_of::<A>();
-        let known = answers.door.knows(&key);
-        if bytes > answers.largest || !(known || answers.cache.has_room(&key, bytes)) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let bytes = result.bytes() + size_of::<R>();
+        let known = self.door.knows(&key);
+        if bytes > self.largest || !(known || self.cache.has_room(&key, bytes)) {
             return;
         }
-        if let Some(generation) = source.generation(self, answer.seq()) {
-            let answer = Arc::new(answer.clone());
-            answers.cache.put(key, Kept { generation, answer }, bytes);
+        if let Some(generation) = source.generation(indexes, result.seq()) {
+            let result = Arc::new(result.clone());
+            self.cache.put(key, Cached { generation, result }, bytes);
         }
     }
 }
 
 /// Figures, not contents.
-impl std::fmt::Debug for Answers {
+impl std::fmt::Debug for ResultCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.stats().fmt(f)
     }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::block::{Ack, Durability, Operation};
 use crate::commit::plan::{Outcome, Plan};
 use crate::commit::queue::{Intake, Pending, Waited};
+use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
 use crate::fs::Lock;
 use crate::index::keys::KeyTable;
@@ -21,7 +22,7 @@ use crate::journal::{Group, Journal, Written};
 use crate::limits::Limits;
 use crate::mem::Reservation;
 use crate::planted::{Bug, planted};
-use crate::snapshot::{Mark, Snapshotter, encode_extra};
+use crate::snapshot::{Mark, encode_extra};
 use crate::state::{Head, State};
 
 /// Index entries applied under one hold of a write lock: some tens of
@@ -205,12 +206,12 @@ impl Committer {
                 });
             }
             let state = Arc::clone(&self.state);
-            let writing = state.writing();
+            let writing = state.indexes.writing();
             self.apply(pending, &mut outcomes, &written);
             self.journal.advance(written);
             drop(writing);
             self.state.publish(self.head());
-            let indexes = self.state.index_memory() + self.keys.memory();
+            let indexes = self.state.indexes.memory() + self.keys.memory();
             self.index_memory.hold(indexes);
             let committed = outcomes
                 .iter()
@@ -276,19 +277,19 @@ impl Committer {
             durable_size,
             root,
             journal_bytes: self.journal.end(),
-            features: self.state.features.read().len() as u64,
-            series: self.state.series.len() as u64,
+            features: self.state.indexes.features.read().len() as u64,
+            series: self.state.indexes.series.len() as u64,
             points: self.points,
         }
     }
 
     /// Decide what becomes of each transaction and encode those that are accepted.
     fn plan(&mut self, pending: &[Pending], group: &mut Group, time: i64) -> Result<Vec<Outcome>> {
-        let features = self.state.features.read();
-        let reverts = self.state.reverts.read();
+        let features = self.state.indexes.features.read();
+        let reverts = self.state.indexes.reverts.read();
         let mut plan = Plan::new(
             &features,
-            &self.state.series,
+            &self.state.indexes.series,
             &reverts,
             &mut self.keys,
             self.journal.tree().size(),
@@ -335,8 +336,8 @@ impl Committer {
         let mut first = firsts.next();
         let mut seq = self.journal.tree().size();
         for step in written.locations.chunks(1_024) {
-            let mut blocks = self.state.blocks.write();
-            let _writing = self.state.writing();
+            let mut blocks = self.state.indexes.blocks.write();
+            let _writing = self.state.indexes.writing();
             for location in step {
                 seq += 1;
                 let begins = first == Some(seq);
@@ -347,8 +348,8 @@ impl Committer {
             }
         }
         for step in written.nodes.chunks(1_024) {
-            let mut nodes = self.state.nodes.write();
-            let _writing = self.state.writing();
+            let mut nodes = self.state.indexes.nodes.write();
+            let _writing = self.state.indexes.writing();
             for node in step {
                 nodes.push(*node);
             }
@@ -393,10 +394,14 @@ impl Committer {
             if !effect.is_about_a_feature() {
                 continue;
             }
-            self.state.touched.features(seq);
+            self.state.indexes.generations.touch_features(seq);
             // In this order, in which they are dropped.
-            let (_, features) =
-                features.get_or_insert_with(|| (self.state.writing(), self.state.features.write()));
+            let (_, features) = features.get_or_insert_with(|| {
+                (
+                    self.state.indexes.writing(),
+                    self.state.indexes.features.write(),
+                )
+            });
             match effect {
                 Operation::PutFeature(put) => {
                     features.put(&put.id, put.envelope, &put.shape, seq);
@@ -415,8 +420,8 @@ impl Committer {
         for (operation, seq) in step.iter().zip(first_seq..) {
             match operation.effect() {
                 Operation::PutPoints { batch, .. } => {
-                    self.state.touched.series(seq);
-                    let series = &self.state.series;
+                    self.state.indexes.generations.touch_series(seq);
+                    let series = &self.state.indexes.series;
                     let (timestamps, values) = (&batch.timestamps, &batch.values);
                     let id = &batch.series;
                     match operation {
@@ -429,10 +434,10 @@ impl Committer {
                     self.points += batch.timestamps.len() as u64;
                 }
                 Operation::DeletePoints(delete) => {
-                    self.state.touched.series(seq);
+                    self.state.indexes.generations.touch_series(seq);
                     let span = &delete.span;
                     let range = (span.start, span.end);
-                    let series = &self.state.series;
+                    let series = &self.state.indexes.series;
                     deleted += series.delete(&span.series, range, span.block, seq, POINT_STEP);
                 }
                 _ => {}
@@ -445,7 +450,7 @@ impl Committer {
     fn note_reverts(&self, step: &[Operation], first_seq: u64) {
         for (operation, seq) in step.iter().zip(first_seq..) {
             if let Operation::Revert(revert) = operation {
-                self.state.reverts.write().insert(revert.block, seq);
+                self.state.indexes.reverts.write().insert(revert.block, seq);
             }
         }
     }
@@ -459,7 +464,7 @@ impl Committer {
             journal: self.journal.mark()?,
             last_time: self.state.clock.lock().last_group(),
             points: self.points,
-            extra: encode_extra(&self.keys, &self.state.reverts.read()),
+            extra: encode_extra(&self.keys, &self.state.indexes.reverts.read()),
         })
     }
 
@@ -468,8 +473,8 @@ impl Committer {
         assert!(!planted(Bug::RetirePanics), "a planted bug");
         let published = self.state.published();
         loop {
-            let mut features = self.state.features.write();
-            let _writing = self.state.writing();
+            let mut features = self.state.indexes.features.write();
+            let _writing = self.state.indexes.writing();
             if !features.retire(published, STEP) {
                 return;
             }

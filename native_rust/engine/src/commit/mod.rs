@@ -4,4 +4,5 @@ pub(crate) mod committer;
 pub(crate) mod conditions;
 pub(crate) mod plan;
 pub(crate) mod queue;
+pub(crate) mod snapshotter;
 pub(crate) mod turns;

@@ -63,7 +63,7 @@ impl Catalog {
         let lock = match home::take_lock(&*fs, root) {
             Err(Error::Locked { .. }) if planted(Bug::ShareDataFolder) => {
                 let other = root.join(".planted");
-                home::make_dir(&*fs, &other)?;
+                fs::make_dir(&*fs, &other)?;
                 home::take_lock(&*fs, &other)?
             }
             taken => taken?,

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::block::{Ack, IdempotencyKey, Operation, Transaction, check_actor};
 use crate::budget::{Budget, Cancel};
-use crate::cache::results::AnswerStats;
+use crate::cache::results::ResultCacheStats;
 use crate::commit::queue::{Reply, Seat, WriteQueue};
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{Descriptors, FileSystem};
@@ -73,7 +73,7 @@ pub struct Info {
     /// How far what is stored was read through, and what was found.
     pub scrub: ScrubStats,
     /// What the cache of answers to queries has seen and holds.
-    pub query_cache: AnswerStats,
+    pub query_cache: ResultCacheStats,
     /// Milliseconds that the system's clock is ahead of commit time, because it jumped
     /// and is not believed yet; negative where it is behind, so that commit time stands
     /// still. 0 when all is well.
@@ -261,10 +261,10 @@ impl Database {
             transactions: count(&state.counters.transactions),
             cached_bytes: state.bodies.bytes() as u64,
             scrub: state.scrub.stats(),
-            query_cache: state.answers.stats(),
+            query_cache: state.results.stats(),
             clock_offset_ms: state.clock.lock().offset() / 1_000,
             poisoned: state.poisoned(),
-            failed: state.failed(),
+            failed: state.indexes.failed(),
         })
     }
 }

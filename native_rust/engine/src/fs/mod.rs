@@ -5,6 +5,7 @@
 //! image a crash could leave behind.
 
 mod descriptors;
+mod folders;
 mod place;
 mod real;
 mod replace;
@@ -15,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use descriptors::Descriptors;
+pub(crate) use folders::{make_dir, parent, sync_dir};
 pub(crate) use place::{check_length, check_place};
 pub use real::RealFileSystem;
 pub(crate) use replace::replace;

@@ -10,13 +10,14 @@ use crate::block::Block;
 use crate::clock::system_micros;
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::FileSystem;
+use crate::fs::make_dir;
 use crate::journal::{
     Damage, Examination, Examined, Group, Journal, Lost, Progress, RecoverError, RecoverOptions,
     copy_segment, empty_segment, readable_blocks, recover, whole_transactions,
 };
 use crate::limits::Limits;
 use crate::limits::RecoveryPolicy;
-use crate::open::home::{JOURNAL, make_dir};
+use crate::open::home::JOURNAL;
 use crate::types::{Hash, to_hex};
 
 /// The journal while it is being copied; it gets its name when it is complete.

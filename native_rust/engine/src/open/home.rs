@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
-use crate::fs::{self, FileId, FileSystem, Kind, Lock};
+use crate::fs::{self, FileId, FileSystem, Kind, Lock, make_dir, parent, sync_dir};
 use crate::journal::{self, Identity, Segments};
 use crate::planted::{Bug, planted};
 
@@ -39,7 +39,7 @@ pub(crate) fn create(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<bool> 
         }
         Ok(_) => {
             if !planted(Bug::FoundNameNotSynced) {
-                sync(fs, &parent(dir))?;
+                sync_dir(fs, &parent(dir))?;
             }
             return Ok(false);
         }
@@ -112,26 +112,6 @@ pub(crate) fn make_data_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     fs.create_dir(&probe)
         .and_then(|()| fs.remove_dir(&probe))
         .map_err(|e| Error::io("write to", dir, e))
-}
-
-/// Make a folder and its name in its parent durable.
-pub(crate) fn make_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
-    fs.create_dir(dir)
-        .map_err(|e| Error::io("create", dir, e))?;
-    sync(fs, &parent(dir))
-}
-
-/// Make the names in a folder durable.
-fn sync(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
-    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))
-}
-
-/// The folder around this one.
-fn parent(dir: &Path) -> PathBuf {
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// Take the lock of a database's folder, or of a data folder.

@@ -11,8 +11,10 @@ use crate::budget::Cancel;
 use crate::clock::{Clock, system_micros};
 use crate::commit::committer::Committer;
 use crate::commit::queue::{WriteQueue, write_queue};
+use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
-use crate::fs::FileSystem;
+use crate::fs::{FileSystem, make_dir};
+use crate::index::Rebuilt;
 use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 use crate::index::{BlockTable, FeatureLoader, TemporalIndex, memory};
@@ -25,10 +27,10 @@ use crate::mem::{Memory, Pool};
 use crate::open::growth::{self, Growth};
 use crate::open::home::{self, JOURNAL, Place};
 use crate::planted::{Bug, planted};
-use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed, Snapshotter};
+use crate::snapshot::{self, SNAPSHOTS, SnapshotUsed};
 use crate::state::CursorKey;
 use crate::state::blocks::{damaged, read_block};
-use crate::state::{Head, Indexes, State};
+use crate::state::{Head, State};
 
 /// The parts of a database that is ready to run.
 pub(crate) struct Opening {
@@ -114,7 +116,7 @@ pub(crate) fn open(
         series: series.len() as u64,
         points,
     };
-    let indexes = Indexes {
+    let indexes = Rebuilt {
         features,
         series,
         blocks,
@@ -128,7 +130,7 @@ pub(crate) fn open(
     let state = Arc::new(state);
     give_shapes(&state)?;
     recovered.elapsed = begun.elapsed();
-    let index_memory = growth.finish(state.index_memory() + keys.memory())?;
+    let index_memory = growth.finish(state.indexes.memory() + keys.memory())?;
     let used = recovered.snapshot.map(|used| (used, snapshot_position));
     let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), used);
     let committer = Committer {
@@ -155,7 +157,7 @@ pub(crate) fn open(
 fn check_journal(fs: &dyn FileSystem, dir: &Path, journal_dir: &Path) -> Result<()> {
     match home::check(fs, dir) {
         Err(Error::Lost { .. }) if planted(Bug::LostJournalOpens) => {
-            home::make_dir(fs, journal_dir)?;
+            make_dir(fs, journal_dir)?;
             journal::create(fs, journal_dir, system_micros()).map(|_| ())
         }
         checked => checked,
@@ -185,13 +187,13 @@ fn identify(
 /// Read the shapes of features that came without one, from blocks that the tree vouches
 /// for.
 fn give_shapes(state: &State) -> Result<()> {
-    let without: Vec<(u32, u64)> = state.features.read().without_shape().collect();
+    let without: Vec<(u32, u64)> = state.indexes.features.read().without_shape().collect();
     for (number, seq) in without {
         let bytes = read_block(state, seq)?;
         let block = Block::decode(&bytes).map_err(|reason| damaged(state, seq, reason))?;
         let effect = block.effect().map_err(|e| damaged(state, seq, e))?;
         if let Effect::PutFeature(feature) = effect {
-            let mut features = state.features.write();
+            let mut features = state.indexes.features.write();
             features.set_shape(number, &feature.shape);
         }
     }

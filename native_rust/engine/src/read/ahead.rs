@@ -28,7 +28,7 @@ impl ReadAhead {
     pub(crate) fn block(&mut self, state: &State, seq: u64, at: u64) -> Result<&[u8]> {
         let dense = seq.checked_sub(self.last).is_some_and(|gap| gap < SPARSE);
         self.last = seq;
-        let blocks = state.blocks.read();
+        let blocks = state.indexes.blocks.read();
         let location = blocks.get(seq).ok_or(Error::Closed)?;
         let until = match self.range(location) {
             Some(_) => None,
@@ -110,7 +110,7 @@ mod tests {
             db.write(prepared.operations).unwrap();
         }
         let state = &db.state;
-        let last = state.blocks.read().get(COUNT).unwrap();
+        let last = state.indexes.blocks.read().get(COUNT).unwrap();
         assert!(last.segment > 3, "{last:?}");
         let patterns: [Vec<u64>; 5] = [
             (1..=COUNT).collect(),
@@ -131,7 +131,7 @@ mod tests {
             // Nothing behind what may be seen.
             let mut ahead = ReadAhead::default();
             ahead.block(state, 1, 2).unwrap();
-            let second = state.blocks.read().get(2).unwrap();
+            let second = state.indexes.blocks.read().get(2).unwrap();
             let end = second.offset as usize + BLOCK_PREFIX + second.len as usize;
             assert_eq!(ahead.offset as usize + ahead.span.len(), end);
         }
@@ -140,7 +140,7 @@ mod tests {
             Err(Error::Closed)
         ));
         // A damaged block is told from its neighbours.
-        let place = state.blocks.read().get(40).unwrap();
+        let place = state.indexes.blocks.read().get(40).unwrap();
         let entries = |path: &std::path::Path| {
             let entries = std::fs::read_dir(path).unwrap();
             entries

@@ -52,7 +52,7 @@ impl Database {
 /// Sequence of the visible version of a feature.
 fn current(state: &State, id: &str, as_of: Option<u64>) -> Result<u64> {
     state.check_open()?;
-    let features = state.features.read();
+    let features = state.indexes.features.read();
     features
         .current(id, state.at(as_of)?)
         .ok_or_else(|| no_feature(id))

@@ -228,7 +228,7 @@ impl Database {
                 let stored = stored_feature(action.body);
                 let stored = stored.map_err(|e| damaged(&self.state, seq, e))?;
                 // As of the block before, be that in the same transaction or not.
-                let features = self.state.features.read();
+                let features = self.state.indexes.features.read();
                 replaced += u64::from(features.current(&stored.id, seq - 1).is_some());
                 drop(features);
                 budget.make_room(&mut ids, 1)?;
@@ -255,7 +255,7 @@ impl Database {
         let span = stored_delete_points(action.body);
         let span = span.map_err(|e| damaged(&self.state, seq, e))?;
         let mut deleted = 0;
-        if let Some(series) = self.state.series.get(&span.series) {
+        if let Some(series) = self.state.indexes.series.get(&span.series) {
             series.deleted_by(seq, (span.start, span.end), budget, |points| {
                 deleted += points.len() as u64;
             })?;
@@ -272,7 +272,7 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         let newest = {
-            let features = state.features.read();
+            let features = state.indexes.features.read();
             // Behind the published sequence it may change; committing looks again.
             features.newest(id)
         };

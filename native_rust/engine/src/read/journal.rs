@@ -96,7 +96,14 @@ impl Database {
         // One more than the page has says that there are more.
         let at = state.published();
         let versions = versions(state, id, since..at, limit.saturating_add(1), budget)?;
-        if versions.is_empty() && state.features.read().versions(id, 0, at, 1).is_empty() {
+        if versions.is_empty()
+            && state
+                .indexes
+                .features
+                .read()
+                .versions(id, 0, at, 1)
+                .is_empty()
+        {
             return Err(no_feature(id));
         }
         let mut entries = Entries::new(state, at, budget);
@@ -128,7 +135,11 @@ pub(crate) fn versions(
         budget.check()?;
         let since = versions.last().copied().unwrap_or(behind.start);
         let step = STEP.min(limit - versions.len());
-        let more = state.features.read().versions(id, since, behind.end, step);
+        let more = state
+            .indexes
+            .features
+            .read()
+            .versions(id, since, behind.end, step);
         let last = more.len() < STEP;
         budget.make_room(&mut versions, more.len())?;
         versions.extend(more);

@@ -123,7 +123,7 @@ impl Database {
     }
 
     fn series_of(&self, query: &RangeQuery<'_>) -> Result<Arc<SharedSeries>> {
-        let series = self.state.series.get(query.series);
+        let series = self.state.indexes.series.get(query.series);
         series.ok_or_else(|| no_series(query.series))
     }
 
@@ -168,7 +168,7 @@ impl Database {
     pub fn latest(&self, series_id: &str, as_of: Option<u64>) -> Result<Latest> {
         let state = &self.state;
         state.check_open()?;
-        let found = match state.series.get(series_id) {
+        let found = match state.indexes.series.get(series_id) {
             None => None,
             Some(series) => {
                 let budget = self.budget(Cancel::default());

@@ -83,7 +83,7 @@ struct Stored<'a>(&'a State);
 
 impl Hashes for Stored<'_> {
     fn node(&self, level: u32, index: u64) -> Option<Hash> {
-        self.0.nodes.read().get(level, index)
+        self.0.indexes.nodes.read().get(level, index)
     }
 
     fn leaf(&self, index: u64) -> Result<Hash> {

@@ -44,10 +44,10 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         let (head, count, shapes) = {
-            let features = state.features.read();
+            let features = state.indexes.features.read();
             (state.head(), features.len(), features.shapes())
         };
-        let extent = state.series.extent(head.tree_size, budget)?;
+        let extent = state.indexes.series.extent(head.tree_size, budget)?;
         let mut out = Vec::with_capacity(512);
         out.extend_from_slice(format!("{{\"seq\":{}", head.tree_size).as_bytes());
         out.extend_from_slice(format!(",\"features\":{{\"count\":{count}").as_bytes());

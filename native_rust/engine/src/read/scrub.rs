@@ -78,7 +78,7 @@ impl Pass {
         step: &mut ScrubStep,
     ) -> Result<()> {
         let seq = self.seq;
-        let location = state.blocks.read().get(seq).ok_or(Error::Closed)?;
+        let location = state.indexes.blocks.read().get(seq).ok_or(Error::Closed)?;
         step.bytes += u64::from(location.len);
         if self.patrol.leaves_segment(location) {
             let end = self.patrol.end(&state.segments, buffer);

@@ -61,7 +61,7 @@ impl Database {
             entries.is_empty() || entries.len() < query.limit && *bytes <= state.limits.page_bytes
         };
         let mut bytes = 0;
-        let (series, more) = state.series.list(
+        let (series, more) = state.indexes.series.list(
             (query.prefix, after.as_deref()),
             at,
             query.limit,

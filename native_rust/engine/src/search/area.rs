@@ -273,7 +273,11 @@ pub(crate) fn each_in_box(
     let mut more = true;
     while more {
         budget.check()?;
-        more = state.features.read().walk_box(&mut walk, &mut versions);
+        more = state
+            .indexes
+            .features
+            .read()
+            .walk_box(&mut walk, &mut versions);
         versions.drain(..).try_for_each(&mut found)?;
     }
     // Closed on the way, the index was empty from there on.
@@ -293,7 +297,7 @@ fn everything(
     let mut more = true;
     while more {
         budget.check()?;
-        let features = state.features.read();
+        let features = state.indexes.features.read();
         more = features.visible(&mut cursor, at, STEP, |seq, _| seqs.push(seq));
         drop(features);
         let mut hits = seqs.drain(..).map(|seq| Hit { seq, certain: true });

@@ -66,7 +66,7 @@ impl Database {
         check_limit(search.limit, state.limits.page_items)?;
         let pieces = bbox.pieces();
         let mut found = Vec::new();
-        let features = state.features.read();
+        let features = state.indexes.features.read();
         // Under the lock: see the invariants of `State`.
         let at = state.at(search.as_of)?;
         let more = features.walk_box(&mut BoxWalk::new(&pieces, at), &mut found);

@@ -9,9 +9,9 @@
 
 mod area;
 mod boxes;
+mod cached;
 mod filter;
 mod heatmap;
-mod kept;
 mod nearby;
 
 use std::cell::RefCell;
@@ -120,7 +120,7 @@ impl Database {
 impl Search {
     /// The question that its cursors belong to.
     pub(crate) fn asked(&self, state: &State) -> Asked {
-        Asked::new(&state.cursors, List::Features, &kept::Place(self))
+        Asked::new(&state.cursors, List::Features, &cached::Place(self))
     }
 
     /// Where its page begins, if it has a cursor.
@@ -366,7 +366,7 @@ impl<'q> Conditions<'q> {
 /// The sequence that a search is as of. What is published by now stays readable as
 /// of that sequence, whatever is written later.
 pub(crate) fn at(state: &State, as_of: Option<u64>) -> Result<u64> {
-    let _features = state.features.read();
+    let _features = state.indexes.features.read();
     state.at(as_of)
 }
 

@@ -295,7 +295,7 @@ impl Walk<'_> {
     fn candidates(&self, max: usize, work: usize) -> Result<Candidates> {
         let mut candidates = Vec::new();
         let mut next = None;
-        let features = self.state.features.read();
+        let features = self.state.indexes.features.read();
         let stopped = features.by_bound(
             self.at,
             work,

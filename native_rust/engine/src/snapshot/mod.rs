@@ -6,15 +6,14 @@
 //! included: it holds what blocks up to that one did, and nothing of later ones,
 //! though those are written while it is being taken.
 //!
-//! [`write()`] takes one; [`Snapshotter`] has that done in the background;
-//! [`newest_first`] and [`load()`] find it again.
+//! [`write()`] takes one; [`newest_first`] and [`load()`] find it again.
 
 mod extra;
 mod frames;
 mod load;
+mod log;
 mod outline;
 mod records;
-mod snapshotter;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -32,9 +31,9 @@ use frames::Header;
 
 pub(crate) use extra::{decode_extra, encode_extra};
 pub(crate) use load::load;
+pub(crate) use log::SnapshotLog;
 pub(crate) use outline::{Outline, outline};
-pub(crate) use snapshotter::{SnapshotLog, Snapshotter};
-pub(crate) use write::write;
+pub(crate) use write::{Stop, write};
 
 /// Folder of the snapshots inside a database's folder.
 pub(crate) const SNAPSHOTS: &str = "snapshots";

@@ -14,6 +14,7 @@ use super::*;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::fs::{File, FileId, Kind, Lock, RealFileSystem, Stat};
+use crate::index::Rebuilt;
 use crate::index::reverts::RevertTable;
 use crate::index::{
     BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery, TemporalIndex,
@@ -22,7 +23,7 @@ use crate::journal::BlockLocation;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
-use crate::state::{Head, Indexes, State};
+use crate::state::{Head, State};
 use crate::types::{FeatureShape, GeometryType, Rect};
 
 #[derive(Debug, Clone)]
@@ -104,27 +105,27 @@ fn shape_of(seq: u64) -> FeatureShape {
 
 /// Does in a database's indexes what block `seq` does, and publishes it.
 fn apply(state: &State, tree: &mut Tree, op: &Op, seq: u64) {
-    state.blocks.write().push(location(seq), true);
+    state.indexes.blocks.write().push(location(seq), true);
     for node in grow(tree, seq) {
-        state.nodes.write().push(node);
+        state.indexes.nodes.write().push(node);
     }
     match op {
         Op::Put(id, rect) => {
-            let mut features = state.features.write();
+            let mut features = state.indexes.features.write();
             features.put(&id_of(*id), *rect, &shape_of(seq), seq);
         }
-        Op::Delete(id) => drop(state.features.write().delete(&id_of(*id), seq)),
-        _ => apply_to_series(&state.series, op, seq),
+        Op::Delete(id) => drop(state.indexes.features.write().delete(&id_of(*id), seq)),
+        _ => apply_to_series(&state.indexes.series, op, seq),
     }
     state.publish(Head {
         tree_size: seq,
         ..Head::default()
     });
-    state.features.write().retire(seq, 3);
+    state.indexes.features.write().retire(seq, 3);
 }
 
 fn empty_state() -> State {
-    let indexes = Indexes {
+    let indexes = Rebuilt {
         features: FeatureIndex::default(),
         series: TemporalIndex::default(),
         blocks: BlockTable::default(),
@@ -189,7 +190,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
     for (number, seq) in without {
         features.set_shape(number, &shape_of(seq));
     }
-    let indexes = Indexes {
+    let indexes = Rebuilt {
         features,
         series,
         blocks,
@@ -213,7 +214,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
 /// Everything that can be asked of the indexes as of `at`, as text.
 fn answers(state: &State, at: u64) -> String {
     let mut out = String::new();
-    let features = state.features.read();
+    let features = state.indexes.features.read();
     for id in 0..13 {
         let id = id_of(id);
         let versions = features.versions(&id, 0, at, usize::MAX);
@@ -234,13 +235,14 @@ fn answers(state: &State, at: u64) -> String {
     out += &format!(
         "{:?}\n",
         state
+            .indexes
             .series
             .list(("", None), at, 100, &Budget::ample(), |_, _| true)
             .unwrap()
             .0
     );
     for id in 0..5 {
-        let Some(series) = state.series.get(&id_of(id)) else {
+        let Some(series) = state.indexes.series.get(&id_of(id)) else {
             continue;
         };
         let series = series.read();
@@ -266,18 +268,18 @@ fn answers(state: &State, at: u64) -> String {
 fn state_of(state: &State, last: u64) -> String {
     let mut out = String::new();
     let (features, blocks, nodes) = (
-        state.features.read(),
-        state.blocks.read(),
-        state.nodes.read(),
+        state.indexes.features.read(),
+        state.indexes.blocks.read(),
+        state.indexes.nodes.read(),
     );
-    out += &format!("{} {}\n", features.len(), state.series.len());
+    out += &format!("{} {}\n", features.len(), state.indexes.series.len());
     let mut shapes = features.shapes();
     shapes.sort_by_key(|(shape, _)| shape.geometry() as u8);
     out += &format!("{shapes:?}\n");
     assert_eq!(features.without_shape().count(), 0);
     for id in 0..13 {
         let newest = features.newest(&id_of(id));
-        let series = state.series.get(&id_of(id));
+        let series = state.indexes.series.get(&id_of(id));
         let series = series.as_ref().map(|series| series.read());
         let series = series.map(|series| (series.touched(), series.last_delete()));
         out += &format!("{newest:?} {series:?}\n");
@@ -322,7 +324,7 @@ fn small_steps() -> impl Strategy<Value = Steps> {
 fn take(dir: &Path, state: &State, seq: u64, steps: Steps) -> Written {
     let go_on = Stop::default();
     let mark = mark_of(&tree_of(seq));
-    write_in_steps(&RealFileSystem, dir, state, &mark, &go_on, steps).unwrap()
+    write_in_steps(&RealFileSystem, dir, &state.indexes, &mark, &go_on, steps).unwrap()
 }
 
 fn assert_same(found: &State, expected: &State, last: u64) {
@@ -404,7 +406,8 @@ fn snapshots_are_exact_while_others_write() {
             if tree.size() > 0 {
                 let dir = tmp.path().join(tree.size().to_string());
                 let mark = mark_of(&tree);
-                write_in_steps(&RealFileSystem, &dir, &state, &mark, &go_on, steps).unwrap();
+                write_in_steps(&RealFileSystem, &dir, &state.indexes, &mark, &go_on, steps)
+                    .unwrap();
                 taken.push((dir, tree.size()));
             }
             if tree.size() == 600 {
@@ -578,7 +581,7 @@ fn only_the_newest_stays_and_nothing_unfinished() {
     let stopped = write(
         &RealFileSystem,
         dir.path(),
-        &state,
+        &state.indexes,
         &mark_of(&tree_of(2)),
         &stop,
     );
@@ -644,7 +647,7 @@ fn many_blocks() {
             series.insert(&[seq as i64 * 1_000_000], &[unit()], seq, 8_192);
         }
     }
-    let indexes = Indexes {
+    let indexes = Rebuilt {
         features: loader.finish(),
         series,
         blocks,
@@ -666,7 +669,7 @@ fn many_blocks() {
     let go_on = Stop::default();
     let mark = mark_of(&tree);
     let before = busy();
-    let written = write(&RealFileSystem, dir.path(), &state, &mark, &go_on).unwrap();
+    let written = write(&RealFileSystem, dir.path(), &state.indexes, &mark, &go_on).unwrap();
     println!(
         "{features} features, {points} points: {written:?}, {:?} busy",
         busy() - before

@@ -10,12 +10,11 @@ use super::records::{Totals, VersionCodec, put_id, put_locations, put_part};
 use super::wire::put_bytes;
 use super::{Mark, Written, file_name, parse_file_name};
 use crate::error::{Error, Result};
-use crate::fs::FileSystem;
+use crate::fs::{FileSystem, make_dir};
+use crate::index::Indexes;
 use crate::index::{Part, VersionCursor};
 use crate::journal::BlockLocation;
 use crate::merkle::LOWEST;
-use crate::open::home::make_dir;
-use crate::state::State;
 use crate::types::Hash;
 
 /// Name of a snapshot that is not finished yet.
@@ -57,7 +56,7 @@ pub(crate) struct Stop {
 
 impl Stop {
     /// Give up when `time` is over.
-    pub(super) fn after(time: Duration) -> Self {
+    pub(crate) fn after(time: Duration) -> Self {
         Self {
             after: Instant::now().checked_add(time),
             ..Self::default()
@@ -65,7 +64,7 @@ impl Stop {
     }
 
     /// Give up now.
-    pub(super) fn now(&self) {
+    pub(crate) fn now(&self) {
         self.told.store(true, Ordering::Relaxed);
     }
 
@@ -87,25 +86,25 @@ impl Stop {
 pub(crate) fn write(
     fs: &dyn FileSystem,
     dir: &Path,
-    state: &State,
+    indexes: &Indexes,
     mark: &Mark,
     stop: &Stop,
 ) -> Result<Written> {
-    write_in_steps(fs, dir, state, mark, stop, Steps::default())
+    write_in_steps(fs, dir, indexes, mark, stop, Steps::default())
 }
 
 /// [`write`], doing so much at a time.
 pub(super) fn write_in_steps(
     fs: &dyn FileSystem,
     dir: &Path,
-    state: &State,
+    indexes: &Indexes,
     mark: &Mark,
     stop: &Stop,
     steps: Steps,
 ) -> Result<Written> {
     let begun = Instant::now();
     let seq = mark.journal.tree.size();
-    debug_assert!(seq <= state.published(), "a snapshot of the future");
+    debug_assert!(seq <= indexes.published(), "a snapshot of the future");
     make_dir(fs, dir)?;
     let unfinished = dir.join(UNFINISHED);
     remove(fs, dir, &[UNFINISHED.to_owned()])?;
@@ -113,7 +112,7 @@ pub(super) fn write_in_steps(
         frames: FrameWriter::create(fs, &unfinished, &mark.header(), steps.frame)?,
         steps,
         totals: Totals::default(),
-        state,
+        indexes,
         seq,
         stop,
     };
@@ -125,7 +124,7 @@ pub(super) fn write_in_steps(
             return Err(error);
         }
     };
-    if let Err(error) = state.check_whole() {
+    if let Err(error) = indexes.check_whole() {
         let _ = fs.remove_file(&unfinished);
         return Err(error);
     }
@@ -165,7 +164,7 @@ struct Writing<'a> {
     frames: FrameWriter,
     totals: Totals,
     steps: Steps,
-    state: &'a State,
+    indexes: &'a Indexes,
     seq: u64,
     stop: &'a Stop,
 }
@@ -193,7 +192,7 @@ impl Writing<'_> {
         match self.stop.is_due() {
             true => Err(Error::Closed),
             // Of indexes that may be half-written there is no snapshot.
-            false => self.state.check_whole(),
+            false => self.indexes.check_whole(),
         }
     }
 
@@ -206,7 +205,7 @@ impl Writing<'_> {
         while more {
             self.check_stop()?;
             versions.clear();
-            more = self.state.features.read().stored_versions(
+            more = self.indexes.features.read().stored_versions(
                 &mut cursor,
                 self.seq,
                 step,
@@ -233,7 +232,7 @@ impl Writing<'_> {
             self.check_stop()?;
             ids.clear();
             let step = steps.min(count - from);
-            let features = self.state.features.read();
+            let features = self.indexes.features.read();
             features.stored_ids(from, step, |id| put_id(id, &mut ids));
             drop(features);
             self.frames
@@ -249,7 +248,7 @@ impl Writing<'_> {
             self.check_stop()?;
             locations.clear();
             let step = next..=self.seq.min(next + self.steps.blocks - 1);
-            let blocks = self.state.blocks.read();
+            let blocks = self.indexes.blocks.read();
             locations.extend(step.map_while(|seq| Some((blocks.get(seq)?, blocks.begins(seq)))));
             drop(blocks);
             if locations.is_empty() {
@@ -273,7 +272,7 @@ impl Writing<'_> {
             self.check_stop()?;
             nodes.clear();
             let step = next..count.min(next + u64::from(self.steps.entries));
-            let table = self.state.nodes.read();
+            let table = self.indexes.nodes.read();
             nodes.extend(step.map_while(|index| table.get(LOWEST, index)));
             drop(table);
             if nodes.is_empty() {
@@ -291,7 +290,7 @@ impl Writing<'_> {
     fn series(&mut self) -> Result<()> {
         let mut from = 0;
         loop {
-            let ids = self.state.series.ids(from, self.steps.entries as usize);
+            let ids = self.indexes.series.ids(from, self.steps.entries as usize);
             if ids.is_empty() {
                 return Ok(());
             }
@@ -304,7 +303,7 @@ impl Writing<'_> {
 
     /// One series, unless it has no points yet.
     fn parts(&mut self, id: &str) -> Result<()> {
-        let series = self.state.series.get(id).ok_or(Error::Closed)?;
+        let series = self.indexes.series.get(id).ok_or(Error::Closed)?;
         let mut part = Part::default();
         let mut resume = None;
         loop {

@@ -39,5 +39,5 @@ pub(crate) fn damaged(state: &State, seq: u64, reason: impl ToString) -> Error {
 
 /// Where a visible block lies; only closing a database forgets that.
 pub(crate) fn location(state: &State, seq: u64) -> Result<BlockLocation> {
-    state.blocks.read().get(seq).ok_or(Error::Closed)
+    state.indexes.blocks.read().get(seq).ok_or(Error::Closed)
 }

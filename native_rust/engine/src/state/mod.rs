@@ -9,4 +9,4 @@ mod shared;
 pub(crate) use cursor_key::CursorKey;
 pub(crate) use scrub::Pass;
 pub use scrub::ScrubStats;
-pub(crate) use shared::{Head, Indexes, State};
+pub(crate) use shared::{Head, State};

@@ -140,7 +140,7 @@ impl State {
         // the tree that is shown has to do.
         let head = self.head();
         let whole = (group + 1) << LOWEST <= head.tree_size;
-        let node = self.nodes.read().get(LOWEST, group);
+        let node = self.indexes.nodes.read().get(LOWEST, group);
         match node.filter(|_| whole) {
             Some(node) => Vouched::Node(node),
             None => Vouched::Root {
@@ -175,14 +175,14 @@ impl State {
             if let Some(leaf) = self.segments.leaf_in_memory(seq) {
                 return Ok(leaf);
             }
-            let location = self.blocks.read().get(seq).ok_or(Error::Closed)?;
+            let location = self.indexes.blocks.read().get(seq).ok_or(Error::Closed)?;
             Ok(leaf_hash(&self.segments.read_block(location)?))
         };
         seqs.map(leaf).collect()
     }
 
     fn not_committed(&self, seq: u64, reason: &str) -> Error {
-        match self.blocks.read().get(seq) {
+        match self.indexes.blocks.read().get(seq) {
             Some(location) => self
                 .segments
                 .corrupt(location, &format!("block {seq}: {reason}")),
@@ -219,7 +219,7 @@ struct LastGroup<'a> {
 
 impl Hashes for LastGroup<'_> {
     fn node(&self, level: u32, index: u64) -> Option<Hash> {
-        self.state.nodes.read().get(level, index)
+        self.state.indexes.nodes.read().get(level, index)
     }
 
     fn leaf(&self, index: u64) -> Result<Hash> {

@@ -4,55 +4,38 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use super::cursor_key::CursorKey;
 use super::scrub::Scrub;
 use crate::block::Transaction;
 use crate::cache::documents::BodyCache;
-use crate::cache::results::{Answers, Touched};
+use crate::cache::results::ResultCache;
 use crate::cache::windows::PageCache;
 use crate::clock::Clock;
-use crate::error::{Error, InvalidCode, Result};
-use crate::index::reverts::RevertTable;
-use crate::index::{BlockTable, FeatureIndex, TemporalIndex, memory};
+use crate::error::{Error, Result};
+use crate::index::{Indexes, Rebuilt, memory};
 use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::mem::Memory;
-use crate::merkle::NodeTable;
 use crate::snapshot::SnapshotLog;
 use crate::state::proved::ProvedLeaves;
 use crate::types::Hash;
 
-/// The indexes and the sequence up to which they may be read.
+/// What the committer and the readers of a database share.
 ///
-/// Invariants:
-/// 1. `published` is the sequence of a block whose group is wholly applied to every
-///    index, and is durable unless its writers asked for less; it never decreases.
-///    [`Head::durable_size`] is at most that, and is on the medium.
-/// 2. An entry of an index that carries a sequence above `published` is not
-///    shown to anybody.
-/// 3. Only the committer thread takes a write lock, and holds it for a bounded
-///    number of entries, never across file work.
-/// 4. Readers load `published` after they have the lock. So what a lock's
-///    holder removes because it ended at or before `published` is missed by
-///    nobody.
+/// [`Head::durable_size`] is at most the published sequence of [`Indexes`], and is on the
+/// medium.
 #[derive(Debug)]
 pub(crate) struct State {
-    published: AtomicU64,
-    pub features: RwLock<FeatureIndex>,
-    pub series: TemporalIndex,
-    pub blocks: RwLock<BlockTable>,
-    pub nodes: RwLock<NodeTable>,
-    pub reverts: RwLock<RevertTable>,
+    pub indexes: Indexes,
     pub segments: Arc<Segments>,
     /// Leaves that were held against the tree.
     pub proved: ProvedLeaves,
     pub scrub: Scrub,
     pub bodies: BodyCache,
     pub pages: PageCache,
-    pub answers: Answers,
-    pub touched: Touched,
+    pub results: ResultCache,
     pub cursors: CursorKey,
     pub limits: Limits,
     /// Shared with all databases of the process.
@@ -63,18 +46,7 @@ pub(crate) struct State {
     pub clock: Mutex<Clock>,
     head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
-    /// The indexes may be half-written.
-    failed: OnceLock<Arc<str>>,
     closed: AtomicBool,
-}
-
-/// What is rebuilt from the journal when a database is opened.
-pub(crate) struct Indexes {
-    pub features: FeatureIndex,
-    pub series: TemporalIndex,
-    pub blocks: BlockTable,
-    pub nodes: NodeTable,
-    pub reverts: RevertTable,
 }
 
 /// Figures as of the last published group.
@@ -102,34 +74,21 @@ pub(crate) struct Counters {
 
 impl State {
     pub(crate) fn new(
-        indexes: Indexes,
+        indexes: Rebuilt,
         segments: Arc<Segments>,
         limits: Limits,
         memory: Memory,
         head: Head,
         clock: Clock,
     ) -> Self {
-        let Indexes {
-            features,
-            series,
-            blocks,
-            nodes,
-            reverts,
-        } = indexes;
         Self {
-            published: AtomicU64::new(head.tree_size),
-            features: RwLock::new(features),
-            series,
-            blocks: RwLock::new(blocks),
-            nodes: RwLock::new(nodes),
-            reverts: RwLock::new(reverts),
+            indexes: Indexes::new(indexes, head.tree_size),
             segments,
             proved: ProvedLeaves::default(),
             scrub: Scrub::default(),
             bodies: BodyCache::new(limits.body_cache_bytes),
             pages: PageCache::default(),
-            answers: Answers::new(&limits),
-            touched: Touched::default(),
+            results: ResultCache::new(&limits),
             cursors: CursorKey::default(),
             limits,
             memory,
@@ -138,51 +97,27 @@ impl State {
             clock: Mutex::new(clock),
             head: Mutex::new(head),
             poison: OnceLock::new(),
-            failed: OnceLock::new(),
             closed: AtomicBool::new(false),
         }
     }
 
     /// The sequence readers may see; call it under the index's lock.
     pub(crate) fn published(&self) -> u64 {
-        self.published.load(Ordering::Acquire)
+        self.indexes.published()
     }
 
-    /// The sequence a question is asked as of: all there is, or the end of the
-    /// transaction that block `as_of` belongs to, since half of one is a state that never
-    /// was. Call it under the index's lock, which is not that of the block table.
+    /// As [`Indexes::at`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a sequence the journal has not reached;
-    /// [`Error::Failed`].
+    /// Those of [`Indexes::at`].
     pub(crate) fn at(&self, as_of: Option<u64>) -> Result<u64> {
-        // Here too: whoever waited for the lock may have got it from a panic.
-        self.check_whole()?;
-        let published = self.published();
-        match as_of {
-            None => Ok(published),
-            Some(at) if at <= published => Ok(self.blocks.read().end_of(at).min(published)),
-            Some(at) => {
-                let detail = format!(
-                    "as_of is {at}; the journal has reached block {published}: give a sequence up to that"
-                );
-                Err(Error::invalid(InvalidCode::Parameter, "/as_of", detail))
-            }
-        }
+        self.indexes.at(as_of)
     }
 
     /// Let readers see everything up to `head`.
     pub(crate) fn publish(&self, head: Head) {
         *self.head.lock() = head;
-        self.published.store(head.tree_size, Ordering::Release);
-    }
-
-    /// Bytes of memory that the indexes take, roughly; those of the committer's own
-    /// table of keys come on top.
-    pub(crate) fn index_memory(&self) -> usize {
-        let features = self.features.read().memory();
-        let reverts = self.reverts.read().memory();
-        features + self.series.memory() + memory::of_blocks(self.published()) + reverts
+        self.indexes.publish(head.tree_size);
     }
 
     /// Check that the indexes may grow by what a transaction adds.
@@ -209,18 +144,7 @@ impl State {
     /// Refuse reads and writes from now on. The first cause stays.
     pub(crate) fn fail(&self, cause: &str) {
         self.poison(cause);
-        self.failed.get_or_init(|| cause.into());
-    }
-
-    /// Why nothing can be read, if so.
-    pub(crate) fn failed(&self) -> Option<Arc<str>> {
-        self.failed.get().cloned()
-    }
-
-    /// To be held while the indexes are written, and dropped before the lock under
-    /// which that is done: should it panic, nobody reads what it leaves.
-    pub(crate) fn writing(&self) -> Writing<'_> {
-        Writing(self)
+        self.indexes.fail(cause);
     }
 
     /// Refuse writes from now on. The first cause stays.
@@ -244,7 +168,7 @@ impl State {
     /// Refuse what the database cannot answer: it is closed, or has failed.
     pub(crate) fn check_open(&self) -> Result<()> {
         self.check_not_closed()?;
-        self.check_whole()
+        self.indexes.check_whole()
     }
 
     pub(crate) fn check_not_closed(&self) -> Result<()> {
@@ -252,13 +176,6 @@ impl State {
             return Err(Error::Closed);
         }
         Ok(())
-    }
-
-    pub(crate) fn check_whole(&self) -> Result<()> {
-        match self.failed() {
-            Some(cause) => Err(Error::Failed { cause }),
-            None => Ok(()),
-        }
     }
 
     /// Refuse reads from now on.
@@ -270,59 +187,10 @@ impl State {
     /// Give the memory back, on this thread, which takes long for large indexes. No lock
     /// is held meanwhile: a reader that came before the closing may be about to take it.
     pub(crate) fn free(&self) {
-        drop(taken(&self.features));
-        drop(taken(&self.blocks));
-        drop(taken(&self.nodes));
-        drop(taken(&self.reverts));
-        self.series.clear();
+        self.indexes.free();
         self.proved.clear();
         self.bodies.clear();
         self.pages.clear();
-        self.answers.clear();
-    }
-}
-
-/// See [`State::writing`].
-#[derive(Debug)]
-pub(crate) struct Writing<'a>(&'a State);
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0
-                .fail("the committer panicked while it wrote them; see the log");
-        }
-    }
-}
-
-/// What is under a lock, which has an empty one then and is free.
-fn taken<T: Default>(lock: &RwLock<T>) -> T {
-    std::mem::take(&mut *lock.write())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Tells when it is dropped whether its lock is free.
-    #[derive(Default)]
-    struct Index(Option<(Arc<RwLock<Index>>, crossbeam_channel::Sender<bool>)>);
-
-    impl Drop for Index {
-        fn drop(&mut self) {
-            if let Some((lock, told)) = self.0.take() {
-                told.send(lock.try_read().is_some()).unwrap();
-            }
-        }
-    }
-
-    #[test]
-    fn an_index_is_freed_outside_of_its_lock() {
-        let (told, free) = crossbeam_channel::unbounded();
-        let lock = Arc::new(RwLock::new(Index::default()));
-        let index = Index(Some((Arc::clone(&lock), told)));
-        *lock.write() = index;
-        drop(taken(&lock));
-        assert!(free.recv().unwrap());
+        self.results.clear();
     }
 }

@@ -372,7 +372,7 @@ fn hidden(state: &State, operations: &[Operation], seq: u64) -> Vec<Option<u64>>
     const STEP: usize = 256;
     let mut hidden = Vec::with_capacity(operations.len());
     for step in operations.chunks(STEP) {
-        let features = state.features.read();
+        let features = state.indexes.features.read();
         hidden.extend(step.iter().map(|operation| match operation.effect() {
             Operation::PutFeature(put) => features.current(&put.id, seq),
             Operation::DeleteFeature(delete) => features.current(&delete.id, seq),

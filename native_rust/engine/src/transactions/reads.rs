@@ -243,7 +243,7 @@ impl<'d> Stored<'d> {
 
     fn is_empty_series(&self, budget: &Budget) -> Result<bool> {
         let at = self.next.map_or(0, |range| range.at);
-        Ok(match self.database.state.series.get(self.series) {
+        Ok(match self.database.state.indexes.series.get(self.series) {
             None => true,
             Some(series) => series.latest(at, budget)?.is_none(),
         })
@@ -263,7 +263,7 @@ impl<'d> Stored<'d> {
             let Some(range) = self.next.take() else {
                 return Ok(None);
             };
-            let Some(series) = self.database.state.series.get(self.series) else {
+            let Some(series) = self.database.state.indexes.series.get(self.series) else {
                 return Ok(None);
             };
             // Of its own budget, since pieces come and go.

@@ -92,7 +92,7 @@ impl Undoing<'_> {
 
     fn already(&self) -> Result<()> {
         let none = std::collections::HashMap::new();
-        match self.state.reverts.read().undone(self.seq, &none) {
+        match self.state.indexes.reverts.read().undone(self.seq, &none) {
             Some(undone) => Err(already_reverted(self.seq, undone)),
             None => Ok(()),
         }
@@ -109,7 +109,7 @@ impl Undoing<'_> {
                 .map_err(|e| self.damaged(e))?
                 .to_owned(),
         };
-        let newest = self.state.features.read().newest(&id);
+        let newest = self.state.indexes.features.read().newest(&id);
         let newest = newest.map_or(self.seq, |newest| newest.seq);
         self.check_stands(newest)?;
         let condition = Condition::Feature {
@@ -188,7 +188,7 @@ impl Undoing<'_> {
             block: Some(self.seq),
         };
         let written = points.timestamps.len() as u64;
-        let (alive, gone_by) = match self.state.series.get(&span.series) {
+        let (alive, gone_by) = match self.state.indexes.series.get(&span.series) {
             None => (0, None),
             Some(series) => {
                 let series = series.read();
@@ -224,7 +224,7 @@ impl Undoing<'_> {
         let span = stored_delete_points(action.body).map_err(|e| self.damaged(e))?;
         let mut deleted = Vec::new();
         let mut count = 0;
-        if let Some(series) = self.state.series.get(&span.series) {
+        if let Some(series) = self.state.indexes.series.get(&span.series) {
             let range = (span.start, span.end);
             series.deleted_by(self.seq, range, self.budget, |points| {
                 count += points.len();

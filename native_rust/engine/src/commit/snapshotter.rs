@@ -5,12 +5,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
-use super::write::Stop;
-use super::{Mark, SnapshotUsed, Written, write};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::fs::FileSystem;
+use crate::snapshot::{Mark, SnapshotUsed, Stop, write};
 use crate::state::State;
 
 /// A database that is closed takes a last snapshot if so many blocks came since the
@@ -18,45 +15,6 @@ use crate::state::State;
 const CLOSING_BLOCKS: u64 = 1_000;
 /// ... or so many bytes of journal.
 const CLOSING_BYTES: u64 = 1 << 20;
-
-/// How taking snapshots went since the database was opened.
-#[derive(Debug, Default)]
-pub(crate) struct SnapshotLog {
-    outcome: Mutex<Outcome>,
-}
-
-/// The last of each kind.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Outcome {
-    /// The last one taken.
-    pub written: Option<Written>,
-    /// Why the last attempt failed, if it did.
-    pub failure: Option<Arc<str>>,
-}
-
-impl SnapshotLog {
-    pub(crate) fn outcome(&self) -> Outcome {
-        self.outcome.lock().clone()
-    }
-
-    fn note(&self, result: Result<Written>) {
-        match result {
-            Ok(written) => {
-                *self.outcome.lock() = Outcome {
-                    written: Some(written),
-                    failure: None,
-                };
-            }
-            // Told to stop: no failure.
-            Err(Error::Closed) => {}
-            Err(error) => self.note_failure(&error.to_string()),
-        }
-    }
-
-    fn note_failure(&self, cause: &str) {
-        self.outcome.lock().failure = Some(cause.into());
-    }
-}
 
 /// Where in the journal a snapshot stands.
 #[derive(Debug, Clone, Copy, Default)]
@@ -140,7 +98,7 @@ impl Snapshotter {
         let thread = std::thread::Builder::new()
             .name("formdb-snapshot".into())
             .spawn(move || {
-                let result = write(&*fs, &dir, &state, &mark, &stop);
+                let result = write(&*fs, &dir, &state.indexes, &mark, &stop);
                 state.snapshots.note(result);
             });
         match thread {
@@ -175,7 +133,7 @@ impl Snapshotter {
         if let Some(mark) = mark {
             let time = Duration::from_millis(self.state.limits.closing_snapshot_ms);
             let stop = Stop::after(time);
-            let result = write(&*self.fs, &self.dir, &self.state, &mark, &stop);
+            let result = write(&*self.fs, &self.dir, &self.state.indexes, &mark, &stop);
             self.state.snapshots.note(result);
         }
     }

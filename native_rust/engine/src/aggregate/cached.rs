@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Aggregate, AggregatePage, Selection};
 use crate::budget::{Budget, Cancel};
-use crate::cache::results::{Call, JsonAnswer, Question, Source};
+use crate::cache::results::{CacheKey, Call, JsonAnswer, Source};
 use crate::db::database::Database;
 use crate::error::{Error, Result};
 
@@ -28,9 +28,10 @@ impl Database {
     /// [`Budget`], [`Error::MemoryFull`] among them for a percentile of more points
     /// than there is memory for, [`Error::Closed`].
     pub fn aggregate(&self, query: &Aggregate<'_>, budget: &Budget) -> Result<AggregatePage> {
-        let question = self.question(Call::Aggregate, query)?;
-        self.state
-            .kept_or(question, || self.work_out_all(query, budget))
+        let key = self.question(Call::Aggregate, query)?;
+        self.state.results.get_or(key, &self.state.indexes, || {
+            self.work_out_all(query, budget)
+        })
     }
 
     /// As [`Self::aggregate`], as [`AggregatePage::to_json`] gives it.
@@ -38,8 +39,8 @@ impl Database {
     /// # Errors
     /// As [`Self::aggregate`].
     pub fn aggregate_json(&self, query: &Aggregate<'_>, budget: &Budget) -> Result<JsonAnswer> {
-        let question = self.question(Call::AggregateJson, query)?;
-        self.state.kept_or(question, || {
+        let key = self.question(Call::AggregateJson, query)?;
+        self.state.results.get_or(key, &self.state.indexes, || {
             let page = self.work_out_all(query, budget)?;
             Ok(JsonAnswer {
                 json: Arc::new(page.to_json()),
@@ -65,10 +66,13 @@ impl Database {
         query: &Aggregate<'_>,
         points: usize,
     ) -> Result<Option<AggregatePage>> {
-        let question = self.question(Call::Aggregate, query)?;
+        let key = self.question(Call::Aggregate, query)?;
         let budget = self.budget(Cancel::default());
         self.state
-            .kept_or_perhaps(question, || self.work_out(query, points, &budget))
+            .results
+            .get_or_maybe(key, &self.state.indexes, || {
+                self.work_out(query, points, &budget)
+            })
     }
 
     /// As [`Self::aggregate_in_memory`], as [`AggregatePage::to_json`] gives it.
@@ -80,25 +84,27 @@ impl Database {
         query: &Aggregate<'_>,
         points: usize,
     ) -> Result<Option<JsonAnswer>> {
-        let question = self.question(Call::AggregateJson, query)?;
+        let key = self.question(Call::AggregateJson, query)?;
         let budget = self.budget(Cancel::default());
-        self.state.kept_or_perhaps(question, || {
-            let page = self.work_out(query, points, &budget)?;
-            Ok(page.map(|page| JsonAnswer {
-                json: Arc::new(page.to_json()),
-                seq: page.seq,
-            }))
-        })
+        self.state
+            .results
+            .get_or_maybe(key, &self.state.indexes, || {
+                let page = self.work_out(query, points, &budget)?;
+                Ok(page.map(|page| JsonAnswer {
+                    json: Arc::new(page.to_json()),
+                    seq: page.seq,
+                }))
+            })
     }
 
-    fn question(&self, call: Call, query: &Aggregate<'_>) -> Result<Option<Question>> {
+    fn question(&self, call: Call, query: &Aggregate<'_>) -> Result<Option<CacheKey>> {
         let state = &self.state;
         state.check_open()?;
         let source = match (query.as_of, query.series) {
             (Some(_), _) => Source::Past,
-            (None, Selection::One(id)) => Source::Series(state.series.get(id)),
+            (None, Selection::One(id)) => Source::Series(state.indexes.series.get(id)),
             (None, Selection::Prefix(_)) => Source::AllSeries,
         };
-        Ok(state.question(call, source, query))
+        Ok(state.results.key(call, source, query))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::heatmap::{Grid, Heatmap};
 use super::{Area, Filter, Near, Search};
 use crate::budget::Budget;
-use crate::cache::results::{Answer, Call, JsonAnswer, Question, Source};
+use crate::cache::results::{CacheKey, Cacheable, Call, JsonAnswer, Source};
 use crate::db::database::Database;
 use crate::error::Result;
 use crate::read::page::FeaturePage;
@@ -33,9 +33,10 @@ impl Database {
     /// not fit, those of the [`Budget`], [`Error::Closed`](crate::Error::Closed),
     /// [`Error::Corrupt`](crate::Error::Corrupt), [`Error::Io`](crate::Error::Io).
     pub fn search(&self, search: &Search, budget: &Budget) -> Result<FeaturePage> {
-        let question = self.page_question(search)?;
+        let key = self.page_question(search)?;
         self.state
-            .kept_or(question, || self.find_page(search, budget))
+            .results
+            .get_or(key, &self.state.indexes, || self.find_page(search, budget))
     }
 
     /// The same answer if it is kept, or if it is a small first page of features that
@@ -46,9 +47,12 @@ impl Database {
     /// # Errors
     /// As [`Database::search`].
     pub fn search_in_memory(&self, search: &Search) -> Result<Option<FeaturePage>> {
-        let question = self.page_question(search)?;
+        let key = self.page_question(search)?;
         self.state
-            .kept_or_perhaps(question, || self.find_page_in_memory(search))
+            .results
+            .get_or_maybe(key, &self.state.indexes, || {
+                self.find_page_in_memory(search)
+            })
     }
 
     /// How many features a search finds, whatever its limit and cursor, and the
@@ -58,8 +62,8 @@ impl Database {
     /// # Errors
     /// As [`Database::search`].
     pub fn count(&self, search: &Search, budget: &Budget) -> Result<(u64, u64)> {
-        let question = self.count_question(search)?;
-        let Counted { count, seq } = self.state.kept_or(question, || {
+        let key = self.count_question(search)?;
+        let Counted { count, seq } = self.state.results.get_or(key, &self.state.indexes, || {
             let (count, seq) = self.count_found(search, budget)?;
             Ok(Counted { count, seq })
         })?;
@@ -71,8 +75,8 @@ impl Database {
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed).
     pub fn count_in_memory(&self, search: &Search) -> Result<Option<(u64, u64)>> {
-        let question = self.count_question(search)?;
-        let kept = self.state.kept(question.as_ref());
+        let key = self.count_question(search)?;
+        let kept = self.state.results.get(key.as_ref(), &self.state.indexes);
         Ok(kept.map(|Counted { count, seq }| (count, seq)))
     }
 
@@ -81,8 +85,8 @@ impl Database {
     /// # Errors
     /// As [`Database::heatmap`].
     pub fn heatmap_json(&self, heatmap: &Heatmap, budget: &Budget) -> Result<JsonAnswer> {
-        let question = self.heatmap_question(heatmap)?;
-        self.state.kept_or(question, || {
+        let key = self.heatmap_question(heatmap)?;
+        self.state.results.get_or(key, &self.state.indexes, || {
             let page = self.heatmap(heatmap, budget)?;
             let json = Arc::new(page.to_json().into());
             let seq = page.seq;
@@ -95,29 +99,29 @@ impl Database {
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed).
     pub fn heatmap_json_in_memory(&self, heatmap: &Heatmap) -> Result<Option<JsonAnswer>> {
-        let question = self.heatmap_question(heatmap)?;
-        Ok(self.state.kept(question.as_ref()))
+        let key = self.heatmap_question(heatmap)?;
+        Ok(self.state.results.get(key.as_ref(), &self.state.indexes))
     }
 
-    fn page_question(&self, search: &Search) -> Result<Option<Question>> {
+    fn page_question(&self, search: &Search) -> Result<Option<CacheKey>> {
         self.state.check_open()?;
         let pinned = search.as_of.is_some() || search.cursor.is_some();
         let page = (search.limit, &search.cursor);
         let asked = (Where(search), page);
-        Ok(self.state.question(Call::Search, source(pinned), &asked))
+        Ok(self.state.results.key(Call::Search, source(pinned), &asked))
     }
 
-    fn count_question(&self, search: &Search) -> Result<Option<Question>> {
+    fn count_question(&self, search: &Search) -> Result<Option<CacheKey>> {
         self.state.check_open()?;
         let source = source(search.as_of.is_some());
-        Ok(self.state.question(Call::Count, source, &Where(search)))
+        Ok(self.state.results.key(Call::Count, source, &Where(search)))
     }
 
-    fn heatmap_question(&self, heatmap: &Heatmap) -> Result<Option<Question>> {
+    fn heatmap_question(&self, heatmap: &Heatmap) -> Result<Option<CacheKey>> {
         self.state.check_open()?;
         let source = source(heatmap.as_of.is_some());
         let asked = CellsOf(heatmap);
-        Ok(self.state.question(Call::Heatmap, source, &asked))
+        Ok(self.state.results.key(Call::Heatmap, source, &asked))
     }
 }
 
@@ -187,7 +191,7 @@ impl Hash for CellsOf<'_> {
     }
 }
 
-impl Answer for FeaturePage {
+impl Cacheable for FeaturePage {
     fn seq(&self) -> u64 {
         self.seq
     }
@@ -211,7 +215,7 @@ impl Answer for FeaturePage {
     }
 }
 
-impl Answer for Counted {
+impl Cacheable for Counted {
     fn seq(&self) -> u64 {
         self.seq
     }
