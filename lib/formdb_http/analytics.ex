@@ -36,17 +36,13 @@ defmodule FormdbHttp.Analytics do
            as_of: as_of,
            json: Engine.json?(opts)
          },
-         {:ok, {data, seq}} <- Engine.call(name, &run(&1, name, query)),
+         {:ok, {data, seq}} <-
+           Engine.ask(name, query, &Native.aggregate/3, &Native.aggregate_dirty/3),
          do: {:ok, %{data: data, seq: seq}}
   end
 
   defp selection({:prefix, prefix}), do: {:prefix, prefix}
   defp selection(id) when is_binary(id), do: {:one, id}
-
-  defp run(catalog, name, query) do
-    with :not_in_memory <- Native.aggregate_in_memory(catalog, name, query),
-         do: Engine.heavy(fn -> Native.aggregate(catalog, name, query) end)
-  end
 
   def summary(name, series, opts) do
     opts = Engine.options!(opts, [:as_of])

@@ -37,6 +37,17 @@ defmodule FormdbHttp.Engine do
   @doc "As `call/2`, of a question that is heavy in any case."
   def call_heavy(name, call), do: call(name, fn catalog -> heavy(fn -> call.(catalog) end) end)
 
+  @doc """
+  A question whose answer may be in memory, as `short` finds in the calling process, or
+  which is heavy. Both take the catalog, the name and the question.
+  """
+  def ask(name, question, short, dirty) do
+    call(name, fn catalog ->
+      with :long <- short.(catalog, name, question),
+           do: heavy(fn -> dirty.(catalog, name, question) end)
+    end)
+  end
+
   @doc "An answer of the engine that is about no database in particular."
   def native({:error, %Error{} = error}), do: {:error, error}
   def native({:error, error}), do: {:error, Error.from_native(error)}

@@ -145,10 +145,10 @@ defmodule FormdbHttp.Features do
 
   defp find(name, id, as_of, nil) do
     Engine.call(name, fn catalog ->
-      with :not_in_memory <- Native.feature_in_memory(catalog, name, id, as_of),
+      with :long <- Native.feature(catalog, name, id, as_of),
            do:
              Native.feature_bytes(catalog, name, id, as_of)
-             |> Engine.read(fn -> Native.feature(catalog, name, id, as_of) end)
+             |> Engine.read(fn -> Native.feature_dirty(catalog, name, id, as_of) end)
     end)
   end
 

@@ -3,6 +3,8 @@ defmodule FormdbHttp.Native do
   # Stubs of the NIF library, nothing else. native_rust/nif/src documents the
   # shapes; FormdbHttp wraps them for everybody.
 
+  import FormdbHttp.Native.Twins, only: [nif: 1, nif: 2]
+
   # The library is built by the last compiler, after this module.
   @compile {:autoload, false}
   @on_load :load
@@ -15,133 +17,106 @@ defmodule FormdbHttp.Native do
     |> :erlang.load_nif(0)
   end
 
-  def catalog_open(_root, _limits), do: stub()
-  def catalog_close(_catalog), do: stub()
-  def catalog_check(_catalog), do: stub()
-  def database_list(_catalog), do: stub()
-  def database_exists(_catalog, _name), do: stub()
-  def database_open(_catalog, _name, _create, _ref), do: stub()
-  def database_close(_catalog, _name, _ref), do: stub()
-  def database_purge(_catalog, _name, _ref), do: stub()
-  def database_info(_catalog, _name), do: stub()
-  def database_scrub(_catalog, _name, _bytes), do: stub()
-  def database_check_name(_name), do: stub()
-  def database_generate_name, do: stub()
+  nif catalog_open(root, limits)
+  nif catalog_close(catalog)
+  nif catalog_check(catalog)
+  nif database_list(catalog)
+  nif database_exists(catalog, name)
+  nif database_open(catalog, name, create, ref)
+  nif database_close(catalog, name, ref)
+  nif database_purge(catalog, name, ref)
+  nif database_info(catalog, name)
+  nif database_scrub(catalog, name, bytes)
+  nif database_check_name(name)
+  nif database_generate_name()
 
-  def memory_reserve(_catalog, _bytes), do: stub()
-  def memory_count(_catalog, _bytes, _may_fail), do: stub()
-  def memory_resize(_reservation, _bytes), do: stub()
-  def memory_release(_reservation), do: stub()
-  def memory_work(_catalog), do: stub()
-  def memory_indexes(_catalog), do: stub()
+  nif memory_reserve(catalog, bytes)
+  nif memory_count(catalog, bytes, may_fail)
+  nif memory_resize(reservation, bytes)
+  nif memory_release(reservation)
+  nif memory_work(catalog)
+  nif memory_indexes(catalog)
 
-  def write(_catalog, _name, _request, _options, _ref), do: stub()
-  def write_dirty_cpu(_catalog, _name, _request, _options, _ref), do: stub()
-  def write_dirty_io(_catalog, _name, _request, _options, _ref), do: stub()
-  def provenance_member(_text), do: stub()
+  nif write(catalog, name, request, options, ref), [:write_dirty_cpu, :write_dirty_io]
+  nif provenance_member(text)
 
-  def transaction_begin(_catalog, _name, _begin), do: stub()
-  def transaction_status(_catalog, _name, _id), do: stub()
-  def transaction_apply(_catalog, _name, _id, _text, _unit, _key), do: stub()
-  def transaction_apply_dirty(_catalog, _name, _id, _text, _unit, _key), do: stub()
-  def transaction_commit(_catalog, _name, _id, _options, _ref), do: stub()
-  def transaction_abort(_catalog, _name, _id), do: stub()
-  def transactions_open(_catalog, _name), do: stub()
+  nif transaction_begin(catalog, name, begin)
+  nif transaction_status(catalog, name, id)
+  nif transaction_apply(catalog, name, id, text, unit, key), [:transaction_apply_dirty]
+  nif transaction_commit(catalog, name, id, options, ref)
+  nif transaction_abort(catalog, name, id)
+  nif transactions_open(catalog, name)
 
-  def feature_in_memory(_catalog, _name, _id, _as_of), do: stub()
-  def feature_bytes(_catalog, _name, _id, _as_of), do: stub()
-  def feature(_catalog, _name, _id, _as_of), do: stub()
-  def feature_in(_catalog, _name, _transaction, _id), do: stub()
-  def has_feature_dirty(_catalog, _name, _id, _as_of), do: stub()
-  def has_feature(_catalog, _name, _id, _as_of), do: stub()
-  def features_in_box_in(_catalog, _name, _transaction, _query), do: stub()
-  def search_in_memory(_catalog, _name, _search), do: stub()
-  def search(_catalog, _name, _search), do: stub()
-  def search_count_in_memory(_catalog, _name, _search), do: stub()
-  def search_count(_catalog, _name, _search), do: stub()
-  def json_members(_text), do: stub()
-  def json_members_dirty(_text), do: stub()
-  def heatmap_in_memory(_catalog, _name, _heatmap), do: stub()
-  def heatmap(_catalog, _name, _heatmap), do: stub()
+  nif feature(catalog, name, id, as_of), [:feature_dirty]
+  nif feature_bytes(catalog, name, id, as_of)
+  nif feature_in(catalog, name, transaction, id)
+  nif has_feature(catalog, name, id, as_of), [:has_feature_dirty]
+  nif features_in_box_in(catalog, name, transaction, query)
+  nif search(catalog, name, search), [:search_dirty]
+  nif search_count(catalog, name, search), [:search_count_dirty]
+  nif json_members(text), [:json_members_dirty]
+  nif heatmap(catalog, name, heatmap), [:heatmap_dirty]
 
-  def series_list(_catalog, _name, _list), do: stub()
-  def range_json(_catalog, _name, _range), do: stub()
-  def range_json_dirty(_catalog, _name, _range), do: stub()
-  def range_points(_catalog, _name, _range), do: stub()
-  def range_points_dirty(_catalog, _name, _range), do: stub()
-  def range_many(_catalog, _name, _range), do: stub()
-  def latest(_catalog, _name, _series, _as_of), do: stub()
-  def aggregate_in_memory(_catalog, _name, _query), do: stub()
-  def aggregate(_catalog, _name, _query), do: stub()
-  def summary(_catalog, _name, _series, _as_of), do: stub()
+  nif series_list(catalog, name, list)
+  nif range_json(catalog, name, range), [:range_json_dirty]
+  nif range_points(catalog, name, range), [:range_points_dirty]
+  nif range_many(catalog, name, range)
+  nif latest(catalog, name, series, as_of)
+  nif aggregate(catalog, name, query), [:aggregate_dirty]
+  nif summary(catalog, name, series, as_of)
 
-  def schema(_catalog, _name), do: stub()
-  def seq(_catalog, _name), do: stub()
-  def seq_at(_catalog, _name, _micros), do: stub()
-  def block(_catalog, _name, _seq), do: stub()
-  def block_bytes(_catalog, _name, _seq), do: stub()
-  def find_block(_catalog, _name, _hash), do: stub()
-  def written_features(_catalog, _name, _first, _last), do: stub()
-  def points_deleted_by(_catalog, _name, _seq), do: stub()
-  def provenance(_catalog, _name, _id, _since, _limit), do: stub()
-  def lineage(_catalog, _name, _id, _limit), do: stub()
-  def entries(_catalog, _name, _query), do: stub()
-  def tree_head(_catalog, _name, _size), do: stub()
-  def inclusion_proof(_catalog, _name, _seq, _size), do: stub()
-  def consistency_proof(_catalog, _name, _first, _second), do: stub()
+  nif schema(catalog, name)
+  nif seq(catalog, name)
+  nif seq_at(catalog, name, micros)
+  nif block(catalog, name, seq)
+  nif block_bytes(catalog, name, seq)
+  nif find_block(catalog, name, hash)
+  nif written_features(catalog, name, first, last)
+  nif points_deleted_by(catalog, name, seq)
+  nif provenance(catalog, name, id, since, limit)
+  nif lineage(catalog, name, id, limit)
+  nif entries(catalog, name, query)
+  nif tree_head(catalog, name, size)
+  nif inclusion_proof(catalog, name, seq, size)
+  nif consistency_proof(catalog, name, first, second)
 
-  def inspect_verify(_dir, _ref), do: stub()
-  def inspect_diagnose(_dir, _ref), do: stub()
-  def inspect_salvage(_from, _to, _beyond, _ref), do: stub()
+  nif inspect_verify(dir, ref)
+  nif inspect_diagnose(dir, ref)
+  nif inspect_salvage(from, to, beyond, ref)
 
-  def gate_new(_bound), do: stub()
-  def gate_enter(_gate), do: stub()
-  def gate_leave(_place), do: stub()
-  def gate_taken(_gate), do: stub()
+  nif gate_new(bound)
+  nif gate_enter(gate)
+  nif gate_leave(place)
+  nif gate_taken(gate)
 
-  def places_new, do: stub()
-  def places_size(_places), do: stub()
-  def places_size_dirty(_places), do: stub()
-  def places_insert(_places, _id, _corners), do: stub()
-  def places_insert_dirty(_places, _id, _corners), do: stub()
-  def places_delete(_places, _id), do: stub()
-  def places_delete_dirty(_places, _id), do: stub()
-  def places_query(_places, _corners), do: stub()
-  def places_query_dirty(_places, _corners), do: stub()
-  def places_count(_places, _corners), do: stub()
-  def places_count_dirty(_places, _corners), do: stub()
-  def places_nearest(_places, _point, _k, _radius), do: stub()
+  nif places_new()
+  nif places_size(places), [:places_size_dirty]
+  nif places_insert(places, id, corners), [:places_insert_dirty]
+  nif places_delete(places, id), [:places_delete_dirty]
+  nif places_query(places, corners), [:places_query_dirty]
+  nif places_count(places, corners), [:places_count_dirty]
+  nif places_nearest(places, point, k, radius)
 
-  def series_new, do: stub()
-  def series_size(_index), do: stub()
-  def series_insert(_index, _id, _timestamp, _value), do: stub()
-  def series_insert_dirty(_index, _id, _timestamp, _value), do: stub()
-  def series_insert_many(_index, _id, _timestamps, _values), do: stub()
-  def series_insert_many_dirty(_index, _id, _timestamps, _values), do: stub()
-  def series_delete(_index, _id, _start, _end), do: stub()
-  def series_range(_index, _id, _start, _end), do: stub()
-  def series_range_dirty(_index, _id, _start, _end), do: stub()
-  def series_columns(_index, _id, _start, _end), do: stub()
-  def series_columns_dirty(_index, _id, _start, _end), do: stub()
-  def series_latest(_index, _id), do: stub()
-  def series_latest_dirty(_index, _id), do: stub()
-  def series_aggregate(_index, _id, _query), do: stub()
-  def series_aggregate_dirty(_index, _id, _query), do: stub()
+  nif series_new()
+  nif series_size(index)
+  nif series_insert(index, id, timestamp, value), [:series_insert_dirty]
+  nif series_insert_many(index, id, timestamps, values), [:series_insert_many_dirty]
+  nif series_delete(index, id, start, stop)
+  nif series_range(index, id, start, stop), [:series_range_dirty]
+  nif series_columns(index, id, start, stop), [:series_columns_dirty]
+  nif series_latest(index, id), [:series_latest_dirty]
+  nif series_aggregate(index, id, query), [:series_aggregate_dirty]
 
-  def answers_new(_entries, _bytes, _ttl_ms), do: stub()
-  def answers_put(_cache, _key, _value), do: stub()
-  def answers_put_dirty(_cache, _key, _value), do: stub()
-  def answers_get(_cache, _key), do: stub()
-  def answers_delete(_cache, _key), do: stub()
-  def answers_clear(_cache), do: stub()
-  def answers_stats(_cache), do: stub()
+  nif answers_new(entries, bytes, ttl_ms)
+  nif answers_put(cache, key, value), [:answers_put_dirty]
+  nif answers_get(cache, key)
+  nif answers_delete(cache, key)
+  nif answers_clear(cache)
+  nif answers_stats(cache)
 
-  def json_decode(_text), do: stub()
-  def json_decode_dirty(_text), do: stub()
+  nif json_decode(text), [:json_decode_dirty]
 
-  def timestamp_parse(_text), do: stub()
-  def timestamp_parameter(_text, _unit), do: stub()
-  def timestamp_format(_micros), do: stub()
-
-  defp stub, do: :erlang.nif_error(:nif_not_loaded)
+  nif timestamp_parse(text)
+  nif timestamp_parameter(text, unit)
+  nif timestamp_format(micros)
 end

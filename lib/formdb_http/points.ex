@@ -110,39 +110,33 @@ defmodule FormdbHttp.Points do
         series: series,
         start: start,
         end: stop,
-        order: Keyword.get(opts, :order, :asc),
+        order: Engine.order(opts),
         limit: opts[:limit] || Catalog.config().default_page_items,
         cursor: opts[:cursor],
         as_of: as_of,
         transaction: transaction
       }
 
-      shape = Keyword.get(opts, :as, :points)
+      calls =
+        if Engine.json?(opts),
+          do: {&Native.range_json/3, &Native.range_json_dirty/3},
+          else: {&Native.range_points/3, &Native.range_points_dirty/3}
 
-      with {:ok, {points, seq, next}} <- read_range(name, range, shape),
+      with {:ok, {points, seq, next}} <- read_range(name, range, calls),
            do: {:ok, %{points: points, seq: seq, next: next}}
     end
   end
 
   # In a transaction another call may hold it for long.
-  defp read_range(name, %{transaction: nil} = range, shape) when range.limit <= @dirty_points do
-    Engine.call(name, fn catalog ->
-      # What lies far behind what was written since is left to a dirty thread.
-      with :not_in_memory <- in_memory(catalog, name, range, shape),
-           do: Engine.heavy(fn -> dirty(catalog, name, range, shape) end)
-    end)
-  end
+  defp read_range(name, %{transaction: nil} = range, {short, dirty})
+       when range.limit <= @dirty_points,
+       do: Engine.ask(name, range, short, dirty)
 
-  defp read_range(name, %{limit: limit} = range, shape) when limit <= @dirty_points,
-    do: Engine.call(name, &dirty(&1, name, range, shape))
+  defp read_range(name, range, {_short, dirty}) when range.limit <= @dirty_points,
+    do: Engine.call(name, &dirty.(&1, name, range))
 
-  defp read_range(name, range, shape),
-    do: Engine.call_heavy(name, &dirty(&1, name, range, shape))
-
-  defp in_memory(catalog, name, range, :json), do: Native.range_json(catalog, name, range)
-  defp in_memory(catalog, name, range, :points), do: Native.range_points(catalog, name, range)
-  defp dirty(catalog, name, range, :json), do: Native.range_json_dirty(catalog, name, range)
-  defp dirty(catalog, name, range, :points), do: Native.range_points_dirty(catalog, name, range)
+  defp read_range(name, range, {_short, dirty}),
+    do: Engine.call_heavy(name, &dirty.(&1, name, range))
 
   def range_many(name, prefix, from, to, opts) do
     opts = Engine.options!(opts, [:order, :limit, :cursor, :as, :as_of])
@@ -184,7 +178,7 @@ defmodule FormdbHttp.Points do
            limit: opts[:limit] || Catalog.config().default_page_items,
            cursor: opts[:cursor],
            as_of: as_of,
-           json: Keyword.get(opts, :as, :points) == :json
+           json: Engine.json?(opts)
          },
          {:ok, {series, seq, next}} <-
            Engine.call_heavy(name, &Native.series_list(&1, name, list)),

@@ -36,27 +36,22 @@ defmodule FormdbHttp.Search do
   defp find(name, area, opts) do
     with {:ok, search} <- query(name, area, opts),
          {:ok, {json, returned, seq, next}} <-
-           ask(name, search, &Native.search_in_memory/3, &Native.search/3),
+           ask(name, search, &Native.search/3, &Native.search_dirty/3),
          do: {:ok, %{json: json, returned: returned, seq: seq, next: next}}
   end
 
   def count(name, area, opts) do
     with {:ok, search} <- query(name, area, Engine.options!(opts, @question)),
          {:ok, {count, seq}} <-
-           ask(name, search, &Native.search_count_in_memory/3, &Native.search_count/3),
+           ask(name, search, &Native.search_count/3, &Native.search_count_dirty/3),
          do: {:ok, %{count: count, seq: seq}}
   end
 
-  # In the calling process if all that the answer takes is in memory.
-  defp ask(name, question, in_memory, dirty) do
-    Engine.call(name, fn catalog ->
-      with true <- short?(question),
-           answer when answer != :not_in_memory <- in_memory.(catalog, name, question) do
-        answer
-      else
-        _long_or_not_in_memory -> Engine.heavy(fn -> dirty.(catalog, name, question) end)
-      end
-    end)
+  # A long question is not read in the calling process.
+  defp ask(name, question, short, dirty) do
+    if short?(question),
+      do: Engine.ask(name, question, short, dirty),
+      else: Engine.call_heavy(name, &dirty.(&1, name, question))
   end
 
   defp short?(question) do
@@ -139,7 +134,7 @@ defmodule FormdbHttp.Search do
            as_of: as_of
          },
          {:ok, {json, seq}} <-
-           ask(name, heatmap, &Native.heatmap_in_memory/3, &Native.heatmap/3),
+           ask(name, heatmap, &Native.heatmap/3, &Native.heatmap_dirty/3),
          do: {:ok, %{json: json, seq: seq}}
   end
 

@@ -19,6 +19,8 @@ defmodule FormdbHttp.SpatialIndex do
   `FormdbHttp.query_box/3` searches a database, which is on disk and has a history.
   """
 
+  import FormdbHttp.Native.Twins, only: [or_dirty: 1]
+
   alias FormdbHttp.{Engine, Error, Native}
 
   @enforce_keys [:places]
@@ -45,42 +47,25 @@ defmodule FormdbHttp.SpatialIndex do
   @spec insert(t(), String.t(), position() | box()) :: :ok | {:error, Error.t()}
   def insert(index, id, {lon, lat}), do: insert(index, id, {lon, lat, lon, lat})
 
-  def insert(%__MODULE__{places: places}, id, {_, _, _, _} = box) do
-    case Native.places_insert(places, id, box) do
-      :ok -> :ok
-      :long -> Engine.native(Native.places_insert_dirty(places, id, box))
-      error -> Engine.native(error)
-    end
-  end
+  def insert(%__MODULE__{places: places}, id, {_, _, _, _} = box),
+    do: Engine.native(or_dirty(Native.places_insert(places, id, box)))
 
   @doc "Removes a place. Returns whether there was one."
   @spec delete(t(), String.t()) :: boolean()
-  def delete(%__MODULE__{places: places}, id) do
-    with :long <- Native.places_delete(places, id), do: Native.places_delete_dirty(places, id)
-  end
+  def delete(%__MODULE__{places: places}, id), do: or_dirty(Native.places_delete(places, id))
 
   @doc """
   The ids of the places that touch a box, boundary included, in no order. Where west is
   greater than east the box crosses the antimeridian.
   """
   @spec query_box(t(), box()) :: {:ok, [String.t()]} | {:error, Error.t()}
-  def query_box(%__MODULE__{places: places}, {_, _, _, _} = box) do
-    case Native.places_query(places, box) do
-      {:ok, _ids} = found -> found
-      :long -> Native.places_query_dirty(places, box)
-      error -> Engine.native(error)
-    end
-  end
+  def query_box(%__MODULE__{places: places}, {_, _, _, _} = box),
+    do: Engine.native(or_dirty(Native.places_query(places, box)))
 
   @doc "How many places touch a box, as `query_box/2` finds them."
   @spec count_box(t(), box()) :: {:ok, non_neg_integer()} | {:error, Error.t()}
-  def count_box(%__MODULE__{places: places}, {_, _, _, _} = box) do
-    case Native.places_count(places, box) do
-      {:ok, _count} = found -> found
-      :long -> Native.places_count_dirty(places, box)
-      error -> Engine.native(error)
-    end
-  end
+  def count_box(%__MODULE__{places: places}, {_, _, _, _} = box),
+    do: Engine.native(or_dirty(Native.places_count(places, box)))
 
   @doc """
   Up to `k` places with their geodesic distances in metres, nearest first; the distance
@@ -97,6 +82,5 @@ defmodule FormdbHttp.SpatialIndex do
 
   @doc "How many places there are."
   @spec size(t()) :: non_neg_integer()
-  def size(%__MODULE__{places: places}),
-    do: Native.places_size(places) || Native.places_size_dirty(places)
+  def size(%__MODULE__{places: places}), do: or_dirty(Native.places_size(places))
 end

@@ -22,6 +22,8 @@ defmodule FormdbHttp.TemporalIndex do
   A series that nothing was ever written to is `:series_not_found`.
   """
 
+  import FormdbHttp.Native.Twins, only: [or_dirty: 1]
+
   alias FormdbHttp.{Engine, Error, Native}
 
   @enforce_keys [:series]
@@ -41,15 +43,9 @@ defmodule FormdbHttp.TemporalIndex do
   @doc "Enters a point."
   @spec insert(t(), String.t(), micros(), number()) :: :ok | {:error, Error.t()}
   def insert(%__MODULE__{series: index}, series, timestamp, value) do
-    if Engine.rounded?(value) do
-      {:error, Engine.rounded(value, "/value")}
-    else
-      case Native.series_insert(index, series, timestamp, value) do
-        :ok -> :ok
-        :long -> Engine.native(Native.series_insert_dirty(index, series, timestamp, value))
-        error -> Engine.native(error)
-      end
-    end
+    if Engine.rounded?(value),
+      do: {:error, Engine.rounded(value, "/value")},
+      else: Engine.native(or_dirty(Native.series_insert(index, series, timestamp, value)))
   end
 
   @doc """
@@ -62,11 +58,7 @@ defmodule FormdbHttp.TemporalIndex do
     timestamps = pack(timestamps)
 
     with {:ok, values} <- Engine.pack_floats(values) do
-      case Native.series_insert_many(index, series, timestamps, values) do
-        :ok -> :ok
-        :long -> Engine.native(Native.series_insert_many_dirty(index, series, timestamps, values))
-        error -> Engine.native(error)
-      end
+      Engine.native(or_dirty(Native.series_insert_many(index, series, timestamps, values)))
     end
   end
 
@@ -103,31 +95,16 @@ defmodule FormdbHttp.TemporalIndex do
     end
   end
 
-  defp points(%__MODULE__{series: index}, series, start, stop) do
-    case Native.series_range(index, series, start, stop) do
-      {:ok, _points} = found -> found
-      :long -> Engine.native(Native.series_range_dirty(index, series, start, stop))
-      error -> Engine.native(error)
-    end
-  end
+  defp points(%__MODULE__{series: index}, series, start, stop),
+    do: Engine.native(or_dirty(Native.series_range(index, series, start, stop)))
 
-  defp columns(%__MODULE__{series: index}, series, start, stop) do
-    case Native.series_columns(index, series, start, stop) do
-      {:ok, _columns} = found -> found
-      :long -> Engine.native(Native.series_columns_dirty(index, series, start, stop))
-      error -> Engine.native(error)
-    end
-  end
+  defp columns(%__MODULE__{series: index}, series, start, stop),
+    do: Engine.native(or_dirty(Native.series_columns(index, series, start, stop)))
 
   @doc "The point with the greatest timestamp; `nil` where all were deleted."
   @spec latest(t(), String.t()) :: result({micros(), float()} | nil)
-  def latest(%__MODULE__{series: index}, series) do
-    case Native.series_latest(index, series) do
-      {:ok, _point} = found -> found
-      :long -> Engine.native(Native.series_latest_dirty(index, series))
-      error -> Engine.native(error)
-    end
-  end
+  def latest(%__MODULE__{series: index}, series),
+    do: Engine.native(or_dirty(Native.series_latest(index, series)))
 
   @doc """
   What the points of `[start, stop)` come to: `:count`, `:sum`, `:avg`, `:min`, `:max`,
@@ -161,16 +138,8 @@ defmodule FormdbHttp.TemporalIndex do
       fill: to_string(opts[:fill])
     }
 
-    case Native.series_aggregate(index, series, query) do
-      {:ok, buckets} -> {:ok, value(query, buckets)}
-      :long -> aggregate_dirty(index, series, query)
-      error -> Engine.native(error)
-    end
-  end
-
-  defp aggregate_dirty(index, series, query) do
-    with {:ok, buckets} <- Engine.native(Native.series_aggregate_dirty(index, series, query)),
-         do: {:ok, value(query, buckets)}
+    answer = or_dirty(Native.series_aggregate(index, series, query))
+    with {:ok, buckets} <- Engine.native(answer), do: {:ok, value(query, buckets)}
   end
 
   # Without an interval there is one bucket.

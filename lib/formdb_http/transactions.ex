@@ -2,6 +2,8 @@ defmodule FormdbHttp.Transactions do
   @moduledoc false
   # Transactions: begin, apply, commit, abort. FormdbHttp documents the functions.
 
+  import FormdbHttp.Native.Twins, only: [or_dirty: 1]
+
   alias FormdbHttp.{Engine, Features, JSON, Leases, Native, Transaction, Writing}
 
   def begin(name, opts) do
@@ -44,17 +46,14 @@ defmodule FormdbHttp.Transactions do
     end
   end
 
+  # A small one is dirty, too, when another call in the transaction is in the way.
   defp native_apply(catalog, name, id, text, {unit, key}) do
-    small =
-      not Writing.large?(text) && Native.transaction_apply(catalog, name, id, text, unit, key)
-
-    # Another call in the transaction is in the way.
-    if small in [false, :long] do
+    if Writing.large?(text) do
       Writing.parse(byte_size(text), fn ->
         Native.transaction_apply_dirty(catalog, name, id, text, unit, key)
       end)
     else
-      small
+      or_dirty(Native.transaction_apply(catalog, name, id, text, unit, key))
     end
   end
 

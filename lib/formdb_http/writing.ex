@@ -32,15 +32,17 @@ defmodule FormdbHttp.Writing do
     # An expected hash is compared with that of a block, which may have to be read.
     scheduler = if match?({:hashes, _}, native.expect), do: :io, else: scheduler
 
+    write =
+      case scheduler do
+        :normal -> &Native.write/5
+        :cpu -> &Native.write_dirty_cpu/5
+        :io -> &Native.write_dirty_io/5
+      end
+
     queued =
       Engine.call(name, fn catalog ->
-        parse(bytes(request) + stored(catalog, name, request), fn ->
-          case scheduler do
-            :normal -> Native.write(catalog, name, request, native, ref)
-            :cpu -> Native.write_dirty_cpu(catalog, name, request, native, ref)
-            :io -> Native.write_dirty_io(catalog, name, request, native, ref)
-          end
-        end)
+        bytes = bytes(request) + stored(catalog, name, request)
+        parse(bytes, fn -> write.(catalog, name, request, native, ref) end)
       end)
 
     with {:ok, {queued?, summary}} <- queued,

@@ -68,7 +68,7 @@ defmodule FormdbHttp.ConfigTest do
     end
 
     test "of the engine's limits are those of the engine's source" do
-      source = File.read!("native_rust/engine/src/limits.rs")
+      source = File.read!("native_rust/engine/src/limits/mod.rs")
       [_, body] = Regex.run(~r/fn default\(\) -> Self \{\s*Self \{(.*?)\}/s, source)
 
       in_source =
@@ -82,7 +82,7 @@ defmodule FormdbHttp.ConfigTest do
       {policy, numbers} = Map.pop!(Config.engine_limits(load!(%{})), :recovery)
       assert numbers == in_source
       # The policy's default is an attribute, its name is in a table.
-      policies = File.read!("native_rust/engine/src/journal/policy.rs")
+      policies = File.read!("native_rust/engine/src/limits/recovery.rs")
       assert [_, default] = Regex.run(~r/#\[default\]\s+(\w+),/, policies)
       assert Macro.underscore(default) == to_string(policy)
       assert policies =~ "Self::#{default} => \"#{policy}\""

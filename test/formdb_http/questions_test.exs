@@ -67,7 +67,7 @@ defmodule FormdbHttp.QuestionsTest do
       catalog = Catalog.handle()
 
       for ask <- [&Native.range_json/3, &Native.range_points/3] do
-        assert ask.(catalog, db, range) == :not_in_memory
+        assert ask.(catalog, db, range) == :long
         assert {:ok, {_points, _seq, _next}} = ask.(catalog, db, %{range | as_of: nil})
       end
 
@@ -90,7 +90,7 @@ defmodule FormdbHttp.QuestionsTest do
       seq = as_of || 1_100
       # Each of them is in memory once it was read.
       assert {:ok, %{seq: ^seq}} = FormdbHttp.get_feature(db, "f", as_of: as_of)
-      assert {:ok, {^seq, _hash, _json}} = Native.feature_in_memory(catalog, db, "f", as_of)
+      assert {:ok, {^seq, _hash, _json}} = Native.feature(catalog, db, "f", as_of)
     end
   end
 end

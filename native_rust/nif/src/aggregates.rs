@@ -7,9 +7,11 @@ use formdb_engine::{
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::CatalogRef;
-use crate::answer::{COPIED, Failure, binary, in_memory, json_answer, tagged};
-use crate::asking::Asker;
+use crate::answer::{COPIED, Failure, binary, json_answer, tagged};
+use crate::asking::{Asker, ask};
+use crate::maps::map;
 use crate::reads::order;
+use crate::schedulers::twins;
 
 /// Work done on a normal scheduler, in points: some 50 us. It bounds the buckets, too.
 const POINTS_IN_MEMORY: usize = 50_000;
@@ -57,48 +59,32 @@ impl<'a> AggregateMap<'a> {
     }
 }
 
-/// `{:ok, {buckets, seq}}` as `aggregate`, or `:not_in_memory`: then call that.
-#[rustler::nif]
-fn aggregate_in_memory<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    query: AggregateMap<'a>,
-) -> Term<'a> {
-    let found = catalog.database(name).and_then(|database| {
-        let aggregate = query.query()?;
-        Ok(match query.json {
-            true => database
-                .aggregate_json_in_memory(&aggregate, POINTS_IN_MEMORY)?
-                .filter(|answer| answer.json.len() <= COPIED)
-                .map(|answer| json_answer(env, &answer)),
-            false => database
-                .aggregate_in_memory(&aggregate, POINTS_IN_MEMORY)?
-                .map(|page| buckets(env, &page)),
-        })
-    });
-    in_memory(env, found, |found| found)
-}
-
-/// `{:ok, {buckets, seq}}`. Of one series a list of `{microseconds, value | nil}`, of
-/// several a list of `{id, list}`; as JSON what the engine makes of it.
-#[rustler::nif(schedule = "DirtyIo")]
-fn aggregate<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    query: AggregateMap<'a>,
-) -> Term<'a> {
-    let asker = Asker::new(env);
-    let found = catalog.database(name).and_then(|database| {
-        let aggregate = query.query()?;
-        let budget = asker.budget(&database);
-        Ok(match query.json {
-            true => json_answer(env, &database.aggregate_json(&aggregate, &budget)?),
-            false => buckets(env, &database.aggregate(&aggregate, &budget)?),
-        })
-    });
-    tagged(env, found)
+twins! {
+    /// `{:ok, {buckets, seq}}`. Of one series a list of `{microseconds, value | nil}`, of
+    /// several a list of `{id, list}`; as JSON what the engine makes of it.
+    aggregate: "Normal", aggregate_dirty: "DirtyIo";
+    fn(env, catalog: CatalogRef, name: &str, query: AggregateMap<'a>) -> Term<'a> {
+        let json = query.json;
+        ask(
+            env,
+            (&catalog, name),
+            || query.query(),
+            |database, aggregate| Ok(match json {
+                true => database
+                    .aggregate_json_in_memory(aggregate, POINTS_IN_MEMORY)?
+                    .filter(|answer| answer.json.len() <= COPIED)
+                    .map(|answer| json_answer(env, &answer)),
+                false => database
+                    .aggregate_in_memory(aggregate, POINTS_IN_MEMORY)?
+                    .map(|page| buckets(env, &page)),
+            }),
+            |database, aggregate, budget| Ok(match json {
+                true => json_answer(env, &database.aggregate_json(aggregate, budget)?),
+                false => buckets(env, &database.aggregate(aggregate, budget)?),
+            }),
+            |answer| answer,
+        )
+    }
 }
 
 /// `{buckets, seq}`.
@@ -116,33 +102,18 @@ fn rows(series: &SeriesBuckets) -> Vec<(i64, Option<f64>)> {
     series.buckets.iter().map(row).collect()
 }
 
-/// `SeriesSummary` as a map.
-#[derive(NifMap)]
-struct SummaryMap {
-    seq: u64,
-    count: u64,
-    first: (i64, f64),
-    last: (i64, f64),
-    min: f64,
-    max: f64,
-    avg: f64,
-    sum: Option<f64>,
-    stddev: Option<f64>,
-}
-
-impl From<SeriesSummary> for SummaryMap {
-    fn from(summary: SeriesSummary) -> Self {
-        Self {
-            seq: summary.seq,
-            count: summary.count,
-            first: summary.first,
-            last: summary.last,
-            min: summary.min,
-            max: summary.max,
-            avg: summary.avg,
-            sum: summary.sum,
-            stddev: summary.stddev,
-        }
+map! {
+    #[derive(NifMap)]
+    struct SummaryMap from SeriesSummary {
+        seq: u64,
+        count: u64,
+        first: (i64, f64),
+        last: (i64, f64),
+        min: f64,
+        max: f64,
+        avg: f64,
+        sum: Option<f64>,
+        stddev: Option<f64>,
     }
 }
 

@@ -61,15 +61,11 @@ pub(crate) fn tagged<'a, T: Encoder>(env: Env<'a>, result: Result<T, Failure>) -
     }
 }
 
-/// As [`tagged`], or `:not_in_memory`: then the caller makes the dirty call.
-pub(crate) fn in_memory<'a, T>(
-    env: Env<'a>,
-    found: Result<Option<T>, Failure>,
-    encode: impl FnOnce(T) -> Term<'a>,
-) -> Term<'a> {
+/// As [`tagged`], or `:long`: then the caller makes the dirty call.
+pub(crate) fn or_long<T: Encoder>(env: Env<'_>, found: Result<Option<T>, Failure>) -> Term<'_> {
     match found.transpose() {
-        Some(found) => tagged(env, found.map(encode)),
-        None => atoms::not_in_memory().to_term(env),
+        Some(found) => tagged(env, found),
+        None => atoms::long().to_term(env),
     }
 }
 

@@ -1,7 +1,11 @@
 //! Questions that end when nobody waits for their answers.
 
 use formdb_engine::{Budget, Cancel, Database, Limits, Memory};
-use rustler::{Env, LocalPid, Monitor, Resource, ResourceArc};
+use rustler::{Env, LocalPid, Monitor, Resource, ResourceArc, Term};
+
+use crate::CatalogResource;
+use crate::answer::{Failure, or_long, tagged};
+use crate::schedulers::On;
 
 /// Watches the process that asks.
 ///
@@ -50,6 +54,33 @@ impl<'a> Asker<'a> {
     /// What its question to an index without a database may spend.
     pub(crate) fn default_budget(&self) -> Budget {
         default_budget(self.watch.0.clone())
+    }
+}
+
+/// The answer to a question, made a term by `encode`: on a normal scheduler from what is
+/// `in_memory`, or `:long` where that is not enough; on a dirty one with a budget.
+pub(crate) fn ask<'a, Q, T>(
+    env: Env<'a>,
+    (catalog, name): (&CatalogResource, &str),
+    question: impl FnOnce() -> Result<Q, Failure>,
+    in_memory: impl FnOnce(&Database, &Q) -> formdb_engine::Result<Option<T>>,
+    in_budget: impl FnOnce(&Database, &Q, &Budget) -> formdb_engine::Result<T>,
+    encode: impl FnOnce(T) -> Term<'a>,
+) -> Term<'a> {
+    let database = catalog.database(name);
+    match On::this() {
+        On::Normal => {
+            let found = database.and_then(|database| Ok(in_memory(&database, &question()?)?));
+            or_long(env, found.map(|found| found.map(encode)))
+        }
+        On::Dirty => {
+            let asker = Asker::new(env);
+            let found = database.and_then(|database| {
+                let budget = asker.budget(&database);
+                Ok(in_budget(&database, &question()?, &budget)?)
+            });
+            tagged(env, found.map(encode))
+        }
     }
 }
 

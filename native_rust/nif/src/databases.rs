@@ -12,6 +12,7 @@ use formdb_engine::{
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
 
 use crate::answer::{Caller, Failure, tagged};
+use crate::maps::map;
 use crate::{CatalogRef, CatalogResource, atoms};
 
 /// What opening does with a torn tail.
@@ -30,77 +31,40 @@ impl From<Policy> for RecoveryPolicy {
     }
 }
 
-/// `Limits` as a map.
-#[derive(NifMap)]
-struct LimitsMap {
-    queue_transactions: usize,
-    queue_bytes: usize,
-    transaction_bytes: usize,
-    group_bytes: usize,
-    group_ms: u64,
-    segment_bytes: u64,
-    snapshot_bytes: u64,
-    closing_snapshot_ms: u64,
-    recovery: Policy,
-    body_cache_bytes: usize,
-    query_cache_entries: usize,
-    query_cache_bytes: usize,
-    query_cache_ttl_ms: u64,
-    positions: usize,
-    faults: usize,
-    id_bytes: usize,
-    page_items: usize,
-    page_bytes: usize,
-    buckets: usize,
-    query_timeout_ms: u64,
-    sync_interval_ms: u64,
-    clock_jump_seconds: u64,
-    clock_settle_seconds: u64,
-    idempotency_seconds: u64,
-    idempotency_keys: usize,
-    work_bytes: usize,
-    index_bytes: usize,
-    databases: usize,
-    open_files: usize,
-    open_transactions: usize,
-    transaction_lease_seconds: u64,
-}
-
-impl From<LimitsMap> for Limits {
-    fn from(map: LimitsMap) -> Self {
-        Self {
-            queue_transactions: map.queue_transactions,
-            queue_bytes: map.queue_bytes,
-            transaction_bytes: map.transaction_bytes,
-            group_bytes: map.group_bytes,
-            group_ms: map.group_ms,
-            segment_bytes: map.segment_bytes,
-            snapshot_bytes: map.snapshot_bytes,
-            closing_snapshot_ms: map.closing_snapshot_ms,
-            recovery: map.recovery.into(),
-            body_cache_bytes: map.body_cache_bytes,
-            query_cache_entries: map.query_cache_entries,
-            query_cache_bytes: map.query_cache_bytes,
-            query_cache_ttl_ms: map.query_cache_ttl_ms,
-            positions: map.positions,
-            faults: map.faults,
-            id_bytes: map.id_bytes,
-            page_items: map.page_items,
-            page_bytes: map.page_bytes,
-            buckets: map.buckets,
-            query_timeout_ms: map.query_timeout_ms,
-            sync_interval_ms: map.sync_interval_ms,
-            clock_jump_seconds: map.clock_jump_seconds,
-            clock_settle_seconds: map.clock_settle_seconds,
-            idempotency_seconds: map.idempotency_seconds,
-            idempotency_keys: map.idempotency_keys,
-            work_bytes: map.work_bytes,
-            index_bytes: map.index_bytes,
-            databases: map.databases,
-            open_files: map.open_files,
-            open_transactions: map.open_transactions,
-            transaction_lease_seconds: map.transaction_lease_seconds,
-        }
+map! {
+    #[derive(NifMap)]
+    struct LimitsMap into Limits {
+        queue_transactions: usize,
+        queue_bytes: usize,
+        transaction_bytes: usize,
+        group_bytes: usize,
+        group_ms: u64,
+        segment_bytes: u64,
+        snapshot_bytes: u64,
+        closing_snapshot_ms: u64,
+        recovery: Policy,
+        body_cache_bytes: usize,
+        query_cache_entries: usize,
+        query_cache_bytes: usize,
+        query_cache_ttl_ms: u64,
+        positions: usize,
+        faults: usize,
+        id_bytes: usize,
+        page_items: usize,
+        page_bytes: usize,
+        buckets: usize,
+        query_timeout_ms: u64,
+        sync_interval_ms: u64,
+        clock_jump_seconds: u64,
+        clock_settle_seconds: u64,
+        idempotency_seconds: u64,
+        idempotency_keys: usize,
+        work_bytes: usize,
+        index_bytes: usize,
+        databases: usize,
+        open_files: usize,
+        open_transactions: usize,
+        transaction_lease_seconds: u64,
     }
 }
 
@@ -160,51 +124,27 @@ struct InfoMap {
     failed: Option<String>,
 }
 
-/// `ScrubStats` as a map; `finished` in microseconds.
-#[derive(NifMap)]
-struct ScrubStatsMap {
-    passes: u64,
-    bytes: u64,
-    position: u64,
-    finished: Option<i64>,
-    damaged: u64,
-}
-
-impl From<ScrubStats> for ScrubStatsMap {
-    fn from(stats: ScrubStats) -> Self {
-        Self {
-            passes: stats.passes,
-            bytes: stats.bytes,
-            position: stats.position,
-            finished: stats.finished,
-            damaged: stats.damaged,
-        }
+map! {
+    #[derive(NifMap)]
+    struct ScrubStatsMap from ScrubStats {
+        passes: u64,
+        bytes: u64,
+        position: u64,
+        finished: Option<i64>,
+        damaged: u64,
     }
 }
 
-/// `ResultCacheStats` as a map.
-#[derive(NifMap)]
-struct ResultCacheStatsMap {
-    entries: u64,
-    bytes: u64,
-    hits: u64,
-    misses: u64,
-    evictions: u64,
-    expirations: u64,
-    invalidations: u64,
-}
-
-impl From<ResultCacheStats> for ResultCacheStatsMap {
-    fn from(stats: ResultCacheStats) -> Self {
-        Self {
-            entries: stats.entries,
-            bytes: stats.bytes,
-            hits: stats.hits,
-            misses: stats.misses,
-            evictions: stats.evictions,
-            expirations: stats.expirations,
-            invalidations: stats.invalidations,
-        }
+map! {
+    #[derive(NifMap)]
+    struct ResultCacheStatsMap from ResultCacheStats {
+        entries: u64,
+        bytes: u64,
+        hits: u64,
+        misses: u64,
+        evictions: u64,
+        expirations: u64,
+        invalidations: u64,
     }
 }
 

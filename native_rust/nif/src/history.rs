@@ -5,6 +5,7 @@ use rustler::{Binary, Encoder, Env, Term};
 
 use crate::answer::{binary, tagged};
 use crate::asking::Asker;
+use crate::schedulers::twins;
 use crate::{CatalogRef, atoms};
 
 /// `{:ok, {seq, hash, cbor, json}}`.
@@ -70,42 +71,14 @@ fn seq<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
     tagged(env, seq.and_then(|database| Ok(database.seq()?)))
 }
 
-/// Of a sequence that has just been passed.
-#[rustler::nif]
-fn has_feature<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    id: &str,
-    as_of: u64,
-) -> Term<'a> {
-    had_feature(env, &catalog, name, id, as_of)
-}
-
-/// Of any sequence: the versions since then are gone through.
-#[rustler::nif(schedule = "DirtyIo")]
-fn has_feature_dirty<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    id: &str,
-    as_of: u64,
-) -> Term<'a> {
-    had_feature(env, &catalog, name, id, as_of)
-}
-
-fn had_feature<'a>(
-    env: Env<'a>,
-    catalog: &CatalogRef,
-    name: &str,
-    id: &str,
-    as_of: u64,
-) -> Term<'a> {
-    let there = catalog.database(name);
-    tagged(
-        env,
-        there.and_then(|database| Ok(database.has_feature(id, Some(as_of))?)),
-    )
+twins! {
+    /// Whether there was a feature: on a normal scheduler as of a sequence that has just
+    /// been passed, on a dirty one as of any, since the versions after it are gone through.
+    has_feature: "Normal", has_feature_dirty: "DirtyIo";
+    fn(env, catalog: CatalogRef, name: &str, id: &str, as_of: u64) -> Term<'a> {
+        let there = catalog.database(name);
+        tagged(env, there.and_then(|database| Ok(database.has_feature(id, Some(as_of))?)))
+    }
 }
 
 /// `{:ok, {ids, replaced}}` of the features that the blocks `first` to `last` put, in

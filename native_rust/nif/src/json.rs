@@ -4,6 +4,7 @@ use formdb_engine::{Error, InvalidCode};
 use rustler::{Binary, Env, Term};
 
 use crate::answer::{Failure, tagged};
+use crate::schedulers::twins;
 
 fn decode<'a>(env: Env<'a>, text: &[u8]) -> Result<Term<'a>, Failure> {
     let invalid = |detail: String| Failure(Error::invalid(InvalidCode::Json, "", detail));
@@ -13,15 +14,11 @@ fn decode<'a>(env: Env<'a>, text: &[u8]) -> Result<Term<'a>, Failure> {
     rustler::serde::to_term(env, value).map_err(|e| invalid(e.to_string()))
 }
 
-/// `{:ok, term}`: maps with text keys, lists, numbers, text, booleans, nil. Whole
-/// numbers beyond 64 bits become floats.
-#[rustler::nif]
-fn json_decode<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
-    tagged(env, decode(env, &text))
-}
-
-/// The same, for text that takes time.
-#[rustler::nif(schedule = "DirtyCpu")]
-fn json_decode_dirty<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
-    tagged(env, decode(env, &text))
+twins! {
+    /// `{:ok, term}`: maps with text keys, lists, numbers, text, booleans, nil. Whole
+    /// numbers beyond 64 bits become floats.
+    json_decode: "Normal", json_decode_dirty: "DirtyCpu";
+    fn(env, text: Binary<'a>) -> Term<'a> {
+        tagged(env, decode(env, &text))
+    }
 }

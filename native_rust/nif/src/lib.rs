@@ -1,8 +1,8 @@
 //! Rustler binding of `formdb-engine`: conversions only.
 //!
 //! - Calls that may touch a file are dirty I/O or run on a thread of their own
-//!   and answer by message; calls whose work grows with their input exist twice,
-//!   and the caller picks the dirty one by size before it starts.
+//!   and answer by message; calls whose work grows with their input stand twice
+//!   (`schedulers`).
 //! - Commits answer by message: `{ref, {:ok, ack}}` or `{ref, {:error, error}}`.
 //! - An error is `{:error, {code, detail, pointer}}`; `pointer` is nil where the
 //!   input has no part to point at.
@@ -16,10 +16,12 @@ mod gate;
 mod history;
 mod inspect;
 mod json;
+mod maps;
 mod memory;
 mod options;
 mod proofs;
 mod reads;
+mod schedulers;
 mod search;
 mod standalone;
 mod transactions;
@@ -66,7 +68,6 @@ mod atoms {
         ok,
         error,
         nil,
-        not_in_memory,
         not_yet,
         long,
         miss,

@@ -2,14 +2,15 @@
 
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Document, EntryQuery, FeaturePage, Order, PointPage, RangeQuery, SeriesListPage,
-    SeriesListQuery, Summary, to_hex,
+    BoxQuery, Database, Document, EntryQuery, FeaturePage, Order, PointPage, RangeQuery,
+    SeriesListPage, SeriesListQuery, Summary, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
-use crate::answer::{COPIED, Failure, binary, in_memory, tagged};
-use crate::asking::Asker;
-use crate::{CatalogRef, atoms};
+use crate::answer::{COPIED, Failure, binary, or_long, tagged};
+use crate::asking::{Asker, ask};
+use crate::schedulers::{On, twins};
+use crate::{CatalogRef, CatalogResource, atoms};
 
 /// `{seq, hash, json}`.
 fn document<'a>(env: Env<'a>, document: &Document) -> Term<'a> {
@@ -21,24 +22,27 @@ fn document<'a>(env: Env<'a>, document: &Document) -> Term<'a> {
         .encode(env)
 }
 
-/// `{:ok, {seq, hash, json}}`, or `:not_in_memory`: then call `feature`, also of what is
-/// too large to be copied here.
-#[rustler::nif]
-fn feature_in_memory<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    id: &str,
-    as_of: Option<u64>,
-) -> Term<'a> {
-    let found = catalog
-        .database(name)
-        .and_then(|database| Ok(database.feature_in_memory(id, as_of)?));
-    let found = found.map(|found| found.filter(|found| found.json.len() <= COPIED));
-    in_memory(env, found, |found| document(env, &found))
+twins! {
+    /// `{:ok, {seq, hash, json}}`; `:long` also for what is too large to be copied there.
+    feature: "Normal", feature_dirty: "DirtyIo";
+    fn(
+        env,
+        catalog: CatalogRef,
+        name: &str,
+        id: &str,
+        as_of: Option<u64>
+    ) -> Term<'a> {
+        let found = catalog.database(name).and_then(|database| Ok(match On::this() {
+            On::Normal => database
+                .feature_in_memory(id, as_of)?
+                .filter(|found| found.json.len() <= COPIED),
+            On::Dirty => Some(database.feature(id, as_of)?),
+        }));
+        or_long(env, found.map(|found| found.map(|found| document(env, &found))))
+    }
 }
 
-/// `{:ok, bytes}` that `feature` would have to read.
+/// `{:ok, bytes}` that `feature_dirty` would have to read.
 #[rustler::nif]
 fn feature_bytes<'a>(
     env: Env<'a>,
@@ -52,20 +56,6 @@ fn feature_bytes<'a>(
         env,
         bytes.and_then(|database| Ok(database.feature_bytes(id, as_of)?)),
     )
-}
-
-#[rustler::nif(schedule = "DirtyIo")]
-fn feature<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    id: &str,
-    as_of: Option<u64>,
-) -> Term<'a> {
-    let found = catalog
-        .database(name)
-        .and_then(|database| Ok(document(env, &*database.feature(id, as_of)?)));
-    tagged(env, found)
 }
 
 /// `{:ok, {seq, hash, json}}` as a transaction sees it; of its own version `seq` and
@@ -143,41 +133,23 @@ struct RangeMap<'a> {
     transaction: Option<&'a str>,
 }
 
-/// `{:ok, {points, seq, next}}`, or `:not_in_memory`: then call `range_json_dirty`.
-#[rustler::nif]
-fn range_json<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
-    range_in_memory(env, &catalog, name, &range, json_page)
+twins! {
+    /// `{:ok, {points, seq, next}}`; `points` is a JSON array of `{"timestamp", "value"}`.
+    range_json: "Normal", range_json_dirty: "DirtyIo";
+    fn(env, catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
+        points(env, (&catalog, name), &range, |page| binary(env, &page.to_json()))
+    }
 }
 
-#[rustler::nif(schedule = "DirtyIo")]
-fn range_json_dirty<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    range: RangeMap<'a>,
-) -> Term<'a> {
-    range_page(env, &catalog, name, &range, json_page)
-}
-
-/// As `range_json`.
-#[rustler::nif]
-fn range_points<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    range: RangeMap<'a>,
-) -> Term<'a> {
-    range_in_memory(env, &catalog, name, &range, tuple_page)
-}
-
-#[rustler::nif(schedule = "DirtyIo")]
-fn range_points_dirty<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    range: RangeMap<'a>,
-) -> Term<'a> {
-    range_page(env, &catalog, name, &range, tuple_page)
+twins! {
+    /// The same; `points` is a list of `{microseconds, value}`.
+    range_points: "Normal", range_points_dirty: "DirtyIo";
+    fn(env, catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
+        points(env, (&catalog, name), &range, |page| {
+            let points = page.points.iter().map(|p| (p.timestamp, p.value));
+            points.collect::<Vec<(i64, f64)>>().encode(env)
+        })
+    }
 }
 
 /// `:desc` or `:asc`, as Elixir has checked.
@@ -203,54 +175,23 @@ impl<'a> RangeMap<'a> {
     }
 }
 
-/// Points in the shape of an answer.
-type Shape<'a> = fn(Env<'a>, &PointPage) -> Term<'a>;
-
-fn shaped<'a>(env: Env<'a>, page: &PointPage, shape: Shape<'a>) -> Term<'a> {
-    (shape(env, page), page.seq, page.next.as_deref()).encode(env)
-}
-
-fn range_page<'a>(
+fn points<'a>(
     env: Env<'a>,
-    catalog: &CatalogRef,
-    name: &str,
+    database: (&CatalogResource, &str),
     range: &RangeMap<'a>,
-    shape: Shape<'a>,
+    shape: impl FnOnce(&PointPage) -> Term<'a>,
 ) -> Term<'a> {
-    let asker = Asker::new(env);
-    let page = catalog.database(name).and_then(|database| {
-        let budget = asker.budget(&database);
-        let page = match range.transaction {
-            None => database.range(&range.query(), &budget)?,
-            Some(id) => database.range_in(id, &range.query(), &budget)?,
-        };
-        Ok(shaped(env, &page, shape))
-    });
-    tagged(env, page)
-}
-
-fn range_in_memory<'a>(
-    env: Env<'a>,
-    catalog: &CatalogRef,
-    name: &str,
-    range: &RangeMap<'a>,
-    shape: Shape<'a>,
-) -> Term<'a> {
-    let page = catalog
-        .database(name)
-        .and_then(|database| Ok(database.range_in_memory(&range.query())?));
-    in_memory(env, page, |page| shaped(env, &page, shape))
-}
-
-/// A JSON array of `{"timestamp", "value"}`.
-fn json_page<'a>(env: Env<'a>, page: &PointPage) -> Term<'a> {
-    binary(env, &page.to_json())
-}
-
-/// A list of `{microseconds, value}`.
-fn tuple_page<'a>(env: Env<'a>, page: &PointPage) -> Term<'a> {
-    let points: Vec<(i64, f64)> = page.points.iter().map(|p| (p.timestamp, p.value)).collect();
-    points.encode(env)
+    ask(
+        env,
+        database,
+        || Ok(range.query()),
+        Database::range_in_memory,
+        |database, query, budget| match range.transaction {
+            None => database.range(query, budget),
+            Some(id) => database.range_in(id, query, budget),
+        },
+        |page| (shape(&page), page.seq, page.next.as_deref()).encode(env),
+    )
 }
 
 /// What a latest call gives.

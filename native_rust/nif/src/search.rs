@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use formdb_engine::types::{BoundingBox, Source};
 use formdb_engine::{
-    Area, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, QueryGeometry, Search,
+    Area, Database, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, QueryGeometry, Search,
 };
-use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Term};
+use rustler::{Binary, Encoder, NifMap, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::CatalogRef;
-use crate::answer::{COPIED, Failure, in_memory, json_answer, tagged};
-use crate::asking::Asker;
+use crate::answer::{COPIED, Failure, json_answer, tagged};
+use crate::asking::ask;
 use crate::options::Crossing;
 use crate::reads::feature_page;
+use crate::schedulers::twins;
 
 /// Where a search looks.
 #[derive(NifTaggedEnum)]
@@ -105,82 +106,52 @@ impl SearchMap<'_> {
     }
 }
 
-/// `{:ok, page}`, or `:not_in_memory`: then call `search`. Not for a large geometry,
-/// which takes time to read.
-#[rustler::nif]
-fn search_in_memory<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    query: SearchMap<'a>,
-) -> Term<'a> {
-    let page = catalog
-        .database(name)
-        .and_then(|database| Ok(database.search_in_memory(&query.search(catalog.limits())?)?));
-    let page = page.map(|page| page.filter(|page| page.json.len() <= COPIED));
-    in_memory(env, page, |page| feature_page(env, page))
+twins! {
+    /// `{:ok, {json, returned, seq, next}}`. Not on a normal scheduler for a large geometry,
+    /// which takes time to read.
+    search: "Normal", search_dirty: "DirtyIo";
+    fn(env, catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
+        ask(
+            env,
+            (&catalog, name),
+            || query.search(catalog.limits()),
+            |database, search| {
+                let page = database.search_in_memory(search)?;
+                Ok(page.filter(|page| page.json.len() <= COPIED))
+            },
+            Database::search,
+            |page| feature_page(env, page),
+        )
+    }
 }
 
-/// `{:ok, {json, returned, seq, next}}`.
-#[rustler::nif(schedule = "DirtyIo")]
-fn search<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
-    let asker = Asker::new(env);
-    let page = catalog.database(name).and_then(|database| {
-        let budget = asker.budget(&database);
-        Ok(database.search(&query.search(catalog.limits())?, &budget)?)
-    });
-    tagged(env, page.map(|page| feature_page(env, page)))
+twins! {
+    /// `{:ok, {count, seq}}`, whatever the limit and the cursor.
+    search_count: "Normal", search_count_dirty: "DirtyIo";
+    fn(env, catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
+        ask(
+            env,
+            (&catalog, name),
+            || query.search(catalog.limits()),
+            Database::count_in_memory,
+            Database::count,
+            |counted| counted.encode(env),
+        )
+    }
 }
 
-/// `{:ok, {count, seq}}`, or `:not_in_memory`: then call `search_count`.
-#[rustler::nif]
-fn search_count_in_memory<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    query: SearchMap<'a>,
-) -> Term<'a> {
-    let counted = catalog
-        .database(name)
-        .and_then(|database| Ok(database.count_in_memory(&query.search(catalog.limits())?)?));
-    in_memory(env, counted, |counted| counted.encode(env))
-}
-
-/// `{:ok, {count, seq}}`, whatever the limit and the cursor.
-#[rustler::nif(schedule = "DirtyIo")]
-fn search_count<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    query: SearchMap<'a>,
-) -> Term<'a> {
-    let asker = Asker::new(env);
-    let counted = catalog.database(name).and_then(|database| {
-        let budget = asker.budget(&database);
-        Ok(database.count(&query.search(catalog.limits())?, &budget)?)
-    });
-    tagged(env, counted)
-}
-
-/// `{:ok, [{name, text}]}` of the members of a JSON object, their values as they are
-/// written.
-#[rustler::nif]
-fn json_members<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
-    members(env, &text)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn json_members_dirty<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
-    members(env, &text)
-}
-
-fn members<'a>(env: Env<'a>, text: &[u8]) -> Term<'a> {
-    let members = Source::new(text).and_then(|source| {
-        let members = source.members("{\"geometry\": {...}}")?;
-        let members = members.iter().map(|(name, raw)| (name, raw.get()));
-        Ok(members.collect::<Vec<_>>().encode(env))
-    });
-    tagged(env, members.map_err(Failure))
+twins! {
+    /// `{:ok, [{name, text}]}` of the members of a JSON object, their values as they are
+    /// written.
+    json_members: "Normal", json_members_dirty: "DirtyCpu";
+    fn(env, text: Binary<'a>) -> Term<'a> {
+        let members = Source::new(&text).and_then(|source| {
+            let members = source.members("{\"geometry\": {...}}")?;
+            let members = members.iter().map(|(name, raw)| (name, raw.get()));
+            Ok(members.collect::<Vec<_>>().encode(env))
+        });
+        tagged(env, members.map_err(Failure))
+    }
 }
 
 /// The cells of a heatmap.
@@ -217,28 +188,20 @@ impl HeatmapMap<'_> {
     }
 }
 
-/// `{:ok, {json, seq}}`, or `:not_in_memory`: then call `heatmap`.
-#[rustler::nif]
-fn heatmap_in_memory<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    query: HeatmapMap<'a>,
-) -> Term<'a> {
-    let answer = catalog
-        .database(name)
-        .and_then(|database| Ok(database.heatmap_json_in_memory(&query.heatmap()?)?));
-    let answer = answer.map(|answer| answer.filter(|answer| answer.json.len() <= COPIED));
-    in_memory(env, answer, |answer| json_answer(env, &answer))
-}
-
-/// `{:ok, {json, seq}}`; `json` is an array of cells.
-#[rustler::nif(schedule = "DirtyIo")]
-fn heatmap<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: HeatmapMap<'a>) -> Term<'a> {
-    let asker = Asker::new(env);
-    let answer = catalog.database(name).and_then(|database| {
-        let budget = asker.budget(&database);
-        Ok(database.heatmap_json(&query.heatmap()?, &budget)?)
-    });
-    tagged(env, answer.map(|answer| json_answer(env, &answer)))
+twins! {
+    /// `{:ok, {json, seq}}`; `json` is an array of cells.
+    heatmap: "Normal", heatmap_dirty: "DirtyIo";
+    fn(env, catalog: CatalogRef, name: &str, query: HeatmapMap<'a>) -> Term<'a> {
+        ask(
+            env,
+            (&catalog, name),
+            || query.heatmap(),
+            |database, heatmap| {
+                let answer = database.heatmap_json_in_memory(heatmap)?;
+                Ok(answer.filter(|answer| answer.json.len() <= COPIED))
+            },
+            Database::heatmap_json,
+            |answer| json_answer(env, &answer),
+        )
+    }
 }

@@ -1,8 +1,6 @@
 //! The engine's in-memory indexes and its cache on their own, without a database.
 //!
-//! What may take long exists twice. The call for a normal scheduler answers `:long`,
-//! having changed nothing, when it would have to wait for a lock or would take more
-//! than some 100 us; then the caller makes the dirty one.
+//! What may take long stands twice (`schedulers`).
 
 mod answers;
 mod places;
@@ -12,14 +10,7 @@ use std::sync::{LockResult, TryLockError, TryLockResult};
 
 use rustler::{Error, NifResult};
 
-/// The scheduler that a call is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum On {
-    /// It must not be kept.
-    Normal,
-    /// It may wait.
-    Dirty,
-}
+use crate::schedulers::On;
 
 /// How often a normal scheduler tries for a lock: some microseconds, which is longer
 /// than most holders take.
@@ -32,11 +23,10 @@ const FREED_AT_ONCE: usize = 1_000;
 ///
 /// `std`'s locks: they remember a panic in the middle of a change.
 fn lock<G>(
-    on: On,
     attempt: impl Fn() -> TryLockResult<G>,
     wait: impl FnOnce() -> LockResult<G>,
 ) -> NifResult<Option<G>> {
-    if on == On::Dirty {
+    if On::this() == On::Dirty {
         return wait().map(Some).map_err(|_| broken());
     }
     for _ in 0..TRIES {

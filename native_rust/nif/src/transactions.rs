@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
-use formdb_engine::{Ack, Applied, Begin, Commit, IdempotencyKey, Phase, TransactionStatus, Wait};
+use formdb_engine::{
+    Ack, Applied, Begin, Commit, Database, IdempotencyKey, Phase, TransactionStatus, Wait,
+};
 use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 
-use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
+use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, or_long, tagged};
 use crate::options::Options;
+use crate::schedulers::{On, twins};
 use crate::writes::time_unit;
 use crate::{CatalogRef, atoms};
 
@@ -81,71 +84,58 @@ fn transaction_status<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &st
     tagged(env, status)
 }
 
-/// As [`transaction_apply_dirty`], or `:long` when another call in the transaction is in
-/// the way: then make the dirty one.
-#[rustler::nif]
-fn transaction_apply<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    id: &str,
-    text: Binary<'a>,
-    unit: Option<&str>,
-    key: Option<&str>,
-) -> Term<'a> {
-    apply(env, &catalog, name, (id, key), (&text, unit), Wait::Never)
-}
-
-/// `{:ok, {operations, ids, replayed?, rejected}}`: how many the transaction holds now, the
-/// ids of the features that `text` puts, whether an earlier call with the idempotency key
-/// `key` was answered again, and `{operation, {index, faults}}` of features left out.
-#[rustler::nif(schedule = "DirtyCpu")]
-fn transaction_apply_dirty<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    id: &str,
-    text: Binary<'a>,
-    unit: Option<&str>,
-    key: Option<&str>,
-) -> Term<'a> {
-    apply(env, &catalog, name, (id, key), (&text, unit), Wait::Allowed)
-}
-
-fn apply<'a>(
-    env: Env<'a>,
-    catalog: &CatalogRef,
-    name: &str,
-    (id, key): (&str, Option<&str>),
-    (text, unit): (&[u8], Option<&str>),
-    wait: Wait,
-) -> Term<'a> {
-    let applied = catalog.database(name).and_then(|database| {
-        let prepared = database.prepare_operations_in(text, time_unit(unit)?)?;
-        let key = key.map(|key| match unit {
-            None => IdempotencyKey::new(key, &[text]),
-            Some(unit) => IdempotencyKey::new(key, &[text, unit.as_bytes()]),
-        });
-        let applied = database.apply_once(id, prepared.operations, key, wait)?;
-        Ok(applied.map(|applied| (applied, prepared.rejected)))
-    });
-    match applied.transpose() {
-        None => atoms::long().to_term(env),
-        Some(applied) => tagged(
-            env,
-            applied.map(|(applied, rejected)| {
-                let term = |(operation, rejected)| (operation, RejectedTerm(rejected));
-                let rejected: Vec<(usize, RejectedTerm)> = rejected.into_iter().map(term).collect();
-                let Applied {
-                    operations,
-                    feature_ids,
-                    replayed,
-                } = applied;
-                (operations, feature_ids, replayed, rejected)
-            }),
-        ),
+twins! {
+    /// `{:ok, {operations, ids, replayed?, rejected}}`: how many the transaction holds now,
+    /// the ids of the features that `text` puts, whether an earlier call with the
+    /// idempotency key `key` was answered again, and `{operation, {index, faults}}` of
+    /// features left out. `:long` when another call in the transaction is in the way.
+    transaction_apply: "Normal", transaction_apply_dirty: "DirtyCpu";
+    fn(
+        env,
+        catalog: CatalogRef,
+        name: &str,
+        id: &str,
+        text: Binary<'a>,
+        unit: Option<&str>,
+        key: Option<&str>
+    ) -> Term<'a> {
+        let database = catalog.database(name);
+        or_long(env, database.and_then(|database| apply(&database, id, &text, unit, key)))
     }
 }
+
+/// What was applied, and left out; `None` where that has to wait on a normal scheduler.
+fn apply(
+    database: &Database,
+    id: &str,
+    text: &[u8],
+    unit: Option<&str>,
+    key: Option<&str>,
+) -> Result<Option<ApplyTerm>, Failure> {
+    let prepared = database.prepare_operations_in(text, time_unit(unit)?)?;
+    let key = key.map(|key| match unit {
+        None => IdempotencyKey::new(key, &[text]),
+        Some(unit) => IdempotencyKey::new(key, &[text, unit.as_bytes()]),
+    });
+    let wait = match On::this() {
+        On::Normal => Wait::Never,
+        On::Dirty => Wait::Allowed,
+    };
+    let applied = database.apply_once(id, prepared.operations, key, wait)?;
+    Ok(applied.map(|applied| {
+        let Applied {
+            operations,
+            feature_ids,
+            replayed,
+        } = applied;
+        let term = |(operation, rejected)| (operation, RejectedTerm(rejected));
+        let rejected = prepared.rejected.into_iter().map(term).collect();
+        (operations, feature_ids, replayed, rejected)
+    }))
+}
+
+/// `{operations, ids, replayed?, rejected}`.
+type ApplyTerm = (usize, Vec<String>, bool, Vec<(usize, RejectedTerm)>);
 
 /// `{:ok, ack}` of one that was committed before, `{:ok, {nil, again}}` of one that wrote
 /// nothing, now or before, or `{:ok, :queued}`: then `{:ok, ack}` follows by message. Waits for what is

@@ -13,6 +13,7 @@ use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
 use crate::options::{Crossing, Options};
+use crate::schedulers::twins;
 use crate::{CatalogRef, atoms};
 
 /// What to write. Provenance is the text of a JSON object, times are microseconds.
@@ -99,63 +100,30 @@ impl From<Vec<Operation>> for Prepared {
     }
 }
 
-/// `{:ok, {queued?, summary}}`; if queued, `{:ok, ack}` follows by message, `nil` for
-/// an `ack` when nothing was written.
-#[rustler::nif]
-fn write<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    request: Request<'a>,
-    options: Options<'a>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    queue(env, &catalog, name, &request, &options, reference)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn write_dirty_cpu<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    request: Request<'a>,
-    options: Options<'a>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    queue(env, &catalog, name, &request, &options, reference)
-}
-
-#[rustler::nif(schedule = "DirtyIo")]
-fn write_dirty_io<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    request: Request<'a>,
-    options: Options<'a>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    queue(env, &catalog, name, &request, &options, reference)
-}
-
-fn queue<'a>(
-    env: Env<'a>,
-    catalog: &CatalogRef,
-    name: &str,
-    request: &Request<'a>,
-    options: &Options<'a>,
-    reference: Term<'a>,
-) -> Term<'a> {
-    let queued = catalog.database(name).and_then(|database| {
-        let (prepared, summary) = request.prepare(&database, options)?;
-        let answer = Answer {
-            database: &database,
-            options,
-            key: request.key(options),
-            caller: || Caller::new(env, reference),
-        };
-        Ok((answer.queue(prepared)?, summary))
-    });
-    tagged(env, queued)
+twins! {
+    /// `{:ok, {queued?, summary}}`; if queued, `{:ok, ack}` follows by message, `nil` for
+    /// an `ack` when nothing was written.
+    write: "Normal", write_dirty_cpu: "DirtyCpu", write_dirty_io: "DirtyIo";
+    fn(
+        env,
+        catalog: CatalogRef,
+        name: &str,
+        request: Request<'a>,
+        options: Options<'a>,
+        reference: Term<'a>
+    ) -> Term<'a> {
+        let queued = catalog.database(name).and_then(|database| {
+            let (prepared, summary) = request.prepare(&database, &options)?;
+            let answer = Answer {
+                database: &database,
+                options: &options,
+                key: request.key(&options),
+                caller: || Caller::new(env, reference),
+            };
+            Ok((answer.queue(prepared)?, summary))
+        });
+        tagged(env, queued)
+    }
 }
 
 /// How a request is answered.

@@ -8,6 +8,8 @@ use rustler::{Binary, Encoder, Env, NifMap, Resource, ResourceArc, Term};
 use super::{FREED_AT_ONCE, free_in_background};
 use crate::answer::binary;
 use crate::atoms;
+use crate::maps::map;
+use crate::schedulers::twins;
 
 /// An answer, shared with the processes that were given it.
 struct Answer(Box<[u8]>);
@@ -44,37 +46,20 @@ fn answers_new(env: Env<'_>, entries: usize, bytes: usize, ttl_ms: Option<u64>) 
     ResourceArc::new(Answers(QueryCache::new(limits))).encode(env)
 }
 
-/// `:ok`. Copies the value, unless it is larger than the cache.
-#[rustler::nif]
-fn answers_put<'a>(
-    env: Env<'a>,
-    cache: AnswersRef,
-    key: Binary<'a>,
-    value: Binary<'a>,
-) -> Term<'a> {
-    put(env, &cache, &key, &value)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn answers_put_dirty<'a>(
-    env: Env<'a>,
-    cache: AnswersRef,
-    key: Binary<'a>,
-    value: Binary<'a>,
-) -> Term<'a> {
-    put(env, &cache, &key, &value)
-}
-
-fn put<'a>(env: Env<'a>, cache: &Answers, key: &[u8], value: &[u8]) -> Term<'a> {
-    let bytes = value.len().saturating_add(ANSWER_OVERHEAD);
-    if bytes > cache.0.limits().bytes {
-        // It would not be kept, and what it replaces would be stale.
-        cache.0.remove(key);
-    } else {
-        let answer = ResourceArc::new(Answer(value.into()));
-        cache.0.put(key.into(), answer, bytes);
+twins! {
+    /// `:ok`. Copies the value, unless it is larger than the cache.
+    answers_put: "Normal", answers_put_dirty: "DirtyCpu";
+    fn(env, cache: AnswersRef, key: Binary<'a>, value: Binary<'a>) -> Term<'a> {
+        let bytes = value.len().saturating_add(ANSWER_OVERHEAD);
+        if bytes > cache.0.limits().bytes {
+            // It would not be kept, and what it replaces would be stale.
+            cache.0.remove(&key);
+        } else {
+            let answer = ResourceArc::new(Answer(value.as_slice().into()));
+            cache.0.put(key.as_slice().into(), answer, bytes);
+        }
+        atoms::ok().to_term(env)
     }
-    atoms::ok().to_term(env)
 }
 
 /// The value, or `:miss`.
@@ -100,33 +85,19 @@ fn answers_clear(env: Env<'_>, cache: AnswersRef) -> Term<'_> {
     atoms::ok().to_term(env)
 }
 
-/// Counters and sizes.
-#[derive(NifMap)]
-struct Stats {
-    entries: usize,
-    bytes: usize,
-    hits: u64,
-    misses: u64,
-    evictions: u64,
-    expirations: u64,
+map! {
+    #[derive(NifMap)]
+    struct StatsMap from CacheStats {
+        entries: usize,
+        bytes: usize,
+        hits: u64,
+        misses: u64,
+        evictions: u64,
+        expirations: u64,
+    }
 }
 
 #[rustler::nif]
-fn answers_stats(cache: AnswersRef) -> Stats {
-    let CacheStats {
-        entries,
-        bytes,
-        hits,
-        misses,
-        evictions,
-        expirations,
-    } = cache.0.stats();
-    Stats {
-        entries,
-        bytes,
-        hits,
-        misses,
-        evictions,
-        expirations,
-    }
+fn answers_stats(cache: AnswersRef) -> StatsMap {
+    cache.0.stats().into()
 }

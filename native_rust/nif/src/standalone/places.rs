@@ -8,10 +8,11 @@ use formdb_engine::types::{BoundingBox, Pieces, Rect};
 use formdb_engine::{Error, InvalidCode};
 use rustler::{Encoder, Env, NifResult, Resource, ResourceArc, Term};
 
-use super::{FREED_AT_ONCE, On, free_in_background, lock};
+use super::{FREED_AT_ONCE, free_in_background, lock};
 use crate::answer::{Failure, tagged};
 use crate::asking::Asker;
 use crate::atoms;
+use crate::schedulers::{On, twins};
 
 /// Ids in an answer made on a normal scheduler, at up to 100 ns each.
 const HITS: usize = 1_000;
@@ -35,12 +36,12 @@ impl Resource for Places {
 }
 
 impl Places {
-    fn read(&self, on: On) -> NifResult<Option<RwLockReadGuard<'_, PlaceIndex>>> {
-        lock(on, || self.0.try_read(), || self.0.read())
+    fn read(&self) -> NifResult<Option<RwLockReadGuard<'_, PlaceIndex>>> {
+        lock(|| self.0.try_read(), || self.0.read())
     }
 
-    fn write(&self, on: On) -> NifResult<Option<RwLockWriteGuard<'_, PlaceIndex>>> {
-        lock(on, || self.0.try_write(), || self.0.write())
+    fn write(&self) -> NifResult<Option<RwLockWriteGuard<'_, PlaceIndex>>> {
+        lock(|| self.0.try_write(), || self.0.write())
     }
 }
 
@@ -77,104 +78,62 @@ fn places_new() -> PlacesRef {
     ResourceArc::new(Places(RwLock::default()))
 }
 
-#[rustler::nif]
-fn places_size(places: PlacesRef) -> NifResult<Option<usize>> {
-    Ok(places.read(On::Normal)?.map(|index| index.len()))
+twins! {
+    /// How many places there are, or `:long`.
+    places_size: "Normal", places_size_dirty: "DirtyCpu";
+    fn(env, places: PlacesRef) -> NifResult<Term<'a>> {
+        Ok(match places.read()? {
+            Some(index) => index.len().encode(env),
+            None => atoms::long().to_term(env),
+        })
+    }
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
-fn places_size_dirty(places: PlacesRef) -> NifResult<Option<usize>> {
-    Ok(places.read(On::Dirty)?.map(|index| index.len()))
+twins! {
+    /// `:ok`, `:long`, or an error.
+    places_insert: "Normal", places_insert_dirty: "DirtyCpu";
+    fn(env, places: PlacesRef, id: &str, corners: Corners) -> NifResult<Term<'a>> {
+        let rect = match rect(corners) {
+            Ok(rect) => rect,
+            Err(failure) => return Ok(tagged::<Term<'_>>(env, Err(failure))),
+        };
+        let most = On::this().at_most(MOVES);
+        let done = match places.write()? {
+            Some(mut index) if index.insert_moves() <= most => {
+                index.insert(id, rect);
+                atoms::ok()
+            }
+            _ => atoms::long(),
+        };
+        Ok(done.to_term(env))
+    }
 }
 
-/// `:ok`, `:long`, or an error.
-#[rustler::nif]
-fn places_insert<'a>(
-    env: Env<'a>,
-    places: PlacesRef,
-    id: &str,
-    corners: Corners,
-) -> NifResult<Term<'a>> {
-    insert(env, &places, id, corners, On::Normal)
+twins! {
+    /// Whether there was such a place, or `:long`.
+    places_delete: "Normal", places_delete_dirty: "DirtyCpu";
+    fn(env, places: PlacesRef, id: &str) -> NifResult<Term<'a>> {
+        Ok(match places.write()? {
+            Some(mut index) => index.remove(id).encode(env),
+            None => atoms::long().to_term(env),
+        })
+    }
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
-fn places_insert_dirty<'a>(
-    env: Env<'a>,
-    places: PlacesRef,
-    id: &str,
-    corners: Corners,
-) -> NifResult<Term<'a>> {
-    insert(env, &places, id, corners, On::Dirty)
+twins! {
+    /// `{:ok, ids}`, `:long`, or an error.
+    places_query: "Normal", places_query_dirty: "DirtyCpu";
+    fn(env, places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
+        ask(env, &places, corners, ids)
+    }
 }
 
-fn insert<'a>(
-    env: Env<'a>,
-    places: &Places,
-    id: &str,
-    corners: Corners,
-    on: On,
-) -> NifResult<Term<'a>> {
-    let rect = match rect(corners) {
-        Ok(rect) => rect,
-        Err(failure) => return Ok(tagged::<Term<'_>>(env, Err(failure))),
-    };
-    let done = match places.write(on)? {
-        Some(mut index) if on == On::Dirty || index.insert_moves() <= MOVES => {
-            index.insert(id, rect);
-            atoms::ok()
-        }
-        _ => atoms::long(),
-    };
-    Ok(done.to_term(env))
-}
-
-/// Whether there was such a place, or `:long`.
-#[rustler::nif]
-fn places_delete<'a>(env: Env<'a>, places: PlacesRef, id: &str) -> NifResult<Term<'a>> {
-    delete(env, &places, id, On::Normal)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn places_delete_dirty<'a>(env: Env<'a>, places: PlacesRef, id: &str) -> NifResult<Term<'a>> {
-    delete(env, &places, id, On::Dirty)
-}
-
-fn delete<'a>(env: Env<'a>, places: &Places, id: &str, on: On) -> NifResult<Term<'a>> {
-    Ok(match places.write(on)? {
-        Some(mut index) => index.remove(id).encode(env),
-        None => atoms::long().to_term(env),
-    })
-}
-
-/// `{:ok, ids}`, `:long`, or an error.
-#[rustler::nif]
-fn places_query<'a>(env: Env<'a>, places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
-    ask(env, &places, corners, On::Normal, ids)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn places_query_dirty<'a>(
-    env: Env<'a>,
-    places: PlacesRef,
-    corners: Corners,
-) -> NifResult<Term<'a>> {
-    ask(env, &places, corners, On::Dirty, ids)
-}
-
-/// `{:ok, count}`, `:long`, or an error.
-#[rustler::nif]
-fn places_count<'a>(env: Env<'a>, places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
-    ask(env, &places, corners, On::Normal, count)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn places_count_dirty<'a>(
-    env: Env<'a>,
-    places: PlacesRef,
-    corners: Corners,
-) -> NifResult<Term<'a>> {
-    ask(env, &places, corners, On::Dirty, count)
+twins! {
+    /// `{:ok, count}`, `:long`, or an error.
+    places_count: "Normal", places_count_dirty: "DirtyCpu";
+    fn(env, places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
+        ask(env, &places, corners, count)
+    }
 }
 
 /// What `answer` makes of the places in a box, up to a number of them, unless those
@@ -183,18 +142,14 @@ fn ask<'a>(
     env: Env<'a>,
     places: &Places,
     corners: Corners,
-    on: On,
     answer: fn(Env<'a>, &PlaceIndex, &Pieces, usize) -> Option<Term<'a>>,
 ) -> NifResult<Term<'a>> {
     let pieces = match bounding_box(corners) {
         Ok(area) => area.pieces(),
         Err(failure) => return Ok(tagged::<Term<'_>>(env, Err(failure))),
     };
-    let most = match on {
-        On::Normal => HITS,
-        On::Dirty => usize::MAX,
-    };
-    let index = places.read(on)?;
+    let most = On::this().at_most(HITS);
+    let index = places.read()?;
     let found = index.and_then(|index| answer(env, &index, &pieces, most));
     Ok(match found {
         Some(found) => (atoms::ok(), found).encode(env),
@@ -242,7 +197,7 @@ fn places_nearest<'a>(
         return Ok(tagged::<Term<'_>>(env, Err(failure)));
     }
     let asker = Asker::new(env);
-    let index = places.read(On::Dirty)?;
+    let index = places.read()?;
     let nearest = index.as_ref().map(|index| {
         let radius = radius.unwrap_or(f64::INFINITY);
         index.nearby([lon, lat], k, radius, &asker.default_budget())

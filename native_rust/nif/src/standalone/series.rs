@@ -10,10 +10,11 @@ use formdb_engine::{
 };
 use rustler::{Binary, Encoder, Env, NewBinary, NifMap, NifResult, Resource, ResourceArc, Term};
 
-use super::{On, free_in_background, lock};
-use crate::answer::{Failure, tagged};
+use super::{free_in_background, lock};
+use crate::answer::{Failure, or_long, tagged};
 use crate::asking::{Asker, default_budget};
 use crate::atoms;
+use crate::schedulers::{On, twins};
 use crate::writes::words;
 
 /// Work in one hold of a series' lock: some 50 us.
@@ -68,8 +69,8 @@ impl Resource for SeriesIndex {
 impl SeriesIndex {
     /// Calls `change` with the last sequence; what it returns is published. `None`
     /// when that is no matter of a moment.
-    fn write(&self, on: On, change: impl FnOnce(u64) -> u64) -> NifResult<Option<()>> {
-        let writer = lock(on, || self.writer.try_lock(), || self.writer.lock())?;
+    fn write(&self, change: impl FnOnce(u64) -> u64) -> NifResult<Option<()>> {
+        let writer = lock(|| self.writer.try_lock(), || self.writer.lock())?;
         let Some(writer) = writer else {
             return Ok(None);
         };
@@ -79,22 +80,16 @@ impl SeriesIndex {
         Ok(Some(()))
     }
 
-    fn insert(
-        &self,
-        id: &str,
-        timestamps: &[i64],
-        values: &[f64],
-        on: On,
-    ) -> NifResult<Option<()>> {
+    fn insert(&self, id: &str, timestamps: &[i64], values: &[f64]) -> NifResult<Option<()>> {
         // In this order: counting the series looks into every part of their map.
         let may_grow = self.index.get(id).is_none() && self.index.len() > SERIES;
-        if on == On::Normal && (may_grow || timestamps.len() > ENTERED) {
+        if On::this() == On::Normal && (may_grow || timestamps.len() > ENTERED) {
             return Ok(None);
         }
         if timestamps.is_empty() {
             return Ok(Some(()));
         }
-        self.write(on, |last| {
+        self.write(|last| {
             let series = self.index.get_or_create(id);
             let times = timestamps.chunks(MAX_BATCH_POINTS);
             let batches = times.zip(values.chunks(MAX_BATCH_POINTS)).zip(last + 1..);
@@ -117,8 +112,8 @@ impl SeriesIndex {
     }
 
     /// Whether a read on this scheduler would pass over too much.
-    fn is_long(&self, on: On) -> bool {
-        on == On::Normal && self.deleted.load(Ordering::Relaxed) > DELETED
+    fn is_long(&self) -> bool {
+        On::this() == On::Normal && self.deleted.load(Ordering::Relaxed) > DELETED
     }
 
     /// The points of `[start, end)`; `None` when those are more than `most`.
@@ -159,15 +154,6 @@ fn no_series(id: &str) -> Failure {
     })
 }
 
-/// `{:ok, value}`, an error, or `:long`.
-fn answer<T: Encoder>(env: Env<'_>, result: Result<Option<T>, Failure>) -> Term<'_> {
-    match result {
-        Ok(None) => atoms::long().to_term(env),
-        Ok(Some(value)) => tagged(env, Ok(value)),
-        Err(failure) => tagged::<T>(env, Err(failure)),
-    }
-}
-
 #[rustler::nif]
 fn series_new(env: Env<'_>) -> Term<'_> {
     ResourceArc::new(SeriesIndex::default()).encode(env)
@@ -179,65 +165,31 @@ fn series_size(index: SeriesRef) -> usize {
     index.index.len()
 }
 
-/// `:ok`, `:long`, or an error.
-#[rustler::nif]
-fn series_insert<'a>(
-    env: Env<'a>,
-    index: SeriesRef,
-    id: &str,
-    timestamp: i64,
-    value: f64,
-) -> NifResult<Term<'a>> {
-    insert(env, &index, id, (&[timestamp], &[value]), On::Normal)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn series_insert_dirty<'a>(
-    env: Env<'a>,
-    index: SeriesRef,
-    id: &str,
-    timestamp: i64,
-    value: f64,
-) -> NifResult<Term<'a>> {
-    insert(env, &index, id, (&[timestamp], &[value]), On::Dirty)
-}
-
-/// Packed columns: `:ok`, `:long`, or an error.
-#[rustler::nif]
-fn series_insert_many<'a>(
-    env: Env<'a>,
-    index: SeriesRef,
-    id: &str,
-    timestamps: Binary<'a>,
-    values: Binary<'a>,
-) -> NifResult<Term<'a>> {
-    if timestamps.len() / 8 > ENTERED {
-        return Ok(atoms::long().to_term(env));
+twins! {
+    /// `:ok`, `:long`, or an error.
+    series_insert: "Normal", series_insert_dirty: "DirtyCpu";
+    fn(env, index: SeriesRef, id: &str, timestamp: i64, value: f64) -> NifResult<Term<'a>> {
+        insert(env, &index, id, &[timestamp], &[value])
     }
-    insert_many(env, &index, id, (&timestamps, &values), On::Normal)
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
-fn series_insert_many_dirty<'a>(
-    env: Env<'a>,
-    index: SeriesRef,
-    id: &str,
-    timestamps: Binary<'a>,
-    values: Binary<'a>,
-) -> NifResult<Term<'a>> {
-    insert_many(env, &index, id, (&timestamps, &values), On::Dirty)
-}
-
-fn insert_many<'a>(
-    env: Env<'a>,
-    index: &SeriesIndex,
-    id: &str,
-    (timestamps, values): (&[u8], &[u8]),
-    on: On,
-) -> NifResult<Term<'a>> {
-    match columns(timestamps, values) {
-        Ok((timestamps, values)) => insert(env, index, id, (&timestamps, &values), on),
-        Err(failure) => Ok(tagged::<Term<'_>>(env, Err(failure))),
+twins! {
+    /// Packed columns: `:ok`, `:long`, or an error.
+    series_insert_many: "Normal", series_insert_many_dirty: "DirtyCpu";
+    fn(
+        env,
+        index: SeriesRef,
+        id: &str,
+        timestamps: Binary<'a>,
+        values: Binary<'a>
+    ) -> NifResult<Term<'a>> {
+        if timestamps.len() / 8 > On::this().at_most(ENTERED) {
+            return Ok(atoms::long().to_term(env));
+        }
+        match columns(&timestamps, &values) {
+            Ok((timestamps, values)) => insert(env, &index, id, &timestamps, &values),
+            Err(failure) => Ok(tagged::<Term<'_>>(env, Err(failure))),
+        }
     }
 }
 
@@ -251,13 +203,13 @@ fn insert<'a>(
     env: Env<'a>,
     index: &SeriesIndex,
     id: &str,
-    (timestamps, values): (&[i64], &[f64]),
-    on: On,
+    timestamps: &[i64],
+    values: &[f64],
 ) -> NifResult<Term<'a>> {
     if let Err(error) = check_columns(timestamps, values) {
         return Ok(tagged::<Term<'_>>(env, Err(Failure(error))));
     }
-    let done = match index.insert(id, timestamps, values, on)? {
+    let done = match index.insert(id, timestamps, values)? {
         Some(()) => atoms::ok(),
         None => atoms::long(),
     };
@@ -277,7 +229,7 @@ fn series_delete<'a>(
         return Ok(tagged::<Term<'_>>(env, Err(no_series(id))));
     };
     let mut deleted = 0;
-    index.write(On::Dirty, |last| {
+    index.write(|last| {
         deleted = series.delete(start, end, None, last + 1, STEP);
         index.deleted.fetch_add(deleted, Ordering::Relaxed);
         last + 1
@@ -285,40 +237,23 @@ fn series_delete<'a>(
     Ok((atoms::ok(), deleted).encode(env))
 }
 
-/// `{:ok, [{microseconds, value}]}`, `:long`, or an error.
-#[rustler::nif]
-fn series_range<'a>(env: Env<'a>, index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
-    range(env, &index, id, (start, end), LISTED, list)
+twins! {
+    /// `{:ok, [{microseconds, value}]}`, `:long`, or an error.
+    series_range: "Normal", series_range_dirty: "DirtyCpu";
+    fn(env, index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
+        range(env, &index, id, (start, end), LISTED, list)
+    }
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
-fn series_range_dirty<'a>(
-    env: Env<'a>,
-    index: SeriesRef,
-    id: &str,
-    start: i64,
-    end: i64,
-) -> Term<'a> {
-    range(env, &index, id, (start, end), usize::MAX, list)
+twins! {
+    /// `{:ok, {timestamps, values}}`, packed, `:long`, or an error.
+    series_columns: "Normal", series_columns_dirty: "DirtyCpu";
+    fn(env, index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
+        range(env, &index, id, (start, end), PACKED, packed)
+    }
 }
 
-/// `{:ok, {timestamps, values}}`, packed, `:long`, or an error.
-#[rustler::nif]
-fn series_columns<'a>(env: Env<'a>, index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
-    range(env, &index, id, (start, end), PACKED, packed)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn series_columns_dirty<'a>(
-    env: Env<'a>,
-    index: SeriesRef,
-    id: &str,
-    start: i64,
-    end: i64,
-) -> Term<'a> {
-    range(env, &index, id, (start, end), usize::MAX, packed)
-}
-
+/// The points of a span in a shape, on a normal scheduler `most` of them.
 fn range<'a>(
     env: Env<'a>,
     index: &SeriesIndex,
@@ -327,15 +262,11 @@ fn range<'a>(
     most: usize,
     shape: fn(Env<'a>, &[i64], &[f64]) -> Term<'a>,
 ) -> Term<'a> {
-    let on = match most {
-        usize::MAX => On::Dirty,
-        _ => On::Normal,
-    };
-    if index.is_long(on) {
+    if index.is_long() {
         return atoms::long().to_term(env);
     }
-    let found = index.range(id, span, most);
-    answer(
+    let found = index.range(id, span, On::this().at_most(most));
+    or_long(
         env,
         found.map(|found| found.map(|(timestamps, values)| shape(env, &timestamps, &values))),
     )
@@ -364,26 +295,19 @@ fn pack<'a, N: Copy>(env: Env<'a>, column: &[N], bytes: impl Fn(N) -> [u8; 8]) -
     binary.into()
 }
 
-/// `{:ok, {microseconds, value}}`, `{:ok, nil}`, `:long`, or an error.
-#[rustler::nif]
-fn series_latest<'a>(env: Env<'a>, index: SeriesRef, id: &str) -> Term<'a> {
-    latest(env, &index, id, On::Normal)
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn series_latest_dirty<'a>(env: Env<'a>, index: SeriesRef, id: &str) -> Term<'a> {
-    latest(env, &index, id, On::Dirty)
-}
-
-fn latest<'a>(env: Env<'a>, index: &SeriesIndex, id: &str, on: On) -> Term<'a> {
-    if index.is_long(on) {
-        return atoms::long().to_term(env);
+twins! {
+    /// `{:ok, {microseconds, value}}`, `{:ok, nil}`, `:long`, or an error.
+    series_latest: "Normal", series_latest_dirty: "DirtyCpu";
+    fn(env, index: SeriesRef, id: &str) -> Term<'a> {
+        if index.is_long() {
+            return atoms::long().to_term(env);
+        }
+        let latest = index.series(id).map(|(series, at)| {
+            let point = series.read().latest(at);
+            Some(point.map(|point| (point.timestamp, point.value)))
+        });
+        or_long(env, latest)
     }
-    let latest = index.series(id).map(|(series, at)| {
-        let point = series.read().latest(at);
-        Some(point.map(|point| (point.timestamp, point.value)))
-    });
-    answer(env, latest)
 }
 
 /// What an aggregate takes.
@@ -412,31 +336,21 @@ impl<'a> AggregateMap<'a> {
     }
 }
 
-/// `{:ok, [{microseconds, value}]}`, `:long`, or an error; a value may be nil.
-#[rustler::nif]
-fn series_aggregate<'a>(
-    env: Env<'a>,
-    index: SeriesRef,
-    id: &'a str,
-    query: AggregateMap<'a>,
-) -> Term<'a> {
-    if index.is_long(On::Normal) {
-        return atoms::long().to_term(env);
+twins! {
+    /// `{:ok, [{microseconds, value}]}`, `:long`, or an error; a value may be nil.
+    series_aggregate: "Normal", series_aggregate_dirty: "DirtyCpu";
+    fn(env, index: SeriesRef, id: &'a str, query: AggregateMap<'a>) -> Term<'a> {
+        if index.is_long() {
+            return atoms::long().to_term(env);
+        }
+        let on = On::this();
+        let asker = (on == On::Dirty).then(|| Asker::new(env));
+        let budget = match &asker {
+            Some(asker) => asker.default_budget(),
+            None => default_budget(Cancel::default()),
+        };
+        or_long(env, aggregate(&index, id, &query, on.at_most(AGGREGATED), &budget))
     }
-    let budget = default_budget(Cancel::default());
-    answer(env, aggregate(&index, id, &query, AGGREGATED, &budget))
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn series_aggregate_dirty<'a>(
-    env: Env<'a>,
-    index: SeriesRef,
-    id: &'a str,
-    query: AggregateMap<'a>,
-) -> Term<'a> {
-    let asker = Asker::new(env);
-    let budget = asker.default_budget();
-    answer(env, aggregate(&index, id, &query, usize::MAX, &budget))
 }
 
 type Rows = Vec<(i64, Option<f64>)>;

@@ -1,0 +1,63 @@
+//! Calls that stand twice, for a normal scheduler and for a dirty one.
+//!
+//! On a normal scheduler such a call answers `:long`, having changed nothing, when it would
+//! read a file, wait for a lock, or take more than some 100 us; then the caller makes the
+//! dirty one, whose name ends in `_dirty`. What is known to be large goes there at once.
+
+/// The kind of scheduler that a call is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    /// It must not be kept.
+    Normal,
+    /// It may wait.
+    Dirty,
+}
+
+impl On {
+    /// That of this call.
+    pub(crate) fn this() -> Self {
+        // SAFETY: it may be called on any thread at any time.
+        match unsafe { rustler::sys::enif_thread_type() } {
+            rustler::sys::ERL_NIF_THR_NORMAL_SCHEDULER => Self::Normal,
+            _ => Self::Dirty,
+        }
+    }
+
+    /// `most` on a normal scheduler, no bound on a dirty one.
+    pub(crate) fn at_most(self, most: usize) -> usize {
+        match self {
+            Self::Normal => most,
+            Self::Dirty => usize::MAX,
+        }
+    }
+}
+
+/// One function under several names, each on a scheduler of its own:
+///
+/// ```text
+/// twins! {
+///     size: "Normal", size_dirty: "DirtyCpu";
+///     fn(env, index: IndexRef) -> Term<'a> { ... }
+/// }
+/// ```
+///
+/// `env` is an `Env<'a>`; the body asks [`On::this`] where it is.
+macro_rules! twins {
+    (
+        $(#[$doc:meta])*
+        $($name:ident: $schedule:tt),+;
+        fn $arguments:tt -> $answer:ty $body:block
+    ) => {
+        $($crate::schedulers::twins!(@one $name $schedule $arguments $answer $body);)+
+    };
+    (@one $name:ident $schedule:tt ($env:ident, $($arguments:tt)+) $answer:ty $body:block) => {
+        #[rustler::nif(schedule = $schedule)]
+        fn $name<'a>(env: rustler::Env<'a>, $($arguments)+) -> $answer {
+            // What Rustler generates knows it by this name, from here.
+            let $env = env;
+            $body
+        }
+    };
+}
+
+pub(crate) use twins;
