@@ -2,7 +2,7 @@ defmodule FormdbHttp.Analytics do
   @moduledoc false
   # What points come to: aggregates and summaries. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Engine, Native}
+  alias FormdbHttp.{Engine, Input, Native}
 
   @aggregate_options [
     :start,
@@ -17,12 +17,12 @@ defmodule FormdbHttp.Analytics do
   ]
 
   def aggregate(name, series, aggregation, opts) do
-    opts = Engine.options!(opts, @aggregate_options)
+    opts = Input.options!(opts, @aggregate_options)
 
-    with {:ok, start} <- Engine.optional_micros(opts[:start], "/start"),
-         {:ok, stop} <- Engine.optional_micros(opts[:end], "/end"),
-         {:ok, origin} <- Engine.optional_micros(opts[:origin], "/origin"),
-         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+    with {:ok, start} <- Input.optional_micros(opts[:start], "/start"),
+         {:ok, stop} <- Input.optional_micros(opts[:end], "/end"),
+         {:ok, origin} <- Input.optional_micros(opts[:origin], "/origin"),
+         {:ok, as_of} <- Input.as_of(name, opts),
          query = %{
            series: selection(series),
            start: start,
@@ -32,9 +32,9 @@ defmodule FormdbHttp.Analytics do
            origin: origin,
            tz: opts[:tz],
            fill: to_string(opts[:fill] || :none),
-           order: Engine.order(opts),
+           order: Input.order(opts),
            as_of: as_of,
-           json: Engine.json?(opts)
+           json: Input.json?(opts)
          },
          {:ok, {data, seq}} <-
            Engine.ask(name, query, &Native.aggregate/3, &Native.aggregate_dirty/3),
@@ -45,9 +45,9 @@ defmodule FormdbHttp.Analytics do
   defp selection(id) when is_binary(id), do: {:one, id}
 
   def summary(name, series, opts) do
-    opts = Engine.options!(opts, [:as_of])
+    opts = Input.options!(opts, [:as_of])
 
-    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+    with {:ok, as_of} <- Input.as_of(name, opts),
          do: Engine.call_heavy(name, &Native.summary(&1, name, series, as_of))
   end
 end

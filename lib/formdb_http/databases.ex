@@ -5,7 +5,7 @@ defmodule FormdbHttp.Databases do
   # nobody waits for what happens to another. FormdbHttp documents the functions that
   # it delegates to.
 
-  alias FormdbHttp.{Catalog, Database, DataFolder, Engine, Error, Native}
+  alias FormdbHttp.{Catalog, Database, DataFolder, Engine, Error, Input, Native}
 
   @supervisor FormdbHttp.DatabaseSupervisor
   @registry FormdbHttp.DatabaseRegistry
@@ -50,7 +50,7 @@ defmodule FormdbHttp.Databases do
   def open(nil, opts), do: open(Native.database_generate_name(), opts)
 
   def open(name, opts) do
-    opts = Engine.options!(opts, [:create])
+    opts = Input.options!(opts, [:create])
 
     with {:ok, _} <- Engine.native(Native.database_check_name(name)),
          :ok <- check_known(name, Keyword.get(opts, :create, true)),

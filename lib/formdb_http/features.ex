@@ -2,14 +2,14 @@ defmodule FormdbHttp.Features do
   @moduledoc false
   # Writing and reading features. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Catalog, Engine, Error, Native, Transaction, Writing}
+  alias FormdbHttp.{Engine, Error, Input, Native, Transaction, Writing}
 
   ## Writing
 
   def put_feature(name, feature, opts) do
-    {id, opts} = opts |> Writing.options!([:id, :expect, :antimeridian]) |> Keyword.pop(:id)
-    {antimeridian, opts} = antimeridian!(opts)
-    text = Engine.json(feature)
+    opts = Writing.options!(opts, [:id, :expect, :antimeridian])
+    {id, antimeridian} = {opts[:id], Input.antimeridian(opts)}
+    text = Input.json(feature)
     puts = %{replace: false, skip: false, antimeridian: antimeridian}
     request = if id, do: {:feature, id, text, antimeridian}, else: {:features, text, true, puts}
 
@@ -29,8 +29,8 @@ defmodule FormdbHttp.Features do
   end
 
   def patch_feature(name, id, patch, opts) do
-    {antimeridian, opts} = opts |> Writing.options!([:expect, :antimeridian]) |> antimeridian!()
-    request = {:patch, id, Engine.json(patch), antimeridian}
+    opts = Writing.options!(opts, [:expect, :antimeridian])
+    request = {:patch, id, Input.json(patch), Input.antimeridian(opts)}
 
     with {:ok, {false, [id], []}, ack} <- Writing.write(name, request, :io, opts),
          do: {:ok, written(id, ack)}
@@ -38,7 +38,7 @@ defmodule FormdbHttp.Features do
 
   def delete_feature(name, id, opts) do
     opts = Writing.options!(opts, [:expect, :provenance])
-    request = {:delete_feature, id, Engine.optional_json(opts[:provenance])}
+    request = {:delete_feature, id, Input.provenance(opts)}
 
     with {:ok, nil, ack} <- Writing.write(name, request, :normal, opts),
          do: {:ok, written(id, ack)}
@@ -59,17 +59,14 @@ defmodule FormdbHttp.Features do
 
   defp write_all(name, document, opts) do
     opts = Writing.options!(opts, [:expect, :on_duplicate, :on_error, :antimeridian])
-    {on_duplicate, opts} = Keyword.pop(opts, :on_duplicate, :refuse)
-    {on_error, opts} = Keyword.pop(opts, :on_error, :refuse)
-    {antimeridian, opts} = antimeridian!(opts)
 
     puts = %{
-      replace: one_of!(:on_duplicate, on_duplicate, [:refuse, :replace]) == :replace,
-      skip: one_of!(:on_error, on_error, [:refuse, :skip]) == :skip,
-      antimeridian: antimeridian
+      replace: Input.choice!(opts, :on_duplicate, [:refuse, :replace]) == :replace,
+      skip: Input.choice!(opts, :on_error, [:refuse, :skip]) == :skip,
+      antimeridian: Input.antimeridian(opts)
     }
 
-    text = Engine.json(document)
+    text = Input.json(document)
     request = {:features, text, false, puts}
 
     with {:ok, {collection?, ids, rejected}, ack} <- write(name, request, text, opts),
@@ -84,20 +81,6 @@ defmodule FormdbHttp.Features do
   @doc "Features that were left out, as maps."
   def rejected(rejected),
     do: for({index, faults} <- rejected, do: %{index: index, errors: Error.faults(faults)})
-
-  @doc "What becomes of edges wider than 180 degrees, and the other options."
-  def antimeridian!(opts) do
-    {antimeridian, opts} = Keyword.pop(opts, :antimeridian)
-    {one_of!(:antimeridian, antimeridian || :refuse, [:refuse, :cut, :as_is]), opts}
-  end
-
-  defp one_of!(name, value, values) do
-    if value not in values do
-      raise ArgumentError, "#{name} is #{inspect(value)}; expected one of #{inspect(values)}"
-    end
-
-    value
-  end
 
   defp write(name, request, text, opts) do
     Writing.write(name, request, if(Writing.large?(text), do: :cpu, else: :normal), opts)
@@ -135,10 +118,10 @@ defmodule FormdbHttp.Features do
   ## Reading
 
   def get_feature(name, id, opts) do
-    opts = Engine.options!(opts, [:as_of, :transaction])
+    opts = Input.options!(opts, [:as_of, :transaction])
 
     with {:ok, transaction} <- Transaction.of(opts, name),
-         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         {:ok, as_of} <- Input.as_of(name, opts),
          {:ok, {seq, hash, json}} <- find(name, id, as_of, transaction),
          do: {:ok, %{seq: seq, hash: hash, json: json}}
   end
@@ -159,8 +142,8 @@ defmodule FormdbHttp.Features do
   @doc "The features that meet a box, as a transaction sees them."
   def in_box(name, box, transaction, opts) do
     query = %{
-      bbox: box_text(box),
-      limit: opts[:limit] || Catalog.config().default_page_items,
+      bbox: Input.box(box),
+      limit: Input.limit(opts),
       cursor: opts[:cursor],
       as_of: nil
     }
@@ -176,8 +159,4 @@ defmodule FormdbHttp.Features do
         {:error, error}
     end
   end
-
-  @doc "A box as the engine reads it."
-  def box_text(text) when is_binary(text), do: text
-  def box_text({w, s, e, n}), do: Enum.map_join([w, s, e, n], ",", &to_string/1)
 end

@@ -2,19 +2,19 @@ defmodule FormdbHttp.Journal do
   @moduledoc false
   # The journal: blocks, versions, undoing, proofs. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Catalog, Engine, Error, Native, Writing}
+  alias FormdbHttp.{Engine, Error, Input, Native, Writing}
 
   # Blocks that are read in some milliseconds.
   @small_page 1_000
 
   def journal(name, opts) do
-    opts = Engine.options!(opts, [:since, :until, :type, :limit])
+    opts = Input.options!(opts, [:since, :until, :type, :limit])
 
     query = %{
       since: opts[:since] || 0,
       until: opts[:until],
       op: opts[:type],
-      limit: opts[:limit] || Catalog.config().default_page_items
+      limit: Input.limit(opts)
     }
 
     # Blocks of one type have to be looked for.
@@ -26,9 +26,9 @@ defmodule FormdbHttp.Journal do
   end
 
   def provenance(name, id, opts) do
-    opts = Engine.options!(opts, [:since, :limit])
+    opts = Input.options!(opts, [:since, :limit])
     since = opts[:since] || 0
-    limit = opts[:limit] || Catalog.config().default_page_items
+    limit = Input.limit(opts)
 
     call = if limit > @small_page, do: &Engine.call_heavy/2, else: &Engine.call/2
 
@@ -38,8 +38,8 @@ defmodule FormdbHttp.Journal do
   end
 
   def lineage(name, id, opts) do
-    opts = Engine.options!(opts, [:limit])
-    limit = opts[:limit] || Catalog.config().default_page_items
+    opts = Input.options!(opts, [:limit])
+    limit = Input.limit(opts)
 
     with {:ok, {json, elsewhere, truncated}} <-
            Engine.call_heavy(name, &Native.lineage(&1, name, id, limit)),
@@ -66,7 +66,7 @@ defmodule FormdbHttp.Journal do
     opts = Writing.options!(opts, [:provenance])
 
     with {:ok, seq} <- seq(name, block),
-         request = {:revert, seq, Engine.optional_json(opts[:provenance])},
+         request = {:revert, seq, Input.provenance(opts)},
          {:ok, nil, ack} <- Writing.write(name, request, :io, opts) do
       {:ok,
        %{
@@ -98,7 +98,7 @@ defmodule FormdbHttp.Journal do
   end
 
   def seq_at(name, time) do
-    with {:ok, micros} <- Engine.micros(time, "/time"),
+    with {:ok, micros} <- Input.micros(time, "/time"),
          do: Engine.seq_at(name, micros)
   end
 

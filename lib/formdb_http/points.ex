@@ -2,7 +2,7 @@ defmodule FormdbHttp.Points do
   @moduledoc false
   # Writing and reading points of time series. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Catalog, Engine, Native, Transaction, Writing}
+  alias FormdbHttp.{Engine, Input, Native, Transaction, Writing}
 
   # 16 bytes a point, encoded about as fast as memory is copied.
   @dirty_column_bytes 65_536
@@ -13,16 +13,16 @@ defmodule FormdbHttp.Points do
 
   def write_points(name, document, opts) do
     opts = Writing.options!(opts, [:unit])
-    text = Engine.json(document)
+    text = Input.json(document)
     scheduler = if Writing.large?(text), do: :cpu, else: :normal
-    request = {:points, text, Engine.unit(opts)}
+    request = {:points, text, Input.unit(opts)}
 
     with {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
          do: {:ok, points_ack(summary, ack)}
   end
 
   def put_point(name, series, timestamp, value, opts) do
-    with {:ok, micros} <- Engine.micros(timestamp),
+    with {:ok, micros} <- Input.micros(timestamp),
          point = %{"series_id" => series, "timestamp" => micros, "value" => value},
          {:ok, {:point, ack}} <- write_points(name, point, opts),
          do: {:ok, ack}
@@ -30,19 +30,16 @@ defmodule FormdbHttp.Points do
 
   def put_columns(name, series, timestamps, values, opts) do
     opts = Writing.options!(opts, [:provenance])
-    timestamps = pack(timestamps)
-    provenance = Engine.optional_json(opts[:provenance])
+    timestamps = Input.pack_integers(timestamps)
+    provenance = Input.provenance(opts)
     scheduler = if byte_size(timestamps) > @dirty_column_bytes, do: :cpu, else: :normal
 
-    with {:ok, values} <- Engine.pack_floats(values),
+    with {:ok, values} <- Input.pack_floats(values),
          request = {:columns, series, timestamps, values, provenance},
          {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
          {:points, ack} <- points_ack(summary, ack),
          do: {:ok, ack}
   end
-
-  defp pack(packed) when is_binary(packed), do: packed
-  defp pack(list), do: for(n <- list, into: <<>>, do: <<n::little-signed-64>>)
 
   defp points_ack({true, 1}, %{first_seq: seq} = ack) do
     point = %{
@@ -73,9 +70,9 @@ defmodule FormdbHttp.Points do
   def delete_points(name, series, from, to, opts) do
     opts = Writing.options!(opts, [:provenance])
 
-    with {:ok, start} <- Engine.micros(from, "/start"),
-         {:ok, stop} <- Engine.micros(to, "/end"),
-         provenance = Engine.optional_json(opts[:provenance]),
+    with {:ok, start} <- Input.micros(from, "/start"),
+         {:ok, stop} <- Input.micros(to, "/end"),
+         provenance = Input.provenance(opts),
          request = {:delete_points, series, start, stop, provenance},
          # It looks for a point that is there, among those that are not any more.
          {:ok, nil, ack} <- Writing.write(name, request, :io, opts),
@@ -100,25 +97,25 @@ defmodule FormdbHttp.Points do
   ## Reading
 
   def range(name, series, from, to, opts) do
-    opts = Engine.options!(opts, [:order, :limit, :cursor, :as, :as_of, :transaction])
+    opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of, :transaction])
 
-    with {:ok, start} <- Engine.micros(from, "/start"),
-         {:ok, stop} <- Engine.micros(to, "/end"),
+    with {:ok, start} <- Input.micros(from, "/start"),
+         {:ok, stop} <- Input.micros(to, "/end"),
          {:ok, transaction} <- Transaction.of(opts, name),
-         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]) do
+         {:ok, as_of} <- Input.as_of(name, opts) do
       range = %{
         series: series,
         start: start,
         end: stop,
-        order: Engine.order(opts),
-        limit: opts[:limit] || Catalog.config().default_page_items,
+        order: Input.order(opts),
+        limit: Input.limit(opts),
         cursor: opts[:cursor],
         as_of: as_of,
         transaction: transaction
       }
 
       calls =
-        if Engine.json?(opts),
+        if Input.json?(opts),
           do: {&Native.range_json/3, &Native.range_json_dirty/3},
           else: {&Native.range_points/3, &Native.range_points_dirty/3}
 
@@ -139,20 +136,20 @@ defmodule FormdbHttp.Points do
     do: Engine.call_heavy(name, &dirty.(&1, name, range))
 
   def range_many(name, prefix, from, to, opts) do
-    opts = Engine.options!(opts, [:order, :limit, :cursor, :as, :as_of])
+    opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of])
 
-    with {:ok, start} <- Engine.micros(from, "/start"),
-         {:ok, stop} <- Engine.micros(to, "/end"),
-         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+    with {:ok, start} <- Input.micros(from, "/start"),
+         {:ok, stop} <- Input.micros(to, "/end"),
+         {:ok, as_of} <- Input.as_of(name, opts),
          range = %{
            prefix: prefix,
            start: start,
            end: stop,
-           order: Engine.order(opts),
-           limit: opts[:limit] || Catalog.config().default_page_items,
+           order: Input.order(opts),
+           limit: Input.limit(opts),
            cursor: opts[:cursor],
            as_of: as_of,
-           json: Engine.json?(opts)
+           json: Input.json?(opts)
          },
          {:ok, {series, seq, next}} <-
            Engine.call_heavy(name, &Native.range_many(&1, name, range)),
@@ -160,9 +157,9 @@ defmodule FormdbHttp.Points do
   end
 
   def latest(name, series, opts) do
-    opts = Engine.options!(opts, [:as_of])
+    opts = Input.options!(opts, [:as_of])
 
-    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+    with {:ok, as_of} <- Input.as_of(name, opts),
          {:ok, latest} <- Engine.call(name, &Native.latest(&1, name, series, as_of)) do
       {index, latest} = Map.pop!(latest, :index)
       {:ok, Map.put(latest, :point_id, point_id(latest.seq, index))}
@@ -170,15 +167,15 @@ defmodule FormdbHttp.Points do
   end
 
   def series(name, opts) do
-    opts = Engine.options!(opts, [:prefix, :limit, :cursor, :as, :as_of])
+    opts = Input.options!(opts, [:prefix, :limit, :cursor, :as, :as_of])
 
-    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+    with {:ok, as_of} <- Input.as_of(name, opts),
          list = %{
            prefix: Keyword.get(opts, :prefix, ""),
-           limit: opts[:limit] || Catalog.config().default_page_items,
+           limit: Input.limit(opts),
            cursor: opts[:cursor],
            as_of: as_of,
-           json: Engine.json?(opts)
+           json: Input.json?(opts)
          },
          {:ok, {series, seq, next}} <-
            Engine.call_heavy(name, &Native.series_list(&1, name, list)),

@@ -17,7 +17,7 @@ defmodule FormdbHttp.QueryCache do
   and it goes when nobody holds it any more.
   """
 
-  alias FormdbHttp.{Engine, Native}
+  alias FormdbHttp.{Input, Native}
 
   @enforce_keys [:answers, :many?]
   defstruct [:answers, :many?]
@@ -41,7 +41,7 @@ defmodule FormdbHttp.QueryCache do
   @spec new(entries: non_neg_integer(), bytes: non_neg_integer(), ttl_ms: non_neg_integer()) ::
           t()
   def new(opts \\ []) do
-    opts = Engine.options!(opts, [:ttl_ms, entries: 10_000, bytes: 64 * 1024 * 1024])
+    opts = Input.options!(opts, [:ttl_ms, entries: 10_000, bytes: 64 * 1024 * 1024])
 
     %__MODULE__{
       answers: Native.answers_new(opts[:entries], opts[:bytes], opts[:ttl_ms]),

@@ -2,7 +2,7 @@ defmodule FormdbHttp.Search do
   @moduledoc false
   # Searching features, counting them, and heatmaps. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Catalog, Engine, Error, Features, Native, Transaction}
+  alias FormdbHttp.{Engine, Error, Features, Input, Native, Transaction}
 
   # Both can be asked of a search and of a count.
   @question [:predicate, :filters, :k, :radius, :as_of, :antimeridian]
@@ -12,7 +12,7 @@ defmodule FormdbHttp.Search do
   @short 4_096
 
   def search(name, area, opts) do
-    opts = Engine.options!(opts, [:limit, :cursor, :transaction | @question])
+    opts = Input.options!(opts, [:limit, :cursor, :transaction | @question])
 
     case {opts[:transaction], area, box_only?(opts)} do
       {nil, _area, _box_only?} ->
@@ -41,7 +41,7 @@ defmodule FormdbHttp.Search do
   end
 
   def count(name, area, opts) do
-    with {:ok, search} <- query(name, area, Engine.options!(opts, @question)),
+    with {:ok, search} <- query(name, area, Input.options!(opts, @question)),
          {:ok, {count, seq}} <-
            ask(name, search, &Native.search_count/3, &Native.search_count_dirty/3),
          do: {:ok, %{count: count, seq: seq}}
@@ -66,16 +66,16 @@ defmodule FormdbHttp.Search do
   end
 
   defp query(name, area, opts) do
-    predicate = predicate(opts[:predicate] || :intersects)
+    predicate = Input.choice!(opts, :predicate, [:intersects, :within, :contains])
 
     with :ok <- check_predicate(area, opts[:predicate]),
-         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]) do
+         {:ok, as_of} <- Input.as_of(name, opts) do
       {:ok,
        %{
          area: area(area, opts),
          predicate: predicate,
          filters: filters(opts[:filters] || []),
-         limit: opts[:limit] || Catalog.config().default_page_items,
+         limit: Input.limit(opts),
          cursor: opts[:cursor],
          as_of: as_of
        }}
@@ -104,30 +104,22 @@ defmodule FormdbHttp.Search do
       raise ArgumentError, "#{key} goes with an area of {:near, point}, not with #{inspect(area)}"
     end
 
-    {antimeridian, _others} = Features.antimeridian!(opts)
-
     case area do
       :everything -> :everything
-      {:box, box} -> {:box, Features.box_text(box)}
-      {:geometry, geometry} -> {:geometry, Engine.json(geometry), antimeridian}
+      {:box, box} -> {:box, Input.box(box)}
+      {:geometry, geometry} -> {:geometry, Input.json(geometry), Input.antimeridian(opts)}
     end
-  end
-
-  defp predicate(predicate) when predicate in [:intersects, :within, :contains], do: predicate
-
-  defp predicate(other) do
-    raise ArgumentError, "predicate is #{inspect(other)}; give :intersects, :within or :contains"
   end
 
   defp filters(filters), do: for({key, text} <- filters, do: {to_string(key), to_string(text)})
 
   def heatmap(name, box, opts) do
-    opts = Engine.options!(opts, [:cell, :zoom, :sum, :filters, :as_of])
+    opts = Input.options!(opts, [:cell, :zoom, :sum, :filters, :as_of])
 
     with {:ok, grid} <- grid(opts[:cell], opts[:zoom]),
-         {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+         {:ok, as_of} <- Input.as_of(name, opts),
          heatmap = %{
-           bbox: Features.box_text(box),
+           bbox: Input.box(box),
            grid: grid,
            sum: opts[:sum],
            filters: filters(opts[:filters] || []),

@@ -3,7 +3,8 @@ defmodule FormdbHttp.Serving do
   # What the web layer asks of the database beyond the public API: what probes may know
   # without waiting for a file, and what the text of a request means.
 
-  alias FormdbHttp.{Catalog, Databases, DataFolder, Engine, Error, Features, Native, Writing}
+  alias FormdbHttp.{Catalog, Databases, DataFolder, Engine, Error, Features, Input, Native}
+  alias FormdbHttp.Writing
 
   @doc """
   As `FormdbHttp.databases/0` from memory, without reading the data folder. What was put
@@ -52,7 +53,7 @@ defmodule FormdbHttp.Serving do
   """
   @spec parse_timestamp(String.t(), unit: FormdbHttp.unit()) :: FormdbHttp.result(integer())
   def parse_timestamp(text, opts \\ []) do
-    unit = opts |> Engine.options!([:unit]) |> Engine.unit()
+    unit = opts |> Input.options!([:unit]) |> Input.unit()
 
     with {:error, error} <- Engine.native(Native.timestamp_parameter(text, unit)),
          do: {:error, %{error | pointer: "/timestamp"}}

@@ -21,7 +21,7 @@ defmodule FormdbHttp.SpatialIndex do
 
   import FormdbHttp.Native.Twins, only: [or_dirty: 1]
 
-  alias FormdbHttp.{Engine, Error, Native}
+  alias FormdbHttp.{Engine, Error, Input, Native}
 
   @enforce_keys [:places]
   defstruct [:places]
@@ -76,7 +76,7 @@ defmodule FormdbHttp.SpatialIndex do
   @spec nearest(t(), position(), non_neg_integer(), radius: number()) ::
           {:ok, [{String.t(), float()}]} | {:error, Error.t()}
   def nearest(%__MODULE__{places: places}, {_, _} = position, k, opts \\ []) do
-    opts = Engine.options!(opts, [:radius])
+    opts = Input.options!(opts, [:radius])
     Engine.native(Native.places_nearest(places, position, k, opts[:radius]))
   end
 

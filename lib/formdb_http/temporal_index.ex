@@ -24,7 +24,7 @@ defmodule FormdbHttp.TemporalIndex do
 
   import FormdbHttp.Native.Twins, only: [or_dirty: 1]
 
-  alias FormdbHttp.{Engine, Error, Native}
+  alias FormdbHttp.{Engine, Error, Input, Native}
 
   @enforce_keys [:series]
   defstruct [:series]
@@ -43,8 +43,8 @@ defmodule FormdbHttp.TemporalIndex do
   @doc "Enters a point."
   @spec insert(t(), String.t(), micros(), number()) :: :ok | {:error, Error.t()}
   def insert(%__MODULE__{series: index}, series, timestamp, value) do
-    if Engine.rounded?(value),
-      do: {:error, Engine.rounded(value, "/value")},
+    if Input.rounded?(value),
+      do: {:error, Input.rounded(value, "/value")},
       else: Engine.native(or_dirty(Native.series_insert(index, series, timestamp, value)))
   end
 
@@ -55,15 +55,12 @@ defmodule FormdbHttp.TemporalIndex do
   @spec insert_many(t(), String.t(), [micros()] | binary(), [number()] | binary()) ::
           :ok | {:error, Error.t()}
   def insert_many(%__MODULE__{series: index}, series, timestamps, values) do
-    timestamps = pack(timestamps)
+    timestamps = Input.pack_integers(timestamps)
 
-    with {:ok, values} <- Engine.pack_floats(values) do
+    with {:ok, values} <- Input.pack_floats(values) do
       Engine.native(or_dirty(Native.series_insert_many(index, series, timestamps, values)))
     end
   end
-
-  defp pack(packed) when is_binary(packed), do: packed
-  defp pack(list), do: for(n <- list, into: <<>>, do: <<n::little-signed-64>>)
 
   @doc "Deletes the points of `[start, stop)`. Returns how many there were."
   @spec delete(t(), String.t(), micros(), micros()) :: result(non_neg_integer())
@@ -86,12 +83,9 @@ defmodule FormdbHttp.TemporalIndex do
   def range(index, series, start, stop, []), do: points(index, series, start, stop)
 
   def range(index, series, start, stop, opts) do
-    opts = Engine.options!(opts, as: :points)
-
-    case opts[:as] do
+    case opts |> Input.options!([:as]) |> Input.choice!(:as, [:points, :columns]) do
       :points -> points(index, series, start, stop)
       :columns -> columns(index, series, start, stop)
-      other -> raise ArgumentError, "range as #{inspect(other)}; expected :points or :columns"
     end
   end
 
@@ -126,7 +120,7 @@ defmodule FormdbHttp.TemporalIndex do
   @spec aggregate(t(), String.t(), atom() | String.t(), micros(), micros(), keyword()) ::
           result(number() | nil | [{micros(), number() | nil}])
   def aggregate(%__MODULE__{series: index}, series, aggregation, start, stop, opts \\ []) do
-    opts = Engine.options!(opts, [:interval, :origin, :tz, fill: :none])
+    opts = Input.options!(opts, [:interval, :origin, :tz, fill: :none])
 
     query = %{
       aggregation: to_string(aggregation),

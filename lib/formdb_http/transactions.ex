@@ -4,12 +4,12 @@ defmodule FormdbHttp.Transactions do
 
   import FormdbHttp.Native.Twins, only: [or_dirty: 1]
 
-  alias FormdbHttp.{Engine, Features, JSON, Leases, Native, Transaction, Writing}
+  alias FormdbHttp.{Engine, Features, Input, JSON, Leases, Native, Transaction, Writing}
 
   def begin(name, opts) do
-    opts = Engine.options!(opts, [:read_only, :actor, :as_of, :owner])
+    opts = Input.options!(opts, [:read_only, :actor, :as_of, :owner])
 
-    with {:ok, as_of} <- Engine.as_of(name, opts[:as_of]),
+    with {:ok, as_of} <- Input.as_of(name, opts),
          begin = %{
            read_only: Keyword.get(opts, :read_only, false),
            actor: opts[:actor],
@@ -30,8 +30,8 @@ defmodule FormdbHttp.Transactions do
   end
 
   def apply(%Transaction{database: name, id: id}, operations, opts) do
-    opts = Engine.options!(opts, [:idempotency_key, :unit])
-    how = {Engine.unit(opts), opts[:idempotency_key]}
+    opts = Input.options!(opts, [:idempotency_key, :unit])
+    how = {Input.unit(opts), opts[:idempotency_key]}
 
     with {:ok, text} <- operations_text(operations),
          {:ok, {count, ids, replayed, rejected}} <-
@@ -62,7 +62,7 @@ defmodule FormdbHttp.Transactions do
          do: {:ok, IO.iodata_to_binary([~s({"operations":[), Enum.intersperse(parts, ?,), "]}"])}
   end
 
-  defp operations_text(document), do: {:ok, Engine.json(document)}
+  defp operations_text(document), do: {:ok, Input.json(document)}
 
   defp collect([], parts), do: {:ok, Enum.reverse(parts)}
 
@@ -74,24 +74,24 @@ defmodule FormdbHttp.Transactions do
   defp operation({:put_feature, feature}), do: operation({:put_feature, feature, []})
 
   defp operation({:put_feature, feature, opts}) do
-    opts = Engine.options!(opts, [:on_duplicate, :on_error, :antimeridian])
+    opts = Input.options!(opts, [:on_duplicate, :on_error, :antimeridian])
     members = for {name, value} <- opts, do: [~s("#{name}":), JSON.encode(value), ?,]
-    {:ok, [~s({"op":"put_feature",), members, ~s("feature":), Engine.json(feature), ?}]}
+    {:ok, [~s({"op":"put_feature",), members, ~s("feature":), Input.json(feature), ?}]}
   end
 
   defp operation({:delete_feature, id}) do
-    {:ok, Engine.json(%{"op" => "delete_feature", "id" => id})}
+    {:ok, Input.json(%{"op" => "delete_feature", "id" => id})}
   end
 
   defp operation({:put_points, points}) do
-    {:ok, [~s({"op":"put_points","points":), Engine.json(points), ?}]}
+    {:ok, [~s({"op":"put_points","points":), Input.json(points), ?}]}
   end
 
   defp operation({:delete_points, series, from, to}) do
-    with {:ok, start} <- Engine.micros(from, "/start"),
-         {:ok, stop} <- Engine.micros(to, "/end") do
+    with {:ok, start} <- Input.micros(from, "/start"),
+         {:ok, stop} <- Input.micros(to, "/end") do
       {:ok,
-       Engine.json(%{
+       Input.json(%{
          "op" => "delete_points",
          "series_id" => series,
          "start" => start,

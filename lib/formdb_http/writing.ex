@@ -3,7 +3,7 @@ defmodule FormdbHttp.Writing do
   # What all writes have in common: their options, the way to the engine, and the
   # answer that the committer sends.
 
-  alias FormdbHttp.{Admission, Catalog, Engine, Error, Native}
+  alias FormdbHttp.{Admission, Catalog, Engine, Error, Input, Native}
 
   @options [:actor, :timeout, :durability, :idempotency_key]
   @levels [:sync, :interval, :none]
@@ -14,7 +14,7 @@ defmodule FormdbHttp.Writing do
   @large_bytes 1_048_576
 
   @doc "The options of a write that has `more` of its own, checked."
-  def options!(opts, more \\ []), do: Engine.options!(opts, more ++ @options)
+  def options!(opts, more \\ []), do: Input.options!(opts, more ++ @options)
 
   @doc "Whether parsing this text would keep a normal scheduler busy."
   def large?(text), do: byte_size(text) > @dirty_bytes

@@ -1,0 +1,146 @@
+defmodule FormdbHttp.Input do
+  @moduledoc false
+  # The forms in which callers may give documents, times, columns and options, as the
+  # engine takes them. Misuse raises ArgumentError; what data can be wrong about is an error.
+
+  alias FormdbHttp.{Catalog, Engine, Error, JSON, Native}
+
+  ## Options
+
+  @doc "Options, checked for names that the call does not have; `allowed` may have defaults."
+  @spec options!(keyword(), [atom() | {atom(), term()}]) :: keyword()
+  def options!(opts, allowed) do
+    case Keyword.validate(opts, allowed) do
+      {:ok, opts} ->
+        opts
+
+      {:error, unknown} ->
+        raise ArgumentError,
+              "unknown options #{inspect(unknown)}; this call takes #{inspect(allowed)}"
+    end
+  end
+
+  @doc "One of the values that an option may have, by default the first."
+  @spec choice!(keyword(), atom(), [value, ...]) :: value when value: atom()
+  def choice!(opts, name, [default | _] = values) do
+    value = Keyword.get(opts, name) || default
+
+    unless value in values do
+      raise ArgumentError, "#{name} is #{inspect(value)}; expected one of #{inspect(values)}"
+    end
+
+    value
+  end
+
+  @doc "The option `:order`."
+  @spec order(keyword()) :: :asc | :desc
+  def order(opts), do: choice!(opts, :order, [:asc, :desc])
+
+  @doc "Whether the option `:as` asks for JSON text."
+  @spec json?(keyword()) :: boolean()
+  def json?(opts), do: choice!(opts, :as, [:points, :json]) == :json
+
+  @doc "The option `:unit`, what integers count that stand for times, as text; `nil` without."
+  @spec unit(keyword()) :: String.t() | nil
+  def unit(opts) do
+    if opts[:unit], do: Atom.to_string(choice!(opts, :unit, [:us, :s, :ms, :ns]))
+  end
+
+  @doc "What becomes of edges wider than 180 degrees: the option `:antimeridian`."
+  @spec antimeridian(keyword()) :: :refuse | :cut | :as_is
+  def antimeridian(opts), do: choice!(opts, :antimeridian, [:refuse, :cut, :as_is])
+
+  @doc "The option `:limit`."
+  @spec limit(keyword()) :: term()
+  def limit(opts), do: opts[:limit] || Catalog.config().default_page_items
+
+  ## Documents and boxes
+
+  @doc "A document as JSON text."
+  @spec json(FormdbHttp.document()) :: binary()
+  def json(text) when is_binary(text), do: text
+  def json(map) when is_map(map), do: JSON.text(map)
+
+  @doc "The option `:provenance` as JSON text."
+  @spec provenance(keyword()) :: binary() | nil
+  def provenance(opts), do: opts[:provenance] && json(opts[:provenance])
+
+  @doc "A box as the engine reads it."
+  @spec box(FormdbHttp.box()) :: String.t()
+  def box(text) when is_binary(text), do: text
+  def box({w, s, e, n}), do: Enum.map_join([w, s, e, n], ",", &to_string/1)
+
+  ## Times
+
+  @doc "A time as microseconds. `pointer` is where an error points to."
+  @spec micros(FormdbHttp.timestamp(), String.t()) :: FormdbHttp.result(integer())
+  def micros(timestamp, pointer \\ "/timestamp")
+  def micros(micros, _pointer) when is_integer(micros), do: {:ok, micros}
+  def micros(%DateTime{} = time, _pointer), do: {:ok, DateTime.to_unix(time, :microsecond)}
+
+  def micros(text, pointer) when is_binary(text) do
+    with {:error, error} <- Engine.native(Native.timestamp_parse(text)),
+         do: {:error, %{error | pointer: pointer}}
+  end
+
+  @doc "As `micros/2`, of a time that may be missing."
+  @spec optional_micros(FormdbHttp.timestamp() | nil, String.t()) ::
+          FormdbHttp.result(integer() | nil)
+  def optional_micros(nil, _pointer), do: {:ok, nil}
+  def optional_micros(time, pointer), do: micros(time, pointer)
+
+  @doc "The sequence that the option `:as_of` means: itself, or the last one by a time."
+  @spec as_of(FormdbHttp.database(), keyword()) :: FormdbHttp.result(non_neg_integer() | nil)
+  def as_of(name, opts) do
+    case opts[:as_of] do
+      nil ->
+        {:ok, nil}
+
+      seq when seq in 0..0xFFFFFFFFFFFFFFFF ->
+        {:ok, seq}
+
+      seq when is_integer(seq) ->
+        detail = "as_of is #{seq}; expected a sequence that the journal has reached, or a time"
+        {:error, %Error{code: :invalid_parameter, detail: detail, pointer: "/as_of"}}
+
+      time ->
+        with {:ok, micros} <- micros(time, "/as_of"), do: Engine.seq_at(name, micros)
+    end
+  end
+
+  ## Columns
+
+  # Integers up to here are doubles, each of them.
+  @exact 9_007_199_254_740_992
+  @greatest trunc(1.7976931348623157e308)
+
+  @doc "A column of microseconds, packed: a list of integers, or packed already."
+  @spec pack_integers([integer()] | binary()) :: binary()
+  def pack_integers(packed) when is_binary(packed), do: packed
+  def pack_integers(list), do: for(n <- list, into: <<>>, do: <<n::little-signed-64>>)
+
+  @doc "A column of values as packed doubles: a list of numbers, or packed already."
+  @spec pack_floats([number()] | binary()) :: FormdbHttp.result(binary())
+  def pack_floats(packed) when is_binary(packed), do: {:ok, packed}
+
+  def pack_floats(list) do
+    case Enum.find_index(list, &rounded?/1) do
+      nil -> {:ok, for(n <- list, into: <<>>, do: <<n::little-float-64>>)}
+      index -> {:error, rounded(Enum.at(list, index), "/values/#{index}")}
+    end
+  end
+
+  @doc "Whether it is an integer that no double is."
+  @spec rounded?(number()) :: boolean()
+  def rounded?(n) when is_integer(n) and (n > @exact or n < -@exact),
+    do: abs(n) > @greatest or trunc(n / 1) != n
+
+  def rounded?(_number), do: false
+
+  @doc "The refusal of an integer that no double is."
+  @spec rounded(integer(), String.t()) :: Error.t()
+  def rounded(n, pointer) do
+    detail = "found #{n}, an integer that a double does not hold; values are doubles"
+    %Error{code: :invalid_value, detail: detail, pointer: pointer}
+  end
+end
