@@ -3,150 +3,59 @@ defmodule FormdbHttp do
   FormDB from Elixir: databases of GeoJSON features and time-series points whose
   every change is a block in an append-only, hash-chained journal.
 
-      {:ok, _} = FormdbHttp.open("quakes")
+      iex> {:ok, %{created: true}} = FormdbHttp.open("places")
+      iex> berlin = %{
+      ...>   "type" => "Feature", "id" => "berlin", "properties" => %{"people" => 3_700_000},
+      ...>   "geometry" => %{"type" => "Point", "coordinates" => [13.4, 52.5]}
+      ...> }
+      iex> {:ok, %{feature_id: "berlin", seq: 1}} = FormdbHttp.put_feature("places", berlin)
+      iex> {:ok, page} = FormdbHttp.search("places", {:box, {13, 52, 14, 53}})
+      iex> {page.returned, page.seq}
+      {1, 1}
+      iex> FormdbHttp.purge("places")
+      :ok
 
-      {:ok, %{feature_id: "a", seq: 1}} =
-        FormdbHttp.put_feature("quakes", ~s({"type":"Feature","id":"a",
-          "geometry":{"type":"Point","coordinates":[13.4,52.5]},"properties":{}}))
+  Databases live in one data folder, which `child_spec/1` says how to start with.
 
-      {:ok, %{json: json}} = FormdbHttp.search("quakes", {:box, {13, 52, 14, 53}})
-
-  Writes return when they are on disk, unless they ask for less. Many callers at once
-  share one disk sync, so concurrency is what makes writing fast. Reads run in the
-  calling process and see every write that was acknowledged before they began.
+  Writes return when they are on disk, unless they ask for less
+  (`t:FormdbHttp.Types.write_option/0`). Many callers at once share one disk sync, so
+  concurrency is what makes writing fast. Reads run in the calling process and see every
+  write that was acknowledged before they began.
 
   Documents go in as JSON text or as maps, and come out as JSON text, ready to be
   sent on. Timestamps are microseconds since the epoch, UTC; where one is taken,
-  ISO 8601 text with an offset and `DateTime` do as well.
+  ISO 8601 text with an offset and `DateTime` do as well. `FormdbHttp.Types` has the shapes
+  of all options and answers.
 
   Several writes become one, and reads agree with each other, in a transaction:
 
-      {:ok, txn} = FormdbHttp.begin("quakes")
-      {:ok, _} = FormdbHttp.apply(txn, [{:delete_feature, "a"}, {:put_feature, other}])
-      {:ok, %{returned: 1}} = FormdbHttp.search("quakes", {:box, world}, transaction: txn)
-      {:ok, %{last_seq: 3}} = FormdbHttp.commit(txn)
+      iex> {:ok, _} = FormdbHttp.open("places")
+      iex> {:ok, txn} = FormdbHttp.begin("places")
+      iex> {:ok, %{operations: 1}} =
+      ...>   FormdbHttp.apply(txn, [{:put_points, %{"series_id" => "t", "timestamp" => 0, "value" => 1}}])
+      iex> {:ok, %{points: [{0, 1.0}]}} = FormdbHttp.range("places", "t", 0, 1, transaction: txn)
+      iex> {:ok, %{last_seq: 1}} = FormdbHttp.commit(txn)
+      iex> FormdbHttp.purge("places")
+      :ok
 
   Every function returns `{:error, %FormdbHttp.Error{}}` for what can be expected
   to go wrong. `:busy` means that nothing was done and it may be tried again: the write
   queue is full, or too many ask what takes long (`ask_as/1`).
   Misuse, such as an option that a function does not have, raises.
+
+  Examples below take an open, empty database `"quakes"`.
   """
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias FormdbHttp.{Admission, Analytics, Config, Databases, Error, Features, Journal, Native}
-  alias FormdbHttp.{Points, Search, Transaction, Transactions}
+  alias FormdbHttp.{Admission, Analytics, Config, Databases, Features, Journal, Native}
+  alias FormdbHttp.{Points, Search, Transaction, Transactions, Types}
 
-  @typedoc "Name of a database: `[a-z0-9][a-z0-9_-]{0,62}`."
-  @type database :: String.t()
+  @typedoc "See `FormdbHttp.Types`."
+  @type result(value) :: Types.result(value)
 
-  @typedoc "JSON text, or a map with string keys that encodes to it."
-  @type document :: binary() | map()
-
-  @typedoc "Microseconds since the epoch, ISO 8601 with an offset, or a `DateTime`."
-  @type timestamp :: integer() | String.t() | DateTime.t()
-
-  @typedoc "What integers count that stand for times: seconds to nanoseconds."
-  @type unit :: :s | :ms | :us | :ns
-
-  @typedoc """
-  A state of the database: a sequence, or a time (ISO 8601 text or a `DateTime`), which
-  means the last sequence that was committed by then.
-  """
-  @type as_of :: non_neg_integer() | String.t() | DateTime.t()
-
-  @typedoc """
-  Options of writes:
-
-    * `:actor` - the authenticated subject, recorded in every block; at most 1,024 bytes
-    * `:timeout` - milliseconds to wait for the disk, or `:infinity`; by default
-      the setting FORMDB_WRITE_TIMEOUT_MS. After a time-out (`:write_timeout`) the
-      write may still land, and its late answer arrives as a stray message.
-    * `:durability` - what the answer promises; by default the setting
-      FORMDB_DURABILITY:
-        * `:sync` - the write is on disk and survives the loss of power
-        * `:interval` - the operating system has it: it survives the end of the
-          server at once, and the loss of power after FORMDB_SYNC_INTERVAL_MS
-        * `:none` - the operating system has it and writes it when it likes. The next
-          `:sync` write, and closing, put it on disk
-    * `:idempotency_key` - 1 to 255 visible ASCII characters. A second write with the
-      same key and the same content writes nothing and is answered as the first was,
-      with `replayed: true`; with other content it is refused
-      (`:idempotency_key_reused`). Keys are honoured across restarts, for
-      FORMDB_IDEMPOTENCY_SECONDS and up to FORMDB_IDEMPOTENCY_KEYS of them.
-
-  All answers to writes have `:replayed`.
-  """
-  @type write_opts :: [
-          actor: String.t(),
-          timeout: timeout(),
-          durability: :sync | :interval | :none,
-          idempotency_key: String.t()
-        ]
-
-  @typedoc """
-  What a write of one feature expects of its current version, or it is refused with
-  `:precondition_failed`. Hashes are in hexadecimal, as they are answered.
-  """
-  @type expectation ::
-          :absent
-          | :exists
-          | {:hash, String.t()}
-          | {:hashes, [String.t()]}
-          | {:seq, pos_integer()}
-
-  @typedoc """
-  An operation of a transaction, as documents and times are taken elsewhere. Points may
-  have any of the shapes of `write_points/3`.
-  """
-  @type operation ::
-          {:put_feature, document()}
-          | {:put_feature, document(), keyword()}
-          | {:delete_feature, String.t()}
-          | {:put_points, document()}
-          | {:delete_points, String.t(), timestamp(), timestamp()}
-
-  @typedoc "West, south, east and north in degrees, or the text `\"w,s,e,n\"`."
-  @type box :: {number(), number(), number(), number()} | String.t()
-
-  @typedoc """
-  Where a search looks:
-
-    * `:everything` - at all features, also those without geometry
-    * `{:box, box}` - in a box; west greater than east crosses the antimeridian
-    * `{:geometry, geometry}` - at a GeoJSON geometry of any type, or a Feature with one
-    * `{:near, {lon, lat}}` - around a position, nearest first, with the options `:k` (at
-      most so many features, over all pages) and `:radius` (at most so many metres
-      away), of which there must be one
-  """
-  @type area ::
-          :everything
-          | {:box, box()}
-          | {:geometry, document()}
-          | {:near, {number(), number()}}
-
-  @typedoc """
-  Conditions that must all hold, at most 64: a list or a map of keys and expressions.
-
-  Keys are `prop.NAME` for a property (`prop.NAME.NAME` for a nested one; a dot in a name
-  is written `\\.`, and before `<` and `>` goes a backslash too), `time` for when the version was committed, and `seq` for its sequence.
-
-  | expression | holds for |
-  |---|---|
-  | `VALUE`, `eq:VALUE` | what equals the value |
-  | `ne:VALUE` | everything else, absent properties among it |
-  | `gt:VALUE`, `gte:`, `lt:`, `lte:` | numbers if the value is one, else strings by code points |
-  | `in:VALUE,VALUE` | what equals one of up to 1,000 values |
-  | `exists`, `exists:false` | properties that are there, or are not |
-  | `since:TIME`, `until:TIME` | timestamps at or after, and before, an ISO 8601 time |
-
-  A value in double quotes equals strings only; what could be meant for something else,
-  such as `ge:5` or `gt:5.`, is refused unless it stands in quotes. `time` takes `since` and `until`, `seq`
-  takes `eq` and the comparisons.
-  """
-  @type filters :: [{String.t(), String.t()}] | %{String.t() => String.t()}
-
-  @type result(value) :: {:ok, value} | {:error, Error.t()}
+  @typedoc "See `FormdbHttp.Types`."
+  @type database :: Types.database()
 
   ## Starting
 
@@ -159,8 +68,8 @@ defmodule FormdbHttp do
   setting, or does not fit, raises `ArgumentError`. Databases that are in the folder are
   opened at once, in the background.
 
-  There is one a VM, and one a data folder. Nothing else is needed for a database without
-  HTTP; until this is started no file is touched, and calls raise.
+  There is one a VM, and one a data folder. Nothing else is needed for databases without
+  HTTP. Until this is started no file is touched, and calls raise.
   """
   @spec child_spec(keyword() | Config.t()) :: Supervisor.child_spec()
   def child_spec(options) do
@@ -178,11 +87,11 @@ defmodule FormdbHttp do
   defp config!(%Config{} = config), do: config
   defp config!(options), do: Config.new!(options)
 
-  ## Databases
-
   @doc "The version of the server."
   @spec version() :: String.t()
   def version, do: :formdb_http |> Application.spec(:vsn) |> to_string()
+
+  ## Databases
 
   @doc """
   Opens the database, or creates it, and describes it as `database/1` does; `:created`
@@ -190,39 +99,36 @@ defmodule FormdbHttp do
 
   Option: `create: false`, for which one that is not there is `:database_not_found`.
   """
-  @spec open(database() | nil, create: boolean()) :: result(map())
+  @spec open(database() | nil, create: boolean()) :: result(Types.info())
   defdelegate open(name \\ nil, opts \\ []), to: Databases
 
-  @doc """
-  Every database on disk, sorted by name: `%{id: name, status: status}` with
-  status `:open`, `:opening`, `:closed` or `:failed` (then with `:error`).
-  """
-  @spec databases() :: result([map()])
+  @doc "Every database on disk, sorted by name."
+  @spec databases() :: result([Types.listed()])
   defdelegate databases(), to: Databases, as: :list
 
   @doc """
-  An open database: `:id`, `:log` (public id of its log, 32 hexadecimal digits: it stays
-  when the folder gets another name, and a salvaged copy has another), `:seq` (how many
-  blocks readers see), `:durable_seq` (how many of them are on disk), `:root` (Merkle root
-  over those, hexadecimal), counts of `:features`, `:series` and `:points`,
-  `:journal_bytes` on disk, and figures of the committer.
+  An open database in figures. It reads memory only.
+
+      iex> {:ok, %{seq: 0, features: 0, log: log}} = FormdbHttp.database("quakes")
+      iex> byte_size(log)
+      32
   """
-  @spec database(database()) :: result(map())
+  @spec database(database()) :: result(Types.info())
   defdelegate database(name), to: Databases, as: :info
 
   @doc """
   Closes the database: what is queued is committed first, open transactions are
   aborted. Its files stay.
   """
-  @spec close(database()) :: :ok | {:error, Error.t()}
+  @spec close(database()) :: :ok | {:error, FormdbHttp.Error.t()}
   defdelegate close(name), to: Databases
 
   @doc """
   Closes the database and removes its files. There is no way back. The name is free
-  again also where files cannot be removed; the log says so then, and the next start
+  again even where files cannot be removed; then the log says so, and the next start
   tries again.
   """
-  @spec purge(database()) :: :ok | {:error, Error.t()}
+  @spec purge(database()) :: :ok | {:error, FormdbHttp.Error.t()}
   defdelegate purge(name), to: Databases
 
   ## Features
@@ -230,21 +136,22 @@ defmodule FormdbHttp do
   @doc """
   Writes one GeoJSON Feature; a FeatureCollection is refused. An existing id gets a
   new version. A member `provenance` (an object) is recorded as the block's
-  provenance.
+  provenance. A geometry is a feature without properties.
 
-  A geometry is a feature without properties. An edge wider than 180 degrees is refused
-  with `:antimeridian_crossing`, unless the option `:antimeridian` is `:cut`, to have
-  the geometry cut at the antimeridian, or `:as_is`, to have the edge go the long way.
+  Option: `:id`, the id to write to, which the feature may then leave out.
 
-  Options besides those of writes: `:id`, the id to write to, which the feature may
-  then leave out, `:expect` and `:antimeridian`.
-
-  Returns `%{feature_id: id, seq: seq, hash: hash, time: microseconds}`, and with
-  `:id` also `:created`, whether there was no such feature before.
+      iex> feature = ~s({"type":"Feature","properties":{},"geometry":null})
+      iex> {:ok, %{created: true}} = FormdbHttp.put_feature("quakes", feature, id: "a")
+      iex> {:error, error} = FormdbHttp.put_feature("quakes", feature, id: "a", expect: :absent)
+      iex> error.code
+      :precondition_failed
   """
-  @spec put_feature(database(), document(), [
-          {:id, String.t()} | {:expect, expectation()} | {atom(), term()}
-        ]) :: result(map())
+  @spec put_feature(database(), Types.document(), [
+          {:id, String.t()}
+          | Types.expect_option()
+          | Types.antimeridian_option()
+          | Types.write_option()
+        ]) :: result(Types.feature_ack())
   defdelegate put_feature(name, feature, opts \\ []), to: Features
 
   @doc """
@@ -253,214 +160,218 @@ defmodule FormdbHttp do
   `geometry` is one value, which is replaced as a whole, also by `null`. The
   provenance of the new version is that of the patch, if it has one.
 
-  Options and answer as `put_feature/3`, but for `:id` and `:created`. When somebody
-  else writes the feature at the same moment, the patch is refused with
+  When somebody else writes the feature at the same moment, the patch is refused with
   `:precondition_failed`, and can be sent again.
   """
-  @spec patch_feature(database(), String.t(), document(), keyword()) :: result(map())
+  @spec patch_feature(database(), String.t(), Types.document(), [
+          Types.expect_option() | Types.antimeridian_option() | Types.write_option()
+        ]) :: result(Types.feature_ack())
   defdelegate patch_feature(name, id, patch, opts \\ []), to: Features
 
   @doc """
   Deletes a feature. Its versions stay readable as of earlier sequences, and
   `revert/3` brings it back.
-
-  Options besides those of writes: `:expect`, and `:provenance` (JSON text or a map).
-  The answer is that of `put_feature/3` without `:created`.
   """
-  @spec delete_feature(database(), String.t(), keyword()) :: result(map())
+  @spec delete_feature(database(), String.t(), [
+          Types.expect_option() | Types.provenance_option() | Types.write_option()
+        ]) :: result(Types.feature_ack())
   defdelegate delete_feature(name, id, opts \\ []), to: Features
 
   @doc """
-  Writes the features of a FeatureCollection as one transaction: all or none.
+  Writes the features of a FeatureCollection as one transaction: all or none, unless
+  `on_error: :skip` leaves faulty ones out.
 
-  Options besides those of writes: `:antimeridian`, as for `put_feature/3`,
-  `:on_duplicate` and `:on_error`. Features with the same id are
-  refused (`:refuse`, the default) with `:duplicate_id`, or all written (`:replace`),
-  each as a version, so that the last one stands. Faulty features have all refused
-  (`:refuse`, the default), with all faults in the error's `:errors`, or are left out
-  (`:skip`).
-
-  Returns `%{inserted: n, replaced: n, first_seq: seq, last_seq: seq, feature_ids: ids}`:
-  how many were new, and how many took the place of a feature that was there, or came
-  before in the collection. The sequences are `nil` when nothing was written. With
-  `on_error: :skip` there is also `:rejected`, the features that were left out, as
-  `%{index: place, errors: faults}`.
+      iex> collection = ~s({"type":"FeatureCollection","features":[
+      ...>   {"type":"Feature","id":"a","properties":{},"geometry":null},
+      ...>   {"type":"Feature","id":"b","properties":{},"geometry":{"type":"Point"}}]})
+      iex> {:ok, ack} = FormdbHttp.put_features("quakes", collection, on_error: :skip)
+      iex> {ack.inserted, ack.feature_ids, Enum.map(ack.rejected, & &1.index)}
+      {1, ["a"], [1]}
   """
-  @spec put_features(database(), document(), keyword()) :: result(map())
+  @spec put_features(database(), Types.document(), [
+          Types.collection_option() | Types.expect_option() | Types.write_option()
+        ]) :: result(Types.collection_ack())
   defdelegate put_features(name, collection, opts \\ []), to: Features
 
   @doc """
-  A feature: `%{json: text, seq: seq, hash: hash}`; the hash is the RFC 6962 leaf hash
-  of its block.
+  A feature, now, `:as_of` an earlier state, or as a `:transaction` sees it. The hash is the
+  RFC 6962 leaf hash of its block.
 
-  Options: `:as_of`, to read an earlier version, and `:transaction`, to read what that
-  one sees. A version that the transaction has yet to commit has neither `seq` nor
-  `hash`.
+      iex> {:ok, _} = FormdbHttp.put_feature("quakes", ~s({"type":"Point","coordinates":[1,2]}), id: "a")
+      iex> {:ok, _} = FormdbHttp.delete_feature("quakes", "a")
+      iex> {:error, %{code: :feature_not_found}} = FormdbHttp.get_feature("quakes", "a")
+      iex> {:ok, %{json: json, seq: 1}} = FormdbHttp.get_feature("quakes", "a", as_of: 1)
+      iex> json
+      ~s({"id":"a","type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},"properties":null})
   """
-  @spec get_feature(database(), String.t(), as_of: as_of(), transaction: Transaction.t()) ::
-          result(map())
+  @spec get_feature(database(), String.t(), [Types.as_of_option() | Types.transaction_option()]) ::
+          result(Types.feature())
   defdelegate get_feature(name, id, opts \\ []), to: Features
 
   @doc """
-  Features that a search finds, in the order they were written; with `{:near, point}`
-  nearest first, each with its geodesic distance in metres as the member `distance`.
+  Features that a search finds, in the order they were written; around a position nearest
+  first, each with its geodesic distance in metres as the member `distance`. All pages show
+  the state of the first one.
 
-  Options: `:filters` (`t:filters/0`), `:predicate`, which says how a feature must lie to a
-  box or geometry (`:intersects`, the default, `:within` it or `:contains` it; boundaries
-  count as part of both, but what only touches the boundary is neither within nor
-  contains), `:limit` (default 1,000), `:cursor`, the `:next` of the page before, and
-  `:as_of`. In a `:transaction` only the features that meet a box can be asked for.
+  In a `:transaction` only the features that meet a box can be asked for.
 
-  Returns `%{json: array, returned: n, seq: seq, next: cursor | nil}`; all pages show the
-  state of the first one.
+      iex> point = ~s({"type":"Feature","id":"a","properties":{"mag":5},
+      ...>   "geometry":{"type":"Point","coordinates":[-175.4,-20.5]}})
+      iex> {:ok, _} = FormdbHttp.put_feature("quakes", point)
+      iex> {:ok, %{returned: 1}} = FormdbHttp.search("quakes", {:box, {175, -25, -170, -10}})
+      iex> {:ok, %{returned: 1}} = FormdbHttp.search("quakes", {:near, {180, -20}}, radius: 500_000)
+      iex> {:ok, page} = FormdbHttp.search("quakes", :everything, filters: [{"prop.mag", "gt:5"}])
+      iex> {page.json, page.next}
+      {"[]", nil}
   """
-  @spec search(database(), area(), keyword()) :: result(map())
+  @spec search(database(), Types.area(), [
+          Types.search_option() | Types.page_option() | Types.transaction_option()
+        ]) :: result(Types.feature_page())
   defdelegate search(name, area, opts \\ []), to: Search
 
   @doc """
-  How many features `search/3` finds on all of its pages: `%{count: n, seq: seq}`. Options
-  are those of the search but for `:limit`, `:cursor` and `:transaction`.
+  How many features `search/3` finds on all of its pages.
+
+      iex> FormdbHttp.count("quakes", :everything)
+      {:ok, %{count: 0, seq: 0}}
   """
-  @spec count(database(), area(), keyword()) :: result(map())
+  @spec count(database(), Types.area(), [Types.search_option()]) ::
+          result(%{count: non_neg_integer(), seq: non_neg_integer()})
   defdelegate count(name, area, opts \\ []), to: Search
 
   @doc """
-  How many features lie where in a box: `%{json: array, seq: seq}` with the cells that are
-  not empty, `{"bbox": [west, south, east, north], "count": n}`, from south to north and
+  How many features there are in each part of a box: the cells that are not empty,
+  `{"bbox": [west, south, east, north], "count": n}`, from south to north and
   west to east. A feature counts once, in the cell where the middle of its envelope is.
 
   Options: the cells, by `:cell` (`{width, height}` in degrees) or `:zoom` (the tiles of web
   maps, 0 to 24); `:sum`, the path of a property to add up as `"sum"`, such as `"mag"`
-  (features without a number there do not count); `:filters` and `:as_of`.
+  (features without a number there do not count).
   """
-  @spec heatmap(database(), box(), keyword()) :: result(map())
+  @spec heatmap(database(), Types.box(), [
+          {:cell, {number(), number()}}
+          | {:zoom, non_neg_integer()}
+          | {:sum, String.t()}
+          | {:filters, Types.filters()}
+          | Types.as_of_option()
+        ]) :: result(Types.cells())
   defdelegate heatmap(name, box, opts \\ []), to: Search
 
   @doc """
   The versions of a feature, oldest first: of each block its `seq`, `hash`, `time`,
   `txn` and `op`, and where recorded its `actor`, `prev` and `provenance`.
 
-  Options: `:since` (only versions behind this sequence) and `:limit` (default
-  1,000). Returns `%{json: array, returned: n, next: seq | nil}`; `:next` is the
-  `:since` of the next page.
+  Options: `:since` (only versions after this sequence) and `:limit`.
   """
-  @spec provenance(database(), String.t(), keyword()) :: result(map())
+  @spec provenance(database(), String.t(), since: non_neg_integer(), limit: pos_integer()) ::
+          result(Types.block_page())
   defdelegate provenance(name, id, opts \\ []), to: Journal
 
   @doc """
   The blocks that the versions of a feature were derived from, as their provenance
   says in `derived_from`, those that these were derived from, and so on.
 
-  Options: `:limit` (blocks at most, default 1,000). Returns `%{json: array,
-  elsewhere: hashes, truncated: boolean}`: the blocks by sequence, without their
-  bodies; hashes that name no block of this database; whether there are more.
+  Option: `:limit`, blocks at most.
   """
-  @spec lineage(database(), String.t(), keyword()) :: result(map())
+  @spec lineage(database(), String.t(), limit: pos_integer()) :: result(Types.lineage())
   defdelegate lineage(name, id, opts \\ []), to: Journal
 
   ## Points
 
   @doc """
-  Writes points, all or none, from JSON text or a map in one of three shapes: one
-  point (`series_id`, `timestamp`, `value`, optionally `metadata` and
-  `provenance`), `points` with a list of those, or columns (`series_id`,
-  `timestamps`, `values`). With `:unit` (`:s`, `:ms`, `:us` or `:ns`) timestamps that are
-  integers count that, by default microseconds.
+  Writes points, all or none, in one of three shapes: one point (`series_id`, `timestamp`,
+  `value`, optionally `metadata` and `provenance`), `points` with a list of those, or columns
+  (`series_id`, `timestamps`, `values`). With `:unit` timestamps that are integers count
+  that, by default microseconds. One point is answered as `:point`, others as `:points`.
 
-  Returns `{:ok, {:point, %{point_id: id, seq: seq, hash: hash, time: time}}}` or
-  `{:ok, {:points, %{inserted: n, first_seq: seq, last_seq: seq}}}`.
+      iex> points = [%{"series_id" => "t", "timestamp" => "2026-01-01T00:00:00Z", "value" => 3}]
+      iex> {:ok, {:points, ack}} = FormdbHttp.write_points("quakes", %{"points" => points})
+      iex> {ack.inserted, ack.last_seq}
+      {1, 1}
   """
-  @spec write_points(database(), document(), keyword()) :: result({:point | :points, map()})
+  @spec write_points(database(), Types.document(), [{:unit, Types.unit()} | Types.write_option()]) ::
+          result({:point, Types.point_ack()} | {:points, Types.points_ack()})
   defdelegate write_points(name, document, opts \\ []), to: Points
 
-  @doc "Writes one point of a series. Returns the map of a single point, as `write_points/3`."
-  @spec put_point(database(), String.t(), timestamp(), number(), write_opts()) :: result(map())
+  @doc "Writes one point of a series."
+  @spec put_point(database(), String.t(), Types.timestamp(), number(), [Types.write_option()]) ::
+          result(Types.point_ack())
   defdelegate put_point(name, series, timestamp, value, opts \\ []), to: Points
 
   @doc """
   Writes points of one series from columns of equal length: lists of microseconds
   and numbers, or binaries of packed little-endian 64-bit integers and floats (the
   fastest way in). They become one block, compressed.
-
-  `:provenance` (JSON text or a map) is recorded in that block. Returns
-  `%{inserted: n, first_seq: seq, last_seq: seq}`.
   """
-  @spec put_columns(
-          database(),
-          String.t(),
-          [integer()] | binary(),
-          [number()] | binary(),
-          keyword()
-        ) ::
-          result(map())
+  @spec put_columns(database(), String.t(), [integer()] | binary(), [number()] | binary(), [
+          Types.provenance_option() | Types.write_option()
+        ]) :: result(Types.points_ack())
   defdelegate put_columns(name, series, timestamps, values, opts \\ []), to: Points
 
   @doc """
   Deletes the points of a series in `[start, end)`. They stay readable as of earlier
   sequences, and `revert/3` brings them back.
-
-  `:provenance` (JSON text or a map) is recorded in the block. Returns `%{deleted: n,
-  seq: seq, hash: hash, time: time}`; where there was nothing to delete nothing is
-  written, `:deleted` is 0 and the others are `nil`.
   """
-  @spec delete_points(database(), String.t(), timestamp(), timestamp(), keyword()) ::
-          result(map())
+  @spec delete_points(database(), String.t(), Types.timestamp(), Types.timestamp(), [
+          Types.provenance_option() | Types.write_option()
+        ]) :: result(Types.deletion())
   defdelegate delete_points(name, series, start, stop, opts \\ []), to: Points
 
   @doc """
-  Points of a series in `[start, end)`, oldest first.
+  Points of a series in `[start, end)`; with `as: :json` as the text of an array of
+  `{"timestamp", "value"}`.
 
-  Options: `:order` (`:asc`, the default, or `:desc`), `:limit` (default 1,000),
-  `:cursor` (the `:next` of the page before), `:as_of`, `:transaction` and `:as`
-  (`:points`, the default, for a list of `{microseconds, value}`, or `:json` for the
-  text of an array of `{"timestamp", "value"}`).
-
-  Returns `%{points: points, seq: seq, next: cursor | nil}`.
+      iex> {:ok, _} = FormdbHttp.put_columns("quakes", "t", [1, 2, 3], [0.5, 0.7, 0.6])
+      iex> {:ok, range} = FormdbHttp.range("quakes", "t", 1, 3, order: :desc)
+      iex> range.points
+      [{2, 0.7}, {1, 0.5}]
   """
-  @spec range(database(), String.t(), timestamp(), timestamp(), keyword()) :: result(map())
+  @spec range(database(), String.t(), Types.timestamp(), Types.timestamp(), [
+          Types.order_option()
+          | Types.page_option()
+          | Types.as_option()
+          | Types.as_of_option()
+          | Types.transaction_option()
+        ]) :: result(Types.range())
   defdelegate range(name, series, start, stop, opts \\ []), to: Points
 
   @doc """
-  The point of a series with the greatest timestamp, now or `:as_of`; of several, the
-  one that arrived last.
-
-  Returns `%{timestamp: microseconds, value: value, point_id: id, seq: seq,
-  metadata: json | nil, provenance: json | nil}`.
+  As `range/5`, of all series whose ids begin with `prefix`, by id in byte order, without
+  those that have no points in the range. `:limit` counts points of all series together.
+  With `as: :json` the text of an array of `{"series_id", "data"}`. The last series of a page
+  may go on in the next.
   """
-  @spec latest(database(), String.t(), as_of: as_of()) :: result(map())
+  @spec range_many(database(), String.t(), Types.timestamp(), Types.timestamp(), [
+          Types.order_option() | Types.page_option() | Types.as_option() | Types.as_of_option()
+        ]) :: result(Types.ranges())
+  defdelegate range_many(name, prefix, start, stop, opts \\ []), to: Points
+
+  @doc """
+  The point of a series with the greatest timestamp; of several, the one that arrived last.
+  """
+  @spec latest(database(), String.t(), [Types.as_of_option()]) :: result(Types.latest())
   defdelegate latest(name, series, opts \\ []), to: Points
 
   @doc """
   The series of a database by id, in byte order; in pages, which show one state.
 
-  Options: `:prefix`, what ids begin with; `:limit`; `:cursor`, the `next` of the page
-  before; `:as_of`; `as: :json`. Returns `%{series: list, seq: seq, next: cursor | nil}`, the
-  list of `%{series_id: id, points: n, first: time, last: time}`, times in microseconds, or
-  with `as: :json` the text of an array of `{"series_id", "points", "first", "last"}`.
+  Options: `:prefix`, what ids begin with. With `as: :json` the text of an array of
+  `{"series_id", "points", "first", "last"}`.
   """
-  @spec series(database(), keyword()) :: result(map())
+  @spec series(database(), [
+          {:prefix, String.t()}
+          | Types.page_option()
+          | Types.as_option()
+          | Types.as_of_option()
+        ]) :: result(Types.series_page())
   defdelegate series(name, opts \\ []), to: Points
 
   @doc """
-  As `range/5`, of all series whose ids begin with `prefix`, by id in byte order; of none
-  without points in the range. `:limit` counts points of all series together. There is no
-  option `:transaction`.
-
-  Returns `%{series: [{id, points}], seq: seq, next: cursor | nil}`, or with `as: :json`
-  the text of an array of `{"series_id", "data"}`. The last series of a page may go on in
-  the next.
-  """
-  @spec range_many(database(), String.t(), timestamp(), timestamp(), keyword()) ::
-          result(map())
-  defdelegate range_many(name, prefix, start, stop, opts \\ []), to: Points
-
-  @doc """
-  What the points of a series come to, bucket by bucket. `series` is an id, or
-  `{:prefix, text}` for all series whose ids begin with the text.
+  Aggregates the points of a series, or of several, bucket by bucket.
 
   `aggregation` is `count`, `sum`, `avg`, `min`, `max`, `first`, `last`, `stddev` (of a
   sample), `median`, `rate` (what a counter grew by, per second; a value below the one
-  before it is a counter that began anew), `delta` (last less first), or a percentile such
+  before it is a counter that was reset), `delta` (last less first), or a percentile such
   as `p95` or `p99.9`; an atom or text. Options:
 
     * `:start`, `:end` - the range, which holds its start and not its end; by default all
@@ -471,25 +382,33 @@ defmodule FormdbHttp do
       `"UTC"`; others are durations
     * `:fill` - what becomes of buckets without a value: `:none` (left out, the default),
       `:null`, `:previous` (also from before the range) or `:linear`
-    * `:order` - `:asc` (the default) or `:desc`
-    * `:as_of`
-    * `:as` - `:points` (the default) or `:json`
 
-  Returns `%{data: data, seq: seq}`; the data is a list of `{microseconds, value | nil}`
-  with the begins of the buckets, by prefix a list of `{id, list}`. As JSON it is the text
-  of an array of `{"timestamp", "value"}`, by prefix of `{"series_id", "data"}`. More
-  buckets than FORMDB_BUCKETS are `:too_large`.
+  With `as: :json` the text of an array of `{"timestamp", "value"}`, by prefix of
+  `{"series_id", "data"}`. More buckets than FORMDB_BUCKETS are `:too_large`.
+
+      iex> {:ok, _} = FormdbHttp.put_columns("quakes", "t/a", [0, 30_000_000, 60_000_000], [1, 2, 4])
+      iex> {:ok, %{data: data}} = FormdbHttp.aggregate("quakes", "t/a", :sum, interval: "1m")
+      iex> data
+      [{0, 3.0}, {60_000_000, 4.0}]
+      iex> {:ok, %{data: data}} = FormdbHttp.aggregate("quakes", {:prefix, "t/"}, :max)
+      iex> data
+      [{"t/a", [{0, 4.0}]}]
   """
-  @spec aggregate(database(), String.t() | {:prefix, String.t()}, atom() | String.t(), keyword()) ::
-          result(map())
+  @spec aggregate(database(), Types.selection(), atom() | String.t(), [
+          {:start, Types.timestamp() | nil}
+          | {:end, Types.timestamp() | nil}
+          | {:interval, String.t() | nil}
+          | {:origin, Types.timestamp() | nil}
+          | {:tz, String.t() | nil}
+          | {:fill, :none | :null | :previous | :linear | String.t() | nil}
+          | Types.order_option()
+          | Types.as_option()
+          | Types.as_of_option()
+        ]) :: result(Types.buckets())
   defdelegate aggregate(name, series, aggregation, opts \\ []), to: Analytics
 
-  @doc """
-  A series in figures, now or `:as_of`: `%{count: n, first: {microseconds, value}, last:
-  {microseconds, value}, min: v, max: v, avg: v, sum: v | nil, stddev: v | nil, seq: seq}`.
-  `nil` is a sum or deviation beyond the range of doubles, or the deviation of one point.
-  """
-  @spec summary(database(), String.t(), as_of: as_of()) :: result(map())
+  @doc "Count, ends, extremes, mean, sum and deviation of a series."
+  @spec summary(database(), String.t(), [Types.as_of_option()]) :: result(Types.summary())
   defdelegate summary(name, series, opts \\ []), to: Analytics
 
   ## Transactions
@@ -511,52 +430,49 @@ defmodule FormdbHttp do
     * `:owner` - the process with which it ends, by default the caller; `nil` leaves it
       to its lease
   """
-  @spec begin(database(), keyword()) :: result(Transaction.t())
+  @spec begin(database(), [
+          {:read_only, boolean()}
+          | {:actor, String.t() | nil}
+          | {:owner, pid() | nil}
+          | Types.as_of_option()
+        ]) :: result(Transaction.t())
   defdelegate begin(name, opts \\ []), to: Transactions
 
   @doc """
   Adds operations to a transaction, all or none: a list of them, or the document
   `{"operations": [...]}` of the HTTP API. Nothing is written before the commit.
-
   Operations are carried out in their order: the same feature may be put by several of
-  them. A feature may be given with the options of `put_features/3` that say how it is
-  read: `{:put_feature, feature, on_duplicate: :replace}`.
+  them.
 
   With the option `:unit`, times that are integers count that instead of microseconds.
   With the option `:idempotency_key`, a second call with the same key and operations
   adds nothing and is answered as the first was, with `replayed: true`, while the
   transaction is open.
-
-  Returns `%{operations: n, feature_ids: ids, replayed: false}`: how many it holds now,
-  and the ids of the features that this call puts; with `:rejected` if some were left out.
   """
-  @spec apply(Transaction.t(), [operation()] | document(), keyword()) :: result(map())
+  @spec apply(Transaction.t(), [Types.operation()] | Types.document(), [
+          {:unit, Types.unit()} | {:idempotency_key, String.t() | nil}
+        ]) :: result(Types.applied())
   defdelegate apply(transaction, operations, opts \\ []), to: Transactions
 
   @doc """
   Commits a transaction: all of its operations, or none with the reason. Asking again
-  gives the same answer again, with `replayed: true`.
-
-  Options are those of writes but for `:actor`, which was given to `begin/2`. Returns
-  `%{first_seq: seq, last_seq: seq, hash: hash, time: time}`, the hash that of the
-  first block; all are `nil` when nothing was written. After `:busy` and `:memory_full`
+  gives the same answer again, with `replayed: true`. After `:busy` and `:memory_full`
   the transaction is still open.
+
+  Options are those of writes but for `:actor`, which was given to `begin/2`.
   """
-  @spec commit(Transaction.t(), write_opts()) :: result(map())
+  @spec commit(Transaction.t(), [Types.write_option()]) :: result(Types.commit())
   defdelegate commit(transaction, opts \\ []), to: Transactions
 
   @doc "Ends a transaction without writing anything. Doing so twice is no error."
-  @spec abort(Transaction.t()) :: :ok | {:error, Error.t()}
+  @spec abort(Transaction.t()) :: :ok | {:error, FormdbHttp.Error.t()}
   defdelegate abort(transaction), to: Transactions
 
   @doc """
-  Where a transaction stands: its `:id`, `:seq`, `:read_only`, how many `:operations`
-  and `:bytes` it holds, `:expires_in_ms`, and `:status`, which is `:open`,
-  `:committing`, `:committed` (then with what `commit/2` returned) or `:aborted` (then
-  with a `:reason`). Of those that ended the last 1,024 are remembered. Asking does not
-  extend its lease.
+  The state of a transaction. Of those that ended the last 1,024 are remembered. Asking does
+  not extend its lease.
   """
-  @spec transaction(Transaction.t()) :: result(map())
+  @spec transaction(Transaction.t()) :: result(Types.status())
   defdelegate transaction(transaction), to: Transactions
 
   ## Journal and proofs
@@ -564,75 +480,86 @@ defmodule FormdbHttp do
   @doc """
   Blocks of the journal, in the order they were written.
 
-  Options: `:since` (only blocks behind this sequence, default 0), `:until` (only up
+  Options: `:since` (only blocks after this sequence, default 0), `:until` (only up
   to this one), `:type` (`"put_feature"`, `"delete_feature"`, `"put_points"`,
-  `"delete_points"` or `"revert"`) and `:limit` (default 1,000). Returns
-  `%{json: array, returned: n, next: seq | nil}`; `:next` is the `:since` of the next
-  page. A page also ends at `FORMDB_PAGE_BYTES` and at 100,000 blocks looked at, so it
-  can be short and still have a next one.
+  `"delete_points"` or `"revert"`) and `:limit`. A page also ends at `FORMDB_PAGE_BYTES` and
+  after 100,000 blocks were looked at, so it can be short and still have a next one.
   """
-  @spec journal(database(), keyword()) :: result(map())
+  @spec journal(database(), [
+          {:since, non_neg_integer() | nil}
+          | {:until, non_neg_integer() | nil}
+          | {:type, String.t() | nil}
+          | {:limit, pos_integer() | nil}
+        ]) :: result(Types.block_page())
   defdelegate journal(name, opts \\ []), to: Journal
 
   @doc """
-  What is in the database: `%{json: text}` with the counts of features and their
-  geometry types, property names with their types and how often they occur, and the
-  series with their counts and ends.
+  What is in the database, as JSON: the counts of features and their geometry types,
+  property names with their types and how often they occur, and the series with their counts
+  and ends.
   """
-  @spec schema(database()) :: result(map())
+  @spec schema(database()) :: result(%{json: binary()})
   defdelegate schema(name), to: Journal
 
-  @doc """
-  One block, by its sequence or its hash (hexadecimal): `%{seq: seq, hash: hash, json: text, cbor: bytes}`. The
-  bytes are what is stored and what the hash is over.
-  """
-  @spec block(database(), pos_integer() | String.t()) :: result(map())
+  @doc "One block, by its sequence or its hash."
+  @spec block(database(), Types.block_name()) :: result(Types.block())
   defdelegate block(name, seq_or_hash), to: Journal
 
   @doc """
-  Undoes a block, named as for `block/2`, by writing the inverse of its operation as a new block; a revert can
+  Undoes a block by writing the inverse of its operation as a new block; a revert can
   be reverted. Refused with `:cannot_revert` and the reason when a later block depends
   on it.
 
-  Options besides those of writes: `:provenance` (JSON text or a map). Returns
-  `%{seq: seq, hash: hash, time: time, reverts: seq}`.
+      iex> {:ok, _} = FormdbHttp.put_point("quakes", "t", 0, 1.5)
+      iex> {:ok, %{seq: 2, reverts: 1}} = FormdbHttp.revert("quakes", 1)
+      iex> {:error, error} = FormdbHttp.latest("quakes", "t")
+      iex> error.code
+      :series_not_found
+      iex> {:ok, %{seq: 3}} = FormdbHttp.revert("quakes", 2)
+      iex> {:ok, %{value: value}} = FormdbHttp.latest("quakes", "t")
+      iex> value
+      1.5
   """
-  @spec revert(database(), pos_integer() | String.t(), keyword()) :: result(map())
+  @spec revert(database(), Types.block_name(), [
+          Types.provenance_option() | Types.write_option()
+        ]) :: result(Types.reversal())
   defdelegate revert(name, seq_or_hash, opts \\ []), to: Journal
 
   @doc """
   The last sequence that was committed by a time; 0 if none was. A time up to a second
   ahead is waited for, a later one refused; the answer never changes.
   """
-  @spec seq_at(database(), timestamp()) :: result(non_neg_integer())
+  @spec seq_at(database(), Types.timestamp()) :: result(non_neg_integer())
   defdelegate seq_at(name, time), to: Journal
 
   @doc """
   Size and root of the RFC 6962 Merkle tree over the first blocks of the journal: by
-  default all of them. Hashes are in hexadecimal here and below.
+  default all of them.
 
-  Returns `%{tree_size: n, root: hash}`.
+      iex> {:ok, %{tree_size: 0, root: root}} = FormdbHttp.tree_head("quakes")
+      iex> root == Base.encode16(:crypto.hash(:sha256, ""), case: :lower)
+      true
   """
-  @spec tree_head(database(), non_neg_integer() | nil) :: result(map())
+  @spec tree_head(database(), non_neg_integer() | nil) :: result(Types.tree_head())
   defdelegate tree_head(name, size \\ nil), to: Journal
 
   @doc """
-  The proof (RFC 6962, section 2.1.1) that block `seq` is in the tree of a size, by
-  default that of all blocks. Whoever trusts the root and has the block can check it.
-
-  Returns `%{leaf_index: n, tree_size: n, leaf_hash: hash, root: hash, path: hashes}`.
+  The proof that block `seq` is in the tree of a size, by default that of all blocks.
+  Whoever trusts the root and has the block can check it.
   """
-  @spec inclusion_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
+  @spec inclusion_proof(database(), pos_integer(), pos_integer() | nil) ::
+          result(Types.inclusion_proof())
   defdelegate inclusion_proof(name, seq, size \\ nil), to: Journal
 
   @doc """
-  The proof (RFC 6962, section 2.1.2) that the journal was only appended to between
-  two sizes, the later one by default that of all blocks.
-
-  Returns `%{first: n, second: n, first_root: hash, second_root: hash, path: hashes}`.
+  The proof that the journal was only appended to between two sizes, the later one by
+  default that of all blocks.
   """
-  @spec consistency_proof(database(), pos_integer(), pos_integer() | nil) :: result(map())
+  @spec consistency_proof(database(), pos_integer(), pos_integer() | nil) ::
+          result(Types.consistency_proof())
   defdelegate consistency_proof(name, first, second \\ nil), to: Journal
+
+  ## Clients and times
 
   @doc """
   From now on the calling process asks on behalf of `client`, any term; by default every
@@ -644,9 +571,12 @@ defmodule FormdbHttp do
   @spec ask_as(term()) :: :ok
   defdelegate ask_as(client), to: Admission
 
-  ## Time
+  @doc """
+  Microseconds since the epoch as ISO 8601 text, UTC.
 
-  @doc "Microseconds since the epoch as ISO 8601 text, UTC."
+      iex> FormdbHttp.format_timestamp(1_700_000_000_123_000)
+      "2023-11-14T22:13:20.123000Z"
+  """
   @spec format_timestamp(integer()) :: String.t()
   def format_timestamp(micros) do
     {:ok, text} = Native.timestamp_format(micros)

@@ -2,7 +2,7 @@ defmodule FormdbHttp.Engine do
   @moduledoc false
   # How the engine is called, and what its errors become.
 
-  alias FormdbHttp.{Admission, Catalog, Database, DataFolder, Error, Native}
+  alias FormdbHttp.{Admission, Catalog, Database, DataFolder, Error, Native, Types}
 
   # What a function of FormdbHttp.Native answers, or, within a call, an error of ours.
   @typep answer :: {:error, tuple() | Error.t()} | :ok | {:ok, term()}
@@ -11,8 +11,8 @@ defmodule FormdbHttp.Engine do
   Calls the engine with the catalog. Only when it does not have the database open is
   it worth looking why.
   """
-  @spec call(FormdbHttp.database(), (reference() -> answer())) ::
-          :ok | FormdbHttp.result(term())
+  @spec call(Types.database(), (reference() -> answer())) ::
+          :ok | Types.result(term())
   def call(name, call) do
     case call.(Catalog.handle()) do
       {:error, %Error{} = error} -> {:error, error}
@@ -23,17 +23,17 @@ defmodule FormdbHttp.Engine do
   end
 
   @doc "As `call/2`, of a question that is heavy in any case."
-  @spec call_heavy(FormdbHttp.database(), (reference() -> answer())) ::
-          :ok | FormdbHttp.result(term())
+  @spec call_heavy(Types.database(), (reference() -> answer())) ::
+          :ok | Types.result(term())
   def call_heavy(name, call), do: call(name, fn catalog -> heavy(fn -> call.(catalog) end) end)
 
   @doc """
   A question whose answer may be in memory, as `short` finds in the calling process, or
   which is heavy. Both take the catalog, the name and the question.
   """
-  @spec ask(FormdbHttp.database(), question, call, call) :: FormdbHttp.result(term())
+  @spec ask(Types.database(), question, call, call) :: Types.result(term())
         when question: map(),
-             call: (reference(), FormdbHttp.database(), question -> answer() | :long)
+             call: (reference(), Types.database(), question -> answer() | :long)
   def ask(name, question, short, dirty) do
     call(name, fn catalog ->
       with :long <- short.(catalog, name, question),
@@ -57,7 +57,7 @@ defmodule FormdbHttp.Engine do
   def read(_small_or_error, work), do: work.()
 
   @doc "An answer of the engine that is about no database in particular."
-  @spec native(answer()) :: :ok | FormdbHttp.result(term())
+  @spec native(answer()) :: :ok | Types.result(term())
   def native({:error, %Error{} = error}), do: {:error, error}
   def native({:error, error}), do: {:error, Error.from_native(error)}
   def native(ok), do: ok
@@ -66,7 +66,7 @@ defmodule FormdbHttp.Engine do
   `:ok` when the database is open as far as one knows without asking the engine, or else the
   error that a call would have. For those who would rather know before they read a body.
   """
-  @spec check_open(FormdbHttp.database()) :: :ok | {:error, Error.t()}
+  @spec check_open(Types.database()) :: :ok | {:error, Error.t()}
   def check_open(name) do
     if Database.status(name) == :open do
       :ok
@@ -104,8 +104,8 @@ defmodule FormdbHttp.Engine do
   @patience_ms 2_000
 
   @doc "The last sequence that was committed by a time. Waits until nobody can add to it."
-  @spec seq_at(FormdbHttp.database(), integer(), integer()) ::
-          FormdbHttp.result(non_neg_integer())
+  @spec seq_at(Types.database(), integer(), integer()) ::
+          Types.result(non_neg_integer())
   def seq_at(name, micros, left \\ @patience_ms) do
     case call(name, &Native.seq_at(&1, name, micros)) do
       {:ok, {:not_yet, wait}} when wait > left ->

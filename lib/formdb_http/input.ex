@@ -3,7 +3,7 @@ defmodule FormdbHttp.Input do
   # The forms in which callers may give documents, times, columns and options, as the
   # engine takes them. Misuse raises ArgumentError; what data can be wrong about is an error.
 
-  alias FormdbHttp.{Catalog, Engine, Error, JSON, Native}
+  alias FormdbHttp.{Catalog, Engine, Error, JSON, Native, Types}
 
   ## Options
 
@@ -57,7 +57,7 @@ defmodule FormdbHttp.Input do
   ## Documents and boxes
 
   @doc "A document as JSON text."
-  @spec json(FormdbHttp.document()) :: binary()
+  @spec json(Types.document()) :: binary()
   def json(text) when is_binary(text), do: text
   def json(map) when is_map(map), do: JSON.text(map)
 
@@ -66,14 +66,14 @@ defmodule FormdbHttp.Input do
   def provenance(opts), do: opts[:provenance] && json(opts[:provenance])
 
   @doc "A box as the engine reads it."
-  @spec box(FormdbHttp.box()) :: String.t()
+  @spec box(Types.box()) :: String.t()
   def box(text) when is_binary(text), do: text
   def box({w, s, e, n}), do: Enum.map_join([w, s, e, n], ",", &to_string/1)
 
   ## Times
 
   @doc "A time as microseconds. `pointer` is where an error points to."
-  @spec micros(FormdbHttp.timestamp(), String.t()) :: FormdbHttp.result(integer())
+  @spec micros(Types.timestamp(), String.t()) :: Types.result(integer())
   def micros(timestamp, pointer \\ "/timestamp")
   def micros(micros, _pointer) when is_integer(micros), do: {:ok, micros}
   def micros(%DateTime{} = time, _pointer), do: {:ok, DateTime.to_unix(time, :microsecond)}
@@ -84,13 +84,13 @@ defmodule FormdbHttp.Input do
   end
 
   @doc "As `micros/2`, of a time that may be missing."
-  @spec optional_micros(FormdbHttp.timestamp() | nil, String.t()) ::
-          FormdbHttp.result(integer() | nil)
+  @spec optional_micros(Types.timestamp() | nil, String.t()) ::
+          Types.result(integer() | nil)
   def optional_micros(nil, _pointer), do: {:ok, nil}
   def optional_micros(time, pointer), do: micros(time, pointer)
 
   @doc "The sequence that the option `:as_of` means: itself, or the last one by a time."
-  @spec as_of(FormdbHttp.database(), keyword()) :: FormdbHttp.result(non_neg_integer() | nil)
+  @spec as_of(Types.database(), keyword()) :: Types.result(non_neg_integer() | nil)
   def as_of(name, opts) do
     case opts[:as_of] do
       nil ->
@@ -120,7 +120,7 @@ defmodule FormdbHttp.Input do
   def pack_integers(list), do: for(n <- list, into: <<>>, do: <<n::little-signed-64>>)
 
   @doc "A column of values as packed doubles: a list of numbers, or packed already."
-  @spec pack_floats([number()] | binary()) :: FormdbHttp.result(binary())
+  @spec pack_floats([number()] | binary()) :: Types.result(binary())
   def pack_floats(packed) when is_binary(packed), do: {:ok, packed}
 
   def pack_floats(list) do

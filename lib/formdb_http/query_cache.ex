@@ -3,10 +3,13 @@ defmodule FormdbHttp.QueryCache do
   A cache of finished answers, bounded in entries and in bytes, of which the least
   recently used go first: the engine's query cache on its own.
 
-      cache = FormdbHttp.QueryCache.new(entries: 1_000, bytes: 64 * 1024 * 1024)
-      :miss = FormdbHttp.QueryCache.get(cache, "GET /a")
-      :ok = FormdbHttp.QueryCache.put(cache, "GET /a", answer)
-      {:ok, ^answer} = FormdbHttp.QueryCache.get(cache, "GET /a")
+      iex> cache = FormdbHttp.QueryCache.new(entries: 1_000, bytes: 64 * 1024 * 1024)
+      iex> FormdbHttp.QueryCache.get(cache, "GET /a")
+      :miss
+      iex> FormdbHttp.QueryCache.put(cache, "GET /a", "an answer")
+      :ok
+      iex> FormdbHttp.QueryCache.get(cache, "GET /a")
+      {:ok, "an answer"}
 
   Keys and values are binaries. Putting copies the value; getting one of 4 KiB or more
   does not, however many processes hold it at once. A value that went from the cache

@@ -4,14 +4,14 @@ defmodule FormdbHttp.Serving do
   # without waiting for a file, and what the text of a request means.
 
   alias FormdbHttp.{Catalog, Databases, DataFolder, Engine, Error, Features, Input, Native}
-  alias FormdbHttp.Writing
+  alias FormdbHttp.{Types, Writing}
 
   @doc """
   As `FormdbHttp.databases/0` from memory, without reading the data folder. What was put
   there or taken away by others while the application runs is not known until
   `FormdbHttp.databases/0` is called.
   """
-  @spec known_databases() :: [map()]
+  @spec known_databases() :: [Types.listed()]
   defdelegate known_databases, to: Databases, as: :known
 
   @doc "Why the data folder is gone, or `nil`: as of a moment ago, from memory."
@@ -26,7 +26,7 @@ defmodule FormdbHttp.Serving do
   `:ok` when the database is open as far as one knows without asking the engine, or else the
   error that a call would have. For those who would rather know before they read a body.
   """
-  @spec check_open(FormdbHttp.database()) :: :ok | {:error, Error.t()}
+  @spec check_open(Types.database()) :: :ok | {:error, Error.t()}
   defdelegate check_open(name), to: Engine
 
   @doc """
@@ -34,16 +34,16 @@ defmodule FormdbHttp.Serving do
   or `{:ok, {:collection, ack}}` with the maps of `FormdbHttp.put_feature/3` (without
   `:created`) and `FormdbHttp.put_features/3`, whose options it takes.
   """
-  @spec write_features(FormdbHttp.database(), FormdbHttp.document(), keyword()) ::
-          FormdbHttp.result({:feature | :collection, map()})
+  @spec write_features(Types.database(), Types.document(), keyword()) ::
+          Types.result({:feature, Types.feature_ack()} | {:collection, Types.collection_ack()})
   defdelegate write_features(name, document, opts \\ []), to: Features
 
   @doc "The text of the only member that `{\"provenance\": {...}}` may have, `nil` without it."
-  @spec provenance_member(binary()) :: FormdbHttp.result(binary() | nil)
+  @spec provenance_member(binary()) :: Types.result(binary() | nil)
   def provenance_member(text), do: Engine.native(Native.provenance_member(text))
 
   @doc "Names and values of a JSON object, the values as text."
-  @spec json_members(binary()) :: FormdbHttp.result([{String.t(), binary()}])
+  @spec json_members(binary()) :: Types.result([{String.t(), binary()}])
   defdelegate json_members(text), to: Writing, as: :members
 
   @doc """
@@ -51,7 +51,7 @@ defmodule FormdbHttp.Serving do
   date (its midnight, UTC) or an integer in digits. That counts the `:unit` (`:s`, `:ms`,
   `:us` or `:ns`), without one microseconds, of which up to eight digits are refused.
   """
-  @spec parse_timestamp(String.t(), unit: FormdbHttp.unit()) :: FormdbHttp.result(integer())
+  @spec parse_timestamp(String.t(), unit: Types.unit()) :: Types.result(integer())
   def parse_timestamp(text, opts \\ []) do
     unit = opts |> Input.options!([:unit]) |> Input.unit()
 

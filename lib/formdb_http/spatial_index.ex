@@ -3,20 +3,24 @@ defmodule FormdbHttp.SpatialIndex do
   Places by id, found by box and by distance: the engine's spatial index on its own, in
   memory, without a database.
 
-      index = FormdbHttp.SpatialIndex.new()
-      :ok = FormdbHttp.SpatialIndex.insert(index, "berlin", {13.4, 52.5})
-      :ok = FormdbHttp.SpatialIndex.insert(index, "germany", {5.9, 47.3, 15.0, 55.1})
-
-      {:ok, ids} = FormdbHttp.SpatialIndex.query_box(index, {13, 52, 14, 53})
-      {:ok, [{"germany", 0.0}, {"berlin", _metres}]} =
-        FormdbHttp.SpatialIndex.nearest(index, {13.0, 52.0}, 2)
-      true = FormdbHttp.SpatialIndex.delete(index, "berlin")
+      iex> index = FormdbHttp.SpatialIndex.new()
+      iex> :ok = FormdbHttp.SpatialIndex.insert(index, "berlin", {13.4, 52.5})
+      iex> :ok = FormdbHttp.SpatialIndex.insert(index, "germany", {5.9, 47.3, 15.0, 55.1})
+      iex> {:ok, ids} = FormdbHttp.SpatialIndex.query_box(index, {13, 52, 14, 53})
+      iex> Enum.sort(ids)
+      ["berlin", "germany"]
+      iex> {:ok, [{"germany", 0.0}, {"berlin", metres}]} =
+      ...>   FormdbHttp.SpatialIndex.nearest(index, {13.0, 52.0}, 2)
+      iex> round(metres)
+      61981
+      iex> FormdbHttp.SpatialIndex.delete(index, "berlin")
+      true
 
   A place is a position or a box, in degrees of WGS 84. Any process may use the index at
   any time; it goes when nobody holds it any more. Inserting and deleting take about a
   microsecond among ten thousand places, a query some 50 ns for each place it finds.
 
-  `FormdbHttp.query_box/3` searches a database, which is on disk and has a history.
+  `FormdbHttp.search/3` searches a database, which is on disk and has a history.
   """
 
   import FormdbHttp.Native.Twins, only: [or_dirty: 1]

@@ -3,13 +3,15 @@ defmodule FormdbHttp.TemporalIndex do
   Time series by id: the engine's temporal index on its own, in memory, without a
   database.
 
-      index = FormdbHttp.TemporalIndex.new()
-      :ok = FormdbHttp.TemporalIndex.insert(index, "t", 1_700_000_000_000_000, 20.5)
-      :ok = FormdbHttp.TemporalIndex.insert_many(index, "t", [60, 0], [21.0, 20.0])
-
-      {:ok, [{0, 20.0}, {60, 21.0}]} = FormdbHttp.TemporalIndex.range(index, "t", 0, 100)
-      {:ok, 20.5} = FormdbHttp.TemporalIndex.aggregate(index, "t", :avg, 0, 100)
-      {:ok, {1_700_000_000_000_000, 20.5}} = FormdbHttp.TemporalIndex.latest(index, "t")
+      iex> index = FormdbHttp.TemporalIndex.new()
+      iex> :ok = FormdbHttp.TemporalIndex.insert(index, "t", 1_700_000_000_000_000, 20.5)
+      iex> :ok = FormdbHttp.TemporalIndex.insert_many(index, "t", [60, 0], [21.0, 20.0])
+      iex> FormdbHttp.TemporalIndex.range(index, "t", 0, 100)
+      {:ok, [{0, 20.0}, {60, 21.0}]}
+      iex> FormdbHttp.TemporalIndex.aggregate(index, "t", :avg, 0, 100)
+      {:ok, 20.5}
+      iex> FormdbHttp.TemporalIndex.latest(index, "t")
+      {:ok, {1_700_000_000_000_000, 20.5}}
 
   Timestamps are microseconds since the epoch, UTC, and may arrive in any order; several
   points may have the same one. Values are finite numbers. Any process may use the index

@@ -5,10 +5,10 @@ defmodule FormdbHttp.Transaction do
   asks.
   """
 
-  alias FormdbHttp.Error
+  alias FormdbHttp.{Error, Types}
 
   @type t :: %__MODULE__{
-          database: FormdbHttp.database(),
+          database: Types.database(),
           id: String.t(),
           seq: non_neg_integer() | nil,
           read_only: boolean() | nil

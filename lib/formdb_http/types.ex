@@ -1,0 +1,450 @@
+defmodule FormdbHttp.Types do
+  @moduledoc """
+  What the functions of `FormdbHttp` take and return.
+
+  Times in answers are microseconds since the epoch, UTC. Hashes are in hexadecimal. JSON is
+  text, ready to be sent on.
+  """
+
+  alias FormdbHttp.{Error, Transaction}
+
+  @typedoc "What can be expected to go wrong is an error to match on, by its `:code`."
+  @type result(value) :: {:ok, value} | {:error, Error.t()}
+
+  ## What goes in
+
+  @typedoc "Name of a database: `[a-z0-9][a-z0-9_-]{0,62}`."
+  @type database :: String.t()
+
+  @typedoc "JSON text, or a map with string keys that encodes to it."
+  @type document :: binary() | map()
+
+  @typedoc "Microseconds since the epoch, ISO 8601 with an offset, or a `DateTime`."
+  @type timestamp :: integer() | String.t() | DateTime.t()
+
+  @typedoc "What integers count that stand for times: seconds to nanoseconds."
+  @type unit :: :s | :ms | :us | :ns
+
+  @typedoc """
+  A state of the database: a sequence, or a time (ISO 8601 text or a `DateTime`), which
+  means the last sequence that was committed by then.
+  """
+  @type as_of :: non_neg_integer() | String.t() | DateTime.t()
+
+  @typedoc "A block, by its sequence or its hash."
+  @type block_name :: pos_integer() | String.t()
+
+  @typedoc """
+  What every write takes:
+
+    * `:actor` - the authenticated subject, recorded in every block; at most 1,024 bytes
+    * `:timeout` - milliseconds to wait for the disk, or `:infinity`; by default
+      the setting FORMDB_WRITE_TIMEOUT_MS. After a time-out (`:write_timeout`) the
+      write may still land, and its late answer arrives as a stray message.
+    * `:durability` - what the answer promises; by default the setting
+      FORMDB_DURABILITY:
+        * `:sync` - the write is on disk and survives the loss of power
+        * `:interval` - the operating system has it: it survives the end of the
+          server at once, and the loss of power after FORMDB_SYNC_INTERVAL_MS
+        * `:none` - the operating system has it and writes it when it likes. The next
+          `:sync` write, and closing, put it on disk
+    * `:idempotency_key` - 1 to 255 visible ASCII characters. A second write with the
+      same key and the same content writes nothing and is answered as the first was,
+      with `replayed: true`; with other content it is refused
+      (`:idempotency_key_reused`). Keys are honoured across restarts, for
+      FORMDB_IDEMPOTENCY_SECONDS and up to FORMDB_IDEMPOTENCY_KEYS of them.
+  """
+  @type write_option ::
+          {:actor, String.t()}
+          | {:timeout, timeout()}
+          | {:durability, :sync | :interval | :none}
+          | {:idempotency_key, String.t()}
+
+  @typedoc "A JSON object that is recorded in the block of a write, as text or a map."
+  @type provenance_option :: {:provenance, document()}
+
+  @typedoc """
+  What a write of one feature expects of its current version, or it is refused with
+  `:precondition_failed`.
+  """
+  @type expectation ::
+          :absent
+          | :exists
+          | {:hash, String.t()}
+          | {:hashes, [String.t()]}
+          | {:seq, non_neg_integer()}
+
+  @typedoc "See `t:expectation/0`."
+  @type expect_option :: {:expect, expectation()}
+
+  @typedoc """
+  What becomes of an edge wider than 180 degrees: it is refused (`:antimeridian_crossing`,
+  the default), the geometry is cut at the antimeridian, or the edge goes the long way.
+  """
+  @type antimeridian_option :: {:antimeridian, :refuse | :cut | :as_is}
+
+  @typedoc """
+  How the features of one document are written:
+
+    * `:on_duplicate` - features with the same id are refused with `:duplicate_id` (the
+      default), or all written (`:replace`), each as a version, so that the last one stands
+    * `:on_error` - faulty features have all refused (the default), with all faults in the
+      error's `:errors`, or are left out (`:skip`)
+  """
+  @type collection_option ::
+          antimeridian_option()
+          | {:on_duplicate, :refuse | :replace}
+          | {:on_error, :refuse | :skip}
+
+  @typedoc "A page of a list: `:cursor` is the `:next` of the page before."
+  @type page_option :: {:limit, pos_integer()} | {:cursor, String.t() | nil}
+
+  @typedoc "The state to read: by default the present one."
+  @type as_of_option :: {:as_of, as_of() | nil}
+
+  @typedoc "A transaction that is still open, to read what it sees."
+  @type transaction_option :: {:transaction, Transaction.t() | nil}
+
+  @typedoc "Points as lists of tuples (the default), or as JSON text."
+  @type as_option :: {:as, :points | :json}
+
+  @typedoc "By time, `:asc` is the default."
+  @type order_option :: {:order, :asc | :desc}
+
+  @typedoc "West, south, east and north in degrees, or the text `\"w,s,e,n\"`."
+  @type box :: {number(), number(), number(), number()} | String.t()
+
+  @typedoc """
+  Where a search looks:
+
+    * `:everything` - at all features, also those without geometry
+    * `{:box, box}` - in a box; west greater than east crosses the antimeridian
+    * `{:geometry, geometry}` - at a GeoJSON geometry of any type, or a Feature with one
+    * `{:near, {lon, lat}}` - around a position, nearest first
+  """
+  @type area ::
+          :everything
+          | {:box, box()}
+          | {:geometry, document()}
+          | {:near, {number(), number()}}
+
+  @typedoc """
+  Conditions that must all hold, at most 64: a list or a map of keys and expressions.
+
+  Keys are `prop.NAME` for a property (`prop.NAME.NAME` for a nested one; a dot in a name
+  is written `\\.`, and before `<` and `>` goes a backslash too), `time` for when the version
+  was committed, and `seq` for its sequence.
+
+  | expression | holds for |
+  |---|---|
+  | `VALUE`, `eq:VALUE` | what equals the value |
+  | `ne:VALUE` | everything else, absent properties among it |
+  | `gt:VALUE`, `gte:`, `lt:`, `lte:` | numbers if the value is one, else strings by code points |
+  | `in:VALUE,VALUE` | what equals one of up to 1,000 values |
+  | `exists`, `exists:false` | properties that are there, or are not |
+  | `since:TIME`, `until:TIME` | timestamps at or after, and before, an ISO 8601 time |
+
+  A value in double quotes equals strings only; what could be meant for something else,
+  such as `ge:5` or `gt:5.`, is refused unless it stands in quotes. `time` takes `since` and
+  `until`, `seq` takes `eq` and the comparisons.
+  """
+  @type filters :: [{String.t(), String.t()}] | %{String.t() => String.t()}
+
+  @typedoc """
+  What a search and a count take:
+
+    * `:predicate` - how a feature must be related to the box or geometry: it `:intersects`
+      it (the default), is `:within` it, or `:contains` it. Boundaries are part of both, but
+      what only touches the boundary is neither within nor contains
+    * `:filters` - see `t:filters/0`
+    * `:k`, `:radius` - around a position: at most so many features, over all pages, and at
+      most so many metres away; there must be one of them
+  """
+  @type search_option ::
+          {:predicate, :intersects | :within | :contains}
+          | {:filters, filters()}
+          | {:k, pos_integer()}
+          | {:radius, number()}
+          | antimeridian_option()
+          | as_of_option()
+
+  @typedoc "The id of a series, or what the ids of several begin with."
+  @type selection :: String.t() | {:prefix, String.t()}
+
+  @typedoc """
+  An operation of a transaction, as documents and times are taken elsewhere. Points may
+  have any of the shapes of `FormdbHttp.write_points/3`.
+  """
+  @type operation ::
+          {:put_feature, document()}
+          | {:put_feature, document(), [collection_option()]}
+          | {:delete_feature, String.t()}
+          | {:put_points, document()}
+          | {:delete_points, String.t(), timestamp(), timestamp()}
+
+  ## What comes out
+
+  @typedoc "A sequence, or `nil` where nothing was written."
+  @type written_seq :: pos_integer() | nil
+
+  @typedoc "A database on disk; one that `:failed` to open has the `:error`."
+  @type listed :: %{
+          required(:id) => database(),
+          required(:status) => :open | :opening | :closed | :failed,
+          optional(:error) => Error.t()
+        }
+
+  @typedoc """
+  An open database:
+
+    * `:log` - public id of its log: it stays when the folder gets another name, and a
+      salvaged copy has another
+    * `:seq` - how many blocks readers see, `:durable_seq` how many of them are on disk,
+      `:root` the Merkle root over those
+    * `:features`, `:series`, `:points` - how many there are
+    * `:journal_bytes`, `:segments` - what the journal takes on disk
+    * `:queued`, `:groups`, `:transactions` - transactions that wait to be committed, and
+      what was committed since it was opened
+    * `:cached_bytes`, `:query_cache`, `:scrub` - figures of its caches and of reading
+      everything stored through
+    * `:poisoned`, `:failed` - why it takes no writes, or answers nothing, until it is opened
+      again
+    * `:clock_offset_ms` - how far the system's clock is ahead of commit times
+    * `:created` - whether this call made it; only `FormdbHttp.open/2` says so
+  """
+  @type info :: %{
+          required(:id) => database(),
+          required(:status) => :open,
+          required(:log) => String.t(),
+          required(:seq) => non_neg_integer(),
+          required(:durable_seq) => non_neg_integer(),
+          required(:root) => String.t(),
+          required(:features) => non_neg_integer(),
+          required(:series) => non_neg_integer(),
+          required(:points) => non_neg_integer(),
+          required(:journal_bytes) => non_neg_integer(),
+          required(:segments) => non_neg_integer(),
+          required(:queued) => non_neg_integer(),
+          required(:groups) => non_neg_integer(),
+          required(:transactions) => non_neg_integer(),
+          required(:cached_bytes) => non_neg_integer(),
+          required(:query_cache) => %{atom() => non_neg_integer()},
+          required(:scrub) => %{atom() => integer() | nil},
+          required(:poisoned) => String.t() | nil,
+          required(:failed) => String.t() | nil,
+          required(:clock_offset_ms) => integer(),
+          optional(:created) => boolean()
+        }
+
+  @typedoc """
+  One feature was written. `:created`, whether there was none by this id before, is only
+  known where the id was given as an option.
+  """
+  @type feature_ack :: %{
+          required(:feature_id) => String.t(),
+          required(:seq) => pos_integer(),
+          required(:hash) => String.t(),
+          required(:time) => integer(),
+          required(:replayed) => boolean(),
+          optional(:created) => boolean()
+        }
+
+  @typedoc "A feature that was left out: its place in the document, and all its faults."
+  @type rejected :: %{
+          required(:index) => non_neg_integer(),
+          required(:errors) => [Error.fault()],
+          optional(:operation) => non_neg_integer()
+        }
+
+  @typedoc """
+  Features were written: how many were new, and how many replaced one that was there or came
+  before in the document. `:rejected` only with `on_error: :skip`.
+  """
+  @type collection_ack :: %{
+          required(:inserted) => non_neg_integer(),
+          required(:replaced) => non_neg_integer(),
+          required(:first_seq) => written_seq(),
+          required(:last_seq) => written_seq(),
+          required(:feature_ids) => [String.t()],
+          required(:replayed) => boolean(),
+          optional(:rejected) => [rejected()]
+        }
+
+  @typedoc "One point was written."
+  @type point_ack :: %{
+          point_id: String.t(),
+          seq: pos_integer(),
+          hash: String.t(),
+          time: integer(),
+          replayed: boolean()
+        }
+
+  @typedoc "Points were written."
+  @type points_ack :: %{
+          inserted: non_neg_integer(),
+          first_seq: written_seq(),
+          last_seq: written_seq(),
+          replayed: boolean()
+        }
+
+  @typedoc "Points were deleted; where there were none nothing was written."
+  @type deletion :: %{
+          deleted: non_neg_integer(),
+          seq: written_seq(),
+          hash: String.t() | nil,
+          time: integer() | nil,
+          replayed: boolean()
+        }
+
+  @typedoc "A block was undone by another."
+  @type reversal :: %{
+          seq: pos_integer(),
+          hash: String.t(),
+          time: integer(),
+          reverts: pos_integer(),
+          replayed: boolean()
+        }
+
+  @typedoc "A feature; a version that a transaction has yet to commit has no `:seq` and `:hash`."
+  @type feature :: %{json: binary(), seq: pos_integer() | nil, hash: String.t() | nil}
+
+  @typedoc "An array of features as JSON, how many, and the state that all pages show."
+  @type feature_page :: %{
+          json: binary(),
+          returned: non_neg_integer(),
+          seq: non_neg_integer(),
+          next: String.t() | nil
+        }
+
+  @typedoc "An array of blocks as JSON; `:next` is the `:since` of the next page."
+  @type block_page :: %{json: binary(), returned: non_neg_integer(), next: pos_integer() | nil}
+
+  @typedoc """
+  Blocks by sequence, without their bodies; hashes that name no block of this database;
+  whether there are more.
+  """
+  @type lineage :: %{json: binary(), elsewhere: [String.t()], truncated: boolean()}
+
+  @typedoc "JSON, and the state it shows."
+  @type cells :: %{json: binary(), seq: non_neg_integer()}
+
+  @typedoc "A block: what is stored (`:cbor`), which the hash is over, and the same as JSON."
+  @type block :: %{seq: pos_integer(), hash: String.t(), cbor: binary(), json: binary()}
+
+  @typedoc "A point of a series, or a bucket of an aggregate: when, and what."
+  @type point :: {integer(), float()}
+
+  @typedoc "Points by time, as tuples or JSON."
+  @type range :: %{points: [point()] | binary(), seq: non_neg_integer(), next: String.t() | nil}
+
+  @typedoc "Points of several series by id, as tuples or JSON."
+  @type ranges :: %{
+          series: [{String.t(), [point()]}] | binary(),
+          seq: non_neg_integer(),
+          next: String.t() | nil
+        }
+
+  @typedoc "Series, as maps or JSON."
+  @type series_page :: %{
+          series:
+            [%{series_id: String.t(), points: pos_integer(), first: integer(), last: integer()}]
+            | binary(),
+          seq: non_neg_integer(),
+          next: String.t() | nil
+        }
+
+  @typedoc "Buckets, each at its start, of one series or of several by id; or the same as JSON."
+  @type buckets :: %{
+          data: [bucket()] | [{String.t(), [bucket()]}] | binary(),
+          seq: non_neg_integer()
+        }
+
+  @typedoc "A bucket: its start and its value."
+  @type bucket :: {integer(), float() | nil}
+
+  @typedoc "The last point of a series; metadata and provenance are JSON objects."
+  @type latest :: %{
+          timestamp: integer(),
+          value: float(),
+          point_id: String.t(),
+          seq: pos_integer(),
+          metadata: binary() | nil,
+          provenance: binary() | nil
+        }
+
+  @typedoc """
+  A series in figures. `nil` is a sum or deviation beyond the range of doubles, or the
+  deviation of one point.
+  """
+  @type summary :: %{
+          count: pos_integer(),
+          first: point(),
+          last: point(),
+          min: float(),
+          max: float(),
+          avg: float(),
+          sum: float() | nil,
+          stddev: float() | nil,
+          seq: non_neg_integer()
+        }
+
+  @typedoc """
+  Operations were added to a transaction: how many it holds now, and the ids of the features
+  that this call puts; `:rejected` if some were left out.
+  """
+  @type applied :: %{
+          required(:operations) => non_neg_integer(),
+          required(:feature_ids) => [String.t()],
+          required(:replayed) => boolean(),
+          optional(:rejected) => [rejected()]
+        }
+
+  @typedoc "A transaction was committed; the hash is that of its first block."
+  @type commit :: %{
+          first_seq: written_seq(),
+          last_seq: written_seq(),
+          hash: String.t() | nil,
+          time: integer() | nil,
+          replayed: boolean()
+        }
+
+  @typedoc """
+  A transaction; a committed one has what `t:commit/0` has (without `:replayed`), an aborted
+  one a `:reason`.
+  """
+  @type status :: %{
+          required(:id) => String.t(),
+          required(:seq) => non_neg_integer(),
+          required(:read_only) => boolean(),
+          required(:operations) => non_neg_integer(),
+          required(:bytes) => non_neg_integer(),
+          required(:expires_in_ms) => non_neg_integer(),
+          required(:status) => :open | :committing | :committed | :aborted,
+          required(:reason) => String.t() | nil,
+          optional(:first_seq) => written_seq(),
+          optional(:last_seq) => written_seq(),
+          optional(:hash) => String.t() | nil,
+          optional(:time) => integer() | nil
+        }
+
+  @typedoc "Size and root of the tree over the first blocks."
+  @type tree_head :: %{tree_size: non_neg_integer(), root: String.t()}
+
+  @typedoc "RFC 6962, section 2.1.1."
+  @type inclusion_proof :: %{
+          leaf_index: non_neg_integer(),
+          tree_size: pos_integer(),
+          leaf_hash: String.t(),
+          root: String.t(),
+          path: [String.t()]
+        }
+
+  @typedoc "RFC 6962, section 2.1.2."
+  @type consistency_proof :: %{
+          first: pos_integer(),
+          second: pos_integer(),
+          first_root: String.t(),
+          second_root: String.t(),
+          path: [String.t()]
+        }
+end
