@@ -16,7 +16,7 @@ defmodule FormdbHttpWeb.Endpoint do
 
   alias FormdbHttp.Config
   alias FormdbHttpWeb.Cowboy.{Connection, Connections, Dispatcher, Drainer, HalfClose}
-  alias FormdbHttpWeb.Cowboy.{InFlight, Limits, StreamHandler, Transport}
+  alias FormdbHttpWeb.Cowboy.{InFlight, Limits, Pipelining, StreamHandler, Transport}
   alias FormdbHttpWeb.{CrossOrigin, Metrics}
 
   # The name of the listener for probes; the other has this module's.
@@ -172,7 +172,7 @@ defmodule FormdbHttpWeb.Endpoint do
       # bin/mend_cowboy.exs sees to it.
       protocols: [:http],
       stream_handlers: [StreamHandler],
-      middlewares: [Dispatcher],
+      middlewares: [Pipelining, Dispatcher],
       env: %{
         body_limits: Map.take(config, [:max_body_bytes, :body_timeout_ms, :body_min_rate]),
         base_path: config.base_path,

@@ -94,6 +94,84 @@ defmodule FormdbHttpWeb.ConnectionTest do
     write_in_pieces(rest, socket)
   end
 
+  describe "requests that are pipelined" do
+    # Answers with their status and the sequence of their write.
+    defp read_answers(socket, count) do
+      for _ <- 1..count do
+        response = read(socket)
+        {response.status, json(response)}
+      end
+    end
+
+    defp put(db, id, value) do
+      body = ~s({"type":"Feature","geometry":null,"properties":{"i":#{value}}})
+      format("PUT", "#{db}/features/#{id}", body: body)
+    end
+
+    test "in one packet are done one after the other", %{port: port, db: db} do
+      for round <- 1..3 do
+        id = "one#{round}"
+        socket = connect(port)
+        requests = for(n <- 1..200, do: put(db, id, n)) ++ [format("GET", "#{db}/features/#{id}")]
+        write(socket, IO.iodata_to_binary(requests))
+        answers = read_answers(socket, 201)
+        assert Enum.all?(answers, fn {status, _} -> status in [200, 201] end)
+        {writes, [{200, %{"properties" => properties}}]} = Enum.split(answers, 200)
+        sequences = for {_, %{"seq" => sequence}} <- writes, do: sequence
+        assert sequences == Enum.sort(sequences)
+        assert properties == %{"i" => 200}
+        assert %{"properties" => %{"i" => 200}} = json(get(port, "#{db}/features/#{id}"))
+      end
+    end
+
+    test "a DELETE finds what the PUT before it wrote", %{port: port, db: db} do
+      for n <- 1..100 do
+        socket = connect(port)
+        path = "#{db}/features/d#{n}"
+        write(socket, IO.iodata_to_binary([put(db, "d#{n}", n), format("DELETE", path)]))
+        assert [{201, _}, {200, _}] = read_answers(socket, 2)
+      end
+    end
+
+    test "in pieces, with bodies of all sizes, are done in order", %{port: port, db: db} do
+      for seed <- 1..4 do
+        :rand.seed(:exsss, seed)
+        socket = connect(port)
+        :ok = :inet.setopts(socket, nodelay: true)
+
+        requests =
+          for n <- 1..40 do
+            size = Enum.random([100, 100, 100, 1_400, 20_000, @window - 1, @window, 150_000])
+            method = Enum.random(["PUT", "PUT", "GET"])
+            body = method == "PUT" && String.replace(feature("p", size), "{}", ~s({"n":#{n}}))
+            {n, method, format(method, db <> "/features/p", body: body || nil)}
+          end
+
+        first = {0, "PUT", put(db, "p", 0)}
+        bytes = for {_, _, request} <- [first | requests], do: request
+        writer = Task.async(fn -> bytes |> IO.iodata_to_binary() |> write_in_pieces(socket) end)
+
+        Enum.reduce([first | requests], {nil, 0}, fn
+          {n, "PUT", _}, {_written, sequence} ->
+            response = read(socket)
+            assert response.status in [200, 201]
+            assert %{"seq" => later} = json(response)
+            assert later > sequence
+            {n, later}
+
+          {_, "GET", _}, {written, sequence} ->
+            assert %{status: 200} = response = read(socket)
+            properties = json(response)["properties"]
+            assert properties == %{"n" => written} or properties == %{"i" => 0}
+            assert written == 0 or properties == %{"n" => written}
+            {written, sequence}
+        end)
+
+        assert Task.await(writer) == :ok
+      end
+    end
+  end
+
   describe "HTTP/2 in the clear" do
     test "an upgrade to it is ignored, and the request done", %{port: port, db: db} do
       upgrade = [
@@ -152,6 +230,30 @@ defmodule FormdbHttpWeb.ConnectionTest do
       :ok = :gen_tcp.close(hd(open))
       wait_until(fn -> Endpoint.connections() == 1 end)
       assert get(port, "/health").status == 200
+    end
+
+    test "a connection that its client has closed is none that is open", %{open: open} do
+      port = Endpoint.port()
+      :ok = :gen_tcp.close(hd(open))
+      wait_until(fn -> Endpoint.connections() == 1 end)
+      started = System.monotonic_time(:millisecond)
+
+      for n <- 1..40 do
+        socket = connect(port)
+
+        # Some ask, and some only come and go.
+        if rem(n, 2) == 0 do
+          write(socket, format("GET", "/health"))
+          assert {n, read(socket).status} == {n, 200}
+        else
+          wait_until(fn -> Endpoint.connections() == 2 end)
+        end
+
+        :ok = :gen_tcp.close(socket)
+        wait_until(fn -> Endpoint.connections() == 1 end)
+      end
+
+      assert System.monotonic_time(:millisecond) - started < 10_000
     end
 
     test "probes have a listener of their own, and nothing else is there" do

@@ -22,10 +22,10 @@ defmodule FormdbHttpWeb.VanishedClientTest do
 
   # Lines side by side: of two such sheaves every pair has to be looked at, and no two
   # meet, which takes seconds.
-  defp sheaf(shift) do
+  defp sheaf(shift, count \\ 8_000) do
     lines =
-      for n <- 0..7_999 do
-        x = (n + shift) / 8_000
+      for n <- 0..(count - 1) do
+        x = (n + shift) / count
         [[x, 0], [x + 20, 20]]
       end
 
@@ -73,6 +73,30 @@ defmodule FormdbHttpWeb.VanishedClientTest do
 
     assert Enum.all?(answers, &match?({:ok, _}, &1))
     assert micros < 3_000_000
+  end
+
+  test "what it has pipelined after the search is not done, and makes no processes", context do
+    %{port: port, db: db} = context
+    socket = connect(port)
+    body = JSON.text(%{"geometry" => sheaf(0.5, 96_000)})
+    processes = length(Process.list())
+    write(socket, format("POST", db <> "/features/intersects", body: body))
+    wait_until(fn -> Admission.figures(:question).taken > 0 end, 5_000)
+    feature = ~s({"type":"Feature","geometry":null,"properties":null})
+    write(socket, for(n <- 1..10, do: format("PUT", "#{db}/features/v#{n}", body: feature)))
+
+    # All that the server and the kernel take while the search goes on.
+    bytes = String.duplicate(IO.iodata_to_binary(format("GET", "/health")), 10_000)
+    :ok = :inet.setopts(socket, send_timeout: 50)
+    taken = Enum.count(1..100, fn _ -> :gen_tcp.send(socket, bytes) == :ok end)
+    assert taken < 100
+    assert Admission.figures(:question).taken > 0
+    assert length(Process.list()) < processes + 500
+    :inet.setopts(socket, linger: {true, 0})
+    :gen_tcp.close(socket)
+    wait_until(fn -> Endpoint.connections() == 0 end, 5_000)
+    wait_until(fn -> idle?() end, 5_000)
+    for n <- 1..10, do: assert(get(port, "#{db}/features/v#{n}").status == 404)
   end
 
   defp idle? do

@@ -9,9 +9,11 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   # How: while such requests are under way, Transport tells Cowboy another name for the
   # message that says "closed". Cowboy then finds a message that it does not know, and
   # logs it, through warning/2 of this module. All of it happens in the process of the
-  # connection, whose dictionary holds the state: the ids of the requests under way;
-  # whether the latest still comes; how long they may go on; and, once the client's side
-  # is closed, the socket and the time at which that ends.
+  # connection, whose dictionary holds the state: the requests under way, each with its
+  # process, the latest first; whether that still comes; how long they may go on; and, once
+  # the client's side is closed, the socket and the time at which that ends.
+
+  alias FormdbHttpWeb.Cowboy.Pipelining
 
   @key __MODULE__
   @fresh %{open: [], coming: false, grace: 0, socket: nil, ends: nil}
@@ -19,10 +21,13 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   defp state, do: Process.get(@key, @fresh)
   defp put(state), do: Process.put(@key, state)
 
-  @doc "A request begins, with a body that comes (or none); it may go on for `grace` ms."
-  def begin(id, coming?, grace) do
+  @doc """
+  A request begins, which `process` answers, with a body that comes (or none); it may go
+  on for `grace` ms.
+  """
+  def begin(id, process, coming?, grace) do
     state = state()
-    put(%{state | open: [id | state.open], coming: coming?, grace: grace})
+    put(%{state | open: [{id, process} | state.open], coming: coming?, grace: grace})
   end
 
   @doc "Its body is here."
@@ -34,15 +39,30 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   """
   def done(id) do
     state = state()
-    open = List.delete(state.open, id)
+    open = List.keydelete(state.open, id, 0)
     put(%{state | open: open})
-    if open == [] and state.socket, do: send(self(), {:tcp_closed, state.socket})
+
+    if open == [] do
+      Pipelining.deliver()
+      if state.socket, do: send(self(), {:tcp_closed, state.socket})
+    end
   end
 
-  @doc "Whether a close is to be put off now: requests are under way, and have come whole."
+  @doc "The process of the latest request under way, or nil."
+  def latest do
+    with [{_id, process} | _] <- state().open, do: process, else: (_none -> nil)
+  end
+
+  @doc "Whether requests are under way, and have come whole."
+  def answering? do
+    state = state()
+    state.open != [] and not state.coming
+  end
+
+  @doc "Whether a close is to be put off now."
   def awaited? do
     state = state()
-    state.open != [] and not state.coming and (state.ends == nil or now() < state.ends)
+    answering?() and (state.ends == nil or now() < state.ends)
   end
 
   @doc "Whether the client's side is closed."
@@ -66,6 +86,8 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
     :ok
   end
 
+  def warning(_format, [{:tcp, socket, data}]), do: Pipelining.hold(socket, data)
+  def warning(_format, [{:tcp_look, socket}]), do: Pipelining.look(socket)
   def warning(format, arguments), do: log(:warning, format, arguments)
 
   for level <- [:emergency, :alert, :critical, :error, :notice, :info, :debug] do

@@ -2,7 +2,8 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   @moduledoc false
   # Cowboy's own stream handler with some additions: it counts the requests under
   # way, from the first byte of a request's body to the last byte of its answer,
-  # it tells HalfClose of them, it lets go of answers that were sent, it lets
+  # it tells HalfClose of them, it tells each which one is before it (see Pipelining), it
+  # lets go of answers that were sent, it lets
   # "100 Continue" be sent once a request, and it turns the empty answers that Cowboy gives
   # to broken requests into problems, which it counts. It runs in the process of the
   # connection.
@@ -10,7 +11,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   @behaviour :cowboy_stream
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits}
+  alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits, Pipelining}
   alias FormdbHttpWeb.{AnswerMemory, Metrics, Problem}
 
   # How the broken requests are counted: they have no path, or one that is not to be trusted.
@@ -27,13 +28,15 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
 
   @impl true
   def init(id, req, %{env: %{in_flight: in_flight}} = opts) do
+    {opts, turn} = Pipelining.turn(opts, HalfClose.latest())
     {commands, state} = :cowboy_stream_h.init(id, req, opts)
     # Over some header fields Cowboy's connection ends without a call of terminate/3.
     in_flight = if ends_well?(req.headers), do: in_flight
     if in_flight, do: InFlight.enter(in_flight)
-    HalfClose.begin(id, req.has_body, opts.env.half_close_ms)
+    {:spawn, process, _shutdown} = List.keyfind(commands, :spawn, 0)
+    HalfClose.begin(id, process, req.has_body, opts.env.half_close_ms)
     state = %{in_flight: in_flight, size: 0, continued?: false, cowboy: state}
-    {commands, state}
+    {commands ++ turn, state}
   end
 
   defp ends_well?(%{"connection" => text}) do

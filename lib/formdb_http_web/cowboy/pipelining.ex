@@ -1,0 +1,109 @@
+defmodule FormdbHttpWeb.Cowboy.Pipelining do
+  @moduledoc false
+  # A client may send requests before it has the answers to those before them. They are
+  # carried out one after the other, as it sent them (RFC 9112, 9.3.2, allows to do them at
+  # once only where all are safe): a write must not overtake one that its client sent
+  # before.
+  #
+  # Cowboy begins with each request that it has read. So while requests are under way that
+  # have come whole, what comes next on the connection is held back, here, and delivered when
+  # they are answered: Transport tells Cowboy another name for the message that brings
+  # bytes, and Cowboy then finds one that it does not know (see HalfClose). Nor is the
+  # socket asked for more than it was asked for already. So a client makes no more
+  # processes, and takes no more memory, than a few packets hold.
+  #
+  # Of what came in one packet all is read at once. There each request's process waits for
+  # the end of the one before it, as a middleware that is the first, so that it holds
+  # nothing meanwhile; when the connection ends all of them end.
+
+  @behaviour :cowboy_middleware
+
+  @key __MODULE__
+
+  # Who is not asked for more cannot say that it goes. How often, in milliseconds, the
+  # system is asked for the state of its connection then: a byte (RFC 9293, 3.3.2, as Linux
+  # numbers them), the first of tcp_info. Elsewhere it is found out late.
+  @look_ms 500
+  @tcp_state {:raw, 6, 11, 1}
+  @established 1
+
+  ## In the process of the connection
+
+  @doc """
+  The options for a request which comes after that of the process `before` (nil: of none),
+  and commands for Cowboy: a connection is not idle for as long as the others took.
+  """
+  def turn(opts, nil), do: {opts, []}
+
+  def turn(%{idle_timeout: idle_ms} = opts, before),
+    do: {put_in(opts.env[:before], before), [set_options: %{idle_timeout: idle_ms}]}
+
+  @doc "Holds back bytes that came while a request is under way."
+  def hold(socket, data) do
+    {held, options} = Process.get(@key, {[], nil})
+    Process.put(@key, {[{:tcp, socket, data} | held], options})
+    :ok
+  end
+
+  @doc "Whether something is held back."
+  def holds?, do: Process.get(@key) != nil
+
+  @doc "Sets options of the socket once what is held back is delivered."
+  def postpone(socket, options) do
+    {held, earlier} = Process.get(@key)
+    Process.put(@key, {held, {socket, options}})
+    if earlier == nil, do: look_later(socket)
+    :ok
+  end
+
+  defp look_later(socket), do: Process.send_after(self(), {:tcp_look, socket}, @look_ms)
+
+  @doc "Looks whether a client that is not asked for more has closed the connection."
+  def look(socket) do
+    with {_held, {_socket, _options}} <- Process.get(@key) do
+      case :inet.getopts(socket, [@tcp_state]) do
+        {:ok, [{:raw, _, _, <<state>>}]} when state != @established ->
+          send(self(), {:tcp_closed, socket})
+
+        _open_or_unknown ->
+          look_later(socket)
+      end
+    end
+
+    :ok
+  end
+
+  @doc "What was held back comes now, before what the socket brings next."
+  def deliver do
+    with {[{:tcp, socket, _data} | _] = held, postponed} <- Process.delete(@key) do
+      # What Cowboy has not looked at yet came later.
+      later = waiting(socket)
+      Enum.each(Enum.reverse(held, later), &send(self(), &1))
+      with {socket, options} <- postponed, do: :ranch_tcp.setopts(socket, options)
+    end
+
+    :ok
+  end
+
+  defp waiting(socket) do
+    receive do
+      {:tcp, ^socket, _data} = message -> [message | waiting(socket)]
+      {:tcp_closed, ^socket} = message -> [message | waiting(socket)]
+    after
+      0 -> []
+    end
+  end
+
+  ## In the process of a request
+
+  @impl true
+  def execute(req, %{before: before} = env) do
+    monitor = Process.monitor(before)
+
+    receive do
+      {:DOWN, ^monitor, :process, ^before, _reason} -> {:ok, req, env}
+    end
+  end
+
+  def execute(req, env), do: {:ok, req, env}
+end
