@@ -47,6 +47,7 @@ mod open;
 mod planted;
 mod read;
 mod search;
+mod sessions;
 mod snapshot;
 mod state;
 mod sync;
@@ -95,12 +96,12 @@ pub use read::series_list::{SeriesListPage, SeriesListQuery};
 pub use search::{
     Area, BoxQuery, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search,
 };
+pub use sessions::{Applied, Phase, TransactionStatus};
 pub use snapshot::SnapshotUsed;
 pub use state::ScrubStats;
-pub use transactions::{
-    Applied, Begin, Commit, OwnDocument, Phase, PreparedOperations, TransactionStatus, Wait,
-};
+pub use transactions::{Begin, Commit, OwnDocument, Wait};
 pub use types::{Hash, to_hex};
+pub use write::operations::PreparedOperations;
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 
 /// The temporal index on its own, in memory, with no journal behind it.

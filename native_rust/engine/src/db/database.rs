@@ -18,9 +18,9 @@ use crate::mem::Memory;
 use crate::open::Recovered;
 use crate::open::home::Place;
 use crate::open::opening::{self, Opening};
+use crate::sessions::Sessions;
 use crate::state::ScrubStats;
 use crate::state::State;
-use crate::transactions::Transactions;
 use crate::types::Hash;
 
 /// An open database.
@@ -31,7 +31,7 @@ use crate::types::Hash;
 #[derive(Debug)]
 pub struct Database {
     pub(crate) state: Arc<State>,
-    pub(crate) transactions: Transactions,
+    pub(crate) sessions: Sessions,
     pub(crate) queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
     recovered: Recovered,
@@ -124,7 +124,7 @@ impl Database {
             .spawn(move || committer.run())
             .map_err(|e| Error::io("start the committer of", dir, e))?;
         Ok(Self {
-            transactions: Transactions::new(&state.limits),
+            sessions: Sessions::new(&state.limits),
             state,
             queue,
             committer: Mutex::new(Some(thread)),
@@ -203,7 +203,7 @@ impl Database {
             // It catches its own panics; one in its last steps leaves nothing
             // more to do than to end.
             let _ = thread.join();
-            self.transactions.close();
+            self.sessions.close();
         }
     }
 

@@ -5,36 +5,18 @@
 //! right, is told by exact predicates. Only how far along the edge a ring crosses it is
 //! rounded, to about 10^-15 of its length; pieces shorter than that are none.
 
-use geo::Orientation;
+use crate::types::{Orientation, side};
 
-use super::edges::{Edge, Edges, Part, side};
+use super::edges::{Edge, Edges, Part};
 use super::seam::way;
 use super::shape::Position;
+use super::side::Side;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::types::Rect;
 
 /// As a share of the edge, what is not longer than this is rounding.
 const SHORTEST: f64 = 4e-15;
-
-/// A side of an edge, looking from its first end to its second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Left,
-    Right,
-}
-
-impl Side {
-    const BOTH: [Self; 2] = [Self::Left, Self::Right];
-
-    /// What [`side`] says of a position on it.
-    fn orientation(self) -> Orientation {
-        match self {
-            Self::Left => Orientation::CounterClockwise,
-            Self::Right => Orientation::Clockwise,
-        }
-    }
-}
 
 /// A piece of an edge that no ring crosses.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -2,8 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use geo::algorithm::kernels::RobustKernel;
-use geo::{Coord, Kernel, Orientation};
+use crate::types::{Orientation, side};
 use rstar::{AABB, RTree, RTreeObject};
 
 use super::shape::{Position, Shape};
@@ -59,13 +58,6 @@ impl Edge {
         self.envelope().contains(&Rect::point(p))
             && side(self.a, self.b, p) == Orientation::Collinear
     }
-}
-
-/// On which side of the line through `from` and `to` a position lies, exactly
-/// (Shewchuk, "Adaptive Precision Floating-Point Arithmetic", 1997).
-pub(super) fn side(from: Position, to: Position, p: Position) -> Orientation {
-    let coord = |[x, y]: Position| Coord { x, y };
-    RobustKernel::orient2d(coord(from), coord(to), coord(p))
 }
 
 /// All edges of a shape; with a tree over them when they are many.

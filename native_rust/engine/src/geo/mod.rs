@@ -14,6 +14,7 @@ mod geodesy;
 mod relation;
 mod seam;
 mod shape;
+mod side;
 
 pub(crate) use geodesy::Center;
 pub use relation::Predicate;

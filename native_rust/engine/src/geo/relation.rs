@@ -11,14 +11,15 @@
 
 use std::cmp::Ordering;
 
-use geo::Orientation;
+use crate::types::{Orientation, side};
 
-use super::beside::{Piece, Side, common, either, is_inside, pieces};
-use super::edges::{Edge, Edges, Part, side};
+use super::beside::{Piece, common, either, is_inside, pieces};
+use super::edges::{Edge, Edges, Part};
 use super::seam::{
     around, behind_seam, is_position, on_seam, outer_side, seams_from, spellings, twins, ways_from,
 };
 use super::shape::{Position, Shape};
+use super::side::Side;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::types::Rect;

@@ -2,9 +2,9 @@
 //! its eastern and its western edge, and the poles, which are its northern and
 //! southern ones.
 
-use super::beside::Side;
 use super::edges::{Edge, Part};
 use super::shape::Position;
+use super::side::Side;
 use crate::types::Rect;
 
 /// Whether a position lies on a seam.

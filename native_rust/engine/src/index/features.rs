@@ -14,7 +14,7 @@ use crate::mem::chunked::Chunked;
 use crate::mem::ids::{IdTable, number_of};
 use crate::types::{FeatureShape, Rect};
 
-pub use query::{BoxWalk, Hit, Placed};
+pub use query::{BoxWalk, Hit};
 pub use stored::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};
 
 /// All versions of all features: by id, and by envelope for those that have a

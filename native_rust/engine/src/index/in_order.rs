@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::temporal::{SharedSeries, TemporalIndex};
+use super::shared_series::SharedSeries;
+use super::temporal::{SeriesEntry, TemporalIndex};
 use crate::budget::Budget;
 use crate::error::Result;
 
@@ -135,6 +136,42 @@ impl<'q> InOrder<'q> {
             self.many = Some(many.saturating_mul(4));
         }
         Ok(())
+    }
+}
+
+impl TemporalIndex {
+    /// Series that show a point at `at` and whose ids begin with a prefix, by id in byte
+    /// order, behind another id, which need not exist; for as long as there is `room` beside
+    /// those before. And whether there are more. Some `many` are probably wanted.
+    ///
+    /// O(n) in the number of series, and [`Series::summary`] for each one listed: not
+    /// for a thread that must not wait.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn list(
+        &self,
+        (prefix, after): (&str, Option<&str>),
+        at: u64,
+        many: usize,
+        budget: &Budget,
+        mut room: impl FnMut(&[SeriesEntry], &str) -> bool,
+    ) -> Result<(Vec<SeriesEntry>, bool)> {
+        let mut found = InOrder::behind(self, prefix, after, many, budget);
+        let mut entries = Vec::new();
+        while let Some((id, series)) = found.next()? {
+            if series.latest(at, budget)?.is_none() {
+                continue;
+            }
+            if !room(&entries, &id) {
+                return Ok((entries, true));
+            }
+            if let Some(summary) = series.read().summary(at) {
+                budget.make_room(&mut entries, 1)?;
+                entries.push(SeriesEntry { id, summary });
+            }
+        }
+        Ok((entries, false))
     }
 }
 

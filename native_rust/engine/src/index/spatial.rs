@@ -12,6 +12,7 @@ use rstar::{AABB, RTreeNode, RTreeObject};
 
 use crate::types::Rect;
 use layer::Layer;
+pub use walk::Placed;
 pub(super) use walk::{Parts, Portions, Step};
 
 /// `died` of a version that nothing has superseded.

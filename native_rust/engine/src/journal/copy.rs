@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::examine::Examined;
-use super::layout::{BLOCK_PREFIX, DatabaseId, GROUP_HEADER, SEGMENT_HEADER, SegmentHeader};
+use super::layout::{
+    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, SEGMENT_HEADER, SegmentHeader, take_record, take_u32,
+};
 use super::reader::SegmentReader;
-use super::scan::{take_record, take_u32};
 use super::writer::create_segment;
 use crate::block::Block;
 use crate::error::{Error, Result};

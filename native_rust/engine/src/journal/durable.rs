@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, seal, sealed};
-use super::writer::TreeHead;
+use super::mark::TreeHead;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, replace};
 

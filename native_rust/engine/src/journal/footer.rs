@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 
 use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, seal, sealed};
 use super::leaves::{Leaves, key};
-use super::segments::Segment;
+use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::types::Hash;
 

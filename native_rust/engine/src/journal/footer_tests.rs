@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::footer::Footer;
 use super::footer_check::FooterCheck;
 use super::leaves::Leaves;
-use super::segments::Segment;
+use super::segment::Segment;
 use super::{Group, Opened, RecoverOptions, create, recover};
 use crate::budget::Budget;
 use crate::error::Error;

@@ -231,6 +231,27 @@ impl<'a> Reader<'a> {
     }
 }
 
+pub(super) fn take_u32(rest: &mut &[u8]) -> Option<u32> {
+    let (bytes, tail) = rest.split_first_chunk::<4>()?;
+    *rest = tail;
+    Some(u32::from_le_bytes(*bytes))
+}
+
+/// Step over one block record and check it against its checksum.
+pub(super) fn take_record<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], &'static str> {
+    let (prefix, tail) = rest
+        .split_first_chunk::<BLOCK_PREFIX>()
+        .ok_or("a block is cut short")?;
+    let [a, b, c, d, crc @ ..] = *prefix;
+    let len = u32::from_le_bytes([a, b, c, d]) as usize;
+    let (block, tail) = tail.split_at_checked(len).ok_or("a block is cut short")?;
+    if crc32c::crc32c(block) != u32::from_le_bytes(crc) {
+        return Err("a block does not match its checksum");
+    }
+    *rest = tail;
+    Ok(block)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

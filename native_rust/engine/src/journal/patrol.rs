@@ -3,11 +3,10 @@
 
 use super::footer::Footer;
 use super::layout::{
-    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, HeaderError, SEGMENT_HEADER,
+    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, HeaderError, SEGMENT_HEADER, take_record,
 };
 use super::location::BlockLocation;
 use super::reader::SegmentReader;
-use super::scan::take_record;
 use super::segments::Segments;
 use crate::error::{Error, Result};
 

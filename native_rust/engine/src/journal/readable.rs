@@ -9,12 +9,11 @@ use std::path::Path;
 
 use super::examine::Lost;
 use super::footer::Footer;
-use super::layout::parse_segment_name;
 use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GROUP_MAGIC, GroupHeader, SEGMENT_HEADER,
 };
+use super::layout::{parse_segment_name, take_record};
 use super::reader::SegmentReader;
-use super::scan::take_record;
 use crate::block::Block;
 use crate::error::Result;
 use crate::fs::FileSystem;

@@ -6,7 +6,7 @@ use super::layout::{
     FORMAT_VERSION, GROUP_HEADER, GROUP_MAGIC, GroupHeader, HeaderError, SEGMENT_HEADER,
     SEGMENT_MAGIC, SegmentHeader, segment_name,
 };
-use super::segments::Segment;
+use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::planted::{Bug, planted};

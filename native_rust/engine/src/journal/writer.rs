@@ -12,8 +12,12 @@ use super::layout::{
 };
 use super::leaves::Leaves;
 use super::location::BlockLocation;
+use super::mark::LastGroup;
+use super::mark::Mark;
+use super::mark::TreeHead;
 use super::sealing::{Job, Sealing};
-use super::segments::{Hashes, Indexed, Segment, Segments};
+use super::segment::Segment;
+use super::segments::{Hashes, Indexed, Segments};
 use crate::error::out_of_descriptors;
 use crate::error::{Error, Result};
 use crate::fs::{FileId, FileSystem, check_place};
@@ -133,9 +137,6 @@ pub(crate) struct Journal {
     marked: u64,
 }
 
-/// Size and root of a tree.
-pub(crate) type TreeHead = (u64, Hash);
-
 /// A group that is in its file, but not yet known to be on the medium.
 #[derive(Debug)]
 pub(crate) struct Written {
@@ -146,29 +147,6 @@ pub(crate) struct Written {
     bytes: u64,
     tree: Tree,
     leaves: Vec<Hash>,
-}
-
-/// Where a group lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LastGroup {
-    /// First sequence of its segment.
-    pub segment_first_seq: u64,
-    /// Offset of its header.
-    pub offset: u64,
-    /// Offset right behind it.
-    pub end: u64,
-}
-
-/// A durable place in the journal: what an index snapshot needs to find it again.
-#[derive(Debug, Clone)]
-pub(crate) struct Mark {
-    pub database: DatabaseId,
-    /// The tree up to there; its size is the last sequence.
-    pub tree: Tree,
-    /// The group that ends there.
-    pub last_group: LastGroup,
-    /// Journal position of that end.
-    pub position: u64,
 }
 
 /// The segment that is being appended to.

@@ -2,7 +2,8 @@
 
 pub(crate) mod blocks;
 mod cursor_key;
-pub(crate) mod proved;
+mod proved;
+mod proved_leaves;
 mod scrub;
 mod shared;
 

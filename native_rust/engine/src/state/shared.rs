@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::cursor_key::CursorKey;
+use super::proved_leaves::ProvedLeaves;
 use super::scrub::Scrub;
 use crate::block::Transaction;
 use crate::cache::documents::BodyCache;
@@ -19,7 +20,6 @@ use crate::journal::Segments;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::snapshot::SnapshotLog;
-use crate::state::proved::ProvedLeaves;
 use crate::types::Hash;
 
 /// What the committer and the readers of a database share.
@@ -139,12 +139,6 @@ impl State {
     /// The sequence up to which blocks are on the medium.
     pub(crate) fn durable(&self) -> u64 {
         self.head().durable_size
-    }
-
-    /// Refuse reads and writes from now on. The first cause stays.
-    pub(crate) fn fail(&self, cause: &str) {
-        self.poison(cause);
-        self.indexes.fail(cause);
     }
 
     /// Refuse writes from now on. The first cause stays.

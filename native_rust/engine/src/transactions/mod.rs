@@ -5,39 +5,21 @@
 //! [`Transaction`] with the condition that nobody else has since written what it
 //! writes: the first committer wins, the other gets [`Error::Conflict`]. Points that
 //! are only added conflict with nothing.
-//!
-//! A transaction holds no lock of the database. What it costs is the memory of its own
-//! writes, so there is a limit on their bytes, on the memory of all that are open in the
-//! process, on how many are open, and a lease: one that is not touched for
-//! [`crate::Limits::transaction_lease_seconds`] ends as if aborted.
 
-mod contents;
-#[cfg(test)]
-mod model;
-mod operations;
-mod overlay;
 mod reads;
-mod spans;
-mod table;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-pub use contents::Applied;
-pub use operations::PreparedOperations;
 pub use reads::OwnDocument;
-pub use table::{Phase, TransactionStatus};
 
 use crate::block::{Ack, IdempotencyKey, Operation, Transaction, check_actor};
 use crate::commit::queue::{Reply, Seat};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::limits::Limits;
 use crate::mem::Reservation;
+use crate::sessions::{Addition, Applied, Contents, New, Phase, TransactionStatus, Using};
 use crate::state::State;
-use crate::sync;
-use contents::{Addition, Contents};
-use table::{New, Table, Using};
 
 /// How to begin a transaction.
 #[derive(Debug, Clone, Default)]
@@ -74,55 +56,6 @@ pub enum Wait {
     Never,
 }
 
-/// The transactions of one database.
-#[derive(Debug)]
-pub(crate) struct Transactions {
-    table: Table<Contents>,
-}
-
-impl Transactions {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let lease = Duration::from_secs(limits.transaction_lease_seconds);
-        Self {
-            table: Table::new(limits.open_transactions, lease, free),
-        }
-    }
-
-    /// Begin to use one.
-    fn enter(&self, id: &str) -> Result<Using<'_, Contents>> {
-        self.table.enter(id, Instant::now())
-    }
-
-    /// End all that are open, and free what they hold on this thread.
-    pub(crate) fn close(&self) {
-        let mut after = None;
-        loop {
-            let (ids, next) = self.table.open(after.as_deref());
-            for id in ids {
-                let now = Instant::now();
-                let _ = self.table.abort(&id, "the database was closed", now);
-            }
-            match next {
-                Some(last) => after = Some(last),
-                None => return,
-            }
-        }
-    }
-}
-
-/// Free what an ended transaction held; if it is much, on a thread of its own, for this
-/// one may be a scheduler.
-fn free(contents: Contents) {
-    /// Freed by the thread that lets go of it: some 100 us.
-    const AT_ONCE: usize = 256 << 10;
-    if contents.memory() > AT_ONCE {
-        let thread = std::thread::Builder::new().name("formdb-free".to_owned());
-        // Where there is no thread to be had, the closure is dropped here, and what it
-        // has with it.
-        let _ = thread.spawn(move || drop(contents));
-    }
-}
-
 impl Database {
     /// Begin a transaction. Waits for nothing.
     ///
@@ -150,7 +83,7 @@ impl Database {
             read_only: begin.read_only,
             held: Contents::new(begin.actor),
         };
-        self.transactions.table.begin(new, Instant::now())
+        self.sessions.table.begin(new, Instant::now())
     }
 
     /// Add operations to a transaction, all or none, and begin its lease anew.
@@ -183,7 +116,7 @@ impl Database {
         let state = &self.state;
         state.check_writable()?;
         key.as_ref().map_or(Ok(()), IdempotencyKey::check)?;
-        let using = self.transactions.enter(id)?;
+        let using = self.sessions.enter(id)?;
         if using.read_only {
             return Err(Error::ReadOnly);
         }
@@ -217,8 +150,8 @@ impl Database {
             return Ok(());
         };
         let now = Instant::now();
-        self.transactions.table.abort(id, reason, now)?;
-        self.transactions.enter(id).map(|_| ())
+        self.sessions.table.abort(id, reason, now)?;
+        self.sessions.enter(id).map(|_| ())
     }
 
     /// What there is to know of a transaction; of the last 1,024 that ended too. Does
@@ -227,7 +160,7 @@ impl Database {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn transaction(&self, id: &str) -> Result<TransactionStatus> {
-        self.transactions.table.status(id, Instant::now())
+        self.sessions.table.status(id, Instant::now())
     }
 
     /// Hand a transaction to the committer; if it is queued, `reply` is called as in
@@ -263,7 +196,7 @@ impl Database {
                 Ok(ack) => Phase::Committed(Some(*ack)),
                 Err(error) => Phase::Aborted(error.to_string()),
             };
-            database.transactions.table.settle(&own, phase);
+            database.sessions.table.settle(&own, phase);
         };
         let reply = reply.after(settle).holding(memory);
         place
@@ -274,7 +207,7 @@ impl Database {
 
     fn refuse_commit(&self, id: &str, refusal: &Error) {
         let phase = Phase::Aborted(refusal.to_string());
-        self.transactions.table.settle(id, phase);
+        self.sessions.table.settle(id, phase);
     }
 
     /// Take what it holds out of a transaction, which is being committed from then on.
@@ -286,7 +219,7 @@ impl Database {
                 None => Commit::Nothing { replayed },
             }));
         }
-        let using = self.transactions.enter(id)?;
+        let using = self.sessions.enter(id)?;
         let mut contents = using.held().lock();
         self.check_whole(id, &contents)?;
         if using.read_only || contents.figures().operations == 0 {
@@ -334,7 +267,7 @@ impl Database {
     /// was.
     pub fn abort(&self, id: &str) -> Result<()> {
         let now = Instant::now();
-        self.transactions.table.abort(id, "it was aborted", now)
+        self.sessions.table.abort(id, "it was aborted", now)
     }
 
     /// Ids of the transactions that have not ended, once those whose lease has ended
@@ -343,7 +276,7 @@ impl Database {
         self.end_expired();
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let (ids, next) = self.transactions.table.open(after.as_deref());
+            let (ids, next) = self.sessions.table.open(after.as_deref());
             all.extend(ids);
             match next {
                 Some(last) => after = Some(last),
@@ -355,7 +288,7 @@ impl Database {
     /// End the transactions whose lease has ended, and free what they held.
     pub fn end_expired(&self) {
         let now = Instant::now();
-        while self.transactions.table.lapse(now) {}
+        while self.sessions.table.lapse(now) {}
     }
 }
 

@@ -4,9 +4,6 @@
 
 use std::iter::Peekable;
 
-use super::contents::View;
-use super::overlay::SeriesOverlay;
-use super::table::Using;
 use crate::block::Operation;
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
@@ -18,6 +15,7 @@ use crate::read::page::{FeaturePage, Page, check_limit};
 use crate::read::points::{PointPage, RangeQuery, no_series};
 use crate::search;
 use crate::search::BoxQuery;
+use crate::sessions::{Contents, SeriesOverlay, Using, View};
 use crate::state::blocks::damaged;
 use crate::types::{Hash, PutFeature, feature_to_json, intersects_box};
 
@@ -57,8 +55,8 @@ impl Database {
     }
 
     /// Begin to read in a transaction.
-    fn look(&self, txn: &str) -> Result<(Using<'_, super::Contents>, View)> {
-        let using = self.transactions.enter(txn)?;
+    fn look(&self, txn: &str) -> Result<(Using<'_, Contents>, View)> {
+        let using = self.sessions.enter(txn)?;
         let contents = using.held().lock();
         self.check_whole(txn, &contents)?;
         let view = contents.view();

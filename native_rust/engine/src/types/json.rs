@@ -181,26 +181,6 @@ impl Members<'_, Json<'_>> {
     }
 }
 
-/// An object, such as a provenance, as its own deterministic CBOR map. `pointer` is
-/// where errors point to.
-///
-/// # Errors
-/// [`InvalidCode::Document`] for anything that is not an object.
-pub(super) fn encode_document(value: &Json<'_>, pointer: &str) -> Result<Vec<u8>> {
-    match value {
-        Json::Obj(_) => {
-            let mut body = Vec::new();
-            super::cbor::encode_json(value, &mut body);
-            Ok(body)
-        }
-        other => Err(Error::invalid(
-            InvalidCode::Document,
-            pointer,
-            format!("found {}; expected an object", other.kind()),
-        )),
-    }
-}
-
 /// `name` as one more step of a JSON pointer (RFC 6901, section 3).
 pub(super) fn step(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use super::batch::{MAX_BATCH_POINTS, PointBatch};
+use super::document::encode_document;
 use super::id::check_series_id;
-use super::json::{Json, Members, Source, at, encode_document, shown, step};
+use super::json::{Json, Members, Source, at, shown, step};
 use super::provenance::encode_provenance;
 use super::time::{TimeUnit, timestamp_from_json};
 use crate::error::{Error, InvalidCode, Result};

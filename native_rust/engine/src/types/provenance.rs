@@ -2,9 +2,10 @@
 //! `derived_from` has a form that is held to, since it names other blocks.
 
 use super::cbor::{DecodeError, Reader};
+use super::document::encode_document;
 use super::hash::Hash;
 use super::hash::parse_hash;
-use super::json::{Json, Source, encode_document};
+use super::json::{Json, Source};
 use crate::error::{Error, InvalidCode, Result};
 
 /// What a record was derived from.

@@ -7,8 +7,7 @@
 
 use std::borrow::Cow;
 
-use geo::algorithm::kernels::RobustKernel;
-use geo::{Coord, Kernel, Orientation};
+use super::orientation::{Orientation, side};
 
 use super::bbox::Rect;
 use super::cbor::{DecodeError, Reader};
@@ -364,12 +363,6 @@ fn segment_meets(from: [f64; 2], to: [f64; 2], rect: &Rect) -> bool {
         || [[max[0], min[1]], max, [min[0], max[1]]]
             .into_iter()
             .any(|corner| side(from, to, corner) != first)
-}
-
-/// On which side of the line through `from` and `to` a position lies.
-fn side(from: [f64; 2], to: [f64; 2], position: [f64; 2]) -> Orientation {
-    let coord = |[x, y]: [f64; 2]| Coord { x, y };
-    RobustKernel::orient2d(coord(from), coord(to), coord(position))
 }
 
 #[cfg(test)]

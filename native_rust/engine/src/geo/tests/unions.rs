@@ -195,11 +195,11 @@ proptest! {
             [on(0), on(1)]
         };
         let [p, q] = ends.map(end);
-        let turn = edges::side(a, b, c);
+        let turn = crate::types::side(a, b, c);
         let inside = |p: Position| {
             [(a, b), (b, c), (c, a)]
                 .into_iter()
-                .all(|(from, to)| edges::side(from, to, p) == turn)
+                .all(|(from, to)| crate::types::side(from, to, p) == turn)
         };
         if inside(p) && inside(q) {
             let ring = Shape::default();

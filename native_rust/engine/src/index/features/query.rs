@@ -3,17 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::{FeatureIndex, VersionCursor};
-use crate::index::spatial::{Parts, Portions, Step};
+use crate::index::spatial::{Parts, Placed, Portions, Step};
 use crate::types::Rect;
-
-/// A version of a feature, and where it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Placed {
-    /// Sequence that wrote it.
-    pub seq: u64,
-    /// Its envelope.
-    pub rect: Rect,
-}
 
 /// What a box query found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

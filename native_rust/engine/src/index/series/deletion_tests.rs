@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::super::chunk::PointRef;
-use super::super::temporal::SharedSeries;
+use super::super::shared_series::SharedSeries;
 use super::tests::check;
 use super::*;
 use crate::budget::Budget;

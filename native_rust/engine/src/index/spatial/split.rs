@@ -3,9 +3,20 @@
 use rstar::{Envelope, ParentNode, RTreeNode};
 
 use super::layer::Layer;
-use super::walk::Part;
 use super::{Entry, aabb, rect_of};
 use crate::types::Rect;
+
+/// A part of a piece, edges included.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub rect: Rect,
+    /// Which piece.
+    pub piece: usize,
+    /// How much work it may take.
+    pub work: usize,
+    /// How many entries may lie there: 0 if nobody knows, infinite if too many.
+    pub entries: f64,
+}
 
 /// Nodes of a tree that are enough to judge by.
 const SAMPLES: usize = 128;

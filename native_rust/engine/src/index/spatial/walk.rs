@@ -6,9 +6,9 @@ use std::ops::Bound;
 use rstar::{Envelope, ParentNode, RTreeNode};
 
 use super::layer::{CROWD, Key, Layer, key};
+use super::split::Part;
 use super::split::{Divided, divide};
 use super::{Entry, SpatialIndex, aabb};
-use crate::index::features::Placed;
 use crate::types::Rect;
 
 /// How much work is done at a time. It is counted in nodes, entries and members of
@@ -73,16 +73,13 @@ enum Task {
     },
 }
 
-/// A part of a piece, edges included.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
+/// A version of a feature, and where it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placed {
+    /// Sequence that wrote it.
+    pub seq: u64,
+    /// Its envelope.
     pub rect: Rect,
-    /// Which piece.
-    pub piece: usize,
-    /// How much work it may take.
-    pub work: usize,
-    /// How many entries may lie there: 0 if nobody knows, infinite if too many.
-    pub entries: f64,
 }
 
 /// How a step of a walk ended.

@@ -2,6 +2,7 @@ use super::*;
 use crate::testing::oracles::{cases, compared};
 use crate::types::cbor::encode_json;
 use crate::types::json::Source;
+use geo::Coord;
 use geo::{BoundingRect, Geometry, Intersects};
 use proptest::prelude::*;
 

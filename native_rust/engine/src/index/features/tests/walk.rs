@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use super::*;
+use crate::index::Placed;
 use crate::index::spatial::Portions;
 
 /// So little that everything is divided, and what cannot be, is scanned.

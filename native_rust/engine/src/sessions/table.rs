@@ -27,7 +27,7 @@ const REMEMBERED: usize = 1_024;
 /// Leases that one call ends on its way.
 const LAPSE_STEP: usize = 16;
 
-pub(super) const LAPSED: &str = "its lease has ended";
+pub(crate) const LAPSED: &str = "its lease has ended";
 
 /// What there is to know of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ type Held<W> = Arc<Mutex<W>>;
 
 /// A transaction that begins.
 #[derive(Debug)]
-pub(super) struct New<W> {
+pub(crate) struct New<W> {
     pub id: String,
     pub seq: u64,
     pub read_only: bool,
@@ -75,14 +75,14 @@ pub(super) struct New<W> {
 
 /// What a transaction holds, in figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     pub operations: usize,
     pub bytes: usize,
 }
 
 /// The transactions of one database.
 #[derive(Debug)]
-pub(super) struct Table<W> {
+pub(crate) struct Table<W> {
     inner: Mutex<Inner<W>>,
     lease: Duration,
     /// How many may be open.
@@ -199,7 +199,7 @@ impl<W> Inner<W> {
 
 impl<W> Table<W> {
     /// A table of at most `most` open transactions.
-    pub(super) fn new(most: usize, lease: Duration, free: fn(W)) -> Self {
+    pub(crate) fn new(most: usize, lease: Duration, free: fn(W)) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 entries: BTreeMap::new(),
@@ -222,7 +222,7 @@ impl<W> Table<W> {
     ///
     /// # Errors
     /// [`Error::Busy`] when too many are open.
-    pub(super) fn begin(&self, new: New<W>, now: Instant) -> Result<TransactionStatus> {
+    pub(crate) fn begin(&self, new: New<W>, now: Instant) -> Result<TransactionStatus> {
         let New {
             id,
             seq,
@@ -259,7 +259,7 @@ impl<W> Table<W> {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub(super) fn status(&self, id: &str, now: Instant) -> Result<TransactionStatus> {
+    pub(crate) fn status(&self, id: &str, now: Instant) -> Result<TransactionStatus> {
         let mut inner = self.inner.lock();
         let lapsed = inner.lapse_one(id, now);
         if planted(Bug::WaitUnderTable)
@@ -278,7 +278,7 @@ impl<W> Table<W> {
     ///
     /// # Errors
     /// [`Error::NotFound`] unless it is open.
-    pub(super) fn enter(&self, id: &str, now: Instant) -> Result<Using<'_, W>> {
+    pub(crate) fn enter(&self, id: &str, now: Instant) -> Result<Using<'_, W>> {
         let mut inner = self.inner.lock();
         let lapsed = inner.lapse_one(id, now);
         let using = self.enter_open(&mut inner, id);
@@ -310,7 +310,7 @@ impl<W> Table<W> {
     /// # Errors
     /// [`Error::NotFound`] for one that was committed, is being committed or never
     /// was.
-    pub(super) fn abort(&self, id: &str, reason: &str, now: Instant) -> Result<()> {
+    pub(crate) fn abort(&self, id: &str, reason: &str, now: Instant) -> Result<()> {
         let mut inner = self.inner.lock();
         let lapsed = inner.lapse_one(id, now);
         let mut aborted = inner.get(id).map(|entry| entry.phase.clone());
@@ -336,7 +336,7 @@ impl<W> Table<W> {
     }
 
     /// What the committer says of one that is being committed.
-    pub(super) fn settle(&self, id: &str, phase: Phase) {
+    pub(crate) fn settle(&self, id: &str, phase: Phase) {
         let mut inner = self.inner.lock();
         let committing = |entry: &mut Entry<W>| entry.phase == Phase::Committing;
         let held = match inner.get(id).is_ok_and(committing) {
@@ -348,7 +348,7 @@ impl<W> Table<W> {
     }
 
     /// End some of those whose lease has ended. Returns whether there may be more.
-    pub(super) fn lapse(&self, now: Instant) -> bool {
+    pub(crate) fn lapse(&self, now: Instant) -> bool {
         let mut inner = self.inner.lock();
         let lapsed = inner.lapse(now);
         drop(inner);
@@ -359,7 +359,7 @@ impl<W> Table<W> {
 
     /// Ids of some that have not ended, behind `after`, in order; and the last that
     /// was looked at, unless that was the last of all.
-    pub(super) fn open(&self, after: Option<&str>) -> (Vec<String>, Option<String>) {
+    pub(crate) fn open(&self, after: Option<&str>) -> (Vec<String>, Option<String>) {
         const PAGE: usize = 256;
         let inner = self.inner.lock();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -378,7 +378,7 @@ impl<W> Table<W> {
 
 /// A transaction that is being used: by a read, an apply or a commit.
 #[derive(Debug)]
-pub(super) struct Using<'t, W> {
+pub(crate) struct Using<'t, W> {
     table: &'t Table<W>,
     id: Arc<str>,
     /// The sequence it sees.
@@ -391,7 +391,7 @@ pub(super) struct Using<'t, W> {
 
 impl<W> Using<'_, W> {
     /// What it holds.
-    pub(super) fn held(&self) -> &Mutex<W> {
+    pub(crate) fn held(&self) -> &Mutex<W> {
         match &self.held {
             Some(held) => held,
             None => unreachable!("it is there until this is dropped"),
@@ -402,7 +402,7 @@ impl<W> Using<'_, W> {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it has ended meanwhile: then nothing was added.
-    pub(super) fn added(&self, figures: Figures) -> Result<()> {
+    pub(crate) fn added(&self, figures: Figures) -> Result<()> {
         let mut inner = self.table.inner.lock();
         inner.open(&self.id)?.figures = figures;
         Ok(())
@@ -412,14 +412,14 @@ impl<W> Using<'_, W> {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it has ended meanwhile.
-    pub(super) fn commit(&self) -> Result<()> {
+    pub(crate) fn commit(&self) -> Result<()> {
         let mut inner = self.table.inner.lock();
         inner.open(&self.id)?.phase = Phase::Committing;
         Ok(())
     }
 
     /// The committer did not take it: it is open as before.
-    pub(super) fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         let mut inner = self.table.inner.lock();
         if let Ok(entry) = inner.get(&self.id)
             && entry.phase == Phase::Committing
@@ -432,7 +432,7 @@ impl<W> Using<'_, W> {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it has ended meanwhile.
-    pub(super) fn end(&self, phase: Phase) -> Result<()> {
+    pub(crate) fn end(&self, phase: Phase) -> Result<()> {
         let mut inner = self.table.inner.lock();
         inner.open(&self.id)?;
         // This still has what it held.

@@ -28,7 +28,7 @@ pub struct Applied {
 
 /// Operations that are to be added.
 #[derive(Debug)]
-pub(super) struct Addition {
+pub(crate) struct Addition {
     pub operations: Vec<Operation>,
     /// For each of them that is about a feature, the version that was there before
     /// the transaction.
@@ -38,7 +38,7 @@ pub(super) struct Addition {
 
 /// What a transaction holds; nothing of it is written.
 #[derive(Debug)]
-pub(super) struct Contents {
+pub(crate) struct Contents {
     actor: Option<Arc<str>>,
     layers: Vec<Arc<Layer>>,
     figures: Figures,
@@ -50,7 +50,7 @@ pub(super) struct Contents {
 
 /// Operations in order, and what they come to.
 #[derive(Debug)]
-pub(super) struct Layer {
+pub(crate) struct Layer {
     /// Place of its first operation among all.
     first: usize,
     operations: Vec<Operation>,
@@ -69,7 +69,7 @@ struct Request {
 
 /// What a transaction hands to the committer.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     pub operations: Vec<Operation>,
     /// Their memory; where a view holds the layers, and it was they that were taken,
     /// that stays with these.
@@ -79,7 +79,7 @@ pub(super) struct Taken {
 }
 
 impl Contents {
-    pub(super) fn new(actor: Option<Arc<str>>) -> Self {
+    pub(crate) fn new(actor: Option<Arc<str>>) -> Self {
         Self {
             actor,
             layers: Vec::new(),
@@ -89,16 +89,16 @@ impl Contents {
         }
     }
 
-    pub(super) fn actor(&self) -> Option<Arc<str>> {
+    pub(crate) fn actor(&self) -> Option<Arc<str>> {
         self.actor.clone()
     }
 
-    pub(super) fn figures(&self) -> Figures {
+    pub(crate) fn figures(&self) -> Figures {
         self.figures
     }
 
     /// Bytes of memory of what it holds.
-    pub(super) fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.layers.iter().map(|layer| layer.memory.bytes()).sum()
     }
 
@@ -106,7 +106,7 @@ impl Contents {
     ///
     /// # Errors
     /// The reason to end the transaction for.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
         match self.adding {
             true => Err("an operation failed while it was added; see the log"),
             false => Ok(()),
@@ -117,7 +117,7 @@ impl Contents {
     ///
     /// # Errors
     /// [`Error::KeyReused`] when that was another request.
-    pub(super) fn replay(&self, key: &IdempotencyKey) -> Result<Option<Applied>> {
+    pub(crate) fn replay(&self, key: &IdempotencyKey) -> Result<Option<Applied>> {
         let Some(request) = self.requests.get(&key.text) else {
             return Ok(None);
         };
@@ -150,7 +150,7 @@ impl Contents {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::MemoryFull`]; [`Error::NotFound`] for a feature to
     /// delete.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         addition: Addition,
         limits: &Limits,
@@ -255,7 +255,7 @@ impl Contents {
     }
 
     /// What it holds now.
-    pub(super) fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         View {
             layers: self.layers.clone(),
         }
@@ -263,7 +263,7 @@ impl Contents {
 
     /// What must hold for its writes to be what its reader has seen, who saw the
     /// database as of `seq`.
-    pub(super) fn conditions(&self, seq: u64) -> Vec<Condition> {
+    pub(crate) fn conditions(&self, seq: u64) -> Vec<Condition> {
         let mut conditions = Vec::new();
         for layer in &self.layers {
             let features = layer.overlay.features();
@@ -284,7 +284,7 @@ impl Contents {
     ///
     /// # Errors
     /// [`Error::MemoryFull`] for the copy.
-    pub(super) fn take(&mut self, pool: &Arc<Pool>) -> Result<Taken> {
+    pub(crate) fn take(&mut self, pool: &Arc<Pool>) -> Result<Taken> {
         self.merge();
         if let [only] = self.layers.as_mut_slice()
             && let Some(layer) = Arc::get_mut(only)
@@ -307,7 +307,7 @@ impl Contents {
     }
 
     /// Undo [`Self::take`].
-    pub(super) fn put_back(&mut self, taken: Taken) {
+    pub(crate) fn put_back(&mut self, taken: Taken) {
         if taken.moved
             && let Some(layer) = self.layers.last_mut().and_then(Arc::get_mut)
         {
@@ -317,7 +317,7 @@ impl Contents {
     }
 
     /// Let go of everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::new(None);
     }
 }
@@ -361,24 +361,24 @@ impl Layer {
 
 /// What a transaction held at one moment.
 #[derive(Debug)]
-pub(super) struct View {
+pub(crate) struct View {
     layers: Vec<Arc<Layer>>,
 }
 
 impl View {
     /// The newest own operation on feature `id`.
-    pub(super) fn feature(&self, id: &str) -> Option<&Operation> {
+    pub(crate) fn feature(&self, id: &str) -> Option<&Operation> {
         let mut layers = self.layers.iter().rev();
         layers.find_map(|layer| layer.operation(layer.overlay.feature(id)?))
     }
 
     /// Whether the version of block `seq` has been written over.
-    pub(super) fn hides(&self, seq: u64) -> bool {
+    pub(crate) fn hides(&self, seq: u64) -> bool {
         self.layers.iter().any(|layer| layer.overlay.hides(seq))
     }
 
     /// The own operations from place `from` on, with their places.
-    pub(super) fn operations(&self, from: usize) -> impl Iterator<Item = (usize, &Operation)> {
+    pub(crate) fn operations(&self, from: usize) -> impl Iterator<Item = (usize, &Operation)> {
         self.layers.iter().flat_map(move |layer| {
             let skip = from.saturating_sub(layer.first);
             (layer.first..).zip(&layer.operations).skip(skip)
@@ -387,13 +387,13 @@ impl View {
 
     /// Whether the operation at `place`, which is about feature `id`, is the newest
     /// of those.
-    pub(super) fn is_newest(&self, id: &str, place: usize) -> bool {
+    pub(crate) fn is_newest(&self, id: &str, place: usize) -> bool {
         let mut layers = self.layers.iter().rev();
         layers.find_map(|layer| layer.overlay.feature(id)) == Some(place)
     }
 
     /// Own writes to series `id`, layer by layer, the oldest first.
-    pub(super) fn series<'v>(&'v self, id: &str) -> Vec<&'v SeriesOverlay> {
+    pub(crate) fn series<'v>(&'v self, id: &str) -> Vec<&'v SeriesOverlay> {
         let layers = self.layers.iter();
         layers
             .filter_map(|layer| layer.overlay.series(id))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Deletions of one series. Half-open spans, in microseconds.
 #[derive(Debug, Default)]
-pub(super) struct Spans {
+pub(crate) struct Spans {
     /// Of all points: start and end of spans that do not touch.
     all: BTreeMap<i64, i64>,
     /// Of the points of one block: start, end, block.
@@ -13,7 +13,7 @@ pub(super) struct Spans {
 
 impl Spans {
     /// Delete from `start` on and before `end`: all, or what `block` wrote.
-    pub(super) fn add(&mut self, start: i64, end: i64, block: Option<u64>) {
+    pub(crate) fn add(&mut self, start: i64, end: i64, block: Option<u64>) {
         if start >= end {
             return;
         }
@@ -33,7 +33,7 @@ impl Spans {
     }
 
     /// Delete what `later` deletes.
-    pub(super) fn absorb(&mut self, later: Self) {
+    pub(crate) fn absorb(&mut self, later: Self) {
         for (start, end) in later.all {
             self.add(start, end, None);
         }
@@ -41,19 +41,19 @@ impl Spans {
     }
 
     /// Whether nothing is deleted.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty() && self.of_blocks.is_empty()
     }
 
     /// Whether a point of the transaction's own, from before these, is deleted.
     /// O(log n).
-    pub(super) fn hit_own(&self, timestamp: i64) -> bool {
+    pub(crate) fn hit_own(&self, timestamp: i64) -> bool {
         let before = self.all.range(..=timestamp).next_back();
         before.is_some_and(|(_, end)| timestamp < *end)
     }
 
     /// Whether a point that block `seq` wrote is deleted.
-    pub(super) fn hit(&self, timestamp: i64, seq: u64) -> bool {
+    pub(crate) fn hit(&self, timestamp: i64, seq: u64) -> bool {
         let of_block = |&(start, end, block): &(i64, i64, u64)| {
             block == seq && (start..end).contains(&timestamp)
         };
@@ -61,7 +61,7 @@ impl Spans {
     }
 
     /// The spans of all points, in order.
-    pub(super) fn of_all(&self) -> impl Iterator<Item = (i64, i64)> {
+    pub(crate) fn of_all(&self) -> impl Iterator<Item = (i64, i64)> {
         self.all.iter().map(|(start, end)| (*start, *end))
     }
 }

@@ -7,7 +7,7 @@ use crate::block::Operation;
 
 /// Own writes by what they are about.
 #[derive(Debug, Default)]
-pub(super) struct Overlay {
+pub(crate) struct Overlay {
     /// Newest operation on each feature, as its place among the operations.
     features: HashMap<String, usize>,
     /// Sequences of the versions that those hide.
@@ -17,7 +17,7 @@ pub(super) struct Overlay {
 
 /// Own writes to one series.
 #[derive(Debug, Default)]
-pub(super) struct SeriesOverlay {
+pub(crate) struct SeriesOverlay {
     /// Deletions, which hit everything that was there before them.
     pub deletes: Spans,
     /// Points that are left of the own ones, by timestamp and order of arrival.
@@ -40,7 +40,7 @@ impl SeriesOverlay {
 impl Overlay {
     /// Bytes of memory that the entries of an operation take, at most: measured, with
     /// what hash tables and B-trees leave empty.
-    pub(super) fn memory_of(operation: &Operation) -> usize {
+    pub(crate) fn memory_of(operation: &Operation) -> usize {
         /// A place in each of the two tables of features.
         const FEATURE: usize = 160;
         /// A place in the table of series, and the first nodes of its own trees. Nobody
@@ -62,7 +62,7 @@ impl Overlay {
 
     /// Note the operation at place `place`; `hidden` is the version of a feature that
     /// was there before the transaction.
-    pub(super) fn note(&mut self, operation: &Operation, place: usize, hidden: Option<u64>) {
+    pub(crate) fn note(&mut self, operation: &Operation, place: usize, hidden: Option<u64>) {
         self.hidden.extend(hidden);
         match operation.effect() {
             Operation::PutFeature(feature) => {
@@ -92,7 +92,7 @@ impl Overlay {
     }
 
     /// Note what `later` has noted, whose operations are later ones.
-    pub(super) fn absorb(&mut self, later: Self) {
+    pub(crate) fn absorb(&mut self, later: Self) {
         self.features.extend(later.features);
         self.hidden.extend(later.hidden);
         for (id, later) in later.series {
@@ -109,27 +109,27 @@ impl Overlay {
     }
 
     /// Place of the newest operation on feature `id`.
-    pub(super) fn feature(&self, id: &str) -> Option<usize> {
+    pub(crate) fn feature(&self, id: &str) -> Option<usize> {
         self.features.get(id).copied()
     }
 
     /// Features written or deleted.
-    pub(super) fn features(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn features(&self) -> impl Iterator<Item = &str> {
         self.features.keys().map(String::as_str)
     }
 
     /// Whether the version of block `seq` has been written over.
-    pub(super) fn hides(&self, seq: u64) -> bool {
+    pub(crate) fn hides(&self, seq: u64) -> bool {
         self.hidden.contains(&seq)
     }
 
     /// Own writes to series `id`.
-    pub(super) fn series(&self, id: &str) -> Option<&SeriesOverlay> {
+    pub(crate) fn series(&self, id: &str) -> Option<&SeriesOverlay> {
         self.series.get(id)
     }
 
     /// Series from which points were deleted.
-    pub(super) fn series_deleted_from(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn series_deleted_from(&self) -> impl Iterator<Item = &str> {
         let deleted = self.series.iter();
         let deleted = deleted.filter(|(_, series)| !series.deletes.is_empty());
         deleted.map(|(id, _)| id.as_str())

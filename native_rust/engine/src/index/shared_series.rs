@@ -1,0 +1,256 @@
+//! A series under its lock.
+
+use super::chunk::{Deletion, Point, Revival};
+use super::filter::Filter;
+use super::range::{End, Order, RangeQuery, Resume, Work};
+use super::series::{Part, Series, SortedPoints};
+use crate::budget::Budget;
+use crate::error::Result;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Points that are read under one hold of the lock.
+const PAGE: usize = 1_024;
+/// Work that is done under one hold of the lock: see [`Work`].
+const STEP: usize = 8_192;
+/// Work that is done on a thread that must not be kept.
+const AT_ONCE: usize = 16_384;
+
+/// A series under its lock. One thread writes; readers hold the lock for a page.
+#[derive(Debug, Default)]
+pub struct SharedSeries {
+    series: RwLock<Series>,
+}
+
+impl SharedSeries {
+    /// The series, for reading. Load the published sequence after this.
+    pub fn read(&self) -> RwLockReadGuard<'_, Series> {
+        self.series.read()
+    }
+
+    /// Enters the points of block `seq`, letting readers in after every `step`
+    /// of work in the sense of [`Series::insert`]. Sorts outside the lock.
+    ///
+    /// # Panics
+    /// As [`SortedPoints::new`].
+    pub fn insert(&self, timestamps: &[i64], values: &[f64], seq: u64, step: usize) {
+        let points = SortedPoints::new(timestamps, values, seq);
+        let mut next = 0;
+        while next < points.len() {
+            let mut series = self.series.write();
+            next = series.insert(&points, next, step.max(1));
+            // Fair: otherwise this thread is back before a reader has woken up.
+            RwLockWriteGuard::unlock_fair(series);
+        }
+    }
+
+    /// Lets every point from `start` on and before `end` that is alive die at
+    /// `seq`, or only those that block `only` wrote. Returns how many. Lets
+    /// readers in after every `step` of work: a point looked at is one.
+    ///
+    /// `seq` is above all those before it.
+    pub fn delete(&self, start: i64, end: i64, only: Option<u64>, seq: u64, step: usize) -> u64 {
+        let deletion = Deletion {
+            start,
+            end,
+            only,
+            seq,
+        };
+        let mut died = 0;
+        let mut from = None;
+        loop {
+            let mut series = self.series.write();
+            let (more_died, rest) = series.delete(&deletion, from, step.max(1));
+            RwLockWriteGuard::unlock_fair(series);
+            died += more_died;
+            if rest.is_none() {
+                return died;
+            }
+            from = rest;
+        }
+    }
+
+    /// Brings back, at `seq`, the points that block `deleted_by` deleted, if they are
+    /// these, in the order of a range. Returns whether they are. Lets readers in as
+    /// [`Self::delete`].
+    pub(super) fn bring_back(
+        &self,
+        timestamps: &[i64],
+        deleted_by: u64,
+        seq: u64,
+        step: usize,
+    ) -> bool {
+        let (Some(&start), Some(&last)) = (timestamps.first(), timestamps.last()) else {
+            return false;
+        };
+        let (start, end) = (start.min(last), last.max(start).saturating_add(1));
+        let revival = Revival {
+            start,
+            end,
+            deleted_by,
+            seq,
+        };
+        if !self.read().died_by(&revival, timestamps) {
+            return false;
+        }
+        let mut from = None;
+        loop {
+            let mut series = self.series.write();
+            let (_, rest) = series.bring_back(&revival, from, step.max(1));
+            RwLockWriteGuard::unlock_fair(series);
+            if rest.is_none() {
+                return true;
+            }
+            from = rest;
+        }
+    }
+
+    /// The series, for restoring it from a snapshot.
+    pub(crate) fn restore(&self, part: &Part) -> Result<(), &'static str> {
+        self.series.write().restore(part)
+    }
+
+    /// As [`Series::range`], in short holds of the lock. What is visible at the query's
+    /// sequence stays, so all of it is of one state if that is published.
+    ///
+    /// # Errors
+    /// Those of the budget, from whose memory the points are taken.
+    pub fn range(
+        &self,
+        query: &RangeQuery,
+        budget: &Budget,
+        out: &mut Vec<Point>,
+    ) -> Result<Option<Resume>> {
+        let filter = Filter::visible_at(query.at);
+        self.in_steps(query, budget, |query| {
+            budget.make_room(out, query.limit)?;
+            let before = out.len();
+            let end = self.read().read(query, filter, Work::steps(STEP), out);
+            Ok((end, out.len() - before))
+        })
+    }
+
+    /// As [`Self::range`], without where the points were written.
+    ///
+    /// # Errors
+    /// As [`Self::range`].
+    pub fn range_columns(
+        &self,
+        query: &RangeQuery,
+        budget: &Budget,
+        timestamps: &mut Vec<i64>,
+        values: &mut Vec<f64>,
+    ) -> Result<Option<Resume>> {
+        self.in_steps(query, budget, |query| {
+            budget.make_room(timestamps, query.limit)?;
+            budget.make_room(values, query.limit)?;
+            let before = values.len();
+            let series = self.read();
+            let end = series.read_columns(query, Work::steps(STEP), timestamps, values);
+            Ok((end, values.len() - before))
+        })
+    }
+
+    /// The same page, if that is no more work than some 0.1 ms; `None` if it is.
+    pub fn range_at_once(
+        &self,
+        query: &RangeQuery,
+        out: &mut Vec<Point>,
+    ) -> Option<Option<Resume>> {
+        // Those are passed over one chunk after the other.
+        if query.skip > AT_ONCE as u64 {
+            return None;
+        }
+        let filter = Filter::visible_at(query.at);
+        match self.read().read(query, filter, Work::at_most(AT_ONCE), out) {
+            End::GivenUp => None,
+            end => Some(end.resume()),
+        }
+    }
+
+    /// The last point visible at `at`, as [`Series::latest`], in short holds of the lock.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn latest(&self, at: u64, budget: &Budget) -> Result<Option<Point>> {
+        let mut found = Vec::new();
+        self.range(&last_at(at), budget, &mut found)?;
+        Ok(found.pop())
+    }
+
+    /// Whether a point is visible at `at`, if that can be told at once, as
+    /// [`Self::range_at_once`].
+    pub fn shows_at_once(&self, at: u64) -> Option<bool> {
+        let mut found = Vec::new();
+        self.range_at_once(&last_at(at), &mut found)?;
+        Some(!found.is_empty())
+    }
+
+    /// Reads a page in steps: `step` says how each of them ended, and how many points it
+    /// has read.
+    fn in_steps(
+        &self,
+        query: &RangeQuery,
+        budget: &Budget,
+        mut step: impl FnMut(&RangeQuery) -> Result<(End, usize)>,
+    ) -> Result<Option<Resume>> {
+        let mut left = query.limit;
+        let mut query = *query;
+        loop {
+            budget.check()?;
+            query.limit = left.min(PAGE);
+            let (end, read) = step(&query)?;
+            left -= read.min(left);
+            match end {
+                End::All | End::GivenUp => return Ok(None),
+                End::Full(resume) if left == 0 => return Ok(Some(resume)),
+                End::Full(resume) | End::Step(resume) => query = query.resume(resume),
+            }
+        }
+    }
+
+    /// Calls `found` with the points from `start` on and before `end` that block `seq`
+    /// deleted, in order and some at a time, read in short holds of the lock.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn deleted_by(
+        &self,
+        seq: u64,
+        (start, end): (i64, i64),
+        budget: &Budget,
+        mut found: impl FnMut(&[Point]),
+    ) -> Result<()> {
+        let query = RangeQuery {
+            start,
+            end,
+            at: seq,
+            order: Order::Ascending,
+            skip: 0,
+            limit: usize::MAX,
+        };
+        let mut points = Vec::new();
+        self.in_steps(&query, budget, |query| {
+            points.clear();
+            let filter = Filter::DeletedBy(seq);
+            let end = self
+                .read()
+                .read(query, filter, Work::steps(STEP), &mut points);
+            found(&points);
+            Ok((end, points.len()))
+        })?;
+        Ok(())
+    }
+}
+
+/// For the last point that is visible at `at`.
+fn last_at(at: u64) -> RangeQuery {
+    RangeQuery {
+        start: i64::MIN,
+        // No stored timestamp is that late.
+        end: i64::MAX,
+        at,
+        order: Order::Descending,
+        skip: 0,
+        limit: 1,
+    }
+}
