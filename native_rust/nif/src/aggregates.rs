@@ -63,10 +63,11 @@ twins! {
     /// `{:ok, {buckets, seq}}`. Of one series a list of `{microseconds, value | nil}`, of
     /// several a list of `{id, list}`; as JSON what the engine makes of it.
     aggregate: "Normal", aggregate_dirty: "DirtyIo";
-    fn(env, catalog: CatalogRef, name: &str, query: AggregateMap<'a>) -> Term<'a> {
+    fn(env, on; catalog: CatalogRef, name: &str, query: AggregateMap<'a>) -> Term<'a> {
         let json = query.json;
         ask(
             env,
+            on,
             (&catalog, name),
             || query.query(),
             |database, aggregate| Ok(match json {

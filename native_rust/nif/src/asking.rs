@@ -61,6 +61,7 @@ impl<'a> Asker<'a> {
 /// `in_memory`, or `:long` where that is not enough; on a dirty one with a budget.
 pub(crate) fn ask<'a, Q, T>(
     env: Env<'a>,
+    on: On,
     (catalog, name): (&CatalogResource, &str),
     question: impl FnOnce() -> Result<Q, Failure>,
     in_memory: impl FnOnce(&Database, &Q) -> formdb_engine::Result<Option<T>>,
@@ -68,7 +69,7 @@ pub(crate) fn ask<'a, Q, T>(
     encode: impl FnOnce(T) -> Term<'a>,
 ) -> Term<'a> {
     let database = catalog.database(name);
-    match On::this() {
+    match on {
         On::Normal => {
             let found = database.and_then(|database| Ok(in_memory(&database, &question()?)?));
             or_long(env, found.map(|found| found.map(encode)))

@@ -75,7 +75,7 @@ twins! {
     /// Whether there was a feature: on a normal scheduler as of a sequence that has just
     /// been passed, on a dirty one as of any, since the versions after it are gone through.
     has_feature: "Normal", has_feature_dirty: "DirtyIo";
-    fn(env, catalog: CatalogRef, name: &str, id: &str, as_of: u64) -> Term<'a> {
+    fn(env; catalog: CatalogRef, name: &str, id: &str, as_of: u64) -> Term<'a> {
         let there = catalog.database(name);
         tagged(env, there.and_then(|database| Ok(database.has_feature(id, Some(as_of))?)))
     }

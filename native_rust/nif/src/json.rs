@@ -18,7 +18,7 @@ twins! {
     /// `{:ok, term}`: maps with text keys, lists, numbers, text, booleans, nil. Whole
     /// numbers beyond 64 bits become floats.
     json_decode: "Normal", json_decode_dirty: "DirtyCpu";
-    fn(env, text: Binary<'a>) -> Term<'a> {
+    fn(env; text: Binary<'a>) -> Term<'a> {
         tagged(env, decode(env, &text))
     }
 }

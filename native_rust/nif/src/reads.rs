@@ -26,13 +26,13 @@ twins! {
     /// `{:ok, {seq, hash, json}}`; `:long` also for what is too large to be copied there.
     feature: "Normal", feature_dirty: "DirtyIo";
     fn(
-        env,
+        env, on;
         catalog: CatalogRef,
         name: &str,
         id: &str,
         as_of: Option<u64>
     ) -> Term<'a> {
-        let found = catalog.database(name).and_then(|database| Ok(match On::this() {
+        let found = catalog.database(name).and_then(|database| Ok(match on {
             On::Normal => database
                 .feature_in_memory(id, as_of)?
                 .filter(|found| found.json.len() <= COPIED),
@@ -136,16 +136,16 @@ struct RangeMap<'a> {
 twins! {
     /// `{:ok, {points, seq, next}}`; `points` is a JSON array of `{"timestamp", "value"}`.
     range_json: "Normal", range_json_dirty: "DirtyIo";
-    fn(env, catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
-        points(env, (&catalog, name), &range, |page| binary(env, &page.to_json()))
+    fn(env, on; catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
+        points(env, on, (&catalog, name), &range, |page| binary(env, &page.to_json()))
     }
 }
 
 twins! {
     /// The same; `points` is a list of `{microseconds, value}`.
     range_points: "Normal", range_points_dirty: "DirtyIo";
-    fn(env, catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
-        points(env, (&catalog, name), &range, |page| {
+    fn(env, on; catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
+        points(env, on, (&catalog, name), &range, |page| {
             let points = page.points.iter().map(|p| (p.timestamp, p.value));
             points.collect::<Vec<(i64, f64)>>().encode(env)
         })
@@ -177,12 +177,14 @@ impl<'a> RangeMap<'a> {
 
 fn points<'a>(
     env: Env<'a>,
+    on: On,
     database: (&CatalogResource, &str),
     range: &RangeMap<'a>,
     shape: impl FnOnce(&PointPage) -> Term<'a>,
 ) -> Term<'a> {
     ask(
         env,
+        on,
         database,
         || Ok(range.query()),
         Database::range_in_memory,

@@ -14,11 +14,10 @@ pub(crate) enum On {
 }
 
 impl On {
-    /// That of this call.
-    pub(crate) fn this() -> Self {
-        // SAFETY: it may be called on any thread at any time.
-        match unsafe { rustler::sys::enif_thread_type() } {
-            rustler::sys::ERL_NIF_THR_NORMAL_SCHEDULER => Self::Normal,
+    /// That of an attribute `schedule`.
+    pub(crate) const fn of(schedule: &str) -> Self {
+        match schedule.as_bytes() {
+            b"Normal" => Self::Normal,
             _ => Self::Dirty,
         }
     }
@@ -37,11 +36,12 @@ impl On {
 /// ```text
 /// twins! {
 ///     size: "Normal", size_dirty: "DirtyCpu";
-///     fn(env, index: IndexRef) -> Term<'a> { ... }
+///     fn(env, on; index: IndexRef) -> Term<'a> { ... }
 /// }
 /// ```
 ///
-/// `env` is an `Env<'a>`; the body asks [`On::this`] where it is.
+/// `env` is an `Env<'a>`, and `on`, which may be left out, the [`On`] of the one that is
+/// called.
 macro_rules! twins {
     (
         $(#[$doc:meta])*
@@ -50,11 +50,15 @@ macro_rules! twins {
     ) => {
         $($crate::schedulers::twins!(@one $name $schedule $arguments $answer $body);)+
     };
-    (@one $name:ident $schedule:tt ($env:ident, $($arguments:tt)+) $answer:ty $body:block) => {
+    (
+        @one $name:ident $schedule:tt ($env:ident $(, $on:ident)?; $($arguments:tt)+)
+        $answer:ty $body:block
+    ) => {
         #[rustler::nif(schedule = $schedule)]
         fn $name<'a>(env: rustler::Env<'a>, $($arguments)+) -> $answer {
             // What Rustler generates knows it by this name, from here.
             let $env = env;
+            $(let $on = const { $crate::schedulers::On::of($schedule) };)?
             $body
         }
     };

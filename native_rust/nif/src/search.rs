@@ -110,9 +110,10 @@ twins! {
     /// `{:ok, {json, returned, seq, next}}`. Not on a normal scheduler for a large geometry,
     /// which takes time to read.
     search: "Normal", search_dirty: "DirtyIo";
-    fn(env, catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
+    fn(env, on; catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
         ask(
             env,
+            on,
             (&catalog, name),
             || query.search(catalog.limits()),
             |database, search| {
@@ -128,9 +129,10 @@ twins! {
 twins! {
     /// `{:ok, {count, seq}}`, whatever the limit and the cursor.
     search_count: "Normal", search_count_dirty: "DirtyIo";
-    fn(env, catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
+    fn(env, on; catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
         ask(
             env,
+            on,
             (&catalog, name),
             || query.search(catalog.limits()),
             Database::count_in_memory,
@@ -144,7 +146,7 @@ twins! {
     /// `{:ok, [{name, text}]}` of the members of a JSON object, their values as they are
     /// written.
     json_members: "Normal", json_members_dirty: "DirtyCpu";
-    fn(env, text: Binary<'a>) -> Term<'a> {
+    fn(env; text: Binary<'a>) -> Term<'a> {
         let members = Source::new(&text).and_then(|source| {
             let members = source.members("{\"geometry\": {...}}")?;
             let members = members.iter().map(|(name, raw)| (name, raw.get()));
@@ -191,9 +193,10 @@ impl HeatmapMap<'_> {
 twins! {
     /// `{:ok, {json, seq}}`; `json` is an array of cells.
     heatmap: "Normal", heatmap_dirty: "DirtyIo";
-    fn(env, catalog: CatalogRef, name: &str, query: HeatmapMap<'a>) -> Term<'a> {
+    fn(env, on; catalog: CatalogRef, name: &str, query: HeatmapMap<'a>) -> Term<'a> {
         ask(
             env,
+            on,
             (&catalog, name),
             || query.heatmap(),
             |database, heatmap| {

@@ -23,10 +23,11 @@ const FREED_AT_ONCE: usize = 1_000;
 ///
 /// `std`'s locks: they remember a panic in the middle of a change.
 fn lock<G>(
+    on: On,
     attempt: impl Fn() -> TryLockResult<G>,
     wait: impl FnOnce() -> LockResult<G>,
 ) -> NifResult<Option<G>> {
-    if On::this() == On::Dirty {
+    if on == On::Dirty {
         return wait().map(Some).map_err(|_| broken());
     }
     for _ in 0..TRIES {

@@ -91,7 +91,7 @@ twins! {
     /// features left out. `:long` when another call in the transaction is in the way.
     transaction_apply: "Normal", transaction_apply_dirty: "DirtyCpu";
     fn(
-        env,
+        env, on;
         catalog: CatalogRef,
         name: &str,
         id: &str,
@@ -100,16 +100,16 @@ twins! {
         key: Option<&str>
     ) -> Term<'a> {
         let database = catalog.database(name);
-        or_long(env, database.and_then(|database| apply(&database, id, &text, unit, key)))
+        or_long(env, database.and_then(|database| apply(&database, on, id, (&text, unit), key)))
     }
 }
 
 /// What was applied, and left out; `None` where that has to wait on a normal scheduler.
 fn apply(
     database: &Database,
+    on: On,
     id: &str,
-    text: &[u8],
-    unit: Option<&str>,
+    (text, unit): (&[u8], Option<&str>),
     key: Option<&str>,
 ) -> Result<Option<ApplyTerm>, Failure> {
     let prepared = database.prepare_operations_in(text, time_unit(unit)?)?;
@@ -117,7 +117,7 @@ fn apply(
         None => IdempotencyKey::new(key, &[text]),
         Some(unit) => IdempotencyKey::new(key, &[text, unit.as_bytes()]),
     });
-    let wait = match On::this() {
+    let wait = match on {
         On::Normal => Wait::Never,
         On::Dirty => Wait::Allowed,
     };

@@ -105,7 +105,7 @@ twins! {
     /// an `ack` when nothing was written.
     write: "Normal", write_dirty_cpu: "DirtyCpu", write_dirty_io: "DirtyIo";
     fn(
-        env,
+        env;
         catalog: CatalogRef,
         name: &str,
         request: Request<'a>,

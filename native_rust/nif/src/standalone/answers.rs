@@ -49,7 +49,7 @@ fn answers_new(env: Env<'_>, entries: usize, bytes: usize, ttl_ms: Option<u64>) 
 twins! {
     /// `:ok`. Copies the value, unless it is larger than the cache.
     answers_put: "Normal", answers_put_dirty: "DirtyCpu";
-    fn(env, cache: AnswersRef, key: Binary<'a>, value: Binary<'a>) -> Term<'a> {
+    fn(env; cache: AnswersRef, key: Binary<'a>, value: Binary<'a>) -> Term<'a> {
         let bytes = value.len().saturating_add(ANSWER_OVERHEAD);
         if bytes > cache.0.limits().bytes {
             // It would not be kept, and what it replaces would be stale.

@@ -36,12 +36,12 @@ impl Resource for Places {
 }
 
 impl Places {
-    fn read(&self) -> NifResult<Option<RwLockReadGuard<'_, PlaceIndex>>> {
-        lock(|| self.0.try_read(), || self.0.read())
+    fn read(&self, on: On) -> NifResult<Option<RwLockReadGuard<'_, PlaceIndex>>> {
+        lock(on, || self.0.try_read(), || self.0.read())
     }
 
-    fn write(&self) -> NifResult<Option<RwLockWriteGuard<'_, PlaceIndex>>> {
-        lock(|| self.0.try_write(), || self.0.write())
+    fn write(&self, on: On) -> NifResult<Option<RwLockWriteGuard<'_, PlaceIndex>>> {
+        lock(on, || self.0.try_write(), || self.0.write())
     }
 }
 
@@ -81,8 +81,8 @@ fn places_new() -> PlacesRef {
 twins! {
     /// How many places there are, or `:long`.
     places_size: "Normal", places_size_dirty: "DirtyCpu";
-    fn(env, places: PlacesRef) -> NifResult<Term<'a>> {
-        Ok(match places.read()? {
+    fn(env, on; places: PlacesRef) -> NifResult<Term<'a>> {
+        Ok(match places.read(on)? {
             Some(index) => index.len().encode(env),
             None => atoms::long().to_term(env),
         })
@@ -92,13 +92,13 @@ twins! {
 twins! {
     /// `:ok`, `:long`, or an error.
     places_insert: "Normal", places_insert_dirty: "DirtyCpu";
-    fn(env, places: PlacesRef, id: &str, corners: Corners) -> NifResult<Term<'a>> {
+    fn(env, on; places: PlacesRef, id: &str, corners: Corners) -> NifResult<Term<'a>> {
         let rect = match rect(corners) {
             Ok(rect) => rect,
             Err(failure) => return Ok(tagged::<Term<'_>>(env, Err(failure))),
         };
-        let most = On::this().at_most(MOVES);
-        let done = match places.write()? {
+        let most = on.at_most(MOVES);
+        let done = match places.write(on)? {
             Some(mut index) if index.insert_moves() <= most => {
                 index.insert(id, rect);
                 atoms::ok()
@@ -112,8 +112,8 @@ twins! {
 twins! {
     /// Whether there was such a place, or `:long`.
     places_delete: "Normal", places_delete_dirty: "DirtyCpu";
-    fn(env, places: PlacesRef, id: &str) -> NifResult<Term<'a>> {
-        Ok(match places.write()? {
+    fn(env, on; places: PlacesRef, id: &str) -> NifResult<Term<'a>> {
+        Ok(match places.write(on)? {
             Some(mut index) => index.remove(id).encode(env),
             None => atoms::long().to_term(env),
         })
@@ -123,16 +123,16 @@ twins! {
 twins! {
     /// `{:ok, ids}`, `:long`, or an error.
     places_query: "Normal", places_query_dirty: "DirtyCpu";
-    fn(env, places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
-        ask(env, &places, corners, ids)
+    fn(env, on; places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
+        ask(env, on, &places, corners, ids)
     }
 }
 
 twins! {
     /// `{:ok, count}`, `:long`, or an error.
     places_count: "Normal", places_count_dirty: "DirtyCpu";
-    fn(env, places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
-        ask(env, &places, corners, count)
+    fn(env, on; places: PlacesRef, corners: Corners) -> NifResult<Term<'a>> {
+        ask(env, on, &places, corners, count)
     }
 }
 
@@ -140,6 +140,7 @@ twins! {
 /// are more.
 fn ask<'a>(
     env: Env<'a>,
+    on: On,
     places: &Places,
     corners: Corners,
     answer: fn(Env<'a>, &PlaceIndex, &Pieces, usize) -> Option<Term<'a>>,
@@ -148,8 +149,8 @@ fn ask<'a>(
         Ok(area) => area.pieces(),
         Err(failure) => return Ok(tagged::<Term<'_>>(env, Err(failure))),
     };
-    let most = On::this().at_most(HITS);
-    let index = places.read()?;
+    let most = on.at_most(HITS);
+    let index = places.read(on)?;
     let found = index.and_then(|index| answer(env, &index, &pieces, most));
     Ok(match found {
         Some(found) => (atoms::ok(), found).encode(env),
@@ -197,7 +198,7 @@ fn places_nearest<'a>(
         return Ok(tagged::<Term<'_>>(env, Err(failure)));
     }
     let asker = Asker::new(env);
-    let index = places.read()?;
+    let index = places.read(On::Dirty)?;
     let nearest = index.as_ref().map(|index| {
         let radius = radius.unwrap_or(f64::INFINITY);
         index.nearby([lon, lat], k, radius, &asker.default_budget())

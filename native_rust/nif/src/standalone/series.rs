@@ -69,8 +69,8 @@ impl Resource for SeriesIndex {
 impl SeriesIndex {
     /// Calls `change` with the last sequence; what it returns is published. `None`
     /// when that is no matter of a moment.
-    fn write(&self, change: impl FnOnce(u64) -> u64) -> NifResult<Option<()>> {
-        let writer = lock(|| self.writer.try_lock(), || self.writer.lock())?;
+    fn write(&self, on: On, change: impl FnOnce(u64) -> u64) -> NifResult<Option<()>> {
+        let writer = lock(on, || self.writer.try_lock(), || self.writer.lock())?;
         let Some(writer) = writer else {
             return Ok(None);
         };
@@ -80,16 +80,22 @@ impl SeriesIndex {
         Ok(Some(()))
     }
 
-    fn insert(&self, id: &str, timestamps: &[i64], values: &[f64]) -> NifResult<Option<()>> {
+    fn insert(
+        &self,
+        on: On,
+        id: &str,
+        timestamps: &[i64],
+        values: &[f64],
+    ) -> NifResult<Option<()>> {
         // In this order: counting the series looks into every part of their map.
         let may_grow = self.index.get(id).is_none() && self.index.len() > SERIES;
-        if On::this() == On::Normal && (may_grow || timestamps.len() > ENTERED) {
+        if on == On::Normal && (may_grow || timestamps.len() > ENTERED) {
             return Ok(None);
         }
         if timestamps.is_empty() {
             return Ok(Some(()));
         }
-        self.write(|last| {
+        self.write(on, |last| {
             let series = self.index.get_or_create(id);
             let times = timestamps.chunks(MAX_BATCH_POINTS);
             let batches = times.zip(values.chunks(MAX_BATCH_POINTS)).zip(last + 1..);
@@ -112,8 +118,8 @@ impl SeriesIndex {
     }
 
     /// Whether a read on this scheduler would pass over too much.
-    fn is_long(&self) -> bool {
-        On::this() == On::Normal && self.deleted.load(Ordering::Relaxed) > DELETED
+    fn is_long(&self, on: On) -> bool {
+        on == On::Normal && self.deleted.load(Ordering::Relaxed) > DELETED
     }
 
     /// The points of `[start, end)`; `None` when those are more than `most`.
@@ -168,8 +174,8 @@ fn series_size(index: SeriesRef) -> usize {
 twins! {
     /// `:ok`, `:long`, or an error.
     series_insert: "Normal", series_insert_dirty: "DirtyCpu";
-    fn(env, index: SeriesRef, id: &str, timestamp: i64, value: f64) -> NifResult<Term<'a>> {
-        insert(env, &index, id, &[timestamp], &[value])
+    fn(env, on; index: SeriesRef, id: &str, timestamp: i64, value: f64) -> NifResult<Term<'a>> {
+        insert(env, on, &index, id, &[timestamp], &[value])
     }
 }
 
@@ -177,17 +183,17 @@ twins! {
     /// Packed columns: `:ok`, `:long`, or an error.
     series_insert_many: "Normal", series_insert_many_dirty: "DirtyCpu";
     fn(
-        env,
+        env, on;
         index: SeriesRef,
         id: &str,
         timestamps: Binary<'a>,
         values: Binary<'a>
     ) -> NifResult<Term<'a>> {
-        if timestamps.len() / 8 > On::this().at_most(ENTERED) {
+        if timestamps.len() / 8 > on.at_most(ENTERED) {
             return Ok(atoms::long().to_term(env));
         }
         match columns(&timestamps, &values) {
-            Ok((timestamps, values)) => insert(env, &index, id, &timestamps, &values),
+            Ok((timestamps, values)) => insert(env, on, &index, id, &timestamps, &values),
             Err(failure) => Ok(tagged::<Term<'_>>(env, Err(failure))),
         }
     }
@@ -201,6 +207,7 @@ fn columns(timestamps: &[u8], values: &[u8]) -> Result<Columns, Failure> {
 
 fn insert<'a>(
     env: Env<'a>,
+    on: On,
     index: &SeriesIndex,
     id: &str,
     timestamps: &[i64],
@@ -209,7 +216,7 @@ fn insert<'a>(
     if let Err(error) = check_columns(timestamps, values) {
         return Ok(tagged::<Term<'_>>(env, Err(Failure(error))));
     }
-    let done = match index.insert(id, timestamps, values)? {
+    let done = match index.insert(on, id, timestamps, values)? {
         Some(()) => atoms::ok(),
         None => atoms::long(),
     };
@@ -229,7 +236,7 @@ fn series_delete<'a>(
         return Ok(tagged::<Term<'_>>(env, Err(no_series(id))));
     };
     let mut deleted = 0;
-    index.write(|last| {
+    index.write(On::Dirty, |last| {
         deleted = series.delete(start, end, None, last + 1, STEP);
         index.deleted.fetch_add(deleted, Ordering::Relaxed);
         last + 1
@@ -240,32 +247,33 @@ fn series_delete<'a>(
 twins! {
     /// `{:ok, [{microseconds, value}]}`, `:long`, or an error.
     series_range: "Normal", series_range_dirty: "DirtyCpu";
-    fn(env, index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
-        range(env, &index, id, (start, end), LISTED, list)
+    fn(env, on; index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
+        range(env, on, &index, id, (start, end), LISTED, list)
     }
 }
 
 twins! {
     /// `{:ok, {timestamps, values}}`, packed, `:long`, or an error.
     series_columns: "Normal", series_columns_dirty: "DirtyCpu";
-    fn(env, index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
-        range(env, &index, id, (start, end), PACKED, packed)
+    fn(env, on; index: SeriesRef, id: &str, start: i64, end: i64) -> Term<'a> {
+        range(env, on, &index, id, (start, end), PACKED, packed)
     }
 }
 
 /// The points of a span in a shape, on a normal scheduler `most` of them.
 fn range<'a>(
     env: Env<'a>,
+    on: On,
     index: &SeriesIndex,
     id: &str,
     span: (i64, i64),
     most: usize,
     shape: fn(Env<'a>, &[i64], &[f64]) -> Term<'a>,
 ) -> Term<'a> {
-    if index.is_long() {
+    if index.is_long(on) {
         return atoms::long().to_term(env);
     }
-    let found = index.range(id, span, On::this().at_most(most));
+    let found = index.range(id, span, on.at_most(most));
     or_long(
         env,
         found.map(|found| found.map(|(timestamps, values)| shape(env, &timestamps, &values))),
@@ -298,8 +306,8 @@ fn pack<'a, N: Copy>(env: Env<'a>, column: &[N], bytes: impl Fn(N) -> [u8; 8]) -
 twins! {
     /// `{:ok, {microseconds, value}}`, `{:ok, nil}`, `:long`, or an error.
     series_latest: "Normal", series_latest_dirty: "DirtyCpu";
-    fn(env, index: SeriesRef, id: &str) -> Term<'a> {
-        if index.is_long() {
+    fn(env, on; index: SeriesRef, id: &str) -> Term<'a> {
+        if index.is_long(on) {
             return atoms::long().to_term(env);
         }
         let latest = index.series(id).map(|(series, at)| {
@@ -339,11 +347,10 @@ impl<'a> AggregateMap<'a> {
 twins! {
     /// `{:ok, [{microseconds, value}]}`, `:long`, or an error; a value may be nil.
     series_aggregate: "Normal", series_aggregate_dirty: "DirtyCpu";
-    fn(env, index: SeriesRef, id: &'a str, query: AggregateMap<'a>) -> Term<'a> {
-        if index.is_long() {
+    fn(env, on; index: SeriesRef, id: &'a str, query: AggregateMap<'a>) -> Term<'a> {
+        if index.is_long(on) {
             return atoms::long().to_term(env);
         }
-        let on = On::this();
         let asker = (on == On::Dirty).then(|| Asker::new(env));
         let budget = match &asker {
             Some(asker) => asker.default_budget(),
