@@ -1,8 +1,8 @@
 defmodule FormdbHttp.Admission do
   @moduledoc false
   # How much heavy work is done at once, so that dirty threads are left for the rest.
-  # There are two doors, each with a bounded number of places behind it and a bounded line
-  # before it:
+  # There are two doors, each with a bounded number of places and a bounded line of those
+  # who wait for one:
   #
   #   * `:question` - what may go on for long on a dirty I/O thread: searches that leave
   #     memory, aggregates over much, lists that walk, scans of the journal
@@ -37,6 +37,7 @@ defmodule FormdbHttp.Admission do
   @left_free 2
 
   @doc "The doors, for a supervisor."
+  @spec child_specs(Config.t()) :: [Supervisor.child_spec()]
   def child_specs(%Config{} = config) do
     for {name, bound, setting} <- [
           {:question, questions(config), "FORMDB_HEAVY_QUESTIONS"},
@@ -55,6 +56,7 @@ defmodule FormdbHttp.Admission do
   end
 
   @doc "The largest number of heavy questions that leaves threads for the rest."
+  @spec most_questions() :: pos_integer()
   def most_questions, do: max(1, :erlang.system_info(:dirty_io_schedulers) - @left_free)
 
   # More of them than cores end no sooner; but one that waits for the disk, or goes on for
@@ -79,15 +81,18 @@ defmodule FormdbHttp.Admission do
   From now on the calling process asks on behalf of `client`, any term: turns are taken
   by clients.
   """
+  @spec ask_as(term()) :: :ok
   def ask_as(client) do
     Process.put(@client, client)
     :ok
   end
 
   @doc """
-  What `work` returns, once there is a place for it behind the door `name`; or
+  What `work` returns, once the door `name` has a place for it; or
   `{:error, error}` with the code `:busy` when there is none in time.
   """
+  @spec run(:question | :write, (() -> answer)) :: answer | {:error, Error.t()}
+        when answer: term()
   def run(name, work) do
     door = :persistent_term.get({__MODULE__, name})
 
@@ -121,6 +126,7 @@ defmodule FormdbHttp.Admission do
   The figures of a door: `:bound` and `:taken` places, how many are `:waiting` now, and
   since the start how many `:waited` and how many were `:refused`.
   """
+  @spec figures(:question | :write) :: %{atom() => non_neg_integer()}
   def figures(name) do
     %{numbers: numbers, gate: gate, bound: bound} = :persistent_term.get({__MODULE__, name})
 

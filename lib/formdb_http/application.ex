@@ -1,7 +1,7 @@
 defmodule FormdbHttp.Application do
   @moduledoc false
-  # What starts with the application: nothing, in the applications of others, which start
-  # `FormdbHttp` where they want it; and in a VM of our own, which the key `:config` tells,
+  # What starts with the application: in the VM of another application nothing, since that
+  # starts `FormdbHttp` where it wants it; in a VM of our own, where the key `:config` is set,
   # the databases, and with `:serve` the HTTP server.
 
   use Application

@@ -16,16 +16,20 @@ defmodule FormdbHttp.Catalog do
   # wrote. A look takes microseconds for each database.
   @check_ms 1_000
 
+  @spec start_link(Config.t()) :: GenServer.on_start()
   def start_link(%Config{} = config),
     do: GenServer.start_link(__MODULE__, config, name: __MODULE__)
 
   @doc "The engine's handle. Raises when nothing is started."
+  @spec handle() :: reference()
   def handle, do: elem(started(), 0)
 
   @doc "The configuration in force. Raises when nothing is started."
+  @spec config() :: Config.t()
   def config, do: elem(started(), 1)
 
   @doc "Whether there is a catalog."
+  @spec started?() :: boolean()
   def started?, do: :persistent_term.get(@key, nil) != nil
 
   defp started do

@@ -16,7 +16,9 @@ defmodule FormdbHttp.Database do
 
   require Logger
 
-  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native}
+  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native, Types}
+
+  @type status :: :opening | :open | :closed | {:failed, Error.t()}
 
   @registry FormdbHttp.DatabaseRegistry
 
@@ -25,6 +27,7 @@ defmodule FormdbHttp.Database do
   @behind_ms 1_000
 
   @doc "Begins to open the database, or, with `:idle`, waits for what it is told."
+  @spec start_link({Types.database(), :open | :idle}) :: GenServer.on_start()
   def start_link({name, how}) when how in [:open, :idle] do
     status = if how == :open, do: :opening, else: :closed
     via = {:via, Registry, {@registry, name, status}}
@@ -37,6 +40,7 @@ defmodule FormdbHttp.Database do
   end
 
   @doc "Every database that has a process, with its status."
+  @spec statuses() :: %{Types.database() => status()}
   def statuses do
     @registry
     |> Registry.select([{{:"$1", :_, :"$2"}, [], [{{:"$1", :"$2"}}]}])
@@ -44,6 +48,7 @@ defmodule FormdbHttp.Database do
   end
 
   @doc "The status of one database: `nil` when it has no process."
+  @spec status(Types.database()) :: status() | nil
   def status(name) do
     case Registry.lookup(@registry, name) do
       [{_pid, status}] -> status
@@ -56,12 +61,14 @@ defmodule FormdbHttp.Database do
   files may have been mended. `{:ok, report}` says what opening it found,
   `{:error, error}` why it failed, `:gone` that the process has ended meanwhile.
   """
+  @spec open(pid()) :: {:ok, map()} | {:error, Error.t()} | :gone
   def open(pid), do: call(pid, :open)
 
   @doc """
   Closes the database, with `:purge` removes its files too, and ends the process.
   `:gone` when it has ended already.
   """
+  @spec stop(pid(), :close | :purge) :: :ok | {:error, Error.t()} | :gone
   def stop(pid, how) when how in [:close, :purge], do: call(pid, {:stop, how})
 
   defp call(pid, request) do

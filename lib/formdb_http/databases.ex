@@ -5,7 +5,7 @@ defmodule FormdbHttp.Databases do
   # nobody waits for what happens to another. FormdbHttp documents the functions that
   # it delegates to.
 
-  alias FormdbHttp.{Catalog, Database, DataFolder, Engine, Error, Input, Native}
+  alias FormdbHttp.{Catalog, Database, DataFolder, Engine, Error, Input, Native, Types}
 
   @supervisor FormdbHttp.DatabaseSupervisor
   @registry FormdbHttp.DatabaseRegistry
@@ -17,6 +17,7 @@ defmodule FormdbHttp.Databases do
   no process: "ready" must not be said while a database has none yet. The journals are
   read in parallel, by threads of the engine.
   """
+  @spec start_all() :: :ignore | {:error, Error.t()}
   def start_all do
     case DataFolder.list() do
       {:ok, names} ->
@@ -74,7 +75,7 @@ defmodule FormdbHttp.Databases do
     case Database.open(pid) do
       {:ok, report} -> {:ok, report.created and started == :started, report}
       {:error, error} -> {:error, error}
-      # It was being closed: once that is done, it is opened anew.
+      # It was being closed: once that is done, it is opened again.
       :gone -> open_process(name)
     end
   end
@@ -91,6 +92,7 @@ defmodule FormdbHttp.Databases do
     end
   end
 
+  @spec known() :: [Types.listed()]
   def known, do: describe(DataFolder.names())
 
   defp describe(names) do

@@ -118,8 +118,8 @@ defmodule FormdbHttp.Engine do
         Process.sleep(wait)
         seq_at(name, micros, left - wait)
 
-      told ->
-        told
+      answer ->
+        answer
     end
   end
 end

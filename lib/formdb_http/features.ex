@@ -2,7 +2,7 @@ defmodule FormdbHttp.Features do
   @moduledoc false
   # Writing and reading features. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Engine, Error, Input, Native, Transaction, Writing}
+  alias FormdbHttp.{Engine, Error, Input, Native, Transaction, Types, Writing}
 
   ## Writing
 
@@ -72,13 +72,14 @@ defmodule FormdbHttp.Features do
     with {:ok, {collection?, ids, rejected}, ack} <- write(name, request, text, opts),
          {:ok, {ids, replaced}} <- first_ids(name, ids, ack) do
       ack = ack && %{ack | features_replaced: replaced}
-      # Only who asks for it is told what was left out.
+      # What was left out is said only to those who ask for it.
       rejected = if puts.skip, do: %{rejected: rejected(rejected)}, else: %{}
       {:ok, collection?, ids, rejected, ack}
     end
   end
 
   @doc "Features that were left out, as maps."
+  @spec rejected([{non_neg_integer(), [tuple()]}]) :: [Types.rejected()]
   def rejected(rejected),
     do: for({index, faults} <- rejected, do: %{index: index, errors: Error.faults(faults)})
 
@@ -140,6 +141,8 @@ defmodule FormdbHttp.Features do
   end
 
   @doc "The features that meet a box, as a transaction sees them."
+  @spec in_box(Types.database(), Types.box(), String.t(), keyword()) ::
+          Types.result(Types.feature_page())
   def in_box(name, box, transaction, opts) do
     query = %{
       bbox: Input.box(box),

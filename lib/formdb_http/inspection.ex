@@ -5,6 +5,9 @@ defmodule FormdbHttp.Inspection do
 
   alias FormdbHttp.{Engine, Native}
 
+  @typedoc "Called with bytes done and in all."
+  @type progress :: (non_neg_integer(), non_neg_integer() -> term())
+
   @doc """
   The folders of the databases in `dir`: itself, if it is one, or else those in it,
   sorted. A folder with the name of a database or with anything that only a database has
@@ -29,15 +32,18 @@ defmodule FormdbHttp.Inspection do
   end
 
   @doc "Checks everything in a database; `progress` is called with bytes done and in all."
+  @spec verify(Path.t(), progress()) :: FormdbHttp.result(map())
   def verify(dir, progress), do: run(&Native.inspect_verify(dir, &1), progress)
 
   @doc "Explains a database: sentences, and whether it is sound."
+  @spec diagnose(Path.t()) :: FormdbHttp.result(map())
   def diagnose(dir), do: run(&Native.inspect_diagnose(dir, &1), fn _done, _total -> :ok end)
 
   @doc """
-  Copies what is whole into a new folder; with `beyond?` also what can be read behind the
+  Copies what is whole into a new folder; with `beyond?` also what can be read after the
   damage, as new blocks.
   """
+  @spec salvage(Path.t(), Path.t(), boolean(), progress()) :: FormdbHttp.result(map())
   def salvage(from, to, beyond?, progress),
     do: run(&Native.inspect_salvage(from, to, beyond?, &1), progress)
 
@@ -58,6 +64,7 @@ defmodule FormdbHttp.Inspection do
   end
 
   @doc "A progress function that keeps one line of standard error up to date."
+  @spec progress_line(String.t()) :: progress()
   def progress_line(label) do
     fn done, total ->
       percent = if total > 0, do: div(done * 100, total), else: 100
@@ -66,5 +73,6 @@ defmodule FormdbHttp.Inspection do
   end
 
   @doc "Ends that line."
+  @spec end_progress() :: :ok
   def end_progress, do: IO.write(:stderr, "\n")
 end

@@ -8,16 +8,19 @@ defmodule FormdbHttp.Leases do
 
   use GenServer
 
-  alias FormdbHttp.{Catalog, Database, Native}
+  alias FormdbHttp.{Catalog, Database, Native, Types}
 
   @sweep_ms 5_000
 
+  @spec start_link(term()) :: GenServer.on_start()
   def start_link(_opts), do: GenServer.start_link(__MODULE__, [], name: __MODULE__)
 
   @doc "Aborts the transaction when `owner` dies."
+  @spec watch(pid(), Types.database(), String.t()) :: :ok
   def watch(owner, name, id), do: GenServer.cast(__MODULE__, {:watch, owner, name, id})
 
   @doc "The transaction has ended."
+  @spec forget(String.t()) :: :ok
   def forget(id), do: GenServer.cast(__MODULE__, {:forget, id})
 
   @impl true

@@ -30,7 +30,7 @@ defmodule FormdbHttp.QueryCache do
   # Copying this takes some 50 us.
   @dirty_bytes 262_144
 
-  # When the table of a larger cache grows, all that it has is hashed anew.
+  # When the table of a larger cache grows, all that it has is hashed again.
   @many_entries 10_000
 
   @doc """

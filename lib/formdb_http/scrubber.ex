@@ -11,13 +11,14 @@ defmodule FormdbHttp.Scrubber do
 
   require Logger
 
-  alias FormdbHttp.{Catalog, Database, Native}
+  alias FormdbHttp.{Catalog, Config, Database, Native}
 
   # Bytes of one stretch: a few milliseconds of work.
   @step 1_048_576
   # How soon a database that was opened is noticed.
   @idle_ms 5_000
 
+  @spec start_link(Config.t()) :: GenServer.on_start()
   def start_link(config), do: GenServer.start_link(__MODULE__, config, name: __MODULE__)
 
   @impl true

@@ -89,7 +89,7 @@ defmodule FormdbHttp.Search do
   end
 
   defp check_predicate({:near, _point}, predicate) when predicate != nil do
-    detail = "predicate goes with a box or a geometry; what is nearby is told by k and radius"
+    detail = "predicate goes with a box or a geometry; what is nearby is said by k and radius"
     refuse(detail, "/predicate")
   end
 

@@ -19,6 +19,7 @@ defmodule FormdbHttp.Transaction do
 
   @doc false
   # The id of the transaction that a read of database `name` is to happen in.
+  @spec of(keyword(), Types.database()) :: Types.result(String.t() | nil)
   def of(opts, name) do
     case {opts[:transaction], opts[:as_of]} do
       {nil, _as_of} ->

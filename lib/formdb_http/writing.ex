@@ -3,7 +3,18 @@ defmodule FormdbHttp.Writing do
   # What all writes have in common: their options, the way to the engine, and the
   # answer that the committer sends.
 
-  alias FormdbHttp.{Admission, Catalog, Engine, Error, Input, Native}
+  alias FormdbHttp.{Admission, Catalog, Engine, Error, Input, Native, Types}
+
+  @typedoc "What the committer acknowledges."
+  @type ack :: %{
+          first_seq: pos_integer(),
+          last_seq: pos_integer(),
+          time: integer(),
+          hash: String.t(),
+          points_deleted: non_neg_integer(),
+          features_replaced: non_neg_integer(),
+          replayed: boolean()
+        }
 
   @options [:actor, :timeout, :durability, :idempotency_key]
   @levels [:sync, :interval, :none]
@@ -14,9 +25,11 @@ defmodule FormdbHttp.Writing do
   @large_bytes 1_048_576
 
   @doc "The options of a write that has `more` of its own, checked."
+  @spec options!(keyword(), [atom()]) :: keyword()
   def options!(opts, more \\ []), do: Input.options!(opts, more ++ @options)
 
   @doc "Whether parsing this text would keep a normal scheduler busy."
+  @spec large?(binary()) :: boolean()
   def large?(text), do: byte_size(text) > @dirty_bytes
 
   @doc """
@@ -25,6 +38,8 @@ defmodule FormdbHttp.Writing do
 
   Returns `{:ok, summary, ack}`; `ack` is `nil` when there was nothing to write.
   """
+  @spec write(Types.database(), tuple(), :normal | :cpu | :io, keyword()) ::
+          {:ok, summary :: term(), ack() | nil} | {:error, Error.t()}
   def write(name, request, scheduler, opts) do
     ref = make_ref()
     native = native_options(opts)
@@ -55,10 +70,12 @@ defmodule FormdbHttp.Writing do
   only that a dirty thread is left for what is not; `{:error, error}` when there is no
   place in time.
   """
+  @spec parse(non_neg_integer(), (() -> answer)) :: answer | {:error, Error.t()}
+        when answer: term()
   def parse(bytes, work) when bytes > @large_bytes, do: Admission.run(:write, work)
   def parse(_bytes, work), do: work.()
 
-  # What has to be read and taken apart before it can be written anew.
+  # What has to be read and taken apart before it can be written again.
   defp stored(catalog, name, {:patch, id, _patch, _antimeridian}),
     do: known(Native.feature_bytes(catalog, name, id, nil))
 
@@ -67,7 +84,7 @@ defmodule FormdbHttp.Writing do
 
   defp stored(_catalog, _name, _request), do: 0
 
-  # Of what is not there the write itself tells.
+  # That something is not there, the write itself says.
   defp known({:ok, bytes}), do: bytes
   defp known({:error, _error}), do: 0
 
@@ -78,6 +95,7 @@ defmodule FormdbHttp.Writing do
   end
 
   @doc "Names and values of a JSON object, the values as text."
+  @spec members(binary()) :: Types.result([{String.t(), binary()}])
   def members(text) do
     Engine.native(
       parse(byte_size(text), fn ->
@@ -87,6 +105,7 @@ defmodule FormdbHttp.Writing do
   end
 
   @doc "The options in the form that the engine takes."
+  @spec native_options(keyword()) :: map()
   def native_options(opts) do
     level = opts[:durability] || Catalog.config().durability
 
@@ -119,6 +138,7 @@ defmodule FormdbHttp.Writing do
   end
 
   @doc "Waits for the answer to `ref`, unless there will be none."
+  @spec await(reference(), boolean(), keyword()) :: Types.result(ack() | nil)
   def await(_ref, false, _opts), do: {:ok, nil}
 
   def await(ref, true, opts) do
@@ -140,6 +160,7 @@ defmodule FormdbHttp.Writing do
   end
 
   @doc "The engine's acknowledgement as a map."
+  @spec ack(tuple()) :: ack()
   def ack({first_seq, last_seq, time, hash, {points_deleted, features_replaced}, replayed}) do
     %{
       first_seq: first_seq,

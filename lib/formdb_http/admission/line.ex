@@ -11,15 +11,19 @@ defmodule FormdbHttp.Admission.Line do
   @opaque t :: %__MODULE__{}
 
   @doc "An empty line with so many places."
+  @spec new(non_neg_integer()) :: t()
   def new(most), do: %__MODULE__{most: most}
 
   @doc "How many wait."
+  @spec size(t()) :: non_neg_integer()
   def size(line), do: line.size
 
   @doc """
-  Puts `waiter` behind its client's others: `{:ok, line}`, `{:instead, other, line}` when
+  Puts `waiter` after its client's others: `{:ok, line}`, `{:instead, other, line}` when
   another one lost its place, or `:full`.
   """
+  @spec join(t(), client :: term(), waiter :: term()) ::
+          {:ok, t()} | {:instead, waiter :: term(), t()} | :full
   def join(%{size: size, most: most} = line, client, waiter) when size < most,
     do: {:ok, add(line, client, waiter)}
 
@@ -45,6 +49,7 @@ defmodule FormdbHttp.Admission.Line do
   end
 
   @doc "Whose turn it is, and the line without them; `nil` when nobody waits."
+  @spec next(t()) :: {waiter :: term(), t()} | nil
   def next(line) do
     case :queue.out(line.turns) do
       {:empty, _turns} ->
@@ -63,6 +68,7 @@ defmodule FormdbHttp.Admission.Line do
   end
 
   @doc "The line without `waiter`, wherever they are in it."
+  @spec leave(t(), client :: term(), waiter :: term()) :: t()
   def leave(line, client, waiter) do
     if waiter in Map.get(line.clients, client, []), do: take(line, client, waiter), else: line
   end

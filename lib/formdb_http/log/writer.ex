@@ -14,11 +14,13 @@ defmodule FormdbHttp.Log.Writer do
   @fd 1
 
   @doc "Starts it, linked to nobody."
+  @spec start(:counters.counters_ref()) :: {:ok, pid()}
   def start(counters) do
     {:ok, spawn(fn -> init(counters) end)}
   end
 
   @doc "Waits until all lines so far are written, for `milliseconds` at most."
+  @spec flush(pid(), non_neg_integer()) :: :ok
   def flush(writer, milliseconds) do
     ref = make_ref()
     send(writer, {:flush, self(), ref})

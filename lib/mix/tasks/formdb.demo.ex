@@ -45,7 +45,7 @@ defmodule Mix.Tasks.Formdb.Demo do
     else
       say("no FormDB server answers at #{url}: starting one with a temporary data folder")
       with_own_server(&demo/1)
-      say("\nIts data is gone. To explore it with curl: `make run`, and `make demo` beside it.")
+      say("\nIts data is gone. To explore it with curl: `make run`, and meanwhile `make demo`.")
     end
   end
 

@@ -17,13 +17,13 @@ defmodule Mix.Tasks.Formdb.Doctor do
   copy reaches. To use it, move it into a data folder, under the name that the database is
   to have.
 
-  With `--beyond` what can be read behind the damage follows, too. Nothing proves any more
+  With `--beyond` what can be read after the damage follows, too. Nothing proves any more
   where those blocks stood, so they are new blocks, in the old order, committed now: the
   provenance key `salvaged` of each holds the `seq`, `hash`, `time` and `actor` that it had.
   What named another block by its sequence (`prev`, reverts, deletions of one block's
   points, `derived_from`) names it by its new one. What is about a block or a feature that
   is lost is left out and listed, as are the sequences of which nothing could be read. Clients
-  see another history from there on: those that follow the journal begin anew. Ids of all
+  see another history from there on: those that follow the journal start again. Ids of all
   features are in memory meanwhile.
 
   The exit status is 0 when everything is sound, and after salvaging when the copy is made;
@@ -108,7 +108,7 @@ defmodule Mix.Tasks.Formdb.Doctor do
 
   defp beyond(report) do
     [
-      "  from behind the damage, as new blocks: #{report.appended} in " <>
+      "  from after the damage, as new blocks: #{report.appended} in " <>
         "#{report.appended_transactions} transactions\n",
       listed(report.missing, fn {first, last} ->
         "  not readable: blocks #{first} to #{last}\n"

@@ -52,7 +52,7 @@ impl Encoder for RejectedTerm {
     }
 }
 
-/// `{:ok, value}` or `{:error, {code, detail, pointer}}`, with all faults behind where there
+/// `{:ok, value}` or `{:error, {code, detail, pointer}}`, followed by all faults where there
 /// may be several.
 pub(crate) fn tagged<'a, T: Encoder>(env: Env<'a>, result: Result<T, Failure>) -> Term<'a> {
     match result {

@@ -49,7 +49,7 @@ fn memory_count<'a>(
 fn counted<'a>(env: Env<'a>, bytes: Binary<'a>, held: Reservation) -> Term<'a> {
     let owner = OwnedEnv::new();
     let saved = owner.save(bytes);
-    // Of the copy of the reference, behind which the bytes stay where they are.
+    // The copy of the reference points to the same bytes.
     let shown = owner.run(|owned| {
         let kept = Binary::from_term(saved.load(owned));
         kept.map(|kept| (kept.as_ptr(), kept.len()))

@@ -66,7 +66,7 @@ struct DiagnosisMap {
 }
 
 /// `SalvageReport` as a map; `lost` are `{file, offset, bytes}`, `left_out` `{seq, reason}`
-/// and `missing` `{first, last}`; these and `appended` are of what was written anew.
+/// and `missing` `{first, last}`; these and `appended` are of what was written as new blocks.
 #[derive(NifMap)]
 struct SalvageMap {
     blocks: u64,

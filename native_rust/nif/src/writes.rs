@@ -160,7 +160,7 @@ impl<C: FnOnce() -> Caller> Answer<'_, '_, C> {
         }
     }
 
-    /// What was written already cannot be prepared again; its key tells.
+    /// What was written already cannot be prepared again; its key says what it was.
     fn replay(self, unknown: Result<Option<Ack>, Error>) -> Result<bool, Failure> {
         let Some(key) = self.key else {
             return match unknown {
@@ -281,7 +281,7 @@ impl Request<'_> {
     /// The idempotency key, with the digest of this request.
     fn key(&self, options: &Options<'_>) -> Option<IdempotencyKey> {
         match self {
-            // What is asked for beside the text makes it another request.
+            // What is asked for besides the text makes it another request.
             Self::Features(text, _, puts) => {
                 let mut parts = vec!["put_features".as_bytes(), text];
                 if puts.replace {
