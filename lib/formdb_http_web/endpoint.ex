@@ -15,17 +15,12 @@ defmodule FormdbHttpWeb.Endpoint do
   require Logger
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.Cowboy.{Connection, Connections, Dispatcher, Drainer, HalfClose}
-  alias FormdbHttpWeb.Cowboy.{InFlight, Limits, Pipelining, StreamHandler, Transport}
-  alias FormdbHttpWeb.{CrossOrigin, Metrics}
+  alias FormdbHttpWeb.Cowboy.{Connections, Drainer, InFlight, Listener}
 
   # The name of the listener for probes; the other has this module's.
   @probes Module.concat(__MODULE__, Probes)
   # Scrapers and supervisors are few.
   @probe_connections 100
-
-  @acceptors 10
-  @shutdown_ms 1_000
 
   @doc """
   Starts listening. When the address cannot be listened on, the error is a
@@ -77,38 +72,40 @@ defmodule FormdbHttpWeb.Endpoint do
 
   @doc "The TCP port it listens on: the actual one when port 0 was configured."
   @spec port() :: :inet.port_number()
-  def port, do: :ranch.get_port(__MODULE__)
+  def port, do: Listener.port(__MODULE__)
 
   @doc "The TCP port on which it listens for probes alone, when it is configured to."
   @spec probe_port() :: :inet.port_number()
-  def probe_port, do: :ranch.get_port(@probes)
+  def probe_port, do: Listener.port(@probes)
 
-  @doc "How many connections are open, without those for probes alone."
-  @spec connections() :: non_neg_integer()
-  def connections, do: Connections.count(counts())
+  @doc "How many connections are open, without those for probes alone; `nil` where it does not run."
+  @spec connections() :: non_neg_integer() | nil
+  def connections, do: with(%{} = counts <- counts(), do: Connections.count(counts))
 
-  @doc "How many were refused since the start, because as many were open as may be."
-  @spec refused_connections() :: non_neg_integer()
-  def refused_connections, do: Connections.refused(counts())
+  @doc "How many were refused since the start, because as many were open as may be; or `nil`."
+  @spec refused_connections() :: non_neg_integer() | nil
+  def refused_connections, do: with(%{} = counts <- counts(), do: Connections.refused(counts))
 
-  defp counts, do: :ranch.get_protocol_options(__MODULE__).connections
+  defp counts, do: Listener.connections(__MODULE__)
 
-  @doc "Whether it takes new connections: no longer when it stops."
-  @spec accepting?() :: boolean()
-  def accepting?, do: :ranch.get_status(__MODULE__) == :running
+  @doc "Whether it takes new connections: no longer when it stops. `nil` where it does not run."
+  @spec accepting?() :: boolean() | nil
+  def accepting?, do: if(Process.whereis(__MODULE__), do: Listener.accepting?(__MODULE__))
 
   @impl true
   def init(config) do
-    Metrics.register()
     in_flight = InFlight.new()
 
     # The drainer is last, so that it is stopped first. The probes outlast the rest: they
     # say that it stops.
     children =
       probes(config) ++
-        listener(__MODULE__, {config.host, config.port}, config.max_connections, fn counts ->
-          protocol_options(config, config.host, in_flight, counts, :all)
-        end) ++
+        Listener.children(__MODULE__, config,
+          address: {config.host, config.port},
+          max_connections: config.max_connections,
+          routes: :all,
+          in_flight: in_flight
+        ) ++
         [{Drainer, {__MODULE__, in_flight, config.drain_timeout_ms}}]
 
     # Requests of a listener that failed would be counted for ever. So a child that
@@ -120,79 +117,11 @@ defmodule FormdbHttpWeb.Endpoint do
 
   # Its requests are not waited for by a stop, hence counted apart.
   defp probes(config) do
-    listener(@probes, {config.probe_host, config.probe_port}, @probe_connections, fn counts ->
-      protocol_options(config, config.probe_host, InFlight.new(), counts, :probes)
-    end)
-  end
-
-  # A listener, and before it the process that counts its connections off.
-  defp listener(name, address, max_connections, protocol_options) do
-    counts = Connections.new(max_connections, Module.concat(name, Connections))
-
-    [
-      %{id: counts.watcher, start: {Connections, :start_link, [counts]}},
-      :ranch.child_spec(
-        name,
-        Transport,
-        transport_options(address),
-        Connection,
-        protocol_options.(counts)
-      )
-    ]
-  end
-
-  defp transport_options({host, port}) do
-    family = if tuple_size(host) == 8, do: [:inet6], else: []
-
-    %{
-      connection_type: :supervisor,
-      num_acceptors: @acceptors,
-      # Connection refuses those beyond the limit; Ranch would let them wait.
-      max_connections: :infinity,
-      # When the listener stops, these supervisors would be waited for one after the other.
-      num_conns_sups: 1,
-      # The requests under way have been waited for when the listener stops. From 2.9 on,
-      # Cowboy lets connections end gently, for Ranch's five seconds unless told otherwise.
-      shutdown: @shutdown_ms,
-      # A client may close its side and wait for the answer (see HalfClose).
-      socket_opts: family ++ [ip: host, port: port, backlog: 4_096, exit_on_close: false]
-    }
-  end
-
-  defp protocol_options(config, address, in_flight, counts, routes) do
-    # Cowboy takes a connection on which the client is silent for dead, also while
-    # that client waits for its answer.
-    patience =
-      Enum.max([Limits.keep_alive_ms(), config.write_timeout_ms, config.body_timeout_ms]) + 5_000
-
-    %{
-      connection_type: :supervisor,
-      # HTTP/1.1 only: a client that asks to go over to HTTP/2 in the clear is answered
-      # as if it had not (RFC 9110, 7.8). Before 2.13 Cowboy does not read this, and
-      # bin/mend_cowboy.exs sees to it.
-      protocols: [:http],
-      stream_handlers: [StreamHandler],
-      middlewares: [Pipelining, Dispatcher],
-      env: %{
-        body_limits: Map.take(config, [:max_body_bytes, :body_timeout_ms, :body_min_rate]),
-        base_path: config.base_path,
-        cross_origin: CrossOrigin.new(config, address),
-        half_close_ms: config.half_close_ms,
-        in_flight: in_flight,
-        routes: routes,
-        trusted_proxies: config.trusted_proxies
-      },
-      connections: counts,
-      logger: HalfClose,
-      request_timeout: Limits.keep_alive_ms(),
-      idle_timeout: patience,
-      inactivity_timeout: max(300_000, patience),
-      # Requests of one connection; Cowboy would end it after a thousand.
-      max_keepalive: 1_000_000_000,
-      max_request_line_length: Limits.request_line_bytes(),
-      max_headers: Limits.header_fields(),
-      max_header_name_length: Limits.header_name_bytes(),
-      max_header_value_length: Limits.header_value_bytes()
-    }
+    Listener.children(@probes, config,
+      address: {config.probe_host, config.probe_port},
+      max_connections: @probe_connections,
+      routes: :probes,
+      in_flight: InFlight.new()
+    )
   end
 end

@@ -102,11 +102,17 @@ defmodule FormdbHttpWeb.Metrics do
   def collect_mf(_registry, callback) do
     {uptime, _since_last_call} = :erlang.statistics(:wall_clock)
     callback.(create_mf(:formdb_uptime_seconds, "Time since the start.", :gauge, uptime / 1_000))
-    connections = Endpoint.connections()
-    callback.(create_mf(:formdb_http_connections, "Connections now open.", :gauge, connections))
+    connections(Endpoint.connections(), callback)
+    :ok
+  end
+
+  # Where another server is the host, it is that which counts them.
+  defp connections(nil, _callback), do: :ok
+
+  defp connections(open, callback) do
+    callback.(create_mf(:formdb_http_connections, "Connections now open.", :gauge, open))
     refused = Endpoint.refused_connections()
     help = "Connections refused, since as many were open as the limit allows."
     callback.(create_mf(:formdb_http_connections_refused_total, help, :counter, refused))
-    :ok
   end
 end

@@ -1,14 +1,15 @@
 defmodule FormdbHttpWeb.EveryCallTest do
   @moduledoc """
-  What holds of every call, by tables of them all: conditions in the header are kept or
-  refused by name, cursors belong to their question, and parameters are what they should be.
+  What holds of every call, by the table of routes: conditions in the header are kept or
+  refused by name, cursors belong to their question, parameters are what they should be, and
+  answers have a status that the table names.
   """
   use ExUnit.Case
 
   import FormdbHttp.HTTPClient
 
   alias FormdbHttp.{Config, JSON}
-  alias FormdbHttpWeb.{Conditions, Endpoint, Router}
+  alias FormdbHttpWeb.{Conditions, Endpoint, Router, Routes}
 
   setup do
     start_supervised!({Endpoint, Config.load!()})
@@ -38,7 +39,13 @@ defmodule FormdbHttpWeb.EveryCallTest do
   # Over a connection that is kept.
   defp ask(socket, method, path, opts \\ []) do
     write(socket, format(method, path, opts))
-    read(socket, method)
+    response = read(socket, method)
+    [path | _query] = String.split(path, "?")
+    {resource, _parts} = Router.find(path)
+    call = resource.calls[if(method == "HEAD", do: "GET", else: method)]
+    statuses = call.statuses ++ Routes.any()
+    assert response.status in statuses, "#{method} #{resource.template}: #{response.status}"
+    response
   end
 
   defp detail(response), do: json(response)["detail"]
@@ -77,8 +84,8 @@ defmodule FormdbHttpWeb.EveryCallTest do
     assert Enum.sort(Conditions.headers()) == Enum.sort(for {name, _, _} <- @conditions, do: name)
 
     kept =
-      for {template, methods} <- Router.resources(),
-          {method, _action} <- methods,
+      for %{template: template, calls: calls} <- Routes.all(),
+          {method, _call} <- calls,
           method <- if(method == "GET", do: ["GET", "HEAD"], else: [method]),
           {name, shown, value} <- @conditions do
         path = path(template, db, txn)
@@ -374,111 +381,105 @@ defmodule FormdbHttpWeb.EveryCallTest do
     type: ["put", "", "PUT_FEATURE"],
     durability: ["strong", "", "SYNC"],
     on_duplicate: ["skip", ""],
+    on_error: ["replace", ""],
+    antimeridian: ["no", "", "CUT"],
     purge: ["yes", "", "1"],
     seq: ["x", "0", "-1", "", "999999", "1.5"],
     size: ["x", "-1", "", "999999", "1.5"]
   }
 
-  # Every call: what it cannot do without, and its parameters with their kinds and a value.
-  defp calls do
-    page = [limit: {:limit, "3"}, cursor: {:cursor, nil}, as_of: {:as_of, "5"}]
-    search = page ++ [transaction: {:transaction, nil}, count: {:boolean, "true"}]
-    unit = [unit: {:unit, "ms"}]
-    span = [start: {:time, "1970-01-01"}, end: {:time, "2026-01-01"}] ++ unit
-    range = span ++ [order: {:order, "asc"}]
-    write = [durability: {:durability, "sync"}]
-    geometry = ~s({"type":"Point","coordinates":[1,1]})
+  # The kind of each parameter, and a value that is one. `nil`: there is none of its own.
+  @parameters %{
+    "limit" => {:limit, "3"},
+    "cursor" => {:cursor, nil},
+    "as_of" => {:as_of, "20"},
+    "transaction" => {:transaction, nil},
+    "count" => {:boolean, "true"},
+    "unit" => {:unit, "ms"},
+    "start" => {:time, "1970-01-01"},
+    "end" => {:time, "2026-01-01"},
+    "origin" => {:time, "1970-01-01"},
+    "order" => {:order, "asc"},
+    "durability" => {:durability, "sync"},
+    "antimeridian" => {:antimeridian, "cut"},
+    "on_duplicate" => {:on_duplicate, "refuse"},
+    "on_error" => {:on_error, "skip"},
+    "bbox" => {:box, @world},
+    "predicate" => {:predicate, "within"},
+    "point" => {:point, "0,0"},
+    "k" => {:k, "2"},
+    "radius" => {:radius, "9.5"},
+    "geometry" => {:geometry, ~s({"type":"Point","coordinates":[1,1]})},
+    "cell" => {:cell, "10"},
+    "zoom" => {:zoom, "3"},
+    "sum" => {:text, "n"},
+    "since" => {:count, "0"},
+    "until" => {:count, "9"},
+    "prefix" => {:text, "s"},
+    "aggregation" => {:aggregation, "max"},
+    "interval" => {:interval, "5m"},
+    "tz" => {:tz, "Europe/Berlin"},
+    "fill" => {:fill, "null"},
+    "type" => {:type, "put_feature"},
+    "tree_size" => {:size, "3"},
+    "seq" => {:seq, "1"},
+    "first" => {:seq, "1"},
+    "second" => {:size, "3"},
+    "purge" => {:purge, "true"}
+  }
 
-    [
-      {"GET", "/features", [],
-       [bbox: {:box, @world}, predicate: {:predicate, "within"}] ++ search},
-      {"GET", "/features/bbox", [bbox: @world],
-       [bbox: {:box, @world}, predicate: {:predicate, "within"}] ++ search},
-      {"GET", "/features/nearby", [point: "0,0", k: "3"],
-       [point: {:point, "0,0"}, k: {:k, "2"}, radius: {:radius, "9.5"}] ++ search},
-      {"GET", "/features/geometry", [geometry: geometry],
-       [geometry: {:geometry, geometry}, predicate: {:predicate, "contains"}] ++ search},
-      {"GET", "/features/within", [geometry: geometry],
-       [geometry: {:geometry, geometry}, bbox: {:box_alone, @world}] ++ search},
-      {"GET", "/features/contains", [geometry: geometry],
-       [geometry: {:geometry, geometry}, bbox: {:box_alone, @world}] ++ search},
-      {"GET", "/features/intersects", [bbox: @world],
-       [bbox: {:box, @world}, geometry: {:geometry_alone, geometry}] ++ search},
-      {"GET", "/features/heatmap", [zoom: "3"],
-       [bbox: {:box, @world}, zoom: {:zoom, "3"}, sum: {:text, "n"}, as_of: {:as_of, "5"}]},
-      {"GET", "/features/heatmap", [], [cell: {:cell, "10"}]},
-      {"GET", "/features/f1", [], [as_of: {:as_of, "5"}, transaction: {:transaction, nil}]},
-      {"GET", "/features/f1/provenance", [], [since: {:count, "0"}, limit: {:limit, "3"}]},
-      {"GET", "/features/f1/lineage", [], [limit: {:limit, "3"}]},
-      {"GET", "/timeseries", [], [prefix: {:text, "s"}] ++ page},
-      {"GET", "/timeseries/s1", [], range ++ page ++ [transaction: {:transaction, nil}]},
-      {"GET", "/timeseries/s*", [], range ++ page},
-      {"GET", "/timeseries/s1/latest", [], [as_of: {:as_of, "20"}]},
-      {"GET", "/timeseries/s1/summary", [], [as_of: {:as_of, "20"}]},
-      {"GET", "/timeseries/s1/aggregate", [aggregation: "avg"], aggregate(range)},
-      {"GET", "/timeseries/s*/aggregate", [aggregation: "avg"], aggregate(range)},
-      {"GET", "/journal", [],
-       [since: {:count, "0"}, until: {:count, "9"}, type: {:type, "put_feature"}] ++
-         [limit: {:limit, "3"}]},
-      {"GET", "/tree", [], [tree_size: {:size, "3"}]},
-      {"GET", "/proofs/inclusion", [seq: "1"], [seq: {:seq, "1"}, tree_size: {:size, "3"}]},
-      {"GET", "/proofs/consistency", [first: "1"], [first: {:seq, "1"}, second: {:size, "3"}]},
-      {"POST", "/features", [], [on_duplicate: {:on_duplicate, "refuse"}] ++ write},
-      {"PUT", "/features/f1", [], write},
-      {"PATCH", "/features/f1", [], write},
-      {"DELETE", "/features/f1", [], write},
-      {"POST", "/timeseries", [], unit ++ write},
-      {"DELETE", "/timeseries/s1", [], span ++ write},
-      {"POST", "/blocks/1/revert", [], write},
-      {"POST", "/transactions/TXN/commit", [], write},
-      {"DELETE", "", [], [purge: {:purge, "true"}]},
-      {"GET", "", [], []},
-      {"GET", "/schema", [], []},
-      {"GET", "/blocks/1", [], []},
-      {"POST", "/transactions", [], []},
-      {"GET", "/transactions/TXN", [], []},
-      {"POST", "/transactions/TXN/operations", [], unit},
-      {"POST", "/transactions/TXN/abort", [], []}
-    ]
+  # What a call takes in the place of something else, and so not beside it.
+  @needed %{
+    features_in_box: ["bbox"],
+    features_nearby: ["point", "k"],
+    features_by_geometry: ["geometry"],
+    features_within: ["geometry"],
+    features_containing: ["geometry"],
+    features_intersecting: ["bbox"],
+    features_heatmap: ["zoom"],
+    aggregate: ["aggregation"],
+    aggregate_by_prefix: ["aggregation"],
+    inclusion: ["seq"],
+    consistency: ["first"]
+  }
+  @instead %{
+    features_within: "bbox",
+    features_containing: "bbox",
+    features_intersecting: "geometry",
+    features_heatmap: "cell"
+  }
+
+  # Every call of a database: its path, what it cannot do without, and its parameters with
+  # their kinds and a value. Of searches by POST the body is asked for first.
+  defp calls(db, txn) do
+    for %{name: name, template: template, calls: calls} <- Routes.all(),
+        template =~ "{db}",
+        {method, call} <- calls,
+        not (method == "POST" and call.scope == :read) do
+      needed = for key <- Map.get(@needed, name, []), do: given(key)
+
+      parameters =
+        for %{name: key, type: type} <- call.query,
+            not match?({:filter, _}, type),
+            key != @instead[name],
+            do: {String.to_atom(key), Map.fetch!(@parameters, key)}
+
+      {method, path(template, db, txn), needed, parameters}
+    end
   end
 
-  defp aggregate(range) do
-    range ++
-      [
-        aggregation: {:aggregation, "max"},
-        interval: {:interval, "5m"},
-        origin: {:time, "1970-01-01"},
-        tz: {:tz, "Europe/Berlin"},
-        fill: {:fill, "null"},
-        as_of: {:as_of, "20"}
-      ]
-  end
+  defp given(key), do: {String.to_atom(key), elem(Map.fetch!(@parameters, key), 1)}
 
   defp query(params), do: "?" <> URI.encode_query(params)
 
-  test "the router's list of what there is has all of it" do
-    source = File.read!("lib/formdb_http_web/router.ex")
-    # Each is an attribute with a path and what takes its methods.
-    written = Regex.scan(~r/^  @\w+ \{(?:"|@db)/m, source)
-    assert length(written) == length(Router.resources())
-  end
+  defp the_other_heatmap(db),
+    do: {"GET", db <> "/features/heatmap", [], [cell: @parameters["cell"]]}
 
-  test "the table has every call that takes parameters", %{db: db} do
-    found =
-      for {method, path, _, _} <- calls(),
-          {{template, _}, _} = Router.find(db <> String.replace(path, "TXN", "t")),
-          do: {method, template}
-
-    # Those of the server, the other form of a search, and what makes a database.
-    missing =
-      for {template, methods} <- Router.resources(),
-          {method, _} <- methods,
-          {method, template} not in found,
-          do: {method, template}
-
-    assert Enum.all?(missing, fn {method, template} ->
-             not (template =~ "{db}") or (method == "POST" and template =~ "/features/")
-           end)
+  test "every parameter that is given in the place of another is one of the table's" do
+    for {resource, key} <- @instead do
+      %{calls: %{"GET" => call}} = Enum.find(Routes.all(), &(&1.name == resource))
+      assert key in Enum.map(call.query, & &1.name)
+    end
   end
 
   test "a parameter of the wrong type or unit, or an empty one, is refused by name", context do
@@ -486,10 +487,9 @@ defmodule FormdbHttpWeb.EveryCallTest do
     txn = begin(socket, db)
 
     asked =
-      for {method, path, needed, params} <- calls(),
+      for {method, path, needed, params} <- [the_other_heatmap(db) | calls(db, txn)],
           {name, {kind, _value}} <- params,
           value <- Map.get(@wrong, kind, []) do
-        path = db <> String.replace(path, "TXN", txn)
         query = needed |> Keyword.put(name, value) |> query()
         response = ask(socket, method, path <> query, body: body(method))
         pointer = if response.status == 400, do: json(response)["pointer"]
@@ -512,8 +512,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     txn = begin(socket, db)
     seq = json(ask(socket, "GET", db))["seq"]
 
-    for {method, path, needed, params} <- calls() do
-      path = db <> String.replace(path, "TXN", txn)
+    for {method, path, needed, params} <- calls(db, txn) do
       ask = fn params -> ask(socket, method, path <> query(params), body: body(method)) end
 
       for {name, {_kind, value}} <- params do

@@ -236,7 +236,8 @@ defmodule FormdbHttpWeb.MetricsTest do
       path = if String.starts_with?(path, "/x"), do: @databases <> path, else: path
       path = String.replace_prefix(path, "/databases/", @databases <> "/databases/")
       path = String.replace_prefix(path, "/features/", @databases <> "/features/")
-      found = Router.template(Router.find(path))
+      {resource, _parts} = Router.find(path) || {nil, []}
+      found = Router.template(resource)
       assert {path, found} == {path, String.replace(template, "{}", @databases)}
     end
   end

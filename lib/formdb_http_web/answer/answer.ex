@@ -3,6 +3,7 @@ defmodule FormdbHttpWeb.Answer do
   # Answers of controllers: {status, headers, body}.
 
   alias FormdbHttp.JSON
+  alias FormdbHttpWeb.Paths
 
   @json %{"content-type" => "application/json"}
 
@@ -29,27 +30,26 @@ defmodule FormdbHttpWeb.Answer do
 
   @doc """
   A page: the members, with `links` to the next page added, and the same link as a
-  header (RFC 8288). `next` is its cursor, if there is one; then `path` is called
-  for the path of this page, whose query is `params` and the pairs in `more`. A page that
-  was asked for by POST has no link as a header, which could not say so.
+  header (RFC 8288). `next` is its cursor, if there is one: then the link is to the resource of
+  the name `resource` with the query that was asked. A page that was asked for by POST has no
+  link as a header, which could not say so; its body is to be sent again.
   """
-  def page(content_type, members, next, path, params, more \\ [], method \\ "GET")
-
-  def page(content_type, members, nil, _path, _params, _more, _method) do
+  def page(_req, _resource, _params, content_type, members, nil) do
     {200, %{"content-type" => content_type}, JSON.encode(members ++ [links: []])}
   end
 
-  def page(content_type, members, next, path, params, more, method) do
-    pairs = Enum.to_list(Map.put(params, "cursor", next)) ++ more
-    href = path.() <> "?" <> URI.encode_query(pairs)
+  def page(req, resource, params, content_type, members, next) do
+    {asked, filters} = req.asked
+    pairs = Enum.to_list(Map.put(asked, "cursor", next)) ++ filters
+    href = Paths.to(req, resource, params) <> "?" <> URI.encode_query(pairs)
     headers = %{"content-type" => content_type}
 
-    if method == "GET" do
+    if req.method == "POST" do
+      link = [rel: "next", href: href, method: "POST"]
+      {200, headers, JSON.encode(members ++ [links: [link]])}
+    else
       headers = Map.put(headers, "link", ["<", href, ">; rel=\"next\""])
       {200, headers, JSON.encode(members ++ [links: [[rel: "next", href: href]]])}
-    else
-      link = [rel: "next", href: href, method: method]
-      {200, headers, JSON.encode(members ++ [links: [link]])}
     end
   end
 end

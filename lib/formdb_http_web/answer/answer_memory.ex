@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.AnswerMemory do
   # whose queue lies what a slow client has not read.
 
   alias FormdbHttp.WorkMemory
-  alias FormdbHttpWeb.Problem
+  alias FormdbHttpWeb.{Problem, Request}
 
   # Parts up to this size are not counted; an answer has three of them at most.
   @counted_bytes 4_096
@@ -19,7 +19,7 @@ defmodule FormdbHttpWeb.AnswerMemory do
   The answer, counted. One for which there is no memory is refused, but only if the
   request was `safe?` (RFC 9110, 9.2.1): what was written is told in any case.
   """
-  @spec count(Problem.answer(), boolean()) :: Problem.answer()
+  @spec count(Request.answer(), boolean()) :: Request.answer()
   def count({status, headers, body} = answer, safe?) do
     if IO.iodata_length(body) > @counted_bytes do
       with {:ok, body} <- parts(:erlang.iolist_to_iovec(body), safe?, []),

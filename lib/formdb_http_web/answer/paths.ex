@@ -2,24 +2,41 @@ defmodule FormdbHttpWeb.Paths do
   @moduledoc false
   # Paths of resources, as they stand in Location headers and links: without a host, so
   # that they hold behind a proxy as well, and with the path under which that serves us
-  # (`base_path` of the request).
+  # (`base_path` of the request). They are made of the table of routes.
 
-  @databases "/api/v1/databases"
+  alias FormdbHttpWeb.{Request, Routes}
 
-  def database(req, name), do: "#{req.base_path}#{@databases}/#{encode(name)}"
-  def features(req, name), do: "#{database(req, name)}/features"
+  @doc "The path of the resource of that name. `params` has the parts that vary, by their keys."
+  @spec to(Request.t(), atom(), map()) :: String.t()
+  def to(%{base_path: base_path}, name, params), do: base_path <> path(name, params)
 
-  def feature(req, name, id), do: "#{features(req, name)}/#{encode(id)}"
-  def timeseries(req, name), do: "#{database(req, name)}/timeseries"
-  def series(req, name, id), do: "#{timeseries(req, name)}/#{encode(id)}"
-  # The star of an id is encoded, so this one is told apart.
-  def series_by_prefix(req, name, prefix), do: "#{timeseries(req, name)}/#{encode(prefix)}*"
+  for %{name: name, segments: segments} <- Routes.all() do
+    params = Macro.var(:params, __MODULE__)
 
-  def transaction(req, name, id), do: "#{database(req, name)}/transactions/#{encode(id)}"
-  def block(req, name, seq), do: "#{database(req, name)}/blocks/#{seq}"
+    pieces =
+      for segment <- segments do
+        case segment do
+          {:part, key} ->
+            quote(do: "/" <> encode(Map.fetch!(unquote(params), unquote(key))))
+
+          {:starred, key} ->
+            quote(do: "/" <> encode(Map.fetch!(unquote(params), unquote(key))) <> "*")
+
+          literal ->
+            "/" <> literal
+        end
+      end
+
+    if Enum.all?(pieces, &is_binary/1) do
+      defp path(unquote(name), _params), do: unquote(Enum.join(pieces))
+    else
+      defp path(unquote(name), unquote(params)), do: IO.iodata_to_binary(unquote(pieces))
+    end
+  end
 
   # "." and ".." would be resolved by the client (RFC 3986, 5.2.4).
   defp encode("."), do: "%2E"
   defp encode(".."), do: "%2E%2E"
-  defp encode(part), do: URI.encode(part, &URI.char_unreserved?/1)
+  defp encode(part) when is_binary(part), do: URI.encode(part, &URI.char_unreserved?/1)
+  defp encode(seq) when is_integer(seq), do: Integer.to_string(seq)
 end

@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.Problem do
 
   alias FormdbHttp.Error
   alias FormdbHttp.JSON
-  alias FormdbHttpWeb.Places
+  alias FormdbHttpWeb.{Places, Request}
 
   @problems %{
     # The request is wrong: sending it again as it is will not help.
@@ -85,8 +85,6 @@ defmodule FormdbHttpWeb.Problem do
   # was in the log when it came to that.
   @news [:io_error, :journal_corrupt, :journal_lost, :journal_torn_tail, :unsupported_format]
 
-  @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body :: iodata()}
-
   @doc "The status of a code. One that nobody has given a status is a failure of the server."
   @spec status(atom()) :: 400..599
   def status(code) do
@@ -95,7 +93,7 @@ defmodule FormdbHttpWeb.Problem do
   end
 
   @doc "The answer that tells the client about an error."
-  @spec answer(Error.t()) :: answer()
+  @spec answer(Error.t()) :: Request.answer()
   def answer(%Error{code: code, detail: detail, pointer: pointer, errors: errors}) do
     {status, title} = lookup(code)
 

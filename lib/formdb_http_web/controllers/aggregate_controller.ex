@@ -4,69 +4,34 @@ defmodule FormdbHttpWeb.AggregateController do
 
   alias FormdbHttpWeb.{Answer, Params}
 
-  @params [
-    "start",
-    "end",
-    "unit",
-    "aggregation",
-    "interval",
-    "origin",
-    "tz",
-    "fill",
-    "order",
-    "as_of"
-  ]
+  @options [:start, :end, :interval, :origin, :tz, :fill, :order, :as_of]
 
-  def show(req, name, series) do
-    with {:ok, params, answer} <- aggregate(req, name, series) do
+  def show(_req, %{series: series} = params) do
+    with {:ok, answer} <- aggregate(params, series) do
       members = [data: {:json, answer.data}, seq: answer.seq]
       Answer.json(200, [series_id: series] ++ asked(params) ++ members)
     end
   end
 
   # Of each series whose id begins with the prefix.
-  def show_many(req, name, prefix) do
-    with {:ok, params, answer} <- aggregate(req, name, {:prefix, prefix}) do
+  def show_many(_req, %{prefix: prefix} = params) do
+    with {:ok, answer} <- aggregate(params, {:prefix, prefix}) do
       members = [series: {:json, answer.data}, seq: answer.seq]
       Answer.json(200, [prefix: prefix] ++ asked(params) ++ members)
     end
   end
 
-  defp aggregate(req, name, series) do
-    with {:ok, params} <- Params.query(req, @params),
-         {:ok, aggregation} <- Params.required(params, "aggregation", "avg"),
-         {:ok, start} <- Params.timestamp(params, "start"),
-         {:ok, stop} <- Params.timestamp(params, "end"),
-         {:ok, origin} <- Params.timestamp(params, "origin"),
-         {:ok, order} <- Params.order(params),
-         {:ok, as_of} <- Params.as_of(params),
-         opts = [
-           as: :json,
-           start: start,
-           end: stop,
-           interval: params["interval"],
-           origin: origin,
-           tz: params["tz"],
-           fill: Map.get(params, "fill", "none"),
-           order: order,
-           as_of: as_of
-         ],
-         {:ok, answer} <- FormdbHttp.aggregate(name, series, aggregation, opts),
-         do: {:ok, params, answer}
+  defp aggregate(params, series) do
+    opts = [as: :json] ++ Params.options(params, @options)
+    FormdbHttp.aggregate(params.db, series, params.aggregation, opts)
   end
 
   defp asked(params) do
-    [
-      aggregation: params["aggregation"],
-      interval: params["interval"],
-      tz: Map.get(params, "tz", "UTC")
-    ]
+    [aggregation: params.aggregation, interval: params.interval, tz: params.tz || "UTC"]
   end
 
-  def summary(req, name, series) do
-    with {:ok, params} <- Params.query(req, ["as_of"]),
-         {:ok, as_of} <- Params.as_of(params),
-         {:ok, summary} <- FormdbHttp.summary(name, series, as_of: as_of) do
+  def summary(_req, %{db: db, series: series} = params) do
+    with {:ok, summary} <- FormdbHttp.summary(db, series, Params.options(params, [:as_of])) do
       Answer.json(200,
         series_id: series,
         count: summary.count,

@@ -1,17 +1,13 @@
 defmodule FormdbHttpWeb.BlockController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
-
-  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Params, Paths, WriteOptions}
+  alias FormdbHttpWeb.{Answer, Conditions, ETag, Members, Params, Paths}
 
   # What has this hash will always have it.
   @immutable "max-age=31536000, immutable"
 
-  def show(req, name, block) do
-    with {:ok, _none} <- Params.query(req, []),
-         {:ok, found} <- find(block),
-         {:ok, block} <- FormdbHttp.block(name, found) do
+  def show(req, %{db: db, block: asked}) do
+    with {:ok, block} <- FormdbHttp.block(db, asked) do
       {type, tag, body} =
         if cbor?(req.headers),
           do: {"application/cbor", ETag.strong(block.hash), block.cbor},
@@ -20,7 +16,7 @@ defmodule FormdbHttpWeb.BlockController do
       headers = %{"etag" => tag, "vary" => "accept"}
       # A sequence is that of another block once the database was removed and made anew.
       headers =
-        if is_binary(found), do: Map.put(headers, "cache-control", @immutable), else: headers
+        if is_binary(asked), do: Map.put(headers, "cache-control", @immutable), else: headers
 
       case Conditions.evaluate(req.headers, block.hash) do
         :fresh -> {200, Map.put(headers, "content-type", type), body}
@@ -30,12 +26,10 @@ defmodule FormdbHttpWeb.BlockController do
     end
   end
 
-  def revert(req, name, block) do
-    with {:ok, params} <- Params.query(req, WriteOptions.params()),
-         {:ok, block} <- find(block),
-         {:ok, opts} <- WriteOptions.read(req, params),
-         {:ok, provenance} <- Body.read_provenance(req),
-         {:ok, ack} <- FormdbHttp.revert(name, block, opts ++ provenance) do
+  def revert(req, %{db: db, block: block} = params) do
+    with {:ok, provenance} <- Members.provenance(req),
+         opts = Params.options(params, [:durability, :idempotency_key]) ++ provenance,
+         {:ok, ack} <- FormdbHttp.revert(db, block, opts) do
       members = [
         seq: ack.seq,
         hash: ack.hash,
@@ -43,24 +37,10 @@ defmodule FormdbHttpWeb.BlockController do
         reverts: ack.reverts
       ]
 
-      req |> Paths.block(name, ack.seq) |> Answer.created(members) |> Answer.replayed(ack)
-    end
-  end
-
-  # A hash, or a sequence, which has fewer digits.
-  defp find(text) do
-    cond do
-      text =~ ~r/\A[0-9a-fA-F]{64}\z/ ->
-        {:ok, text}
-
-      text =~ ~r/\A[0-9]{1,18}\z/ ->
-        {:ok, String.to_integer(text)}
-
-      true ->
-        refuse(
-          :block_not_found,
-          "there is no block #{show(text)}; expected a sequence, or a hash of 64 hexadecimal digits"
-        )
+      req
+      |> Paths.to(:block, %{params | block: ack.seq})
+      |> Answer.created(members)
+      |> Answer.replayed(ack)
     end
   end
 

@@ -1,28 +1,26 @@
 defmodule FormdbHttpWeb.DatabaseController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1, show_json: 1]
+  import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
 
-  alias FormdbHttpWeb.{Answer, Body, Params, Paths, Places}
+  alias FormdbHttpWeb.{Answer, Members, Paths, Places}
 
   # In this order in the answer; what the engine reports besides comes after them.
   @first [:id, :status, :log, :seq, :durable_seq, :root, :features, :series, :points]
 
-  def index(req) do
-    with {:ok, _none} <- Params.query(req, []),
-         {:ok, databases} <- FormdbHttp.databases(),
+  def index(_req, _params) do
+    with {:ok, databases} <- FormdbHttp.databases(),
          do: Answer.json(200, databases: Enum.map(databases, &members/1))
   end
 
-  def create(req) do
-    with {:ok, _none} <- Params.query(req, []),
-         {:ok, members} <- Body.read_members(req, ["name"], ~s({"name":"quakes"})),
+  def create(req, _params) do
+    with {:ok, members} <- Members.read(req, ["name"], ~s({"name":"quakes"})),
          {:ok, name} <- name(members),
          {:ok, database} <- FormdbHttp.open(name) do
       {created?, database} = Map.pop!(database, :created)
 
       if created?,
-        do: Answer.created(Paths.database(req, database.id), members(database)),
+        do: req |> Paths.to(:database, %{db: database.id}) |> Answer.created(members(database)),
         else: Answer.json(200, members(database))
     end
   end
@@ -37,13 +35,11 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   defp name(_none), do: {:ok, nil}
 
-  def show(req, name) do
-    with {:ok, _none} <- Params.query(req, []) do
-      case FormdbHttp.database(name) do
-        {:ok, database} -> Answer.json(200, members(database))
-        {:error, %{code: :database_not_found} = error} -> show_closed(name, error)
-        {:error, error} -> {:error, error}
-      end
+  def show(_req, %{db: name}) do
+    case FormdbHttp.database(name) do
+      {:ok, database} -> Answer.json(200, members(database))
+      {:error, %{code: :database_not_found} = error} -> show_closed(name, error)
+      {:error, error} -> {:error, error}
     end
   end
 
@@ -55,28 +51,16 @@ defmodule FormdbHttpWeb.DatabaseController do
     end
   end
 
-  def schema(req, name) do
-    with {:ok, _none} <- Params.query(req, []),
-         {:ok, %{json: json}} <- FormdbHttp.schema(name),
-         do: Answer.json(200, {:json, json})
+  def schema(_req, %{db: name}) do
+    with {:ok, %{json: json}} <- FormdbHttp.schema(name), do: Answer.json(200, {:json, json})
   end
 
-  def delete(req, name) do
-    with {:ok, params} <- Params.query(req, ["purge"]) do
-      case params do
-        %{"purge" => "true"} ->
-          with :ok <- FormdbHttp.purge(name),
-               do: Answer.json(200, id: name, purged: true)
+  def delete(_req, %{db: name, purge: true}) do
+    with :ok <- FormdbHttp.purge(name), do: Answer.json(200, id: name, purged: true)
+  end
 
-        %{"purge" => other} ->
-          detail = "purge is #{show(other)}; give true, or leave it out to close only"
-          refuse(:invalid_parameter, detail, "/purge")
-
-        _none ->
-          with :ok <- FormdbHttp.close(name),
-               do: Answer.json(200, id: name, closed: true)
-      end
-    end
+  def delete(_req, %{db: name}) do
+    with :ok <- FormdbHttp.close(name), do: Answer.json(200, id: name, closed: true)
   end
 
   @doc "A database as it stands in answers."

@@ -1,28 +1,22 @@
 defmodule FormdbHttpWeb.FeatureController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1]
-
-  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Params, Paths, Problem, WriteOptions}
+  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Members, Params, Paths, Problem}
 
   @geojson "application/geo+json"
+  @write [:durability, :idempotency_key, :antimeridian]
 
   ## Writing
 
-  def create(req, name) do
-    own = ["on_duplicate", "on_error", "antimeridian"]
+  def create(req, %{db: db, on_error: on_error} = params) do
+    opts = Params.options(params, [:on_duplicate, :on_error | @write])
 
-    with {:ok, params} <- Params.query(req, own ++ WriteOptions.params()),
-         {:ok, opts} <- WriteOptions.read(req, params),
-         {:ok, on_duplicate} <- on_duplicate(params),
-         {:ok, on_error} <- on_error(params),
-         {:ok, antimeridian} <- WriteOptions.antimeridian(params),
-         opts = [on_duplicate: on_duplicate, on_error: on_error] ++ antimeridian ++ opts,
-         {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, written} <- FormdbHttp.Serving.write_features(name, body, opts) do
+    with {:ok, body} <- Body.read(req),
+         {:ok, written} <- FormdbHttp.Serving.write_features(db, body, opts) do
       case written do
         {:feature, ack} ->
-          Paths.feature(req, name, ack.feature_id)
+          req
+          |> Paths.to(:feature, %{db: db, id: ack.feature_id})
           |> Answer.created(members(ack))
           |> Answer.replayed(ack)
 
@@ -41,56 +35,32 @@ defmodule FormdbHttpWeb.FeatureController do
     end
   end
 
-  defp on_duplicate(%{"on_duplicate" => "replace"}), do: {:ok, :replace}
-  defp on_duplicate(%{"on_duplicate" => "refuse"}), do: {:ok, :refuse}
-
-  defp on_duplicate(%{"on_duplicate" => other}) do
-    detail = "on_duplicate is #{show(other)}; give refuse or replace"
-    refuse(:invalid_parameter, detail, "/on_duplicate")
-  end
-
-  defp on_duplicate(_params), do: {:ok, :refuse}
-
-  defp on_error(%{"on_error" => "skip"}), do: {:ok, :skip}
-  defp on_error(%{"on_error" => "refuse"}), do: {:ok, :refuse}
-
-  defp on_error(%{"on_error" => other}) do
-    detail = "on_error is #{inspect(other)}; give refuse or skip"
-    refuse(:invalid_parameter, detail, "/on_error")
-  end
-
-  defp on_error(_params), do: {:ok, :refuse}
-
   defp rejected(rejected), do: [rejected: Enum.map(rejected, &Problem.rejected/1)]
 
-  def put(req, name, id) do
-    with {:ok, params} <- Params.query(req, ["antimeridian" | WriteOptions.params()]),
-         {:ok, opts} <- WriteOptions.read_conditional(req, params),
-         {:ok, antimeridian} <- WriteOptions.antimeridian(params),
-         opts = antimeridian ++ opts,
-         {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, ack} <- FormdbHttp.put_feature(name, body, [id: id] ++ opts) do
+  def put(req, %{db: db, id: id} = params) do
+    with {:ok, expected} <- Conditions.expected(req.headers),
+         opts = [id: id] ++ expected ++ Params.options(params, @write),
+         {:ok, body} <- Body.read(req),
+         {:ok, ack} <- FormdbHttp.put_feature(db, body, opts) do
       if ack.created,
-        do: req |> Paths.feature(name, id) |> Answer.created(members(ack)) |> version(ack),
+        do: req |> Paths.to(:feature, params) |> Answer.created(members(ack)) |> version(ack),
         else: 200 |> Answer.json(members(ack)) |> version(ack)
     end
   end
 
-  def patch(req, name, id) do
-    with {:ok, params} <- Params.query(req, ["antimeridian" | WriteOptions.params()]),
-         {:ok, opts} <- WriteOptions.read_conditional(req, params),
-         {:ok, antimeridian} <- WriteOptions.antimeridian(params),
-         opts = antimeridian ++ opts,
-         {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, ack} <- FormdbHttp.patch_feature(name, id, body, opts),
+  def patch(req, %{db: db, id: id} = params) do
+    with {:ok, expected} <- Conditions.expected(req.headers),
+         {:ok, body} <- Body.read(req),
+         opts = expected ++ Params.options(params, @write),
+         {:ok, ack} <- FormdbHttp.patch_feature(db, id, body, opts),
          do: 200 |> Answer.json(members(ack)) |> version(ack)
   end
 
-  def delete(req, name, id) do
-    with {:ok, params} <- Params.query(req, WriteOptions.params()),
-         {:ok, opts} <- WriteOptions.read_conditional(req, params),
-         {:ok, provenance} <- Body.read_provenance(req),
-         {:ok, ack} <- FormdbHttp.delete_feature(name, id, opts ++ provenance),
+  def delete(req, %{db: db, id: id} = params) do
+    with {:ok, expected} <- Conditions.expected(req.headers),
+         {:ok, provenance} <- Members.provenance(req),
+         opts = expected ++ provenance ++ Params.options(params, @write),
+         {:ok, ack} <- FormdbHttp.delete_feature(db, id, opts),
          do: 200 |> Answer.json(members(ack)) |> Answer.replayed(ack)
   end
 
@@ -109,19 +79,14 @@ defmodule FormdbHttpWeb.FeatureController do
 
   ## Reading
 
-  def provenance(req, name, id) do
-    with {:ok, params} <- Params.query(req, ["since", "limit"]),
-         {:ok, since} <- Params.count(params, "since"),
-         {:ok, limit} <- Params.limit(params),
-         {:ok, page} <- FormdbHttp.provenance(name, id, since: since, limit: limit) do
-      Answer.json(200, feature_id: id, provenance_chain: {:json, page.json}, next: page.next)
-    end
+  def provenance(_req, %{db: db, id: id} = params) do
+    with {:ok, page} <- FormdbHttp.provenance(db, id, Params.options(params, [:since, :limit])),
+         do:
+           Answer.json(200, feature_id: id, provenance_chain: {:json, page.json}, next: page.next)
   end
 
-  def lineage(req, name, id) do
-    with {:ok, params} <- Params.query(req, ["limit"]),
-         {:ok, limit} <- Params.limit(params),
-         {:ok, lineage} <- FormdbHttp.lineage(name, id, limit: limit) do
+  def lineage(_req, %{db: db, id: id} = params) do
+    with {:ok, lineage} <- FormdbHttp.lineage(db, id, Params.options(params, [:limit])) do
       Answer.json(200,
         feature_id: id,
         derived_from: {:json, lineage.json},
@@ -131,12 +96,9 @@ defmodule FormdbHttpWeb.FeatureController do
     end
   end
 
-  def show(req, name, id) do
-    with {:ok, params} <- Params.query(req, ["as_of", "transaction"]),
-         {:ok, as_of} <- Params.as_of(params),
-         opts = [as_of: as_of, transaction: Params.transaction(params, name)],
-         {:ok, feature} <- FormdbHttp.get_feature(name, id, opts),
-         do: show_version(req, feature)
+  def show(req, %{db: db, id: id} = params) do
+    opts = Params.options(params, [:as_of, :transaction])
+    with {:ok, feature} <- FormdbHttp.get_feature(db, id, opts), do: show_version(req, feature)
   end
 
   defp show_version(req, %{hash: hash, json: json} = feature) do

@@ -4,47 +4,36 @@ defmodule FormdbHttpWeb.HealthController do
   # the server mends no damaged journal. `ready` says whether all databases take
   # reads and writes.
 
-  alias FormdbHttpWeb.{Answer, Endpoint, Params, Places}
+  alias FormdbHttpWeb.{Answer, Endpoint, Places}
 
-  def show(req), do: ok(req)
-  def live(req), do: ok(req)
+  def live(_req, _params), do: answer(200, status: "ok")
 
-  defp ok(req) do
-    with {:ok, _none} <- Params.query(req, []), do: answer(200, status: "ok")
+  def ready(_req, _params) do
+    case stopping() ++ data_folder() ++ Enum.flat_map(databases(), &reason/1) do
+      [] -> answer(200, status: "ready")
+      reasons -> answer(503, status: "not ready", reasons: reasons)
+    end
+  end
+
+  def detailed(_req, _params) do
+    {uptime, _since_last_call} = :erlang.statistics(:wall_clock)
+
+    answer(
+      200,
+      status: if(stopping() == [], do: "ok", else: "stopping"),
+      version: FormdbHttp.version(),
+      elixir: System.version(),
+      otp: System.otp_release(),
+      schedulers: System.schedulers_online(),
+      uptime_seconds: div(uptime, 1_000),
+      connections: Endpoint.connections(),
+      processes: :erlang.system_info(:process_count),
+      memory: memory(),
+      databases: Enum.map(databases(), &FormdbHttpWeb.DatabaseController.members/1)
+    )
   end
 
   defp answer(status, members), do: status |> Answer.json(members) |> Answer.unstored()
-
-  def ready(req) do
-    with {:ok, _none} <- Params.query(req, []) do
-      databases = databases()
-
-      case stopping() ++ data_folder() ++ Enum.flat_map(databases, &reason/1) do
-        [] -> answer(200, status: "ready")
-        reasons -> answer(503, status: "not ready", reasons: reasons)
-      end
-    end
-  end
-
-  def detailed(req) do
-    with {:ok, _none} <- Params.query(req, []) do
-      {uptime, _since_last_call} = :erlang.statistics(:wall_clock)
-
-      answer(
-        200,
-        status: if(stopping() == [], do: "ok", else: "stopping"),
-        version: FormdbHttp.version(),
-        elixir: System.version(),
-        otp: System.otp_release(),
-        schedulers: System.schedulers_online(),
-        uptime_seconds: div(uptime, 1_000),
-        connections: Endpoint.connections(),
-        processes: :erlang.system_info(:process_count),
-        memory: memory(),
-        databases: Enum.map(databases(), &FormdbHttpWeb.DatabaseController.members/1)
-      )
-    end
-  end
 
   # Every database, the open ones with their figures. From memory: a probe waits for no
   # thread that others may hold.
@@ -67,8 +56,9 @@ defmodule FormdbHttpWeb.HealthController do
     end
   end
 
+  # Where another server is the host, it is that which knows.
   defp stopping do
-    if Endpoint.accepting?(), do: [], else: [[reason: "the server is stopping"]]
+    if Endpoint.accepting?() == false, do: [[reason: "the server is stopping"]], else: []
   end
 
   defp reason(%{status: :opening, id: name}) do

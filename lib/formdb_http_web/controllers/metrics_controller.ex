@@ -1,11 +1,8 @@
 defmodule FormdbHttpWeb.MetricsController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Answer, Metrics, Params}
+  alias FormdbHttpWeb.{Answer, Metrics}
 
-  def show(req) do
-    with {:ok, _none} <- Params.query(req, []) do
-      Answer.unstored({200, %{"content-type" => Metrics.content_type()}, Metrics.text()})
-    end
-  end
+  def show(_req, _params),
+    do: Answer.unstored({200, %{"content-type" => Metrics.content_type()}, Metrics.text()})
 end

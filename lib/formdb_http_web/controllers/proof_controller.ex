@@ -1,22 +1,16 @@
 defmodule FormdbHttpWeb.ProofController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Answer, Params}
+  alias FormdbHttpWeb.Answer
 
-  def tree(req, name) do
-    with {:ok, params} <- Params.query(req, ["tree_size"]),
-         {:ok, size} <- Params.count(params, "tree_size"),
-         {:ok, head} <- FormdbHttp.tree_head(name, size) do
+  def tree(_req, %{db: db, tree_size: size}) do
+    with {:ok, head} <- FormdbHttp.tree_head(db, size) do
       Answer.json(200, tree_size: head.tree_size, root: head.root)
     end
   end
 
-  def inclusion(req, name) do
-    with {:ok, params} <- Params.query(req, ["seq", "tree_size"]),
-         {:ok, _given} <- Params.required(params, "seq", "1"),
-         {:ok, seq} <- Params.count(params, "seq"),
-         {:ok, size} <- Params.count(params, "tree_size"),
-         {:ok, proof} <- FormdbHttp.inclusion_proof(name, seq, size) do
+  def inclusion(_req, %{db: db, seq: seq, tree_size: size}) do
+    with {:ok, proof} <- FormdbHttp.inclusion_proof(db, seq, size) do
       Answer.json(
         200,
         leaf_index: proof.leaf_index,
@@ -28,12 +22,8 @@ defmodule FormdbHttpWeb.ProofController do
     end
   end
 
-  def consistency(req, name) do
-    with {:ok, params} <- Params.query(req, ["first", "second"]),
-         {:ok, _given} <- Params.required(params, "first", "1"),
-         {:ok, first} <- Params.count(params, "first"),
-         {:ok, second} <- Params.count(params, "second"),
-         {:ok, proof} <- FormdbHttp.consistency_proof(name, first, second) do
+  def consistency(_req, %{db: db, first: first, second: second}) do
+    with {:ok, proof} <- FormdbHttp.consistency_proof(db, first, second) do
       Answer.json(
         200,
         first: proof.first,

@@ -1,21 +1,21 @@
 defmodule FormdbHttpWeb.TimeseriesController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Answer, Body, Params, Paths, WriteOptions}
+  alias FormdbHttpWeb.{Answer, Body, Members, Params}
 
   # The first microsecond of the years -9999 to 9999, which is all that a
   # timestamp can be, and the one after the last: a range does not hold its end.
   @first -377_705_116_800_000_000
   @past_last 253_402_300_800_000_000
 
-  @range_params ["start", "end", "unit", "limit", "order", "cursor", "as_of", "transaction"]
+  @write [:durability, :idempotency_key]
+  @range [:limit, :order, :cursor, :as_of, :transaction]
 
-  def create(req, name) do
-    with {:ok, params} <- Params.query(req, ["unit"] ++ WriteOptions.params()),
-         {:ok, unit} <- Params.unit(params),
-         {:ok, opts} <- WriteOptions.read(req, params),
-         {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(name, body, unit ++ opts),
+  def create(req, %{db: db} = params) do
+    opts = Params.options(params, [:unit | @write])
+
+    with {:ok, body} <- Body.read(req),
+         {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(db, body, opts),
          do: 201 |> Answer.json(members(written)) |> Answer.replayed(ack)
   end
 
@@ -31,20 +31,12 @@ defmodule FormdbHttpWeb.TimeseriesController do
   defp members({:points, ack}),
     do: [inserted: ack.inserted, first_seq: ack.first_seq, last_seq: ack.last_seq]
 
-  def delete(req, name, series) do
-    with {:ok, params} <- Params.query(req, ["start", "end", "unit"] ++ WriteOptions.params()),
-         {:ok, start} <- Params.timestamp(params, "start"),
-         {:ok, stop} <- Params.timestamp(params, "end"),
-         {:ok, opts} <- WriteOptions.read(req, params),
-         {:ok, provenance} <- Body.read_provenance(req),
-         {:ok, ack} <-
-           FormdbHttp.delete_points(
-             name,
-             series,
-             start || @first,
-             stop || @past_last,
-             opts ++ provenance
-           ) do
+  def delete(req, %{db: db, series: series} = params) do
+    {start, stop} = span(params)
+
+    with {:ok, provenance} <- Members.provenance(req),
+         opts = Params.options(params, @write) ++ provenance,
+         {:ok, ack} <- FormdbHttp.delete_points(db, series, start, stop, opts) do
       members = [series_id: series, deleted: ack.deleted]
       200 |> Answer.json(members ++ block(ack)) |> Answer.replayed(ack)
     end
@@ -56,79 +48,49 @@ defmodule FormdbHttpWeb.TimeseriesController do
   defp block(ack),
     do: [seq: ack.seq, hash: ack.hash, time: FormdbHttp.format_timestamp(ack.time)]
 
-  def index(req, name) do
-    with {:ok, params} <- Params.query(req, ["prefix", "limit", "cursor", "as_of"]),
-         {:ok, limit} <- Params.limit(params),
-         {:ok, as_of} <- Params.as_of(params),
-         prefix = Map.get(params, "prefix", ""),
-         opts = [prefix: prefix, limit: limit, cursor: params["cursor"], as_of: as_of, as: :json],
-         {:ok, page} <- FormdbHttp.series(name, opts) do
+  def index(req, %{db: db} = params) do
+    opts = [as: :json] ++ Params.options(params, [:prefix, :limit, :cursor, :as_of])
+
+    with {:ok, page} <- FormdbHttp.series(db, opts) do
       members = [series: {:json, page.series}, seq: page.seq]
-      path = fn -> Paths.timeseries(req, name) end
-      Answer.page("application/json", members, page.next, path, params)
+      page(req, params, members, page)
     end
   end
 
-  def show(req, name, series) do
-    with {:ok, params} <- Params.query(req, @range_params),
-         {:ok, start} <- Params.timestamp(params, "start"),
-         {:ok, stop} <- Params.timestamp(params, "end"),
-         {:ok, limit} <- Params.limit(params),
-         {:ok, order} <- Params.order(params),
-         {:ok, as_of} <- Params.as_of(params),
-         opts = [
-           as: :json,
-           limit: limit,
-           order: order,
-           cursor: params["cursor"],
-           as_of: as_of,
-           transaction: Params.transaction(params, name)
-         ],
-         {:ok, page} <- FormdbHttp.range(name, series, start || @first, stop || @past_last, opts) do
-      members = [
-        series_id: series,
-        start: format(start),
-        end: format(stop),
-        data: {:json, page.points},
-        seq: page.seq
-      ]
+  def show(req, %{db: db, series: series} = params) do
+    {start, stop} = span(params)
+    opts = [as: :json] ++ Params.options(params, @range)
 
-      path = fn -> Paths.series(req, name, series) end
-      Answer.page("application/json", members, page.next, path, params)
+    with {:ok, page} <- FormdbHttp.range(db, series, start, stop, opts) do
+      members =
+        [series_id: series] ++ asked(params) ++ [data: {:json, page.points}, seq: page.seq]
+
+      page(req, params, members, page)
     end
   end
 
   # Of all series whose ids begin with the prefix.
-  def show_many(req, name, prefix) do
-    with {:ok, params} <- Params.query(req, @range_params -- ["transaction"]),
-         {:ok, start} <- Params.timestamp(params, "start"),
-         {:ok, stop} <- Params.timestamp(params, "end"),
-         {:ok, limit} <- Params.limit(params),
-         {:ok, order} <- Params.order(params),
-         {:ok, as_of} <- Params.as_of(params),
-         opts = [as: :json, limit: limit, order: order, cursor: params["cursor"], as_of: as_of],
-         {:ok, page} <-
-           FormdbHttp.range_many(name, prefix, start || @first, stop || @past_last, opts) do
-      members = [
-        prefix: prefix,
-        start: format(start),
-        end: format(stop),
-        series: {:json, page.series},
-        seq: page.seq
-      ]
+  def show_many(req, %{db: db, prefix: prefix} = params) do
+    {start, stop} = span(params)
+    opts = [as: :json] ++ Params.options(params, @range)
 
-      path = fn -> Paths.series_by_prefix(req, name, prefix) end
-      Answer.page("application/json", members, page.next, path, params)
+    with {:ok, page} <- FormdbHttp.range_many(db, prefix, start, stop, opts) do
+      members = [prefix: prefix] ++ asked(params) ++ [series: {:json, page.series}, seq: page.seq]
+      page(req, params, members, page)
     end
   end
+
+  defp page(req, params, members, page),
+    do: Answer.page(req, req.resource.name, params, "application/json", members, page.next)
+
+  defp span(%{start: start, end: stop}), do: {start || @first, stop || @past_last}
+  defp asked(%{start: start, end: stop}), do: [start: format(start), end: format(stop)]
 
   defp format(nil), do: nil
   defp format(micros), do: FormdbHttp.format_timestamp(micros)
 
-  def latest(req, name, series) do
-    with {:ok, params} <- Params.query(req, ["as_of"]),
-         {:ok, as_of} <- Params.as_of(params),
-         {:ok, latest} <- FormdbHttp.latest(name, series, as_of: as_of) do
+  def latest(_req, %{db: db, series: series} = params) do
+    with {:ok, latest} <- FormdbHttp.latest(db, series, Params.options(params, [:as_of])) do
       members = [
         series_id: series,
         timestamp: FormdbHttp.format_timestamp(latest.timestamp),

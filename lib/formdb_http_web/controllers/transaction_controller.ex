@@ -1,16 +1,14 @@
 defmodule FormdbHttpWeb.TransactionController do
   @moduledoc false
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
+  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show_json: 1]
 
   alias FormdbHttp.Transaction
-  alias FormdbHttpWeb.{Answer, Body, Params, Paths, Places, Problem, WriteOptions}
+  alias FormdbHttpWeb.{Answer, Body, Members, Params, Paths, Places, Problem}
 
-  def create(req, name) do
-    with {:ok, _none} <- Params.query(req, []),
-         again = "one that is begun again and not used ends by itself",
-         :ok <- WriteOptions.refuse_key(req, again),
-         {:ok, members} <- Body.read_members(req, ["read_only", "as_of"], ~s({"read_only":true})),
+  def create(req, %{db: name}) do
+    with :ok <- refuse_key(req.headers),
+         {:ok, members} <- Members.read(req, ["read_only", "as_of"], ~s({"read_only":true})),
          {:ok, read_only} <- read_only(members),
          {:ok, as_of} <- as_of(members),
          # It outlives this request, so nobody but its lease ends it.
@@ -18,7 +16,7 @@ defmodule FormdbHttpWeb.TransactionController do
          {:ok, transaction} <- FormdbHttp.begin(name, opts),
          {:ok, status} <- FormdbHttp.transaction(transaction) do
       Answer.created(
-        Paths.transaction(req, name, status.id),
+        Paths.to(req, :transaction, %{db: name, txn: status.id}),
         transaction_id: status.id,
         seq: status.seq,
         read_only: status.read_only,
@@ -26,6 +24,13 @@ defmodule FormdbHttpWeb.TransactionController do
       )
     end
   end
+
+  defp refuse_key(%{"idempotency-key" => _key}) do
+    again = "one that is begun again and not used ends by itself"
+    refuse(:invalid_parameter, "Idempotency-Key is not taken here; #{again}")
+  end
+
+  defp refuse_key(_headers), do: :ok
 
   defp read_only(%{"read_only" => flag}) when is_boolean(flag), do: {:ok, flag}
 
@@ -50,9 +55,8 @@ defmodule FormdbHttpWeb.TransactionController do
 
   defp as_of(_members), do: {:ok, nil}
 
-  def show(req, name, id) do
-    with {:ok, _none} <- Params.query(req, []),
-         {:ok, status} <- FormdbHttp.transaction(transaction(name, id)) do
+  def show(_req, params) do
+    with {:ok, status} <- FormdbHttp.transaction(transaction(params)) do
       Answer.json(
         200,
         [
@@ -72,17 +76,13 @@ defmodule FormdbHttpWeb.TransactionController do
   defp outcome(%{status: :aborted, reason: reason}), do: [reason: Places.hide(reason)]
   defp outcome(_status), do: []
 
-  def operations(req, name, id) do
-    with {:ok, params} <- Params.query(req, ["unit"]),
-         {:ok, unit} <- Params.unit(params),
-         {:ok, key} <- WriteOptions.key(req.headers),
-         {:ok, body} <- Body.read(req, req.max_body_bytes),
-         {:ok, applied} <- FormdbHttp.apply(transaction(name, id), body, unit ++ key) do
+  def operations(req, params) do
+    opts = Params.options(params, [:unit, :idempotency_key])
+
+    with {:ok, body} <- Body.read(req),
+         {:ok, applied} <- FormdbHttp.apply(transaction(params), body, opts) do
       members = [operations: applied.operations, feature_ids: applied.feature_ids]
-
-      members = members ++ rejected(applied)
-
-      200 |> Answer.json(members) |> Answer.replayed(applied)
+      200 |> Answer.json(members ++ rejected(applied)) |> Answer.replayed(applied)
     end
   end
 
@@ -91,10 +91,10 @@ defmodule FormdbHttpWeb.TransactionController do
 
   defp rejected(_all_taken), do: []
 
-  def commit(req, name, id) do
-    with {:ok, params} <- Params.query(req, WriteOptions.params()),
-         {:ok, opts} <- WriteOptions.read(req, params),
-         {:ok, ack} <- FormdbHttp.commit(transaction(name, id), opts),
+  def commit(_req, params) do
+    opts = Params.options(params, [:durability, :idempotency_key])
+
+    with {:ok, ack} <- FormdbHttp.commit(transaction(params), opts),
          do: 200 |> Answer.json(commit_members(ack)) |> Answer.replayed(ack)
   end
 
@@ -103,11 +103,10 @@ defmodule FormdbHttpWeb.TransactionController do
     [first_seq: ack.first_seq, last_seq: ack.last_seq, hash: ack.hash, time: time]
   end
 
-  def abort(req, name, id) do
-    with {:ok, _none} <- Params.query(req, []),
-         :ok <- FormdbHttp.abort(transaction(name, id)),
+  def abort(_req, %{txn: id} = params) do
+    with :ok <- FormdbHttp.abort(transaction(params)),
          do: Answer.json(200, transaction_id: id, status: "aborted")
   end
 
-  defp transaction(name, id), do: %Transaction{database: name, id: id}
+  defp transaction(%{db: name, txn: id}), do: %Transaction{database: name, id: id}
 end

@@ -2,23 +2,11 @@ defmodule FormdbHttpWeb.Conditions do
   @moduledoc false
   # Conditions in the header of a request (RFC 9110, 13). Each is kept, or the request is
   # refused with the header's name: one that was ignored would let through what was not to
-  # happen. @kept is the one place that says which are kept where.
+  # happen. Which are kept where the table of routes says, as parameters of the type :condition.
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
-  alias FormdbHttpWeb.ETag
-
-  @db "/api/v1/databases/{db}"
-
-  # By method and path, as FormdbHttpWeb.Router has them; HEAD is as GET. Nowhere else is
-  # there a version that a condition could be about.
-  @kept %{
-    {"GET", @db <> "/features/{id}"} => ["if-match", "if-none-match"],
-    {"PUT", @db <> "/features/{id}"} => ["if-match", "if-none-match"],
-    {"PATCH", @db <> "/features/{id}"} => ["if-match", "if-none-match"],
-    {"DELETE", @db <> "/features/{id}"} => ["if-match", "if-none-match"],
-    {"GET", @db <> "/blocks/{block}"} => ["if-match", "if-none-match"]
-  }
+  alias FormdbHttpWeb.{ETag, Request}
 
   # Those that there are, and how they are written. If-Range is none of them: it is about a
   # part of what is asked for, and here the whole is sent in any case.
@@ -35,41 +23,41 @@ defmodule FormdbHttpWeb.Conditions do
   @transaction "a commit is refused as a conflict when a feature that the transaction writes " <>
                  "was written since it began: read in it what you expect"
 
-  # What to do instead, where there is more to say.
+  # What to do instead, where there is more to say: by the names of resources.
   @instead %{
-    (@db <> "/features") => "a write of one feature by its path takes it",
-    (@db <> "/blocks/{block}/revert") =>
-      "a block is reverted only while nothing later depends on it",
-    (@db <> "/transactions") => @transaction,
-    (@db <> "/transactions/{txn}/operations") => @transaction,
-    (@db <> "/transactions/{txn}/commit") => @transaction,
-    (@db <> "/transactions/{txn}/abort") => @transaction
+    features: "a write of one feature by its path takes it",
+    block_revert: "a block is reverted only while nothing later depends on it",
+    transactions: @transaction,
+    transaction_operations: @transaction,
+    transaction_commit: @transaction,
+    transaction_abort: @transaction
   }
 
   @doc """
-  `:ok` when every condition of a request is kept, by a method of a path. OPTIONS asks about
-  no version, so that conditions say nothing there.
+  Lets a request go on when every condition of it is kept by its call. OPTIONS asks about no
+  version, so that conditions say nothing there.
   """
-  @spec check(String.t(), String.t(), :cowboy.http_headers()) ::
-          :ok | {:error, FormdbHttp.Error.t()}
-  def check("OPTIONS", _template, _headers), do: :ok
-  def check("HEAD", template, headers), do: check("GET", template, headers)
+  @spec call(Request.t()) :: Request.step()
+  def call(%{call: nil} = req), do: {:cont, req}
 
-  def check(method, template, headers) do
-    kept = Map.get(@kept, {method, template}, [])
-
-    case Enum.find(@headers, fn {name, _} -> ignored?(name, kept, headers) end) do
-      nil -> :ok
-      {name, shown} -> refused(name, shown, kept, template)
+  def call(%{call: call, headers: headers} = req) do
+    case Enum.find(@headers, fn {name, _} ->
+           is_map_key(headers, name) and ignored?(name, call, headers)
+         end) do
+      nil -> {:cont, req}
+      {name, shown} -> refused(name, shown, kept(call), req.resource.name)
     end
   end
 
-  defp ignored?(name, kept, headers) do
-    is_map_key(headers, name) and name not in kept and
-      not (is_map_key(headers, @before_dates[name]) and @before_dates[name] in kept)
+  defp kept(call), do: for(%{type: :condition, name: name} <- call.headers, do: name)
+
+  defp ignored?(name, call, headers) do
+    kept = kept(call)
+    before = @before_dates[name]
+    name not in kept and not (is_map_key(headers, before) and before in kept)
   end
 
-  defp refused(name, shown, [_ | _], _template) when is_map_key(@before_dates, name) do
+  defp refused(name, shown, [_ | _], _resource) when is_map_key(@before_dates, name) do
     refuse(
       :invalid_parameter,
       "#{shown} is not taken, since versions have no dates that tell them apart; use the ETag " <>
@@ -77,8 +65,8 @@ defmodule FormdbHttpWeb.Conditions do
     )
   end
 
-  defp refused(_name, shown, _kept, template) do
-    instead = Map.get(@instead, template, "there is no version that it could be about")
+  defp refused(_name, shown, _kept, resource) do
+    instead = Map.get(@instead, resource, "there is no version that it could be about")
     refuse(:invalid_parameter, "#{shown} is not taken here; #{instead}")
   end
 
@@ -90,7 +78,7 @@ defmodule FormdbHttpWeb.Conditions do
   What a question for a version with this hash (nil: it has none) is answered: `:fresh`, or
   `:not_modified`, or the refusal of `If-Match`, which counts first (RFC 9110, 13.2.2).
   """
-  @spec evaluate(:cowboy.http_headers(), String.t() | nil) ::
+  @spec evaluate(Request.headers(), String.t() | nil) ::
           :fresh | :not_modified | {:error, FormdbHttp.Error.t()}
   def evaluate(%{"if-match" => field} = headers, hash) do
     with :ok <- match(field, hash), do: evaluate(Map.delete(headers, "if-match"), hash)

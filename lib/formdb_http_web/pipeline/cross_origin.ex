@@ -15,7 +15,7 @@ defmodule FormdbHttpWeb.CrossOrigin do
 
   alias FormdbHttp.Config
   alias FormdbHttp.Config.Web
-  alias FormdbHttpWeb.Forwarded
+  alias FormdbHttpWeb.{Forwarded, Request}
 
   @enforce_keys [:origins, :hosts]
   defstruct [:origins, :hosts]
@@ -39,6 +39,16 @@ defmodule FormdbHttpWeb.CrossOrigin do
       origins: config.allowed_origins,
       hosts: if(any_host?, do: :any, else: config.allowed_hosts)
     }
+  end
+
+  @doc "Refuses what a page may not do, and has answers say which page may see them."
+  @spec call(Request.t()) :: Request.step()
+  def call(req) do
+    case check(req.method, req.headers, req.settings.cross_origin) do
+      {:ok, fields} -> {:cont, %{req | fields: fields}}
+      {:preflight, fields} -> {:halt, {204, fields, ""}}
+      {:error, error} -> {:error, error}
+    end
   end
 
   @doc """

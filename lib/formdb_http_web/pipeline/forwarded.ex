@@ -5,11 +5,24 @@ defmodule FormdbHttpWeb.Forwarded do
   # header fields, so those of other peers than FORMDB_TRUSTED_PROXIES are taken away, here,
   # before anybody looks at them. Pure.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
-
   alias FormdbHttp.Config.Web
+  alias FormdbHttpWeb.Request
 
   @fields ["x-forwarded-prefix", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-for"]
+
+  @doc """
+  Takes away what is not believed, and sets who asks: until there are principals, the client
+  that a proxy names, or else whomever the host names.
+  """
+  @spec call(Request.t()) :: Request.step()
+  def call(%{settings: %{trusted_proxies: proxies}} = req) do
+    headers = believed(req.headers, req.peer, proxies)
+
+    asker =
+      with {:ok, address} <- client(headers, proxies), do: address, else: (:error -> req.asker)
+
+    {:cont, %{req | headers: headers, asker: asker}}
+  end
 
   @doc "The header fields without those that this peer is not believed."
   @spec believed(map(), :inet.ip_address(), [Web.network()]) :: map()
@@ -18,19 +31,6 @@ defmodule FormdbHttpWeb.Forwarded do
       do: headers,
       else: Map.drop(headers, @fields)
   end
-
-  @doc "The path that links begin with: the proxy's, or else the one that is set."
-  def base_path(%{"x-forwarded-prefix" => text}, _setting) do
-    with :error <- Web.base_path(first(text)) do
-      refuse(
-        :malformed_request,
-        "X-Forwarded-Prefix is #{show(text)}; expected a path such as /formdb, " <>
-          "percent-encoded as in a URL"
-      )
-    end
-  end
-
-  def base_path(_headers, setting), do: {:ok, setting}
 
   @doc "Host (with its port, if given) and scheme by which the client asked; `nil`: not known."
   @spec authority(map()) :: {host :: String.t() | nil, scheme :: String.t() | nil}
@@ -42,7 +42,7 @@ defmodule FormdbHttpWeb.Forwarded do
 
   @doc """
   The client's address: the last one in X-Forwarded-For that is no trusted proxy's, since
-  each proxy adds whom it heard, behind what it was told. `:error` without any.
+  each proxy adds whom it heard, after what it was told. `:error` without any.
   """
   @spec client(map(), [Web.network()]) :: {:ok, :inet.ip_address()} | :error
   def client(%{"x-forwarded-for" => text}, proxies) do
@@ -60,6 +60,7 @@ defmodule FormdbHttpWeb.Forwarded do
 
   def client(_headers, _proxies), do: :error
 
-  # Of proxies one behind the other the first wrote what the client asked for.
-  defp first(text), do: text |> String.split(",", parts: 2) |> hd() |> String.trim()
+  @doc "The first item of a list: of several proxies the first wrote what the client asked for."
+  @spec first(String.t()) :: String.t()
+  def first(text), do: text |> String.split(",", parts: 2) |> hd() |> String.trim()
 end

@@ -1,16 +1,52 @@
 defmodule FormdbHttpWeb.Params do
   @moduledoc false
-  # Parameters of a request: parts of the path and the query string. Functions
-  # return {:ok, value} or {:error, %FormdbHttp.Error{}}.
+  # The parameters of a call, as the table of routes has them: parts of the path, the query
+  # string and header fields.
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
 
-  alias FormdbHttp.Transaction
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.Routes.{Call, Parameter}
+  alias FormdbHttpWeb.{Request, Types}
+
+  @doc """
+  The parameters of a request to `req.call`, by their keys: all that the call has, those not
+  given with their defaults. Filters are a list under `:filters`. With them what the query
+  string has as text, for links.
+  """
+  @spec read(Request.t()) ::
+          {:ok, params :: map(), asked :: {map(), list()}} | {:error, Error.t()}
+  def read(%{call: %Call{} = call} = req) do
+    with {:ok, path} <- decode_parts(call.path, req.parts, %{}),
+         {:ok, texts, filters} <- query(req.query, call.query),
+         {:ok, parts} <- typed(call.path, path, %{}),
+         {:ok, query} <- query_values(call.query, texts, parts),
+         {:ok, fields} <- typed(call.headers, req.headers, parts) do
+      given = Enum.reduce([query, fields, parts], call.given, &Map.merge(&2, &1))
+      given = if filters == [], do: given, else: %{given | filters: filters}
+      {:ok, given, {texts, filters}}
+    end
+  end
+
+  @doc "Those of the parameters `keys` that were given, as options of a function."
+  @spec options(map(), [atom()]) :: keyword()
+  def options(params, keys) do
+    for key <- keys, %{^key => value} when value != nil <- [params], do: {key, value}
+  end
+
+  ## Parts of the path
+
+  defp decode_parts([], [], texts), do: {:ok, texts}
+
+  defp decode_parts([%{name: name} | more], [raw | rest], texts) do
+    with {:ok, text} <- segment(raw), do: decode_parts(more, rest, Map.put(texts, name, text))
+  end
 
   @doc """
   A part of the path, percent-decoded (RFC 3986, 2.1). An id may hold any
   character, so `%2F` is a slash inside of it.
   """
+  @spec segment(String.t()) :: {:ok, String.t()} | {:error, Error.t()}
   def segment(raw) do
     with {:ok, text} <- percent_decode(raw, ""), true <- String.valid?(text) do
       {:ok, text}
@@ -41,38 +77,28 @@ defmodule FormdbHttpWeb.Params do
     refuse(:invalid_path, "#{show(raw)} does not decode to UTF-8 text; write % as %25")
   end
 
-  @doc """
-  The query string as a map. A name that is not among `allowed` is refused, since
-  a misspelled one would change the answer in silence; so is one given twice.
-  """
-  def query(req, allowed) do
-    with {:ok, pairs} <- pairs(req), do: collect(pairs, allowed, %{})
-  end
-
-  # Names of filters besides those that begin with `prop.`.
-  @filters ["time", "seq"]
+  ## The query string
 
   @doc """
-  The query string of a call that takes filters: `{:ok, params, filters}`. A filter may
-  be given several times, to hold from both ends.
+  The query string as a map of names and texts, and the filters in it. A name that is not among
+  those of the parameters is refused, since a misspelled one would change the answer in
+  silence; so is one given twice. A filter may be given several times, to hold from both ends.
   """
-  def query_with_filters(req, allowed) do
-    with {:ok, pairs} <- pairs(req),
-         {filters, others} = Enum.split_with(pairs, fn {name, _} -> filter?(name) end),
-         {:ok, params} <- collect(others, allowed, %{}, @filters ++ ["prop.NAME"]),
-         do: {:ok, params, filters}
+  @spec query(String.t(), [Parameter.t()]) :: {:ok, map(), list()} | {:error, Error.t()}
+  def query("", _parameters), do: {:ok, %{}, []}
+
+  def query(text, parameters) do
+    names = Enum.map(parameters, & &1.name)
+    filters? = Enum.any?(parameters, &filter?/1)
+
+    with {:ok, pairs} <- text |> :binary.split("&", [:global]) |> pairs([]),
+         do: collect(pairs, names, filters?, %{}, [])
   end
 
-  defp filter?(name), do: name in @filters or String.starts_with?(name, "prop.")
-
-  defp bad_query do
-    refuse(:invalid_query, "the query string does not decode to UTF-8 text; write % as %25")
-  end
+  defp filter?(%{type: {:filter, _form}}), do: true
+  defp filter?(_parameter), do: false
 
   # Names and values, decoded, in their order.
-  defp pairs(%{qs: ""}), do: {:ok, []}
-  defp pairs(%{qs: text}), do: text |> :binary.split("&", [:global]) |> pairs([])
-
   defp pairs([], found), do: {:ok, Enum.reverse(found)}
   defp pairs(["" | rest], found), do: pairs(rest, found)
 
@@ -88,40 +114,45 @@ defmodule FormdbHttpWeb.Params do
          do: pairs(rest, [{name, value} | found])
   end
 
-  # `others` are names that are read elsewhere.
-  defp collect(pairs, allowed, found, others \\ [])
-  defp collect([], _allowed, found, _others), do: {:ok, found}
-
-  defp collect([{name, value} | rest], allowed, found, others) do
-    cond do
-      name not in allowed ->
-        unknown(name, allowed ++ others)
-
-      is_map_key(found, name) ->
-        refuse(:invalid_parameter, "#{name} is given twice", "/" <> name)
-
-      true ->
-        collect(rest, allowed, Map.put(found, name, value), others)
-    end
-  end
-
   # In a query a plus is a space, as forms send it.
   defp query_decode(raw) do
     with {:ok, text} <- raw |> :binary.replace("+", " ", [:global]) |> percent_decode(""),
          true <- String.valid?(text) do
       {:ok, text}
     else
-      _not_text -> bad_query()
+      _not_text ->
+        refuse(:invalid_query, "the query string does not decode to UTF-8 text; write % as %25")
     end
   end
+
+  defp collect([], _names, _filters?, found, filters), do: {:ok, found, Enum.reverse(filters)}
+
+  defp collect([{name, value} = pair | rest], names, filters?, found, filters) do
+    cond do
+      filters? and filter_name?(name) ->
+        collect(rest, names, filters?, found, [pair | filters])
+
+      name not in names ->
+        unknown(name, names)
+
+      is_map_key(found, name) ->
+        refuse(:invalid_parameter, "#{name} is given twice", "/" <> name)
+
+      true ->
+        collect(rest, names, filters?, Map.put(found, name, value), filters)
+    end
+  end
+
+  defp filter_name?("prop." <> _name), do: true
+  defp filter_name?(name), do: name in ["time", "seq"]
 
   defp unknown(name, []) do
     refuse(:unknown_parameter, "found #{show(name)}; this call takes no parameters", at(name))
   end
 
-  defp unknown(name, allowed) do
-    taken = "this call takes #{Enum.join(allowed, ", ")}"
-    detail = "found #{show(name)}; #{meant(name, allowed)}#{taken}"
+  defp unknown(name, names) do
+    taken = "this call takes #{Enum.join(names, ", ")}"
+    detail = "found #{show(name)}; #{meant(name, names)}#{taken}"
     refuse(:unknown_parameter, detail, at(name))
   end
 
@@ -135,9 +166,10 @@ defmodule FormdbHttpWeb.Params do
   @alike 0.75
 
   @doc """
-  The question whether another name was meant, with a blank behind it, or nothing: for the
+  The question whether another name was meant, with a blank after it, or nothing: for the
   refusal of a name that is not among those `allowed`.
   """
+  @spec meant(String.t(), [String.t()]) :: String.t()
   def meant(name, allowed) do
     name = String.downcase(name)
     likeness = &String.jaro_distance(name, String.downcase(&1))
@@ -148,139 +180,42 @@ defmodule FormdbHttpWeb.Params do
     end
   end
 
-  @doc "The page size: `nil` when it is not given. The engine checks its upper bound."
-  def limit(params), do: count(params, "limit")
+  ## Values
 
-  @doc "A whole number: `nil` when it is not given. The engine checks its range."
-  def count(params, name) do
-    case params do
-      %{^name => text} ->
-        # Few enough digits for the engine's number; a larger one is too large anyway.
-        if text =~ ~r/\A[0-9]{1,18}\z/,
-          do: {:ok, String.to_integer(text)},
-          else: bad_count(name, text)
+  defp query_values(parameters, texts, path) do
+    with {:ok, values} <- typed(parameters, texts, path),
+         :ok <- required(parameters, values),
+         do: {:ok, values}
+  end
+
+  @doc "The values of those of the parameters that are among `texts`, by their keys."
+  @spec typed([Parameter.t()], map(), map()) :: {:ok, map()} | {:error, Error.t()}
+  def typed(_parameters, texts, _path) when texts == %{}, do: {:ok, %{}}
+  def typed(parameters, texts, path), do: typed(parameters, texts, path, %{})
+
+  defp typed([], _texts, _path, values), do: {:ok, values}
+
+  defp typed([%{name: name, key: key, type: type} | rest], texts, path, values) do
+    case texts do
+      %{^name => text} when type != :condition ->
+        with {:ok, value} <- Types.parse(type, name, text, texts, path),
+             do: typed(rest, texts, path, Map.put(values, key, value))
 
       _not_given ->
-        {:ok, nil}
+        typed(rest, texts, path, values)
     end
   end
 
-  defp bad_count(name, text) do
-    detail = "#{name} is #{show(text)}; expected a whole number, 0 or more, of at most 18 digits"
-    refuse(:invalid_parameter, detail, "/" <> name)
-  end
+  defp required(parameters, values) do
+    missing? = &(&1.required && not is_map_key(values, &1.key))
 
-  @doc "A number: `nil` when it is not given."
-  def number(params, name) do
-    with %{^name => text} <- params,
-         :error <- parse_number(text) do
-      detail = "#{name} is #{show(text)}; expected a number such as 1.5 or 1e-3"
-      refuse(:invalid_parameter, detail, "/" <> name)
-    else
-      {:ok, number} -> {:ok, number}
-      _not_given -> {:ok, nil}
-    end
-  end
+    case Enum.find(parameters, missing?) do
+      nil ->
+        :ok
 
-  # Decimal, with few enough digits for a float. A dot may begin or end it.
-  @number ~r/\A\s*([+-]?)(?=\.?[0-9])([0-9]{0,320})(?:\.([0-9]{0,340}))?(?:[eE]([+-]?[0-9]{1,3}))?\s*\z/
-
-  @doc "A float from text: `{:ok, float}` or `:error`."
-  def parse_number(text) do
-    case Regex.run(@number, text, capture: :all_but_first) do
-      nil -> :error
-      [sign, whole | rest] -> to_float(sign, whole, rest)
-    end
-  end
-
-  defp to_float(sign, whole, rest) do
-    [fraction, exponent] = Enum.take(rest ++ ["", ""], 2)
-    digits = [sign, or_zero(whole), ".", or_zero(fraction), "e", or_zero(exponent)]
-    {:ok, digits |> IO.iodata_to_binary() |> String.to_float()}
-  rescue
-    # It is beyond a float.
-    ArgumentError -> :error
-  end
-
-  defp or_zero(""), do: "0"
-  defp or_zero(digits), do: digits
-
-  @doc "`false` when it is not given."
-  def boolean(params, name) do
-    case params do
-      %{^name => "true"} ->
-        {:ok, true}
-
-      %{^name => "false"} ->
-        {:ok, false}
-
-      %{^name => other} ->
-        refuse(
-          :invalid_parameter,
-          "#{name} is #{show(other)}; give true or false",
-          "/" <> name
-        )
-
-      _not_given ->
-        {:ok, false}
-    end
-  end
-
-  @doc "A sequence, or the text of a time; `nil` when it is not given."
-  def as_of(%{"as_of" => text} = params) do
-    if text =~ ~r/\A-?[0-9]+\z/, do: count(params, "as_of"), else: {:ok, text}
-  end
-
-  def as_of(_params), do: {:ok, nil}
-
-  @doc "The transaction of database `name` to read in; `nil` when it is not given."
-  def transaction(%{"transaction" => id}, name), do: %Transaction{database: name, id: id}
-  def transaction(_params, _name), do: nil
-
-  @doc "A time in microseconds; `nil` when it is not given. Integers count the `unit`."
-  def timestamp(params, name) do
-    with {:ok, unit} <- unit(params), %{^name => text} <- params do
-      with {:error, error} <- FormdbHttp.Serving.parse_timestamp(text, unit),
-           do: {:error, %{error | pointer: "/" <> name}}
-    else
-      {:error, error} -> {:error, error}
-      _not_given -> {:ok, nil}
-    end
-  end
-
-  @units %{"s" => :s, "ms" => :ms, "us" => :us, "ns" => :ns}
-
-  @doc "What integers count that stand for times, as an option; none when it is not given."
-  def unit(%{"unit" => text}) do
-    case @units do
-      %{^text => unit} ->
-        {:ok, [unit: unit]}
-
-      _unknown ->
-        refuse(:invalid_parameter, "unit is #{inspect(text)}; give s, ms, us or ns", "/unit")
-    end
-  end
-
-  def unit(_params), do: {:ok, []}
-
-  @doc "`:asc` when it is not given."
-  def order(%{"order" => "asc"}), do: {:ok, :asc}
-  def order(%{"order" => "desc"}), do: {:ok, :desc}
-
-  def order(%{"order" => other}) do
-    refuse(:invalid_parameter, "order is #{show(other)}; give asc or desc", "/order")
-  end
-
-  def order(_params), do: {:ok, :asc}
-
-  @doc "A parameter that the call cannot do without."
-  def required(params, name, example) do
-    case params do
-      %{^name => value} ->
-        {:ok, value}
-
-      _missing ->
-        refuse(:missing_parameter, "#{name} is missing; give #{name}=#{example}", "/" <> name)
+      %{name: name, required: example} ->
+        detail = "#{name} is missing; give #{name}=#{example}"
+        refuse(:missing_parameter, detail, "/" <> name)
     end
   end
 end

@@ -1,0 +1,102 @@
+defmodule FormdbHttpWeb.Handler do
+  @moduledoc false
+  # From a request to its answer, for whichever server: the way in for hosts. The steps of
+  # the pipeline run one after the other until one answers; whatever goes wrong in one, the
+  # client is told.
+
+  require Logger
+
+  alias FormdbHttp.{Config, Error}
+
+  alias FormdbHttpWeb.{
+    Admission,
+    AnswerMemory,
+    BasePath,
+    Body,
+    Conditions,
+    CrossOrigin,
+    Fault,
+    Forwarded,
+    Metrics,
+    Problem,
+    Request,
+    Router,
+    Settings
+  }
+
+  # What is at the path is found out first, since every answer is counted under it. Steps
+  # that depend on who asks go after CrossOrigin: a browser asks beforehand without saying
+  # who it asks for.
+  @pipeline [
+    &Router.route/1,
+    &Forwarded.call/1,
+    &BasePath.call/1,
+    &CrossOrigin.call/1,
+    &Conditions.call/1,
+    &Admission.call/1,
+    &Router.call/1
+  ]
+
+  # A cache may keep an answer, but not give it without asking (RFC 9111, 5.2.2.4): what is
+  # true now need not be in a second, and a name that was purged can be made anew.
+  @cache_control "no-cache"
+
+  @doc """
+  What a host does before its first request; gives the settings of its requests. `address`
+  is where it listens.
+  """
+  @spec init(Config.t(), :inet.ip_address(), Settings.routes()) :: Settings.t()
+  def init(config, address, routes) do
+    Metrics.register()
+    Settings.new(config, address, routes)
+  end
+
+  @doc "The answer to a request. It is counted, and so is the memory of its bytes."
+  @spec call(Request.t()) :: Request.answer()
+  def call(%Request{} = req), do: answer(@pipeline, req)
+
+  @doc "The answer to a request that the host does not let in, for a reason of its own."
+  @spec refuse(Request.t(), Error.t()) :: Request.answer()
+  def refuse(%Request{} = req, %Error{} = error),
+    do: answer([&Router.route/1, fn _req -> {:error, error} end], req)
+
+  defp answer(steps, req) do
+    started = System.monotonic_time()
+    {req, answer} = run(steps, req)
+    {status, headers, body} = AnswerMemory.count(answer, Router.safe?(req))
+    Body.release()
+    # Before it is sent, so that whoever has the answer finds the request counted.
+    duration = System.monotonic_time() - started
+    Metrics.count(req.method, Router.template(req.resource), status, duration)
+    headers = headers |> Map.put_new("cache-control", @cache_control) |> merge(req.fields)
+    {status, headers, body}
+  end
+
+  defp run([step | steps], req) do
+    case attempt(step, req) do
+      {:cont, req} -> run(steps, req)
+      {:halt, answer} -> {req, answer}
+    end
+  end
+
+  defp attempt(step, req) do
+    with {:error, error} <- step.(req) do
+      Problem.log(error)
+      {:halt, Problem.answer(error)}
+    end
+  catch
+    kind, reason ->
+      Logger.error([
+        "#{req.method} #{Problem.show(req.path)} failed: ",
+        Fault.describe(kind, reason, __STACKTRACE__)
+      ])
+
+      detail = "the server failed to answer; its log says why"
+      {:halt, Problem.answer(%Error{code: :internal_error, detail: detail})}
+  end
+
+  defp merge(headers, fields) when fields == %{}, do: headers
+
+  defp merge(headers, fields),
+    do: Map.merge(headers, fields, fn "vary", one, other -> [one, ", ", other] end)
+end

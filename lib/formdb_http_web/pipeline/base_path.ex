@@ -1,0 +1,43 @@
+defmodule FormdbHttpWeb.BasePath do
+  @moduledoc false
+  # The path under which the server is found from outside: the proxy's (X-Forwarded-Prefix),
+  # or else the one that is set (FORMDB_BASE_PATH). Links begin with it; the path of a
+  # request may.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
+
+  alias FormdbHttp.Config.Web
+  alias FormdbHttpWeb.{Forwarded, Request}
+
+  @doc "Sets what links begin with."
+  @spec call(Request.t()) :: Request.step()
+  def call(%{headers: %{"x-forwarded-prefix" => text}} = req) do
+    case text |> Forwarded.first() |> Web.base_path() do
+      {:ok, path} ->
+        {:cont, %{req | base_path: path}}
+
+      :error ->
+        refuse(
+          :malformed_request,
+          "X-Forwarded-Prefix is #{show(text)}; expected a path such as /formdb, " <>
+            "percent-encoded as in a URL"
+        )
+    end
+  end
+
+  def call(req), do: {:cont, %{req | base_path: req.settings.base_path}}
+
+  @doc """
+  The path of a request without the one that is set: a proxy may leave the path under which
+  it serves us, or take it away.
+  """
+  @spec within(String.t(), String.t()) :: String.t()
+  def within(path, ""), do: path
+
+  def within(path, base) do
+    case path do
+      <<^base::binary-size(byte_size(base)), "/", rest::binary>> -> "/" <> rest
+      _outside -> path
+    end
+  end
+end

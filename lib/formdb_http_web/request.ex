@@ -1,0 +1,68 @@
+defmodule FormdbHttpWeb.Request do
+  @moduledoc false
+  # A request, whichever server took it in: a host (FormdbHttpWeb.Cowboy.Host) makes one and
+  # gives it to FormdbHttpWeb.Handler. Plain data.
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.Routes.{Call, Resource}
+  alias FormdbHttpWeb.{BodyReader, Settings}
+
+  @enforce_keys [:method, :path, :query, :headers, :peer, :asker, :body, :body_length, :settings]
+  defstruct @enforce_keys ++
+              [
+                base_path: "",
+                resource: nil,
+                call: nil,
+                parts: [],
+                asked: {%{}, []},
+                database: nil,
+                fields: %{}
+              ]
+
+  @typedoc """
+  What the host says:
+
+    * `method`, `path`, `query` (the query string) - as they were sent, nothing decoded
+    * `headers` - names in lower case
+    * `peer` - the address of whoever is at the other end of the connection
+    * `asker` - who asks, any term: places are given to askers in turn
+    * `body`, `body_length` - the reader of the body and its state, and how long it says it
+      is: `:unknown` of one that comes in chunks
+    * `settings` - of the host, from `FormdbHttpWeb.Handler.init/3`
+
+  What the pipeline finds out:
+
+    * `base_path` - what links begin with
+    * `resource`, `call`, `parts` - what is at the path, what the method does there, and the
+      parts of the path that vary; `nil` where there is nothing
+    * `asked` - parameters and filters of the query string, as text, for links
+    * `database` - the one that the path names
+    * `fields` - header fields for whatever is answered
+  """
+  @type t :: %__MODULE__{
+          method: String.t(),
+          path: String.t(),
+          query: String.t(),
+          headers: headers(),
+          peer: :inet.ip_address(),
+          asker: term(),
+          body: {module(), BodyReader.state()},
+          body_length: non_neg_integer() | :unknown,
+          settings: Settings.t(),
+          base_path: String.t(),
+          resource: Resource.t() | nil,
+          call: Call.t() | nil,
+          parts: [String.t()],
+          asked: {%{String.t() => String.t()}, [{String.t(), String.t()}]},
+          database: String.t() | nil,
+          fields: %{String.t() => iodata()}
+        }
+
+  @type headers :: %{String.t() => String.t()}
+
+  @typedoc "What is sent back. The header fields are those that say something of the answer."
+  @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body :: iodata()}
+
+  @typedoc "What a step of the pipeline makes of a request."
+  @type step :: {:cont, t()} | {:halt, answer()} | {:error, Error.t()}
+end

@@ -1,0 +1,187 @@
+defmodule FormdbHttpWeb.Types do
+  @moduledoc false
+  # The types of parameters, and how each is read from text. Pure.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
+
+  alias FormdbHttp.{Error, Serving, Transaction}
+
+  @typedoc """
+    * `:text` - anything
+    * `{:engine, form}` - text whose form the engine checks
+    * `{:filter, form}` - as that; it may be given several times
+    * `:count` - a whole number, 0 or more: the engine checks its range
+    * `:number` - a decimal number
+    * `{:enum, values}` - one of these words
+    * `{:only, value, instead}` - one word, and what to do if it is not meant
+    * `:time` - a time in microseconds: ISO 8601, or an integer that counts the parameter `unit`
+    * `:as_of` - a sequence, or the text of a time
+    * `:transaction` - the id of one, of the database that the path names
+    * `:point` - `lon,lat` in degrees
+    * `:cell` - `width,height` in degrees, or one number for both
+    * `:block` - a sequence, or a hash of 64 hexadecimal digits
+    * `:idempotency_key` - 1 to 255 visible ASCII characters
+    * `:condition` - left to `FormdbHttpWeb.Conditions`
+  """
+  @type t ::
+          :text
+          | {:engine, form :: String.t()}
+          | {:filter, form :: String.t()}
+          | :count
+          | :number
+          | {:enum, [atom()]}
+          | {:only, atom(), instead :: String.t()}
+          | :time
+          | :as_of
+          | :transaction
+          | :point
+          | :cell
+          | :block
+          | :idempotency_key
+          | :condition
+
+  @doc """
+  The value of the parameter `name`. `texts` are all that were given, and `path` the parts of
+  the path: the meaning of some depends on others.
+  """
+  @spec parse(t(), String.t(), String.t(), %{String.t() => String.t()}, map()) ::
+          {:ok, term()} | {:error, Error.t()}
+  def parse(type, name, text, texts, path)
+
+  def parse(:text, _name, text, _texts, _path), do: {:ok, text}
+  def parse({:engine, _form}, _name, text, _texts, _path), do: {:ok, text}
+
+  def parse(:count, name, text, _texts, _path) do
+    # Few enough digits for the engine's number; a larger one is too large anyway.
+    if text =~ ~r/\A[0-9]{1,18}\z/,
+      do: {:ok, String.to_integer(text)},
+      else: invalid(name, text, "expected a whole number, 0 or more, of at most 18 digits")
+  end
+
+  def parse(:number, name, text, _texts, _path) do
+    with :error <- number(text),
+         do: invalid(name, text, "expected a number such as 1.5 or 1e-3")
+  end
+
+  def parse({:enum, values}, name, text, _texts, _path) do
+    case Enum.find(values, :none_of_them, &(Atom.to_string(&1) == text)) do
+      :none_of_them -> invalid(name, text, "give " <> one_of(values))
+      value -> {:ok, value}
+    end
+  end
+
+  def parse({:only, value, instead}, name, text, _texts, _path) do
+    if text == Atom.to_string(value),
+      do: {:ok, value},
+      else: invalid(name, text, "give #{value}, or #{instead}")
+  end
+
+  def parse(:time, name, text, texts, path) do
+    with {:ok, unit} <- unit(texts, path),
+         {:error, error} <- Serving.parse_timestamp(text, unit),
+         do: {:error, %{error | pointer: "/" <> name}}
+  end
+
+  def parse(:as_of, name, text, texts, path) do
+    if text =~ ~r/\A-?[0-9]+\z/,
+      do: parse(:count, name, text, texts, path),
+      else: {:ok, text}
+  end
+
+  def parse(:transaction, _name, text, _texts, %{db: name}),
+    do: {:ok, %Transaction{database: name, id: text}}
+
+  def parse(:point, name, text, _texts, _path) do
+    case numbers(text) do
+      [lon, lat] -> {:ok, {lon, lat}}
+      _other -> invalid(name, text, "give longitude,latitude in degrees")
+    end
+  end
+
+  def parse(:cell, name, text, _texts, _path) do
+    case numbers(text) do
+      [side] -> {:ok, {side, side}}
+      [width, height] -> {:ok, {width, height}}
+      _other -> invalid(name, text, "give width,height in degrees, or one number for both")
+    end
+  end
+
+  # A sequence has fewer digits than a hash.
+  def parse(:block, _name, text, _texts, _path) do
+    cond do
+      text =~ ~r/\A[0-9a-fA-F]{64}\z/ ->
+        {:ok, text}
+
+      text =~ ~r/\A[0-9]{1,18}\z/ ->
+        {:ok, String.to_integer(text)}
+
+      true ->
+        refuse(
+          :block_not_found,
+          "there is no block #{show(text)}; expected a sequence, or a hash of 64 hexadecimal digits"
+        )
+    end
+  end
+
+  # Visible ASCII: what else there might be in a header is no text, or two headers.
+  def parse(:idempotency_key, _name, text, _texts, _path) do
+    if text =~ ~r/\A[\x21-\x7e]{1,255}\z/ do
+      {:ok, text}
+    else
+      detail = "Idempotency-Key is #{show(text)}; expected 1 to 255 visible ASCII characters"
+      refuse(:invalid_parameter, detail)
+    end
+  end
+
+  @units [:s, :ms, :us, :ns]
+
+  @doc "What integers may count that stand for times."
+  @spec units() :: [atom()]
+  def units, do: @units
+
+  defp unit(%{"unit" => text} = texts, path) do
+    with {:ok, unit} <- parse({:enum, @units}, "unit", text, texts, path),
+         do: {:ok, [unit: unit]}
+  end
+
+  defp unit(_texts, _path), do: {:ok, []}
+
+  # "a or b", "a, b or c".
+  defp one_of(values) do
+    {last, rest} = values |> Enum.map(&Atom.to_string/1) |> List.pop_at(-1)
+    Enum.join(rest, ", ") <> " or " <> last
+  end
+
+  defp invalid(name, text, expected),
+    do: refuse(:invalid_parameter, "#{name} is #{show(text)}; #{expected}", "/" <> name)
+
+  # Numbers between commas; :error when one of them is none.
+  defp numbers(text) do
+    numbers = text |> String.split(",", parts: 3) |> Enum.map(&number/1)
+    if :error in numbers, do: :error, else: Enum.map(numbers, fn {:ok, number} -> number end)
+  end
+
+  # Decimal, with few enough digits for a float. A dot may begin or end it.
+  @number ~r/\A\s*([+-]?)(?=\.?[0-9])([0-9]{0,320})(?:\.([0-9]{0,340}))?(?:[eE]([+-]?[0-9]{1,3}))?\s*\z/
+
+  @doc "A float from text: `{:ok, float}` or `:error`."
+  @spec number(String.t()) :: {:ok, float()} | :error
+  def number(text) do
+    case Regex.run(@number, text, capture: :all_but_first) do
+      nil -> :error
+      [sign, whole | rest] -> to_float(sign, whole, rest)
+    end
+  end
+
+  defp to_float(sign, whole, rest) do
+    [fraction, exponent] = Enum.take(rest ++ ["", ""], 2)
+    digits = [sign, or_zero(whole), ".", or_zero(fraction), "e", or_zero(exponent)]
+    {:ok, digits |> IO.iodata_to_binary() |> String.to_float()}
+  rescue
+    # It is beyond a float.
+    ArgumentError -> :error
+  end
+
+  defp or_zero(""), do: "0"
+  defp or_zero(digits), do: digits
+end

@@ -1,0 +1,33 @@
+defmodule FormdbHttpWeb.Routes.Call do
+  @moduledoc false
+  # What a method does with a resource.
+
+  alias FormdbHttpWeb.Routes.Parameter
+
+  @enforce_keys [:method, :action, :scope, :about, :path, :query, :headers, :statuses, :given]
+  defstruct @enforce_keys
+
+  @typedoc """
+    * `action` - the function of a controller that answers it: it takes the request and the
+      parameters, as a map by their keys
+    * `scope` - what may be done by whoever may call it; `nil`: nothing that is worth asking
+      who it is. `:read` changes nothing, also where the method is POST
+    * `path`, `query`, `headers` - its parameters. Those of `path` are in the order in which
+      they stand there
+    * `statuses` - what it may answer besides what any call may (`Routes.any/0`)
+    * `given` - the parameters of query and headers when none is given
+  """
+  @type t :: %__MODULE__{
+          method: String.t(),
+          action: {module(), atom()},
+          scope: scope(),
+          about: String.t(),
+          path: [Parameter.t()],
+          query: [Parameter.t()],
+          headers: [Parameter.t()],
+          statuses: [200..599],
+          given: %{atom() => term()}
+        }
+
+  @type scope :: :read | :write | :admin | nil
+end

@@ -1,0 +1,165 @@
+defmodule FormdbHttpWeb.Routes.Features do
+  @moduledoc false
+  # Features: one, and searches for many.
+
+  import FormdbHttpWeb.Routes.Parameters
+  import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
+
+  alias FormdbHttpWeb.{FeatureController, SearchController}
+  alias FormdbHttpWeb.Routes.Databases
+
+  @features Databases.path() <> "/features"
+  @feature @features <> "/{id}"
+  @world "-180,-90,180,90"
+
+  @search [200, 404, 413, 504]
+  @search_by_body @search ++ [408, 415]
+  # What is read of one feature.
+  @read [200, 404, 504]
+  # Writes, which may have a body and an idempotency key.
+  @write [404, 408, 413, 415, 422, 504]
+
+  def resources, do: searches() ++ features()
+
+  @doc "Words that stand in the place of an id: none of them is the id of a feature."
+  @spec reserved() :: [String.t()]
+  def reserved, do: for(%{segments: segments} <- searches(), do: List.last(segments))
+
+  defp searches do
+    [
+      new(:features_in_box, @features <> "/bbox", [
+        call("GET", {SearchController, :box}, :read, "Features in a box.",
+          query: [bbox("Where to look.", required: box_form()), predicate() | search()],
+          statuses: @search
+        )
+      ]),
+      new(:features_nearby, @features <> "/nearby", [
+        call(
+          "GET",
+          {SearchController, :nearby},
+          :read,
+          "Features around a position, nearest first.",
+          query: [point(), k(), radius() | search()],
+          statuses: @search
+        )
+      ]),
+      by_geometry(:features_by_geometry, "/geometry", :geometry, "Features at a geometry.", [
+        geometry(),
+        predicate()
+      ]),
+      by_geometry(:features_within, "/within", :within, "Features within a geometry or box.", [
+        geometry(),
+        bbox("Where to look, in the place of a geometry.")
+      ]),
+      by_geometry(:features_intersecting, "/intersects", :intersects, "Features that meet one.", [
+        geometry(),
+        bbox("Where to look, in the place of a geometry.")
+      ]),
+      by_geometry(:features_containing, "/contains", :contains, "Features that contain one.", [
+        geometry(),
+        bbox("What they contain, in the place of a geometry.")
+      ]),
+      new(:features_heatmap, @features <> "/heatmap", [
+        call("GET", {SearchController, :heatmap}, :read, "How many features are in each cell.",
+          query: [
+            bbox("Where to look.", default: @world),
+            cell(),
+            zoom(),
+            sum(),
+            as_of() | filters()
+          ],
+          statuses: @search
+        )
+      ])
+    ]
+  end
+
+  defp by_geometry(name, path, action, about, own) do
+    query = own ++ [antimeridian() | search()]
+
+    new(name, @features <> path, [
+      call("GET", {SearchController, action}, :read, about, query: query, statuses: @search),
+      call("POST", {SearchController, action}, :read, about <> " The body has the parameters.",
+        query: query,
+        statuses: @search_by_body
+      )
+    ])
+  end
+
+  defp features do
+    [
+      new(:features, @features, [
+        call("GET", {SearchController, :index}, :read, "All features, or those in a box.",
+          query: [bbox("Where to look."), predicate() | search()],
+          statuses: @search
+        ),
+        call("POST", {FeatureController, :create}, :write, "Writes a feature, or many at once.",
+          query: [on_duplicate(), on_error(), antimeridian(), durability()],
+          headers: [idempotency_key()],
+          statuses: [201 | @write]
+        )
+      ]),
+      new(:feature, @feature, [
+        call("GET", {FeatureController, :show}, :read, "A feature.",
+          query: [as_of(), transaction()],
+          headers: [if_match(), if_none_match()],
+          statuses: [304, 412 | @read]
+        ),
+        call("PUT", {FeatureController, :put}, :write, "Writes a feature.",
+          query: [antimeridian(), durability()],
+          headers: [idempotency_key(), if_match(), if_none_match()],
+          statuses: [200, 201, 412 | @write]
+        ),
+        call("PATCH", {FeatureController, :patch}, :write, "Changes a part of a feature.",
+          query: [antimeridian(), durability()],
+          headers: [idempotency_key(), if_match(), if_none_match()],
+          statuses: [200, 412 | @write]
+        ),
+        call("DELETE", {FeatureController, :delete}, :write, "Deletes a feature.",
+          query: [durability()],
+          headers: [idempotency_key(), if_match(), if_none_match()],
+          statuses: [200, 412 | @write]
+        )
+      ]),
+      new(:provenance, @feature <> "/provenance", [
+        call("GET", {FeatureController, :provenance}, :read, "The versions of a feature.",
+          query: [since(), limit()],
+          statuses: @read
+        )
+      ]),
+      new(:lineage, @feature <> "/lineage", [
+        call("GET", {FeatureController, :lineage}, :read, "What a feature is derived from.",
+          query: [limit()],
+          statuses: @read
+        )
+      ])
+    ]
+  end
+
+  defp point do
+    about = "The position, in degrees."
+    parameter("point", :point, about, required: "longitude,latitude in degrees")
+  end
+
+  defp k, do: parameter("k", :count, "At most so many features, over all pages.")
+  defp radius, do: parameter("radius", :number, "At most so many metres away.")
+  defp cell, do: parameter("cell", :cell, "Width and height of a cell, in degrees.")
+  defp zoom, do: parameter("zoom", :count, "Cells are the tiles of this zoom level.")
+
+  defp sum do
+    about = "A property whose numbers are added up in each cell."
+    parameter("sum", {:engine, "the path of a property"}, about)
+  end
+
+  defp since, do: parameter("since", :count, "Only versions after this sequence.")
+
+  defp on_duplicate do
+    about = "Whether features of one request with the same id are refused, or all written."
+    parameter("on_duplicate", {:enum, [:refuse, :replace]}, about, default: :refuse)
+  end
+
+  defp on_error do
+    about = "Whether faulty features have all refused, or are left out."
+    parameter("on_error", {:enum, [:refuse, :skip]}, about, default: :refuse)
+  end
+end

@@ -1,0 +1,108 @@
+defmodule FormdbHttpWeb.Routes.Parameters do
+  @moduledoc false
+  # The parameters that calls have: each is written once, whichever calls take it.
+
+  alias FormdbHttpWeb.Routes.Parameter
+  alias FormdbHttpWeb.Types
+
+  @doc "A parameter of that name. Options: `:key`, `:required` and `:default`."
+  @spec parameter(String.t(), Types.t(), String.t(), keyword()) :: Parameter.t()
+  def parameter(name, type, about, opts \\ []) do
+    own = [name: name, type: type, about: about]
+    struct!(Parameter, Keyword.merge([key: String.to_atom(name)], own ++ opts))
+  end
+
+  ## Parts of the path
+
+  @spec part(atom()) :: Parameter.t()
+  def part(:db), do: parameter("db", :text, "The name of a database.")
+  def part(:id), do: parameter("id", :text, "The id of a feature.")
+  def part(:series), do: parameter("series", :text, "The id of a series.")
+  def part(:prefix), do: parameter("prefix", :text, "What the ids of the series begin with.")
+  def part(:block), do: parameter("block", :block, "The sequence of a block, or its hash.")
+  def part(:txn), do: parameter("txn", :text, "The id of a transaction.")
+
+  ## When
+
+  def as_of,
+    do: parameter("as_of", :as_of, "The state at a sequence, or at a time such as 2026-01-31.")
+
+  def transaction,
+    do: parameter("transaction", :transaction, "What this open transaction sees is read.")
+
+  def start, do: parameter("start", :time, "From this time on.")
+  def stop, do: parameter("end", :time, "Before this time.")
+
+  def unit do
+    about = "What integers count that stand for times; without it microseconds."
+    parameter("unit", {:enum, Types.units()}, about)
+  end
+
+  ## Pages
+
+  def limit, do: parameter("limit", :count, "At most so many on a page.")
+  def cursor, do: parameter("cursor", {:engine, "the cursor of a link"}, "Goes on after a page.")
+
+  def order,
+    do: parameter("order", {:enum, [:asc, :desc]}, "Oldest or newest first.", default: :asc)
+
+  ## Writes
+
+  def durability do
+    about = "What the answer promises; without it the setting FORMDB_DURABILITY."
+    parameter("durability", {:enum, [:sync, :interval, :none]}, about)
+  end
+
+  def antimeridian do
+    about = "What becomes of edges wider than 180 degrees; without it they are refused."
+    parameter("antimeridian", {:enum, [:refuse, :cut, :as_is]}, about)
+  end
+
+  def idempotency_key do
+    about = "A second write with the same key and content is answered as the first."
+    parameter("idempotency-key", :idempotency_key, about, key: :idempotency_key)
+  end
+
+  ## Conditions
+
+  def if_match,
+    do: parameter("if-match", :condition, "Only if the current version has one of these tags.")
+
+  def if_none_match,
+    do: parameter("if-none-match", :condition, "Only if the current version has none of these.")
+
+  ## Searches
+
+  @filter "VALUE, OP:VALUE, exists, since:TIME or until:TIME"
+
+  @doc "Filters: they may be given several times, and all must hold."
+  def filters do
+    for {name, about} <- [
+          {"time", "When the version was committed."},
+          {"seq", "The sequence of the version."},
+          {"prop.NAME", "A property of the feature."}
+        ],
+        do: parameter(name, {:filter, @filter}, about, key: :filters, default: [])
+  end
+
+  @box "west,south,east,north in degrees"
+
+  def bbox(about, opts \\ []), do: parameter("bbox", {:engine, @box}, about, opts)
+  def box_form, do: @box
+
+  def geometry,
+    do: parameter("geometry", {:engine, "a GeoJSON geometry"}, "Where to look, of any type.")
+
+  def predicate do
+    about = "How a feature lies to where one looks; without it intersects."
+    parameter("predicate", {:enum, [:intersects, :within, :contains]}, about)
+  end
+
+  def count do
+    about = "Only the number of those that are found."
+    parameter("count", {:enum, [true, false]}, about, default: false)
+  end
+
+  @doc "What all searches take that are answered in pages, filters last."
+  def search, do: [limit(), cursor(), as_of(), transaction(), count() | filters()]
+end

@@ -1,0 +1,76 @@
+defmodule FormdbHttpWeb.Routes.Resource do
+  @moduledoc false
+  # What is at a path, under the name by which links to it are made (FormdbHttpWeb.Paths).
+
+  alias FormdbHttpWeb.Routes.{Call, Parameters}
+
+  @enforce_keys [:name, :template, :segments, :calls, :allow]
+  defstruct @enforce_keys
+
+  @typedoc """
+    * `template` - its path, with names in braces for the parts that vary
+    * `segments` - the same in parts: literal ones, those that vary, and those that vary and
+      end in a star
+    * `calls` - what each method does; HEAD is as GET
+    * `allow` - the methods it takes, as the header field `Allow` has them
+  """
+  @type t :: %__MODULE__{
+          name: atom(),
+          template: String.t(),
+          segments: [segment()],
+          calls: %{String.t() => Call.t()},
+          allow: String.t()
+        }
+
+  @type segment :: String.t() | {:part, atom()} | {:starred, atom()}
+
+  @doc "A resource with the calls that `call/5` makes."
+  @spec new(atom(), String.t(), [Call.t()]) :: t()
+  def new(name, "/" <> path = template, calls) do
+    segments = path |> String.split("/") |> Enum.map(&segment/1)
+    parts = for {_kind, key} <- segments, do: Parameters.part(key)
+    methods = Enum.map(calls, & &1.method)
+    head = if "GET" in methods, do: ["HEAD"], else: []
+
+    %__MODULE__{
+      name: name,
+      template: template,
+      segments: segments,
+      calls: Map.new(calls, &{&1.method, %{&1 | path: parts}}),
+      allow: Enum.join(methods ++ head ++ ["OPTIONS"], ", ")
+    }
+  end
+
+  defp segment("{" <> rest) do
+    case String.split(rest, "}") do
+      [key, ""] -> {:part, String.to_atom(key)}
+      [key, "*"] -> {:starred, String.to_atom(key)}
+    end
+  end
+
+  defp segment(literal), do: literal
+
+  @doc "A call. Options: `:query` and `:headers`, its parameters, and `:statuses`."
+  @spec call(String.t(), {module(), atom()}, Call.scope(), String.t(), keyword()) :: Call.t()
+  def call(method, action, scope, about, opts) do
+    query = Keyword.get(opts, :query, [])
+    headers = Keyword.get(opts, :headers, [])
+
+    %Call{
+      method: method,
+      action: action,
+      scope: scope,
+      about: about,
+      path: [],
+      query: query,
+      headers: headers,
+      statuses: Keyword.fetch!(opts, :statuses),
+      given:
+        for(
+          %{type: type} = one when type != :condition <- query ++ headers,
+          into: %{},
+          do: {one.key, one.default}
+        )
+    }
+  end
+end

@@ -1,0 +1,117 @@
+defmodule FormdbHttpWeb.Routes.Series do
+  @moduledoc false
+  # Series of points.
+
+  import FormdbHttpWeb.Routes.Parameters
+  import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
+
+  alias FormdbHttpWeb.{AggregateController, TimeseriesController}
+  alias FormdbHttpWeb.Routes.Databases
+
+  @timeseries Databases.path() <> "/timeseries"
+  @series @timeseries <> "/{series}"
+  # A star at the end of an id is written %2A, so this one is told apart.
+  @many @timeseries <> "/{prefix}*"
+
+  @read [200, 404, 413, 504]
+  @write [404, 408, 413, 415, 422, 504]
+
+  def resources do
+    [
+      new(:timeseries, @timeseries, [
+        call("GET", {TimeseriesController, :index}, :read, "All series.",
+          query: [prefix(), limit(), cursor(), as_of()],
+          statuses: @read
+        ),
+        call("POST", {TimeseriesController, :create}, :write, "Writes points.",
+          query: [unit(), durability()],
+          headers: [idempotency_key()],
+          statuses: [201 | @write]
+        )
+      ]),
+      new(:series, @series, [
+        call("GET", {TimeseriesController, :show}, :read, "The points of a series.",
+          query: range() ++ [transaction()],
+          statuses: @read
+        ),
+        call("DELETE", {TimeseriesController, :delete}, :write, "Deletes points of a series.",
+          query: [start(), stop(), unit(), durability()],
+          headers: [idempotency_key()],
+          statuses: [200 | @write]
+        )
+      ]),
+      new(:series_by_prefix, @many, [
+        call("GET", {TimeseriesController, :show_many}, :read, "The points of several series.",
+          query: range(),
+          statuses: @read
+        )
+      ]),
+      new(:aggregate, @series <> "/aggregate", [
+        call("GET", {AggregateController, :show}, :read, "What the points of a series come to.",
+          query: aggregate(),
+          statuses: @read
+        )
+      ]),
+      new(:aggregate_by_prefix, @many <> "/aggregate", [
+        call("GET", {AggregateController, :show_many}, :read, "The same of several series.",
+          query: aggregate(),
+          statuses: @read
+        )
+      ]),
+      new(:summary, @series <> "/summary", [
+        call("GET", {AggregateController, :summary}, :read, "A series in figures.",
+          query: [as_of()],
+          statuses: @read
+        )
+      ]),
+      new(:latest, @series <> "/latest", [
+        call("GET", {TimeseriesController, :latest}, :read, "The last point of a series.",
+          query: [as_of()],
+          statuses: @read
+        )
+      ])
+    ]
+  end
+
+  defp range, do: [start(), stop(), unit(), limit(), order(), cursor(), as_of()]
+
+  defp aggregate do
+    [
+      start(),
+      stop(),
+      unit(),
+      aggregation(),
+      interval(),
+      origin(),
+      tz(),
+      fill(),
+      order(),
+      as_of()
+    ]
+  end
+
+  defp prefix,
+    do: parameter("prefix", :text, "Only series whose ids begin with this.", default: "")
+
+  defp aggregation do
+    form = "avg, sum, count, min, max, first, last, stddev, median, p0 to p100, rate or delta"
+    parameter("aggregation", {:engine, form}, "What is worked out.", required: "avg")
+  end
+
+  defp interval do
+    about = "The length of a bucket; without it all points are one."
+    parameter("interval", {:engine, "a number and a unit, such as 5m"}, about)
+  end
+
+  defp origin, do: parameter("origin", :time, "Where a bucket begins.")
+
+  defp tz do
+    about = "The time zone that days and longer buckets are of; without it UTC."
+    parameter("tz", {:engine, "a name of the IANA database, such as Europe/Berlin"}, about)
+  end
+
+  defp fill do
+    about = "What stands in buckets without points."
+    parameter("fill", {:engine, "none, null, previous or linear"}, about, default: "none")
+  end
+end

@@ -1,0 +1,57 @@
+defmodule FormdbHttpWeb.Routes.Server do
+  @moduledoc false
+  # What is asked of the server as a whole.
+
+  import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
+
+  alias FormdbHttpWeb.{HealthController, MetricsController, VersionController}
+
+  def resources do
+    probes() ++
+      [
+        new(:version, "/api/v1/version", [
+          call("GET", {VersionController, :show}, nil, "Versions of the server and the API.",
+            statuses: [200]
+          )
+        ])
+      ]
+  end
+
+  def probes do
+    [
+      new(:health, "/health", [
+        call("GET", {HealthController, :live}, nil, "Whether the server runs.", statuses: [200])
+      ]),
+      new(:live, "/health/live", [
+        call("GET", {HealthController, :live}, nil, "Whether the server runs.", statuses: [200])
+      ]),
+      new(:ready, "/health/ready", [
+        call(
+          "GET",
+          {HealthController, :ready},
+          nil,
+          "Whether all databases take reads and writes.",
+          statuses: [200]
+        )
+      ]),
+      new(:detailed, "/health/detailed", [
+        call(
+          "GET",
+          {HealthController, :detailed},
+          :read,
+          "The server and its databases in figures.",
+          statuses: [200]
+        )
+      ]),
+      new(:metrics, "/metrics", [
+        call(
+          "GET",
+          {MetricsController, :show},
+          :read,
+          "Figures in the text format of Prometheus.",
+          statuses: [200]
+        )
+      ])
+    ]
+  end
+end

@@ -1,0 +1,31 @@
+defmodule FormdbHttpWeb.Settings do
+  @moduledoc false
+  # What the answers of one host depend on, worked out once.
+
+  alias FormdbHttp.Config
+  alias FormdbHttpWeb.CrossOrigin
+
+  @keys [:max_body_bytes, :body_timeout_ms, :body_min_rate, :base_path, :trusted_proxies]
+  @enforce_keys @keys ++ [:cross_origin, :routes]
+  defstruct @enforce_keys
+
+  @type t :: %__MODULE__{
+          max_body_bytes: pos_integer(),
+          body_timeout_ms: pos_integer(),
+          body_min_rate: pos_integer(),
+          base_path: String.t(),
+          trusted_proxies: [Config.Web.network()],
+          cross_origin: CrossOrigin.t(),
+          routes: routes()
+        }
+
+  @typedoc "What is served: all there is, or only what probes ask for."
+  @type routes :: :all | :probes
+
+  @doc "Those of a host that listens at `address`."
+  @spec new(Config.t(), :inet.ip_address(), routes()) :: t()
+  def new(config, address, routes) do
+    own = [cross_origin: CrossOrigin.new(config, address), routes: routes]
+    struct!(__MODULE__, config |> Map.take(@keys) |> Map.merge(Map.new(own)))
+  end
+end

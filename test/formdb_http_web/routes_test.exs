@@ -1,0 +1,109 @@
+defmodule FormdbHttpWeb.RoutesTest do
+  # The table of routes, and what comes from it.
+  use ExUnit.Case, async: true
+
+  alias FormdbHttp.Config
+  alias FormdbHttpWeb.{Handler, Paths, Problem, Request, Router, Routes}
+
+  @part "a b/c*"
+
+  defp parts(resource),
+    do: for({_kind, key} <- resource.segments, into: %{}, do: {key, @part})
+
+  test "what is at the path that is made for a resource is that resource" do
+    resources = Routes.all()
+    assert resources == Enum.uniq_by(resources, & &1.name)
+    assert resources == Enum.uniq_by(resources, & &1.template)
+
+    for resource <- resources do
+      path = Paths.to(%{base_path: ""}, resource.name, parts(resource))
+      assert {found, parts} = Router.find(path)
+      assert found.name == resource.name
+      assert parts == for({_kind, _key} <- resource.segments, do: "a%20b%2Fc%2A")
+    end
+  end
+
+  test "Allow names the methods of every resource, and others are refused" do
+    {:ok, config} = Config.load(%{})
+
+    for resource <- Routes.all() do
+      methods = Map.keys(resource.calls)
+      allow = String.split(resource.allow, ", ")
+      head = if "GET" in methods, do: ["HEAD"], else: []
+      assert Enum.sort(allow) == Enum.sort(["OPTIONS" | head] ++ methods)
+
+      for method <- ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO"] do
+        request = %Request{
+          method: method,
+          path: Paths.to(%{base_path: ""}, resource.name, parts(resource)),
+          query: "",
+          headers: %{},
+          peer: {127, 0, 0, 1},
+          asker: self(),
+          body: {nil, nil},
+          body_length: 0,
+          settings: Handler.init(config, {127, 0, 0, 1}, :all)
+        }
+
+        {:cont, request} = Router.route(request)
+        assert request.call == resource.calls[if(method == "HEAD", do: "GET", else: method)]
+
+        if request.call == nil do
+          assert {:halt, {status, %{"allow" => told}, _}} = Router.call(request)
+          assert told == resource.allow
+          assert status == if(method == "OPTIONS", do: 204, else: 405)
+        end
+      end
+    end
+  end
+
+  test "a word in the place of an id is no feature" do
+    words =
+      for %{template: "/api/v1/databases/{db}/features/" <> word} <- Routes.all(),
+          not (word =~ ~r"[/{]"),
+          do: word
+
+    assert words != [] and Enum.sort(words) == Enum.sort(Router.feature_queries())
+  end
+
+  test "every call says what it does, who may, and what it takes and answers" do
+    for resource <- Routes.all(), {method, call} <- resource.calls do
+      where = "#{method} #{resource.template}"
+      assert call.scope in [nil, :read, :write, :admin], where
+      assert method != "GET" or call.scope in [nil, :read], where
+      assert call.about =~ ~r/\A[A-Z].*\.\z/, where
+      assert Enum.any?(call.statuses, &(&1 in 200..299)), where
+      assert call.statuses == Enum.uniq(call.statuses), where
+      assert Enum.all?(call.statuses, &(&1 not in Routes.any())), where
+
+      parameters = call.path ++ call.query ++ call.headers
+      assert parameters == Enum.uniq_by(parameters, & &1.name), where
+      for parameter <- parameters, do: assert(parameter.about =~ ~r/\A[A-Z].*\.\z/, where)
+    end
+
+    assert Enum.all?(Routes.any(), &(&1 >= 400))
+    assert Problem.status(:busy) in Routes.any()
+  end
+
+  test "the listener for probes has probes and metrics, and nothing else" do
+    for resource <- Routes.all() do
+      path = Paths.to(%{base_path: ""}, resource.name, parts(resource))
+      probe? = resource.template =~ ~r"\A/(health|metrics)"
+      assert {path, Router.find(path, :probes) != nil} == {path, probe?}
+    end
+  end
+
+  test "nothing but its own folder knows Cowboy, and no path stands outside of the table" do
+    sources = Path.wildcard("lib/formdb_http_web/**/*.ex")
+    assert length(sources) > 50
+
+    for file <- sources, source = File.read!(file) do
+      unless file =~ "/cowboy/", do: refute(source =~ ~r/:(cowboy|ranch|cow_)/, file)
+
+      unless file =~ ~r"/(cowboy/|endpoint\.ex)",
+        do: refute(source =~ ~r/^\s+(alias|import|use) FormdbHttpWeb\.Cowboy/m, file)
+
+      unless file =~ "/routes/", do: refute(source =~ ~s("/api/), file)
+    end
+  end
+end
