@@ -21,7 +21,7 @@ defmodule FormdbHttp.MixProject do
       # Last, because the Cargo compiler is itself a module of this project and
       # has to be compiled first. Modules that load the library with @on_load
       # therefore set `@compile {:autoload, false}`.
-      compilers: Mix.compilers() ++ [:cargo],
+      compilers: Mix.compilers() ++ [:formdb_native],
       # Mix >= 1.15 would drop debian_libs/ from the code path.
       prune_code_paths: false,
       # Only the demo uses OTP's HTTP client, and starts it itself.

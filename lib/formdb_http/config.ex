@@ -10,9 +10,12 @@ defmodule FormdbHttp.Config do
   @moduledoc """
   The settings, as one validated struct.
 
-  A server takes them from environment variables (`load/1`), an application that has the
-  database in its own supervision tree gives them as options (`new/1`), which are called as
-  the variables without `FORMDB_` and in lower case: `data_dir:` is `FORMDB_DATA_DIR`.
+  A server takes them from environment variables (`load/1`). An application that has the
+  databases in its own supervision tree gives them as options (`new/1`), which are called as
+  the variables without `FORMDB_` and in lower case: `data_dir:` is `FORMDB_DATA_DIR`. So
+  does one that has them started with the application `:formdb_http`:
+
+      config :formdb_http, config: [data_dir: "/var/lib/my_app/formdb"]
 
   What does not fit, or is not a setting, is refused with its name, its value and what was
   expected. Sizes are whole numbers of bytes, or text with one of the units `KiB`, `MiB` and
@@ -49,7 +52,7 @@ defmodule FormdbHttp.Config do
       raise ArgumentError, "found #{inspect(options)}; expected options such as [data_dir: path]"
     end
 
-    build(options, @by_field, &inspect/1, &Value.cast/2)
+    build(options, @by_field, &inspect/1)
   end
 
   @doc "As `new/1`, but raises `ArgumentError` when something is wrong."
@@ -66,20 +69,23 @@ defmodule FormdbHttp.Config do
   def load(environment \\ System.get_env()) do
     environment
     |> Map.filter(fn {name, _text} -> Settings.variable?(name) end)
-    |> build(@by_variable, & &1, &Value.parse/2)
+    |> build(@by_variable, & &1)
   end
 
   @doc """
-  The configuration of a server: from the environment, or from the map that the key
-  `:config` of this application has in its place.
+  The configuration of a VM of our own: what the key `:config` of the application says, which
+  is `:environment` (also when it is not set), options for `new/1`, or a map of variables for
+  `load/1`.
   """
   @spec from_application() :: {:ok, t()} | {:error, String.t()}
   def from_application do
     case Application.get_env(:formdb_http, :config, :environment) do
       :environment -> load()
-      variables -> load(variables)
+      given -> if variables?(given), do: load(given), else: new(given)
     end
   end
+
+  defp variables?(given), do: is_map(given) and Enum.all?(Map.keys(given), &is_binary/1)
 
   @doc "As `from_application/0`, but raises `ArgumentError` when something is wrong."
   @spec load!() :: t()
@@ -97,8 +103,8 @@ defmodule FormdbHttp.Config do
   def engine_limits(%__MODULE__{} = config), do: Map.take(config, @engine_fields)
 
   # `by_name` has the settings by the names that are given, which `show` writes down.
-  defp build(given, by_name, show, read) do
-    results = for {name, value} <- Enum.sort(given), do: field(name, value, by_name, show, read)
+  defp build(given, by_name, show) do
+    results = for {name, value} <- Enum.sort(given), do: field(name, value, by_name, show)
     problems = for {:error, problem} <- results, do: problem
     config = struct!(__MODULE__, for({:ok, field} <- results, do: field))
     config = Map.update!(config, :data_dir, &Path.expand/1)
@@ -115,10 +121,10 @@ defmodule FormdbHttp.Config do
     Conflicts.find(config, &Map.fetch!(names, &1))
   end
 
-  defp field(name, value, by_name, show, read) do
+  defp field(name, value, by_name, show) do
     case by_name do
       %{^name => setting} ->
-        with {:ok, value} <- read.(setting, value) do
+        with {:ok, value} <- Value.cast(setting, value) do
           {:ok, {setting.field, value}}
         else
           :error ->

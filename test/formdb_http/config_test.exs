@@ -1,5 +1,5 @@
 defmodule FormdbHttp.ConfigTest do
-  use ExUnit.Case, async: true
+  use ExUnit.Case
 
   alias FormdbHttp.Config
 
@@ -241,8 +241,26 @@ defmodule FormdbHttp.ConfigTest do
     end
   end
 
-  test "load! takes the application's environment" do
+  test "load! takes what the application's key :config has" do
     assert Config.load!().port == 0
+    before = Application.get_env(:formdb_http, :config)
+    on_exit(fn -> Application.put_env(:formdb_http, :config, before) end)
+
+    for {given, told} <- [
+          {[port: 7], 7},
+          {%{port: 7}, 7},
+          {%{"FORMDB_PORT" => "7"}, 7},
+          {%{"FORMDB_PORT" => 7}, 7},
+          {[port: :http], ":port is :http; expected a whole number"},
+          {%{"FORMDB_PORT" => :http}, "FORMDB_PORT is :http; expected a whole number"},
+          {%{:port => 7, "FORMDB_PORT" => 7}, ~s("FORMDB_PORT" is not a setting)}
+        ] do
+      Application.put_env(:formdb_http, :config, given)
+
+      if is_integer(told),
+        do: assert(Config.load!().port == told),
+        else: assert_raise(ArgumentError, ~r/#{told}/, &Config.load!/0)
+    end
   end
 
   describe "who may ask, and through what" do

@@ -89,6 +89,21 @@ defmodule FormdbHttp.HostTest do
     assert run(context, script) == ["data"]
   end
 
+  test "settings in the application's environment start it, or are refused", context do
+    script = """
+    :ok = Application.stop(:formdb_http)
+    Application.put_env(:formdb_http, :data_dir, "data")
+    {:error, reason} = Application.ensure_all_started(:formdb_http)
+    true = inspect(reason) =~ "no key :data_dir; settings are options: config :formdb_http, config: ["
+    Application.delete_env(:formdb_http, :data_dir)
+    Application.put_env(:formdb_http, :config, data_dir: "data")
+    {:ok, _} = Application.ensure_all_started(:formdb_http)
+    {:ok, %{created: true}} = FormdbHttp.open("a")
+    """
+
+    assert run(context, script) == ["data"]
+  end
+
   defp run(%{tmp_dir: dir}, script) do
     dir = Path.expand(dir)
     host = Path.join(dir, "host")

@@ -10,15 +10,11 @@ defmodule FormdbHttp.Config.Value do
   @units [{"GiB", @gib}, {"MiB", @mib}, {"KiB", @kib}]
   @numbers [:integer, :milliseconds, :seconds, :bytes]
 
-  @doc "The value of a setting from text, as environment variables have it."
-  @spec parse(Settings.row(), String.t()) :: {:ok, term()} | :error
-  def parse(setting, text) do
+  @doc "The value of a setting, from text or from the term that it is."
+  @spec cast(Settings.row(), term()) :: {:ok, term()} | :error
+  def cast(setting, text) when is_binary(text) do
     with {:ok, value} <- read(setting, text), do: check_range(setting, value)
   end
-
-  @doc "The value of a setting from a term: text as for `parse/2`, or what `parse/2` returns."
-  @spec cast(Settings.row(), term()) :: {:ok, term()} | :error
-  def cast(setting, text) when is_binary(text), do: parse(setting, text)
 
   def cast(%{type: type} = setting, number) when type in @numbers and is_integer(number),
     do: check_range(setting, number)

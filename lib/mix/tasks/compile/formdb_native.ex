@@ -1,4 +1,4 @@
-defmodule Mix.Tasks.Compile.Cargo do
+defmodule Mix.Tasks.Compile.FormdbNative do
   @shortdoc "Builds the Rust library"
   @moduledoc """
   Builds `native_rust` in release mode and puts the library into `priv/native`.
@@ -154,7 +154,7 @@ defmodule Mix.Tasks.Compile.Cargo do
     end
   end
 
-  defp manifest, do: Path.join(Mix.Project.manifest_path(), "compile.cargo")
+  defp manifest, do: Path.join(Mix.Project.manifest_path(), "compile.formdb_native")
 
   defp read_manifest do
     with {:ok, content} <- File.read(manifest()), do: :erlang.binary_to_term(content)
