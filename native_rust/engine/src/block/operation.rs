@@ -123,11 +123,6 @@ impl Operation {
         }
     }
 
-    /// Whether it writes or deletes a feature.
-    pub(crate) fn is_about_a_feature(&self) -> bool {
-        matches!(self, Self::PutFeature(_) | Self::DeleteFeature(_))
-    }
-
     pub(crate) fn body(&self) -> &[u8] {
         match self {
             Self::PutFeature(feature) => &feature.body,

@@ -17,6 +17,7 @@ use crate::commit::queue::{Intake, Pending, Waited};
 use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
 use crate::fs::Lock;
+use crate::index::Change;
 use crate::index::keys::KeyTable;
 use crate::journal::{Group, Journal, Written};
 use crate::limits::Limits;
@@ -388,62 +389,36 @@ impl Committer {
     }
 
     fn apply_features(&self, step: &[Operation], first_seq: u64) {
+        let indexes = &self.state.indexes;
         let mut features = None;
         for (operation, seq) in step.iter().zip(first_seq..) {
-            let effect = operation.effect();
-            if !effect.is_about_a_feature() {
+            let change = Change::of_operation(operation);
+            if !change.is_about_a_feature() {
                 continue;
             }
-            self.state.indexes.generations.touch_features(seq);
+            indexes.generations.touch_features(seq);
             // In this order, in which they are dropped.
-            let (_, features) = features.get_or_insert_with(|| {
-                (
-                    self.state.indexes.writing(),
-                    self.state.indexes.features.write(),
-                )
-            });
-            match effect {
-                Operation::PutFeature(put) => {
-                    features.put(&put.id, put.envelope, &put.shape, seq);
-                }
-                Operation::DeleteFeature(delete) => {
-                    features.delete(&delete.id, seq);
-                }
-                _ => {}
-            }
+            let (_, features) =
+                features.get_or_insert_with(|| (indexes.writing(), indexes.features.write()));
+            change.enter_feature(&mut **features, seq);
         }
     }
 
     /// Returns how many points were deleted.
     fn apply_points(&mut self, step: &[Operation], first_seq: u64) -> u64 {
-        let mut deleted = 0;
+        let indexes = &self.state.indexes;
+        let (mut added, mut deleted) = (0, 0);
         for (operation, seq) in step.iter().zip(first_seq..) {
-            match operation.effect() {
-                Operation::PutPoints { batch, .. } => {
-                    self.state.indexes.generations.touch_series(seq);
-                    let series = &self.state.indexes.series;
-                    let (timestamps, values) = (&batch.timestamps, &batch.values);
-                    let id = &batch.series;
-                    match operation {
-                        Operation::Revert(revert) => {
-                            let points = (timestamps.as_slice(), values.as_slice());
-                            series.bring_back(id, points, revert.block, seq, POINT_STEP);
-                        }
-                        _ => series.insert(id, timestamps, values, seq, POINT_STEP),
-                    }
-                    self.points += batch.timestamps.len() as u64;
-                }
-                Operation::DeletePoints(delete) => {
-                    self.state.indexes.generations.touch_series(seq);
-                    let span = &delete.span;
-                    let range = (span.start, span.end);
-                    let series = &self.state.indexes.series;
-                    deleted += series.delete(&span.series, range, span.block, seq, POINT_STEP);
-                }
-                _ => {}
+            let change = Change::of_operation(operation);
+            if change.is_about_a_feature() {
+                continue;
             }
+            indexes.generations.touch_series(seq);
+            let points = change.enter_points(&indexes.series, seq, POINT_STEP);
+            added += points.added;
+            deleted += points.deleted;
         }
-        self.points -= deleted.min(self.points);
+        self.points = (self.points + added).saturating_sub(deleted);
         deleted
     }
 

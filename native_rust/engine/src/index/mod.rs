@@ -7,6 +7,7 @@
 //! thread can write in small steps under short locks while others read, and
 //! the past is read like the present.
 
+mod apply;
 mod blocks;
 mod chunk;
 mod features;
@@ -28,6 +29,7 @@ mod summary;
 mod temporal;
 mod walk;
 
+pub(crate) use apply::Change;
 pub use blocks::BlockTable;
 pub use chunk::{Point, PointRef};
 pub use features::{BoxWalk, FeatureIndex, FeatureLoader, Hit, Newest};

@@ -14,6 +14,7 @@ use crate::commit::queue::{WriteQueue, write_queue};
 use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, make_dir};
+use crate::index::Change;
 use crate::index::Rebuilt;
 use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
@@ -410,35 +411,14 @@ impl Replay {
         effect: &Effect<'_>,
         reverted: Option<u64>,
     ) -> Result<(), String> {
-        let &Block { seq, prev, .. } = block;
-        match effect {
-            Effect::PutFeature(feature) => {
-                let before = self
-                    .features
-                    .put(&feature.id, feature.envelope, &feature.shape, seq);
-                same_version(seq, prev, before)
-            }
-            Effect::DeleteFeature(id) => same_version(seq, prev, self.features.delete(id, seq)),
-            Effect::PutPoints(batch) => {
-                self.points += batch.timestamps.len() as u64;
-                let (timestamps, values) = (&batch.timestamps, &batch.values);
-                let (id, series) = (&batch.series, &self.series);
-                match reverted {
-                    None => series.insert(id, timestamps, values, seq, usize::MAX),
-                    Some(block) => {
-                        series.bring_back(id, (timestamps, values), block, seq, usize::MAX);
-                    }
-                }
-                Ok(())
-            }
-            Effect::DeletePoints(span) => {
-                let range = (span.start, span.end);
-                let series = &self.series;
-                let deleted = series.delete(&span.series, range, span.block, seq, usize::MAX);
-                self.points = self.points.saturating_sub(deleted);
-                Ok(())
-            }
+        let change = Change::of_effect(effect, reverted);
+        if change.is_about_a_feature() {
+            let before = change.enter_feature(&mut self.features, block.seq);
+            return same_version(block.seq, block.prev, before);
         }
+        let points = change.enter_points(&self.series, block.seq, usize::MAX);
+        self.points = (self.points + points.added).saturating_sub(points.deleted);
+        Ok(())
     }
 
     /// The idempotency key of the block's transaction.

@@ -1,0 +1,176 @@
+//! What a block does to the indexes: one way in, for the committer and for the replay of
+//! the journal when it is opened.
+
+use super::features::{FeatureIndex, FeatureLoader};
+use super::temporal::TemporalIndex;
+use crate::block::{Effect, Operation};
+use crate::types::{FeatureShape, PointSpan, Rect};
+
+/// What a block does to the indexes.
+#[derive(Debug)]
+pub(crate) enum Change<'a> {
+    PutFeature {
+        id: &'a str,
+        envelope: Option<Rect>,
+        shape: &'a FeatureShape,
+    },
+    DeleteFeature {
+        id: &'a str,
+    },
+    PutPoints {
+        series: &'a str,
+        timestamps: &'a [i64],
+        values: &'a [f64],
+        /// They are those that this block deleted.
+        deleted_by: Option<u64>,
+    },
+    DeletePoints(&'a PointSpan),
+}
+
+/// What became of the points in all series.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Points {
+    pub added: u64,
+    pub deleted: u64,
+}
+
+/// Where versions of features are entered.
+pub(crate) trait Versions {
+    /// Returns the sequence of the version before, if there is one.
+    fn put(
+        &mut self,
+        id: &str,
+        envelope: Option<Rect>,
+        shape: &FeatureShape,
+        seq: u64,
+    ) -> Option<u64>;
+
+    /// As [`Self::put`].
+    fn delete(&mut self, id: &str, seq: u64) -> Option<u64>;
+}
+
+impl<'a> Change<'a> {
+    /// Of an operation that is being committed.
+    pub(crate) fn of_operation(operation: &'a Operation) -> Self {
+        match operation {
+            Operation::Revert(revert) => Self::of(operation.effect(), Some(revert.block)),
+            other => Self::of(other, None),
+        }
+    }
+
+    fn of(operation: &'a Operation, deleted_by: Option<u64>) -> Self {
+        match operation {
+            Operation::PutFeature(put) => Self::PutFeature {
+                id: &put.id,
+                envelope: put.envelope,
+                shape: &put.shape,
+            },
+            Operation::DeleteFeature(delete) => Self::DeleteFeature { id: &delete.id },
+            Operation::PutPoints { batch, .. } => Self::PutPoints {
+                series: &batch.series,
+                timestamps: &batch.timestamps,
+                values: &batch.values,
+                deleted_by,
+            },
+            Operation::DeletePoints(delete) => Self::DeletePoints(&delete.span),
+            Operation::Revert(_) => Self::of_operation(operation),
+        }
+    }
+
+    /// Of a stored block, which may undo another.
+    pub(crate) fn of_effect(effect: &'a Effect<'_>, reverts: Option<u64>) -> Self {
+        match effect {
+            Effect::PutFeature(feature) => Self::PutFeature {
+                id: &feature.id,
+                envelope: feature.envelope,
+                shape: &feature.shape,
+            },
+            Effect::DeleteFeature(id) => Self::DeleteFeature { id },
+            Effect::PutPoints(batch) => Self::PutPoints {
+                series: &batch.series,
+                timestamps: &batch.timestamps,
+                values: &batch.values,
+                deleted_by: reverts,
+            },
+            Effect::DeletePoints(span) => Self::DeletePoints(span),
+        }
+    }
+
+    /// Whether it writes or deletes a feature.
+    pub(crate) fn is_about_a_feature(&self) -> bool {
+        matches!(self, Self::PutFeature { .. } | Self::DeleteFeature { .. })
+    }
+
+    /// Enter the version of a feature that block `seq` makes; returns the sequence of the
+    /// one before. Does nothing for points.
+    pub(crate) fn enter_feature(&self, features: &mut impl Versions, seq: u64) -> Option<u64> {
+        match *self {
+            Self::PutFeature {
+                id,
+                envelope,
+                shape,
+            } => features.put(id, envelope, shape, seq),
+            Self::DeleteFeature { id } => features.delete(id, seq),
+            Self::PutPoints { .. } | Self::DeletePoints(_) => None,
+        }
+    }
+
+    /// Enter the points of block `seq`, `step` of them under one hold of the series' lock.
+    /// Does nothing for features.
+    pub(crate) fn enter_points(&self, series: &TemporalIndex, seq: u64, step: usize) -> Points {
+        match *self {
+            Self::PutPoints {
+                series: id,
+                timestamps,
+                values,
+                deleted_by,
+            } => {
+                match deleted_by {
+                    None => series.insert(id, timestamps, values, seq, step),
+                    Some(block) => series.bring_back(id, (timestamps, values), block, seq, step),
+                }
+                Points {
+                    added: timestamps.len() as u64,
+                    deleted: 0,
+                }
+            }
+            Self::DeletePoints(span) => Points {
+                added: 0,
+                deleted: series.delete(&span.series, (span.start, span.end), span.block, seq, step),
+            },
+            Self::PutFeature { .. } | Self::DeleteFeature { .. } => Points::default(),
+        }
+    }
+}
+
+impl Versions for FeatureIndex {
+    fn put(
+        &mut self,
+        id: &str,
+        envelope: Option<Rect>,
+        shape: &FeatureShape,
+        seq: u64,
+    ) -> Option<u64> {
+        self.put(id, envelope, shape, seq)
+    }
+
+    fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
+        self.delete(id, seq)
+    }
+}
+
+impl Versions for FeatureLoader {
+    fn put(
+        &mut self,
+        id: &str,
+        envelope: Option<Rect>,
+        shape: &FeatureShape,
+        seq: u64,
+    ) -> Option<u64> {
+        self.put(id, envelope, shape, seq)
+    }
+
+    fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
+        self.delete(id, seq)
+    }
+}
