@@ -67,6 +67,7 @@ pub use block::{
 };
 pub use budget::{Budget, Cancel};
 pub use cache::documents::Document;
+pub use cache::query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use cache::results::{JsonAnswer, ResultCacheStats};
 pub use commit::queue::Reply;
 pub use db::catalog::Catalog;
@@ -79,7 +80,6 @@ pub use inspect::{
 };
 pub use journal::{Damage, Lost, Progress};
 pub use limits::{Limits, RecoveryPolicy};
-pub use mem::lru::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use mem::{Memory, Pool, Reservation};
 pub use merkle::{ConsistencyProof, InclusionProof, Tree, leaf_hash, node_hash};
 pub use open::Recovered;

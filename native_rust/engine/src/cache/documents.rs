@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use lru::LruCache;
 use parking_lot::Mutex;
 
+use crate::mem::lru::Lru;
 use crate::types::Hash;
 
 /// A feature as the HTTP API gives it.
@@ -28,82 +28,49 @@ const SHARDS: usize = 16;
 
 /// A cache bounded in bytes, split over several locks.
 #[derive(Debug)]
-pub(crate) struct BodyCache {
-    shards: Vec<Mutex<Shard>>,
-    /// Bound of one shard.
-    shard_bytes: usize,
+pub(crate) struct DocumentCache {
+    shards: Vec<Mutex<Lru<u64, Arc<Document>>>>,
 }
 
-#[derive(Debug)]
-struct Shard {
-    entries: LruCache<u64, Arc<Document>>,
-    bytes: usize,
-}
-
-impl BodyCache {
+impl DocumentCache {
     /// A cache of at most `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
-        let shard = || {
-            Mutex::new(Shard {
-                entries: LruCache::unbounded(),
-                bytes: 0,
-            })
-        };
+        let shard = || Mutex::new(Lru::new(usize::MAX, bytes / SHARDS));
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            shard_bytes: bytes / SHARDS,
         }
     }
 
-    fn shard(&self, seq: u64) -> Option<&Mutex<Shard>> {
+    fn shard(&self, seq: u64) -> Option<&Mutex<Lru<u64, Arc<Document>>>> {
         // Neighbouring sequences are often read together: spread them.
         self.shards.get(usize::try_from(seq).unwrap_or(0) % SHARDS)
     }
 
     /// The document of block `seq`, now the most recently used.
     pub(crate) fn get(&self, seq: u64) -> Option<Arc<Document>> {
-        self.shard(seq)?.lock().entries.get(&seq).cloned()
+        self.shard(seq)?.lock().get(&seq).cloned()
     }
 
-    /// Keep a document, dropping the least recently used ones for it.
+    /// Enter a document, evicting the least recently used ones for it.
     pub(crate) fn insert(&self, document: &Arc<Document>) {
         let cost = document.json.len() + OVERHEAD;
-        let Some(shard) = self.shard(document.seq) else {
-            return;
-        };
-        if cost > self.shard_bytes {
-            return;
-        }
-        let mut shard = shard.lock();
-        if shard
-            .entries
-            .put(document.seq, Arc::clone(document))
-            .is_none()
-        {
-            shard.bytes += cost;
-        }
-        while shard.bytes > self.shard_bytes {
-            match shard.entries.pop_lru() {
-                Some((_, evicted)) => shard.bytes -= evicted.json.len() + OVERHEAD,
-                None => break,
-            }
+        if let Some(shard) = self.shard(document.seq) {
+            let gone = shard.lock().put(document.seq, Arc::clone(document), cost);
+            // Outside of the lock.
+            drop(gone);
         }
     }
 
     /// Bytes held, overhead included.
     pub(crate) fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().bytes).sum()
+        self.shards.iter().map(|shard| shard.lock().bytes()).sum()
     }
 
     /// Forget everything.
     pub(crate) fn clear(&self) {
         for shard in &self.shards {
-            let mut shard = shard.lock();
-            let entries = std::mem::replace(&mut shard.entries, LruCache::unbounded());
-            shard.bytes = 0;
-            // Freed outside of the lock.
-            drop(shard);
-            drop(entries);
+            let all = shard.lock().take();
+            drop(all);
         }
     }
 }
@@ -123,7 +90,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_goes_first_and_the_bound_holds() {
         let bound = SHARDS * 3 * (100 + OVERHEAD);
-        let cache = BodyCache::new(bound);
+        let cache = DocumentCache::new(bound);
         let shards = SHARDS as u64;
         // All of one shard, which holds three of them.
         for seq in [0, shards, 2 * shards] {
@@ -141,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_a_shard_is_not_kept_and_evicts_nothing() {
-        let cache = BodyCache::new(SHARDS * 1_000);
+        let cache = DocumentCache::new(SHARDS * 1_000);
         cache.insert(&document(1, 100));
         cache.insert(&document(17, 2_000));
         assert!(cache.get(17).is_none());
@@ -150,7 +117,7 @@ mod tests {
 
     #[test]
     fn inserting_twice_counts_once() {
-        let cache = BodyCache::new(1 << 20);
+        let cache = DocumentCache::new(1 << 20);
         cache.insert(&document(1, 100));
         cache.insert(&document(1, 100));
         assert_eq!(cache.bytes(), 100 + OVERHEAD);

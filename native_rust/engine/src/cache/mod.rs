@@ -2,5 +2,6 @@
 //! queries, candidates of paged searches.
 
 pub(crate) mod documents;
+pub(crate) mod query_cache;
 pub(crate) mod results;
 pub(crate) mod windows;

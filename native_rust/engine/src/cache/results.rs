@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::cache::query_cache::{CacheLimits, CacheStats, QueryCache};
 use crate::error::Result;
 use crate::index::{Indexes, SharedSeries};
 use crate::limits::Limits;
-use crate::mem::lru::{CacheLimits, CacheStats, QueryCache};
 
 /// Longest question that is kept, in bytes as [`KeyBytes`] writes it.
 const MAX_KEY: usize = 4 << 10;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use lru::LruCache;
 use parking_lot::Mutex;
 
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::index::Hit;
+use crate::mem::lru::Lru;
 use crate::types::Hash;
 
 /// Bytes that all windows of a database may take.
@@ -136,54 +136,34 @@ impl<'q> Gather<'q> {
 
 /// Windows of the searches that were paged last.
 #[derive(Debug)]
-pub(crate) struct PageCache {
-    windows: Mutex<Windows>,
+pub(crate) struct WindowCache {
+    windows: Mutex<Lru<WindowKey, Arc<Window>>>,
 }
 
-#[derive(Debug)]
-struct Windows {
-    entries: LruCache<WindowKey, Arc<Window>>,
-    bytes: usize,
-}
-
-impl Default for PageCache {
+impl Default for WindowCache {
     fn default() -> Self {
         Self {
-            windows: Mutex::new(Windows {
-                entries: LruCache::unbounded(),
-                bytes: 0,
-            }),
+            windows: Mutex::new(Lru::new(usize::MAX, MAX_BYTES)),
         }
     }
 }
 
-impl PageCache {
+impl WindowCache {
     pub(crate) fn get(&self, key: &WindowKey) -> Option<Arc<Window>> {
-        self.windows.lock().entries.get(key).cloned()
+        self.windows.lock().get(key).cloned()
     }
 
     pub(crate) fn insert(&self, key: WindowKey, window: &Arc<Window>) {
-        let mut windows = self.windows.lock();
-        windows.bytes += window.bytes();
-        if let Some(old) = windows.entries.put(key, Arc::clone(window)) {
-            windows.bytes -= old.bytes();
-        }
-        while windows.bytes > MAX_BYTES {
-            match windows.entries.pop_lru() {
-                Some((_, evicted)) => windows.bytes -= evicted.bytes(),
-                None => break,
-            }
-        }
+        let bytes = window.bytes();
+        let gone = self.windows.lock().put(key, Arc::clone(window), bytes);
+        // Outside of the lock.
+        drop(gone);
     }
 
     /// Forget everything.
     pub(crate) fn clear(&self) {
-        let mut windows = self.windows.lock();
-        let entries = std::mem::replace(&mut windows.entries, LruCache::unbounded());
-        windows.bytes = 0;
-        // Freed outside of the lock.
-        drop(windows);
-        drop(entries);
+        let all = self.windows.lock().take();
+        drop(all);
     }
 }
 
@@ -239,16 +219,16 @@ mod tests {
 
     #[test]
     fn the_bound_in_bytes_holds() {
-        let cache = PageCache::default();
+        let cache = WindowCache::default();
         // Few among many stay a list.
         let seqs: Vec<u64> = (1..=1_000_000).collect();
         for at in 0..20 {
             cache.insert((at, [0; 32]), &Arc::new(window(&seqs, 0, u64::MAX)));
-            assert!(cache.windows.lock().bytes <= MAX_BYTES);
+            assert!(cache.windows.lock().bytes() <= MAX_BYTES);
         }
         assert!(cache.get(&(0, [0; 32])).is_none());
         assert!(cache.get(&(19, [0; 32])).is_some());
         cache.clear();
-        assert_eq!(cache.windows.lock().bytes, 0);
+        assert_eq!(cache.windows.lock().bytes(), 0);
     }
 }

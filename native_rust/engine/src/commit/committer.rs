@@ -5,32 +5,24 @@
 //! disk the next group gathers in the queue, so the group size follows the
 //! load and one caller alone waits for one sync.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::block::{Ack, Durability, Operation};
+use crate::block::{Ack, Durability};
 use crate::commit::plan::{Outcome, Plan};
 use crate::commit::queue::{Intake, Pending, Waited};
 use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
 use crate::fs::Lock;
-use crate::index::Change;
 use crate::index::keys::KeyTable;
-use crate::journal::{Group, Journal, Written};
+use crate::journal::{Group, Journal};
 use crate::limits::Limits;
 use crate::mem::Reservation;
 use crate::planted::{Bug, planted};
 use crate::snapshot::{Mark, encode_extra};
 use crate::state::{Head, State};
-
-/// Index entries applied under one hold of a write lock: some tens of
-/// microseconds, so that no reader on a scheduler waits longer.
-const STEP: usize = 32;
-/// Points applied under one hold of a series' lock.
-const POINT_STEP: usize = 8_192;
 
 /// How long closing waits for the memory to be given back: whoever opens the database
 /// again then finds room.
@@ -170,7 +162,7 @@ impl Committer {
     }
 
     /// Refuse writes from now on, for this reason.
-    fn poison(&self, error: &Error) {
+    pub(super) fn poison(&self, error: &Error) {
         match error {
             _ if planted(Bug::NoPoison) => {}
             Error::Poisoned { cause } | Error::Failed { cause } => self.state.poison(cause),
@@ -229,48 +221,8 @@ impl Committer {
         Ok(outcomes)
     }
 
-    /// Sync, or note by when to, as the levels of a group ask for.
-    fn sync_for(
-        &mut self,
-        levels: impl Iterator<Item = Durability> + Clone,
-        written: bool,
-    ) -> Result<()> {
-        let has = |level| levels.clone().any(|other| other == level);
-        if has(Durability::Sync) {
-            // Also for a transaction that was only answered again: its first
-            // answer may have promised less.
-            if (written || self.journal.is_dirty()) && !planted(Bug::AckBeforeSync) {
-                self.journal.sync()?;
-            }
-            self.sync_by = None;
-        } else if has(Durability::Interval) {
-            // Half of what is promised: the other half is for the group that may be
-            // under way then, and for the sync itself.
-            let wait = Duration::from_millis(self.state.limits.sync_interval_ms) / 2;
-            self.sync_by.get_or_insert_with(|| Instant::now() + wait);
-        }
-        Ok(())
-    }
-
-    fn sync_is_due(&self) -> bool {
-        self.sync_by.is_some_and(|by| by <= Instant::now())
-    }
-
-    /// Sync what weak writes have left, and poison the database if that fails.
-    fn sync_now(&mut self) {
-        self.sync_by = None;
-        if self.state.poisoned().is_some() || !self.journal.is_dirty() {
-            return;
-        }
-        let synced = guarded(|| self.journal.sync());
-        match synced {
-            Ok(()) => self.state.publish(self.head()),
-            Err(error) => self.poison(&error),
-        }
-    }
-
     /// What readers may see now.
-    fn head(&self) -> Head {
+    pub(super) fn head(&self) -> Head {
         let (durable_size, root) = self.journal.durable_head();
         Head {
             tree_size: self.journal.tree().size(),
@@ -327,109 +279,6 @@ impl Committer {
         }
     }
 
-    /// Enter a durable group into the indexes, in short steps. Readers see none
-    /// of it before it is published.
-    fn apply(&mut self, pending: &[Pending], outcomes: &mut [Outcome], written: &Written) {
-        let mut firsts = outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Committed(ack) => Some(ack.first_seq),
-            _ => None,
-        });
-        let mut first = firsts.next();
-        let mut seq = self.journal.tree().size();
-        for step in written.locations.chunks(1_024) {
-            let mut blocks = self.state.indexes.blocks.write();
-            let _writing = self.state.indexes.writing();
-            for location in step {
-                seq += 1;
-                let begins = first == Some(seq);
-                if begins {
-                    first = firsts.next();
-                }
-                blocks.push(*location, begins);
-            }
-        }
-        for step in written.nodes.chunks(1_024) {
-            let mut nodes = self.state.indexes.nodes.write();
-            let _writing = self.state.indexes.writing();
-            for node in step {
-                nodes.push(*node);
-            }
-        }
-        // Points that those with a key deleted, by first sequence: one that was sent
-        // twice may be answered again in the same group.
-        let mut deleted = HashMap::new();
-        for ((transaction, _), outcome) in pending.iter().zip(outcomes) {
-            let ack = match outcome {
-                Outcome::Committed(ack) => ack,
-                Outcome::Replayed(ack) => {
-                    if let Some(points) = deleted.get(&ack.first_seq) {
-                        ack.points_deleted = *points;
-                    }
-                    continue;
-                }
-                Outcome::Refused(_) => continue,
-            };
-            let mut seq = ack.first_seq;
-            let mut operations = transaction.operations.as_slice();
-            if planted(Bug::ApplyHalf) {
-                operations = operations.chunks(2).next().unwrap_or_default();
-            }
-            for step in operations.chunks(STEP) {
-                self.apply_features(step, seq);
-                assert!(!planted(Bug::ApplyPanics) || seq < 30, "a planted bug");
-                ack.points_deleted += self.apply_points(step, seq);
-                self.note_reverts(step, seq);
-                seq += step.len() as u64;
-            }
-            if let Some(key) = &transaction.key {
-                self.keys.deleted(key, ack.first_seq, ack.points_deleted);
-                deleted.insert(ack.first_seq, ack.points_deleted);
-            }
-        }
-    }
-
-    fn apply_features(&self, step: &[Operation], first_seq: u64) {
-        let indexes = &self.state.indexes;
-        let mut features = None;
-        for (operation, seq) in step.iter().zip(first_seq..) {
-            let change = Change::of_operation(operation);
-            if !change.is_about_a_feature() {
-                continue;
-            }
-            indexes.generations.touch_features(seq);
-            // In this order, in which they are dropped.
-            let (_, features) =
-                features.get_or_insert_with(|| (indexes.writing(), indexes.features.write()));
-            change.enter_feature(&mut **features, seq);
-        }
-    }
-
-    /// Returns how many points were deleted.
-    fn apply_points(&mut self, step: &[Operation], first_seq: u64) -> u64 {
-        let indexes = &self.state.indexes;
-        let (mut added, mut deleted) = (0, 0);
-        for (operation, seq) in step.iter().zip(first_seq..) {
-            let change = Change::of_operation(operation);
-            if change.is_about_a_feature() {
-                continue;
-            }
-            indexes.generations.touch_series(seq);
-            let points = change.enter_points(&indexes.series, seq, POINT_STEP);
-            added += points.added;
-            deleted += points.deleted;
-        }
-        self.points = (self.points + added).saturating_sub(deleted);
-        deleted
-    }
-
-    fn note_reverts(&self, step: &[Operation], first_seq: u64) {
-        for (operation, seq) in step.iter().zip(first_seq..) {
-            if let Operation::Revert(revert) = operation {
-                self.state.indexes.reverts.write().insert(revert.block, seq);
-            }
-        }
-    }
-
     /// What a snapshot of this moment is about, if all that is published is durable.
     fn mark(&self) -> Option<Mark> {
         if self.state.poisoned().is_some() {
@@ -441,19 +290,6 @@ impl Committer {
             points: self.points,
             extra: encode_extra(&self.keys, &self.state.indexes.reverts.read()),
         })
-    }
-
-    /// Move versions that have ended out of the hot index.
-    fn retire(&self) {
-        assert!(!planted(Bug::RetirePanics), "a planted bug");
-        let published = self.state.published();
-        loop {
-            let mut features = self.state.indexes.features.write();
-            let _writing = self.state.indexes.writing();
-            if !features.retire(published, STEP) {
-                return;
-            }
-        }
     }
 }
 
@@ -477,7 +313,7 @@ fn free(state: Arc<State>, memory: Reservation) {
 
 /// Do `work`, and take a panic in it for a failure: a bug must not end the thread
 /// in silence, nor may it go on writing from a state nobody understands.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Error::Poisoned {
             cause: "the committer panicked; see the log".into(),

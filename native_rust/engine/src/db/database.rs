@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use crate::block::{Ack, IdempotencyKey, Operation, Transaction, check_actor};
 use crate::budget::{Budget, Cancel};
 use crate::cache::results::ResultCacheStats;
+use crate::commit::origins::check_origins;
 use crate::commit::queue::{Reply, Seat, WriteQueue};
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{Descriptors, FileSystem};
@@ -168,7 +169,7 @@ impl Database {
         check_actor(transaction.actor.as_deref())?;
         self.state.check_writable()?;
         self.state.check_room(transaction)?;
-        self.check_origins(transaction)
+        check_origins(&transaction.operations, self.state.published())
     }
 
     /// Commit a transaction and wait for it.
@@ -259,7 +260,7 @@ impl Database {
             queued: self.queue.len() as u64,
             groups: count(&state.counters.groups),
             transactions: count(&state.counters.transactions),
-            cached_bytes: state.bodies.bytes() as u64,
+            cached_bytes: state.documents.bytes() as u64,
             scrub: state.scrub.stats(),
             query_cache: state.results.stats(),
             clock_offset_ms: state.clock.lock().offset() / 1_000,

@@ -25,7 +25,7 @@ impl Database {
     /// reached, [`Error::Closed`].
     pub fn feature_in_memory(&self, id: &str, as_of: Option<u64>) -> Result<Option<Arc<Document>>> {
         let seq = current(&self.state, id, as_of)?;
-        Ok(self.state.bodies.get(seq))
+        Ok(self.state.documents.get(seq))
     }
 
     /// How long the stored form of that version is, in bytes: what reading it takes. No
@@ -74,7 +74,7 @@ pub(crate) fn no_feature(id: &str) -> Error {
 
 /// The document of a feature's block, from memory or from the journal.
 pub(crate) fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
-    match state.bodies.get(seq) {
+    match state.documents.get(seq) {
         Some(document) => Ok(document),
         None => {
             let bytes = read_block(state, seq)?;
@@ -93,7 +93,7 @@ pub(crate) fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc
         hash: leaf_hash(bytes),
         json: json.into(),
     });
-    state.bodies.insert(&document);
+    state.documents.insert(&document);
     Ok(document)
 }
 

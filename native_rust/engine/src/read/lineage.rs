@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::block::Transaction;
 use crate::budget::Budget;
 use crate::db::database::Database;
-use crate::error::{Error, InvalidCode, Result};
+use crate::error::Result;
 use crate::read::features::no_feature;
 use crate::read::journal::{Entries, versions};
 use crate::read::page::check_limit;
@@ -24,32 +23,6 @@ pub struct Lineage {
 }
 
 impl Database {
-    /// Refuse a provenance that names a block which is not there yet.
-    pub(crate) fn check_origins(&self, transaction: &Transaction) -> Result<()> {
-        for operation in &transaction.operations {
-            let Some(provenance) = operation.provenance() else {
-                continue;
-            };
-            let origins = derived_from(provenance).unwrap_or_default();
-            let published = self.state.published();
-            let unknown = origins
-                .iter()
-                .enumerate()
-                .find_map(|(i, origin)| match origin {
-                    Origin::Seq(seq) if *seq > published => Some((i, *seq)),
-                    _ => None,
-                });
-            if let Some((i, seq)) = unknown {
-                let detail = format!(
-                    "found block {seq}; the journal has reached block {published}: name one that is written"
-                );
-                let pointer = format!("/provenance/derived_from/{i}");
-                return Err(Error::invalid(InvalidCode::Document, pointer, detail));
-            }
-        }
-        Ok(())
-    }
-
     /// The blocks that the versions of feature `id` were derived from, those that
     /// these were derived from, and so on, up to `limit` of them and up to
     /// [`crate::Limits::page_bytes`]. Reads the journal; linear in what it gives.

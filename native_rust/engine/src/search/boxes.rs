@@ -80,7 +80,7 @@ impl Database {
         let mut documents = Vec::with_capacity(hits.len());
         let (mut bytes, mut read) = (2, 0);
         for hit in hits {
-            let Some(document) = state.bodies.get(hit.seq) else {
+            let Some(document) = state.documents.get(hit.seq) else {
                 return Ok(None);
             };
             if !hit.certain {

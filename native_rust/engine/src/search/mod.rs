@@ -197,7 +197,7 @@ impl<'q> Question<'q> {
     /// Candidates behind a sequence, from memory if this is a later page.
     fn window(&self, after: u64, later: bool) -> Result<Arc<Window>> {
         let kept = || {
-            let window = self.state.pages.get(&self.key())?;
+            let window = self.state.windows.get(&self.key())?;
             let known = window.hits(after).is_some();
             known.then_some(window)
         };
@@ -258,9 +258,9 @@ impl<'q> Question<'q> {
     /// Keep candidates for the next page.
     fn keep(&self, window: &Arc<Window>) {
         let key = self.key();
-        let kept = self.state.pages.get(&key);
+        let kept = self.state.windows.get(&key);
         if kept.is_none_or(|kept| !Arc::ptr_eq(&kept, window)) {
-            self.state.pages.insert(key, window);
+            self.state.windows.insert(key, window);
         }
     }
 
@@ -298,7 +298,7 @@ impl<'q> Question<'q> {
         if !self.accepts_block(hit, bytes)? {
             return Ok(None);
         }
-        match self.state.bodies.get(hit.seq) {
+        match self.state.documents.get(hit.seq) {
             Some(document) => Ok(Some(document)),
             None => make_document(self.state, hit.seq, bytes).map(Some),
         }

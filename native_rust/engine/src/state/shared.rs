@@ -10,9 +10,9 @@ use super::cursor_key::CursorKey;
 use super::proved_leaves::ProvedLeaves;
 use super::scrub::Scrub;
 use crate::block::Transaction;
-use crate::cache::documents::BodyCache;
+use crate::cache::documents::DocumentCache;
 use crate::cache::results::ResultCache;
-use crate::cache::windows::PageCache;
+use crate::cache::windows::WindowCache;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::index::{Indexes, Rebuilt, memory};
@@ -33,8 +33,8 @@ pub(crate) struct State {
     /// Leaves that were held against the tree.
     pub proved: ProvedLeaves,
     pub scrub: Scrub,
-    pub bodies: BodyCache,
-    pub pages: PageCache,
+    pub documents: DocumentCache,
+    pub windows: WindowCache,
     pub results: ResultCache,
     pub cursors: CursorKey,
     pub limits: Limits,
@@ -86,8 +86,8 @@ impl State {
             segments,
             proved: ProvedLeaves::default(),
             scrub: Scrub::default(),
-            bodies: BodyCache::new(limits.body_cache_bytes),
-            pages: PageCache::default(),
+            documents: DocumentCache::new(limits.body_cache_bytes),
+            windows: WindowCache::default(),
             results: ResultCache::new(&limits),
             cursors: CursorKey::default(),
             limits,
@@ -183,8 +183,8 @@ impl State {
     pub(crate) fn free(&self) {
         self.indexes.free();
         self.proved.clear();
-        self.bodies.clear();
-        self.pages.clear();
+        self.documents.clear();
+        self.windows.clear();
         self.results.clear();
     }
 }

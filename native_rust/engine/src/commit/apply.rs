@@ -1,0 +1,140 @@
+//! From a group that is written to the indexes.
+
+use std::collections::HashMap;
+
+use super::committer::Committer;
+use super::plan::Outcome;
+use super::queue::Pending;
+use crate::block::Operation;
+use crate::index::Change;
+use crate::journal::Written;
+use crate::planted::{Bug, planted};
+
+/// Index entries applied under one hold of a write lock: some tens of
+/// microseconds, so that no reader on a scheduler waits longer.
+const STEP: usize = 32;
+/// Points applied under one hold of a series' lock.
+const POINT_STEP: usize = 8_192;
+
+impl Committer {
+    /// Enter a durable group into the indexes, in short steps. Readers see none
+    /// of it before it is published.
+    pub(super) fn apply(
+        &mut self,
+        pending: &[Pending],
+        outcomes: &mut [Outcome],
+        written: &Written,
+    ) {
+        let mut firsts = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Committed(ack) => Some(ack.first_seq),
+            _ => None,
+        });
+        let mut first = firsts.next();
+        let mut seq = self.journal.tree().size();
+        for step in written.locations.chunks(1_024) {
+            let mut blocks = self.state.indexes.blocks.write();
+            let _writing = self.state.indexes.writing();
+            for location in step {
+                seq += 1;
+                let begins = first == Some(seq);
+                if begins {
+                    first = firsts.next();
+                }
+                blocks.push(*location, begins);
+            }
+        }
+        for step in written.nodes.chunks(1_024) {
+            let mut nodes = self.state.indexes.nodes.write();
+            let _writing = self.state.indexes.writing();
+            for node in step {
+                nodes.push(*node);
+            }
+        }
+        // Points that those with a key deleted, by first sequence: one that was sent
+        // twice may be answered again in the same group.
+        let mut deleted = HashMap::new();
+        for ((transaction, _), outcome) in pending.iter().zip(outcomes) {
+            let ack = match outcome {
+                Outcome::Committed(ack) => ack,
+                Outcome::Replayed(ack) => {
+                    if let Some(points) = deleted.get(&ack.first_seq) {
+                        ack.points_deleted = *points;
+                    }
+                    continue;
+                }
+                Outcome::Refused(_) => continue,
+            };
+            let mut seq = ack.first_seq;
+            let mut operations = transaction.operations.as_slice();
+            if planted(Bug::ApplyHalf) {
+                operations = operations.chunks(2).next().unwrap_or_default();
+            }
+            for step in operations.chunks(STEP) {
+                self.apply_features(step, seq);
+                assert!(!planted(Bug::ApplyPanics) || seq < 30, "a planted bug");
+                ack.points_deleted += self.apply_points(step, seq);
+                self.note_reverts(step, seq);
+                seq += step.len() as u64;
+            }
+            if let Some(key) = &transaction.key {
+                self.keys.deleted(key, ack.first_seq, ack.points_deleted);
+                deleted.insert(ack.first_seq, ack.points_deleted);
+            }
+        }
+    }
+
+    fn apply_features(&self, step: &[Operation], first_seq: u64) {
+        let indexes = &self.state.indexes;
+        let mut features = None;
+        for (operation, seq) in step.iter().zip(first_seq..) {
+            let change = Change::of_operation(operation);
+            if !change.is_about_a_feature() {
+                continue;
+            }
+            indexes.generations.touch_features(seq);
+            // In this order, in which they are dropped.
+            let (_, features) =
+                features.get_or_insert_with(|| (indexes.writing(), indexes.features.write()));
+            change.enter_feature(&mut **features, seq);
+        }
+    }
+
+    /// Returns how many points were deleted.
+    fn apply_points(&mut self, step: &[Operation], first_seq: u64) -> u64 {
+        let indexes = &self.state.indexes;
+        let (mut added, mut deleted) = (0, 0);
+        for (operation, seq) in step.iter().zip(first_seq..) {
+            let change = Change::of_operation(operation);
+            if change.is_about_a_feature() {
+                continue;
+            }
+            indexes.generations.touch_series(seq);
+            let points = change.enter_points(&indexes.series, seq, POINT_STEP);
+            added += points.added;
+            deleted += points.deleted;
+        }
+        self.points = (self.points + added).saturating_sub(deleted);
+        deleted
+    }
+
+    fn note_reverts(&self, step: &[Operation], first_seq: u64) {
+        for (operation, seq) in step.iter().zip(first_seq..) {
+            if let Operation::Revert(revert) = operation {
+                self.state.indexes.reverts.write().insert(revert.block, seq);
+            }
+        }
+    }
+
+    /// Move versions that have ended out of the hot index.
+    pub(super) fn retire(&self) {
+        assert!(!planted(Bug::RetirePanics), "a planted bug");
+        let published = self.state.published();
+        loop {
+            let mut features = self.state.indexes.features.write();
+            let _writing = self.state.indexes.writing();
+            if !features.retire(published, STEP) {
+                return;
+            }
+        }
+    }
+}

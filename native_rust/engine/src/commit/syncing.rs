@@ -1,0 +1,51 @@
+//! When the committer syncs: at once, by a time, or not on its own account.
+
+use std::time::{Duration, Instant};
+
+use super::committer::Committer;
+use super::committer::guarded;
+use crate::block::Durability;
+use crate::error::Result;
+use crate::planted::{Bug, planted};
+
+impl Committer {
+    /// Sync, or note by when to, as the levels of a group ask for.
+    pub(super) fn sync_for(
+        &mut self,
+        levels: impl Iterator<Item = Durability> + Clone,
+        written: bool,
+    ) -> Result<()> {
+        let has = |level| levels.clone().any(|other| other == level);
+        if has(Durability::Sync) {
+            // Also for a transaction that was only answered again: its first
+            // answer may have promised less.
+            if (written || self.journal.is_dirty()) && !planted(Bug::AckBeforeSync) {
+                self.journal.sync()?;
+            }
+            self.sync_by = None;
+        } else if has(Durability::Interval) {
+            // Half of what is promised: the other half is for the group that may be
+            // under way then, and for the sync itself.
+            let wait = Duration::from_millis(self.state.limits.sync_interval_ms) / 2;
+            self.sync_by.get_or_insert_with(|| Instant::now() + wait);
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync_is_due(&self) -> bool {
+        self.sync_by.is_some_and(|by| by <= Instant::now())
+    }
+
+    /// Sync what weak writes have left, and poison the database if that fails.
+    pub(super) fn sync_now(&mut self) {
+        self.sync_by = None;
+        if self.state.poisoned().is_some() || !self.journal.is_dirty() {
+            return;
+        }
+        let synced = guarded(|| self.journal.sync());
+        match synced {
+            Ok(()) => self.state.publish(self.head()),
+            Err(error) => self.poison(&error),
+        }
+    }
+}
