@@ -99,28 +99,32 @@ defmodule FormdbHttp.Points do
   def range(name, series, from, to, opts) do
     opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of, :transaction])
 
+    calls =
+      if Input.json?(opts),
+        do: {&Native.range_json/3, &Native.range_json_dirty/3},
+        else: {&Native.range_points/3, &Native.range_points_dirty/3}
+
+    with {:ok, transaction} <- Transaction.of(opts, name),
+         {:ok, window} <- window(name, from, to, opts),
+         range = Map.merge(window, %{series: series, transaction: transaction}),
+         {:ok, {points, seq, next}} <- read_range(name, range, calls),
+         do: {:ok, %{points: points, seq: seq, next: next}}
+  end
+
+  # What every page of points takes.
+  defp window(name, from, to, opts) do
     with {:ok, start} <- Input.micros(from, "/start"),
          {:ok, stop} <- Input.micros(to, "/end"),
-         {:ok, transaction} <- Transaction.of(opts, name),
          {:ok, as_of} <- Input.as_of(name, opts) do
-      range = %{
-        series: series,
-        start: start,
-        end: stop,
-        order: Input.order(opts),
-        limit: Input.limit(opts),
-        cursor: opts[:cursor],
-        as_of: as_of,
-        transaction: transaction
-      }
-
-      calls =
-        if Input.json?(opts),
-          do: {&Native.range_json/3, &Native.range_json_dirty/3},
-          else: {&Native.range_points/3, &Native.range_points_dirty/3}
-
-      with {:ok, {points, seq, next}} <- read_range(name, range, calls),
-           do: {:ok, %{points: points, seq: seq, next: next}}
+      {:ok,
+       %{
+         start: start,
+         end: stop,
+         order: Input.order(opts),
+         limit: Input.limit(opts),
+         cursor: opts[:cursor],
+         as_of: as_of
+       }}
     end
   end
 
@@ -138,19 +142,8 @@ defmodule FormdbHttp.Points do
   def range_many(name, prefix, from, to, opts) do
     opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of])
 
-    with {:ok, start} <- Input.micros(from, "/start"),
-         {:ok, stop} <- Input.micros(to, "/end"),
-         {:ok, as_of} <- Input.as_of(name, opts),
-         range = %{
-           prefix: prefix,
-           start: start,
-           end: stop,
-           order: Input.order(opts),
-           limit: Input.limit(opts),
-           cursor: opts[:cursor],
-           as_of: as_of,
-           json: Input.json?(opts)
-         },
+    with {:ok, window} <- window(name, from, to, opts),
+         range = Map.merge(window, %{prefix: prefix, json: Input.json?(opts)}),
          {:ok, {series, seq, next}} <-
            Engine.call_heavy(name, &Native.range_many(&1, name, range)),
          do: {:ok, %{series: series, seq: seq, next: next}}

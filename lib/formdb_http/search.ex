@@ -108,7 +108,14 @@ defmodule FormdbHttp.Search do
       :everything -> :everything
       {:box, box} -> {:box, Input.box(box)}
       {:geometry, geometry} -> {:geometry, Input.json(geometry), Input.antimeridian(opts)}
+      other -> misplaced(other)
     end
+  end
+
+  defp misplaced(area) do
+    raise ArgumentError,
+          "found the area #{inspect(area)}; expected :everything, {:box, box}, " <>
+            "{:geometry, geometry} or {:near, {lon, lat}}"
   end
 
   defp filters(filters), do: for({key, text} <- filters, do: {to_string(key), to_string(text)})

@@ -215,6 +215,10 @@ defmodule FormdbHttp.SearchTest do
       assert_raise ArgumentError, fn -> FormdbHttp.search(db, :everything, k: 1) end
       assert_raise ArgumentError, fn -> FormdbHttp.search(db, :everything, predicate: :on) end
       assert_raise ArgumentError, fn -> FormdbHttp.count(db, :everything, limit: 1) end
+
+      assert_raise ArgumentError, ~r/expected :everything, {:box/, fn ->
+        FormdbHttp.search(db, {13, 52, 14, 53})
+      end
     end
   end
 

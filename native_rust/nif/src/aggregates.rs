@@ -7,7 +7,7 @@ use formdb_engine::{
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::CatalogRef;
-use crate::answer::{COPIED, Failure, binary, json_answer, tagged};
+use crate::answer::{COPIED, Failure, binary, json_answer};
 use crate::asking::{Asker, ask};
 use crate::maps::map;
 use crate::reads::order;
@@ -127,11 +127,10 @@ fn summary<'a>(
     as_of: Option<u64>,
 ) -> Term<'a> {
     let asker = Asker::new(env);
-    let summary = catalog.database(name).and_then(|database| {
-        let summary = database.summary(series, as_of, &asker.budget(&database))?;
+    catalog.call(env, name, |database| {
+        let summary = database.summary(series, as_of, &asker.budget(database))?;
         Ok(SummaryMap::from(summary))
-    });
-    tagged(env, summary)
+    })
 }
 
 /// `SeriesRangeQuery` as a map.
@@ -151,7 +150,7 @@ struct RangesMap<'a> {
 #[rustler::nif(schedule = "DirtyIo")]
 fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
     let asker = Asker::new(env);
-    let page = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let query = SeriesRangeQuery {
             prefix: range.prefix,
             start: range.start,
@@ -161,14 +160,13 @@ fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMa
             cursor: range.cursor,
             as_of: range.as_of,
         };
-        let page = database.range_by_prefix(&query, &asker.budget(&database))?;
+        let page = database.range_by_prefix(&query, &asker.budget(database))?;
         let series = match range.json {
             true => binary(env, &page.to_json()),
             false => tuples(env, &page),
         };
         Ok((series, page.seq, page.next))
-    });
-    tagged(env, page)
+    })
 }
 
 fn tuples<'a>(env: Env<'a>, page: &SeriesPage) -> Term<'a> {

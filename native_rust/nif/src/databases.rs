@@ -6,12 +6,13 @@ use std::thread;
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Catalog, Damage, Database, Error, Limits, RecoveryPolicy, Result, ResultCacheStats, ScrubStats,
+    Catalog, Database, Error, Limits, RecoveryPolicy, Result, ResultCacheStats, ScrubStats,
     ScrubStep, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
 
 use crate::answer::{Caller, Failure, tagged};
+use crate::inspect::place;
 use crate::maps::map;
 use crate::{CatalogRef, CatalogResource, atoms};
 
@@ -252,7 +253,7 @@ fn in_background<'a, T: Encoder>(
 
 #[rustler::nif]
 fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
-    let info = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let info = database.info()?;
         Ok(InfoMap {
             log: info.log,
@@ -274,31 +275,21 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             clock_offset_ms: info.clock_offset_ms,
             failed: info.failed.map(|cause| cause.to_string()),
         })
-    });
-    tagged(env, info)
+    })
 }
 
 /// `{bytes, found, finished?}`: what reading the next stretch found, as sentences.
 #[rustler::nif(schedule = "DirtyIo")]
 fn database_scrub<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, bytes: u64) -> Term<'a> {
-    let step = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let ScrubStep {
             bytes,
             found,
             finished,
         } = database.scrub(bytes)?;
-        let place = |damage: Damage| {
-            let Damage {
-                path,
-                offset,
-                reason,
-            } = damage;
-            format!("{}, byte {offset}: {reason}", path.display())
-        };
-        let found: Vec<String> = found.into_iter().map(place).collect();
+        let found: Vec<String> = found.iter().map(place).collect();
         Ok((bytes, found, finished))
-    });
-    tagged(env, step)
+    })
 }
 
 #[rustler::nif]

@@ -3,7 +3,7 @@
 use formdb_engine::{Hash, Lineage, Moment, StoredBlock, to_hex};
 use rustler::{Binary, Encoder, Env, Term};
 
-use crate::answer::{binary, tagged};
+use crate::answer::binary;
 use crate::asking::Asker;
 use crate::schedulers::twins;
 use crate::{CatalogRef, atoms};
@@ -11,7 +11,7 @@ use crate::{CatalogRef, atoms};
 /// `{:ok, {seq, hash, cbor, json}}`.
 #[rustler::nif(schedule = "DirtyIo")]
 fn block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a> {
-    let block = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let StoredBlock {
             seq,
             hash,
@@ -19,39 +19,33 @@ fn block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a
             json,
         } = database.block(seq)?;
         Ok((seq, to_hex(&hash), binary(env, &cbor), binary(env, &json)))
-    });
-    tagged(env, block)
+    })
 }
 
 /// `{:ok, bytes}` of block `seq`.
 #[rustler::nif]
 fn block_bytes<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a> {
-    let bytes = catalog.database(name);
-    tagged(
-        env,
-        bytes.and_then(|database| Ok(database.block_bytes(seq)?)),
-    )
+    catalog.call(env, name, |database| Ok(database.block_bytes(seq)?))
 }
 
 /// `{:ok, seq}` of the block whose leaf hash has these bytes, `{:ok, nil}` if none has.
 #[rustler::nif(schedule = "DirtyIo")]
 fn find_block<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, hash: Binary<'a>) -> Term<'a> {
     let asker = Asker::new(env);
-    let seq = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         match Hash::try_from(hash.as_slice()) {
-            Ok(hash) => Ok(database.find_block(&hash, &asker.budget(&database))?),
+            Ok(hash) => Ok(database.find_block(&hash, &asker.budget(database))?),
             // Nothing of another length is the hash of a block.
             Err(_) => Ok(None),
         }
-    });
-    tagged(env, seq)
+    })
 }
 
 /// `{:ok, seq}` of the last one that was committed at or before a time, or `{:ok,
 /// {:not_yet, milliseconds}}`: nobody can tell before then. No thread waits for it.
 #[rustler::nif(schedule = "DirtyIo")]
 fn seq_at<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, micros: i64) -> Term<'a> {
-    let moment = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         Ok(match database.moment(micros)? {
             Moment::At(seq) => seq.encode(env),
             Moment::NotYet(wait) => {
@@ -60,15 +54,13 @@ fn seq_at<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, micros: i64) -> Ter
                 (atoms::not_yet(), milliseconds).encode(env)
             }
         })
-    });
-    tagged(env, moment)
+    })
 }
 
 /// The sequence up to which readers see.
 #[rustler::nif]
 fn seq<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
-    let seq = catalog.database(name);
-    tagged(env, seq.and_then(|database| Ok(database.seq()?)))
+    catalog.call(env, name, |database| Ok(database.seq()?))
 }
 
 twins! {
@@ -76,8 +68,7 @@ twins! {
     /// been passed, on a dirty one as of any, since the versions after it are gone through.
     has_feature: "Normal", has_feature_dirty: "DirtyIo";
     fn(env; catalog: CatalogRef, name: &str, id: &str, as_of: u64) -> Term<'a> {
-        let there = catalog.database(name);
-        tagged(env, there.and_then(|database| Ok(database.has_feature(id, Some(as_of))?)))
+        catalog.call(env, name, |database| Ok(database.has_feature(id, Some(as_of))?))
     }
 }
 
@@ -92,22 +83,20 @@ fn written_features<'a>(
     last: u64,
 ) -> Term<'a> {
     let asker = Asker::new(env);
-    let ids = catalog.database(name).and_then(|database| {
-        let budget = asker.budget(&database);
+    catalog.call(env, name, |database| {
+        let budget = asker.budget(database);
         Ok(database.written_features(first, last, &budget)?)
-    });
-    tagged(env, ids)
+    })
 }
 
 /// `{:ok, count}` of the points that block `seq` deleted.
 #[rustler::nif(schedule = "DirtyIo")]
 fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64) -> Term<'a> {
     let asker = Asker::new(env);
-    let deleted = catalog.database(name).and_then(|database| {
-        let budget = asker.budget(&database);
+    catalog.call(env, name, |database| {
+        let budget = asker.budget(database);
         Ok(database.points_deleted_by(seq, &budget)?)
-    });
-    tagged(env, deleted)
+    })
 }
 
 /// `{:ok, {json, elsewhere, truncated}}`; `json` is an array of blocks, `elsewhere`
@@ -115,24 +104,22 @@ fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64
 #[rustler::nif(schedule = "DirtyIo")]
 fn lineage<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str, limit: usize) -> Term<'a> {
     let asker = Asker::new(env);
-    let lineage = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let Lineage {
             json,
             elsewhere,
             truncated,
-        } = database.lineage(id, limit, &asker.budget(&database))?;
+        } = database.lineage(id, limit, &asker.budget(database))?;
         Ok((binary(env, &json), elsewhere, truncated))
-    });
-    tagged(env, lineage)
+    })
 }
 
 /// `{:ok, json}`: what is in the database.
 #[rustler::nif(schedule = "DirtyIo")]
 fn schema<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
     let asker = Asker::new(env);
-    let schema = catalog.database(name).and_then(|database| {
-        let budget = asker.budget(&database);
+    catalog.call(env, name, |database| {
+        let budget = asker.budget(database);
         Ok(binary(env, &database.schema(&budget)?))
-    });
-    tagged(env, schema)
+    })
 }

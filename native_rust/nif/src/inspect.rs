@@ -106,7 +106,8 @@ impl From<SalvageReport> for SalvageMap {
     }
 }
 
-fn place(damage: &Damage) -> String {
+/// A sentence of damage, with its file and offset.
+pub(crate) fn place(damage: &Damage) -> String {
     let Damage {
         path,
         offset,

@@ -30,9 +30,9 @@ mod writes;
 use std::sync::Arc;
 
 use formdb_engine::{Catalog, Database, Limits};
-use rustler::{Resource, ResourceArc};
+use rustler::{Encoder, Env, Resource, ResourceArc, Term};
 
-use answer::Failure;
+use answer::{Failure, tagged};
 
 /// It can give back to the system what any thread has freed; the C library's allocator
 /// keeps most of it.
@@ -54,6 +54,19 @@ impl Resource for CatalogResource {}
 impl CatalogResource {
     fn database(&self, name: &str) -> Result<Arc<Database>, Failure> {
         self.0.database(name).map_err(Failure)
+    }
+
+    /// What `call` makes of the database, or the error that there is none: tagged.
+    fn call<'a, T: Encoder>(
+        &self,
+        env: Env<'a>,
+        name: &str,
+        call: impl FnOnce(&Arc<Database>) -> Result<T, Failure>,
+    ) -> Term<'a> {
+        tagged(
+            env,
+            self.database(name).and_then(|database| call(&database)),
+        )
     }
 
     fn limits(&self) -> &Limits {

@@ -4,7 +4,6 @@ use formdb_engine::{Hash, to_hex};
 use rustler::{Env, NifMap, Term};
 
 use crate::CatalogRef;
-use crate::answer::tagged;
 
 /// `TreeHead` as a map.
 #[derive(NifMap)]
@@ -39,14 +38,13 @@ fn hex(path: &[Hash]) -> Vec<String> {
 
 #[rustler::nif(schedule = "DirtyIo")]
 fn tree_head<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, size: Option<u64>) -> Term<'a> {
-    let head = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let head = database.tree_head(size)?;
         Ok(TreeHeadMap {
             tree_size: head.tree_size,
             root: to_hex(&head.root),
         })
-    });
-    tagged(env, head)
+    })
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -57,7 +55,7 @@ fn inclusion_proof<'a>(
     seq: u64,
     size: Option<u64>,
 ) -> Term<'a> {
-    let proof = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let proof = database.inclusion_proof(seq, size)?;
         Ok(InclusionMap {
             leaf_index: proof.leaf_index,
@@ -66,8 +64,7 @@ fn inclusion_proof<'a>(
             root: to_hex(&proof.root),
             path: hex(&proof.path),
         })
-    });
-    tagged(env, proof)
+    })
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -78,7 +75,7 @@ fn consistency_proof<'a>(
     first: u64,
     second: Option<u64>,
 ) -> Term<'a> {
-    let proof = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let proof = database.consistency_proof(first, second)?;
         Ok(ConsistencyMap {
             first: proof.first,
@@ -87,6 +84,5 @@ fn consistency_proof<'a>(
             second_root: to_hex(&proof.second_root),
             path: hex(&proof.path),
         })
-    });
-    tagged(env, proof)
+    })
 }

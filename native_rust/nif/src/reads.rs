@@ -51,11 +51,7 @@ fn feature_bytes<'a>(
     id: &str,
     as_of: Option<u64>,
 ) -> Term<'a> {
-    let bytes = catalog.database(name);
-    tagged(
-        env,
-        bytes.and_then(|database| Ok(database.feature_bytes(id, as_of)?)),
-    )
+    catalog.call(env, name, |database| Ok(database.feature_bytes(id, as_of)?))
 }
 
 /// `{:ok, {seq, hash, json}}` as a transaction sees it; of its own version `seq` and
@@ -68,13 +64,12 @@ fn feature_in<'a>(
     transaction: &str,
     id: &str,
 ) -> Term<'a> {
-    let found = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let found = database.feature_in(transaction, id)?;
         let (seq, hash) = found.version.unzip();
         let hash = hash.map(|hash| to_hex(&hash));
         Ok((seq, hash, binary(env, &found.json)))
-    });
-    tagged(env, found)
+    })
 }
 
 /// What a box query in a transaction takes.
@@ -215,7 +210,7 @@ fn latest<'a>(
     series: &str,
     as_of: Option<u64>,
 ) -> Term<'a> {
-    let latest = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let latest = database.latest(series, as_of).map_err(Failure)?;
         Ok(LatestMap {
             timestamp: latest.timestamp,
@@ -225,8 +220,7 @@ fn latest<'a>(
             metadata: latest.metadata.map(|json| binary(env, &json)),
             provenance: latest.provenance.map(|json| binary(env, &json)),
         })
-    });
-    tagged(env, latest)
+    })
 }
 
 /// What a call for the list of series takes.
@@ -249,8 +243,8 @@ fn series_list<'a>(
     list: SeriesListMap<'a>,
 ) -> Term<'a> {
     let asker = Asker::new(env);
-    let page = catalog.database(name).and_then(|database| {
-        let budget = asker.budget(&database);
+    catalog.call(env, name, |database| {
+        let budget = asker.budget(database);
         let query = SeriesListQuery {
             prefix: list.prefix,
             limit: list.limit,
@@ -263,8 +257,7 @@ fn series_list<'a>(
             false => series_rows(env, &page),
         };
         Ok((series, page.seq, page.next))
-    });
-    tagged(env, page)
+    })
 }
 
 fn series_rows<'a>(env: Env<'a>, page: &SeriesListPage) -> Term<'a> {
@@ -292,17 +285,16 @@ struct EntriesMap<'a> {
 #[rustler::nif(schedule = "DirtyIo")]
 fn entries<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: EntriesMap<'a>) -> Term<'a> {
     let asker = Asker::new(env);
-    let page = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let query = EntryQuery {
             since: query.since,
             until: query.until.unwrap_or(u64::MAX),
             op: query.op.map(str::parse).transpose()?,
             limit: query.limit,
         };
-        let page = database.entries(&query, &asker.budget(&database))?;
+        let page = database.entries(&query, &asker.budget(database))?;
         Ok((binary(env, &page.json), page.returned, page.next))
-    });
-    tagged(env, page)
+    })
 }
 
 /// `{:ok, {json, returned, next}}`; `json` is an array of versions.
@@ -316,9 +308,8 @@ fn provenance<'a>(
     limit: usize,
 ) -> Term<'a> {
     let asker = Asker::new(env);
-    let page = catalog.database(name).and_then(|database| {
-        let page = database.provenance(id, since, limit, &asker.budget(&database))?;
+    catalog.call(env, name, |database| {
+        let page = database.provenance(id, since, limit, &asker.budget(database))?;
         Ok((binary(env, &page.json), page.returned, page.next))
-    });
-    tagged(env, page)
+    })
 }

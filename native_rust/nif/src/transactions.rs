@@ -9,7 +9,7 @@ use formdb_engine::{
 };
 use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 
-use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, or_long, tagged};
+use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, or_long};
 use crate::options::Options;
 use crate::schedulers::{On, twins};
 use crate::writes::time_unit;
@@ -66,22 +66,21 @@ fn transaction_begin<'a>(
     name: &str,
     begin: BeginMap,
 ) -> Term<'a> {
-    let status = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let begun = database.begin(Begin {
             read_only: begin.read_only,
             actor: begin.actor.map(Arc::from),
             as_of: begin.as_of,
         })?;
         Ok(StatusMap::of(env, begun))
-    });
-    tagged(env, status)
+    })
 }
 
 #[rustler::nif]
 fn transaction_status<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<'a> {
-    let status = catalog.database(name);
-    let status = status.and_then(|database| Ok(StatusMap::of(env, database.transaction(id)?)));
-    tagged(env, status)
+    catalog.call(env, name, |database| {
+        Ok(StatusMap::of(env, database.transaction(id)?))
+    })
 }
 
 twins! {
@@ -149,7 +148,7 @@ fn transaction_commit<'a>(
     options: Options<'a>,
     reference: Term<'a>,
 ) -> Term<'a> {
-    let queued = catalog.database(name).and_then(|database| {
+    catalog.call(env, name, |database| {
         let key = options.key(&["commit".as_bytes(), id.as_bytes()]);
         let mut transaction = options.transaction(key.clone());
         let caller = Caller::new(env, reference);
@@ -169,25 +168,20 @@ fn transaction_commit<'a>(
                 Ok(atoms::queued().encode(env))
             }
         }
-    });
-    tagged(env, queued)
+    })
 }
 
 #[rustler::nif]
 fn transaction_abort<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str) -> Term<'a> {
-    let aborted = catalog.database(name);
-    tagged(
-        env,
-        aborted
-            .and_then(|database| Ok(database.abort(id)?))
-            .map(|()| atoms::nil()),
-    )
+    catalog.call(env, name, |database| {
+        database.abort(id)?;
+        Ok(atoms::nil())
+    })
 }
 
 /// `{:ok, ids}` of the transactions that are open, once those whose lease has ended
 /// have been ended.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn transactions_open<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
-    let open = catalog.database(name);
-    tagged(env, open.map(|database| database.open_transactions()))
+    catalog.call(env, name, |database| Ok(database.open_transactions()))
 }
