@@ -578,8 +578,5 @@ defmodule FormdbHttp do
       "2023-11-14T22:13:20.123000Z"
   """
   @spec format_timestamp(integer()) :: String.t()
-  def format_timestamp(micros) do
-    {:ok, text} = Native.timestamp_format(micros)
-    text
-  end
+  defdelegate format_timestamp(micros), to: Native, as: :timestamp_format
 end

@@ -1,7 +1,8 @@
-//! JSON text as Elixir terms, for the small documents that Elixir itself looks into.
+//! JSON text that Elixir itself looks into: as terms, or its members as text.
 
+use formdb_engine::types::Source;
 use formdb_engine::{Error, InvalidCode};
-use rustler::{Binary, Env, Term};
+use rustler::{Binary, Encoder, Env, Term};
 
 use crate::answer::{Failure, tagged};
 use crate::schedulers::twins;
@@ -21,4 +22,37 @@ twins! {
     fn(env; text: Binary<'a>) -> Term<'a> {
         tagged(env, decode(env, &text))
     }
+}
+
+twins! {
+    /// `{:ok, [{name, text}]}` of the members of a JSON object, their values as they are
+    /// written.
+    json_members: "Normal", json_members_dirty: "DirtyCpu";
+    fn(env; text: Binary<'a>) -> Term<'a> {
+        let members = Source::new(&text).and_then(|source| {
+            let members = source.members("{\"geometry\": {...}}")?;
+            let members = members.iter().map(|(name, raw)| (name, raw.get()));
+            Ok(members.collect::<Vec<_>>().encode(env))
+        });
+        tagged(env, members.map_err(Failure))
+    }
+}
+
+/// The provenance in `{"provenance": {...}}`: `{:ok, text}`, or `{:ok, nil}` where it
+/// is not there. An object with another member is refused.
+#[rustler::nif]
+fn provenance_member<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
+    tagged(
+        env,
+        provenance_in(&text).map(|text| text.map(|t| t.encode(env))),
+    )
+}
+
+fn provenance_in(text: &[u8]) -> Result<Option<String>, Failure> {
+    let members = Source::new(text)?.members("{\"provenance\": {...}}")?;
+    if let Some((other, _)) = members.iter().find(|(name, _)| *name != "provenance") {
+        let detail = format!("found the member {other:?}; the only one taken is provenance");
+        return Err(Failure(Error::invalid(InvalidCode::Document, "", detail)));
+    }
+    Ok(members.get("provenance").map(|raw| raw.get().to_owned()))
 }

@@ -24,6 +24,7 @@ mod reads;
 mod schedulers;
 mod search;
 mod standalone;
+mod times;
 mod transactions;
 mod writes;
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use formdb_engine::types::{BoundingBox, Source};
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Area, Database, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, QueryGeometry, Search,
 };
 use rustler::{Binary, Encoder, NifMap, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::CatalogRef;
-use crate::answer::{COPIED, Failure, json_answer, tagged};
+use crate::answer::{COPIED, Failure, json_answer};
 use crate::asking::ask;
 use crate::options::Crossing;
 use crate::reads::feature_page;
@@ -139,20 +139,6 @@ twins! {
             Database::count,
             |counted| counted.encode(env),
         )
-    }
-}
-
-twins! {
-    /// `{:ok, [{name, text}]}` of the members of a JSON object, their values as they are
-    /// written.
-    json_members: "Normal", json_members_dirty: "DirtyCpu";
-    fn(env; text: Binary<'a>) -> Term<'a> {
-        let members = Source::new(&text).and_then(|source| {
-            let members = source.members("{\"geometry\": {...}}")?;
-            let members = members.iter().map(|(name, raw)| (name, raw.get()));
-            Ok(members.collect::<Vec<_>>().encode(env))
-        });
-        tagged(env, members.map_err(Failure))
     }
 }
 

@@ -12,7 +12,7 @@ use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, or_long};
 use crate::options::Options;
 use crate::schedulers::{On, twins};
-use crate::writes::time_unit;
+use crate::times::time_unit;
 use crate::{CatalogRef, atoms};
 
 /// `Begin` as a map.

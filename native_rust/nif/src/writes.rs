@@ -4,7 +4,7 @@
 //! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
 //! for what may read the journal first. The caller picks.
 
-use formdb_engine::types::{Antimeridian, Source, TimeUnit, read_time_parameter, read_timestamp};
+use formdb_engine::types::Antimeridian;
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
     Order, Puts, RangeQuery, Reply,
@@ -14,6 +14,7 @@ use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
 use crate::options::{Crossing, Options};
 use crate::schedulers::twins;
+use crate::times::time_unit;
 use crate::{CatalogRef, atoms};
 
 /// What to write. Provenance is the text of a JSON object, times are microseconds.
@@ -392,50 +393,4 @@ pub(crate) fn words<'b>(
     }
     let detail = format!("{} bytes; a packed column has eight a point", bytes.len());
     Err(Failure(Error::invalid(InvalidCode::Point, pointer, detail)))
-}
-
-/// The provenance in `{"provenance": {...}}`: `{:ok, text}`, or `{:ok, nil}` where it
-/// is not there. An object with another member is refused.
-#[rustler::nif]
-fn provenance_member<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
-    tagged(
-        env,
-        provenance_in(&text).map(|text| text.map(|t| t.encode(env))),
-    )
-}
-
-fn provenance_in(text: &[u8]) -> Result<Option<String>, Failure> {
-    let members = Source::new(text)?.members("{\"provenance\": {...}}")?;
-    if let Some((other, _)) = members.iter().find(|(name, _)| *name != "provenance") {
-        let detail = format!("found the member {other:?}; the only one taken is provenance");
-        return Err(Failure(Error::invalid(InvalidCode::Document, "", detail)));
-    }
-    Ok(members.get("provenance").map(|raw| raw.get().to_owned()))
-}
-
-/// The unit of this name, microseconds without one.
-pub(crate) fn time_unit(unit: Option<&str>) -> Result<TimeUnit, Failure> {
-    Ok(unit.map(str::parse).transpose()?.unwrap_or_default())
-}
-
-/// Of ISO 8601 text.
-#[rustler::nif]
-fn timestamp_parse<'a>(env: Env<'a>, text: &str) -> Term<'a> {
-    tagged(env, read_timestamp(text).map_err(Failure))
-}
-
-/// Of text that may also be an integer in digits, which counts the unit.
-#[rustler::nif]
-fn timestamp_parameter<'a>(env: Env<'a>, text: &str, unit: Option<&str>) -> Term<'a> {
-    let unit = unit.map(str::parse).transpose();
-    let parsed = unit.and_then(|unit| read_time_parameter(text, unit));
-    tagged(env, parsed.map_err(Failure))
-}
-
-#[rustler::nif]
-fn timestamp_format<'a>(env: Env<'a>, micros: i64) -> Term<'a> {
-    let mut text = Vec::with_capacity(32);
-    formdb_engine::types::write_timestamp(micros, &mut text);
-    let text = String::from_utf8(text).unwrap_or_default();
-    (atoms::ok(), text).encode(env)
 }
