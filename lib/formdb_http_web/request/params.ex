@@ -17,14 +17,12 @@ defmodule FormdbHttpWeb.Params do
   @spec read(Request.t()) ::
           {:ok, params :: map(), asked :: {map(), list()}} | {:error, Error.t()}
   def read(%{call: %Call{} = call} = req) do
-    with {:ok, path} <- decode_parts(call.path, req.parts, %{}),
+    with {:ok, values} <- parts(call.path, req.parts, call.given),
          {:ok, texts, filters} <- query(req.query, call.query),
-         {:ok, parts} <- typed(call.path, path, %{}),
-         {:ok, query} <- query_values(call.query, texts, parts),
-         {:ok, fields} <- typed(call.headers, req.headers, parts) do
-      given = Enum.reduce([query, fields, parts], call.given, &Map.merge(&2, &1))
-      given = if filters == [], do: given, else: %{given | filters: filters}
-      {:ok, given, {texts, filters}}
+         {:ok, values} <- typed(call.query, texts, values),
+         {:ok, values} <- typed(call.headers, req.headers, values) do
+      values = if filters == [], do: values, else: %{values | filters: filters}
+      {:ok, values, {texts, filters}}
     end
   end
 
@@ -36,10 +34,12 @@ defmodule FormdbHttpWeb.Params do
 
   ## Parts of the path
 
-  defp decode_parts([], [], texts), do: {:ok, texts}
+  defp parts([], [], values), do: {:ok, values}
 
-  defp decode_parts([%{name: name} | more], [raw | rest], texts) do
-    with {:ok, text} <- segment(raw), do: decode_parts(more, rest, Map.put(texts, name, text))
+  defp parts([%{name: name, key: key, type: type} | more], [raw | rest], values) do
+    with {:ok, text} <- segment(raw),
+         {:ok, value} <- Types.parse(type, name, text, %{}, values),
+         do: parts(more, rest, Map.put(values, key, value))
   end
 
   @doc """
@@ -182,39 +182,25 @@ defmodule FormdbHttpWeb.Params do
 
   ## Values
 
-  defp query_values(parameters, texts, path) do
-    with {:ok, values} <- typed(parameters, texts, path),
-         :ok <- required(parameters, values),
-         do: {:ok, values}
-  end
+  @doc """
+  The values so far, by keys, with those of the parameters that are among `texts`. One that
+  has to be given and is not there is refused.
+  """
+  @spec typed([Parameter.t()], %{String.t() => String.t()}, map()) ::
+          {:ok, map()} | {:error, Error.t()}
+  def typed([], _texts, values), do: {:ok, values}
 
-  @doc "The values of those of the parameters that are among `texts`, by their keys."
-  @spec typed([Parameter.t()], map(), map()) :: {:ok, map()} | {:error, Error.t()}
-  def typed(_parameters, texts, _path) when texts == %{}, do: {:ok, %{}}
-  def typed(parameters, texts, path), do: typed(parameters, texts, path, %{})
-
-  defp typed([], _texts, _path, values), do: {:ok, values}
-
-  defp typed([%{name: name, key: key, type: type} | rest], texts, path, values) do
+  def typed([%{name: name, key: key, type: type} = parameter | rest], texts, values) do
     case texts do
       %{^name => text} when type != :condition ->
-        with {:ok, value} <- Types.parse(type, name, text, texts, path),
-             do: typed(rest, texts, path, Map.put(values, key, value))
+        with {:ok, value} <- Types.parse(type, name, text, texts, values),
+             do: typed(rest, texts, Map.put(values, key, value))
 
-      _not_given ->
-        typed(rest, texts, path, values)
-    end
-  end
+      _not_given when parameter.required == nil ->
+        typed(rest, texts, values)
 
-  defp required(parameters, values) do
-    missing? = &(&1.required && not is_map_key(values, &1.key))
-
-    case Enum.find(parameters, missing?) do
-      nil ->
-        :ok
-
-      %{name: name, required: example} ->
-        detail = "#{name} is missing; give #{name}=#{example}"
+      _missing ->
+        detail = "#{name} is missing; give #{name}=#{parameter.required}"
         refuse(:missing_parameter, detail, "/" <> name)
     end
   end

@@ -27,8 +27,8 @@ defmodule FormdbHttpWeb.SearchBody do
          {:ok, members} <- body_members(body),
          {:ok, texts, filters} <- members(Map.new(members), body, names),
          texts = Map.drop(texts, Map.keys(asked)),
-         {:ok, values} <- Params.typed(req.call.query, texts, params),
-         do: {:ok, params |> Map.merge(values) |> Map.update!(:filters, &(filters ++ &1))}
+         {:ok, params} <- Params.typed(req.call.query, texts, params),
+         do: {:ok, %{params | filters: filters ++ params.filters}}
   end
 
   def read(_req, params), do: {:ok, params}

@@ -41,64 +41,64 @@ defmodule FormdbHttpWeb.Types do
           | :condition
 
   @doc """
-  The value of the parameter `name`. `texts` are all that were given, and `path` the parts of
-  the path: the meaning of some depends on others.
+  The value of the parameter `name`. `texts` are all that were given, and `values` those that
+  were read before it, parts of the path first: the meaning of some depends on others.
   """
   @spec parse(t(), String.t(), String.t(), %{String.t() => String.t()}, map()) ::
           {:ok, term()} | {:error, Error.t()}
-  def parse(type, name, text, texts, path)
+  def parse(type, name, text, texts, values)
 
-  def parse(:text, _name, text, _texts, _path), do: {:ok, text}
-  def parse({:engine, _form}, _name, text, _texts, _path), do: {:ok, text}
+  def parse(:text, _name, text, _texts, _values), do: {:ok, text}
+  def parse({:engine, _form}, _name, text, _texts, _values), do: {:ok, text}
 
-  def parse(:count, name, text, _texts, _path) do
+  def parse(:count, name, text, _texts, _values) do
     # Few enough digits for the engine's number; a larger one is too large anyway.
     if text =~ ~r/\A[0-9]{1,18}\z/,
       do: {:ok, String.to_integer(text)},
       else: invalid(name, text, "expected a whole number, 0 or more, of at most 18 digits")
   end
 
-  def parse(:number, name, text, _texts, _path) do
+  def parse(:number, name, text, _texts, _values) do
     with :error <- number(text),
          do: invalid(name, text, "expected a number such as 1.5 or 1e-3")
   end
 
-  def parse({:enum, values}, name, text, _texts, _path) do
+  def parse({:enum, values}, name, text, _texts, _values) do
     case Enum.find(values, :none_of_them, &(Atom.to_string(&1) == text)) do
       :none_of_them -> invalid(name, text, "give " <> one_of(values))
       value -> {:ok, value}
     end
   end
 
-  def parse({:only, value, instead}, name, text, _texts, _path) do
+  def parse({:only, value, instead}, name, text, _texts, _values) do
     if text == Atom.to_string(value),
       do: {:ok, value},
       else: invalid(name, text, "give #{value}, or #{instead}")
   end
 
-  def parse(:time, name, text, texts, path) do
-    with {:ok, unit} <- unit(texts, path),
+  def parse(:time, name, text, texts, values) do
+    with {:ok, unit} <- unit(texts, values),
          {:error, error} <- Serving.parse_timestamp(text, unit),
          do: {:error, %{error | pointer: "/" <> name}}
   end
 
-  def parse(:as_of, name, text, texts, path) do
+  def parse(:as_of, name, text, texts, values) do
     if text =~ ~r/\A-?[0-9]+\z/,
-      do: parse(:count, name, text, texts, path),
+      do: parse(:count, name, text, texts, values),
       else: {:ok, text}
   end
 
   def parse(:transaction, _name, text, _texts, %{db: name}),
     do: {:ok, %Transaction{database: name, id: text}}
 
-  def parse(:point, name, text, _texts, _path) do
+  def parse(:point, name, text, _texts, _values) do
     case numbers(text) do
       [lon, lat] -> {:ok, {lon, lat}}
       _other -> invalid(name, text, "give longitude,latitude in degrees")
     end
   end
 
-  def parse(:cell, name, text, _texts, _path) do
+  def parse(:cell, name, text, _texts, _values) do
     case numbers(text) do
       [side] -> {:ok, {side, side}}
       [width, height] -> {:ok, {width, height}}
@@ -107,7 +107,7 @@ defmodule FormdbHttpWeb.Types do
   end
 
   # A sequence has fewer digits than a hash.
-  def parse(:block, _name, text, _texts, _path) do
+  def parse(:block, _name, text, _texts, _values) do
     cond do
       text =~ ~r/\A[0-9a-fA-F]{64}\z/ ->
         {:ok, text}
@@ -124,7 +124,7 @@ defmodule FormdbHttpWeb.Types do
   end
 
   # Visible ASCII: what else there might be in a header is no text, or two headers.
-  def parse(:idempotency_key, _name, text, _texts, _path) do
+  def parse(:idempotency_key, _name, text, _texts, _values) do
     if text =~ ~r/\A[\x21-\x7e]{1,255}\z/ do
       {:ok, text}
     else
@@ -139,12 +139,12 @@ defmodule FormdbHttpWeb.Types do
   @spec units() :: [atom()]
   def units, do: @units
 
-  defp unit(%{"unit" => text} = texts, path) do
-    with {:ok, unit} <- parse({:enum, @units}, "unit", text, texts, path),
+  defp unit(%{"unit" => text} = texts, values) do
+    with {:ok, unit} <- parse({:enum, @units}, "unit", text, texts, values),
          do: {:ok, [unit: unit]}
   end
 
-  defp unit(_texts, _path), do: {:ok, []}
+  defp unit(_texts, _values), do: {:ok, []}
 
   # "a or b", "a, b or c".
   defp one_of(values) do
