@@ -5,8 +5,9 @@
 //! may run ahead of the monotonic clock by so much (`clock_jump_seconds`); beyond that
 //! commit times follow the monotonic clock, until the system's clock is back, or has
 //! stood by its jump for long (`clock_settle_seconds`), as after a machine was
-//! suspended. Opening a database takes the clock as it is: nobody knows how long it was
-//! closed.
+//! suspended. A clock that stepped back and is put right again has not jumped: it is where
+//! it would be had it run evenly. Opening a database takes the clock as it is: nobody knows
+//! how long it was closed.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -23,6 +24,14 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
+/// A time, and when the clock showed it.
+type Reading = (i64, Instant);
+
+/// What a clock that showed `reading` would show had it run evenly.
+fn evenly((time, when): Reading, at: Instant) -> i64 {
+    time.saturating_add(micros(at.saturating_duration_since(when)))
+}
+
 /// The clock of one database.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -32,8 +41,12 @@ pub(crate) struct Clock {
     last_group: i64,
     /// Time of the group that is not wholly visible yet.
     under_way: Option<i64>,
-    /// A time that was believed, and when that was.
-    believed: (i64, Instant),
+    /// The last time that was believed.
+    believed: Reading,
+    /// The one that was furthest ahead, until the clock has stood below it for long.
+    furthest: Reading,
+    /// Since when the system's clock is below where `furthest` would have led.
+    below: Option<Instant>,
     /// Since when the system's clock is too far ahead.
     jumped: Option<Instant>,
     jump: i64,
@@ -43,11 +56,14 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that never shows less than `last`.
     pub(crate) fn new(last: i64, limits: &Limits) -> Self {
+        let opened = (system_micros(), Instant::now());
         Self {
             last,
             last_group: last,
             under_way: None,
-            believed: (system_micros(), Instant::now()),
+            believed: opened,
+            furthest: opened,
+            below: None,
             jumped: None,
             jump: match limits.clock_jump_seconds {
                 0 => i64::MAX,
@@ -63,24 +79,47 @@ impl Clock {
     }
 
     fn look(&mut self, system: i64, at: Instant) -> i64 {
-        let steady = self.steady(at);
-        if system.saturating_sub(steady) > self.jump {
+        let furthest = evenly(self.furthest, at);
+        if system.saturating_sub(furthest) > self.jump {
             let since = *self.jumped.get_or_insert(at);
             if at.saturating_duration_since(since) < self.settle {
-                self.last = self.last.max(steady);
+                self.last = self.last.max(evenly(self.believed, at));
                 return self.last;
             }
         }
         self.jumped = None;
         self.believed = (system, at);
+        let below = match self.below {
+            _ if system >= furthest => None,
+            None => Some(at),
+            since => since,
+        };
+        if below.is_none_or(|since| at.saturating_duration_since(since) >= self.settle) {
+            self.furthest = self.believed;
+            self.below = None;
+        } else {
+            self.below = below;
+        }
         self.last = self.last.max(system);
         self.last
     }
 
-    /// What the clock would show had it run evenly.
-    fn steady(&self, at: Instant) -> i64 {
-        let (time, when) = self.believed;
-        time.saturating_add(micros(at.saturating_duration_since(when)))
+    /// How long until the clock shows more than `time`, as things are: while it stands still,
+    /// that is not until the system's clock has caught up.
+    pub(crate) fn until_past(&mut self, time: i64) -> Duration {
+        self.wait(time, system_micros(), Instant::now())
+    }
+
+    fn wait(&mut self, time: i64, system: i64, at: Instant) -> Duration {
+        if time < self.look(system, at) {
+            return Duration::ZERO;
+        }
+        let runs = match self.jumped {
+            Some(_) => evenly(self.believed, at),
+            None => system,
+        };
+        let wait = time.saturating_sub(runs).saturating_add(1);
+        Duration::from_micros(u64::try_from(wait).unwrap_or(0))
     }
 
     /// Microseconds that the system's clock is ahead of the time shown, because it
@@ -167,6 +206,52 @@ mod tests {
         assert_eq!(clock.look(time(9_000), after(310)), time(320));
         assert_eq!(clock.look(time(9_599), after(909)), time(919));
         assert_eq!(clock.look(time(9_600), after(910)), time(9_600));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_right_again_has_not_jumped() {
+        for back in [3_600, 86_400, 50 * 366 * 86_400] {
+            let mut clock = clock(0);
+            let (start, began) = clock.believed;
+            let after = |seconds: u64| began + Duration::from_secs(seconds);
+            let time = |seconds: i64| start + seconds * SECOND;
+            assert_eq!(clock.look(time(10), after(10)), time(10));
+            // Back, where time stands still, and right again: it goes on at once.
+            assert_eq!(clock.look(time(20 - back), after(20)), time(10));
+            assert_eq!(clock.look(time(300 - back), after(300)), time(10));
+            assert_eq!(clock.look(time(310), after(310)), time(310));
+            assert!(clock.jumped.is_none());
+            assert_eq!(clock.look(time(320), after(320)), time(320));
+            // One that comes out elsewhere has jumped.
+            assert_eq!(clock.look(time(330 - back), after(330)), time(320));
+            assert_eq!(clock.look(time(340) + YEAR, after(340)), time(320));
+            assert!(clock.jumped.is_some());
+            assert_eq!(clock.look(time(350), after(350)), time(350));
+            // Nor is it known for ever where it would have been.
+            assert_eq!(clock.look(time(360 - back), after(360)), time(350));
+            assert_eq!(clock.look(time(960 - back), after(960)), time(350));
+            assert_eq!(clock.look(time(970), after(970)), time(350));
+            assert!(clock.jumped.is_some());
+        }
+    }
+
+    #[test]
+    fn it_is_known_how_long_a_time_is_ahead() {
+        let mut clock = clock(0);
+        let (start, began) = clock.believed;
+        let at = began + Duration::from_secs(10);
+        let time = |seconds: i64| start + seconds * SECOND;
+        let seconds = |count| Duration::from_secs(count) + Duration::from_micros(1);
+        assert_eq!(clock.wait(time(9), time(10), at), Duration::ZERO);
+        assert_eq!(clock.wait(time(10), time(10), at), seconds(0));
+        assert_eq!(clock.wait(time(11), time(10), at), seconds(1));
+        // It stands still at 10 s until the system's clock has come that far.
+        assert_eq!(clock.wait(time(9), time(-50), at), Duration::ZERO);
+        assert_eq!(clock.wait(time(10), time(-50), at), seconds(60));
+        assert_eq!(clock.wait(time(11), time(-50), at), seconds(61));
+        // After a jump it goes on evenly.
+        assert_eq!(clock.look(time(10), at), time(10));
+        assert_eq!(clock.wait(time(11), time(10) + YEAR, at), seconds(1));
     }
 
     #[test]

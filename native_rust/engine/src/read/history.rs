@@ -41,6 +41,26 @@ const AHEAD: Duration = Duration::from_secs(1);
 /// How long to wait for a group that is under way.
 const GROUP: Duration = Duration::from_millis(2);
 
+/// The clock shows `now`, and will have passed `time` after `wait`, if not put right earlier.
+fn not_reached(time: i64, now: i64, wait: Duration) -> Error {
+    let ahead = Duration::from_micros(u64::try_from(time.saturating_sub(now)).unwrap_or(0));
+    let (start, end) = if ahead > AHEAD {
+        ("as_of is a time ahead of", String::new())
+    } else {
+        let end = format!(
+            " and stands still until the system's clock has caught up, for {} s more; ask as of a \
+             sequence",
+            wait.as_secs()
+        );
+        ("as_of is not before", end)
+    };
+    let mut shown = Vec::new();
+    write_timestamp(now, &mut shown);
+    let shown = String::from_utf8_lossy(&shown);
+    let detail = format!("{start} the server's clock, which shows {shown}{end}");
+    Error::invalid(InvalidCode::Parameter, "/as_of", detail)
+}
+
 impl Database {
     /// The last sequence that was committed at or before `time`, microseconds since
     /// the epoch; 0 when none was. The answer never changes: where something may still be
@@ -71,26 +91,24 @@ impl Database {
     /// As [`Database::seq_at`], but that it says how long to wait instead of waiting.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a time more than a second ahead of the database's clock;
+    /// [`Error::Invalid`] for a time that the database's clock will not have passed in a
+    /// second;
     /// [`Error::Poisoned`] where a write failed that may turn out to be there after all;
     /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
     pub fn moment(&self, time: i64) -> Result<Moment> {
         let state = &self.state;
         state.check_open()?;
-        let (now, under_way) = {
+        let (now, wait, under_way) = {
             let mut clock = state.clock.lock();
-            (clock.now(), clock.under_way())
+            let wait = clock.until_past(time);
+            (clock.now(), wait, clock.under_way())
         };
-        // From here on nothing begins to be committed with a time before `now`.
-        let ahead = time.saturating_sub(now);
-        if ahead > i64::try_from(AHEAD.as_micros()).unwrap_or(i64::MAX) {
-            let mut detail = b"as_of is a time ahead of the server's clock, which shows ".to_vec();
-            write_timestamp(now, &mut detail);
-            let detail = String::from_utf8_lossy(&detail).into_owned();
-            return Err(Error::invalid(InvalidCode::Parameter, "/as_of", detail));
+        if wait > AHEAD {
+            return Err(not_reached(time, now, wait));
         }
-        if let Ok(ahead) = u64::try_from(ahead) {
-            return Ok(Moment::NotYet(Duration::from_micros(ahead + 1)));
+        // Only then nothing begins to be committed any more with a time up to this one.
+        if wait > Duration::ZERO {
+            return Ok(Moment::NotYet(wait));
         }
         if under_way.is_some_and(|began| began <= time) && !planted(Bug::TimeBeforeGroup) {
             return match state.poisoned() {
