@@ -1,11 +1,12 @@
 defmodule FormdbHttp.Shutdown do
   @moduledoc """
-  The end of a VM that only serves: SIGTERM stops the application in order and then the
-  VM, and nothing keeps it longer than `FORMDB_DRAIN_TIMEOUT_MS` and 5 s.
+  The end of a VM that only serves: SIGTERM, and SIGHUP, stop the application in order and
+  then the VM, and nothing keeps it longer than `FORMDB_DRAIN_TIMEOUT_MS` and 5 s.
 
   OTP's own answer to SIGTERM waits for every process and flushes standard output, for
   ever if nobody reads it. Ending the VM at any moment is safe: what was acknowledged is
-  on disk.
+  on disk. SIGHUP, which comes when the terminal is closed, would end the VM at once. Where it
+  is ignored, as `nohup` has it, it stays so.
   """
 
   @behaviour :gen_event
@@ -18,7 +19,10 @@ defmodule FormdbHttp.Shutdown do
   @closing_ms 5_000
   @flush_ms 500
 
-  @doc "From now on SIGTERM ends the VM so; `drain_timeout_ms` is the configuration's."
+  # Signal 1 in the mask of those that a process ignores (proc(5)).
+  @sighup 1
+
+  @doc "From now on SIGTERM and SIGHUP end the VM so; `drain_timeout_ms` is the configuration's."
   @spec install(non_neg_integer()) :: :ok
   def install(drain_timeout_ms) do
     new = {__MODULE__, drain_timeout_ms}
@@ -33,7 +37,17 @@ defmodule FormdbHttp.Shutdown do
           :gen_event.add_handler(:erl_signal_server, __MODULE__, drain_timeout_ms)
       end
 
+    unless ignored?(), do: :os.set_signal(:sighup, :handle)
     :os.set_signal(:sigterm, :handle)
+  end
+
+  defp ignored? do
+    with {:ok, status} <- File.read("/proc/self/status"),
+         [_line, mask] <- Regex.run(~r/^SigIgn:\s*([0-9a-f]+)$/m, status) do
+      Bitwise.band(String.to_integer(mask, 16), @sighup) != 0
+    else
+      _unknown -> false
+    end
   end
 
   @doc "Stops the application, then the VM with `status`. Does not return."
@@ -72,8 +86,8 @@ defmodule FormdbHttp.Shutdown do
   def init(drain_timeout_ms), do: {:ok, drain_timeout_ms}
 
   @impl true
-  def handle_event(:sigterm, drain_timeout_ms) do
-    Logger.info("SIGTERM received: stopping")
+  def handle_event(signal, drain_timeout_ms) when signal in [:sigterm, :sighup] do
+    Logger.info("#{signal |> to_string() |> String.upcase()} received: stopping")
     # Not here: this process delivers signals.
     spawn(fn -> stop(drain_timeout_ms, 0) end)
     {:ok, drain_timeout_ms}

@@ -134,6 +134,36 @@ defmodule FormdbHttp.FailedWriteTest do
     assert poisoned(port) == 0
   end
 
+  @tag timeout: 120_000
+  @tag :tmp_dir
+  test "a file that may not grow costs its database the writes, and nothing else", context do
+    %{tmp_dir: data_dir} = context
+    # 2 MiB a file.
+    server = start_supervised!({ServerProcess, {data_dir, [], {:file_blocks, 4_096}}})
+    port = ServerProcess.await_ready(server)
+
+    for name <- ["quakes", "other"],
+        do: assert(post(port, "/api/v1/databases", %{name: name}).status == 201)
+
+    text = String.duplicate("x", 500_000)
+    large = ~s({"type":"Feature","geometry":null,"properties":{"text":"#{text}"}})
+    path = &"/api/v1/databases/quakes/features/f#{&1}"
+
+    {written, [refused | _]} =
+      1..8
+      |> Enum.map(&request(port, "PUT", path.(&1), body: large))
+      |> Enum.split_while(&(&1.status == 201))
+
+    assert length(written) in 2..4
+    assert %{status: 500} = refused
+    assert %{"code" => "io_error", "detail" => detail} = json(refused)
+    assert detail =~ ~r/file too large/i
+    assert json(put_feature(port, "b"))["code"] == "database_read_only"
+    assert get(port, path.(1)).status == 200
+    assert put_feature(port, "other", "a").status == 201
+    assert poisoned(port) == 1
+  end
+
   defp poisoned(port) do
     get(port, "/metrics").body
     |> Exposition.parse!()

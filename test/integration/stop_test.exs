@@ -3,7 +3,7 @@ defmodule FormdbHttp.StopTest do
   # something in it never ends.
   use ExUnit.Case, async: true
 
-  import FormdbHttp.HTTPClient, only: [connect: 1]
+  import FormdbHttp.HTTPClient, only: [connect: 1, post: 3]
 
   alias FormdbHttp.ServerProcess
 
@@ -55,6 +55,14 @@ defmodule FormdbHttp.StopTest do
     assert Enum.any?(lines, &(&1 =~ "SIGTERM received"))
     for line <- lines, do: assert(line =~ ~r/^\d{4}-\d\d-\d\dT\S+Z \[[a-z]+\] \S/, line)
     refute Enum.any?(lines, &(&1 =~ "[notice]"))
+  end
+
+  test "the end of its terminal stops it in order, too", %{tmp_dir: dir} do
+    server = start(dir, [])
+    assert post(ServerProcess.port(server), "/api/v1/databases", %{name: "quakes"}).status == 201
+    assert ServerProcess.hang_up(server) == 0
+    output = ServerProcess.output(server)
+    assert output =~ "SIGHUP received" and output =~ "closed"
   end
 
   defp start(dir, settings) do

@@ -25,7 +25,8 @@ defmodule FormdbHttp.ServerProcess do
   Starts a server on a data folder, with more settings if need be (names and texts);
   `await_ready/1` waits until it serves. With `:unread` its standard output is a full
   pipe that nobody reads; then the settings have to say its port, since it cannot. With
-  `{:open_files, n}` it may open so many files.
+  `{:open_files, n}` it may open so many files, with `{:file_blocks, n}` write files of so
+  many times 512 bytes.
   """
   def start_link({data_dir, settings, output}),
     do: GenServer.start_link(__MODULE__, {data_dir, settings, output})
@@ -61,6 +62,9 @@ defmodule FormdbHttp.ServerProcess do
 
   @doc "Asks the server to stop with SIGTERM and waits until it has; the exit status."
   def stop(server), do: GenServer.call(server, {:signal, "TERM"}, @patience)
+
+  @doc "As `stop/1`, by the signal that comes when a terminal is closed."
+  def hang_up(server), do: GenServer.call(server, {:signal, "HUP"}, @patience)
 
   @doc "All that the server has printed, its log included."
   def output(server), do: GenServer.call(server, :output)
@@ -104,6 +108,10 @@ defmodule FormdbHttp.ServerProcess do
   # The shell that sets the limit becomes the VM.
   defp command({:open_files, most}, erl) do
     ["/bin/sh", "-c", ~s(ulimit -n #{most} && exec "$@"), "sh" | erl]
+  end
+
+  defp command({:file_blocks, most}, erl) do
+    ["/bin/sh", "-c", ~s(ulimit -f #{most} && exec "$@"), "sh" | erl]
   end
 
   defp environment(data_dir, settings) do

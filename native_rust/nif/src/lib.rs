@@ -96,4 +96,13 @@ mod atoms {
     }
 }
 
-rustler::init!("Elixir.FormdbHttp.Native");
+/// A write beyond the size that files of this process may have (`ulimit -f`) raises a
+/// signal that ends the process, with all its databases. Ignored, the write fails instead
+/// (EFBIG), as one to a full disk does.
+fn load(_env: Env, _info: Term) -> bool {
+    // SAFETY: it sets no handler, and nobody else in the process uses this signal.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    true
+}
+
+rustler::init!("Elixir.FormdbHttp.Native", load = load);
