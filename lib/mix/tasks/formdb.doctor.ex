@@ -104,6 +104,11 @@ defmodule Mix.Tasks.Formdb.Doctor do
     ]
   end
 
+  defp beyond(%{beyond: count}) when count > 0 do
+    "  #{count} blocks after the damage can be read: salvage into another folder with --beyond " <>
+      "to have them follow as new blocks, but for those that depend on what is lost\n"
+  end
+
   defp beyond(%{appended: 0, left_out: [], missing: []}), do: []
 
   defp beyond(report) do

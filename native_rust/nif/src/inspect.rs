@@ -66,7 +66,8 @@ struct DiagnosisMap {
 }
 
 /// `SalvageReport` as a map; `lost` are `{file, offset, bytes}`, `left_out` `{seq, reason}`
-/// and `missing` `{first, last}`; these and `appended` are of what was written as new blocks.
+/// and `missing` `{first, last}`; these and `appended` are of what was written as new blocks,
+/// `beyond` are the blocks that could have been.
 #[derive(NifMap)]
 struct SalvageMap {
     blocks: u64,
@@ -75,6 +76,7 @@ struct SalvageMap {
     root: String,
     damage: Option<String>,
     lost: Vec<(String, u64, u64)>,
+    beyond: u64,
     appended: u64,
     appended_transactions: u64,
     left_out: Vec<(u64, String)>,
@@ -90,6 +92,7 @@ impl From<SalvageReport> for SalvageMap {
         let appended = report.appended.unwrap_or_default();
         let left_out = appended.left_out.into_iter();
         Self {
+            beyond: report.beyond,
             appended: appended.blocks,
             appended_transactions: appended.transactions,
             left_out: left_out

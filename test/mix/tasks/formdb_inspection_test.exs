@@ -79,12 +79,17 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     assert out =~ "#{dir}: NOT SOUND" and out =~ ~r/damaged: .*\.journal, byte \d+: /
     {1, out, _} = run(Doctor, [dir])
     assert out =~ "Opening is refused" and out =~ "salvage"
+    # What --beyond would save is said where it helps.
+    readable = ~r/(\d+) blocks after the damage can be read: .*--beyond/
+    assert [_, beyond] = Regex.run(readable, out)
+    assert String.to_integer(beyond) in 1..19
 
     saved = dir <> "-saved"
     {0, out, err} = run(Doctor, [dir, "--salvage", saved])
     assert [_, blocks] = Regex.run(~r/salvaged (\d+) blocks/, out)
     assert String.to_integer(blocks) in 1..19
     assert out =~ "not copied: " and err =~ "%"
+    assert out =~ readable
     {1, out, _} = run(Doctor, [dir, "--salvage", saved])
     assert out =~ "nothing was salvaged" and out =~ "not empty"
     assert contents(dir) == before

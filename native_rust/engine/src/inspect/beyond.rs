@@ -6,11 +6,13 @@
 //! is left out, and said to be.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use crate::block::{Action, Block, Effect};
 use crate::block::{OpKind, revert_body};
 use crate::error::Result;
-use crate::journal::{Group, Journal};
+use crate::fs::FileSystem;
+use crate::journal::{Examination, Group, Journal, readable_blocks};
 use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
 use crate::types::{
@@ -94,6 +96,29 @@ pub(super) struct Appending<'a> {
     /// Last sequence given out.
     seq: u64,
     done: Appended,
+}
+
+/// How many blocks can be read after the damage, beyond the first `kept` ones: what
+/// [`super::Reach::Beyond`] takes at most.
+pub(super) fn count_beyond(
+    fs: &dyn FileSystem,
+    journal: &Path,
+    found: &Examination,
+    kept: u64,
+) -> Result<u64> {
+    let Some(database) = &found.database else {
+        return Ok(0);
+    };
+    let (mut last, mut count) = (kept, 0);
+    let mut visit = |block: &Block<'_>, _: &[u8]| {
+        if block.seq > last {
+            last = block.seq;
+            count += 1;
+        }
+        Ok(())
+    };
+    readable_blocks(fs, journal, database, &found.lost, &mut visit)?;
+    Ok(count)
 }
 
 impl<'a> Appending<'a> {

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::Closed;
+use super::beyond::count_beyond;
 use super::verify::{VerifyReport, check};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
@@ -39,7 +40,11 @@ pub fn diagnose(fs: &dyn FileSystem, dir: &Path) -> Result<Diagnosis> {
     };
     let mut sentences = vec![what_is_there(&report)];
     wrong(&report, &found, &mut sentences);
-    next(dir, &report, &mut sentences);
+    let beyond = match report.damage {
+        Some(_) => count_beyond(fs, &closed.journal, &found, report.blocks)?,
+        None => 0,
+    };
+    next(dir, &report, beyond, &mut sentences);
     Ok(Diagnosis {
         sentences,
         opens: report.opens(),
@@ -130,7 +135,8 @@ fn wrong(report: &VerifyReport, found: &Examination, sentences: &mut Vec<String>
     }
 }
 
-fn next(dir: &Path, report: &VerifyReport, sentences: &mut Vec<String>) {
+/// `beyond` blocks behind the damage can be read.
+fn next(dir: &Path, report: &VerifyReport, beyond: u64, sentences: &mut Vec<String>) {
     if report.damage.is_some() {
         if report.spared {
             sentences.push("Opening succeeds all the same: the index snapshot spares reading what is damaged. Requests that read it are answered with journal_corrupt, and without the snapshot opening is refused.".into());
@@ -142,6 +148,11 @@ fn next(dir: &Path, report: &VerifyReport, sentences: &mut Vec<String>) {
             dir.display(),
             report.blocks
         ));
+        if beyond > 0 {
+            sentences.push(format!(
+                "{beyond} blocks after the damage can be read: with --beyond they follow in the copy as new blocks, but for those that depend on what is lost."
+            ));
+        }
         return;
     }
     if report.torn.is_some() {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Closed;
-use super::beyond::{Appended, Appending, Kept};
+use super::beyond::{Appended, Appending, Kept, count_beyond};
 use super::verify::check;
 use crate::block::Block;
 use crate::clock::system_micros;
@@ -39,6 +39,8 @@ pub struct SalvageReport {
     pub root: Hash,
     /// What was read behind the damage and written anew, if that was asked for.
     pub appended: Option<Appended>,
+    /// Blocks behind the damage that can be read, where that was not asked for.
+    pub beyond: u64,
     /// What was wrong with the old journal.
     pub damage: Option<Damage>,
     /// Bytes that were not copied as they were.
@@ -131,6 +133,10 @@ pub fn salvage(
         }
         _ => None,
     };
+    let beyond = match appended {
+        Some(_) => 0,
+        None => count_beyond(&**fs, &closed.journal, &found, blocks)?,
+    };
     let root = journal.tree().root();
     drop(journal);
     let complete = to.join(JOURNAL);
@@ -147,6 +153,7 @@ pub fn salvage(
         unproved_transactions: more.len() as u64,
         root,
         appended,
+        beyond,
         damage: found.damage.or(found.torn),
         lost,
     })
