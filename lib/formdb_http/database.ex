@@ -4,7 +4,8 @@ defmodule FormdbHttp.Database do
   # it stops. No read and no write passes through this process; they go straight
   # to the engine.
   #
-  # Its status stands in the registry: :opening, :open or {:failed, error}. A
+  # Its status stands in the registry: :opening, :open or {:failed, error}. There the id of
+  # its log stands as well, so that a copy of it that is opened beside it is noticed. A
   # database that cannot be opened keeps its process, so that the reason can be
   # seen and one damaged journal does not take the others down; one that could not be
   # made is not there, and neither is its process.
@@ -43,7 +44,7 @@ defmodule FormdbHttp.Database do
   @spec statuses() :: %{Types.database() => status()}
   def statuses do
     @registry
-    |> Registry.select([{{:"$1", :_, :"$2"}, [], [{{:"$1", :"$2"}}]}])
+    |> Registry.select([{{:"$1", :_, :"$2"}, [{:is_binary, :"$1"}], [{{:"$1", :"$2"}}]}])
     |> Map.new()
   end
 
@@ -141,6 +142,7 @@ defmodule FormdbHttp.Database do
   @impl true
   def handle_info({ref, {:ok, report}}, %{opening: ref} = state) do
     log_report(state.name, report)
+    warn_of_copy(state.name)
     DataFolder.add(state.name)
     {:noreply, opened(state, :open, {:ok, report})}
   end
@@ -170,6 +172,20 @@ defmodule FormdbHttp.Database do
   end
 
   def handle_info(_other, state), do: {:noreply, state}
+
+  defp warn_of_copy(name) do
+    with {:ok, %{log: log}} <- Native.database_info(Catalog.handle(), name),
+         {:error, {:already_registered, pid}} when pid != self() <-
+           Registry.register(@registry, {:log, log}, nil) do
+      others = for other when is_binary(other) <- Registry.keys(@registry, pid), do: other
+
+      Logger.warning(
+        "database #{name} has the log id of #{others}, which is open too: one is a copy of the " <>
+          "other, and once both are written that log has forked. mix formdb.doctor --salvage " <>
+          "makes a copy that has a log of its own"
+      )
+    end
+  end
 
   defp opened(state, status, outcome) do
     Registry.update_value(@registry, state.name, fn _ -> status end)

@@ -72,6 +72,33 @@ defmodule FormdbHttp.DataFolderTest do
     assert File.read!(Path.join(outside, "kept")) == "text"
   end
 
+  test "a copy that is opened beside its database is noticed", %{tmp_dir: data_dir} do
+    {server, port} = start(data_dir)
+    assert post(port, @databases, %{name: "quakes"}).status == 201
+    assert put_feature(port, "a").status == 201
+    assert delete(port, @db).status == 200
+    [folder, copy, saved] = for name <- ~w(quakes copy saved), do: Path.join(data_dir, name)
+    File.cp_r!(folder, copy)
+    Mix.Task.rerun("formdb.doctor", [folder, "--salvage", saved])
+
+    logs =
+      for name <- ["quakes", "saved", "copy"] do
+        assert post(port, @databases, %{name: name}).status == 200
+        json(get(port, @databases <> "/" <> name))["log"]
+      end
+
+    assert [log, other, log] = logs
+    assert other != log
+    assert ServerProcess.output(server) =~ "database copy has the log id of quakes"
+    refute ServerProcess.output(server) =~ "database saved has"
+    # Only as long as both are open.
+    assert delete(port, @db).status == 200
+    assert delete(port, @databases <> "/copy").status == 200
+    assert post(port, @databases, %{name: "copy"}).status == 200
+    output = ServerProcess.output(server)
+    assert length(String.split(output, "has the log id of")) == 2
+  end
+
   test "what is taken away from a running server takes no more writes", %{tmp_dir: data_dir} do
     {_server, port} = start(data_dir)
     [folder, aside] = for name <- ["quakes", "aside"], do: Path.join(data_dir, name)
