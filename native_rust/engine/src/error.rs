@@ -175,8 +175,9 @@ pub enum Error {
     Cancelled,
     /// The memory that a limit allows is used up; nothing was written or read.
     #[error(
-        "{asked} bytes of memory are needed, {used} of {limit} are in use (setting FORMDB_{}); try again later, or ask for less",
-        setting.to_uppercase()
+        "{asked} bytes of memory are needed, {used} of {limit} are in use (setting FORMDB_{}); {}",
+        setting.to_uppercase(),
+        room(setting)
     )]
     MemoryFull {
         /// Bytes in use.
@@ -208,7 +209,7 @@ pub enum Error {
         reason: String,
     },
     /// Somebody else wrote first what this transaction writes; nothing was written.
-    #[error("{detail}")]
+    #[error("{detail}; begin another")]
     Conflict {
         /// What was written, by which block.
         detail: String,
@@ -343,6 +344,16 @@ pub enum Error {
         /// The system's answer.
         source: Arc<io::Error>,
     },
+}
+
+/// What gives a pool of memory room again.
+fn room(setting: &str) -> &'static str {
+    match setting {
+        "index_bytes" => {
+            "they hold what is stored, deleted features too, so that waiting gives nothing back: raise the setting, or close or purge a database"
+        }
+        _ => "try again later, or ask for less",
+    }
 }
 
 fn busy(limit: u64, unit: &str) -> String {

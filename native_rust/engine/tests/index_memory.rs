@@ -190,6 +190,12 @@ fn beyond_the_bound_writes_that_add_are_refused() {
         ),
         "{refused}"
     );
+    // It says what helps: time does not.
+    let refusal = refused.to_string();
+    assert!(
+        refusal.contains("purge") && !refusal.contains("try again"),
+        "{refusal}"
+    );
     assert!(written > 2_000, "{written}");
     assert!(db.memory().indexes.used() <= db.memory().indexes.limit());
     assert!(matches!(

@@ -149,7 +149,13 @@ fn the_first_committer_wins_and_the_other_writes_nothing() {
     }
     apply(&db, &other, &put_op("b", 5)).unwrap();
     commit(&db, &two).unwrap();
-    assert_eq!(code(commit(&db, &one)), "conflict");
+    let conflict = commit(&db, &one).unwrap_err();
+    assert_eq!(conflict.code(), "conflict");
+    // What to do next is said once, now and when it is asked for again.
+    let again = commit(&db, &one).unwrap_err();
+    for refusal in [conflict.to_string(), again.to_string()] {
+        assert_eq!(refusal.matches("begin another").count(), 1, "{refusal}");
+    }
     assert_eq!(db.info().unwrap().seq, 3);
     assert!(matches!(
         db.transaction(&one).unwrap().phase,

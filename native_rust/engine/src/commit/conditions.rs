@@ -236,9 +236,7 @@ pub(crate) fn precondition(id: &str, expected: &str, found: &str) -> Error {
 
 fn conflict(kind: &str, id: &str, seq: u64) -> Error {
     Error::Conflict {
-        detail: format!(
-            "{kind} {id:?} was written by block {seq} after the transaction began; begin another"
-        ),
+        detail: format!("{kind} {id:?} was written by block {seq} after the transaction began"),
     }
 }
 

@@ -7,7 +7,8 @@ use super::{FileId, Stat};
 use crate::error::{Error, Result};
 use crate::planted::{Bug, planted};
 
-const ADVICE: &str = "What was acknowledged is in the files that were there: put them back, then close the database and open it again";
+const PUT_BACK: &str = "What was acknowledged is in the files that were there: put them back, then close the database and open it again";
+const CUT: &str = "What was acknowledged is there: close the database and open it again, which cuts off what others have added";
 
 /// Check that the file or folder that `path` leads to is the one that is open: what is
 /// written to a file that was removed, or moved with its folder, is lost to everybody
@@ -36,7 +37,7 @@ pub(crate) fn check_place(
     if planted(Bug::IgnoreVanished) {
         return Ok(());
     }
-    Err(lost(path, reason.into()))
+    Err(lost(path, reason.into(), PUT_BACK))
 }
 
 /// Check that a file that is open is as long as what was written to it: `expected`
@@ -54,13 +55,14 @@ pub(crate) fn check_length(found: u64, expected: u64, growing: bool, path: &Path
         format!(
             "has {found} bytes where {expected} were written: it was changed while it was open"
         ),
+        if found > expected { CUT } else { PUT_BACK },
     ))
 }
 
-fn lost(path: &Path, reason: String) -> Error {
+fn lost(path: &Path, reason: String, advice: &'static str) -> Error {
     Error::Lost {
         path: path.to_owned(),
         reason,
-        advice: ADVICE,
+        advice,
     }
 }

@@ -56,6 +56,14 @@ pub enum Wait {
     Never,
 }
 
+/// Why a transaction ended that this refused; what to do next is said with it.
+fn why(refusal: &Error) -> String {
+    match refusal {
+        Error::Conflict { detail } => detail.clone(),
+        other => other.to_string(),
+    }
+}
+
 impl Database {
     /// Begin a transaction. Waits for nothing.
     ///
@@ -194,7 +202,7 @@ impl Database {
         let settle = move |answer: &Result<Ack>| {
             let phase = match answer {
                 Ok(ack) => Phase::Committed(Some(*ack)),
-                Err(error) => Phase::Aborted(error.to_string()),
+                Err(error) => Phase::Aborted(why(&error)),
             };
             database.sessions.table.settle(&own, phase);
         };
@@ -206,7 +214,7 @@ impl Database {
     }
 
     fn refuse_commit(&self, id: &str, refusal: &Error) {
-        let phase = Phase::Aborted(refusal.to_string());
+        let phase = Phase::Aborted(why(&refusal));
         self.sessions.table.settle(id, phase);
     }
 

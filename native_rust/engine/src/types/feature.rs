@@ -525,11 +525,16 @@ impl<'l> Builder<'l> {
         faults: &mut Faults,
     ) -> Option<String> {
         let id = faults.take(self.id_text(members.get("id")?, number))?;
-        // What the double does not hold is kept as text.
         if let Some(Json::F64(rounded)) = members.get("id")
             && rounded.to_string() != id
         {
-            members.insert("id", Json::Str(Cow::Owned(id.clone())));
+            let kept = match id.as_str() {
+                // -0 and -0.0, which are no other numbers.
+                "0" => Json::U64(0),
+                // What the double does not hold is kept as text.
+                _ => Json::Str(Cow::Owned(id.clone())),
+            };
+            members.insert("id", kept);
         }
         if let Some(expected) = self.expected
             && id != expected

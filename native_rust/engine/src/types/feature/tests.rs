@@ -68,14 +68,23 @@ fn ids_are_kept_as_they_came_and_found_by_their_text() {
         assert_eq!(json_of(&feature)["id"], expected);
         assert_eq!(stored_feature(&feature.body).unwrap().id, text);
     }
-    // What a double rounds is kept as text; of zero there is one.
+    // Of zero there is one, which is a number.
+    for id in ["-0", "-0.0", "-0e0", "-0.000e5"] {
+        let source = format!(r#"{{"type":"Feature","geometry":null,"id":{id}}}"#);
+        let feature = one(&source).unwrap();
+        assert_eq!(
+            (feature.id.as_str(), &json_of(&feature)["id"]),
+            ("0", &json!(0))
+        );
+        assert_eq!(stored_feature(&feature.body).unwrap().id, "0");
+    }
+    // What a double rounds is kept as text.
     for (id, text) in [
         ("9007199254740993.0", "9007199254740993"),
         (
             "123456789012345678901234567890",
             "123456789012345678901234567890",
         ),
-        ("-0.0", "0"),
     ] {
         let feature = one(&format!(
             r#"{{"type":"Feature","geometry":null,"id":{id}}}"#

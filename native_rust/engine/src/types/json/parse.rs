@@ -217,6 +217,19 @@ impl<'a> Source<'a> {
         {
             return refusal;
         }
+        let (first_line, first_column) = place(self.text.as_bytes(), self.offset(part));
+        let line = first_line + e.line().saturating_sub(1);
+        let column = match e.line() {
+            0 | 1 => first_column + e.column(),
+            _ => e.column(),
+        };
+        if shown.starts_with("number out of range") {
+            let detail = format!(
+                "found a number beyond the range of a double at line {line} column {column}; send a \
+                 smaller number, or text in quotes"
+            );
+            return Error::invalid(InvalidCode::Json, "", detail);
+        }
         let suffix = format!(" at line {} column {}", e.line(), e.column());
         let what = match shown.strip_suffix(&suffix).unwrap_or(&shown) {
             _ if part.trim_start_matches(JSON_SPACE).is_empty() => "nothing was sent",
@@ -228,17 +241,10 @@ impl<'a> Source<'a> {
             "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
                 "an escape \\u is half of a surrogate pair, which no text in UTF-8 can hold,"
             }
-            "number out of range" => "a number beyond the range of a double",
             "trailing characters" => "more text follows the value",
             "key must be a string" => "a member's name without double quotes",
             "invalid escape" => "a backslash that begins no escape of JSON",
             other => other,
-        };
-        let (first_line, first_column) = place(self.text.as_bytes(), self.offset(part));
-        let line = first_line + e.line().saturating_sub(1);
-        let column = match e.line() {
-            0 | 1 => first_column + e.column(),
-            _ => e.column(),
         };
         not_json(
             &format!("{what} at line {line} column {column}"),

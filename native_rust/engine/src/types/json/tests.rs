@@ -97,6 +97,7 @@ fn a_number_that_would_not_be_kept_is_refused_where_it_stands() {
             "{text}"
         );
         assert!(error.to_string().contains(says), "{error}");
+        assert!(!error.to_string().contains("not JSON"), "{error}");
         if let Ok(members) = source.members("an object") {
             let parts = members.iter().map(|(_, part)| source.part(part.get()));
             let pointers: Vec<_> = parts.filter_map(Result::err).collect();
