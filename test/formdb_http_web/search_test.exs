@@ -158,6 +158,7 @@ defmodule FormdbHttpWeb.SearchTest do
             {"cursor=x", {400, "invalid_cursor", "/cursor"}},
             {"as_of=101", {400, "invalid_parameter", "/as_of"}},
             {"transaction=txn_x", {400, "invalid_parameter", "/transaction"}},
+            {"count=true&cursor=x", {400, "invalid_parameter", "/cursor"}},
             {"count=true&bbox=0,0,1,1&transaction=t", {400, "invalid_parameter", "/transaction"}}
           ] do
         {status, code, pointer} = refusal(get(port, features <> "?" <> query))

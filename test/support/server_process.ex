@@ -25,8 +25,7 @@ defmodule FormdbHttp.ServerProcess do
   Starts a server on a data folder, with more settings if need be (names and texts);
   `await_ready/1` waits until it serves. With `:unread` its standard output is a full
   pipe that nobody reads; then the settings have to say its port, since it cannot. With
-  `{:open_files, n}` it may open so many files, with `{:file_blocks, n}` write files of so
-  many times 512 bytes.
+  `{:open_files, n}` it may open so many files.
   """
   def start_link({data_dir, settings, output}),
     do: GenServer.start_link(__MODULE__, {data_dir, settings, output})
@@ -108,10 +107,6 @@ defmodule FormdbHttp.ServerProcess do
   # The shell that sets the limit becomes the VM.
   defp command({:open_files, most}, erl) do
     ["/bin/sh", "-c", ~s(ulimit -n #{most} && exec "$@"), "sh" | erl]
-  end
-
-  defp command({:file_blocks, most}, erl) do
-    ["/bin/sh", "-c", ~s(ulimit -f #{most} && exec "$@"), "sh" | erl]
   end
 
   defp environment(data_dir, settings) do

@@ -47,13 +47,9 @@ defmodule FormdbHttpWeb.SearchController do
 
   defp answer(req, area, params), do: answer(req, area, params, req.resource.name)
 
-  defp answer(_req, _area, %{count: true, transaction: %{}}, _resource) do
-    detail = "features are not counted in a transaction; leave one of the two out"
-    refuse(:invalid_parameter, detail, "/transaction")
-  end
-
   defp answer(_req, area, %{count: true} = params, _resource) do
-    with {:ok, counted} <- FormdbHttp.count(params.db, area, Params.options(params, @question)),
+    with :ok <- check_count(params),
+         {:ok, counted} <- FormdbHttp.count(params.db, area, Params.options(params, @question)),
          do: Answer.json(200, numberMatched: counted.count, seq: counted.seq)
   end
 
@@ -72,6 +68,19 @@ defmodule FormdbHttpWeb.SearchController do
       Answer.page(req, resource, params, @geojson, members, page.next)
     end
   end
+
+  # What a count would pass over in silence.
+  defp check_count(%{transaction: %{}}) do
+    detail = "features are not counted in a transaction; leave one of the two out"
+    refuse(:invalid_parameter, detail, "/transaction")
+  end
+
+  defp check_count(%{cursor: cursor}) when cursor != nil do
+    detail = "with count=true there are no pages that a cursor could go on with; leave one out"
+    refuse(:invalid_parameter, detail, "/cursor")
+  end
+
+  defp check_count(_params), do: :ok
 
   def heatmap(_req, %{db: db, bbox: box} = params) do
     opts = Params.options(params, [:cell, :zoom, :sum, :filters, :as_of])
