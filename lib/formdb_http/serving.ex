@@ -18,6 +18,10 @@ defmodule FormdbHttp.Serving do
   @spec data_folder_lost() :: Error.t() | nil
   defdelegate data_folder_lost, to: DataFolder, as: :why_lost
 
+  @doc "Bytes that the indexes take, and that they may take in all."
+  @spec index_memory() :: {non_neg_integer(), pos_integer()}
+  def index_memory, do: Native.memory_indexes(Catalog.handle())
+
   @doc "The data folder's path."
   @spec data_dir() :: Path.t()
   def data_dir, do: Catalog.config().data_dir

@@ -166,6 +166,42 @@ defmodule FormdbHttp.FailedWriteTest do
     assert poisoned(port) == 1
   end
 
+  @tag timeout: 120_000
+  @tag :tmp_dir
+  test "writes that the memory for indexes has no room for are refused, and the probes say so",
+       %{tmp_dir: data_dir} do
+    settings = for name <- ~w(INDEX_BYTES MAX_BODY_BYTES), do: {"FORMDB_" <> name, "1MiB"}
+
+    server = start_supervised!({ServerProcess, {data_dir, settings}})
+    port = ServerProcess.await_ready(server)
+    assert post(port, "/api/v1/databases", %{name: "quakes"}).status == 201
+    assert json(get(port, "/health/ready")) == %{"status" => "ready"}
+
+    # Many at once, and one after the other as long as there is room.
+    for count <- [500, 20, 1], do: fill(port, count)
+    refused = put_feature(port, "one")
+    assert {503, %{"code" => "memory_full", "detail" => detail}} = {refused.status, json(refused)}
+    assert detail =~ "FORMDB_INDEX_BYTES" and detail =~ "purge"
+    refute detail =~ "try again"
+
+    for {path, status} <- [{"/health/ready", 200}, {"/health/detailed", 200}] do
+      response = get(port, path)
+      assert response.status == status
+      assert %{"status" => "degraded", "reasons" => [%{"reason" => reason}]} = json(response)
+      assert reason =~ "FORMDB_INDEX_BYTES" and reason =~ "writes that add are refused"
+    end
+
+    assert get(port, @db <> "/features?limit=1").status == 200
+    assert delete(port, @db <> "?purge=true").status == 200
+    assert json(get(port, "/health/ready")) == %{"status" => "ready"}
+  end
+
+  defp fill(port, count) do
+    feature = %{type: "Feature", geometry: nil, properties: nil}
+    body = %{type: "FeatureCollection", features: List.duplicate(feature, count)}
+    if post(port, @db <> "/features", body).status == 201, do: fill(port, count)
+  end
+
   defp poisoned(port) do
     get(port, "/metrics").body
     |> Exposition.parse!()

@@ -2,15 +2,20 @@ defmodule FormdbHttpWeb.HealthController do
   @moduledoc false
   # Probes. `live` says that the VM schedules processes, nothing more: restarting
   # the server mends no damaged journal. `ready` says whether all databases take
-  # reads and writes.
+  # reads and writes. Where the memory of the indexes is used up, reads and deletes go on,
+  # and no other server would do better: it stays 200, and says so.
 
   alias FormdbHttpWeb.{Answer, Endpoint, Places}
+
+  # A part of the memory for indexes so small that writes are refused when it is all that is
+  # left, or will be soon.
+  @left 0.01
 
   def live(_req, _params), do: answer(200, status: "ok")
 
   def ready(_req, _params) do
     case stopping() ++ data_folder() ++ Enum.flat_map(databases(), &reason/1) do
-      [] -> answer(200, status: "ready")
+      [] -> answer(200, well("ready"))
       reasons -> answer(503, status: "not ready", reasons: reasons)
     end
   end
@@ -18,9 +23,9 @@ defmodule FormdbHttpWeb.HealthController do
   def detailed(_req, _params) do
     {uptime, _since_last_call} = :erlang.statistics(:wall_clock)
 
-    answer(
-      200,
-      status: if(stopping() == [], do: "ok", else: "stopping"),
+    status = if stopping() == [], do: well("ok"), else: [status: "stopping"]
+
+    members = [
       version: FormdbHttp.version(),
       elixir: System.version(),
       otp: System.otp_release(),
@@ -30,7 +35,24 @@ defmodule FormdbHttpWeb.HealthController do
       processes: :erlang.system_info(:process_count),
       memory: memory(),
       databases: Enum.map(databases(), &FormdbHttpWeb.DatabaseController.members/1)
-    )
+    ]
+
+    answer(200, status ++ members)
+  end
+
+  # The status, unless something is to be said.
+  defp well(status) do
+    {used, limit} = FormdbHttp.Serving.index_memory()
+
+    if limit - used < limit * @left do
+      reason =
+        "the indexes take #{used} of the #{limit} bytes that they may (setting " <>
+          "FORMDB_INDEX_BYTES): writes that add are refused; reads and deletes go on"
+
+      [status: "degraded", reasons: [[reason: reason]]]
+    else
+      [status: status]
+    end
   end
 
   defp answer(status, members), do: status |> Answer.json(members) |> Answer.unstored()
