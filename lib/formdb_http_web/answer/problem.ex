@@ -135,6 +135,10 @@ defmodule FormdbHttpWeb.Problem do
     {:error, %Error{code: code, detail: detail, pointer: pointer}}
   end
 
+  @doc "A name as a part of a JSON pointer (RFC 6901, section 3)."
+  @spec pointer_part(String.t()) :: String.t()
+  def pointer_part(name), do: name |> String.replace("~", "~0") |> String.replace("/", "~1")
+
   # Of a longer value a message shows the beginning.
   @shown_characters 80
 

@@ -2,7 +2,7 @@ defmodule FormdbHttpWeb.Conditions do
   @moduledoc false
   # Conditions in the header of a request (RFC 9110, 13). Each is kept, or the request is
   # refused with the header's name: one that was ignored would let through what was not to
-  # happen. Which are kept where the table of routes says, as parameters of the type :condition.
+  # happen. A call keeps those that the table of routes has among its parameters.
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
@@ -41,18 +41,22 @@ defmodule FormdbHttpWeb.Conditions do
   def call(%{call: nil} = req), do: {:cont, req}
 
   def call(%{call: call, headers: headers} = req) do
-    case Enum.find(@headers, fn {name, _} ->
-           is_map_key(headers, name) and ignored?(name, call, headers)
-         end) do
-      nil -> {:cont, req}
-      {name, shown} -> refused(name, shown, kept(call), req.resource.name)
+    case for({name, shown} <- @headers, is_map_key(headers, name), do: {name, shown}) do
+      [] -> {:cont, req}
+      found -> check(found, kept(call), req)
     end
   end
 
   defp kept(call), do: for(%{type: :condition, name: name} <- call.headers, do: name)
 
-  defp ignored?(name, call, headers) do
-    kept = kept(call)
+  defp check(found, kept, req) do
+    case Enum.find(found, fn {name, _shown} -> ignored?(name, kept, req.headers) end) do
+      nil -> {:cont, req}
+      {name, shown} -> refused(name, shown, kept, req.resource.name)
+    end
+  end
+
+  defp ignored?(name, kept, headers) do
     before = @before_dates[name]
     name not in kept and not (is_map_key(headers, before) and before in kept)
   end

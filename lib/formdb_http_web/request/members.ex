@@ -2,7 +2,7 @@ defmodule FormdbHttpWeb.Members do
   @moduledoc false
   # Small bodies: an object with a few members, or none.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1, show_json: 1]
+  import FormdbHttpWeb.Problem, only: [pointer_part: 1, refuse: 3, show: 1, show_json: 1]
 
   alias FormdbHttp.{JSON, Serving}
   alias FormdbHttpWeb.{Body, Params}
@@ -72,7 +72,4 @@ defmodule FormdbHttpWeb.Members do
         refuse(:invalid_body, detail, "/" <> pointer_part(member))
     end
   end
-
-  @doc "A name as a part of a JSON pointer (RFC 6901, section 3)."
-  def pointer_part(name), do: name |> String.replace("~", "~0") |> String.replace("/", "~1")
 end

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.Params do
   # The parameters of a call, as the table of routes has them: parts of the path, the query
   # string and header fields.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
+  import FormdbHttpWeb.Problem, only: [pointer_part: 1, refuse: 2, refuse: 3, show: 1]
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Routes.{Call, Parameter}
@@ -147,20 +147,17 @@ defmodule FormdbHttpWeb.Params do
   defp filter_name?(name), do: name in ["time", "seq"]
 
   defp unknown(name, []) do
-    refuse(:unknown_parameter, "found #{show(name)}; this call takes no parameters", at(name))
+    refuse(:unknown_parameter, "found #{show(name)}; this call takes no parameters", place(name))
   end
 
   defp unknown(name, names) do
     taken = "this call takes #{Enum.join(names, ", ")}"
     detail = "found #{show(name)}; #{meant(name, names)}#{taken}"
-    refuse(:unknown_parameter, detail, at(name))
+    refuse(:unknown_parameter, detail, place(name))
   end
 
-  # A name as a JSON pointer (RFC 6901, section 3).
-  defp at(name) do
-    name = name |> String.slice(0, 64) |> String.replace("~", "~0") |> String.replace("/", "~1")
-    "/" <> name
-  end
+  # It may be of any length.
+  defp place(name), do: "/" <> (name |> String.slice(0, 64) |> pointer_part())
 
   # Names that are less alike are probably no slip.
   @alike 0.75

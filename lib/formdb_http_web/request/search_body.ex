@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.SearchBody do
   # Searches may be asked by POST, since a geometry may be too long for a path: the body has
   # what else stands in the query string.
 
-  import FormdbHttpWeb.Problem, only: [refuse: 3, show: 1, show_json: 1]
+  import FormdbHttpWeb.Problem, only: [pointer_part: 1, refuse: 3, show: 1, show_json: 1]
 
   alias FormdbHttp.{Error, Serving}
   alias FormdbHttpWeb.{Body, Members, Params, Request}
@@ -63,7 +63,7 @@ defmodule FormdbHttpWeb.SearchBody do
         meant = Params.meant(name, ["geometry" | taken])
         taken = Enum.join(taken, ", ")
         detail = "found the member #{show(name)}; #{meant}those taken are geometry, #{taken}"
-        invalid(Members.pointer_part(name), detail)
+        invalid(pointer_part(name), detail)
 
       {:size, size} ->
         invalid(name, "#{name} has #{size} bytes; it may have #{@value_bytes}")
@@ -86,7 +86,7 @@ defmodule FormdbHttpWeb.SearchBody do
           "#{name} is #{show_json(value)}; expected what stands in a query: text, a number or a " <>
             "boolean, or of bbox and point a list of numbers"
 
-        invalid(Members.pointer_part(name), detail)
+        invalid(pointer_part(name), detail)
     end
   end
 
@@ -98,7 +98,7 @@ defmodule FormdbHttpWeb.SearchBody do
         detail =
           "the filter is #{show_json(value)}; expected an expression such as \"gte:5\", or a list of such"
 
-        {:halt, invalid("filters/" <> Members.pointer_part(key), detail)}
+        {:halt, invalid("filters/" <> pointer_part(key), detail)}
       else
         {:cont, {:ok, Enum.map(texts, fn {:ok, text} -> {key, text} end) ++ found}}
       end
