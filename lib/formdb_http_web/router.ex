@@ -52,17 +52,14 @@ defmodule FormdbHttpWeb.Router do
           else: variable.(key)
       end
 
-    stars = for {:starred, key} <- resource.segments, do: variable.(key)
+    guard =
+      case for({:starred, key} <- resource.segments, do: variable.(key)) do
+        [] -> true
+        [part] -> quote(do: binary_part(unquote(part), byte_size(unquote(part)) - 1, 1) == "*")
+      end
 
-    case stars do
-      [] ->
-        defp match(unquote(pattern)), do: {unquote(Macro.escape(resource)), unquote(parts)}
-
-      [part] ->
-        defp match(unquote(pattern))
-             when binary_part(unquote(part), byte_size(unquote(part)) - 1, 1) == "*",
-             do: {unquote(Macro.escape(resource)), unquote(parts)}
-    end
+    defp match(unquote(pattern)) when unquote(guard),
+      do: {unquote(Macro.escape(resource)), unquote(parts)}
   end
 
   defp match(_path), do: nil
