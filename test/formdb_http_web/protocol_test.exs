@@ -266,6 +266,55 @@ defmodule FormdbHttpWeb.ProtocolTest do
       end
     end
 
+    test "and request lines have exactly the limits that are documented", %{port: port} do
+      path = fn size ->
+        "/health" <> String.duplicate("a", size - byte_size("GET /health HTTP/1.1"))
+      end
+
+      query = fn size ->
+        "/health?" <> String.duplicate("a", size - byte_size("GET /health? HTTP/1.1"))
+      end
+
+      name = fn size -> {"/health", [{String.duplicate("n", size), "v"}]} end
+      value = fn size -> {"/health", [{"x", String.duplicate("v", size)}]} end
+
+      half = fn size ->
+        {"/health",
+         [{"x", String.duplicate("v", size - 8_002)}, {"x", String.duplicate("v", 8_000)}]}
+      end
+
+      for {make, most, taken, refused} <- [
+            {&{path.(&1), []}, 16_384, 404, 414},
+            {&{query.(&1), []}, 16_384, 400, 414},
+            {name, 64, 200, 431},
+            {value, 16_384, 200, 431},
+            {half, 16_384, 200, 431}
+          ],
+          {size, status} <- [
+            {most - 1, taken},
+            {most, taken},
+            {most + 1, refused},
+            {most + 500, refused}
+          ],
+          piece <- [1_000_000, 1_001, 16_384] do
+        {path, headers} = make.(size)
+        bytes = "GET" |> format(path, headers: headers) |> IO.iodata_to_binary()
+        socket = connect(port)
+        :ok = :inet.setopts(socket, nodelay: true)
+        write_slowly(socket, bytes, piece)
+        assert {size, piece, read(socket).status} == {size, piece, status}
+      end
+    end
+
+    # What is refused need not be read to its end.
+    defp write_slowly(socket, bytes, piece) when byte_size(bytes) > piece do
+      _ = :gen_tcp.send(socket, binary_part(bytes, 0, piece))
+      Process.sleep(1)
+      write_slowly(socket, binary_part(bytes, piece, byte_size(bytes) - piece), piece)
+    end
+
+    defp write_slowly(socket, bytes, _piece), do: :gen_tcp.send(socket, bytes)
+
     test "that say the body is a part, or in another character set, are not ignored", context do
       %{port: port, db: db} = context
 

@@ -11,7 +11,7 @@ defmodule FormdbHttpWeb.Problem do
 
   @problems %{
     # The request is wrong: sending it again as it is will not help.
-    invalid_json: {400, "The body is not a JSON object"},
+    invalid_json: {400, "The body is not the JSON that the call takes"},
     invalid_feature: {400, "Not a GeoJSON Feature or FeatureCollection"},
     invalid_geometry: {400, "The geometry breaks RFC 7946"},
     invalid_position: {400, "The position is not longitude, latitude and altitude"},
@@ -59,7 +59,7 @@ defmodule FormdbHttpWeb.Problem do
     io_error: {500, "A file operation failed"},
     journal_corrupt: {500, "The journal is damaged"},
     journal_torn_tail: {500, "The journal has a torn tail"},
-    journal_lost: {500, "Files of the database are gone"},
+    journal_lost: {500, "Files of the database are gone or were changed"},
     unsupported_format: {500, "The files were written by a newer version"},
     not_implemented: {501, "The server does not speak this"},
     version_not_supported: {505, "The server speaks HTTP/1.1"},

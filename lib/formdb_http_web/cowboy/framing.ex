@@ -11,12 +11,14 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
 
   @doc "Refuses what could be understood in more than one way, and what is too long."
   def check(req) do
-    with :ok <- check_line(req), do: check_length(req.headers)
+    with :ok <- check_line(req), :ok <- check_fields(req.headers), do: check_length(req.headers)
   end
 
   # Cowboy looks only at a line that did not come in one piece.
   defp check_line(req) do
-    size = byte_size(req.method) + byte_size(req.path) + byte_size(req.qs) + 11
+    mark = if req.qs == "", do: 0, else: 1
+    # With two spaces and the version.
+    size = byte_size(req.method) + byte_size(req.path) + mark + byte_size(req.qs) + 10
 
     most = Limits.request_line_bytes()
 
@@ -28,6 +30,27 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
       refuse(:uri_too_long, detail)
     else
       :ok
+    end
+  end
+
+  # Nor at fields that did. Those of one name have come together by now.
+  defp check_fields(fields) do
+    long = fn {name, value} ->
+      byte_size(name) > Limits.header_name_bytes() or
+        byte_size(value) > Limits.header_value_bytes()
+    end
+
+    case Enum.find(fields, long) do
+      nil ->
+        :ok
+
+      {name, value} ->
+        detail =
+          "the header field #{show(name)} has a name of #{byte_size(name)} bytes and a value of " <>
+            "#{byte_size(value)}; a name may have #{Limits.header_name_bytes()} and a value " <>
+            "#{Limits.header_value_bytes()}"
+
+        refuse(:headers_too_large, detail)
     end
   end
 

@@ -9,6 +9,9 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
 
   @acceptors 10
   @shutdown_ms 1_000
+  # Cowboy counts what has come of a line that has not ended, its end included, and does
+  # not count where it comes in one piece: Framing does, exactly.
+  @line_end 2
 
   @doc """
   The children of a supervisor that listens at `address`: the listener, and before it the
@@ -75,10 +78,10 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
       inactivity_timeout: max(300_000, patience),
       # Requests of one connection; Cowboy would end it after a thousand.
       max_keepalive: 1_000_000_000,
-      max_request_line_length: Limits.request_line_bytes(),
+      max_request_line_length: Limits.request_line_bytes() + @line_end,
       max_headers: Limits.header_fields(),
       max_header_name_length: Limits.header_name_bytes(),
-      max_header_value_length: Limits.header_value_bytes()
+      max_header_value_length: Limits.header_value_bytes() + @line_end
     }
   end
 

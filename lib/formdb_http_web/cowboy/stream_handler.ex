@@ -121,6 +121,10 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   defp explain(408, _sentence),
     do: "the header fields did not arrive within #{div(Limits.keep_alive_ms(), 1_000)} s"
 
+  # Cowboy says so, too, of a line that ends without a carriage return.
+  defp explain(505, _sentence),
+    do: "expected HTTP/1.1 or HTTP/1.0 at the end of the request line, and CR LF after it"
+
   defp explain(_status, sentence), do: sentence
 
   defp problem(status, headers, detail) do
