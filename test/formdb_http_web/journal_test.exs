@@ -95,6 +95,7 @@ defmodule FormdbHttpWeb.JournalTest do
     seqs = fn query -> Enum.map(json(get(port, journal <> query))["entries"], & &1["seq"]) end
     assert seqs.("") == Enum.to_list(1..20)
     assert seqs.("?since=5&until=8") == [6, 7, 8]
+    assert seqs.("?since=5&until=5") == []
     assert seqs.("?since=20") == []
     assert seqs.("?since=99") == []
     assert seqs.("?type=put_points&until=6") == [2, 4, 6]
@@ -103,7 +104,8 @@ defmodule FormdbHttpWeb.JournalTest do
     for {query, pointer} <- [
           {"type=nonsense", "/type"},
           {"limit=0", "/limit"},
-          {"since=-1", "/since"}
+          {"since=-1", "/since"},
+          {"since=5&until=3", "/until"}
         ] do
       response = get(port, journal <> "?" <> query)
       assert {query, 400, pointer} == {query, response.status, json(response)["pointer"]}

@@ -2,6 +2,8 @@ defmodule FormdbHttpWeb.AggregateController do
   @moduledoc false
   # What the points of a series come to, bucket by bucket or as a whole.
 
+  import FormdbHttpWeb.Problem, only: [refuse: 3]
+
   alias FormdbHttpWeb.{Answer, Params}
 
   @options [:start, :end, :interval, :origin, :tz, :fill, :order, :as_of]
@@ -23,7 +25,24 @@ defmodule FormdbHttpWeb.AggregateController do
 
   defp aggregate(params, series) do
     opts = [as: :json] ++ Params.options(params, @options)
-    FormdbHttp.aggregate(params.db, series, params.aggregation, opts)
+
+    with :ok <- check_buckets(params),
+         do: FormdbHttp.aggregate(params.db, series, params.aggregation, opts)
+  end
+
+  # What says something about buckets is not passed over where there are none.
+  defp check_buckets(%{interval: nil, origin: origin}) when origin != nil,
+    do: no_buckets("origin, from which they are counted")
+
+  defp check_buckets(%{interval: nil, fill: fill}) when fill not in [nil, "none"],
+    do: no_buckets("fill, which is about empty ones")
+
+  defp check_buckets(_params), do: :ok
+
+  defp no_buckets(what) do
+    [key | _] = String.split(what, ",")
+    detail = "without interval there are no buckets; give it, or leave out #{what}"
+    refuse(:invalid_parameter, detail, "/" <> key)
   end
 
   defp asked(params) do
