@@ -202,7 +202,7 @@ impl Database {
         let settle = move |answer: &Result<Ack>| {
             let phase = match answer {
                 Ok(ack) => Phase::Committed(Some(*ack)),
-                Err(error) => Phase::Aborted(why(&error)),
+                Err(error) => Phase::Aborted(why(error)),
             };
             database.sessions.table.settle(&own, phase);
         };
@@ -214,7 +214,7 @@ impl Database {
     }
 
     fn refuse_commit(&self, id: &str, refusal: &Error) {
-        let phase = Phase::Aborted(why(&refusal));
+        let phase = Phase::Aborted(why(refusal));
         self.sessions.table.settle(id, phase);
     }
 
