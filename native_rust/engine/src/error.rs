@@ -321,7 +321,7 @@ pub enum Error {
         path: PathBuf,
         /// Where its whole groups end.
         offset: u64,
-        /// Bytes behind that.
+        /// Bytes after that.
         bytes: u64,
     },
     /// A file written by a newer version of the format.

@@ -104,7 +104,7 @@ pub use types::{Hash, to_hex};
 pub use write::operations::PreparedOperations;
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 
-/// The temporal index on its own, in memory, with no journal behind it.
+/// The temporal index on its own, in memory, with no journal after it.
 pub mod temporal {
     pub use crate::index::{
         Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries, Summary,

@@ -16,7 +16,7 @@ pub(crate) enum Bug {
     PublishBeforeApply,
     /// Enter only a part of a transaction in the indexes.
     ApplyHalf,
-    /// Panic behind the acknowledgement.
+    /// Panic after the acknowledgement.
     RetirePanics,
     /// Take writes after one has failed.
     NoPoison,

@@ -1,4 +1,4 @@
-//! Salvaging what can be read behind damage: as new blocks, in the old order, with the
+//! Salvaging what can be read after damage: as new blocks, in the old order, with the
 //! numbers of other blocks put right.
 
 #![allow(

@@ -181,7 +181,7 @@ fn snapshots(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// A database that was closed with a snapshot behind `transactions` of the workload.
+/// A database that was closed with a snapshot after `transactions` of the workload.
 fn closed(dir: &Path, transactions: u64) {
     let db = open(dir);
     for n in 0..transactions {

@@ -49,7 +49,7 @@ fn transaction(db: &Database, n: usize, durability: Durability) -> Transaction {
     }
 }
 
-/// The root behind each block, of a database that was closed.
+/// The root after each block, of a database that was closed.
 fn roots(fs: &SimFs) -> Vec<Hash> {
     let db = open(fs).unwrap();
     let seqs = 0..=db.seq().unwrap();
@@ -159,7 +159,7 @@ fn a_hole_between_groups_that_were_never_synced_is_cut_with_what_lies_behind_it(
     let db = flipped(groups[1] + 100).unwrap();
     assert_eq!(db.info().unwrap().root, run.roots[1]);
     assert_eq!(db.recovered().bytes_cut, (bytes.len() - groups[1]) as u64);
-    // The first was: the group behind it says so.
+    // The first was: the group after it says so.
     match flipped(groups[0] + 100) {
         Err(Error::Corrupt { offset, reason, .. }) => {
             assert_eq!(offset, groups[0] as u64);

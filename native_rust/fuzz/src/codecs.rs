@@ -18,7 +18,7 @@ fn limits() -> Limits {
     }
 }
 
-/// One item, with nothing behind it, as `ciborium` reads it.
+/// One item, with nothing after it, as `ciborium` reads it.
 fn ciborium(bytes: &[u8]) -> Option<Cbor> {
     let mut rest = bytes;
     let value = ciborium::from_reader(&mut rest).ok()?;

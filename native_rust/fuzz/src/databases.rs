@@ -41,8 +41,8 @@ pub fn journal() -> &'static Journal {
 
 /// A valid journal with foreign bytes in it. The first byte says how they come in,
 /// the next three where, the others are they. Half of the time the checksums of the
-/// group they are in are made to fit, so that what is checked behind them is reached.
-/// It opens as a prefix of what was written or says that it is damaged; bytes behind
+/// group they are in are made to fit, so that what is checked after them is reached.
+/// It opens as a prefix of what was written or says that it is damaged; bytes after
 /// the end lose nothing.
 pub fn recovery(data: &[u8]) {
     let [how, which, at_low, at_high, foreign @ ..] = data else {
@@ -63,7 +63,7 @@ pub fn recovery(data: &[u8]) {
     let at = usize::from(u16::from_le_bytes([*at_low, *at_high])) % (bytes.len() + 1);
     let mut damaged = match how % 4 {
         0 => [bytes, foreign].concat(),
-        // Put in between, put in the place of as many, put in the place of all behind.
+        // Put in between, put in the place of as many, put in the place of all after.
         1 => [&bytes[..at], foreign, &bytes[at..]].concat(),
         2 => {
             let behind = (at + foreign.len()).min(bytes.len());
@@ -142,7 +142,7 @@ fn reseal(damaged: &mut [u8], original: &[u8], at: usize) {
     damaged[start + 92..start + 96].copy_from_slice(&crc);
 }
 
-/// Takes bytes as numbers, zeros behind the last.
+/// Takes bytes as numbers, zeros after the last.
 struct Numbers<'a>(std::slice::Iter<'a, u8>);
 
 impl Numbers<'_> {

@@ -217,7 +217,7 @@ fn database_close<'a>(
 }
 
 /// Closing and removing files, on a thread of its own. Answers with why files are left
-/// behind, or nil.
+/// after, or nil.
 #[rustler::nif]
 fn database_purge<'a>(
     env: Env<'a>,

@@ -17,7 +17,7 @@ use crate::types::{DAY, Date, FIRST_TIMESTAMP, LAST_TIMESTAMP};
 /// The Monday before 1970, as a reading of calendar and clock.
 const MONDAY: i64 = -3 * DAY;
 
-/// A bucket's first instant, and the first behind it. Microseconds.
+/// A bucket's first instant, and the first after it. Microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span64 {
     pub start: i64,

@@ -73,7 +73,7 @@ impl FromStr for Aggregation {
                     let detail = format!(
                         "found the aggregation {shown:?}; expected count, sum, avg, min, max, \
                          first, last, stddev, median, rate, delta or a percentile such as p95 or \
-                         p99.9, from p0 to p100, with up to {DECIMALS} digits behind the point"
+                         p99.9, from p0 to p100, with up to {DECIMALS} digits after the point"
                     );
                     Error::invalid(InvalidCode::Parameter, "/aggregation", detail)
                 })?)

@@ -19,7 +19,7 @@ pub struct SeriesRangeQuery<'a> {
     pub prefix: &'a str,
     /// First timestamp, microseconds since the epoch.
     pub start: i64,
-    /// First timestamp behind the range.
+    /// First timestamp after the range.
     pub end: i64,
     /// Of the points of each series, by time.
     pub order: Order,

@@ -104,7 +104,7 @@ pub struct Aggregate<'a> {
     pub series: Selection<'a>,
     /// First timestamp, microseconds since the epoch; `None`: the series' first.
     pub start: Option<i64>,
-    /// First timestamp behind the range; `None`: behind the series' last.
+    /// First timestamp after the range; `None`: after the series' last.
     pub end: Option<i64>,
     /// What to make of the points of a bucket.
     pub aggregation: Aggregation,
@@ -210,7 +210,7 @@ impl TemporalIndex {
                 answers.push(SeriesBuckets { id, buckets });
             }
             Selection::Prefix(prefix) => {
-                let mut found = InOrder::behind(self, prefix, None, SERIES, budget);
+                let mut found = InOrder::after(self, prefix, None, SERIES, budget);
                 while let Some((id, series)) = found.next()? {
                     if !is_shown(&series, at, budget)? {
                         continue;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Digits behind the point that a percentage may have.
+/// Digits after the point that a percentage may have.
 pub(super) const DECIMALS: u32 = 12;
 
 /// The unit that a percentage is counted in, as a power of ten of one percent.

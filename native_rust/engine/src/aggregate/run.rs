@@ -143,7 +143,7 @@ impl<'q> Run<'q> {
     }
 
     /// Works out the percentile of a bucket whose values are too many to keep. Returns
-    /// where the points behind it begin.
+    /// where the points after it begin.
     fn select(&mut self, series: &SharedSeries, open: Span64, end: i64) -> Result<i64> {
         let from = self.query.start.map_or(open.start, |s| s.max(open.start));
         let to = match self.buckets {

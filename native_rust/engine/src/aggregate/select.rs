@@ -176,7 +176,7 @@ fn kept(values: &Values<'_>, part: Part, count: usize) -> Result<Option<Vec<u64>
     Ok(Some(keys))
 }
 
-/// The key at a place, and the one behind it if it is among these. Gives their memory
+/// The key at a place, and the one after it if it is among these. Gives their memory
 /// back.
 fn nearest(mut keys: Vec<u64>, place: usize, budget: &Budget) -> (u64, Option<u64>) {
     let place = place.min(keys.len().saturating_sub(1));

@@ -10,14 +10,14 @@ pub enum Condition {
         /// What is expected of it.
         expected: Expected,
     },
-    /// No block behind `since` has written points of the series, nor deleted any.
+    /// No block after `since` has written points of the series, nor deleted any.
     SeriesUntouched {
         /// The series' id.
         id: String,
         /// A sequence.
         since: u64,
     },
-    /// No block behind `since` has deleted points of the series.
+    /// No block after `since` has deleted points of the series.
     SeriesUndeleted {
         /// The series' id.
         id: String,

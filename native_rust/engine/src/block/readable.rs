@@ -59,7 +59,7 @@ fn unreadable(operation: &Operation) -> Option<Error> {
     Some(refusal(pointer_to(body, error.offset), error))
 }
 
-/// One item and nothing behind it.
+/// One item and nothing after it.
 fn whole(bytes: &[u8]) -> Result<(), DecodeError> {
     let mut reader = Reader::new(bytes);
     reader.item()?;

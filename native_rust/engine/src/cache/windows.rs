@@ -20,22 +20,22 @@ pub(crate) type WindowKey = (u64, Hash);
 /// Candidates of one word of [`Window::bits`].
 const LANES: u64 = 32;
 
-/// All candidates behind a sequence, in order. Those that are few are a list; from
+/// All candidates after a sequence, in order. Those that are few are a list; from
 /// where that is smaller on they are two bits for each sequence, so that a search of
 /// everything takes a quarter of a byte for each block, and no second walk.
 #[derive(Debug)]
 pub(crate) struct Window {
-    /// Candidates begin behind it.
+    /// Candidates begin after it.
     after: u64,
     /// Twice the sequence, and one more for a certain hit.
     list: Vec<u64>,
-    /// From the sequence behind `after` on, lowest bits first: whether it is a hit,
+    /// From the sequence after `after` on, lowest bits first: whether it is a hit,
     /// and whether a certain one.
     bits: Vec<u64>,
 }
 
 impl Window {
-    /// The hits behind a sequence, if this window can tell: it begins no later.
+    /// The hits after a sequence, if this window can tell: it begins no later.
     pub(crate) fn hits(&self, after: u64) -> Option<impl Iterator<Item = Hit>> {
         let passed = after.checked_sub(self.after)?;
         let from = self.list.partition_point(|packed| packed >> 1 <= after);
@@ -74,7 +74,7 @@ pub(crate) struct Gather<'q> {
 }
 
 impl<'q> Gather<'q> {
-    /// Of hits behind `after` and up to `last`.
+    /// Of hits after `after` and up to `last`.
     pub(crate) fn new(after: u64, last: u64, budget: &'q Budget) -> Self {
         let words = last.saturating_sub(after).div_ceil(LANES);
         Self {

@@ -4,7 +4,7 @@ use crate::block::Operation;
 use crate::error::{Error, InvalidCode, Result};
 use crate::types::{Origin, derived_from};
 
-/// Refuse a provenance that names a block which is not there yet: one behind the sequence
+/// Refuse a provenance that names a block which is not there yet: one after the sequence
 /// `published`.
 pub(crate) fn check_origins(operations: &[Operation], published: u64) -> Result<()> {
     for operation in operations {

@@ -153,7 +153,7 @@ impl WriteQueue {
         self.entrance.counted().0
     }
 
-    /// Refuse what comes from now on and have the committer end behind what is
+    /// Refuse what comes from now on and have the committer end after what is
     /// queued. Never blocks; does something only the first time.
     pub(crate) fn close(&self) {
         self.entrance.close();

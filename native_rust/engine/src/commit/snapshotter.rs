@@ -72,7 +72,7 @@ impl Snapshotter {
     ///
     /// Each is written whole. So the next one waits until the journal has grown by as
     /// much as the last one takes: what is written as snapshots grows like the journal
-    /// and no faster, and what opening reads behind one is no more than it reads of it.
+    /// and no faster, and what opening reads after one is no more than it reads of it.
     pub(crate) fn due(&self, position: u64) -> bool {
         let least = self.state.limits.snapshot_bytes;
         let written = self.state.snapshots.outcome().written;

@@ -48,7 +48,7 @@ struct Waiting<T> {
     arrival: u64,
     caller: u64,
     work: u64,
-    // Behind a pointer: the heap moves its items about.
+    // After a pointer: the heap moves its items about.
     item: Box<T>,
 }
 
@@ -72,7 +72,7 @@ impl<T> Turns<T> {
         self.file(caller, 0, work, item);
     }
 
-    /// The same, behind everything that waits.
+    /// The same, after everything that waits.
     pub(crate) fn push_last(&mut self, caller: u64, work: u64, item: T) {
         self.file(caller, self.latest, work, item);
     }

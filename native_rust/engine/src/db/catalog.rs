@@ -112,7 +112,7 @@ impl Catalog {
     /// Close all databases and give the data folder back. Nothing is opened any more;
     /// later calls do nothing.
     pub fn close(&self) {
-        // First, so that nothing is opened behind.
+        // First, so that nothing is opened after.
         let lock = self.lock.lock().take();
         for name in self.turns_and_open() {
             self.in_turn(&name, true, |_| self.close_open(&name));

@@ -87,7 +87,7 @@ pub struct Info {
 
 impl Database {
     /// Open the database in `dir`, making it where there is none. The parent of
-    /// `dir` exists. Reads and checks the journal behind the newest snapshot that is
+    /// `dir` exists. Reads and checks the journal after the newest snapshot that is
     /// whole and fits it, or all of it.
     ///
     /// # Errors

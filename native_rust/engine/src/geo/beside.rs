@@ -166,7 +166,7 @@ type Ring = (u32, u32);
 struct Around([Vec<Ring>; 2]);
 
 impl Around {
-    /// Just behind the first end of an edge. Counts the edges that rays eastwards
+    /// Just after the first end of an edge. Counts the edges that rays eastwards
     /// cross, ring by ring.
     fn at_beginning(edges: &Edges, edge: &Edge, budget: &Budget) -> Result<Self> {
         let ray = Rect {
@@ -219,7 +219,7 @@ impl Around {
 }
 
 /// Whether a ray eastwards crosses `other` that begins on one side of `edge`, just
-/// behind its first end: farther along the edge than away from it. Exact. Of the ends of
+/// after its first end: farther along the edge than away from it. Exact. Of the ends of
 /// `other` that lie at the very latitude of the first end, the ray passes above or below,
 /// as the edge leads.
 fn is_crossed(edge: &Edge, from: Side, other: &Edge) -> bool {

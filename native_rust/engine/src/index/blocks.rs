@@ -39,7 +39,7 @@ impl BlockTable {
     #[must_use]
     pub fn end_of(&self, seq: u64) -> u64 {
         let len = self.locations.len();
-        // The block behind `seq` has the index `seq`.
+        // The block after `seq` has the index `seq`.
         let mut index = usize::try_from(seq).unwrap_or(usize::MAX);
         while index < len {
             let word = self.begins.get(index / 64).copied();

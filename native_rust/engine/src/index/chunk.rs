@@ -97,7 +97,7 @@ pub(super) struct Deletion {
 pub(super) struct Revival {
     /// First timestamp.
     pub start: i64,
-    /// First timestamp behind.
+    /// First timestamp after.
     pub end: i64,
     /// The block whose deletion it undoes.
     pub deleted_by: u64,
@@ -252,7 +252,7 @@ impl Chunk {
     }
 
     /// Inserts a run before run `next`, or lets the run before go on where the new
-    /// one only continues it. Returns the number of the run behind it.
+    /// one only continues it. Returns the number of the run after it.
     fn insert_run(&mut self, next: usize, run: Run) -> usize {
         let before = next.checked_sub(1).and_then(|last| self.runs.get(last));
         if before.is_some_and(|before| before.goes_on_as(&run)) {
@@ -390,7 +390,7 @@ impl Chunk {
         });
     }
 
-    /// The place behind the last point of a run.
+    /// The place after the last point of a run.
     fn end_of_run(&self, number: usize) -> usize {
         let next = self.runs.get(number + 1);
         next.map_or(self.len(), |next| next.start as usize)

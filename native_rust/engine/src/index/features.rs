@@ -245,7 +245,7 @@ impl FeatureIndex {
         (!version.envelope.is_tombstone()).then_some(version.born)
     }
 
-    /// Sequences of up to `limit` versions of feature `id` behind `since` that were written
+    /// Sequences of up to `limit` versions of feature `id` after `since` that were written
     /// by `at`, oldest first, tombstones among them. O(log n + limit) in the number of
     /// its versions; so a good many make some 10 us.
     #[must_use]
@@ -256,7 +256,7 @@ impl FeatureIndex {
         let Some(last) = last.filter(|last| last.born > since) else {
             return Vec::new();
         };
-        // Their depths are those behind that of the last one that is not wanted.
+        // Their depths are those after that of the last one that is not wanted.
         let first = self
             .version_at(last, since)
             .map_or(0, |before| self.depth(before) + 1);
@@ -309,7 +309,7 @@ impl FeatureIndex {
             return (0, NONE);
         };
         let depth = before.depth + 1;
-        // Two jumps of one length behind one another become one.
+        // Two jumps of one length one after the other become one.
         let jump = match at(before.jump).and_then(|far| Some((far, at(far.jump)?))) {
             Some((far, farther)) if before.depth - far.depth == far.depth - farther.depth => {
                 far.jump
@@ -395,7 +395,7 @@ pub struct FeatureLoader {
 }
 
 /// How much longer it takes to enter one version into the R-trees than to build them
-/// anew with it: when more than one in so many came behind a snapshot, they are.
+/// anew with it: when more than one in so many came after a snapshot, they are.
 const CATCH_UP: usize = 7;
 
 /// R-trees of a snapshot that are being built, and what came after it.

@@ -47,10 +47,10 @@ impl From {
 }
 
 impl<'q> InOrder<'q> {
-    /// The series whose ids begin with `prefix`, from behind the id `after` on, which
+    /// The series whose ids begin with `prefix`, from after the id `after` on, which
     /// need not exist. `many` is how many of them are probably wanted.
     #[must_use]
-    pub fn behind(
+    pub fn after(
         index: &'q TemporalIndex,
         prefix: &'q str,
         after: Option<&str>,
@@ -71,7 +71,7 @@ impl<'q> InOrder<'q> {
         }
     }
 
-    /// As [`InOrder::behind`], the id `first` with them.
+    /// As [`InOrder::after`], the id `first` with them.
     #[must_use]
     pub fn starting_at(
         index: &'q TemporalIndex,
@@ -82,7 +82,7 @@ impl<'q> InOrder<'q> {
     ) -> Self {
         Self {
             from: From::At(first.into()),
-            ..Self::behind(index, prefix, None, many, budget)
+            ..Self::after(index, prefix, None, many, budget)
         }
     }
 
@@ -106,7 +106,7 @@ impl<'q> InOrder<'q> {
 
     /// Gathers the next `many`.
     fn gather(&mut self, many: usize) -> Result<()> {
-        // None at it or behind it is among them.
+        // None at it or after it is among them.
         let mut bound: Option<Arc<str>> = None;
         let next = &mut self.next;
         for entry in self.index.iter() {
@@ -141,7 +141,7 @@ impl<'q> InOrder<'q> {
 
 impl TemporalIndex {
     /// Series that show a point at `at` and whose ids begin with a prefix, by id in byte
-    /// order, behind another id, which need not exist; for as long as there is `room` beside
+    /// order, after another id, which need not exist; for as long as there is `room` beside
     /// those before. And whether there are more. Some `many` are probably wanted.
     ///
     /// O(n) in the number of series, and [`Series::summary`] for each one listed: not
@@ -157,7 +157,7 @@ impl TemporalIndex {
         budget: &Budget,
         mut room: impl FnMut(&[SeriesEntry], &str) -> bool,
     ) -> Result<(Vec<SeriesEntry>, bool)> {
-        let mut found = InOrder::behind(self, prefix, after, many, budget);
+        let mut found = InOrder::after(self, prefix, after, many, budget);
         let mut entries = Vec::new();
         while let Some((id, series)) = found.next()? {
             if series.latest(at, budget)?.is_none() {
@@ -199,16 +199,16 @@ mod tests {
             found
         };
         for many in [1, 10, 4_999, 5_000, 5_001, 100_000] {
-            let walk = InOrder::behind(&index, "s", None, many, &budget);
+            let walk = InOrder::after(&index, "s", None, many, &budget);
             assert_eq!(all(walk), ids);
             let middle = &ids[2_500];
-            let walk = InOrder::behind(&index, "s", Some(middle), many, &budget);
+            let walk = InOrder::after(&index, "s", Some(middle), many, &budget);
             assert_eq!(all(walk), ids[2_501..]);
             let walk = InOrder::starting_at(&index, "s", middle, many, &budget);
             assert_eq!(all(walk), ids[2_500..]);
         }
         assert_eq!(
-            all(InOrder::behind(&index, "s12", None, 2, &budget)).len(),
+            all(InOrder::after(&index, "s12", None, 2, &budget)).len(),
             ids.iter().filter(|id| id.starts_with("s12")).count()
         );
     }

@@ -3,7 +3,7 @@
 //!
 //! A key is journaled in the first block of its transaction, so it is honoured
 //! across restarts. It is honoured for a window of time and up to a number of
-//! keys; behind both it is forgotten, and the same key writes anew.
+//! keys; after both it is forgotten, and the same key writes anew.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -158,7 +158,7 @@ impl Series {
         let next_fence = self.fence_after(fence);
         let chunk = self.chunks.entry(fence).or_default();
         let place = chunk.count_until(timestamp);
-        // Later points of the piece belong behind those that stand there.
+        // Later points of the piece belong after those that stand there.
         let next_point = chunk.timestamp(place);
         let piece = piece
             .before(next_point)
@@ -293,7 +293,7 @@ impl Series {
         }
     }
 
-    /// The last fence at or before `timestamp`, behind whose points at that
+    /// The last fence at or before `timestamp`, after whose points at that
     /// timestamp the next one goes.
     fn fence_of(&self, timestamp: i64) -> Fence {
         if let Some((&last, _)) = self.chunks.last_key_value()
@@ -449,7 +449,7 @@ impl Series {
         self.last_delete
     }
 
-    /// The last point visible at `at`. O(log n), unless many points behind it
+    /// The last point visible at `at`. O(log n), unless many points after it
     /// are later or deleted: then one step for each chunk or run of those.
     #[must_use]
     pub fn latest(&self, at: u64) -> Option<Point> {

@@ -163,7 +163,7 @@ impl TemporalIndex {
     }
 
     /// Up to `count` ids in the order in which the series were made, from the
-    /// `from`-th on. Those made later come behind.
+    /// `from`-th on. Those made later come after.
     #[must_use]
     pub fn ids(&self, from: usize, count: usize) -> Vec<Arc<str>> {
         let ids = self.ids.read();

@@ -1,4 +1,4 @@
-//! Blocks that could be read behind the damage of a journal, as new blocks of its copy.
+//! Blocks that could be read after the damage of a journal, as new blocks of its copy.
 //!
 //! Nothing proves where they stood, so they are not copied but written anew, in the old
 //! order: the log that the copy goes on with is another one from there on. What named
@@ -28,7 +28,7 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// What became of the blocks behind the damage.
+/// What became of the blocks after the damage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Appended {
     /// Blocks and transactions that were written anew.
@@ -38,7 +38,7 @@ pub struct Appended {
     /// Blocks that were left out, in order.
     pub left_out: Vec<LeftOut>,
     /// Sequences of the old journal of which no block could be read, as first and last.
-    /// What lay behind the last block that could be read is in none of them.
+    /// What lay after the last block that could be read is in none of them.
     pub missing: Vec<(u64, u64)>,
 }
 
@@ -76,7 +76,7 @@ impl Kept {
     }
 }
 
-/// Writes blocks anew behind the end of a copy.
+/// Writes blocks anew after the end of a copy.
 pub(super) struct Appending<'a> {
     journal: &'a mut Journal,
     kept: Kept,
@@ -122,7 +122,7 @@ pub(super) fn count_beyond(
 }
 
 impl<'a> Appending<'a> {
-    /// Behind the end of `journal`, in which `kept` is what there is.
+    /// After the end of `journal`, in which `kept` is what there is.
     pub(super) fn new(journal: &'a mut Journal, kept: Kept, now: i64) -> Self {
         let copied = journal.tree().size();
         let mut group = Group::default();

@@ -37,7 +37,7 @@ pub struct SalvageReport {
     /// Merkle root over all blocks of the copy: that of the old journal at this size, if
     /// nothing was written anew.
     pub root: Hash,
-    /// What was read behind the damage and written anew, if that was asked for.
+    /// What was read after the damage and written anew, if that was asked for.
     pub appended: Option<Appended>,
     /// Blocks behind the damage that can be read, where that was not asked for.
     pub beyond: u64,
@@ -52,7 +52,7 @@ pub struct SalvageReport {
 pub enum Reach {
     /// The longest beginning of whole transactions that can be proved.
     Provable,
-    /// What can be read behind it, too: as new blocks, in the old order, of which the
+    /// What can be read after it, too: as new blocks, in the old order, of which the
     /// provenance key `salvaged` says what they were.
     Beyond,
 }
@@ -60,7 +60,7 @@ pub enum Reach {
 /// Copy the longest beginning of whole transactions that can be proved from the
 /// database in `from` into a new database in `to`. Blocks keep their bytes, hashes
 /// and sequences, and the database its id. With [`Reach::Beyond`] what can be read
-/// behind the damage follows as new blocks; ids of features are in memory meanwhile.
+/// after the damage follows as new blocks; ids of features are in memory meanwhile.
 /// `from` is not changed; it must not be open. `progress` is called every few
 /// megabytes.
 ///
@@ -209,7 +209,7 @@ fn note(kept: &mut Kept, bytes: &[u8], dir: &Path) -> Result<()> {
         path: dir.to_owned(),
         offset: 0,
         reason,
-        advice: "Salvage without what lies behind the damage",
+        advice: "Salvage without what lies after the damage",
     })
 }
 

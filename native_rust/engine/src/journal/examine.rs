@@ -184,7 +184,7 @@ pub(crate) fn examine(
 
 impl Examination {
     /// Read one segment, of which `header` is the header it should have. Returns
-    /// where its groups end, or nothing if reading cannot go on behind it.
+    /// where its groups end, or nothing if reading cannot go on after it.
     fn segment(
         &mut self,
         scan: &mut Scan<'_>,

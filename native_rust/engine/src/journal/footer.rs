@@ -1,7 +1,7 @@
 //! The footer of a sealed segment: places and leaf hashes of its blocks, and their
 //! order by hash.
 //!
-//! Derived data, written behind the last group once the next segment is durable:
+//! Derived data, written after the last group once the next segment is durable:
 //! a missing or damaged one is rebuilt from the groups. Three sections in checked
 //! pages, so that one entry is read, and known to be right, by reading one page;
 //! then a trailer, by which it is found from the end of the file. docs/FORMAT.md is
@@ -245,7 +245,7 @@ impl Footer {
     }
 
     /// Leaf hashes of up to `wanted` blocks from the one at `index` on, as far as the
-    /// page goes that has the first; none behind the last. Reads one page.
+    /// page goes that has the first; none after the last. Reads one page.
     ///
     /// # Errors
     /// As [`Footer::hash`].
@@ -262,7 +262,7 @@ impl Footer {
         Ok(())
     }
 
-    /// Offset of the first block that lies behind the offset `at`; none where the footer
+    /// Offset of the first block that lies after the offset `at`; none where the footer
     /// cannot be read. O(log n) pages.
     pub(super) fn offset_behind(&self, at: u64) -> Option<u32> {
         let offset = |index| {

@@ -33,7 +33,7 @@ fn leaves(count: u32) -> (Leaves, Vec<Hash>) {
     (leaves, hashes)
 }
 
-/// A footer behind `at` bytes of groups, opened again from its file.
+/// A footer after `at` bytes of groups, opened again from its file.
 fn written(dir: &Path, leaves: &Leaves, at: u64) -> (Segment, Footer) {
     let segment = segment(&dir.join("segment"));
     segment.file.set_len(at).unwrap();

@@ -14,7 +14,7 @@ pub(crate) struct LastGroup {
     pub segment_first_seq: u64,
     /// Offset of its header.
     pub offset: u64,
-    /// Offset right behind it.
+    /// Offset right after it.
     pub end: u64,
 }
 

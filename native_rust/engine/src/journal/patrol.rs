@@ -30,7 +30,7 @@ pub(crate) struct Patrol {
     database: DatabaseId,
     /// Offset up to which it was read.
     at: u64,
-    /// The group it is in; nothing behind damage, until the next one begins.
+    /// The group it is in; nothing after damage, until the next one begins.
     body: Option<Body>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Buffer {
 
 impl Patrol {
     /// The bytes of the block at `location`, which is the next one, after checking what
-    /// lies before it and its checksum. Goes on behind it also when that fails.
+    /// lies before it and its checksum. Goes on after it also when that fails.
     ///
     /// # Errors
     /// [`Error::Corrupt`], [`Error::Io`]; [`Error::Closed`].
@@ -95,7 +95,7 @@ impl Patrol {
         segments.corrupt(location, reason)
     }
 
-    /// Check what is behind the last block: the end of its group, and the footer of its
+    /// Check what is after the last block: the end of its group, and the footer of its
     /// segment, if that is sealed.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ impl Patrol {
     }
 
     /// Check the bytes between two blocks: nothing within a transaction, or else the
-    /// count of the next one, behind a group header where a group begins.
+    /// count of the next one, after a group header where a group begins.
     fn between(&mut self, reader: &mut SegmentReader, offset: u64) -> Result<()> {
         let gap = offset.checked_sub(self.at);
         let header = GROUP_HEADER as u64;
@@ -155,7 +155,7 @@ impl Patrol {
                 crc: 0,
             });
         } else if !matches!(gap, Some(0 | COUNT)) {
-            // Behind damage nothing is known of what lies between.
+            // After damage nothing is known of what lies between.
             let known = self.body.is_some();
             self.body = None;
             return match known {

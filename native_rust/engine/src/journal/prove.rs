@@ -4,7 +4,7 @@
 //! Every segment header has the root of all blocks before it. With the kept nodes of
 //! the tree that root is known without reading the blocks: from the nodes, and from
 //! up to fifteen leaf hashes, which one page of the footer before has. Where there are
-//! none, because a segment begins behind a whole group of sixteen, the leaves of that
+//! none, because a segment begins after a whole group of sixteen, the leaves of that
 //! group are held against its node. So a segment of another history of the same
 //! database is refused before anything of it is shown: its last leaf is another.
 //! Single blocks are held against the tree when they are read.
@@ -76,7 +76,7 @@ fn leaves(survey: &mut Survey, indexes: Range<u64>) -> Result<Vec<Hash>> {
 }
 
 /// Whether the last of so many leaves are those of the tree, where that takes more than
-/// its root: the kept nodes alone make it up behind a whole group.
+/// its root: the kept nodes alone make it up after a whole group.
 fn ends_as_kept(survey: &mut Survey, size: u64, nodes: &NodeTable) -> Result<bool> {
     let groups = size >> LOWEST;
     let Some(group) = groups.checked_sub(1).filter(|_| groups << LOWEST == size) else {

@@ -1,4 +1,4 @@
-//! Blocks that can be read behind damage, where nothing proves any more that they
+//! Blocks that can be read after damage, where nothing proves any more that they
 //! follow on what is before.
 //!
 //! Only the journal's own structure leads to a block: a group header, whose checksum is
@@ -128,7 +128,7 @@ impl Reading<'_> {
         // A body begins with the count of its first transaction.
         let mut at = COUNT;
         while at + BLOCK_PREFIX < body.len() {
-            // Behind a block comes another one, or the count of the next transaction.
+            // After a block comes another one, or the count of the next transaction.
             let here = [at, at + COUNT].into_iter();
             let found = here.filter_map(|at| Some((at, record(&body, at)?))).next();
             if let Some((start, (bytes, block))) = found {
@@ -144,7 +144,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Where the next block begins that can be read, behind a damaged one at `at`: as the
+    /// Where the next block begins that can be read, after a damaged one at `at`: as the
     /// footer says, or else the length of the damaged one.
     fn over(&self, body: &[u8], at: usize, from: u64) -> Option<usize> {
         if let Some(footer) = &self.footer {

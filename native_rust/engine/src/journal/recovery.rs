@@ -3,11 +3,11 @@
 //! What may be concluded from damage: a group says in its header up to where the
 //! journal was durable when it was written, and a segment is begun only when the
 //! one before it is durable. So bytes that do not check are a torn tail only if
-//! nothing behind them proves that they once were durable: no later segment, and
+//! nothing after them proves that they once were durable: no later segment, and
 //! no later group in the same segment that names them as durable. Everything else
 //! is corruption and refuses to open. Several groups at the end may have been
 //! written without a sync, and the system may have written them back in any
-//! order: a group behind a hole is cut with the hole.
+//! order: a group after a hole is cut with the hole.
 //!
 //! Everything is read and decided first; only then is anything changed.
 
@@ -108,7 +108,7 @@ pub(crate) struct Opened {
     pub report: ReadReport,
 }
 
-/// Open the journal in `dir`, which has a segment. `replay` is called with every block in order, or with every block behind the
+/// Open the journal in `dir`, which has a segment. `replay` is called with every block in order, or with every block after the
 /// start, and its leaf hash is checked through the Merkle root of its group.
 ///
 /// # Errors

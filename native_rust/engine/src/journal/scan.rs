@@ -51,7 +51,7 @@ pub(super) struct Scan<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tail {
     pub end: u64,
-    /// What is wrong with the bytes behind it, if there are any: they may be a torn
+    /// What is wrong with the bytes after it, if there are any: they may be a torn
     /// tail.
     pub torn: Option<&'static str>,
 }
@@ -122,7 +122,7 @@ impl<'a> Scan<'a> {
                     offset = next;
                     continue;
                 }
-                Ok(_) => "a group ends behind the end of its segment",
+                Ok(_) => "a group ends past the end of its segment",
                 Err(reason) => reason,
             };
             if groups_end.is_some() {

@@ -40,7 +40,7 @@ pub(super) struct Job {
 
 impl Job {
     fn run(self) -> Result<()> {
-        // A footer behind a hole would hide that something is missing.
+        // A footer after a hole would hide that something is missing.
         self.segment.check_length()?;
         // Nobody writes to it any more, so readers never wait for this lock.
         let leaves = self.leaves.read();

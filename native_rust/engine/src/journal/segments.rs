@@ -199,7 +199,7 @@ impl Segments {
         Ok(record)
     }
 
-    /// Reads the records of blocks that lie one behind the other in a segment, from
+    /// Reads the records of blocks that lie one after the other in a segment, from
     /// `first` to `last`, into `span`. Returns the offset it begins at. One file read;
     /// may block.
     pub(crate) fn read_span(

@@ -5,8 +5,8 @@ use super::survey::{Found, Survey};
 use crate::error::Result;
 use crate::merkle::{NodeTable, Tree};
 
-/// A place behind a group, and what is known as of it: what an index snapshot
-/// brings, so that only the journal behind it is read.
+/// A place after a group, and what is known as of it: what an index snapshot
+/// brings, so that only the journal after it is read.
 #[derive(Debug)]
 pub(crate) struct Start {
     /// Last sequence before it.
@@ -19,7 +19,7 @@ pub(crate) struct Start {
     pub database: DatabaseId,
     /// First sequence of the segment it lies in.
     pub segment_first_seq: u64,
-    /// Offset in that segment right behind the group that ends with `seq`.
+    /// Offset in that segment right after the group that ends with `seq`.
     pub end_offset: u64,
     /// Offset of that group's header.
     pub last_group_offset: u64,

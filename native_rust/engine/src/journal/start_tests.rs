@@ -73,7 +73,7 @@ fn commit(journal: &mut Journal, group: &mut Group, blocks: u64) {
     journal.advance(written);
 }
 
-/// A journal of several segments, and the mark behind each of its groups.
+/// A journal of several segments, and the mark after each of its groups.
 fn journal(dir: &Path) -> Vec<Mark> {
     let (mut opened, _) = open(dir, options(None)).unwrap();
     assert!(opened.journal.mark().is_none(), "an empty journal has none");

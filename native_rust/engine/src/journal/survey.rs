@@ -83,7 +83,7 @@ pub(super) fn survey(fs: &dyn FileSystem, dir: &Path) -> Result<Survey> {
         let is_last = number + 1 == first_seqs.len();
         let reader = SegmentReader::open(fs, dir, *first_seq)?;
         let header = reader.header()?;
-        // Groups are written only behind a durable header, so a file that is
+        // Groups are written only after a durable header, so a file that is
         // longer than one once had it. So had the first of all: a database gets its
         // name only once that is durable.
         if is_last && number > 0 && header.is_err() && reader.may_be_unfinished()? {

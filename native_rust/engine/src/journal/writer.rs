@@ -111,7 +111,7 @@ fn length(n: usize) -> Result<u32> {
 /// 2. Everything before `durable_end` is durable, and so are all segments but the
 ///    active one. A group says in its header what `durable_end` was when it was
 ///    written: that is what recovery may conclude from finding it.
-/// 3. `written_end` is behind the last group written, be it synced or not, and
+/// 3. `written_end` is after the last group written, be it synced or not, and
 ///    advanced over or not.
 /// 4. After any method has failed the journal's end on disk is unknown, and no
 ///    further method may be called.
@@ -249,10 +249,10 @@ impl Journal {
         self.durable_head
     }
 
-    /// Write a group behind the journal's end. It counts once
+    /// Write a group after the journal's end. It counts once
     /// [`Journal::advance`] is called, and is durable after [`Journal::sync`]; a
     /// group that may be lost can be advanced over first, and others be written
-    /// behind it.
+    /// after it.
     pub(crate) fn write(&mut self, group: &mut Group, now: i64) -> Result<Written> {
         self.sealing.poll()?;
         let full = self.active.offset > SEGMENT_HEADER as u64
@@ -297,7 +297,7 @@ impl Journal {
             offset,
             ..
         } = &self.active;
-        // Written behind the end of a file that was cut it would leave a hole, and the
+        // Written after the end of a file that was cut it would leave a hole, and the
         // length would be right again.
         segment.check_length()?;
         segment
@@ -370,7 +370,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Move the journal's end behind a group.
+    /// Move the journal's end after a group.
     pub(crate) fn advance(&mut self, written: Written) {
         let offset = self.active.offset;
         self.active.offset += written.bytes;

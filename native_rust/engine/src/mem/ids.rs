@@ -245,7 +245,7 @@ struct Names {
     bytes: usize,
 }
 
-/// Ids one behind the other.
+/// Ids one after the other.
 #[derive(Debug, Default)]
 struct Arena {
     /// Where each ends; the next begins there.

@@ -134,7 +134,7 @@ pub(crate) fn consistency(
     })
 }
 
-/// Where RFC 6962 splits a range of at least two leaves: behind the largest power
+/// Where RFC 6962 splits a range of at least two leaves: after the largest power
 /// of two that is less than its length.
 fn split(range: &Range<u64>) -> u64 {
     let len = range.end - range.start;

@@ -141,7 +141,7 @@ pub(crate) struct Place {
     next: AtomicUsize,
 }
 
-/// Sealed segments looked at in one check; the next check goes on behind them.
+/// Sealed segments looked at in one check; the next check goes on after them.
 const SEGMENTS: usize = 1_000;
 
 impl Place {

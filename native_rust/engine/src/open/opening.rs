@@ -1,4 +1,4 @@
-//! Opening a database: the newest snapshot that is of use, then the journal behind
+//! Opening a database: the newest snapshot that is of use, then the journal after
 //! it, or the whole journal where there is none.
 
 use std::path::Path;
@@ -305,7 +305,7 @@ impl Reading<'_> {
             // of it will say so.
             Err(RecoverError::Failed(error)) => {
                 self.full = replay.growth.stopped();
-                return Err(format!("the journal behind it does not open: {error}"));
+                return Err(format!("the journal after it does not open: {error}"));
             }
         };
         self.used = Some(SnapshotUsed {

@@ -10,7 +10,7 @@ const SPAN: u64 = 64 << 10;
 /// How many sequences on the next candidate lies, where they are not.
 const SPARSE: u64 = 8;
 
-/// Blocks read one after the other: together with those behind them where they are
+/// Blocks read one after the other: together with those after them where they are
 /// close, so that a file read, which costs as much as all the rest of a look at a small
 /// block, is shared by many.
 #[derive(Debug, Default)]
@@ -128,7 +128,7 @@ mod tests {
                 assert_eq!(block, read_block(state, seq).unwrap(), "{seq}");
                 assert!((ahead.span.len() as u64) < 2 * SPAN + 150_000);
             }
-            // Nothing behind what may be seen.
+            // Nothing after what may be seen.
             let mut ahead = ReadAhead::default();
             ahead.block(state, 1, 2).unwrap();
             let second = state.indexes.blocks.read().get(2).unwrap();

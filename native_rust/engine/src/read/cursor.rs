@@ -119,9 +119,9 @@ fn invalid(detail: String) -> Error {
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cursor {
-    /// Features of a box query behind block `after`.
+    /// Features of a box query after block `after`.
     Features { at: u64, after: u64 },
-    /// Features nearby behind the one at a distance, as the bits of a double, of
+    /// Features nearby after the one at a distance, as the bits of a double, of
     /// block `after`; so many were given before.
     Nearby {
         at: u64,
@@ -131,14 +131,14 @@ pub(crate) enum Cursor {
     },
     /// Points of a range from the timestamp `edge`, `skip` of its points passed.
     Points { at: u64, edge: i64, skip: u64 },
-    /// As `Points`, of the series `id` and of those behind it.
+    /// As `Points`, of the series `id` and of those after it.
     SeriesPoints {
         at: u64,
         edge: i64,
         skip: u64,
         id: Box<str>,
     },
-    /// Series behind the id `after`.
+    /// Series after the id `after`.
     Series { at: u64, after: Box<str> },
 }
 

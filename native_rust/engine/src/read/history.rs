@@ -291,7 +291,7 @@ impl Database {
         state.check_open()?;
         let newest = {
             let features = state.indexes.features.read();
-            // Behind the published sequence it may change; committing looks again.
+            // After the published sequence it may change; committing looks again.
             features.newest(id)
         };
         let absent = |found: &str| precondition(id, "a version of it", found);

@@ -21,7 +21,7 @@ use crate::types::{
 /// Which blocks to list.
 #[derive(Debug, Clone, Copy)]
 pub struct EntryQuery {
-    /// Only blocks behind this sequence; 0 for all.
+    /// Only blocks after this sequence; 0 for all.
     pub since: u64,
     /// Only blocks up to this sequence.
     pub until: u64,
@@ -75,7 +75,7 @@ impl Database {
         Ok(entries.finish((seen < last).then_some(seen)))
     }
 
-    /// The versions of the feature `id`, oldest first, from behind block `since`
+    /// The versions of the feature `id`, oldest first, from after block `since`
     /// on: each its block but for the body. A page ends at a number of bytes, too.
     /// Reads the journal; linear in the page.
     ///
@@ -119,7 +119,7 @@ impl Database {
     }
 }
 
-/// Up to `limit` versions of a feature that were written behind the start of a range of
+/// Up to `limit` versions of a feature that were written after the start of a range of
 /// sequences and up to its end, oldest first, read some at a time.
 pub(crate) fn versions(
     state: &State,
@@ -152,7 +152,7 @@ pub(crate) fn versions(
 /// Blocks as JSON, one after the other: they end at a number of bytes.
 pub(crate) struct Entries<'q> {
     state: &'q State,
-    /// Blocks behind it are not read.
+    /// Blocks after it are not read.
     last: u64,
     budget: &'q Budget,
     ahead: ReadAhead,

@@ -12,7 +12,7 @@ pub(crate) const LONGEST_ROW: usize = 80;
 pub(crate) struct JsonRows {
     out: Vec<u8>,
     day: Option<i64>,
-    /// A row up to the `T` behind that day's date.
+    /// A row up to the `T` after that day's date.
     date: Vec<u8>,
 }
 

@@ -70,7 +70,7 @@ impl<'q> Page<'q> {
             self.more = true;
             return Ok(false);
         }
-        // With the comma before it and the bracket behind.
+        // With the comma before it and the bracket after.
         self.budget.make_room(&mut self.json, json.len() + 2)?;
         if self.returned > 0 {
             self.json.push(b',');

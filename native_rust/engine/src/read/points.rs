@@ -22,7 +22,7 @@ pub struct RangeQuery<'a> {
     pub series: &'a str,
     /// First timestamp, microseconds since the epoch.
     pub start: i64,
-    /// First timestamp behind the range.
+    /// First timestamp after the range.
     pub end: i64,
     /// Ascending or descending by time.
     pub order: Order,

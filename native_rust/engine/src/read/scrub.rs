@@ -30,7 +30,7 @@ pub struct ScrubStep {
 
 impl Database {
     /// Read the next stretch of what is stored, about `bytes` of it, and check it. A pass
-    /// goes from the first block to the last one there was when it began; behind its end
+    /// goes from the first block to the last one there was when it began; after its end
     /// the next one begins. Reads the journal; costs about a millisecond a megabyte beyond
     /// that. One call at a time: another one meanwhile does nothing.
     ///

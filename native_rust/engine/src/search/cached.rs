@@ -197,7 +197,7 @@ impl Cacheable for FeaturePage {
     }
 
     fn as_of(&self, seq: u64) -> Self {
-        // The pages behind it are as of the same sequence.
+        // The pages after it are as of the same sequence.
         let next = self.next.as_deref().zip(self.asked);
         let next = next.map(|(next, asked)| match asked.open(next) {
             Ok(cursor) => asked.seal(&cursor.pinned(seq)),

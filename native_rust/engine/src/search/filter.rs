@@ -33,7 +33,7 @@ const MAX_LIST: usize = 1_000;
 /// A value without quotes equals a number, `true`, `false` or `null` written so, and
 /// a string of just these characters; one in double quotes, a JSON string, equals
 /// only that string. Quotes are needed where a text could be taken for something else:
-/// for another expression, for a number that JSON would write differently, and behind a
+/// for another expression, for a number that JSON would write differently, and after a
 /// comparison for what begins as a number does and is no date. Arrays and objects equal nothing. A timestamp is a string in ISO
 /// 8601 with offset, or an integer of microseconds since the epoch. `time` takes
 /// `since` and `until`; `seq` takes `eq`, `gt`, `gte`, `lt` and `lte` of an integer.
@@ -283,13 +283,13 @@ impl Value {
         let several = OPS.iter().any(|op| text.contains(&format!(",{op}:")));
         if !quoted && several {
             return Err(format!(
-                "found {text:?} behind {op}:; expected one value: for both ends of a range give \
+                "found {text:?} after {op}:; expected one value: for both ends of a range give \
                  the parameter twice"
             ));
         }
         if !quoted && value.literal.is_none() && !is_evidently_text(text) {
             return Err(format!(
-                "found {text:?} behind {op}:; expected a number as JSON writes it, such as 5, 0.5 \
+                "found {text:?} after {op}:; expected a number as JSON writes it, such as 5, 0.5 \
                  or 1e3, a date such as 2024-05-01, or a text in double quotes"
             ));
         }
@@ -422,7 +422,7 @@ fn check_plain(expression: &str) -> Result<(), String> {
     }
 }
 
-/// The operation of an expression and what is behind it.
+/// The operation of an expression and what is after it.
 fn split(expression: &str) -> (&str, &str) {
     if expression == "exists" {
         return (expression, "");
@@ -433,7 +433,7 @@ fn split(expression: &str) -> (&str, &str) {
     }
 }
 
-/// Names between dots, which may be empty; a backslash takes the character behind it as
+/// Names between dots, which may be empty; a backslash takes the character after it as
 /// it is.
 pub(super) fn parse_path(text: &str) -> Result<Vec<String>, String> {
     let mut names = vec![String::new()];

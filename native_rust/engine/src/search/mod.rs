@@ -133,7 +133,7 @@ impl Search {
 }
 
 /// Calls `found` with the documents that meet a box as of the sequence `at`, in order
-/// of sequence, behind `after`, until it answers false; with those only whose sequence
+/// of sequence, after `after`, until it answers false; with those only whose sequence
 /// is `wanted`.
 pub(crate) fn documents_in_box(
     state: &State,
@@ -194,7 +194,7 @@ impl<'q> Question<'q> {
         self.target.key(self.at, (first, last))
     }
 
-    /// Candidates behind a sequence, from memory if this is a later page.
+    /// Candidates after a sequence, from memory if this is a later page.
     fn window(&self, after: u64, later: bool) -> Result<Arc<Window>> {
         let kept = || {
             let window = self.state.windows.get(&self.key())?;
@@ -264,7 +264,7 @@ impl<'q> Question<'q> {
         }
     }
 
-    /// Calls `found` with the documents behind a sequence, in order, until it answers
+    /// Calls `found` with the documents after a sequence, in order, until it answers
     /// false; with those only whose sequence is `wanted`. Of a later page, candidates
     /// may be in memory.
     fn documents(
@@ -371,7 +371,7 @@ pub(crate) fn at(state: &State, as_of: Option<u64>) -> Result<u64> {
 }
 
 /// The first block up to `at` that was committed at or after a time, or the
-/// sequence behind `at`. Times never decrease, so this halves the journal: reads
+/// sequence after `at`. Times never decrease, so this halves the journal: reads
 /// about log2(at) blocks.
 fn first_since(state: &State, time: i64, at: u64) -> Result<u64> {
     let (mut low, mut high) = (1, at + 1);

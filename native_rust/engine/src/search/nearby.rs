@@ -221,7 +221,7 @@ impl Nearest {
         Ok(())
     }
 
-    /// The first, in order, and the bound of the one behind them.
+    /// The first, in order, and the bound of the one after them.
     fn finish(mut self) -> Candidates {
         self.candidates.sort_unstable_by(Candidate::order);
         let next = self.candidates.get(self.max).map(|next| next.bound);
@@ -231,7 +231,7 @@ impl Nearest {
 }
 
 impl Walk<'_> {
-    /// The `wanted` nearest behind the last of the page before, or as many as there
+    /// The `wanted` nearest after the last of the page before, or as many as there
     /// are, nearest first.
     fn nearest(&self, wanted: usize) -> Result<Vec<Found>> {
         // A few more than wanted: bounds differ from distances by a third of a
@@ -360,7 +360,7 @@ impl Walk<'_> {
         (!outside).then_some(least)
     }
 
-    /// The distance of a candidate that is found, and comes behind the page before.
+    /// The distance of a candidate that is found, and comes after the page before.
     fn distance(&self, Placed { seq, rect }: Placed) -> Result<Option<f64>> {
         self.budget.step()?;
         let damage = |e| damaged(self.state, seq, e);

@@ -75,7 +75,7 @@ fn ack() -> Ack {
     }
 }
 
-/// Behind the end of every lease.
+/// After the end of every lease.
 fn later() -> Instant {
     Instant::now() + 10 * LEASE
 }

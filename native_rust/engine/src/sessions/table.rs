@@ -357,7 +357,7 @@ impl<W> Table<W> {
         more
     }
 
-    /// Ids of some that have not ended, behind `after`, in order; and the last that
+    /// Ids of some that have not ended, after `after`, in order; and the last that
     /// was looked at, unless that was the last of all.
     pub(crate) fn open(&self, after: Option<&str>) -> (Vec<String>, Option<String>) {
         const PAGE: usize = 256;

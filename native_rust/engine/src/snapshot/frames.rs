@@ -52,9 +52,9 @@ pub(super) struct Header {
     pub segment_first_seq: u64,
     /// Offset of that group's header in the segment.
     pub last_group_offset: u64,
-    /// Offset right behind that group.
+    /// Offset right after that group.
     pub end_offset: u64,
-    /// Journal position right behind that group.
+    /// Journal position right after that group.
     pub position: u64,
     /// Commit time of that group.
     pub last_time: i64,
@@ -354,7 +354,7 @@ impl FrameReader {
         Ok(())
     }
 
-    /// Whether the file ends behind the last frame that was read.
+    /// Whether the file ends after the last frame that was read.
     pub(super) fn at_end(&self) -> bool {
         self.next.is_none() && self.offset == self.len
     }

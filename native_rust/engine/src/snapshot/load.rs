@@ -26,7 +26,7 @@ pub(crate) struct Loaded {
     pub points: u64,
     /// The section that is the caller's own.
     pub extra: Vec<u8>,
-    /// Journal position right behind the snapshot's last block.
+    /// Journal position right after the snapshot's last block.
     pub position: u64,
     /// Length of the file.
     pub bytes: u64,

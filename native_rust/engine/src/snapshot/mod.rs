@@ -97,7 +97,7 @@ pub(crate) struct Written {
 /// The snapshot a database was opened from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotUsed {
-    /// The sequence it is as of: only blocks behind it were read.
+    /// The sequence it is as of: only blocks after it were read.
     pub seq: u64,
     /// Bytes read of it.
     pub bytes: u64,

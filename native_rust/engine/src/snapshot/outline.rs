@@ -12,12 +12,12 @@ use crate::journal::Start;
 use crate::merkle::{LOWEST, NodeTable, Tree};
 use crate::types::Hash;
 
-/// Where the journal goes on behind a snapshot.
+/// Where the journal goes on after a snapshot.
 #[derive(Debug)]
 pub(crate) struct Outline {
     /// Its kept nodes are there only if they were asked for.
     pub start: Start,
-    /// Journal position right behind the snapshot's last block.
+    /// Journal position right after the snapshot's last block.
     pub position: u64,
 }
 

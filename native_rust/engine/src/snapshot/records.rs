@@ -19,7 +19,7 @@ const RECT: u8 = 3;
 const SAME: u8 = 4;
 /// Bit of a version that is its feature's first.
 const OLDEST: u8 = 8;
-/// Bit of a version behind which the feature's shape is given.
+/// Bit of a version after which the feature's shape is given.
 const SHAPED: u8 = 16;
 
 /// Writes or reads versions one after the other; each is told by what differs

@@ -160,7 +160,7 @@ fn mark_of(tree: &Tree) -> Mark {
     }
 }
 
-/// The indexes of a snapshot, and what the blocks behind it did to them.
+/// The indexes of a snapshot, and what the blocks after it did to them.
 fn continued(loaded: Loaded, ops: &[Op]) -> State {
     let Loaded {
         start,

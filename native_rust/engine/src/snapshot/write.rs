@@ -170,7 +170,7 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Everything behind the header. Returns the length of the file.
+    /// Everything after the header. Returns the length of the file.
     fn all(mut self, mark: &Mark) -> Result<u64> {
         self.versions()?;
         self.ids()?;

@@ -83,7 +83,7 @@ impl State {
 
     /// What says whether a group's leaves are right.
     fn vouched(&self, group: u64) -> Vouched {
-        // A group has its node before the sequence behind it is published. While it is
+        // A group has its node before the sequence after it is published. While it is
         // being committed it has one before its last leaves are in memory, so until then
         // the tree that is shown has to do.
         let head = self.head();

@@ -93,7 +93,7 @@ impl Database {
         let at = search::at(state, Some(using.seq))?;
         let mut page = Page::new(query.limit, state, budget);
         let mut full = false;
-        // Own writes stand behind the last sequence, in a cursor too.
+        // Own writes stand after the last sequence, in a cursor too.
         if after <= at {
             let wanted = |seq| !view.hides(seq);
             search::documents_in_box(state, (query.bbox, at), after, budget, wanted, |document| {

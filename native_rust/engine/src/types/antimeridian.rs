@@ -91,7 +91,7 @@ impl<'a> Vertex<'a> {
     }
 
     /// On the antimeridian at `lon`, a share of the way from this one to another. What
-    /// both have behind the latitude is between theirs, too.
+    /// both have after the latitude is between theirs, too.
     fn towards(&self, other: &Self, share: f64, lon: f64) -> Self {
         let between = |from: f64, to: f64| match share {
             0.0 => from,
@@ -238,7 +238,7 @@ fn written<'a>(path: Vec<Vertex<'a>>) -> Json<'a> {
 }
 
 /// Whether the edge from vertex `i` on, which leaps, goes around the world: it leads from
-/// the antimeridian to itself, and what is before it and behind it does not lead there.
+/// the antimeridian to itself, and what is before it and after it does not lead there.
 fn goes_around(line: &[Vertex<'_>], i: usize) -> bool {
     let at = |i: usize| line.get(i).map(|vertex| vertex.at);
     let (Some(from), Some(to)) = (at(i), at(i + 1)) else {
@@ -248,7 +248,7 @@ fn goes_around(line: &[Vertex<'_>], i: usize) -> bool {
         other.is_some_and(|other| !is_on_antimeridian(other) && (other[0] > 0.0) == (end[0] > 0.0))
     };
     let before = i.checked_sub(1).and_then(at);
-    // A ring goes on behind its last vertex, which is its first.
+    // A ring goes on after its last vertex, which is its first.
     let closed = line.len() > 2 && at(0) == at(line.len() - 1);
     let before = before.or_else(|| closed.then(|| at(line.len() - 2)).flatten());
     let behind = at(i + 2).or_else(|| closed.then(|| at(1)).flatten());

@@ -34,7 +34,7 @@ pub(super) fn check_bbox(
     if south > north {
         let detail = format!(
             "the south of the box is {south}, north of its north, {north}; the order is west, \
-             south, east, north, each with its altitude behind it if there are six"
+             south, east, north, each with its altitude after it if there are six"
         );
         return refuse(detail, faults);
     }

@@ -38,7 +38,7 @@ pub struct PointSpan {
     pub series: String,
     /// First timestamp, microseconds since the epoch.
     pub start: i64,
-    /// First timestamp behind the range.
+    /// First timestamp after the range.
     pub end: i64,
     /// Only points that this block wrote.
     pub block: Option<u64>,

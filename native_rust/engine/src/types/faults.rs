@@ -64,7 +64,7 @@ impl Faults {
         None
     }
 
-    /// Checks a part, whose faults point into the whole behind `pointer`.
+    /// Checks a part, whose faults point into the whole after `pointer`.
     pub(crate) fn within<T>(
         &mut self,
         pointer: impl FnOnce() -> String,

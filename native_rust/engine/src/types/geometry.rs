@@ -341,7 +341,7 @@ impl Walk {
         self.position(position, all, faults);
     }
 
-    /// Its longitude and latitude, if there is no fault. Numbers behind the third mean
+    /// Its longitude and latitude, if there is no fault. Numbers after the third mean
     /// nothing (RFC 7946, section 3.1.1).
     fn position(
         &mut self,
@@ -402,7 +402,7 @@ fn number(value: &mut Json<'_>, place: usize, bound: f64, faults: &mut Faults) -
 }
 
 /// Whether two checked positions are the same, however their numbers are spelled, and
-/// whatever is behind the altitude.
+/// whatever is after the altitude.
 fn same_position(a: &Json<'_>, b: &Json<'_>) -> bool {
     match (a, b) {
         (Json::Arr(a), Json::Arr(b)) => {

@@ -95,7 +95,7 @@ fn too_long(len: impl std::fmt::Display, limits: &Limits) -> String {
 }
 
 /// The decimal digits of a number that JSON wrote, none rounded away: without an
-/// exponent, zeros in front, or zeros behind the fraction, so that equal numbers and
+/// exponent, zeros in front, or zeros after the fraction, so that equal numbers and
 /// no others have equal text. Linear in the text.
 ///
 /// # Errors

@@ -123,12 +123,12 @@ pub(crate) fn find_geometry(body: &[u8]) -> Result<Option<Reader<'_>>, DecodeErr
 /// meaning to.
 pub(crate) struct Entered {
     pub kind: GeometryType,
-    /// Members behind that one.
+    /// Members after that one.
     left: u64,
 }
 
 impl Entered {
-    /// Steps over what is behind the value, which the reader is at the end of.
+    /// Steps over what is after the value, which the reader is at the end of.
     pub(crate) fn leave(self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         for _ in 0..self.left {
             reader.item()?;
@@ -227,7 +227,7 @@ fn position_of(reader: &mut Reader<'_>, len: u64) -> Result<[f64; 2], DecodeErro
         return Err(reader.error("a position of fewer than 2 numbers"));
     }
     let here = [reader.number()?, reader.number()?];
-    // The altitude, and whatever stands behind it (RFC 7946, section 3.1.1).
+    // The altitude, and whatever stands after it (RFC 7946, section 3.1.1).
     for _ in 2..len {
         reader.number()?;
     }

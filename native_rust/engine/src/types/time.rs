@@ -124,9 +124,9 @@ impl fmt::Display for Fault {
 /// (`2024-03-01T12:00:00.25+02:00`), or a bare date, which is its midnight in UTC.
 /// `None` for anything else and for times outside the years -9999 to 9999.
 ///
-/// Digits behind the microsecond are cut off, not rounded, so a time never moves
+/// Digits after the microsecond are cut off, not rounded, so a time never moves
 /// into the next second. A leap second, which is at 23:59:60 UTC, is the last
-/// microsecond before midnight. Annotations behind the offset (RFC 9557) say nothing
+/// microsecond before midnight. Annotations after the offset (RFC 9557) say nothing
 /// about the instant and are left aside, unless they are marked as critical. About 60 ns.
 #[must_use]
 pub fn parse_timestamp(text: &str) -> Option<i64> {
@@ -220,7 +220,7 @@ fn read(text: &str) -> Result<i64, Fault> {
     }
 }
 
-/// The text without the digits of a fraction behind the ninth, which the library does
+/// The text without the digits of a fraction after the ninth, which the library does
 /// not take and which lie below a microsecond.
 fn without_long_fraction(text: &str) -> Cow<'_, str> {
     const KEPT: usize = 9;
@@ -288,7 +288,7 @@ pub fn write_timestamp(micros: i64, out: &mut Vec<u8>) {
     write_time_of_day(micros - days * DAY, out);
 }
 
-/// Appends the date so many days after 1970-01-01, and the `T` behind it.
+/// Appends the date so many days after 1970-01-01, and the `T` after it.
 pub(crate) fn write_date(days: i64, out: &mut Vec<u8>) {
     let Date { year, month, day } = Date::of(days);
     if year < 0 {

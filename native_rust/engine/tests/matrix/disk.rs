@@ -153,7 +153,7 @@ impl Image {
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// Change `at` fails, and those after it if `for_ever`; a write leaves a part
-    /// of its bytes behind if `partial`.
+    /// of its bytes after if `partial`.
     Change {
         at: usize,
         for_ever: bool,

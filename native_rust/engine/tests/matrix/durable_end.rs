@@ -76,7 +76,7 @@ fn a_database_that_acknowledged_a_write_does_not_open_empty() {
     for seed in seeds(4) {
         let workload = Workload::synced(seed, 1);
         let run = Run::with_limits(&workload, SimFs::new(), 0, 1, limits()).unwrap();
-        // Killed at any time behind the answer, before it was closed.
+        // Killed at any time after the answer, before it was closed.
         let points = run.crash_points();
         let acked = points.iter().filter(|point| run.promised(point.number) > 0);
         let mut tried = 0;

@@ -372,7 +372,7 @@ fn what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes() {
     assert_eq!(data.list().unwrap(), [""; 0]);
 }
 
-/// Something done to a file behind the database's back.
+/// Something done to a file after the database's back.
 type Change<'a> = &'a dyn Fn(&SimFs, &Path);
 
 #[test]
@@ -506,7 +506,7 @@ fn a_purge_frees_the_name_whatever_lies_in_the_folder() {
     data.open_database("db", true).unwrap();
     drop(data);
     let (tried, ..) = fs.tried();
-    // Behind the sync of its name and the look whether the folder can be written, nothing
+    // After the sync of its name and the look whether the folder can be written, nothing
     // can be removed.
     fs.inject(Fault::Change {
         at: tried + 3,

@@ -221,7 +221,7 @@ fn a_forged_block_is_never_given_and_costs_nothing_but_itself() {
                     tally.opened = 1;
                     db.close();
                 }
-                // It lies behind the snapshot, or in the segment that is written to,
+                // It lies after the snapshot, or in the segment that is written to,
                 // or right before a segment whose header has the root.
                 Err(Error::Corrupt { .. }) => tally.refused = 1,
                 Err(other) => panic!("{what}: {other}"),
@@ -390,7 +390,7 @@ fn a_segment_of_a_diverged_copy_is_not_opened() {
                 let what = format!("seed {seed} (FORMDB_SEED), {path:?}");
                 let fs = SimFs::of(closed.image.with_file(path, bytes.clone()));
                 match open(&fs) {
-                    // Its blocks differ from those of the segment behind it.
+                    // Its blocks differ from those of the segment after it.
                     Err(Error::Corrupt { path: named, .. }) => {
                         let number = |name| {
                             let found = closed.segments.iter().position(|(path, _)| *path == name);
@@ -421,7 +421,7 @@ fn a_segment_of_a_diverged_copy_that_ends_with_a_whole_group_is_not_opened() {
     let fs = SimFs::new();
     open(&fs).unwrap().close();
     let empty = fs.now();
-    // Sixteen blocks that fill a segment, and more segments behind them.
+    // Sixteen blocks that fill a segment, and more segments after them.
     let history = |name: &str| {
         let fs = SimFs::of(empty.clone());
         let db = open_with(&fs, limits_with_snapshots()).unwrap();

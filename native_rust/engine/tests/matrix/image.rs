@@ -26,7 +26,7 @@ pub enum Fate {
     Sectors(Vec<bool>),
 }
 
-/// The disk behind a number of changes: what is safe, and what is not yet.
+/// The disk after a number of changes: what is safe, and what is not yet.
 #[derive(Debug, Clone)]
 pub struct CrashPoint {
     /// Changes before it.
@@ -37,7 +37,7 @@ pub struct CrashPoint {
     clean: Vec<Op>,
 }
 
-/// The disk behind each number of changes, from none to all of them.
+/// The disk after each number of changes, from none to all of them.
 pub fn crash_points(before: Image, log: &[Op]) -> Vec<CrashPoint> {
     let mut medium = Medium::new(before);
     let mut points = vec![medium.point(0)];
@@ -48,7 +48,7 @@ pub fn crash_points(before: Image, log: &[Op]) -> Vec<CrashPoint> {
     points
 }
 
-/// What the medium has of a file's bytes behind all these changes.
+/// What the medium has of a file's bytes after all these changes.
 pub fn durable_content(before: &Image, log: &[Op], inode: Inode) -> Vec<u8> {
     let mut medium = Medium::new(before.clone());
     for op in log {
@@ -233,7 +233,7 @@ impl CrashPoint {
     }
 
     /// Fates to try, up to `wanted` of them, those that differ in what they leave
-    /// behind: the systematic ones first, then random ones.
+    /// after: the systematic ones first, then random ones.
     pub fn images(&self, wanted: usize, seed: u64) -> Vec<(Vec<Fate>, Image)> {
         let mut seen = HashSet::new();
         let mut images = Vec::new();

@@ -63,7 +63,7 @@ enum Effect {
 /// A version of a feature: its block, and the feature unless that deleted it.
 pub type Version = (u64, Option<Value>);
 
-/// The state behind some number of transactions.
+/// The state after some number of transactions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
     pub seq: u64,

@@ -1,4 +1,4 @@
-//! What salvage writes anew behind damage names the blocks that it named before.
+//! What salvage writes anew after damage names the blocks that it named before.
 
 use std::path::Path;
 use std::sync::Arc;

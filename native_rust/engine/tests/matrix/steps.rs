@@ -15,7 +15,7 @@ use super::workload::open;
 #[derive(Debug, Clone)]
 pub enum Step {
     Write(Vec<Change>),
-    /// A box of features in pages of so many, with a write behind each page.
+    /// A box of features in pages of so many, with a write after each page.
     Box([f64; 4], usize, Vec<Change>),
     /// A range of points, likewise.
     Range(Range, usize, Vec<Change>),

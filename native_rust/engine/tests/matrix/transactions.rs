@@ -156,7 +156,7 @@ fn an_interval_write_is_durable_after_its_interval() {
             db.write_transaction(transaction).unwrap();
             assert!(fs.await_held(), "seed {seed}: no sync by the clock");
             fs.release();
-            // A later sync has the earlier one behind it.
+            // A later sync has the earlier one after it.
             let put = db.prepare_features(&account(n, 0)).unwrap();
             let later = Transaction {
                 operations: put.operations,
@@ -196,7 +196,7 @@ fn aborted_while_it_commits_it_ends_one_way() {
         let fs = SimFs::new();
         let db = Arc::new(open(&fs).unwrap());
         let mut state = mixed(seed, 9);
-        // What was said of each, and behind how many changes of the disk.
+        // What was said of each, and after how many changes of the disk.
         let mut said = Vec::new();
         for n in 0..150 {
             let txn = db.begin(Begin::default()).unwrap().id;

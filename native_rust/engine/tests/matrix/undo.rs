@@ -42,7 +42,7 @@ fn steps(seed: u64) -> Vec<Step> {
         };
         steps.push(step);
     }
-    // Everything that ever was, before and behind an opening.
+    // Everything that ever was, before and after an opening.
     let past = (0..42).map(Step::Past);
     steps.push(Step::Compare);
     steps.extend(past.clone());
@@ -158,7 +158,7 @@ fn undo(db: &Database, model: &mut Model, first: u64) -> Result<usize, String> {
             }
             Err(refusal) => refusal.to_string(),
         };
-        // Blocks that the reason names, behind the one that it is about.
+        // Blocks that the reason names, after the one that it is about.
         let named: Vec<u64> = refusal
             .split("block ")
             .skip(2)

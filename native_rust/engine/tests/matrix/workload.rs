@@ -358,7 +358,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Note the tree head behind each transaction: from a copy of the disk, since
+    /// Note the tree head after each transaction: from a copy of the disk, since
     /// before the close some of them may not have been durable.
     fn note_roots(&mut self) -> Result<(), String> {
         let db = open(&SimFs::of(self.fs.now())).map_err(text)?;
@@ -429,13 +429,13 @@ impl Run {
         Ok(())
     }
 
-    /// The disk behind each of its changes.
+    /// The disk after each of its changes.
     pub fn crash_points(&self) -> Vec<CrashPoint> {
         let (before, log) = self.fs.history();
         crash_points(before, &log)
     }
 
-    /// Transactions that must be there after a power failure behind `changes`
+    /// Transactions that must be there after a power failure after `changes`
     /// changes: those that were promised to be durable by then, and those that an
     /// opening showed.
     pub fn promised(&self, changes: usize) -> usize {
@@ -443,7 +443,7 @@ impl Run {
         made.map(|(_, count)| *count).max().unwrap_or(0)
     }
 
-    /// Transactions that must be there after the process was killed behind `changes`
+    /// Transactions that must be there after the process was killed after `changes`
     /// changes: all that were acknowledged.
     pub fn acked(&self, changes: usize) -> usize {
         let acked = self.acked_at.iter().filter(|at| **at <= changes).count();

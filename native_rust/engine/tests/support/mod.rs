@@ -59,7 +59,7 @@ pub enum Fate {
     Prefix(usize),
     /// All did, but the last write is cut after `n` sectors.
     Torn(usize),
-    /// The lengths did; the bytes read as zeros behind what lay there before.
+    /// The lengths did; the bytes read as zeros after what lay there before.
     Zeroed,
     /// A subset chosen by a seed; writes are cut or zeroed by it as well.
     Random(u64),
@@ -152,7 +152,7 @@ impl SimFs {
             .count()
     }
 
-    /// The disk after a crash behind the first `point` changes.
+    /// The disk after a crash after the first `point` changes.
     pub fn crash(&self, point: usize, fate: Fate) -> SimFs {
         let disk = self.0.lock().unwrap();
         let log = &disk.log[..point];

@@ -72,7 +72,7 @@ fn main() -> std::io::Result<()> {
         let record = &bytes[128 + 96 + 4..];
         let len = u32::from_le_bytes([record[0], record[1], record[2], record[3]]) as usize;
         write("block", &format!("{i}.cbor"), &record[8..8 + len])?;
-        // A copy of the first group behind the end, and one in the middle.
+        // A copy of the first group after the end, and one in the middle.
         let body = u32::from_le_bytes([bytes[136], bytes[137], bytes[138], bytes[139]]) as usize;
         let group = &bytes[128..128 + 96 + body.min(600)];
         for how in 0..8 {
@@ -90,7 +90,7 @@ fn main() -> std::io::Result<()> {
             .collect();
         write("documents", &i.to_string(), &bytes)?;
         write("predicates", &i.to_string(), &bytes)?;
-        // Bytes in front of, in and behind frames, sealed or not.
+        // Bytes in front of, in and after frames, sealed or not.
         for how in 0..8 {
             let head = [how, byte, i as u8];
             write(

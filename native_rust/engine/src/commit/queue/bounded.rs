@@ -35,7 +35,7 @@ pub(super) struct Turn {
     pub caller: u64,
     /// Roughly how long it takes, in nanoseconds.
     pub work: u64,
-    /// Behind all that was sent before it, whoever sent that.
+    /// After all that was sent before it, whoever sent that.
     pub last: bool,
 }
 
@@ -193,7 +193,7 @@ impl<T> Entrance<T> {
         (items, self.waiting.bytes.load(Ordering::Relaxed))
     }
 
-    /// Refuse what comes from now on and have the committer end behind what was sent.
+    /// Refuse what comes from now on and have the committer end after what was sent.
     /// Never blocks; does something only the first time.
     pub(super) fn close(&self) {
         if !self.closing.swap(true, Ordering::AcqRel) && !planted(Bug::CloseUnheard) {
@@ -267,7 +267,7 @@ impl<T> Intake<T> {
     fn file(&mut self, message: Message<T>) {
         let (turn, queued) = match message {
             Message::Item(turn, queued) => (turn, queued),
-            // What comes behind it was sent too late, and is dropped.
+            // What comes after it was sent too late, and is dropped.
             Message::Close => {
                 self.closing = true;
                 return;

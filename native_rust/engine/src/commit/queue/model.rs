@@ -53,7 +53,7 @@ struct Item {
     id: Id,
     bytes: usize,
     reply: Option<Reply>,
-    /// What had been sent before it, where it is one that goes behind all that.
+    /// What had been sent before it, where it is one that goes after all that.
     before: Vec<Id>,
     world: Arc<World>,
 }

@@ -103,7 +103,7 @@ impl FeatureIndex {
 impl FeatureIndex {
     /// The features that are there but whose shape is not known, by number, with the
     /// sequence of their newest version. After loading a snapshot and what came
-    /// behind it there is one only where a block that was visible when the snapshot
+    /// after it there is one only where a block that was visible when the snapshot
     /// was taken was never durable, and is lost. O(features).
     pub fn without_shape(&self) -> impl Iterator<Item = (u32, u64)> {
         let newest = self.current.iter().zip(0..);
@@ -217,7 +217,7 @@ impl FeatureRestorer {
         })
     }
 
-    /// Call it behind the last version: begins to build the R-trees on a thread of
+    /// Call it after the last version: begins to build the R-trees on a thread of
     /// their own, while the ids and all else are read.
     ///
     /// # Errors
@@ -254,7 +254,7 @@ impl IdRestorer {
         self.index.ids.push_unindexed(id);
     }
 
-    /// Call it behind the last id. Blocks behind the snapshot are entered into the
+    /// Call it after the last id. Blocks after the snapshot are entered into the
     /// loader as ever. O(n), some 100 ns an id.
     ///
     /// # Errors

@@ -296,7 +296,7 @@ fn in_steps(series: &Series, query: &RangeQuery, out: &mut Vec<Point>) -> Option
     }
 }
 
-/// What is read as of early costs something for each chunk behind it, and lets go of the
+/// What is read as of early costs something for each chunk after it, and lets go of the
 /// lock meanwhile; a thread that must not be kept gives it up.
 #[test]
 fn a_long_way_back_is_not_gone_at_once() {

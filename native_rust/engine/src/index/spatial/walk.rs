@@ -315,7 +315,7 @@ impl SpatialIndex {
     fn crowd(&self, walk: &mut Parts, rect: Rect, after: u64, found: &mut Vec<Placed>) -> bool {
         let at = walk.at;
         let length = found.len();
-        // What is behind it is for the next step.
+        // What is after it is for the next step.
         let mut last = at;
         for layer in self.layers(at) {
             let Some(crowd) = layer.crowd(&rect) else {

@@ -40,7 +40,7 @@ pub enum Scalar<'b> {
 }
 
 /// A position in CBOR bytes, moving forward item by item. Reads neither items of
-/// indefinite length nor anything behind the end, whatever the bytes.
+/// indefinite length nor anything after the end, whatever the bytes.
 #[derive(Debug, Clone)]
 pub struct Reader<'b> {
     decoder: Decoder<'b>,

@@ -19,7 +19,7 @@ struct Open {
 }
 
 /// Appends the first item of `cbor` to `out` as JSON text, and returns the bytes
-/// behind that item.
+/// after that item.
 ///
 /// Integers stay integers and floats stay floats (`1.0`), so what came in as JSON
 /// goes out with the same values. The typed arrays of RFC 8746 that this crate

@@ -8,7 +8,7 @@ const PRECISION: i32 = 53;
 /// The exponent of the least double.
 const LOWEST: i32 = -1_074;
 
-/// The first bits of a number other than 0: `bits * 2^exponent`, and more behind if
+/// The first bits of a number other than 0: `bits * 2^exponent`, and more after if
 /// `inexact`. The top bit of `bits` is set.
 struct Head {
     bits: u128,
@@ -38,7 +38,7 @@ impl Head {
         let mut place = normal.top_digit()?;
         let (mut bits, mut rest) = (0_u128, 0_u128);
         let mut below = 0;
-        // Digits behind the last are 0: what is divided is as long as it takes.
+        // Digits after the last are 0: what is divided is as long as it takes.
         loop {
             let digit = match below {
                 0 => normal.digit(place),

@@ -116,7 +116,7 @@ fn bytes_that_are_no_shape_are_refused() {
     let good = shape(&feature(Value::Null, json!({"ab": 1, "c": "d"})));
     let bytes = good.as_bytes();
     for end in 0..bytes.len() {
-        // Up to behind a property is a shape, too.
+        // Up to after a property is a shape, too.
         let whole = [1, 4].contains(&end);
         let cut = FeatureShape::from_bytes(&bytes[..end]);
         assert_eq!(cut.is_ok(), whole, "{end}");
@@ -139,7 +139,7 @@ fn bytes_that_are_no_shape_are_refused() {
 #[test]
 fn stored_items_are_of_the_type_that_their_json_is_of() {
     let typed_array = [0xd8, 79, 0x40];
-    // The bytes behind a head of any length: a valid argument and content.
+    // The bytes after a head of any length: a valid argument and content.
     let firsts = (0..=u8::MAX).map(|first| [&[first][..], &[0; 40]].concat());
     for item in firsts.chain([typed_array.to_vec()]) {
         let first = item[0];

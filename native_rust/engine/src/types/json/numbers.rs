@@ -113,7 +113,7 @@ pub(super) fn first_unkept(
     None
 }
 
-/// The offset behind a string that begins at `start`.
+/// The offset after a string that begins at `start`.
 fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = bytes.get(at) {

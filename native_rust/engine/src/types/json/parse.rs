@@ -91,7 +91,7 @@ impl<'a> Source<'a> {
     /// # Errors
     /// [`InvalidCode::Json`] for a syntax error, a repeated member name, an integer
     /// beyond 64 bits, a number that a double is too small or too great for, nesting deeper than 128, or anything but
-    /// white space behind the value.
+    /// white space after the value.
     pub fn value(&self) -> Result<Json<'a>> {
         self.part(self.text)
     }

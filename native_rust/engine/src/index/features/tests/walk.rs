@@ -357,7 +357,7 @@ fn no_step_does_more_than_its_portion() {
     }
 }
 
-/// How long a writer waits for the lock, and a reader of one feature behind it, while
+/// How long a writer waits for the lock, and a reader of one feature after it, while
 /// another thread asks for the whole world in one go and in steps. Run with
 /// `--release -- --ignored --nocapture`.
 #[test]
