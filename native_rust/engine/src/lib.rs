@@ -83,9 +83,10 @@ pub use limits::{Limits, RecoveryPolicy};
 pub use mem::{Memory, Pool, Reservation};
 pub use merkle::{ConsistencyProof, InclusionProof, Tree, leaf_hash, node_hash};
 pub use open::Recovered;
-pub use read::history::{Moment, StoredBlock};
+pub use read::blocks::StoredBlock;
 pub use read::journal::{EntryPage, EntryQuery};
 pub use read::lineage::Lineage;
+pub use read::moments::Moment;
 pub use read::page::FeaturePage;
 pub use read::points::{
     ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,

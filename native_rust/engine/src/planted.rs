@@ -17,7 +17,7 @@ pub(crate) enum Bug {
     /// Enter only a part of a transaction in the indexes.
     ApplyHalf,
     /// Panic after the acknowledgement.
-    RetirePanics,
+    ArchivePanics,
     /// Take writes after one has failed.
     NoPoison,
     /// Panic in the middle of entering a group in the indexes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Aggregate, AggregatePage, Selection};
 use crate::budget::{Budget, Cancel};
-use crate::cache::results::{CacheKey, Call, JsonAnswer, Source};
+use crate::cache::results::{CacheKey, Call, Dependency, JsonAnswer};
 use crate::db::database::Database;
 use crate::error::{Error, Result};
 
@@ -101,9 +101,9 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         let source = match (query.as_of, query.series) {
-            (Some(_), _) => Source::Past,
-            (None, Selection::One(id)) => Source::Series(state.indexes.series.get(id)),
-            (None, Selection::Prefix(_)) => Source::AllSeries,
+            (Some(_), _) => Dependency::Past,
+            (None, Selection::One(id)) => Dependency::Series(state.indexes.series.get(id)),
+            (None, Selection::Prefix(_)) => Dependency::AllSeries,
         };
         Ok(state.results.key(call, source, query))
     }

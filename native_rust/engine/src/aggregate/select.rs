@@ -63,14 +63,14 @@ fn value(key: u64) -> f64 {
 
 /// Keys whose upper bits are known.
 #[derive(Debug, Clone, Copy)]
-struct Part {
+struct Partition {
     /// The bits that are known, lowest last.
     bits: u64,
     /// How many are not.
     open: u32,
 }
 
-impl Part {
+impl Partition {
     const ALL: Self = Self { bits: 0, open: 64 };
 
     fn has(self, key: u64) -> bool {
@@ -98,7 +98,7 @@ pub(super) fn percentile(values: &Values<'_>, percent: Percent) -> Result<f64> {
     let budget = values.budget;
     let mut counts: Vec<u64> = Vec::new();
     budget.make_room(&mut counts, PARTS)?;
-    let mut part = Part::ALL;
+    let mut part = Partition::ALL;
     // The place of the one that is wanted among those of the part, and the way from it to
     // the next one.
     let mut wanted: Option<(usize, u64, u64)> = None;
@@ -160,7 +160,7 @@ pub(super) fn percentile(values: &Values<'_>, percent: Percent) -> Result<f64> {
 }
 
 /// The keys of a part, if there is room for that many.
-fn kept(values: &Values<'_>, part: Part, count: usize) -> Result<Option<Vec<u64>>> {
+fn kept(values: &Values<'_>, part: Partition, count: usize) -> Result<Option<Vec<u64>>> {
     let budget = values.budget;
     let mut keys: Vec<u64> = Vec::new();
     if count.saturating_mul(size_of::<u64>()) > budget.share()
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn parts_lie_in_one_another() {
         let key = 0x1234_5678_9abc_def0;
-        let mut part = Part::ALL;
+        let mut part = Partition::ALL;
         for place in [0x1234, 0x5678, 0x9abc, 0xdef0] {
             assert!(part.has(key));
             assert_eq!(part.place(key), place);

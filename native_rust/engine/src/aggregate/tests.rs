@@ -134,8 +134,8 @@ impl World {
             let start = centre + random.between(-spread, spread);
             let end = start + random.between(0, spread);
             let only = (random.below(2) == 0).then(|| random.below(seq as usize) as u64);
-            let died = self.series.delete(start, end, only, seq, 100);
-            assert_eq!(died, self.model.delete(start, end, only, seq));
+            let end_seq = self.series.delete(start, end, only, seq, 100);
+            assert_eq!(end_seq, self.model.delete(start, end, only, seq));
             return;
         }
         let count = random.pick(&[0, 1, 5, 40, 300, 1_500]);

@@ -156,8 +156,8 @@ impl Operation {
         let optional = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, |b| b.capacity() + BLOCK);
         match self {
             Self::PutFeature(put) => {
-                let shape = put.shape.as_bytes().len() + 2 * BLOCK;
-                put.id.capacity() + BLOCK + shape + bytes(&put.body) + optional(&put.provenance)
+                let signature = put.signature.as_bytes().len() + 2 * BLOCK;
+                put.id.capacity() + BLOCK + signature + bytes(&put.body) + optional(&put.provenance)
             }
             Self::DeleteFeature(delete) => {
                 delete.id.capacity() + BLOCK + bytes(&delete.body) + optional(&delete.provenance)

@@ -71,7 +71,9 @@ fn same(operation: &Operation, body: &[u8]) -> Result<(), DecodeError> {
     let action = Action::of(operation.kind(), body)?;
     let same = match (operation.effect(), action.effect()?) {
         (Operation::PutFeature(put), Effect::PutFeature(stored)) => {
-            put.id == stored.id && put.envelope == stored.envelope && put.shape == stored.shape
+            put.id == stored.id
+                && put.envelope == stored.envelope
+                && put.signature == stored.signature
         }
         (Operation::DeleteFeature(delete), Effect::DeleteFeature(id)) => delete.id == id,
         (Operation::PutPoints { batch, .. }, Effect::PutPoints(stored)) => {
@@ -131,7 +133,7 @@ mod tests {
         assert_eq!(refused(&|f| f.id = "b".into()), "");
         assert_eq!(refused(&|f| f.envelope = None), "");
         assert_eq!(
-            refused(&|f| f.shape = feature(r#"{"type":"Feature","geometry":null}"#).shape),
+            refused(&|f| f.signature = feature(r#"{"type":"Feature","geometry":null}"#).signature),
             ""
         );
         assert_eq!(refused(&|f| f.body.push(0)), "");

@@ -281,14 +281,14 @@ fn skipped<'a>(d: &mut Decoder<'a>, bytes: &'a [u8]) -> Result<&'a [u8], minicbo
 mod tests {
     use super::*;
     use crate::block::Revert;
-    use crate::types::{DeleteFeature, FeatureShape, GeometryType, PutFeature};
+    use crate::types::{DeleteFeature, FeatureSignature, GeometryType, PutFeature};
     use ciborium::Value;
 
     fn feature(provenance: Option<Vec<u8>>) -> Operation {
         Operation::PutFeature(PutFeature {
             id: "a".into(),
             envelope: None,
-            shape: FeatureShape::unknown(GeometryType::Null),
+            signature: FeatureSignature::unknown(GeometryType::Null),
             body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
             provenance,
         })

@@ -95,7 +95,7 @@ impl Hasher for KeyBytes {
 
 /// What an answer comes from.
 #[derive(Debug)]
-pub(crate) enum Source {
+pub(crate) enum Dependency {
     /// The state at a sequence that was named.
     Past,
     /// All features.
@@ -106,7 +106,7 @@ pub(crate) enum Source {
     AllSeries,
 }
 
-impl Source {
+impl Dependency {
     /// The last sequence that touched it, of those applied so far. A series that there
     /// was not when the question came up has none that could be relied on.
     fn touched(&self, indexes: &Indexes) -> Option<u64> {
@@ -133,7 +133,7 @@ impl Source {
 #[derive(Debug)]
 pub(crate) struct CacheKey {
     bytes: Box<[u8]>,
-    source: Source,
+    source: Dependency,
 }
 
 /// Which questions were asked lately, by their hashes: a table in which a question
@@ -246,7 +246,7 @@ impl ResultCache {
 impl ResultCache {
     /// The key of a question: the call, and `what` it asks. `None` if its result is not to
     /// be cached: the cache is off, or the key too long.
-    pub(crate) fn key(&self, call: Call, source: Source, what: &impl Hash) -> Option<CacheKey> {
+    pub(crate) fn key(&self, call: Call, source: Dependency, what: &impl Hash) -> Option<CacheKey> {
         let CacheLimits { entries, bytes, .. } = self.cache.limits();
         if entries == 0 || bytes == 0 {
             return None;
@@ -274,7 +274,7 @@ impl ResultCache {
         let result = cached.result.downcast_ref::<R>()?;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(match source {
-            Source::Past => result.clone(),
+            Dependency::Past => result.clone(),
             _ => result.as_of(at),
         })
     }

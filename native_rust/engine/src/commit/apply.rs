@@ -7,7 +7,7 @@ use super::plan::Outcome;
 use super::queue::Pending;
 use crate::block::Operation;
 use crate::index::Change;
-use crate::journal::Written;
+use crate::journal::WrittenGroup;
 use crate::planted::{Bug, planted};
 
 /// Index entries applied under one hold of a write lock: some tens of
@@ -23,7 +23,7 @@ impl Committer {
         &mut self,
         pending: &[Pending],
         outcomes: &mut [Outcome],
-        written: &Written,
+        written: &WrittenGroup,
     ) {
         let mut firsts = outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Committed(ack) => Some(ack.first_seq),
@@ -126,13 +126,13 @@ impl Committer {
     }
 
     /// Move versions that have ended out of the hot index.
-    pub(super) fn retire(&self) {
-        assert!(!planted(Bug::RetirePanics), "a planted bug");
+    pub(super) fn archive(&self) {
+        assert!(!planted(Bug::ArchivePanics), "a planted bug");
         let published = self.state.published();
         loop {
             let mut features = self.state.indexes.features.write();
             let _writing = self.state.indexes.writing();
-            if !features.retire(published, STEP) {
+            if !features.archive(published, STEP) {
                 return;
             }
         }

@@ -21,7 +21,7 @@ use crate::journal::{Group, Journal};
 use crate::limits::Limits;
 use crate::mem::Reservation;
 use crate::planted::{Bug, planted};
-use crate::snapshot::{Mark, encode_extra};
+use crate::snapshot::{SnapshotMark, encode_extra};
 use crate::state::{Head, State};
 
 /// How long closing waits for the memory to be given back: whoever opens the database
@@ -145,11 +145,11 @@ impl Committer {
                 for ((_, reply), outcome) in pending.drain(..).zip(outcomes) {
                     reply.send(outcome.answer());
                 }
-                let retired = guarded(|| {
-                    self.retire();
+                let archived = guarded(|| {
+                    self.archive();
                     Ok(())
                 });
-                if let Err(error) = retired {
+                if let Err(error) = archived {
                     self.poison(&error);
                 }
             }
@@ -280,11 +280,11 @@ impl Committer {
     }
 
     /// What a snapshot of this moment is about, if all that is published is durable.
-    fn mark(&self) -> Option<Mark> {
+    fn mark(&self) -> Option<SnapshotMark> {
         if self.state.poisoned().is_some() {
             return None;
         }
-        Some(Mark {
+        Some(SnapshotMark {
             journal: self.journal.mark()?,
             last_time: self.state.clock.lock().last_group(),
             points: self.points,

@@ -15,7 +15,7 @@ use crate::index::{FeatureIndex, Newest, TemporalIndex};
 
 /// What the transactions of a group so far have changed, on top of the indexes.
 #[derive(Debug, Default)]
-pub(crate) struct Written<'a> {
+pub(crate) struct GroupWrites<'a> {
     features: HashMap<&'a str, Newest>,
     series: HashMap<&'a str, SeriesWrites<'a>>,
     reverts: HashMap<u64, u64>,
@@ -37,10 +37,10 @@ pub(crate) struct Before<'i, 'a> {
     pub features: &'i FeatureIndex,
     pub series: &'i TemporalIndex,
     pub reverts: &'i RevertTable,
-    pub written: &'i Written<'a>,
+    pub written: &'i GroupWrites<'a>,
 }
 
-impl<'a> Written<'a> {
+impl<'a> GroupWrites<'a> {
     /// Note what `operation` of block `seq` does. `series` says whether anybody
     /// will ask about series.
     pub(crate) fn note(&mut self, operation: &'a Operation, seq: u64, series: bool) {

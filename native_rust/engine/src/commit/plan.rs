@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::block::{Ack, Operation, Transaction};
 use crate::block::{Stamp, encode_block};
-use crate::commit::conditions::{Before, Written};
+use crate::commit::conditions::{Before, GroupWrites};
 use crate::error::{Error, Result};
 use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
@@ -38,7 +38,7 @@ pub(crate) struct Plan<'i, 'a> {
     series: &'i TemporalIndex,
     reverts: &'i RevertTable,
     keys: &'i mut KeyTable,
-    written: Written<'a>,
+    written: GroupWrites<'a>,
     /// Hashes of the group's transactions that have a key, by first sequence: one of
     /// them may be sent again in the same group.
     hashes: HashMap<u64, Hash>,
@@ -63,7 +63,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             series,
             reverts,
             keys,
-            written: Written::default(),
+            written: GroupWrites::default(),
             hashes: HashMap::new(),
             series_matter: false,
             seq,

@@ -187,14 +187,14 @@ mod tests {
     use super::*;
     use crate::block::Operation;
     use crate::mem::Memory;
-    use crate::types::{FeatureShape, GeometryType, PutFeature};
+    use crate::types::{FeatureSignature, GeometryType, PutFeature};
 
     fn transaction(bytes: usize) -> Transaction {
         Transaction {
             operations: vec![Operation::PutFeature(PutFeature {
                 id: "a".into(),
                 envelope: None,
-                shape: FeatureShape::unknown(GeometryType::Null),
+                signature: FeatureSignature::unknown(GeometryType::Null),
                 body: vec![0; bytes],
                 provenance: None,
             })],

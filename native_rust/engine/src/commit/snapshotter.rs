@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::fs::FileSystem;
-use crate::snapshot::{Mark, SnapshotUsed, Stop, write};
+use crate::snapshot::{SnapshotMark, SnapshotUsed, Stop, write};
 use crate::state::State;
 
 /// A database that is closed takes a last snapshot if so many blocks came since the
@@ -87,7 +87,7 @@ impl Snapshotter {
 
     /// Begin to take the snapshot of `mark`, unless one is being taken. Returns at
     /// once.
-    pub(crate) fn take(&mut self, mark: Mark) {
+    pub(crate) fn take(&mut self, mark: SnapshotMark) {
         if self.busy() {
             return;
         }
@@ -127,7 +127,7 @@ impl Snapshotter {
     /// that takes no longer than [`crate::Limits::closing_snapshot_ms`]: a stop must not
     /// wait for a large one, and the journal has everything.
     /// Call it while the indexes are still there.
-    pub(crate) fn close(mut self, mark: Option<Mark>) {
+    pub(crate) fn close(mut self, mark: Option<SnapshotMark>) {
         self.stop.now();
         self.join();
         if let Some(mark) = mark {
@@ -148,7 +148,7 @@ impl Snapshotter {
     }
 }
 
-fn place_of(mark: &Mark) -> Place {
+fn place_of(mark: &SnapshotMark) -> Place {
     Place {
         seq: mark.journal.tree.size(),
         position: mark.journal.position,

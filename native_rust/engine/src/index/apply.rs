@@ -4,7 +4,7 @@
 use super::features::{FeatureIndex, FeatureLoader};
 use super::temporal::TemporalIndex;
 use crate::block::{Effect, Operation};
-use crate::types::{FeatureShape, PointSpan, Rect};
+use crate::types::{FeatureSignature, PointSpan, Rect};
 
 /// What a block does to the indexes.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(crate) enum Change<'a> {
     PutFeature {
         id: &'a str,
         envelope: Option<Rect>,
-        shape: &'a FeatureShape,
+        signature: &'a FeatureSignature,
     },
     DeleteFeature {
         id: &'a str,
@@ -41,7 +41,7 @@ pub(crate) trait Versions {
         &mut self,
         id: &str,
         envelope: Option<Rect>,
-        shape: &FeatureShape,
+        signature: &FeatureSignature,
         seq: u64,
     ) -> Option<u64>;
 
@@ -63,7 +63,7 @@ impl<'a> Change<'a> {
             Operation::PutFeature(put) => Self::PutFeature {
                 id: &put.id,
                 envelope: put.envelope,
-                shape: &put.shape,
+                signature: &put.signature,
             },
             Operation::DeleteFeature(delete) => Self::DeleteFeature { id: &delete.id },
             Operation::PutPoints { batch, .. } => Self::PutPoints {
@@ -83,7 +83,7 @@ impl<'a> Change<'a> {
             Effect::PutFeature(feature) => Self::PutFeature {
                 id: &feature.id,
                 envelope: feature.envelope,
-                shape: &feature.shape,
+                signature: &feature.signature,
             },
             Effect::DeleteFeature(id) => Self::DeleteFeature { id },
             Effect::PutPoints(batch) => Self::PutPoints {
@@ -108,8 +108,8 @@ impl<'a> Change<'a> {
             Self::PutFeature {
                 id,
                 envelope,
-                shape,
-            } => features.put(id, envelope, shape, seq),
+                signature,
+            } => features.put(id, envelope, signature, seq),
             Self::DeleteFeature { id } => features.delete(id, seq),
             Self::PutPoints { .. } | Self::DeletePoints(_) => None,
         }
@@ -148,10 +148,10 @@ impl Versions for FeatureIndex {
         &mut self,
         id: &str,
         envelope: Option<Rect>,
-        shape: &FeatureShape,
+        signature: &FeatureSignature,
         seq: u64,
     ) -> Option<u64> {
-        self.put(id, envelope, shape, seq)
+        self.put(id, envelope, signature, seq)
     }
 
     fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
@@ -164,10 +164,10 @@ impl Versions for FeatureLoader {
         &mut self,
         id: &str,
         envelope: Option<Rect>,
-        shape: &FeatureShape,
+        signature: &FeatureSignature,
         seq: u64,
     ) -> Option<u64> {
-        self.put(id, envelope, shape, seq)
+        self.put(id, envelope, signature, seq)
     }
 
     fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::filter::{Bounds, Filter};
-use super::lives::{Life, Lives, died, revivals};
+use super::lives::{Life, Lives, end_seq, revivals};
 use super::summary::CachedSummary;
 
 /// Most points a chunk holds.
@@ -147,14 +147,14 @@ impl Run {
 /// A part of a run: points `range` of the chunk, written by block `seq`, where
 /// they stand from place `index` on.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(super) struct BlockSource {
     pub range: Range<usize>,
     pub seq: u64,
     pub index: u32,
     life: Life,
 }
 
-impl Source {
+impl BlockSource {
     pub(super) fn drop_first(&mut self, count: usize) {
         self.range.start += count;
         self.index += count as u32;
@@ -322,7 +322,7 @@ impl Chunk {
             return 0;
         }
         self.turn((start, end), seq, |written, ends| {
-            died(ends).is_none() && is_of(written, ends, only)
+            end_seq(ends).is_none() && is_of(written, ends, only)
         })
     }
 
@@ -338,7 +338,9 @@ impl Chunk {
         if Filter::DeletedBy(deleted_by).takes_none(&self.bounds) {
             return 0;
         }
-        self.turn((start, end), seq, |_, ends| died(ends) == Some(deleted_by))
+        self.turn((start, end), seq, |_, ends| {
+            end_seq(ends) == Some(deleted_by)
+        })
     }
 
     /// Lets the lives of those points in a range take a turn, at `seq`, for which
@@ -419,7 +421,7 @@ impl Chunk {
         &self,
         range: Range<usize>,
         filter: Filter,
-    ) -> impl DoubleEndedIterator<Item = Source> + use<'_> {
+    ) -> impl DoubleEndedIterator<Item = BlockSource> + use<'_> {
         let first = self
             .runs
             .partition_point(|run| run.start as usize <= range.start)
@@ -437,7 +439,7 @@ impl Chunk {
                 .get(number)
                 .filter(|run| filter.takes(run.seq, self.lives.ends(&run.life)))?;
             let start = (run.start as usize).max(range.start);
-            Some(Source {
+            Some(BlockSource {
                 range: start..self.end_of_run(number).min(range.end),
                 seq: run.seq,
                 life: run.life,
@@ -448,18 +450,18 @@ impl Chunk {
 
     /// Sequences of the blocks that deleted the points of `source` and brought them
     /// back, in turn.
-    pub(super) fn ends<'a>(&'a self, source: &'a Source) -> &'a [u64] {
+    pub(super) fn ends<'a>(&'a self, source: &'a BlockSource) -> &'a [u64] {
         self.lives.ends(&source.life)
     }
 
     /// The timestamps of the points of `source`.
-    pub(super) fn timestamps(&self, source: &Source) -> &[i64] {
+    pub(super) fn timestamps(&self, source: &BlockSource) -> &[i64] {
         let range = source.range.clone();
         self.timestamps.get(range).unwrap_or_default()
     }
 
     /// The columns of `source`.
-    pub(super) fn columns(&self, source: &Source) -> Columns<'_> {
+    pub(super) fn columns(&self, source: &BlockSource) -> Columns<'_> {
         Columns {
             timestamps: self.timestamps(source),
             values: self.values.get(source.range.clone()).unwrap_or_default(),
@@ -498,9 +500,9 @@ impl Chunk {
     }
 
     /// The points of `source`, in order.
-    pub(super) fn points(&self, source: &Source) -> impl DoubleEndedIterator<Item = Point> {
+    pub(super) fn points(&self, source: &BlockSource) -> impl DoubleEndedIterator<Item = Point> {
         let Columns { timestamps, values } = self.columns(source);
-        let &Source { seq, index, .. } = source;
+        let &BlockSource { seq, index, .. } = source;
         let rows = timestamps.iter().zip(values).enumerate();
         rows.map(move |(nth, (&timestamp, &value))| Point {
             timestamp,
@@ -559,7 +561,7 @@ impl Chunk {
                 let ends = self.ends(&source);
                 let by_then = ends.partition_point(|end| *end <= at);
                 let ends = ends.get(..by_then).unwrap_or_default();
-                died(ends).filter(|_| is_of(source.seq, ends, Some(of)))
+                end_seq(ends).filter(|_| is_of(source.seq, ends, Some(of)))
             })
     }
 

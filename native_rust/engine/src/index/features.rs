@@ -8,11 +8,11 @@ use std::fmt;
 use std::thread::JoinHandle;
 
 use super::memory;
-use super::shapes::ShapeTable;
+use super::signatures::SignatureTable;
 use super::spatial::{ALIVE, Entry, SpatialIndex};
 use crate::mem::chunked::Chunked;
 use crate::mem::ids::{IdTable, number_of};
-use crate::types::{FeatureShape, Rect};
+use crate::types::{FeatureSignature, Rect};
 
 pub use query::{BoxWalk, Hit};
 pub use stored::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};
@@ -25,7 +25,7 @@ pub use stored::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCur
 /// tombstone, which has no envelope and of which only [`FeatureIndex::newest`]
 /// and [`FeatureIndex::versions`] speak. One thread writes, under a lock of the caller's;
 /// readers take the lock first and the published sequence then, so that what
-/// [`FeatureIndex::retire`] moved out of their way is what they would not see.
+/// [`FeatureIndex::archive`] moved out of their way is what they would not see.
 ///
 /// Takes 109 bytes and the id for a point feature that was loaded from the
 /// journal, and 148 and the id for one that was put later, since bulk loading
@@ -40,12 +40,12 @@ pub struct FeatureIndex {
     superseded: Chunked<Older>,
     envelopes: Envelopes,
     spatial: SpatialIndex,
-    /// Superseded versions that still are in the hot tree, in order of `died`.
+    /// Superseded versions that still are in the hot tree, in order of `end_seq`.
     ended: VecDeque<Ended>,
     /// Features whose newest version is not a tombstone.
     live: usize,
     /// What those are made of.
-    shapes: ShapeTable,
+    signatures: SignatureTable,
 }
 
 /// The newest version of a feature.
@@ -59,7 +59,7 @@ pub struct Newest {
 
 #[derive(Debug, Clone, Copy)]
 struct Version {
-    born: u64,
+    begin_seq: u64,
     /// Index of the version before in `superseded`, or [`NONE`].
     prev: u32,
     envelope: EnvelopeRef,
@@ -85,7 +85,7 @@ const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy)]
 struct Ended {
-    died: u64,
+    end_seq: u64,
     /// Index in `superseded`.
     version: u32,
 }
@@ -95,8 +95,8 @@ impl FeatureIndex {
     /// the sequence of the version it supersedes, if there is one.
     ///
     /// `seq` is above all those before it; `envelope` is absent for a feature
-    /// without positions, which no box query finds; `shape` is what
-    /// [`FeatureIndex::shapes`] counts. O(log n): 2 us among a million, 0.2 ms when a
+    /// without positions, which no box query finds; `signature` is what
+    /// [`FeatureIndex::signatures`] counts. O(log n): 2 us among a million, 0.2 ms when a
     /// bucket of ids and a branch of the tree split.
     ///
     /// # Panics
@@ -105,10 +105,10 @@ impl FeatureIndex {
         &mut self,
         id: &str,
         envelope: Option<Rect>,
-        shape: &FeatureShape,
+        signature: &FeatureSignature,
         seq: u64,
     ) -> Option<u64> {
-        let superseded = self.record_put(id, envelope, shape, seq);
+        let superseded = self.record_put(id, envelope, signature, seq);
         self.catch_up(Later {
             seq,
             envelope,
@@ -139,15 +139,22 @@ impl FeatureIndex {
         if let Some(rect) = block.envelope {
             self.spatial.insert(rect, block.seq);
         }
-        let (version, Version { born, envelope, .. }) = block.superseded?;
+        let (
+            version,
+            Version {
+                begin_seq,
+                envelope,
+                ..
+            },
+        ) = block.superseded?;
         if let Some(rect) = self.envelopes.get(envelope) {
-            self.spatial.end(rect, born, block.seq);
+            self.spatial.end(rect, begin_seq, block.seq);
             self.ended.push_back(Ended {
-                died: block.seq,
+                end_seq: block.seq,
                 version,
             });
         }
-        Some(born)
+        Some(begin_seq)
     }
 
     /// Everything about a new version but its place in the R-trees. Returns the
@@ -156,15 +163,15 @@ impl FeatureIndex {
         &mut self,
         id: &str,
         envelope: Option<Rect>,
-        shape: &FeatureShape,
+        signature: &FeatureSignature,
         seq: u64,
     ) -> Option<(u32, Version)> {
         let (number, new) = self.ids.get_or_insert(id);
-        self.shapes.set(number, Some(shape));
+        self.signatures.set(number, Some(signature));
         if new {
             let envelope = self.envelopes.push(envelope);
             self.current.push(Version {
-                born: seq,
+                begin_seq: seq,
                 prev: NONE,
                 envelope,
             });
@@ -185,7 +192,7 @@ impl FeatureIndex {
     /// As [`Self::record_put`], of a tombstone.
     fn record_delete(&mut self, id: &str, seq: u64) -> Option<(u32, Version)> {
         let number = self.ids.get(id)?;
-        self.shapes.set(number, None);
+        self.signatures.set(number, None);
         self.supersede(number, EnvelopeRef::TOMBSTONE, seq)
     }
 
@@ -196,7 +203,7 @@ impl FeatureIndex {
         seq: u64,
     ) -> Option<(u32, Version)> {
         let superseded = *self.current.get(number as usize)?;
-        debug_assert!(superseded.born < seq, "sequences must increase");
+        debug_assert!(superseded.begin_seq < seq, "sequences must increase");
         let (depth, jump) = self.jump(superseded.prev);
         let prev = number_of(self.superseded.push(Older {
             version: superseded,
@@ -205,7 +212,7 @@ impl FeatureIndex {
         }));
         if let Some(version) = self.current.get_mut(number as usize) {
             *version = Version {
-                born: seq,
+                begin_seq: seq,
                 prev,
                 envelope,
             };
@@ -220,8 +227,8 @@ impl FeatureIndex {
     ///
     /// Call it after that sequence was published: readers at an earlier one then
     /// pin it and find the versions in the history. About 3 us a version.
-    pub fn retire(&mut self, published: u64, max: usize) -> bool {
-        let due = |ended: &&Ended| ended.died <= published;
+    pub fn archive(&mut self, published: u64, max: usize) -> bool {
+        let due = |ended: &&Ended| ended.end_seq <= published;
         for _ in 0..max {
             let Some(&Ended { version, .. }) = self.ended.front().filter(due) else {
                 return false;
@@ -230,7 +237,7 @@ impl FeatureIndex {
             if let Some(Older { version, .. }) = self.superseded.get(version as usize)
                 && let Some(rect) = self.envelopes.get(version.envelope)
             {
-                self.spatial.retire(rect, version.born);
+                self.spatial.archive(rect, version.begin_seq);
             }
         }
         self.ended.front().is_some_and(|ended| due(&ended))
@@ -242,7 +249,7 @@ impl FeatureIndex {
     #[must_use]
     pub fn current(&self, id: &str, at: u64) -> Option<u64> {
         let version = self.version_at(self.latest(id)?, at)?;
-        (!version.envelope.is_tombstone()).then_some(version.born)
+        (!version.envelope.is_tombstone()).then_some(version.begin_seq)
     }
 
     /// Sequences of up to `limit` versions of feature `id` after `since` that were written
@@ -253,7 +260,7 @@ impl FeatureIndex {
         let last = self
             .latest(id)
             .and_then(|newest| self.version_at(newest, at));
-        let Some(last) = last.filter(|last| last.born > since) else {
+        let Some(last) = last.filter(|last| last.begin_seq > since) else {
             return Vec::new();
         };
         // Their depths are those after that of the last one that is not wanted.
@@ -268,7 +275,7 @@ impl FeatureIndex {
             end => self.back_to(last, |older| older.depth < end, end > self.depth(last)),
         };
         while let Some(version) = next.filter(|_| found.len() < (end - first) as usize) {
-            found.push(version.born);
+            found.push(version.begin_seq);
             next = self.before(version);
         }
         found.reverse();
@@ -280,7 +287,7 @@ impl FeatureIndex {
     pub fn newest(&self, id: &str) -> Option<Newest> {
         let version = self.latest(id)?;
         Some(Newest {
-            seq: version.born,
+            seq: version.begin_seq,
             deleted: version.envelope.is_tombstone(),
         })
     }
@@ -321,8 +328,8 @@ impl FeatureIndex {
 
     /// The newest version at or before `version` that was written by `at`. O(log n).
     fn version_at<'v>(&'v self, version: &'v Version, at: u64) -> Option<&'v Version> {
-        let there = version.born <= at;
-        self.back_to(version, |older| older.version.born <= at, there)
+        let there = version.begin_seq <= at;
+        self.back_to(version, |older| older.version.begin_seq <= at, there)
     }
 
     /// The newest version at or before `version` of which `wanted` holds, which holds of
@@ -360,13 +367,13 @@ impl FeatureIndex {
         self.live
     }
 
-    /// The shapes of the features that are not deleted and how many have each, by
-    /// the newest versions, published or not. At most 4,096 shapes, of 4 MiB, are
+    /// The signatures of the features that are not deleted and how many have each, by
+    /// the newest versions, published or not. At most 4,096 signatures, of 4 MiB, are
     /// told apart; a feature that came when there were as many counts as one of its
     /// geometry's type with unknown properties. 0.1 ms at most.
     #[must_use]
-    pub fn shapes(&self) -> Vec<(FeatureShape, u64)> {
-        self.shapes.counts()
+    pub fn signatures(&self) -> Vec<(FeatureSignature, u64)> {
+        self.signatures.counts()
     }
 }
 
@@ -387,7 +394,7 @@ impl fmt::Debug for FeatureIndex {
 /// comes from a snapshot, see [`FeatureRestorer`].
 ///
 /// The index answers like one that was filled by [`FeatureIndex::put`] and
-/// wholly retired.
+/// wholly archived.
 #[derive(Debug, Default)]
 pub struct FeatureLoader {
     index: FeatureIndex,
@@ -422,10 +429,10 @@ impl FeatureLoader {
         &mut self,
         id: &str,
         envelope: Option<Rect>,
-        shape: &FeatureShape,
+        signature: &FeatureSignature,
         seq: u64,
     ) -> Option<u64> {
-        let superseded = self.index.record_put(id, envelope, shape, seq);
+        let superseded = self.index.record_put(id, envelope, signature, seq);
         self.note(seq, envelope, superseded)
     }
 
@@ -456,7 +463,7 @@ impl FeatureLoader {
                 self.planted = None;
             }
         }
-        superseded.map(|(_, version)| version.born)
+        superseded.map(|(_, version)| version.begin_seq)
     }
 
     /// As [`FeatureIndex::memory`], of what it will be.
@@ -488,7 +495,7 @@ impl FeatureLoader {
                 for block in later {
                     index.catch_up(block);
                 }
-                index.retire(u64::MAX, usize::MAX);
+                index.archive(u64::MAX, usize::MAX);
             }
             None => index.plant(),
         }
@@ -502,14 +509,14 @@ impl FeatureIndex {
         let mut current = Vec::with_capacity(self.current.len());
         let mut ended = Vec::with_capacity(self.superseded.len());
         for newest in self.current.iter() {
-            let entry = |version: &Version, died| {
+            let entry = |version: &Version, end_seq| {
                 let rect = self.envelopes.get(version.envelope)?;
-                Some(Entry::new(rect, version.born, died))
+                Some(Entry::new(rect, version.begin_seq, end_seq))
             };
             current.extend(entry(newest, ALIVE));
             let mut successor = newest;
             while let Some(version) = self.before(successor) {
-                ended.extend(entry(version, successor.born));
+                ended.extend(entry(version, successor.begin_seq));
                 successor = version;
             }
         }

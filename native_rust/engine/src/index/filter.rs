@@ -1,7 +1,7 @@
 //! Which points a walk over a series is after, by when they were written, deleted and
 //! brought back.
 
-use super::lives::{alive_at, died, revivals};
+use super::lives::{alive_at, end_seq, revivals};
 
 /// Later than any deletion.
 const NEVER: u64 = u64::MAX;
@@ -29,7 +29,7 @@ impl Filter {
         match self {
             Self::VisibleAt(at) => seq <= at && alive_at(ends, at),
             Self::WrittenBy(at) => seq <= at,
-            Self::DeletedBy(by) => ends.iter().step_by(2).any(|died| *died == by),
+            Self::DeletedBy(by) => ends.iter().step_by(2).any(|end_seq| *end_seq == by),
         }
     }
 
@@ -81,7 +81,7 @@ impl Bounds {
         self.min_seq = self.min_seq.min(seq);
         self.max_seq = self.max_seq.max(last);
         self.min_died = self.min_died.min(ends.first().copied().unwrap_or(NEVER));
-        self.max_died = self.max_died.max(died(ends).unwrap_or(NEVER));
+        self.max_died = self.max_died.max(end_seq(ends).unwrap_or(NEVER));
     }
 
     /// Whether some of the points may be there now.

@@ -44,7 +44,7 @@ impl Lives {
     pub(super) fn of(&mut self, ends: &[u64]) -> Life {
         match ends {
             [] => Life::ALIVE,
-            [died] if died & OFTEN == 0 => Life(*died),
+            [end_seq] if end_seq & OFTEN == 0 => Life(*end_seq),
             _ => {
                 let table = &mut self.0.get_or_insert_default().often;
                 // Neighbours have the same, so it mostly is the last one.
@@ -81,13 +81,13 @@ impl Lives {
 pub(super) fn alive_at(ends: &[u64], at: u64) -> bool {
     match ends {
         [] => true,
-        [died] => at < *died,
+        [end_seq] => at < *end_seq,
         _ => ends.partition_point(|end| *end <= at).is_multiple_of(2),
     }
 }
 
 /// The block that deleted them for the last time, where they are gone for now.
-pub(super) fn died(ends: &[u64]) -> Option<u64> {
+pub(super) fn end_seq(ends: &[u64]) -> Option<u64> {
     ends.last().copied().filter(|_| ends.len() % 2 == 1)
 }
 
@@ -107,7 +107,7 @@ mod tests {
         for seq in 2..100 {
             used[1] = lives.turned(used[1], seq);
             assert_eq!(lives.ends(&used[1]), (2..=seq).collect::<Vec<_>>());
-            assert_eq!(died(lives.ends(&used[1])).is_some(), seq % 2 == 0);
+            assert_eq!(end_seq(lives.ends(&used[1])).is_some(), seq % 2 == 0);
             for at in 1..=seq {
                 assert_eq!(alive_at(lives.ends(&used[1]), at), at % 2 == 1);
             }

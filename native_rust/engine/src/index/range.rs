@@ -1,6 +1,6 @@
 //! Reading a time range page by page.
 
-use super::chunk::{Chunk, Source};
+use super::chunk::{BlockSource, Chunk};
 use super::filter::Filter;
 
 /// Which way a range is read.
@@ -126,7 +126,7 @@ pub(super) fn sources<'a>(
     chunk: &'a Chunk,
     query: &RangeQuery,
     filter: Filter,
-) -> impl DoubleEndedIterator<Item = Source> + use<'a> {
+) -> impl DoubleEndedIterator<Item = BlockSource> + use<'a> {
     let range = match chunk.has_none(filter) {
         // Spare the look for its places.
         true => 0..0,
@@ -148,7 +148,7 @@ pub(super) struct Page<'a, F> {
     sink: F,
 }
 
-impl<'a, F: FnMut(&Chunk, &Source)> Page<'a, F> {
+impl<'a, F: FnMut(&Chunk, &BlockSource)> Page<'a, F> {
     /// `sink` is called with pieces in the order of the query; those of a
     /// descending one are ascending in themselves.
     pub(super) fn new(query: &'a RangeQuery, sink: F) -> Self {
@@ -168,7 +168,7 @@ impl<'a, F: FnMut(&Chunk, &Source)> Page<'a, F> {
     }
 
     /// Adds points until the page is full. Returns whether some were left over.
-    pub(super) fn add(&mut self, chunk: &Chunk, mut source: Source) -> bool {
+    pub(super) fn add(&mut self, chunk: &Chunk, mut source: BlockSource) -> bool {
         self.pass_over(chunk, &mut source);
         let left_over = source.range.len().saturating_sub(self.room);
         match self.query.order {
@@ -182,7 +182,7 @@ impl<'a, F: FnMut(&Chunk, &Source)> Page<'a, F> {
     }
 
     /// Takes off `source` what earlier pages had of the first timestamp.
-    fn pass_over(&mut self, chunk: &Chunk, source: &mut Source) {
+    fn pass_over(&mut self, chunk: &Chunk, source: &mut BlockSource) {
         if self.skip == 0 {
             return;
         }

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
-use super::chunk::{CAPACITY, Chunk, Deletion, Indexes, Piece, Point, Revival, Source};
+use super::chunk::{BlockSource, CAPACITY, Chunk, Deletion, Indexes, Piece, Point, Revival};
 use super::filter::Filter;
-use super::lives::died;
+use super::lives::end_seq;
 use super::range::{End, Order, Page, RangeQuery, Resume, Work, sources};
 
-pub use stored::{Part, PartRun};
+pub use stored::{PartRun, SeriesPart};
 
 /// What a series holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +188,7 @@ impl Series {
             return (0, None);
         }
         let from = from.unwrap_or_else(|| self.first_fence(start));
-        let mut died = 0;
+        let mut end_seq = 0;
         let mut done = 0_usize;
         let mut rest = None;
         for (&fence, chunk) in self.chunks.range_mut(from..(end, 0)) {
@@ -196,14 +196,14 @@ impl Series {
                 rest = Some(fence);
                 break;
             }
-            died += chunk.delete(deletion) as u64;
+            end_seq += chunk.delete(deletion) as u64;
             done += chunk.len() + PLACE_COST;
         }
-        if died > 0 {
+        if end_seq > 0 {
             self.touched = self.touched.max(seq);
             self.last_delete = self.last_delete.max(seq);
         }
-        (died, rest)
+        (end_seq, rest)
     }
 
     /// Whether the points that `revival` names are gone and have these timestamps, in
@@ -224,7 +224,7 @@ impl Series {
             Filter::DeletedBy(revival.deleted_by),
             Work::ALL,
             |chunk, source| {
-                let gone = died(chunk.ends(source)) == Some(revival.deleted_by);
+                let gone = end_seq(chunk.ends(source)) == Some(revival.deleted_by);
                 match left.strip_prefix(chunk.timestamps(source)) {
                     Some(rest) if gone => left = rest,
                     _ => same = false,
@@ -358,7 +358,7 @@ impl Series {
         query: &RangeQuery,
         filter: Filter,
         work: Work,
-        sink: impl FnMut(&Chunk, &Source),
+        sink: impl FnMut(&Chunk, &BlockSource),
     ) -> End {
         if query.start >= query.end {
             return End::All;

@@ -3,7 +3,7 @@
 use super::chunk::{Deletion, Point, Revival};
 use super::filter::Filter;
 use super::range::{End, Order, RangeQuery, Resume, Work};
-use super::series::{Part, Series, SortedPoints};
+use super::series::{Series, SeriesPart, SortedPoints};
 use crate::budget::Budget;
 use crate::error::Result;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -55,15 +55,15 @@ impl SharedSeries {
             only,
             seq,
         };
-        let mut died = 0;
+        let mut end_seq = 0;
         let mut from = None;
         loop {
             let mut series = self.series.write();
             let (more_died, rest) = series.delete(&deletion, from, step.max(1));
             RwLockWriteGuard::unlock_fair(series);
-            died += more_died;
+            end_seq += more_died;
             if rest.is_none() {
-                return died;
+                return end_seq;
             }
             from = rest;
         }
@@ -105,7 +105,7 @@ impl SharedSeries {
     }
 
     /// The series, for restoring it from a snapshot.
-    pub(crate) fn restore(&self, part: &Part) -> Result<(), &'static str> {
+    pub(crate) fn restore(&self, part: &SeriesPart) -> Result<(), &'static str> {
         self.series.write().restore(part)
     }
 

@@ -15,7 +15,7 @@ use layer::Layer;
 pub use walk::Placed;
 pub(super) use walk::{Parts, Portions, Step};
 
-/// `died` of a version that nothing has superseded.
+/// `end_seq` of a version that nothing has superseded.
 pub(super) const ALIVE: u64 = u64::MAX;
 
 /// One version of a feature that has a geometry.
@@ -23,17 +23,17 @@ pub(super) const ALIVE: u64 = u64::MAX;
 pub(super) struct Entry {
     envelope: AABB<[f64; 2]>,
     /// Sequence that wrote the version. Names it: no other version has it.
-    pub born: u64,
+    pub begin_seq: u64,
     /// Sequence that superseded it, or [`ALIVE`].
-    pub died: u64,
+    pub end_seq: u64,
 }
 
 impl Entry {
-    pub(super) fn new(rect: Rect, born: u64, died: u64) -> Self {
+    pub(super) fn new(rect: Rect, begin_seq: u64, end_seq: u64) -> Self {
         Self {
             envelope: aabb(&rect),
-            born,
-            died,
+            begin_seq,
+            end_seq,
         }
     }
 
@@ -43,7 +43,7 @@ impl Entry {
     }
 
     fn visible(&self, at: u64) -> bool {
-        self.born <= at && at < self.died
+        self.begin_seq <= at && at < self.end_seq
     }
 }
 
@@ -64,7 +64,7 @@ fn rect_of(envelope: &AABB<[f64; 2]>) -> Rect {
 /// Invariants:
 /// 1. Every version is in exactly one of the layers. It moves from the hot one to
 ///    the history and never back.
-/// 2. `horizon` is no less than the `died` of every version in `history`. So a
+/// 2. `horizon` is no less than the `end_seq` of every version in `history`. So a
 ///    query at or after it needs only the hot layer.
 pub(super) struct SpatialIndex {
     hot: Layer,
@@ -82,33 +82,33 @@ impl SpatialIndex {
     /// Builds both layers at once. O(n log n).
     pub(super) fn bulk_load(current: Vec<Entry>, ended: Vec<Entry>) -> Self {
         Self {
-            horizon: ended.iter().map(|entry| entry.died).max().unwrap_or(0),
+            horizon: ended.iter().map(|entry| entry.end_seq).max().unwrap_or(0),
             hot: Layer::bulk_load(current),
             history: Layer::bulk_load(ended),
         }
     }
 
     /// Enters a version that is current. O(log n).
-    pub(super) fn insert(&mut self, rect: Rect, born: u64) {
-        self.hot.insert(Entry::new(rect, born, ALIVE));
+    pub(super) fn insert(&mut self, rect: Rect, begin_seq: u64) {
+        self.hot.insert(Entry::new(rect, begin_seq, ALIVE));
     }
 
-    /// Marks a current version as superseded by `died`. Cost as [`Layer::end`].
-    pub(super) fn end(&mut self, rect: Rect, born: u64, died: u64) {
-        self.hot.end(rect, born, died);
+    /// Marks a current version as superseded by `end_seq`. Cost as [`Layer::end`].
+    pub(super) fn end(&mut self, rect: Rect, begin_seq: u64, end_seq: u64) {
+        self.hot.end(rect, begin_seq, end_seq);
     }
 
     /// Moves a superseded version to the history. Cost as [`Layer::end`].
-    pub(super) fn retire(&mut self, rect: Rect, born: u64) {
-        if let Some(entry) = self.hot.remove(rect, born) {
-            self.horizon = self.horizon.max(entry.died);
+    pub(super) fn archive(&mut self, rect: Rect, begin_seq: u64) {
+        if let Some(entry) = self.hot.remove(rect, begin_seq) {
+            self.horizon = self.horizon.max(entry.end_seq);
             self.history.insert(entry);
         }
     }
 
     /// Takes a version out as if it had never been. Cost as [`Layer::end`].
-    pub(super) fn forget(&mut self, rect: Rect, born: u64) {
-        self.hot.remove(rect, born);
+    pub(super) fn forget(&mut self, rect: Rect, begin_seq: u64) {
+        self.hot.remove(rect, begin_seq);
     }
 
     /// The layers that have what is visible at `at`.
@@ -138,7 +138,7 @@ impl SpatialIndex {
                     if reported.iter().any(|r| r.intersects(&rect)) {
                         return ControlFlow::Continue(());
                     }
-                    layer.each_visible(entry, at, |born| found(born, rect))
+                    layer.each_visible(entry, at, |begin_seq| found(begin_seq, rect))
                 });
                 if walk.is_break() {
                     return;
@@ -184,13 +184,13 @@ impl SpatialIndex {
                 }
                 RTreeNode::Leaf(entry) => {
                     let rect = entry.rect();
-                    let walk = layer.each_member(entry, at, |born, died| {
+                    let walk = layer.each_member(entry, at, |begin_seq, end_seq| {
                         done += 1;
                         if done > work {
                             return ControlFlow::Break(Some(least));
                         }
-                        match at < died {
-                            true => found(least, born, rect).map_break(|()| None),
+                        match at < end_seq {
+                            true => found(least, begin_seq, rect).map_break(|()| None),
                             false => ControlFlow::Continue(()),
                         }
                     });

@@ -105,10 +105,10 @@ impl TemporalIndex {
         step: usize,
     ) -> u64 {
         let Some(series) = self.get(id) else { return 0 };
-        let died = series.delete(start, end, only, seq, step);
+        let end_seq = series.delete(start, end, only, seq, step);
         // What dies in the middle of a run leaves three of it.
         self.count(0, 2);
-        died
+        end_seq
     }
 
     /// Counts points that were entered into a series without [`Self::insert`].

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Entity, Error, Result};
 use crate::fs::{FileSystem, Lock};
-use crate::journal::{Damage, DatabaseId, Durable, IDENTITY, Identity, Source, would_open};
+use crate::journal::{Damage, DatabaseId, Durable, IDENTITY, Identity, Witness, would_open};
 use crate::open::home::{self, JOURNAL, take_lock};
 use crate::snapshot::{self, Outline, SNAPSHOTS, file_name};
 
@@ -34,7 +34,7 @@ fn durable(outline: &Outline) -> Durable {
         database: start.database,
         position: outline.position,
         head: (start.seq, start.tree.root()),
-        source: Source::Snapshot,
+        source: Witness::Snapshot,
     }
 }
 

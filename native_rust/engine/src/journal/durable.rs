@@ -10,7 +10,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, seal, sealed};
+use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, has_checksum, put_checksum};
 use super::mark::TreeHead;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, replace};
@@ -28,17 +28,17 @@ pub(crate) struct Durable {
     pub position: u64,
     /// Size and root of the tree there.
     pub head: TreeHead,
-    pub source: Source,
+    pub source: Witness,
 }
 
 /// What says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum Witness {
     Mark,
     Snapshot,
 }
 
-impl Source {
+impl Witness {
     /// In words.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Durable {
         [one, other]
             .into_iter()
             .flatten()
-            .max_by_key(|known| (known.position, known.source == Source::Mark))
+            .max_by_key(|known| (known.position, known.source == Witness::Mark))
     }
 
     fn encode(&self) -> [u8; LEN] {
@@ -68,7 +68,7 @@ impl Durable {
         w.put(&self.position.to_le_bytes());
         w.put(&self.head.0.to_le_bytes());
         w.put(&self.head.1);
-        seal(&mut out, &self.database);
+        put_checksum(&mut out, &self.database);
         out
     }
 
@@ -83,9 +83,9 @@ impl Durable {
             database: r.take(),
             position: u64::from_le_bytes(r.take()),
             head: (u64::from_le_bytes(r.take()), r.take()),
-            source: Source::Mark,
+            source: Witness::Mark,
         };
-        if magic != MAGIC || !sealed(bytes, &mark.database) {
+        if magic != MAGIC || !has_checksum(bytes, &mark.database) {
             return None;
         }
         Some(match version {
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::fs::RealFileSystem;
 
-    fn mark(position: u64, source: Source) -> Durable {
+    fn mark(position: u64, source: Witness) -> Durable {
         Durable {
             database: *b"0123456789abcdef",
             position,
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn it_reads_back_and_no_flipped_bit_passes() {
-        let mark = mark(4_711, Source::Mark);
+        let mark = mark(4_711, Witness::Mark);
         let bytes = mark.encode();
         assert_eq!(Durable::decode(&bytes), Some(Ok(mark)));
         for bit in 0..bytes.len() * 8 {
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn one_that_is_cut_is_damage() {
         let dir = tempfile::tempdir().unwrap();
-        let mark = mark(4_711, Source::Mark);
+        let mark = mark(4_711, Witness::Mark);
         assert_eq!(Durable::read(&RealFileSystem, dir.path()).unwrap(), None);
         mark.write(&RealFileSystem, dir.path()).unwrap();
         let read = Durable::read(&RealFileSystem, dir.path()).unwrap();
@@ -178,10 +178,10 @@ mod tests {
 
     #[test]
     fn the_later_one_says_more() {
-        let (early, late) = (mark(1, Source::Mark), mark(2, Source::Snapshot));
+        let (early, late) = (mark(1, Witness::Mark), mark(2, Witness::Snapshot));
         assert_eq!(Durable::later(Some(early), Some(late)), Some(late));
         assert_eq!(Durable::later(Some(early), None), Some(early));
-        let both = [mark(2, Source::Mark), late];
+        let both = [mark(2, Witness::Mark), late];
         assert_eq!(Durable::later(Some(both[1]), Some(both[0])), Some(both[0]));
         assert_eq!(Durable::later(None, None), None);
     }

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use super::durable::{Durable, Source};
+use super::durable::{Durable, Witness};
 use super::footer::Footer;
 use super::footer_check::FooterCheck;
 use super::layout::{DatabaseId, HeaderError, SEGMENT_HEADER, SegmentHeader, parse_segment_name};
@@ -135,7 +135,7 @@ pub(crate) fn examine(
     let mut scan = Scan::new(&mut replay);
     match durable {
         Some(known) if known.database == database => scan.known(known),
-        Some(known) if known.source == Source::Mark => {
+        Some(known) if known.source == Witness::Mark => {
             if let Some(File { reader, .. }) = files.first() {
                 let reason =
                     "the journal is of one database and the file DURABLE beside it of another";

@@ -9,7 +9,7 @@
 
 use std::cmp::Ordering;
 
-use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, seal, sealed};
+use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, has_checksum, put_checksum};
 use super::leaves::{Leaves, key};
 use super::segment::Segment;
 use crate::error::{Error, Result};
@@ -96,7 +96,7 @@ impl Footer {
             at: u64::from_le_bytes(r.take()),
             count: u32::from_le_bytes(r.take()),
         };
-        let whole = magic == MAGIC && version == FORMAT_VERSION && sealed(&bytes, database);
+        let whole = magic == MAGIC && version == FORMAT_VERSION && has_checksum(&bytes, database);
         // Not `end()` before the length is known to be sane.
         let fits = footer.at <= trailer_at && u64::from(footer.count) <= trailer_at;
         Ok((whole && fits && footer.trailer_at() == trailer_at).then_some(footer))
@@ -179,7 +179,7 @@ impl Footer {
         w.put(&self.first_seq.to_le_bytes());
         w.put(&self.at.to_le_bytes());
         w.put(&self.count.to_le_bytes());
-        seal(&mut out, &self.database);
+        put_checksum(&mut out, &self.database);
         out
     }
 

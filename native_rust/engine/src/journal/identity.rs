@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, seal, sealed};
+use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, has_checksum, put_checksum};
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, replace};
 
@@ -51,7 +51,7 @@ impl Identity {
         w.put(&self.database);
         w.put(&self.log);
         w.put(&self.created.to_le_bytes());
-        seal(&mut out, &self.database);
+        put_checksum(&mut out, &self.database);
         out
     }
 
@@ -67,7 +67,7 @@ impl Identity {
             log: r.take(),
             created: i64::from_le_bytes(r.take()),
         };
-        if magic != MAGIC || !sealed(bytes, &identity.database) {
+        if magic != MAGIC || !has_checksum(bytes, &identity.database) {
             return None;
         }
         Some(match version {

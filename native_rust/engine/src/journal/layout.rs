@@ -49,7 +49,7 @@ impl SegmentHeader {
         w.put(&self.position.to_le_bytes());
         w.put(&self.created.to_le_bytes());
         w.put(&self.root);
-        seal(&mut out, &self.database);
+        put_checksum(&mut out, &self.database);
         out
     }
 
@@ -67,7 +67,7 @@ impl SegmentHeader {
             created: i64::from_le_bytes(r.take()),
             root: r.take(),
         };
-        if !sealed(bytes, &header.database) {
+        if !has_checksum(bytes, &header.database) {
             return Err(HeaderError::Checksum);
         }
         // After the checksum: a damaged version field is damage, not news.
@@ -116,7 +116,7 @@ impl GroupHeader {
         w.put(&self.first_seq.to_le_bytes());
         w.put(&self.tree_size.to_le_bytes());
         w.put(&self.root);
-        seal(&mut out, database);
+        put_checksum(&mut out, database);
         out
     }
 
@@ -128,7 +128,7 @@ impl GroupHeader {
         if r.take::<4>() != GROUP_MAGIC {
             return Err(HeaderError::Magic);
         }
-        if !sealed(bytes, database) {
+        if !has_checksum(bytes, database) {
             return Err(HeaderError::Checksum);
         }
         let version = u16::from_le_bytes(r.take());
@@ -173,13 +173,13 @@ pub(crate) fn parse_segment_name(name: &str) -> Option<u64> {
 }
 
 /// Put the CRC of everything before the last four bytes into them.
-pub(super) fn seal<const N: usize>(bytes: &mut [u8; N], database: &DatabaseId) {
+pub(super) fn put_checksum<const N: usize>(bytes: &mut [u8; N], database: &DatabaseId) {
     if let Some((head, crc)) = bytes.split_last_chunk_mut::<4>() {
         *crc = seeded_crc(head, database).to_le_bytes();
     }
 }
 
-pub(super) fn sealed<const N: usize>(bytes: &[u8; N], database: &DatabaseId) -> bool {
+pub(super) fn has_checksum<const N: usize>(bytes: &[u8; N], database: &DatabaseId) -> bool {
     bytes
         .split_last_chunk::<4>()
         .is_some_and(|(head, crc)| seeded_crc(head, database) == u32::from_le_bytes(*crc))

@@ -20,7 +20,7 @@ pub(crate) struct LastGroup {
 
 /// A durable place in the journal: what an index snapshot needs to find it again.
 #[derive(Debug, Clone)]
-pub(crate) struct Mark {
+pub(crate) struct Checkpoint {
     pub database: DatabaseId,
     /// The tree up to there; its size is the last sequence.
     pub tree: Tree,

@@ -34,13 +34,13 @@ mod footer_tests;
 mod start_tests;
 
 pub(crate) use copy::{copy_segment, empty_segment, group_bytes, whole_transactions};
-pub(crate) use durable::{Durable, Source};
+pub(crate) use durable::{Durable, Witness};
 pub use examine::{Damage, Lost, Progress};
 pub(crate) use examine::{Examination, Examined, examine};
 pub(crate) use identity::{IDENTITY, Identity};
 pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
 pub use location::BlockLocation;
-pub(crate) use mark::{LastGroup, Mark};
+pub(crate) use mark::{Checkpoint, LastGroup};
 pub(crate) use patrol::{Buffer, Patrol};
 pub(crate) use readable::readable_blocks;
 pub(crate) use recovery::ReadReport;
@@ -48,4 +48,4 @@ pub(crate) use recovery::{Opened, RecoverError, RecoverOptions, create, recover,
 pub(crate) use segments::Segments;
 pub(crate) use start::Start;
 pub(crate) use survey::has_segments;
-pub(crate) use writer::{Group, Journal, Written};
+pub(crate) use writer::{Group, Journal, WrittenGroup};

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::durable::{Durable, Source};
+use super::durable::{Durable, Witness};
 use super::layout::{DatabaseId, SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
 use super::location::BlockLocation;
@@ -233,7 +233,7 @@ fn read<'a>(
     if let (Some(known), Some(first)) = (durable, survey.segments.first()) {
         if known.database == first.header.database {
             scan.known(known);
-        } else if known.source == Source::Mark {
+        } else if known.source == Witness::Mark {
             let reason = "the journal is of one database and the file DURABLE beside it of another";
             return Err(first.reader.corrupt(0, reason).into());
         }

@@ -1,7 +1,7 @@
 //! Reading a journal's groups in order and checking everything they say. Changes
 //! nothing.
 
-use super::durable::{Durable, Source};
+use super::durable::{Durable, Witness};
 use super::footer_check::FooterCheck;
 use super::layout::take_record;
 use super::layout::take_u32;
@@ -177,7 +177,7 @@ impl<'a> Scan<'a> {
             return Err(reader.corrupt(at, reason));
         }
         if let Some(known) = self.known
-            && known.source == Source::Mark
+            && known.source == Witness::Mark
             && (before + 1..=self.tree.size()).contains(&known.head.0)
             && known.head != (self.tree.size(), self.tree.root())
         {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::layout::{parse_segment_name, segment_name};
 use super::{
-    Durable, Group, Journal, LastGroup, Mark, Opened, RecoverError, RecoverOptions, Source, Start,
-    create, recover,
+    Checkpoint, Durable, Group, Journal, LastGroup, Opened, RecoverError, RecoverOptions, Start,
+    Witness, create, recover,
 };
 use crate::block::Operation;
 use crate::block::{Stamp, encode_block};
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::fs::RealFileSystem;
 use crate::limits::RecoveryPolicy;
 use crate::merkle::{NodeTable, Tree};
-use crate::types::{FeatureShape, GeometryType, PutFeature};
+use crate::types::{FeatureSignature, GeometryType, PutFeature};
 
 fn options(start: Option<Start>) -> RecoverOptions {
     RecoverOptions {
@@ -44,7 +44,7 @@ pub(super) fn block(seq: u64, txn: u64, out: &mut Vec<u8>) {
     let operation = Operation::PutFeature(PutFeature {
         id: "a".into(),
         envelope: None,
-        shape: FeatureShape::unknown(GeometryType::Null),
+        signature: FeatureSignature::unknown(GeometryType::Null),
         body: vec![0xa1, 0x62, b'i', b'd', 0x61, b'a'],
         provenance: None,
     });
@@ -74,7 +74,7 @@ fn commit(journal: &mut Journal, group: &mut Group, blocks: u64) {
 }
 
 /// A journal of several segments, and the mark after each of its groups.
-fn journal(dir: &Path) -> Vec<Mark> {
+fn journal(dir: &Path) -> Vec<Checkpoint> {
     let (mut opened, _) = open(dir, options(None)).unwrap();
     assert!(opened.journal.mark().is_none(), "an empty journal has none");
     let mut group = Group::default();
@@ -82,14 +82,14 @@ fn journal(dir: &Path) -> Vec<Mark> {
         commit(&mut opened.journal, &mut group, n % 7 + 1);
         opened.journal.mark().unwrap()
     });
-    let marks: Vec<Mark> = marks.collect();
+    let marks: Vec<Checkpoint> = marks.collect();
     let segments = marks.iter().map(|mark| mark.last_group.segment_first_seq);
     assert!(segments.collect::<std::collections::BTreeSet<_>>().len() > 3);
     marks
 }
 
 /// The start at a mark, as a snapshot would bring it.
-fn start(dir: &Path, mark: &Mark) -> Start {
+fn start(dir: &Path, mark: &Checkpoint) -> Start {
     let mut tree = Tree::default();
     let mut nodes = NodeTable::default();
     let mut last_time = 0;
@@ -214,7 +214,7 @@ fn a_journal_that_ends_before_what_is_known_to_be_durable_does_not_open() {
             database: last.database,
             position: last.position,
             head: (last.tree.size(), last.tree.root()),
-            source: Source::Snapshot,
+            source: Witness::Snapshot,
         }),
         ..options(None)
     };

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::durable::{Durable, Source};
+use super::durable::{Durable, Witness};
 use super::layout::{
     BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader,
     segment_name,
 };
 use super::leaves::Leaves;
 use super::location::BlockLocation;
+use super::mark::Checkpoint;
 use super::mark::LastGroup;
-use super::mark::Mark;
 use super::mark::TreeHead;
 use super::sealing::{Job, Sealing};
 use super::segment::Segment;
@@ -139,7 +139,7 @@ pub(crate) struct Journal {
 
 /// A group that is in its file, but not yet known to be on the medium.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct WrittenGroup {
     /// Places of its blocks, in order.
     pub locations: Vec<BlockLocation>,
     /// Nodes of the tree that it completes and that are kept.
@@ -216,11 +216,11 @@ impl Journal {
     }
 
     /// The journal's end, if it is durable and the journal has a block.
-    pub(crate) fn mark(&self) -> Option<Mark> {
+    pub(crate) fn mark(&self) -> Option<Checkpoint> {
         let last_group = self
             .last_group
             .filter(|_| !self.is_dirty() || planted(Bug::SnapshotTooEarly))?;
-        Some(Mark {
+        Some(Checkpoint {
             database: self.database,
             tree: self.tree.clone(),
             last_group,
@@ -253,7 +253,7 @@ impl Journal {
     /// [`Journal::advance`] is called, and is durable after [`Journal::sync`]; a
     /// group that may be lost can be advanced over first, and others be written
     /// after it.
-    pub(crate) fn write(&mut self, group: &mut Group, now: i64) -> Result<Written> {
+    pub(crate) fn write(&mut self, group: &mut Group, now: i64) -> Result<WrittenGroup> {
         self.sealing.poll()?;
         let full = self.active.offset > SEGMENT_HEADER as u64
             && self.active.offset + group.bytes.len() as u64 > self.segment_bytes;
@@ -297,7 +297,7 @@ impl Journal {
             offset,
             ..
         } = &self.active;
-        // Written after the end of a file that was cut it would leave a hole, and the
+        // WrittenGroup after the end of a file that was cut it would leave a hole, and the
         // length would be right again.
         segment.check_length()?;
         segment
@@ -312,7 +312,7 @@ impl Journal {
             offset: base + start,
             len: *len,
         });
-        Ok(Written {
+        Ok(WrittenGroup {
             locations: places.collect(),
             nodes,
             bytes: group.bytes.len() as u64,
@@ -363,7 +363,7 @@ impl Journal {
             database: self.database,
             position: self.durable_end,
             head: self.durable_head,
-            source: Source::Mark,
+            source: Witness::Mark,
         };
         mark.write(&*self.fs, &self.dir)?;
         self.marked = mark.position;
@@ -371,7 +371,7 @@ impl Journal {
     }
 
     /// Move the journal's end after a group.
-    pub(crate) fn advance(&mut self, written: Written) {
+    pub(crate) fn advance(&mut self, written: WrittenGroup) {
         let offset = self.active.offset;
         self.active.offset += written.bytes;
         self.last_group = Some(LastGroup {

@@ -3,6 +3,8 @@
 pub(crate) mod growth;
 pub(crate) mod home;
 pub(crate) mod opening;
+mod reading;
+mod rebuild;
 mod report;
 
 pub use report::Recovered;

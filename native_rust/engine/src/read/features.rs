@@ -28,6 +28,19 @@ impl Database {
         Ok(self.state.documents.get(seq))
     }
 
+    /// Whether there is a feature `id`, or was as of a sequence. No file work.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a sequence the journal has not reached,
+    /// [`Error::Closed`].
+    pub fn has_feature(&self, id: &str, as_of: Option<u64>) -> Result<bool> {
+        match self.feature_in_memory(id, as_of) {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
     /// How long the stored form of that version is, in bytes: what reading it takes. No
     /// file work.
     ///

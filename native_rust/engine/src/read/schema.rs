@@ -8,7 +8,7 @@ use crate::db::database::Database;
 use crate::error::Result;
 use crate::index::Extent;
 use crate::state::Head;
-use crate::types::{FeatureShape, GeometryType, PropertyType, write_timestamp};
+use crate::types::{FeatureSignature, GeometryType, PropertyType, write_timestamp};
 
 impl Database {
     /// What the database holds now, as JSON text:
@@ -43,15 +43,15 @@ impl Database {
     pub fn schema(&self, budget: &Budget) -> Result<Vec<u8>> {
         let state = &self.state;
         state.check_open()?;
-        let (head, count, shapes) = {
+        let (head, count, signatures) = {
             let features = state.indexes.features.read();
-            (state.head(), features.len(), features.shapes())
+            (state.head(), features.len(), features.signatures())
         };
         let extent = state.indexes.series.extent(head.tree_size, budget)?;
         let mut out = Vec::with_capacity(512);
         out.extend_from_slice(format!("{{\"seq\":{}", head.tree_size).as_bytes());
         out.extend_from_slice(format!(",\"features\":{{\"count\":{count}").as_bytes());
-        write_features(&Features::of(&shapes), &mut out);
+        write_features(&Features::of(&signatures), &mut out);
         out.extend_from_slice(b"},\"series\":{");
         write_series(&head, &extent, &mut out);
         out.extend_from_slice(b"}}");
@@ -68,13 +68,13 @@ struct Features<'s> {
 }
 
 impl<'s> Features<'s> {
-    fn of(shapes: &'s [(FeatureShape, u64)]) -> Self {
+    fn of(signatures: &'s [(FeatureSignature, u64)]) -> Self {
         let mut all = Self::default();
-        for (shape, count) in shapes {
-            if let Some(features) = all.geometries.get_mut(shape.geometry() as usize) {
+        for (signature, count) in signatures {
+            if let Some(features) = all.geometries.get_mut(signature.geometry() as usize) {
                 *features += count;
             }
-            let Some(properties) = shape.properties() else {
+            let Some(properties) = signature.properties() else {
                 all.truncated = true;
                 continue;
             };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::heatmap::{Grid, Heatmap};
 use super::{Area, Filter, Near, Search};
 use crate::budget::Budget;
-use crate::cache::results::{CacheKey, Cacheable, Call, JsonAnswer, Source};
+use crate::cache::results::{CacheKey, Cacheable, Call, Dependency, JsonAnswer};
 use crate::db::database::Database;
 use crate::error::Result;
 use crate::read::page::FeaturePage;
@@ -125,10 +125,10 @@ impl Database {
     }
 }
 
-fn source(pinned: bool) -> Source {
+fn source(pinned: bool) -> Dependency {
     match pinned {
-        true => Source::Past,
-        false => Source::Features,
+        true => Dependency::Past,
+        false => Dependency::Features,
     }
 }
 

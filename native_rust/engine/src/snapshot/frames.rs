@@ -102,11 +102,11 @@ impl Header {
         let version = u16::from_le_bytes(fields.take());
         fields.take::<6>();
         let database: DatabaseId = fields.take();
-        let sealed = bytes.split_last_chunk::<4>().is_some_and(|(head, crc)| {
+        let checks = bytes.split_last_chunk::<4>().is_some_and(|(head, crc)| {
             let seed = crc32c::crc32c(&database);
             crc32c::crc32c_append(seed, head) == u32::from_le_bytes(*crc)
         });
-        if !sealed {
+        if !checks {
             return Err("its header does not match its checksum".into());
         }
         if version != SNAPSHOT_VERSION {

@@ -110,7 +110,7 @@ impl Loading {
         let seq = self.frames.header.seq;
         self.each(Kind::Versions, |records, totals| {
             let version = codec.take(records)?;
-            if !(1..=seq).contains(&version.born) {
+            if !(1..=seq).contains(&version.begin_seq) {
                 return Err("a version of a block that is not there");
             }
             totals.versions += 1;

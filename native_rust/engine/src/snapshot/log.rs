@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::Written;
+use super::WrittenSnapshot;
 use crate::error::{Error, Result};
 
 /// How taking snapshots went since the database was opened.
@@ -17,7 +17,7 @@ pub(crate) struct SnapshotLog {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Outcome {
     /// The last one taken.
-    pub written: Option<Written>,
+    pub written: Option<WrittenSnapshot>,
     /// Why the last attempt failed, if it did.
     pub failure: Option<Arc<str>>,
 }
@@ -27,7 +27,7 @@ impl SnapshotLog {
         self.outcome.lock().clone()
     }
 
-    pub(crate) fn note(&self, result: Result<Written>) {
+    pub(crate) fn note(&self, result: Result<WrittenSnapshot>) {
         match result {
             Ok(written) => {
                 *self.outcome.lock() = Outcome {

@@ -40,9 +40,9 @@ pub(crate) const SNAPSHOTS: &str = "snapshots";
 
 /// The moment a snapshot is about: a group that is durable and published.
 #[derive(Debug, Clone)]
-pub(crate) struct Mark {
+pub(crate) struct SnapshotMark {
     /// Where it is in the journal.
-    pub journal: journal::Mark,
+    pub journal: journal::Checkpoint,
     /// Commit time of the group.
     pub last_time: i64,
     /// Points alive in all series.
@@ -51,9 +51,9 @@ pub(crate) struct Mark {
     pub extra: Vec<u8>,
 }
 
-impl Mark {
+impl SnapshotMark {
     fn header(&self) -> Header {
-        let journal::Mark {
+        let journal::Checkpoint {
             database,
             tree,
             last_group:
@@ -85,7 +85,7 @@ impl Mark {
 
 /// A snapshot that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Written {
+pub(crate) struct WrittenSnapshot {
     /// The sequence it is as of.
     pub seq: u64,
     /// Length of the file.

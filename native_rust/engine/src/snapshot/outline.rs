@@ -22,7 +22,7 @@ pub(crate) struct Outline {
 }
 
 /// Read and check every frame and record of the snapshot as of `seq` in `dir`. Holds a
-/// frame in memory and each distinct shape of features; with `nodes` four bytes a block
+/// frame in memory and each distinct signature of features; with `nodes` four bytes a block
 /// more.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub(crate) fn outline(
     skimming.each(Kind::Versions, |records, totals| {
         let version = codec.take(records)?;
         totals.versions += 1;
-        match (1..=seq).contains(&version.born) {
+        match (1..=seq).contains(&version.begin_seq) {
             true => Ok(()),
             false => Err("a version of a block that is not there"),
         }

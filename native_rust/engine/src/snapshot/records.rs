@@ -5,10 +5,10 @@
 use std::collections::HashMap;
 
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
-use crate::index::{Content, Part, PartRun, StoredVersion};
+use crate::index::{Content, PartRun, SeriesPart, StoredVersion};
 use crate::journal::BLOCK_PREFIX;
 use crate::journal::BlockLocation;
-use crate::types::{FeatureShape, PointBatch, Rect, decode_points, encode_points};
+use crate::types::{FeatureSignature, PointBatch, Rect, decode_points, encode_points};
 
 /// What a version is, in the low bits of its first byte.
 const TOMBSTONE: u8 = 0;
@@ -19,17 +19,17 @@ const RECT: u8 = 3;
 const SAME: u8 = 4;
 /// Bit of a version that is its feature's first.
 const OLDEST: u8 = 8;
-/// Bit of a version after which the feature's shape is given.
+/// Bit of a version after which the feature's signature is given.
 const SHAPED: u8 = 16;
 
 /// Writes or reads versions one after the other; each is told by what differs
 /// from the one before.
 #[derive(Debug, Default)]
 pub(super) struct VersionCodec {
-    born: u64,
+    begin_seq: u64,
     envelope: Option<Rect>,
-    /// Shapes in the order of their first use.
-    shapes: Vec<FeatureShape>,
+    /// Signatures in the order of their first use.
+    signatures: Vec<FeatureSignature>,
     /// Their places there, when writing.
     places: HashMap<Vec<u8>, usize>,
     /// The place of the last one, which most often comes again.
@@ -39,10 +39,10 @@ pub(super) struct VersionCodec {
 impl VersionCodec {
     pub(super) fn put(&mut self, version: &StoredVersion, out: &mut Vec<u8>) {
         let &StoredVersion {
-            born,
+            begin_seq,
             content,
             oldest,
-            ref shape,
+            ref signature,
         } = version;
         let (kind, envelope) = match content {
             Content::Tombstone => (TOMBSTONE, None),
@@ -52,8 +52,8 @@ impl VersionCodec {
             Content::At(rect) => (RECT, Some(rect)),
         };
         let flag = |set, bit| if set { bit } else { 0 };
-        out.push(kind | flag(oldest, OLDEST) | flag(shape.is_some(), SHAPED));
-        put_step(self.born, born, out);
+        out.push(kind | flag(oldest, OLDEST) | flag(signature.is_some(), SHAPED));
+        put_step(self.begin_seq, begin_seq, out);
         if let Some(rect) = envelope {
             let corners = if kind == POINT { 1 } else { 2 };
             for number in [rect.min, rect.max].iter().take(corners).flatten() {
@@ -61,23 +61,23 @@ impl VersionCodec {
             }
             self.envelope = envelope;
         }
-        if let Some(shape) = shape {
-            self.put_shape(shape, out);
+        if let Some(signature) = signature {
+            self.put_shape(signature, out);
         }
-        self.born = born;
+        self.begin_seq = begin_seq;
     }
 
-    /// The place of a shape, and at its first use the shape itself.
-    fn put_shape(&mut self, shape: &FeatureShape, out: &mut Vec<u8>) {
-        if self.shapes.get(self.last) != Some(shape) {
-            self.last = match self.places.get(shape.as_bytes()) {
+    /// The place of a signature, and at its first use the signature itself.
+    fn put_shape(&mut self, signature: &FeatureSignature, out: &mut Vec<u8>) {
+        if self.signatures.get(self.last) != Some(signature) {
+            self.last = match self.places.get(signature.as_bytes()) {
                 Some(place) => *place,
                 None => {
-                    let place = self.shapes.len();
-                    self.places.insert(shape.as_bytes().to_vec(), place);
-                    self.shapes.push(shape.clone());
+                    let place = self.signatures.len();
+                    self.places.insert(signature.as_bytes().to_vec(), place);
+                    self.signatures.push(signature.clone());
                     put_uint(place as u64, out);
-                    put_bytes(shape.as_bytes(), out);
+                    put_bytes(signature.as_bytes(), out);
                     self.last = place;
                     return;
                 }
@@ -86,19 +86,19 @@ impl VersionCodec {
         put_uint(self.last as u64, out);
     }
 
-    fn take_shape(&mut self, records: &mut Records<'_>) -> Result<FeatureShape, Damage> {
+    fn take_shape(&mut self, records: &mut Records<'_>) -> Result<FeatureSignature, Damage> {
         let place = usize::try_from(records.uint()?).unwrap_or(usize::MAX);
-        if place == self.shapes.len() {
-            let shape = FeatureShape::from_bytes(records.bytes()?).map_err(|e| e.reason)?;
-            self.shapes.push(shape);
+        if place == self.signatures.len() {
+            let signature = FeatureSignature::from_bytes(records.bytes()?).map_err(|e| e.reason)?;
+            self.signatures.push(signature);
         }
-        let shape = self.shapes.get(place).cloned();
-        shape.ok_or("a shape that was not given before")
+        let signature = self.signatures.get(place).cloned();
+        signature.ok_or("a signature that was not given before")
     }
 
     pub(super) fn take(&mut self, records: &mut Records<'_>) -> Result<StoredVersion, Damage> {
         let head = records.byte()?;
-        let born = records.step(self.born)?;
+        let begin_seq = records.step(self.begin_seq)?;
         let content = match head & !(OLDEST | SHAPED) {
             TOMBSTONE => Content::Tombstone,
             NOWHERE => Content::Nowhere,
@@ -115,15 +115,15 @@ impl VersionCodec {
             }
             _ => return Err("a version of an unknown kind"),
         };
-        self.born = born;
-        let shape = match head & SHAPED {
+        self.begin_seq = begin_seq;
+        let signature = match head & SHAPED {
             0 => None,
             _ => Some(self.take_shape(records)?),
         };
         Ok(StoredVersion {
-            born,
+            begin_seq,
             content,
-            shape,
+            signature,
             oldest: head & OLDEST != 0,
         })
     }
@@ -185,7 +185,7 @@ fn end_of(location: &BlockLocation) -> u64 {
 
 /// A part of a series: its columns as the body of a block of points would have
 /// them, and its runs.
-pub(super) fn put_part(series: &str, part: &mut Part, out: &mut Vec<u8>) {
+pub(super) fn put_part(series: &str, part: &mut SeriesPart, out: &mut Vec<u8>) {
     let mut batch = PointBatch {
         series: series.to_owned(),
         timestamps: std::mem::take(&mut part.timestamps),
@@ -213,7 +213,7 @@ pub(super) fn put_part(series: &str, part: &mut Part, out: &mut Vec<u8>) {
 }
 
 /// The inverse of [`put_part`]: the id of the series, and the part.
-pub(super) fn take_part(records: &mut Records<'_>) -> Result<(String, Part), Damage> {
+pub(super) fn take_part(records: &mut Records<'_>) -> Result<(String, SeriesPart), Damage> {
     let columns = decode_points(records.bytes()?).map_err(|error| error.reason)?;
     let count = records.uint()?;
     let mut runs = Vec::new();
@@ -236,7 +236,7 @@ pub(super) fn take_part(records: &mut Records<'_>) -> Result<(String, Part), Dam
         });
         before = seq;
     }
-    let part = Part {
+    let part = SeriesPart {
         timestamps: columns.timestamps,
         values: columns.values,
         runs,

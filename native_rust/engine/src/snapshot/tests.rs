@@ -24,7 +24,7 @@ use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
 use crate::state::{Head, State};
-use crate::types::{FeatureShape, GeometryType, Rect};
+use crate::types::{FeatureSignature, GeometryType, Rect};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -97,10 +97,10 @@ fn apply_to_series(series: &TemporalIndex, op: &Op, seq: u64) {
     }
 }
 
-/// One of a few shapes, by the block that writes it.
-fn shape_of(seq: u64) -> FeatureShape {
+/// One of a few signatures, by the block that writes it.
+fn shape_of(seq: u64) -> FeatureSignature {
     let geometry = GeometryType::ALL[seq as usize % GeometryType::ALL.len()];
-    FeatureShape::unknown(geometry)
+    FeatureSignature::unknown(geometry)
 }
 
 /// Does in a database's indexes what block `seq` does, and publishes it.
@@ -121,7 +121,7 @@ fn apply(state: &State, tree: &mut Tree, op: &Op, seq: u64) {
         tree_size: seq,
         ..Head::default()
     });
-    state.indexes.features.write().retire(seq, 3);
+    state.indexes.features.write().archive(seq, 3);
 }
 
 fn empty_state() -> State {
@@ -142,9 +142,9 @@ fn empty_state() -> State {
     )
 }
 
-fn mark_of(tree: &Tree) -> Mark {
-    Mark {
-        journal: journal::Mark {
+fn mark_of(tree: &Tree) -> SnapshotMark {
+    SnapshotMark {
+        journal: journal::Checkpoint {
             database: *b"0123456789abcdef",
             tree: tree.clone(),
             last_group: journal::LastGroup {
@@ -186,9 +186,9 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
     }
     let mut features = features.finish();
     // Those that had a later version when the snapshot was taken, which is not here.
-    let without: Vec<(u32, u64)> = features.without_shape().collect();
+    let without: Vec<(u32, u64)> = features.without_signature().collect();
     for (number, seq) in without {
-        features.set_shape(number, &shape_of(seq));
+        features.set_signature(number, &shape_of(seq));
     }
     let indexes = Rebuilt {
         features,
@@ -273,10 +273,10 @@ fn state_of(state: &State, last: u64) -> String {
         state.indexes.nodes.read(),
     );
     out += &format!("{} {}\n", features.len(), state.indexes.series.len());
-    let mut shapes = features.shapes();
-    shapes.sort_by_key(|(shape, _)| shape.geometry() as u8);
-    out += &format!("{shapes:?}\n");
-    assert_eq!(features.without_shape().count(), 0);
+    let mut signatures = features.signatures();
+    signatures.sort_by_key(|(signature, _)| signature.geometry() as u8);
+    out += &format!("{signatures:?}\n");
+    assert_eq!(features.without_signature().count(), 0);
     for id in 0..13 {
         let newest = features.newest(&id_of(id));
         let series = state.indexes.series.get(&id_of(id));
@@ -321,7 +321,7 @@ fn small_steps() -> impl Strategy<Value = Steps> {
     )
 }
 
-fn take(dir: &Path, state: &State, seq: u64, steps: Steps) -> Written {
+fn take(dir: &Path, state: &State, seq: u64, steps: Steps) -> WrittenSnapshot {
     let go_on = Stop::default();
     let mark = mark_of(&tree_of(seq));
     write_in_steps(&RealFileSystem, dir, &state.indexes, &mark, &go_on, steps).unwrap()

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use super::frames::{FrameWriter, Kind};
 use super::records::{Totals, VersionCodec, put_id, put_locations, put_part};
 use super::wire::put_bytes;
-use super::{Mark, Written, file_name, parse_file_name};
+use super::{SnapshotMark, WrittenSnapshot, file_name, parse_file_name};
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, make_dir};
 use crate::index::Indexes;
-use crate::index::{Part, VersionCursor};
+use crate::index::{SeriesPart, VersionCursor};
 use crate::journal::BlockLocation;
 use crate::merkle::LOWEST;
 use crate::types::Hash;
@@ -87,9 +87,9 @@ pub(crate) fn write(
     fs: &dyn FileSystem,
     dir: &Path,
     indexes: &Indexes,
-    mark: &Mark,
+    mark: &SnapshotMark,
     stop: &Stop,
-) -> Result<Written> {
+) -> Result<WrittenSnapshot> {
     write_in_steps(fs, dir, indexes, mark, stop, Steps::default())
 }
 
@@ -98,10 +98,10 @@ pub(super) fn write_in_steps(
     fs: &dyn FileSystem,
     dir: &Path,
     indexes: &Indexes,
-    mark: &Mark,
+    mark: &SnapshotMark,
     stop: &Stop,
     steps: Steps,
-) -> Result<Written> {
+) -> Result<WrittenSnapshot> {
     let begun = Instant::now();
     let seq = mark.journal.tree.size();
     debug_assert!(seq <= indexes.published(), "a snapshot of the future");
@@ -133,7 +133,7 @@ pub(super) fn write_in_steps(
         .map_err(|e| Error::io("rename", &unfinished, e))?;
     fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     remove_others(fs, dir, seq)?;
-    Ok(Written {
+    Ok(WrittenSnapshot {
         seq,
         bytes,
         elapsed: begun.elapsed(),
@@ -171,7 +171,7 @@ struct Writing<'a> {
 
 impl Writing<'_> {
     /// Everything after the header. Returns the length of the file.
-    fn all(mut self, mark: &Mark) -> Result<u64> {
+    fn all(mut self, mark: &SnapshotMark) -> Result<u64> {
         self.versions()?;
         self.ids()?;
         self.blocks()?;
@@ -304,7 +304,7 @@ impl Writing<'_> {
     /// One series, unless it has no points yet.
     fn parts(&mut self, id: &str) -> Result<()> {
         let series = self.indexes.series.get(id).ok_or(Error::Closed)?;
-        let mut part = Part::default();
+        let mut part = SeriesPart::default();
         let mut resume = None;
         loop {
             self.check_stop()?;

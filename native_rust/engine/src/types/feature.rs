@@ -11,11 +11,11 @@ use super::bbox_member::{box_of, check_bbox, set_bbox};
 use super::cbor::{DecodeError, Reader, encode_json, write_json};
 use super::crs::check_crs;
 use super::faults::Faults;
-use super::feature_shape::{FeatureShape, GeometryType, ShapeBuilder};
 use super::geometry::{Checked, read_geometry};
 use super::id::{check_feature_id, decimal, generate_feature_id};
 use super::json::{Json, Members, Source, shown};
 use super::provenance::encode_provenance;
+use super::signature::{FeatureSignature, GeometryType, ShapeBuilder};
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::limits::Limits;
 
@@ -27,7 +27,7 @@ pub struct PutFeature {
     /// Envelope of its geometry; `None` without one.
     pub envelope: Option<Rect>,
     /// What it is made of.
-    pub shape: FeatureShape,
+    pub signature: FeatureSignature,
     /// The whole feature but its provenance, as a deterministic CBOR map.
     pub body: Vec<u8>,
     /// Its provenance, as a deterministic CBOR map.
@@ -408,7 +408,7 @@ struct Builder<'l> {
     /// Reused from feature to feature, so that each body is allocated once, at
     /// its size.
     body: Vec<u8>,
-    shapes: ShapeBuilder,
+    signatures: ShapeBuilder,
 }
 
 impl<'l> Builder<'l> {
@@ -419,7 +419,7 @@ impl<'l> Builder<'l> {
             expected: None,
             stored: false,
             body: Vec::new(),
-            shapes: ShapeBuilder::new(),
+            signatures: ShapeBuilder::new(),
         }
     }
 
@@ -503,15 +503,15 @@ impl<'l> Builder<'l> {
             members.insert("id", Json::Str(Cow::Owned(id.clone())));
             id
         });
-        let shape = self
-            .shapes
+        let signature = self
+            .signatures
             .of_json(members.get("geometry"), members.get("properties"));
         self.body.clear();
         encode_json(&Json::Obj(members), &mut self.body);
         Some(PutFeature {
             id,
             envelope,
-            shape,
+            signature,
             body: self.body.clone(),
             provenance,
         })

@@ -16,7 +16,6 @@ mod document;
 pub(crate) mod exact;
 mod faults;
 mod feature;
-mod feature_shape;
 mod geometry;
 mod hash;
 mod id;
@@ -24,7 +23,8 @@ mod json;
 mod orientation;
 mod points;
 mod provenance;
-mod shape;
+mod scan;
+mod signature;
 mod time;
 
 pub use antimeridian::Antimeridian;
@@ -46,9 +46,6 @@ pub use feature::{
     parse_features, read_features,
 };
 pub(crate) use feature::{id_text, read_feature_as, written_id};
-pub use feature_shape::{
-    FeatureShape, GeometryType, MAX_SHAPE_BYTES, MAX_SHAPE_PROPERTIES, PropertyType,
-};
 pub(crate) use geometry::MAX_COLLECTIONS;
 pub use geometry::check_geometry;
 pub use hash::{Hash, parse_hash, to_hex};
@@ -61,8 +58,11 @@ pub use json::{Json, Members, Source};
 pub(crate) use orientation::{Orientation, side};
 pub use points::{Points, parse_points, parse_points_in};
 pub use provenance::{Origin, derived_from, parse_provenance};
-pub use shape::{StoredFeature, intersects_box, stored_feature};
-pub(crate) use shape::{deeper, enter_geometry, find_geometry, read_position};
+pub use scan::{StoredFeature, intersects_box, stored_feature};
+pub(crate) use scan::{deeper, enter_geometry, find_geometry, read_position};
+pub use signature::{
+    FeatureSignature, GeometryType, MAX_SIGNATURE_BYTES, MAX_SIGNATURE_PROPERTIES, PropertyType,
+};
 pub(crate) use time::{DAY, timestamp_from_json, write_date, write_time_of_day};
 pub use time::{
     FIRST_TIMESTAMP, LAST_TIMESTAMP, TimeUnit, check_range, format_timestamp, is_timestamp,

@@ -1,5 +1,6 @@
 //! From what a client sends to validated, encoded operations.
 
+mod match_feature;
 pub(crate) mod operations;
 pub(crate) mod patch;
 pub(crate) mod prepare;

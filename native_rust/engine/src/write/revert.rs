@@ -165,7 +165,7 @@ impl Undoing<'_> {
         Ok(Some(PutFeature {
             id: id.to_owned(),
             envelope: stored.envelope,
-            shape: stored.shape,
+            signature: stored.signature,
             body: action.body.to_vec(),
             provenance: provenance.or_else(|| block.provenance.map(<[u8]>::to_vec)),
         }))

@@ -55,7 +55,7 @@ const BUGS: [(&str, &str); 40] = [
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
     ("ApplyHalf", POWER),
-    ("RetirePanics", POWER),
+    ("ArchivePanics", POWER),
     ("NoPoison", CHANGES),
     ("CloseWithoutSync", POWER),
     ("SyncOnlyWhenIdle", BUSY),

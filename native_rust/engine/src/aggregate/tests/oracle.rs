@@ -34,15 +34,15 @@ impl Model {
     }
 
     pub(super) fn delete(&mut self, start: i64, end: i64, only: Option<u64>, seq: u64) -> u64 {
-        let mut died = 0;
+        let mut end_seq = 0;
         for row in &mut self.0 {
             let meant = row.0 >= start && row.0 < end && only.is_none_or(|only| only == row.1);
             if meant && row.3 == u64::MAX {
                 row.3 = seq;
-                died += 1;
+                end_seq += 1;
             }
         }
-        died
+        end_seq
     }
 
     pub(super) fn answer(

@@ -41,7 +41,7 @@ pub struct BoxWalk {
 
 impl BoxWalk {
     /// A walk that has not begun. Any sequence will do; one before the last
-    /// superseded version was retired costs a look into history as well.
+    /// superseded version was archived costs a look into history as well.
     #[must_use]
     pub fn new(pieces: &[Rect], at: u64) -> Self {
         Self::in_portions(pieces, at, Portions::default())
@@ -133,7 +133,7 @@ impl FeatureIndex {
                 return false;
             };
             if !version.envelope.is_tombstone() {
-                found(version.born, self.envelopes.get(version.envelope));
+                found(version.begin_seq, self.envelopes.get(version.envelope));
             }
             cursor.number += 1;
         }

@@ -3,7 +3,7 @@
 use super::{EnvelopeRef, FeatureIndex, FeatureLoader, NONE, Older, Planted, Version};
 use crate::index::spatial::{ALIVE, Entry, SpatialIndex};
 use crate::mem::ids::number_of;
-use crate::types::{FeatureShape, Rect};
+use crate::types::{FeatureSignature, Rect};
 
 /// What a version of a feature is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,11 +21,11 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredVersion {
     /// Sequence of the block that wrote it.
-    pub born: u64,
+    pub begin_seq: u64,
     /// What it is.
     pub content: Content,
-    /// The feature's shape, where this is its newest version and no tombstone.
-    pub shape: Option<FeatureShape>,
+    /// The feature's signature, where this is its newest version and no tombstone.
+    pub signature: Option<FeatureSignature>,
     /// Whether it is the feature's first, and the next one is of another feature.
     pub oldest: bool,
 }
@@ -64,12 +64,12 @@ impl FeatureIndex {
                 return false;
             };
             let oldest = version.prev == NONE;
-            if version.born <= at {
+            if version.begin_seq <= at {
                 out.push(StoredVersion {
-                    born: version.born,
+                    begin_seq: version.begin_seq,
                     content: self.content(version.envelope),
-                    shape: match cursor.older {
-                        None => self.shapes.get(cursor.number).cloned(),
+                    signature: match cursor.older {
+                        None => self.signatures.get(cursor.number).cloned(),
                         Some(_) => None,
                     },
                     oldest,
@@ -101,16 +101,16 @@ impl FeatureIndex {
 }
 
 impl FeatureIndex {
-    /// The features that are there but whose shape is not known, by number, with the
+    /// The features that are there but whose signature is not known, by number, with the
     /// sequence of their newest version. After loading a snapshot and what came
     /// after it there is one only where a block that was visible when the snapshot
     /// was taken was never durable, and is lost. O(features).
-    pub fn without_shape(&self) -> impl Iterator<Item = (u32, u64)> {
+    pub fn without_signature(&self) -> impl Iterator<Item = (u32, u64)> {
         let newest = self.current.iter().zip(0..);
         let without = newest.filter(|(version, number)| {
-            !version.envelope.is_tombstone() && self.shapes.get(*number).is_none()
+            !version.envelope.is_tombstone() && self.signatures.get(*number).is_none()
         });
-        without.map(|(version, number)| (number, version.born))
+        without.map(|(version, number)| (number, version.begin_seq))
     }
 
     /// Gives the superseded versions from place `from` on, those of one feature, newest
@@ -127,9 +127,9 @@ impl FeatureIndex {
         }
     }
 
-    /// Gives feature `number` its shape.
-    pub fn set_shape(&mut self, number: u32, shape: &FeatureShape) {
-        self.shapes.set(number, Some(shape));
+    /// Gives feature `number` its signature.
+    pub fn set_signature(&mut self, number: u32, signature: &FeatureSignature) {
+        self.signatures.set(number, Some(signature));
     }
 }
 
@@ -152,25 +152,25 @@ impl FeatureRestorer {
     /// What is wrong with it.
     pub fn version(&mut self, stored: &StoredVersion) -> Result<(), &'static str> {
         let &StoredVersion {
-            born,
+            begin_seq,
             content,
             oldest,
-            ref shape,
+            ref signature,
         } = stored;
-        if self.newer.is_some_and(|(newer, _)| newer <= born) {
+        if self.newer.is_some_and(|(newer, _)| newer <= begin_seq) {
             return Err("the versions of a feature are out of order");
         }
         let envelope = self.envelope(content)?;
         let superseded = self.index.superseded.len();
         let version = |before: usize| Version {
-            born,
+            begin_seq,
             prev: if oldest { NONE } else { number_of(before) },
             envelope,
         };
-        let died = match self.newer {
+        let end_seq = match self.newer {
             None => {
                 let number = number_of(self.index.current.push(version(superseded)));
-                self.index.shapes.set(number, shape.as_ref());
+                self.index.signatures.set(number, signature.as_ref());
                 self.index.live += usize::from(content != Content::Tombstone);
                 ALIVE
             }
@@ -184,13 +184,13 @@ impl FeatureRestorer {
             }
         };
         if let Content::At(rect) = content {
-            let entries = match died {
+            let entries = match end_seq {
                 ALIVE => &mut self.current,
                 _ => &mut self.ended,
             };
-            entries.push(Entry::new(rect, born, died));
+            entries.push(Entry::new(rect, begin_seq, end_seq));
         }
-        self.newer = (!oldest).then_some((born, envelope));
+        self.newer = (!oldest).then_some((begin_seq, envelope));
         if oldest {
             self.index.link_from(self.linked);
             self.linked = self.index.superseded.len();

@@ -18,20 +18,20 @@ struct Model {
 struct Row {
     id: String,
     envelope: Option<Rect>,
-    shape: u8,
-    born: u64,
+    signature: u8,
+    begin_seq: u64,
     tombstone: bool,
 }
 
-/// One of a few shapes: of any geometry, with or without a property.
-fn shape(n: u8) -> FeatureShape {
+/// One of a few signatures: of any geometry, with or without a property.
+fn signature(n: u8) -> FeatureSignature {
     let property = [0, 0x61, b'a' + n / 8];
     let bytes = [&[n % 8], &property[..]].concat();
-    FeatureShape::from_bytes(&bytes[..if n.is_multiple_of(5) { 1 } else { 4 }]).unwrap()
+    FeatureSignature::from_bytes(&bytes[..if n.is_multiple_of(5) { 1 } else { 4 }]).unwrap()
 }
 
-fn sorted(shapes: impl IntoIterator<Item = (FeatureShape, u64)>) -> Vec<(Vec<u8>, u64)> {
-    let rows = shapes.into_iter();
+fn sorted(signatures: impl IntoIterator<Item = (FeatureSignature, u64)>) -> Vec<(Vec<u8>, u64)> {
+    let rows = signatures.into_iter();
     let mut rows: Vec<_> = rows.map(|(s, n)| (s.as_bytes().to_vec(), n)).collect();
     rows.sort();
     rows
@@ -39,21 +39,23 @@ fn sorted(shapes: impl IntoIterator<Item = (FeatureShape, u64)>) -> Vec<(Vec<u8>
 
 impl Model {
     fn newest(&self, id: &str, at: u64) -> Option<&Row> {
-        self.versions.iter().rfind(|v| v.id == id && v.born <= at)
+        self.versions
+            .iter()
+            .rfind(|v| v.id == id && v.begin_seq <= at)
     }
 
     fn visible(&self, at: u64) -> impl Iterator<Item = &Row> {
         self.versions.iter().filter(move |row| {
             let newest = self.newest(&row.id, at);
-            !row.tombstone && newest.is_some_and(|newest| newest.born == row.born)
+            !row.tombstone && newest.is_some_and(|newest| newest.begin_seq == row.begin_seq)
         })
     }
 
-    fn shapes(&self) -> Vec<(Vec<u8>, u64)> {
+    fn signatures(&self) -> Vec<(Vec<u8>, u64)> {
         let mut counts = HashMap::new();
         for row in self.visible(u64::MAX) {
             *counts
-                .entry(shape(row.shape).as_bytes().to_vec())
+                .entry(signature(row.signature).as_bytes().to_vec())
                 .or_default() += 1;
         }
         let mut rows: Vec<_> = counts.into_iter().collect();
@@ -72,7 +74,7 @@ impl Model {
                     |p: &Rect| (0..2).all(|a| p.min[a] <= rect.min[a] && rect.max[a] <= p.max[a]);
                 pieces.iter().find(touches)?;
                 Some(Hit {
-                    seq: row.born,
+                    seq: row.begin_seq,
                     certain: rect.min == rect.max || pieces.iter().any(holds),
                 })
             })
@@ -104,16 +106,16 @@ fn rect() -> impl Strategy<Value = Rect> {
 enum Step {
     Put(u8, Option<Rect>, u8),
     Delete(u8),
-    /// Publish everything, then retire so many.
-    Retire(usize),
+    /// Publish everything, then archive so many.
+    Archive(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..12_u8, proptest::option::weighted(0.85, rect()), 0..16_u8)
-            .prop_map(|(id, envelope, shape)| Step::Put(id, envelope, shape)),
+            .prop_map(|(id, envelope, signature)| Step::Put(id, envelope, signature)),
         2 => (0..13_u8).prop_map(Step::Delete),
-        1 => (0..6_usize).prop_map(Step::Retire),
+        1 => (0..6_usize).prop_map(Step::Archive),
     ]
 }
 
@@ -136,38 +138,38 @@ proptest! {
                     seq += 1 + u64::from(id % 3);
                     let id = format!("f{id}");
                     let before = model.newest(&id, seq);
-                    let newest = before.map(|v| Newest { seq: v.born, deleted: v.tombstone });
+                    let newest = before.map(|v| Newest { seq: v.begin_seq, deleted: v.tombstone });
                     prop_assert_eq!(index.newest(&id), newest);
-                    let before = before.map(|v| v.born);
-                    let of = shape(made);
+                    let before = before.map(|v| v.begin_seq);
+                    let of = signature(made);
                     prop_assert_eq!(index.put(&id, envelope, &of, seq), before);
                     prop_assert_eq!(loader.put(&id, envelope, &of, seq), before);
                     let tombstone = false;
-                    model.versions.push(Row { id, envelope, shape: made, born: seq, tombstone });
+                    model.versions.push(Row { id, envelope, signature: made, begin_seq: seq, tombstone });
                 }
                 Step::Delete(id) => {
                     seq += 1 + u64::from(id % 3);
                     let id = format!("f{id}");
-                    let before = model.newest(&id, seq).map(|v| v.born);
+                    let before = model.newest(&id, seq).map(|v| v.begin_seq);
                     prop_assert_eq!(index.delete(&id, seq), before);
                     prop_assert_eq!(loader.delete(&id, seq), before);
                     if before.is_some() {
-                        let (envelope, shape, tombstone) = (None, 0, true);
-                        model.versions.push(Row { id, envelope, shape, born: seq, tombstone });
+                        let (envelope, signature, tombstone) = (None, 0, true);
+                        model.versions.push(Row { id, envelope, signature, begin_seq: seq, tombstone });
                     }
                 }
-                Step::Retire(max) => {
-                    let left = index.retire(seq, max);
+                Step::Archive(max) => {
+                    let left = index.archive(seq, max);
                     prop_assert_eq!(left, !index.ended.is_empty());
                 }
             }
-            prop_assert_eq!(sorted(index.shapes()), model.shapes());
+            prop_assert_eq!(sorted(index.signatures()), model.signatures());
         }
         let loaded = loader.finish();
         let features = model.visible(u64::MAX).count();
         for index in [&index, &loaded] {
             prop_assert_eq!(index.len(), features);
-            prop_assert_eq!(sorted(index.shapes()), model.shapes());
+            prop_assert_eq!(sorted(index.signatures()), model.signatures());
             for at in 0..=seq + 1 {
                 for pieces in &boxes {
                     prop_assert_eq!(hits(index, pieces, at), model.query(pieces, at), "at {}", at);
@@ -175,13 +177,13 @@ proptest! {
                 compared("boxes in the index of features", boxes.len());
                 for id in 0..13 {
                     let id = format!("f{id}");
-                    let expected = model.visible(at).find(|v| v.id == id).map(|v| v.born);
+                    let expected = model.visible(at).find(|v| v.id == id).map(|v| v.begin_seq);
                     prop_assert_eq!(index.current(&id, at), expected);
-                    let versions = model.versions.iter().filter(|v| v.id == id && v.born <= at);
-                    let versions: Vec<u64> = versions.map(|v| v.born).collect();
+                    let versions = model.versions.iter().filter(|v| v.id == id && v.begin_seq <= at);
+                    let versions: Vec<u64> = versions.map(|v| v.begin_seq).collect();
                     prop_assert_eq!(&index.versions(&id, 0, at, usize::MAX), &versions);
                     let since = at / 2;
-                    let behind = versions.into_iter().filter(|born| *born > since);
+                    let behind = versions.into_iter().filter(|begin_seq| *begin_seq > since);
                     prop_assert!(index.versions(&id, since, at, 3).into_iter().eq(behind.take(3)));
                 }
                 compared("features by id and their versions", 2 * 13);
@@ -196,15 +198,15 @@ proptest! {
         let last = 3_000 + updates;
         // Newest version of each feature.
         let mut newest = HashMap::new();
-        let shape = shape(1);
+        let signature = signature(1);
         let mut index = FeatureIndex::default();
         for seq in 1..=last {
             let id = if seq <= 3_000 { seq } else { random.below(3_000) + 1 };
             let rect = random.rect();
-            index.put(&id.to_string(), Some(rect), &shape, seq);
+            index.put(&id.to_string(), Some(rect), &signature, seq);
             newest.insert(id, (seq, rect));
             if seq.is_multiple_of(7) {
-                index.retire(seq - 1, 5);
+                index.archive(seq - 1, 5);
             }
         }
         for _ in 0..20 {
@@ -251,7 +253,7 @@ impl Random {
 
 /// The next version of feature "a".
 fn put(index: &mut FeatureIndex, envelope: Option<Rect>, seq: u64) -> Option<u64> {
-    index.put("a", envelope, &shape(1), seq)
+    index.put("a", envelope, &signature(1), seq)
 }
 
 #[test]
@@ -272,7 +274,7 @@ fn features_without_geometry_are_found_by_id_alone() {
             assert_eq!(found.iter().map(|h| h.seq).collect::<Vec<_>>(), expected);
             assert_eq!(index.current("a", at), (at > 0).then_some(at));
         }
-        assert!(!index.retire(3, 10));
+        assert!(!index.archive(3, 10));
     }
     assert_eq!(index.current("b", 3), None);
 }
@@ -310,7 +312,7 @@ fn a_deleted_feature_comes_back_as_a_new_version() {
         assert_eq!(found, [vec![], vec![2], vec![], vec![], vec![], vec![6]]);
         let current: Vec<Option<u64>> = (1..=6).map(|at| index.current("a", at)).collect();
         assert_eq!(current, [None, Some(2), None, None, Some(5), Some(6)]);
-        assert!(!index.retire(6, 10));
+        assert!(!index.archive(6, 10));
     }
 }
 
@@ -321,12 +323,12 @@ fn versions_that_end_after_the_published_sequence_stay_hot() {
     put(&mut index, Some(place), 1);
     put(&mut index, Some(place), 2);
     put(&mut index, Some(place), 3);
-    assert!(!index.retire(1, 10));
+    assert!(!index.archive(1, 10));
     assert_eq!(index.ended.len(), 2);
-    assert!(!index.retire(2, 10));
+    assert!(!index.archive(2, 10));
     assert_eq!(index.ended.len(), 1);
-    assert!(index.retire(3, 0));
-    assert!(!index.retire(3, 1));
+    assert!(index.archive(3, 0));
+    assert!(!index.archive(3, 1));
     assert!(index.ended.is_empty());
 }
 
@@ -340,12 +342,12 @@ fn a_million_points() {
         .map(|n| (format!("us{n:08x}"), Rect::point(random.position())))
         .collect();
     let mut index = FeatureIndex::default();
-    let shape = shape(1);
+    let signature = signature(1);
     let mut slowest = Duration::ZERO;
     let start = Instant::now();
     for ((id, rect), seq) in features.iter().zip(1..) {
         let before = Instant::now();
-        index.put(id, Some(*rect), &shape, seq);
+        index.put(id, Some(*rect), &signature, seq);
         slowest = slowest.max(before.elapsed());
     }
     println!(
@@ -356,7 +358,7 @@ fn a_million_points() {
     let start = Instant::now();
     let mut loader = FeatureLoader::default();
     for ((id, rect), seq) in features.iter().zip(1..) {
-        loader.put(id, Some(*rect), &shape, seq);
+        loader.put(id, Some(*rect), &signature, seq);
     }
     println!("load, ids and versions: {:?}", start.elapsed());
     let loaded = loader.finish();
@@ -391,7 +393,7 @@ fn a_million_points() {
 
     let start = Instant::now();
     for ((id, _), seq) in features.iter().step_by(10).zip(N + 1..) {
-        index.put(id, Some(Rect::point(random.position())), &shape, seq);
+        index.put(id, Some(Rect::point(random.position())), &signature, seq);
     }
     println!(
         "put again, elsewhere: {:?} each",
@@ -401,14 +403,14 @@ fn a_million_points() {
     let start = Instant::now();
     loop {
         let before = Instant::now();
-        let more = index.retire(2 * N, 32);
+        let more = index.archive(2 * N, 32);
         slowest = slowest.max(before.elapsed());
         if !more {
             break;
         }
     }
     println!(
-        "retire: {:?} each, slowest 32 {slowest:?}",
+        "archive: {:?} each, slowest 32 {slowest:?}",
         start.elapsed() / (N / 10) as u32
     );
 }
@@ -420,7 +422,7 @@ fn any_of_very_many_versions_is_found_in_few_steps() {
     const VERSIONS: u64 = 100_000;
     let mut index = FeatureIndex::default();
     for version in 1..=VERSIONS {
-        index.put("a", None, &shape(1), 2 * version);
+        index.put("a", None, &signature(1), 2 * version);
     }
     let mut restorer = FeatureRestorer::default();
     let (mut cursor, mut stored) = (VersionCursor::default(), Vec::new());
@@ -431,8 +433,8 @@ fn any_of_very_many_versions_is_found_in_few_steps() {
     let mut restored = ids.finish().unwrap();
     for version in 1..=1_000 {
         let seq = 2 * (VERSIONS + version);
-        index.put("a", None, &shape(1), seq);
-        restored.put("a", None, &shape(1), seq);
+        index.put("a", None, &signature(1), seq);
+        restored.put("a", None, &signature(1), seq);
     }
     for index in [index, restored.finish()] {
         let newest = index.latest("a").unwrap();
@@ -441,12 +443,12 @@ fn any_of_very_many_versions_is_found_in_few_steps() {
             let steps = std::cell::Cell::new(0);
             let wanted = |older: &Older| {
                 steps.set(steps.get() + 1);
-                older.version.born <= at
+                older.version.begin_seq <= at
             };
-            let found = index.back_to(newest, wanted, newest.born <= at);
+            let found = index.back_to(newest, wanted, newest.begin_seq <= at);
             let version = at / 2 * 2;
-            assert_eq!(found.map(|v| v.born), Some(version).filter(|v| *v > 0));
-            assert_eq!(index.current("a", at), found.map(|v| v.born));
+            assert_eq!(found.map(|v| v.begin_seq), Some(version).filter(|v| *v > 0));
+            assert_eq!(index.current("a", at), found.map(|v| v.begin_seq));
             let page: Vec<u64> = (1..=5).map(|n| version + 2 * n).collect();
             let end = 2 * (VERSIONS + 1_000);
             let page: Vec<u64> = page.into_iter().filter(|seq| *seq <= end).collect();

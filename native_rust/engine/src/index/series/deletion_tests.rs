@@ -30,7 +30,7 @@ impl Row {
     }
 
     fn died_by(&self, block: u64) -> bool {
-        self.ends.iter().step_by(2).any(|died| *died == block)
+        self.ends.iter().step_by(2).any(|end_seq| *end_seq == block)
     }
 }
 
@@ -53,15 +53,15 @@ impl Model {
     }
 
     fn delete(&mut self, start: i64, end: i64, only: Option<u64>, seq: u64) -> u64 {
-        let mut died = 0;
+        let mut end_seq = 0;
         for row in &mut self.0 {
             let concerned = only.is_none_or(|only| row.is_of(only));
             if (start..end).contains(&row.point.timestamp) && concerned && row.is_alive() {
                 row.ends.push(seq);
-                died += 1;
+                end_seq += 1;
             }
         }
-        died
+        end_seq
     }
 
     /// Brings back what block `by` deleted, unless some of that is there already. Returns
@@ -177,10 +177,10 @@ fn filled(steps: &[Step], work: usize) -> (SharedSeries, Model) {
             }
             &Step::Delete { start, end, only } => {
                 let only = only.map(|ago| seq.saturating_sub(ago + 1));
-                let died = model.delete(start, end, only, seq);
-                assert_eq!(series.delete(start, end, only, seq, work), died);
+                let end_seq = model.delete(start, end, only, seq);
+                assert_eq!(series.delete(start, end, only, seq, work), end_seq);
                 compared("deletions of points", 1);
-                if died > 0 {
+                if end_seq > 0 {
                     (touched, last_delete) = (seq, seq);
                 }
             }

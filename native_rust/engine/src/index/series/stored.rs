@@ -7,7 +7,7 @@ use crate::index::range::Work;
 /// Some points of a series as a snapshot has them, in order of timestamp, equal
 /// ones in order of arrival, and in which blocks they came and went.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct Part {
+pub struct SeriesPart {
     /// Microseconds since the epoch.
     pub timestamps: Vec<i64>,
     /// As many values.
@@ -48,7 +48,7 @@ impl Series {
         by: u64,
         resume: Option<Resume>,
         limit: usize,
-        part: &mut Part,
+        part: &mut SeriesPart,
     ) -> Option<Resume> {
         part.timestamps.clear();
         part.values.clear();
@@ -85,7 +85,7 @@ impl Series {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn restore(&mut self, part: &Part) -> Result<(), &'static str> {
+    pub fn restore(&mut self, part: &SeriesPart) -> Result<(), &'static str> {
         let columns = (part.timestamps.len(), part.values.len());
         let covered: u64 = part.runs.iter().map(|run| u64::from(run.len)).sum();
         if columns.0 != columns.1 || columns.0 as u64 != covered {
@@ -116,7 +116,7 @@ impl Series {
     }
 
     /// Appends the points of a run, which stand in `part` from place `from` on.
-    fn append(&mut self, part: &Part, from: usize, run: &PartRun) {
+    fn append(&mut self, part: &SeriesPart, from: usize, run: &PartRun) {
         let to = from + run.len as usize;
         let (mut next, mut index) = (from, run.index);
         while let Some(&timestamp) = part.timestamps.get(next..to).and_then(<[i64]>::first) {

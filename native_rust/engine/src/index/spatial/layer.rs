@@ -12,15 +12,15 @@ use rstar::{
 use super::{Entry, aabb};
 use crate::types::Rect;
 
-/// `born` of an entry that stands for a whole [`Crowd`].
-pub(super) const CROWD: u64 = 0;
+/// `begin_seq` of an entry that stands for a whole [`EnvelopeBucket`].
+pub(super) const BUCKET: u64 = 0;
 
-/// Versions that share one envelope from which on they are kept as a crowd, once
+/// Versions that share one envelope from which on they are kept as a bucket, once
 /// somebody notices.
 pub(super) const CROWDED: usize = 64;
 
-/// How many insertions there are for one that looks whether its envelope is crowded.
-/// So a crowd is noticed when it has about so many more.
+/// How many insertions there are for one that looks whether its envelope is in_bucket.
+/// So a bucket is noticed when it has about so many more.
 const LOOK_EVERY: u64 = 16;
 
 impl RTreeObject for Entry {
@@ -47,9 +47,9 @@ impl RTreeParams for Nodes {
 
 pub(super) type Tree = RTree<Entry, Nodes>;
 
-/// Versions that share one envelope, `born` to `died`. In the tree such versions
+/// Versions that share one envelope, `begin_seq` to `end_seq`. In the tree such versions
 /// can only be told apart by looking at all of them; here by their sequence.
-pub(super) type Crowd = BTreeMap<u64, u64>;
+pub(super) type EnvelopeBucket = BTreeMap<u64, u64>;
 
 /// An envelope as a key; the zeros are one.
 pub(super) type Key = [u64; 4];
@@ -60,11 +60,11 @@ pub(super) fn key(Rect { min, max }: &Rect) -> Key {
 
 /// Versions by their envelopes.
 ///
-/// For every crowd the tree has one entry with its envelope, whose `born` is
-/// [`CROWD`], and no version with that envelope.
+/// For every bucket the tree has one entry with its envelope, whose `begin_seq` is
+/// [`BUCKET`], and no version with that envelope.
 pub(super) struct Layer {
     pub tree: Tree,
-    pub crowds: HashMap<Key, Crowd>,
+    pub crowds: HashMap<Key, EnvelopeBucket>,
 }
 
 impl Layer {
@@ -81,11 +81,11 @@ impl Layer {
     /// Enters a version. O(log n).
     pub(super) fn insert(&mut self, entry: Entry) {
         let rect = entry.rect();
-        if let Some(crowd) = self.crowd_mut(&rect) {
-            crowd.insert(entry.born, entry.died);
+        if let Some(bucket) = self.crowd_mut(&rect) {
+            bucket.insert(entry.begin_seq, entry.end_seq);
             return;
         }
-        let look = is_nth(entry.born, LOOK_EVERY);
+        let look = is_nth(entry.begin_seq, LOOK_EVERY);
         self.tree.insert(entry);
         if look && self.is_crowded(&rect) {
             self.gather(rect);
@@ -94,17 +94,17 @@ impl Layer {
 
     /// Sets when a version died. O(log n); the first time that many turn out to
     /// share one envelope, linear in their number.
-    pub(super) fn end(&mut self, rect: Rect, born: u64, died: u64) {
-        if let Some(crowd) = self.crowd_mut(&rect) {
-            if let Some(entry) = crowd.get_mut(&born) {
-                *entry = died;
+    pub(super) fn end(&mut self, rect: Rect, begin_seq: u64, end_seq: u64) {
+        if let Some(bucket) = self.crowd_mut(&rect) {
+            if let Some(entry) = bucket.get_mut(&begin_seq) {
+                *entry = end_seq;
             }
             return;
         }
         let seen = Cell::new(0);
-        let version = Version::new(rect, born, &seen);
+        let version = Version::new(rect, begin_seq, &seen);
         if let Some(entry) = self.tree.locate_with_selection_function_mut(version).next() {
-            entry.died = died;
+            entry.end_seq = end_seq;
         }
         if seen.get() > CROWDED {
             self.gather(rect);
@@ -112,45 +112,45 @@ impl Layer {
     }
 
     /// Takes a version out. Cost as [`Self::end`].
-    pub(super) fn remove(&mut self, rect: Rect, born: u64) -> Option<Entry> {
-        let Some(crowd) = self.crowd_mut(&rect) else {
-            let (entry, seen) = self.remove_entry(rect, born);
+    pub(super) fn remove(&mut self, rect: Rect, begin_seq: u64) -> Option<Entry> {
+        let Some(bucket) = self.crowd_mut(&rect) else {
+            let (entry, seen) = self.remove_entry(rect, begin_seq);
             if seen > CROWDED {
                 self.gather(rect);
             }
             return entry;
         };
-        let died = crowd.remove(&born);
-        if crowd.is_empty() {
+        let end_seq = bucket.remove(&begin_seq);
+        if bucket.is_empty() {
             self.crowds.remove(&key(&rect));
-            self.remove_entry(rect, CROWD);
+            self.remove_entry(rect, BUCKET);
         }
-        died.map(|died| Entry::new(rect, born, died))
+        end_seq.map(|end_seq| Entry::new(rect, begin_seq, end_seq))
     }
 
     /// Removes an entry of the tree, and counts those seen with its envelope.
-    fn remove_entry(&mut self, rect: Rect, born: u64) -> (Option<Entry>, usize) {
+    fn remove_entry(&mut self, rect: Rect, begin_seq: u64) -> (Option<Entry>, usize) {
         let seen = Cell::new(0);
-        let version = Version::new(rect, born, &seen);
+        let version = Version::new(rect, begin_seq, &seen);
         let entry = self.tree.remove_with_selection_function(version);
         (entry, seen.get())
     }
 
-    pub(super) fn crowd(&self, rect: &Rect) -> Option<&Crowd> {
+    pub(super) fn bucket(&self, rect: &Rect) -> Option<&EnvelopeBucket> {
         if self.crowds.is_empty() {
             return None;
         }
         self.crowds.get(&key(rect))
     }
 
-    fn crowd_mut(&mut self, rect: &Rect) -> Option<&mut Crowd> {
+    fn crowd_mut(&mut self, rect: &Rect) -> Option<&mut EnvelopeBucket> {
         if self.crowds.is_empty() {
             return None;
         }
         self.crowds.get_mut(&key(rect))
     }
 
-    /// Calls `found` with `born` and `died` of the versions that an entry of the tree
+    /// Calls `found` with `begin_seq` and `end_seq` of the versions that an entry of the tree
     /// stands for and that were written by `at`.
     pub(super) fn each_member<B>(
         &self,
@@ -158,15 +158,15 @@ impl Layer {
         at: u64,
         mut found: impl FnMut(u64, u64) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        if entry.born != CROWD {
-            return match entry.born <= at {
-                true => found(entry.born, entry.died),
+        if entry.begin_seq != BUCKET {
+            return match entry.begin_seq <= at {
+                true => found(entry.begin_seq, entry.end_seq),
                 false => ControlFlow::Continue(()),
             };
         }
-        let crowd = self.crowds.get(&key(&entry.rect()));
-        for (born, died) in crowd.into_iter().flat_map(|crowd| crowd.range(..=at)) {
-            found(*born, *died)?;
+        let bucket = self.crowds.get(&key(&entry.rect()));
+        for (begin_seq, end_seq) in bucket.into_iter().flat_map(|bucket| bucket.range(..=at)) {
+            found(*begin_seq, *end_seq)?;
         }
         ControlFlow::Continue(())
     }
@@ -178,8 +178,8 @@ impl Layer {
         at: u64,
         mut found: impl FnMut(u64) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        self.each_member(entry, at, |born, died| match at < died {
-            true => found(born),
+        self.each_member(entry, at, |begin_seq, end_seq| match at < end_seq {
+            true => found(begin_seq),
             false => ControlFlow::Continue(()),
         })
     }
@@ -190,13 +190,15 @@ impl Layer {
         entries.take(CROWDED + 1).count() > CROWDED
     }
 
-    /// Makes a crowd of the versions that have this envelope.
+    /// Makes a bucket of the versions that have this envelope.
     fn gather(&mut self, rect: Rect) {
         let same = SameEnvelope(aabb(&rect));
         let versions = self.tree.drain_with_selection_function(same);
-        let crowd: Crowd = versions.map(|entry| (entry.born, entry.died)).collect();
-        self.tree.insert(Entry::new(rect, CROWD, 0));
-        self.crowds.insert(key(&rect), crowd);
+        let bucket: EnvelopeBucket = versions
+            .map(|entry| (entry.begin_seq, entry.end_seq))
+            .collect();
+        self.tree.insert(Entry::new(rect, BUCKET, 0));
+        self.crowds.insert(key(&rect), bucket);
     }
 
     /// Levels of the tree: 1 if the root holds entries.
@@ -220,7 +222,7 @@ fn is_nth(number: u64, n: u64) -> bool {
 
 /// Takes the crowds out of entries, and puts an entry in for each. O(n), some 10 ns
 /// for each.
-fn crowds_of(entries: Vec<Entry>) -> (Vec<Entry>, HashMap<Key, Crowd>) {
+fn crowds_of(entries: Vec<Entry>) -> (Vec<Entry>, HashMap<Key, EnvelopeBucket>) {
     // Counts by a hash of the envelope first: few entries are in a place with many
     // others, and only for those it is worth while to tell envelopes apart.
     let mut counts = vec![0_u32; (entries.len() / 8).next_power_of_two()];
@@ -241,7 +243,7 @@ fn crowds_of(entries: Vec<Entry>) -> (Vec<Entry>, HashMap<Key, Crowd>) {
             .get(place(entry))
             .is_some_and(|n| *n > CROWDED as u32)
     };
-    let mut crowds: HashMap<Key, Crowd> = HashMap::new();
+    let mut crowds: HashMap<Key, EnvelopeBucket> = HashMap::new();
     let mut sizes: HashMap<Key, usize> = HashMap::new();
     for entry in entries.iter().filter(|entry| busy(entry)) {
         *sizes.entry(key(&entry.rect())).or_default() += 1;
@@ -258,11 +260,11 @@ fn crowds_of(entries: Vec<Entry>) -> (Vec<Entry>, HashMap<Key, Crowd>) {
             rest.push(entry);
             continue;
         }
-        let crowd = crowds.entry(key).or_insert_with(|| {
-            rest.push(Entry::new(rect, CROWD, 0));
-            Crowd::new()
+        let bucket = crowds.entry(key).or_insert_with(|| {
+            rest.push(Entry::new(rect, BUCKET, 0));
+            EnvelopeBucket::new()
         });
-        crowd.insert(entry.born, entry.died);
+        bucket.insert(entry.begin_seq, entry.end_seq);
     }
     (rest, crowds)
 }
@@ -271,15 +273,15 @@ fn crowds_of(entries: Vec<Entry>) -> (Vec<Entry>, HashMap<Key, Crowd>) {
 /// have the same envelope.
 struct Version<'c> {
     envelope: AABB<[f64; 2]>,
-    born: u64,
+    begin_seq: u64,
     seen: &'c Cell<usize>,
 }
 
 impl<'c> Version<'c> {
-    fn new(rect: Rect, born: u64, seen: &'c Cell<usize>) -> Self {
+    fn new(rect: Rect, begin_seq: u64, seen: &'c Cell<usize>) -> Self {
         Self {
             envelope: aabb(&rect),
-            born,
+            begin_seq,
             seen,
         }
     }
@@ -293,7 +295,7 @@ impl SelectionFunction<Entry> for Version<'_> {
     fn should_unpack_leaf(&self, entry: &Entry) -> bool {
         self.seen
             .set(self.seen.get() + usize::from(entry.envelope == self.envelope));
-        entry.born == self.born
+        entry.begin_seq == self.begin_seq
     }
 }
 

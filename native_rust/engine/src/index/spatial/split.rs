@@ -8,7 +8,7 @@ use crate::types::Rect;
 
 /// A part of a piece, edges included.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
+pub(super) struct BoxPart {
     pub rect: Rect,
     /// Which piece.
     pub piece: usize,
@@ -27,7 +27,7 @@ const PARTS: usize = 64;
 pub(super) struct Divided {
     /// What it was divided into: disjoint, and as wide together. One or none if it
     /// cannot be divided.
-    pub parts: Vec<Part>,
+    pub parts: Vec<BoxPart>,
     /// How many entries it may have.
     pub entries: f64,
     /// Work done.
@@ -45,7 +45,7 @@ struct Sample {
 /// used for associative searching", 1975), into parts of about `wanted` entries, at
 /// most some 100 at a time. Judges by the uppermost nodes of the trees that are more
 /// than [`SAMPLES`]: up to 2,000 are looked at in each tree.
-pub(super) fn divide(layers: &[&Layer], part: &Part, wanted: usize) -> Divided {
+pub(super) fn divide(layers: &[&Layer], part: &BoxPart, wanted: usize) -> Divided {
     let mut samples = Vec::new();
     let mut work = 0;
     for layer in layers {
@@ -60,7 +60,7 @@ pub(super) fn divide(layers: &[&Layer], part: &Part, wanted: usize) -> Divided {
 }
 
 /// Takes samples of what touches a part. Returns the work done.
-fn sample(layer: &Layer, part: &Part, samples: &mut Vec<Sample>) -> usize {
+fn sample(layer: &Layer, part: &BoxPart, samples: &mut Vec<Sample>) -> usize {
     let touching = aabb(&part.rect);
     let mut height = layer.height();
     // What the tree's nodes have for children on average.
@@ -118,7 +118,7 @@ fn middle(a: &Rect, b: &Rect) -> [f64; 2] {
 /// Cuts a part, if there is a place to cut it at, into parts with about as many
 /// samples, until those have no more than `enough` entries, or hardly any samples to
 /// judge by.
-fn cut(part: &Part, samples: &mut [Sample], enough: f64) -> Vec<Part> {
+fn cut(part: &BoxPart, samples: &mut [Sample], enough: f64) -> Vec<BoxPart> {
     let few = (samples.len() / PARTS).max(4);
     let mut parts = Vec::new();
     let mut uncut = vec![(part.rect, samples)];
@@ -137,7 +137,7 @@ fn cut(part: &Part, samples: &mut [Sample], enough: f64) -> Vec<Part> {
             uncut.push((high, above));
             continue;
         }
-        parts.push(Part {
+        parts.push(BoxPart {
             rect,
             entries,
             ..*part

@@ -16,23 +16,23 @@ fn the_present_does_not_look_at_history() {
     let place = Rect::point([1.0, 2.0]);
     let mut index = SpatialIndex::default();
     index.insert(place, 1);
-    for born in 2..=50 {
-        index.insert(place, born);
-        index.end(place, born - 1, born);
+    for begin_seq in 2..=50 {
+        index.insert(place, begin_seq);
+        index.end(place, begin_seq - 1, begin_seq);
     }
     let hits = |index: &SpatialIndex, at| {
         let mut hits = Vec::new();
-        index.query(&[place], at, |born, _| {
-            hits.push(born);
+        index.query(&[place], at, |begin_seq, _| {
+            hits.push(begin_seq);
             ControlFlow::Continue(())
         });
         hits
     };
     assert_eq!((index.hot.tree.size(), index.history.tree.size()), (50, 0));
-    for born in 1..50 {
-        index.retire(place, born);
+    for begin_seq in 1..50 {
+        index.archive(place, begin_seq);
         assert_eq!(hits(&index, 50), [50]);
-        assert_eq!(hits(&index, born), [born]);
+        assert_eq!(hits(&index, begin_seq), [begin_seq]);
     }
     assert_eq!((index.hot.tree.size(), index.history.tree.size()), (1, 49));
     assert_eq!(index.horizon, 50);
@@ -45,8 +45,8 @@ fn versions_in_a_crowd_come_and_go_like_others() {
     let beside = Rect::point([1.0, 0.5]);
     let many = 10 * CROWDED as u64;
     let mut index = SpatialIndex::default();
-    for born in 1..=many {
-        index.insert(place, born);
+    for begin_seq in 1..=many {
+        index.insert(place, begin_seq);
     }
     index.insert(beside, many + 1);
     // Noticed on the way.
@@ -57,44 +57,44 @@ fn versions_in_a_crowd_come_and_go_like_others() {
             min: [-9.0; 2],
             max: [9.0; 2],
         };
-        index.query(&[world], at, |born, rect| {
-            assert_eq!(rect == beside, born == many + 1);
-            hits.push(born);
+        index.query(&[world], at, |begin_seq, rect| {
+            assert_eq!(rect == beside, begin_seq == many + 1);
+            hits.push(begin_seq);
             ControlFlow::Continue(())
         });
         hits.sort_unstable();
         hits
     };
     // The even ones end, newest first, which sees them all; then all others.
-    let even = (1..=many).rev().filter(|born| born % 2 == 0);
+    let even = (1..=many).rev().filter(|begin_seq| begin_seq % 2 == 0);
     let order: Vec<u64> = even
-        .chain((1..=many).filter(|born| born % 2 == 1))
+        .chain((1..=many).filter(|begin_seq| begin_seq % 2 == 1))
         .collect();
     let mut alive: Vec<u64> = (1..=many + 1).collect();
-    let mut died = many + 1;
-    for born in &order {
-        died += 1;
-        index.end(place, *born, died);
-        alive.retain(|other| other != born);
-        assert_eq!(hits(&index, died), alive);
-        if born % 3 == 0 {
-            index.retire(place, *born);
-            assert_eq!(hits(&index, died), alive);
+    let mut end_seq = many + 1;
+    for begin_seq in &order {
+        end_seq += 1;
+        index.end(place, *begin_seq, end_seq);
+        alive.retain(|other| other != begin_seq);
+        assert_eq!(hits(&index, end_seq), alive);
+        if begin_seq % 3 == 0 {
+            index.archive(place, *begin_seq);
+            assert_eq!(hits(&index, end_seq), alive);
         }
     }
     assert_eq!((index.hot.tree.size(), index.hot.crowds.len()), (2, 1));
-    // A crowd takes new versions, and is gone when it is empty.
-    index.insert(Rect::point([1.0, 0.0]), died + 1);
-    assert_eq!(hits(&index, died + 1), [many + 1, died + 1]);
-    index.end(place, died + 1, died + 2);
-    index.retire(place, died + 1);
-    for born in order.iter().filter(|born| *born % 3 != 0) {
-        index.retire(place, *born);
+    // A bucket takes new versions, and is gone when it is empty.
+    index.insert(Rect::point([1.0, 0.0]), end_seq + 1);
+    assert_eq!(hits(&index, end_seq + 1), [many + 1, end_seq + 1]);
+    index.end(place, end_seq + 1, end_seq + 2);
+    index.archive(place, end_seq + 1);
+    for begin_seq in order.iter().filter(|begin_seq| *begin_seq % 3 != 0) {
+        index.archive(place, *begin_seq);
     }
     assert_eq!((index.hot.tree.size(), index.hot.crowds.len()), (1, 0));
-    for at in [many + 1, many + 5, died] {
-        let expected = (1..=many + 1).filter(|born| {
-            let ended = order.iter().position(|other| other == born);
+    for at in [many + 1, many + 5, end_seq] {
+        let expected = (1..=many + 1).filter(|begin_seq| {
+            let ended = order.iter().position(|other| other == begin_seq);
             ended.is_none_or(|ended| at < many + 2 + ended as u64)
         });
         assert_eq!(hits(&index, at), expected.collect::<Vec<_>>(), "{at}");
@@ -103,32 +103,32 @@ fn versions_in_a_crowd_come_and_go_like_others() {
 
 #[test]
 fn crowds_are_noticed_while_loading_and_in_the_history() {
-    let crowded = Rect::point([-0.0, 1.0]);
+    let in_bucket = Rect::point([-0.0, 1.0]);
     let also = Rect::point([0.0, 1.0]);
     let size = 3 * CROWDED as u64;
-    // Others, each alone or in company that is no crowd.
+    // Others, each alone or in company that is no bucket.
     let other = |n: u64| Rect::point([(n % 500) as f64, 7.0]);
     let mut entries: Vec<Entry> = (1..=10_000)
         .map(|n| Entry::new(other(n), n, ALIVE))
         .collect();
     entries.extend((10_001..=10_000 + size).map(|n| {
-        let rect = [crowded, also][n as usize % 2];
+        let rect = [in_bucket, also][n as usize % 2];
         Entry::new(rect, n, ALIVE)
     }));
     let mut index = SpatialIndex::bulk_load(entries, Vec::new());
     assert_eq!(index.hot.crowds.len(), 1);
     assert_eq!(index.hot.tree.size(), 10_001);
     let mut at = 10_000 + size;
-    for born in 10_001..=10_000 + size {
+    for begin_seq in 10_001..=10_000 + size {
         at += 1;
-        index.end(also, born, at);
-        index.retire(crowded, born);
+        index.end(also, begin_seq, at);
+        index.archive(in_bucket, begin_seq);
     }
     assert_eq!((index.hot.crowds.len(), index.history.crowds.len()), (0, 1));
     for at in [10_000, 10_001, 10_000 + size, 10_000 + size + 5, at] {
         let mut found = Vec::new();
-        index.query(&[crowded], at, |born, _| {
-            found.push(born);
+        index.query(&[in_bucket], at, |begin_seq, _| {
+            found.push(begin_seq);
             ControlFlow::Continue(())
         });
         found.sort_unstable();
@@ -142,11 +142,11 @@ fn crowds_are_noticed_while_loading_and_in_the_history() {
 fn a_crowd_that_dissolves_on_the_way_is_found_once() {
     let place = Rect::point([1.0, 1.0]);
     let mut index = SpatialIndex::default();
-    for born in 1..=300 {
-        index.insert(place, born);
+    for begin_seq in 1..=300 {
+        index.insert(place, begin_seq);
     }
-    for born in 301..=400 {
-        index.insert(Rect::point([born as f64, 7.0]), born);
+    for begin_seq in 301..=400 {
+        index.insert(Rect::point([begin_seq as f64, 7.0]), begin_seq);
     }
     let portions = Portions {
         step: 1,
@@ -160,9 +160,9 @@ fn a_crowd_that_dissolves_on_the_way_is_found_once() {
         assert_eq!(index.step(&mut parts, 400, &mut found), Step::More);
     }
     assert!(found.len() < 300);
-    for born in 1..=300 {
-        index.end(place, born, 500 + born);
-        index.retire(place, born);
+    for begin_seq in 1..=300 {
+        index.end(place, begin_seq, 500 + begin_seq);
+        index.archive(place, begin_seq);
     }
     while index.step(&mut parts, 400, &mut found) == Step::More {}
     // Too many others to look through for those of this place alone.

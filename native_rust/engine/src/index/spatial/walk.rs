@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use rstar::{Envelope, ParentNode, RTreeNode};
 
-use super::layer::{CROWD, Key, Layer, key};
-use super::split::Part;
+use super::layer::{BUCKET, Key, Layer, key};
+use super::split::BoxPart;
 use super::split::{Divided, divide};
 use super::{Entry, SpatialIndex, aabb};
 use crate::types::Rect;
@@ -65,9 +65,9 @@ pub(crate) struct Parts {
 
 #[derive(Debug)]
 enum Task {
-    Part(Part),
+    BoxPart(BoxPart),
     /// The versions with just this envelope that were written after a sequence.
-    Crowd {
+    EnvelopeBucket {
         rect: Rect,
         after: u64,
     },
@@ -105,7 +105,7 @@ enum Walked {
 impl Parts {
     pub(crate) fn new(pieces: &[Rect], at: u64, portions: Portions) -> Self {
         let part = |(piece, rect): (usize, &Rect)| {
-            Task::Part(Part {
+            Task::BoxPart(BoxPart {
                 rect: *rect,
                 piece,
                 work: portions.part,
@@ -138,14 +138,14 @@ impl Parts {
             return false;
         };
         self.tasks.iter().any(|task| match task {
-            Task::Part(part) => part.piece == first && self.is_of(part, rect),
-            Task::Crowd { rect: own, after } => own == rect && *after < seq,
+            Task::BoxPart(part) => part.piece == first && self.is_of(part, rect),
+            Task::EnvelopeBucket { rect: own, after } => own == rect && *after < seq,
         })
     }
 
     /// Whether what touches a part and its piece belongs to it, if not to the piece
     /// before.
-    fn is_of(&self, part: &Part, rect: &Rect) -> bool {
+    fn is_of(&self, part: &BoxPart, rect: &Rect) -> bool {
         let Some(piece) = self.pieces.get(part.piece) else {
             return false;
         };
@@ -153,13 +153,13 @@ impl Parts {
         part.rect.contains(&Rect::point(corner))
     }
 
-    fn belongs(&self, part: &Part, rect: &Rect) -> bool {
+    fn belongs(&self, part: &BoxPart, rect: &Rect) -> bool {
         let before = self.pieces.get(..part.piece).unwrap_or_default();
         self.is_of(part, rect) && !before.iter().any(|piece| piece.intersects(rect))
     }
 
-    fn push(&mut self, part: Part) {
-        self.tasks.push(Task::Part(part));
+    fn push(&mut self, part: BoxPart) {
+        self.tasks.push(Task::BoxPart(part));
     }
 }
 
@@ -175,8 +175,8 @@ impl SpatialIndex {
         while walk.spent < until {
             let go_on = match walk.tasks.pop() {
                 None => return Step::Done,
-                Some(Task::Crowd { rect, after }) => self.crowd(walk, rect, after, found),
-                Some(Task::Part(part)) => self.part(walk, part, scan, found),
+                Some(Task::EnvelopeBucket { rect, after }) => self.bucket(walk, rect, after, found),
+                Some(Task::BoxPart(part)) => self.part(walk, part, scan, found),
             };
             if !go_on {
                 return Step::Scan;
@@ -195,7 +195,13 @@ impl SpatialIndex {
 
     /// Finds what belongs to a part, or divides it. Returns false if it is better to
     /// scan, which is so much work.
-    fn part(&self, walk: &mut Parts, mut part: Part, scan: usize, found: &mut Vec<Placed>) -> bool {
+    fn part(
+        &self,
+        walk: &mut Parts,
+        mut part: BoxPart,
+        scan: usize,
+        found: &mut Vec<Placed>,
+    ) -> bool {
         if walk.spent > scan.max(16 * walk.portions.part) {
             // More than expected, and now as much as a scan would have been.
             walk.push(part);
@@ -206,7 +212,7 @@ impl SpatialIndex {
             match self.touching(walk, &part, found) {
                 Walked::Whole(crowds) => {
                     let crowds = crowds.into_iter();
-                    let tasks = crowds.map(|rect| Task::Crowd { rect, after: 0 });
+                    let tasks = crowds.map(|rect| Task::EnvelopeBucket { rect, after: 0 });
                     walk.tasks.extend(tasks);
                 }
                 Walked::TooMuch(stuck) => {
@@ -247,7 +253,7 @@ impl SpatialIndex {
     }
 
     /// Appends what belongs to a part, but for crowds.
-    fn touching(&self, walk: &mut Parts, part: &Part, found: &mut Vec<Placed>) -> Walked {
+    fn touching(&self, walk: &mut Parts, part: &BoxPart, found: &mut Vec<Placed>) -> Walked {
         let length = found.len();
         let touching = aabb(&part.rect);
         // What touches all of the first piece belongs to it.
@@ -283,12 +289,12 @@ impl SpatialIndex {
                     entries += 1;
                     let begins = |axis: usize| part.rect.min[axis] <= rect.min[axis];
                     outside += usize::from(!(begins(0) && begins(1)));
-                    let is_crowd = entry.born == CROWD;
+                    let is_crowd = entry.begin_seq == BUCKET;
                     if (is_crowd || entry.visible(walk.at)) && (all || walk.belongs(part, &rect)) {
                         match is_crowd {
                             true => crowds.push(rect),
                             false => found.push(Placed {
-                                seq: entry.born,
+                                seq: entry.begin_seq,
                                 rect,
                             }),
                         }
@@ -298,7 +304,7 @@ impl SpatialIndex {
         }
         walk.spent += work;
         if !crowds.is_empty() {
-            // What is no crowd in one layer may be one in the other. It is found with
+            // What is no bucket in one layer may be one in the other. It is found with
             // that: before the next step it may go there.
             let keys: HashSet<Key> = crowds.iter().map(key).collect();
             let mut own = found.split_off(length);
@@ -310,38 +316,41 @@ impl SpatialIndex {
         Walked::Whole(crowds)
     }
 
-    /// Appends the next members of a crowd, in order of sequence over both layers.
+    /// Appends the next members of a bucket, in order of sequence over both layers.
     /// Returns false if it is better to scan.
-    fn crowd(&self, walk: &mut Parts, rect: Rect, after: u64, found: &mut Vec<Placed>) -> bool {
+    fn bucket(&self, walk: &mut Parts, rect: Rect, after: u64, found: &mut Vec<Placed>) -> bool {
         let at = walk.at;
         let length = found.len();
         // What is after it is for the next step.
         let mut last = at;
         for layer in self.layers(at) {
-            let Some(crowd) = layer.crowd(&rect) else {
+            let Some(bucket) = layer.bucket(&rect) else {
                 let Some(work) = not_crowded(layer, &rect, walk.portions.stuck, |entry| {
-                    if after < entry.born && entry.visible(at) {
+                    if after < entry.begin_seq && entry.visible(at) {
                         found.push(Placed {
-                            seq: entry.born,
+                            seq: entry.begin_seq,
                             rect,
                         });
                     }
                 }) else {
                     found.truncate(length);
-                    walk.tasks.push(Task::Crowd { rect, after });
+                    walk.tasks.push(Task::EnvelopeBucket { rect, after });
                     return false;
                 };
                 walk.spent += work;
                 continue;
             };
-            let members = crowd.range((Bound::Excluded(after.min(at)), Bound::Included(at)));
-            for ((born, died), count) in members.zip(1..) {
+            let members = bucket.range((Bound::Excluded(after.min(at)), Bound::Included(at)));
+            for ((begin_seq, end_seq), count) in members.zip(1..) {
                 walk.spent += 1;
-                if at < *died {
-                    found.push(Placed { seq: *born, rect });
+                if at < *end_seq {
+                    found.push(Placed {
+                        seq: *begin_seq,
+                        rect,
+                    });
                 }
                 if count == walk.portions.part {
-                    last = last.min(*born);
+                    last = last.min(*begin_seq);
                     break;
                 }
             }
@@ -351,14 +360,14 @@ impl SpatialIndex {
             let mut own = found.split_off(length);
             own.retain(|version| version.seq <= last);
             found.append(&mut own);
-            walk.tasks.push(Task::Crowd { rect, after: last });
+            walk.tasks.push(Task::EnvelopeBucket { rect, after: last });
         }
         true
     }
 }
 
 /// Calls `found` with the entries that have an envelope, in a layer where that has no
-/// crowd. Returns the work done, unless it is more than there may be.
+/// bucket. Returns the work done, unless it is more than there may be.
 fn not_crowded(
     layer: &Layer,
     rect: &Rect,

@@ -206,7 +206,7 @@ pub(super) struct Row {
     pub id: String,
     pub seq: u64,
     /// When the next version superseded it.
-    died: u64,
+    end_seq: u64,
     /// When it was committed.
     time: i64,
     pub shape: Option<Shape>,
@@ -249,9 +249,9 @@ impl Fixture {
             let id = format!("f{}", random.below(writes));
             let living = rows
                 .iter_mut()
-                .find(|row| row.id == id && row.died == u64::MAX);
+                .find(|row| row.id == id && row.end_seq == u64::MAX);
             if let Some(row) = living {
-                row.died = seq;
+                row.end_seq = seq;
                 if random.chance(2) {
                     // What is not committed yet cannot be deleted.
                     if !operations.is_empty() {
@@ -281,7 +281,7 @@ impl Fixture {
             rows.push(Row {
                 id,
                 seq,
-                died: u64::MAX,
+                end_seq: u64::MAX,
                 time: 0,
                 shape: (!geometry.is_null()).then(|| shape(&geometry)),
                 properties,
@@ -341,7 +341,7 @@ impl Fixture {
     pub(super) fn visible(&self, at: u64) -> impl Iterator<Item = &Row> {
         let at = self.end_of(at);
         let rows = self.rows.iter();
-        rows.filter(move |row| row.seq <= at && at < row.died)
+        rows.filter(move |row| row.seq <= at && at < row.end_seq)
     }
 
     /// All pages of a search: ids, and the features themselves.

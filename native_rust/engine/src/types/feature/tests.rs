@@ -1,5 +1,5 @@
 use super::*;
-use crate::types::shape::stored_feature;
+use crate::types::scan::stored_feature;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -103,13 +103,13 @@ proptest! {
             let tombstone = random.below(6) == 0;
             let envelope = (!tombstone && random.below(20) > 0).then(|| hard_rect(&mut random));
             if !tombstone {
-                index.put(&id, envelope, &shape(1), seq);
+                index.put(&id, envelope, &signature(1), seq);
             } else if index.delete(&id, seq).is_none() {
                 continue;
             }
-            model.versions.push(Row { id, envelope, shape: 1, born: seq, tombstone });
+            model.versions.push(Row { id, envelope, signature: 1, begin_seq: seq, tombstone });
             if random.below(3) == 0 {
-                index.retire(seq, random.below(20) as usize);
+                index.archive(seq, random.below(20) as usize);
             }
             if random.below(patience) == 0 {
                 let pieces = hard_pieces(&mut random);
@@ -142,8 +142,8 @@ proptest! {
         let mut loader = FeatureLoader::default();
         for row in &model.versions {
             match row.tombstone {
-                true => loader.delete(&row.id, row.born),
-                false => loader.put(&row.id, row.envelope, &shape(1), row.born),
+                true => loader.delete(&row.id, row.begin_seq),
+                false => loader.put(&row.id, row.envelope, &signature(1), row.begin_seq),
             };
         }
         let loaded = loader.finish();
@@ -226,13 +226,13 @@ fn searches_while_others_write_find_what_was_there() {
             for ((id, envelope), seq) in group.iter().zip(from..) {
                 let mut features = index.write();
                 match envelope {
-                    Some(_) => drop(features.put(&id.to_string(), *envelope, &shape(1), seq)),
+                    Some(_) => drop(features.put(&id.to_string(), *envelope, &signature(1), seq)),
                     None => drop(features.delete(&id.to_string(), seq)),
                 }
             }
             let last = from + group.len() as u64 - 1;
             published.store(last, Ordering::Release);
-            while index.write().retire(last, 7) {}
+            while index.write().archive(last, 7) {}
             // Not so fast that no search sees the beginning.
             while searches.load(Ordering::Relaxed) < from / 400 {
                 std::thread::yield_now();
@@ -318,7 +318,7 @@ fn no_step_does_more_than_its_portion() {
         for n in 0..COUNT {
             seq += 1;
             let rect = place(&mut random, n);
-            index.put(&n.to_string(), Some(rect), &shape(1), seq);
+            index.put(&n.to_string(), Some(rect), &signature(1), seq);
             rects.push(rect);
         }
         let first = seq;
@@ -330,9 +330,9 @@ fn no_step_does_more_than_its_portion() {
                 min: min.map(|x| x + 1e-9),
                 max: max.map(|x| x + 1e-9),
             };
-            index.put(&n.to_string(), Some(moved), &shape(1), seq);
+            index.put(&n.to_string(), Some(moved), &signature(1), seq);
         }
-        while index.retire(seq, 1_000) {}
+        while index.archive(seq, 1_000) {}
         for piece in [
             world,
             within(-5.0, 30.0),
@@ -379,8 +379,8 @@ fn waiting_behind_a_world_of_a_million() {
         for seq in 1..=N {
             let (id, place) = (seq.to_string(), Some(Rect::point(random.position())));
             match loaded {
-                true => loader.put(&id, place, &shape(1), seq),
-                false => index.put(&id, place, &shape(1), seq),
+                true => loader.put(&id, place, &signature(1), seq),
+                false => index.put(&id, place, &signature(1), seq),
             };
         }
         let index = RwLock::new(if loaded { loader.finish() } else { index });
@@ -472,7 +472,7 @@ fn overlapping_envelopes_are_not_divided() {
             }
             _ => Rect::point(random.position()),
         };
-        index.put(&seq.to_string(), Some(rect), &shape(1), seq);
+        index.put(&seq.to_string(), Some(rect), &signature(1), seq);
     }
     let piece = Rect {
         min: [-0.1, -0.1],

@@ -5,23 +5,23 @@ use super::*;
 use crate::limits::Limits;
 use crate::types::{Features, parse_features, stored_feature};
 
-/// The shape from the client's text, which is that of the stored body.
-fn shape(feature: &Value) -> FeatureShape {
+/// The signature from the client's text, which is that of the stored body.
+fn signature(feature: &Value) -> FeatureSignature {
     let text = feature.to_string();
     let parsed = parse_features(text.as_bytes(), &Limits::default()).unwrap();
     let Features::One(put) = parsed else {
         panic!("a collection");
     };
-    assert_eq!(stored_feature(&put.body).unwrap().shape, put.shape);
-    put.shape
+    assert_eq!(stored_feature(&put.body).unwrap().signature, put.signature);
+    put.signature
 }
 
 fn feature(geometry: Value, properties: Value) -> Value {
     json!({"type": "Feature", "geometry": geometry, "properties": properties})
 }
 
-fn listed(shape: &FeatureShape) -> Option<Vec<(String, &'static str)>> {
-    let properties = shape.properties()?;
+fn listed(signature: &FeatureSignature) -> Option<Vec<(String, &'static str)>> {
+    let properties = signature.properties()?;
     Some(
         properties
             .map(|(name, kind)| (name.to_owned(), kind.as_str()))
@@ -57,22 +57,22 @@ fn every_geometry_type_is_known() {
     for (name, coordinates) in coordinates {
         // A member before the type, in the order of the stored form too.
         let geometry = json!({"type": name, "coordinates": coordinates, "tag": [1]});
-        let shape = shape(&feature(geometry, json!({"a": 1})));
-        assert_eq!(shape.geometry().as_str(), name);
-        assert_eq!(listed(&shape).unwrap(), [("a".to_owned(), "number")]);
-        seen.push(shape.geometry());
+        let signature = signature(&feature(geometry, json!({"a": 1})));
+        assert_eq!(signature.geometry().as_str(), name);
+        assert_eq!(listed(&signature).unwrap(), [("a".to_owned(), "number")]);
+        seen.push(signature.geometry());
     }
     let inner = json!({"type": "Point", "coordinates": [1, 2]});
     let geometry = json!({"type": "GeometryCollection", "geometries": [inner]});
-    seen.push(shape(&feature(geometry, Value::Null)).geometry());
+    seen.push(signature(&feature(geometry, Value::Null)).geometry());
     assert_eq!(seen, GeometryType::ALL);
-    let nothing = shape(&feature(Value::Null, Value::Null));
+    let nothing = signature(&feature(Value::Null, Value::Null));
     assert_eq!(nothing.geometry(), GeometryType::Null);
     assert_eq!(listed(&nothing), Some(vec![]));
-    assert_eq!(shape(&feature(Value::Null, json!({}))), nothing);
+    assert_eq!(signature(&feature(Value::Null, json!({}))), nothing);
 }
 
-/// Properties `p0...`, so many, with a name that makes the shape `bytes` long.
+/// Properties `p0...`, so many, with a name that makes the signature `bytes` long.
 fn wide(count: usize, bytes: usize) -> Value {
     let mut properties = serde_json::Map::new();
     for n in 1..count {
@@ -88,15 +88,18 @@ fn wide(count: usize, bytes: usize) -> Value {
 fn wide_features_keep_their_geometry_type_alone() {
     let fits = [wide(256, 3_000), wide(1, 8_192), wide(200, 8_192)];
     for (feature, count) in fits.iter().zip([256, 1, 200]) {
-        let shape = shape(feature);
-        assert_eq!(listed(&shape).unwrap().len(), count);
-        assert_eq!(FeatureShape::from_bytes(shape.as_bytes()).unwrap(), shape);
+        let signature = signature(feature);
+        assert_eq!(listed(&signature).unwrap().len(), count);
+        assert_eq!(
+            FeatureSignature::from_bytes(signature.as_bytes()).unwrap(),
+            signature
+        );
     }
-    assert_eq!(shape(&fits[1]).as_bytes().len(), MAX_SHAPE_BYTES);
+    assert_eq!(signature(&fits[1]).as_bytes().len(), MAX_SIGNATURE_BYTES);
     for feature in [wide(257, 3_000), wide(1, 8_193), wide(200, 8_193)] {
-        let shape = shape(&feature);
-        assert_eq!(shape, FeatureShape::unknown(GeometryType::Null));
-        assert_eq!(listed(&shape), None);
+        let signature = signature(&feature);
+        assert_eq!(signature, FeatureSignature::unknown(GeometryType::Null));
+        assert_eq!(listed(&signature), None);
     }
     // One that follows in a collection is not touched by it.
     let text = json!({"type": "FeatureCollection", "features": [
@@ -107,18 +110,18 @@ fn wide_features_keep_their_geometry_type_alone() {
     let Features::Many(puts) = parsed else {
         panic!("one feature");
     };
-    let known: Vec<_> = puts.iter().map(|put| listed(&put.shape)).collect();
+    let known: Vec<_> = puts.iter().map(|put| listed(&put.signature)).collect();
     assert_eq!(known, [None, Some(vec![("a".to_owned(), "boolean")]), None]);
 }
 
 #[test]
 fn bytes_that_are_no_shape_are_refused() {
-    let good = shape(&feature(Value::Null, json!({"ab": 1, "c": "d"})));
+    let good = signature(&feature(Value::Null, json!({"ab": 1, "c": "d"})));
     let bytes = good.as_bytes();
     for end in 0..bytes.len() {
-        // Up to after a property is a shape, too.
+        // Up to after a property is a signature, too.
         let whole = [1, 4].contains(&end);
-        let cut = FeatureShape::from_bytes(&bytes[..end]);
+        let cut = FeatureSignature::from_bytes(&bytes[..end]);
         assert_eq!(cut.is_ok(), whole, "{end}");
     }
     for bad in [
@@ -129,11 +132,11 @@ fn bytes_that_are_no_shape_are_refused() {
         &[0, 0, 0x01],
         &[0, 0, 0x61, 0xff],
     ] {
-        assert!(FeatureShape::from_bytes(bad).is_err(), "{bad:?}");
+        assert!(FeatureSignature::from_bytes(bad).is_err(), "{bad:?}");
     }
     let many = [&[0_u8][..], &[0, 0x60].repeat(257)].concat();
-    assert!(FeatureShape::from_bytes(&many).is_err());
-    assert!(FeatureShape::from_bytes(&many[..many.len() - 2]).is_ok());
+    assert!(FeatureSignature::from_bytes(&many).is_err());
+    assert!(FeatureSignature::from_bytes(&many[..many.len() - 2]).is_ok());
 }
 
 #[test]
@@ -174,25 +177,25 @@ proptest! {
     fn names_and_types_are_those_of_the_document(
         properties in proptest::collection::hash_map(".{0,30}", value(), 0..12),
     ) {
-        let shape = shape(&feature(Value::Null, json!(properties)));
+        let signature = signature(&feature(Value::Null, json!(properties)));
         let mut expected: Vec<(String, &str)> = properties
             .iter()
             .map(|(name, value)| (name.clone(), kind_of(value)))
             .collect();
         expected.sort();
-        let mut found = listed(&shape).unwrap();
+        let mut found = listed(&signature).unwrap();
         found.sort();
         prop_assert_eq!(found, expected);
-        let again = FeatureShape::from_bytes(shape.as_bytes()).unwrap();
-        prop_assert_eq!(&again, &shape);
-        prop_assert_eq!(again.keyed_hash(), shape.keyed_hash());
+        let again = FeatureSignature::from_bytes(signature.as_bytes()).unwrap();
+        prop_assert_eq!(&again, &signature);
+        prop_assert_eq!(again.keyed_hash(), signature.keyed_hash());
     }
 
     #[test]
     fn any_bytes_are_a_shape_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-        if let Ok(shape) = FeatureShape::from_bytes(&bytes) {
-            prop_assert_eq!(shape.as_bytes(), &bytes[..]);
-            let known = shape.properties().map_or(0, |properties| {
+        if let Ok(signature) = FeatureSignature::from_bytes(&bytes) {
+            prop_assert_eq!(signature.as_bytes(), &bytes[..]);
+            let known = signature.properties().map_or(0, |properties| {
                 properties.map(|(name, _)| 2 + name.len()).sum()
             });
             prop_assert_eq!(known + 1, bytes.len());

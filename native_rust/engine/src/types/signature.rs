@@ -1,6 +1,6 @@
 //! What features are made of: the type of the geometry, the names of the
 //! properties and their JSON types. Few features differ in it, so a description of
-//! all of them counts these shapes instead of reading the features.
+//! all of them counts these signatures instead of reading the features.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -10,9 +10,9 @@ use super::cbor::{DecodeError, Reader, write_text};
 use super::json::Json;
 
 /// Properties of one feature that are kept; of one with more none is.
-pub const MAX_SHAPE_PROPERTIES: usize = 256;
-/// Bytes of a shape; of a feature with longer names no property is kept.
-pub const MAX_SHAPE_BYTES: usize = 8 << 10;
+pub const MAX_SIGNATURE_PROPERTIES: usize = 256;
+/// Bytes of a signature; of a feature with longer names no property is kept.
+pub const MAX_SIGNATURE_BYTES: usize = 8 << 10;
 
 /// Set in the first byte when the properties are not known.
 const UNKNOWN: u8 = 0x80;
@@ -39,7 +39,7 @@ pub enum GeometryType {
 }
 
 impl GeometryType {
-    /// All of them; the place is the code in a shape.
+    /// All of them; the place is the code in a signature.
     pub const ALL: [Self; 8] = [
         Self::Null,
         Self::Point,
@@ -115,7 +115,7 @@ pub enum PropertyType {
 }
 
 impl PropertyType {
-    /// All of them; the place is the code in a shape.
+    /// All of them; the place is the code in a signature.
     pub const ALL: [Self; 6] = [
         Self::Null,
         Self::Boolean,
@@ -169,15 +169,15 @@ impl PropertyType {
     }
 }
 
-/// The shape of a feature. Cheap to clone.
+/// The signature of a feature. Cheap to clone.
 ///
 /// Its bytes are the code of the geometry's type and, for each property in the
 /// order of the stored form, the code of its type and its name as CBOR text; or
 /// the code of the geometry's type with the highest bit set, when the properties
-/// are more than [`MAX_SHAPE_PROPERTIES`] or would take more than
-/// [`MAX_SHAPE_BYTES`]. Equal features have equal shapes.
+/// are more than [`MAX_SIGNATURE_PROPERTIES`] or would take more than
+/// [`MAX_SIGNATURE_BYTES`]. Equal features have equal signatures.
 #[derive(Clone, PartialEq, Eq)]
-pub struct FeatureShape {
+pub struct FeatureSignature {
     hash: u64,
     bytes: Arc<[u8]>,
 }
@@ -185,7 +185,7 @@ pub struct FeatureShape {
 /// Keyed, since clients choose the names.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-impl FeatureShape {
+impl FeatureSignature {
     fn new(bytes: &[u8]) -> Self {
         Self {
             hash: HASHER.hash_one(bytes),
@@ -193,20 +193,20 @@ impl FeatureShape {
         }
     }
 
-    /// A shape from the bytes of one. Linear in their number.
+    /// A signature from the bytes of one. Linear in their number.
     ///
     /// # Errors
     /// [`DecodeError`] for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let wrong = |reason| DecodeError { offset: 0, reason };
         let Some((&first, properties)) = bytes.split_first() else {
-            return Err(wrong("a shape of no bytes"));
+            return Err(wrong("a signature of no bytes"));
         };
         if GeometryType::of_code(first & !UNKNOWN).is_none() {
-            return Err(wrong("a shape with an unknown geometry type"));
+            return Err(wrong("a signature with an unknown geometry type"));
         }
         if first & UNKNOWN != 0 && !properties.is_empty() {
-            return Err(wrong("a shape with properties that are not known"));
+            return Err(wrong("a signature with properties that are not known"));
         }
         let mut rest = Properties { rest: properties };
         let known = rest.by_ref().count();
@@ -216,20 +216,20 @@ impl FeatureShape {
                 reason: "a property that is no type and name",
             });
         }
-        if known > MAX_SHAPE_PROPERTIES || bytes.len() > MAX_SHAPE_BYTES {
-            return Err(wrong("a shape with too many properties"));
+        if known > MAX_SIGNATURE_PROPERTIES || bytes.len() > MAX_SIGNATURE_BYTES {
+            return Err(wrong("a signature with too many properties"));
         }
         Ok(Self::new(bytes))
     }
 
-    /// The shape of features of this geometry type with properties that are not
+    /// The signature of features of this geometry type with properties that are not
     /// known.
     #[must_use]
     pub fn unknown(geometry: GeometryType) -> Self {
         Self::new(&[geometry as u8 | UNKNOWN])
     }
 
-    /// Its bytes, which [`FeatureShape::from_bytes`] takes.
+    /// Its bytes, which [`FeatureSignature::from_bytes`] takes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -257,10 +257,10 @@ impl FeatureShape {
     }
 }
 
-impl fmt::Debug for FeatureShape {
+impl fmt::Debug for FeatureSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let properties = self.properties().map(Iterator::collect::<Vec<_>>);
-        f.debug_struct("FeatureShape")
+        f.debug_struct("FeatureSignature")
             .field("geometry", &self.geometry())
             .field("properties", &properties)
             .finish()
@@ -285,21 +285,21 @@ impl<'s> Iterator for Properties<'s> {
     }
 }
 
-/// Puts shapes together, one after the other. Whoever reads features from a
+/// Puts signatures together, one after the other. Whoever reads features from a
 /// client's text and whoever reads stored ones goes through here, so that both come
-/// to the same shapes.
+/// to the same signatures.
 #[derive(Debug)]
 pub(super) struct ShapeBuilder {
-    /// The shape so far; the first byte is that of a feature of nothing until the
+    /// The signature so far; the first byte is that of a feature of nothing until the
     /// geometry is known.
     bytes: Vec<u8>,
     properties: usize,
-    /// Whether there are more properties than a shape has room for.
+    /// Whether there are more properties than a signature has room for.
     full: bool,
-    last: Option<FeatureShape>,
+    last: Option<FeatureSignature>,
 }
 
-/// A shape of nothing.
+/// A signature of nothing.
 const NOTHING: &[u8] = &[GeometryType::Null as u8];
 
 impl ShapeBuilder {
@@ -325,7 +325,7 @@ impl ShapeBuilder {
         /// Of a text that fits: one byte and a length of two.
         const HEAD: usize = 3;
         let bytes = self.bytes.len() + 1 + HEAD + name.len();
-        self.full |= self.properties == MAX_SHAPE_PROPERTIES || bytes > MAX_SHAPE_BYTES;
+        self.full |= self.properties == MAX_SIGNATURE_PROPERTIES || bytes > MAX_SIGNATURE_BYTES;
         if !self.full {
             self.properties += 1;
             self.bytes.push(kind as u8);
@@ -333,19 +333,19 @@ impl ShapeBuilder {
         }
     }
 
-    /// The shape of the feature; the next one begins.
-    pub(super) fn finish(&mut self) -> FeatureShape {
+    /// The signature of the feature; the next one begins.
+    pub(super) fn finish(&mut self) -> FeatureSignature {
         if self.full {
             self.bytes.truncate(1);
             self.bytes.iter_mut().for_each(|first| *first |= UNKNOWN);
         }
         // Neighbours in a collection mostly share theirs.
-        let shape = match self.last.take() {
+        let signature = match self.last.take() {
             Some(last) if last.as_bytes() == self.bytes => last,
-            _ => FeatureShape::new(&self.bytes),
+            _ => FeatureSignature::new(&self.bytes),
         };
         self.clear();
-        self.last.insert(shape).clone()
+        self.last.insert(signature).clone()
     }
 
     /// Begins anew, whatever became of the one before.
@@ -355,13 +355,13 @@ impl ShapeBuilder {
         (self.properties, self.full) = (0, false);
     }
 
-    /// The shape of a feature from a client, whose geometry was checked. About 100 ns
+    /// The signature of a feature from a client, whose geometry was checked. About 100 ns
     /// for a small one.
     pub(super) fn of_json(
         &mut self,
         geometry: Option<&Json<'_>>,
         properties: Option<&Json<'_>>,
-    ) -> FeatureShape {
+    ) -> FeatureSignature {
         if let Some(Json::Obj(members)) = geometry
             && let Some(Json::Str(name)) = members.get("type")
             && let Some(kind) = GeometryType::named(name)

@@ -1,52 +1,52 @@
-//! The shapes of features, counted.
+//! The signatures of features, counted.
 
 use std::fmt;
 
 use hashbrown::HashTable;
 
 use crate::mem::chunked::Chunked;
-use crate::types::{FeatureShape, GeometryType};
+use crate::types::{FeatureSignature, GeometryType};
 
-/// Shapes that are told apart; features of any more count by the type of their
+/// Signatures that are told apart; features of any more count by the type of their
 /// geometry alone.
 const MAX_SHAPES: usize = 4_096;
-/// Bytes of all shapes that are told apart. Bounds what describing them costs: no
+/// Bytes of all signatures that are told apart. Bounds what describing them costs: no
 /// more names than would fit here.
 const MAX_BYTES: usize = 4 << 20;
 
 /// The first numbers stand for properties that are not known, one for each type of
 /// geometry.
 const UNKNOWN: usize = GeometryType::ALL.len();
-/// The number of a feature without a shape: its newest version is a tombstone.
+/// The number of a feature without a signature: its newest version is a tombstone.
 const NONE: u16 = u16::MAX;
 
-/// The shape of each feature's newest version, and how many have each.
+/// The signature of each feature's newest version, and how many have each.
 ///
-/// Shapes are numbered while features have them. So a feature costs 2 bytes, and
-/// the shapes up to 4 MiB and 160 KiB.
+/// Signatures are numbered while features have them. So a feature costs 2 bytes, and
+/// the signatures up to 4 MiB and 160 KiB.
 ///
-/// Which features count as unknown once there are too many shapes depends on the
-/// order of the writes alone; one of them gets its shape when it is written again
+/// Which features count as unknown once there are too many signatures depends on the
+/// order of the writes alone; one of them gets its signature when it is written again
 /// and there is room.
-pub(super) struct ShapeTable {
-    /// Numbers by shape; of all slots but free ones.
+pub(super) struct SignatureTable {
+    /// Numbers by signature; of all slots but free ones.
     numbers: HashTable<u16>,
     slots: Vec<Slot>,
     /// Slots to use again.
     free: Vec<u16>,
-    /// Bytes of the shapes beyond the first [`UNKNOWN`].
+    /// Bytes of the signatures beyond the first [`UNKNOWN`].
     bytes: usize,
-    /// The number of the shape of each feature, by the feature's number.
+    /// The number of the signature of each feature, by the feature's number.
     current: Chunked<u16>,
 }
 
 struct Slot {
-    shape: FeatureShape,
+    signature: FeatureSignature,
     /// Features that have it.
     features: u32,
 }
 
-impl Default for ShapeTable {
+impl Default for SignatureTable {
     fn default() -> Self {
         let mut table = Self {
             numbers: HashTable::new(),
@@ -56,56 +56,56 @@ impl Default for ShapeTable {
             current: Chunked::default(),
         };
         for geometry in GeometryType::ALL {
-            table.add(&FeatureShape::unknown(geometry));
+            table.add(&FeatureSignature::unknown(geometry));
         }
         table
     }
 }
 
-impl ShapeTable {
-    /// Gives feature `number` this shape, or none, in the place of what it had.
-    /// O(1), some 30 ns, whatever the shape's length.
-    pub(super) fn set(&mut self, number: u32, shape: Option<&FeatureShape>) {
+impl SignatureTable {
+    /// Gives feature `number` this signature, or none, in the place of what it had.
+    /// O(1), some 30 ns, whatever the signature's length.
+    pub(super) fn set(&mut self, number: u32, signature: Option<&FeatureSignature>) {
         let number = number as usize;
         while self.current.len() <= number {
             self.current.push(NONE);
         }
         let before = self.current.get(number).copied().unwrap_or(NONE);
         let slot = self.slots.get(usize::from(before));
-        if slot.map(|slot| &slot.shape) == shape {
+        if slot.map(|slot| &slot.signature) == signature {
             return;
         }
         // First, so that the room it leaves is there for the other.
         self.leave(before);
-        let after = shape.map_or(NONE, |shape| self.enter(shape));
+        let after = signature.map_or(NONE, |signature| self.enter(signature));
         if let Some(current) = self.current.get_mut(number) {
             *current = after;
         }
     }
 
-    /// The shape of feature `number`, unless its newest version is a tombstone.
-    pub(super) fn get(&self, number: u32) -> Option<&FeatureShape> {
+    /// The signature of feature `number`, unless its newest version is a tombstone.
+    pub(super) fn get(&self, number: u32) -> Option<&FeatureSignature> {
         let slot = self
             .slots
             .get(usize::from(*self.current.get(number as usize)?))?;
-        Some(&slot.shape)
+        Some(&slot.signature)
     }
 
-    /// One more feature of this shape.
-    fn enter(&mut self, shape: &FeatureShape) -> u16 {
+    /// One more feature of this signature.
+    fn enter(&mut self, signature: &FeatureSignature) -> u16 {
         let slots = &self.slots;
         let same = |number: &u16| {
             let slot = slots.get(usize::from(*number));
-            slot.is_some_and(|slot| slot.shape == *shape)
+            slot.is_some_and(|slot| slot.signature == *signature)
         };
-        let known = self.numbers.find(shape.keyed_hash(), same).copied();
+        let known = self.numbers.find(signature.keyed_hash(), same).copied();
         let number = match known {
             Some(number) => number,
-            None if self.has_room(shape) => {
-                self.bytes += shape.as_bytes().len();
-                self.add(shape)
+            None if self.has_room(signature) => {
+                self.bytes += signature.as_bytes().len();
+                self.add(signature)
             }
-            None => shape.geometry() as u16,
+            None => signature.geometry() as u16,
         };
         if let Some(slot) = self.slots.get_mut(usize::from(number)) {
             slot.features += 1;
@@ -113,15 +113,15 @@ impl ShapeTable {
         number
     }
 
-    fn has_room(&self, shape: &FeatureShape) -> bool {
+    fn has_room(&self, signature: &FeatureSignature) -> bool {
         let slot = !self.free.is_empty() || self.slots.len() < UNKNOWN + MAX_SHAPES;
-        slot && self.bytes + shape.as_bytes().len() <= MAX_BYTES
+        slot && self.bytes + signature.as_bytes().len() <= MAX_BYTES
     }
 
-    /// Numbers a shape that has none.
-    fn add(&mut self, shape: &FeatureShape) -> u16 {
+    /// Numbers a signature that has none.
+    fn add(&mut self, signature: &FeatureSignature) -> u16 {
         let slot = Slot {
-            shape: shape.clone(),
+            signature: signature.clone(),
             features: 0,
         };
         let number = match self.free.pop() {
@@ -138,14 +138,14 @@ impl ShapeTable {
         };
         let slots = &self.slots;
         self.numbers
-            .insert_unique(shape.keyed_hash(), number, |number| {
+            .insert_unique(signature.keyed_hash(), number, |number| {
                 let slot = slots.get(usize::from(*number));
-                slot.map_or(0, |slot| slot.shape.keyed_hash())
+                slot.map_or(0, |slot| slot.signature.keyed_hash())
             });
         number
     }
 
-    /// One feature less of the shape with this number, which is free after the
+    /// One feature less of the signature with this number, which is free after the
     /// last.
     fn leave(&mut self, number: u16) {
         let Some(slot) = self.slots.get_mut(usize::from(number)) else {
@@ -155,34 +155,34 @@ impl ShapeTable {
         if slot.features > 0 || usize::from(number) < UNKNOWN {
             return;
         }
-        // What is left in a free slot is a shape that takes no memory.
-        let nothing = FeatureShape::unknown(GeometryType::Null);
-        let shape = std::mem::replace(&mut slot.shape, nothing);
-        self.bytes -= shape.as_bytes().len();
+        // What is left in a free slot is a signature that takes no memory.
+        let nothing = FeatureSignature::unknown(GeometryType::Null);
+        let signature = std::mem::replace(&mut slot.signature, nothing);
+        self.bytes -= signature.as_bytes().len();
         let found = self
             .numbers
-            .find_entry(shape.keyed_hash(), |other| *other == number);
+            .find_entry(signature.keyed_hash(), |other| *other == number);
         if let Ok(found) = found {
             found.remove();
         }
         self.free.push(number);
     }
 
-    /// Each shape that features have, and how many. O(shapes), 0.1 ms when there
+    /// Each signature that features have, and how many. O(signatures), 0.1 ms when there
     /// are as many as can be.
-    pub(super) fn counts(&self) -> Vec<(FeatureShape, u64)> {
+    pub(super) fn counts(&self) -> Vec<(FeatureSignature, u64)> {
         let counted = self.slots.iter().filter(|slot| slot.features > 0);
         counted
-            .map(|slot| (slot.shape.clone(), u64::from(slot.features)))
+            .map(|slot| (slot.signature.clone(), u64::from(slot.features)))
             .collect()
     }
 }
 
 /// Counts, not contents: there may be millions.
-impl fmt::Debug for ShapeTable {
+impl fmt::Debug for SignatureTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ShapeTable")
-            .field("shapes", &self.numbers.len())
+        f.debug_struct("SignatureTable")
+            .field("signatures", &self.numbers.len())
             .field("bytes", &self.bytes)
             .field("features", &self.current.len())
             .finish()

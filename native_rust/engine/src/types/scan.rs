@@ -11,8 +11,8 @@ use super::orientation::{Orientation, side};
 
 use super::bbox::Rect;
 use super::cbor::{DecodeError, Reader};
-use super::feature_shape::{FeatureShape, GeometryType, ShapeBuilder};
 use super::geometry::MAX_COLLECTIONS;
+use super::signature::{FeatureSignature, GeometryType, ShapeBuilder};
 
 /// What the indexes keep of a stored feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,10 +22,10 @@ pub struct StoredFeature<'b> {
     /// Envelope of its geometry; `None` without one.
     pub envelope: Option<Rect>,
     /// What it is made of.
-    pub shape: FeatureShape,
+    pub signature: FeatureSignature,
 }
 
-/// Id, envelope and shape of a stored feature. Linear in the positions; about
+/// Id, envelope and signature of a stored feature. Linear in the positions; about
 /// 250 ns for a point.
 ///
 /// # Errors
@@ -34,12 +34,12 @@ pub fn stored_feature(body: &[u8]) -> Result<StoredFeature<'_>, DecodeError> {
     read_feature(body, &mut ShapeBuilder::new())
 }
 
-/// The same for one of many, which mostly share their shape.
+/// The same for one of many, which mostly share their signature.
 pub(super) fn read_feature<'b>(
     body: &'b [u8],
-    shape: &mut ShapeBuilder,
+    signature: &mut ShapeBuilder,
 ) -> Result<StoredFeature<'b>, DecodeError> {
-    shape.clear();
+    signature.clear();
     let mut reader = Reader::new(body);
     let (mut id, mut geometry, mut properties) = (None, None, false);
     for _ in 0..reader.map()? {
@@ -49,12 +49,12 @@ pub(super) fn read_feature<'b>(
                 let mut envelope = None;
                 if !reader.take_null()? {
                     let kind = extend_by_geometry(&mut reader, &mut envelope, MAX_COLLECTIONS)?;
-                    shape.geometry(kind);
+                    signature.geometry(kind);
                 }
                 geometry = Some(envelope);
             }
             "properties" => {
-                shape.stored_properties(&mut reader)?;
+                signature.stored_properties(&mut reader)?;
                 properties = true;
             }
             _ => {
@@ -70,7 +70,7 @@ pub(super) fn read_feature<'b>(
         (Some(id), Some(envelope)) => Ok(StoredFeature {
             id,
             envelope,
-            shape: shape.finish(),
+            signature: signature.finish(),
         }),
         _ => Err(reader.error("a feature without id or geometry")),
     }

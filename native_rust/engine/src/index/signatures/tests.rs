@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use super::*;
 
-/// What the table is compared with: the shape each feature counts under, and how
-/// many features each shape has.
+/// What the table is compared with: the signature each feature counts under, and how
+/// many features each signature has.
 #[derive(Default)]
 struct Model {
     features: HashMap<u32, Vec<u8>>,
@@ -12,7 +12,7 @@ struct Model {
 }
 
 impl Model {
-    fn set(&mut self, number: u32, shape: Option<&FeatureShape>) {
+    fn set(&mut self, number: u32, signature: Option<&FeatureSignature>) {
         if let Some(before) = self.features.remove(&number) {
             let count = self.counts.get_mut(&before).unwrap();
             *count -= 1;
@@ -20,16 +20,17 @@ impl Model {
                 self.counts.remove(&before);
             }
         }
-        let Some(shape) = shape else {
+        let Some(signature) = signature else {
             return;
         };
         let told_apart = || self.counts.keys().filter(|bytes| bytes.len() > 1);
         let bytes: usize = told_apart().map(Vec::len).sum();
-        let room = told_apart().count() < MAX_SHAPES && bytes + shape.as_bytes().len() <= MAX_BYTES;
-        let counted = if room || self.counts.contains_key(shape.as_bytes()) {
-            shape.as_bytes().to_vec()
+        let room =
+            told_apart().count() < MAX_SHAPES && bytes + signature.as_bytes().len() <= MAX_BYTES;
+        let counted = if room || self.counts.contains_key(signature.as_bytes()) {
+            signature.as_bytes().to_vec()
         } else {
-            vec![shape.geometry() as u8 | 0x80]
+            vec![signature.geometry() as u8 | 0x80]
         };
         *self.counts.entry(counted.clone()).or_default() += 1;
         self.features.insert(number, counted);
@@ -42,23 +43,23 @@ impl Model {
     }
 }
 
-fn counts(table: &ShapeTable) -> HashMap<Vec<u8>, u64> {
+fn counts(table: &SignatureTable) -> HashMap<Vec<u8>, u64> {
     let counts = table.counts();
     let distinct = counts.len();
     let counts: HashMap<Vec<u8>, u64> = counts
         .into_iter()
-        .map(|(shape, features)| (shape.as_bytes().to_vec(), features))
+        .map(|(signature, features)| (signature.as_bytes().to_vec(), features))
         .collect();
-    assert_eq!(counts.len(), distinct, "a shape is there twice");
+    assert_eq!(counts.len(), distinct, "a signature is there twice");
     counts
 }
 
-/// A shape with one property, the name of which has `len` bytes.
-fn shape(n: u32, len: usize) -> FeatureShape {
+/// A signature with one property, the name of which has `len` bytes.
+fn signature(n: u32, len: usize) -> FeatureSignature {
     let mut bytes = vec![(n % 8) as u8, 3, 0x79];
     bytes.extend_from_slice(&(len as u16).to_be_bytes());
     bytes.extend_from_slice(format!("{n:0len$}").as_bytes());
-    FeatureShape::from_bytes(&bytes).unwrap()
+    FeatureSignature::from_bytes(&bytes).unwrap()
 }
 
 /// xorshift64.
@@ -69,21 +70,21 @@ fn random(state: &mut u64, bound: u64) -> u64 {
     (*state >> 11) % bound
 }
 
-/// Random writes and deletes, so many of which would be of other shapes that they
+/// Random writes and deletes, so many of which would be of other signatures that they
 /// do not all fit, and then fewer again.
-fn churn(shapes: &[FeatureShape], features: u32, steps: usize) {
+fn churn(signatures: &[FeatureSignature], features: u32, steps: usize) {
     let mut state = 0x5eed;
-    let mut table = ShapeTable::default();
+    let mut table = SignatureTable::default();
     let mut model = Model::default();
     let mut most = 0;
     for step in 0..steps {
         let number = random(&mut state, u64::from(features)) as u32;
-        let first = random(&mut state, shapes.len() as u64) as usize;
+        let first = random(&mut state, signatures.len() as u64) as usize;
         // Deletes prevail in the second half.
         let deletes = if step < steps / 2 { 1 } else { 12 };
-        let shape = (random(&mut state, 16) >= deletes).then(|| &shapes[first]);
-        table.set(number, shape);
-        model.set(number, shape);
+        let signature = (random(&mut state, 16) >= deletes).then(|| &signatures[first]);
+        table.set(number, signature);
+        model.set(number, signature);
         if step % (steps / 8) == 0 {
             assert_eq!(counts(&table), model.counts, "step {step}");
             most = most.max(model.unknown());
@@ -97,22 +98,24 @@ fn churn(shapes: &[FeatureShape], features: u32, steps: usize) {
     }
     assert_eq!(counts(&table), HashMap::new());
     assert_eq!((table.bytes, table.numbers.len()), (0, UNKNOWN));
-    table.set(0, Some(&shapes[0]));
+    table.set(0, Some(&signatures[0]));
     assert_eq!(
         counts(&table),
-        HashMap::from([(shapes[0].as_bytes().to_vec(), 1)])
+        HashMap::from([(signatures[0].as_bytes().to_vec(), 1)])
     );
 }
 
 #[test]
 fn there_are_so_many_shapes_and_no_more() {
     // All of them fit into the bytes.
-    let shapes: Vec<_> = (0..MAX_SHAPES as u32 + 5).map(|n| shape(n, 9)).collect();
-    let mut table = ShapeTable::default();
-    for (number, shape) in (0..).zip(&shapes) {
-        table.set(number, Some(shape));
+    let signatures: Vec<_> = (0..MAX_SHAPES as u32 + 5)
+        .map(|n| signature(n, 9))
+        .collect();
+    let mut table = SignatureTable::default();
+    for (number, signature) in (0..).zip(&signatures) {
+        table.set(number, Some(signature));
     }
-    let known = |table: &ShapeTable| {
+    let known = |table: &SignatureTable| {
         let counts = table.counts();
         counts
             .iter()
@@ -120,49 +123,49 @@ fn there_are_so_many_shapes_and_no_more() {
             .count()
     };
     assert_eq!(known(&table), MAX_SHAPES);
-    let unknown = |n: u32| FeatureShape::unknown(GeometryType::ALL[n as usize % 8]);
+    let unknown = |n: u32| FeatureSignature::unknown(GeometryType::ALL[n as usize % 8]);
     let now = counts(&table);
     for n in MAX_SHAPES as u32..MAX_SHAPES as u32 + 5 {
         assert_eq!(now.get(unknown(n).as_bytes()), Some(&1));
     }
     // One that is known has always room, and one that goes leaves some: to itself
     // as well.
-    table.set(9_000, Some(&shapes[7]));
-    assert_eq!(counts(&table)[shapes[7].as_bytes()], 2);
-    table.set(3, Some(&shapes[MAX_SHAPES]));
-    assert_eq!(counts(&table)[shapes[MAX_SHAPES].as_bytes()], 1);
-    assert_eq!(counts(&table).get(shapes[3].as_bytes()), None);
+    table.set(9_000, Some(&signatures[7]));
+    assert_eq!(counts(&table)[signatures[7].as_bytes()], 2);
+    table.set(3, Some(&signatures[MAX_SHAPES]));
+    assert_eq!(counts(&table)[signatures[MAX_SHAPES].as_bytes()], 1);
+    assert_eq!(counts(&table).get(signatures[3].as_bytes()), None);
     assert_eq!(known(&table), MAX_SHAPES);
 }
 
 #[test]
 fn counts_agree_with_a_plain_map_when_there_are_too_many_shapes() {
-    let shapes: Vec<_> = (0..12_000).map(|n| shape(n, 9)).collect();
-    churn(&shapes, 9_000, 32_000);
+    let signatures: Vec<_> = (0..12_000).map(|n| signature(n, 9)).collect();
+    churn(&signatures, 9_000, 32_000);
 }
 
 #[test]
 fn counts_agree_with_a_plain_map_when_shapes_are_too_long() {
-    let shapes: Vec<_> = (0..1_200).map(|n| shape(n, 8_000)).collect();
-    assert!(shapes.len() * 8_000 > 2 * MAX_BYTES);
-    churn(&shapes, 1_500, 3_000);
+    let signatures: Vec<_> = (0..1_200).map(|n| signature(n, 8_000)).collect();
+    assert!(signatures.len() * 8_000 > 2 * MAX_BYTES);
+    churn(&signatures, 1_500, 3_000);
 }
 
 #[test]
 fn a_feature_without_a_shape_is_not_counted() {
-    let mut table = ShapeTable::default();
-    let wide = FeatureShape::unknown(GeometryType::Polygon);
+    let mut table = SignatureTable::default();
+    let wide = FeatureSignature::unknown(GeometryType::Polygon);
     table.set(5, Some(&wide));
     table.set(2, None);
     assert_eq!(table.current.len(), 6);
     assert_eq!(table.counts(), [(wide.clone(), 1)]);
     table.set(5, Some(&wide));
-    table.set(4, Some(&shape(4, 3)));
-    assert_eq!(table.counts(), [(wide, 1), (shape(4, 3), 1)]);
+    table.set(4, Some(&signature(4, 3)));
+    assert_eq!(table.counts(), [(wide, 1), (signature(4, 3), 1)]);
     table.set(5, None);
     table.set(5, None);
     table.set(1_000_000, None);
-    assert_eq!(table.counts(), [(shape(4, 3), 1)]);
+    assert_eq!(table.counts(), [(signature(4, 3), 1)]);
 }
 
 /// Figures for planning; run with `--release -- --ignored --nocapture`.
@@ -171,9 +174,9 @@ fn a_feature_without_a_shape_is_not_counted() {
 fn timings() {
     const N: u32 = 1_000_000;
     for distinct in [1, 20, 4_000] {
-        let shapes: Vec<_> = (0..distinct).map(|n| shape(n, 60)).collect();
-        let mut table = ShapeTable::default();
-        let pick = |n: u32| &shapes[(n.wrapping_mul(0x9e37_79b1) % distinct) as usize];
+        let signatures: Vec<_> = (0..distinct).map(|n| signature(n, 60)).collect();
+        let mut table = SignatureTable::default();
+        let pick = |n: u32| &signatures[(n.wrapping_mul(0x9e37_79b1) % distinct) as usize];
         let start = Instant::now();
         for n in 0..N {
             table.set(n, Some(pick(n)));
@@ -187,7 +190,7 @@ fn timings() {
         let start = Instant::now();
         let counts = table.counts().len();
         println!(
-            "{distinct} shapes: first {first:?}, again {again:?}, counts of {counts} {:?}",
+            "{distinct} signatures: first {first:?}, again {again:?}, counts of {counts} {:?}",
             start.elapsed()
         );
     }

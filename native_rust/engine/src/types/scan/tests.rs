@@ -138,7 +138,7 @@ fn damaged_shapes_are_errors() {
 type Line = Vec<(i32, i32)>;
 
 /// A polygon between two chains over x = 0..n, one above and one below zero, so
-/// always simple; with a hole of the same shape, one unit inside, where it fits.
+/// always simple; with a hole of the same signature, one unit inside, where it fits.
 fn polygon() -> impl Strategy<Value = Vec<Line>> {
     let chains = proptest::collection::vec((2..6_i32, 2..6_i32), 4..7);
     (chains, -4..4_i32, -4..4_i32, any::<bool>()).prop_map(|(heights, dx, dy, hole)| {
