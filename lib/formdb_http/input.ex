@@ -23,13 +23,18 @@ defmodule FormdbHttp.Input do
   @doc "One of the values that an option may have, by default the first."
   @spec choice!(keyword(), atom(), [value, ...]) :: value when value: atom()
   def choice!(opts, name, [default | _] = values) do
-    value = Keyword.get(opts, name) || default
+    value = Keyword.get(opts, name)
 
-    unless value in values do
-      raise ArgumentError, "#{name} is #{inspect(value)}; expected one of #{inspect(values)}"
+    cond do
+      value == nil ->
+        default
+
+      value in values ->
+        value
+
+      true ->
+        raise ArgumentError, "#{name} is #{inspect(value)}; expected one of #{inspect(values)}"
     end
-
-    value
   end
 
   @doc "The option `:order`."
