@@ -30,13 +30,19 @@ defmodule FormdbHttp.Catalog do
 
   @doc "Whether there is a catalog."
   @spec started?() :: boolean()
-  def started?, do: :persistent_term.get(@key, nil) != nil
+  def started?, do: Process.whereis(__MODULE__) != nil
+
+  @doc "Raises when nothing is started, any more or yet."
+  @spec check_started!() :: :ok
+  def check_started!, do: if(started?(), do: :ok, else: not_started())
 
   defp started do
-    with nil <- :persistent_term.get(@key, nil) do
-      raise "FormDB is not started: put {FormdbHttp, data_dir: path} into a supervision tree, " <>
-              "or call FormdbHttp.start_link(data_dir: path)"
-    end
+    with nil <- :persistent_term.get(@key, nil), do: not_started()
+  end
+
+  defp not_started do
+    raise "FormDB is not started: put {FormdbHttp, data_dir: path} into a supervision tree, " <>
+            "or call FormdbHttp.start_link(data_dir: path)"
   end
 
   @impl true
@@ -73,15 +79,15 @@ defmodule FormdbHttp.Catalog do
 
   def handle_info(_other, config), do: {:noreply, config}
 
+  # The handle stays where it is: calls under way refer to it without a copy, and one that
+  # is erased may be gone before a dirty call has looked at it (OTP 25).
+  #
   # The databases have been closed by then: their processes come later in the tree.
   @impl true
   def terminate(_reason, _config), do: release()
 
   defp release do
-    with {handle, _config} <- :persistent_term.get(@key, nil) do
-      :persistent_term.erase(@key)
-      Native.catalog_close(handle)
-    end
+    with {handle, _config} <- :persistent_term.get(@key, nil), do: Native.catalog_close(handle)
   end
 
   # A sentence for whoever started it.

@@ -32,7 +32,7 @@ defmodule FormdbHttp.Databases do
   # Whatever is done to a name goes through the one process that the registry has for it.
   # The catalog is asked for first, since it says so where nothing is started.
   defp start(name, how) do
-    _handle = Catalog.handle()
+    Catalog.check_started!()
 
     case DynamicSupervisor.start_child(@supervisor, {Database, {name, how}}) do
       {:ok, pid} -> {:started, pid}
@@ -110,7 +110,7 @@ defmodule FormdbHttp.Databases do
   end
 
   def close(name) do
-    _handle = Catalog.handle()
+    Catalog.check_started!()
     answer = with {:running, pid} <- running(name), do: Database.stop(pid, :close)
     if answer in [nil, :gone], do: {:error, not_found(name, "open ")}, else: answer
   end

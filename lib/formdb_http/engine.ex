@@ -77,6 +77,8 @@ defmodule FormdbHttp.Engine do
   end
 
   defp not_open(name, error) do
+    Catalog.check_started!()
+
     case Database.status(name) do
       :opening ->
         detail = "database #{name} is reading its journal; try again shortly"
