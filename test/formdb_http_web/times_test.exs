@@ -60,6 +60,7 @@ defmodule FormdbHttpWeb.TimesTest do
           {"20260131", "a string of digits"},
           {"1769860800000000", "a string of digits"},
           {"2026-01-31T12:00:00", "has no offset"},
+          {"2026-01-31T12:00:00 02:00", "%2B"},
           {"2026-01-31T12:00:00+24:00", "beyond 23:59"},
           {"2026-01-31T12:00:00+05:00[!Europe/Berlin]", "critical"},
           {"2026-01-31T23:59:60+05:00", "second 60"},

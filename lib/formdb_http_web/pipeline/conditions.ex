@@ -61,7 +61,7 @@ defmodule FormdbHttpWeb.Conditions do
     name not in kept and not (is_map_key(headers, before) and before in kept)
   end
 
-  defp refused(name, shown, [_ | _], _resource) when is_map_key(@before_dates, name) do
+  defp refused(name, shown, _kept, _resource) when is_map_key(@before_dates, name) do
     refuse(
       :invalid_parameter,
       "#{shown} is not taken, since versions have no dates that tell them apart; use the ETag " <>

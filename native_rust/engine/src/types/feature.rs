@@ -616,7 +616,9 @@ fn wrong_type(found: &Json<'_>) -> String {
         Json::Str(kind) => shown(kind),
         other => other.kind().to_owned(),
     };
-    format!("found the type {found}; expected Feature (a geometry is its member \"geometry\")")
+    format!(
+        "found the type {found}; expected Feature or, where several may stand, FeatureCollection or a geometry; names are written with these capitals"
+    )
 }
 
 fn missing(member: &str) -> String {

@@ -86,6 +86,7 @@ impl FromStr for TimeUnit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Form,
+    Blank,
     Digits,
     FewDigits,
     NoOffset,
@@ -99,6 +100,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Form => "which is no time",
+            Self::Blank => "which has a blank for the sign of its offset: in a URL a plus is %2B",
             Self::Digits => {
                 "a string of digits: write a date as 2024-03-01, and an integer without quotes"
             }
@@ -174,6 +176,12 @@ fn refusal(found: &str, fault: Option<Fault>, unit: TimeUnit) -> Error {
     Error::invalid(InvalidCode::Timestamp, "", detail)
 }
 
+/// Whether a text is hours and minutes.
+fn is_offset(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    digits == 4 && text.split(':').map(str::len).eq([2, 2])
+}
+
 fn read(text: &str) -> Result<i64, Fault> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -183,7 +191,11 @@ fn read(text: &str) -> Result<i64, Fault> {
         return Err(Fault::Critical);
     }
     let shortened = without_long_fraction(text);
-    let pieces = Pieces::parse(&*shortened).map_err(|_| Fault::Form)?;
+    let pieces = Pieces::parse(&*shortened).map_err(|_| match text.rsplit_once(' ') {
+        // What a URL makes of a plus.
+        Some((time, offset)) if time.contains('T') && is_offset(offset) => Fault::Blank,
+        _ => Fault::Form,
+    })?;
     let date = pieces.date();
     let date = Date {
         year: date.year().into(),

@@ -154,16 +154,16 @@ fn detail(written: &str, fault: Fault) -> String {
     };
     match fault {
         Fault::Rounded => format!(
-            "found {found}, an integer beyond 64 bits, which would be rounded; send it as text in \
-             quotes, or with a fraction or an exponent to have the nearest double"
+            "found {found}, an integer beyond 64 bits, which would be rounded; send it with a \
+             fraction or an exponent to have the nearest double, or, in properties, as text in quotes"
         ),
         Fault::Zero => format!(
-            "found {found}, which is too small for a double and would be 0; send 0, or text in \
-             quotes"
+            "found {found}, which is too small for a double and would be 0; send 0, or, in \
+             properties, text in quotes"
         ),
         Fault::Infinite => format!(
-            "found {found}, which is beyond the range of a double; send a smaller number, or text \
-             in quotes"
+            "found {found}, which is beyond the range of a double; send a smaller number, or, \
+             in properties, text in quotes"
         ),
     }
 }

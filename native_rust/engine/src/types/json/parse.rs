@@ -226,7 +226,7 @@ impl<'a> Source<'a> {
         if shown.starts_with("number out of range") {
             let detail = format!(
                 "found a number beyond the range of a double at line {line} column {column}; send a \
-                 smaller number, or text in quotes"
+                 smaller number or, where text may stand, text in quotes"
             );
             return Error::invalid(InvalidCode::Json, "", detail);
         }
