@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formdb_engine::{Database, Error, Hash, InclusionProof, Limits};
-use support::{Fault, SimFs};
+use support::{ENOSPC, Fault, SimFs};
 
 const DIR: &str = "/data/db";
 
@@ -167,10 +167,10 @@ fn a_full_disk_does_not_keep_a_database_without_a_footer_from_being_read() {
     // The first changes of an opening are not about the footer.
     for skipped in 0..6 {
         let image = fs.with_file(&whole[1].0, cut.clone());
-        image.inject(Fault {
+        image.inject(Fault::Change {
             at: image.changes() + skipped,
             for_ever: false,
-            kind: std::io::ErrorKind::StorageFull,
+            errno: ENOSPC,
             partial: true,
         });
         let Ok(db) = open(&image) else { continue };

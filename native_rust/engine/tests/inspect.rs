@@ -17,7 +17,7 @@ use formdb_engine::{
     Ack, Cancel, Database, EntryQuery, Error, Hash, Limits, Order, Progress, RangeQuery, Reach,
     RecoveryPolicy, SalvageReport, VerifyReport, diagnose, salvage, verify,
 };
-use support::{Fate, SimFs, random};
+use support::{Crash, SimFs, random};
 
 const DIR: &str = "/data/db";
 const NEW: &str = "/data/new";
@@ -222,7 +222,7 @@ fn flips_are_found_and_told_as_opening_would_and_the_rest_salvaged() {
             let report = check(&image);
             assert!(!report.is_sound(), "{what} went unnoticed");
             // What it says is what opening does.
-            let saved = image.with_file(Path::new("/none"), Vec::new());
+            let saved = image.copy();
             let opened = open_in(&saved, DIR);
             assert_eq!(report.opens(), opened.is_ok(), "{what}: {report:?}");
             match opened {
@@ -327,7 +327,7 @@ fn random_damage_is_told_as_opening_would_and_salvage_gives_a_prefix() {
     let mut salvaged = 0;
     for round in 0..400 {
         let filled = if round % 2 == 0 { &crashed } else { &closed };
-        let mut image = filled.fs.with_file(Path::new("/none"), Vec::new());
+        let mut image = filled.fs.copy();
         for _ in 0..=random(&mut seed) % 3 {
             let files = segments(&image);
             let (path, bytes) = &files[random(&mut seed) as usize % files.len()];
@@ -347,7 +347,7 @@ fn random_damage_is_told_as_opening_would_and_salvage_gives_a_prefix() {
         }
         let what = format!("round {round}");
         let report = check(&image);
-        let copy = image.with_file(Path::new("/none"), Vec::new());
+        let copy = image.copy();
         assert_eq!(
             report.opens(),
             open_in(&copy, DIR).is_ok(),
@@ -466,7 +466,7 @@ fn a_salvage_that_was_cut_short_is_no_database() {
     let began = image.changes();
     rescue(&image).unwrap();
     for point in began..image.changes() {
-        for fate in [Fate::Kept, Fate::Dropped, Fate::Random(point as u64)] {
+        for fate in [Crash::Kept, Crash::Dropped, Crash::Random(point as u64)] {
             let crashed = image.crash(point, fate);
             let verified = verify(&crashed, Path::new(NEW), &mut |_| {});
             match verified {

@@ -21,7 +21,7 @@ use formdb_engine::{
     BoxQuery, Cancel, Database, Durability, EntryQuery, Error, IdempotencyKey, Limits, Order,
     RangeQuery, Transaction,
 };
-use support::{Fate, Fault, SimFs};
+use support::{Crash, ENOSPC, Fault, SimFs};
 
 /// Small segments and frequent snapshots.
 fn limits() -> Limits {
@@ -377,10 +377,10 @@ fn a_crash_while_a_snapshot_is_taken_loses_nothing() {
         let after = disk.changes();
         assert!(after > before + 4, "no snapshot was taken");
         for point in before..=after {
-            let mut fates = vec![Fate::Kept, Fate::Dropped, Fate::Zeroed];
-            fates.extend((1..disk.unsynced(point)).map(Fate::Prefix));
-            fates.extend((0..10).map(Fate::Torn));
-            fates.extend((0..20).map(Fate::Random));
+            let mut fates = vec![Crash::Kept, Crash::Dropped, Crash::Zeroed];
+            fates.extend((1..disk.unsynced(point)).map(Crash::Prefix));
+            fates.extend((0..10).map(Crash::Torn));
+            fates.extend((0..20).map(Crash::Random));
             for fate in fates {
                 let image = disk.crash(point, fate);
                 let db = simulated(&image).unwrap();
@@ -406,10 +406,10 @@ fn a_snapshot_that_fails_does_no_harm() {
             let db = simulated(&disk).unwrap();
             fill(&db, 0);
             assert_eq!(disk.changes(), from);
-            disk.inject(Fault {
+            disk.inject(Fault::Change {
                 at,
                 for_ever: false,
-                kind: io::ErrorKind::StorageFull,
+                errno: ENOSPC,
                 partial,
             });
             db.close();

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use formdb_engine::{
     Budget, Cancel, Database, Durability, EntryQuery, Error, Hash, Limits, Reply, Transaction,
 };
-use support::{Fate, Fault, SimFs};
+use support::{Crash, EIO, Fault, SimFs};
 
 const DIR: &str = "/data/db";
 
@@ -75,13 +75,13 @@ fn run(levels: impl Iterator<Item = Durability>) -> Run {
         acks.push((fs.changes(), level));
     }
     db.close();
-    let roots = roots(&fs.crash(fs.changes(), Fate::Kept));
+    let roots = roots(&fs.crash(fs.changes(), Crash::Kept));
     Run { fs, roots, acks }
 }
 
 impl Run {
     /// Open an image and return how many transactions it has.
-    fn found(&self, point: usize, fate: Fate) -> usize {
+    fn found(&self, point: usize, fate: Crash) -> usize {
         let image = self.fs.crash(point, fate);
         let db = open(&image).unwrap_or_else(|e| panic!("point {point}, {fate:?}: {e}"));
         let root = db.info().unwrap().root;
@@ -117,8 +117,8 @@ fn a_crash_takes_back_a_last_part_of_weak_writes_and_no_synced_one() {
     let (mut lost, mut kept) = (0, 0);
     for point in 0..=run.fs.changes() {
         let written = run.acks.iter().filter(|(at, _)| *at <= point).count();
-        let mut fates = vec![Fate::Kept, Fate::Dropped, Fate::Zeroed, Fate::Torn(0)];
-        fates.extend((0..12).map(|i| Fate::Random((point * 17 + i) as u64)));
+        let mut fates = vec![Crash::Kept, Crash::Dropped, Crash::Zeroed, Crash::Torn(0)];
+        fates.extend((0..12).map(|i| Crash::Random((point * 17 + i) as u64)));
         for fate in fates {
             match run.found(point, fate) {
                 found if found < written => lost += 1,
@@ -134,7 +134,7 @@ fn a_crash_takes_back_a_last_part_of_weak_writes_and_no_synced_one() {
 fn a_hole_between_groups_that_were_never_synced_is_cut_with_what_lies_behind_it() {
     let run = run([Durability::Sync, Durability::None, Durability::None].into_iter());
     // As of the last acknowledgement, before closing syncs.
-    let image = run.fs.crash(run.acks[2].0, Fate::Kept);
+    let image = run.fs.crash(run.acks[2].0, Crash::Kept);
     // The mark of the first group says of it what the next one does.
     let mark = image
         .files()
@@ -187,15 +187,15 @@ fn what_was_read_back_is_made_durable_before_anything_is_built_on_it() {
     assert_eq!((info.seq, info.durable_seq), (2, 2));
     let opened = fs.changes();
     drop(db);
-    let db = open(&fs.crash(opened, Fate::Dropped)).unwrap();
+    let db = open(&fs.crash(opened, Crash::Dropped)).unwrap();
     assert_eq!(db.info().unwrap().root, info.root);
 }
 
 fn fault(at: usize, for_ever: bool) -> Fault {
-    Fault {
+    Fault::Change {
         at,
         for_ever,
-        kind: std::io::ErrorKind::Other,
+        errno: EIO,
         partial: false,
     }
 }

@@ -6,17 +6,19 @@
 
 #[path = "../../engine/tests/matrix/ask.rs"]
 pub mod ask;
-#[path = "../../engine/tests/matrix/disk.rs"]
+#[path = "../../engine/tests/support/changes.rs"]
+pub mod changes;
+#[path = "../../engine/tests/support/disk.rs"]
 pub mod disk;
 #[path = "../../engine/tests/matrix/documents.rs"]
 pub mod documents;
 #[path = "../../engine/tests/matrix/generate.rs"]
 pub mod generate;
-#[path = "../../engine/tests/matrix/image.rs"]
+#[path = "../../engine/tests/support/image.rs"]
 pub mod image;
 #[path = "../../engine/tests/matrix/model.rs"]
 pub mod model;
-#[path = "../../engine/tests/matrix/rng.rs"]
+#[path = "../../engine/tests/support/rng.rs"]
 pub mod rng;
 #[path = "../../engine/tests/matrix/steps.rs"]
 pub mod steps;

@@ -16,7 +16,6 @@ mod concurrency;
 mod crash;
 mod damage;
 mod descriptors;
-mod disk;
 mod documents;
 mod durable_end;
 mod faults;
@@ -24,15 +23,15 @@ mod folders;
 mod forged;
 mod generate;
 mod hostile;
-mod image;
 mod model;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod properties;
-mod rng;
 mod salvage;
 mod snapshots;
 mod steps;
+#[path = "../support/mod.rs"]
+mod support;
 mod transactions;
 mod undo;
 mod workload;
@@ -42,7 +41,8 @@ use std::ops::AddAssign;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rng::{mixed, random};
+use support::rng::{mixed, random};
+use support::{disk, image};
 
 /// Seeds to try: the first few of a fixed row, or fresh ones for as long as
 /// `FORMDB_SOAK` says, or the one that `FORMDB_SEED` names.

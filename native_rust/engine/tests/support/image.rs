@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::disk::{Image, Inode, Node, Op, Pages, SimFs};
-use super::random;
+use super::rng::random;
 
 pub const SECTOR: usize = 512;
 
@@ -48,13 +48,19 @@ pub fn crash_points(before: Image, log: &[Op]) -> Vec<CrashPoint> {
     points
 }
 
-/// What the medium has of a file's bytes after all these changes.
-pub fn durable_content(before: &Image, log: &[Op], inode: Inode) -> Vec<u8> {
-    let mut medium = Medium::new(before.clone());
+/// The disk after all these changes.
+pub fn crash_point(before: Image, log: &[Op]) -> CrashPoint {
+    let mut medium = Medium::new(before);
     for op in log {
         medium.step(op);
     }
-    medium.safe.content(inode).clone()
+    medium.point(log.len())
+}
+
+/// What the medium has of a file's bytes after all these changes.
+pub fn durable_content(before: &Image, log: &[Op], inode: Inode) -> Vec<u8> {
+    let mut point = crash_point(before.clone(), log);
+    point.safe.content(inode).clone()
 }
 
 struct Medium {
@@ -159,7 +165,7 @@ fn entry_of(op: &Op) -> Option<&Path> {
 }
 
 /// Sectors that a write touches, as ranges of its bytes.
-fn sectors(offset: usize, len: usize) -> Vec<std::ops::Range<usize>> {
+pub fn sectors(offset: usize, len: usize) -> Vec<std::ops::Range<usize>> {
     let mut ranges = Vec::new();
     let mut from = 0;
     while from < len {
@@ -174,6 +180,11 @@ impl CrashPoint {
     /// Changes that no sync covers.
     pub fn pending(&self) -> usize {
         self.pending.len()
+    }
+
+    /// These changes.
+    pub fn pending_ops(&self) -> &[Op] {
+        &self.pending
     }
 
     /// A disk on which the process ended and nothing else: all that was written can
