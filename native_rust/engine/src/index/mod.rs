@@ -42,5 +42,5 @@ pub use series::{PartRun, Series, SeriesPart, Summary};
 pub use shared_series::SharedSeries;
 pub use spatial::Placed;
 pub(crate) use summary::{extremes, greatest, least};
-pub use temporal::{Extent, SeriesEntry, TemporalIndex};
+pub use temporal::{SeriesEntry, TemporalIndex};
 pub(crate) use walk::Stretch;

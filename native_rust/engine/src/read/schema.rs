@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
+
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::index::Extent;
-use crate::state::Head;
 use crate::types::{FeatureSignature, GeometryType, PropertyType, write_timestamp};
 
 impl Database {
@@ -48,88 +48,117 @@ impl Database {
             (state.head(), features.len(), features.signatures())
         };
         let extent = state.indexes.series.extent(head.tree_size, budget)?;
-        let mut out = Vec::with_capacity(512);
-        out.extend_from_slice(format!("{{\"seq\":{}", head.tree_size).as_bytes());
-        out.extend_from_slice(format!(",\"features\":{{\"count\":{count}").as_bytes());
-        write_features(&Features::of(&signatures), &mut out);
-        out.extend_from_slice(b"},\"series\":{");
-        write_series(&head, &extent, &mut out);
-        out.extend_from_slice(b"}}");
-        Ok(out)
+        let schema = Schema {
+            seq: head.tree_size,
+            features: Features::of(count, &signatures),
+            series: Series {
+                count: extent.series,
+                points: head.points,
+                first: extent.ends.map(|(first, _)| timestamp(first)),
+                last: extent.ends.map(|(_, last)| timestamp(last)),
+            },
+        };
+        let mut json = Vec::with_capacity(512);
+        // Writing numbers and text into memory has no way to fail.
+        let _ = serde_json::to_writer(&mut json, &schema);
+        Ok(json)
     }
 }
 
+#[derive(Serialize)]
+struct Schema<'s> {
+    seq: u64,
+    features: Features<'s>,
+    series: Series,
+}
+
 /// Numbers of features, by what they have.
-#[derive(Default)]
+#[derive(Serialize)]
 struct Features<'s> {
-    geometries: [u64; GeometryType::ALL.len()],
-    properties: BTreeMap<&'s str, [u64; PropertyType::ALL.len()]>,
+    count: usize,
+    geometry_types: Counts<{ GeometryType::ALL.len() }>,
+    properties: BTreeMap<&'s str, Property>,
+    #[serde(rename = "properties_truncated", skip_serializing_if = "is_false")]
     truncated: bool,
 }
 
+/// Features with a property, by the type of its value.
+#[derive(Serialize)]
+struct Property {
+    count: u64,
+    types: Counts<{ PropertyType::ALL.len() }>,
+}
+
+#[derive(Serialize)]
+struct Series {
+    count: u64,
+    points: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<String>,
+}
+
+/// Numbers by name; those that are not zero are written.
+struct Counts<const N: usize> {
+    names: [&'static str; N],
+    counts: [u64; N],
+}
+
+impl<const N: usize> Counts<N> {
+    fn new(names: [&'static str; N]) -> Self {
+        let counts = [0; N];
+        Self { names, counts }
+    }
+
+    fn add(&mut self, place: usize, count: u64) {
+        if let Some(sum) = self.counts.get_mut(place) {
+            *sum += count;
+        }
+    }
+}
+
+impl<const N: usize> Serialize for Counts<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let all = self.names.iter().zip(self.counts);
+        serializer.collect_map(all.filter(|(_, count)| *count > 0))
+    }
+}
+
 impl<'s> Features<'s> {
-    fn of(signatures: &'s [(FeatureSignature, u64)]) -> Self {
-        let mut all = Self::default();
+    fn of(count: usize, signatures: &'s [(FeatureSignature, u64)]) -> Self {
+        let mut all = Self {
+            count,
+            geometry_types: Counts::new(GeometryType::ALL.map(GeometryType::as_str)),
+            properties: BTreeMap::new(),
+            truncated: false,
+        };
         for (signature, count) in signatures {
-            if let Some(features) = all.geometries.get_mut(signature.geometry() as usize) {
-                *features += count;
-            }
+            all.geometry_types
+                .add(signature.geometry() as usize, *count);
             let Some(properties) = signature.properties() else {
                 all.truncated = true;
                 continue;
             };
             for (name, kind) in properties {
-                let types = all.properties.entry(name).or_default();
-                if let Some(features) = types.get_mut(kind as usize) {
-                    *features += count;
-                }
+                let property = all.properties.entry(name).or_insert_with(|| Property {
+                    count: 0,
+                    types: Counts::new(PropertyType::ALL.map(PropertyType::as_str)),
+                });
+                property.count += count;
+                property.types.add(kind as usize, *count);
             }
         }
         all
     }
 }
 
-fn write_features(features: &Features<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"geometry_types\":");
-    let names = GeometryType::ALL.map(GeometryType::as_str);
-    write_counts(names.into_iter().zip(features.geometries), out);
-    out.extend_from_slice(b",\"properties\":{");
-    for (i, (name, types)) in features.properties.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        // Writing text into memory has no way to fail.
-        let _ = serde_json::to_writer(&mut *out, name);
-        let count: u64 = types.iter().sum();
-        out.extend_from_slice(format!(":{{\"count\":{count},\"types\":").as_bytes());
-        let names = PropertyType::ALL.map(PropertyType::as_str);
-        write_counts(names.into_iter().zip(*types), out);
-        out.push(b'}');
-    }
-    out.push(b'}');
-    if features.truncated {
-        out.extend_from_slice(b",\"properties_truncated\":true");
-    }
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
-/// Appends an object of the numbers that are not zero.
-fn write_counts(counts: impl Iterator<Item = (&'static str, u64)>, out: &mut Vec<u8>) {
-    out.push(b'{');
-    for (i, (name, count)) in counts.filter(|(_, count)| *count > 0).enumerate() {
-        let comma = if i > 0 { "," } else { "" };
-        out.extend_from_slice(format!("{comma}\"{name}\":{count}").as_bytes());
-    }
-    out.push(b'}');
-}
-
-fn write_series(head: &Head, extent: &Extent, out: &mut Vec<u8>) {
-    let count = extent.series;
-    out.extend_from_slice(format!("\"count\":{count},\"points\":{}", head.points).as_bytes());
-    if let Some((first, last)) = extent.ends {
-        for (name, time) in [("first", first), ("last", last)] {
-            out.extend_from_slice(format!(",\"{name}\":\"").as_bytes());
-            write_timestamp(time, out);
-            out.push(b'"');
-        }
-    }
+fn timestamp(micros: i64) -> String {
+    let mut text = Vec::new();
+    write_timestamp(micros, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
