@@ -445,8 +445,11 @@ defmodule FormdbHttpWeb.EndpointTest do
       body = feature("late")
       {half, rest} = String.split_at(body, 20)
       busy = connect(port)
-      headers = [{"content-length", byte_size(body)}]
-      write(busy, [format("POST", db <> "/features", headers: headers), half])
+      headers = [{"content-length", byte_size(body)}, {"expect", "100-continue"}]
+      write(busy, format("POST", db <> "/features", headers: headers))
+      # From now on the request is under way.
+      assert {:ok, "HTTP/1.1 100 " <> _continue} = :gen_tcp.recv(busy, 0, 5_000)
+      write(busy, half)
       idle = connect(port)
       write(idle, format("GET", "/health"))
       assert %{status: 200} = read(idle)
