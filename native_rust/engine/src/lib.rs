@@ -105,7 +105,7 @@ pub use types::{Hash, to_hex};
 pub use write::operations::PreparedOperations;
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 
-/// The temporal index on its own, in memory, with no journal after it.
+/// The temporal index on its own, in memory, without a journal.
 pub mod temporal {
     pub use crate::index::{
         Order, Point, PointRef, RangeQuery, Resume, Series, SeriesEntry, SharedSeries, Summary,

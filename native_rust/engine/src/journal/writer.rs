@@ -297,7 +297,7 @@ impl Journal {
             offset,
             ..
         } = &self.active;
-        // WrittenGroup after the end of a file that was cut it would leave a hole, and the
+        // Written after the end of a file that was cut it would leave a hole, and the
         // length would be right again.
         segment.check_length()?;
         segment

@@ -1,4 +1,4 @@
-//! Bytes that change after the database's back: each flip, each truncation,
+//! Bytes that change behind the database's back: each flip, each truncation,
 //! groups and segments that are swapped, repeated, stale or gone.
 //!
 //! Damage to what was durable is an error that names the place. Only what cannot be

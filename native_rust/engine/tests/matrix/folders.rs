@@ -372,7 +372,7 @@ fn what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes() {
     assert_eq!(data.list().unwrap(), [""; 0]);
 }
 
-/// Something done to a file after the database's back.
+/// Something done to a file behind the database's back.
 type Change<'a> = &'a dyn Fn(&SimFs, &Path);
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::disk::{Op, SimFs};
-use super::image::{CrashPoint, Fate, SECTOR, crash_point, sectors};
+use super::image::{CrashPoint, Fate, SECTOR, crash_point, length_alone};
 use super::rng::random;
 
 /// What becomes of the changes that were not synced when the crash came.
@@ -62,12 +62,6 @@ impl SimFs {
 }
 
 fn fates(pending: &[Op], crash: Crash) -> Vec<Fate> {
-    let length = |op: &Op| match op {
-        Op::Write(_, offset, bytes) => {
-            Fate::Sectors(vec![false; sectors(*offset, bytes.len()).len()])
-        }
-        _ => Fate::Kept,
-    };
     let last_write = pending.iter().rposition(|op| matches!(op, Op::Write(..)));
     let mut seed = match crash {
         Crash::Random(seed) => seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -80,10 +74,10 @@ fn fates(pending: &[Op], crash: Crash) -> Vec<Fate> {
         Crash::Prefix(_) => Fate::Lost,
         Crash::Torn(sectors) if Some(number) == last_write => Fate::Cut(sectors * SECTOR),
         Crash::Torn(_) => Fate::Kept,
-        Crash::Zeroed => length(op),
+        Crash::Zeroed => length_alone(op),
         Crash::Random(_) => match random(&mut seed) % 5 {
             0 => Fate::Lost,
-            1 => length(op),
+            1 => length_alone(op),
             2 => Fate::Cut(random(&mut seed) as usize % 8 * SECTOR),
             _ => Fate::Kept,
         },

@@ -17,7 +17,7 @@ pub use super::changes::{Image, Inode, Node, Op, Pages};
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// Change `at` fails, and those after it if `for_ever`; a write leaves a part
-    /// of its bytes after if `partial`.
+    /// of its bytes behind if `partial`.
     Change {
         at: usize,
         for_ever: bool,

@@ -164,8 +164,18 @@ fn entry_of(op: &Op) -> Option<&Path> {
     }
 }
 
+/// The fate of a write of which the length arrived and no byte; anything else arrived.
+pub fn length_alone(op: &Op) -> Fate {
+    match op {
+        Op::Write(_, offset, bytes) => {
+            Fate::Sectors(vec![false; sectors(*offset, bytes.len()).len()])
+        }
+        _ => Fate::Kept,
+    }
+}
+
 /// Sectors that a write touches, as ranges of its bytes.
-pub fn sectors(offset: usize, len: usize) -> Vec<std::ops::Range<usize>> {
+fn sectors(offset: usize, len: usize) -> Vec<std::ops::Range<usize>> {
     let mut ranges = Vec::new();
     let mut from = 0;
     while from < len {
@@ -244,7 +254,7 @@ impl CrashPoint {
     }
 
     /// Fates to try, up to `wanted` of them, those that differ in what they leave
-    /// after: the systematic ones first, then random ones.
+    /// behind: the systematic ones first, then random ones.
     pub fn images(&self, wanted: usize, seed: u64) -> Vec<(Vec<Fate>, Image)> {
         let mut seen = HashSet::new();
         let mut images = Vec::new();
@@ -273,16 +283,10 @@ impl CrashPoint {
         };
         let is_name = |op: &Op| entry_of(op).is_some();
         let is_data = |op: &Op| entry_of(op).is_none();
-        let lengths = |op: &Op| match op {
-            Op::Write(_, offset, bytes) => {
-                Fate::Sectors(vec![false; sectors(*offset, bytes.len()).len()])
-            }
-            _ => Fate::Kept,
-        };
         let mut out = vec![
             all(Fate::Kept),
             all(Fate::Lost),
-            self.pending.iter().map(lengths).collect(),
+            self.pending.iter().map(length_alone).collect(),
             only(is_name, Fate::Lost),
             only(is_data, Fate::Lost),
         ];
