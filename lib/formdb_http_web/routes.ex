@@ -14,22 +14,31 @@ defmodule FormdbHttpWeb.Routes do
     Transactions
   }
 
+  @doc "All resources, by what they are about."
+  @spec groups() :: [{String.t(), [Resource.t()]}]
+  def groups do
+    [
+      {"Server", Server.resources()},
+      {"Databases", Databases.resources()},
+      {"Features", Features.resources()},
+      {"Time series", Series.resources()},
+      {"History", History.resources()},
+      {"Transactions", Transactions.resources()}
+    ]
+  end
+
   @doc "All resources."
   @spec all() :: [Resource.t()]
-  def all do
-    Server.resources() ++
-      Databases.resources() ++
-      Features.resources() ++
-      Series.resources() ++ History.resources() ++ Transactions.resources()
-  end
+  def all, do: for({_about, resources} <- groups(), resource <- resources, do: resource)
 
   @doc "Those that the listener for probes has."
   @spec probes() :: [Resource.t()]
   def probes, do: Server.probes()
 
   # Wrong parameters; pages of other sites; a name the server does not have; failures; and
-  # what passes in a moment.
-  @any [400, 403, 421, 500, 503]
+  # what passes in a moment. And what is said of a request that is hardly one: it came too
+  # late, is too long, is chunked in an unknown way, or speaks another version.
+  @any [400, 403, 408, 414, 421, 431, 500, 501, 503, 505]
 
   @doc "The statuses that every call may answer."
   @spec any() :: [400..599]

@@ -4,6 +4,7 @@ defmodule FormdbHttpWeb.RoutesTest do
 
   alias FormdbHttp.Config
   alias FormdbHttpWeb.{Handler, Paths, Problem, Request, Router, Routes}
+  alias FormdbHttpWeb.Routes.Content
 
   @part "a b/c*"
 
@@ -74,7 +75,17 @@ defmodule FormdbHttpWeb.RoutesTest do
       assert call.about =~ ~r/\A[A-Z].*\.\z/, where
       assert Enum.any?(call.statuses, &(&1 in 200..299)), where
       assert call.statuses == Enum.uniq(call.statuses), where
-      assert Enum.all?(call.statuses, &(&1 not in Routes.any())), where
+      assert Enum.all?(call.errors, &(&1 >= 400 and &1 not in Routes.any())), where
+      assert Enum.all?(call.answers, &(&1.status not in call.errors)), where
+
+      contents = for %{content: content} <- call.answers, do: content
+      contents = if call.body, do: [elem(call.body, 1) | contents], else: contents
+
+      for content <- contents do
+        types = Content.types(content)
+        assert types == Enum.uniq(types), where
+        for type <- types, do: assert(type =~ ~r"\A[a-z]+/[a-z+-]+\z", where)
+      end
 
       parameters = call.path ++ call.query ++ call.headers
       assert parameters == Enum.uniq_by(parameters, & &1.name), where

@@ -11,6 +11,7 @@ defmodule FormdbHttpWeb.Body do
 
   alias FormdbHttp.{Error, Serving, WorkMemory}
   alias FormdbHttpWeb.{BodyType, Request}
+  alias FormdbHttpWeb.Routes.Call
 
   # The memory of the body, in the process that answers the request.
   @memory __MODULE__
@@ -19,7 +20,7 @@ defmodule FormdbHttpWeb.Body do
   @unasked_bytes 65_536
 
   @doc """
-  The body, if it is JSON of any kind (or says nothing of what it is) and not
+  The body, if it is what the call takes (or says nothing of what it is) and not
   larger than `max` bytes. One whose length is announced is refused before it is
   read; a chunked one as soon as it passes the limit.
   """
@@ -32,7 +33,7 @@ defmodule FormdbHttpWeb.Body do
   end
 
   def read(req, max) do
-    with :ok <- BodyType.check(req.headers),
+    with :ok <- BodyType.check(req.headers, Call.takes(req.call)),
          :ok <- check_database(req),
          {:ok, memory} <- reserve(req) do
       Process.put(@memory, memory)

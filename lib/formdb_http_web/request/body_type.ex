@@ -7,28 +7,34 @@ defmodule FormdbHttpWeb.BodyType do
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Request
 
-  @plain_types ["application/json", "application/geo+json"]
   # ASCII is UTF-8 as well.
   @charsets ["utf-8", "utf8", "us-ascii", "ascii"]
 
-  @doc "`:ok` of a whole body that is JSON of any kind, or says nothing of what it is."
-  @spec check(Request.headers()) :: :ok | {:error, Error.t()}
-  def check(headers) do
-    with :ok <- check_type(headers),
+  @doc """
+  `:ok` of a whole body that is one of these media types, or says nothing of what it is. Where
+  JSON is taken, so is what has a name of its own for JSON of some kind (RFC 6839, 3.1).
+  """
+  @spec check(Request.headers(), [String.t()]) :: :ok | {:error, Error.t()}
+  def check(headers, taken) do
+    with :ok <- check_type(headers, taken),
          :ok <- check_encoding(headers),
          do: check_whole(headers)
   end
 
-  defp check_type(%{"content-type" => type}) when type not in @plain_types do
+  defp check_type(%{"content-type" => type}, taken) do
+    if type in taken, do: :ok, else: check_essence(type, taken)
+  end
+
+  defp check_type(_headers, _taken), do: :ok
+
+  defp check_essence(type, taken) do
     [essence | parameters] = type |> String.downcase(:ascii) |> String.split(";")
     essence = String.trim(essence)
     charsets = for parameter <- parameters, charset = charset(parameter), do: charset
 
     cond do
-      essence != "application/json" and not String.ends_with?(essence, "+json") ->
-        detail =
-          "Content-Type is #{show(type)}; expected application/json or application/geo+json"
-
+      essence not in taken and not (json?(essence) and "application/json" in taken) ->
+        detail = "Content-Type is #{show(type)}; expected #{Enum.join(taken, " or ")}"
         refuse(:unsupported_media_type, detail)
 
       Enum.any?(charsets, &(&1 not in @charsets)) ->
@@ -40,7 +46,7 @@ defmodule FormdbHttpWeb.BodyType do
     end
   end
 
-  defp check_type(_headers), do: :ok
+  defp json?(essence), do: String.ends_with?(essence, "+json")
 
   defp charset(parameter) do
     case String.split(parameter, "=", parts: 2) do

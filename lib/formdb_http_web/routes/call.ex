@@ -2,9 +2,22 @@ defmodule FormdbHttpWeb.Routes.Call do
   @moduledoc false
   # What a method does with a resource.
 
-  alias FormdbHttpWeb.Routes.Parameter
+  alias FormdbHttpWeb.Routes.{Content, Parameter}
 
-  @enforce_keys [:method, :action, :scope, :about, :path, :query, :headers, :statuses, :given]
+  @enforce_keys [
+    :method,
+    :action,
+    :scope,
+    :about,
+    :path,
+    :query,
+    :headers,
+    :body,
+    :answers,
+    :errors,
+    :statuses,
+    :given
+  ]
   defstruct @enforce_keys
 
   @typedoc """
@@ -14,7 +27,11 @@ defmodule FormdbHttpWeb.Routes.Call do
       who it is. `:read` changes nothing, also where the method is POST
     * `path`, `query`, `headers` - its parameters. Those of `path` are in the order in which
       they stand there
-    * `statuses` - what it may answer besides what any call may (`Routes.any/0`)
+    * `body` - what it takes; `nil`: it looks at none
+    * `answers` - what it answers that is no problem
+    * `errors` - the statuses of problems that it may answer besides what any call may
+      (`Routes.any/0`)
+    * `statuses` - those of both
     * `given` - the parameters of query and headers when none is given
   """
   @type t :: %__MODULE__{
@@ -25,9 +42,17 @@ defmodule FormdbHttpWeb.Routes.Call do
           path: [Parameter.t()],
           query: [Parameter.t()],
           headers: [Parameter.t()],
+          body: Content.body() | nil,
+          answers: [Content.answer()],
+          errors: [400..599],
           statuses: [200..599],
           given: %{atom() => term()}
         }
 
   @type scope :: :read | :write | :admin | nil
+
+  @doc "The media types of the bodies that it takes."
+  @spec takes(t()) :: [String.t()]
+  def takes(%__MODULE__{body: nil}), do: []
+  def takes(%__MODULE__{body: {_needed, content}}), do: Content.types(content)
 end

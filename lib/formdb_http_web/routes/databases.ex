@@ -2,6 +2,7 @@ defmodule FormdbHttpWeb.Routes.Databases do
   @moduledoc false
   # Databases as a whole.
 
+  import FormdbHttpWeb.Routes.Content
   import FormdbHttpWeb.Routes.Parameters, only: [parameter: 3]
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
@@ -15,23 +16,27 @@ defmodule FormdbHttpWeb.Routes.Databases do
   def resources do
     [
       new(:databases, @databases, [
-        call("GET", {DatabaseController, :index}, :read, "All databases.", statuses: [200]),
+        call("GET", {DatabaseController, :index}, :read, "All databases.",
+          answers: [ok(json(:databases))]
+        ),
         call("POST", {DatabaseController, :create}, :admin, "Creates a database, or opens it.",
-          statuses: [200, 201, 408, 413, 415]
+          body: optional(json(:database_request)),
+          answers: [created(json(:database)), ok(json(:database))]
         )
       ]),
       new(:database, path(), [
         call("GET", {DatabaseController, :show}, :read, "A database in figures.",
-          statuses: [200, 404]
+          answers: [ok(json(:database_state))]
         ),
         call("DELETE", {DatabaseController, :delete}, :admin, "Closes a database, or removes it.",
           query: [purge()],
-          statuses: [200, 404]
+          answers: [ok(json(:database_gone))]
         )
       ]),
       new(:schema, path() <> "/schema", [
         call("GET", {DatabaseController, :schema}, :read, "What is in a database.",
-          statuses: [200, 404, 504]
+          answers: [ok(json(:database_schema))],
+          errors: [504]
         )
       ])
     ]

@@ -2,6 +2,7 @@ defmodule FormdbHttpWeb.Routes.Features do
   @moduledoc false
   # Features: one, and searches for many.
 
+  import FormdbHttpWeb.Routes.Content
   import FormdbHttpWeb.Routes.Parameters
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
@@ -12,12 +13,12 @@ defmodule FormdbHttpWeb.Routes.Features do
   @feature @features <> "/{id}"
   @world "-180,-90,180,90"
 
-  @search [200, 404, 413, 504]
-  @search_by_body @search ++ [408, 415]
+  # Writes are waited for.
+  @write [504]
   # What is read of one feature.
-  @read [200, 404, 504]
-  # Writes, which may have a body and an idempotency key.
-  @write [404, 408, 413, 415, 422, 504]
+  @read [504]
+  # Searches stop at limits.
+  @search [413, 504]
 
   def resources, do: searches() ++ features()
 
@@ -30,7 +31,8 @@ defmodule FormdbHttpWeb.Routes.Features do
       new(:features_in_box, @features <> "/bbox", [
         call("GET", {SearchController, :box}, :read, "Features in a box.",
           query: [bbox("Where to look.", required: box_form()), predicate() | search()],
-          statuses: @search
+          answers: found(),
+          errors: @search
         )
       ]),
       new(:features_nearby, @features <> "/nearby", [
@@ -40,7 +42,8 @@ defmodule FormdbHttpWeb.Routes.Features do
           :read,
           "Features around a position, nearest first.",
           query: [point(), k(), radius() | search()],
-          statuses: @search
+          answers: found(),
+          errors: @search
         )
       ]),
       by_geometry(:features_by_geometry, "/geometry", :geometry, "Features at a geometry.", [
@@ -68,7 +71,8 @@ defmodule FormdbHttpWeb.Routes.Features do
             sum(),
             as_of() | filters()
           ],
-          statuses: @search
+          answers: [ok(json(:heatmap))],
+          errors: @search
         )
       ])
     ]
@@ -76,12 +80,20 @@ defmodule FormdbHttpWeb.Routes.Features do
 
   defp by_geometry(name, path, action, about, own) do
     query = own ++ [antimeridian() | search()]
+    # Its schema has these parameters.
+    body = if action == :geometry, do: :search_at_geometry, else: :search_in_area
 
     new(name, @features <> path, [
-      call("GET", {SearchController, action}, :read, about, query: query, statuses: @search),
+      call("GET", {SearchController, action}, :read, about,
+        query: query,
+        answers: found(),
+        errors: @search
+      ),
       call("POST", {SearchController, action}, :read, about <> " The body has the parameters.",
         query: query,
-        statuses: @search_by_body
+        body: optional(json(body) ++ geojson(body)),
+        answers: found(),
+        errors: @search
       )
     ])
   end
@@ -91,50 +103,67 @@ defmodule FormdbHttpWeb.Routes.Features do
       new(:features, @features, [
         call("GET", {SearchController, :index}, :read, "All features, or those in a box.",
           query: [bbox("Where to look."), predicate() | search()],
-          statuses: @search
+          answers: found(),
+          errors: @search
         ),
         call("POST", {FeatureController, :create}, :write, "Writes a feature, or many at once.",
           query: [on_duplicate(), on_error(), antimeridian(), durability()],
           headers: [idempotency_key()],
-          statuses: [201 | @write]
+          body: required(geojson(:features_input) ++ json(:features_input)),
+          answers: [created(json(:features_written), location: false)],
+          errors: @write
         )
       ]),
       new(:feature, @feature, [
         call("GET", {FeatureController, :show}, :read, "A feature.",
           query: [as_of(), transaction()],
           headers: [if_match(), if_none_match()],
-          statuses: [304, 412 | @read]
+          answers: [ok(geojson(:feature), etag: false, formdb_seq: false), not_modified()],
+          errors: @read
         ),
         call("PUT", {FeatureController, :put}, :write, "Writes a feature.",
           query: [antimeridian(), durability()],
           headers: [idempotency_key(), if_match(), if_none_match()],
-          statuses: [200, 201, 412 | @write]
+          body: required(geojson(:feature_input) ++ json(:feature_input)),
+          answers: [
+            created(json(:feature_written), location: true, etag: true),
+            ok(json(:feature_written), etag: true)
+          ],
+          errors: @write
         ),
         call("PATCH", {FeatureController, :patch}, :write, "Changes a part of a feature.",
           query: [antimeridian(), durability()],
           headers: [idempotency_key(), if_match(), if_none_match()],
-          statuses: [200, 412 | @write]
+          body: required(merge_patch(:feature_patch) ++ json(:feature_patch)),
+          answers: [ok(json(:feature_written), etag: true)],
+          errors: @write
         ),
         call("DELETE", {FeatureController, :delete}, :write, "Deletes a feature.",
           query: [durability()],
           headers: [idempotency_key(), if_match(), if_none_match()],
-          statuses: [200, 412 | @write]
+          body: optional(json(:reason)),
+          answers: [ok(json(:feature_written))],
+          errors: @write
         )
       ]),
       new(:provenance, @feature <> "/provenance", [
         call("GET", {FeatureController, :provenance}, :read, "The versions of a feature.",
           query: [since(), limit()],
-          statuses: @read
+          answers: [ok(json(:provenance_chain))],
+          errors: @read
         )
       ]),
       new(:lineage, @feature <> "/lineage", [
         call("GET", {FeatureController, :lineage}, :read, "What a feature is derived from.",
           query: [limit()],
-          statuses: @read
+          answers: [ok(json(:lineage))],
+          errors: @read
         )
       ])
     ]
   end
+
+  defp found, do: [ok(geojson(:feature_page) ++ json(:feature_count), link: false)]
 
   defp point do
     about = "The position, in degrees."

@@ -2,6 +2,7 @@ defmodule FormdbHttpWeb.Routes.History do
   @moduledoc false
   # The journal, its blocks, and proofs of them.
 
+  import FormdbHttpWeb.Routes.Content
   import FormdbHttpWeb.Routes.Parameters
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
@@ -16,26 +17,29 @@ defmodule FormdbHttpWeb.Routes.History do
       new(:journal, @db <> "/journal", [
         call("GET", {JournalController, :index}, :read, "Blocks in their order.",
           query: [since(), until(), type(), limit()],
-          statuses: [200, 404, 504]
+          answers: [ok(json(:journal_page))],
+          errors: [504]
         )
       ]),
       new(:block, @block, [
         call("GET", {BlockController, :show}, :read, "A block, as JSON or CBOR.",
           headers: [if_match(), if_none_match()],
-          statuses: [200, 304, 404, 412]
+          answers: [ok(json(:block) ++ stored(:stored_block), etag: true), not_modified()]
         )
       ]),
       new(:block_revert, @block <> "/revert", [
         call("POST", {BlockController, :revert}, :write, "Undoes a block.",
           query: [durability()],
           headers: [idempotency_key()],
-          statuses: [201, 404, 408, 409, 413, 415, 422, 504]
+          body: optional(json(:reason)),
+          answers: [created(json(:reverted))],
+          errors: [409, 504]
         )
       ]),
       new(:tree, @db <> "/tree", [
         call("GET", {ProofController, :tree}, :read, "The root of the Merkle tree.",
           query: [tree_size("The tree of so many blocks; without it of all that are durable.")],
-          statuses: [200, 404]
+          answers: [ok(json(:tree_head))]
         )
       ]),
       new(:inclusion, @db <> "/proofs/inclusion", [
@@ -44,7 +48,7 @@ defmodule FormdbHttpWeb.Routes.History do
             parameter("seq", :count, "The sequence of the block.", required: "1"),
             tree_size("The tree of so many blocks; without it of all that are durable.")
           ],
-          statuses: [200, 404]
+          answers: [ok(json(:inclusion_proof))]
         )
       ]),
       new(:consistency, @db <> "/proofs/consistency", [
@@ -53,7 +57,7 @@ defmodule FormdbHttpWeb.Routes.History do
             parameter("first", :count, "The size of the earlier tree.", required: "1"),
             parameter("second", :count, "That of the later one; without it of all blocks.")
           ],
-          statuses: [200, 404]
+          answers: [ok(json(:consistency_proof))]
         )
       ])
     ]

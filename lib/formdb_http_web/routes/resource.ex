@@ -36,10 +36,14 @@ defmodule FormdbHttpWeb.Routes.Resource do
       name: name,
       template: template,
       segments: segments,
-      calls: Map.new(calls, &{&1.method, %{&1 | path: parts}}),
+      calls: Map.new(calls, &{&1.method, at(&1, parts)}),
       allow: Enum.join(methods ++ head ++ ["OPTIONS"], ", ")
     }
   end
+
+  # What is named in the path need not be there.
+  defp at(call, []), do: call
+  defp at(call, parts), do: with_errors(%{call | path: parts}, [404])
 
   defp segment("{" <> rest) do
     case String.split(rest, "}") do
@@ -50,13 +54,19 @@ defmodule FormdbHttpWeb.Routes.Resource do
 
   defp segment(literal), do: literal
 
-  @doc "A call. Options: `:query` and `:headers`, its parameters, and `:statuses`."
+  @doc """
+  A call. Options: `:query` and `:headers`, its parameters; `:body` and `:answers`, as
+  `Routes.Content` makes them; `:errors`, the statuses of problems that do not follow from
+  these.
+  """
   @spec call(String.t(), {module(), atom()}, Call.scope(), String.t(), keyword()) :: Call.t()
   def call(method, action, scope, about, opts) do
     query = Keyword.get(opts, :query, [])
     headers = Keyword.get(opts, :headers, [])
+    body = Keyword.get(opts, :body)
+    answers = Keyword.fetch!(opts, :answers)
 
-    %Call{
+    call = %Call{
       method: method,
       action: action,
       scope: scope,
@@ -64,7 +74,10 @@ defmodule FormdbHttpWeb.Routes.Resource do
       path: [],
       query: query,
       headers: headers,
-      statuses: Keyword.fetch!(opts, :statuses),
+      body: body,
+      answers: answers,
+      errors: [],
+      statuses: for(%{status: status} <- answers, do: status),
       given:
         for(
           %{type: type} = one when type != :condition <- query ++ headers,
@@ -72,5 +85,23 @@ defmodule FormdbHttpWeb.Routes.Resource do
           do: {one.key, one.default}
         )
     }
+
+    with_errors(call, Keyword.get(opts, :errors, []) ++ implied(body, headers))
+  end
+
+  # A body may be too large, or of another type; conditions may not hold, and an idempotency
+  # key may be that of another request.
+  defp implied(body, headers) do
+    of_body = if body, do: [413, 415], else: []
+    of_body ++ Enum.flat_map(headers, &implied/1)
+  end
+
+  defp implied(%{type: :condition}), do: [412]
+  defp implied(%{type: :idempotency_key}), do: [422]
+  defp implied(_parameter), do: []
+
+  defp with_errors(call, more) do
+    errors = Enum.sort(Enum.uniq(call.errors ++ more))
+    %{call | errors: errors, statuses: Enum.uniq(call.statuses ++ errors)}
   end
 end

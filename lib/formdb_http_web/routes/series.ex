@@ -2,6 +2,7 @@ defmodule FormdbHttpWeb.Routes.Series do
   @moduledoc false
   # Series of points.
 
+  import FormdbHttpWeb.Routes.Content
   import FormdbHttpWeb.Routes.Parameters
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
@@ -13,61 +14,72 @@ defmodule FormdbHttpWeb.Routes.Series do
   # A star at the end of an id is written %2A, so this one is told apart.
   @many @timeseries <> "/{prefix}*"
 
-  @read [200, 404, 413, 504]
-  @write [404, 408, 413, 415, 422, 504]
+  @read [413, 504]
+  @write [504]
 
   def resources do
     [
       new(:timeseries, @timeseries, [
         call("GET", {TimeseriesController, :index}, :read, "All series.",
           query: [prefix(), limit(), cursor(), as_of()],
-          statuses: @read
+          answers: [ok(json(:series_page), link: false)],
+          errors: @read
         ),
         call("POST", {TimeseriesController, :create}, :write, "Writes points.",
           query: [unit(), durability()],
           headers: [idempotency_key()],
-          statuses: [201 | @write]
+          body: required(json(:points_input)),
+          answers: [created(json(:points_written), [])],
+          errors: @write
         )
       ]),
       new(:series, @series, [
         call("GET", {TimeseriesController, :show}, :read, "The points of a series.",
           query: range() ++ [transaction()],
-          statuses: @read
+          answers: [ok(json(:range), link: false)],
+          errors: @read
         ),
         call("DELETE", {TimeseriesController, :delete}, :write, "Deletes points of a series.",
           query: [start(), stop(), unit(), durability()],
           headers: [idempotency_key()],
-          statuses: [200 | @write]
+          body: optional(json(:reason)),
+          answers: [ok(json(:points_deleted))],
+          errors: @write
         )
       ]),
       new(:series_by_prefix, @many, [
         call("GET", {TimeseriesController, :show_many}, :read, "The points of several series.",
           query: range(),
-          statuses: @read
+          answers: [ok(json(:ranges), link: false)],
+          errors: @read
         )
       ]),
       new(:aggregate, @series <> "/aggregate", [
         call("GET", {AggregateController, :show}, :read, "What the points of a series come to.",
           query: aggregate(),
-          statuses: @read
+          answers: [ok(json(:aggregate))],
+          errors: @read
         )
       ]),
       new(:aggregate_by_prefix, @many <> "/aggregate", [
         call("GET", {AggregateController, :show_many}, :read, "The same of several series.",
           query: aggregate(),
-          statuses: @read
+          answers: [ok(json(:aggregates))],
+          errors: @read
         )
       ]),
       new(:summary, @series <> "/summary", [
         call("GET", {AggregateController, :summary}, :read, "A series in figures.",
           query: [as_of()],
-          statuses: @read
+          answers: [ok(json(:summary))],
+          errors: @read
         )
       ]),
       new(:latest, @series <> "/latest", [
         call("GET", {TimeseriesController, :latest}, :read, "The last point of a series.",
           query: [as_of()],
-          statuses: @read
+          answers: [ok(json(:latest))],
+          errors: @read
         )
       ])
     ]

@@ -2,6 +2,7 @@ defmodule FormdbHttpWeb.Routes.Server do
   @moduledoc false
   # What is asked of the server as a whole.
 
+  import FormdbHttpWeb.Routes.Content
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
   alias FormdbHttpWeb.{HealthController, MetricsController, VersionController}
@@ -11,7 +12,7 @@ defmodule FormdbHttpWeb.Routes.Server do
       [
         new(:version, "/api/v1/version", [
           call("GET", {VersionController, :show}, nil, "Versions of the server and the API.",
-            statuses: [200]
+            answers: [ok(json(:version))]
           )
         ])
       ]
@@ -20,10 +21,14 @@ defmodule FormdbHttpWeb.Routes.Server do
   def probes do
     [
       new(:health, "/health", [
-        call("GET", {HealthController, :live}, nil, "Whether the server runs.", statuses: [200])
+        call("GET", {HealthController, :live}, nil, "Whether the server runs.",
+          answers: [ok(json(:alive))]
+        )
       ]),
       new(:live, "/health/live", [
-        call("GET", {HealthController, :live}, nil, "Whether the server runs.", statuses: [200])
+        call("GET", {HealthController, :live}, nil, "Whether the server runs.",
+          answers: [ok(json(:alive))]
+        )
       ]),
       new(:ready, "/health/ready", [
         call(
@@ -31,7 +36,7 @@ defmodule FormdbHttpWeb.Routes.Server do
           {HealthController, :ready},
           nil,
           "Whether all databases take reads and writes.",
-          statuses: [200]
+          answers: [ok(json(:ready)), answer(503, json(:not_ready))]
         )
       ]),
       new(:detailed, "/health/detailed", [
@@ -40,7 +45,7 @@ defmodule FormdbHttpWeb.Routes.Server do
           {HealthController, :detailed},
           :read,
           "The server and its databases in figures.",
-          statuses: [200]
+          answers: [ok(json(:server))]
         )
       ]),
       new(:metrics, "/metrics", [
@@ -49,7 +54,7 @@ defmodule FormdbHttpWeb.Routes.Server do
           {MetricsController, :show},
           :read,
           "Figures in the text format of Prometheus.",
-          statuses: [200]
+          answers: [ok(text(:metrics))]
         )
       ])
     ]

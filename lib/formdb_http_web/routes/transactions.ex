@@ -2,6 +2,7 @@ defmodule FormdbHttpWeb.Routes.Transactions do
   @moduledoc false
   # Transactions that stay open over several requests.
 
+  import FormdbHttpWeb.Routes.Content
   import FormdbHttpWeb.Routes.Parameters
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
@@ -15,31 +16,35 @@ defmodule FormdbHttpWeb.Routes.Transactions do
     [
       new(:transactions, @transactions, [
         call("POST", {TransactionController, :create}, :write, "Begins a transaction.",
-          statuses: [201, 404, 408, 413, 415]
+          body: optional(json(:transaction_request)),
+          answers: [created(json(:transaction_begun))]
         )
       ]),
       new(:transaction, @transaction, [
         call("GET", {TransactionController, :show}, :read, "Where a transaction stands.",
-          statuses: [200, 404]
+          answers: [ok(json(:transaction))]
         )
       ]),
       new(:transaction_operations, @transaction <> "/operations", [
         call("POST", {TransactionController, :operations}, :write, "Adds operations.",
           query: [unit()],
           headers: [idempotency_key()],
-          statuses: [200, 404, 408, 409, 412, 413, 415, 422]
+          body: required(json(:operations)),
+          answers: [ok(json(:operations_added))],
+          errors: [409, 412]
         )
       ]),
       new(:transaction_commit, @transaction <> "/commit", [
         call("POST", {TransactionController, :commit}, :write, "Writes all of it, or nothing.",
           query: [durability()],
           headers: [idempotency_key()],
-          statuses: [200, 404, 409, 412, 413, 422, 504]
+          answers: [ok(json(:committed))],
+          errors: [409, 412, 413, 504]
         )
       ]),
       new(:transaction_abort, @transaction <> "/abort", [
         call("POST", {TransactionController, :abort}, :write, "Ends it without writing.",
-          statuses: [200, 404]
+          answers: [ok(json(:transaction_aborted))]
         )
       ])
     ]
