@@ -8,14 +8,12 @@
 # of a list kept in the order of use, every answer the one that was put, and the cache
 # inside its bounds throughout.
 
-for file <- ~w(measure benchmark comparison),
-    do: Code.require_file("support/#{file}.exs", __DIR__)
-
-Logger.configure(level: :warning)
+Code.require_file("support/bench.exs", __DIR__)
+Bench.start()
 
 # In a module, because scripts are interpreted outside of one.
 defmodule Bench.Cache do
-  alias Bench.{Benchmark, Comparison, Measure}
+  alias Bench.{Measure, Report}
   alias FormdbHttp.QueryCache
 
   @keys 1_000
@@ -33,8 +31,10 @@ defmodule Bench.Cache do
     keys = List.to_tuple(for n <- 1..@keys, do: "GET /features?bbox=#{n},0,#{n + 1},1")
     answers = List.to_tuple(for _ <- 1..@keys, do: :crypto.strong_rand_bytes(@answer_bytes))
     queries = for _ <- 1..@queries, do: query()
+    Report.open("query_cache")
     alone(keys, answers, queries)
     database(queries)
+    Report.close()
   end
 
   # Four fifths of the queries go to a fifth of the keys.
@@ -58,46 +58,35 @@ defmodule Bench.Cache do
 
     full = full(keys, answers)
 
-    jobs = %{
-      "get" => fn -> {:ok, <<_::binary>>} = QueryCache.get(full, next(keys)) end,
-      "put" => fn -> :ok = put_next(cache, keys, answers, @just_made) end,
-      "put, cold" => fn -> :ok = put_next(cache, keys, answers, @keys) end,
-      "miss" => fn -> :miss = QueryCache.get(cache, "unknown") end
-    }
+    Report.section("FormdbHttp.QueryCache, #{@keys} answers of #{@answer_bytes} bytes",
+      checked:
+        "each of #{@queries} answers; hits, misses, entries and bytes after every query, against a " <>
+          "list in the order of use"
+    )
 
-    one = Comparison.rates(Benchmark.run(jobs, memory_time: 1))
-    IO.puts("")
-    two = Comparison.rates(Benchmark.run(Map.take(jobs, ["get", "put"]), parallel: 2))
+    Report.figure("hit rate at 80/20, room for #{@entries}", [rate * 100],
+      unit: "%",
+      earlier: 80,
+      target: 80,
+      note: "#{@queries} queries"
+    )
+
+    Report.figure("most bytes held", [most], unit: "bytes", better: :lower, target: @bytes)
+
+    # What is kept is what is measured here.
+    get = fn -> {:ok, <<_::binary>>} = QueryCache.get(full, next(keys)) end
+    put = fn -> :ok = put_next(cache, keys, answers, @just_made) end
+
+    Report.time([
+      {"put", put, earlier: 18_000, published: 18_800, target: 1_000_000},
+      {"put, answers from main memory", fn -> :ok = put_next(cache, keys, answers, @keys) end,
+       earlier: 18_000},
+      {"get", get, earlier: 54_000, published: 30_000, target: 2_000_000},
+      {"get, nothing there", fn -> :miss = QueryCache.get(cache, "unknown") end, []}
+    ])
+
+    Report.time([{"put, 2 processes", put, []}, {"get, 2 processes", get, []}], parallel: 2)
     Measure.check!(QueryCache.stats(cache).bytes <= @bytes, "the bound after all of it")
-
-    IO.puts("\nFormdbHttp.QueryCache, #{@keys} answers of #{@answer_bytes} bytes\n")
-    Comparison.header()
-
-    for {what, rate, opts} <- [
-          {"put", one["put"], earlier: 18_000, target: 1_000_000},
-          {"put, answers from main memory", one["put, cold"], earlier: 18_000},
-          {"get", one["get"], earlier: 54_000, target: 2_000_000},
-          {"get, nothing there", one["miss"], []},
-          {"put, 2 processes", two["put"], []},
-          {"get, 2 processes", two["get"], []}
-        ],
-        do: Comparison.line(what, rate, opts)
-
-    percent = Float.round(rate * 100, 1)
-
-    Measure.line(
-      "hit rate at 80/20, room for #{@entries}",
-      "#{percent} %",
-      "earlier 80 %, target 80 %"
-    )
-
-    Measure.check!(rate >= 0.8, "a hit rate of #{percent} %; expected at least 80 %")
-
-    Measure.line(
-      "most bytes held",
-      "#{most}",
-      "bound #{@bytes}, #{Float.round(most / @bytes * 100, 1)} % of it"
-    )
   end
 
   defp new, do: QueryCache.new(entries: @entries, bytes: @bytes)
@@ -185,45 +174,33 @@ defmodule Bench.Cache do
 
     expected = Map.new(Enum.uniq(queries), &{&1, ask(name, elem(boxes, &1), 999)})
     bytes = div(Enum.sum(for {_, json} <- expected, do: byte_size(json)), map_size(expected))
-    IO.puts("\nof a database: boxes of about #{bytes} bytes of GeoJSON\n")
-
-    # With another limit it is another question.
-    {worked_out, _} =
-      Measure.time(fn ->
-        for {n, place} <- Enum.with_index(queries), reduce: 0 do
-          bytes -> bytes + byte_size(ask(name, elem(boxes, n), 1_000 + place))
-        end
-      end)
-
-    before = stats(name)
-
-    {kept, _} =
-      Measure.time(fn ->
-        for n <- queries, reduce: 0 do
-          bytes -> bytes + byte_size(ask(name, elem(boxes, n), 999))
-        end
-      end)
-
-    hits = stats(name).hits - before.hits
     again = for n <- queries, do: ask(name, elem(boxes, n), 999) == expected[n]
     Measure.check!(Enum.all?(again), "the answers that were worked out")
+
+    Report.section("of a database: boxes of about #{bytes} bytes of GeoJSON, 80/20",
+      hits: Report.hits_of(name),
+      checked:
+        "each kept answer against the one that was worked out; that a write shows in the next answer"
+    )
+
+    question = Measure.counter()
+    asked = Bench.scaled(queries, Enum.take(queries, div(@queries, 10)))
+
+    run = fn limit ->
+      fn -> Measure.each(asked, fn n -> ask(name, elem(boxes, n), limit.()) end) end
+    end
+
+    Report.measure([
+      {"queries", run.(fn -> Measure.limit(question.()) end), []},
+      {"queries, kept", run.(fn -> 999 end), kept: true}
+    ])
 
     # A write that shows in one of the boxes.
     box = elem(boxes, 5)
     {:ok, _} = FormdbHttp.delete_feature(name, "f#{5 * 70 + 35}")
     Measure.check!(ask(name, box, 999) == ask(name, box, 998), "no stale answer")
     Measure.check!(ask(name, box, 999) != expected[5], "a write that shows")
-
-    Comparison.header()
-    Comparison.line("queries, 80/20, worked out", @queries * 1.0e6 / worked_out)
-    Comparison.line("queries, 80/20, kept", @queries * 1.0e6 / kept)
-    Measure.check!(hits == @queries, "every answer kept since it was asked for the first time")
     :ok = FormdbHttp.purge(name)
-  end
-
-  defp stats(name) do
-    {:ok, %{query_cache: stats}} = FormdbHttp.database(name)
-    stats
   end
 
   defp ask(name, box, limit) do

@@ -6,19 +6,16 @@
 # The database is in a temporary folder, removed at the end. Every box that is timed is
 # checked against a walk over all features, and so is what is left after deleting.
 
-for file <- ~w(measure benchmark comparison),
-    do: Code.require_file("support/#{file}.exs", __DIR__)
-
-Logger.configure(level: :warning)
+Code.require_file("support/bench.exs", __DIR__)
+Bench.start()
 
 # In a module, because scripts are interpreted outside of one.
 defmodule Bench.Spatial do
-  alias Bench.{Benchmark, Comparison, Measure}
+  alias Bench.{Measure, Report}
   alias FormdbHttp.SpatialIndex
 
   @features 10_000
   @boxes 500
-  @passes 20
 
   def run do
     :rand.seed(:exsss, {10, 20, 30})
@@ -26,9 +23,12 @@ defmodule Bench.Spatial do
     inputs = Map.new([38, 258], &{&1, boxes(places, &1)})
     for {_, {_, mean}} <- inputs, do: Measure.check!(mean > 0, "boxes that hold something")
 
-    IO.puts("#{@features} features; boxes of #{Enum.map_join(inputs, " and ", &mean/1)} hits\n")
+    means = Enum.map_join(inputs, " and ", &mean/1)
+    Report.open("spatial_index")
+    IO.puts("#{@features} features; boxes of #{means} hits")
     in_memory(places, inputs)
     durable(places, inputs)
+    Report.close()
   end
 
   defp mean({_, {_, mean}}), do: Float.round(mean, 1)
@@ -56,8 +56,8 @@ defmodule Bench.Spatial do
   ## In memory
 
   defp in_memory(places, inputs) do
-    {entering, deleting} = Enum.unzip(for _ <- 1..@passes, do: pass(places))
-    index = fill(places)
+    index = SpatialIndex.new()
+    _rate = insert(index, places)
 
     for {_, {boxes, _}} <- inputs, {box, expected} <- boxes do
       {:ok, ids} = SpatialIndex.query_box(index, box)
@@ -65,57 +65,61 @@ defmodule Bench.Spatial do
       Measure.check!(SpatialIndex.count_box(index, box) == {:ok, length(expected)}, "a count")
     end
 
-    jobs =
-      for {hits, {boxes, _}} <- inputs,
-          boxes = boxes |> Enum.map(&elem(&1, 0)) |> List.to_tuple(),
-          {what, query} <- [
-            {"box", &SpatialIndex.query_box(index, &1)},
-            {"count", &SpatialIndex.count_box(index, &1)}
-          ],
-          into: %{},
-          do: {"#{what} of #{hits}", fn -> {:ok, _} = query.(next(boxes)) end}
+    Report.section("FormdbHttp.SpatialIndex, one process",
+      checked:
+        "ids and count of all #{2 * @boxes} boxes against a walk over all features; sizes " <>
+          "after inserting and deleting"
+    )
 
-    points = places |> Enum.map(&elem(&1, 1)) |> List.to_tuple()
-    near = fn -> {:ok, [_ | _]} = SpatialIndex.nearest(index, next(points), 10) end
-    rates = Comparison.rates(Benchmark.run(Map.put(jobs, "10 nearest", near)))
+    shuffled = Enum.shuffle(places)
 
-    IO.puts("\nFormdbHttp.SpatialIndex, one process\n")
-    Comparison.header()
+    Report.measure([
+      {"insert", fn -> passes(fn -> filled(places) end) end,
+       earlier: 872, published: 656, promised: 10_000, target: 500_000},
+      # What is entered in one order is deleted in another.
+      {"delete", fn -> passes(fn -> emptied(places, shuffled) end) end,
+       earlier: 269, target: 300_000}
+    ])
 
-    for {what, rate, opts} <- [
-          {"insert", Comparison.rates_of(Enum.concat(entering)), earlier: 872, target: 500_000},
-          {"box of 38, ids", rates["box of 38"], earlier: 502, target: 300_000},
-          {"box of 258, ids", rates["box of 258"], earlier: 292, target: 100_000},
-          {"box of 38, count", rates["count of 38"], []},
-          {"box of 258, count", rates["count of 258"], []},
-          {"10 nearest", rates["10 nearest"], []},
-          {"delete", Comparison.rates_of(Enum.concat(deleting)), earlier: 269, target: 300_000}
-        ],
-        do: Comparison.line(what, rate, opts)
+    [points, small, large] =
+      for list <- [Enum.map(places, &elem(&1, 1)), boxes_of(inputs, 38), boxes_of(inputs, 258)],
+          do: List.to_tuple(list)
+
+    Report.time([
+      {"box of 38, ids", fn -> {:ok, _} = SpatialIndex.query_box(index, next(small)) end,
+       earlier: 502, published: 550, promised: 5_000, target: 300_000},
+      {"box of 258, ids", fn -> {:ok, _} = SpatialIndex.query_box(index, next(large)) end,
+       earlier: 292, target: 100_000},
+      {"box of 38, count", fn -> {:ok, _} = SpatialIndex.count_box(index, next(small)) end, []},
+      {"box of 258, count", fn -> {:ok, _} = SpatialIndex.count_box(index, next(large)) end, []},
+      {"10 nearest", fn -> {:ok, [_ | _]} = SpatialIndex.nearest(index, next(points), 10) end, []}
+    ])
   end
 
-  defp fill(places) do
-    index = SpatialIndex.new()
-    insert(index, places)
-    index
+  defp boxes_of(inputs, hits), do: inputs |> Map.fetch!(hits) |> elem(0) |> Enum.map(&elem(&1, 0))
+
+  # The mean of some passes, since one takes a hundredth of a second.
+  defp passes(pass) do
+    passes = Bench.scaled(8, 2)
+    passes / Enum.sum(for _ <- 1..passes, do: 1 / pass.())
   end
 
   defp insert(index, places),
-    do:
-      Comparison.slices(places, fn {id, place} -> :ok = SpatialIndex.insert(index, id, place) end)
+    do: Measure.each(places, fn {id, place} -> :ok = SpatialIndex.insert(index, id, place) end)
 
-  # What is entered in one order is deleted in another.
-  defp pass(places) do
+  defp filled(places) do
     index = SpatialIndex.new()
-    entering = insert(index, places)
+    rate = insert(index, places)
     Measure.check!(SpatialIndex.size(index) == @features, "all are there")
-    shuffled = Enum.shuffle(places)
+    rate
+  end
 
-    deleting =
-      Comparison.slices(shuffled, fn {id, _} -> true = SpatialIndex.delete(index, id) end)
-
+  defp emptied(places, shuffled) do
+    index = SpatialIndex.new()
+    _rate = insert(index, places)
+    rate = Measure.each(shuffled, fn {id, _} -> true = SpatialIndex.delete(index, id) end)
     Measure.check!(SpatialIndex.size(index) == 0, "none is left")
-    {entering, deleting}
+    rate
   end
 
   defp next(tuple) do
@@ -129,25 +133,11 @@ defmodule Bench.Spatial do
   defp durable(places, inputs) do
     name = "spatial-#{System.unique_integer([:positive])}"
     {:ok, _} = FormdbHttp.open(name)
-    IO.puts("\nthrough a database, on disk before the answer\n")
-
-    single = Measure.throughput(1, 1_000, &put(name, "one", &1, &2))
-    many = Measure.throughput(64, 1_500, &put(name, "many", &1, &2))
-    {:ok, %{features: written}} = FormdbHttp.database(name)
-
-    removed = Measure.throughput(64, 1_500, &remove(name, &1, &2))
-
-    # What a caller wrote and did not come to remove.
-    {:ok, %{features: left}} = FormdbHttp.database(name)
-    Measure.check!(left < written, "deleted features are gone")
-    :ok = FormdbHttp.purge(name)
-
-    {:ok, _} = FormdbHttp.open(name)
 
     collection =
       ~s({"type":"FeatureCollection","features":[#{Enum.map_join(places, ",", &text/1)}]})
 
-    {bulk, {:ok, _}} = Measure.time(fn -> FormdbHttp.put_features(name, collection) end)
+    {:ok, _} = FormdbHttp.put_features(name, collection)
 
     for {_, {boxes, _}} <- inputs, {box, expected} <- boxes do
       {:ok, %{json: json, returned: count}} = FormdbHttp.search(name, {:box, box})
@@ -156,58 +146,109 @@ defmodule Bench.Spatial do
       Measure.check!(count == length(expected), "their number")
     end
 
-    jobs =
-      for {hits, {boxes, _}} <- inputs,
-          boxes = boxes |> Enum.map(&elem(&1, 0)) |> List.to_tuple(),
-          {what, limit} <- [{"box", fn -> 1_000 end}, {"new box", &new_limit/0}],
-          into: %{},
-          do:
-            {"#{what} of #{hits}",
-             fn -> {:ok, _} = FormdbHttp.search(name, {:box, next(boxes)}, limit: limit.()) end}
+    Report.section("through a database, on disk before the answer",
+      hits: Report.hits_of(name),
+      checked:
+        "ids and number of all #{2 * @boxes} boxes against a walk over all features; figures of " <>
+          "the database after writing and deleting"
+    )
 
-    rates = Comparison.rates(Benchmark.run(jobs))
-    IO.puts("")
-    Comparison.header()
+    Report.measure([
+      {"insert, 1 caller", fn -> written(1, Bench.span(1_000)) end, earlier: 872},
+      {"insert, 64 callers", fn -> written(64, Bench.span(1_500)) end, earlier: 872},
+      {"insert, one FeatureCollection", fn -> at_once(collection) end,
+       earlier: 872, target: 300_000},
+      {"delete, 64 callers", fn -> removed(64, Bench.scaled(1_500, 200)) end, earlier: 269}
+    ])
 
-    for {what, rate, opts} <- [
-          {"insert, 1 caller", single, earlier: 872},
-          {"insert, 64 callers", many, earlier: 872},
-          {"insert, one FeatureCollection", @features * 1.0e6 / bulk,
-           earlier: 872, target: 300_000},
-          {"box of 38, GeoJSON, worked out", rates["new box of 38"], earlier: 502},
-          {"box of 258, GeoJSON, worked out", rates["new box of 258"], earlier: 292},
-          {"box of 38, GeoJSON, asked again", rates["box of 38"], earlier: 502},
-          {"box of 258, GeoJSON, asked again", rates["box of 258"], earlier: 292},
-          {"delete, 64 callers", removed, earlier: 269}
-        ],
-        do: Comparison.line(what, rate, opts)
+    [small, large] = for hits <- [38, 258], do: List.to_tuple(boxes_of(inputs, hits))
+    question = Measure.counter()
+
+    # With a limit of its own each time, so that the answer is not among those kept.
+    worked_out = fn boxes ->
+      fn ->
+        n = question.()
+        box = elem(boxes, rem(n, @boxes))
+        {:ok, _} = FormdbHttp.search(name, {:box, box}, limit: Measure.limit(n))
+      end
+    end
+
+    kept = fn boxes ->
+      fn -> {:ok, _} = FormdbHttp.search(name, {:box, next(boxes)}, limit: 1_000) end
+    end
+
+    Report.time([
+      {"box of 38, GeoJSON", worked_out.(small), earlier: 502},
+      {"box of 258, GeoJSON", worked_out.(large), earlier: 292},
+      {"box of 38, GeoJSON, kept", kept.(small), earlier: 502, kept: true},
+      {"box of 258, GeoJSON, kept", kept.(large), earlier: 292, kept: true}
+    ])
 
     :ok = FormdbHttp.purge(name)
   end
 
-  # With another limit it is another question: its answer is not among those kept.
-  defp new_limit do
-    n = Process.get(:limit, 0)
-    Process.put(:limit, n + 1)
-    1_000 + rem(n, 90_000)
+  # Each with a database of its own, so that all rounds find the same.
+  defp fresh(fun) do
+    name = "spatial-#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.open(name)
+    result = fun.(name)
+    :ok = FormdbHttp.purge(name)
+    result
   end
+
+  defp written(callers, millis) do
+    fresh(fn name ->
+      rate = Measure.throughput(callers, millis, &put(name, &1, &2))
+      {:ok, info} = FormdbHttp.database(name)
+      Measure.check!(info.features == info.seq and info.features > 0, "all that was written")
+      rate
+    end)
+  end
+
+  defp at_once(collection) do
+    fresh(fn name ->
+      {micros, {:ok, _}} = Measure.time(fn -> FormdbHttp.put_features(name, collection) end)
+      {:ok, info} = FormdbHttp.database(name)
+      Measure.check!(info.features == @features, "all features are there")
+      @features * 1.0e6 / micros
+    end)
+  end
+
+  # Each caller has as many to delete, written before the clock runs.
+  defp removed(callers, each) do
+    fresh(fn name ->
+      for caller <- 1..callers do
+        texts = for n <- 1..each, do: text({"#{caller}-#{n}", place(caller, n)})
+        collection = ~s({"type":"FeatureCollection","features":[#{Enum.join(texts, ",")}]})
+        {:ok, _} = FormdbHttp.put_features(name, collection)
+      end
+
+      delete = fn caller ->
+        for n <- 1..each, do: {:ok, _} = FormdbHttp.delete_feature(name, "#{caller}-#{n}")
+      end
+
+      {micros, _} =
+        Measure.time(fn ->
+          1..callers
+          |> Enum.map(fn caller -> Task.async(fn -> delete.(caller) end) end)
+          |> Task.await_many(:infinity)
+        end)
+
+      {:ok, left} = FormdbHttp.database(name)
+      Measure.check!(left.features == 0, "deleted features are gone")
+      callers * each * 1.0e6 / micros
+    end)
+  end
+
+  defp put(name, caller, n),
+    do: {:ok, _} = FormdbHttp.put_feature(name, text({"#{caller}-#{n}", place(caller, n)}))
+
+  defp place(caller, n),
+    do: {rem(caller * 7_919 + n, 36_000) / 100 - 180, rem(n, 18_000) / 100 - 90}
 
   defp text({id, {lon, lat}}) do
     ~s({"type":"Feature","id":"#{id}","geometry":{"type":"Point","coordinates":[#{lon},#{lat}]},) <>
       ~s("properties":{"status":"reviewed"}})
-  end
-
-  defp put(name, what, caller, n) do
-    place = {rem(caller * 7_919 + n, 36_000) / 100 - 180, rem(n, 18_000) / 100 - 90}
-    {:ok, _} = FormdbHttp.put_feature(name, text({"#{what}-#{caller}-#{n}", place}))
-  end
-
-  defp remove(name, caller, n) do
-    case FormdbHttp.delete_feature(name, "many-#{caller}-#{n}") do
-      {:ok, _} -> :ok
-      # It has removed all it wrote: write again, so that there is something to remove.
-      {:error, %{code: :feature_not_found}} -> put(name, "many", caller, n)
-    end
   end
 end
 

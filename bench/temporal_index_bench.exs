@@ -7,20 +7,17 @@
 # The database is in a temporary folder, removed at the end. Every kind of answer that is
 # timed is checked against the list of points, at many places.
 
-for file <- ~w(measure benchmark comparison),
-    do: Code.require_file("support/#{file}.exs", __DIR__)
-
-Logger.configure(level: :warning)
+Code.require_file("support/bench.exs", __DIR__)
+Bench.start()
 
 # In a module, because scripts are interpreted outside of one.
 defmodule Bench.Temporal do
-  alias Bench.{Benchmark, Comparison, Measure}
+  alias Bench.{Measure, Report}
   alias FormdbHttp.TemporalIndex
 
   @points 50_000
   @minute 60_000_000
   @start 1_700_000_000_000_000
-  @passes 20
   @series "sensor"
 
   # Points in each.
@@ -28,9 +25,11 @@ defmodule Bench.Temporal do
 
   def run do
     points = for n <- 0..(@points - 1), do: {@start + n * @minute, value(n)}
-    IO.puts("#{@points} points, one a minute; an hour 60, a day 1,440, a week 10,000 points\n")
+    Report.open("temporal_index")
+    IO.puts("#{@points} points, one a minute; an hour 60, a day 1,440, a week 10,000 points")
     in_memory(points)
     durable(points)
+    Report.close()
   end
 
   # In hundredths, around a slow wave.
@@ -45,81 +44,77 @@ defmodule Bench.Temporal do
 
   defp in_memory(points) do
     packed = columns(points)
-    {one_by_one, at_once} = Enum.unzip(for _ <- 1..@passes, do: pass(points, packed))
-    index = fill(packed)
+    index = filled(packed)
     check(index, points)
 
-    ranges =
-      for {span, width} <- @spans, as <- [:points, :columns], into: %{} do
-        range = fn ->
-          from = place(width)
-          {:ok, _} = TemporalIndex.range(index, @series, from, from + width * @minute, as: as)
-        end
+    Report.section("FormdbHttp.TemporalIndex, one process",
+      checked:
+        "20 ranges of each length, as lists and packed, and their mean, maximum and median, against " <>
+          "the list of points; the latest; the number after inserting"
+    )
 
-        {"#{span}, #{as}", range}
+    Report.measure([
+      {"insert, one by one", fn -> one_by_one(points) end, earlier: 91_000},
+      {"insert, packed columns", fn -> at_once(packed) end,
+       earlier: 91_000, published: 68_700, promised: 100_000, target: 3_000_000}
+    ])
+
+    range = fn width, as ->
+      fn ->
+        from = place(width)
+        {:ok, _} = TemporalIndex.range(index, @series, from, from + width * @minute, as: as)
       end
-
-    week = 10_000 * @minute
-
-    aggregates =
-      for what <- [:avg, :max, :median], into: %{} do
-        aggregate = fn ->
-          from = place(10_000)
-          {:ok, _} = TemporalIndex.aggregate(index, @series, what, from, from + week)
-        end
-
-        {"#{what} of 1 week", aggregate}
-      end
-
-    hourly = fn ->
-      from = place(10_000)
-
-      {:ok, [_ | _]} =
-        TemporalIndex.aggregate(index, @series, :avg, from, from + week, interval: "1h")
     end
 
-    latest = fn -> {:ok, {_, _}} = TemporalIndex.latest(index, @series) end
-    jobs = Map.merge(ranges, aggregates)
-    jobs = Map.merge(jobs, %{"avg by hour of 1 week" => hourly, "latest" => latest})
-    rates = Comparison.rates(Benchmark.run(jobs))
+    aggregate = fn what, opts ->
+      fn ->
+        from = place(10_000)
+        to = from + 10_000 * @minute
+        {:ok, _} = TemporalIndex.aggregate(index, @series, what, from, to, opts)
+      end
+    end
 
-    IO.puts("\nFormdbHttp.TemporalIndex, one process\n")
-    Comparison.header()
-
-    for {what, rate, opts} <- [
-          {"insert, one by one", Comparison.rates_of(Enum.concat(one_by_one)), earlier: 91_000},
-          {"insert, packed columns", Comparison.rates_of(at_once),
-           earlier: 91_000, target: 3_000_000},
-          {"1 h, list", rates["1 h, points"],
-           earlier: 3_000, note: "the earlier answer was wrong"},
-          {"1 h, packed", rates["1 h, columns"], earlier: 3_000, target: 500_000},
-          {"1 day, list", rates["1 day, points"], earlier: 250},
-          {"1 day, packed", rates["1 day, columns"], earlier: 250, target: 50_000},
-          {"1 week, list", rates["1 week, points"], earlier: 247},
-          {"1 week, packed", rates["1 week, columns"], earlier: 247, target: 3_000},
-          {"avg of 1 week", rates["avg of 1 week"], target: 200_000},
-          {"max of 1 week", rates["max of 1 week"], []},
-          {"median of 1 week", rates["median of 1 week"], []},
-          {"avg by hour of 1 week", rates["avg by hour of 1 week"], []},
-          {"latest", rates["latest"], []}
-        ],
-        do: Comparison.line(what, rate, opts)
+    Report.time([
+      {"1 h, list", range.(60, :points),
+       earlier: 3_000, published: 1_600, promised: 10_000, note: "the earlier answer was wrong"},
+      {"1 h, packed", range.(60, :columns), earlier: 3_000, target: 500_000},
+      {"1 day, list", range.(1_440, :points), earlier: 250},
+      {"1 day, packed", range.(1_440, :columns), earlier: 250, target: 50_000},
+      {"1 week, list", range.(10_000, :points), earlier: 247},
+      {"1 week, packed", range.(10_000, :columns), earlier: 247, target: 3_000},
+      {"avg of 1 week", aggregate.(:avg, []), target: 200_000},
+      {"max of 1 week", aggregate.(:max, []), []},
+      {"median of 1 week", aggregate.(:median, []), []},
+      {"avg by hour of 1 week", aggregate.(:avg, interval: "1h"), []},
+      {"latest", fn -> {:ok, {_, _}} = TemporalIndex.latest(index, @series) end, []}
+    ])
   end
 
-  defp fill({timestamps, values}) do
+  defp filled({timestamps, values}) do
     index = TemporalIndex.new()
     :ok = TemporalIndex.insert_many(index, @series, timestamps, values)
     index
   end
 
-  defp pass(points, packed) do
+  defp one_by_one(points) do
     index = TemporalIndex.new()
     insert = fn {time, value} -> :ok = TemporalIndex.insert(index, @series, time, value) end
-    one_by_one = Comparison.slices(points, insert)
+    rate = Measure.each(points, insert)
+    check_count(index)
+    rate
+  end
+
+  # The mean of many, since one takes half a millisecond.
+  defp at_once(packed) do
+    passes = Bench.scaled(200, 20)
+    {micros, indexes} = Measure.time(fn -> for _ <- 1..passes, do: filled(packed) end)
+    Enum.each(indexes, &check_count/1)
+    passes * @points * 1.0e6 / micros
+  end
+
+  defp check_count(index) do
     {:ok, count} = TemporalIndex.aggregate(index, @series, :count, @start, now())
     Measure.check!(count == @points, "all points are there")
-    {micros, _} = Measure.time(fn -> fill(packed) end)
-    {one_by_one, micros * 1_000 / @points}
   end
 
   defp now, do: @start + @points * @minute
@@ -160,14 +155,8 @@ defmodule Bench.Temporal do
   defp durable(points) do
     name = "temporal-#{System.unique_integer([:positive])}"
     {:ok, _} = FormdbHttp.open(name)
-    IO.puts("\nthrough a database, on disk before the answer\n")
-
-    single = Measure.throughput(1, 1_000, &put(name, "one", &1, &2))
-    many = Measure.throughput(64, 1_500, &put(name, "many", &1, &2))
     {timestamps, values} = columns(points)
-
-    {bulk, {:ok, _}} =
-      Measure.time(fn -> FormdbHttp.put_columns(name, @series, timestamps, values) end)
+    {:ok, _} = FormdbHttp.put_columns(name, @series, timestamps, values)
 
     for {_, width} <- @spans, _ <- 1..20 do
       from = place(width)
@@ -177,40 +166,80 @@ defmodule Bench.Temporal do
       Measure.check!(page.points == expected and page.next == nil, "a range of the database")
     end
 
-    jobs =
-      for {span, width} <- @spans, as <- [:points, :json], into: %{} do
-        range = fn ->
-          from = place(width)
-          opts = [limit: width, as: as]
-          {:ok, _} = FormdbHttp.range(name, @series, from, from + width * @minute, opts)
-        end
+    Report.section("through a database, on disk before the answer",
+      hits: Report.hits_of(name),
+      checked:
+        "20 ranges of each length against the list of points; figures of the database after writing"
+    )
 
-        {"#{span}, #{as}", range}
+    packed = {timestamps, values}
+
+    Report.measure([
+      {"insert, 1 caller", fn -> written(1, Bench.span(1_000)) end, earlier: 91_000},
+      {"insert, 64 callers", fn -> written(64, Bench.span(1_500)) end,
+       earlier: 91_000, note: "the earlier one kept them in memory"},
+      {"insert, packed columns", fn -> written_at_once(packed) end,
+       earlier: 91_000, target: 1_000_000}
+    ])
+
+    range = fn width, as ->
+      fn ->
+        from = place(width)
+        opts = [limit: width, as: as]
+        {:ok, _} = FormdbHttp.range(name, @series, from, from + width * @minute, opts)
       end
+    end
 
-    rates = Comparison.rates(Benchmark.run(jobs))
-    IO.puts("")
-    Comparison.header()
-
-    for {what, rate, opts} <- [
-          {"insert, 1 caller", single, earlier: 91_000},
-          {"insert, 64 callers", many,
-           earlier: 91_000, note: "the earlier one kept them in memory"},
-          {"insert, packed columns", @points * 1.0e6 / bulk, earlier: 91_000, target: 1_000_000},
-          {"1 h, list", rates["1 h, points"], earlier: 3_000},
-          {"1 h, JSON", rates["1 h, json"], earlier: 3_000},
-          {"1 day, list", rates["1 day, points"], earlier: 250},
-          {"1 day, JSON", rates["1 day, json"], earlier: 250},
-          {"1 week, list", rates["1 week, points"], earlier: 247},
-          {"1 week, JSON", rates["1 week, json"], earlier: 247}
-        ],
-        do: Comparison.line(what, rate, opts)
+    Report.time([
+      {"1 h, list", range.(60, :points), earlier: 3_000},
+      {"1 h, JSON", range.(60, :json), earlier: 3_000},
+      {"1 day, list", range.(1_440, :points), earlier: 250},
+      {"1 day, JSON", range.(1_440, :json), earlier: 250},
+      {"1 week, list", range.(10_000, :points), earlier: 247},
+      {"1 week, JSON", range.(10_000, :json), earlier: 247}
+    ])
 
     :ok = FormdbHttp.purge(name)
   end
 
-  defp put(name, what, caller, n),
-    do: {:ok, _} = FormdbHttp.put_point(name, "#{what}-#{caller}", @start + n * @minute, n / 7)
+  # Each with a database of its own, so that all rounds find the same.
+  defp fresh(fun) do
+    name = "temporal-#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.open(name)
+    result = fun.(name)
+    :ok = FormdbHttp.purge(name)
+    result
+  end
+
+  defp written(callers, millis) do
+    fresh(fn name ->
+      rate =
+        Measure.throughput(callers, millis, fn caller, n ->
+          {:ok, _} = FormdbHttp.put_point(name, "caller-#{caller}", @start + n * @minute, n / 7)
+        end)
+
+      {:ok, info} = FormdbHttp.database(name)
+      Measure.check!(info.points == info.seq and info.points > 0, "all that was written")
+      rate
+    end)
+  end
+
+  # The mean of some series, since one takes some milliseconds.
+  defp written_at_once({timestamps, values}) do
+    series = Bench.scaled(20, 4)
+
+    fresh(fn name ->
+      {micros, _} =
+        Measure.time(fn ->
+          for n <- 1..series,
+              do: {:ok, _} = FormdbHttp.put_columns(name, "series-#{n}", timestamps, values)
+        end)
+
+      {:ok, %{points: points}} = FormdbHttp.database(name)
+      Measure.check!(points == series * @points, "all points are there")
+      points * 1.0e6 / micros
+    end)
+  end
 end
 
 Bench.Temporal.run()

@@ -1,5 +1,5 @@
 defmodule Bench.Measure do
-  # Timing shared by the benchmark scripts.
+  @moduledoc "Timing shared by the benchmark scripts."
 
   @doc "Runs `fun` and returns `{microseconds, result}`."
   def time(fun), do: :timer.tc(fun)
@@ -35,6 +35,35 @@ defmodule Bench.Measure do
   def rate(per_second) when per_second >= 1.0e6, do: "#{Float.round(per_second / 1.0e6, 2)} M/s"
   def rate(per_second) when per_second >= 1.0e3, do: "#{Float.round(per_second / 1.0e3, 1)} K/s"
   def rate(per_second), do: "#{Float.round(per_second / 1, 1)} /s"
+
+  @doc """
+  Calls `fun` with every item, for what can be done only once to each, and returns how many
+  a second it did.
+  """
+  def each(items, fun) do
+    {micros, :ok} = time(fn -> Enum.each(items, fun) end)
+    length(items) * 1.0e6 / micros
+  end
+
+  @doc "Calls `fun` with every item, two at a time, and returns the microseconds of them all."
+  def by_two(items, fun) do
+    opts = [max_concurrency: 2, ordered: false, timeout: :infinity]
+    {micros, :ok} = time(fn -> items |> Task.async_stream(fun, opts) |> Stream.run() end)
+    micros
+  end
+
+  @doc "A function that returns 1, 2, 3 and so on, to whoever calls it."
+  def counter do
+    counter = :atomics.new(1, [])
+    fn -> :atomics.add_get(counter, 1, 1) end
+  end
+
+  @doc """
+  The nth of different limits. With another limit it is another question, whose answer is
+  not among those kept. Their number is a prime, so that a list of places that is walked with
+  the same n does not meet the same limits before so many walks.
+  """
+  def limit(n), do: 1_000 + rem(n, 89_989)
 
   @doc "Prints one line of a table."
   def line(what, value, note \\ "") do
