@@ -7,7 +7,7 @@ defmodule FormdbHttp.HTTPClient do
 
   import ExUnit.Assertions
 
-  alias FormdbHttp.JSON
+  alias FormdbHttp.{Contract, JSON}
 
   @timeout 10_000
 
@@ -15,7 +15,7 @@ defmodule FormdbHttp.HTTPClient do
 
   @doc """
   One request on a connection of its own. Options: `:headers` (a list of pairs),
-  `:body`.
+  `:body`. The answer is held against the document of the API.
   """
   @spec request(:inet.port_number(), String.t(), String.t(), keyword()) :: response()
   def request(port, method, path, opts \\ []) do
@@ -24,7 +24,7 @@ defmodule FormdbHttp.HTTPClient do
     write(socket, format(method, path, Keyword.put(opts, :headers, headers)))
     response = read(socket, method)
     assert closed?(socket), "the server did not close the connection"
-    response
+    Contract.check(method, path, response)
   end
 
   def get(port, path, headers \\ []), do: request(port, "GET", path, headers: headers)

@@ -92,6 +92,10 @@ defmodule FormdbHttpWeb.Problem do
     status
   end
 
+  @doc "All codes with their statuses, by name."
+  @spec codes() :: [{atom(), 400..599}]
+  def codes, do: Enum.sort(for {code, {status, _title}} <- @problems, do: {code, status})
+
   @doc "The answer that tells the client about an error."
   @spec answer(Error.t()) :: Request.answer()
   def answer(%Error{code: code, detail: detail, pointer: pointer, errors: errors}) do

@@ -3,13 +3,24 @@ defmodule FormdbHttpWeb.Routes.Server do
   # What is asked of the server as a whole.
 
   import FormdbHttpWeb.Routes.Content
+  import FormdbHttpWeb.Routes.Parameters
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
-  alias FormdbHttpWeb.{HealthController, MetricsController, VersionController}
+  alias FormdbHttpWeb.{DocumentController, HealthController, MetricsController}
+  alias FormdbHttpWeb.VersionController
 
   def resources do
     probes() ++
       [
+        new(:document, "/openapi.json", [
+          call("GET", {DocumentController, :show}, nil, "This document.",
+            query: [
+              parameter("version", {:enum, [:"3.1", :"3.0"]}, "Of OpenAPI.", default: :"3.1")
+            ],
+            headers: [if_match(), if_none_match()],
+            answers: [ok(json(:document), etag: true), not_modified()]
+          )
+        ]),
         new(:version, "/api/v1/version", [
           call("GET", {VersionController, :show}, nil, "Versions of the server and the API.",
             answers: [ok(json(:version))]

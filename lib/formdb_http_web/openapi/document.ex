@@ -1,0 +1,146 @@
+defmodule FormdbHttpWeb.OpenAPI.Document do
+  @moduledoc false
+  # What the document of the API says of its calls, in OpenAPI 3.1: made of the table of routes,
+  # so that it says no less and no more. Pure.
+
+  alias FormdbHttpWeb.OpenAPI.{Fields, Links, Parameters, Schema, Schemas}
+  alias FormdbHttpWeb.Routes
+  alias FormdbHttpWeb.Routes.Content
+
+  @titles %{
+    200 => "OK",
+    201 => "Created",
+    304 => "Not Modified",
+    400 => "Bad Request",
+    403 => "Forbidden",
+    404 => "Not Found",
+    405 => "Method Not Allowed",
+    408 => "Request Timeout",
+    409 => "Conflict",
+    412 => "Precondition Failed",
+    413 => "Content Too Large",
+    414 => "URI Too Long",
+    415 => "Unsupported Media Type",
+    421 => "Misdirected Request",
+    422 => "Unprocessable Content",
+    431 => "Request Header Fields Too Large",
+    500 => "Internal Server Error",
+    501 => "Not Implemented",
+    503 => "Service Unavailable",
+    504 => "Gateway Timeout",
+    505 => "HTTP Version Not Supported"
+  }
+
+  @doc "Tags, paths and components, as a term for `FormdbHttp.JSON`."
+  @spec parts() :: keyword()
+  def parts do
+    [
+      tags: for({about, _resources} <- Routes.groups(), do: [name: about]),
+      paths:
+        for(
+          {about, resources} <- Routes.groups(),
+          resource <- resources,
+          do: {resource.template, path(resource, about)}
+        ),
+      components: [
+        schemas: for({name, schema} <- Schemas.all(), do: {Schema.name(name), schema}),
+        responses: for(status <- errors(), do: {response_name(status), problem(status)})
+      ]
+    ]
+  end
+
+  ## Paths
+
+  defp path(resource, about) do
+    for method <- ["GET", "POST", "PUT", "PATCH", "DELETE"],
+        call = resource.calls[method],
+        do: {String.to_atom(String.downcase(method)), operation(resource, call, about)}
+  end
+
+  defp operation(resource, call, about) do
+    [
+      operationId: Links.operation_id(resource.name, call.method),
+      tags: [about],
+      summary: call.about
+    ] ++
+      parameters(call) ++
+      body(call.body) ++
+      [responses: responses(resource, call)]
+  end
+
+  defp parameters(call) do
+    {filters, query} = Enum.split_with(call.query, &match?({:filter, _form}, &1.type))
+    filter = Parameters.filter(filters)
+
+    parameters =
+      Enum.map(call.path, &Parameters.parameter(:path, &1)) ++
+        Enum.map(query, &Parameters.parameter(:query, &1)) ++
+        if(filter, do: [filter], else: []) ++
+        Enum.map(call.headers, &Parameters.parameter(:header, &1))
+
+    if parameters == [], do: [], else: [parameters: parameters]
+  end
+
+  defp body(nil), do: []
+
+  defp body({needed, content}),
+    do: [requestBody: [required: needed == :required, content: content(content)]]
+
+  defp content(content), do: for({type, schema} <- content, do: {type, media_type(schema)})
+
+  defp media_type(schema), do: [schema: Schema.ref(schema)]
+
+  ## Answers
+
+  defp responses(resource, call) do
+    answered = for %{status: status} <- call.answers, do: status
+    problems = Enum.sort(Enum.uniq(call.errors ++ Routes.any()))
+
+    for(answer <- call.answers, do: {key(answer.status), response(resource, call, answer)}) ++
+      for status <- problems, status not in answered do
+        {key(status), ["$ref": "#/components/responses/" <> response_name(status)]}
+      end
+  end
+
+  defp key(status), do: Integer.to_string(status)
+
+  defp response(resource, call, %{status: status} = answer) do
+    # A failure in words of its own may also be a problem.
+    content =
+      if status >= 400,
+        do: answer.content ++ Content.problem(Schemas.problem(status)),
+        else: answer.content
+
+    links = Links.of(resource.name, call.method, status)
+
+    [description: title(status), headers: Fields.of(call, answer)] ++
+      if(content == [], do: [], else: [content: content(content)]) ++
+      if(links == [], do: [], else: [links: links])
+  end
+
+  defp errors do
+    called = for %{calls: calls} <- Routes.all(), {_method, call} <- calls, do: call.errors
+    # No operation has 405: it is for methods that are none.
+    Enum.sort(Enum.uniq([405 | Routes.any() ++ List.flatten(called)]))
+  end
+
+  defp response_name(status), do: "Problem#{status}"
+
+  defp problem(status) do
+    fields =
+      case status do
+        405 -> [allow: true]
+        503 -> [retry_after: false]
+        _other -> []
+      end
+
+    [
+      description: title(status),
+      headers:
+        for({name, always?} <- [cache_control: true] ++ fields, do: Fields.field(name, always?)),
+      content: content(Content.problem(Schemas.problem(status)))
+    ]
+  end
+
+  defp title(status), do: Map.fetch!(@titles, status)
+end

@@ -1,0 +1,41 @@
+defmodule FormdbHttpWeb.OpenAPI.Fields do
+  @moduledoc false
+  # Header fields of answers: those that the table of routes names, and those that follow
+  # from what is answered.
+
+  import FormdbHttpWeb.OpenAPI.Schema
+
+  alias FormdbHttpWeb.OpenAPI.Parameters
+  alias FormdbHttpWeb.Routes.{Call, Content}
+
+  @fields [
+    location: {"The address of what was created.", format: "uri-reference"},
+    etag: {"The entity tag of the version: its hash.", pattern: ~S{^(W/)?"[0-9a-f]+"$}},
+    formdb_seq: {"The sequence of the version.", pattern: "^[0-9]+$"},
+    link: {"The next page (RFC 8288).", pattern: ~S{^<.*>; rel="next"$}},
+    idempotency_replayed:
+      {"There when an earlier request with this key is answered again.", enum: ["true"]},
+    retry_after: {"Seconds after which it may be tried again.", pattern: "^[0-9]+$"},
+    allow: {"The methods that the path takes.", []},
+    cache_control: {"Answers may be kept, but not given again without asking.", []}
+  ]
+
+  @doc "Those of an answer of this call."
+  @spec of(Call.t(), Content.answer()) :: keyword()
+  def of(call, %{status: status, fields: fields}) do
+    replayed =
+      if status in 200..299 and Enum.any?(call.headers, &(&1.type == :idempotency_key)),
+        do: [idempotency_replayed: false],
+        else: []
+
+    for {name, always?} <- [cache_control: true] ++ fields ++ replayed, do: field(name, always?)
+  end
+
+  @doc "A field of an answer, by its name on the wire."
+  @spec field(atom(), boolean()) :: {atom(), keyword()}
+  def field(name, always?) do
+    {:ok, {about, schema}} = Keyword.fetch(@fields, name)
+    wire = name |> Atom.to_string() |> String.replace("_", "-") |> Parameters.field()
+    {String.to_atom(wire), [description: about, required: always?, schema: text(schema)]}
+  end
+end

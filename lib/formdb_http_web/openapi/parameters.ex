@@ -1,0 +1,153 @@
+defmodule FormdbHttpWeb.OpenAPI.Parameters do
+  @moduledoc false
+  # Parameters as a document has them. Their schemas come from their types, which the server
+  # reads them by; what the engine reads has its form here, by the parameter's name.
+
+  import FormdbHttpWeb.OpenAPI.Schema
+
+  alias FormdbHttpWeb.OpenAPI.Schema
+  alias FormdbHttpWeb.Routes.Parameter
+
+  # What the type `:count` takes: 18 digits.
+  @largest 999_999_999_999_999_999
+  @number "[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
+  @comma " *, *"
+  @percentile "p([0-9]{1,2}(\\.[0-9]+)?|100(\\.0+)?)"
+
+  @doc "A parameter where it stands: in `path`, `query` or `header`."
+  @spec parameter(:path | :query | :header, Parameter.t()) :: keyword()
+  def parameter(place, %{name: name, about: about} = parameter) do
+    given = if parameter.default in [nil, ""], do: [], else: [default: parameter.default]
+    required? = place == :path or parameter.required != nil
+
+    [
+      name: if(place == :header, do: field(name), else: name),
+      in: place,
+      description: about,
+      required: required?
+    ] ++
+      [schema: schema(parameter) ++ given] ++
+      example(parameter)
+  end
+
+  @doc "The name of a header field as it is usually written."
+  @spec field(String.t()) :: String.t()
+  def field("etag"), do: "ETag"
+  def field("formdb-seq"), do: "FormDB-Seq"
+  def field(name), do: name |> String.split("-") |> Enum.map_join("-", &String.capitalize/1)
+
+  @doc """
+  The filters of a search as one parameter: an object whose members are parameters of the
+  query string, which is the one way to say that there are such whose names begin with
+  `prop.`.
+  """
+  @spec filter([Parameter.t()]) :: keyword() | nil
+  def filter([]), do: nil
+
+  def filter(filters) do
+    [
+      name: "filters",
+      in: :query,
+      description:
+        "Filters, which must all hold, each a parameter of its own: " <>
+          Enum.map_join(filters, " ", &"`#{&1.name}`: #{&1.about}") <>
+          " One may be given twice, for both ends of a range.",
+      required: false,
+      style: "form",
+      explode: true,
+      schema: filters(filters),
+      example: ["prop.mag": "gte:5"]
+    ]
+  end
+
+  @doc "Filters as an object, by their names."
+  @spec filters([Parameter.t()]) :: Schema.t()
+  def filters(filters) do
+    {named, [_any_property]} = Enum.split_with(filters, &(&1.name in ["time", "seq"]))
+
+    [
+      type: "object",
+      properties: for(%{name: name, about: about} <- named, do: {name, filter_form(name, about)}),
+      patternProperties: [{"^prop\\.", filter_form("prop", "A property of the feature.")}],
+      additionalProperties: false
+    ]
+  end
+
+  defp filter_form("time", about),
+    do: one_or_more("^(since|until):.+$", about, "since:2026-01-31")
+
+  defp filter_form("seq", about),
+    do: one_or_more("^((eq|gt|gte|lt|lte):)?[0-9]+$", about, "gt:100")
+
+  defp filter_form("prop", about), do: one_or_more(nil, about, "gte:5")
+
+  defp one_or_more(pattern, about, example) do
+    one = text(if(pattern, do: [pattern: pattern], else: []))
+    any_of([one, list(one, minItems: 1)], description: about, examples: [example])
+  end
+
+  # An example of what has to be given is in the table.
+  defp example(%{required: nil}), do: []
+  defp example(%{name: "bbox"}), do: [example: "140,35,145,40"]
+  defp example(%{name: "point"}), do: [example: "142,38"]
+  defp example(%{type: :count, required: text}), do: [example: String.to_integer(text)]
+  defp example(%{required: text}), do: [example: text]
+
+  @doc "What the value of a parameter may be."
+  @spec schema(Parameter.t()) :: Schema.t()
+  def schema(%{name: name, type: type}), do: schema(type, name)
+
+  defp schema(:text, "db"), do: ref(:database_name)
+  defp schema(:text, "txn"), do: ref(:transaction_id)
+  defp schema(:text, name) when name in ["id", "series"], do: ref(:id)
+  defp schema(:text, "prefix"), do: text()
+  defp schema(:transaction, _name), do: ref(:transaction_id)
+  defp schema(:number, "radius"), do: number(minimum: 0)
+  defp schema({:enum, values}, _name) when values == [true, false], do: boolean()
+  defp schema({:enum, values}, _name), do: enum(Enum.map(values, &Atom.to_string/1))
+  defp schema({:only, true, _instead}, _name), do: [type: "boolean", enum: [true]]
+  defp schema(:count, "zoom"), do: count(0, maximum: 24)
+  defp schema(:count, name) when name in ["limit", "k"], do: count(1, maximum: @largest)
+  defp schema(:count, _name), do: count(0, maximum: @largest)
+  defp schema(:time, _name), do: ref(:time)
+
+  defp schema(:as_of, _name),
+    do: any_of([count(0, maximum: @largest), text(format: "date-time"), text(format: "date")])
+
+  defp schema(:point, _name), do: text(pattern: "^#{@number}#{@comma}#{@number}$")
+  defp schema(:cell, _name), do: text(pattern: "^#{@number}(#{@comma}#{@number})?$")
+
+  defp schema(:block, _name),
+    do: any_of([count(1, maximum: @largest), text(pattern: "^[0-9a-fA-F]{64}$")])
+
+  defp schema(:idempotency_key, _name), do: text(pattern: "^[!-~]{1,255}$")
+
+  defp schema(:condition, _name),
+    do: text(pattern: ~S{^(\*|(W/)?"[!#-~]+"( *, *(W/)?"[!#-~]+")*)$})
+
+  defp schema({:engine, _form}, "bbox"),
+    do: text(pattern: "^#{@number}(#{@comma}#{@number}){3}$")
+
+  defp schema({:engine, _form}, "geometry") do
+    text(
+      contentMediaType: "application/geo+json",
+      contentSchema: ref(:geometry),
+      description: "A GeoJSON geometry, or a Feature that has it, as text.",
+      examples: [~s({"type":"Point","coordinates":[142,38]})]
+    )
+  end
+
+  defp schema({:engine, _form}, "aggregation") do
+    words = "avg|sum|count|min|max|first|last|stddev|median|rate|delta"
+    text(pattern: "^(#{words}|#{@percentile})$")
+  end
+
+  defp schema({:engine, _form}, "interval"),
+    do: text(pattern: "^[1-9][0-9]{0,17}(ms|s|m|h|d|w|mo|y)$", examples: ["5m"])
+
+  defp schema({:engine, _form}, "tz"), do: text(examples: ["Europe/Berlin"])
+  defp schema({:engine, _form}, "fill"), do: enum(["none", "null", "previous", "linear"])
+  defp schema({:engine, _form}, "type"), do: ref(:operation)
+  defp schema({:engine, _form}, "cursor"), do: text()
+  defp schema({:engine, _form}, "sum"), do: text(examples: ["mag"])
+end

@@ -1,0 +1,86 @@
+defmodule FormdbHttpWeb.OpenAPI.Schemas do
+  @moduledoc false
+  # All schemas that have names, by them: the table of routes names those of bodies and
+  # answers.
+
+  import FormdbHttpWeb.OpenAPI.Schema
+
+  alias FormdbHttpWeb.OpenAPI.{Parameters, Schema}
+  alias FormdbHttpWeb.OpenAPI.Schemas.{Common, Databases, Features, GeoJSON}
+  alias FormdbHttpWeb.OpenAPI.Schemas.{History, Series, Server, Transactions}
+  alias FormdbHttpWeb.{Problem, Routes}
+
+  @spec all() :: [{atom(), Schema.t()}]
+  def all do
+    Server.schemas() ++
+      Databases.schemas() ++
+      Features.schemas() ++
+      searches() ++
+      Series.schemas() ++
+      History.schemas() ++
+      Transactions.schemas() ++ GeoJSON.schemas() ++ Common.schemas() ++ problems()
+  end
+
+  @doc "The schema of problems with this status."
+  @spec problem(400..599) :: atom()
+  def problem(status), do: :"problem_#{status}"
+
+  defp problems do
+    codes = Problem.codes()
+
+    [code: enum(Enum.map(codes, &elem(&1, 0)), description: "What went wrong; it is stable.")] ++
+      for(
+        {status, codes} <- Enum.group_by(codes, &elem(&1, 1), &elem(&1, 0)),
+        do: {problem(status), problem(status, codes)}
+      )
+  end
+
+  defp problem(status, codes) do
+    object(
+      [
+        type: text(pattern: "^urn:formdb:problem:[a-z_]+$"),
+        title: text(),
+        status: constant(status),
+        code: enum(codes, description: "What went wrong; it is stable."),
+        detail: text(description: "What was found, and what was expected. It may be reworded.")
+      ],
+      pointer:
+        text(description: "JSON pointer into the body, or `/` and the name of a parameter."),
+      errors: list(ref(:fault), description: "All that is wrong with the document.")
+    )
+  end
+
+  # The body of a search has what may stand in its query string, where all is text.
+  defp searches do
+    for %{calls: %{"POST" => %{body: {_needed, [{_type, name} | _]}} = call}} <- Routes.all(),
+        name in [:search_at_geometry, :search_in_area],
+        uniq: true,
+        do: {name, search(call.query)}
+  end
+
+  defp search(parameters) do
+    {filters, parameters} = Enum.split_with(parameters, &match?({:filter, _form}, &1.type))
+
+    members =
+      for %{name: name} = parameter when name != "geometry" <- parameters,
+          do: {name, in_body(name, Parameters.schema(parameter))}
+
+    filters = Parameters.filters(filters)
+    area = any_of([ref(:geometry), ref(:written_feature), ref(:written_collection)])
+
+    any_of(
+      [
+        ref(:geometry),
+        object(type: constant("Feature"), geometry: nullable(ref(:geometry))),
+        closed([], [{:geometry, area} | members] ++ [filters: filters])
+      ],
+      description:
+        "A geometry, a Feature that has it, or an object with the parameters of the query string, which " <>
+          "overrides it."
+    )
+  end
+
+  defp in_body("bbox", schema), do: any_of([schema, ref(:bbox)])
+  defp in_body("count", _schema), do: any_of([boolean(), enum(["true", "false"])])
+  defp in_body(_name, schema), do: schema
+end

@@ -1,0 +1,95 @@
+defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
+  @moduledoc false
+  # Answers to writes of features, and what searches give.
+
+  import FormdbHttpWeb.OpenAPI.Schema
+
+  @hash "19722032862f116fa31e003f8e6db7d42a9a5da52e853f901ac6b69ee1283608"
+
+  def schemas do
+    [
+      feature_written:
+        object(
+          [feature_id: ref(:id), seq: ref(:block_seq), hash: ref(:hash), time: ref(:timestamp)],
+          [],
+          examples: [
+            [feature_id: "us7000abcd", seq: 1, hash: @hash, time: "2026-11-23T11:08:38.952849Z"]
+          ]
+        ),
+      collection_written:
+        object(
+          [
+            inserted: count(0, description: "Features that were new."),
+            replaced: count(0, description: "Features that got a new version."),
+            first_seq: nullable(ref(:block_seq)),
+            last_seq: nullable(ref(:block_seq)),
+            feature_ids: list(ref(:id))
+          ],
+          [rejected: list(ref(:rejected), description: "With `on_error=skip`.")],
+          description: "For an empty collection both sequences are null.",
+          examples: [
+            [inserted: 2, replaced: 0, first_seq: 2, last_seq: 3, feature_ids: ["a", "b"]]
+          ]
+        ),
+      features_written: any_of([ref(:feature_written), ref(:collection_written)]),
+      feature_patch:
+        object(
+          [],
+          [
+            geometry: nullable(ref(:geometry)),
+            properties: nullable(ref(:json_object)),
+            provenance: nullable(ref(:provenance))
+          ],
+          description:
+            "A JSON merge patch (RFC 7396): members replace those of the feature, null removes one, " <>
+              "objects are merged. A geometry is replaced as a whole.",
+          examples: [[properties: [mag: 5.7, status: nil]]]
+        ),
+      feature_page:
+        object(
+          [
+            type: constant("FeatureCollection"),
+            features: list(ref(:feature)),
+            seq: ref(:seq),
+            numberReturned: count(),
+            links: ref(:page_links)
+          ],
+          [],
+          description: "All pages show the database as it was at `seq`."
+        ),
+      feature_count:
+        object([numberMatched: count(), seq: ref(:seq)], [],
+          description: "With `count=true`.",
+          examples: [[numberMatched: 2, seq: 7]]
+        ),
+      heatmap:
+        object(
+          cells:
+            list(
+              object(
+                [bbox: list(number(), minItems: 4, maxItems: 4), count: count(1)],
+                sum: nullable(number(), description: "With the parameter `sum`.")
+              )
+            ),
+          seq: ref(:seq)
+        ),
+      provenance_chain:
+        object(
+          feature_id: ref(:id),
+          provenance_chain: list(ref(:version_entry), description: "Oldest first."),
+          next: next()
+        ),
+      lineage:
+        object(
+          feature_id: ref(:id),
+          derived_from: list(ref(:version_entry)),
+          elsewhere: list(ref(:hash), description: "Hashes that are no block of this database."),
+          truncated: boolean(description: "Whether there are more.")
+        )
+    ]
+  end
+
+  @doc "The `since` of the next page."
+  def next,
+    do: nullable(ref(:block_seq), description: "The `since` of the next page; null at the end.")
+end

@@ -1,0 +1,149 @@
+defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
+  @moduledoc false
+  # Points: what is sent, and what is read.
+
+  import FormdbHttpWeb.OpenAPI.Schema
+
+  @value "A finite double. An integer that no double holds is refused."
+
+  def schemas, do: written() ++ read()
+
+  defp written do
+    [
+      points_input:
+        any_of([ref(:point_input), ref(:points_list), ref(:points_columns)],
+          description: "One point, a list of them, or columns of one series; all or nothing."
+        ),
+      point_input:
+        closed(
+          [series_id: ref(:id), timestamp: ref(:time), value: number(description: @value)],
+          [metadata: ref(:json_object), provenance: ref(:provenance)],
+          examples: [
+            [series_id: "tokyo/temperature", timestamp: "2026-01-31T12:00:00+09:00", value: 4.5]
+          ]
+        ),
+      points_list:
+        closed([points: list(ref(:point_input))], [provenance: ref(:provenance)],
+          description: "The provenance is that of every point without one of its own."
+        ),
+      points_columns:
+        closed(
+          [
+            series_id: ref(:id),
+            timestamps: list(ref(:time)),
+            values: list(number(description: @value))
+          ],
+          [provenance: ref(:provenance)],
+          description: "As many timestamps as values.",
+          examples: [
+            [
+              series_id: "tokyo/temperature",
+              timestamps: ["2026-01-31T05:00:00Z", "2026-01-31T06:00:00Z"],
+              values: [5.6, 5.4]
+            ]
+          ]
+        ),
+      point_written:
+        object(
+          point_id: text(pattern: "^pt_[0-9]+_[0-9]+$"),
+          seq: ref(:block_seq),
+          hash: ref(:hash),
+          time: ref(:timestamp)
+        ),
+      several_written:
+        object(
+          [
+            inserted: count(),
+            first_seq: nullable(ref(:block_seq)),
+            last_seq: nullable(ref(:block_seq))
+          ],
+          [],
+          description: "Where there was no point both sequences are null.",
+          examples: [[inserted: 2, first_seq: 5, last_seq: 6]]
+        ),
+      points_written: any_of([ref(:point_written), ref(:several_written)]),
+      points_deleted:
+        object(
+          [series_id: ref(:id), deleted: count()],
+          [seq: ref(:block_seq), hash: ref(:hash), time: ref(:timestamp)],
+          description:
+            "Where there was nothing to delete nothing was written: then there is no block."
+        )
+    ]
+  end
+
+  defp read do
+    [
+      series_page:
+        object(
+          series:
+            list(
+              object(
+                series_id: ref(:id),
+                points: count(1),
+                first: ref(:timestamp),
+                last: ref(:timestamp)
+              )
+            ),
+          seq: ref(:seq),
+          links: ref(:page_links)
+        ),
+      timed_value: object(timestamp: ref(:timestamp), value: number()),
+      range: object([series_id: ref(:id)] ++ span() ++ [data: list(ref(:timed_value))] ++ page()),
+      ranges:
+        object(
+          [prefix: text()] ++
+            span() ++
+            [series: list(object(series_id: ref(:id), data: list(ref(:timed_value))))] ++ page()
+        ),
+      bucket:
+        object([timestamp: ref(:timestamp), value: nullable(number())], [],
+          description:
+            "A bucket, at its start. Null: no value, or one beyond the range of a double."
+        ),
+      aggregate:
+        object([series_id: ref(:id)] ++ asked() ++ [data: list(ref(:bucket)), seq: ref(:seq)]),
+      aggregates:
+        object(
+          [prefix: text()] ++
+            asked() ++
+            [series: list(object(series_id: ref(:id), data: list(ref(:bucket)))), seq: ref(:seq)]
+        ),
+      summary:
+        object(
+          series_id: ref(:id),
+          count: count(1),
+          first: ref(:timed_value),
+          last: ref(:timed_value),
+          min: number(),
+          max: number(),
+          avg: nullable(number()),
+          sum: nullable(number()),
+          stddev: nullable(number()),
+          seq: ref(:seq)
+        ),
+      latest:
+        object(
+          [
+            series_id: ref(:id),
+            timestamp: ref(:timestamp),
+            value: number(),
+            point_id: text(pattern: "^pt_[0-9]+_[0-9]+$"),
+            seq: ref(:block_seq)
+          ],
+          metadata: ref(:json_object),
+          provenance: ref(:provenance)
+        )
+    ]
+  end
+
+  defp span do
+    [
+      start: nullable(ref(:timestamp), description: "Null when it was not given."),
+      end: nullable(ref(:timestamp), description: "Null when it was not given.")
+    ]
+  end
+
+  defp page, do: [seq: ref(:seq), links: ref(:page_links)]
+  defp asked, do: [aggregation: text(), interval: nullable(text()), tz: text()]
+end
