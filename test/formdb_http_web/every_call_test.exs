@@ -111,7 +111,10 @@ defmodule FormdbHttpWeb.EveryCallTest do
       for {template, methods} <- [
             {feature, ["GET", "HEAD", "PUT", "PATCH", "DELETE"]},
             {block, ["GET", "HEAD"]},
-            {"/openapi.json", ["GET", "HEAD"]}
+            {"/openapi.json", ["GET", "HEAD"]},
+            {"/docs", ["GET", "HEAD"]},
+            {"/docs/docs.js", ["GET", "HEAD"]},
+            {"/docs/style.css", ["GET", "HEAD"]}
           ],
           method <- methods,
           name <- ["if-match", "if-none-match"],

@@ -28,7 +28,8 @@ defmodule FormdbHttpWeb.Paths do
       end
 
     if Enum.all?(pieces, &is_binary/1) do
-      defp path(unquote(name), _params), do: unquote(Enum.join(pieces))
+      path = if pieces == [], do: "/", else: Enum.join(pieces)
+      defp path(unquote(name), _params), do: unquote(path)
     else
       defp path(unquote(name), unquote(params)), do: IO.iodata_to_binary(unquote(pieces))
     end

@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.BlockController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Answer, Conditions, ETag, Members, Params, Paths}
+  alias FormdbHttpWeb.{Accept, Answer, Conditions, ETag, Members, Params, Paths}
 
   # What has this hash will always have it.
   @immutable "max-age=31536000, immutable"
@@ -9,9 +9,10 @@ defmodule FormdbHttpWeb.BlockController do
   def show(req, %{db: db, block: asked}) do
     with {:ok, block} <- FormdbHttp.block(db, asked) do
       {type, tag, body} =
-        if cbor?(req.headers),
-          do: {"application/cbor", ETag.strong(block.hash), block.cbor},
-          else: {"application/json", ETag.weak(block.hash), block.json}
+        case Accept.preferred(req.headers, ["application/json", "application/cbor"]) do
+          "application/cbor" = cbor -> {cbor, ETag.strong(block.hash), block.cbor}
+          json -> {json, ETag.weak(block.hash), block.json}
+        end
 
       headers = %{"etag" => tag, "vary" => "accept"}
       # A sequence is that of another block once the database was removed and made anew.
@@ -42,41 +43,5 @@ defmodule FormdbHttpWeb.BlockController do
       |> Answer.created(members)
       |> Answer.replayed(ack)
     end
-  end
-
-  # JSON unless the client would rather have the other (RFC 9110, 12.5.1).
-  defp cbor?(%{"accept" => accept}) do
-    ranges = accept |> String.downcase(:ascii) |> String.split(",") |> Enum.map(&media_range/1)
-    cbor = quality(ranges, ["application/cbor", "application/*", "*/*"])
-    json = quality(ranges, ["application/json", "application/*", "*/*"])
-    cbor > json
-  end
-
-  defp cbor?(_headers), do: false
-
-  defp media_range(text) do
-    [type | parameters] = text |> String.split(";") |> Enum.map(&String.trim/1)
-
-    quality =
-      Enum.find_value(parameters, 1.0, fn
-        "q=" <> number -> parse_quality(number)
-        _other -> nil
-      end)
-
-    {type, quality}
-  end
-
-  defp parse_quality(number) do
-    case Float.parse(number) do
-      {quality, ""} -> quality
-      _not_a_number -> 0.0
-    end
-  end
-
-  # That of the first of these, which is the most specific.
-  defp quality(ranges, types) do
-    Enum.find_value(types, 0.0, fn type ->
-      with {_type, quality} <- List.keyfind(ranges, type, 0), do: quality
-    end)
   end
 end

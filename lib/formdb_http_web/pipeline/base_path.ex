@@ -36,6 +36,7 @@ defmodule FormdbHttpWeb.BasePath do
 
   def within(path, base) do
     case path do
+      ^base -> "/"
       <<^base::binary-size(byte_size(base)), "/", rest::binary>> -> "/" <> rest
       _outside -> path
     end

@@ -32,6 +32,15 @@ defmodule FormdbHttpWeb.Routes.Content do
   @spec stored(atom()) :: t()
   def stored(schema), do: [{"application/cbor", schema}]
 
+  @spec html(atom()) :: t()
+  def html(schema), do: [{"text/html", schema}]
+
+  @spec style(atom()) :: t()
+  def style(schema), do: [{"text/css", schema}]
+
+  @spec script(atom()) :: t()
+  def script(schema), do: [{"text/javascript", schema}]
+
   @spec text(atom()) :: t()
   def text(schema), do: [{"text/plain", schema}]
 

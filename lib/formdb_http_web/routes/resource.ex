@@ -27,7 +27,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
   @doc "A resource with the calls that `call/5` makes."
   @spec new(atom(), String.t(), [Call.t()]) :: t()
   def new(name, "/" <> path = template, calls) do
-    segments = path |> String.split("/") |> Enum.map(&segment/1)
+    segments = path |> String.split("/", trim: true) |> Enum.map(&segment/1)
     parts = for {_kind, key} <- segments, do: Parameters.part(key)
     methods = Enum.map(calls, & &1.method)
     head = if "GET" in methods, do: ["HEAD"], else: []

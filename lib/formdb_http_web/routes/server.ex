@@ -7,11 +7,19 @@ defmodule FormdbHttpWeb.Routes.Server do
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
   alias FormdbHttpWeb.{DocumentController, HealthController, MetricsController}
-  alias FormdbHttpWeb.VersionController
+  alias FormdbHttpWeb.{PageController, VersionController}
 
   def resources do
     probes() ++
       [
+        new(:home, "/", [
+          call("GET", {PageController, :home}, :read, "What this is, as a page or as links.",
+            answers: [ok(json(:home) ++ html(:page))]
+          )
+        ]),
+        static(:docs, "/docs", :docs, "The page that shows the API.", html(:page)),
+        static(:docs_script, "/docs/docs.js", :script, "Its script.", script(:page)),
+        static(:docs_style, "/docs/style.css", :style, "The style of pages.", style(:page)),
         new(:document, "/openapi.json", [
           call("GET", {DocumentController, :show}, nil, "This document.",
             query: [
@@ -27,6 +35,15 @@ defmodule FormdbHttpWeb.Routes.Server do
           )
         ])
       ]
+  end
+
+  defp static(name, path, action, about, content) do
+    new(name, path, [
+      call("GET", {PageController, action}, nil, about,
+        headers: [if_match(), if_none_match()],
+        answers: [ok(content, etag: true), not_modified()]
+      )
+    ])
   end
 
   def probes do

@@ -22,10 +22,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
         ),
       listed_database:
         object(
-          [id: ref(:database_name), status: enum(["open", "opening", "closed", "failed"])],
+          [id: ref(:database_name), status: ref(:database_status)],
           [code: ref(:code), detail: text()],
           description: "One that is `failed` has `code` and `detail`."
         ),
+      database_status: enum(["open", "opening", "closed", "failed"]),
       database_state:
         any_of([ref(:database), ref(:listed_database)],
           description: "An open database in figures; of another the name and the status."

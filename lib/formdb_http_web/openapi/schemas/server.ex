@@ -48,6 +48,21 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
         object([version: text(), api: constant("v1"), elixir: text(), otp: text()], [],
           examples: [[version: "0.1.0", api: "v1", elixir: "1.14.0", otp: "25"]]
         ),
+      home:
+        object(
+          name: text(),
+          version: text(),
+          databases:
+            list(
+              object(
+                id: ref(:database_name),
+                status: ref(:database_status),
+                href: text(format: "uri-reference")
+              )
+            ),
+          links: list(object(rel: text(), href: text(format: "uri-reference"), type: text()))
+        ),
+      page: text(description: "A page, or a part of one."),
       document:
         object([openapi: text(), info: [type: "object"], paths: [type: "object"]], [],
           description: "A document of OpenAPI."

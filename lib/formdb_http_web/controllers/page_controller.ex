@@ -1,0 +1,62 @@
+defmodule FormdbHttpWeb.PageController do
+  @moduledoc false
+  # Pages for people: what this is, and the API to read and to try.
+
+  alias FormdbHttpWeb.{Accept, Answer, Paths, Static}
+
+  def docs(req, _params), do: Static.answer(req, "docs.html")
+  def script(req, _params), do: Static.answer(req, "docs.js")
+  def style(req, _params), do: Static.answer(req, "style.css")
+
+  # Programs get the same as links.
+  def home(req, _params) do
+    # From memory, as probes.
+    databases = FormdbHttp.Serving.known_databases()
+
+    case Accept.preferred(req.headers, ["application/json", "text/html"]) do
+      "text/html" -> page(req, databases)
+      _json -> links(req, databases)
+    end
+    |> Answer.header("vary", "accept")
+  end
+
+  defp page(req, databases) do
+    values = %{"version" => FormdbHttp.version(), "databases" => list(req, databases)}
+    {200, Static.fields("home.html"), Static.fill("home.html", req, values)}
+  end
+
+  defp list(_req, []), do: "<p>There is none yet.</p>"
+
+  defp list(req, databases) do
+    items =
+      for %{id: id, status: status} <- databases do
+        href = Static.escape(Paths.to(req, :database, %{db: id}))
+        ~s(<li><a href="#{href}">#{Static.escape(id)}</a>: #{status}</li>\n)
+      end
+
+    "<ul>\n#{items}</ul>"
+  end
+
+  # Relations of RFC 8631.
+  defp links(req, databases) do
+    links =
+      for {rel, resource, type} <- [
+            {"service-doc", :docs, "text/html"},
+            {"service-desc", :document, "application/json"},
+            {"status", :ready, "application/json"},
+            {"databases", :databases, "application/json"}
+          ],
+          do: [rel: rel, href: Paths.to(req, resource, %{}), type: type]
+
+    databases =
+      for %{id: id, status: status} <- databases,
+          do: [id: id, status: status, href: Paths.to(req, :database, %{db: id})]
+
+    Answer.json(200,
+      name: "FormDB HTTP",
+      version: FormdbHttp.version(),
+      databases: databases,
+      links: links
+    )
+  end
+end
