@@ -21,13 +21,15 @@
 //   RAMP, HOLD    5m and 2m
 //   RATES         500,1000,1500,2000,2500,3000,4000; requests a second, rising
 //   STEP          10s; how long each rate is held, after 2 s (RISE) to come to it
-//   FORMDB_BENCH_QUICK   not empty: other defaults, with which all of it takes half a minute
-//   FORMDB_BENCH_JSON    none; a file to write the figures to
+//   BENCH_QUICK   not empty: other defaults, with which all of it takes half a minute
+//   BENCH_JSON    none; a file to write the figures to
 //
-// k6 may be on the PATH or, after `bin/setup --tools`, .tools/k6/bin/k6. It ends with 99 when an answer was wrong or an error, or when of `mix` p95 is not below 500 ms
-// or p99 not below 1000 ms; with 107 when the database could not be made. All other bounds are
-// only reported. k6 takes a good part of a processor itself: on the server's own machine the
-// figures are those of both together. GOGC=400 in its environment lets it collect garbage less.
+// k6 is on the PATH or, after `bin/setup --tools`, .tools/k6/bin/k6. It ends with 99 when an
+// answer was wrong or an error, or when of `mix` p95 is not below 500 ms or p99 not below
+// 1000 ms; with 107 when the database could not be made. All other bounds are only reported.
+//
+// k6 takes a good part of a processor itself: on the server's own machine the figures are those
+// of both together. GOGC=400 in its environment lets it collect garbage less.
 
 import { check, sleep } from 'k6';
 import exec from 'k6/execution';
@@ -37,7 +39,7 @@ import { report } from './load/report.js';
 import { KINDS, next } from './load/requests.js';
 import * as world from './load/world.js';
 
-const quick = Boolean(__ENV.FORMDB_BENCH_QUICK);
+const quick = Boolean(__ENV.BENCH_QUICK);
 const setting = (name, usual, whenQuick) => __ENV[name] || (quick ? whenQuick : usual);
 
 // Seconds of a duration such as 90s, 1m30s or 2h.
@@ -226,6 +228,6 @@ export function rate({ db }) {
 export function handleSummary(data) {
   const { text, record } = report(plan, KINDS, data);
   const files = { stdout: text };
-  if (__ENV.FORMDB_BENCH_JSON) files[__ENV.FORMDB_BENCH_JSON] = `${JSON.stringify(record, null, 2)}\n`;
+  if (__ENV.BENCH_JSON) files[__ENV.BENCH_JSON] = `${JSON.stringify(record, null, 2)}\n`;
   return files;
 }

@@ -197,7 +197,7 @@ def main():
         server, port = start_server(folder)
         try:
             base = f"http://127.0.0.1:{port}"
-            done = k6(base, {"FORMDB_BENCH_QUICK": "1", "FORMDB_BENCH_JSON": str(record)})
+            done = k6(base, {"BENCH_QUICK": "1", "BENCH_JSON": str(record)})
             if done.returncode != 0:
                 fail(f"load test: ended with {done.returncode}\n{(done.stdout + done.stderr)[-3000:]}")
             report = json.loads(record.read_text())
