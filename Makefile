@@ -82,9 +82,8 @@ format: setup ## format all code
 	cd native_rust/fuzz && cargo fmt
 	mix format
 
-bench: ## run the benchmarks; results go to bench/results
-	@bin/setup --tools
-	bench/run_all_benchmarks.sh
+bench: ## run the benchmarks; results go to bench/results (ARGS=--quick: in 3 minutes)
+	bench/run_all_benchmarks.sh $(ARGS)
 
 clean: ## remove everything that is built; data and fetched libraries stay
 	rm -rf _build cover priv/native native_rust/target native_rust/fuzz/target

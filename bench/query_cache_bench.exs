@@ -33,7 +33,7 @@ defmodule Bench.Cache do
     queries = for _ <- 1..@queries, do: query()
     Report.open("query_cache")
     alone(keys, answers, queries)
-    database(queries)
+    Bench.with_database(&database(&1, queries))
     Report.close()
   end
 
@@ -149,10 +149,7 @@ defmodule Bench.Cache do
   ## A database
 
   # Points in a row, 70 to a degree; a box of one degree makes an answer of about 10 KB.
-  defp database(queries) do
-    name = "cache-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.open(name)
-
+  defp database(name, queries) do
     features =
       for n <- 0..69_999, row = div(n, 700), step = rem(n, 700) do
         {lon, lat} = {step / 70, row / 10}
@@ -200,7 +197,6 @@ defmodule Bench.Cache do
     {:ok, _} = FormdbHttp.delete_feature(name, "f#{5 * 70 + 35}")
     Measure.check!(ask(name, box, 999) == ask(name, box, 998), "no stale answer")
     Measure.check!(ask(name, box, 999) != expected[5], "a write that shows")
-    :ok = FormdbHttp.purge(name)
   end
 
   defp ask(name, box, limit) do

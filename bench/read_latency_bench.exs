@@ -1,10 +1,10 @@
 # How long single reads take, alone and beside others, through the public Elixir API and
 # for two of them over HTTP.
 #
-#   MIX_ENV=prod mix run bench/read_latency_bench.exs [SECONDS]
+#   mix run bench/read_latency_bench.exs [MILLIS]
 #
-# SECONDS (2) is how long each read is measured in each company. One process reads, one
-# call after the other, and times each. Company is
+# MILLIS (800) is how long each read is measured in each company and round. One process
+# reads, one call after the other, and times each. Company is
 #
 #   alone           nobody
 #   single writes   64 processes that write durable features one by one, as fast as they can
@@ -40,66 +40,112 @@
 # Over HTTP, the load generator is a third that wants those cores; a bare Cowboy handler
 # that answers "ok" stands beside the reads.
 
-Code.require_file("support/measure.exs", __DIR__)
+Code.require_file("support/bench.exs", __DIR__)
 Code.require_file("support/latency.exs", __DIR__)
+Bench.start()
 
 defmodule Bench.Ok do
   def init(req, state), do: {:ok, :cowboy_req.reply(200, %{}, "ok", req), state}
 end
 
 defmodule Bench.ReadLatency do
-  alias Bench.{Latency, Measure}
+  alias Bench.{Latency, Measure, Report}
 
-  @features 100_000
-  @series 1_000
+  @features if Bench.quick?(), do: 20_000, else: 100_000
+  @series if Bench.quick?(), do: 200, else: 1_000
   @points 1_000
   # Two minutes between points, so a day has 720 of them.
   @step 120_000_000
   @start 1_700_006_400_000_000
   @boxes 250
   # Degrees: about 38 features lie in a box of this size.
-  @box 3.95
+  @box 3.95 * :math.sqrt(100_000 / @features)
   @polygon 0.2
 
-  def run(seconds) do
+  @checked "every answer: the features, points and buckets that are there, as of a sequence that " <>
+             "never goes back"
+
+  def run(millis) do
+    Report.open("read_latency")
     world = world()
-    IO.puts(row("", ["p50", "p99", "p99.9", "max", "late", "reads/s"], "meanwhile"))
 
     for {name, company, opts} <- companies() do
-      IO.puts("\n#{name}")
-      with_database(world, fn database -> measure(database, world, company, opts, seconds) end)
+      with_database(world, fn database ->
+        Report.section("through Elixir, #{name}",
+          hits: Report.hits_of(database),
+          checked: @checked
+        )
+
+        measure(database, world, company, opts, millis)
+      end)
     end
 
-    over_http(world, seconds)
+    over_http(world, millis)
+    Report.close()
   end
 
   defp companies do
     [
       {"alone", &alone/2, []},
-      {"single writes", &single_writes/2, []},
-      {"single writes, reader high", &single_writes/2, priority: :high},
-      {"bulk writes", &bulk_writes/2, []},
-      {"counts, maps", &counts_and_maps/2, []}
+      {"beside single writes", &single_writes/2, []},
+      {"beside single writes, reader high", &single_writes/2, priority: :high},
+      {"beside bulk writes", &bulk_writes/2, []},
+      {"beside counts and maps", &counts_and_maps/2, []}
     ]
   end
 
-  defp measure(database, world, company, opts, seconds) do
-    beside(database, company, fn shared ->
-      for {what, read, check} <- reads(database, world, shared) do
-        # In a process of its own, which nothing before it has given a large heap.
-        task =
-          Task.async(fn ->
-            Process.flag(:priority, Keyword.get(opts, :priority, :normal))
-            Latency.measure(200, read, check)
-            before = counted(shared)
-            figures = Latency.measure(seconds * 1_000, read, check)
-            {figures, rates(shared, before, figures.calls / figures.rate)}
-          end)
+  # All reads once, then all of them again. Beside others hits are counted in the database
+  # as a whole, whose company asks nothing twice either.
+  defp measure(database, world, company, opts, millis) do
+    hits = Report.hits_of(database)
 
-        {figures, meanwhile} = Task.await(task, :infinity)
-        line(what, figures, meanwhile)
-      end
+    beside(database, company, fn shared ->
+      reads = reads(database, world, shared, Measure.counter())
+
+      rounds =
+        for _ <- 1..Bench.rounds() do
+          for {_what, read, check} <- reads do
+            before = hits.()
+            figures = measured(read, check, shared, opts, millis)
+            Map.put(figures, :hits, hits.() - before)
+          end
+        end
+
+      for {{what, _, _}, rounds} <- Enum.zip(reads, Enum.zip_with(rounds, & &1)),
+          do: figures(what, rounds)
     end)
+  end
+
+  # In a process of its own, which nothing before it has given a large heap.
+  defp measured(read, check, shared, opts, millis) do
+    Task.async(fn ->
+      Process.flag(:priority, Keyword.get(opts, :priority, :normal))
+      Latency.measure(Bench.span(200), read, check)
+      before = counted(shared)
+      figures = Latency.measure(millis, read, check)
+      Map.put(figures, :meanwhile, rates(shared, before, figures.calls / figures.rate))
+    end)
+    |> Task.await(:infinity)
+  end
+
+  # Three figures of one read; what was measured beside them stands in their notes.
+  defp figures(what, rounds) do
+    values = fn key, by -> Enum.map(rounds, &(Map.fetch!(&1, key) / by)) end
+
+    middle = fn key, by ->
+      key |> values.(by) |> Enum.sort() |> Enum.at(div(length(rounds), 2))
+    end
+
+    shared = [better: :lower, hits: Enum.sum(Enum.map(rounds, & &1.hits))]
+    rate = "#{Measure.rate(middle.(:rate, 1))} reads"
+    meanwhile = Enum.reject([rate, hd(rounds).meanwhile], &(&1 == ""))
+    tail = "p99.9 #{round(middle.(:p999, 1_000))} us, longest #{round(middle.(:max, 1_000))} us"
+    us = [unit: "us"] ++ shared
+    Report.figure("#{what}, p50", values.(:p50, 1_000), [note: Enum.join(meanwhile, "; ")] ++ us)
+    Report.figure("#{what}, p99", values.(:p99, 1_000), [note: tail] ++ us)
+
+    if Map.has_key?(hd(rounds), :late),
+      do: Report.figure("#{what}, late", values.(:late, 0.01), [unit: "%"] ++ shared)
   end
 
   ## What is in the databases
@@ -132,15 +178,10 @@ defmodule Bench.ReadLatency do
   end
 
   defp with_database(world, fun) do
-    name = "bench-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.open(name)
-
-    try do
+    Bench.with_database(fn name ->
       load(name, world)
       fun.(name)
-    after
-      :ok = FormdbHttp.purge(name)
-    end
+    end)
   end
 
   defp load(name, %{features: features}) do
@@ -188,7 +229,8 @@ defmodule Bench.ReadLatency do
 
   ## Reads, each with a check of its answer
 
-  defp reads(name, world, shared) do
+  # Each is called with 0, 1, ... in each round; what must not be asked twice counts on.
+  defp reads(name, world, shared, question) do
     %{boxes: boxes} = world
 
     nothing = :binary.copy("x", 20_000)
@@ -208,7 +250,7 @@ defmodule Bench.ReadLatency do
        fn n ->
          {box, _} = elem(boxes, rem(n, @boxes))
          acked = acked(shared)
-         {acked, FormdbHttp.search(name, {:box, box}, limit: 1_000 + rem(n, 90_000))}
+         {acked, FormdbHttp.search(name, {:box, box}, limit: Measure.limit(question.()))}
        end,
        fn n, {acked, {:ok, page}} ->
          {box, met} = elem(boxes, rem(n, @boxes))
@@ -232,7 +274,7 @@ defmodule Bench.ReadLatency do
        fn n ->
          {series, from} = {"s#{rem(n * 7, @series) + 1}", day(n)}
          # No point lies in the last minute.
-         stop = from + 86_400_000_000 - rem(n, 59_000_000)
+         stop = from + 86_400_000_000 - rem(question.(), 59_000_000)
          opts = [start: from, end: stop, interval: "5m"]
          acked = acked(shared)
          {acked, FormdbHttp.aggregate(name, series, :avg, opts)}
@@ -398,13 +440,16 @@ defmodule Bench.ReadLatency do
 
   ## Over HTTP
 
-  # A box with another limit each time, and what to print at the end, in microseconds.
+  # Another box each time, some billionths of a degree wider, and what to print at the end, in
+  # microseconds. What it counts from is replaced.
   @script """
-  local n = 0
+  local n = FROM
   request = function()
     n = n + 1
-    local limit = string.find(wrk.path, "bbox") and "&limit=" .. (1000 + n % 90000) or ""
-    return wrk.format("GET", wrk.path .. limit)
+    local path = string.gsub(wrk.path, "bbox=([^,]+)", function(west)
+      return "bbox=" .. string.format("%.9f", tonumber(west) - n * 1e-9)
+    end)
+    return wrk.format("GET", path)
   end
   done = function(summary, latency)
     local e = summary.errors
@@ -413,13 +458,13 @@ defmodule Bench.ReadLatency do
       e.connect + e.read + e.write + e.status + e.timeout))
   end
   """
+  # More than one run of wrk asks for.
+  @questions 1_000_000
 
-  defp over_http(world, seconds) do
-    IO.puts("\nover HTTP, one connection")
-
+  defp over_http(world, millis) do
     case System.find_executable("wrk") do
-      nil -> IO.puts("not measured: wrk is not installed (bin/setup --tools)")
-      wrk -> over_http(wrk, world, seconds)
+      nil -> IO.puts("\nover HTTP: not measured: wrk is not installed (bin/setup --tools)")
+      wrk -> over_http(wrk, world, div(millis, 1_000) + 1)
     end
   end
 
@@ -431,33 +476,48 @@ defmodule Bench.ReadLatency do
     listen = [ip: {127, 0, 0, 1}, port: 0]
     {:ok, _} = :cowboy.start_clear(:bare, listen, %{env: %{dispatch: routes}})
     bare = "http://127.0.0.1:#{:ranch.get_port(:bare)}/"
-    script = Path.join(System.tmp_dir!(), "wrk-latency-#{System.pid()}.lua")
-    File.write!(script, @script)
     {{w, s, e, n}, _met} = elem(world.boxes, 0)
 
-    for {name, company} <- [{"alone", &alone/2}, {"single writes", &single_writes/2}] do
+    for {name, company} <- [{"alone", &alone/2}, {"beside single writes", &single_writes/2}] do
       with_database(world, fn database ->
+        Report.section("over HTTP, one connection, #{name}", checked: "the status of every answer")
+
+        urls = [
+          {"GET bare Cowboy \"ok\"", bare},
+          {"GET feature by id", "#{base}/#{database}/features/f0"},
+          {"GET box", "#{base}/#{database}/features?bbox=#{w},#{s},#{e},#{n}"}
+        ]
+
         beside(database, company, fn shared ->
-          for {what, url} <- [
-                {"GET bare Cowboy \"ok\"", bare},
-                {"GET feature by id", "#{base}/#{database}/features/f0"},
-                {"GET box", "#{base}/#{database}/features?bbox=#{w},#{s},#{e},#{n}"}
-              ] do
-            before = counted(shared)
-            begun = System.monotonic_time(:microsecond)
-            figures = wrk(wrk, script, url, seconds + 1)
-            took = (System.monotonic_time(:microsecond) - begun) / 1.0e6
-            line("#{what}, #{name}", figures, rates(shared, before, took))
-          end
+          rounds =
+            for round <- 1..Bench.rounds() do
+              for {_what, url} <- urls do
+                before = {counted(shared), Report.hits_of(database).()}
+                asked(wrk, round * @questions, url, seconds, shared, before, database)
+              end
+            end
+
+          for {{what, _url}, rounds} <- Enum.zip(urls, Enum.zip_with(rounds, & &1)),
+              do: figures(what, rounds)
         end)
       end)
     end
-
-    File.rm(script)
   end
 
-  defp wrk(wrk, script, url, seconds) do
+  defp asked(wrk, from, url, seconds, shared, {counted, hits}, database) do
+    {micros, figures} = Measure.time(fn -> wrk(wrk, from, url, seconds) end)
+
+    Map.merge(figures, %{
+      meanwhile: rates(shared, counted, micros / 1.0e6),
+      hits: Report.hits_of(database).() - hits
+    })
+  end
+
+  defp wrk(wrk, from, url, seconds) do
+    script = Path.join(System.tmp_dir!(), "wrk-latency-#{System.pid()}.lua")
+    File.write!(script, String.replace(@script, "FROM", "#{from}"))
     {out, 0} = System.cmd(wrk, ["-t1", "-c1", "-d#{seconds}s", "-s", script, url])
+    File.rm!(script)
     [_, numbers] = Regex.run(~r/^latency ([\d ]+)$/m, out)
 
     [p50, p99, p999, max, requests, errors] =
@@ -465,41 +525,17 @@ defmodule Bench.ReadLatency do
 
     Measure.check!(errors == 0 and requests > 0, url <> "\n" <> out)
 
-    %{
-      p50: p50 * 1_000,
-      p99: p99 * 1_000,
-      p999: p999 * 1_000,
-      max: max * 1_000,
-      rate: requests / seconds
-    }
+    nanos =
+      for {key, micros} <- [p50: p50, p99: p99, p999: p999, max: max], do: {key, micros * 1_000}
+
+    Map.new([{:rate, requests / seconds} | nanos])
   end
-
-  ## Printing
-
-  defp line(what, figures, note) do
-    times = for key <- [:p50, :p99, :p999, :max], do: microseconds(Map.fetch!(figures, key))
-    late = if late = figures[:late], do: "#{Float.round(late * 100, 1)} %", else: "-"
-    IO.puts(row(what, times ++ [late, Measure.rate(figures.rate)], note))
-  end
-
-  defp row(what, columns, note) do
-    [
-      String.pad_trailing(what, 38),
-      Enum.map(columns, &String.pad_leading(&1, 11)),
-      "   ",
-      note
-    ]
-  end
-
-  defp microseconds(ns), do: :erlang.float_to_binary(ns / 1_000, decimals: 1) <> " us"
 end
 
-Logger.configure(level: :warning)
-
-seconds =
+millis =
   case System.argv() do
-    [] -> 2
+    [] -> Bench.span(800)
     [text] -> String.to_integer(text)
   end
 
-Bench.ReadLatency.run(seconds)
+Bench.ReadLatency.run(millis)

@@ -27,7 +27,7 @@ defmodule Bench.Spatial do
     Report.open("spatial_index")
     IO.puts("#{@features} features; boxes of #{means} hits")
     in_memory(places, inputs)
-    durable(places, inputs)
+    Bench.with_database(&durable(&1, places, inputs))
     Report.close()
   end
 
@@ -130,10 +130,7 @@ defmodule Bench.Spatial do
 
   ## On disk
 
-  defp durable(places, inputs) do
-    name = "spatial-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.open(name)
-
+  defp durable(name, places, inputs) do
     collection =
       ~s({"type":"FeatureCollection","features":[#{Enum.map_join(places, ",", &text/1)}]})
 
@@ -183,21 +180,10 @@ defmodule Bench.Spatial do
       {"box of 38, GeoJSON, kept", kept.(small), earlier: 502, kept: true},
       {"box of 258, GeoJSON, kept", kept.(large), earlier: 292, kept: true}
     ])
-
-    :ok = FormdbHttp.purge(name)
-  end
-
-  # Each with a database of its own, so that all rounds find the same.
-  defp fresh(fun) do
-    name = "spatial-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.open(name)
-    result = fun.(name)
-    :ok = FormdbHttp.purge(name)
-    result
   end
 
   defp written(callers, millis) do
-    fresh(fn name ->
+    Bench.with_database(fn name ->
       rate = Measure.throughput(callers, millis, &put(name, &1, &2))
       {:ok, info} = FormdbHttp.database(name)
       Measure.check!(info.features == info.seq and info.features > 0, "all that was written")
@@ -206,7 +192,7 @@ defmodule Bench.Spatial do
   end
 
   defp at_once(collection) do
-    fresh(fn name ->
+    Bench.with_database(fn name ->
       {micros, {:ok, _}} = Measure.time(fn -> FormdbHttp.put_features(name, collection) end)
       {:ok, info} = FormdbHttp.database(name)
       Measure.check!(info.features == @features, "all features are there")
@@ -216,7 +202,7 @@ defmodule Bench.Spatial do
 
   # Each caller has as many to delete, written before the clock runs.
   defp removed(callers, each) do
-    fresh(fn name ->
+    Bench.with_database(fn name ->
       for caller <- 1..callers do
         texts = for n <- 1..each, do: text({"#{caller}-#{n}", place(caller, n)})
         collection = ~s({"type":"FeatureCollection","features":[#{Enum.join(texts, ",")}]})

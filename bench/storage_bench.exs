@@ -1,94 +1,159 @@
 # What a large database costs: loading it, on disk, in memory, opening it, proving it.
 #
-#   MIX_ENV=prod mix run bench/storage_bench.exs [POINTS] [FEATURES]
+#   mix run bench/storage_bench.exs [POINTS] [FEATURES]
 #
 # By default ten million points and a million features; POINTS and FEATURES take other
-# numbers, such as 0 and 10000000. Works in a temporary folder, removed at the end.
+# numbers, such as 0 and 10000000. Works in a temporary folder, removed at the end. Every
+# round loads all of it again.
 
-Code.require_file("support/measure.exs", __DIR__)
-alias Bench.Measure
+Code.require_file("support/bench.exs", __DIR__)
+Bench.start()
 
-Logger.configure(level: :warning)
+# In a module, because scripts are interpreted outside of one.
+defmodule Bench.Storage do
+  alias Bench.{Measure, Report}
 
-{points, features} =
-  case Enum.map(System.argv(), &String.to_integer/1) do
-    [] -> {10_000_000, 1_000_000}
-    [points, features] -> {points, features}
+  @start 1_700_000_000_000_000
+  @points_a_call 50_000
+  @features_a_call 5_000
+  @proofs 2_000
+
+  def run(points, features) do
+    Report.open("storage")
+
+    Report.section("#{points} points and #{features} features",
+      checked:
+        "numbers, sequence and root after every opening; that a proof is found for each of " <>
+          "#{@proofs} places, and that every hundredth names that root"
+    )
+
+    rounds = for _ <- 1..Bench.rounds(), do: Bench.with_database(&round(&1, points, features))
+
+    for {name, members} <- rows(points, features) do
+      Report.figure(name, Enum.map(rounds, &Map.fetch!(&1, name)), members)
+    end
+
+    Report.close()
   end
 
-name = "storage-#{System.unique_integer([:positive])}"
-{:ok, _} = FormdbHttp.open(name)
-{:ok, empty} = FormdbHttp.database(name)
+  defp rows(points, features) do
+    bytes = [unit: "bytes", better: :lower]
+    took = [unit: "s", better: :lower]
 
-# Resident memory of the whole process, now and at its peak, in MiB.
-memory = fn field ->
-  "/proc/self/status"
-  |> File.read!()
-  |> then(&Regex.run(~r/^#{field}:\s+(\d+) kB/m, &1))
-  |> then(fn [_, kib] -> div(String.to_integer(kib), 1024) end)
-end
+    [
+      points > 0 and
+        [
+          {"load points", target: 1_000_000},
+          {"on disk, a point", bytes ++ [earlier: 140, target: 8]}
+        ],
+      features > 0 and [{"load features", target: 300_000}, {"on disk, a feature", bytes}],
+      [
+        {"resident memory, loaded", unit: "MiB", better: :lower, note: "of the whole VM"},
+        {"close, writing the snapshot", took},
+        # Of ten million blocks.
+        {"open, with a snapshot", took ++ [target: if(features >= 10_000_000, do: 5)]},
+        {"open, without a snapshot", took},
+        {"inclusion proof", unit: "us", better: :lower},
+        {"consistency proof", unit: "us", better: :lower}
+      ]
+    ]
+    |> Enum.filter(& &1)
+    |> Enum.concat()
+  end
 
-load = fn chunks, write ->
-  {micros, _} =
-    Measure.time(fn ->
-      chunks
-      |> Task.async_stream(write, max_concurrency: 2, ordered: false, timeout: :infinity)
-      |> Stream.run()
+  defp round(name, points, features) do
+    figures = %{}
+    empty = info(name)
+
+    figures =
+      if points > 0 do
+        rate = points * 1.0e6 / load_points(name, points)
+        bytes = (info(name).journal_bytes - empty.journal_bytes) / points
+        Map.merge(figures, %{"load points" => rate, "on disk, a point" => bytes})
+      else
+        figures
+      end
+
+    half = info(name)
+
+    figures =
+      if features > 0 do
+        rate = features * 1.0e6 / load_features(name, features)
+        bytes = (info(name).journal_bytes - half.journal_bytes) / features
+        Map.merge(figures, %{"load features" => rate, "on disk, a feature" => bytes})
+      else
+        figures
+      end
+
+    :erlang.garbage_collect()
+    full = info(name)
+    Measure.check!({full.points, full.features} == {points, features}, "everything is there")
+    memory = resident()
+    {close, :ok} = Measure.time(fn -> FormdbHttp.close(name) end)
+    with_snapshot = open(name, full)
+    # As a kill leaves it: the journal as it is, and no snapshot.
+    :ok = FormdbHttp.close(name)
+    File.rm_rf!(Path.join([FormdbHttp.Catalog.config().data_dir, name, "snapshots"]))
+    without = open(name, full)
+
+    Map.merge(figures, %{
+      "resident memory, loaded" => memory,
+      "close, writing the snapshot" => close / 1.0e6,
+      "open, with a snapshot" => with_snapshot / 1.0e6,
+      "open, without a snapshot" => without / 1.0e6,
+      "inclusion proof" => proofs(name, full, &FormdbHttp.inclusion_proof/2),
+      "consistency proof" => proofs(name, full, &FormdbHttp.consistency_proof/2)
+    })
+  end
+
+  defp info(name) do
+    {:ok, info} = FormdbHttp.database(name)
+    info
+  end
+
+  # Resident memory of the whole process, in MiB.
+  defp resident do
+    [_, kib] = Regex.run(~r/^VmRSS:\s+(\d+) kB/m, File.read!("/proc/self/status"))
+    div(String.to_integer(kib), 1024)
+  end
+
+  ## Loading
+
+  # A sensor that reads once a second, in hundredths, around a slow wave. All is made before
+  # the clock runs: it is the database that is measured.
+  defp load_points(name, points) do
+    chunks =
+      for from <- 0..(points - 1)//@points_a_call do
+        range = from..(min(from + @points_a_call, points) - 1)
+
+        {for(i <- range, into: <<>>, do: <<@start + i * 1_000_000::little-signed-64>>),
+         for(i <- range, into: <<>>, do: <<value(i)::little-float-64>>)}
+      end
+
+    Measure.by_two(chunks, fn {timestamps, values} ->
+      {:ok, _} = FormdbHttp.put_columns(name, "sensor", timestamps, values, timeout: :infinity)
     end)
-
-  micros
-end
-
-report = fn what, count, micros, before ->
-  {:ok, now} = FormdbHttp.database(name)
-  bytes = (now.journal_bytes - before.journal_bytes) / max(count, 1)
-
-  Measure.line(
-    "load #{count} #{what}",
-    Measure.rate(count * 1.0e6 / micros),
-    "#{Float.round(bytes, 2)} bytes each on disk; #{memory.("VmRSS")} MiB in memory, peak #{memory.("VmHWM")}"
-  )
-
-  now
-end
-
-start = 1_700_000_000_000_000
-per_call = 50_000
-
-loaded =
-  if points > 0 do
-    # A sensor that reads once a second, in hundredths, around a slow wave.
-    column = fn from ->
-      for i <- from..(from + per_call - 1),
-          into: <<>>,
-          do: <<20 + 5 * :math.sin(i / 5_000) + rem(i * 7919, 100) / 100::little-float-64>>
-    end
-
-    times = fn from ->
-      for i <- from..(from + per_call - 1),
-          into: <<>>,
-          do: <<start + i * 1_000_000::little-signed-64>>
-    end
-
-    # Made before the clock runs: it is the database that is measured.
-    chunks = for from <- 0..(points - 1)//per_call, do: {times.(from), column.(from)}
-
-    micros =
-      load.(chunks, fn {timestamps, values} ->
-        {:ok, _} = FormdbHttp.put_columns(name, "sensor", timestamps, values, timeout: :infinity)
-      end)
-
-    report.("points", points, micros, empty)
-  else
-    empty
   end
 
-if features > 0 do
-  per_call = 5_000
+  defp value(i), do: 20 + 5 * :math.sin(i / 5_000) + rem(i * 7919, 100) / 100
 
-  collection = fn from ->
+  # A million at a time, so that the texts of ten million need not be there at once.
+  defp load_features(name, features) do
+    for from <- 0..(features - 1)//1_000_000, reduce: 0 do
+      micros ->
+        to = min(from + 1_000_000, features) - 1
+        texts = for first <- from..to//@features_a_call, do: collection(first, to)
+
+        micros +
+          Measure.by_two(texts, fn text ->
+            {:ok, _} = FormdbHttp.put_features(name, text, timeout: :infinity)
+          end)
+    end
+  end
+
+  defp collection(first, last) do
     list =
-      for i <- from..(from + per_call - 1) do
+      for i <- first..min(first + @features_a_call - 1, last) do
         lon = rem(i * 7919, 3_600_000) / 10_000 - 180
         lat = rem(i * 104_729, 1_800_000) / 10_000 - 90
 
@@ -99,74 +164,34 @@ if features > 0 do
     ~s({"type":"FeatureCollection","features":[#{Enum.join(list, ",")}]})
   end
 
-  # A million at a time, so that the texts of ten million need not be there at once.
-  micros =
-    for from <- 0..(features - 1)//1_000_000, reduce: 0 do
-      micros ->
-        to = min(from + 1_000_000, features) - 1
-        texts = for first <- from..to//per_call, do: collection.(first)
+  ## Opening and proving
 
-        micros +
-          load.(texts, fn text ->
-            {:ok, _} = FormdbHttp.put_features(name, text, timeout: :infinity)
-          end)
+  defp open(name, full) do
+    {micros, {:ok, again}} = Measure.time(fn -> FormdbHttp.open(name) end)
+    same = &{&1.root, &1.seq, &1.points, &1.features}
+    Measure.check!(same.(again) == same.(full), "the same database")
+    micros
+  end
+
+  # Microseconds of each.
+  defp proofs(name, full, prove) do
+    seqs = for n <- 1..@proofs, do: rem(n * 7_919_317, full.seq) + 1
+    {micros, proofs} = Measure.time(fn -> for seq <- seqs, do: prove.(name, seq) end)
+
+    for {:ok, proof} <- Enum.take_every(proofs, 100) do
+      root = Map.get(proof, :root) || Map.get(proof, :second_root)
+      Measure.check!(root == full.root, "the proof leads to the root")
     end
 
-  report.("features", features, micros, loaded)
+    Measure.check!(Enum.all?(proofs, &match?({:ok, _}, &1)), "a proof for each")
+    micros / @proofs
+  end
 end
 
-:erlang.garbage_collect()
-{:ok, full} = FormdbHttp.database(name)
-Measure.check!(full.points == points and full.features == features, "everything is there")
+{points, features} =
+  case Enum.map(System.argv(), &String.to_integer/1) do
+    [] -> Bench.scaled({10_000_000, 1_000_000}, {1_000_000, 100_000})
+    [points, features] -> {points, features}
+  end
 
-## Opening
-
-reopen = fn what ->
-  {micros, {:ok, again}} = Measure.time(fn -> FormdbHttp.open(name) end)
-  same = {again.root, again.seq, again.points, again.features}
-  Measure.check!(same == {full.root, full.seq, full.points, full.features}, "the same database")
-
-  Measure.line(
-    "open #{full.seq} blocks, #{what}",
-    "#{Float.round(micros / 1.0e6, 2)} s",
-    "#{Measure.rate(full.seq * 1.0e6 / micros)} blocks; #{memory.("VmRSS")} MiB in memory"
-  )
-end
-
-{micros, :ok} = Measure.time(fn -> FormdbHttp.close(name) end)
-Measure.line("close", "#{Float.round(micros / 1.0e6, 2)} s")
-reopen.("closed before, with its snapshot")
-
-# As a kill leaves it: the journal as it is, and whatever snapshots there are.
-folder = Path.join(FormdbHttp.Catalog.config().data_dir, name)
-:ok = FormdbHttp.close(name)
-File.rm_rf!(Path.join(folder, "snapshots"))
-reopen.("without a snapshot")
-
-## Proofs
-
-seqs = for n <- 1..2_000, do: rem(n * 7_919_317, full.seq) + 1
-{:ok, proof} = FormdbHttp.inclusion_proof(name, hd(seqs))
-Measure.check!(proof.root == full.root, "the proof leads to the root")
-
-{micros, _} =
-  Measure.time(fn -> for seq <- seqs, do: {:ok, _} = FormdbHttp.inclusion_proof(name, seq) end)
-
-Measure.line(
-  "inclusion proof of #{full.seq} blocks",
-  "#{Float.round(micros / length(seqs), 1)} us",
-  "#{length(proof.path)} hashes, #{length(proof.path) * 32} bytes"
-)
-
-{:ok, consistency} = FormdbHttp.consistency_proof(name, div(full.seq, 3) + 1)
-
-{micros, _} =
-  Measure.time(fn -> for seq <- seqs, do: {:ok, _} = FormdbHttp.consistency_proof(name, seq) end)
-
-Measure.line(
-  "consistency proof of #{full.seq} blocks",
-  "#{Float.round(micros / length(seqs), 1)} us",
-  "#{length(consistency.path)} hashes, #{length(consistency.path) * 32} bytes"
-)
-
-:ok = FormdbHttp.purge(name)
+Bench.Storage.run(points, features)

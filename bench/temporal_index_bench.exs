@@ -28,7 +28,7 @@ defmodule Bench.Temporal do
     Report.open("temporal_index")
     IO.puts("#{@points} points, one a minute; an hour 60, a day 1,440, a week 10,000 points")
     in_memory(points)
-    durable(points)
+    Bench.with_database(&durable(&1, points))
     Report.close()
   end
 
@@ -152,9 +152,7 @@ defmodule Bench.Temporal do
 
   ## On disk
 
-  defp durable(points) do
-    name = "temporal-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.open(name)
+  defp durable(name, points) do
     {timestamps, values} = columns(points)
     {:ok, _} = FormdbHttp.put_columns(name, @series, timestamps, values)
 
@@ -198,21 +196,10 @@ defmodule Bench.Temporal do
       {"1 week, list", range.(10_000, :points), earlier: 247},
       {"1 week, JSON", range.(10_000, :json), earlier: 247}
     ])
-
-    :ok = FormdbHttp.purge(name)
-  end
-
-  # Each with a database of its own, so that all rounds find the same.
-  defp fresh(fun) do
-    name = "temporal-#{System.unique_integer([:positive])}"
-    {:ok, _} = FormdbHttp.open(name)
-    result = fun.(name)
-    :ok = FormdbHttp.purge(name)
-    result
   end
 
   defp written(callers, millis) do
-    fresh(fn name ->
+    Bench.with_database(fn name ->
       rate =
         Measure.throughput(callers, millis, fn caller, n ->
           {:ok, _} = FormdbHttp.put_point(name, "caller-#{caller}", @start + n * @minute, n / 7)
@@ -228,7 +215,7 @@ defmodule Bench.Temporal do
   defp written_at_once({timestamps, values}) do
     series = Bench.scaled(20, 4)
 
-    fresh(fn name ->
+    Bench.with_database(fn name ->
       {micros, _} =
         Measure.time(fn ->
           for n <- 1..series,

@@ -39,6 +39,21 @@ defmodule Bench do
     :ok
   end
 
+  @doc """
+  Calls `fun` with the name of a database that is open and empty, and removes it afterwards:
+  each round then finds the same.
+  """
+  def with_database(fun) do
+    name = "bench-#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.open(name)
+
+    try do
+      fun.(name)
+    after
+      :ok = FormdbHttp.purge(name)
+    end
+  end
+
   @doc "How often each row is measured."
   def rounds do
     text = System.get_env("BENCH_ROUNDS", "3")
