@@ -115,7 +115,7 @@ free_port() {
 
 # k6 against a server of its own.
 http_load() {
-  local port server status=0
+  local port server progress status=0
   port=$(free_port)
   mkdir "$work/served"
   FORMDB_HOST=127.0.0.1 FORMDB_PORT=$port FORMDB_DATA_DIR="$work/served" MIX_ENV=prod \
@@ -131,6 +131,10 @@ http_load() {
     echo "the server does not serve on port $port; its log is $results/server.log"
     status=1
   else
+    # k6 says nothing until it is done.
+    while sleep 30; do echo "   ... $(($(date +%s) - begun)) s"; done &
+    progress=$!
+    running+=("$progress")
     BASE_URL="http://127.0.0.1:$port" measured http_load k6 run --quiet bench/http_load_test.js ||
       status=$?
   fi

@@ -13,15 +13,18 @@ alias FormdbHttp.JSON
 
 [folder | statuses] = System.argv()
 
-# The first line that a program prints, or what stands for one that is not there.
-first_line = fn program, arguments ->
+# The lines that a program prints, or what stands for those of one that is not there.
+lines = fn program, arguments ->
   try do
     {text, 0} = System.cmd(program, arguments, stderr_to_stdout: true)
-    text |> String.split("\n") |> hd()
+    String.split(text, "\n", trim: true)
   rescue
-    _ -> "unknown"
+    _ -> ["unknown"]
   end
 end
+
+first_line = &(&1 |> lines.(&2) |> hd())
+last_line = &(&1 |> lines.(&2) |> List.last())
 
 field = fn path, name ->
   case Regex.run(~r/^#{name}\s*:\s*(.*)$/m, File.read!(path)) do
@@ -57,7 +60,7 @@ run = [
     processor: field.("/proc/cpuinfo", "model name"),
     memory: "#{Float.round(String.to_integer(kib) / 1_048_576, 1)} GiB",
     kernel: first_line.("uname", ["-r"]),
-    file_system: first_line.("stat", ["-f", "-c", "%T", System.fetch_env!("FORMDB_DATA_DIR")]),
+    file_system: last_line.("df", ["--output=fstype", System.fetch_env!("FORMDB_DATA_DIR")]),
     load: System.fetch_env!("BENCH_LOAD"),
     revision: revision,
     elixir: System.version(),

@@ -62,7 +62,7 @@ defmodule Bench.Summary do
 
   defp promised_table(figures) do
     table(
-      ~w(figure published measured\ again target\ then target\ now now ratio),
+      ["figure", "published", "measured again", "target then", "target now", "now", "ratio"],
       for figure <- figures do
         text = &Figure.text(&1, figure.unit)
 
