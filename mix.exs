@@ -9,6 +9,10 @@ defmodule FormdbHttp.MixProject do
     ranch: "~> 2.1"
   ]
 
+  # Times the functions of the benchmarks. Without it they do that themselves
+  # (bench/support/stand_in.exs).
+  @benchee {:benchee, "~> 1.3", only: :dev, runtime: false}
+
   def project do
     {deps, _applications} = beam_libraries()
 
@@ -43,7 +47,7 @@ defmodule FormdbHttp.MixProject do
   defp beam_libraries do
     case Path.wildcard(Path.join(__DIR__, "debian_libs/*/ebin")) do
       [] ->
-        {@beam_libraries, []}
+        {@beam_libraries ++ [@benchee], []}
 
       ebins ->
         Enum.each(ebins, &Code.prepend_path/1)
