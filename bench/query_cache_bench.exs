@@ -2,7 +2,7 @@
 # four fifths of the queries: through FormdbHttp.QueryCache alone, then of a database on
 # disk, which keeps its answers by itself.
 #
-#   MIX_ENV=prod mix run bench/query_cache_bench.exs
+#   mix run bench/query_cache_bench.exs
 #
 # The database is in a temporary folder, removed at the end. Hits and misses must be those
 # of a list kept in the order of use, every answer the one that was put, and the cache

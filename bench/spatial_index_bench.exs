@@ -1,7 +1,7 @@
 # 10,000 features: entering, searching by box, removing. First through
 # FormdbHttp.SpatialIndex, which is in memory, then through a database on disk.
 #
-#   MIX_ENV=prod mix run bench/spatial_index_bench.exs
+#   mix run bench/spatial_index_bench.exs
 #
 # The database is in a temporary folder, removed at the end. Every box that is timed is
 # checked against a walk over all features, and so is what is left after deleting.

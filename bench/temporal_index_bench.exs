@@ -2,7 +2,7 @@
 # week. First through FormdbHttp.TemporalIndex, which is in memory, then through a
 # database on disk.
 #
-#   MIX_ENV=prod mix run bench/temporal_index_bench.exs
+#   mix run bench/temporal_index_bench.exs
 #
 # The database is in a temporary folder, removed at the end. Every kind of answer that is
 # timed is checked against the list of points, at many places.
