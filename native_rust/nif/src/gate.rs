@@ -21,15 +21,15 @@ struct Gate(Arc<Places>);
 impl Resource for Gate {}
 
 /// One of the places, until `held` is false.
-struct Place {
+struct GatePlace {
     places: Arc<Places>,
     held: AtomicBool,
 }
 
 #[rustler::resource_impl]
-impl Resource for Place {}
+impl Resource for GatePlace {}
 
-impl Place {
+impl GatePlace {
     fn leave(&self) {
         if self.held.swap(false, Ordering::SeqCst) {
             self.places.taken.fetch_sub(1, Ordering::SeqCst);
@@ -37,7 +37,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for GatePlace {
     fn drop(&mut self) {
         self.leave();
     }
@@ -51,14 +51,14 @@ fn gate_new(bound: usize) -> ResourceArc<Gate> {
 
 /// A place, or nil when all are taken.
 #[rustler::nif]
-fn gate_enter(gate: ResourceArc<Gate>) -> Option<ResourceArc<Place>> {
+fn gate_enter(gate: ResourceArc<Gate>) -> Option<ResourceArc<GatePlace>> {
     let Places { bound, taken } = &*gate.0;
     taken
         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |taken| {
             (taken < *bound).then_some(taken + 1)
         })
         .ok()?;
-    Some(ResourceArc::new(Place {
+    Some(ResourceArc::new(GatePlace {
         places: Arc::clone(&gate.0),
         held: AtomicBool::new(true),
     }))
@@ -66,7 +66,7 @@ fn gate_enter(gate: ResourceArc<Gate>) -> Option<ResourceArc<Place>> {
 
 /// Gives a place back. Doing so twice does no harm.
 #[rustler::nif]
-fn gate_leave(place: ResourceArc<Place>) {
+fn gate_leave(place: ResourceArc<GatePlace>) {
     place.leave();
 }
 

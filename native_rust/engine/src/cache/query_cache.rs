@@ -53,12 +53,12 @@ pub struct QueryCache<V> {
 }
 
 struct Inner<V> {
-    entries: Lru<Box<[u8]>, Entry<V>>,
+    entries: Lru<Box<[u8]>, CachedResult<V>>,
     /// But for entries and bytes, which the map knows.
     stats: CacheStats,
 }
 
-struct Entry<V> {
+struct CachedResult<V> {
     value: V,
     written: Instant,
 }
@@ -120,7 +120,7 @@ impl<V: Clone> QueryCache<V> {
 
     fn put_at(&self, key: Box<[u8]>, value: V, bytes: usize, now: Instant) {
         let bytes = cost(&key, bytes);
-        let entry = Entry {
+        let entry = CachedResult {
             value,
             written: now,
         };

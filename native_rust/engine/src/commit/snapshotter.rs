@@ -18,7 +18,7 @@ const CLOSING_BYTES: u64 = 1 << 20;
 
 /// Where in the journal a snapshot stands.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct SnapshotPosition {
     seq: u64,
     position: u64,
 }
@@ -36,9 +36,9 @@ pub(crate) struct Snapshotter {
     stop: Stop,
     running: Option<JoinHandle<()>>,
     /// Where the last one stands that was begun.
-    begun: Place,
+    begun: SnapshotPosition,
     /// Where the one stands that the database was opened from.
-    opened: Place,
+    opened: SnapshotPosition,
     /// Its length.
     opened_bytes: u64,
 }
@@ -52,9 +52,11 @@ impl Snapshotter {
         state: Arc<State>,
         used: Option<(SnapshotUsed, u64)>,
     ) -> Self {
-        let opened = used.map_or_else(Place::default, |(snapshot, position)| Place {
-            seq: snapshot.seq,
-            position,
+        let opened = used.map_or_else(SnapshotPosition::default, |(snapshot, position)| {
+            SnapshotPosition {
+                seq: snapshot.seq,
+                position,
+            }
         });
         Self {
             fs,
@@ -148,8 +150,8 @@ impl Snapshotter {
     }
 }
 
-fn place_of(mark: &SnapshotMark) -> Place {
-    Place {
+fn place_of(mark: &SnapshotMark) -> SnapshotPosition {
+    SnapshotPosition {
         seq: mark.journal.tree.size(),
         position: mark.journal.position,
     }

@@ -17,7 +17,7 @@ use crate::fs::{Descriptors, FileSystem};
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::open::Recovered;
-use crate::open::home::Place;
+use crate::open::home::DatabaseFolder;
 use crate::open::opening::{self, Opening};
 use crate::sessions::Sessions;
 use crate::state::ScrubStats;
@@ -36,7 +36,7 @@ pub struct Database {
     pub(crate) queue: WriteQueue,
     committer: Mutex<Option<JoinHandle<()>>>,
     recovered: Recovered,
-    place: Place,
+    place: DatabaseFolder,
 }
 
 /// Figures of an open database at one moment.

@@ -7,7 +7,7 @@
 
 use crate::types::{Orientation, side};
 
-use super::edges::{Edge, Edges, Part};
+use super::edges::{Edge, Edges, GeometryPart};
 use super::seam::way;
 use super::shape::Position;
 use super::side::Side;
@@ -87,10 +87,10 @@ pub(super) fn pieces(edges: &Edges, edge: &Edge, budget: &Budget) -> Result<Vec<
             let shares = [share(edge, other.a), share(edge, other.b)];
             let (first, last) = (shares[0].min(shares[1]), shares[0].max(shares[1]));
             if first < last {
-                along.push((first, last, matches!(other.part, Part::Ring { .. })));
+                along.push((first, last, matches!(other.part, GeometryPart::Ring { .. })));
                 cuts.extend([first, last].map(|share| Cut { share, ring: None }));
             }
-        } else if let Part::Ring { area, ring } = other.part
+        } else if let GeometryPart::Ring { area, ring } = other.part
             && !other.twin
             && let Some(share) = crossing(edge, other, ends)
         {
@@ -175,7 +175,7 @@ impl Around {
         };
         let mut crossed = [Vec::new(), Vec::new()];
         edges.near(&ray, budget, |other| {
-            if let Part::Ring { area, ring } = other.part
+            if let GeometryPart::Ring { area, ring } = other.part
                 && !other.twin
             {
                 for (side, crossed) in Side::BOTH.into_iter().zip(&mut crossed) {

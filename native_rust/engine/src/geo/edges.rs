@@ -12,7 +12,7 @@ use crate::types::Rect;
 
 /// What an edge is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum GeometryPart {
     /// A point: the edge has no length.
     Point,
     Line,
@@ -27,7 +27,7 @@ pub(super) enum Part {
 pub(super) struct Edge {
     pub a: Position,
     pub b: Position,
-    pub part: Part,
+    pub part: GeometryPart,
     /// The other spelling of an edge on a seam of the plane. It belongs to the
     /// shape like any edge, but does not bound its areas.
     pub twin: bool,
@@ -91,16 +91,16 @@ impl Edges {
         let point = |p: &Position| Edge {
             a: *p,
             b: *p,
-            part: Part::Point,
+            part: GeometryPart::Point,
             twin: false,
         };
         list.extend(shape.points.iter().map(point));
         for line in &shape.lines {
-            push(line, Part::Line, &mut list);
+            push(line, GeometryPart::Line, &mut list);
         }
         for (area, number) in shape.areas.iter().zip(0..) {
             for (ring, place) in area.rings.iter().zip(0..) {
-                let part = Part::Ring {
+                let part = GeometryPart::Ring {
                     area: number,
                     ring: place,
                 };
@@ -172,7 +172,7 @@ impl Edges {
 }
 
 /// The edges of one line or ring; a lone position is an edge without length.
-fn push(line: &[Position], part: Part, list: &mut Vec<Edge>) {
+fn push(line: &[Position], part: GeometryPart, list: &mut Vec<Edge>) {
     let edge = |a: Position, b: Position| Edge {
         a,
         b,

@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use crate::types::{Orientation, side};
 
 use super::beside::{Piece, common, either, is_inside, pieces};
-use super::edges::{Edge, Edges, Part};
+use super::edges::{Edge, Edges, GeometryPart};
 use super::seam::{
     around, behind_seam, is_position, on_seam, outer_side, seams_from, spellings, twins, ways_from,
 };
@@ -67,7 +67,7 @@ impl Cover {
 
 /// Where a position lies to areas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum PointLocation {
     Inside,
     Boundary,
     Outside,
@@ -153,7 +153,7 @@ impl Prepared {
     fn holds_start_of(&self, shape: &Shape, budget: &Budget) -> Result<bool> {
         for p in starts(shape) {
             budget.step()?;
-            if self.locate(p, budget)? == Place::Inside {
+            if self.locate(p, budget)? == PointLocation::Inside {
                 return Ok(true);
             }
         }
@@ -166,7 +166,7 @@ impl Prepared {
         for edge in self.edges.iter().filter(|edge| !edge.twin) {
             budget.step()?;
             let found = match edge.part {
-                Part::Ring { .. } if !is_position(edge) => {
+                GeometryPart::Ring { .. } if !is_position(edge) => {
                     self.ring_edge_in(edge, other, budget)?
                 }
                 _ => other.covers_edge(edge, budget)?,
@@ -205,7 +205,7 @@ impl Prepared {
     fn is_entered(&self, other: &Self, budget: &Budget) -> Result<bool> {
         for area in &self.shape.areas {
             let entered = other.edges.near(&area.envelope, budget, |edge| {
-                let ring = matches!(edge.part, Part::Ring { .. });
+                let ring = matches!(edge.part, GeometryPart::Ring { .. });
                 if !ring || edge.twin || edge.a == edge.b {
                     return Ok(false);
                 }
@@ -254,9 +254,9 @@ impl Prepared {
         self.edges.near(&Rect::point(p), budget, |edge| {
             if edge.holds(p) {
                 match edge.part {
-                    Part::Ring { .. } => ring = true,
-                    Part::Line => line = true,
-                    Part::Point => point = true,
+                    GeometryPart::Ring { .. } => ring = true,
+                    GeometryPart::Line => line = true,
+                    GeometryPart::Point => point = true,
                 }
             }
             Ok(false)
@@ -264,7 +264,7 @@ impl Prepared {
         // Of what has several kinds of parts, its areas count before the others.
         let interior = if ring {
             self.is_surrounded(p, budget)?
-        } else if self.locate(p, budget)? == Place::Inside {
+        } else if self.locate(p, budget)? == PointLocation::Inside {
             true
         } else if line {
             !self.is_end(p, budget)?
@@ -300,7 +300,8 @@ impl Prepared {
                 }
             }
             let found = self.edges.near(&around(place), budget, |edge| {
-                if !matches!(edge.part, Part::Ring { .. }) || edge.twin || is_position(edge) {
+                if !matches!(edge.part, GeometryPart::Ring { .. }) || edge.twin || is_position(edge)
+                {
                     return Ok(false);
                 }
                 for (from, to) in ways_from(place, edge) {
@@ -334,7 +335,7 @@ impl Prepared {
     /// Counts the edges that a ray eastwards crosses, ring by ring. Of the two ends
     /// of an edge the lower counts, so a ray through a shared end crosses once or
     /// not at all.
-    fn locate(&self, p: Position, budget: &Budget) -> Result<Place> {
+    fn locate(&self, p: Position, budget: &Budget) -> Result<PointLocation> {
         let ray = Rect {
             min: p,
             max: [f64::INFINITY, p[1]],
@@ -342,7 +343,7 @@ impl Prepared {
         let mut crossed: Vec<(u32, u32)> = Vec::new();
         let mut bounds: Vec<u32> = Vec::new();
         self.edges.near(&ray, budget, |edge| {
-            let Part::Ring { area, ring } = edge.part else {
+            let GeometryPart::Ring { area, ring } = edge.part else {
                 return Ok(false);
             };
             if edge.twin {
@@ -367,12 +368,12 @@ impl Prepared {
             while holding.next_if(|next| next.0 == area).is_some() {}
             budget.steps(bounds.len())?;
             if ring == 0 && !in_hole && !bounds.contains(&area) {
-                return Ok(Place::Inside);
+                return Ok(PointLocation::Inside);
             }
         }
         Ok(match bounds.is_empty() {
-            true => Place::Outside,
-            false => Place::Boundary,
+            true => PointLocation::Outside,
+            false => PointLocation::Boundary,
         })
     }
 }

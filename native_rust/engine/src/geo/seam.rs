@@ -2,7 +2,7 @@
 //! its eastern and its western edge, and the poles, which are its northern and
 //! southern ones.
 
-use super::edges::{Edge, Part};
+use super::edges::{Edge, GeometryPart};
 use super::shape::Position;
 use super::side::Side;
 use crate::types::Rect;
@@ -16,7 +16,7 @@ pub(super) fn on_seam([lon, lat]: Position) -> bool {
 /// the same latitudes on the other side, of a pole its whole parallel.
 pub(super) fn twins(edges: &[Edge]) -> Vec<Edge> {
     let mut twins = Vec::new();
-    let mut poles: Vec<(f64, Part)> = Vec::new();
+    let mut poles: Vec<(f64, GeometryPart)> = Vec::new();
     for edge in edges {
         let ends = [edge.a, edge.b];
         for east in [180.0, -180.0] {
@@ -35,7 +35,7 @@ pub(super) fn twins(edges: &[Edge]) -> Vec<Edge> {
         }
         for [_, lat] in ends {
             // By kind: which ring it is does not matter to a twin's place.
-            let known = |(pole, part): &(f64, Part)| {
+            let known = |(pole, part): &(f64, GeometryPart)| {
                 *pole == lat && std::mem::discriminant(part) == std::mem::discriminant(&edge.part)
             };
             if lat.abs() == 90.0 && !poles.iter().any(known) {
@@ -127,7 +127,7 @@ pub(super) fn way(from: Position, to: Position) -> Edge {
     Edge {
         a: from,
         b: to,
-        part: Part::Line,
+        part: GeometryPart::Line,
         twin: false,
     }
 }

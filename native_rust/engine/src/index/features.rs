@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use super::memory;
 use super::signatures::SignatureTable;
-use super::spatial::{ALIVE, Entry, SpatialIndex};
+use super::spatial::{ALIVE, SpatialEntry, SpatialIndex};
 use crate::mem::chunked::Chunked;
 use crate::mem::ids::{IdTable, number_of};
 use crate::types::{FeatureSignature, Rect};
@@ -511,7 +511,7 @@ impl FeatureIndex {
         for newest in self.current.iter() {
             let entry = |version: &Version, end_seq| {
                 let rect = self.envelopes.get(version.envelope)?;
-                Some(Entry::new(rect, version.begin_seq, end_seq))
+                Some(SpatialEntry::new(rect, version.begin_seq, end_seq))
             };
             current.extend(entry(newest, ALIVE));
             let mut successor = newest;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use hashbrown::HashTable;
 
-use super::spatial::{ALIVE, Entry, SpatialIndex};
+use super::spatial::{ALIVE, SpatialEntry, SpatialIndex};
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::geo::{Center, Shape};
@@ -20,14 +20,14 @@ use crate::types::Rect;
 pub struct PlaceIndex {
     tree: SpatialIndex,
     /// Places by number; a removed one is `None` until its number is given again.
-    places: Vec<Option<Place>>,
+    places: Vec<Option<PlacedId>>,
     free: Vec<u32>,
     /// Numbers by id.
     numbers: HashTable<u32>,
     hasher: RandomState,
 }
 
-struct Place {
+struct PlacedId {
     id: Box<str>,
     rect: Rect,
 }
@@ -61,7 +61,7 @@ impl PlaceIndex {
         }
         let entries = index.places.iter().zip(0..).filter_map(|(place, number)| {
             let place = place.as_ref()?;
-            Some(Entry::new(place.rect, sequence(number), ALIVE))
+            Some(SpatialEntry::new(place.rect, sequence(number), ALIVE))
         });
         index.tree = SpatialIndex::bulk_load(entries.collect(), Vec::new());
         index
@@ -104,7 +104,7 @@ impl PlaceIndex {
 
     /// A number for an id that has none.
     fn add(&mut self, id: &str, rect: Rect) -> u32 {
-        let place = Some(Place {
+        let place = Some(PlacedId {
             id: id.into(),
             rect,
         });
@@ -226,7 +226,7 @@ impl PlaceIndex {
     }
 }
 
-fn is_named(places: &[Option<Place>], number: u32, id: &str) -> bool {
+fn is_named(places: &[Option<PlacedId>], number: u32, id: &str) -> bool {
     let place = places.get(number as usize).and_then(Option::as_ref);
     place.is_some_and(|place| *place.id == *id)
 }

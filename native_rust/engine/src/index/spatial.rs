@@ -20,7 +20,7 @@ pub(super) const ALIVE: u64 = u64::MAX;
 
 /// One version of a feature that has a geometry.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct SpatialEntry {
     envelope: AABB<[f64; 2]>,
     /// Sequence that wrote the version. Names it: no other version has it.
     pub begin_seq: u64,
@@ -28,7 +28,7 @@ pub(super) struct Entry {
     pub end_seq: u64,
 }
 
-impl Entry {
+impl SpatialEntry {
     pub(super) fn new(rect: Rect, begin_seq: u64, end_seq: u64) -> Self {
         Self {
             envelope: aabb(&rect),
@@ -80,7 +80,7 @@ impl Default for SpatialIndex {
 
 impl SpatialIndex {
     /// Builds both layers at once. O(n log n).
-    pub(super) fn bulk_load(current: Vec<Entry>, ended: Vec<Entry>) -> Self {
+    pub(super) fn bulk_load(current: Vec<SpatialEntry>, ended: Vec<SpatialEntry>) -> Self {
         Self {
             horizon: ended.iter().map(|entry| entry.end_seq).max().unwrap_or(0),
             hot: Layer::bulk_load(current),
@@ -90,7 +90,7 @@ impl SpatialIndex {
 
     /// Enters a version that is current. O(log n).
     pub(super) fn insert(&mut self, rect: Rect, begin_seq: u64) {
-        self.hot.insert(Entry::new(rect, begin_seq, ALIVE));
+        self.hot.insert(SpatialEntry::new(rect, begin_seq, ALIVE));
     }
 
     /// Marks a current version as superseded by `end_seq`. Cost as [`Layer::end`].
@@ -206,7 +206,7 @@ impl SpatialIndex {
 
 fn push_nodes<'t>(
     layer: &'t Layer,
-    nodes: &'t [RTreeNode<Entry>],
+    nodes: &'t [RTreeNode<SpatialEntry>],
     bound: impl Fn(&Rect) -> Option<f64>,
     queue: &mut BinaryHeap<Bounded<'t>>,
 ) {
@@ -220,7 +220,7 @@ fn push_nodes<'t>(
 /// A node in a queue that gives out the least bound first.
 struct Bounded<'t> {
     bound: f64,
-    node: &'t RTreeNode<Entry>,
+    node: &'t RTreeNode<SpatialEntry>,
     layer: &'t Layer,
 }
 

@@ -14,7 +14,7 @@ use super::layout::{DatabaseId, HeaderError, SEGMENT_HEADER, SegmentHeader, pars
 use super::location::BlockLocation;
 use super::reader::SegmentReader;
 use super::scan::{Scan, Tail};
-use super::survey::{Found, refusal};
+use super::survey::{FoundSegment, refusal};
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
@@ -215,7 +215,7 @@ impl Examination {
         }
         let footer = Footer::open(&reader.segment, reader.len, &header.database)?;
         let groups_end = self.groups_end(file, footer.as_ref(), next, header);
-        let mut found = Found {
+        let mut found = FoundSegment {
             reader: reader.again(),
             header: header.clone(),
             groups_end,

@@ -28,7 +28,7 @@ use super::scan::{Replay, Scan, Tail};
 use super::sealing::{other_blocks, rebuild_footers};
 use super::segments::{Hashes, Indexed, Segments};
 use super::start::{Start, find_start};
-use super::survey::{Found, Survey, survey};
+use super::survey::{FoundSegment, Survey, survey};
 use super::writer::{Active, End, Journal, create_segment};
 use crate::block::Block;
 use crate::error::{Error, Result};
@@ -345,7 +345,7 @@ pub(crate) fn create(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<Databa
 /// end.
 fn share(
     fs: &dyn FileSystem,
-    list: Vec<Found>,
+    list: Vec<FoundSegment>,
     offset: u64,
 ) -> Result<(Arc<Segments>, Option<Active>)> {
     let segments = Arc::new(Segments::default());

@@ -10,7 +10,7 @@ use super::leaves::Leaves;
 use super::location::BlockLocation;
 use super::mark::LastGroup;
 use super::reader::SegmentReader;
-use super::survey::Found;
+use super::survey::FoundSegment;
 use crate::block::Block;
 use crate::error::Result;
 use crate::merkle::{NodeTable, Tree, leaf_hash};
@@ -93,11 +93,11 @@ impl<'a> Scan<'a> {
     /// [`crate::Error::Corrupt`] for what does not check and is no torn tail.
     pub(super) fn segment(
         &mut self,
-        found: &mut Found,
+        found: &mut FoundSegment,
         number: u32,
         from: Option<u64>,
     ) -> Result<Tail> {
-        let Found {
+        let FoundSegment {
             reader,
             header,
             groups_end,

@@ -1,7 +1,7 @@
 //! A place in the journal to begin reading at.
 
 use super::layout::{DatabaseId, GROUP_HEADER, SEGMENT_HEADER};
-use super::survey::{Found, Survey};
+use super::survey::{FoundSegment, Survey};
 use crate::error::Result;
 use crate::merkle::{NodeTable, Tree};
 
@@ -44,7 +44,7 @@ pub(super) fn find_start(start: &Start, survey: &mut Survey) -> Result<Result<us
         .segments
         .get(number + 1)
         .map(|next| next.header.first_seq);
-    let Some(Found {
+    let Some(FoundSegment {
         reader,
         header,
         groups_end,

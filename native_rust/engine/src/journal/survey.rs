@@ -14,7 +14,7 @@ use crate::merkle::Tree;
 use crate::types::Hash;
 
 /// A segment with a valid header that continues the one before it.
-pub(super) struct Found {
+pub(super) struct FoundSegment {
     pub reader: SegmentReader,
     pub header: SegmentHeader,
     /// Offset at which its groups end, by the header of the next segment; the last
@@ -26,7 +26,7 @@ pub(super) struct Found {
     pub leaves: Option<Leaves>,
 }
 
-impl Found {
+impl FoundSegment {
     /// Leaf hash of the block at `index` of a sealed segment: from its footer, or,
     /// where that is missing or damaged, from its blocks, which are all read then.
     pub(super) fn leaf(&mut self, index: u32) -> Result<Option<Hash>> {
@@ -63,7 +63,7 @@ pub(super) struct Unfinished {
 /// What a journal folder holds.
 pub(super) struct Survey {
     /// In journal order.
-    pub segments: Vec<Found>,
+    pub segments: Vec<FoundSegment>,
     /// What a crash left of making the next segment.
     pub unfinished: Option<Unfinished>,
 }
@@ -160,7 +160,7 @@ impl Survey {
                 );
                 return Err(reader.corrupt(0, reason));
             }
-            self.segments.push(Found {
+            self.segments.push(FoundSegment {
                 reader,
                 header,
                 groups_end: None,
@@ -195,7 +195,7 @@ impl Survey {
             return Err(before.reader.corrupt(before.reader.len, reason));
         }
         before.groups_end = Some(end);
-        self.segments.push(Found {
+        self.segments.push(FoundSegment {
             reader,
             header,
             groups_end: None,

@@ -9,13 +9,13 @@ use lru::LruCache;
 /// A map bounded in entries and in bytes: the least recently used go first. Under no lock
 /// of its own: what goes is handed to the caller, who frees it outside of his.
 pub(crate) struct Lru<K: Hash + Eq, V> {
-    entries: LruCache<K, Entry<V>>,
+    entries: LruCache<K, LruEntry<V>>,
     bytes: usize,
     max_entries: usize,
     max_bytes: usize,
 }
 
-struct Entry<V> {
+struct LruEntry<V> {
     value: V,
     bytes: usize,
 }
@@ -57,7 +57,7 @@ impl<K: Hash + Eq, V> Lru<K, V> {
             evicted.push((key, least.value));
         }
         self.bytes += bytes;
-        self.entries.put(key, Entry { value, bytes });
+        self.entries.put(key, LruEntry { value, bytes });
         (replaced, evicted)
     }
 

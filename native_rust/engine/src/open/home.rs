@@ -132,7 +132,7 @@ pub(crate) fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>
 /// The folder of an open database, to see whether it is still where it was, with what it
 /// had in it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct DatabaseFolder {
     fs: Arc<dyn FileSystem>,
     dir: PathBuf,
     id: FileId,
@@ -144,7 +144,7 @@ pub(crate) struct Place {
 /// Sealed segments looked at in one check; the next check goes on after them.
 const SEGMENTS: usize = 1_000;
 
-impl Place {
+impl DatabaseFolder {
     /// Of a database's folder, whose lock is held.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::index::Rebuilt;
 use crate::journal::{self, Durable, IDENTITY, Identity, Opened};
 use crate::limits::Limits;
 use crate::mem::Memory;
-use crate::open::home::{self, JOURNAL, Place};
+use crate::open::home::{self, DatabaseFolder, JOURNAL};
 use crate::planted::{Bug, planted};
 use crate::snapshot::SNAPSHOTS;
 use crate::state::CursorKey;
@@ -35,7 +35,7 @@ pub(crate) struct Opening {
     pub committer: Committer,
     /// What opening found and did.
     pub recovered: Recovered,
-    pub place: Place,
+    pub place: DatabaseFolder,
 }
 
 /// Open the database in `dir`, as [`crate::Database::open`] says.
@@ -85,7 +85,7 @@ pub(crate) fn open(
     } = opened;
     let identity = identify(&*fs, dir, identity, Identity::new(database, since))?;
     let cursors = CursorKey::new(&identity.database, &identity.log);
-    let place = Place::new(&fs, dir, &*lock, identity)?;
+    let place = DatabaseFolder::new(&fs, dir, &*lock, identity)?;
     let mut recovered = Recovered::new(report, reading.used);
     recovered.created = created;
     recovered.snapshots_ignored = reading.ignored;

@@ -126,11 +126,11 @@ impl QueryGeometry {
 /// What candidates are compared with.
 pub(super) struct Target<'q> {
     pieces: Vec<Rect>,
-    kind: Kind<'q>,
+    kind: Comparison<'q>,
     predicate: Predicate,
 }
 
-enum Kind<'q> {
+enum Comparison<'q> {
     Everything,
     /// Whatever has a position in common with the pieces.
     Pieces,
@@ -143,19 +143,19 @@ impl<'q> Target<'q> {
     /// [`Area::Near`] is searched elsewhere; here it would stand for everything.
     pub(super) fn new(area: &'q Area, predicate: Predicate) -> Self {
         let (pieces, kind) = match area {
-            Area::Everything | Area::Near(_) => (Vec::new(), Kind::Everything),
+            Area::Everything | Area::Near(_) => (Vec::new(), Comparison::Everything),
             Area::Box(bbox) => {
                 let pieces = bbox.pieces().to_vec();
                 let kind = match predicate {
-                    Predicate::Intersects => Kind::Pieces,
+                    Predicate::Intersects => Comparison::Pieces,
                     _ => {
                         let shape = Shape::rects(&bbox.parts());
-                        Kind::BoxShape(Box::new(Prepared::new(shape)))
+                        Comparison::BoxShape(Box::new(Prepared::new(shape)))
                     }
                 };
                 (pieces, kind)
             }
-            Area::Geometry(geometry) => (geometry.pieces.clone(), Kind::Shape(geometry)),
+            Area::Geometry(geometry) => (geometry.pieces.clone(), Comparison::Shape(geometry)),
         };
         Self {
             pieces,
@@ -175,12 +175,12 @@ impl<'q> Target<'q> {
             Predicate::Contains => 2,
         }]);
         match &self.kind {
-            Kind::Everything => digest.update([0]),
-            Kind::Shape(geometry) => {
+            Comparison::Everything => digest.update([0]),
+            Comparison::Shape(geometry) => {
                 digest.update([1]);
                 digest.update(geometry.digest);
             }
-            Kind::Pieces | Kind::BoxShape(_) => {
+            Comparison::Pieces | Comparison::BoxShape(_) => {
                 digest.update([2]);
                 for Rect { min, max } in &self.pieces {
                     for number in [min[0], min[1], max[0], max[1]] {
@@ -204,14 +204,14 @@ impl<'q> Target<'q> {
         mut found: impl FnMut(Hit) -> Result<()>,
     ) -> Result<()> {
         let prepared = match &self.kind {
-            Kind::Everything => return everything(state, at, budget, found),
-            Kind::Pieces => {
+            Comparison::Everything => return everything(state, at, budget, found),
+            Comparison::Pieces => {
                 return each_in_box(state, &self.pieces, at, budget, |version| {
                     found(Hit::new(version, &self.pieces))
                 });
             }
-            Kind::Shape(geometry) => &geometry.prepared,
-            Kind::BoxShape(prepared) => prepared,
+            Comparison::Shape(geometry) => &geometry.prepared,
+            Comparison::BoxShape(prepared) => prepared,
         };
         each_in_box(state, &self.pieces, at, budget, |Placed { seq, rect }| {
             // A geometry whose envelope is one position is that position: no body is
@@ -234,10 +234,10 @@ impl<'q> Target<'q> {
         budget: &Budget,
     ) -> Result<Result<bool>, DecodeError> {
         let prepared = match &self.kind {
-            Kind::Everything => return Ok(Ok(true)),
-            Kind::Pieces => return intersects_box(body, &self.pieces).map(Ok),
-            Kind::Shape(geometry) => &geometry.prepared,
-            Kind::BoxShape(prepared) => prepared,
+            Comparison::Everything => return Ok(Ok(true)),
+            Comparison::Pieces => return intersects_box(body, &self.pieces).map(Ok),
+            Comparison::Shape(geometry) => &geometry.prepared,
+            Comparison::BoxShape(prepared) => prepared,
         };
         lies(prepared, body, self.predicate, budget)
     }

@@ -137,15 +137,15 @@ struct Where<'a>(&'a Search);
 
 impl Hash for Where<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Place(self.0).hash(state);
+        SearchWithin(self.0).hash(state);
         self.0.as_of.hash(state);
     }
 }
 
 /// The same without the sequence it is as of: the question that cursors belong to.
-pub(super) struct Place<'a>(pub &'a Search);
+pub(super) struct SearchWithin<'a>(pub &'a Search);
 
-impl Hash for Place<'_> {
+impl Hash for SearchWithin<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Search {
             area,

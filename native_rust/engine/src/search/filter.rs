@@ -39,7 +39,7 @@ const MAX_LIST: usize = 1_000;
 /// `since` and `until`; `seq` takes `eq`, `gt`, `gte`, `lt` and `lte` of an integer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    kind: Kind,
+    kind: Criterion,
     /// Key and expression.
     text: Box<(String, String)>,
 }
@@ -52,7 +52,7 @@ impl Hash for Filter {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Kind {
+enum Criterion {
     Property {
         path: Vec<String>,
         test: Test,
@@ -112,7 +112,7 @@ impl Filter {
     /// operation, or a value that it does not take.
     pub fn parse(key: &str, expression: &str) -> Result<Self> {
         let kind = match key {
-            "time" => parse_time(expression).map(Kind::Time),
+            "time" => parse_time(expression).map(Criterion::Time),
             "seq" => parse_sequence(expression),
             _ => match key.strip_prefix("prop.") {
                 Some(path) => property(path, expression),
@@ -130,7 +130,7 @@ impl Filter {
 
     /// Whether the stored form of a feature fulfils what this says of properties.
     pub(super) fn matches(&self, body: &[u8]) -> Result<bool, DecodeError> {
-        let Kind::Property { path, test } = &self.kind else {
+        let Criterion::Property { path, test } = &self.kind else {
             return Ok(true);
         };
         let mut reader = Reader::new(body);
@@ -142,7 +142,7 @@ impl Filter {
 
     /// Whether bodies are needed to decide.
     pub(super) fn is_of_properties(&self) -> bool {
-        matches!(self.kind, Kind::Property { .. })
+        matches!(self.kind, Criterion::Property { .. })
     }
 }
 
@@ -157,15 +157,15 @@ impl Span {
         };
         for filter in filters {
             match filter.kind {
-                Kind::Property { .. } => {}
-                Kind::Sequence(first, last) => {
+                Criterion::Property { .. } => {}
+                Criterion::Sequence(first, last) => {
                     span.first = span.first.max(first);
                     span.last = span.last.min(last);
                 }
-                Kind::Time(Since::Since(time)) => {
+                Criterion::Time(Since::Since(time)) => {
                     span.since = Some(span.since.map_or(time, |other| other.max(time)));
                 }
-                Kind::Time(Since::Until(time)) => {
+                Criterion::Time(Since::Until(time)) => {
                     span.until = Some(span.until.map_or(time, |other| other.min(time)));
                 }
             }
@@ -318,7 +318,7 @@ fn compare(int: i128, float: f64) -> Option<Ordering> {
     Some(order.then_with(|| whole.total_cmp(&float)))
 }
 
-fn property(path: &str, expression: &str) -> Result<Kind, String> {
+fn property(path: &str, expression: &str) -> Result<Criterion, String> {
     check_name(path)?;
     let path = parse_path(path)?;
     let (op, text) = split(expression);
@@ -346,7 +346,7 @@ fn property(path: &str, expression: &str) -> Result<Kind, String> {
         },
         _ => Test::Time(parse_time(expression)?),
     };
-    Ok(Kind::Property { path, test })
+    Ok(Criterion::Property { path, test })
 }
 
 const OPS: [&str; 10] = [
@@ -501,7 +501,7 @@ fn parse_time(expression: &str) -> Result<Since, String> {
     }
 }
 
-fn parse_sequence(expression: &str) -> Result<Kind, String> {
+fn parse_sequence(expression: &str) -> Result<Criterion, String> {
     let (op, text) = split(expression);
     let range = text.parse::<u64>().ok().and_then(|seq| match op {
         "eq" => Some((seq, seq)),
@@ -513,7 +513,7 @@ fn parse_sequence(expression: &str) -> Result<Kind, String> {
         _ => None,
     });
     range
-        .map(|(first, last)| Kind::Sequence(first, last))
+        .map(|(first, last)| Criterion::Sequence(first, last))
         .ok_or_else(|| {
             format!("found {expression:?}; expected eq, gt, gte, lt or lte of an integer, such as gte:42")
         })

@@ -175,7 +175,7 @@ fn counted(
     grid: &Cells,
     path: Option<&[String]>,
     body: &[u8],
-) -> Result<Option<(Place, Option<Pair>)>, DecodeError> {
+) -> Result<Option<(CellIndex, Option<Pair>)>, DecodeError> {
     let cell = stored_feature(body)?
         .envelope
         .and_then(|rect| grid.cell(&rect));
@@ -194,13 +194,13 @@ fn counted(
 }
 
 /// Row and column of a cell.
-type Place = (u32, u32);
+type CellIndex = (u32, u32);
 
 #[derive(Default)]
-struct Sums(HashMap<Place, (u64, Sum)>);
+struct Sums(HashMap<CellIndex, (u64, Sum)>);
 
 impl Sums {
-    fn add(&mut self, place: Place, value: Option<Pair>) {
+    fn add(&mut self, place: CellIndex, value: Option<Pair>) {
         let (count, sum) = self.0.entry(place).or_default();
         *count += 1;
         if let Some(value) = value {
@@ -211,7 +211,7 @@ impl Sums {
     fn cells(self, grid: &Cells, summed: bool) -> Vec<Cell> {
         let mut places: Vec<_> = self.0.into_iter().collect();
         places.sort_unstable_by_key(|(place, _)| *place);
-        let cell = |((row, column), (count, sum)): (Place, (u64, Sum))| {
+        let cell = |((row, column), (count, sum)): (CellIndex, (u64, Sum))| {
             let bounds = Rect {
                 min: [grid.columns.edge(column), grid.rows.edge(row)],
                 max: [grid.columns.edge(column + 1), grid.rows.edge(row + 1)],
@@ -289,7 +289,7 @@ impl Cells {
     }
 
     /// The cell in which a feature counts, if that is in the box.
-    fn cell(&self, envelope: &Rect) -> Option<Place> {
+    fn cell(&self, envelope: &Rect) -> Option<CellIndex> {
         let Rect { min, max } = *envelope;
         let middle = [0, 1].map(|axis| min[axis] + (max[axis] - min[axis]) / 2.0);
         let middle_is = |piece: &Rect| piece.contains(&Rect::point(middle));

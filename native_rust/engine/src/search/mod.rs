@@ -120,7 +120,7 @@ impl Database {
 impl Search {
     /// The question that its cursors belong to.
     pub(crate) fn asked(&self, state: &State) -> Asked {
-        Asked::new(&state.cursors, List::Features, &cached::Place(self))
+        Asked::new(&state.cursors, List::Features, &cached::SearchWithin(self))
     }
 
     /// Where its page begins, if it has a cursor.

@@ -27,12 +27,12 @@ use crate::types::{Rect, Source, without_noise};
 
 /// A feature and its distance in metres.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-struct Found {
+struct Neighbor {
     distance: f64,
     seq: u64,
 }
 
-impl Found {
+impl Neighbor {
     fn order(&self, other: &Self) -> std::cmp::Ordering {
         self.distance
             .total_cmp(&other.distance)
@@ -55,7 +55,7 @@ pub(super) fn search(
             taken,
         }) => {
             let distance = f64::from_bits(distance);
-            let after = Found {
+            let after = Neighbor {
                 distance,
                 seq: after,
             };
@@ -164,7 +164,7 @@ struct Walk<'q> {
     radius: f64,
     conditions: Conditions<'q>,
     /// The last of the page before.
-    after: Option<Found>,
+    after: Option<Neighbor>,
     budget: &'q Budget,
     at: u64,
 }
@@ -233,7 +233,7 @@ impl Nearest {
 impl Walk<'_> {
     /// The `wanted` nearest after the last of the page before, or as many as there
     /// are, nearest first.
-    fn nearest(&self, wanted: usize) -> Result<Vec<Found>> {
+    fn nearest(&self, wanted: usize) -> Result<Vec<Neighbor>> {
         // A few more than wanted: bounds differ from distances by a third of a
         // percent, which may change the order of some.
         let mut round = wanted.saturating_add(16);
@@ -253,9 +253,9 @@ impl Walk<'_> {
                         distance
                     }
                 };
-                found.extend(distance.map(|distance| Found { distance, seq }));
+                found.extend(distance.map(|distance| Neighbor { distance, seq }));
             }
-            found.sort_unstable_by(Found::order);
+            found.sort_unstable_by(Neighbor::order);
             let Some(bound) = next else {
                 found.truncate(wanted);
                 return Ok(found);
@@ -355,7 +355,7 @@ impl Walk<'_> {
     /// than asked for, or before the page before.
     fn bound(&self, rect: &Rect) -> Option<f64> {
         let least = self.center.at_least(rect);
-        let passed = |after: Found| self.center.at_most(rect) < after.distance;
+        let passed = |after: Neighbor| self.center.at_most(rect) < after.distance;
         let outside = least > self.radius || self.after.is_some_and(passed);
         (!outside).then_some(least)
     }
@@ -366,8 +366,8 @@ impl Walk<'_> {
         let damage = |e| damaged(self.state, seq, e);
         let point = (rect.min == rect.max).then_some(rect.min);
         let inside = |distance: f64| {
-            let found = Found { distance, seq };
-            let later = |after: Found| found.order(&after).is_gt();
+            let found = Neighbor { distance, seq };
+            let later = |after: Neighbor| found.order(&after).is_gt();
             distance <= self.radius && self.after.is_none_or(later)
         };
         let mut distance = point.map(|point| self.center.distance(point));
@@ -496,7 +496,7 @@ mod tests {
                         center: Center::new(point),
                         radius,
                         conditions: Conditions::new(&db.state, filters, 4_000).unwrap(),
-                        after: after.map(|distance| Found { distance, seq: 0 }),
+                        after: after.map(|distance| Neighbor { distance, seq: 0 }),
                         budget: &budget,
                         at: 4_000,
                     };

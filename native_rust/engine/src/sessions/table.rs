@@ -93,7 +93,7 @@ pub(crate) struct Table<W> {
 
 #[derive(Debug)]
 struct Inner<W> {
-    entries: BTreeMap<Arc<str>, Entry<W>>,
+    entries: BTreeMap<Arc<str>, SessionEntry<W>>,
     /// Ends of the leases of those that nobody is using.
     leases: BTreeSet<(Instant, Arc<str>)>,
     /// Those that have ended, the first of them first.
@@ -101,7 +101,7 @@ struct Inner<W> {
 }
 
 #[derive(Debug)]
-struct Entry<W> {
+struct SessionEntry<W> {
     seq: u64,
     read_only: bool,
     figures: Figures,
@@ -113,7 +113,7 @@ struct Entry<W> {
     held: Option<Held<W>>,
 }
 
-impl<W> Entry<W> {
+impl<W> SessionEntry<W> {
     /// Refuse anything but an open transaction.
     fn check_open(&self, id: &str) -> Result<()> {
         let reason = match &self.phase {
@@ -127,12 +127,12 @@ impl<W> Entry<W> {
 }
 
 impl<W> Inner<W> {
-    fn get(&mut self, id: &str) -> Result<&mut Entry<W>> {
+    fn get(&mut self, id: &str) -> Result<&mut SessionEntry<W>> {
         self.entries.get_mut(id).ok_or_else(|| unknown(id))
     }
 
     /// The same, if it is open.
-    fn open(&mut self, id: &str) -> Result<&mut Entry<W>> {
+    fn open(&mut self, id: &str) -> Result<&mut SessionEntry<W>> {
         let entry = self.get(id)?;
         entry.check_open(id)?;
         Ok(entry)
@@ -242,7 +242,7 @@ impl<W> Table<W> {
         inner.leases.insert((expires, Arc::clone(&key)));
         inner.entries.insert(
             key,
-            Entry {
+            SessionEntry {
                 seq,
                 read_only,
                 figures: Figures::default(),
@@ -338,7 +338,7 @@ impl<W> Table<W> {
     /// What the committer says of one that is being committed.
     pub(crate) fn settle(&self, id: &str, phase: Phase) {
         let mut inner = self.inner.lock();
-        let committing = |entry: &mut Entry<W>| entry.phase == Phase::Committing;
+        let committing = |entry: &mut SessionEntry<W>| entry.phase == Phase::Committing;
         let held = match inner.get(id).is_ok_and(committing) {
             true => inner.end(id, phase),
             false => None,

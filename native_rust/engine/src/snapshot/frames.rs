@@ -31,7 +31,7 @@ const SYNC_EVERY: u64 = 16 << 20;
 /// What a frame holds. A snapshot has them in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     Versions = 1,
     Ids = 2,
     Blocks = 3,
@@ -162,7 +162,7 @@ pub(super) struct FrameWriter {
     offset: u64,
     synced: u64,
     number: u32,
-    kind: Kind,
+    kind: FrameKind,
     /// Payload at which a frame is closed.
     full: usize,
     /// Room for the prefix, then the payload.
@@ -187,7 +187,7 @@ impl FrameWriter {
             offset: 0,
             synced: 0,
             number: 0,
-            kind: Kind::Versions,
+            kind: FrameKind::Versions,
             full,
             frame: Vec::with_capacity(full + full / 4),
         };
@@ -198,7 +198,11 @@ impl FrameWriter {
 
     /// Appends records, which `encode` adds to the payload, to the frame of this
     /// kind. They are never torn between frames.
-    pub(super) fn records(&mut self, kind: Kind, encode: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    pub(super) fn records(
+        &mut self,
+        kind: FrameKind,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<()> {
         if kind != self.kind {
             self.close_frame()?;
             self.kind = kind;
@@ -299,7 +303,7 @@ impl FrameReader {
 
     /// The payload of the next frame, if it is of this kind; `None` if it is of
     /// another.
-    pub(super) fn next_of(&mut self, kind: Kind) -> Result<Option<&[u8]>, String> {
+    pub(super) fn next_of(&mut self, kind: FrameKind) -> Result<Option<&[u8]>, String> {
         let prefix = match self.next {
             Some(prefix) => prefix,
             None => self.read_prefix()?,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::file_name;
-use super::frames::{FrameReader, Header, Kind};
+use super::frames::{FrameKind, FrameReader, Header};
 use super::records::{Totals, VersionCodec, take_id, take_locations, take_part};
 use super::wire::Records;
 use crate::fs::FileSystem;
@@ -86,7 +86,7 @@ impl Loading {
     /// Calls `record` for each record of this kind.
     fn each(
         &mut self,
-        kind: Kind,
+        kind: FrameKind,
         mut record: impl FnMut(&mut Records<'_>, &mut Totals) -> Result<(), &'static str>,
     ) -> Result<(), String> {
         let mut damage = None;
@@ -108,7 +108,7 @@ impl Loading {
         let mut features = FeatureRestorer::default();
         let mut codec = VersionCodec::default();
         let seq = self.frames.header.seq;
-        self.each(Kind::Versions, |records, totals| {
+        self.each(FrameKind::Versions, |records, totals| {
             let version = codec.take(records)?;
             if !(1..=seq).contains(&version.begin_seq) {
                 return Err("a version of a block that is not there");
@@ -121,7 +121,7 @@ impl Loading {
     }
 
     fn ids(&mut self, mut ids: IdRestorer) -> Result<FeatureLoader, String> {
-        self.each(Kind::Ids, |records, totals| {
+        self.each(FrameKind::Ids, |records, totals| {
             totals.ids += 1;
             ids.id(take_id(records)?);
             Ok(())
@@ -131,7 +131,7 @@ impl Loading {
 
     fn blocks(&mut self) -> Result<BlockTable, String> {
         let mut blocks = BlockTable::default();
-        self.each(Kind::Blocks, |records, totals| {
+        self.each(FrameKind::Blocks, |records, totals| {
             take_locations(records, |location, begins| {
                 totals.blocks += 1;
                 blocks.push(location, begins);
@@ -154,7 +154,7 @@ impl Loading {
                 }
             });
         };
-        self.each(Kind::Nodes, |records, totals| {
+        self.each(FrameKind::Nodes, |records, totals| {
             totals.nodes += 1;
             push(&mut tree, LOWEST, records.array()?);
             Ok(())
@@ -180,7 +180,7 @@ impl Loading {
         let index = TemporalIndex::default();
         let seq = self.frames.header.seq;
         let mut current: Option<(String, Arc<SharedSeries>)> = None;
-        self.each(Kind::Series, |records, totals| {
+        self.each(FrameKind::Series, |records, totals| {
             let (id, part) = take_part(records)?;
             totals.parts += 1;
             if part.runs.iter().any(|run| run.last() > seq) {
@@ -201,7 +201,7 @@ impl Loading {
 
     fn extra(&mut self) -> Result<Vec<u8>, String> {
         let mut extra = Vec::new();
-        self.each(Kind::Extra, |records, _| {
+        self.each(FrameKind::Extra, |records, _| {
             extra.extend_from_slice(records.bytes()?);
             Ok(())
         })?;
@@ -211,7 +211,7 @@ impl Loading {
 
     /// Holds what was read against what was written.
     fn end(&mut self) -> Result<(), String> {
-        let payload = self.frames.next_of(Kind::End)?;
+        let payload = self.frames.next_of(FrameKind::End)?;
         let totals = payload.map(|payload| Totals::take(&mut Records::new(payload)));
         if totals != Some(Ok(self.totals)) || !self.frames.at_end() {
             return Err("it holds something else than it says at its end".into());

@@ -10,12 +10,12 @@ use crate::error::{Error, Result};
 /// How taking snapshots went since the database was opened.
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotLog {
-    outcome: Mutex<Outcome>,
+    outcome: Mutex<SnapshotOutcome>,
 }
 
 /// The last of each kind.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Outcome {
+pub(crate) struct SnapshotOutcome {
     /// The last one taken.
     pub written: Option<WrittenSnapshot>,
     /// Why the last attempt failed, if it did.
@@ -23,14 +23,14 @@ pub(crate) struct Outcome {
 }
 
 impl SnapshotLog {
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> SnapshotOutcome {
         self.outcome.lock().clone()
     }
 
     pub(crate) fn note(&self, result: Result<WrittenSnapshot>) {
         match result {
             Ok(written) => {
-                *self.outcome.lock() = Outcome {
+                *self.outcome.lock() = SnapshotOutcome {
                     written: Some(written),
                     failure: None,
                 };

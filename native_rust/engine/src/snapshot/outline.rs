@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::file_name;
-use super::frames::{FrameReader, Header, Kind};
+use super::frames::{FrameKind, FrameReader, Header};
 use super::records::{Totals, VersionCodec, take_id, take_locations, take_part};
 use super::wire::Records;
 use crate::fs::FileSystem;
@@ -42,7 +42,7 @@ pub(crate) fn outline(
         totals: Totals::default(),
     };
     let mut codec = VersionCodec::default();
-    skimming.each(Kind::Versions, |records, totals| {
+    skimming.each(FrameKind::Versions, |records, totals| {
         let version = codec.take(records)?;
         totals.versions += 1;
         match (1..=seq).contains(&version.begin_seq) {
@@ -50,18 +50,18 @@ pub(crate) fn outline(
             false => Err("a version of a block that is not there"),
         }
     })?;
-    skimming.each(Kind::Ids, |records, totals| {
+    skimming.each(FrameKind::Ids, |records, totals| {
         totals.ids += 1;
         take_id(records).map(drop)
     })?;
-    skimming.each(Kind::Blocks, |records, totals| {
+    skimming.each(FrameKind::Blocks, |records, totals| {
         take_locations(records, |_, _| totals.blocks += 1)
     })?;
     if skimming.totals.blocks != seq {
         return Err("it lacks blocks".into());
     }
     let (tree, nodes) = skimming.nodes(nodes)?;
-    skimming.each(Kind::Series, |records, totals| {
+    skimming.each(FrameKind::Series, |records, totals| {
         let (_, part) = take_part(records)?;
         totals.parts += 1;
         let later = |run: &PartRun| run.last() > seq;
@@ -70,11 +70,11 @@ pub(crate) fn outline(
             false => Ok(()),
         }
     })?;
-    skimming.each(Kind::Extra, |records, totals| {
+    skimming.each(FrameKind::Extra, |records, totals| {
         totals.extra += records.bytes()?.len() as u64;
         Ok(())
     })?;
-    let payload = skimming.frames.next_of(Kind::End)?;
+    let payload = skimming.frames.next_of(FrameKind::End)?;
     let totals = payload.map(|payload| Totals::take(&mut Records::new(payload)));
     if totals != Some(Ok(skimming.totals)) || !skimming.frames.at_end() {
         return Err("it holds something else than it says at its end".into());
@@ -103,7 +103,7 @@ struct Skimming {
 impl Skimming {
     fn each(
         &mut self,
-        kind: Kind,
+        kind: FrameKind,
         mut record: impl FnMut(&mut Records<'_>, &mut Totals) -> Result<(), &'static str>,
     ) -> Result<(), String> {
         while let Some(payload) = self.frames.next_of(kind)? {
@@ -127,7 +127,7 @@ impl Skimming {
                 }
             });
         };
-        self.each(Kind::Nodes, |records, totals| {
+        self.each(FrameKind::Nodes, |records, totals| {
             totals.nodes += 1;
             push(&mut tree, LOWEST, records.array()?);
             Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::frames::{FrameWriter, Kind};
+use super::frames::{FrameKind, FrameWriter};
 use super::records::{Totals, VersionCodec, put_id, put_locations, put_part};
 use super::wire::put_bytes;
 use super::{SnapshotMark, WrittenSnapshot, file_name, parse_file_name};
@@ -180,10 +180,10 @@ impl Writing<'_> {
         for bytes in mark.extra.chunks(self.steps.frame) {
             self.totals.extra += bytes.len() as u64;
             self.frames
-                .records(Kind::Extra, |out| put_bytes(bytes, out))?;
+                .records(FrameKind::Extra, |out| put_bytes(bytes, out))?;
         }
         let totals = self.totals;
-        self.frames.records(Kind::End, |out| totals.put(out))?;
+        self.frames.records(FrameKind::End, |out| totals.put(out))?;
         self.frames.finish()
     }
 
@@ -214,7 +214,7 @@ impl Writing<'_> {
             self.totals.versions += versions.len() as u64;
             let oldest = versions.iter().filter(|version| version.oldest);
             self.totals.ids += oldest.count() as u64;
-            self.frames.records(Kind::Versions, |out| {
+            self.frames.records(FrameKind::Versions, |out| {
                 for version in &versions {
                     codec.put(version, out);
                 }
@@ -236,7 +236,7 @@ impl Writing<'_> {
             features.stored_ids(from, step, |id| put_id(id, &mut ids));
             drop(features);
             self.frames
-                .records(Kind::Ids, |out| out.extend_from_slice(&ids))?;
+                .records(FrameKind::Ids, |out| out.extend_from_slice(&ids))?;
         }
         Ok(())
     }
@@ -258,7 +258,7 @@ impl Writing<'_> {
             next += locations.len() as u64;
             self.totals.blocks += locations.len() as u64;
             self.frames
-                .records(Kind::Blocks, |out| put_locations(&locations, out))?;
+                .records(FrameKind::Blocks, |out| put_locations(&locations, out))?;
         }
         Ok(())
     }
@@ -280,7 +280,7 @@ impl Writing<'_> {
             }
             next += nodes.len() as u64;
             self.totals.nodes += nodes.len() as u64;
-            self.frames.records(Kind::Nodes, |out| {
+            self.frames.records(FrameKind::Nodes, |out| {
                 out.extend_from_slice(nodes.as_flattened());
             })?;
         }
@@ -314,7 +314,7 @@ impl Writing<'_> {
             if !part.timestamps.is_empty() {
                 self.totals.parts += 1;
                 self.frames
-                    .records(Kind::Series, |out| put_part(id, &mut part, out))?;
+                    .records(FrameKind::Series, |out| put_part(id, &mut part, out))?;
             }
             if resume.is_none() {
                 return Ok(());

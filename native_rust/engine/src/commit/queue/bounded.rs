@@ -62,7 +62,7 @@ pub(crate) struct Intake<T> {
 #[derive(Debug)]
 pub(super) struct Seat<'q, T> {
     entrance: &'q Entrance<T>,
-    place: Place,
+    place: QueueSlot,
 }
 
 /// An item that the committer takes, and what it takes up. Its place is given up when
@@ -72,7 +72,7 @@ pub(crate) struct Taken<T> {
     pub item: T,
     pub bytes: usize,
     pub work: u64,
-    _place: Place,
+    _place: QueueSlot,
 }
 
 /// What waiting for an item ended with.
@@ -96,7 +96,7 @@ enum Message<T> {
 #[derive(Debug)]
 struct Queued<T> {
     item: T,
-    place: Place,
+    place: QueueSlot,
 }
 
 /// What waits and was not taken yet.
@@ -108,12 +108,12 @@ struct Waiting {
 
 /// What is counted for one item, until this is dropped.
 #[derive(Debug)]
-struct Place {
+struct QueueSlot {
     waiting: Arc<Waiting>,
     bytes: usize,
 }
 
-impl Drop for Place {
+impl Drop for QueueSlot {
     fn drop(&mut self) {
         self.waiting.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
         self.waiting.items.fetch_sub(1, Ordering::AcqRel);
@@ -162,7 +162,7 @@ impl<T> Entrance<T> {
             false => self.count(bytes),
             true => self.counted(),
         };
-        let place = Place {
+        let place = QueueSlot {
             waiting: Arc::clone(&self.waiting),
             bytes,
         };

@@ -1,7 +1,7 @@
 //! Reading the features out for a snapshot, and taking them in from one.
 
 use super::{EnvelopeRef, FeatureIndex, FeatureLoader, NONE, Older, Planted, Version};
-use crate::index::spatial::{ALIVE, Entry, SpatialIndex};
+use crate::index::spatial::{ALIVE, SpatialEntry, SpatialIndex};
 use crate::mem::ids::number_of;
 use crate::types::{FeatureSignature, Rect};
 
@@ -137,8 +137,8 @@ impl FeatureIndex {
 #[derive(Debug, Default)]
 pub struct FeatureRestorer {
     index: FeatureIndex,
-    current: Vec<Entry>,
-    ended: Vec<Entry>,
+    current: Vec<SpatialEntry>,
+    ended: Vec<SpatialEntry>,
     /// The version before this one in the snapshot, if it is of the same feature.
     newer: Option<(u64, EnvelopeRef)>,
     /// Superseded versions that know their jumps.
@@ -188,7 +188,7 @@ impl FeatureRestorer {
                 ALIVE => &mut self.current,
                 _ => &mut self.ended,
             };
-            entries.push(Entry::new(rect, begin_seq, end_seq));
+            entries.push(SpatialEntry::new(rect, begin_seq, end_seq));
         }
         self.newer = (!oldest).then_some((begin_seq, envelope));
         if oldest {

@@ -9,7 +9,7 @@ use rstar::{
     SelectionFunction,
 };
 
-use super::{Entry, aabb};
+use super::{SpatialEntry, aabb};
 use crate::types::Rect;
 
 /// `begin_seq` of an entry that stands for a whole [`EnvelopeBucket`].
@@ -23,7 +23,7 @@ pub(super) const CROWDED: usize = 64;
 /// So a bucket is noticed when it has about so many more.
 const LOOK_EVERY: u64 = 16;
 
-impl RTreeObject for Entry {
+impl RTreeObject for SpatialEntry {
     type Envelope = AABB<[f64; 2]>;
 
     fn envelope(&self) -> Self::Envelope {
@@ -45,7 +45,7 @@ impl RTreeParams for Nodes {
     type DefaultInsertionStrategy = RStarInsertionStrategy;
 }
 
-pub(super) type Tree = RTree<Entry, Nodes>;
+pub(super) type Tree = RTree<SpatialEntry, Nodes>;
 
 /// Versions that share one envelope, `begin_seq` to `end_seq`. In the tree such versions
 /// can only be told apart by looking at all of them; here by their sequence.
@@ -70,7 +70,7 @@ pub(super) struct Layer {
 impl Layer {
     /// Builds the tree at once: a third of the time of inserting one by one, and
     /// well packed. O(n log n).
-    pub(super) fn bulk_load(entries: Vec<Entry>) -> Self {
+    pub(super) fn bulk_load(entries: Vec<SpatialEntry>) -> Self {
         let (entries, crowds) = crowds_of(entries);
         Self {
             tree: RTree::bulk_load_with_params(entries),
@@ -79,7 +79,7 @@ impl Layer {
     }
 
     /// Enters a version. O(log n).
-    pub(super) fn insert(&mut self, entry: Entry) {
+    pub(super) fn insert(&mut self, entry: SpatialEntry) {
         let rect = entry.rect();
         if let Some(bucket) = self.crowd_mut(&rect) {
             bucket.insert(entry.begin_seq, entry.end_seq);
@@ -112,7 +112,7 @@ impl Layer {
     }
 
     /// Takes a version out. Cost as [`Self::end`].
-    pub(super) fn remove(&mut self, rect: Rect, begin_seq: u64) -> Option<Entry> {
+    pub(super) fn remove(&mut self, rect: Rect, begin_seq: u64) -> Option<SpatialEntry> {
         let Some(bucket) = self.crowd_mut(&rect) else {
             let (entry, seen) = self.remove_entry(rect, begin_seq);
             if seen > CROWDED {
@@ -125,11 +125,11 @@ impl Layer {
             self.crowds.remove(&key(&rect));
             self.remove_entry(rect, BUCKET);
         }
-        end_seq.map(|end_seq| Entry::new(rect, begin_seq, end_seq))
+        end_seq.map(|end_seq| SpatialEntry::new(rect, begin_seq, end_seq))
     }
 
     /// Removes an entry of the tree, and counts those seen with its envelope.
-    fn remove_entry(&mut self, rect: Rect, begin_seq: u64) -> (Option<Entry>, usize) {
+    fn remove_entry(&mut self, rect: Rect, begin_seq: u64) -> (Option<SpatialEntry>, usize) {
         let seen = Cell::new(0);
         let version = Version::new(rect, begin_seq, &seen);
         let entry = self.tree.remove_with_selection_function(version);
@@ -154,7 +154,7 @@ impl Layer {
     /// stands for and that were written by `at`.
     pub(super) fn each_member<B>(
         &self,
-        entry: &Entry,
+        entry: &SpatialEntry,
         at: u64,
         mut found: impl FnMut(u64, u64) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
@@ -174,7 +174,7 @@ impl Layer {
     /// Calls `found` with those of them that are visible at `at`.
     pub(super) fn each_visible(
         &self,
-        entry: &Entry,
+        entry: &SpatialEntry,
         at: u64,
         mut found: impl FnMut(u64) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
@@ -197,7 +197,7 @@ impl Layer {
         let bucket: EnvelopeBucket = versions
             .map(|entry| (entry.begin_seq, entry.end_seq))
             .collect();
-        self.tree.insert(Entry::new(rect, BUCKET, 0));
+        self.tree.insert(SpatialEntry::new(rect, BUCKET, 0));
         self.crowds.insert(key(&rect), bucket);
     }
 
@@ -222,12 +222,12 @@ fn is_nth(number: u64, n: u64) -> bool {
 
 /// Takes the crowds out of entries, and puts an entry in for each. O(n), some 10 ns
 /// for each.
-fn crowds_of(entries: Vec<Entry>) -> (Vec<Entry>, HashMap<Key, EnvelopeBucket>) {
+fn crowds_of(entries: Vec<SpatialEntry>) -> (Vec<SpatialEntry>, HashMap<Key, EnvelopeBucket>) {
     // Counts by a hash of the envelope first: few entries are in a place with many
     // others, and only for those it is worth while to tell envelopes apart.
     let mut counts = vec![0_u32; (entries.len() / 8).next_power_of_two()];
     let mask = counts.len() - 1;
-    let place = |entry: &Entry| {
+    let place = |entry: &SpatialEntry| {
         let mixed = key(&entry.rect()).iter().fold(0_u64, |mixed, bits| {
             (mixed.rotate_left(23) ^ bits).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         });
@@ -238,7 +238,7 @@ fn crowds_of(entries: Vec<Entry>) -> (Vec<Entry>, HashMap<Key, EnvelopeBucket>) 
             *count += 1;
         }
     }
-    let busy = |entry: &Entry| {
+    let busy = |entry: &SpatialEntry| {
         counts
             .get(place(entry))
             .is_some_and(|n| *n > CROWDED as u32)
@@ -261,7 +261,7 @@ fn crowds_of(entries: Vec<Entry>) -> (Vec<Entry>, HashMap<Key, EnvelopeBucket>) 
             continue;
         }
         let bucket = crowds.entry(key).or_insert_with(|| {
-            rest.push(Entry::new(rect, BUCKET, 0));
+            rest.push(SpatialEntry::new(rect, BUCKET, 0));
             EnvelopeBucket::new()
         });
         bucket.insert(entry.begin_seq, entry.end_seq);
@@ -287,12 +287,12 @@ impl<'c> Version<'c> {
     }
 }
 
-impl SelectionFunction<Entry> for Version<'_> {
+impl SelectionFunction<SpatialEntry> for Version<'_> {
     fn should_unpack_parent(&self, envelope: &AABB<[f64; 2]>) -> bool {
         envelope.contains_envelope(&self.envelope)
     }
 
-    fn should_unpack_leaf(&self, entry: &Entry) -> bool {
+    fn should_unpack_leaf(&self, entry: &SpatialEntry) -> bool {
         self.seen
             .set(self.seen.get() + usize::from(entry.envelope == self.envelope));
         entry.begin_seq == self.begin_seq
@@ -302,12 +302,12 @@ impl SelectionFunction<Entry> for Version<'_> {
 /// Selects all versions that have an envelope.
 struct SameEnvelope(AABB<[f64; 2]>);
 
-impl SelectionFunction<Entry> for SameEnvelope {
+impl SelectionFunction<SpatialEntry> for SameEnvelope {
     fn should_unpack_parent(&self, envelope: &AABB<[f64; 2]>) -> bool {
         envelope.contains_envelope(&self.0)
     }
 
-    fn should_unpack_leaf(&self, entry: &Entry) -> bool {
+    fn should_unpack_leaf(&self, entry: &SpatialEntry) -> bool {
         entry.envelope == self.0
     }
 }

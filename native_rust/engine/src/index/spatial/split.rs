@@ -3,7 +3,7 @@
 use rstar::{Envelope, ParentNode, RTreeNode};
 
 use super::layer::Layer;
-use super::{Entry, aabb, rect_of};
+use super::{SpatialEntry, aabb, rect_of};
 use crate::types::Rect;
 
 /// A part of a piece, edges included.
@@ -66,7 +66,7 @@ fn sample(layer: &Layer, part: &BoxPart, samples: &mut Vec<Sample>) -> usize {
     // What the tree's nodes have for children on average.
     let fan_out = (layer.tree.size() as f64).powf(1.0 / f64::from(height));
     let mut work = 0;
-    let mut level: Vec<&ParentNode<Entry>> = vec![layer.tree.root()];
+    let mut level: Vec<&ParentNode<SpatialEntry>> = vec![layer.tree.root()];
     while !level.is_empty() {
         height -= 1;
         let mut below = Vec::with_capacity(SAMPLES);

@@ -8,7 +8,7 @@ use super::*;
 #[test]
 fn a_leaf_takes_no_more_than_an_inner_node() {
     // A vector and an envelope; the tag hides in the vector.
-    assert_eq!(size_of::<RTreeNode<Entry>>(), 24 + 32);
+    assert_eq!(size_of::<RTreeNode<SpatialEntry>>(), 24 + 32);
 }
 
 #[test]
@@ -108,12 +108,12 @@ fn crowds_are_noticed_while_loading_and_in_the_history() {
     let size = 3 * CROWDED as u64;
     // Others, each alone or in company that is no bucket.
     let other = |n: u64| Rect::point([(n % 500) as f64, 7.0]);
-    let mut entries: Vec<Entry> = (1..=10_000)
-        .map(|n| Entry::new(other(n), n, ALIVE))
+    let mut entries: Vec<SpatialEntry> = (1..=10_000)
+        .map(|n| SpatialEntry::new(other(n), n, ALIVE))
         .collect();
     entries.extend((10_001..=10_000 + size).map(|n| {
         let rect = [in_bucket, also][n as usize % 2];
-        Entry::new(rect, n, ALIVE)
+        SpatialEntry::new(rect, n, ALIVE)
     }));
     let mut index = SpatialIndex::bulk_load(entries, Vec::new());
     assert_eq!(index.hot.crowds.len(), 1);

@@ -8,7 +8,7 @@ use rstar::{Envelope, ParentNode, RTreeNode};
 use super::layer::{BUCKET, Key, Layer, key};
 use super::split::BoxPart;
 use super::split::{Divided, divide};
-use super::{Entry, SpatialIndex, aabb};
+use super::{SpatialEntry, SpatialIndex, aabb};
 use crate::types::Rect;
 
 /// How much work is done at a time. It is counted in nodes, entries and members of
@@ -262,7 +262,7 @@ impl SpatialIndex {
         // Entries that begin outside of the part: they would be looked at again in
         // most parts of it.
         let (mut entries, mut outside, mut work) = (0_usize, 0_usize, 0_usize);
-        let mut stack: Vec<&ParentNode<Entry>> = Vec::with_capacity(32);
+        let mut stack: Vec<&ParentNode<SpatialEntry>> = Vec::with_capacity(32);
         for layer in self.layers(walk.at) {
             stack.push(layer.tree.root());
             while let Some(node) = stack.pop() {
@@ -372,11 +372,11 @@ fn not_crowded(
     layer: &Layer,
     rect: &Rect,
     most: usize,
-    mut found: impl FnMut(&Entry),
+    mut found: impl FnMut(&SpatialEntry),
 ) -> Option<usize> {
     let own = aabb(rect);
     let mut work = 0;
-    let mut stack: Vec<&ParentNode<Entry>> = vec![layer.tree.root()];
+    let mut stack: Vec<&ParentNode<SpatialEntry>> = vec![layer.tree.root()];
     while let Some(node) = stack.pop() {
         work += node.children().len();
         if work > most {

@@ -275,8 +275,8 @@ fn no_step_does_more_than_its_portion() {
         min: [x, x],
         max: [x + size, x + size],
     };
-    type Place = fn(&mut Random, u64) -> Rect;
-    let data: [(&str, Place, usize); 6] = [
+    type RectOf = fn(&mut Random, u64) -> Rect;
+    let data: [(&str, RectOf, usize); 6] = [
         (
             "everywhere",
             |random, _| Rect::point(random.position()),
