@@ -12,13 +12,10 @@ mod oracles;
 mod support;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Stat};
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Ack, Begin, BoxQuery, Cancel, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
@@ -399,96 +396,6 @@ fn operations_that_are_sent_again_with_their_key_are_added_once() {
     db.close();
 }
 
-/// A disk whose reads wait for as long as the gate is closed.
-#[derive(Debug, Clone)]
-struct GatedFs(SimFs, Arc<Gate>);
-
-#[derive(Debug)]
-struct GatedFile(Arc<dyn File>, Arc<Gate>);
-
-#[derive(Debug, Default)]
-struct Gate {
-    closed: Mutex<bool>,
-    waiting: AtomicUsize,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn set(&self, closed: bool) {
-        *self.closed.lock().unwrap() = closed;
-        self.opened.notify_all();
-    }
-
-    fn pass(&self) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let closed = self.closed.lock().unwrap();
-        drop(self.opened.wait_while(closed, |closed| *closed).unwrap());
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    fn await_waiting(&self) {
-        while self.waiting.load(Ordering::SeqCst) == 0 {
-            std::thread::yield_now();
-        }
-    }
-}
-
-impl FileSystem for GatedFs {
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.create_dir(path)
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        self.0.list(path)
-    }
-    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn File>> {
-        let file = self.0.open(path, create)?;
-        Ok(Arc::new(GatedFile(file, Arc::clone(&self.1))))
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.0.remove_file(path)
-    }
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.remove_dir(path)
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.sync_dir(path)
-    }
-    fn lock(&self, dir: &Path, note: &Path) -> io::Result<Box<dyn Lock>> {
-        self.0.lock(dir, note)
-    }
-    fn kind(&self, path: &Path) -> io::Result<Kind> {
-        self.0.kind(path)
-    }
-    fn stat(&self, path: &Path) -> io::Result<Stat> {
-        self.0.stat(path)
-    }
-}
-
-impl File for GatedFile {
-    fn id(&self) -> io::Result<FileId> {
-        self.0.id()
-    }
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        self.1.pass();
-        self.0.read_exact_at(buf, offset)
-    }
-    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(buf, offset)
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-}
-
 fn world() -> BoxQuery {
     BoxQuery {
         bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
@@ -502,13 +409,12 @@ fn world() -> BoxQuery {
 /// on, and the read sees what was there when it began.
 #[test]
 fn nothing_waits_for_a_read_in_a_transaction() {
-    let gate = Arc::new(Gate::default());
-    let fs = GatedFs(SimFs::new(), Arc::clone(&gate));
+    let fs = SimFs::new();
     let limits = Limits {
         body_cache_bytes: 0,
         ..Limits::default()
     };
-    let db = Arc::new(Database::open(Arc::new(fs), Path::new("/data/db"), limits).unwrap());
+    let db = Arc::new(Database::open(Arc::new(fs.clone()), Path::new("/data/db"), limits).unwrap());
     put(&db, "a", 1);
     put(&db, "b", 2);
     let (txn, other) = (begin(&db), begin(&db));
@@ -516,15 +422,15 @@ fn nothing_waits_for_a_read_in_a_transaction() {
     for ends in ["commit", "abort"] {
         let txn = if ends == "commit" { &txn } else { &other };
         let before = db.transaction(txn).unwrap().operations;
-        gate.set(true);
+        fs.hold_reads();
         let read = {
             let (db, txn) = (Arc::clone(&db), txn.clone());
             std::thread::spawn(move || {
                 db.features_in_box_in(&txn, &world(), &db.budget(Cancel::default()))
             })
         };
-        gate.await_waiting();
-        // None of this comes back before the gate opens, if it waits for the read.
+        assert!(fs.await_held(), "nothing is read");
+        // None of this comes back before the release, if it waits for the read.
         assert_eq!(db.transaction(txn).unwrap().phase, Phase::Open);
         let later = db.prepare_features(feature("later", 4).as_bytes()).unwrap();
         let applied = db.apply_once(txn, later.operations, None, Wait::Never);
@@ -539,7 +445,7 @@ fn nothing_waits_for_a_read_in_a_transaction() {
             _ => db.abort(txn).unwrap(),
         }
         assert!(!read.is_finished());
-        gate.set(false);
+        fs.release();
         let page = read.join().unwrap().unwrap();
         assert_eq!(page.returned, 2 + before, "{page:?}");
     }
@@ -551,14 +457,13 @@ fn nothing_waits_for_a_read_in_a_transaction() {
 
 #[test]
 fn a_read_in_a_transaction_ends_at_its_time() {
-    let gate = Arc::new(Gate::default());
-    let fs = GatedFs(SimFs::new(), Arc::clone(&gate));
+    let fs = SimFs::new();
     let limits = Limits {
         body_cache_bytes: 0,
         query_timeout_ms: 50,
         ..Limits::default()
     };
-    let db = Arc::new(Database::open(Arc::new(fs), Path::new("/data/db"), limits).unwrap());
+    let db = Arc::new(Database::open(Arc::new(fs.clone()), Path::new("/data/db"), limits).unwrap());
     let many: Vec<String> = (0..3_000).map(|n| feature(&n.to_string(), 1)).collect();
     let text = format!(
         r#"{{"type":"FeatureCollection","features":[{}]}}"#,
@@ -567,7 +472,7 @@ fn a_read_in_a_transaction_ends_at_its_time() {
     db.write(db.prepare_features(text.as_bytes()).unwrap().operations)
         .unwrap();
     let txn = begin(&db);
-    gate.set(true);
+    fs.hold_reads();
     let read = {
         let (db, txn) = (Arc::clone(&db), txn.clone());
         let query = BoxQuery {
@@ -578,9 +483,9 @@ fn a_read_in_a_transaction_ends_at_its_time() {
             db.features_in_box_in(&txn, &query, &db.budget(Cancel::default()))
         })
     };
-    gate.await_waiting();
+    assert!(fs.await_held(), "nothing is read");
     std::thread::sleep(Duration::from_millis(100));
-    gate.set(false);
+    fs.release();
     assert_eq!(code(read.join().unwrap()), "query_timeout");
     // The transaction is as it was.
     apply(&db, &txn, &put_op("own", 3)).unwrap();

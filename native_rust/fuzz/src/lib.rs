@@ -6,22 +6,16 @@
 
 #[path = "../../engine/tests/matrix/ask.rs"]
 pub mod ask;
-#[path = "../../engine/tests/support/changes.rs"]
-pub mod changes;
-#[path = "../../engine/tests/support/disk.rs"]
-pub mod disk;
 #[path = "../../engine/tests/matrix/documents.rs"]
 pub mod documents;
 #[path = "../../engine/tests/matrix/generate.rs"]
 pub mod generate;
-#[path = "../../engine/tests/support/image.rs"]
-pub mod image;
 #[path = "../../engine/tests/matrix/model.rs"]
 pub mod model;
-#[path = "../../engine/tests/support/rng.rs"]
-pub mod rng;
 #[path = "../../engine/tests/matrix/steps.rs"]
 pub mod steps;
+#[path = "../../engine/tests/support/mod.rs"]
+pub mod support;
 #[path = "../../engine/tests/matrix/workload.rs"]
 pub mod workload;
 
@@ -33,8 +27,9 @@ mod snapshots;
 pub use codecs::{block, cbor, features, hostile as documents, json, points, points_batch};
 pub use databases::{journal, operations, recovery};
 pub use predicates::predicates;
-pub use rng::{mixed, random};
 pub use snapshots::{snapshot, snapshots};
+pub use support::rng::{mixed, random};
+pub use support::{disk, image};
 
 /// What a fuzzer calls with its bytes.
 pub type Target = fn(&[u8]);

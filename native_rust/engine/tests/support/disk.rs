@@ -3,36 +3,21 @@
 //!
 //! What a crash may make of the changes is in `image.rs`.
 
+mod faults;
+mod files;
+mod gate;
+
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Stat};
-
 pub use super::changes::{Image, Inode, Node, Op, Pages};
+pub use faults::{EINTR, EIO, EMFILE, ENOSPC, Fault};
 
-/// What to do to which operation. Changes and reads are counted apart, from 0.
-#[derive(Debug, Clone, Copy)]
-pub enum Fault {
-    /// Change `at` fails, and those after it if `for_ever`; a write leaves a part
-    /// of its bytes behind if `partial`.
-    Change {
-        at: usize,
-        for_ever: bool,
-        errno: i32,
-        partial: bool,
-    },
-    /// As above for opening, listing, measuring and reading.
-    Read {
-        at: usize,
-        for_ever: bool,
-        errno: i32,
-    },
-    /// Sync `at` of a file's bytes, counted among such syncs alone, fails.
-    Sync { at: usize, pages: Pages },
-}
+use faults::{Failure, Faults};
+use gate::Gate;
 
 #[derive(Debug, Default)]
 struct Disk {
@@ -45,25 +30,23 @@ struct Disk {
     each: Duration,
     /// Inodes given out, be they in use yet or not.
     inodes: usize,
-    changes: usize,
-    reads: usize,
-    syncs: usize,
+    faults: Faults,
     locks: HashSet<Inode>,
-    fault: Option<Fault>,
     /// Files, folders and locks that may be open at once, and those that are.
     descriptors: Option<usize>,
     in_use: usize,
-    /// Operations that a fault made fail.
-    failed: usize,
     lying: bool,
-    /// Changes of this kind wait.
-    held: Option<fn(&Op) -> bool>,
-    waiting: usize,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    disk: Mutex<Disk>,
+    gate: Gate,
 }
 
 /// The file system; clones share one disk.
 #[derive(Debug, Clone, Default)]
-pub struct SimFs(Arc<(Mutex<Disk>, Condvar)>);
+pub struct SimFs(Arc<Shared>);
 
 impl SimFs {
     /// A disk with nothing but a folder `/data`.
@@ -80,7 +63,10 @@ impl SimFs {
             before: image,
             ..Disk::default()
         };
-        Self(Arc::new((Mutex::new(disk), Condvar::new())))
+        Self(Arc::new(Shared {
+            disk: Mutex::new(disk),
+            gate: Gate::default(),
+        }))
     }
 
     /// Record a change that was made before, and apply it.
@@ -96,11 +82,11 @@ impl SimFs {
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
-        self.0.0.lock().unwrap()
+        self.0.disk.lock().unwrap()
     }
 
     pub fn inject(&self, fault: Fault) {
-        self.disk().fault = Some(fault);
+        self.disk().faults.due = Some(fault);
     }
 
     /// Let so many files be open at once.
@@ -125,7 +111,7 @@ impl SimFs {
 
     /// Operations that the injected fault made fail so far.
     pub fn failed(&self) -> usize {
-        self.disk().failed
+        self.disk().faults.failed
     }
 
     /// Changes recorded so far.
@@ -135,8 +121,8 @@ impl SimFs {
 
     /// Operations tried so far: changes, reads, syncs of files.
     pub fn tried(&self) -> (usize, usize, usize) {
-        let disk = self.disk();
-        (disk.changes, disk.reads, disk.syncs)
+        let faults = &self.disk().faults;
+        (faults.changes, faults.reads, faults.syncs)
     }
 
     /// What is there now.
@@ -162,87 +148,58 @@ impl SimFs {
 
     /// From now on changes of this kind wait for [`SimFs::release`].
     pub fn hold(&self, which: fn(&Op) -> bool) {
-        self.disk().held = Some(which);
+        self.0.gate.hold_changes(which);
     }
 
-    /// Wait until such a change waits; false if none comes.
+    /// From now on reads of the bytes of files wait for [`SimFs::release`].
+    pub fn hold_reads(&self) {
+        self.0.gate.hold_reads();
+    }
+
+    /// Wait until something that is held waits; false if nothing comes.
     pub fn await_held(&self) -> bool {
-        let patience = Duration::from_secs(5);
-        let disk = self.disk();
-        let waited = self
-            .0
-            .1
-            .wait_timeout_while(disk, patience, |d| d.waiting == 0);
-        !waited.unwrap().1.timed_out()
+        self.0.gate.await_held()
     }
 
     pub fn release(&self) {
-        self.disk().held = None;
-        self.0.1.notify_all();
+        self.0.gate.release();
     }
 
     /// Record a change and apply it, unless a fault is due.
     fn change(&self, op: Op) -> io::Result<()> {
         let each = self.disk().each;
         std::thread::sleep(each);
+        self.0.gate.pass_change(&op);
         let mut disk = self.disk();
-        while disk.held.is_some_and(|which| which(&op)) {
-            disk.waiting += 1;
-            self.0.1.notify_all();
-            disk = self.0.1.wait(disk).unwrap();
-            disk.waiting -= 1;
-        }
-        let number = disk.changes;
-        disk.changes += 1;
-        let sync = matches!(op, Op::SyncData(_)).then_some(disk.syncs);
-        disk.syncs += usize::from(sync.is_some());
-        match disk.fault {
-            Some(Fault::Change {
-                at,
-                for_ever,
-                errno,
-                partial,
-            }) if number == at || (for_ever && number > at) => {
-                disk.failed += 1;
+        match disk.faults.change(&op) {
+            None if op.is_sync() && disk.lying => Ok(()),
+            None => {
+                disk.record(op);
+                Ok(())
+            }
+            Some(Failure::Error { errno, partial }) => {
                 if let Op::Write(inode, offset, bytes) = &op
                     && partial
                 {
                     let half = Arc::new(bytes[..bytes.len() / 2].to_vec());
                     disk.record(Op::Write(*inode, *offset, half));
                 }
-                return Err(io::Error::from_raw_os_error(errno));
+                Err(io::Error::from_raw_os_error(errno))
             }
-            Some(Fault::Sync { at, pages }) if sync == Some(at) => {
-                disk.failed += 1;
+            Some(Failure::Sync(pages)) => {
                 if let Op::SyncData(inode) = op {
                     disk.fail_sync(inode, pages);
                 }
-                return Err(io::Error::from_raw_os_error(EIO));
+                Err(io::Error::from_raw_os_error(EIO))
             }
-            _ => {}
         }
-        if !(op.is_sync() && disk.lying) {
-            disk.record(op);
-        }
-        Ok(())
     }
 
     /// Count an operation that changes nothing, unless a fault is due.
     fn read(&self) -> io::Result<MutexGuard<'_, Disk>> {
         let mut disk = self.disk();
-        let number = disk.reads;
-        disk.reads += 1;
-        match disk.fault {
-            Some(Fault::Read {
-                at,
-                for_ever,
-                errno,
-            }) if number == at || (for_ever && number > at) => {
-                disk.failed += 1;
-                Err(io::Error::from_raw_os_error(errno))
-            }
-            _ => Ok(disk),
-        }
+        disk.faults.read()?;
+        Ok(disk)
     }
 
     fn create(&self, path: &Path) -> io::Result<Inode> {
@@ -266,12 +223,6 @@ impl SimFs {
         self.disk().now.nodes.get(path).copied()
     }
 }
-
-/// The operating system's numbers for what can go wrong.
-pub const EIO: i32 = 5;
-pub const EINTR: i32 = 4;
-pub const ENOSPC: i32 = 28;
-pub const EMFILE: i32 = 24;
 
 #[derive(Debug)]
 struct Descriptor(SimFs);
@@ -300,184 +251,5 @@ impl Disk {
             let durable = super::image::durable_content(&self.before, &self.log, inode);
             *self.now.content(inode) = durable;
         }
-    }
-}
-
-impl FileSystem for SimFs {
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        match self.node(path) {
-            Some(Node::Dir(_)) => Ok(()),
-            Some(Node::File(_)) => Err(io::ErrorKind::AlreadyExists.into()),
-            None => {
-                let inode = self.next_inode();
-                self.change(Op::CreateDir(path.to_owned(), inode))
-            }
-        }
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        let _descriptor = self.descriptor()?;
-        let disk = self.read()?;
-        match disk.now.nodes.get(path) {
-            None => Err(io::ErrorKind::NotFound.into()),
-            Some(Node::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
-            Some(Node::Dir(_)) => {
-                let children = disk.now.nodes.keys().filter(|n| n.parent() == Some(path));
-                Ok(children
-                    .filter_map(|child| Some(child.file_name()?.to_str()?.to_owned()))
-                    .collect())
-            }
-        }
-    }
-
-    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn File>> {
-        let descriptor = self.descriptor()?;
-        let inode = match (self.node(path), create) {
-            (Some(Node::File(inode)), false) => {
-                drop(self.read()?);
-                inode
-            }
-            (Some(Node::Dir(_)), _) => return Err(io::ErrorKind::IsADirectory.into()),
-            (Some(Node::File(_)), true) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (None, false) => return Err(io::ErrorKind::NotFound.into()),
-            (None, true) => self.create(path)?,
-        };
-        Ok(Arc::new(SimFile {
-            fs: self.clone(),
-            inode,
-            _descriptor: descriptor,
-        }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if self.node(from).is_none() {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        self.change(Op::Rename(from.to_owned(), to.to_owned()))
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        match self.node(path) {
-            Some(Node::File(_)) => self.change(Op::RemoveFile(path.to_owned())),
-            Some(Node::Dir(_)) => Err(io::ErrorKind::IsADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        if !self.list(path)?.is_empty() {
-            return Err(io::ErrorKind::DirectoryNotEmpty.into());
-        }
-        self.change(Op::RemoveDir(path.to_owned()))
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        let _descriptor = self.descriptor()?;
-        self.change(Op::SyncDir(path.to_owned()))
-    }
-
-    fn lock(&self, dir: &Path, note: &Path) -> io::Result<Box<dyn Lock>> {
-        let descriptor = self.descriptor()?;
-        let inode = match self.node(dir) {
-            Some(Node::Dir(inode)) => inode,
-            Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
-            None => return Err(io::ErrorKind::NotFound.into()),
-        };
-        if !self.disk().locks.insert(inode) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        if self.node(note).is_none() {
-            // A courtesy.
-            let _ = self.create(note);
-        }
-        Ok(Box::new(SimLock {
-            fs: self.clone(),
-            inode,
-            _descriptor: descriptor,
-        }))
-    }
-
-    fn kind(&self, path: &Path) -> io::Result<Kind> {
-        match self.node(path) {
-            Some(Node::Dir(_)) => Ok(Kind::Dir),
-            Some(Node::File(_)) => Ok(Kind::File),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn stat(&self, path: &Path) -> io::Result<Stat> {
-        let disk = self.disk();
-        match disk.now.nodes.get(path) {
-            Some(Node::File(inode)) => Ok(Stat {
-                id: FileId(0, *inode as u64),
-                len: disk.now.contents[*inode].len() as u64,
-            }),
-            Some(Node::Dir(inode)) => Ok(Stat {
-                id: FileId(1, *inode as u64),
-                len: 0,
-            }),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct SimFile {
-    fs: SimFs,
-    inode: Inode,
-    _descriptor: Descriptor,
-}
-
-impl File for SimFile {
-    fn len(&self) -> io::Result<u64> {
-        let disk = self.fs.read()?;
-        Ok(disk.now.contents[self.inode].len() as u64)
-    }
-
-    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        let disk = self.fs.read()?;
-        let from = offset as usize;
-        let bytes = disk.now.contents[self.inode]
-            .get(from..from + buf.len())
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        buf.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
-        let bytes = Arc::new(buf.to_vec());
-        self.fs
-            .change(Op::Write(self.inode, offset as usize, bytes))
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.fs.change(Op::SetLen(self.inode, len as usize))
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.fs.change(Op::SyncData(self.inode))
-    }
-
-    fn id(&self) -> io::Result<FileId> {
-        Ok(FileId(0, self.inode as u64))
-    }
-}
-
-#[derive(Debug)]
-struct SimLock {
-    fs: SimFs,
-    inode: Inode,
-    _descriptor: Descriptor,
-}
-
-impl Drop for SimLock {
-    fn drop(&mut self) {
-        self.fs.disk().locks.remove(&self.inode);
-    }
-}
-
-impl Lock for SimLock {
-    fn id(&self) -> io::Result<FileId> {
-        Ok(FileId(1, self.inode as u64))
     }
 }
