@@ -293,12 +293,6 @@ fn ask(db: &Database, question: usize) -> (String, u64) {
     }
 }
 
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.number() % bound
-    }
-}
-
 /// A change to what only `writer` changes; `live` are its features.
 fn change(writer: usize, random: &mut Random, live: &mut Vec<String>) -> Change {
     let number = |random: &mut Random, bound| random.below(bound) as i32;

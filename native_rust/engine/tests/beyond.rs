@@ -16,22 +16,15 @@ use std::sync::Arc;
 
 use formdb_engine::fs::FileSystem;
 use formdb_engine::{
-    Ack, Cancel, Database, EntryQuery, Error, IdempotencyKey, Limits, Reach, SalvageReport,
-    Transaction, salvage, verify,
+    Ack, Cancel, Database, EntryQuery, Error, IdempotencyKey, Reach, SalvageReport, Transaction,
+    salvage, verify,
 };
 use serde_json::Value;
 use support::SimFs;
+use support::calls::{DIR, open_in as open, reverting};
+use support::journal::{groups, segments};
 
-const DIR: &str = "/data/db";
 const NEW: &str = "/data/new";
-
-fn open(fs: &SimFs, dir: &str) -> Result<Database, Error> {
-    let limits = Limits {
-        segment_bytes: 4_096,
-        ..Limits::default()
-    };
-    Database::open(Arc::new(fs.clone()), Path::new(dir), limits)
-}
 
 fn key(n: u64) -> IdempotencyKey {
     IdempotencyKey::new(&format!("key {n}"), &[b"request"])
@@ -45,13 +38,7 @@ fn commit(db: &Database, n: u64, mut transaction: Transaction) -> Ack {
 }
 
 fn revert(db: &Database, n: u64, seq: u64) -> Ack {
-    let (operation, conditions) = db.prepare_revert(seq, None).unwrap();
-    let transaction = Transaction {
-        operations: vec![operation],
-        conditions,
-        ..Transaction::default()
-    };
-    commit(db, n, transaction)
+    commit(db, n, reverting(db, seq).unwrap())
 }
 
 /// Blocks of every kind, some of which name others, over several segments.
@@ -190,25 +177,13 @@ fn filled() -> Filled {
     fill(&db);
     let entries = entries(&db);
     db.close();
-    let mut segments = fs.files();
-    segments.retain(|(path, _)| path.extension().is_some_and(|e| e == "journal"));
+    let segments = segments(&fs, DIR);
     assert!(segments.len() > 4);
     Filled {
         fs,
         entries,
         segments,
     }
-}
-
-/// Where the groups of a segment begin.
-fn groups(bytes: &[u8]) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut at = 128;
-    while bytes.len() > at + 96 && bytes[at..].starts_with(b"FDBG") {
-        found.push(at);
-        at += 96 + u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize;
-    }
-    found
 }
 
 impl Filled {
@@ -360,8 +335,7 @@ fn one_damaged_block_costs_itself_and_what_depends_on_it() {
     for (path, bytes) in &filled.segments {
         for (number, group) in groups(bytes).into_iter().enumerate() {
             // In its header, at the end of its last block, in the length of its first.
-            let len = u32::from_le_bytes(bytes[group + 8..group + 12].try_into().unwrap());
-            let end = group + 96 + len as usize;
+            let (group, end) = (group.start, group.end);
             for at in [group + 60, end - 1, group + 100] {
                 if (number + at) % 2 == 1 {
                     continue;
@@ -447,7 +421,7 @@ fn what_was_salvaged_once_can_be_salvaged_again() {
         .into_iter()
         .find(|(path, _)| path.starts_with(NEW) && path.to_string_lossy().contains("00001.journal"))
         .unwrap();
-    let group = groups(&bytes)[1];
+    let group = groups(&bytes)[1].start;
     let mut damaged = bytes.clone();
     damaged[group + 110] ^= 1;
     let image = image.with_file(&path, damaged);

@@ -16,6 +16,8 @@
     reason = "a test fails by panicking; helpers of integration tests count as no test"
 )]
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,10 +25,11 @@ use std::sync::Arc;
 use formdb_engine::fs::{FileSystem, RealFileSystem};
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    Ack, Area, BoxQuery, Cancel, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Limits, Near,
-    Operation, Order, Predicate, RangeQuery, Reach, Search, Transaction, salvage, to_hex, verify,
+    Ack, Area, Cancel, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Near, Operation,
+    Predicate, Reach, Search, Transaction, salvage, to_hex, verify,
 };
 use serde_json::{Value, json};
+use support::calls::{self, revert, small_segments, world};
 
 /// Folder of a fixture: `db` is the database, `expected.json` its answers.
 fn fixture(version: &str) -> PathBuf {
@@ -36,11 +39,7 @@ fn fixture(version: &str) -> PathBuf {
 }
 
 fn open(dir: &Path) -> Database {
-    let limits = Limits {
-        segment_bytes: 4_096,
-        ..Limits::default()
-    };
-    Database::open(Arc::new(RealFileSystem), dir, limits).unwrap()
+    Database::open(Arc::new(RealFileSystem), dir, small_segments()).unwrap()
 }
 
 /// Every answer that the stored bytes decide.
@@ -54,34 +53,15 @@ fn answers(db: &Database) -> Value {
     };
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
     let heads = (0..=info.seq).map(|size| to_hex(&db.tree_head(Some(size)).unwrap().root));
-    let features_at = |seq| {
-        let query = BoxQuery {
-            bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
-            limit: 1_000,
-            cursor: None,
-            as_of: Some(seq),
-        };
-        json(&db.features_in_box(&query).unwrap().json)
-    };
-    let points_at = |series, seq| {
-        let query = RangeQuery {
-            series,
-            start: i64::MIN,
-            end: i64::MAX,
-            order: Order::Ascending,
-            limit: 10_000,
-            cursor: None,
-            as_of: Some(seq),
-        };
-        match db.range(&query, &db.budget(Cancel::default())) {
-            Ok(page) => {
-                let points = page.points.iter();
-                points
-                    .map(|p| json!([p.timestamp, p.value, p.source.seq, p.source.index]))
-                    .collect()
-            }
-            Err(error) => json!(error.code()),
+    let features_at = |seq| json(&db.features_in_box(&world(Some(seq))).unwrap().json);
+    let points_at = |series, seq| match calls::points(db, series, Some(seq)) {
+        Ok(page) => {
+            let points = page.points.iter();
+            points
+                .map(|p| json!([p.timestamp, p.value, p.source.seq, p.source.index]))
+                .collect()
         }
+        Err(error) => json!(error.code()),
     };
     let moments = (1..=info.seq).step_by(5).chain([info.seq]);
     let moments = moments.map(|seq| {
@@ -433,13 +413,7 @@ fn write_fixture() {
         None,
     );
     for seq in [deleted.first_seq, cut.first_seq] {
-        let (operation, conditions) = db.prepare_revert(seq, None).unwrap();
-        let transaction = Transaction {
-            operations: vec![operation],
-            conditions,
-            ..Transaction::default()
-        };
-        db.write_transaction(transaction).unwrap();
+        revert(&db, seq).unwrap();
     }
     let whole = r#"{"type":"Feature","id":7,"bbox":[-1,-2,3,4],"geometry":null,"properties":null,"foreign":[1,2.0,"\u00e9",{"a":null}]}"#;
     write(

@@ -10,20 +10,18 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use formdb_engine::{Database, Error, Hash, InclusionProof, Limits};
-use support::{ENOSPC, Fault, SimFs};
-
-const DIR: &str = "/data/db";
+use formdb_engine::{Database, Error, Hash, InclusionProof};
+use support::calls::{DIR, open_in};
+use support::{ENOSPC, Fault, SimFs, journal};
 
 fn open(fs: &SimFs) -> Result<Database, Error> {
-    let limits = Limits {
-        segment_bytes: 4_096,
-        ..Limits::default()
-    };
-    Database::open(Arc::new(fs.clone()), Path::new(DIR), limits)
+    open_in(fs, DIR)
+}
+
+fn segments(fs: &SimFs) -> Vec<(PathBuf, Vec<u8>)> {
+    journal::segments(fs, DIR)
 }
 
 fn write(db: &Database, n: usize) {
@@ -45,12 +43,6 @@ fn filled() -> SimFs {
     assert!(db.info().unwrap().segments > 3);
     db.close();
     fs
-}
-
-fn segments(fs: &SimFs) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files = fs.files();
-    files.retain(|(path, _)| path.extension().is_some_and(|e| e == "journal"));
-    files
 }
 
 /// Where the groups of segment `number` end: the positions in the headers say so.

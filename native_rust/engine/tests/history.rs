@@ -15,9 +15,10 @@ use std::sync::Arc;
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Ack, BoxQuery, Cancel, Condition, Database, Durability, EntryQuery, Error, Expected,
-    IdempotencyKey, Limits, Operation, Order, RangeQuery, Reply, Transaction,
+    IdempotencyKey, Limits, Operation, Reply, Transaction,
 };
 use support::SimFs;
+use support::calls::{self, code, revert, world};
 
 fn open(fs: &SimFs) -> Database {
     Database::open(
@@ -46,43 +47,15 @@ fn points(db: &Database, timestamps: &[i64]) -> Ack {
     db.write(prepared.unwrap().operations).unwrap()
 }
 
-fn revert(db: &Database, seq: u64) -> Result<Ack, Error> {
-    let (operation, conditions) = db.prepare_revert(seq, None)?;
-    db.write_transaction(Transaction {
-        operations: vec![operation],
-        conditions,
-        ..Transaction::default()
-    })
-}
-
 /// All features in the world and all points of series "s", as of a sequence.
 fn view(db: &Database, as_of: Option<u64>) -> (String, Vec<i64>) {
-    let query = BoxQuery {
-        bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
-        limit: 1_000,
-        cursor: None,
-        as_of,
-    };
-    let features = db.features_in_box(&query).unwrap().json.to_vec();
-    let range = RangeQuery {
-        series: "s",
-        start: i64::MIN,
-        end: i64::MAX,
-        order: Order::Ascending,
-        limit: 1_000,
-        cursor: None,
-        as_of,
-    };
-    let points = match db.range(&range, &db.budget(Cancel::default())) {
+    let features = db.features_in_box(&world(as_of)).unwrap().json.to_vec();
+    let points = match calls::points(db, "s", as_of) {
         Ok(page) => page.points.iter().map(|point| point.timestamp).collect(),
         Err(Error::NotFound { .. }) => Vec::new(),
         Err(other) => panic!("{other}"),
     };
     (String::from_utf8(features).unwrap(), points)
-}
-
-fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> &'static str {
-    result.unwrap_err().code()
 }
 
 #[test]

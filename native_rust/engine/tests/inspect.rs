@@ -14,23 +14,17 @@ use std::sync::Arc;
 
 use formdb_engine::fs::FileSystem;
 use formdb_engine::{
-    Ack, Cancel, Database, EntryQuery, Error, Hash, Limits, Order, Progress, RangeQuery, Reach,
-    RecoveryPolicy, SalvageReport, VerifyReport, diagnose, salvage, verify,
+    Ack, Cancel, Database, EntryQuery, Error, Hash, Limits, Progress, Reach, RecoveryPolicy,
+    SalvageReport, VerifyReport, diagnose, salvage, verify,
 };
+use support::calls::{DIR, open_in, points, small_segments};
+use support::journal::{self, groups};
 use support::{Crash, SimFs, random};
 
-const DIR: &str = "/data/db";
 const NEW: &str = "/data/new";
 
-fn limits() -> Limits {
-    Limits {
-        segment_bytes: 4_096,
-        ..Limits::default()
-    }
-}
-
-fn open_in(fs: &SimFs, dir: &str) -> Result<Database, Error> {
-    Database::open(Arc::new(fs.clone()), Path::new(dir), limits())
+fn segments(fs: &SimFs) -> Vec<(PathBuf, Vec<u8>)> {
+    journal::segments(fs, DIR)
 }
 
 /// Transaction `n`: features, a deletion or points.
@@ -102,14 +96,6 @@ fn closed() -> Filled {
     }
 }
 
-fn segments(fs: &SimFs) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files = fs.files();
-    files.retain(|(path, _)| {
-        path.extension().is_some_and(|e| e == "journal") && path.starts_with(DIR)
-    });
-    files
-}
-
 fn entries(db: &Database) -> Vec<u8> {
     let query = EntryQuery {
         since: 0,
@@ -140,17 +126,6 @@ fn rescue(fs: &SimFs) -> Result<SalvageReport, Error> {
         Reach::Provable,
         &mut |_| {},
     )
-}
-
-/// Offsets of the groups in a segment.
-fn groups(bytes: &[u8]) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut at = 128;
-    while bytes.len() > at + 96 && bytes[at..].starts_with(b"FDBG") {
-        found.push(at);
-        at += 96 + u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize;
-    }
-    found
 }
 
 impl Filled {
@@ -258,8 +233,8 @@ fn nothing_before_the_damage_is_lost_nor_the_transactions_before_it_in_its_group
     let position = |n: usize| u64::from_le_bytes(bytes[n..n + 8].try_into().unwrap());
     for group in groups(bytes) {
         // The last byte of the group: nothing of its only transaction holds.
-        let len = u32::from_le_bytes(bytes[group + 8..group + 12].try_into().unwrap()) as usize;
-        let image = filled.flipped(1, group + 96 + len - 1);
+        let image = filled.flipped(1, group.end - 1);
+        let group = group.start;
         let report = rescue(&image).unwrap();
         let before = position(group + 40) - 1;
         assert_eq!(report.blocks, before);
@@ -369,7 +344,7 @@ fn random_damage_is_told_as_opening_would_and_salvage_gives_a_prefix() {
 fn a_torn_tail_is_told_and_a_cautious_policy_leaves_it() {
     let filled = filled();
     let (path, bytes) = filled.segments.last().unwrap();
-    let last = *groups(bytes).last().unwrap();
+    let last = groups(bytes).pop().unwrap().start;
     let image = filled.fs.with_file(path, bytes[..bytes.len() - 3].to_vec());
     let report = check(&image);
     assert!(report.opens() && !report.is_sound());
@@ -380,7 +355,7 @@ fn a_torn_tail_is_told_and_a_cautious_policy_leaves_it() {
     assert!(text.contains("cuts"), "{text}");
     let cautious = Limits {
         recovery: RecoveryPolicy::RefuseTornTail,
-        ..limits()
+        ..small_segments()
     };
     let opened = Database::open(Arc::new(image.clone()), Path::new(DIR), cautious);
     assert!(matches!(opened, Err(Error::TornTail { .. })));
@@ -485,19 +460,5 @@ fn points_are_salvaged_too() {
     let image = filled.flipped(2, 1_000);
     rescue(&image).unwrap();
     let db = open_in(&image, NEW).unwrap();
-    let query = RangeQuery {
-        series: "s",
-        start: i64::MIN,
-        end: i64::MAX,
-        order: Order::Ascending,
-        limit: 10_000,
-        cursor: None,
-        as_of: None,
-    };
-    assert!(
-        !db.range(&query, &db.budget(Cancel::default()))
-            .unwrap()
-            .points
-            .is_empty()
-    );
+    assert!(!points(&db, "s", None).unwrap().points.is_empty());
 }

@@ -23,12 +23,6 @@ use formdb_engine::{
 use random::Random;
 use serde_json::{Value, json};
 
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.number() % bound
-    }
-}
-
 struct Fixture {
     db: Database,
     _dir: tempfile::TempDir,
@@ -452,6 +446,26 @@ fn percentiles_of_more_than_the_memory_are_exact() {
     assert_eq!(count.series[0].buckets[0].value, Some(COUNT as f64));
 }
 
+/// How much is on all pages together. `page` takes a cursor and says how much is on the
+/// page, how long it is as JSON, and where the next one begins; none is longer than it may
+/// be, unless it holds no more than one.
+fn over_pages(
+    page_bytes: usize,
+    mut page: impl FnMut(Option<&str>) -> (usize, usize, Option<String>),
+) -> usize {
+    let mut sum = 0;
+    let mut cursor: Option<String> = None;
+    loop {
+        let (here, bytes, next) = page(cursor.as_deref());
+        assert!(here == 1 || bytes <= page_bytes + 2, "{bytes}");
+        sum += here;
+        cursor = next;
+        if cursor.is_none() {
+            return sum;
+        }
+    }
+}
+
 /// Pages of points end at their bytes, however long their rows, and are together the whole.
 #[test]
 fn pages_of_points_end_at_their_bytes() {
@@ -486,16 +500,14 @@ fn pages_of_points_end_at_their_bytes() {
             .unwrap();
         for order in [Order::Ascending, Order::Descending] {
             for within in [None, Some(&*begun.id)] {
-                let mut points = 0;
-                let mut cursor: Option<String> = None;
-                loop {
+                let points = over_pages(page_bytes, |cursor| {
                     let query = RangeQuery {
                         series: "a",
                         start: 0,
                         end: 100,
                         order,
                         limit: 1_000,
-                        cursor: cursor.as_deref(),
+                        cursor,
                         as_of: None,
                     };
                     let budget = fixture.budget();
@@ -503,56 +515,32 @@ fn pages_of_points_end_at_their_bytes() {
                         None => fixture.db.range(&query, &budget).unwrap(),
                         Some(txn) => fixture.db.range_in(txn, &query, &budget).unwrap(),
                     };
-                    let bytes = page.to_json().len();
-                    assert!(page.points.len() == 1 || bytes <= page_bytes + 2, "{bytes}");
-                    points += page.points.len();
-                    cursor = page.next;
-                    if cursor.is_none() {
-                        break;
-                    }
-                }
+                    (page.points.len(), page.to_json().len(), page.next)
+                });
                 assert_eq!(points, 300 + usize::from(within.is_some()));
             }
-            let mut points = 0;
-            let mut cursor: Option<String> = None;
-            loop {
+            let points = over_pages(page_bytes, |cursor| {
                 let query = SeriesRangeQuery {
                     prefix: "",
                     start: 0,
                     end: 100,
                     order,
                     limit: 1_000,
-                    cursor: cursor.as_deref(),
+                    cursor,
                     as_of: None,
                 };
-                let page = fixture
-                    .db
-                    .range_by_prefix(&query, &fixture.budget())
-                    .unwrap();
-                let here: usize = page.series.iter().map(|series| series.points.len()).sum();
-                let bytes = page.to_json().len();
-                assert!(here == 1 || bytes <= page_bytes + 2, "{bytes}");
-                points += here;
-                cursor = page.next;
-                if cursor.is_none() {
-                    break;
-                }
-            }
+                let page = fixture.db.range_by_prefix(&query, &fixture.budget());
+                let page = page.unwrap();
+                let here = page.series.iter().map(|series| series.points.len()).sum();
+                (here, page.to_json().len(), page.next)
+            });
             assert_eq!(points, 900);
         }
-        let mut series = 0;
-        let mut cursor: Option<String> = None;
-        loop {
-            let query = all_series(1_000, cursor.as_deref());
+        let series = over_pages(page_bytes, |cursor| {
+            let query = all_series(1_000, cursor);
             let page = fixture.db.series_list(&query, &fixture.budget()).unwrap();
-            let bytes = page.to_json().len();
-            assert!(page.series.len() == 1 || bytes <= page_bytes + 2, "{bytes}");
-            series += page.series.len();
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
+            (page.series.len(), page.to_json().len(), page.next)
+        });
         assert_eq!(series, 3);
     }
 }

@@ -7,25 +7,21 @@
     reason = "a test fails by panicking; helpers of integration tests count as no test"
 )]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::{Cancel, Database, Duplicates, Limits, Puts, Transaction};
+use formdb_engine::{Cancel, Database, Duplicates, Limits, Puts};
 use serde_json::{Value, json};
+use support::calls::revert;
+use support::random;
 use tempfile::tempdir;
 
 fn open(dir: &Path) -> Database {
     Database::open(Arc::new(RealFileSystem), &dir.join("db"), Limits::default()).unwrap()
-}
-
-/// xorshift64.
-fn random(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
 }
 
 fn schema(db: &Database) -> Value {
@@ -56,16 +52,6 @@ fn points(db: &Database, series: &str, timestamps: &[i64]) {
     let values = timestamps.iter().map(|t| *t as f64).collect();
     let prepared = db.prepare_columns(series, timestamps.to_vec(), values, None);
     db.write(prepared.unwrap().operations).unwrap();
-}
-
-fn revert(db: &Database, seq: u64) {
-    let (operation, conditions) = db.prepare_revert(seq, None).unwrap();
-    let transaction = Transaction {
-        operations: vec![operation],
-        conditions,
-        ..Transaction::default()
-    };
-    db.write_transaction(transaction).unwrap();
 }
 
 fn point() -> Value {
@@ -145,7 +131,7 @@ fn says_what_is_there_and_again_after_opening() {
     assert_eq!(schema(&db), now);
     // Reverts bring back what was.
     for seq in [11, 10, 9, 8, 7] {
-        revert(&db, seq);
+        revert(&db, seq).unwrap();
     }
     let mut then: Value = serde_json::from_str(expected).unwrap();
     then["seq"] = json!(16);
@@ -268,7 +254,7 @@ fn agrees_with_the_documents_through_writes_deletes_and_reopening() {
                 // What it undoes stays undone: write, then take back.
                 let id = id(random(&mut state));
                 put(&db, &[some_feature(&id, &mut state)]);
-                revert(&db, db.info().unwrap().seq);
+                revert(&db, db.info().unwrap().seq).unwrap();
             }
             3 => {
                 // Of one id twice in a transaction the later holds.

@@ -16,12 +16,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formdb_engine::fs::{FileSystem, RealFileSystem};
-use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Cancel, Database, Durability, EntryQuery, Error, IdempotencyKey, Limits, Order,
-    RangeQuery, Transaction,
+    Cancel, Database, Durability, EntryQuery, Error, IdempotencyKey, Limits, Transaction,
 };
-use support::{Crash, ENOSPC, Fault, SimFs};
+use support::calls::{points, world};
+use support::{Crash, ENOSPC, Fault, SimFs, journal};
 
 /// Small segments and frequent snapshots.
 fn limits() -> Limits {
@@ -95,23 +94,9 @@ fn key(n: u64) -> IdempotencyKey {
 
 /// All that can be seen of a database as of a sequence.
 fn view(db: &Database, at: u64) -> String {
-    let query = BoxQuery {
-        bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
-        limit: 10_000,
-        cursor: None,
-        as_of: Some(at),
-    };
-    let features = db.features_in_box(&query).unwrap().json.to_vec();
-    let range = RangeQuery {
-        series: "s",
-        start: i64::MIN,
-        end: i64::MAX,
-        order: Order::Ascending,
-        limit: 10_000,
-        cursor: None,
-        as_of: Some(at),
-    };
-    let points = match db.range(&range, &db.budget(Cancel::default())) {
+    let features = db.features_in_box(&world(Some(at))).unwrap();
+    let features = features.json.to_vec();
+    let points = match points(db, "s", Some(at)) {
         Ok(page) => page.points,
         Err(Error::NotFound { .. }) => Vec::new(),
         Err(other) => panic!("{other}"),
@@ -324,7 +309,7 @@ fn a_journal_that_has_lost_blocks_of_a_snapshot_does_not_open() {
     let mut segments: Vec<PathBuf> = fs::read_dir(dir.join("journal"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "journal"))
+        .filter(|path| journal::is_segment(path))
         .collect();
     segments.sort_unstable();
     let last = segments.last().unwrap();

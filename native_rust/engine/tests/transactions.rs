@@ -16,7 +16,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Ack, Begin, BoxQuery, Cancel, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
     RangeQuery, Reply, Transaction, Wait,
@@ -24,6 +23,7 @@ use formdb_engine::{
 use oracles::{cases, compared};
 use proptest::prelude::*;
 use support::SimFs;
+use support::calls::{code, world};
 
 fn open(limits: Limits) -> Arc<Database> {
     Arc::new(Database::open(Arc::new(SimFs::new()), Path::new("/data/db"), limits).unwrap())
@@ -62,10 +62,6 @@ fn put_op(id: &str, lon: i64) -> String {
 fn put(db: &Database, id: &str, lon: i64) {
     let prepared = db.prepare_features(feature(id, lon).as_bytes()).unwrap();
     db.write(prepared.operations).unwrap();
-}
-
-fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> &'static str {
-    result.unwrap_err().code()
 }
 
 #[test]
@@ -396,15 +392,6 @@ fn operations_that_are_sent_again_with_their_key_are_added_once() {
     db.close();
 }
 
-fn world() -> BoxQuery {
-    BoxQuery {
-        bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
-        limit: 100,
-        cursor: None,
-        as_of: None,
-    }
-}
-
 /// A read of a transaction waits for the disk: everything else in it and beside it goes
 /// on, and the read sees what was there when it began.
 #[test]
@@ -426,7 +413,7 @@ fn nothing_waits_for_a_read_in_a_transaction() {
         let read = {
             let (db, txn) = (Arc::clone(&db), txn.clone());
             std::thread::spawn(move || {
-                db.features_in_box_in(&txn, &world(), &db.budget(Cancel::default()))
+                db.features_in_box_in(&txn, &world(None), &db.budget(Cancel::default()))
             })
         };
         assert!(fs.await_held(), "nothing is read");
@@ -477,7 +464,7 @@ fn a_read_in_a_transaction_ends_at_its_time() {
         let (db, txn) = (Arc::clone(&db), txn.clone());
         let query = BoxQuery {
             limit: 3_000,
-            ..world()
+            ..world(None)
         };
         std::thread::spawn(move || {
             db.features_in_box_in(&txn, &query, &db.budget(Cancel::default()))
@@ -582,10 +569,8 @@ impl Model {
 fn seen(db: &Database, txn: Option<&str>, order: Order, limit: usize) -> Model {
     let mut features = BTreeMap::new();
     let mut query = BoxQuery {
-        bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
         limit,
-        cursor: None,
-        as_of: None,
+        ..world(None)
     };
     loop {
         let page = match txn {

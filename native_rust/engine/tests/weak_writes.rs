@@ -19,16 +19,11 @@ use std::time::{Duration, Instant};
 use formdb_engine::{
     Budget, Cancel, Database, Durability, EntryQuery, Error, Hash, Limits, Reply, Transaction,
 };
-use support::{Crash, EIO, Fault, SimFs};
-
-const DIR: &str = "/data/db";
+use support::calls::{DIR, open_in};
+use support::{Crash, EIO, Fault, SimFs, journal};
 
 fn open(fs: &SimFs) -> Result<Database, Error> {
-    let limits = Limits {
-        segment_bytes: 4_096,
-        ..Limits::default()
-    };
-    Database::open(Arc::new(fs.clone()), Path::new(DIR), limits)
+    open_in(fs, DIR)
 }
 
 fn write(db: &Database, n: usize, durability: Durability) {
@@ -144,7 +139,7 @@ fn a_hole_between_groups_that_were_never_synced_is_cut_with_what_lies_behind_it(
     let (path, bytes) = image
         .files()
         .into_iter()
-        .find(|(path, _)| path.extension().is_some_and(|e| e == "journal"))
+        .find(|(path, _)| journal::is_segment(path))
         .unwrap();
     let groups: Vec<usize> = (0..bytes.len())
         .filter(|at| bytes[*at..].starts_with(b"FDBG"))

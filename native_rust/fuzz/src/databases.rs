@@ -10,7 +10,8 @@ use crate::disk::{Image, SimFs};
 use crate::generate::transaction;
 use crate::model::{Change, Model};
 use crate::steps::{Range, Step, run};
-use crate::workload::{Run, Workload, open};
+use crate::support::journal::segments;
+use crate::workload::{DIR, Run, Workload, open};
 
 /// A journal of a few segments.
 pub struct Journal {
@@ -28,9 +29,7 @@ pub fn journal() -> &'static Journal {
         let workload = Workload::synced(5, 12);
         let run = Run::new(&workload, SimFs::new(), 0, 12).expect("a workload runs");
         let image = run.fs.now();
-        let is_segment =
-            |(path, _): &(PathBuf, _)| path.extension().is_some_and(|e| e == "journal");
-        let segments = image.files().into_iter().filter(is_segment).collect();
+        let segments = segments(&run.fs, DIR);
         Journal {
             run,
             image,

@@ -9,32 +9,18 @@ use super::answer::Bucket;
 use super::run::Run;
 use super::*;
 use crate::budget::Budget;
+use crate::testing::Random;
 use crate::testing::oracles::{compared, seeds};
 use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
 
-/// A generator with a seed to name when something fails (G. Marsaglia, "Xorshift
-/// RNGs", 2003).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// From 0 up to and without `n`.
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
     fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len())]
+        items[self.below(items.len() as u64) as usize]
     }
 
+    /// From `low` up to and without `high`; `low` if that is not less.
     fn between(&mut self, low: i64, high: i64) -> i64 {
-        low + (self.next() % (high - low).max(1).unsigned_abs()) as i64
+        low + self.below((high - low).max(1).unsigned_abs()) as i64
     }
 }
 
@@ -133,7 +119,7 @@ impl World {
         if random.below(4) == 0 {
             let start = centre + random.between(-spread, spread);
             let end = start + random.between(0, spread);
-            let only = (random.below(2) == 0).then(|| random.below(seq as usize) as u64);
+            let only = (random.below(2) == 0).then(|| random.below(seq.max(1)));
             let end_seq = self.series.delete(start, end, only, seq, 100);
             assert_eq!(end_seq, self.model.delete(start, end, only, seq));
             return;
@@ -195,9 +181,7 @@ fn question(random: &mut Random, zone: &Zone, centre: i64) -> Question<'static> 
     let query = Aggregate {
         start: end(random, a.min(b)),
         end: end(random, a.max(b)),
-        aggregation: AGGREGATIONS[random.below(AGGREGATIONS.len())]
-            .parse()
-            .unwrap(),
+        aggregation: random.pick(&AGGREGATIONS).parse().unwrap(),
         interval: parsed,
         origin: random.pick(&[None, None, Some(oracle::ORIGIN)]),
         zone: zone.clone(),
@@ -222,7 +206,7 @@ fn every_question_agrees_with_the_oracle() {
     let mut known = Known::new();
     let (mut questions, mut buckets_seen) = (0, 0);
     for seed in seeds(450) {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Random(seed);
         let (name, centres) = random.pick(&PLACES);
         let zone = Zone::parse(name).unwrap();
         let centre = crate::types::parse_timestamp(random.pick(centres)).unwrap();
@@ -234,7 +218,7 @@ fn every_question_agrees_with_the_oracle() {
                 world.grow(&mut random, centre);
             }
             let Question { query, interval } = question(&mut random, &zone, centre);
-            let past = random.below(world.seq as usize + 2) as u64;
+            let past = random.below(world.seq + 2);
             let at = random.pick(&[world.seq, past]);
             let budget = Budget::ample();
             let mut run = Run::new(&query, at, 100_000, usize::MAX, &budget);

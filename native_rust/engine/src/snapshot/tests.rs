@@ -24,6 +24,7 @@ use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
 use crate::state::{Head, State};
+use crate::testing::Random;
 use crate::types::{FeatureSignature, GeometryType, Rect};
 
 #[derive(Debug, Clone)]
@@ -609,13 +610,8 @@ fn many_blocks() {
     let (features, points) = (number("FEATURES", 1_000_000), number("POINTS", 1_000_000));
     let dir = tempfile::tempdir().unwrap();
     let seq = features + points;
-    let mut random = 88_172_645_463_325_252_u64;
-    let mut unit = || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random >> 11) as f64 / (1_u64 << 53) as f64
-    };
+    let mut random = Random(1);
+    let mut unit = || (random.number() >> 11) as f64 / (1_u64 << 53) as f64;
     let mut loader = FeatureLoader::default();
     let series = TemporalIndex::default();
     let (mut blocks, mut nodes, mut tree) =

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::disk::{Image, SimFs};
 use super::model::Change;
+use super::support::journal::{groups, is_segment};
 use super::workload::{DIR, Run, Workload, limits, open_with};
 use super::{in_parallel, mixed, random, report, seeds};
 
@@ -75,7 +76,6 @@ impl Journal {
         // As a crash leaves it, not a close: without the mark of its end.
         let mark = Path::new(DIR).join("journal/DURABLE");
         let image = run.fs.now().without_file(&mark);
-        let is_segment = |path: &Path| path.extension().is_some_and(|e| e == "journal");
         let files = image.files().into_iter();
         let segments: Vec<_> = files.filter(|(path, _)| is_segment(path)).collect();
         assert!(segments.len() >= 3, "the workload rotates");
@@ -124,19 +124,6 @@ impl Journal {
     fn with(&self, path: &Path, bytes: Vec<u8>) -> Result<Opened, String> {
         self.open(self.image.with_file(path, bytes))
     }
-}
-
-/// Where the groups of a segment lie.
-pub(super) fn groups(segment: &[u8]) -> Vec<Range<usize>> {
-    let mut groups = Vec::new();
-    let mut at = 128;
-    while at + 96 <= segment.len() && segment[at..].starts_with(b"FDBG") {
-        let len = u32::from_le_bytes(segment[at + 8..at + 12].try_into().unwrap());
-        let end = at + 96 + len as usize;
-        groups.push(at..end);
-        at = end;
-    }
-    groups
 }
 
 /// About 64 KiB of journal in a few large blocks, which open quickly.
@@ -431,7 +418,7 @@ fn groups_that_are_swapped_repeated_or_gone_are_errors() {
                     tail,
                 ));
                 for (_, other) in &journal.segments {
-                    let foreign = self::groups(other).into_iter().next();
+                    let foreign = super::support::journal::groups(other).into_iter().next();
                     if let Some(foreign) = foreign.filter(|_| other != content) {
                         let moved = [before, &other[foreign], after].concat();
                         cases.push(("replaced", path, moved, tail));

@@ -7,6 +7,7 @@ use std::time::Instant;
 use formdb_engine::{Error, Limits};
 
 use super::disk::{Image, SimFs};
+use super::support::journal::is_segment;
 use super::workload::{DIR, Run, Workload, limits, open_with};
 use super::{in_parallel, report, seeds};
 
@@ -17,7 +18,7 @@ fn mark() -> PathBuf {
 /// The last segment of the journal, with its bytes.
 fn last_segment(image: &Image) -> (PathBuf, Vec<u8>) {
     let files = image.files().into_iter();
-    let mut segments = files.filter(|(path, _)| path.extension().is_some_and(|e| e == "journal"));
+    let mut segments = files.filter(|(path, _)| is_segment(path));
     segments.next_back().unwrap()
 }
 

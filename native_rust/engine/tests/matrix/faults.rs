@@ -12,6 +12,7 @@ use super::disk::{EINTR, EIO, ENOSPC, Fault, Pages, SimFs};
 use super::generate::transaction;
 use super::image::crash_points;
 use super::model::Model;
+use super::support::journal::is_segment;
 use super::workload::{Depth, Run, Workload, limits, open, open_with};
 use super::{in_parallel, report, seeds};
 
@@ -276,9 +277,8 @@ fn a_block_that_cannot_be_read_does_not_harm_a_request_that_is_sent_again() {
     db.close();
     let image = fs.now();
     let of_the_first = |(path, bytes): &(PathBuf, Vec<u8>)| {
-        let journal = path.extension().is_some_and(|e| e == "journal");
         let at = bytes.windows(7).position(|window| window == b"damaged");
-        at.filter(|_| journal)
+        at.filter(|_| is_segment(path))
             .map(|at| (path.clone(), bytes.clone(), at))
     };
     let (path, mut bytes, at) = image.files().iter().find_map(of_the_first).unwrap();

@@ -13,6 +13,7 @@ use super::disk::{EIO, ENOSPC, Fault, Image, Node, SimFs};
 use super::generate::transaction;
 use super::image::crash_points;
 use super::model::Model;
+use super::support::journal::is_segment;
 use super::workload::{DIR, Run, Workload, limits, limits_with_snapshots, open, open_with};
 use super::{in_parallel, report, seeds};
 
@@ -37,7 +38,6 @@ fn without(image: &Image, path: &str) -> Image {
 /// one segment.
 fn losses(image: &Image) -> Vec<(String, Image)> {
     let journal = format!("{DIR}/journal");
-    let is_segment = |path: &Path| path.extension().is_some_and(|e| e == "journal");
     let files = image.files();
     let (segment, bytes) = files.iter().find(|(path, _)| is_segment(path)).unwrap();
     let mut out = Vec::new();

@@ -14,10 +14,11 @@ use formdb_engine::{
 use serde_json::json;
 
 use super::ask::prepare;
-use super::damage::{blocks, groups, reseal};
+use super::damage::{blocks, reseal};
 use super::disk::{Image, Op, SimFs};
 use super::image::{Fate, crash_points};
 use super::model::Change;
+use super::support::journal::{groups, is_segment};
 use super::workload::{DIR, Run, Workload, limits_with_snapshots, open, open_with};
 use super::{in_parallel, random, report, seeds};
 
@@ -178,8 +179,7 @@ fn await_snapshot(fs: &SimFs) {
 
 /// The sequence that a segment begins with, from its name.
 fn first_seq(path: &Path) -> Option<u64> {
-    let is = path.extension().is_some_and(|e| e == "journal");
-    is.then(|| path.file_stem()?.to_str()?.parse().ok())?
+    is_segment(path).then(|| path.file_stem()?.to_str()?.parse().ok())?
 }
 
 #[test]
@@ -246,18 +246,28 @@ fn a_forged_block_is_never_given_and_costs_nothing_but_itself() {
     report("forged blocks", began, &figures);
 }
 
+/// Small segments, and a snapshot after a few of them.
+fn small_limits() -> Limits {
+    Limits {
+        segment_bytes: 4_096,
+        snapshot_bytes: 20_000,
+        ..limits_with_snapshots()
+    }
+}
+
+/// The next snapshot waits at its beginning.
+fn hold_snapshots(fs: &SimFs) {
+    fs.hold(|op| matches!(op, Op::CreateFile(path, _) if path.ends_with("snapshot.tmp")));
+}
+
 /// The leaves of the last group, if it is not whole, are part of every proof. Those of a
 /// segment that was sealed after the snapshot was taken are read by nobody else.
 #[test]
 fn leaves_of_the_last_group_before_the_snapshot_are_checked_when_opened() {
     let fs = SimFs::new();
-    let limits = Limits {
-        segment_bytes: 4_096,
-        snapshot_bytes: 20_000,
-        ..limits_with_snapshots()
-    };
+    let limits = small_limits();
     let db = open_with(&fs, limits.clone()).unwrap();
-    fs.hold(|op| matches!(op, Op::CreateFile(path, _) if path.ends_with("snapshot.tmp")));
+    hold_snapshots(&fs);
     for n in 0..30 {
         let properties = json!({"pad": "x".repeat(700)});
         let feature = json!({"type": "Feature", "id": format!("f{n}"), "geometry": null, "properties": properties});
@@ -304,11 +314,7 @@ fn leaves_of_the_last_group_before_the_snapshot_are_checked_when_opened() {
 #[test]
 fn a_shape_that_a_snapshot_lacks_is_that_of_what_was_committed() {
     let fs = SimFs::new();
-    let limits = Limits {
-        segment_bytes: 4_096,
-        snapshot_bytes: 20_000,
-        ..limits_with_snapshots()
-    };
+    let limits = small_limits();
     let db = open_with(&fs, limits.clone()).unwrap();
     let put = |id: &str, name: &str, durability| {
         let properties = json!({name: "x".repeat(700)});
@@ -321,7 +327,7 @@ fn a_shape_that_a_snapshot_lacks_is_that_of_what_was_committed() {
         };
         db.write_transaction(transaction).unwrap();
     };
-    fs.hold(|op| matches!(op, Op::CreateFile(path, _) if path.ends_with("snapshot.tmp")));
+    hold_snapshots(&fs);
     put("f", "first", Durability::Sync);
     for n in 0..40 {
         put(&format!("other {n}"), "other", Durability::Sync);

@@ -8,9 +8,10 @@ use formdb_engine::{Database, Order, Reach, salvage, verify};
 use serde_json::json;
 
 use super::ask::{prepare, range};
-use super::damage::{blocks, groups};
+use super::damage::blocks;
 use super::disk::SimFs;
 use super::model::Change;
+use super::support::journal::{groups, is_segment};
 use super::workload::{DIR, limits, open};
 
 #[test]
@@ -37,7 +38,6 @@ fn behind_a_lost_block_an_undone_one_stays_undone() {
     db.close();
 
     let image = fs.now();
-    let is_segment = |path: &Path| path.extension().is_some_and(|e| e == "journal");
     let (path, mut bytes) = image
         .files()
         .into_iter()

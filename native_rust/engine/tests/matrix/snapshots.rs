@@ -11,6 +11,7 @@ use super::ask::{compare, compare_as_of, prepare, same, text};
 use super::disk::{EIO, ENOSPC, Fault, Image, SimFs};
 use super::image::crash_points;
 use super::model::Change;
+use super::support::journal::is_segment;
 use super::workload::{Run, Workload, limits_with_snapshots, open, open_with};
 use super::{in_parallel, mixed, random, report, seeds};
 
@@ -174,9 +175,8 @@ fn a_journal_that_lost_what_a_snapshot_holds_is_refused() {
             db.close();
             closed.run.workload.transactions_in(seq).unwrap()
         };
-        let is_journal = |path: &PathBuf| path.extension().is_some_and(|e| e == "journal");
         let mut files = closed.image.files().into_iter();
-        let (path, bytes) = files.rfind(|(path, _)| is_journal(path)).unwrap();
+        let (path, bytes) = files.rfind(|(path, _)| is_segment(path)).unwrap();
         let mut state = mixed(seed, 5);
         for _ in 0..60 {
             let len = random(&mut state) as usize % bytes.len();

@@ -7,10 +7,12 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod calls;
 pub mod changes;
 pub mod crash;
 pub mod disk;
 pub mod image;
+pub mod journal;
 pub mod rng;
 
 pub use crash::Crash;

@@ -1,4 +1,5 @@
-//! Random numbers that a seed decides.
+//! Random numbers that a seed decides, for workloads and crashes. The seeds of the fuzz
+//! crate say where to damage a journal that was made with them: others need other seeds.
 
 /// xorshift64*; `state` is not zero.
 pub fn random(state: &mut u64) -> u64 {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::Random;
 use crate::testing::oracles::{cases, compared};
 
 /// What the index is compared with: every version, in order, in a plain vector.
@@ -223,18 +224,7 @@ proptest! {
     }
 }
 
-/// A xorshift generator: enough for test data.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 |= 1;
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
-
     fn rect(&mut self) -> Rect {
         let mut number = |bound| self.below(bound) as f64;
         let min = [number(360) - 180.0, number(180) - 90.0];
@@ -245,7 +235,7 @@ impl Random {
         }
     }
 
-    fn position(&mut self) -> [f64; 2] {
+    fn anywhere(&mut self) -> [f64; 2] {
         let mut unit = || self.below(1 << 40) as f64 / (1_u64 << 40) as f64;
         [unit() * 360.0 - 180.0, unit() * 180.0 - 90.0]
     }
@@ -339,7 +329,7 @@ fn a_million_points() {
     const N: u64 = 1_000_000;
     let mut random = Random(1);
     let features: Vec<(String, Rect)> = (0..N)
-        .map(|n| (format!("us{n:08x}"), Rect::point(random.position())))
+        .map(|n| (format!("us{n:08x}"), Rect::point(random.anywhere())))
         .collect();
     let mut index = FeatureIndex::default();
     let signature = signature(1);
@@ -368,7 +358,7 @@ fn a_million_points() {
         let (mut found, mut hits) = (0, Vec::new());
         let start = Instant::now();
         for _ in 0..20_000 {
-            let [x, y] = random.position();
+            let [x, y] = random.anywhere();
             let piece = Rect {
                 min: [x, y],
                 max: [x + 3.6, y + 1.8],
@@ -393,7 +383,7 @@ fn a_million_points() {
 
     let start = Instant::now();
     for ((id, _), seq) in features.iter().step_by(10).zip(N + 1..) {
-        index.put(id, Some(Rect::point(random.position())), &signature, seq);
+        index.put(id, Some(Rect::point(random.anywhere())), &signature, seq);
     }
     println!(
         "put again, elsewhere: {:?} each",

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::*;
+use crate::testing::Random;
 
 /// What the table is compared with: the signature each feature counts under, and how
 /// many features each signature has.
@@ -62,27 +63,19 @@ fn signature(n: u32, len: usize) -> FeatureSignature {
     FeatureSignature::from_bytes(&bytes).unwrap()
 }
 
-/// xorshift64.
-fn random(state: &mut u64, bound: u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    (*state >> 11) % bound
-}
-
 /// Random writes and deletes, so many of which would be of other signatures that they
 /// do not all fit, and then fewer again.
 fn churn(signatures: &[FeatureSignature], features: u32, steps: usize) {
-    let mut state = 0x5eed;
+    let mut random = Random(0x5eed);
     let mut table = SignatureTable::default();
     let mut model = Model::default();
     let mut most = 0;
     for step in 0..steps {
-        let number = random(&mut state, u64::from(features)) as u32;
-        let first = random(&mut state, signatures.len() as u64) as usize;
+        let number = random.below(u64::from(features)) as u32;
+        let first = random.below(signatures.len() as u64) as usize;
         // Deletes prevail in the second half.
         let deletes = if step < steps / 2 { 1 } else { 12 };
-        let signature = (random(&mut state, 16) >= deletes).then(|| &signatures[first]);
+        let signature = (random.below(16) >= deletes).then(|| &signatures[first]);
         table.set(number, signature);
         model.set(number, signature);
         if step % (steps / 8) == 0 {

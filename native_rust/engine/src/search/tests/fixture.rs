@@ -1,9 +1,6 @@
 //! Random features, filters and places, a database of such features, and what a scan
 //! needs of them.
 
-#[path = "../../../tests/support/random.rs"]
-mod random;
-
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -20,13 +17,9 @@ use crate::types::cbor::encode_json;
 use crate::types::{Antimeridian, BoundingBox, Rect, Source, format_timestamp, parse_timestamp};
 use crate::write::prepare::Puts;
 
-pub(super) use random::Random;
+pub(super) use crate::testing::Random;
 
 impl Random {
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.number() % bound
-    }
-
     pub(super) fn chance(&mut self, of: u64) -> bool {
         self.below(of) == 0
     }

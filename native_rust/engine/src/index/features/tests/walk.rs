@@ -177,7 +177,7 @@ fn searches_while_others_write_find_what_was_there() {
             let alive = n < IDS || random.below(8) > 0;
             let place = match random.below(3) {
                 0 => hard_rect(&mut random),
-                1 => Rect::point(random.position()),
+                1 => Rect::point(random.anywhere()),
                 _ => random.rect(),
             };
             (id, alive.then_some(place))
@@ -279,14 +279,14 @@ fn no_step_does_more_than_its_portion() {
     let data: [(&str, RectOf, usize); 6] = [
         (
             "everywhere",
-            |random, _| Rect::point(random.position()),
+            |random, _| Rect::point(random.anywhere()),
             divided,
         ),
         ("squares", |random, _| random.rect(), divided),
         (
             "clusters",
             |random, n| {
-                let [x, y] = random.position();
+                let [x, y] = random.anywhere();
                 let scale = 0.1_f64.powi(n as i32 % 8);
                 Rect::point([x * scale, y * scale])
             },
@@ -301,7 +301,7 @@ fn no_step_does_more_than_its_portion() {
         (
             "over one another",
             |random, _| {
-                let [x, y] = random.position().map(|n| n / 90.0);
+                let [x, y] = random.anywhere().map(|n| n / 90.0);
                 Rect {
                     min: [x - 30.0, y - 30.0],
                     max: [x + 30.0, y + 30.0],
@@ -377,7 +377,7 @@ fn waiting_behind_a_world_of_a_million() {
         let mut loader = FeatureLoader::default();
         let mut index = FeatureIndex::default();
         for seq in 1..=N {
-            let (id, place) = (seq.to_string(), Some(Rect::point(random.position())));
+            let (id, place) = (seq.to_string(), Some(Rect::point(random.anywhere())));
             match loaded {
                 true => loader.put(&id, place, &signature(1), seq),
                 false => index.put(&id, place, &signature(1), seq),
@@ -464,13 +464,13 @@ fn overlapping_envelopes_are_not_divided() {
     for seq in 1..=100_000 {
         let rect = match seq % 20 {
             0 => {
-                let [x, y] = random.position().map(|n| n / 90.0);
+                let [x, y] = random.anywhere().map(|n| n / 90.0);
                 Rect {
                     min: [x - 5.0, y - 5.0],
                     max: [x + 5.0, y + 5.0],
                 }
             }
-            _ => Rect::point(random.position()),
+            _ => Rect::point(random.anywhere()),
         };
         index.put(&seq.to_string(), Some(rect), &signature(1), seq);
     }
