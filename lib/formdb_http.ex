@@ -76,16 +76,13 @@ defmodule FormdbHttp do
     %{
       id: __MODULE__,
       type: :supervisor,
-      start: {FormdbHttp.Supervisor, :start_link, [config!(options)]}
+      start: {FormdbHttp.Supervisor, :start_link, [Config.new!(options)]}
     }
   end
 
   @doc "Starts what `child_spec/1` describes, linked to the calling process."
   @spec start_link(keyword() | Config.t()) :: Supervisor.on_start()
-  def start_link(options), do: options |> config!() |> FormdbHttp.Supervisor.start_link()
-
-  defp config!(%Config{} = config), do: config
-  defp config!(options), do: Config.new!(options)
+  def start_link(options), do: options |> Config.new!() |> FormdbHttp.Supervisor.start_link()
 
   @doc "The version of the server."
   @spec version() :: String.t()
@@ -115,6 +112,14 @@ defmodule FormdbHttp do
   """
   @spec database(database()) :: result(Types.info())
   defdelegate database(name), to: Databases, as: :info
+
+  @doc """
+  What is in the database, as JSON: the counts of features and their geometry types,
+  property names with their types and how often they occur, and the series with their counts
+  and ends.
+  """
+  @spec schema(database()) :: result(%{json: binary()})
+  defdelegate schema(name), to: Databases
 
   @doc """
   Closes the database: what is queued is committed first, open transactions are
@@ -492,14 +497,6 @@ defmodule FormdbHttp do
           | {:limit, pos_integer() | nil}
         ]) :: result(Types.block_page())
   defdelegate journal(name, opts \\ []), to: Journal
-
-  @doc """
-  What is in the database, as JSON: the counts of features and their geometry types,
-  property names with their types and how often they occur, and the series with their counts
-  and ends.
-  """
-  @spec schema(database()) :: result(%{json: binary()})
-  defdelegate schema(name), to: Journal
 
   @doc "One block, by its sequence or its hash."
   @spec block(database(), Types.block_name()) :: result(Types.block())

@@ -55,8 +55,11 @@ defmodule FormdbHttp.Config do
     build(options, @by_field, &inspect/1)
   end
 
-  @doc "As `new/1`, but raises `ArgumentError` when something is wrong."
-  @spec new!(keyword() | %{optional(atom()) => term()}) :: t()
+  @doc """
+  As `new/1`, but raises `ArgumentError` when something is wrong. A configuration is itself.
+  """
+  @spec new!(t() | keyword() | %{optional(atom()) => term()}) :: t()
+  def new!(%__MODULE__{} = config), do: config
   def new!(options), do: options |> new() |> ok!()
 
   @doc """

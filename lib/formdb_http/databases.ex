@@ -109,6 +109,11 @@ defmodule FormdbHttp.Databases do
     end
   end
 
+  def schema(name) do
+    with {:ok, json} <- Engine.call_heavy(name, &Native.schema(&1, name)),
+         do: {:ok, %{json: json}}
+  end
+
   def close(name) do
     Catalog.check_started!()
     answer = with {:running, pid} <- running(name), do: Database.stop(pid, :close)

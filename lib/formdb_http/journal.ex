@@ -46,11 +46,6 @@ defmodule FormdbHttp.Journal do
          do: {:ok, %{json: json, elsewhere: elsewhere, truncated: truncated}}
   end
 
-  def schema(name) do
-    with {:ok, json} <- Engine.call_heavy(name, &Native.schema(&1, name)),
-         do: {:ok, %{json: json}}
-  end
-
   def block(name, block) do
     with {:ok, seq} <- seq(name, block),
          {:ok, {seq, hash, cbor, json}} <- Engine.call(name, &read(&1, name, seq)),

@@ -182,10 +182,7 @@ defmodule FormdbHttp.Types do
           | {:put_points, document()}
           | {:delete_points, String.t(), timestamp(), timestamp()}
 
-  ## What comes out
-
-  @typedoc "A sequence, or `nil` where nothing was written."
-  @type written_seq :: pos_integer() | nil
+  ## What comes out: databases
 
   @typedoc "A database on disk; one that `:failed` to open has the `:error`."
   @type listed :: %{
@@ -235,6 +232,11 @@ defmodule FormdbHttp.Types do
           required(:clock_offset_ms) => integer(),
           optional(:created) => boolean()
         }
+
+  ## What comes out: what was written
+
+  @typedoc "A sequence, or `nil` where nothing was written."
+  @type written_seq :: pos_integer() | nil
 
   @typedoc """
   One feature was written. `:created`, whether there was none by this id before, is only
@@ -305,6 +307,8 @@ defmodule FormdbHttp.Types do
           replayed: boolean()
         }
 
+  ## What comes out: features
+
   @typedoc "A feature; a version that a transaction has yet to commit has no `:seq` and `:hash`."
   @type feature :: %{json: binary(), seq: pos_integer() | nil, hash: String.t() | nil}
 
@@ -316,20 +320,10 @@ defmodule FormdbHttp.Types do
           next: String.t() | nil
         }
 
-  @typedoc "An array of blocks as JSON; `:next` is the `:since` of the next page."
-  @type block_page :: %{json: binary(), returned: non_neg_integer(), next: pos_integer() | nil}
-
-  @typedoc """
-  Blocks by sequence, without their bodies; hashes that name no block of this database;
-  whether there are more.
-  """
-  @type lineage :: %{json: binary(), elsewhere: [String.t()], truncated: boolean()}
-
   @typedoc "JSON, and the state it shows."
   @type cells :: %{json: binary(), seq: non_neg_integer()}
 
-  @typedoc "A block: what is stored (`:cbor`), which the hash is over, and the same as JSON."
-  @type block :: %{seq: pos_integer(), hash: String.t(), cbor: binary(), json: binary()}
+  ## What comes out: points
 
   @typedoc "A point of a series, or a bucket of an aggregate: when, and what."
   @type point :: {integer(), float()}
@@ -353,15 +347,6 @@ defmodule FormdbHttp.Types do
           next: String.t() | nil
         }
 
-  @typedoc "Buckets, each at its start, of one series or of several by id; or the same as JSON."
-  @type buckets :: %{
-          data: [bucket()] | [{String.t(), [bucket()]}] | binary(),
-          seq: non_neg_integer()
-        }
-
-  @typedoc "A bucket: its start and its value."
-  @type bucket :: {integer(), float() | nil}
-
   @typedoc "The last point of a series; metadata and provenance are JSON objects."
   @type latest :: %{
           timestamp: integer(),
@@ -371,6 +356,15 @@ defmodule FormdbHttp.Types do
           metadata: binary() | nil,
           provenance: binary() | nil
         }
+
+  @typedoc "Buckets, each at its start, of one series or of several by id; or the same as JSON."
+  @type buckets :: %{
+          data: [bucket()] | [{String.t(), [bucket()]}] | binary(),
+          seq: non_neg_integer()
+        }
+
+  @typedoc "A bucket: its start and its value."
+  @type bucket :: {integer(), float() | nil}
 
   @typedoc """
   A series in figures. `nil` is a sum or deviation beyond the range of doubles, or the
@@ -387,6 +381,8 @@ defmodule FormdbHttp.Types do
           stddev: float() | nil,
           seq: non_neg_integer()
         }
+
+  ## What comes out: transactions
 
   @typedoc """
   Operations were added to a transaction: how many it holds now, and the ids of the features
@@ -426,6 +422,20 @@ defmodule FormdbHttp.Types do
           optional(:hash) => String.t() | nil,
           optional(:time) => integer() | nil
         }
+
+  ## What comes out: journal and proofs
+
+  @typedoc "A block: what is stored (`:cbor`), which the hash is over, and the same as JSON."
+  @type block :: %{seq: pos_integer(), hash: String.t(), cbor: binary(), json: binary()}
+
+  @typedoc "An array of blocks as JSON; `:next` is the `:since` of the next page."
+  @type block_page :: %{json: binary(), returned: non_neg_integer(), next: pos_integer() | nil}
+
+  @typedoc """
+  Blocks by sequence, without their bodies; hashes that name no block of this database;
+  whether there are more.
+  """
+  @type lineage :: %{json: binary(), elsewhere: [String.t()], truncated: boolean()}
 
   @typedoc "Size and root of the tree over the first blocks."
   @type tree_head :: %{tree_size: non_neg_integer(), root: String.t()}
