@@ -120,6 +120,8 @@ defmodule FormdbHttpWeb.AggregateTest do
           {"?aggregation=avg&origin=x", "invalid_timestamp", "/origin"},
           {"?aggregation=avg&origin=1970-01-01", "invalid_parameter", "/origin"},
           {"?aggregation=avg&fill=null", "invalid_parameter", "/fill"},
+          {"?aggregation=avg&tz=Europe/Berlin", "invalid_parameter", "/tz"},
+          {"?aggregation=avg&order=desc", "invalid_parameter", "/order"},
           {"?aggregation=avg&start=2&end=1&unit=us", "invalid_time_range", "/start"},
           {"?aggregation=avg&as_of=9", "invalid_parameter", nil},
           {"?aggregation=avg&limit=9", "unknown_parameter", nil}

@@ -376,6 +376,25 @@ defmodule FormdbHttpWeb.EndpointTest do
       assert get(port, "/health").status == 200
     end
 
+    test "a header field with a control character is refused, one with a tab is not", context do
+      %{port: port, db: db} = context
+
+      for {value, status} <- [{"a\0b", 400}, {"a\x1Fb", 400}, {"\x7F", 400}, {"a\tb é", 200}] do
+        headers = [{"x-note", value}]
+        response = get(port, db, headers)
+        assert {value, status} == {value, response.status}
+        if status == 400, do: assert(code(response) == "malformed_request")
+      end
+
+      # Nothing of such a request is done.
+      key = [{"idempotency-key", "a\0"}]
+
+      assert request(port, "POST", db <> "/features", headers: key, body: feature("n")).status ==
+               400
+
+      assert get(port, db <> "/features/n").status == 404
+    end
+
     test "HTTP/1.0 is answered and the connection closed", %{port: port} do
       socket = connect(port)
       write(socket, "GET /health HTTP/1.0\r\n\r\n")

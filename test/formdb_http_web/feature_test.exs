@@ -411,7 +411,13 @@ defmodule FormdbHttpWeb.FeatureTest do
       hash = json(post(port, features, point("a")))["hash"]
       path = features <> "/a"
 
-      for tags <- [~s("#{hash}"), ~s(W/"#{hash}"), ~s("x", "#{hash}" , "y"), "*"] do
+      for tags <- [
+            ~s("#{hash}"),
+            ~s(W/"#{hash}"),
+            ~s("x", "#{hash}" , "y"),
+            ~s(,"x",, "#{hash}",),
+            "*"
+          ] do
         socket = connect(port)
         write(socket, format("GET", path, headers: [{"if-none-match", tags}]))
         response = read(socket)
@@ -423,8 +429,18 @@ defmodule FormdbHttpWeb.FeatureTest do
         assert %{status: 200} = read(socket)
       end
 
-      for tags <- [~s("x"), hash, "", ~s("#{hash}x")] do
+      for tags <- [~s("x"), ~s("#{hash}x"), ~s("x,#{hash}"), ~s(W/"x,","")] do
         assert {tags, 200} == {tags, get(port, path, [{"if-none-match", tags}]).status}
+      end
+
+      # What is no list of tags is said to be none, as for If-Match.
+      for header <- ["if-match", "if-none-match"],
+          tags <- [hash, "", ",", ~s("x" "#{hash}"), ~s("x", #{hash}), ~s(w/"#{hash}"), "*, *"] do
+        refused = get(port, path, [{header, tags}])
+        assert {header, tags, 400} == {header, tags, refused.status}
+        assert %{"code" => "invalid_parameter", "detail" => detail} = json(refused)
+        assert String.downcase(detail) =~ header
+        assert detail =~ "double quotes"
       end
 
       post(port, features, point("a", 3, 3))

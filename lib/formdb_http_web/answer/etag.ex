@@ -10,39 +10,33 @@ defmodule FormdbHttpWeb.ETag do
 
   @doc """
   The tags in a header field: `:any` for `*`, or `{:ok, list}` of `{:strong, tag}` and
-  `{:weak, tag}` without their quotes.
+  `{:weak, tag}` without their quotes. Empty places in a list do not count (RFC 9110, 5.6.1.2).
   """
+  @spec parse(String.t()) :: :any | {:ok, [{:strong | :weak, String.t()}, ...]} | :error
   def parse("*"), do: :any
+  def parse(field), do: tags(field, [])
 
-  def parse(field) do
-    tags = field |> String.split(",") |> Enum.map(&(&1 |> String.trim() |> tag()))
-    if :error in tags, do: :error, else: {:ok, tags}
-  end
-
-  defp tag("W/" <> quoted) do
-    with {:strong, tag} <- tag(quoted), do: {:weak, tag}
-  end
-
-  defp tag(<<?", rest::binary>>) when rest != "" do
-    size = byte_size(rest) - 1
-
-    case rest do
-      <<tag::binary-size(size), ?">> -> {:strong, tag}
-      _unquoted -> :error
+  defp tags(text, found) do
+    case skip(text, ~c" \t,") do
+      "" -> if found == [], do: :error, else: {:ok, Enum.reverse(found)}
+      ~s(W/") <> rest -> tag(rest, :weak, found)
+      ~s(") <> rest -> tag(rest, :strong, found)
+      _other -> :error
     end
   end
 
-  defp tag(_unquoted), do: :error
-
-  @doc """
-  Whether the client has this version already (RFC 9110, 13.1.2): weak comparison.
-  What is no tag fits nothing.
-  """
-  def known?(%{"if-none-match" => "*"}, _hash), do: true
-
-  def known?(%{"if-none-match" => field}, hash) do
-    field |> String.split(",") |> Enum.any?(&match?({_kind, ^hash}, &1 |> String.trim() |> tag()))
+  # A tag may hold commas, so it ends at its quote.
+  defp tag(text, kind, found) do
+    with [tag, rest] <- :binary.split(text, ~s(")),
+         true <- String.first(skip(rest, ~c" \t")) in [nil, ","] do
+      tags(rest, [{kind, tag} | found])
+    else
+      _open_or_followed -> :error
+    end
   end
 
-  def known?(_headers, _hash), do: false
+  defp skip(<<byte, rest::binary>> = text, bytes),
+    do: if(byte in bytes, do: skip(rest, bytes), else: text)
+
+  defp skip("", _bytes), do: ""
 end

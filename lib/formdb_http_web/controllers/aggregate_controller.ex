@@ -37,6 +37,12 @@ defmodule FormdbHttpWeb.AggregateController do
   defp check_buckets(%{interval: nil, fill: fill}) when fill not in [nil, "none"],
     do: no_buckets("fill, which is about empty ones")
 
+  defp check_buckets(%{interval: nil, tz: tz}) when tz not in [nil, "UTC"],
+    do: no_buckets("tz, whose calendar they follow")
+
+  defp check_buckets(%{interval: nil, order: :desc}),
+    do: no_buckets("order, in which they come")
+
   defp check_buckets(_params), do: :ok
 
   defp no_buckets(what) do

@@ -35,6 +35,10 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
 
   # Nor at fields that did. Those of one name have come together by now.
   defp check_fields(fields) do
+    with :ok <- check_sizes(fields), do: check_values(fields)
+  end
+
+  defp check_sizes(fields) do
     long = fn {name, value} ->
       byte_size(name) > Limits.header_name_bytes() or
         byte_size(value) > Limits.header_value_bytes()
@@ -53,6 +57,29 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
         refuse(:headers_too_large, detail)
     end
   end
+
+  # RFC 9110, 5.5: a value is visible text, spaces and tabs.
+  defp check_values(fields) do
+    case Enum.find(fields, fn {_name, value} -> control(value) end) do
+      nil ->
+        :ok
+
+      {name, value} ->
+        byte = value |> control() |> Integer.to_string(16) |> String.pad_leading(2, "0")
+
+        detail =
+          "the value of the header field #{show(name)} has the byte 0x#{byte}; of control " <>
+            "characters it may have tabs alone"
+
+        refuse(:malformed_request, detail)
+    end
+  end
+
+  defp control(<<byte, rest::binary>>) when (byte >= 32 and byte != 127) or byte == ?\t,
+    do: control(rest)
+
+  defp control(<<byte, _rest::binary>>), do: byte
+  defp control(<<>>), do: nil
 
   # RFC 9110, 8.6: digits and nothing else.
   defp check_length(%{"content-length" => text}) do

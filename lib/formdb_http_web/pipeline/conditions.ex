@@ -80,7 +80,7 @@ defmodule FormdbHttpWeb.Conditions do
 
   @doc """
   What a question for a version with this hash (nil: it has none) is answered: `:fresh`, or
-  `:not_modified`, or the refusal of `If-Match`, which counts first (RFC 9110, 13.2.2).
+  `:not_modified`, or a refusal. `If-Match` counts first (RFC 9110, 13.2.2).
   """
   @spec evaluate(Request.headers(), String.t() | nil) ::
           :fresh | :not_modified | {:error, FormdbHttp.Error.t()}
@@ -88,7 +88,16 @@ defmodule FormdbHttpWeb.Conditions do
     with :ok <- match(field, hash), do: evaluate(Map.delete(headers, "if-match"), hash)
   end
 
-  def evaluate(headers, hash), do: if(ETag.known?(headers, hash), do: :not_modified, else: :fresh)
+  # Of a tag the kind does not count here (RFC 9110, 13.1.2).
+  def evaluate(%{"if-none-match" => field}, hash) do
+    case ETag.parse(field) do
+      :any -> :not_modified
+      {:ok, tags} -> if List.keymember?(tags, hash, 1), do: :not_modified, else: :fresh
+      :error -> bad_tags("If-None-Match", field)
+    end
+  end
+
+  def evaluate(_headers, _hash), do: :fresh
 
   defp match(field, hash) do
     case ETag.parse(field) do
