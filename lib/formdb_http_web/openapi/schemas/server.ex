@@ -45,8 +45,18 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
           reasons: ref(:reasons)
         ),
       version:
-        object([version: text(), api: constant("v1"), elixir: text(), otp: text()], [],
-          examples: [[version: "0.1.0", api: "v1", elixir: "1.14.0", otp: "25"]]
+        object(
+          [
+            version: text(),
+            api: constant("v1"),
+            elixir: text(),
+            otp: text(),
+            tzdata: text(description: "The release of the IANA time zone database.")
+          ],
+          [],
+          examples: [
+            [version: "0.1.0", api: "v1", elixir: "1.14.0", otp: "25", tzdata: "2026f"]
+          ]
         ),
       home:
         object(
