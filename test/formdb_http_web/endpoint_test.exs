@@ -115,7 +115,7 @@ defmodule FormdbHttpWeb.EndpointTest do
     end
 
     test "unknown paths are problems", %{port: port} do
-      for path <- ["/", "/nothing", "/api/v1", "/api/v2/version", "/health/x", "//health"],
+      for path <- ["/nothing", "/api/v1", "/api/v2/version", "/health/x", "//health"],
           method <- ["GET", "POST", "OPTIONS"] do
         response = request(port, method, path)
         assert {path, 404} == {path, response.status}

@@ -152,10 +152,10 @@ defmodule FormdbHttpWeb.ProtocolTest do
       assert get(port, db <> "/timeseries/*?limit=1").headers["link"] =~
                "</formdb#{db}/timeseries/*?"
 
-      for path <- ["/formdb/health", "/health"], do: assert(get(port, path).status == 200)
+      for path <- ["/formdb/health", "/health", "/formdb"],
+          do: assert(get(port, path).status == 200)
 
-      for path <- ["/formdbx/health", "/x/health", "/formdb"],
-          do: assert(get(port, path).status == 404)
+      for path <- ["/formdbx/health", "/x/health"], do: assert(get(port, path).status == 404)
     end
 
     @tag settings: %{"FORMDB_TRUSTED_PROXIES" => "127.0.0.1", "FORMDB_BASE_PATH" => "/own"}

@@ -293,18 +293,16 @@ impl Prepared {
             }
             Ok(false)
         };
+        // Rings that are nothing but this position have no ground beside them.
+        let mut any = false;
         for place in spellings(p) {
-            for to in seams_from(place) {
-                if outside(place, to)? {
-                    return Ok(false);
-                }
-            }
             let found = self.edges.near(&around(place), budget, |edge| {
                 if !matches!(edge.part, GeometryPart::Ring { .. }) || edge.twin || is_position(edge)
                 {
                     return Ok(false);
                 }
                 for (from, to) in ways_from(place, edge) {
+                    any = true;
                     if outside(from, to)? {
                         return Ok(true);
                     }
@@ -313,6 +311,16 @@ impl Prepared {
             })?;
             if found {
                 return Ok(false);
+            }
+        }
+        if !any {
+            return Ok(true);
+        }
+        for place in spellings(p) {
+            for to in seams_from(place) {
+                if outside(place, to)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)

@@ -237,9 +237,15 @@ fn seams_of_the_plane_are_inside_of_what_goes_on_behind_them() {
         "Polygon",
         "[[[-180,60],[180,60],[180,90],[-180,90],[-180,60]]]",
     );
+    // Nothing but one position, which is what a point there is, too.
+    let speck =
+        |lon: f64, lat: f64| shape("Polygon", &format!("[{}]", line_text(&[[lon, lat]; 5])));
     let point = |lon: f64, lat: f64| Shape::point([lon, lat]);
     use Predicate::{Contains, Intersects, Within};
     for (asked, feature, predicate, expected) in [
+        (&speck(7.0, 5.0), point(7.0, 5.0), Within, true),
+        (&speck(180.0, 5.0), point(-180.0, 5.0), Within, true),
+        (&speck(0.0, 90.0), point(50.0, 90.0), Within, true),
         (&band, point(180.0, 5.0), Within, true),
         (&band, point(-180.0, 5.0), Within, true),
         (&band, point(180.0, 10.0), Within, false),
