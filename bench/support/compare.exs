@@ -9,7 +9,11 @@ try do
   [first, second] = Enum.map(System.argv(), &(&1 |> Results.folder() |> Results.read()))
 
   for {which, %{folder: folder, run: run}} <- [first: first, second: second] do
-    IO.puts("#{which}: #{folder}, #{run["machine"]["revision"]}, #{run["rounds"]} rounds")
+    %{"revision" => revision, "load" => load} = run["machine"]
+
+    IO.puts(
+      "#{which}: #{folder}, #{revision}, #{run["rounds"]} rounds, load average #{load} before"
+    )
   end
 
   if first.run["quick"] != second.run["quick"],

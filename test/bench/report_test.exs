@@ -242,6 +242,10 @@ defmodule Bench.ReportTest do
         assert length(Enum.uniq(widths)) == 1, rows
       end
 
+      refute text =~ "was not idle"
+      busy = put_in(now.run["machine"]["load"], "3.20")
+      assert IO.iodata_to_binary(Summary.text(busy, before)) =~ "was not idle"
+
       alone = IO.iodata_to_binary(Summary.text(before, nil))
       assert alone =~ "Every answer that was checked was right"
       assert alone =~ "last run kept: none"
