@@ -13,7 +13,7 @@ function element(name, properties = {}, ...children) {
     else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else if (value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return made;
 }
 
@@ -84,9 +84,14 @@ function parameters(api, list) {
   const rows = list.map((parameter) => element("tr", {},
     element("td", {}, code(parameter.name), parameter.required ? element("span", { class: "needed" }, " required") : null),
     element("td", {}, parameter.in),
-    element("td", {}, inline(parameter.description), " ", schema(api, parameter.schema, true))));
+    element("td", {}, inline(parameter.description), " ", schema(api, shape(parameter), true))));
   return [element("h4", {}, "Parameters"),
     element("table", {}, element("tr", {}, ...["Name", "In", ""].map((title) => element("th", {}, title))), rows)];
+}
+
+// What a parameter may be; one that is JSON says so as a body does.
+function shape(parameter) {
+  return parameter.schema ?? Object.values(parameter.content)[0].schema;
 }
 
 function body(api, body) {
@@ -99,7 +104,7 @@ function media(api, content) {
   if (types.length === 0) return [element("span", { class: "note" }, "No body.")];
   const schemas = [...new Set(types.map((type) => JSON.stringify(content[type].schema)))];
   return schemas.map((text) => element("div", {},
-    types.filter((type) => JSON.stringify(content[type].schema) === text).map((type) => [code(type), " "]).flat(),
+    types.filter((type) => JSON.stringify(content[type].schema) === text).map((type) => [code(type), " "]),
     schema(api, JSON.parse(text))));
 }
 
@@ -240,7 +245,7 @@ function filters(text) {
 }
 
 function field(api, parameter) {
-  const target = resolve(api, parameter.schema);
+  const target = resolve(api, shape(parameter));
   if (parameter.explode) return element("textarea", { placeholder: "prop.mag=gte:5" });
   const values = target.enum || (target.type === "boolean" ? [true, false] : null);
   if (values) {

@@ -137,6 +137,11 @@ defmodule FormdbHttpWeb.EveryCallTest do
       for {headers, status} <- [
             {[{"if-match", tag}], 200},
             {[{"if-match", ~s("nope", #{tag})}], 200},
+            # A comma may be a part of a tag.
+            {[{"if-match", ~s("a,b",#{tag})}], 200},
+            {[{"if-match", ~s("a,b)}], 400},
+            {[{"if-match", ~s("a" "b")}], 400},
+            {[{"if-none-match", ~s(W/"a,b", "", #{tag})}], 304},
             {[{"if-match", "*"}], 200},
             {[{"if-match", ~s("nope")}], 412},
             {[{"if-match", "W/" <> tag}], 412},

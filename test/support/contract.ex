@@ -150,6 +150,12 @@ defmodule FormdbHttp.Contract do
   defp error("maxItems", most, value, _schema) when is_list(value),
     do: if(length(value) <= most, do: [], else: ["has more than #{most} items"])
 
+  defp error("allOf", schemas, value, _schema),
+    do: for(schema <- schemas, error <- errors(schema, value, ""), do: error)
+
+  defp error("not", schema, value, _schema),
+    do: if(errors(schema, value, "") == [], do: ["is #{inspect(value)}"], else: [])
+
   defp error("required", names, value, _schema) when is_map(value),
     do: for(name <- names, not is_map_key(value, name), do: "has no member #{name}")
 

@@ -73,10 +73,10 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
     filter = Parameters.filter(filters)
 
     parameters =
-      Enum.map(call.path, &Parameters.parameter(:path, &1)) ++
-        Enum.map(query, &Parameters.parameter(:query, &1)) ++
+      Enum.map(call.path, &Parameters.parameter(:path, &1, call.scope)) ++
+        Enum.map(query, &Parameters.parameter(:query, &1, call.scope)) ++
         if(filter, do: [filter], else: []) ++
-        Enum.map(call.headers, &Parameters.parameter(:header, &1))
+        Enum.map(call.headers, &Parameters.parameter(:header, &1, call.scope))
 
     if parameters == [], do: [], else: [parameters: parameters]
   end

@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   import FormdbHttpWeb.OpenAPI.Schema
 
   alias FormdbHttpWeb.OpenAPI.Schema
-  alias FormdbHttpWeb.Routes.Parameter
+  alias FormdbHttpWeb.Routes.{Call, Parameter}
 
   # What the type `:count` takes: 18 digits.
   @largest 999_999_999_999_999_999
@@ -15,8 +15,8 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   @percentile "p([0-9]{1,2}(\\.[0-9]+)?|100(\\.0+)?)"
 
   @doc "A parameter where it stands: in `path`, `query` or `header`."
-  @spec parameter(:path | :query | :header, Parameter.t()) :: keyword()
-  def parameter(place, %{name: name, about: about} = parameter) do
+  @spec parameter(:path | :query | :header, Parameter.t(), Call.scope()) :: keyword()
+  def parameter(place, %{name: name, about: about} = parameter, scope) do
     given = if parameter.default in [nil, ""], do: [], else: [default: parameter.default]
     required? = place == :path or parameter.required != nil
 
@@ -26,9 +26,17 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
       description: about,
       required: required?
     ] ++
-      [schema: schema(parameter) ++ given] ++
+      value(parameter, scope, given) ++
       example(parameter)
   end
+
+  # JSON in a query string.
+  defp value(%{name: "geometry"}, _scope, _given),
+    do: [content: [{"application/json", [schema: ref(:area)]}]]
+
+  # A write can only expect that there is none.
+  defp value(%{name: "if-none-match"}, :write, _given), do: [schema: text(enum: ["*"])]
+  defp value(parameter, _scope, given), do: [schema: schema(parameter) ++ given]
 
   @doc "The name of a header field as it is usually written."
   @spec field(String.t()) :: String.t()
@@ -99,7 +107,8 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   defp schema(:text, "db"), do: ref(:database_name)
   defp schema(:text, "txn"), do: ref(:transaction_id)
-  defp schema(:text, name) when name in ["id", "series"], do: ref(:id)
+  defp schema(:text, "id"), do: ref(:id)
+  defp schema(:text, "series"), do: ref(:series_id)
   defp schema(:text, "prefix"), do: text()
   defp schema(:transaction, _name), do: ref(:transaction_id)
   defp schema(:number, "radius"), do: number(minimum: 0)
@@ -118,7 +127,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:cell, _name), do: text(pattern: "^#{@number}(#{@comma}#{@number})?$")
 
   defp schema(:block, _name),
-    do: any_of([count(1, maximum: @largest), text(pattern: "^[0-9a-fA-F]{64}$")])
+    do: any_of([count(1, maximum: @largest), text(pattern: "^[0-9a-fA-F]{64}$")], examples: [1])
 
   defp schema(:idempotency_key, _name), do: text(pattern: "^[!-~]{1,255}$")
 
@@ -127,15 +136,6 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   defp schema({:engine, _form}, "bbox"),
     do: text(pattern: "^#{@number}(#{@comma}#{@number}){3}$")
-
-  defp schema({:engine, _form}, "geometry") do
-    text(
-      contentMediaType: "application/geo+json",
-      contentSchema: ref(:geometry),
-      description: "A GeoJSON geometry, or a Feature that has it, as text.",
-      examples: [~s({"type":"Point","coordinates":[142,38]})]
-    )
-  end
 
   defp schema({:engine, _form}, "aggregation") do
     words = "avg|sum|count|min|max|first|last|stddev|median|rate|delta"

@@ -50,8 +50,24 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
     )
   end
 
-  # The body of a search has what may stand in its query string, where all is text.
   defp searches do
+    feature = object(type: constant("Feature"), geometry: ref(:geometry))
+
+    collection =
+      object(
+        type: constant("FeatureCollection"),
+        features: list(ref(:area_feature), minItems: 1, maxItems: 1)
+      )
+
+    places = [ref(:geometry), ref(:area_feature), ref(:area_collection)]
+    about = "A geometry, a Feature that has it, or a collection of that Feature."
+
+    [area: any_of(places, description: about), area_feature: feature, area_collection: collection] ++
+      bodies()
+  end
+
+  # The body of a search has what may stand in its query string, where all is text.
+  defp bodies do
     for %{calls: %{"POST" => %{body: {_needed, [{_type, name} | _]}} = call}} <- Routes.all(),
         name in [:search_at_geometry, :search_in_area],
         uniq: true,
@@ -66,13 +82,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
           do: {name, in_body(name, Parameters.schema(parameter))}
 
     filters = Parameters.filters(filters)
-    area = any_of([ref(:geometry), ref(:written_feature), ref(:written_collection)])
 
     any_of(
       [
-        ref(:geometry),
-        object(type: constant("Feature"), geometry: nullable(ref(:geometry))),
-        closed([], [{:geometry, area} | members] ++ [filters: filters])
+        ref(:area),
+        closed([], [{:geometry, ref(:area)} | members] ++ [filters: filters])
       ],
       description:
         "A geometry, a Feature that has it, or an object with the parameters of the query string, which " <>

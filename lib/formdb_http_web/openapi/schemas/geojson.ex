@@ -4,6 +4,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
+  alias FormdbHttpWeb.Routes.Features
+
+  # In a character class.
+  @controls "\\x00-\\x1f\\x7f-\\x9f"
+
   @simple [
     point: {"Point", :position},
     multi_point: {"MultiPoint", :positions},
@@ -14,6 +19,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
   ]
 
   def schemas do
+    words = [".", ".." | Features.reserved()]
+
     [
       geometry:
         [oneOf: for({name, _} <- @simple, do: ref(name)) ++ [ref(:geometry_collection)]] ++
@@ -36,8 +43,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
         position: [
           type: "array",
           prefixItems: [
-            number(minimum: -180, maximum: 180, description: "Longitude."),
-            number(minimum: -90, maximum: 90, description: "Latitude.")
+            longitude(),
+            latitude()
           ],
           items: number(),
           minItems: 2,
@@ -46,9 +53,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
           examples: [[142.37, 38.32, 29.0]]
         ],
         bbox:
-          list(number(),
-            minItems: 4,
-            maxItems: 6,
+          any_of([box([longitude(), latitude()]), box([longitude(), latitude(), number()])],
             description:
               "West, south, east, north, or the same with heights: a box that meets the geometry.",
             examples: [[140, 35, 145, 40]]
@@ -58,15 +63,29 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
             description: "Text or a number; `7`, `7.0` and `\"7\"` are one id.",
             examples: ["us7000abcd"]
           ),
+        new_id:
+          any_of([text(allOf: [ref(:id)], not: [enum: words]), number()],
+            description: "The id of a feature that is written.",
+            examples: ["us7000abcd"]
+          ),
         id:
           text(
-            minLength: 1,
+            pattern: "^[^#{@controls}]+$",
             maxLength: 4096,
             description:
-              "An id: 1 to 256 bytes (FORMDB_ID_BYTES) without control characters. Neither `.` nor `..`; " <>
-                "of features none of the words that are queries (`bbox`, `nearby`, `geometry`, `within`, " <>
-                "`contains`, `intersects`, `heatmap`), of series none that ends in a star.",
+              "The id of a feature: 1 to 256 bytes (FORMDB_ID_BYTES) without control characters. Neither `.` " <>
+                "nor `..`, and none of the words that are queries (`bbox`, `nearby`, `geometry`, `within`, " <>
+                "`contains`, `intersects`, `heatmap`).",
             examples: ["us7000abcd"]
+          ),
+        series_id:
+          text(
+            pattern: "^[^#{@controls}]*[^#{@controls}*]$",
+            maxLength: 4096,
+            description:
+              "The id of a series: 1 to 256 bytes (FORMDB_ID_BYTES) without control characters. Neither `.` " <>
+                "nor `..`, and none that ends in a star.",
+            examples: ["tokyo/temperature"]
           ),
         feature_input:
           any_of([ref(:written_feature), ref(:geometry)],
@@ -90,7 +109,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
           object(
             [type: constant("Feature"), geometry: nullable(ref(:geometry))],
             [
-              id: nullable(ref(:feature_id)),
+              id: nullable(ref(:new_id)),
               properties: nullable(ref(:json_object)),
               provenance: nullable(ref(:provenance)),
               bbox: nullable(ref(:bbox))
@@ -139,6 +158,15 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
             ]
           )
       ]
+  end
+
+  defp longitude, do: number(minimum: -180, maximum: 180)
+  defp latitude, do: number(minimum: -90, maximum: 90)
+
+  defp box(corner) do
+    sides = corner ++ corner
+    count = length(sides)
+    list(number(), prefixItems: sides, minItems: count, maxItems: count)
   end
 
   defp simple(type, coordinates) do

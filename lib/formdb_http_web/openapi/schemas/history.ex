@@ -17,6 +17,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
       block: object(entry() ++ [body: body()], recorded()),
       version_entry: object(entry(), recorded(), description: "A block, without its body."),
       stored_block: [
+        type: "object",
+        required: ["seq", "time", "txn", "op", "body"],
         description:
           "The bytes that are stored: the hash is SHA-256 over a zero byte and them. docs/FORMAT.md has " <>
             "their form."

@@ -16,7 +16,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         ),
       point_input:
         closed(
-          [series_id: ref(:id), timestamp: ref(:time), value: number(description: @value)],
+          [series_id: ref(:series_id), timestamp: ref(:time), value: number(description: @value)],
           [metadata: ref(:json_object), provenance: ref(:provenance)],
           examples: [
             [series_id: "tokyo/temperature", timestamp: "2026-01-31T12:00:00+09:00", value: 4.5]
@@ -29,7 +29,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
       points_columns:
         closed(
           [
-            series_id: ref(:id),
+            series_id: ref(:series_id),
             timestamps: list(ref(:time)),
             values: list(number(description: @value))
           ],
@@ -64,7 +64,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
       points_written: any_of([ref(:point_written), ref(:several_written)]),
       points_deleted:
         object(
-          [series_id: ref(:id), deleted: count()],
+          [series_id: ref(:series_id), deleted: count()],
           [seq: ref(:block_seq), hash: ref(:hash), time: ref(:timestamp)],
           description:
             "Where there was nothing to delete nothing was written: then there is no block."
@@ -79,7 +79,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           series:
             list(
               object(
-                series_id: ref(:id),
+                series_id: ref(:series_id),
                 points: count(1),
                 first: ref(:timestamp),
                 last: ref(:timestamp)
@@ -89,12 +89,16 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           links: ref(:page_links)
         ),
       timed_value: object(timestamp: ref(:timestamp), value: number()),
-      range: object([series_id: ref(:id)] ++ span() ++ [data: list(ref(:timed_value))] ++ page()),
+      range:
+        object(
+          [series_id: ref(:series_id)] ++ span() ++ [data: list(ref(:timed_value))] ++ page()
+        ),
       ranges:
         object(
           [prefix: text()] ++
             span() ++
-            [series: list(object(series_id: ref(:id), data: list(ref(:timed_value))))] ++ page()
+            [series: list(object(series_id: ref(:series_id), data: list(ref(:timed_value))))] ++
+            page()
         ),
       bucket:
         object([timestamp: ref(:timestamp), value: nullable(number())], [],
@@ -102,16 +106,21 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             "A bucket, at its start. Null: no value, or one beyond the range of a double."
         ),
       aggregate:
-        object([series_id: ref(:id)] ++ asked() ++ [data: list(ref(:bucket)), seq: ref(:seq)]),
+        object(
+          [series_id: ref(:series_id)] ++ asked() ++ [data: list(ref(:bucket)), seq: ref(:seq)]
+        ),
       aggregates:
         object(
           [prefix: text()] ++
             asked() ++
-            [series: list(object(series_id: ref(:id), data: list(ref(:bucket)))), seq: ref(:seq)]
+            [
+              series: list(object(series_id: ref(:series_id), data: list(ref(:bucket)))),
+              seq: ref(:seq)
+            ]
         ),
       summary:
         object(
-          series_id: ref(:id),
+          series_id: ref(:series_id),
           count: count(1),
           first: ref(:timed_value),
           last: ref(:timed_value),
@@ -125,7 +134,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
       latest:
         object(
           [
-            series_id: ref(:id),
+            series_id: ref(:series_id),
             timestamp: ref(:timestamp),
             value: number(),
             point_id: text(pattern: "^pt_[0-9]+_[0-9]+$"),

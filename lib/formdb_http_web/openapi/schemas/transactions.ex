@@ -81,7 +81,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
         ),
       put_points: object(op: constant("put_points"), points: ref(:points_input)),
       delete_points:
-        object([op: constant("delete_points"), series_id: ref(:id)],
+        object([op: constant("delete_points"), series_id: ref(:series_id)],
           start: ref(:time),
           end: ref(:time),
           provenance: nullable(ref(:provenance))
