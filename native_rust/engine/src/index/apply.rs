@@ -1,7 +1,7 @@
 //! What a block does to the indexes: one way in, for the committer and for the replay of
 //! the journal when it is opened.
 
-use super::features::{FeatureIndex, FeatureLoader};
+use super::EnterVersions;
 use super::temporal::TemporalIndex;
 use crate::block::{Effect, Operation};
 use crate::types::{FeatureSignature, PointSpan, Rect};
@@ -32,21 +32,6 @@ pub(crate) enum Change<'a> {
 pub(crate) struct Points {
     pub added: u64,
     pub deleted: u64,
-}
-
-/// Where versions of features are entered.
-pub(crate) trait Versions {
-    /// Returns the sequence of the version before, if there is one.
-    fn put(
-        &mut self,
-        id: &str,
-        envelope: Option<Rect>,
-        signature: &FeatureSignature,
-        seq: u64,
-    ) -> Option<u64>;
-
-    /// As [`Self::put`].
-    fn delete(&mut self, id: &str, seq: u64) -> Option<u64>;
 }
 
 impl<'a> Change<'a> {
@@ -103,7 +88,7 @@ impl<'a> Change<'a> {
 
     /// Enter the version of a feature that block `seq` makes; returns the sequence of the
     /// one before. Does nothing for points.
-    pub(crate) fn enter_feature(&self, features: &mut impl Versions, seq: u64) -> Option<u64> {
+    pub(crate) fn enter_feature(&self, features: &mut impl EnterVersions, seq: u64) -> Option<u64> {
         match *self {
             Self::PutFeature {
                 id,
@@ -140,37 +125,5 @@ impl<'a> Change<'a> {
             },
             Self::PutFeature { .. } | Self::DeleteFeature { .. } => Points::default(),
         }
-    }
-}
-
-impl Versions for FeatureIndex {
-    fn put(
-        &mut self,
-        id: &str,
-        envelope: Option<Rect>,
-        signature: &FeatureSignature,
-        seq: u64,
-    ) -> Option<u64> {
-        self.put(id, envelope, signature, seq)
-    }
-
-    fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
-        self.delete(id, seq)
-    }
-}
-
-impl Versions for FeatureLoader {
-    fn put(
-        &mut self,
-        id: &str,
-        envelope: Option<Rect>,
-        signature: &FeatureSignature,
-        seq: u64,
-    ) -> Option<u64> {
-        self.put(id, envelope, signature, seq)
-    }
-
-    fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
-        self.delete(id, seq)
     }
 }

@@ -90,7 +90,15 @@ struct Ended {
     version: u32,
 }
 
-impl FeatureIndex {
+/// Where versions of features are entered: an index, or its loader.
+pub trait EnterVersions {
+    /// Its table of ids and versions.
+    fn index(&mut self) -> &mut FeatureIndex;
+
+    /// Takes note for the trees of what a block did, which the table knows already.
+    /// Returns the sequence of the version that it superseded.
+    fn follow(&mut self, block: Entered) -> Option<u64>;
+
     /// Enters the version of feature `id` that block `seq` wrote, and returns
     /// the sequence of the version it supersedes, if there is one.
     ///
@@ -101,15 +109,15 @@ impl FeatureIndex {
     ///
     /// # Panics
     /// With 2^31 versions, for which there is no memory (300 GB).
-    pub fn put(
+    fn put(
         &mut self,
         id: &str,
         envelope: Option<Rect>,
         signature: &FeatureSignature,
         seq: u64,
     ) -> Option<u64> {
-        let superseded = self.record_put(id, envelope, signature, seq);
-        self.catch_up(Later {
+        let superseded = self.index().record_put(id, envelope, signature, seq);
+        self.follow(Entered {
             seq,
             envelope,
             superseded,
@@ -120,22 +128,35 @@ impl FeatureIndex {
     /// the sequence of the version it supersedes; an unknown id has none, and
     /// nothing is entered. A tombstone on a tombstone is entered like any other.
     ///
-    /// `seq` is above all those before it. O(log n), as [`FeatureIndex::put`].
+    /// `seq` is above all those before it. O(log n), as [`Self::put`].
     ///
     /// # Panics
-    /// As [`FeatureIndex::put`].
-    pub fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
-        let superseded = self.record_delete(id, seq)?;
-        self.catch_up(Later {
+    /// As [`Self::put`].
+    fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
+        let superseded = self.index().record_delete(id, seq)?;
+        self.follow(Entered {
             seq,
             envelope: None,
             superseded: Some(superseded),
         })
     }
+}
 
-    /// Enters into the hot tree what a block did. Returns the sequence of the
-    /// version it superseded.
-    fn catch_up(&mut self, block: Later) -> Option<u64> {
+/// What a block did that the trees do not know of yet.
+#[derive(Debug)]
+pub struct Entered {
+    seq: u64,
+    envelope: Option<Rect>,
+    superseded: Option<(u32, Version)>,
+}
+
+impl EnterVersions for FeatureIndex {
+    fn index(&mut self) -> &mut FeatureIndex {
+        self
+    }
+
+    /// Enters it into the hot tree.
+    fn follow(&mut self, block: Entered) -> Option<u64> {
         if let Some(rect) = block.envelope {
             self.spatial.insert(rect, block.seq);
         }
@@ -156,7 +177,9 @@ impl FeatureIndex {
         }
         Some(begin_seq)
     }
+}
 
+impl FeatureIndex {
     /// Everything about a new version but its place in the R-trees. Returns the
     /// version it supersedes and where that went.
     fn record_put(
@@ -393,7 +416,7 @@ impl fmt::Debug for FeatureIndex {
 /// R-trees are built at the end, all at once, or on a thread of their own when it
 /// comes from a snapshot, see [`FeatureRestorer`].
 ///
-/// The index answers like one that was filled by [`FeatureIndex::put`] and
+/// The index answers like one that was filled by [`EnterVersions::put`] and
 /// wholly archived.
 #[derive(Debug, Default)]
 pub struct FeatureLoader {
@@ -409,63 +432,29 @@ const CATCH_UP: usize = 7;
 #[derive(Debug)]
 struct Planted {
     trees: JoinHandle<SpatialIndex>,
-    later: Vec<Later>,
+    later: Vec<Entered>,
 }
 
-/// What a block did that the trees do not know of yet.
-#[derive(Debug)]
-struct Later {
-    seq: u64,
-    envelope: Option<Rect>,
-    superseded: Option<(u32, Version)>,
-}
-
-impl FeatureLoader {
-    /// As [`FeatureIndex::put`].
-    ///
-    /// # Panics
-    /// As [`FeatureIndex::put`].
-    pub fn put(
-        &mut self,
-        id: &str,
-        envelope: Option<Rect>,
-        signature: &FeatureSignature,
-        seq: u64,
-    ) -> Option<u64> {
-        let superseded = self.index.record_put(id, envelope, signature, seq);
-        self.note(seq, envelope, superseded)
+impl EnterVersions for FeatureLoader {
+    fn index(&mut self) -> &mut FeatureIndex {
+        &mut self.index
     }
 
-    /// As [`FeatureIndex::delete`].
-    ///
-    /// # Panics
-    /// As [`FeatureIndex::put`].
-    pub fn delete(&mut self, id: &str, seq: u64) -> Option<u64> {
-        let superseded = self.index.record_delete(id, seq)?;
-        self.note(seq, None, Some(superseded))
-    }
-
-    fn note(
-        &mut self,
-        seq: u64,
-        envelope: Option<Rect>,
-        superseded: Option<(u32, Version)>,
-    ) -> Option<u64> {
+    fn follow(&mut self, block: Entered) -> Option<u64> {
+        let superseded = block.superseded.map(|(_, version)| version.begin_seq);
         if let Some(planted) = &mut self.planted {
-            planted.later.push(Later {
-                seq,
-                envelope,
-                superseded,
-            });
+            planted.later.push(block);
             let versions = self.index.current.len() + self.index.superseded.len();
             if planted.later.len() * CATCH_UP > versions {
                 // The thread ends by itself.
                 self.planted = None;
             }
         }
-        superseded.map(|(_, version)| version.begin_seq)
+        superseded
     }
+}
 
+impl FeatureLoader {
     /// As [`FeatureIndex::memory`], of what it will be.
     pub(crate) fn memory(&self) -> usize {
         self.index.memory()
@@ -493,7 +482,7 @@ impl FeatureLoader {
                     .join()
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 for block in later {
-                    index.catch_up(block);
+                    index.follow(block);
                 }
                 index.archive(u64::MAX, usize::MAX);
             }

@@ -32,7 +32,7 @@ mod walk;
 pub(crate) use apply::Change;
 pub use blocks::BlockTable;
 pub use chunk::{Point, PointRef};
-pub use features::{BoxWalk, FeatureIndex, FeatureLoader, Hit, Newest};
+pub use features::{BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Newest};
 pub use features::{Content, FeatureRestorer, IdRestorer, StoredVersion, VersionCursor};
 pub use in_order::InOrder;
 pub(crate) use indexes::{Indexes, Rebuilt};

@@ -17,7 +17,8 @@ use crate::fs::{File, FileId, Kind, Lock, RealFileSystem, Stat};
 use crate::index::Rebuilt;
 use crate::index::reverts::RevertTable;
 use crate::index::{
-    BlockTable, BoxWalk, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery, TemporalIndex,
+    BlockTable, BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
+    TemporalIndex,
 };
 use crate::journal::BlockLocation;
 use crate::limits::Limits;
