@@ -104,6 +104,10 @@ pub use transactions::{Begin, Commit, OwnDocument, Wait};
 pub use types::{Hash, to_hex};
 pub use write::operations::PreparedOperations;
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
+pub use write::upload::{
+    BATCH_BYTES, BATCH_RECORDS, Framing, RejectedRecord, Upload, UploadBatch, UploadForm,
+    UploadOptions,
+};
 
 /// The temporal index on its own, in memory, without a journal.
 pub mod temporal {

@@ -24,16 +24,7 @@ impl IdempotencyKey {
     /// A key with the digest of `request`, whose parts are told apart.
     #[must_use]
     pub fn new(text: &str, request: &[&[u8]]) -> Self {
-        let mut sha = Sha256::new();
-        for part in request {
-            sha.update((part.len() as u64).to_le_bytes());
-            sha.update(part);
-        }
-        let digest: Hash = sha.finalize().into();
-        Self {
-            text: text.into(),
-            request: *digest.first_chunk().unwrap_or(&[0; 16]),
-        }
+        RequestDigest::of(request).key(text)
     }
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -46,5 +37,31 @@ impl IdempotencyKey {
             self.text.len()
         );
         Err(Error::invalid(InvalidCode::Parameter, "", detail))
+    }
+}
+
+/// The digest of a request whose parts come one after the other, and are told apart.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestDigest(Sha256);
+
+impl RequestDigest {
+    pub(crate) fn of(parts: &[&[u8]]) -> Self {
+        let mut digest = Self(Sha256::new());
+        parts.iter().for_each(|part| digest.update(part));
+        digest
+    }
+
+    pub(crate) fn update(&mut self, part: &[u8]) {
+        self.0.update((part.len() as u64).to_le_bytes());
+        self.0.update(part);
+    }
+
+    /// A key with the digest of what has come.
+    pub(crate) fn key(&self, text: &str) -> IdempotencyKey {
+        let digest: Hash = self.0.clone().finalize().into();
+        IdempotencyKey {
+            text: text.into(),
+            request: *digest.first_chunk().unwrap_or(&[0; 16]),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod transaction;
 
 pub use condition::{Condition, Expected};
 pub use key::IdempotencyKey;
+pub(crate) use key::RequestDigest;
 pub(crate) use operation::revert_body;
 pub use operation::{OpKind, Operation, Revert};
 pub(crate) use readable::{all_readable, readable};

@@ -22,6 +22,9 @@ pub struct Transaction {
     pub conditions: Vec<Condition>,
     /// A second transaction with this key is answered as the first was.
     pub key: Option<IdempotencyKey>,
+    /// Of a part of a request, [`IdempotencyKey::request`] of the part that was written
+    /// before it with the same key, in whose place its own is remembered.
+    pub follows: Option<[u8; 16]>,
     /// What the answer promises.
     pub durability: Durability,
     /// Whose it is, as a number of the caller's choice. Transactions of one caller are

@@ -97,7 +97,7 @@ impl<'i, 'a> Plan<'i, 'a> {
     /// The first answer, if the transaction's key is known.
     fn admit(&self, transaction: &'a Transaction) -> Result<Option<Ack>> {
         if let Some(key) = &transaction.key
-            && let Some(entry) = self.keys.find(key, self.time)?
+            && let Some(entry) = self.keys.find(key, transaction.follows, self.time)?
         {
             return Ok(Some(Ack {
                 first_seq: entry.first_seq,

@@ -51,13 +51,24 @@ impl KeyTable {
         }
     }
 
-    /// The transaction that had this key, if it is still known at `now`.
+    /// The transaction that had this key, if it is still known at `now`. One that had the
+    /// request `follows` is not told.
     ///
     /// # Errors
     /// [`Error::KeyReused`] when that was another request.
-    pub(crate) fn find(&self, key: &IdempotencyKey, now: i64) -> Result<Option<&KeyEntry>> {
+    pub(crate) fn find(
+        &self,
+        key: &IdempotencyKey,
+        follows: Option<[u8; 16]>,
+        now: i64,
+    ) -> Result<Option<&KeyEntry>> {
         let known = self.entries.get(&key.text);
         match known.filter(|entry| entry.time >= now.saturating_sub(self.window)) {
+            Some(entry)
+                if entry.key.request != key.request && Some(entry.key.request) == follows =>
+            {
+                Ok(None)
+            }
             Some(entry) if entry.key.request != key.request => Err(Error::KeyReused {
                 key: key.text.to_string(),
                 place: format!("block {}", entry.first_seq),
@@ -152,7 +163,10 @@ mod tests {
 
     fn seq_of(table: &KeyTable, name: &str, now: i64) -> Option<u64> {
         let key = IdempotencyKey::new(name, &[b"r"]);
-        table.find(&key, now).unwrap().map(|entry| entry.first_seq)
+        table
+            .find(&key, None, now)
+            .unwrap()
+            .map(|entry| entry.first_seq)
     }
 
     #[test]
@@ -202,7 +216,7 @@ mod tests {
         let mut keys = table(10, 10);
         keys.insert(entry("a", 7, 0));
         let other = IdempotencyKey::new("a", &[b"other"]);
-        let error = keys.find(&other, 1).unwrap_err();
+        let error = keys.find(&other, None, 1).unwrap_err();
         assert_eq!(error.code(), "idempotency_key_reused");
         // The parts of a request are told apart.
         assert_ne!(

@@ -56,6 +56,7 @@ pub use id::{
 pub(crate) use json::at;
 pub use json::{Json, Members, Source};
 pub(crate) use orientation::{Orientation, side};
+pub(crate) use points::{PointBatches, point_value_from_text};
 pub use points::{Points, parse_points, parse_points_in};
 pub use provenance::{Origin, derived_from, parse_provenance};
 pub use scan::{StoredFeature, intersects_box, stored_feature};

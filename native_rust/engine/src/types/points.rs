@@ -56,21 +56,15 @@ pub fn parse_points_in(text: &[u8], unit: TimeUnit, limits: &Limits) -> Result<P
     let members = source.members(
         "a point, {\"points\": [...]} or {\"series_id\", \"timestamps\": [...], \"values\": [...]}",
     )?;
-    let mut batches = Batches {
-        limits,
-        batches: Vec::new(),
-        newest: HashMap::new(),
-        last: None,
-        count: 0,
-    };
+    let mut batches = PointBatches::default();
     let mut single = false;
     if members.get("points").is_some() {
-        list(&source, &members, unit, &mut batches)?;
+        list(&source, &members, unit, limits, &mut batches)?;
     } else if members.get("timestamps").is_some() || members.get("values").is_some() {
         return columns(&source, &members, unit, limits);
     } else {
         single = true;
-        batches.push(Point::read(source.value()?, unit)?, None)?;
+        batches.push(Point::read(source.value()?, unit)?, None, limits)?;
     }
     Ok(Points {
         single,
@@ -83,7 +77,8 @@ fn list<'a>(
     source: &Source<'a>,
     members: &Members<'a, &'a RawValue>,
     unit: TimeUnit,
-    batches: &mut Batches<'_>,
+    limits: &Limits,
+    batches: &mut PointBatches,
 ) -> Result<()> {
     only(members, &["points", "provenance"], "a list of points")?;
     let provenance = provenance(source, members)?;
@@ -91,7 +86,7 @@ fn list<'a>(
     source
         .elements(raw.get(), |i, value| {
             Point::read(value, unit)
-                .and_then(|point| batches.push(point, provenance.as_deref()))
+                .and_then(|point| batches.push(point, provenance.as_deref(), limits))
                 .map_err(|e| at(format_args!("/points/{i}"), e))
         })?
         .map(|_| ())
@@ -198,15 +193,46 @@ fn series_id<'j>(value: &'j Json<'_>) -> Result<&'j str> {
 
 /// A number as the double that is stored: an integer that would be rounded is refused.
 fn point_value(value: &Json<'_>) -> Result<f64> {
-    let integer = match value {
-        Json::U64(n) => i128::from(*n),
-        Json::I64(n) => i128::from(*n),
-        Json::F64(number) => return Ok(*number),
+    match value {
+        Json::U64(n) => unrounded(i128::from(*n)),
+        Json::I64(n) => unrounded(i128::from(*n)),
+        Json::F64(number) => Ok(*number),
         other => {
             let detail = format!("found {}; expected a number", other.kind());
-            return Err(Error::invalid(InvalidCode::Value, "", detail));
+            Err(Error::invalid(InvalidCode::Value, "", detail))
         }
-    };
+    }
+}
+
+/// A number in text, in decimal digits with or without a fraction and an exponent.
+///
+/// # Errors
+/// [`InvalidCode::Value`], pointing at the text itself, also for an integer that would be
+/// rounded and for a number beyond a double.
+pub(crate) fn point_value_from_text(text: &str) -> Result<f64> {
+    if let Ok(integer) = text.parse() {
+        return unrounded(integer);
+    }
+    // Not its words for infinity, nor for what is no number.
+    let digits = text
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let refusal = |detail| Err(Error::invalid(InvalidCode::Value, "", detail));
+    match text.parse::<f64>() {
+        Ok(number) if digits && number.is_finite() => Ok(number),
+        Ok(_) if digits => refusal(format!(
+            "found {}; expected a finite number, which a double holds",
+            shown(text)
+        )),
+        _ => refusal(format!(
+            "found {}; expected a number such as -3.5 or 1e-3",
+            shown(text)
+        )),
+    }
+}
+
+/// An integer as the double that it is.
+fn unrounded(integer: i128) -> Result<f64> {
     let double = integer as f64;
     if double as i128 == integer {
         return Ok(double);
@@ -271,9 +297,9 @@ impl<'a> Point<'a> {
     }
 }
 
-/// Batches being filled.
-struct Batches<'l> {
-    limits: &'l Limits,
+/// Batches being filled, with points as they come.
+#[derive(Debug, Default)]
+pub(crate) struct PointBatches {
     batches: Vec<PointBatch>,
     /// The newest batch of each series, which is the only one that may grow: a
     /// later point in an older batch would overtake those between.
@@ -283,8 +309,48 @@ struct Batches<'l> {
     count: usize,
 }
 
-impl Batches<'_> {
-    fn push(&mut self, point: Point<'_>, inherited: Option<&[u8]>) -> Result<()> {
+impl PointBatches {
+    /// Adds the one point that a text is.
+    ///
+    /// # Errors
+    /// As [`parse_points`].
+    pub(crate) fn read(&mut self, text: &[u8], unit: TimeUnit, limits: &Limits) -> Result<()> {
+        let source = Source::new(text)?;
+        self.push(Point::read(source.value()?, unit)?, None, limits)
+    }
+
+    /// Adds a point without metadata and provenance.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for the id of a series that is none.
+    pub(crate) fn add(
+        &mut self,
+        series: &str,
+        timestamp: i64,
+        value: f64,
+        limits: &Limits,
+    ) -> Result<()> {
+        let point = Point {
+            series: series.into(),
+            timestamp,
+            value,
+            metadata: None,
+            provenance: None,
+        };
+        self.push(point, None, limits)
+    }
+
+    /// How many points there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The batches; of one series in the order in which its points came.
+    pub(crate) fn into_batches(self) -> Vec<PointBatch> {
+        self.batches
+    }
+
+    fn push(&mut self, point: Point<'_>, inherited: Option<&[u8]>, limits: &Limits) -> Result<()> {
         let provenance = point.provenance.as_deref().or(inherited);
         let newest = match self.last.filter(|&i| self.series(i) == Some(&point.series)) {
             Some(i) => Some(i),
@@ -300,7 +366,7 @@ impl Batches<'_> {
             Some(i) => i,
             None => {
                 if newest.is_none() {
-                    check_series_id(&point.series, "/series_id", self.limits)?;
+                    check_series_id(&point.series, "/series_id", limits)?;
                 }
                 let i = self.batches.len();
                 let series = point.series.into_owned();

@@ -6,3 +6,4 @@ pub(crate) mod patch;
 pub(crate) mod prepare;
 pub(crate) mod replay;
 pub(crate) mod revert;
+pub(crate) mod upload;

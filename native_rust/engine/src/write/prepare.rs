@@ -330,7 +330,7 @@ fn reject_duplicates(read: &mut ReadFeatures, limit: usize) {
     rejected.sort_unstable_by_key(|rejected| rejected.index);
 }
 
-fn put_batches(batches: Vec<PointBatch>) -> Result<Vec<Operation>> {
+pub(super) fn put_batches(batches: Vec<PointBatch>) -> Result<Vec<Operation>> {
     let operations = batches.into_iter().map(put_points).collect();
     all_readable(operations, |_| String::new())
 }

@@ -1,0 +1,454 @@
+//! Uploads: the same body makes the same batches however it comes in, one that was broken
+//! off and is sent again is written once, and what is written is what a single request
+//! would have written.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; helpers of integration tests count as no test"
+)]
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use formdb_engine::fs::RealFileSystem;
+use formdb_engine::types::{Antimeridian, TimeUnit};
+use formdb_engine::{
+    BATCH_BYTES, BATCH_RECORDS, Database, Error, Framing, Limits, Order, RangeQuery,
+    RejectedRecord, Transaction, Upload, UploadForm, UploadOptions,
+};
+use formdb_engine::{Budget, Cancel};
+use proptest::prelude::*;
+
+fn open(dir: &Path) -> Database {
+    let limits = Limits {
+        rejected_lines: 100,
+        ..Limits::default()
+    };
+    Database::open(Arc::new(RealFileSystem), &dir.join("db"), limits).unwrap()
+}
+
+fn features() -> UploadForm {
+    UploadForm::Features(Framing::Lines, Antimeridian::Refuse)
+}
+
+fn options(form: UploadForm, key: Option<&str>) -> UploadOptions {
+    UploadOptions {
+        form,
+        stop: false,
+        record_bytes: 16 << 20,
+        key: key.map(str::to_owned),
+    }
+}
+
+/// What became of an upload.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    inserted: usize,
+    replaced: u64,
+    skipped: usize,
+    batches: usize,
+    rejected: Vec<RejectedRecord>,
+}
+
+/// An upload on its way to a database, as a server makes one.
+struct Run<'d> {
+    db: &'d Database,
+    upload: Upload,
+    follows: Option<[u8; 16]>,
+    outcome: Outcome,
+    reused: Option<Error>,
+}
+
+impl<'d> Run<'d> {
+    fn new(db: &'d Database, options: UploadOptions) -> Self {
+        Self {
+            db,
+            upload: db.upload(options).unwrap(),
+            follows: None,
+            outcome: Outcome::default(),
+            reused: None,
+        }
+    }
+
+    fn submit(&mut self) -> Result<(), Error> {
+        while let Some(batch) = self.upload.next_batch() {
+            let request = batch.key.as_ref().map(|key| key.request);
+            let transaction = Transaction {
+                operations: batch.operations,
+                key: batch.key,
+                follows: self.follows,
+                ..Transaction::default()
+            };
+            self.outcome.batches += 1;
+            match self.db.write_transaction(transaction) {
+                Ok(ack) if ack.replayed => {
+                    self.outcome.skipped += batch.count;
+                    self.follows = request;
+                    self.reused = None;
+                }
+                Ok(ack) => {
+                    self.outcome.inserted += batch.count;
+                    self.outcome.replaced += ack.features_replaced;
+                    self.follows = request;
+                    self.reused = None;
+                }
+                Err(error @ Error::KeyReused { .. }) if self.follows.is_none() => {
+                    self.outcome.skipped += batch.count;
+                    self.reused = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.outcome.rejected.extend(self.upload.take_rejected());
+        Ok(())
+    }
+
+    fn feed(&mut self, part: &[u8]) -> Result<(), Error> {
+        let fed = self.upload.feed(part);
+        self.submit()?;
+        fed
+    }
+
+    fn end(mut self) -> Result<Outcome, Error> {
+        self.upload.end()?;
+        self.submit()?;
+        self.reused.map_or(Ok(self.outcome), Err)
+    }
+}
+
+fn upload(
+    db: &Database,
+    options: UploadOptions,
+    body: &[u8],
+    part: usize,
+) -> Result<Outcome, Error> {
+    let mut run = Run::new(db, options);
+    for part in body.chunks(part) {
+        run.feed(part)?;
+    }
+    run.end()
+}
+
+fn lines(from: usize, to: usize) -> String {
+    let mut body = String::new();
+    for i in from..to {
+        let _ = writeln!(
+            body,
+            r#"{{"type":"Feature","id":"f{i}","geometry":{{"type":"Point","coordinates":[{},{}]}},"properties":{{"n":{i}}}}}"#,
+            i % 180,
+            i % 90
+        );
+    }
+    body
+}
+
+fn documents(db: &Database, count: usize) -> Vec<String> {
+    let text = |i| {
+        let document = db.feature(&format!("f{i}"), None).unwrap();
+        String::from_utf8(document.json.to_vec()).unwrap()
+    };
+    (0..count).map(text).collect()
+}
+
+#[test]
+fn features_are_those_that_a_collection_would_have_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let count = 2 * BATCH_RECORDS + 17;
+    let outcome = upload(
+        &db,
+        options(features(), None),
+        lines(0, count).as_bytes(),
+        100_003,
+    );
+    let outcome = outcome.unwrap();
+    assert_eq!(
+        (outcome.inserted, outcome.replaced, outcome.batches),
+        (count, 0, 3)
+    );
+    let uploaded = documents(&db, count);
+    let sequence: String = lines(0, count)
+        .lines()
+        .map(|l| format!("\u{1e}{l}\n"))
+        .collect();
+    let form = UploadForm::Features(Framing::Sequence, Antimeridian::Refuse);
+    let again = upload(&db, options(form, None), sequence.as_bytes(), 4_096).unwrap();
+    assert_eq!(
+        (again.inserted, again.replaced, again.batches),
+        (count, count as u64, 3)
+    );
+    let all: Vec<String> = lines(0, count).lines().map(str::to_owned).collect();
+    let text = format!(
+        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+        all.join(",")
+    );
+    db.write(db.prepare_features(text.as_bytes()).unwrap().operations)
+        .unwrap();
+    assert_eq!(documents(&db, count), uploaded);
+}
+
+#[test]
+fn what_was_broken_off_and_is_sent_again_is_written_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let count = 3 * BATCH_RECORDS + 5;
+    let body = lines(0, count);
+    let two_batches = lines(0, 2 * BATCH_RECORDS + 1).len();
+    let mut broken = Run::new(&db, options(features(), Some("k")));
+    broken
+        .feed(body.as_bytes().get(..two_batches).unwrap())
+        .unwrap();
+    assert_eq!(broken.outcome.inserted, 2 * BATCH_RECORDS);
+    // Nothing of it survives but the journal.
+    db.close();
+    let db = open(dir.path());
+    let rest = upload(
+        &db,
+        options(features(), Some("k")),
+        body.as_bytes(),
+        64 << 10,
+    )
+    .unwrap();
+    assert_eq!(rest.skipped, 2 * BATCH_RECORDS);
+    assert_eq!(
+        (rest.inserted, rest.replaced),
+        (count - 2 * BATCH_RECORDS, 0)
+    );
+    assert_eq!(db.seq().unwrap(), count as u64);
+    let again = upload(
+        &db,
+        options(features(), Some("k")),
+        body.as_bytes(),
+        1 << 20,
+    )
+    .unwrap();
+    assert_eq!((again.skipped, again.inserted), (count, 0));
+    // Another body, also one that begins or ends as this one does, is another request.
+    let longer = lines(0, count + 1);
+    let shorter = lines(0, count - 1);
+    let other = lines(1, count + 1);
+    for body in [longer, shorter, other] {
+        let refused = upload(
+            &db,
+            options(features(), Some("k")),
+            body.as_bytes(),
+            1 << 20,
+        );
+        assert!(
+            matches!(refused, Err(Error::KeyReused { .. })),
+            "{refused:?}"
+        );
+    }
+    let mut asked = options(features(), Some("k"));
+    asked.stop = true;
+    let refused = upload(&db, asked, body.as_bytes(), 1 << 20);
+    assert!(
+        matches!(refused, Err(Error::KeyReused { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(db.seq().unwrap(), count as u64);
+}
+
+#[test]
+fn two_that_send_the_same_at_once_write_it_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let body = lines(0, 4 * BATCH_RECORDS);
+    let all = std::thread::scope(|scope| {
+        let both = [(); 2].map(|()| {
+            scope.spawn(|| {
+                upload(
+                    &db,
+                    options(features(), Some("k")),
+                    body.as_bytes(),
+                    300_000,
+                )
+            })
+        });
+        both.map(|run| run.join().unwrap())
+    });
+    // One may be told that the other went on with the key; what stands was written once.
+    assert!(all.iter().any(Result::is_ok), "{all:?}");
+    for outcome in &all {
+        assert!(
+            matches!(outcome, Ok(_) | Err(Error::KeyReused { .. })),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(db.seq().unwrap(), 4 * BATCH_RECORDS as u64);
+}
+
+#[test]
+fn bytes_end_a_batch_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let pad = "x".repeat(BATCH_BYTES / 4);
+    let line = |i| {
+        format!(r#"{{"type":"Feature","id":"f{i}","geometry":null,"properties":{{"p":"{pad}"}}}}"#)
+    };
+    let body: Vec<String> = (0..7).map(line).collect();
+    // Three fit, with the fourth there would be more.
+    let outcome = upload(
+        &db,
+        options(features(), None),
+        body.join("\n").as_bytes(),
+        1 << 20,
+    );
+    assert_eq!(outcome.unwrap().batches, 3);
+}
+
+#[test]
+fn faulty_lines_are_left_out_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let good = lines(0, 3);
+    let good: Vec<&str> = good.lines().collect();
+    let [a, b, c] = good.as_slice() else { panic!() };
+    let collection = format!(r#"{{"type":"FeatureCollection","features":[{a}]}}"#);
+    let body = format!("{a}\n\nnonsense\n{b}\n{collection}\n{{\"type\":\"Feature\"}}\n{c}\n");
+    let outcome = upload(&db, options(features(), None), body.as_bytes(), 7).unwrap();
+    assert_eq!(outcome.inserted, 3);
+    let told: Vec<(u64, &str)> = outcome
+        .rejected
+        .iter()
+        .map(|r| (r.line, r.fault.code))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (3, "invalid_json"),
+            (5, "invalid_feature"),
+            (6, "invalid_feature")
+        ]
+    );
+
+    let mut stop = options(features(), None);
+    stop.stop = true;
+    let stopped = upload(&db, stop, body.as_bytes(), 1 << 20);
+    assert!(matches!(stopped, Err(Error::Invalid { .. })), "{stopped:?}");
+
+    let nonsense = "nonsense\n".repeat(101);
+    let error = upload(&db, options(features(), None), nonsense.as_bytes(), 1 << 20).unwrap_err();
+    assert!(
+        error.to_string().contains("FORMDB_REJECTED_LINES"),
+        "{error}"
+    );
+
+    let mut small = options(features(), None);
+    small.record_bytes = a.len();
+    let body = format!("{a} \n{a} {}\n{b}", " ".repeat(a.len()));
+    let outcome = upload(&db, small, body.as_bytes(), 10).unwrap();
+    let told: Vec<(u64, &str)> = outcome
+        .rejected
+        .iter()
+        .map(|r| (r.line, r.fault.code))
+        .collect();
+    assert_eq!(
+        (outcome.inserted, told),
+        (1, vec![(1, "too_large"), (2, "too_large")])
+    );
+}
+
+fn points(db: &Database, series: &str) -> Vec<(i64, f64)> {
+    let query = RangeQuery {
+        series,
+        start: i64::MIN,
+        end: i64::MAX,
+        order: Order::Ascending,
+        limit: 100_000,
+        cursor: None,
+        as_of: None,
+    };
+    let budget: Budget = db.budget(Cancel::default());
+    let page = db.range(&query, &budget).unwrap();
+    page.points.iter().map(|p| (p.timestamp, p.value)).collect()
+}
+
+#[test]
+fn three_shapes_of_tables_and_points_a_line_say_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let value = |i: i64, s: i64| (i % 7 != s).then_some(i as f64 / 8.0 + s as f64);
+    let (mut single, mut long) = (
+        String::from("timestamp,value\n"),
+        String::from("series_id,timestamp,value\n"),
+    );
+    let (mut wide, mut json) = (String::from("timestamp,w/1,w/2\n"), String::new());
+    for i in 0..12_000_i64 {
+        let cell = |s| value(i, s).map_or(String::new(), |v| v.to_string());
+        let at = i * 60_000_000;
+        let _ = writeln!(
+            single,
+            "{},{}",
+            formdb_engine::types::format_timestamp(at),
+            cell(1)
+        );
+        let _ = writeln!(wide, "{at},{},{}", cell(1), cell(2));
+        for s in [1, 2] {
+            let _ = writeln!(long, "l/{s},{at},{}", cell(s));
+            if let Some(v) = value(i, s) {
+                let _ = writeln!(
+                    json,
+                    r#"{{"series_id":"j/{s}","timestamp":{at},"value":{v:?}}}"#
+                );
+            }
+        }
+    }
+    let us = Some(TimeUnit::default());
+    let table = |series: Option<&str>| UploadForm::Table(series.map(str::to_owned), us);
+    for (form, body) in [
+        (table(Some("s/1")), &single),
+        (table(None), &long),
+        (table(None), &wide),
+        (
+            UploadForm::Points(Framing::Lines, TimeUnit::default()),
+            &json,
+        ),
+    ] {
+        let outcome = upload(&db, options(form, None), body.as_bytes(), 50_001).unwrap();
+        assert_eq!(outcome.rejected, []);
+    }
+    for s in [1, 2] {
+        let expected: Vec<(i64, f64)> = (0..12_000)
+            .filter_map(|i| value(i, s).map(|v| (i * 60_000_000, v)))
+            .collect();
+        for shape in if s == 1 {
+            vec!["s", "l", "w", "j"]
+        } else {
+            vec!["l", "w", "j"]
+        } {
+            assert_eq!(
+                points(&db, &format!("{shape}/{s}")),
+                expected,
+                "{shape}/{s}"
+            );
+        }
+    }
+    let empty = upload(&db, options(table(None), None), b"", 1).unwrap_err();
+    assert!(
+        empty.to_string().contains("a table with a header"),
+        "{empty}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))]
+    #[test]
+    fn parts_do_not_matter(part in 1..40_000_usize, broken in 0..3 * BATCH_RECORDS) {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(dir.path());
+        let count = 2 * BATCH_RECORDS + 100;
+        let body = lines(0, count);
+        let mut run = Run::new(&db, options(features(), Some("k")));
+        for part in body.as_bytes().chunks(part).take(broken / 100) {
+            run.feed(part).unwrap();
+        }
+        let landed = run.outcome.inserted;
+        let rest = upload(&db, options(features(), Some("k")), body.as_bytes(), part).unwrap();
+        prop_assert_eq!(rest.skipped, landed);
+        prop_assert_eq!(rest.inserted, count - landed);
+        prop_assert_eq!(db.seq().unwrap(), count as u64);
+    }
+}
