@@ -40,6 +40,12 @@ defmodule FormdbHttp.Native do
   nif write(catalog, name, request, options, ref), [:write_dirty_cpu, :write_dirty_io]
   nif provenance_member(text)
 
+  nif upload_new(catalog, name, options)
+  nif upload_feed(upload, part)
+  nif upload_end(upload)
+  nif upload_submit(catalog, name, upload, options, ref)
+  nif upload_rejected(upload)
+
   nif transaction_begin(catalog, name, begin)
   nif transaction_status(catalog, name, id)
   nif transaction_apply(catalog, name, id, text, unit, key), [:transaction_apply_dirty]

@@ -292,6 +292,14 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         doc: "Idempotency keys that one database remembers; the oldest are forgotten first"
       },
       %{
+        field: :rejected_lines,
+        type: :integer,
+        default: 10_000,
+        range: 0..1_048_576,
+        engine: true,
+        doc: "Faulty lines that are left out of one upload before it is ended"
+      },
+      %{
         field: :work_bytes,
         type: :bytes,
         default: @gib,

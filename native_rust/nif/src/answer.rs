@@ -35,11 +35,13 @@ impl Encoder for Failure {
 
 /// `[{code, detail, pointer}]`
 fn fault_terms<'a>(env: Env<'a>, faults: &[Fault]) -> Vec<Term<'a>> {
-    let term = |fault: &Fault| {
-        let code = Atom::from_str(env, fault.code).unwrap_or_else(|_| atoms::error());
-        (code, &fault.detail, &fault.pointer).encode(env)
-    };
-    faults.iter().map(term).collect()
+    faults.iter().map(|fault| fault_term(env, fault)).collect()
+}
+
+/// `{code, detail, pointer}`
+pub(crate) fn fault_term<'a>(env: Env<'a>, fault: &Fault) -> Term<'a> {
+    let code = Atom::from_str(env, fault.code).unwrap_or_else(|_| atoms::error());
+    (code, &fault.detail, &fault.pointer).encode(env)
 }
 
 /// `{index, [{code, detail, pointer}]}`

@@ -60,6 +60,7 @@ map! {
         clock_settle_seconds: u64,
         idempotency_seconds: u64,
         idempotency_keys: usize,
+        rejected_lines: usize,
         work_bytes: usize,
         index_bytes: usize,
         databases: usize,

@@ -26,6 +26,7 @@ mod search;
 mod standalone;
 mod times;
 mod transactions;
+mod uploads;
 mod writes;
 
 use std::sync::Arc;

@@ -1,0 +1,170 @@
+//! Uploads: bodies that come in parts and are written in batches.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use formdb_engine::types::Antimeridian;
+use formdb_engine::{
+    Ack, Error, Framing, RejectedRecord, Reply, Upload, UploadForm, UploadOptions,
+};
+use rustler::{
+    Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Resource, ResourceArc, Term,
+};
+
+use crate::answer::{AckTerm, Caller, Failure, fault_term, tagged};
+use crate::options::{Crossing, Options};
+use crate::times::time_unit;
+use crate::{CatalogRef, atoms};
+
+/// An upload of one process.
+struct UploadResource {
+    upload: Mutex<Upload>,
+    /// The request of the last batch that was written.
+    follows: Arc<Mutex<Option<[u8; 16]>>>,
+}
+
+#[rustler::resource_impl]
+impl Resource for UploadResource {}
+
+type UploadRef = ResourceArc<UploadResource>;
+
+/// `Framing` as an atom.
+#[derive(NifUnitEnum, Clone, Copy)]
+enum FramingAtom {
+    Lines,
+    Sequence,
+}
+
+impl From<FramingAtom> for Framing {
+    fn from(framing: FramingAtom) -> Self {
+        match framing {
+            FramingAtom::Lines => Self::Lines,
+            FramingAtom::Sequence => Self::Sequence,
+        }
+    }
+}
+
+/// `UploadForm` as a tagged tuple.
+#[derive(NifTaggedEnum)]
+enum Form<'a> {
+    Features(FramingAtom, Crossing),
+    Points(FramingAtom, Option<&'a str>),
+    Table(Option<String>, Option<&'a str>),
+}
+
+impl Form<'_> {
+    fn read(self) -> Result<UploadForm, Failure> {
+        Ok(match self {
+            Self::Features(framing, crossing) => {
+                UploadForm::Features(framing.into(), Antimeridian::from(crossing))
+            }
+            Self::Points(framing, unit) => UploadForm::Points(framing.into(), time_unit(unit)?),
+            Self::Table(series, unit) => {
+                let unit = unit.map(|unit| time_unit(Some(unit))).transpose()?;
+                UploadForm::Table(series, unit)
+            }
+        })
+    }
+}
+
+/// `UploadOptions` as a map.
+#[derive(NifMap)]
+struct OptionsMap<'a> {
+    form: Form<'a>,
+    stop: bool,
+    record_bytes: usize,
+    idempotency_key: Option<String>,
+}
+
+impl UploadResource {
+    /// Of one process, which waits for nobody.
+    fn lock(&self) -> MutexGuard<'_, Upload> {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `{:ok, upload}`
+#[rustler::nif]
+fn upload_new<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    options: OptionsMap<'a>,
+) -> Term<'a> {
+    catalog.call(env, name, |database| {
+        let upload = database.upload(UploadOptions {
+            form: options.form.read()?,
+            stop: options.stop,
+            record_bytes: options.record_bytes,
+            key: options.idempotency_key,
+        })?;
+        Ok(ResourceArc::new(UploadResource {
+            upload: Mutex::new(upload),
+            follows: Arc::default(),
+        }))
+    })
+}
+
+/// Takes the next part of the body: `:ok`, or what ends the upload.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn upload_feed<'a>(env: Env<'a>, upload: UploadRef, part: Binary<'a>) -> Term<'a> {
+    ok(env, upload.lock().feed(&part))
+}
+
+/// The body ends here: `:ok`, or what ends the upload.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn upload_end(env: Env<'_>, upload: UploadRef) -> Term<'_> {
+    ok(env, upload.lock().end())
+}
+
+fn ok(env: Env<'_>, fed: Result<(), Error>) -> Term<'_> {
+    match fed {
+        Ok(()) => atoms::ok().to_term(env),
+        Err(error) => (atoms::error(), Failure(error)).encode(env),
+    }
+}
+
+/// Queues the next batch: `{:ok, count}` of its features or points, and `{ref, {:ok, ack}}`
+/// follows; `{:ok, nil}` when none is complete. One at a time: the next one follows it.
+#[rustler::nif]
+fn upload_submit<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    upload: UploadRef,
+    options: Options<'a>,
+    reference: Term<'a>,
+) -> Term<'a> {
+    let queued = catalog.database(name).and_then(|database| {
+        let Some(batch) = upload.lock().next_batch() else {
+            return Ok(None);
+        };
+        let request = batch.key.as_ref().map(|key| key.request);
+        let mut transaction = options.transaction(batch.key);
+        transaction.operations = batch.operations;
+        transaction.follows = follows(&upload.follows);
+        let caller = Caller::new(env, reference);
+        transaction.caller = caller.number();
+        let written = Arc::clone(&upload.follows);
+        let reply = Reply::new(move |answer: Result<Ack, Error>| {
+            if answer.is_ok() {
+                *written.lock().unwrap_or_else(PoisonError::into_inner) = request;
+            }
+            caller.answer(answer.map(AckTerm).map_err(Failure));
+        });
+        database.submit(transaction, reply)?;
+        Ok(Some(batch.count))
+    });
+    tagged(env, queued)
+}
+
+fn follows(written: &Mutex<Option<[u8; 16]>>) -> Option<[u8; 16]> {
+    *written.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Those that were left out since this was last asked: `[{line, {code, detail, pointer}}]`.
+#[rustler::nif]
+fn upload_rejected(env: Env<'_>, upload: UploadRef) -> Vec<(u64, Term<'_>)> {
+    let rejected = upload.lock().take_rejected();
+    let term = |RejectedRecord { line, fault }| (line, fault_term(env, &fault));
+    rejected.into_iter().map(term).collect()
+}
