@@ -49,7 +49,7 @@ defmodule FormdbHttp do
   import Kernel, except: [apply: 2, apply: 3]
 
   alias FormdbHttp.{Admission, Analytics, Config, Databases, Features, Journal, Native}
-  alias FormdbHttp.{Points, Search, Transaction, Transactions, Types}
+  alias FormdbHttp.{Points, Search, Transaction, Transactions, Types, Upload}
 
   @typedoc "See `FormdbHttp.Types`."
   @type result(value) :: Types.result(value)
@@ -415,6 +415,24 @@ defmodule FormdbHttp do
   @doc "Count, ends, extremes, mean, sum and deviation of a series."
   @spec summary(database(), String.t(), [Types.as_of_option()]) :: result(Types.summary())
   defdelegate summary(name, series, opts \\ []), to: Analytics
+
+  ## Uploads
+
+  @doc """
+  Writes features or points that may be more than memory holds, from an enumerable of parts
+  of a text, such as `File.stream!/3` gives: in batches, in bounded memory. `FormdbHttp.Upload`
+  is for those who have the parts one after the other, and says more.
+
+      iex> {:ok, _} = FormdbHttp.open("quakes")
+      iex> table = ["timestamp,a,b\\n2026-01-", "01T00:00Z,1,\\n2026-01-01T01:00Z,2,3\\n"]
+      iex> {:ok, %{inserted: 3, rejected: []}} = FormdbHttp.upload("quakes", table, format: :csv)
+
+  An error comes with what was written before it. With an idempotency key the same can be sent
+  again, and goes on where that ended.
+  """
+  @spec upload(database(), Enumerable.t(), [Types.upload_option()]) ::
+          {:ok, Types.uploaded()} | {:error, FormdbHttp.Error.t(), Types.uploaded()}
+  defdelegate upload(name, parts, opts), to: Upload, as: :all
 
   ## Transactions
 

@@ -60,6 +60,41 @@ defmodule FormdbHttp.Types do
           | {:durability, :sync | :interval | :none}
           | {:idempotency_key, String.t()}
 
+  @typedoc """
+    * `:format` - `{:features, framing}`, a GeoJSON Feature or geometry in each record, or
+      `{:points, framing}`, a point object in each: the framing is `:lines` (NDJSON) or
+      `:sequence` (RFC 8142); or `:csv`, a table of points with a header of
+      `series_id,timestamp,value`, of `timestamp` and a column a series, or of
+      `timestamp,value` with the option `:series_id`. An empty cell is a gap
+    * `:on_error` - what becomes of faulty records: `:skip` (the default; they are told) or
+      `:stop`: the first one ends the upload, and nothing of its batch is written
+    * `:antimeridian` of features and `:unit` of points, as for single writes
+    * `:record_bytes` - how large a record may be; by default FORMDB_MAX_BODY_BYTES
+  """
+  @type upload_option ::
+          {:format, {:features | :points, :lines | :sequence} | :csv}
+          | {:on_error, :skip | :stop}
+          | {:antimeridian, :refuse | :cut | :as_is}
+          | {:unit, :s | :ms | :us | :ns}
+          | {:series_id, String.t()}
+          | {:record_bytes, pos_integer()}
+          | write_option()
+
+  @typedoc """
+  What became of an upload: features or points that are new, features that got a new version,
+  those of both that an earlier attempt had written already, the last sequence of all, and the
+  records that were left out, with their lines from 1 (of a text sequence their numbers).
+  """
+  @type uploaded :: %{
+          inserted: non_neg_integer(),
+          replaced: non_neg_integer(),
+          skipped: non_neg_integer(),
+          last_seq: pos_integer() | nil,
+          rejected: [
+            %{line: pos_integer(), code: atom(), detail: String.t(), pointer: String.t()}
+          ]
+        }
+
   @typedoc "A JSON object that is recorded in the block of a write, as text or a map."
   @type provenance_option :: {:provenance, document()}
 

@@ -63,13 +63,29 @@ defmodule FormdbHttpWeb.Handler do
   defp answer(steps, req) do
     started = System.monotonic_time()
     {req, answer} = run(steps, req)
-    {status, headers, body} = AnswerMemory.count(answer, Router.safe?(req))
-    Body.release()
-    # Before it is sent, so that whoever has the answer finds the request counted.
-    duration = System.monotonic_time() - started
-    Metrics.count(req.method, Router.template(req.resource), status, duration)
+    {status, headers, body} = finish(req, started, answer)
     headers = headers |> Map.put_new("cache-control", @cache_control) |> merge(req.fields)
     {status, headers, body}
+  end
+
+  # Its parts have their bounds where they are made.
+  defp finish(req, started, {status, headers, {:stream, parts}}) do
+    ended = fn _part -> ended(req, started, status) end
+    parts = Stream.transform(parts, fn -> nil end, &{[&1], &2}, ended)
+    {status, headers, {:stream, parts}}
+  end
+
+  # Before it is sent, so that whoever has the answer finds the request counted.
+  defp finish(req, started, answer) do
+    {status, _headers, _body} = answer = AnswerMemory.count(answer, Router.safe?(req))
+    ended(req, started, status)
+    answer
+  end
+
+  defp ended(req, started, status) do
+    Body.release()
+    duration = System.monotonic_time() - started
+    Metrics.count(req.method, Router.template(req.resource), status, duration)
   end
 
   defp run([step | steps], req) do

@@ -60,8 +60,13 @@ defmodule FormdbHttpWeb.Request do
 
   @type headers :: %{String.t() => String.t()}
 
-  @typedoc "What is sent back. The header fields are those that say something of the answer."
-  @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body :: iodata()}
+  @typedoc """
+  What is sent back. The header fields are those that say something of the answer. A stream
+  is of parts that are made one after the other, each when the client has taken the one before.
+  """
+  @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body()}
+
+  @type body :: iodata() | {:stream, Enumerable.t()}
 
   @typedoc "What a step of the pipeline makes of a request."
   @type step :: {:cont, t()} | {:halt, answer()} | {:error, Error.t()}

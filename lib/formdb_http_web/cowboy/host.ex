@@ -6,16 +6,22 @@ defmodule FormdbHttpWeb.Cowboy.Host do
 
   @behaviour :cowboy_middleware
 
-  alias FormdbHttpWeb.Cowboy.{Body, Framing, InFlight}
+  alias FormdbHttpWeb.Cowboy.{Body, Framing, InFlight, Streaming}
   alias FormdbHttpWeb.{Handler, Request, Settings}
 
   @impl true
   def execute(req, %{settings: settings, in_flight: in_flight}) do
     {status, headers, body} = req |> request(settings) |> answer(Framing.check(req))
     headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
-    :cowboy_req.reply(status, headers, body, req)
+    send_answer(status, headers, body, req)
     {:stop, req}
   end
+
+  defp send_answer(status, headers, {:stream, parts}, req) do
+    Streaming.send_parts(parts, :cowboy_req.stream_reply(status, headers, req))
+  end
+
+  defp send_answer(status, headers, body, req), do: :cowboy_req.reply(status, headers, body, req)
 
   @spec request(:cowboy_req.req(), Settings.t()) :: Request.t()
   defp request(req, settings) do

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   # Cowboy's own stream handler with some additions: it counts the requests under
   # way, from the first byte of a request's body to the last byte of its answer,
   # it tells HalfClose of them, it tells each which one is before it (see Pipelining), it
-  # lets go of answers that were sent, it lets
+  # sends answers in parts (see Streaming), it lets go of answers that were sent, it lets
   # "100 Continue" be sent once a request, and it turns the empty answers that Cowboy gives
   # to broken requests into problems, which it counts. It runs in the process of the
   # connection.
@@ -11,7 +11,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   @behaviour :cowboy_stream
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits, Pipelining}
+  alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits, Pipelining, Streaming}
   alias FormdbHttpWeb.{AnswerMemory, Metrics, Problem}
 
   # How the broken requests are counted: they have no path, or one that is not to be trusted.
@@ -35,7 +35,15 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
     if in_flight, do: InFlight.enter(in_flight)
     {:spawn, process, _shutdown} = List.keyfind(commands, :spawn, 0)
     HalfClose.begin(id, process, req.has_body, opts.env.half_close_ms)
-    state = %{in_flight: in_flight, size: 0, continued?: false, cowboy: state}
+
+    state = %{
+      in_flight: in_flight,
+      idle_timeout: opts.idle_timeout,
+      size: 0,
+      continued?: false,
+      cowboy: state
+    }
+
     {commands ++ turn, state}
   end
 
@@ -63,6 +71,9 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
     Metrics.count("other", @route, status, 0)
     forward(id, {:response, status, headers, body}, state)
   end
+
+  def info(_id, {Streaming, message}, state),
+    do: {Streaming.commands(message, state.idle_timeout), state}
 
   def info(id, message, state), do: forward(id, message, state)
 

@@ -37,9 +37,36 @@ defmodule FormdbHttpWeb.Body do
          :ok <- check_database(req),
          {:ok, memory} <- reserve(req) do
       Process.put(@memory, memory)
-      started = now()
-      state = %{max: max, memory: memory, started: started, heard: started}
-      read_parts(req, "", state)
+      read_parts(req, "", %{max: max, memory: memory, bytes: 0, waited: 0, silent: 0})
+    end
+  end
+
+  @doc """
+  A body of any length, to be read in parts. That it is of a type that the call takes is
+  looked at, and that there is the database.
+  """
+  @spec open(Request.t()) :: {:ok, parts()} | {:error, Error.t()}
+  def open(req) do
+    with :ok <- BodyType.check(req.headers, Call.takes(req.call)),
+         :ok <- check_database(req),
+         do: {:ok, {req, %{bytes: 0, waited: 0, silent: 0}}}
+  end
+
+  # How long a part is waited for, so that there is something to do meanwhile.
+  @part_ms 1_000
+
+  @doc """
+  The next part, which may be empty after a second of silence; `:done` with the last one. What
+  the caller does between is no delay of the client's.
+  """
+  @spec next(parts()) :: {:more | :done, binary(), parts()} | {:error, Error.t()}
+  def next({req, state}) do
+    with {:ok, wait_ms} <- time_left(req, state) do
+      case read_part(req, state, @part_bytes, min(wait_ms, @part_ms)) do
+        {:ok, part, req, state} -> {:done, part, {req, state}}
+        {:more, part, req, state} -> {:more, part, {req, state}}
+        {:error, _error} = error -> error
+      end
     end
   end
 
@@ -72,30 +99,44 @@ defmodule FormdbHttpWeb.Body do
     error
   end
 
-  defp read_parts(%{body: {reader, from}} = req, body, state) do
+  defp read_parts(req, body, state) do
     length = part_length(req, state.max - byte_size(body))
 
     with :ok <- WorkMemory.resize(state.memory, byte_size(body) + length),
-         {:ok, wait_ms} <- time_left(req, body, state) do
-      case reader.read(from, length, wait_ms) do
-        {_more_or_ok, part, _from} when byte_size(body) + byte_size(part) > state.max ->
+         {:ok, wait_ms} <- time_left(req, state) do
+      case read_part(req, state, length, wait_ms) do
+        {_more_or_ok, part, _req, _state} when byte_size(body) + byte_size(part) > state.max ->
           too_large(req, "more than #{state.max} bytes", state.max)
 
-        {:ok, part, _from} ->
+        {:ok, part, _req, _state} ->
           {:ok, join(body, part)}
 
-        {:more, "", from} ->
-          read_parts(%{req | body: {reader, from}}, body, state)
+        {:more, part, req, state} ->
+          read_parts(req, join(body, part), state)
 
-        {:more, part, from} ->
-          read_parts(%{req | body: {reader, from}}, join(body, part), %{state | heard: now()})
-
-        {:error, :malformed} ->
-          refuse(:malformed_request, "the body breaks the chunked transfer coding")
-
-        {:error, :timeout} ->
-          stopped_arriving(req)
+        {:error, _error} = error ->
+          error
       end
+    end
+  end
+
+  defp read_part(%{body: {reader, from}} = req, state, length, wait_ms) do
+    asked = now()
+    read = reader.read(from, length, wait_ms)
+    took = now() - asked
+
+    case read do
+      {more_or_ok, part, from} when more_or_ok in [:more, :ok] ->
+        silent = if part == "", do: state.silent + took, else: 0
+        bytes = state.bytes + byte_size(part)
+        state = %{state | bytes: bytes, waited: state.waited + took, silent: silent}
+        {more_or_ok, part, %{req | body: {reader, from}}, state}
+
+      {:error, :malformed} ->
+        refuse(:malformed_request, "the body breaks the chunked transfer coding")
+
+      {:error, :timeout} ->
+        stopped_arriving(req)
     end
   end
 
@@ -103,17 +144,16 @@ defmodule FormdbHttpWeb.Body do
   defp join("", part), do: part
   defp join(body, part), do: body <> part
 
-  # How long the next part may take: a body may be silent for body_timeout_ms, and take as
-  # long in all, and longer only by what it has brought at body_min_rate.
-  defp time_left(%{settings: settings} = req, body, state) do
-    now = now()
-    earned = div(byte_size(body) * 1_000, settings.body_min_rate)
-    silence = state.heard + settings.body_timeout_ms - now
-    total = state.started + settings.body_timeout_ms + earned - now
+  # How long the next part may take: a body may be silent for body_timeout_ms, and be waited
+  # for as long in all, and longer only by what it has brought at body_min_rate.
+  defp time_left(%{settings: settings} = req, state) do
+    earned = div(state.bytes * 1_000, settings.body_min_rate)
+    silence = settings.body_timeout_ms - state.silent
+    total = settings.body_timeout_ms + earned - state.waited
 
     cond do
       silence <= 0 -> stopped_arriving(req)
-      total <= 0 -> too_slow(settings, byte_size(body), now - state.started)
+      total <= 0 -> too_slow(settings, state.bytes, state.waited)
       true -> {:ok, min(silence, total)}
     end
   end

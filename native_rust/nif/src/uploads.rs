@@ -123,6 +123,12 @@ fn ok(env: Env<'_>, fed: Result<(), Error>) -> Term<'_> {
     }
 }
 
+/// Whether a batch is complete.
+#[rustler::nif]
+fn upload_ready(upload: UploadRef) -> bool {
+    upload.lock().ready() > 0
+}
+
 /// Queues the next batch: `{:ok, count}` of its features or points, and `{ref, {:ok, ack}}`
 /// follows; `{:ok, nil}` when none is complete. One at a time: the next one follows it.
 #[rustler::nif]

@@ -1,0 +1,210 @@
+defmodule FormdbHttp.Upload do
+  @moduledoc """
+  Writes what comes in parts and may be of any length, in bounded memory: features or points,
+  a record each, which are read as they come and written in batches.
+
+  A batch is a transaction of up to 5,000 records or 4 MiB. Where it ends depends on the bytes
+  alone, never on time or on how they come in. While one is being made durable the next
+  one is read.
+
+  With `:idempotency_key` an upload that broke off, or whose answer was lost, can be sent
+  again from its beginning: what was written of it is passed over. The same key with
+  something else is refused (`idempotency_key_reused`).
+
+  `FormdbHttp.upload/3` does all of it with an enumerable of parts; this module is for those
+  who have the parts one after the other:
+
+      {:ok, upload} = FormdbHttp.Upload.new("quakes", format: {:features, :lines})
+      {:ok, upload} = FormdbHttp.Upload.put(upload, part)
+      {:ok, result} = FormdbHttp.Upload.finish(upload)
+
+  It belongs to the process that began it. One that is not finished needs no end: what was
+  written stays, the rest was never there.
+  """
+
+  alias FormdbHttp.{Catalog, Engine, Error, Input, Native, Types, WorkMemory, Writing}
+
+  @enforce_keys [:name, :ref, :native, :opts, :memory]
+  defstruct @enforce_keys ++
+              [
+                pending: nil,
+                inserted: 0,
+                replaced: 0,
+                skipped: 0,
+                last_seq: nil,
+                rejected: [],
+                reused: nil
+              ]
+
+  @opaque t :: %__MODULE__{}
+
+  # A batch under way, one in the making, and the part that is read.
+  @memory_bytes 33_554_432
+
+  @options [:format, :on_error, :unit, :antimeridian, :series_id, :record_bytes]
+
+  @nothing %{inserted: 0, replaced: 0, skipped: 0, last_seq: nil, rejected: []}
+
+  @doc "Begins one. Options as of `FormdbHttp.upload/3`."
+  @spec new(Types.database(), [Types.upload_option()]) :: Types.result(t())
+  def new(name, opts) do
+    opts = Writing.options!(opts, @options)
+    native = Writing.native_options(opts)
+
+    options = %{
+      form: form(opts[:format], opts),
+      stop: Input.choice!(opts, :on_error, [:skip, :stop]) == :stop,
+      record_bytes: opts[:record_bytes] || Catalog.config().max_body_bytes,
+      idempotency_key: opts[:idempotency_key]
+    }
+
+    with {:ok, ref} <- Engine.call(name, &Native.upload_new(&1, name, options)),
+         {:ok, memory} <- WorkMemory.reserve(@memory_bytes),
+         do: {:ok, %__MODULE__{name: name, ref: ref, native: native, opts: opts, memory: memory}}
+  end
+
+  defp form({:features, framing}, opts) when framing in [:lines, :sequence],
+    do: {:features, framing, Input.antimeridian(opts)}
+
+  defp form({:points, framing}, opts) when framing in [:lines, :sequence],
+    do: {:points, framing, Input.unit(opts)}
+
+  defp form(:csv, opts), do: {:table, opts[:series_id], Input.unit(opts)}
+
+  defp form(other, _opts) do
+    raise ArgumentError,
+          "format is #{inspect(other)}; expected {:features, framing}, {:points, framing} with " <>
+            "a framing of :lines or :sequence, or :csv"
+  end
+
+  
+
+  @doc false
+  @spec all(Types.database(), Enumerable.t(), [Types.upload_option()]) ::
+          {:ok, Types.uploaded()} | {:error, Error.t(), Types.uploaded()}
+  def all(name, parts, opts) do
+    with {:ok, upload} <- new(name, opts),
+         {:ok, upload} <- Enum.reduce_while(parts, {:ok, upload}, &next/2),
+         {:ok, uploaded} <- finish(upload) do
+      {:ok, uploaded}
+    else
+      {:error, error, upload} -> {:error, error, figures(upload)}
+      {:error, error} -> {:error, error, @nothing}
+    end
+  end
+
+  defp next(part, {:ok, upload}) do
+    case put(upload, part) do
+      {:ok, upload} -> {:cont, {:ok, upload}}
+      error -> {:halt, error}
+    end
+  end
+
+  @doc """
+  Takes the next part, of any length, and has written what it completes. Waits for the batch
+  before the last one that it completes to be durable.
+
+  An error ends the upload; what comes with it says what was written until then.
+  """
+  @spec put(t(), binary()) :: {:ok, t()} | {:error, Error.t(), t()}
+  def put(upload, part) do
+    fed = Writing.parse(byte_size(part), fn -> Native.upload_feed(upload.ref, part) end)
+    upload = told(upload)
+
+    # What was complete before a fault is written.
+    with {:ok, upload} <- submit(upload), do: fed(fed, upload)
+  end
+
+  @doc "Has the rest written, and waits until all of it is durable."
+  @spec finish(t()) :: {:ok, Types.uploaded()} | {:error, Error.t(), t()}
+  def finish(upload) do
+    fed = Native.upload_end(upload.ref)
+    upload = told(upload)
+
+    with {:ok, upload} <- submit(upload),
+         {:ok, upload} <- fed(fed, upload),
+         {:ok, upload} <- await(upload) do
+      WorkMemory.release(upload.memory)
+
+      if upload.reused, do: {:error, upload.reused, upload}, else: {:ok, figures(upload)}
+    end
+  end
+
+  @doc "What was written until now, and what was left out."
+  @spec figures(t()) :: Types.uploaded()
+  def figures(upload) do
+    upload
+    |> Map.take([:inserted, :replaced, :skipped, :last_seq])
+    |> Map.put(:rejected, Enum.reverse(upload.rejected))
+  end
+
+  defp fed(:ok, upload), do: {:ok, upload}
+
+  defp fed({:error, error}, upload) do
+    # Whatever is under way belongs to what is told.
+    with {:ok, upload} <- await(upload), do: failed(error, upload)
+  end
+
+  defp failed(error, upload) do
+    {:error, error} = Engine.native({:error, error})
+    {:error, error, upload}
+  end
+
+  defp told(upload) do
+    rejected =
+      for {line, {code, detail, pointer}} <- Native.upload_rejected(upload.ref),
+          do: %{line: line, code: code, detail: detail, pointer: pointer}
+
+    %{upload | rejected: Enum.reverse(rejected, upload.rejected)}
+  end
+
+  # One batch is under way at a time: when it fails, nothing after it is written.
+  defp submit(upload) do
+    with {:ok, upload} <- await_if_ready(upload) do
+      %{name: name, ref: ref, native: native} = upload
+      reply = make_ref()
+
+      case Engine.call(name, &Native.upload_submit(&1, name, ref, native, reply)) do
+        {:ok, nil} -> {:ok, upload}
+        {:ok, count} -> submit(%{upload | pending: {reply, count}})
+        {:error, error} -> {:error, error, upload}
+      end
+    end
+  end
+
+  # While none is complete the one that is under way is not waited for.
+  defp await_if_ready(upload) do
+    if Native.upload_ready(upload.ref), do: await(upload), else: {:ok, upload}
+  end
+
+  defp await(%{pending: nil} = upload), do: {:ok, upload}
+
+  defp await(%{pending: {reply, count}} = upload) do
+    waited = Writing.await(reply, true, upload.opts)
+    landed(waited, count, %{upload | pending: nil})
+  end
+
+  defp landed({:ok, %{replayed: true} = ack}, count, upload) do
+    skipped = upload.skipped + count
+    {:ok, %{upload | skipped: skipped, last_seq: ack.last_seq, reused: nil}}
+  end
+
+  defp landed({:ok, ack}, count, upload) do
+    {:ok,
+     %{
+       upload
+       | inserted: upload.inserted + count - ack.features_replaced,
+         replaced: upload.replaced + ack.features_replaced,
+         last_seq: ack.last_seq,
+         reused: nil
+     }}
+  end
+
+  # The key is known with another digest: of a later batch of the same body, or of something
+  # else. Which of them comes out when that batch comes, or the end.
+  defp landed({:error, %Error{code: :idempotency_key_reused} = error}, count, upload)
+       when upload.last_seq == nil,
+       do: {:ok, %{upload | skipped: upload.skipped + count, reused: error}}
+
+  defp landed({:error, error}, _count, upload), do: {:error, error, upload}
+end
