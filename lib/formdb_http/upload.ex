@@ -77,8 +77,6 @@ defmodule FormdbHttp.Upload do
             "a framing of :lines or :sequence, or :csv"
   end
 
-  
-
   @doc false
   @spec all(Types.database(), Enumerable.t(), [Types.upload_option()]) ::
           {:ok, Types.uploaded()} | {:error, Error.t(), Types.uploaded()}

@@ -71,6 +71,7 @@ defmodule FormdbHttp.Contract do
     cond do
       content[type] == nil -> ["#{type} is none of #{inspect(Map.keys(content))}"]
       method == "HEAD" or byte_size(body) > @most_bytes -> []
+      type =~ "ndjson" -> lines(content[type]["schema"], body)
       type =~ "json" -> errors(content[type]["schema"], JSON.decode!(body), "")
       true -> []
     end
@@ -78,6 +79,13 @@ defmodule FormdbHttp.Contract do
 
   defp body(_method, _no_content, %{body: ""}), do: []
   defp body(_method, _no_content, _answer), do: ["there is a body"]
+
+  # The schema is that of a line.
+  defp lines(schema, body) do
+    for line <- String.split(body, "\n", trim: true),
+        error <- errors(schema, JSON.decode!(line), ""),
+        do: error
+  end
 
   @doc "What a reference leads to, or the term itself."
   @spec resolve(map() | nil) :: map() | nil

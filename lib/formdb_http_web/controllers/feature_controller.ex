@@ -1,14 +1,31 @@
 defmodule FormdbHttpWeb.FeatureController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Members, Params, Paths, Problem}
+  alias FormdbHttpWeb.{Answer, Body, Conditions, ETag, Members, Params, Paths, Problem, Uploading}
 
   @geojson "application/geo+json"
   @write [:durability, :idempotency_key, :antimeridian]
 
   ## Writing
 
-  def create(req, %{db: db, on_error: on_error} = params) do
+  def create(req, params) do
+    case Uploading.framing(req) do
+      nil -> create_at_once(req, params)
+      framing -> upload(req, framing, params)
+    end
+  end
+
+  defp upload(_req, _framing, %{on_duplicate: :refuse}),
+    do: Uploading.in_whole("on_duplicate", "refuse", "leave it out")
+
+  defp upload(req, framing, params) do
+    opts = Params.options(params, [:antimeridian])
+    Uploading.write(req, params, [format: {:features, framing}] ++ opts)
+  end
+
+  defp create_at_once(_req, %{on_error: :stop}), do: Uploading.as_it_comes("on_error", "stop")
+
+  defp create_at_once(req, %{db: db, on_error: on_error} = params) do
     opts = Params.options(params, [:on_duplicate, :on_error | @write])
 
     with {:ok, body} <- Body.read(req),

@@ -1,7 +1,9 @@
 defmodule FormdbHttpWeb.TimeseriesController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Answer, Body, Members, Params}
+  import FormdbHttpWeb.Problem, only: [refuse: 3]
+
+  alias FormdbHttpWeb.{Answer, Body, Members, Params, Uploading}
 
   # The first microsecond of the years -9999 to 9999, which is all that a
   # timestamp can be, and the one after the last: a range does not hold its end.
@@ -11,7 +13,27 @@ defmodule FormdbHttpWeb.TimeseriesController do
   @write [:durability, :idempotency_key]
   @range [:limit, :order, :cursor, :as_of, :transaction]
 
-  def create(req, %{db: db} = params) do
+  def create(req, params) do
+    case Uploading.framing(req) do
+      nil -> create_at_once(req, params)
+      :csv -> upload(req, :csv, params, [:series_id, :unit])
+      framing -> upload(req, {:points, framing}, params, [:unit])
+    end
+  end
+
+  defp upload(_req, {:points, _framing}, %{series_id: id}, _taken) when id != nil,
+    do: refuse(:invalid_parameter, "series_id is taken with text/csv only", "/series_id")
+
+  defp upload(req, format, params, taken),
+    do: Uploading.write(req, params, [format: format] ++ Params.options(params, taken))
+
+  defp create_at_once(_req, %{series_id: id}) when id != nil,
+    do: Uploading.as_it_comes("series_id", id)
+
+  defp create_at_once(_req, %{on_error: on_error}) when on_error != nil,
+    do: Uploading.as_it_comes("on_error", on_error)
+
+  defp create_at_once(req, %{db: db} = params) do
     opts = Params.options(params, [:unit | @write])
 
     with {:ok, body} <- Body.read(req),

@@ -108,7 +108,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:text, "db"), do: ref(:database_name)
   defp schema(:text, "txn"), do: ref(:transaction_id)
   defp schema(:text, "id"), do: ref(:id)
-  defp schema(:text, "series"), do: ref(:series_id)
+  defp schema(:text, name) when name in ["series", "series_id"], do: ref(:series_id)
   defp schema(:text, "prefix"), do: text()
   defp schema(:transaction, _name), do: ref(:transaction_id)
   defp schema(:number, "radius"), do: number(minimum: 0)

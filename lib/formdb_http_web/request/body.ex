@@ -19,6 +19,9 @@ defmodule FormdbHttpWeb.Body do
   @part_bytes 1_048_576
   @unasked_bytes 65_536
 
+  @typedoc "A body that is read in parts."
+  @opaque parts :: {Request.t(), map()}
+
   @doc """
   The body, if it is what the call takes (or says nothing of what it is) and not
   larger than `max` bytes. One whose length is announced is refused before it is

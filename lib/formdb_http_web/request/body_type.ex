@@ -27,9 +27,18 @@ defmodule FormdbHttpWeb.BodyType do
 
   defp check_type(_headers, _taken), do: :ok
 
-  defp check_essence(type, taken) do
+  @doc "The media type without its parameters, in lower case; `nil` where none is given."
+  @spec essence(Request.headers()) :: String.t() | nil
+  def essence(%{"content-type" => type}), do: type |> parts() |> hd()
+  def essence(_headers), do: nil
+
+  defp parts(type) do
     [essence | parameters] = type |> String.downcase(:ascii) |> String.split(";")
-    essence = String.trim(essence)
+    [String.trim(essence) | parameters]
+  end
+
+  defp check_essence(type, taken) do
+    [essence | parameters] = parts(type)
     charsets = for parameter <- parameters, charset = charset(parameter), do: charset
 
     cond do

@@ -28,6 +28,18 @@ defmodule FormdbHttpWeb.Routes.Content do
   @spec merge_patch(atom()) :: t()
   def merge_patch(schema), do: [{"application/merge-patch+json", schema}]
 
+  @doc "A record a line (NDJSON)."
+  @spec lines(atom()) :: t()
+  def lines(schema), do: [{"application/x-ndjson", schema}]
+
+  @doc "GeoJSON text sequences (RFC 8142)."
+  @spec sequence(atom()) :: t()
+  def sequence(schema), do: [{"application/geo+json-seq", schema}]
+
+  @doc "RFC 4180."
+  @spec csv(atom()) :: t()
+  def csv(schema), do: [{"text/csv", schema}]
+
   @doc "A record as it is stored, of which `FormdbHttp.block/2` says more."
   @spec stored(atom()) :: t()
   def stored(schema), do: [{"application/cbor", schema}]

@@ -109,8 +109,12 @@ defmodule FormdbHttpWeb.Routes.Features do
         call("POST", {FeatureController, :create}, :write, "Writes a feature, or many at once.",
           query: [on_duplicate(), on_error(), antimeridian(), durability()],
           headers: [idempotency_key()],
-          body: required(geojson(:features_input) ++ json(:features_input)),
-          answers: [created(json(:features_written), location: false)],
+          body:
+            required(
+              geojson(:features_input) ++
+                json(:features_input) ++ lines(:feature_lines) ++ sequence(:feature_sequence)
+            ),
+          answers: [created(json(:features_written), location: false), ok(lines(:uploaded))],
           errors: @write
         )
       ]),
@@ -183,12 +187,18 @@ defmodule FormdbHttpWeb.Routes.Features do
   defp since, do: parameter("since", :count, "Only versions after this sequence.")
 
   defp on_duplicate do
-    about = "Whether features of one request with the same id are refused, or all written."
-    parameter("on_duplicate", {:enum, [:refuse, :replace]}, about, default: :refuse)
+    about =
+      "Whether features of one request with the same id are refused, which is the default, or " <>
+        "all written. Of lines and sequences they are all written."
+
+    parameter("on_duplicate", {:enum, [:refuse, :replace]}, about)
   end
 
   defp on_error do
-    about = "Whether faulty features have all refused, or are left out."
-    parameter("on_error", {:enum, [:refuse, :skip]}, about, default: :refuse)
+    about =
+      "Whether faulty features have all refused, which is the default, or are left out. Of lines " <>
+        "and sequences they are left out by default, or stop it."
+
+    parameter("on_error", {:enum, [:refuse, :skip, :stop]}, about)
   end
 end

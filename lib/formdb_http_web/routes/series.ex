@@ -26,10 +26,10 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: @read
         ),
         call("POST", {TimeseriesController, :create}, :write, "Writes points.",
-          query: [unit(), durability()],
+          query: [series_id(), unit(), on_error(), durability()],
           headers: [idempotency_key()],
-          body: required(json(:points_input)),
-          answers: [created(json(:points_written), [])],
+          body: required(json(:points_input) ++ lines(:point_lines) ++ csv(:point_table)),
+          answers: [created(json(:points_written), []), ok(lines(:uploaded))],
           errors: @write
         )
       ]),
@@ -83,6 +83,16 @@ defmodule FormdbHttpWeb.Routes.Series do
         )
       ])
     ]
+  end
+
+  defp series_id do
+    about = "The series of all points of a table with the columns timestamp and value."
+    parameter("series_id", :text, about)
+  end
+
+  defp on_error do
+    about = "Whether faulty lines are left out, which is the default, or stop it."
+    parameter("on_error", {:enum, [:skip, :stop]}, about)
   end
 
   defp range, do: [start(), stop(), unit(), limit(), order(), cursor(), as_of()]

@@ -31,6 +31,28 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
             [inserted: 2, replaced: 0, first_seq: 2, last_seq: 3, feature_ids: ["a", "b"]]
           ]
         ),
+      feature_lines:
+        text(
+          description:
+            "A Feature or geometry a line. They are written as they come, in transactions of up to " <>
+              "5,000 lines or 4 MiB."
+        ),
+      feature_sequence:
+        text(description: "The same as a text sequence (RFC 8142): 0x1E before each."),
+      uploaded:
+        any_of([ref(:upload_progress), ref(:upload_done), ref(:upload_failed)],
+          description:
+            "What each line is: progress, at most once a second, and at the end one that says how " <>
+              "it ended."
+        ),
+      upload_progress: object(inserted: count(), last_seq: nullable(ref(:block_seq))),
+      upload_done: object([done: constant(true)] ++ upload()),
+      upload_failed:
+        object(
+          [done: constant(false), error: ref(:fault)] ++ upload(),
+          [],
+          description: "What is told as written stays."
+        ),
       features_written: any_of([ref(:feature_written), ref(:collection_written)]),
       feature_patch:
         object(
@@ -85,6 +107,26 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
           derived_from: list(ref(:version_entry)),
           elsewhere: list(ref(:hash), description: "Hashes that are no block of this database."),
           truncated: boolean(description: "Whether there are more.")
+        )
+    ]
+  end
+
+  defp upload do
+    [
+      inserted: count(0, description: "Features that were new, or points."),
+      replaced: count(0, description: "Features that got a new version."),
+      skipped:
+        count(0, description: "What an earlier attempt with the same key had written already."),
+      last_seq: nullable(ref(:block_seq)),
+      rejected:
+        list(
+          object(
+            line: count(0, description: "From 1; of a text sequence the number of the record."),
+            code: ref(:code),
+            detail: text(),
+            pointer: text()
+          ),
+          description: "What was left out."
         )
     ]
   end

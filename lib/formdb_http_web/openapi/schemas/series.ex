@@ -43,6 +43,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             ]
           ]
         ),
+      point_lines: text(description: "A point object a line, written as features in lines are."),
+      point_table:
+        text(
+          description:
+            "CSV with a header: series_id, timestamp and value; or timestamp and a column a series; " <>
+              "or timestamp and value, with the parameter series_id. An empty cell is a gap. Written as " <>
+              "features in lines are."
+        ),
       point_written:
         object(
           point_id: text(pattern: "^pt_[0-9]+_[0-9]+$"),

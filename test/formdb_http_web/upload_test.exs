@@ -1,0 +1,114 @@
+defmodule FormdbHttpWeb.UploadTest do
+  # Bodies that are written while they come: lines, sequences and tables.
+  use ExUnit.Case
+
+  alias FormdbHttp.{Config, HTTPClient, JSON}
+  alias FormdbHttpWeb.Endpoint
+
+  setup do
+    start_supervised!({Endpoint, Config.load!()})
+    name = "up-#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
+    %{db: name, base: "/api/v1/databases/#{name}"}
+  end
+
+  defp post(path, type, body, headers \\ []) do
+    headers = [{"content-type", type} | headers]
+    HTTPClient.request(Endpoint.port(), "POST", path, body: body, headers: headers)
+  end
+
+  defp last(%{status: 200, body: body}),
+    do: body |> String.split("\n", trim: true) |> List.last() |> JSON.decode!()
+
+  defp feature(id, lon),
+    do:
+      ~s({"type":"Feature","id":"#{id}","geometry":{"type":"Point","coordinates":[#{lon},1]},"properties":{}})
+
+  test "features a line, faulty ones told and left out", %{db: db, base: base} do
+    body = Enum.join([feature("a", 1), "nonsense", feature("b", 2), feature("a", 3)], "\n")
+    answer = post(base <> "/features", "application/x-ndjson", body)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+
+    assert %{
+             "done" => true,
+             "inserted" => 2,
+             "replaced" => 1,
+             "skipped" => 0,
+             "last_seq" => 3,
+             "rejected" => [%{"line" => 2, "code" => "invalid_json"}]
+           } = last(answer)
+
+    assert {:ok, %{json: json}} = FormdbHttp.get_feature(db, "a")
+    assert json =~ "[3,1]"
+  end
+
+  test "text sequences", %{base: base} do
+    body = for id <- ["a", "b"], do: ["\x1e", feature(id, 1), "\n"]
+    answer = post(base <> "/features", "application/geo+json-seq", IO.iodata_to_binary(body))
+    assert %{"inserted" => 2} = last(answer)
+  end
+
+  test "points a line and tables", %{db: db, base: base} do
+    lines =
+      ~s({"series_id":"s","timestamp":1,"value":1.5}\n{"series_id":"t","timestamp":2,"value":2})
+
+    assert %{"inserted" => 2} = last(post(base <> "/timeseries", "application/x-ndjson", lines))
+    table = "timestamp,a,b\n2026-01-01T00:00Z,1,\n2026-01-01T01:00Z,2,3\n"
+    assert %{"inserted" => 3} = last(post(base <> "/timeseries", "text/csv", table))
+    single = "value,timestamp\n7,2026-01-01\n"
+    answer = post(base <> "/timeseries?series_id=c", "text/csv; charset=utf-8", single)
+    assert %{"inserted" => 1} = last(answer)
+    assert {:ok, %{value: 7.0}} = FormdbHttp.latest(db, "c")
+
+    assert %{status: 400, body: body} = post(base <> "/timeseries", "text/csv", single)
+    assert body =~ "give the parameter series_id"
+  end
+
+  test "what is sent again with its key is written once", %{base: base} do
+    body = Enum.map_join(1..12_000, "\n", &feature("f#{&1}", rem(&1, 180)))
+    key = [{"idempotency-key", "k"}]
+    path = base <> "/features"
+
+    assert %{"inserted" => 12_000, "last_seq" => 12_000} =
+             last(post(path, "application/x-ndjson", body, key))
+
+    assert %{"inserted" => 0, "skipped" => 12_000, "last_seq" => 12_000} =
+             last(post(path, "application/x-ndjson", body, key))
+
+    assert %{status: 422} =
+             post(path, "application/x-ndjson", body <> "\n" <> feature("x", 1), key)
+  end
+
+  test "the first fault stops it, if that is asked for", %{base: base} do
+    body = feature("a", 1) <> "\nnonsense\n" <> feature("b", 1)
+    answer = post(base <> "/features?on_error=stop", "application/x-ndjson", body)
+    assert %{status: 400, body: problem} = answer
+    assert problem =~ "invalid_json" and problem =~ "faulty lines is 2"
+    assert %{status: 404} = HTTPClient.get(Endpoint.port(), base <> "/features/a")
+  end
+
+  test "what cannot be kept is refused", %{base: base} do
+    for {path, type, headers, part} <- [
+          {"/features?on_duplicate=refuse", "application/x-ndjson", [], "leave it out"},
+          {"/features?on_error=refuse", "application/x-ndjson", [], "give skip or stop"},
+          {"/features?on_error=stop", "application/geo+json", [], "read as a whole"},
+          {"/timeseries?on_error=skip", "application/json", [], "read as a whole"},
+          {"/timeseries?series_id=a", "application/json", [], "read as a whole"},
+          {"/timeseries?series_id=a", "application/x-ndjson", [], "text/csv only"},
+          {"/features", "application/x-ndjson", [{"if-none-match", "*"}], "If-None-Match"}
+        ] do
+      assert %{status: 400, body: body} = post(base <> path, type, feature("a", 1), headers)
+      assert body =~ part, "#{path}: #{body}"
+    end
+
+    assert %{status: 415} = post(base <> "/features", "text/csv", "timestamp,a\n")
+    assert %{status: 404} = post("/api/v1/databases/none/features", "application/x-ndjson", "")
+  end
+
+  test "nothing is an upload, too, but no table", %{base: base} do
+    answer = post(base <> "/features", "application/x-ndjson", "")
+    assert %{"done" => true, "inserted" => 0, "last_seq" => nil} = last(answer)
+    assert %{status: 400} = post(base <> "/timeseries", "text/csv", "")
+  end
+end
