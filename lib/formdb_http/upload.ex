@@ -110,8 +110,23 @@ defmodule FormdbHttp.Upload do
     upload = told(upload)
 
     # What was complete before a fault is written.
-    with {:ok, upload} <- submit(upload), do: fed(fed, upload)
+    with {:ok, upload} <- poll(upload),
+         {:ok, upload} <- submit(upload),
+         do: fed(fed, upload)
   end
+
+  # What is durable by now is told by the next figures, whatever is still to come.
+  defp poll(%{pending: {reply, _count}} = upload) do
+    receive do
+      {^reply, _answer} = message ->
+        send(self(), message)
+        await(upload)
+    after
+      0 -> {:ok, upload}
+    end
+  end
+
+  defp poll(upload), do: {:ok, upload}
 
   @doc "Has the rest written, and waits until all of it is durable."
   @spec finish(t()) :: {:ok, Types.uploaded()} | {:error, Error.t(), t()}

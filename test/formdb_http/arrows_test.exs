@@ -7,7 +7,7 @@ defmodule FormdbHttp.ArrowsTest do
   @above ["FormdbHttp.Application"]
 
   # Structs, such as those of Config and Error, are no calls.
-  @for_the_web ~w(FormdbHttp FormdbHttp.Serving FormdbHttp.Config.Web FormdbHttp.JSON
+  @for_the_web ~w(FormdbHttp FormdbHttp.Serving FormdbHttp.Upload FormdbHttp.Config.Web FormdbHttp.JSON
     FormdbHttp.WorkMemory)
 
   test "point one way" do

@@ -419,6 +419,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "since" => {:count, "0"},
     "until" => {:count, "9"},
     "prefix" => {:text, "s"},
+    "series_id" => {:text, "s"},
     "aggregation" => {:aggregation, "max"},
     "interval" => {:interval, "5m"},
     "tz" => {:tz, "Europe/Berlin"},

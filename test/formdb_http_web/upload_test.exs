@@ -111,4 +111,77 @@ defmodule FormdbHttpWeb.UploadTest do
     assert %{"done" => true, "inserted" => 0, "last_seq" => nil} = last(answer)
     assert %{status: 400} = post(base <> "/timeseries", "text/csv", "")
   end
+
+  describe "a body that takes its time" do
+    setup %{base: base} do
+      socket = HTTPClient.connect(Endpoint.port())
+      fields = [{"transfer-encoding", "chunked"}, {"content-type", "application/x-ndjson"}]
+      fields = [{"idempotency-key", "slow"} | fields]
+      HTTPClient.write(socket, HTTPClient.format("POST", base <> "/features", headers: fields))
+      chunk(socket, many(1..5_001))
+      %{socket: socket}
+    end
+
+    defp many(range), do: Enum.map(range, &[feature("f#{&1}", rem(&1, 180)), "\n"])
+
+    defp chunk(socket, data) do
+      length = data |> IO.iodata_length() |> Integer.to_string(16)
+      HTTPClient.write(socket, [length, "\r\n", data, "\r\n"])
+    end
+
+    defp chunk_of(socket, received \\ "") do
+      case :binary.split(received, "\n") do
+        [line, _rest] when line != "" and binary_part(line, 0, 1) == "{" ->
+          JSON.decode!(line)
+
+        [_size_or_head, rest] ->
+          chunk_of(socket, rest)
+
+        _incomplete ->
+          {:ok, more} = :gen_tcp.recv(socket, 0, 10_000)
+          chunk_of(socket, received <> more)
+      end
+    end
+
+    test "is told how far it is, and goes on", %{socket: socket, db: db} do
+      # Nothing is said until something is written and a second has passed.
+      assert %{"inserted" => 5_000, "last_seq" => 5_000} = chunk_of(socket)
+      chunk(socket, many(5_002..12_000))
+      chunk(socket, "")
+
+      assert %{"done" => true, "inserted" => 12_000, "replaced" => 0, "rejected" => []} =
+               Stream.repeatedly(fn -> chunk_of(socket) end) |> Enum.find(&is_map_key(&1, "done"))
+
+      assert {:ok, %{features: 12_000}} = FormdbHttp.database(db)
+    end
+
+    test "and whose database is closed is told that in the last line", context do
+      %{socket: socket, db: db} = context
+      assert %{"inserted" => 5_000} = chunk_of(socket)
+      :ok = FormdbHttp.close(db)
+      chunk(socket, many(5_002..12_000))
+
+      assert %{"done" => false, "inserted" => 5_000, "error" => %{"code" => code}} =
+               Stream.repeatedly(fn -> chunk_of(socket) end) |> Enum.find(&is_map_key(&1, "done"))
+
+      assert code in ["database_not_found", "database_closed"]
+    end
+
+    test "and breaks its coding ends without a last line", %{socket: socket} do
+      assert %{"inserted" => 5_000} = chunk_of(socket)
+      HTTPClient.write(socket, "zz\r\n")
+      refute HTTPClient.read_all(socket) =~ "done"
+    end
+
+    test "whose client goes away has written what was whole", %{socket: socket, base: base} do
+      assert %{"inserted" => 5_000} = chunk_of(socket)
+      :gen_tcp.close(socket)
+      body = IO.iodata_to_binary(many(1..9_000))
+
+      answer =
+        post(base <> "/features", "application/x-ndjson", body, [{"idempotency-key", "slow"}])
+
+      assert %{"skipped" => 5_000, "inserted" => 4_000, "replaced" => 0} = last(answer)
+    end
+  end
 end

@@ -42,7 +42,7 @@ defmodule FormdbHttpWeb.Uploading do
          {:ok, body} <- Body.open(req),
          {:ok, upload} <- Upload.new(db, opts) do
       begun = now()
-      answer(next(%{upload: upload, body: body, begun: begun, told: begun}))
+      answer(next(%{upload: upload, body: body, begun: begun, told: begun, last_seq: nil}))
     end
   end
 
@@ -101,9 +101,11 @@ defmodule FormdbHttpWeb.Uploading do
          {:ok, upload} <- Upload.put(upload, part) do
       state = %{state | upload: upload, body: body}
       now = now()
+      due? = now - state.told >= max(@progress_ms, div(now - state.begun, @share))
+      last_seq = Upload.figures(upload).last_seq
 
-      if now - state.told >= max(@progress_ms, div(now - state.begun, @share)),
-        do: {:progress, progress(Upload.figures(upload)), %{state | told: now}},
+      if due? and last_seq != state.last_seq,
+        do: {:progress, progress(upload), %{state | told: now, last_seq: last_seq}},
         else: next(state)
     else
       {:done, part, _body} ->
@@ -122,8 +124,10 @@ defmodule FormdbHttpWeb.Uploading do
     end
   end
 
-  defp progress(uploaded),
-    do: line(inserted: uploaded.inserted, last_seq: uploaded.last_seq)
+  defp progress(upload) do
+    uploaded = Upload.figures(upload)
+    line(inserted: uploaded.inserted, last_seq: uploaded.last_seq)
+  end
 
   defp done(uploaded), do: line([done: true] ++ members(uploaded))
 
