@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::examine::Examined;
+use super::header::DatabaseId;
 use super::layout::{
-    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, SEGMENT_HEADER, SegmentHeader, take_record, take_u32,
+    BLOCK_PREFIX, GROUP_HEADER, SEGMENT_HEADER, SegmentHeader, take_record, take_u32,
 };
 use super::reader::SegmentReader;
 use super::writer::create_segment;

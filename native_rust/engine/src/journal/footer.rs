@@ -9,7 +9,8 @@
 
 use std::cmp::Ordering;
 
-use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, has_checksum, put_checksum};
+use super::header::{DatabaseId, FieldReader, FieldWriter, has_checksum, put_checksum};
+use super::layout::FORMAT_VERSION;
 use super::leaves::{Leaves, key};
 use super::segment::Segment;
 use crate::error::{Error, Result};
@@ -85,7 +86,7 @@ impl Footer {
             .file
             .read_exact_at(&mut bytes, trailer_at)
             .map_err(|e| Error::io("read", &segment.path, e))?;
-        let mut r = Reader::new(&bytes);
+        let mut r = FieldReader::new(&bytes);
         let magic = r.take::<8>();
         let version = u16::from_le_bytes(r.take());
         r.take::<6>();
@@ -172,7 +173,7 @@ impl Footer {
 
     fn trailer(&self) -> [u8; TRAILER] {
         let mut out = [0; TRAILER];
-        let mut w = Writer::new(&mut out);
+        let mut w = FieldWriter::new(&mut out);
         w.put(&MAGIC);
         w.put(&FORMAT_VERSION.to_le_bytes());
         w.put(&[0; 6]);

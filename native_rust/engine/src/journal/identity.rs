@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use super::layout::{DatabaseId, FORMAT_VERSION, Reader, Writer, has_checksum, put_checksum};
+use super::header::{DatabaseId, FieldReader, FieldWriter, has_checksum, put_checksum};
+use super::layout::FORMAT_VERSION;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, replace};
 
@@ -44,7 +45,7 @@ impl Identity {
 
     fn encode(&self) -> [u8; LEN] {
         let mut out = [0; LEN];
-        let mut w = Writer::new(&mut out);
+        let mut w = FieldWriter::new(&mut out);
         w.put(&MAGIC);
         w.put(&FORMAT_VERSION.to_le_bytes());
         w.put(&[0; 6]);
@@ -58,7 +59,7 @@ impl Identity {
     /// The identity in `bytes`; the version where it is of another one; nothing where
     /// they are damaged.
     fn decode(bytes: &[u8; LEN]) -> Option<Result<Self, u16>> {
-        let mut r = Reader::new(bytes);
+        let mut r = FieldReader::new(bytes);
         let magic = r.take::<8>();
         let version = u16::from_le_bytes(r.take());
         r.take::<6>();

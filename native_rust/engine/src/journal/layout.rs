@@ -1,11 +1,8 @@
 //! The bytes of segment headers, group headers and block records.
 //!
 //! docs/FORMAT.md is the prose of this module. All integers are little-endian.
-//! Both headers carry a CRC-32C that is seeded with the database's random id, so
-//! a header copied from another database, or forged inside a client's data,
-//! does not pass for one of this journal.
 
-use crate::planted::{Bug, planted};
+use super::header::{DatabaseId, FieldReader, FieldWriter, has_checksum, put_checksum};
 use crate::types::Hash;
 
 /// Version of the journal's format that this build writes and reads.
@@ -19,9 +16,6 @@ pub(crate) const BLOCK_PREFIX: usize = 8;
 /// First bytes of a group.
 pub(crate) const GROUP_MAGIC: [u8; 4] = *b"FDBG";
 pub(super) const SEGMENT_MAGIC: [u8; 8] = *b"FORMDBJL";
-
-/// The random id a database gets when it is created.
-pub(crate) type DatabaseId = [u8; 16];
 
 /// Head of a segment file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +34,7 @@ pub(crate) struct SegmentHeader {
 impl SegmentHeader {
     pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER] {
         let mut out = [0; SEGMENT_HEADER];
-        let mut w = Writer::new(&mut out);
+        let mut w = FieldWriter::new(&mut out);
         w.put(&SEGMENT_MAGIC);
         w.put(&FORMAT_VERSION.to_le_bytes());
         w.put(&[0; 6]);
@@ -54,7 +48,7 @@ impl SegmentHeader {
     }
 
     pub(crate) fn decode(bytes: &[u8; SEGMENT_HEADER]) -> Result<Self, HeaderError> {
-        let mut r = Reader::new(bytes);
+        let mut r = FieldReader::new(bytes);
         if r.take::<8>() != SEGMENT_MAGIC {
             return Err(HeaderError::Magic);
         }
@@ -103,7 +97,7 @@ pub(crate) struct GroupHeader {
 impl GroupHeader {
     pub(crate) fn encode(&self, database: &DatabaseId) -> [u8; GROUP_HEADER] {
         let mut out = [0; GROUP_HEADER];
-        let mut w = Writer::new(&mut out);
+        let mut w = FieldWriter::new(&mut out);
         w.put(&GROUP_MAGIC);
         w.put(&FORMAT_VERSION.to_le_bytes());
         w.put(&[0; 2]);
@@ -124,7 +118,7 @@ impl GroupHeader {
         bytes: &[u8; GROUP_HEADER],
         database: &DatabaseId,
     ) -> Result<Self, HeaderError> {
-        let mut r = Reader::new(bytes);
+        let mut r = FieldReader::new(bytes);
         if r.take::<4>() != GROUP_MAGIC {
             return Err(HeaderError::Magic);
         }
@@ -170,65 +164,6 @@ pub(crate) fn parse_segment_name(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".journal")?;
     let all_digits = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
     all_digits.then(|| digits.parse().ok()).flatten()
-}
-
-/// Put the CRC of everything before the last four bytes into them.
-pub(super) fn put_checksum<const N: usize>(bytes: &mut [u8; N], database: &DatabaseId) {
-    if let Some((head, crc)) = bytes.split_last_chunk_mut::<4>() {
-        *crc = seeded_crc(head, database).to_le_bytes();
-    }
-}
-
-pub(super) fn has_checksum<const N: usize>(bytes: &[u8; N], database: &DatabaseId) -> bool {
-    bytes
-        .split_last_chunk::<4>()
-        .is_some_and(|(head, crc)| seeded_crc(head, database) == u32::from_le_bytes(*crc))
-        || planted(Bug::IgnoreHeaderChecksum)
-}
-
-fn seeded_crc(bytes: &[u8], database: &DatabaseId) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(database), bytes)
-}
-
-/// Fills a fixed header from the front.
-pub(super) struct Writer<'a> {
-    rest: &'a mut [u8],
-}
-
-impl<'a> Writer<'a> {
-    pub(super) fn new(out: &'a mut [u8]) -> Self {
-        Self { rest: out }
-    }
-
-    pub(super) fn put(&mut self, bytes: &[u8]) {
-        let rest = std::mem::take(&mut self.rest);
-        let (here, rest) = rest.split_at_mut(bytes.len());
-        here.copy_from_slice(bytes);
-        self.rest = rest;
-    }
-}
-
-/// Takes a fixed header apart from the front.
-pub(super) struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    /// Zeros past the end: the callers' headers are of fixed size and longer
-    /// than the sum of their fields.
-    pub(super) fn take<const N: usize>(&mut self) -> [u8; N] {
-        match self.rest.split_first_chunk::<N>() {
-            Some((here, rest)) => {
-                self.rest = rest;
-                *here
-            }
-            None => [0; N],
-        }
-    }
 }
 
 pub(super) fn take_u32(rest: &mut &[u8]) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! Places in the journal, and what is known as of them.
 
-use super::layout::DatabaseId;
+use super::header::DatabaseId;
 use crate::merkle::Tree;
 use crate::types::Hash;
 

@@ -9,6 +9,7 @@ mod durable;
 mod examine;
 mod footer;
 mod footer_check;
+mod header;
 mod identity;
 mod layout;
 mod leaves;
@@ -37,8 +38,9 @@ pub(crate) use copy::{copy_segment, empty_segment, group_bytes, whole_transactio
 pub(crate) use durable::{Durable, Witness};
 pub use examine::{Damage, Lost, Progress};
 pub(crate) use examine::{Examination, Examined, examine};
+pub(crate) use header::{DatabaseId, FieldReader, FieldWriter, has_checksum, put_checksum};
 pub(crate) use identity::{IDENTITY, Identity};
-pub(crate) use layout::{BLOCK_PREFIX, DatabaseId};
+pub(crate) use layout::BLOCK_PREFIX;
 pub use location::BlockLocation;
 pub(crate) use mark::{Checkpoint, LastGroup};
 pub(crate) use patrol::{Buffer, Patrol};

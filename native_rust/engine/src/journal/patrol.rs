@@ -2,8 +2,9 @@
 //! all that lies between blocks, and the blocks.
 
 use super::footer::Footer;
+use super::header::DatabaseId;
 use super::layout::{
-    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, HeaderError, SEGMENT_HEADER, take_record,
+    BLOCK_PREFIX, GROUP_HEADER, GroupHeader, HeaderError, SEGMENT_HEADER, take_record,
 };
 use super::location::BlockLocation;
 use super::reader::SegmentReader;

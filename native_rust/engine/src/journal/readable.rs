@@ -9,9 +9,8 @@ use std::path::Path;
 
 use super::examine::Lost;
 use super::footer::Footer;
-use super::layout::{
-    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GROUP_MAGIC, GroupHeader, SEGMENT_HEADER,
-};
+use super::header::DatabaseId;
+use super::layout::{BLOCK_PREFIX, GROUP_HEADER, GROUP_MAGIC, GroupHeader, SEGMENT_HEADER};
 use super::layout::{parse_segment_name, take_record};
 use super::reader::SegmentReader;
 use crate::block::Block;

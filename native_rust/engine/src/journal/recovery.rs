@@ -17,7 +17,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::durable::{Durable, Witness};
-use super::layout::{DatabaseId, SEGMENT_HEADER, SegmentHeader};
+use super::header::DatabaseId;
+use super::layout::{SEGMENT_HEADER, SegmentHeader};
 use super::leaves::Leaves;
 use super::location::BlockLocation;
 use super::mark::LastGroup;

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use parking_lot::RwLock;
 
 use super::footer::Footer;
-use super::layout::DatabaseId;
+use super::header::DatabaseId;
 use super::leaves::Leaves;
 use super::prove::{check_leaves, tree_before};
 use super::reader::SegmentReader;

@@ -1,6 +1,7 @@
 //! A place in the journal to begin reading at.
 
-use super::layout::{DatabaseId, GROUP_HEADER, SEGMENT_HEADER};
+use super::header::DatabaseId;
+use super::layout::{GROUP_HEADER, SEGMENT_HEADER};
 use super::survey::{FoundSegment, Survey};
 use crate::error::Result;
 use crate::merkle::{NodeTable, Tree};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::durable::{Durable, Witness};
+use super::header::DatabaseId;
 use super::layout::{
-    BLOCK_PREFIX, DatabaseId, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader,
-    segment_name,
+    BLOCK_PREFIX, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader, segment_name,
 };
 use super::leaves::Leaves;
 use super::location::BlockLocation;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::wire::Damage;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem};
-use crate::journal::DatabaseId;
+use crate::journal::{DatabaseId, FieldReader, FieldWriter, has_checksum, put_checksum};
 use crate::merkle::LOWEST;
 use crate::planted::{Bug, planted};
 use crate::types::Hash;
@@ -68,45 +68,35 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEADER);
-        out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&SNAPSHOT_VERSION.to_le_bytes());
-        out.extend_from_slice(&[0; 6]);
-        out.extend_from_slice(&self.database);
-        for number in [
-            self.seq,
-            self.segment_first_seq,
-            self.last_group_offset,
-            self.end_offset,
-            self.position,
-        ] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        out.extend_from_slice(&self.last_time.to_le_bytes());
-        out.extend_from_slice(&self.points.to_le_bytes());
-        out.extend_from_slice(&self.root);
-        out.extend_from_slice(self.low_peaks.as_flattened());
-        debug_assert!(out.len() <= HEADER - 4);
-        out.resize(HEADER - 4, 0);
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&self.database), &out);
-        out.extend_from_slice(&crc.to_le_bytes());
+    pub(super) fn encode(&self) -> [u8; HEADER] {
+        let mut out = [0; HEADER];
+        let mut w = FieldWriter::new(&mut out);
+        w.put(&MAGIC);
+        w.put(&SNAPSHOT_VERSION.to_le_bytes());
+        w.put(&[0; 6]);
+        w.put(&self.database);
+        w.put(&self.seq.to_le_bytes());
+        w.put(&self.segment_first_seq.to_le_bytes());
+        w.put(&self.last_group_offset.to_le_bytes());
+        w.put(&self.end_offset.to_le_bytes());
+        w.put(&self.position.to_le_bytes());
+        w.put(&self.last_time.to_le_bytes());
+        w.put(&self.points.to_le_bytes());
+        w.put(&self.root);
+        w.put(self.low_peaks.as_flattened());
+        put_checksum(&mut out, &self.database);
         out
     }
 
     pub(super) fn decode(bytes: &[u8; HEADER]) -> Result<Self, String> {
-        let mut fields = Fields { rest: bytes };
-        if fields.take() != MAGIC {
+        let mut r = FieldReader::new(bytes);
+        if r.take::<8>() != MAGIC {
             return Err("it is no snapshot".into());
         }
-        let version = u16::from_le_bytes(fields.take());
-        fields.take::<6>();
-        let database: DatabaseId = fields.take();
-        let checks = bytes.split_last_chunk::<4>().is_some_and(|(head, crc)| {
-            let seed = crc32c::crc32c(&database);
-            crc32c::crc32c_append(seed, head) == u32::from_le_bytes(*crc)
-        });
-        if !checks {
+        let version = u16::from_le_bytes(r.take());
+        r.take::<6>();
+        let database: DatabaseId = r.take();
+        if !has_checksum(bytes, &database) {
             return Err("its header does not match its checksum".into());
         }
         if version != SNAPSHOT_VERSION {
@@ -116,33 +106,16 @@ impl Header {
         }
         Ok(Self {
             database,
-            seq: u64::from_le_bytes(fields.take()),
-            segment_first_seq: u64::from_le_bytes(fields.take()),
-            last_group_offset: u64::from_le_bytes(fields.take()),
-            end_offset: u64::from_le_bytes(fields.take()),
-            position: u64::from_le_bytes(fields.take()),
-            last_time: i64::from_le_bytes(fields.take()),
-            points: u64::from_le_bytes(fields.take()),
-            root: fields.take(),
-            low_peaks: std::array::from_fn(|_| fields.take()),
+            seq: u64::from_le_bytes(r.take()),
+            segment_first_seq: u64::from_le_bytes(r.take()),
+            last_group_offset: u64::from_le_bytes(r.take()),
+            end_offset: u64::from_le_bytes(r.take()),
+            position: u64::from_le_bytes(r.take()),
+            last_time: i64::from_le_bytes(r.take()),
+            points: u64::from_le_bytes(r.take()),
+            root: r.take(),
+            low_peaks: std::array::from_fn(|_| r.take()),
         })
-    }
-}
-
-/// Takes a fixed header apart from the front; it is longer than its fields.
-struct Fields<'a> {
-    rest: &'a [u8],
-}
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        match self.rest.split_first_chunk() {
-            Some((field, rest)) => {
-                self.rest = rest;
-                *field
-            }
-            None => [0; N],
-        }
     }
 }
 
