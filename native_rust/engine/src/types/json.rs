@@ -154,6 +154,29 @@ impl<'a, V> Members<'a, V> {
         }
     }
 
+    /// With the members of another object: `replace` makes a member's new value, or has it
+    /// removed, of the one here, if there is one, and the other's. Linear in both.
+    #[must_use]
+    pub(crate) fn merge(
+        self,
+        other: Self,
+        mut replace: impl FnMut(Option<V>, V) -> Option<V>,
+    ) -> Self {
+        let mut merged = Vec::with_capacity(self.0.len() + other.0.len());
+        let mut here = self.0.into_iter().peekable();
+        for (name, value) in other.0 {
+            while let Some(before) = here.next_if(|(known, _)| order(known, &name).is_lt()) {
+                merged.push(before);
+            }
+            let before = here.next_if(|(known, _)| *known == name);
+            if let Some(value) = replace(before.map(|(_, value)| value), value) {
+                merged.push((name, value));
+            }
+        }
+        merged.extend(here);
+        Self(merged)
+    }
+
     /// Names and values, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &V)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value))
@@ -169,6 +192,12 @@ impl<'a, V> Members<'a, V> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl<V> Default for Members<'_, V> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 
