@@ -13,7 +13,7 @@ use crate::maps::map;
 use crate::reads::order;
 use crate::schedulers::twins;
 
-/// Work done on a normal scheduler, in points: some 50 us. It bounds the buckets, too.
+/// Work done on a normal scheduler, in points. It bounds the buckets, too.
 const POINTS_IN_MEMORY: usize = 50_000;
 
 /// Which series are meant.

@@ -71,7 +71,7 @@ pub(crate) fn or_long<T: Encoder>(env: Env<'_>, found: Result<Option<T>, Failure
     }
 }
 
-/// Bytes that are copied on a normal scheduler: some 50 us.
+/// Bytes that are copied on a normal scheduler.
 pub(crate) const COPIED: usize = 256 << 10;
 
 /// Bytes copied into a binary term.

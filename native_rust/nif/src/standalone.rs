@@ -16,7 +16,7 @@ use crate::schedulers::On;
 /// than most holders take.
 const TRIES: usize = 100;
 
-/// What is freed by the thread that lets go of it: some 100 us.
+/// What is freed by the thread that lets go of it.
 const FREED_AT_ONCE: usize = 1_000;
 
 /// A guard, unless that is no matter of a moment on a normal scheduler.

@@ -61,8 +61,7 @@ impl Cacheable for AggregatePage {
 impl AggregatePage {
     /// Of a series asked for by its id, an array of `{"timestamp", "value"}`, the
     /// timestamps in ISO 8601, UTC, a missing value as null, a count as an integer.
-    /// By prefix, an array of `{"series_id", "data"}` with such arrays. About 40 ns
-    /// a bucket.
+    /// By prefix, an array of `{"series_id", "data"}` with such arrays. Linear.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let buckets: usize = self.series.iter().map(|s| s.buckets.len()).sum();

@@ -58,8 +58,8 @@ impl Buckets {
     }
 
     /// The bucket that an instant lies in; one that begins before the first timestamp
-    /// there is begins with that. Quickest from one bucket to the next: about 5 ns of one
-    /// length, 0.5 us by the calendar.
+    /// there is begins with that. Quickest from one bucket to the next, and of one
+    /// length rather than by the calendar.
     pub(super) fn around(&mut self, instant: i64) -> Span64 {
         let instant = instant.clamp(FIRST_TIMESTAMP, LAST_TIMESTAMP);
         let span = match self {

@@ -14,12 +14,12 @@ impl Database {
     /// points outside the range do not count. Without an interval it is `start`, or
     /// the first point's. No file work.
     ///
-    /// About 1 us, 16 points' worth for each chunk of up to 1,024 points, and 1 ns
-    /// for each point at the edges of a bucket; rates read every point, percentiles
-    /// do, keep 8 bytes for each one of a bucket, and take some 10 ns. By prefix, O(number of
-    /// all series) besides. The lock of a series is held for about 50 us at a time;
+    /// 16 points' worth for each chunk of up to 1,024 points, and each point at the edges
+    /// of a bucket (`benches/temporal`); rates and percentiles read every point, and
+    /// percentiles keep 8 bytes for each one of a bucket. By prefix, O(number of
+    /// all series) besides. The lock of a series is held for a short step at a time;
     /// the answer is as of one sequence all the same. It is kept, and given again as
-    /// long as the series, or by prefix any series, is not written to: some 0.3 us.
+    /// long as the series, or by prefix any series, is not written to.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown series (a prefix nothing begins with has an
@@ -56,7 +56,7 @@ impl Database {
     }
 
     /// The same answer if it is kept, or is no more work than `points` read one by
-    /// one, at about 1 ns each; `None` if it is neither. For threads that must not be
+    /// one; `None` if it is neither. For threads that must not be
     /// kept: there, a prefix or empty buckets to fill in are only answered from memory.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ use crate::read::points::no_series;
 
 use run::Run;
 
-/// Work done in one hold of a series' lock, counted in points: about 50 us.
+/// Work done in one hold of a series' lock, counted in points.
 const STEP: usize = 1 << 15;
 
 /// Series of a prefix that are gathered at first.

@@ -37,9 +37,9 @@ pub struct SeriesSummary {
 impl Database {
     /// A series in figures, now or as of a sequence. No file work.
     ///
-    /// 16 points' worth for each chunk of up to 1,024 points, about 30 ns, once
-    /// its summary is made, which takes 5 us; points of chunks that are visible in
-    /// part are read. The lock is held for some 50 us at a time.
+    /// 16 points' worth for each chunk of up to 1,024 points, once
+    /// its summary is made (`benches/temporal`); points of chunks that are visible in
+    /// part are read. The lock is held for a short step at a time.
     ///
     /// # Errors
     /// [`crate::Error::NotFound`], [`crate::Error::Invalid`] for a sequence the

@@ -3,7 +3,7 @@
 //!
 //! So nothing is accepted that a later opening refuses, and no answer changes by one,
 //! however the grammar of what clients send and that of what is stored are changed.
-//! Costs what replay costs: some 0.2 us a small feature and 10 ns a point.
+//! Costs what replay costs.
 
 use crate::block::Operation;
 use crate::block::{Action, Effect};

@@ -45,8 +45,8 @@ pub struct CacheStats {
     pub expirations: u64,
 }
 
-/// The cache. One lock, so the order of use is exact; a look-up holds it for some
-/// 50 ns, and values are shared, not copied.
+/// The cache. One lock, so the order of use is exact; a look-up holds it for
+/// O(1), and values are shared, not copied.
 pub struct QueryCache<V> {
     limits: CacheLimits,
     inner: Mutex<Inner<V>>,

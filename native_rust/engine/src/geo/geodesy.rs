@@ -52,13 +52,13 @@ impl Center {
         }
     }
 
-    /// The geodesic distance to a position. About 0.5 us.
+    /// The geodesic distance to a position.
     pub(crate) fn distance(&self, [lon, lat]: Position) -> f64 {
         let [own_lon, own_lat] = self.position;
         self.geodesic.inverse(own_lat, own_lon, lat, lon)
     }
 
-    /// No position in `rect` is nearer than this; 0 inside it. About 0.1 us.
+    /// No position in `rect` is nearer than this; 0 inside it.
     pub(crate) fn at_least(&self, rect: &Rect) -> f64 {
         let angle = least_angle(self.position[0], (self.reduced, self.sin, self.cos), rect);
         // Rounding; next to the antipode the sine tells little about the angle.
@@ -112,8 +112,8 @@ impl Center {
     }
 
     /// The distance to the nearest position of a shape, 0 on it and inside its
-    /// areas; `None` if it has no position. About 1 us for each edge that may be the
-    /// nearest, and 0.1 us for each of the others.
+    /// areas; `None` if it has no position. Linear in the edges;
+    /// those that may be the nearest cost most.
     ///
     /// # Errors
     /// Those of the budget, at its end.

@@ -74,7 +74,7 @@ enum PointLocation {
 }
 
 impl Prepared {
-    /// O(n log n) in the positions, some 100 ns each; nothing to speak of for a few.
+    /// O(n log n) in the positions; nothing to speak of for a few.
     pub(crate) fn new(shape: Shape) -> Self {
         let mut touches_seam = false;
         let edges = Edges::new(&shape, |edges| {

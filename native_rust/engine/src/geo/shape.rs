@@ -27,7 +27,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The shape of a stored feature, `None` when its geometry is null. Linear in
-    /// its positions, about 20 ns each.
+    /// its positions.
     ///
     /// # Errors
     /// [`DecodeError`] for bytes that are not a stored feature.

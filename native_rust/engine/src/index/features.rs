@@ -104,7 +104,7 @@ pub trait EnterVersions {
     ///
     /// `seq` is above all those before it; `envelope` is absent for a feature
     /// without positions, which no box query finds; `signature` is what
-    /// [`FeatureIndex::signatures`] counts. O(log n): 2 us among a million, 0.2 ms when a
+    /// [`FeatureIndex::signatures`] counts. O(log n) (`benches/spatial`), and more when a
     /// bucket of ids and a branch of the tree split.
     ///
     /// # Panics
@@ -249,7 +249,7 @@ impl FeatureIndex {
     /// hot R-tree, and returns whether there are more of them.
     ///
     /// Call it after that sequence was published: readers at an earlier one then
-    /// pin it and find the versions in the history. About 3 us a version.
+    /// pin it and find the versions in the history.
     pub fn archive(&mut self, published: u64, max: usize) -> bool {
         let due = |ended: &&Ended| ended.end_seq <= published;
         for _ in 0..max {
@@ -277,7 +277,7 @@ impl FeatureIndex {
 
     /// Sequences of up to `limit` versions of feature `id` after `since` that were written
     /// by `at`, oldest first, tombstones among them. O(log n + limit) in the number of
-    /// its versions; so a good many make some 10 us.
+    /// its versions.
     #[must_use]
     pub fn versions(&self, id: &str, since: u64, at: u64, limit: usize) -> Vec<u64> {
         let last = self
@@ -393,7 +393,7 @@ impl FeatureIndex {
     /// The signatures of the features that are not deleted and how many have each, by
     /// the newest versions, published or not. At most 4,096 signatures, of 4 MiB, are
     /// told apart; a feature that came when there were as many counts as one of its
-    /// geometry's type with unknown properties. 0.1 ms at most.
+    /// geometry's type with unknown properties.
     #[must_use]
     pub fn signatures(&self) -> Vec<(FeatureSignature, u64)> {
         self.signatures.counts()
@@ -466,9 +466,8 @@ impl FeatureLoader {
         self.index.len()
     }
 
-    /// The finished index. O(n log n): 0.7 s for a million features, or what is
-    /// left of that in the background and some 5 us for each block since, whichever is
-    /// less. Takes
+    /// The finished index. O(n log n), or what is left of that in the background and
+    /// O(log n) for each block since, whichever is less. Takes
     /// 48 bytes a version for as long as it runs.
     ///
     /// # Panics

@@ -68,7 +68,7 @@ impl PlaceIndex {
     }
 
     /// Enters a place, in place of the one of that id. Returns whether there was
-    /// one. O(log n): 1 us among ten thousand, 2 us among a million.
+    /// one. O(log n) (`benches/spatial`).
     ///
     /// # Panics
     /// With 2^32 places.
@@ -133,7 +133,7 @@ impl PlaceIndex {
 
     /// How many places the next insertion moves or hashes anew to make room: 0, but
     /// all of them whenever their number has doubled. For callers that must not be
-    /// kept, since a million take a good part of 100 ms. O(1).
+    /// kept. O(1).
     #[must_use]
     pub fn insert_moves(&self) -> usize {
         let no_slot = self.free.is_empty() && self.places.len() == self.places.capacity();
@@ -163,8 +163,8 @@ impl PlaceIndex {
     }
 
     /// The up to `k` places nearest to a position in degrees, nearest first, with
-    /// their geodesic distances in metres, none beyond `radius`. About 1 us for each
-    /// and 20 us besides, among a million.
+    /// their geodesic distances in metres, none beyond `radius`. O(log n) for
+    /// each (`benches/spatial`).
     ///
     /// # Errors
     /// Those of the budget.

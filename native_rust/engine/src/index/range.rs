@@ -68,7 +68,7 @@ pub struct Resume {
 
 /// How much work a walk may do under one hold of the lock: a point that is read is one,
 /// a run of points that is passed over too, and a chunk 64 more, or 16 where none of its
-/// points is wanted. 16,384 take some 50 us.
+/// points is wanted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Work {
     /// It stops at the next place from which another walk can go on.

@@ -130,7 +130,6 @@ impl Series {
     /// Enters points from place `from` on, until about `work` is done: a point
     /// is one, each place that points go to is 128 more, and a new chunk 1,024.
     /// Returns the place to go on from, `points.len()` when that was the last.
-    /// 8,192 take some 50 us.
     ///
     /// Points later than all there are cost a copy of the columns; elsewhere,
     /// each place they go to costs O(log n) and a move of up to 1,023 points.
@@ -171,7 +170,7 @@ impl Series {
     /// Lets the points that `deletion` names and that are alive die, from the
     /// chunk at `from` on, until about `work` is done: a point looked at is one,
     /// and a chunk 128 more. Returns how many died, and the chunk to go on from
-    /// if there are more to look at. 8,192 take some 50 us.
+    /// if there are more to look at.
     ///
     /// O(log n + chunks in the range), and O(runs) for each of those that has
     /// points to lose.

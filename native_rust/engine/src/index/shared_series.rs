@@ -150,7 +150,7 @@ impl SharedSeries {
         })
     }
 
-    /// The same page, if that is no more work than some 0.1 ms; `None` if it is.
+    /// The same page, if that is no more work than a short step; `None` if it is.
     pub fn range_at_once(
         &self,
         query: &RangeQuery,

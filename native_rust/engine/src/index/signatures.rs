@@ -64,7 +64,7 @@ impl Default for SignatureTable {
 
 impl SignatureTable {
     /// Gives feature `number` this signature, or none, in the place of what it had.
-    /// O(1), some 30 ns, whatever the signature's length.
+    /// O(1), whatever the signature's length.
     pub(super) fn set(&mut self, number: u32, signature: Option<&FeatureSignature>) {
         let number = number as usize;
         while self.current.len() <= number {
@@ -168,8 +168,7 @@ impl SignatureTable {
         self.free.push(number);
     }
 
-    /// Each signature that features have, and how many. O(signatures), 0.1 ms when there
-    /// are as many as can be.
+    /// Each signature that features have, and how many. O(signatures).
     pub(super) fn counts(&self) -> Vec<(FeatureSignature, u64)> {
         let counted = self.slots.iter().filter(|slot| slot.features > 0);
         counted

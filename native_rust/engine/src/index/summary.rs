@@ -31,7 +31,7 @@ pub(crate) struct ValueSummary {
 
 impl CachedSummary {
     /// The summary of `values`, the column it belongs to; `None` if that is short.
-    /// About 1.5 ns a value the first time.
+    /// Linear the first time.
     pub(crate) fn of(&self, values: &[f64]) -> Option<&ValueSummary> {
         if values.len() < WORTHWHILE {
             return None;
@@ -50,7 +50,7 @@ impl CachedSummary {
 
 impl ValueSummary {
     /// The sum of the squares of `values`, the column it belongs to, as three
-    /// doubles that add up to it, where three do. About 4 ns a value the first time.
+    /// doubles that add up to it, where three do. Linear the first time.
     pub(crate) fn squares(&self, values: &[f64]) -> Option<[f64; 3]> {
         *self.squares.get_or_init(|| {
             let mut squares = Accumulator::default();
@@ -61,7 +61,7 @@ impl ValueSummary {
 }
 
 /// The least and the greatest of some values; of none, infinities the wrong way
-/// round. About 0.3 ns a value, and 1 more where one of the two is zero.
+/// round. Linear, twice where one of the two is zero.
 pub(crate) fn extremes(values: &[f64]) -> (f64, f64) {
     // Lanes, which the processor compares at once.
     let mut min = [f64::INFINITY; 8];

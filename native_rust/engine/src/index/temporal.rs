@@ -53,7 +53,7 @@ struct Size {
 }
 
 /// Shards of the map. One that is full moves its entries at once, under its lock: with
-/// so many, some ten thousand of ten million, in a millisecond or two.
+/// so many, some ten thousand of ten million.
 const SHARDS: usize = 512;
 
 impl Default for TemporalIndex {

@@ -20,8 +20,8 @@ const ARENA: usize = 1_024;
 /// Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, "Extendible
 /// hashing: a fast access method for dynamic files", 1979): a directory indexed
 /// by hash bits points to small hash tables, and a full one splits in two. One
-/// large hash table would now and then move every id at once, which at a
-/// million ids takes a tenth of a second under the caller's lock; a split here
+/// large hash table would now and then move every id at once, which with
+/// many ids takes long under the caller's lock; a split here
 /// moves [`BUCKET`] of them. The hash is keyed (SipHash), since clients choose
 /// the ids.
 #[derive(Debug, Default)]

@@ -36,7 +36,7 @@ pub(crate) struct Asked(Hash);
 
 impl Asked {
     /// A question: which list, and what else it asks, but for the size of a page and the
-    /// sequence it is as of. Some 0.3 us.
+    /// sequence it is as of.
     pub(crate) fn new(key: &CursorKey, list: List, what: &impl HashOf) -> Self {
         Self(key.digest(&(list, what)))
     }

@@ -66,10 +66,10 @@ impl Database {
     /// Points of a series in `[start, end)`; those with equal timestamps in the
     /// order they arrived (descending: the reverse). A page ends at its limit, or where
     /// it would pass [`crate::Limits::page_bytes`] as JSON. No file work, and the series'
-    /// lock is held for some 50 us at a time.
+    /// lock is held for a short step at a time.
     ///
     /// O(log n + points read). Points of the range that are not visible at the sequence
-    /// it is as of cost 1 ns each where they came alone, and less in batches.
+    /// it is as of cost as much where they came alone, and less in batches.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown series, [`Error::Invalid`] for a bad
@@ -95,7 +95,7 @@ impl Database {
         Ok(self.point_page((query, txn), points, range.at, resume))
     }
 
-    /// The same page if it is no more than some 0.1 ms of work; `None` if it is: then
+    /// The same page if it is no more than a short step of work; `None` if it is: then
     /// [`Database::range`] has it. For threads that must not be kept.
     ///
     /// # Errors
@@ -218,8 +218,8 @@ pub struct ColumnPage {
 }
 
 impl Database {
-    /// As [`Self::range`], the points as columns: a copy of the index's own, 1 ns a
-    /// point.
+    /// As [`Self::range`], the points as columns: a copy of the index's own
+    /// (`benches/temporal`).
     ///
     /// # Errors
     /// As [`Self::range`].
@@ -270,7 +270,7 @@ impl ColumnPage {
 
 impl PointPage {
     /// The points as a JSON array of `{"timestamp", "value"}`, timestamps in
-    /// ISO 8601, UTC. About 40 ns a point.
+    /// ISO 8601, UTC. Linear (`benches/temporal`).
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut rows = JsonRows::with_capacity(self.points.len());

@@ -257,7 +257,7 @@ fn lies(
 }
 
 /// Calls `found` with every version visible at `at` whose envelope touches one of the
-/// pieces, in no order and without the lock, which it takes for some 50 us at a time.
+/// pieces, in no order and without the lock, which it takes for a short step at a time.
 ///
 /// # Errors
 /// [`Error::Closed`], and those of `found` and of the budget.

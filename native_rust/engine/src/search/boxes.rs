@@ -48,7 +48,7 @@ impl Database {
     /// meet a box, wholly in memory.
     pub(crate) fn find_page_in_memory(&self, search: &Search) -> Result<Option<FeaturePage>> {
         /// Hits looked at, bytes answered, and bytes of those among them whose geometry
-        /// has to be read, at about 5 ns a byte.
+        /// has to be read.
         const MAX_HITS: usize = 256;
         const MAX_BYTES: usize = 128 << 10;
         const MAX_READ: usize = 8 << 10;

@@ -26,7 +26,7 @@ impl Database {
     ///
     /// May read the journal: it looks into the body of a feature for a filter on
     /// properties, and where its envelope does not settle whether it is found. The
-    /// answer is kept, and given again as long as no feature is written: some 0.3 us.
+    /// answer is kept, and given again as long as no feature is written.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) for a parameter or a cursor that does

@@ -108,7 +108,7 @@ impl Database {
     /// Greenwich. One without geometry does not count. What lies on the antimeridian
     /// is in the cell east of it, even if the box ends there; a pole is in the cell
     /// above or below the western edge of the box. Counting needs no bodies without
-    /// a sum or a filter on properties: some 0.1 us a feature.
+    /// a sum or a filter on properties.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a grid out of range; [`Error::TooLarge`] for more cells in the box than

@@ -64,7 +64,7 @@ impl Sessions {
 /// Free what an ended transaction held; if it is much, on a thread of its own, for this
 /// one may be a scheduler.
 fn free(contents: Contents) {
-    /// Freed by the thread that lets go of it: some 100 us.
+    /// Freed by the thread that lets go of it.
     const AT_ONCE: usize = 256 << 10;
     if contents.memory() > AT_ONCE {
         let thread = std::thread::Builder::new().name("formdb-free".to_owned());

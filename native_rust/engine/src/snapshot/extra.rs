@@ -5,7 +5,7 @@ use crate::block::IdempotencyKey;
 use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 
-/// Both tables as one section. Some 50 ns an entry.
+/// Both tables as one section. Linear.
 pub(crate) fn encode_extra(keys: &KeyTable, reverts: &RevertTable) -> Vec<u8> {
     let mut out = Vec::new();
     put_uint(keys.entries().count() as u64, &mut out);

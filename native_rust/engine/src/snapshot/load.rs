@@ -33,8 +33,8 @@ pub(crate) struct Loaded {
 }
 
 /// Load the snapshot as of `seq` in `dir`. The R-trees are still being built when
-/// this returns; the features' loader waits for them. Some 250 ns a feature and
-/// 20 a point.
+/// this returns; the features' loader waits for them. Linear in
+/// features and points.
 ///
 /// # Errors
 /// Why it is of no use, as a sentence that begins with "it" or "the frame".

@@ -34,8 +34,8 @@ pub(super) struct Steps {
 }
 
 impl Default for Steps {
-    /// Each well below 100 us: an entry takes less than 50 ns, a block is a copy,
-    /// and a point takes 10 ns when it came alone. Frames are long enough for a
+    /// Each a short hold of a lock: a block is a copy, and points cost most where they
+    /// came alone. Frames are long enough for a
     /// disk to write them at full speed, and little beside the indexes.
     fn default() -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Stop {
 ///
 /// The indexes are read in short holds of their locks, as of the mark's sequence,
 /// which must be published and durable; writers go on in between. Memory: less
-/// than a megabyte. Some 200 ns a feature and 80 a point, and the disk.
+/// than a megabyte. Linear in features and points.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Closed`] once `stop` says so. What was written of the

@@ -309,7 +309,7 @@ enum Handed<'d> {
 
 /// The versions that operations on features write over, as of `seq`.
 fn hidden(state: &State, operations: &[Operation], seq: u64) -> Vec<Option<u64>> {
-    /// Features looked up under one hold of the index's lock: some 50 us.
+    /// Features looked up under one hold of the index's lock.
     const STEP: usize = 256;
     let mut hidden = Vec::with_capacity(operations.len());
     for step in operations.chunks(STEP) {

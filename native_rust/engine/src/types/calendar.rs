@@ -26,7 +26,7 @@ fn days_before(month: i64) -> i64 {
 }
 
 impl Date {
-    /// The date so many days after 1970-01-01. 3 ns. Years begin in March here, so that
+    /// The date so many days after 1970-01-01. O(1). Years begin in March here, so that
     /// the day which some have more is their last.
     pub(crate) fn of(days: i64) -> Self {
         let days = days + EPOCH;

@@ -108,8 +108,8 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
 }
 
 /// Reads a Feature, a FeatureCollection, or a geometry, which is a Feature without
-/// properties. Linear in the text, about 0.7 us for
-/// a small point feature, 0.5 us more to generate its id; of a collection one feature is a tree at a time.
+/// properties. Linear in the text (`benches/codec`);
+/// of a collection one feature is a tree at a time.
 ///
 /// - The `id` is kept as it came, string or number. Its text identifies the
 ///   feature: of a number the decimal digits, so `7`, `7.0` and `"7"` are the same

@@ -25,8 +25,8 @@ pub struct StoredFeature<'b> {
     pub signature: FeatureSignature,
 }
 
-/// Id, envelope and signature of a stored feature. Linear in the positions; about
-/// 250 ns for a point.
+/// Id, envelope and signature of a stored feature. Linear in the positions
+/// (`benches/codec`).
 ///
 /// # Errors
 /// [`DecodeError`] for bytes that are not a stored feature.
@@ -91,7 +91,7 @@ fn id_text<'b>(reader: &mut Reader<'b>) -> Result<Cow<'b, str>, DecodeError> {
 /// Exact: boundaries count, a polygon around a rectangle counts, a rectangle inside
 /// a polygon's hole does not. Sides are decided by robust predicates (Shewchuk,
 /// "Adaptive Precision Floating-Point Arithmetic", 1997), so rounding decides
-/// nothing. Linear in the positions for each rectangle, about 20 ns a position.
+/// nothing. Linear in the positions for each rectangle (`benches/codec`).
 ///
 /// # Errors
 /// [`DecodeError`] for bytes that are not a stored feature.

@@ -355,8 +355,7 @@ impl ShapeBuilder {
         (self.properties, self.full) = (0, false);
     }
 
-    /// The signature of a feature from a client, whose geometry was checked. About 100 ns
-    /// for a small one.
+    /// The signature of a feature from a client, whose geometry was checked.
     pub(super) fn of_json(
         &mut self,
         geometry: Option<&Json<'_>>,

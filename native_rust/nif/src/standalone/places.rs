@@ -14,10 +14,10 @@ use crate::asking::Asker;
 use crate::atoms;
 use crate::schedulers::{On, twins};
 
-/// Ids in an answer made on a normal scheduler, at up to 100 ns each.
+/// Ids in an answer made on a normal scheduler.
 const HITS: usize = 1_000;
 
-/// Places moved on a normal scheduler to make room for more, at up to 100 ns each.
+/// Places moved on a normal scheduler to make room for more.
 const MOVES: usize = 1_000;
 
 struct Places(RwLock<PlaceIndex>);

@@ -17,22 +17,22 @@ use crate::atoms;
 use crate::schedulers::{On, twins};
 use crate::writes::words;
 
-/// Work in one hold of a series' lock: some 50 us.
+/// Work in one hold of a series' lock.
 const STEP: usize = 8_192;
 
-/// Points read in one hold of a series' lock: some 50 us.
+/// Points read in one hold of a series' lock.
 const PAGE: usize = 65_536;
 
-/// Points in a packed answer made on a normal scheduler, at about 3 ns each.
+/// Points in a packed answer made on a normal scheduler.
 const PACKED: usize = 16_384;
 
-/// Points in a list made on a normal scheduler, at about 40 ns each.
+/// Points in a list made on a normal scheduler.
 const LISTED: usize = 2_000;
 
-/// Points that an aggregate may read on a normal scheduler, at about 1 ns each.
+/// Points that an aggregate may read on a normal scheduler.
 const AGGREGATED: usize = 50_000;
 
-/// Points entered on a normal scheduler: some 50 us when in order, twice when not.
+/// Points entered on a normal scheduler: they take twice as long when not in order.
 const ENTERED: usize = 4_096;
 
 /// Series up to which a new one is made on a normal scheduler: when their map grows,

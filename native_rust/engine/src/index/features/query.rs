@@ -65,10 +65,10 @@ impl FeatureIndex {
     /// not certain of need an exact test.
     ///
     /// Give up the lock between two steps: whatever is written meanwhile, all steps
-    /// together find what was visible at the walk's sequence. A step takes some 30
-    /// us, and 0.3 ms where thousands of different envelopes overlap. All of them
-    /// take O(log n + hits), 50 ns a hit; where the box holds a good part of all
-    /// features, some 10 ns for each there is instead.
+    /// together find what was visible at the walk's sequence. A step is short,
+    /// and longer where thousands of different envelopes overlap. All of them
+    /// take O(log n + hits) (`benches/spatial`); where the box holds a good part of all
+    /// features, O(features) instead, each of which takes less.
     pub fn walk_box(&self, walk: &mut BoxWalk, found: &mut Vec<Placed>) -> bool {
         let parts = &mut walk.parts;
         let Some(cursor) = &mut walk.scan else {
@@ -117,7 +117,7 @@ impl FeatureIndex {
     /// Calls `found` with the sequence and the envelope of the version of each
     /// feature visible at `at`, those without geometry among them, looking at `steps`
     /// features. Returns whether there may be more: go on with the same `cursor` and
-    /// `at`, whatever was written in between. Some 10 ns a feature, and O(log n) where
+    /// `at`, whatever was written in between. O(1) a feature, and O(log n) where
     /// it had n versions since.
     pub fn visible(
         &self,

@@ -44,7 +44,7 @@ impl FeatureIndex {
     /// Appends versions written by block `at` or earlier to `out`, feature by
     /// feature in order of their numbers, looking at `steps` versions. Returns
     /// whether there may be more: go on with the same `cursor` and `at`, whatever
-    /// was written in between. Some 30 ns a version.
+    /// was written in between.
     pub fn stored_versions(
         &self,
         cursor: &mut VersionCursor,
@@ -255,7 +255,7 @@ impl IdRestorer {
     }
 
     /// Call it after the last id. Blocks after the snapshot are entered into the
-    /// loader as ever. O(n), some 100 ns an id.
+    /// loader as ever. O(n).
     ///
     /// # Errors
     /// When ids and features do not fit each other.

@@ -220,8 +220,7 @@ fn is_nth(number: u64, n: u64) -> bool {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15) < u64::MAX / n
 }
 
-/// Takes the crowds out of entries, and puts an entry in for each. O(n), some 10 ns
-/// for each.
+/// Takes the crowds out of entries, and puts an entry in for each. O(n).
 fn crowds_of(entries: Vec<SpatialEntry>) -> (Vec<SpatialEntry>, HashMap<Key, EnvelopeBucket>) {
     // Counts by a hash of the envelope first: few entries are in a place with many
     // others, and only for those it is worth while to tell envelopes apart.

@@ -12,7 +12,7 @@ use super::{SpatialEntry, SpatialIndex, aabb};
 use crate::types::Rect;
 
 /// How much work is done at a time. It is counted in nodes, entries and members of
-/// crowds that are looked at: some 20 ns each.
+/// crowds that are looked at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Portions {
     /// A step ends once so much is done.
@@ -26,7 +26,8 @@ pub(crate) struct Portions {
 }
 
 impl Default for Portions {
-    /// Some 40 us, and six times that where envelopes overlap by the thousands.
+    /// Short holds of the lock, and six times as long where envelopes overlap by the
+    /// thousands.
     fn default() -> Self {
         Self {
             step: 2_048,

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use super::{Vertex, crossing, goes_around, is_on_antimeridian, leaps, push, written};
 use crate::types::json::Json;
 
-/// Positions looked at to find which parts holes are in: some 0.1 s.
+/// Positions looked at to find which parts holes are in.
 const HOLE_WORK: usize = 50_000_000;
 
 /// Positions of a hole that tell where it is. Where it touches, one does not.

@@ -20,7 +20,7 @@ const FLOAT64: u8 = 0xfb;
 const NAN16: u16 = 0x7e00;
 
 /// Appends `value`. Recursion is as deep as the value: the parser allows 128.
-/// About 5 ns a scalar.
+/// Linear (`benches/codec`).
 pub fn encode_json(value: &Json<'_>, out: &mut Vec<u8>) {
     match value {
         Json::Null => out.push(NULL),

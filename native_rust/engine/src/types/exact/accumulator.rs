@@ -71,7 +71,7 @@ pub(super) fn scaled(mantissa: u64, exponent: i32) -> f64 {
 }
 
 impl Accumulator {
-    /// Adds a finite double. 2 ns.
+    /// Adds a finite double. O(1).
     pub(crate) fn add(&mut self, x: f64) {
         self.add_scaled(x, 0);
     }
@@ -82,7 +82,7 @@ impl Accumulator {
         self.add_bits(mantissa, own + exponent + ONE, negative);
     }
 
-    /// Adds the square of a finite double. 4 ns.
+    /// Adds the square of a finite double. O(1).
     pub(crate) fn add_square(&mut self, x: f64) {
         let (mantissa, exponent, _) = parts(x);
         let square = u128::from(mantissa) * u128::from(mantissa);
@@ -91,7 +91,7 @@ impl Accumulator {
         self.add_bits((square >> 64) as u64, place + 64, false);
     }
 
-    /// Adds the product of a finite double and an integer. 4 ns.
+    /// Adds the product of a finite double and an integer. O(1).
     pub(crate) fn add_product(&mut self, x: f64, factor: u64) {
         let (mantissa, exponent, negative) = parts(x);
         let product = u128::from(mantissa) * u128::from(factor);

@@ -19,7 +19,7 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 }
 
 impl Pair {
-    /// The sum of a slice, if a pair holds it exactly. About 1 ns a value.
+    /// The sum of a slice, if a pair holds it exactly. Linear.
     pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let mut high = [0.0; LANES];
         let mut low = [0.0; LANES];

@@ -17,7 +17,7 @@ struct Head {
 }
 
 impl Accumulator {
-    /// The value divided by `divisor`, which is not 0. About 0.3 us.
+    /// The value divided by `divisor`, which is not 0. O(1).
     pub(crate) fn quotient(&self, divisor: u64) -> f64 {
         let normal = self.normal();
         let value = Head::of_quotient(&normal, u128::from(divisor)).map_or(0.0, |h| h.round());
@@ -25,7 +25,7 @@ impl Accumulator {
     }
 
     /// The root of the value, which is not negative, divided by `divisor`, which is
-    /// from 1 to 2^96. About 0.5 us.
+    /// from 1 to 2^96. O(1).
     pub(crate) fn root_of_quotient(&self, divisor: u128) -> f64 {
         let head = Head::of_quotient(&self.normal(), divisor);
         head.map_or(0.0, |head| head.root().round())

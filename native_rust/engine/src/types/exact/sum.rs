@@ -23,7 +23,7 @@ impl Sum {
         }
     }
 
-    /// Adds finite values. About 1 ns each.
+    /// Adds finite values. Linear.
     pub(crate) fn add_all(&mut self, values: &[f64]) {
         match Pair::of(values) {
             Some(pair) => self.add(pair),
@@ -42,8 +42,8 @@ impl Sum {
         }
     }
 
-    /// The sum divided by `count`, which is not 0, rounded once. About 5 ns; where
-    /// that does not settle the last bit, or the sum takes more than a pair, 0.3 us.
+    /// The sum divided by `count`, which is not 0, rounded once. O(1), and
+    /// slower where two doubles do not settle the last bit or hold the sum.
     pub(crate) fn mean(&self, count: u64) -> f64 {
         let quick = match self.rest {
             None => quotient(self.pair.round(), count),

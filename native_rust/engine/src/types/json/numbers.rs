@@ -51,7 +51,7 @@ impl Unkept {
 }
 
 /// Whether a number other than 0 in this text could be read as 0: either it has an
-/// exponent below 0, or zeros without end. 0.2 ns a byte.
+/// exponent below 0, or zeros without end.
 pub(super) fn may_vanish(text: &str) -> bool {
     let text = text.as_bytes();
     let exponent = |at: usize| at.checked_sub(1).and_then(|at| text.get(at));
