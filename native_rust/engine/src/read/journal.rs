@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::Serialize;
+
 use crate::block::{Block, OpKind};
 use crate::budget::Budget;
 use crate::db::database::Database;
@@ -128,7 +130,7 @@ pub(crate) fn versions(
     limit: usize,
     budget: &Budget,
 ) -> Result<Vec<u64>> {
-    /// Read under one hold of the lock: some 20 us.
+    /// Read under one hold of the lock.
     const STEP: usize = 1_024;
     let mut versions: Vec<u64> = Vec::new();
     loop {
@@ -213,6 +215,34 @@ impl<'q> Entries<'q> {
     }
 }
 
+/// A block as JSON, without its body and provenance, which are CBOR and follow.
+#[derive(Serialize)]
+struct Entry<'a> {
+    seq: u64,
+    hash: &'a str,
+    time: &'a str,
+    txn: u64,
+    op: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prev: Option<u64>,
+}
+
+/// The same of the body of a revert.
+#[derive(Serialize)]
+struct Reverted<'a> {
+    reverts: u64,
+    op: &'a str,
+}
+
+/// Appends an object that has members, but for its end.
+fn begin_object(object: &impl Serialize, out: &mut Vec<u8>) {
+    // Writing numbers and text into memory has no way to fail.
+    let _ = serde_json::to_writer(&mut *out, object);
+    out.pop_if(|last| *last == b'}');
+}
+
 /// A block as JSON: what it is made of, and its hash.
 pub(crate) fn write_entry(
     block: &Block<'_>,
@@ -220,20 +250,18 @@ pub(crate) fn write_entry(
     body: bool,
     out: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
-    let Block { seq, txn, op, .. } = block;
-    let hash = to_hex(&leaf_hash(bytes));
-    out.extend_from_slice(format!("{{\"seq\":{seq},\"hash\":\"{hash}\",\"time\":\"").as_bytes());
-    write_timestamp(block.time, out);
-    let op = op.as_str();
-    out.extend_from_slice(format!("\",\"txn\":{txn},\"op\":\"{op}\"").as_bytes());
-    if let Some(actor) = block.actor {
-        out.extend_from_slice(b",\"actor\":");
-        // Writing text into memory has no way to fail.
-        let _ = serde_json::to_writer(&mut *out, actor);
-    }
-    if let Some(prev) = block.prev {
-        out.extend_from_slice(format!(",\"prev\":{prev}").as_bytes());
-    }
+    let mut time = Vec::with_capacity(32);
+    write_timestamp(block.time, &mut time);
+    let entry = Entry {
+        seq: block.seq,
+        hash: &to_hex(&leaf_hash(bytes)),
+        time: str::from_utf8(&time).unwrap_or_default(),
+        txn: block.txn,
+        op: block.op.as_str(),
+        actor: block.actor,
+        prev: block.prev,
+    };
+    begin_object(&entry, out);
     if body {
         out.extend_from_slice(b",\"body\":");
         write_body(block, out)?;
@@ -251,9 +279,8 @@ fn write_body(block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let action = block.action()?;
     if let Some(reverts) = action.reverts {
         let op = action.op.as_str();
-        out.extend_from_slice(
-            format!("{{\"reverts\":{reverts},\"op\":\"{op}\",\"body\":").as_bytes(),
-        );
+        begin_object(&Reverted { reverts, op }, out);
+        out.extend_from_slice(b",\"body\":");
     }
     match action.op {
         OpKind::PutFeature => feature_to_json(action.body, None, out)?,
