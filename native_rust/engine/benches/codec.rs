@@ -17,12 +17,39 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use formdb_engine::Limits;
 use formdb_engine::types::cbor::{encode_json, write_json};
 use formdb_engine::types::{
-    BoundingBox, Features, PointBatch, Source, decode_points, encode_points, feature_to_json,
+    BoundingBox, Features, Json, PointBatch, Source, decode_points, encode_points, feature_to_json,
     intersects_box, parse_features, parse_points, parse_timestamp, stored_feature, write_timestamp,
 };
+use minicbor::Encoder;
 
 /// A small record, 148 bytes in CBOR.
 const RECORD: &str = r#"{"type":"Feature","id":"us7000abcd","geometry":{"type":"Point","coordinates":[-116.8015,33.4866667,12.73]},"properties":{"mag":4.52,"place":"5km W of Anza","time":1700000000123}}"#;
+
+/// As [`encode_json`] writes what the record holds, by minicbor's encoder.
+fn encode_with_minicbor(value: &Json<'_>, encoder: &mut Encoder<&mut Vec<u8>>) {
+    match value {
+        Json::Null => _ = encoder.null().unwrap(),
+        Json::Bool(value) => _ = encoder.bool(*value).unwrap(),
+        Json::U64(n) => _ = encoder.u64(*n).unwrap(),
+        Json::I64(n) => _ = encoder.i64(*n).unwrap(),
+        Json::F64(n) if f64::from(*n as f32) == *n => _ = encoder.f32(*n as f32).unwrap(),
+        Json::F64(n) => _ = encoder.f64(*n).unwrap(),
+        Json::Str(text) => _ = encoder.str(text).unwrap(),
+        Json::Arr(elements) => {
+            encoder.array(elements.len() as u64).unwrap();
+            for element in elements {
+                encode_with_minicbor(element, encoder);
+            }
+        }
+        Json::Obj(members) => {
+            encoder.map(members.len() as u64).unwrap();
+            for (name, value) in members.iter() {
+                encoder.str(name).unwrap();
+                encode_with_minicbor(value, encoder);
+            }
+        }
+    }
+}
 
 fn record(c: &mut Criterion) {
     let json = Source::new(RECORD.as_bytes()).unwrap().value().unwrap();
@@ -32,6 +59,9 @@ fn record(c: &mut Criterion) {
     let mut theirs = Vec::new();
     ciborium::into_writer(&value, &mut theirs).unwrap();
     assert_eq!(ours, theirs);
+    theirs.clear();
+    encode_with_minicbor(&json, &mut Encoder::new(&mut theirs));
+    assert_eq!(ours, theirs);
 
     let mut group = c.benchmark_group("record");
     group.throughput(Throughput::Bytes(ours.len() as u64));
@@ -40,6 +70,12 @@ fn record(c: &mut Criterion) {
         b.iter(|| {
             out.clear();
             encode_json(black_box(&json), &mut out);
+        });
+    });
+    group.bench_function("encode, minicbor", |b| {
+        b.iter(|| {
+            out.clear();
+            encode_with_minicbor(black_box(&json), &mut Encoder::new(&mut out));
         });
     });
     group.bench_function("encode, ciborium", |b| {
