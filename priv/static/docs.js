@@ -261,7 +261,10 @@ function field(api, parameter) {
 // The first example in a schema, or in one that it refers to.
 function example(api, term, depth = 0) {
   const target = resolve(api, term);
-  if (target.examples) return JSON.stringify(target.examples[0], null, 2);
+  if (target.examples) {
+    const [first] = target.examples;
+    return typeof first === "string" ? first : JSON.stringify(first, null, 2);
+  }
   if (depth > 4) return "";
   for (const one of target.anyOf || target.oneOf || []) {
     const found = example(api, one, depth + 1);

@@ -111,6 +111,11 @@ def from_lines(ctx, response):
     return json.loads(response.content.splitlines()[-1])
 
 
+@schemathesis.serializer("application/x-ndjson", "application/geo+json-seq", "text/csv")
+def as_text(ctx, value):
+    return value.encode("utf-8", "replace") if isinstance(value, str) else json.dumps(value).encode()
+
+
 @schemathesis.deserializer("text/html", "text/css", "text/javascript")
 def from_text(ctx, response):
     return response.content.decode()

@@ -6,6 +6,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
 
   @hash "19722032862f116fa31e003f8e6db7d42a9a5da52e853f901ac6b69ee1283608"
 
+  @line ~s({"type":"Feature","id":"a","geometry":{"type":"Point","coordinates":[142.1,38.0]},"properties":{}})
+
   def schemas do
     [
       feature_written:
@@ -33,12 +35,16 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
         ),
       feature_lines:
         text(
+          examples: [@line <> "\n"],
           description:
             "A Feature or geometry a line. They are written as they come, in transactions of up to " <>
               "5,000 lines or 4 MiB."
         ),
       feature_sequence:
-        text(description: "The same as a text sequence (RFC 8142): 0x1E before each."),
+        text(
+          description: "The same as a text sequence (RFC 8142): 0x1E before each.",
+          examples: ["\x1e" <> @line <> "\n"]
+        ),
       uploaded:
         any_of([ref(:upload_progress), ref(:upload_done), ref(:upload_failed)],
           description:

@@ -43,9 +43,19 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             ]
           ]
         ),
-      point_lines: text(description: "A point object a line, written as features in lines are."),
+      point_lines:
+        text(
+          description: "A point object a line, written as features in lines are.",
+          examples: [
+            ~s({"series_id":"tokyo/temperature","timestamp":"2026-01-31T12:00:00+09:00","value":4.5}\n)
+          ]
+        ),
       point_table:
         text(
+          minLength: 1,
+          examples: [
+            "series_id,timestamp,value\ntokyo/temperature,2026-01-31T12:00:00+09:00,4.5\n"
+          ],
           description:
             "CSV with a header: series_id, timestamp and value; or timestamp and a column a series; " <>
               "or timestamp and value, with the parameter series_id. An empty cell is a gap. Written as " <>
