@@ -18,6 +18,9 @@ defmodule FormdbHttpWeb.Router do
   @spec find(String.t(), Settings.routes()) :: found()
   def find(path, routes \\ :all)
 
+  # An empty part at the beginning counts; else this would be the root.
+  def find("//" <> _path, _routes), do: nil
+
   # :trim makes a slash at the end of the path count for nothing.
   def find("/" <> path, :all), do: path |> :binary.split("/", [:global, :trim]) |> match()
 

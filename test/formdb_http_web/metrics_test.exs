@@ -136,7 +136,8 @@ defmodule FormdbHttpWeb.MetricsTest do
          {"other", "#{@databases}/{db}/features/{id}", "4xx"}},
         {"brew", "/coffee", nil, 1, {"other", "unmatched", "4xx"}},
         {"GET", "/a" <> String.duplicate("/b", 50), nil, 1, {"GET", "unmatched", "4xx"}},
-        {"GET", "/", nil, 1, {"GET", "unmatched", "4xx"}},
+        {"GET", "/", nil, 1, {"GET", "/", "2xx"}},
+        {"GET", "//", nil, 1, {"GET", "unmatched", "4xx"}},
         {"OPTIONS", "*", nil, 1, {"OPTIONS", "unmatched", "2xx"}},
         {"GET", "/health/live/", nil, 1, {"GET", "/health/live", "2xx"}}
       ]
