@@ -297,6 +297,11 @@ impl Choices<'_> {
             let around = json!([x, y, 0, x + 2, y + 2, 1]);
             members.entry("bbox").or_insert(around);
         }
+        // A geometry alone would be taken, too, as a feature with an id of the server's.
+        if members.get("type").is_some_and(|kind| kind != "Feature") {
+            members.remove("coordinates");
+            members.remove("geometries");
+        }
         Value::Object(members)
     }
 
