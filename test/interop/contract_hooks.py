@@ -62,7 +62,6 @@ EXCUSED = [
     # What geometries are: rings end where they begin, and edges are not too wide.
     ("invalid_geometry", ".*", "ring is not closed|has no position"),
     ("antimeridian_crossing", ".*", ""),
-    ("unsupported_crs", ".*", ""),
     # schemathesis takes the quotes from the shortest tag, "0", before it sends it.
     ("invalid_parameter", "", '^If-(None-)?Match is "0";'),
 ]
