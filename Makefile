@@ -47,11 +47,13 @@ test: setup ## run every test, of the engine and of the server
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),10)
 	mix test --warnings-as-errors
 
-# What runs beside other systems: other people's clients and proxies, the load test with
-# k6, schemathesis (CONTRACT_CASES=20000 for its long form), and the two commands of the README on bare systems.
+# What runs beside other systems: other people's clients and proxies, uploads and downloads
+# (STREAM_BYTES=2000000000 for their long form), the load test with k6, schemathesis
+# (CONTRACT_CASES=20000), and the two commands of the README on bare systems.
 interop: build ## run the tests that need other systems and clients (as root)
 	@bin/setup --interop
 	test/interop/clients.py
+	test/interop/streams.py
 	test/interop/load_test.py
 	test/interop/contract.py
 	test/interop/bare_debian.sh bookworm

@@ -218,7 +218,9 @@ defmodule FormdbHttp do
   first, each with its geodesic distance in metres as the member `distance`. All pages show
   the state of the first one.
 
-  In a `:transaction` only the features that meet a box can be asked for.
+  In a `:transaction` only the features that meet a box can be asked for. With `keep: false`
+  neither the answer nor the documents read for it stay in memory: for one who goes through all
+  pages of a large result.
 
       iex> point = ~s({"type":"Feature","id":"a","properties":{"mag":5},
       ...>   "geometry":{"type":"Point","coordinates":[-175.4,-20.5]}})
@@ -230,7 +232,10 @@ defmodule FormdbHttp do
       {"[]", nil}
   """
   @spec search(database(), Types.area(), [
-          Types.search_option() | Types.page_option() | Types.transaction_option()
+          Types.search_option()
+          | Types.page_option()
+          | Types.transaction_option()
+          | {:keep, boolean()}
         ]) :: result(Types.feature_page())
   defdelegate search(name, area, opts \\ []), to: Search
 

@@ -60,8 +60,10 @@ defmodule FormdbHttp.Native do
   nif has_feature(catalog, name, id, as_of), [:has_feature_dirty]
   nif features_in_box_in(catalog, name, transaction, query)
   nif search(catalog, name, search), [:search_dirty]
+  nif search_once(catalog, name, search)
   nif search_count(catalog, name, search), [:search_count_dirty]
   nif json_members(text), [:json_members_dirty]
+  nif json_lines(array, sequence), [:json_lines_dirty]
   nif heatmap(catalog, name, heatmap), [:heatmap_dirty]
 
   nif series_list(catalog, name, list)

@@ -12,7 +12,7 @@ defmodule FormdbHttp.Search do
   @short 4_096
 
   def search(name, area, opts) do
-    opts = Input.options!(opts, [:limit, :cursor, :transaction | @question])
+    opts = Input.options!(opts, [:limit, :cursor, :transaction, :keep | @question])
 
     case {opts[:transaction], area, box_only?(opts)} do
       {nil, _area, _box_only?} ->
@@ -35,10 +35,15 @@ defmodule FormdbHttp.Search do
 
   defp find(name, area, opts) do
     with {:ok, search} <- query(name, area, opts),
-         {:ok, {json, returned, seq, next}} <-
-           ask(name, search, &Native.search/3, &Native.search_dirty/3),
+         {:ok, {json, returned, seq, next}} <- page(name, search, Keyword.get(opts, :keep, true)),
          do: {:ok, %{json: json, returned: returned, seq: seq, next: next}}
   end
+
+  defp page(name, search, true),
+    do: ask(name, search, &Native.search/3, &Native.search_dirty/3)
+
+  defp page(name, search, false),
+    do: Engine.call_heavy(name, &Native.search_once(&1, name, search))
 
   def count(name, area, opts) do
     with {:ok, search} <- query(name, area, Input.options!(opts, @question)),

@@ -54,6 +54,14 @@ defmodule FormdbHttp.Serving do
   @spec json_members(binary()) :: Types.result([{String.t(), binary()}])
   defdelegate json_members(text), to: Writing, as: :members
 
+  @doc "The elements of a JSON array that the database wrote, a line each or a text sequence."
+  @spec json_lines(binary(), :lines | :sequence) :: binary()
+  def json_lines(array, framing) do
+    if Writing.large?(array),
+      do: Native.json_lines_dirty(array, framing == :sequence),
+      else: Native.json_lines(array, framing == :sequence)
+  end
+
   @doc """
   Microseconds since the epoch from text as it stands in a URL: ISO 8601 with an offset, a
   date (its midnight, UTC) or an integer in digits. That counts the `:unit` (`:s`, `:ms`,

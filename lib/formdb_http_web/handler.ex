@@ -68,6 +68,12 @@ defmodule FormdbHttpWeb.Handler do
     {status, headers, body}
   end
 
+  # HEAD wants none of them.
+  defp finish(%{method: "HEAD"} = req, started, {status, headers, {:stream, _parts}}) do
+    ended(req, started, status)
+    {status, headers, {:stream, []}}
+  end
+
   # Its parts have their bounds where they are made.
   defp finish(req, started, {status, headers, {:stream, parts}}) do
     ended = fn _part -> ended(req, started, status) end

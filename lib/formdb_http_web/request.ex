@@ -62,7 +62,8 @@ defmodule FormdbHttpWeb.Request do
 
   @typedoc """
   What is sent back. The header fields are those that say something of the answer. A stream
-  is of parts that are made one after the other, each when the client has taken the one before.
+  is of parts that are made one after the other, each when the client has taken the one before;
+  where one cannot be made it throws `{:cut_off, error}`, and the connection is ended.
   """
   @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body()}
 

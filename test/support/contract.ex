@@ -71,6 +71,7 @@ defmodule FormdbHttp.Contract do
     cond do
       content[type] == nil -> ["#{type} is none of #{inspect(Map.keys(content))}"]
       method == "HEAD" or byte_size(body) > @most_bytes -> []
+      type =~ "json-seq" -> errors(content[type]["schema"], body, "")
       type =~ "ndjson" -> lines(content[type]["schema"], body)
       type =~ "json" -> errors(content[type]["schema"], JSON.decode!(body), "")
       true -> []

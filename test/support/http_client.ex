@@ -60,24 +60,50 @@ defmodule FormdbHttp.HTTPClient do
 
   def write(socket, bytes), do: :ok = :gen_tcp.send(socket, bytes)
 
-  @doc "The next response, and nothing behind it. Its method says whether it has a body."
+  @doc "The next response, and nothing after it. Its method says whether it has a body."
   @spec read(:gen_tcp.socket(), String.t()) :: response()
-  def read(socket, method \\ "GET") do
+  def read(socket, method \\ "GET"), do: read_rest(socket, read_head(socket), method)
+
+  @doc "The next response as far as its body, which is empty here."
+  @spec read_head(:gen_tcp.socket()) :: response()
+  def read_head(socket) do
     :ok = :inet.setopts(socket, packet: :http_bin)
     {:ok, {:http_response, {1, 1}, status, _phrase}} = :gen_tcp.recv(socket, 0, @timeout)
     headers = read_headers(socket, %{})
     :ok = :inet.setopts(socket, packet: :raw)
-    length = headers |> Map.get("content-length", "0") |> String.to_integer()
+    %{status: status, headers: headers, body: ""}
+  end
 
-    body =
-      if method == "HEAD" or length == 0 do
-        ""
-      else
-        {:ok, body} = :gen_tcp.recv(socket, length, @timeout)
-        body
-      end
+  @doc "The response with its body."
+  @spec read_rest(:gen_tcp.socket(), response(), String.t()) :: response()
+  def read_rest(socket, head, method \\ "GET"),
+    do: %{head | body: read_body(socket, method, head.headers)}
 
-    %{status: status, headers: headers, body: body}
+  defp read_body(_socket, "HEAD", _headers), do: ""
+
+  defp read_body(socket, _method, %{"transfer-encoding" => "chunked"}),
+    do: socket |> read_chunks([]) |> IO.iodata_to_binary()
+
+  defp read_body(socket, _method, headers) do
+    case headers |> Map.get("content-length", "0") |> String.to_integer() do
+      0 -> ""
+      length -> receive_bytes(socket, length)
+    end
+  end
+
+  defp read_chunks(socket, chunks) do
+    :ok = :inet.setopts(socket, packet: :line)
+    {:ok, size} = :gen_tcp.recv(socket, 0, @timeout)
+    :ok = :inet.setopts(socket, packet: :raw)
+    size = size |> String.trim_trailing("\r\n") |> String.to_integer(16)
+    chunk = if size > 0, do: receive_bytes(socket, size), else: ""
+    "\r\n" = receive_bytes(socket, 2)
+    if size > 0, do: read_chunks(socket, [chunks, chunk]), else: chunks
+  end
+
+  defp receive_bytes(socket, length) do
+    {:ok, bytes} = :gen_tcp.recv(socket, length, @timeout)
+    bytes
   end
 
   defp read_headers(socket, headers) do

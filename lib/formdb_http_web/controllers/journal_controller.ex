@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.JournalController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
-  alias FormdbHttpWeb.{Answer, Params}
+  alias FormdbHttpWeb.{Answer, Downloading, Params}
 
   def index(_req, %{since: since, until: until})
       when is_integer(since) and is_integer(until) and since > until do
@@ -11,7 +11,25 @@ defmodule FormdbHttpWeb.JournalController do
     refuse(:invalid_parameter, detail, "/until")
   end
 
-  def index(_req, %{db: db} = params) do
+  def index(req, params) do
+    case Downloading.framing(req) do
+      nil -> page(params)
+      framing -> download(framing, params)
+    end
+  end
+
+  # Up to what is durable now: it goes on growing.
+  defp download(framing, %{db: db} = params) do
+    with {:ok, %{durable_seq: durable}} <- FormdbHttp.database(db) do
+      opts = [until: min(params[:until] || durable, durable)] ++ Params.options(params, [:type])
+
+      Downloading.answer(framing, params[:since] || 0, params[:limit], fn since, limit ->
+        FormdbHttp.journal(db, [since: since, limit: limit] ++ opts)
+      end)
+    end
+  end
+
+  defp page(%{db: db} = params) do
     opts = Params.options(params, [:since, :until, :type, :limit])
 
     with {:ok, page} <- FormdbHttp.journal(db, opts),

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.SearchController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
-  alias FormdbHttpWeb.{Answer, Params, SearchBody}
+  alias FormdbHttpWeb.{Answer, Downloading, Params, SearchBody}
 
   @geojson "application/geo+json"
   @question [:predicate, :filters, :as_of, :k, :radius, :antimeridian]
@@ -55,6 +55,21 @@ defmodule FormdbHttpWeb.SearchController do
 
   # `resource` is where further pages are.
   defp answer(req, area, params, resource) do
+    case Downloading.framing(req) do
+      nil -> page(req, area, params, resource)
+      framing -> download(framing, area, params)
+    end
+  end
+
+  defp download(framing, area, params) do
+    opts = Params.options(params, [:transaction | @question])
+
+    Downloading.answer(framing, params[:cursor], params[:limit], fn cursor, limit ->
+      FormdbHttp.search(params.db, area, [cursor: cursor, limit: limit, keep: false] ++ opts)
+    end)
+  end
+
+  defp page(req, area, params, resource) do
     opts = Params.options(params, [:limit, :cursor, :transaction | @question])
 
     with {:ok, page} <- FormdbHttp.search(params.db, area, opts) do

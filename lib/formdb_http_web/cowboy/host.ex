@@ -21,7 +21,16 @@ defmodule FormdbHttpWeb.Cowboy.Host do
     Streaming.send_parts(parts, :cowboy_req.stream_reply(status, headers, req))
   end
 
-  defp send_answer(status, headers, body, req), do: :cowboy_req.reply(status, headers, body, req)
+  defp send_answer(status, headers, body, req) do
+    size = IO.iodata_length(body)
+
+    if Streaming.large?(size) and req.method != "HEAD" do
+      headers = Map.put(headers, "content-length", Integer.to_string(size))
+      Streaming.send_parts([body], :cowboy_req.stream_reply(status, headers, req))
+    else
+      :cowboy_req.reply(status, headers, body, req)
+    end
+  end
 
   @spec request(:cowboy_req.req(), Settings.t()) :: Request.t()
   defp request(req, settings) do

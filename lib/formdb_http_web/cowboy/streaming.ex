@@ -1,9 +1,18 @@
 defmodule FormdbHttpWeb.Cowboy.Streaming do
   @moduledoc false
-  # Answers in parts. Cowboy takes every part at once, and would hold all that a client has
-  # not read. Here the next one waits until the connection's process has given the one before
-  # to the socket, which takes only so much that was not read. A client that reads nothing is
-  # cut off by the socket's own time-out for sending.
+  # Answers in parts, and large ones piece by piece. Cowboy takes every part at once, and would
+  # hold all that a client has not read. Here the next piece waits until the connection's
+  # process has given the one before to the socket, which takes only so much that was not read.
+  #
+  # The socket's own time-out for sending cuts off a client that reads nothing. It counts from
+  # piece to piece, so that one that reads slowly gets all of it.
+
+  require Logger
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.{AnswerMemory, Fault}
+
+  @piece_bytes 262_144
 
   @doc """
   Sends the parts, each once there is room for it. Cowboy 2.8 takes a client for gone that
@@ -15,28 +24,60 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
     Enum.each(parts, &send_part(&1, req))
     :cowboy_req.cast({__MODULE__, :end}, req)
     :cowboy_req.stream_body("", :fin, req)
+  catch
+    kind, reason ->
+      why =
+        case reason do
+          {:cut_off, %Error{code: code, detail: detail}} -> [to_string(code), ": ", detail]
+          fault -> Fault.describe(kind, fault, __STACKTRACE__)
+        end
+
+      Logger.error(["an answer was cut off: ", why])
+      # Cowboy would end it as one that is whole. With the connection this process ends.
+      Process.exit(req.pid, :kill)
+      Process.sleep(:infinity)
   end
 
+  @doc "Whether a body of that size is sent piece by piece."
+  @spec large?(non_neg_integer()) :: boolean()
+  def large?(size), do: size > @piece_bytes
+
+  # The request's process refers to what it sent until its garbage is collected.
   defp send_part(part, req) do
-    if IO.iodata_length(part) > 0, do: :cowboy_req.stream_body(part, :nofin, req)
+    size = Enum.reduce(:erlang.iolist_to_iovec(part), 0, &(&2 + send_pieces(&1, req)))
+    AnswerMemory.sent(size)
+  end
+
+  defp send_pieces(<<piece::binary-size(@piece_bytes), rest::binary>>, req) when rest != "",
+    do: send_piece(piece, req) + send_pieces(rest, req)
+
+  defp send_pieces(piece, req), do: send_piece(piece, req)
+
+  defp send_piece("", _req), do: 0
+
+  defp send_piece(piece, req) do
+    :cowboy_req.stream_body(piece, :nofin, req)
     ref = make_ref()
-    :cowboy_req.cast({__MODULE__, {:sent, self(), ref}}, req)
+    size = byte_size(piece)
+    :cowboy_req.cast({__MODULE__, {:sent, self(), ref, size}}, req)
 
     # When the connection ends, so does this process.
     receive do
-      {^ref, :sent} -> :ok
+      {^ref, :sent} -> size
     end
   end
 
   ## In the connection's process
 
   @doc "The commands for Cowboy that follow from a message of this module."
-  @spec commands(:begin | :end | {:sent, pid(), reference()}, timeout()) :: [tuple()]
+  @spec commands(:begin | :end | {:sent, pid(), reference(), pos_integer()}, timeout()) ::
+          [tuple()]
   def commands(:begin, _idle_timeout), do: [set_options: %{idle_timeout: :infinity}]
   def commands(:end, idle_timeout), do: [set_options: %{idle_timeout: idle_timeout}]
 
   # What came before it was sent.
-  def commands({:sent, process, ref}, _idle_timeout) do
+  def commands({:sent, process, ref, size}, _idle_timeout) do
+    AnswerMemory.sent(size)
     send(process, {ref, :sent})
     []
   end

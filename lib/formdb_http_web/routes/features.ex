@@ -167,7 +167,13 @@ defmodule FormdbHttpWeb.Routes.Features do
     ]
   end
 
-  defp found, do: [ok(geojson(:feature_page) ++ json(:feature_count), link: false)]
+  defp found do
+    content =
+      geojson(:feature_page) ++
+        json(:feature_count) ++ lines(:feature) ++ sequence(:feature_sequence)
+
+    [ok(content, link: false)]
+  end
 
   defp point do
     about = "The position, in degrees."

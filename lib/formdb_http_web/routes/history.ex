@@ -17,7 +17,7 @@ defmodule FormdbHttpWeb.Routes.History do
       new(:journal, @db <> "/journal", [
         call("GET", {JournalController, :index}, :read, "Blocks in their order.",
           query: [since(), until(), type(), limit()],
-          answers: [ok(json(:journal_page))],
+          answers: [ok(json(:journal_page) ++ lines(:block))],
           errors: [504]
         )
       ]),

@@ -1,10 +1,10 @@
 //! JSON text that Elixir itself looks into: as terms, or its members as text.
 
-use formdb_engine::types::Source;
+use formdb_engine::types::{Source, array_lines};
 use formdb_engine::{Error, InvalidCode};
 use rustler::{Binary, Encoder, Env, Term};
 
-use crate::answer::{Failure, tagged};
+use crate::answer::{Failure, binary, tagged};
 use crate::schedulers::twins;
 
 fn decode<'a>(env: Env<'a>, text: &[u8]) -> Result<Term<'a>, Failure> {
@@ -35,6 +35,14 @@ twins! {
             Ok(members.collect::<Vec<_>>().encode(env))
         });
         tagged(env, members.map_err(Failure))
+    }
+}
+
+twins! {
+    /// The elements of a JSON array as lines, or as a text sequence.
+    json_lines: "Normal", json_lines_dirty: "DirtyCpu";
+    fn(env; array: Binary<'a>, sequence: bool) -> Term<'a> {
+        binary(env, &array_lines(&array, sequence))
     }
 }
 

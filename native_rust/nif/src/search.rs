@@ -6,14 +6,14 @@ use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     Area, Database, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, QueryGeometry, Search,
 };
-use rustler::{Binary, Encoder, NifMap, NifTaggedEnum, NifUnitEnum, Term};
+use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::CatalogRef;
 use crate::answer::{COPIED, Failure, json_answer};
 use crate::asking::ask;
 use crate::options::Crossing;
 use crate::reads::feature_page;
-use crate::schedulers::twins;
+use crate::schedulers::{On, twins};
 
 /// Where a search looks.
 #[derive(NifTaggedEnum)]
@@ -124,6 +124,25 @@ twins! {
             |page| feature_page(env, page),
         )
     }
+}
+
+/// As `search`, for one who goes through all pages: nothing is kept of it.
+#[rustler::nif(schedule = "DirtyIo")]
+fn search_once<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: SearchMap<'a>,
+) -> Term<'a> {
+    ask(
+        env,
+        On::Dirty,
+        (&catalog, name),
+        || query.search(catalog.limits()),
+        |_, _| Ok(None),
+        Database::search_once,
+        |page| feature_page(env, page),
+    )
 }
 
 twins! {

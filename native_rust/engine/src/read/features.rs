@@ -98,16 +98,21 @@ pub(crate) fn document(state: &State, seq: u64) -> Result<Arc<Document>> {
 
 /// The document of a block's bytes, kept in memory for the next who asks.
 pub(crate) fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc<Document>> {
-    let (block, body) = feature_block(state, seq, bytes)?;
-    let mut json = Vec::with_capacity(bytes.len() * 2);
-    feature_to_json(body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
     let document = Arc::new(Document {
         seq,
         hash: leaf_hash(bytes),
-        json: json.into(),
+        json: document_json(state, seq, bytes)?.into(),
     });
     state.documents.insert(&document);
     Ok(document)
+}
+
+/// The document of a block's bytes as JSON, kept nowhere.
+pub(crate) fn document_json(state: &State, seq: u64, bytes: &[u8]) -> Result<Vec<u8>> {
+    let (block, body) = feature_block(state, seq, bytes)?;
+    let mut json = Vec::with_capacity(bytes.len() * 2);
+    feature_to_json(body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
+    Ok(json)
 }
 
 /// A block that writes a feature, and that feature's stored form.

@@ -34,9 +34,19 @@ impl Database {
     /// [`Error::Corrupt`](crate::Error::Corrupt), [`Error::Io`](crate::Error::Io).
     pub fn search(&self, search: &Search, budget: &Budget) -> Result<FeaturePage> {
         let key = self.page_question(search)?;
-        self.state
-            .results
-            .get_or(key, &self.state.indexes, || self.find_page(search, budget))
+        self.state.results.get_or(key, &self.state.indexes, || {
+            self.find_page(search, true, budget)
+        })
+    }
+
+    /// The same answer for one who goes through all pages: neither it nor the documents
+    /// read for it are kept, so that they do not take the place of what others ask for
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Database::search`].
+    pub fn search_once(&self, search: &Search, budget: &Budget) -> Result<FeaturePage> {
+        self.find_page(search, false, budget)
     }
 
     /// The same answer if it is kept, or if it is a small first page of features that

@@ -32,7 +32,7 @@ use crate::geo::Predicate;
 use crate::index::Hit;
 use crate::read::ahead::ReadAhead;
 use crate::read::cursor::{Asked, Cursor, List};
-use crate::read::features::{document, feature_block, make_document};
+use crate::read::features::{document, document_json, feature_block, make_document};
 use crate::read::page::{FeaturePage, Page, check_limit};
 use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
@@ -64,8 +64,9 @@ pub struct Search {
 }
 
 impl Database {
-    /// [`Database::search`], worked out.
-    fn find_page(&self, search: &Search, budget: &Budget) -> Result<FeaturePage> {
+    /// [`Database::search`], worked out. What is read for it is kept for others where
+    /// they are likely to ask for the same.
+    fn find_page(&self, search: &Search, keep: bool, budget: &Budget) -> Result<FeaturePage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(search.limit, state.limits.page_items)?;
@@ -83,9 +84,9 @@ impl Database {
         let later = search.cursor.is_some();
         question.documents(
             after,
-            later,
+            (later, keep),
             |_| true,
-            |document| page.push(&document.json, document.seq),
+            |json, seq| page.push(json, seq),
         )?;
         Ok(page.finish(question.at, || search.asked(state)))
     }
@@ -141,12 +142,12 @@ pub(crate) fn documents_in_box(
     after: u64,
     budget: &Budget,
     wanted: impl Fn(u64) -> bool,
-    found: impl FnMut(&Document) -> Result<bool>,
+    found: impl FnMut(&[u8], u64) -> Result<bool>,
 ) -> Result<()> {
     let area = Area::Box(bbox);
     let target = Target::new(&area, Predicate::Intersects);
     let question = Question::new(state, &target, &[], Some(at), budget)?;
-    question.documents(after, after > 0, wanted, found)
+    question.documents(after, (after > 0, true), wanted, found)
 }
 
 fn check_filters(filters: &[Filter]) -> Result<()> {
@@ -264,22 +265,27 @@ impl<'q> Question<'q> {
         }
     }
 
-    /// Calls `found` with the documents after a sequence, in order, until it answers
-    /// false; with those only whose sequence is `wanted`. Of a later page, candidates
-    /// may be in memory.
+    /// Calls `found` with the documents after a sequence, as JSON, in order, until it
+    /// answers false; with those only whose sequence is `wanted`. Of a `later` page,
+    /// candidates may be in memory. Documents stay in memory if they are to be kept.
     fn documents(
         &self,
         after: u64,
-        later: bool,
+        (later, keep): (bool, bool),
         wanted: impl Fn(u64) -> bool,
-        mut found: impl FnMut(&Document) -> Result<bool>,
+        mut found: impl FnMut(&[u8], u64) -> Result<bool>,
     ) -> Result<()> {
         let window = self.window(after, later)?;
         let hits = window.hits(after).into_iter().flatten();
         for hit in hits.filter(|hit| wanted(hit.seq)) {
-            if let Some(document) = self.document(hit)?
-                && !found(&document)?
-            {
+            let go_on = if keep {
+                let document = self.document(hit)?;
+                document.map(|document| found(&document.json, hit.seq))
+            } else {
+                let json = self.document_json(hit)?;
+                json.map(|json| found(&json, hit.seq))
+            };
+            if let Some(false) = go_on.transpose()? {
                 self.keep(&window);
                 break;
             }
@@ -302,6 +308,17 @@ impl<'q> Question<'q> {
             Some(document) => Ok(Some(document)),
             None => make_document(self.state, hit.seq, bytes).map(Some),
         }
+    }
+
+    /// The document of a candidate if that is found, read past the documents in memory.
+    fn document_json(&self, hit: Hit) -> Result<Option<Vec<u8>>> {
+        self.budget.step()?;
+        let mut ahead = self.ahead.borrow_mut();
+        let bytes = ahead.block(self.state, hit.seq, self.at)?;
+        if !self.settled(hit) && !self.accepts_block(hit, bytes)? {
+            return Ok(None);
+        }
+        document_json(self.state, hit.seq, bytes).map(Some)
     }
 
     fn settled(&self, hit: Hit) -> bool {

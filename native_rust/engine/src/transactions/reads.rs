@@ -96,10 +96,17 @@ impl Database {
         // Own writes stand after the last sequence, in a cursor too.
         if after <= at {
             let wanted = |seq| !view.hides(seq);
-            search::documents_in_box(state, (query.bbox, at), after, budget, wanted, |document| {
-                full = !page.push(&document.json, document.seq)?;
-                Ok(!full)
-            })?;
+            search::documents_in_box(
+                state,
+                (query.bbox, at),
+                after,
+                budget,
+                wanted,
+                |json, seq| {
+                    full = !page.push(json, seq)?;
+                    Ok(!full)
+                },
+            )?;
         }
         if !full {
             let pieces = query.bbox.pieces();

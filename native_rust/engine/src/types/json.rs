@@ -7,6 +7,7 @@
 //! errors carry the line and column in the
 //! whole text even where only a part of it is being read.
 
+mod lines;
 mod numbers;
 mod parse;
 
@@ -14,6 +15,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
+pub use lines::array_lines;
 pub use parse::Source;
 
 use crate::error::Shown;

@@ -103,6 +103,10 @@ fn searches_find_what_a_scan_finds() {
                 compared("counts", 1);
             }
             compared(name_of(&search), 1);
+            let budget = fixture.db.budget(Cancel::default());
+            let page = fixture.db.search(&search, &budget).unwrap();
+            let once = fixture.db.search_once(&search, &budget).unwrap();
+            assert_eq!(once, page, "seed {seed} turn {turn} {search:?}");
             if let Some(page) = fixture.db.find_page_in_memory(&search).unwrap() {
                 assert_eq!(page.seq, fixture.end_of(at), "seed {seed} turn {turn}");
                 let expected = &features[..search.limit.min(features.len())];

@@ -1,0 +1,89 @@
+defmodule FormdbHttpWeb.DownloadTest do
+  # Answers that come in parts: whole result sets.
+  use ExUnit.Case
+
+  import FormdbHttp.HTTPClient
+
+  alias FormdbHttp.{Config, JSON}
+  alias FormdbHttpWeb.Endpoint
+
+  @count 3_500
+  @padding String.duplicate("x", 5_000)
+
+  setup do
+    start_supervised!({Endpoint, Config.load!()})
+    name = "down-#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
+    lines = for i <- 1..@count, do: feature(i) <> "\n"
+    {:ok, %{inserted: @count}} = FormdbHttp.upload(name, lines, format: {:features, :lines})
+    %{db: name, base: "/api/v1/databases/#{name}"}
+  end
+
+  defp feature(i) do
+    ~s({"type":"Feature","id":"f#{i}","geometry":{"type":"Point","coordinates":[#{rem(i, 180)},1]},) <>
+      ~s("properties":{"n":"[#{i}],{\\"","padding":"#{@padding}"}})
+  end
+
+  defp download(path, accept), do: get(Endpoint.port(), path, [{"accept", accept}])
+
+  defp decoded(text), do: text |> String.split("\n", trim: true) |> Enum.map(&JSON.decode!/1)
+
+  test "all features, a line each", %{base: base} do
+    answer = download(base <> "/features", "application/x-ndjson")
+
+    assert %{status: 200, headers: %{"content-type" => "application/x-ndjson"}, body: body} =
+             answer
+
+    features = decoded(body)
+    assert Enum.map(features, & &1["id"]) == for(i <- 1..@count, do: "f#{i}")
+    assert Enum.at(features, 41)["properties"]["n"] == ~s([42],{")
+
+    %{body: sequence} = download(base <> "/features", "application/geo+json-seq")
+    assert String.replace(sequence, "\x1e", "") == body
+    assert sequence |> String.split("\x1e") |> length() == @count + 1
+  end
+
+  test "those of a question, and at most so many", %{base: base} do
+    %{body: body} =
+      download(base <> "/features?bbox=10,0,19,2&limit=1500", "application/x-ndjson")
+
+    ids = for i <- 1..@count, rem(i, 180) in 10..19, do: "f#{i}"
+    assert Enum.map(decoded(body), & &1["id"]) == ids
+    %{body: body} = download(base <> "/features?limit=1500", "application/x-ndjson")
+    assert length(decoded(body)) == 1_500
+    %{body: body} = download(base <> "/features?bbox=0,50,1,51", "application/x-ndjson")
+    assert body == ""
+  end
+
+  test "all pages show one state", %{db: db, base: base} do
+    socket = connect(Endpoint.port())
+    headers = [{"accept", "application/x-ndjson"}, {"connection", "close"}]
+    write(socket, format("GET", base <> "/features", headers: headers))
+    head = read_head(socket)
+    # More than the buffers on the way hold is still to come.
+    for i <- 1..50, do: {:ok, _} = FormdbHttp.delete_feature(db, "f#{i * 70}")
+    assert length(decoded(read_rest(socket, head).body)) == @count
+  end
+
+  test "the journal up to what is durable", %{base: base} do
+    %{body: body} = download(base <> "/journal?since=1000", "application/x-ndjson")
+    assert Enum.map(decoded(body), & &1["seq"]) == Enum.to_list(1_001..@count)
+    %{body: body} = download(base <> "/journal?limit=7&until=5", "application/x-ndjson")
+    assert Enum.map(decoded(body), & &1["seq"]) == Enum.to_list(1..5)
+  end
+
+  test "what is wrong with the question has its status", %{base: base} do
+    answer = download(base <> "/features?bbox=nonsense", "application/x-ndjson")
+    assert %{status: 400, headers: %{"content-type" => "application/problem+json"}} = answer
+  end
+
+  test "HEAD has the header alone", %{base: base} do
+    for path <- ["/features", "/journal"] do
+      headers = [{"accept", "application/x-ndjson"}]
+      answer = request(Endpoint.port(), "HEAD", base <> path, headers: headers)
+      assert %{status: 200, headers: %{"content-type" => "application/x-ndjson"}} = answer
+      assert answer.body == ""
+    end
+  end
+end
