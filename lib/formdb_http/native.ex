@@ -63,6 +63,8 @@ defmodule FormdbHttp.Native do
   nif search_once(catalog, name, search)
   nif search_count(catalog, name, search), [:search_count_dirty]
   nif json_members(text), [:json_members_dirty]
+  nif cbor_to_json(cbor, limit), [:cbor_to_json_dirty]
+  nif json_to_cbor(json), [:json_to_cbor_dirty]
   nif json_lines(array, sequence), [:json_lines_dirty]
   nif heatmap(catalog, name, heatmap), [:heatmap_dirty]
 

@@ -54,6 +54,29 @@ defmodule FormdbHttp.Serving do
   @spec json_members(binary()) :: Types.result([{String.t(), binary()}])
   defdelegate json_members(text), to: Writing, as: :members
 
+  @doc """
+  A CBOR document as JSON text of at most so many bytes. `invalid_cbor` for what is none, or
+  holds what JSON has not; `too_large`.
+  """
+  @spec cbor_to_json(binary(), pos_integer()) :: Types.result(binary())
+  def cbor_to_json(cbor, limit) do
+    Engine.native(
+      if Writing.large?(cbor),
+        do: Native.cbor_to_json_dirty(cbor, limit),
+        else: Native.cbor_to_json(cbor, limit)
+    )
+  end
+
+  @doc "JSON text as CBOR."
+  @spec json_to_cbor(binary()) :: Types.result(binary())
+  def json_to_cbor(json) do
+    Engine.native(
+      if Writing.large?(json),
+        do: Native.json_to_cbor_dirty(json),
+        else: Native.json_to_cbor(json)
+    )
+  end
+
   @doc "The elements of a JSON array that the database wrote, a line each or a text sequence."
   @spec json_lines(binary(), :lines | :sequence) :: binary()
   def json_lines(array, framing) do

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Router do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
-  alias FormdbHttpWeb.{BasePath, Params, Problem, Request, Routes, Settings}
+  alias FormdbHttpWeb.{BasePath, CborForm, Params, Problem, Request, Routes, Settings}
   alias FormdbHttpWeb.Routes.Resource
 
   @typedoc "A resource and the parts of the path that vary."
@@ -122,6 +122,7 @@ defmodule FormdbHttpWeb.Router do
     with {:ok, params, asked} <- Params.read(req),
          req = %{req | asked: asked, database: params[:db]},
          {_status, _headers, _body} = answer <- act(req.call.action, req, params),
+         {_status, _headers, _body} = answer <- CborForm.give(answer, req),
          do: {:halt, answer}
   end
 

@@ -11,6 +11,7 @@ defmodule FormdbHttpWeb.OpenAPITest do
   alias FormdbHttp.{Config, Contract, JSON}
   alias FormdbHttpWeb.{Endpoint, OpenAPI, Problem, Routes}
   alias FormdbHttpWeb.OpenAPI.{Dialect, Links, Schema, Schemas}
+  alias FormdbHttpWeb.Routes.Content
 
   defp document(version \\ :"3.1") do
     {json, _hash} = OpenAPI.json(version, "")
@@ -86,7 +87,7 @@ defmodule FormdbHttpWeb.OpenAPITest do
           assert taken["required"] == (needed == :required)
 
           assert Enum.sort(Map.keys(taken["content"])) ==
-                   Enum.sort(for {type, _} <- content, do: type)
+                   Enum.sort(Content.types(content))
         end
 
         {resource.template, String.downcase(method)}

@@ -104,6 +104,11 @@ def from_cbor(ctx, response):
     return plain(cbor2.loads(response.content))
 
 
+@schemathesis.serializer("application/cbor")
+def as_cbor(ctx, value):
+    return cbor2.dumps(value)
+
+
 @schemathesis.deserializer("application/x-ndjson")
 def from_lines(ctx, response):
     """The last line: the schema is that of each."""

@@ -8,7 +8,7 @@ defmodule FormdbHttp.Contract do
   raise, so that none is passed over.
   """
 
-  alias FormdbHttp.JSON
+  alias FormdbHttp.{CBOR, JSON}
   alias FormdbHttpWeb.{OpenAPI, Router}
 
   # Larger bodies take long to look through, and say no more.
@@ -71,6 +71,7 @@ defmodule FormdbHttp.Contract do
     cond do
       content[type] == nil -> ["#{type} is none of #{inspect(Map.keys(content))}"]
       method == "HEAD" or byte_size(body) > @most_bytes -> []
+      type =~ "cbor" -> cbor(content[type]["schema"], body)
       type =~ "json-seq" -> errors(content[type]["schema"], body, "")
       type =~ "ndjson" -> lines(content[type]["schema"], body)
       type =~ "json" -> errors(content[type]["schema"], JSON.decode!(body), "")
@@ -80,6 +81,10 @@ defmodule FormdbHttp.Contract do
 
   defp body(_method, _no_content, %{body: ""}), do: []
   defp body(_method, _no_content, _answer), do: ["there is a body"]
+
+  # Stored records hold what JSON has not.
+  defp cbor(%{"$ref" => "#/components/schemas/StoredBlock"}, _body), do: []
+  defp cbor(schema, body), do: errors(schema, CBOR.decode!(body), "")
 
   # The schema is that of a line.
   defp lines(schema, body) do

@@ -1,6 +1,11 @@
 defmodule FormdbHttpWeb.ETag do
   @moduledoc false
-  # Entity tags (RFC 9110, 8.8.3). Ours are hashes and hold neither commas nor quotes.
+  # Entity tags (RFC 9110, 8.8.3). Ours are hashes and hold neither commas nor quotes. In another
+  # form than JSON as it is, they end in its name: two forms are no equal bytes.
+
+  @suffixes ["-cbor"]
+
+  alias FormdbHttpWeb.Request
 
   @doc "The strong tag of a hash."
   def strong(hash), do: <<?", hash::binary, ?">>
@@ -8,9 +13,16 @@ defmodule FormdbHttpWeb.ETag do
   @doc "The tag of another form of what the hash is over."
   def weak(hash), do: "W/" <> strong(hash)
 
+  @doc "The header fields, the entity tag among them ending in the name of a form."
+  @spec suffixed(Request.headers(), String.t()) :: Request.headers()
+  def suffixed(%{"etag" => tag} = headers, suffix) when suffix in @suffixes,
+    do: %{headers | "etag" => [binary_part(tag, 0, byte_size(tag) - 1), suffix, ?"]}
+
+  def suffixed(headers, suffix) when suffix in @suffixes, do: headers
+
   @doc """
   The tags in a header field: `:any` for `*`, or `{:ok, list}` of `{:strong, tag}` and
-  `{:weak, tag}` without their quotes. Empty places in a list do not count (RFC 9110, 5.6.1.2).
+  `{:weak, tag}` without their quotes and the name of the form: all forms are of one version. Empty places in a list do not count (RFC 9110, 5.6.1.2).
   """
   @spec parse(String.t()) :: :any | {:ok, [{:strong | :weak, String.t()}, ...]} | :error
   def parse("*"), do: :any
@@ -29,9 +41,16 @@ defmodule FormdbHttpWeb.ETag do
   defp tag(text, kind, found) do
     with [tag, rest] <- :binary.split(text, ~s(")),
          true <- String.first(skip(rest, ~c" \t")) in [nil, ","] do
-      tags(rest, [{kind, tag} | found])
+      tags(rest, [{kind, without_form(tag)} | found])
     else
       _open_or_followed -> :error
+    end
+  end
+
+  defp without_form(tag) do
+    case Enum.find(@suffixes, &String.ends_with?(tag, &1)) do
+      nil -> tag
+      suffix -> tag |> binary_part(0, byte_size(tag) - byte_size(suffix)) |> without_form()
     end
   end
 

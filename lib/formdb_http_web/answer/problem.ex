@@ -12,6 +12,7 @@ defmodule FormdbHttpWeb.Problem do
   @problems %{
     # The request is wrong: sending it again as it is will not help.
     invalid_json: {400, "The body is not the JSON that the call takes"},
+    invalid_cbor: {400, "The body is not CBOR, or not such as JSON has a form for"},
     invalid_feature: {400, "Not a GeoJSON Feature or FeatureCollection"},
     invalid_geometry: {400, "The geometry breaks RFC 7946"},
     invalid_position: {400, "The position is not longitude, latitude and altitude"},

@@ -86,9 +86,14 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
   defp body({needed, content}),
     do: [requestBody: [required: needed == :required, content: content(content)]]
 
-  defp content(content), do: for({type, schema} <- content, do: {type, media_type(schema)})
+  defp content(content) do
+    for type <- Content.types(content) do
+      {type, media_type(for {^type, schema} <- content, uniq: true, do: schema)}
+    end
+  end
 
-  defp media_type(schema), do: [schema: Schema.ref(schema)]
+  defp media_type([schema]), do: [schema: Schema.ref(schema)]
+  defp media_type(schemas), do: [schema: [anyOf: Enum.map(schemas, &Schema.ref/1)]]
 
   ## Answers
 

@@ -10,7 +10,7 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
 
   @fields [
     location: {"The address of what was created.", format: "uri-reference"},
-    etag: {"The entity tag of the version: its hash.", pattern: ~S{^(W/)?"[0-9a-f]+"$}},
+    etag: {"The entity tag of the version: its hash.", pattern: ~S{^(W/)?"[0-9a-f]+(-cbor)?"$}},
     formdb_seq: {"The sequence of the version.", pattern: "^[0-9]+$"},
     link: {"The next page (RFC 8288).", pattern: ~S{^<.*>; rel="next"$}},
     idempotency_replayed:

@@ -36,13 +36,24 @@ defmodule FormdbHttpWeb.Body do
   end
 
   def read(req, max) do
+    state = %{max: max, bytes: 0, waited: 0, silent: 0}
+
     with :ok <- BodyType.check(req.headers, Call.takes(req.call)),
          :ok <- check_database(req),
-         {:ok, memory} <- reserve(req) do
-      Process.put(@memory, memory)
-      read_parts(req, "", %{max: max, memory: memory, bytes: 0, waited: 0, silent: 0})
-    end
+         {:ok, memory} <- reserve(req),
+         Process.put(@memory, memory),
+         {:ok, body} <- read_parts(req, "", Map.put(state, :memory, memory)),
+         do: as_json(BodyType.essence(req.headers), body, memory, req.settings.max_body_bytes)
   end
+
+  # Calls look into JSON only.
+  defp as_json("application/cbor", body, memory, max) when body != "" do
+    with {:ok, json} <- Serving.cbor_to_json(body, max),
+         :ok <- WorkMemory.resize(memory, byte_size(json)),
+         do: {:ok, json}
+  end
+
+  defp as_json(_json, body, _memory, _max), do: {:ok, body}
 
   @doc """
   A body of any length, to be read in parts. That it is of a type that the call takes is

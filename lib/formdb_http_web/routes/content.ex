@@ -16,13 +16,20 @@ defmodule FormdbHttpWeb.Routes.Content do
   """
   @type answer :: %{status: 200..599, content: t(), fields: [{atom(), boolean()}]}
 
+  @cbor "application/cbor"
+
   ## Media types
 
+  @doc "JSON, and its other form, CBOR."
   @spec json(atom()) :: t()
-  def json(schema), do: [{"application/json", schema}]
+  def json(schema), do: [{"application/json", schema}, {@cbor, schema}]
 
   @spec geojson(atom()) :: t()
-  def geojson(schema), do: [{"application/geo+json", schema}]
+  def geojson(schema), do: [{"application/geo+json", schema}, {@cbor, schema}]
+
+  @doc "JSON that there is in no other form."
+  @spec json_only(atom()) :: t()
+  def json_only(schema), do: [{"application/json", schema}]
 
   @doc "RFC 7396."
   @spec merge_patch(atom()) :: t()
@@ -42,7 +49,7 @@ defmodule FormdbHttpWeb.Routes.Content do
 
   @doc "A record as it is stored, of which `FormdbHttp.block/2` says more."
   @spec stored(atom()) :: t()
-  def stored(schema), do: [{"application/cbor", schema}]
+  def stored(schema), do: [{@cbor, schema}]
 
   @spec html(atom()) :: t()
   def html(schema), do: [{"text/html", schema}]
@@ -62,7 +69,15 @@ defmodule FormdbHttpWeb.Routes.Content do
 
   @doc "The media types, without schemas."
   @spec types(t()) :: [String.t()]
-  def types(content), do: for({type, _schema} <- content, do: type)
+  def types(content), do: for({type, _schema} <- content, uniq: true, do: type)
+
+  @doc "Whether JSON may be had as CBOR, which is of the same schema then."
+  @spec cbor_form?(t()) :: boolean()
+  def cbor_form?(content) do
+    Enum.any?(content, fn {type, schema} ->
+      type == @cbor and Enum.any?(content, &match?({other, ^schema} when other != @cbor, &1))
+    end)
+  end
 
   ## Bodies
 

@@ -24,7 +24,7 @@ defmodule FormdbHttpWeb.Routes.History do
       new(:block, @block, [
         call("GET", {BlockController, :show}, :read, "A block, as JSON or CBOR.",
           headers: [if_match(), if_none_match()],
-          answers: [ok(json(:block) ++ stored(:stored_block), etag: true), not_modified()]
+          answers: [ok(json_only(:block) ++ stored(:stored_block), etag: true), not_modified()]
         )
       ]),
       new(:block_revert, @block <> "/revert", [

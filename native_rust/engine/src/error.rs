@@ -17,6 +17,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum InvalidCode {
     /// The text is not JSON (RFC 8259), is no JSON object, or repeats a member name.
     Json,
+    /// The bytes are not CBOR (RFC 8949), or hold what JSON has not.
+    Cbor,
     /// Valid JSON that is not a GeoJSON Feature or FeatureCollection.
     Feature,
     /// A geometry that breaks RFC 7946: unknown type, open ring, too few positions.
@@ -57,6 +59,7 @@ impl InvalidCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "invalid_json",
+            Self::Cbor => "invalid_cbor",
             Self::Feature => "invalid_feature",
             Self::Geometry => "invalid_geometry",
             Self::Position => "invalid_position",

@@ -1,6 +1,6 @@
 //! JSON text that Elixir itself looks into: as terms, or its members as text.
 
-use formdb_engine::types::{Source, array_lines};
+use formdb_engine::types::{self, Source};
 use formdb_engine::{Error, InvalidCode};
 use rustler::{Binary, Encoder, Env, Term};
 
@@ -42,7 +42,25 @@ twins! {
     /// The elements of a JSON array as lines, or as a text sequence.
     json_lines: "Normal", json_lines_dirty: "DirtyCpu";
     fn(env; array: Binary<'a>, sequence: bool) -> Term<'a> {
-        binary(env, &array_lines(&array, sequence))
+        binary(env, &types::array_lines(&array, sequence))
+    }
+}
+
+twins! {
+    /// `{:ok, text}`: a CBOR document as JSON of at most so many bytes.
+    cbor_to_json: "Normal", cbor_to_json_dirty: "DirtyCpu";
+    fn(env; cbor: Binary<'a>, limit: usize) -> Term<'a> {
+        let json = types::cbor_to_json(&cbor, limit);
+        tagged(env, json.map(|json| binary(env, &json)).map_err(Failure))
+    }
+}
+
+twins! {
+    /// `{:ok, bytes}`: a JSON document as CBOR.
+    json_to_cbor: "Normal", json_to_cbor_dirty: "DirtyCpu";
+    fn(env; json: Binary<'a>) -> Term<'a> {
+        let cbor = types::json_to_cbor(&json);
+        tagged(env, cbor.map(|cbor| binary(env, &cbor)).map_err(Failure))
     }
 }
 

@@ -7,6 +7,7 @@
 //! errors carry the line and column in the
 //! whole text even where only a part of it is being read.
 
+mod cbor_form;
 mod lines;
 mod numbers;
 mod parse;
@@ -15,6 +16,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
+pub use cbor_form::{cbor_to_json, json_to_cbor};
 pub use lines::array_lines;
 pub use parse::Source;
 

@@ -54,7 +54,7 @@ pub use id::{
     generate_feature_id,
 };
 pub(crate) use json::at;
-pub use json::{Json, Members, Source, array_lines};
+pub use json::{Json, Members, Source, array_lines, cbor_to_json, json_to_cbor};
 pub(crate) use orientation::{Orientation, side};
 pub(crate) use points::{PointBatches, point_value_from_text};
 pub use points::{Points, parse_points, parse_points_in};
