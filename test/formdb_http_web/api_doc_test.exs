@@ -75,6 +75,17 @@ defmodule FormdbHttpWeb.ApiDocTest do
            "#{@path} has no example of\n#{Enum.map_join(missing, "\n", &inspect/1)}"
   end
 
+  test "the table of calls has every call" do
+    shown = Regex.scan(~r/^\| `([A-Z]+) (\S+)` \|/m, @document, capture: :all_but_first)
+
+    calls =
+      for resource <- Routes.all(),
+          {method, _call} <- resource.calls,
+          do: [method, String.replace(resource.template, ~r/{(\w+)}/, ":\\1")]
+
+    assert Enum.sort(shown) == Enum.sort(calls)
+  end
+
   test "defaults of limits are those of the settings" do
     settings = Map.new(Settings.all(), &{Settings.variable(&1.field), &1})
 
