@@ -116,10 +116,10 @@ defmodule FormdbHttp do
   @doc """
   What is in the database, as JSON: the counts of features and their geometry types,
   property names with their types and how often they occur, and the series with their counts
-  and ends.
+  and ends. `:as_of` an earlier state the blocks of all features of then are read.
   """
-  @spec schema(database()) :: result(%{json: binary()})
-  defdelegate schema(name), to: Databases
+  @spec schema(database(), [Types.as_of_option()]) :: result(%{json: binary()})
+  defdelegate schema(name, opts \\ []), to: Databases
 
   @doc """
   Closes the database: what is queued is committed first, open transactions are
@@ -271,19 +271,21 @@ defmodule FormdbHttp do
   The versions of a feature, oldest first: of each block its `seq`, `hash`, `time`,
   `txn` and `op`, and where recorded its `actor`, `prev` and `provenance`.
 
-  Options: `:since` (only versions after this sequence) and `:limit`.
+  Options: `:since` (only versions after this sequence), `:limit`, and `:as_of`.
   """
-  @spec provenance(database(), String.t(), since: non_neg_integer(), limit: pos_integer()) ::
-          result(Types.block_page())
+  @spec provenance(database(), String.t(), [
+          {:since, non_neg_integer()} | {:limit, pos_integer()} | Types.as_of_option()
+        ]) :: result(Types.block_page())
   defdelegate provenance(name, id, opts \\ []), to: Journal
 
   @doc """
   The blocks that the versions of a feature were derived from, as their provenance
   says in `derived_from`, those that these were derived from, and so on.
 
-  Option: `:limit`, blocks at most.
+  Options: `:limit`, blocks at most, and `:as_of`, of the versions there were then.
   """
-  @spec lineage(database(), String.t(), limit: pos_integer()) :: result(Types.lineage())
+  @spec lineage(database(), String.t(), [{:limit, pos_integer()} | Types.as_of_option()]) ::
+          result(Types.lineage())
   defdelegate lineage(name, id, opts \\ []), to: Journal
 
   ## Points

@@ -109,8 +109,9 @@ defmodule FormdbHttp.Databases do
     end
   end
 
-  def schema(name) do
-    with {:ok, json} <- Engine.call_heavy(name, &Native.schema(&1, name)),
+  def schema(name, opts) do
+    with {:ok, as_of} <- Input.as_of(name, Input.options!(opts, [:as_of])),
+         {:ok, json} <- Engine.call_heavy(name, &Native.schema(&1, name, as_of)),
          do: {:ok, %{json: json}}
   end
 

@@ -26,23 +26,25 @@ defmodule FormdbHttp.Journal do
   end
 
   def provenance(name, id, opts) do
-    opts = Input.options!(opts, [:since, :limit])
+    opts = Input.options!(opts, [:since, :limit, :as_of])
     since = opts[:since] || 0
     limit = Input.limit(opts)
 
     call = if limit > @small_page, do: &Engine.call_heavy/2, else: &Engine.call/2
 
-    with {:ok, {json, returned, next}} <-
-           call.(name, &Native.provenance(&1, name, id, since, limit)),
+    with {:ok, as_of} <- Input.as_of(name, opts),
+         {:ok, {json, returned, next}} <-
+           call.(name, &Native.provenance(&1, name, id, since, as_of, limit)),
          do: {:ok, %{json: json, returned: returned, next: next}}
   end
 
   def lineage(name, id, opts) do
-    opts = Input.options!(opts, [:limit])
+    opts = Input.options!(opts, [:limit, :as_of])
     limit = Input.limit(opts)
 
-    with {:ok, {json, elsewhere, truncated}} <-
-           Engine.call_heavy(name, &Native.lineage(&1, name, id, limit)),
+    with {:ok, as_of} <- Input.as_of(name, opts),
+         {:ok, {json, elsewhere, truncated}} <-
+           Engine.call_heavy(name, &Native.lineage(&1, name, id, as_of, limit)),
          do: {:ok, %{json: json, elsewhere: elsewhere, truncated: truncated}}
   end
 

@@ -76,7 +76,7 @@ defmodule FormdbHttp.Native do
   nif aggregate(catalog, name, query), [:aggregate_dirty]
   nif summary(catalog, name, series, as_of)
 
-  nif schema(catalog, name)
+  nif schema(catalog, name, as_of)
   nif seq(catalog, name)
   nif seq_at(catalog, name, micros)
   nif block(catalog, name, seq)
@@ -84,8 +84,8 @@ defmodule FormdbHttp.Native do
   nif find_block(catalog, name, hash)
   nif written_features(catalog, name, first, last)
   nif points_deleted_by(catalog, name, seq)
-  nif provenance(catalog, name, id, since, limit)
-  nif lineage(catalog, name, id, limit)
+  nif provenance(catalog, name, id, since, as_of, limit)
+  nif lineage(catalog, name, id, as_of, limit)
   nif entries(catalog, name, query)
   nif tree_head(catalog, name, size)
   nif inclusion_proof(catalog, name, seq, size)

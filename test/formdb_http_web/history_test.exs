@@ -341,6 +341,28 @@ defmodule FormdbHttpWeb.HistoryTest do
     end
   end
 
+  test "what is told of the past is as of then", %{port: port, db: db, a: a} do
+    put(port, a, point(1))
+    before = json(get(port, db <> "/schema"))
+    put(port, a, point(2))
+    delete(port, a)
+    assert json(get(port, db <> "/schema?as_of=1")) == before
+    assert json(get(port, db <> "/schema"))["features"]["count"] == 0
+
+    versions = fn query ->
+      for entry <- json(get(port, a <> "/provenance" <> query))["provenance_chain"],
+          do: entry["seq"]
+    end
+
+    assert versions.("") == [1, 2, 3]
+    assert versions.("?as_of=2") == [1, 2]
+    assert versions.("?as_of=2&since=1") == [2]
+    assert get(port, a <> "/provenance?as_of=0").status == 404
+    assert get(port, a <> "/lineage?as_of=1").status == 200
+    assert get(port, a <> "/lineage?as_of=0").status == 404
+    assert json(get(port, db <> "/schema?as_of=4"))["pointer"] == "/as_of"
+  end
+
   describe "Idempotency-Key" do
     test "makes every write one that can be sent again", context do
       %{port: port, db: db, a: a, name: name} = context

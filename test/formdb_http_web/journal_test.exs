@@ -121,6 +121,36 @@ defmodule FormdbHttpWeb.JournalTest do
     Enum.map(page["entries"], & &1["seq"]) ++ all(port, journal, page["next"])
   end
 
+  test "from one time to another", %{port: port, name: name, journal: journal} do
+    acks =
+      for n <- 1..3 do
+        {:ok, ack} = FormdbHttp.put_feature(name, feature("a", n))
+        Process.sleep(2)
+        ack
+      end
+
+    [_first, second, _third] = for ack <- acks, do: FormdbHttp.format_timestamp(ack.time)
+
+    seqs = fn query ->
+      for entry <- json(get(port, journal <> query))["entries"], do: entry["seq"]
+    end
+
+    assert seqs.("?since=" <> second) == [3]
+    assert seqs.("?until=" <> second) == [1, 2]
+    assert seqs.("?since=1&until=" <> second) == [2]
+    assert seqs.("?since=2020-01-01") == [1, 2, 3]
+    assert seqs.("?until=2020-01-01") == []
+
+    for key <- ["since", "until"], {value, part} <- [{"then", "then"}, {"9000-01-01", "ahead"}] do
+      refused = get(port, journal <> "?#{key}=#{value}")
+      assert %{"status" => 400, "pointer" => pointer, "detail" => detail} = json(refused)
+      assert {pointer, detail =~ part} == {"/" <> key, true}
+    end
+
+    crossed = get(port, journal <> "?since=3&until=" <> second)
+    assert json(crossed)["detail"] =~ "before since"
+  end
+
   test "a page of large blocks ends early and goes on", context do
     %{port: port, name: name, journal: journal} = context
     timestamps = Enum.to_list(1..60_000)

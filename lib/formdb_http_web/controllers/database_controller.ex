@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
 
-  alias FormdbHttpWeb.{Answer, Members, Paths, Places}
+  alias FormdbHttpWeb.{Answer, Members, Params, Paths, Places}
 
   # In this order in the answer; what the engine reports besides comes after them.
   @first [:id, :status, :log, :seq, :durable_seq, :root, :features, :series, :points]
@@ -51,8 +51,9 @@ defmodule FormdbHttpWeb.DatabaseController do
     end
   end
 
-  def schema(_req, %{db: name}) do
-    with {:ok, %{json: json}} <- FormdbHttp.schema(name), do: Answer.json(200, {:json, json})
+  def schema(_req, %{db: name} = params) do
+    with {:ok, %{json: json}} <- FormdbHttp.schema(name, Params.options(params, [:as_of])),
+         do: Answer.json(200, {:json, json})
   end
 
   def delete(_req, %{db: name, purge: true}) do

@@ -97,13 +97,15 @@ defmodule FormdbHttpWeb.FeatureController do
   ## Reading
 
   def provenance(_req, %{db: db, id: id} = params) do
-    with {:ok, page} <- FormdbHttp.provenance(db, id, Params.options(params, [:since, :limit])),
+    opts = Params.options(params, [:since, :limit, :as_of])
+
+    with {:ok, page} <- FormdbHttp.provenance(db, id, opts),
          do:
            Answer.json(200, feature_id: id, provenance_chain: {:json, page.json}, next: page.next)
   end
 
   def lineage(_req, %{db: db, id: id} = params) do
-    with {:ok, lineage} <- FormdbHttp.lineage(db, id, Params.options(params, [:limit])) do
+    with {:ok, lineage} <- FormdbHttp.lineage(db, id, Params.options(params, [:limit, :as_of])) do
       Answer.json(200,
         feature_id: id,
         derived_from: {:json, lineage.json},

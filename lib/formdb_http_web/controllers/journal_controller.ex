@@ -5,18 +5,39 @@ defmodule FormdbHttpWeb.JournalController do
 
   alias FormdbHttpWeb.{Answer, Downloading, Params}
 
-  def index(_req, %{since: since, until: until})
-      when is_integer(since) and is_integer(until) and since > until do
-    detail = "until is #{until}, before since, which is #{since}; exchange them"
+  def index(req, %{db: db} = params) do
+    with {:ok, params} <- in_sequences(params, db, :since),
+         {:ok, params} <- in_sequences(params, db, :until),
+         :ok <- check_order(params) do
+      case Downloading.framing(req) do
+        nil -> page(params)
+        framing -> download(framing, params)
+      end
+    end
+  end
+
+  # A time stands for the last block that was committed by then.
+  defp in_sequences(params, db, key) do
+    case params do
+      %{^key => time} when is_binary(time) ->
+        case FormdbHttp.seq_at(db, time) do
+          {:ok, seq} -> {:ok, %{params | key => seq}}
+          {:error, %{pointer: "/" <> _name} = error} -> {:error, %{error | pointer: "/#{key}"}}
+          {:error, error} -> {:error, error}
+        end
+
+      _sequence_or_none ->
+        {:ok, params}
+    end
+  end
+
+  defp check_order(%{since: since, until: until})
+       when is_integer(since) and is_integer(until) and since > until do
+    detail = "until is #{until}, before since (#{since}); expected it at or after that"
     refuse(:invalid_parameter, detail, "/until")
   end
 
-  def index(req, params) do
-    case Downloading.framing(req) do
-      nil -> page(params)
-      framing -> download(framing, params)
-    end
-  end
+  defp check_order(_params), do: :ok
 
   # Up to what is durable now: it goes on growing.
   defp download(framing, %{db: db} = params) do

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.Routes.Databases do
   # Databases as a whole.
 
   import FormdbHttpWeb.Routes.Content
-  import FormdbHttpWeb.Routes.Parameters, only: [parameter: 3]
+  import FormdbHttpWeb.Routes.Parameters, only: [as_of: 0, parameter: 3]
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
   alias FormdbHttpWeb.DatabaseController
@@ -35,6 +35,7 @@ defmodule FormdbHttpWeb.Routes.Databases do
       ]),
       new(:schema, path() <> "/schema", [
         call("GET", {DatabaseController, :schema}, :read, "What is in a database.",
+          query: [as_of()],
           answers: [ok(json(:database_schema))],
           errors: [504]
         )

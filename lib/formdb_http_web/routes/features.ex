@@ -152,14 +152,14 @@ defmodule FormdbHttpWeb.Routes.Features do
       ]),
       new(:provenance, @feature <> "/provenance", [
         call("GET", {FeatureController, :provenance}, :read, "The versions of a feature.",
-          query: [since(), limit()],
+          query: [since(), limit(), as_of()],
           answers: [ok(json(:provenance_chain))],
           errors: @read
         )
       ]),
       new(:lineage, @feature <> "/lineage", [
         call("GET", {FeatureController, :lineage}, :read, "What a feature is derived from.",
-          query: [limit()],
+          query: [limit(), as_of()],
           answers: [ok(json(:lineage))],
           errors: @read
         )

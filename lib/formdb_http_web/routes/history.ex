@@ -64,8 +64,8 @@ defmodule FormdbHttpWeb.Routes.History do
   end
 
   defp tree_size(about), do: parameter("tree_size", :count, about)
-  defp since, do: parameter("since", :count, "Only blocks after this sequence.")
-  defp until, do: parameter("until", :count, "Only blocks up to this sequence.")
+  defp since, do: parameter("since", :as_of, "Only blocks after this sequence or time.")
+  defp until, do: parameter("until", :as_of, "Only blocks up to this sequence or time.")
 
   defp type do
     form = "an operation, such as put_feature"

@@ -83,7 +83,7 @@ fn answers(db: &Database) -> Value {
         "entries": json(&db.entries(&everything, &db.budget(Cancel::default())).unwrap().json),
         "tree_heads": heads.collect::<Vec<_>>(),
         "moments": moments.collect::<Vec<_>>(),
-        "versions": json(&db.provenance("berlin", 0, 100, &db.budget(Cancel::default())).unwrap().json),
+        "versions": json(&db.provenance("berlin", 0, None, 100, &db.budget(Cancel::default())).unwrap().json),
     })
 }
 
@@ -292,7 +292,7 @@ fn answers_about_foreign_members(db: &Database) -> Value {
         .iter()
         .map(|cell| json!([cell.bounds.min[0], cell.bounds.min[1], cell.count]));
     let schema: Value =
-        serde_json::from_slice(&db.schema(&db.budget(Cancel::default())).unwrap()).unwrap();
+        serde_json::from_slice(&db.schema(None, &db.budget(Cancel::default())).unwrap()).unwrap();
     json!({
         "around": Value::Object(around.into_iter().collect()),
         "within 0,0,4,4": search(Area::Box(bbox("0,0,4,4")), Predicate::Within),

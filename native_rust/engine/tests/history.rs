@@ -128,7 +128,7 @@ fn deletes_need_something_to_delete_and_leave_the_versions() {
     put(&db, "a", 2);
     assert_eq!(db.info().unwrap().features, 1);
     let chain = db
-        .provenance("a", 0, 10, &db.budget(Cancel::default()))
+        .provenance("a", 0, None, 10, &db.budget(Cancel::default()))
         .unwrap();
     assert_eq!(chain.returned, 3);
     let text = String::from_utf8(chain.json).unwrap();
@@ -724,7 +724,7 @@ fn a_lineage_follows_sequences_and_hashes_back() {
     derived(&db, "map", &format!(r#"3,"{hash}","{foreign}""#)).unwrap();
     derived(&db, "map", "4,1").unwrap();
     let lineage = db
-        .lineage("map", 10, &db.budget(Cancel::default()))
+        .lineage("map", None, 10, &db.budget(Cancel::default()))
         .unwrap();
     let blocks: serde_json::Value = serde_json::from_slice(&lineage.json).unwrap();
     let seqs: Vec<u64> = blocks
@@ -738,19 +738,23 @@ fn a_lineage_follows_sequences_and_hashes_back() {
         (lineage.elsewhere, lineage.truncated),
         (vec![foreign], false)
     );
+    let as_of = |seq| db.lineage("map", Some(seq), 10, &db.budget(Cancel::default()));
+    let earlier: serde_json::Value = serde_json::from_slice(&as_of(4).unwrap().json).unwrap();
+    assert_eq!(earlier.as_array().unwrap().len(), 3, "{earlier}");
+    assert_eq!(code(as_of(3)), "feature_not_found");
     assert!(
-        db.lineage("map", 2, &db.budget(Cancel::default()))
+        db.lineage("map", None, 2, &db.budget(Cancel::default()))
             .unwrap()
             .truncated
     );
     assert_eq!(
-        db.lineage("raw", 10, &db.budget(Cancel::default()))
+        db.lineage("raw", None, 10, &db.budget(Cancel::default()))
             .unwrap()
             .json,
         b"[]"
     );
     assert_eq!(
-        code(db.lineage("none", 10, &db.budget(Cancel::default()))),
+        code(db.lineage("none", None, 10, &db.budget(Cancel::default()))),
         "feature_not_found"
     );
     let error = derived(&db, "x", "1,9").unwrap_err();

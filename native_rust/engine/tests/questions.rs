@@ -230,10 +230,13 @@ fn questions_of_every_kind_look_at_their_budget() {
         ("count", db.count(&everything, &gone()).err()),
         ("nearby", db.count(&near, &gone()).err()),
         ("entries", db.entries(&entries, &gone()).err()),
-        ("provenance", db.provenance("one", 0, 1_000, &gone()).err()),
-        ("lineage", db.lineage("one", 1_000, &gone()).err()),
+        (
+            "provenance",
+            db.provenance("one", 0, None, 1_000, &gone()).err(),
+        ),
+        ("lineage", db.lineage("one", None, 1_000, &gone()).err()),
         ("find_block", db.find_block(&[7; 32], &gone()).err()),
-        ("schema", db.schema(&gone()).err()),
+        ("schema", db.schema(None, &gone()).err()),
         ("aggregate", db.aggregate(&series, &gone()).err()),
         ("aggregate of a prefix", db.aggregate(&all, &gone()).err()),
         ("summary", db.summary("series", None, &gone()).err()),
@@ -261,7 +264,7 @@ fn questions_of_every_kind_look_at_their_budget() {
     }
     // With a client that waits they are answered.
     assert_eq!(db.count(&everything, &fixture.budget()).unwrap().0, 1);
-    let lineage = db.lineage("one", 1_000, &fixture.budget()).unwrap();
+    let lineage = db.lineage("one", None, 1_000, &fixture.budget()).unwrap();
     assert!(!lineage.truncated);
     assert_eq!(db.memory().work.used(), 0, "all is given back");
 }
@@ -361,7 +364,7 @@ fn pages_that_end_at_their_bytes_are_together_the_whole() {
         assert!(all.into_iter().eq(1..=150));
         let versions = pages(&|since| {
             let budget = fixture.budget();
-            fixture.db.provenance("f0", since, 1_000, &budget)
+            fixture.db.provenance("f0", since, None, 1_000, &budget)
         });
         assert!(versions.into_iter().eq([1].into_iter().chain(121..=150)));
     }

@@ -25,7 +25,7 @@ fn open(dir: &Path) -> Database {
 }
 
 fn schema(db: &Database) -> Value {
-    serde_json::from_slice(&db.schema(&db.budget(Cancel::default())).unwrap()).unwrap()
+    serde_json::from_slice(&db.schema(None, &db.budget(Cancel::default())).unwrap()).unwrap()
 }
 
 fn put(db: &Database, features: &[Value]) {
@@ -64,7 +64,7 @@ fn says_what_is_there_and_again_after_opening() {
     let db = open(dir.path());
     let empty = r#"{"seq":0,"features":{"count":0,"geometry_types":{},"properties":{}},"series":{"count":0,"points":0}}"#;
     assert_eq!(
-        String::from_utf8(db.schema(&db.budget(Cancel::default())).unwrap()).unwrap(),
+        String::from_utf8(db.schema(None, &db.budget(Cancel::default())).unwrap()).unwrap(),
         empty
     );
     let line = json!({"type": "LineString", "coordinates": [[0, 0], [1, 1]]});
@@ -98,13 +98,13 @@ fn says_what_is_there_and_again_after_opening() {
         r#""last":"1970-01-01T00:00:01.000000Z"}}"#,
     );
     assert_eq!(
-        String::from_utf8(db.schema(&db.budget(Cancel::default())).unwrap()).unwrap(),
+        String::from_utf8(db.schema(None, &db.budget(Cancel::default())).unwrap()).unwrap(),
         expected
     );
     db.close();
     let db = open(dir.path());
     assert_eq!(
-        String::from_utf8(db.schema(&db.budget(Cancel::default())).unwrap()).unwrap(),
+        String::from_utf8(db.schema(None, &db.budget(Cancel::default())).unwrap()).unwrap(),
         expected
     );
 
@@ -138,7 +138,9 @@ fn says_what_is_there_and_again_after_opening() {
     assert_eq!(schema(&db), then);
     db.close();
     assert_eq!(
-        db.schema(&db.budget(Cancel::default())).unwrap_err().code(),
+        db.schema(None, &db.budget(Cancel::default()))
+            .unwrap_err()
+            .code(),
         "database_closed"
     );
     let db = open(dir.path());
@@ -241,6 +243,7 @@ fn agrees_with_the_documents_through_writes_deletes_and_reopening() {
     let mut db = open(dir.path());
     let mut model: BTreeMap<String, Value> = BTreeMap::new();
     let mut state = 0x5c4e_3a11;
+    let mut past = Vec::new();
     for round in 0..150 {
         let id = |n: u64| format!("f{}", n % 25);
         match random(&mut state) % 8 {
@@ -275,9 +278,32 @@ fn agrees_with_the_documents_through_writes_deletes_and_reopening() {
             db.close();
             db = open(dir.path());
         }
-        assert_eq!(schema(&db)["features"], counted(&model), "round {round}");
+        let timestamps: Vec<i64> = (0..random(&mut state) % 9).map(|n| n as i64).collect();
+        let series = format!("s{}", random(&mut state) % 3);
+        match random(&mut state) % 4 {
+            0 if !timestamps.is_empty() => points(&db, &series, &timestamps),
+            1 if db
+                .summary(&series, None, &db.budget(Cancel::default()))
+                .is_ok() =>
+            {
+                let cut = db.prepare_delete_points(&series, 0, 4, None).unwrap();
+                db.write(vec![cut]).unwrap();
+            }
+            _ => (),
+        }
+        let now = schema(&db);
+        assert_eq!(now["features"], counted(&model), "round {round}");
+        past.push(now);
     }
     assert!(model.len() > 10);
+    for then in past {
+        let at = then["seq"].as_u64().unwrap();
+        let found = db.schema(Some(at), &db.budget(Cancel::default())).unwrap();
+        let found: Value = serde_json::from_slice(&found).unwrap();
+        assert_eq!(found, then, "as of {at}");
+    }
+    let ahead = db.schema(Some(1 << 40), &db.budget(Cancel::default()));
+    assert_eq!(ahead.unwrap_err().code(), "invalid_parameter");
     db.close();
 }
 

@@ -236,7 +236,9 @@ fn a_weak_write_is_seen_by_queries_at_once_and_by_what_promises_durability_once_
     assert_eq!(info.root, durable_root);
     assert!(db.feature("f2", None).is_ok() && db.feature("f2", Some(3)).is_ok());
     assert_eq!(
-        db.provenance("f2", 0, 10, &budget(&db)).unwrap().returned,
+        db.provenance("f2", 0, None, 10, &budget(&db))
+            .unwrap()
+            .returned,
         1
     );
     assert_eq!(journal(&db), [1]);

@@ -97,7 +97,7 @@ pub fn snapshots(data: &[u8]) {
     } else {
         // What it says is where blocks are that say something else.
         let _ = world(&db, None);
-        let _ = db.schema(&db.budget(Cancel::default()));
+        let _ = db.schema(None, &db.budget(Cancel::default()));
     }
     db.close();
 }

@@ -102,24 +102,31 @@ fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64
 /// `{:ok, {json, elsewhere, truncated}}`; `json` is an array of blocks, `elsewhere`
 /// a list of hashes.
 #[rustler::nif(schedule = "DirtyIo")]
-fn lineage<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &str, limit: usize) -> Term<'a> {
+fn lineage<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    as_of: Option<u64>,
+    limit: usize,
+) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let Lineage {
             json,
             elsewhere,
             truncated,
-        } = database.lineage(id, limit, &asker.budget(database))?;
+        } = database.lineage(id, as_of, limit, &asker.budget(database))?;
         Ok((binary(env, &json), elsewhere, truncated))
     })
 }
 
 /// `{:ok, json}`: what is in the database.
 #[rustler::nif(schedule = "DirtyIo")]
-fn schema<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
+fn schema<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, as_of: Option<u64>) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let budget = asker.budget(database);
-        Ok(binary(env, &database.schema(&budget)?))
+        Ok(binary(env, &database.schema(as_of, &budget)?))
     })
 }

@@ -305,11 +305,12 @@ fn provenance<'a>(
     name: &str,
     id: &str,
     since: u64,
+    as_of: Option<u64>,
     limit: usize,
 ) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let page = database.provenance(id, since, limit, &asker.budget(database))?;
+        let page = database.provenance(id, since, as_of, limit, &asker.budget(database))?;
         Ok((binary(env, &page.json), page.returned, page.next))
     })
 }

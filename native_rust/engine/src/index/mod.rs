@@ -40,6 +40,7 @@ pub use places::PlaceIndex;
 pub use range::{Order, RangeQuery, Resume};
 pub use series::{PartRun, Series, SeriesPart, Summary};
 pub use shared_series::SharedSeries;
+pub(crate) use signatures::SignatureTable;
 pub use spatial::Placed;
 pub(crate) use summary::{extremes, greatest, least};
 pub use temporal::{SeriesEntry, TemporalIndex};

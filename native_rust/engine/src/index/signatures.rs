@@ -28,7 +28,7 @@ const NONE: u16 = u16::MAX;
 /// Which features count as unknown once there are too many signatures depends on the
 /// order of the writes alone; one of them gets its signature when it is written again
 /// and there is room.
-pub(super) struct SignatureTable {
+pub(crate) struct SignatureTable {
     /// Numbers by signature; of all slots but free ones.
     numbers: HashTable<u16>,
     slots: Vec<Slot>,
@@ -65,7 +65,7 @@ impl Default for SignatureTable {
 impl SignatureTable {
     /// Gives feature `number` this signature, or none, in the place of what it had.
     /// O(1), whatever the signature's length.
-    pub(super) fn set(&mut self, number: u32, signature: Option<&FeatureSignature>) {
+    pub(crate) fn set(&mut self, number: u32, signature: Option<&FeatureSignature>) {
         let number = number as usize;
         while self.current.len() <= number {
             self.current.push(NONE);
@@ -84,7 +84,7 @@ impl SignatureTable {
     }
 
     /// The signature of feature `number`, unless its newest version is a tombstone.
-    pub(super) fn get(&self, number: u32) -> Option<&FeatureSignature> {
+    pub(crate) fn get(&self, number: u32) -> Option<&FeatureSignature> {
         let slot = self
             .slots
             .get(usize::from(*self.current.get(number as usize)?))?;
@@ -169,7 +169,7 @@ impl SignatureTable {
     }
 
     /// Each signature that features have, and how many. O(signatures).
-    pub(super) fn counts(&self) -> Vec<(FeatureSignature, u64)> {
+    pub(crate) fn counts(&self) -> Vec<(FeatureSignature, u64)> {
         let counted = self.slots.iter().filter(|slot| slot.features > 0);
         counted
             .map(|slot| (slot.signature.clone(), u64::from(slot.features)))

@@ -28,6 +28,8 @@ pub struct SeriesEntry {
 pub struct Extent {
     /// Series that have a point.
     pub series: u64,
+    /// Points in all of them.
+    pub points: u64,
     /// Their earliest and latest timestamp; absent without points.
     pub ends: Option<(i64, i64)>,
 }
@@ -171,9 +173,10 @@ impl TemporalIndex {
         places.map_while(|place| ids.get(place).cloned()).collect()
     }
 
-    /// How many series show a point at `at`, and from when to when those points are.
+    /// How many series show a point at `at`, how many points those are, and from when to
+    /// when.
     ///
-    /// O(n) in the number of series, [`Series::ends`] for each: not for a thread
+    /// O(n) in the number of series, [`Series::summary`] for each: not for a thread
     /// that must not wait. No guard of the map is held meanwhile.
     ///
     /// # Errors
@@ -188,8 +191,10 @@ impl TemporalIndex {
         let mut extent = Extent::default();
         for series in all {
             budget.step()?;
-            if let Some((first, last)) = series.read().ends(at) {
+            if let Some(summary) = series.read().summary(at) {
+                let (first, last) = (summary.first, summary.last);
                 extent.series += 1;
+                extent.points += summary.points;
                 let (begin, end) = extent.ends.unwrap_or((first, last));
                 extent.ends = Some((begin.min(first), end.max(last)));
             }

@@ -78,7 +78,7 @@ impl Database {
     }
 
     /// The versions of the feature `id`, oldest first, from after block `since`
-    /// on: each its block but for the body. A page ends at a number of bytes, too.
+    /// on, up to a sequence if it is asked as of one: each its block but for the body. A page ends at a number of bytes, too.
     /// Reads the journal; linear in the page.
     ///
     /// # Errors
@@ -89,6 +89,7 @@ impl Database {
         &self,
         id: &str,
         since: u64,
+        as_of: Option<u64>,
         limit: usize,
         budget: &Budget,
     ) -> Result<EntryPage> {
@@ -96,8 +97,14 @@ impl Database {
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
         // One more than the page has says that there are more.
-        let at = state.published();
-        let versions = versions(state, id, since..at, limit.saturating_add(1), budget)?;
+        let at = state.at(as_of)?;
+        let versions = versions(
+            state,
+            id,
+            since.min(at)..at,
+            limit.saturating_add(1),
+            budget,
+        )?;
         if versions.is_empty()
             && state
                 .indexes

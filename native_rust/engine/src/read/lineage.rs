@@ -23,7 +23,7 @@ pub struct Lineage {
 }
 
 impl Database {
-    /// The blocks that the versions of feature `id` were derived from, those that
+    /// The blocks that the versions of feature `id`, or those up to a sequence, were derived from, those that
     /// these were derived from, and so on, up to `limit` of them and up to
     /// [`crate::Limits::page_bytes`]. Reads the journal; linear in what it gives.
     ///
@@ -31,11 +31,18 @@ impl Database {
     /// [`Error::NotFound`] for an unknown feature, [`Error::Invalid`] for a bad
     /// limit, those of the [`Budget`], [`Error::Closed`], [`Error::Corrupt`],
     /// [`Error::Io`].
-    pub fn lineage(&self, id: &str, limit: usize, budget: &Budget) -> Result<Lineage> {
+    pub fn lineage(
+        &self,
+        id: &str,
+        as_of: Option<u64>,
+        limit: usize,
+        budget: &Budget,
+    ) -> Result<Lineage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
-        let versions = versions(state, id, 0..state.published(), usize::MAX, budget)?;
+        let at = state.at(as_of)?;
+        let versions = versions(state, id, 0..at, usize::MAX, budget)?;
         if versions.is_empty() {
             return Err(no_feature(id));
         }
@@ -67,7 +74,7 @@ impl Database {
                 }
             }
         }
-        let mut entries = Entries::new(state, state.published(), budget);
+        let mut entries = Entries::new(state, at, budget);
         for seq in found {
             if !entries.add(seq, None, false)? {
                 truncated = true;

@@ -13,6 +13,7 @@ mod cached;
 mod filter;
 mod heatmap;
 mod nearby;
+mod schema;
 
 use std::cell::RefCell;
 use std::sync::Arc;

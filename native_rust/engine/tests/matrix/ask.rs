@@ -69,7 +69,7 @@ pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
     compare_as_of(db, model, None)?;
     for (id, versions) in &model.versions {
         let chain = db
-            .provenance(id, 0, 100_000, &db.budget(Cancel::default()))
+            .provenance(id, 0, None, 100_000, &db.budget(Cancel::default()))
             .map_err(text)?;
         let chain: Vec<Value> = parsed(&chain.json)?;
         let chain: Vec<u64> = chain.iter().filter_map(|b| b["seq"].as_u64()).collect();

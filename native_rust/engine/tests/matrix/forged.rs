@@ -344,7 +344,7 @@ fn a_shape_that_a_snapshot_lacks_is_that_of_what_was_committed() {
     let db = open_with(&crashed, limits.clone()).unwrap();
     assert!(db.recovered().snapshot.is_some());
     assert_eq!(db.info().unwrap().seq, 41);
-    let schema = db.schema(&db.budget(Cancel::default())).unwrap();
+    let schema = db.schema(None, &db.budget(Cancel::default())).unwrap();
     let schema = String::from_utf8(schema).unwrap();
     assert!(
         schema.contains("first") && !schema.contains("second"),

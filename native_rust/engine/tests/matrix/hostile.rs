@@ -494,7 +494,7 @@ impl Pair {
         let schema: Value = parsed(
             &self
                 .db
-                .schema(&self.db.budget(Cancel::default()))
+                .schema(None, &self.db.budget(Cancel::default()))
                 .map_err(text)?,
         )?;
         let mut types: BTreeMap<&str, u64> = BTreeMap::new();

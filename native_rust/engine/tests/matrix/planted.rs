@@ -187,7 +187,7 @@ fn nothing_is_read_from_indexes_that_may_be_half_written() {
         db.tree_head(None).err(),
         db.seq_at(0).err(),
         db.begin(Begin::default()).err(),
-        db.schema(&db.budget(formdb_engine::Cancel::default()))
+        db.schema(None, &db.budget(formdb_engine::Cancel::default()))
             .err(),
         world(&db, None).err().map(|_| Error::Closed),
     ];

@@ -8,10 +8,18 @@ use serde::{Serialize, Serializer};
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::types::{FeatureSignature, GeometryType, PropertyType, write_timestamp};
+use crate::geo::Predicate;
+use crate::index::SignatureTable;
+use crate::read::features::feature_block;
+use crate::state::State;
+use crate::state::blocks::damaged;
+use crate::types::{FeatureSignature, GeometryType, PropertyType, stored_feature, write_timestamp};
+
+use super::area::Target;
+use super::{Area, Question};
 
 impl Database {
-    /// What the database holds now, as JSON text:
+    /// What the database holds now, or held as of a sequence, as JSON text:
     ///
     /// ```json
     /// {"seq": 7,
@@ -36,24 +44,31 @@ impl Database {
     /// `series` is as of block `seq`. `features` is that too unless a group is being
     /// applied at this moment: then it has some blocks of that group already. Linear
     /// in the series and the properties of each distinct set: not for a
-    /// thread that must not wait.
+    /// thread that must not wait. As of a sequence that others came after, the blocks
+    /// of all features that there were are read.
     ///
     /// # Errors
-    /// Those of the [`Budget`], [`crate::Error::Closed`].
-    pub fn schema(&self, budget: &Budget) -> Result<Vec<u8>> {
+    /// [`crate::Error::Invalid`] for a sequence the journal has not reached, those of the
+    /// [`Budget`], [`crate::Error::Closed`], [`crate::Error::Corrupt`], [`crate::Error::Io`].
+    pub fn schema(&self, as_of: Option<u64>, budget: &Budget) -> Result<Vec<u8>> {
         let state = &self.state;
         state.check_open()?;
         let (head, count, signatures) = {
             let features = state.indexes.features.read();
             (state.head(), features.len(), features.signatures())
         };
-        let extent = state.indexes.series.extent(head.tree_size, budget)?;
+        let at = super::at(state, as_of)?;
+        let (count, signatures) = match as_of {
+            Some(_) if at < head.tree_size => signatures_as_of(state, at, budget)?,
+            _ => (count, signatures),
+        };
+        let extent = state.indexes.series.extent(at, budget)?;
         let schema = Schema {
-            seq: head.tree_size,
+            seq: at,
             features: Features::of(count, &signatures),
             series: Series {
                 count: extent.series,
-                points: head.points,
+                points: extent.points,
                 first: extent.ends.map(|(first, _)| timestamp(first)),
                 last: extent.ends.map(|(_, last)| timestamp(last)),
             },
@@ -63,6 +78,30 @@ impl Database {
         let _ = serde_json::to_writer(&mut json, &schema);
         Ok(json)
     }
+}
+
+/// How many features there were, and how many with each signature, told apart as far as
+/// those are that there are now.
+fn signatures_as_of(
+    state: &State,
+    at: u64,
+    budget: &Budget,
+) -> Result<(usize, Vec<(FeatureSignature, u64)>)> {
+    let target = Target::new(&Area::Everything, Predicate::Intersects);
+    let question = Question::new(state, &target, &[], Some(at), budget)?;
+    let mut table = SignatureTable::default();
+    let mut count = 0;
+    question.each_candidate(
+        |_| false,
+        |hit, block| {
+            let (_, body) = feature_block(state, hit.seq, block)?;
+            let feature = stored_feature(body).map_err(|e| damaged(state, hit.seq, e))?;
+            table.set(count, Some(&feature.signature));
+            count += 1;
+            Ok(())
+        },
+    )?;
+    Ok((count as usize, table.counts()))
 }
 
 #[derive(Serialize)]
