@@ -127,6 +127,12 @@ defmodule FormdbHttp.Native do
 
   nif json_decode(text), [:json_decode_dirty]
 
+  nif content_compress(coding, bytes), [:content_compress_dirty]
+  nif content_packer(catalog, coding)
+  nif content_pack(packer, bytes, last)
+  nif content_unpacker(catalog, coding)
+  nif content_unpack(unpacker, part, last, most), [:content_unpack_dirty]
+
   nif timestamp_parse(text)
   nif timestamp_parameter(text, unit)
   nif timestamp_format(micros)

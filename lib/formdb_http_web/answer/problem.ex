@@ -34,6 +34,7 @@ defmodule FormdbHttpWeb.Problem do
     invalid_query: {400, "The query string is not percent-encoded UTF-8"},
     missing_parameter: {400, "A parameter is missing"},
     unknown_parameter: {400, "The call has no such parameter"},
+    invalid_content_coding: {400, "The body is not in the coding that Content-Encoding names"},
     malformed_request: {400, "Not an HTTP request"},
     origin_not_allowed: {403, "Pages of other web sites may not do this"},
     not_found: {404, "There is nothing at this path"},
@@ -52,6 +53,7 @@ defmodule FormdbHttpWeb.Problem do
     too_large: {413, "More than a limit allows"},
     uri_too_long: {414, "The path and query are too long"},
     unsupported_media_type: {415, "The body is in a format that is not taken"},
+    unsupported_content_coding: {415, "The body is in a coding that is not taken"},
     host_not_allowed: {421, "The server is not called by this name"},
     idempotency_key_reused: {422, "The idempotency key belongs to another request"},
     headers_too_large: {431, "The request's header fields are too large"},
@@ -188,6 +190,11 @@ defmodule FormdbHttpWeb.Problem do
 
   defp headers(code) when code in @retry do
     %{"content-type" => "application/problem+json", "retry-after" => "1"}
+  end
+
+  # Not of other problems with this status (RFC 9110, 12.5.3).
+  defp headers(:unsupported_content_coding) do
+    %{"content-type" => "application/problem+json", "accept-encoding" => "gzip, zstd"}
   end
 
   defp headers(_code), do: %{"content-type" => "application/problem+json"}

@@ -6,10 +6,13 @@ defmodule FormdbHttpWeb.Body do
   # Memory is reserved as the body comes, a part ahead, so that a client holds what it has
   # sent and no more than a part of what it has announced. That the announced length
   # would fit is looked at first, before anything is read.
+  #
+  # What comes packed (Content-Encoding) is unpacked piece by piece, and everything here but
+  # the time is about what it was before it was packed.
 
   import FormdbHttpWeb.Problem, only: [refuse: 2]
 
-  alias FormdbHttp.{Error, Serving, WorkMemory}
+  alias FormdbHttp.{ContentCoding, Error, Serving, WorkMemory}
   alias FormdbHttpWeb.{BodyType, Request}
   alias FormdbHttpWeb.Routes.Call
 
@@ -18,6 +21,8 @@ defmodule FormdbHttpWeb.Body do
   # The most that is asked for at once, and what a host may hold before it is asked.
   @part_bytes 1_048_576
   @unasked_bytes 65_536
+  # The most that is unpacked at once for a body that is read as a whole.
+  @piece_bytes 262_144
 
   @typedoc "A body that is read in parts."
   @opaque parts :: {Request.t(), map()}
@@ -36,13 +41,12 @@ defmodule FormdbHttpWeb.Body do
   end
 
   def read(req, max) do
-    state = %{max: max, bytes: 0, waited: 0, silent: 0}
-
     with :ok <- BodyType.check(req.headers, Call.takes(req.call)),
          :ok <- check_database(req),
+         {:ok, state} <- begin(req),
          {:ok, memory} <- reserve(req),
          Process.put(@memory, memory),
-         {:ok, body} <- read_parts(req, "", Map.put(state, :memory, memory)),
+         {:ok, body} <- read_parts(req, "", Map.merge(state, %{max: max, memory: memory})),
          do: as_json(BodyType.essence(req.headers), body, memory, req.settings.max_body_bytes)
   end
 
@@ -63,8 +67,19 @@ defmodule FormdbHttpWeb.Body do
   def open(req) do
     with :ok <- BodyType.check(req.headers, Call.takes(req.call)),
          :ok <- check_database(req),
-         do: {:ok, {req, %{bytes: 0, waited: 0, silent: 0}}}
+         {:ok, state} <- begin(req),
+         do: {:ok, {req, Map.put(state, :left, nil)}}
   end
+
+  # `bytes` are those that came, as they came.
+  defp begin(req) do
+    with {:ok, coding} <- BodyType.coding(req.headers), {:ok, unpacker} <- unpacker(coding) do
+      {:ok, %{unpacker: unpacker, bytes: 0, waited: 0, silent: 0}}
+    end
+  end
+
+  defp unpacker(:identity), do: {:ok, nil}
+  defp unpacker(coding), do: ContentCoding.unpacker(coding)
 
   # How long a part is waited for, so that there is something to do meanwhile.
   @part_ms 1_000
@@ -74,13 +89,25 @@ defmodule FormdbHttpWeb.Body do
   the caller does between is no delay of the client's.
   """
   @spec next(parts()) :: {:more | :done, binary(), parts()} | {:error, Error.t()}
-  def next({req, state}) do
-    with {:ok, wait_ms} <- time_left(req, state) do
-      case read_part(req, state, @part_bytes, min(wait_ms, @part_ms)) do
-        {:ok, part, req, state} -> {:done, part, {req, state}}
-        {:more, part, req, state} -> {:more, part, {req, state}}
-        {:error, _error} = error -> error
-      end
+  def next({req, %{left: nil} = state}) do
+    with {:ok, wait_ms} <- time_left(req, state),
+         {more_or_ok, part, req, state} <-
+           read_part(req, state, @part_bytes, min(wait_ms, @part_ms)),
+         do: next_piece(req, part, more_or_ok == :ok, state)
+  end
+
+  # Of a part that came before, and may have been the last one.
+  def next({req, %{left: last?} = state}), do: next_piece(req, "", last?, state)
+
+  defp next_piece(req, part, last?, %{unpacker: nil} = state),
+    do: {if(last?, do: :done, else: :more), part, {req, state}}
+
+  defp next_piece(req, part, last?, state) do
+    case ContentCoding.unpack(state.unpacker, part, last?, @part_bytes) do
+      {:full, piece} -> {:more, piece, {req, %{state | left: last?}}}
+      {:hungry, piece} -> {:more, piece, {req, %{state | left: nil}}}
+      {:done, piece} -> {:done, piece, {req, %{state | left: nil}}}
+      {:error, _error} = error -> error
     end
   end
 
@@ -117,19 +144,36 @@ defmodule FormdbHttpWeb.Body do
     length = part_length(req, state.max - byte_size(body))
 
     with :ok <- WorkMemory.resize(state.memory, byte_size(body) + length),
-         {:ok, wait_ms} <- time_left(req, state) do
-      case read_part(req, state, length, wait_ms) do
-        {_more_or_ok, part, _req, _state} when byte_size(body) + byte_size(part) > state.max ->
-          too_large(req, "more than #{state.max} bytes", state.max)
+         {:ok, wait_ms} <- time_left(req, state),
+         {more_or_ok, part, req, state} <- read_part(req, state, length, wait_ms),
+         {:ok, body} <- append(req, body, part, more_or_ok == :ok, state) do
+      if more_or_ok == :ok, do: {:ok, body}, else: read_parts(req, body, state)
+    end
+  end
 
-        {:ok, part, _req, _state} ->
-          {:ok, join(body, part)}
+  defp append(req, body, part, _last?, %{unpacker: nil, max: max}) do
+    if byte_size(body) + byte_size(part) > max,
+      do: too_large(req, "more than #{max} bytes", max),
+      else: {:ok, join(body, part)}
+  end
 
-        {:more, part, req, state} ->
-          read_parts(req, join(body, part), state)
+  defp append(req, body, part, last?, %{unpacker: unpacker, max: max} = state) do
+    # No more than shows that the limit is passed.
+    most = min(@piece_bytes, max + 1 - byte_size(body))
 
+    with :ok <- WorkMemory.resize(state.memory, byte_size(body) + byte_size(part) + most) do
+      case ContentCoding.unpack(unpacker, part, last?, most) do
         {:error, _error} = error ->
           error
+
+        {_end, piece} when byte_size(body) + byte_size(piece) > max ->
+          too_large(req, "more than #{max} bytes once it is unpacked", max)
+
+        {:full, piece} ->
+          append(req, join(body, piece), "", last?, state)
+
+        {_hungry_or_done, piece} ->
+          {:ok, join(body, piece)}
       end
     end
   end
@@ -193,9 +237,9 @@ defmodule FormdbHttpWeb.Body do
 
   # No more than shows that the limit is passed.
   defp part_length(%{body_length: length}, left) when is_integer(length),
-    do: length |> min(left) |> min(@part_bytes)
+    do: min(length, part_length(:unknown, left))
 
-  defp part_length(_req, left), do: min(@part_bytes, left + 1)
+  defp part_length(_unknown, left), do: min(@part_bytes, left + 1)
 
   defp too_large(req, found, max) do
     limit =

@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.BodyType do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
-  alias FormdbHttp.Error
+  alias FormdbHttp.{ContentCoding, Error}
   alias FormdbHttpWeb.Request
 
   # ASCII is UTF-8 as well.
@@ -16,10 +16,30 @@ defmodule FormdbHttpWeb.BodyType do
   """
   @spec check(Request.headers(), [String.t()]) :: :ok | {:error, Error.t()}
   def check(headers, taken) do
-    with :ok <- check_type(headers, taken),
-         :ok <- check_encoding(headers),
-         do: check_whole(headers)
+    with :ok <- check_type(headers, taken), do: check_whole(headers)
   end
+
+  @doc "The coding that the body comes in (RFC 9110, 8.4)."
+  @spec coding(Request.headers()) ::
+          {:ok, :identity | ContentCoding.coding()} | {:error, Error.t()}
+  def coding(%{"content-encoding" => field}) do
+    case String.downcase(String.trim(field), :ascii) do
+      coding when coding in ["gzip", "x-gzip"] ->
+        {:ok, :gzip}
+
+      "zstd" ->
+        {:ok, :zstd}
+
+      none when none in ["identity", ""] ->
+        {:ok, :identity}
+
+      _other ->
+        detail = "Content-Encoding is #{show(field)}; expected gzip or zstd, once, or none"
+        refuse(:unsupported_content_coding, detail)
+    end
+  end
+
+  def coding(_headers), do: {:ok, :identity}
 
   defp check_type(%{"content-type" => type}, taken) do
     if type in taken, do: :ok, else: check_essence(type, taken)
@@ -66,13 +86,6 @@ defmodule FormdbHttpWeb.BodyType do
         false
     end
   end
-
-  defp check_encoding(%{"content-encoding" => encoding}) when encoding != "identity" do
-    detail = "Content-Encoding is #{show(encoding)}; expected a body without it"
-    refuse(:unsupported_media_type, detail)
-  end
-
-  defp check_encoding(_headers), do: :ok
 
   # RFC 9110, 14.5: a part of what is to be written must not be taken for the whole.
   defp check_whole(%{"content-range" => range}) do
