@@ -13,6 +13,7 @@ defmodule FormdbHttpWeb.Handler do
     AnswerMemory,
     BasePath,
     Body,
+    Compression,
     Conditions,
     CrossOrigin,
     Fault,
@@ -69,13 +70,15 @@ defmodule FormdbHttpWeb.Handler do
   end
 
   # HEAD wants none of them.
-  defp finish(%{method: "HEAD"} = req, started, {status, headers, {:stream, _parts}}) do
+  defp finish(%{method: "HEAD"} = req, started, {_status, _headers, {:stream, _parts}} = answer) do
+    {status, headers, _parts} = Compression.call(answer, req)
     ended(req, started, status)
     {status, headers, {:stream, []}}
   end
 
   # Its parts have their bounds where they are made.
-  defp finish(req, started, {status, headers, {:stream, parts}}) do
+  defp finish(req, started, {_status, _headers, {:stream, _parts}} = answer) do
+    {status, headers, {:stream, parts}} = Compression.call(answer, req)
     ended = fn _part -> ended(req, started, status) end
     parts = Stream.transform(parts, fn -> nil end, &{[&1], &2}, ended)
     {status, headers, {:stream, parts}}
@@ -83,7 +86,8 @@ defmodule FormdbHttpWeb.Handler do
 
   # Before it is sent, so that whoever has the answer finds the request counted.
   defp finish(req, started, answer) do
-    {status, _headers, _body} = answer = AnswerMemory.count(answer, Router.safe?(req))
+    answer = AnswerMemory.count(answer, Router.safe?(req))
+    {status, _headers, _body} = answer = Compression.call(answer, req)
     ended(req, started, status)
     answer
   end

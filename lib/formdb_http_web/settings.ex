@@ -5,7 +5,8 @@ defmodule FormdbHttpWeb.Settings do
   alias FormdbHttp.Config
   alias FormdbHttpWeb.CrossOrigin
 
-  @keys [:max_body_bytes, :body_timeout_ms, :body_min_rate, :base_path, :trusted_proxies]
+  @keys [:max_body_bytes, :body_timeout_ms, :body_min_rate, :base_path, :trusted_proxies] ++
+          [:compression]
   @enforce_keys @keys ++ [:cross_origin, :routes]
   defstruct @enforce_keys
 
@@ -15,6 +16,7 @@ defmodule FormdbHttpWeb.Settings do
           body_min_rate: pos_integer(),
           base_path: String.t(),
           trusted_proxies: [Config.Web.network()],
+          compression: boolean(),
           cross_origin: CrossOrigin.t(),
           routes: routes()
         }

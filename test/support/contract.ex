@@ -8,7 +8,7 @@ defmodule FormdbHttp.Contract do
   raise, so that none is passed over.
   """
 
-  alias FormdbHttp.{CBOR, JSON}
+  alias FormdbHttp.{CBOR, ContentCoding, JSON}
   alias FormdbHttpWeb.{OpenAPI, Router}
 
   # Larger bodies take long to look through, and say no more.
@@ -65,7 +65,8 @@ defmodule FormdbHttp.Contract do
   defp field_problems(_name, _field, nil), do: []
   defp field_problems(name, field, value), do: errors(field["schema"], value, name)
 
-  defp body(method, %{"content" => content}, %{headers: headers, body: body}) do
+  defp body(method, %{"content" => content}, %{headers: headers} = answer) do
+    body = if method == "HEAD", do: "", else: unpacked(answer)
     type = headers |> Map.get("content-type", "none") |> String.split(";") |> hd()
 
     cond do
@@ -85,6 +86,24 @@ defmodule FormdbHttp.Contract do
   # Stored records hold what JSON has not.
   defp cbor(%{"$ref" => "#/components/schemas/StoredBlock"}, _body), do: []
   defp cbor(schema, body), do: errors(schema, CBOR.decode!(body), "")
+
+  @doc "The body of an answer before it was packed."
+  @spec unpacked(map()) :: binary()
+  def unpacked(%{headers: %{"content-encoding" => "gzip"}, body: body}), do: :zlib.gunzip(body)
+
+  def unpacked(%{headers: %{"content-encoding" => "zstd"}, body: body}) do
+    {:ok, unpacker} = ContentCoding.unpacker(:zstd)
+    unpacker |> pieces(body) |> IO.iodata_to_binary()
+  end
+
+  def unpacked(%{body: body}), do: body
+
+  defp pieces(unpacker, part) do
+    case ContentCoding.unpack(unpacker, part, true, @most_bytes) do
+      {:full, piece} -> [piece | pieces(unpacker, "")]
+      {:done, piece} -> [piece]
+    end
+  end
 
   # The schema is that of a line.
   defp lines(schema, body) do

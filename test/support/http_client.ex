@@ -36,8 +36,8 @@ defmodule FormdbHttp.HTTPClient do
     request(port, "POST", path, headers: [{"content-type", type}], body: body)
   end
 
-  @doc "The body as JSON."
-  def json(%{body: body}), do: JSON.decode!(body)
+  @doc "The body as JSON, unpacked where it was packed."
+  def json(response), do: response |> Contract.unpacked() |> JSON.decode!()
 
   @doc "The bytes of a request."
   def format(method, path, opts \\ []) do

@@ -83,6 +83,12 @@ defmodule FormdbHttp.Config.HttpSettings do
         doc: "Bytes a second that a body has to bring to be given longer than that"
       },
       %{
+        field: :compression,
+        type: :boolean,
+        default: true,
+        doc: "Pack answers beyond 1 KiB with zstd or gzip for clients that take it"
+      },
+      %{
         field: :max_connections,
         type: :integer,
         default: 10_000,

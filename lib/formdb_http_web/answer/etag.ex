@@ -1,11 +1,11 @@
 defmodule FormdbHttpWeb.ETag do
   @moduledoc false
   # Entity tags (RFC 9110, 8.8.3). Ours are hashes and hold neither commas nor quotes. In another
-  # form than JSON as it is, they end in its name: two forms are no equal bytes.
-
-  @suffixes ["-cbor"]
+  # form than as it is stored they end in its name: two forms are no equal bytes.
 
   alias FormdbHttpWeb.Request
+
+  @suffixes ["-cbor", "-gzip", "-zstd"]
 
   @doc "The strong tag of a hash."
   def strong(hash), do: <<?", hash::binary, ?">>
@@ -15,14 +15,17 @@ defmodule FormdbHttpWeb.ETag do
 
   @doc "The header fields, the entity tag among them ending in the name of a form."
   @spec suffixed(Request.headers(), String.t()) :: Request.headers()
-  def suffixed(%{"etag" => tag} = headers, suffix) when suffix in @suffixes,
-    do: %{headers | "etag" => [binary_part(tag, 0, byte_size(tag) - 1), suffix, ?"]}
+  def suffixed(%{"etag" => tag} = headers, suffix) when suffix in @suffixes do
+    tag = IO.iodata_to_binary(tag)
+    %{headers | "etag" => binary_part(tag, 0, byte_size(tag) - 1) <> suffix <> "\""}
+  end
 
   def suffixed(headers, suffix) when suffix in @suffixes, do: headers
 
   @doc """
   The tags in a header field: `:any` for `*`, or `{:ok, list}` of `{:strong, tag}` and
-  `{:weak, tag}` without their quotes and the name of the form: all forms are of one version. Empty places in a list do not count (RFC 9110, 5.6.1.2).
+  `{:weak, tag}` without their quotes and the names of forms: all forms are of one version. Empty
+  places in a list do not count (RFC 9110, 5.6.1.2).
   """
   @spec parse(String.t()) :: :any | {:ok, [{:strong | :weak, String.t()}, ...]} | :error
   def parse("*"), do: :any
@@ -50,7 +53,7 @@ defmodule FormdbHttpWeb.ETag do
   defp without_form(tag) do
     case Enum.find(@suffixes, &String.ends_with?(tag, &1)) do
       nil -> tag
-      suffix -> tag |> binary_part(0, byte_size(tag) - byte_size(suffix)) |> without_form()
+      suffix -> tag |> String.replace_suffix(suffix, "") |> without_form()
     end
   end
 

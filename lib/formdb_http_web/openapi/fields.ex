@@ -10,7 +10,9 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
 
   @fields [
     location: {"The address of what was created.", format: "uri-reference"},
-    etag: {"The entity tag of the version: its hash.", pattern: ~S{^(W/)?"[0-9a-f]+(-cbor)?"$}},
+    etag:
+      {"The entity tag of the version: its hash, and the form in which it is given.",
+       pattern: ~S{^(W/)?"[0-9a-f]+(-cbor)?(-gzip|-zstd)?"$}},
     formdb_seq: {"The sequence of the version.", pattern: "^[0-9]+$"},
     link: {"The next page (RFC 8288).", pattern: ~S{^<.*>; rel="next"$}},
     idempotency_replayed:

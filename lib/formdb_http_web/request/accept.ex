@@ -1,7 +1,9 @@
 defmodule FormdbHttpWeb.Accept do
   @moduledoc false
-  # Which of several media types a client would rather have (RFC 9110, 12.5.1). Pure.
+  # Which of several media types (RFC 9110, 12.5.1), and of several content codings (12.5.3), a
+  # client would rather have. Pure.
 
+  alias FormdbHttp.ContentCoding
   alias FormdbHttpWeb.Request
 
   @doc """
@@ -10,13 +12,49 @@ defmodule FormdbHttpWeb.Accept do
   """
   @spec preferred(Request.headers(), [String.t(), ...]) :: String.t()
   def preferred(%{"accept" => accept}, types) do
-    ranges = accept |> String.downcase(:ascii) |> String.split(",") |> Enum.map(&media_range/1)
+    ranges = ranges(accept)
     Enum.max_by(types, &quality(ranges, &1))
   end
 
   def preferred(_headers, [first | _]), do: first
 
-  defp media_range(text) do
+  # For a client that likes both, the one that packs more in less time.
+  @codings [zstd: ["zstd"], gzip: ["gzip", "x-gzip"]]
+  # What nobody names is taken all the same, but after what somebody does.
+  @unnamed 1.0e-4
+
+  @doc "The codings in which the client takes an answer, the one that it likes best first."
+  @spec codings(Request.headers()) :: [ContentCoding.coding() | :identity]
+  def codings(%{"accept-encoding" => field}) do
+    ranges = ranges(field)
+    any = named(ranges, ["*"])
+    liked = for {coding, names} <- @codings, do: {coding, named(ranges, names) || any || 0.0}
+    plain = named(ranges, ["identity"]) || if(any == 0.0, do: 0.0, else: @unnamed)
+
+    for {coding, quality} <- Enum.sort_by(liked ++ [identity: plain], &(-elem(&1, 1))),
+        quality > 0,
+        do: coding
+  end
+
+  def codings(_headers), do: [:identity]
+
+  @doc "Whether the client takes an answer as it is, as nearly all do."
+  @spec plain?(Request.headers()) :: boolean()
+  def plain?(%{"accept-encoding" => field} = headers),
+    do: not String.contains?(field, "=0") or :identity in codings(headers)
+
+  def plain?(_headers), do: true
+
+  defp named(ranges, names) do
+    Enum.find_value(names, fn name ->
+      with {_name, quality} <- List.keyfind(ranges, name, 0), do: quality
+    end)
+  end
+
+  defp ranges(field),
+    do: field |> String.downcase(:ascii) |> String.split(",") |> Enum.map(&range/1)
+
+  defp range(text) do
     [type | parameters] = text |> String.split(";") |> Enum.map(&String.trim/1)
 
     quality =
