@@ -132,40 +132,31 @@ defmodule FormdbHttpWeb.ApiDocTest do
     {results, _state} =
       Enum.map_reduce(examples, {%{}, []}, fn example, {names, before} ->
         command = in_run(example.command, names, address)
+        variable? = command =~ ~r/\A[A-Z]+=\S+\z/
 
-        if command =~ ~r/\A[A-Z]+=\S+\z/ do
-          result = %{
-            example: example,
-            output: "",
-            requests: [],
-            names: names,
-            compared: {:ok, names}
-          }
+        {output, status, requests} =
+          if variable?,
+            do: {"", 0, []},
+            else: Transcript.run(Enum.join(before ++ [command], "\n"), folder)
 
-          {result, {names, before ++ [command]}}
-        else
-          {output, status, requests} =
-            Transcript.run(Enum.join(before ++ [command], "\n"), folder)
+        output = String.replace(output, address, @address)
 
-          output = String.replace(output, address, @address)
+        compared =
+          if status == 0,
+            do: Transcript.compare(example.printed, output, names),
+            else: {:error, "it ended with status #{status}"}
 
-          compared =
-            if status == 0,
-              do: Transcript.compare(example.printed, output, names),
-              else: {:error, "it ended with status #{status}"}
+        names = with {:error, _} <- compared, do: names, else: ({:ok, names} -> names)
 
-          names = with {:error, _} <- compared, do: names, else: ({:ok, names} -> names)
+        result = %{
+          example: example,
+          output: output,
+          requests: requests,
+          names: names,
+          compared: compared
+        }
 
-          result = %{
-            example: example,
-            output: output,
-            requests: requests,
-            names: names,
-            compared: compared
-          }
-
-          {result, {names, before}}
-        end
+        {result, {names, if(variable?, do: before ++ [command], else: before)}}
       end)
 
     results

@@ -261,7 +261,8 @@ defmodule FormdbHttp.Transcript do
     end
   end
 
-  # A time that is not of today was sent, and comes back as it is.
+  # A time that is not of these minutes was sent, and comes back as it is. Hashes and ids are of one
+  # length each, cursors of any.
   defp may_stand_for?(same, same), do: true
 
   defp may_stand_for?(shown, came) do
