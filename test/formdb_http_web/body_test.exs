@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.BodyTest do
 
   import FormdbHttp.HTTPClient
 
-  alias FormdbHttp.{Catalog, Config, Native, WorkMemory}
+  alias FormdbHttp.{Catalog, Config, ContentCoding, Native, WorkMemory}
   alias FormdbHttpWeb.Endpoint
 
   @timeout 700
@@ -66,6 +66,21 @@ defmodule FormdbHttpWeb.BodyTest do
       assert ms < @timeout + 5_000
     end
 
+    test "unpacks to much is given up all the same when it comes by the byte", context do
+      %{port: port, db: db} = context
+      {:ok, packer} = ContentCoding.packer(:gzip)
+      packed = ContentCoding.pack(packer, String.duplicate(" ", @mib), false)
+      # A block that is stored (RFC 1951, 3.2.4), so that any byte may follow.
+      stored = <<1, 65_535::little-16, 0::16>>
+      headers = [{"content-length", 100_000}, {"content-encoding", "gzip"}]
+      socket = connect(port)
+      write(socket, [format("POST", db <> "/features", headers: headers), packed, stored])
+      {ms, answer} = timed(fn -> drip(socket, 50) end)
+      assert answer =~ "HTTP/1.1 408 "
+      assert answer =~ "FORMDB_BODY_MIN_RATE"
+      assert ms < @timeout + 5_000
+    end
+
     test "takes long is taken while it brings enough", %{port: port, db: db} do
       # 100 KB at 40 KB/s: three times the time-out.
       body = feature("long", 100_000)
@@ -113,6 +128,28 @@ defmodule FormdbHttpWeb.BodyTest do
     end
 
     defp used, do: elem(WorkMemory.figures(), 0)
+
+    test "is refused when a body unpacks to more than there is", context do
+      %{port: port, db: db, used: used} = context
+
+      for coding <- [:gzip, :zstd] do
+        body = ContentCoding.compress(coding, feature("packed", 6 * @mib))
+        headers = [{"content-encoding", coding}]
+        response = request(port, "POST", db <> "/features", headers: headers, body: body)
+        assert response.status == 503
+        assert json(response)["code"] == "memory_full"
+        # The unpacker goes with the request's process.
+        eventually(fn -> used() == used end)
+      end
+    end
+
+    defp eventually(check, tries \\ 100) do
+      unless check.() do
+        assert tries > 0
+        Process.sleep(10)
+        eventually(check, tries - 1)
+      end
+    end
 
     test "is refused before anything is read when a body would not fit", context do
       %{port: port, db: db, used: used} = context
