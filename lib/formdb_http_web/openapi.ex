@@ -14,7 +14,8 @@ defmodule FormdbHttpWeb.OpenAPI do
   `Allow`; a method that a path does not take is 405 with `Allow`, and a path at which there is \
   nothing 404. Errors are `application/problem+json` with a stable `code`. Parameters and members \
   of small bodies that a call does not have are refused. Answers may have more members than are \
-  written here.
+  written here. Bodies may be sent in gzip or zstd (`Content-Encoding`), and answers beyond 1 KiB \
+  are given in one of them to a client that says so (`Accept-Encoding`).
   """
 
   @type version :: :"3.1" | :"3.0"

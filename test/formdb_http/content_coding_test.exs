@@ -124,6 +124,25 @@ defmodule FormdbHttp.ContentCodingTest do
     assert {:error, _} = unpack(:gzip, <<head::binary, Bitwise.bxor(sum, 1), rest::binary>>)
   end
 
+  test "whatever comes is unpacked or refused" do
+    packed = for coding <- [:gzip, :zstd], n <- 1..8, do: {coding, pack(coding, some(n))}
+
+    for n <- 1..1_500, {coding, bytes} <- [Enum.random(packed)] do
+      at = :rand.uniform(byte_size(bytes)) - 1
+      <<before::binary-size(at), rest::binary>> = bytes
+      cut = :rand.uniform(3) - 1
+      rest = binary_part(rest, min(cut, byte_size(rest)), max(byte_size(rest) - cut, 0))
+      hurt = before <> :crypto.strong_rand_bytes(rem(n, 3)) <> rest
+
+      case unpack(coding, hurt, 1 + :rand.uniform(9_000), 100_000) do
+        {:ok, _bytes} -> :ok
+        {:error, error} -> assert error.code == :invalid_content_coding
+      end
+    end
+  end
+
+  defp pack(coding, bytes), do: ContentCoding.compress(coding, bytes)
+
   test "a window beyond 8 MiB is refused" do
     # RFC 8878, 3.1.1.1.2: 16 MiB, of a frame of no known length.
     frame = <<0xFD2FB528::little-32, 0, 14 * 8, 1::24-little>>

@@ -135,6 +135,7 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
     fields =
       case status do
         405 -> [allow: true]
+        415 -> [accept_encoding: false]
         503 -> [retry_after: false]
         _other -> []
       end

@@ -18,6 +18,7 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
     idempotency_replayed:
       {"There when an earlier request with this key is answered again.", enum: ["true"]},
     retry_after: {"Seconds after which it may be tried again.", pattern: "^[0-9]+$"},
+    accept_encoding: {"The codings that a body may be in.", enum: ["gzip, zstd"]},
     allow: {"The methods that the path takes.", []},
     cache_control: {"Answers may be kept, but not given again without asking.", []}
   ]
