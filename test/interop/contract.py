@@ -223,7 +223,8 @@ class Passing(BaseHTTPRequestHandler):
         onward = http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=60)
         onward.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if name.lower() not in ("connection", "transfer-encoding"):
+            # Faults are put into answers that are not compressed.
+            if name.lower() not in ("connection", "transfer-encoding", "accept-encoding"):
                 onward.putheader(name, value)
         onward.endheaders(body or None)
         reply = onward.getresponse()
