@@ -46,7 +46,9 @@ defmodule FormdbHttpWeb.PackedAnswersTest do
           {"gzip;q=0, zstd;q=0", [:identity]},
           {"br", [:identity]},
           {"", [:identity]},
-          {"gzip;q=nonsense", [:identity]}
+          {"gzip;q=nonsense", [:identity]},
+          {"gzip;q=1" <> String.duplicate("0", 400), [:identity]},
+          {<<255, ",gzip;q=0.001">>, [:gzip, :identity]}
         ] do
       assert {field, codings} == {field, Accept.codings(%{"accept-encoding" => field})}
     end

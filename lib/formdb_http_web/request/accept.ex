@@ -66,12 +66,16 @@ defmodule FormdbHttpWeb.Accept do
     {type, quality}
   end
 
-  defp parse_quality(number) do
+  # Three digits after the point at most (RFC 9110, 12.4.2); of many Elixir 1.14 makes an
+  # exception.
+  defp parse_quality(number) when byte_size(number) <= 5 do
     case Float.parse(number) do
       {quality, ""} -> quality
       _not_a_number -> 0.0
     end
   end
+
+  defp parse_quality(_number), do: 0.0
 
   # That of the most specific range that the type is in.
   defp quality(ranges, type) do
