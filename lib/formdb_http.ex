@@ -472,7 +472,8 @@ defmodule FormdbHttp do
   Adds operations to a transaction, all or none: a list of them, or the document
   `{"operations": [...]}` of the HTTP API. Nothing is written before the commit.
   Operations are carried out in their order: the same feature may be put by several of
-  them.
+  them. What is undone by `{:revert, selection}`, as by `revert_many/3`, is what was there when
+  the transaction began; so that comes first.
 
   With the option `:unit`, times that are integers count that instead of microseconds.
   With the option `:idempotency_key`, a second call with the same key and operations
@@ -530,7 +531,7 @@ defmodule FormdbHttp do
   @doc """
   Undoes a block by writing the inverse of its operation as a new block; a revert can
   be reverted. Refused with `:cannot_revert` and the reason when a later block depends
-  on it.
+  on it, and when it is only a part of its transaction, unless `:partial` is true.
 
       iex> {:ok, _} = FormdbHttp.put_point("quakes", "t", 0, 1.5)
       iex> {:ok, %{seq: 2, reverts: 1}} = FormdbHttp.revert("quakes", 1)
@@ -543,9 +544,49 @@ defmodule FormdbHttp do
       1.5
   """
   @spec revert(database(), Types.block_name(), [
-          Types.provenance_option() | Types.write_option()
+          {:partial, boolean()} | Types.provenance_option() | Types.write_option()
         ]) :: result(Types.reversal())
   defdelegate revert(name, seq_or_hash, opts \\ []), to: Journal
+
+  @doc """
+  Undoes several blocks as one transaction. The document says which, as the body of `POST
+  /api/v1/databases/:db/reverts` does: a transaction, a list or a range of sequences, or a
+  filter. What they wrote is then what it was before the first of them. Refused with
+  `:cannot_revert` and all that stands in the way (`errors`).
+
+  With `:partial` true a transaction may be undone in part.
+
+      iex> {:ok, _} = FormdbHttp.put_point("quakes", "t", 0, 1.5)
+      iex> {:ok, _} = FormdbHttp.put_point("quakes", "t", 1, 2.5)
+      iex> {:ok, undone} = FormdbHttp.revert_many("quakes", %{first_seq: 1, last_seq: 2})
+      iex> {undone.reverted, undone.first_seq, undone.last_seq}
+      {2, 3, 4}
+  """
+  @spec revert_many(database(), Types.document(), [{:partial, boolean()} | Types.write_option()]) ::
+          result(Types.reversals())
+  defdelegate revert_many(name, selection, opts \\ []), to: Journal
+
+  @doc """
+  What `revert_many/3` would do, and what stands in its way, as JSON: the answer of the HTTP
+  API to `dry_run=true`. Writes nothing.
+  """
+  @spec plan_revert(database(), Types.document(), partial: boolean()) ::
+          result(Types.reversal_plan())
+  defdelegate plan_revert(name, selection, opts \\ []), to: Journal
+
+  @doc """
+  Makes the version of a feature that a block wrote its newest one, whatever came since. It is
+  a put like any other, with the `:provenance` that is given or else the one it had;
+  `derived_from` names the block in either.
+
+      iex> {:ok, _} = FormdbHttp.put_feature("quakes", ~s({"type":"Feature","id":"a","geometry":null,"properties":{"n":1}}))
+      iex> {:ok, _} = FormdbHttp.delete_feature("quakes", "a")
+      iex> {:ok, %{feature_id: "a", seq: 3, restores: 1}} = FormdbHttp.restore("quakes", 1)
+  """
+  @spec restore(database(), Types.block_name(), [
+          Types.provenance_option() | Types.write_option()
+        ]) :: result(Types.restoration())
+  defdelegate restore(name, seq_or_hash, opts \\ []), to: Journal
 
   @doc """
   The last sequence that was committed by a time; 0 if none was. A time up to a second

@@ -60,10 +60,10 @@ defmodule FormdbHttp.Journal do
   end
 
   def revert(name, block, opts) do
-    opts = Writing.options!(opts, [:provenance])
+    opts = Writing.options!(opts, [:provenance, partial: false])
 
     with {:ok, seq} <- seq(name, block),
-         request = {:revert, seq, Input.provenance(opts)},
+         request = {:revert, seq, Input.provenance(opts), opts[:partial]},
          {:ok, nil, ack} <- Writing.write(name, request, :io, opts) do
       {:ok,
        %{
@@ -71,6 +71,51 @@ defmodule FormdbHttp.Journal do
          hash: ack.hash,
          time: ack.time,
          reverts: seq,
+         replayed: ack.replayed
+       }}
+    end
+  end
+
+  def revert_many(name, selection, opts) do
+    opts = Writing.options!(opts, partial: false)
+    request = {:reverts, Input.json(selection), opts[:partial]}
+
+    with {:ok, unchanged, ack} <- Writing.write(name, request, :io, opts) do
+      {:ok,
+       %{
+         reverted: ack.last_seq - ack.first_seq + 1,
+         unchanged: unchanged,
+         first_seq: ack.first_seq,
+         last_seq: ack.last_seq,
+         hash: ack.hash,
+         time: ack.time,
+         replayed: ack.replayed
+       }}
+    end
+  end
+
+  def plan_revert(name, selection, opts) do
+    opts = Input.options!(opts, partial: false)
+    text = Input.json(selection)
+
+    with {:ok, {json, conflicts}} <-
+           Engine.call_heavy(name, &Native.undo_outline(&1, name, text, opts[:partial])),
+         do: {:ok, %{json: json, conflicts: conflicts}}
+  end
+
+  def restore(name, block, opts) do
+    opts = Writing.options!(opts, [:provenance])
+
+    with {:ok, seq} <- seq(name, block),
+         request = {:restore, seq, Input.provenance(opts)},
+         {:ok, {_collection, [id], _rejected}, ack} <- Writing.write(name, request, :io, opts) do
+      {:ok,
+       %{
+         feature_id: id,
+         seq: ack.first_seq,
+         hash: ack.hash,
+         time: ack.time,
+         restores: seq,
          replayed: ack.replayed
        }}
     end

@@ -84,6 +84,7 @@ defmodule FormdbHttp.Native do
   nif find_block(catalog, name, hash)
   nif written_features(catalog, name, first, last)
   nif points_deleted_by(catalog, name, seq)
+  nif undo_outline(catalog, name, text, partial)
   nif provenance(catalog, name, id, since, as_of, limit)
   nif lineage(catalog, name, id, as_of, limit)
   nif entries(catalog, name, query)

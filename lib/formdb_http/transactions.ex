@@ -2,9 +2,17 @@ defmodule FormdbHttp.Transactions do
   @moduledoc false
   # Transactions: begin, apply, commit, abort. FormdbHttp documents the functions.
 
-  import FormdbHttp.Native.Twins, only: [or_dirty: 1]
-
-  alias FormdbHttp.{Engine, Features, Input, JSON, Leases, Native, Transaction, Writing}
+  alias FormdbHttp.{
+    Admission,
+    Engine,
+    Features,
+    Input,
+    JSON,
+    Leases,
+    Native,
+    Transaction,
+    Writing
+  }
 
   def begin(name, opts) do
     opts = Input.options!(opts, [:read_only, :actor, :as_of, :owner])
@@ -46,14 +54,19 @@ defmodule FormdbHttp.Transactions do
     end
   end
 
-  # A small one is dirty, too, when another call in the transaction is in the way.
+  # A small one is dirty, too, when another call in the transaction is in the way, or when it
+  # undoes blocks, of which there may be many.
   defp native_apply(catalog, name, id, text, {unit, key}) do
     if Writing.large?(text) do
       Writing.parse(byte_size(text), fn ->
         Native.transaction_apply_dirty(catalog, name, id, text, unit, key)
       end)
     else
-      or_dirty(Native.transaction_apply(catalog, name, id, text, unit, key))
+      with :long <- Native.transaction_apply(catalog, name, id, text, unit, key) do
+        Admission.run(:write, fn ->
+          Native.transaction_apply_dirty(catalog, name, id, text, unit, key)
+        end)
+      end
     end
   end
 
@@ -100,11 +113,21 @@ defmodule FormdbHttp.Transactions do
     end
   end
 
+  defp operation({:revert, selection}), do: operation({:revert, selection, []})
+
+  defp operation({:revert, selection, opts}) when is_map(selection) do
+    opts = Input.options!(opts, partial: false)
+    {:ok, Input.json(Map.merge(selection, %{"op" => "revert", "partial" => opts[:partial]}))}
+  end
+
+  defp operation({:restore, seq}), do: {:ok, Input.json(%{"op" => "restore", "block" => seq})}
+
   defp operation(other) do
     raise ArgumentError,
           "found the operation #{inspect(other)}; expected {:put_feature, document}, " <>
-            "{:put_feature, document, opts}, {:delete_feature, id}, {:put_points, document} or " <>
-            "{:delete_points, series, start, end}"
+            "{:put_feature, document, opts}, {:delete_feature, id}, {:put_points, document}, " <>
+            "{:delete_points, series, start, end}, {:revert, selection}, " <>
+            "{:revert, selection, opts} or {:restore, block}"
   end
 
   def commit(%Transaction{database: name, id: id}, opts) do

@@ -216,6 +216,9 @@ defmodule FormdbHttp.Types do
           | {:delete_feature, String.t()}
           | {:put_points, document()}
           | {:delete_points, String.t(), timestamp(), timestamp()}
+          | {:revert, selection :: map()}
+          | {:revert, selection :: map(), partial: boolean()}
+          | {:restore, pos_integer()}
 
   ## What comes out: databases
 
@@ -339,6 +342,33 @@ defmodule FormdbHttp.Types do
           hash: String.t(),
           time: integer(),
           reverts: pos_integer(),
+          replayed: boolean()
+        }
+
+  @typedoc """
+  Blocks were undone by others, from `:first_seq` to `:last_seq`. `:unchanged` is how many that
+  were asked for needed nothing; `nil` where an earlier answer is given again.
+  """
+  @type reversals :: %{
+          reverted: pos_integer(),
+          unchanged: non_neg_integer() | nil,
+          first_seq: pos_integer(),
+          last_seq: pos_integer(),
+          hash: String.t(),
+          time: integer(),
+          replayed: boolean()
+        }
+
+  @typedoc "What undoing blocks would do as JSON, and how many things stand in its way."
+  @type reversal_plan :: %{json: binary(), conflicts: non_neg_integer()}
+
+  @typedoc "A version of a feature was written again."
+  @type restoration :: %{
+          feature_id: String.t(),
+          seq: pos_integer(),
+          hash: String.t(),
+          time: integer(),
+          restores: pos_integer(),
           replayed: boolean()
         }
 

@@ -79,8 +79,14 @@ defmodule FormdbHttp.Writing do
   defp stored(catalog, name, {:patch, id, _patch, _antimeridian}),
     do: known(Native.feature_bytes(catalog, name, id, nil))
 
-  defp stored(catalog, name, {:revert, seq, _provenance}),
+  defp stored(catalog, name, {:revert, seq, _provenance, _partial}),
     do: known(Native.block_bytes(catalog, name, seq))
+
+  defp stored(catalog, name, {:restore, seq, _provenance}),
+    do: known(Native.block_bytes(catalog, name, seq))
+
+  # Many blocks, for all that is known before.
+  defp stored(_catalog, _name, {:reverts, _selection, _partial}), do: @large_bytes + 1
 
   defp stored(_catalog, _name, _request), do: 0
 

@@ -429,7 +429,9 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "seq" => {:seq, "1"},
     "first" => {:seq, "1"},
     "second" => {:size, "3"},
-    "purge" => {:purge, "true"}
+    "purge" => {:purge, "true"},
+    "partial" => {:boolean, "true"},
+    "dry_run" => {:boolean, "true"}
   }
 
   # What a call takes in the place of something else, and so not beside it.

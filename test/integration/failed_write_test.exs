@@ -101,6 +101,8 @@ defmodule FormdbHttp.FailedWriteTest do
           {"PUT", @db <> "/features/x", feature()},
           {"DELETE", @db <> "/features/a", ""},
           {"POST", @db <> "/blocks/1/revert", ""},
+          {"POST", @db <> "/blocks/1/restore", ""},
+          {"POST", @db <> "/reverts", ~s({"sequences":[1]})},
           {"POST", @db <> "/transactions", ""}
         ] do
       # Beginning a transaction takes no key.

@@ -146,6 +146,10 @@ defmodule FormdbHttp.ResponsivenessTest do
       {"schemas", 12, fn socket, _n -> ask(socket, "GET", @db <> "/schema") end},
       {"rare blocks of the journal", 12,
        fn socket, _n -> ask(socket, "GET", @db <> "/journal?type=delete_feature&limit=1") end},
+      {"plans of undoing 10,000 blocks", 12,
+       fn socket, n -> undo(socket, ~s({"transaction":#{rem(n, 5) * 10_000 + 1}})) end},
+      {"blocks to undo by a filter", 12,
+       fn socket, n -> undo(socket, ~s({"filter":{"provenance":{"run":#{n}}}})) end},
       {"ranges of many points", 12,
        fn socket, n ->
          ask(socket, "GET", @db <> "/timeseries/all?limit=#{100_000 - rem(n, 100)}")
@@ -167,6 +171,9 @@ defmodule FormdbHttp.ResponsivenessTest do
   defp count(socket, n) do
     ask(socket, "GET", @db <> "/features?count=true&bbox=#{@world}&prop.n=gte:#{rem(n, 40_000)}")
   end
+
+  defp undo(socket, selection),
+    do: ask(socket, "POST", @db <> "/reverts?dry_run=true", selection)
 
   defp heatmap(socket, n) do
     ask(socket, "GET", @db <> "/features/heatmap?zoom=6&prop.n=gte:#{rem(n, 40_000)}")

@@ -300,6 +300,14 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         doc: "Faulty lines that are left out of one upload before it is ended"
       },
       %{
+        field: :revert_blocks,
+        type: :integer,
+        default: 100_000,
+        range: 1..16_777_216,
+        engine: true,
+        doc: "Most blocks that one request undoes"
+      },
+      %{
         field: :work_bytes,
         type: :bytes,
         default: @gib,

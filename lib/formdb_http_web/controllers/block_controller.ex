@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.BlockController do
   @moduledoc false
 
-  alias FormdbHttpWeb.{Accept, Answer, Conditions, ETag, Members, Params, Paths}
+  alias FormdbHttpWeb.{Accept, Conditions, ETag}
 
   # What has this hash will always have it.
   @immutable "max-age=31536000, immutable"
@@ -24,24 +24,6 @@ defmodule FormdbHttpWeb.BlockController do
         :not_modified -> {304, headers, ""}
         refused -> refused
       end
-    end
-  end
-
-  def revert(req, %{db: db, block: block} = params) do
-    with {:ok, provenance} <- Members.provenance(req),
-         opts = Params.options(params, [:durability, :idempotency_key]) ++ provenance,
-         {:ok, ack} <- FormdbHttp.revert(db, block, opts) do
-      members = [
-        seq: ack.seq,
-        hash: ack.hash,
-        time: FormdbHttp.format_timestamp(ack.time),
-        reverts: ack.reverts
-      ]
-
-      req
-      |> Paths.to(:block, %{params | block: ack.seq})
-      |> Answer.created(members)
-      |> Answer.replayed(ack)
     end
   end
 end

@@ -8,6 +8,7 @@ defmodule FormdbHttpWeb.OpenAPI.Links do
   @feature @db ++ [id: "$response.body#/feature_id"]
   @same @db ++ [id: "$request.path.id"]
   @block @db ++ [block: "$response.body#/seq"]
+  @first @db ++ [block: "$response.body#/first_seq"]
   @txn @db ++ [txn: "$response.body#/transaction_id"]
   @same_txn @db ++ [txn: "$request.path.txn"]
 
@@ -61,6 +62,11 @@ defmodule FormdbHttpWeb.OpenAPI.Links do
       ),
     {:series, "DELETE", 200} => @of_block,
     {:block_revert, "POST", 201} => @of_block,
+    {:block_restore, "POST", 201} => @written ++ @of_block,
+    {:reverts, "POST", 201} => [
+      {:block, "GET", @first},
+      {:inclusion, "GET", @db ++ [seq: "$response.body#/first_seq"]}
+    ],
     {:journal, "GET", 200} => [
       {:block, "GET", @db ++ [block: "$response.body#/entries/0/hash"]},
       {:consistency, "GET", @db ++ [first: "$response.body#/entries/0/seq"]}

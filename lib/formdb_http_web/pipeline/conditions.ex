@@ -27,6 +27,8 @@ defmodule FormdbHttpWeb.Conditions do
   @instead %{
     features: "a write of one feature by its path takes it",
     block_revert: "a block is reverted only while nothing later depends on it",
+    reverts: "blocks are reverted only while nothing later depends on them",
+    block_restore: "what came since does not matter to it",
     transactions: @transaction,
     transaction_operations: @transaction,
     transaction_commit: @transaction,

@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.Routes.History do
   import FormdbHttpWeb.Routes.Parameters
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
-  alias FormdbHttpWeb.{BlockController, JournalController, ProofController}
+  alias FormdbHttpWeb.{BlockController, JournalController, ProofController, RevertController}
   alias FormdbHttpWeb.Routes.Databases
 
   @db Databases.path()
@@ -28,12 +28,30 @@ defmodule FormdbHttpWeb.Routes.History do
         )
       ]),
       new(:block_revert, @block <> "/revert", [
-        call("POST", {BlockController, :revert}, :write, "Undoes a block.",
-          query: [durability()],
+        call("POST", {RevertController, :block}, :write, "Undoes a block.",
+          query: [partial(), durability()],
           headers: [idempotency_key()],
           body: optional(json(:reason)),
           answers: [created(json(:reverted))],
           errors: [409, 504]
+        )
+      ]),
+      new(:block_restore, @block <> "/restore", [
+        call("POST", {RevertController, :restore}, :write, "Writes a version of a feature again.",
+          query: [durability()],
+          headers: [idempotency_key()],
+          body: optional(json(:reason)),
+          answers: [created(json(:restored))],
+          errors: [504]
+        )
+      ]),
+      new(:reverts, @db <> "/reverts", [
+        call("POST", {RevertController, :create}, :write, "Undoes several blocks, or none.",
+          query: [dry_run(), partial(), durability()],
+          headers: [idempotency_key()],
+          body: required(json(:revert_request)),
+          answers: [ok(json(:revert_plan)), created(json(:reverted_blocks))],
+          errors: [409, 413, 504]
         )
       ]),
       new(:tree, @db <> "/tree", [
@@ -61,6 +79,16 @@ defmodule FormdbHttpWeb.Routes.History do
         )
       ])
     ]
+  end
+
+  defp dry_run do
+    about = "Nothing is written: the answer is what would be, and what stands in the way."
+    parameter("dry_run", {:enum, [true, false]}, about, default: false)
+  end
+
+  defp partial do
+    about = "Whether a transaction may be undone in part."
+    parameter("partial", {:enum, [true, false]}, about, default: false)
   end
 
   defp tree_size(about), do: parameter("tree_size", :count, about)

@@ -92,14 +92,14 @@ pub struct Fault {
 }
 
 /// The first of several faults in words, and how many there are.
-fn first_of(faults: &[Fault], total: u64, limit: u64) -> String {
+fn first_of(faults: &[Fault], total: u64, limit: u64, what: &str) -> String {
     let first = faults.first().map_or("", |fault| &fault.detail);
     match total {
         0 | 1 => first.to_owned(),
         _ if total > limit => format!(
-            "{first} (the first of {total} faults, of which {limit} are told: setting FORMDB_FAULTS)"
+            "{first} (the first of {total} {what}, of which {limit} are told: setting FORMDB_FAULTS)"
         ),
-        _ => format!("{first} (the first of {total} faults)"),
+        _ => format!("{first} (the first of {total} {what})"),
     }
 }
 
@@ -144,7 +144,7 @@ pub enum Error {
         detail: String,
     },
     /// The input is refused for one fault or several; nothing was written.
-    #[error("{}", first_of(faults, *total, *limit))]
+    #[error("{}", first_of(faults, *total, *limit, "faults"))]
     Faults {
         /// Those that are told, at least one, in the order of the input.
         faults: Vec<Fault>,
@@ -230,6 +230,16 @@ pub enum Error {
         block: u64,
         /// What stands in the way, and what to do.
         reason: String,
+    },
+    /// What was to be undone cannot be; nothing was written.
+    #[error("{}", first_of(faults, *total, *limit, "such blocks"))]
+    Obstructed {
+        /// What stands in the way, at least one, and as many as may be told.
+        faults: Vec<Fault>,
+        /// How many things do.
+        total: u64,
+        /// How many may be told.
+        limit: u64,
     },
     /// The idempotency key was sent before, with another request; nothing was written.
     #[error(
@@ -437,7 +447,7 @@ impl Error {
             Self::Ended { .. } => "transaction_not_found",
             Self::Conflict { .. } => "conflict",
             Self::Precondition { .. } => "precondition_failed",
-            Self::Irreversible { .. } => "cannot_revert",
+            Self::Irreversible { .. } | Self::Obstructed { .. } => "cannot_revert",
             Self::KeyReused { .. } => "idempotency_key_reused",
             Self::ReadOnly => "read_only_transaction",
             Self::Busy { .. } => "busy",
@@ -459,7 +469,9 @@ impl Error {
     pub fn pointer(&self) -> Option<&str> {
         match self {
             Self::Invalid { pointer, .. } => Some(pointer),
-            Self::Faults { faults, .. } => faults.first().map(|fault| fault.pointer.as_str()),
+            Self::Faults { faults, .. } | Self::Obstructed { faults, .. } => {
+                faults.first().map(|fault| fault.pointer.as_str())
+            }
             _ => None,
         }
     }
@@ -467,29 +479,18 @@ impl Error {
     /// The error of a part, made the error of the whole: `pointer` leads to the part.
     #[must_use]
     pub fn within(self, pointer: impl fmt::Display) -> Self {
-        match self {
-            Self::Invalid {
-                code,
-                pointer: inner,
-                detail,
-            } => Self::invalid(code, format!("{pointer}{inner}"), detail),
-            Self::Faults {
-                mut faults,
-                total,
-                limit,
-            } => {
+        let mut error = self;
+        match &mut error {
+            Self::Invalid { pointer: own, .. } => own.insert_str(0, &pointer.to_string()),
+            Self::Faults { faults, .. } | Self::Obstructed { faults, .. } => {
                 let pointer = pointer.to_string();
-                for fault in &mut faults {
+                for fault in faults {
                     fault.pointer.insert_str(0, &pointer);
                 }
-                Self::Faults {
-                    faults,
-                    total,
-                    limit,
-                }
             }
-            other => other,
+            _ => {}
         }
+        error
     }
 
     /// An [`Error::Invalid`].

@@ -97,13 +97,14 @@ pub use read::series_list::{SeriesListPage, SeriesListQuery};
 pub use search::{
     Area, BoxQuery, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search,
 };
-pub use sessions::{Applied, Phase, TransactionStatus};
+pub use sessions::{Additions, Applied, Phase, TransactionStatus};
 pub use snapshot::SnapshotUsed;
 pub use state::ScrubStats;
 pub use transactions::{Begin, Commit, OwnDocument, Wait};
 pub use types::{Hash, to_hex};
-pub use write::operations::PreparedOperations;
+pub use write::operations::{PreparedOperations, Reading};
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
+pub use write::undo::{Obstacle, OutlinedOperation, PreparedUndo, Undo, UndoOutline};
 pub use write::upload::{
     BATCH_BYTES, BATCH_RECORDS, Framing, RejectedRecord, Upload, UploadBatch, UploadForm,
     UploadOptions,

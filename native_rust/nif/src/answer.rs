@@ -25,7 +25,7 @@ impl Encoder for Failure {
             .to_term(env);
         let detail = self.0.to_string();
         match &self.0 {
-            Error::Faults { faults, .. } => {
+            Error::Faults { faults, .. } | Error::Obstructed { faults, .. } => {
                 (code, detail, self.0.pointer(), fault_terms(env, faults)).encode(env)
             }
             _ => (code, detail, self.0.pointer()).encode(env),

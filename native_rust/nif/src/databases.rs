@@ -61,6 +61,7 @@ map! {
         idempotency_seconds: u64,
         idempotency_keys: usize,
         rejected_lines: usize,
+        revert_blocks: usize,
         work_bytes: usize,
         index_bytes: usize,
         databases: usize,

@@ -1,6 +1,6 @@
 //! Blocks, moments and versions.
 
-use formdb_engine::{Hash, Lineage, Moment, StoredBlock, to_hex};
+use formdb_engine::{Hash, Lineage, Moment, StoredBlock, Undo, to_hex};
 use rustler::{Binary, Encoder, Env, Term};
 
 use crate::answer::binary;
@@ -96,6 +96,24 @@ fn points_deleted_by<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, seq: u64
     catalog.call(env, name, |database| {
         let budget = asker.budget(database);
         Ok(database.points_deleted_by(seq, &budget)?)
+    })
+}
+
+/// `{:ok, {json, conflicts}}`: what undoing the blocks that JSON text asks for would do, and
+/// how many things stand in its way. `partial` says whether transactions may be undone in part.
+#[rustler::nif(schedule = "DirtyIo")]
+fn undo_outline<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    text: Binary<'a>,
+    partial: bool,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let undo = Undo::parse(&text, partial)?;
+        let outline = database.outline_undo(&undo, &asker.budget(database))?;
+        Ok((binary(env, &outline.to_json()), outline.conflict_count))
     })
 }
 

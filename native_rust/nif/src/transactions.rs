@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use formdb_engine::{
-    Ack, Applied, Begin, Commit, Database, IdempotencyKey, Phase, TransactionStatus, Wait,
+    Ack, Applied, Begin, Commit, Database, IdempotencyKey, Phase, Reading, TransactionStatus, Wait,
 };
 use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 
 use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, or_long};
+use crate::asking::Asker;
 use crate::options::Options;
 use crate::schedulers::{On, twins};
 use crate::times::time_unit;
@@ -87,7 +88,8 @@ twins! {
     /// `{:ok, {operations, ids, replayed?, rejected}}`: how many the transaction holds now,
     /// the ids of the features that `text` puts, whether an earlier call with the
     /// idempotency key `key` was answered again, and `{operation, {index, faults}}` of
-    /// features left out. `:long` when another call in the transaction is in the way.
+    /// features left out. `:long` when another call in the transaction is in the way, or an
+    /// operation reads the journal.
     transaction_apply: "Normal", transaction_apply_dirty: "DirtyCpu";
     fn(
         env, on;
@@ -99,19 +101,34 @@ twins! {
         key: Option<&str>
     ) -> Term<'a> {
         let database = catalog.database(name);
-        or_long(env, database.and_then(|database| apply(&database, on, id, (&text, unit), key)))
+        let asking = (env, on);
+        or_long(env, database.and_then(|database| apply(asking, &database, id, (&text, unit), key)))
     }
 }
 
 /// What was applied, and left out; `None` where that has to wait on a normal scheduler.
 fn apply(
+    (env, on): (Env<'_>, On),
     database: &Database,
-    on: On,
     id: &str,
     (text, unit): (&[u8], Option<&str>),
     key: Option<&str>,
 ) -> Result<Option<ApplyTerm>, Failure> {
-    let prepared = database.prepare_operations_in(text, time_unit(unit)?)?;
+    let prepared = match on {
+        On::Normal => database.prepare_operations_in(text, time_unit(unit)?, None)?,
+        On::Dirty => {
+            let asker = Asker::new(env);
+            let reading = Reading {
+                at: Some(database.transaction(id)?.seq),
+                budget: &asker.budget(database),
+            };
+            database.prepare_operations_in(text, time_unit(unit)?, Some(reading))?
+        }
+    };
+    let Some(mut prepared) = prepared else {
+        return Ok(None);
+    };
+    let rejected = std::mem::take(&mut prepared.rejected);
     let key = key.map(|key| match unit {
         None => IdempotencyKey::new(key, &[text]),
         Some(unit) => IdempotencyKey::new(key, &[text, unit.as_bytes()]),
@@ -120,7 +137,7 @@ fn apply(
         On::Normal => Wait::Never,
         On::Dirty => Wait::Allowed,
     };
-    let applied = database.apply_once(id, prepared.operations, key, wait)?;
+    let applied = database.apply_once(id, prepared, key, wait)?;
     Ok(applied.map(|applied| {
         let Applied {
             operations,
@@ -128,7 +145,7 @@ fn apply(
             replayed,
         } = applied;
         let term = |(operation, rejected)| (operation, RejectedTerm(rejected));
-        let rejected = prepared.rejected.into_iter().map(term).collect();
+        let rejected = rejected.into_iter().map(term).collect();
         (operations, feature_ids, replayed, rejected)
     }))
 }

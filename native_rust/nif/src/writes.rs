@@ -7,11 +7,12 @@
 use formdb_engine::types::Antimeridian;
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
-    Order, Puts, RangeQuery, Reply,
+    Order, Puts, RangeQuery, Reply, Undo,
 };
 use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
+use crate::asking::Asker;
 use crate::options::{Crossing, Options};
 use crate::schedulers::twins;
 use crate::times::time_unit;
@@ -35,8 +36,14 @@ enum Request<'a> {
     Columns(String, Binary<'a>, Binary<'a>, Option<Binary<'a>>),
     /// A series, start and end, and provenance.
     DeletePoints(String, i64, i64, Option<Binary<'a>>),
-    /// A block, and provenance. Reads the journal.
-    Revert(u64, Option<Binary<'a>>),
+    /// A block, provenance, and whether it may be a part of a transaction. Reads the
+    /// journal.
+    Revert(u64, Option<Binary<'a>>, bool),
+    /// JSON text that says which blocks, and whether transactions may be undone in part.
+    /// Reads the journal.
+    Reverts(Binary<'a>, bool),
+    /// A block that wrote a feature, and provenance. Reads the journal.
+    Restore(u64, Option<Binary<'a>>),
 }
 
 /// `Puts` as a map.
@@ -69,6 +76,8 @@ enum Summary {
     Features(bool, Vec<String>, Vec<RejectedTerm>),
     /// `{single?, count}`
     Points(bool, usize),
+    /// How many blocks need not be undone.
+    Unchanged(usize),
     /// `nil`
     None,
 }
@@ -78,6 +87,7 @@ impl Encoder for Summary {
         match self {
             Self::Features(collection, ids, rejected) => (*collection, ids, rejected).encode(env),
             Self::Points(single, count) => (*single, *count).encode(env),
+            Self::Unchanged(blocks) => blocks.encode(env),
             Self::None => atoms::nil().encode(env),
         }
     }
@@ -114,7 +124,7 @@ twins! {
         reference: Term<'a>
     ) -> Term<'a> {
         let queued = catalog.database(name).and_then(|database| {
-            let (prepared, summary) = request.prepare(&database, &options)?;
+            let (prepared, summary) = request.prepare(env, &database, &options)?;
             let answer = Answer {
                 database: &database,
                 options: &options,
@@ -200,6 +210,7 @@ impl Request<'_> {
     /// before, and what there is to tell. Fails for one that can never be carried out.
     fn prepare(
         &self,
+        env: Env<'_>,
         database: &Database,
         options: &Options<'_>,
     ) -> Result<(Result<Prepared, Failure>, Summary), Failure> {
@@ -267,14 +278,21 @@ impl Request<'_> {
                 });
                 Ok((prepared, Summary::None))
             }
-            Self::Revert(seq, provenance) => {
-                let prepared = database.prepare_revert(*seq, provenance.as_deref());
-                let prepared = prepared.map(|(operation, conditions)| Prepared {
-                    operations: vec![operation],
-                    conditions,
-                    or_nothing: false,
-                });
-                Ok((prepared.map_err(Failure), Summary::None))
+            Self::Revert(seq, provenance, partial) => {
+                let undo = Undo::block(*seq, provenance.as_deref(), *partial)?;
+                Ok((undoing(env, database, &undo).map(|(p, _)| p), Summary::None))
+            }
+            Self::Reverts(text, partial) => {
+                let undo = Undo::parse(text, *partial)?;
+                Ok(match undoing(env, database, &undo) {
+                    Ok((prepared, unchanged)) => (Ok(prepared), Summary::Unchanged(unchanged)),
+                    Err(refusal) => (Err(refusal), Summary::None),
+                })
+            }
+            Self::Restore(seq, provenance) => {
+                let prepared = database.prepare_restore(*seq, provenance.as_deref())?;
+                let summary = Summary::Features(false, prepared.ids, Vec::new());
+                Ok((Ok(prepared.operations.into()), summary))
             }
         }
     }
@@ -327,13 +345,40 @@ impl Request<'_> {
                 &end.to_le_bytes(),
                 or_empty(provenance),
             ]),
-            Self::Revert(seq, provenance) => options.key(&[
-                "revert".as_bytes(),
+            Self::Revert(seq, provenance, partial) => {
+                let seq = seq.to_le_bytes();
+                let mut parts = vec!["revert".as_bytes(), &seq, or_empty(provenance)];
+                parts.extend(partial.then_some(PARTIAL));
+                options.key(&parts)
+            }
+            Self::Reverts(text, partial) => {
+                let mut parts = vec!["reverts".as_bytes(), text];
+                parts.extend(partial.then_some(PARTIAL));
+                options.key(&parts)
+            }
+            Self::Restore(seq, provenance) => options.key(&[
+                "restore".as_bytes(),
                 &seq.to_le_bytes(),
                 or_empty(provenance),
             ]),
         }
     }
+}
+
+/// What makes it another request to undo.
+const PARTIAL: &[u8] = b"partial";
+
+/// What undoes blocks, and how many need not be, for as long as somebody waits for it.
+fn undoing(env: Env<'_>, database: &Database, undo: &Undo) -> Result<(Prepared, usize), Failure> {
+    let asker = Asker::new(env);
+    let prepared = database.prepare_undo(undo, None, &asker.budget(database))?;
+    let unchanged = prepared.unchanged;
+    let prepared = Prepared {
+        operations: prepared.operations,
+        conditions: prepared.conditions,
+        or_nothing: false,
+    };
+    Ok((prepared, unchanged))
 }
 
 fn or_empty<'r>(text: &'r Option<Binary<'_>>) -> &'r [u8] {

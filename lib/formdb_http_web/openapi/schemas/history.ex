@@ -31,6 +31,87 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
           time: ref(:timestamp),
           reverts: ref(:block_seq)
         ),
+      revert_request:
+        any_of(
+          [
+            closed([transaction: ref(:block_seq)], provenance: given()),
+            closed([sequences: list(ref(:block_seq))], provenance: given()),
+            closed([first_seq: ref(:block_seq), last_seq: ref(:block_seq)], provenance: given()),
+            closed([filter: ref(:revert_filter)],
+              first_seq: ref(:block_seq),
+              last_seq: ref(:block_seq),
+              provenance: given()
+            )
+          ],
+          description: "Which blocks to undo. `transaction` is the sequence of any block of it.",
+          examples: [
+            [transaction: 1, provenance: [agent: "Ana", why: "the wrong file"]],
+            [filter: [provenance: [source: "import 7"]]]
+          ]
+        ),
+      revert_filter:
+        closed(
+          [],
+          [
+            actor: text(description: "Who wrote it."),
+            provenance: object([], [], description: "Members that its provenance has."),
+            feature_id: text(),
+            series_id: text(),
+            start: ref(:time),
+            end: ref(:time)
+          ],
+          description:
+            "At least one, and all that are given must hold; `start` and `end` are of when it was " <>
+              "committed."
+        ),
+      revert_plan:
+        object(
+          [
+            reverted: count(0, description: "How many blocks would be undone."),
+            unchanged: unchanged(),
+            operations:
+              list(ref(:planned_revert),
+                description: "What would be written, in order, up to a thousand."
+              ),
+            conflicts:
+              list(ref(:revert_conflict),
+                description: "What stands in the way, up to FORMDB_FAULTS."
+              ),
+            conflict_count: count()
+          ],
+          []
+        ),
+      planned_revert:
+        object(
+          [reverts: ref(:block_seq), op: ref(:operation)],
+          feature_id: ref(:id),
+          series_id: text(),
+          points: count()
+        ),
+      revert_conflict:
+        object(
+          [code: text(), pointer: text(), block: count(), detail: text()],
+          by: ref(:block_seq)
+        ),
+      reverted_blocks:
+        object(
+          [
+            reverted: count(1),
+            first_seq: ref(:block_seq),
+            last_seq: ref(:block_seq),
+            hash: ref(:hash),
+            time: ref(:timestamp)
+          ],
+          unchanged: unchanged()
+        ),
+      restored:
+        object(
+          feature_id: ref(:id),
+          seq: ref(:block_seq),
+          hash: ref(:hash),
+          time: ref(:timestamp),
+          restores: ref(:block_seq)
+        ),
       tree_head: object(tree_size: count(), root: ref(:hash)),
       inclusion_proof:
         object(
@@ -50,6 +131,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
         )
     ]
   end
+
+  defp given, do: nullable(ref(:provenance))
+
+  defp unchanged,
+    do: count(0, description: "Blocks that were asked for and need not be undone.")
 
   defp entry do
     [

@@ -65,7 +65,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
           ]
         ),
       operation_input: [
-        oneOf: [ref(:put_feature), ref(:delete_feature), ref(:put_points), ref(:delete_points)]
+        oneOf: [
+          ref(:put_feature),
+          ref(:delete_feature),
+          ref(:put_points),
+          ref(:delete_points),
+          ref(:revert_operation),
+          ref(:restore_operation)
+        ]
       ],
       put_feature:
         object(
@@ -84,6 +91,24 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
         object([op: constant("delete_points"), series_id: ref(:series_id)],
           start: ref(:time),
           end: ref(:time),
+          provenance: nullable(ref(:provenance))
+        ),
+      revert_operation:
+        object(
+          [op: constant("revert")],
+          [
+            partial: boolean(),
+            transaction: ref(:block_seq),
+            sequences: list(ref(:block_seq)),
+            first_seq: ref(:block_seq),
+            last_seq: ref(:block_seq),
+            filter: ref(:revert_filter),
+            provenance: nullable(ref(:provenance))
+          ],
+          description: "With what `POST .../reverts` takes."
+        ),
+      restore_operation:
+        object([op: constant("restore"), block: ref(:block_seq)],
           provenance: nullable(ref(:provenance))
         ),
       operations_added:

@@ -549,20 +549,33 @@ impl Chunk {
             .sum()
     }
 
-    /// A block that, by `at`, deleted some of the points that block `of` wrote or brought
-    /// back, and that are still gone then.
-    pub(super) fn deleted_from(&self, range: (i64, i64), at: u64, of: u64) -> Option<u64> {
+    /// Calls `found` with points that block `of` wrote or brought back by `at`: how many
+    /// there are, and which blocks deleted them after that and brought them back, in turn.
+    pub(super) fn since(
+        &self,
+        range: (i64, i64),
+        at: u64,
+        of: u64,
+        found: &mut impl FnMut(usize, &[u64]),
+    ) {
         if !self.bounds.may_have(Some(of)) {
-            return None;
+            return;
         }
         let range = self.count_before(range.0)..self.count_before(range.1);
-        self.sources(range, Filter::WrittenBy(at))
-            .find_map(|source| {
-                let ends = self.ends(&source);
-                let by_then = ends.partition_point(|end| *end <= at);
-                let ends = ends.get(..by_then).unwrap_or_default();
-                end_seq(ends).filter(|_| is_of(source.seq, ends, Some(of)))
-            })
+        for source in self.sources(range, Filter::WrittenBy(at)) {
+            let ends = self.ends(&source);
+            let by_then = ends.partition_point(|end| *end <= at);
+            let ends = ends.get(..by_then).unwrap_or_default();
+            let since = match source.seq == of {
+                true => Some(0),
+                false => revivals(ends)
+                    .position(|back| back == of)
+                    .map(|nth| 2 * nth + 2),
+            };
+            if let Some(since) = since.and_then(|since| ends.get(since..)) {
+                found(source.range.len(), since);
+            }
+        }
     }
 
     /// Number of points visible at `at`. O(1) when that is all or none of them.

@@ -16,6 +16,11 @@ impl RevertTable {
         self.by.insert(block, by);
     }
 
+    /// The last block that undid `block`.
+    pub(crate) fn by(&self, block: u64) -> Option<u64> {
+        self.by.get(&block).copied()
+    }
+
     /// Bytes of memory that it takes, roughly: see [`crate::index::memory`]. O(1).
     pub(crate) fn memory(&self) -> usize {
         memory::of_reverts(self.by.len())

@@ -425,13 +425,23 @@ impl Series {
             .sum()
     }
 
-    /// A block that, by `at`, deleted some of the points from `start` on and before `end`
-    /// that block `of` wrote or brought back, and that are still gone then. Costs as
-    /// much as [`Self::count`].
-    #[must_use]
-    pub fn deleted_from(&self, (start, end): (i64, i64), at: u64, of: u64) -> Option<u64> {
-        let mut chunks = self.chunks.range(self.first_fence(start)..(end, 0));
-        chunks.find_map(|(_, chunk)| chunk.deleted_from((start, end), at, of))
+    /// Calls `found` with the points from `start` on and before `end` that block `of` wrote
+    /// or brought back by `at`, those together that fared alike: how many there are, and
+    /// which blocks deleted them after that and brought them back, in turn. Costs as much as
+    /// [`Self::count`].
+    pub fn since(
+        &self,
+        (start, end): (i64, i64),
+        at: u64,
+        of: u64,
+        mut found: impl FnMut(usize, &[u64]),
+    ) {
+        if start >= end {
+            return;
+        }
+        for (_, chunk) in self.chunks.range(self.first_fence(start)..(end, 0)) {
+            chunk.since((start, end), at, of, &mut found);
+        }
     }
 
     /// The greatest sequence that entered or deleted a point, published or not; 0

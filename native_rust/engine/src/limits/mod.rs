@@ -71,6 +71,8 @@ pub struct Limits {
     pub idempotency_keys: usize,
     /// Faulty lines that are left out of one upload before it is ended. Default 10,000.
     pub rejected_lines: usize,
+    /// Blocks that are undone by one request. Default 100,000.
+    pub revert_blocks: usize,
     /// Bytes of memory for work under way, of all databases together: bodies, answers,
     /// open transactions, queues. Default 1 GiB.
     pub work_bytes: usize,
@@ -118,6 +120,7 @@ impl Default for Limits {
             idempotency_seconds: 86_400,
             idempotency_keys: 100_000,
             rejected_lines: 10_000,
+            revert_blocks: 100_000,
             work_bytes: 1 << 30,
             index_bytes: 0,
             databases: 1_000,
@@ -198,6 +201,7 @@ impl Limits {
                 10_000_000,
             ),
             ("rejected_lines", self.rejected_lines as u64, 0, 1 << 20),
+            ("revert_blocks", self.revert_blocks as u64, 1, 1 << 24),
             ("work_bytes", self.work_bytes as u64, 1 << 20, 1 << 40),
             ("index_bytes", self.index_bytes as u64, 0, 1 << 44),
             ("databases", self.databases as u64, 1, 1 << 20),

@@ -4,7 +4,8 @@
 //! lock is held while it looks into files. What is added while a view is out goes into
 //! a layer of its own; layers that nobody looks at any more become one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::overlay::{Overlay, SeriesOverlay};
@@ -26,10 +27,35 @@ pub struct Applied {
     pub replayed: bool,
 }
 
+/// What is to be added in one call.
+#[derive(Debug, Default)]
+pub struct Additions {
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) undoing: Vec<Undoing>,
+}
+
+impl From<Vec<Operation>> for Additions {
+    fn from(operations: Vec<Operation>) -> Self {
+        Self {
+            operations,
+            undoing: Vec::new(),
+        }
+    }
+}
+
+/// Operations that undo blocks together, by what was there when the transaction began.
+#[derive(Debug, Clone)]
+pub(crate) struct Undoing {
+    /// Their places among those that are added with them.
+    pub operations: Range<usize>,
+    /// What must hold when they are committed.
+    pub conditions: Vec<Condition>,
+}
+
 /// Operations that are to be added.
 #[derive(Debug)]
 pub(crate) struct Addition {
-    pub operations: Vec<Operation>,
+    pub added: Additions,
     /// For each of them that is about a feature, the version that was there before
     /// the transaction.
     pub hidden: Vec<Option<u64>>,
@@ -44,6 +70,9 @@ pub(crate) struct Contents {
     figures: Figures,
     /// Requests that had a key, by that.
     requests: HashMap<Arc<str>, Request>,
+    /// What must hold for what they undo, and the blocks that they do.
+    undoing: Vec<Condition>,
+    undone: HashSet<u64>,
     /// Something is being added, or a panic came in between.
     adding: bool,
 }
@@ -85,6 +114,8 @@ impl Contents {
             layers: Vec::new(),
             figures: Figures::default(),
             requests: HashMap::new(),
+            undoing: Vec::new(),
+            undone: HashSet::new(),
             adding: false,
         }
     }
@@ -156,23 +187,33 @@ impl Contents {
         limits: &Limits,
         pool: &Arc<Pool>,
     ) -> Result<Applied> {
-        let Addition {
+        let Addition { added, hidden, key } = addition;
+        let Additions {
             operations,
-            hidden,
-            key,
-        } = addition;
+            undoing,
+        } = added;
         self.check_deletes(&operations, &hidden)?;
+        self.check_undoing(&operations, &undoing)?;
         let bytes = self.figures.bytes + encoded_len(&operations, self.actor.as_deref());
         check_size(bytes, limits.transaction_bytes)?;
         let key_memory = key.as_ref().map_or(0, |key| KEY + 2 * key.text.len());
         let memory = match planted(Bug::EncodedForMemory) {
             true => bytes - self.figures.bytes,
-            false => operations.iter().map(memory_of).sum::<usize>() + key_memory,
+            false => {
+                let conditions: usize =
+                    undoing.iter().map(|undoing| undoing.conditions.len()).sum();
+                let undone = conditions * UNDONE;
+                operations.iter().map(memory_of).sum::<usize>() + key_memory + undone
+            }
         };
         let memory = pool.reserve(memory)?;
         self.adding = true;
         let first = self.figures.operations;
         let feature_ids = operations.iter().filter_map(put_id).collect();
+        self.undone
+            .extend(operations.iter().filter_map(undone_block));
+        let conditions = undoing.into_iter().flat_map(|undoing| undoing.conditions);
+        self.undoing.extend(conditions);
         let end = first + operations.len();
         self.last_layer(first, pool).add(operations, hidden, memory);
         self.merge();
@@ -221,6 +262,52 @@ impl Contents {
         Ok(())
     }
 
+    /// Refuse to undo what the transaction itself has written: undoing goes by what was
+    /// there when it began, and takes no notice of that.
+    fn check_undoing(&self, operations: &[Operation], undoing: &[Undoing]) -> Result<()> {
+        let view = self.view();
+        let mut own = Own::default();
+        let mut next = 0;
+        for Undoing {
+            operations: places, ..
+        } in undoing
+        {
+            let before = operations.get(next..places.start);
+            before
+                .into_iter()
+                .flatten()
+                .for_each(|operation| own.note(operation));
+            let undone = operations.get(places.clone()).unwrap_or_default();
+            for operation in undone {
+                let block = undone_block(operation).unwrap_or_default();
+                let what = match subject(operation) {
+                    _ if own.undone.contains(&block) || self.undone.contains(&block) => {
+                        "undoes it".to_owned()
+                    }
+                    Subject::Feature(id)
+                        if own.features.contains(id) || view.feature(id).is_some() =>
+                    {
+                        format!("writes feature {id:?}")
+                    }
+                    Subject::Points(id) | Subject::Deletion(id)
+                        if own.series.contains(id) || view.deletes_from(id) =>
+                    {
+                        format!("deletes points of series {id:?}")
+                    }
+                    _ => continue,
+                };
+                let reason = format!(
+                    "the transaction {what} before that, and what is undone is what was there when \
+                     it began; undo first, and all at once"
+                );
+                return Err(Error::Irreversible { block, reason });
+            }
+            undone.iter().for_each(|operation| own.note(operation));
+            next = places.end;
+        }
+        Ok(())
+    }
+
     /// The layer to add to, which no view has.
     fn last_layer(&mut self, first: usize, pool: &Arc<Pool>) -> &mut Layer {
         let alone = |layer: &mut Arc<Layer>| Arc::get_mut(layer).is_some();
@@ -264,7 +351,7 @@ impl Contents {
     /// What must hold for its writes to be what its reader has seen, who saw the
     /// database as of `seq`.
     pub(crate) fn conditions(&self, seq: u64) -> Vec<Condition> {
-        let mut conditions = Vec::new();
+        let mut conditions = self.undoing.clone();
         for layer in &self.layers {
             let features = layer.overlay.features();
             conditions.extend(features.map(|id| Condition::Feature {
@@ -324,6 +411,56 @@ impl Contents {
 
 /// Memory that a remembered key takes besides its text.
 const KEY: usize = 128;
+/// Memory that a condition takes, and the place of a block that is undone.
+const UNDONE: usize = 2 * size_of::<Condition>() + 32;
+
+/// What earlier operations of one call are about.
+#[derive(Default)]
+struct Own<'o> {
+    features: HashSet<&'o str>,
+    /// Series that points are deleted from.
+    series: HashSet<&'o str>,
+    /// Blocks that are undone.
+    undone: HashSet<u64>,
+}
+
+impl<'o> Own<'o> {
+    fn note(&mut self, operation: &'o Operation) {
+        match subject(operation) {
+            Subject::Feature(id) => self.features.insert(id),
+            Subject::Deletion(id) => self.series.insert(id),
+            Subject::Points(_) => false,
+        };
+        self.undone.extend(undone_block(operation));
+    }
+}
+
+/// What an operation is about.
+enum Subject<'o> {
+    Feature(&'o str),
+    /// It adds points to a series.
+    Points(&'o str),
+    /// It deletes points of a series.
+    Deletion(&'o str),
+}
+
+fn subject(operation: &Operation) -> Subject<'_> {
+    match operation.effect() {
+        Operation::PutFeature(put) => Subject::Feature(&put.id),
+        Operation::DeleteFeature(delete) => Subject::Feature(&delete.id),
+        Operation::PutPoints { batch, .. } => Subject::Points(&batch.series),
+        Operation::DeletePoints(delete) => Subject::Deletion(&delete.span.series),
+        Operation::Revert(_) => unreachable!("the effect of a revert is none"),
+    }
+}
+
+/// The block that an operation undoes.
+fn undone_block(operation: &Operation) -> Option<u64> {
+    match operation {
+        Operation::Revert(revert) => Some(revert.block),
+        _ => None,
+    }
+}
 
 /// Memory that an operation takes in a transaction, at most.
 fn memory_of(operation: &Operation) -> usize {
@@ -390,6 +527,12 @@ impl View {
     pub(crate) fn is_newest(&self, id: &str, place: usize) -> bool {
         let mut layers = self.layers.iter().rev();
         layers.find_map(|layer| layer.overlay.feature(id)) == Some(place)
+    }
+
+    /// Whether points of series `id` were deleted.
+    fn deletes_from(&self, id: &str) -> bool {
+        let deletes = |series: &&SeriesOverlay| !series.deletes.is_empty();
+        self.series(id).iter().any(deletes)
     }
 
     /// Own writes to series `id`, layer by layer, the oldest first.

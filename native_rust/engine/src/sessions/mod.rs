@@ -14,8 +14,8 @@ mod table;
 
 use std::time::{Duration, Instant};
 
-pub use contents::Applied;
-pub(crate) use contents::{Addition, Contents, View};
+pub(crate) use contents::{Addition, Contents, Undoing, View};
+pub use contents::{Additions, Applied};
 pub(crate) use overlay::SeriesOverlay;
 pub(crate) use table::{New, Using};
 pub use table::{Phase, TransactionStatus};

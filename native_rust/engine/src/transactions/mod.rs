@@ -18,7 +18,9 @@ use crate::commit::queue::{Reply, Seat};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::mem::Reservation;
-use crate::sessions::{Addition, Applied, Contents, New, Phase, TransactionStatus, Using};
+use crate::sessions::{
+    Addition, Additions, Applied, Contents, New, Phase, TransactionStatus, Using,
+};
 use crate::state::State;
 
 /// How to begin a transaction.
@@ -112,12 +114,13 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not open, or for a feature that is to be deleted
-    /// and that the transaction does not see; [`Error::ReadOnly`],
+    /// and that the transaction does not see; [`Error::Irreversible`] for a block that is to
+    /// be undone after the transaction has written what it is about; [`Error::ReadOnly`],
     /// [`Error::TooLarge`], [`Error::MemoryFull`], [`Error::KeyReused`].
     pub fn apply_once(
         &self,
         id: &str,
-        operations: Vec<Operation>,
+        added: impl Into<Additions>,
         key: Option<IdempotencyKey>,
         wait: Wait,
     ) -> Result<Option<Applied>> {
@@ -128,7 +131,8 @@ impl Database {
         if using.read_only {
             return Err(Error::ReadOnly);
         }
-        let hidden = hidden(state, &operations, using.seq);
+        let added = added.into();
+        let hidden = hidden(state, &added.operations, using.seq);
         let mut contents = match wait {
             Wait::Allowed => using.held().lock(),
             Wait::Never => match using.held().try_lock() {
@@ -142,11 +146,7 @@ impl Database {
         {
             return Ok(Some(applied));
         }
-        let addition = Addition {
-            operations,
-            hidden,
-            key,
-        };
+        let addition = Addition { added, hidden, key };
         let applied = contents.add(addition, &state.limits, &state.memory.work)?;
         using.added(contents.figures())?;
         Ok(Some(applied))

@@ -113,7 +113,7 @@ impl Database {
             let from = usize::try_from(after.saturating_sub(at)).unwrap_or(usize::MAX);
             for (place, operation) in view.operations(from) {
                 budget.step()?;
-                let Operation::PutFeature(put) = operation else {
+                let Operation::PutFeature(put) = operation.effect() else {
                     continue;
                 };
                 if put.envelope.is_none() || !view.is_newest(&put.id, place) {

@@ -58,6 +58,7 @@ pub use json::{Json, Members, Source, array_lines, cbor_to_json, json_to_cbor};
 pub(crate) use orientation::{Orientation, side};
 pub(crate) use points::{PointBatches, point_value_from_text};
 pub use points::{Points, parse_points, parse_points_in};
+pub(crate) use provenance::encode_provenance;
 pub use provenance::{Origin, derived_from, parse_provenance};
 pub use scan::{StoredFeature, intersects_box, stored_feature};
 pub(crate) use scan::{deeper, enter_geometry, find_geometry, read_position};

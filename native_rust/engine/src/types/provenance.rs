@@ -22,7 +22,7 @@ pub enum Origin {
 ///
 /// # Errors
 /// [`InvalidCode::Document`] with a pointer that begins with `/provenance`.
-pub(super) fn encode_provenance(value: &Json<'_>) -> Result<Vec<u8>> {
+pub(crate) fn encode_provenance(value: &Json<'_>) -> Result<Vec<u8>> {
     if let Json::Obj(members) = value
         && let Some(list) = members.get("derived_from")
     {

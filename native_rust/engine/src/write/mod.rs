@@ -5,5 +5,6 @@ pub(crate) mod operations;
 pub(crate) mod patch;
 pub(crate) mod prepare;
 pub(crate) mod replay;
-pub(crate) mod revert;
+mod restore;
+pub(crate) mod undo;
 pub(crate) mod upload;

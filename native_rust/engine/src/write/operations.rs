@@ -1,10 +1,13 @@
 //! The operations of a transaction as a client writes them.
 
 use crate::block::Operation;
+use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result, Shown};
-use crate::types::{Faults, Rejected, Source, TimeUnit, at, id_text, timestamp_from_json};
+use crate::sessions::{Additions, Undoing};
+use crate::types::{Faults, Json, Rejected, Source, TimeUnit, at, id_text, timestamp_from_json};
 use crate::write::prepare::Puts;
+use crate::write::undo::Undo;
 
 /// The operations of one call.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +19,28 @@ pub struct PreparedOperations {
     /// Features that were left out because of their faults, if that was asked for: the
     /// number of the operation, and the feature.
     pub rejected: Vec<(usize, Rejected)>,
+    /// Those of them that undo blocks.
+    undoing: Vec<Undoing>,
+    /// Whether an operation was left out because the journal was not to be read.
+    left: bool,
+}
+
+impl From<PreparedOperations> for Additions {
+    fn from(prepared: PreparedOperations) -> Self {
+        Self {
+            operations: prepared.operations,
+            undoing: prepared.undoing,
+        }
+    }
+}
+
+/// For operations that read the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'b> {
+    /// The sequence as of which blocks are undone, by default the last one.
+    pub at: Option<u64>,
+    /// What that may spend.
+    pub budget: &'b Budget,
 }
 
 impl Database {
@@ -26,6 +51,9 @@ impl Database {
     /// - `{"op": "delete_feature", "id": text or number, "provenance"?}`
     /// - `{"op": "put_points", "points": one of the shapes of points}`
     /// - `{"op": "delete_points", "series_id": text, "start"?, "end"?, "provenance"?}`
+    /// - `{"op": "revert", "partial"?, ...}`, with what [`Undo::parse`] takes
+    /// - `{"op": "restore", "block": sequence, "provenance"?}`, as
+    ///   [`Database::prepare_restore`]
     ///
     /// Operations are carried out in this order, so the same feature may be put by
     /// several of them; within one FeatureCollection that has to be asked for
@@ -35,14 +63,23 @@ impl Database {
     /// # Errors
     /// [`Error::Faults`], all that is wrong, with JSON pointers to the offending parts.
     pub fn prepare_operations(&self, text: &[u8]) -> Result<PreparedOperations> {
-        self.prepare_operations_in(text, TimeUnit::default())
+        let budget = &self.budget(Cancel::default());
+        let reading = Reading { at: None, budget };
+        let prepared = self.prepare_operations_in(text, TimeUnit::default(), Some(reading))?;
+        Ok(prepared.unwrap_or_default())
     }
 
-    /// [`Self::prepare_operations`], with times that are integers counting `unit`.
+    /// [`Self::prepare_operations`], with times that are integers counting `unit`. `None` if
+    /// one of them reads the journal, and it is not to be read.
     ///
     /// # Errors
     /// As [`Self::prepare_operations`].
-    pub fn prepare_operations_in(&self, text: &[u8], unit: TimeUnit) -> Result<PreparedOperations> {
+    pub fn prepare_operations_in(
+        &self,
+        text: &[u8],
+        unit: TimeUnit,
+        reading: Option<Reading<'_>>,
+    ) -> Result<Option<PreparedOperations>> {
         let source = Source::new(text)?;
         let members = source.members("{\"operations\": [...]}")?;
         let list = members.get("operations").ok_or_else(|| {
@@ -57,24 +94,31 @@ impl Database {
         for (i, part) in parts.iter().enumerate() {
             faults.within(
                 || format!("/operations/{i}"),
-                |faults| faults.take(self.prepare_operation(i, part, unit, &mut prepared)),
+                |faults| {
+                    faults.take(self.prepare_operation(i, part, (unit, reading), &mut prepared))
+                },
             );
+            if prepared.left {
+                return Ok(None);
+            }
         }
         faults.into_result()?;
-        Ok(prepared)
+        Ok(Some(prepared))
     }
 
     fn prepare_operation(
         &self,
         number: usize,
         part: &str,
-        unit: TimeUnit,
+        (unit, reading): (TimeUnit, Option<Reading<'_>>),
         prepared: &mut PreparedOperations,
     ) -> Result<()> {
         let PreparedOperations {
             operations,
             feature_ids,
             rejected,
+            undoing,
+            left,
         } = prepared;
         let source = Source::of_features(part.as_bytes())?;
         let members = source.members("an operation with the member \"op\"")?;
@@ -140,9 +184,38 @@ impl Database {
                 let (start, end) = (time("start", i64::MIN)?, time("end", i64::MAX)?);
                 operations.push(self.prepare_delete_points(&series, start, end, provenance)?);
             }
+            "revert" | "restore" if reading.is_none() => *left = true,
+            "revert" => {
+                let partial = match members.get("partial") {
+                    Some(raw) => flag(&source.part(raw.get())?, "/partial")?,
+                    None => false,
+                };
+                let undo = Undo::of_members(&source, &members, partial, &["op", "partial"])?;
+                let Some(Reading { at, budget }) = reading else {
+                    return Ok(());
+                };
+                let prepared = self.prepare_undo(&undo, at, budget)?;
+                let first = operations.len();
+                operations.extend(prepared.operations);
+                undoing.push(Undoing {
+                    operations: first..operations.len(),
+                    conditions: prepared.conditions,
+                });
+            }
+            "restore" => {
+                let raw = members.get("block").ok_or_else(|| need("block"))?.get();
+                let Json::U64(block) = source.part(raw)? else {
+                    let detail = format!("found {}; expected the sequence of a block", Shown(raw));
+                    return Err(refusal("/block", &detail));
+                };
+                let prepared = self.prepare_restore(block, provenance)?;
+                operations.extend(prepared.operations);
+                feature_ids.extend(prepared.ids);
+            }
             other => {
                 let detail = format!(
-                    "the op is {}; expected put_feature, delete_feature, put_points or delete_points",
+                    "the op is {}; expected put_feature, delete_feature, put_points, \
+                     delete_points, revert or restore",
                     Shown(other)
                 );
                 return Err(refusal("/op", &detail));
@@ -160,6 +233,16 @@ fn skips(text: &str) -> Result<bool> {
         other => {
             let detail = format!("found {other:?}; expected refuse or skip");
             Err(refusal("/on_error", &detail))
+        }
+    }
+}
+
+fn flag(value: &Json<'_>, pointer: &str) -> Result<bool> {
+    match value {
+        Json::Bool(flag) => Ok(*flag),
+        other => {
+            let detail = format!("found {}; expected true or false", other.kind());
+            Err(refusal(pointer, &detail))
         }
     }
 }

@@ -175,6 +175,21 @@ impl Model {
             }
     }
 
+    /// The block that undid another.
+    pub fn undone(&self, block: u64) -> Option<u64> {
+        let mut reverts = self.reverts.iter();
+        reverts.find_map(|(by, undone)| (*undone == block).then_some(*by))
+    }
+
+    /// Whether a block deleted points of a series that had none to delete.
+    pub fn did_nothing(&self, block: u64) -> bool {
+        let Some(Effect::DeletedPoints(id)) = self.effects.get(block as usize - 1) else {
+            return false;
+        };
+        let mut points = self.series.get(id).into_iter().flatten();
+        !points.any(|point| point.ends.iter().step_by(2).any(|seq| *seq == block))
+    }
+
     /// Features that are there, by id, with the sequence of their version.
     pub fn features(&self) -> BTreeMap<&str, (u64, &Value)> {
         let versions = self.versions.iter();

@@ -1,12 +1,14 @@
 //! Undoing, and undoing that, in any order: a block is undone once or refused, and
 //! every state that there was can still be asked for.
 
+use std::path::Path;
 use std::time::Instant;
 
-use formdb_engine::{Database, Error};
+use formdb_engine::{Cancel, Database, Error, Transaction, Undo, verify};
 
 use super::model::{Change, Model};
 use super::steps::{Step, run};
+use super::workload::DIR;
 use super::{mixed, random, report, seeds};
 
 /// Few features and points, so that undoing mostly finds something in its way.
@@ -135,6 +137,160 @@ fn whoever_does_what_a_refusal_says_gets_every_block_undone() {
     }
     let figures = [("blocks", undone), ("refusals followed", advised)];
     report("refusals of undoing", began, &figures);
+}
+
+/// Many at once: refused where undoing them one after the other, the last one first, would
+/// be, and else what a history without them leaves.
+#[test]
+fn undoing_many_is_a_history_without_them() {
+    let began = Instant::now();
+    let (mut done, mut refused, mut replayed) = (0, 0, 0);
+    for seed in seeds(250) {
+        let mut state = mixed(seed, 13);
+        let fs = super::disk::SimFs::new();
+        let db = super::workload::open(&fs).unwrap();
+        let (mut model, mut log) = (Model::default(), Vec::new());
+        for _ in 0..24 {
+            let change = match random(&mut state) % 3 {
+                0 if model.seq > 0 => Change::Revert(1 + random(&mut state) % model.seq),
+                _ => change(&mut state),
+            };
+            if write(&db, &mut model, change.clone()).is_ok() {
+                log.push(change);
+            }
+            if !random(&mut state).is_multiple_of(3) || model.seq == 0 {
+                continue;
+            }
+            let set = some_blocks(&mut state, model.seq);
+            let expected = many(&model, &set);
+            let text = serde_json::json!({ "sequences": set }).to_string();
+            let undo = Undo::parse(text.as_bytes(), true).unwrap();
+            let budget = db.budget(Cancel::default());
+            let outline = db.outline_undo(&undo, &budget).unwrap();
+            let prepared = db.prepare_undo(&undo, None, &budget);
+            let told = || format!("seed {seed}: {set:?} of {log:#?}");
+            let Some((blocks, after)) = expected else {
+                assert_eq!(prepared.unwrap_err().code(), "cannot_revert", "{}", told());
+                assert!(outline.conflict_count > 0 && outline.reverted == 0);
+                refused += 1;
+                continue;
+            };
+            let prepared = prepared.unwrap_or_else(|e| panic!("{e}: {}", told()));
+            let listed: Vec<u64> = outline.operations.iter().map(|o| o.reverts).collect();
+            assert_eq!(
+                (&listed, outline.conflict_count),
+                (&blocks, 0),
+                "{}",
+                told()
+            );
+            assert_eq!(prepared.unchanged, outline.unchanged);
+            let transaction = Transaction {
+                operations: prepared.operations,
+                conditions: prepared.conditions,
+                ..Transaction::default()
+            };
+            db.write_transaction(transaction).unwrap();
+            replayed += usize::from(is_replay(&log, &set, &after));
+            log.extend(blocks.into_iter().map(Change::Revert));
+            model = after;
+            super::ask::compare(&db, &model)
+                .unwrap_or_else(|e| panic!("seed {seed}: {e}: {set:?} of {log:#?}"));
+            done += 1;
+        }
+        db.close();
+        let report = verify(&fs, Path::new(DIR), &mut |_| {}).unwrap();
+        assert!(report.is_sound(), "seed {seed}: {report:?}");
+        let db = super::workload::open(&fs).unwrap();
+        super::ask::compare(&db, &model).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    }
+    assert!(done > 200 && refused > 200 && replayed > 100);
+    let figures = [("done", done), ("refused", refused), ("replayed", replayed)];
+    report("undoing many", began, &figures);
+}
+
+/// A range, or some.
+fn some_blocks(state: &mut u64, last: u64) -> Vec<u64> {
+    let first = 1 + random(state) % last;
+    match random(state) % 2 {
+        0 => (first..=(first + random(state) % 6).min(last)).collect(),
+        _ => {
+            let mut some: Vec<u64> = (0..5).map(|_| 1 + random(state) % last).collect();
+            some.sort_unstable();
+            some.dedup();
+            some
+        }
+    }
+}
+
+/// The blocks by undoing which a set is undone, and what there is then; nothing if it
+/// cannot be.
+fn many(model: &Model, set: &[u64]) -> Option<(Vec<u64>, Model)> {
+    // Whether a block's doing stands if some are left out.
+    fn stands(model: &Model, block: u64, without: &[u64]) -> bool {
+        let undone = model.undone(block);
+        !without.contains(&block) && !undone.is_some_and(|by| stands(model, by, without))
+    }
+    let mut blocks = Vec::new();
+    for block in 1..=model.seq {
+        // The last of a chain, all of which together make a difference or none.
+        let root = (1..block).all(|earlier| model.undone(earlier) != Some(block));
+        if !root || stands(model, block, &[]) == stands(model, block, set) {
+            continue;
+        }
+        let mut last = block;
+        while let Some(by) = model.undone(last) {
+            last = by;
+        }
+        match set.contains(&last) {
+            true if model.did_nothing(last) => {}
+            true => blocks.push(last),
+            false => return None,
+        }
+    }
+    blocks.sort_unstable_by(|a, b| b.cmp(a));
+    let mut after = model.clone();
+    for block in &blocks {
+        if !after.can_undo(*block) {
+            return None;
+        }
+        after.apply(&[Change::Revert(*block)]);
+    }
+    (!blocks.is_empty()).then_some((blocks, after))
+}
+
+/// Whether a history without a set of blocks could be held against what there is: not where
+/// a later deletion would hit points that one of them deleted before it.
+fn is_replay(log: &[Change], set: &[u64], after: &Model) -> bool {
+    let mut rest = Model::default();
+    let mut places = std::collections::BTreeMap::new();
+    let deletes = |change: &Change| matches!(change, Change::DeletePoints(..));
+    let blocks = (1_u64..).zip(log);
+    let mut later = blocks.clone().skip_while(|(seq, _)| !set.contains(seq));
+    if later.any(|(seq, change)| !set.contains(&seq) && deletes(change)) {
+        return false;
+    }
+    for (seq, change) in blocks.filter(|(seq, _)| !set.contains(seq)) {
+        let change = match change {
+            Change::Revert(block) => match places.get(block) {
+                Some(place) => Change::Revert(*place),
+                None => continue,
+            },
+            other => other.clone(),
+        };
+        rest.apply(&[change]);
+        places.insert(seq, rest.seq);
+    }
+    let features = |model: &Model| -> Vec<(String, serde_json::Value)> {
+        let features = model.features().into_iter();
+        features
+            .map(|(id, (_, f))| (id.to_owned(), f.clone()))
+            .collect()
+    };
+    assert_eq!(features(&rest), features(after), "{set:?} of {log:#?}");
+    for id in ["s0", "s1"] {
+        assert_eq!(rest.points(id), after.points(id), "{set:?} of {log:#?}");
+    }
+    true
 }
 
 fn write(db: &Database, model: &mut Model, change: Change) -> Result<(), Error> {

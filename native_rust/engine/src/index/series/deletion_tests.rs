@@ -228,14 +228,18 @@ proptest! {
             });
             prop_assert_eq!(series.summary(at), summary);
             for of in 1..=last {
-                let gone = model.0.iter().filter(|row| {
-                    // By then.
+                let then = model.0.iter().map(|row| {
                     let by_then = row.ends.iter().copied().filter(|end| *end <= at).collect();
-                    let then = Row { ends: by_then, ..(*row).clone() };
-                    row.point.source.seq <= at && then.is_of(of) && !then.is_alive()
+                    Row { ends: by_then, ..row.clone() }
                 });
-                let found = series.deleted_from((i64::MIN, i64::MAX), at, of);
-                prop_assert_eq!(found.is_some(), gone.count() > 0);
+                let written = then.filter(|row| row.point.source.seq <= at && row.is_of(of));
+                let gone = written.clone().filter(|row| !row.is_alive());
+                let (mut points, mut lost) = (0, 0);
+                series.since((i64::MIN, i64::MAX), at, of, |count, since| {
+                    points += count;
+                    lost += count * (since.len() % 2);
+                });
+                prop_assert_eq!((points, lost), (written.count(), gone.count()));
             }
             compared("ranges, latest points and extents after deletions", 3);
             for &(start, end, only) in &ranges {

@@ -1,0 +1,90 @@
+//! Making an earlier version of a feature its newest one, whatever came since.
+//!
+//! That is a put like any other, whose provenance says which block it was derived from: so
+//! history, lineage and whoever follows the journal see where it came from.
+
+use crate::block::OpKind;
+use crate::db::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::state::blocks::{block_at, damaged, read_block};
+use crate::types::{Json, Source, encode_provenance, stored_feature, write_json};
+use crate::write::prepare::PreparedFeatures;
+use crate::write::undo::version;
+
+impl Database {
+    /// The feature as block `seq` wrote it, to be written again. `provenance` is the text of
+    /// a JSON object, without which it has the one it had; `derived_from` names the block
+    /// in either. Reads the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a sequence the journal has not reached; [`Error::Invalid`]
+    /// for a block that wrote no feature, and for bad provenance.
+    pub fn prepare_restore(&self, seq: u64, provenance: Option<&[u8]>) -> Result<PreparedFeatures> {
+        let state = &self.state;
+        self.check_block(seq)?;
+        let bytes = read_block(state, seq)?;
+        let (block, action) = block_at(state, seq, &bytes)?;
+        if action.op != OpKind::PutFeature {
+            let detail = format!(
+                "block {seq} is a {}; expected one that wrote a feature",
+                block.op.as_str()
+            );
+            return Err(Error::invalid(InvalidCode::Parameter, "/block", detail));
+        }
+        let mut text = Vec::new();
+        match (provenance, block.provenance) {
+            (Some(given), _) => text.extend_from_slice(given),
+            (None, Some(stored)) => {
+                write_json(stored, &mut text).map_err(|e| damaged(state, seq, e))?;
+            }
+            (None, None) => text.extend_from_slice(b"{}"),
+        }
+        let provenance = derived(Source::new(&text)?.value()?, seq);
+        let provenance = encode_provenance(&provenance)?;
+        let stored = stored_feature(action.body).map_err(|e| damaged(state, seq, e))?;
+        match version(state, &stored.id, seq, Some(&provenance))? {
+            Some(feature) => PreparedFeatures::of_one(feature),
+            None => Err(damaged(state, seq, "a put of no feature")),
+        }
+    }
+}
+
+/// A provenance that says that it was derived from block `seq`; anything else as it is.
+fn derived(provenance: Json<'_>, seq: u64) -> Json<'_> {
+    let Json::Obj(mut members) = provenance else {
+        return provenance;
+    };
+    let origin = Json::U64(seq);
+    match members.get_mut("derived_from") {
+        Some(Json::Arr(origins)) if origins.contains(&origin) => {}
+        Some(Json::Arr(origins)) => origins.push(origin),
+        // Something else is refused as it is.
+        Some(_) => {}
+        None => members.insert("derived_from", Json::Arr(vec![origin])),
+    }
+    Json::Obj(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn provenance_names_the_block_once() {
+        for (text, expected) in [
+            ("{}", r#"{"derived_from":[7]}"#),
+            (r#"{"source":"x"}"#, r#"{"source":"x","derived_from":[7]}"#),
+            (r#"{"derived_from":[3]}"#, r#"{"derived_from":[3,7]}"#),
+            (r#"{"derived_from":[7]}"#, r#"{"derived_from":[7]}"#),
+        ] {
+            let stored = encode_provenance(&derived(json(text), 7)).unwrap();
+            assert_eq!(stored, encode_provenance(&json(expected)).unwrap());
+        }
+        assert!(encode_provenance(&derived(json("[]"), 7)).is_err());
+        assert!(encode_provenance(&derived(json(r#"{"derived_from":7}"#), 7)).is_err());
+    }
+
+    fn json(text: &str) -> Json<'_> {
+        Source::new(text.as_bytes()).unwrap().value().unwrap()
+    }
+}

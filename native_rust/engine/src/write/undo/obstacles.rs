@@ -1,0 +1,168 @@
+//! What stands in the way of undoing blocks, in numbers and in words.
+
+use serde::Serialize;
+
+use crate::error::{Error, Fault};
+
+/// One thing that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Obstacle {
+    /// The stable code that clients match on.
+    pub code: &'static str,
+    /// JSON pointer to what asked for the block.
+    pub pointer: String,
+    /// The block that was to be undone.
+    pub block: u64,
+    /// The block that stands in the way, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<u64>,
+    /// What is in the way, and what to do.
+    pub detail: String,
+}
+
+/// Why a block cannot be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A later version of the feature stands.
+    Later(u64),
+    /// Points that it wrote were deleted, so many in all.
+    Deleted { by: u64, written: usize },
+    /// Points that it wrote are not there.
+    Missing { missing: usize, written: usize },
+    /// It was undone, and this block does again what it did.
+    Again { by: u64, last: u64 },
+    /// It deleted more points than one block brings back.
+    Many { points: usize, limit: usize },
+    /// Others of its transaction would be left as they are.
+    Half { first: u64, last: u64, left: u64 },
+    /// It is a deletion of points, of which there were none.
+    Nothing,
+    /// A block has undone it.
+    Undone(u64),
+    /// No block is meant at all.
+    NoBlock,
+}
+
+impl Reason {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Later(_) => "later_write",
+            Self::Deleted { .. } | Self::Missing { .. } => "points_deleted",
+            Self::Again { .. } => "done_again",
+            Self::Many { .. } => "too_many_points",
+            Self::Half { .. } => "partial_transaction",
+            Self::Nothing | Self::Undone(_) | Self::NoBlock => "nothing_to_undo",
+        }
+    }
+
+    fn by(&self) -> Option<u64> {
+        match *self {
+            Self::Later(by) | Self::Deleted { by, .. } | Self::Undone(by) => Some(by),
+            Self::Again { last, .. } => Some(last),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self, block: u64) -> String {
+        match self {
+            Self::Later(by) => format!("block {by} depends on it; revert that one first"),
+            Self::Deleted { by, written } => {
+                format!("block {by} deleted some of its {written} points; revert that one first")
+            }
+            Self::Missing { missing, written } => {
+                format!("{missing} of its {written} points are not there any more")
+            }
+            Self::Again { by, last } => format!(
+                "block {by} has undone it already, and block {last} does again what it did; revert \
+                 that one"
+            ),
+            Self::Many { points, limit } => format!(
+                "it deleted {points} points and one block brings back at most {limit}; write them \
+                 again from a range query as of block {}",
+                block - 1
+            ),
+            Self::Half { first, last, left } => format!(
+                "it belongs to the transaction of blocks {first} to {last}, of which {left} more \
+                 would be left as they are; undo the transaction as a whole, or ask for \
+                 partial=true"
+            ),
+            Self::Nothing => "it deleted no points".to_owned(),
+            Self::NoBlock => "no block is meant".to_owned(),
+            Self::Undone(by) => format!("block {by} has undone it already"),
+        }
+    }
+}
+
+/// All that stands in the way: so many are kept as a limit says, all are counted.
+#[derive(Debug)]
+pub(super) struct Obstacles {
+    limit: usize,
+    kept: Vec<Obstacle>,
+    /// The last one, which may not have been kept.
+    last: Option<(u64, Reason)>,
+    total: u64,
+}
+
+impl Obstacles {
+    /// `limit` is [`crate::Limits::faults`].
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            kept: Vec::new(),
+            last: None,
+            total: 0,
+        }
+    }
+
+    fn detail(block: u64, reason: &Reason) -> String {
+        match reason {
+            Reason::NoBlock => "there is no block of this kind".to_owned(),
+            _ => format!("block {block} cannot be reverted: {}", reason.text(block)),
+        }
+    }
+
+    pub(super) fn add(&mut self, block: u64, reason: Reason, pointer: impl FnOnce() -> String) {
+        self.total += 1;
+        if self.kept.len() < self.limit {
+            self.kept.push(Obstacle {
+                code: reason.code(),
+                pointer: pointer(),
+                block,
+                by: reason.by(),
+                detail: Self::detail(block, &reason),
+            });
+        }
+        self.last = Some((block, reason));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    /// Those that are kept, and how many there are.
+    pub(super) fn into_parts(self) -> (Vec<Obstacle>, u64) {
+        (self.kept, self.total)
+    }
+
+    /// The refusal of a block that was to be undone by itself: the last one, by which its
+    /// undoing would begin.
+    pub(super) fn of_one(self) -> Option<Error> {
+        let (block, reason) = self.last?;
+        let reason = reason.text(block);
+        Some(Error::Irreversible { block, reason })
+    }
+
+    /// The refusal of several.
+    pub(super) fn of_all(self) -> Option<Error> {
+        let fault = |obstacle: Obstacle| Fault {
+            code: obstacle.code,
+            pointer: obstacle.pointer,
+            detail: obstacle.detail,
+        };
+        (self.total > 0).then(|| Error::Obstructed {
+            faults: self.kept.into_iter().map(fault).collect(),
+            total: self.total,
+            limit: self.limit as u64,
+        })
+    }
+}
