@@ -59,7 +59,7 @@ mod write;
 
 pub use aggregate::{
     Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Percent, Selection,
-    SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, Zone,
+    SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary,
 };
 pub use block::{
     Ack, Block, Condition, Durability, Expected, IdempotencyKey, MAX_ACTOR, OpKind, Operation,
@@ -101,7 +101,7 @@ pub use sessions::{Additions, Applied, Phase, TransactionStatus};
 pub use snapshot::SnapshotUsed;
 pub use state::ScrubStats;
 pub use transactions::{Begin, Commit, OwnDocument, Wait};
-pub use types::{Hash, to_hex};
+pub use types::{Hash, Zone, to_hex};
 pub use write::operations::{PreparedOperations, Reading};
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 pub use write::undo::{Obstacle, OutlinedOperation, PreparedUndo, Undo, UndoOutline};

@@ -11,8 +11,7 @@
 //!   last.
 
 use super::interval::{Interval, Step};
-use super::zone::Zone;
-use crate::types::{DAY, Date, FIRST_TIMESTAMP, LAST_TIMESTAMP};
+use crate::types::{DAY, Date, FIRST_TIMESTAMP, LAST_TIMESTAMP, Zone};
 
 /// The Monday before 1970, as a reading of calendar and clock.
 const MONDAY: i64 = -3 * DAY;

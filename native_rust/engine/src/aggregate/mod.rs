@@ -14,7 +14,6 @@ mod percent;
 mod run;
 mod select;
 mod summary;
-mod zone;
 
 use std::sync::Arc;
 
@@ -24,13 +23,13 @@ pub use interval::Interval;
 pub use many::{SeriesPage, SeriesPoints, SeriesRangeQuery};
 pub use percent::Percent;
 pub use summary::SeriesSummary;
-pub use zone::Zone;
 
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{InOrder, Order, SharedSeries, TemporalIndex};
 use crate::read::points::no_series;
+use crate::types::Zone;
 
 use run::Run;
 

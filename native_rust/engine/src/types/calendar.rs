@@ -3,6 +3,9 @@
 //! `jiff` has this too, but not for the first and the last day that a timestamp can
 //! have, read by the clock of a zone.
 
+/// Microseconds in a day.
+pub(crate) const DAY: i64 = 86_400_000_000;
+
 /// Days in four hundred years, after which the calendar repeats.
 const ERA: i64 = 146_097;
 /// Days from 0000-03-01 to 1970-01-01.

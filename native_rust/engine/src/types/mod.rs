@@ -26,6 +26,7 @@ mod provenance;
 mod scan;
 mod signature;
 mod time;
+mod zone;
 
 pub use antimeridian::Antimeridian;
 pub use batch::{
@@ -34,7 +35,7 @@ pub use batch::{
 };
 pub(crate) use bbox::without_noise;
 pub use bbox::{BoundingBox, Pieces, Rect};
-pub(crate) use calendar::Date;
+pub(crate) use calendar::{DAY, Date};
 pub use cbor::{DecodeError, write_json};
 pub use delete::{
     DeleteFeature, DeletePoints, PointSpan, delete_points_to_json, stored_delete_feature,
@@ -65,8 +66,9 @@ pub(crate) use scan::{deeper, enter_geometry, find_geometry, read_position};
 pub use signature::{
     FeatureSignature, GeometryType, MAX_SIGNATURE_BYTES, MAX_SIGNATURE_PROPERTIES, PropertyType,
 };
-pub(crate) use time::{DAY, timestamp_from_json, write_date, write_time_of_day};
 pub use time::{
     FIRST_TIMESTAMP, LAST_TIMESTAMP, TimeUnit, check_range, format_timestamp, is_timestamp,
     parse_timestamp, read_time_parameter, read_timestamp, write_timestamp,
 };
+pub(crate) use time::{timestamp_from_json, write_date, write_time_of_day};
+pub use zone::Zone;

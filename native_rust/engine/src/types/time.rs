@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
 
-use super::calendar::Date;
+use super::calendar::{DAY, Date};
 use super::json::{Json, shown};
 use crate::error::{Error, InvalidCode, Result};
 
@@ -17,8 +17,6 @@ pub const FIRST_TIMESTAMP: i64 = -377_705_116_800_000_000;
 pub const LAST_TIMESTAMP: i64 = 253_402_300_799_999_999;
 
 const SECOND: i64 = 1_000_000;
-/// Microseconds in a day.
-pub(crate) const DAY: i64 = 86_400 * SECOND;
 
 /// Most digits, in the text of a parameter, that are rather a year, a date or a mistake
 /// than microseconds: as such they would all lie in the first 100 seconds of 1970.

@@ -8,8 +8,8 @@ use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
+use super::calendar::{DAY, Date};
 use crate::error::{Error, InvalidCode, Result};
-use crate::types::{DAY, Date};
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
@@ -55,7 +55,7 @@ impl Zone {
 
     /// What calendar and clock show at an instant, as the microseconds after which UTC
     /// shows it.
-    pub(super) fn reading(&self, micros: i64) -> i64 {
+    pub(crate) fn reading(&self, micros: i64) -> i64 {
         micros.saturating_add(self.offset(micros))
     }
 
@@ -72,7 +72,7 @@ impl Zone {
 
     /// The first instant at which calendar and clock show this reading. Of one that the
     /// clock skips, that is as long after the change as it would have been without.
-    pub(super) fn instant_of(&self, reading: i64) -> i64 {
+    pub(crate) fn instant_of(&self, reading: i64) -> i64 {
         let known =
             civil(reading).and_then(|civil| self.0.to_ambiguous_timestamp(civil).compatible().ok());
         match known {
