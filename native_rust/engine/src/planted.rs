@@ -103,6 +103,10 @@ pub(crate) enum Bug {
     ForgetOrder,
     /// Count what an open transaction holds by its encoded bytes.
     EncodedForMemory,
+    /// Undo blocks in the order in which they were written.
+    UndoForwards,
+    /// Undo what later versions stand on.
+    UndoUnderLater,
 }
 
 /// Whether this bug is planted.

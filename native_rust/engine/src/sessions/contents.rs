@@ -5,11 +5,11 @@
 //! a layer of its own; layers that nobody looks at any more become one.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::overlay::{Overlay, SeriesOverlay};
 use super::table::Figures;
+use super::undoing::{Subject, Undoing, check_undoing, undone_block};
 use crate::block::{Condition, Expected, IdempotencyKey, Operation, check_size, encoded_len};
 use crate::error::{Entity, Error, Result};
 use crate::limits::Limits;
@@ -41,15 +41,6 @@ impl From<Vec<Operation>> for Additions {
             undoing: Vec::new(),
         }
     }
-}
-
-/// Operations that undo blocks together, by what was there when the transaction began.
-#[derive(Debug, Clone)]
-pub(crate) struct Undoing {
-    /// Their places among those that are added with them.
-    pub operations: Range<usize>,
-    /// What must hold when they are committed.
-    pub conditions: Vec<Condition>,
 }
 
 /// Operations that are to be added.
@@ -193,7 +184,13 @@ impl Contents {
             undoing,
         } = added;
         self.check_deletes(&operations, &hidden)?;
-        self.check_undoing(&operations, &undoing)?;
+        let view = self.view();
+        let written = |subject: &Subject<'_>| match subject {
+            Subject::Feature(id) => view.feature(id).is_some(),
+            Subject::Points(id) | Subject::Deletion(id) => view.deletes_from(id),
+        };
+        check_undoing(&operations, &undoing, written, &self.undone)?;
+        drop(view);
         let bytes = self.figures.bytes + encoded_len(&operations, self.actor.as_deref());
         check_size(bytes, limits.transaction_bytes)?;
         let key_memory = key.as_ref().map_or(0, |key| KEY + 2 * key.text.len());
@@ -258,52 +255,6 @@ impl Contents {
                 }
                 _ => {}
             }
-        }
-        Ok(())
-    }
-
-    /// Refuse to undo what the transaction itself has written: undoing goes by what was
-    /// there when it began, and takes no notice of that.
-    fn check_undoing(&self, operations: &[Operation], undoing: &[Undoing]) -> Result<()> {
-        let view = self.view();
-        let mut own = Own::default();
-        let mut next = 0;
-        for Undoing {
-            operations: places, ..
-        } in undoing
-        {
-            let before = operations.get(next..places.start);
-            before
-                .into_iter()
-                .flatten()
-                .for_each(|operation| own.note(operation));
-            let undone = operations.get(places.clone()).unwrap_or_default();
-            for operation in undone {
-                let block = undone_block(operation).unwrap_or_default();
-                let what = match subject(operation) {
-                    _ if own.undone.contains(&block) || self.undone.contains(&block) => {
-                        "undoes it".to_owned()
-                    }
-                    Subject::Feature(id)
-                        if own.features.contains(id) || view.feature(id).is_some() =>
-                    {
-                        format!("writes feature {id:?}")
-                    }
-                    Subject::Points(id) | Subject::Deletion(id)
-                        if own.series.contains(id) || view.deletes_from(id) =>
-                    {
-                        format!("deletes points of series {id:?}")
-                    }
-                    _ => continue,
-                };
-                let reason = format!(
-                    "the transaction {what} before that, and what is undone is what was there when \
-                     it began; undo first, and all at once"
-                );
-                return Err(Error::Irreversible { block, reason });
-            }
-            undone.iter().for_each(|operation| own.note(operation));
-            next = places.end;
         }
         Ok(())
     }
@@ -413,54 +364,6 @@ impl Contents {
 const KEY: usize = 128;
 /// Memory that a condition takes, and the place of a block that is undone.
 const UNDONE: usize = 2 * size_of::<Condition>() + 32;
-
-/// What earlier operations of one call are about.
-#[derive(Default)]
-struct Own<'o> {
-    features: HashSet<&'o str>,
-    /// Series that points are deleted from.
-    series: HashSet<&'o str>,
-    /// Blocks that are undone.
-    undone: HashSet<u64>,
-}
-
-impl<'o> Own<'o> {
-    fn note(&mut self, operation: &'o Operation) {
-        match subject(operation) {
-            Subject::Feature(id) => self.features.insert(id),
-            Subject::Deletion(id) => self.series.insert(id),
-            Subject::Points(_) => false,
-        };
-        self.undone.extend(undone_block(operation));
-    }
-}
-
-/// What an operation is about.
-enum Subject<'o> {
-    Feature(&'o str),
-    /// It adds points to a series.
-    Points(&'o str),
-    /// It deletes points of a series.
-    Deletion(&'o str),
-}
-
-fn subject(operation: &Operation) -> Subject<'_> {
-    match operation.effect() {
-        Operation::PutFeature(put) => Subject::Feature(&put.id),
-        Operation::DeleteFeature(delete) => Subject::Feature(&delete.id),
-        Operation::PutPoints { batch, .. } => Subject::Points(&batch.series),
-        Operation::DeletePoints(delete) => Subject::Deletion(&delete.span.series),
-        Operation::Revert(_) => unreachable!("the effect of a revert is none"),
-    }
-}
-
-/// The block that an operation undoes.
-fn undone_block(operation: &Operation) -> Option<u64> {
-    match operation {
-        Operation::Revert(revert) => Some(revert.block),
-        _ => None,
-    }
-}
 
 /// Memory that an operation takes in a transaction, at most.
 fn memory_of(operation: &Operation) -> usize {

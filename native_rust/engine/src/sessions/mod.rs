@@ -11,14 +11,16 @@ mod model;
 mod overlay;
 mod spans;
 mod table;
+mod undoing;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use contents::{Addition, Contents, Undoing, View};
+pub(crate) use contents::{Addition, Contents, View};
 pub use contents::{Additions, Applied};
 pub(crate) use overlay::SeriesOverlay;
 pub(crate) use table::{New, Using};
 pub use table::{Phase, TransactionStatus};
+pub(crate) use undoing::Undoing;
 
 use crate::error::Result;
 use crate::limits::Limits;

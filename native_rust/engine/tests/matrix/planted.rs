@@ -46,11 +46,13 @@ const ANSWERED: &str = "transactions::nobody_waits_for_what_is_being_added";
 const SALVAGED: &str = "salvage::behind_a_lost_block_an_undone_one_stays_undone";
 const COUNTED: &str = "transactions::memory_is_counted_as_memory";
 
+const UNDONE: &str = "undo::undoing_many_is_a_history_without_them";
+
 const EARLY: &str = "snapshots::a_snapshot_holds_nothing_that_a_crash_takes_back";
 const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
 
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 40] = [
+const BUGS: [(&str, &str); 42] = [
     ("AckBeforeSync", POWER),
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
@@ -91,6 +93,8 @@ const BUGS: [(&str, &str); 40] = [
     ("AbortChecksFirst", ABORTED),
     ("WaitUnderTable", ANSWERED),
     ("EncodedForMemory", COUNTED),
+    ("UndoForwards", UNDONE),
+    ("UndoUnderLater", UNDONE),
 ];
 
 /// Seeds of workloads whose writes are of all levels. No short one has everything in it:

@@ -2,7 +2,7 @@
 //!
 //! Nothing is taken back: the journal grows by a block for each one that is undone, which
 //! names it and holds the inverse of what it did (`inverse`). Undone blocks are chosen by
-//! what a client asks for (`select`); which of them make a difference, and what stands in
+//! what a client asks for (`select`, `filter`); which of them make a difference, and what stands in
 //! the way, is worked out from which block undid which and from the versions that came
 //! after (`chains`, `plan`):
 //!
@@ -16,6 +16,7 @@
 //! this is checked once more on the committer's thread, by conditions.
 
 mod chains;
+mod filter;
 mod inverse;
 mod obstacles;
 mod plan;

@@ -9,6 +9,7 @@ use super::select::{Selected, Undo, select, transaction_of};
 use crate::block::{Action, Block, Condition, Expected, OpKind};
 use crate::budget::Budget;
 use crate::error::Result;
+use crate::planted::{Bug, planted};
 use crate::read::ahead::ReadAhead;
 use crate::read::journal::versions;
 use crate::state::State;
@@ -113,7 +114,9 @@ pub(super) fn plan(state: &State, undo: &Undo, at: u64, budget: &Budget) -> Resu
         let pointer = || selected.pointer(0);
         plan.obstacles.add(0, Reason::NoBlock, pointer);
     }
-    plan.steps.reverse();
+    if !planted(Bug::UndoForwards) {
+        plan.steps.reverse();
+    }
     Ok(plan)
 }
 
@@ -195,7 +198,9 @@ impl Planner<'_> {
             let newest = after.last().copied().unwrap_or(first);
             let in_the_way: Vec<u64> = after.into_iter().filter(stands).collect();
             for by in in_the_way {
-                self.refuse(first, Reason::Later(by));
+                if !planted(Bug::UndoUnderLater) {
+                    self.refuse(first, Reason::Later(by));
+                }
             }
             self.plan.conditions.push(Condition::Feature {
                 id,
