@@ -17,28 +17,35 @@ defmodule FormdbHttp.Analytics do
   ]
 
   def aggregate(name, series, aggregation, opts) do
+    with {:ok, query} <- query(name, series, aggregation, opts),
+         {:ok, {data, seq}} <-
+           Engine.ask(name, query, &Native.aggregate/3, &Native.aggregate_dirty/3),
+         do: {:ok, %{data: data, seq: seq}}
+  end
+
+  @doc "What the engine is asked."
+  def query(name, series, aggregation, opts) do
     opts = Input.options!(opts, @aggregate_options)
 
     with {:ok, start} <- Input.optional_micros(opts[:start], "/start"),
          {:ok, stop} <- Input.optional_micros(opts[:end], "/end"),
          {:ok, origin} <- Input.optional_micros(opts[:origin], "/origin"),
-         {:ok, as_of} <- Input.as_of(name, opts),
-         query = %{
-           series: selection(series),
-           start: start,
-           end: stop,
-           aggregation: to_string(aggregation),
-           interval: opts[:interval],
-           origin: origin,
-           tz: opts[:tz],
-           fill: to_string(opts[:fill] || :none),
-           order: Input.order(opts),
-           as_of: as_of,
-           json: Input.json?(opts)
-         },
-         {:ok, {data, seq}} <-
-           Engine.ask(name, query, &Native.aggregate/3, &Native.aggregate_dirty/3),
-         do: {:ok, %{data: data, seq: seq}}
+         {:ok, as_of} <- Input.as_of(name, opts) do
+      {:ok,
+       %{
+         series: selection(series),
+         start: start,
+         end: stop,
+         aggregation: to_string(aggregation),
+         interval: opts[:interval],
+         origin: origin,
+         tz: opts[:tz],
+         fill: to_string(opts[:fill] || :none),
+         order: Input.order(opts),
+         as_of: as_of,
+         json: Input.json?(opts)
+       }}
+    end
   end
 
   defp selection({:prefix, prefix}), do: {:prefix, prefix}

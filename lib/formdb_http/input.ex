@@ -113,6 +113,25 @@ defmodule FormdbHttp.Input do
     end
   end
 
+  @doc "What all ranges say: from when to when, which page, and as of when."
+  @spec window(Types.database(), Types.timestamp(), Types.timestamp(), keyword()) ::
+          Types.result(map())
+  def window(name, from, to, opts) do
+    with {:ok, start} <- micros(from, "/start"),
+         {:ok, stop} <- micros(to, "/end"),
+         {:ok, as_of} <- as_of(name, opts) do
+      {:ok,
+       %{
+         start: start,
+         end: stop,
+         order: order(opts),
+         limit: limit(opts),
+         cursor: opts[:cursor],
+         as_of: as_of
+       }}
+    end
+  end
+
   ## Columns
 
   # Integers up to here are doubles, each of them.

@@ -69,6 +69,11 @@ defmodule FormdbHttp.Native do
   nif heatmap(catalog, name, heatmap), [:heatmap_dirty]
 
   nif series_list(catalog, name, list)
+  nif series_table(catalog, name, list, form)
+  nif range_table(catalog, name, range, form)
+  nif ranges_table(catalog, name, range, form)
+  nif range_wide(catalog, name, range)
+  nif aggregate_table(catalog, name, query, table)
   nif range_json(catalog, name, range), [:range_json_dirty]
   nif range_points(catalog, name, range), [:range_points_dirty]
   nif range_many(catalog, name, range)

@@ -105,27 +105,10 @@ defmodule FormdbHttp.Points do
         else: {&Native.range_points/3, &Native.range_points_dirty/3}
 
     with {:ok, transaction} <- Transaction.of(opts, name),
-         {:ok, window} <- window(name, from, to, opts),
+         {:ok, window} <- Input.window(name, from, to, opts),
          range = Map.merge(window, %{series: series, transaction: transaction}),
          {:ok, {points, seq, next}} <- read_range(name, range, calls),
          do: {:ok, %{points: points, seq: seq, next: next}}
-  end
-
-  # What both kinds of ranges say: from when to when, which page, and as of when.
-  defp window(name, from, to, opts) do
-    with {:ok, start} <- Input.micros(from, "/start"),
-         {:ok, stop} <- Input.micros(to, "/end"),
-         {:ok, as_of} <- Input.as_of(name, opts) do
-      {:ok,
-       %{
-         start: start,
-         end: stop,
-         order: Input.order(opts),
-         limit: Input.limit(opts),
-         cursor: opts[:cursor],
-         as_of: as_of
-       }}
-    end
   end
 
   # In a transaction another call may hold it for long.
@@ -142,7 +125,7 @@ defmodule FormdbHttp.Points do
   def range_many(name, prefix, from, to, opts) do
     opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of])
 
-    with {:ok, window} <- window(name, from, to, opts),
+    with {:ok, window} <- Input.window(name, from, to, opts),
          range = Map.merge(window, %{prefix: prefix, json: Input.json?(opts)}),
          {:ok, {series, seq, next}} <-
            Engine.call_heavy(name, &Native.range_many(&1, name, range)),

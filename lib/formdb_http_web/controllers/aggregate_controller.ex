@@ -4,30 +4,43 @@ defmodule FormdbHttpWeb.AggregateController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
-  alias FormdbHttpWeb.{Answer, Params}
+  alias FormdbHttpWeb.{Answer, Downloading, Params, SeriesTables}
 
   @options [:start, :end, :interval, :origin, :tz, :fill, :order, :as_of]
 
-  def show(_req, %{series: series} = params) do
-    with {:ok, answer} <- aggregate(params, series) do
+  def show(req, %{series: series} = params) do
+    aggregate(req, params, series, fn answer ->
       members = [data: {:json, answer.data}, seq: answer.seq]
-      Answer.json(200, [series_id: series] ++ asked(params) ++ members)
-    end
+      [series_id: series] ++ asked(params) ++ members
+    end)
   end
 
   # Of each series whose id begins with the prefix.
-  def show_many(_req, %{prefix: prefix} = params) do
-    with {:ok, answer} <- aggregate(params, {:prefix, prefix}) do
+  def show_many(req, %{prefix: prefix} = params) do
+    aggregate(req, params, {:prefix, prefix}, fn answer ->
       members = [series: {:json, answer.data}, seq: answer.seq]
-      Answer.json(200, [prefix: prefix] ++ asked(params) ++ members)
+      [prefix: prefix] ++ asked(params) ++ members
+    end)
+  end
+
+  defp aggregate(req, params, series, members) do
+    opts = Params.options(params, @options)
+
+    with :ok <- check_buckets(params) do
+      case Downloading.framing(req) do
+        nil -> in_json(params, series, opts, members)
+        framing -> SeriesTables.aggregate(framing, params, series, opts)
+      end
     end
   end
 
-  defp aggregate(params, series) do
-    opts = [as: :json] ++ Params.options(params, @options)
+  defp in_json(%{shape: :wide}, _series, _opts, _members), do: SeriesTables.wide_is_csv()
 
-    with :ok <- check_buckets(params),
-         do: FormdbHttp.aggregate(params.db, series, params.aggregation, opts)
+  defp in_json(params, series, opts, members) do
+    opts = [as: :json] ++ opts
+
+    with {:ok, answer} <- FormdbHttp.aggregate(params.db, series, params.aggregation, opts),
+         do: Answer.json(200, members.(answer))
   end
 
   # What says something about buckets is not passed over where there are none.

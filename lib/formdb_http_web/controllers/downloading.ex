@@ -1,14 +1,18 @@
 defmodule FormdbHttpWeb.Downloading do
   @moduledoc false
-  # Answers without end: all pages of a question, one after the other, in lines or as a text
-  # sequence. All of them show one state. The first page is there before anything is sent, so
+  # Answers without end: all pages of a question, one after the other, in lines, as a text
+  # sequence or as a table. All of them show one state. The first page is there before anything is sent, so
   # what is wrong with the question has its status; what goes wrong later ends the
   # connection, so that nobody takes a part for the whole.
 
-  alias FormdbHttp.{Error, Serving, WorkMemory}
+  alias FormdbHttp.{Error, WorkMemory}
   alias FormdbHttpWeb.{Accept, Request}
 
-  @framings %{"application/x-ndjson" => :lines, "application/geo+json-seq" => :sequence}
+  @framings %{
+    "application/x-ndjson" => :lines,
+    "application/geo+json-seq" => :sequence,
+    "text/csv" => :csv
+  }
 
   # Items of a page, unless fewer are asked for: what is held for a client that reads slowly.
   @page_items 1_000
@@ -18,11 +22,13 @@ defmodule FormdbHttpWeb.Downloading do
   @patience_ms 30_000
   @again_ms 50
 
-  @typedoc "A page: the text of an array, how many elements it has, and what the next is asked by."
-  @type page :: %{json: binary(), returned: non_neg_integer(), next: term()}
+  @type framing :: {media_type :: String.t(), :lines | :sequence | :csv}
+
+  @typedoc "Text, how many items it has, and what the next page is asked by: `nil` where none is."
+  @type page :: %{text: binary(), returned: non_neg_integer(), next: term()}
 
   @doc "Which of the media types that a call answers with the client prefers, if it is such a one."
-  @spec framing(Request.t()) :: {media_type :: String.t(), :lines | :sequence} | nil
+  @spec framing(Request.t()) :: framing() | nil
   def framing(req) do
     types =
       for %{status: 200, content: content} <- req.call.answers, {type, _} <- content, do: type
@@ -34,36 +40,54 @@ defmodule FormdbHttpWeb.Downloading do
   @doc """
   All pages. `ask` takes what the page before says of the next one, `first` for the first,
   and how many items it may have; `limit` is how many there may be in all, `nil` for any.
+  Options: `:head`, of the first page what stands before everything, and `:page_items`.
   """
   @spec answer(
-          {String.t(), :lines | :sequence},
+          framing(),
           term(),
           pos_integer() | nil,
-          (term(), pos_integer() -> {:ok, page()} | {:error, Error.t()})
+          (term(), pos_integer() -> {:ok, page()} | {:error, Error.t()}),
+          head: (page() -> binary()),
+          page_items: pos_integer()
         ) :: Request.answer() | {:error, Error.t()}
-  def answer({type, framing}, first, limit, ask) do
-    with {:ok, page} <- ask.(first, size(limit)) do
-      pages = Stream.unfold({:page, page, limit}, &next(&1, framing, ask))
-      headers = %{"content-type" => type, "vary" => "accept"}
-      {200, headers, {:stream, pages}}
+  def answer({type, _framing}, first, limit, ask, opts \\ []) do
+    items = Keyword.get(opts, :page_items, @page_items)
+
+    with {:ok, page} <- ask.(first, min(limit || items, items)) do
+      pages = Stream.unfold({:page, page, limit}, &next(&1, items, ask))
+      head = if head = opts[:head], do: [head.(page)], else: []
+      {200, headers(type), {:stream, Stream.concat(head, pages)}}
     end
   end
 
-  defp size(nil), do: @page_items
-  defp size(limit), do: min(limit, @page_items)
+  @doc "An answer that is there as a whole."
+  @spec whole(framing(), iodata()) :: Request.answer()
+  def whole({type, _framing}, text), do: {200, headers(type), text}
 
-  defp next(nil, _framing, _ask), do: nil
+  defp headers(type), do: %{"content-type" => type, "vary" => "accept"}
 
-  defp next({:page, page, limit}, framing, _ask) do
-    left = limit && limit - page.returned
-    text = Serving.json_lines(page.json, framing)
-    lines = if text == "", do: "", else: patiently(fn -> WorkMemory.count(text, true) end)
-    if page.next == nil or left == 0, do: {lines, nil}, else: {lines, {:ask, page.next, left}}
+  defp next(nil, _items, _ask), do: nil
+
+  # A page may have some more items than it should: all rows of one time.
+  defp next({:page, %{returned: returned} = page, limit}, items, ask) when returned > limit do
+    text = first_lines(page.text, limit)
+    next({:page, %{page | text: text, returned: limit}, limit}, items, ask)
   end
 
-  defp next({:ask, next, left}, framing, ask) do
-    page = patiently(fn -> ask.(next, size(left)) end)
-    next({:page, page, left}, framing, ask)
+  defp next({:page, %{text: text} = page, limit}, _items, _ask) do
+    left = limit && limit - page.returned
+    text = if text == "", do: "", else: patiently(fn -> WorkMemory.count(text, true) end)
+    if page.next == nil or left == 0, do: {text, nil}, else: {text, {:ask, page.next, left}}
+  end
+
+  defp next({:ask, next, left}, items, ask) do
+    page = patiently(fn -> ask.(next, min(left || items, items)) end)
+    next({:page, page, left}, items, ask)
+  end
+
+  defp first_lines(text, count) do
+    {last, 1} = text |> :binary.matches("\n") |> Enum.at(count - 1)
+    binary_part(text, 0, last + 1)
   end
 
   # Others may need the memory just now.

@@ -3,6 +3,7 @@ defmodule FormdbHttpWeb.JournalController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
+  alias FormdbHttp.Serving
   alias FormdbHttpWeb.{Answer, Downloading, Params}
 
   def index(req, %{db: db} = params) do
@@ -40,12 +41,13 @@ defmodule FormdbHttpWeb.JournalController do
   defp check_order(_params), do: :ok
 
   # Up to what is durable now: it goes on growing.
-  defp download(framing, %{db: db} = params) do
+  defp download({_type, form} = framing, %{db: db} = params) do
     with {:ok, %{durable_seq: durable}} <- FormdbHttp.database(db) do
       opts = [until: min(params[:until] || durable, durable)] ++ Params.options(params, [:type])
 
       Downloading.answer(framing, params[:since] || 0, params[:limit], fn since, limit ->
-        FormdbHttp.journal(db, [since: since, limit: limit] ++ opts)
+        with {:ok, page} <- FormdbHttp.journal(db, [since: since, limit: limit] ++ opts),
+             do: {:ok, Map.put(page, :text, Serving.json_lines(page.json, form))}
       end)
     end
   end

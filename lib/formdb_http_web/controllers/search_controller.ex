@@ -5,6 +5,7 @@ defmodule FormdbHttpWeb.SearchController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
+  alias FormdbHttp.Serving
   alias FormdbHttpWeb.{Answer, Downloading, Params, SearchBody}
 
   @geojson "application/geo+json"
@@ -61,11 +62,14 @@ defmodule FormdbHttpWeb.SearchController do
     end
   end
 
-  defp download(framing, area, params) do
+  defp download({_type, form} = framing, area, params) do
     opts = Params.options(params, [:transaction | @question])
 
     Downloading.answer(framing, params[:cursor], params[:limit], fn cursor, limit ->
-      FormdbHttp.search(params.db, area, [cursor: cursor, limit: limit, keep: false] ++ opts)
+      opts = [cursor: cursor, limit: limit, keep: false] ++ opts
+
+      with {:ok, page} <- FormdbHttp.search(params.db, area, opts),
+           do: {:ok, Map.put(page, :text, Serving.json_lines(page.json, form))}
     end)
   end
 

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
-  alias FormdbHttpWeb.{Answer, Body, Members, Params, Uploading}
+  alias FormdbHttpWeb.{Answer, Body, Downloading, Members, Params, SeriesTables, Uploading}
 
   # The first microsecond of the years -9999 to 9999, which is all that a
   # timestamp can be, and the one after the last: a range does not hold its end.
@@ -70,7 +70,14 @@ defmodule FormdbHttpWeb.TimeseriesController do
   defp block(ack),
     do: [seq: ack.seq, hash: ack.hash, time: FormdbHttp.format_timestamp(ack.time)]
 
-  def index(req, %{db: db} = params) do
+  def index(req, params) do
+    case Downloading.framing(req) do
+      nil -> list(req, params)
+      framing -> SeriesTables.series(framing, params)
+    end
+  end
+
+  defp list(req, %{db: db} = params) do
     opts = [as: :json] ++ Params.options(params, [:prefix, :limit, :cursor, :as_of])
 
     with {:ok, page} <- FormdbHttp.series(db, opts) do
@@ -79,7 +86,14 @@ defmodule FormdbHttpWeb.TimeseriesController do
     end
   end
 
-  def show(req, %{db: db, series: series} = params) do
+  def show(req, params) do
+    case Downloading.framing(req) do
+      nil -> range(req, params)
+      framing -> SeriesTables.range(framing, params, span(params))
+    end
+  end
+
+  defp range(req, %{db: db, series: series} = params) do
     {start, stop} = span(params)
     opts = [as: :json] ++ Params.options(params, @range)
 
@@ -92,7 +106,16 @@ defmodule FormdbHttpWeb.TimeseriesController do
   end
 
   # Of all series whose ids begin with the prefix.
-  def show_many(req, %{db: db, prefix: prefix} = params) do
+  def show_many(req, params) do
+    case Downloading.framing(req) do
+      {_type, :csv} = framing -> SeriesTables.ranges(framing, params, span(params))
+      _other when params.shape == :wide -> SeriesTables.wide_is_csv()
+      nil -> ranges(req, params)
+      framing -> SeriesTables.ranges(framing, params, span(params))
+    end
+  end
+
+  defp ranges(req, %{db: db, prefix: prefix} = params) do
     {start, stop} = span(params)
     opts = [as: :json] ++ Params.options(params, @range)
 

@@ -22,7 +22,9 @@ defmodule FormdbHttpWeb.Routes.Series do
       new(:timeseries, @timeseries, [
         call("GET", {TimeseriesController, :index}, :read, "All series.",
           query: [prefix(), limit(), cursor(), as_of()],
-          answers: [ok(json(:series_page), link: false)],
+          answers: [
+            ok(json(:series_page) ++ lines(:series_entry) ++ csv(:series_table), link: false)
+          ],
           errors: @read
         ),
         call("POST", {TimeseriesController, :create}, :write, "Writes points.",
@@ -36,7 +38,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       new(:series, @series, [
         call("GET", {TimeseriesController, :show}, :read, "The points of a series.",
           query: range() ++ [transaction()],
-          answers: [ok(json(:range), link: false)],
+          answers: [ok(json(:range) ++ lines(:series_point) ++ csv(:table), link: false)],
           errors: @read
         ),
         call("DELETE", {TimeseriesController, :delete}, :write, "Deletes points of a series.",
@@ -49,22 +51,22 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:series_by_prefix, @many, [
         call("GET", {TimeseriesController, :show_many}, :read, "The points of several series.",
-          query: range(),
-          answers: [ok(json(:ranges), link: false)],
+          query: range() ++ [shape()],
+          answers: [ok(json(:ranges) ++ lines(:series_point) ++ csv(:table), link: false)],
           errors: @read
         )
       ]),
       new(:aggregate, @series <> "/aggregate", [
         call("GET", {AggregateController, :show}, :read, "What the points of a series come to.",
           query: aggregate(),
-          answers: [ok(json(:aggregate))],
+          answers: [ok(json(:aggregate) ++ lines(:series_value) ++ csv(:table))],
           errors: @read
         )
       ]),
       new(:aggregate_by_prefix, @many <> "/aggregate", [
         call("GET", {AggregateController, :show_many}, :read, "The same of several series.",
-          query: aggregate(),
-          answers: [ok(json(:aggregates))],
+          query: aggregate() ++ [shape()],
+          answers: [ok(json(:aggregates) ++ lines(:series_value) ++ csv(:table))],
           errors: @read
         )
       ]),
@@ -88,6 +90,11 @@ defmodule FormdbHttpWeb.Routes.Series do
   defp series_id do
     about = "The series of all points of a table with the columns timestamp and value."
     parameter("series_id", :text, about)
+  end
+
+  defp shape do
+    about = "Of a table: a row for each point, or side by side, a column for each series."
+    parameter("shape", {:enum, [:long, :wide]}, about)
   end
 
   defp on_error do

@@ -59,7 +59,7 @@ mod write;
 
 pub use aggregate::{
     Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Percent, Selection,
-    SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary,
+    SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, WidePage, WideQuery,
 };
 pub use block::{
     Ack, Block, Condition, Durability, Expected, IdempotencyKey, MAX_ACTOR, OpKind, Operation,
@@ -94,6 +94,7 @@ pub use read::points::{
 pub use read::proofs::TreeHead;
 pub use read::scrub::ScrubStep;
 pub use read::series_list::{SeriesListPage, SeriesListQuery};
+pub use read::table_rows::TableForm;
 pub use search::{
     Area, BoxQuery, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search,
 };

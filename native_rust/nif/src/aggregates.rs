@@ -25,7 +25,7 @@ enum SeriesTerm<'a> {
 
 /// `Aggregate` as a map, the parts that have a syntax as text.
 #[derive(NifMap)]
-struct AggregateMap<'a> {
+pub(crate) struct AggregateMap<'a> {
     series: SeriesTerm<'a>,
     start: Option<i64>,
     end: Option<i64>,
@@ -34,13 +34,13 @@ struct AggregateMap<'a> {
     origin: Option<i64>,
     tz: Option<&'a str>,
     fill: &'a str,
-    order: Atom,
+    pub(crate) order: Atom,
     as_of: Option<u64>,
     json: bool,
 }
 
 impl<'a> AggregateMap<'a> {
-    fn query(&self) -> Result<Aggregate<'a>, Failure> {
+    pub(crate) fn query(&self) -> Result<Aggregate<'a>, Failure> {
         Ok(Aggregate {
             series: match self.series {
                 SeriesTerm::One(id) => Selection::One(id),
@@ -135,15 +135,29 @@ fn summary<'a>(
 
 /// `SeriesRangeQuery` as a map.
 #[derive(NifMap)]
-struct RangesMap<'a> {
-    prefix: &'a str,
-    start: i64,
-    end: i64,
-    order: Atom,
-    limit: usize,
+pub(crate) struct RangesMap<'a> {
+    pub(crate) prefix: &'a str,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) order: Atom,
+    pub(crate) limit: usize,
     cursor: Option<&'a str>,
-    as_of: Option<u64>,
+    pub(crate) as_of: Option<u64>,
     json: bool,
+}
+
+impl<'a> RangesMap<'a> {
+    pub(crate) fn query(&self) -> SeriesRangeQuery<'a> {
+        SeriesRangeQuery {
+            prefix: self.prefix,
+            start: self.start,
+            end: self.end,
+            order: order(self.order),
+            limit: self.limit,
+            cursor: self.cursor,
+            as_of: self.as_of,
+        }
+    }
 }
 
 /// `{:ok, {series, seq, next}}`; `series` is a list of `{id, points}`, or JSON.
@@ -151,16 +165,7 @@ struct RangesMap<'a> {
 fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let query = SeriesRangeQuery {
-            prefix: range.prefix,
-            start: range.start,
-            end: range.end,
-            order: order(range.order),
-            limit: range.limit,
-            cursor: range.cursor,
-            as_of: range.as_of,
-        };
-        let page = database.range_by_prefix(&query, &asker.budget(database))?;
+        let page = database.range_by_prefix(&range.query(), &asker.budget(database))?;
         let series = match range.json {
             true => binary(env, &page.to_json()),
             false => tuples(env, &page),

@@ -25,6 +25,7 @@ mod reads;
 mod schedulers;
 mod search;
 mod standalone;
+mod tables;
 mod times;
 mod transactions;
 mod uploads;

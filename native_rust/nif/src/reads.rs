@@ -117,15 +117,15 @@ fn features_in_box_in<'a>(
 /// What a range call takes; in a transaction it is not for a normal scheduler, since
 /// another call may hold that for long.
 #[derive(NifMap)]
-struct RangeMap<'a> {
-    series: &'a str,
+pub(crate) struct RangeMap<'a> {
+    pub(crate) series: &'a str,
     start: i64,
     end: i64,
     order: Atom,
     limit: usize,
     cursor: Option<&'a str>,
     as_of: Option<u64>,
-    transaction: Option<&'a str>,
+    pub(crate) transaction: Option<&'a str>,
 }
 
 twins! {
@@ -157,7 +157,7 @@ pub(crate) fn order(order: Atom) -> Order {
 }
 
 impl<'a> RangeMap<'a> {
-    fn query(&self) -> RangeQuery<'a> {
+    pub(crate) fn query(&self) -> RangeQuery<'a> {
         RangeQuery {
             series: self.series,
             start: self.start,
@@ -225,12 +225,23 @@ fn latest<'a>(
 
 /// What a call for the list of series takes.
 #[derive(NifMap)]
-struct SeriesListMap<'a> {
+pub(crate) struct SeriesListMap<'a> {
     prefix: &'a str,
     limit: usize,
     cursor: Option<&'a str>,
     as_of: Option<u64>,
     json: bool,
+}
+
+impl<'a> SeriesListMap<'a> {
+    pub(crate) fn query(&self) -> SeriesListQuery<'a> {
+        SeriesListQuery {
+            prefix: self.prefix,
+            limit: self.limit,
+            cursor: self.cursor,
+            as_of: self.as_of,
+        }
+    }
 }
 
 /// `{:ok, {series, seq, next}}` of the series whose ids begin with a prefix: a list of
@@ -245,13 +256,7 @@ fn series_list<'a>(
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let budget = asker.budget(database);
-        let query = SeriesListQuery {
-            prefix: list.prefix,
-            limit: list.limit,
-            cursor: list.cursor,
-            as_of: list.as_of,
-        };
-        let page = database.series_list(&query, &budget)?;
+        let page = database.series_list(&list.query(), &budget)?;
         let series = match list.json {
             true => binary(env, &page.to_json()),
             false => series_rows(env, &page),

@@ -92,21 +92,38 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
 
   defp read do
     [
-      series_page:
+      series_entry:
         object(
-          series:
-            list(
-              object(
-                series_id: ref(:series_id),
-                points: count(1),
-                first: ref(:timestamp),
-                last: ref(:timestamp)
-              )
-            ),
-          seq: ref(:seq),
-          links: ref(:page_links)
+          series_id: ref(:series_id),
+          points: count(1),
+          first: ref(:timestamp),
+          last: ref(:timestamp)
+        ),
+      series_page:
+        object(series: list(ref(:series_entry)), seq: ref(:seq), links: ref(:page_links)),
+      series_table:
+        text(
+          description:
+            "CSV with the header series_id,points,first,last. Lines end in a line feed."
         ),
       timed_value: object(timestamp: ref(:timestamp), value: number()),
+      series_point:
+        object([series_id: ref(:series_id), timestamp: ref(:timestamp), value: number()], [],
+          description: "A point a line, as such lines are taken by POST."
+        ),
+      series_value:
+        object(
+          [series_id: ref(:series_id), timestamp: ref(:timestamp), value: nullable(number())],
+          [],
+          description: "A bucket a line."
+        ),
+      table:
+        text(
+          description:
+            "CSV with a header: of one series timestamp,value; of several series_id,timestamp,value, " <>
+              "or with shape=wide timestamp and a column a series. An empty cell is a gap. Lines end in a " <>
+              "line feed."
+        ),
       range:
         object(
           [series_id: ref(:series_id)] ++ span() ++ [data: list(ref(:timed_value))] ++ page()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cache::results::Cacheable;
 use crate::read::json_rows::JsonRows;
+use crate::read::table_rows::{TableForm, TableRows};
 
 use super::Aggregation;
 
@@ -80,6 +81,23 @@ impl AggregatePage {
             rows.text(b"}");
         }
         rows.text(b"]");
+        rows.finish()
+    }
+
+    /// The buckets of all series as lines. Linear.
+    #[must_use]
+    pub fn to_table(&self, form: TableForm) -> Vec<u8> {
+        let buckets = self.series.iter().map(|s| s.buckets.len()).sum();
+        let mut rows = TableRows::with_capacity(form, buckets);
+        for series in self.series.iter() {
+            rows.series(&series.id);
+            for bucket in &series.buckets {
+                match (self.aggregation, bucket.value) {
+                    (Aggregation::Count, Some(count)) => rows.count(bucket.timestamp, count as u64),
+                    (_, value) => rows.row(bucket.timestamp, value),
+                }
+            }
+        }
         rows.finish()
     }
 

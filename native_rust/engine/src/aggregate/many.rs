@@ -10,6 +10,7 @@ use crate::index::{self, InOrder, Order, Point, Resume};
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
+use crate::read::table_rows::{TableForm, TableRows};
 use crate::state::CursorKey;
 
 /// A range query over all series whose ids begin alike.
@@ -196,12 +197,30 @@ fn cursor(asked: &Asked, at: u64, Resume { edge, skip }: Resume, id: &str) -> St
 }
 
 impl SeriesPage {
+    /// The points of all series as lines. Linear.
+    #[must_use]
+    pub fn to_table(&self, form: TableForm) -> Vec<u8> {
+        let mut rows = TableRows::with_capacity(form, self.points());
+        for series in &self.series {
+            rows.series(&series.id);
+            for point in &series.points {
+                rows.row(point.timestamp, Some(point.value));
+            }
+        }
+        rows.finish()
+    }
+
+    /// Points in it, of all series.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        self.series.iter().map(|series| series.points.len()).sum()
+    }
+
     /// An array of `{"series_id", "data"}`, the data an array of
     /// `{"timestamp", "value"}`. Linear.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let points: usize = self.series.iter().map(|series| series.points.len()).sum();
-        let mut rows = JsonRows::with_capacity(points + self.series.len());
+        let mut rows = JsonRows::with_capacity(self.points() + self.series.len());
         rows.text(b"[");
         for (place, series) in self.series.iter().enumerate() {
             rows.series(place, &series.id);

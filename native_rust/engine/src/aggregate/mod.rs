@@ -14,6 +14,7 @@ mod percent;
 mod run;
 mod select;
 mod summary;
+mod wide;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub use interval::Interval;
 pub use many::{SeriesPage, SeriesPoints, SeriesRangeQuery};
 pub use percent::Percent;
 pub use summary::SeriesSummary;
+pub use wide::{WidePage, WideQuery};
 
 use crate::budget::Budget;
 use crate::db::database::Database;

@@ -1,27 +1,25 @@
 //! Timestamps and values as JSON, in numbers.
 
-use crate::types::{DAY, is_timestamp, write_date, write_time_of_day, write_timestamp};
+use crate::read::row_start::RowStart;
 
 /// Bytes of a usual row.
 const ROW: usize = 64;
 /// Bytes that no row has more of, with the comma before it.
 pub(crate) const LONGEST_ROW: usize = 80;
 
-/// JSON text with rows of `{"timestamp", "value"}`. Linear: rows of one
-/// day share the date's digits.
+/// JSON text with rows of `{"timestamp", "value"}`. Linear.
 pub(crate) struct JsonRows {
     out: Vec<u8>,
-    day: Option<i64>,
-    /// A row up to the `T` after that day's date.
-    date: Vec<u8>,
+    start: RowStart,
 }
 
 impl JsonRows {
     pub(crate) fn with_capacity(rows: usize) -> Self {
+        let mut start = RowStart::default();
+        start.set(|before| before.extend_from_slice(b"{\"timestamp\":\""));
         Self {
             out: Vec::with_capacity(rows * ROW + 2),
-            day: None,
-            date: Vec::new(),
+            start,
         }
     }
 
@@ -75,21 +73,7 @@ impl JsonRows {
         if place > 0 {
             self.out.push(b',');
         }
-        if !is_timestamp(timestamp) {
-            self.text(b"{\"timestamp\":\"");
-            write_timestamp(timestamp, &mut self.out);
-            self.text(b"\",\"value\":");
-            return;
-        }
-        let day = timestamp.div_euclid(DAY);
-        if self.day != Some(day) {
-            self.day = Some(day);
-            self.date.clear();
-            self.date.extend_from_slice(b"{\"timestamp\":\"");
-            write_date(day, &mut self.date);
-        }
-        self.out.extend_from_slice(&self.date);
-        write_time_of_day(timestamp - day * DAY, &mut self.out);
+        self.start.write(timestamp, &mut self.out);
         self.text(b"\",\"value\":");
     }
 }

@@ -9,6 +9,7 @@ use crate::error::{Entity, Error, Result};
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
+use crate::read::table_rows::{TableForm, TableRows};
 use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{check_range, point_metadata, write_json};
 
@@ -279,6 +280,19 @@ impl PointPage {
             rows.row(place, point.timestamp, Some(point.value));
         }
         rows.text(b"]");
+        rows.finish()
+    }
+}
+
+impl PointPage {
+    /// The points of the series `id` as lines. Linear.
+    #[must_use]
+    pub fn to_table(&self, id: &str, form: TableForm) -> Vec<u8> {
+        let mut rows = TableRows::with_capacity(form, self.points.len());
+        rows.series(id);
+        for point in &self.points {
+            rows.row(point.timestamp, Some(point.value));
+        }
         rows.finish()
     }
 }

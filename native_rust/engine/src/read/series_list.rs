@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::index::SeriesEntry;
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::page::check_limit;
+use crate::read::table_rows::write_cell;
 use crate::types::write_timestamp;
 
 /// Which series to list.
@@ -90,6 +91,21 @@ fn row_bytes(id: &str) -> usize {
 }
 
 impl SeriesListPage {
+    /// Rows of CSV: id, points, first and last timestamp.
+    #[must_use]
+    pub fn to_csv(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for SeriesEntry { id, summary } in &self.series {
+            write_cell(id, &mut out);
+            out.extend_from_slice(format!(",{},", summary.points).as_bytes());
+            write_timestamp(summary.first, &mut out);
+            out.push(b',');
+            write_timestamp(summary.last, &mut out);
+            out.push(b'\n');
+        }
+        out
+    }
+
     /// A JSON array of `{"series_id", "points", "first", "last"}`, the ends in ISO 8601, UTC.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

@@ -55,7 +55,7 @@ impl Table {
         let mut row = Row::default();
         row.read(header)?;
         let names = (0..row.len())
-            .map(|i| row.field(i))
+            .map(|i| row.name(i))
             .collect::<Result<Vec<_>>>()?;
         let columns = Columns::of(&names, series, limits)?;
         Ok(Self {
@@ -92,7 +92,7 @@ impl Table {
                 series,
                 timestamp,
                 value,
-            } => cells.extend(row.cell(row.field(*series)?, *timestamp, *value, "value", unit)?),
+            } => cells.extend(row.cell(row.name(*series)?, *timestamp, *value, "value", unit)?),
             Columns::Wide { timestamp, series } => {
                 for (value, id) in series {
                     cells.extend(row.cell(id, *timestamp, *value, id, unit)?);
@@ -172,6 +172,7 @@ struct Row {
     text: Vec<u8>,
     ends: Vec<usize>,
     fields: usize,
+    quoted: bool,
 }
 
 impl Row {
@@ -196,6 +197,7 @@ impl Row {
             }
         }
         self.fields = fields;
+        self.quoted = memchr::memchr(b'"', record).is_some();
         Ok(())
     }
 
@@ -205,12 +207,21 @@ impl Row {
 
     /// A field without the blanks around it; an empty one where there is none.
     fn field(&self, i: usize) -> Result<&str> {
+        self.whole(i).map(str::trim)
+    }
+
+    /// A field that is a name: of a row that has quotes, with the blanks around it, which
+    /// may be why there are quotes.
+    fn name(&self, i: usize) -> Result<&str> {
+        let name = self.whole(i)?;
+        Ok(if self.quoted { name } else { name.trim() })
+    }
+
+    fn whole(&self, i: usize) -> Result<&str> {
         let end = |i: usize| self.ends.get(i).copied().unwrap_or_default();
         let begin = i.checked_sub(1).map_or(0, end);
         let bytes = self.text.get(begin..end(i)).unwrap_or_default();
-        std::str::from_utf8(bytes)
-            .map(str::trim)
-            .map_err(|_| refusal("", format!("field {} is not UTF-8", i + 1)))
+        std::str::from_utf8(bytes).map_err(|_| refusal("", format!("field {} is not UTF-8", i + 1)))
     }
 
     /// The point of two fields, unless the value is a gap. `name` is the column's.

@@ -1,0 +1,114 @@
+defmodule FormdbHttpWeb.SeriesTables do
+  @moduledoc false
+  # Points, buckets and the list of series as lines and as CSV. A table begins with a header.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 3]
+
+  alias FormdbHttp.{Error, Tables}
+  alias FormdbHttpWeb.{Downloading, Params, Request}
+
+  # A point is small.
+  @points [page_items: 10_000]
+
+  @of_one "timestamp,value\n"
+  @of_many "series_id,timestamp,value\n"
+
+  @typep span :: {integer(), integer()}
+
+  @doc "All series."
+  @spec series(Downloading.framing(), map()) :: Request.answer() | {:error, Error.t()}
+  def series({_type, form} = framing, %{db: db} = params) do
+    opts = Params.options(params, [:prefix, :as_of])
+
+    ask = fn cursor, limit ->
+      Tables.series(db, form, [cursor: cursor, limit: limit] ++ opts)
+    end
+
+    Downloading.answer(
+      framing,
+      params.cursor,
+      params.limit,
+      ask,
+      head(form, "series_id,points,first,last\n")
+    )
+  end
+
+  @doc "The points of a series."
+  @spec range(Downloading.framing(), map(), span()) :: Request.answer() | {:error, Error.t()}
+  def range({_type, form} = framing, %{db: db, series: series} = params, {start, stop}) do
+    opts = Params.options(params, [:order, :as_of, :transaction])
+
+    ask = fn cursor, limit ->
+      Tables.range(db, series, form, start, stop, [cursor: cursor, limit: limit] ++ opts)
+    end
+
+    Downloading.answer(framing, params.cursor, params.limit, ask, head(form, @of_one) ++ @points)
+  end
+
+  @doc "Those of all series whose ids begin alike, one after the other or side by side."
+  @spec ranges(Downloading.framing(), map(), span()) :: Request.answer() | {:error, Error.t()}
+  def ranges(framing, %{shape: :wide} = params, span), do: wide(framing, params, span)
+
+  def ranges({_type, form} = framing, %{db: db, prefix: prefix} = params, {start, stop}) do
+    opts = Params.options(params, [:order, :as_of])
+
+    ask = fn cursor, limit ->
+      Tables.ranges(db, prefix, form, start, stop, [cursor: cursor, limit: limit] ++ opts)
+    end
+
+    Downloading.answer(framing, params.cursor, params.limit, ask, head(form, @of_many) ++ @points)
+  end
+
+  defp wide(_framing, %{cursor: cursor}, _span) when cursor != nil do
+    refuse(
+      :invalid_parameter,
+      "a table with shape=wide has no cursor; ask for all of it",
+      "/cursor"
+    )
+  end
+
+  # The first page says which state all of them show.
+  defp wide(framing, %{db: db, prefix: prefix} = params, span) do
+    first = {span, Params.options(params, [:as_of])}
+
+    ask = fn {{start, stop}, as_of}, limit ->
+      opts = [limit: limit] ++ as_of ++ Params.options(params, [:order])
+
+      with {:ok, page} <- Tables.wide(db, prefix, start, stop, opts),
+           do: {:ok, %{page | next: page.next && {page.next, [as_of: page.seq]}}}
+    end
+
+    Downloading.answer(framing, first, params.limit, ask, [head: & &1.header] ++ @points)
+  end
+
+  @doc "The buckets of one series or several."
+  @spec aggregate(Downloading.framing(), map(), FormdbHttp.Types.selection(), keyword()) ::
+          Request.answer() | {:error, Error.t()}
+  def aggregate({_type, form} = framing, params, series, opts) do
+    {form, header} =
+      case {form, series, params[:shape]} do
+        {:csv, _several, :wide} -> {:wide, ""}
+        {_lines, _several, :wide} -> {:refused, ""}
+        {:csv, {:prefix, _prefix}, _long} -> {:csv, @of_many}
+        {:csv, _id, _long} -> {:csv, @of_one}
+        {:lines, _selection, _long} -> {:lines, ""}
+      end
+
+    if form == :refused do
+      wide_is_csv()
+    else
+      with {:ok, text} <- Tables.aggregate(params.db, series, params.aggregation, form, opts),
+           do: Downloading.whole(framing, [header, text])
+    end
+  end
+
+  @doc "The refusal of a shape that only tables have."
+  @spec wide_is_csv() :: {:error, Error.t()}
+  def wide_is_csv do
+    detail = "shape=wide is that of a table; ask for it with Accept: text/csv, or leave it out"
+    refuse(:invalid_parameter, detail, "/shape")
+  end
+
+  defp head(:csv, header), do: [head: fn _page -> header end]
+  defp head(:lines, _header), do: []
+end

@@ -1,0 +1,136 @@
+//! Points, buckets and lists of series as lines and tables. All of them on a dirty
+//! scheduler: whoever wants them wants many.
+
+use formdb_engine::types::array_lines;
+use formdb_engine::{TableForm, WideQuery};
+use rustler::{Env, NifMap, NifUnitEnum, Term};
+
+use crate::CatalogRef;
+use crate::aggregates::{AggregateMap, RangesMap};
+use crate::answer::{Failure, binary};
+use crate::asking::Asker;
+use crate::reads::{RangeMap, SeriesListMap, order};
+
+/// How rows are written.
+#[derive(NifUnitEnum, Clone, Copy)]
+enum FormTerm {
+    Lines,
+    Csv,
+    CsvOfMany,
+}
+
+impl From<FormTerm> for TableForm {
+    fn from(form: FormTerm) -> Self {
+        match form {
+            FormTerm::Lines => Self::Lines,
+            FormTerm::Csv => Self::Csv,
+            FormTerm::CsvOfMany => Self::CsvOfMany,
+        }
+    }
+}
+
+/// `{:ok, {text, returned, seq, next}}` of a range of one series.
+#[rustler::nif(schedule = "DirtyIo")]
+fn range_table<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    range: RangeMap<'a>,
+    form: FormTerm,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let budget = asker.budget(database);
+        let page = match range.transaction {
+            None => database.range(&range.query(), &budget)?,
+            Some(id) => database.range_in(id, &range.query(), &budget)?,
+        };
+        let text = binary(env, &page.to_table(range.series, form.into()));
+        Ok((text, page.points.len(), page.seq, page.next))
+    })
+}
+
+/// The same of all series whose ids begin alike, one after the other.
+#[rustler::nif(schedule = "DirtyIo")]
+fn ranges_table<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    range: RangesMap<'a>,
+    form: FormTerm,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let page = database.range_by_prefix(&range.query(), &asker.budget(database))?;
+        let text = binary(env, &page.to_table(form.into()));
+        Ok((text, page.points(), page.seq, page.next))
+    })
+}
+
+/// `{:ok, {header, text, returned, seq, next}}` of the same side by side, as CSV; `next` is
+/// a time.
+#[rustler::nif(schedule = "DirtyIo")]
+fn range_wide<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let query = WideQuery {
+            prefix: range.prefix,
+            start: range.start,
+            end: range.end,
+            order: order(range.order),
+            limit: range.limit,
+            as_of: range.as_of,
+        };
+        let page = database.range_wide(&query, &asker.budget(database))?;
+        let (header, rows) = (binary(env, &page.header), binary(env, &page.rows));
+        Ok((header, rows, page.returned, page.seq, page.next))
+    })
+}
+
+/// `{:ok, {text, returned, seq, next}}` of the list of series.
+#[rustler::nif(schedule = "DirtyIo")]
+fn series_table<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    list: SeriesListMap<'a>,
+    form: FormTerm,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let page = database.series_list(&list.query(), &asker.budget(database))?;
+        let text = match form {
+            FormTerm::Lines => array_lines(&page.to_json(), false),
+            FormTerm::Csv | FormTerm::CsvOfMany => page.to_csv(),
+        };
+        Ok((binary(env, &text), page.series.len(), page.seq, page.next))
+    })
+}
+
+/// How the buckets of several series are put together.
+#[derive(NifMap)]
+struct AggregateTable {
+    form: FormTerm,
+    wide: bool,
+}
+
+/// `{:ok, {text, seq}}` of an aggregate; side by side with its header.
+#[rustler::nif(schedule = "DirtyIo")]
+fn aggregate_table<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    query: AggregateMap<'a>,
+    table: AggregateTable,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let budget = asker.budget(database);
+        let page = database.aggregate(&query.query()?, &budget)?;
+        let text = match table.wide {
+            true => page.to_wide(order(query.order), &budget).map_err(Failure)?,
+            false => page.to_table(table.form.into()),
+        };
+        Ok((binary(env, &text), page.seq))
+    })
+}
