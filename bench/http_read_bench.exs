@@ -8,8 +8,11 @@
 # more than the rates. Each connection asks again as soon as it has its answer: how long
 # calls take is how long they take under all the load that there is.
 #
+# Then lines and tables of many features and points go up and come down, one at a time.
+#
 # All answers must have a status of success. Before and after each row its answer is
-# compared with what it has to say, and what was written is counted afterwards.
+# compared with what it has to say, and what was written is counted afterwards. Rows "in
+# CBOR" ask for the same in that form.
 
 Code.require_file("support/bench.exs", __DIR__)
 Code.require_file("support/server.exs", __DIR__)
@@ -29,6 +32,7 @@ defmodule Bench.HTTP do
   @written "#{@databases}/written"
   @earthquakes "priv/samples/earthquakes.geojson"
   @box {-156, 19, -155, 20}
+  @in_cbor ["feature by id", "nearest ten, worked out", "an hour by 5 minutes, worked out"]
   # Writes a second that have to be durable and acknowledged.
   @durable 30_000
 
@@ -43,6 +47,7 @@ defmodule Bench.HTTP do
       wrk: wrk,
       bare: %{url: "http://127.0.0.1:#{:ranch.get_port(:bare)}"},
       server: server,
+      cbor: Map.put(server, :accept, "application/cbor"),
       requests: :atomics.new(1, []),
       latencies: :ets.new(:latencies, [:duplicate_bag])
     }
@@ -51,6 +56,7 @@ defmodule Bench.HTTP do
       Report.open("http_read")
       reads(bench)
       writes(bench)
+      streams(bench)
     after
       Server.stop(server)
     end
@@ -139,7 +145,10 @@ defmodule Bench.HTTP do
           {"an hour by 5 minutes, worked out", sums <> "&end=1970-01-01T02:00:00Z&start=35{n}",
            &sums?/1, []}
         ],
-        do: {name, :server, @read <> path, right?, members}
+        to <- if(name in @in_cbor, do: [:server, :cbor], else: [:server]) do
+      name = if to == :cbor, do: name <> ", in CBOR", else: name
+      {name, to, @read <> path, right?, members}
+    end
   end
 
   defp decode(answer), do: JSON.decode!(answer)
@@ -187,18 +196,83 @@ defmodule Bench.HTTP do
     latencies(bench, Enum.map(rows, &{elem(&1, 0), []}))
   end
 
+  ## Many at once
+
+  @features 100_000
+  @points 1_000_000
+  @streamed "#{@databases}/streamed"
+  @lines "application/x-ndjson"
+
+  defp streams(bench) do
+    {201, _} = Server.call(bench.server, :post, @databases, ~s({"name":"streamed"}))
+    Report.section("lines and tables over HTTP, one connection", checked: "how many come")
+
+    Report.measure([
+      {"features up as lines", fn -> features_up(bench) end, []},
+      {"points up as CSV", fn -> points_up(bench) end, []},
+      {"features down as lines",
+       fn -> down(bench, "/features?limit=#{@features}", @lines, @features) end, []},
+      {"points down as CSV",
+       fn -> down(bench, "/timeseries/s?limit=#{@points}", "text/csv", @points + 1) end, []}
+    ])
+  end
+
+  defp features_up(bench) do
+    first = :atomics.add_get(bench.requests, 1, @features)
+
+    lines =
+      for n <- first..(first + @features - 1) do
+        ~s({"type":"Feature","id":"s#{n}","geometry":{"type":"Point","coordinates":[7.#{n},46.#{n}]},) <>
+          ~s("properties":{"mag":5.5,"place":"somewhere"}}\n)
+      end
+
+    up(bench, "/features", lines, @lines, @features)
+  end
+
+  defp points_up(bench) do
+    first = :atomics.add_get(bench.requests, 1, @points)
+    rows = for n <- first..(first + @points - 1), do: "#{n}000000,#{rem(n * 7, 96) / 8}\n"
+    up(bench, "/timeseries?series_id=s", ["timestamp,value\n" | rows], "text/csv", @points)
+  end
+
+  defp up(bench, path, body, type, count) do
+    body = IO.iodata_to_binary(body)
+    begun = System.monotonic_time()
+    {200, answer} = Server.call(bench.server, :post, @streamed <> path, body, type: type)
+    took = System.monotonic_time() - begun
+    last = answer |> String.split("\n", trim: true) |> List.last() |> decode()
+    Measure.check!(last["done"] and last["inserted"] == count, "#{path}: #{inspect(last)}")
+    count * 1.0e6 / System.convert_time_unit(took, :native, :microsecond)
+  end
+
+  defp down(bench, path, accept, lines) do
+    begun = System.monotonic_time()
+    {200, answer} = Server.call(bench.server, :get, @streamed <> path, nil, accept: accept)
+    took = System.monotonic_time() - begun
+    found = answer |> :binary.matches("\n") |> length()
+    Measure.check!(found == lines, "#{path}: #{found} lines, expected #{lines}")
+    lines * 1.0e6 / System.convert_time_unit(took, :native, :microsecond)
+  end
+
   ## One row in one round
 
   defp checked(bench, name, server, path, right?) do
     check = fn ->
-      {200, answer} = Server.call(server, :get, String.replace(path, "{n}", number(bench)))
+      path = String.replace(path, "{n}", number(bench))
+      {200, answer} = Server.call(server, :get, path, nil, accept: server[:accept])
+      answer = if server[:accept], do: in_json(answer), else: answer
       Measure.check!(right?.(answer), "#{name}: #{answer}")
     end
 
     check.()
-    {rate, _requests} = load(bench, name, server.url <> path, "GET", nil)
+    {rate, _requests} = load(bench, name, server.url <> path, "GET", nil, server[:accept])
     check.()
     rate
+  end
+
+  defp in_json(cbor) do
+    {:ok, json} = FormdbHttp.Serving.cbor_to_json(cbor, byte_size(cbor) * 8)
+    json
   end
 
   # Those that wrk no longer waited for when its time was over may have been written, too.
@@ -216,11 +290,11 @@ defmodule Bench.HTTP do
   end
 
   # Calls a second, and how many in all.
-  defp load(bench, name, url, method, body) do
+  defp load(bench, name, url, method, body, accept \\ nil) do
     %URI{path: path} = uri = URI.parse(url)
     path = if uri.query, do: "#{path}?#{uri.query}", else: path
     script = Path.join(System.tmp_dir!(), "formdb-wrk-#{System.pid()}.lua")
-    File.write!(script, script(method, path, body))
+    File.write!(script, script(method, path, body, accept || "*/*"))
     seconds = max(div(Bench.span(4_000), 1_000), 1)
     options = ["-t1", "-c#{@connections}", "-d#{seconds}s", "-s", script]
     {out, 0} = System.cmd(bench.wrk, options ++ ["http://#{uri.authority}", number(bench)])
@@ -241,7 +315,7 @@ defmodule Bench.HTTP do
 
   defp number(bench), do: Integer.to_string(40_000_001 + :atomics.add_get(bench.requests, 1, 1))
 
-  defp script(method, path, body) do
+  defp script(method, path, body, accept) do
     """
     local n = 0
     function init(args) n = tonumber(args[1]) end
@@ -251,6 +325,7 @@ defmodule Bench.HTTP do
       return wrk.format("#{method}", #{lua(path)}, nil, #{if body, do: lua(body), else: "nil"})
     end
     wrk.headers["Content-Type"] = "application/json"
+    wrk.headers["Accept"] = "#{accept}"
     function done(summary, latency)
       local e = summary.errors
       io.write(string.format("figures %d %d %d %d %d\\n", summary.requests, summary.duration,

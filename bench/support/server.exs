@@ -78,10 +78,15 @@ defmodule Bench.Server do
     end
   end
 
-  @doc "One call with a body of JSON, or none: the status, and the answer as it is."
-  def call(server, method, path, body \\ nil) do
+  @doc """
+  One call with a body, or none: the status, and the answer as it is. Options: `:type`, the
+  media type of the body, JSON without it, and `:accept`, that of the answer.
+  """
+  def call(server, method, path, body \\ nil, opts \\ []) do
     url = String.to_charlist(server.url <> path)
-    request = if body, do: {url, [], ~c"application/json", body}, else: {url, []}
+    fields = for accept <- List.wrap(opts[:accept]), do: {~c"accept", String.to_charlist(accept)}
+    type = opts |> Keyword.get(:type, "application/json") |> String.to_charlist()
+    request = if body, do: {url, fields, type, body}, else: {url, fields}
 
     {:ok, {{_, status, _}, _fields, answer}} =
       :httpc.request(method, request, [timeout: @patience], body_format: :binary)
