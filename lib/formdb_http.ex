@@ -294,14 +294,16 @@ defmodule FormdbHttp do
   Writes points, all or none, in one of three shapes: one point (`series_id`, `timestamp`,
   `value`, optionally `metadata` and `provenance`), `points` with a list of those, or columns
   (`series_id`, `timestamps`, `values`). With `:unit` timestamps that are integers count
-  that, by default microseconds. One point is answered as `:point`, others as `:points`.
+  that, by default microseconds; with `:tz` those without an offset are local time. One point is answered as `:point`, others as `:points`.
 
       iex> points = [%{"series_id" => "t", "timestamp" => "2026-01-01T00:00:00Z", "value" => 3}]
       iex> {:ok, {:points, ack}} = FormdbHttp.write_points("quakes", %{"points" => points})
       iex> {ack.inserted, ack.last_seq}
       {1, 1}
   """
-  @spec write_points(database(), Types.document(), [{:unit, Types.unit()} | Types.write_option()]) ::
+  @spec write_points(database(), Types.document(), [
+          {:unit, Types.unit()} | Types.tz_option() | Types.write_option()
+        ]) ::
           result({:point, Types.point_ack()} | {:points, Types.points_ack()})
   defdelegate write_points(name, document, opts \\ []), to: Points
 
@@ -325,7 +327,7 @@ defmodule FormdbHttp do
   sequences, and `revert/3` brings them back.
   """
   @spec delete_points(database(), String.t(), Types.timestamp(), Types.timestamp(), [
-          Types.provenance_option() | Types.write_option()
+          Types.tz_option() | Types.provenance_option() | Types.write_option()
         ]) :: result(Types.deletion())
   defdelegate delete_points(name, series, start, stop, opts \\ []), to: Points
 
@@ -344,6 +346,7 @@ defmodule FormdbHttp do
           | Types.as_option()
           | Types.as_of_option()
           | Types.transaction_option()
+          | Types.tz_option()
         ]) :: result(Types.range())
   defdelegate range(name, series, start, stop, opts \\ []), to: Points
 
@@ -354,7 +357,11 @@ defmodule FormdbHttp do
   may go on in the next.
   """
   @spec range_many(database(), String.t(), Types.timestamp(), Types.timestamp(), [
-          Types.order_option() | Types.page_option() | Types.as_option() | Types.as_of_option()
+          Types.order_option()
+          | Types.page_option()
+          | Types.as_option()
+          | Types.as_of_option()
+          | Types.tz_option()
         ]) :: result(Types.ranges())
   defdelegate range_many(name, prefix, start, stop, opts \\ []), to: Points
 
@@ -390,8 +397,9 @@ defmodule FormdbHttp do
     * `:interval` - how long a bucket is, such as `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1w"`,
       `"1mo"` or `"1y"`; by default the range is one bucket
     * `:origin` - a time from which buckets are counted
-    * `:tz` - the IANA time zone whose calendar those of days and more follow, by default
-      `"UTC"`; others are durations
+    * `:tz` - the IANA time zone whose calendar buckets of days and more follow (others are
+      durations), whose local time texts without an offset are, and in which JSON is written;
+      by default `"UTC"`, and such texts are refused
     * `:fill` - what becomes of buckets without a value: `:none` (left out, the default),
       `:null`, `:previous` (also from before the range) or `:linear`
 
@@ -411,7 +419,7 @@ defmodule FormdbHttp do
           | {:end, Types.timestamp() | nil}
           | {:interval, String.t() | nil}
           | {:origin, Types.timestamp() | nil}
-          | {:tz, String.t() | nil}
+          | Types.tz_option()
           | {:fill, :none | :null | :previous | :linear | String.t() | nil}
           | Types.order_option()
           | Types.as_option()
@@ -475,13 +483,14 @@ defmodule FormdbHttp do
   them. What is undone by `{:revert, selection}`, as by `revert_many/3`, is what was there when
   the transaction began; so that comes first.
 
-  With the option `:unit`, times that are integers count that instead of microseconds.
+  With the option `:unit`, times that are integers count that instead of microseconds; with
+  `:tz`, those without an offset are local time.
   With the option `:idempotency_key`, a second call with the same key and operations
   adds nothing and is answered as the first was, with `replayed: true`, while the
   transaction is open.
   """
   @spec apply(Transaction.t(), [Types.operation()] | Types.document(), [
-          {:unit, Types.unit()} | {:idempotency_key, String.t() | nil}
+          {:unit, Types.unit()} | Types.tz_option() | {:idempotency_key, String.t() | nil}
         ]) :: result(Types.applied())
   defdelegate apply(transaction, operations, opts \\ []), to: Transactions
 
@@ -635,11 +644,13 @@ defmodule FormdbHttp do
   defdelegate ask_as(client), to: Admission
 
   @doc """
-  Microseconds since the epoch as ISO 8601 text, UTC.
+  Microseconds since the epoch as ISO 8601 text, in UTC or in local time of a zone.
 
       iex> FormdbHttp.format_timestamp(1_700_000_000_123_000)
       "2023-11-14T22:13:20.123000Z"
+      iex> FormdbHttp.format_timestamp(1_700_000_000_123_000, "Europe/Vienna")
+      "2023-11-14T23:13:20.123000+01:00"
   """
-  @spec format_timestamp(integer()) :: String.t()
-  defdelegate format_timestamp(micros), to: Native, as: :timestamp_format
+  @spec format_timestamp(integer(), String.t() | nil) :: String.t()
+  defdelegate format_timestamp(micros, tz \\ nil), to: Native, as: :timestamp_format
 end

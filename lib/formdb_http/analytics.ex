@@ -27,9 +27,9 @@ defmodule FormdbHttp.Analytics do
   def query(name, series, aggregation, opts) do
     opts = Input.options!(opts, @aggregate_options)
 
-    with {:ok, start} <- Input.optional_micros(opts[:start], "/start"),
-         {:ok, stop} <- Input.optional_micros(opts[:end], "/end"),
-         {:ok, origin} <- Input.optional_micros(opts[:origin], "/origin"),
+    with {:ok, start} <- Input.optional_micros(opts[:start], "/start", opts[:tz]),
+         {:ok, stop} <- Input.optional_micros(opts[:end], "/end", opts[:tz]),
+         {:ok, origin} <- Input.optional_micros(opts[:origin], "/origin", opts[:tz]),
          {:ok, as_of} <- Input.as_of(name, opts) do
       {:ok,
        %{

@@ -45,10 +45,14 @@ defmodule FormdbHttp.Input do
   @spec json?(keyword()) :: boolean()
   def json?(opts), do: choice!(opts, :as, [:points, :json]) == :json
 
-  @doc "The option `:unit`, what integers count that stand for times, as text; `nil` without."
-  @spec unit(keyword()) :: String.t() | nil
-  def unit(opts) do
-    if opts[:unit], do: Atom.to_string(choice!(opts, :unit, [:us, :s, :ms, :ns]))
+  @doc """
+  How times are read: the options `:unit`, what integers count, as text, and `:tz`, the zone
+  of texts without an offset; each `nil` if it is not given.
+  """
+  @spec times(keyword()) :: {String.t() | nil, String.t() | nil}
+  def times(opts) do
+    unit = if opts[:unit], do: Atom.to_string(choice!(opts, :unit, [:us, :s, :ms, :ns]))
+    {unit, opts[:tz]}
   end
 
   @doc "What becomes of edges wider than 180 degrees: the option `:antimeridian`."
@@ -77,22 +81,26 @@ defmodule FormdbHttp.Input do
 
   ## Times
 
-  @doc "A time as microseconds. `pointer` is where an error points to."
-  @spec micros(Types.timestamp(), String.t()) :: Types.result(integer())
-  def micros(timestamp, pointer \\ "/timestamp")
-  def micros(micros, _pointer) when is_integer(micros), do: {:ok, micros}
-  def micros(%DateTime{} = time, _pointer), do: {:ok, DateTime.to_unix(time, :microsecond)}
+  @doc """
+  A time as microseconds. `pointer` is where an error points to, and `tz` the zone of text
+  without an offset, if such text is taken.
+  """
+  @spec micros(Types.timestamp(), String.t(), String.t() | nil) :: Types.result(integer())
+  def micros(timestamp, pointer \\ "/timestamp", tz \\ nil)
+  def micros(micros, _pointer, _tz) when is_integer(micros), do: {:ok, micros}
+  def micros(%DateTime{} = time, _pointer, _tz), do: {:ok, DateTime.to_unix(time, :microsecond)}
 
-  def micros(text, pointer) when is_binary(text) do
-    with {:error, error} <- Engine.native(Native.timestamp_parse(text)),
-         do: {:error, %{error | pointer: pointer}}
+  def micros(text, pointer, tz) when is_binary(text) do
+    with {:error, error} <- Engine.native(Native.timestamp_parse(text, tz)),
+         do: {:error, if(error.pointer == "", do: %{error | pointer: pointer}, else: error)}
   end
 
-  @doc "As `micros/2`, of a time that may be missing."
-  @spec optional_micros(Types.timestamp() | nil, String.t()) ::
+  @doc "As `micros/3`, of a time that may be missing."
+  @spec optional_micros(Types.timestamp() | nil, String.t(), String.t() | nil) ::
           Types.result(integer() | nil)
-  def optional_micros(nil, _pointer), do: {:ok, nil}
-  def optional_micros(time, pointer), do: micros(time, pointer)
+  def optional_micros(time, pointer, tz \\ nil)
+  def optional_micros(nil, _pointer, _tz), do: {:ok, nil}
+  def optional_micros(time, pointer, tz), do: micros(time, pointer, tz)
 
   @doc "The sequence that the option `:as_of` means: itself, or the last one by a time."
   @spec as_of(Types.database(), keyword()) :: Types.result(non_neg_integer() | nil)
@@ -117,8 +125,8 @@ defmodule FormdbHttp.Input do
   @spec window(Types.database(), Types.timestamp(), Types.timestamp(), keyword()) ::
           Types.result(map())
   def window(name, from, to, opts) do
-    with {:ok, start} <- micros(from, "/start"),
-         {:ok, stop} <- micros(to, "/end"),
+    with {:ok, start} <- micros(from, "/start", opts[:tz]),
+         {:ok, stop} <- micros(to, "/end", opts[:tz]),
          {:ok, as_of} <- as_of(name, opts) do
       {:ok,
        %{
@@ -127,7 +135,8 @@ defmodule FormdbHttp.Input do
          order: order(opts),
          limit: limit(opts),
          cursor: opts[:cursor],
-         as_of: as_of
+         as_of: as_of,
+         tz: opts[:tz]
        }}
     end
   end

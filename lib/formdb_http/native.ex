@@ -49,7 +49,7 @@ defmodule FormdbHttp.Native do
 
   nif transaction_begin(catalog, name, begin)
   nif transaction_status(catalog, name, id)
-  nif transaction_apply(catalog, name, id, text, unit, key), [:transaction_apply_dirty]
+  nif transaction_apply(catalog, name, id, text, times, key), [:transaction_apply_dirty]
   nif transaction_commit(catalog, name, id, options, ref)
   nif transaction_abort(catalog, name, id)
   nif transactions_open(catalog, name)
@@ -139,8 +139,9 @@ defmodule FormdbHttp.Native do
   nif content_unpacker(catalog, coding)
   nif content_unpack(unpacker, part, last, most), [:content_unpack_dirty]
 
-  nif timestamp_parse(text)
-  nif timestamp_parameter(text, unit)
-  nif timestamp_format(micros)
+  nif timestamp_parse(text, tz)
+  nif timestamp_parameter(text, times)
+  nif timestamp_format(micros, tz)
+  nif time_zone_check(tz)
   nif time_zone_release()
 end

@@ -12,10 +12,10 @@ defmodule FormdbHttp.Points do
   ## Writing
 
   def write_points(name, document, opts) do
-    opts = Writing.options!(opts, [:unit])
+    opts = Writing.options!(opts, [:unit, :tz])
     text = Input.json(document)
     scheduler = if Writing.large?(text), do: :cpu, else: :normal
-    request = {:points, text, Input.unit(opts)}
+    request = {:points, text, Input.times(opts)}
 
     with {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
          do: {:ok, points_ack(summary, ack)}
@@ -68,10 +68,10 @@ defmodule FormdbHttp.Points do
   end
 
   def delete_points(name, series, from, to, opts) do
-    opts = Writing.options!(opts, [:provenance])
+    opts = Writing.options!(opts, [:provenance, :tz])
 
-    with {:ok, start} <- Input.micros(from, "/start"),
-         {:ok, stop} <- Input.micros(to, "/end"),
+    with {:ok, start} <- Input.micros(from, "/start", opts[:tz]),
+         {:ok, stop} <- Input.micros(to, "/end", opts[:tz]),
          provenance = Input.provenance(opts),
          request = {:delete_points, series, start, stop, provenance},
          # It looks for a point that is there, among those that are not any more.
@@ -97,7 +97,7 @@ defmodule FormdbHttp.Points do
   ## Reading
 
   def range(name, series, from, to, opts) do
-    opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of, :transaction])
+    opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of, :transaction, :tz])
 
     calls =
       if Input.json?(opts),
@@ -123,7 +123,7 @@ defmodule FormdbHttp.Points do
     do: Engine.call_heavy(name, &dirty.(&1, name, range))
 
   def range_many(name, prefix, from, to, opts) do
-    opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of])
+    opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of, :tz])
 
     with {:ok, window} <- Input.window(name, from, to, opts),
          range = Map.merge(window, %{prefix: prefix, json: Input.json?(opts)}),

@@ -26,7 +26,11 @@ defmodule FormdbHttp.Serving do
   @spec data_dir() :: Path.t()
   def data_dir, do: Catalog.config().data_dir
 
-  @doc "The release of the IANA time zone database that aggregates follow, such as `2026f`."
+  @doc "Whether a name is that of a time zone."
+  @spec check_time_zone(String.t()) :: :ok | {:error, Error.t()}
+  def check_time_zone(name), do: Engine.native(Native.time_zone_check(name))
+
+  @doc "The release of the IANA time zone database that local times follow, such as `2026f`."
   @spec time_zone_data() :: String.t()
   defdelegate time_zone_data, to: Native, as: :time_zone_release
 
@@ -88,13 +92,16 @@ defmodule FormdbHttp.Serving do
   @doc """
   Microseconds since the epoch from text as it stands in a URL: ISO 8601 with an offset, a
   date (its midnight, UTC) or an integer in digits. That counts the `:unit` (`:s`, `:ms`,
-  `:us` or `:ns`), without one microseconds, of which up to eight digits are refused.
+  `:us` or `:ns`), without one microseconds, of which up to eight digits are refused. With
+  `:tz` text without an offset is local time there.
   """
-  @spec parse_timestamp(String.t(), unit: Types.unit()) :: Types.result(integer())
+  @spec parse_timestamp(String.t(), [{:unit, Types.unit()} | Types.tz_option()]) ::
+          Types.result(integer())
   def parse_timestamp(text, opts \\ []) do
-    unit = opts |> Input.options!([:unit]) |> Input.unit()
+    times = opts |> Input.options!([:unit, :tz]) |> Input.times()
 
-    with {:error, error} <- Engine.native(Native.timestamp_parameter(text, unit)),
+    with {:error, %{pointer: ""} = error} <-
+           Engine.native(Native.timestamp_parameter(text, times)),
          do: {:error, %{error | pointer: "/timestamp"}}
   end
 end

@@ -38,8 +38,8 @@ defmodule FormdbHttp.Transactions do
   end
 
   def apply(%Transaction{database: name, id: id}, operations, opts) do
-    opts = Input.options!(opts, [:idempotency_key, :unit])
-    how = {Input.unit(opts), opts[:idempotency_key]}
+    opts = Input.options!(opts, [:idempotency_key, :unit, :tz])
+    how = {Input.times(opts), opts[:idempotency_key]}
 
     with {:ok, text} <- operations_text(operations),
          {:ok, {count, ids, replayed, rejected}} <-
@@ -56,15 +56,15 @@ defmodule FormdbHttp.Transactions do
 
   # A small one is dirty, too, when another call in the transaction is in the way, or when it
   # undoes blocks, of which there may be many.
-  defp native_apply(catalog, name, id, text, {unit, key}) do
+  defp native_apply(catalog, name, id, text, {times, key}) do
     if Writing.large?(text) do
       Writing.parse(byte_size(text), fn ->
-        Native.transaction_apply_dirty(catalog, name, id, text, unit, key)
+        Native.transaction_apply_dirty(catalog, name, id, text, times, key)
       end)
     else
-      with :long <- Native.transaction_apply(catalog, name, id, text, unit, key) do
+      with :long <- Native.transaction_apply(catalog, name, id, text, times, key) do
         Admission.run(:write, fn ->
-          Native.transaction_apply_dirty(catalog, name, id, text, unit, key)
+          Native.transaction_apply_dirty(catalog, name, id, text, times, key)
         end)
       end
     end

@@ -26,6 +26,13 @@ defmodule FormdbHttp.Types do
   @type unit :: :s | :ms | :us | :ns
 
   @typedoc """
+  The IANA time zone, such as `"Europe/Vienna"`, whose local time texts without an offset are,
+  and JSON is written in. Without it such texts are refused, dates are days of UTC, and JSON is
+  in UTC.
+  """
+  @type tz_option :: {:tz, String.t() | nil}
+
+  @typedoc """
   A state of the database: a sequence, or a time (ISO 8601 text or a `DateTime`), which
   means the last sequence that was committed by then.
   """
@@ -68,7 +75,7 @@ defmodule FormdbHttp.Types do
       `timestamp,value` with the option `:series_id`. An empty cell is a gap
     * `:on_error` - what becomes of faulty records: `:skip` (the default; they are told) or
       `:stop`: the first one ends the upload, and nothing of its batch is written
-    * `:antimeridian` of features and `:unit` of points, as for single writes
+    * `:antimeridian` of features, `:unit` and `:tz` of points, as for single writes
     * `:record_bytes` - how large a record may be; by default FORMDB_MAX_BODY_BYTES
   """
   @type upload_option ::
@@ -76,6 +83,7 @@ defmodule FormdbHttp.Types do
           | {:on_error, :skip | :stop}
           | {:antimeridian, :refuse | :cut | :as_is}
           | {:unit, :s | :ms | :us | :ns}
+          | tz_option()
           | {:series_id, String.t()}
           | {:record_bytes, pos_integer()}
           | write_option()

@@ -41,7 +41,7 @@ defmodule FormdbHttp.Upload do
   # A batch under way, one in the making, and the part that is read.
   @memory_bytes 33_554_432
 
-  @options [:format, :on_error, :unit, :antimeridian, :series_id, :record_bytes]
+  @options [:format, :on_error, :unit, :tz, :antimeridian, :series_id, :record_bytes]
 
   @nothing %{inserted: 0, replaced: 0, skipped: 0, last_seq: nil, rejected: []}
 
@@ -67,9 +67,9 @@ defmodule FormdbHttp.Upload do
     do: {:features, framing, Input.antimeridian(opts)}
 
   defp form({:points, framing}, opts) when framing in [:lines, :sequence],
-    do: {:points, framing, Input.unit(opts)}
+    do: {:points, framing, Input.times(opts)}
 
-  defp form(:csv, opts), do: {:table, opts[:series_id], Input.unit(opts)}
+  defp form(:csv, opts), do: {:table, opts[:series_id], Input.times(opts)}
 
   defp form(other, _opts) do
     raise ArgumentError,

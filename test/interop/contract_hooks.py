@@ -40,7 +40,7 @@ EXCUSED = [
     ("invalid_parameter", "/(transaction|cursor)", "not counted in a transaction|with count=true"),
     ("invalid_parameter", "/transaction", "that meet a box, without filters"),
     ("invalid_parameter", "/predicate", "without a box|bbox"),
-    ("invalid_parameter", "/(origin|fill|tz|order)", "without interval there are no buckets"),
+    ("invalid_parameter", "/(origin|fill|order)", "without interval there are no buckets"),
     ("invalid_parameter", "/until", "before since"),
     ("invalid_parameter", "/(on_error|on_duplicate|series_id)", "read as a whole|as it comes|text/csv"),
     # What lines and tables are is not said by a schema.

@@ -50,9 +50,6 @@ defmodule FormdbHttpWeb.AggregateController do
   defp check_buckets(%{interval: nil, fill: fill}) when fill not in [nil, "none"],
     do: no_buckets("fill, which is about empty ones")
 
-  defp check_buckets(%{interval: nil, tz: tz}) when tz not in [nil, "UTC"],
-    do: no_buckets("tz, whose calendar they follow")
-
   defp check_buckets(%{interval: nil, order: :desc}),
     do: no_buckets("order, in which they come")
 
@@ -73,8 +70,8 @@ defmodule FormdbHttpWeb.AggregateController do
       Answer.json(200,
         series_id: series,
         count: summary.count,
-        first: point(summary.first),
-        last: point(summary.last),
+        first: point(summary.first, params.tz),
+        last: point(summary.last, params.tz),
         min: summary.min,
         max: summary.max,
         avg: summary.avg,
@@ -85,6 +82,6 @@ defmodule FormdbHttpWeb.AggregateController do
     end
   end
 
-  defp point({micros, value}),
-    do: [timestamp: FormdbHttp.format_timestamp(micros), value: value]
+  defp point({micros, value}, tz),
+    do: [timestamp: FormdbHttp.format_timestamp(micros, tz), value: value]
 end

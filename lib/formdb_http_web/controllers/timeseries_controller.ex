@@ -11,13 +11,13 @@ defmodule FormdbHttpWeb.TimeseriesController do
   @past_last 253_402_300_800_000_000
 
   @write [:durability, :idempotency_key]
-  @range [:limit, :order, :cursor, :as_of, :transaction]
+  @range [:limit, :order, :cursor, :as_of, :transaction, :tz]
 
   def create(req, params) do
     case Uploading.framing(req) do
       nil -> create_at_once(req, params)
-      :csv -> upload(req, :csv, params, [:series_id, :unit])
-      framing -> upload(req, {:points, framing}, params, [:unit])
+      :csv -> upload(req, :csv, params, [:series_id, :unit, :tz])
+      framing -> upload(req, {:points, framing}, params, [:unit, :tz])
     end
   end
 
@@ -34,7 +34,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
     do: Uploading.as_it_comes("on_error", on_error)
 
   defp create_at_once(req, %{db: db} = params) do
-    opts = Params.options(params, [:unit | @write])
+    opts = Params.options(params, [:unit, :tz | @write])
 
     with {:ok, body} <- Body.read(req),
          {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(db, body, opts),
@@ -129,16 +129,18 @@ defmodule FormdbHttpWeb.TimeseriesController do
     do: Answer.page(req, req.resource.name, params, "application/json", members, page.next)
 
   defp span(%{start: start, end: stop}), do: {start || @first, stop || @past_last}
-  defp asked(%{start: start, end: stop}), do: [start: format(start), end: format(stop)]
 
-  defp format(nil), do: nil
-  defp format(micros), do: FormdbHttp.format_timestamp(micros)
+  defp asked(%{start: start, end: stop, tz: tz}),
+    do: [start: format(start, tz), end: format(stop, tz)]
+
+  defp format(nil, _tz), do: nil
+  defp format(micros, tz), do: FormdbHttp.format_timestamp(micros, tz)
 
   def latest(_req, %{db: db, series: series} = params) do
     with {:ok, latest} <- FormdbHttp.latest(db, series, Params.options(params, [:as_of])) do
       members = [
         series_id: series,
-        timestamp: FormdbHttp.format_timestamp(latest.timestamp),
+        timestamp: FormdbHttp.format_timestamp(latest.timestamp, params.tz),
         value: latest.value,
         point_id: latest.point_id,
         seq: latest.seq

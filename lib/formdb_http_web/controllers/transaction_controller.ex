@@ -77,7 +77,7 @@ defmodule FormdbHttpWeb.TransactionController do
   defp outcome(_status), do: []
 
   def operations(req, params) do
-    opts = Params.options(params, [:unit, :idempotency_key])
+    opts = Params.options(params, [:unit, :tz, :idempotency_key])
 
     with {:ok, body} <- Body.read(req),
          {:ok, applied} <- FormdbHttp.apply(transaction(params), body, opts) do

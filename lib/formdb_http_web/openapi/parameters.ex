@@ -120,6 +120,8 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:count, _name), do: count(0, maximum: @largest)
   defp schema(:time, _name), do: ref(:time)
 
+  defp schema(:tz, _name), do: text(examples: ["Europe/Berlin"])
+
   defp schema(:as_of, _name),
     do: any_of([count(0, maximum: @largest), text(format: "date-time"), text(format: "date")])
 
@@ -145,7 +147,6 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema({:engine, _form}, "interval"),
     do: text(pattern: "^[1-9][0-9]{0,17}(ms|s|m|h|d|w|mo|y)$", examples: ["5m"])
 
-  defp schema({:engine, _form}, "tz"), do: text(examples: ["Europe/Berlin"])
   defp schema({:engine, _form}, "fill"), do: enum(["none", "null", "previous", "linear"])
   defp schema({:engine, _form}, "type"), do: ref(:operation)
   defp schema({:engine, _form}, "cursor"), do: text()

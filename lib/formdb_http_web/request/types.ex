@@ -15,6 +15,8 @@ defmodule FormdbHttpWeb.Types do
     * `{:enum, values}` - one of these words
     * `{:only, value, instead}` - one word, and what to do if it is not meant
     * `:time` - a time in microseconds: ISO 8601, or an integer that counts the parameter `unit`
+      or without an offset local time of the parameter `tz`
+    * `:tz` - the name of a time zone, as the database of zones writes it
     * `:as_of` - a sequence, or the text of a time
     * `:transaction` - the id of one, of the database that the path names
     * `:point` - `lon,lat` in degrees
@@ -32,6 +34,7 @@ defmodule FormdbHttpWeb.Types do
           | {:enum, [atom()]}
           | {:only, atom(), instead :: String.t()}
           | :time
+          | :tz
           | :as_of
           | :transaction
           | :point
@@ -77,9 +80,16 @@ defmodule FormdbHttpWeb.Types do
   end
 
   def parse(:time, name, text, texts, values) do
+    zone = for {"tz", text} <- texts, do: {:tz, text}
+
     with {:ok, unit} <- unit(texts, values),
-         {:error, error} <- Serving.parse_timestamp(text, unit),
+         {:error, %{code: :invalid_timestamp} = error} <-
+           Serving.parse_timestamp(text, unit ++ zone),
          do: {:error, %{error | pointer: "/" <> name}}
+  end
+
+  def parse(:tz, _name, text, _texts, _values) do
+    with :ok <- Serving.check_time_zone(text), do: {:ok, text}
   end
 
   def parse(:as_of, name, text, texts, values) do

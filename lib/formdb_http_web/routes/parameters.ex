@@ -38,6 +38,14 @@ defmodule FormdbHttpWeb.Routes.Parameters do
     parameter("unit", {:enum, Types.units()}, about)
   end
 
+  def tz do
+    about =
+      "The time zone of times without an offset, of those in the answer, and of buckets of " <>
+        "days and more; without it UTC, and times need an offset."
+
+    parameter("tz", :tz, about)
+  end
+
   ## Pages
 
   def limit, do: parameter("limit", :count, "At most so many on a page.")

@@ -28,7 +28,7 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: @read
         ),
         call("POST", {TimeseriesController, :create}, :write, "Writes points.",
-          query: [series_id(), unit(), on_error(), durability()],
+          query: [series_id(), unit(), tz(), on_error(), durability()],
           headers: [idempotency_key()],
           body: required(json(:points_input) ++ lines(:point_lines) ++ csv(:point_table)),
           answers: [created(json(:points_written), []), ok(lines(:uploaded))],
@@ -42,7 +42,7 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: @read
         ),
         call("DELETE", {TimeseriesController, :delete}, :write, "Deletes points of a series.",
-          query: [start(), stop(), unit(), durability()],
+          query: [start(), stop(), unit(), tz(), durability()],
           headers: [idempotency_key()],
           body: optional(json(:reason)),
           answers: [ok(json(:points_deleted))],
@@ -72,14 +72,14 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:summary, @series <> "/summary", [
         call("GET", {AggregateController, :summary}, :read, "A series in figures.",
-          query: [as_of()],
+          query: [tz(), as_of()],
           answers: [ok(json(:summary))],
           errors: @read
         )
       ]),
       new(:latest, @series <> "/latest", [
         call("GET", {TimeseriesController, :latest}, :read, "The last point of a series.",
-          query: [as_of()],
+          query: [tz(), as_of()],
           answers: [ok(json(:latest))],
           errors: @read
         )
@@ -102,7 +102,7 @@ defmodule FormdbHttpWeb.Routes.Series do
     parameter("on_error", {:enum, [:skip, :stop]}, about)
   end
 
-  defp range, do: [start(), stop(), unit(), limit(), order(), cursor(), as_of()]
+  defp range, do: [start(), stop(), unit(), tz(), limit(), order(), cursor(), as_of()]
 
   defp aggregate do
     [
@@ -133,11 +133,6 @@ defmodule FormdbHttpWeb.Routes.Series do
   end
 
   defp origin, do: parameter("origin", :time, "Where a bucket begins.")
-
-  defp tz do
-    about = "The time zone that days and longer buckets are of; without it UTC."
-    parameter("tz", {:engine, "a name of the IANA database, such as Europe/Berlin"}, about)
-  end
 
   defp fill do
     about = "What stands in buckets without points."

@@ -27,7 +27,7 @@ defmodule FormdbHttpWeb.Routes.Transactions do
       ]),
       new(:transaction_operations, @transaction <> "/operations", [
         call("POST", {TransactionController, :operations}, :write, "Adds operations.",
-          query: [unit()],
+          query: [unit(), tz()],
           headers: [idempotency_key()],
           body: required(json(:operations)),
           answers: [ok(json(:operations_added))],

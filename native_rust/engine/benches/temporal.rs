@@ -175,7 +175,7 @@ fn ranges(c: &mut Criterion) {
                         database
                             .range(&next(), &database.budget(Cancel::default()))
                             .unwrap()
-                            .to_json(),
+                            .to_json(&Zone::default()),
                     )
                 });
             });
@@ -249,7 +249,7 @@ fn aggregates(c: &mut Criterion) {
                 .unwrap();
             let name = format!("week by {interval} in {zone}, its JSON");
             group.bench_function(BenchmarkId::new(name, n), |b| {
-                b.iter(|| black_box(page.to_json()))
+                b.iter(|| black_box(page.to_json(&Zone::default())))
             });
         }
         group.bench_function(BenchmarkId::new("summary of all", n), |b| {

@@ -51,7 +51,7 @@ impl Fixture {
             .database
             .aggregate(query, &self.database.budget(Cancel::default()))
             .unwrap();
-        String::from_utf8(page.to_json()).unwrap()
+        String::from_utf8(page.to_json(&Zone::default())).unwrap()
     }
 }
 

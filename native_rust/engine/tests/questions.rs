@@ -18,7 +18,7 @@ use formdb_engine::types::Antimeridian;
 use formdb_engine::{
     Aggregate, AggregatePage, Aggregation, Area, Bucket, Budget, Cancel, Database, EntryQuery,
     Error, FeaturePage, Limits, Near, Operation, Order, Predicate, QueryGeometry, RangeQuery,
-    Result, Search, Selection, SeriesListQuery, SeriesRangeQuery,
+    Result, Search, Selection, SeriesListQuery, SeriesRangeQuery, Zone,
 };
 use random::Random;
 use serde_json::{Value, json};
@@ -518,7 +518,11 @@ fn pages_of_points_end_at_their_bytes() {
                         None => fixture.db.range(&query, &budget).unwrap(),
                         Some(txn) => fixture.db.range_in(txn, &query, &budget).unwrap(),
                     };
-                    (page.points.len(), page.to_json().len(), page.next)
+                    (
+                        page.points.len(),
+                        page.to_json(&Zone::default()).len(),
+                        page.next,
+                    )
                 });
                 assert_eq!(points, 300 + usize::from(within.is_some()));
             }
@@ -535,7 +539,7 @@ fn pages_of_points_end_at_their_bytes() {
                 let page = fixture.db.range_by_prefix(&query, &fixture.budget());
                 let page = page.unwrap();
                 let here = page.series.iter().map(|series| series.points.len()).sum();
-                (here, page.to_json().len(), page.next)
+                (here, page.to_json(&Zone::default()).len(), page.next)
             });
             assert_eq!(points, 900);
         }

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::types::{Antimeridian, TimeUnit};
+use formdb_engine::types::{Antimeridian, TimeReading};
 use formdb_engine::{
     BATCH_BYTES, BATCH_RECORDS, Database, Error, Framing, Limits, Order, RangeQuery,
     RejectedRecord, Transaction, Upload, UploadForm, UploadOptions,
@@ -396,14 +396,14 @@ fn three_shapes_of_tables_and_points_a_line_say_the_same() {
             }
         }
     }
-    let us = Some(TimeUnit::default());
-    let table = |series: Option<&str>| UploadForm::Table(series.map(str::to_owned), us);
+    let table =
+        |series: Option<&str>| UploadForm::Table(series.map(str::to_owned), TimeReading::default());
     for (form, body) in [
         (table(Some("s/1")), &single),
         (table(None), &long),
         (table(None), &wide),
         (
-            UploadForm::Points(Framing::Lines, TimeUnit::default()),
+            UploadForm::Points(Framing::Lines, TimeReading::default()),
             &json,
         ),
     ] {

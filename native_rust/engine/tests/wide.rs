@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::types::format_timestamp;
+use formdb_engine::types::{Zone, format_timestamp};
 use formdb_engine::{Cancel, Database, Limits, Order, WideQuery};
 use support::random;
 use tempfile::tempdir;
@@ -107,6 +107,7 @@ fn pages_are_together_what_was_written() {
                         order,
                         limit,
                         as_of: Some(at),
+                        zone: &Zone::default(),
                     };
                     let page = db
                         .range_wide(&query, &db.budget(Cancel::default()))
@@ -137,6 +138,7 @@ fn pages_are_together_what_was_written() {
         order: Order::Ascending,
         limit: 1,
         as_of: None,
+        zone: &Zone::default(),
     };
     let page = db.range_wide(&none, &db.budget(Cancel::default())).unwrap();
     assert_eq!((&*page.header, page.returned), (&b"timestamp\n"[..], 0));

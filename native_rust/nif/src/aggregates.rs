@@ -2,7 +2,7 @@
 
 use formdb_engine::{
     Aggregate, AggregatePage, Bucket, Selection, SeriesBuckets, SeriesPage, SeriesRangeQuery,
-    SeriesSummary, Zone,
+    SeriesSummary,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
@@ -12,6 +12,7 @@ use crate::asking::{Asker, ask};
 use crate::maps::map;
 use crate::reads::order;
 use crate::schedulers::twins;
+use crate::times::zone;
 
 /// Work done on a normal scheduler, in points. It bounds the buckets, too.
 const POINTS_IN_MEMORY: usize = 50_000;
@@ -51,7 +52,7 @@ impl<'a> AggregateMap<'a> {
             aggregation: self.aggregation.parse()?,
             interval: self.interval.map(str::parse).transpose()?,
             origin: self.origin,
-            zone: self.tz.map(Zone::parse).transpose()?.unwrap_or_default(),
+            zone: zone(self.tz)?,
             fill: self.fill.parse()?,
             order: order(self.order),
             as_of: self.as_of,
@@ -143,6 +144,7 @@ pub(crate) struct RangesMap<'a> {
     pub(crate) limit: usize,
     cursor: Option<&'a str>,
     pub(crate) as_of: Option<u64>,
+    pub(crate) tz: Option<&'a str>,
     json: bool,
 }
 
@@ -167,7 +169,7 @@ fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMa
     catalog.call(env, name, |database| {
         let page = database.range_by_prefix(&range.query(), &asker.budget(database))?;
         let series = match range.json {
-            true => binary(env, &page.to_json()),
+            true => binary(env, &page.to_json(&zone(range.tz)?)),
             false => tuples(env, &page),
         };
         Ok((series, page.seq, page.next))

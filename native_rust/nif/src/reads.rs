@@ -10,6 +10,7 @@ use rustler::{Atom, Encoder, Env, NifMap, Term};
 use crate::answer::{COPIED, Failure, binary, or_long, tagged};
 use crate::asking::{Asker, ask};
 use crate::schedulers::{On, twins};
+use crate::times::zone;
 use crate::{CatalogRef, CatalogResource, atoms};
 
 /// `{seq, hash, json}`.
@@ -126,13 +127,19 @@ pub(crate) struct RangeMap<'a> {
     cursor: Option<&'a str>,
     as_of: Option<u64>,
     pub(crate) transaction: Option<&'a str>,
+    pub(crate) tz: Option<&'a str>,
 }
 
 twins! {
     /// `{:ok, {points, seq, next}}`; `points` is a JSON array of `{"timestamp", "value"}`.
     range_json: "Normal", range_json_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
-        points(env, on, (&catalog, name), &range, |page| binary(env, &page.to_json()))
+        match zone(range.tz) {
+            Ok(zone) => points(env, on, (&catalog, name), &range, |page| {
+                binary(env, &page.to_json(&zone))
+            }),
+            Err(failure) => tagged(env, Err::<(), _>(failure)),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::aggregates::{AggregateMap, RangesMap};
 use crate::answer::{Failure, binary};
 use crate::asking::Asker;
 use crate::reads::{RangeMap, SeriesListMap, order};
+use crate::times::zone;
 
 /// How rows are written.
 #[derive(NifUnitEnum, Clone, Copy)]
@@ -45,7 +46,10 @@ fn range_table<'a>(
             None => database.range(&range.query(), &budget)?,
             Some(id) => database.range_in(id, &range.query(), &budget)?,
         };
-        let text = binary(env, &page.to_table(range.series, form.into()));
+        let text = binary(
+            env,
+            &page.to_table(range.series, form.into(), &zone(range.tz)?),
+        );
         Ok((text, page.points.len(), page.seq, page.next))
     })
 }
@@ -62,7 +66,7 @@ fn ranges_table<'a>(
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let page = database.range_by_prefix(&range.query(), &asker.budget(database))?;
-        let text = binary(env, &page.to_table(form.into()));
+        let text = binary(env, &page.to_table(form.into(), &zone(range.tz)?));
         Ok((text, page.points(), page.seq, page.next))
     })
 }
@@ -73,6 +77,7 @@ fn ranges_table<'a>(
 fn range_wide<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
+        let zone = zone(range.tz)?;
         let query = WideQuery {
             prefix: range.prefix,
             start: range.start,
@@ -80,6 +85,7 @@ fn range_wide<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMa
             order: order(range.order),
             limit: range.limit,
             as_of: range.as_of,
+            zone: &zone,
         };
         let page = database.range_wide(&query, &asker.budget(database))?;
         let (header, rows) = (binary(env, &page.header), binary(env, &page.rows));
@@ -126,10 +132,13 @@ fn aggregate_table<'a>(
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let budget = asker.budget(database);
-        let page = database.aggregate(&query.query()?, &budget)?;
+        let query = query.query()?;
+        let page = database.aggregate(&query, &budget)?;
         let text = match table.wide {
-            true => page.to_wide(order(query.order), &budget).map_err(Failure)?,
-            false => page.to_table(table.form.into()),
+            true => page
+                .to_wide(query.order, &query.zone, &budget)
+                .map_err(Failure)?,
+            false => page.to_table(table.form.into(), &query.zone),
         };
         Ok((binary(env, &text), page.seq))
     })

@@ -13,7 +13,7 @@ use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, or_long};
 use crate::asking::Asker;
 use crate::options::Options;
 use crate::schedulers::{On, twins};
-use crate::times::time_unit;
+use crate::times::{Times, time_reading};
 use crate::{CatalogRef, atoms};
 
 /// `Begin` as a map.
@@ -97,12 +97,12 @@ twins! {
         name: &str,
         id: &str,
         text: Binary<'a>,
-        unit: Option<&str>,
+        times: Times<'a>,
         key: Option<&str>
     ) -> Term<'a> {
         let database = catalog.database(name);
         let asking = (env, on);
-        or_long(env, database.and_then(|database| apply(asking, &database, id, (&text, unit), key)))
+        or_long(env, database.and_then(|database| apply(asking, &database, id, (&text, times), key)))
     }
 }
 
@@ -111,27 +111,31 @@ fn apply(
     (env, on): (Env<'_>, On),
     database: &Database,
     id: &str,
-    (text, unit): (&[u8], Option<&str>),
+    (text, times): (&[u8], Times<'_>),
     key: Option<&str>,
 ) -> Result<Option<ApplyTerm>, Failure> {
     let prepared = match on {
-        On::Normal => database.prepare_operations_in(text, time_unit(unit)?, None)?,
+        On::Normal => database.prepare_operations_in(text, &time_reading(times)?, None)?,
         On::Dirty => {
             let asker = Asker::new(env);
             let reading = Reading {
                 at: Some(database.transaction(id)?.seq),
                 budget: &asker.budget(database),
             };
-            database.prepare_operations_in(text, time_unit(unit)?, Some(reading))?
+            database.prepare_operations_in(text, &time_reading(times)?, Some(reading))?
         }
     };
     let Some(mut prepared) = prepared else {
         return Ok(None);
     };
     let rejected = std::mem::take(&mut prepared.rejected);
-    let key = key.map(|key| match unit {
-        None => IdempotencyKey::new(key, &[text]),
-        Some(unit) => IdempotencyKey::new(key, &[text, unit.as_bytes()]),
+    let key = key.map(|key| match times {
+        (None, None) => IdempotencyKey::new(key, &[text]),
+        (Some(unit), None) => IdempotencyKey::new(key, &[text, unit.as_bytes()]),
+        (unit, Some(tz)) => {
+            let unit = unit.unwrap_or_default();
+            IdempotencyKey::new(key, &[text, unit.as_bytes(), tz.as_bytes()])
+        }
     });
     let wait = match on {
         On::Normal => Wait::Never,

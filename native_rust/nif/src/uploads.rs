@@ -12,7 +12,7 @@ use rustler::{
 
 use crate::answer::{AckTerm, Caller, Failure, fault_term, tagged};
 use crate::options::{Crossing, Options};
-use crate::times::time_unit;
+use crate::times::{Times, time_reading};
 use crate::{CatalogRef, atoms};
 
 /// An upload of one process.
@@ -47,8 +47,8 @@ impl From<FramingAtom> for Framing {
 #[derive(NifTaggedEnum)]
 enum Form<'a> {
     Features(FramingAtom, Crossing),
-    Points(FramingAtom, Option<&'a str>),
-    Table(Option<String>, Option<&'a str>),
+    Points(FramingAtom, Times<'a>),
+    Table(Option<String>, Times<'a>),
 }
 
 impl Form<'_> {
@@ -57,11 +57,10 @@ impl Form<'_> {
             Self::Features(framing, crossing) => {
                 UploadForm::Features(framing.into(), Antimeridian::from(crossing))
             }
-            Self::Points(framing, unit) => UploadForm::Points(framing.into(), time_unit(unit)?),
-            Self::Table(series, unit) => {
-                let unit = unit.map(|unit| time_unit(Some(unit))).transpose()?;
-                UploadForm::Table(series, unit)
+            Self::Points(framing, times) => {
+                UploadForm::Points(framing.into(), time_reading(times)?)
             }
+            Self::Table(series, times) => UploadForm::Table(series, time_reading(times)?),
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
 use crate::asking::Asker;
 use crate::options::{Crossing, Options};
 use crate::schedulers::twins;
-use crate::times::time_unit;
+use crate::times::{Times, time_reading};
 use crate::{CatalogRef, atoms};
 
 /// What to write. Provenance is the text of a JSON object, times are microseconds.
@@ -30,7 +30,7 @@ enum Request<'a> {
     /// An id, and provenance.
     DeleteFeature(String, Option<Binary<'a>>),
     /// JSON text of points, and what their timestamps count that are integers.
-    Points(Binary<'a>, Option<&'a str>),
+    Points(Binary<'a>, Times<'a>),
     /// A series, its columns as packed little-endian 64-bit integers and floats, and
     /// provenance.
     Columns(String, Binary<'a>, Binary<'a>, Option<Binary<'a>>),
@@ -245,8 +245,8 @@ impl Request<'_> {
                 let condition = options.condition(database, id);
                 Ok((with_condition(vec![delete], condition), Summary::None))
             }
-            Self::Points(text, unit) => {
-                let prepared = database.prepare_points_in(text, time_unit(*unit)?)?;
+            Self::Points(text, times) => {
+                let prepared = database.prepare_points_in(text, &time_reading(*times)?)?;
                 let summary = Summary::Points(prepared.single, prepared.count);
                 Ok((Ok(prepared.operations.into()), summary))
             }
@@ -327,10 +327,16 @@ impl Request<'_> {
                 id.as_bytes(),
                 or_empty(provenance),
             ]),
-            Self::Points(text, None) => options.key(&["put_points".as_bytes(), text]),
-            Self::Points(text, Some(unit)) => {
+            Self::Points(text, (None, None)) => options.key(&["put_points".as_bytes(), text]),
+            Self::Points(text, (Some(unit), None)) => {
                 options.key(&["put_points".as_bytes(), text, unit.as_bytes()])
             }
+            Self::Points(text, (unit, Some(tz))) => options.key(&[
+                "put_points".as_bytes(),
+                text,
+                unit.unwrap_or_default().as_bytes(),
+                tz.as_bytes(),
+            ]),
             Self::Columns(series, timestamps, values, provenance) => options.key(&[
                 "put_columns".as_bytes(),
                 series.as_bytes(),

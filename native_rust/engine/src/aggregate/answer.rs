@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cache::results::Cacheable;
 use crate::read::json_rows::JsonRows;
 use crate::read::table_rows::{TableForm, TableRows};
+use crate::types::Zone;
 
 use super::Aggregation;
 
@@ -61,12 +62,12 @@ impl Cacheable for AggregatePage {
 
 impl AggregatePage {
     /// Of a series asked for by its id, an array of `{"timestamp", "value"}`, the
-    /// timestamps in ISO 8601, UTC, a missing value as null, a count as an integer.
+    /// timestamps in ISO 8601, in local time of `zone`, a missing value as null, a count as an integer.
     /// By prefix, an array of `{"series_id", "data"}` with such arrays. Linear.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
+    pub fn to_json(&self, zone: &Zone) -> Vec<u8> {
         let buckets: usize = self.series.iter().map(|s| s.buckets.len()).sum();
-        let mut rows = JsonRows::with_capacity(buckets + self.series.len());
+        let mut rows = JsonRows::with_capacity(buckets + self.series.len(), zone);
         if self.single {
             match self.series.first() {
                 Some(series) => self.write(series, &mut rows),
@@ -86,9 +87,9 @@ impl AggregatePage {
 
     /// The buckets of all series as lines. Linear.
     #[must_use]
-    pub fn to_table(&self, form: TableForm) -> Vec<u8> {
+    pub fn to_table(&self, form: TableForm, zone: &Zone) -> Vec<u8> {
         let buckets = self.series.iter().map(|s| s.buckets.len()).sum();
-        let mut rows = TableRows::with_capacity(form, buckets);
+        let mut rows = TableRows::with_capacity(form, buckets, zone);
         for series in self.series.iter() {
             rows.series(&series.id);
             for bucket in &series.buckets {

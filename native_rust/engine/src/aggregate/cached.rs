@@ -43,7 +43,7 @@ impl Database {
         self.state.results.get_or(key, &self.state.indexes, || {
             let page = self.work_out_all(query, budget)?;
             Ok(JsonAnswer {
-                json: Arc::new(page.to_json()),
+                json: Arc::new(page.to_json(&query.zone)),
                 seq: page.seq,
             })
         })
@@ -91,7 +91,7 @@ impl Database {
             .get_or_maybe(key, &self.state.indexes, || {
                 let page = self.work_out(query, points, &budget)?;
                 Ok(page.map(|page| JsonAnswer {
-                    json: Arc::new(page.to_json()),
+                    json: Arc::new(page.to_json(&query.zone)),
                     seq: page.seq,
                 }))
             })

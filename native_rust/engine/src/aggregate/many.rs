@@ -12,6 +12,7 @@ use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
 use crate::read::table_rows::{TableForm, TableRows};
 use crate::state::CursorKey;
+use crate::types::Zone;
 
 /// A range query over all series whose ids begin alike.
 #[derive(Debug, Clone)]
@@ -199,8 +200,8 @@ fn cursor(asked: &Asked, at: u64, Resume { edge, skip }: Resume, id: &str) -> St
 impl SeriesPage {
     /// The points of all series as lines. Linear.
     #[must_use]
-    pub fn to_table(&self, form: TableForm) -> Vec<u8> {
-        let mut rows = TableRows::with_capacity(form, self.points());
+    pub fn to_table(&self, form: TableForm, zone: &Zone) -> Vec<u8> {
+        let mut rows = TableRows::with_capacity(form, self.points(), zone);
         for series in &self.series {
             rows.series(&series.id);
             for point in &series.points {
@@ -217,10 +218,10 @@ impl SeriesPage {
     }
 
     /// An array of `{"series_id", "data"}`, the data an array of
-    /// `{"timestamp", "value"}`. Linear.
+    /// `{"timestamp", "value"}`, in local time of `zone`. Linear.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut rows = JsonRows::with_capacity(self.points() + self.series.len());
+    pub fn to_json(&self, zone: &Zone) -> Vec<u8> {
+        let mut rows = JsonRows::with_capacity(self.points() + self.series.len(), zone);
         rows.text(b"[");
         for (place, series) in self.series.iter().enumerate() {
             rows.series(place, &series.id);

@@ -7,6 +7,7 @@ use crate::db::database::Database;
 use crate::error::Result;
 use crate::read::json_rows::JsonRows;
 use crate::read::points::no_series;
+use crate::types::Zone;
 
 use super::STEP;
 use super::fold::Fold;
@@ -88,7 +89,7 @@ impl SeriesSummary {
     /// "stddev"}`, what there is not as null.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let mut rows = JsonRows::with_capacity(5);
+        let mut rows = JsonRows::with_capacity(5, &Zone::default());
         rows.text(b"{\"count\":");
         rows.text(self.count.to_string().as_bytes());
         rows.text(b",\"first\":");

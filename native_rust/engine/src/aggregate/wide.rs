@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::index::{self, InOrder, Order, SharedSeries};
 use crate::read::page::check_limit;
 use crate::read::table_rows::write_cell;
-use crate::types::{check_range, write_timestamp};
+use crate::types::{TimeWriter, Zone, check_range};
 
 /// Points that are read for a page, of all columns together, where columns are few.
 const POINTS: usize = 100_000;
@@ -34,6 +34,8 @@ pub struct WideQuery<'a> {
     pub limit: usize,
     /// The sequence to ask as of, by default all there is.
     pub as_of: Option<u64>,
+    /// Of the timestamps in the rows.
+    pub zone: &'a Zone,
 }
 
 /// Some rows, and from where to ask for more.
@@ -89,7 +91,7 @@ impl Database {
                 each = each.saturating_mul(4);
                 continue;
             }
-            let mut rows = Rows::new(&read, query.order, false, budget);
+            let mut rows = Rows::new(&read, query.order, false, (query.zone, budget));
             let mut next = edge.map(|edge| boundary(query.order, edge));
             while let Some(timestamp) = rows.next_time() {
                 if edge.is_some_and(|edge| !before(query.order, timestamp, edge)) {
@@ -234,13 +236,19 @@ struct Rows<'q> {
     next: BinaryHeap<Next>,
     order: Order,
     integers: bool,
+    times: TimeWriter,
     budget: &'q Budget,
     out: Vec<u8>,
     returned: usize,
 }
 
 impl<'q> Rows<'q> {
-    fn new(columns: &'q [Column], order: Order, integers: bool, budget: &'q Budget) -> Self {
+    fn new(
+        columns: &'q [Column],
+        order: Order,
+        integers: bool,
+        (zone, budget): (&Zone, &'q Budget),
+    ) -> Self {
         let next = columns.iter().enumerate().filter_map(|(column, points)| {
             Some(Next {
                 timestamp: *points.timestamps.first()?,
@@ -254,6 +262,7 @@ impl<'q> Rows<'q> {
             next: next.collect(),
             order,
             integers,
+            times: TimeWriter::new(zone),
             budget,
             out: Vec::new(),
             returned: 0,
@@ -271,7 +280,7 @@ impl<'q> Rows<'q> {
             // The longest number has 24 digits.
             self.budget
                 .make_room(&mut self.out, 40 + 32 * self.columns.len())?;
-            write_timestamp(timestamp, &mut self.out);
+            self.times.write(timestamp, &mut self.out);
             let mut row = Vec::new();
             while self.next_time() == Some(timestamp) {
                 row.extend(self.next.pop().map(|next| next.column));
@@ -323,7 +332,7 @@ impl AggregatePage {
     ///
     /// # Errors
     /// Those of the [`Budget`].
-    pub fn to_wide(&self, order: Order, budget: &Budget) -> Result<Vec<u8>> {
+    pub fn to_wide(&self, order: Order, zone: &Zone, budget: &Budget) -> Result<Vec<u8>> {
         let mut header = b"timestamp".to_vec();
         let mut columns = Vec::new();
         for series in self.series.iter() {
@@ -342,7 +351,7 @@ impl AggregatePage {
         }
         header.push(b'\n');
         let integers = self.aggregation == Aggregation::Count;
-        let mut rows = Rows::new(&columns, order, integers, budget);
+        let mut rows = Rows::new(&columns, order, integers, (zone, budget));
         rows.out = header;
         while let Some(timestamp) = rows.next_time() {
             rows.write(timestamp)?;

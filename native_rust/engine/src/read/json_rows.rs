@@ -1,6 +1,6 @@
 //! Timestamps and values as JSON, in numbers.
 
-use crate::read::row_start::RowStart;
+use crate::types::{TimeWriter, Zone};
 
 /// Bytes of a usual row.
 const ROW: usize = 64;
@@ -10,16 +10,14 @@ pub(crate) const LONGEST_ROW: usize = 80;
 /// JSON text with rows of `{"timestamp", "value"}`. Linear.
 pub(crate) struct JsonRows {
     out: Vec<u8>,
-    start: RowStart,
+    times: TimeWriter,
 }
 
 impl JsonRows {
-    pub(crate) fn with_capacity(rows: usize) -> Self {
-        let mut start = RowStart::default();
-        start.set(|before| before.extend_from_slice(b"{\"timestamp\":\""));
+    pub(crate) fn with_capacity(rows: usize, zone: &Zone) -> Self {
         Self {
             out: Vec::with_capacity(rows * ROW + 2),
-            start,
+            times: TimeWriter::new(zone),
         }
     }
 
@@ -73,7 +71,8 @@ impl JsonRows {
         if place > 0 {
             self.out.push(b',');
         }
-        self.start.write(timestamp, &mut self.out);
+        self.text(b"{\"timestamp\":\"");
+        self.times.write(timestamp, &mut self.out);
         self.text(b"\",\"value\":");
     }
 }
@@ -93,7 +92,7 @@ mod tests {
     }
 
     fn rows(points: &[(i64, f64)]) -> String {
-        let mut rows = JsonRows::with_capacity(1);
+        let mut rows = JsonRows::with_capacity(1, &Zone::default());
         for (place, &(timestamp, value)) in points.iter().enumerate() {
             rows.row(place, timestamp, Some(value));
         }
@@ -120,7 +119,7 @@ mod tests {
             let longest = row(timestamp, -2.225_073_858_507_201_4e-308);
             assert!(longest.len() < LONGEST_ROW, "{longest}");
         }
-        let mut rows = JsonRows::with_capacity(0);
+        let mut rows = JsonRows::with_capacity(0, &Zone::default());
         rows.row(0, 0, None);
         rows.count(1, 0, u64::MAX);
         rows.row(2, 0, Some(f64::NAN));

@@ -11,7 +11,6 @@ pub(crate) mod moments;
 pub(crate) mod page;
 pub(crate) mod points;
 pub(crate) mod proofs;
-pub(crate) mod row_start;
 pub(crate) mod scrub;
 pub(crate) mod series_list;
 pub(crate) mod table_rows;

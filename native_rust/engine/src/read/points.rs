@@ -11,7 +11,7 @@ use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
 use crate::read::table_rows::{TableForm, TableRows};
 use crate::state::blocks::{block_at, damaged, read_block};
-use crate::types::{check_range, point_metadata, write_json};
+use crate::types::{Zone, check_range, point_metadata, write_json};
 
 use crate::index::{self, Resume, SharedSeries};
 pub use crate::index::{Order, Point, PointRef, SeriesEntry, Summary};
@@ -271,10 +271,10 @@ impl ColumnPage {
 
 impl PointPage {
     /// The points as a JSON array of `{"timestamp", "value"}`, timestamps in
-    /// ISO 8601, UTC. Linear (`benches/temporal`).
+    /// ISO 8601, in local time of `zone`. Linear (`benches/temporal`).
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut rows = JsonRows::with_capacity(self.points.len());
+    pub fn to_json(&self, zone: &Zone) -> Vec<u8> {
+        let mut rows = JsonRows::with_capacity(self.points.len(), zone);
         rows.text(b"[");
         for (place, point) in self.points.iter().enumerate() {
             rows.row(place, point.timestamp, Some(point.value));
@@ -287,8 +287,8 @@ impl PointPage {
 impl PointPage {
     /// The points of the series `id` as lines. Linear.
     #[must_use]
-    pub fn to_table(&self, id: &str, form: TableForm) -> Vec<u8> {
-        let mut rows = TableRows::with_capacity(form, self.points.len());
+    pub fn to_table(&self, id: &str, form: TableForm, zone: &Zone) -> Vec<u8> {
+        let mut rows = TableRows::with_capacity(form, self.points.len(), zone);
         rows.series(id);
         for point in &self.points {
             rows.row(point.timestamp, Some(point.value));

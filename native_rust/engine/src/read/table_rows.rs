@@ -1,7 +1,7 @@
 //! Timestamps and values as lines: a JSON object each (NDJSON), or rows of a table
 //! (RFC 4180, but that lines end in a line feed alone).
 
-use crate::read::row_start::RowStart;
+use crate::types::{TimeWriter, Zone};
 
 /// Bytes of a usual row, without the id of its series.
 const ROW: usize = 48;
@@ -22,22 +22,26 @@ pub enum TableForm {
 pub(crate) struct TableRows {
     form: TableForm,
     out: Vec<u8>,
-    start: RowStart,
+    /// What stands before the timestamp.
+    before: Vec<u8>,
+    times: TimeWriter,
 }
 
 impl TableRows {
-    pub(crate) fn with_capacity(form: TableForm, rows: usize) -> Self {
+    pub(crate) fn with_capacity(form: TableForm, rows: usize, zone: &Zone) -> Self {
         Self {
             form,
             out: Vec::with_capacity(rows * ROW),
-            start: RowStart::default(),
+            before: Vec::new(),
+            times: TimeWriter::new(zone),
         }
     }
 
     /// The rows after it are of this series.
     pub(crate) fn series(&mut self, id: &str) {
-        let form = self.form;
-        self.start.set(|before| match form {
+        let before = &mut self.before;
+        before.clear();
+        match self.form {
             TableForm::Lines => {
                 before.extend_from_slice(b"{\"series_id\":");
                 // Writing text into memory has no way to fail.
@@ -49,7 +53,7 @@ impl TableRows {
                 write_cell(id, before);
                 before.push(b',');
             }
-        });
+        }
     }
 
     /// A row. A value that is no finite number is missing.
@@ -77,7 +81,8 @@ impl TableRows {
     }
 
     fn begin(&mut self, timestamp: i64) {
-        self.start.write(timestamp, &mut self.out);
+        self.out.extend_from_slice(&self.before);
+        self.times.write(timestamp, &mut self.out);
         let between: &[u8] = match self.form {
             TableForm::Lines => b"\",\"value\":",
             TableForm::Csv | TableForm::CsvOfMany => b",",
@@ -114,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn lines(form: TableForm, series: &str, points: &[(i64, Option<f64>)]) -> String {
-        let mut rows = TableRows::with_capacity(form, 1);
+        let mut rows = TableRows::with_capacity(form, 1, &Zone::default());
         rows.series(series);
         for (timestamp, value) in points {
             rows.row(*timestamp, *value);
@@ -138,7 +143,7 @@ mod tests {
             "{\"series_id\":\"a\\\"\",\"timestamp\":\"1970-01-01T00:00:00.000000Z\",\"value\":1.0}\n"
         );
         assert!(lines(TableForm::Lines, "a", &[(0, None)]).ends_with(":null}\n"));
-        let mut rows = TableRows::with_capacity(TableForm::Csv, 1);
+        let mut rows = TableRows::with_capacity(TableForm::Csv, 1, &Zone::default());
         rows.count(0, 7);
         assert!(rows.finish().ends_with(b",7\n"));
     }

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::error::{Error, InvalidCode, Result};
 use crate::types::cbor::{DecodeError, Reader, Scalar};
-use crate::types::{parse_timestamp, read_time_parameter};
+use crate::types::{TimeReading, parse_timestamp, read_time_parameter};
 
 /// Values in one list.
 const MAX_LIST: usize = 1_000;
@@ -495,7 +495,7 @@ fn parse_time(expression: &str) -> Result<Since, String> {
             return Err(format!("found {expression:?}; {expected}"));
         }
     };
-    match read_time_parameter(text, None) {
+    match read_time_parameter(text, &TimeReading::default()) {
         Ok(time) => Ok(end(time)),
         Err(refusal) => Err(refusal.to_string()),
     }

@@ -26,6 +26,7 @@ mod provenance;
 mod scan;
 mod signature;
 mod time;
+mod time_writer;
 mod zone;
 
 pub use antimeridian::Antimeridian;
@@ -66,9 +67,10 @@ pub(crate) use scan::{deeper, enter_geometry, find_geometry, read_position};
 pub use signature::{
     FeatureSignature, GeometryType, MAX_SIGNATURE_BYTES, MAX_SIGNATURE_PROPERTIES, PropertyType,
 };
+pub(crate) use time::timestamp_from_json;
 pub use time::{
-    FIRST_TIMESTAMP, LAST_TIMESTAMP, TimeUnit, check_range, format_timestamp, is_timestamp,
-    parse_timestamp, read_time_parameter, read_timestamp, write_timestamp,
+    FIRST_TIMESTAMP, LAST_TIMESTAMP, TimeReading, TimeUnit, check_range, format_timestamp,
+    is_timestamp, parse_timestamp, read_time_parameter, read_timestamp, write_timestamp,
 };
-pub(crate) use time::{timestamp_from_json, write_date, write_time_of_day};
+pub use time_writer::TimeWriter;
 pub use zone::Zone;

@@ -10,7 +10,7 @@ use super::document::encode_document;
 use super::id::check_series_id;
 use super::json::{Json, Members, Source, at, shown, step};
 use super::provenance::encode_provenance;
-use super::time::{TimeUnit, timestamp_from_json};
+use super::time::{TimeReading, timestamp_from_json};
 use crate::error::{Error, InvalidCode, Result};
 use crate::limits::Limits;
 
@@ -44,14 +44,14 @@ pub struct Points {
 /// [`Error::Invalid`] with a pointer from the top of the text to the offending
 /// part; members that are not listed above are refused.
 pub fn parse_points(text: &[u8], limits: &Limits) -> Result<Points> {
-    parse_points_in(text, TimeUnit::default(), limits)
+    parse_points_in(text, &TimeReading::default(), limits)
 }
 
-/// [`parse_points`], with timestamps that are integers counting `unit`.
+/// [`parse_points`], with timestamps read as `times` says.
 ///
 /// # Errors
 /// As [`parse_points`].
-pub fn parse_points_in(text: &[u8], unit: TimeUnit, limits: &Limits) -> Result<Points> {
+pub fn parse_points_in(text: &[u8], times: &TimeReading, limits: &Limits) -> Result<Points> {
     let source = Source::new(text)?;
     let members = source.members(
         "a point, {\"points\": [...]} or {\"series_id\", \"timestamps\": [...], \"values\": [...]}",
@@ -59,12 +59,12 @@ pub fn parse_points_in(text: &[u8], unit: TimeUnit, limits: &Limits) -> Result<P
     let mut batches = PointBatches::default();
     let mut single = false;
     if members.get("points").is_some() {
-        list(&source, &members, unit, limits, &mut batches)?;
+        list(&source, &members, times, limits, &mut batches)?;
     } else if members.get("timestamps").is_some() || members.get("values").is_some() {
-        return columns(&source, &members, unit, limits);
+        return columns(&source, &members, times, limits);
     } else {
         single = true;
-        batches.push(Point::read(source.value()?, unit)?, None, limits)?;
+        batches.push(Point::read(source.value()?, times)?, None, limits)?;
     }
     Ok(Points {
         single,
@@ -76,7 +76,7 @@ pub fn parse_points_in(text: &[u8], unit: TimeUnit, limits: &Limits) -> Result<P
 fn list<'a>(
     source: &Source<'a>,
     members: &Members<'a, &'a RawValue>,
-    unit: TimeUnit,
+    times: &TimeReading,
     limits: &Limits,
     batches: &mut PointBatches,
 ) -> Result<()> {
@@ -85,7 +85,7 @@ fn list<'a>(
     let raw = need(members, "points")?;
     source
         .elements(raw.get(), |i, value| {
-            Point::read(value, unit)
+            Point::read(value, times)
                 .and_then(|point| batches.push(point, provenance.as_deref(), limits))
                 .map_err(|e| at(format_args!("/points/{i}"), e))
         })?
@@ -96,7 +96,7 @@ fn list<'a>(
 fn columns<'a>(
     source: &Source<'a>,
     members: &Members<'a, &'a RawValue>,
-    unit: TimeUnit,
+    times: &TimeReading,
     limits: &Limits,
 ) -> Result<Points> {
     let names = ["series_id", "timestamps", "values", "provenance"];
@@ -105,7 +105,7 @@ fn columns<'a>(
     let series = source.part(need(members, "series_id")?.get())?;
     let series = series_id(&series)?;
     check_series_id(series, "/series_id", limits)?;
-    let timestamp = |value: &Json<'_>| timestamp_from_json(value, unit);
+    let timestamp = |value: &Json<'_>| timestamp_from_json(value, times);
     let timestamps = column(source, members, "timestamps", timestamp)?;
     let values = column(source, members, "values", point_value)?;
     if timestamps.len() != values.len() {
@@ -258,7 +258,7 @@ struct Point<'a> {
 }
 
 impl<'a> Point<'a> {
-    fn read(value: Json<'a>, unit: TimeUnit) -> Result<Self> {
+    fn read(value: Json<'a>, times: &TimeReading) -> Result<Self> {
         let Json::Obj(members) = value else {
             let detail = format!("found {}; expected a point object", value.kind());
             return Err(refusal("", detail));
@@ -274,7 +274,7 @@ impl<'a> Point<'a> {
                     }
                 },
                 "timestamp" => {
-                    let read = timestamp_from_json(&value, unit);
+                    let read = timestamp_from_json(&value, times);
                     timestamp = Some(read.map_err(|e| at("/timestamp", e))?);
                 }
                 "value" => number = Some(point_value(&value).map_err(|e| at("/value", e))?),
@@ -314,9 +314,9 @@ impl PointBatches {
     ///
     /// # Errors
     /// As [`parse_points`].
-    pub(crate) fn read(&mut self, text: &[u8], unit: TimeUnit, limits: &Limits) -> Result<()> {
+    pub(crate) fn read(&mut self, text: &[u8], times: &TimeReading, limits: &Limits) -> Result<()> {
         let source = Source::new(text)?;
-        self.push(Point::read(source.value()?, unit)?, None, limits)
+        self.push(Point::read(source.value()?, times)?, None, limits)
     }
 
     /// Adds a point without metadata and provenance.

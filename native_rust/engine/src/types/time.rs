@@ -9,6 +9,7 @@ use jiff::fmt::temporal::{Pieces, PiecesOffset};
 
 use super::calendar::{DAY, Date};
 use super::json::{Json, shown};
+use super::zone::{Local, Zone};
 use crate::error::{Error, InvalidCode, Result};
 
 /// The first microsecond of the year -9999.
@@ -80,8 +81,17 @@ impl FromStr for TimeUnit {
     }
 }
 
+/// How times are read that a client gives.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TimeReading {
+    /// What integers count: microseconds, if nothing is said.
+    pub unit: Option<TimeUnit>,
+    /// Whose local time a text without an offset is; without a zone such texts are refused.
+    pub zone: Option<Zone>,
+}
+
 /// Why a text is no time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Fault {
     Form,
     Blank,
@@ -92,6 +102,8 @@ enum Fault {
     Critical,
     Second60,
     Years,
+    /// A local time that is not one instant, and why.
+    Local(String),
 }
 
 impl fmt::Display for Fault {
@@ -116,6 +128,7 @@ impl fmt::Display for Fault {
             }
             Self::Second60 => "where the second 60 is none: leap seconds are at 23:59:60 UTC alone",
             Self::Years => "which is not in the years -9999 to 9999",
+            Self::Local(why) => why,
         })
     }
 }
@@ -130,26 +143,31 @@ impl fmt::Display for Fault {
 /// about the instant and are left aside, unless they are marked as critical.
 #[must_use]
 pub fn parse_timestamp(text: &str) -> Option<i64> {
-    read(text).ok()
+    read(text, None).ok()
 }
 
-/// [`parse_timestamp`], with the reason of a refusal.
+/// [`parse_timestamp`], with the reason of a refusal; without an offset local time of the
+/// zone, if there is one.
 ///
 /// # Errors
 /// [`InvalidCode::Timestamp`], pointing at the text itself.
-pub fn read_timestamp(text: &str) -> Result<i64> {
-    read(text).map_err(|fault| refusal(&shown(text), Some(fault), TimeUnit::default()))
+pub fn read_timestamp(text: &str, zone: Option<&Zone>) -> Result<i64> {
+    read(text, zone).map_err(|fault| refusal(&shown(text), Some(fault), TimeUnit::default()))
 }
 
 /// Reads a timestamp where everything is text, as in a URL: as [`parse_timestamp`], or
 /// an integer in decimal digits, which counts the unit. Without a unit that is
 /// microseconds, and up to eight digits are refused, since they hardly are.
 ///
+/// With a zone a text without an offset is local time there, and a date the first instant
+/// of that day. One that the clock skips or shows twice is refused.
+///
 /// # Errors
 /// As [`read_timestamp`].
-pub fn read_time_parameter(text: &str, unit: Option<TimeUnit>) -> Result<i64> {
+pub fn read_time_parameter(text: &str, reading: &TimeReading) -> Result<i64> {
+    let TimeReading { unit, zone } = reading;
     let counted = unit.unwrap_or_default();
-    let time = match read(text) {
+    let time = match read(text, zone.as_ref()) {
         Err(Fault::Digits) if unit.is_none() && text.trim_matches('-').len() <= FEW_DIGITS => {
             Err(Fault::FewDigits)
         }
@@ -180,7 +198,7 @@ fn is_offset(text: &str) -> bool {
     digits == 4 && text.split(':').map(str::len).eq([2, 2])
 }
 
-fn read(text: &str) -> Result<i64, Fault> {
+fn read(text: &str, zone: Option<&Zone>) -> Result<i64, Fault> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Fault::Digits);
@@ -200,23 +218,32 @@ fn read(text: &str) -> Result<i64, Fault> {
         month: date.month().into(),
         day: date.day().into(),
     };
-    let midnight = date.days() * DAY;
+    let days = date.days();
     let Some(time) = pieces.time() else {
         let bare = pieces.offset().is_none() && pieces.time_zone_annotation().is_none();
-        return if bare { Ok(midnight) } else { Err(Fault::Form) };
+        return if bare {
+            midnight(days, zone)
+        } else {
+            Err(Fault::Form)
+        };
     };
-    let offset = match pieces.offset() {
-        None => return Err(Fault::NoOffset),
-        Some(PiecesOffset::Numeric(offset)) => i64::from(offset.offset().seconds()),
-        Some(_) => 0,
-    };
-    if offset.abs() >= 86_400 {
-        return Err(Fault::Offset);
-    }
     let seconds = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60;
-    let seconds = seconds + i64::from(time.second()) - offset;
+    let seconds = seconds + i64::from(time.second());
     let micros = i64::from(time.subsec_nanosecond()) / 1_000;
-    let mut instant = midnight + seconds * SECOND + micros;
+    let clock = days * DAY + seconds * SECOND + micros;
+    let mut instant = match (pieces.offset(), zone) {
+        (Some(PiecesOffset::Numeric(offset)), _) => {
+            let offset = i64::from(offset.offset().seconds());
+            if offset.abs() >= 86_400 {
+                return Err(Fault::Offset);
+            }
+            clock - offset * SECOND
+        }
+        (Some(_), _) => clock,
+        // An annotation may name another zone.
+        (None, Some(zone)) if pieces.time_zone_annotation().is_none() => local(clock, zone)?,
+        (None, _) => return Err(Fault::NoOffset),
+    };
     // The library reads it as second 59.
     if has_second_60(text) {
         if instant.rem_euclid(DAY) / SECOND != 86_399 {
@@ -227,6 +254,58 @@ fn read(text: &str) -> Result<i64, Fault> {
     match is_timestamp(instant) {
         true => Ok(instant),
         false => Err(Fault::Years),
+    }
+}
+
+/// The first instant of a day, in UTC or a zone.
+fn midnight(days: i64, zone: Option<&Zone>) -> Result<i64, Fault> {
+    let Some(zone) = zone else {
+        return Ok(days * DAY);
+    };
+    let instant = zone
+        .midnight(days)
+        .map_err(|change| skipped(change, zone))?;
+    Some(instant)
+        .filter(|&t| is_timestamp(t))
+        .ok_or(Fault::Years)
+}
+
+/// The instant at which the clock of a zone shows something, if it is one.
+fn local(clock: i64, zone: &Zone) -> Result<i64, Fault> {
+    match zone.local(clock) {
+        Local::Once(instant) => Ok(instant),
+        Local::Never(change) => Err(skipped(change, zone)),
+        Local::Twice(earlier, later) => {
+            let name = zone.name();
+            let earlier = with_offset(earlier, clock - earlier);
+            let later = with_offset(later, clock - later);
+            Err(Fault::Local(format!(
+                "which {name} has twice, as {earlier} and as {later}: send the one that is meant"
+            )))
+        }
+    }
+}
+
+fn skipped(change: i64, zone: &Zone) -> Fault {
+    let last = change - 1;
+    Fault::Local(format!(
+        "which {} does not have: there the clock goes from {} to {}; send a time that is, or \
+         one with its offset",
+        zone.name(),
+        with_offset(last, zone.reading(last) - last),
+        with_offset(change, zone.reading(change) - change),
+    ))
+}
+
+/// An instant as a clock shows it that is so many microseconds ahead of UTC.
+fn with_offset(instant: i64, ahead: i64) -> String {
+    let mut clock = format_timestamp(instant + ahead);
+    clock.pop();
+    let (seconds, sign) = (ahead.abs() / SECOND, if ahead < 0 { '-' } else { '+' });
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+    match seconds % 60 {
+        0 => format!("{clock}{sign}{hours:02}:{minutes:02}"),
+        rest => format!("{clock}{sign}{hours:02}:{minutes:02}:{rest:02}"),
     }
 }
 
@@ -262,14 +341,16 @@ pub fn is_timestamp(micros: i64) -> bool {
 }
 
 /// A timestamp as a client gives it in a document: text as in [`parse_timestamp`], or
-/// an integer, which counts the unit.
+/// an integer, which counts the unit. With a zone as in [`read_time_parameter`].
 ///
 /// # Errors
 /// [`InvalidCode::Timestamp`], pointing at the value itself.
-pub(crate) fn timestamp_from_json(value: &Json<'_>, unit: TimeUnit) -> Result<i64> {
+pub(crate) fn timestamp_from_json(value: &Json<'_>, reading: &TimeReading) -> Result<i64> {
+    let unit = reading.unit.unwrap_or_default();
+    let zone = reading.zone.as_ref();
     let found = match value {
         Json::Str(text) => {
-            return read(text).map_err(|fault| refusal(&shown(text), Some(fault), unit));
+            return read(text, zone).map_err(|fault| refusal(&shown(text), Some(fault), unit));
         }
         Json::U64(n) => i128::from(*n),
         Json::I64(n) => i128::from(*n),
@@ -296,10 +377,11 @@ pub fn write_timestamp(micros: i64, out: &mut Vec<u8>) {
     let days = micros.div_euclid(DAY);
     write_date(days, out);
     write_time_of_day(micros - days * DAY, out);
+    out.push(b'Z');
 }
 
 /// Appends the date so many days after 1970-01-01, and the `T` after it.
-pub(crate) fn write_date(days: i64, out: &mut Vec<u8>) {
+pub(super) fn write_date(days: i64, out: &mut Vec<u8>) {
     let Date { year, month, day } = Date::of(days);
     if year < 0 {
         out.extend_from_slice(b"-00");
@@ -311,8 +393,8 @@ pub(crate) fn write_date(days: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&[c, d, y, z, b'-', m, n, b'-', e, f, b'T']);
 }
 
-/// Appends `12:34:56.250000Z` for a number of microseconds since midnight.
-pub(crate) fn write_time_of_day(micros: i64, out: &mut Vec<u8>) {
+/// Appends `12:34:56.250000` for a number of microseconds since midnight.
+pub(super) fn write_time_of_day(micros: i64, out: &mut Vec<u8>) {
     let (seconds, fraction) = (micros / SECOND, micros % SECOND);
     let [h, i] = two_digits(seconds / 3_600);
     let [m, n] = two_digits(seconds / 60 % 60);
@@ -320,7 +402,7 @@ pub(crate) fn write_time_of_day(micros: i64, out: &mut Vec<u8>) {
     let [a, b] = two_digits(fraction / 10_000);
     let [c, d] = two_digits(fraction / 100 % 100);
     let [e, f] = two_digits(fraction % 100);
-    out.extend_from_slice(&[h, i, b':', m, n, b':', s, t, b'.', a, b, c, d, e, f, b'Z']);
+    out.extend_from_slice(&[h, i, b':', m, n, b':', s, t, b'.', a, b, c, d, e, f]);
 }
 
 fn two_digits(number: i64) -> [u8; 2] {
@@ -356,6 +438,18 @@ pub fn check_range(start: i64, end: i64) -> Result<()> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const MICROS: TimeReading = TimeReading {
+        unit: None,
+        zone: None,
+    };
+
+    fn counting(unit: TimeUnit) -> TimeReading {
+        TimeReading {
+            unit: Some(unit),
+            zone: None,
+        }
+    }
 
     #[test]
     fn known_times() {
@@ -453,7 +547,7 @@ mod tests {
             assert_eq!(parse_timestamp(text), Some(micros), "{text}");
             assert_eq!(format_timestamp(micros), text);
             assert_eq!(
-                read_time_parameter(&micros.to_string(), None).unwrap(),
+                read_time_parameter(&micros.to_string(), &MICROS).unwrap(),
                 micros
             );
         }
@@ -476,7 +570,7 @@ mod tests {
         }
         for micros in [FIRST_TIMESTAMP - 1, LAST_TIMESTAMP + 1, i64::MIN, i64::MAX] {
             assert_eq!(format_timestamp(micros), micros.to_string());
-            assert!(read_time_parameter(&micros.to_string(), None).is_err());
+            assert!(read_time_parameter(&micros.to_string(), &MICROS).is_err());
         }
     }
 
@@ -491,39 +585,45 @@ mod tests {
             (Nanoseconds, "1999", 1),
             (Seconds, "0", 0),
         ] {
-            assert_eq!(read_time_parameter(count, Some(unit)).unwrap(), micros);
+            assert_eq!(read_time_parameter(count, &counting(unit)).unwrap(), micros);
             let number = Json::I64(count.parse().unwrap());
-            assert_eq!(timestamp_from_json(&number, unit).unwrap(), micros);
+            assert_eq!(
+                timestamp_from_json(&number, &counting(unit)).unwrap(),
+                micros
+            );
         }
         let text = "2026-01-31T12:00:00Z";
         assert_eq!(
-            read_time_parameter(text, Some(Seconds)).ok(),
+            read_time_parameter(text, &counting(Seconds)).ok(),
             parse_timestamp(text)
         );
-        assert!(read_time_parameter("253402300800", Some(Seconds)).is_err());
-        assert!(timestamp_from_json(&Json::U64(u64::MAX), Seconds).is_err());
+        assert!(read_time_parameter("253402300800", &counting(Seconds)).is_err());
+        assert!(timestamp_from_json(&Json::U64(u64::MAX), &counting(Seconds)).is_err());
         assert!("m".parse::<TimeUnit>().is_err());
     }
 
     #[test]
     fn few_digits_in_a_parameter_are_no_microseconds() {
         for text in ["2026", "20260131", "0", "-99999999"] {
-            let error = read_time_parameter(text, None).unwrap_err().to_string();
+            let error = read_time_parameter(text, &MICROS).unwrap_err().to_string();
             assert!(
                 error.contains("too few digits") && error.contains(text),
                 "{error}"
             );
         }
-        assert_eq!(read_time_parameter("100000000", None).unwrap(), 100_000_000);
         assert_eq!(
-            read_time_parameter("-100000000", None).unwrap(),
+            read_time_parameter("100000000", &MICROS).unwrap(),
+            100_000_000
+        );
+        assert_eq!(
+            read_time_parameter("-100000000", &MICROS).unwrap(),
             -100_000_000
         );
     }
 
     #[test]
     fn json_times_name_what_was_found() {
-        let read = |value: &Json<'_>| timestamp_from_json(value, TimeUnit::default());
+        let read = |value: &Json<'_>| timestamp_from_json(value, &MICROS);
         assert_eq!(read(&Json::I64(-5)).unwrap(), -5);
         assert_eq!(read(&Json::U64(5)).unwrap(), 5);
         assert_eq!(read(&Json::Str("1970-01-01".into())).unwrap(), 0);

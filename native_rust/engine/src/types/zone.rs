@@ -2,16 +2,29 @@
 //! not depend on the machine.
 
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use jiff::civil::DateTime;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::{DAY, Date};
 use crate::error::{Error, InvalidCode, Result};
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+const SECOND: i64 = 1_000_000;
+
+/// When calendar and clock of a zone show a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Local {
+    Once(i64),
+    /// Before the clock is set back, and after.
+    Twice(i64, i64),
+    /// They skip it at this instant.
+    Never(i64),
+}
 
 /// A time zone of the IANA database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,11 +76,49 @@ impl Zone {
     /// library has: it has none in the first and the last day there are, but no clock
     /// changes then.
     fn offset(&self, micros: i64) -> i64 {
-        let ends = Timestamp::MIN.as_microsecond()..=Timestamp::MAX.as_microsecond();
-        // The library takes no microseconds in its last second.
-        let micros = micros.clamp(*ends.start(), *ends.end() - 999_999);
-        let instant = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
-        i64::from(self.0.to_offset(instant).seconds()) * 1_000_000
+        i64::from(self.0.to_offset(nearest(micros)).seconds()) * SECOND
+    }
+
+    /// The offset at an instant, and a span around it through which it holds: from one
+    /// change of the clock up to the next.
+    pub(super) fn offset_around(&self, micros: i64) -> (Range<i64>, i64) {
+        let instant = nearest(micros);
+        let next = self.0.following(instant).next();
+        let next = next.map_or(i64::MAX, |change| change.timestamp().as_microsecond());
+        // The library gives those before an instant, without the one that it is.
+        let last = self.0.preceding(nearest(micros.saturating_add(1))).next();
+        let last = last.map_or(i64::MIN, |change| change.timestamp().as_microsecond());
+        (last..next, self.offset(micros))
+    }
+
+    /// The instants at which calendar and clock show this reading.
+    pub(super) fn local(&self, reading: i64) -> Local {
+        let found = civil(reading).map(|civil| self.0.to_ambiguous_timestamp(civil).offset());
+        let at = |offset: jiff::tz::Offset| reading - i64::from(offset.seconds()) * SECOND;
+        match found {
+            Some(AmbiguousOffset::Unambiguous { offset }) => Local::Once(at(offset)),
+            Some(AmbiguousOffset::Fold { before, after }) => Local::Twice(at(before), at(after)),
+            // Read by the later offset it would lie before the change.
+            Some(AmbiguousOffset::Gap { after, .. }) => {
+                Local::Never(self.offset_around(at(after)).0.end)
+            }
+            None => Local::Once(reading.saturating_sub(self.offset(reading))),
+        }
+    }
+
+    /// The first instant of the day with this date; the change of the clock, if that leaves
+    /// out the whole of it.
+    pub(super) fn midnight(&self, days: i64) -> Result<i64, i64> {
+        match self.local(days * DAY) {
+            Local::Once(instant) | Local::Twice(instant, _) => Ok(instant),
+            Local::Never(change) if self.reading(change).div_euclid(DAY) == days => Ok(change),
+            Local::Never(change) => Err(change),
+        }
+    }
+
+    /// Its name in the database.
+    pub(super) fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
     }
 
     /// The first instant at which calendar and clock show this reading. Of one that the
@@ -80,6 +131,14 @@ impl Zone {
             None => reading.saturating_sub(self.offset(reading)),
         }
     }
+}
+
+/// The instant, or the nearest that the library has.
+fn nearest(micros: i64) -> Timestamp {
+    let ends = Timestamp::MIN.as_microsecond()..=Timestamp::MAX.as_microsecond();
+    // The library takes no microseconds in its last second.
+    let micros = micros.clamp(*ends.start(), *ends.end() - 999_999);
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// A reading as the library has it, in the years -9999 to 9999.

@@ -5,7 +5,7 @@ use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::sessions::{Additions, Undoing};
-use crate::types::{Faults, Json, Rejected, Source, TimeUnit, at, id_text, timestamp_from_json};
+use crate::types::{Faults, Json, Rejected, Source, TimeReading, at, id_text, timestamp_from_json};
 use crate::write::prepare::Puts;
 use crate::write::undo::Undo;
 
@@ -65,11 +65,11 @@ impl Database {
     pub fn prepare_operations(&self, text: &[u8]) -> Result<PreparedOperations> {
         let budget = &self.budget(Cancel::default());
         let reading = Reading { at: None, budget };
-        let prepared = self.prepare_operations_in(text, TimeUnit::default(), Some(reading))?;
+        let prepared = self.prepare_operations_in(text, &TimeReading::default(), Some(reading))?;
         Ok(prepared.unwrap_or_default())
     }
 
-    /// [`Self::prepare_operations`], with times that are integers counting `unit`. `None` if
+    /// [`Self::prepare_operations`], with times read as `times` says. `None` if
     /// one of them reads the journal, and it is not to be read.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Database {
     pub fn prepare_operations_in(
         &self,
         text: &[u8],
-        unit: TimeUnit,
+        times: &TimeReading,
         reading: Option<Reading<'_>>,
     ) -> Result<Option<PreparedOperations>> {
         let source = Source::new(text)?;
@@ -95,7 +95,7 @@ impl Database {
             faults.within(
                 || format!("/operations/{i}"),
                 |faults| {
-                    faults.take(self.prepare_operation(i, part, (unit, reading), &mut prepared))
+                    faults.take(self.prepare_operation(i, part, (times, reading), &mut prepared))
                 },
             );
             if prepared.left {
@@ -110,7 +110,7 @@ impl Database {
         &self,
         number: usize,
         part: &str,
-        (unit, reading): (TimeUnit, Option<Reading<'_>>),
+        (times, reading): (&TimeReading, Option<Reading<'_>>),
         prepared: &mut PreparedOperations,
     ) -> Result<()> {
         let PreparedOperations {
@@ -170,7 +170,7 @@ impl Database {
             "put_points" => {
                 let raw = members.get("points").ok_or_else(|| need("points"))?;
                 let prepared = self
-                    .prepare_points_in(raw.get().as_bytes(), unit)
+                    .prepare_points_in(raw.get().as_bytes(), times)
                     .map_err(|e| e.within("/points"))?;
                 operations.extend(prepared.operations);
             }
@@ -178,7 +178,7 @@ impl Database {
                 let series = text("series_id")?.ok_or_else(|| need("series_id"))?;
                 let time = |name: &str, open: i64| match members.get(name) {
                     None => Ok(open),
-                    Some(raw) => timestamp_from_json(&source.part(raw.get())?, unit)
+                    Some(raw) => timestamp_from_json(&source.part(raw.get())?, times)
                         .map_err(|e| at(format_args!("/{name}"), e)),
                 };
                 let (start, end) = (time("start", i64::MIN)?, time("end", i64::MAX)?);

@@ -9,7 +9,7 @@ use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::types::{
     Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, PointBatch,
-    PointSpan, PutFeature, ReadFeatures, Rejected, TimeUnit, check_id, check_range,
+    PointSpan, PutFeature, ReadFeatures, Rejected, TimeReading, check_id, check_range,
     check_series_id, encode_points, is_timestamp, parse_feature_as, parse_points_in,
     parse_provenance, read_features,
 };
@@ -205,15 +205,15 @@ impl Database {
     /// # Errors
     /// [`Error::Invalid`] with a JSON pointer to the offending part.
     pub fn prepare_points(&self, text: &[u8]) -> Result<PreparedPoints> {
-        self.prepare_points_in(text, TimeUnit::default())
+        self.prepare_points_in(text, &TimeReading::default())
     }
 
     /// [`Self::prepare_points`], with timestamps that are integers counting `unit`.
     ///
     /// # Errors
     /// As [`Self::prepare_points`].
-    pub fn prepare_points_in(&self, text: &[u8], unit: TimeUnit) -> Result<PreparedPoints> {
-        let points = parse_points_in(text, unit, &self.state.limits)?;
+    pub fn prepare_points_in(&self, text: &[u8], times: &TimeReading) -> Result<PreparedPoints> {
+        let points = parse_points_in(text, times, &self.state.limits)?;
         Ok(PreparedPoints {
             single: points.single,
             count: points.count,

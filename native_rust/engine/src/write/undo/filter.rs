@@ -7,7 +7,7 @@ use crate::error::{Entity, Error, InvalidCode, Result, Shown};
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
-    DecodeError, Json, Members, Source, TimeUnit, at, check_range, decode_points,
+    DecodeError, Json, Members, Source, TimeReading, at, check_range, decode_points,
     stored_delete_feature, stored_delete_points, stored_feature, timestamp_from_json, write_json,
 };
 
@@ -49,7 +49,7 @@ impl Filter {
         };
         let time = |name: &str, open: i64| match members.get(name) {
             None => Ok(open),
-            Some(value) => timestamp_from_json(value, TimeUnit::default())
+            Some(value) => timestamp_from_json(value, &TimeReading::default())
                 .map_err(|e| at(format_args!("/{name}"), e)),
         };
         let (start, end) = (time("start", i64::MIN)?, time("end", i64::MAX)?);

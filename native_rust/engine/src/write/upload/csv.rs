@@ -4,7 +4,7 @@ use csv_core::{ReadRecordResult, Reader};
 
 use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::limits::Limits;
-use crate::types::{TimeUnit, check_series_id, point_value_from_text, read_time_parameter};
+use crate::types::{TimeReading, check_series_id, point_value_from_text, read_time_parameter};
 
 /// A table whose header was read.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Table {
     /// How many columns the header has.
     width: usize,
     row: Row,
-    unit: Option<TimeUnit>,
+    times: TimeReading,
 }
 
 /// What stands where.
@@ -49,7 +49,7 @@ impl Table {
     pub(super) fn new(
         header: &[u8],
         series: Option<&str>,
-        unit: Option<TimeUnit>,
+        times: TimeReading,
         limits: &Limits,
     ) -> Result<Self> {
         let mut row = Row::default();
@@ -62,7 +62,7 @@ impl Table {
             columns,
             width: names.len(),
             row,
-            unit,
+            times,
         })
     }
 
@@ -80,22 +80,22 @@ impl Table {
             );
             return Err(refusal("", detail));
         }
-        let (row, unit) = (&self.row, self.unit);
+        let (row, times) = (&self.row, &self.times);
         let mut cells = Vec::new();
         match &self.columns {
             Columns::Single {
                 series,
                 timestamp,
                 value,
-            } => cells.extend(row.cell(series, *timestamp, *value, "value", unit)?),
+            } => cells.extend(row.cell(series, *timestamp, *value, "value", times)?),
             Columns::Long {
                 series,
                 timestamp,
                 value,
-            } => cells.extend(row.cell(row.name(*series)?, *timestamp, *value, "value", unit)?),
+            } => cells.extend(row.cell(row.name(*series)?, *timestamp, *value, "value", times)?),
             Columns::Wide { timestamp, series } => {
                 for (value, id) in series {
-                    cells.extend(row.cell(id, *timestamp, *value, id, unit)?);
+                    cells.extend(row.cell(id, *timestamp, *value, id, times)?);
                 }
             }
         }
@@ -231,13 +231,13 @@ impl Row {
         timestamp: usize,
         value: usize,
         name: &str,
-        unit: Option<TimeUnit>,
+        times: &TimeReading,
     ) -> Result<Option<Cell<'r>>> {
         let text = self.field(value)?;
         if text.is_empty() {
             return Ok(None);
         }
-        let time = read_time_parameter(self.field(timestamp)?, unit);
+        let time = read_time_parameter(self.field(timestamp)?, times);
         let time = time.map_err(|e| e.within("/timestamp"))?;
         let number = point_value_from_text(text).map_err(|e| e.within(format_args!("/{name}")))?;
         Ok(Some((series, time, number)))
@@ -261,7 +261,12 @@ mod tests {
     use super::*;
 
     fn table(header: &str, series: Option<&str>) -> Result<Table> {
-        Table::new(header.as_bytes(), series, None, &Limits::default())
+        Table::new(
+            header.as_bytes(),
+            series,
+            TimeReading::default(),
+            &Limits::default(),
+        )
     }
 
     fn rows(header: &str, series: Option<&str>, row: &str) -> Result<Vec<(String, i64, f64)>> {

@@ -21,7 +21,7 @@ use crate::block::{IdempotencyKey, Operation, RequestDigest, readable};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::limits::Limits;
-use crate::types::{Antimeridian, PointBatches, TimeUnit, read_features};
+use crate::types::{Antimeridian, PointBatches, TimeReading, read_features};
 
 /// Records of a batch, at most.
 pub const BATCH_RECORDS: usize = 5_000;
@@ -34,10 +34,10 @@ pub enum UploadForm {
     /// A GeoJSON Feature or geometry each.
     Features(Framing, Antimeridian),
     /// A point object each, with what timestamps that are integers count.
-    Points(Framing, TimeUnit),
+    Points(Framing, TimeReading),
     /// Rows of a table of points, after its header; the series of all, unless the table
     /// has columns for that; and what timestamps that are integers count.
-    Table(Option<String>, Option<TimeUnit>),
+    Table(Option<String>, TimeReading),
 }
 
 /// How an upload is read.
@@ -188,8 +188,13 @@ impl Batches {
         let Some(text) = text else {
             return self.reject(line, too_long(self.options.record_bytes));
         };
-        if let (UploadForm::Table(series, unit), None) = (&self.options.form, &self.table) {
-            self.table = Some(Table::new(text, series.as_deref(), *unit, &self.limits)?);
+        if let (UploadForm::Table(series, times), None) = (&self.options.form, &self.table) {
+            self.table = Some(Table::new(
+                text,
+                series.as_deref(),
+                times.clone(),
+                &self.limits,
+            )?);
             return Ok(());
         }
         self.filled = (self.filled.0 + 1, self.filled.1 + bytes);
@@ -228,7 +233,7 @@ impl Batches {
                 }
                 Ok(())
             }
-            UploadForm::Points(_, unit) => self.points.read(text, *unit, &self.limits),
+            UploadForm::Points(_, times) => self.points.read(text, times, &self.limits),
             UploadForm::Table(..) => {
                 let Some(table) = &mut self.table else {
                     return Ok(());
