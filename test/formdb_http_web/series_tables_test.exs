@@ -51,7 +51,7 @@ defmodule FormdbHttpWeb.SeriesTablesTest do
 
   defp points(name, id) do
     {:ok, %{points: points}} =
-      FormdbHttp.range(name, id, -9_000_000_000_000, 9_000_000_000_000, limit: 10_000)
+      FormdbHttp.range(name, id, -9_000_000_000_000, 2_000_000_000_000_000, limit: 10_000)
 
     points
   end
@@ -172,6 +172,40 @@ defmodule FormdbHttpWeb.SeriesTablesTest do
 
     assert ask(db <> "/timeseries/z*/aggregate" <> query <> "&shape=wide", "application/json").status ==
              400
+  end
+
+  test "in local time, and back", %{name: name, other: other, db: db, copy: copy} do
+    # From the hour before clocks go back to the one after.
+    times = for n <- 0..11, do: 1_761_433_200_000_000 + n * 1_800_000_000
+    {:ok, _} = FormdbHttp.put_columns(name, "v1", times, Enum.map(times, &(&1 / 1.0e9)))
+    tz = "?tz=Europe/Vienna"
+    csv = ok(db <> "/timeseries/v1" <> tz, @csv)
+    assert csv =~ "\n2025-10-26T02:30:00.000000+02:00,"
+    assert csv =~ "\n2025-10-26T02:30:00.000000+01:00,"
+    upload(copy <> "/timeseries?series_id=v1", @csv, csv)
+    assert points(other, "v1") === points(name, "v1")
+
+    for {query, accept} <- [
+          {"/timeseries/v*" <> tz, @csv},
+          {"/timeseries/v*" <> tz <> "&shape=wide", @csv},
+          {"/timeseries/v*" <> tz, @lines},
+          {"/timeseries/v1/aggregate#{tz}&aggregation=count&interval=30m", @csv},
+          {"/timeseries/v*/aggregate#{tz}&aggregation=count&interval=30m&shape=wide", @csv},
+          {"/timeseries/v*/aggregate#{tz}&aggregation=count&interval=30m", @lines}
+        ] do
+      assert {query, 2} ==
+               {query, length(String.split(ok(db <> query, accept), "T02:30:00.000000+")) - 1}
+    end
+
+    assert ask(db <> "/timeseries/v1?tz=Vienna", @csv).status == 400
+    local = "timestamp,value\n2025-07-01T12:00,1\n2025-10-26T02:30,2\n"
+    headers = [{"content-type", @csv}]
+    path = copy <> "/timeseries?series_id=w&tz=Europe/Vienna"
+    answer = request(Endpoint.port(), "POST", path, headers: headers, body: local)
+    assert %{"inserted" => 1, "rejected" => [%{"line" => 3}]} = json(answer)
+    {:ok, noon, 0} = DateTime.from_iso8601("2025-07-01T10:00:00Z")
+    assert [{micros, 1.0}] = points(other, "w")
+    assert micros == DateTime.to_unix(noon, :microsecond)
   end
 
   test "the list of series", %{name: name, db: db} do

@@ -24,6 +24,13 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Common do
             "A time in UTC, with microseconds. Years outside of 0 to 9999 have a sign and six digits.",
           examples: ["2026-01-31T03:00:00.250000Z"]
         ),
+      local_timestamp:
+        text(
+          pattern: String.replace(@timestamp, "Z$", "(Z|[+-][0-9]{2}:[0-9]{2})$"),
+          description:
+            "As Timestamp; with the parameter tz in local time of that zone, with its offset.",
+          examples: ["2026-01-31T12:00:00.250000+09:00"]
+        ),
       time:
         any_of(
           [

@@ -106,14 +106,20 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           description:
             "CSV with the header series_id,points,first,last. Lines end in a line feed."
         ),
-      timed_value: object(timestamp: ref(:timestamp), value: number()),
+      timed_value: object(timestamp: ref(:local_timestamp), value: number()),
       series_point:
-        object([series_id: ref(:series_id), timestamp: ref(:timestamp), value: number()], [],
+        object(
+          [series_id: ref(:series_id), timestamp: ref(:local_timestamp), value: number()],
+          [],
           description: "A point a line, as such lines are taken by POST."
         ),
       series_value:
         object(
-          [series_id: ref(:series_id), timestamp: ref(:timestamp), value: nullable(number())],
+          [
+            series_id: ref(:series_id),
+            timestamp: ref(:local_timestamp),
+            value: nullable(number())
+          ],
           [],
           description: "A bucket a line."
         ),
@@ -136,7 +142,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             page()
         ),
       bucket:
-        object([timestamp: ref(:timestamp), value: nullable(number())], [],
+        object([timestamp: ref(:local_timestamp), value: nullable(number())], [],
           description:
             "A bucket, at its start. Null: no value, or one beyond the range of a double."
         ),
@@ -170,7 +176,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         object(
           [
             series_id: ref(:series_id),
-            timestamp: ref(:timestamp),
+            timestamp: ref(:local_timestamp),
             value: number(),
             point_id: text(pattern: "^pt_[0-9]+_[0-9]+$"),
             seq: ref(:block_seq)
@@ -183,8 +189,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
 
   defp span do
     [
-      start: nullable(ref(:timestamp), description: "Null when it was not given."),
-      end: nullable(ref(:timestamp), description: "Null when it was not given.")
+      start: nullable(ref(:local_timestamp), description: "Null when it was not given."),
+      end: nullable(ref(:local_timestamp), description: "Null when it was not given.")
     ]
   end
 
