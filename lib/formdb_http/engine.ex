@@ -111,8 +111,7 @@ defmodule FormdbHttp.Engine do
   def seq_at(name, micros, left \\ @patience_ms) do
     case call(name, &Native.seq_at(&1, name, micros)) do
       {:ok, {:not_yet, wait}} when wait > left ->
-        detail =
-          "what began to be committed by the time of as_of is still being written; try again"
+        detail = "what began to be committed by that time is still being written; try again"
 
         {:error, %Error{code: :busy, detail: detail, pointer: "/as_of"}}
 

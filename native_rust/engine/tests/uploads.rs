@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use formdb_engine::fs::RealFileSystem;
-use formdb_engine::types::{Antimeridian, TimeReading};
+use formdb_engine::types::{Antimeridian, TimeReading, TimeUnit};
 use formdb_engine::{
     BATCH_BYTES, BATCH_RECORDS, Database, Error, Framing, Limits, Order, RangeQuery,
     RejectedRecord, Transaction, Upload, UploadForm, UploadOptions,
@@ -396,8 +396,11 @@ fn three_shapes_of_tables_and_points_a_line_say_the_same() {
             }
         }
     }
-    let table =
-        |series: Option<&str>| UploadForm::Table(series.map(str::to_owned), TimeReading::default());
+    let us = || TimeReading {
+        unit: Some(TimeUnit::default()),
+        ..TimeReading::default()
+    };
+    let table = |series: Option<&str>| UploadForm::Table(series.map(str::to_owned), us());
     for (form, body) in [
         (table(Some("s/1")), &single),
         (table(None), &long),

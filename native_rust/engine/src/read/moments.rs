@@ -27,14 +27,14 @@ const GROUP: Duration = Duration::from_millis(2);
 fn not_reached(time: i64, now: i64, wait: Duration) -> Error {
     let ahead = Duration::from_micros(u64::try_from(time.saturating_sub(now)).unwrap_or(0));
     let (start, end) = if ahead > AHEAD {
-        ("as_of is a time ahead of", String::new())
+        ("the time is ahead of", String::new())
     } else {
         let end = format!(
-            " and stands still until the system's clock has caught up, for {} s more; ask as of a \
+            " and stands still until the system's clock has caught up, for {} s more; ask by a \
              sequence",
             wait.as_secs()
         );
-        ("as_of is not before", end)
+        ("the time is not before", end)
     };
     let mut shown = Vec::new();
     write_timestamp(now, &mut shown);

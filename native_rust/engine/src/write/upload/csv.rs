@@ -196,6 +196,15 @@ impl Row {
                 }
             }
         }
+        // Readers of CSV take a carriage return for the end of a line, but lines were told
+        // apart before.
+        let rest = record.get(read..).unwrap_or_default();
+        if !rest.trim_ascii().is_empty() {
+            return Err(refusal(
+                "",
+                "there is a carriage return within the line; expected lines that end in LF or CR LF",
+            ));
+        }
         self.fields = fields;
         self.quoted = memchr::memchr(b'"', record).is_some();
         Ok(())
@@ -309,6 +318,11 @@ mod tests {
             ("timestamp", None, "no column besides timestamp"),
             ("timestamp;value", Some("a"), "with commas between"),
             ("timestamp,a,a", None, "two columns are called \"a\""),
+            (
+                "timestamp,a\r1970-01-01,1\r",
+                None,
+                "carriage return within",
+            ),
         ] {
             let Err(error) = table(columns, series) else {
                 panic!("{columns} was taken");
@@ -331,6 +345,7 @@ mod tests {
             ),
             ("yesterday,1,", "/timestamp", "expected a time"),
             ("12345678,1,", "/timestamp", "expected a time"),
+            ("1970-01-01,1,\r1970-01-02,2,", "", "carriage return within"),
         ] {
             let error = rows("timestamp,a,b", None, row).unwrap_err();
             let Error::Invalid { pointer: found, .. } = &error else {
