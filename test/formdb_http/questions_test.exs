@@ -61,7 +61,8 @@ defmodule FormdbHttp.QuestionsTest do
         limit: 2,
         cursor: nil,
         as_of: 3,
-        transaction: nil
+        transaction: nil,
+        tz: nil
       }
 
       catalog = Catalog.handle()
