@@ -33,7 +33,7 @@ TOOLS = PROJECT / ".tools" / "schemathesis"
 CASES = int(os.environ.get("CONTRACT_CASES", "0"))
 SEED = os.environ.get("CONTRACT_SEED", "1")
 # Seconds for the edges of one schema with geometries in it, in the short form.
-SHARE = 6
+SHARE = 12
 
 # Schemathesis leaves transactions and databases open by the hundred.
 SETTINGS = {
