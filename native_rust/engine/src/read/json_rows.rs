@@ -5,7 +5,7 @@ use crate::types::{TimeWriter, Zone};
 /// Bytes of a usual row.
 const ROW: usize = 64;
 /// Bytes that no row has more of, with the comma before it.
-pub(crate) const LONGEST_ROW: usize = 80;
+pub(crate) const LONGEST_ROW: usize = 85;
 
 /// JSON text with rows of `{"timestamp", "value"}`. Linear.
 pub(crate) struct JsonRows {
@@ -115,9 +115,11 @@ mod tests {
         let expected: Vec<String> = points.iter().map(|&(t, v)| row(t, v)).collect();
         assert_eq!(rows(&points), expected.join(","));
         for timestamp in ends {
-            // The last microsecond of a year of five digits, and a number of 24.
-            let longest = row(timestamp, -2.225_073_858_507_201_4e-308);
-            assert!(longest.len() < LONGEST_ROW, "{longest}");
+            // A year of six digits with its sign, an offset, and a number of 24.
+            let mut rows = JsonRows::with_capacity(1, &Zone::parse("Asia/Tokyo").unwrap());
+            rows.row(1, timestamp, Some(-2.225_073_858_507_201_4e-308));
+            let longest = String::from_utf8(rows.finish()).unwrap();
+            assert!(longest.len() <= LONGEST_ROW, "{longest}");
         }
         let mut rows = JsonRows::with_capacity(0, &Zone::default());
         rows.row(0, 0, None);
