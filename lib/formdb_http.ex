@@ -382,6 +382,7 @@ defmodule FormdbHttp do
           | Types.page_option()
           | Types.as_option()
           | Types.as_of_option()
+          | Types.tz_option()
         ]) :: result(Types.series_page())
   defdelegate series(name, opts \\ []), to: Points
 

@@ -143,7 +143,7 @@ defmodule FormdbHttp.Points do
   end
 
   def series(name, opts) do
-    opts = Input.options!(opts, [:prefix, :limit, :cursor, :as, :as_of])
+    opts = Input.options!(opts, [:prefix, :limit, :cursor, :as, :as_of, :tz])
 
     with {:ok, as_of} <- Input.as_of(name, opts),
          list = %{
@@ -151,6 +151,7 @@ defmodule FormdbHttp.Points do
            limit: Input.limit(opts),
            cursor: opts[:cursor],
            as_of: as_of,
+           tz: opts[:tz],
            json: Input.json?(opts)
          },
          {:ok, {series, seq, next}} <-

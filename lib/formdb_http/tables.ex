@@ -83,6 +83,7 @@ defmodule FormdbHttp.Tables do
         limit: Input.limit(opts),
         cursor: opts[:cursor],
         as_of: as_of,
+        tz: opts[:tz],
         json: false
       }
 

@@ -75,6 +75,34 @@ defmodule FormdbHttpWeb.LocalTimeTest do
            ]
   end
 
+  test "lines and tables have local times", %{port: port, name: name, series: series} do
+    june(name)
+    text = fn path, type -> get(port, series <> path, [{"accept", type}]).body end
+    range = "?tz=Europe/London&start=2003-06-01&end=2003-06-01T01:00"
+    first = "2003-06-01T00:00:00.000000+01:00"
+
+    assert text.("/t" <> range, "text/csv") == "timestamp,value\n#{first},1.0\n"
+
+    assert text.("/t" <> range, "application/x-ndjson") ==
+             ~s({"series_id":"t","timestamp":"#{first}","value":1.0}\n)
+
+    assert text.("/*" <> range, "text/csv") == "series_id,timestamp,value\nt,#{first},1.0\n"
+    wide = range <> "&shape=wide"
+    assert text.("/*" <> wide, "text/csv") == "timestamp,t\n#{first},1.0\n"
+
+    buckets = range <> "&aggregation=count&interval=1mo"
+    assert text.("/t/aggregate" <> buckets, "text/csv") == "timestamp,value\n#{first},1\n"
+    wide = buckets <> "&shape=wide"
+    assert text.("/*/aggregate" <> wide, "text/csv") == "timestamp,t\n#{first},1\n"
+
+    ends = "2003-05-30T01:00:00.000000+01:00,2003-07-02T01:00:00.000000+01:00"
+    list = text.("?tz=Europe/London", "text/csv")
+    assert list == "series_id,points,first,last\nt,792,#{ends}\n"
+
+    assert [%{"first" => "2003-05-30T01:00:00.000000+01:00"}] =
+             answer(get(port, series <> "?tz=Europe/London"))["series"]
+  end
+
   test "points are written and deleted by local time", %{port: port, name: name, series: series} do
     tz = "?tz=Europe/Vienna"
     point = ~s({"series_id":"t","timestamp":"2026-07-01T14:00","value":1})

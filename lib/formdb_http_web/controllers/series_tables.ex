@@ -18,7 +18,7 @@ defmodule FormdbHttpWeb.SeriesTables do
   @doc "All series."
   @spec series(Downloading.framing(), map()) :: Request.answer() | {:error, Error.t()}
   def series({_type, form} = framing, %{db: db} = params) do
-    opts = Params.options(params, [:prefix, :as_of])
+    opts = Params.options(params, [:prefix, :as_of, :tz])
 
     ask = fn cursor, limit ->
       Tables.series(db, form, [cursor: cursor, limit: limit] ++ opts)

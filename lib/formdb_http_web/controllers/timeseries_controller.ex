@@ -78,7 +78,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
   end
 
   defp list(req, %{db: db} = params) do
-    opts = [as: :json] ++ Params.options(params, [:prefix, :limit, :cursor, :as_of])
+    opts = [as: :json] ++ Params.options(params, [:prefix, :limit, :cursor, :as_of, :tz])
 
     with {:ok, page} <- FormdbHttp.series(db, opts) do
       members = [series: {:json, page.series}, seq: page.seq]

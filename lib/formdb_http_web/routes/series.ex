@@ -21,7 +21,7 @@ defmodule FormdbHttpWeb.Routes.Series do
     [
       new(:timeseries, @timeseries, [
         call("GET", {TimeseriesController, :index}, :read, "All series.",
-          query: [prefix(), limit(), cursor(), as_of()],
+          query: [prefix(), limit(), cursor(), tz(), as_of()],
           answers: [
             ok(json(:series_page) ++ lines(:series_entry) ++ csv(:series_table), link: false)
           ],

@@ -546,7 +546,11 @@ fn pages_of_points_end_at_their_bytes() {
         let series = over_pages(page_bytes, |cursor| {
             let query = all_series(1_000, cursor);
             let page = fixture.db.series_list(&query, &fixture.budget()).unwrap();
-            (page.series.len(), page.to_json().len(), page.next)
+            (
+                page.series.len(),
+                page.to_json(&Zone::default()).len(),
+                page.next,
+            )
         });
         assert_eq!(series, 3);
     }

@@ -237,6 +237,7 @@ pub(crate) struct SeriesListMap<'a> {
     limit: usize,
     cursor: Option<&'a str>,
     as_of: Option<u64>,
+    pub(crate) tz: Option<&'a str>,
     json: bool,
 }
 
@@ -265,7 +266,7 @@ fn series_list<'a>(
         let budget = asker.budget(database);
         let page = database.series_list(&list.query(), &budget)?;
         let series = match list.json {
-            true => binary(env, &page.to_json()),
+            true => binary(env, &page.to_json(&zone(list.tz)?)),
             false => series_rows(env, &page),
         };
         Ok((series, page.seq, page.next))

@@ -104,10 +104,11 @@ fn series_table<'a>(
 ) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
+        let zone = zone(list.tz)?;
         let page = database.series_list(&list.query(), &asker.budget(database))?;
         let text = match form {
-            FormTerm::Lines => array_lines(&page.to_json(), false),
-            FormTerm::Csv | FormTerm::CsvOfMany => page.to_csv(),
+            FormTerm::Lines => array_lines(&page.to_json(&zone), false),
+            FormTerm::Csv | FormTerm::CsvOfMany => page.to_csv(&zone),
         };
         Ok((binary(env, &text), page.series.len(), page.seq, page.next))
     })

@@ -41,7 +41,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Common do
           description:
             "A time: ISO 8601 with an offset (extended or basic form, years from -9999 to 9999), a date, " <>
               "which is its midnight in UTC, or an integer that counts microseconds since 1970, or what " <>
-              "the parameter `unit` says.",
+              "the parameter `unit` says. With the parameter `tz` a time without an offset, and a date, are " <>
+              "local time there.",
           examples: ["2026-01-31T12:00:00+09:00", "2026-01-31", 1_769_828_400_000_000]
         ),
       json_object: [

@@ -96,8 +96,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         object(
           series_id: ref(:series_id),
           points: count(1),
-          first: ref(:timestamp),
-          last: ref(:timestamp)
+          first: ref(:local_timestamp),
+          last: ref(:local_timestamp)
         ),
       series_page:
         object(series: list(ref(:series_entry)), seq: ref(:seq), links: ref(:page_links)),

@@ -7,7 +7,7 @@ use crate::index::SeriesEntry;
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::page::check_limit;
 use crate::read::table_rows::write_cell;
-use crate::types::write_timestamp;
+use crate::types::{TimeWriter, Zone};
 
 /// Which series to list.
 #[derive(Debug, Clone, Copy)]
@@ -91,24 +91,27 @@ fn row_bytes(id: &str) -> usize {
 }
 
 impl SeriesListPage {
-    /// Rows of CSV: id, points, first and last timestamp.
+    /// Rows of CSV: id, points, first and last timestamp in local time of `zone`.
     #[must_use]
-    pub fn to_csv(&self) -> Vec<u8> {
+    pub fn to_csv(&self, zone: &Zone) -> Vec<u8> {
+        let mut times = TimeWriter::new(zone);
         let mut out = Vec::new();
         for SeriesEntry { id, summary } in &self.series {
             write_cell(id, &mut out);
             out.extend_from_slice(format!(",{},", summary.points).as_bytes());
-            write_timestamp(summary.first, &mut out);
+            times.write(summary.first, &mut out);
             out.push(b',');
-            write_timestamp(summary.last, &mut out);
+            times.write(summary.last, &mut out);
             out.push(b'\n');
         }
         out
     }
 
-    /// A JSON array of `{"series_id", "points", "first", "last"}`, the ends in ISO 8601, UTC.
+    /// A JSON array of `{"series_id", "points", "first", "last"}`, the ends in ISO 8601, in
+    /// local time of `zone`.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
+    pub fn to_json(&self, zone: &Zone) -> Vec<u8> {
+        let mut times = TimeWriter::new(zone);
         let mut out = vec![b'['];
         for (place, SeriesEntry { id, summary }) in self.series.iter().enumerate() {
             if place > 0 {
@@ -119,9 +122,9 @@ impl SeriesListPage {
             let _ = serde_json::to_writer(&mut out, &**id);
             let points = summary.points;
             out.extend_from_slice(format!(",\"points\":{points},\"first\":\"").as_bytes());
-            write_timestamp(summary.first, &mut out);
+            times.write(summary.first, &mut out);
             out.extend_from_slice(b"\",\"last\":\"");
-            write_timestamp(summary.last, &mut out);
+            times.write(summary.last, &mut out);
             out.extend_from_slice(b"\"}");
         }
         out.push(b']');
