@@ -167,12 +167,26 @@ impl Columns {
 }
 
 /// The fields of one record; its memory is used again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Row {
     text: Vec<u8>,
     ends: Vec<usize>,
     fields: usize,
     quoted: bool,
+    /// Making one costs more than reading many rows with it.
+    reader: Reader,
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self {
+            text: Vec::new(),
+            ends: Vec::new(),
+            fields: 0,
+            quoted: false,
+            reader: Reader::new(),
+        }
+    }
 }
 
 impl Row {
@@ -180,13 +194,13 @@ impl Row {
         // No field grows by being read, and none is without a comma or the end after it.
         self.text.resize(record.len(), 0);
         self.ends.resize(record.len() + 1, 0);
-        let mut reader = Reader::new();
+        self.reader.reset();
         let (mut read, mut written, mut fields) = (0, 0, 0);
         loop {
             let input = record.get(read..).unwrap_or_default();
             let text = self.text.get_mut(written..).unwrap_or_default();
             let ends = self.ends.get_mut(fields..).unwrap_or_default();
-            let (result, r, w, e) = reader.read_record(input, text, ends);
+            let (result, r, w, e) = self.reader.read_record(input, text, ends);
             (read, written, fields) = (read + r, written + w, fields + e);
             match result {
                 ReadRecordResult::InputEmpty => {}
