@@ -144,3 +144,42 @@ fn pages_are_together_what_was_written() {
     assert_eq!((&*page.header, page.returned), (&b"timestamp\n"[..], 0));
     db.close();
 }
+
+/// A page goes on to its limit however many columns there are: else each of its few rows
+/// would cost as much as finding all of them.
+#[test]
+fn one_column_of_many_points_beside_many_of_few_fills_a_page() {
+    let dir = tempdir().unwrap();
+    let limits = Limits::default();
+    let db = Database::open(Arc::new(RealFileSystem), &dir.path().join("db"), limits).unwrap();
+    let write = |id: &str, times: Vec<i64>| {
+        let values = times.iter().map(|time| *time as f64).collect();
+        let prepared = db.prepare_columns(id, times, values, None).unwrap();
+        db.write(prepared.operations).unwrap();
+    };
+    write("dense", (0..5_000).collect());
+    for n in 0..500 {
+        write(&format!("sparse-{n}"), vec![n * 10]);
+    }
+    for order in [Order::Ascending, Order::Descending] {
+        let query = WideQuery {
+            prefix: "",
+            start: 0,
+            end: 5_000,
+            order,
+            limit: 4_000,
+            as_of: None,
+            zone: &Zone::default(),
+        };
+        let page = db
+            .range_wide(&query, &db.budget(Cancel::default()))
+            .unwrap();
+        assert_eq!(page.returned, 4_000);
+        let next = match order {
+            Order::Ascending => 4_000,
+            Order::Descending => 1_000,
+        };
+        assert_eq!(page.next, Some(next));
+    }
+    db.close();
+}

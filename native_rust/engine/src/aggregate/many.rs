@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::SERIES;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
@@ -60,7 +59,7 @@ impl Database {
     /// their limit, or where they would pass [`crate::Limits::page_bytes`] as JSON. No file
     /// work.
     ///
-    /// O(number of all series), and for each that is read [`Database::range`].
+    /// O(log of all series), and for each that is read [`Database::range`].
     ///
     /// # Errors
     /// [`Error::Invalid`] for a bad range, limit or cursor, those of the [`Budget`],
@@ -92,7 +91,7 @@ impl Database {
         let at = state.at(as_of)?;
         let first = from.as_ref().map_or("", |(id, _)| &**id);
         let index = &state.indexes.series;
-        let mut found = InOrder::starting_at(index, query.prefix, first, SERIES, budget);
+        let mut found = InOrder::starting_at(index, query.prefix, first, budget);
         let mut page = SeriesPage {
             series: Vec::new(),
             seq: at,

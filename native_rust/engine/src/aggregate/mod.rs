@@ -38,9 +38,6 @@ use run::Run;
 /// Work done in one hold of a series' lock, counted in points.
 const STEP: usize = 1 << 15;
 
-/// Series of a prefix that are gathered at first.
-const SERIES: usize = 4_096;
-
 /// Which series are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Selection<'a> {
@@ -211,7 +208,7 @@ impl TemporalIndex {
                 answers.push(SeriesBuckets { id, buckets });
             }
             Selection::Prefix(prefix) => {
-                let mut found = InOrder::after(self, prefix, None, SERIES, budget);
+                let mut found = InOrder::after(self, prefix, None, budget);
                 while let Some((id, series)) = found.next()? {
                     if !is_shown(&series, at, budget)? {
                         continue;

@@ -4,8 +4,8 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use super::Aggregation;
 use super::answer::AggregatePage;
-use super::{Aggregation, SERIES};
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, Result};
@@ -14,10 +14,10 @@ use crate::read::page::check_limit;
 use crate::read::table_rows::write_cell;
 use crate::types::{TimeWriter, Zone, check_range};
 
-/// Points that are read for a page, of all columns together, where columns are few.
-const POINTS: usize = 100_000;
-/// Points that are read of a column at least.
+/// Points that are read of a column at first, and each time at most; in between twice as
+/// many as before. So little is read of a column that has more than the page takes.
 const FEW: usize = 16;
+const MANY: usize = 1_024;
 
 /// A question for the points of all series whose ids begin alike, side by side.
 #[derive(Debug, Clone, Copy)]
@@ -61,8 +61,9 @@ impl Database {
     /// many as a page may have items ([`crate::Limits::page_items`]). No file work.
     ///
     /// A page ends at its limit, or after a row that passes [`crate::Limits::page_bytes`],
-    /// but with all points of one time. O(number of all series), and for each column
-    /// [`Database::range`].
+    /// but with all points of one time. O(log of all series), for each column
+    /// [`Database::range`] of a few points, O(log columns) for each value, and a comma for
+    /// each column in each row.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a bad range or limit, [`Error::TooLarge`] for more series,
@@ -83,39 +84,40 @@ impl Database {
             write_cell(id, &mut header);
         }
         header.push(b'\n');
-        let mut each = (POINTS / columns.len().max(1)).clamp(FEW, query.limit.max(FEW));
-        loop {
-            let (read, edge) = read(query, at, &columns, each, budget)?;
-            // All that was read of some column may be of one time, and more of it left.
-            if edge.is_some_and(|edge| edge == first(query)) {
-                each = each.saturating_mul(4);
-                continue;
-            }
-            let mut rows = Rows::new(&read, query.order, false, (query.zone, budget));
-            let mut next = edge.map(|edge| boundary(query.order, edge));
-            while let Some(timestamp) = rows.next_time() {
-                if edge.is_some_and(|edge| !before(query.order, timestamp, edge)) {
-                    break;
-                }
-                if rows.returned >= query.limit || rows.out.len() > state.limits.page_bytes {
-                    next = Some(boundary(query.order, timestamp));
-                    break;
-                }
-                rows.write(timestamp)?;
-            }
-            return Ok(WidePage {
-                header,
-                returned: rows.returned,
-                rows: rows.out,
-                seq: at,
-                next,
-            });
+        let range = index::RangeQuery {
+            start: query.start,
+            end: query.end,
+            at,
+            order: query.order,
+            skip: 0,
+            limit: FEW,
+        };
+        let mut read = Vec::new();
+        budget.make_room(&mut read, columns.len())?;
+        for (_, series) in &columns {
+            read.push(Column::of(series, range, budget)?);
         }
+        let mut rows = Rows::new(read, query.order, false, (query.zone, budget));
+        let mut next = None;
+        while let Some(timestamp) = rows.next_time() {
+            if rows.returned >= query.limit || rows.out.len() > state.limits.page_bytes {
+                next = Some(boundary(query.order, timestamp));
+                break;
+            }
+            rows.write(timestamp)?;
+        }
+        Ok(WidePage {
+            header,
+            returned: rows.returned,
+            rows: rows.out,
+            seq: at,
+            next,
+        })
     }
 
     fn columns(&self, prefix: &str, at: u64, budget: &Budget) -> Result<Vec<Named>> {
         let state = &self.state;
-        let mut found = InOrder::after(&state.indexes.series, prefix, None, SERIES, budget);
+        let mut found = InOrder::after(&state.indexes.series, prefix, None, budget);
         let mut columns = Vec::new();
         while let Some((id, series)) = found.next()? {
             if series.latest(at, budget)?.is_none() {
@@ -138,19 +140,59 @@ impl Database {
 
 type Named = (Arc<str>, Arc<SharedSeries>);
 
-/// The points of a series that stand in its column.
+/// The points of a series that stand in its column, some of them at a time.
 #[derive(Debug, Default)]
-struct Column {
+struct Column<'s> {
     timestamps: Vec<i64>,
     /// One that is no number stands for a missing value.
     values: Vec<f64>,
+    /// How many of those are written.
+    place: usize,
+    /// What comes after them.
+    rest: Option<(&'s SharedSeries, index::RangeQuery)>,
 }
 
-/// The first time that the question asks about.
-fn first(query: &WideQuery<'_>) -> i64 {
-    match query.order {
-        Order::Ascending => query.start,
-        Order::Descending => query.end - 1,
+impl<'s> Column<'s> {
+    fn of(series: &'s SharedSeries, range: index::RangeQuery, budget: &Budget) -> Result<Self> {
+        let mut column = Self {
+            rest: Some((series, range)),
+            ..Self::default()
+        };
+        column.read_on(budget)?;
+        Ok(column)
+    }
+
+    /// The next points, in the place of those that are written.
+    fn read_on(&mut self, budget: &Budget) -> Result<()> {
+        if let Some((series, range)) = self.rest.take() {
+            self.timestamps.clear();
+            self.values.clear();
+            self.place = 0;
+            let Self {
+                timestamps, values, ..
+            } = self;
+            let resume = series.range_columns(&range, budget, timestamps, values)?;
+            self.rest = resume.map(|resume| {
+                let limit = MANY.min(2 * range.limit);
+                let rest = range.resume(resume);
+                (series, index::RangeQuery { limit, ..rest })
+            });
+        }
+        Ok(())
+    }
+
+    fn next_time(&self) -> Option<i64> {
+        self.timestamps.get(self.place).copied()
+    }
+
+    /// The next value, which is written then.
+    fn take(&mut self, budget: &Budget) -> Result<Option<f64>> {
+        let value = self.values.get(self.place).copied();
+        self.place += 1;
+        if self.place >= self.timestamps.len() {
+            self.read_on(budget)?;
+        }
+        Ok(value.filter(|value| value.is_finite()))
     }
 }
 
@@ -160,48 +202,6 @@ fn boundary(order: Order, timestamp: i64) -> i64 {
         Order::Ascending => timestamp,
         Order::Descending => timestamp + 1,
     }
-}
-
-fn before(order: Order, one: i64, other: i64) -> bool {
-    match order {
-        Order::Ascending => one < other,
-        Order::Descending => one > other,
-    }
-}
-
-/// Up to `each` points of each column, and the first time of which a column may have more
-/// than was read of it.
-fn read(
-    query: &WideQuery<'_>,
-    at: u64,
-    columns: &[Named],
-    each: usize,
-    budget: &Budget,
-) -> Result<(Vec<Column>, Option<i64>)> {
-    let range = index::RangeQuery {
-        start: query.start,
-        end: query.end,
-        at,
-        order: query.order,
-        skip: 0,
-        limit: each,
-    };
-    let mut read = Vec::new();
-    budget.make_room(&mut read, columns.len())?;
-    let mut edge: Option<i64> = None;
-    for (_, series) in columns {
-        let mut column = Column::default();
-        let Column { timestamps, values } = &mut column;
-        let resume = series.range_columns(&range, budget, timestamps, values)?;
-        if resume.is_some()
-            && let Some(last) = column.timestamps.last().copied()
-            && edge.is_none_or(|edge| before(query.order, last, edge))
-        {
-            edge = Some(last);
-        }
-        read.push(column);
-    }
-    Ok((read, edge))
 }
 
 /// A time with the column that has it next; the greatest comes first.
@@ -230,10 +230,10 @@ impl PartialOrd for Next {
 
 /// Columns merged to rows: O(log columns) a value, and a comma a column in each row.
 struct Rows<'q> {
-    columns: &'q [Column],
-    /// How much of each column is written.
-    places: Vec<usize>,
+    columns: Vec<Column<'q>>,
     next: BinaryHeap<Next>,
+    /// The columns that the row under way has a value of.
+    row: Vec<usize>,
     order: Order,
     integers: bool,
     times: TimeWriter,
@@ -244,22 +244,22 @@ struct Rows<'q> {
 
 impl<'q> Rows<'q> {
     fn new(
-        columns: &'q [Column],
+        columns: Vec<Column<'q>>,
         order: Order,
         integers: bool,
         (zone, budget): (&Zone, &'q Budget),
     ) -> Self {
         let next = columns.iter().enumerate().filter_map(|(column, points)| {
             Some(Next {
-                timestamp: *points.timestamps.first()?,
+                timestamp: points.next_time()?,
                 column,
                 order,
             })
         });
         Self {
-            columns,
-            places: vec![0; columns.len()],
             next: next.collect(),
+            columns,
+            row: Vec::new(),
             order,
             integers,
             times: TimeWriter::new(zone),
@@ -281,16 +281,17 @@ impl<'q> Rows<'q> {
             self.budget
                 .make_room(&mut self.out, 40 + 32 * self.columns.len())?;
             self.times.write(timestamp, &mut self.out);
-            let mut row = Vec::new();
+            let mut row = std::mem::take(&mut self.row);
             while self.next_time() == Some(timestamp) {
                 row.extend(self.next.pop().map(|next| next.column));
             }
             let mut written = 0;
-            for column in row {
+            for column in row.drain(..) {
                 self.out.resize(self.out.len() + column + 1 - written, b',');
                 written = column + 1;
-                self.value(column);
+                self.value(column)?;
             }
+            self.row = row;
             let rest = self.columns.len() - written;
             self.out.resize(self.out.len() + rest, b',');
             self.out.push(b'\n');
@@ -300,29 +301,28 @@ impl<'q> Rows<'q> {
     }
 
     /// The next value of a column; what comes after it is next.
-    fn value(&mut self, column: usize) {
-        let (Some(points), Some(place)) = (self.columns.get(column), self.places.get_mut(column))
-        else {
-            return;
+    fn value(&mut self, column: usize) -> Result<()> {
+        let Some(points) = self.columns.get_mut(column) else {
+            return Ok(());
         };
-        match points.values.get(*place).filter(|value| value.is_finite()) {
+        match points.take(self.budget)? {
             // Writing numbers into memory has no way to fail.
             Some(count) if self.integers => {
-                let _ = serde_json::to_writer(&mut self.out, &(*count as u64));
+                let _ = serde_json::to_writer(&mut self.out, &(count as u64));
             }
             Some(value) => {
-                let _ = serde_json::to_writer(&mut self.out, value);
+                let _ = serde_json::to_writer(&mut self.out, &value);
             }
             None => {}
         }
-        *place += 1;
-        if let Some(timestamp) = points.timestamps.get(*place) {
+        if let Some(timestamp) = points.next_time() {
             self.next.push(Next {
-                timestamp: *timestamp,
+                timestamp,
                 column,
                 order: self.order,
             });
         }
+        Ok(())
     }
 }
 
@@ -351,7 +351,7 @@ impl AggregatePage {
         }
         header.push(b'\n');
         let integers = self.aggregation == Aggregation::Count;
-        let mut rows = Rows::new(&columns, order, integers, (zone, budget));
+        let mut rows = Rows::new(columns, order, integers, (zone, budget));
         rows.out = header;
         while let Some(timestamp) = rows.next_time() {
             rows.write(timestamp)?;

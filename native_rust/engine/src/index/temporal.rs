@@ -1,18 +1,20 @@
 //! All series of a database, by id.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::vec::IntoIter;
 
 use dashmap::DashMap;
-use dashmap::mapref::multiple::RefMulti;
 use parking_lot::RwLock;
 
 use super::memory;
 use super::series::Summary;
 use super::shared_series::SharedSeries;
-use crate::budget::Budget;
-use crate::error::Result;
-use crate::mem::chunked::Chunked;
+
+/// A series with its id.
+pub(crate) type NamedSeries = (Arc<str>, Arc<SharedSeries>);
 
 /// One series in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +41,9 @@ pub struct Extent {
 #[derive(Debug)]
 pub struct TemporalIndex {
     series: DashMap<Arc<str>, Arc<SharedSeries>>,
-    /// All ids in the order in which the series were made, for walks that must
-    /// not hold a shard of the map for long.
-    ids: RwLock<Chunked<Arc<str>>>,
+    /// The same in the order of their ids, for walks. Its lock is held for some series at
+    /// a time, and never together with a shard of the map.
+    order: RwLock<BTreeMap<Arc<str>, Arc<SharedSeries>>>,
     size: Size,
 }
 
@@ -62,7 +64,7 @@ impl Default for TemporalIndex {
     fn default() -> Self {
         Self {
             series: DashMap::with_shard_amount(SHARDS),
-            ids: RwLock::default(),
+            order: RwLock::default(),
             size: Size::default(),
         }
     }
@@ -149,63 +151,37 @@ impl TemporalIndex {
         Some((Arc::clone(found.key()), Arc::clone(&found)))
     }
 
-    /// The series `id`, made where it is missing. O(1).
+    /// The series `id`, made where it is missing: O(1), and O(log n) to make it.
     #[must_use]
     pub fn get_or_create(&self, id: &str) -> Arc<SharedSeries> {
         if let Some(series) = self.get(id) {
             return series;
         }
         let id: Arc<str> = id.into();
-        let series = self.series.entry(Arc::clone(&id)).or_insert_with(|| {
-            self.size.id_bytes.fetch_add(id.len(), Ordering::Relaxed);
-            self.ids.write().push(id);
+        let mut new = false;
+        let made = self.series.entry(Arc::clone(&id)).or_insert_with(|| {
+            new = true;
             Arc::default()
         });
-        Arc::clone(&series)
-    }
-
-    /// Up to `count` ids in the order in which the series were made, from the
-    /// `from`-th on. Those made later come after.
-    #[must_use]
-    pub fn ids(&self, from: usize, count: usize) -> Vec<Arc<str>> {
-        let ids = self.ids.read();
-        let places = from..from.saturating_add(count);
-        places.map_while(|place| ids.get(place).cloned()).collect()
-    }
-
-    /// How many series show a point at `at`, how many points those are, and from when to
-    /// when.
-    ///
-    /// O(n) in the number of series, [`Series::summary`] for each: not for a thread
-    /// that must not wait. No guard of the map is held meanwhile.
-    ///
-    /// # Errors
-    /// Those of the budget.
-    pub fn extent(&self, at: u64, budget: &Budget) -> Result<Extent> {
-        let mut all: Vec<Arc<SharedSeries>> = Vec::new();
-        for entry in self.iter() {
-            budget.step()?;
-            budget.make_room(&mut all, 1)?;
-            all.push(Arc::clone(entry.value()));
+        let series = Arc::clone(&made);
+        // Whoever looks something up must not wait for a walk.
+        drop(made);
+        if new {
+            self.size.id_bytes.fetch_add(id.len(), Ordering::Relaxed);
+            self.order.write().insert(id, Arc::clone(&series));
         }
-        let mut extent = Extent::default();
-        for series in all {
-            budget.step()?;
-            if let Some(summary) = series.read().summary(at) {
-                let (first, last) = (summary.first, summary.last);
-                extent.series += 1;
-                extent.points += summary.points;
-                let (begin, end) = extent.ends.unwrap_or((first, last));
-                extent.ends = Some((begin.min(first), end.max(last)));
-            }
-        }
-        Ok(extent)
+        series
     }
 
-    /// All series in no order, a shard of the map at a time: do nothing long with
-    /// one.
-    pub(super) fn iter(&self) -> impl Iterator<Item = RefMulti<'_, Arc<str>, Arc<SharedSeries>>> {
-        self.series.iter()
+    /// The first `count` series from that id on, by id in byte order. They may have nothing
+    /// to show at the published sequence. O(log n + count).
+    pub(crate) fn in_order(&self, from: Bound<&str>, count: usize) -> IntoIter<NamedSeries> {
+        let order = self.order.read();
+        let series = order.range::<str, _>((from, Bound::Unbounded)).take(count);
+        let found: Vec<NamedSeries> = series
+            .map(|(id, series)| (Arc::clone(id), Arc::clone(series)))
+            .collect();
+        found.into_iter()
     }
 
     /// Number of series, those of unpublished blocks included.
@@ -225,12 +201,12 @@ impl TemporalIndex {
     /// A shard is taken out under its lock and freed outside of it: somebody on a
     /// thread that must not wait may be about to look something up.
     pub fn clear(&self) {
-        let ids = std::mem::take(&mut *self.ids.write());
+        let order = std::mem::take(&mut *self.order.write());
         for shard in self.series.shards() {
             let taken = std::mem::take(&mut *shard.write());
             drop(taken);
         }
-        drop(ids);
+        drop(order);
     }
 }
 
@@ -240,6 +216,7 @@ mod tests {
 
     use super::super::{Order, Point, RangeQuery};
     use super::*;
+    use crate::budget::Budget;
 
     #[test]
     fn lists_in_order_what_is_visible() {
@@ -252,7 +229,7 @@ mod tests {
         let budget = Budget::ample();
         let list = |at, after, limit| -> Vec<(String, u64, i64, i64)> {
             let room = |entries: &[SeriesEntry], _: &str| entries.len() < limit;
-            let listed = index.list(("", after), at, limit, &budget, room);
+            let listed = index.list(("", after), at, &budget, room);
             let (entries, more) = listed.unwrap();
             assert!(!more || entries.len() == limit);
             let row = |e: SeriesEntry| {

@@ -38,7 +38,7 @@ impl Database {
     /// and end at their limit, or where they would pass [`crate::Limits::page_bytes`] as
     /// JSON. No file work.
     ///
-    /// O(number of all series), and of the chunks of those listed.
+    /// O(log of all series), and of the chunks of those listed.
     ///
     /// # Errors
     /// [`crate::Error::Invalid`] for a bad limit, sequence or cursor, those of the
@@ -65,7 +65,6 @@ impl Database {
         let (series, more) = state.indexes.series.list(
             (query.prefix, after.as_deref()),
             at,
-            query.limit,
             budget,
             |entries, id| room(entries, &mut bytes, id),
         )?;

@@ -239,7 +239,7 @@ fn answers(state: &State, at: u64) -> String {
         state
             .indexes
             .series
-            .list(("", None), at, 100, &Budget::ample(), |_, _| true)
+            .list(("", None), at, &Budget::ample(), |_, _| true)
             .unwrap()
             .0
     );

@@ -1,5 +1,6 @@
 //! Writing a snapshot while the database goes on.
 
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +12,7 @@ use super::wire::put_bytes;
 use super::{SnapshotMark, WrittenSnapshot, file_name, parse_file_name};
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, make_dir};
-use crate::index::Indexes;
-use crate::index::{SeriesPart, VersionCursor};
+use crate::index::{Indexes, SeriesPart, SharedSeries, VersionCursor};
 use crate::journal::BlockLocation;
 use crate::merkle::LOWEST;
 use crate::types::Hash;
@@ -288,22 +288,24 @@ impl Writing<'_> {
     }
 
     fn series(&mut self) -> Result<()> {
-        let mut from = 0;
+        let mut last: Option<Arc<str>> = None;
         loop {
-            let ids = self.indexes.series.ids(from, self.steps.entries as usize);
-            if ids.is_empty() {
+            // Those that are made meanwhile have nothing to store, wherever they come.
+            let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let some = self.steps.entries as usize;
+            let mut found = self.indexes.series.in_order(from, some).peekable();
+            if found.peek().is_none() {
                 return Ok(());
             }
-            from += ids.len();
-            for id in ids {
-                self.parts(&id)?;
+            for (id, series) in found {
+                self.parts(&id, &series)?;
+                last = Some(id);
             }
         }
     }
 
     /// One series, unless it has no points yet.
-    fn parts(&mut self, id: &str) -> Result<()> {
-        let series = self.indexes.series.get(id).ok_or(Error::Closed)?;
+    fn parts(&mut self, id: &str, series: &SharedSeries) -> Result<()> {
         let mut part = SeriesPart::default();
         let mut resume = None;
         loop {
