@@ -103,6 +103,13 @@ defmodule FormdbHttp.Config.HttpSettings do
         doc: "How long a request goes on whose client has closed its side of the connection"
       },
       %{
+        field: :send_timeout_ms,
+        type: :milliseconds,
+        default: 30_000,
+        range: 1..3_600_000,
+        doc: "How long a client may leave up to 256 KiB of its answer unread before it is cut off"
+      },
+      %{
         field: :probe_host,
         type: :ip_address,
         default: @loopback,

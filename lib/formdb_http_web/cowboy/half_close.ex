@@ -4,7 +4,8 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   # for the answer (RFC 9112, 9.6, TCP's half-close); one that has gone away looks the
   # same. Cowboy takes both for gone. Here the requests under way, if they have come whole,
   # go on for FORMDB_HALF_CLOSE_MS and are answered; then they are ended, so that nobody
-  # works for a client that has gone.
+  # works for a client that has gone. Once bytes of an answer cannot be sent it is known to
+  # have gone, and they are ended at once.
   #
   # How: while such requests are under way, Transport tells Cowboy another name for the
   # message that says "closed". Cowboy then finds a message that it does not know, and
@@ -67,6 +68,12 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
 
   @doc "Whether the client's side is closed."
   def closed?, do: state().socket != nil
+
+  @doc "Nothing can be sent any more: the close is told, and not put off."
+  def gone(socket) do
+    put(%{state() | socket: socket, ends: now()})
+    send(self(), {:tcp_closed, socket})
+  end
 
   defp now, do: System.monotonic_time(:millisecond)
 

@@ -23,7 +23,7 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
   @spec children(module(), FormdbHttp.Config.t(), keyword()) :: [Supervisor.child_spec()]
   def children(name, config, opts) do
     counts = Connections.new(opts[:max_connections], Module.concat(name, Connections))
-    transport = transport_options(opts[:address])
+    transport = transport_options(opts[:address], config)
     protocol = protocol_options(config, counts, opts)
 
     [
@@ -32,7 +32,7 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
     ]
   end
 
-  defp transport_options({host, port}) do
+  defp transport_options({host, port}, config) do
     family = if tuple_size(host) == 8, do: [:inet6], else: []
 
     %{
@@ -45,8 +45,18 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
       # The requests under way have been waited for when the listener stops. From 2.9 on,
       # Cowboy lets connections end gently, for Ranch's five seconds unless told otherwise.
       shutdown: @shutdown_ms,
-      # A client may close its side and wait for the answer (see HalfClose).
-      socket_opts: family ++ [ip: host, port: port, backlog: 4_096, exit_on_close: false]
+      socket_opts:
+        family ++
+          [
+            ip: host,
+            port: port,
+            backlog: 4_096,
+            # A client may close its side and wait for the answer (see HalfClose).
+            exit_on_close: false,
+            # For each piece of an answer (see Streaming).
+            send_timeout: config.send_timeout_ms,
+            send_timeout_close: true
+          ]
     }
   end
 

@@ -1,14 +1,14 @@
 defmodule FormdbHttpWeb.Cowboy.Transport do
   @moduledoc false
   # TCP for Ranch and Cowboy, as ranch_tcp has it, but that a client which closes its side
-  # after its request still gets the answer (see HalfClose), and that what it sends before it
-  # has its answer waits (see Pipelining).
+  # after its request still gets the answer (see HalfClose), that one which no longer takes it
+  # is gone, and that what it sends before it has its answer waits (see Pipelining).
 
   @behaviour :ranch_transport
 
   alias FormdbHttpWeb.Cowboy.{HalfClose, Pipelining}
 
-  own = [messages: 0, setopts: 2, shutdown: 2, module_info: 0, module_info: 1]
+  own = [messages: 0, send: 2, setopts: 2, shutdown: 2, module_info: 0, module_info: 1]
 
   for {name, arity} <- :ranch_tcp.module_info(:exports) -- own do
     arguments = Macro.generate_arguments(arity, __MODULE__)
@@ -25,6 +25,14 @@ defmodule FormdbHttpWeb.Cowboy.Transport do
     closed = if HalfClose.awaited?(), do: :tcp_half_closed, else: closed
     ok = if HalfClose.answering?(), do: :tcp_pipelined, else: ok
     {ok, closed, error, passive}
+  end
+
+  # Cowboy does not look at what this returns, and would go on.
+  def send(socket, data) do
+    with {:error, _reason} = error <- :ranch_tcp.send(socket, data) do
+      HalfClose.gone(socket)
+      error
+    end
   end
 
   def setopts(socket, options) do
