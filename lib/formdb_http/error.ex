@@ -8,12 +8,20 @@ defmodule FormdbHttp.Error do
     * `:pointer` - JSON pointer (RFC 6901) to the offending part of the input,
       `nil` where there is none
     * `:errors` - all that is wrong with a document, each with code, detail and pointer;
-      the first is the error itself. Empty where only one thing can be wrong
+      the first is the error itself. Empty where only one thing can be wrong. Of what stands
+      in the way of undoing also `:seq`, the block that was to be undone, and `:by`, the block
+      in its way; each is left out where there is none
 
   It is an exception too, so that it can be raised.
   """
 
-  @type fault :: %{code: atom(), detail: String.t(), pointer: String.t()}
+  @type fault :: %{
+          required(:code) => atom(),
+          required(:detail) => String.t(),
+          required(:pointer) => String.t(),
+          optional(:seq) => pos_integer(),
+          optional(:by) => pos_integer()
+        }
   @type t :: %__MODULE__{
           code: atom(),
           detail: String.t(),
@@ -41,6 +49,15 @@ defmodule FormdbHttp.Error do
 
   @doc false
   def faults(faults) do
-    for {code, detail, pointer} <- faults, do: %{code: code, detail: detail, pointer: pointer}
+    for fault <- faults do
+      case fault do
+        {code, detail, pointer} ->
+          %{code: code, detail: detail, pointer: pointer}
+
+        {code, detail, pointer, seq, by} ->
+          blocks = for {name, block} when block != nil <- [seq: seq, by: by], do: {name, block}
+          Map.merge(%{code: code, detail: detail, pointer: pointer}, Map.new(blocks))
+      end
+    end
   end
 end

@@ -5,8 +5,9 @@ defmodule FormdbHttpWeb.Router do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
-  alias FormdbHttpWeb.{BasePath, CborForm, Params, Problem, Request, Routes, Settings}
-  alias FormdbHttpWeb.Routes.Resource
+  alias FormdbHttpWeb.{Accept, BasePath, CborForm, Params, Paths, Problem, Request, Routes}
+  alias FormdbHttpWeb.Settings
+  alias FormdbHttpWeb.Routes.{Databases, Resource}
 
   @typedoc "A resource and the parts of the path that vary."
   @type found :: {Resource.t(), parts :: [String.t()]} | nil
@@ -103,9 +104,25 @@ defmodule FormdbHttpWeb.Router do
   @spec feature_queries() :: [String.t()]
   def feature_queries, do: unquote(Routes.Features.reserved())
 
+  # What any path takes (RFC 9110, 9.1). Hosts may refuse others of their own.
+  @known ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+  @doc "The methods that there is a path for."
+  @spec methods() :: [String.t()]
+  def methods, do: @known
+
   @doc "The last step of the pipeline: has the call answered."
   @spec call(Request.t()) :: Request.step()
-  def call(%{resource: nil} = req), do: no_resource(req.method, req.path)
+  def call(%{method: method}) when method not in @known do
+    detail = "no path takes #{show(method)}; the server knows #{Enum.join(@known, ", ")}"
+    refuse(:not_implemented, detail)
+  end
+
+  # What the server as a whole takes (RFC 9110, 9.3.7).
+  def call(%{resource: nil, method: "OPTIONS", path: "*"}),
+    do: {:halt, {204, %{"allow" => Enum.join(@known, ", ")}, ""}}
+
+  def call(%{resource: nil} = req), do: no_resource(req)
 
   def call(%{call: nil, method: "OPTIONS", resource: %{allow: allow}}),
     do: {:halt, {204, %{"allow" => allow}, ""}}
@@ -121,9 +138,14 @@ defmodule FormdbHttpWeb.Router do
   def call(req) do
     with {:ok, params, asked} <- Params.read(req),
          req = %{req | asked: asked, database: params[:db]},
-         {_status, _headers, _body} = answer <- act(req.call.action, req, params),
-         {_status, _headers, _body} = answer <- CborForm.give(answer, req),
-         do: {:halt, answer}
+         :ok <- Accept.check(req) do
+      with {_status, _headers, _body} = answer <- act(req.call.action, req, params),
+           {_status, _headers, _body} = answer <- CborForm.give(answer, req) do
+        {:halt, answer}
+      else
+        {:error, error} -> {:error, CborForm.told(error, req)}
+      end
+    end
   end
 
   for {module, function} <-
@@ -132,12 +154,47 @@ defmodule FormdbHttpWeb.Router do
       do: unquote(module).unquote(function)(req, params)
   end
 
-  # What the server as a whole takes (RFC 9110, 9.3.7).
-  defp no_resource("OPTIONS", "*") do
-    {:halt, {204, %{"allow" => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}, ""}}
+  defp no_resource(%{path: path} = req),
+    do: refuse(:not_found, "there is nothing at #{show(path)}; " <> instead(req))
+
+  # The listener for probes has no page that could list them.
+  defp instead(%{settings: %{routes: :probes}}), do: "this listener has the probes alone"
+
+  defp instead(req) do
+    listed = "#{Paths.to(req, :docs, %{})} and #{Paths.to(req, :document, %{})} list the paths"
+
+    case one_id(BasePath.within(req.path, req.settings.base_path)) do
+      nil ->
+        listed
+
+      path ->
+        "a slash within an id is written %2F, as in #{show(req.base_path <> path)}; " <> listed
+    end
   end
 
-  defp no_resource(_method, path) do
-    refuse(:not_found, "there is nothing at #{show(path)}; docs/API.md lists the paths")
+  # What is in the path of a database, beyond which ids may have slashes.
+  @before_ids Databases.path() |> String.split("/", trim: true) |> length()
+  # No path of the table has so many parts; who sends more has not forgotten a percent sign.
+  @parts_at_most 16
+
+  # The path with the fewest parts taken for one id, so that there is something at it.
+  defp one_id("/" <> path) do
+    parts = :binary.split(path, "/", [:global, :trim])
+    last = length(parts) - 1
+
+    if last < @parts_at_most do
+      Enum.find_value(1..last//1, fn more ->
+        Enum.find_value(@before_ids..(last - more)//1, &joined(parts, &1, &1 + more))
+      end)
+    end
+  end
+
+  defp one_id(_no_path), do: nil
+
+  defp joined(parts, first, last) do
+    {before, rest} = Enum.split(parts, first)
+    {id, rest} = Enum.split(rest, last - first + 1)
+    parts = before ++ [Enum.join(id, "%2F") | rest]
+    if match(parts), do: "/" <> Enum.join(parts, "/")
   end
 end

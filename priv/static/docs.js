@@ -32,7 +32,7 @@ function show(api) {
   const contents = document.getElementById("contents");
   main.append(
     element("p", { class: "note" }, `Version ${api.info.version}. For programs: `, element("a", { href: source }, "openapi.json"), "."),
-    ...api.info.description.trim().split("\n\n").map((paragraph) => element("p", {}, inline(paragraph))));
+    ...paragraphs(api.info.description));
   for (const { name } of api.tags) {
     contents.append(element("strong", {}, name));
     main.append(element("h2", {}, name));
@@ -50,6 +50,10 @@ function show(api) {
 }
 
 // `words` in backquotes are code.
+function paragraphs(text) {
+  return text ? text.trim().split("\n\n").map((paragraph) => element("p", {}, inline(paragraph))) : [];
+}
+
 function inline(text) {
   return text.split("`").map((part, i) => (i % 2 ? code(part) : part));
 }
@@ -65,6 +69,7 @@ function section(api, path, verb, operation) {
   return element("section", { id: operation.operationId },
     element("h3", {}, element("span", { class: "method" }, verb), code(path)),
     element("p", {}, operation.summary),
+    ...paragraphs(operation.description),
     parameters(api, operation.parameters || []),
     body(api, operation.requestBody),
     answers(api, operation.responses),

@@ -109,8 +109,8 @@ defmodule FormdbHttpWeb.CborTest do
           {"application/cbor;q=0.5, application/json", "application/json"},
           {"*/*", "application/json"},
           {"application/*", "application/json"},
-          {"application/cbor;q=0", "application/json"},
-          {"text/html", "application/json"}
+          {"application/cbor;q=0, */*;q=0.1", "application/json"},
+          {"application/cbor;q=0", "application/problem+json"}
         ] do
       found = get(port, db <> "/tree", [{"accept", accept}])
       assert {accept, found.headers["content-type"]} == {accept, type}
@@ -156,8 +156,39 @@ defmodule FormdbHttpWeb.CborTest do
       assert detail =~ part
     end
 
-    twice = <<0xA2, 0x64, "type", 0x67, "Feature", 0x64, "type", 0x67, "Feature">>
-    assert json(send_cbor(port, "POST", db <> "/features", twice))["code"] == "invalid_json"
+    # Whatever calls say of JSON they say of CBOR where that was sent.
+    twice = <<0xA2, 0x61, "a", 0x01, 0x61, "a", 0x02>>
+    integer = <<0xA1, 0x61, "a", 0x3B, 0x8000000000000000::64>>
+
+    for {method, path} <- [
+          {"POST", "/features"},
+          {"PUT", "/features/a"},
+          {"PATCH", "/features/a"},
+          {"DELETE", "/features/a"},
+          {"POST", "/features/within"},
+          {"POST", "/timeseries"},
+          {"DELETE", "/timeseries/s"},
+          {"POST", "/transactions"},
+          {"POST", "/reverts"},
+          {"POST", "/blocks/1/revert"}
+        ],
+        {body, codes, part} <- [
+          {twice, ["invalid_cbor"], "the member \"a\" twice"},
+          {integer, ["invalid_cbor"], "-9223372036854775809 at byte 3"},
+          {<<0x80>>, ["invalid_cbor", "invalid_feature"], "expected"},
+          {<<0x01>>, ["invalid_cbor", "invalid_feature"], "expected"}
+        ] do
+      refused = send_cbor(port, method, db <> path, body)
+      assert {method, path, body, 400} == {method, path, body, refused.status}
+      assert %{"code" => code, "detail" => detail} = json(refused)
+      assert code in codes, "#{method} #{path} #{inspect(body)}: #{code}"
+      assert detail =~ part
+      refute detail =~ ~r/(no|not) JSON|line \d/
+    end
+
+    # The query string is what it is.
+    path = db <> "/features/within?geometry=%7B"
+    assert json(send_cbor(port, "POST", path, %{}))["code"] == "invalid_json"
     wrong = send_cbor(port, "PUT", db <> "/features/a", %{"type" => "Feature", "geometry" => 1})
     assert %{"code" => "invalid_geometry", "pointer" => "/geometry"} = json(wrong)
     self_described = <<0xD9D9F7::24>> <> CBOR.encode(feature(%{}))

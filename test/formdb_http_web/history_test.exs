@@ -271,7 +271,7 @@ defmodule FormdbHttpWeb.HistoryTest do
       for accept <- [
             "*/*",
             "application/json",
-            "application/cbor;q=0",
+            "application/cbor;q=0, */*;q=0.5",
             "application/cbor;q=x",
             "nonsense",
             ";;,"

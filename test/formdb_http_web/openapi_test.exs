@@ -151,6 +151,91 @@ defmodule FormdbHttpWeb.OpenAPITest do
 
   defp examples(_object), do: []
 
+  # What makers of clients make of a document: each is something at which one of them stumbled.
+  test "types have names, and none is a constant that is no text or number" do
+    document = document()
+    named = for {name, _schema} <- document["components"]["schemas"], do: name
+
+    for {way, %{} = schema} <- objects(document), not data?(way) do
+      if is_map_key(schema, "const") or is_map_key(schema, "enum") do
+        where = Enum.join(way, "/")
+        assert schema["type"] in ["string", "integer"] or Enum.member?(way, "not"), where
+
+        refute Enum.any?(List.wrap(schema["const"]) ++ (schema["enum"] || []), &is_boolean/1),
+               where
+
+        # A choice is a type of its own: in the document by its name, or the one of a problem.
+        if is_map_key(schema, "enum") and not Enum.member?(way, "headers") and
+             not Enum.member?(way, "not"),
+           do: assert(match?(["components", "schemas", _name], way) or codes?(way), where)
+      end
+
+      # Nor are there objects with members in the middle of others.
+      if schema["type"] == "object" and is_map_key(schema, "properties") do
+        assert match?(["components", "schemas", _name], way) or
+                 match?(["components", "schemas", _name, "anyOf", _place], way),
+               Enum.join(way, "/")
+      end
+    end
+
+    # A name that a generator makes of a member's place is nobody else's.
+    for {name, %{"properties" => members}} <- document["components"]["schemas"],
+        {member, schema} <- members,
+        is_map_key(schema, "enum") or is_map_key(schema, "additionalProperties"),
+        do: refute((name <> Macro.camelize(member)) in named, "#{name}.#{member}")
+  end
+
+  defp codes?(way),
+    do: match?(["components", "schemas", "Problem" <> _, "properties", "code"], way)
+
+  defp data?(way), do: Enum.any?(way, &(&1 in ["examples", "example", "default"]))
+
+  test "what a stranger has to know is said where the calls are" do
+    for {path, method, operation} <- operations(document()),
+        where = "#{method} #{path}",
+        said = operation["description"] || "" do
+      parameters = for parameter <- operation["parameters"] || [], do: parameter["name"]
+      ok = operation["responses"]["200"]
+      forms = Map.keys(ok["content"] || %{})
+
+      for {holds?, part} <- [
+            {"filters" in parameters, "prop.mag=gte:5"},
+            {"id" in parameters or "series" in parameters, "%2F"},
+            {is_map_key(ok["headers"] || %{}, "Link"), "`next`"},
+            {is_map_key(operation["responses"], "406"), "`Accept`"},
+            {method == "get" and "text/csv" in forms, "`Link`"},
+            {method == "get" and "application/x-ndjson" in forms and "limit" in parameters,
+             "`limit`"},
+            {"Idempotency-Key" in parameters, "`Idempotency-Replayed: true`"},
+            {path =~ "/nearby", "`radius`"},
+            {path =~ "/heatmap", "`zoom`"},
+            {path =~ "/reverts", "`nothing_to_undo`"}
+          ],
+          holds?,
+          do: assert({where, said =~ part, part} == {where, true, part})
+
+      # What is written as it comes is answered without a word of the first time.
+      if operation["requestBody"]["content"]["application/x-ndjson"] do
+        assert said =~ "`skipped`", where
+        refute is_map_key(ok["headers"], "Idempotency-Replayed"), where
+      end
+    end
+
+    for {_path, _method, operation} <- operations(document()),
+        %{"name" => name, "description" => said} <- operation["parameters"] || [],
+        {^name, part} <- [
+          {"bbox", "west,south,east,north"},
+          {"point", "longitude, then latitude"},
+          {"k", "`radius`"},
+          {"cell", "`zoom`"},
+          {"limit", "tables"},
+          {"cursor", "`next`"},
+          {"id", "%2F"},
+          {"series", "%2F"}
+        ],
+        do: assert(said =~ part, said)
+  end
+
   test "every code of a problem is in the schema of its status" do
     schemas = document()["components"]["schemas"]
 

@@ -71,6 +71,18 @@ defmodule FormdbHttpWeb.PagesTest do
     end
   end
 
+  test "without scripts the page at /docs is a list of all calls", %{port: port} do
+    [list] =
+      Regex.run(~r{<noscript>(.*)</noscript>}s, get(port, "/docs").body, capture: :all_but_first)
+
+    for resource <- FormdbHttpWeb.Routes.all(), {method, call} <- resource.calls do
+      shown = "<dt><code>#{method} #{resource.template}</code></dt><dd>#{call.about}</dd>"
+      assert list =~ shown, shown
+    end
+
+    assert byte_size(list) < 10_000
+  end
+
   test "script and style have their types and refer to nothing outside", %{port: port} do
     for {path, type} <- [{"/docs/docs.js", "text/javascript"}, {"/docs/style.css", "text/css"}] do
       file = get(port, path)
@@ -82,7 +94,8 @@ defmodule FormdbHttpWeb.PagesTest do
 
   test "links have the path under which a proxy serves the pages" do
     for base <- ["/formdb", "/a'b"] do
-      req = %{base_path: base, headers: %{}}
+      {%{calls: %{"GET" => call}}, []} = Router.find("/")
+      req = %{base_path: base, headers: %{}, call: call}
       {200, _headers, page} = FormdbHttpWeb.PageController.docs(req, %{})
       shown = String.replace(base, "'", "&#39;")
 

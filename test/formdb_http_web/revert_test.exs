@@ -123,13 +123,42 @@ defmodule FormdbHttpWeb.RevertTest do
         assert restored == for({id, properties, _} <- bad, do: {id, properties})
         check_tree(port, db, 87)
 
-        # What came back has the provenance that it had, so a filter means that now.
+        # A filter means what was written, by whatever block that is there again.
         again = post(port, db <> "/reverts", selection)
 
-        if unquote(in_one?),
-          do: assert(Enum.uniq(conflicts(again)) == [{"done_again", "/transaction"}]),
-          else: assert(json(again)["reverted"] == 41)
+        if unquote(in_one?) do
+          assert Enum.uniq(conflicts(again)) == [{"done_again", "/transaction"}]
+          assert [%{"seq" => 6, "by" => 88} | _] = json(again)["errors"]
+        else
+          assert %{"reverted" => 41, "unchanged" => 0} = json(again)
+          assert for({id, properties, _} <- world(port, db), do: {id, properties}) == was
+        end
       end
+    end
+
+    test "undone by a filter that its reverts fit is undone once", %{port: port, db: db} do
+      source = %{source: "import 7"}
+      selection = %{filter: %{provenance: source}, provenance: source}
+      post(port, db <> "/features", feature("a", 1, "import 7"))
+      post(port, db <> "/features", feature("a", 2, "import 8"))
+      # What comes back has the source of the first import.
+      assert request(port, "POST", db <> "/blocks/2/revert").status == 201
+      assert json(post(port, db <> "/reverts", selection))["reverted"] == 1
+      assert world(port, db) == []
+
+      for _ <- 1..3 do
+        refused = post(port, db <> "/reverts", selection)
+        assert conflicts(refused) == [{"nothing_to_undo", "/filter"}]
+        assert [%{"seq" => 1, "by" => 4}] = json(refused)["errors"]
+      end
+
+      assert {world(port, db), seq(port, db)} == {[], 4}
+      # Reverts are meant where they are asked for.
+      reverts = put_in(selection.filter[:op], "revert")
+      assert %{"reverted" => 2} = json(post(port, db <> "/reverts", reverts))
+      assert [{"a", %{"n" => 2}, _}] = world(port, db)
+      refused = post(port, db <> "/reverts", %{filter: %{op: "undo"}})
+      assert {refused.status, json(refused)["pointer"]} == {400, "/filter/op"}
     end
 
     test "is not undone over later writes, but with them", %{port: port, db: db} do

@@ -24,6 +24,65 @@ defmodule FormdbHttpWeb.RoutesTest do
     end
   end
 
+  defp request(method, path, config, routes \\ :all) do
+    %Request{
+      method: method,
+      path: path,
+      query: "",
+      headers: %{},
+      peer: {127, 0, 0, 1},
+      asker: self(),
+      body: {nil, nil},
+      body_length: 0,
+      settings: Handler.init(config, {127, 0, 0, 1}, routes),
+      base_path: config.base_path
+    }
+  end
+
+  test "the methods that the server knows are those of the table" do
+    called = for resource <- Routes.all(), {method, _call} <- resource.calls, do: method
+    assert Enum.sort(Router.methods()) == Enum.sort(Enum.uniq(["HEAD", "OPTIONS" | called]))
+  end
+
+  test "a path at which there is nothing is told what may have been meant" do
+    {:ok, config} = Config.load(%{})
+
+    told = fn path, config, routes ->
+      {:cont, request} = Router.route(request("GET", path, config, routes))
+      {:error, %{code: :not_found, detail: detail}} = Router.call(request)
+      detail
+    end
+
+    # Each resource that has an id in its path, if one with a slash is written as it is.
+    for resource <- Routes.all(), {_kind, key} when key != :db <- resource.segments do
+      params = Map.put(parts(resource), :db, "x")
+      path = Paths.to(%{base_path: ""}, resource.name, %{params | key => "tokyo/rain"})
+      meant = told.(String.replace(path, "%2F", "/"), config, :all)
+      assert meant =~ "within an id is written %2F, as in", path
+      assert meant =~ ~r{as in "[^"]*%2F}, path
+      assert meant =~ "/docs and /openapi.json", path
+    end
+
+    db = "/api/v1/databases/x"
+    assert told.(db <> "/timeseries/tokyo/rain", config, :all) =~ "#{db}/timeseries/tokyo%2Frain"
+    latest = told.(db <> "/timeseries/a/b/c/latest", config, :all)
+    assert latest =~ "#{db}/timeseries/a%2Fb%2Fc/latest"
+
+    for path <- ["/nothing", "/api/v1/databases/x/y", "/api/v1/databases/x/y/z", "//", "*"] do
+      assert told.(path, config, :all) =~ "/docs and /openapi.json list the paths"
+      refute told.(path, config, :all) =~ "%2F"
+    end
+
+    long = db <> "/features" <> String.duplicate("/a", 5_000)
+    {micros, _detail} = :timer.tc(fn -> told.(long, config, :all) end)
+    assert micros < 100_000
+
+    below = %{config | base_path: "/formdb"}
+    assert told.("/formdb#{db}/features/a/b", below, :all) =~ "/formdb#{db}/features/a%2Fb"
+    assert told.("/nothing", below, :all) =~ "/formdb/docs and /formdb/openapi.json"
+    refute told.("/docs", config, :probes) =~ "/openapi.json"
+  end
+
   test "Allow names the methods of every resource, and others are refused" do
     {:ok, config} = Config.load(%{})
 
@@ -33,20 +92,9 @@ defmodule FormdbHttpWeb.RoutesTest do
       head = if "GET" in methods, do: ["HEAD"], else: []
       assert Enum.sort(allow) == Enum.sort(["OPTIONS" | head] ++ methods)
 
-      for method <- ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO"] do
-        request = %Request{
-          method: method,
-          path: Paths.to(%{base_path: ""}, resource.name, parts(resource)),
-          query: "",
-          headers: %{},
-          peer: {127, 0, 0, 1},
-          asker: self(),
-          body: {nil, nil},
-          body_length: 0,
-          settings: Handler.init(config, {127, 0, 0, 1}, :all)
-        }
-
-        {:cont, request} = Router.route(request)
+      for method <- Router.methods() do
+        path = Paths.to(%{base_path: ""}, resource.name, parts(resource))
+        {:cont, request} = Router.route(request(method, path, config))
         assert request.call == resource.calls[if(method == "HEAD", do: "GET", else: method)]
 
         if request.call == nil do

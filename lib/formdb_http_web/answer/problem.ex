@@ -12,7 +12,7 @@ defmodule FormdbHttpWeb.Problem do
   @problems %{
     # The request is wrong: sending it again as it is will not help.
     invalid_json: {400, "The body is not the JSON that the call takes"},
-    invalid_cbor: {400, "The body is not CBOR, or not such as JSON has a form for"},
+    invalid_cbor: {400, "The body is not the CBOR that the call takes"},
     invalid_feature: {400, "Not a GeoJSON Feature or FeatureCollection"},
     invalid_geometry: {400, "The geometry breaks RFC 7946"},
     invalid_position: {400, "The position is not longitude, latitude and altitude"},
@@ -44,6 +44,7 @@ defmodule FormdbHttpWeb.Problem do
     block_not_found: {404, "No such block"},
     transaction_not_found: {404, "No such transaction, or none that is open"},
     method_not_allowed: {405, "The path does not take this method"},
+    not_acceptable: {406, "There is no form of the answer that the client takes"},
     request_timeout: {408, "The request did not arrive in time"},
     conflict: {409, "Somebody else wrote first"},
     cannot_revert: {409, "What was to be undone cannot be"},
@@ -125,8 +126,10 @@ defmodule FormdbHttpWeb.Problem do
 
   @doc "One of several faults, as it is told."
   @spec fault(Error.fault()) :: keyword()
-  def fault(%{code: code, detail: detail, pointer: pointer}),
-    do: [code: code, detail: detail, pointer: pointer]
+  def fault(%{code: code, detail: detail, pointer: pointer} = fault) do
+    blocks = for name <- [:seq, :by], is_map_key(fault, name), do: {name, fault[name]}
+    [code: code, detail: detail, pointer: pointer] ++ blocks
+  end
 
   @doc """
   A feature that was left out: its place, and its faults as a problem has them. Of what is
@@ -202,6 +205,10 @@ defmodule FormdbHttpWeb.Problem do
   defp headers(:unsupported_content_coding) do
     %{"content-type" => "application/problem+json", "accept-encoding" => "gzip, zstd"}
   end
+
+  # Asked for in another form it is another answer.
+  defp headers(:not_acceptable),
+    do: %{"content-type" => "application/problem+json", "vary" => "accept"}
 
   defp headers(_code), do: %{"content-type" => "application/problem+json"}
 end

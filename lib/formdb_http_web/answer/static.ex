@@ -13,10 +13,13 @@ defmodule FormdbHttpWeb.Static do
   @policy "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " <>
             "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-  @doc "The answer with a file, with a tag by which it need not be sent again."
-  @spec answer(Request.t(), String.t()) :: Request.answer() | {:error, FormdbHttp.Error.t()}
-  def answer(req, name) do
-    text = fill(name, req, %{})
+  @doc """
+  The answer with a file, filled as `fill/3` does, with a tag by which it need not be sent again.
+  """
+  @spec answer(Request.t(), String.t(), %{String.t() => String.t()}) ::
+          Request.answer() | {:error, FormdbHttp.Error.t()}
+  def answer(req, name, values \\ %{}) do
+    text = fill(name, req, values)
     hash = Base.encode16(:crypto.hash(:sha256, text), case: :lower)
     headers = %{"etag" => ETag.strong(hash)}
 

@@ -7,6 +7,7 @@ defmodule FormdbHttpWeb.Downloading do
 
   alias FormdbHttp.{Error, WorkMemory}
   alias FormdbHttpWeb.{Accept, Request}
+  alias FormdbHttpWeb.Routes.Call
 
   @framings %{
     "application/x-ndjson" => :lines,
@@ -30,10 +31,7 @@ defmodule FormdbHttpWeb.Downloading do
   @doc "Which of the media types that a call answers with the client prefers, if it is such a one."
   @spec framing(Request.t()) :: framing() | nil
   def framing(req) do
-    types =
-      for %{status: 200, content: content} <- req.call.answers, {type, _} <- content, do: type
-
-    type = Accept.preferred(req.headers, Enum.uniq(types))
+    type = Accept.preferred(req.headers, Call.gives(req.call))
     with framing when framing != nil <- @framings[type], do: {type, framing}
   end
 

@@ -2,9 +2,24 @@ defmodule FormdbHttpWeb.PageController do
   @moduledoc false
   # Pages for people: what this is, and the API to read and to try.
 
-  alias FormdbHttpWeb.{Accept, Answer, Paths, Static}
+  alias FormdbHttpWeb.{Accept, Answer, Paths, Routes, Static}
+  alias FormdbHttpWeb.Routes.Call
 
-  def docs(req, _params), do: Static.answer(req, "docs.html")
+  # Without scripts the page is a list.
+  @calls for {about, resources} <- Routes.groups(),
+             do: [
+               "<h2>#{Static.escape(about)}</h2>\n<dl>\n",
+               for resource <- resources,
+                   method <- ["GET", "POST", "PUT", "PATCH", "DELETE"],
+                   call = resource.calls[method] do
+                 "<dt><code>#{method} #{Static.escape(resource.template)}</code></dt>" <>
+                   "<dd>#{Static.escape(call.about)}</dd>\n"
+               end,
+               "</dl>\n"
+             ]
+  @calls IO.iodata_to_binary(@calls)
+
+  def docs(req, _params), do: Static.answer(req, "docs.html", %{"calls" => @calls})
   def script(req, _params), do: Static.answer(req, "docs.js")
   def style(req, _params), do: Static.answer(req, "style.css")
 
@@ -13,9 +28,9 @@ defmodule FormdbHttpWeb.PageController do
     # From memory, as probes.
     databases = FormdbHttp.Serving.known_databases()
 
-    case Accept.preferred(req.headers, ["application/json", "text/html"]) do
+    case Accept.preferred(req.headers, Call.gives(req.call)) do
       "text/html" -> page(req, databases)
-      _json -> links(req, databases)
+      _json_or_cbor -> links(req, databases)
     end
     |> Answer.header("vary", "accept")
   end

@@ -12,7 +12,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits, Pipelining, Streaming}
-  alias FormdbHttpWeb.{AnswerMemory, Metrics, Problem}
+  alias FormdbHttpWeb.{AnswerMemory, Metrics, Problem, Router}
 
   # How the broken requests are counted: they have no path, or one that is not to be trusted.
   @route "unmatched"
@@ -135,6 +135,11 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   # Cowboy says so, too, of a line that ends without a carriage return.
   defp explain(505, _sentence),
     do: "expected HTTP/1.1 or HTTP/1.0 at the end of the request line, and CR LF after it"
+
+  # Of TRACE and CONNECT, which it does not let through; other methods that no path takes are
+  # refused by the router.
+  defp explain(501, _sentence),
+    do: "no path takes this method; the server knows #{Enum.join(Router.methods(), ", ")}"
 
   defp explain(_status, sentence), do: sentence
 

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
   # What the document of the API says of its calls, in OpenAPI 3.1: made of the table of routes,
   # so that it says no less and no more. Pure.
 
-  alias FormdbHttpWeb.OpenAPI.{Fields, Links, Parameters, Schema, Schemas}
+  alias FormdbHttpWeb.OpenAPI.{Descriptions, Fields, Links, Parameters, Schema, Schemas}
   alias FormdbHttpWeb.Routes
   alias FormdbHttpWeb.Routes.Content
 
@@ -15,6 +15,7 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
     403 => "Forbidden",
     404 => "Not Found",
     405 => "Method Not Allowed",
+    406 => "Not Acceptable",
     408 => "Request Timeout",
     409 => "Conflict",
     412 => "Precondition Failed",
@@ -63,10 +64,14 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
       tags: [about],
       summary: call.about
     ] ++
+      description(Descriptions.of(call)) ++
       parameters(call) ++
       body(call.body) ++
       [responses: responses(resource, call)]
   end
+
+  defp description(""), do: []
+  defp description(text), do: [description: text]
 
   defp parameters(call) do
     {filters, query} = Enum.split_with(call.query, &match?({:filter, _form}, &1.type))

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
-  alias FormdbHttpWeb.OpenAPI.Parameters
+  alias FormdbHttpWeb.OpenAPI.{Descriptions, Parameters}
   alias FormdbHttpWeb.Routes.{Call, Content}
 
   @fields [
@@ -14,7 +14,9 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
       {"The entity tag of the version: its hash, and the form in which it is given.",
        pattern: ~S{^(W/)?"[0-9a-f]+(-cbor)?(-gzip|-zstd)?"$}},
     formdb_seq: {"The sequence of the version.", pattern: "^[0-9]+$"},
-    link: {"The next page (RFC 8288).", pattern: ~S{^<.*>; rel="next"$}},
+    link:
+      {"The next page (RFC 8288); none of the last one, nor of lines, sequences and tables.",
+       pattern: ~S{^<.*>; rel="next"$}},
     idempotency_replayed:
       {"There when an earlier request with this key is answered again.", enum: ["true"]},
     retry_after: {"Seconds after which it may be tried again.", pattern: "^[0-9]+$"},
@@ -25,11 +27,12 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
 
   @doc "Those of an answer of this call."
   @spec of(Call.t(), Content.answer()) :: keyword()
-  def of(call, %{status: status, fields: fields}) do
+  def of(call, %{status: status, fields: fields, content: content}) do
     replayed =
-      if status in 200..299 and Enum.any?(call.headers, &(&1.type == :idempotency_key)),
-        do: [idempotency_replayed: false],
-        else: []
+      if status in 200..299 and Enum.any?(call.headers, &(&1.type == :idempotency_key)) and
+           Descriptions.replayed?(content),
+         do: [idempotency_replayed: false],
+         else: []
 
     for {name, always?} <- [cache_control: true] ++ fields ++ replayed, do: field(name, always?)
   end

@@ -6,6 +6,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   import FormdbHttpWeb.OpenAPI.Schema
 
   alias FormdbHttpWeb.OpenAPI.Schema
+  alias FormdbHttpWeb.Routes
   alias FormdbHttpWeb.Routes.{Call, Parameter}
 
   # What the type `:count` takes: 18 digits.
@@ -35,7 +36,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
     do: [content: [{"application/json", [schema: ref(:area)]}]]
 
   # A write can only expect that there is none.
-  defp value(%{name: "if-none-match"}, :write, _given), do: [schema: text(enum: ["*"])]
+  defp value(%{name: "if-none-match"}, :write, _given), do: [schema: text(pattern: "^\\*$")]
   defp value(parameter, _scope, given), do: [schema: schema(parameter) ++ given]
 
   @doc "The name of a header field as it is usually written."
@@ -63,7 +64,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
       required: false,
       style: "form",
       explode: true,
-      schema: filters(filters),
+      schema: ref(:filters),
       example: ["prop.mag": "gte:5"]
     ]
   end
@@ -77,7 +78,8 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
       type: "object",
       properties: for(%{name: name, about: about} <- named, do: {name, filter_form(name, about)}),
       patternProperties: [{"^prop\\.", filter_form("prop", "A property of the feature.")}],
-      additionalProperties: false
+      additionalProperties: false,
+      description: "Filters, by their names: each is an expression or a list of them."
     ]
   end
 
@@ -101,6 +103,29 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp example(%{type: :count, required: text}), do: [example: String.to_integer(text)]
   defp example(%{required: text}), do: [example: text]
 
+  @doc """
+  The schemas of parameters that are one of a few words, by their names: a generator then names
+  a type once, whichever calls take it.
+  """
+  @spec choices() :: [{atom(), Schema.t()}]
+  def choices do
+    own =
+      for %{calls: calls} <- Routes.all(),
+          {_method, call} <- calls,
+          %{name: name, type: {:enum, values}, about: about} <- call.query,
+          values != [true, false],
+          uniq: true do
+        {choice(name, values), enum(Enum.map(values, &Atom.to_string/1), description: about)}
+      end
+
+    own ++ [fill: enum(["none", "null", "previous", "linear"])]
+  end
+
+  # Where the same word takes other values it is another type.
+  defp choice("on_error", [:skip, :stop]), do: :on_faulty_line
+  defp choice("version", _values), do: :openapi_version
+  defp choice(name, _values), do: String.to_atom(name)
+
   @doc "What the value of a parameter may be."
   @spec schema(Parameter.t()) :: Schema.t()
   def schema(%{name: name, type: type}), do: schema(type, name)
@@ -113,8 +138,9 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:transaction, _name), do: ref(:transaction_id)
   defp schema(:number, "radius"), do: number(minimum: 0)
   defp schema({:enum, values}, _name) when values == [true, false], do: boolean()
-  defp schema({:enum, values}, _name), do: enum(Enum.map(values, &Atom.to_string/1))
-  defp schema({:only, true, _instead}, _name), do: [type: "boolean", enum: [true]]
+  defp schema({:enum, values}, name), do: ref(choice(name, values))
+  # Text, as all in a query string is: generators know no booleans of one value.
+  defp schema({:only, true, _instead}, _name), do: constant("true")
   defp schema(:count, "zoom"), do: count(0, maximum: 24)
   defp schema(:count, name) when name in ["limit", "k"], do: count(1, maximum: @largest)
   defp schema(:count, _name), do: count(0, maximum: @largest)
@@ -147,7 +173,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema({:engine, _form}, "interval"),
     do: text(pattern: "^[1-9][0-9]{0,17}(ms|s|m|h|d|w|mo|y)$", examples: ["5m"])
 
-  defp schema({:engine, _form}, "fill"), do: enum(["none", "null", "previous", "linear"])
+  defp schema({:engine, _form}, "fill"), do: ref(:fill)
   defp schema({:engine, _form}, "type"), do: ref(:operation)
   defp schema({:engine, _form}, "cursor"), do: text()
   defp schema({:engine, _form}, "sum"), do: text(examples: ["mag"])

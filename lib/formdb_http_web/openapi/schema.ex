@@ -42,8 +42,12 @@ defmodule FormdbHttpWeb.OpenAPI.Schema do
   @spec nullable(t(), keyword()) :: t()
   def nullable(schema, more \\ []), do: any_of([schema, [type: "null"]], more)
 
-  @spec constant(term(), keyword()) :: t()
-  def constant(value, more \\ []), do: [const: value] ++ more
+  @doc "That text or whole number. Of booleans there are no constants: generators know none."
+  @spec constant(String.t() | integer(), keyword()) :: t()
+  def constant(value, more \\ []), do: [type: type(value), const: value] ++ more
+
+  defp type(value) when is_binary(value), do: "string"
+  defp type(value) when is_integer(value), do: "integer"
 
   @spec enum([term()], keyword()) :: t()
   def enum(values, more \\ []), do: [type: "string", enum: values] ++ more

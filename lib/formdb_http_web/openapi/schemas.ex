@@ -16,6 +16,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
       Databases.schemas() ++
       Features.schemas() ++
       searches() ++
+      Parameters.choices() ++
       Series.schemas() ++
       History.schemas() ++
       Transactions.schemas() ++ GeoJSON.schemas() ++ Common.schemas() ++ problems()
@@ -28,7 +29,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
   defp problems do
     codes = Problem.codes()
 
-    [code: enum(Enum.map(codes, &elem(&1, 0)), description: "What went wrong; it is stable.")] ++
+    [truth: enum(["true", "false"], description: "A truth value as text.")] ++
+      [code: enum(Enum.map(codes, &elem(&1, 0)), description: "What went wrong; it is stable.")] ++
       for(
         {status, codes} <- Enum.group_by(codes, &elem(&1, 1), &elem(&1, 0)),
         do: {problem(status), problem(status, codes)}
@@ -63,38 +65,47 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
     about = "A geometry, a Feature that has it, or a collection of that Feature."
 
     [area: any_of(places, description: about), area_feature: feature, area_collection: collection] ++
-      bodies()
+      [filters: filters()] ++ bodies()
   end
 
   # The body of a search has what may stand in its query string, where all is text.
   defp bodies do
     for %{calls: %{"POST" => %{body: {_needed, [{_type, name} | _]}} = call}} <- Routes.all(),
         name in [:search_at_geometry, :search_in_area],
+        body <- [{name, body_of_search(name)}, {parameters(name), search(call.query)}],
         uniq: true,
-        do: {name, search(call.query)}
+        do: body
   end
 
-  defp search(parameters) do
-    {filters, parameters} = Enum.split_with(parameters, &match?({:filter, _form}, &1.type))
+  defp body_of_search(name) do
+    about =
+      "A geometry, a Feature that has it, or an object with the parameters of the query string, which " <>
+        "overrides it."
 
+    any_of([ref(:area), ref(parameters(name))], description: about)
+  end
+
+  defp parameters(name), do: :"#{name}_parameters"
+
+  defp filters do
+    all = for %{calls: calls} <- Routes.all(), {_method, call} <- calls, do: call.query
+    [filters | _same] = for query <- all, found = filters(query), found != [], do: found
+    Parameters.filters(filters)
+  end
+
+  defp filters(query), do: Enum.filter(query, &match?({:filter, _form}, &1.type))
+
+  defp search(parameters) do
     members =
-      for %{name: name} = parameter when name != "geometry" <- parameters,
+      for %{name: name} = parameter when name != "geometry" <- parameters -- filters(parameters),
           do: {name, in_body(name, Parameters.schema(parameter))}
 
-    filters = Parameters.filters(filters)
-
-    any_of(
-      [
-        ref(:area),
-        closed([], [{:geometry, ref(:area)} | members] ++ [filters: filters])
-      ],
-      description:
-        "A geometry, a Feature that has it, or an object with the parameters of the query string, which " <>
-          "overrides it."
+    closed([], [{:geometry, ref(:area)} | members] ++ [filters: ref(:filters)],
+      description: "The parameters of the query string, which overrides them."
     )
   end
 
   defp in_body("bbox", schema), do: any_of([schema, ref(:bbox)])
-  defp in_body("count", _schema), do: any_of([boolean(), enum(["true", "false"])])
+  defp in_body("count", _schema), do: any_of([boolean(), ref(:truth)])
   defp in_body(_name, schema), do: schema
 end

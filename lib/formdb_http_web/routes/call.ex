@@ -9,6 +9,7 @@ defmodule FormdbHttpWeb.Routes.Call do
     :action,
     :scope,
     :about,
+    :more,
     :path,
     :query,
     :headers,
@@ -25,6 +26,7 @@ defmodule FormdbHttpWeb.Routes.Call do
       parameters, as a map by their keys
     * `scope` - what may be done by whoever may call it; `nil`: nothing that is worth asking
       who it is. `:read` changes nothing, also where the method is POST
+    * `about`, `more` - what it does, in a line, and what else there is to know; `nil`: nothing
     * `path`, `query`, `headers` - its parameters. Those of `path` are in the order in which
       they stand there
     * `body` - what it takes; `nil`: it looks at none
@@ -39,6 +41,7 @@ defmodule FormdbHttpWeb.Routes.Call do
           action: {module(), atom()},
           scope: scope(),
           about: String.t(),
+          more: String.t() | nil,
           path: [Parameter.t()],
           query: [Parameter.t()],
           headers: [Parameter.t()],
@@ -50,6 +53,19 @@ defmodule FormdbHttpWeb.Routes.Call do
         }
 
   @type scope :: :read | :write | :admin | nil
+
+  @doc "The media types in which it answers 200."
+  @spec gives(t()) :: [String.t()]
+  def gives(%__MODULE__{answers: answers}),
+    do: Content.types(for %{status: 200, content: content} <- answers, one <- content, do: one)
+
+  @doc """
+  Whether a client that takes no form in which it answers is told so (406): it has several, and
+  what it does is no loss. Who only wants to know whether the server lives is always answered.
+  """
+  @spec negotiated?(t()) :: boolean()
+  def negotiated?(%__MODULE__{scope: scope} = call),
+    do: scope == :read and match?([_, _ | _], gives(call))
 
   @doc "The media types of the bodies that it takes."
   @spec takes(t()) :: [String.t()]

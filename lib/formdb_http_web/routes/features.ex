@@ -41,6 +41,9 @@ defmodule FormdbHttpWeb.Routes.Features do
           {SearchController, :nearby},
           :read,
           "Features around a position, nearest first.",
+          more:
+            "Each feature has its `distance` in metres. `k`, `radius` or both are required: the `k` nearest, " <>
+              "or all within `radius`.",
           query: [point(), k(), radius() | search()],
           answers: found(),
           errors: @search
@@ -64,6 +67,9 @@ defmodule FormdbHttpWeb.Routes.Features do
       ]),
       new(:features_heatmap, @features <> "/heatmap", [
         call("GET", {SearchController, :heatmap}, :read, "How many features are in each cell.",
+          more:
+            "`cell` or `zoom` is required. Cells without features are left out. A feature counts in the cell " <>
+              "of the middle of its bounding box.",
           query: [
             bbox("Where to look.", default: @world),
             cell(),
@@ -107,6 +113,10 @@ defmodule FormdbHttpWeb.Routes.Features do
           errors: @search
         ),
         call("POST", {FeatureController, :create}, :write, "Writes a feature, or many at once.",
+          more:
+            "A Feature, a geometry or a FeatureCollection is written as a whole, or not at all. Lines and " <>
+              "sequences are written as they come, in batches of 5,000 records or 4 MiB; the answer is lines " <>
+              "of progress. Positions are longitude, latitude.",
           query: [on_duplicate(), on_error(), antimeridian(), durability()],
           headers: [idempotency_key()],
           body:
@@ -136,6 +146,9 @@ defmodule FormdbHttpWeb.Routes.Features do
           errors: @write
         ),
         call("PATCH", {FeatureController, :patch}, :write, "Changes a part of a feature.",
+          more:
+            "The provenance of the new version is that of the patch; without one the version has none. That of " <>
+              "the version before stays with that version.",
           query: [antimeridian(), durability()],
           headers: [idempotency_key(), if_match(), if_none_match()],
           body: required(merge_patch(:feature_patch) ++ json(:feature_patch)),
@@ -176,14 +189,36 @@ defmodule FormdbHttpWeb.Routes.Features do
   end
 
   defp point do
-    about = "The position, in degrees."
+    about = "The position: longitude, then latitude, in degrees."
     parameter("point", :point, about, required: "longitude,latitude in degrees")
   end
 
-  defp k, do: parameter("k", :count, "At most so many features, over all pages.")
-  defp radius, do: parameter("radius", :number, "At most so many metres away.")
-  defp cell, do: parameter("cell", :cell, "Width and height of a cell, in degrees.")
-  defp zoom, do: parameter("zoom", :count, "Cells are the tiles of this zoom level.")
+  defp k,
+    do:
+      parameter(
+        "k",
+        :count,
+        "At most so many features, over all pages. It, `radius` or both are required."
+      )
+
+  defp radius,
+    do: parameter("radius", :number, "At most so many metres away. It, `k` or both are required.")
+
+  defp cell,
+    do:
+      parameter(
+        "cell",
+        :cell,
+        "Width and height of a cell in degrees, or one number for both. It or `zoom` is required."
+      )
+
+  defp zoom,
+    do:
+      parameter(
+        "zoom",
+        :count,
+        "Cells are the tiles of web maps at this level, 0 to 24. It or `cell` is required."
+      )
 
   defp sum do
     about = "A property whose numbers are added up in each cell."

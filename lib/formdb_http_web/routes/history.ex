@@ -47,6 +47,10 @@ defmodule FormdbHttpWeb.Routes.History do
       ]),
       new(:reverts, @db <> "/reverts", [
         call("POST", {RevertController, :create}, :write, "Undoes several blocks, or none.",
+          more:
+            "A `filter` means no reverts, unless its `op` is `revert`; what was undone and done again is undone by " <>
+              "the block that did it again. So the same filter is undone once: asked again it is 409, with " <>
+              "`nothing_to_undo` in `errors`.",
           query: [dry_run(), partial(), durability()],
           headers: [idempotency_key()],
           body: required(json(:revert_request)),

@@ -16,9 +16,13 @@ defmodule FormdbHttpWeb.Routes.Parameters do
 
   @spec part(atom()) :: Parameter.t()
   def part(:db), do: parameter("db", :text, "The name of a database.")
-  def part(:id), do: parameter("id", :text, "The id of a feature.")
-  def part(:series), do: parameter("series", :text, "The id of a series.")
-  def part(:prefix), do: parameter("prefix", :text, "What the ids of the series begin with.")
+  def part(:id), do: parameter("id", :text, "The id of a feature; `/` within it is `%2F`.")
+  def part(:series), do: parameter("series", :text, "The id of a series; `/` within it is `%2F`.")
+
+  def part(:prefix) do
+    parameter("prefix", :text, "What the ids of the series begin with; `/` within it is `%2F`.")
+  end
+
   def part(:block), do: parameter("block", :block, "The sequence of a block, or its hash.")
   def part(:txn), do: parameter("txn", :text, "The id of a transaction.")
 
@@ -48,8 +52,19 @@ defmodule FormdbHttpWeb.Routes.Parameters do
 
   ## Pages
 
-  def limit, do: parameter("limit", :count, "At most so many on a page.")
-  def cursor, do: parameter("cursor", {:engine, "the cursor of a link"}, "Goes on after a page.")
+  def limit do
+    about =
+      "At most so many on a page; without it FORMDB_DEFAULT_PAGE_ITEMS (1000), and never more than " <>
+        "FORMDB_PAGE_ITEMS (100000). Of lines, sequences and tables, which have no pages: in all, " <>
+        "without it all there are."
+
+    parameter("limit", :count, about)
+  end
+
+  def cursor do
+    about = "Goes on after a page: that of the page's link `next`."
+    parameter("cursor", {:engine, "the cursor of a link"}, about)
+  end
 
   def order,
     do: parameter("order", {:enum, [:asc, :desc]}, "Oldest or newest first.", default: :asc)
@@ -93,9 +108,12 @@ defmodule FormdbHttpWeb.Routes.Parameters do
         do: parameter(name, {:filter, @filter}, about, key: :filters, default: [])
   end
 
-  @box "west,south,east,north in degrees"
+  @order "west,south,east,north"
+  @box @order <> " in degrees"
 
-  def bbox(about, opts \\ []), do: parameter("bbox", {:engine, @box}, about, opts)
+  def bbox(about, opts \\ []),
+    do: parameter("bbox", {:engine, @box}, about <> " In degrees: #{@order}.", opts)
+
   def box_form, do: @box
 
   def geometry,

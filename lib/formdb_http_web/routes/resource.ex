@@ -55,7 +55,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
   defp segment(literal), do: literal
 
   @doc """
-  A call. Options: `:query` and `:headers`, its parameters; `:body` and `:answers`, as
+  A call. Options: `:more`, what `about` leaves unsaid; `:query` and `:headers`, its parameters; `:body` and `:answers`, as
   `Routes.Content` makes them; `:errors`, the statuses of problems that do not follow from
   these.
   """
@@ -71,6 +71,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
       action: action,
       scope: scope,
       about: about,
+      more: Keyword.get(opts, :more),
       path: [],
       query: query,
       headers: headers,
@@ -86,19 +87,20 @@ defmodule FormdbHttpWeb.Routes.Resource do
         )
     }
 
-    with_errors(call, Keyword.get(opts, :errors, []) ++ implied(body, headers))
+    with_errors(call, Keyword.get(opts, :errors, []) ++ implied(call))
   end
 
   # A body may be too large, or of another type; conditions may not hold, and an idempotency
   # key may be that of another request.
-  defp implied(body, headers) do
-    of_body = if body, do: [413, 415], else: []
-    of_body ++ Enum.flat_map(headers, &implied/1)
+  defp implied(call) do
+    of_body = if call.body, do: [413, 415], else: []
+    of_forms = if Call.negotiated?(call), do: [406], else: []
+    of_body ++ of_forms ++ Enum.flat_map(call.headers, &of_field/1)
   end
 
-  defp implied(%{type: :condition}), do: [412]
-  defp implied(%{type: :idempotency_key}), do: [422]
-  defp implied(_parameter), do: []
+  defp of_field(%{type: :condition}), do: [412]
+  defp of_field(%{type: :idempotency_key}), do: [422]
+  defp of_field(_parameter), do: []
 
   defp with_errors(call, more) do
     errors = Enum.sort(Enum.uniq(call.errors ++ more))

@@ -28,6 +28,10 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: @read
         ),
         call("POST", {TimeseriesController, :create}, :write, "Writes points.",
+          more:
+            "A point, a list of them or columns are written as a whole, or not at all. Lines and tables are " <>
+              "written as they come, in batches of 5,000 records or 4 MiB; the answer is lines of progress. Points " <>
+              "with equal timestamps are all kept, in the order in which they come.",
           query: [series_id(), unit(), tz(), on_error(), durability()],
           headers: [idempotency_key()],
           body: required(json(:points_input) ++ lines(:point_lines) ++ csv(:point_table)),

@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 /// Result of every fallible engine call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -91,9 +93,26 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// The first of several faults in words, and how many there are.
-fn first_of(faults: &[Fault], total: u64, limit: u64, what: &str) -> String {
-    let first = faults.first().map_or("", |fault| &fault.detail);
+/// One thing that stands in the way of undoing blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Obstacle {
+    /// The stable code that clients match on.
+    pub code: &'static str,
+    /// JSON pointer (RFC 6901) to what asked for the block.
+    pub pointer: String,
+    /// The block that was to be undone, unless none is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The block that stands in the way, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<u64>,
+    /// What is in the way, and what to do.
+    pub detail: String,
+}
+
+/// The first of several things that are wrong, in words, and how many there are.
+fn first_of(first: Option<&String>, total: u64, limit: u64, what: &str) -> String {
+    let first = first.map_or("", String::as_str);
     match total {
         0 | 1 => first.to_owned(),
         _ if total > limit => format!(
@@ -144,7 +163,7 @@ pub enum Error {
         detail: String,
     },
     /// The input is refused for one fault or several; nothing was written.
-    #[error("{}", first_of(faults, *total, *limit, "faults"))]
+    #[error("{}", first_of(faults.first().map(|f| &f.detail), *total, *limit, "faults"))]
     Faults {
         /// Those that are told, at least one, in the order of the input.
         faults: Vec<Fault>,
@@ -232,10 +251,10 @@ pub enum Error {
         reason: String,
     },
     /// What was to be undone cannot be; nothing was written.
-    #[error("{}", first_of(faults, *total, *limit, "such blocks"))]
+    #[error("{}", first_of(obstacles.first().map(|o| &o.detail), *total, *limit, "such blocks"))]
     Obstructed {
         /// What stands in the way, at least one, and as many as may be told.
-        faults: Vec<Fault>,
+        obstacles: Vec<Obstacle>,
         /// How many things do.
         total: u64,
         /// How many may be told.
@@ -469,9 +488,8 @@ impl Error {
     pub fn pointer(&self) -> Option<&str> {
         match self {
             Self::Invalid { pointer, .. } => Some(pointer),
-            Self::Faults { faults, .. } | Self::Obstructed { faults, .. } => {
-                faults.first().map(|fault| fault.pointer.as_str())
-            }
+            Self::Faults { faults, .. } => faults.first().map(|fault| fault.pointer.as_str()),
+            Self::Obstructed { obstacles, .. } => obstacles.first().map(|o| o.pointer.as_str()),
             _ => None,
         }
     }
@@ -482,10 +500,16 @@ impl Error {
         let mut error = self;
         match &mut error {
             Self::Invalid { pointer: own, .. } => own.insert_str(0, &pointer.to_string()),
-            Self::Faults { faults, .. } | Self::Obstructed { faults, .. } => {
+            Self::Faults { faults, .. } => {
                 let pointer = pointer.to_string();
                 for fault in faults {
                     fault.pointer.insert_str(0, &pointer);
+                }
+            }
+            Self::Obstructed { obstacles, .. } => {
+                let pointer = pointer.to_string();
+                for obstacle in obstacles {
+                    obstacle.pointer.insert_str(0, &pointer);
                 }
             }
             _ => {}

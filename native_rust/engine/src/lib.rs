@@ -72,7 +72,7 @@ pub use cache::results::{JsonAnswer, ResultCacheStats};
 pub use commit::queue::Reply;
 pub use db::catalog::Catalog;
 pub use db::database::{Database, Info};
-pub use error::{Entity, Error, Fault, InvalidCode, Result};
+pub use error::{Entity, Error, Fault, InvalidCode, Obstacle, Result};
 pub use geo::Predicate;
 pub use index::PlaceIndex;
 pub use inspect::{
@@ -105,7 +105,7 @@ pub use transactions::{Begin, Commit, OwnDocument, Wait};
 pub use types::{Hash, Zone, to_hex};
 pub use write::operations::{PreparedOperations, Reading};
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
-pub use write::undo::{Obstacle, OutlinedOperation, PreparedUndo, Undo, UndoOutline};
+pub use write::undo::{OutlinedOperation, PreparedUndo, Undo, UndoOutline};
 pub use write::upload::{
     BATCH_BYTES, BATCH_RECORDS, Framing, RejectedRecord, Upload, UploadBatch, UploadForm,
     UploadOptions,

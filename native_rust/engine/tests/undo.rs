@@ -9,12 +9,13 @@
 
 mod support;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use formdb_engine::{
-    Ack, Cancel, Database, Error, Limits, Operation, PreparedUndo, Transaction, Undo,
+    Ack, Cancel, Database, EntryQuery, Error, Limits, Operation, PreparedUndo, Transaction, Undo,
 };
 use support::SimFs;
 use support::calls::{code, world};
@@ -127,6 +128,11 @@ fn a_filter_means_the_blocks_of_which_all_of_it_holds() {
             serde_json::json!({"end": middle, "actor": "ana"}),
             matching(&|b| b.3 < middle && b.0 == "ana"),
         ),
+        (
+            serde_json::json!({"op": "put_points", "actor": "ben"}),
+            matching(&|b| b.0 == "ben" && b.2 == "p"),
+        ),
+        (serde_json::json!({"op": "revert"}), Vec::new()),
         (serde_json::json!({"provenance": {"run": 8}}), Vec::new()),
         (serde_json::json!({"start": all[39].3 + 1}), Vec::new()),
     ] {
@@ -142,6 +148,170 @@ fn a_filter_means_the_blocks_of_which_all_of_it_holds() {
             .filter(|seq| (5..=30).contains(seq));
         assert_eq!(chosen(&db, &part), within.collect::<Vec<_>>(), "{part}");
     }
+}
+
+/// What reverts have as provenance is that of their caller, or of what comes back, so they
+/// are met by filters, too. However often and in whatever way the same filter was undone and
+/// done again: it undoes what still stands of the blocks that it means, or says by which
+/// block one gets on, and asked again it changes nothing.
+#[test]
+fn a_filter_undoes_what_it_means_and_never_itself() {
+    let (mut undone, mut advised, mut nothing) = (0, 0, 0);
+    for seed in 0..150 {
+        let mut state: u64 = seed * 77 + 5;
+        let mut below = |n: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        let db = open(Limits::default());
+        for _ in 0..14 {
+            let source = ["x", "y"][below(2) as usize];
+            let given = [None, Some("x"), Some("y")][below(3) as usize];
+            let last = db.seq().unwrap();
+            match below(7) {
+                0..3 => {
+                    let id = format!("f{}", below(2));
+                    write(&db, "ana", feature(&db, &id, source));
+                }
+                3 => {
+                    write(&db, "ana", points_of(&db, below(3) as i64, source));
+                }
+                4 => {
+                    let provenance = format!(r#"{{"source":"{source}"}}"#);
+                    let id = format!("f{}", below(2));
+                    let delete = db.prepare_delete_feature(&id, Some(provenance.as_bytes()));
+                    if let Ok(delete) = delete {
+                        // It may be gone already.
+                        let _ = db.write_transaction(Transaction {
+                            operations: vec![delete],
+                            ..Transaction::default()
+                        });
+                    }
+                }
+                5 if last > 0 => {
+                    let _ = undo(&db, &request(&serde_json::json!([1 + below(last)]), given));
+                }
+                _ => {
+                    let _ = undo(&db, &filtered(source, given));
+                }
+            }
+        }
+        for source in ["x", "y", "x"] {
+            // The reverts have what the filter asks for.
+            let what = filtered(source, Some(source));
+            let refused = match get_on(&db, &what, 0, &mut advised) {
+                Ok(()) => {
+                    undone += 1;
+                    undo(&db, &what).unwrap_err()
+                }
+                Err(refused) => {
+                    nothing += 1;
+                    refused
+                }
+            };
+            assert!(only_nothing(&refused), "seed {seed}: {refused}");
+            let last = db.seq().unwrap();
+            assert!(only_nothing(&undo(&db, &what).unwrap_err()), "seed {seed}");
+            assert_eq!(db.seq().unwrap(), last);
+            let standing = standing_of(&db, source);
+            assert_eq!(standing, [] as [u64; 0], "seed {seed}, {source}");
+        }
+    }
+    println!("{undone} undone, {nothing} with nothing to undo, {advised} refusals followed");
+    assert!(undone > 100 && advised > 10 && nothing > 10);
+}
+
+fn points_of(db: &Database, time: i64, source: &str) -> Vec<Operation> {
+    let text = format!(
+        r#"{{"series_id":"p","timestamps":[{time}],"values":[1],"provenance":{{"source":"{source}"}}}}"#
+    );
+    db.prepare_points(text.as_bytes()).unwrap().operations
+}
+
+fn request(sequences: &serde_json::Value, source: Option<&str>) -> serde_json::Value {
+    let provenance = source.map(|source| serde_json::json!({ "source": source }));
+    serde_json::json!({"sequences": sequences, "provenance": provenance})
+}
+
+fn filtered(source: &str, given: Option<&str>) -> serde_json::Value {
+    let provenance = given.map(|source| serde_json::json!({ "source": source }));
+    serde_json::json!({
+        "filter": {"provenance": {"source": source}}, "provenance": provenance,
+    })
+}
+
+fn only_nothing(refused: &Error) -> bool {
+    match refused {
+        Error::Obstructed { obstacles, .. } => {
+            obstacles.iter().all(|o| o.code == "nothing_to_undo")
+        }
+        _ => false,
+    }
+}
+
+/// Undoes what is asked for, and before it what is said to be in its way.
+fn get_on(
+    db: &Database,
+    what: &serde_json::Value,
+    depth: usize,
+    advised: &mut usize,
+) -> Result<(), Error> {
+    assert!(depth < 20, "no end of refusals");
+    for _ in 0..40 {
+        let refused = match undo(db, what) {
+            Ok(_) => return Ok(()),
+            Err(refused) if only_nothing(&refused) => return Err(refused),
+            Err(refused) => refused,
+        };
+        let Error::Obstructed { obstacles, .. } = &refused else {
+            panic!("{refused}");
+        };
+        let by = obstacles.iter().find_map(|obstacle| obstacle.by);
+        let by = by.unwrap_or_else(|| panic!("no advice: {refused}"));
+        *advised += 1;
+        // What is said to be undone first can be.
+        let first = request(&serde_json::json!([by]), None);
+        get_on(db, &first, depth + 1, advised).unwrap_or_else(|e| panic!("{refused}: {e}"));
+    }
+    panic!("no end of refusals: {what}");
+}
+
+/// The blocks with a source that are no reverts, and whose doing stands.
+fn standing_of(db: &Database, source: &str) -> Vec<u64> {
+    let all = EntryQuery {
+        since: 0,
+        until: u64::MAX,
+        op: None,
+        limit: 10_000,
+    };
+    let entries = db
+        .entries(&all, &db.budget(Cancel::default()))
+        .unwrap()
+        .json;
+    let entries: Vec<serde_json::Value> = serde_json::from_slice(&entries).unwrap();
+    let seq = |entry: &serde_json::Value| entry["seq"].as_u64().unwrap();
+    let undoers: HashMap<u64, u64> = entries
+        .iter()
+        .filter_map(|entry| Some((entry["body"]["reverts"].as_u64()?, seq(entry))))
+        .collect();
+    let stands = |entry: &&serde_json::Value| {
+        let (mut block, mut stands) = (seq(entry), true);
+        while let Some(by) = undoers.get(&block) {
+            (block, stands) = (*by, !stands);
+        }
+        stands
+    };
+    let meant = |entry: &&serde_json::Value| {
+        entry["op"] != "revert" && entry["provenance"]["source"] == source
+    };
+    entries
+        .iter()
+        .filter(meant)
+        .filter(stands)
+        .map(seq)
+        .collect()
 }
 
 /// What comes between looking and committing is seen by the committer.
@@ -268,7 +438,7 @@ fn what_stands_in_the_way_is_told_up_to_a_limit() {
     }
     let refusal = undo(&db, &serde_json::json!({"sequences": [5, 1, 2, 3, 4]})).unwrap_err();
     let Error::Obstructed {
-        faults,
+        obstacles,
         total,
         limit,
     } = refusal
@@ -276,6 +446,17 @@ fn what_stands_in_the_way_is_told_up_to_a_limit() {
         panic!("{refusal}");
     };
     assert_eq!((total, limit), (5, 3));
-    let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
-    assert_eq!(pointers, ["/sequences/1", "/sequences/2", "/sequences/3"]);
+    let told = obstacles.iter();
+    let told: Vec<_> = told.map(|o| (o.pointer.as_str(), o.seq, o.by)).collect();
+    let expected = [1, 2, 3].map(|n| {
+        (
+            ["/sequences/1", "/sequences/2", "/sequences/3"][n - 1],
+            n as u64,
+            n as u64 + 5,
+        )
+    });
+    assert_eq!(
+        told,
+        expected.map(|(pointer, seq, by)| (pointer, Some(seq), Some(by)))
+    );
 }

@@ -1,7 +1,7 @@
 //! Engine results as terms, and answers sent from ordinary threads.
 
 use formdb_engine::types::Rejected;
-use formdb_engine::{Ack, Error, Fault, JsonAnswer, to_hex};
+use formdb_engine::{Ack, Error, Fault, JsonAnswer, Obstacle, to_hex};
 use rustler::env::SavedTerm;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NewBinary, OwnedEnv, Term};
 
@@ -25,8 +25,13 @@ impl Encoder for Failure {
             .to_term(env);
         let detail = self.0.to_string();
         match &self.0 {
-            Error::Faults { faults, .. } | Error::Obstructed { faults, .. } => {
+            Error::Faults { faults, .. } => {
                 (code, detail, self.0.pointer(), fault_terms(env, faults)).encode(env)
+            }
+            Error::Obstructed { obstacles, .. } => {
+                let terms: Vec<Term<'a>> =
+                    obstacles.iter().map(|o| obstacle_term(env, o)).collect();
+                (code, detail, self.0.pointer(), terms).encode(env)
             }
             _ => (code, detail, self.0.pointer()).encode(env),
         }
@@ -42,6 +47,19 @@ fn fault_terms<'a>(env: Env<'a>, faults: &[Fault]) -> Vec<Term<'a>> {
 pub(crate) fn fault_term<'a>(env: Env<'a>, fault: &Fault) -> Term<'a> {
     let code = Atom::from_str(env, fault.code).unwrap_or_else(|_| atoms::error());
     (code, &fault.detail, &fault.pointer).encode(env)
+}
+
+/// `{code, detail, pointer, seq, by}`; nil where no block is meant, or none stands in the way.
+fn obstacle_term<'a>(env: Env<'a>, obstacle: &Obstacle) -> Term<'a> {
+    let code = Atom::from_str(env, obstacle.code).unwrap_or_else(|_| atoms::error());
+    let Obstacle {
+        detail,
+        pointer,
+        seq,
+        by,
+        ..
+    } = obstacle;
+    (code, detail, pointer, seq, by).encode(env)
 }
 
 /// `{index, [{code, detail, pointer}]}`

@@ -4,6 +4,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Common do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
+  alias FormdbHttpWeb.OpenAPI.Schemas.History
+
   @timestamp "^([0-9]{4}|[+-][0-9]{6})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z$"
 
   def schemas do
@@ -74,21 +76,25 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Common do
         ),
       page_links:
         list(
-          object(
-            [rel: constant("next"), href: text(format: "uri-reference")],
-            method:
-              constant("POST",
-                description: "There when the page was asked for by POST: send the same body."
-              )
-          ),
+          ref(:page_link),
           maxItems: 1,
           description: "The link to the next page; empty on the last one."
+        ),
+      page_link:
+        object(
+          [rel: constant("next"), href: text(format: "uri-reference")],
+          method:
+            constant("POST",
+              description: "There when the page was asked for by POST: send the same body."
+            )
         ),
       fault:
         object(
           [code: ref(:code), detail: text(), pointer: text()],
-          [],
-          description: "One of the things that are wrong with a document."
+          History.blocks(),
+          description:
+            "One of the things that are wrong with a document, or in the way of undoing: then with the " <>
+              "blocks that it is about."
         ),
       rejected:
         object(

@@ -34,7 +34,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
       database:
         object([
           {:id, ref(:database_name)},
-          {:status, constant("open")},
+          {:status, ref(:database_status)},
           {:log,
            text(
              pattern: "^[0-9a-f]{32}$",
@@ -54,53 +54,60 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
           {:groups, count(0, description: "Groups committed since it was opened.")},
           {:journal_bytes, count()},
           {:poisoned, nullable(text(), description: "Why it takes no writes any more.")},
-          {:query_cache,
-           counters(
-             [:bytes, :entries, :evictions, :expirations, :hits] ++ [:invalidations, :misses]
-           )},
+          {:query_cache, ref(:query_cache_figures)},
           {:queued, count(0, description: "Transactions that wait to be committed.")},
-          {:scrub,
-           object(
-             [bytes: count(), damaged: count(), finished: nullable(type: "integer")] ++
-               [passes: count(), position: count()]
-           )},
+          {:scrub, ref(:scrub_figures)},
           {:segments, count()},
           {:transactions, count(0, description: "Committed since it was opened.")}
         ]),
-      database_gone:
-        any_of([
-          object(id: ref(:database_name), closed: constant(true)),
-          object(id: ref(:database_name), purged: constant(true))
-        ]),
+      query_cache_figures:
+        object(
+          for name <-
+                [:bytes, :entries, :evictions, :expirations, :hits, :invalidations, :misses],
+              do: {name, count()}
+        ),
+      scrub_figures:
+        object(
+          [bytes: count(), damaged: count(), finished: nullable(type: "integer")] ++
+            [passes: count(), position: count()]
+        ),
+      database_gone: any_of([ref(:database_closed), ref(:database_purged)]),
+      database_closed:
+        object(id: ref(:database_name), closed: boolean(description: "True: it was closed.")),
+      database_purged:
+        object(
+          id: ref(:database_name),
+          purged: boolean(description: "True: its files were removed.")
+        ),
       database_schema:
         object(
           seq: ref(:seq),
-          features:
-            object(
-              [
-                count: count(),
-                geometry_types: by_name(count(1), "Features by the type of their geometry."),
-                properties:
-                  by_name(
-                    object(
-                      count: count(1),
-                      types: by_name(count(1), "By the type of the value.")
-                    ),
-                    "Features with a property of that name, at the top level."
-                  )
-              ],
-              properties_truncated: constant(true)
-            ),
-          series:
-            object([count: count(), points: count()],
-              first: ref(:timestamp),
-              last: ref(:timestamp)
-            )
+          features: ref(:features_schema),
+          series: ref(:series_schema)
+        ),
+      features_schema:
+        object(
+          [
+            count: count(),
+            geometry_types: by_name(count(1), "Features by the type of their geometry."),
+            properties:
+              by_name(
+                ref(:property_schema),
+                "Features with a property of that name, at the top level."
+              )
+          ],
+          properties_truncated:
+            boolean(description: "There, and true, where properties may have been left out.")
+        ),
+      property_schema:
+        object(count: count(1), types: by_name(count(1), "By the type of the value.")),
+      series_schema:
+        object([count: count(), points: count()],
+          first: ref(:timestamp),
+          last: ref(:timestamp)
         )
     ]
   end
-
-  defp counters(names), do: object(for name <- names, do: {name, count()})
 
   defp by_name(schema, about),
     do: [type: "object", additionalProperties: schema, description: about]

@@ -52,12 +52,19 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
               "it ended."
         ),
       upload_progress: object(inserted: count(), last_seq: nullable(ref(:block_seq))),
-      upload_done: object([done: constant(true)] ++ upload()),
+      upload_done: object([done: boolean(description: "True: all of it was read.")] ++ upload()),
       upload_failed:
         object(
-          [done: constant(false), error: ref(:fault)] ++ upload(),
+          [done: boolean(description: "False: it ended before."), error: ref(:fault)] ++ upload(),
           [],
           description: "What is told as written stays."
+        ),
+      rejected_line:
+        object(
+          line: count(0, description: "From 1; of a text sequence the number of the record."),
+          code: ref(:code),
+          detail: text(),
+          pointer: text()
         ),
       features_written: any_of([ref(:feature_written), ref(:collection_written)]),
       feature_patch:
@@ -92,14 +99,21 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
         ),
       heatmap:
         object(
-          cells:
-            list(
-              object(
-                [bbox: list(number(), minItems: 4, maxItems: 4), count: count(1)],
-                sum: nullable(number(), description: "With the parameter `sum`.")
-              )
-            ),
+          cells: list(ref(:heatmap_cell)),
           seq: ref(:seq)
+        ),
+      heatmap_cell:
+        object(
+          [
+            bbox:
+              list(number(),
+                minItems: 4,
+                maxItems: 4,
+                description: "West, south, east, north in degrees."
+              ),
+            count: count(1)
+          ],
+          sum: nullable(number(), description: "With the parameter `sum`.")
         ),
       provenance_chain:
         object(
@@ -124,16 +138,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
       skipped:
         count(0, description: "What an earlier attempt with the same key had written already."),
       last_seq: nullable(ref(:block_seq)),
-      rejected:
-        list(
-          object(
-            line: count(0, description: "From 1; of a text sequence the number of the record."),
-            code: ref(:code),
-            detail: text(),
-            pointer: text()
-          ),
-          description: "What was left out."
-        )
+      rejected: list(ref(:rejected_line), description: "What was left out.")
     ]
   end
 

@@ -14,8 +14,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
   def schemas do
     [
       operation: enum(@operations, description: "What a block does."),
-      block: object(entry() ++ [body: body()], recorded()),
+      block: object(entry() ++ [body: ref(:block_body)], recorded()),
       version_entry: object(entry(), recorded(), description: "A block, without its body."),
+      block_body: [
+        type: "object",
+        description:
+          "What was written: a Feature, the `id` of one that was deleted, points, a range that was deleted, " <>
+            "or of a revert `reverts`, `op` and `body`."
+      ],
       stored_block: [
         type: "object",
         required: ["seq", "time", "txn", "op", "body"],
@@ -34,14 +40,10 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
       revert_request:
         any_of(
           [
-            closed([transaction: ref(:block_seq)], provenance: given()),
-            closed([sequences: list(ref(:block_seq))], provenance: given()),
-            closed([first_seq: ref(:block_seq), last_seq: ref(:block_seq)], provenance: given()),
-            closed([filter: ref(:revert_filter)],
-              first_seq: ref(:block_seq),
-              last_seq: ref(:block_seq),
-              provenance: given()
-            )
+            ref(:revert_transaction),
+            ref(:revert_sequences),
+            ref(:revert_range),
+            ref(:revert_filtered)
           ],
           description: "Which blocks to undo. `transaction` is the sequence of any block of it.",
           examples: [
@@ -49,12 +51,27 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
             [filter: [provenance: [source: "import 7"]]]
           ]
         ),
+      revert_transaction: closed([transaction: ref(:block_seq)], provenance: given()),
+      revert_sequences: closed([sequences: list(ref(:block_seq))], provenance: given()),
+      revert_range:
+        closed([first_seq: ref(:block_seq), last_seq: ref(:block_seq)], provenance: given()),
+      revert_filtered:
+        closed([filter: ref(:revert_filter)],
+          first_seq: ref(:block_seq),
+          last_seq: ref(:block_seq),
+          provenance: given()
+        ),
       revert_filter:
         closed(
           [],
           [
             actor: text(description: "Who wrote it."),
-            provenance: object([], [], description: "Members that its provenance has."),
+            op:
+              any_of([ref(:operation)],
+                description: "What it does; without it anything but `revert`."
+              ),
+            provenance:
+              any_of([ref(:json_object)], description: "Members that its provenance has."),
             feature_id: text(),
             series_id: text(),
             start: ref(:time),
@@ -62,7 +79,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
           ],
           description:
             "At least one, and all that are given must hold; `start` and `end` are of when it was " <>
-              "committed."
+              "committed. What was undone and done again is undone by the block that did it again."
         ),
       revert_plan:
         object(
@@ -90,8 +107,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
         ),
       revert_conflict:
         object(
-          [code: text(), pointer: text(), block: count(), detail: text()],
-          by: ref(:block_seq)
+          [code: ref(:code), pointer: text(), detail: text()],
+          blocks()
         ),
       reverted_blocks:
         object(
@@ -132,6 +149,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
     ]
   end
 
+  @doc "The blocks that a thing in the way of undoing is about."
+  def blocks do
+    [
+      seq: count(1, description: "The sequence of the block that was to be undone."),
+      by: count(1, description: "That of the block in its way.")
+    ]
+  end
+
   defp given, do: nullable(ref(:provenance))
 
   defp unchanged,
@@ -152,15 +177,6 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
       actor: text(description: "Who wrote it."),
       prev: count(1, description: "The sequence of the version before."),
       provenance: ref(:provenance)
-    ]
-  end
-
-  defp body do
-    [
-      type: "object",
-      description:
-        "What was written: a Feature, the `id` of one that was deleted, points, a range that was deleted, " <>
-          "or of a revert `reverts`, `op` and `body`."
     ]
   end
 end

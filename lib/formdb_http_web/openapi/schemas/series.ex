@@ -138,9 +138,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         object(
           [prefix: text()] ++
             span() ++
-            [series: list(object(series_id: ref(:series_id), data: list(ref(:timed_value))))] ++
+            [series: list(ref(:range_of_series))] ++
             page()
         ),
+      range_of_series: object(series_id: ref(:series_id), data: list(ref(:timed_value))),
+      buckets_of_series: object(series_id: ref(:series_id), data: list(ref(:bucket))),
       bucket:
         object([timestamp: ref(:local_timestamp), value: nullable(number())], [],
           description:
@@ -155,7 +157,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           [prefix: text()] ++
             asked() ++
             [
-              series: list(object(series_id: ref(:series_id), data: list(ref(:bucket)))),
+              series: list(ref(:buckets_of_series)),
               seq: ref(:seq)
             ]
         ),

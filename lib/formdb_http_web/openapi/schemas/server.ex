@@ -10,7 +10,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
     [
       alive: object([status: constant("ok")], [], examples: [[status: "ok"]]),
       ready:
-        object([status: enum(["ready", "degraded"])], [reasons: ref(:reasons)],
+        object([status: ref(:readiness)], [reasons: ref(:reasons)],
           description: "`degraded`: the memory for indexes is all but used up.",
           examples: [[status: "ready"]]
         ),
@@ -23,11 +23,13 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
             ]
           ]
         ),
-      reasons: list(object([reason: text()], database: ref(:database_name)), minItems: 1),
+      readiness: enum(["ready", "degraded"]),
+      reasons: list(ref(:reason_not_ready), minItems: 1),
+      reason_not_ready: object([reason: text()], database: ref(:database_name)),
       server:
         object(
           [
-            status: enum(["ok", "degraded", "stopping"]),
+            status: ref(:server_status),
             version: text(),
             elixir: text(),
             otp: text(),
@@ -36,13 +38,15 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
             connections:
               nullable(count(), description: "Open now; null where another server is the host."),
             processes: count(),
-            memory:
-              object(for(kind <- @memory, do: {kind, count()}), [],
-                description: "Bytes of the Erlang VM, without those of the engine."
-              ),
+            memory: ref(:memory_figures),
             databases: list(ref(:database_state))
           ],
           reasons: ref(:reasons)
+        ),
+      server_status: enum(["ok", "degraded", "stopping"]),
+      memory_figures:
+        object(for(kind <- @memory, do: {kind, count()}), [],
+          description: "Bytes of the Erlang VM, without those of the engine."
         ),
       version:
         object(
@@ -62,19 +66,19 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
         object(
           name: text(),
           version: text(),
-          databases:
-            list(
-              object(
-                id: ref(:database_name),
-                status: ref(:database_status),
-                href: text(format: "uri-reference")
-              )
-            ),
-          links: list(object(rel: text(), href: text(format: "uri-reference"), type: text()))
+          databases: list(ref(:database_link)),
+          links: list(ref(:typed_link))
         ),
+      database_link:
+        object(
+          id: ref(:database_name),
+          status: ref(:database_status),
+          href: text(format: "uri-reference")
+        ),
+      typed_link: object(rel: text(), href: text(format: "uri-reference"), type: text()),
       page: text(description: "A page, or a part of one."),
       document:
-        object([openapi: text(), info: [type: "object"], paths: [type: "object"]], [],
+        object([openapi: text(), info: ref(:json_object), paths: ref(:json_object)], [],
           description: "A document of OpenAPI."
         ),
       metrics:

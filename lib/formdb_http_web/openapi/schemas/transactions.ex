@@ -31,7 +31,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
         object(
           [
             transaction_id: ref(:transaction_id),
-            status: enum(["open", "committing", "committed", "aborted"]),
+            status: ref(:transaction_status),
             seq: ref(:seq),
             read_only: boolean(),
             operations: count(),
@@ -41,6 +41,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
           [reason: text(description: "Of one that was aborted.")] ++ outcome(),
           description: "One that was committed has what the commit answered."
         ),
+      transaction_status: enum(["open", "committing", "committed", "aborted"]),
       operations:
         object([operations: list(ref(:operation_input))], [],
           description: "All are taken, or none; they are carried out in their order.",
@@ -77,10 +78,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
       put_feature:
         object(
           [op: constant("put_feature"), feature: ref(:features_input)],
-          on_duplicate: nullable(enum(["refuse", "replace"])),
-          on_error: nullable(enum(["refuse", "skip"])),
-          antimeridian: nullable(enum(["refuse", "cut", "as_is"]))
+          on_duplicate: nullable(ref(:on_duplicate)),
+          on_error: nullable(ref(:on_fault)),
+          antimeridian: nullable(ref(:antimeridian))
         ),
+      on_fault: enum(["refuse", "skip"]),
       delete_feature:
         object(
           [op: constant("delete_feature"), id: ref(:feature_id)],
@@ -123,7 +125,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
       committed:
         object(outcome(), [], description: "All four are null when there was nothing to write."),
       transaction_aborted:
-        object(transaction_id: ref(:transaction_id), status: constant("aborted"))
+        object(transaction_id: ref(:transaction_id), status: ref(:transaction_status))
     ]
   end
 

@@ -45,7 +45,7 @@ impl Faults {
             Err(error) => error,
         };
         match error {
-            Error::Faults { faults, total, .. } | Error::Obstructed { faults, total, .. } => {
+            Error::Faults { faults, total, .. } => {
                 self.total += total;
                 let room = self.limit.saturating_sub(self.kept.len());
                 self.kept.extend(faults.into_iter().take(room));

@@ -46,6 +46,13 @@ pub fn cbor_to_json(cbor: &[u8], limit: usize) -> Result<Vec<u8>> {
             Header::Tag(SELF_DESCRIBED) if at == 0 => continue,
             Header::Positive(n) => writer.scalar(at, |out| write(out, &n))?,
             // All bits are inverted.
+            Header::Negative(n) if i64::try_from(n).is_err() => {
+                let n = -1 - i128::from(n);
+                return Err(invalid(format!(
+                    "found the integer {n} at byte {at}; expected one from -2^63 to 2^64 - 1, send \
+                     others as text"
+                )));
+            }
             Header::Negative(n) => writer.scalar(at, |out| write(out, &(-1 - i128::from(n))))?,
             Header::Float(n) if n.is_finite() => writer.scalar(at, |out| write(out, &n))?,
             Header::Simple(simple::FALSE) => writer.scalar(at, |out| write(out, &false))?,
@@ -63,7 +70,7 @@ pub fn cbor_to_json(cbor: &[u8], limit: usize) -> Result<Vec<u8>> {
             Header::Bytes(_) => return Err(refusal(at, "a byte string")),
             Header::Simple(n) => return Err(refusal(at, format!("the simple value {n}"))),
         }
-        writer.close_full();
+        writer.close_full()?;
         if writer.out.len() > limit {
             return Err(Error::TooLarge {
                 what: "the body as JSON, in bytes,",
@@ -166,6 +173,8 @@ struct Open {
     /// Whether an item of an object is a name.
     name: bool,
     first: bool,
+    /// Where the names of an object stand in what was written, quotes included.
+    names: Vec<(usize, usize)>,
 }
 
 struct Writer {
@@ -202,8 +211,15 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str) {
+        let open = self.open.last();
+        let is_name = open.is_some_and(|open| open.object && open.name);
         self.item(true);
+        let start = self.out.len();
         write(&mut self.out, &text);
+        let end = self.out.len();
+        if let Some(open) = self.open.last_mut().filter(|_| is_name) {
+            open.names.push((start, end));
+        }
     }
 
     fn begin(&mut self, at: usize, length: Option<usize>, object: bool) -> Result<()> {
@@ -220,6 +236,7 @@ impl Writer {
             object,
             name: object,
             first: true,
+            names: Vec::new(),
         });
         Ok(())
     }
@@ -230,21 +247,39 @@ impl Writer {
         if !open.is_some_and(|open| open.left.is_none() && (open.name || !open.object)) {
             return Err(invalid(format!("a break at byte {at} ends nothing")));
         }
-        self.close();
-        Ok(())
+        self.close()
     }
 
     /// Ends what has all of its items.
-    fn close_full(&mut self) {
+    fn close_full(&mut self) -> Result<()> {
         while self.open.last().is_some_and(|open| open.left == Some(0)) {
-            self.close();
+            self.close()?;
         }
+        Ok(())
     }
 
-    fn close(&mut self) {
-        if let Some(open) = self.open.pop() {
-            self.out.push(if open.object { b'}' } else { b']' });
+    /// A name that stands twice is refused here: where the JSON is read nobody knows any more
+    /// that it was CBOR.
+    fn close(&mut self) -> Result<()> {
+        let Some(mut open) = self.open.pop() else {
+            return Ok(());
+        };
+        let name = |&(start, end): &(usize, usize)| self.out.get(start..end).unwrap_or_default();
+        open.names
+            .sort_unstable_by(|one, other| name(one).cmp(name(other)));
+        let mut pairs = open.names.windows(2);
+        let twice = pairs.find_map(|pair| match pair {
+            [one, other] => (name(one) == name(other)).then(|| name(one)),
+            _ => None,
+        });
+        if let Some(twice) = twice {
+            return Err(invalid(format!(
+                "an object has the member {} twice; give each name once",
+                String::from_utf8_lossy(twice)
+            )));
         }
+        self.out.push(if open.object { b'}' } else { b']' });
+        Ok(())
     }
 }
 
@@ -276,6 +311,9 @@ mod tests {
             assert_eq!(one, other, "{text}");
         }
         assert_eq!(back("[1,1.0]"), "[1,1.0]");
+        // The same name in another object, and as a value, is another thing.
+        let nested = r#"{"a":"a","b":{"a":[{"a":1},{"a":2}]}}"#;
+        assert_eq!(back(nested), nested);
     }
 
     #[test]
@@ -304,8 +342,22 @@ mod tests {
             (b"\x62\xff\xff", "not UTF-8"),
             (b"\x7f\x41a\xff", "is no text"),
             (b"\x1c", "is no CBOR"),
+            (
+                b"\x3b\x80\x00\x00\x00\x00\x00\x00\x00",
+                "-9223372036854775809 at byte 0",
+            ),
+            (
+                b"\x81\x3b\xff\xff\xff\xff\xff\xff\xff\xff",
+                "-18446744073709551616 at byte 1",
+            ),
+            (b"\xa2\x61a\x00\x61a\x00", "the member \"a\" twice"),
+            (
+                b"\x81\xbf\x61a\x00\x61b\xa0\x7f\x61a\xff\x00\xff",
+                "\"a\" twice",
+            ),
         ] {
             let error = cbor_to_json(bytes, 1 << 20).unwrap_err();
+            assert_eq!(error.code(), "invalid_cbor");
             assert!(error.to_string().contains(part), "{bytes:x?}: {error}");
         }
         let deep = [[0x81].repeat(DEPTH + 1), vec![0]].concat();

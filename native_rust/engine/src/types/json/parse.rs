@@ -114,7 +114,7 @@ impl<'a> Source<'a> {
                 return Error::invalid(InvalidCode::Json, "", detail);
             }
             if e.is_data() && !begins.starts_with('{') {
-                let detail = format!("the text is not a JSON object; expected {expected}");
+                let detail = format!("what was sent is not an object; expected {expected}");
                 return Error::invalid(InvalidCode::Json, "", detail);
             }
             self.syntax(self.text, &e)

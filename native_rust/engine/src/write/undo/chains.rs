@@ -25,9 +25,11 @@ pub(super) struct Resolved {
 }
 
 /// What becomes of `set`, ascending and without repetition; `undone` is the block that
-/// undid another. O(set + chains).
+/// undid another. Where one outside of the set does again what a block of it had done, that
+/// one is to undo if the set `follows` its chains, and in the way otherwise. O(set + chains).
 pub(super) fn resolve(
     set: &[u64],
+    follows: bool,
     undone: impl Fn(u64) -> Option<u64>,
     budget: &Budget,
 ) -> Result<Resolved> {
@@ -49,6 +51,7 @@ pub(super) fn resolve(
         match (stands, set.binary_search(&last)) {
             (false, _) => resolved.settled.push(last),
             (true, Ok(_)) => resolved.live.push(last),
+            (true, Err(_)) if follows => resolved.live.push(last),
             (true, Err(_)) => resolved.again.push((first, last)),
         }
     }
@@ -171,7 +174,7 @@ mod tests {
             let all = 1..=history.len() as u64;
             let set: Vec<u64> = all.zip(chosen).filter(|(_, c)| *c).map(|(s, _)| s).collect();
             let by = |seq: u64| undone.get(&seq).copied();
-            let resolved = resolve(&set, by, &Budget::ample()).unwrap();
+            let resolved = resolve(&set, false, by, &Budget::ample()).unwrap();
             let now = replay(&history, &BTreeSet::new());
             let without = replay(&history, &set.iter().copied().collect());
             // Those it undoes are the ends of chains that stand differently without the set.
@@ -215,11 +218,23 @@ mod tests {
     #[test]
     fn a_pair_that_is_undone_together_needs_nothing() {
         let by = |seq: u64| (seq == 2).then_some(3);
-        let resolve = |set: &[u64]| resolve(set, by, &Budget::ample()).unwrap();
+        let resolve = |set: &[u64]| resolve(set, false, by, &Budget::ample()).unwrap();
         assert_eq!(resolve(&[2, 3]).settled, [3]);
         assert_eq!(resolve(&[2]).settled, [3]);
         assert_eq!(resolve(&[3]).live, [3]);
         assert_eq!(resolve(&[1, 3]).live, [1, 3]);
+    }
+
+    #[test]
+    fn a_set_that_follows_means_what_does_it_now() {
+        let by = |seq: u64| (2..4).contains(&seq).then_some(seq + 1);
+        let resolve = |follows| resolve(&[1, 2], follows, by, &Budget::ample()).unwrap();
+        assert_eq!(resolve(true).live, [1, 4]);
+        assert!(resolve(true).again.is_empty());
+        assert_eq!(
+            (resolve(false).live, resolve(false).again),
+            (vec![1], vec![(2, 4)])
+        );
     }
 
     #[test]

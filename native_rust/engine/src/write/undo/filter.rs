@@ -1,4 +1,8 @@
 //! Which blocks a filter means: who wrote them, what about, when, with what provenance.
+//!
+//! It means no reverts unless it asks for them by `op`. A revert has the provenance that its
+//! caller gave, or that of the version it brings back, and so would often be met by the
+//! filter by which it was made: asked a second time, that would do again what it had undone.
 
 use serde_json::Value;
 
@@ -15,6 +19,8 @@ use crate::types::{
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filter {
     actor: Option<String>,
+    /// What they do; without it anything but revert.
+    op: Option<OpKind>,
     /// Members that the provenance has, with these values.
     provenance: Vec<(String, Value)>,
     pub feature: Option<String>,
@@ -25,8 +31,9 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn parse(source: &Source<'_>, raw: &str) -> Result<Self> {
-        const TAKEN: [&str; 6] = [
+        const TAKEN: [&str; 7] = [
             "actor",
+            "op",
             "provenance",
             "feature_id",
             "series_id",
@@ -57,6 +64,16 @@ impl Filter {
         let timed = members.get("start").or(members.get("end")).is_some();
         Ok(Self {
             actor: text("actor")?,
+            op: match text("op")? {
+                None => None,
+                Some(op) => Some(OpKind::parse(&op).ok_or_else(|| {
+                    let names = OpKind::names();
+                    refusal(
+                        "/op",
+                        format!("found {}; expected one of {names}", Shown(&op)),
+                    )
+                })?),
+            },
             provenance: match members.get("provenance") {
                 None => Vec::new(),
                 Some(_) => wanted(raw)?,
@@ -70,7 +87,12 @@ impl Filter {
     pub(super) fn takes(&self, state: &State, block: &Block<'_>) -> Result<bool> {
         let broken = |e| damaged(state, block.seq, e);
         let actor = self.actor.as_deref();
-        Ok(actor.is_none_or(|actor| block.actor == Some(actor))
+        let op_fits = match self.op {
+            Some(op) => block.op == op,
+            None => block.op != OpKind::Revert,
+        };
+        Ok(op_fits
+            && actor.is_none_or(|actor| block.actor == Some(actor))
             && self.has_provenance(block).map_err(broken)?
             && self.is_about(&block.action().map_err(broken)?, state, block.seq)?)
     }

@@ -25,13 +25,12 @@ mod select;
 use serde::Serialize;
 
 pub(crate) use inverse::version;
-pub use obstacles::Obstacle;
 pub use select::Undo;
 
 use crate::block::{Condition, Operation, check_size};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
-use crate::error::{Error, Result};
+use crate::error::{Error, Obstacle, Result};
 use inverse::inverse;
 use plan::{Plan, Step, Target, plan};
 use select::Selection;

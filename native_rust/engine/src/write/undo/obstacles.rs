@@ -1,24 +1,6 @@
 //! What stands in the way of undoing blocks, in numbers and in words.
 
-use serde::Serialize;
-
-use crate::error::{Error, Fault};
-
-/// One thing that stands in the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Obstacle {
-    /// The stable code that clients match on.
-    pub code: &'static str,
-    /// JSON pointer to what asked for the block.
-    pub pointer: String,
-    /// The block that was to be undone.
-    pub block: u64,
-    /// The block that stands in the way, where it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<u64>,
-    /// What is in the way, and what to do.
-    pub detail: String,
-}
+use crate::error::{Error, Obstacle};
 
 /// Why a block cannot be undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +109,7 @@ impl Obstacles {
             self.kept.push(Obstacle {
                 code: reason.code(),
                 pointer: pointer(),
-                block,
+                seq: (block > 0).then_some(block),
                 by: reason.by(),
                 detail: Self::detail(block, &reason),
             });
@@ -154,13 +136,8 @@ impl Obstacles {
 
     /// The refusal of several.
     pub(super) fn of_all(self) -> Option<Error> {
-        let fault = |obstacle: Obstacle| Fault {
-            code: obstacle.code,
-            pointer: obstacle.pointer,
-            detail: obstacle.detail,
-        };
-        (self.total > 0).then(|| Error::Obstructed {
-            faults: self.kept.into_iter().map(fault).collect(),
+        (self.total > 0).then_some(Error::Obstructed {
+            obstacles: self.kept,
             total: self.total,
             limit: self.limit as u64,
         })

@@ -67,7 +67,7 @@ struct Planner<'p> {
 pub(super) fn plan(state: &State, undo: &Undo, at: u64, budget: &Budget) -> Result<Plan> {
     let selected = &select(state, &undo.what, at, budget)?;
     let undone = |seq: u64| undoer(state, seq, at);
-    let resolved = resolve(&selected.seqs, undone, budget)?;
+    let resolved = resolve(&selected.seqs, undo.what.follows(), undone, budget)?;
     let mut planner = Planner {
         state,
         budget,
@@ -268,7 +268,7 @@ impl Planner<'_> {
             let mut left = 0;
             for other in first..=last {
                 self.budget.step()?;
-                let meant = self.selected.seqs.binary_search(&other).is_ok();
+                let meant = self.undoes(other) || self.selected.seqs.binary_search(&other).is_ok();
                 left += u64::from(!meant && self.stands(other)?);
             }
             if left > 0 {

@@ -47,6 +47,20 @@ pub(super) struct Selected {
     whole: &'static str,
 }
 
+impl Selection {
+    /// Whether a block stands for what it did, by whichever block that is done now. Who
+    /// names blocks means these and no others.
+    pub(super) fn follows(&self) -> bool {
+        matches!(
+            self,
+            Self::Range {
+                filter: Some(_),
+                ..
+            }
+        )
+    }
+}
+
 impl Selected {
     /// JSON pointer to what selects a block.
     pub(super) fn pointer(&self, seq: u64) -> String {
@@ -78,7 +92,8 @@ impl Undo {
     /// - `{"first_seq": sequence, "last_seq": sequence}`, both included
     /// - `{"filter": {...}}`, alone or within `first_seq` and `last_seq`: blocks of an
     ///   `actor`, a `feature_id`, a `series_id`, whose `provenance` has these members,
-    ///   committed from `start` on and before `end`
+    ///   committed from `start` on and before `end`; of the operation `op`, or of any but
+    ///   `revert`. What was undone and done again is undone by the block that did it again
     ///
     /// and `provenance`. Linear in the text.
     ///
