@@ -73,6 +73,37 @@ defmodule FormdbHttpWeb.DownloadTest do
     assert Enum.map(decoded(body), & &1["seq"]) == Enum.to_list(1..5)
   end
 
+  for version <- ["1.0", "1.1"] do
+    test "one that is cut off is not taken for whole, in HTTP/#{version}", %{db: db, base: base} do
+      opts = [:binary, active: false, recbuf: 65_536, show_econnreset: true]
+      {:ok, socket} = :gen_tcp.connect({127, 0, 0, 1}, Endpoint.port(), opts)
+      head = "HTTP/#{unquote(version)}\r\nhost: localhost\r\naccept: application/x-ndjson\r\n\r\n"
+      write(socket, ["GET ", base, "/features ", head])
+      {:ok, begun} = :gen_tcp.recv(socket, 100_000, 5_000)
+      :ok = FormdbHttp.purge(db)
+      {:ok, _} = FormdbHttp.open(db)
+      log = ExUnit.CaptureLog.capture_log(fn -> send(self(), read_on(socket, begun)) end)
+      assert log =~ "an answer was cut off: "
+      assert_received {body, ended}
+
+      # Closed, or reset.
+      if unquote(version) == "1.0",
+        do: assert(ended == :econnreset),
+        else: refute(String.ends_with?(body, "\r\n0\r\n\r\n"))
+
+      # It is no longer under way.
+      {micros, :ok} = :timer.tc(fn -> stop_supervised(Endpoint) end)
+      assert micros < 5_000_000
+    end
+  end
+
+  defp read_on(socket, read) do
+    case :gen_tcp.recv(socket, 0, 5_000) do
+      {:ok, bytes} -> read_on(socket, read <> bytes)
+      {:error, reason} -> {read, reason}
+    end
+  end
+
   test "what is wrong with the question has its status", %{base: base} do
     answer = download(base <> "/features?bbox=nonsense", "application/x-ndjson")
     assert %{status: 400, headers: %{"content-type" => "application/problem+json"}} = answer

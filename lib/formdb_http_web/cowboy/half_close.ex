@@ -69,7 +69,7 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   @doc "Whether the client's side is closed."
   def closed?, do: state().socket != nil
 
-  @doc "Nothing can be sent any more: the close is told, and not put off."
+  @doc "Nothing more is sent: the close is told, and not put off."
   def gone(socket) do
     put(%{state() | socket: socket, ends: now()})
     send(self(), {:tcp_closed, socket})

@@ -11,6 +11,7 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.{AnswerMemory, Fault}
+  alias FormdbHttpWeb.Cowboy.HalfClose
 
   @piece_bytes 262_144
 
@@ -34,7 +35,7 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
 
       Logger.error(["an answer was cut off: ", why])
       # Cowboy would end it as one that is whole. With the connection this process ends.
-      Process.exit(req.pid, :kill)
+      :cowboy_req.cast({__MODULE__, {:cut_off, req.version}}, req)
       Process.sleep(:infinity)
   end
 
@@ -70,8 +71,13 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
   ## In the connection's process
 
   @doc "The commands for Cowboy that follow from a message of this module."
-  @spec commands(:begin | :end | {:sent, pid(), reference(), pos_integer()}, timeout()) ::
-          [tuple()]
+  @spec commands(
+          :begin
+          | :end
+          | {:sent, pid(), reference(), pos_integer()}
+          | {:cut_off, :cowboy.http_version()},
+          timeout()
+        ) :: [tuple()]
   def commands(:begin, _idle_timeout), do: [set_options: %{idle_timeout: :infinity}]
   def commands(:end, idle_timeout), do: [set_options: %{idle_timeout: idle_timeout}]
 
@@ -79,6 +85,23 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
   def commands({:sent, process, ref, size}, _idle_timeout) do
     AnswerMemory.sent(size)
     send(process, {ref, :sent})
+    []
+  end
+
+  # Where the end of an answer is that of the connection (RFC 9112, 6.3), a reset says that it
+  # is not whole.
+  def commands({:cut_off, version}, _idle_timeout) do
+    {:links, links} = Process.info(self(), :links)
+
+    for socket <- links, is_port(socket) do
+      if version == :"HTTP/1.0" do
+        :inet.setopts(socket, linger: {true, 0})
+        :gen_tcp.close(socket)
+      end
+
+      HalfClose.gone(socket)
+    end
+
     []
   end
 end
