@@ -135,6 +135,7 @@ fn ranges(c: &mut Criterion) {
                     series: "s",
                     start: from * MINUTE,
                     end: (from + count) * MINUTE,
+                    values: None,
                     order: Order::Ascending,
                     limit: 100_000,
                     cursor: None,

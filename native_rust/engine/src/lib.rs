@@ -102,7 +102,7 @@ pub use sessions::{Additions, Applied, Phase, TransactionStatus};
 pub use snapshot::SnapshotUsed;
 pub use state::ScrubStats;
 pub use transactions::{Begin, Commit, OwnDocument, Wait};
-pub use types::{Hash, Zone, to_hex};
+pub use types::{Hash, ValueFilter, Zone, to_hex};
 pub use write::operations::{PreparedOperations, Reading};
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 pub use write::undo::{OutlinedOperation, PreparedUndo, Undo, UndoOutline};

@@ -602,6 +602,7 @@ fn seen(db: &Database, txn: Option<&str>, order: Order, limit: usize) -> Model {
             series: "s",
             start: i64::MIN,
             end: i64::MAX,
+            values: None,
             order,
             limit,
             cursor: cursor.as_deref(),

@@ -356,6 +356,7 @@ fn points(db: &Database, series: &str) -> Vec<(i64, f64)> {
         series,
         start: i64::MIN,
         end: i64::MAX,
+        values: None,
         order: Order::Ascending,
         limit: 100_000,
         cursor: None,

@@ -2,7 +2,7 @@
 
 use formdb_engine::{
     Aggregate, AggregatePage, Bucket, Selection, SeriesBuckets, SeriesPage, SeriesRangeQuery,
-    SeriesSummary,
+    SeriesSummary, ValueFilter,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
@@ -10,7 +10,7 @@ use crate::CatalogRef;
 use crate::answer::{COPIED, Failure, binary, json_answer};
 use crate::asking::{Asker, ask};
 use crate::maps::map;
-use crate::reads::order;
+use crate::reads::{order, values};
 use crate::schedulers::twins;
 use crate::times::zone;
 
@@ -30,6 +30,7 @@ pub(crate) struct AggregateMap<'a> {
     series: SeriesTerm<'a>,
     start: Option<i64>,
     end: Option<i64>,
+    value: Vec<&'a str>,
     aggregation: &'a str,
     interval: Option<&'a str>,
     origin: Option<i64>,
@@ -49,6 +50,7 @@ impl<'a> AggregateMap<'a> {
             },
             start: self.start,
             end: self.end,
+            values: values(&self.value)?,
             aggregation: self.aggregation.parse()?,
             interval: self.interval.map(str::parse).transpose()?,
             origin: self.origin,
@@ -140,6 +142,7 @@ pub(crate) struct RangesMap<'a> {
     pub(crate) prefix: &'a str,
     pub(crate) start: i64,
     pub(crate) end: i64,
+    value: Vec<&'a str>,
     pub(crate) order: Atom,
     pub(crate) limit: usize,
     cursor: Option<&'a str>,
@@ -149,11 +152,20 @@ pub(crate) struct RangesMap<'a> {
 }
 
 impl<'a> RangesMap<'a> {
-    pub(crate) fn query(&self) -> SeriesRangeQuery<'a> {
+    pub(crate) fn values(&self) -> Result<Option<ValueFilter>, Failure> {
+        values(&self.value)
+    }
+
+    /// The question, of the values that [`Self::values`] gives.
+    pub(crate) fn query<'q>(&self, values: Option<&'q ValueFilter>) -> SeriesRangeQuery<'q>
+    where
+        'a: 'q,
+    {
         SeriesRangeQuery {
             prefix: self.prefix,
             start: self.start,
             end: self.end,
+            values,
             order: order(self.order),
             limit: self.limit,
             cursor: self.cursor,
@@ -167,7 +179,9 @@ impl<'a> RangesMap<'a> {
 fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let page = database.range_by_prefix(&range.query(), &asker.budget(database))?;
+        let values = range.values()?;
+        let query = range.query(values.as_ref());
+        let page = database.range_by_prefix(&query, &asker.budget(database))?;
         let series = match range.json {
             true => binary(env, &page.to_json(&zone(range.tz)?)),
             false => tuples(env, &page),

@@ -3,7 +3,7 @@
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     BoxQuery, Database, Document, EntryQuery, FeaturePage, Order, PointPage, RangeQuery,
-    SeriesListPage, SeriesListQuery, Summary, to_hex,
+    SeriesListPage, SeriesListQuery, Summary, ValueFilter, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
@@ -122,6 +122,7 @@ pub(crate) struct RangeMap<'a> {
     pub(crate) series: &'a str,
     start: i64,
     end: i64,
+    value: Vec<&'a str>,
     order: Atom,
     limit: usize,
     cursor: Option<&'a str>,
@@ -163,12 +164,29 @@ pub(crate) fn order(order: Atom) -> Order {
     }
 }
 
+/// Conditions on values, if there are any.
+pub(crate) fn values(conditions: &[&str]) -> Result<Option<ValueFilter>, Failure> {
+    match conditions {
+        [] => Ok(None),
+        _ => Ok(Some(ValueFilter::parse(conditions)?)),
+    }
+}
+
 impl<'a> RangeMap<'a> {
-    pub(crate) fn query(&self) -> RangeQuery<'a> {
+    pub(crate) fn values(&self) -> Result<Option<ValueFilter>, Failure> {
+        values(&self.value)
+    }
+
+    /// The question, of the values that [`Self::values`] gives.
+    pub(crate) fn query<'q>(&self, values: Option<&'q ValueFilter>) -> RangeQuery<'q>
+    where
+        'a: 'q,
+    {
         RangeQuery {
             series: self.series,
             start: self.start,
             end: self.end,
+            values,
             order: order(self.order),
             limit: self.limit,
             cursor: self.cursor,
@@ -184,11 +202,15 @@ fn points<'a>(
     range: &RangeMap<'a>,
     shape: impl FnOnce(&PointPage) -> Term<'a>,
 ) -> Term<'a> {
+    let values = match range.values() {
+        Ok(values) => values,
+        Err(failure) => return tagged(env, Err::<(), _>(failure)),
+    };
     ask(
         env,
         on,
         database,
-        || Ok(range.query()),
+        || Ok(range.query(values.as_ref())),
         Database::range_in_memory,
         |database, query, budget| match range.transaction {
             None => database.range(query, budget),

@@ -42,9 +42,11 @@ fn range_table<'a>(
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let budget = asker.budget(database);
+        let values = range.values()?;
+        let query = range.query(values.as_ref());
         let page = match range.transaction {
-            None => database.range(&range.query(), &budget)?,
-            Some(id) => database.range_in(id, &range.query(), &budget)?,
+            None => database.range(&query, &budget)?,
+            Some(id) => database.range_in(id, &query, &budget)?,
         };
         let text = binary(
             env,
@@ -65,7 +67,9 @@ fn ranges_table<'a>(
 ) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let page = database.range_by_prefix(&range.query(), &asker.budget(database))?;
+        let values = range.values()?;
+        let query = range.query(values.as_ref());
+        let page = database.range_by_prefix(&query, &asker.budget(database))?;
         let text = binary(env, &page.to_table(form.into(), &zone(range.tz)?));
         Ok((text, page.points(), page.seq, page.next))
     })
@@ -78,10 +82,12 @@ fn range_wide<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMa
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let zone = zone(range.tz)?;
+        let values = range.values()?;
         let query = WideQuery {
             prefix: range.prefix,
             start: range.start,
             end: range.end,
+            values: values.as_ref(),
             order: order(range.order),
             limit: range.limit,
             as_of: range.as_of,

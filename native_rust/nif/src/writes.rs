@@ -424,6 +424,7 @@ fn has_points(database: &Database, series: &str, start: i64, end: i64) -> Result
         series,
         start,
         end,
+        values: None,
         order: Order::Ascending,
         limit: 1,
         cursor: None,

@@ -11,7 +11,7 @@ use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
 use crate::read::table_rows::{TableForm, TableRows};
 use crate::state::CursorKey;
-use crate::types::Zone;
+use crate::types::{ValueFilter, Zone};
 
 /// A range query over all series whose ids begin alike.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct SeriesRangeQuery<'a> {
     pub start: i64,
     /// First timestamp after the range.
     pub end: i64,
+    /// Which values count; all without it.
+    pub values: Option<&'a ValueFilter>,
     /// Of the points of each series, by time.
     pub order: Order,
     /// Points in one page, of all series together, at least 1.
@@ -107,6 +109,7 @@ impl Database {
                 start: query.start,
                 end: query.end,
                 at,
+                values: query.values,
                 order: query.order,
                 skip: 0,
                 // One to see whether there is more.
@@ -182,12 +185,14 @@ impl SeriesRangeQuery<'_> {
             prefix,
             start,
             end,
+            values,
             order,
             limit: _,
             cursor: _,
             as_of: _,
         } = self;
-        Asked::new(cursors, List::SeriesPoints, &(prefix, start, end, order))
+        let what = (prefix, start, end, values, order);
+        Asked::new(cursors, List::SeriesPoints, &what)
     }
 }
 

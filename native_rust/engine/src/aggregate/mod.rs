@@ -31,7 +31,7 @@ use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{InOrder, Order, SharedSeries, TemporalIndex};
 use crate::read::points::no_series;
-use crate::types::Zone;
+use crate::types::{ValueFilter, Zone};
 
 use run::Run;
 
@@ -104,6 +104,8 @@ pub struct Aggregate<'a> {
     pub start: Option<i64>,
     /// First timestamp after the range; `None`: after the series' last.
     pub end: Option<i64>,
+    /// Which values count; all without it.
+    pub values: Option<ValueFilter>,
     /// What to make of the points of a bucket.
     pub aggregation: Aggregation,
     /// How long a bucket is; `None`: the range is one bucket.
@@ -130,6 +132,7 @@ impl<'a> Aggregate<'a> {
             series,
             start: None,
             end: None,
+            values: None,
             aggregation,
             interval: None,
             origin: None,

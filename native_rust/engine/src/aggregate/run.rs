@@ -106,8 +106,9 @@ impl<'q> Run<'q> {
             self.budget.check()?;
             let step = self.work.min(STEP);
             let mut done = 0;
+            let seen = (self.at, self.query.values.as_ref());
             let guard = series.read();
-            let walked = guard.walk((start, end), self.at, step, |points| {
+            let walked = guard.walk((start, end), seen, step, |points| {
                 let more = self.take(points, &mut filling)?;
                 done += more;
                 Ok(more)
@@ -155,6 +156,7 @@ impl<'q> Run<'q> {
             series,
             span: (from, to),
             at: self.at,
+            values: self.query.values.as_ref(),
             budget: self.budget,
         };
         let percent = self.query.aggregation.percent();
@@ -179,6 +181,7 @@ impl<'q> Run<'q> {
                 start: i64::MIN,
                 end,
                 at: self.at,
+                values: query.values.as_ref(),
                 order: Order::Descending,
                 skip: 0,
                 limit: 1,

@@ -10,6 +10,7 @@ use super::percent::Percent;
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::index::SharedSeries;
+use crate::types::ValueFilter;
 use crate::types::exact::between;
 
 /// Bits that one walk tells apart.
@@ -22,6 +23,8 @@ pub(super) struct Values<'a> {
     pub series: &'a SharedSeries,
     pub span: (i64, i64),
     pub at: u64,
+    /// Which of them count; all without it.
+    pub values: Option<&'a ValueFilter>,
     pub budget: &'a Budget,
 }
 
@@ -32,7 +35,7 @@ impl Values<'_> {
         loop {
             self.budget.check()?;
             let guard = self.series.read();
-            let rest = guard.walk((start, end), self.at, STEP, |points| {
+            let rest = guard.walk((start, end), (self.at, self.values), STEP, |points| {
                 points.values.iter().for_each(|&value| found(key(value)));
                 Ok::<_, Error>(points.values.len())
             })?;

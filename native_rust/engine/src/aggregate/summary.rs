@@ -55,7 +55,7 @@ impl Database {
         loop {
             budget.check()?;
             let guard = series.read();
-            let rest = guard.walk((start, i64::MAX), at, STEP, |points| {
+            let rest = guard.walk((start, i64::MAX), (at, None), STEP, |points| {
                 fold.count += points.values.len() as u64;
                 fold.add_ends(&points);
                 let work = fold.add_extremes(&points) + fold.add_sum(&points);

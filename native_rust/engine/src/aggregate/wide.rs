@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::index::{self, InOrder, Order, SharedSeries};
 use crate::read::page::check_limit;
 use crate::read::table_rows::write_cell;
-use crate::types::{TimeWriter, Zone, check_range};
+use crate::types::{TimeWriter, ValueFilter, Zone, check_range};
 
 /// Points that are read of a column at first, and each time at most; in between twice as
 /// many as before. So little is read of a column that has more than the page takes.
@@ -28,6 +28,8 @@ pub struct WideQuery<'a> {
     pub start: i64,
     /// First timestamp after the range.
     pub end: i64,
+    /// Which values count; all without it.
+    pub values: Option<&'a ValueFilter>,
     /// Of the rows, by time.
     pub order: Order,
     /// Rows at most, at least 1.
@@ -88,6 +90,7 @@ impl Database {
             start: query.start,
             end: query.end,
             at,
+            values: query.values,
             order: query.order,
             skip: 0,
             limit: FEW,
@@ -149,11 +152,11 @@ struct Column<'s> {
     /// How many of those are written.
     place: usize,
     /// What comes after them.
-    rest: Option<(&'s SharedSeries, index::RangeQuery)>,
+    rest: Option<(&'s SharedSeries, index::RangeQuery<'s>)>,
 }
 
 impl<'s> Column<'s> {
-    fn of(series: &'s SharedSeries, range: index::RangeQuery, budget: &Budget) -> Result<Self> {
+    fn of(series: &'s SharedSeries, range: index::RangeQuery<'s>, budget: &Budget) -> Result<Self> {
         let mut column = Self {
             rest: Some((series, range)),
             ..Self::default()

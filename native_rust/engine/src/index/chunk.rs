@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::filter::{Bounds, Filter};
 use super::lives::{Life, Lives, end_seq, revivals};
 use super::summary::CachedSummary;
+use crate::types::{Counted, ValueFilter};
 
 /// Most points a chunk holds.
 pub(super) const CAPACITY: usize = 1_024;
@@ -497,6 +498,17 @@ impl Chunk {
     /// The summary of its values, to be made when it is asked for.
     pub(super) fn summary(&self) -> &CachedSummary {
         &self.summary
+    }
+
+    /// Which of its values count.
+    pub(super) fn counted(&self, values: Option<&ValueFilter>) -> Counted {
+        let Some(filter) = values else {
+            return Counted::All;
+        };
+        let known = self.summary.of(&self.values);
+        known.map_or(Counted::Some, |known| {
+            filter.of_span((known.min, known.max))
+        })
     }
 
     /// The points of `source`, in order.

@@ -1,7 +1,10 @@
 //! Reading a time range page by page.
 
+use std::ops::Range;
+
 use super::chunk::{BlockSource, Chunk};
 use super::filter::Filter;
+use crate::types::{Counted, ValueFilter};
 
 /// Which way a range is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,14 +16,16 @@ pub enum Order {
 }
 
 /// A page of a time range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RangeQuery {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RangeQuery<'v> {
     /// First timestamp that counts.
     pub start: i64,
     /// First timestamp that no longer counts. Not after `start`: no points.
     pub end: i64,
     /// Points that are not visible at this sequence do not count.
     pub at: u64,
+    /// Those with other values do not count either, if it is given.
+    pub values: Option<&'v ValueFilter>,
     /// Which way to read.
     pub order: Order,
     /// How many of the points of the first timestamp in that order (`start`, or
@@ -30,7 +35,7 @@ pub struct RangeQuery {
     pub limit: usize,
 }
 
-impl RangeQuery {
+impl RangeQuery<'_> {
     /// The same range from `resume` on, never more than it.
     #[must_use]
     pub fn resume(self, resume: Resume) -> Self {
@@ -124,7 +129,7 @@ impl End {
 /// What a query reads of a chunk, of the points that `filter` takes.
 pub(super) fn sources<'a>(
     chunk: &'a Chunk,
-    query: &RangeQuery,
+    query: &RangeQuery<'_>,
     filter: Filter,
 ) -> impl DoubleEndedIterator<Item = BlockSource> + use<'a> {
     let range = match chunk.has_none(filter) {
@@ -135,9 +140,21 @@ pub(super) fn sources<'a>(
     chunk.sources(range, filter)
 }
 
+/// Where values stand next to each other that count.
+fn counted_runs(values: &[f64], filter: &ValueFilter) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (place, _) in values.iter().enumerate().filter(|(_, x)| filter.takes(**x)) {
+        match runs.last_mut() {
+            Some(run) if run.end == place => run.end += 1,
+            _ => runs.push(place..place + 1),
+        }
+    }
+    runs
+}
+
 /// A page being read: what goes into it is handed on piece by piece.
 pub(super) struct Page<'a, F> {
-    query: &'a RangeQuery,
+    query: &'a RangeQuery<'a>,
     /// How many more points it takes.
     room: usize,
     /// Points at the first timestamp yet to be passed over.
@@ -151,7 +168,7 @@ pub(super) struct Page<'a, F> {
 impl<'a, F: FnMut(&Chunk, &BlockSource)> Page<'a, F> {
     /// `sink` is called with pieces in the order of the query; those of a
     /// descending one are ascending in themselves.
-    pub(super) fn new(query: &'a RangeQuery, sink: F) -> Self {
+    pub(super) fn new(query: &'a RangeQuery<'a>, sink: F) -> Self {
         Self {
             query,
             room: query.limit,
@@ -167,8 +184,34 @@ impl<'a, F: FnMut(&Chunk, &BlockSource)> Page<'a, F> {
         self.query.limit - self.room
     }
 
+    /// Adds the points of a source whose values count, until the page is full. Returns
+    /// whether some were left over. Linear, unless `counted` says it of all.
+    pub(super) fn add_counted(
+        &mut self,
+        chunk: &Chunk,
+        source: BlockSource,
+        counted: Counted,
+    ) -> bool {
+        let values = match (counted, self.query.values) {
+            (Counted::None, _) => return false,
+            (Counted::Some, Some(values)) => values,
+            _ => return self.add(chunk, source),
+        };
+        let runs = counted_runs(chunk.columns(&source).values, values);
+        let part = |run: Range<usize>| {
+            let mut part = source.clone();
+            part.drop_last(source.range.len() - run.end);
+            part.drop_first(run.start);
+            part
+        };
+        match self.query.order {
+            Order::Ascending => runs.into_iter().any(|run| self.add(chunk, part(run))),
+            Order::Descending => runs.into_iter().rev().any(|run| self.add(chunk, part(run))),
+        }
+    }
+
     /// Adds points until the page is full. Returns whether some were left over.
-    pub(super) fn add(&mut self, chunk: &Chunk, mut source: BlockSource) -> bool {
+    fn add(&mut self, chunk: &Chunk, mut source: BlockSource) -> bool {
         self.pass_over(chunk, &mut source);
         let left_over = source.range.len().saturating_sub(self.room);
         match self.query.order {

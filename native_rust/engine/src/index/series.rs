@@ -11,6 +11,7 @@ use super::chunk::{BlockSource, CAPACITY, Chunk, Deletion, Indexes, Piece, Point
 use super::filter::Filter;
 use super::lives::end_seq;
 use super::range::{End, Order, Page, RangeQuery, Resume, Work, sources};
+use crate::types::Counted;
 
 pub use stored::{PartRun, SeriesPart};
 
@@ -212,6 +213,7 @@ impl Series {
             start: revival.start,
             end: revival.end,
             at: revival.seq,
+            values: None,
             order: Order::Ascending,
             skip: 0,
             limit: usize::MAX,
@@ -380,7 +382,9 @@ impl Series {
                         return end;
                     }
                     looked += chunk.look_cost(filter);
-                    if sources(chunk, query, filter).any(|s| page.add(chunk, s)) {
+                    let counted = chunk.counted(query.values);
+                    looked += read_cost(chunk, counted);
+                    if sources(chunk, query, filter).any(|s| page.add_counted(chunk, s, counted)) {
                         return End::Full(page.resume());
                     }
                 }
@@ -398,9 +402,11 @@ impl Series {
                     }
                     above = fence;
                     looked += chunk.look_cost(filter);
+                    let counted = chunk.counted(query.values);
+                    looked += read_cost(chunk, counted);
                     if sources(chunk, query, filter)
                         .rev()
-                        .any(|s| page.add(chunk, s))
+                        .any(|s| page.add_counted(chunk, s, counted))
                     {
                         return End::Full(page.resume());
                     }
@@ -489,6 +495,14 @@ impl Series {
             last,
             points: counts.map(|count| count as u64).sum(),
         })
+    }
+}
+
+/// What it costs to look at each value, where that has to be.
+fn read_cost(chunk: &Chunk, counted: Counted) -> usize {
+    match counted {
+        Counted::Some => chunk.len(),
+        Counted::None | Counted::All => 0,
     }
 }
 

@@ -224,6 +224,7 @@ impl SharedSeries {
             start,
             end,
             at: seq,
+            values: None,
             order: Order::Ascending,
             skip: 0,
             limit: usize::MAX,
@@ -243,12 +244,13 @@ impl SharedSeries {
 }
 
 /// For the last point that is visible at `at`.
-fn last_at(at: u64) -> RangeQuery {
+fn last_at(at: u64) -> RangeQuery<'static> {
     RangeQuery {
         start: i64::MIN,
         // No stored timestamp is that late.
         end: i64::MAX,
         at,
+        values: None,
         order: Order::Descending,
         skip: 0,
         limit: 1,

@@ -301,6 +301,7 @@ mod tests {
                     start: i64::MIN,
                     end: i64::MAX,
                     at,
+                    values: None,
                     order: Order::Ascending,
                     skip: 0,
                     limit: usize::MAX,

@@ -5,11 +5,12 @@ use super::filter::Filter;
 use super::range::{End, Order, RangeQuery, Resume, Work};
 use super::series::Series;
 use super::summary::{CachedSummary, ValueSummary};
+use crate::types::{Counted, ValueFilter};
 
 /// What looking at a chunk costs, counted in points.
 const CHUNK_COST: usize = 16;
 
-/// Consecutive points of a series that are all visible.
+/// Points of a series, one after the other, that are all visible and of values that count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stretch<'a> {
     /// In order; not empty.
@@ -91,8 +92,8 @@ impl Series {
     }
 
     /// Calls `sink` with the points from `start` on and before `end` that are
-    /// visible at `at`, in order, until about `work` is done: what the sink says,
-    /// and 16 for every chunk. Returns the timestamp to start from again if there
+    /// visible at `at`, and whose values count, in order, until about `work` is done:
+    /// what the sink says, 16 for every chunk, and one for each value that is looked at. Returns the timestamp to start from again if there
     /// may be more: no point at it or later was handed on. Only among points of
     /// one timestamp it does not stop.
     ///
@@ -104,7 +105,7 @@ impl Series {
     pub(crate) fn walk<E>(
         &self,
         (start, end): (i64, i64),
-        at: u64,
+        (at, values): (u64, Option<&ValueFilter>),
         work: usize,
         mut sink: impl FnMut(Stretch<'_>) -> Result<usize, E>,
     ) -> Result<Option<i64>, E> {
@@ -113,6 +114,7 @@ impl Series {
         }
         let filter = Filter::visible_at(at);
         let mut done = 0_usize;
+        let mut taken = Taken::default();
         let chunks = self.chunks.range(self.first_fence(start)..(end, 0));
         for (&(fence, number), chunk) in chunks {
             // Such a fence says that no chunk before has a point at its timestamp.
@@ -123,12 +125,28 @@ impl Series {
             if chunk.has_none(filter) {
                 continue;
             }
+            let counted = chunk.counted(values);
+            if counted == Counted::None {
+                continue;
+            }
+            let mut sink = |range: std::ops::Range<usize>| match (counted, values) {
+                (Counted::Some, Some(values)) => {
+                    let (timestamps, numbers) = chunk.slices(range);
+                    taken.fill(timestamps, numbers, values);
+                    let looked = numbers.len();
+                    match taken.stretch() {
+                        Some(stretch) => Ok(looked + sink(stretch)?),
+                        None => Ok(looked),
+                    }
+                }
+                _ => sink(stretch(chunk, range)),
+            };
             let range = chunk.count_before(start)..chunk.count_before(end);
             if range.is_empty() {
                 continue;
             }
             if chunk.is_whole(filter) {
-                done += sink(stretch(chunk, range))?;
+                done += sink(range)?;
                 continue;
             }
             done += chunk.look_cost(filter);
@@ -140,15 +158,43 @@ impl Series {
                     continue;
                 }
                 if !open.is_empty() {
-                    done += sink(stretch(chunk, open))?;
+                    done += sink(open)?;
                 }
                 open = source.range;
             }
             if !open.is_empty() {
-                done += sink(stretch(chunk, open))?;
+                done += sink(open)?;
             }
         }
         Ok(None)
+    }
+}
+
+/// The points of a chunk whose values count, next to each other.
+#[derive(Default)]
+struct Taken {
+    timestamps: Vec<i64>,
+    values: Vec<f64>,
+}
+
+impl Taken {
+    fn fill(&mut self, timestamps: &[i64], values: &[f64], filter: &ValueFilter) {
+        self.timestamps.clear();
+        self.values.clear();
+        for (&timestamp, &value) in timestamps.iter().zip(values) {
+            if filter.takes(value) {
+                self.timestamps.push(timestamp);
+                self.values.push(value);
+            }
+        }
+    }
+
+    fn stretch(&self) -> Option<Stretch<'_>> {
+        (!self.values.is_empty()).then_some(Stretch {
+            timestamps: &self.timestamps,
+            values: &self.values,
+            cached: None,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
 use crate::read::table_rows::{TableForm, TableRows};
 use crate::state::blocks::{block_at, damaged, read_block};
-use crate::types::{Zone, check_range, point_metadata, write_json};
+use crate::types::{ValueFilter, Zone, check_range, point_metadata, write_json};
 
 use crate::index::{self, Resume, SharedSeries};
 pub use crate::index::{Order, Point, PointRef, SeriesEntry, Summary};
@@ -25,6 +25,8 @@ pub struct RangeQuery<'a> {
     pub start: i64,
     /// First timestamp after the range.
     pub end: i64,
+    /// Which values count; all without it.
+    pub values: Option<&'a ValueFilter>,
     /// Ascending or descending by time.
     pub order: Order,
     /// Points in one page, at least 1.
@@ -70,7 +72,8 @@ impl Database {
     /// lock is held for a short step at a time.
     ///
     /// O(log n + points read). Points of the range that are not visible at the sequence
-    /// it is as of cost as much where they came alone, and less in batches.
+    /// it is as of cost as much where they came alone, and less in batches. So do those whose
+    /// values do not count, unless what is known of a chunk tells.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown series, [`Error::Invalid`] for a bad
@@ -130,11 +133,11 @@ impl Database {
 
     /// The range a query asks for, resumed by its cursor, as of the sequence it is pinned
     /// to, and with no more points than a page may have bytes for.
-    pub(crate) fn range_query(
+    pub(crate) fn range_query<'v>(
         &self,
-        query: &RangeQuery<'_>,
+        query: &RangeQuery<'v>,
         txn: Option<&str>,
-    ) -> Result<index::RangeQuery> {
+    ) -> Result<index::RangeQuery<'v>> {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
@@ -143,6 +146,7 @@ impl Database {
             start: query.start,
             end: query.end,
             at: u64::MAX,
+            values: query.values,
             order: query.order,
             skip: 0,
             limit: query.limit.min(rows_in(state.limits.page_bytes)),
@@ -313,12 +317,13 @@ impl Database {
             series,
             start,
             end,
+            values,
             order,
             limit: _,
             cursor: _,
             as_of: _,
         } = query;
-        let what = (series, start, end, order, txn);
+        let what = (series, start, end, values, order, txn);
         Asked::new(&self.state.cursors, List::Points, &what)
     }
 

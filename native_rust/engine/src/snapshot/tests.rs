@@ -253,6 +253,7 @@ fn answers(state: &State, at: u64) -> String {
                 start,
                 end,
                 at,
+                values: None,
                 order: Order::Ascending,
                 skip: 0,
                 limit: usize::MAX,

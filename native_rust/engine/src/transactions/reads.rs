@@ -226,12 +226,12 @@ fn own_json(put: &PutFeature) -> Result<Vec<u8>> {
 struct Stored<'d> {
     database: &'d Database,
     series: &'d str,
-    next: Option<index::RangeQuery>,
+    next: Option<index::RangeQuery<'d>>,
     piece: Peekable<std::vec::IntoIter<Point>>,
 }
 
 impl<'d> Stored<'d> {
-    fn new(database: &'d Database, series: &'d str, range: index::RangeQuery) -> Self {
+    fn new(database: &'d Database, series: &'d str, range: index::RangeQuery<'d>) -> Self {
         /// Points read under one hold of the series' lock.
         const PIECE: usize = 1_024;
         Self {
@@ -291,15 +291,16 @@ struct Own<'o> {
 }
 
 impl<'o> Own<'o> {
-    fn new(order: Order, range: index::RangeQuery, own: &[&'o SeriesOverlay]) -> Self {
+    fn new(order: Order, range: index::RangeQuery<'o>, own: &[&'o SeriesOverlay]) -> Self {
         let bounds = (range.start, 0)..(range.end.max(range.start), 0);
         let layer = |(number, series): (usize, &&'o SeriesOverlay)| {
             // What a layer has deleted of its own is gone from it already.
             let later: Vec<&SeriesOverlay> = own.iter().skip(number + 1).copied().collect();
             let points = series.points.range(bounds.clone());
             let points = points.map(|((timestamp, _), value)| (*timestamp, *value));
-            let spared = move |(timestamp, _): &(i64, f64)| {
-                !later.iter().any(|later| later.deletes.hit_own(*timestamp))
+            let spared = move |(timestamp, value): &(i64, f64)| {
+                range.values.is_none_or(|values| values.takes(*value))
+                    && !later.iter().any(|later| later.deletes.hit_own(*timestamp))
             };
             let points: Box<dyn Iterator<Item = (i64, f64)> + 'o> = match order {
                 Order::Ascending => Box::new(points.filter(spared)),

@@ -27,6 +27,7 @@ mod scan;
 mod signature;
 mod time;
 mod time_writer;
+mod value_filter;
 mod zone;
 
 pub use antimeridian::Antimeridian;
@@ -73,4 +74,6 @@ pub use time::{
     is_timestamp, parse_timestamp, read_time_parameter, read_timestamp, write_timestamp,
 };
 pub use time_writer::TimeWriter;
+pub(crate) use value_filter::Counted;
+pub use value_filter::ValueFilter;
 pub use zone::Zone;

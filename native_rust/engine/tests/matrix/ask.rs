@@ -202,6 +202,7 @@ fn page_of(
         series,
         start: i64::MIN,
         end: i64::MAX,
+        values: None,
         order,
         limit: 100_000,
         cursor: None,

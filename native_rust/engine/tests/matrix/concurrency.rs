@@ -123,6 +123,7 @@ impl Shared {
                 series: &id,
                 start: i64::MIN,
                 end: i64::MAX,
+                values: None,
                 order: Order::Ascending,
                 limit,
                 cursor: cursor.as_deref(),

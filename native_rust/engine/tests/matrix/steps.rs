@@ -133,6 +133,7 @@ impl Pair {
                 series: &range.series,
                 start: range.start,
                 end: range.end,
+                values: None,
                 order: range.order,
                 limit,
                 cursor: cursor.as_deref(),

@@ -27,7 +27,8 @@ pub fn plain(point: &Point) -> Plain {
 /// The points in the range, in the order asked for.
 pub fn inside(rows: &[Row], about: &About) -> Vec<Plain> {
     let range = about.start..about.end;
-    let rows = rows.iter().filter(|row| range.contains(&row.timestamp));
+    let counts = |row: &&Row| range.contains(&row.timestamp) && about.takes(row.value);
+    let rows = rows.iter().filter(counts);
     let mut points: Vec<Plain> = rows.map(|r| (r.timestamp, r.value, r.seq)).collect();
     if about.order == Order::Descending {
         points.reverse();

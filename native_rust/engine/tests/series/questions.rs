@@ -1,7 +1,7 @@
 //! What is done and asked, at random: crowded timestamps and those at the ends of time,
 //! ids that are the begin of others.
 
-use formdb_engine::{Aggregation, Order};
+use formdb_engine::{Aggregation, Order, ValueFilter};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -67,6 +67,40 @@ pub fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Conditions on values: none mostly; such as hold for few, for most and for all.
+const CONDITIONS: [&[&str]; 8] = [
+    &[],
+    &[],
+    &["gt:0"],
+    &["gte:-100", "lt:250.5"],
+    &["ne:0", "lte:480"],
+    &["lt:-495"],
+    &["gte:-500"],
+    &["in:0,1,2.5,-3,7,7.125,100", "ne:7"],
+];
+
+impl About {
+    pub fn filter(&self) -> Option<ValueFilter> {
+        (!self.values.is_empty()).then(|| ValueFilter::parse(self.values).unwrap())
+    }
+
+    /// Whether a value counts, the plain way.
+    pub fn takes(&self, value: f64) -> bool {
+        self.values.iter().all(|condition| {
+            let (word, numbers) = condition.split_once(':').unwrap();
+            let mut numbers = numbers.split(',').map(|n| n.parse::<f64>().unwrap());
+            match word {
+                "gt" => numbers.all(|n| value > n),
+                "gte" => numbers.all(|n| value >= n),
+                "lt" => numbers.all(|n| value < n),
+                "lte" => numbers.all(|n| value <= n),
+                "ne" => numbers.all(|n| value != n),
+                _ => numbers.any(|n| value == n),
+            }
+        })
+    }
+}
+
 /// What all questions of one round are about.
 #[derive(Debug, Clone)]
 pub struct About {
@@ -74,6 +108,8 @@ pub struct About {
     pub prefix: &'static str,
     pub start: i64,
     pub end: i64,
+    /// Conditions on values, which are eighths from -500 to 500.
+    pub values: &'static [&'static str],
     pub order: Order,
     pub limit: usize,
     /// Which sequence, of those there are; `None`: as of now.
@@ -92,15 +128,17 @@ pub fn about() -> impl Strategy<Value = About> {
         select(vec![Order::Ascending, Order::Descending]),
         limit,
     );
+    let values = select(&CONDITIONS[..]);
     let at = proptest::option::of(any::<prop::sample::Index>());
     let aggregation = select(vec![Count, Sum, Avg, Min, Max, First, Last, Delta, Median]);
     let interval = proptest::option::weighted(0.8, select(&INTERVALS[..]));
-    (series, range, at, aggregation, interval).prop_map(
-        |((series, prefix), (a, b, order, limit), at, aggregation, interval)| About {
+    (series, range, values, at, aggregation, interval).prop_map(
+        |((series, prefix), (a, b, order, limit), values, at, aggregation, interval)| About {
             series,
             prefix,
             start: a.min(b),
             end: a.max(b),
+            values,
             order,
             limit,
             at,

@@ -125,12 +125,14 @@ impl World {
         let at = as_of.unwrap_or(self.seq);
         let all = self.visible(about.series, at);
         let expected = inside(&all, about);
+        let values = about.filter();
         let mut found = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
             let query = RangeQuery {
                 cursor: cursor.as_deref(),
                 as_of: cursor.is_none().then_some(as_of).flatten(),
+                values: values.as_ref(),
                 ..range_query(about)
             };
             match self.db.range(&query, &self.db.budget(Cancel::default())) {
@@ -164,8 +166,10 @@ impl World {
         let mut expected = inside(&all, about);
         let more = expected.len() > about.limit;
         expected.truncate(about.limit);
+        let values = about.filter();
         let query = RangeQuery {
             as_of,
+            values: values.as_ref(),
             ..range_query(about)
         };
         match self
@@ -241,6 +245,7 @@ impl World {
 
     fn ranges(&self, about: &About, as_of: Option<u64>) {
         let at = as_of.unwrap_or(self.seq);
+        let values = about.filter();
         let mut found: Vec<(String, Plain)> = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -248,6 +253,7 @@ impl World {
                 prefix: about.prefix,
                 start: about.start,
                 end: about.end,
+                values: values.as_ref(),
                 order: about.order,
                 limit: about.limit,
                 cursor: cursor.as_deref(),
@@ -285,6 +291,7 @@ impl World {
         let query = |selection| Aggregate {
             start: Some(about.start),
             end: Some(about.end),
+            values: about.filter(),
             interval: about.interval.map(|(text, _)| text.parse().unwrap()),
             order: about.order,
             as_of,
@@ -354,6 +361,7 @@ fn range_query(about: &About) -> RangeQuery<'_> {
         series: about.series,
         start: about.start,
         end: about.end,
+        values: None,
         order: about.order,
         limit: about.limit,
         cursor: None,

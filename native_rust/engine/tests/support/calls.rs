@@ -61,6 +61,7 @@ pub fn points(db: &Database, series: &str, as_of: Option<u64>) -> Result<PointPa
         series,
         start: i64::MIN,
         end: i64::MAX,
+        values: None,
         order: Order::Ascending,
         limit: 10_000,
         cursor: None,

@@ -136,6 +136,7 @@ impl SeriesIndex {
             start,
             end,
             at,
+            values: None,
             order: Order::Ascending,
             skip: 0,
             limit: most.min(PAGE),

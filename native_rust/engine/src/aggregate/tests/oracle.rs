@@ -56,7 +56,13 @@ impl Model {
             query.start.unwrap_or(i64::MIN),
             query.end.unwrap_or(i64::MAX),
         );
-        let visible = |row: &&Row| row.1 <= at && at < row.3;
+        let taken = |value| {
+            query
+                .values
+                .as_ref()
+                .is_none_or(|values| values.takes(value))
+        };
+        let visible = |row: &&Row| row.1 <= at && at < row.3 && taken(row.2);
         let mut rows: Vec<Row> = self.0.iter().filter(visible).copied().collect();
         rows.sort_by_key(|row| row.0);
         let all: Vec<(i64, f64)> = rows.iter().map(|row| (row.0, row.2)).collect();

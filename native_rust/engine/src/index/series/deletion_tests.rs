@@ -134,11 +134,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn all(at: u64) -> RangeQuery {
+fn all(at: u64) -> RangeQuery<'static> {
     RangeQuery {
         start: i64::MIN,
         end: i64::MAX,
         at,
+        values: None,
         order: Order::Ascending,
         skip: 0,
         limit: usize::MAX,

@@ -58,6 +58,7 @@ impl Series {
             // No stored timestamp is that late.
             end: i64::MAX,
             at: by,
+            values: None,
             order: Order::Ascending,
             skip: 0,
             limit,

@@ -37,11 +37,12 @@ fn rows(points: &[Point]) -> Vec<Row> {
     points.iter().map(row).collect()
 }
 
-fn query(start: i64, end: i64, at: u64, order: Order) -> RangeQuery {
+fn query(start: i64, end: i64, at: u64, order: Order) -> RangeQuery<'static> {
     RangeQuery {
         start,
         end,
         at,
+        values: None,
         order,
         skip: 0,
         limit: usize::MAX,
