@@ -333,15 +333,20 @@ defmodule FormdbHttp do
 
   @doc """
   Points of a series in `[start, end)`; with `as: :json` as the text of an array of
-  `{"timestamp", "value"}`.
+  `{"timestamp", "value"}`. With `:value` only those whose values fulfil a condition, such as
+  `"gt:100"`, or all conditions of a list: `t:FormdbHttp.Types.value_option/0`.
 
       iex> {:ok, _} = FormdbHttp.put_columns("quakes", "t", [1, 2, 3], [0.5, 0.7, 0.6])
       iex> {:ok, range} = FormdbHttp.range("quakes", "t", 1, 3, order: :desc)
       iex> range.points
       [{2, 0.7}, {1, 0.5}]
+      iex> {:ok, range} = FormdbHttp.range("quakes", "t", 0, 9, value: ["gt:0.5", "lt:0.7"])
+      iex> range.points
+      [{3, 0.6}]
   """
   @spec range(database(), String.t(), Types.timestamp(), Types.timestamp(), [
           Types.order_option()
+          | Types.value_option()
           | Types.page_option()
           | Types.as_option()
           | Types.as_of_option()
@@ -358,6 +363,7 @@ defmodule FormdbHttp do
   """
   @spec range_many(database(), String.t(), Types.timestamp(), Types.timestamp(), [
           Types.order_option()
+          | Types.value_option()
           | Types.page_option()
           | Types.as_option()
           | Types.as_of_option()
@@ -395,6 +401,8 @@ defmodule FormdbHttp do
   as `p95` or `p99.9`; an atom or text. Options:
 
     * `:start`, `:end` - the range, which holds its start and not its end; by default all
+    * `:value` - only points whose values fulfil a condition, such as `"gt:100"`, or all
+      conditions of a list
     * `:interval` - how long a bucket is, such as `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1w"`,
       `"1mo"` or `"1y"`; by default the range is one bucket
     * `:origin` - a time from which buckets are counted
@@ -418,6 +426,7 @@ defmodule FormdbHttp do
   @spec aggregate(database(), Types.selection(), atom() | String.t(), [
           {:start, Types.timestamp() | nil}
           | {:end, Types.timestamp() | nil}
+          | Types.value_option()
           | {:interval, String.t() | nil}
           | {:origin, Types.timestamp() | nil}
           | Types.tz_option()

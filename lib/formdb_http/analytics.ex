@@ -7,6 +7,7 @@ defmodule FormdbHttp.Analytics do
   @aggregate_options [
     :start,
     :end,
+    :value,
     :interval,
     :origin,
     :tz,
@@ -36,6 +37,7 @@ defmodule FormdbHttp.Analytics do
          series: selection(series),
          start: start,
          end: stop,
+         value: Input.values(opts),
          aggregation: to_string(aggregation),
          interval: opts[:interval],
          origin: origin,

@@ -63,6 +63,10 @@ defmodule FormdbHttp.Input do
   @spec limit(keyword()) :: term()
   def limit(opts), do: opts[:limit] || Catalog.config().default_page_items
 
+  @doc "The option `:value`: a condition on values, or several, as a list."
+  @spec values(keyword()) :: [String.t()]
+  def values(opts), do: List.wrap(opts[:value])
+
   ## Documents and boxes
 
   @doc "A document as JSON text."
@@ -132,6 +136,7 @@ defmodule FormdbHttp.Input do
        %{
          start: start,
          end: stop,
+         value: values(opts),
          order: order(opts),
          limit: limit(opts),
          cursor: opts[:cursor],

@@ -97,7 +97,7 @@ defmodule FormdbHttp.Points do
   ## Reading
 
   def range(name, series, from, to, opts) do
-    opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of, :transaction, :tz])
+    opts = Input.options!(opts, [:value, :order, :limit, :cursor, :as, :as_of, :transaction, :tz])
 
     calls =
       if Input.json?(opts),
@@ -123,7 +123,7 @@ defmodule FormdbHttp.Points do
     do: Engine.call_heavy(name, &dirty.(&1, name, range))
 
   def range_many(name, prefix, from, to, opts) do
-    opts = Input.options!(opts, [:order, :limit, :cursor, :as, :as_of, :tz])
+    opts = Input.options!(opts, [:value, :order, :limit, :cursor, :as, :as_of, :tz])
 
     with {:ok, window} <- Input.window(name, from, to, opts),
          range = Map.merge(window, %{prefix: prefix, json: Input.json?(opts)}),

@@ -26,6 +26,13 @@ defmodule FormdbHttp.Types do
   @type unit :: :s | :ms | :us | :ns
 
   @typedoc """
+  Only points with such a value: a condition, or several that must all hold. `"5"` or
+  `"eq:5"`, `"ne:5"`, `"gt:5"`, `"gte:5"`, `"lt:5"`, `"lte:5"`, or `"in:5,6"` with up to 1,000
+  numbers.
+  """
+  @type value_option :: {:value, String.t() | [String.t()] | nil}
+
+  @typedoc """
   The IANA time zone, such as `"Europe/Vienna"`, whose local time texts without an offset are,
   and JSON is written in. Without it such texts are refused, dates are days of UTC, and JSON is
   in UTC.

@@ -223,4 +223,61 @@ defmodule FormdbHttp.AnalyticsTest do
     assert_raise ArgumentError, fn -> FormdbHttp.aggregate(db, "t", :avg, order: :up) end
     assert_raise ArgumentError, fn -> FormdbHttp.aggregate(db, "t", :avg, as: :csv) end
   end
+
+  test "only points with such values count", %{db: db} do
+    values = for n <- 0..2_999, do: rem(n * 7, 100) / 1
+    write(db, "t", values)
+    write(db, "u", [200.0])
+    high = for {v, n} <- Enum.with_index(values), v > 90, v <= 95, do: {n * @minute, v}
+    conditions = ["gt:90", "lte:95"]
+    {:ok, page} = FormdbHttp.range(db, "t", 0, 3_000 * @minute, value: conditions, limit: 100)
+    assert page.points == Enum.take(high, 100)
+    opts = [value: conditions, limit: 100_000, cursor: page.next]
+    {:ok, rest} = FormdbHttp.range(db, "t", 0, 3_000 * @minute, opts)
+    assert {rest.points, rest.next} == {Enum.drop(high, 100), nil}
+    opts = [value: "gt:90", limit: 100_000, cursor: page.next]
+
+    assert refusal(FormdbHttp.range(db, "t", 0, 3_000 * @minute, opts)) ==
+             {:invalid_cursor, "/cursor"}
+
+    {:ok, many} = FormdbHttp.range_many(db, "", 0, 3_000 * @minute, value: "gt:98")
+    assert [{"t", points}, {"u", [{0, 200.0}]}] = many.series
+    assert Enum.all?(points, &(elem(&1, 1) == 99.0)) and length(points) == 30
+
+    hours = FormdbHttp.aggregate(db, "t", :count, interval: "1h", value: conditions)
+
+    assert data(hours) ==
+             high
+             |> Enum.frequencies_by(&div(elem(&1, 0), 60 * @minute))
+             |> Enum.sort()
+             |> Enum.map(fn {hour, count} -> {hour * 60 * @minute, count / 1} end)
+
+    # Each question has an answer of its own, kept or not.
+    assert data(FormdbHttp.aggregate(db, "t", :count)) == [{0, 3_000.0}]
+    assert data(FormdbHttp.aggregate(db, "t", :count, value: "gt:500", start: 0)) == [{0, 0.0}]
+    assert data(FormdbHttp.aggregate(db, "t", :max, value: "lt:50")) == [{0, 49.0}]
+
+    for wrong <- ["ge:5", "five", ["gt:1", "lt:"], List.duplicate("gt:1", 65)],
+        question <- [
+          FormdbHttp.range(db, "t", 0, 1, value: wrong),
+          FormdbHttp.range_many(db, "t", 0, 1, value: wrong),
+          FormdbHttp.aggregate(db, "t", :avg, value: wrong)
+        ],
+        do: assert(refusal(question) == {:invalid_parameter, "/value"})
+  end
+
+  test "a transaction's own points are held to conditions too", %{db: db} do
+    write(db, "t", [1.0, 5.0, 3.0, 7.0])
+    {:ok, txn} = FormdbHttp.begin(db)
+    delete = {:delete_points, "t", 0, @minute}
+    points = %{series_id: "t", timestamps: [1, 2 * @minute, 9 * @minute], values: [9, 2, 6]}
+    {:ok, _} = FormdbHttp.apply(txn, [delete, {:put_points, points}])
+    ask = fn opts -> FormdbHttp.range(db, "t", 0, 10 * @minute, [transaction: txn] ++ opts) end
+    expected = [{1, 9.0}, {@minute, 5.0}, {3 * @minute, 7.0}, {9 * @minute, 6.0}]
+    assert {:ok, %{points: ^expected}} = ask.(value: "gt:3")
+    assert {:ok, %{points: first, next: next}} = ask.(value: "gt:3", limit: 2, order: :desc)
+    assert {:ok, %{points: rest}} = ask.(value: "gt:3", limit: 2, order: :desc, cursor: next)
+    assert first ++ rest == Enum.reverse(expected)
+    :ok = FormdbHttp.abort(txn)
+  end
 end

@@ -223,4 +223,43 @@ defmodule FormdbHttpWeb.AggregateTest do
       assert {query, response.status, json(response)["code"]} == {query, 400, code}
     end
   end
+
+  test "conditions on values hold in every form", %{port: port, series: series} do
+    band = "value=gte:3&value=lt:6"
+    first = answer(get(port, "#{series}/t%2Fa?#{band}&limit=2"))
+    assert Enum.map(first["data"], & &1["value"]) == [3.0, 4.0]
+    [%{"href" => href}] = first["links"]
+    assert Enum.map(answer(get(port, href))["data"], & &1["value"]) == [5.0]
+
+    other = get(port, String.replace(href, "lt%3A6", "lt%3A7") |> String.replace("lt:6", "lt:7"))
+    assert json(other)["code"] == "invalid_cursor"
+
+    count = answer(get(port, "#{series}/t%2Fa/aggregate?aggregation=count&#{band}"))
+    assert [%{"value" => 3}] = count["data"]
+    all = answer(get(port, "#{series}/*?value=gt:8&value=ne:101&value=lte:102"))
+
+    values =
+      for %{"series_id" => id, "data" => rows} <- all["series"], r <- rows, do: {id, r["value"]}
+
+    assert values == [{"t/a", 9.0}, {"t/b", 100.0}, {"t/b", 102.0}]
+
+    csv = get(port, "#{series}/t*?shape=wide&value=in:2,102,7", [{"accept", "text/csv"}])
+
+    assert csv.body == """
+           timestamp,t/*0,t/a,t/b
+           2026-01-01T00:00:00.000000Z,7.0,,
+           2026-01-01T00:02:00.000000Z,,2.0,102.0
+           2026-01-01T00:07:00.000000Z,,7.0,
+           """
+
+    lines = get(port, "#{series}/t%2Fb?value=gt:102", [{"accept", "application/x-ndjson"}])
+
+    assert [%{"value" => 103.0}] =
+             lines.body |> String.split("\n", trim: true) |> Enum.map(&FormdbHttp.JSON.decode!/1)
+
+    for wrong <- ["value=gt:x", "value=ge:5", "value="] do
+      refused = get(port, "#{series}/t%2Fa?#{wrong}")
+      assert {refused.status, json(refused)["pointer"]} == {400, "/value"}
+    end
+  end
 end

@@ -10,7 +10,7 @@ defmodule FormdbHttpWeb.OpenAPITest do
 
   alias FormdbHttp.{Config, Contract, JSON}
   alias FormdbHttpWeb.{Endpoint, OpenAPI, Problem, Routes}
-  alias FormdbHttpWeb.OpenAPI.{Dialect, Links, Schema, Schemas}
+  alias FormdbHttpWeb.OpenAPI.{Dialect, Links, Parameters, Schema, Schemas}
   alias FormdbHttpWeb.Routes.Content
 
   defp document(version \\ :"3.1") do
@@ -57,12 +57,12 @@ defmodule FormdbHttpWeb.OpenAPITest do
                 {call.query, "query"},
                 {call.headers, "header"}
               ],
-              %{type: type, name: name} = parameter <- parameters,
-              not match?({:filter, _}, type),
+              %{name: name} = parameter <- parameters,
+              not Parameters.filter?(parameter),
               do: {place, name, place == "path" or parameter.required != nil}
 
         filters =
-          if Enum.any?(call.query, &match?({:filter, _}, &1.type)),
+          if Enum.any?(call.query, &Parameters.filter?/1),
             do: [{"query", "filters", false}],
             else: []
 

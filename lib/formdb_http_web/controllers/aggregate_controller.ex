@@ -24,7 +24,7 @@ defmodule FormdbHttpWeb.AggregateController do
   end
 
   defp aggregate(req, params, series, members) do
-    opts = Params.options(params, @options)
+    opts = Params.options(params, @options) ++ Params.values(params)
 
     with :ok <- check_buckets(params) do
       case Downloading.framing(req) do

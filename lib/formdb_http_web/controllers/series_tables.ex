@@ -36,7 +36,7 @@ defmodule FormdbHttpWeb.SeriesTables do
   @doc "The points of a series."
   @spec range(Downloading.framing(), map(), span()) :: Request.answer() | {:error, Error.t()}
   def range({_type, form} = framing, %{db: db, series: series} = params, {start, stop}) do
-    opts = Params.options(params, [:order, :as_of, :transaction, :tz])
+    opts = Params.options(params, [:order, :as_of, :transaction, :tz]) ++ Params.values(params)
 
     ask = fn cursor, limit ->
       Tables.range(db, series, form, start, stop, [cursor: cursor, limit: limit] ++ opts)
@@ -50,7 +50,7 @@ defmodule FormdbHttpWeb.SeriesTables do
   def ranges(framing, %{shape: :wide} = params, span), do: wide(framing, params, span)
 
   def ranges({_type, form} = framing, %{db: db, prefix: prefix} = params, {start, stop}) do
-    opts = Params.options(params, [:order, :as_of, :tz])
+    opts = Params.options(params, [:order, :as_of, :tz]) ++ Params.values(params)
 
     ask = fn cursor, limit ->
       Tables.ranges(db, prefix, form, start, stop, [cursor: cursor, limit: limit] ++ opts)
@@ -70,9 +70,10 @@ defmodule FormdbHttpWeb.SeriesTables do
   # The first page says which state all of them show.
   defp wide(framing, %{db: db, prefix: prefix} = params, span) do
     first = {span, Params.options(params, [:as_of])}
+    asked = Params.options(params, [:order, :tz]) ++ Params.values(params)
 
     ask = fn {{start, stop}, as_of}, limit ->
-      opts = [limit: limit] ++ as_of ++ Params.options(params, [:order, :tz])
+      opts = [limit: limit] ++ as_of ++ asked
 
       with {:ok, page} <- Tables.wide(db, prefix, start, stop, opts),
            do: {:ok, %{page | next: page.next && {page.next, [as_of: page.seq]}}}

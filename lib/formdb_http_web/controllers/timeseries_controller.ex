@@ -95,7 +95,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   defp range(req, %{db: db, series: series} = params) do
     {start, stop} = span(params)
-    opts = [as: :json] ++ Params.options(params, @range)
+    opts = [as: :json] ++ Params.options(params, @range) ++ Params.values(params)
 
     with {:ok, page} <- FormdbHttp.range(db, series, start, stop, opts) do
       members =
@@ -117,7 +117,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   defp ranges(req, %{db: db, prefix: prefix} = params) do
     {start, stop} = span(params)
-    opts = [as: :json] ++ Params.options(params, @range)
+    opts = [as: :json] ++ Params.options(params, @range) ++ Params.values(params)
 
     with {:ok, page} <- FormdbHttp.range_many(db, prefix, start, stop, opts) do
       members = [prefix: prefix] ++ asked(params) ++ [series: {:json, page.series}, seq: page.seq]

@@ -3,6 +3,7 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
   # What is said of a call beyond its summary: what the table of routes says of it in words, and
   # what follows from its parameters and forms, so that it is said wherever it holds. Pure.
 
+  alias FormdbHttpWeb.OpenAPI.Parameters
   alias FormdbHttpWeb.Routes.{Call, Content}
 
   @names %{
@@ -34,7 +35,7 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
   end
 
   defp filters(%{query: query}) do
-    if Enum.any?(query, &match?({:filter, _form}, &1.type)) do
+    if Enum.any?(query, &Parameters.filter?/1) do
       "Filters are parameters of the query string, and all must hold: `prop.mag=gte:5`, " <>
         "`prop.size.lon=lt:3` of a member of a property, `prop.status=reviewed`, `prop.mag=in:5,6`, " <>
         "`prop.depth=exists`, `time=since:2026-01-31`, `seq=gt:100`. Operations are `eq`, `ne`, `gt`, " <>

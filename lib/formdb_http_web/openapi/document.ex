@@ -74,7 +74,7 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
   defp description(text), do: [description: text]
 
   defp parameters(call) do
-    {filters, query} = Enum.split_with(call.query, &match?({:filter, _form}, &1.type))
+    {filters, query} = Enum.split_with(call.query, &Parameters.filter?/1)
     filter = Parameters.filter(filters)
 
     parameters =

@@ -13,12 +13,14 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   @largest 999_999_999_999_999_999
   @number "[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
   @comma " *, *"
+  # Integers of many digits may be none that a double holds, and exponents beyond its range.
+  @decimal "-?[0-9]{1,15}(\\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?"
   @percentile "p([0-9]{1,2}(\\.[0-9]+)?|100(\\.0+)?)"
 
   @doc "A parameter where it stands: in `path`, `query` or `header`."
   @spec parameter(:path | :query | :header, Parameter.t(), Call.scope()) :: keyword()
   def parameter(place, %{name: name, about: about} = parameter, scope) do
-    given = if parameter.default in [nil, ""], do: [], else: [default: parameter.default]
+    given = if parameter.default in [nil, "", []], do: [], else: [default: parameter.default]
     required? = place == :path or parameter.required != nil
 
     [
@@ -37,6 +39,10 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   # A write can only expect that there is none.
   defp value(%{name: "if-none-match"}, :write, _given), do: [schema: text(pattern: "^\\*$")]
+
+  defp value(%{type: {:filter, _form}} = parameter, _scope, _given),
+    do: [style: "form", explode: true, schema: schema(parameter), example: ["gte:1", "lt:5"]]
+
   defp value(parameter, _scope, given), do: [schema: schema(parameter) ++ given]
 
   @doc "The name of a header field as it is usually written."
@@ -44,6 +50,11 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   def field("etag"), do: "ETag"
   def field("formdb-seq"), do: "FormDB-Seq"
   def field(name), do: name |> String.split("-") |> Enum.map_join("-", &String.capitalize/1)
+
+  @doc "Whether it is one of the filters of a search."
+  @spec filter?(Parameter.t()) :: boolean()
+  def filter?(%{type: {:filter, _form}, name: name}), do: name != "value"
+  def filter?(_parameter), do: false
 
   @doc """
   The filters of a search as one parameter: an object whose members are parameters of the
@@ -172,6 +183,11 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   defp schema({:engine, _form}, "interval"),
     do: text(pattern: "^[1-9][0-9]{0,17}(ms|s|m|h|d|w|mo|y)$", examples: ["5m"])
+
+  defp schema({:filter, _form}, "value") do
+    condition = "((eq|ne|gt|gte|lt|lte):)?#{@decimal}|in:#{@decimal}(,#{@decimal})*"
+    list(text(pattern: "^(#{condition})$"), minItems: 1, maxItems: 64)
+  end
 
   defp schema({:engine, _form}, "fill"), do: ref(:fill)
   defp schema({:engine, _form}, "type"), do: ref(:operation)

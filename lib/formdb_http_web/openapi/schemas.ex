@@ -93,7 +93,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
     Parameters.filters(filters)
   end
 
-  defp filters(query), do: Enum.filter(query, &match?({:filter, _form}, &1.type))
+  defp filters(query), do: Enum.filter(query, &Parameters.filter?/1)
 
   defp search(parameters) do
     members =

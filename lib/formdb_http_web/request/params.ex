@@ -26,6 +26,13 @@ defmodule FormdbHttpWeb.Params do
     end
   end
 
+  @doc "The conditions on values that were given, as an option of a function."
+  @spec values(map()) :: keyword()
+  def values(%{filters: []}), do: []
+
+  def values(%{filters: filters}),
+    do: [value: for({"value", condition} <- filters, do: condition)]
+
   @doc "Those of the parameters `keys` that were given, as options of a function."
   @spec options(map(), [atom()]) :: keyword()
   def options(params, keys) do
@@ -89,14 +96,11 @@ defmodule FormdbHttpWeb.Params do
 
   def query(text, parameters) do
     names = Enum.map(parameters, & &1.name)
-    filters? = Enum.any?(parameters, &filter?/1)
+    filters = for %{type: {:filter, _form}, name: name} <- parameters, do: name
 
     with {:ok, pairs} <- text |> :binary.split("&", [:global]) |> pairs([]),
-         do: collect(pairs, names, filters?, %{}, [])
+         do: collect(pairs, names, filters, %{}, [])
   end
-
-  defp filter?(%{type: {:filter, _form}}), do: true
-  defp filter?(_parameter), do: false
 
   # Names and values, decoded, in their order.
   defp pairs([], found), do: {:ok, Enum.reverse(found)}
@@ -125,12 +129,12 @@ defmodule FormdbHttpWeb.Params do
     end
   end
 
-  defp collect([], _names, _filters?, found, filters), do: {:ok, found, Enum.reverse(filters)}
+  defp collect([], _names, _taken, found, filters), do: {:ok, found, Enum.reverse(filters)}
 
-  defp collect([{name, value} = pair | rest], names, filters?, found, filters) do
+  defp collect([{name, value} = pair | rest], names, taken, found, filters) do
     cond do
-      filters? and filter_name?(name) ->
-        collect(rest, names, filters?, found, [pair | filters])
+      filter_name(name) in taken ->
+        collect(rest, names, taken, found, [pair | filters])
 
       name not in names ->
         unknown(name, names)
@@ -139,12 +143,13 @@ defmodule FormdbHttpWeb.Params do
         refuse(:invalid_parameter, "#{name} is given twice", "/" <> name)
 
       true ->
-        collect(rest, names, filters?, Map.put(found, name, value), filters)
+        collect(rest, names, taken, Map.put(found, name, value), filters)
     end
   end
 
-  defp filter_name?("prop." <> _name), do: true
-  defp filter_name?(name), do: name in ["time", "seq"]
+  # As the table of routes has it.
+  defp filter_name("prop." <> _name), do: "prop.NAME"
+  defp filter_name(name), do: name
 
   defp unknown(name, []) do
     refuse(:unknown_parameter, "found #{show(name)}; this call takes no parameters", place(name))

@@ -108,6 +108,14 @@ defmodule FormdbHttpWeb.Routes.Parameters do
         do: parameter(name, {:filter, @filter}, about, key: :filters, default: [])
   end
 
+  @condition "NUMBER, ne:NUMBER, gt:, gte:, lt:, lte: or in:NUMBER,NUMBER"
+
+  @doc "Conditions on values: they may be given several times, and all must hold."
+  def value do
+    about = "Only points with such a value. Given several times, all must hold."
+    parameter("value", {:filter, @condition}, about, key: :filters, default: [])
+  end
+
   @order "west,south,east,north"
   @box @order <> " in degrees"
 

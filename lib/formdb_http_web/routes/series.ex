@@ -106,13 +106,14 @@ defmodule FormdbHttpWeb.Routes.Series do
     parameter("on_error", {:enum, [:skip, :stop]}, about)
   end
 
-  defp range, do: [start(), stop(), unit(), tz(), limit(), order(), cursor(), as_of()]
+  defp range, do: [start(), stop(), unit(), tz(), value(), limit(), order(), cursor(), as_of()]
 
   defp aggregate do
     [
       start(),
       stop(),
       unit(),
+      value(),
       aggregation(),
       interval(),
       origin(),

@@ -168,6 +168,7 @@ fn one_column_of_many_points_beside_many_of_few_fills_a_page() {
             prefix: "",
             start: 0,
             end: 5_000,
+            values: None,
             order,
             limit: 4_000,
             as_of: None,

@@ -194,7 +194,7 @@ fn question(random: &mut Random, zone: &Zone, centre: i64) -> Question<'static> 
 }
 
 /// Conditions on values: for few, most and all of them, and none half of the time.
-fn values(random: &mut Random) -> Option<crate::types::ValueFilter> {
+fn values(random: &mut Random) -> Option<ValueFilter> {
     let conditions: &[&[&str]] = &[
         &["gt:1000"],
         &["gte:-2500", "lt:2500"],
@@ -204,7 +204,7 @@ fn values(random: &mut Random) -> Option<crate::types::ValueFilter> {
         &["gt:6000"],
     ];
     let picked = (random.below(2) == 0).then(|| random.pick(conditions))?;
-    Some(crate::types::ValueFilter::parse(picked).unwrap())
+    Some(ValueFilter::parse(picked).unwrap())
 }
 
 /// To the last bit.
