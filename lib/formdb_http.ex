@@ -253,6 +253,8 @@ defmodule FormdbHttp do
   How many features there are in each part of a box: the cells that are not empty,
   `{"bbox": [west, south, east, north], "count": n}`, from south to north and
   west to east. A feature counts once, in the cell where the middle of its envelope is.
+  However fine the cells are, only those with features in them count toward
+  `FORMDB_PAGE_ITEMS`. O(features in the box).
 
   Options: the cells, by `:cell` (`{width, height}` in degrees) or `:zoom` (the tiles of web
   maps, 0 to 24); `:sum`, the path of a property to add up as `"sum"`, such as `"mag"`

@@ -100,9 +100,11 @@ defmodule FormdbHttp.Search do
 
   defp check_predicate(_area, _predicate), do: :ok
 
-  defp area({:near, {lon, lat}}, opts) do
-    {:near, lon / 1, lat / 1, opts[:k], opts[:radius] && opts[:radius] / 1}
-  end
+  defp area({:near, {:feature, id}}, opts) when is_binary(id),
+    do: {:near_feature, id, opts[:k], radius(opts)}
+
+  defp area({:near, {lon, lat}}, opts) when is_number(lon) and is_number(lat),
+    do: {:near, lon / 1, lat / 1, opts[:k], radius(opts)}
 
   defp area(area, opts) do
     for key <- [:k, :radius], opts[key] do
@@ -113,6 +115,7 @@ defmodule FormdbHttp.Search do
       :everything -> :everything
       {:box, box} -> {:box, Input.box(box)}
       {:geometry, geometry} -> {:geometry, Input.json(geometry), Input.antimeridian(opts)}
+      {:feature, id} when is_binary(id) -> area
       other -> misplaced(other)
     end
   end
@@ -120,8 +123,10 @@ defmodule FormdbHttp.Search do
   defp misplaced(area) do
     raise ArgumentError,
           "found the area #{inspect(area)}; expected :everything, {:box, box}, " <>
-            "{:geometry, geometry} or {:near, {lon, lat}}"
+            "{:geometry, geometry}, {:feature, id}, {:near, {lon, lat}} or {:near, {:feature, id}}"
   end
+
+  defp radius(opts), do: opts[:radius] && opts[:radius] / 1
 
   defp filters(filters), do: for({key, text} <- filters, do: {to_string(key), to_string(text)})
 

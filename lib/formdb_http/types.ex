@@ -170,13 +170,17 @@ defmodule FormdbHttp.Types do
     * `:everything` - at all features, also those without geometry
     * `{:box, box}` - in a box; west greater than east crosses the antimeridian
     * `{:geometry, geometry}` - at a GeoJSON geometry of any type, or a Feature with one
+    * `{:feature, id}` - at the geometry of a stored feature, as it was at the sequence of
+      the search; the feature itself is found as any other is
     * `{:near, {lon, lat}}` - around a position, nearest first
+    * `{:near, {:feature, id}}` - around a stored feature, which has to be a Point
   """
   @type area ::
           :everything
           | {:box, box()}
           | {:geometry, document()}
-          | {:near, {number(), number()}}
+          | {:feature, String.t()}
+          | {:near, {number(), number()} | {:feature, String.t()}}
 
   @typedoc """
   Conditions that must all hold, at most 64: a list or a map of keys and expressions.
@@ -190,7 +194,9 @@ defmodule FormdbHttp.Types do
   | `VALUE`, `eq:VALUE` | what equals the value |
   | `ne:VALUE` | everything else, absent properties among it |
   | `gt:VALUE`, `gte:`, `lt:`, `lte:` | numbers if the value is one, else strings by code points |
-  | `in:VALUE,VALUE` | what equals one of up to 1,000 values |
+  | `in:VALUE,VALUE` | what equals one of up to 1,000 values; spaces around them do not count |
+  | `has:VALUE` | lists of which an item equals the value |
+  | `contains:TEXT`, `starts:TEXT` | strings that hold the text, or begin with it; case counts |
   | `exists`, `exists:false` | properties that are there, or are not |
   | `since:TIME`, `until:TIME` | timestamps at or after, and before, an ISO 8601 time |
 

@@ -118,7 +118,6 @@ defmodule FormdbHttpWeb.MessagesTest do
            "FORMDB_PAGE_ITEMS"},
           {post(port, db <> "/features", Map.put(feature, :id, long)), "invalid_id",
            "FORMDB_ID_BYTES"},
-          {get(port, db <> "/features/heatmap?cell=0.001"), "too_large", "FORMDB_PAGE_ITEMS"},
           {post(port, db <> "/features", String.duplicate(" ", 100_001)), "payload_too_large",
            "FORMDB_MAX_BODY_BYTES"}
         ] do

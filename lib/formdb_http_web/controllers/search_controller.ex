@@ -18,7 +18,10 @@ defmodule FormdbHttpWeb.SearchController do
   # The path of all features says the same: further pages are there.
   def box(req, %{bbox: box} = params), do: answer(req, {:box, box}, params, :features)
 
-  def nearby(req, %{point: point} = params), do: answer(req, {:near, point}, params)
+  def nearby(req, params) do
+    with {:ok, center} <- only_one(params, [:point, :feature], "longitude,latitude in degrees"),
+         do: answer(req, {:near, center}, params)
+  end
 
   def geometry(req, params) do
     with {:ok, params} <- SearchBody.read(req, params),
@@ -30,20 +33,39 @@ defmodule FormdbHttpWeb.SearchController do
   def intersects(req, params), do: geometry(req, Map.put(params, :predicate, :intersects))
   def contains(req, params), do: geometry(req, Map.put(params, :predicate, :contains))
 
-  defp area(%{geometry: geometry, bbox: box}) when geometry != nil and box != nil do
-    refuse(:invalid_parameter, "there are both geometry and bbox; give one of them", "/bbox")
+  defp area(params) do
+    expected = "a GeoJSON geometry as the parameter geometry or in the body"
+
+    with {:ok, area} <- only_one(params, [:geometry, :feature, :bbox], expected) do
+      case area do
+        {:feature, _id} -> {:ok, area}
+        text when params.geometry != nil -> {:ok, {:geometry, text}}
+        box -> {:ok, {:box, box}}
+      end
+    end
   end
 
-  defp area(%{geometry: geometry}) when geometry != nil, do: {:ok, {:geometry, geometry}}
-  defp area(%{bbox: box}) when box != nil, do: {:ok, {:box, box}}
+  # The one that is given of the parameters by `keys` that the call has. `expected` is what
+  # the first of them would be.
+  defp only_one(params, keys, expected) do
+    keys = Enum.filter(keys, &is_map_key(params, &1))
 
-  defp area(params) do
-    names = if is_map_key(params, :bbox), do: "geometry or bbox", else: "geometry"
+    case Enum.filter(keys, &(params[&1] != nil)) do
+      [:feature] ->
+        {:ok, {:feature, params.feature}}
 
-    detail =
-      "#{names} is missing; give a GeoJSON geometry as the parameter geometry or in the body"
+      [key] ->
+        {:ok, params[key]}
 
-    refuse(:missing_parameter, detail, "/geometry")
+      [] ->
+        [first | _] = keys
+        detail = "#{Enum.join(keys, " or ")} is missing; give #{expected}"
+        refuse(:missing_parameter, detail, "/#{first}")
+
+      given ->
+        detail = "there are both #{Enum.join(given, " and ")}; give one of them"
+        refuse(:invalid_parameter, detail, "/#{List.last(given)}")
+    end
   end
 
   defp answer(req, area, params), do: answer(req, area, params, req.resource.name)

@@ -108,9 +108,9 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   end
 
   # An example of what has to be given is in the table.
+  defp example(%{name: "point"}), do: [example: "142,38"]
   defp example(%{required: nil}), do: []
   defp example(%{name: "bbox"}), do: [example: "140,35,145,40"]
-  defp example(%{name: "point"}), do: [example: "142,38"]
   defp example(%{type: :count, required: text}), do: [example: String.to_integer(text)]
   defp example(%{required: text}), do: [example: text]
 
@@ -143,7 +143,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   defp schema(:text, "db"), do: ref(:database_name)
   defp schema(:text, "txn"), do: ref(:transaction_id)
-  defp schema(:text, "id"), do: ref(:id)
+  defp schema(:text, name) when name in ["id", "feature"], do: ref(:id)
   defp schema(:text, name) when name in ["series", "series_id"], do: ref(:series_id)
   defp schema(:text, "prefix"), do: text()
   defp schema(:transaction, _name), do: ref(:transaction_id)

@@ -44,25 +44,34 @@ defmodule FormdbHttpWeb.Routes.Features do
           more:
             "Each feature has its `distance` in metres. `k`, `radius` or both are required: the `k` nearest, " <>
               "or all within `radius`.",
-          query: [point(), k(), radius() | search()],
+          query: [
+            point(),
+            feature("The id of a feature that is a Point, in the place of a position."),
+            k(),
+            radius() | search()
+          ],
           answers: found(),
           errors: @search
         )
       ]),
       by_geometry(:features_by_geometry, "/geometry", :geometry, "Features at a geometry.", [
         geometry(),
+        stored(),
         predicate()
       ]),
       by_geometry(:features_within, "/within", :within, "Features within a geometry or box.", [
         geometry(),
+        stored(),
         bbox("Where to look, in the place of a geometry.")
       ]),
       by_geometry(:features_intersecting, "/intersects", :intersects, "Features that meet one.", [
         geometry(),
+        stored(),
         bbox("Where to look, in the place of a geometry.")
       ]),
       by_geometry(:features_containing, "/contains", :contains, "Features that contain one.", [
         geometry(),
+        stored(),
         bbox("What they contain, in the place of a geometry.")
       ]),
       new(:features_heatmap, @features <> "/heatmap", [
@@ -188,10 +197,16 @@ defmodule FormdbHttpWeb.Routes.Features do
     [ok(content, link: false)]
   end
 
-  defp point do
-    about = "The position: longitude, then latitude, in degrees."
-    parameter("point", :point, about, required: "longitude,latitude in degrees")
-  end
+  defp point,
+    do:
+      parameter(
+        "point",
+        :point,
+        "The position: longitude, then latitude, in degrees. It or `feature` is required."
+      )
+
+  defp stored,
+    do: feature("The id of a feature, whose geometry it is, in the place of a geometry.")
 
   defp k,
     do:

@@ -127,6 +127,8 @@ defmodule FormdbHttpWeb.Routes.Parameters do
   def geometry,
     do: parameter("geometry", {:engine, "a GeoJSON geometry"}, "Where to look, of any type.")
 
+  def feature(about), do: parameter("feature", :text, about)
+
   def predicate do
     about = "How a feature lies to where one looks; without it intersects."
     parameter("predicate", {:enum, [:intersects, :within, :contains]}, about)

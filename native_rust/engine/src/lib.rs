@@ -96,7 +96,8 @@ pub use read::scrub::ScrubStep;
 pub use read::series_list::{SeriesListPage, SeriesListQuery};
 pub use read::table_rows::TableForm;
 pub use search::{
-    Area, BoxQuery, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, QueryGeometry, Search,
+    Area, BoxQuery, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, NearFeature, QueryGeometry,
+    Search,
 };
 pub use sessions::{Additions, Applied, Phase, TransactionStatus};
 pub use snapshot::SnapshotUsed;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    Area, Database, Error, Filter, Grid, Heatmap, Limits, Near, Predicate, QueryGeometry, Search,
+    Area, Database, Error, Filter, Grid, Heatmap, Limits, Near, NearFeature, Predicate,
+    QueryGeometry, Search,
 };
 use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Term};
 
@@ -23,8 +24,12 @@ enum AreaTerm<'a> {
     Box(&'a str),
     /// GeoJSON, and what becomes of edges wider than 180 degrees.
     Geometry(Binary<'a>, Crossing),
+    /// The id of a stored feature.
+    Feature(&'a str),
     /// Longitude, latitude, `k` and `radius`.
     Near(f64, f64, Option<usize>, Option<f64>),
+    /// The id of a stored feature, `k` and `radius`.
+    NearFeature(&'a str, Option<usize>, Option<f64>),
 }
 
 impl AreaTerm<'_> {
@@ -38,6 +43,12 @@ impl AreaTerm<'_> {
                 let geometry = QueryGeometry::parse(text.as_slice(), crossing, limits);
                 Area::Geometry(Arc::new(geometry.map_err(|e| at("/geometry", e))?))
             }
+            Self::Feature(id) => Area::Feature((*id).into()),
+            Self::NearFeature(id, k, radius) => Area::NearFeature(NearFeature {
+                feature: (*id).into(),
+                k: *k,
+                radius: *radius,
+            }),
             Self::Near(lon, lat, k, radius) => Area::Near(Near {
                 point: [*lon, *lat],
                 k: *k,

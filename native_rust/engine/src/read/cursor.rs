@@ -150,7 +150,7 @@ const SERIES: u8 = 5;
 
 impl Cursor {
     /// The sequence that its pages are as of.
-    fn at(&self) -> u64 {
+    pub(crate) fn at(&self) -> u64 {
         match self {
             Self::Features { at, .. }
             | Self::Nearby { at, .. }

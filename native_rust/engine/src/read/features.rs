@@ -63,7 +63,7 @@ impl Database {
 }
 
 /// Sequence of the visible version of a feature.
-fn current(state: &State, id: &str, as_of: Option<u64>) -> Result<u64> {
+pub(crate) fn current(state: &State, id: &str, as_of: Option<u64>) -> Result<u64> {
     state.check_open()?;
     let features = state.indexes.features.read();
     features

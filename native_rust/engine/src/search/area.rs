@@ -1,9 +1,11 @@
 //! Where a search looks.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::stored;
 use crate::budget::Budget;
 use crate::cache::windows::WindowKey;
 use crate::error::{Error, InvalidCode, Result};
@@ -26,8 +28,12 @@ pub enum Area {
     Box(BoundingBox),
     /// A geometry.
     Geometry(Arc<QueryGeometry>),
+    /// The geometry of the stored feature with that id, as of the sequence of the search.
+    Feature(Arc<str>),
     /// The surroundings of a position.
     Near(Near),
+    /// The surroundings of a stored feature.
+    NearFeature(NearFeature),
 }
 
 /// The surroundings of a position, by number, by distance, or both.
@@ -38,6 +44,17 @@ pub struct Near {
     /// At most so many features, over all pages.
     pub k: Option<usize>,
     /// At most so many metres away.
+    pub radius: Option<f64>,
+}
+
+/// The surroundings of a stored feature that is a Point, as of the sequence of the search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NearFeature {
+    /// Its id.
+    pub feature: Arc<str>,
+    /// As of [`Near`].
+    pub k: Option<usize>,
+    /// As of [`Near`].
     pub radius: Option<f64>,
 }
 
@@ -108,6 +125,11 @@ impl QueryGeometry {
         encode_json(geometry, &mut cbor);
         let shape = Shape::of_geometry(&cbor)
             .map_err(|e| Error::invalid(InvalidCode::Geometry, "", e.to_string()))?;
+        Self::of_shape(shape, &cbor)
+    }
+
+    /// The shape of a stored geometry, which these bytes are.
+    pub(super) fn of_shape(shape: Shape, cbor: &[u8]) -> Result<Self> {
         let mut pieces = Vec::new();
         for Rect { min, max } in shape.envelopes() {
             // As a box it has the other spellings of its edges on the antimeridian
@@ -118,8 +140,40 @@ impl QueryGeometry {
         Ok(Self {
             prepared: Prepared::new(shape),
             pieces,
-            digest: Sha256::digest(&cbor).into(),
+            digest: Sha256::digest(cbor).into(),
         })
+    }
+}
+
+impl Area {
+    /// The area as of a sequence, with that sequence: what names a stored feature becomes the
+    /// geometry or the position that it had then. May read the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there was no such feature, [`Error::Invalid`] where it had
+    /// no geometry, or no position; otherwise as [`Database::feature`].
+    ///
+    /// [`Database::feature`]: crate::Database::feature
+    pub(super) fn settled(
+        &self,
+        state: &State,
+        as_of: Option<u64>,
+    ) -> Result<(Cow<'_, Self>, Option<u64>)> {
+        let (feature, area) = match self {
+            Self::Feature(feature) => (feature, None),
+            Self::NearFeature(near) => (&near.feature, Some(near)),
+            other => return Ok((Cow::Borrowed(other), as_of)),
+        };
+        let at = super::at(state, as_of)?;
+        let area = match area {
+            None => Self::Geometry(Arc::new(stored::geometry(state, feature, at)?)),
+            Some(NearFeature { k, radius, .. }) => Self::Near(Near {
+                point: stored::point(state, feature, at)?,
+                k: *k,
+                radius: *radius,
+            }),
+        };
+        Ok((Cow::Owned(area), Some(at)))
     }
 }
 
@@ -140,10 +194,13 @@ enum Comparison<'q> {
 }
 
 impl<'q> Target<'q> {
-    /// [`Area::Near`] is searched elsewhere; here it would stand for everything.
+    /// Of an area that is settled. [`Area::Near`] is searched elsewhere; here it would
+    /// stand for everything.
     pub(super) fn new(area: &'q Area, predicate: Predicate) -> Self {
         let (pieces, kind) = match area {
-            Area::Everything | Area::Near(_) => (Vec::new(), Comparison::Everything),
+            Area::Everything | Area::Near(_) | Area::Feature(_) | Area::NearFeature(_) => {
+                (Vec::new(), Comparison::Everything)
+            }
             Area::Box(bbox) => {
                 let pieces = bbox.pieces().to_vec();
                 let kind = match predicate {

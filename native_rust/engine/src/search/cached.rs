@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::heatmap::{Grid, Heatmap};
-use super::{Area, Filter, Near, Search};
+use super::{Area, Filter, Near, NearFeature, Search};
 use crate::budget::Budget;
 use crate::cache::results::{CacheKey, Cacheable, Call, Dependency, JsonAnswer};
 use crate::db::database::Database;
@@ -170,6 +170,12 @@ impl Hash for SearchWithin<'_> {
             Area::Everything => {}
             Area::Box(bbox) => bbox.edges().map(f64::to_bits).hash(state),
             Area::Geometry(geometry) => geometry.digest().hash(state),
+            // Its version follows from the sequence, which a key and a cursor have, or from
+            // the generation of all features.
+            Area::Feature(feature) => feature.hash(state),
+            Area::NearFeature(NearFeature { feature, k, radius }) => {
+                (feature, k, radius.map(f64::to_bits)).hash(state);
+            }
             Area::Near(Near { point, k, radius }) => {
                 point.map(f64::to_bits).hash(state);
                 (k, radius.map(f64::to_bits)).hash(state);

@@ -2,11 +2,12 @@
 //! grid.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::json;
 
 use super::area::{Area, Target, each_in_box};
-use super::filter::{Filter, find, parse_path};
+use super::filter::Filter;
 use super::{Question, check_filters};
 use crate::budget::Budget;
 use crate::db::database::Database;
@@ -17,6 +18,7 @@ use crate::read::features::feature_block;
 use crate::state::blocks::damaged;
 use crate::types::cbor::{DecodeError, Reader, Scalar};
 use crate::types::exact::{Pair, Sum};
+use crate::types::member_filter::{find, parse_path};
 use crate::types::{BoundingBox, Rect, stored_feature};
 
 /// Greatest zoom level of a grid of tiles: cells of about 2 metres.
@@ -111,27 +113,26 @@ impl Database {
     /// a sum or a filter on properties.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a grid out of range; [`Error::TooLarge`] for more cells in the box than
-    /// [`crate::Limits::page_items`]; otherwise as [`Database::search`].
+    /// [`Error::Invalid`] for a grid out of range; [`Error::TooLarge`] for more cells with features in
+    /// them than [`crate::Limits::page_items`], however many the box has; otherwise as [`Database::search`].
     pub fn heatmap(&self, heatmap: &Heatmap, budget: &Budget) -> Result<HeatmapPage> {
         let state = &self.state;
         state.check_open()?;
         check_filters(&heatmap.filters)?;
         let bbox = heatmap.bbox;
         let grid = Cells::new(heatmap.grid, bbox)?;
-        grid.check_count(state.limits.page_items)?;
         let path = heatmap.sum.as_deref().map(sum_path).transpose()?;
 
         let area = Area::Box(bbox);
         let target = Target::new(&area, Predicate::Intersects);
         let question = Question::new(state, &target, &heatmap.filters, heatmap.as_of, budget)?;
-        let mut sums = Sums::default();
+        let mut sums = Sums::new(state.limits.page_items, budget);
         if path.is_none() && question.conditions.of_properties.is_empty() {
             each_in_box(state, &grid.pieces, question.at, budget, |version| {
                 if question.conditions.spans(version.seq)
                     && let Some(cell) = grid.cell(&version.rect)
                 {
-                    sums.add(cell, None);
+                    sums.add(cell, None)?;
                 }
                 Ok(())
             })?;
@@ -145,7 +146,7 @@ impl Database {
                     }
                     let counted = counted(&grid, path.as_deref(), body);
                     if let Some((cell, value)) = counted.map_err(|e| damaged(state, seq, e))? {
-                        sums.add(cell, value);
+                        sums.add(cell, value)?;
                     }
                     Ok(())
                 },
@@ -196,20 +197,46 @@ fn counted(
 /// Row and column of a cell.
 type CellIndex = (u32, u32);
 
-#[derive(Default)]
-struct Sums(HashMap<CellIndex, (u64, Sum)>);
+/// What was counted, of cells in which something was.
+struct Sums<'q> {
+    cells: HashMap<CellIndex, (u64, Sum)>,
+    most: usize,
+    budget: &'q Budget,
+}
 
-impl Sums {
-    fn add(&mut self, place: CellIndex, value: Option<Pair>) {
-        let (count, sum) = self.0.entry(place).or_default();
+impl<'q> Sums<'q> {
+    /// Of `most` cells.
+    fn new(most: usize, budget: &'q Budget) -> Self {
+        Self {
+            cells: HashMap::new(),
+            most,
+            budget,
+        }
+    }
+
+    fn add(&mut self, place: CellIndex, value: Option<Pair>) -> Result<()> {
+        /// Bytes of a cell in the table, which is at least seven sixteenths full, and in the
+        /// answer.
+        const BYTES: usize =
+            size_of::<(CellIndex, (u64, Sum))>() * 16 / 7 + size_of::<Cell>() + 160;
+        let cells = self.cells.len();
+        let (count, sum) = match self.cells.entry(place) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(_) if cells == self.most => return Err(too_many(self.most)),
+            Entry::Vacant(entry) => {
+                self.budget.hold(BYTES)?;
+                entry.insert(Default::default())
+            }
+        };
         *count += 1;
         if let Some(value) = value {
             sum.add(value);
         }
+        Ok(())
     }
 
     fn cells(self, grid: &Cells, summed: bool) -> Vec<Cell> {
-        let mut places: Vec<_> = self.0.into_iter().collect();
+        let mut places: Vec<_> = self.cells.into_iter().collect();
         places.sort_unstable_by_key(|(place, _)| *place);
         let cell = |((row, column), (count, sum)): (CellIndex, (u64, Sum))| {
             let bounds = Rect {
@@ -220,6 +247,16 @@ impl Sums {
             Cell { bounds, count, sum }
         };
         places.into_iter().map(cell).collect()
+    }
+}
+
+/// There are more: how many is not known yet.
+fn too_many(most: usize) -> Error {
+    Error::TooLarge {
+        what: "the number of cells with features in them",
+        actual: most as u64 + 1,
+        limit: most as u64,
+        setting: "page_items",
     }
 }
 
@@ -265,27 +302,6 @@ impl Cells {
             columns,
             rows,
         })
-    }
-
-    /// That the box has no more than `max` cells.
-    fn check_count(&self, max: usize) -> Result<()> {
-        let BoundingBox { south, north, .. } = self.bbox;
-        let span = |axis: &Axis, from, to| u64::from(axis.place(to) - axis.place(from)) + 1;
-        let strips = self.bbox.parts();
-        let columns: u64 = strips
-            .iter()
-            .map(|strip| span(&self.columns, strip.min[0], strip.max[0]))
-            .sum();
-        let cells = columns.saturating_mul(span(&self.rows, south, north));
-        if cells > max as u64 {
-            return Err(Error::TooLarge {
-                what: "the number of cells in the box",
-                actual: cells,
-                limit: max as u64,
-                setting: "page_items",
-            });
-        }
-        Ok(())
     }
 
     /// The cell in which a feature counts, if that is in the box.

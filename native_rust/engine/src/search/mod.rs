@@ -14,11 +14,12 @@ mod filter;
 mod heatmap;
 mod nearby;
 mod schema;
+mod stored;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-pub use area::{Area, Near, QueryGeometry};
+pub use area::{Area, Near, NearFeature, QueryGeometry};
 pub use boxes::BoxQuery;
 pub use filter::Filter;
 pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
@@ -72,14 +73,17 @@ impl Database {
         state.check_open()?;
         check_limit(search.limit, state.limits.page_items)?;
         check_filters(&search.filters)?;
-        if let Area::Near(near) = &search.area {
-            return nearby::search(state, search, near, budget);
+        let begin = search.begin(state)?;
+        let at = begin.as_ref().map(Cursor::at).or(search.as_of);
+        let (area, at) = search.area.settled(state, at)?;
+        if let Area::Near(near) = &*area {
+            return nearby::search(state, search, near, (begin, at), budget);
         }
-        let (at, after) = match search.begin(state)? {
-            Some(Cursor::Features { at, after }) => (Some(at), after),
-            _ => (search.as_of, 0),
+        let after = match begin {
+            Some(Cursor::Features { after, .. }) => after,
+            _ => 0,
         };
-        let target = Target::new(&search.area, search.predicate);
+        let target = Target::new(&area, search.predicate);
         let question = Question::new(state, &target, &search.filters, at, budget)?;
         let mut page = Page::new(search.limit, state, budget);
         let later = search.cursor.is_some();
@@ -97,11 +101,12 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         check_filters(&search.filters)?;
-        if let Area::Near(near) = &search.area {
-            return nearby::count(state, search, near, budget);
+        let (area, at) = search.area.settled(state, search.as_of)?;
+        if let Area::Near(near) = &*area {
+            return nearby::count(state, search, near, at, budget);
         }
-        let target = Target::new(&search.area, search.predicate);
-        let question = Question::new(state, &target, &search.filters, search.as_of, budget)?;
+        let target = Target::new(&area, search.predicate);
+        let question = Question::new(state, &target, &search.filters, at, budget)?;
         let mut settled = 0;
         let mut looked_at = 0;
         question.each_candidate(

@@ -46,12 +46,13 @@ pub(super) fn search(
     state: &State,
     search: &Search,
     near: &Near,
+    (begin, as_of): (Option<Cursor>, Option<u64>),
     budget: &Budget,
 ) -> Result<FeaturePage> {
     let point = check(near)?;
-    let (as_of, after, taken) = match search.begin(state)? {
+    let (after, taken) = match begin {
         Some(Cursor::Nearby {
-            at,
+            at: _,
             distance,
             after,
             taken,
@@ -61,9 +62,9 @@ pub(super) fn search(
                 distance,
                 seq: after,
             };
-            (Some(at), Some(after), taken)
+            (Some(after), taken)
         }
-        _ => (search.as_of, None, 0),
+        _ => (None, 0),
     };
     let at = at(state, as_of)?;
     let k = near.k.map_or(u64::MAX, |k| k as u64).saturating_sub(taken);
@@ -109,10 +110,11 @@ pub(super) fn count(
     state: &State,
     search: &Search,
     near: &Near,
+    as_of: Option<u64>,
     budget: &Budget,
 ) -> Result<(u64, u64)> {
     let point = check(near)?;
-    let at = at(state, search.as_of)?;
+    let at = at(state, as_of)?;
     let walk = Walk {
         state,
         center: Center::new(point),

@@ -20,6 +20,7 @@ mod geometry;
 mod hash;
 mod id;
 mod json;
+pub(crate) mod member_filter;
 mod orientation;
 mod points;
 mod provenance;

@@ -230,7 +230,6 @@ fn refusals_name_what_they_refuse() {
     };
     for (grid, text) in [
         (Grid::Tiles { zoom: 25 }, "zoom level is 25"),
-        (Grid::Tiles { zoom: 10 }, "1048576"),
         (Grid::Degrees { lon: 0.0, lat: 1.0 }, "width of a cell is 0"),
         (
             Grid::Degrees {
@@ -246,4 +245,107 @@ fn refusals_name_what_they_refuse() {
             .to_string();
         assert!(message.contains(text), "{message}");
     }
+}
+
+#[test]
+fn a_heatmap_has_as_many_cells_as_features_however_fine_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let limits = Limits {
+        page_items: 20,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &path, limits).unwrap();
+    let point = |n: usize| {
+        json!({
+            "type": "Feature", "properties": {"n": n},
+            "geometry": {"type": "Point", "coordinates": [n as f64 * 3.0, 2]},
+        })
+    };
+    let write = |features: Vec<Value>| {
+        let text = json!({"type": "FeatureCollection", "features": features}).to_string();
+        let prepared = db.prepare_features(text.as_bytes()).unwrap();
+        db.write(prepared.operations).unwrap();
+    };
+    let heatmap = |grid, sum: Option<&str>| {
+        let heatmap = Heatmap {
+            bbox: BoundingBox::parse("-180,-90,180,90").unwrap(),
+            grid,
+            sum: sum.map(str::to_owned),
+            filters: Vec::new(),
+            as_of: None,
+        };
+        db.heatmap(&heatmap, &db.budget(Cancel::default()))
+    };
+    let finest = Grid::Degrees {
+        lon: 1e-6,
+        lat: 1e-6,
+    };
+    write((0..20).map(point).collect());
+    for grid in [Grid::Tiles { zoom: 24 }, finest] {
+        for sum in [None, Some("n")] {
+            let cells = heatmap(grid, sum).unwrap().cells;
+            assert_eq!(cells.len(), 20);
+            assert!(cells.iter().all(|cell| cell.count == 1));
+        }
+    }
+    // The limit is of what is in the answer.
+    write(vec![point(20)]);
+    for sum in [None, Some("n")] {
+        let error = heatmap(finest, sum).unwrap_err();
+        assert_eq!(error.code(), "too_large");
+        let text = "the number of cells with features in them is 21, the limit is 20 (setting \
+                    FORMDB_PAGE_ITEMS)";
+        assert!(error.to_string().contains(text), "{error}");
+    }
+    assert_eq!(
+        heatmap(Grid::Tiles { zoom: 0 }, None).unwrap().cells.len(),
+        1
+    );
+}
+
+#[test]
+fn an_area_is_what_the_feature_was_at_the_sequence() {
+    let (db, _dir) = values_at_one_place(&[1.0, 2.0, 3.0]);
+    let area = |west: f64| {
+        let ring = [
+            [west, 0.0],
+            [west + 5.0, 0.0],
+            [west + 5.0, 5.0],
+            [west, 0.0],
+        ];
+        let feature = json!({
+            "type": "Feature", "id": "area", "properties": null,
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        });
+        let prepared = db.prepare_features(feature.to_string().as_bytes()).unwrap();
+        db.write(prepared.operations).unwrap();
+    };
+    area(-2.0);
+    area(50.0);
+    let mut search = Search {
+        area: Area::Feature("area".into()),
+        predicate: Predicate::Intersects,
+        filters: Vec::new(),
+        limit: 2,
+        cursor: None,
+        as_of: Some(4),
+    };
+    let count = |search: &Search| db.count(search, &db.budget(Cancel::default()));
+    // The three points and the area itself, of which nothing is left for the later one.
+    assert_eq!(count(&search).unwrap(), (4, 4));
+    let first = db.search(&search, &db.budget(Cancel::default())).unwrap();
+    search.as_of = None;
+    assert_eq!(count(&search).unwrap(), (1, 5));
+    assert_eq!(count(&search).unwrap(), (1, 5));
+    // A later page is of the version of the first, and an answer that is kept no longer
+    // given once the area is another.
+    search.cursor = first.next;
+    let second = db.search(&search, &db.budget(Cancel::default())).unwrap();
+    assert_eq!((second.returned, second.seq, second.next), (2, 4, None));
+    search.cursor = None;
+    area(-2.0);
+    assert_eq!(count(&search).unwrap(), (4, 6));
+    search.as_of = Some(3);
+    assert_eq!(count(&search).unwrap_err().code(), "feature_not_found");
 }

@@ -140,6 +140,7 @@ impl Random {
             "count": self.below(5),
             "kind": self.text(&["quake", "blast", "5", "true"]),
             "deep": {"er": {"n": self.below(3)}},
+            "tags": (0..self.below(4)).map(|_| self.text(&["a", "b", "5"])).collect::<Vec<_>>(),
             "when": self.text(&["2024-01-01T00:00:00Z", "2024-06-01T02:00:00+02:00", "soon"]),
         });
         for name in ["mag", "count", "kind", "deep"] {
@@ -156,7 +157,7 @@ impl Random {
     /// One of properties, or of the sequence as of `at`.
     fn filter(&mut self, at: u64) -> Condition {
         let number = self.below(20) as f64 / 2.0;
-        let (key, expression) = match self.below(14) {
+        let (key, expression) = match self.below(18) {
             0 => ("prop.mag", format!("gte:{number}")),
             1 => ("prop.mag", format!("lt:{number}")),
             2 => ("prop.mag", format!("gt:{number:e}")),
@@ -173,6 +174,10 @@ impl Random {
             10 => ("prop.deep", format!("exists:{}", self.chance(2))),
             11 => ("prop.when", "since:2024-06-01T00:00:00Z".to_owned()),
             12 => ("prop.when", "until:2024-06-01T00:00:00Z".to_owned()),
+            13 => ("prop.kind", "contains:a".to_owned()),
+            14 => ("prop.kind", "starts:qu".to_owned()),
+            15 => ("prop.tags", format!("has:{}", self.text(&["a", "5", "c"]))),
+            16 => ("prop.kind", "in: blast , \"5\"".to_owned()),
             _ => (
                 "seq",
                 format!(
@@ -203,6 +208,8 @@ pub(super) struct Row {
     /// When it was committed.
     time: i64,
     pub shape: Option<Shape>,
+    /// Where it is if it is a Point.
+    pub point: Option<[f64; 2]>,
     pub properties: Value,
 }
 
@@ -277,6 +284,10 @@ impl Fixture {
                 end_seq: u64::MAX,
                 time: 0,
                 shape: (!geometry.is_null()).then(|| shape(&geometry)),
+                point: (geometry["type"] == "Point").then(|| {
+                    let number = |place: usize| geometry["coordinates"][place].as_f64().unwrap();
+                    [number(0), number(1)]
+                }),
                 properties,
             });
         }
@@ -335,6 +346,16 @@ impl Fixture {
         let at = self.end_of(at);
         let rows = self.rows.iter();
         rows.filter(move |row| row.seq <= at && at < row.end_seq)
+    }
+
+    /// The feature of an id as of `at`.
+    pub(super) fn feature(&self, id: &str, at: u64) -> Option<&Row> {
+        self.visible(at).find(|row| row.id == id)
+    }
+
+    /// An id that is, was, will be, or is none.
+    pub(super) fn id(&self, random: &mut Random) -> String {
+        format!("f{}", random.below(self.times.len() as u64))
     }
 
     /// All pages of a search: ids, and the features themselves.
@@ -397,7 +418,8 @@ pub(super) fn shape(geometry: &Value) -> Shape {
 /// What the documentation of [`Filter`] says, over JSON.
 pub(super) fn holds((key, expression): &Condition, row: &Row) -> bool {
     let ops = [
-        "eq", "ne", "gt", "gte", "lt", "lte", "in", "exists", "since", "until",
+        "eq", "ne", "gt", "gte", "lt", "lte", "in", "has", "contains", "starts", "exists", "since",
+        "until",
     ];
     let (op, text) = match expression.split_once(':') {
         Some((op, text)) if ops.contains(&op) => (op, text),
@@ -434,7 +456,17 @@ pub(super) fn holds((key, expression): &Condition, row: &Row) -> bool {
     match op {
         "eq" => equals(text),
         "ne" => !equals(text),
-        "in" => text.split(',').any(equals),
+        "in" => text.split(',').map(str::trim).any(equals),
+        "has" => found
+            .as_ref()
+            .and_then(Value::as_array)
+            .is_some_and(|items| items.contains(&json!(text))),
+        "contains" => found
+            .as_ref()
+            .is_some_and(|f| f.as_str().is_some_and(|f| f.contains(text))),
+        "starts" => found
+            .as_ref()
+            .is_some_and(|f| f.as_str().is_some_and(|f| f.starts_with(text))),
         "gt" => order().is_some_and(|o| o.is_gt()),
         "gte" => order().is_some_and(|o| o.is_ge()),
         "lt" => order().is_some_and(|o| o.is_lt()),

@@ -9,7 +9,7 @@ use crate::budget::Budget;
 use crate::budget::Cancel;
 use crate::geo::{Center, Predicate, Prepared, Shape};
 use crate::limits::Limits;
-use crate::search::{Area, Cell, Grid, Heatmap, Near, QueryGeometry, Search};
+use crate::search::{Area, Cell, Grid, Heatmap, Near, NearFeature, QueryGeometry, Search};
 use crate::testing::oracles::{compared, seeds};
 use crate::types::Antimeridian;
 use crate::types::Rect;
@@ -30,8 +30,26 @@ fn searches_find_what_a_scan_finds() {
                 _ => Predicate::Contains,
             };
             // Where, and the same without any index.
-            let (area, target) = match random.below(6) {
+            let (area, target) = match random.below(8) {
                 0 => (Area::Everything, None),
+                6..=7 => {
+                    let id = fixture.id(&mut random);
+                    let shape = fixture.feature(&id, at).map(|row| row.shape.clone());
+                    let area = Area::Feature(id.as_str().into());
+                    match shape.map(|shape| shape.filter(|s| !s.envelopes().is_empty())) {
+                        Some(Some(shape)) => (area, Some(Prepared::new(shape))),
+                        there => {
+                            let code = refusal(&fixture, area, at);
+                            let expected = match there {
+                                Some(_) => "invalid_geometry",
+                                None => "feature_not_found",
+                            };
+                            assert_eq!(code, expected, "seed {seed} turn {turn} {id}");
+                            compared("searches with a feature that has no place", 1);
+                            continue;
+                        }
+                    }
+                }
                 1..=2 => {
                     let bbox = random.bbox();
                     (
@@ -118,10 +136,28 @@ fn searches_find_what_a_scan_finds() {
     }
 }
 
+/// The code of the error with which a search is refused.
+fn refusal(fixture: &Fixture, area: Area, at: u64) -> &'static str {
+    let search = Search {
+        area,
+        predicate: Predicate::Intersects,
+        filters: Vec::new(),
+        limit: 9,
+        cursor: None,
+        as_of: fixture.as_of(at),
+    };
+    let budget = fixture.db.budget(Cancel::default());
+    let refused = fixture.db.search(&search, &budget).unwrap_err();
+    let counted = fixture.db.count(&search, &budget).unwrap_err();
+    assert_eq!(refused.code(), counted.code());
+    refused.code()
+}
+
 /// Which kind of search it is, for the counts of comparisons.
 fn name_of(search: &Search) -> &'static str {
     match (&search.area, search.predicate) {
-        (Area::Everything | Area::Near(_), _) => "searches by filters alone",
+        (Area::Everything | Area::Near(_) | Area::NearFeature(_), _) => "searches by filters alone",
+        (Area::Feature(_), _) => "searches by a stored feature",
         (Area::Box(bbox), Predicate::Intersects) if bbox.west > bbox.east => {
             "searches by box across the antimeridian"
         }
@@ -147,8 +183,31 @@ fn nearby_finds_the_nearest() {
                 .then(|| [0.0, 1e5, 3e6, 9e6, 3e7][random.below(5) as usize]);
             let count = random.below(4).saturating_sub(2);
             let conditions = fixture.conditions(&mut random, at, count);
+            let (area, point) = match random.chance(3) {
+                false => (Area::Near(Near { point, k, radius }), point),
+                true => {
+                    let id = fixture.id(&mut random);
+                    let feature = id.as_str().into();
+                    let area = Area::NearFeature(NearFeature { feature, k, radius });
+                    match fixture.feature(&id, at).map(|row| row.point) {
+                        Some(Some(point)) => {
+                            compared("searches near a stored feature", 1);
+                            (area, point)
+                        }
+                        there => {
+                            let code = refusal(&fixture, area, at);
+                            let expected = match there {
+                                Some(_) => "invalid_geometry",
+                                None => "feature_not_found",
+                            };
+                            assert_eq!(code, expected, "seed {seed} turn {turn} {id}");
+                            continue;
+                        }
+                    }
+                }
+            };
             let search = Search {
-                area: Area::Near(Near { point, k, radius }),
+                area,
                 predicate: Predicate::Intersects,
                 filters: filters(&conditions),
                 limit: if random.chance(2) {
@@ -224,7 +283,7 @@ fn heatmaps_count_every_feature_once() {
             let bbox = random.bbox();
             let grid = match random.below(3) {
                 0 => Grid::Tiles {
-                    zoom: random.below(7) as u8,
+                    zoom: random.below(25) as u8,
                 },
                 1 => Grid::Degrees {
                     lon: 30.0,

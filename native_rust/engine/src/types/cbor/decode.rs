@@ -239,6 +239,14 @@ impl<'b> Reader<'b> {
         Ok(self.peek()? == Type::Map)
     }
 
+    /// Whether an array comes next.
+    ///
+    /// # Errors
+    /// [`DecodeError`] at the end of the bytes.
+    pub fn at_array(&mut self) -> Result<bool, DecodeError> {
+        Ok(self.peek()? == Type::Array)
+    }
+
     /// Whether a tag comes next.
     ///
     /// # Errors
