@@ -73,7 +73,8 @@ soak: setup ## run the reliability tests for long (SOAK_SECONDS=300 FUZZ_SECONDS
 fuzz: setup ## fuzz the engine (FUZZ_SECONDS=60 for each target)
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),60)
 
-lint: setup ## check formatting, and that nothing warns
+lint: ## check formatting, and that nothing warns
+	@bin/setup --lint
 	cd native_rust && cargo fmt --all --check
 	cd native_rust && cargo clippy --locked --workspace --all-targets -- -D warnings
 	cd native_rust && cargo clippy --locked --package formdb-engine --all-targets --features planted-bugs -- -D warnings
@@ -81,7 +82,8 @@ lint: setup ## check formatting, and that nothing warns
 	mix format --check-formatted
 	MIX_ENV=test mix compile --warnings-as-errors --force
 
-format: setup ## format all code
+format: ## format all code
+	@bin/setup --lint
 	cd native_rust && cargo fmt --all
 	cd native_rust/fuzz && cargo fmt
 	mix format

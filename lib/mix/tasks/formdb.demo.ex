@@ -32,6 +32,8 @@ defmodule Mix.Tasks.Formdb.Demo do
 
   @impl true
   def run([]) do
+    # Should the VM end because nobody reads its output, a dump of it would be of no use.
+    System.put_env("ERL_CRASH_DUMP_BYTES", "0")
     Mix.Task.run("app.config")
     # Only this task needs OTP's HTTP client, so the application does not start it.
     {:ok, _} = Application.ensure_all_started(:inets)
@@ -47,6 +49,8 @@ defmodule Mix.Tasks.Formdb.Demo do
       with_own_server(&demo/1)
       say("\nIts data is gone. To explore it with curl: `make run`, and meanwhile `make demo`.")
     end
+  catch
+    :nobody_reads -> System.halt(0)
   end
 
   def run(arguments) do
@@ -269,5 +273,10 @@ defmodule Mix.Tasks.Formdb.Demo do
 
   defp decode(text), do: JSON.decode!(text)
 
-  defp say(line), do: Mix.shell().info(line)
+  # Who reads the output may have seen enough (`make demo | head`).
+  defp say(line) do
+    Mix.shell().info(line)
+  rescue
+    ErlangError -> throw(:nobody_reads)
+  end
 end

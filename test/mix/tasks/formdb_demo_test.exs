@@ -88,6 +88,31 @@ defmodule Mix.Tasks.Formdb.DemoTest do
     assert File.ls!(folder) == []
   end
 
+  test "who has seen enough of it leaves no traces of that" do
+    folder = Path.join(System.tmp_dir!(), "formdb-demo-head-#{System.pid()}")
+    File.mkdir_p!(folder)
+    on_exit(fn -> File.rm_rf!(folder) end)
+
+    {output, _status} =
+      System.cmd("bash", ["-c", "mix formdb.demo 2>&1 | head -n 2"],
+        env: [
+          {"MIX_ENV", "test"},
+          {"TMPDIR", folder},
+          {"ERL_CRASH_DUMP", Path.join(folder, "dump")}
+        ]
+      )
+
+    assert [_no_server, "loaded priv" <> _] = String.split(output, "\n", trim: true)
+    assert nothing_left?(folder, 100)
+  end
+
+  # `head` ends before the demo has.
+  defp nothing_left?(folder, tries) do
+    left = File.ls!(folder)
+    if left != [] and tries > 0, do: Process.sleep(100)
+    left == [] or (tries > 0 and nothing_left?(folder, tries - 1))
+  end
+
   test "arguments are refused" do
     assert_raise Mix.Error, ~r/no arguments, got: --url/, fn -> @task.run(["--url"]) end
   end

@@ -16,6 +16,9 @@ defmodule Mix.Tasks.Compile.FormdbNative do
   @package "formdb-nif"
   @library "formdb_nif"
   @installed "priv/native/formdb_nif.so"
+  # Beside the library, which all environments of Mix have in common: what one of them has built,
+  # the others do not build again, nor do they ask for Cargo.
+  @manifest "priv/native/formdb_nif.manifest"
 
   # The manifest's term; raise the number when its shape changes.
   @manifest_version 1
@@ -32,11 +35,11 @@ defmodule Mix.Tasks.Compile.FormdbNative do
   end
 
   @impl true
-  def manifests, do: [manifest()]
+  def manifests, do: [@manifest]
 
   @impl true
   def clean do
-    File.rm(manifest())
+    File.rm(@manifest)
     File.rm(@installed)
     :ok
   end
@@ -154,18 +157,15 @@ defmodule Mix.Tasks.Compile.FormdbNative do
     end
   end
 
-  defp manifest, do: Path.join(Mix.Project.manifest_path(), "compile.formdb_native")
-
   defp read_manifest do
-    with {:ok, content} <- File.read(manifest()), do: :erlang.binary_to_term(content)
+    with {:ok, content} <- File.read(@manifest), do: :erlang.binary_to_term(content)
   rescue
     # A damaged manifest costs one run of Cargo.
     ArgumentError -> :none
   end
 
   defp write_manifest(state) do
-    File.mkdir_p!(Path.dirname(manifest()))
-    File.write!(manifest(), :erlang.term_to_binary(state))
+    File.write!(@manifest, :erlang.term_to_binary(state))
   end
 
   defp diagnostic(message) do
