@@ -252,7 +252,8 @@ function filters(text) {
 function field(api, parameter) {
   const target = resolve(api, shape(parameter));
   if (parameter.explode) return element("textarea", { placeholder: "prop.mag=gte:5" });
-  const values = target.enum || (target.type === "boolean" ? [true, false] : null);
+  const fixed = "const" in target ? [target.const] : null;
+  const values = target.enum || fixed || (target.type === "boolean" ? [true, false] : null);
   if (values) {
     return element("select", {}, parameter.required ? null : element("option", {}, ""),
       values.map((value) => element("option", {}, String(value))));
