@@ -399,14 +399,21 @@ defmodule FormdbHttp do
 
   `aggregation` is `count`, `sum`, `avg`, `min`, `max`, `first`, `last`, `stddev` (of a
   sample), `median`, `rate` (what a counter grew by, per second; a value below the one
-  before it is a counter that was reset), `delta` (last less first), or a percentile such
-  as `p95` or `p99.9`; an atom or text. Options:
+  before it is a counter that was reset), `delta` (last less first), `coverage` (see
+  `:expected`), or a percentile such as `p95` or `p99.9`; an atom or text, or a list of up to
+  16. Options:
 
     * `:start`, `:end` - the range, which holds its start and not its end; by default all
     * `:value` - only points whose values fulfil a condition, such as `"gt:100"`, or all
       conditions of a list
     * `:interval` - how long a bucket is, such as `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1w"`,
       `"1mo"` or `"1y"`; by default the range is one bucket
+    * `:window` - with `:interval`, the length of the window that ends where a bucket does:
+      then a bucket has what the points of that come to, also of those before `:start`
+    * `:group_by` - instead of an interval, `:hour_of_day` (0 to 23), `:day_of_week` (1, a
+      Monday, to 7) or `:month` (1 to 12), as the clock of `:tz` shows it
+    * `:expected` - for `coverage`, the time from one expected value to the next, such as
+      `"1h"`: the number of such slots with a point by that of all, from 0 to 1
     * `:origin` - a time from which buckets are counted
     * `:tz` - the IANA time zone whose calendar buckets of days and more follow (others are
       durations), whose local time texts without an offset are, and in which JSON is written;
@@ -415,7 +422,8 @@ defmodule FormdbHttp do
       `:null`, `:previous` (also from before the range) or `:linear`
 
   With `as: :json` the text of an array of `{"timestamp", "value"}`, by prefix of
-  `{"series_id", "data"}`. More buckets than FORMDB_BUCKETS are `:too_large`.
+  `{"series_id", "data"}`. Of several aggregations each bucket has a list of values, as JSON a
+  member for each. More values than FORMDB_BUCKETS are `:too_large`.
 
       iex> {:ok, _} = FormdbHttp.put_columns("quakes", "t/a", [0, 30_000_000, 60_000_000], [1, 2, 4])
       iex> {:ok, %{data: data}} = FormdbHttp.aggregate("quakes", "t/a", :sum, interval: "1m")
@@ -424,12 +432,18 @@ defmodule FormdbHttp do
       iex> {:ok, %{data: data}} = FormdbHttp.aggregate("quakes", {:prefix, "t/"}, :max)
       iex> data
       [{"t/a", [{0, 4.0}]}]
+      iex> {:ok, %{data: data}} = FormdbHttp.aggregate("quakes", "t/a", [:min, :max], interval: "1m")
+      iex> data
+      [{0, [1.0, 2.0]}, {60_000_000, [4.0, 4.0]}]
   """
-  @spec aggregate(database(), Types.selection(), atom() | String.t(), [
+  @spec aggregate(database(), Types.selection(), Types.aggregation() | [Types.aggregation()], [
           {:start, Types.timestamp() | nil}
           | {:end, Types.timestamp() | nil}
           | Types.value_option()
           | {:interval, String.t() | nil}
+          | {:window, String.t() | nil}
+          | {:group_by, :hour_of_day | :day_of_week | :month | String.t() | nil}
+          | {:expected, String.t() | nil}
           | {:origin, Types.timestamp() | nil}
           | Types.tz_option()
           | {:fill, :none | :null | :previous | :linear | String.t() | nil}

@@ -9,6 +9,9 @@ defmodule FormdbHttp.Analytics do
     :end,
     :value,
     :interval,
+    :window,
+    :group_by,
+    :expected,
     :origin,
     :tz,
     :fill,
@@ -38,8 +41,11 @@ defmodule FormdbHttp.Analytics do
          start: start,
          end: stop,
          value: Input.values(opts),
-         aggregation: to_string(aggregation),
+         aggregation: aggregation |> List.wrap() |> Enum.join(","),
          interval: opts[:interval],
+         window: opts[:window],
+         group_by: opts[:group_by] && to_string(opts[:group_by]),
+         expected: opts[:expected],
          origin: origin,
          tz: opts[:tz],
          fill: to_string(opts[:fill] || :none),
@@ -49,6 +55,9 @@ defmodule FormdbHttp.Analytics do
        }}
     end
   end
+
+  @doc "The names of several aggregations, as an answer has them."
+  def names(text), do: Engine.native(Native.aggregation_names(text))
 
   defp selection({:prefix, prefix}), do: {:prefix, prefix}
   defp selection(id) when is_binary(id), do: {:one, id}

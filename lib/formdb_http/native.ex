@@ -79,6 +79,7 @@ defmodule FormdbHttp.Native do
   nif range_many(catalog, name, range)
   nif latest(catalog, name, series, as_of)
   nif aggregate(catalog, name, query), [:aggregate_dirty]
+  nif aggregation_names(text)
   nif summary(catalog, name, series, as_of)
 
   nif schema(catalog, name, as_of)

@@ -3,7 +3,18 @@ defmodule FormdbHttp.Serving do
   # What the web layer asks of the database beyond the public API: what probes may know
   # without waiting for a file, and what the text of a request means.
 
-  alias FormdbHttp.{Catalog, Databases, DataFolder, Engine, Error, Features, Input, Native}
+  alias FormdbHttp.{
+    Analytics,
+    Catalog,
+    Databases,
+    DataFolder,
+    Engine,
+    Error,
+    Features,
+    Input,
+    Native
+  }
+
   alias FormdbHttp.{Types, Writing}
 
   @doc """
@@ -29,6 +40,10 @@ defmodule FormdbHttp.Serving do
   @doc "Whether a name is that of a time zone."
   @spec check_time_zone(String.t()) :: :ok | {:error, Error.t()}
   def check_time_zone(name), do: Engine.native(Native.time_zone_check(name))
+
+  @doc "The names of aggregations in a list with commas, as answers have them."
+  @spec aggregation_names(String.t()) :: Types.result([String.t()])
+  defdelegate aggregation_names(text), to: Analytics, as: :names
 
   @doc "The release of the IANA time zone database that local times follow, such as `2026f`."
   @spec time_zone_data() :: String.t()

@@ -97,8 +97,8 @@ defmodule FormdbHttp.Tables do
   end
 
   @doc """
-  The buckets of an aggregate, all of them; side by side, which is of several series, with the
-  header. Options of `FormdbHttp.aggregate/4`.
+  The buckets of an aggregate, all of them, a table with its header; side by side of several
+  series. Options of `FormdbHttp.aggregate/4`.
   """
   @spec aggregate(Types.database(), Types.selection(), String.t(), form() | :wide, keyword()) ::
           Types.result(binary())

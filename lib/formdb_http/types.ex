@@ -25,6 +25,9 @@ defmodule FormdbHttp.Types do
   @typedoc "What integers count that stand for times: seconds to nanoseconds."
   @type unit :: :s | :ms | :us | :ns
 
+  @typedoc "What is made of points, such as `:avg`, or as text `p99.9`."
+  @type aggregation :: atom() | String.t()
+
   @typedoc """
   Only points with such a value: a condition, or several that must all hold. `"5"` or
   `"eq:5"`, `"ne:5"`, `"gt:5"`, `"gte:5"`, `"lt:5"`, `"lte:5"`, or `"in:5,6"` with up to 1,000
@@ -449,8 +452,8 @@ defmodule FormdbHttp.Types do
           seq: non_neg_integer()
         }
 
-  @typedoc "A bucket: its start and its value."
-  @type bucket :: {integer(), float() | nil}
+  @typedoc "A bucket: its start, or a group: its number; and its value, or several."
+  @type bucket :: {integer(), float() | nil | [float() | nil]}
 
   @typedoc """
   A series in figures. `nil` is a sum or deviation beyond the range of doubles, or the

@@ -280,4 +280,50 @@ defmodule FormdbHttp.AnalyticsTest do
     assert first ++ rest == Enum.reverse(expected)
     :ok = FormdbHttp.abort(txn)
   end
+
+  test "several aggregations, windows, groups and coverage", %{db: db} do
+    # A value each half hour of two days, the second hour of each day left out.
+    times = for n <- 0..95, rem(n, 48) not in [2, 3], do: n
+    columns = Enum.map(times, &(&1 * 30 * @minute))
+    {:ok, _} = FormdbHttp.put_columns(db, "t", columns, Enum.map(times, &(&1 / 1)))
+    day = 24 * 60 * @minute
+    ask = fn aggregation, opts -> data(FormdbHttp.aggregate(db, "t", aggregation, opts)) end
+
+    assert ask.([:count, :min, "p100"], interval: "1d") ==
+             [{0, [46.0, 0.0, 47.0]}, {day, [46.0, 48.0, 95.0]}]
+
+    assert ask.(:sum, interval: "1d", window: "2d") ==
+             [{0, Enum.sum(for n <- times, n < 48, do: n / 1)}, {day, Enum.sum(times) / 1}]
+
+    hours = ask.("avg,count", interval: "1h", window: "2h", start: 2 * 60 * @minute)
+    assert Enum.take(hours, 2) == [{120 * @minute, [4.5, 2.0]}, {180 * @minute, [5.5, 4.0]}]
+
+    by_hour = ask.(:count, group_by: :hour_of_day)
+    assert by_hour == for(n <- 0..23, do: {n, if(n == 1, do: 0.0, else: 4.0)})
+    week = ask.([:count, :max], group_by: "day_of_week", tz: "UTC")
+    assert Enum.slice(week, 3, 2) == [{4, [46.0, 47.0]}, {5, [46.0, 95.0]}]
+    assert [{1, 92.0} | _empty] = ask.(:count, group_by: :month)
+
+    assert ask.(:coverage, expected: "1h", interval: "1d") == [{0, 23 / 24}, {day, 23 / 24}]
+    opts = [expected: "30m", interval: "1d", end: 3 * day, fill: :null]
+    assert [{0, first}, {^day, _second}, {_third, last}] = ask.(:coverage, opts)
+    assert {first, last} == {46 / 48, 0.0}
+
+    for {aggregation, opts, pointer} <- [
+          {:avg, [window: "1h"], "/window"},
+          {:avg, [interval: "1h", window: "1mo"], "/window"},
+          {:avg, [interval: "1h", window: "8h", fill: :linear], "/fill"},
+          {:avg, [interval: "1h", window: "x"], "/window"},
+          {:avg, [group_by: :month, interval: "1d"], "/interval"},
+          {:rate, [group_by: :month], "/aggregation"},
+          {:avg, [group_by: "year"], "/group_by"},
+          {:coverage, [], "/expected"},
+          {:avg, [expected: "1h"], "/expected"},
+          {[:avg, :avg], [], "/aggregation"},
+          {Enum.map(1..17, &"p#{&1}"), [], "/aggregation"}
+        ] do
+      answer = FormdbHttp.aggregate(db, "t", aggregation, opts)
+      assert refusal(answer) == {:invalid_parameter, pointer}, inspect({aggregation, opts})
+    end
+  end
 end

@@ -262,4 +262,42 @@ defmodule FormdbHttpWeb.AggregateTest do
       assert {refused.status, json(refused)["pointer"]} == {400, "/value"}
     end
   end
+
+  test "several aggregations and groups have members and columns of their own", context do
+    %{port: port, series: series} = context
+    path = series <> "/t%2Fa/aggregate?aggregation=avg,%20p05,count&interval=5m"
+    several = answer(get(port, path))
+    assert several["aggregations"] == ["avg", "p5", "count"]
+    refute Map.has_key?(several, "aggregation")
+    assert [%{"avg" => 2.0, "p5" => 0.2, "count" => 5} = first | _] = several["data"]
+    assert map_size(first) == 4
+
+    csv = get(port, "#{series}/t*/aggregate?aggregation=min,max", [{"accept", "text/csv"}])
+
+    assert csv.body == """
+           series_id,timestamp,min,max
+           t/*0,2026-01-01T00:00:00.000000Z,7.0,7.0
+           t/a,2026-01-01T00:00:00.000000Z,0.0,9.0
+           t/b,2026-01-01T00:00:00.000000Z,100.0,103.0
+           """
+
+    groups = "aggregation=count&group_by=month"
+    wide = get(port, "#{series}/t*/aggregate?#{groups}&shape=wide", [{"accept", "text/csv"}])
+    assert ["group,t/*0,t/a,t/b", "1,1,10,4", "2,0,0,0" | _] = String.split(wide.body, "\n")
+    lines = get(port, "#{series}/t%2Fa/aggregate?#{groups}", [{"accept", "application/x-ndjson"}])
+    assert lines.body =~ ~s({"series_id":"t/a","group":1,"value":10}\n)
+
+    refused =
+      get(port, "#{series}/t*/aggregate?aggregation=min,max&shape=wide", [{"accept", "text/csv"}])
+
+    assert {refused.status, json(refused)["pointer"]} == {400, "/shape"}
+
+    window = answer(get(port, "#{series}/t%2Fb/aggregate?aggregation=sum&interval=1m&window=2m"))
+    assert Enum.map(window["data"], & &1["value"]) == [100.0, 201.0, 203.0, 205.0]
+    assert window["window"] == "2m"
+
+    coverage = "aggregation=coverage&expected=1m&start=2026-01-01&end=2026-01-01T00:08:00Z"
+    part = answer(get(port, "#{series}/t%2Fb/aggregate?#{coverage}"))
+    assert [%{"value" => 0.5}] = part["data"]
+  end
 end

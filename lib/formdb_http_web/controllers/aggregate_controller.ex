@@ -4,14 +4,16 @@ defmodule FormdbHttpWeb.AggregateController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
+  alias FormdbHttp.Serving
   alias FormdbHttpWeb.{Answer, Downloading, Params, SeriesTables}
 
-  @options [:start, :end, :interval, :origin, :tz, :fill, :order, :as_of]
+  @options [:start, :end, :interval, :window, :group_by, :expected, :origin, :tz, :fill, :order] ++
+             [:as_of]
 
   def show(req, %{series: series} = params) do
     aggregate(req, params, series, fn answer ->
       members = [data: {:json, answer.data}, seq: answer.seq]
-      [series_id: series] ++ asked(params) ++ members
+      [series_id: series] ++ asked(params, answer.names) ++ members
     end)
   end
 
@@ -19,7 +21,7 @@ defmodule FormdbHttpWeb.AggregateController do
   def show_many(req, %{prefix: prefix} = params) do
     aggregate(req, params, {:prefix, prefix}, fn answer ->
       members = [series: {:json, answer.data}, seq: answer.seq]
-      [prefix: prefix] ++ asked(params) ++ members
+      [prefix: prefix] ++ asked(params, answer.names) ++ members
     end)
   end
 
@@ -40,11 +42,14 @@ defmodule FormdbHttpWeb.AggregateController do
     opts = [as: :json] ++ opts
 
     with {:ok, answer} <- FormdbHttp.aggregate(params.db, series, params.aggregation, opts),
-         do: Answer.json(200, members.(answer))
+         {:ok, names} <- Serving.aggregation_names(params.aggregation),
+         do: Answer.json(200, members.(Map.put(answer, :names, names)))
   end
 
   # What says something about buckets is not passed over where there are none.
-  defp check_buckets(%{interval: nil, origin: origin}) when origin != nil,
+  defp check_buckets(%{group_by: by}) when by != nil, do: :ok
+
+  defp check_buckets(%{interval: nil, expected: nil, origin: origin}) when origin != nil,
     do: no_buckets("origin, from which they are counted")
 
   defp check_buckets(%{interval: nil, fill: fill}) when fill not in [nil, "none"],
@@ -61,8 +66,17 @@ defmodule FormdbHttpWeb.AggregateController do
     refuse(:invalid_parameter, detail, "/" <> key)
   end
 
-  defp asked(params) do
-    [aggregation: params.aggregation, interval: params.interval, tz: params.tz || "UTC"]
+  defp asked(params, names) do
+    one_or_more =
+      case names do
+        [_one] -> [aggregation: params.aggregation]
+        several -> [aggregations: several]
+      end
+
+    one_or_more ++
+      [interval: params.interval] ++
+      Params.options(params, [:window, :group_by, :expected]) ++
+      [tz: params.tz || "UTC"]
   end
 
   def summary(_req, %{db: db, series: series} = params) do

@@ -86,20 +86,15 @@ defmodule FormdbHttpWeb.SeriesTables do
   @spec aggregate(Downloading.framing(), map(), FormdbHttp.Types.selection(), keyword()) ::
           Request.answer() | {:error, Error.t()}
   def aggregate({_type, form} = framing, params, series, opts) do
-    {form, header} =
-      case {form, series, params[:shape]} do
-        {:csv, _several, :wide} -> {:wide, ""}
-        {_lines, _several, :wide} -> {:refused, ""}
-        {:csv, {:prefix, _prefix}, _long} -> {:csv, @of_many}
-        {:csv, _id, _long} -> {:csv, @of_one}
-        {:lines, _selection, _long} -> {:lines, ""}
-      end
+    case {form, params[:shape]} do
+      {:lines, :wide} ->
+        wide_is_csv()
 
-    if form == :refused do
-      wide_is_csv()
-    else
-      with {:ok, text} <- Tables.aggregate(params.db, series, params.aggregation, form, opts),
-           do: Downloading.whole(framing, [header, text])
+      {_form, shape} ->
+        form = if shape == :wide, do: :wide, else: form
+
+        with {:ok, text} <- Tables.aggregate(params.db, series, params.aggregation, form, opts),
+             do: Downloading.whole(framing, text)
     end
   end
 

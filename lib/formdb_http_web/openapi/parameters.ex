@@ -177,11 +177,12 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
     do: text(pattern: "^#{@number}(#{@comma}#{@number}){3}$")
 
   defp schema({:engine, _form}, "aggregation") do
-    words = "avg|sum|count|min|max|first|last|stddev|median|rate|delta"
-    text(pattern: "^(#{words}|#{@percentile})$")
+    words = "avg|sum|count|min|max|first|last|stddev|median|rate|delta|coverage"
+    one = "(#{words}|#{@percentile})"
+    text(pattern: "^#{one}( *, *#{one}){0,15}$")
   end
 
-  defp schema({:engine, _form}, "interval"),
+  defp schema({:engine, _form}, name) when name in ["interval", "window", "expected"],
     do: text(pattern: "^[1-9][0-9]{0,17}(ms|s|m|h|d|w|mo|y)$", examples: ["5m"])
 
   defp schema({:filter, _form}, "value") do

@@ -116,6 +116,9 @@ defmodule FormdbHttpWeb.Routes.Series do
       value(),
       aggregation(),
       interval(),
+      window(),
+      group_by(),
+      expected(),
       origin(),
       tz(),
       fill(),
@@ -128,13 +131,33 @@ defmodule FormdbHttpWeb.Routes.Series do
     do: parameter("prefix", :text, "Only series whose ids begin with this.", default: "")
 
   defp aggregation do
-    form = "avg, sum, count, min, max, first, last, stddev, median, p0 to p100, rate or delta"
-    parameter("aggregation", {:engine, form}, "What is worked out.", required: "avg")
+    form =
+      "avg, sum, count, min, max, first, last, stddev, median, p0 to p100, rate, delta or coverage"
+
+    about = "What is worked out; up to 16 with commas between them."
+    parameter("aggregation", {:engine, form}, about, required: "avg")
   end
 
   defp interval do
     about = "The length of a bucket; without it all points are one."
     parameter("interval", {:engine, "a number and a unit, such as 5m"}, about)
+  end
+
+  defp window do
+    about =
+      "The length of the window that ends where a bucket does, and that it is worked out of."
+
+    parameter("window", {:engine, "a number and a unit, such as 8h"}, about)
+  end
+
+  defp group_by do
+    about = "What points are put together by, instead of buckets, as their zone's clock shows it."
+    parameter("group_by", {:enum, [:hour_of_day, :day_of_week, :month]}, about)
+  end
+
+  defp expected do
+    about = "For coverage: the time from one expected value to the next."
+    parameter("expected", {:engine, "a number and a unit, such as 1h"}, about)
   end
 
   defp origin, do: parameter("origin", :time, "Where a bucket begins.")

@@ -58,7 +58,7 @@ pub mod types;
 mod write;
 
 pub use aggregate::{
-    Aggregate, AggregatePage, Aggregation, Bucket, Fill, Interval, Percent, Selection,
+    Aggregate, AggregatePage, Aggregation, Bucket, Fill, GroupBy, Interval, Percent, Selection,
     SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, WidePage, WideQuery,
 };
 pub use block::{

@@ -1,13 +1,13 @@
 //! What points come to: aggregates, summaries, and ranges of several series.
 
 use formdb_engine::{
-    Aggregate, AggregatePage, Bucket, Selection, SeriesBuckets, SeriesPage, SeriesRangeQuery,
-    SeriesSummary, ValueFilter,
+    Aggregate, AggregatePage, Aggregation, Interval, Selection, SeriesBuckets, SeriesPage,
+    SeriesRangeQuery, SeriesSummary, ValueFilter,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::CatalogRef;
-use crate::answer::{COPIED, Failure, binary, json_answer};
+use crate::answer::{COPIED, Failure, binary, json_answer, tagged};
 use crate::asking::{Asker, ask};
 use crate::maps::map;
 use crate::reads::{order, values};
@@ -33,6 +33,9 @@ pub(crate) struct AggregateMap<'a> {
     value: Vec<&'a str>,
     aggregation: &'a str,
     interval: Option<&'a str>,
+    window: Option<&'a str>,
+    group_by: Option<&'a str>,
+    expected: Option<&'a str>,
     origin: Option<i64>,
     tz: Option<&'a str>,
     fill: &'a str,
@@ -51,8 +54,11 @@ impl<'a> AggregateMap<'a> {
             start: self.start,
             end: self.end,
             values: values(&self.value)?,
-            aggregation: self.aggregation.parse()?,
-            interval: self.interval.map(str::parse).transpose()?,
+            aggregations: Aggregation::parse_list(self.aggregation)?,
+            interval: length("interval", self.interval)?,
+            window: length("window", self.window)?,
+            group_by: self.group_by.map(str::parse).transpose()?,
+            expected: length("expected", self.expected)?,
             origin: self.origin,
             zone: zone(self.tz)?,
             fill: self.fill.parse()?,
@@ -62,9 +68,14 @@ impl<'a> AggregateMap<'a> {
     }
 }
 
+/// A length of time, if it is given.
+fn length(name: &str, text: Option<&str>) -> Result<Option<Interval>, Failure> {
+    Ok(text.map(|text| Interval::parse(name, text)).transpose()?)
+}
+
 twins! {
-    /// `{:ok, {buckets, seq}}`. Of one series a list of `{microseconds, value | nil}`, of
-    /// several a list of `{id, list}`; as JSON what the engine makes of it.
+    /// `{:ok, {buckets, seq}}`. Of one series a list of `{microseconds, value | nil}`, a list
+    /// of values for several aggregations, of several series a list of `{id, list}`; as JSON what the engine makes of it.
     aggregate: "Normal", aggregate_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, query: AggregateMap<'a>) -> Term<'a> {
         let json = query.json;
@@ -91,19 +102,35 @@ twins! {
     }
 }
 
+/// `{:ok, names}` of a list of aggregations, as answers have them.
+#[rustler::nif]
+fn aggregation_names<'a>(env: Env<'a>, text: &str) -> Term<'a> {
+    let names = Aggregation::parse_list(text)
+        .map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>());
+    tagged(env, names.map_err(Failure))
+}
+
 /// `{buckets, seq}`.
 fn buckets<'a>(env: Env<'a>, page: &AggregatePage) -> Term<'a> {
     if page.single {
-        let only = page.series.first().map(rows).unwrap_or_default();
-        return (only, page.seq).encode(env);
+        let only = page.series.first().map(|only| rows(env, only));
+        return (only.unwrap_or_default(), page.seq).encode(env);
     }
-    let series = page.series.iter().map(|series| (&*series.id, rows(series)));
+    let series = page.series.iter();
+    let series = series.map(|series| (&*series.id, rows(env, series)));
     (series.collect::<Vec<_>>(), page.seq).encode(env)
 }
 
-fn rows(series: &SeriesBuckets) -> Vec<(i64, Option<f64>)> {
-    let row = |bucket: &Bucket| (bucket.timestamp, bucket.value);
-    series.buckets.iter().map(row).collect()
+fn rows<'a>(env: Env<'a>, series: &SeriesBuckets) -> Vec<Term<'a>> {
+    let rows = series.buckets.iter().enumerate();
+    let row = rows.map(|(place, bucket)| match series.more.is_empty() {
+        true => (bucket.timestamp, bucket.value).encode(env),
+        false => {
+            let values: Vec<Option<f64>> = series.values(place).collect();
+            (bucket.timestamp, values).encode(env)
+        }
+    });
+    row.collect()
 }
 
 map! {

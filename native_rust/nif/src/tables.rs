@@ -127,7 +127,7 @@ struct AggregateTable {
     wide: bool,
 }
 
-/// `{:ok, {text, seq}}` of an aggregate; side by side with its header.
+/// `{:ok, {text, seq}}` of an aggregate, with its header if it is a table.
 #[rustler::nif(schedule = "DirtyIo")]
 fn aggregate_table<'a>(
     env: Env<'a>,
@@ -145,7 +145,12 @@ fn aggregate_table<'a>(
             true => page
                 .to_wide(query.order, &query.zone, &budget)
                 .map_err(Failure)?,
-            false => page.to_table(table.form.into(), &query.zone),
+            false => {
+                let form = table.form.into();
+                let mut text = page.header(form).into_bytes();
+                text.extend_from_slice(&page.to_table(form, &query.zone));
+                text
+            }
         };
         Ok((binary(env, &text), page.seq))
     })

@@ -115,18 +115,21 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         ),
       series_value:
         object(
+          [series_id: ref(:series_id)],
           [
-            series_id: ref(:series_id),
             timestamp: ref(:local_timestamp),
+            group: ref(:group_number),
             value: nullable(number())
           ],
-          [],
-          description: "A bucket a line."
+          additionalProperties: nullable(number()),
+          description:
+            "A bucket or a group a line, with its value, or with one for each aggregation by its name."
         ),
       table:
         text(
           description:
-            "CSV with a header: of one series timestamp,value; of several series_id,timestamp,value, " <>
+            "CSV with a header: of one series timestamp,value; of several series_id,timestamp,value; " <>
+              "of groups group in place of timestamp; of several aggregations their names in place of value; " <>
               "or with shape=wide timestamp and a column a series. An empty cell is a gap. Lines end in a " <>
               "line feed."
         ),
@@ -142,24 +145,44 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             page()
         ),
       range_of_series: object(series_id: ref(:series_id), data: list(ref(:timed_value))),
-      buckets_of_series: object(series_id: ref(:series_id), data: list(ref(:bucket))),
+      buckets_of_series: object(series_id: ref(:series_id), data: ref(:buckets)),
       bucket:
         object([timestamp: ref(:local_timestamp), value: nullable(number())], [],
           description:
             "A bucket, at its start. Null: no value, or one beyond the range of a double."
         ),
+      bucket_values:
+        object([timestamp: ref(:local_timestamp)], [],
+          additionalProperties: nullable(number()),
+          description: "A bucket with several aggregations, each by its name.",
+          examples: [[timestamp: "2026-01-31T02:00:00.000000Z", avg: 4.5, count: 1]]
+        ),
+      group_number:
+        count(0,
+          maximum: 23,
+          description: "An hour from 0 to 23, a weekday from 1, a Monday, to 7, or a month."
+        ),
+      group:
+        object([group: ref(:group_number)], [],
+          additionalProperties: nullable(number()),
+          description: "A group with its value, or with several aggregations, each by its name.",
+          examples: [[group: 6, value: 5.15]]
+        ),
+      buckets: list(any_of([ref(:bucket), ref(:bucket_values), ref(:group)])),
       aggregate:
         object(
-          [series_id: ref(:series_id)] ++ asked() ++ [data: list(ref(:bucket)), seq: ref(:seq)]
+          [series_id: ref(:series_id), tz: text(), data: ref(:buckets), seq: ref(:seq)],
+          asked()
         ),
       aggregates:
         object(
-          [prefix: text()] ++
-            asked() ++
-            [
-              series: list(ref(:buckets_of_series)),
-              seq: ref(:seq)
-            ]
+          [
+            prefix: text(),
+            tz: text(),
+            series: list(ref(:buckets_of_series)),
+            seq: ref(:seq)
+          ],
+          asked()
         ),
       summary:
         object(
@@ -197,5 +220,15 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
   end
 
   defp page, do: [seq: ref(:seq), links: ref(:page_links)]
-  defp asked, do: [aggregation: text(), interval: nullable(text()), tz: text()]
+
+  defp asked do
+    [
+      aggregation: text(description: "If it was one that was asked for."),
+      aggregations: list(text(), description: "If they were several."),
+      interval: nullable(text()),
+      window: text(),
+      group_by: ref(:group_by),
+      expected: text()
+    ]
+  end
 end

@@ -11,6 +11,8 @@
 //!   last.
 
 use super::interval::{Interval, Step};
+use crate::budget::Budget;
+use crate::error::Result;
 use crate::types::{DAY, Date, FIRST_TIMESTAMP, LAST_TIMESTAMP, Zone};
 
 /// The Monday before 1970, as a reading of calendar and clock.
@@ -24,7 +26,7 @@ pub(super) struct Span64 {
 }
 
 /// The buckets of an interval.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Buckets {
     /// All of one length.
     Even { length: i64, anchor: i64 },
@@ -78,13 +80,43 @@ impl Buckets {
     }
 }
 
+impl Buckets {
+    /// How many there are of which a part lies from `start` on and before `end`. O(1) of
+    /// those of one length.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub(super) fn count(&mut self, start: i64, end: i64, budget: &Budget) -> Result<u64> {
+        if start >= end {
+            return Ok(0);
+        }
+        if let Self::Even { length, anchor } = self {
+            let number = |instant: i64| (instant - *anchor).div_euclid(*length);
+            return Ok(number(end - 1).abs_diff(number(start)) + 1);
+        }
+        let mut count = 0;
+        let mut next = start;
+        while next < end {
+            budget.step()?;
+            count += 1;
+            let after = self.around(next).end;
+            // Beyond the years there are, buckets stay where they are.
+            if after <= next {
+                break;
+            }
+            next = after;
+        }
+        Ok(count)
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Count {
     Days(i64),
     Months(i64),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Calendar {
     zone: Zone,
     step: Count,

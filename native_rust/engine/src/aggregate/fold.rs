@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::buckets::Buckets;
 use super::percent::{DECIMALS, Percent};
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode};
@@ -46,10 +47,13 @@ pub enum Aggregation {
     Rate,
     /// `Last` less `First`, whatever lies between.
     Delta,
+    /// Which part of the values that were expected is there, from 0 to 1: the number of
+    /// slots with a point by that of all slots. See [`super::Aggregate::expected`].
+    Coverage,
 }
 
 /// `count`, `sum`, `avg`, `min`, `max`, `first`, `last`, `stddev`, `median`, `rate`,
-/// `delta`, or `p` and a number from 0 to 100, as `p95` and `p99.9`.
+/// `delta`, `coverage`, or `p` and a number from 0 to 100, as `p95` and `p99.9`.
 impl FromStr for Aggregation {
     type Err = Error;
 
@@ -66,13 +70,14 @@ impl FromStr for Aggregation {
             "median" => Self::Median,
             "rate" => Self::Rate,
             "delta" => Self::Delta,
+            "coverage" => Self::Coverage,
             _ => {
                 let percent = text.strip_prefix('p').and_then(Percent::parse);
                 Self::Percentile(percent.ok_or_else(|| {
                     let shown: String = text.chars().take(64).collect();
                     let detail = format!(
                         "found the aggregation {shown:?}; expected count, sum, avg, min, max, \
-                         first, last, stddev, median, rate, delta or a percentile such as p95 or \
+                         first, last, stddev, median, rate, delta, coverage or a percentile such as p95 or \
                          p99.9, from p0 to p100, with up to {DECIMALS} digits after the point"
                     );
                     Error::invalid(InvalidCode::Parameter, "/aggregation", detail)
@@ -82,7 +87,45 @@ impl FromStr for Aggregation {
     }
 }
 
+/// Aggregations that one question may ask for.
+const MOST: usize = 16;
+
 impl Aggregation {
+    /// Reads several, with commas between them.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a name that there is not, one that stands twice, and more
+    /// than 16.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
+        let refuse = |detail| {
+            Err(Error::invalid(
+                InvalidCode::Parameter,
+                "/aggregation",
+                detail,
+            ))
+        };
+        let mut list = Vec::new();
+        for name in text.split(',') {
+            if list.len() == MOST {
+                let count = text.split(',').count();
+                return refuse(format!("found {count} aggregations; give at most {MOST}"));
+            }
+            let aggregation: Self = name.trim().parse()?;
+            if list.contains(&aggregation) {
+                return refuse(format!(
+                    "found the aggregation {aggregation} twice; give it once"
+                ));
+            }
+            list.push(aggregation);
+        }
+        Ok(list)
+    }
+
+    /// Whether it is 0 where there are no points.
+    pub(super) fn counts(self) -> bool {
+        matches!(self, Self::Count | Self::Coverage)
+    }
+
     /// Of a percentile, which one.
     pub(super) fn percent(self) -> Option<Percent> {
         match self {
@@ -108,6 +151,7 @@ impl fmt::Display for Aggregation {
             Self::Percentile(percent) => return write!(f, "p{percent}"),
             Self::Rate => "rate",
             Self::Delta => "delta",
+            Self::Coverage => "coverage",
         })
     }
 }
@@ -115,97 +159,149 @@ impl fmt::Display for Aggregation {
 /// The earliest and the latest of some points: timestamp and value.
 pub(super) type Ends = ((i64, f64), (i64, f64));
 
+/// What is gathered of points.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Needs {
+    pub ends: bool,
+    pub resets: bool,
+    pub sum: bool,
+    pub extremes: bool,
+    pub squares: bool,
+    pub values: bool,
+    pub slots: bool,
+}
+
+impl Needs {
+    pub(super) fn of(aggregations: &[Aggregation]) -> Self {
+        let mut needs = Self::default();
+        for aggregation in aggregations {
+            match aggregation {
+                Aggregation::Count => {}
+                Aggregation::First | Aggregation::Last | Aggregation::Delta => needs.ends = true,
+                Aggregation::Rate => (needs.ends, needs.resets) = (true, true),
+                Aggregation::Sum | Aggregation::Avg => needs.sum = true,
+                Aggregation::Min | Aggregation::Max => needs.extremes = true,
+                Aggregation::Stddev => (needs.sum, needs.squares) = (true, true),
+                Aggregation::Median | Aggregation::Percentile(_) => needs.values = true,
+                Aggregation::Coverage => (needs.ends, needs.slots) = (true, true),
+            }
+        }
+        needs
+    }
+}
+
 /// The points of a bucket, as far as they were seen.
 #[derive(Debug)]
 pub(super) struct Fold {
+    needs: Needs,
     pub count: u64,
     pub ends: Option<Ends>,
     pub sum: Sum,
+    /// What a counter had reached each time before it began anew.
+    pub lost: Sum,
     pub min: f64,
     pub max: f64,
     pub squares: Option<Box<Accumulator>>,
     values: Vec<f64>,
-    /// The percentile, where the values were too many to keep.
-    selected: Option<f64>,
+    /// Whether the values were too many to keep.
+    pub let_go: bool,
+    /// Slots with a point, and the begin of the last one.
+    pub slots: u64,
+    slot: Option<i64>,
 }
 
 impl Default for Fold {
     fn default() -> Self {
         Self {
+            needs: Needs::default(),
             count: 0,
             ends: None,
             sum: Sum::default(),
+            lost: Sum::default(),
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
             squares: None,
             values: Vec::new(),
-            selected: None,
+            let_go: false,
+            slots: 0,
+            slot: None,
         }
     }
 }
 
-/// Whether points were taken into a [`Fold`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Added {
-    /// Yes; the work that was, counted in points.
-    Work(usize),
-    /// No: there is no memory to keep their values. See [`Fold::select`].
-    TooMany,
-}
-
 /// What a summary saves from being looked at costs about as much as so many points.
 const SUMMARY_COST: usize = 16;
+/// What finding a slot costs, in points.
+const SLOT_COST: usize = 4;
 
 impl Fold {
-    /// Takes the points that `function` is to be made of.
-    pub(super) fn add(
-        &mut self,
-        function: Aggregation,
-        points: &Stretch<'_>,
-        budget: &Budget,
-    ) -> Added {
-        self.count += points.values.len() as u64;
-        Added::Work(match function {
-            Aggregation::Count => SUMMARY_COST,
-            Aggregation::First | Aggregation::Last | Aggregation::Delta => {
-                self.add_ends(points);
-                SUMMARY_COST
-            }
-            Aggregation::Rate => {
-                self.add_resets(points.values);
-                self.add_ends(points);
-                points.values.len()
-            }
-            Aggregation::Sum | Aggregation::Avg => self.add_sum(points),
-            Aggregation::Min | Aggregation::Max => self.add_extremes(points),
-            Aggregation::Stddev => self.add_sum(points) + self.add_squares(points),
-            Aggregation::Median | Aggregation::Percentile(_) => {
-                let kept = (self.values.len() + points.values.len()) * size_of::<f64>();
-                let room = budget.make_room(&mut self.values, points.values.len());
-                if kept > budget.share() || room.is_err() {
-                    return Added::TooMany;
-                }
-                self.values.extend_from_slice(points.values);
-                points.values.len()
-            }
-        })
+    pub(super) fn new(needs: Needs) -> Self {
+        Self {
+            needs,
+            ..Self::default()
+        }
     }
 
-    /// Lets go of the values of a bucket that are too many to be kept, and takes what
-    /// `percentile` finds of all of them instead.
-    ///
-    /// # Errors
-    /// Its own.
-    pub(super) fn select(
-        &mut self,
-        budget: &Budget,
-        percentile: impl FnOnce() -> Result<f64, Error>,
-    ) -> Result<(), Error> {
+    /// Takes points. Returns the work that was, counted in points. Values that there is no
+    /// memory for are let go: then their percentiles are to be found otherwise.
+    pub(super) fn add(&mut self, points: &Stretch<'_>, budget: &Budget) -> usize {
+        let needs = self.needs;
+        let count = points.values.len();
+        let mut work = 0;
+        self.count += count as u64;
+        if needs.values && !self.let_go {
+            let kept = (self.values.len() + count) * size_of::<f64>();
+            let room = budget.make_room(&mut self.values, count);
+            if kept > budget.share() || room.is_err() {
+                self.let_values_go(budget);
+            } else {
+                self.values.extend_from_slice(points.values);
+            }
+            work += count;
+        }
+        if needs.resets {
+            self.add_resets(points.values);
+            work += count;
+        }
+        if needs.ends {
+            self.add_ends(points);
+        }
+        if needs.sum {
+            work += self.add_sum(points);
+        }
+        if needs.extremes {
+            work += self.add_extremes(points);
+        }
+        if needs.squares {
+            work += self.add_squares(points);
+        }
+        work.max(SUMMARY_COST)
+    }
+
+    /// Counts the slots that points lie in. Called with all points, in order.
+    pub(super) fn add_slots(&mut self, points: &Stretch<'_>, slots: &mut Buckets) -> usize {
+        let mut rest = points.timestamps;
+        let mut work = 0;
+        while let Some(&first) = rest.first() {
+            let slot = slots.around(first);
+            if self.slot != Some(slot.start) {
+                self.slot = Some(slot.start);
+                self.slots += 1;
+            }
+            let later = rest.iter().position(|&t| t >= slot.end);
+            // Beyond the years there are, a slot takes what comes.
+            let later = later.map_or(rest.len(), |later| later.max(1));
+            rest = rest.get(later..).unwrap_or_default();
+            work += SLOT_COST;
+        }
+        work
+    }
+
+    /// Gives back the memory of values that are too many to keep.
+    pub(super) fn let_values_go(&mut self, budget: &Budget) {
         let values = std::mem::take(&mut self.values);
         budget.give_back(values.capacity() * size_of::<f64>());
-        drop(values);
-        self.selected = Some(percentile()?);
-        Ok(())
+        self.let_go = true;
     }
 
     pub(super) fn add_ends(&mut self, points: &Stretch<'_>) {
@@ -242,13 +338,13 @@ impl Fold {
         work
     }
 
-    /// Adds to the sum what a counter had reached each time before it began anew. Called
+    /// Adds what a counter had reached each time before it began anew. Called
     /// before the ends know these points.
     fn add_resets(&mut self, values: &[f64]) {
         let mut before = self.ends.map_or(f64::NEG_INFINITY, |(_, (_, last))| last);
         for &value in values {
             if value < before {
-                self.sum.add_all(&[before]);
+                self.lost.add_all(&[before]);
             }
             before = value;
         }
@@ -269,23 +365,23 @@ impl Fold {
         }
     }
 
-    /// What the points come to, and begins anew. `None` where there is no such
-    /// thing, as of no points. Infinite where it is beyond the range of doubles.
-    pub(super) fn finish(&mut self, function: Aggregation) -> Option<f64> {
-        let value = match self.count {
-            0 => None,
-            _ => self.value(function),
-        };
+    /// Begins anew.
+    pub(super) fn clear(&mut self) {
         let mut values = std::mem::take(&mut self.values);
         values.clear();
         *self = Self {
             values,
-            ..Self::default()
+            ..Self::new(self.needs)
         };
-        value
     }
 
-    fn value(&mut self, function: Aggregation) -> Option<f64> {
+    /// What the points come to, of which so many slots were expected to have one. `None`
+    /// where there is no such thing, as of no points, and of a percentile whose values were
+    /// let go. Infinite where it is beyond the range of doubles.
+    pub(super) fn value(&mut self, function: Aggregation, expected: u64) -> Option<f64> {
+        if self.count == 0 {
+            return None;
+        }
         let first = |((_, first), _): Ends| first;
         let last = |(_, (_, last)): Ends| last;
         // A zero that is worked out has no sign.
@@ -300,10 +396,11 @@ impl Fold {
             Aggregation::Delta => self.ends.map(|ends| last(ends) - first(ends) + 0.0),
             Aggregation::Rate => self.rate(),
             Aggregation::Stddev => self.stddev(),
-            Aggregation::Median | Aggregation::Percentile(_) => self.selected.or_else(|| {
-                let percent = function.percent()?;
+            Aggregation::Coverage => Some(self.slots as f64 / expected as f64),
+            Aggregation::Median | Aggregation::Percentile(_) => {
+                let percent = function.percent().filter(|_| !self.let_go)?;
                 quantile(&mut self.values, percent)
-            }),
+            }
         }
     }
 
@@ -316,14 +413,14 @@ impl Fold {
         self.sum.mean(self.count) + 0.0
     }
 
-    /// Of the ends, and what was lost at resets between them, which the sum holds.
+    /// Of the ends, and what was lost at resets between them.
     fn rate(&self) -> Option<f64> {
         let ((start, first), (end, last)) = self.ends?;
         let micros = end.abs_diff(start);
         if micros == 0 {
             return None;
         }
-        let mut grown = self.sum.clone();
+        let mut grown = self.lost.clone();
         grown.add_all(&[last, -first]);
         Some(grown.ratio(1_000_000, micros) + 0.0)
     }
@@ -346,7 +443,7 @@ mod tests {
     fn names_read_back() {
         for text in [
             "count", "sum", "avg", "min", "max", "first", "last", "stddev", "median", "rate",
-            "delta", "p0", "p50", "p99.9", "p100",
+            "delta", "coverage", "p0", "p50", "p99.9", "p100",
         ] {
             let read: Aggregation = text.parse().unwrap();
             assert_eq!(read.to_string(), text);
@@ -369,6 +466,24 @@ mod tests {
             "p0.0000000000001",
         ] {
             let error = text.parse::<Aggregation>().unwrap_err();
+            assert_eq!(error.pointer(), Some("/aggregation"), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_of_names() {
+        let list = Aggregation::parse_list("avg, p95,count").unwrap();
+        let names: Vec<String> = list.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["avg", "p95", "count"]);
+        let many: Vec<String> = (0..17).map(|n| format!("p{n}")).collect();
+        assert_eq!(
+            Aggregation::parse_list(&many[..16].join(","))
+                .unwrap()
+                .len(),
+            16
+        );
+        for text in ["", "avg,", "avg,avg", "p5,p5.0", "avg;p95", &many.join(",")] {
+            let error = Aggregation::parse_list(text).unwrap_err();
             assert_eq!(error.pointer(), Some("/aggregation"), "{text}");
         }
     }

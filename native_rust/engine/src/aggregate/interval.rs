@@ -100,30 +100,41 @@ impl Interval {
     }
 }
 
-/// A count and a unit: `500ms`, `30s`, `5m`, `1h`, `1d`, `1w`, `1mo`, `1y`.
-impl FromStr for Interval {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
+impl Interval {
+    /// Reads the parameter of that name, which is a length of time.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] pointing at it, for what is none.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let split = text.bytes().take_while(u8::is_ascii_digit).count();
         let (count, unit) = text.split_at_checked(split).unwrap_or((text, ""));
         let unit = Unit::ALL.into_iter().find(|known| known.name() == unit);
         let count = count.parse::<i64>().ok().filter(|&count| count > 0);
-        let refuse = |detail| Error::invalid(InvalidCode::Parameter, "/interval", detail);
+        let shown: String = text.chars().take(64).collect();
+        let refuse = |detail| Error::invalid(InvalidCode::Parameter, format!("/{name}"), detail);
         let (Some(count), Some(unit)) = (count, unit) else {
             return Err(refuse(format!(
-                "found the interval {text:?}; expected a count from 1 on and a unit: \
+                "found the {name} {shown:?}; expected a count from 1 on and a unit: \
                  ms, s, m (minutes), h, d, w, mo (months) or y, as in 30s or 1mo"
             )));
         };
         let most = MOST_YEARS * Unit::Year.longest() / unit.longest();
         if count > most {
             return Err(refuse(format!(
-                "found the interval {text:?}; expected at most {most}{}",
+                "found the {name} {shown:?}; expected at most {most}{}",
                 unit.name()
             )));
         }
         Ok(Self { count, unit })
+    }
+}
+
+/// A count and a unit: `500ms`, `30s`, `5m`, `1h`, `1d`, `1w`, `1mo`, `1y`.
+impl FromStr for Interval {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse("interval", text)
     }
 }
 

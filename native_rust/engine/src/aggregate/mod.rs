@@ -7,7 +7,10 @@
 mod answer;
 mod buckets;
 mod cached;
+mod check;
+mod columns;
 mod fold;
+mod group;
 mod interval;
 mod many;
 mod percent;
@@ -15,11 +18,13 @@ mod run;
 mod select;
 mod summary;
 mod wide;
+mod window;
 
 use std::sync::Arc;
 
 pub use answer::{AggregatePage, Bucket, SeriesBuckets};
 pub use fold::Aggregation;
+pub use group::GroupBy;
 pub use interval::Interval;
 pub use many::{SeriesPage, SeriesPoints, SeriesRangeQuery};
 pub use percent::Percent;
@@ -106,10 +111,19 @@ pub struct Aggregate<'a> {
     pub end: Option<i64>,
     /// Which values count; all without it.
     pub values: Option<ValueFilter>,
-    /// What to make of the points of a bucket.
-    pub aggregation: Aggregation,
+    /// What to make of the points of a bucket; not none.
+    pub aggregations: Vec<Aggregation>,
     /// How long a bucket is; `None`: the range is one bucket.
     pub interval: Option<Interval>,
+    /// With an interval, the length of the window that ends where a bucket does: then it
+    /// has what the points of that come to, also of those before the range.
+    pub window: Option<Interval>,
+    /// Instead of an interval, what the points are put together by.
+    pub group_by: Option<GroupBy>,
+    /// For the coverage: slots of this length, counted as buckets are, each of which should
+    /// have a point. One that a bucket or the range cuts counts with the part inside. Where
+    /// an end of the range is open, it is that of the points.
+    pub expected: Option<Interval>,
     /// The instant buckets are counted from; `None`: 1970-01-01T00:00 as the zone's
     /// clock reads it, for weeks the Monday before.
     pub origin: Option<i64>,
@@ -133,8 +147,11 @@ impl<'a> Aggregate<'a> {
             start: None,
             end: None,
             values: None,
-            aggregation,
+            aggregations: vec![aggregation],
             interval: None,
+            window: None,
+            group_by: None,
+            expected: None,
             origin: None,
             zone: Zone::default(),
             fill: Fill::None,
@@ -177,12 +194,13 @@ impl TemporalIndex {
         points: usize,
         budget: &Budget,
     ) -> Result<Option<AggregatePage>> {
-        check(query)?;
+        check::check(query)?;
         // How many empty buckets there are to fill in is not known beforehand, nor how
-        // many series a prefix names.
+        // many series a prefix names, nor how far back windows reach.
         let prefix = matches!(query.series, Selection::Prefix(_));
         let empty = query.interval.is_some() && query.fill != Fill::None;
-        if points < usize::MAX && (prefix || empty) {
+        let long = query.window.is_some() || query.group_by.is_some();
+        if points < usize::MAX && (prefix || empty || long) {
             return Ok(None);
         }
         let mut run = Run::new(query, at, limit, points, budget);
@@ -190,11 +208,12 @@ impl TemporalIndex {
         match query.series {
             Selection::One(id) => {
                 let (id, series) = self.find(id).ok_or_else(|| no_series(id))?;
-                let Some(buckets) = run.series(&series)? else {
+                let Some(found) = run.series(&series)? else {
                     return Ok(None);
                 };
                 // Empty ones, too, may be wanted of a series that has points.
-                if buckets
+                if found
+                    .buckets
                     .iter()
                     .all(|bucket| bucket.value.is_none_or(|v| v == 0.0))
                 {
@@ -208,7 +227,7 @@ impl TemporalIndex {
                         None => return Ok(None),
                     }
                 }
-                answers.push(SeriesBuckets { id, buckets });
+                answers.push(SeriesBuckets::new(id, found));
             }
             Selection::Prefix(prefix) => {
                 let mut found = InOrder::after(self, prefix, None, budget);
@@ -216,17 +235,18 @@ impl TemporalIndex {
                     if !is_shown(&series, at, budget)? {
                         continue;
                     }
-                    let Some(buckets) = run.series(&series)? else {
+                    let Some(found) = run.series(&series)? else {
                         return Ok(None);
                     };
-                    answers.push(SeriesBuckets { id, buckets });
+                    answers.push(SeriesBuckets::new(id, found));
                 }
             }
         }
         Ok(Some(AggregatePage {
             seq: at,
             single: matches!(query.series, Selection::One(_)),
-            aggregation: query.aggregation,
+            aggregations: query.aggregations.clone(),
+            group_by: query.group_by,
             series: Arc::new(answers),
         }))
     }
@@ -235,26 +255,6 @@ impl TemporalIndex {
 /// Whether a series has a point at this sequence.
 fn is_shown(series: &SharedSeries, at: u64, budget: &Budget) -> Result<bool> {
     Ok(series.latest(at, budget)?.is_some())
-}
-
-fn check(query: &Aggregate<'_>) -> Result<()> {
-    if let (Some(start), Some(end)) = (query.start, query.end)
-        && start > end
-    {
-        return Err(Error::invalid(
-            InvalidCode::TimeRange,
-            "/start",
-            "the start lies after the end",
-        ));
-    }
-    match query.origin {
-        Some(origin) if !crate::types::is_timestamp(origin) => Err(Error::invalid(
-            InvalidCode::Parameter,
-            "/origin",
-            format!("found the origin {origin}; expected a time in the years -9999 to 9999"),
-        )),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
 
 use super::answer::Bucket;
 use super::buckets::{Buckets, Span64};
-use super::fold::{Added, Fold};
-use super::percent::Percent;
+use super::columns::Columns;
+use super::fold::{Fold, Needs};
+use super::group;
 use super::select::{self, Values};
 use super::{Aggregate, Aggregation, Fill, STEP};
 
@@ -18,40 +19,30 @@ const BUCKET_COST: usize = 64;
 
 /// A question on its way through the series it is asked of.
 pub(super) struct Run<'q> {
-    query: &'q Aggregate<'q>,
-    at: u64,
+    pub(super) query: &'q Aggregate<'q>,
+    pub(super) at: u64,
     buckets: Option<Buckets>,
+    /// Where a point is expected in each, if that is asked for.
+    slots: Option<Buckets>,
     fold: Fold,
     limit: usize,
     /// How many more series and buckets the answer takes.
     room: usize,
     /// How many more points may be read.
     work: usize,
-    budget: &'q Budget,
-}
-
-/// Why a walk was ended.
-enum Stop {
-    /// The values of this bucket are too many to keep.
-    TooMany(Span64),
-    Failed(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
+    pub(super) budget: &'q Budget,
 }
 
 /// The answer for one series being put together.
-#[derive(Default)]
 struct Filling {
-    out: Vec<Bucket>,
+    out: Columns,
     /// The bucket that points go to.
     open: Option<Span64>,
     /// Where the bucket begins that follows the last in `out`, if empty ones are
     /// wanted and it is known.
     next: Option<i64>,
+    /// Buckets whose percentiles are yet to be found: their places, and from when to when.
+    pending: Vec<(usize, (i64, i64))>,
 }
 
 impl<'q> Run<'q> {
@@ -62,12 +53,13 @@ impl<'q> Run<'q> {
         work: usize,
         budget: &'q Budget,
     ) -> Self {
-        let interval = query.interval;
+        let buckets = |interval| Buckets::new(interval, query.origin, &query.zone);
         Self {
             query,
             at,
-            buckets: interval.map(|i| Buckets::new(i, query.origin, &query.zone)),
-            fold: Fold::default(),
+            buckets: query.interval.map(buckets),
+            slots: query.expected.map(buckets),
+            fold: Fold::new(Needs::of(&query.aggregations)),
             limit,
             room: limit,
             work,
@@ -77,15 +69,28 @@ impl<'q> Run<'q> {
 
     /// The buckets of a series, in the order asked for. `None` when that is more
     /// work than is left.
-    pub(super) fn series(&mut self, series: &SharedSeries) -> Result<Option<Vec<Bucket>>> {
-        let Some(mut out) = self.gather(series)? else {
+    pub(super) fn series(&mut self, series: &SharedSeries) -> Result<Option<Columns>> {
+        if let Some(by) = self.query.group_by {
+            self.take_room(1 + by.numbers().count() * self.query.aggregations.len())?;
+            return group::series(self.query, by, self.at, series, self.budget).map(Some);
+        }
+        let windowed = self.query.window.is_some();
+        let found = match windowed {
+            true => self.windows(series).map(Some),
+            false => self.gather(series),
+        };
+        let Some(mut out) = found? else {
             return Ok(None);
         };
-        let before = match out.first() {
-            Some(Bucket { value: None, .. }) => self.value_before(series)?,
-            _ => None,
-        };
-        fill(&mut out, self.query.aggregation, self.query.fill, before);
+        let kind = self.query.fill;
+        out.each(|aggregation, buckets| {
+            let before = match buckets.first() {
+                Some(Bucket { value: None, .. }) => self.value_before(series, aggregation)?,
+                _ => None,
+            };
+            fill(buckets, aggregation, kind, before);
+            Ok(())
+        })?;
         if self.query.order == Order::Descending {
             out.reverse();
         }
@@ -93,12 +98,14 @@ impl<'q> Run<'q> {
     }
 
     /// As [`Self::series`], in order of time, nothing filled in.
-    fn gather(&mut self, series: &SharedSeries) -> Result<Option<Vec<Bucket>>> {
+    pub(super) fn gather(&mut self, series: &SharedSeries) -> Result<Option<Columns>> {
         self.check_span()?;
-        self.take_room()?;
+        self.take_room(1)?;
         let mut filling = Filling {
+            out: Columns::new(&self.query.aggregations),
+            open: None,
             next: self.first_wanted(),
-            ..Filling::default()
+            pending: Vec::new(),
         };
         let mut start = self.query.start.unwrap_or(i64::MIN);
         let end = self.query.end.unwrap_or(i64::MAX);
@@ -111,101 +118,128 @@ impl<'q> Run<'q> {
             let walked = guard.walk((start, end), seen, step, |points| {
                 let more = self.take(points, &mut filling)?;
                 done += more;
-                Ok(more)
+                Ok::<_, Error>(more)
             });
             drop(guard);
             self.spend(done);
-            match walked {
-                Ok(Some(_)) | Err(Stop::TooMany(_)) if self.work == 0 => return Ok(None),
-                Ok(Some(rest)) => start = rest,
-                Ok(None) => break,
-                Err(Stop::TooMany(_)) if self.work < usize::MAX => return Ok(None),
-                Err(Stop::TooMany(open)) => {
-                    start = self.select(series, open, end)?;
-                    self.close(&mut filling)?;
-                }
-                Err(Stop::Failed(error)) => return Err(error),
+            let bounded = self.work < usize::MAX;
+            if bounded && (self.fold.let_go || !filling.pending.is_empty()) {
+                return Ok(None);
+            }
+            self.select(series, &mut filling)?;
+            match walked? {
+                Some(_) if self.work == 0 => return Ok(None),
+                Some(rest) => start = rest,
+                None => break,
             }
         }
-        self.close(&mut filling)?;
+        self.close(&mut filling, true)?;
+        self.select(series, &mut filling)?;
         if let Some(end) = self.query.end {
             self.fill_up_to(end, &mut filling)?;
         }
         let mut out = filling.out;
-        if self.buckets.is_none() && out.is_empty() {
-            self.take_room()?;
-            let timestamp = self.query.start.or(self.query.end);
-            out.extend(timestamp.map(|timestamp| Bucket {
-                timestamp,
-                value: None,
-            }));
+        if self.buckets.is_none()
+            && out.buckets.is_empty()
+            && let Some(timestamp) = self.query.start.or(self.query.end)
+        {
+            self.take_room(self.query.aggregations.len())?;
+            out.push(timestamp, |_| Ok(None))?;
         }
         Ok(Some(out))
     }
 
-    /// Works out the percentile of a bucket whose values are too many to keep. Returns
-    /// where the points after it begin.
-    fn select(&mut self, series: &SharedSeries, open: Span64, end: i64) -> Result<i64> {
-        let from = self.query.start.map_or(open.start, |s| s.max(open.start));
-        let to = match self.buckets {
-            // Beyond the years there are, a bucket takes what comes.
-            Some(_) if open.end > from => open.end.min(end),
-            _ => end,
+    /// Works out the percentiles of buckets whose values were too many to keep.
+    fn select(&self, series: &SharedSeries, filling: &mut Filling) -> Result<()> {
+        for (bucket, span) in std::mem::take(&mut filling.pending) {
+            let values = Values {
+                series,
+                span,
+                at: self.at,
+                values: self.query.values.as_ref(),
+                group: None,
+                budget: self.budget,
+            };
+            for &aggregation in &self.query.aggregations {
+                if let Some(percent) = aggregation.percent() {
+                    let value = select::percentile(&values, percent)?;
+                    filling.out.set(bucket, aggregation, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What some of the aggregations are of all points of a span.
+    pub(super) fn of_span(
+        &self,
+        series: &SharedSeries,
+        (start, end): (i64, i64),
+        aggregations: Vec<Aggregation>,
+    ) -> Result<Columns> {
+        let bucket = Aggregate {
+            start: Some(start),
+            end: Some(end),
+            interval: None,
+            window: None,
+            aggregations,
+            ..self.query.clone()
         };
-        let values = Values {
-            series,
-            span: (from, to),
-            at: self.at,
-            values: self.query.values.as_ref(),
-            budget: self.budget,
-        };
-        let percent = self.query.aggregation.percent();
-        let percent = percent.unwrap_or(Percent::MEDIAN);
-        self.fold
-            .select(self.budget, || select::percentile(&values, percent))?;
-        Ok(to)
+        let mut run = Run::new(&bucket, self.at, self.limit, usize::MAX, self.budget);
+        let found = run.gather(series)?;
+        Ok(found.unwrap_or_else(|| Columns::new(&bucket.aggregations)))
     }
 
     /// The value of the last bucket before the range that has one, of its points before
     /// the range, if that is what empty buckets are filled with.
-    fn value_before(&mut self, series: &SharedSeries) -> Result<Option<f64>> {
+    fn value_before(
+        &mut self,
+        series: &SharedSeries,
+        aggregation: Aggregation,
+    ) -> Result<Option<f64>> {
         let query = self.query;
-        let wanted = query.fill == Fill::Previous && query.aggregation != Aggregation::Count;
-        let (Some(mut end), Some(buckets), true) = (query.start, &mut self.buckets, wanted) else {
+        let wanted = query.fill == Fill::Previous && !aggregation.counts();
+        let (Some(mut end), true) = (query.start, wanted) else {
             return Ok(None);
         };
-        let mut last = Vec::new();
         loop {
-            self.budget.check()?;
-            let before = RangeQuery {
-                start: i64::MIN,
-                end,
-                at: self.at,
-                values: query.values.as_ref(),
-                order: Order::Descending,
-                skip: 0,
-                limit: 1,
-            };
-            series.read().range(&before, &mut last);
-            let Some(point) = last.pop() else {
+            let before = (i64::MIN, end);
+            let Some(point) = self.first_point(series, before, Order::Descending)? else {
                 return Ok(None);
             };
-            let span = buckets.around(point.timestamp);
-            let bucket = Aggregate {
-                start: Some(span.start),
-                end: Some(end.min(span.end)),
-                interval: None,
-                ..query.clone()
+            let Some(buckets) = &mut self.buckets else {
+                return Ok(None);
             };
-            let mut run = Run::new(&bucket, self.at, self.limit, usize::MAX, self.budget);
-            let found = run.gather(series)?;
-            let value = found.and_then(|buckets| buckets.first()?.value);
+            let span = buckets.around(point);
+            let found = self.of_span(series, (span.start, end.min(span.end)), vec![aggregation])?;
+            let value = found.buckets.first().and_then(|bucket| bucket.value);
             // One point has no deviation: then the bucket before counts.
             if value.is_some() || span.start <= FIRST_TIMESTAMP {
                 return Ok(value);
             }
             end = span.start;
         }
+    }
+
+    /// The timestamp of the first point in a span, in an order, that counts.
+    pub(super) fn first_point(
+        &self,
+        series: &SharedSeries,
+        (start, end): (i64, i64),
+        order: Order,
+    ) -> Result<Option<i64>> {
+        let query = RangeQuery {
+            start,
+            end,
+            at: self.at,
+            values: self.query.values.as_ref(),
+            order,
+            skip: 0,
+            limit: 1,
+        };
+        let mut found = Vec::new();
+        series.range(&query, self.budget, &mut found)?;
+        Ok(found.pop().map(|point| point.timestamp))
     }
 
     fn spend(&mut self, work: usize) {
@@ -215,13 +249,14 @@ impl<'q> Run<'q> {
     }
 
     /// Refuses at once what cannot fit.
-    fn check_span(&self) -> Result<()> {
+    pub(super) fn check_span(&self) -> Result<()> {
         let (Some(start), Some(end)) = (self.query.start, self.query.end) else {
             return Ok(());
         };
         match self.query.interval {
             Some(interval) if self.query.fill != Fill::None => {
                 let least = end.abs_diff(start) / interval.longest().unsigned_abs().max(1);
+                let least = least.saturating_mul(self.query.aggregations.len() as u64);
                 match least > self.limit as u64 {
                     true => Err(self.too_many(least)),
                     false => Ok(()),
@@ -240,10 +275,10 @@ impl<'q> Run<'q> {
         }
     }
 
-    fn take_room(&mut self) -> Result<()> {
-        match self.room.checked_sub(1) {
+    pub(super) fn take_room(&mut self, count: usize) -> Result<()> {
+        match self.room.checked_sub(count) {
             Some(room) => self.room = room,
-            None => return Err(self.too_many(self.limit as u64 + 1)),
+            None => return Err(self.too_many((self.limit - self.room + count) as u64)),
         }
         Ok(())
     }
@@ -261,14 +296,14 @@ impl<'q> Run<'q> {
     }
 
     /// Takes points into the buckets they belong to. Returns the work done.
-    fn take(&mut self, points: Stretch<'_>, filling: &mut Filling) -> Result<usize, Stop> {
+    fn take(&mut self, points: Stretch<'_>, filling: &mut Filling) -> Result<usize> {
         let mut work = 0;
         let mut rest = points;
         while let Some(&first) = rest.timestamps.first() {
             let open = match filling.open {
                 Some(open) if first < open.end => open,
                 _ => {
-                    self.close(filling)?;
+                    self.close(filling, false)?;
                     work += BUCKET_COST;
                     self.open(first, filling)?
                 }
@@ -279,9 +314,9 @@ impl<'q> Run<'q> {
                 true => (later, here),
                 false => (here, later),
             };
-            match self.fold.add(self.query.aggregation, &here, self.budget) {
-                Added::Work(more) => work += more,
-                Added::TooMany => return Err(Stop::TooMany(open)),
+            work += self.fold.add(&here, self.budget);
+            if let Some(slots) = &mut self.slots {
+                work += self.fold.add_slots(&here, slots);
             }
             rest = later;
         }
@@ -307,12 +342,9 @@ impl<'q> Run<'q> {
     fn fill_up_to(&mut self, end: i64, filling: &mut Filling) -> Result<()> {
         let end = end.min(LAST_TIMESTAMP + 1);
         while let Some(start) = filling.next.filter(|&next| next < end) {
-            self.take_room()?;
+            self.take_room(self.query.aggregations.len())?;
             self.budget.step()?;
-            filling.out.push(Bucket {
-                timestamp: start,
-                value: None,
-            });
+            filling.out.push(start, |_| Ok(None))?;
             let after = self
                 .buckets
                 .as_mut()
@@ -323,27 +355,58 @@ impl<'q> Run<'q> {
         Ok(())
     }
 
-    /// Ends the open bucket, if there is one.
-    fn close(&mut self, filling: &mut Filling) -> Result<()> {
+    /// Ends the open bucket, if there is one; `last` says that no point comes after it.
+    fn close(&mut self, filling: &mut Filling, last: bool) -> Result<()> {
         let Some(open) = filling.open.take() else {
             return Ok(());
         };
-        let aggregation = self.query.aggregation;
-        let value = self.fold.finish(aggregation);
+        let expected = self.expected(open, filling.out.buckets.is_empty(), last)?;
+        let fold = &mut self.fold;
+        filling.out.push(open.start, |aggregation| {
+            Ok(fold.value(aggregation, expected))
+        })?;
         let wanted = self.query.fill != Fill::None;
         if wanted && self.buckets.is_some() {
             filling.next = Some(open.end);
         } else {
             filling.next = None;
         }
-        if value.is_some() || wanted || self.buckets.is_none() {
-            self.take_room()?;
-            filling.out.push(Bucket {
-                timestamp: open.start,
-                value,
-            });
+        if self.fold.let_go {
+            // Beyond the years there are, a bucket takes what comes.
+            let end = self.query.end.unwrap_or(i64::MAX);
+            let until = match self.buckets {
+                Some(_) if open.end > open.start && !last => open.end.min(end),
+                _ => end,
+            };
+            let from = self.query.start.map_or(open.start, |s| s.max(open.start));
+            let place = filling.out.buckets.len() - 1;
+            filling.pending.push((place, (from, until)));
+            self.take_room(self.query.aggregations.len())?;
+        } else if wanted || self.buckets.is_none() || !filling.out.drop_empty() {
+            self.take_room(self.query.aggregations.len())?;
         }
+        self.fold.clear();
         Ok(())
+    }
+
+    /// Slots in the part of a bucket that lies in the range. Where an end of that is open
+    /// it is that of the points.
+    fn expected(&mut self, bucket: Span64, first: bool, last: bool) -> Result<u64> {
+        let (Some(slots), Some(ends)) = (&mut self.slots, self.fold.ends) else {
+            return Ok(0);
+        };
+        let ((begin, _), (end, _)) = ends;
+        let start = match self.query.start {
+            Some(start) => bucket.start.max(start),
+            None if first => begin,
+            None => bucket.start,
+        };
+        let until = match self.query.end {
+            Some(until) => bucket.end.min(until),
+            None if last => end + 1,
+            None => bucket.end,
+        };
+        slots.count(start, until, self.budget)
     }
 }
 
@@ -351,13 +414,8 @@ impl<'q> Run<'q> {
 /// is beyond the range of doubles is none, and neither is what would come of it. `before`
 /// is the value of the bucket before them all.
 fn fill(buckets: &mut [Bucket], aggregation: Aggregation, fill: Fill, before: Option<f64>) {
-    if aggregation == Aggregation::Count {
-        for bucket in buckets {
-            bucket.value.get_or_insert(0.0);
-        }
-        return;
-    }
     match fill {
+        _ if aggregation.counts() => {}
         Fill::None | Fill::Null => {}
         Fill::Previous => {
             let mut last = before;
@@ -368,9 +426,7 @@ fn fill(buckets: &mut [Bucket], aggregation: Aggregation, fill: Fill, before: Op
         }
         Fill::Linear => fill_lines(buckets),
     }
-    for bucket in buckets {
-        bucket.value = bucket.value.filter(|value| value.is_finite());
-    }
+    Columns::settle(aggregation, buckets);
 }
 
 fn fill_lines(buckets: &mut [Bucket]) {

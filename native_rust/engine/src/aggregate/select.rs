@@ -6,10 +6,11 @@
 //! or three walks for most data, five or six at most.
 
 use super::STEP;
+use super::group::Groups;
 use super::percent::Percent;
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::index::SharedSeries;
+use crate::index::{SharedSeries, Stretch};
 use crate::types::ValueFilter;
 use crate::types::exact::between;
 
@@ -25,6 +26,8 @@ pub(super) struct Values<'a> {
     pub at: u64,
     /// Which of them count; all without it.
     pub values: Option<&'a ValueFilter>,
+    /// Only those of this group, if it is given.
+    pub group: Option<(Groups, usize)>,
     pub budget: &'a Budget,
 }
 
@@ -32,11 +35,22 @@ impl Values<'_> {
     /// One walk over all of them, in short holds of the series' lock.
     fn each(&self, mut found: impl FnMut(u64)) -> Result<()> {
         let (mut start, end) = self.span;
+        let mut group = self.group.clone();
         loop {
             self.budget.check()?;
             let guard = self.series.read();
             let rest = guard.walk((start, end), (self.at, self.values), STEP, |points| {
-                points.values.iter().for_each(|&value| found(key(value)));
+                let mut each = |points: &Stretch<'_>| {
+                    points.values.iter().for_each(|&value| found(key(value)));
+                };
+                match &mut group {
+                    None => each(&points),
+                    Some((groups, wanted)) => groups.split(points, |group, points| {
+                        if group == *wanted {
+                            each(points);
+                        }
+                    }),
+                }
                 Ok::<_, Error>(points.values.len())
             })?;
             drop(guard);

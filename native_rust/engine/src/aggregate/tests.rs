@@ -3,9 +3,9 @@
 
 mod oracle;
 
-use oracle::{Begins, Known, Model};
+use oracle::{Begins, Known, Lengths, Model};
 
-use super::answer::Bucket;
+use super::columns::Columns;
 use super::run::Run;
 use super::*;
 use crate::budget::Budget;
@@ -157,8 +157,13 @@ impl World {
 /// What a test asks; the zone is a place's.
 struct Question<'a> {
     query: Aggregate<'a>,
-    interval: Option<&'static str>,
+    lengths: Lengths,
 }
+
+const WINDOWS: [&str; 10] = [
+    "90m", "8h", "24h", "25h", "1d", "3d", "1w", "1mo", "2mo", "1y",
+];
+const SLOTS: [&str; 5] = ["30m", "1h", "6h", "1d", "1mo"];
 
 fn question(random: &mut Random, zone: &Zone, centre: i64) -> Question<'static> {
     let interval = (random.below(8) > 0).then(|| random.pick(&INTERVALS));
@@ -178,11 +183,36 @@ fn question(random: &mut Random, zone: &Zone, centre: i64) -> Question<'static> 
     // Open ends only where the points span no more buckets than that.
     let open = parsed.is_none_or(|i| i.longest() >= HOUR / 2);
     let end = |random: &mut Random, bound| (!open || random.below(4) > 0).then_some(bound);
-    let query = Aggregate {
+    let mut aggregations: Vec<Aggregation> = Vec::new();
+    for _ in 0..random.pick(&[1, 1, 2, 3]) {
+        let aggregation = random.pick(&AGGREGATIONS).parse().unwrap();
+        if !aggregations.contains(&aggregation) {
+            aggregations.push(aggregation);
+        }
+    }
+    // As many slots as are quickly tried one by one.
+    let expected = (random.below(4) == 0).then(|| random.pick(&SLOTS));
+    if expected.is_some() {
+        aggregations.push(Aggregation::Coverage);
+    }
+    let windowed = interval.is_some() && random.below(3) == 0;
+    // Where the library's calendar ends it has no months before.
+    let far = !(FIRST_TIMESTAMP / 2..LAST_TIMESTAMP / 2).contains(&centre);
+    let window = windowed.then(|| random.pick(&WINDOWS)).filter(|window| {
+        let months = window.ends_with("mo") || window.ends_with('y');
+        !far && !(months && parsed.is_some_and(|i| i.longest() < DAY || interval == Some("24h")))
+    });
+    let fill = match window {
+        None => fill,
+        Some(_) => random.pick(&[Fill::None, Fill::Null]),
+    };
+    let mut query = Aggregate {
+        window: window.map(|text| text.parse().unwrap()),
+        expected: expected.map(|text| text.parse().unwrap()),
         start: end(random, a.min(b)),
         end: end(random, a.max(b)),
         values: values(random),
-        aggregation: random.pick(&AGGREGATIONS).parse().unwrap(),
+        aggregations,
         interval: parsed,
         origin: random.pick(&[None, None, Some(oracle::ORIGIN)]),
         zone: zone.clone(),
@@ -190,7 +220,30 @@ fn question(random: &mut Random, zone: &Zone, centre: i64) -> Question<'static> 
         order: random.pick(&[Order::Ascending, Order::Descending]),
         ..Aggregate::new(Selection::One("s"), Aggregation::Count)
     };
-    Question { query, interval }
+    if random.below(6) == 0 {
+        group(random, &mut query);
+    }
+    let lengths = Lengths {
+        interval,
+        window,
+        expected,
+    };
+    Question { query, lengths }
+}
+
+/// Makes it a question for groups.
+fn group(random: &mut Random, query: &mut Aggregate<'_>) {
+    let by = [GroupBy::HourOfDay, GroupBy::DayOfWeek, GroupBy::Month];
+    query.group_by = Some(random.pick(&by));
+    (query.interval, query.window, query.expected) = (None, None, None);
+    (query.fill, query.order) = (Fill::None, Order::Ascending);
+    query.aggregations.retain(|aggregation| {
+        use Aggregation::{Coverage, Delta, Rate};
+        !matches!(aggregation, Rate | Delta | Coverage)
+    });
+    if query.aggregations.is_empty() {
+        query.aggregations.push(Aggregation::Count);
+    }
 }
 
 /// Conditions on values: for few, most and all of them, and none half of the time.
@@ -207,13 +260,20 @@ fn values(random: &mut Random) -> Option<ValueFilter> {
     Some(ValueFilter::parse(picked).unwrap())
 }
 
+type Rows = Vec<(i64, Vec<Option<u64>>)>;
+
 /// To the last bit.
-fn same(found: &[Bucket], expected: &[Bucket]) -> bool {
-    let row = |(found, expected): (&Bucket, &Bucket)| {
-        found.timestamp == expected.timestamp
-            && found.value.map(f64::to_bits) == expected.value.map(f64::to_bits)
-    };
-    found.len() == expected.len() && found.iter().zip(expected).all(row)
+fn bits((key, values): &(i64, Vec<Option<f64>>)) -> (i64, Vec<Option<u64>>) {
+    (*key, values.iter().map(|v| v.map(f64::to_bits)).collect())
+}
+
+fn same(found: &Columns, expected: &[(i64, Vec<Option<f64>>)]) -> bool {
+    let rows = found.buckets.iter().enumerate().map(|(place, bucket)| {
+        let more = found.more.iter().map(|column| column[place]);
+        let values = [bucket.value].into_iter().chain(more);
+        bits(&(bucket.timestamp, values.collect()))
+    });
+    rows.collect::<Rows>() == expected.iter().map(bits).collect::<Rows>()
 }
 
 #[test]
@@ -232,7 +292,7 @@ fn every_question_agrees_with_the_oracle() {
                 world.grow(&mut random, centre);
                 world.grow(&mut random, centre);
             }
-            let Question { query, interval } = question(&mut random, &zone, centre);
+            let Question { query, lengths } = question(&mut random, &zone, centre);
             let past = random.below(world.seq + 2);
             let at = random.pick(&[world.seq, past]);
             let budget = Budget::ample();
@@ -244,14 +304,19 @@ fn every_question_agrees_with_the_oracle() {
                 centre,
                 known: &mut known,
             };
-            let expected = world.model.answer(&query, at, interval, &mut begins);
+            let expected = world.model.rows(&query, at, lengths, &mut begins);
             assert!(
                 same(&found, &expected),
                 "seed {seed}, question {number} in {name} at {at}: {query:?}\n{found:?}\n{expected:?}"
             );
-            compared("aggregates of a series", 1);
+            let kind = match (query.group_by, query.window) {
+                (Some(_), _) => "aggregates of a series by group",
+                (_, Some(_)) => "moving aggregates of a series",
+                _ => "aggregates of a series",
+            };
+            compared(kind, 1);
             questions += 1;
-            buckets_seen += found.len();
+            buckets_seen += found.buckets.len();
         }
     }
     // Most are no empty answers.

@@ -8,7 +8,7 @@ use super::Aggregation;
 use super::answer::AggregatePage;
 use crate::budget::Budget;
 use crate::db::database::Database;
-use crate::error::{Error, Result};
+use crate::error::{Error, InvalidCode, Result};
 use crate::index::{self, InOrder, Order, SharedSeries};
 use crate::read::page::check_limit;
 use crate::read::table_rows::write_cell;
@@ -100,7 +100,8 @@ impl Database {
         for (_, series) in &columns {
             read.push(Column::of(series, range, budget)?);
         }
-        let mut rows = Rows::new(read, query.order, false, (query.zone, budget));
+        let times = Some(TimeWriter::new(query.zone));
+        let mut rows = Rows::new(read, query.order, false, (times, budget));
         let mut next = None;
         while let Some(timestamp) = rows.next_time() {
             if rows.returned >= query.limit || rows.out.len() > state.limits.page_bytes {
@@ -239,7 +240,8 @@ struct Rows<'q> {
     row: Vec<usize>,
     order: Order,
     integers: bool,
-    times: TimeWriter,
+    /// How times are written; without it they are numbers.
+    times: Option<TimeWriter>,
     budget: &'q Budget,
     out: Vec<u8>,
     returned: usize,
@@ -250,7 +252,7 @@ impl<'q> Rows<'q> {
         columns: Vec<Column<'q>>,
         order: Order,
         integers: bool,
-        (zone, budget): (&Zone, &'q Budget),
+        (times, budget): (Option<TimeWriter>, &'q Budget),
     ) -> Self {
         let next = columns.iter().enumerate().filter_map(|(column, points)| {
             Some(Next {
@@ -265,7 +267,7 @@ impl<'q> Rows<'q> {
             row: Vec::new(),
             order,
             integers,
-            times: TimeWriter::new(zone),
+            times,
             budget,
             out: Vec::new(),
             returned: 0,
@@ -283,7 +285,10 @@ impl<'q> Rows<'q> {
             // The longest number has 24 digits.
             self.budget
                 .make_room(&mut self.out, 40 + 32 * self.columns.len())?;
-            self.times.write(timestamp, &mut self.out);
+            match &mut self.times {
+                Some(times) => times.write(timestamp, &mut self.out),
+                None => self.out.extend_from_slice(timestamp.to_string().as_bytes()),
+            }
             let mut row = std::mem::take(&mut self.row);
             while self.next_time() == Some(timestamp) {
                 row.extend(self.next.pop().map(|next| next.column));
@@ -334,9 +339,14 @@ impl AggregatePage {
     /// the header.
     ///
     /// # Errors
-    /// Those of the [`Budget`].
+    /// Those of the [`Budget`], [`Error::Invalid`] for several aggregations.
     pub fn to_wide(&self, order: Order, zone: &Zone, budget: &Budget) -> Result<Vec<u8>> {
-        let mut header = b"timestamp".to_vec();
+        let [aggregation] = *self.aggregations.as_slice() else {
+            let detail = "side by side each series has one value; ask for one aggregation, or \
+                          for shape=long";
+            return Err(Error::invalid(InvalidCode::Parameter, "/shape", detail));
+        };
+        let mut header = self.key().as_bytes().to_vec();
         let mut columns = Vec::new();
         for series in self.series.iter() {
             budget.make_room(&mut header, series.id.len() + 3)?;
@@ -353,8 +363,9 @@ impl AggregatePage {
             columns.push(column);
         }
         header.push(b'\n');
-        let integers = self.aggregation == Aggregation::Count;
-        let mut rows = Rows::new(columns, order, integers, (zone, budget));
+        let integers = aggregation == Aggregation::Count;
+        let times = self.group_by.is_none().then(|| TimeWriter::new(zone));
+        let mut rows = Rows::new(columns, order, integers, (times, budget));
         rows.out = header;
         while let Some(timestamp) = rows.next_time() {
             rows.write(timestamp)?;

@@ -45,15 +45,38 @@ impl JsonRows {
     /// that is no finite number is null.
     pub(crate) fn row(&mut self, place: usize, timestamp: i64, value: Option<f64>) {
         self.begin(place, timestamp);
+        self.text(b",\"value\":");
         self.number(value);
         self.out.push(b'}');
     }
 
-    /// As [`Self::row`], with an integer.
-    pub(crate) fn count(&mut self, place: usize, timestamp: i64, count: u64) {
-        self.begin(place, timestamp);
+    /// An integer.
+    pub(crate) fn count(&mut self, count: u64) {
         let _ = serde_json::to_writer(&mut self.out, &count);
-        self.out.push(b'}');
+    }
+
+    /// `{"group":..`, as [`Self::begin`].
+    pub(crate) fn begin_group(&mut self, place: usize, group: i64) {
+        if place > 0 {
+            self.out.push(b',');
+        }
+        self.text(b"{\"group\":");
+        let _ = serde_json::to_writer(&mut self.out, &group);
+    }
+
+    /// `,"NAME":`, of a name that needs no escapes.
+    pub(crate) fn member(&mut self, name: &str) {
+        self.text(b",\"");
+        self.text(name.as_bytes());
+        self.text(b"\":");
+    }
+
+    /// A number, an integer if it counts.
+    pub(crate) fn cell(&mut self, value: Option<f64>, counts: bool) {
+        match value {
+            Some(count) if counts => self.count(count as u64),
+            _ => self.number(value),
+        }
     }
 
     /// A number, or null.
@@ -67,13 +90,14 @@ impl JsonRows {
         }
     }
 
-    fn begin(&mut self, place: usize, timestamp: i64) {
+    /// `{"timestamp":..`, with a comma unless it is the first.
+    pub(crate) fn begin(&mut self, place: usize, timestamp: i64) {
         if place > 0 {
             self.out.push(b',');
         }
         self.text(b"{\"timestamp\":\"");
         self.times.write(timestamp, &mut self.out);
-        self.text(b"\",\"value\":");
+        self.out.push(b'"');
     }
 }
 
@@ -123,13 +147,19 @@ mod tests {
         }
         let mut rows = JsonRows::with_capacity(0, &Zone::default());
         rows.row(0, 0, None);
-        rows.count(1, 0, u64::MAX);
+        rows.begin_group(1, 7);
+        rows.member("p95");
+        rows.count(u64::MAX);
+        rows.text(b"}");
         rows.row(2, 0, Some(f64::NAN));
         let text = String::from_utf8(rows.finish()).unwrap();
         assert!(
             text.starts_with("{\"timestamp\":\"1970-01-01T00:00:00.000000Z\",\"value\":null},{")
         );
-        assert!(text.contains(":18446744073709551615},") && text.ends_with(":null}"));
+        assert!(
+            text.contains(",{\"group\":7,\"p95\":18446744073709551615},")
+                && text.ends_with(":null}")
+        );
     }
 
     proptest! {

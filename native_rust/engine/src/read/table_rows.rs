@@ -56,9 +56,34 @@ impl TableRows {
         }
     }
 
+    /// The rows after it are of groups of this series.
+    pub(crate) fn series_of_groups(&mut self, id: &str) {
+        self.series(id);
+        if self.form == TableForm::Lines {
+            let key = b"\"timestamp\":\"".len();
+            self.before.truncate(self.before.len() - key);
+            self.before.extend_from_slice(b"\"group\":");
+        }
+    }
+
     /// A row. A value that is no finite number is missing.
     pub(crate) fn row(&mut self, timestamp: i64, value: Option<f64>) {
         self.begin(timestamp);
+        self.member("value");
+        self.number(value);
+        self.end();
+    }
+
+    /// A number, an integer if it counts, or none.
+    pub(crate) fn cell(&mut self, value: Option<f64>, counts: bool) {
+        match value {
+            Some(count) if counts => self.count(count as u64),
+            _ => self.number(value),
+        }
+    }
+
+    /// A number, or none.
+    pub(crate) fn number(&mut self, value: Option<f64>) {
         match value.filter(|value| value.is_finite()) {
             Some(value) => {
                 let _ = serde_json::to_writer(&mut self.out, &value);
@@ -66,31 +91,44 @@ impl TableRows {
             None if self.form == TableForm::Lines => self.out.extend_from_slice(b"null"),
             None => {}
         }
-        self.end();
     }
 
-    /// A row with an integer.
-    pub(crate) fn count(&mut self, timestamp: i64, count: u64) {
-        self.begin(timestamp);
+    /// An integer.
+    pub(crate) fn count(&mut self, count: u64) {
         let _ = serde_json::to_writer(&mut self.out, &count);
-        self.end();
+    }
+
+    /// What stands before a value of this name, which needs no escapes.
+    pub(crate) fn member(&mut self, name: &str) {
+        self.out.push(b',');
+        if self.form == TableForm::Lines {
+            self.out.push(b'"');
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.extend_from_slice(b"\":");
+        }
+    }
+
+    /// The begin of a row.
+    pub(crate) fn begin(&mut self, timestamp: i64) {
+        self.out.extend_from_slice(&self.before);
+        self.times.write(timestamp, &mut self.out);
+        if self.form == TableForm::Lines {
+            self.out.push(b'"');
+        }
+    }
+
+    /// The begin of the row of a group.
+    pub(crate) fn begin_group(&mut self, group: i64) {
+        self.out.extend_from_slice(&self.before);
+        let _ = serde_json::to_writer(&mut self.out, &group);
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
         self.out
     }
 
-    fn begin(&mut self, timestamp: i64) {
-        self.out.extend_from_slice(&self.before);
-        self.times.write(timestamp, &mut self.out);
-        let between: &[u8] = match self.form {
-            TableForm::Lines => b"\",\"value\":",
-            TableForm::Csv | TableForm::CsvOfMany => b",",
-        };
-        self.out.extend_from_slice(between);
-    }
-
-    fn end(&mut self) {
+    /// The end of a row.
+    pub(crate) fn end(&mut self) {
         let end: &[u8] = match self.form {
             TableForm::Lines => b"}\n",
             TableForm::Csv | TableForm::CsvOfMany => b"\n",
@@ -144,8 +182,11 @@ mod tests {
         );
         assert!(lines(TableForm::Lines, "a", &[(0, None)]).ends_with(":null}\n"));
         let mut rows = TableRows::with_capacity(TableForm::Csv, 1, &Zone::default());
-        rows.count(0, 7);
-        assert!(rows.finish().ends_with(b",7\n"));
+        rows.begin_group(3);
+        rows.member("p95");
+        rows.count(7);
+        rows.end();
+        assert!(rows.finish().ends_with(b"3,7\n"));
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Zone {
 
     /// The offset at an instant, and a span around it through which it holds: from one
     /// change of the clock up to the next.
-    pub(super) fn offset_around(&self, micros: i64) -> (Range<i64>, i64) {
+    pub(crate) fn offset_around(&self, micros: i64) -> (Range<i64>, i64) {
         let instant = nearest(micros);
         let next = self.0.following(instant).next();
         let next = next.map_or(i64::MAX, |change| change.timestamp().as_microsecond());

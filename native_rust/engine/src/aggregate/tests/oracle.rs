@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::aggregate::answer::Bucket;
-use crate::aggregate::{Aggregate, Aggregation, Fill};
+use crate::aggregate::{Aggregate, Aggregation, Fill, GroupBy};
 use crate::index::Order;
 use crate::types::FIRST_TIMESTAMP;
 
@@ -45,40 +45,118 @@ impl Model {
         end_seq
     }
 
-    pub(super) fn answer(
+    /// The rows of an answer: a bucket's begin, or a group's number, and a value for each
+    /// aggregation.
+    pub(super) fn rows(
         &self,
         query: &Aggregate<'_>,
         at: u64,
-        interval: Option<&str>,
+        lengths: Lengths,
+        begins: &mut Begins<'_>,
+    ) -> Vec<(i64, Vec<Option<f64>>)> {
+        let one = |aggregation: Aggregation, begins: &mut Begins<'_>| -> Vec<Bucket> {
+            let query = Aggregate {
+                aggregations: vec![aggregation],
+                ..query.clone()
+            };
+            match query.group_by {
+                Some(by) => self.groups(&query, by, at, begins.zone),
+                None => self.answer(&query, at, lengths, begins),
+            }
+        };
+        let columns: Vec<Vec<Bucket>> = query
+            .aggregations
+            .iter()
+            .map(|&aggregation| one(aggregation, begins))
+            .collect();
+        let mut keys: Vec<i64> = columns.iter().flatten().map(|b| b.timestamp).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        if query.order == Order::Descending {
+            keys.reverse();
+        }
+        let columns: Vec<HashMap<i64, Option<f64>>> = columns
+            .into_iter()
+            .map(|column| column.into_iter().map(|b| (b.timestamp, b.value)).collect())
+            .collect();
+        let value = |column: &HashMap<i64, Option<f64>>, key| column.get(&key).copied().flatten();
+        let row = |key| (key, columns.iter().map(|c| value(c, key)).collect());
+        keys.into_iter().map(row).collect()
+    }
+
+    /// Points that are visible and count, in order.
+    fn points(&self, query: &Aggregate<'_>, at: u64) -> Vec<(i64, f64)> {
+        let values = query.values.as_ref();
+        let taken = |value| values.is_none_or(|values| values.takes(value));
+        let visible = |row: &&Row| row.1 <= at && at < row.3 && taken(row.2);
+        let mut rows: Vec<Row> = self.0.iter().filter(visible).copied().collect();
+        rows.sort_by_key(|row| row.0);
+        rows.iter().map(|row| (row.0, row.2)).collect()
+    }
+
+    fn groups(&self, query: &Aggregate<'_>, by: GroupBy, at: u64, zone: &str) -> Vec<Bucket> {
+        let tz = TimeZone::get(zone).unwrap();
+        let numbers = match by {
+            GroupBy::HourOfDay => 0..=23_i64,
+            GroupBy::DayOfWeek => 1..=7,
+            GroupBy::Month => 1..=12,
+        };
+        let range = query.start.unwrap_or(i64::MIN)..query.end.unwrap_or(i64::MAX);
+        let mut groups: Vec<(i64, Vec<(i64, f64)>)> = numbers.map(|n| (n, Vec::new())).collect();
+        for point in self.points(query, at) {
+            let clock = civil(&tz, point.0);
+            let number = match by {
+                GroupBy::HourOfDay => i64::from(clock.hour()),
+                GroupBy::DayOfWeek => i64::from(clock.date().weekday().to_monday_one_offset()),
+                GroupBy::Month => i64::from(clock.month()),
+            };
+            if range.contains(&point.0) {
+                let group = groups.iter_mut().find(|group| group.0 == number);
+                group.unwrap().1.push(point);
+            }
+        }
+        let row = |(number, points): (i64, Vec<(i64, f64)>)| Bucket {
+            timestamp: number,
+            value: value_or_zero(query, &points),
+        };
+        groups.into_iter().map(row).collect()
+    }
+
+    fn answer(
+        &self,
+        query: &Aggregate<'_>,
+        at: u64,
+        lengths: Lengths,
         begins: &mut Begins<'_>,
     ) -> Vec<Bucket> {
+        let aggregation = query.aggregations[0];
         let (start, end) = (
             query.start.unwrap_or(i64::MIN),
             query.end.unwrap_or(i64::MAX),
         );
-        let taken = |value| {
-            query
-                .values
-                .as_ref()
-                .is_none_or(|values| values.takes(value))
-        };
-        let visible = |row: &&Row| row.1 <= at && at < row.3 && taken(row.2);
-        let mut rows: Vec<Row> = self.0.iter().filter(visible).copied().collect();
-        rows.sort_by_key(|row| row.0);
-        let all: Vec<(i64, f64)> = rows.iter().map(|row| (row.0, row.2)).collect();
+        let all = self.points(query, at);
         let inside = |point: &&(i64, f64)| point.0 >= start && point.0 < end;
         let points: Vec<(i64, f64)> = all.iter().filter(inside).copied().collect();
-        let Some(interval) = interval else {
+        let Some(interval) = lengths.interval else {
             // One bucket, whatever is in it.
             let timestamp = query.start.or(points.first().map(|p| p.0)).or(query.end);
-            return Vec::from_iter(timestamp.map(|timestamp| Bucket {
-                timestamp,
-                value: value_or_zero(query, &points),
-            }));
+            let value = match (aggregation, points.first(), points.last()) {
+                (Aggregation::Coverage, Some(first), Some(last)) => {
+                    let begin = query.start.unwrap_or(first.0);
+                    let span = (begin, query.end.unwrap_or(last.0 + 1));
+                    Some(coverage(&points, span, lengths, begins))
+                }
+                _ => value_or_zero(query, &points),
+            };
+            return Vec::from_iter(timestamp.map(|timestamp| Bucket { timestamp, value }));
         };
         // From where to where buckets are wanted, empty ones too.
         let first = query.start.or(points.first().map(|p| p.0));
-        let last = query.end.map(|end| end - 1).or(points.last().map(|p| p.0));
+        let last_point = match lengths.window {
+            None => points.last(),
+            Some(_) => all.last(),
+        };
+        let last = query.end.map(|end| end - 1).or(last_point.map(|p| p.0));
         let (Some(first), Some(last)) = (first, last) else {
             return Vec::new();
         };
@@ -95,36 +173,58 @@ impl Model {
             .into_iter()
             .map(|begin| (begin, Vec::new()))
             .collect();
-        let mut place = 0;
-        for point in points {
-            while buckets.get(place + 1).is_some_and(|next| next.0 <= point.0) {
-                place += 1;
+        // What each bucket is made of; where an end of the range is open it is that of the
+        // points.
+        let mut spans = HashMap::new();
+        for (begin, held) in &mut buckets {
+            let ends = begins.around(interval, *begin).1;
+            let mut span = match lengths.window {
+                Some(window) => (begins.before(interval, window, ends), end.min(ends)),
+                None => (start.max(*begin), end.min(ends)),
+            };
+            let inside = |point: &&(i64, f64)| (span.0..span.1).contains(&point.0);
+            held.extend(all.iter().filter(inside));
+            if let (None, Some(first), Some(last)) = (lengths.window, points.first(), points.last())
+            {
+                span.0 = if query.start.is_none() {
+                    span.0.max(first.0)
+                } else {
+                    span.0
+                };
+                span.1 = if query.end.is_none() {
+                    span.1.min(last.0 + 1)
+                } else {
+                    span.1
+                };
             }
-            buckets[place].1.push(point);
+            spans.insert(*begin, span);
         }
         if query.fill == Fill::None {
             buckets.retain(|(_, points)| !points.is_empty());
         }
         // What the points before the range make, bucket by bucket, the last first.
-        let before = (query.fill == Fill::Previous).then(|| {
+        let before = (query.fill == Fill::Previous && !counts(aggregation)).then(|| {
             let mut early: Vec<_> = all.iter().filter(|p| p.0 < start).copied().collect();
             while let Some(&(last, _)) = early.last() {
                 let begin = begins.around(interval, last).0;
                 let bucket = early.split_off(early.partition_point(|p| p.0 < begin));
-                if let Some(value) = value(query.aggregation, &bucket) {
+                if let Some(value) = value(aggregation, &bucket) {
                     return Some(value);
                 }
             }
             None
         });
-        let value = |points: &[(i64, f64)]| value(query.aggregation, points);
-        let mut answer: Vec<Bucket> = buckets
-            .iter()
-            .map(|(timestamp, points)| Bucket {
-                timestamp: *timestamp,
-                value: value(points),
-            })
-            .collect();
+        let mut answer: Vec<Bucket> = Vec::new();
+        for (timestamp, points) in buckets {
+            let value = match aggregation {
+                Aggregation::Coverage if points.is_empty() => None,
+                Aggregation::Coverage => {
+                    Some(coverage(&points, spans[&timestamp], lengths, begins))
+                }
+                aggregation => value(aggregation, &points),
+            };
+            answer.push(Bucket { timestamp, value });
+        }
         if query.fill == Fill::None {
             answer.retain(|bucket| bucket.value.is_some());
         }
@@ -145,9 +245,36 @@ impl Model {
     }
 }
 
+fn counts(aggregation: Aggregation) -> bool {
+    matches!(aggregation, Aggregation::Count | Aggregation::Coverage)
+}
+
+/// Slots with a point, of all that touch a span.
+fn coverage(
+    points: &[(i64, f64)],
+    (from, to): (i64, i64),
+    lengths: Lengths,
+    begins: &mut Begins<'_>,
+) -> f64 {
+    let slot = lengths.expected.unwrap();
+    let mut held: Vec<i64> = points.iter().map(|p| begins.around(slot, p.0).0).collect();
+    held.dedup();
+    let mut all = 0;
+    let mut next = from;
+    while next < to {
+        all += 1;
+        next = begins.around(slot, next).1;
+    }
+    held.len() as f64 / f64::from(all)
+}
+
 fn value_or_zero(query: &Aggregate<'_>, points: &[(i64, f64)]) -> Option<f64> {
-    let zero = (query.aggregation == Aggregation::Count).then_some(0.0);
-    value(query.aggregation, points).or(zero)
+    let aggregation = query.aggregations[0];
+    let zero = counts(aggregation).then_some(0.0);
+    match aggregation {
+        Aggregation::Coverage => zero,
+        aggregation => value(aggregation, points).or(zero),
+    }
 }
 
 fn fill(
@@ -156,7 +283,7 @@ fn fill(
     query: &Aggregate<'_>,
     earlier: Option<f64>,
 ) -> Option<f64> {
-    if query.aggregation == Aggregation::Count {
+    if counts(query.aggregations[0]) {
         return Some(0.0);
     }
     let before = buckets[..place].iter().rev().find(|b| b.value.is_some());
@@ -258,6 +385,7 @@ fn value(aggregation: Aggregation, points: &[(i64, f64)]) -> Option<f64> {
         }
         Aggregation::Median => quantile("50"),
         Aggregation::Percentile(percent) => quantile(&percent.to_string()),
+        Aggregation::Coverage => unreachable!("it is not of points alone"),
     })
 }
 
@@ -266,6 +394,20 @@ type Key = (String, String, Option<i64>, i64);
 
 /// Begins of buckets of the calendar, by trying dates one after the other.
 pub(super) type Known = HashMap<Key, Rc<[i64]>>;
+
+/// Lengths of time that a question has, as text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lengths {
+    pub interval: Option<&'static str>,
+    pub window: Option<&'static str>,
+    pub expected: Option<&'static str>,
+}
+
+/// Count and unit.
+fn parts(length: &str) -> (i64, &str) {
+    let digits = length.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    (digits.parse().unwrap(), &length[digits.len()..])
+}
 
 /// Where buckets begin.
 pub(super) struct Begins<'k> {
@@ -277,6 +419,32 @@ pub(super) struct Begins<'k> {
 }
 
 impl Begins<'_> {
+    /// Where the window begins that ends at an instant.
+    fn before(&self, interval: &str, window: &str, end: i64) -> i64 {
+        let by_clock = matches!(parts(interval).1, "ms" | "s" | "m" | "h");
+        let (count, unit) = parts(window);
+        let day = 86_400_000_000;
+        let micros = match unit {
+            "m" => 60_000_000,
+            "h" => 3_600_000_000,
+            "d" if by_clock => day,
+            "w" if by_clock => 7 * day,
+            _ => 0,
+        };
+        if micros > 0 {
+            return end - count * micros;
+        }
+        let tz = TimeZone::get(self.zone).unwrap();
+        let span = match unit {
+            "d" => count.days(),
+            "w" => count.weeks(),
+            "mo" => count.months(),
+            _ => count.years(),
+        };
+        let earlier = civil(&tz, end).checked_sub(span).unwrap();
+        earlier.to_zoned(tz).unwrap().timestamp().as_microsecond()
+    }
+
     /// The begin of the bucket that an instant lies in, and of the next.
     fn around(&mut self, interval: &str, instant: i64) -> (i64, i64) {
         let digits = interval.trim_end_matches(|c: char| c.is_ascii_alphabetic());

@@ -122,6 +122,29 @@ impl Accumulator {
         }
     }
 
+    /// Adds all of another. O(digits).
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        self.combine(other, |own, other| own + other);
+    }
+
+    /// Takes all of another off. O(digits).
+    pub(crate) fn take_off(&mut self, other: &Self) {
+        self.combine(other, |own, other| own - other);
+    }
+
+    fn combine(&mut self, other: &Self, with: fn(i64, i64) -> i64) {
+        if self.additions + other.additions >= CARRY_AFTER {
+            self.carry();
+        }
+        let digits = self.digits.iter_mut().zip(&other.digits);
+        for (digit, other) in digits.take(other.high + 1).skip(other.low) {
+            *digit = with(*digit, *other);
+        }
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+        self.additions += other.additions + 1;
+    }
+
     fn carry(&mut self) {
         let mut carry = 0;
         for digit in self.digits.iter_mut().skip(self.low) {

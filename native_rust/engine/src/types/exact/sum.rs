@@ -23,6 +23,26 @@ impl Sum {
         }
     }
 
+    /// Adds all of another.
+    pub(crate) fn add_sum(&mut self, other: &Self) {
+        self.add(other.pair);
+        if let Some(rest) = &other.rest {
+            self.rest.get_or_insert_default().add_all(rest);
+        }
+    }
+
+    /// Takes all of another off.
+    pub(crate) fn take_off(&mut self, other: &Self) {
+        let Pair { high, low } = other.pair;
+        self.add(Pair {
+            high: -high,
+            low: -low,
+        });
+        if let Some(rest) = &other.rest {
+            self.rest.get_or_insert_default().take_off(rest);
+        }
+    }
+
     /// Adds finite values. Linear.
     pub(crate) fn add_all(&mut self, values: &[f64]) {
         match Pair::of(values) {
@@ -121,6 +141,31 @@ mod tests {
         let mut squares = Accumulator::default();
         values.iter().for_each(|&x| squares.add_square(x));
         deviation(values.len() as u64, &sum_of(&[values]), &squares)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_off_is_gone(
+            kept in vec(-1e300..1e300_f64, 0..20),
+            gone in vec(prop_oneof![-1e308..1e308_f64, -1e-300..1e-300_f64], 0..20),
+        ) {
+            let mut sum = sum_of(&[&gone]);
+            sum.add_sum(&sum_of(&[&kept]));
+            sum.take_off(&sum_of(&[&gone]));
+            prop_assert_eq!(sum.round() + 0.0, sum_of(&[&kept]).round() + 0.0);
+            let mut squares = Accumulator::default();
+            let square = |all: &mut Accumulator, values: &[f64]| {
+                values.iter().for_each(|&x| all.add_square(x));
+            };
+            square(&mut squares, &gone);
+            let mut other = Accumulator::default();
+            square(&mut other, &kept);
+            squares.add_all(&other);
+            let mut gone_too = Accumulator::default();
+            square(&mut gone_too, &gone);
+            squares.take_off(&gone_too);
+            prop_assert_eq!(squares.round(-600), other.round(-600));
+        }
     }
 
     #[test]
