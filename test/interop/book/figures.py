@@ -228,25 +228,70 @@ def who_changed_this(shown):
                             "provenance": {"agent": "logger 7"}})
 
 
+SEATTLE = "America/Los_Angeles"
+
+
+def seattle():
+    """The average year of Seattle, whose file keeps standard time: a table by local time."""
+    table = pandas.read_csv(SAMPLES / "seattle-weather-hourly-normals.csv")
+    table.index = pandas.DatetimeIndex(
+        pandas.to_datetime(table.pop("date")).dt.tz_localize("Etc/GMT+8").dt.tz_convert(SEATTLE))
+    return table
+
+
+def of_months(points, how, length=1):
+    """An aggregate of each so many months, by their first midnight."""
+    groups = points.groupby([points.index.year, (points.index.month - 1) // length])
+    first = [pandas.Timestamp(year, place * length + 1, 1, tz=SEATTLE) for year, place in groups.groups]
+    return pandas.Series(groups.agg(how).tolist(), index=first, dtype=object)
+
+
+def between(points, start, end):
+    """The points from a local time on and before another."""
+    start, end = (pandas.Timestamp(time, tz=SEATTLE) for time in (start, end))
+    return points[(points.index >= start) & (points.index < end)]
+
+
 @page("howto/monthly-means")
 def monthly_means(shown):
-    table = pandas.read_csv(SAMPLES / "seattle-weather-hourly-normals.csv")
-    zone = "America/Los_Angeles"
-    times = pandas.to_datetime(table["date"]).dt.tz_localize("Etc/GMT+8").dt.tz_convert(zone)
-    temperature = pandas.Series(table["temperature"].values, index=pandas.DatetimeIndex(times))
-    same(shown("data-binary")["inserted"], table.drop(columns="date").size)
-    months = temperature.groupby([temperature.index.year, temperature.index.month])
-    first = [pandas.Timestamp(year, month, 1, tz=zone) for year, month in months.groups]
-    same(shown("aggregation=avg&interval=1mo")["data"], data_of(pandas.Series(months.mean().values, index=first)))
-    counts = pandas.Series(months.count().values.tolist(), index=first, dtype=object)
-    same(shown("aggregation=count&interval=1mo")["data"], data_of(counts))
+    table = seattle()
+    temperature = table["temperature"]
+    same(shown("data-binary")["inserted"], table.size)
+    for how, name in (("mean", "avg"), ("count", "count")):
+        same(shown(f"aggregation={name}&interval=1mo")["data"], data_of(of_months(temperature, how)))
     for part, begin, end, how in (("aggregation=count&interval=1d", "2010-03-13", "2010-03-16", "count"),
                                   ("aggregation=max&interval=1d", "2010-11-06", "2010-11-09", "max")):
-        some = temperature[pandas.Timestamp(begin, tz=zone):pandas.Timestamp(end, tz=zone) - pandas.Timedelta("1us")]
-        days = some.groupby(some.index.normalize()).agg(how)
-        same(shown(part)["data"], data_of(days.astype(object)))
-    night = temperature[pandas.Timestamp("2010-11-07", tz=zone):pandas.Timestamp("2010-11-07T02:59:59", tz=zone)]
-    same(shown("end=2010-11-07T03:00")["data"], data_of(night))
+        some = between(temperature, begin, end)
+        same(shown(part)["data"], data_of(some.groupby(some.index.normalize()).agg(how).astype(object)))
+    same(shown("end=2010-11-07T03:00")["data"], data_of(between(temperature, "2010-11-07", "2010-11-07T03:00")))
+
+
+@page("howto/hours-above-a-limit")
+def hours_above_a_limit(shown):
+    table = seattle()
+    temperature = table["temperature"]
+    same(shown("data-binary")["inserted"], table.size)
+    week = between(temperature, "2010-09-01", "2010-09-08") > 22
+    same(shown("fill=null")["data"], data_of(week.groupby(week.index.normalize()).sum().astype(object)))
+    same(shown("value=gt:22&interval=1mo")["data"], data_of(of_months(temperature[temperature > 22], "count")))
+    same(shown("end=2010-10-01")["data"], data_of(of_months(between(temperature, "2010-06-01", "2010-10-01"), "count")))
+    same(shown("value=gt:24.3")["data"], data_of(temperature[temperature > 24.3]))
+    quarters = of_months(temperature, lambda values: values.quantile(0.95), length=3)
+    same(shown("aggregation=p95")["data"], data_of(quarters))
+    some = temperature[(temperature >= 10) & (temperature < 20)]
+    same(shown("aggregation=avg")["data"], data_of(pandas.Series({whole(some): some.mean()})))
+
+
+@page("howto/find-by-property")
+def find_by_property(shown):
+    quakes = earthquakes()
+    mag, net = quakes["mag"], quakes["net"]
+    for part, holds in (("prop.mag=gte:4", (mag >= 4) & (mag < 5)),
+                        ("prop.type", quakes["type"].isin(["explosion", "quarry blast"])),
+                        ("prop.felt", quakes["felt"] > 0),
+                        ("prop.place", quakes["place"].str.contains("Alaska", regex=False)),
+                        ("prop.net", net.str.startswith("u") & (mag >= 5))):
+        same(shown(part)["numberMatched"], int(holds.sum()))
 
 
 @page("howto/in-an-area")
@@ -265,6 +310,8 @@ def in_an_area(shown):
             name, number = expression.split(":")
             inside = inside[getattr(inside["mag"], {"gte": "ge", "lt": "lt"}[name])(float(number))]
         same(shown("features/within", nth)["numberMatched"], len(inside))
+    area = shapely.geometry.shape(shown.page.sent("-X PUT")["geometry"])
+    same(shown("feature=los-angeles")["numberMatched"], int((flat.within(area) & (quakes["mag"] >= 2.5)).sum()))
     far = distances(quakes, -122.42, 37.77)
     nearest = far[quakes["mag"] >= 2].nsmallest(3)
     found = shown("&k=3")["features"]
