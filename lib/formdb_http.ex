@@ -114,6 +114,18 @@ defmodule FormdbHttp do
   defdelegate database(name), to: Databases, as: :info
 
   @doc """
+  Sets what holds for requests to the database that do not say otherwise: an object of
+  `on_duplicate` (see `t:FormdbHttp.Types.on_duplicate_option/0`) and `provenance`. It is a
+  block as others are, and can be reverted.
+
+      iex> {:ok, %{seq: 1}} = FormdbHttp.set_defaults("quakes", %{"on_duplicate" => "replace"})
+      iex> {:ok, %{defaults: %{on_duplicate: "replace"}}} = FormdbHttp.database("quakes")
+  """
+  @spec set_defaults(database(), Types.document(), [Types.write_option()]) ::
+          result(%{seq: pos_integer(), hash: String.t(), time: integer(), replayed: boolean()})
+  defdelegate set_defaults(name, document, opts \\ []), to: Databases
+
+  @doc """
   What is in the database, as JSON: the counts of features and their geometry types,
   property names with their types and how often they occur, and the series with their counts
   and ends. `:as_of` an earlier state the blocks of all features of then are read.
@@ -297,6 +309,7 @@ defmodule FormdbHttp do
   `value`, optionally `metadata` and `provenance`), `points` with a list of those, or columns
   (`series_id`, `timestamps`, `values`). With `:unit` timestamps that are integers count
   that, by default microseconds; with `:tz` those without an offset are local time. One point is answered as `:point`, others as `:points`.
+  `:on_duplicate` says what becomes of points whose timestamps their series has.
 
       iex> points = [%{"series_id" => "t", "timestamp" => "2026-01-01T00:00:00Z", "value" => 3}]
       iex> {:ok, {:points, ack}} = FormdbHttp.write_points("quakes", %{"points" => points})
@@ -304,14 +317,18 @@ defmodule FormdbHttp do
       {1, 1}
   """
   @spec write_points(database(), Types.document(), [
-          {:unit, Types.unit()} | Types.tz_option() | Types.write_option()
+          {:unit, Types.unit()}
+          | Types.tz_option()
+          | Types.on_duplicate_option()
+          | Types.write_option()
         ]) ::
           result({:point, Types.point_ack()} | {:points, Types.points_ack()})
   defdelegate write_points(name, document, opts \\ []), to: Points
 
   @doc "Writes one point of a series."
-  @spec put_point(database(), String.t(), Types.timestamp(), number(), [Types.write_option()]) ::
-          result(Types.point_ack())
+  @spec put_point(database(), String.t(), Types.timestamp(), number(), [
+          Types.on_duplicate_option() | Types.write_option()
+        ]) :: result(Types.point_ack())
   defdelegate put_point(name, series, timestamp, value, opts \\ []), to: Points
 
   @doc """
@@ -320,7 +337,7 @@ defmodule FormdbHttp do
   fastest way in). They become one block, compressed.
   """
   @spec put_columns(database(), String.t(), [integer()] | binary(), [number()] | binary(), [
-          Types.provenance_option() | Types.write_option()
+          Types.provenance_option() | Types.on_duplicate_option() | Types.write_option()
         ]) :: result(Types.points_ack())
   defdelegate put_columns(name, series, timestamps, values, opts \\ []), to: Points
 
@@ -332,6 +349,57 @@ defmodule FormdbHttp do
           Types.tz_option() | Types.provenance_option() | Types.write_option()
         ]) :: result(Types.deletion())
   defdelegate delete_points(name, series, start, stop, opts \\ []), to: Points
+
+  @doc """
+  Puts points in place of all that a series has in `[start, end)`, as one transaction: a list
+  or columns as `write_points/3` takes, in which the series may be left out. They lie in the
+  range; there may be none.
+
+      iex> {:ok, _} = FormdbHttp.put_columns("quakes", "t", [0, 1, 9], [1, 2, 3])
+      iex> better = %{"timestamps" => [1], "values" => [1.5]}
+      iex> {:ok, ack} = FormdbHttp.replace_points("quakes", "t", 0, 5, better)
+      iex> {ack.deleted, ack.inserted}
+      {2, 1}
+  """
+  @spec replace_points(
+          database(),
+          String.t(),
+          Types.timestamp(),
+          Types.timestamp(),
+          Types.document(),
+          [
+            {:unit, Types.unit()}
+            | Types.tz_option()
+            | Types.on_duplicate_option()
+            | Types.write_option()
+          ]
+        ) :: result(Types.replacement())
+  defdelegate replace_points(name, series, start, stop, document, opts \\ []), to: Points
+
+  @doc """
+  Deletes one point by its id, which `latest/3` and the answers to writes have. One that is
+  not there is `:point_not_found`.
+  """
+  @spec delete_point(database(), String.t(), String.t(), [
+          Types.provenance_option() | Types.write_option()
+        ]) :: result(Types.deletion())
+  defdelegate delete_point(name, series, point_id, opts \\ []), to: Points
+
+  @doc """
+  Puts a point in place of one, as one transaction: an object of `value` and, as of points,
+  `timestamp` (else that of the other), `metadata` and `provenance`.
+
+      iex> {:ok, %{point_id: id}} = FormdbHttp.put_point("quakes", "t", 0, 1)
+      iex> {:ok, %{replaced: 1}} = FormdbHttp.correct_point("quakes", "t", id, %{"value" => 2})
+      iex> {:ok, %{points: [{0, 2.0}]}} = FormdbHttp.range("quakes", "t", 0, 1)
+  """
+  @spec correct_point(database(), String.t(), String.t(), Types.document(), [
+          {:unit, Types.unit()}
+          | Types.tz_option()
+          | Types.on_duplicate_option()
+          | Types.write_option()
+        ]) :: result(Types.correction())
+  defdelegate correct_point(name, series, point_id, document, opts \\ []), to: Points
 
   @doc """
   Points of a series in `[start, end)`; with `as: :json` as the text of an array of
@@ -548,7 +616,7 @@ defmodule FormdbHttp do
 
   Options: `:since` (only blocks after this sequence, default 0), `:until` (only up
   to this one), `:type` (`"put_feature"`, `"delete_feature"`, `"put_points"`,
-  `"delete_points"` or `"revert"`) and `:limit`. A page also ends at `FORMDB_PAGE_BYTES` and
+  `"delete_points"`, `"set_defaults"` or `"revert"`) and `:limit`. A page also ends at `FORMDB_PAGE_BYTES` and
   after 100,000 blocks were looked at, so it can be short and still have a next one.
   """
   @spec journal(database(), [

@@ -5,7 +5,7 @@ defmodule FormdbHttp.Databases do
   # nobody waits for what happens to another. FormdbHttp documents the functions that
   # it delegates to.
 
-  alias FormdbHttp.{Catalog, Database, DataFolder, Engine, Error, Input, Native, Types}
+  alias FormdbHttp.{Catalog, Database, DataFolder, Engine, Error, Input, Native, Types, Writing}
 
   @supervisor FormdbHttp.DatabaseSupervisor
   @registry FormdbHttp.DatabaseRegistry
@@ -107,6 +107,13 @@ defmodule FormdbHttp.Databases do
     with {:ok, info} <- Engine.call(name, &Native.database_info(&1, name)) do
       {:ok, info |> Map.put(:id, name) |> Map.put(:status, :open)}
     end
+  end
+
+  def set_defaults(name, document, opts) do
+    request = {:defaults, Input.json(document)}
+
+    with {:ok, nil, ack} <- Writing.write(name, request, :normal, Writing.options!(opts)),
+         do: {:ok, %{seq: ack.first_seq, hash: ack.hash, time: ack.time, replayed: ack.replayed}}
   end
 
   def schema(name, opts) do

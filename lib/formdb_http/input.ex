@@ -59,6 +59,13 @@ defmodule FormdbHttp.Input do
   @spec antimeridian(keyword()) :: :refuse | :cut | :as_is
   def antimeridian(opts), do: choice!(opts, :antimeridian, [:refuse, :cut, :as_is])
 
+  @doc "What becomes of points that have duplicates, as text: the option `:on_duplicate`."
+  @spec on_duplicate(keyword()) :: String.t() | nil
+  def on_duplicate(opts) do
+    if opts[:on_duplicate],
+      do: Atom.to_string(choice!(opts, :on_duplicate, [:keep, :replace, :ignore, :refuse]))
+  end
+
   @doc "The option `:limit`."
   @spec limit(keyword()) :: term()
   def limit(opts), do: opts[:limit] || Catalog.config().default_page_items

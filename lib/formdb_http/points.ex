@@ -12,10 +12,10 @@ defmodule FormdbHttp.Points do
   ## Writing
 
   def write_points(name, document, opts) do
-    opts = Writing.options!(opts, [:unit, :tz])
+    opts = Writing.options!(opts, [:unit, :tz, :on_duplicate])
     text = Input.json(document)
     scheduler = if Writing.large?(text), do: :cpu, else: :normal
-    request = {:points, text, Input.times(opts)}
+    request = {:points, text, Input.times(opts), Input.on_duplicate(opts)}
 
     with {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
          do: {:ok, points_ack(summary, ack)}
@@ -29,42 +29,99 @@ defmodule FormdbHttp.Points do
   end
 
   def put_columns(name, series, timestamps, values, opts) do
-    opts = Writing.options!(opts, [:provenance])
+    opts = Writing.options!(opts, [:provenance, :on_duplicate])
     timestamps = Input.pack_integers(timestamps)
     provenance = Input.provenance(opts)
     scheduler = if byte_size(timestamps) > @dirty_column_bytes, do: :cpu, else: :normal
 
     with {:ok, values} <- Input.pack_floats(values),
-         request = {:columns, series, timestamps, values, provenance},
+         asked = Input.on_duplicate(opts),
+         request = {:columns, series, timestamps, values, provenance, asked},
          {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
          {:points, ack} <- points_ack(summary, ack),
          do: {:ok, ack}
   end
 
-  defp points_ack({true, 1}, %{first_seq: seq} = ack) do
-    point = %{
-      point_id: point_id(seq, 0),
-      seq: seq,
-      hash: ack.hash,
-      time: ack.time,
-      replayed: ack.replayed
-    }
+  # Nothing is written for an empty list, nor where all points are ignored.
+  defp points_ack({true, 1}, nil),
+    do: {:point, Map.merge(counts(1, nil), %{point_id: nil, seq: nil, hash: nil, time: nil})}
 
-    {:point, point}
+  defp points_ack({true, 1}, %{first_seq: seq} = ack) do
+    point = %{point_id: point_id(seq, 0), seq: seq, hash: ack.hash, time: ack.time}
+    {:point, Map.merge(counts(1, ack), point)}
   end
 
-  # Nothing is written for an empty list.
-  defp points_ack({false, 0}, nil),
-    do: {:points, %{inserted: 0, first_seq: nil, last_seq: nil, replayed: false}}
-
   defp points_ack({false, count}, ack) do
-    {:points,
-     %{
-       inserted: count,
-       first_seq: ack.first_seq,
-       last_seq: ack.last_seq,
-       replayed: ack.replayed
-     }}
+    seqs = %{first_seq: ack && ack.first_seq, last_seq: ack && ack.last_seq}
+    {:points, Map.merge(counts(count, ack), seqs)}
+  end
+
+  # Of so many points that were sent those that were put are told by the engine, and so are
+  # those that went for them.
+  defp counts(count, nil), do: %{inserted: 0, replaced: 0, ignored: count, replayed: false}
+
+  defp counts(count, ack) do
+    %{
+      inserted: ack.points_put,
+      replaced: ack.points_deleted,
+      ignored: count - ack.points_put,
+      replayed: ack.replayed
+    }
+  end
+
+  def replace_points(name, series, from, to, document, opts) do
+    opts = Writing.options!(opts, [:unit, :tz, :on_duplicate])
+    text = Input.json(document)
+    scheduler = if Writing.large?(text), do: :cpu, else: :normal
+
+    with {:ok, start} <- Input.micros(from, "/start", opts[:tz]),
+         {:ok, stop} <- Input.micros(to, "/end", opts[:tz]),
+         asked = Input.on_duplicate(opts),
+         request = {:replace_range, series, start, stop, text, Input.times(opts), asked},
+         {:ok, {false, count}, ack} <- Writing.write(name, request, scheduler, opts) do
+      {:ok,
+       %{
+         deleted: ack.points_deleted,
+         inserted: ack.points_put,
+         ignored: count - ack.points_put,
+         first_seq: ack.first_seq,
+         last_seq: ack.last_seq,
+         replayed: ack.replayed
+       }}
+    end
+  end
+
+  def delete_point(name, series, point_id, opts) do
+    opts = Writing.options!(opts, [:provenance])
+    request = {:delete_point, series, point_id, Input.provenance(opts)}
+
+    # It reads when the point was.
+    with {:ok, nil, ack} <- Writing.write(name, request, :io, opts),
+         do: {:ok, deletion(ack.points_deleted, ack)}
+  end
+
+  def correct_point(name, series, point_id, document, opts) do
+    opts = Writing.options!(opts, [:unit, :tz, :on_duplicate])
+    asked = Input.on_duplicate(opts)
+    request = {:put_point, series, point_id, Input.json(document), Input.times(opts), asked}
+
+    with {:ok, {true, 1}, ack} <- Writing.write(name, request, :io, opts) do
+      put? = ack.points_put == 1
+      # The deletion comes before it.
+      seq = ack.first_seq + 1
+
+      {:ok,
+       %{
+         point_id: if(put?, do: point_id(seq, 0)),
+         replaced: ack.points_deleted,
+         inserted: ack.points_put,
+         ignored: 1 - ack.points_put,
+         first_seq: ack.first_seq,
+         last_seq: ack.last_seq,
+         time: ack.time,
+         replayed: ack.replayed
+       }}
+    end
   end
 
   def delete_points(name, series, from, to, opts) do

@@ -14,6 +14,9 @@ defmodule FormdbHttp.Transactions do
     Writing
   }
 
+  # What the engine counts of single writes.
+  @counts [:points_put, :points_deleted, :features_replaced]
+
   def begin(name, opts) do
     opts = Input.options!(opts, [:read_only, :actor, :as_of, :owner])
 
@@ -96,8 +99,21 @@ defmodule FormdbHttp.Transactions do
     {:ok, Input.json(%{"op" => "delete_feature", "id" => id})}
   end
 
-  defp operation({:put_points, points}) do
-    {:ok, [~s({"op":"put_points","points":), Input.json(points), ?}]}
+  defp operation({:put_points, points}), do: operation({:put_points, points, []})
+
+  defp operation({:put_points, points, opts}) do
+    opts = Input.options!(opts, [:on_duplicate])
+    members = for {name, value} <- opts, do: [~s("#{name}":), JSON.encode(value), ?,]
+    {:ok, [~s({"op":"put_points",), members, ~s("points":), Input.json(points), ?}]}
+  end
+
+  defp operation({:delete_point, series, id}) do
+    {:ok, Input.json(%{"op" => "delete_point", "series_id" => series, "point_id" => id})}
+  end
+
+  defp operation({:put_point, series, id, %{} = correction}) do
+    named = %{"op" => "put_point", "series_id" => series, "point_id" => id}
+    {:ok, Input.json(Map.merge(correction, named))}
   end
 
   defp operation({:delete_points, series, from, to}) do
@@ -126,7 +142,8 @@ defmodule FormdbHttp.Transactions do
     raise ArgumentError,
           "found the operation #{inspect(other)}; expected {:put_feature, document}, " <>
             "{:put_feature, document, opts}, {:delete_feature, id}, {:put_points, document}, " <>
-            "{:delete_points, series, start, end}, {:revert, selection}, " <>
+            "{:put_points, document, opts}, {:delete_points, series, start, end}, " <>
+            "{:delete_point, series, point_id}, {:put_point, series, point_id, map}, {:revert, selection}, " <>
             "{:revert, selection, opts} or {:restore, block}"
   end
 
@@ -138,7 +155,8 @@ defmodule FormdbHttp.Transactions do
 
     with {:ok, queued} <- queued, {:ok, ack} <- answer(queued, ref, opts) do
       Leases.forget(id)
-      {:ok, Map.drop(ack, [:points_deleted, :features_replaced])}
+      # All that it put may have been ignored.
+      {:ok, Map.drop(ack || nothing(false), @counts)}
     end
   end
 
@@ -161,7 +179,7 @@ defmodule FormdbHttp.Transactions do
     with {:ok, status} <- Engine.call(name, &Native.transaction_status(&1, name, id)) do
       {ack, status} = Map.pop!(status, :ack)
       ack = if ack, do: Writing.ack(ack), else: nothing(false)
-      ack = Map.drop(ack, [:points_deleted, :features_replaced, :replayed])
+      ack = Map.drop(ack, [:replayed | @counts])
       {:ok, if(status.status == :committed, do: Map.merge(status, ack), else: status)}
     end
   end

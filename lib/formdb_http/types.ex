@@ -85,7 +85,8 @@ defmodule FormdbHttp.Types do
       `timestamp,value` with the option `:series_id`. An empty cell is a gap
     * `:on_error` - what becomes of faulty records: `:skip` (the default; they are told) or
       `:stop`: the first one ends the upload, and nothing of its batch is written
-    * `:antimeridian` of features, `:unit` and `:tz` of points, as for single writes
+    * `:antimeridian` of features, `:unit`, `:tz` and `:on_duplicate` of points, as for single
+      writes; duplicates cannot be refused
     * `:record_bytes` - how large a record may be; by default FORMDB_MAX_BODY_BYTES
   """
   @type upload_option ::
@@ -94,24 +95,34 @@ defmodule FormdbHttp.Types do
           | {:antimeridian, :refuse | :cut | :as_is}
           | {:unit, :s | :ms | :us | :ns}
           | tz_option()
+          | on_duplicate_option()
           | {:series_id, String.t()}
           | {:record_bytes, pos_integer()}
           | write_option()
 
   @typedoc """
-  What became of an upload: features or points that are new, features that got a new version,
-  those of both that an earlier attempt had written already, the last sequence of all, and the
-  records that were left out, with their lines from 1 (of a text sequence their numbers).
+  What became of an upload: features or points that were written, features that got a new
+  version or points that went for others, points that were ignored, those of both that an
+  earlier attempt had written already, the last sequence of all, and the records that were left out, with their lines from 1 (of a text sequence their numbers).
   """
   @type uploaded :: %{
           inserted: non_neg_integer(),
           replaced: non_neg_integer(),
+          ignored: non_neg_integer(),
           skipped: non_neg_integer(),
           last_seq: pos_integer() | nil,
           rejected: [
             %{line: pos_integer(), code: atom(), detail: String.t(), pointer: String.t()}
           ]
         }
+
+  @typedoc """
+  What becomes of a point for whose timestamp its series has points already, stored or earlier
+  in the same request: `:keep` both, `:replace` those, `:ignore` the new one, or `:refuse` all
+  of the request. Without it what the database says (`FormdbHttp.set_defaults/3`), at first
+  `:keep`.
+  """
+  @type on_duplicate_option :: {:on_duplicate, :keep | :replace | :ignore | :refuse}
 
   @typedoc "A JSON object that is recorded in the block of a write, as text or a map."
   @type provenance_option :: {:provenance, document()}
@@ -239,6 +250,9 @@ defmodule FormdbHttp.Types do
           | {:put_feature, document(), [collection_option()]}
           | {:delete_feature, String.t()}
           | {:put_points, document()}
+          | {:put_points, document(), [on_duplicate_option()]}
+          | {:delete_point, String.t(), point_id :: String.t()}
+          | {:put_point, String.t(), point_id :: String.t(), correction :: map()}
           | {:delete_points, String.t(), timestamp(), timestamp()}
           | {:revert, selection :: map()}
           | {:revert, selection :: map(), partial: boolean()}
@@ -261,6 +275,7 @@ defmodule FormdbHttp.Types do
     * `:seq` - how many blocks readers see, `:durable_seq` how many of them are on disk,
       `:root` the Merkle root over those
     * `:features`, `:series`, `:points` - how many there are
+    * `:defaults` - what holds for requests that do not say otherwise, `:on_duplicate`
     * `:journal_bytes`, `:segments` - what the journal takes on disk
     * `:queued`, `:groups`, `:transactions` - transactions that wait to be committed, and
       what was committed since it was opened
@@ -281,6 +296,7 @@ defmodule FormdbHttp.Types do
           required(:features) => non_neg_integer(),
           required(:series) => non_neg_integer(),
           required(:points) => non_neg_integer(),
+          required(:defaults) => %{on_duplicate: String.t()},
           required(:journal_bytes) => non_neg_integer(),
           required(:segments) => non_neg_integer(),
           required(:queued) => non_neg_integer(),
@@ -334,20 +350,52 @@ defmodule FormdbHttp.Types do
           optional(:rejected) => [rejected()]
         }
 
-  @typedoc "One point was written."
+  @typedoc """
+  One point was written, in place of so many; or it was ignored, and there is no block.
+  """
   @type point_ack :: %{
-          point_id: String.t(),
-          seq: pos_integer(),
-          hash: String.t(),
-          time: integer(),
+          point_id: String.t() | nil,
+          seq: written_seq(),
+          hash: String.t() | nil,
+          time: integer() | nil,
+          inserted: 0 | 1,
+          replaced: non_neg_integer(),
+          ignored: 0 | 1,
           replayed: boolean()
         }
 
-  @typedoc "Points were written."
+  @typedoc """
+  Points were written: how many of them, how many went for them, stored before or earlier in
+  the same request, and how many were ignored.
+  """
   @type points_ack :: %{
           inserted: non_neg_integer(),
+          replaced: non_neg_integer(),
+          ignored: non_neg_integer(),
           first_seq: written_seq(),
           last_seq: written_seq(),
+          replayed: boolean()
+        }
+
+  @typedoc "The points of a range were replaced by others."
+  @type replacement :: %{
+          deleted: non_neg_integer(),
+          inserted: non_neg_integer(),
+          ignored: non_neg_integer(),
+          first_seq: written_seq(),
+          last_seq: written_seq(),
+          replayed: boolean()
+        }
+
+  @typedoc "A point was put in place of another; it was ignored where the id is `nil`."
+  @type correction :: %{
+          point_id: String.t() | nil,
+          inserted: 0 | 1,
+          replaced: pos_integer(),
+          ignored: 0 | 1,
+          first_seq: pos_integer(),
+          last_seq: pos_integer(),
+          time: integer(),
           replayed: boolean()
         }
 

@@ -30,6 +30,7 @@ defmodule FormdbHttp.Upload do
                 pending: nil,
                 inserted: 0,
                 replaced: 0,
+                ignored: 0,
                 skipped: 0,
                 last_seq: nil,
                 rejected: [],
@@ -41,9 +42,10 @@ defmodule FormdbHttp.Upload do
   # A batch under way, one in the making, and the part that is read.
   @memory_bytes 33_554_432
 
-  @options [:format, :on_error, :unit, :tz, :antimeridian, :series_id, :record_bytes]
+  @options [:format, :on_error, :unit, :tz, :antimeridian, :on_duplicate, :series_id] ++
+             [:record_bytes]
 
-  @nothing %{inserted: 0, replaced: 0, skipped: 0, last_seq: nil, rejected: []}
+  @nothing %{inserted: 0, replaced: 0, ignored: 0, skipped: 0, last_seq: nil, rejected: []}
 
   @doc "Begins one. Options as of `FormdbHttp.upload/3`."
   @spec new(Types.database(), [Types.upload_option()]) :: Types.result(t())
@@ -55,6 +57,7 @@ defmodule FormdbHttp.Upload do
       form: form(opts[:format], opts),
       stop: Input.choice!(opts, :on_error, [:skip, :stop]) == :stop,
       record_bytes: opts[:record_bytes] || Catalog.config().max_body_bytes,
+      on_duplicate: Input.on_duplicate(opts),
       idempotency_key: opts[:idempotency_key]
     }
 
@@ -147,7 +150,7 @@ defmodule FormdbHttp.Upload do
   @spec figures(t()) :: Types.uploaded()
   def figures(upload) do
     upload
-    |> Map.take([:inserted, :replaced, :skipped, :last_seq])
+    |> Map.take([:inserted, :replaced, :ignored, :skipped, :last_seq])
     |> Map.put(:rejected, Enum.reverse(upload.rejected))
   end
 
@@ -202,12 +205,19 @@ defmodule FormdbHttp.Upload do
     {:ok, %{upload | skipped: skipped, last_seq: ack.last_seq, reused: nil}}
   end
 
+  # All points of the batch were ignored.
+  defp landed({:ok, nil}, count, upload),
+    do: {:ok, %{upload | ignored: upload.ignored + count}}
+
   defp landed({:ok, ack}, count, upload) do
+    {inserted, replaced, ignored} = counts(upload.opts[:format], count, ack)
+
     {:ok,
      %{
        upload
-       | inserted: upload.inserted + count - ack.features_replaced,
-         replaced: upload.replaced + ack.features_replaced,
+       | inserted: upload.inserted + inserted,
+         replaced: upload.replaced + replaced,
+         ignored: upload.ignored + ignored,
          last_seq: ack.last_seq,
          reused: nil
      }}
@@ -220,4 +230,10 @@ defmodule FormdbHttp.Upload do
        do: {:ok, %{upload | skipped: upload.skipped + count, reused: error}}
 
   defp landed({:error, error}, _count, upload), do: {:error, error, upload}
+
+  defp counts({:features, _framing}, count, ack),
+    do: {count - ack.features_replaced, ack.features_replaced, 0}
+
+  defp counts(_points, count, ack),
+    do: {ack.points_put, ack.points_deleted, count - ack.points_put}
 end

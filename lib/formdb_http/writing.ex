@@ -11,6 +11,7 @@ defmodule FormdbHttp.Writing do
           last_seq: pos_integer(),
           time: integer(),
           hash: String.t(),
+          points_put: non_neg_integer(),
           points_deleted: non_neg_integer(),
           features_replaced: non_neg_integer(),
           replayed: boolean()
@@ -167,12 +168,15 @@ defmodule FormdbHttp.Writing do
 
   @doc "The engine's acknowledgement as a map."
   @spec ack(tuple()) :: ack()
-  def ack({first_seq, last_seq, time, hash, {points_deleted, features_replaced}, replayed}) do
+  def ack({first_seq, last_seq, time, hash, counts, replayed}) do
+    {points_put, points_deleted, features_replaced} = counts
+
     %{
       first_seq: first_seq,
       last_seq: last_seq,
       time: time,
       hash: hash,
+      points_put: points_put,
       points_deleted: points_deleted,
       features_replaced: features_replaced,
       replayed: replayed

@@ -53,6 +53,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     |> String.replace("{id}", "f1")
     |> String.replace("{series}", "s1")
     |> String.replace("{prefix}", "s")
+    |> String.replace("{point}", "pt_7_0")
     |> String.replace("{block}", "2")
     |> String.replace("{txn}", txn)
   end

@@ -3,10 +3,10 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
 
-  alias FormdbHttpWeb.{Answer, Members, Params, Paths, Places}
+  alias FormdbHttpWeb.{Answer, Body, Members, Params, Paths, Places}
 
   # In this order in the answer; what the engine reports besides comes after them.
-  @first [:id, :status, :log, :seq, :durable_seq, :root, :features, :series, :points]
+  @first [:id, :status, :log, :seq, :durable_seq, :root, :features, :series, :points, :defaults]
 
   def index(_req, _params) do
     with {:ok, databases} <- FormdbHttp.databases(),
@@ -51,6 +51,24 @@ defmodule FormdbHttpWeb.DatabaseController do
     end
   end
 
+  def update(req, %{db: name} = params) do
+    opts = Params.options(params, [:durability, :idempotency_key])
+
+    with {:ok, body} <- Body.read(req),
+         {:ok, ack} <- FormdbHttp.set_defaults(name, body, opts),
+         {:ok, %{defaults: defaults}} <- FormdbHttp.database(name) do
+      members = [
+        id: name,
+        defaults: Enum.sort(defaults),
+        seq: ack.seq,
+        hash: ack.hash,
+        time: FormdbHttp.format_timestamp(ack.time)
+      ]
+
+      200 |> Answer.json(members) |> Answer.replayed(ack)
+    end
+  end
+
   def schema(_req, %{db: name} = params) do
     with {:ok, %{json: json}} <- FormdbHttp.schema(name, Params.options(params, [:as_of])),
          do: Answer.json(200, {:json, json})
@@ -70,7 +88,7 @@ defmodule FormdbHttpWeb.DatabaseController do
     {first, rest} = Map.split(database, @first)
     error = if error, do: [code: error.code, detail: Places.hide(error.detail)], else: []
     first = for key <- @first, is_map_key(first, key), do: {key, first[key]}
-    first ++ Enum.map(Enum.sort(rest), &member/1) ++ error
+    Enum.map(first, &member/1) ++ Enum.map(Enum.sort(rest), &member/1) ++ error
   end
 
   defp member({key, figures}) when is_map(figures), do: {key, Enum.sort(figures)}

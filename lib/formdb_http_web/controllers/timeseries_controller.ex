@@ -11,13 +11,14 @@ defmodule FormdbHttpWeb.TimeseriesController do
   @past_last 253_402_300_800_000_000
 
   @write [:durability, :idempotency_key]
+  @points [:unit, :tz | @write]
   @range [:limit, :order, :cursor, :as_of, :transaction, :tz]
 
   def create(req, params) do
     case Uploading.framing(req) do
       nil -> create_at_once(req, params)
-      :csv -> upload(req, :csv, params, [:series_id, :unit, :tz])
-      framing -> upload(req, {:points, framing}, params, [:unit, :tz])
+      :csv -> upload(req, :csv, params, [:series_id, :unit, :tz, :on_duplicate])
+      framing -> upload(req, {:points, framing}, params, [:unit, :tz, :on_duplicate])
     end
   end
 
@@ -34,12 +35,19 @@ defmodule FormdbHttpWeb.TimeseriesController do
     do: Uploading.as_it_comes("on_error", on_error)
 
   defp create_at_once(req, %{db: db} = params) do
-    opts = Params.options(params, [:unit, :tz | @write])
+    opts = Params.options(params, [:on_duplicate | @points])
 
     with {:ok, body} <- Body.read(req),
          {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(db, body, opts),
-         do: 201 |> Answer.json(members(written)) |> Answer.replayed(ack)
+         do: written |> status() |> Answer.json(members(written)) |> Answer.replayed(ack)
   end
+
+  # Where all points were ignored nothing was written.
+  defp status({:point, %{seq: nil}}), do: 200
+  defp status({:points, %{first_seq: nil, ignored: ignored}}) when ignored > 0, do: 200
+  defp status(_written), do: 201
+
+  defp members({:point, %{seq: nil} = ack}), do: counts(ack)
 
   defp members({:point, ack}) do
     [
@@ -47,11 +55,74 @@ defmodule FormdbHttpWeb.TimeseriesController do
       seq: ack.seq,
       hash: ack.hash,
       time: FormdbHttp.format_timestamp(ack.time)
-    ]
+    ] ++ counts(ack)
   end
 
   defp members({:points, ack}),
-    do: [inserted: ack.inserted, first_seq: ack.first_seq, last_seq: ack.last_seq]
+    do: counts(ack) ++ [first_seq: ack.first_seq, last_seq: ack.last_seq]
+
+  defp counts(ack), do: [inserted: ack.inserted, replaced: ack.replaced, ignored: ack.ignored]
+
+  # Whoever leaves out an end by mistake would lose all that lies beyond.
+  def replace(req, %{db: db, series: series} = params) do
+    opts = Params.options(params, [:on_duplicate | @points])
+
+    with {:ok, {start, stop}} <- whole_span(params),
+         {:ok, body} <- Body.read(req),
+         {:ok, ack} <- FormdbHttp.replace_points(db, series, start, stop, body, opts) do
+      members = [
+        series_id: series,
+        deleted: ack.deleted,
+        inserted: ack.inserted,
+        ignored: ack.ignored,
+        first_seq: ack.first_seq,
+        last_seq: ack.last_seq
+      ]
+
+      200 |> Answer.json(members) |> Answer.replayed(ack)
+    end
+  end
+
+  defp whole_span(%{all: true, start: nil, end: nil} = params), do: {:ok, span(params)}
+
+  defp whole_span(%{all: nil, start: start, end: stop}) when start != nil and stop != nil,
+    do: {:ok, {start, stop}}
+
+  defp whole_span(%{all: true}),
+    do: refuse(:invalid_parameter, "all=true takes neither start nor end; leave it out", "/all")
+
+  defp whole_span(%{start: start}) do
+    name = if start, do: "end", else: "start"
+    detail = "the parameter #{name} is missing; give start and end, or all=true for the series"
+    refuse(:missing_parameter, detail, "/" <> name)
+  end
+
+  def delete_point(req, %{db: db, series: series, point: point} = params) do
+    with {:ok, provenance} <- Members.provenance(req),
+         opts = Params.options(params, @write) ++ provenance,
+         {:ok, ack} <- FormdbHttp.delete_point(db, series, point, opts) do
+      members = [series_id: series, point_id: point, deleted: ack.deleted]
+      200 |> Answer.json(members ++ block(ack)) |> Answer.replayed(ack)
+    end
+  end
+
+  def correct_point(req, %{db: db, series: series, point: point} = params) do
+    opts = Params.options(params, [:on_duplicate | @points])
+
+    with {:ok, body} <- Body.read(req),
+         {:ok, ack} <- FormdbHttp.correct_point(db, series, point, body, opts) do
+      members =
+        [series_id: series, point_id: ack.point_id] ++
+          counts(ack) ++
+          [
+            first_seq: ack.first_seq,
+            last_seq: ack.last_seq,
+            time: FormdbHttp.format_timestamp(ack.time)
+          ]
+
+      200 |> Answer.json(members) |> Answer.replayed(ack)
+    end
+  end
 
   def delete(req, %{db: db, series: series} = params) do
     {start, stop} = span(params)

@@ -143,6 +143,7 @@ defmodule FormdbHttpWeb.Uploading do
     [
       inserted: uploaded.inserted,
       replaced: uploaded.replaced,
+      ignored: uploaded.ignored,
       skipped: uploaded.skipped,
       last_seq: uploaded.last_seq,
       rejected: rejected

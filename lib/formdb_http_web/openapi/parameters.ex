@@ -134,6 +134,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   # Where the same word takes other values it is another type.
   defp choice("on_error", [:skip, :stop]), do: :on_faulty_line
+  defp choice("on_duplicate", [:keep | _]), do: :on_duplicate_point
   defp choice("version", _values), do: :openapi_version
   defp choice(name, _values), do: String.to_atom(name)
 
@@ -145,6 +146,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:text, "txn"), do: ref(:transaction_id)
   defp schema(:text, name) when name in ["id", "feature"], do: ref(:id)
   defp schema(:text, name) when name in ["series", "series_id"], do: ref(:series_id)
+  defp schema(:text, "point"), do: ref(:point_id)
   defp schema(:text, "prefix"), do: text()
   defp schema(:transaction, _name), do: ref(:transaction_id)
   defp schema(:number, "radius"), do: number(minimum: 0)

@@ -3,7 +3,10 @@ defmodule FormdbHttpWeb.Routes.Databases do
   # Databases as a whole.
 
   import FormdbHttpWeb.Routes.Content
-  import FormdbHttpWeb.Routes.Parameters, only: [as_of: 0, parameter: 3]
+
+  import FormdbHttpWeb.Routes.Parameters,
+    only: [as_of: 0, durability: 0, idempotency_key: 0, parameter: 3]
+
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
   alias FormdbHttpWeb.DatabaseController
@@ -27,6 +30,16 @@ defmodule FormdbHttpWeb.Routes.Databases do
       new(:database, path(), [
         call("GET", {DatabaseController, :show}, :read, "A database in figures.",
           answers: [ok(json(:database_state))]
+        ),
+        call("PATCH", {DatabaseController, :update}, :write, "Sets the defaults of a database.",
+          more:
+            "What holds for requests that do not say otherwise. The change is a block as others are, and can " <>
+              "be reverted.",
+          query: [durability()],
+          headers: [idempotency_key()],
+          body: required(json(:defaults_input)),
+          answers: [ok(json(:defaults_set))],
+          errors: [504]
         ),
         call("DELETE", {DatabaseController, :delete}, :admin, "Closes a database, or removes it.",
           query: [purge()],

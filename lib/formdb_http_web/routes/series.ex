@@ -16,6 +16,7 @@ defmodule FormdbHttpWeb.Routes.Series do
 
   @read [413, 504]
   @write [504]
+  @duplicate [409, 504]
 
   def resources do
     [
@@ -30,13 +31,16 @@ defmodule FormdbHttpWeb.Routes.Series do
         call("POST", {TimeseriesController, :create}, :write, "Writes points.",
           more:
             "A point, a list of them or columns are written as a whole, or not at all. Lines and tables are " <>
-              "written as they come, in batches of 5,000 records or 4 MiB; the answer is lines of progress. Points " <>
-              "with equal timestamps are all kept, in the order in which they come.",
-          query: [series_id(), unit(), tz(), on_error(), durability()],
+              "written as they come, in batches of 5,000 records or 4 MiB; the answer is lines of progress. What " <>
+              "becomes of points whose timestamps their series has, on_duplicate says.",
+          query: [series_id(), unit(), tz(), on_duplicate(), on_error(), durability()],
           headers: [idempotency_key()],
           body: required(json(:points_input) ++ lines(:point_lines) ++ csv(:point_table)),
-          answers: [created(json(:points_written), []), ok(lines(:uploaded))],
-          errors: @write
+          answers: [
+            created(json(:points_written), []),
+            ok(json(:points_ignored) ++ lines(:uploaded))
+          ],
+          errors: @duplicate
         )
       ]),
       new(:series, @series, [
@@ -45,11 +49,38 @@ defmodule FormdbHttpWeb.Routes.Series do
           answers: [ok(json(:range) ++ lines(:series_point) ++ csv(:table), link: false)],
           errors: @read
         ),
+        call("PUT", {TimeseriesController, :replace}, :write, "Replaces the points of a range.",
+          more:
+            "All points from start on and before end go, and those of the body come, as one transaction. Both " <>
+              "ends are required, or all=true. The points of the body lie in the range; there may be none.",
+          query: [start(), stop(), all(), unit(), tz(), on_duplicate(), durability()],
+          headers: [idempotency_key()],
+          body: required(json(:replacement_input)),
+          answers: [ok(json(:points_replaced))],
+          errors: @duplicate
+        ),
         call("DELETE", {TimeseriesController, :delete}, :write, "Deletes points of a series.",
           query: [start(), stop(), unit(), tz(), durability()],
           headers: [idempotency_key()],
           body: optional(json(:reason)),
           answers: [ok(json(:points_deleted))],
+          errors: @write
+        )
+      ]),
+      new(:point, @series <> "/points/{point}", [
+        call("PUT", {TimeseriesController, :correct_point}, :write, "Corrects a point.",
+          more: "The point is deleted and another put in its place, as one transaction.",
+          query: [unit(), tz(), on_duplicate(), durability()],
+          headers: [idempotency_key()],
+          body: required(json(:correction_input)),
+          answers: [ok(json(:point_corrected))],
+          errors: @duplicate
+        ),
+        call("DELETE", {TimeseriesController, :delete_point}, :write, "Deletes a point.",
+          query: [durability()],
+          headers: [idempotency_key()],
+          body: optional(json(:reason)),
+          answers: [ok(json(:point_deleted))],
           errors: @write
         )
       ]),
@@ -94,6 +125,20 @@ defmodule FormdbHttpWeb.Routes.Series do
   defp series_id do
     about = "The series of all points of a table with the columns timestamp and value."
     parameter("series_id", :text, about)
+  end
+
+  defp on_duplicate do
+    about =
+      "What becomes of a point for whose timestamp the series has points already, stored or earlier " <>
+        "in the request; without it what the database says, at first keep. A body that is written as " <>
+        "it comes does not take refuse."
+
+    parameter("on_duplicate", {:enum, [:keep, :replace, :ignore, :refuse]}, about)
+  end
+
+  defp all do
+    instead = "give start and end"
+    parameter("all", {:only, true, instead}, "All points of the series, in place of a range.")
   end
 
   defp shape do

@@ -131,6 +131,8 @@ pub enum Entity {
     Feature,
     /// A series id.
     Series,
+    /// A point of a series.
+    Point,
     /// A block's hash.
     Block,
     /// An open transaction.
@@ -143,6 +145,7 @@ impl fmt::Display for Entity {
             Self::Database => "database",
             Self::Feature => "feature",
             Self::Series => "series",
+            Self::Point => "point",
             Self::Block => "block",
             Self::Transaction => "open transaction",
         })
@@ -235,6 +238,22 @@ pub enum Error {
     Conflict {
         /// What was written, by which block.
         detail: String,
+    },
+    /// The series has a point at the timestamp of one that was not to be a duplicate;
+    /// nothing was written.
+    #[error(
+        "series {} has the point {found} with the value {value} at that time; leave the new one out, or ask for on_duplicate=keep, replace or ignore",
+        Shown(series)
+    )]
+    PointExists {
+        /// Where the new point stands in the request.
+        pointer: String,
+        /// The series' id.
+        series: String,
+        /// The id of the point that stands there: `pt_` and its block, and its place there.
+        found: String,
+        /// Its value.
+        value: f64,
     },
     /// The feature is not at the version the caller named; nothing was written.
     #[error("{detail}")]
@@ -460,11 +479,13 @@ impl Error {
                 Entity::Database => "database_not_found",
                 Entity::Feature => "feature_not_found",
                 Entity::Series => "series_not_found",
+                Entity::Point => "point_not_found",
                 Entity::Block => "block_not_found",
                 Entity::Transaction => "transaction_not_found",
             },
             Self::Ended { .. } => "transaction_not_found",
             Self::Conflict { .. } => "conflict",
+            Self::PointExists { .. } => "point_exists",
             Self::Precondition { .. } => "precondition_failed",
             Self::Irreversible { .. } | Self::Obstructed { .. } => "cannot_revert",
             Self::KeyReused { .. } => "idempotency_key_reused",
@@ -487,7 +508,7 @@ impl Error {
     #[must_use]
     pub fn pointer(&self) -> Option<&str> {
         match self {
-            Self::Invalid { pointer, .. } => Some(pointer),
+            Self::Invalid { pointer, .. } | Self::PointExists { pointer, .. } => Some(pointer),
             Self::Faults { faults, .. } => faults.first().map(|fault| fault.pointer.as_str()),
             Self::Obstructed { obstacles, .. } => obstacles.first().map(|o| o.pointer.as_str()),
             _ => None,
@@ -499,7 +520,7 @@ impl Error {
     pub fn within(self, pointer: impl fmt::Display) -> Self {
         let mut error = self;
         match &mut error {
-            Self::Invalid { pointer: own, .. } => own.insert_str(0, &pointer.to_string()),
+            Self::Invalid { pointer: own, .. } | Self::PointExists { pointer: own, .. } => own.insert_str(0, &pointer.to_string()),
             Self::Faults { faults, .. } => {
                 let pointer = pointer.to_string();
                 for fault in faults {

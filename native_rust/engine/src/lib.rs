@@ -63,7 +63,7 @@ pub use aggregate::{
 };
 pub use block::{
     Ack, Block, Condition, Durability, Expected, IdempotencyKey, MAX_ACTOR, OpKind, Operation,
-    Transaction,
+    PointDuplicates, Transaction,
 };
 pub use budget::{Budget, Cancel};
 pub use cache::documents::Document;
@@ -104,6 +104,7 @@ pub use snapshot::SnapshotUsed;
 pub use state::ScrubStats;
 pub use transactions::{Begin, Commit, OwnDocument, Wait};
 pub use types::{Hash, ValueFilter, Zone, to_hex};
+pub use write::correct::PreparedCorrection;
 pub use write::operations::{PreparedOperations, Reading};
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 pub use write::undo::{OutlinedOperation, PreparedUndo, Undo, UndoOutline};

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formdb_engine::fs::{FileSystem, RealFileSystem};
-use formdb_engine::types::BoundingBox;
+use formdb_engine::types::{BoundingBox, OnDuplicate, TimeReading, point_id};
 use formdb_engine::{
     Ack, Area, Cancel, Database, EntryQuery, Grid, Heatmap, IdempotencyKey, Near, Operation,
     Predicate, Reach, Search, Transaction, salvage, to_hex, verify,
@@ -157,7 +157,10 @@ fn the_fixture_has_everything_the_format_has() {
         "delete_feature",
         "put_points",
         "delete_points",
+        "set_defaults",
         "revert",
+        "place",
+        "by",
         "pco",
         "raw",
         "meta",
@@ -426,6 +429,31 @@ fn write_fixture() {
         vec![db.prepare_delete_feature("berlin", None).unwrap()],
         None,
     );
+    // Points that were replaced, few and many, one by its id, and what holds by default.
+    let replace = |text: &str| {
+        let prepared = db.prepare_points(text.as_bytes()).unwrap();
+        let asked = Some(OnDuplicate::Replace);
+        write(&db, prepared.on_duplicate(asked).operations, None);
+    };
+    replace(
+        r#"{"points":[
+            {"series_id":"raw","timestamp":1000000,"value":3,"provenance":{"agent":"Ana"}},
+            {"series_id":"raw","timestamp":1000000,"value":4,"provenance":{"agent":"Ana"}}]}"#,
+    );
+    let again: Vec<i64> = (0..200).map(|n| n * 60_000_000).collect();
+    replace(&json!({"series_id": "packed", "timestamps": again, "values": again}).to_string());
+    let last = db.latest("raw", None).unwrap();
+    let id = point_id(last.seq, last.index);
+    let text = br#"{"value":8,"metadata":{"unit":"m"}}"#;
+    let correction = db
+        .prepare_put_point("raw", &id, text, &TimeReading::default(), None)
+        .unwrap();
+    write(&db, correction.operations, None);
+    for word in ["ignore", "keep"] {
+        let text = format!(r#"{{"on_duplicate":"{word}"}}"#);
+        let defaults = db.prepare_defaults(text.as_bytes()).unwrap();
+        write(&db, vec![defaults], None);
+    }
     let mut text = serde_json::to_string(&answers(&db)).unwrap();
     text.push('\n');
     fs::write(fixture.join("expected.json"), text).unwrap();

@@ -38,6 +38,7 @@ fn options(form: UploadForm, key: Option<&str>) -> UploadOptions {
         form,
         stop: false,
         record_bytes: 16 << 20,
+        on_duplicate: None,
         key: key.map(str::to_owned),
     }
 }

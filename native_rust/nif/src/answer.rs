@@ -104,8 +104,9 @@ pub(crate) fn json_answer<'a>(env: Env<'a>, answer: &JsonAnswer) -> Term<'a> {
     (binary(env, &answer.json), answer.seq).encode(env)
 }
 
-/// `{first_seq, last_seq, time, hash, {points_deleted, features_replaced}, replayed?}`;
-/// the time in microseconds, the hash in hexadecimal.
+/// `{first_seq, last_seq, time, hash, {points_put, points_deleted, features_replaced},
+/// replayed?}`; the time in microseconds, the hash in hexadecimal. `nil` for what came to
+/// nothing.
 pub(crate) struct AckTerm(pub Ack);
 
 impl Encoder for AckTerm {
@@ -115,12 +116,16 @@ impl Encoder for AckTerm {
             last_seq,
             time,
             hash,
+            points_put,
             points_deleted,
             features_replaced,
             replayed,
         } = self.0;
+        if !self.0.wrote() {
+            return atoms::nil().encode(env);
+        }
         let hash = to_hex(&hash);
-        let counts = (points_deleted, features_replaced);
+        let counts = (points_put, points_deleted, features_replaced);
         (first_seq, last_seq, time, hash, counts, replayed).encode(env)
     }
 }

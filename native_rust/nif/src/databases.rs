@@ -114,6 +114,7 @@ struct InfoMap {
     features: u64,
     series: u64,
     points: u64,
+    defaults: DefaultsMap,
     journal_bytes: u64,
     segments: u64,
     queued: u64,
@@ -125,6 +126,12 @@ struct InfoMap {
     poisoned: Option<String>,
     clock_offset_ms: i64,
     failed: Option<String>,
+}
+
+/// `Defaults` as a map.
+#[derive(NifMap)]
+struct DefaultsMap {
+    on_duplicate: String,
 }
 
 map! {
@@ -265,6 +272,9 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             features: info.features,
             series: info.series,
             points: info.points,
+            defaults: DefaultsMap {
+                on_duplicate: info.defaults.on_duplicate.as_str().to_owned(),
+            },
             journal_bytes: info.journal_bytes,
             segments: info.segments,
             queued: info.queued,

@@ -13,6 +13,7 @@ use rustler::{
 use crate::answer::{AckTerm, Caller, Failure, fault_term, tagged};
 use crate::options::{Crossing, Options};
 use crate::times::{Times, time_reading};
+use crate::writes::on_duplicate;
 use crate::{CatalogRef, atoms};
 
 /// An upload of one process.
@@ -71,6 +72,7 @@ struct OptionsMap<'a> {
     form: Form<'a>,
     stop: bool,
     record_bytes: usize,
+    on_duplicate: Option<&'a str>,
     idempotency_key: Option<String>,
 }
 
@@ -94,6 +96,7 @@ fn upload_new<'a>(
             form: options.form.read()?,
             stop: options.stop,
             record_bytes: options.record_bytes,
+            on_duplicate: on_duplicate(options.on_duplicate)?,
             key: options.idempotency_key,
         })?;
         Ok(ResourceArc::new(UploadResource {
@@ -151,7 +154,8 @@ fn upload_submit<'a>(
         transaction.caller = caller.number();
         let written = Arc::clone(&upload.follows);
         let reply = Reply::new(move |answer: Result<Ack, Error>| {
-            if answer.is_ok() {
+            // What came to nothing is not remembered.
+            if answer.as_ref().is_ok_and(Ack::wrote) {
                 *written.lock().unwrap_or_else(PoisonError::into_inner) = request;
             }
             caller.answer(answer.map(AckTerm).map_err(Failure));

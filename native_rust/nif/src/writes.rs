@@ -4,10 +4,10 @@
 //! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
 //! for what may read the journal first. The caller picks.
 
-use formdb_engine::types::Antimeridian;
+use formdb_engine::types::{Antimeridian, OnDuplicate};
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
-    Order, Puts, RangeQuery, Reply, Undo,
+    Order, PreparedCorrection, Puts, RangeQuery, Reply, Undo,
 };
 use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
@@ -29,11 +29,28 @@ enum Request<'a> {
     Patch(String, Binary<'a>, Crossing),
     /// An id, and provenance.
     DeleteFeature(String, Option<Binary<'a>>),
-    /// JSON text of points, and what their timestamps count that are integers.
-    Points(Binary<'a>, Times<'a>),
-    /// A series, its columns as packed little-endian 64-bit integers and floats, and
-    /// provenance.
-    Columns(String, Binary<'a>, Binary<'a>, Option<Binary<'a>>),
+    /// JSON text of points, what their timestamps count that are integers, and what
+    /// becomes of duplicates.
+    Points(Binary<'a>, Times<'a>, OnDuplicateText<'a>),
+    /// A series, its columns as packed little-endian 64-bit integers and floats,
+    /// provenance, and what becomes of duplicates.
+    Columns(
+        String,
+        Binary<'a>,
+        Binary<'a>,
+        Option<Binary<'a>>,
+        OnDuplicateText<'a>,
+    ),
+    /// A series, start and end, JSON text of the points that come in place of those there,
+    /// and the rest as for points.
+    ReplaceRange(String, i64, i64, Binary<'a>, Times<'a>, OnDuplicateText<'a>),
+    /// A series, the id of a point, and provenance. Reads the journal.
+    DeletePoint(String, String, Option<Binary<'a>>),
+    /// A series, the id of a point, JSON text of what comes in its place, and the rest as
+    /// for points. Reads the journal.
+    PutPoint(String, String, Binary<'a>, Times<'a>, OnDuplicateText<'a>),
+    /// JSON text of defaults.
+    Defaults(Binary<'a>),
     /// A series, start and end, and provenance.
     DeletePoints(String, i64, i64, Option<Binary<'a>>),
     /// A block, provenance, and whether it may be a part of a transaction. Reads the
@@ -44,6 +61,13 @@ enum Request<'a> {
     Reverts(Binary<'a>, bool),
     /// A block that wrote a feature, and provenance. Reads the journal.
     Restore(u64, Option<Binary<'a>>),
+}
+
+/// The word for what becomes of duplicates, if it was given.
+type OnDuplicateText<'a> = Option<&'a str>;
+
+pub(crate) fn on_duplicate(text: OnDuplicateText<'_>) -> Result<Option<OnDuplicate>, Failure> {
+    text.map(|text| text.parse().map_err(Failure)).transpose()
 }
 
 /// `Puts` as a map.
@@ -106,6 +130,16 @@ impl From<Vec<Operation>> for Prepared {
         Self {
             operations,
             conditions: Vec::new(),
+            or_nothing: false,
+        }
+    }
+}
+
+impl From<PreparedCorrection> for Prepared {
+    fn from(prepared: PreparedCorrection) -> Self {
+        Self {
+            operations: prepared.operations,
+            conditions: prepared.conditions,
             or_nothing: false,
         }
     }
@@ -245,12 +279,38 @@ impl Request<'_> {
                 let condition = options.condition(database, id);
                 Ok((with_condition(vec![delete], condition), Summary::None))
             }
-            Self::Points(text, times) => {
+            Self::Points(text, times, asked) => {
+                let asked = on_duplicate(*asked)?;
                 let prepared = database.prepare_points_in(text, &time_reading(*times)?)?;
+                let prepared = prepared.on_duplicate(asked);
                 let summary = Summary::Points(prepared.single, prepared.count);
                 Ok((Ok(prepared.operations.into()), summary))
             }
-            Self::Columns(series, timestamps, values, provenance) => {
+            Self::ReplaceRange(series, start, end, text, times, asked) => {
+                let (times, asked) = (time_reading(*times)?, on_duplicate(*asked)?);
+                let range = (*start, *end);
+                let prepared =
+                    database.prepare_replace_range(series, range, text, &times, asked)?;
+                let summary = Summary::Points(false, prepared.count);
+                Ok((Ok(prepared.into()), summary))
+            }
+            Self::DeletePoint(series, id, provenance) => {
+                let provenance = provenance.as_deref();
+                let prepared = database.prepare_delete_point(series, id, provenance);
+                Ok((prepared.map(Prepared::from).map_err(Failure), Summary::None))
+            }
+            Self::PutPoint(series, id, text, times, asked) => {
+                let (times, asked) = (time_reading(*times)?, on_duplicate(*asked)?);
+                let prepared = database.prepare_put_point(series, id, text, &times, asked);
+                let prepared = prepared.map(Prepared::from).map_err(Failure);
+                Ok((prepared, Summary::Points(true, 1)))
+            }
+            Self::Defaults(text) => {
+                let operation = database.prepare_defaults(text)?;
+                Ok((Ok(vec![operation].into()), Summary::None))
+            }
+            Self::Columns(series, timestamps, values, provenance, asked) => {
+                let asked = on_duplicate(*asked)?;
                 let timestamps = words(timestamps, "/timestamps")?;
                 let values = words(values, "/values")?;
                 let prepared = database.prepare_columns(
@@ -259,6 +319,7 @@ impl Request<'_> {
                     values.map(f64::from_le_bytes).collect(),
                     provenance.as_deref(),
                 )?;
+                let prepared = prepared.on_duplicate(asked);
                 let summary = Summary::Points(prepared.single, prepared.count);
                 Ok((Ok(prepared.operations.into()), summary))
             }
@@ -327,23 +388,42 @@ impl Request<'_> {
                 id.as_bytes(),
                 or_empty(provenance),
             ]),
-            Self::Points(text, (None, None)) => options.key(&["put_points".as_bytes(), text]),
-            Self::Points(text, (Some(unit), None)) => {
-                options.key(&["put_points".as_bytes(), text, unit.as_bytes()])
+            Self::Points(text, times, asked) => {
+                let mut parts = vec!["put_points".as_bytes(), text];
+                said_of_points(&mut parts, times, asked);
+                options.key(&parts)
             }
-            Self::Points(text, (unit, Some(tz))) => options.key(&[
-                "put_points".as_bytes(),
-                text,
-                unit.unwrap_or_default().as_bytes(),
-                tz.as_bytes(),
-            ]),
-            Self::Columns(series, timestamps, values, provenance) => options.key(&[
-                "put_columns".as_bytes(),
+            Self::Columns(series, timestamps, values, provenance, asked) => {
+                let mut parts = vec![
+                    "put_columns".as_bytes(),
+                    series.as_bytes(),
+                    timestamps,
+                    values,
+                    or_empty(provenance),
+                ];
+                said_of_points(&mut parts, &(None, None), asked);
+                options.key(&parts)
+            }
+            Self::ReplaceRange(series, start, end, text, times, asked) => {
+                let (start, end) = (start.to_le_bytes(), end.to_le_bytes());
+                let series = series.as_bytes();
+                let mut parts = vec!["replace_range".as_bytes(), series, &start, &end, text];
+                said_of_points(&mut parts, times, asked);
+                options.key(&parts)
+            }
+            Self::DeletePoint(series, id, provenance) => options.key(&[
+                "delete_point".as_bytes(),
                 series.as_bytes(),
-                timestamps,
-                values,
+                id.as_bytes(),
                 or_empty(provenance),
             ]),
+            Self::PutPoint(series, id, text, times, asked) => {
+                let (series, id) = (series.as_bytes(), id.as_bytes());
+                let mut parts = vec!["put_point".as_bytes(), series, id, text];
+                said_of_points(&mut parts, times, asked);
+                options.key(&parts)
+            }
+            Self::Defaults(text) => options.key(&["defaults".as_bytes(), text]),
             Self::DeletePoints(series, start, end, provenance) => options.key(&[
                 "delete_points".as_bytes(),
                 series.as_bytes(),
@@ -368,6 +448,22 @@ impl Request<'_> {
                 or_empty(provenance),
             ]),
         }
+    }
+}
+
+/// What is said of points besides themselves makes it another request.
+fn said_of_points<'r>(
+    parts: &mut Vec<&'r [u8]>,
+    (unit, tz): &Times<'r>,
+    on_duplicate: &OnDuplicateText<'r>,
+) {
+    match (unit, tz) {
+        (None, None) => {}
+        (Some(unit), None) => parts.push(unit.as_bytes()),
+        (unit, Some(tz)) => parts.extend([unit.unwrap_or_default().as_bytes(), tz.as_bytes()]),
+    }
+    if let Some(asked) = on_duplicate {
+        parts.extend(["on_duplicate".as_bytes(), asked.as_bytes()]);
     }
 }
 

@@ -46,6 +46,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
           {:features, count()},
           {:series, count()},
           {:points, count()},
+          {:defaults, ref(:defaults)},
           {:cached_bytes, count(0, description: "Memory of finished documents.")},
           {:clock_offset_ms,
            [type: "integer", description: "How far the system's clock is ahead of commit times."]},
@@ -70,6 +71,22 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
         object(
           [bytes: count(), damaged: count(), finished: nullable(type: "integer")] ++
             [passes: count(), position: count()]
+        ),
+      defaults:
+        object([on_duplicate: ref(:on_duplicate_point)], [],
+          description: "What holds for requests that do not say otherwise."
+        ),
+      defaults_input:
+        closed([on_duplicate: ref(:on_duplicate_point)], [provenance: nullable(ref(:provenance))],
+          examples: [[on_duplicate: "replace", provenance: [agent: "Ana"]]]
+        ),
+      defaults_set:
+        object(
+          id: ref(:database_name),
+          defaults: ref(:defaults),
+          seq: ref(:block_seq),
+          hash: ref(:hash),
+          time: ref(:timestamp)
         ),
       database_gone: any_of([ref(:database_closed), ref(:database_purged)]),
       database_closed:

@@ -22,7 +22,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
         object(
           [
             inserted: count(0, description: "Features that were new."),
-            replaced: count(0, description: "Features that got a new version."),
+            replaced:
+              count(0,
+                description: "Features that got a new version, or points that went for others."
+              ),
+            ignored: count(0, description: "Points that were not written, as duplicates."),
             first_seq: nullable(ref(:block_seq)),
             last_seq: nullable(ref(:block_seq)),
             feature_ids: list(ref(:id))

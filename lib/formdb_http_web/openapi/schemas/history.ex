@@ -6,7 +6,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
 
   alias FormdbHttpWeb.OpenAPI.Schemas.Features
 
-  @operations ["put_feature", "delete_feature", "put_points", "delete_points", "revert"]
+  @operations ["put_feature", "delete_feature", "put_points", "delete_points"] ++
+                ["set_defaults", "revert"]
 
   @doc "The operations that blocks are."
   def operations, do: @operations

@@ -61,23 +61,99 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
               "or timestamp and value, with the parameter series_id. An empty cell is a gap. Written as " <>
               "features in lines are."
         ),
+      point_id:
+        text(
+          pattern: "^pt_[0-9]+_[0-9]+$",
+          description: "A point: the sequence of the block that wrote it, and its place there.",
+          examples: ["pt_17_0"]
+        ),
       point_written:
         object(
-          point_id: text(pattern: "^pt_[0-9]+_[0-9]+$"),
-          seq: ref(:block_seq),
-          hash: ref(:hash),
-          time: ref(:timestamp)
+          [
+            point_id: ref(:point_id),
+            seq: ref(:block_seq),
+            hash: ref(:hash),
+            time: ref(:timestamp)
+          ] ++ counts()
         ),
       several_written:
         object(
-          [
-            inserted: count(),
-            first_seq: nullable(ref(:block_seq)),
-            last_seq: nullable(ref(:block_seq))
-          ],
+          counts() ++
+            [first_seq: nullable(ref(:block_seq)), last_seq: nullable(ref(:block_seq))],
           [],
-          description: "Where there was no point both sequences are null.",
-          examples: [[inserted: 2, first_seq: 5, last_seq: 6]]
+          description:
+            "`replaced`: points that went for new ones. Where nothing was written both sequences are null.",
+          examples: [[inserted: 2, replaced: 0, ignored: 0, first_seq: 5, last_seq: 6]]
+        ),
+      points_ignored:
+        object(counts(), [first_seq: [type: "null"], last_seq: [type: "null"]],
+          description: "All points were ignored: nothing was written."
+        ),
+      replacement_input:
+        any_of([ref(:replacement_list), ref(:replacement_columns)],
+          description: "The points of the range from now on; there may be none."
+        ),
+      replacement_list:
+        closed(
+          [
+            points:
+              list(
+                closed(
+                  [timestamp: ref(:time), value: number(description: @value)],
+                  series_id: ref(:series_id),
+                  metadata: ref(:json_object),
+                  provenance: ref(:provenance)
+                )
+              )
+          ],
+          provenance: ref(:provenance)
+        ),
+      replacement_columns:
+        closed(
+          [timestamps: list(ref(:time)), values: list(number(description: @value))],
+          [series_id: ref(:series_id), provenance: ref(:provenance)],
+          examples: [
+            [
+              timestamps: ["2026-01-31T05:00:00Z"],
+              values: [5.5],
+              provenance: [agent: "Ana", note: "recalibrated"]
+            ]
+          ]
+        ),
+      points_replaced:
+        object(
+          series_id: ref(:series_id),
+          deleted: count(),
+          inserted: count(),
+          ignored: count(),
+          first_seq: ref(:block_seq),
+          last_seq: ref(:block_seq)
+        ),
+      correction_input:
+        closed(
+          [value: number(description: @value)],
+          [
+            timestamp: ref(:time),
+            metadata: ref(:json_object),
+            provenance: ref(:provenance)
+          ],
+          description: "Without a timestamp it has that of the point in whose place it comes.",
+          examples: [[value: 4.6, provenance: [agent: "Ana", note: "misread"]]]
+        ),
+      point_corrected:
+        object(
+          [series_id: ref(:series_id), point_id: nullable(ref(:point_id))] ++
+            counts() ++
+            [first_seq: ref(:block_seq), last_seq: ref(:block_seq), time: ref(:timestamp)]
+        ),
+      point_deleted:
+        object(
+          series_id: ref(:series_id),
+          point_id: ref(:point_id),
+          deleted: count(),
+          seq: ref(:block_seq),
+          hash: ref(:hash),
+          time: ref(:timestamp)
         ),
       points_written: any_of([ref(:point_written), ref(:several_written)]),
       points_deleted:
@@ -89,6 +165,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         )
     ]
   end
+
+  defp counts, do: [inserted: count(), replaced: count(), ignored: count()]
 
   defp read do
     [
@@ -203,7 +281,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             series_id: ref(:series_id),
             timestamp: ref(:local_timestamp),
             value: number(),
-            point_id: text(pattern: "^pt_[0-9]+_[0-9]+$"),
+            point_id: ref(:point_id),
             seq: ref(:block_seq)
           ],
           metadata: ref(:json_object),

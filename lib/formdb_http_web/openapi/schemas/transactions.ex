@@ -71,6 +71,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
           ref(:delete_feature),
           ref(:put_points),
           ref(:delete_points),
+          ref(:delete_point),
+          ref(:put_point),
           ref(:revert_operation),
           ref(:restore_operation)
         ]
@@ -88,7 +90,28 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
           [op: constant("delete_feature"), id: ref(:feature_id)],
           provenance: nullable(ref(:provenance))
         ),
-      put_points: object(op: constant("put_points"), points: ref(:points_input)),
+      put_points:
+        object([op: constant("put_points"), points: ref(:points_input)],
+          on_duplicate: nullable(ref(:on_duplicate_point))
+        ),
+      delete_point:
+        object(
+          [op: constant("delete_point"), series_id: ref(:series_id), point_id: ref(:point_id)],
+          provenance: nullable(ref(:provenance))
+        ),
+      put_point:
+        object(
+          [
+            op: constant("put_point"),
+            series_id: ref(:series_id),
+            point_id: ref(:point_id),
+            value: number()
+          ],
+          timestamp: ref(:time),
+          metadata: ref(:json_object),
+          provenance: ref(:provenance),
+          on_duplicate: nullable(ref(:on_duplicate_point))
+        ),
       delete_points:
         object([op: constant("delete_points"), series_id: ref(:series_id)],
           start: ref(:time),

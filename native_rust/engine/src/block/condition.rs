@@ -35,6 +35,25 @@ pub enum Condition {
         /// Microseconds since the epoch.
         end: i64,
     },
+    /// This point of the series is there.
+    HasPoint {
+        /// The series' id.
+        id: String,
+        /// Microseconds since the epoch.
+        timestamp: i64,
+        /// The block that wrote it.
+        block: u64,
+        /// Its place among what that wrote, from 0.
+        place: u32,
+    },
+    /// The defaults of the database are those that block `newest` set; `block` set what is
+    /// to be undone.
+    DefaultsToUndo {
+        /// The block to undo.
+        block: u64,
+        /// The last block that set them.
+        newest: u64,
+    },
     /// No block has undone the block.
     NotReverted {
         /// Its sequence.

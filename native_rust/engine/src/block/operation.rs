@@ -1,6 +1,9 @@
 //! Operations: what a transaction is made of, encoded and ready for the committer.
 
-use crate::types::{DeleteFeature, DeletePoints, PointBatch, PutFeature, cbor};
+use crate::types::{
+    Defaults, DeleteFeature, DeletePoints, OnDuplicate, PointBatch, Pointers, PutFeature, cbor,
+    encode_points,
+};
 
 /// What a block does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,16 +16,19 @@ pub enum OpKind {
     PutPoints,
     /// Delete points of one series; they stay readable as of earlier.
     DeletePoints,
+    /// Set what holds for requests that do not say otherwise.
+    SetDefaults,
     /// Undo an earlier block by the inverse of its operation.
     Revert,
 }
 
 /// All of them, in the order messages list them.
-const KINDS: [(OpKind, &str); 5] = [
+const KINDS: [(OpKind, &str); 6] = [
     (OpKind::PutFeature, "put_feature"),
     (OpKind::DeleteFeature, "delete_feature"),
     (OpKind::PutPoints, "put_points"),
     (OpKind::DeletePoints, "delete_points"),
+    (OpKind::SetDefaults, "set_defaults"),
     (OpKind::Revert, "revert"),
 ];
 
@@ -62,11 +68,47 @@ pub enum Operation {
         batch: PointBatch,
         /// The columns as CBOR, for the journal.
         body: Vec<u8>,
+        /// What becomes of those whose timestamps the series has.
+        duplicates: PointDuplicates,
     },
     /// Delete points of one series.
     DeletePoints(DeletePoints),
+    /// Set what holds for requests that do not say otherwise.
+    SetDefaults(SetDefaults),
     /// Undo a block.
     Revert(Revert),
+}
+
+/// What becomes of points whose timestamps their series has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PointDuplicates {
+    /// What was asked for; what the database says as it is committed where nothing was.
+    pub on_duplicate: Option<OnDuplicate>,
+    /// Where each point stands in its request, for the refusal.
+    pub pointers: Pointers,
+}
+
+/// New defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetDefaults {
+    /// All of them.
+    pub defaults: Defaults,
+    /// The same as a deterministic CBOR map.
+    pub body: Vec<u8>,
+    /// Provenance of the change, as a deterministic CBOR map.
+    pub provenance: Option<Vec<u8>>,
+}
+
+impl SetDefaults {
+    /// The change to these defaults.
+    #[must_use]
+    pub fn new(defaults: Defaults, provenance: Option<Vec<u8>>) -> Self {
+        Self {
+            body: defaults.encode(),
+            defaults,
+            provenance,
+        }
+    }
 }
 
 /// The inverse of a block's operation.
@@ -91,6 +133,15 @@ impl Revert {
     }
 }
 
+/// The put of a batch, of which nothing is said but what it holds.
+pub(crate) fn put_points(batch: PointBatch) -> Operation {
+    Operation::PutPoints {
+        body: encode_points(&batch),
+        batch,
+        duplicates: PointDuplicates::default(),
+    }
+}
+
 /// The stored body of a revert: the block it undoes, and the operation that does.
 pub(crate) fn revert_body(block: u64, op: OpKind, inverse: &[u8]) -> Vec<u8> {
     let mut body = Vec::with_capacity(inverse.len() + 40);
@@ -111,6 +162,7 @@ impl Operation {
             Self::DeleteFeature(_) => OpKind::DeleteFeature,
             Self::PutPoints { .. } => OpKind::PutPoints,
             Self::DeletePoints(_) => OpKind::DeletePoints,
+            Self::SetDefaults(_) => OpKind::SetDefaults,
             Self::Revert(_) => OpKind::Revert,
         }
     }
@@ -129,6 +181,7 @@ impl Operation {
             Self::DeleteFeature(delete) => &delete.body,
             Self::PutPoints { body, .. } => body,
             Self::DeletePoints(delete) => &delete.body,
+            Self::SetDefaults(set) => &set.body,
             Self::Revert(revert) => &revert.body,
         }
     }
@@ -139,7 +192,17 @@ impl Operation {
             Self::DeleteFeature(delete) => delete.provenance.as_deref(),
             Self::PutPoints { batch, .. } => batch.provenance.as_deref(),
             Self::DeletePoints(delete) => delete.provenance.as_deref(),
+            Self::SetDefaults(set) => set.provenance.as_deref(),
             Self::Revert(revert) => revert.inverse.provenance(),
+        }
+    }
+
+    /// The series whose points it puts or deletes, or does so in undoing.
+    pub(crate) fn series(&self) -> Option<&str> {
+        match self.effect() {
+            Self::PutPoints { batch, .. } => Some(&batch.series),
+            Self::DeletePoints(delete) => Some(&delete.span.series),
+            _ => None,
         }
     }
 
@@ -162,7 +225,11 @@ impl Operation {
             Self::DeleteFeature(delete) => {
                 delete.id.capacity() + BLOCK + bytes(&delete.body) + optional(&delete.provenance)
             }
-            Self::PutPoints { batch, body } => {
+            Self::PutPoints {
+                batch,
+                body,
+                duplicates,
+            } => {
                 let columns = 8 * (batch.timestamps.capacity() + batch.values.capacity());
                 let metadata: usize = batch.metadata.iter().map(optional).sum();
                 let list = batch.metadata.capacity() * size_of::<Option<Vec<u8>>>();
@@ -173,9 +240,12 @@ impl Operation {
                     + list
                     + optional(&batch.provenance)
                     + bytes(body)
+                    + duplicates.pointers.memory()
             }
+            Self::SetDefaults(set) => bytes(&set.body) + optional(&set.provenance),
             Self::DeletePoints(delete) => {
-                delete.span.series.capacity()
+                delete.span.memory()
+                    + delete.span.series.capacity()
                     + BLOCK
                     + bytes(&delete.body)
                     + optional(&delete.provenance)

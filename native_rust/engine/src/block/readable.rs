@@ -83,6 +83,7 @@ fn same(operation: &Operation, body: &[u8]) -> Result<(), DecodeError> {
                 && same_metadata(batch, action.body)?
         }
         (Operation::DeletePoints(delete), Effect::DeletePoints(span)) => delete.span == span,
+        (Operation::SetDefaults(set), Effect::SetDefaults(stored)) => set.defaults == stored,
         _ => false,
     };
     if same {
@@ -106,6 +107,7 @@ fn same_metadata(batch: &PointBatch, body: &[u8]) -> Result<bool, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::PointDuplicates;
     use crate::limits::Limits;
     use crate::types::{DeleteFeature, Features, PutFeature, encode_points, parse_features};
 
@@ -165,7 +167,13 @@ mod tests {
             let mut batch = batch.clone();
             change(&mut batch);
             let body = body.clone();
-            readable(Operation::PutPoints { batch, body }).is_ok()
+            let duplicates = PointDuplicates::default();
+            readable(Operation::PutPoints {
+                batch,
+                body,
+                duplicates,
+            })
+            .is_ok()
         };
         assert!(with(&|_| {}));
         assert!(!with(&|batch| batch.values[1] = 0.0));

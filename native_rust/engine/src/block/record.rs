@@ -17,7 +17,7 @@ use minicbor::Decoder;
 use crate::block::IdempotencyKey;
 use crate::block::{OpKind, Operation};
 use crate::types::{
-    DecodeError, DecodedPoints, PointSpan, StoredFeature, cbor, decode_points,
+    DecodeError, DecodedPoints, Defaults, PointSpan, StoredFeature, cbor, decode_points,
     stored_delete_feature, stored_delete_points, stored_feature,
 };
 
@@ -157,6 +157,7 @@ pub(crate) enum Effect<'a> {
     DeleteFeature(&'a str),
     PutPoints(DecodedPoints),
     DeletePoints(PointSpan),
+    SetDefaults(Defaults),
 }
 
 /// The operation that a block performs, as it is stored.
@@ -220,6 +221,7 @@ impl<'a> Action<'a> {
             OpKind::DeleteFeature => Effect::DeleteFeature(stored_delete_feature(body)?),
             OpKind::PutPoints => Effect::PutPoints(decode_points(body)?),
             OpKind::DeletePoints => Effect::DeletePoints(stored_delete_points(body)?),
+            OpKind::SetDefaults => Effect::SetDefaults(Defaults::decode(body)?),
             OpKind::Revert => return Err(cbor::Reader::new(body).error("a revert of a revert")),
         })
     }

@@ -128,7 +128,8 @@ impl std::str::FromStr for Durability {
     }
 }
 
-/// Proof that a transaction is durable.
+/// Proof that a transaction is durable; of one that came to nothing, since all its points
+/// were ignored, all numbers are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ack {
     /// Sequence of its first block.
@@ -139,10 +140,32 @@ pub struct Ack {
     pub time: i64,
     /// Leaf hash of its first block.
     pub hash: Hash,
-    /// Points that its operations deleted.
+    /// Points that it put.
+    pub points_put: u64,
+    /// Points that its operations deleted, those among them in whose place it put others.
     pub points_deleted: u64,
     /// Features that it put where there was one of that id, its own among them.
     pub features_replaced: u64,
     /// Whether an earlier transaction with its idempotency key was answered again.
     pub replayed: bool,
+}
+
+impl Ack {
+    /// For a transaction that came to nothing.
+    pub(crate) const NOTHING: Self = Self {
+        first_seq: 0,
+        last_seq: 0,
+        time: 0,
+        hash: [0; 32],
+        points_put: 0,
+        points_deleted: 0,
+        features_replaced: 0,
+        replayed: false,
+    };
+
+    /// Whether there is a block of it.
+    #[must_use]
+    pub fn wrote(&self) -> bool {
+        self.first_seq > 0
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::committer::Committer;
-use super::plan::Outcome;
+use super::plan::{Outcome, Resolution, operations};
 use super::queue::Pending;
 use crate::block::Operation;
 use crate::index::Change;
@@ -21,7 +21,7 @@ impl Committer {
     /// of it before it is published.
     pub(super) fn apply(
         &mut self,
-        pending: &[Pending],
+        (pending, resolutions): (&[Pending], &[Resolution]),
         outcomes: &mut [Outcome],
         written: &WrittenGroup,
     ) {
@@ -53,7 +53,8 @@ impl Committer {
         // Points that those with a key deleted, by first sequence: one that was sent
         // twice may be answered again in the same group.
         let mut deleted = HashMap::new();
-        for ((transaction, _), outcome) in pending.iter().zip(outcomes) {
+        let transactions = pending.iter().zip(resolutions);
+        for (((transaction, _), resolution), outcome) in transactions.zip(outcomes) {
             let ack = match outcome {
                 Outcome::Committed(ack) => ack,
                 Outcome::Replayed(ack) => {
@@ -62,10 +63,11 @@ impl Committer {
                     }
                     continue;
                 }
-                Outcome::Refused(_) => continue,
+                Outcome::Refused(_) | Outcome::Nothing => continue,
             };
             let mut seq = ack.first_seq;
-            let mut operations = transaction.operations.as_slice();
+            let operations = operations(transaction, resolution);
+            let mut operations = operations.as_slice();
             if planted(Bug::ApplyHalf) {
                 operations = operations.chunks(2).next().unwrap_or_default();
             }
@@ -73,7 +75,7 @@ impl Committer {
                 self.apply_features(step, seq);
                 assert!(!planted(Bug::ApplyPanics) || seq < 30, "a planted bug");
                 ack.points_deleted += self.apply_points(step, seq);
-                self.note_reverts(step, seq);
+                self.apply_rest(step, seq);
                 seq += step.len() as u64;
             }
             if let Some(key) = &transaction.key {
@@ -83,7 +85,7 @@ impl Committer {
         }
     }
 
-    fn apply_features(&self, step: &[Operation], first_seq: u64) {
+    fn apply_features(&self, step: &[&Operation], first_seq: u64) {
         let indexes = &self.state.indexes;
         let mut features = None;
         for (operation, seq) in step.iter().zip(first_seq..) {
@@ -100,12 +102,12 @@ impl Committer {
     }
 
     /// Returns how many points were deleted.
-    fn apply_points(&mut self, step: &[Operation], first_seq: u64) -> u64 {
+    fn apply_points(&mut self, step: &[&Operation], first_seq: u64) -> u64 {
         let indexes = &self.state.indexes;
         let (mut added, mut deleted) = (0, 0);
         for (operation, seq) in step.iter().zip(first_seq..) {
             let change = Change::of_operation(operation);
-            if change.is_about_a_feature() {
+            if !change.is_about_points() {
                 continue;
             }
             indexes.generations.touch_series(seq);
@@ -117,8 +119,13 @@ impl Committer {
         deleted
     }
 
-    fn note_reverts(&self, step: &[Operation], first_seq: u64) {
+    fn apply_rest(&self, step: &[&Operation], first_seq: u64) {
         for (operation, seq) in step.iter().zip(first_seq..) {
+            let change = Change::of_operation(operation);
+            if change.is_about_defaults() {
+                let mut defaults = self.state.indexes.defaults.write();
+                change.enter_defaults(&mut defaults, seq);
+            }
             if let Operation::Revert(revert) = operation {
                 self.state.indexes.reverts.write().insert(revert.block, seq);
             }

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::block::{Ack, Durability};
-use crate::commit::plan::{Outcome, Plan};
+use crate::commit::plan::{Outcome, Plan, Resolution};
 use crate::commit::queue::{Intake, Pending, Waited};
 use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
@@ -125,11 +125,16 @@ impl Committer {
         Gathered::Work
     }
 
-    /// Commit everything pending as one group and answer it.
+    /// Commit everything pending as one group, or as several where some can be decided on
+    /// only once those before are in the indexes, and answer it.
     fn commit(&mut self, pending: &mut Vec<Pending>, group: &mut Group) {
-        if pending.is_empty() {
-            return;
+        while !pending.is_empty() {
+            self.commit_first(pending, group);
         }
+    }
+
+    /// Commit the first of what is pending, and all with it that can be.
+    fn commit_first(&mut self, pending: &mut Vec<Pending>, group: &mut Group) {
         let outcome = match self.state.check_writable() {
             Err(refusal) => Err(refusal),
             Ok(()) => guarded(|| self.write(pending, group)).map_err(|error| {
@@ -142,7 +147,8 @@ impl Committer {
         match outcome {
             Ok(outcomes) => {
                 self.state.clock.lock().end_group();
-                for ((_, reply), outcome) in pending.drain(..).zip(outcomes) {
+                let answered = pending.drain(..outcomes.len());
+                for ((_, reply), outcome) in answered.zip(outcomes) {
                     reply.send(outcome.answer());
                 }
                 let archived = guarded(|| {
@@ -173,7 +179,8 @@ impl Committer {
     /// Write, sync, apply, publish.
     fn write(&mut self, pending: &[Pending], group: &mut Group) -> Result<Vec<Outcome>> {
         let time = self.state.clock.lock().begin_group();
-        let mut outcomes = self.plan(pending, group, time)?;
+        let resolutions = vec![Resolution::new(); pending.len()];
+        let mut outcomes = self.plan(pending, &resolutions, group, time)?;
         let written = match group.is_empty() {
             true => None,
             false => Some(self.journal.write(group, time)?),
@@ -200,7 +207,7 @@ impl Committer {
             }
             let state = Arc::clone(&self.state);
             let writing = state.indexes.writing();
-            self.apply(pending, &mut outcomes, &written);
+            self.apply((pending, &resolutions), &mut outcomes, &written);
             self.journal.advance(written);
             drop(writing);
             self.state.publish(self.head());
@@ -237,21 +244,28 @@ impl Committer {
     }
 
     /// Decide what becomes of each transaction and encode those that are accepted.
-    fn plan(&mut self, pending: &[Pending], group: &mut Group, time: i64) -> Result<Vec<Outcome>> {
+    fn plan(
+        &mut self,
+        pending: &[Pending],
+        resolutions: &[Resolution],
+        group: &mut Group,
+        time: i64,
+    ) -> Result<Vec<Outcome>> {
         let features = self.state.indexes.features.read();
         let reverts = self.state.indexes.reverts.read();
+        let defaults = self.state.indexes.defaults.read();
         let mut plan = Plan::new(
-            &features,
-            &self.state.indexes.series,
-            &reverts,
+            (&features, &self.state.indexes.series),
+            (&reverts, &defaults),
             &mut self.keys,
             self.journal.tree().size(),
             time,
         );
         let transactions = pending.iter().map(|(transaction, _)| transaction);
-        let outcomes = plan.all(transactions, group)?;
+        let outcomes = plan.all(transactions, resolutions, group)?;
         drop(features);
         drop(reverts);
+        drop(defaults);
         if planted(Bug::ReplayReadsBlock) {
             for outcome in &outcomes {
                 if let Outcome::Replayed(ack) = outcome {
@@ -288,7 +302,11 @@ impl Committer {
             journal: self.journal.mark()?,
             last_time: self.state.clock.lock().last_group(),
             points: self.points,
-            extra: encode_extra(&self.keys, &self.state.indexes.reverts.read()),
+            extra: encode_extra(
+                &self.keys,
+                &self.state.indexes.defaults.read(),
+                &self.state.indexes.reverts.read(),
+            ),
         })
     }
 }

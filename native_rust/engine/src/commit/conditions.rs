@@ -4,14 +4,18 @@
 //! transaction, those before it in its own group included. So nothing can come
 //! between the check and the write.
 
+use std::cell::{Ref, RefCell};
 use std::collections::HashMap;
 
 use crate::block::Condition;
 use crate::block::Expected;
 use crate::block::{Operation, Transaction};
 use crate::error::{Entity, Error, Result};
+use crate::index::defaults::DefaultsTable;
+use crate::index::pending::Pending;
 use crate::index::reverts::{RevertTable, Undone};
-use crate::index::{FeatureIndex, Newest, TemporalIndex};
+use crate::index::{FeatureIndex, Newest, PointRef, TemporalIndex};
+use crate::types::{Defaults, Which, point_id};
 
 /// What the transactions of a group so far have changed, on top of the indexes.
 #[derive(Debug, Default)]
@@ -19,6 +23,7 @@ pub(crate) struct GroupWrites<'a> {
     features: HashMap<&'a str, Newest>,
     series: HashMap<&'a str, SeriesWrites<'a>>,
     reverts: HashMap<u64, u64>,
+    defaults: Option<(u64, Defaults)>,
 }
 
 /// What the group has done to a series.
@@ -28,8 +33,10 @@ struct SeriesWrites<'a> {
     touched: u64,
     /// Last block that deleted from it.
     deleted: u64,
-    /// In order.
-    operations: Vec<&'a Operation>,
+    /// In order, with their sequences.
+    operations: Vec<(&'a Operation, u64)>,
+    /// What so many of them have done to its points: worked out when it is asked for.
+    pending: RefCell<(usize, Pending)>,
 }
 
 /// Everything before the transaction that is looked at.
@@ -37,6 +44,7 @@ pub(crate) struct Before<'i, 'a> {
     pub features: &'i FeatureIndex,
     pub series: &'i TemporalIndex,
     pub reverts: &'i RevertTable,
+    pub defaults: &'i DefaultsTable,
     pub written: &'i GroupWrites<'a>,
 }
 
@@ -54,15 +62,29 @@ impl<'a> GroupWrites<'a> {
             Operation::PutPoints { batch, .. } if series => {
                 let writes = self.series.entry(&batch.series).or_default();
                 writes.touched = seq;
-                writes.operations.push(effect);
+                writes.operations.push((operation, seq));
             }
             Operation::DeletePoints(delete) if series => {
                 let writes = self.series.entry(&delete.span.series).or_default();
                 (writes.touched, writes.deleted) = (seq, seq);
-                writes.operations.push(effect);
+                writes.operations.push((operation, seq));
             }
+            Operation::SetDefaults(set) => self.defaults = Some((seq, set.defaults)),
             _ => {}
         }
+    }
+
+    /// What the group has done to the points of a series, if anything.
+    pub(super) fn pending(&self, id: &str) -> Option<Ref<'_, Pending>> {
+        let writes = self.series.get(id)?;
+        let mut pending = writes.pending.borrow_mut();
+        let (noted, state) = &mut *pending;
+        for (operation, seq) in writes.operations.iter().skip(*noted) {
+            state.note(operation, *seq);
+        }
+        *noted = writes.operations.len();
+        drop(pending);
+        Some(Ref::map(writes.pending.borrow(), |(_, state)| state))
     }
 
     fn set(&mut self, id: &'a str, seq: u64, deleted: bool) {
@@ -75,6 +97,12 @@ impl<'a> Before<'_, 'a> {
     pub(crate) fn newest(&self, id: &str) -> Option<Newest> {
         let written = self.written.features.get(id).copied();
         written.or_else(|| self.features.newest(id))
+    }
+
+    /// The block that set the defaults last, and those.
+    pub(crate) fn newest_defaults(&self) -> Option<(u64, Defaults)> {
+        let known = || self.defaults.versions().last().copied();
+        self.written.defaults.or_else(known)
     }
 
     fn series(&self, id: &str) -> (u64, u64) {
@@ -98,15 +126,15 @@ impl<'a> Before<'_, 'a> {
         let operations = written.map_or(&[][..], |written| &written.operations);
         // What of the range no later operation deletes.
         let mut left = vec![range];
-        for operation in operations.iter().rev().take(LAST) {
-            match operation {
+        for (operation, _) in operations.iter().rev().take(LAST) {
+            match operation.effect() {
                 Operation::PutPoints { batch, .. } => {
                     let inside = |t: &i64| left.iter().any(|(start, end)| start <= t && t < end);
                     if batch.timestamps.iter().any(inside) {
                         return true;
                     }
                 }
-                Operation::DeletePoints(delete) if delete.span.block.is_none() => {
+                Operation::DeletePoints(delete) if delete.span.which == Which::All => {
                     let gone = (delete.span.start, delete.span.end);
                     left = left
                         .into_iter()
@@ -181,6 +209,30 @@ impl<'a> Before<'_, 'a> {
                     detail: format!("series {id:?}: expected points to delete, there are none"),
                 }),
             },
+            Condition::HasPoint {
+                id,
+                timestamp,
+                block,
+                place,
+            } => {
+                let source = PointRef {
+                    seq: *block,
+                    index: *place,
+                };
+                match self.has_point(id, *timestamp, source) {
+                    true => Ok(()),
+                    false => Err(Error::NotFound {
+                        entity: Entity::Point,
+                        id: point_id(*block, *place),
+                    }),
+                }
+            }
+            Condition::DefaultsToUndo { block, newest } => {
+                match self.newest_defaults().map_or(0, |(seq, _)| seq) {
+                    seq if seq == *newest => Ok(()),
+                    later => Err(dependent(*block, later)),
+                }
+            }
             Condition::NotReverted { block } => match self.is_reverted(*block) {
                 None => Ok(()),
                 Some(undone) => Err(already_reverted(*block, undone)),

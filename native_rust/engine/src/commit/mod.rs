@@ -3,6 +3,7 @@
 mod apply;
 pub(crate) mod committer;
 pub(crate) mod conditions;
+mod duplicates;
 pub(crate) mod origins;
 pub(crate) mod plan;
 pub(crate) mod queue;

@@ -1,17 +1,20 @@
 //! From queued transactions to a group: which are accepted, with which sequences,
 //! and the blocks of those.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use crate::block::{Ack, Operation, Transaction};
 use crate::block::{Stamp, encode_block};
 use crate::commit::conditions::{Before, GroupWrites};
+use crate::commit::duplicates::{Settled, Settlement};
 use crate::error::{Error, Result};
+use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 use crate::index::{FeatureIndex, TemporalIndex};
 use crate::journal::Group;
-use crate::types::Hash;
+use crate::types::{Hash, OnDuplicate};
 
 /// What becomes of a transaction.
 #[derive(Debug)]
@@ -20,13 +23,37 @@ pub(crate) enum Outcome {
     /// Its idempotency key was known: nothing is written, the first answer is
     /// given again.
     Replayed(Ack),
+    /// It came to nothing.
+    Nothing,
     Refused(Error),
+}
+
+/// What becomes of a transaction that is not written as it was given. Those of a group are
+/// made before its plan, and outlive it.
+pub(crate) type Resolution = OnceCell<Vec<Settled>>;
+
+/// The operations of a transaction as they are written.
+pub(crate) fn operations<'a>(
+    transaction: &'a Transaction,
+    resolution: &'a Resolution,
+) -> Vec<&'a Operation> {
+    match resolution.get() {
+        None => transaction.operations.iter().collect(),
+        Some(settled) => {
+            let given = |settled: &'a Settled| match settled {
+                Settled::Given(place) => transaction.operations.get(*place),
+                Settled::Made(operation) => Some(operation),
+            };
+            settled.iter().filter_map(given).collect()
+        }
+    }
 }
 
 impl Outcome {
     pub(crate) fn answer(self) -> Result<Ack> {
         match self {
             Self::Committed(ack) | Self::Replayed(ack) => Ok(ack),
+            Self::Nothing => Ok(Ack::NOTHING),
             Self::Refused(error) => Err(error),
         }
     }
@@ -37,6 +64,7 @@ pub(crate) struct Plan<'i, 'a> {
     features: &'i FeatureIndex,
     series: &'i TemporalIndex,
     reverts: &'i RevertTable,
+    defaults: &'i DefaultsTable,
     keys: &'i mut KeyTable,
     written: GroupWrites<'a>,
     /// Hashes of the group's transactions that have a key, by first sequence: one of
@@ -51,9 +79,8 @@ pub(crate) struct Plan<'i, 'a> {
 
 impl<'i, 'a> Plan<'i, 'a> {
     pub(crate) fn new(
-        features: &'i FeatureIndex,
-        series: &'i TemporalIndex,
-        reverts: &'i RevertTable,
+        (features, series): (&'i FeatureIndex, &'i TemporalIndex),
+        (reverts, defaults): (&'i RevertTable, &'i DefaultsTable),
         keys: &'i mut KeyTable,
         seq: u64,
         time: i64,
@@ -62,6 +89,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             features,
             series,
             reverts,
+            defaults,
             keys,
             written: GroupWrites::default(),
             hashes: HashMap::new(),
@@ -71,21 +99,35 @@ impl<'i, 'a> Plan<'i, 'a> {
         }
     }
 
-    /// Decide on each transaction, in order, and encode the accepted ones.
+    /// Decide on each transaction, in order, and encode the accepted ones; on the first of
+    /// them at least, and on all up to one that waits for those before it. Each has a place
+    /// of its own in `resolutions`.
     ///
     /// # Errors
     /// [`Error::TooLarge`] for a group that its format cannot hold.
     pub(crate) fn all(
         &mut self,
         transactions: impl Iterator<Item = &'a Transaction> + Clone,
+        resolutions: &'a [Resolution],
         group: &mut Group,
     ) -> Result<Vec<Outcome>> {
         group.clear();
-        self.series_matter = transactions.clone().any(|t| !t.conditions.is_empty());
+        self.series_matter = self.before().newest_defaults().is_some()
+            || transactions.clone().any(asks_about_series);
         let mut outcomes: Vec<Outcome> = Vec::new();
-        for transaction in transactions {
+        for (transaction, resolution) in transactions.zip(resolutions) {
             let outcome = match self.admit(transaction) {
-                Ok(None) => Outcome::Committed(self.encode(transaction, group)?),
+                Ok(None) => match self.settle(transaction) {
+                    Ok(Settlement::Later) => break,
+                    Ok(Settlement::As(settled)) if settled.is_empty() => Outcome::Nothing,
+                    Ok(settlement) => {
+                        if let Settlement::As(settled) = settlement {
+                            resolution.get_or_init(|| settled);
+                        }
+                        Outcome::Committed(self.encode(transaction, resolution, group)?)
+                    }
+                    Err(refusal) => Outcome::Refused(refusal),
+                },
                 Ok(Some(ack)) => Outcome::Replayed(ack),
                 Err(refusal) => Outcome::Refused(refusal),
             };
@@ -109,6 +151,7 @@ impl<'i, 'a> Plan<'i, 'a> {
                     .get(&entry.first_seq)
                     .copied()
                     .unwrap_or_default(),
+                points_put: entry.points_put,
                 points_deleted: entry.points_deleted,
                 features_replaced: entry.features_replaced,
                 replayed: true,
@@ -122,26 +165,46 @@ impl<'i, 'a> Plan<'i, 'a> {
         Ok(None)
     }
 
+    fn settle(&self, transaction: &'a Transaction) -> Result<Settlement> {
+        let before = self.before();
+        let defaults = before.newest_defaults();
+        let defaults = defaults.map(|(_, defaults)| defaults).unwrap_or_default();
+        before.settle(transaction, self.seq + 1, defaults)
+    }
+
     fn before(&self) -> Before<'_, 'a> {
         Before {
             features: self.features,
             series: self.series,
             reverts: self.reverts,
+            defaults: self.defaults,
             written: &self.written,
         }
     }
 
     /// Give every operation its sequence and turn it into a block.
-    fn encode(&mut self, transaction: &'a Transaction, group: &mut Group) -> Result<Ack> {
+    fn encode(
+        &mut self,
+        transaction: &'a Transaction,
+        resolution: &'a Resolution,
+        group: &mut Group,
+    ) -> Result<Ack> {
         let first_seq = self.seq + 1;
         let mut first_hash = None;
-        let mut features_replaced = 0;
+        let (mut features_replaced, mut points_put) = (0, 0);
         group.begin_transaction();
-        for operation in &transaction.operations {
+        for operation in operations(transaction, resolution) {
             self.seq += 1;
+            if let Operation::PutPoints { batch, .. } = operation {
+                points_put += batch.timestamps.len() as u64;
+            }
             let prev = match operation.effect() {
                 Operation::PutFeature(feature) => self.before().newest(&feature.id),
                 Operation::DeleteFeature(delete) => self.before().newest(&delete.id),
+                _ => None,
+            };
+            let set = match operation.effect() {
+                Operation::SetDefaults(_) => self.before().newest_defaults(),
                 _ => None,
             };
             if matches!(operation, Operation::PutFeature(_)) {
@@ -151,7 +214,7 @@ impl<'i, 'a> Plan<'i, 'a> {
                 seq: self.seq,
                 txn: first_seq,
                 time: self.time,
-                prev: prev.map(|newest| newest.seq),
+                prev: prev.map(|newest| newest.seq).or(set.map(|(seq, _)| seq)),
             };
             let key = transaction.key.as_ref().filter(|_| first_hash.is_none());
             let hash = group.push_block(|out| {
@@ -169,6 +232,7 @@ impl<'i, 'a> Plan<'i, 'a> {
                 first_seq,
                 last_seq: self.seq,
                 time: self.time,
+                points_put,
                 // Counted while it is carried out.
                 points_deleted: 0,
                 features_replaced,
@@ -179,11 +243,25 @@ impl<'i, 'a> Plan<'i, 'a> {
             last_seq: self.seq,
             time: self.time,
             hash: first_hash.unwrap_or_default(),
+            points_put,
             points_deleted: 0,
             features_replaced,
             replayed: false,
         })
     }
+}
+
+/// Whether what it comes to may depend on what series hold.
+fn asks_about_series(transaction: &Transaction) -> bool {
+    let asks = |operation: &Operation| match operation.effect() {
+        Operation::PutPoints { duplicates, .. } => {
+            let asked = duplicates.on_duplicate;
+            asked.is_some_and(|asked| asked != OnDuplicate::Keep)
+        }
+        Operation::SetDefaults(_) => true,
+        _ => false,
+    };
+    !transaction.conditions.is_empty() || transaction.operations.iter().any(asks)
 }
 
 #[cfg(test)]
@@ -193,16 +271,10 @@ mod tests {
     use super::*;
     use crate::block::IdempotencyKey;
     use crate::limits::Limits;
-    use crate::types::DeletePoints;
-    use crate::types::PointSpan;
+    use crate::types::{DeletePoints, PointSpan};
 
     fn keyed(n: usize) -> Transaction {
-        let span = PointSpan {
-            series: "s".into(),
-            start: 0,
-            end: 1,
-            block: None,
-        };
+        let span = PointSpan::all("s".into(), 0, 1);
         Transaction {
             operations: vec![Operation::DeletePoints(DeletePoints::new(span, None))],
             key: Some(IdempotencyKey::new(&format!("key {n}"), &[])),
@@ -213,11 +285,20 @@ mod tests {
     /// How long a group of these takes.
     fn took<'t>(transactions: impl Iterator<Item = &'t Transaction> + Clone) -> Duration {
         let (features, series) = (FeatureIndex::default(), TemporalIndex::default());
-        let reverts = RevertTable::default();
+        let (reverts, defaults) = (RevertTable::default(), DefaultsTable::default());
         let mut keys = KeyTable::new(&Limits::default());
-        let mut plan = Plan::new(&features, &series, &reverts, &mut keys, 0, 1);
+        let indexes = (&features, &series);
+        let transactions: Vec<&Transaction> = transactions.collect();
+        let resolutions = vec![Resolution::new(); transactions.len()];
+        let mut plan = Plan::new(indexes, (&reverts, &defaults), &mut keys, 0, 1);
         let began = Instant::now();
-        let outcomes = plan.all(transactions, &mut Group::default()).unwrap();
+        let outcomes = plan
+            .all(
+                transactions.iter().copied(),
+                &resolutions,
+                &mut Group::default(),
+            )
+            .unwrap();
         let took = began.elapsed();
         let (first, again) = outcomes.split_at(outcomes.len() / 2);
         for pair in first.iter().zip(again) {

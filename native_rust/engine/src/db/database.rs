@@ -22,7 +22,7 @@ use crate::open::opening::{self, Opening};
 use crate::sessions::Sessions;
 use crate::state::ScrubStats;
 use crate::state::State;
-use crate::types::Hash;
+use crate::types::{Defaults, Hash};
 
 /// An open database.
 ///
@@ -59,6 +59,8 @@ pub struct Info {
     pub series: u64,
     /// Points in all series.
     pub points: u64,
+    /// What holds for requests that do not say otherwise.
+    pub defaults: Defaults,
     /// Bytes of the journal on disk.
     pub journal_bytes: u64,
     /// Journal segments.
@@ -255,6 +257,7 @@ impl Database {
             features: head.features,
             series: head.series,
             points: head.points,
+            defaults: state.indexes.defaults.read().at(head.tree_size),
             journal_bytes: head.journal_bytes,
             segments: state.segments.len() as u64,
             queued: self.queue.len() as u64,

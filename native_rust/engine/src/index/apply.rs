@@ -2,9 +2,10 @@
 //! the journal when it is opened.
 
 use super::EnterVersions;
+use super::defaults::DefaultsTable;
 use super::temporal::TemporalIndex;
 use crate::block::{Effect, Operation};
-use crate::types::{FeatureSignature, PointSpan, Rect};
+use crate::types::{Defaults, FeatureSignature, PointSpan, Rect};
 
 /// What a block does to the indexes.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) enum Change<'a> {
         deleted_by: Option<u64>,
     },
     DeletePoints(&'a PointSpan),
+    SetDefaults(Defaults),
 }
 
 /// What became of the points in all series.
@@ -58,6 +60,7 @@ impl<'a> Change<'a> {
                 deleted_by,
             },
             Operation::DeletePoints(delete) => Self::DeletePoints(&delete.span),
+            Operation::SetDefaults(set) => Self::SetDefaults(set.defaults),
             Operation::Revert(_) => Self::of_operation(operation),
         }
     }
@@ -78,6 +81,7 @@ impl<'a> Change<'a> {
                 deleted_by: reverts,
             },
             Effect::DeletePoints(span) => Self::DeletePoints(span),
+            Effect::SetDefaults(defaults) => Self::SetDefaults(*defaults),
         }
     }
 
@@ -96,8 +100,28 @@ impl<'a> Change<'a> {
                 signature,
             } => features.put(id, envelope, signature, seq),
             Self::DeleteFeature { id } => features.delete(id, seq),
-            Self::PutPoints { .. } | Self::DeletePoints(_) => None,
+            Self::PutPoints { .. } | Self::DeletePoints(_) | Self::SetDefaults(_) => None,
         }
+    }
+
+    /// Enter the defaults that block `seq` sets; returns the block that set those before.
+    /// Does nothing for others.
+    pub(crate) fn enter_defaults(&self, table: &mut DefaultsTable, seq: u64) -> Option<u64> {
+        let before = table.newest();
+        if let Self::SetDefaults(defaults) = self {
+            table.set(seq, *defaults);
+        }
+        before
+    }
+
+    /// Whether it sets defaults.
+    pub(crate) fn is_about_defaults(&self) -> bool {
+        matches!(self, Self::SetDefaults(_))
+    }
+
+    /// Whether it writes or deletes points.
+    pub(crate) fn is_about_points(&self) -> bool {
+        matches!(self, Self::PutPoints { .. } | Self::DeletePoints(_))
     }
 
     /// Enter the points of block `seq`, `step` of them under one hold of the series' lock.
@@ -121,9 +145,11 @@ impl<'a> Change<'a> {
             }
             Self::DeletePoints(span) => Points {
                 added: 0,
-                deleted: series.delete(&span.series, (span.start, span.end), span.block, seq, step),
+                deleted: series.delete(span, seq, step),
             },
-            Self::PutFeature { .. } | Self::DeleteFeature { .. } => Points::default(),
+            Self::PutFeature { .. } | Self::DeleteFeature { .. } | Self::SetDefaults(_) => {
+                Points::default()
+            }
         }
     }
 }

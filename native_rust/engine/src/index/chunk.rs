@@ -352,22 +352,36 @@ impl Chunk {
         seq: u64,
         which: impl Fn(u64, &[u64]) -> bool,
     ) -> usize {
-        let (first, last) = (self.count_before(start), self.count_before(end));
-        if first >= last {
-            return 0;
-        }
-        let from = self.break_runs(first);
-        let to = self.break_runs(last);
-        let mut turned = 0;
-        for number in from..to {
-            let end = self.end_of_run(number);
-            if let Some(run) = self.runs.get_mut(number)
-                && which(run.seq, self.lives.ends(&run.life))
-            {
-                run.life = self.lives.turned(run.life, seq);
-                turned += end - run.start as usize;
+        let range = self.count_before(start)..self.count_before(end);
+        self.turn_places(&[range], seq, which)
+    }
+
+    /// The same of places, ranges that ascend.
+    pub(super) fn turn_places(
+        &mut self,
+        places: &[Range<usize>],
+        seq: u64,
+        which: impl Fn(u64, &[u64]) -> bool,
+    ) -> usize {
+        let (mut turned, mut joined) = (0, None);
+        for range in places.iter().filter(|range| !range.is_empty()) {
+            let from = self.break_runs(range.start);
+            let to = self.break_runs(range.end);
+            for number in from..to {
+                let end = self.end_of_run(number);
+                if let Some(run) = self.runs.get_mut(number)
+                    && which(run.seq, self.lives.ends(&run.life))
+                {
+                    run.life = self.lives.turned(run.life, seq);
+                    turned += end - run.start as usize;
+                }
             }
+            let first = joined.map_or(from, |(first, _)| first);
+            joined = Some((first, to));
         }
+        let Some((from, to)) = joined else {
+            return 0;
+        };
         self.join_runs(from, to);
         self.lives
             .tidy(self.runs.iter_mut().map(|run| &mut run.life));

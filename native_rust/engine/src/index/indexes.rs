@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
+use super::defaults::DefaultsTable;
 use super::generations::Generations;
 use super::reverts::RevertTable;
 use super::{BlockTable, FeatureIndex, TemporalIndex, memory};
@@ -31,6 +32,7 @@ pub(crate) struct Indexes {
     pub blocks: RwLock<BlockTable>,
     pub nodes: RwLock<NodeTable>,
     pub reverts: RwLock<RevertTable>,
+    pub defaults: RwLock<DefaultsTable>,
     /// What touched them last.
     pub generations: Generations,
     /// Why they may be half-written.
@@ -45,6 +47,7 @@ pub(crate) struct Rebuilt {
     pub blocks: BlockTable,
     pub nodes: NodeTable,
     pub reverts: RevertTable,
+    pub defaults: DefaultsTable,
 }
 
 impl Indexes {
@@ -56,6 +59,7 @@ impl Indexes {
             blocks,
             nodes,
             reverts,
+            defaults,
         } = rebuilt;
         Self {
             published: AtomicU64::new(published),
@@ -64,6 +68,7 @@ impl Indexes {
             blocks: RwLock::new(blocks),
             nodes: RwLock::new(nodes),
             reverts: RwLock::new(reverts),
+            defaults: RwLock::new(defaults),
             generations: Generations::default(),
             failed: OnceLock::new(),
         }
@@ -105,8 +110,8 @@ impl Indexes {
     /// Bytes of memory that they take, roughly.
     pub(crate) fn memory(&self) -> usize {
         let features = self.features.read().memory();
-        let reverts = self.reverts.read().memory();
-        features + self.series.memory() + memory::of_blocks(self.published()) + reverts
+        let tables = self.reverts.read().memory() + self.defaults.read().memory();
+        features + self.series.memory() + memory::of_blocks(self.published()) + tables
     }
 
     /// To be held while an index is written, and dropped before the lock under which that

@@ -22,6 +22,8 @@ pub(crate) struct KeyEntry {
     /// Commit time.
     pub time: i64,
     /// As in its first answer.
+    pub points_put: u64,
+    /// As in its first answer.
     pub points_deleted: u64,
     /// As in its first answer.
     pub features_replaced: u64,
@@ -156,6 +158,7 @@ mod tests {
             first_seq: seq,
             last_seq: seq,
             time,
+            points_put: 0,
             points_deleted: 0,
             features_replaced: 0,
         }

@@ -10,6 +10,7 @@
 mod apply;
 mod blocks;
 mod chunk;
+pub(crate) mod defaults;
 mod features;
 mod filter;
 mod generations;
@@ -18,6 +19,7 @@ mod indexes;
 pub(crate) mod keys;
 mod lives;
 pub(crate) mod memory;
+pub(crate) mod pending;
 mod places;
 mod range;
 pub(crate) mod reverts;

@@ -1,5 +1,6 @@
 //! One time series: a B-tree of chunks.
 
+mod replaced;
 mod stored;
 
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! A series under its lock.
 
-use super::chunk::{Deletion, Point, Revival};
+use super::chunk::{Deletion, Point, PointRef, Revival};
 use super::filter::Filter;
 use super::range::{End, Order, RangeQuery, Resume, Work};
 use super::series::{Series, SeriesPart, SortedPoints};
@@ -67,6 +67,23 @@ impl SharedSeries {
             }
             from = rest;
         }
+    }
+
+    /// As [`Series::replace`]: returns how many died. Lets readers in as [`Self::delete`].
+    pub(super) fn replace(&self, timestamps: &[i64], by: u64, seq: u64, step: usize) -> u64 {
+        let (mut died, mut next) = (0, 0);
+        while next < timestamps.len() {
+            let mut series = self.series.write();
+            let (more, place) = series.replace((timestamps, by), seq, next, step.max(1));
+            RwLockWriteGuard::unlock_fair(series);
+            (died, next) = (died + more, place);
+        }
+        died
+    }
+
+    /// As [`Series::delete_one`].
+    pub(super) fn delete_one(&self, timestamp: i64, source: PointRef, seq: u64) -> u64 {
+        self.series.write().delete_one(timestamp, source, seq)
     }
 
     /// Brings back, at `seq`, the points that block `deleted_by` deleted, if they are

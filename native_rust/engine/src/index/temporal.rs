@@ -9,9 +9,11 @@ use std::vec::IntoIter;
 use dashmap::DashMap;
 use parking_lot::RwLock;
 
+use super::chunk::PointRef;
 use super::memory;
 use super::series::Summary;
 use super::shared_series::SharedSeries;
+use crate::types::{PointSpan, Which};
 
 /// A series with its id.
 pub(crate) type NamedSeries = (Arc<str>, Arc<SharedSeries>);
@@ -99,20 +101,31 @@ impl TemporalIndex {
         }
     }
 
-    /// Lets points of the series `id` die, as [`SharedSeries::delete`].
-    pub fn delete(
-        &self,
-        id: &str,
-        (start, end): (i64, i64),
-        only: Option<u64>,
-        seq: u64,
-        step: usize,
-    ) -> u64 {
-        let Some(series) = self.get(id) else { return 0 };
-        let end_seq = series.delete(start, end, only, seq, step);
+    /// Lets the points of a span die at `seq`, those that are alive, and returns how many
+    /// did. Lets readers in after every `step` of work, as [`SharedSeries::insert`].
+    pub fn delete(&self, span: &PointSpan, seq: u64, step: usize) -> u64 {
+        let Some(series) = self.get(&span.series) else {
+            return 0;
+        };
+        let &PointSpan { start, end, .. } = span;
         // What dies in the middle of a run leaves three of it.
-        self.count(0, 2);
-        end_seq
+        let (died, runs) = match &span.which {
+            Which::All => (series.delete(start, end, None, seq, step), 2),
+            Which::Of(block) => (series.delete(start, end, Some(*block), seq, step), 2),
+            Which::One { block, place } => {
+                let source = PointRef {
+                    seq: *block,
+                    index: *place,
+                };
+                (series.delete_one(start, source, seq), 2)
+            }
+            Which::Replaced { by, timestamps } => {
+                let died = series.replace(timestamps, *by, seq, step);
+                (died, 2 * timestamps.len())
+            }
+        };
+        self.count(0, runs);
+        died
     }
 
     /// Counts points that were entered into a series without [`Self::insert`].

@@ -16,7 +16,7 @@ use crate::journal::{Examination, Group, Journal, readable_blocks};
 use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
 use crate::types::{
-    DeletePoints, Hash, cbor, parse_hash, stored_delete_points, to_hex, write_timestamp,
+    DeletePoints, Hash, Which, cbor, parse_hash, stored_delete_points, to_hex, write_timestamp,
 };
 
 /// A block that could be read and is not in the copy.
@@ -42,6 +42,9 @@ pub struct Appended {
     pub missing: Vec<(u64, u64)>,
 }
 
+/// Where the defaults stand among features: no id has such a character.
+const DEFAULTS: &str = "\0defaults";
+
 /// The newest version of a feature in the copy.
 #[derive(Debug, Clone, Copy)]
 struct Newest {
@@ -66,6 +69,7 @@ impl Kept {
         let (id, deleted) = match effect {
             Effect::PutFeature(feature) => (&*feature.id, false),
             Effect::DeleteFeature(id) => (*id, true),
+            Effect::SetDefaults(_) => (DEFAULTS, false),
             Effect::PutPoints(_) | Effect::DeletePoints(_) => return,
         };
         let newest = Newest { seq, deleted };
@@ -240,9 +244,12 @@ impl<'a> Appending<'a> {
         let mut body = body.to_vec();
         if op == OpKind::DeletePoints {
             let mut span = stored_delete_points(&body).map_err(text)?;
-            if let Some(source) = span.block {
-                let new = self.new_seq(source);
-                span.block = Some(new.ok_or_else(|| lost("deletes points of", source))?);
+            if let Which::Of(source)
+            | Which::One { block: source, .. }
+            | Which::Replaced { by: source, .. } = &mut span.which
+            {
+                let new = self.new_seq(*source);
+                *source = new.ok_or_else(|| lost("deletes points of", *source))?;
             }
             body = DeletePoints::new(span, None).body;
         }
@@ -259,6 +266,7 @@ impl<'a> Appending<'a> {
                     there => there,
                 }
             }
+            Effect::SetDefaults(_) => self.kept.newest.get(DEFAULTS),
             Effect::PutPoints(_) | Effect::DeletePoints(_) => None,
         };
         Ok(Renumbered {

@@ -34,6 +34,8 @@ impl Chains {
         let id = match &effect {
             Effect::PutFeature(feature) => Some(&*feature.id),
             Effect::DeleteFeature(id) => Some(*id),
+            // No id of a feature has such a character.
+            Effect::SetDefaults(_) => Some("\0defaults"),
             Effect::PutPoints(_) | Effect::DeletePoints(_) => None,
         };
         let feature = id.map_or(0, |id| self.keyed.hash_one(id).max(1));

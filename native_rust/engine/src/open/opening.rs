@@ -95,6 +95,7 @@ pub(crate) fn open(
         series,
         blocks,
         reverts,
+        defaults,
         keys,
         points,
         last_time,
@@ -117,6 +118,7 @@ pub(crate) fn open(
         blocks,
         nodes,
         reverts,
+        defaults,
     };
     let (queue, intake) = write_queue(&limits, &memory.work);
     let clock = Clock::new(last_time, &limits);

@@ -108,8 +108,13 @@ impl Reading<'_> {
             last_time: loaded.start.last_time,
             ..Rebuild::new(self.limits, growth)
         };
-        let Rebuild { keys, reverts, .. } = &mut replay;
-        snapshot::decode_extra(&loaded.extra, keys, reverts)?;
+        let Rebuild {
+            keys,
+            defaults,
+            reverts,
+            ..
+        } = &mut replay;
+        snapshot::decode_extra(&loaded.extra, keys, defaults, reverts)?;
         let opened = match self.replay(Some(loaded.start), &mut replay) {
             Ok(opened) => opened,
             Err(RecoverError::StartRefused(reason)) => return Err(reason),

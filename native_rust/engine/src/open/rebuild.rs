@@ -3,6 +3,7 @@
 use crate::block::{Block, Effect, IdempotencyKey};
 use crate::error::Result;
 use crate::index::Change;
+use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 use crate::index::{BlockTable, FeatureLoader, TemporalIndex, memory};
@@ -18,6 +19,7 @@ pub(super) struct Rebuild {
     pub(super) series: TemporalIndex,
     pub(super) blocks: BlockTable,
     pub(super) reverts: RevertTable,
+    pub(super) defaults: DefaultsTable,
     pub(super) keys: KeyTable,
     pub(super) points: u64,
     pub(super) last_time: i64,
@@ -31,6 +33,7 @@ impl Rebuild {
             series: TemporalIndex::default(),
             blocks: BlockTable::default(),
             reverts: RevertTable::default(),
+            defaults: DefaultsTable::default(),
             keys: KeyTable::new(limits),
             points: 0,
             last_time: 0,
@@ -45,7 +48,7 @@ impl Rebuild {
         self.blocks.push(location, block.seq == block.txn);
         self.last_time = block.time;
         let (features, series) = (&self.features, &self.series);
-        let tables = self.keys.memory() + self.reverts.memory();
+        let tables = self.keys.memory() + self.reverts.memory() + self.defaults.memory();
         let taken = || features.memory() + series.memory() + memory::of_blocks(block.seq) + tables;
         let room = self.growth.replayed(block.seq, location.len, taken);
         room.map_err(|full| full.to_string())?;
@@ -64,6 +67,9 @@ impl Rebuild {
         self.enter(block, &effect, reverted)?;
         if let Some(entry) = self.keys.last_mut(block.txn) {
             entry.last_seq = seq;
+            if let (Effect::PutPoints(put), None) = (&effect, reverted) {
+                entry.points_put += put.timestamps.len() as u64;
+            }
             if matches!(effect, Effect::DeletePoints(_)) {
                 entry.points_deleted += points.saturating_sub(self.points);
             }
@@ -82,6 +88,10 @@ impl Rebuild {
         reverted: Option<u64>,
     ) -> Result<(), String> {
         let change = Change::of_effect(effect, reverted);
+        if change.is_about_defaults() {
+            let before = change.enter_defaults(&mut self.defaults, block.seq);
+            return same_version(block.seq, block.prev, before);
+        }
         if change.is_about_a_feature() {
             let before = change.enter_feature(&mut self.features, block.seq);
             return same_version(block.seq, block.prev, before);
@@ -110,6 +120,7 @@ impl Rebuild {
             first_seq: block.seq,
             last_seq: block.seq,
             time: block.time,
+            points_put: 0,
             points_deleted: 0,
             features_replaced: 0,
         });

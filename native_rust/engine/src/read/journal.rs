@@ -293,7 +293,7 @@ fn write_body(block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
         OpKind::PutFeature => feature_to_json(action.body, None, out)?,
         OpKind::PutPoints => points_to_json(action.body, out)?,
         OpKind::DeletePoints => delete_points_to_json(action.body, out)?,
-        OpKind::DeleteFeature | OpKind::Revert => {
+        OpKind::DeleteFeature | OpKind::SetDefaults | OpKind::Revert => {
             write_json(action.body, out)?;
         }
     }

@@ -7,7 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::overlay::{Overlay, SeriesOverlay};
+use super::duplicates::settle;
+use super::overlay::{Found, Overlay, SeriesOverlay};
 use super::table::Figures;
 use super::undoing::{Subject, Undoing, check_undoing, undone_block};
 use crate::block::{Condition, Expected, IdempotencyKey, Operation, check_size, encoded_len};
@@ -47,9 +48,8 @@ impl From<Vec<Operation>> for Additions {
 #[derive(Debug)]
 pub(crate) struct Addition {
     pub added: Additions,
-    /// For each of them that is about a feature, the version that was there before
-    /// the transaction.
-    pub hidden: Vec<Option<u64>>,
+    /// What each of them finds.
+    pub found: Vec<Found>,
     pub key: Option<IdempotencyKey>,
 }
 
@@ -178,16 +178,18 @@ impl Contents {
         limits: &Limits,
         pool: &Arc<Pool>,
     ) -> Result<Applied> {
-        let Addition { added, hidden, key } = addition;
+        let Addition { added, found, key } = addition;
         let Additions {
             operations,
             undoing,
         } = added;
-        self.check_deletes(&operations, &hidden)?;
+        self.check_deletes(&operations, &found)?;
         let view = self.view();
+        let found = settle(&operations, found, &view)?;
         let written = |subject: &Subject<'_>| match subject {
             Subject::Feature(id) => view.feature(id).is_some(),
             Subject::Points(id) | Subject::Deletion(id) => view.deletes_from(id),
+            Subject::Defaults => false,
         };
         check_undoing(&operations, &undoing, written, &self.undone)?;
         drop(view);
@@ -212,7 +214,7 @@ impl Contents {
         let conditions = undoing.into_iter().flat_map(|undoing| undoing.conditions);
         self.undoing.extend(conditions);
         let end = first + operations.len();
-        self.last_layer(first, pool).add(operations, hidden, memory);
+        self.last_layer(first, pool).add(operations, &found, memory);
         self.merge();
         if let Some(key) = key {
             let digest = key.request;
@@ -232,19 +234,20 @@ impl Contents {
     }
 
     /// Refuse the deletion of a feature that is not there: neither before the transaction,
-    /// as `hidden` says, nor in it. Nobody else can write it before the commit without a
+    /// as `found` says, nor in it. Nobody else can write it before the commit without a
     /// conflict, so what holds here holds then.
-    fn check_deletes(&self, operations: &[Operation], hidden: &[Option<u64>]) -> Result<()> {
+    fn check_deletes(&self, operations: &[Operation], found: &[Found]) -> Result<()> {
         let puts = |operation: &Operation| matches!(operation.effect(), Operation::PutFeature(_));
         let view = self.view();
         let mut own: HashMap<&str, bool> = HashMap::new();
-        for (operation, hidden) in operations.iter().zip(hidden) {
+        for (operation, found) in operations.iter().zip(found) {
             match operation.effect() {
                 Operation::PutFeature(put) => {
                     own.insert(&put.id, true);
                 }
                 Operation::DeleteFeature(delete) => {
-                    let before = || view.feature(&delete.id).map_or(hidden.is_some(), puts);
+                    let was = matches!(found, Found::Version(_));
+                    let before = || view.feature(&delete.id).map_or(was, puts);
                     let there = own.insert(&delete.id, false).unwrap_or_else(before);
                     if !there {
                         return Err(Error::NotFound {
@@ -379,11 +382,11 @@ fn put_id(operation: &Operation) -> Option<String> {
 }
 
 impl Layer {
-    fn add(&mut self, operations: Vec<Operation>, hidden: Vec<Option<u64>>, memory: Reservation) {
+    fn add(&mut self, operations: Vec<Operation>, found: &[Found], memory: Reservation) {
         self.memory.absorb(memory);
-        for (operation, hidden) in operations.into_iter().zip(hidden) {
+        for (operation, found) in operations.into_iter().zip(found) {
             let place = self.first + self.operations.len();
-            self.overlay.note(&operation, place, hidden);
+            self.overlay.note(&operation, place, found);
             self.operations.push(operation);
         }
     }
@@ -434,7 +437,8 @@ impl View {
 
     /// Whether points of series `id` were deleted.
     fn deletes_from(&self, id: &str) -> bool {
-        let deletes = |series: &&SeriesOverlay| !series.deletes.is_empty();
+        let deletes =
+            |series: &&SeriesOverlay| !series.deletes.is_empty() || !series.replaced.is_empty();
         self.series(id).iter().any(deletes)
     }
 

@@ -6,10 +6,10 @@
 //! [`crate::Limits::transaction_lease_seconds`] ends as if aborted.
 
 mod contents;
+mod duplicates;
 #[cfg(test)]
 mod model;
 mod overlay;
-mod spans;
 mod table;
 mod undoing;
 
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use contents::{Addition, Contents, View};
 pub use contents::{Additions, Applied};
-pub(crate) use overlay::SeriesOverlay;
+pub(crate) use overlay::{Found, SeriesOverlay};
 pub(crate) use table::{New, Using};
 pub use table::{Phase, TransactionStatus};
 pub(crate) use undoing::Undoing;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::spans::Spans;
-use crate::block::Operation;
+use crate::block::{Operation, Spans};
+use crate::index::{Point, PointRef};
+use crate::types::{OnDuplicate, PointBatch, Which};
 
 /// Own writes by what they are about.
 #[derive(Debug, Default)]
@@ -20,12 +21,48 @@ pub(crate) struct Overlay {
 pub(crate) struct SeriesOverlay {
     /// Deletions, which hit everything that was there before them.
     pub deletes: Spans,
+    /// Timestamps at which own points are in place of those that were there before them.
+    pub replaced: Spans,
+    /// Whether blocks were undone that are about it.
+    pub undoes: bool,
     /// Points that are left of the own ones, by timestamp and order of arrival.
     pub points: BTreeMap<(i64, u64), f64>,
     arrived: u64,
 }
 
+/// What an operation finds in the database as it was when the transaction began.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Nothing,
+    /// The version of a feature that it writes over.
+    Version(u64),
+    /// The points that it may not be a duplicate of, or that it deletes by its id.
+    Points(Vec<Point>),
+    /// The places of those points of it that are no duplicates.
+    New(Vec<usize>),
+}
+
 impl SeriesOverlay {
+    /// Whether a point of before is deleted.
+    pub(crate) fn hits(&self, point: &Point) -> bool {
+        let PointRef { seq, index } = point.source;
+        self.deletes.hit(point.timestamp, (seq, index)) || self.replaced.hit_own(point.timestamp)
+    }
+
+    /// Whether an own point of an earlier layer is.
+    pub(crate) fn hits_own(&self, timestamp: i64) -> bool {
+        self.deletes.hit_own(timestamp) || self.replaced.hit_own(timestamp)
+    }
+
+    fn put(&mut self, batch: &PointBatch, place: usize) {
+        if let (Some(timestamp), Some(value)) =
+            (batch.timestamps.get(place), batch.values.get(place))
+        {
+            self.points.insert((*timestamp, self.arrived), *value);
+            self.arrived += 1;
+        }
+    }
+
     fn delete_own(&mut self, start: i64, end: i64) {
         if start < end {
             let own = self.points.range((start, 0)..(end, 0));
@@ -52,18 +89,28 @@ impl Overlay {
         match operation.effect() {
             Operation::PutFeature(feature) => FEATURE + feature.id.len(),
             Operation::DeleteFeature(delete) => FEATURE + delete.id.len(),
-            Operation::PutPoints { batch, .. } => {
-                SERIES + batch.series.len() + POINT * batch.timestamps.len()
+            Operation::PutPoints {
+                batch, duplicates, ..
+            } => {
+                let replaced = match duplicates.on_duplicate {
+                    Some(OnDuplicate::Replace) => SPAN,
+                    _ => 0,
+                };
+                SERIES + batch.series.len() + (POINT + replaced) * batch.timestamps.len()
             }
             Operation::DeletePoints(delete) => SERIES + SPAN + 2 * delete.span.series.len(),
-            Operation::Revert(_) => 0,
+            Operation::SetDefaults(_) | Operation::Revert(_) => 0,
         }
     }
 
-    /// Note the operation at place `place`; `hidden` is the version of a feature that
-    /// was there before the transaction.
-    pub(crate) fn note(&mut self, operation: &Operation, place: usize, hidden: Option<u64>) {
-        self.hidden.extend(hidden);
+    /// Note the operation at place `place`.
+    pub(crate) fn note(&mut self, operation: &Operation, place: usize, found: &Found) {
+        if let Found::Version(seq) = found {
+            self.hidden.insert(*seq);
+        }
+        if let (Operation::Revert(_), Some(series)) = (operation, operation.series()) {
+            self.series.entry(series.to_owned()).or_default().undoes = true;
+        }
         match operation.effect() {
             Operation::PutFeature(feature) => {
                 self.features.insert(feature.id.clone(), place);
@@ -71,23 +118,36 @@ impl Overlay {
             Operation::DeleteFeature(delete) => {
                 self.features.insert(delete.id.clone(), place);
             }
-            Operation::PutPoints { batch, .. } => {
+            Operation::PutPoints {
+                batch, duplicates, ..
+            } => {
                 let series = self.series.entry(batch.series.clone()).or_default();
-                for (timestamp, value) in batch.timestamps.iter().zip(&batch.values) {
-                    series.points.insert((*timestamp, series.arrived), *value);
-                    series.arrived += 1;
+                match (found, duplicates.on_duplicate) {
+                    (Found::New(places), _) => {
+                        places.iter().for_each(|place| series.put(batch, *place));
+                    }
+                    (_, on_duplicate) => {
+                        for (place, &timestamp) in batch.timestamps.iter().enumerate() {
+                            if on_duplicate == Some(OnDuplicate::Replace) {
+                                let end = timestamp.saturating_add(1);
+                                series.delete_own(timestamp, end);
+                                series.replaced.add_all(timestamp, end);
+                            }
+                            series.put(batch, place);
+                        }
+                    }
                 }
             }
             Operation::DeletePoints(delete) => {
                 let span = &delete.span;
                 let series = self.series.entry(span.series.clone()).or_default();
                 // One that names a block cannot mean points that have none yet.
-                if span.block.is_none() {
+                if span.which == Which::All {
                     series.delete_own(span.start, span.end);
                 }
-                series.deletes.add(span.start, span.end, span.block);
+                series.deletes.add(span.start, span.end, &span.which);
             }
-            Operation::Revert(_) => {}
+            Operation::SetDefaults(_) | Operation::Revert(_) => {}
         }
     }
 
@@ -97,10 +157,12 @@ impl Overlay {
         self.hidden.extend(later.hidden);
         for (id, later) in later.series {
             let series = self.series.entry(id).or_default();
-            for (start, end) in later.deletes.of_all() {
+            for (start, end) in later.deletes.of_all().chain(later.replaced.of_all()) {
                 series.delete_own(start, end);
             }
             series.deletes.absorb(later.deletes);
+            series.replaced.absorb(later.replaced);
+            series.undoes |= later.undoes;
             for ((timestamp, _), value) in later.points {
                 series.points.insert((timestamp, series.arrived), value);
                 series.arrived += 1;

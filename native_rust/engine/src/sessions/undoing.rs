@@ -52,6 +52,7 @@ pub(super) fn check_undoing(
                     Subject::Points(id) | Subject::Deletion(id) => {
                         format!("deletes points of series {id:?}")
                     }
+                    Subject::Defaults => "sets the defaults".to_owned(),
                 }
             } else {
                 continue;
@@ -74,6 +75,7 @@ struct Own<'o> {
     features: HashSet<&'o str>,
     /// Series that points are deleted from.
     series: HashSet<&'o str>,
+    defaults: bool,
     /// Blocks that are undone.
     undone: HashSet<u64>,
 }
@@ -83,6 +85,7 @@ impl<'o> Own<'o> {
         match subject {
             Subject::Feature(id) => self.features.contains(id),
             Subject::Points(id) | Subject::Deletion(id) => self.series.contains(id),
+            Subject::Defaults => self.defaults,
         }
     }
 
@@ -91,6 +94,7 @@ impl<'o> Own<'o> {
             Subject::Feature(id) => self.features.insert(id),
             Subject::Deletion(id) => self.series.insert(id),
             Subject::Points(_) => false,
+            Subject::Defaults => !std::mem::replace(&mut self.defaults, true),
         };
         self.undone.extend(undone_block(operation));
     }
@@ -103,6 +107,8 @@ pub(super) enum Subject<'o> {
     Points(&'o str),
     /// It deletes points of a series.
     Deletion(&'o str),
+    /// It sets the defaults of the database.
+    Defaults,
 }
 
 fn subject(operation: &Operation) -> Subject<'_> {
@@ -111,6 +117,7 @@ fn subject(operation: &Operation) -> Subject<'_> {
         Operation::DeleteFeature(delete) => Subject::Feature(&delete.id),
         Operation::PutPoints { batch, .. } => Subject::Points(&batch.series),
         Operation::DeletePoints(delete) => Subject::Deletion(&delete.span.series),
+        Operation::SetDefaults(_) => Subject::Defaults,
         Operation::Revert(_) => unreachable!("the effect of a revert is none"),
     }
 }

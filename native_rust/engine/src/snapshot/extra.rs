@@ -1,12 +1,18 @@
-//! What a snapshot holds beside the indexes: idempotency keys and reverts.
+//! What a snapshot holds beside the indexes: idempotency keys, defaults and reverts.
 
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
 use crate::block::IdempotencyKey;
+use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
+use crate::types::Defaults;
 
-/// Both tables as one section. Linear.
-pub(crate) fn encode_extra(keys: &KeyTable, reverts: &RevertTable) -> Vec<u8> {
+/// The tables as one section. Linear.
+pub(crate) fn encode_extra(
+    keys: &KeyTable,
+    defaults: &DefaultsTable,
+    reverts: &RevertTable,
+) -> Vec<u8> {
     let mut out = Vec::new();
     put_uint(keys.entries().count() as u64, &mut out);
     for entry in keys.entries() {
@@ -15,8 +21,14 @@ pub(crate) fn encode_extra(keys: &KeyTable, reverts: &RevertTable) -> Vec<u8> {
         put_uint(entry.first_seq, &mut out);
         put_step(entry.first_seq, entry.last_seq, &mut out);
         out.extend_from_slice(&entry.time.to_le_bytes());
+        put_uint(entry.points_put, &mut out);
         put_uint(entry.points_deleted, &mut out);
         put_uint(entry.features_replaced, &mut out);
+    }
+    put_uint(defaults.versions().len() as u64, &mut out);
+    for (seq, defaults) in defaults.versions() {
+        put_uint(*seq, &mut out);
+        put_bytes(&defaults.encode(), &mut out);
     }
     for (block, by) in reverts.pairs() {
         put_uint(block, &mut out);
@@ -25,13 +37,14 @@ pub(crate) fn encode_extra(keys: &KeyTable, reverts: &RevertTable) -> Vec<u8> {
     out
 }
 
-/// Enters into both tables what [`encode_extra`] wrote.
+/// Enters into the tables what [`encode_extra`] wrote.
 ///
 /// # Errors
 /// What is wrong with the bytes.
 pub(crate) fn decode_extra(
     bytes: &[u8],
     keys: &mut KeyTable,
+    defaults: &mut DefaultsTable,
     reverts: &mut RevertTable,
 ) -> Result<(), Damage> {
     let mut records = Records::new(bytes);
@@ -47,9 +60,18 @@ pub(crate) fn decode_extra(
             first_seq,
             last_seq: records.step(first_seq)?,
             time: i64::from_le_bytes(records.array()?),
+            points_put: records.uint()?,
             points_deleted: records.uint()?,
             features_replaced: records.uint()?,
         });
+    }
+    for _ in 0..records.uint()? {
+        let seq = records.uint()?;
+        let set = Defaults::decode(records.bytes()?).map_err(|_| "defaults that are none")?;
+        if defaults.newest().is_some_and(|newest| newest >= seq) {
+            return Err("defaults out of order".into());
+        }
+        defaults.set(seq, set);
     }
     while !records.is_empty() {
         let block = records.uint()?;
@@ -64,17 +86,23 @@ mod tests {
 
     use super::*;
     use crate::limits::Limits;
+    use crate::types::OnDuplicate;
 
     #[test]
     fn keys_and_reverts_read_back() {
         let limits = Limits::default();
         let (mut keys, mut reverts) = (KeyTable::new(&limits), RevertTable::default());
+        let mut defaults = DefaultsTable::default();
+        for on_duplicate in [OnDuplicate::Replace, OnDuplicate::Ignore] {
+            defaults.set(on_duplicate as u64, Defaults { on_duplicate });
+        }
         for n in 0..300_u64 {
             let mut entry = KeyEntry {
                 key: IdempotencyKey::new(&format!("key {n}"), &[&n.to_le_bytes()]),
                 first_seq: n * 10,
                 last_seq: n * 10 + n % 3,
                 time: -5 + n as i64,
+                points_put: n % 11,
                 points_deleted: n * n,
                 features_replaced: n % 7,
             };
@@ -82,15 +110,19 @@ mod tests {
             keys.insert(entry);
             reverts.insert(n, n * n + 1);
         }
-        let bytes = encode_extra(&keys, &reverts);
+        let bytes = encode_extra(&keys, &defaults, &reverts);
         let (mut keys_read, mut reverts_read) = (KeyTable::new(&limits), RevertTable::default());
-        decode_extra(&bytes, &mut keys_read, &mut reverts_read).unwrap();
+        let mut defaults_read = DefaultsTable::default();
+        let read = &mut defaults_read;
+        decode_extra(&bytes, &mut keys_read, read, &mut reverts_read).unwrap();
+        assert_eq!(defaults_read.versions(), defaults.versions());
         assert!(keys_read.entries().eq(keys.entries()));
         let map = |table: &RevertTable| table.pairs().collect::<HashMap<u64, u64>>();
         assert_eq!(map(&reverts_read), map(&reverts));
         for cut in [1, bytes.len() / 3, bytes.len() - 1] {
             let (keys, reverts) = (&mut KeyTable::new(&limits), &mut RevertTable::default());
-            assert!(decode_extra(&bytes[..cut], keys, reverts).is_err());
+            let defaults = &mut DefaultsTable::default();
+            assert!(decode_extra(&bytes[..cut], keys, defaults, reverts).is_err());
         }
     }
 }

@@ -128,6 +128,7 @@ fn apply(state: &State, tree: &mut Tree, op: &Op, seq: u64) {
 
 fn empty_state() -> State {
     let indexes = Rebuilt {
+        defaults: crate::index::defaults::DefaultsTable::default(),
         features: FeatureIndex::default(),
         series: TemporalIndex::default(),
         blocks: BlockTable::default(),
@@ -193,6 +194,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
         features.set_signature(number, &shape_of(seq));
     }
     let indexes = Rebuilt {
+        defaults: crate::index::defaults::DefaultsTable::default(),
         features,
         series,
         blocks,
@@ -646,6 +648,7 @@ fn many_blocks() {
         }
     }
     let indexes = Rebuilt {
+        defaults: crate::index::defaults::DefaultsTable::default(),
         features: loader.finish(),
         series,
         blocks,

@@ -17,11 +17,13 @@ use crate::block::{Ack, IdempotencyKey, Operation, Transaction, check_actor};
 use crate::commit::queue::{Reply, Seat};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
+use crate::index::pending::Sorted;
 use crate::mem::Reservation;
 use crate::sessions::{
-    Addition, Additions, Applied, Contents, New, Phase, TransactionStatus, Using,
+    Addition, Additions, Applied, Contents, Found, New, Phase, TransactionStatus, Using,
 };
 use crate::state::State;
+use crate::types::{OnDuplicate, Which};
 
 /// How to begin a transaction.
 #[derive(Debug, Clone, Default)]
@@ -131,8 +133,15 @@ impl Database {
         if using.read_only {
             return Err(Error::ReadOnly);
         }
-        let added = added.into();
-        let hidden = hidden(state, &added.operations, using.seq);
+        let mut added = added.into();
+        let defaults = state.indexes.defaults.read().at(using.seq);
+        for operation in &mut added.operations {
+            // What it sees is what it writes.
+            if let Operation::PutPoints { duplicates, .. } = operation {
+                duplicates.on_duplicate.get_or_insert(defaults.on_duplicate);
+            }
+        }
+        let found = found(state, &added.operations, using.seq);
         let mut contents = match wait {
             Wait::Allowed => using.held().lock(),
             Wait::Never => match using.held().try_lock() {
@@ -146,7 +155,7 @@ impl Database {
         {
             return Ok(Some(applied));
         }
-        let addition = Addition { added, hidden, key };
+        let addition = Addition { added, found, key };
         let applied = contents.add(addition, &state.limits, &state.memory.work)?;
         using.added(contents.figures())?;
         Ok(Some(applied))
@@ -201,7 +210,7 @@ impl Database {
         let own = id.to_owned();
         let settle = move |answer: &Result<Ack>| {
             let phase = match answer {
-                Ok(ack) => Phase::Committed(Some(*ack)),
+                Ok(ack) => Phase::Committed(ack.wrote().then_some(*ack)),
                 Err(error) => Phase::Aborted(why(error)),
             };
             database.sessions.table.settle(&own, phase);
@@ -307,18 +316,51 @@ enum Handed<'d> {
     Done(Commit),
 }
 
-/// The versions that operations on features write over, as of `seq`.
-fn hidden(state: &State, operations: &[Operation], seq: u64) -> Vec<Option<u64>> {
+/// What operations find in the database as of `seq`: the versions that those on features
+/// write over, and the points that others may not be duplicates of.
+fn found(state: &State, operations: &[Operation], seq: u64) -> Vec<Found> {
     /// Features looked up under one hold of the index's lock.
     const STEP: usize = 256;
-    let mut hidden = Vec::with_capacity(operations.len());
+    let mut found = Vec::with_capacity(operations.len());
     for step in operations.chunks(STEP) {
         let features = state.indexes.features.read();
-        hidden.extend(step.iter().map(|operation| match operation.effect() {
-            Operation::PutFeature(put) => features.current(&put.id, seq),
-            Operation::DeleteFeature(delete) => features.current(&delete.id, seq),
-            _ => None,
+        let version = |id: &str| {
+            features
+                .current(id, seq)
+                .map_or(Found::Nothing, Found::Version)
+        };
+        found.extend(step.iter().map(|operation| match operation.effect() {
+            Operation::PutFeature(put) => version(&put.id),
+            Operation::DeleteFeature(delete) => version(&delete.id),
+            _ => Found::Nothing,
         }));
     }
-    hidden
+    for (operation, found) in operations.iter().zip(&mut found) {
+        let timestamps = match operation {
+            Operation::PutPoints {
+                batch, duplicates, ..
+            } if matches!(
+                duplicates.on_duplicate,
+                Some(OnDuplicate::Ignore | OnDuplicate::Refuse)
+            ) =>
+            {
+                Sorted::new(&batch.timestamps).timestamps
+            }
+            Operation::DeletePoints(delete) if matches!(delete.span.which, Which::One { .. }) => {
+                vec![delete.span.start]
+            }
+            _ => continue,
+        };
+        let mut points = Vec::new();
+        if let Some(series) = operation
+            .series()
+            .and_then(|id| state.indexes.series.get(id))
+        {
+            series
+                .read()
+                .there(&timestamps, seq, |point| points.push(point));
+        }
+        *found = Found::Points(points);
+    }
+    found
 }

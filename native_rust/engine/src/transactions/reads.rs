@@ -258,8 +258,7 @@ impl<'d> Stored<'d> {
     fn peek(&mut self, own: &[&SeriesOverlay], budget: &Budget) -> Result<Option<Point>> {
         loop {
             while let Some(point) = self.piece.peek() {
-                let hit = |own: &&SeriesOverlay| own.deletes.hit(point.timestamp, point.source.seq);
-                if !own.iter().any(hit) {
+                if !own.iter().any(|own| own.hits(point)) {
                     return Ok(Some(*point));
                 }
                 budget.step()?;
@@ -300,7 +299,7 @@ impl<'o> Own<'o> {
             let points = points.map(|((timestamp, _), value)| (*timestamp, *value));
             let spared = move |(timestamp, value): &(i64, f64)| {
                 range.values.is_none_or(|values| values.takes(*value))
-                    && !later.iter().any(|later| later.deletes.hit_own(*timestamp))
+                    && !later.iter().any(|later| later.hits_own(*timestamp))
             };
             let points: Box<dyn Iterator<Item = (i64, f64)> + 'o> = match order {
                 Order::Ascending => Box::new(points.filter(spared)),

@@ -158,17 +158,86 @@ fn compressed(timestamps: &[i64], values: &[f64]) -> Option<(Vec<u8>, Vec<u8>)> 
     if !(PCO_MIN_POINTS..=PCO_MAX_POINTS).contains(&n) {
         return None;
     }
-    // How values behave is left to pco to find out. Timestamps are known to step,
-    // and saying so saves its search.
+    // How values behave is left to pco to find out.
     let for_values = ChunkConfig::default().with_compression_level(LEVEL);
-    let for_timestamps = for_values
-        .clone()
-        .with_mode_spec(ModeSpec::Classic)
-        .with_delta_spec(DeltaSpec::TryConsecutive(1));
     // Neither can fail with a valid configuration; if one did, raw is as good.
-    let timestamps = simple_compress(timestamps, &for_timestamps).ok()?;
+    let timestamps = simple_compress(timestamps, &for_timestamps()).ok()?;
     let values = simple_compress(values, &for_values).ok()?;
     (timestamps.len() + values.len() < 16 * n).then_some((timestamps, values))
+}
+
+/// Timestamps are known to step, and saying so saves a search.
+fn for_timestamps() -> ChunkConfig {
+    ChunkConfig::default()
+        .with_compression_level(LEVEL)
+        .with_mode_spec(ModeSpec::Classic)
+        .with_delta_spec(DeltaSpec::TryConsecutive(1))
+}
+
+/// Timestamps alone, as a column of a body.
+#[derive(Debug)]
+pub(super) struct TimeColumn {
+    bytes: Vec<u8>,
+    packed: bool,
+}
+
+impl TimeColumn {
+    pub(super) fn new(timestamps: &[i64]) -> Self {
+        let worth = (PCO_MIN_POINTS..=PCO_MAX_POINTS).contains(&timestamps.len());
+        let packed = worth
+            .then(|| simple_compress(timestamps, &for_timestamps()).ok())
+            .flatten();
+        match packed.filter(|packed| packed.len() < 8 * timestamps.len()) {
+            Some(bytes) => Self {
+                bytes,
+                packed: true,
+            },
+            None => Self {
+                bytes: little_endian(timestamps, i64::to_le_bytes),
+                packed: false,
+            },
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        if !self.packed {
+            write_tag(TAG_I64_LE, out);
+        }
+        write_bytes(&self.bytes, out);
+    }
+
+    pub(super) fn codec(&self) -> &'static str {
+        if self.packed { PCO } else { RAW }
+    }
+}
+
+/// The members of a [`TimeColumn`] in a stored body, as they come.
+#[derive(Default)]
+pub(super) struct StoredTimes<'b> {
+    pub count: Option<u64>,
+    pub codec: Option<&'b str>,
+    column: Option<Column<'b>>,
+}
+
+impl<'b> StoredTimes<'b> {
+    pub(super) fn read(&mut self, reader: &mut Reader<'b>) -> Result<(), DecodeError> {
+        self.column = Some(Column::read(reader, TAG_I64_LE)?);
+        Ok(())
+    }
+
+    /// The timestamps, if there is any of the members.
+    pub(super) fn decode(self, reader: &Reader<'_>) -> Result<Option<Vec<i64>>, DecodeError> {
+        match (self.count, self.codec, self.column) {
+            (None, None, None) => Ok(None),
+            (Some(count), Some(codec), Some(column))
+                if codec == if column.raw { RAW } else { PCO } =>
+            {
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                column.decode(count, i64::from_le_bytes).map(Some)
+            }
+            _ => Err(reader.error("timestamps with a member missing")),
+        }
+    }
 }
 
 fn little_endian<T: Copy>(column: &[T], bytes: fn(T) -> [u8; 8]) -> Vec<u8> {

@@ -11,6 +11,7 @@ mod bbox_member;
 mod calendar;
 pub mod cbor;
 mod crs;
+mod defaults;
 mod delete;
 mod document;
 pub(crate) mod exact;
@@ -40,8 +41,9 @@ pub(crate) use bbox::without_noise;
 pub use bbox::{BoundingBox, Pieces, Rect};
 pub(crate) use calendar::{DAY, Date};
 pub use cbor::{DecodeError, write_json};
+pub use defaults::{Defaults, OnDuplicate};
 pub use delete::{
-    DeleteFeature, DeletePoints, PointSpan, delete_points_to_json, stored_delete_feature,
+    DeleteFeature, DeletePoints, PointSpan, Which, delete_points_to_json, stored_delete_feature,
     stored_delete_points,
 };
 pub(crate) use faults::Faults;
@@ -60,8 +62,11 @@ pub use id::{
 pub(crate) use json::at;
 pub use json::{Json, Members, Source, array_lines, cbor_to_json, json_to_cbor};
 pub(crate) use orientation::{Orientation, side};
+pub use points::{
+    Correction, Pointers, Points, parse_correction, parse_point_id, parse_points, parse_points_in,
+    parse_points_of, point_id,
+};
 pub(crate) use points::{PointBatches, point_value_from_text};
-pub use points::{Points, parse_points, parse_points_in};
 pub(crate) use provenance::encode_provenance;
 pub use provenance::{Origin, derived_from, parse_provenance};
 pub use scan::{StoredFeature, intersects_box, stored_feature};

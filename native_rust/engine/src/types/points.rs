@@ -21,8 +21,146 @@ pub struct Points {
     pub single: bool,
     /// The points in batches; of one series, in the order they came.
     pub batches: Vec<PointBatch>,
+    /// For each batch, where its points stand in the text.
+    pub pointers: Vec<Pointers>,
     /// Points in all batches.
     pub count: usize,
+    /// Of a list or of columns: what stands for every point without one of its own.
+    pub provenance: Option<Vec<u8>>,
+}
+
+/// What comes in place of a point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Correction {
+    /// Its value.
+    pub value: f64,
+    /// Its timestamp, unless it is that of the point.
+    pub timestamp: Option<i64>,
+    /// A CBOR map.
+    pub metadata: Option<Vec<u8>>,
+    /// A CBOR map.
+    pub provenance: Option<Vec<u8>>,
+}
+
+/// What the text says is to come in place of a point:
+/// `{"value", "timestamp"?, "metadata"?, "provenance"?}`, as in [`parse_points`].
+///
+/// # Errors
+/// As [`parse_points`].
+pub fn parse_correction(text: &[u8], times: &TimeReading) -> Result<Correction> {
+    let source = Source::new(text)?;
+    let mut point = Parts::default();
+    let known = ["value", "timestamp", "metadata", "provenance"];
+    let Json::Obj(members) = source.value()? else {
+        return Err(refusal("", "expected an object with a value"));
+    };
+    for (name, value) in members.into_vec() {
+        if !known.contains(&name.as_ref()) {
+            return Err(unknown(&name, &known, "a correction"));
+        }
+        point.take(&name, value, times)?;
+    }
+    let missing = || refusal("", "the member \"value\" is missing; add it");
+    Ok(Correction {
+        value: point.value.ok_or_else(missing)?,
+        timestamp: point.timestamp,
+        metadata: point.metadata,
+        provenance: point.provenance,
+    })
+}
+
+/// The id of the point that stands at a place among those that a block wrote.
+#[must_use]
+pub fn point_id(block: u64, place: u32) -> String {
+    format!("pt_{block}_{place}")
+}
+
+/// The block and the place that a point's id names.
+///
+/// # Errors
+/// [`InvalidCode::Id`] for what is no id of a point.
+pub fn parse_point_id(id: &str) -> Result<(u64, u32)> {
+    let numbers = id.strip_prefix("pt_").and_then(|rest| rest.split_once('_'));
+    let parsed =
+        numbers.and_then(|(block, place)| Some((block.parse().ok()?, place.parse().ok()?)));
+    // One spelling alone: no sign and no zeros in front.
+    match parsed {
+        Some((block, place)) if block > 0 && point_id(block, place) == id => Ok((block, place)),
+        _ => {
+            let detail = format!(
+                "found {}; expected the id of a point, such as pt_17_0",
+                shown(id)
+            );
+            Err(Error::invalid(InvalidCode::Id, "/point_id", detail))
+        }
+    }
+}
+
+/// Where the points of a batch stand in the request that they came in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pointers {
+    /// Where the points stand that the places are among.
+    within: String,
+    places: Places,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Places {
+    #[default]
+    Unknown,
+    /// It is the one point.
+    One,
+    /// These of a list.
+    List(Vec<u32>),
+    /// Those of columns from this one on.
+    Columns(usize),
+}
+
+impl Pointers {
+    /// JSON pointer to the point at a place of the batch; empty where that is not known.
+    #[must_use]
+    pub fn of(&self, place: usize) -> String {
+        let within = &self.within;
+        match &self.places {
+            Places::Unknown => within.clone(),
+            Places::One => format!("{within}/timestamp"),
+            Places::List(list) => match list.get(place) {
+                Some(place) => format!("{within}/points/{place}/timestamp"),
+                None => within.clone(),
+            },
+            Places::Columns(first) => format!("{within}/timestamps/{}", first + place),
+        }
+    }
+
+    /// The same points, where what they came in stands within a larger whole.
+    #[must_use]
+    pub fn within(mut self, pointer: &str) -> Self {
+        self.within = format!("{pointer}{}", self.within);
+        self
+    }
+
+    /// For batches that columns were split into.
+    pub(crate) fn of_columns(batches: &[PointBatch]) -> Vec<Self> {
+        let mut first = 0;
+        let pointers = batches.iter().map(|batch| {
+            let places = Places::Columns(first);
+            first += batch.timestamps.len();
+            Self {
+                within: String::new(),
+                places,
+            }
+        });
+        pointers.collect()
+    }
+
+    /// Bytes of memory behind its pointers.
+    pub(crate) fn memory(&self) -> usize {
+        let places = match &self.places {
+            Places::List(list) => size_of::<u32>() * list.capacity(),
+            _ => 0,
+        };
+        self.within.capacity() + places
+    }
 }
 
 /// Reads points in one of three shapes. Linear in the text, about 0.25 us for
@@ -52,60 +190,131 @@ pub fn parse_points(text: &[u8], limits: &Limits) -> Result<Points> {
 /// # Errors
 /// As [`parse_points`].
 pub fn parse_points_in(text: &[u8], times: &TimeReading, limits: &Limits) -> Result<Points> {
+    parse(
+        text,
+        &Form {
+            times,
+            series: None,
+        },
+        limits,
+    )
+}
+
+/// Reads a list or columns of points of one series, in which its id may be left out.
+///
+/// # Errors
+/// As [`parse_points`]; [`Error::Invalid`] for a point of another series, and for one that
+/// is not in a list.
+pub fn parse_points_of(
+    text: &[u8],
+    series: &str,
+    times: &TimeReading,
+    limits: &Limits,
+) -> Result<Points> {
+    let series = Some(series);
+    let points = parse(text, &Form { times, series }, limits)?;
+    if points.single {
+        let detail = "found one point; expected {\"points\": [...]} or {\"timestamps\": [...], \"values\": [...]}";
+        return Err(refusal("", detail));
+    }
+    Ok(points)
+}
+
+/// How points are written in a text.
+struct Form<'f> {
+    times: &'f TimeReading,
+    /// The series that all are of, where that is known.
+    series: Option<&'f str>,
+}
+
+impl Form<'_> {
+    /// Refuse a point of another series than the one that all are of.
+    fn check(&self, series: &str) -> Result<()> {
+        match self.series {
+            Some(all) if all != series => {
+                let detail = format!(
+                    "found the series {}; expected {}, or none",
+                    shown(series),
+                    shown(all)
+                );
+                Err(Error::invalid(InvalidCode::Id, "/series_id", detail))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn parse(text: &[u8], form: &Form<'_>, limits: &Limits) -> Result<Points> {
     let source = Source::new(text)?;
     let members = source.members(
         "a point, {\"points\": [...]} or {\"series_id\", \"timestamps\": [...], \"values\": [...]}",
     )?;
     let mut batches = PointBatches::default();
-    let mut single = false;
+    let (mut single, mut provenance) = (false, None);
     if members.get("points").is_some() {
-        list(&source, &members, times, limits, &mut batches)?;
+        provenance = list(&source, &members, form, limits, &mut batches)?;
     } else if members.get("timestamps").is_some() || members.get("values").is_some() {
-        return columns(&source, &members, times, limits);
+        return columns(&source, &members, form, limits);
     } else {
         single = true;
-        batches.push(Point::read(source.value()?, times)?, None, limits)?;
+        batches.push(Point::read(source.value()?, form)?, None, limits)?;
     }
+    let pointers = match single {
+        true => vec![Places::One],
+        false => batches.places.into_iter().map(Places::List).collect(),
+    };
+    let pointers = pointers.into_iter().map(|places| Pointers {
+        within: String::new(),
+        places,
+    });
     Ok(Points {
         single,
+        pointers: pointers.collect(),
         batches: batches.batches,
         count: batches.count,
+        provenance,
     })
 }
 
 fn list<'a>(
     source: &Source<'a>,
     members: &Members<'a, &'a RawValue>,
-    times: &TimeReading,
+    form: &Form<'_>,
     limits: &Limits,
     batches: &mut PointBatches,
-) -> Result<()> {
+) -> Result<Option<Vec<u8>>> {
     only(members, &["points", "provenance"], "a list of points")?;
     let provenance = provenance(source, members)?;
     let raw = need(members, "points")?;
     source
         .elements(raw.get(), |i, value| {
-            Point::read(value, times)
+            Point::read(value, form)
                 .and_then(|point| batches.push(point, provenance.as_deref(), limits))
-                .map_err(|e| at(format_args!("/points/{i}"), e))
+                .map_err(|e| at(format_args!("/points/{i}"), e))?;
+            batches.note_place(i);
+            Ok(())
         })?
-        .map(|_| ())
-        .ok_or_else(|| refusal("/points", "expected an array of points"))
+        .ok_or_else(|| refusal("/points", "expected an array of points"))?;
+    Ok(provenance)
 }
 
 fn columns<'a>(
     source: &Source<'a>,
     members: &Members<'a, &'a RawValue>,
-    times: &TimeReading,
+    form: &Form<'_>,
     limits: &Limits,
 ) -> Result<Points> {
     let names = ["series_id", "timestamps", "values", "provenance"];
     only(members, &names, "columns of points")?;
     let provenance = provenance(source, members)?;
-    let series = source.part(need(members, "series_id")?.get())?;
-    let series = series_id(&series)?;
+    let named = match (members.get("series_id"), form.series) {
+        (None, Some(series)) => Json::Str(series.into()),
+        _ => source.part(need(members, "series_id")?.get())?,
+    };
+    let series = series_id(&named)?;
+    form.check(series)?;
     check_series_id(series, "/series_id", limits)?;
-    let timestamp = |value: &Json<'_>| timestamp_from_json(value, times);
+    let timestamp = |value: &Json<'_>| timestamp_from_json(value, form.times);
     let timestamps = column(source, members, "timestamps", timestamp)?;
     let values = column(source, members, "values", point_value)?;
     if timestamps.len() != values.len() {
@@ -124,11 +333,14 @@ fn columns<'a>(
         timestamps,
         values,
         metadata: Vec::new(),
-        provenance,
+        provenance: provenance.clone(),
     };
+    let batches = batch.split();
     Ok(Points {
+        provenance,
         single: false,
-        batches: batch.split(),
+        pointers: Pointers::of_columns(&batches),
+        batches,
         count,
     })
 }
@@ -257,42 +469,63 @@ struct Point<'a> {
     provenance: Option<Vec<u8>>,
 }
 
+/// The members of a point, as they come.
+#[derive(Default)]
+struct Parts {
+    timestamp: Option<i64>,
+    value: Option<f64>,
+    metadata: Option<Vec<u8>>,
+    provenance: Option<Vec<u8>>,
+}
+
+impl Parts {
+    /// Takes a member; returns whether it is one of these.
+    fn take(&mut self, name: &str, value: Json<'_>, times: &TimeReading) -> Result<bool> {
+        match name {
+            "timestamp" => {
+                let read = timestamp_from_json(&value, times);
+                self.timestamp = Some(read.map_err(|e| at("/timestamp", e))?);
+            }
+            "value" => self.value = Some(point_value(&value).map_err(|e| at("/value", e))?),
+            "metadata" => self.metadata = Some(encode_document(&value, "/metadata")?),
+            "provenance" => self.provenance = Some(encode_provenance(&value)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
 impl<'a> Point<'a> {
-    fn read(value: Json<'a>, times: &TimeReading) -> Result<Self> {
+    fn read(value: Json<'a>, form: &Form<'_>) -> Result<Self> {
         let Json::Obj(members) = value else {
             let detail = format!("found {}; expected a point object", value.kind());
             return Err(refusal("", detail));
         };
-        let (mut series, mut timestamp, mut number) = (None, None, None);
-        let (mut metadata, mut provenance) = (None, None);
+        let (mut series, mut parts) = (None, Parts::default());
         for (name, value) in members.into_vec() {
-            match name.as_ref() {
-                "series_id" => match value {
+            if name == "series_id" {
+                match value {
                     Json::Str(id) => series = Some(id),
                     other => {
                         series_id(&other)?;
                     }
-                },
-                "timestamp" => {
-                    let read = timestamp_from_json(&value, times);
-                    timestamp = Some(read.map_err(|e| at("/timestamp", e))?);
                 }
-                "value" => number = Some(point_value(&value).map_err(|e| at("/value", e))?),
-                "metadata" => metadata = Some(encode_document(&value, "/metadata")?),
-                "provenance" => provenance = Some(encode_provenance(&value)?),
-                other => {
-                    let known = ["series_id", "timestamp", "value", "metadata", "provenance"];
-                    return Err(unknown(other, &known, "a point"));
-                }
+            } else if !parts.take(&name, value, form.times)? {
+                let known = ["series_id", "timestamp", "value", "metadata", "provenance"];
+                return Err(unknown(&name, &known, "a point"));
             }
         }
+        if let Some(series) = &series {
+            form.check(series)?;
+        }
+        let given = || form.series.map(|series| Cow::Owned(series.to_owned()));
         let missing = |name| move || refusal("", format!("the member {name:?} is missing; add it"));
         Ok(Self {
-            series: series.ok_or_else(missing("series_id"))?,
-            timestamp: timestamp.ok_or_else(missing("timestamp"))?,
-            value: number.ok_or_else(missing("value"))?,
-            metadata,
-            provenance,
+            series: series.or_else(given).ok_or_else(missing("series_id"))?,
+            timestamp: parts.timestamp.ok_or_else(missing("timestamp"))?,
+            value: parts.value.ok_or_else(missing("value"))?,
+            metadata: parts.metadata,
+            provenance: parts.provenance,
         })
     }
 }
@@ -307,6 +540,8 @@ pub(crate) struct PointBatches {
     /// The batch of the last point, which most often takes the next one too.
     last: Option<usize>,
     count: usize,
+    /// For each batch the places of its points, where those were noted.
+    places: Vec<Vec<u32>>,
 }
 
 impl PointBatches {
@@ -316,7 +551,11 @@ impl PointBatches {
     /// As [`parse_points`].
     pub(crate) fn read(&mut self, text: &[u8], times: &TimeReading, limits: &Limits) -> Result<()> {
         let source = Source::new(text)?;
-        self.push(Point::read(source.value()?, times)?, None, limits)
+        let form = Form {
+            times,
+            series: None,
+        };
+        self.push(Point::read(source.value()?, &form)?, None, limits)
     }
 
     /// Adds a point without metadata and provenance.
@@ -394,6 +633,15 @@ impl PointBatches {
         self.last = Some(i);
         self.count += 1;
         Ok(())
+    }
+
+    /// Notes that the last point stands at place `i` of a list.
+    fn note_place(&mut self, i: usize) {
+        self.places.resize_with(self.batches.len(), Vec::new);
+        let batch = self.last.and_then(|last| self.places.get_mut(last));
+        if let (Some(places), Ok(place)) = (batch, u32::try_from(i)) {
+            places.push(place);
+        }
     }
 
     fn series(&self, i: usize) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! From what a client sends to validated, encoded operations.
 
+pub(crate) mod correct;
 mod match_feature;
 pub(crate) mod operations;
 pub(crate) mod patch;

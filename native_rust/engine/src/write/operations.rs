@@ -5,7 +5,10 @@ use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::sessions::{Additions, Undoing};
-use crate::types::{Faults, Json, Rejected, Source, TimeReading, at, id_text, timestamp_from_json};
+use crate::types::{
+    Faults, Json, OnDuplicate, Rejected, Source, TimeReading, at, id_text, timestamp_from_json,
+};
+use crate::write::correct;
 use crate::write::prepare::Puts;
 use crate::write::undo::Undo;
 
@@ -49,7 +52,10 @@ impl Database {
     /// - `{"op": "put_feature", "feature": Feature, FeatureCollection or geometry,
     ///   "on_duplicate"?, "on_error"?, "antimeridian"?}`
     /// - `{"op": "delete_feature", "id": text or number, "provenance"?}`
-    /// - `{"op": "put_points", "points": one of the shapes of points}`
+    /// - `{"op": "put_points", "points": one of the shapes of points, "on_duplicate"?}`
+    /// - `{"op": "delete_point", "series_id": text, "point_id": text, "provenance"?}`
+    /// - `{"op": "put_point", "series_id": text, "point_id": text, "value", "timestamp"?,
+    ///   "metadata"?, "provenance"?, "on_duplicate"?}`
     /// - `{"op": "delete_points", "series_id": text, "start"?, "end"?, "provenance"?}`
     /// - `{"op": "revert", "partial"?, ...}`, with what [`Undo::parse`] takes
     /// - `{"op": "restore", "block": sequence, "provenance"?}`, as
@@ -169,9 +175,34 @@ impl Database {
             }
             "put_points" => {
                 let raw = members.get("points").ok_or_else(|| need("points"))?;
+                let asked = on_duplicate(text("on_duplicate")?)?;
                 let prepared = self
                     .prepare_points_in(raw.get().as_bytes(), times)
-                    .map_err(|e| e.within("/points"))?;
+                    .map_err(|e| e.within("/points"))?
+                    .on_duplicate(asked);
+                let pointer = format!("/operations/{number}/points");
+                operations.extend(prepared.operations.into_iter().map(|mut operation| {
+                    if let Operation::PutPoints { duplicates, .. } = &mut operation {
+                        let pointers = std::mem::take(&mut duplicates.pointers);
+                        duplicates.pointers = pointers.within(&pointer);
+                    }
+                    operation
+                }));
+            }
+            "delete_point" | "put_point" if reading.is_none() => *left = true,
+            "delete_point" => {
+                let series = text("series_id")?.ok_or_else(|| need("series_id"))?;
+                let id = text("point_id")?.ok_or_else(|| need("point_id"))?;
+                let prepared = self.prepare_delete_point(&series, &id, provenance)?;
+                operations.extend(prepared.operations);
+            }
+            "put_point" => {
+                let series = text("series_id")?.ok_or_else(|| need("series_id"))?;
+                let id = text("point_id")?.ok_or_else(|| need("point_id"))?;
+                let asked = on_duplicate(text("on_duplicate")?)?;
+                let member = |name: &str| members.get(name).map(|raw| raw.get().to_owned());
+                let correction = correct::of_members(member, times)?;
+                let prepared = self.correction(&series, &id, correction, asked)?;
                 operations.extend(prepared.operations);
             }
             "delete_points" => {
@@ -215,7 +246,7 @@ impl Database {
             other => {
                 let detail = format!(
                     "the op is {}; expected put_feature, delete_feature, put_points, \
-                     delete_points, revert or restore",
+                     delete_points, delete_point, put_point, revert or restore",
                     Shown(other)
                 );
                 return Err(refusal("/op", &detail));
@@ -223,6 +254,10 @@ impl Database {
         }
         Ok(())
     }
+}
+
+fn on_duplicate(text: Option<String>) -> Result<Option<OnDuplicate>> {
+    text.map(|text| text.parse()).transpose()
 }
 
 /// Whether faulty features are to be left out.

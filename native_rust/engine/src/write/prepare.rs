@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::block::{Operation, all_readable, readable};
+use crate::block::{Operation, all_readable, put_points, readable};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::types::{
-    Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, PointBatch,
-    PointSpan, PutFeature, ReadFeatures, Rejected, TimeReading, check_id, check_range,
-    check_series_id, encode_points, is_timestamp, parse_feature_as, parse_points_in,
+    Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, OnDuplicate,
+    PointBatch, PointSpan, Pointers, Points, PutFeature, ReadFeatures, Rejected, TimeReading,
+    check_id, check_range, check_series_id, is_timestamp, parse_feature_as, parse_points_in,
     parse_provenance, read_features,
 };
 
@@ -190,12 +190,8 @@ impl Database {
     ) -> Result<Operation> {
         check_id(series, "/series_id", &self.state.limits)?;
         check_range(start, end)?;
-        let span = PointSpan {
-            series: series.to_owned(),
-            start: start.max(FIRST_TIMESTAMP),
-            end: end.min(LAST_TIMESTAMP + 1),
-            block: None,
-        };
+        let start = start.max(FIRST_TIMESTAMP);
+        let span = PointSpan::all(series.to_owned(), start, end.min(LAST_TIMESTAMP + 1));
         let provenance = optional_provenance(provenance)?;
         readable(Operation::DeletePoints(DeletePoints::new(span, provenance)))
     }
@@ -217,7 +213,7 @@ impl Database {
         Ok(PreparedPoints {
             single: points.single,
             count: points.count,
-            operations: put_batches(points.batches)?,
+            operations: point_operations(points)?,
         })
     }
 
@@ -246,11 +242,49 @@ impl Database {
             metadata: Vec::new(),
             provenance,
         };
+        let batches = batch.split();
+        let points = Points {
+            single: false,
+            pointers: Pointers::of_columns(&batches),
+            batches,
+            count,
+            provenance: None,
+        };
         Ok(PreparedPoints {
             single: false,
             count,
-            operations: put_batches(batch.split())?,
+            operations: point_operations(points)?,
         })
+    }
+}
+
+impl PreparedPoints {
+    /// With what becomes of points whose timestamps their series has already; without one
+    /// what the database says as they are committed.
+    #[must_use]
+    pub fn on_duplicate(mut self, on_duplicate: Option<OnDuplicate>) -> Self {
+        set_on_duplicate(&mut self.operations, on_duplicate);
+        self
+    }
+}
+
+/// The puts of points, which know where they stand in their request.
+pub(super) fn point_operations(points: Points) -> Result<Vec<Operation>> {
+    let mut operations = put_batches(points.batches)?;
+    for (operation, places) in operations.iter_mut().zip(points.pointers) {
+        if let Operation::PutPoints { duplicates, .. } = operation {
+            duplicates.pointers = places;
+        }
+    }
+    Ok(operations)
+}
+
+/// Say of all puts of points what becomes of duplicates.
+pub(super) fn set_on_duplicate(operations: &mut [Operation], asked: Option<OnDuplicate>) {
+    for operation in operations {
+        if let Operation::PutPoints { duplicates, .. } = operation {
+            duplicates.on_duplicate = asked;
+        }
     }
 }
 
@@ -337,9 +371,4 @@ pub(super) fn put_batches(batches: Vec<PointBatch>) -> Result<Vec<Operation>> {
 
 pub(crate) fn optional_provenance(text: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
     text.map(parse_provenance).transpose()
-}
-
-pub(crate) fn put_points(batch: PointBatch) -> Operation {
-    let body = encode_points(&batch);
-    Operation::PutPoints { batch, body }
 }

@@ -117,6 +117,7 @@ impl Filter {
         }
         let entity = entity(action).map_err(|e| damaged(state, seq, e))?;
         Ok(match entity {
+            (Entity::Database, _) => false,
             (Entity::Feature, id) => self.feature.as_ref() == Some(&id),
             (_, id) => self.series.as_ref() == Some(&id),
         })
@@ -137,13 +138,14 @@ fn wanted(raw: &str) -> Result<Vec<(String, Value)>> {
     }
 }
 
-/// The feature or the series that an action is about.
+/// The feature or the series that an action is about, or the database as a whole.
 fn entity(action: &Action<'_>) -> Result<(Entity, String), DecodeError> {
     let body = action.body;
     Ok(match action.op {
         OpKind::PutFeature => (Entity::Feature, stored_feature(body)?.id.into_owned()),
         OpKind::DeleteFeature => (Entity::Feature, stored_delete_feature(body)?.to_owned()),
         OpKind::PutPoints => (Entity::Series, decode_points(body)?.series),
+        OpKind::SetDefaults => (Entity::Database, String::new()),
         OpKind::DeletePoints | OpKind::Revert => {
             (Entity::Series, stored_delete_points(body)?.series)
         }

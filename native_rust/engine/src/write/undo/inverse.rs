@@ -5,19 +5,20 @@
 //! | put or delete of a feature | put of the version before, or delete |
 //! | put of points | delete of those points |
 //! | delete of points | the points it deleted are there again |
+//! | change of the defaults | those before |
 //! | revert | the inverse of what it did |
 
 use super::plan::{Step, Target};
-use crate::block::{OpKind, Operation, Revert, readable};
+use crate::block::{OpKind, Operation, Revert, SetDefaults, put_points, readable};
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::index::Point;
 use crate::state::State;
 use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{
-    DeleteFeature, DeletePoints, PointBatch, PointSpan, PutFeature, all_metadata, stored_feature,
+    Defaults, DeleteFeature, DeletePoints, PointBatch, PointSpan, PutFeature, all_metadata,
+    stored_feature,
 };
-use crate::write::prepare::put_points;
 
 /// The operation that undoes a block: a revert that names it. `provenance` is a CBOR map;
 /// without one a feature comes back with the provenance it had. Reads the journal; linear
@@ -34,6 +35,10 @@ pub(super) fn inverse(
             Some(feature) => Operation::PutFeature(feature),
             None => Operation::DeleteFeature(DeleteFeature::new(id.clone(), provenance)),
         },
+        Target::Defaults { prev } => {
+            let before = defaults_of(state, *prev)?;
+            Operation::SetDefaults(SetDefaults::new(before, provenance))
+        }
         Target::Points { span, .. } => {
             Operation::DeletePoints(DeletePoints::new(span.clone(), provenance))
         }
@@ -85,6 +90,16 @@ pub(crate) fn version(
             None => block.provenance.map(<[u8]>::to_vec),
         },
     }))
+}
+
+/// The defaults that a block set; those of a database that has set none without one.
+fn defaults_of(state: &State, block: Option<u64>) -> Result<Defaults> {
+    let Some(seq) = block else {
+        return Ok(Defaults::default());
+    };
+    let bytes = read_block(state, seq)?;
+    let (_, action) = block_at(state, seq, &bytes)?;
+    Defaults::decode(action.body).map_err(|e| damaged(state, seq, e))
 }
 
 /// The points that block `seq` deleted.

@@ -195,6 +195,7 @@ impl OutlinedOperation {
     fn of(operation: &Operation, step: &Step) -> Self {
         let (feature_id, series_id, points) = match &step.target {
             Target::Feature { id, .. } => (Some(id.clone()), None, None),
+            Target::Defaults { .. } => (None, None, None),
             Target::Points { span, count } | Target::Deletion { span, count } => {
                 (None, Some(span.series.clone()), Some(*count))
             }

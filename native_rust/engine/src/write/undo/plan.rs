@@ -15,7 +15,7 @@ use crate::read::journal::versions;
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
-    DecodeError, MAX_BATCH_POINTS, PointSpan, decode_points, stored_delete_feature,
+    DecodeError, MAX_BATCH_POINTS, PointSpan, Which, decode_points, stored_delete_feature,
     stored_delete_points, stored_feature,
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Step {
 pub(super) enum Target {
     /// It wrote or deleted a feature, which was at this version before.
     Feature { id: String, prev: Option<u64> },
+    /// It set the defaults, which block `prev` had set before.
+    Defaults { prev: Option<u64> },
     /// It wrote or brought back points, within these times.
     Points { span: PointSpan, count: usize },
     /// It deleted points within these times.
@@ -95,6 +97,7 @@ pub(super) fn plan(state: &State, undo: &Undo, at: u64, budget: &Budget) -> Resu
     planner.read()?;
     planner.check_features()?;
     planner.check_points()?;
+    planner.check_defaults();
     if !undo.partial {
         planner.check_whole()?;
     }
@@ -213,6 +216,32 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// Later changes of the defaults stand in the way, unless they are undone too.
+    fn check_defaults(&mut self) {
+        let sets = |step: &&Step| matches!(step.target, Target::Defaults { .. });
+        let Some(first) = self.plan.steps.iter().find(sets).map(|step| step.block) else {
+            return;
+        };
+        let table = self.state.indexes.defaults.read();
+        let after: Vec<u64> = table.between(first, self.at).collect();
+        drop(table);
+        let newest = after.last().copied().unwrap_or(first);
+        let mut later = Later::default();
+        let stands = |seq: &u64| {
+            later.stands(*seq, undoer(self.state, *seq, self.at), |seq| {
+                self.undoes(seq)
+            })
+        };
+        let in_the_way: Vec<u64> = after.into_iter().filter(stands).collect();
+        for by in in_the_way {
+            self.refuse(first, Reason::Later(by));
+        }
+        let block = first;
+        self.plan
+            .conditions
+            .push(Condition::DefaultsToUndo { block, newest });
+    }
+
     /// Deletions of the points that a block wrote stand in the way, unless they are undone
     /// too.
     fn check_points(&mut self) -> Result<()> {
@@ -293,7 +322,10 @@ impl Target {
     fn memory(&self) -> usize {
         match self {
             Self::Feature { id, .. } => 4 * id.len() + 256,
-            Self::Points { span, .. } | Self::Deletion { span, .. } => 4 * span.series.len() + 256,
+            Self::Defaults { .. } => 256,
+            Self::Points { span, .. } | Self::Deletion { span, .. } => {
+                4 * span.series.len() + 2 * span.memory() + 256
+            }
         }
     }
 }
@@ -320,10 +352,11 @@ fn target(action: &Action<'_>, block: &Block<'_>) -> Result<Target, DecodeError>
                     // Stored timestamps end far before the greatest integer.
                     end: ends.max().map_or(0, |last| last.saturating_add(1)),
                     series: points.series,
-                    block: Some(block.seq),
+                    which: Which::Of(block.seq),
                 },
             }
         }
+        OpKind::SetDefaults => Target::Defaults { prev },
         OpKind::DeletePoints | OpKind::Revert => Target::Deletion {
             span: stored_delete_points(body)?,
             count: 0,

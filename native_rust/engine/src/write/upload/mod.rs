@@ -16,12 +16,12 @@ pub use records::Framing;
 
 use self::csv::Table;
 use self::records::{Record, Records};
-use super::prepare::put_batches;
+use super::prepare::{put_batches, set_on_duplicate};
 use crate::block::{IdempotencyKey, Operation, RequestDigest, readable};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::limits::Limits;
-use crate::types::{Antimeridian, PointBatches, TimeReading, read_features};
+use crate::types::{Antimeridian, OnDuplicate, PointBatches, TimeReading, read_features};
 
 /// Records of a batch, at most.
 pub const BATCH_RECORDS: usize = 5_000;
@@ -49,6 +49,9 @@ pub struct UploadOptions {
     pub stop: bool,
     /// Bytes that a record may have.
     pub record_bytes: usize,
+    /// What becomes of points whose timestamps their series has; what the database says as
+    /// the upload begins where nothing was asked for.
+    pub on_duplicate: Option<OnDuplicate>,
     /// The client's key: text as in [`IdempotencyKey`].
     pub key: Option<String>,
 }
@@ -100,12 +103,33 @@ impl Database {
     /// An upload to this database. Nothing of it is written until its batches are submitted.
     ///
     /// # Errors
-    /// [`InvalidCode::Parameter`] for a key that is none.
+    /// [`InvalidCode::Parameter`] for a key that is none, and where duplicates are to be
+    /// refused: what came before them is written by then.
     pub fn upload(&self, options: UploadOptions) -> Result<Upload> {
         if let Some(key) = &options.key {
             IdempotencyKey::new(key, &[]).check()?;
         }
-        Ok(Upload::new(options, self.state.limits.clone()))
+        let mut upload = Upload::new(options, self.state.limits.clone());
+        let asked = upload.batches.options.on_duplicate;
+        let on_duplicate = match asked {
+            Some(asked) => asked,
+            None => self.defaults(None)?.on_duplicate,
+        };
+        let points = !matches!(upload.batches.options.form, UploadForm::Features(..));
+        if points && on_duplicate == OnDuplicate::Refuse {
+            let whose = match asked {
+                Some(_) => "on_duplicate is refuse",
+                None => "the database's default of on_duplicate is refuse",
+            };
+            let detail = format!(
+                "{whose}; what is written as it comes cannot be refused as a whole: ask for keep, replace \
+                 or ignore, or send a list of points"
+            );
+            let pointer = "/on_duplicate";
+            return Err(Error::invalid(InvalidCode::Parameter, pointer, detail));
+        }
+        upload.batches.options.on_duplicate = Some(on_duplicate);
+        Ok(upload)
     }
 }
 
@@ -117,7 +141,10 @@ impl Upload {
         };
         let digest = options.key.as_ref().map(|_| {
             // What is asked for besides the body makes it another request.
-            let asked = format!("{:?} {}", options.form, options.stop);
+            let mut asked = format!("{:?} {}", options.form, options.stop);
+            if let Some(on_duplicate) = options.on_duplicate {
+                asked.push_str(on_duplicate.as_str());
+            }
             RequestDigest::of(&[b"upload", asked.as_bytes()])
         });
         Self {
@@ -279,6 +306,7 @@ impl Batches {
         }
         let mut operations = features;
         operations.extend(put_batches(points.into_batches())?);
+        set_on_duplicate(&mut operations, self.options.on_duplicate);
         let key = self.options.key.as_ref().zip(self.digest.as_ref());
         self.ready.push_back(UploadBatch {
             operations,

@@ -1,6 +1,8 @@
-//! Spans of time from which a transaction has deleted points.
+//! Spans of time from which points of a series have been deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+
+use crate::types::Which;
 
 /// Deletions of one series. Half-open spans, in microseconds.
 #[derive(Debug, Default)]
@@ -9,16 +11,30 @@ pub(crate) struct Spans {
     all: BTreeMap<i64, i64>,
     /// Of the points of one block: start, end, block.
     of_blocks: Vec<(i64, i64, u64)>,
+    /// Single points: block, and place among what it wrote.
+    points: HashSet<(u64, u32)>,
 }
 
 impl Spans {
-    /// Delete from `start` on and before `end`: all, or what `block` wrote.
-    pub(crate) fn add(&mut self, start: i64, end: i64, block: Option<u64>) {
-        if start >= end {
-            return;
+    /// Delete these from `start` on and before `end`. For those that a block replaces, at
+    /// their timestamps, all that was there before.
+    pub(crate) fn add(&mut self, start: i64, end: i64, which: &Which) {
+        match which {
+            Which::All => self.add_all(start, end),
+            Which::Of(block) if start < end => self.of_blocks.push((start, end, *block)),
+            Which::Of(_) => {}
+            Which::One { block, place } => {
+                self.points.insert((*block, *place));
+            }
+            Which::Replaced { timestamps, .. } => timestamps
+                .iter()
+                .for_each(|timestamp| self.add_all(*timestamp, timestamp.saturating_add(1))),
         }
-        if let Some(block) = block {
-            self.of_blocks.push((start, end, block));
+    }
+
+    /// Delete all from `start` on and before `end`.
+    pub(crate) fn add_all(&mut self, start: i64, end: i64) {
+        if start >= end {
             return;
         }
         let (mut start, mut end) = (start, end);
@@ -35,14 +51,15 @@ impl Spans {
     /// Delete what `later` deletes.
     pub(crate) fn absorb(&mut self, later: Self) {
         for (start, end) in later.all {
-            self.add(start, end, None);
+            self.add_all(start, end);
         }
         self.of_blocks.extend(later.of_blocks);
+        self.points.extend(later.points);
     }
 
     /// Whether nothing is deleted.
     pub(crate) fn is_empty(&self) -> bool {
-        self.all.is_empty() && self.of_blocks.is_empty()
+        self.all.is_empty() && self.of_blocks.is_empty() && self.points.is_empty()
     }
 
     /// Whether a point of the transaction's own, from before these, is deleted.
@@ -52,12 +69,14 @@ impl Spans {
         before.is_some_and(|(_, end)| timestamp < *end)
     }
 
-    /// Whether a point that block `seq` wrote is deleted.
-    pub(crate) fn hit(&self, timestamp: i64, seq: u64) -> bool {
+    /// Whether a point is deleted that stands at `place` of block `seq`.
+    pub(crate) fn hit(&self, timestamp: i64, (seq, place): (u64, u32)) -> bool {
         let of_block = |&(start, end, block): &(i64, i64, u64)| {
             block == seq && (start..end).contains(&timestamp)
         };
-        self.hit_own(timestamp) || self.of_blocks.iter().any(of_block)
+        self.hit_own(timestamp)
+            || self.points.contains(&(seq, place))
+            || self.of_blocks.iter().any(of_block)
     }
 
     /// The spans of all points, in order.
@@ -85,7 +104,8 @@ mod tests {
                 let start = random(40) as i64;
                 let end = start + random(8) as i64;
                 let block = (random(4) == 0).then(|| random(3));
-                spans.add(start, end, block);
+                let which = block.map_or(Which::All, Which::Of);
+                spans.add(start, end, &which);
                 plain.push((start, end, block));
             }
             for t in -1..50 {
@@ -97,11 +117,14 @@ mod tests {
                     let hit = plain.iter().any(|(s, e, b)| {
                         b.is_none_or(|block| block == seq) && (*s..*e).contains(&t)
                     });
-                    assert_eq!(spans.hit(t, seq), hit, "{plain:?} at {t} of {seq}");
+                    assert_eq!(spans.hit(t, (seq, 0)), hit, "{plain:?} at {t} of {seq}");
                 }
             }
             let ends: Vec<(i64, i64)> = spans.of_all().collect();
             assert!(ends.windows(2).all(|w| w[0].1 < w[1].0), "{ends:?}");
+            let one = Which::One { block: 7, place: 1 };
+            spans.add(60, 61, &one);
+            assert!(spans.hit(60, (7, 1)) && !spans.hit(60, (7, 0)));
         }
     }
 }
