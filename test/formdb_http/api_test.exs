@@ -437,7 +437,16 @@ defmodule FormdbHttp.ApiTest do
       assert %{inserted: 2, first_seq: seq, last_seq: seq} = ack
 
       assert FormdbHttp.write_points(db, %{"points" => []}) ==
-               {:ok, {:points, %{inserted: 0, first_seq: nil, last_seq: nil, replayed: false}}}
+               {:ok,
+                {:points,
+                 %{
+                   inserted: 0,
+                   replaced: 0,
+                   ignored: 0,
+                   first_seq: nil,
+                   last_seq: nil,
+                   replayed: false
+                 }}}
 
       assert {:ok, %{points: [{1, 1.5}, {6, 6.0}, {5_000_000, 5.0}]}} =
                FormdbHttp.range(db, "s", 0, 10_000_000)

@@ -186,7 +186,7 @@ defmodule FormdbHttpWeb.CorrectingTest do
     columns = %{series_id: "s", timestamps: [1, 2, 3, 4], values: [1, 2, 3, 4]}
     assert post(port, series, columns).status == 201
     body = %{timestamps: [2, 2], values: [7, 8], provenance: %{agent: "Ana"}}
-    answer = send_json(port, "PUT", series <> "/s?start=2&end=4", body)
+    answer = send_json(port, "PUT", series <> "/s?start=2&end=4&unit=us", body)
     assert answer.status == 200
     assert %{"deleted" => 2, "inserted" => 2, "first_seq" => 2, "last_seq" => 3} = json(answer)
     assert values(port, series) == [1, 7, 8, 4]
@@ -194,14 +194,16 @@ defmodule FormdbHttpWeb.CorrectingTest do
     assert delete["provenance"] == %{"agent" => "Ana"}
     assert put["provenance"] == %{"agent" => "Ana"}
 
-    outside = send_json(port, "PUT", series <> "/s?start=2&end=4", %{points: [point(4, 1)]})
+    outside =
+      send_json(port, "PUT", series <> "/s?start=2&end=4&unit=us", %{points: [point(4, 1)]})
+
     assert %{"code" => "invalid_timestamp", "pointer" => "/points/0/timestamp"} = json(outside)
 
     other = %{points: [%{series_id: "t", timestamp: 2, value: 1}]}
-    other = send_json(port, "PUT", series <> "/s?start=2&end=4", other)
+    other = send_json(port, "PUT", series <> "/s?start=2&end=4&unit=us", other)
     assert %{"pointer" => "/points/0/series_id"} = json(other)
 
-    for query <- ["", "?start=1", "?end=1", "?all=true&start=1"] do
+    for query <- ["", "?unit=us&start=1", "?unit=us&end=1", "?unit=us&all=true&start=1"] do
       assert send_json(port, "PUT", series <> "/s" <> query, body).status == 400
     end
 

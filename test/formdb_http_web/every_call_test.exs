@@ -53,7 +53,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     |> String.replace("{id}", "f1")
     |> String.replace("{series}", "s1")
     |> String.replace("{prefix}", "s")
-    |> String.replace("{point}", "pt_7_0")
+    |> String.replace("{point_id}", "pt_7_0")
     |> String.replace("{block}", "2")
     |> String.replace("{txn}", txn)
   end
@@ -437,6 +437,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "first" => {:seq, "1"},
     "second" => {:size, "3"},
     "purge" => {:purge, "true"},
+    "all" => {:all, "true"},
     "partial" => {:boolean, "true"},
     "dry_run" => {:boolean, "true"}
   }

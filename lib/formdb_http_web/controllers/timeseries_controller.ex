@@ -97,7 +97,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
     refuse(:missing_parameter, detail, "/" <> name)
   end
 
-  def delete_point(req, %{db: db, series: series, point: point} = params) do
+  def delete_point(req, %{db: db, series: series, point_id: point} = params) do
     with {:ok, provenance} <- Members.provenance(req),
          opts = Params.options(params, @write) ++ provenance,
          {:ok, ack} <- FormdbHttp.delete_point(db, series, point, opts) do
@@ -106,7 +106,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
     end
   end
 
-  def correct_point(req, %{db: db, series: series, point: point} = params) do
+  def correct_point(req, %{db: db, series: series, point_id: point} = params) do
     opts = Params.options(params, [:on_duplicate | @points])
 
     with {:ok, body} <- Body.read(req),

@@ -146,7 +146,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:text, "txn"), do: ref(:transaction_id)
   defp schema(:text, name) when name in ["id", "feature"], do: ref(:id)
   defp schema(:text, name) when name in ["series", "series_id"], do: ref(:series_id)
-  defp schema(:text, "point"), do: ref(:point_id)
+  defp schema(:text, "point_id"), do: ref(:point_id)
   defp schema(:text, "prefix"), do: text()
   defp schema(:transaction, _name), do: ref(:transaction_id)
   defp schema(:number, "radius"), do: number(minimum: 0)

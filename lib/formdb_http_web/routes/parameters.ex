@@ -23,7 +23,7 @@ defmodule FormdbHttpWeb.Routes.Parameters do
     parameter("prefix", :text, "What the ids of the series begin with; `/` within it is `%2F`.")
   end
 
-  def part(:point), do: parameter("point", :text, "The id of a point, such as pt_17_0.")
+  def part(:point_id), do: parameter("point_id", :text, "The id of a point, such as pt_17_0.")
   def part(:block), do: parameter("block", :block, "The sequence of a block, or its hash.")
   def part(:txn), do: parameter("txn", :text, "The id of a transaction.")
 

@@ -67,7 +67,7 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: @write
         )
       ]),
-      new(:point, @series <> "/points/{point}", [
+      new(:point, @series <> "/points/{point_id}", [
         call("PUT", {TimeseriesController, :correct_point}, :write, "Corrects a point.",
           more: "The point is deleted and another put in its place, as one transaction.",
           query: [unit(), tz(), on_duplicate(), durability()],

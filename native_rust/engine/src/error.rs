@@ -520,7 +520,9 @@ impl Error {
     pub fn within(self, pointer: impl fmt::Display) -> Self {
         let mut error = self;
         match &mut error {
-            Self::Invalid { pointer: own, .. } | Self::PointExists { pointer: own, .. } => own.insert_str(0, &pointer.to_string()),
+            Self::Invalid { pointer: own, .. } | Self::PointExists { pointer: own, .. } => {
+                own.insert_str(0, &pointer.to_string())
+            }
             Self::Faults { faults, .. } => {
                 let pointer = pointer.to_string();
                 for fault in faults {

@@ -22,11 +22,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
         object(
           [
             inserted: count(0, description: "Features that were new."),
-            replaced:
-              count(0,
-                description: "Features that got a new version, or points that went for others."
-              ),
-            ignored: count(0, description: "Points that were not written, as duplicates."),
+            replaced: count(0, description: "Features that got a new version."),
             first_seq: nullable(ref(:block_seq)),
             last_seq: nullable(ref(:block_seq)),
             feature_ids: list(ref(:id))
@@ -138,7 +134,9 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
   defp upload do
     [
       inserted: count(0, description: "Features that were new, or points."),
-      replaced: count(0, description: "Features that got a new version."),
+      replaced:
+        count(0, description: "Features that got a new version, or points that went for others."),
+      ignored: count(0, description: "Points that were not written, as duplicates."),
       skipped:
         count(0, description: "What an earlier attempt with the same key had written already."),
       last_seq: nullable(ref(:block_seq)),

@@ -86,7 +86,9 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           examples: [[inserted: 2, replaced: 0, ignored: 0, first_seq: 5, last_seq: 6]]
         ),
       points_ignored:
-        object(counts(), [first_seq: [type: "null"], last_seq: [type: "null"]],
+        object(
+          counts(),
+          [first_seq: nullable(ref(:block_seq)), last_seq: nullable(ref(:block_seq))],
           description: "All points were ignored: nothing was written."
         ),
       replacement_input:
@@ -95,17 +97,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         ),
       replacement_list:
         closed(
-          [
-            points:
-              list(
-                closed(
-                  [timestamp: ref(:time), value: number(description: @value)],
-                  series_id: ref(:series_id),
-                  metadata: ref(:json_object),
-                  provenance: ref(:provenance)
-                )
-              )
-          ],
+          [points: list(ref(:replacement_point))],
+          provenance: ref(:provenance)
+        ),
+      replacement_point:
+        closed(
+          [timestamp: ref(:time), value: number(description: @value)],
+          series_id: ref(:series_id),
+          metadata: ref(:json_object),
           provenance: ref(:provenance)
         ),
       replacement_columns:
