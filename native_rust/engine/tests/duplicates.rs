@@ -145,11 +145,14 @@ fn at_once(db: &Database, all: Vec<Vec<Operation>>) -> Vec<Result<Ack, Error>> {
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
+/// Whether it is of the first series, when, and whether with a provenance of its own.
+type Rows = Vec<(bool, i64, bool)>;
+
 #[derive(Debug, Clone)]
 enum Step {
-    Put(Option<OnDuplicate>, Vec<(bool, i64, bool)>),
-    AtOnce(Vec<(OnDuplicate, Vec<(bool, i64, bool)>)>),
-    Transaction(Vec<(OnDuplicate, Vec<(bool, i64, bool)>)>),
+    Put(Option<OnDuplicate>, Rows),
+    AtOnce(Vec<(OnDuplicate, Rows)>),
+    Transaction(Vec<(OnDuplicate, Rows)>),
     Delete(bool, i64, i64),
     DeletePoint(usize),
     CorrectPoint(usize, Option<i64>, OnDuplicate),
@@ -476,6 +479,7 @@ impl World {
                 limit: 1_000,
                 cursor: None,
                 as_of: None,
+                values: None,
             };
             let budget = self.db.budget(Cancel::default());
             let Ok(page) = self.db.range_in(txn, &query, &budget) else {

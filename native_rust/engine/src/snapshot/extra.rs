@@ -69,7 +69,7 @@ pub(crate) fn decode_extra(
         let seq = records.uint()?;
         let set = Defaults::decode(records.bytes()?).map_err(|_| "defaults that are none")?;
         if defaults.newest().is_some_and(|newest| newest >= seq) {
-            return Err("defaults out of order".into());
+            return Err("defaults out of order");
         }
         defaults.set(seq, set);
     }

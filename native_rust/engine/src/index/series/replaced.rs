@@ -194,6 +194,7 @@ mod tests {
             order: Order::Ascending,
             skip: 0,
             limit: usize::MAX,
+            values: None,
         };
         let mut out = Vec::new();
         series.range(&query, &mut out);
