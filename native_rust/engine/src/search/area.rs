@@ -1,11 +1,9 @@
 //! Where a search looks.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::stored;
 use crate::budget::Budget;
 use crate::cache::windows::WindowKey;
 use crate::error::{Error, InvalidCode, Result};
@@ -142,38 +140,6 @@ impl QueryGeometry {
             pieces,
             digest: Sha256::digest(cbor).into(),
         })
-    }
-}
-
-impl Area {
-    /// The area as of a sequence, with that sequence: what names a stored feature becomes the
-    /// geometry or the position that it had then. May read the journal.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] where there was no such feature, [`Error::Invalid`] where it had
-    /// no geometry, or no position; otherwise as [`Database::feature`].
-    ///
-    /// [`Database::feature`]: crate::Database::feature
-    pub(super) fn settled(
-        &self,
-        state: &State,
-        as_of: Option<u64>,
-    ) -> Result<(Cow<'_, Self>, Option<u64>)> {
-        let (feature, area) = match self {
-            Self::Feature(feature) => (feature, None),
-            Self::NearFeature(near) => (&near.feature, Some(near)),
-            other => return Ok((Cow::Borrowed(other), as_of)),
-        };
-        let at = super::at(state, as_of)?;
-        let area = match area {
-            None => Self::Geometry(Arc::new(stored::geometry(state, feature, at)?)),
-            Some(NearFeature { k, radius, .. }) => Self::Near(Near {
-                point: stored::point(state, feature, at)?,
-                k: *k,
-                radius: *radius,
-            }),
-        };
-        Ok((Cow::Owned(area), Some(at)))
     }
 }
 

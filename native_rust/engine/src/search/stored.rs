@@ -1,6 +1,10 @@
 //! The geometry of a stored feature, to search with.
 
-use super::QueryGeometry;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::area::{Area, Near, NearFeature, QueryGeometry};
+use super::at;
 use crate::error::{Error, InvalidCode, Result};
 use crate::geo::Shape;
 use crate::read::features::{current, feature_block};
@@ -8,8 +12,40 @@ use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
 use crate::types::{GeometryType, enter_geometry, find_geometry, read_position};
 
+impl Area {
+    /// The area as of a sequence, with that sequence: what names a stored feature becomes the
+    /// geometry or the position that it had then. May read the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there was no such feature, [`Error::Invalid`] where it had
+    /// no geometry, or no position; otherwise as [`Database::feature`].
+    ///
+    /// [`Database::feature`]: crate::Database::feature
+    pub(super) fn settled(
+        &self,
+        state: &State,
+        as_of: Option<u64>,
+    ) -> Result<(Cow<'_, Self>, Option<u64>)> {
+        let (feature, area) = match self {
+            Self::Feature(feature) => (feature, None),
+            Self::NearFeature(near) => (&near.feature, Some(near)),
+            other => return Ok((Cow::Borrowed(other), as_of)),
+        };
+        let at = at(state, as_of)?;
+        let area = match area {
+            None => Self::Geometry(Arc::new(geometry(state, feature, at)?)),
+            Some(NearFeature { k, radius, .. }) => Self::Near(Near {
+                point: point(state, feature, at)?,
+                k: *k,
+                radius: *radius,
+            }),
+        };
+        Ok((Cow::Owned(area), Some(at)))
+    }
+}
+
 /// The geometry that a feature had at a sequence.
-pub(super) fn geometry(state: &State, id: &str, at: u64) -> Result<QueryGeometry> {
+fn geometry(state: &State, id: &str, at: u64) -> Result<QueryGeometry> {
     with_feature(state, id, at, |seq, body| {
         let broken = |e| damaged(state, seq, e);
         let Some(mut reader) = find_geometry(body).map_err(broken)? else {
@@ -25,7 +61,7 @@ pub(super) fn geometry(state: &State, id: &str, at: u64) -> Result<QueryGeometry
 }
 
 /// The position of a feature that was a Point at a sequence.
-pub(super) fn point(state: &State, id: &str, at: u64) -> Result<[f64; 2]> {
+fn point(state: &State, id: &str, at: u64) -> Result<[f64; 2]> {
     with_feature(state, id, at, |seq, body| {
         let broken = |e| damaged(state, seq, e);
         let Some(mut reader) = find_geometry(body).map_err(broken)? else {
