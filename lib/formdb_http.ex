@@ -413,6 +413,16 @@ defmodule FormdbHttp do
       iex> {:ok, range} = FormdbHttp.range("quakes", "t", 0, 9, value: ["gt:0.5", "lt:0.7"])
       iex> range.points
       [{3, 0.6}]
+
+  With `:include`, a list of `:seq`, `:hash`, `:time`, `:actor`, `:point_id`, `:metadata` and
+  `:provenance`, JSON has that beside each point: of the block that wrote it, the id that its
+  writer was given, and what was written with it; null where there is none. All but `:seq` and
+  `:point_id` read each of those blocks once.
+
+      iex> {:ok, _} = FormdbHttp.put_point("quakes", "u", 0, 1.5, actor: "ana")
+      iex> {:ok, range} = FormdbHttp.range("quakes", "u", 0, 1, as: :json, include: [:seq, :actor])
+      iex> FormdbHttp.JSON.decode!(range.points)
+      [%{"timestamp" => "1970-01-01T00:00:00.000000Z", "value" => 1.5, "seq" => 1, "actor" => "ana"}]
   """
   @spec range(database(), String.t(), Types.timestamp(), Types.timestamp(), [
           Types.order_option()
@@ -421,6 +431,7 @@ defmodule FormdbHttp do
           | Types.as_option()
           | Types.as_of_option()
           | Types.transaction_option()
+          | Types.include_option()
           | Types.tz_option()
         ]) :: result(Types.range())
   defdelegate range(name, series, start, stop, opts \\ []), to: Points
@@ -437,9 +448,29 @@ defmodule FormdbHttp do
           | Types.page_option()
           | Types.as_option()
           | Types.as_of_option()
+          | Types.include_option()
           | Types.tz_option()
         ]) :: result(Types.ranges())
   defdelegate range_many(name, prefix, start, stop, opts \\ []), to: Points
+
+  @doc """
+  The blocks that wrote, deleted or brought back points of a series in `[start, end)`, oldest
+  first: what `provenance/3` has of versions, and how many `points` of the range that were.
+  Options: `:since` (only blocks after this sequence), `:limit`, `:as_of` and `:tz`.
+
+      iex> {:ok, _} = FormdbHttp.put_columns("quakes", "t", [1, 2, 3], [0.5, 0.7, 0.6])
+      iex> {:ok, _} = FormdbHttp.delete_points("quakes", "t", 2, 9)
+      iex> {:ok, page} = FormdbHttp.series_provenance("quakes", "t", 0, 3)
+      iex> for block <- FormdbHttp.JSON.decode!(page.json), do: {block["op"], block["points"]}
+      [{"put_points", 2}, {"delete_points", 1}]
+  """
+  @spec series_provenance(database(), String.t(), Types.timestamp(), Types.timestamp(), [
+          {:since, non_neg_integer() | nil}
+          | {:limit, pos_integer() | nil}
+          | Types.as_of_option()
+          | Types.tz_option()
+        ]) :: result(Types.block_page())
+  defdelegate series_provenance(name, series, start, stop, opts \\ []), to: Journal
 
   @doc """
   The point of a series with the greatest timestamp; of several, the one that arrived last.
@@ -614,18 +645,100 @@ defmodule FormdbHttp do
   @doc """
   Blocks of the journal, in the order they were written.
 
-  Options: `:since` (only blocks after this sequence, default 0), `:until` (only up
-  to this one), `:type` (`"put_feature"`, `"delete_feature"`, `"put_points"`,
-  `"delete_points"`, `"set_defaults"` or `"revert"`) and `:limit`. A page also ends at `FORMDB_PAGE_BYTES` and
-  after 100,000 blocks were looked at, so it can be short and still have a next one.
+  Options:
+
+    * `:since` - only blocks after this sequence, default 0
+    * `:until` - only up to this one
+    * `:type` - only `"put_feature"`, `"delete_feature"`, `"put_points"`, `"delete_points"`,
+      `"set_defaults"` or `"revert"`
+    * `:feature_id` - only those about this feature
+    * `:series_id` - only those about this series, or with a star at its end (`"tokyo/*"`)
+      about all whose ids begin so
+    * `:actor` - only those of this writer
+    * `:provenance` - only those whose provenance has these members: a map, or a list of pairs
+      in which a name may come several times. A text also stands for the number, `true`,
+      `false` or `null` that is written so, and for a list that has it
+    * `:transaction` - only those of the transaction that the block of this sequence belongs to
+    * `:order` - `:asc` (the default), or `:desc`, the newest first: then `:next` of the page is
+      the `:until` of the next one
+    * `:bodies` - with `false` entries have what they are about (`feature_id`; `series_id` and
+      `points`, or `start` and `end`; `reverts` and `effect`) in the place of the body
+    * `:limit`
+
+  All that is given has to hold. A page also ends at `FORMDB_PAGE_BYTES`, and after 100,000
+  blocks or 256 MiB were looked at, so it can be short, or empty, and still have a next one.
+  The blocks of a feature or series are found by an index; any other filter looks at every block.
+
+      iex> {:ok, _} = FormdbHttp.put_point("quakes", "t/a", 0, 1.5, actor: "ana")
+      iex> {:ok, _} = FormdbHttp.put_point("quakes", "u", 0, 2.5, actor: "ana")
+      iex> {:ok, page} = FormdbHttp.journal("quakes", series_id: "t/*", actor: "ana", bodies: false)
+      iex> {page.returned, page.next}
+      {1, nil}
   """
   @spec journal(database(), [
           {:since, non_neg_integer() | nil}
           | {:until, non_neg_integer() | nil}
           | {:type, String.t() | nil}
+          | {:feature_id, String.t() | nil}
+          | {:series_id, String.t() | nil}
+          | {:actor, String.t() | nil}
+          | {:provenance, %{(String.t() | atom()) => term()} | [{String.t(), term()}] | nil}
+          | {:transaction, non_neg_integer() | nil}
+          | {:bodies, boolean()}
+          | Types.order_option()
           | {:limit, pos_integer() | nil}
         ]) :: result(Types.block_page())
   defdelegate journal(name, opts \\ []), to: Journal
+
+  @doc """
+  What changed in a feature from one sequence or time to another, by default the newest, as JSON:
+  `from` and `to`, the versions there were (as `provenance/3` has them, null where there was
+  none), and `changes`. Those are operations of a JSON Patch (RFC 6902) that makes the later
+  document of the earlier one, each with what was there before as `from`. Objects are compared
+  member by member; a geometry or a list changes as a whole.
+
+      iex> feature = &~s({"type":"Feature","id":"a","geometry":null,"properties":{"limit":\#{&1}}})
+      iex> {:ok, _} = FormdbHttp.put_feature("quakes", feature.(40))
+      iex> {:ok, _} = FormdbHttp.put_feature("quakes", feature.(50))
+      iex> {:ok, diff} = FormdbHttp.feature_diff("quakes", "a", 1)
+      iex> FormdbHttp.JSON.decode!(diff)["changes"]
+      [%{"op" => "replace", "path" => "/properties/limit", "from" => 40, "value" => 50}]
+  """
+  @spec feature_diff(
+          database(),
+          String.t(),
+          non_neg_integer() | Types.timestamp(),
+          non_neg_integer() | Types.timestamp() | nil
+        ) :: result(binary())
+  defdelegate feature_diff(name, id, from, to \\ nil), to: Journal
+
+  @doc """
+  The points that a series has as of one sequence or time, `to` (`nil`: now), and not as of
+  another, `from`, and those that it had then and has no more: JSON arrays of `{"timestamp",
+  "value"}`, by time. A point that was deleted and written again with its value is in neither.
+
+  Options: `:start`, `:end`, `:limit`, `:cursor` and `:tz`. A page has all changes of a time, and
+  may be empty and still have a next one.
+
+      iex> {:ok, _} = FormdbHttp.put_columns("quakes", "t", [1, 2], [0.5, 0.7])
+      iex> {:ok, _} = FormdbHttp.delete_points("quakes", "t", 2, 3)
+      iex> {:ok, diff} = FormdbHttp.series_diff("quakes", "t", 1, 2)
+      iex> {diff.added, FormdbHttp.JSON.decode!(diff.removed), diff.next}
+      {"[]", [%{"timestamp" => "1970-01-01T00:00:00.000002Z", "value" => 0.7}], nil}
+  """
+  @spec series_diff(
+          database(),
+          String.t(),
+          non_neg_integer() | Types.timestamp(),
+          non_neg_integer() | Types.timestamp() | nil,
+          [
+            {:start, Types.timestamp() | nil}
+            | {:end, Types.timestamp() | nil}
+            | Types.page_option()
+            | Types.tz_option()
+          ]
+        ) :: result(Types.series_diff())
+  defdelegate series_diff(name, series, from, to, opts \\ []), to: Journal
 
   @doc "One block, by its sequence or its hash."
   @spec block(database(), Types.block_name()) :: result(Types.block())

@@ -2,7 +2,7 @@ defmodule FormdbHttp.Analytics do
   @moduledoc false
   # What points come to: aggregates and summaries. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Engine, Input, Native}
+  alias FormdbHttp.{Absence, Engine, Input, Native}
 
   @aggregate_options [
     :start,
@@ -23,9 +23,17 @@ defmodule FormdbHttp.Analytics do
   def aggregate(name, series, aggregation, opts) do
     with {:ok, query} <- query(name, series, aggregation, opts),
          {:ok, {data, seq}} <-
-           Engine.ask(name, query, &Native.aggregate/3, &Native.aggregate_dirty/3),
+           name
+           |> Engine.ask(query, &Native.aggregate/3, &Native.aggregate_dirty/3)
+           |> absent(name, query),
          do: {:ok, %{data: data, seq: seq}}
   end
+
+  # Why there is no such series.
+  defp absent(answer, name, %{series: {:one, id}, as_of: as_of}),
+    do: Absence.explain(answer, name, {:series, id}, as_of)
+
+  defp absent(answer, _name, _of_several), do: answer
 
   @doc "What the engine is asked."
   def query(name, series, aggregation, opts) do
@@ -66,6 +74,9 @@ defmodule FormdbHttp.Analytics do
     opts = Input.options!(opts, [:as_of])
 
     with {:ok, as_of} <- Input.as_of(name, opts),
-         do: Engine.call_heavy(name, &Native.summary(&1, name, series, as_of))
+         do:
+           name
+           |> Engine.call_heavy(&Native.summary(&1, name, series, as_of))
+           |> Absence.explain(name, {:series, series}, as_of)
   end
 end

@@ -7,6 +7,8 @@ defmodule FormdbHttp.Error do
     * `:detail` - a sentence: what was found, what was expected
     * `:pointer` - JSON pointer (RFC 6901) to the offending part of the input,
       `nil` where there is none
+    * `:deleted` - of a feature or series that is gone, the block that deleted it: its `:seq`
+      and `:time` in microseconds; `nil` otherwise
     * `:errors` - all that is wrong with a document, each with code, detail and pointer;
       the first is the error itself. Empty where only one thing can be wrong. Of what stands
       in the way of undoing also `:seq`, the block that was to be undone, and `:by`, the block
@@ -26,10 +28,11 @@ defmodule FormdbHttp.Error do
           code: atom(),
           detail: String.t(),
           pointer: String.t() | nil,
+          deleted: %{seq: pos_integer(), time: integer()} | nil,
           errors: [fault()]
         }
 
-  defexception [:code, :detail, :pointer, errors: []]
+  defexception [:code, :detail, :pointer, :deleted, errors: []]
 
   @impl true
   def message(%__MODULE__{code: code, detail: detail, pointer: pointer}) do

@@ -2,7 +2,7 @@ defmodule FormdbHttp.Features do
   @moduledoc false
   # Writing and reading features. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Engine, Error, Input, Native, Transaction, Types, Writing}
+  alias FormdbHttp.{Absence, Engine, Error, Input, Native, Transaction, Types, Writing}
 
   ## Writing
 
@@ -32,15 +32,17 @@ defmodule FormdbHttp.Features do
     opts = Writing.options!(opts, [:expect, :antimeridian])
     request = {:patch, id, Input.json(patch), Input.antimeridian(opts)}
 
-    with {:ok, {false, [id], []}, ack} <- Writing.write(name, request, :io, opts),
+    with {:ok, {false, [id], []}, ack} <- gone(Writing.write(name, request, :io, opts), name, id),
          do: {:ok, written(id, ack)}
   end
+
+  defp gone(answer, name, id), do: Absence.explain(answer, name, {:feature, id}, nil)
 
   def delete_feature(name, id, opts) do
     opts = Writing.options!(opts, [:expect, :provenance])
     request = {:delete_feature, id, Input.provenance(opts)}
 
-    with {:ok, nil, ack} <- Writing.write(name, request, :normal, opts),
+    with {:ok, nil, ack} <- gone(Writing.write(name, request, :normal, opts), name, id),
          do: {:ok, written(id, ack)}
   end
 
@@ -123,7 +125,10 @@ defmodule FormdbHttp.Features do
 
     with {:ok, transaction} <- Transaction.of(opts, name),
          {:ok, as_of} <- Input.as_of(name, opts),
-         {:ok, {seq, hash, json}} <- find(name, id, as_of, transaction),
+         {:ok, {seq, hash, json}} <-
+           name
+           |> find(id, as_of, transaction)
+           |> Absence.explain(name, {:feature, id}, as_of, transaction),
          do: {:ok, %{seq: seq, hash: hash, json: json}}
   end
 

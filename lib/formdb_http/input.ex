@@ -45,6 +45,19 @@ defmodule FormdbHttp.Input do
   @spec json?(keyword()) :: boolean()
   def json?(opts), do: choice!(opts, :as, [:points, :json]) == :json
 
+  @doc "What is told beside points, the option `:include`, as text; only JSON has a place for it."
+  @spec include(keyword()) :: String.t() | nil
+  def include(opts) do
+    case opts[:include] do
+      nil ->
+        nil
+
+      include ->
+        json?(opts) || raise ArgumentError, "the option :include is taken with as: :json"
+        if is_list(include), do: Enum.map_join(include, ",", &to_string/1), else: include
+    end
+  end
+
   @doc """
   How times are read: the options `:unit`, what integers count, as text, and `:tz`, the zone
   of texts without an offset; each `nil` if it is not given.
@@ -115,8 +128,13 @@ defmodule FormdbHttp.Input do
 
   @doc "The sequence that the option `:as_of` means: itself, or the last one by a time."
   @spec as_of(Types.database(), keyword()) :: Types.result(non_neg_integer() | nil)
-  def as_of(name, opts) do
-    case opts[:as_of] do
+  def as_of(name, opts), do: sequence(name, :as_of, opts[:as_of])
+
+  @doc "The same of the parameter `key`."
+  @spec sequence(Types.database(), atom(), non_neg_integer() | Types.timestamp() | nil) ::
+          Types.result(non_neg_integer() | nil)
+  def sequence(name, key, value) do
+    case value do
       nil ->
         {:ok, nil}
 
@@ -124,12 +142,17 @@ defmodule FormdbHttp.Input do
         {:ok, seq}
 
       seq when is_integer(seq) ->
-        detail = "as_of is #{seq}; expected a sequence that the journal has reached, or a time"
-        {:error, %Error{code: :invalid_parameter, detail: detail, pointer: "/as_of"}}
+        detail = "#{key} is #{seq}; expected a sequence that the journal has reached, or a time"
+        {:error, %Error{code: :invalid_parameter, detail: detail, pointer: "/#{key}"}}
 
       time ->
-        with {:ok, micros} <- micros(time, "/as_of"), do: Engine.seq_at(name, micros)
+        with {:ok, micros} <- micros(time, "/#{key}"), do: at(name, key, micros)
     end
+  end
+
+  defp at(name, key, micros) do
+    with {:error, %Error{pointer: "/as_of"} = error} <- Engine.seq_at(name, micros),
+         do: {:error, %{error | pointer: "/#{key}"}}
   end
 
   @doc "What all ranges say: from when to when, which page, and as of when."

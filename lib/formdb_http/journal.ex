@@ -2,27 +2,41 @@ defmodule FormdbHttp.Journal do
   @moduledoc false
   # The journal: blocks, versions, undoing, proofs. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Engine, Error, Input, Native, Writing}
+  alias FormdbHttp.{Absence, Engine, Error, Input, JSON, Native, Writing}
 
   # Blocks that are read in some milliseconds.
   @small_page 1_000
+  @filters [:type, :feature_id, :series_id, :actor, :provenance, :transaction]
 
   def journal(name, opts) do
-    opts = Input.options!(opts, [:since, :until, :type, :limit])
+    opts = Input.options!(opts, @filters ++ [:since, :until, :order, :limit, bodies: true])
 
     query = %{
       since: opts[:since] || 0,
       until: opts[:until],
       op: opts[:type],
+      actor: opts[:actor],
+      provenance: members(opts[:provenance] || []),
+      feature_id: opts[:feature_id],
+      series_id: opts[:series_id],
+      in_transaction: opts[:transaction],
+      order: Input.order(opts),
+      bodies: opts[:bodies],
       limit: Input.limit(opts)
     }
 
-    # Blocks of one type have to be looked for.
-    heavy? = query.op != nil or query.limit > @small_page
+    # What a filter takes has to be looked for.
+    heavy? = Enum.any?(@filters, &opts[&1]) or query.limit > @small_page
     call = if heavy?, do: &Engine.call_heavy/2, else: &Engine.call/2
 
     with {:ok, {json, returned, next}} <- call.(name, &Native.entries(&1, name, query)),
          do: {:ok, %{json: json, returned: returned, next: next}}
+  end
+
+  # Each with its value as it is written.
+  defp members(members) do
+    for {name, value} <- members,
+        do: {to_string(name), if(is_binary(value), do: value, else: JSON.text(value))}
   end
 
   def provenance(name, id, opts) do
@@ -34,9 +48,77 @@ defmodule FormdbHttp.Journal do
 
     with {:ok, as_of} <- Input.as_of(name, opts),
          {:ok, {json, returned, next}} <-
-           call.(name, &Native.provenance(&1, name, id, since, as_of, limit)),
+           name
+           |> call.(&Native.provenance(&1, name, id, since, as_of, limit))
+           |> Absence.explain(name, {:feature, id}, as_of),
          do: {:ok, %{json: json, returned: returned, next: next}}
   end
+
+  def series_provenance(name, series, from, to, opts) do
+    opts = Input.options!(opts, [:since, :limit, :as_of, :tz])
+
+    with {:ok, start} <- Input.micros(from, "/start", opts[:tz]),
+         {:ok, stop} <- Input.micros(to, "/end", opts[:tz]),
+         {:ok, as_of} <- Input.as_of(name, opts),
+         asked = %{
+           series: series,
+           start: start,
+           end: stop,
+           since: opts[:since] || 0,
+           as_of: as_of,
+           limit: Input.limit(opts)
+         },
+         {:ok, {json, returned, next}} <-
+           name
+           |> Engine.call_heavy(&Native.series_provenance(&1, name, asked))
+           |> Absence.explain(name, {:series, series}, as_of),
+         do: {:ok, %{json: json, returned: returned, next: next}}
+  end
+
+  def feature_diff(name, id, from, to) do
+    with {:ok, from} <- Input.sequence(name, :from, from),
+         {:ok, to} <- Input.sequence(name, :to, to) do
+      name
+      |> Engine.call_heavy(&Native.feature_diff(&1, name, id, from, to))
+      |> Absence.explain(name, {:feature, id}, to)
+      |> pointing(from, to)
+    end
+  end
+
+  def series_diff(name, series, from, to, opts) do
+    opts = Input.options!(opts, [:start, :end, :limit, :cursor, :tz])
+
+    with {:ok, from} <- Input.sequence(name, :from, from),
+         {:ok, to} <- Input.sequence(name, :to, to),
+         {:ok, start} <- Input.optional_micros(opts[:start], "/start", opts[:tz]),
+         {:ok, stop} <- Input.optional_micros(opts[:end], "/end", opts[:tz]),
+         asked = %{
+           series: series,
+           # No stored time is that early or late.
+           start: start || -0x8000000000000000,
+           end: stop || 0x7FFFFFFFFFFFFFFF,
+           from: from,
+           to: to,
+           limit: Input.limit(opts),
+           cursor: opts[:cursor],
+           tz: opts[:tz]
+         },
+         {:ok, {added, removed, from, to, next}} <-
+           name
+           |> Engine.call_heavy(&Native.series_diff(&1, name, asked))
+           |> Absence.explain(name, {:series, series}, to)
+           |> pointing(from, to),
+         do: {:ok, %{added: added, removed: removed, from: from, to: to, next: next}}
+  end
+
+  # The engine knows no more than that a sequence has not been reached.
+  defp pointing({:error, %Error{pointer: "/as_of"} = error}, from, to) do
+    name = if to && to > (from || 0), do: "to", else: "from"
+    detail = String.replace_prefix(error.detail, "as_of", name)
+    {:error, %{error | pointer: "/" <> name, detail: detail}}
+  end
+
+  defp pointing(answer, _from, _to), do: answer
 
   def lineage(name, id, opts) do
     opts = Input.options!(opts, [:limit, :as_of])
@@ -44,7 +126,9 @@ defmodule FormdbHttp.Journal do
 
     with {:ok, as_of} <- Input.as_of(name, opts),
          {:ok, {json, elsewhere, truncated}} <-
-           Engine.call_heavy(name, &Native.lineage(&1, name, id, as_of, limit)),
+           name
+           |> Engine.call_heavy(&Native.lineage(&1, name, id, as_of, limit))
+           |> Absence.explain(name, {:feature, id}, as_of),
          do: {:ok, %{json: json, elsewhere: elsewhere, truncated: truncated}}
   end
 

@@ -2,12 +2,14 @@ defmodule FormdbHttp.Points do
   @moduledoc false
   # Writing and reading points of time series. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Engine, Input, Native, Transaction, Writing}
+  alias FormdbHttp.{Absence, Engine, Input, Native, Transaction, Writing}
 
   # 16 bytes a point, encoded about as fast as memory is copied.
   @dirty_column_bytes 65_536
   # Points in one answer built on a normal scheduler (about 0.1 ms).
   @dirty_points 1_000
+
+  @range [:value, :order, :limit, :cursor, :as, :as_of, :tz]
 
   ## Writing
 
@@ -154,7 +156,8 @@ defmodule FormdbHttp.Points do
   ## Reading
 
   def range(name, series, from, to, opts) do
-    opts = Input.options!(opts, [:value, :order, :limit, :cursor, :as, :as_of, :transaction, :tz])
+    opts = Input.options!(opts, [:transaction, :include | @range])
+    include = Input.include(opts)
 
     calls =
       if Input.json?(opts),
@@ -164,8 +167,22 @@ defmodule FormdbHttp.Points do
     with {:ok, transaction} <- Transaction.of(opts, name),
          {:ok, window} <- Input.window(name, from, to, opts),
          range = Map.merge(window, %{series: series, transaction: transaction}),
-         {:ok, {points, seq, next}} <- read_range(name, range, calls),
+         {:ok, {points, seq, next}} <-
+           name
+           |> read_range(range, include, calls)
+           |> Absence.explain(name, {:series, series}, window.as_of, transaction),
          do: {:ok, %{points: points, seq: seq, next: next}}
+  end
+
+  # What stands beside the points is in their blocks.
+  defp read_range(name, range, include, _calls) when include != nil,
+    do: detailed(name, &Native.range_detailed(&1, name, range, {include, :json}))
+
+  defp read_range(name, range, nil, calls), do: read_range(name, range, calls)
+
+  defp detailed(name, call) do
+    with {:ok, {json, _returned, seq, next}} <- Engine.call_heavy(name, call),
+         do: {:ok, {json, seq, next}}
   end
 
   # In a transaction another call may hold it for long.
@@ -180,20 +197,29 @@ defmodule FormdbHttp.Points do
     do: Engine.call_heavy(name, &dirty.(&1, name, range))
 
   def range_many(name, prefix, from, to, opts) do
-    opts = Input.options!(opts, [:value, :order, :limit, :cursor, :as, :as_of, :tz])
+    opts = Input.options!(opts, [:include | @range])
+    include = Input.include(opts)
 
     with {:ok, window} <- Input.window(name, from, to, opts),
          range = Map.merge(window, %{prefix: prefix, json: Input.json?(opts)}),
-         {:ok, {series, seq, next}} <-
-           Engine.call_heavy(name, &Native.range_many(&1, name, range)),
+         {:ok, {series, seq, next}} <- read_ranges(name, range, include),
          do: {:ok, %{series: series, seq: seq, next: next}}
   end
+
+  defp read_ranges(name, range, nil),
+    do: Engine.call_heavy(name, &Native.range_many(&1, name, range))
+
+  defp read_ranges(name, range, include),
+    do: detailed(name, &Native.ranges_detailed(&1, name, range, {include, :json}))
 
   def latest(name, series, opts) do
     opts = Input.options!(opts, [:as_of])
 
     with {:ok, as_of} <- Input.as_of(name, opts),
-         {:ok, latest} <- Engine.call(name, &Native.latest(&1, name, series, as_of)) do
+         {:ok, latest} <-
+           name
+           |> Engine.call(&Native.latest(&1, name, series, as_of))
+           |> Absence.explain(name, {:series, series}, as_of) do
       {index, latest} = Map.pop!(latest, :index)
       {:ok, Map.put(latest, :point_id, point_id(latest.seq, index))}
     end

@@ -4,7 +4,7 @@ defmodule FormdbHttp.Tables do
   # Pages of them, for those who want all there is. Every function gives a text without a
   # header, how many rows it has, the sequence it is as of and what the next page is asked by.
 
-  alias FormdbHttp.{Analytics, Engine, Input, Native, Transaction, Types}
+  alias FormdbHttp.{Absence, Analytics, Engine, Input, Native, Transaction, Types}
 
   @type form :: :lines | :csv
   @type page :: %{
@@ -14,7 +14,7 @@ defmodule FormdbHttp.Tables do
           next: term()
         }
 
-  @doc "Of a series, in columns `timestamp` and `value`. Options of `FormdbHttp.range/5`."
+  @doc "Of a series, in columns `timestamp` and `value`. Options of `FormdbHttp.range/5`, `:include` as text."
   @spec range(
           Types.database(),
           String.t(),
@@ -28,7 +28,16 @@ defmodule FormdbHttp.Tables do
     with {:ok, transaction} <- Transaction.of(opts, name),
          {:ok, window} <- Input.window(name, from, to, opts) do
       range = Map.merge(window, %{series: series, transaction: transaction})
-      page(name, &Native.range_table(&1, name, range, form))
+
+      ask =
+        case opts[:include] do
+          nil -> &Native.range_table(&1, name, range, form)
+          include -> &Native.range_detailed(&1, name, range, {include, form})
+        end
+
+      name
+      |> page(ask)
+      |> Absence.explain(name, {:series, series}, window.as_of, transaction)
     end
   end
 
@@ -48,9 +57,19 @@ defmodule FormdbHttp.Tables do
   def ranges(name, prefix, form, from, to, opts) do
     with {:ok, window} <- Input.window(name, from, to, opts) do
       range = Map.merge(window, %{prefix: prefix, json: false})
-      page(name, &Native.ranges_table(&1, name, range, of_many(form)))
+      form = of_many(form)
+
+      case opts[:include] do
+        nil -> page(name, &Native.ranges_table(&1, name, range, form))
+        include -> page(name, &Native.ranges_detailed(&1, name, range, {include, form}))
+      end
     end
   end
+
+  @doc "The columns of a table for what is told beside points, each with a comma before it."
+  @spec columns(String.t() | nil) :: Types.result(String.t())
+  def columns(nil), do: {:ok, ""}
+  def columns(include), do: Engine.native(Native.include_columns(include))
 
   @doc """
   The same side by side, as CSV: a column for each series, of which an empty cell is a gap. The

@@ -468,6 +468,13 @@ defmodule FormdbHttp.Types do
   @typedoc "Points by time, as tuples or JSON."
   @type range :: %{points: [point()] | binary(), seq: non_neg_integer(), next: String.t() | nil}
 
+  @typedoc "What JSON has of points besides timestamp and value."
+  @type include_option ::
+          {:include,
+           [:seq | :hash | :time | :actor | :point_id | :metadata | :provenance]
+           | String.t()
+           | nil}
+
   @typedoc "Points of several series by id, as tuples or JSON."
   @type ranges :: %{
           series: [{String.t(), [point()]}] | binary(),
@@ -565,8 +572,20 @@ defmodule FormdbHttp.Types do
   @typedoc "A block: what is stored (`:cbor`), which the hash is over, and the same as JSON."
   @type block :: %{seq: pos_integer(), hash: String.t(), cbor: binary(), json: binary()}
 
-  @typedoc "An array of blocks as JSON; `:next` is the `:since` of the next page."
+  @typedoc """
+  An array of blocks as JSON; `:next` is the `:since` of the next page, with the newest first
+  its `:until`.
+  """
   @type block_page :: %{json: binary(), returned: non_neg_integer(), next: pos_integer() | nil}
+
+  @typedoc "The sequences that were compared, and points of one and not the other, as JSON."
+  @type series_diff :: %{
+          added: binary(),
+          removed: binary(),
+          from: non_neg_integer(),
+          to: non_neg_integer(),
+          next: String.t() | nil
+        }
 
   @typedoc """
   Blocks by sequence, without their bodies; hashes that name no block of this database;

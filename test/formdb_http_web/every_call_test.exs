@@ -439,7 +439,13 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "purge" => {:purge, "true"},
     "all" => {:all, "true"},
     "partial" => {:boolean, "true"},
-    "dry_run" => {:boolean, "true"}
+    "dry_run" => {:boolean, "true"},
+    "from" => {:as_of, "20"},
+    "to" => {:as_of, "20"},
+    "include" => {:include, "seq"},
+    "feature_id" => {:text, "f1"},
+    "actor" => {:text, "ana"},
+    "bodies" => {:boolean, "false"}
   }
 
   # What a call takes in the place of something else, and so not beside it.
@@ -453,6 +459,8 @@ defmodule FormdbHttpWeb.EveryCallTest do
     features_heatmap: ["zoom"],
     aggregate: ["aggregation"],
     aggregate_by_prefix: ["aggregation"],
+    feature_diff: ["from"],
+    series_diff: ["from"],
     inclusion: ["seq"],
     consistency: ["first"]
   }
@@ -478,11 +486,15 @@ defmodule FormdbHttpWeb.EveryCallTest do
         for %{name: key, type: type} <- call.query,
             not match?({:filter, _}, type),
             key not in Map.get(@instead, name, []),
-            do: {String.to_atom(key), Map.fetch!(@parameters, key)}
+            do: {String.to_atom(key), parameter(key, type)}
 
       {method, path(template, db, txn), needed, parameters}
     end
   end
+
+  # In the journal it is the sequence of a block.
+  defp parameter("transaction", :count), do: {:count, "1"}
+  defp parameter(key, _type), do: Map.fetch!(@parameters, key)
 
   defp given(key), do: {String.to_atom(key), elem(Map.fetch!(@parameters, key), 1)}
 

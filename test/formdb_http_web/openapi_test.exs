@@ -62,9 +62,9 @@ defmodule FormdbHttpWeb.OpenAPITest do
               do: {place, name, place == "path" or parameter.required != nil}
 
         filters =
-          if Enum.any?(call.query, &Parameters.filter?/1),
-            do: [{"query", "filters", false}],
-            else: []
+          for %{type: {:filter, _}, name: name} <- call.query,
+              parameter = %{"prop.NAME" => "filters", "provenance.NAME" => "provenance"}[name],
+              do: {"query", parameter, false}
 
         found =
           for parameter <- operation["parameters"] || [],

@@ -39,17 +39,32 @@ defmodule FormdbHttpWeb.Answer do
   end
 
   def page(req, resource, params, content_type, members, next) do
-    {asked, filters} = req.asked
-    pairs = Enum.to_list(Map.put(asked, "cursor", next)) ++ filters
-    href = Paths.to(req, resource, params) <> "?" <> URI.encode_query(pairs)
+    href = href(req, resource, params, {"cursor", next})
     headers = %{"content-type" => content_type}
 
     if req.method == "POST" do
       link = [rel: "next", href: href, method: "POST"]
       {200, headers, JSON.encode(members ++ [links: [link]])}
     else
-      headers = Map.put(headers, "link", ["<", href, ">; rel=\"next\""])
+      headers = Map.put(headers, "link", next(href))
       {200, headers, JSON.encode(members ++ [links: [[rel: "next", href: href]]])}
     end
+  end
+
+  @doc """
+  The answer with a link to the next page as a header. That is of the same question with one
+  parameter given anew; `nil`: there is none.
+  """
+  def linked(answer, _req, _resource, _params, nil), do: answer
+
+  def linked(answer, req, resource, params, parameter),
+    do: header(answer, "link", next(href(req, resource, params, parameter)))
+
+  defp next(href), do: ["<", href, ">; rel=\"next\""]
+
+  defp href(req, resource, params, {name, value}) do
+    {asked, filters} = req.asked
+    pairs = Enum.to_list(Map.put(asked, name, value)) ++ filters
+    Paths.to(req, resource, params) <> "?" <> URI.encode_query(pairs)
   end
 end

@@ -110,7 +110,7 @@ defmodule FormdbHttpWeb.Problem do
 
   @doc "The answer that tells the client about an error."
   @spec answer(Error.t()) :: Request.answer()
-  def answer(%Error{code: code, detail: detail, pointer: pointer, errors: errors}) do
+  def answer(%Error{code: code, detail: detail, pointer: pointer, errors: errors} = error) do
     {status, title} = lookup(code)
 
     members = [
@@ -122,9 +122,13 @@ defmodule FormdbHttpWeb.Problem do
     ]
 
     members = if pointer, do: members ++ [pointer: pointer], else: members
+    members = members ++ deleted(error.deleted)
     members = if errors == [], do: members, else: members ++ [errors: Enum.map(errors, &fault/1)]
     {status, headers(code), JSON.encode(members)}
   end
+
+  defp deleted(nil), do: []
+  defp deleted(%{seq: seq, time: time}), do: [seq: seq, time: FormdbHttp.format_timestamp(time)]
 
   @doc "One of several faults, as it is told."
   @spec fault(Error.fault()) :: keyword()

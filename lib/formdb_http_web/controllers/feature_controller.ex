@@ -115,6 +115,16 @@ defmodule FormdbHttpWeb.FeatureController do
     end
   end
 
+  def diff(_req, %{db: db, id: id, from: from, to: to}) do
+    with {:ok, json} <- FormdbHttp.feature_diff(db, id, from, to) do
+      # It is an object already.
+      "{" <> members = json
+      {status, headers, head} = Answer.json(200, feature_id: id)
+      head = IO.iodata_to_binary(head)
+      {status, headers, [binary_part(head, 0, byte_size(head) - 1), ",", members]}
+    end
+  end
+
   def show(req, %{db: db, id: id} = params) do
     opts = Params.options(params, [:as_of, :transaction])
     with {:ok, feature} <- FormdbHttp.get_feature(db, id, opts), do: show_version(req, feature)

@@ -6,12 +6,14 @@ defmodule FormdbHttpWeb.JournalController do
   alias FormdbHttp.Serving
   alias FormdbHttpWeb.{Answer, Downloading, Params}
 
+  @filters [:type, :feature_id, :series_id, :actor, :transaction, :bodies, :order]
+
   def index(req, %{db: db} = params) do
     with {:ok, params} <- in_sequences(params, db, :since),
          {:ok, params} <- in_sequences(params, db, :until),
          :ok <- check_order(params) do
       case Downloading.framing(req) do
-        nil -> page(params)
+        nil -> page(req, params)
         framing -> download(framing, params)
       end
     end
@@ -40,22 +42,39 @@ defmodule FormdbHttpWeb.JournalController do
 
   defp check_order(_params), do: :ok
 
-  # Up to what is durable now: it goes on growing.
+  defp filters(params) do
+    provenance = for {"provenance." <> name, text} <- params.filters, do: {name, text}
+    [provenance: provenance] ++ Params.options(params, @filters)
+  end
+
+  # Up to what is durable now: it goes on growing. From which end the next page goes on
+  # depends on the order.
   defp download({_type, form} = framing, %{db: db} = params) do
     with {:ok, %{durable_seq: durable}} <- FormdbHttp.database(db) do
-      opts = [until: min(params[:until] || durable, durable)] ++ Params.options(params, [:type])
+      {since, until} = {params.since || 0, min(params.until || durable, durable)}
 
-      Downloading.answer(framing, params[:since] || 0, params[:limit], fn since, limit ->
-        with {:ok, page} <- FormdbHttp.journal(db, [since: since, limit: limit] ++ opts),
+      {first, range} =
+        if params.order == :desc,
+          do: {until, &[since: since, until: &1]},
+          else: {since, &[since: &1, until: until]}
+
+      opts = filters(params)
+
+      Downloading.answer(framing, first, params.limit, fn next, limit ->
+        with {:ok, page} <- FormdbHttp.journal(db, [limit: limit] ++ range.(next) ++ opts),
              do: {:ok, Map.put(page, :text, Serving.json_lines(page.json, form))}
       end)
     end
   end
 
-  defp page(%{db: db} = params) do
-    opts = Params.options(params, [:since, :until, :type, :limit])
+  defp page(req, %{db: db} = params) do
+    opts = Params.options(params, [:since, :until, :limit]) ++ filters(params)
+    begin = if params.order == :desc, do: "until", else: "since"
 
-    with {:ok, page} <- FormdbHttp.journal(db, opts),
-         do: Answer.json(200, entries: {:json, page.json}, next: page.next)
+    with {:ok, page} <- FormdbHttp.journal(db, opts) do
+      200
+      |> Answer.json(entries: {:json, page.json}, next: page.next)
+      |> Answer.linked(req, :journal, params, page.next && {begin, page.next})
+    end
   end
 end

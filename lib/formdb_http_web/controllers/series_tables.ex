@@ -10,8 +10,8 @@ defmodule FormdbHttpWeb.SeriesTables do
   # A point is small.
   @points [page_items: 10_000]
 
-  @of_one "timestamp,value\n"
-  @of_many "series_id,timestamp,value\n"
+  @of_one "timestamp,value"
+  @of_many "series_id,timestamp,value"
 
   @typep span :: {integer(), integer()}
 
@@ -36,13 +36,16 @@ defmodule FormdbHttpWeb.SeriesTables do
   @doc "The points of a series."
   @spec range(Downloading.framing(), map(), span()) :: Request.answer() | {:error, Error.t()}
   def range({_type, form} = framing, %{db: db, series: series} = params, {start, stop}) do
-    opts = Params.options(params, [:order, :as_of, :transaction, :tz]) ++ Params.values(params)
+    opts =
+      Params.options(params, [:order, :as_of, :transaction, :tz, :include]) ++
+        Params.values(params)
 
     ask = fn cursor, limit ->
       Tables.range(db, series, form, start, stop, [cursor: cursor, limit: limit] ++ opts)
     end
 
-    Downloading.answer(framing, params.cursor, params.limit, ask, head(form, @of_one) ++ @points)
+    with {:ok, head} <- head(form, @of_one, params),
+         do: Downloading.answer(framing, params.cursor, params.limit, ask, head ++ @points)
   end
 
   @doc "Those of all series whose ids begin alike, one after the other or side by side."
@@ -50,13 +53,14 @@ defmodule FormdbHttpWeb.SeriesTables do
   def ranges(framing, %{shape: :wide} = params, span), do: wide(framing, params, span)
 
   def ranges({_type, form} = framing, %{db: db, prefix: prefix} = params, {start, stop}) do
-    opts = Params.options(params, [:order, :as_of, :tz]) ++ Params.values(params)
+    opts = Params.options(params, [:order, :as_of, :tz, :include]) ++ Params.values(params)
 
     ask = fn cursor, limit ->
       Tables.ranges(db, prefix, form, start, stop, [cursor: cursor, limit: limit] ++ opts)
     end
 
-    Downloading.answer(framing, params.cursor, params.limit, ask, head(form, @of_many) ++ @points)
+    with {:ok, head} <- head(form, @of_many, params),
+         do: Downloading.answer(framing, params.cursor, params.limit, ask, head ++ @points)
   end
 
   defp wide(_framing, %{cursor: cursor}, _span) when cursor != nil do
@@ -65,6 +69,11 @@ defmodule FormdbHttpWeb.SeriesTables do
       "a table with shape=wide has no cursor; ask for all of it",
       "/cursor"
     )
+  end
+
+  defp wide(_framing, %{include: include}, _span) when include != nil do
+    detail = "a table with shape=wide has no columns for include; leave one of them out"
+    refuse(:invalid_parameter, detail, "/include")
   end
 
   # The first page says which state all of them show.
@@ -103,6 +112,14 @@ defmodule FormdbHttpWeb.SeriesTables do
   def wide_is_csv do
     detail = "shape=wide is that of a table; ask for it with Accept: text/csv, or leave it out"
     refuse(:invalid_parameter, detail, "/shape")
+  end
+
+  # That of points, with columns for what is told beside them.
+  defp head(:lines, _header, _params), do: {:ok, []}
+
+  defp head(:csv, header, params) do
+    with {:ok, columns} <- Tables.columns(params.include),
+         do: {:ok, head(:csv, header <> columns <> "\n")}
   end
 
   defp head(:csv, header), do: [head: fn _page -> header end]

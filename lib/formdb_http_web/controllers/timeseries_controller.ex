@@ -12,7 +12,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   @write [:durability, :idempotency_key]
   @points [:unit, :tz | @write]
-  @range [:limit, :order, :cursor, :as_of, :transaction, :tz]
+  @range [:limit, :order, :cursor, :as_of, :transaction, :tz, :include]
 
   def create(req, params) do
     case Uploading.framing(req) do
@@ -206,6 +206,33 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   defp format(nil, _tz), do: nil
   defp format(micros, tz), do: FormdbHttp.format_timestamp(micros, tz)
+
+  def provenance(req, %{db: db, series: series} = params) do
+    {start, stop} = span(params)
+    opts = Params.options(params, [:since, :limit, :as_of])
+
+    with {:ok, page} <- FormdbHttp.series_provenance(db, series, start, stop, opts) do
+      members = [provenance_chain: {:json, page.json}, next: page.next]
+
+      200
+      |> Answer.json([series_id: series] ++ asked(params) ++ members)
+      |> Answer.linked(req, :series_provenance, params, page.next && {"since", page.next})
+    end
+  end
+
+  def diff(req, %{db: db, series: series, from: from, to: to} = params) do
+    opts = Params.options(params, [:start, :end, :limit, :cursor, :tz])
+
+    with {:ok, diff} <- FormdbHttp.series_diff(db, series, from, to, opts) do
+      members =
+        [series_id: series] ++
+          asked(params) ++
+          [from: diff.from, to: diff.to, added: {:json, diff.added}] ++
+          [removed: {:json, diff.removed}]
+
+      page(req, params, members, diff)
+    end
+  end
 
   def latest(_req, %{db: db, series: series} = params) do
     with {:ok, latest} <- FormdbHttp.latest(db, series, Params.options(params, [:as_of])) do

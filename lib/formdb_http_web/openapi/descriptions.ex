@@ -3,7 +3,6 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
   # What is said of a call beyond its summary: what the table of routes says of it in words, and
   # what follows from its parameters and forms, so that it is said wherever it holds. Pure.
 
-  alias FormdbHttpWeb.OpenAPI.Parameters
   alias FormdbHttpWeb.Routes.{Call, Content}
 
   @names %{
@@ -35,7 +34,7 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
   end
 
   defp filters(%{query: query}) do
-    if Enum.any?(query, &Parameters.filter?/1) do
+    if Enum.any?(query, &(&1.name == "prop.NAME")) do
       "Filters are parameters of the query string, and all must hold: `prop.mag=gte:5`, " <>
         "`prop.size.lon=lt:3` of a member of a property, `prop.status=reviewed`, `prop.mag=in:5,6`, " <>
         "`prop.depth=exists`, `time=since:2026-01-31`, `seq=gt:100`. Operations are `eq`, `ne`, `gt`, " <>
@@ -45,11 +44,25 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
 
   # Pages have a link to the next one.
   defp pages(call) do
-    if link?(call) do
-      "An answer in JSON is a page of up to `limit` items, as of `seq`. The next one is at `href` of the " <>
-        "link `next` in `links`, and in the header field `Link`: the same question with its `cursor`. " <>
-        "On the last page there is neither."
+    cond do
+      not link?(call) -> nil
+      Enum.any?(call.query, &(&1.name == "cursor")) -> pages_by_cursor()
+      true -> pages_by_sequence(call)
     end
+  end
+
+  defp pages_by_sequence(call) do
+    desc = if Enum.any?(call.query, &(&1.name == "order")), do: ", with `order=desc` its `until`"
+
+    "An answer in JSON is a page of up to `limit` blocks. `next` is the `since` of the next one" <>
+      "#{desc}, and `null` on the last; the header field `Link` has the whole link. A page may be " <>
+      "short, or empty, and still have a next one."
+  end
+
+  defp pages_by_cursor do
+    "An answer in JSON is a page of up to `limit` items, as of `seq`. The next one is at `href` of the " <>
+      "link `next` in `links`, and in the header field `Link`: the same question with its `cursor`. " <>
+      "On the last page there is neither."
   end
 
   defp link?(%{answers: answers}),

@@ -57,41 +57,53 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   def filter?(_parameter), do: false
 
   @doc """
-  The filters of a search as one parameter: an object whose members are parameters of the
+  The filters of a call as one parameter: an object whose members are parameters of the
   query string, which is the one way to say that there are such whose names begin with
-  `prop.`.
+  `prop.` or `provenance.`.
   """
   @spec filter([Parameter.t()]) :: keyword() | nil
   def filter([]), do: nil
 
   def filter(filters) do
+    {name, schema, example, more} =
+      case List.last(filters).name do
+        "prop.NAME" ->
+          both = " One may be given twice, for both ends of a range."
+          {"filters", ref(:filters), ["prop.mag": "gte:5"], both}
+
+        "provenance.NAME" ->
+          {"provenance", filters(filters), ["provenance.source": "import 7"], ""}
+      end
+
     [
-      name: "filters",
+      name: name,
       in: :query,
       description:
         "Filters, which must all hold, each a parameter of its own: " <>
-          Enum.map_join(filters, " ", &"`#{&1.name}`: #{&1.about}") <>
-          " One may be given twice, for both ends of a range.",
+          Enum.map_join(filters, " ", &"`#{&1.name}`: #{&1.about}") <> more,
       required: false,
       style: "form",
       explode: true,
-      schema: ref(:filters),
-      example: ["prop.mag": "gte:5"]
+      schema: schema,
+      example: example
     ]
   end
 
-  @doc "Filters as an object, by their names."
+  @doc "Filters as an object, by their names: of those that begin alike comes the last one."
   @spec filters([Parameter.t()]) :: Schema.t()
   def filters(filters) do
-    {named, [_any_property]} = Enum.split_with(filters, &(&1.name in ["time", "seq"]))
+    {named, [any]} = Enum.split(filters, -1)
+    [begin, ""] = String.split(any.name, ".NAME")
 
-    [
-      type: "object",
-      properties: for(%{name: name, about: about} <- named, do: {name, filter_form(name, about)}),
-      patternProperties: [{"^prop\\.", filter_form("prop", "A property of the feature.")}],
-      additionalProperties: false,
-      description: "Filters, by their names: each is an expression or a list of them."
-    ]
+    properties = for %{name: name, about: about} <- named, do: {name, filter_form(name, about)}
+
+    [type: "object"] ++
+      if(properties == [], do: [], else: [properties: properties]) ++
+      [
+        patternProperties: [{"^#{begin}\\.", filter_form(begin, any.about)}],
+        additionalProperties: false,
+        description: "Filters, by their names: each is an expression or a list of them."
+      ]
   end
 
   defp filter_form("time", about),
@@ -101,6 +113,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
     do: one_or_more("^((eq|gt|gte|lt|lte):)?[0-9]+$", about, "gt:100")
 
   defp filter_form("prop", about), do: one_or_more(nil, about, "gte:5")
+  defp filter_form("provenance", about), do: one_or_more(nil, about, "import 7")
 
   defp one_or_more(pattern, about, example) do
     one = text(if(pattern, do: [pattern: pattern], else: []))
@@ -111,7 +124,10 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp example(%{name: "point"}), do: [example: "142,38"]
   defp example(%{required: nil}), do: []
   defp example(%{name: "bbox"}), do: [example: "140,35,145,40"]
-  defp example(%{type: :count, required: text}), do: [example: String.to_integer(text)]
+
+  defp example(%{type: type, required: text}) when type in [:count, :as_of],
+    do: [example: String.to_integer(text)]
+
   defp example(%{required: text}), do: [example: text]
 
   @doc """
@@ -144,7 +160,8 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   defp schema(:text, "db"), do: ref(:database_name)
   defp schema(:text, "txn"), do: ref(:transaction_id)
-  defp schema(:text, name) when name in ["id", "feature"], do: ref(:id)
+  defp schema(:text, name) when name in ["id", "feature", "feature_id"], do: ref(:id)
+  defp schema(:text, "actor"), do: text()
   defp schema(:text, name) when name in ["series", "series_id"], do: ref(:series_id)
   defp schema(:text, "point_id"), do: ref(:point_id)
   defp schema(:text, "prefix"), do: text()
@@ -194,6 +211,13 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   defp schema({:engine, _form}, "fill"), do: ref(:fill)
   defp schema({:engine, _form}, "type"), do: ref(:operation)
+
+  defp schema({:engine, _form}, "include") do
+    name = "(seq|hash|time|actor|point_id|metadata|provenance)"
+    text(pattern: "^ *#{name}( *, *#{name})* *$", examples: ["seq,actor"])
+  end
+
+  defp schema({:engine, _form}, "series_id"), do: text(examples: ["tokyo/*"])
   defp schema({:engine, _form}, "cursor"), do: text()
   defp schema({:engine, _form}, "sum"), do: text(examples: ["mag"])
 end

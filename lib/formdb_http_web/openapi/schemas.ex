@@ -37,6 +37,15 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
       )
   end
 
+  # Of what is gone.
+  defp deleted(404),
+    do: [
+      seq: ref(:block_seq),
+      time: ref(:timestamp)
+    ]
+
+  defp deleted(_status), do: []
+
   defp problem(status, codes) do
     object(
       [
@@ -46,9 +55,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
         code: enum(codes, description: "What went wrong; it is stable."),
         detail: text(description: "What was found, and what was expected. It may be reworded.")
       ],
-      pointer:
-        text(description: "JSON pointer into the body, or `/` and the name of a parameter."),
-      errors: list(ref(:fault), description: "All that is wrong with the document.")
+      [
+        pointer:
+          text(description: "JSON pointer into the body, or `/` and the name of a parameter."),
+        errors: list(ref(:fault), description: "All that is wrong with the document.")
+      ] ++ deleted(status)
     )
   end
 
@@ -89,7 +100,10 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
 
   defp filters do
     all = for %{calls: calls} <- Routes.all(), {_method, call} <- calls, do: call.query
-    [filters | _same] = for query <- all, found = filters(query), found != [], do: found
+
+    [filters | _same] =
+      for query <- all, Enum.any?(query, &(&1.name == "prop.NAME")), do: filters(query)
+
     Parameters.filters(filters)
   end
 

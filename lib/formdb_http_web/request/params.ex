@@ -149,6 +149,7 @@ defmodule FormdbHttpWeb.Params do
 
   # As the table of routes has it.
   defp filter_name("prop." <> _name), do: "prop.NAME"
+  defp filter_name("provenance." <> _name), do: "provenance.NAME"
   defp filter_name(name), do: name
 
   defp unknown(name, []) do

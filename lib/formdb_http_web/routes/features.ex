@@ -179,6 +179,13 @@ defmodule FormdbHttpWeb.Routes.Features do
           errors: @read
         )
       ]),
+      new(:feature_diff, @feature <> "/diff", [
+        call("GET", {FeatureController, :diff}, :read, "What changed in a feature.",
+          query: [from(), to()],
+          answers: [ok(json(:feature_diff))],
+          errors: @read
+        )
+      ]),
       new(:lineage, @feature <> "/lineage", [
         call("GET", {FeatureController, :lineage}, :read, "What a feature is derived from.",
           query: [limit(), as_of()],

@@ -16,8 +16,20 @@ defmodule FormdbHttpWeb.Routes.History do
     [
       new(:journal, @db <> "/journal", [
         call("GET", {JournalController, :index}, :read, "Blocks in their order.",
-          query: [since(), until(), type(), limit()],
-          answers: [ok(json(:journal_page) ++ lines(:block))],
+          query: [
+            since(),
+            until(),
+            type(),
+            feature_id(),
+            series_id(),
+            actor(),
+            transaction_of(),
+            order(),
+            bodies(),
+            limit(),
+            provenance()
+          ],
+          answers: [ok(json(:journal_page) ++ lines(:journal_entry), link: false)],
           errors: [504]
         )
       ]),
@@ -98,6 +110,30 @@ defmodule FormdbHttpWeb.Routes.History do
   defp tree_size(about), do: parameter("tree_size", :count, about)
   defp since, do: parameter("since", :as_of, "Only blocks after this sequence or time.")
   defp until, do: parameter("until", :as_of, "Only blocks up to this sequence or time.")
+
+  defp feature_id, do: parameter("feature_id", :text, "Only blocks about this feature.")
+
+  defp series_id do
+    about = "Only blocks about this series, or with a star at its end about those that begin so."
+    parameter("series_id", {:engine, "the id of a series, or its begin and a star"}, about)
+  end
+
+  defp actor, do: parameter("actor", :text, "Only blocks of this writer.")
+
+  defp transaction_of do
+    about = "Only blocks of the transaction that the block of this sequence belongs to."
+    parameter("transaction", :count, about)
+  end
+
+  defp bodies do
+    about = "Whether entries have what was written, or only what that is about."
+    parameter("bodies", {:enum, [true, false]}, about, default: true)
+  end
+
+  defp provenance do
+    about = "A member of the provenance of the block."
+    parameter("provenance.NAME", {:filter, "VALUE"}, about, key: :filters, default: [])
+  end
 
   defp type do
     form = "an operation, such as put_feature"

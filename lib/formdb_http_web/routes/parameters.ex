@@ -32,6 +32,13 @@ defmodule FormdbHttpWeb.Routes.Parameters do
   def as_of,
     do: parameter("as_of", :as_of, "The state at a sequence, or at a time such as 2026-01-31.")
 
+  def from do
+    about = "The sequence or time that is compared."
+    parameter("from", :as_of, about, required: "1")
+  end
+
+  def to, do: parameter("to", :as_of, "What it is compared with; without it all there is.")
+
   def transaction,
     do: parameter("transaction", :transaction, "What this open transaction sees is read.")
 

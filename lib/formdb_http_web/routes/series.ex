@@ -112,6 +112,24 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: @read
         )
       ]),
+      new(:series_provenance, @series <> "/provenance", [
+        call(
+          "GET",
+          {TimeseriesController, :provenance},
+          :read,
+          "The blocks of a range of points.",
+          query: [start(), stop(), unit(), tz(), since(), limit(), as_of()],
+          answers: [ok(json(:series_provenance), link: false)],
+          errors: [504]
+        )
+      ]),
+      new(:series_diff, @series <> "/diff", [
+        call("GET", {TimeseriesController, :diff}, :read, "What changed in a series.",
+          query: [from(), to(), start(), stop(), unit(), tz(), limit(), cursor()],
+          answers: [ok(json(:series_diff), link: false)],
+          errors: [504]
+        )
+      ]),
       new(:latest, @series <> "/latest", [
         call("GET", {TimeseriesController, :latest}, :read, "The last point of a series.",
           query: [tz(), as_of()],
@@ -151,7 +169,16 @@ defmodule FormdbHttpWeb.Routes.Series do
     parameter("on_error", {:enum, [:skip, :stop]}, about)
   end
 
-  defp range, do: [start(), stop(), unit(), tz(), value(), limit(), order(), cursor(), as_of()]
+  defp range,
+    do: [start(), stop(), unit(), tz(), value(), limit(), order(), cursor(), as_of(), include()]
+
+  defp include do
+    form = "seq, hash, time, actor, point_id, metadata and provenance, with commas between them"
+    about = "What is told of each point besides: of its block, its id and its metadata."
+    parameter("include", {:engine, form}, about)
+  end
+
+  defp since, do: parameter("since", :count, "Only blocks after this sequence.")
 
   defp aggregate do
     [

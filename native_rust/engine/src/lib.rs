@@ -83,17 +83,23 @@ pub use limits::{Limits, RecoveryPolicy};
 pub use mem::{Memory, Pool, Reservation};
 pub use merkle::{ConsistencyProof, InclusionProof, Tree, leaf_hash, node_hash};
 pub use open::Recovered;
+pub use read::absence::Absence;
 pub use read::blocks::StoredBlock;
+pub use read::detailed_points::{DetailedForm, DetailedPage};
 pub use read::journal::{EntryPage, EntryQuery};
 pub use read::lineage::Lineage;
 pub use read::moments::Moment;
 pub use read::page::FeaturePage;
+pub use read::point_origins::Include;
 pub use read::points::{
     ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
 };
 pub use read::proofs::TreeHead;
 pub use read::scrub::ScrubStep;
+pub use read::selection::{BlockFilter, Member, SeriesNames};
+pub use read::series_diff::{SeriesDiff, SeriesDiffQuery};
 pub use read::series_list::{SeriesListPage, SeriesListQuery};
+pub use read::series_provenance::SeriesProvenanceQuery;
 pub use read::table_rows::TableForm;
 pub use search::{
     Area, BoxQuery, Cell, Filter, Grid, Heatmap, HeatmapPage, Near, NearFeature, QueryGeometry,

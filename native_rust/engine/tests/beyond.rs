@@ -151,10 +151,8 @@ impl Entry {
 
 fn entries(db: &Database) -> Vec<Entry> {
     let query = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
         limit: 10_000,
+        ..EntryQuery::default()
     };
     let list: Vec<Value> = serde_json::from_slice(
         &db.entries(&query, &db.budget(Cancel::default()))

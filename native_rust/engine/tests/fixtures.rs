@@ -46,10 +46,8 @@ fn open(dir: &Path) -> Database {
 fn answers(db: &Database) -> Value {
     let info = db.info().unwrap();
     let everything = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
         limit: 10_000,
+        ..EntryQuery::default()
     };
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
     let heads = (0..=info.seq).map(|size| to_hex(&db.tree_head(Some(size)).unwrap().root));

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    Ack, BoxQuery, Cancel, Condition, Database, Durability, EntryQuery, Error, Expected,
-    IdempotencyKey, Limits, Operation, Reply, Transaction,
+    Ack, BlockFilter, BoxQuery, Cancel, Condition, Database, Durability, EntryQuery, Error,
+    Expected, IdempotencyKey, Limits, Operation, Reply, Transaction,
 };
 use support::SimFs;
 use support::calls::{self, code, revert, world};
@@ -204,10 +204,12 @@ fn reverts_restore_exactly_and_say_why_not() {
     assert_eq!(view(&again, None), seen);
     assert_eq!(code(revert(&again, 12)), "cannot_revert");
     let query = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: Some("revert".parse().unwrap()),
+        filter: BlockFilter {
+            op: Some("revert".parse().unwrap()),
+            ..BlockFilter::default()
+        },
         limit: 100,
+        ..EntryQuery::default()
     };
     assert_eq!(
         again

@@ -98,10 +98,8 @@ fn closed() -> Filled {
 
 fn entries(db: &Database) -> Vec<u8> {
     let query = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
         limit: 10_000,
+        ..EntryQuery::default()
     };
     db.entries(&query, &db.budget(Cancel::default()))
         .unwrap()

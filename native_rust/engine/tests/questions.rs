@@ -215,12 +215,7 @@ fn questions_of_every_kind_look_at_their_budget() {
         k: None,
         radius: Some(1e7),
     });
-    let entries = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
-        limit: 1_000,
-    };
+    let entries = EntryQuery::default();
     let series = Aggregate::new(Selection::One("series"), Aggregation::Sum);
     let all = Aggregate::new(Selection::Prefix(""), Aggregation::Median);
     let everything = search(Area::Everything, Predicate::Intersects);
@@ -355,9 +350,7 @@ fn pages_that_end_at_their_bytes_are_together_the_whole() {
         let all = pages(&|since| {
             let query = EntryQuery {
                 since,
-                until: u64::MAX,
-                op: None,
-                limit: 1_000,
+                ..EntryQuery::default()
             };
             fixture.db.entries(&query, &fixture.budget())
         });

@@ -115,10 +115,8 @@ fn everything(db: &Database) -> String {
         out += &view(db, at);
     }
     let entries = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
         limit: 10_000,
+        ..EntryQuery::default()
     };
     out += &String::from_utf8(
         db.entries(&entries, &db.budget(Cancel::default()))

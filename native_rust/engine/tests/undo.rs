@@ -281,10 +281,8 @@ fn get_on(
 /// The blocks with a source that are no reverts, and whose doing stands.
 fn standing_of(db: &Database, source: &str) -> Vec<u64> {
     let all = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
         limit: 10_000,
+        ..EntryQuery::default()
     };
     let entries = db
         .entries(&all, &db.budget(Cancel::default()))

@@ -201,15 +201,7 @@ fn budget(db: &Database) -> Budget {
 
 /// Sequences of the blocks that the journal shows.
 fn journal(db: &Database) -> Vec<u64> {
-    let page = db.entries(
-        &EntryQuery {
-            since: 0,
-            until: u64::MAX,
-            op: None,
-            limit: 1_000,
-        },
-        &budget(db),
-    );
+    let page = db.entries(&EntryQuery::default(), &budget(db));
     let entries: Vec<serde_json::Value> = serde_json::from_slice(&page.unwrap().json).unwrap();
     entries.iter().filter_map(|e| e["seq"].as_u64()).collect()
 }

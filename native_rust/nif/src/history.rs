@@ -1,11 +1,15 @@
 //! Blocks, moments and versions.
 
-use formdb_engine::{Hash, Lineage, Moment, StoredBlock, Undo, to_hex};
-use rustler::{Binary, Encoder, Env, Term};
+use formdb_engine::{
+    Absence, Entity, Hash, Lineage, Moment, SeriesDiffQuery, SeriesProvenanceQuery, StoredBlock,
+    Undo, to_hex,
+};
+use rustler::{Binary, Encoder, Env, NifMap, NifUnitEnum, Term};
 
 use crate::answer::binary;
 use crate::asking::Asker;
 use crate::schedulers::twins;
+use crate::times::zone;
 use crate::{CatalogRef, atoms};
 
 /// `{:ok, {seq, hash, cbor, json}}`.
@@ -114,6 +118,128 @@ fn undo_outline<'a>(
         let undo = Undo::parse(&text, partial)?;
         let outline = database.outline_undo(&undo, &asker.budget(database))?;
         Ok((binary(env, &outline.to_json()), outline.conflict_count))
+    })
+}
+
+/// Which blocks of a series to list.
+#[derive(NifMap)]
+struct SeriesProvenanceMap<'a> {
+    series: &'a str,
+    start: i64,
+    end: i64,
+    since: u64,
+    as_of: Option<u64>,
+    limit: usize,
+}
+
+/// `{:ok, {json, returned, next}}`; `json` is an array of blocks that touched points of a
+/// range.
+#[rustler::nif(schedule = "DirtyIo")]
+fn series_provenance<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    asked: SeriesProvenanceMap<'a>,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let query = SeriesProvenanceQuery {
+            series: asked.series,
+            start: asked.start,
+            end: asked.end,
+            since: asked.since,
+            as_of: asked.as_of,
+            limit: asked.limit,
+        };
+        let page = database.series_provenance(&query, &asker.budget(database))?;
+        Ok((binary(env, &page.json), page.returned, page.next))
+    })
+}
+
+/// `{:ok, json}`: what changed in a feature from one sequence to another.
+#[rustler::nif(schedule = "DirtyIo")]
+fn feature_diff<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    from: u64,
+    to: Option<u64>,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let json = database.feature_diff(id, from, to, &asker.budget(database))?;
+        Ok(binary(env, &json))
+    })
+}
+
+/// Which changes of a series to list.
+#[derive(NifMap)]
+struct SeriesDiffMap<'a> {
+    series: &'a str,
+    start: i64,
+    end: i64,
+    from: u64,
+    to: Option<u64>,
+    limit: usize,
+    cursor: Option<&'a str>,
+    tz: Option<&'a str>,
+}
+
+/// `{:ok, {added, removed, from, to, next}}`; the first two are JSON arrays of points.
+#[rustler::nif(schedule = "DirtyIo")]
+fn series_diff<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    asked: SeriesDiffMap<'a>,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let query = SeriesDiffQuery {
+            series: asked.series,
+            start: asked.start,
+            end: asked.end,
+            from: asked.from,
+            to: asked.to,
+            limit: asked.limit,
+            cursor: asked.cursor,
+        };
+        let diff = database.series_diff(&query, &asker.budget(database))?;
+        let (added, removed) = diff.to_json(&zone(asked.tz)?);
+        let (added, removed) = (binary(env, &added), binary(env, &removed));
+        Ok((added, removed, diff.from, diff.to, diff.next))
+    })
+}
+
+/// What may be absent.
+#[derive(NifUnitEnum)]
+enum AbsentTerm {
+    Feature,
+    Series,
+}
+
+/// `{:ok, {detail, seq, time}}` of why there is none, `{:ok, nil}` if there is one; sequence and
+/// time are of the block that deleted it, nil where none did.
+#[rustler::nif(schedule = "DirtyIo")]
+fn absence<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    (kind, id): (AbsentTerm, &str),
+    as_of: Option<u64>,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let entity = match kind {
+            AbsentTerm::Feature => Entity::Feature,
+            AbsentTerm::Series => Entity::Series,
+        };
+        let absence = database.absence(entity, id, as_of, &asker.budget(database))?;
+        Ok(absence.map(|Absence { detail, deleted }| {
+            let (seq, time) = deleted.unzip();
+            (detail, seq, time)
+        }))
     })
 }
 

@@ -2,8 +2,8 @@
 
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Database, Document, EntryQuery, FeaturePage, Order, PointPage, RangeQuery,
-    SeriesListPage, SeriesListQuery, Summary, ValueFilter, to_hex,
+    BlockFilter, BoxQuery, Database, Document, EntryQuery, FeaturePage, Member, Order, PointPage,
+    RangeQuery, SeriesListPage, SeriesListQuery, SeriesNames, Summary, ValueFilter, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
@@ -313,7 +313,37 @@ struct EntriesMap<'a> {
     since: u64,
     until: Option<u64>,
     op: Option<&'a str>,
+    actor: Option<String>,
+    provenance: Vec<(String, String)>,
+    feature_id: Option<String>,
+    series_id: Option<&'a str>,
+    in_transaction: Option<u64>,
+    order: Atom,
+    bodies: bool,
     limit: usize,
+}
+
+impl EntriesMap<'_> {
+    fn query(self) -> Result<EntryQuery, Failure> {
+        let member = |(name, text)| Member::written(name, text);
+        Ok(EntryQuery {
+            since: self.since,
+            until: self.until.unwrap_or(u64::MAX),
+            filter: BlockFilter {
+                op: self.op.map(str::parse).transpose()?,
+                not_op: None,
+                actor: self.actor,
+                provenance: self.provenance.into_iter().map(member).collect(),
+                feature: self.feature_id,
+                series: self.series_id.map(SeriesNames::parse),
+                transaction: self.in_transaction,
+                times: None,
+            },
+            order: order(self.order),
+            bodies: self.bodies,
+            limit: self.limit,
+        })
+    }
 }
 
 /// `{:ok, {json, returned, next}}`; `json` is an array of blocks.
@@ -321,13 +351,7 @@ struct EntriesMap<'a> {
 fn entries<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, query: EntriesMap<'a>) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let query = EntryQuery {
-            since: query.since,
-            until: query.until.unwrap_or(u64::MAX),
-            op: query.op.map(str::parse).transpose()?,
-            limit: query.limit,
-        };
-        let page = database.entries(&query, &asker.budget(database))?;
+        let page = database.entries(&query.query()?, &asker.budget(database))?;
         Ok((binary(env, &page.json), page.returned, page.next))
     })
 }

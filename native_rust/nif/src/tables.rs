@@ -2,12 +2,12 @@
 //! scheduler: whoever wants them wants many.
 
 use formdb_engine::types::array_lines;
-use formdb_engine::{TableForm, WideQuery};
+use formdb_engine::{DetailedForm, DetailedPage, Include, TableForm, WideQuery};
 use rustler::{Env, NifMap, NifUnitEnum, Term};
 
 use crate::CatalogRef;
 use crate::aggregates::{AggregateMap, RangesMap};
-use crate::answer::{Failure, binary};
+use crate::answer::{Failure, binary, tagged};
 use crate::asking::Asker;
 use crate::reads::{RangeMap, SeriesListMap, order};
 use crate::times::zone;
@@ -73,6 +73,84 @@ fn ranges_table<'a>(
         let text = binary(env, &page.to_table(form.into(), &zone(range.tz)?));
         Ok((text, page.points(), page.seq, page.next))
     })
+}
+
+/// How points with where they come from are written.
+#[derive(NifUnitEnum, Clone, Copy)]
+enum DetailedTerm {
+    Json,
+    Lines,
+    Csv,
+    CsvOfMany,
+}
+
+impl From<DetailedTerm> for DetailedForm {
+    fn from(form: DetailedTerm) -> Self {
+        match form {
+            DetailedTerm::Json => Self::Json,
+            DetailedTerm::Lines => Self::Table(TableForm::Lines),
+            DetailedTerm::Csv => Self::Table(TableForm::Csv),
+            DetailedTerm::CsvOfMany => Self::Table(TableForm::CsvOfMany),
+        }
+    }
+}
+
+/// What is told of points, and in what form.
+type Told<'a> = (&'a str, DetailedTerm);
+
+fn detailed(env: Env<'_>, page: DetailedPage) -> (Term<'_>, usize, u64, Option<String>) {
+    (binary(env, &page.text), page.returned, page.seq, page.next)
+}
+
+/// `{:ok, {text, returned, seq, next}}` of a range of one series, with where its points come
+/// from.
+#[rustler::nif(schedule = "DirtyIo")]
+fn range_detailed<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    range: RangeMap<'a>,
+    (include, form): Told<'a>,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let (include, form) = (Include::parse(include)?, (form.into(), &zone(range.tz)?));
+        let values = range.values()?;
+        let (query, budget) = (range.query(values.as_ref()), asker.budget(database));
+        let page = match range.transaction {
+            None => database.range(&query, &budget)?,
+            Some(id) => database.range_in(id, &query, &budget)?,
+        };
+        let asked = (&query, range.transaction);
+        let page = database.with_origins(asked, page, &include, form, &budget)?;
+        Ok(detailed(env, page))
+    })
+}
+
+/// The same of all series whose ids begin alike.
+#[rustler::nif(schedule = "DirtyIo")]
+fn ranges_detailed<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    range: RangesMap<'a>,
+    (include, form): Told<'a>,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let (include, form) = (Include::parse(include)?, (form.into(), &zone(range.tz)?));
+        let values = range.values()?;
+        let (query, budget) = (range.query(values.as_ref()), asker.budget(database));
+        let page = database.range_by_prefix_with_origins(&query, &include, form, &budget)?;
+        Ok(detailed(env, page))
+    })
+}
+
+/// `{:ok, columns}` that a table has for what is told of points, each with a comma before it.
+#[rustler::nif]
+fn include_columns<'a>(env: Env<'a>, include: &str) -> Term<'a> {
+    let columns = Include::parse(include).and_then(|include| include.columns());
+    tagged(env, columns.map_err(Failure))
 }
 
 /// `{:ok, {header, text, returned, seq, next}}` of the same side by side, as CSV; `next` is

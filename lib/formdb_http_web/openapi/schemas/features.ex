@@ -80,6 +80,23 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
               "objects are merged. A geometry is replaced as a whole.",
           examples: [[properties: [mag: 5.7, status: nil]]]
         ),
+      change_operation: enum(["add", "remove", "replace"], description: "As in JSON Patch."),
+      feature_change:
+        object(
+          [op: ref(:change_operation), path: text(description: "JSON pointer.")],
+          [
+            from: [description: "What was there before."],
+            value: [description: "What is there after."]
+          ],
+          description: "An operation of JSON Patch (RFC 6902)."
+        ),
+      feature_diff:
+        object(
+          feature_id: ref(:id),
+          from: nullable(ref(:version_entry), description: "Null where there was none."),
+          to: nullable(ref(:version_entry), description: "Null where there was none."),
+          changes: list(ref(:feature_change))
+        ),
       feature_page:
         object(
           [

@@ -4,8 +4,6 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
-  alias FormdbHttpWeb.OpenAPI.Schemas.Features
-
   @operations ["put_feature", "delete_feature", "put_points", "delete_points"] ++
                 ["set_defaults", "revert"]
 
@@ -30,7 +28,22 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
           "The bytes that are stored: the hash is SHA-256 over a zero byte and them. docs/FORMAT.md has " <>
             "their form."
       ],
-      journal_page: object(entries: list(ref(:block)), next: Features.next()),
+      block_outline:
+        object(
+          entry(),
+          recorded() ++ outline(),
+          description: "A block with what it is about in the place of its body: `bodies=false`."
+        ),
+      journal_entry: any_of([ref(:block), ref(:block_outline)]),
+      journal_page:
+        object(
+          entries: list(ref(:journal_entry)),
+          next:
+            nullable(count(),
+              description:
+                "The `since` of the next page, with `order=desc` its `until`; null at the end."
+            )
+        ),
       reverted:
         object(
           seq: ref(:block_seq),
@@ -178,6 +191,21 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
       actor: text(description: "Who wrote it."),
       prev: count(1, description: "The sequence of the version before."),
       provenance: ref(:provenance)
+    ]
+  end
+
+  defp outline do
+    [
+      feature_id: ref(:id),
+      series_id: text(),
+      points: count(0, description: "How many it wrote, brought back or replaced."),
+      start: ref(:timestamp),
+      end: ref(:timestamp),
+      block: count(1, description: "The block whose points alone it deleted."),
+      point_id: text(description: "The point that alone it deleted."),
+      replaced_by: count(1, description: "The block whose points came in the place of those."),
+      reverts: ref(:block_seq),
+      effect: ref(:operation)
     ]
   end
 end

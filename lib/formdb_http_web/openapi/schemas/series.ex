@@ -184,11 +184,12 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             "CSV with the header series_id,points,first,last. Lines end in a line feed."
         ),
       timed_value: object(timestamp: ref(:local_timestamp), value: number()),
+      ranged_point: object([timestamp: ref(:local_timestamp), value: number()], origin()),
       series_point:
         object(
           [series_id: ref(:series_id), timestamp: ref(:local_timestamp), value: number()],
-          [],
-          description: "A point a line, as such lines are taken by POST."
+          origin(),
+          description: "A point a line, as such lines are taken by POST; not with `include`."
         ),
       series_value:
         object(
@@ -206,13 +207,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         text(
           description:
             "CSV with a header: of one series timestamp,value; of several series_id,timestamp,value; " <>
+              "of points also the columns that `include` asks for; " <>
               "of groups group in place of timestamp; of several aggregations their names in place of value; " <>
               "or with shape=wide timestamp and a column a series. An empty cell is a gap. Lines end in a " <>
               "line feed."
         ),
       range:
         object(
-          [series_id: ref(:series_id)] ++ span() ++ [data: list(ref(:timed_value))] ++ page()
+          [series_id: ref(:series_id)] ++ span() ++ [data: list(ref(:ranged_point))] ++ page()
         ),
       ranges:
         object(
@@ -221,7 +223,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             [series: list(ref(:range_of_series))] ++
             page()
         ),
-      range_of_series: object(series_id: ref(:series_id), data: list(ref(:timed_value))),
+      range_of_series: object(series_id: ref(:series_id), data: list(ref(:ranged_point))),
       buckets_of_series: object(series_id: ref(:series_id), data: ref(:buckets)),
       bucket:
         object([timestamp: ref(:local_timestamp), value: nullable(number())], [],
@@ -274,6 +276,44 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           stddev: nullable(number()),
           seq: ref(:seq)
         ),
+      touching_block:
+        object(
+          [
+            seq: ref(:block_seq),
+            hash: ref(:hash),
+            time: ref(:timestamp),
+            txn: count(1),
+            op: ref(:operation),
+            points: count(1, description: "Points of the range that it did that to.")
+          ],
+          actor: text(),
+          provenance: ref(:provenance),
+          reverts: ref(:block_seq),
+          effect: ref(:operation)
+        ),
+      series_provenance:
+        object(
+          [series_id: ref(:series_id)] ++
+            span() ++
+            [
+              provenance_chain: list(ref(:touching_block)),
+              next: nullable(count(1), description: "The `since` of the next page.")
+            ]
+        ),
+      series_diff:
+        object(
+          [series_id: ref(:series_id)] ++
+            span() ++
+            [
+              from: ref(:seq),
+              to: ref(:seq),
+              added:
+                list(ref(:timed_value), description: "There as of `to`, and not as of `from`."),
+              removed:
+                list(ref(:timed_value), description: "There as of `from`, and not as of `to`."),
+              links: ref(:page_links)
+            ]
+        ),
       latest:
         object(
           [
@@ -293,6 +333,19 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
     [
       start: nullable(ref(:local_timestamp), description: "Null when it was not given."),
       end: nullable(ref(:local_timestamp), description: "Null when it was not given.")
+    ]
+  end
+
+  # With the parameter `include`. Of what a transaction has not committed yet all is null.
+  defp origin do
+    [
+      seq: nullable(ref(:block_seq)),
+      hash: nullable(ref(:hash)),
+      time: nullable(ref(:timestamp), description: "When it was written."),
+      actor: nullable(text(), description: "Who wrote it."),
+      point_id: nullable(text(pattern: "^pt_[0-9]+_[0-9]+$")),
+      metadata: nullable(ref(:json_object)),
+      provenance: nullable(ref(:provenance))
     ]
   end
 

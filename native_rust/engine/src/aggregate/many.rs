@@ -7,8 +7,10 @@ use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{self, InOrder, Order, Point, Resume};
 use crate::read::cursor::{Asked, Cursor, List};
+use crate::read::detailed_points::{DetailedForm, DetailedPage, DetailedRows};
 use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
+use crate::read::point_origins::Include;
 use crate::read::table_rows::{TableForm, TableRows};
 use crate::state::CursorKey;
 use crate::types::{ValueFilter, Zone};
@@ -126,15 +128,7 @@ impl Database {
                 continue;
             }
             if rows == 0 {
-                let begin = match query.order {
-                    Order::Ascending => query.start,
-                    Order::Descending => query.end,
-                };
-                let begin = Resume {
-                    edge: begin,
-                    skip: 0,
-                };
-                page.next = Some(cursor(&asked, at, begin, &id));
+                page.next = Some(cursor(&asked, at, query.begin(), &id));
                 break;
             }
             room.take(&id, points.len());
@@ -147,6 +141,65 @@ impl Database {
             }
         }
         Ok(page)
+    }
+}
+
+impl Database {
+    /// As [`Self::range_by_prefix`], with where the points come from. A page also ends where
+    /// it would pass [`crate::Limits::page_bytes`] with that. Reads each block of the points
+    /// once, unless sequence and id alone are told.
+    ///
+    /// # Errors
+    /// As [`Self::range_by_prefix`], [`Error::Invalid`] for what a table has no column for,
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn range_by_prefix_with_origins(
+        &self,
+        query: &SeriesRangeQuery<'_>,
+        include: &Include,
+        (form, zone): (DetailedForm, &Zone),
+        budget: &Budget,
+    ) -> Result<DetailedPage> {
+        let state = &self.state;
+        let page = self.range_by_prefix(query, budget)?;
+        let asked = query.asked(&state.cursors);
+        let mut resumed = None;
+        if let Some(Cursor::SeriesPoints { edge, skip, id, .. }) =
+            asked.open_as_of(state, query.cursor, query.as_of)?
+        {
+            resumed = Some((id, Resume { edge, skip }));
+        }
+        let mut rows = DetailedRows::new(state, include, form, zone, budget)?;
+        rows.text(b"[");
+        let mut next = page.next;
+        for SeriesPoints { id, points } in &page.series {
+            let kept = rows.add(id, points, true)?;
+            let Some(points) = points.get(..kept).filter(|kept| kept.len() < points.len()) else {
+                continue;
+            };
+            let range = index::RangeQuery {
+                start: query.start,
+                end: query.end,
+                values: query.values,
+                at: page.seq,
+                order: query.order,
+                skip: 0,
+                limit: points.len(),
+            };
+            let range = match &resumed {
+                Some((first, resume)) if **first == **id => range.resume(*resume),
+                _ => range,
+            };
+            let behind = range.behind(points).unwrap_or(query.begin());
+            next = Some(cursor(&asked, page.seq, behind, id));
+            break;
+        }
+        rows.text(b"]");
+        Ok(DetailedPage {
+            returned: rows.returned,
+            text: rows.finish(),
+            seq: page.seq,
+            next,
+        })
     }
 }
 
@@ -179,6 +232,17 @@ impl Room {
 }
 
 impl SeriesRangeQuery<'_> {
+    /// Where a series begins.
+    fn begin(&self) -> Resume {
+        Resume {
+            edge: match self.order {
+                Order::Ascending => self.start,
+                Order::Descending => self.end,
+            },
+            skip: 0,
+        }
+    }
+
     /// The question that its cursors belong to.
     fn asked(&self, cursors: &CursorKey) -> Asked {
         let Self {

@@ -143,10 +143,13 @@ impl<'a> Change<'a> {
                     deleted: 0,
                 }
             }
-            Self::DeletePoints(span) => Points {
-                added: 0,
-                deleted: series.delete(span, seq, step),
-            },
+            Self::DeletePoints(span) => {
+                let deleted = series.delete(span, seq, step);
+                if deleted == 0 {
+                    series.note_traceless(seq);
+                }
+                Points { added: 0, deleted }
+            }
             Self::PutFeature { .. } | Self::DeleteFeature { .. } | Self::SetDefaults(_) => {
                 Points::default()
             }

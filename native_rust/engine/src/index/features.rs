@@ -305,6 +305,21 @@ impl FeatureIndex {
         found
     }
 
+    /// The same, but for the order: the newest of them first.
+    #[must_use]
+    pub fn latest_versions(&self, id: &str, since: u64, at: u64, limit: usize) -> Vec<u64> {
+        let newest = self.latest(id);
+        let mut next = newest.and_then(|newest| self.version_at(newest, at));
+        let mut found = Vec::new();
+        while let Some(version) = next.filter(|version| version.begin_seq > since)
+            && found.len() < limit
+        {
+            found.push(version.begin_seq);
+            next = self.before(version);
+        }
+        found
+    }
+
     /// The newest version of feature `id`, published or not. O(1).
     #[must_use]
     pub fn newest(&self, id: &str) -> Option<Newest> {

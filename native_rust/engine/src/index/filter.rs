@@ -15,6 +15,11 @@ pub(super) enum Filter {
     WrittenBy(u64),
     /// Those that one block deleted, brought back or not.
     DeletedBy(u64),
+    /// Those that one of the blocks from one sequence to another wrote, deleted or brought
+    /// back.
+    TouchedBy(u64, u64),
+    /// Those visible at one of two sequences and not at the other.
+    Changed(u64, u64),
 }
 
 impl Filter {
@@ -30,6 +35,14 @@ impl Filter {
             Self::VisibleAt(at) => seq <= at && alive_at(ends, at),
             Self::WrittenBy(at) => seq <= at,
             Self::DeletedBy(by) => ends.iter().step_by(2).any(|end_seq| *end_seq == by),
+            Self::TouchedBy(first, last) => {
+                let within = |seq: u64| (first..=last).contains(&seq);
+                within(seq) || ends.iter().any(|end| within(*end))
+            }
+            Self::Changed(one, other) => {
+                let visible = |at| Self::visible_at(at).takes(seq, ends);
+                visible(one) != visible(other)
+            }
         }
     }
 
@@ -39,6 +52,12 @@ impl Filter {
             Self::VisibleAt(at) => bounds.max_seq <= at && at < bounds.min_died,
             Self::WrittenBy(at) => bounds.max_seq <= at,
             Self::DeletedBy(seq) => bounds.min_died == seq && bounds.max_died == seq,
+            Self::TouchedBy(first, last) => first <= bounds.min_seq && bounds.max_seq <= last,
+            Self::Changed(one, other) => {
+                let (one, other) = (Self::visible_at(one), Self::visible_at(other));
+                one.takes_all(bounds) && other.takes_none(bounds)
+                    || one.takes_none(bounds) && other.takes_all(bounds)
+            }
         }
     }
 
@@ -48,6 +67,12 @@ impl Filter {
             Self::VisibleAt(at) => at < bounds.min_seq || bounds.max_died <= at,
             Self::WrittenBy(at) => at < bounds.min_seq,
             Self::DeletedBy(seq) => seq < bounds.min_died || bounds.max_died < seq,
+            Self::TouchedBy(first, last) => last < bounds.min_seq || bounds.last() < first,
+            Self::Changed(one, other) => {
+                let (one, other) = (Self::visible_at(one), Self::visible_at(other));
+                one.takes_all(bounds) && other.takes_all(bounds)
+                    || one.takes_none(bounds) && other.takes_none(bounds)
+            }
         }
     }
 }
@@ -82,6 +107,16 @@ impl Bounds {
         self.max_seq = self.max_seq.max(last);
         self.min_died = self.min_died.min(ends.first().copied().unwrap_or(NEVER));
         self.max_died = self.max_died.max(end_seq(ends).unwrap_or(NEVER));
+    }
+
+    /// What no block lies after that wrote, deleted or brought back one of the points.
+    fn last(&self) -> u64 {
+        match (self.min_died, self.max_died) {
+            (NEVER, _) => self.max_seq,
+            // When those that are there again had been deleted is not kept.
+            (_, NEVER) => NEVER,
+            (_, died) => self.max_seq.max(died),
+        }
     }
 
     /// Whether some of the points may be there now.

@@ -29,6 +29,7 @@ mod signatures;
 mod spatial;
 mod summary;
 mod temporal;
+mod traceless;
 mod walk;
 
 pub(crate) use apply::Change;
@@ -46,4 +47,5 @@ pub(crate) use signatures::SignatureTable;
 pub use spatial::Placed;
 pub(crate) use summary::{extremes, greatest, least};
 pub use temporal::{SeriesEntry, TemporalIndex};
+pub(crate) use traceless::Traces;
 pub(crate) use walk::Stretch;

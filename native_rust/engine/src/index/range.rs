@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::chunk::{BlockSource, Chunk};
+use super::chunk::{BlockSource, Chunk, Point};
 use super::filter::Filter;
 use crate::types::{Counted, ValueFilter};
 
@@ -50,6 +50,26 @@ impl RangeQuery<'_> {
             skip,
             ..self
         }
+    }
+
+    /// Where the page after these points begins, the first ones of the range.
+    #[must_use]
+    pub fn behind(&self, points: &[Point]) -> Option<Resume> {
+        let last = points.last()?.timestamp;
+        let same = points.iter().rev().take_while(|p| p.timestamp == last);
+        let earlier = if last == self.first_timestamp() {
+            self.skip
+        } else {
+            0
+        };
+        Some(Resume {
+            edge: match self.order {
+                Order::Ascending => last,
+                // Of a point in the range, so there is a timestamp after it.
+                Order::Descending => last.saturating_add(1),
+            },
+            skip: earlier.saturating_add(same.count() as u64),
+        })
     }
 
     /// The timestamp `skip` is about.

@@ -124,6 +124,8 @@ pub struct Series {
     // Boxed, so that a node, which has room for eleven, stays small: most
     // series of a database of many are short.
     pub(super) chunks: BTreeMap<Fence, Box<Chunk>>,
+    /// 0 before there is one.
+    first_seq: u64,
     touched: u64,
     last_delete: u64,
 }
@@ -144,9 +146,16 @@ impl Series {
             let new_chunks = self.chunks.len() - chunks;
             next += entered;
             self.touched = self.touched.max(points.seq);
+            self.note_first(points.seq);
             done += entered + PLACE_COST + CHUNK_COST * new_chunks;
         }
         next
+    }
+
+    pub(super) fn note_first(&mut self, seq: u64) {
+        if self.first_seq == 0 || seq < self.first_seq {
+            self.first_seq = seq;
+        }
     }
 
     /// Enters the first points of `piece`, those that go to one place, and
@@ -449,6 +458,12 @@ impl Series {
         for (_, chunk) in self.chunks.range(self.first_fence(start)..(end, 0)) {
             chunk.since((start, end), at, of, &mut found);
         }
+    }
+
+    /// The sequence that wrote the first of its points, published or not.
+    #[must_use]
+    pub fn first_seq(&self) -> Option<u64> {
+        Some(self.first_seq).filter(|first| *first > 0)
     }
 
     /// The greatest sequence that entered or deleted a point, published or not; 0

@@ -260,6 +260,83 @@ impl SharedSeries {
     }
 }
 
+impl SharedSeries {
+    /// Whether a point was written by `at`, deleted since or not. O(1).
+    pub fn began_by(&self, at: u64) -> bool {
+        self.read().first_seq().is_some_and(|first| first <= at)
+    }
+
+    /// Appends the points of a page that are visible at one of two sequences and not at the
+    /// other, each with whether it is at the later one named, and returns where the next page
+    /// begins. In short holds of the lock.
+    ///
+    /// # Errors
+    /// Those of the budget, from whose memory the points are taken.
+    pub fn changed(
+        &self,
+        (from, to): (u64, u64),
+        query: &RangeQuery,
+        budget: &Budget,
+        out: &mut Vec<(bool, Point)>,
+    ) -> Result<Option<Resume>> {
+        let there = Filter::visible_at(to);
+        self.in_steps(query, budget, |query| {
+            budget.make_room(out, query.limit)?;
+            let before = out.len();
+            let series = self.read();
+            let filter = Filter::Changed(from, to);
+            let end = series.pieces(query, filter, Work::steps(STEP), |chunk, source| {
+                let came = there.takes(source.seq, chunk.ends(source));
+                out.extend(chunk.points(source).map(|point| (came, point)));
+            });
+            Ok((end, out.len() - before))
+        })
+    }
+
+    /// Calls `found` with each block from one sequence to another that wrote, deleted or
+    /// brought back points from `start` on and before `end`, and how many: a block may come
+    /// several times. In no order, read in short holds of the lock; O(log n + chunks of the
+    /// times), and O(runs) of those with such points.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn touched_by(
+        &self,
+        (first, last): (u64, u64),
+        (start, end): (i64, i64),
+        budget: &Budget,
+        mut found: impl FnMut(u64, usize),
+    ) -> Result<()> {
+        let query = RangeQuery {
+            start,
+            end,
+            values: None,
+            at: last,
+            order: Order::Ascending,
+            skip: 0,
+            limit: usize::MAX,
+        };
+        let filter = Filter::TouchedBy(first, last);
+        self.in_steps(&query, budget, |query| {
+            let mut read = 0;
+            let series = self.read();
+            let end = series.pieces(query, filter, Work::steps(STEP), |chunk, source| {
+                let points = source.range.len();
+                read += points;
+                if points == 0 {
+                    return;
+                }
+                let turns = std::iter::once(source.seq).chain(chunk.ends(source).iter().copied());
+                for seq in turns.filter(|seq| (first..=last).contains(seq)) {
+                    found(seq, points);
+                }
+            });
+            Ok((end, read))
+        })?;
+        Ok(())
+    }
+}
+
 /// For the last point that is visible at `at`.
 fn last_at(at: u64) -> RangeQuery<'static> {
     RangeQuery {

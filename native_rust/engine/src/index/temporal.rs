@@ -11,8 +11,10 @@ use parking_lot::RwLock;
 
 use super::chunk::PointRef;
 use super::memory;
+use super::range::Order;
 use super::series::Summary;
 use super::shared_series::SharedSeries;
+use super::traceless::Traceless;
 use crate::types::{PointSpan, Which};
 
 /// A series with its id.
@@ -46,6 +48,8 @@ pub struct TemporalIndex {
     /// The same in the order of their ids, for walks. Its lock is held for some series at
     /// a time, and never together with a shard of the map.
     order: RwLock<BTreeMap<Arc<str>, Arc<SharedSeries>>>,
+    /// Blocks about points that have left no trace in any series.
+    traceless: Traceless,
     size: Size,
 }
 
@@ -67,6 +71,7 @@ impl Default for TemporalIndex {
         Self {
             series: DashMap::with_shard_amount(SHARDS),
             order: RwLock::default(),
+            traceless: Traceless::default(),
             size: Size::default(),
         }
     }
@@ -128,6 +133,17 @@ impl TemporalIndex {
         died
     }
 
+    /// Takes note of block `seq`, which is above all those before and has left no trace: it
+    /// deleted points, and there were none.
+    pub(crate) fn note_traceless(&self, seq: u64) {
+        self.traceless.push(seq);
+    }
+
+    /// Up to `limit` such blocks of a range of sequences, in order. O(log n + limit).
+    pub(crate) fn traceless(&self, range: (u64, u64), order: Order, limit: usize) -> Vec<u64> {
+        self.traceless.within(range, order, limit)
+    }
+
     /// Counts points that were entered into a series without [`Self::insert`].
     pub(crate) fn count(&self, points: usize, runs: usize) {
         self.size.points.fetch_add(points, Ordering::Relaxed);
@@ -147,7 +163,7 @@ impl TemporalIndex {
             id_bytes.load(Ordering::Relaxed),
             points.load(Ordering::Relaxed),
             runs.load(Ordering::Relaxed),
-        )
+        ) + self.traceless.len() * size_of::<u64>()
     }
 
     /// The series `id`, if anything was ever entered. It may have nothing to

@@ -5,7 +5,7 @@ use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Entity, Error, Result};
 use crate::merkle::leaf_hash;
-use crate::read::journal::write_entry;
+use crate::read::journal::{Parts, write_entry};
 use crate::state::blocks::{damaged, location, read_block};
 use crate::types::Hash;
 
@@ -53,7 +53,7 @@ impl Database {
         let cbor = read_block(state, seq)?;
         let block = Block::decode(&cbor).map_err(|e| damaged(state, seq, e))?;
         let mut json = Vec::new();
-        write_entry(&block, &cbor, true, &mut json).map_err(|e| damaged(state, seq, e))?;
+        write_entry(&block, &cbor, Parts::All, &mut json).map_err(|e| damaged(state, seq, e))?;
         Ok(StoredBlock {
             seq,
             hash: leaf_hash(&cbor),

@@ -28,6 +28,8 @@ pub(crate) enum List {
     Points,
     SeriesPoints,
     Series,
+    /// Changes of a series.
+    SeriesDiff,
 }
 
 /// A question whose pages have cursors: a secret digest of it.

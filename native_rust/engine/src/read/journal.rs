@@ -1,61 +1,86 @@
 //! Reading the journal back, block by block.
 
-use std::ops::Range;
-
 use serde::Serialize;
 
-use crate::block::{Block, OpKind};
+use crate::block::{Action, Block, OpKind};
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
+use crate::index::Order;
 use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
 use crate::read::ahead::ReadAhead;
 use crate::read::features::no_feature;
 use crate::read::page::check_limit;
+use crate::read::selection::{BlockFilter, Candidates};
+use crate::read::versions::versions;
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
-    DecodeError, delete_points_to_json, feature_to_json, points_to_json, to_hex, write_json,
-    write_timestamp,
+    DecodeError, Which, delete_points_to_json, feature_to_json, points_to_json,
+    stored_delete_feature, stored_delete_points, stored_feature_id, stored_points, to_hex,
+    write_json, write_timestamp,
 };
 
 /// Which blocks to list.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EntryQuery {
     /// Only blocks after this sequence; 0 for all.
     pub since: u64,
     /// Only blocks up to this sequence.
     pub until: u64,
-    /// Only blocks of this operation.
-    pub op: Option<OpKind>,
+    /// Only those that it takes.
+    pub filter: BlockFilter,
+    /// Oldest or newest first.
+    pub order: Order,
+    /// Whether entries have what was written, or in its place what that is about.
+    pub bodies: bool,
     /// Blocks in one page, at least 1.
     pub limit: usize,
+}
+
+/// All blocks, oldest first, as whole as they are.
+impl Default for EntryQuery {
+    fn default() -> Self {
+        Self {
+            since: 0,
+            until: u64::MAX,
+            filter: BlockFilter::default(),
+            order: Order::Ascending,
+            bodies: true,
+            limit: 1_000,
+        }
+    }
 }
 
 /// One page of the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntryPage {
-    /// A JSON array of blocks, in the order they were written.
+    /// A JSON array of blocks, in the order asked for.
     pub json: Vec<u8>,
     /// Blocks in it.
     pub returned: usize,
-    /// The `since` of the next page, if there may be one.
+    /// The `since` of the next page, of one with the newest first its `until`, if there may
+    /// be one.
     pub next: Option<u64>,
 }
 
-/// Blocks looked at for one page, so that a rare operation cannot keep a thread.
+/// Blocks looked at for one page, and bytes of them, so that a rare one cannot keep a
+/// thread: some tenths of a second.
 const PAGE_BLOCKS: u64 = 100_000;
+const PAGE_READ: u64 = 256 << 20;
 
 impl Database {
-    /// Blocks of the journal in order, up to the last durable one. A page may be short, or empty, and still
-    /// have a next one: it ends at a limit of bytes ([`crate::Limits::page_bytes`]; the
-    /// first block has a place however large it is) and of blocks looked at. Reads the
-    /// journal.
+    /// Blocks of the journal that a filter takes, up to the last durable one. A page may be
+    /// short, or empty, and still have a next one: it ends at a limit of bytes
+    /// ([`crate::Limits::page_bytes`]; the first block has a place however large it is),
+    /// and at 100,000 blocks or 256 MiB looked at. A filter that names a feature or series
+    /// looks at their blocks alone, any other at all. Reads the journal.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a bad limit, those of the [`Budget`], [`Error::Closed`],
-    /// [`Error::Corrupt`], [`Error::Io`].
+    /// [`Error::Invalid`] for a bad limit, [`Error::NotFound`] for a transaction that is
+    /// not there, those of the [`Budget`], [`Error::Closed`], [`Error::Corrupt`],
+    /// [`Error::Io`].
     pub fn entries(&self, query: &EntryQuery, budget: &Budget) -> Result<EntryPage> {
         let state = &self.state;
         state.check_open()?;
@@ -64,17 +89,33 @@ impl Database {
             true => state.published(),
             false => state.durable(),
         };
-        let last = query.until.min(shown);
-        let end = last.min(query.since.saturating_add(PAGE_BLOCKS));
-        let mut entries = Entries::new(state, last, budget);
-        let mut seen = query.since.min(last);
-        while seen < end
-            && entries.returned < query.limit
-            && entries.add(seen + 1, query.op, true)?
-        {
-            seen += 1;
-        }
-        Ok(entries.finish((seen < last).then_some(seen)))
+        let EntryQuery { filter, order, .. } = query;
+        let range = (query.since.saturating_add(1), query.until);
+        let mut candidates = Candidates::new(state, filter, range, shown, *order, budget)?;
+        let mut entries = Entries::new(state, shown, budget);
+        let parts = if query.bodies {
+            Parts::All
+        } else {
+            Parts::Outline
+        };
+        let mut looked = 0;
+        let next = loop {
+            let Some(seq) = candidates.next()? else {
+                break None;
+            };
+            if looked == PAGE_BLOCKS
+                || entries.read > PAGE_READ
+                || entries.returned == query.limit
+                || !entries.add(seq, parts, filter)?
+            {
+                break Some(match order {
+                    Order::Ascending => seq - 1,
+                    Order::Descending => seq,
+                });
+            }
+            looked += 1;
+        };
+        Ok(entries.finish(next))
     }
 
     /// The versions of the feature `id`, oldest first, from after block `since`
@@ -116,9 +157,10 @@ impl Database {
             return Err(no_feature(id));
         }
         let mut entries = Entries::new(state, at, budget);
+        let every = BlockFilter::default();
         let mut last = None;
         for seq in versions.iter().take(limit) {
-            if !entries.add(*seq, None, false)? {
+            if !entries.add(*seq, Parts::Head, &every)? {
                 break;
             }
             last = Some(*seq);
@@ -128,34 +170,18 @@ impl Database {
     }
 }
 
-/// Up to `limit` versions of a feature that were written after the start of a range of
-/// sequences and up to its end, oldest first, read some at a time.
-pub(crate) fn versions(
-    state: &State,
-    id: &str,
-    behind: Range<u64>,
-    limit: usize,
-    budget: &Budget,
-) -> Result<Vec<u64>> {
-    /// Read under one hold of the lock.
-    const STEP: usize = 1_024;
-    let mut versions: Vec<u64> = Vec::new();
-    loop {
-        budget.check()?;
-        let since = versions.last().copied().unwrap_or(behind.start);
-        let step = STEP.min(limit - versions.len());
-        let more = state
-            .indexes
-            .features
-            .read()
-            .versions(id, since, behind.end, step);
-        let last = more.len() < STEP;
-        budget.make_room(&mut versions, more.len())?;
-        versions.extend(more);
-        if last {
-            return Ok(versions);
-        }
-    }
+/// What an entry has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parts {
+    /// Who wrote it, when, and what.
+    All,
+    /// In the place of what was written what it is about.
+    Outline,
+    /// Nothing of what was written.
+    Head,
+    /// How many points of a range it wrote, deleted or brought back, and of a revert what it
+    /// undoes and what it does.
+    Touched(u64),
 }
 
 /// Blocks as JSON, one after the other: they end at a number of bytes.
@@ -167,6 +193,8 @@ pub(crate) struct Entries<'q> {
     ahead: ReadAhead,
     json: Vec<u8>,
     pub returned: usize,
+    /// Bytes of the blocks that were looked at.
+    pub read: u64,
 }
 
 impl<'q> Entries<'q> {
@@ -178,12 +206,12 @@ impl<'q> Entries<'q> {
             ahead: ReadAhead::default(),
             json: vec![b'['],
             returned: 0,
+            read: 0,
         }
     }
 
-    /// Add block `seq`, with or without its body, if its operation is the one asked
-    /// for. False if there was no room left for it.
-    pub(crate) fn add(&mut self, seq: u64, op: Option<OpKind>, body: bool) -> Result<bool> {
+    /// Add block `seq` if the filter takes it. False if there was no room left for it.
+    pub(crate) fn add(&mut self, seq: u64, parts: Parts, filter: &BlockFilter) -> Result<bool> {
         /// As JSON a block is seldom so many times as long.
         const LONGER: usize = 4;
         let state = self.state;
@@ -193,7 +221,8 @@ impl<'q> Entries<'q> {
         if block.seq != seq {
             return Err(damaged(state, seq, "another block lies at its place"));
         }
-        if op.is_some_and(|op| op != block.op) {
+        self.read += bytes.len() as u64;
+        if !filter.takes(state, &block)? {
             return Ok(true);
         }
         let full = self.json.len();
@@ -202,7 +231,7 @@ impl<'q> Entries<'q> {
         if self.returned > 0 {
             self.json.push(b',');
         }
-        let written = write_entry(&block, bytes, body, &mut self.json);
+        let written = write_entry(&block, bytes, parts, &mut self.json);
         written.map_err(|e| damaged(state, seq, e))?;
         if self.returned > 0 && self.json.len() > state.limits.page_bytes {
             self.json.truncate(full);
@@ -250,11 +279,60 @@ fn begin_object(object: &impl Serialize, out: &mut Vec<u8>) {
     out.pop_if(|last| *last == b'}');
 }
 
+/// Of a revert, what it undoes and what it does.
+fn write_reverted(action: &Action<'_>, out: &mut Vec<u8>) {
+    if let Some(reverts) = action.reverts {
+        let effect = action.op.as_str();
+        out.extend_from_slice(format!(",\"reverts\":{reverts},\"effect\":\"{effect}\"").as_bytes());
+    }
+}
+
+/// What a block is about, as members: its feature, or its series with the number of points
+/// that it wrote or the range that it deleted; of a revert also what it undoes and what it
+/// does. Linear in the metadata of points.
+fn write_outline(block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let action = block.action()?;
+    write_reverted(&action, out);
+    let mut text = |name: &str, text: &str| {
+        out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        // Writing text into memory has no way to fail.
+        let _ = serde_json::to_writer(&mut *out, text);
+    };
+    match action.op {
+        OpKind::PutFeature => text("feature_id", &stored_feature_id(action.body)?),
+        OpKind::DeleteFeature => text("feature_id", stored_delete_feature(action.body)?),
+        OpKind::PutPoints => {
+            let (series, points) = stored_points(action.body)?;
+            text("series_id", series);
+            out.extend_from_slice(format!(",\"points\":{points}").as_bytes());
+        }
+        // They are all that it is.
+        OpKind::SetDefaults => {}
+        OpKind::DeletePoints | OpKind::Revert => {
+            let span = stored_delete_points(action.body)?;
+            if let Which::Replaced { by, timestamps } = &span.which {
+                text("series_id", &span.series);
+                let points = timestamps.len();
+                out.extend_from_slice(
+                    format!(",\"replaced_by\":{by},\"points\":{points}").as_bytes(),
+                );
+                return Ok(());
+            }
+            let mut members = Vec::new();
+            delete_points_to_json(action.body, &mut members)?;
+            // They go on where the entry stands.
+            out.push(b',');
+            out.extend_from_slice(members.get(1..members.len() - 1).unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
 /// A block as JSON: what it is made of, and its hash.
 pub(crate) fn write_entry(
     block: &Block<'_>,
     bytes: &[u8],
-    body: bool,
+    parts: Parts,
     out: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
     let mut time = Vec::with_capacity(32);
@@ -269,9 +347,17 @@ pub(crate) fn write_entry(
         prev: block.prev,
     };
     begin_object(&entry, out);
-    if body {
-        out.extend_from_slice(b",\"body\":");
-        write_body(block, out)?;
+    match parts {
+        Parts::All => {
+            out.extend_from_slice(b",\"body\":");
+            write_body(block, out)?;
+        }
+        Parts::Outline => write_outline(block, out)?,
+        Parts::Touched(points) => {
+            write_reverted(&block.action()?, out);
+            out.extend_from_slice(format!(",\"points\":{points}").as_bytes());
+        }
+        Parts::Head => {}
     }
     if let Some(provenance) = block.provenance {
         out.extend_from_slice(b",\"provenance\":");

@@ -6,8 +6,10 @@ use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
 use crate::read::features::no_feature;
-use crate::read::journal::{Entries, versions};
+use crate::read::journal::{Entries, Parts};
 use crate::read::page::check_limit;
+use crate::read::selection::BlockFilter;
+use crate::read::versions::versions;
 use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{Origin, derived_from, to_hex};
 
@@ -75,8 +77,9 @@ impl Database {
             }
         }
         let mut entries = Entries::new(state, at, budget);
+        let every = BlockFilter::default();
         for seq in found {
-            if !entries.add(seq, None, false)? {
+            if !entries.add(seq, Parts::Head, &every)? {
                 truncated = true;
                 break;
             }

@@ -6,6 +6,7 @@ use crate::block::Block;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::planted::{Bug, planted};
+use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
 use crate::types::write_timestamp;
 
@@ -98,18 +99,24 @@ impl Database {
                 None => Ok(Moment::NotYet(GROUP)),
             };
         }
-        // Commit times never decrease, so the blocks up to `time` come first.
-        let (mut low, mut high) = (0, state.published());
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            let bytes = read_block(state, middle)?;
-            let block = Block::decode(&bytes).map_err(|e| damaged(state, middle, e))?;
-            if block.time <= time {
-                low = middle;
-            } else {
-                high = middle - 1;
-            }
-        }
-        Ok(Moment::At(low))
+        Ok(Moment::At(last_by(state, time, state.published())?))
     }
+}
+
+/// The last of the blocks up to `last` that was committed at or before `time`; 0 when none
+/// was. Reads some thirty blocks.
+pub(crate) fn last_by(state: &State, time: i64, last: u64) -> Result<u64> {
+    // Commit times never decrease, so the blocks up to `time` come first.
+    let (mut low, mut high) = (0, last);
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        let bytes = read_block(state, middle)?;
+        let block = Block::decode(&bytes).map_err(|e| damaged(state, middle, e))?;
+        if block.time <= time {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    Ok(low)
 }

@@ -93,6 +93,26 @@ impl TableRows {
         }
     }
 
+    /// As [`Self::row`], with more members or cells behind the value, each with the comma
+    /// before it.
+    pub(crate) fn row_with(&mut self, timestamp: i64, value: f64, more: &[u8]) {
+        self.begin(timestamp);
+        self.member("value");
+        self.number(Some(value));
+        self.out.extend_from_slice(more);
+        self.end();
+    }
+
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Forget what came after so many bytes.
+    pub(crate) fn cut(&mut self, len: usize) {
+        self.out.truncate(len);
+    }
+
     /// An integer.
     pub(crate) fn count(&mut self, count: u64) {
         let _ = serde_json::to_writer(&mut self.out, &count);

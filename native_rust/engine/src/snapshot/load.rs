@@ -9,7 +9,7 @@ use super::records::{Totals, VersionCodec, take_id, take_locations, take_part};
 use super::wire::Records;
 use crate::fs::FileSystem;
 use crate::index::{
-    BlockTable, FeatureLoader, FeatureRestorer, IdRestorer, SharedSeries, TemporalIndex,
+    BlockTable, FeatureLoader, FeatureRestorer, IdRestorer, SharedSeries, TemporalIndex, Traces,
 };
 use crate::journal::Start;
 use crate::merkle::{LOWEST, NodeTable, Tree};
@@ -46,6 +46,7 @@ pub(crate) fn load(fs: &dyn FileSystem, dir: &Path, seq: u64) -> Result<Loaded, 
     let mut loading = Loading {
         frames,
         totals: Totals::default(),
+        traces: Traces::up_to(seq),
     };
     let ids = loading.versions()?;
     let features = loading.ids(ids)?;
@@ -80,6 +81,7 @@ pub(crate) fn load(fs: &dyn FileSystem, dir: &Path, seq: u64) -> Result<Loaded, 
 struct Loading {
     frames: FrameReader,
     totals: Totals,
+    traces: Traces,
 }
 
 impl Loading {
@@ -87,7 +89,7 @@ impl Loading {
     fn each(
         &mut self,
         kind: FrameKind,
-        mut record: impl FnMut(&mut Records<'_>, &mut Totals) -> Result<(), &'static str>,
+        mut record: impl FnMut(&mut Records<'_>, &mut Totals, &mut Traces) -> Result<(), &'static str>,
     ) -> Result<(), String> {
         let mut damage = None;
         while damage.is_none()
@@ -95,7 +97,7 @@ impl Loading {
         {
             let mut records = Records::new(payload);
             while damage.is_none() && !records.is_empty() {
-                damage = record(&mut records, &mut self.totals).err();
+                damage = record(&mut records, &mut self.totals, &mut self.traces).err();
             }
         }
         match damage {
@@ -108,12 +110,13 @@ impl Loading {
         let mut features = FeatureRestorer::default();
         let mut codec = VersionCodec::default();
         let seq = self.frames.header.seq;
-        self.each(FrameKind::Versions, |records, totals| {
+        self.each(FrameKind::Versions, |records, totals, traces| {
             let version = codec.take(records)?;
             if !(1..=seq).contains(&version.begin_seq) {
                 return Err("a version of a block that is not there");
             }
             totals.versions += 1;
+            traces.note(version.begin_seq);
             features.version(&version)
         })?;
         let ids = features.versions_done();
@@ -121,7 +124,7 @@ impl Loading {
     }
 
     fn ids(&mut self, mut ids: IdRestorer) -> Result<FeatureLoader, String> {
-        self.each(FrameKind::Ids, |records, totals| {
+        self.each(FrameKind::Ids, |records, totals, _| {
             totals.ids += 1;
             ids.id(take_id(records)?);
             Ok(())
@@ -131,7 +134,7 @@ impl Loading {
 
     fn blocks(&mut self) -> Result<BlockTable, String> {
         let mut blocks = BlockTable::default();
-        self.each(FrameKind::Blocks, |records, totals| {
+        self.each(FrameKind::Blocks, |records, totals, _| {
             take_locations(records, |location, begins| {
                 totals.blocks += 1;
                 blocks.push(location, begins);
@@ -154,7 +157,7 @@ impl Loading {
                 }
             });
         };
-        self.each(FrameKind::Nodes, |records, totals| {
+        self.each(FrameKind::Nodes, |records, totals, _| {
             totals.nodes += 1;
             push(&mut tree, LOWEST, records.array()?);
             Ok(())
@@ -180,7 +183,7 @@ impl Loading {
         let index = TemporalIndex::default();
         let seq = self.frames.header.seq;
         let mut current: Option<(String, Arc<SharedSeries>)> = None;
-        self.each(FrameKind::Series, |records, totals| {
+        self.each(FrameKind::Series, |records, totals, traces| {
             let (id, part) = take_part(records)?;
             totals.parts += 1;
             if part.runs.iter().any(|run| run.last() > seq) {
@@ -194,14 +197,21 @@ impl Loading {
                 }
             };
             index.count(part.timestamps.len(), part.runs.len());
+            for run in &part.runs {
+                traces.note(run.seq);
+                run.ends.iter().for_each(|end| traces.note(*end));
+            }
             series.restore(&part)
         })?;
+        self.traces
+            .missing(seq)
+            .for_each(|seq| index.note_traceless(seq));
         Ok(index)
     }
 
     fn extra(&mut self) -> Result<Vec<u8>, String> {
         let mut extra = Vec::new();
-        self.each(FrameKind::Extra, |records, _| {
+        self.each(FrameKind::Extra, |records, _, _| {
             extra.extend_from_slice(records.bytes()?);
             Ok(())
         })?;

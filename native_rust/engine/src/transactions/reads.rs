@@ -8,7 +8,7 @@ use crate::block::Operation;
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::index::{self, Order, Point, PointRef, Resume};
+use crate::index::{self, Order, Point, PointRef};
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::features::no_feature;
 use crate::read::page::{FeaturePage, Page, check_limit};
@@ -161,10 +161,6 @@ impl Database {
     ) -> Result<PointPage> {
         let range = self.range_query(query, Some(txn))?;
         let (at, limit) = (range.at, range.limit);
-        let (first, skip) = match query.order {
-            Order::Ascending => (range.start, range.skip),
-            Order::Descending => (range.end.saturating_sub(1), range.skip),
-        };
         let mut stored = Stored::new(self, query.series, range);
         if stored.is_empty_series(budget)? && own.iter().all(|own| own.points.is_empty()) {
             return Err(no_series(query.series));
@@ -173,7 +169,7 @@ impl Database {
             order: query.order,
             own: Own::new(query.order, range, own),
         };
-        let mut left = usize::try_from(skip).unwrap_or(usize::MAX);
+        let mut left = usize::try_from(range.skip).unwrap_or(usize::MAX);
         let mut points = Vec::new();
         while points.len() <= limit {
             budget.step()?;
@@ -190,20 +186,7 @@ impl Database {
         }
         let more = points.len() > limit;
         points.truncate(limit);
-        let resume = points.last().filter(|_| more).map(|last: &Point| {
-            let same = points
-                .iter()
-                .rev()
-                .take_while(|p| p.timestamp == last.timestamp);
-            let earlier = if last.timestamp == first { skip } else { 0 };
-            Resume {
-                edge: match query.order {
-                    Order::Ascending => last.timestamp,
-                    Order::Descending => last.timestamp.saturating_add(1),
-                },
-                skip: earlier + same.count() as u64,
-            }
-        });
+        let resume = range.behind(&points).filter(|_| more);
         Ok(PointPage {
             points,
             seq: at,

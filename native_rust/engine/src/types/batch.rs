@@ -263,6 +263,15 @@ pub fn decode_points(body: &[u8]) -> Result<DecodedPoints, DecodeError> {
     })
 }
 
+/// The series of a stored batch and how many points it has. Decompresses nothing; linear in
+/// the metadata.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that [`encode_points`] did not write.
+pub fn stored_points(body: &[u8]) -> Result<(&str, usize), DecodeError> {
+    Stored::read(body).map(|stored| (stored.series, stored.n))
+}
+
 /// The metadata of one point of a stored batch, a CBOR map; `None` when it has none.
 /// Decompresses nothing; linear in `index`.
 ///

@@ -35,7 +35,7 @@ mod zone;
 pub use antimeridian::Antimeridian;
 pub use batch::{
     DecodedPoints, MAX_BATCH_POINTS, PointBatch, all_metadata, decode_points, encode_points,
-    point_metadata, points_to_json,
+    point_metadata, points_to_json, stored_points,
 };
 pub(crate) use bbox::without_noise;
 pub use bbox::{BoundingBox, Pieces, Rect};
@@ -69,7 +69,7 @@ pub use points::{
 pub(crate) use points::{PointBatches, point_value_from_text};
 pub(crate) use provenance::encode_provenance;
 pub use provenance::{Origin, derived_from, parse_provenance};
-pub use scan::{StoredFeature, intersects_box, stored_feature};
+pub use scan::{StoredFeature, intersects_box, stored_feature, stored_feature_id};
 pub(crate) use scan::{deeper, enter_geometry, find_geometry, read_position};
 pub use signature::{
     FeatureSignature, GeometryType, MAX_SIGNATURE_BYTES, MAX_SIGNATURE_PROPERTIES, PropertyType,

@@ -34,6 +34,21 @@ pub fn stored_feature(body: &[u8]) -> Result<StoredFeature<'_>, DecodeError> {
     read_feature(body, &mut ShapeBuilder::new())
 }
 
+/// The id of a stored feature, which comes first in it. O(1).
+///
+/// # Errors
+/// [`DecodeError`] for bytes that are not a stored feature.
+pub fn stored_feature_id(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
+    let mut reader = Reader::new(body);
+    for _ in 0..reader.map()? {
+        if reader.text()? == "id" {
+            return id_text(&mut reader);
+        }
+        reader.item()?;
+    }
+    Err(reader.error("a feature without id"))
+}
+
 /// The same for one of many, which mostly share their signature.
 pub(super) fn read_feature<'b>(
     body: &'b [u8],

@@ -121,10 +121,8 @@ pub fn compare_as_of(db: &Database, model: &Model, as_of: Option<u64>) -> Result
 
 fn compare_journal(db: &Database, model: &Model) -> Result<(), String> {
     let mut query = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
         limit: 100_000,
+        ..EntryQuery::default()
     };
     let mut seqs: Vec<u64> = Vec::new();
     loop {

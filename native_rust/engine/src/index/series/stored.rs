@@ -108,6 +108,7 @@ impl Series {
                 return Err("a block has more points than blocks have");
             }
             self.append(part, from, run);
+            self.note_first(run.seq);
             from += run.len as usize;
             let deaths = run.ends.iter().step_by(2);
             self.touched = self.touched.max(run.last());

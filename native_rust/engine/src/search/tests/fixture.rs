@@ -384,12 +384,7 @@ impl Fixture {
 
 /// When each block was committed, from the first on.
 fn commit_times(db: &Database) -> Vec<i64> {
-    let query = EntryQuery {
-        since: 0,
-        until: u64::MAX,
-        op: None,
-        limit: 1_000,
-    };
+    let query = EntryQuery::default();
     let blocks: Vec<Value> = serde_json::from_slice(
         &db.entries(&query, &db.budget(Cancel::default()))
             .unwrap()

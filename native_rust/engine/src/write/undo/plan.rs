@@ -5,13 +5,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::chains::{Later, deletion_in_the_way, resolve};
 use super::obstacles::{Obstacles, Reason};
-use super::select::{Selected, Undo, select, transaction_of};
+use super::select::{Selected, Undo, select};
 use crate::block::{Action, Block, Condition, Expected, OpKind};
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::planted::{Bug, planted};
 use crate::read::ahead::ReadAhead;
-use crate::read::journal::versions;
+use crate::read::selection::transaction_of;
+use crate::read::versions::versions;
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{

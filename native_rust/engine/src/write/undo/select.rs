@@ -2,14 +2,15 @@
 
 use serde_json::value::RawValue;
 
-use super::filter::{Filter, known, refusal};
+use super::filter::{known, parse_filter, refusal};
 use crate::block::Block;
 use crate::budget::Budget;
 use crate::error::{Entity, Error, Result};
+use crate::index::Order;
 use crate::read::ahead::ReadAhead;
-use crate::read::journal::versions;
+use crate::read::selection::{BlockFilter, Candidates, transaction_of};
 use crate::state::State;
-use crate::state::blocks::{block_at, damaged, read_block};
+use crate::state::blocks::damaged;
 use crate::types::{Json, Members, Source, parse_provenance};
 
 /// What is to be undone, and how.
@@ -34,7 +35,7 @@ pub(super) enum Selection {
     Range {
         first: u64,
         last: u64,
-        filter: Option<Filter>,
+        filter: Option<BlockFilter>,
     },
 }
 
@@ -125,7 +126,7 @@ impl Undo {
             None => None,
         };
         let filter = match given("filter") {
-            Some(raw) => Some(Filter::parse(source, raw).map_err(|e| e.within("/filter"))?),
+            Some(raw) => Some(parse_filter(source, raw).map_err(|e| e.within("/filter"))?),
             None => None,
         };
         let ranged = first.is_some() || last.is_some() || filter.is_some();
@@ -198,8 +199,8 @@ fn sequences(list: Json<'_>) -> Result<Vec<u64>> {
 }
 
 /// The blocks that are meant, of those up to `last`. A list and a transaction read nothing,
-/// nor does a range; a filter reads the versions of its feature or, without one, all blocks
-/// of its range and times.
+/// nor does a range; a filter reads the blocks of its feature or series or, without one, all
+/// blocks of its range and times.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a block that is not there; [`Error::TooLarge`]; those of the
@@ -253,8 +254,7 @@ pub(super) fn select(
             filter: Some(filter),
         } => {
             selected.whole = "/filter";
-            let range = (*first, (*last).min(until));
-            selected.seqs = matching(state, range, filter, budget)?;
+            selected.seqs = matching(state, (*first, *last), until, filter, budget)?;
         }
     }
     Ok(selected)
@@ -283,64 +283,26 @@ fn limited(actual: u64, state: &State) -> Result<()> {
     }
 }
 
-/// First and last block of the transaction that a block belongs to.
-pub(super) fn transaction_of(state: &State, seq: u64, budget: &Budget) -> Result<(u64, u64)> {
-    let bytes = read_block(state, seq)?;
-    let first = block_at(state, seq, &bytes)?.0.txn;
-    budget.step()?;
-    Ok((first, state.indexes.blocks.read().end_of(seq)))
-}
-
 /// The blocks of a range that a filter takes, in order.
 fn matching(
     state: &State,
-    (mut first, mut last): (u64, u64),
-    filter: &Filter,
+    range: (u64, u64),
+    until: u64,
+    filter: &BlockFilter,
     budget: &Budget,
 ) -> Result<Vec<u64>> {
-    if let Some((start, end)) = filter.times {
-        first = first.max(since(state, start, last)?);
-        last = last.min(since(state, end, last)? - 1);
-    }
+    let order = Order::Ascending;
+    let mut candidates = Candidates::new(state, filter, range, until, order, budget)?;
     let mut found = Vec::new();
     let mut ahead = ReadAhead::default();
-    let mut look = |seq: u64| -> Result<()> {
-        budget.step()?;
-        let bytes = ahead.block(state, seq, last)?;
+    while let Some(seq) = candidates.next()? {
+        let bytes = ahead.block(state, seq, until)?;
         let block = Block::decode(bytes).map_err(|e| damaged(state, seq, e))?;
         if filter.takes(state, &block)? {
             limited(found.len() as u64 + 1, state)?;
             budget.make_room(&mut found, 1)?;
             found.push(seq);
         }
-        Ok(())
-    };
-    match &filter.feature {
-        _ if first > last => {}
-        Some(id) => {
-            let range = first.saturating_sub(1)..last;
-            versions(state, id, range, usize::MAX, budget)?
-                .into_iter()
-                .try_for_each(&mut look)?;
-        }
-        None => (first..=last).try_for_each(&mut look)?,
     }
     Ok(found)
-}
-
-/// The first sequence that was committed at `time` or later; one more than `last` if none
-/// was. Commit times never decrease: reads some thirty blocks.
-fn since(state: &State, time: i64, last: u64) -> Result<u64> {
-    let (mut low, mut high) = (1, last + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let bytes = read_block(state, middle)?;
-        let block = Block::decode(&bytes).map_err(|e| damaged(state, middle, e))?;
-        if block.time < time {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
 }

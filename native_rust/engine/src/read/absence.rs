@@ -1,0 +1,117 @@
+//! Why a feature or a series is not there: it is gone, or came later.
+
+use crate::budget::Budget;
+use crate::db::database::Database;
+use crate::error::{Entity, Result, Shown};
+use crate::index::Order;
+use crate::read::selection::Nearest;
+use crate::state::State;
+use crate::state::blocks::{block_at, read_block};
+use crate::types::format_timestamp;
+
+/// Why something is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// A sentence.
+    pub detail: String,
+    /// Sequence and commit time of the block that deleted it, where one did.
+    pub deleted: Option<(u64, i64)>,
+}
+
+/// When something was there first, and which block deleted it by then.
+struct Life {
+    first: Option<u64>,
+    deleted: Option<u64>,
+}
+
+impl Database {
+    /// Why there is no feature or series, or was none as of a sequence; nothing if there is
+    /// one. Reads two blocks at most; of a series goes through its chunks.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for a sequence that the journal has not reached, those of the
+    /// [`Budget`], [`crate::Error::Closed`], [`crate::Error::Corrupt`], [`crate::Error::Io`].
+    pub fn absence(
+        &self,
+        entity: Entity,
+        id: &str,
+        as_of: Option<u64>,
+        budget: &Budget,
+    ) -> Result<Option<Absence>> {
+        let state = &self.state;
+        state.check_open()?;
+        let (at, now) = (state.at(as_of)?, state.published());
+        let life = match entity {
+            Entity::Feature => feature(state, id, at, now),
+            Entity::Series => series(state, id, at, now, budget)?,
+            _ => return Ok(None),
+        };
+        let Some(life) = life else { return Ok(None) };
+        let shown = Shown(id);
+        let mut detail = match as_of {
+            None => format!("there is no {entity} {shown}"),
+            Some(_) if at == 0 && now > 0 => {
+                let first = format_timestamp(committed(state, 1)?.0);
+                format!(
+                    "as of block 0 there was no {entity} {shown}: the first block was committed at {first}, and what was imported has no past before its import"
+                )
+            }
+            Some(_) => format!("as of block {at} there was no {entity} {shown}"),
+        };
+        let mut deleted = None;
+        match (life.deleted, life.first) {
+            (Some(seq), _) => {
+                let (time, actor) = committed(state, seq)?;
+                let shown = format_timestamp(time);
+                detail += &format!(": it was deleted in block {seq} at {shown}");
+                if let Some(actor) = actor {
+                    detail += &format!(" by {}", Shown(&actor));
+                }
+                deleted = Some((seq, time));
+            }
+            (None, Some(first)) => detail += &format!("; it first appears in block {first}"),
+            (None, None) if as_of.is_some() => detail += "; there is none now either",
+            (None, None) => {}
+        }
+        Ok(Some(Absence { detail, deleted }))
+    }
+}
+
+fn feature(state: &State, id: &str, at: u64, now: u64) -> Option<Life> {
+    let features = state.indexes.features.read();
+    if features.current(id, at).is_some() {
+        return None;
+    }
+    Some(Life {
+        first: features.versions(id, 0, now, 1).first().copied(),
+        deleted: features.latest_versions(id, 0, at, 1).first().copied(),
+    })
+}
+
+fn series(state: &State, id: &str, at: u64, now: u64, budget: &Budget) -> Result<Option<Life>> {
+    let Some(series) = state.indexes.series.get(id) else {
+        return Ok(Some(Life {
+            first: None,
+            deleted: None,
+        }));
+    };
+    if series.latest(at, budget)?.is_some() {
+        return Ok(None);
+    }
+    // What touched it last, and left nothing to see, deleted the last of its points.
+    let mut nearest = Nearest::new(Order::Descending, 1);
+    series.touched_by((1, at), (i64::MIN, i64::MAX), budget, |seq, points| {
+        nearest.add(seq, points as u64);
+    })?;
+    Ok(Some(Life {
+        first: series.read().first_seq().filter(|first| *first <= now),
+        deleted: nearest.into_stack().pop().map(|(seq, _)| seq),
+    }))
+}
+
+/// When a block was committed, and by whom.
+fn committed(state: &State, seq: u64) -> Result<(i64, Option<String>)> {
+    let bytes = read_block(state, seq)?;
+    let (block, _) = block_at(state, seq, &bytes)?;
+    Ok((block.time, block.actor.map(str::to_owned)))
+}

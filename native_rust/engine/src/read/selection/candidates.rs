@@ -1,0 +1,199 @@
+//! The blocks that a filter may take, found by the indexes where it names a feature or
+//! series, and one after the other where it does not.
+
+use std::sync::Arc;
+
+use super::filter::{BlockFilter, SeriesNames};
+use super::nearest::Nearest;
+use crate::budget::Budget;
+use crate::error::{Entity, Error, Result};
+use crate::index::{InOrder, Order, SharedSeries};
+use crate::read::moments::last_by;
+use crate::state::State;
+use crate::state::blocks::{block_at, read_block};
+
+/// Sequences that are gathered from an index at a time.
+const MANY: usize = 4_096;
+/// Versions read under one hold of the lock.
+const STEP: usize = 1_024;
+/// All of time: no stored timestamp is that late.
+const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
+
+/// Sequences in a range, in order, that a filter may take: all that it takes are among
+/// them. No file work but to find the ends of times and transactions.
+///
+/// Versions of a feature cost O(1) each. The blocks of a series are found by going through
+/// its chunks, some thousand blocks at a time: O(chunks), and O(runs) of those chunks that
+/// have such blocks. Those of several series cost a look at each of them. Everything else
+/// is every block.
+#[derive(Debug)]
+pub(crate) struct Candidates<'q> {
+    state: &'q State,
+    budget: &'q Budget,
+    order: Order,
+    source: Source<'q>,
+    /// What is left, nothing where the first is above the last.
+    left: (u64, u64),
+    /// Gathered, the next at the end.
+    next: Vec<u64>,
+    /// Whether more may have to be gathered after those.
+    more: bool,
+}
+
+#[derive(Debug)]
+enum Source<'q> {
+    Every,
+    Feature(&'q str),
+    Series(Option<Arc<SharedSeries>>),
+    Prefix(&'q str),
+}
+
+impl<'q> Candidates<'q> {
+    /// Those from one sequence to another, both included. The last one is visible to
+    /// whoever asks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a transaction whose block is not there by then; those of
+    /// reading blocks.
+    pub(crate) fn new(
+        state: &'q State,
+        filter: &'q BlockFilter,
+        (mut first, mut last): (u64, u64),
+        shown: u64,
+        order: Order,
+        budget: &'q Budget,
+    ) -> Result<Self> {
+        filter.check()?;
+        first = first.max(1);
+        last = last.min(shown);
+        if let Some(seq) = filter.transaction {
+            if !(1..=shown).contains(&seq) {
+                let id = seq.to_string();
+                let entity = Entity::Block;
+                return Err(Error::NotFound { entity, id });
+            }
+            let (begin, end) = transaction_of(state, seq, budget)?;
+            (first, last) = (first.max(begin), last.min(end));
+        }
+        if let Some((start, end)) = filter.times {
+            // Commit times never decrease.
+            let before = |time: i64| last_by(state, time.saturating_sub(1), last);
+            (first, last) = (first.max(before(start)? + 1), before(end)?);
+        }
+        let source = match (&filter.feature, &filter.series) {
+            (Some(id), None) => Source::Feature(id),
+            (None, Some(SeriesNames::One(id))) => Source::Series(state.indexes.series.get(id)),
+            // Of all series: they are most blocks, or there are few.
+            (None, Some(SeriesNames::Prefix(prefix))) if !prefix.is_empty() => {
+                Source::Prefix(prefix)
+            }
+            // No block is about a feature and a series.
+            (Some(_), Some(_)) => {
+                last = 0;
+                Source::Every
+            }
+            _ => Source::Every,
+        };
+        Ok(Self {
+            state,
+            budget,
+            order,
+            source,
+            left: (first, last),
+            next: Vec::new(),
+            more: true,
+        })
+    }
+
+    /// The next one, if there is one.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub(crate) fn next(&mut self) -> Result<Option<u64>> {
+        self.budget.step()?;
+        let (first, last) = self.left;
+        if first > last {
+            return Ok(None);
+        }
+        let seq = match (&self.source, self.order) {
+            (Source::Every, Order::Ascending) => first,
+            (Source::Every, Order::Descending) => last,
+            _ => {
+                if self.next.is_empty() && self.more {
+                    self.gather()?;
+                }
+                match self.next.pop() {
+                    Some(seq) => seq,
+                    None => return Ok(None),
+                }
+            }
+        };
+        self.left = match self.order {
+            Order::Ascending => (seq + 1, last),
+            Order::Descending => (first, seq - 1),
+        };
+        Ok(Some(seq))
+    }
+
+    fn gather(&mut self) -> Result<()> {
+        let (first, last) = self.left;
+        self.budget.check()?;
+        self.budget.make_room(&mut self.next, MANY)?;
+        let series = &self.state.indexes.series;
+        let mut nearest = Nearest::new(self.order, MANY);
+        match &self.source {
+            Source::Every => return Ok(()),
+            Source::Feature(id) => {
+                let features = self.state.indexes.features.read();
+                let found = match self.order {
+                    Order::Ascending => features.versions(id, first - 1, last, STEP),
+                    Order::Descending => features.latest_versions(id, first - 1, last, STEP),
+                };
+                drop(features);
+                self.more = found.len() == STEP;
+                self.next.extend(found.into_iter().rev());
+                return Ok(());
+            }
+            Source::Series(one) => {
+                if let Some(one) = one {
+                    blocks_of(one, (first, last), &mut nearest, self.budget)?;
+                }
+            }
+            Source::Prefix(prefix) => {
+                let mut found = InOrder::after(series, prefix, None, self.budget);
+                while let Some((_, one)) = found.next()? {
+                    let range = nearest.within((first, last));
+                    blocks_of(&one, range, &mut nearest, self.budget)?;
+                }
+            }
+        }
+        // Whose they are their bodies say.
+        for seq in series.traceless((first, last), self.order, MANY) {
+            nearest.add(seq, 0);
+        }
+        self.more = nearest.is_full();
+        let found = nearest.into_stack().into_iter();
+        self.next.extend(found.map(|(seq, _)| seq));
+        Ok(())
+    }
+}
+
+/// Adds the blocks of a range that wrote, deleted or brought back points of a series.
+fn blocks_of(
+    series: &SharedSeries,
+    (first, last): (u64, u64),
+    nearest: &mut Nearest,
+    budget: &Budget,
+) -> Result<()> {
+    series.touched_by((first, last), ALWAYS, budget, |seq, points| {
+        nearest.add(seq, points as u64);
+    })
+}
+
+/// First and last block of the transaction that a block belongs to.
+pub(crate) fn transaction_of(state: &State, seq: u64, budget: &Budget) -> Result<(u64, u64)> {
+    let bytes = read_block(state, seq)?;
+    let first = block_at(state, seq, &bytes)?.0.txn;
+    budget.step()?;
+    Ok((first, state.indexes.blocks.read().end_of(seq)))
+}
