@@ -31,7 +31,7 @@ CHECKS = {}
 QUESTION = re.compile(r"/aggregate|/summary|/heatmap|/nearby|count=true|/timeseries[/?*]|/diff|wc -l")
 # Members of answers that count blocks, not data.
 BLOCKS = {"seq", "first_seq", "last_seq", "durable_seq", "prev", "txn", "status", "tree_size", "numberReturned",
-          "point_id", "sequence", "replaced", "skipped"}
+          "point_id", "replaced", "ignored", "skipped"}
 
 
 class Differs(Exception):
@@ -191,7 +191,7 @@ def distances(frame, longitude, latitude):
 @page("howto/correct-a-value")
 def correct_a_value(shown):
     wrong = sent_series(shown.page.sent("timestamps"))
-    put = shown.page.sent("/operations")["operations"][1]["points"]
+    put = shown.page.sent("on_duplicate=replace")
     right = pandas.concat([wrong[wrong.index != pandas.Timestamp(put["timestamp"])], sent_series(put)]).sort_index()
     same(shown("timeseries/mitte%2Fno2")["data"], data_of(right))
     same(shown("aggregation=avg")["data"], data_of(pandas.Series({whole(right): right.mean()})))
@@ -280,6 +280,27 @@ def hours_above_a_limit(shown):
     same(shown("aggregation=p95")["data"], data_of(quarters))
     some = temperature[(temperature >= 10) & (temperature < 20)]
     same(shown("aggregation=avg")["data"], data_of(pandas.Series({whole(some): some.mean()})))
+
+
+@page("howto/running-means-and-profiles")
+def running_means_and_profiles(shown):
+    table = seattle()
+    temperature = table["temperature"]
+    same(shown("data-binary")["inserted"], table.size)
+    hours = between(temperature, "2010-07-28T16:00", "2010-07-28T20:00").index
+    hour = pandas.Timedelta("1h")
+    ends = {start: temperature[(temperature.index >= start - 7 * hour) & (temperature.index < start + hour)]
+            for start in hours}
+    same(shown("window=8h")["data"], data_of(pandas.Series({start: points.mean() for start, points in ends.items()})))
+    july = between(temperature, "2010-07-01", "2010-08-01").groupby(lambda time: time.hour)
+    lines = [f"{hour},{mean!r},{most!r}" for hour, mean, most in zip(july.groups, july.mean().tolist(), july.max().tolist())]
+    header, *rows = shown("group_by=hour_of_day").splitlines()
+    same(header, "group,avg,max")
+    same([[float(cell) for cell in row.split(",")] for row in rows], [[float(cell) for cell in row.split(",")] for row in lines])
+    days = between(temperature, "2010-01-01", "2010-01-03")
+    days = days.groupby(days.index.normalize())
+    same(shown("coverage")["data"], [{"timestamp": iso(day), "avg": points.mean(), "count": len(points),
+                                      "coverage": len(points) / 24} for day, points in days])
 
 
 @page("howto/find-by-property")
