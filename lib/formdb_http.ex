@@ -479,6 +479,16 @@ defmodule FormdbHttp do
   defdelegate latest(name, series, opts \\ []), to: Points
 
   @doc """
+  The last point of each series whose id begins with `prefix`, by id in byte order, as maps of
+  `latest/3` with `:series_id`, or with `as: :json` as the text of an array; in pages, which
+  show one state.
+  """
+  @spec latest_many(database(), String.t(), [
+          Types.page_option() | Types.as_option() | Types.as_of_option() | Types.tz_option()
+        ]) :: result(Types.latest_page())
+  defdelegate latest_many(name, prefix, opts \\ []), to: Points
+
+  @doc """
   The series of a database by id, in byte order; in pages, which show one state.
 
   Options: `:prefix`, what ids begin with. With `as: :json` the text of an array of
@@ -552,9 +562,26 @@ defmodule FormdbHttp do
         ]) :: result(Types.buckets())
   defdelegate aggregate(name, series, aggregation, opts \\ []), to: Analytics
 
-  @doc "Count, ends, extremes, mean, sum and deviation of a series."
-  @spec summary(database(), String.t(), [Types.as_of_option()]) :: result(Types.summary())
+  @doc """
+  Count, ends, extremes, mean, sum and deviation of a series, or with `:start`, `:end` and
+  `:value` of the points of a range and with such values.
+  """
+  @spec summary(database(), String.t(), [Types.summary_option() | Types.as_of_option()]) ::
+          result(Types.summary())
   defdelegate summary(name, series, opts \\ []), to: Analytics
+
+  @doc """
+  As `summary/3`, of each series whose id begins with `prefix`, by id in byte order, also where
+  there are no such points: maps with `:series_id`, or with `as: :json` the text of an array. In
+  pages, which show one state.
+  """
+  @spec summary_many(database(), String.t(), [
+          Types.summary_option()
+          | Types.page_option()
+          | Types.as_option()
+          | Types.as_of_option()
+        ]) :: result(Types.summary_page())
+  defdelegate summary_many(name, prefix, opts \\ []), to: Analytics
 
   ## Uploads
 

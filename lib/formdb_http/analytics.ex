@@ -70,13 +70,44 @@ defmodule FormdbHttp.Analytics do
   defp selection({:prefix, prefix}), do: {:prefix, prefix}
   defp selection(id) when is_binary(id), do: {:one, id}
 
-  def summary(name, series, opts) do
-    opts = Input.options!(opts, [:as_of])
+  @summary_options [:start, :end, :value, :tz, :as_of]
 
-    with {:ok, as_of} <- Input.as_of(name, opts),
+  def summary(name, series, opts) do
+    opts = Input.options!(opts, @summary_options)
+
+    with {:ok, figures} <- figures(opts),
+         {:ok, as_of} <- Input.as_of(name, opts),
          do:
            name
-           |> Engine.call_heavy(&Native.summary(&1, name, series, as_of))
+           |> Engine.call_heavy(&Native.summary(&1, name, series, figures, as_of))
            |> Absence.explain(name, {:series, series}, as_of)
+  end
+
+  def summary_many(name, prefix, opts) do
+    opts = Input.options!(opts, [:limit, :cursor, :as | @summary_options])
+    form = if Input.json?(opts), do: :json, else: :terms
+
+    with {:ok, %{rows: rows} = page} <- summaries(name, prefix, form, opts) do
+      series =
+        if form == :json, do: rows, else: for({id, map} <- rows, do: Map.put(map, :series_id, id))
+
+      {:ok, %{series: series, seq: page.seq, next: page.next}}
+    end
+  end
+
+  @doc "A page of summaries, its rows in one of the forms of the engine."
+  def summaries(name, prefix, form, opts) do
+    with {:ok, list} <- Input.list(name, prefix, opts),
+         {:ok, figures} <- figures(opts),
+         {:ok, {rows, returned, seq, next}} <-
+           Engine.call_heavy(name, &Native.summary_list(&1, name, list, figures, form)),
+         do: {:ok, %{rows: rows, returned: returned, seq: seq, next: next}}
+  end
+
+  # Which points they are made of.
+  defp figures(opts) do
+    with {:ok, start} <- Input.optional_micros(opts[:start], "/start", opts[:tz]),
+         {:ok, stop} <- Input.optional_micros(opts[:end], "/end", opts[:tz]),
+         do: {:ok, %{start: start, end: stop, value: Input.values(opts)}}
   end
 end

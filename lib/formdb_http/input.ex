@@ -176,6 +176,22 @@ defmodule FormdbHttp.Input do
     end
   end
 
+  @doc "What lists of series say: which, which page, and as of when."
+  @spec list(Types.database(), String.t(), keyword()) :: Types.result(map())
+  def list(name, prefix, opts) do
+    with {:ok, as_of} <- as_of(name, opts) do
+      {:ok,
+       %{
+         prefix: prefix,
+         limit: limit(opts),
+         cursor: opts[:cursor],
+         as_of: as_of,
+         tz: opts[:tz],
+         json: json?(opts)
+       }}
+    end
+  end
+
   ## Columns
 
   # Integers up to here are doubles, each of them.

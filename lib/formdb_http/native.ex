@@ -81,9 +81,11 @@ defmodule FormdbHttp.Native do
   nif range_points(catalog, name, range), [:range_points_dirty]
   nif range_many(catalog, name, range)
   nif latest(catalog, name, series, as_of)
+  nif latest_list(catalog, name, list, form)
   nif aggregate(catalog, name, query), [:aggregate_dirty]
   nif aggregation_names(text)
-  nif summary(catalog, name, series, as_of)
+  nif summary(catalog, name, series, figures, as_of)
+  nif summary_list(catalog, name, list, figures, form)
 
   nif schema(catalog, name, as_of)
   nif seq(catalog, name)

@@ -219,24 +219,40 @@ defmodule FormdbHttp.Points do
          {:ok, latest} <-
            name
            |> Engine.call(&Native.latest(&1, name, series, as_of))
-           |> Absence.explain(name, {:series, series}, as_of) do
-      {index, latest} = Map.pop!(latest, :index)
-      {:ok, Map.put(latest, :point_id, point_id(latest.seq, index))}
-    end
+           |> Absence.explain(name, {:series, series}, as_of),
+         do: {:ok, last_point(latest)}
+  end
+
+  def latest_many(name, prefix, opts) do
+    opts = Input.options!(opts, [:limit, :cursor, :as, :as_of, :tz])
+    form = if Input.json?(opts), do: :json, else: :terms
+
+    with {:ok, page} <- latest_page(name, prefix, form, opts),
+         do: {:ok, %{series: last_points(page.rows), seq: page.seq, next: page.next}}
+  end
+
+  @doc "A page of last points, its rows in one of the forms of the engine."
+  def latest_page(name, prefix, form, opts) do
+    with {:ok, list} <- Input.list(name, prefix, opts),
+         {:ok, {rows, returned, seq, next}} <-
+           Engine.call_heavy(name, &Native.latest_list(&1, name, list, form)),
+         do: {:ok, %{rows: rows, returned: returned, seq: seq, next: next}}
+  end
+
+  defp last_points(json) when is_binary(json), do: json
+
+  defp last_points(rows),
+    do: for({id, latest} <- rows, do: latest |> last_point() |> Map.put(:series_id, id))
+
+  defp last_point(latest) do
+    {index, latest} = Map.pop!(latest, :index)
+    Map.put(latest, :point_id, point_id(latest.seq, index))
   end
 
   def series(name, opts) do
     opts = Input.options!(opts, [:prefix, :limit, :cursor, :as, :as_of, :tz])
 
-    with {:ok, as_of} <- Input.as_of(name, opts),
-         list = %{
-           prefix: Keyword.get(opts, :prefix, ""),
-           limit: Input.limit(opts),
-           cursor: opts[:cursor],
-           as_of: as_of,
-           tz: opts[:tz],
-           json: Input.json?(opts)
-         },
+    with {:ok, list} <- Input.list(name, Keyword.get(opts, :prefix, ""), opts),
          {:ok, {series, seq, next}} <-
            Engine.call_heavy(name, &Native.series_list(&1, name, list)),
          do: {:ok, %{series: series(series), seq: seq, next: next}}

@@ -4,7 +4,7 @@ defmodule FormdbHttp.Tables do
   # Pages of them, for those who want all there is. Every function gives a text without a
   # header, how many rows it has, the sequence it is as of and what the next page is asked by.
 
-  alias FormdbHttp.{Absence, Analytics, Engine, Input, Native, Transaction, Types}
+  alias FormdbHttp.{Absence, Analytics, Engine, Input, Native, Points, Transaction, Types}
 
   @type form :: :lines | :csv
   @type page :: %{
@@ -96,19 +96,32 @@ defmodule FormdbHttp.Tables do
   """
   @spec series(Types.database(), form(), keyword()) :: Types.result(page())
   def series(name, form, opts) do
-    with {:ok, as_of} <- Input.as_of(name, opts) do
-      list = %{
-        prefix: Keyword.get(opts, :prefix, ""),
-        limit: Input.limit(opts),
-        cursor: opts[:cursor],
-        as_of: as_of,
-        tz: opts[:tz],
-        json: false
-      }
-
-      page(name, &Native.series_table(&1, name, list, form))
-    end
+    with {:ok, list} <- Input.list(name, Keyword.get(opts, :prefix, ""), opts),
+         do: page(name, &Native.series_table(&1, name, list, form))
   end
+
+  @doc """
+  The last points of series, in columns `series_id`, `timestamp`, `value`, `point_id` and `seq`;
+  lines also have `metadata` and `provenance`. Options of `FormdbHttp.latest_many/3`.
+  """
+  @spec latest(Types.database(), String.t(), form(), keyword()) :: Types.result(page())
+  def latest(name, prefix, form, opts) do
+    with {:ok, page} <- Points.latest_page(name, prefix, form, opts),
+         do: {:ok, text(page)}
+  end
+
+  @doc """
+  Series in figures, in columns `series_id`, `count`, `first`, `first_value`, `last`,
+  `last_value`, `min`, `max`, `avg`, `sum` and `stddev`. Options of
+  `FormdbHttp.summary_many/3`.
+  """
+  @spec summaries(Types.database(), String.t(), form(), keyword()) :: Types.result(page())
+  def summaries(name, prefix, form, opts) do
+    with {:ok, page} <- Analytics.summaries(name, prefix, form, opts),
+         do: {:ok, text(page)}
+  end
+
+  defp text(%{rows: rows} = page), do: page |> Map.delete(:rows) |> Map.put(:text, rows)
 
   defp page(name, ask) do
     with {:ok, {text, returned, seq, next}} <- Engine.call_heavy(name, ask),

@@ -510,20 +510,38 @@ defmodule FormdbHttp.Types do
   @typedoc "A bucket: its start, or a group: its number; and its value, or several."
   @type bucket :: {integer(), float() | nil | [float() | nil]}
 
+  @typedoc "Last points by series, as maps with `:series_id` too, or JSON."
+  @type latest_page :: %{
+          series: [map()] | binary(),
+          seq: non_neg_integer(),
+          next: String.t() | nil
+        }
+
+  @typedoc "Which points figures are made of."
+  @type summary_option ::
+          {:start, timestamp() | nil} | {:end, timestamp() | nil} | value_option() | tz_option()
+
   @typedoc """
-  A series in figures. `nil` is a sum or deviation beyond the range of doubles, or the
-  deviation of one point.
+  A series in figures. `nil` is a sum or deviation beyond the range of doubles, the
+  deviation of one point, and everything but the count where there are no points.
   """
   @type summary :: %{
-          count: pos_integer(),
-          first: point(),
-          last: point(),
-          min: float(),
-          max: float(),
-          avg: float(),
+          count: non_neg_integer(),
+          first: point() | nil,
+          last: point() | nil,
+          min: float() | nil,
+          max: float() | nil,
+          avg: float() | nil,
           sum: float() | nil,
           stddev: float() | nil,
           seq: non_neg_integer()
+        }
+
+  @typedoc "Series in figures, as maps with `:series_id` too, or JSON."
+  @type summary_page :: %{
+          series: [map()] | binary(),
+          seq: non_neg_integer(),
+          next: String.t() | nil
         }
 
   ## What comes out: transactions

@@ -326,4 +326,60 @@ defmodule FormdbHttp.AnalyticsTest do
       assert refusal(answer) == {:invalid_parameter, pointer}, inspect({aggregation, opts})
     end
   end
+
+  test "latest and summary of all series whose ids begin alike", %{db: db} do
+    point = %{
+      series_id: "a/1",
+      timestamp: 5,
+      value: 1.5,
+      metadata: %{unit: "C"},
+      provenance: %{source: "x"}
+    }
+
+    {:ok, _} = FormdbHttp.write_points(db, point)
+    write(db, "a/2", [1.0, 2.0, 6.0])
+    write(db, "a/3", [7.0])
+    write(db, "b", [9.0])
+    {:ok, first} = FormdbHttp.latest_many(db, "a/", limit: 2)
+    assert [%{series_id: "a/1"} = one, %{series_id: "a/2", value: 6.0}] = first.series
+    {:ok, alone} = FormdbHttp.latest(db, "a/1")
+    assert Map.delete(one, :series_id) == alone
+    # Pages are of one state, whatever is written between them.
+    write(db, "a/2a", [0.0])
+    write(db, "a/3", [8.0, 8.5])
+    {:ok, second} = FormdbHttp.latest_many(db, "a/", limit: 2, cursor: first.next)
+
+    assert {[%{series_id: "a/3", value: 7.0}], nil, seq} =
+             {second.series, second.next, second.seq}
+
+    assert seq == first.seq
+
+    assert refusal(FormdbHttp.latest_many(db, "a", cursor: first.next)) ==
+             {:invalid_cursor, "/cursor"}
+
+    assert refusal(FormdbHttp.summary_many(db, "a/", cursor: first.next)) ==
+             {:invalid_cursor, "/cursor"}
+
+    {:ok, %{series: json}} = FormdbHttp.latest_many(db, "", as: :json, as_of: seq)
+
+    assert [%{"metadata" => %{"unit" => "C"}, "provenance" => %{"source" => "x"}} | rest] =
+             JSON.decode!(json)
+
+    assert Enum.map(rest, & &1["series_id"]) == ["a/2", "a/3", "b"]
+
+    {:ok, %{series: all}} = FormdbHttp.summary_many(db, "a/", as_of: seq, start: 5, value: "gt:1")
+
+    assert [{"a/1", 1, 1.5}, {"a/2", 2, 8.0}, {"a/3", 0, nil}] =
+             for(s <- all, do: {s.series_id, s.count, s.sum})
+
+    {:ok, part} = FormdbHttp.summary(db, "a/2", end: 2 * @minute)
+    assert {part.count, part.first, part.max, part.avg} == {2, {0, 1.0}, 2.0, 1.5}
+    {:ok, none} = FormdbHttp.summary(db, "a/2", value: "gt:100")
+    assert {none.count, none.first, none.min, none.sum} == {0, nil, nil, nil}
+
+    assert refusal(FormdbHttp.summary(db, "a/2", start: 2, end: 1)) ==
+             {:invalid_time_range, "/start"}
+
+    assert refusal(FormdbHttp.summary(db, "none", value: "gt:1")) == {:series_not_found, nil}
+  end
 end

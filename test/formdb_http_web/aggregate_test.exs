@@ -300,4 +300,45 @@ defmodule FormdbHttpWeb.AggregateTest do
     part = answer(get(port, "#{series}/t%2Fb/aggregate?#{coverage}"))
     assert [%{"value" => 0.5}] = part["data"]
   end
+
+  test "latest and summary of many series come in pages, lines and tables", context do
+    %{port: port, series: series} = context
+    page = answer(get(port, "#{series}/t*/latest?limit=2"))
+
+    assert Enum.map(page["series"], &{&1["series_id"], &1["value"]}) == [
+             {"t/*0", 7.0},
+             {"t/a", 9.0}
+           ]
+
+    assert [%{"href" => href}] = page["links"]
+
+    assert %{"series" => [%{"series_id" => "t/b", "value" => 103.0}], "links" => []} =
+             answer(get(port, href))
+
+    figures = "value=gte:3&value=lt:102&start=2026-01-01T00:01:00Z&tz=Europe/Berlin"
+    page = answer(get(port, "#{series}/*/summary?#{figures}&limit=2"))
+    assert [%{"count" => 0, "first" => nil}, %{"count" => 7, "sum" => 42.0}] = page["series"]
+    [%{"href" => href}] = page["links"]
+    assert [%{"first" => first, "count" => 1}] = answer(get(port, href))["series"]
+    assert first == %{"timestamp" => "2026-01-01T01:01:00.000000+01:00", "value" => 101.0}
+    one = answer(get(port, "#{series}/t%2Fa/summary?#{figures}"))
+    assert {one["count"], one["min"], one["max"]} == {7, 3.0, 9.0}
+
+    csv = get(port, "#{series}/*/latest?limit=2", [{"accept", "text/csv"}])
+
+    assert ["series_id,timestamp,value,point_id,seq", _one, _two, ""] =
+             String.split(csv.body, "\n")
+
+    csv = get(port, "#{series}/t%2Fa*/summary?#{figures}", [{"accept", "text/csv"}])
+
+    assert csv.body == """
+           series_id,count,first,first_value,last,last_value,min,max,avg,sum,stddev
+           t/a,7,2026-01-01T01:03:00.000000+01:00,3.0,2026-01-01T01:09:00.000000+01:00,9.0,3.0,9.0,6.0,42.0,2.160246899469287
+           """
+
+    lines = get(port, "#{series}/*/summary?value=gt:500", [{"accept", "application/x-ndjson"}])
+    assert length(String.split(lines.body, "\n", trim: true)) == 3
+    refused = get(port, "#{series}/*/summary?start=2026-01-02&end=2026-01-01")
+    assert {refused.status, json(refused)["code"]} == {400, "invalid_time_range"}
+  end
 end

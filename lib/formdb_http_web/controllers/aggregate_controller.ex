@@ -79,8 +79,12 @@ defmodule FormdbHttpWeb.AggregateController do
       [tz: params.tz || "UTC"]
   end
 
+  @figures [:start, :end, :tz, :as_of]
+
   def summary(_req, %{db: db, series: series} = params) do
-    with {:ok, summary} <- FormdbHttp.summary(db, series, Params.options(params, [:as_of])) do
+    opts = Params.options(params, @figures) ++ Params.values(params)
+
+    with {:ok, summary} <- FormdbHttp.summary(db, series, opts) do
       Answer.json(200,
         series_id: series,
         count: summary.count,
@@ -96,6 +100,26 @@ defmodule FormdbHttpWeb.AggregateController do
     end
   end
 
+  defp point(nil, _tz), do: nil
+
   defp point({micros, value}, tz),
     do: [timestamp: FormdbHttp.format_timestamp(micros, tz), value: value]
+
+  # Of each series whose id begins with the prefix.
+  def summary_many(req, %{db: db, prefix: prefix} = params) do
+    opts = Params.options(params, @figures) ++ Params.values(params)
+
+    case Downloading.framing(req) do
+      nil ->
+        opts = [as: :json] ++ Params.options(params, [:limit, :cursor]) ++ opts
+
+        with {:ok, page} <- FormdbHttp.summary_many(db, prefix, opts) do
+          members = [prefix: prefix, series: {:json, page.series}, seq: page.seq]
+          Answer.page(req, req.resource.name, params, "application/json", members, page.next)
+        end
+
+      framing ->
+        SeriesTables.summaries(framing, params, opts)
+    end
+  end
 end

@@ -33,6 +33,32 @@ defmodule FormdbHttpWeb.SeriesTables do
     )
   end
 
+  @doc "The last points of all series whose ids begin alike."
+  @spec latest(Downloading.framing(), map()) :: Request.answer() | {:error, Error.t()}
+  def latest({_type, form} = framing, %{db: db, prefix: prefix} = params) do
+    opts = Params.options(params, [:as_of, :tz])
+
+    ask = fn cursor, limit ->
+      Tables.latest(db, prefix, form, [cursor: cursor, limit: limit] ++ opts)
+    end
+
+    head = head(form, "series_id,timestamp,value,point_id,seq\n")
+    Downloading.answer(framing, params.cursor, params.limit, ask, head)
+  end
+
+  @figures "series_id,count,first,first_value,last,last_value,min,max,avg,sum,stddev\n"
+
+  @doc "All series whose ids begin alike in figures."
+  @spec summaries(Downloading.framing(), map(), keyword()) ::
+          Request.answer() | {:error, Error.t()}
+  def summaries({_type, form} = framing, %{db: db, prefix: prefix} = params, opts) do
+    ask = fn cursor, limit ->
+      Tables.summaries(db, prefix, form, [cursor: cursor, limit: limit] ++ opts)
+    end
+
+    Downloading.answer(framing, params.cursor, params.limit, ask, head(form, @figures))
+  end
+
   @doc "The points of a series."
   @spec range(Downloading.framing(), map(), span()) :: Request.answer() | {:error, Error.t()}
   def range({_type, form} = framing, %{db: db, series: series} = params, {start, stop}) do

@@ -249,4 +249,20 @@ defmodule FormdbHttpWeb.TimeseriesController do
       Answer.json(200, members ++ optional)
     end
   end
+
+  # Of each series whose id begins with the prefix.
+  def latest_many(req, %{db: db, prefix: prefix} = params) do
+    case Downloading.framing(req) do
+      nil ->
+        opts = [as: :json] ++ Params.options(params, [:limit, :cursor, :as_of, :tz])
+
+        with {:ok, page} <- FormdbHttp.latest_many(db, prefix, opts) do
+          members = [prefix: prefix, series: {:json, page.series}, seq: page.seq]
+          page(req, params, members, page)
+        end
+
+      framing ->
+        SeriesTables.latest(framing, params)
+    end
+  end
 end

@@ -107,7 +107,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:summary, @series <> "/summary", [
         call("GET", {AggregateController, :summary}, :read, "A series in figures.",
-          query: [tz(), as_of()],
+          query: figures(),
           answers: [ok(json(:summary))],
           errors: @read
         )
@@ -130,15 +130,37 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: [504]
         )
       ]),
+      new(:summary_by_prefix, @many <> "/summary", [
+        call("GET", {AggregateController, :summary_many}, :read, "Several series in figures.",
+          query: figures() ++ [limit(), cursor()],
+          answers: [
+            ok(json(:summaries) ++ lines(:series_summary) ++ csv(:summary_table), link: false)
+          ],
+          errors: @read
+        )
+      ]),
       new(:latest, @series <> "/latest", [
         call("GET", {TimeseriesController, :latest}, :read, "The last point of a series.",
           query: [tz(), as_of()],
           answers: [ok(json(:latest))],
           errors: @read
         )
+      ]),
+      new(:latest_by_prefix, @many <> "/latest", [
+        call(
+          "GET",
+          {TimeseriesController, :latest_many},
+          :read,
+          "The last points of several series.",
+          query: [limit(), cursor(), tz(), as_of()],
+          answers: [ok(json(:latest_page) ++ lines(:latest) ++ csv(:latest_table), link: false)],
+          errors: @read
+        )
       ])
     ]
   end
+
+  defp figures, do: [start(), stop(), unit(), tz(), value(), as_of()]
 
   defp series_id do
     about = "The series of all points of a table with the columns timestamp and value."

@@ -20,7 +20,8 @@ use criterion::{
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::temporal::SharedSeries;
 use formdb_engine::{
-    Aggregate, Aggregation, Cancel, Database, Fill, Limits, Order, RangeQuery, Selection, Zone,
+    Aggregate, Aggregation, Cancel, Database, Fill, Limits, Order, RangeQuery, Selection,
+    SummaryQuery, ValueFilter, Zone,
 };
 
 /// Seconds between points: 10,080 a week.
@@ -69,7 +70,11 @@ fn filled(n: i64) -> (tempfile::TempDir, Database) {
     }
     assert_eq!(
         database
-            .summary("s", None, &database.budget(Cancel::default()))
+            .summary(
+                "s",
+                &SummaryQuery::default(),
+                &database.budget(Cancel::default())
+            )
             .unwrap()
             .count,
         n as u64
@@ -257,7 +262,11 @@ fn aggregates(c: &mut Criterion) {
             b.iter(|| {
                 black_box(
                     database
-                        .summary("s", None, &database.budget(Cancel::default()))
+                        .summary(
+                            "s",
+                            &SummaryQuery::default(),
+                            &database.budget(Cancel::default()),
+                        )
                         .unwrap(),
                 )
             });
@@ -266,5 +275,85 @@ fn aggregates(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, inserts, ranges, aggregates);
+/// Questions about all points of a series.
+fn questions(c: &mut Criterion) {
+    let mut group = settings(c, "whole series");
+    group.sample_size(10);
+    for n in sizes() {
+        let (_tmp, database) = filled(n);
+        let by = |aggregations: &str, interval: Option<&str>| Aggregate {
+            aggregations: Aggregation::parse_list(aggregations).unwrap(),
+            interval: interval.map(|text| text.parse().unwrap()),
+            ..Aggregate::new(Selection::One("s"), Aggregation::Count)
+        };
+        let length = |text: &str| Some(text.parse().unwrap());
+        let value = |text: &str| Some(ValueFilter::parse(&[text]).unwrap());
+        let questions = [
+            ("avg by 6h", by("avg", Some("6h"))),
+            ("avg, max, count by 6h", by("avg,max,count", Some("6h"))),
+            ("avg, p95 by 6h", by("avg,p95", Some("6h"))),
+            (
+                "count by 6h of half the values",
+                Aggregate {
+                    values: value("gte:50"),
+                    ..by("count", Some("6h"))
+                },
+            ),
+            (
+                "count of none of the values",
+                Aggregate {
+                    values: value("gt:1e9"),
+                    ..by("count", None)
+                },
+            ),
+            (
+                "avg by 6h over 48h",
+                Aggregate {
+                    window: length("48h"),
+                    ..by("avg", Some("6h"))
+                },
+            ),
+            (
+                "avg, max by 1d over 365d",
+                Aggregate {
+                    window: length("365d"),
+                    ..by("avg,max", Some("1d"))
+                },
+            ),
+            (
+                "median by 1d over 8d",
+                Aggregate {
+                    window: length("8d"),
+                    ..by("median", Some("1d"))
+                },
+            ),
+            (
+                "avg by hour of day",
+                Aggregate {
+                    group_by: Some("hour_of_day".parse().unwrap()),
+                    zone: Zone::parse("Europe/Berlin").unwrap(),
+                    ..by("avg", None)
+                },
+            ),
+            (
+                "coverage of minutes by 1d",
+                Aggregate {
+                    expected: length("1m"),
+                    ..by("coverage", Some("1d"))
+                },
+            ),
+        ];
+        for (name, query) in questions {
+            group.bench_function(BenchmarkId::new(name, n), |b| {
+                b.iter(|| {
+                    let budget = database.budget(Cancel::default());
+                    black_box(database.aggregate(&query, &budget).unwrap())
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, inserts, ranges, aggregates, questions);
 criterion_main!(benches);

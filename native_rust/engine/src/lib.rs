@@ -59,7 +59,8 @@ mod write;
 
 pub use aggregate::{
     Aggregate, AggregatePage, Aggregation, Bucket, Fill, GroupBy, Interval, Percent, Selection,
-    SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, WidePage, WideQuery,
+    SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, SummaryPage,
+    SummaryQuery, WidePage, WideQuery,
 };
 pub use block::{
     Ack, Block, Condition, Durability, Expected, IdempotencyKey, MAX_ACTOR, OpKind, Operation,
@@ -87,6 +88,7 @@ pub use read::absence::Absence;
 pub use read::blocks::StoredBlock;
 pub use read::detailed_points::{DetailedForm, DetailedPage};
 pub use read::journal::{EntryPage, EntryQuery};
+pub use read::latest_list::LatestPage;
 pub use read::lineage::Lineage;
 pub use read::moments::Moment;
 pub use read::page::FeaturePage;

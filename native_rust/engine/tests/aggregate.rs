@@ -11,7 +11,7 @@ use std::sync::Arc;
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
     Aggregate, Aggregation, Cancel, Database, Error, Fill, Limits, Order, RangeQuery, Selection,
-    SeriesListPage, SeriesListQuery, SeriesRangeQuery, Zone,
+    SeriesListPage, SeriesListQuery, SeriesRangeQuery, SummaryQuery, Zone,
 };
 
 struct Fixture {
@@ -102,7 +102,11 @@ fn answers_as_json() {
     assert_eq!(fixture.json(&late), "[]");
     let summary = fixture
         .database
-        .summary("a1", None, &fixture.database.budget(Cancel::default()))
+        .summary(
+            "a1",
+            &SummaryQuery::default(),
+            &fixture.database.budget(Cancel::default()),
+        )
         .unwrap();
     assert_eq!(
         String::from_utf8(summary.to_json()).unwrap(),
@@ -110,7 +114,11 @@ fn answers_as_json() {
     );
     let summary = fixture
         .database
-        .summary("b", None, &fixture.database.budget(Cancel::default()))
+        .summary(
+            "b",
+            &SummaryQuery::default(),
+            &fixture.database.budget(Cancel::default()),
+        )
         .unwrap();
     assert_eq!(
         (summary.count, summary.stddev, summary.sum),
@@ -232,9 +240,13 @@ fn refusals_say_what_to_change() {
     );
     let summary = fixture
         .database
-        .summary("huge", None, &fixture.database.budget(Cancel::default()))
+        .summary(
+            "huge",
+            &SummaryQuery::default(),
+            &fixture.database.budget(Cancel::default()),
+        )
         .unwrap();
-    assert_eq!((summary.sum, summary.max), (None, f64::MAX));
+    assert_eq!((summary.sum, summary.max), (None, Some(f64::MAX)));
     for name in ["Europe/Berlin", "utc", "Asia/Kathmandu"] {
         assert!(Zone::parse(name).is_ok(), "{name}");
     }
@@ -290,8 +302,12 @@ fn the_sign_of_a_zero_and_the_last_bit_are_kept() {
         assert_eq!(value("zero", aggregation).to_bits(), 0, "{aggregation}");
     }
     let budget = fixture.database.budget(Cancel::default());
-    let summary = fixture.database.summary("zero", None, &budget).unwrap();
-    let kept = [summary.first.1, summary.last.1, summary.min, summary.max];
+    let summary = fixture
+        .database
+        .summary("zero", &SummaryQuery::default(), &budget)
+        .unwrap();
+    let ends = [summary.first.unwrap().1, summary.last.unwrap().1];
+    let kept = [ends[0], ends[1], summary.min.unwrap(), summary.max.unwrap()];
     assert!(kept.iter().all(|zero| zero.is_sign_negative()), "{kept:?}");
     // 38.1 / sqrt(2), of the two doubles.
     assert_eq!(value("two", "stddev"), 26.940768363207468);

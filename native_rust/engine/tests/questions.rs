@@ -18,7 +18,7 @@ use formdb_engine::types::Antimeridian;
 use formdb_engine::{
     Aggregate, AggregatePage, Aggregation, Area, Bucket, Budget, Cancel, Database, EntryQuery,
     Error, FeaturePage, Limits, Near, Operation, Order, Predicate, QueryGeometry, RangeQuery,
-    Result, Search, Selection, SeriesListQuery, SeriesRangeQuery, Zone,
+    Result, Search, Selection, SeriesListQuery, SeriesRangeQuery, SummaryQuery, Zone,
 };
 use random::Random;
 use serde_json::{Value, json};
@@ -234,7 +234,11 @@ fn questions_of_every_kind_look_at_their_budget() {
         ("schema", db.schema(None, &gone()).err()),
         ("aggregate", db.aggregate(&series, &gone()).err()),
         ("aggregate of a prefix", db.aggregate(&all, &gone()).err()),
-        ("summary", db.summary("series", None, &gone()).err()),
+        (
+            "summary",
+            db.summary("series", &SummaryQuery::default(), &gone())
+                .err(),
+        ),
         (
             "series",
             db.series_list(&all_series(1_000, None), &gone()).err(),

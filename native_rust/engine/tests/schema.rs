@@ -283,7 +283,11 @@ fn agrees_with_the_documents_through_writes_deletes_and_reopening() {
         match random(&mut state) % 4 {
             0 if !timestamps.is_empty() => points(&db, &series, &timestamps),
             1 if db
-                .summary(&series, None, &db.budget(Cancel::default()))
+                .summary(
+                    &series,
+                    &formdb_engine::SummaryQuery::default(),
+                    &db.budget(Cancel::default()),
+                )
                 .is_ok() =>
             {
                 let cut = db.prepare_delete_points(&series, 0, 4, None).unwrap();

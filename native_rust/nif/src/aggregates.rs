@@ -2,14 +2,13 @@
 
 use formdb_engine::{
     Aggregate, AggregatePage, Aggregation, Interval, Selection, SeriesBuckets, SeriesPage,
-    SeriesRangeQuery, SeriesSummary, ValueFilter,
+    SeriesRangeQuery, ValueFilter,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::CatalogRef;
 use crate::answer::{COPIED, Failure, binary, json_answer, tagged};
 use crate::asking::{Asker, ask};
-use crate::maps::map;
 use crate::reads::{order, values};
 use crate::schedulers::twins;
 use crate::times::zone;
@@ -131,36 +130,6 @@ fn rows<'a>(env: Env<'a>, series: &SeriesBuckets) -> Vec<Term<'a>> {
         }
     });
     row.collect()
-}
-
-map! {
-    #[derive(NifMap)]
-    struct SummaryMap from SeriesSummary {
-        seq: u64,
-        count: u64,
-        first: (i64, f64),
-        last: (i64, f64),
-        min: f64,
-        max: f64,
-        avg: f64,
-        sum: Option<f64>,
-        stddev: Option<f64>,
-    }
-}
-
-#[rustler::nif(schedule = "DirtyIo")]
-fn summary<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    series: &str,
-    as_of: Option<u64>,
-) -> Term<'a> {
-    let asker = Asker::new(env);
-    catalog.call(env, name, |database| {
-        let summary = database.summary(series, as_of, &asker.budget(database))?;
-        Ok(SummaryMap::from(summary))
-    })
 }
 
 /// `SeriesRangeQuery` as a map.

@@ -17,6 +17,7 @@ mod gate;
 mod history;
 mod inspect;
 mod json;
+mod lists;
 mod maps;
 mod memory;
 mod options;

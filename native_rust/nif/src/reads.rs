@@ -2,8 +2,9 @@
 
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    BlockFilter, BoxQuery, Database, Document, EntryQuery, FeaturePage, Member, Order, PointPage,
-    RangeQuery, SeriesListPage, SeriesListQuery, SeriesNames, Summary, ValueFilter, to_hex,
+    BlockFilter, BoxQuery, Database, Document, EntryQuery, FeaturePage, Latest, Member, Order,
+    PointPage, RangeQuery, SeriesListPage, SeriesListQuery, SeriesNames, Summary, ValueFilter,
+    to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
@@ -220,15 +221,29 @@ fn points<'a>(
     )
 }
 
-/// What a latest call gives.
+/// A last point.
 #[derive(NifMap)]
-struct LatestMap<'a> {
+pub(crate) struct LatestMap<'a> {
     timestamp: i64,
     value: f64,
     seq: u64,
     index: u32,
     metadata: Option<Term<'a>>,
     provenance: Option<Term<'a>>,
+}
+
+impl<'a> LatestMap<'a> {
+    pub(crate) fn new(env: Env<'a>, latest: &Latest) -> Self {
+        let text = |json: &Option<Vec<u8>>| json.as_ref().map(|json| binary(env, json));
+        Self {
+            timestamp: latest.timestamp,
+            value: latest.value,
+            seq: latest.seq,
+            index: latest.index,
+            metadata: text(&latest.metadata),
+            provenance: text(&latest.provenance),
+        }
+    }
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -241,14 +256,7 @@ fn latest<'a>(
 ) -> Term<'a> {
     catalog.call(env, name, |database| {
         let latest = database.latest(series, as_of).map_err(Failure)?;
-        Ok(LatestMap {
-            timestamp: latest.timestamp,
-            value: latest.value,
-            seq: latest.seq,
-            index: latest.index,
-            metadata: latest.metadata.map(|json| binary(env, &json)),
-            provenance: latest.provenance.map(|json| binary(env, &json)),
-        })
+        Ok(LatestMap::new(env, &latest))
     })
 }
 

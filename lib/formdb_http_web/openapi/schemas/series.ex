@@ -263,18 +263,23 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           ],
           asked()
         ),
-      summary:
-        object(
-          series_id: ref(:series_id),
-          count: count(1),
-          first: ref(:timed_value),
-          last: ref(:timed_value),
-          min: number(),
-          max: number(),
-          avg: nullable(number()),
-          sum: nullable(number()),
-          stddev: nullable(number()),
-          seq: ref(:seq)
+      summary: object([series_id: ref(:series_id)] ++ figures() ++ [seq: ref(:seq)]),
+      series_summary: object([series_id: ref(:series_id)] ++ figures()),
+      summaries:
+        object([prefix: text(), series: list(ref(:series_summary))] ++ page(), [],
+          description: "Each series with its figures, also where it has no such points."
+        ),
+      summary_table:
+        text(
+          description:
+            "CSV with the header series_id,count,first,first_value,last,last_value,min,max,avg,sum,stddev. " <>
+              "What there is not is an empty cell. Lines end in a line feed."
+        ),
+      latest_page: object([prefix: text(), series: list(ref(:latest))] ++ page()),
+      latest_table:
+        text(
+          description:
+            "CSV with the header series_id,timestamp,value,point_id,seq. Lines end in a line feed."
         ),
       touching_block:
         object(
@@ -346,6 +351,20 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
       point_id: nullable(text(pattern: "^pt_[0-9]+_[0-9]+$")),
       metadata: nullable(ref(:json_object)),
       provenance: nullable(ref(:provenance))
+    ]
+  end
+
+  # Null where there are no points.
+  defp figures do
+    [
+      count: count(),
+      first: nullable(ref(:timed_value)),
+      last: nullable(ref(:timed_value)),
+      min: nullable(number()),
+      max: nullable(number()),
+      avg: nullable(number()),
+      sum: nullable(number()),
+      stddev: nullable(number())
     ]
   end
 

@@ -7,15 +7,7 @@ use crate::index::Order;
 use crate::types::is_timestamp;
 
 pub(super) fn check(query: &Aggregate<'_>) -> Result<()> {
-    if let (Some(start), Some(end)) = (query.start, query.end)
-        && start > end
-    {
-        return Err(Error::invalid(
-            InvalidCode::TimeRange,
-            "/start",
-            "the start lies after the end",
-        ));
-    }
+    check_order(query.start, query.end)?;
     if let Some(origin) = query.origin.filter(|origin| !is_timestamp(*origin)) {
         let detail =
             format!("found the origin {origin}; expected a time in the years -9999 to 9999");
@@ -24,6 +16,18 @@ pub(super) fn check(query: &Aggregate<'_>) -> Result<()> {
     check_expected(query)?;
     check_window(query)?;
     check_groups(query)
+}
+
+/// Refuses a range that ends before it begins.
+pub(super) fn check_order(start: Option<i64>, end: Option<i64>) -> Result<()> {
+    match (start, end) {
+        (Some(start), Some(end)) if start > end => Err(Error::invalid(
+            InvalidCode::TimeRange,
+            "/start",
+            "the start lies after the end",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn refuse(pointer: &str, detail: impl Into<String>) -> Result<()> {

@@ -28,7 +28,7 @@ pub use group::GroupBy;
 pub use interval::Interval;
 pub use many::{SeriesPage, SeriesPoints, SeriesRangeQuery};
 pub use percent::Percent;
-pub use summary::SeriesSummary;
+pub use summary::{SeriesSummary, SummaryPage, SummaryQuery};
 pub use wide::{WidePage, WideQuery};
 
 use crate::budget::Budget;

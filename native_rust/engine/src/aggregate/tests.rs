@@ -198,10 +198,11 @@ fn question(random: &mut Random, zone: &Zone, centre: i64) -> Question<'static> 
     let windowed = interval.is_some() && random.below(3) == 0;
     // Where the library's calendar ends it has no months before.
     let far = !(FIRST_TIMESTAMP / 2..LAST_TIMESTAMP / 2).contains(&centre);
-    let window = windowed.then(|| random.pick(&WINDOWS)).filter(|window| {
-        let months = window.ends_with("mo") || window.ends_with('y');
-        !far && !(months && parsed.is_some_and(|i| i.longest() < DAY || interval == Some("24h")))
-    });
+    let short = parsed.is_some_and(|i| i.longest() < DAY) || interval == Some("24h");
+    let months = |window: &str| window.ends_with("mo") || window.ends_with('y');
+    let window = (windowed && !far)
+        .then(|| random.pick(&WINDOWS))
+        .filter(|window| !(short && months(window)));
     let fill = match window {
         None => fill,
         Some(_) => random.pick(&[Fill::None, Fill::Null]),

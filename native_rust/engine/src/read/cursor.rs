@@ -30,6 +30,8 @@ pub(crate) enum List {
     Series,
     /// Changes of a series.
     SeriesDiff,
+    Latest,
+    Summaries,
 }
 
 /// A question whose pages have cursors: a secret digest of it.

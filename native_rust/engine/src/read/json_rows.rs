@@ -32,13 +32,18 @@ impl JsonRows {
 
     /// `{"series_id":..,"data":`, with a comma unless it is the first.
     pub(crate) fn series(&mut self, place: usize, id: &str) {
+        self.id(place, id);
+        self.text(b",\"data\":");
+    }
+
+    /// `{"series_id":..`, with a comma unless it is the first.
+    pub(crate) fn id(&mut self, place: usize, id: &str) {
         if place > 0 {
             self.out.push(b',');
         }
         self.text(b"{\"series_id\":");
         // Writing text into memory has no way to fail.
         let _ = serde_json::to_writer(&mut self.out, id);
-        self.text(b",\"data\":");
     }
 
     /// `{"timestamp":..,"value":..}`, with a comma unless it is the first. A value

@@ -180,11 +180,17 @@ impl Database {
                 series.latest(state.at(as_of)?, &budget)?
             }
         };
+        self.written(found.ok_or_else(|| no_series(series_id))?)
+    }
+
+    /// A point with what its block says of it, which is read.
+    pub(crate) fn written(&self, point: Point) -> Result<Latest> {
+        let state = &self.state;
         let Point {
             timestamp,
             value,
             source: place,
-        } = found.ok_or_else(|| no_series(series_id))?;
+        } = point;
         let bytes = read_block(state, place.seq)?;
         let (block, action) = block_at(state, place.seq, &bytes)?;
         if action.op != OpKind::PutPoints {

@@ -1,5 +1,7 @@
 //! The list of series, in pages of one state.
 
+use std::hash::Hash;
+
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
@@ -48,36 +50,16 @@ impl Database {
         query: &SeriesListQuery<'_>,
         budget: &Budget,
     ) -> Result<SeriesListPage> {
-        let state = &self.state;
-        state.check_open()?;
-        check_limit(query.limit, state.limits.page_items)?;
-        let asked = Asked::new(&state.cursors, List::Series, &query.prefix);
-        let (as_of, after) = match asked.open_as_of(state, query.cursor, query.as_of)? {
-            Some(Cursor::Series { at, after }) => (Some(at), Some(after)),
-            _ => (query.as_of, None),
-        };
-        let at = state.at(as_of)?;
-        let room = |entries: &[SeriesEntry], bytes: &mut usize, id: &str| {
-            *bytes += row_bytes(id);
-            entries.is_empty() || entries.len() < query.limit && *bytes <= state.limits.page_bytes
-        };
-        let mut bytes = 0;
-        let (series, more) = state.indexes.series.list(
-            (query.prefix, after.as_deref()),
-            at,
-            budget,
-            |entries, id| room(entries, &mut bytes, id),
-        )?;
-        let last = series.last().filter(|_| more);
-        let next = last.map(|last| {
-            let after = (*last.id).into();
-            asked.seal(&Cursor::Series { at, after })
-        });
-        budget.hold(bytes.min(state.limits.page_bytes))?;
+        let mut pager = SeriesPager::new(self, query, List::Series, &query.prefix)?;
+        let (at, after) = (pager.at(), pager.after());
+        let index = &self.state.indexes.series;
+        let range = (query.prefix, after.as_deref());
+        let (series, _) = index.list(range, at, budget, |_, id| pager.take(id, 0))?;
+        budget.hold(pager.bytes())?;
         Ok(SeriesListPage {
             series,
             seq: at,
-            next,
+            next: pager.next(),
         })
     }
 }
@@ -130,3 +112,85 @@ impl SeriesListPage {
         out
     }
 }
+
+/// What goes page by page through series whose ids begin with a prefix: where a page
+/// begins, what it still takes, and where the next one begins.
+pub(crate) struct SeriesPager {
+    asked: Asked,
+    at: u64,
+    /// The last series before the page.
+    after: Option<Box<str>>,
+    last: Option<Box<str>>,
+    rows: usize,
+    bytes: usize,
+    most_bytes: usize,
+    more: bool,
+}
+
+impl SeriesPager {
+    /// For a question, which is a list and `what` else it asks.
+    pub(crate) fn new(
+        database: &Database,
+        query: &SeriesListQuery<'_>,
+        list: List,
+        what: &impl Hash,
+    ) -> Result<Self> {
+        let state = &database.state;
+        state.check_open()?;
+        check_limit(query.limit, state.limits.page_items)?;
+        let asked = Asked::new(&state.cursors, list, what);
+        let (as_of, after) = match asked.open_as_of(state, query.cursor, query.as_of)? {
+            Some(Cursor::Series { at, after }) => (Some(at), Some(after)),
+            _ => (query.as_of, None),
+        };
+        Ok(Self {
+            asked,
+            at: state.at(as_of)?,
+            after,
+            last: None,
+            rows: query.limit,
+            bytes: 0,
+            most_bytes: state.limits.page_bytes,
+            more: false,
+        })
+    }
+
+    /// The sequence that the page is as of.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The series that the page begins after.
+    pub(crate) fn after(&self) -> Option<Box<str>> {
+        self.after.clone()
+    }
+
+    /// Takes the row of a series, which has so many bytes beside those it has in the list, if
+    /// there is room; if not, there is a next page. The first has a place in any case.
+    pub(crate) fn take(&mut self, id: &str, more: usize) -> bool {
+        let bytes = self.bytes + row_bytes(id) + more;
+        let room = self.rows > 0 && bytes <= self.most_bytes;
+        if !room && self.last.is_some() {
+            self.more = true;
+            return false;
+        }
+        self.rows = self.rows.saturating_sub(1);
+        self.bytes = bytes;
+        self.last = Some(id.into());
+        true
+    }
+
+    /// Bytes of the rows that it has taken.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Cursor of the next page, if there is one.
+    pub(crate) fn next(&self) -> Option<String> {
+        let after = self.last.clone().filter(|_| self.more)?;
+        Some(self.asked.seal(&Cursor::Series { at: self.at, after }))
+    }
+}
+
+/// Bytes that a row of figures has at most beyond that of the list.
+pub(crate) const LONG_ROW: usize = 400;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use formdb_engine::{
     Aggregate, Bucket, Cancel, Database, Error, Limits, Order, RangeQuery, Selection,
-    SeriesListQuery, SeriesRangeQuery,
+    SeriesListQuery, SeriesRangeQuery, SeriesSummary, SummaryQuery,
 };
 
 use super::oracles::compared;
@@ -119,6 +119,7 @@ impl World {
         self.ranges(about, at);
         self.aggregates(about, at);
         self.summary(about, at);
+        self.latest_list(about, at);
     }
 
     fn range(&self, about: &About, as_of: Option<u64>) {
@@ -329,30 +330,120 @@ impl World {
     }
 
     fn summary(&self, about: &About, as_of: Option<u64>) {
-        let all = self.visible(about.series, as_of.unwrap_or(self.seq));
-        let found = match self
-            .db
-            .summary(about.series, as_of, &self.db.budget(Cancel::default()))
-        {
-            Err(error) => return not_there(&error, &all),
-            Ok(summary) => summary,
+        let at = as_of.unwrap_or(self.seq);
+        let all = self.visible(about.series, at);
+        let values = about.filter();
+        let whole = SummaryQuery {
+            as_of,
+            ..SummaryQuery::default()
         };
-        let values: Vec<f64> = all.iter().map(|row| row.value).collect();
-        let (first, last) = (all[0], all[all.len() - 1]);
-        assert_eq!(found.count, all.len() as u64);
-        assert_eq!(found.first, (first.timestamp, first.value));
-        assert_eq!(found.last, (last.timestamp, last.value));
-        let sum: f64 = values.iter().sum();
-        assert_eq!((found.sum, found.avg), (Some(sum), sum / all.len() as f64));
-        assert_eq!(found.min, values.iter().copied().fold(f64::MAX, f64::min));
-        assert_eq!(found.max, values.iter().copied().fold(f64::MIN, f64::max));
-        let squares: f64 = values.iter().map(|v| (v - found.avg).powi(2)).sum();
-        let expected = (squares / (all.len() as f64 - 1.0)).sqrt();
-        match found.stddev {
-            None => assert_eq!(all.len(), 1),
-            Some(stddev) => assert!((stddev - expected).abs() <= 1e-9 * (1.0 + expected)),
+        let part = SummaryQuery {
+            start: Some(about.start),
+            end: Some(about.end),
+            values: values.as_ref(),
+            as_of,
+        };
+        let budget = || self.db.budget(Cancel::default());
+        let ascending = About {
+            order: Order::Ascending,
+            ..about.clone()
+        };
+        let every = About {
+            start: i64::MIN,
+            end: i64::MAX,
+            values: &[],
+            ..ascending.clone()
+        };
+        for (query, about) in [(&whole, &every), (&part, &ascending)] {
+            match self.db.summary(about.series, query, &budget()) {
+                Err(error) => not_there(&error, &all),
+                Ok(found) => {
+                    assert!(!all.is_empty());
+                    same_figures(&found, &inside(&all, about));
+                    compared("summaries of a series", 1);
+                }
+            }
         }
-        compared("summaries of a series", 1);
+        let mut found = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let list = SeriesListQuery {
+                prefix: about.prefix,
+                limit: about.limit,
+                cursor: cursor.as_deref(),
+                as_of,
+            };
+            let page = self.db.summary_list(&list, &part, &budget()).unwrap();
+            assert_eq!(page.seq, at);
+            assert!(page.next.is_none() || page.series.len() == about.limit);
+            found.extend(page.series);
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let expected = self.all(at, about.prefix);
+        assert_eq!(found.len(), expected.len());
+        for ((id, found), (expected_id, rows)) in found.iter().zip(&expected) {
+            assert_eq!(&**id, *expected_id);
+            same_figures(found, &inside(rows, &ascending));
+        }
+        compared("summaries by prefix, in pages", 1);
+    }
+
+    fn latest_list(&self, about: &About, as_of: Option<u64>) {
+        let at = as_of.unwrap_or(self.seq);
+        let mut found = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let list = SeriesListQuery {
+                prefix: about.prefix,
+                limit: about.limit,
+                cursor: cursor.as_deref(),
+                as_of,
+            };
+            let budget = self.db.budget(Cancel::default());
+            let page = self.db.latest_list(&list, &budget).unwrap();
+            assert_eq!(page.seq, at);
+            assert!(page.next.is_none() || page.series.len() == about.limit);
+            found.extend(
+                page.series.into_iter().map(|(id, latest)| {
+                    (id.to_string(), latest.timestamp, latest.value, latest.seq)
+                }),
+            );
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let all = self.all(at, about.prefix);
+        let expected = all.iter().map(|(id, rows)| {
+            let last = rows[rows.len() - 1];
+            ((*id).to_owned(), last.timestamp, last.value, last.seq)
+        });
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{about:?} at {at}");
+        compared("latest points by prefix, in pages", 1);
+    }
+}
+
+/// Of values that are eighths, so that no sum of them is rounded.
+fn same_figures(found: &SeriesSummary, points: &[Plain]) {
+    let values: Vec<f64> = points.iter().map(|point| point.1).collect();
+    let (first, last) = (points.first(), points.last());
+    assert_eq!(found.count, values.len() as u64);
+    assert_eq!(found.first, first.map(|point| (point.0, point.1)));
+    assert_eq!(found.last, last.map(|point| (point.0, point.1)));
+    assert_eq!(found.min, values.iter().copied().reduce(f64::min));
+    assert_eq!(found.max, values.iter().copied().reduce(f64::max));
+    let sum: f64 = values.iter().sum();
+    let mean = sum / values.len() as f64;
+    let some = |value: f64| (!values.is_empty()).then_some(value);
+    assert_eq!((found.sum, found.avg), (some(sum), some(mean)));
+    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+    let expected = (squares / (values.len() as f64 - 1.0)).sqrt();
+    match found.stddev {
+        None => assert!(values.len() < 2),
+        Some(stddev) => assert!((stddev - expected).abs() <= 1e-9 * (1.0 + expected)),
     }
 }
 
