@@ -185,7 +185,7 @@ impl Contents {
         } = added;
         self.check_deletes(&operations, &found)?;
         let view = self.view();
-        let found = settle(&operations, found, &view)?;
+        let found = settle(&operations, found, |series| view.series(series))?;
         let written = |subject: &Subject<'_>| match subject {
             Subject::Feature(id) => view.feature(id).is_some(),
             Subject::Points(id) | Subject::Deletion(id) => view.deletes_from(id),

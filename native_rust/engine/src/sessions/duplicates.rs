@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use super::contents::View;
 use super::overlay::{Found, SeriesOverlay};
 use crate::block::Operation;
 use crate::error::{Entity, Error, Result};
@@ -11,15 +10,16 @@ use crate::index::pending::{Pending, Sorted};
 use crate::index::{Point, PointRef};
 use crate::types::{OnDuplicate, PointSpan, Which, point_id};
 
-/// What operations that are to be added find, after the transaction's own so far.
+/// What operations that are to be added find, after the transaction's own so far; `layers`
+/// are those of a series, the oldest first.
 ///
 /// # Errors
 /// [`Error::PointExists`]; [`Error::NotFound`] for a point that is to be deleted by its id;
 /// [`Error::Conflict`] for what cannot be told in the transaction.
-pub(super) fn settle(
+pub(super) fn settle<'v>(
     operations: &[Operation],
     found: Vec<Found>,
-    view: &View,
+    layers: impl Fn(&str) -> Vec<&'v SeriesOverlay>,
 ) -> Result<Vec<Found>> {
     let looks = |found: &Found| matches!(found, Found::Points(_));
     if !found.iter().any(looks) {
@@ -33,7 +33,7 @@ pub(super) fn settle(
             settled.push(found);
             continue;
         };
-        let layers = view.series(series);
+        let layers = layers(series);
         let pending = call.entry(series).or_default();
         let found = match found {
             Found::Points(points) => {
