@@ -42,6 +42,7 @@ defmodule FormdbHttp.Native do
 
   nif upload_new(catalog, name, options)
   nif upload_feed(upload, part)
+  nif upload_begun(upload)
   nif upload_end(upload)
   nif upload_ready(upload)
   nif upload_submit(catalog, name, upload, options, ref)

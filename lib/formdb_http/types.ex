@@ -83,6 +83,8 @@ defmodule FormdbHttp.Types do
       `:sequence` (RFC 8142); or `:csv`, a table of points with a header of
       `series_id,timestamp,value`, of `timestamp` and a column a series, or of
       `timestamp,value` with the option `:series_id`. An empty cell is a gap
+    * `:shape` of a table - `:long`, `:wide` or `:single`: which of these headers it has;
+      without it that is told by the names of its columns
     * `:on_error` - what becomes of faulty records: `:skip` (the default; they are told) or
       `:stop`: the first one ends the upload, and nothing of its batch is written
     * `:antimeridian` of features, `:unit`, `:tz` and `:on_duplicate` of points, as for single
@@ -97,6 +99,7 @@ defmodule FormdbHttp.Types do
           | tz_option()
           | on_duplicate_option()
           | {:series_id, String.t()}
+          | {:shape, :single | :long | :wide}
           | {:record_bytes, pos_integer()}
           | write_option()
 

@@ -22,9 +22,9 @@ defmodule FormdbHttp.Upload do
   written stays, the rest was never there.
   """
 
-  alias FormdbHttp.{Catalog, Engine, Error, Input, Native, Types, WorkMemory, Writing}
+  alias FormdbHttp.{Catalog, Engine, Error, Input, Native, Types, Writing}
 
-  @enforce_keys [:name, :ref, :native, :opts, :memory]
+  @enforce_keys [:name, :ref, :native, :opts]
   defstruct @enforce_keys ++
               [
                 pending: nil,
@@ -39,10 +39,10 @@ defmodule FormdbHttp.Upload do
 
   @opaque t :: %__MODULE__{}
 
-  # A batch under way, one in the making, and the part that is read.
-  @memory_bytes 33_554_432
+  # The most that is read by one call, so that what it completes is written before the next.
+  @piece_bytes 1_048_576
 
-  @options [:format, :on_error, :unit, :tz, :antimeridian, :on_duplicate, :series_id] ++
+  @options [:format, :on_error, :unit, :tz, :antimeridian, :on_duplicate, :series_id, :shape] ++
              [:record_bytes]
 
   @nothing %{inserted: 0, replaced: 0, ignored: 0, skipped: 0, last_seq: nil, rejected: []}
@@ -62,8 +62,7 @@ defmodule FormdbHttp.Upload do
     }
 
     with {:ok, ref} <- Engine.call(name, &Native.upload_new(&1, name, options)),
-         {:ok, memory} <- WorkMemory.reserve(@memory_bytes),
-         do: {:ok, %__MODULE__{name: name, ref: ref, native: native, opts: opts, memory: memory}}
+         do: {:ok, %__MODULE__{name: name, ref: ref, native: native, opts: opts}}
   end
 
   defp form({:features, framing}, opts) when framing in [:lines, :sequence],
@@ -72,12 +71,18 @@ defmodule FormdbHttp.Upload do
   defp form({:points, framing}, opts) when framing in [:lines, :sequence],
     do: {:points, framing, Input.times(opts)}
 
-  defp form(:csv, opts), do: {:table, opts[:series_id], Input.times(opts)}
+  defp form(:csv, opts), do: {:table, opts[:series_id], shape(opts[:shape]), Input.times(opts)}
 
   defp form(other, _opts) do
     raise ArgumentError,
           "format is #{inspect(other)}; expected {:features, framing}, {:points, framing} with " <>
             "a framing of :lines or :sequence, or :csv"
+  end
+
+  defp shape(shape) when shape in [nil, :single, :long, :wide], do: shape
+
+  defp shape(other) do
+    raise ArgumentError, "shape is #{inspect(other)}; expected :single, :long or :wide"
   end
 
   @doc false
@@ -108,8 +113,12 @@ defmodule FormdbHttp.Upload do
   An error ends the upload; what comes with it says what was written until then.
   """
   @spec put(t(), binary()) :: {:ok, t()} | {:error, Error.t(), t()}
+  def put(upload, <<piece::binary-size(@piece_bytes), rest::binary>>) when rest != "" do
+    with {:ok, upload} <- put(upload, piece), do: put(upload, rest)
+  end
+
   def put(upload, part) do
-    fed = Writing.parse(byte_size(part), fn -> Native.upload_feed(upload.ref, part) end)
+    fed = parse(upload, fn -> Native.upload_feed(upload.ref, part) end)
     upload = told(upload)
 
     # What was complete before a fault is written.
@@ -117,6 +126,9 @@ defmodule FormdbHttp.Upload do
          {:ok, upload} <- submit(upload),
          do: fed(fed, upload)
   end
+
+  # A piece is read in a moment, but the record that ends in it may be long.
+  defp parse(upload, work), do: Writing.parse(Native.upload_begun(upload.ref), work)
 
   # What is durable by now is told by the next figures, whatever is still to come.
   defp poll(%{pending: {reply, _count}} = upload) do
@@ -134,14 +146,12 @@ defmodule FormdbHttp.Upload do
   @doc "Has the rest written, and waits until all of it is durable."
   @spec finish(t()) :: {:ok, Types.uploaded()} | {:error, Error.t(), t()}
   def finish(upload) do
-    fed = Native.upload_end(upload.ref)
+    fed = parse(upload, fn -> Native.upload_end(upload.ref) end)
     upload = told(upload)
 
     with {:ok, upload} <- submit(upload),
          {:ok, upload} <- fed(fed, upload),
          {:ok, upload} <- await(upload) do
-      WorkMemory.release(upload.memory)
-
       if upload.reused, do: {:error, upload.reused, upload}, else: {:ok, figures(upload)}
     end
   end

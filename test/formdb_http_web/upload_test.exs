@@ -65,6 +65,46 @@ defmodule FormdbHttpWeb.UploadTest do
     assert body =~ "give the parameter series_id"
   end
 
+  test "a wide table of any names comes back as it was, with its shape", %{base: base} do
+    table = "timestamp,series_id,timestamp,value\n2026-01-01T00:00:00.000000Z,1.0,2.0,3.0\n"
+    path = base <> "/timeseries?shape=wide"
+    assert %{"inserted" => 3, "rejected" => []} = last(post(path, "text/csv", table))
+    headers = [{"accept", "text/csv"}]
+
+    assert %{status: 200, body: ^table} =
+             HTTPClient.request(Endpoint.port(), "GET", base <> "/timeseries/*?shape=wide",
+               headers: headers
+             )
+
+    assert %{status: 400} = post(base <> "/timeseries?shape=single", "text/csv", table)
+    assert %{status: 400} = post(base <> "/timeseries?shape=broad", "text/csv", table)
+  end
+
+  test "more columns than a table may have are refused by the name of the setting", context do
+    %{base: base} = context
+    # 60 MB, and 60 KB as they are sent.
+    body = :zlib.gzip(["timestamp", :binary.copy(",", 60_000_000)])
+    headers = [{"content-encoding", "gzip"}]
+    assert %{status: 413, body: problem} = post(base <> "/timeseries", "text/csv", body, headers)
+    assert problem =~ "FORMDB_PAGE_ITEMS"
+  end
+
+  test "what follows a gzip stream is another one, or named", %{base: base} do
+    packed = :zlib.gzip("timestamp,a\n2026-01-01,1\n")
+    headers = [{"content-encoding", "gzip"}]
+    path = base <> "/timeseries"
+    two = packed <> :zlib.gzip("2026-01-02,1\n")
+    assert %{"inserted" => 2} = last(post(path, "text/csv", two, headers))
+
+    for rest <- ["x", "garbage", :binary.copy("garbage", 10)] do
+      assert %{status: 400, body: problem} = post(path, "text/csv", packed <> rest, headers)
+      assert problem =~ "bytes follow the end of the gzip stream", rest
+    end
+
+    assert %{status: 400, body: problem} = post(path, "text/csv", "no gzip at all", headers)
+    refute problem =~ "follow"
+  end
+
   test "what is sent again with its key is written once", %{base: base} do
     body = Enum.map_join(1..12_000, "\n", &feature("f#{&1}", rem(&1, 180)))
     key = [{"idempotency-key", "k"}]
@@ -84,7 +124,8 @@ defmodule FormdbHttpWeb.UploadTest do
     body = feature("a", 1) <> "\nnonsense\n" <> feature("b", 1)
     answer = post(base <> "/features?on_error=stop", "application/x-ndjson", body)
     assert %{status: 400, body: problem} = answer
-    assert problem =~ "invalid_json" and problem =~ "faulty lines is 2"
+    assert problem =~ "invalid_json" and problem =~ ~s("detail":"line 2: )
+    assert [_before, _after] = String.split(problem, "is not JSON")
     assert %{status: 404} = HTTPClient.get(Endpoint.port(), base <> "/features/a")
   end
 
@@ -96,6 +137,8 @@ defmodule FormdbHttpWeb.UploadTest do
           {"/timeseries?on_error=skip", "application/json", [], "read as a whole"},
           {"/timeseries?series_id=a", "application/json", [], "read as a whole"},
           {"/timeseries?series_id=a", "application/x-ndjson", [], "text/csv only"},
+          {"/timeseries?shape=wide", "application/x-ndjson", [], "text/csv only"},
+          {"/timeseries?shape=wide", "application/json", [], "read as a whole"},
           {"/features", "application/x-ndjson", [{"if-none-match", "*"}], "If-None-Match"}
         ] do
       assert %{status: 400, body: body} = post(base <> path, type, feature("a", 1), headers)
@@ -171,6 +214,17 @@ defmodule FormdbHttpWeb.UploadTest do
       assert %{"inserted" => 5_000} = chunk_of(socket)
       HTTPClient.write(socket, "zz\r\n")
       refute HTTPClient.read_all(socket) =~ "done"
+    end
+
+    test "gives its memory back when its client goes away", %{socket: socket} do
+      assert %{"inserted" => 5_000} = chunk_of(socket)
+      held = elem(FormdbHttp.WorkMemory.figures(), 0)
+      assert held >= 32 * 1_048_576
+      :gen_tcp.close(socket)
+
+      assert Enum.any?(1..200, fn _ ->
+               Process.sleep(20) && elem(FormdbHttp.WorkMemory.figures(), 0) < held
+             end)
     end
 
     test "whose client goes away has written what was whole", %{socket: socket, base: base} do

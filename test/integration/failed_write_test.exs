@@ -110,7 +110,7 @@ defmodule FormdbHttp.FailedWriteTest do
       refused = request(port, method, path, body: body, headers: headers)
       assert {path, refused.status} == {path, 503}
       assert %{"code" => "database_read_only", "detail" => detail} = json(refused)
-      assert detail =~ "an earlier one failed"
+      assert detail =~ "an earlier one failed" and detail =~ "close and open the database"
     end
 
     assert get(port, @db <> "/features/a").status == 200

@@ -38,7 +38,7 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         default: 100_000,
         range: 1..268_435_456,
         engine: true,
-        doc: "Most features or points in a page"
+        doc: "Most features or points in a page, and series in a table that has them side by side"
       },
       %{
         field: :page_bytes,

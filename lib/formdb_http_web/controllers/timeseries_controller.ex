@@ -17,7 +17,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
   def create(req, params) do
     case Uploading.framing(req) do
       nil -> create_at_once(req, params)
-      :csv -> upload(req, :csv, params, [:series_id, :unit, :tz, :on_duplicate])
+      :csv -> upload(req, :csv, params, [:series_id, :shape, :unit, :tz, :on_duplicate])
       framing -> upload(req, {:points, framing}, params, [:unit, :tz, :on_duplicate])
     end
   end
@@ -25,11 +25,17 @@ defmodule FormdbHttpWeb.TimeseriesController do
   defp upload(_req, {:points, _framing}, %{series_id: id}, _taken) when id != nil,
     do: refuse(:invalid_parameter, "series_id is taken with text/csv only", "/series_id")
 
+  defp upload(_req, {:points, _framing}, %{shape: shape}, _taken) when shape != nil,
+    do: refuse(:invalid_parameter, "shape is taken with text/csv only", "/shape")
+
   defp upload(req, format, params, taken),
     do: Uploading.write(req, params, [format: format] ++ Params.options(params, taken))
 
   defp create_at_once(_req, %{series_id: id}) when id != nil,
     do: Uploading.as_it_comes("series_id", id)
+
+  defp create_at_once(_req, %{shape: shape}) when shape != nil,
+    do: Uploading.as_it_comes("shape", shape)
 
   defp create_at_once(_req, %{on_error: on_error}) when on_error != nil,
     do: Uploading.as_it_comes("on_error", on_error)

@@ -153,21 +153,21 @@ defmodule FormdbHttpWeb.Uploading do
   defp line(members), do: [JSON.encode(members), "\n"]
 
   # What has a status of its own says in words what was written before.
-  defp so_far(error, %{last_seq: nil, rejected: []}), do: error
+  defp so_far(error, uploaded),
+    do: %{error | detail: in_line(error, uploaded.rejected) <> written(uploaded)}
 
-  defp so_far(error, %{last_seq: nil} = uploaded),
-    do: %{error | detail: error.detail <> faulty(uploaded)}
+  defp written(%{last_seq: nil}), do: ""
+  defp written(%{last_seq: seq}), do: "; what came before it is written, up to sequence #{seq}"
 
-  defp so_far(error, uploaded) do
-    written = "; what came before it is written, up to sequence #{uploaded.last_seq}"
-    %{error | detail: error.detail <> written <> faulty(uploaded)}
-  end
+  defp in_line(error, []), do: error.detail
 
-  defp faulty(%{rejected: []}), do: ""
+  defp in_line(error, rejected) do
+    %{line: line, code: code, detail: detail} = List.last(rejected)
 
-  defp faulty(%{rejected: rejected}) do
-    %{line: line, detail: detail} = List.last(rejected)
-    "; the last of #{length(rejected)} faulty lines is #{line}: #{detail}"
+    # With on_error=stop the fault is the error.
+    if code == error.code and String.starts_with?(detail, error.detail),
+      do: "line #{line}: #{detail}",
+      else: "#{error.detail}; the last of #{length(rejected)} faulty lines is #{line}: #{detail}"
   end
 
   defp now, do: System.monotonic_time(:millisecond)

@@ -33,7 +33,15 @@ defmodule FormdbHttpWeb.Routes.Series do
             "A point, a list of them or columns are written as a whole, or not at all. Lines and tables are " <>
               "written as they come, in batches of 5,000 records or 4 MiB; the answer is lines of progress. What " <>
               "becomes of points whose timestamps their series has, on_duplicate says.",
-          query: [series_id(), unit(), tz(), on_duplicate(), on_error(), durability()],
+          query: [
+            series_id(),
+            table_shape(),
+            unit(),
+            tz(),
+            on_duplicate(),
+            on_error(),
+            durability()
+          ],
           headers: [idempotency_key()],
           body: required(json(:points_input) ++ lines(:point_lines) ++ csv(:point_table)),
           answers: [
@@ -184,6 +192,14 @@ defmodule FormdbHttpWeb.Routes.Series do
   defp shape do
     about = "Of a table: a row for each point, or side by side, a column for each series."
     parameter("shape", {:enum, [:long, :wide]}, about)
+  end
+
+  defp table_shape do
+    about =
+      "Which header a table has: series_id,timestamp,value (long), timestamp and a column a series " <>
+        "(wide), or timestamp,value with series_id (single). Without it the names of its columns tell."
+
+    parameter("shape", {:enum, [:long, :wide, :single]}, about)
   end
 
   defp on_error do

@@ -58,6 +58,19 @@ impl Budget {
         }
     }
 
+    /// No end of its own, only that nobody waits any more: for parts of a body, each of
+    /// which is bounded, and which have to come in time.
+    #[must_use]
+    pub fn without_end(memory: &Memory, cancel: Cancel) -> Self {
+        Self {
+            start: Instant::now(),
+            limit_ms: u64::MAX,
+            cancel,
+            steps: Cell::new(0),
+            held: RefCell::new(memory.work.nothing()),
+        }
+    }
+
     /// One step more; looks at the clock and at the flag now and then.
     ///
     /// # Errors

@@ -306,7 +306,9 @@ pub enum Error {
     Closed,
     /// An earlier write failed: reads go on, writes are refused until the
     /// database is opened again.
-    #[error("writes are refused since an earlier one failed: {cause}")]
+    #[error(
+        "writes are refused since an earlier one failed: {cause}. Reads go on. Mend what failed (a full disk needs room), then close and open the database, or restart the server"
+    )]
     Poisoned {
         /// The failure that poisoned it.
         cause: Arc<str>,
@@ -428,11 +430,12 @@ pub(crate) fn out_of_descriptors(error: &io::Error) -> bool {
 
 /// What to do about an error of the system, where there is more to say than its text.
 fn remedy(error: &io::Error) -> &'static str {
-    match out_of_descriptors(error) {
-        true => {
+    match error.kind() {
+        _ if out_of_descriptors(error) => {
             "; the process may open no more files: raise its limit (ulimit -n), or lower FORMDB_OPEN_FILES or FORMDB_MAX_CONNECTIONS"
         }
-        false => "",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk",
+        _ => "",
     }
 }
 

@@ -16,7 +16,8 @@ use formdb_engine::fs::RealFileSystem;
 use formdb_engine::types::{Antimeridian, TimeReading, TimeUnit};
 use formdb_engine::{
     BATCH_BYTES, BATCH_RECORDS, Database, Error, Framing, Limits, Order, RangeQuery,
-    RejectedRecord, Transaction, Upload, UploadForm, UploadOptions,
+    RejectedRecord, TableReading, TableShape, Transaction, Upload, UploadForm, UploadOptions,
+    WideQuery, Zone,
 };
 use formdb_engine::{Budget, Cancel};
 use proptest::prelude::*;
@@ -107,13 +108,15 @@ impl<'d> Run<'d> {
     }
 
     fn feed(&mut self, part: &[u8]) -> Result<(), Error> {
-        let fed = self.upload.feed(part);
+        let budget = self.upload.budget(Cancel::default());
+        let fed = self.upload.feed(part, &budget);
         self.submit()?;
         fed
     }
 
     fn end(mut self) -> Result<Outcome, Error> {
-        self.upload.end()?;
+        let budget = self.upload.budget(Cancel::default());
+        self.upload.end(&budget)?;
         self.submit()?;
         self.reused.map_or(Ok(self.outcome), Err)
     }
@@ -402,7 +405,13 @@ fn three_shapes_of_tables_and_points_a_line_say_the_same() {
         unit: Some(TimeUnit::default()),
         ..TimeReading::default()
     };
-    let table = |series: Option<&str>| UploadForm::Table(series.map(str::to_owned), us());
+    let table = |series: Option<&str>| {
+        UploadForm::Table(TableReading {
+            series: series.map(str::to_owned),
+            shape: None,
+            times: us(),
+        })
+    };
     for (form, body) in [
         (table(Some("s/1")), &single),
         (table(None), &long),
@@ -436,6 +445,144 @@ fn three_shapes_of_tables_and_points_a_line_say_the_same() {
         empty.to_string().contains("a table with a header"),
         "{empty}"
     );
+}
+
+#[test]
+fn a_wide_table_of_any_names_comes_back_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let ids = [
+        "series_id",
+        "value",
+        "timestamp",
+        "\u{feff}x",
+        "a,\"b",
+        " c ",
+        "\u{a0}d",
+    ];
+    let body: String = ids
+        .iter()
+        .map(|id| id.replace('"', "\\\""))
+        .map(|id| format!("{{\"series_id\":\"{id}\",\"timestamp\":5,\"value\":1e-3}}\n"))
+        .collect();
+    let form = UploadForm::Points(Framing::Lines, TimeReading::default());
+    let outcome = upload(&db, options(form, None), body.as_bytes(), 100).unwrap();
+    assert_eq!((outcome.inserted, outcome.rejected), (ids.len(), vec![]));
+    let query = WideQuery {
+        prefix: "",
+        start: 0,
+        end: 10,
+        order: Order::Ascending,
+        limit: 10,
+        as_of: None,
+        zone: &Zone::default(),
+    };
+    let budget = db.budget(Cancel::default());
+    let page = db.range_wide(&query, &budget).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let copy = open(other.path());
+    let form = UploadForm::Table(TableReading {
+        shape: Some(TableShape::Wide),
+        ..TableReading::default()
+    });
+    let table = [page.header.clone(), page.rows.clone()].concat();
+    let outcome = upload(&copy, options(form, None), &table, 100).unwrap();
+    assert_eq!((outcome.inserted, outcome.rejected), (ids.len(), vec![]));
+    let again = copy.range_wide(&query, &budget).unwrap();
+    assert_eq!((again.header, again.rows), (page.header, page.rows));
+}
+
+#[test]
+fn what_an_upload_holds_is_counted_and_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        work_bytes: 48 << 20,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir.path().join("db"), limits).unwrap();
+    let used = || db.memory().work.used();
+    let table = || UploadForm::Table(TableReading::default());
+    let points = || UploadForm::Points(Framing::Lines, TimeReading::default());
+    let line = |zeros: usize| {
+        let zeros = "0,".repeat(zeros);
+        format!("{{\"series_id\":\"a\",\"metadata\":[{zeros}0]}}\n")
+    };
+    let header = format!("timestamp{}", ",".repeat(60_000_000));
+    let other = db.memory().work.reserve(10 << 20).unwrap();
+    for (form, body) in [(table(), header), (points(), line(600_000))] {
+        let mut options = options(form, None);
+        options.record_bytes = 64 << 20;
+        let mut run = Run::new(&db, options);
+        let mut parts = body.as_bytes().chunks(1 << 20);
+        let fed = parts.try_for_each(|part| run.feed(part));
+        assert!(matches!(fed, Err(Error::MemoryFull { .. })), "{fed:?}");
+        drop(run);
+        assert_eq!(used(), 10 << 20);
+    }
+    drop(other);
+    // What will never have room is left out, and the rest is read.
+    let good = "{\"series_id\":\"a\",\"timestamp\":5,\"value\":1}\n";
+    let body = line(2_000_000) + good;
+    let outcome = upload(&db, options(points(), None), body.as_bytes(), 1 << 20).unwrap();
+    let told: Vec<_> = outcome.rejected.iter().map(|r| r.fault.code).collect();
+    assert_eq!((outcome.inserted, told), (1, vec!["too_large"]));
+    let mut run = Run::new(&db, options(points(), None));
+    assert!(used() >= 32 << 20);
+    run.feed(good.as_bytes()).unwrap();
+    let budget = run.upload.budget(Cancel::default());
+    run.upload.end(&budget).unwrap();
+    run.submit().unwrap();
+    // Although it is still there.
+    assert_eq!((used(), run.outcome.inserted), (0, 1));
+}
+
+#[test]
+fn a_quote_that_is_not_closed_is_told_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let form = || UploadForm::Table(TableReading::default());
+    let good = "2026-01-01T00:00Z,1\n";
+    let body = format!("timestamp,a\n{good}2026-01-01T00:01Z,\"2\n{good}{good}");
+    let outcome = upload(&db, options(form(), None), body.as_bytes(), 9).unwrap();
+    assert_eq!(outcome.inserted, 1);
+    let told: Vec<(u64, &str)> = outcome
+        .rejected
+        .iter()
+        .map(|r| (r.line, r.fault.detail.as_str()))
+        .collect();
+    let detail =
+        "the quote opened in line 3 is not closed, so that nothing from that line on was read";
+    assert_eq!(told, [(3, detail)]);
+    // One that another quote closes, lines later.
+    let body = format!("timestamp,a\n2026-01-01T00:01Z,\"2\n{good}2026-01-01T00:01Z,2\"\n{good}");
+    let outcome = upload(&db, options(form(), None), body.as_bytes(), 9).unwrap();
+    assert_eq!((outcome.inserted, outcome.rejected.len()), (1, 1));
+    let detail = &outcome.rejected[0].fault.detail;
+    assert!(detail.contains("goes on to line 4"), "{detail}");
+}
+
+#[test]
+fn separators_that_are_missing_or_too_many_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let sequence = UploadForm::Features(Framing::Sequence, Antimeridian::Refuse);
+    for (form, body, part) in [
+        (sequence, lines(0, 3), "application/x-ndjson"),
+        (
+            features(),
+            format!("\u{1e}{}", lines(0, 1)),
+            "application/geo+json-seq",
+        ),
+    ] {
+        let outcome = upload(&db, options(form, None), body.as_bytes(), 9).unwrap();
+        assert_eq!((outcome.inserted, outcome.rejected.len()), (0, 1));
+        let rejected = &outcome.rejected[0];
+        assert_eq!(rejected.line, 1);
+        assert!(
+            rejected.fault.detail.contains(part) && rejected.fault.detail.contains("0x1E"),
+            "{rejected:?}"
+        );
+    }
 }
 
 proptest! {

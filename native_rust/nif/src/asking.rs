@@ -46,14 +46,19 @@ impl<'a> Asker<'a> {
         }
     }
 
+    /// Ends what it asked for when it dies.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.watch.0.clone()
+    }
+
     /// What its question to a database may spend.
     pub(crate) fn budget(&self, database: &Database) -> Budget {
-        database.budget(self.watch.0.clone())
+        database.budget(self.cancel())
     }
 
     /// What its question to an index without a database may spend.
     pub(crate) fn default_budget(&self) -> Budget {
-        default_budget(self.watch.0.clone())
+        default_budget(self.cancel())
     }
 }
 

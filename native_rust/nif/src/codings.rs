@@ -315,6 +315,18 @@ impl Unpacker {
         own + self.arrived().bytes.capacity()
     }
 
+    /// Whether one gzip stream has ended and no other one has begun.
+    fn is_after_an_end(&self) -> bool {
+        // The shortest stream has 18 bytes, and a header that is none fails within ten.
+        match self {
+            Self::Gzip(gzip) => {
+                let arrived = gzip.get_ref();
+                gzip.header().is_none() && arrived.before + arrived.taken >= 18
+            }
+            Self::Zstd(_) => false,
+        }
+    }
+
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Gzip(gzip) => gzip.read(into),
@@ -402,6 +414,9 @@ twins! {
                 let arrived = unpacker.arrived();
                 let read = arrived.before + arrived.taken;
                 let what = match error.kind() {
+                    _ if unpacker.is_after_an_end() => {
+                        "bytes follow the end of the gzip stream that are no other one".to_owned()
+                    }
                     ErrorKind::UnexpectedEof => "a part is missing at its end".to_owned(),
                     _ => error.to_string(),
                 };

@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use formdb_engine::types::Antimeridian;
 use formdb_engine::{
-    Ack, Error, Framing, RejectedRecord, Reply, Upload, UploadForm, UploadOptions,
+    Ack, Budget, Error, Framing, RejectedRecord, Reply, TableReading, TableShape, Upload,
+    UploadForm, UploadOptions,
 };
 use rustler::{
     Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Resource, ResourceArc, Term,
 };
 
 use crate::answer::{AckTerm, Caller, Failure, fault_term, tagged};
+use crate::asking::Asker;
 use crate::options::{Crossing, Options};
 use crate::times::{Times, time_reading};
 use crate::writes::on_duplicate;
@@ -44,12 +46,30 @@ impl From<FramingAtom> for Framing {
     }
 }
 
+/// `TableShape` as an atom.
+#[derive(NifUnitEnum, Clone, Copy)]
+enum ShapeAtom {
+    Single,
+    Long,
+    Wide,
+}
+
+impl From<ShapeAtom> for TableShape {
+    fn from(shape: ShapeAtom) -> Self {
+        match shape {
+            ShapeAtom::Single => Self::Single,
+            ShapeAtom::Long => Self::Long,
+            ShapeAtom::Wide => Self::Wide,
+        }
+    }
+}
+
 /// `UploadForm` as a tagged tuple.
 #[derive(NifTaggedEnum)]
 enum Form<'a> {
     Features(FramingAtom, Crossing),
     Points(FramingAtom, Times<'a>),
-    Table(Option<String>, Times<'a>),
+    Table(Option<String>, Option<ShapeAtom>, Times<'a>),
 }
 
 impl Form<'_> {
@@ -61,7 +81,11 @@ impl Form<'_> {
             Self::Points(framing, times) => {
                 UploadForm::Points(framing.into(), time_reading(times)?)
             }
-            Self::Table(series, times) => UploadForm::Table(series, time_reading(times)?),
+            Self::Table(series, shape, times) => UploadForm::Table(TableReading {
+                series,
+                shape: shape.map(TableShape::from),
+                times: time_reading(times)?,
+            }),
         })
     }
 }
@@ -109,13 +133,31 @@ fn upload_new<'a>(
 /// Takes the next part of the body: `:ok`, or what ends the upload.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn upload_feed<'a>(env: Env<'a>, upload: UploadRef, part: Binary<'a>) -> Term<'a> {
-    ok(env, upload.lock().feed(&part))
+    spending(env, &upload, |upload, budget| upload.feed(&part, budget))
 }
 
 /// The body ends here: `:ok`, or what ends the upload.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn upload_end(env: Env<'_>, upload: UploadRef) -> Term<'_> {
-    ok(env, upload.lock().end())
+    spending(env, &upload, Upload::end)
+}
+
+/// Work on an upload, which is given up when the calling process dies.
+fn spending<'a>(
+    env: Env<'a>,
+    upload: &UploadResource,
+    work: impl FnOnce(&mut Upload, &Budget) -> Result<(), Error>,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    let mut upload = upload.lock();
+    let budget = upload.budget(asker.cancel());
+    ok(env, work(&mut upload, &budget))
+}
+
+/// Bytes of the record whose end has not come.
+#[rustler::nif]
+fn upload_begun(upload: UploadRef) -> usize {
+    upload.lock().begun()
 }
 
 fn ok(env: Env<'_>, fed: Result<(), Error>) -> Term<'_> {

@@ -11,6 +11,7 @@ mod cbor_form;
 mod lines;
 mod numbers;
 mod parse;
+mod weight;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -18,7 +19,9 @@ use std::fmt;
 
 pub use cbor_form::{cbor_to_json, json_to_cbor};
 pub use lines::array_lines;
+pub(in crate::types) use numbers::{Fault as NumberFault, fault as number_fault};
 pub use parse::Source;
+pub(crate) use weight::tree_bytes;
 
 use crate::error::Shown;
 use crate::error::{Error, InvalidCode, Result};
@@ -215,7 +218,7 @@ impl Members<'_, Json<'_>> {
 }
 
 /// `name` as one more step of a JSON pointer (RFC 6901, section 3).
-pub(super) fn step(name: &str) -> String {
+pub(crate) fn step(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 

@@ -59,8 +59,8 @@ pub use id::{
     check_database_name, check_feature_id, check_id, check_series_id, generate_database_name,
     generate_feature_id,
 };
-pub(crate) use json::at;
 pub use json::{Json, Members, Source, array_lines, cbor_to_json, json_to_cbor};
+pub(crate) use json::{at, step, tree_bytes};
 pub(crate) use orientation::{Orientation, side};
 pub use points::{
     Correction, Pointers, Points, parse_correction, parse_point_id, parse_points, parse_points_in,

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::batch::{MAX_BATCH_POINTS, PointBatch};
 use super::document::encode_document;
 use super::id::check_series_id;
-use super::json::{Json, Members, Source, at, shown, step};
+use super::json::{Json, Members, NumberFault, Source, at, number_fault, shown, step};
 use super::provenance::encode_provenance;
 use super::time::{TimeReading, timestamp_from_json};
 use crate::error::{Error, InvalidCode, Result};
@@ -416,30 +416,43 @@ fn point_value(value: &Json<'_>) -> Result<f64> {
     }
 }
 
-/// A number in text, in decimal digits with or without a fraction and an exponent.
+/// A number in text: decimal digits with or without a sign, a point and an exponent. What
+/// it may be is what it may be in JSON; only that has to begin and end with a digit, and
+/// takes no `+` before it.
 ///
 /// # Errors
 /// [`InvalidCode::Value`], pointing at the text itself, also for an integer that would be
-/// rounded and for a number beyond a double.
+/// rounded and for a number that a double is too small or too great for.
 pub(crate) fn point_value_from_text(text: &str) -> Result<f64> {
-    if let Ok(integer) = text.parse() {
-        return unrounded(integer);
+    if let Ok(integer) = text.parse::<i64>()
+        && integer != 0
+    {
+        return unrounded(i128::from(integer));
     }
+    let refusal = |what: &str| {
+        let detail = format!("found {}{what}", shown(text));
+        Err(Error::invalid(InvalidCode::Value, "", detail))
+    };
     // Not its words for infinity, nor for what is no number.
-    let digits = text
-        .bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
-    let refusal = |detail| Err(Error::invalid(InvalidCode::Value, "", detail));
-    match text.parse::<f64>() {
-        Ok(number) if digits && number.is_finite() => Ok(number),
-        Ok(_) if digits => refusal(format!(
-            "found {}; expected a finite number, which a double holds",
-            shown(text)
-        )),
-        _ => refusal(format!(
-            "found {}; expected a number such as -3.5 or 1e-3",
-            shown(text)
-        )),
+    let decimal = |byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    match (text.bytes().all(decimal), text.parse::<f64>()) {
+        (true, Ok(number)) => match number_fault(text) {
+            None => match text.parse::<u64>() {
+                Ok(integer) => unrounded(i128::from(integer)),
+                Err(_) => Ok(number),
+            },
+            Some(NumberFault::Rounded) => refusal(
+                ", an integer beyond 64 bits, which would be rounded; send it with a fraction or an \
+                 exponent to have the nearest double",
+            ),
+            Some(NumberFault::Zero) => {
+                refusal(", which is too small for a double and would be 0; send 0")
+            }
+            Some(NumberFault::Infinite) => {
+                refusal("; expected a finite number, which a double holds")
+            }
+        },
+        _ => refusal("; expected a number such as -3.5 or 1e-3"),
     }
 }
 
@@ -542,9 +555,22 @@ pub(crate) struct PointBatches {
     count: usize,
     /// For each batch the places of its points, where those were noted.
     places: Vec<Vec<u32>>,
+    /// Bytes of ids, metadata and provenance in them.
+    texts: usize,
 }
 
+/// What a batch takes beside its points and texts: it, its series by id, and columns that
+/// have room.
+const BATCH: usize = 400;
+/// What a point takes, with as much room again.
+const POINT: usize = 32;
+
 impl PointBatches {
+    /// Bytes of memory that they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.batches.len() * BATCH + self.count * POINT + self.texts
+    }
+
     /// Adds the one point that a text is.
     ///
     /// # Errors
@@ -609,6 +635,7 @@ impl PointBatches {
                 }
                 let i = self.batches.len();
                 let series = point.series.into_owned();
+                self.texts += 2 * series.len() + provenance.map_or(0, <[u8]>::len);
                 self.newest.insert(series.clone(), i);
                 self.batches.push(PointBatch {
                     series,
@@ -625,6 +652,8 @@ impl PointBatches {
                 batch.metadata.resize(batch.timestamps.len(), None);
             }
             if point.metadata.is_some() || !batch.metadata.is_empty() {
+                let bytes = point.metadata.as_ref().map_or(0, Vec::len);
+                self.texts += size_of::<Option<Vec<u8>>>() + bytes;
                 batch.metadata.push(point.metadata);
             }
             batch.timestamps.push(point.timestamp);

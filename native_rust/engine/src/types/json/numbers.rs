@@ -16,7 +16,8 @@ const MANY_ZEROS: &str = "000000000000000000000000000000000000000000000000000000
 
 /// What a number would become.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Fault {
+pub(in crate::types) enum Fault {
+    /// An integer beyond 64 bits.
     Rounded,
     Zero,
     Infinite,
@@ -126,7 +127,8 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-fn fault(written: &str) -> Option<Fault> {
+/// What a number in decimal digits would become that is not kept as it is written.
+pub(in crate::types) fn fault(written: &str) -> Option<Fault> {
     if !written.contains(['.', 'e', 'E']) {
         let kept = written.parse::<u64>().is_ok() || written.parse::<i64>().is_ok();
         // One of three hundred digits and more has no double either.

@@ -2,167 +2,150 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
+use super::columns::{Columns, TableReading};
+use super::records::KEPT_BYTES;
+use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::limits::Limits;
-use crate::types::{TimeReading, check_series_id, point_value_from_text, read_time_parameter};
+use crate::types::{TimeReading, point_value_from_text, read_time_parameter, step};
 
 /// A table whose header was read.
 #[derive(Debug)]
 pub(super) struct Table {
     columns: Columns,
+    columns_bytes: usize,
     /// How many columns the header has.
     width: usize,
     row: Row,
     times: TimeReading,
 }
 
-/// What stands where.
-#[derive(Debug, PartialEq)]
-enum Columns {
-    /// `timestamp,value` of one series.
-    Single {
-        series: String,
-        timestamp: usize,
-        value: usize,
-    },
-    /// `series_id,timestamp,value`.
-    Long {
-        series: usize,
-        timestamp: usize,
-        value: usize,
-    },
-    /// `timestamp` and a column a series.
-    Wide {
-        timestamp: usize,
-        series: Vec<(usize, String)>,
-    },
-}
-
 /// A point of a row: its series, its timestamp in microseconds and its value.
 pub(super) type Cell<'r> = (&'r str, i64, f64);
 
+/// What a column of a header takes while it is read: the end of its field, its name and
+/// that among those seen, and its series.
+const COLUMN: usize = 128;
+
 impl Table {
-    /// Reads the header. `series` is that of all points, where no column says it.
+    /// Reads the header. Linear.
     ///
     /// # Errors
-    /// [`InvalidCode::Point`] for a header that has none of the three shapes.
+    /// [`InvalidCode::Point`] for a header that has none of the three shapes, or not the one
+    /// that was named; [`Error::TooLarge`] for more columns than a table has that is given
+    /// out: as many as a page has items, and `timestamp`.
     pub(super) fn new(
         header: &[u8],
-        series: Option<&str>,
-        times: TimeReading,
+        form: &TableReading,
         limits: &Limits,
+        budget: &Budget,
     ) -> Result<Self> {
         let mut row = Row::default();
-        row.read(header)?;
+        if !row.read(header, limits.page_items.saturating_add(1))? {
+            return Err(Error::TooLarge {
+                what: "the number of columns beside timestamp in the header of the table",
+                actual: limits.page_items as u64 + 1,
+                limit: limits.page_items as u64,
+                setting: "page_items",
+            });
+        }
         let names = (0..row.len())
             .map(|i| row.name(i))
             .collect::<Result<Vec<_>>>()?;
-        let columns = Columns::of(&names, series, limits)?;
+        let columns = Columns::of(&names, form, limits, budget)?;
         Ok(Self {
+            columns_bytes: columns.bytes(),
             columns,
             width: names.len(),
             row,
-            times,
+            times: form.times.clone(),
         })
     }
 
-    /// The points of a row: none of a row of gaps.
+    /// The points of a row: none of a row of gaps. Linear; all cells or none.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with the name of the column that is wrong.
-    pub(super) fn points(&mut self, text: &[u8]) -> Result<Vec<Cell<'_>>> {
-        self.row.read(text)?;
-        if self.row.len() != self.width {
+    /// [`Error::Invalid`] with the name of the column that is wrong, the first if several
+    /// are; those of the [`Budget`].
+    pub(super) fn points(&mut self, text: &[u8], budget: &Budget) -> Result<Vec<Cell<'_>>> {
+        let whole = self.row.read(text, self.width)?;
+        if !whole || self.row.len() != self.width {
+            let more = if whole { "" } else { "more than " };
             let detail = format!(
-                "the row has {} fields, the header {}; quote fields with commas in them",
+                "the row has {more}{} fields, the header {}; quote fields with commas in them",
                 self.row.len(),
                 self.width
             );
             return Err(refusal("", detail));
         }
-        let (row, times) = (&self.row, &self.times);
+        let row = &self.row;
         let mut cells = Vec::new();
         match &self.columns {
             Columns::Single {
                 series,
                 timestamp,
                 value,
-            } => cells.extend(row.cell(series, *timestamp, *value, "value", times)?),
+            } => {
+                let mut times = Times::new(row, *timestamp, &self.times);
+                cells.extend(row.cell(series, *value, "value", &mut times)?);
+            }
             Columns::Long {
                 series,
                 timestamp,
                 value,
-            } => cells.extend(row.cell(row.name(*series)?, *timestamp, *value, "value", times)?),
+            } => {
+                let mut times = Times::new(row, *timestamp, &self.times);
+                cells.extend(row.cell(row.name(*series)?, *value, "value", &mut times)?);
+            }
             Columns::Wide { timestamp, series } => {
+                let mut times = Times::new(row, *timestamp, &self.times);
                 for (value, id) in series {
-                    cells.extend(row.cell(id, *timestamp, *value, id, times)?);
+                    budget.step()?;
+                    cells.extend(row.cell(id, *value, id, &mut times)?);
                 }
             }
         }
         Ok(cells)
     }
+
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.columns_bytes + self.row.bytes()
+    }
+
+    /// Bytes that reading a header or a row takes at most.
+    pub(super) fn reading_bytes(text: &[u8], limits: &Limits) -> usize {
+        let columns = text.len().min(limits.page_items.saturating_add(1));
+        2 * text.len() + columns.saturating_mul(COLUMN)
+    }
 }
 
-impl Columns {
-    fn of(names: &[&str], series: Option<&str>, limits: &Limits) -> Result<Self> {
-        let repeated =
-            (1..names.len()).find(|&i| names.iter().take(i).any(|n| Some(n) == names.get(i)));
-        if let Some(name) = repeated.and_then(|i| names.get(i)) {
-            return Err(header(&format!("two columns are called {}", Shown(name))));
+/// The timestamp of a row, which is read once, and not at all for a row of gaps.
+struct Times<'r> {
+    row: &'r Row,
+    column: usize,
+    reading: &'r TimeReading,
+    read: Option<i64>,
+}
+
+impl<'r> Times<'r> {
+    fn new(row: &'r Row, column: usize, reading: &'r TimeReading) -> Self {
+        Self {
+            row,
+            column,
+            reading,
+            read: None,
         }
-        let place = |name: &str| names.iter().position(|other| *other == name);
-        let Some(timestamp) = place("timestamp") else {
-            return Err(header("no column is called timestamp"));
-        };
-        let only = |known: &[&str]| match names.iter().find(|name| !known.contains(name)) {
-            None => Ok(()),
-            Some(name) => {
-                let with = known.join(", ");
-                Err(header(&format!(
-                    "found the column {} beside {with}",
-                    Shown(name)
-                )))
-            }
-        };
-        match (place("series_id"), place("value"), series) {
-            (Some(_), _, Some(_)) => Err(header(
-                "there are both a column series_id and the parameter series_id; leave one of them out",
-            )),
-            (Some(series), Some(value), None) => {
-                only(&["series_id", "timestamp", "value"])?;
-                Ok(Self::Long {
-                    series,
-                    timestamp,
-                    value,
-                })
-            }
-            (Some(_), None, None) => Err(header("no column is called value")),
-            (None, Some(value), Some(series)) => {
-                only(&["timestamp", "value"])?;
-                check_series_id(series, "/series_id", limits)?;
-                Ok(Self::Single {
-                    series: series.to_owned(),
-                    timestamp,
-                    value,
-                })
-            }
-            (None, None, Some(_)) => Err(header("no column is called value")),
-            (None, Some(_), None) if names.len() == 2 => Err(header(
-                "nothing says which series the points are of; give the parameter series_id",
-            )),
-            (None, _, None) => {
-                let others = names.iter().enumerate().filter(|(i, _)| *i != timestamp);
-                let series: Vec<(usize, String)> =
-                    others.map(|(i, name)| (i, (*name).to_owned())).collect();
-                for (_, id) in &series {
-                    check_series_id(id, "", limits)?;
-                }
-                match series.is_empty() {
-                    true => Err(header("there is no column besides timestamp")),
-                    false => Ok(Self::Wide { timestamp, series }),
-                }
-            }
+    }
+
+    fn get(&mut self) -> Result<i64> {
+        if let Some(time) = self.read {
+            return Ok(time);
         }
+        let time = read_time_parameter(self.row.field(self.column)?, self.reading);
+        let time = time.map_err(|e| e.within("/timestamp"))?;
+        self.read = Some(time);
+        Ok(time)
     }
 }
 
@@ -173,7 +156,8 @@ struct Row {
     ends: Vec<usize>,
     fields: usize,
     quoted: bool,
-    /// Making one costs more than reading many rows with it.
+    /// Making one costs more than reading many rows with it. It stands where a record begins,
+    /// and not the first one: there it would take a byte order mark away.
     reader: Reader,
 }
 
@@ -184,44 +168,81 @@ impl Default for Row {
             ends: Vec::new(),
             fields: 0,
             quoted: false,
-            reader: Reader::new(),
+            reader: begun(Reader::new()),
         }
     }
 }
 
+/// A reader that has read an empty line.
+fn begun(mut reader: Reader) -> Reader {
+    reader.reset();
+    let _ = reader.read_record(b"\n", &mut [0], &mut [0]);
+    reader
+}
+
 impl Row {
-    fn read(&mut self, record: &[u8]) -> Result<()> {
-        // No field grows by being read, and none is without a comma or the end after it.
-        self.text.resize(record.len(), 0);
-        self.ends.resize(record.len() + 1, 0);
-        self.reader.reset();
-        let (mut read, mut written, mut fields) = (0, 0, 0);
+    /// Reads the fields of a record, unless it has more than `most`: then it has those, and
+    /// the answer is no.
+    fn read(&mut self, record: &[u8], most: usize) -> Result<bool> {
+        if self.text.capacity() > KEPT_BYTES.max(record.len()) {
+            self.text = Vec::new();
+        }
+        // No field grows by being read, and the reader wants room even for what has none.
+        self.text.resize(record.len() + 1, 0);
+        let read = self.fields_of(record, most);
+        if !matches!(read, Ok(true)) {
+            self.reader = begun(std::mem::take(&mut self.reader));
+        }
+        self.quoted = memchr::memchr(b'"', record).is_some();
+        read
+    }
+
+    fn fields_of(&mut self, record: &[u8], most: usize) -> Result<bool> {
+        let (mut read, mut written) = (0, 0);
+        self.fields = 0;
+        let mut ended = false;
         loop {
-            let input = record.get(read..).unwrap_or_default();
+            let input = match ended {
+                true => b"\n",
+                false => record.get(read..).unwrap_or_default(),
+            };
             let text = self.text.get_mut(written..).unwrap_or_default();
-            let ends = self.ends.get_mut(fields..).unwrap_or_default();
+            let ends = self.ends.get_mut(self.fields..).unwrap_or_default();
             let (result, r, w, e) = self.reader.read_record(input, text, ends);
-            (read, written, fields) = (read + r, written + w, fields + e);
+            (read, written, self.fields) = (read + r, written + w, self.fields + e);
             match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::Record | ReadRecordResult::End => break,
-                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                ReadRecordResult::Record if ended => return Ok(true),
+                ReadRecordResult::InputEmpty if ended => {
+                    return Err(refusal(
+                        "",
+                        "a quote in the line is not closed, or stands within a field that has none \
+                         around it; expected fields with quotes in them in quotes, and two for each",
+                    ));
+                }
+                ReadRecordResult::InputEmpty => ended = true,
+                // Readers of CSV take a carriage return for the end of a line, but lines were
+                // told apart before.
+                ReadRecordResult::Record | ReadRecordResult::End => {
+                    return Err(refusal(
+                        "",
+                        "there is a carriage return within the line; expected lines that end in LF or \
+                         CR LF",
+                    ));
+                }
+                ReadRecordResult::OutputEndsFull if self.ends.len() == most => return Ok(false),
+                ReadRecordResult::OutputFull => {
                     return Err(refusal("", "the row cannot be read as CSV"));
+                }
+                ReadRecordResult::OutputEndsFull => {
+                    let room = (2 * self.ends.len()).clamp(8, most.max(8)).min(most);
+                    self.ends.resize(room, 0);
                 }
             }
         }
-        // Readers of CSV take a carriage return for the end of a line, but lines were told
-        // apart before.
-        let rest = record.get(read..).unwrap_or_default();
-        if !rest.trim_ascii().is_empty() {
-            return Err(refusal(
-                "",
-                "there is a carriage return within the line; expected lines that end in LF or CR LF",
-            ));
-        }
-        self.fields = fields;
-        self.quoted = memchr::memchr(b'"', record).is_some();
-        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 
     fn len(&self) -> usize {
@@ -247,23 +268,32 @@ impl Row {
         std::str::from_utf8(bytes).map_err(|_| refusal("", format!("field {} is not UTF-8", i + 1)))
     }
 
-    /// The point of two fields, unless the value is a gap. `name` is the column's.
+    /// The point of a field, unless that is a gap. `name` is the column's.
     fn cell<'r>(
         &'r self,
         series: &'r str,
-        timestamp: usize,
         value: usize,
         name: &str,
-        times: &TimeReading,
+        times: &mut Times<'_>,
     ) -> Result<Option<Cell<'r>>> {
         let text = self.field(value)?;
         if text.is_empty() {
             return Ok(None);
         }
-        let time = read_time_parameter(self.field(timestamp)?, times);
-        let time = time.map_err(|e| e.within("/timestamp"))?;
-        let number = point_value_from_text(text).map_err(|e| e.within(format_args!("/{name}")))?;
+        let time = times.get()?;
+        let number = point_value_from_text(text).map_err(|e| in_column(e, name))?;
         Ok(Some((series, time, number)))
+    }
+}
+
+/// The error of a value, with the column that it stands in.
+fn in_column(error: Error, name: &str) -> Error {
+    match error {
+        Error::Invalid { code, detail, .. } => {
+            let detail = format!("column {}: {detail}", Shown(name));
+            Error::invalid(code, step(name), detail)
+        }
+        other => other,
     }
 }
 
@@ -271,30 +301,23 @@ fn refusal(pointer: &str, detail: impl Into<String>) -> Error {
     Error::invalid(InvalidCode::Point, pointer, detail)
 }
 
-fn header(what: &str) -> Error {
-    let detail = format!(
-        "in the header of the table {what}; expected timestamp,value with the parameter series_id, or \
-         series_id,timestamp,value, or timestamp and a column a series, with commas between"
-    );
-    refusal("", detail)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn table(header: &str, series: Option<&str>) -> Result<Table> {
-        Table::new(
-            header.as_bytes(),
-            series,
-            TimeReading::default(),
-            &Limits::default(),
-        )
+        let form = TableReading {
+            series: series.map(str::to_owned),
+            ..TableReading::default()
+        };
+        let budget = Budget::ample();
+        Table::new(header.as_bytes(), &form, &Limits::default(), &budget)
     }
 
     fn rows(header: &str, series: Option<&str>, row: &str) -> Result<Vec<(String, i64, f64)>> {
         let mut table = table(header, series)?;
-        let cells = table.points(row.as_bytes())?;
+        let budget = Budget::ample();
+        let cells = table.points(row.as_bytes(), &budget)?;
         Ok(cells
             .into_iter()
             .map(|(s, t, v)| (s.to_owned(), t, v))
@@ -315,6 +338,139 @@ mod tests {
         let wide = rows("timestamp,a,b,c", None, "1970-01-01,1,,3e2").unwrap();
         assert_eq!(wide, [("a".into(), 0, 1.0), ("c".into(), 0, 300.0)]);
         assert_eq!(rows("timestamp,a", None, "not read,").unwrap(), []);
+    }
+
+    #[test]
+    fn a_mark_in_an_id_is_a_part_of_it() {
+        let header = "series_id,timestamp,value";
+        let mut table = table(header, None).unwrap();
+        let budget = Budget::ample();
+        for row in [
+            "\u{feff}a,0,1",
+            "\u{feff}a,bad,1",
+            "\u{feff}a,0,1",
+            "\u{feff}a,0,1,2",
+            "\u{feff}a,0,1",
+        ] {
+            let row = row.replace(",0,", ",1970-01-01,");
+            if let Ok(cells) = table.points(row.as_bytes(), &budget) {
+                assert_eq!(cells, [("\u{feff}a", 0, 1.0)]);
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_fields_are_kept_than_there_may_be() {
+        let limits = Limits {
+            page_items: 10,
+            ..Limits::default()
+        };
+        let (form, budget) = (TableReading::default(), Budget::ample());
+        let header = |count: usize| {
+            let names: Vec<String> = (0..count).map(|i| format!("s{i}")).collect();
+            format!("timestamp,{}", names.join(","))
+        };
+        let mut table = Table::new(header(10).as_bytes(), &form, &limits, &budget).unwrap();
+        let error = Table::new(header(11).as_bytes(), &form, &limits, &budget).unwrap_err();
+        assert!(error.to_string().contains("FORMDB_PAGE_ITEMS"), "{error}");
+        let commas = ",".repeat(1 << 22);
+        let error = table.points(commas.as_bytes(), &budget).unwrap_err();
+        assert!(error.to_string().contains("more than 11 fields"), "{error}");
+        assert!(table.row.ends.capacity() < 32);
+        let row = format!("1970-01-01{}", ",1".repeat(10));
+        assert_eq!(table.points(row.as_bytes(), &budget).unwrap().len(), 10);
+        // The room for the long row is gone.
+        assert!(table.bytes() < 4_096, "{}", table.bytes());
+    }
+
+    #[test]
+    fn a_row_is_given_up_when_nobody_waits() {
+        let memory = crate::mem::Memory::new(&Limits::default());
+        let header = format!(
+            "timestamp,{}",
+            (0..1_000)
+                .map(|i| format!("s{i}"))
+                .collect::<Vec<_>>()
+                .join(",")
+        );
+        let mut table = table(&header, None).unwrap();
+        let cancel = crate::budget::Cancel::default();
+        cancel.cancel();
+        let budget = Budget::without_end(&memory, cancel);
+        let row = format!("1970-01-01{}", ",1".repeat(1_000));
+        assert!(matches!(
+            table.points(row.as_bytes(), &budget),
+            Err(Error::Cancelled)
+        ));
+        let again = Table::new(
+            header.as_bytes(),
+            &TableReading::default(),
+            &Limits::default(),
+            &budget,
+        );
+        assert!(matches!(again, Err(Error::Cancelled)));
+    }
+
+    #[test]
+    fn what_a_number_is() {
+        let number = |text: &str| rows("timestamp,value", Some("a"), &format!("1970-01-01,{text}"));
+        for (text, expected) in [
+            ("1", 1.0),
+            ("+1", 1.0),
+            ("-1", -1.0),
+            ("007", 7.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("1E+3", 1_000.0),
+            (" 2 ", 2.0),
+            ("0e-400", 0.0),
+            ("18446744073709551616.0", 18_446_744_073_709_551_616.0),
+            ("9223372036854775808", 9_223_372_036_854_775_808.0),
+            ("5e-324", 5e-324),
+        ] {
+            let found = number(text).unwrap();
+            assert_eq!(found, [("a".to_owned(), 0, expected)], "{text}");
+        }
+        for zero in ["-0", "-0.0"] {
+            let found = number(zero).unwrap();
+            let [(_, _, value)] = found.as_slice() else {
+                panic!("{zero}")
+            };
+            assert!(*value == 0.0 && value.is_sign_negative(), "{zero}");
+        }
+        for (text, part) in [
+            ("1e-400", "would be 0"),
+            ("-1e-400", "would be 0"),
+            ("1e400", "finite"),
+            ("-1e400", "finite"),
+            ("18446744073709551616", "beyond 64 bits"),
+            (
+                "123456789012345678901234567890123456789012345",
+                "beyond 64 bits",
+            ),
+            ("18446744073709551615", "a double does not hold"),
+            ("0x10", "expected a number"),
+            ("1_000", "expected a number"),
+            ("inf", "expected a number"),
+            ("Infinity", "expected a number"),
+            ("NaN", "expected a number"),
+            ("1e", "expected a number"),
+            (".", "expected a number"),
+            ("-", "expected a number"),
+            ("1 2", "expected a number"),
+            ("1,5", "3 fields"),
+        ] {
+            let error = number(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn quotes_that_do_not_go_around_a_field_are_refused() {
+        for row in ["1970-01-01,a\",\"b", "1970-01-01,\"1"] {
+            let error = rows("timestamp,value", Some("a"), row).unwrap_err();
+            assert!(error.to_string().contains("a quote in the line"), "{error}");
+        }
     }
 
     #[test]
@@ -349,7 +505,11 @@ mod tests {
     fn rows_that_are_wrong_say_where() {
         for (row, pointer, part) in [
             ("1970-01-01,1", "", "2 fields, the header 3"),
-            ("1970-01-01,x,1", "/a", "expected a number"),
+            (
+                "1970-01-01,x,1",
+                "/a~1c",
+                "column \"a/c\": found \"x\"; expected a number",
+            ),
             ("1970-01-01,1,nan", "/b", "expected a number"),
             ("1970-01-01,1,1e999", "/b", "finite"),
             (
@@ -361,7 +521,7 @@ mod tests {
             ("12345678,1,", "/timestamp", "expected a time"),
             ("1970-01-01,1,\r1970-01-02,2,", "", "carriage return within"),
         ] {
-            let error = rows("timestamp,a,b", None, row).unwrap_err();
+            let error = rows("timestamp,a/c,b", None, row).unwrap_err();
             let Error::Invalid { pointer: found, .. } = &error else {
                 panic!("{error}");
             };

@@ -7,26 +7,42 @@
 //! body up to its end. Of a body that is sent again the batches that were written are known
 //! by that; see [`Transaction::follows`](crate::Transaction).
 
+mod columns;
 mod csv;
 mod records;
 
 use std::collections::VecDeque;
 
+pub use columns::{TableReading, TableShape};
 pub use records::Framing;
 
 use self::csv::Table;
-use self::records::{Record, Records};
-use super::prepare::{put_batches, set_on_duplicate};
+use self::records::{RECORD_SEPARATOR, Record, Records, Text};
+use super::prepare::{put_points, set_on_duplicate};
 use crate::block::{IdempotencyKey, Operation, RequestDigest, readable};
+use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::limits::Limits;
-use crate::types::{Antimeridian, OnDuplicate, PointBatches, TimeReading, read_features};
+use crate::mem::{Memory, Reservation};
+use crate::types::{
+    Antimeridian, OnDuplicate, PointBatches, TimeReading, read_features, tree_bytes,
+};
 
 /// Records of a batch, at most.
 pub const BATCH_RECORDS: usize = 5_000;
 /// Bytes of a batch's records, at most, unless one record has more.
 pub const BATCH_BYTES: usize = 4 << 20;
+/// Bytes of memory that are reserved for an upload when it begins, so that one that there
+/// is no room for is refused before it is sent: for a batch in the making, one on its way, and
+/// a part of the body.
+const UPLOAD_BYTES: usize = 32 << 20;
+/// Beyond that its memory is counted in steps of this size.
+const COUNTED_BYTES: usize = 1 << 20;
+/// What reading a record of so many bytes takes is within [`UPLOAD_BYTES`].
+const SMALL_RECORD: usize = 64 << 10;
+/// What a feature takes beside its document.
+const FEATURE: usize = 512;
 
 /// What the records of an upload are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +51,8 @@ pub enum UploadForm {
     Features(Framing, Antimeridian),
     /// A point object each, with what timestamps that are integers count.
     Points(Framing, TimeReading),
-    /// Rows of a table of points, after its header; the series of all, unless the table
-    /// has columns for that; and what timestamps that are integers count.
-    Table(Option<String>, TimeReading),
+    /// Rows of a table of points, after its header.
+    Table(TableReading),
 }
 
 /// How an upload is read.
@@ -70,7 +85,7 @@ pub struct UploadBatch {
 /// A record that was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedRecord {
-    /// Its line, from 1; of a text sequence its number.
+    /// Its first line, from 1; of a text sequence its number.
     pub line: u64,
     /// What is wrong with it, the first if there are several faults.
     pub fault: Fault,
@@ -81,6 +96,7 @@ pub struct RejectedRecord {
 pub struct Upload {
     records: Records,
     batches: Batches,
+    memory: Memory,
 }
 
 /// Batches, made of records.
@@ -93,7 +109,13 @@ struct Batches {
     filled: (usize, usize),
     features: Vec<Operation>,
     points: PointBatches,
-    ready: VecDeque<UploadBatch>,
+    ready: VecDeque<(UploadBatch, usize)>,
+    /// Bytes of those.
+    ready_bytes: usize,
+    /// Bytes that the records hold, of which one has not ended.
+    records_bytes: usize,
+    held: Reservation,
+    ended: bool,
     digest: Option<RequestDigest>,
     rejected: Vec<RejectedRecord>,
     rejected_total: usize,
@@ -104,12 +126,14 @@ impl Database {
     ///
     /// # Errors
     /// [`InvalidCode::Parameter`] for a key that is none, and where duplicates are to be
-    /// refused: what came before them is written by then.
+    /// refused: what came before them is written by then. [`Error::MemoryFull`].
     pub fn upload(&self, options: UploadOptions) -> Result<Upload> {
         if let Some(key) = &options.key {
             IdempotencyKey::new(key, &[]).check()?;
         }
-        let mut upload = Upload::new(options, self.state.limits.clone());
+        let memory = self.state.memory.clone();
+        let held = memory.work.reserve(UPLOAD_BYTES)?;
+        let mut upload = Upload::new(options, self.state.limits.clone(), memory, held);
         let asked = upload.batches.options.on_duplicate;
         let on_duplicate = match asked {
             Some(asked) => asked,
@@ -134,7 +158,7 @@ impl Database {
 }
 
 impl Upload {
-    fn new(options: UploadOptions, limits: Limits) -> Self {
+    fn new(options: UploadOptions, limits: Limits, memory: Memory, held: Reservation) -> Self {
         let framing = match &options.form {
             UploadForm::Features(framing, _) | UploadForm::Points(framing, _) => *framing,
             UploadForm::Table(..) => Framing::Csv,
@@ -157,38 +181,78 @@ impl Upload {
                 features: Vec::new(),
                 points: PointBatches::default(),
                 ready: VecDeque::new(),
+                ready_bytes: 0,
+                records_bytes: 0,
+                held,
+                ended: false,
                 digest,
                 rejected: Vec::new(),
                 rejected_total: 0,
             },
+            memory,
         }
     }
 
-    /// Takes the next part of the body. Linear in it.
+    /// What the next call may spend: it ends when `cancel` is called.
+    #[must_use]
+    pub fn budget(&self, cancel: Cancel) -> Budget {
+        Budget::without_end(&self.memory, cancel)
+    }
+
+    /// Bytes of the record whose end has not come: so many more than its part the next call
+    /// may have to read.
+    #[must_use]
+    pub fn begun(&self) -> usize {
+        self.records.begun()
+    }
+
+    /// Takes the next part of the body. Linear in it and in the record that ends in it.
     ///
     /// # Errors
     /// The fault of the first faulty record, where the upload stops at that (it is among the
     /// rejected); [`Error::TooLarge`] when more records are faulty than
-    /// [`Limits::rejected_lines`]; [`Error::Invalid`] for the header of a table that is none.
-    /// Then nothing more can be taken.
-    pub fn feed(&mut self, part: &[u8]) -> Result<()> {
-        let Self { records, batches } = self;
-        records.feed(part, |record| batches.record(record))
+    /// [`Limits::rejected_lines`]; [`Error::Invalid`] for the header of a table that is none,
+    /// [`Error::TooLarge`] for one with more columns than [`Limits::page_items`];
+    /// [`Error::MemoryFull`], [`Error::Cancelled`]. Then nothing more can be taken.
+    pub fn feed(&mut self, part: &[u8], budget: &Budget) -> Result<()> {
+        let Self {
+            records, batches, ..
+        } = self;
+        batches.records_bytes = records.bytes_with(part.len());
+        batches.account(0)?;
+        records.feed(part, budget, |record| batches.record(record, budget))?;
+        batches.records_bytes = records.bytes_with(0);
+        batches.account(0)
     }
 
     /// The body ends here.
     ///
     /// # Errors
     /// As [`Self::feed`].
-    pub fn end(&mut self) -> Result<()> {
-        let Self { records, batches } = self;
-        records.end(|record| batches.record(record))?;
-        batches.end()
+    pub fn end(&mut self, budget: &Budget) -> Result<()> {
+        let Self {
+            records, batches, ..
+        } = self;
+        records.end(|record| batches.record(record, budget))?;
+        batches.end(budget)
     }
 
-    /// The next batch that is complete.
+    /// The next batch that is complete. Of an upload that has ended the memory is given back
+    /// with the last one.
     pub fn next_batch(&mut self) -> Option<UploadBatch> {
-        self.batches.ready.pop_front()
+        let batches = &mut self.batches;
+        match batches.ready.pop_front() {
+            Some((batch, bytes)) => {
+                batches.ready_bytes -= bytes;
+                Some(batch)
+            }
+            None => {
+                if batches.ended {
+                    batches.held.shrink_to(0);
+                }
+                None
+            }
+        }
     }
 
     /// How many batches are complete and were not given out.
@@ -204,40 +268,86 @@ impl Upload {
 }
 
 impl Batches {
-    fn record(&mut self, (line, text): Record<'_>) -> Result<()> {
-        let bytes = text.map_or(0, <[u8]>::len);
-        if self.is_full(bytes) {
-            self.cut()?;
+    fn record(&mut self, record: Record<'_>, budget: &Budget) -> Result<()> {
+        let text = match record.text {
+            Text::Whole(text) => text,
+            _ => b"",
+        };
+        if self.is_full(text.len()) {
+            self.cut(budget)?;
         }
         if let Some(digest) = &mut self.digest {
-            digest.update(text.unwrap_or_default());
+            digest.update(text);
         }
-        let Some(text) = text else {
-            return self.reject(line, too_long(self.options.record_bytes));
-        };
-        if let (UploadForm::Table(series, times), None) = (&self.options.form, &self.table) {
-            self.table = Some(Table::new(
-                text,
-                series.as_deref(),
-                times.clone(),
-                &self.limits,
-            )?);
-            return Ok(());
+        if record.text != Text::Whole(text) {
+            return self.reject(record, self.no_record(record));
         }
-        self.filled = (self.filled.0 + 1, self.filled.1 + bytes);
-        self.read(text).or_else(|error| self.reject(line, error))
+        if text.len() > SMALL_RECORD {
+            let needed = self.reading_bytes(text);
+            if needed > self.held.limit() {
+                // To wait for it would be in vain.
+                return self.reject(record, too_costly(needed, self.held.limit()));
+            }
+            self.account(needed)?;
+        }
+        if let (UploadForm::Table(form), None) = (&self.options.form, &self.table) {
+            self.table = Some(Table::new(text, form, &self.limits, budget)?);
+            return self.account(0);
+        }
+        self.filled = (self.filled.0 + 1, self.filled.1 + text.len());
+        match self.read(text, budget) {
+            Err(error @ (Error::Cancelled | Error::MemoryFull { .. })) => return Err(error),
+            Err(error) => self.reject(record, error)?,
+            Ok(()) => {}
+        }
+        self.account(0)
     }
 
-    fn end(&mut self) -> Result<()> {
+    fn end(&mut self, budget: &Budget) -> Result<()> {
         if matches!(self.options.form, UploadForm::Table(..)) && self.table.is_none() {
-            let detail = "nothing was sent; expected a table with a header";
+            let detail = match self.rejected.last() {
+                None => "nothing was sent; expected a table with a header",
+                Some(_) => "no header was found; expected a table with a header",
+            };
             return Err(Error::invalid(InvalidCode::Point, "", detail));
         }
         if let Some(digest) = &mut self.digest {
             // Or a longer body with the same beginning would be taken for this one.
             digest.update(b"end");
         }
-        self.cut()
+        self.ended = true;
+        self.cut(budget)
+    }
+
+    /// Bytes of memory that are held, about.
+    fn bytes(&self) -> usize {
+        let features = self.features.len() * FEATURE;
+        let documents = match self.features.is_empty() {
+            true => 0,
+            false => 2 * self.filled.1,
+        };
+        let table = self.table.as_ref().map_or(0, Table::bytes);
+        let making = features + documents + self.points.bytes();
+        self.records_bytes + self.ready_bytes + table + making
+    }
+
+    /// What is to be held to read a record, beside what becomes of it.
+    fn reading_bytes(&self, text: &[u8]) -> usize {
+        match self.options.form {
+            UploadForm::Table(..) => Table::reading_bytes(text, &self.limits),
+            UploadForm::Features(..) | UploadForm::Points(..) => text.len() + tree_bytes(text),
+        }
+    }
+
+    /// Counts what is held, and `more` that is about to be.
+    fn account(&mut self, more: usize) -> Result<()> {
+        let bytes = self.bytes().saturating_add(more).max(UPLOAD_BYTES);
+        let bytes = bytes.div_ceil(COUNTED_BYTES).saturating_mul(COUNTED_BYTES);
+        self.held.shrink_to(bytes);
+        match bytes - self.held.bytes() {
+            0 => Ok(()),
+            missing => self.held.grow(missing),
+        }
     }
 
     /// Whether a record of so many bytes is of another batch.
@@ -246,9 +356,10 @@ impl Batches {
         records > 0 && (records == BATCH_RECORDS || held + bytes > BATCH_BYTES)
     }
 
-    fn read(&mut self, text: &[u8]) -> Result<()> {
+    fn read(&mut self, text: &[u8], budget: &Budget) -> Result<()> {
         match &self.options.form {
-            UploadForm::Features(_, antimeridian) => {
+            UploadForm::Features(framing, antimeridian) => {
+                check_framing(text, *framing, "application/geo+json-seq")?;
                 let read = read_features(text, *antimeridian, &self.limits)?;
                 if read.collection {
                     let detail = "found a FeatureCollection; expected one Feature in each record";
@@ -260,12 +371,16 @@ impl Batches {
                 }
                 Ok(())
             }
-            UploadForm::Points(_, times) => self.points.read(text, times, &self.limits),
+            UploadForm::Points(framing, times) => {
+                check_framing(text, *framing, "application/json-seq")?;
+                self.points.read(text, times, &self.limits)
+            }
             UploadForm::Table(..) => {
                 let Some(table) = &mut self.table else {
                     return Ok(());
                 };
-                for (series, timestamp, value) in table.points(text)? {
+                for (series, timestamp, value) in table.points(text, budget)? {
+                    budget.step()?;
                     self.points.add(series, timestamp, value, &self.limits)?;
                 }
                 Ok(())
@@ -273,11 +388,40 @@ impl Batches {
         }
     }
 
-    fn reject(&mut self, line: u64, error: Error) -> Result<()> {
+    /// Why there is no record.
+    fn no_record(&self, record: Record<'_>) -> Error {
+        let line = record.line;
+        let (code, detail) = match record.text {
+            Text::Unclosed => (
+                InvalidCode::Point,
+                format!(
+                    "the quote opened in line {line} is not closed, so that nothing from that line on was read"
+                ),
+            ),
+            Text::Unseparated => (
+                InvalidCode::Json,
+                "no record separator (0x1E) stands before the text; each text of a sequence begins with \
+                 one: lines without it are application/x-ndjson"
+                    .to_owned(),
+            ),
+            Text::TooLong | Text::Whole(_) => return too_long(self.options.record_bytes),
+        };
+        Error::invalid(code, "", detail)
+    }
+
+    fn reject(&mut self, record: Record<'_>, error: Error) -> Result<()> {
+        let Record { line, lines, .. } = record;
+        let mut detail = error.to_string();
+        if lines > 1 && record.text != Text::Unclosed {
+            let last = line + lines - 1;
+            detail += &format!(
+                "; the row goes on to line {last}, because the quote opened in line {line} is not closed in it"
+            );
+        }
         let fault = Fault {
             code: error.code(),
             pointer: error.pointer().unwrap_or_default().to_owned(),
-            detail: error.to_string(),
+            detail,
         };
         self.rejected.push(RejectedRecord { line, fault });
         self.rejected_total += 1;
@@ -296,24 +440,50 @@ impl Batches {
     }
 
     /// Ends the batch in the making.
-    fn cut(&mut self) -> Result<()> {
+    fn cut(&mut self, budget: &Budget) -> Result<()> {
+        let bytes = self.bytes() - self.records_bytes - self.ready_bytes;
         self.filled = (0, 0);
         let points = std::mem::take(&mut self.points);
-        let features = std::mem::take(&mut self.features);
-        let count = features.len() + points.count();
+        let mut operations = std::mem::take(&mut self.features);
+        let count = operations.len() + points.count();
         if count == 0 {
             return Ok(());
         }
-        let mut operations = features;
-        operations.extend(put_batches(points.into_batches())?);
+        for batch in points.into_batches() {
+            budget.steps(1 + batch.timestamps.len() / 64)?;
+            operations.push(readable(put_points(batch))?);
+        }
         set_on_duplicate(&mut operations, self.options.on_duplicate);
         let key = self.options.key.as_ref().zip(self.digest.as_ref());
-        self.ready.push_back(UploadBatch {
+        let batch = UploadBatch {
             operations,
             count,
             key: key.map(|(text, digest)| digest.key(text)),
-        });
+        };
+        self.ready_bytes += bytes;
+        self.ready.push_back((batch, bytes));
         Ok(())
+    }
+}
+
+/// Refuses a line that is one text of a sequence.
+fn check_framing(text: &[u8], framing: Framing, sequence: &str) -> Result<()> {
+    if framing != Framing::Lines || text.first() != Some(&RECORD_SEPARATOR) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the line begins with a record separator (0x1E), as the texts of {sequence} do; send it as that, or \
+         leave the separators out"
+    );
+    Err(Error::invalid(InvalidCode::Json, "", detail))
+}
+
+fn too_costly(needed: usize, limit: usize) -> Error {
+    Error::TooLarge {
+        what: "the memory in bytes that it takes to read the record",
+        actual: needed as u64,
+        limit: limit as u64,
+        setting: "work_bytes",
     }
 }
 

@@ -2,6 +2,9 @@
 
 use memchr::{memchr, memchr2};
 
+use crate::budget::Budget;
+use crate::error::Result;
+
 /// How records are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
@@ -15,7 +18,9 @@ pub enum Framing {
 
 /// The mark that UTF-8 texts of some programs begin with.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-const RECORD_SEPARATOR: u8 = 0x1E;
+pub(super) const RECORD_SEPARATOR: u8 = 0x1E;
+/// Room for a record that is kept for the next ones.
+pub(super) const KEPT_BYTES: usize = 2 << 20;
 
 /// Cuts a body into records, whichever parts it comes in. It holds one record at most,
 /// and no more of that than it may have.
@@ -30,12 +35,36 @@ pub(super) struct Records {
     too_long: bool,
     /// Whether its end is within quotes.
     quoted: bool,
+    /// Ends of lines in it, within quotes.
+    line_ends: u64,
+    /// Whether a separator stands before it, where there have to be some.
+    separated: bool,
     /// The line at which it begins, from 1; of a text sequence the number of the record.
     line: u64,
+    /// Whether it is the first of the body.
+    first: bool,
 }
 
-/// A record with its line, or only that, of one that is too long.
-pub(super) type Record<'r> = (u64, Option<&'r [u8]>);
+/// A record, or what there is in place of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Record<'r> {
+    /// The line at which it begins, from 1; of a text sequence its number.
+    pub(super) line: u64,
+    /// How many lines it has: more than one where an end of a line is within quotes.
+    pub(super) lines: u64,
+    pub(super) text: Text<'r>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text<'r> {
+    Whole(&'r [u8]),
+    /// It has more bytes than it may have.
+    TooLong,
+    /// A quote in its first line is not closed before the end of the body.
+    Unclosed,
+    /// It comes before the first separator.
+    Unseparated,
+}
 
 impl Records {
     pub(super) fn new(framing: Framing, limit: usize) -> Self {
@@ -45,47 +74,72 @@ impl Records {
             begun: Vec::new(),
             too_long: false,
             quoted: false,
-            // What stands before the first separator is no record.
-            line: u64::from(framing != Framing::Sequence),
+            line_ends: 0,
+            separated: framing != Framing::Sequence,
+            line: 1,
+            first: true,
         }
     }
 
     /// Gives `each` the records that end in `bytes`, in order, until it fails. Linear.
-    pub(super) fn feed<E>(
+    ///
+    /// # Errors
+    /// Those of `each` and of the [`Budget`].
+    pub(super) fn feed(
         &mut self,
         bytes: &[u8],
-        mut each: impl FnMut(Record<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+        budget: &Budget,
+        mut each: impl FnMut(Record<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut rest = bytes;
-        while let Some(end) = self.find_end(rest) {
+        while let Some(end) = self.find_end(rest, budget)? {
+            budget.step()?;
             let (text, after) = rest.split_at(end);
             rest = after.get(1..).unwrap_or_default();
             self.record(text, &mut each)?;
+            self.separated = true;
         }
         self.keep(rest);
         Ok(())
     }
 
     /// The record that ends with the body, if there is one.
-    pub(super) fn end<E>(
-        &mut self,
-        mut each: impl FnMut(Record<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ///
+    /// # Errors
+    /// As [`Self::feed`].
+    pub(super) fn end(&mut self, mut each: impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
         self.record(b"", &mut each)
     }
 
-    fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
+    /// Bytes that it will hold at most once it was fed `more`.
+    pub(super) fn bytes_with(&self, more: usize) -> usize {
+        // Room doubles as it grows.
+        let grown = (2 * (self.begun.len() + more)).min(self.limit.saturating_mul(2));
+        self.begun.capacity().max(grown)
+    }
+
+    /// Bytes of the record whose end has not come.
+    pub(super) fn begun(&self) -> usize {
+        self.begun.len()
+    }
+
+    fn find_end(&mut self, bytes: &[u8], budget: &Budget) -> Result<Option<usize>> {
         match self.framing {
-            Framing::Lines => memchr(b'\n', bytes),
-            Framing::Sequence => memchr(RECORD_SEPARATOR, bytes),
+            Framing::Lines => Ok(memchr(b'\n', bytes)),
+            Framing::Sequence => Ok(memchr(RECORD_SEPARATOR, bytes)),
             Framing::Csv => {
                 let mut from = 0;
                 loop {
-                    let at = from + memchr2(b'\n', b'"', bytes.get(from..)?)?;
+                    budget.step()?;
+                    let rest = bytes.get(from..).unwrap_or_default();
+                    let Some(next) = memchr2(b'\n', b'"', rest) else {
+                        return Ok(None);
+                    };
+                    let at = from + next;
                     match bytes.get(at) {
                         Some(b'"') => self.quoted = !self.quoted,
-                        _ if !self.quoted => return Some(at),
-                        _ => {}
+                        _ if !self.quoted => return Ok(Some(at)),
+                        _ => self.line_ends += 1,
                     }
                     from = at + 1;
                 }
@@ -103,13 +157,16 @@ impl Records {
         }
     }
 
-    fn record<E>(
+    /// The record that `end` is the end of. Only at the end of the body it may be within
+    /// quotes.
+    fn record(
         &mut self,
         end: &[u8],
-        each: &mut impl FnMut(Record<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let line = self.line;
-        self.line += 1;
+        each: &mut impl FnMut(Record<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (line, first) = (self.line, std::mem::take(&mut self.first));
+        let lines = 1 + std::mem::take(&mut self.line_ends);
+        let unclosed = std::mem::take(&mut self.quoted);
         let begun = std::mem::take(&mut self.begun);
         let too_long = std::mem::take(&mut self.too_long) || begun.len() + end.len() > self.limit;
         let text = match begun.is_empty() {
@@ -122,23 +179,25 @@ impl Records {
                 &self.begun
             }
         };
-        let first = line == u64::from(self.framing != Framing::Sequence);
         let text = match text.strip_prefix(BYTE_ORDER_MARK) {
             Some(after) if first => after,
             _ => text,
         };
         let text = text.trim_ascii();
-        let given = match (too_long, text.is_empty()) {
-            (true, _) => each((line, None)),
-            (false, false) => each((line, Some(text))),
-            (false, true) => {
-                // Separators that follow each other have no record between them.
-                self.line -= u64::from(self.framing == Framing::Sequence && line > 0);
-                Ok(())
-            }
+        let text = match (too_long, text.is_empty()) {
+            (false, true) => None,
+            _ if !self.separated => Some(Text::Unseparated),
+            _ if unclosed => Some(Text::Unclosed),
+            (true, _) => Some(Text::TooLong),
+            (false, false) => Some(Text::Whole(text)),
         };
+        // Separators that follow each other have no record between them; empty lines count.
+        if text.is_some() || self.framing != Framing::Sequence {
+            self.line += lines;
+        }
+        let given = text.map_or(Ok(()), |text| each(Record { line, lines, text }));
         // What was needed for one long record is not kept for all others.
-        match self.begun.capacity() > 2 * 1_048_576 {
+        match self.begun.capacity() > KEPT_BYTES {
             true => self.begun = Vec::new(),
             false => self.begun.clear(),
         }
@@ -153,13 +212,19 @@ mod tests {
 
     fn cut(framing: Framing, limit: usize, parts: &[&[u8]]) -> Vec<(u64, Option<String>)> {
         let mut records = Records::new(framing, limit);
+        let budget = Budget::ample();
         let mut found = Vec::new();
-        let mut each = |(line, text): Record<'_>| {
-            found.push((line, text.map(|t| String::from_utf8_lossy(t).into_owned())));
-            Ok::<(), ()>(())
+        let mut each = |record: Record<'_>| {
+            let text = match record.text {
+                Text::Whole(text) => Some(String::from_utf8_lossy(text).into_owned()),
+                Text::TooLong => None,
+                other => Some(format!("{other:?} {}", record.lines)),
+            };
+            found.push((record.line, text));
+            Ok(())
         };
         for part in parts {
-            records.feed(part, &mut each).unwrap();
+            records.feed(part, &budget, &mut each).unwrap();
         }
         records.end(&mut each).unwrap();
         found
@@ -182,17 +247,67 @@ mod tests {
     fn a_sequence_numbers_its_records() {
         let found = texts(Framing::Sequence, "\u{1e}a\n\u{1e}\u{1e} b\n\u{1e}c");
         assert_eq!(found, [(1, "a".into()), (2, "b".into()), (3, "c".into())]);
-        // What comes before the first separator has none: it is told as number 0.
+        assert_eq!(
+            texts(Framing::Sequence, "\u{feff}\u{1e}a"),
+            [(1, "a".into())]
+        );
+    }
+
+    #[test]
+    fn what_comes_before_the_first_separator_is_told() {
         assert_eq!(
             texts(Framing::Sequence, "x\n\u{1e}a"),
-            [(0, "x".into()), (1, "a".into())]
+            [(1, "Unseparated 1".into()), (2, "a".into())]
         );
+        let none = cut(Framing::Sequence, 4, &[b"a long text"]);
+        assert_eq!(none, [(1, Some("Unseparated 1".into()))]);
     }
 
     #[test]
     fn a_line_of_csv_ends_outside_of_quotes() {
         let found = texts(Framing::Csv, "a,\"b\nc\"\"\n\",d\ne,f\n");
-        assert_eq!(found, [(1, "a,\"b\nc\"\"\n\",d".into()), (2, "e,f".into())]);
+        assert_eq!(found, [(1, "a,\"b\nc\"\"\n\",d".into()), (4, "e,f".into())]);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_is_told_with_its_line() {
+        let body = "a,b\n\n1,\"2\n3,4\n\n5,6\n";
+        let found = [(1, "a,b".into()), (3, "Unclosed 5".into())];
+        assert_eq!(texts(Framing::Csv, body), found);
+        let short = cut(Framing::Csv, 4, &[body.as_bytes()]);
+        assert_eq!(short.last(), Some(&(3, Some("Unclosed 5".into()))));
+    }
+
+    #[test]
+    fn only_the_mark_at_the_very_start_is_no_part_of_a_record() {
+        for framing in [Framing::Lines, Framing::Csv] {
+            let found = texts(framing, "\u{feff}a\n\u{feff}b\n");
+            assert_eq!(found, [(1, "a".into()), (2, "\u{feff}b".into())]);
+        }
+    }
+
+    #[test]
+    fn empty_lines_and_quotes_are_given_up_when_nobody_waits() {
+        use crate::budget::Cancel;
+        use crate::error::Error;
+        let memory = crate::mem::Memory::new(&crate::limits::Limits::default());
+        for body in ["\n", "\"", "\u{1e}"] {
+            for framing in [Framing::Lines, Framing::Csv, Framing::Sequence] {
+                let cancel = Cancel::default();
+                cancel.cancel();
+                let budget = Budget::without_end(&memory, cancel);
+                let body = body.repeat(1_000);
+                if !body.contains(match framing {
+                    Framing::Lines => '\n',
+                    Framing::Csv => '"',
+                    Framing::Sequence => '\u{1e}',
+                }) {
+                    continue;
+                }
+                let fed = Records::new(framing, 100).feed(body.as_bytes(), &budget, |_| Ok(()));
+                assert!(matches!(fed, Err(Error::Cancelled)), "{framing:?}");
+            }
+        }
     }
 
     #[test]
