@@ -151,6 +151,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   # Where the same word takes other values it is another type.
   defp choice("on_error", [:skip, :stop]), do: :on_faulty_line
   defp choice("on_duplicate", [:keep | _]), do: :on_duplicate_point
+  defp choice("shape", [:long, :wide, :single]), do: :table_shape
   defp choice("version", _values), do: :openapi_version
   defp choice(name, _values), do: String.to_atom(name)
 

@@ -18,8 +18,8 @@ pub use records::Framing;
 
 use self::csv::Table;
 use self::records::{RECORD_SEPARATOR, Record, Records, Text};
-use super::prepare::{put_points, set_on_duplicate};
-use crate::block::{IdempotencyKey, Operation, RequestDigest, readable};
+use super::prepare::set_on_duplicate;
+use crate::block::{IdempotencyKey, Operation, RequestDigest, put_points, readable};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
