@@ -472,6 +472,7 @@ fn a_wide_table_of_any_names_comes_back_as_it_was() {
         prefix: "",
         start: 0,
         end: 10,
+        values: None,
         order: Order::Ascending,
         limit: 10,
         as_of: None,
