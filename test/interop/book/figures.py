@@ -223,9 +223,13 @@ def what_did_we_know(shown):
 
 @page("howto/who-changed-this")
 def who_changed_this(shown):
-    point = sent_series(shown.page.sent("/timeseries"))
-    same(shown("/latest"), {"series_id": "mitte/no2", **data_of(point)[-1], "point_id": "pt_4_0", "seq": 4,
-                            "provenance": {"agent": "logger 7"}})
+    old, new = (shown.page.sent(part)["properties"]["limit"] for part in ("-X PUT", "-X PATCH"))
+    same(shown("/diff")["changes"][0], {"op": "replace", "path": "/properties/limit", "from": old, "value": new})
+    body = shown.page.sent("$DB/timeseries")
+    [point] = data_of(sent_series(body))
+    same(shown("include=seq,provenance")["data"], [{**point, "seq": 4, "provenance": body["provenance"]}])
+    [block] = shown("mitte%2Fno2/provenance")["provenance_chain"]
+    same(block["points"], 1)
 
 
 SEATTLE = "America/Los_Angeles"
