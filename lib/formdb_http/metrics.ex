@@ -59,7 +59,7 @@ defmodule FormdbHttp.Metrics do
     {:formdb_database_query_cache_evictions_total, :counter, [:query_cache, :evictions],
      "Answers that made room for others."},
     {:formdb_database_query_cache_expirations_total, :counter, [:query_cache, :expirations],
-     "Answers found over age."},
+     "Answers found expired."},
     {:formdb_database_query_cache_invalidations_total, :counter, [:query_cache, :invalidations],
      "Answers found out of date, since a write had touched what they came from."}
   ]

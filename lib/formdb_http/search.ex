@@ -89,7 +89,9 @@ defmodule FormdbHttp.Search do
 
   # It would be ignored.
   defp check_predicate(area, predicate) when predicate != nil and not is_tuple(area) do
-    detail = "predicate says how to lie to an area, and there is none; give bbox or geometry"
+    detail =
+      "predicate says how features are related to an area, and there is none; give bbox or geometry"
+
     refuse(detail, "/predicate")
   end
 

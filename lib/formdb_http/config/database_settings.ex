@@ -166,7 +166,7 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         range: 0..(1024 * @gib),
         engine: true,
         doc:
-          "Journal written until the indexes are stored anew for a quick opening, " <>
+          "Journal written until the indexes are stored again for a quick opening, " <>
             "or the size of the last snapshot, if larger; 0: only when the database is closed"
       },
       %{
@@ -218,7 +218,7 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         range: 0..1_099_511_627_776,
         engine: true,
         doc:
-          "Age at which a kept answer is worked out anew although nothing has changed; 0: never"
+          "Age at which a kept answer is worked out again although nothing has changed; 0: never"
       },
       %{
         field: :positions,
@@ -234,7 +234,7 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         default: 100,
         range: 1..100_000,
         engine: true,
-        doc: "Faults of the features of one request that are told; all are counted"
+        doc: "Faults of the features of one request that are reported; all are counted"
       },
       %{
         field: :id_bytes,

@@ -44,7 +44,7 @@ defmodule FormdbHttp.Config.HttpSettings do
         type: :hosts,
         default: [],
         doc:
-          "Host names by which it may be called, besides localhost and addresses; `*`: any. " <>
+          "Host names by which it may be called, in addition to localhost and addresses; `*`: any. " <>
             "Not set: any, unless FORMDB_HOST is a loopback address"
       },
       %{

@@ -116,7 +116,7 @@ fn first_of(first: Option<&String>, total: u64, limit: u64, what: &str) -> Strin
     match total {
         0 | 1 => first.to_owned(),
         _ if total > limit => format!(
-            "{first} (the first of {total} {what}, of which {limit} are told: setting FORMDB_FAULTS)"
+            "{first} (the first of {total} {what}, of which {limit} are listed: setting FORMDB_FAULTS)"
         ),
         _ => format!("{first} (the first of {total} {what})"),
     }

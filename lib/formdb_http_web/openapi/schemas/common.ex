@@ -108,7 +108,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Common do
           description:
             "A feature that was left out: its place in the collection (`index`) and, in a transaction, " <>
               "that of the operation; its first fault, and all of them. Of what is beyond 100 faults " <>
-              "(FORMDB_FAULTS) only the place is told."
+              "(FORMDB_FAULTS) only the place is reported."
         )
     ]
   end

@@ -57,7 +57,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
         object(
           [done: boolean(description: "False: it ended before."), error: ref(:fault)] ++ upload(),
           [],
-          description: "What is told as written stays."
+          description: "What is reported as written stays."
         ),
       rejected_line:
         object(

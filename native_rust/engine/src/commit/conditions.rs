@@ -280,9 +280,7 @@ fn without((start, end): (i64, i64), gone: (i64, i64)) -> impl Iterator<Item = (
 /// A feature is not what the caller expected.
 pub(crate) fn precondition(id: &str, expected: &str, found: &str) -> Error {
     Error::Precondition {
-        detail: format!(
-            "feature {id:?}: expected {expected}, {found}; read it again and decide anew"
-        ),
+        detail: format!("feature {id:?}: expected {expected}, {found}; read it again, then decide"),
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) const LOCK: &str = "LOCK";
 /// Prefix of a folder that is being made; no database name begins like it.
 pub(crate) const MAKING: &str = ".new-";
 
-const ADVICE: &str = "Nothing was changed. Put back what is missing from a backup; to begin anew under this name, purge the database, which removes its folder";
+const ADVICE: &str = "Nothing was changed. Put back what is missing from a backup; to start again under this name, purge the database, which removes its folder";
 
 /// Make the folder of an empty database where there is nothing of that name; returns
 /// whether it did. What fails is undone. The name of the folder is durable then, also
