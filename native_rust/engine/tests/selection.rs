@@ -58,7 +58,7 @@ fn write(db: &Database, n: u64) {
         let times: Vec<i64> = (0..count).map(|i| (i * 37 + n as i64 * 11) % 500).collect();
         let values = times.iter().map(|t| *t as f64).collect();
         let provenance = format!(r#"{{"source":"s{}"}}"#, pick(2, 3));
-        let given = (n % 2 == 0).then_some(provenance.as_bytes());
+        let given = n.is_multiple_of(2).then_some(provenance.as_bytes());
         db.prepare_columns(series, times, values, given)
             .unwrap()
             .operations

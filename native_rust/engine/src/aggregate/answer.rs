@@ -7,18 +7,8 @@ use crate::read::json_rows::JsonRows;
 use crate::read::table_rows::{TableForm, TableRows};
 use crate::types::Zone;
 
-use super::columns::Columns;
+use super::columns::{Bucket, Columns};
 use super::{Aggregation, GroupBy};
-
-/// What the points of a bucket, or of a group, come to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bucket {
-    /// Where it begins, microseconds since the epoch; of a group its number.
-    pub timestamp: i64,
-    /// `None` where there is no such value and none was filled in, and where it is
-    /// beyond the range of doubles.
-    pub value: Option<f64>,
-}
 
 /// The buckets of one series.
 #[derive(Debug, Clone, PartialEq)]

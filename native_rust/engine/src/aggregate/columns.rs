@@ -1,8 +1,17 @@
 //! The buckets of a series, with a value for each aggregation.
 
-use super::answer::Bucket;
 use super::fold::Aggregation;
 use crate::error::Result;
+
+/// What the points of a bucket, or of a group, come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bucket {
+    /// Where it begins, microseconds since the epoch; of a group its number.
+    pub timestamp: i64,
+    /// `None` where there is no such value and none was filled in, and where it is
+    /// beyond the range of doubles.
+    pub value: Option<f64>,
+}
 
 /// Buckets in order, being put together.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod check;
 mod columns;
 mod fold;
 mod group;
+mod grouped;
 mod interval;
 mod many;
 mod percent;
@@ -22,7 +23,8 @@ mod window;
 
 use std::sync::Arc;
 
-pub use answer::{AggregatePage, Bucket, SeriesBuckets};
+pub use answer::{AggregatePage, SeriesBuckets};
+pub use columns::Bucket;
 pub use fold::Aggregation;
 pub use group::GroupBy;
 pub use interval::Interval;

@@ -6,11 +6,10 @@ use crate::index::{Order, RangeQuery, SharedSeries, Stretch};
 use crate::types::exact::between;
 use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
 
-use super::answer::Bucket;
 use super::buckets::{Buckets, Span64};
-use super::columns::Columns;
+use super::columns::{Bucket, Columns};
 use super::fold::{Fold, Needs};
-use super::group;
+use super::grouped;
 use super::select::{self, Values};
 use super::{Aggregate, Aggregation, Fill, STEP};
 
@@ -72,7 +71,7 @@ impl<'q> Run<'q> {
     pub(super) fn series(&mut self, series: &SharedSeries) -> Result<Option<Columns>> {
         if let Some(by) = self.query.group_by {
             self.take_room(1 + by.numbers().count() * self.query.aggregations.len())?;
-            return group::series(self.query, by, self.at, series, self.budget).map(Some);
+            return grouped::series(self.query, by, self.at, series, self.budget).map(Some);
         }
         let windowed = self.query.window.is_some();
         let found = match windowed {

@@ -12,7 +12,7 @@ use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::aggregate::answer::Bucket;
+use crate::aggregate::columns::Bucket;
 use crate::aggregate::{Aggregate, Aggregation, Fill, GroupBy};
 use crate::index::Order;
 use crate::types::FIRST_TIMESTAMP;
