@@ -26,7 +26,7 @@ defmodule FormdbHttp.Journal do
     }
 
     # What a filter takes has to be looked for.
-    heavy? = Enum.any?(@filters, &opts[&1]) or query.limit > @small_page
+    heavy? = Enum.any?(@filters, &(opts[&1] not in [nil, []])) or query.limit > @small_page
     call = if heavy?, do: &Engine.call_heavy/2, else: &Engine.call/2
 
     with {:ok, {json, returned, next}} <- call.(name, &Native.entries(&1, name, query)),

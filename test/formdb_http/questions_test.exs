@@ -56,6 +56,7 @@ defmodule FormdbHttp.QuestionsTest do
       range = %{
         series: "s",
         start: 0,
+        value: [],
         end: 10_000_000,
         order: :desc,
         limit: 2,

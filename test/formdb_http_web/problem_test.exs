@@ -14,7 +14,7 @@ defmodule FormdbHttpWeb.ProblemTest do
                 )
                 |> List.flatten()
                 # How entities are called in messages.
-                |> Kernel.--(~w(database feature series block))
+                |> Kernel.--(~w(database feature series point block))
 
   test "every code of the engine has the status of its kind" do
     assert length(@engine_codes) > 20
@@ -29,7 +29,7 @@ defmodule FormdbHttpWeb.ProblemTest do
           String.ends_with?(code, "_not_found") ->
             404
 
-          code in ~w(conflict cannot_revert read_only_transaction) ->
+          code in ~w(conflict cannot_revert point_exists read_only_transaction) ->
             409
 
           code == "precondition_failed" ->
