@@ -74,23 +74,31 @@ defmodule FormdbHttp.Points do
   def replace_points(name, series, from, to, document, opts) do
     opts = Writing.options!(opts, [:unit, :tz, :on_duplicate])
     text = Input.json(document)
-    scheduler = if Writing.large?(text), do: :cpu, else: :normal
+    # With nothing to write it looks whether there is a point to delete.
+    scheduler = if Writing.large?(text), do: :cpu, else: :io
 
     with {:ok, start} <- Input.micros(from, "/start", opts[:tz]),
          {:ok, stop} <- Input.micros(to, "/end", opts[:tz]),
          asked = Input.on_duplicate(opts),
          request = {:replace_range, series, start, stop, text, Input.times(opts), asked},
-         {:ok, {false, count}, ack} <- Writing.write(name, request, scheduler, opts) do
-      {:ok,
-       %{
-         deleted: ack.points_deleted,
-         inserted: ack.points_put,
-         ignored: count - ack.points_put,
-         first_seq: ack.first_seq,
-         last_seq: ack.last_seq,
-         replayed: ack.replayed
-       }}
-    end
+         {:ok, {false, count}, ack} <- Writing.write(name, request, scheduler, opts),
+         do: {:ok, replacement(count, ack)}
+  end
+
+  # There was nothing to delete and nothing to write.
+  defp replacement(count, nil) do
+    %{deleted: 0, inserted: 0, ignored: count, first_seq: nil, last_seq: nil, replayed: false}
+  end
+
+  defp replacement(count, ack) do
+    %{
+      deleted: ack.points_deleted,
+      inserted: ack.points_put,
+      ignored: count - ack.points_put,
+      first_seq: ack.first_seq,
+      last_seq: ack.last_seq,
+      replayed: ack.replayed
+    }
   end
 
   def delete_point(name, series, point_id, opts) do

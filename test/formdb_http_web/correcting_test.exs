@@ -213,4 +213,15 @@ defmodule FormdbHttpWeb.CorrectingTest do
     answer = send_json(port, "PUT", series <> "/s?all=true", %{timestamps: [], values: []})
     assert %{"deleted" => 4, "inserted" => 0} = json(answer)
   end
+
+  test "nothing in place of nothing is not written", %{port: port, db: db} do
+    series = db <> "/timeseries"
+    none = %{timestamps: [], values: []}
+    assert send_json(port, "PUT", series <> "/none?all=true", none).status == 404
+
+    assert post(port, series, point(1, 1)).status == 201
+    answer = send_json(port, "PUT", series <> "/s?start=2&end=4&unit=us", none)
+    assert {200, %{"deleted" => 0, "first_seq" => nil}} = {answer.status, json(answer)}
+    assert json(get(port, db))["seq"] == 1
+  end
 end

@@ -123,6 +123,15 @@ impl Budget {
         held.shrink_to(left);
     }
 
+    /// Does a part of the work, and gives back what it held when it has ended: for one whose
+    /// answer is small.
+    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.held.borrow().bytes();
+        let found = work();
+        self.held.borrow_mut().shrink_to(before);
+        found
+    }
+
     /// Bytes that one question should hold no more of if it can do with less: an eighth
     /// of the pool, so that some of them do not take all of it from the others.
     #[must_use]
@@ -186,6 +195,14 @@ mod tests {
             budget.steps(usize::MAX),
             Err(Error::Timeout { limit_ms: 1 })
         ));
+    }
+
+    #[test]
+    fn what_a_part_of_the_work_holds_is_given_back_when_it_ends() {
+        let budget = Budget::ample();
+        budget.hold(100).unwrap();
+        budget.aside(|| budget.hold(1_000)).unwrap();
+        assert_eq!(budget.held.borrow().bytes(), 100);
     }
 
     #[test]

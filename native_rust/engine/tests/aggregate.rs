@@ -531,3 +531,22 @@ fn pages_over_several_series_add_up() {
     );
     assert_eq!(other.unwrap_err().code(), "invalid_cursor");
 }
+
+#[test]
+fn windows_hold_no_more_than_one_of_them_does() {
+    let fixture = open(Limits {
+        work_bytes: 4 << 20,
+        ..Limits::default()
+    });
+    let values: Vec<f64> = (0..20_000).map(f64::from).collect();
+    fixture.write("s", 0, &values);
+    // 200 windows of 10,000 values, 80 KB each.
+    let mut query = by_seconds("s", "100s", "median");
+    query.window = Some("10000s".parse().unwrap());
+    let budget = fixture.database.budget(Cancel::default());
+    let page = fixture.database.aggregate(&query, &budget).unwrap();
+    let buckets = &page.series[0].buckets;
+    assert_eq!(buckets.len(), 200);
+    // The last window has the values from 10,000 on.
+    assert_eq!(buckets[199].value, Some(14_999.5));
+}

@@ -292,7 +292,11 @@ impl Request<'_> {
                 let prepared =
                     database.prepare_replace_range(series, range, text, &times, asked)?;
                 let summary = Summary::Points(false, prepared.count);
-                Ok((Ok(prepared.into()), summary))
+                let prepared = match prepared.count {
+                    0 => deletion(database, series, range, prepared.operations),
+                    _ => Ok(prepared.into()),
+                };
+                Ok((prepared, summary))
             }
             Self::DeletePoint(series, id, provenance) => {
                 let provenance = provenance.as_deref();
@@ -326,17 +330,7 @@ impl Request<'_> {
             Self::DeletePoints(series, start, end, provenance) => {
                 let provenance = provenance.as_deref();
                 let delete = database.prepare_delete_points(series, *start, *end, provenance)?;
-                let there = has_points(database, series, *start, *end);
-                let prepared = there.map(|there| Prepared {
-                    operations: Vec::from_iter(there.then_some(delete)),
-                    // Others may delete them before this one is committed.
-                    conditions: vec![Condition::HasPoints {
-                        id: (*series).to_owned(),
-                        start: *start,
-                        end: *end,
-                    }],
-                    or_nothing: true,
-                });
+                let prepared = deletion(database, series, (*start, *end), vec![delete]);
                 Ok((prepared, Summary::None))
             }
             Self::Revert(seq, provenance, partial) => {
@@ -512,6 +506,26 @@ fn patched(
         operations: prepared.operations,
         conditions: expected.into_iter().chain([unchanged]).collect(),
         or_nothing: false,
+    })
+}
+
+/// A deletion that is not written where there is nothing to delete.
+fn deletion(
+    database: &Database,
+    series: &str,
+    (start, end): (i64, i64),
+    operations: Vec<Operation>,
+) -> Result<Prepared, Failure> {
+    let there = has_points(database, series, start, end)?;
+    Ok(Prepared {
+        operations: if there { operations } else { Vec::new() },
+        // Others may delete them before this one is committed.
+        conditions: vec![Condition::HasPoints {
+            id: series.to_owned(),
+            start,
+            end,
+        }],
+        or_nothing: true,
     })
 }
 

@@ -125,8 +125,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           deleted: count(),
           inserted: count(),
           ignored: count(),
-          first_seq: ref(:block_seq),
-          last_seq: ref(:block_seq)
+          first_seq: nullable(ref(:block_seq)),
+          last_seq: nullable(ref(:block_seq))
         ),
       correction_input:
         closed(

@@ -185,7 +185,8 @@ impl<'q> Run<'q> {
             ..self.query.clone()
         };
         let mut run = Run::new(&bucket, self.at, self.limit, usize::MAX, self.budget);
-        let found = run.gather(series)?;
+        // Else each window would hold what the ones before it held.
+        let found = self.budget.aside(|| run.gather(series))?;
         Ok(found.unwrap_or_else(|| Columns::new(&bucket.aggregations)))
     }
 
