@@ -63,7 +63,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         ),
       point_id:
         text(
-          pattern: "^pt_[0-9]+_[0-9]+$",
+          pattern: "^pt_[1-9][0-9]{0,17}_(0|[1-9][0-9]{0,8})$",
           description: "A point: the sequence of the block that wrote it, and its place there.",
           examples: ["pt_17_0"]
         ),
@@ -348,7 +348,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
       hash: nullable(ref(:hash)),
       time: nullable(ref(:timestamp), description: "When it was written."),
       actor: nullable(text(), description: "Who wrote it."),
-      point_id: nullable(text(pattern: "^pt_[0-9]+_[0-9]+$")),
+      point_id: nullable(text(pattern: "^pt_[1-9][0-9]{0,17}_(0|[1-9][0-9]{0,8})$")),
       metadata: nullable(ref(:json_object)),
       provenance: nullable(ref(:provenance))
     ]
