@@ -13,12 +13,11 @@ defmodule FormdbHttp.Features do
     puts = %{replace: false, skip: false, antimeridian: antimeridian}
     request = if id, do: {:feature, id, text, antimeridian}, else: {:features, text, true, puts}
 
-    with {:ok, {false, ids, []}, ack} <- write(name, request, text, opts),
+    with {:ok, {false, ids, [], warnings}, ack} <- write(name, request, text, opts),
          {:ok, {[written], _replaced}} <- first_ids(name, ids, ack) do
+      written = Map.merge(written(written, ack), told(warnings))
       # Whether it was there is for who puts to an id; a look-up costs a lock.
-      if id,
-        do: {:ok, Map.put(written(id, ack), :created, new?(name, id, ack))},
-        else: {:ok, written(written, ack)}
+      {:ok, if(id, do: Map.put(written, :created, new?(name, id, ack)), else: written)}
     end
   end
 
@@ -32,7 +31,8 @@ defmodule FormdbHttp.Features do
     opts = Writing.options!(opts, [:expect, :antimeridian])
     request = {:patch, id, Input.json(patch), Input.antimeridian(opts)}
 
-    with {:ok, {false, [id], []}, ack} <- gone(Writing.write(name, request, :io, opts), name, id),
+    with {:ok, {false, [id], [], []}, ack} <-
+           gone(Writing.write(name, request, :io, opts), name, id),
          do: {:ok, written(id, ack)}
   end
 
@@ -47,15 +47,15 @@ defmodule FormdbHttp.Features do
   end
 
   def put_features(name, collection, opts) do
-    with {:ok, _collection?, ids, rejected, ack} <- write_all(name, collection, opts),
-         do: {:ok, collection_ack(ids, rejected, ack)}
+    with {:ok, _collection?, ids, told, ack} <- write_all(name, collection, opts),
+         do: {:ok, collection_ack(ids, told, ack)}
   end
 
   def write_features(name, document, opts) do
-    with {:ok, collection?, ids, rejected, ack} <- write_all(name, document, opts) do
+    with {:ok, collection?, ids, told, ack} <- write_all(name, document, opts) do
       if collection?,
-        do: {:ok, {:collection, collection_ack(ids, rejected, ack)}},
-        else: {:ok, {:feature, written(hd(ids), ack)}}
+        do: {:ok, {:collection, collection_ack(ids, told, ack)}},
+        else: {:ok, {:feature, Map.merge(written(hd(ids), ack), Map.take(told, [:warnings]))}}
     end
   end
 
@@ -71,12 +71,12 @@ defmodule FormdbHttp.Features do
     text = Input.json(document)
     request = {:features, text, false, puts}
 
-    with {:ok, {collection?, ids, rejected}, ack} <- write(name, request, text, opts),
+    with {:ok, {collection?, ids, rejected, warnings}, ack} <- write(name, request, text, opts),
          {:ok, {ids, replaced}} <- first_ids(name, ids, ack) do
       ack = ack && %{ack | features_replaced: replaced}
       # What was left out is said only to those who ask for it.
       rejected = if puts.skip, do: %{rejected: rejected(rejected)}, else: %{}
-      {:ok, collection?, ids, rejected, ack}
+      {:ok, collection?, ids, Map.merge(rejected, told(warnings)), ack}
     end
   end
 
@@ -85,8 +85,20 @@ defmodule FormdbHttp.Features do
   def rejected(rejected),
     do: for({index, faults} <- rejected, do: %{index: index, errors: Error.faults(faults)})
 
+  @doc "What a write has to tell besides what it wrote, if it has."
+  @spec told([tuple()]) :: %{optional(:warnings) => [Error.fault()]}
+  def told([]), do: %{}
+  def told(warnings), do: %{warnings: Error.faults(warnings)}
+
   defp write(name, request, text, opts) do
-    Writing.write(name, request, if(Writing.large?(text), do: :cpu, else: :normal), opts)
+    scheduler =
+      cond do
+        Writing.names_versions?(text) -> :io
+        Writing.large?(text) -> :cpu
+        true -> :normal
+      end
+
+    Writing.write(name, request, scheduler, opts)
   end
 
   # A feature without an id has been given one, which another attempt cannot know.
@@ -102,13 +114,13 @@ defmodule FormdbHttp.Features do
   end
 
   # Nothing is written for an empty collection.
-  defp collection_ack(ids, rejected, nil) do
+  defp collection_ack(ids, told, nil) do
     nothing = %{first_seq: nil, last_seq: nil, features_replaced: 0, replayed: false}
-    collection_ack(ids, rejected, nothing)
+    collection_ack(ids, told, nothing)
   end
 
-  defp collection_ack(ids, rejected, ack) do
-    Map.merge(rejected, %{
+  defp collection_ack(ids, told, ack) do
+    Map.merge(told, %{
       inserted: length(ids) - ack.features_replaced,
       replaced: ack.features_replaced,
       first_seq: ack.first_seq,

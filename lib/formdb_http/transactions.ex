@@ -45,7 +45,7 @@ defmodule FormdbHttp.Transactions do
     how = {Input.times(opts), opts[:idempotency_key]}
 
     with {:ok, text} <- operations_text(operations),
-         {:ok, {count, ids, replayed, rejected}} <-
+         {:ok, {count, ids, replayed, rejected, warnings}} <-
            Engine.call(name, &native_apply(&1, name, id, text, how)) do
       rejected =
         for {operation, feature} <- rejected,
@@ -53,6 +53,7 @@ defmodule FormdbHttp.Transactions do
             do: Map.put(map, :operation, operation)
 
       applied = %{operations: count, feature_ids: ids, replayed: replayed}
+      applied = Map.merge(applied, Features.told(warnings))
       {:ok, if(rejected == [], do: applied, else: Map.put(applied, :rejected, rejected))}
     end
   end

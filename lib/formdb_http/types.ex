@@ -109,14 +109,21 @@ defmodule FormdbHttp.Types do
   earlier attempt had written already, the last sequence of all, and the records that were left out, with their lines from 1 (of a text sequence their numbers).
   """
   @type uploaded :: %{
-          inserted: non_neg_integer(),
-          replaced: non_neg_integer(),
-          ignored: non_neg_integer(),
-          skipped: non_neg_integer(),
-          last_seq: pos_integer() | nil,
-          rejected: [
-            %{line: pos_integer(), code: atom(), detail: String.t(), pointer: String.t()}
-          ]
+          required(:inserted) => non_neg_integer(),
+          required(:replaced) => non_neg_integer(),
+          required(:ignored) => non_neg_integer(),
+          required(:skipped) => non_neg_integer(),
+          required(:last_seq) => pos_integer() | nil,
+          required(:rejected) => [fault_in_line()],
+          optional(:warnings) => [fault_in_line()]
+        }
+
+  @typedoc "What is wrong with a record of an upload, or was taken off it."
+  @type fault_in_line :: %{
+          line: pos_integer(),
+          code: atom(),
+          detail: String.t(),
+          pointer: String.t()
         }
 
   @typedoc """
@@ -329,7 +336,8 @@ defmodule FormdbHttp.Types do
           required(:hash) => String.t(),
           required(:time) => integer(),
           required(:replayed) => boolean(),
-          optional(:created) => boolean()
+          optional(:created) => boolean(),
+          optional(:warnings) => [Error.fault()]
         }
 
   @typedoc "A feature that was left out: its place in the document, and all its faults."
@@ -341,7 +349,8 @@ defmodule FormdbHttp.Types do
 
   @typedoc """
   Features were written: how many were new, and how many replaced one that was there or came
-  before in the document. `:rejected` only with `on_error: :skip`.
+  before in the document. `:rejected` only with `on_error: :skip`; `:warnings` where something that
+  answers had added was taken off.
   """
   @type collection_ack :: %{
           required(:inserted) => non_neg_integer(),
@@ -350,7 +359,8 @@ defmodule FormdbHttp.Types do
           required(:last_seq) => written_seq(),
           required(:feature_ids) => [String.t()],
           required(:replayed) => boolean(),
-          optional(:rejected) => [rejected()]
+          optional(:rejected) => [rejected()],
+          optional(:warnings) => [Error.fault()]
         }
 
   @typedoc """
@@ -551,7 +561,7 @@ defmodule FormdbHttp.Types do
 
   @typedoc """
   Operations were added to a transaction: how many it holds now, and the ids of the features
-  that this call puts; `:rejected` if some were left out.
+  that this call puts; `:rejected` if some were left out, `:warnings` if something was taken off.
   """
   @type applied :: %{
           required(:operations) => non_neg_integer(),

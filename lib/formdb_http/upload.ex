@@ -34,6 +34,7 @@ defmodule FormdbHttp.Upload do
                 skipped: 0,
                 last_seq: nil,
                 rejected: [],
+                warnings: [],
                 reused: nil
               ]
 
@@ -162,7 +163,11 @@ defmodule FormdbHttp.Upload do
     upload
     |> Map.take([:inserted, :replaced, :ignored, :skipped, :last_seq])
     |> Map.put(:rejected, Enum.reverse(upload.rejected))
+    |> Map.merge(warnings(Enum.reverse(upload.warnings)))
   end
+
+  defp warnings([]), do: %{}
+  defp warnings(warnings), do: %{warnings: warnings}
 
   defp fed(:ok, upload), do: {:ok, upload}
 
@@ -177,12 +182,18 @@ defmodule FormdbHttp.Upload do
   end
 
   defp told(upload) do
-    rejected =
-      for {line, {code, detail, pointer}} <- Native.upload_rejected(upload.ref),
-          do: %{line: line, code: code, detail: detail, pointer: pointer}
+    rejected = Enum.map(Native.upload_rejected(upload.ref), &in_line/1)
+    warnings = Enum.map(Native.upload_warnings(upload.ref), &in_line/1)
 
-    %{upload | rejected: Enum.reverse(rejected, upload.rejected)}
+    %{
+      upload
+      | rejected: Enum.reverse(rejected, upload.rejected),
+        warnings: Enum.reverse(warnings, upload.warnings)
+    }
   end
+
+  defp in_line({line, {code, detail, pointer}}),
+    do: %{line: line, code: code, detail: detail, pointer: pointer}
 
   # One batch is under way at a time: when it fails, nothing after it is written.
   defp submit(upload) do

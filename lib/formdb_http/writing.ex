@@ -34,6 +34,13 @@ defmodule FormdbHttp.Writing do
   def large?(text), do: byte_size(text) > @dirty_bytes
 
   @doc """
+  Whether a document may have the member `formdb`, however that is escaped: then versions are
+  read from the journal to tell what answers had added.
+  """
+  @spec names_versions?(binary()) :: boolean()
+  def names_versions?(text), do: :binary.match(text, ["formdb", "\\u006", "\\u007"]) != :nomatch
+
+  @doc """
   Queues a request (native_rust/nif/src/writes.rs has their forms) and waits for the
   commit. `scheduler` is `:normal`, `:cpu` or `:io`.
 
@@ -88,6 +95,16 @@ defmodule FormdbHttp.Writing do
 
   # Many blocks, for all that is known before.
   defp stored(_catalog, _name, {:reverts, _selection, _partial}), do: @large_bytes + 1
+
+  # The version that it was before, which it may name.
+  defp stored(catalog, name, {:feature, id, text, _antimeridian}) do
+    if names_versions?(text), do: known(Native.feature_bytes(catalog, name, id, nil)), else: 0
+  end
+
+  # Of each feature one.
+  defp stored(_catalog, _name, {:features, text, one?, _puts}) do
+    if not one? and names_versions?(text), do: @large_bytes + 1, else: 0
+  end
 
   defp stored(_catalog, _name, _request), do: 0
 

@@ -548,4 +548,49 @@ defmodule FormdbHttpWeb.FeatureTest do
         [page | pages(port, href, between)]
     end
   end
+
+  describe "a feature that was read, changed and written again" do
+    test "is stored without what the answer had added", %{port: port, features: features} do
+      given = Map.put(point("sign"), :provenance, %{agent: "Ana"})
+      assert post(port, features, given).status == 201
+      %{"formdb" => %{"log" => log, "seq" => seq}} = came = json(get(port, "#{features}/sign"))
+
+      for write <- [
+            &request(port, "PUT", "#{features}/sign", headers: json_type(), body: JSON.text(&1)),
+            &post(port, features, &1),
+            &post(port, features, collection([&1]))
+          ] do
+        assert [%{"code" => "answer_members", "pointer" => pointer}] =
+                 json(write.(came))["warnings"]
+
+        assert pointer in ["/formdb", "/features/0/formdb"]
+        stored = json(get(port, "#{features}/sign"))
+        assert stored == Map.drop(came, ["formdb", "provenance"])
+      end
+
+      [near | _] = json(get(port, "#{features}/nearby?feature=sign&k=1"))["features"]
+      assert %{"distance" => 0.0, "formdb" => %{"log" => ^log}} = near
+      assert json(post(port, features, near))["warnings"]
+      refute Map.has_key?(json(get(port, "#{features}/sign")), "distance")
+
+      # The member is read in any spelling, and no other value of it is taken.
+      escaped = came |> JSON.text() |> String.replace("formdb", "\\u0066ormdb")
+      put = request(port, "PUT", "#{features}/sign", headers: json_type(), body: escaped)
+      assert [%{"code" => "answer_members"}] = json(put)["warnings"]
+      wrong = %{came | "formdb" => %{"log" => log, "seq" => seq + 1000}}
+
+      assert %{"status" => 400, "code" => "invalid_feature", "pointer" => "/formdb"} =
+               json(post(port, features, wrong))
+
+      lines =
+        post(
+          port,
+          features,
+          JSON.text(point("other")) <> "\n" <> JSON.text(came),
+          "application/x-ndjson"
+        )
+
+      assert [%{"line" => 2, "code" => "answer_members"}] = json(lines)["warnings"]
+    end
+  end
 end

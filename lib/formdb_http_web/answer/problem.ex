@@ -151,6 +151,11 @@ defmodule FormdbHttpWeb.Problem do
     place ++ first ++ [errors: Enum.map(errors, &fault/1)]
   end
 
+  @doc "The member `warnings` of an answer to a write that has some."
+  @spec warnings(map()) :: keyword()
+  def warnings(%{warnings: warnings}), do: [warnings: Enum.map(warnings, &fault/1)]
+  def warnings(_without), do: []
+
   @doc "A refusal that comes from this layer and not from the database."
   @spec refuse(atom(), String.t(), String.t() | nil) :: {:error, Error.t()}
   def refuse(code, detail, pointer \\ nil) do

@@ -47,6 +47,7 @@ defmodule FormdbHttpWeb.FeatureController do
           ]
 
           members = if on_error == :skip, do: members ++ rejected(ack.rejected), else: members
+          members = members ++ Problem.warnings(ack)
           201 |> Answer.json(members) |> Answer.replayed(ack)
       end
     end
@@ -87,7 +88,7 @@ defmodule FormdbHttpWeb.FeatureController do
       seq: ack.seq,
       hash: ack.hash,
       time: FormdbHttp.format_timestamp(ack.time)
-    ]
+    ] ++ Problem.warnings(ack)
   end
 
   defp version(answer, ack) do

@@ -82,7 +82,10 @@ defmodule FormdbHttpWeb.TransactionController do
     with {:ok, body} <- Body.read(req),
          {:ok, applied} <- FormdbHttp.apply(transaction(params), body, opts) do
       members = [operations: applied.operations, feature_ids: applied.feature_ids]
-      200 |> Answer.json(members ++ rejected(applied)) |> Answer.replayed(applied)
+
+      200
+      |> Answer.json(members ++ rejected(applied) ++ Problem.warnings(applied))
+      |> Answer.replayed(applied)
     end
   end
 

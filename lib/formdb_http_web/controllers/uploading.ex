@@ -137,18 +137,20 @@ defmodule FormdbHttpWeb.Uploading do
   end
 
   defp members(uploaded) do
-    rejected =
-      for %{line: line} = fault <- uploaded.rejected, do: [line: line] ++ Problem.fault(fault)
-
     [
       inserted: uploaded.inserted,
       replaced: uploaded.replaced,
       ignored: uploaded.ignored,
       skipped: uploaded.skipped,
       last_seq: uploaded.last_seq,
-      rejected: rejected
-    ]
+      rejected: in_lines(uploaded.rejected)
+    ] ++ warnings(uploaded)
   end
+
+  defp warnings(%{warnings: warnings}), do: [warnings: in_lines(warnings)]
+  defp warnings(_none), do: []
+
+  defp in_lines(faults), do: for(fault <- faults, do: [line: fault.line] ++ Problem.fault(fault))
 
   defp line(members), do: [JSON.encode(members), "\n"]
 

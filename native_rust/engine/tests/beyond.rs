@@ -317,6 +317,7 @@ impl Filled {
             let found = found.map(|document| {
                 let mut value: Value = serde_json::from_slice(&document.json).unwrap();
                 value.as_object_mut().unwrap().remove("provenance");
+                value.as_object_mut().unwrap().remove("formdb");
                 value
             });
             assert_eq!(found.as_ref(), *body, "{what}: {id}");

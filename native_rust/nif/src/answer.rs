@@ -39,7 +39,7 @@ impl Encoder for Failure {
 }
 
 /// `[{code, detail, pointer}]`
-fn fault_terms<'a>(env: Env<'a>, faults: &[Fault]) -> Vec<Term<'a>> {
+pub(crate) fn fault_terms<'a>(env: Env<'a>, faults: &[Fault]) -> Vec<Term<'a>> {
     faults.iter().map(|fault| fault_term(env, fault)).collect()
 }
 

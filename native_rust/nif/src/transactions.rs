@@ -9,7 +9,7 @@ use formdb_engine::{
 };
 use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 
-use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, or_long};
+use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, fault_terms, or_long};
 use crate::asking::Asker;
 use crate::options::Options;
 use crate::schedulers::{On, twins};
@@ -85,10 +85,10 @@ fn transaction_status<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, id: &st
 }
 
 twins! {
-    /// `{:ok, {operations, ids, replayed?, rejected}}`: how many the transaction holds now,
+    /// `{:ok, {operations, ids, replayed?, rejected, warnings}}`: how many the transaction holds now,
     /// the ids of the features that `text` puts, whether an earlier call with the
     /// idempotency key `key` was answered again, and `{operation, {index, faults}}` of
-    /// features left out. `:long` when another call in the transaction is in the way, or an
+    /// features left out, and what was taken off features. `:long` when another call in the transaction is in the way, or an
     /// operation reads the journal.
     transaction_apply: "Normal", transaction_apply_dirty: "DirtyCpu";
     fn(
@@ -107,13 +107,13 @@ twins! {
 }
 
 /// What was applied, and left out; `None` where that has to wait on a normal scheduler.
-fn apply(
-    (env, on): (Env<'_>, On),
+fn apply<'a>(
+    (env, on): (Env<'a>, On),
     database: &Database,
     id: &str,
     (text, times): (&[u8], Times<'_>),
     key: Option<&str>,
-) -> Result<Option<ApplyTerm>, Failure> {
+) -> Result<Option<ApplyTerm<'a>>, Failure> {
     let prepared = match on {
         On::Normal => database.prepare_operations_in(text, &time_reading(times)?, None)?,
         On::Dirty => {
@@ -129,6 +129,7 @@ fn apply(
         return Ok(None);
     };
     let rejected = std::mem::take(&mut prepared.rejected);
+    let warnings = std::mem::take(&mut prepared.warnings);
     let key = key.map(|key| match times {
         (None, None) => IdempotencyKey::new(key, &[text]),
         (Some(unit), None) => IdempotencyKey::new(key, &[text, unit.as_bytes()]),
@@ -150,12 +151,19 @@ fn apply(
         } = applied;
         let term = |(operation, rejected)| (operation, RejectedTerm(rejected));
         let rejected = rejected.into_iter().map(term).collect();
-        (operations, feature_ids, replayed, rejected)
+        let warnings = fault_terms(env, &warnings);
+        (operations, feature_ids, replayed, rejected, warnings)
     }))
 }
 
-/// `{operations, ids, replayed?, rejected}`.
-type ApplyTerm = (usize, Vec<String>, bool, Vec<(usize, RejectedTerm)>);
+/// `{operations, ids, replayed?, rejected, warnings}`.
+type ApplyTerm<'a> = (
+    usize,
+    Vec<String>,
+    bool,
+    Vec<(usize, RejectedTerm)>,
+    Vec<Term<'a>>,
+);
 
 /// `{:ok, ack}` of one that was committed before, `{:ok, {nil, again}}` of one that wrote
 /// nothing, now or before, or `{:ok, :queued}`: then `{:ok, ack}` follows by message. Waits for what is

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use formdb_engine::types::Antimeridian;
 use formdb_engine::{
-    Ack, Budget, Error, Framing, RejectedRecord, Reply, TableReading, TableShape, Upload,
-    UploadForm, UploadOptions,
+    Ack, Budget, Error, Framing, RecordWarning, RejectedRecord, Reply, TableReading, TableShape,
+    Upload, UploadForm, UploadOptions,
 };
 use rustler::{
     Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Resource, ResourceArc, Term,
@@ -218,4 +218,12 @@ fn upload_rejected(env: Env<'_>, upload: UploadRef) -> Vec<(u64, Term<'_>)> {
     let rejected = upload.lock().take_rejected();
     let term = |RejectedRecord { line, fault }| (line, fault_term(env, &fault));
     rejected.into_iter().map(term).collect()
+}
+
+/// What was taken off features since this was last asked: `[{line, {code, detail, pointer}}]`.
+#[rustler::nif]
+fn upload_warnings(env: Env<'_>, upload: UploadRef) -> Vec<(u64, Term<'_>)> {
+    let warnings = upload.lock().take_warnings();
+    let term = |RecordWarning { line, warning }| (line, fault_term(env, &warning));
+    warnings.into_iter().map(term).collect()
 }

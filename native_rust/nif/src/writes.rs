@@ -6,12 +6,12 @@
 
 use formdb_engine::types::{Antimeridian, OnDuplicate};
 use formdb_engine::{
-    Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
-    Order, PreparedCorrection, Puts, RangeQuery, Reply, Undo,
+    Ack, Cancel, Condition, Database, Duplicates, Error, Fault, IdempotencyKey, InvalidCode,
+    Operation, Order, PreparedCorrection, Puts, RangeQuery, Reply, Undo,
 };
 use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
-use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, tagged};
+use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, fault_terms, tagged};
 use crate::asking::Asker;
 use crate::options::{Crossing, Options};
 use crate::schedulers::twins;
@@ -21,9 +21,11 @@ use crate::{CatalogRef, atoms};
 /// What to write. Provenance is the text of a JSON object, times are microseconds.
 #[derive(NifTaggedEnum)]
 enum Request<'a> {
-    /// GeoJSON text, whether it must be one Feature, and what it says of features.
+    /// GeoJSON text, whether it must be one Feature, and what it says of features. Reads the
+    /// journal for features with the member `formdb`.
     Features(Binary<'a>, bool, PutsMap),
-    /// An id, the GeoJSON text of its feature, and what becomes of wide edges.
+    /// An id, the GeoJSON text of its feature, and what becomes of wide edges. Reads the journal
+    /// as features do.
     Feature(String, Binary<'a>, Crossing),
     /// An id, a JSON merge patch, and what becomes of wide edges. May read the journal.
     Patch(String, Binary<'a>, Crossing),
@@ -96,8 +98,8 @@ impl From<PutsMap> for Puts {
 /// What the caller is told at once of what it will have written.
 #[derive(Clone)]
 enum Summary {
-    /// `{collection?, ids, rejected}`
-    Features(bool, Vec<String>, Vec<RejectedTerm>),
+    /// `{collection?, ids, rejected, warnings}`
+    Features(bool, Vec<String>, Vec<RejectedTerm>, Vec<Fault>),
     /// `{single?, count}`
     Points(bool, usize),
     /// How many blocks need not be undone.
@@ -109,7 +111,9 @@ enum Summary {
 impl Encoder for Summary {
     fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
         match self {
-            Self::Features(collection, ids, rejected) => (*collection, ids, rejected).encode(env),
+            Self::Features(collection, ids, rejected, warnings) => {
+                (*collection, ids, rejected, fault_terms(env, warnings)).encode(env)
+            }
             Self::Points(single, count) => (*single, *count).encode(env),
             Self::Unchanged(blocks) => blocks.encode(env),
             Self::None => atoms::nil().encode(env),
@@ -259,18 +263,22 @@ impl Request<'_> {
                     _ => Ok(None),
                 };
                 let rejected = prepared.rejected.into_iter().map(RejectedTerm);
-                let summary =
-                    Summary::Features(prepared.collection, prepared.ids, rejected.collect());
+                let summary = Summary::Features(
+                    prepared.collection,
+                    prepared.ids,
+                    rejected.collect(),
+                    prepared.warnings,
+                );
                 Ok((with_condition(prepared.operations, condition), summary))
             }
             Self::Feature(id, text, crossing) => {
                 let prepared = database.prepare_feature_as(id, text, (*crossing).into())?;
                 let condition = options.condition(database, id);
-                let summary = Summary::Features(false, prepared.ids, Vec::new());
+                let summary = Summary::Features(false, prepared.ids, Vec::new(), prepared.warnings);
                 Ok((with_condition(prepared.operations, condition), summary))
             }
             Self::Patch(id, patch, crossing) => {
-                let summary = Summary::Features(false, vec![id.clone()], Vec::new());
+                let summary = Summary::Features(false, vec![id.clone()], Vec::new(), Vec::new());
                 let patched = patched(database, options, id, patch, (*crossing).into());
                 Ok((patched, summary))
             }
@@ -346,7 +354,7 @@ impl Request<'_> {
             }
             Self::Restore(seq, provenance) => {
                 let prepared = database.prepare_restore(*seq, provenance.as_deref())?;
-                let summary = Summary::Features(false, prepared.ids, Vec::new());
+                let summary = Summary::Features(false, prepared.ids, Vec::new(), Vec::new());
                 Ok((Ok(prepared.operations.into()), summary))
             }
         }

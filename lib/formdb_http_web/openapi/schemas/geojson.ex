@@ -105,6 +105,18 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
               ]
             ]
           ),
+        version_of_answer:
+          object(
+            [
+              log: text(description: "The public id of the database's log."),
+              seq: ref(:block_seq)
+            ],
+            [],
+            description:
+              "The version of a feature to which the answer added `provenance` or `distance`. Written " <>
+                "back, it has the server take off what the answer added.",
+            examples: [[log: "5f0c2a1be3d94c7fa1f0e8b2c6d7e9a4", seq: 1]]
+          ),
         written_feature:
           object(
             [type: constant("Feature"), geometry: nullable(ref(:geometry))],
@@ -112,6 +124,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
               id: nullable(ref(:new_id)),
               properties: nullable(ref(:json_object)),
               provenance: nullable(ref(:provenance)),
+              formdb: ref(:version_of_answer),
               bbox: nullable(ref(:bbox))
             ],
             description:
@@ -141,6 +154,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
             [
               provenance: ref(:provenance),
               bbox: ref(:bbox),
+              formdb: ref(:version_of_answer),
               distance: [
                 description:
                   "Metres away, in answers to questions of nearness. Else, as all that GeoJSON gives no " <>

@@ -142,7 +142,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
             operations: count(0, description: "How many the transaction holds by now."),
             feature_ids: list(ref(:id), description: "Of the features that this call puts.")
           ],
-          [rejected: list(ref(:rejected))],
+          [rejected: list(ref(:rejected)), warnings: ref(:warnings)],
           examples: [[operations: 2, feature_ids: ["b"]]]
         ),
       committed:

@@ -84,6 +84,7 @@ pub(crate) fn open(
         report,
     } = opened;
     let identity = identify(&*fs, dir, identity, Identity::new(database, since))?;
+    let log = identity.log_hex();
     let cursors = CursorKey::new(&identity.database, &identity.log);
     let place = DatabaseFolder::new(&fs, dir, &*lock, identity)?;
     let mut recovered = Recovered::new(report, reading.used);
@@ -124,6 +125,7 @@ pub(crate) fn open(
     let clock = Clock::new(last_time, &limits);
     let mut state = State::new(indexes, segments, limits, memory, head, clock);
     state.cursors = cursors;
+    state.log = log;
     let state = Arc::new(state);
     give_signatures(&state)?;
     recovered.elapsed = begun.elapsed();

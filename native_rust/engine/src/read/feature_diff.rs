@@ -112,8 +112,12 @@ fn changes(
     other: &Document,
     budget: &Budget,
 ) -> Result<Vec<Change>> {
-    let read = |document: &'_ Document| -> Result<BTreeMap<String, Box<RawValue>>> {
-        serde_json::from_slice(&document.json).map_err(|e| damaged(state, document.seq, e))
+    let read = |version: &'_ Document| -> Result<BTreeMap<String, Box<RawValue>>> {
+        let document: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(&version.json).map_err(|e| damaged(state, version.seq, e))?;
+        // Which versions they are is said beside the changes.
+        let own = |(name, _): &(String, Box<RawValue>)| name != "formdb";
+        Ok(document.into_iter().filter(own).collect())
     };
     let mut changes = Vec::new();
     members(&read(one)?, &read(other)?, "", budget, &mut changes)?;

@@ -13,7 +13,7 @@ use crate::state::blocks::block_at;
 use crate::state::blocks::damaged;
 use crate::state::blocks::location;
 use crate::state::blocks::read_block;
-use crate::types::feature_to_json;
+use crate::types::{feature_to_json, push_version};
 
 impl Database {
     /// The feature `id`, if asked for as of a sequence, if its document is in
@@ -107,11 +107,16 @@ pub(crate) fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc
     Ok(document)
 }
 
-/// The document of a block's bytes as JSON, kept nowhere.
+/// The document of a block's bytes as JSON, kept nowhere: with the version, if that is what
+/// its provenance is of.
 pub(crate) fn document_json(state: &State, seq: u64, bytes: &[u8]) -> Result<Vec<u8>> {
     let (block, body) = feature_block(state, seq, bytes)?;
     let mut json = Vec::with_capacity(bytes.len() * 2);
     feature_to_json(body, block.provenance, &mut json).map_err(|e| damaged(state, seq, e))?;
+    if block.provenance.is_some() && json.pop_if(|last| *last == b'}').is_some() {
+        push_version(&state.log, seq, &mut json);
+        json.push(b'}');
+    }
     Ok(json)
 }
 

@@ -25,7 +25,7 @@ use crate::read::features::{document, feature_block};
 use crate::read::page::{FeaturePage, Page};
 use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
-use crate::types::{Rect, Source, without_noise};
+use crate::types::{Rect, Source, push_version, without_noise};
 
 /// A feature and its distance in metres.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -89,7 +89,8 @@ pub(super) fn search(
         budget.step()?;
         feature.clear();
         let document = document(state, next.seq)?;
-        push_with_distance(&document.json, next.distance, &mut feature)?;
+        let version = (state.log.as_str(), next.seq);
+        push_with_distance(&document.json, next.distance, version, &mut feature)?;
         if !page.push(&feature, next.seq)? {
             break;
         }
@@ -392,16 +393,21 @@ impl Walk<'_> {
     }
 }
 
-/// Appends a feature with its distance as the last member.
-fn push_with_distance(feature: &[u8], distance: f64, out: &mut Vec<u8>) -> Result<()> {
+/// Appends a feature with its version and, as the last member, its distance.
+fn push_with_distance(
+    feature: &[u8],
+    distance: f64,
+    (log, seq): (&str, u64),
+    out: &mut Vec<u8>,
+) -> Result<()> {
     /// What may be the name of a member.
     const NAME: &[u8] = b"\"distance\"";
-    let start = out.len();
     let named = feature.windows(NAME.len()).any(|w| w == NAME);
     if named {
         // Perhaps deeper down; but if it is a member of the feature it gives way.
         let members = Source::new(feature)?.members("a feature")?;
-        let others = members.iter().filter(|(name, _)| *name != "distance");
+        let ours = ["distance", "formdb"];
+        let others = members.iter().filter(|(name, _)| !ours.contains(name));
         // Writing text into memory has no way to fail.
         let _ = serde_json::Serializer::new(&mut *out).collect_map(others);
     } else {
@@ -409,9 +415,13 @@ fn push_with_distance(feature: &[u8], distance: f64, out: &mut Vec<u8>) -> Resul
         out.extend_from_slice(feature);
     }
     out.pop_if(|last| *last == b'}');
-    if out.len() > start + 1 {
-        out.push(b',');
+    // What has provenance has its version already, as the last member.
+    let mut version = Vec::new();
+    push_version(log, seq, &mut version);
+    if !out.ends_with(&version) {
+        out.extend_from_slice(&version);
     }
+    out.push(b',');
     out.extend_from_slice(NAME);
     out.push(b':');
     let _ = serde_json::to_writer(&mut *out, &distance);

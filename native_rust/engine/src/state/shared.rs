@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub windows: WindowCache,
     pub results: ResultCache,
     pub cursors: CursorKey,
+    /// The public id of the log, as answers name it.
+    pub log: String,
     pub limits: Limits,
     /// Shared with all databases of the process.
     pub memory: Memory,
@@ -90,6 +92,7 @@ impl State {
             windows: WindowCache::default(),
             results: ResultCache::new(&limits),
             cursors: CursorKey::default(),
+            log: String::new(),
             limits,
             memory,
             counters: Counters::default(),

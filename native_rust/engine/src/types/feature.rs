@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::answered::{Versions, take_off};
 use super::antimeridian::Antimeridian;
 use super::bbox::Rect;
 use super::bbox_member::{box_of, check_bbox, set_bbox};
@@ -53,6 +54,9 @@ pub struct ReadFeatures {
     pub features: Vec<(usize, PutFeature)>,
     /// Those that are not, by their places.
     pub rejected: Vec<Rejected>,
+    /// What was taken off features because an answer had added it; so many are told as
+    /// [`Limits::faults`] says.
+    pub warnings: Vec<Fault>,
 }
 
 /// A feature of a FeatureCollection that was left out.
@@ -96,7 +100,7 @@ impl Rejected {
 /// # Errors
 /// As [`read_features`].
 pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
-    let read = read_features(text, Antimeridian::Refuse, limits)?.all_good(limits)?;
+    let read = read_features(text, Antimeridian::Refuse, limits, None)?.all_good(limits)?;
     let mut features = read.features.into_iter().map(|(_, feature)| feature);
     if read.collection {
         return Ok(Features::Many(features.collect()));
@@ -121,6 +125,8 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
 /// - The member `provenance` of a feature, an object, goes beside the body; that of
 ///   a collection stands for every feature without one of its own. All other
 ///   members of a feature are stored, all others of a collection are not.
+/// - The member `formdb` says that an answer had added to the feature, and which version of
+///   `versions` it was: what was added is taken off ([`ReadFeatures::warnings`]).
 ///
 /// What is wrong with a feature of a collection is no error here: the others are read on.
 ///
@@ -132,6 +138,7 @@ pub fn read_features(
     text: &[u8],
     antimeridian: Antimeridian,
     limits: &Limits,
+    versions: Option<&dyn Versions>,
 ) -> Result<ReadFeatures> {
     let source = Source::of_features(text)?;
     let members = source.members("a GeoJSON Feature, FeatureCollection or geometry")?;
@@ -141,6 +148,7 @@ pub fn read_features(
     };
     let mut faults = Faults::new(limits.faults);
     let mut builder = Builder::new(limits, antimeridian);
+    builder.versions = versions;
     match kind {
         Some(Json::Str(kind)) if kind == "FeatureCollection" => {
             let read = read_collection(&source, &members, &mut builder, &mut faults)?;
@@ -156,6 +164,7 @@ pub fn read_features(
                 collection: false,
                 features: feature.into_iter().map(|feature| (0, feature)).collect(),
                 rejected: Vec::new(),
+                warnings: builder.warnings,
             })
         }
     }
@@ -202,6 +211,7 @@ fn read_collection<'a>(
             true => id_as_written(source, list, i, &mut texts)?,
             false => None,
         };
+        builder.place = Some(i);
         all.read(i, limit, |faults| {
             builder.feature(value, number, provenance.as_deref(), faults)
         });
@@ -211,9 +221,11 @@ fn read_collection<'a>(
         // It is JSON, or its members could not have been told apart. So one of the
         // features has what no feature may have: each is read alone, to tell which.
         all = Sorted::default();
+        builder.warnings.clear();
         let parts = source.parts(list).map_err(|_| error)?;
         let source = source.pointing_from_parts();
         for (i, part) in parts.into_iter().enumerate() {
+            builder.place = Some(i);
             all.read(i, limit, |faults| {
                 let value = faults.take(source.part(part))?;
                 let number = match has_float_id(&value) {
@@ -233,6 +245,7 @@ fn read_collection<'a>(
         collection: true,
         features: all.features,
         rejected: all.rejected,
+        warnings: std::mem::take(&mut builder.warnings),
     })
 }
 
@@ -271,7 +284,8 @@ impl Sorted {
 }
 
 /// Reads a Feature, or a geometry, that is to have this id: it may leave the member `id`
-/// out, but must not have another one. Otherwise as [`read_features`].
+/// out, but must not have another one. Otherwise as [`read_features`], also for what is told
+/// beside the feature.
 ///
 /// # Errors
 /// As [`read_features`]; [`InvalidCode::Id`] for another id.
@@ -280,7 +294,8 @@ pub fn parse_feature_as(
     id: &str,
     antimeridian: Antimeridian,
     limits: &Limits,
-) -> Result<PutFeature> {
+    versions: Option<&dyn Versions>,
+) -> Result<(PutFeature, Vec<Fault>)> {
     check_feature_id(id, "/id", limits)?;
     let source = Source::of_features(text)?;
     let value = source.value()?;
@@ -290,9 +305,11 @@ pub fn parse_feature_as(
     };
     let mut builder = Builder::new(limits, antimeridian);
     builder.expected = Some(id);
-    one(limits, |faults| {
+    builder.versions = versions;
+    let feature = one(limits, |faults| {
         builder.feature_or_geometry(value, number, faults)
-    })
+    })?;
+    Ok((feature, builder.warnings))
 }
 
 /// The id of the feature that the text is, as it is written there.
@@ -405,6 +422,12 @@ struct Builder<'l> {
     expected: Option<&'l str>,
     /// Whether the geometry is one that is stored.
     stored: bool,
+    /// Where versions are looked up that a feature names.
+    versions: Option<&'l dyn Versions>,
+    /// The place of the feature in its collection.
+    place: Option<usize>,
+    /// What was taken off.
+    warnings: Vec<Fault>,
     /// Reused from feature to feature, so that each body is allocated once, at
     /// its size.
     body: Vec<u8>,
@@ -418,6 +441,9 @@ impl<'l> Builder<'l> {
             antimeridian,
             expected: None,
             stored: false,
+            versions: None,
+            place: None,
+            warnings: Vec::new(),
             body: Vec::new(),
             signatures: ShapeBuilder::new(),
         }
@@ -481,6 +507,8 @@ impl<'l> Builder<'l> {
             members.remove_null(name);
         }
         let id = self.id(&mut members, number, faults);
+        let named = id.as_deref().or(self.expected);
+        let taken = faults.take(take_off(&mut members, named, self.versions));
         let envelope = self.geometry(&mut members, faults);
         match members.get("properties") {
             None => members.insert("properties", Json::Null),
@@ -496,6 +524,7 @@ impl<'l> Builder<'l> {
         if faults.total() > before {
             return None;
         }
+        self.warn(taken.flatten());
         let id = id.unwrap_or_else(|| {
             let id = self
                 .expected
@@ -515,6 +544,18 @@ impl<'l> Builder<'l> {
             body: self.body.clone(),
             provenance,
         })
+    }
+
+    /// Notes what was taken off the feature.
+    fn warn(&mut self, taken: Option<Fault>) {
+        if let Some(mut taken) = taken
+            && self.warnings.len() < self.limits.faults
+        {
+            if let Some(place) = self.place {
+                taken.pointer.insert_str(0, &format!("/features/{place}"));
+            }
+            self.warnings.push(taken);
+        }
     }
 
     /// The feature's own id, if it has one.

@@ -4,6 +4,7 @@
 //! text becomes prepared operations (deterministic CBOR); stored CBOR becomes
 //! answers and index entries.
 
+mod answered;
 mod antimeridian;
 mod batch;
 mod bbox;
@@ -32,6 +33,8 @@ mod time_writer;
 mod value_filter;
 mod zone;
 
+pub use answered::Versions;
+pub(crate) use answered::{may_name_version, push_version};
 pub use antimeridian::Antimeridian;
 pub use batch::{
     DecodedPoints, MAX_BATCH_POINTS, PointBatch, all_metadata, decode_points, encode_points,

@@ -9,3 +9,4 @@ pub(crate) mod replay;
 mod restore;
 pub(crate) mod undo;
 pub(crate) mod upload;
+mod versions;

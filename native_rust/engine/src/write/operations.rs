@@ -3,10 +3,11 @@
 use crate::block::Operation;
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
-use crate::error::{Error, InvalidCode, Result, Shown};
+use crate::error::{Error, Fault, InvalidCode, Result, Shown};
 use crate::sessions::{Additions, Undoing};
 use crate::types::{
-    Faults, Json, OnDuplicate, Rejected, Source, TimeReading, at, id_text, timestamp_from_json,
+    Faults, Json, OnDuplicate, Rejected, Source, TimeReading, at, id_text, may_name_version,
+    timestamp_from_json,
 };
 use crate::write::correct;
 use crate::write::prepare::Puts;
@@ -22,6 +23,8 @@ pub struct PreparedOperations {
     /// Features that were left out because of their faults, if that was asked for: the
     /// number of the operation, and the feature.
     pub rejected: Vec<(usize, Rejected)>,
+    /// What was taken off features because an answer had added it.
+    pub warnings: Vec<Fault>,
     /// Those of them that undo blocks.
     undoing: Vec<Undoing>,
     /// Whether an operation was left out because the journal was not to be read.
@@ -123,6 +126,7 @@ impl Database {
             operations,
             feature_ids,
             rejected,
+            warnings,
             undoing,
             left,
         } = prepared;
@@ -145,6 +149,10 @@ impl Database {
         match op.as_str() {
             "put_feature" => {
                 let raw = members.get("feature").ok_or_else(|| need("feature"))?;
+                if reading.is_none() && may_name_version(raw.get().as_bytes()) {
+                    *left = true;
+                    return Ok(());
+                }
                 let mut puts = Puts::default();
                 if let Some(text) = text("on_duplicate")? {
                     puts.duplicates = text.parse()?;
@@ -155,12 +163,21 @@ impl Database {
                 if let Some(text) = text("on_error")? {
                     puts.skip = skips(&text)?;
                 }
-                let prepared = self
-                    .prepare_features_with(raw.get().as_bytes(), puts)
-                    .map_err(|e| e.within("/feature"))?;
+                let text = raw.get().as_bytes();
+                let prepared = match reading {
+                    Some(Reading { budget, .. }) => self.features_within(text, puts, budget),
+                    None => self.prepare_features_with(text, puts),
+                };
+                let prepared = prepared.map_err(|e| e.within("/feature"))?;
                 operations.extend(prepared.operations);
                 feature_ids.extend(prepared.ids);
                 let pointer = format!("/operations/{number}/feature");
+                let room = self.state.limits.faults.saturating_sub(warnings.len());
+                let told = prepared.warnings.into_iter().take(room);
+                warnings.extend(told.map(|mut warning| {
+                    warning.pointer.insert_str(0, &pointer);
+                    warning
+                }));
                 rejected.extend(prepared.rejected.into_iter().map(|mut rejected| {
                     for fault in &mut rejected.faults {
                         fault.pointer.insert_str(0, &pointer);

@@ -2,7 +2,7 @@
 
 use crate::block::{Condition, Expected};
 use crate::db::database::Database;
-use crate::error::Result;
+use crate::error::{Error, InvalidCode, Result};
 use crate::read::features::document;
 use crate::types::{Antimeridian, Json, Members, Source, read_feature_as, written_id};
 use crate::write::prepare::PreparedFeatures;
@@ -27,6 +27,11 @@ impl Database {
         let source = Source::of_features(patch)?;
         let members = source.members("a JSON merge patch of a Feature (RFC 7396)")?;
         let number = members.get("id").map(|raw| raw.get());
+        if members.get("formdb").is_some() {
+            let detail = "a patch holds what changes, and \"formdb\" is none of the feature's own \
+                          members; leave it out, or PUT the whole document";
+            return Err(Error::invalid(InvalidCode::Feature, "/formdb", detail));
+        }
         let patch = source.value()?;
         // What it does not touch was accepted before, by whatever rules there were.
         let touched = ["geometry", "bbox", "crs"]
@@ -37,6 +42,7 @@ impl Database {
         let mut feature = Source::of_features(&current.json)?.value()?;
         if let Json::Obj(members) = &mut feature {
             members.remove("provenance");
+            members.remove("formdb");
         }
         let number = match number {
             Some(number) => Some(number),
@@ -45,7 +51,7 @@ impl Database {
         let patched = patched(feature, patch);
         let limits = &self.state.limits;
         let feature = read_feature_as(patched, number, id, antimeridian, limits)?;
-        let prepared = PreparedFeatures::of_one(feature)?;
+        let prepared = PreparedFeatures::of_one(feature, Vec::new())?;
         let condition = Condition::Feature {
             id: id.to_owned(),
             expected: Expected::Version(current.seq),

@@ -1,10 +1,12 @@
 //! From a client's bytes to operations the committer can write: parsing,
 //! validation and encoding, all on the calling thread.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
+use super::versions::StoredVersions;
 use crate::block::{Operation, all_readable, put_points, readable};
+use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::types::{
@@ -60,6 +62,8 @@ pub struct PreparedFeatures {
     /// Features that were left out because of their faults, if that was asked for, in
     /// order.
     pub rejected: Vec<Rejected>,
+    /// What was taken off features because an answer had added it.
+    pub warnings: Vec<Fault>,
     /// Id of each feature, in order: the client's or a generated one.
     pub ids: Vec<String>,
     /// One operation a feature.
@@ -79,10 +83,11 @@ pub struct PreparedPoints {
 
 impl PreparedFeatures {
     /// One feature, if it reads back.
-    pub(crate) fn of_one(feature: PutFeature) -> Result<Self> {
+    pub(crate) fn of_one(feature: PutFeature, warnings: Vec<Fault>) -> Result<Self> {
         Ok(Self {
             collection: false,
             rejected: Vec::new(),
+            warnings,
             ids: vec![feature.id.clone()],
             operations: vec![readable(Operation::PutFeature(feature))?],
         })
@@ -111,15 +116,30 @@ impl Database {
         self.prepare_features_with(text, Puts::default())
     }
 
-    /// Parse a GeoJSON Feature, FeatureCollection or geometry. Linear in its length.
+    /// Parse a GeoJSON Feature, FeatureCollection or geometry. Linear in its length. Reads the
+    /// journal for features with the member `formdb`, for as long as a question may take.
     ///
     /// # Errors
     /// [`Error::Faults`], all that is wrong, with JSON pointers to the offending parts;
     /// [`InvalidCode::DuplicateId`] points at the later of two features with the same
     /// id, and names the first. [`InvalidCode::Json`] for what is no JSON.
     pub fn prepare_features_with(&self, text: &[u8], puts: Puts) -> Result<PreparedFeatures> {
+        self.features_within(text, puts, &self.budget(Cancel::default()))
+    }
+
+    /// As [`Database::prepare_features_with`], looking up versions within a budget.
+    ///
+    /// # Errors
+    /// As that; [`Error::Timeout`].
+    pub(super) fn features_within(
+        &self,
+        text: &[u8],
+        puts: Puts,
+        budget: &Budget,
+    ) -> Result<PreparedFeatures> {
         let limits = &self.state.limits;
-        let mut read = read_features(text, puts.antimeridian, limits)?;
+        let versions = StoredVersions::new(&self.state, budget);
+        let mut read = read_features(text, puts.antimeridian, limits, Some(&versions))?;
         if puts.duplicates == Duplicates::Refuse {
             reject_duplicates(&mut read, limits.faults);
         }
@@ -130,7 +150,14 @@ impl Database {
             collection,
             features,
             rejected,
+            mut warnings,
         } = read;
+        if !warnings.is_empty() {
+            // Some were left out since, as duplicates.
+            let out = |rejected: &Rejected| format!("/features/{}/formdb", rejected.index);
+            let out: HashSet<String> = rejected.iter().map(out).collect();
+            warnings.retain(|warning| !out.contains(&warning.pointer));
+        }
         let places: Vec<usize> = features.iter().map(|(place, _)| *place).collect();
         let pointer = |i: usize| match (collection, places.get(i)) {
             (true, Some(place)) => format!("/features/{place}"),
@@ -143,6 +170,7 @@ impl Database {
         Ok(PreparedFeatures {
             collection,
             rejected,
+            warnings,
             ids,
             operations: all_readable(operations, pointer)?,
         })
@@ -159,8 +187,12 @@ impl Database {
         text: &[u8],
         antimeridian: Antimeridian,
     ) -> Result<PreparedFeatures> {
-        let feature = parse_feature_as(text, id, antimeridian, &self.state.limits)?;
-        PreparedFeatures::of_one(feature)
+        let budget = self.budget(Cancel::default());
+        let versions = StoredVersions::new(&self.state, &budget);
+        let limits = &self.state.limits;
+        let (feature, warnings) =
+            parse_feature_as(text, id, antimeridian, limits, Some(&versions))?;
+        PreparedFeatures::of_one(feature, warnings)
     }
 
     /// The deletion of feature `id`; whether there is one is seen on committing.

@@ -43,7 +43,7 @@ impl Database {
         let provenance = encode_provenance(&provenance)?;
         let stored = stored_feature(action.body).map_err(|e| damaged(state, seq, e))?;
         match version(state, &stored.id, seq, Some(&provenance))? {
-            Some(feature) => PreparedFeatures::of_one(feature),
+            Some(feature) => PreparedFeatures::of_one(feature, Vec::new()),
             None => Err(damaged(state, seq, "a put of no feature")),
         }
     }

@@ -160,8 +160,19 @@ pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> 
     Err(format!("{what}: found {found}, expected {wanted}"))
 }
 
+/// A document or a list of them, without the versions that features name.
 pub fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(json).map_err(|e| e.to_string())
+    fn without_version(document: &mut Value) {
+        if let Value::Object(members) = document {
+            members.remove("formdb");
+        }
+    }
+    let mut value: Value = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+    match &mut value {
+        Value::Array(items) => items.iter_mut().for_each(without_version),
+        one => without_version(one),
+    }
+    serde_json::from_value(value).map_err(|e| e.to_string())
 }
 
 pub fn text(error: Error) -> String {

@@ -10,7 +10,7 @@ use formdb_engine::types::BoundingBox;
 use formdb_engine::{Ack, BoxQuery, Database, Error, Limits, Order, RangeQuery, Reply};
 use serde_json::Value;
 
-use super::ask::{Points, compare, prepare, same};
+use super::ask::{Points, compare, parsed, prepare, same};
 use super::disk::{Op, SimFs};
 use super::generate::transaction;
 use super::model::{Change, Model, Version};
@@ -106,7 +106,7 @@ impl Shared {
         let mut found = Vec::new();
         loop {
             let page = self.db.features_in_box(&query).unwrap();
-            found.extend(serde_json::from_slice::<Vec<Value>>(&page.json).unwrap());
+            found.extend(parsed::<Vec<Value>>(&page.json).unwrap());
             query.cursor = page.next;
             if query.cursor.is_none() {
                 return (page.seq, Answer::Features(found));

@@ -5,7 +5,7 @@ use formdb_engine::types::BoundingBox;
 use formdb_engine::{BoxQuery, Database, Order, RangeQuery};
 use serde_json::Value;
 
-use super::ask::{Points, compare, compare_as_of, prepare, same, text};
+use super::ask::{Points, compare, compare_as_of, parsed, prepare, same, text};
 use super::disk::SimFs;
 use super::image::crash_points;
 use super::model::{Change, Model};
@@ -93,9 +93,7 @@ impl Pair {
         loop {
             let page = self.db.features_in_box(&query).map_err(text)?;
             same("sequence of a page", page.seq, seq)?;
-            found.extend(
-                serde_json::from_slice::<Vec<Value>>(&page.json).map_err(|e| e.to_string())?,
-            );
+            found.extend(parsed::<Vec<Value>>(&page.json)?);
             if page.next.is_none() {
                 break;
             }

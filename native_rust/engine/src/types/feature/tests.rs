@@ -119,7 +119,7 @@ fn integers_beyond_64_bits_are_refused_wherever_they_stand() {
         assert!(error.to_string().contains(BIG), "{error}");
         let limits = Limits::default();
         let cut = Antimeridian::default();
-        let error = parse_feature_as(feature.as_bytes(), BIG, cut, &limits).unwrap_err();
+        let error = parse_feature_as(feature.as_bytes(), BIG, cut, &limits, None).unwrap_err();
         assert_eq!(error.pointer(), Some(pointer));
         let list = format!(r#"{{"type":"FeatureCollection","features":[{feature}]}}"#);
         let error = parse_features(list.as_bytes(), &Limits::default()).unwrap_err();
@@ -128,7 +128,7 @@ fn integers_beyond_64_bits_are_refused_wherever_they_stand() {
         // Left out alone, if that is asked for.
         let good = feature.replace(BIG, "7");
         let list = format!(r#"{{"type":"FeatureCollection","features":[{good},{feature}]}}"#);
-        let read = read_features(list.as_bytes(), cut, &limits).unwrap();
+        let read = read_features(list.as_bytes(), cut, &limits, None).unwrap();
         assert_eq!((read.features.len(), read.rejected.len()), (1, 1));
         let fault = &read.rejected[0].faults[0];
         assert_eq!(fault.pointer, pointer.replace("/features/0", "/features/1"));
@@ -190,7 +190,9 @@ fn a_geometry_is_a_feature_without_properties() {
         );
         let text = geometry.to_string();
         let limits = Limits::default();
-        let put = parse_feature_as(text.as_bytes(), "a", Antimeridian::Refuse, &limits).unwrap();
+        let put = parse_feature_as(text.as_bytes(), "a", Antimeridian::Refuse, &limits, None)
+            .unwrap()
+            .0;
         assert_eq!(
             (put.id.as_str(), json_of(&put)["geometry"].clone()),
             ("a", geometry)
@@ -230,7 +232,7 @@ fn faulty_features_are_told_all_or_left_out() {
         faults: 3,
         ..Limits::default()
     };
-    let read = read_features(text.as_bytes(), Antimeridian::Refuse, &limits).unwrap();
+    let read = read_features(text.as_bytes(), Antimeridian::Refuse, &limits, None).unwrap();
     let kept: Vec<(usize, &str)> = read
         .features
         .iter()
@@ -250,7 +252,7 @@ fn faulty_features_are_told_all_or_left_out() {
         r#"{"type":"FeatureCollection","features":[{]}"#,
     ] {
         assert!(
-            read_features(text.as_bytes(), Antimeridian::Refuse, &limits).is_err(),
+            read_features(text.as_bytes(), Antimeridian::Refuse, &limits, None).is_err(),
             "{text}"
         );
     }

@@ -12,6 +12,7 @@ mod csv;
 mod records;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 pub use columns::{TableReading, TableShape};
 pub use records::Framing;
@@ -19,12 +20,13 @@ pub use records::Framing;
 use self::csv::Table;
 use self::records::{RECORD_SEPARATOR, Record, Records, Text};
 use super::prepare::set_on_duplicate;
+use super::versions::StoredVersions;
 use crate::block::{IdempotencyKey, Operation, RequestDigest, put_points, readable};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
-use crate::limits::Limits;
 use crate::mem::{Memory, Reservation};
+use crate::state::State;
 use crate::types::{
     Antimeridian, OnDuplicate, PointBatches, TimeReading, read_features, tree_bytes,
 };
@@ -91,6 +93,15 @@ pub struct RejectedRecord {
     pub fault: Fault,
 }
 
+/// What was taken off the feature of a record because an answer had added it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordWarning {
+    /// As of a [`RejectedRecord`].
+    pub line: u64,
+    /// What was taken off.
+    pub warning: Fault,
+}
+
 /// A body that is coming in.
 #[derive(Debug)]
 pub struct Upload {
@@ -103,7 +114,7 @@ pub struct Upload {
 #[derive(Debug)]
 struct Batches {
     options: UploadOptions,
-    limits: Limits,
+    state: Arc<State>,
     table: Option<Table>,
     /// The batch in the making: how many records and bytes it has, and what they are.
     filled: (usize, usize),
@@ -119,6 +130,8 @@ struct Batches {
     digest: Option<RequestDigest>,
     rejected: Vec<RejectedRecord>,
     rejected_total: usize,
+    warnings: Vec<RecordWarning>,
+    warned: usize,
 }
 
 impl Database {
@@ -133,7 +146,7 @@ impl Database {
         }
         let memory = self.state.memory.clone();
         let held = memory.work.reserve(UPLOAD_BYTES)?;
-        let mut upload = Upload::new(options, self.state.limits.clone(), memory, held);
+        let mut upload = Upload::new(options, Arc::clone(&self.state), memory, held);
         let asked = upload.batches.options.on_duplicate;
         let on_duplicate = match asked {
             Some(asked) => asked,
@@ -158,7 +171,7 @@ impl Database {
 }
 
 impl Upload {
-    fn new(options: UploadOptions, limits: Limits, memory: Memory, held: Reservation) -> Self {
+    fn new(options: UploadOptions, state: Arc<State>, memory: Memory, held: Reservation) -> Self {
         let framing = match &options.form {
             UploadForm::Features(framing, _) | UploadForm::Points(framing, _) => *framing,
             UploadForm::Table(..) => Framing::Csv,
@@ -175,7 +188,7 @@ impl Upload {
             records: Records::new(framing, options.record_bytes),
             batches: Batches {
                 options,
-                limits,
+                state,
                 table: None,
                 filled: (0, 0),
                 features: Vec::new(),
@@ -188,6 +201,8 @@ impl Upload {
                 digest,
                 rejected: Vec::new(),
                 rejected_total: 0,
+                warnings: Vec::new(),
+                warned: 0,
             },
             memory,
         }
@@ -265,6 +280,12 @@ impl Upload {
     pub fn take_rejected(&mut self) -> Vec<RejectedRecord> {
         std::mem::take(&mut self.batches.rejected)
     }
+
+    /// What was taken off features since this was last asked; of an upload so many are told
+    /// as [`Limits::faults`] says.
+    pub fn take_warnings(&mut self) -> Vec<RecordWarning> {
+        std::mem::take(&mut self.batches.warnings)
+    }
 }
 
 impl Batches {
@@ -291,11 +312,11 @@ impl Batches {
             self.account(needed)?;
         }
         if let (UploadForm::Table(form), None) = (&self.options.form, &self.table) {
-            self.table = Some(Table::new(text, form, &self.limits, budget)?);
+            self.table = Some(Table::new(text, form, &self.state.limits, budget)?);
             return self.account(0);
         }
         self.filled = (self.filled.0 + 1, self.filled.1 + text.len());
-        match self.read(text, budget) {
+        match self.read(record.line, text, budget) {
             Err(error @ (Error::Cancelled | Error::MemoryFull { .. })) => return Err(error),
             Err(error) => self.reject(record, error)?,
             Ok(()) => {}
@@ -334,7 +355,7 @@ impl Batches {
     /// What is to be held to read a record, beside what becomes of it.
     fn reading_bytes(&self, text: &[u8]) -> usize {
         match self.options.form {
-            UploadForm::Table(..) => Table::reading_bytes(text, &self.limits),
+            UploadForm::Table(..) => Table::reading_bytes(text, &self.state.limits),
             UploadForm::Features(..) | UploadForm::Points(..) => text.len() + tree_bytes(text),
         }
     }
@@ -356,11 +377,13 @@ impl Batches {
         records > 0 && (records == BATCH_RECORDS || held + bytes > BATCH_BYTES)
     }
 
-    fn read(&mut self, text: &[u8], budget: &Budget) -> Result<()> {
+    fn read(&mut self, line: u64, text: &[u8], budget: &Budget) -> Result<()> {
         match &self.options.form {
             UploadForm::Features(framing, antimeridian) => {
                 check_framing(text, *framing, "application/geo+json-seq")?;
-                let read = read_features(text, *antimeridian, &self.limits)?;
+                let versions = StoredVersions::new(&self.state, budget);
+                let limits = &self.state.limits;
+                let read = read_features(text, *antimeridian, limits, Some(&versions))?;
                 if read.collection {
                     let detail = "found a FeatureCollection; expected one Feature in each record";
                     return Err(Error::invalid(InvalidCode::Feature, "/type", detail));
@@ -369,11 +392,17 @@ impl Batches {
                     self.features
                         .push(readable(Operation::PutFeature(feature))?);
                 }
+                for warning in read.warnings {
+                    if self.warned < self.state.limits.faults {
+                        self.warned += 1;
+                        self.warnings.push(RecordWarning { line, warning });
+                    }
+                }
                 Ok(())
             }
             UploadForm::Points(framing, times) => {
                 check_framing(text, *framing, "application/json-seq")?;
-                self.points.read(text, times, &self.limits)
+                self.points.read(text, times, &self.state.limits)
             }
             UploadForm::Table(..) => {
                 let Some(table) = &mut self.table else {
@@ -381,7 +410,8 @@ impl Batches {
                 };
                 for (series, timestamp, value) in table.points(text, budget)? {
                     budget.step()?;
-                    self.points.add(series, timestamp, value, &self.limits)?;
+                    self.points
+                        .add(series, timestamp, value, &self.state.limits)?;
                 }
                 Ok(())
             }
@@ -428,12 +458,12 @@ impl Batches {
         if self.options.stop {
             return Err(error);
         }
-        match self.rejected_total > self.limits.rejected_lines {
+        match self.rejected_total > self.state.limits.rejected_lines {
             false => Ok(()),
             true => Err(Error::TooLarge {
                 what: "the number of faulty lines",
                 actual: self.rejected_total as u64,
-                limit: self.limits.rejected_lines as u64,
+                limit: self.state.limits.rejected_lines as u64,
                 setting: "rejected_lines",
             }),
         }
