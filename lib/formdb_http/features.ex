@@ -10,7 +10,7 @@ defmodule FormdbHttp.Features do
     opts = Writing.options!(opts, [:id, :expect, :antimeridian])
     {id, antimeridian} = {opts[:id], Input.antimeridian(opts)}
     text = Input.json(feature)
-    puts = %{replace: false, skip: false, antimeridian: antimeridian}
+    puts = %{replace: false, skip: false, antimeridian: antimeridian, provenance: nil}
     request = if id, do: {:feature, id, text, antimeridian}, else: {:features, text, true, puts}
 
     with {:ok, {false, ids, [], warnings}, ack} <- write(name, request, text, opts),
@@ -60,12 +60,13 @@ defmodule FormdbHttp.Features do
   end
 
   defp write_all(name, document, opts) do
-    opts = Writing.options!(opts, [:expect, :on_duplicate, :on_error, :antimeridian])
+    opts = Writing.options!(opts, [:expect, :on_duplicate, :on_error, :antimeridian, :provenance])
 
     puts = %{
       replace: Input.choice!(opts, :on_duplicate, [:refuse, :replace]) == :replace,
       skip: Input.choice!(opts, :on_error, [:refuse, :skip]) == :skip,
-      antimeridian: Input.antimeridian(opts)
+      antimeridian: Input.antimeridian(opts),
+      provenance: Input.provenance(opts)
     }
 
     text = Input.json(document)

@@ -48,6 +48,7 @@ defmodule FormdbHttp.Native do
   nif upload_submit(catalog, name, upload, options, ref)
   nif upload_rejected(upload)
   nif upload_warnings(upload)
+  nif upload_missing(upload)
 
   nif transaction_begin(catalog, name, begin)
   nif transaction_status(catalog, name, id)

@@ -14,10 +14,11 @@ defmodule FormdbHttp.Points do
   ## Writing
 
   def write_points(name, document, opts) do
-    opts = Writing.options!(opts, [:unit, :tz, :on_duplicate])
+    opts = Writing.options!(opts, [:unit, :tz, :on_duplicate, :provenance])
     text = Input.json(document)
     scheduler = if Writing.large?(text), do: :cpu, else: :normal
-    request = {:points, text, Input.times(opts), Input.on_duplicate(opts)}
+    {times, asked} = {Input.times(opts), Input.on_duplicate(opts)}
+    request = {:points, text, times, asked, Input.provenance(opts)}
 
     with {:ok, summary, ack} <- Writing.write(name, request, scheduler, opts),
          do: {:ok, points_ack(summary, ack)}
@@ -82,21 +83,36 @@ defmodule FormdbHttp.Points do
          asked = Input.on_duplicate(opts),
          request = {:replace_range, series, start, stop, text, Input.times(opts), asked},
          {:ok, {false, count}, ack} <- Writing.write(name, request, scheduler, opts),
-         do: {:ok, replacement(count, ack)}
+         {:ok, deleted} <- deleted_first(name, ack),
+         do: {:ok, replacement(count, deleted, ack)}
   end
+
+  # Of the blocks of a replacement the first deletes what was there, the second puts points.
+  # Those after it may delete some of these, in whose place others of the same request came.
+  defp deleted_first(_name, nil), do: {:ok, 0}
+
+  defp deleted_first(_name, %{first_seq: first, last_seq: last} = ack) when last - first < 2,
+    do: {:ok, ack.points_deleted}
+
+  defp deleted_first(name, ack),
+    do: Engine.call(name, &Native.points_deleted_by(&1, name, ack.first_seq))
 
   # There was nothing to delete and nothing to write.
-  defp replacement(count, nil) do
-    %{deleted: 0, inserted: 0, ignored: count, first_seq: nil, last_seq: nil, replayed: false}
+  defp replacement(count, 0, nil) do
+    nothing = %{deleted: 0, inserted: 0, replaced: 0, ignored: count, replayed: false}
+    Map.merge(nothing, %{first_seq: nil, last_seq: nil, hash: nil, time: nil})
   end
 
-  defp replacement(count, ack) do
+  defp replacement(count, deleted, ack) do
     %{
-      deleted: ack.points_deleted,
+      deleted: deleted,
       inserted: ack.points_put,
+      replaced: ack.points_deleted - deleted,
       ignored: count - ack.points_put,
       first_seq: ack.first_seq,
       last_seq: ack.last_seq,
+      hash: ack.hash,
+      time: ack.time,
       replayed: ack.replayed
     }
   end
@@ -106,7 +122,9 @@ defmodule FormdbHttp.Points do
     request = {:delete_point, series, point_id, Input.provenance(opts)}
 
     # It reads when the point was.
-    with {:ok, nil, ack} <- Writing.write(name, request, :io, opts),
+    written = Writing.write(name, request, :io, opts)
+
+    with {:ok, nil, ack} <- Absence.explain(written, name, {:point, series, point_id}, nil),
          do: {:ok, deletion(ack.points_deleted, ack)}
   end
 
@@ -115,7 +133,9 @@ defmodule FormdbHttp.Points do
     asked = Input.on_duplicate(opts)
     request = {:put_point, series, point_id, Input.json(document), Input.times(opts), asked}
 
-    with {:ok, {true, 1}, ack} <- Writing.write(name, request, :io, opts) do
+    written = Writing.write(name, request, :io, opts)
+
+    with {:ok, {true, 1}, ack} <- Absence.explain(written, name, {:point, series, point_id}, nil) do
       put? = ack.points_put == 1
       # The deletion comes before it.
       seq = ack.first_seq + 1
@@ -128,6 +148,7 @@ defmodule FormdbHttp.Points do
          ignored: 1 - ack.points_put,
          first_seq: ack.first_seq,
          last_seq: ack.last_seq,
+         hash: ack.hash,
          time: ack.time,
          replayed: ack.replayed
        }}
@@ -224,11 +245,11 @@ defmodule FormdbHttp.Points do
     opts = Input.options!(opts, [:as_of])
 
     with {:ok, as_of} <- Input.as_of(name, opts),
-         {:ok, latest} <-
+         {:ok, {latest, seq}} <-
            name
            |> Engine.call(&Native.latest(&1, name, series, as_of))
            |> Absence.explain(name, {:series, series}, as_of),
-         do: {:ok, last_point(latest)}
+         do: {:ok, latest |> last_point() |> Map.put(:as_of, seq)}
   end
 
   def latest_many(name, prefix, opts) do

@@ -15,7 +15,7 @@ defmodule FormdbHttp.Transactions do
   }
 
   # What the engine counts of single writes.
-  @counts [:points_put, :points_deleted, :features_replaced]
+  @counts [:points_put, :points_deleted, :features_replaced, :whole]
 
   def begin(name, opts) do
     opts = Input.options!(opts, [:read_only, :actor, :as_of, :owner])

@@ -82,7 +82,10 @@ defmodule FormdbHttp.Types do
       `{:points, framing}`, a point object in each: the framing is `:lines` (NDJSON) or
       `:sequence` (RFC 8142); or `:csv`, a table of points with a header of
       `series_id,timestamp,value`, of `timestamp` and a column a series, or of
-      `timestamp,value` with the option `:series_id`. An empty cell is a gap
+      `timestamp,value` with the option `:series_id`. An empty cell has no value
+    * `:missing` of a table - texts that stand for no value besides, such as `["NA", "-999"]`; numbers
+      among them are compared as numbers
+    * `:provenance` - of all features and points that have none of their own
     * `:shape` of a table - `:long`, `:wide` or `:single`: which of these headers it has;
       without it that is told by the names of its columns
     * `:on_error` - what becomes of faulty records: `:skip` (the default; they are told) or
@@ -100,21 +103,28 @@ defmodule FormdbHttp.Types do
           | on_duplicate_option()
           | {:series_id, String.t()}
           | {:shape, :single | :long | :wide}
+          | {:missing, String.t() | [String.t()]}
+          | {:provenance, document()}
           | {:record_bytes, pos_integer()}
           | write_option()
 
   @typedoc """
   What became of an upload: features or points that were written, features that got a new
   version or points that went for others, points that were ignored, those of both that an
-  earlier attempt had written already, the last sequence of all, and the records that were left out, with their lines from 1 (of a text sequence their numbers).
+  earlier attempt had written already, cells of a table without a value, the first and the last
+  sequence of all and how many blocks they are, with those of an earlier attempt, and the records that
+  were left out, with their lines from 1 (of a text sequence their numbers).
   """
   @type uploaded :: %{
           required(:inserted) => non_neg_integer(),
           required(:replaced) => non_neg_integer(),
           required(:ignored) => non_neg_integer(),
           required(:skipped) => non_neg_integer(),
+          required(:first_seq) => pos_integer() | nil,
           required(:last_seq) => pos_integer() | nil,
+          required(:blocks) => non_neg_integer(),
           required(:rejected) => [fault_in_line()],
+          optional(:missing) => non_neg_integer(),
           optional(:warnings) => [fault_in_line()]
         }
 
@@ -394,9 +404,12 @@ defmodule FormdbHttp.Types do
   @type replacement :: %{
           deleted: non_neg_integer(),
           inserted: non_neg_integer(),
+          replaced: non_neg_integer(),
           ignored: non_neg_integer(),
           first_seq: written_seq(),
           last_seq: written_seq(),
+          hash: String.t() | nil,
+          time: integer() | nil,
           replayed: boolean()
         }
 
@@ -510,6 +523,7 @@ defmodule FormdbHttp.Types do
           value: float(),
           point_id: String.t(),
           seq: pos_integer(),
+          as_of: non_neg_integer(),
           metadata: binary() | nil,
           provenance: binary() | nil
         }

@@ -32,7 +32,9 @@ defmodule FormdbHttp.Upload do
                 replaced: 0,
                 ignored: 0,
                 skipped: 0,
+                first_seq: nil,
                 last_seq: nil,
+                blocks: 0,
                 rejected: [],
                 warnings: [],
                 reused: nil
@@ -44,9 +46,11 @@ defmodule FormdbHttp.Upload do
   @piece_bytes 1_048_576
 
   @options [:format, :on_error, :unit, :tz, :antimeridian, :on_duplicate, :series_id, :shape] ++
-             [:record_bytes]
+             [:record_bytes, :missing, :provenance]
 
-  @nothing %{inserted: 0, replaced: 0, ignored: 0, skipped: 0, last_seq: nil, rejected: []}
+  @counts [:inserted, :replaced, :ignored, :skipped, :first_seq, :last_seq, :blocks]
+  @nothing %{inserted: 0, replaced: 0, ignored: 0, skipped: 0, rejected: []}
+           |> Map.merge(%{first_seq: nil, last_seq: nil, blocks: 0})
 
   @doc "Begins one. Options as of `FormdbHttp.upload/3`."
   @spec new(Types.database(), [Types.upload_option()]) :: Types.result(t())
@@ -59,6 +63,7 @@ defmodule FormdbHttp.Upload do
       stop: Input.choice!(opts, :on_error, [:skip, :stop]) == :stop,
       record_bytes: opts[:record_bytes] || Catalog.config().max_body_bytes,
       on_duplicate: Input.on_duplicate(opts),
+      provenance: Input.provenance(opts),
       idempotency_key: opts[:idempotency_key]
     }
 
@@ -72,7 +77,10 @@ defmodule FormdbHttp.Upload do
   defp form({:points, framing}, opts) when framing in [:lines, :sequence],
     do: {:points, framing, Input.times(opts)}
 
-  defp form(:csv, opts), do: {:table, opts[:series_id], shape(opts[:shape]), Input.times(opts)}
+  defp form(:csv, opts) do
+    missing = opts[:missing] |> List.wrap() |> Enum.join(",")
+    {:table, opts[:series_id], shape(opts[:shape]), Input.times(opts), missing}
+  end
 
   defp form(other, _opts) do
     raise ArgumentError,
@@ -161,13 +169,17 @@ defmodule FormdbHttp.Upload do
   @spec figures(t()) :: Types.uploaded()
   def figures(upload) do
     upload
-    |> Map.take([:inserted, :replaced, :ignored, :skipped, :last_seq])
+    |> Map.take(@counts)
+    |> Map.merge(missing(upload))
     |> Map.put(:rejected, Enum.reverse(upload.rejected))
     |> Map.merge(warnings(Enum.reverse(upload.warnings)))
   end
 
   defp warnings([]), do: %{}
   defp warnings(warnings), do: %{warnings: warnings}
+
+  defp missing(%{opts: opts, ref: ref}),
+    do: if(opts[:format] == :csv, do: %{missing: Native.upload_missing(ref)}, else: %{})
 
   defp fed(:ok, upload), do: {:ok, upload}
 
@@ -222,8 +234,7 @@ defmodule FormdbHttp.Upload do
   end
 
   defp landed({:ok, %{replayed: true} = ack}, count, upload) do
-    skipped = upload.skipped + count
-    {:ok, %{upload | skipped: skipped, last_seq: ack.last_seq, reused: nil}}
+    {:ok, wrote(%{upload | skipped: upload.skipped + count}, ack)}
   end
 
   # All points of the batch were ignored.
@@ -233,15 +244,14 @@ defmodule FormdbHttp.Upload do
   defp landed({:ok, ack}, count, upload) do
     {inserted, replaced, ignored} = counts(upload.opts[:format], count, ack)
 
-    {:ok,
-     %{
-       upload
-       | inserted: upload.inserted + inserted,
-         replaced: upload.replaced + replaced,
-         ignored: upload.ignored + ignored,
-         last_seq: ack.last_seq,
-         reused: nil
-     }}
+    upload = %{
+      upload
+      | inserted: upload.inserted + inserted,
+        replaced: upload.replaced + replaced,
+        ignored: upload.ignored + ignored
+    }
+
+    {:ok, wrote(upload, ack)}
   end
 
   # The key is known with another digest: of a later batch of the same body, or of something
@@ -251,6 +261,16 @@ defmodule FormdbHttp.Upload do
        do: {:ok, %{upload | skipped: upload.skipped + count, reused: error}}
 
   defp landed({:error, error}, _count, upload), do: {:error, error, upload}
+
+  # The first answer says what was written of the body before, by an earlier attempt.
+  defp wrote(%{last_seq: nil} = upload, %{whole: {first_seq, blocks}} = ack) do
+    %{upload | first_seq: first_seq, last_seq: ack.last_seq, blocks: blocks, reused: nil}
+  end
+
+  defp wrote(upload, ack) do
+    blocks = upload.blocks + ack.last_seq - ack.first_seq + 1
+    %{upload | last_seq: ack.last_seq, blocks: blocks, reused: nil}
+  end
 
   defp counts({:features, _framing}, count, ack),
     do: {count - ack.features_replaced, ack.features_replaced, 0}

@@ -14,6 +14,7 @@ defmodule FormdbHttp.Writing do
           points_put: non_neg_integer(),
           points_deleted: non_neg_integer(),
           features_replaced: non_neg_integer(),
+          whole: {first_seq :: pos_integer(), blocks :: pos_integer()},
           replayed: boolean()
         }
 
@@ -185,7 +186,7 @@ defmodule FormdbHttp.Writing do
 
   @doc "The engine's acknowledgement as a map."
   @spec ack(tuple()) :: ack()
-  def ack({first_seq, last_seq, time, hash, counts, replayed}) do
+  def ack({first_seq, last_seq, time, hash, counts, whole, replayed}) do
     {points_put, points_deleted, features_replaced} = counts
 
     %{
@@ -196,6 +197,7 @@ defmodule FormdbHttp.Writing do
       points_put: points_put,
       points_deleted: points_deleted,
       features_replaced: features_replaced,
+      whole: whole,
       replayed: replayed
     }
   end

@@ -62,6 +62,57 @@ defmodule FormdbHttpWeb.CorrectingTest do
     assert %{"code" => "invalid_parameter"} = json(post(port, series <> "?on_duplicate=x", list))
   end
 
+  test "a replaced range counts what it had, and what of the body went", context do
+    %{port: port, series: series} = context
+    columns = %{series_id: "s", timestamps: [1, 2, 3], values: [1, 2, 3]}
+    assert post(port, series, columns).status == 201
+    body = %{timestamps: [1, 1, 2], values: [4, 5, 6]}
+
+    for {asked, inserted, replaced, ignored, before} <- [
+          {"replace", 3, 1, 0, 3},
+          {"ignore", 2, 0, 1, 2},
+          {"keep", 3, 0, 0, 2},
+          {"replace", 3, 1, 0, 3}
+        ] do
+      path = "#{series}/s?all=true&on_duplicate=#{asked}"
+      answer = json(send_json(port, "PUT", path, body))
+
+      assert %{"deleted" => ^before, "inserted" => ^inserted, "replaced" => ^replaced} = answer
+      assert %{"ignored" => ^ignored, "first_seq" => seq, "hash" => hash, "time" => time} = answer
+      assert %{"hash" => ^hash, "time" => ^time} = json(get(port, context.db <> "/blocks/#{seq}"))
+    end
+
+    path = series <> "/s?unit=us&start=100&end=200"
+    empty = json(send_json(port, "PUT", path, %{points: []}))
+    assert %{"deleted" => 0, "first_seq" => nil, "hash" => nil, "time" => nil} = empty
+  end
+
+  test "a point that is gone says in which block", %{port: port, series: series} do
+    assert post(port, series, point(1, 1)).status == 201
+    corrected = json(send_json(port, "PUT", series <> "/s/points/pt_1_0", %{value: 2}))
+    assert %{"point_id" => "pt_3_0", "hash" => _hash, "time" => time} = corrected
+
+    for {method, body} <- [{"PUT", %{value: 3}}, {"DELETE", %{}}] do
+      refused = json(send_json(port, method, series <> "/s/points/pt_1_0", body))
+
+      assert %{"status" => 404, "code" => "point_not_found", "seq" => 2, "time" => ^time} =
+               refused
+
+      assert refused["detail"] =~ "deleted in block 2 at #{time}"
+      never = json(send_json(port, method, series <> "/s/points/pt_1_7", body))
+      assert %{"status" => 404, "detail" => detail} = never
+      assert detail =~ "never was"
+      refute is_map_key(never, "seq")
+    end
+  end
+
+  test "latest says what it is as of", %{port: port, name: name, series: series} do
+    assert post(port, series, point(1, 1)).status == 201
+    {:ok, _} = FormdbHttp.put_point(name, "t", 1, 1)
+    assert %{"seq" => 1, "as_of" => 2} = json(get(port, series <> "/s/latest"))
+    assert %{"seq" => 1, "as_of" => 1} = json(get(port, series <> "/s/latest?as_of=1"))
+  end
+
   test "of a stream a later point replaces an earlier one, wherever batches end", context do
     %{port: port, series: series} = context
 

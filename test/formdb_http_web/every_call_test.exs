@@ -422,6 +422,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "since" => {:count, "0"},
     "until" => {:count, "9"},
     "prefix" => {:text, "s"},
+    "missing" => {:text, "NA"},
     "series_id" => {:text, "s"},
     "aggregation" => {:aggregation, "max"},
     "interval" => {:interval, "5m"},

@@ -35,12 +35,104 @@ defmodule FormdbHttpWeb.UploadTest do
              "inserted" => 2,
              "replaced" => 1,
              "skipped" => 0,
+             "first_seq" => 1,
              "last_seq" => 3,
+             "blocks" => 3,
              "rejected" => [%{"line" => 2, "code" => "invalid_json"}]
            } = last(answer)
 
     assert {:ok, %{json: json}} = FormdbHttp.get_feature(db, "a")
     assert json =~ "[3,1]"
+  end
+
+  test "cells that are missing leave the others of their row", %{db: db, base: base} do
+    table =
+      "timestamp,a,b\n2026-01-01T00:00Z,1,NA\n2026-01-01T01:00Z,-999.0,\n2026-01-01T02:00Z,x,3\n"
+
+    answer = post(base <> "/timeseries?missing=NA,-999", "text/csv", table)
+
+    assert %{"inserted" => 1, "missing" => 3, "rejected" => [%{"line" => 4, "detail" => detail}]} =
+             last(answer)
+
+    assert detail =~ "missing=x"
+    assert {:ok, %{value: 1.0}} = FormdbHttp.latest(db, "a")
+    assert {:error, %{code: :series_not_found}} = FormdbHttp.latest(db, "b")
+    lines = ~s({"series_id":"s","timestamp":1,"value":1.5}\n)
+
+    for {type, body} <- [{"application/x-ndjson", lines}, {"application/json", lines}] do
+      refused = post(base <> "/timeseries?missing=NA", type, body)
+      assert %{status: 400} = refused
+      assert %{"pointer" => "/missing"} = JSON.decode!(refused.body)
+    end
+
+    refute is_map_key(last(post(base <> "/timeseries", "application/x-ndjson", lines)), "missing")
+  end
+
+  test "an upload is named by its provenance, and undone by it", %{db: db, base: base} do
+    named = "?provenance.import=a&provenance.derived_from=1"
+    {:ok, _} = FormdbHttp.put_point(db, "other", 1, 1)
+    rows = for n <- 1..6_000, do: "1970-01-01T00:00:00Z,s,#{n}\n"
+    table = IO.iodata_to_binary(["timestamp,series_id,value\n", rows])
+    key = [{"idempotency-key", "k"}]
+
+    first = last(post(base <> "/timeseries" <> named, "text/csv", table, key))
+    assert %{"inserted" => 6_000, "first_seq" => 2, "last_seq" => 3, "blocks" => 2} = first
+
+    # Sent again it says the same of what was written.
+    again = last(post(base <> "/timeseries" <> named, "text/csv", table, key))
+    assert %{"skipped" => 6_000, "first_seq" => 2, "last_seq" => 3, "blocks" => 2} = again
+
+    # With another provenance it is another request.
+    other = post(base <> "/timeseries?provenance.import=b", "text/csv", table, key)
+    assert %{status: 422} = other
+
+    answer = post(base <> "/features" <> named, "application/x-ndjson", feature("a", 1))
+    assert %{"first_seq" => 4, "last_seq" => 4, "blocks" => 1} = last(answer)
+    {:ok, _} = FormdbHttp.put_point(db, "other", 2, 1)
+    answer = post(base <> "/features" <> named, "application/json", feature("b", 1))
+    assert %{status: 201} = answer
+    point = ~s({"series_id":"t","timestamp":1,"value":1.5})
+    assert %{status: 201} = post(base <> "/timeseries" <> named, "application/json", point)
+
+    {:ok, %{json: json}} = FormdbHttp.block(db, 2)
+    assert JSON.decode!(json)["provenance"] == %{"import" => "a", "derived_from" => [1]}
+
+    undo = ~s({"filter":{"provenance":{"import":"a"}},"first_seq":1,"last_seq":7})
+    answer = post(base <> "/reverts", "application/json", undo)
+    assert %{"reverted" => 5} = JSON.decode!(answer.body)
+    assert {:ok, %{series: [%{series_id: "other", points: 2}]}} = FormdbHttp.series(db)
+
+    # The key outlives what was written with it.
+    again = last(post(base <> "/timeseries" <> named, "text/csv", table, key))
+    assert %{"inserted" => 0, "skipped" => 6_000} = again
+  end
+
+  test "a provenance that is none is refused", %{base: base} do
+    for {query, pointer} <- [
+          {"provenance.a=1&provenance.a=2", "/provenance.a"},
+          {"provenance.derived_from=x", "/provenance/derived_from/0"}
+        ],
+        {path, type} <- [
+          {"features", "application/x-ndjson"},
+          {"features", "application/json"},
+          {"timeseries", "text/csv"},
+          {"timeseries", "application/json"}
+        ] do
+      body = if path == "features", do: feature("a", 1), else: ~s({"points":[]})
+      refused = post("#{base}/#{path}?#{query}", type, body)
+      assert %{status: 400} = refused
+      assert %{"pointer" => ^pointer} = JSON.decode!(refused.body)
+    end
+  end
+
+  test "digits that read as a date and time are refused without a unit", %{base: base} do
+    table = "timestamp,a\n201301020500,1\n"
+
+    assert %{"rejected" => [%{"detail" => detail}]} =
+             last(post(base <> "/timeseries", "text/csv", table))
+
+    assert detail =~ "reads as 2013-01-02T05:00"
+    assert %{"inserted" => 1} = last(post(base <> "/timeseries?unit=us", "text/csv", table))
   end
 
   test "text sequences", %{base: base} do

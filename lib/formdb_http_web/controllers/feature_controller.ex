@@ -28,8 +28,9 @@ defmodule FormdbHttpWeb.FeatureController do
   defp create_at_once(req, %{db: db, on_error: on_error} = params) do
     opts = Params.options(params, [:on_duplicate, :on_error | @write])
 
-    with {:ok, body} <- Body.read(req),
-         {:ok, written} <- FormdbHttp.Serving.write_features(db, body, opts) do
+    with {:ok, provenance} <- Params.provenance(params),
+         {:ok, body} <- Body.read(req),
+         {:ok, written} <- FormdbHttp.Serving.write_features(db, body, opts ++ provenance) do
       case written do
         {:feature, ack} ->
           req

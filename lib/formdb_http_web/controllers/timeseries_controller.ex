@@ -12,39 +12,41 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   @write [:durability, :idempotency_key]
   @points [:unit, :tz | @write]
+  # Of what is written as it comes.
+  @streamed [:unit, :tz, :on_duplicate]
   @range [:limit, :order, :cursor, :as_of, :transaction, :tz, :include]
 
   def create(req, params) do
     case Uploading.framing(req) do
       nil -> create_at_once(req, params)
-      :csv -> upload(req, :csv, params, [:series_id, :shape, :unit, :tz, :on_duplicate])
-      framing -> upload(req, {:points, framing}, params, [:unit, :tz, :on_duplicate])
+      :csv -> upload(req, :csv, params, [:series_id, :shape, :missing | @streamed])
+      framing -> upload(req, {:points, framing}, params, @streamed)
     end
   end
 
-  defp upload(_req, {:points, _framing}, %{series_id: id}, _taken) when id != nil,
-    do: refuse(:invalid_parameter, "series_id is taken with text/csv only", "/series_id")
+  defp upload(req, format, params, taken) do
+    case format != :csv && Params.options(params, [:series_id, :shape, :missing]) do
+      [{name, _value} | _] ->
+        refuse(:invalid_parameter, "#{name} is taken with text/csv only", "/#{name}")
 
-  defp upload(_req, {:points, _framing}, %{shape: shape}, _taken) when shape != nil,
-    do: refuse(:invalid_parameter, "shape is taken with text/csv only", "/shape")
+      _none ->
+        Uploading.write(req, params, [format: format] ++ Params.options(params, taken))
+    end
+  end
 
-  defp upload(req, format, params, taken),
-    do: Uploading.write(req, params, [format: format] ++ Params.options(params, taken))
+  defp create_at_once(req, params) do
+    case Params.options(params, [:series_id, :shape, :missing, :on_error]) do
+      [{name, value} | _] -> Uploading.as_it_comes(name, value)
+      [] -> create_whole(req, params)
+    end
+  end
 
-  defp create_at_once(_req, %{series_id: id}) when id != nil,
-    do: Uploading.as_it_comes("series_id", id)
-
-  defp create_at_once(_req, %{shape: shape}) when shape != nil,
-    do: Uploading.as_it_comes("shape", shape)
-
-  defp create_at_once(_req, %{on_error: on_error}) when on_error != nil,
-    do: Uploading.as_it_comes("on_error", on_error)
-
-  defp create_at_once(req, %{db: db} = params) do
+  defp create_whole(req, %{db: db} = params) do
     opts = Params.options(params, [:on_duplicate | @points])
 
-    with {:ok, body} <- Body.read(req),
-         {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(db, body, opts),
+    with {:ok, provenance} <- Params.provenance(params),
+         {:ok, body} <- Body.read(req),
+         {:ok, {_kind, ack} = written} <- FormdbHttp.write_points(db, body, opts ++ provenance),
          do: written |> status() |> Answer.json(members(written)) |> Answer.replayed(ack)
   end
 
@@ -80,9 +82,12 @@ defmodule FormdbHttpWeb.TimeseriesController do
         series_id: series,
         deleted: ack.deleted,
         inserted: ack.inserted,
+        replaced: ack.replaced,
         ignored: ack.ignored,
         first_seq: ack.first_seq,
-        last_seq: ack.last_seq
+        last_seq: ack.last_seq,
+        hash: ack.hash,
+        time: ack.time && FormdbHttp.format_timestamp(ack.time)
       ]
 
       200 |> Answer.json(members) |> Answer.replayed(ack)
@@ -123,6 +128,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
           [
             first_seq: ack.first_seq,
             last_seq: ack.last_seq,
+            hash: ack.hash,
             time: FormdbHttp.format_timestamp(ack.time)
           ]
 
@@ -247,7 +253,8 @@ defmodule FormdbHttpWeb.TimeseriesController do
         timestamp: FormdbHttp.format_timestamp(latest.timestamp, params.tz),
         value: latest.value,
         point_id: latest.point_id,
-        seq: latest.seq
+        seq: latest.seq,
+        as_of: latest.as_of
       ]
 
       optional = for key <- [:metadata, :provenance], text = latest[key], do: {key, {:json, text}}

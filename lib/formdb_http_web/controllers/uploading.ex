@@ -39,6 +39,8 @@ defmodule FormdbHttpWeb.Uploading do
         Params.options(params, [:on_error, :durability, :idempotency_key])
 
     with :ok <- check_on_error(params),
+         {:ok, provenance} <- Params.provenance(params),
+         opts = opts ++ provenance,
          {:ok, body} <- Body.open(req),
          {:ok, upload} <- Upload.new(db, opts) do
       begun = now()
@@ -59,10 +61,10 @@ defmodule FormdbHttpWeb.Uploading do
   end
 
   @doc "The refusal of what can be had only of a body that is written as it comes."
-  @spec as_it_comes(String.t(), String.t() | atom()) :: {:error, Error.t()}
+  @spec as_it_comes(String.t() | atom(), String.t() | atom()) :: {:error, Error.t()}
   def as_it_comes(name, value) do
     detail = "#{name}=#{value} is for lines, sequences and tables; this body is read as a whole"
-    refuse(:invalid_parameter, detail, "/" <> name)
+    refuse(:invalid_parameter, detail, "/#{name}")
   end
 
   defp answer({:progress, line, state}) do
@@ -141,10 +143,15 @@ defmodule FormdbHttpWeb.Uploading do
       inserted: uploaded.inserted,
       replaced: uploaded.replaced,
       ignored: uploaded.ignored,
-      skipped: uploaded.skipped,
-      last_seq: uploaded.last_seq,
-      rejected: in_lines(uploaded.rejected)
-    ] ++ warnings(uploaded)
+      skipped: uploaded.skipped
+    ] ++
+      for({:missing, cells} <- uploaded, do: {:missing, cells}) ++
+      [
+        first_seq: uploaded.first_seq,
+        last_seq: uploaded.last_seq,
+        blocks: uploaded.blocks,
+        rejected: in_lines(uploaded.rejected)
+      ] ++ warnings(uploaded)
   end
 
   defp warnings(%{warnings: warnings}), do: [warnings: in_lines(warnings)]

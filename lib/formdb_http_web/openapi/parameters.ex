@@ -64,6 +64,24 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   @spec filter([Parameter.t()]) :: keyword() | nil
   def filter([]), do: nil
 
+  # Of a write: no filter, but of the same form.
+  def filter([%{name: "provenance.NAME", type: {:filter, "TEXT"}, about: about}]) do
+    [
+      name: "provenance",
+      in: :query,
+      description: "Each a parameter of its own: `provenance.NAME`. " <> about,
+      required: false,
+      style: "form",
+      explode: true,
+      schema: [
+        type: "object",
+        patternProperties: [{"^provenance\\.", text()}],
+        additionalProperties: false
+      ],
+      example: ["provenance.source": "import 7"]
+    ]
+  end
+
   def filter(filters) do
     {name, schema, example, more} =
       case List.last(filters).name do
@@ -166,6 +184,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:text, name) when name in ["series", "series_id"], do: ref(:series_id)
   defp schema(:text, "point_id"), do: ref(:point_id)
   defp schema(:text, "prefix"), do: text()
+  defp schema(:text, "missing"), do: text(examples: ["NA,-999"])
   defp schema(:transaction, _name), do: ref(:transaction_id)
   defp schema(:number, "radius"), do: number(minimum: 0)
   defp schema({:enum, values}, _name) when values == [true, false], do: boolean()

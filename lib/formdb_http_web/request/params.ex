@@ -33,6 +33,38 @@ defmodule FormdbHttpWeb.Params do
   def values(%{filters: filters}),
     do: [value: for({"value", condition} <- filters, do: condition)]
 
+  @doc """
+  The members of a provenance that were given as `provenance.NAME=VALUE`, as an option of a write.
+  Values are text; of `derived_from`, sequences and hashes with commas between them.
+  """
+  @spec provenance(map()) :: {:ok, keyword()} | {:error, Error.t()}
+  def provenance(%{filters: []}), do: {:ok, []}
+
+  def provenance(%{filters: filters}) do
+    members = for {"provenance." <> name, text} <- filters, do: {name, member(name, text)}
+    names = Enum.map(members, fn {name, _value} -> name end)
+
+    case names -- Enum.uniq(names) do
+      [] ->
+        {:ok, [provenance: Map.new(members)]}
+
+      [name | _] ->
+        name = "provenance." <> name
+        refuse(:invalid_parameter, "#{show(name)} is given twice", place(name))
+    end
+  end
+
+  defp member("derived_from", text) do
+    for origin <- String.split(text, ","), origin = String.trim(origin) do
+      case Integer.parse(origin) do
+        {seq, ""} -> seq
+        _hash -> origin
+      end
+    end
+  end
+
+  defp member(_name, text), do: text
+
   @doc "Those of the parameters `keys` that were given, as options of a function."
   @spec options(map(), [atom()]) :: keyword()
   def options(params, keys) do

@@ -126,7 +126,7 @@ defmodule FormdbHttpWeb.Routes.Features do
             "A Feature, a geometry or a FeatureCollection is written as a whole, or not at all. Lines and " <>
               "sequences are written as they come, in batches of 5,000 records or 4 MiB; the answer is lines " <>
               "of progress. Positions are longitude, latitude.",
-          query: [on_duplicate(), on_error(), antimeridian(), durability()],
+          query: [on_duplicate(), on_error(), antimeridian(), durability(), provenance_of_all()],
           headers: [idempotency_key()],
           body:
             required(

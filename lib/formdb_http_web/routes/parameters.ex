@@ -84,6 +84,15 @@ defmodule FormdbHttpWeb.Routes.Parameters do
     parameter("durability", {:enum, [:sync, :interval, :none]}, about)
   end
 
+  @doc "Members of a provenance, for all that is written without one of its own."
+  def provenance_of_all do
+    about =
+      "A member of the provenance of all features and points that have none of their own. The value is " <>
+        "text; of derived_from, sequences and hashes with commas between them."
+
+    parameter("provenance.NAME", {:filter, "TEXT"}, about, key: :filters, default: [])
+  end
+
   def antimeridian do
     about = "What becomes of edges wider than 180 degrees; without it they are refused."
     parameter("antimeridian", {:enum, [:refuse, :cut, :as_is]}, about)

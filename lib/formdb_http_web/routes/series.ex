@@ -40,7 +40,9 @@ defmodule FormdbHttpWeb.Routes.Series do
             tz(),
             on_duplicate(),
             on_error(),
-            durability()
+            missing(),
+            durability(),
+            provenance_of_all()
           ],
           headers: [idempotency_key()],
           body: required(json(:points_input) ++ lines(:point_lines) ++ csv(:point_table)),
@@ -161,7 +163,9 @@ defmodule FormdbHttpWeb.Routes.Series do
           :read,
           "The last points of several series.",
           query: [limit(), cursor(), tz(), as_of()],
-          answers: [ok(json(:latest_page) ++ lines(:latest) ++ csv(:latest_table), link: false)],
+          answers: [
+            ok(json(:latest_page) ++ lines(:latest_point) ++ csv(:latest_table), link: false)
+          ],
           errors: @read
         )
       ])
@@ -200,6 +204,14 @@ defmodule FormdbHttpWeb.Routes.Series do
         "(wide), or timestamp,value with series_id (single). Without it the names of its columns tell."
 
     parameter("shape", {:enum, [:long, :wide, :single]}, about)
+  end
+
+  defp missing do
+    about =
+      "Of a table: what stands for no value besides an empty cell, with commas between. Numbers among " <>
+        "them are compared as numbers."
+
+    parameter("missing", :text, about)
   end
 
   defp on_error do

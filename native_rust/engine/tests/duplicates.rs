@@ -359,8 +359,24 @@ impl World {
                     "point_not_found"
                 );
                 let delete = || self.db.prepare_delete_point(series, id, None).unwrap();
-                assert_eq!(correct(&self.db, delete()).unwrap().points_deleted, 1);
+                let budget = self.db.budget(Cancel::default());
+                let absence = |series: &str| self.db.point_absence(series, id, &budget).unwrap();
+                assert_eq!(absence(series), None);
+                assert!(
+                    absence(other)
+                        .unwrap()
+                        .detail
+                        .ends_with("and there never was")
+                );
+                let ack = correct(&self.db, delete()).unwrap();
+                assert_eq!(ack.points_deleted, 1);
                 assert_eq!(code(correct(&self.db, delete())), "point_not_found");
+                let gone = absence(series).unwrap();
+                assert_eq!(gone.deleted, Some((ack.first_seq, ack.time)));
+                assert!(
+                    gone.detail
+                        .contains(&format!("deleted in block {}", ack.first_seq))
+                );
                 state
                     .get_mut(*series)
                     .unwrap()

@@ -197,6 +197,7 @@ fn an_upload_tells_what_was_taken_off_by_its_lines() {
             stop: false,
             record_bytes: 1 << 20,
             on_duplicate: None,
+            provenance: None,
             key: None,
         })
         .unwrap();

@@ -40,6 +40,7 @@ fn options(form: UploadForm, key: Option<&str>) -> UploadOptions {
         stop: false,
         record_bytes: 16 << 20,
         on_duplicate: None,
+        provenance: None,
         key: key.map(str::to_owned),
     }
 }
@@ -51,6 +52,8 @@ struct Outcome {
     replaced: u64,
     skipped: usize,
     batches: usize,
+    /// Where all that was written begins, and how many blocks it is, as the last answer has it.
+    whole: (u64, u64),
     rejected: Vec<RejectedRecord>,
 }
 
@@ -84,7 +87,11 @@ impl<'d> Run<'d> {
                 ..Transaction::default()
             };
             self.outcome.batches += 1;
-            match self.db.write_transaction(transaction) {
+            let answer = self.db.write_transaction(transaction);
+            if let Ok(ack) = &answer {
+                self.outcome.whole = ack.whole;
+            }
+            match answer {
                 Ok(ack) if ack.replayed => {
                     self.outcome.skipped += batch.count;
                     self.follows = request;
@@ -205,8 +212,12 @@ fn what_was_broken_off_and_is_sent_again_is_written_once() {
         .feed(body.as_bytes().get(..two_batches).unwrap())
         .unwrap();
     assert_eq!(broken.outcome.inserted, 2 * BATCH_RECORDS);
+    let between = r#"{"type":"Feature","id":"other","geometry":null,"properties":{}}"#;
+    let between = db.prepare_features(between.as_bytes()).unwrap();
+    db.write(between.operations).unwrap();
     // Nothing of it survives but the journal.
     db.close();
+    std::fs::remove_dir_all(dir.path().join("db/snapshots")).unwrap();
     let db = open(dir.path());
     let rest = upload(
         &db,
@@ -220,7 +231,11 @@ fn what_was_broken_off_and_is_sent_again_is_written_once() {
         (rest.inserted, rest.replaced),
         (count - 2 * BATCH_RECORDS, 0)
     );
-    assert_eq!(db.seq().unwrap(), count as u64);
+    assert_eq!(rest.whole, (1, count as u64));
+    let count_and_other = count as u64 + 1;
+    assert_eq!(db.seq().unwrap(), count_and_other);
+    db.close();
+    let db = open(dir.path());
     let again = upload(
         &db,
         options(features(), Some("k")),
@@ -229,6 +244,7 @@ fn what_was_broken_off_and_is_sent_again_is_written_once() {
     )
     .unwrap();
     assert_eq!((again.skipped, again.inserted), (count, 0));
+    assert_eq!(again.whole, (1, count as u64));
     // Another body, also one that begins or ends as this one does, is another request.
     let longer = lines(0, count + 1);
     let shorter = lines(0, count - 1);
@@ -252,7 +268,85 @@ fn what_was_broken_off_and_is_sent_again_is_written_once() {
         matches!(refused, Err(Error::KeyReused { .. })),
         "{refused:?}"
     );
-    assert_eq!(db.seq().unwrap(), count as u64);
+    let mut asked = options(features(), Some("k"));
+    asked.provenance = Some(b"{}".to_vec());
+    let refused = upload(&db, asked, body.as_bytes(), 1 << 20);
+    assert!(
+        matches!(refused, Err(Error::KeyReused { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(db.seq().unwrap(), count_and_other);
+}
+
+#[test]
+fn an_upload_has_a_provenance_for_all_that_has_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let provenance = |seq: u64| {
+        let block: serde_json::Value =
+            serde_json::from_slice(&db.block(seq).unwrap().json).unwrap();
+        block["provenance"].clone()
+    };
+    let (all, own) = (r#"{"import":"march"}"#, r#"{"agent":"Ana"}"#);
+    let feature = |id: &str, more: &str| {
+        format!(r#"{{"type":"Feature","id":"{id}","geometry":null,"properties":null{more}}}"#)
+    };
+    let own_member = format!(r#","provenance":{own}"#);
+    let point = |series: &str, more: &str| {
+        format!(r#"{{"series_id":"{series}","timestamp":0,"value":1{more}}}"#)
+    };
+    let of_points = UploadForm::Points(Framing::Lines, TimeReading::default());
+    let bodies = [
+        (features(), [feature("a", ""), feature("b", &own_member)]),
+        (of_points, [point("a", ""), point("b", &own_member)]),
+        (
+            UploadForm::Table(TableReading::default()),
+            ["timestamp,a,b".to_owned(), "1970-01-01,1,2".to_owned()],
+        ),
+    ];
+    let mut seq = 0;
+    for (form, body) in bodies {
+        let both = matches!(form, UploadForm::Table(_));
+        let mut asked = options(form, None);
+        asked.provenance = Some(all.as_bytes().to_vec());
+        upload(&db, asked, body.join("\n").as_bytes(), 1 << 20).unwrap();
+        let all: serde_json::Value = serde_json::from_str(all).unwrap();
+        let own: serde_json::Value = serde_json::from_str(own).unwrap();
+        assert_eq!(provenance(seq + 1), all);
+        assert_eq!(provenance(seq + 2), if both { all } else { own });
+        seq += 2;
+    }
+    for (text, pointer) in [
+        (r#"{"derived_from":7}"#, "/provenance/derived_from"),
+        ("[]", "/provenance"),
+    ] {
+        let mut asked = options(features(), None);
+        asked.provenance = Some(text.as_bytes().to_vec());
+        let error = db.upload(asked).unwrap_err();
+        assert_eq!(error.pointer(), Some(pointer), "{error}");
+    }
+}
+
+#[test]
+fn a_provenance_that_makes_a_transaction_too_large_is_refused_before_it_is_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        transaction_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir.path().join("db"), limits).unwrap();
+    let long = format!(r#"{{"note":"{}"}}"#, "x".repeat(16_000));
+    let all: Vec<String> = lines(0, 1_000).lines().map(str::to_owned).collect();
+    let text = format!(
+        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+        all.join(",")
+    );
+    let prepared = db.prepare_features(text.as_bytes()).unwrap();
+    let refused = prepared.with_provenance(&db, Some(long.as_bytes()));
+    assert!(
+        matches!(refused, Err(Error::TooLarge { .. })),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -408,8 +502,8 @@ fn three_shapes_of_tables_and_points_a_line_say_the_same() {
     let table = |series: Option<&str>| {
         UploadForm::Table(TableReading {
             series: series.map(str::to_owned),
-            shape: None,
             times: us(),
+            ..TableReading::default()
         })
     };
     for (form, body) in [

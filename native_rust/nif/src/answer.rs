@@ -116,6 +116,7 @@ impl Encoder for AckTerm {
             last_seq,
             time,
             hash,
+            whole,
             points_put,
             points_deleted,
             features_replaced,
@@ -126,7 +127,7 @@ impl Encoder for AckTerm {
         }
         let hash = to_hex(&hash);
         let counts = (points_put, points_deleted, features_replaced);
-        (first_seq, last_seq, time, hash, counts, replayed).encode(env)
+        (first_seq, last_seq, time, hash, counts, whole, replayed).encode(env)
     }
 }
 

@@ -4,7 +4,7 @@ use formdb_engine::{
     Absence, Entity, Hash, Lineage, Moment, SeriesDiffQuery, SeriesProvenanceQuery, StoredBlock,
     Undo, to_hex,
 };
-use rustler::{Binary, Encoder, Env, NifMap, NifUnitEnum, Term};
+use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::answer::binary;
 use crate::asking::Asker;
@@ -213,10 +213,12 @@ fn series_diff<'a>(
 }
 
 /// What may be absent.
-#[derive(NifUnitEnum)]
-enum AbsentTerm {
-    Feature,
-    Series,
+#[derive(NifTaggedEnum)]
+enum AbsentTerm<'a> {
+    Feature(&'a str),
+    Series(&'a str),
+    /// Of a series.
+    Point(&'a str, &'a str),
 }
 
 /// `{:ok, {detail, seq, time}}` of why there is none, `{:ok, nil}` if there is one; sequence and
@@ -226,16 +228,17 @@ fn absence<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
-    (kind, id): (AbsentTerm, &str),
+    which: AbsentTerm<'a>,
     as_of: Option<u64>,
 ) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let entity = match kind {
-            AbsentTerm::Feature => Entity::Feature,
-            AbsentTerm::Series => Entity::Series,
+        let budget = asker.budget(database);
+        let absence = match which {
+            AbsentTerm::Feature(id) => database.absence(Entity::Feature, id, as_of, &budget)?,
+            AbsentTerm::Series(id) => database.absence(Entity::Series, id, as_of, &budget)?,
+            AbsentTerm::Point(series, id) => database.point_absence(series, id, &budget)?,
         };
-        let absence = database.absence(entity, id, as_of, &asker.budget(database))?;
         Ok(absence.map(|Absence { detail, deleted }| {
             let (seq, time) = deleted.unzip();
             (detail, seq, time)

@@ -255,8 +255,8 @@ fn latest<'a>(
     as_of: Option<u64>,
 ) -> Term<'a> {
     catalog.call(env, name, |database| {
-        let latest = database.latest(series, as_of).map_err(Failure)?;
-        Ok(LatestMap::new(env, &latest))
+        let (latest, at) = database.latest_at(series, as_of).map_err(Failure)?;
+        Ok((LatestMap::new(env, &latest), at))
     })
 }
 

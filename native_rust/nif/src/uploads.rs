@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use formdb_engine::types::Antimeridian;
 use formdb_engine::{
-    Ack, Budget, Error, Framing, RecordWarning, RejectedRecord, Reply, TableReading, TableShape,
-    Upload, UploadForm, UploadOptions,
+    Ack, Budget, Error, Framing, MissingValues, RecordWarning, RejectedRecord, Reply, TableReading,
+    TableShape, Upload, UploadForm, UploadOptions,
 };
 use rustler::{
     Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Resource, ResourceArc, Term,
@@ -69,7 +69,9 @@ impl From<ShapeAtom> for TableShape {
 enum Form<'a> {
     Features(FramingAtom, Crossing),
     Points(FramingAtom, Times<'a>),
-    Table(Option<String>, Option<ShapeAtom>, Times<'a>),
+    /// The series of all points, the shape, how times are read, and which cells stand for no
+    /// value.
+    Table(Option<String>, Option<ShapeAtom>, Times<'a>, &'a str),
 }
 
 impl Form<'_> {
@@ -81,10 +83,11 @@ impl Form<'_> {
             Self::Points(framing, times) => {
                 UploadForm::Points(framing.into(), time_reading(times)?)
             }
-            Self::Table(series, shape, times) => UploadForm::Table(TableReading {
+            Self::Table(series, shape, times, missing) => UploadForm::Table(TableReading {
                 series,
                 shape: shape.map(TableShape::from),
                 times: time_reading(times)?,
+                missing: MissingValues::parse(missing)?,
             }),
         })
     }
@@ -97,6 +100,7 @@ struct OptionsMap<'a> {
     stop: bool,
     record_bytes: usize,
     on_duplicate: Option<&'a str>,
+    provenance: Option<Binary<'a>>,
     idempotency_key: Option<String>,
 }
 
@@ -121,6 +125,7 @@ fn upload_new<'a>(
             stop: options.stop,
             record_bytes: options.record_bytes,
             on_duplicate: on_duplicate(options.on_duplicate)?,
+            provenance: options.provenance.map(|text| text.to_vec()),
             key: options.idempotency_key,
         })?;
         Ok(ResourceArc::new(UploadResource {
@@ -210,6 +215,12 @@ fn upload_submit<'a>(
 
 fn follows(written: &Mutex<Option<[u8; 16]>>) -> Option<[u8; 16]> {
     *written.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Cells without a value in the rows of a table that were taken so far.
+#[rustler::nif]
+fn upload_missing(upload: UploadRef) -> u64 {
+    upload.lock().missing()
 }
 
 /// Those that were left out since this was last asked: `[{line, {code, detail, pointer}}]`.

@@ -23,7 +23,7 @@ use crate::{CatalogRef, atoms};
 enum Request<'a> {
     /// GeoJSON text, whether it must be one Feature, and what it says of features. Reads the
     /// journal for features with the member `formdb`.
-    Features(Binary<'a>, bool, PutsMap),
+    Features(Binary<'a>, bool, PutsMap<'a>),
     /// An id, the GeoJSON text of its feature, and what becomes of wide edges. Reads the journal
     /// as features do.
     Feature(String, Binary<'a>, Crossing),
@@ -31,9 +31,14 @@ enum Request<'a> {
     Patch(String, Binary<'a>, Crossing),
     /// An id, and provenance.
     DeleteFeature(String, Option<Binary<'a>>),
-    /// JSON text of points, what their timestamps count that are integers, and what
-    /// becomes of duplicates.
-    Points(Binary<'a>, Times<'a>, OnDuplicateText<'a>),
+    /// JSON text of points, what their timestamps count that are integers, what becomes of
+    /// duplicates, and the provenance of points without one of their own.
+    Points(
+        Binary<'a>,
+        Times<'a>,
+        OnDuplicateText<'a>,
+        Option<Binary<'a>>,
+    ),
     /// A series, its columns as packed little-endian 64-bit integers and floats,
     /// provenance, and what becomes of duplicates.
     Columns(
@@ -73,17 +78,19 @@ pub(crate) fn on_duplicate(text: OnDuplicateText<'_>) -> Result<Option<OnDuplica
 }
 
 /// `Puts` as a map.
-#[derive(NifMap, Clone, Copy)]
-struct PutsMap {
+#[derive(NifMap)]
+struct PutsMap<'a> {
     /// Whether features with the same id replace each other.
     replace: bool,
     /// Whether faulty features are left out.
     skip: bool,
     antimeridian: Crossing,
+    /// That of features without one of their own.
+    provenance: Option<Binary<'a>>,
 }
 
-impl From<PutsMap> for Puts {
-    fn from(map: PutsMap) -> Self {
+impl From<&PutsMap<'_>> for Puts {
+    fn from(map: &PutsMap<'_>) -> Self {
         Self {
             duplicates: match map.replace {
                 true => Duplicates::Replace,
@@ -254,7 +261,9 @@ impl Request<'_> {
     ) -> Result<(Result<Prepared, Failure>, Summary), Failure> {
         match self {
             Self::Features(text, one, puts) => {
-                let mut prepared = database.prepare_features_with(text, (*puts).into())?;
+                let prepared = database.prepare_features_with(text, puts.into())?;
+                let inherited = puts.provenance.as_deref();
+                let mut prepared = prepared.with_provenance(database, inherited)?;
                 if *one {
                     prepared = prepared.one()?;
                 }
@@ -287,10 +296,11 @@ impl Request<'_> {
                 let condition = options.condition(database, id);
                 Ok((with_condition(vec![delete], condition), Summary::None))
             }
-            Self::Points(text, times, asked) => {
+            Self::Points(text, times, asked, inherited) => {
                 let asked = on_duplicate(*asked)?;
                 let prepared = database.prepare_points_in(text, &time_reading(*times)?)?;
                 let prepared = prepared.on_duplicate(asked);
+                let prepared = prepared.with_provenance(database, inherited.as_deref())?;
                 let summary = Summary::Points(prepared.single, prepared.count);
                 Ok((Ok(prepared.operations.into()), summary))
             }
@@ -373,6 +383,7 @@ impl Request<'_> {
                     parts.push(b"skip");
                 }
                 parts.extend(puts.antimeridian.named());
+                parts.extend(inherited(&puts.provenance));
                 options.key(&parts)
             }
             Self::Feature(id, text, crossing) => {
@@ -390,9 +401,10 @@ impl Request<'_> {
                 id.as_bytes(),
                 or_empty(provenance),
             ]),
-            Self::Points(text, times, asked) => {
+            Self::Points(text, times, asked, provenance) => {
                 let mut parts = vec!["put_points".as_bytes(), text];
                 said_of_points(&mut parts, times, asked);
+                parts.extend(inherited(provenance));
                 options.key(&parts)
             }
             Self::Columns(series, timestamps, values, provenance, asked) => {
@@ -467,6 +479,14 @@ fn said_of_points<'r>(
     if let Some(asked) = on_duplicate {
         parts.extend(["on_duplicate".as_bytes(), asked.as_bytes()]);
     }
+}
+
+/// What a provenance for all that has none adds to a request.
+fn inherited<'r>(provenance: &'r Option<Binary<'_>>) -> impl Iterator<Item = &'r [u8]> {
+    let parts = provenance
+        .as_ref()
+        .map(|text| ["provenance".as_bytes(), text]);
+    parts.into_iter().flatten()
 }
 
 /// What makes it another request to undo.

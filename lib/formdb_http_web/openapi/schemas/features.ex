@@ -58,12 +58,12 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
       upload_done:
         object(
           [done: boolean(description: "True: all of it was read.")] ++ upload(),
-          warnings: ref(:warnings_in_lines)
+          of_tables() ++ [warnings: ref(:warnings_in_lines)]
         ),
       upload_failed:
         object(
           [done: boolean(description: "False: it ended before."), error: ref(:fault)] ++ upload(),
-          [warnings: ref(:warnings_in_lines)],
+          of_tables() ++ [warnings: ref(:warnings_in_lines)],
           description: "What is reported as written stays."
         ),
       rejected_line:
@@ -179,10 +179,20 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
       ignored: count(0, description: "Points that were not written, as duplicates."),
       skipped:
         count(0, description: "What an earlier attempt with the same key had written already."),
-      last_seq: nullable(ref(:block_seq)),
+      first_seq:
+        nullable(ref(:block_seq), description: "Of the first block that was written of the body."),
+      last_seq: nullable(ref(:block_seq), description: "Of the last one."),
+      blocks:
+        count(0,
+          description:
+            "How many blocks were written of the body. Where these are all from the first to the last, no " <>
+              "block of another write lies between."
+        ),
       rejected: list(ref(:rejected_line), description: "What was left out.")
     ]
   end
+
+  defp of_tables, do: [missing: count(0, description: "Of a table: cells without a value.")]
 
   @doc "The `since` of the next page."
   def next,

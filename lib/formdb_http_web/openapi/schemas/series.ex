@@ -122,11 +122,15 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
       points_replaced:
         object(
           series_id: ref(:series_id),
-          deleted: count(),
+          deleted: count(0, description: "Points that the range had."),
           inserted: count(),
+          replaced:
+            count(0, description: "Points of the body in whose place later ones of it came."),
           ignored: count(),
           first_seq: nullable(ref(:block_seq)),
-          last_seq: nullable(ref(:block_seq))
+          last_seq: nullable(ref(:block_seq)),
+          hash: nullable(ref(:hash)),
+          time: nullable(ref(:timestamp))
         ),
       correction_input:
         closed(
@@ -143,7 +147,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         object(
           [series_id: ref(:series_id), point_id: nullable(ref(:point_id))] ++
             counts() ++
-            [first_seq: ref(:block_seq), last_seq: ref(:block_seq), time: ref(:timestamp)]
+            [first_seq: ref(:block_seq), last_seq: ref(:block_seq)] ++
+            [hash: ref(:hash), time: ref(:timestamp)]
         ),
       point_deleted:
         object(
@@ -275,7 +280,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             "CSV with the header series_id,count,first,first_value,last,last_value,min,max,avg,sum,stddev. " <>
               "What there is not is an empty cell. Lines end in a line feed."
         ),
-      latest_page: object([prefix: text(), series: list(ref(:latest))] ++ page()),
+      latest_page: object([prefix: text(), series: list(ref(:latest_point))] ++ page()),
       latest_table:
         text(
           description:
@@ -321,16 +326,23 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         ),
       latest:
         object(
-          [
-            series_id: ref(:series_id),
-            timestamp: ref(:local_timestamp),
-            value: number(),
-            point_id: ref(:point_id),
-            seq: ref(:block_seq)
-          ],
+          last_point() ++
+            [as_of: count(0, description: "The sequence that the answer is as of.")],
           metadata: ref(:json_object),
           provenance: ref(:provenance)
-        )
+        ),
+      latest_point:
+        object(last_point(), metadata: ref(:json_object), provenance: ref(:provenance))
+    ]
+  end
+
+  defp last_point do
+    [
+      series_id: ref(:series_id),
+      timestamp: ref(:local_timestamp),
+      value: number(),
+      point_id: ref(:point_id),
+      seq: ref(:block_seq)
     ]
   end
 

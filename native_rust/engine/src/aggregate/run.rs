@@ -4,7 +4,7 @@ use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::index::{Order, RangeQuery, SharedSeries, Stretch};
 use crate::types::exact::between;
-use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP};
+use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP, ValueFilter};
 
 use super::buckets::{Buckets, Span64};
 use super::columns::{Bucket, Columns};
@@ -20,6 +20,10 @@ const BUCKET_COST: usize = 64;
 pub(super) struct Run<'q> {
     pub(super) query: &'q Aggregate<'q>,
     pub(super) at: u64,
+    /// From where to where there are points to gather, and buckets where empty ones are
+    /// wanted.
+    start: Option<i64>,
+    end: Option<i64>,
     buckets: Option<Buckets>,
     /// Where a point is expected in each, if that is asked for.
     slots: Option<Buckets>,
@@ -56,6 +60,8 @@ impl<'q> Run<'q> {
         Self {
             query,
             at,
+            start: query.start,
+            end: query.end,
             buckets: query.interval.map(buckets),
             slots: query.expected.map(buckets),
             fold: Fold::new(Needs::of(&query.aggregations)),
@@ -76,7 +82,7 @@ impl<'q> Run<'q> {
         let windowed = self.query.window.is_some();
         let found = match windowed {
             true => self.windows(series).map(Some),
-            false => self.gather(series),
+            false => self.reach(series).and_then(|()| self.gather(series)),
         };
         let Some(mut out) = found? else {
             return Ok(None);
@@ -106,8 +112,8 @@ impl<'q> Run<'q> {
             next: self.first_wanted(),
             pending: Vec::new(),
         };
-        let mut start = self.query.start.unwrap_or(i64::MIN);
-        let end = self.query.end.unwrap_or(i64::MAX);
+        let mut start = self.start.unwrap_or(i64::MIN);
+        let end = self.end.unwrap_or(i64::MAX);
         loop {
             self.budget.check()?;
             let step = self.work.min(STEP);
@@ -134,13 +140,13 @@ impl<'q> Run<'q> {
         }
         self.close(&mut filling, true)?;
         self.select(series, &mut filling)?;
-        if let Some(end) = self.query.end {
+        if let Some(end) = self.end {
             self.fill_up_to(end, &mut filling)?;
         }
         let mut out = filling.out;
         if self.buckets.is_none()
             && out.buckets.is_empty()
-            && let Some(timestamp) = self.query.start.or(self.query.end)
+            && let Some(timestamp) = self.start.or(self.end)
         {
             self.take_room(self.query.aggregations.len())?;
             out.push(timestamp, |_| Ok(None))?;
@@ -204,7 +210,8 @@ impl<'q> Run<'q> {
         };
         loop {
             let before = (i64::MIN, end);
-            let Some(point) = self.first_point(series, before, Order::Descending)? else {
+            let values = query.values.as_ref();
+            let Some(point) = self.first_point(series, before, values, Order::Descending)? else {
                 return Ok(None);
             };
             let Some(buckets) = &mut self.buckets else {
@@ -221,18 +228,42 @@ impl<'q> Run<'q> {
         }
     }
 
-    /// The timestamp of the first point in a span, in an order, that counts.
+    /// Sets from where to where buckets are wanted. With empty ones an end that is open is
+    /// that of all points, also of those that do not count: so a question with a condition on
+    /// values has the buckets of the one without.
+    fn reach(&mut self, series: &SharedSeries) -> Result<()> {
+        let query = self.query;
+        (self.start, self.end) = (query.start, query.end);
+        if query.fill == Fill::None || query.interval.is_none() || query.values.is_none() {
+            return Ok(());
+        }
+        let range = (
+            query.start.unwrap_or(i64::MIN),
+            query.end.unwrap_or(i64::MAX),
+        );
+        if query.start.is_none() {
+            self.start = self.first_point(series, range, None, Order::Ascending)?;
+        }
+        if query.end.is_none() {
+            let last = self.first_point(series, range, None, Order::Descending)?;
+            self.end = last.map(|last| last + 1);
+        }
+        Ok(())
+    }
+
+    /// The timestamp of the first point in a span, in an order, with such a value.
     pub(super) fn first_point(
         &self,
         series: &SharedSeries,
         (start, end): (i64, i64),
+        values: Option<&ValueFilter>,
         order: Order,
     ) -> Result<Option<i64>> {
         let query = RangeQuery {
             start,
             end,
             at: self.at,
-            values: self.query.values.as_ref(),
+            values,
             order,
             skip: 0,
             limit: 1,
@@ -250,7 +281,7 @@ impl<'q> Run<'q> {
 
     /// Refuses at once what cannot fit.
     pub(super) fn check_span(&self) -> Result<()> {
-        let (Some(start), Some(end)) = (self.query.start, self.query.end) else {
+        let (Some(start), Some(end)) = (self.start, self.end) else {
             return Ok(());
         };
         match self.query.interval {
@@ -285,8 +316,8 @@ impl<'q> Run<'q> {
 
     /// The begin of the range's first bucket, if empty ones are wanted from there on.
     fn first_wanted(&mut self) -> Option<i64> {
-        let start = self.query.start.filter(|_| self.query.fill != Fill::None)?;
-        if self.query.end.is_some_and(|end| start >= end) {
+        let start = self.start.filter(|_| self.query.fill != Fill::None)?;
+        if self.end.is_some_and(|end| start >= end) {
             return None;
         }
         Some(match &mut self.buckets {
@@ -327,7 +358,7 @@ impl<'q> Run<'q> {
         let span = match &mut self.buckets {
             Some(buckets) => buckets.around(first),
             None => Span64 {
-                start: self.query.start.unwrap_or(first),
+                start: self.start.unwrap_or(first),
                 end: i64::MAX,
             },
         };
@@ -373,12 +404,12 @@ impl<'q> Run<'q> {
         }
         if self.fold.let_go {
             // Beyond the years there are, a bucket takes what comes.
-            let end = self.query.end.unwrap_or(i64::MAX);
+            let end = self.end.unwrap_or(i64::MAX);
             let until = match self.buckets {
                 Some(_) if open.end > open.start && !last => open.end.min(end),
                 _ => end,
             };
-            let from = self.query.start.map_or(open.start, |s| s.max(open.start));
+            let from = self.start.map_or(open.start, |s| s.max(open.start));
             let place = filling.out.buckets.len() - 1;
             filling.pending.push((place, (from, until)));
             self.take_room(self.query.aggregations.len())?;
@@ -396,12 +427,12 @@ impl<'q> Run<'q> {
             return Ok(0);
         };
         let ((begin, _), (end, _)) = ends;
-        let start = match self.query.start {
+        let start = match self.start {
             Some(start) => bucket.start.max(start),
             None if first => begin,
             None => bucket.start,
         };
-        let until = match self.query.end {
+        let until = match self.end {
             Some(until) => bucket.end.min(until),
             None if last => end + 1,
             None => bucket.end,

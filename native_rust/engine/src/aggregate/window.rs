@@ -307,13 +307,15 @@ impl Run<'_> {
             query.start.unwrap_or(i64::MIN),
             query.end.unwrap_or(i64::MAX),
         );
+        // As many empty ones as there are without conditions on values.
+        let values = query.values.as_ref().filter(|_| query.fill == Fill::None);
         let first = match query.start {
             Some(start) => Some(start),
-            None => self.first_point(series, range, Order::Ascending)?,
+            None => self.first_point(series, range, values, Order::Ascending)?,
         };
         let last = match query.end {
             Some(end) => Some(end.saturating_sub(1)),
-            None => self.first_point(series, (i64::MIN, i64::MAX), Order::Descending)?,
+            None => self.first_point(series, (i64::MIN, i64::MAX), values, Order::Descending)?,
         };
         let (Some(first), Some(last)) = (first, last) else {
             return Ok(out);

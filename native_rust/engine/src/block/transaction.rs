@@ -140,6 +140,10 @@ pub struct Ack {
     pub time: i64,
     /// Leaf hash of its first block.
     pub hash: Hash,
+    /// Of a body that is written in several transactions with one idempotency key: sequence of
+    /// the first block of all of them so far, and how many blocks those are. Of any other
+    /// transaction its own.
+    pub whole: (u64, u64),
     /// Points that it put.
     pub points_put: u64,
     /// Points that its operations deleted, those among them in whose place it put others.
@@ -157,6 +161,7 @@ impl Ack {
         last_seq: 0,
         time: 0,
         hash: [0; 32],
+        whole: (0, 0),
         points_put: 0,
         points_deleted: 0,
         features_replaced: 0,

@@ -10,7 +10,7 @@ use crate::commit::conditions::{Before, GroupWrites};
 use crate::commit::duplicates::{Settled, Settlement};
 use crate::error::{Error, Result};
 use crate::index::defaults::DefaultsTable;
-use crate::index::keys::{KeyEntry, KeyTable};
+use crate::index::keys::{self, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 use crate::index::{FeatureIndex, TemporalIndex};
 use crate::journal::Group;
@@ -151,6 +151,7 @@ impl<'i, 'a> Plan<'i, 'a> {
                     .get(&entry.first_seq)
                     .copied()
                     .unwrap_or_default(),
+                whole: entry.whole(),
                 points_put: entry.points_put,
                 points_deleted: entry.points_deleted,
                 features_replaced: entry.features_replaced,
@@ -224,6 +225,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             self.written.note(operation, self.seq, self.series_matter);
         }
         group.end_transaction();
+        let mut whole = (first_seq, self.seq + 1 - first_seq);
         if let Some(key) = &transaction.key {
             self.hashes
                 .insert(first_seq, first_hash.unwrap_or_default());
@@ -231,18 +233,21 @@ impl<'i, 'a> Plan<'i, 'a> {
                 key: key.clone(),
                 first_seq,
                 last_seq: self.seq,
+                before: keys::Before::default(),
                 time: self.time,
                 points_put,
                 // Counted while it is carried out.
                 points_deleted: 0,
                 features_replaced,
             });
+            whole = self.keys.whole(key).unwrap_or(whole);
         }
         Ok(Ack {
             first_seq,
             last_seq: self.seq,
             time: self.time,
             hash: first_hash.unwrap_or_default(),
+            whole,
             points_put,
             points_deleted: 0,
             features_replaced,

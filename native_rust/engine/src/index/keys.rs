@@ -19,6 +19,10 @@ pub(crate) struct KeyEntry {
     pub key: IdempotencyKey,
     pub first_seq: u64,
     pub last_seq: u64,
+    /// Of a body that is written in several transactions, of which this is the last so far:
+    /// where it began, and how many blocks are before this transaction. Set by
+    /// [`KeyTable::insert`].
+    pub before: Before,
     /// Commit time.
     pub time: i64,
     /// As in its first answer.
@@ -27,6 +31,26 @@ pub(crate) struct KeyEntry {
     pub points_deleted: u64,
     /// As in its first answer.
     pub features_replaced: u64,
+}
+
+/// What was written with a key before its last transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Before {
+    /// Sequence of the first block; 0 where nothing was written.
+    pub first_seq: u64,
+    /// How many blocks.
+    pub blocks: u64,
+}
+
+impl KeyEntry {
+    /// Sequence of the first block that was written with the key, and how many there are.
+    pub(crate) fn whole(&self) -> (u64, u64) {
+        let own = (self.last_seq + 1).saturating_sub(self.first_seq);
+        match self.before.blocks {
+            0 => (self.first_seq, own),
+            blocks => (self.before.first_seq, blocks + own),
+        }
+    }
 }
 
 /// The keys of the last transactions that had one.
@@ -80,12 +104,20 @@ impl KeyTable {
     }
 
     /// Remember a transaction; later ones come later. Forgets what is over age or
-    /// over number.
-    pub(crate) fn insert(&mut self, entry: KeyEntry) {
+    /// over number. One that follows another with the same key, which is still known and was
+    /// another request, goes on with the same body.
+    pub(crate) fn insert(&mut self, mut entry: KeyEntry) {
         if self.max == 0 {
             return;
         }
         let oldest = entry.time.saturating_sub(self.window);
+        let known = self.entries.get(&entry.key.text);
+        let followed =
+            known.filter(|known| known.time >= oldest && known.key.request != entry.key.request);
+        if let Some(followed) = followed {
+            let (first_seq, blocks) = followed.whole();
+            entry.before = Before { first_seq, blocks };
+        }
         let name = Arc::clone(&entry.key.text);
         self.order.push_back((Arc::clone(&name), entry.first_seq));
         let bytes = name.len();
@@ -106,6 +138,11 @@ impl KeyTable {
                 self.entries.remove(&name);
             }
         }
+    }
+
+    /// As [`KeyEntry::whole`], of a key that is known.
+    pub(crate) fn whole(&self, key: &IdempotencyKey) -> Option<(u64, u64)> {
+        self.entries.get(&key.text).map(KeyEntry::whole)
     }
 
     /// Bytes of memory that it takes, roughly and rather more: see
@@ -157,6 +194,7 @@ mod tests {
             key: IdempotencyKey::new(name, &[b"r"]),
             first_seq: seq,
             last_seq: seq,
+            before: Before::default(),
             time,
             points_put: 0,
             points_deleted: 0,
@@ -196,6 +234,30 @@ mod tests {
         let known: Vec<u64> = keys.entries().map(|entry| entry.first_seq).collect();
         assert_eq!(known, [3, 4, 5]);
         assert_eq!((keys.entries.len(), keys.order.len()), (3, 3));
+    }
+
+    #[test]
+    fn a_body_in_several_transactions_is_known_from_its_beginning() {
+        let mut keys = table(10, 100);
+        let of = |keys: &KeyTable| keys.entries().next().map(KeyEntry::whole);
+        let part = |n: u8, seq: u64, last_seq: u64, time: i64| {
+            let key = IdempotencyKey::new("a", &[&[n]]);
+            KeyEntry {
+                key,
+                last_seq,
+                ..entry("a", seq, time)
+            }
+        };
+        for (n, seq, last, time, whole) in [
+            (1, 5, 6, 0, (5, 2)),
+            (2, 9, 9, 1, (5, 3)),
+            (3, 20, 29, 2, (5, 13)),
+            // Behind the window it is another body.
+            (4, 40, 41, 10_000_003, (40, 2)),
+        ] {
+            keys.insert(part(n, seq, last, time));
+            assert_eq!(of(&keys), Some(whole));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::chunk::{Deletion, Point, PointRef, Revival};
 use super::filter::Filter;
+use super::lives::end_seq;
 use super::range::{End, Order, RangeQuery, Resume, Work};
 use super::series::{Series, SeriesPart, SortedPoints};
 use crate::budget::Budget;
@@ -264,6 +265,44 @@ impl SharedSeries {
     /// Whether a point was written by `at`, deleted since or not. O(1).
     pub fn began_by(&self, at: u64) -> bool {
         self.read().first_seq().is_some_and(|first| first <= at)
+    }
+
+    /// The block by which a point that was written ended, if it did by `at`: of one that was
+    /// brought back since, none. In short holds of the lock; O(log n + points of its timestamp).
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub fn ended_by(
+        &self,
+        (timestamp, point): (i64, PointRef),
+        at: u64,
+        budget: &Budget,
+    ) -> Result<Option<u64>> {
+        let query = RangeQuery {
+            start: timestamp,
+            end: timestamp.saturating_add(1),
+            values: None,
+            at,
+            order: Order::Ascending,
+            skip: 0,
+            limit: usize::MAX,
+        };
+        let mut ended = None;
+        self.in_steps(&query, budget, |query| {
+            let mut read = 0;
+            let series = self.read();
+            let filter = Filter::WrittenBy(at);
+            let end = series.pieces(query, filter, Work::steps(STEP), |chunk, source| {
+                read += source.range.len();
+                if source.seq == point.seq && chunk.points(source).any(|p| p.source == point) {
+                    let ends = chunk.ends(source);
+                    let by_then = ends.partition_point(|end| *end <= at);
+                    ended = end_seq(ends.get(..by_then).unwrap_or_default());
+                }
+            });
+            Ok((end, read))
+        })?;
+        Ok(ended)
     }
 
     /// Appends the points of a page that are visible at one of two sequences and not at the

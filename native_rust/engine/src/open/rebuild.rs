@@ -4,7 +4,7 @@ use crate::block::{Block, Effect, IdempotencyKey};
 use crate::error::Result;
 use crate::index::Change;
 use crate::index::defaults::DefaultsTable;
-use crate::index::keys::{KeyEntry, KeyTable};
+use crate::index::keys::{Before, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 use crate::index::{BlockTable, FeatureLoader, TemporalIndex, memory};
 use crate::journal::BlockLocation;
@@ -119,6 +119,7 @@ impl Rebuild {
             },
             first_seq: block.seq,
             last_seq: block.seq,
+            before: Before::default(),
             time: block.time,
             points_put: 0,
             points_deleted: 0,

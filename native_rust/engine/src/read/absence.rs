@@ -61,19 +61,64 @@ impl Database {
         let mut deleted = None;
         match (life.deleted, life.first) {
             (Some(seq), _) => {
-                let (time, actor) = committed(state, seq)?;
-                let shown = format_timestamp(time);
-                detail += &format!(": it was deleted in block {seq} at {shown}");
-                if let Some(actor) = actor {
-                    detail += &format!(" by {}", Shown(&actor));
-                }
-                deleted = Some((seq, time));
+                deleted = Some((seq, self.gone(&mut detail, seq)?));
             }
             (None, Some(first)) => detail += &format!("; it first appears in block {first}"),
             (None, None) if as_of.is_some() => detail += "; there is none now either",
             (None, None) => {}
         }
         Ok(Some(Absence { detail, deleted }))
+    }
+}
+
+impl Database {
+    /// Why a series has no point of an id such as `pt_17_0`: it never had, or a block deleted
+    /// it or put another in its place; nothing if there is one. Reads two blocks at most.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for what is no id of a point, and as [`Self::absence`].
+    pub fn point_absence(
+        &self,
+        series: &str,
+        id: &str,
+        budget: &Budget,
+    ) -> Result<Option<Absence>> {
+        let state = &self.state;
+        state.check_open()?;
+        let none = format!(
+            "there is no point {} in series {}",
+            Shown(id),
+            Shown(series)
+        );
+        let found = self.written_point(series, id)?;
+        let index = state.indexes.series.get(series);
+        let (Some((source, timestamp)), Some(index)) = (found, index) else {
+            let detail = format!("{none}, and there never was");
+            return Ok(Some(Absence {
+                detail,
+                deleted: None,
+            }));
+        };
+        let ended = index.ended_by((timestamp, source), state.published(), budget)?;
+        let Some(seq) = ended else { return Ok(None) };
+        let mut detail = none;
+        let time = self.gone(&mut detail, seq)?;
+        detail += "; a point that took its place has an id of its own";
+        Ok(Some(Absence {
+            detail,
+            deleted: Some((seq, time)),
+        }))
+    }
+
+    /// Adds in which block something was deleted. Returns when that was.
+    fn gone(&self, detail: &mut String, seq: u64) -> Result<i64> {
+        let (time, actor) = committed(&self.state, seq)?;
+        let shown = format_timestamp(time);
+        *detail += &format!(": it was deleted in block {seq} at {shown}");
+        if let Some(actor) = actor {
+            *detail += &format!(" by {}", Shown(&actor));
+        }
+        Ok(time)
     }
 }
 

@@ -171,16 +171,26 @@ impl Database {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
     pub fn latest(&self, series_id: &str, as_of: Option<u64>) -> Result<Latest> {
+        self.latest_at(series_id, as_of).map(|(latest, _)| latest)
+    }
+
+    /// As [`Self::latest`], and the sequence that the answer is as of.
+    ///
+    /// # Errors
+    /// As [`Self::latest`].
+    pub fn latest_at(&self, series_id: &str, as_of: Option<u64>) -> Result<(Latest, u64)> {
         let state = &self.state;
         state.check_open()?;
+        let at = state.at(as_of)?;
         let found = match state.indexes.series.get(series_id) {
             None => None,
             Some(series) => {
                 let budget = self.budget(Cancel::default());
-                series.latest(state.at(as_of)?, &budget)?
+                series.latest(at, &budget)?
             }
         };
-        self.written(found.ok_or_else(|| no_series(series_id))?)
+        let latest = self.written(found.ok_or_else(|| no_series(series_id))?)?;
+        Ok((latest, at))
     }
 
     /// A point with what its block says of it, which is read.

@@ -4,8 +4,9 @@ use crate::block::OpKind;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
+use crate::index::PointRef;
 use crate::state::blocks::{block_at, damaged, read_block};
-use crate::types::{stored_delete_points, stored_feature};
+use crate::types::{decode_points, parse_point_id, stored_delete_points, stored_feature};
 
 impl Database {
     /// Ids of the features that the blocks `first` to `last` put, in order, and how many
@@ -41,6 +42,31 @@ impl Database {
             }
         }
         Ok((ids, replaced))
+    }
+
+    /// Where the point of a series with an id such as `pt_17_0` was written, and its timestamp,
+    /// whether it was deleted since or not; nothing if there never was one. Reads its block.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for what is no id of a point; those of reading the journal.
+    pub(crate) fn written_point(&self, series: &str, id: &str) -> Result<Option<(PointRef, i64)>> {
+        let (block, place) = parse_point_id(id)?;
+        if block > self.state.published() {
+            return Ok(None);
+        }
+        let bytes = read_block(&self.state, block)?;
+        let (_, action) = block_at(&self.state, block, &bytes)?;
+        if action.op != OpKind::PutPoints {
+            return Ok(None);
+        }
+        let points = decode_points(action.body).map_err(|e| damaged(&self.state, block, e))?;
+        let timestamp = points.timestamps.get(place as usize).copied();
+        let timestamp = timestamp.filter(|_| points.series == series);
+        let source = PointRef {
+            seq: block,
+            index: place,
+        };
+        Ok(timestamp.map(|timestamp| (source, timestamp)))
     }
 
     /// How many points block `seq` deleted, also where some were brought back since:

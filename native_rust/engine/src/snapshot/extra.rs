@@ -3,7 +3,7 @@
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
 use crate::block::IdempotencyKey;
 use crate::index::defaults::DefaultsTable;
-use crate::index::keys::{KeyEntry, KeyTable};
+use crate::index::keys::{Before, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
 use crate::types::Defaults;
 
@@ -20,6 +20,8 @@ pub(crate) fn encode_extra(
         out.extend_from_slice(&entry.key.request);
         put_uint(entry.first_seq, &mut out);
         put_step(entry.first_seq, entry.last_seq, &mut out);
+        put_uint(entry.before.first_seq, &mut out);
+        put_uint(entry.before.blocks, &mut out);
         out.extend_from_slice(&entry.time.to_le_bytes());
         put_uint(entry.points_put, &mut out);
         put_uint(entry.points_deleted, &mut out);
@@ -59,6 +61,10 @@ pub(crate) fn decode_extra(
             },
             first_seq,
             last_seq: records.step(first_seq)?,
+            before: Before {
+                first_seq: records.uint()?,
+                blocks: records.uint()?,
+            },
             time: i64::from_le_bytes(records.array()?),
             points_put: records.uint()?,
             points_deleted: records.uint()?,
@@ -101,6 +107,10 @@ mod tests {
                 key: IdempotencyKey::new(&format!("key {n}"), &[&n.to_le_bytes()]),
                 first_seq: n * 10,
                 last_seq: n * 10 + n % 3,
+                before: Before {
+                    first_seq: n % 5,
+                    blocks: n % 5,
+                },
                 time: -5 + n as i64,
                 points_put: n % 11,
                 points_deleted: n * n,

@@ -571,28 +571,33 @@ impl PointBatches {
         self.batches.len() * BATCH + self.count * POINT + self.texts
     }
 
-    /// Adds the one point that a text is.
+    /// Adds the one point that a text is; `inherited` is its provenance if it has none.
     ///
     /// # Errors
     /// As [`parse_points`].
-    pub(crate) fn read(&mut self, text: &[u8], times: &TimeReading, limits: &Limits) -> Result<()> {
+    pub(crate) fn read(
+        &mut self,
+        text: &[u8],
+        times: &TimeReading,
+        inherited: Option<&[u8]>,
+        limits: &Limits,
+    ) -> Result<()> {
         let source = Source::new(text)?;
         let form = Form {
             times,
             series: None,
         };
-        self.push(Point::read(source.value()?, &form)?, None, limits)
+        self.push(Point::read(source.value()?, &form)?, inherited, limits)
     }
 
-    /// Adds a point without metadata and provenance.
+    /// Adds a point without metadata: its series, timestamp and value.
     ///
     /// # Errors
     /// [`Error::Invalid`] for the id of a series that is none.
     pub(crate) fn add(
         &mut self,
-        series: &str,
-        timestamp: i64,
-        value: f64,
+        (series, timestamp, value): (&str, i64, f64),
+        provenance: Option<&[u8]>,
         limits: &Limits,
     ) -> Result<()> {
         let point = Point {
@@ -602,7 +607,7 @@ impl PointBatches {
             metadata: None,
             provenance: None,
         };
-        self.push(point, None, limits)
+        self.push(point, provenance, limits)
     }
 
     /// How many points there are.

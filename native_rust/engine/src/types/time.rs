@@ -97,6 +97,8 @@ enum Fault {
     Blank,
     Digits,
     FewDigits,
+    /// As which date it reads.
+    DateDigits(String),
     NoOffset,
     Offset,
     Critical,
@@ -117,6 +119,13 @@ impl fmt::Display for Fault {
             Self::FewDigits => {
                 "which is too few digits for microseconds: write a date as 2024-03-01, or say \
                  what they count with unit=s, ms, us or ns"
+            }
+            Self::DateDigits(date) => {
+                return write!(
+                    f,
+                    "which reads as {date} and not as microseconds, which would be in 1970: write it \
+                     so, with an offset or tz, or say what it counts with unit=us, s, ms or ns"
+                );
             }
             Self::NoOffset => {
                 "which has no offset: add Z for UTC, or one such as +02:00 (in a URL %2B02:00)"
@@ -157,7 +166,8 @@ pub fn read_timestamp(text: &str, zone: Option<&Zone>) -> Result<i64> {
 
 /// Reads a timestamp where everything is text, as in a URL: as [`parse_timestamp`], or
 /// an integer in decimal digits, which counts the unit. Without a unit that is
-/// microseconds, and up to eight digits are refused, since they hardly are.
+/// microseconds, and up to eight digits are refused, since they hardly are, and so are
+/// twelve and fourteen that read as a date and a time.
 ///
 /// With a zone a text without an offset is local time there, and a date the first instant
 /// of that day. One that the clock skips or shows twice is refused.
@@ -171,15 +181,42 @@ pub fn read_time_parameter(text: &str, reading: &TimeReading) -> Result<i64> {
         Err(Fault::Digits) if unit.is_none() && text.trim_matches('-').len() <= FEW_DIGITS => {
             Err(Fault::FewDigits)
         }
-        Err(Fault::Digits) => {
-            let count = text.parse().ok();
-            count
-                .and_then(|count| counted.micros(count))
-                .ok_or(Fault::Years)
-        }
+        Err(Fault::Digits) => match date_in_digits(text) {
+            Some(date) if unit.is_none() => Err(Fault::DateDigits(date)),
+            _ => {
+                let count = text.parse().ok();
+                let micros = count.and_then(|count| counted.micros(count));
+                micros.ok_or(Fault::Years)
+            }
+        },
         told => told,
     };
     time.map_err(|fault| refusal(&shown(text), Some(fault), counted))
+}
+
+/// The date and time of the years 1900 to 2100 that digits read as: `YYYYMMDDhhmm` or
+/// `YYYYMMDDhhmmss`. As microseconds all of these lie in 1970.
+fn date_in_digits(text: &str) -> Option<String> {
+    if !matches!(text.len(), 12 | 14) {
+        return None;
+    }
+    let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let date = Date {
+        year: part(0, 4)?,
+        month: part(4, 6)?,
+        day: part(6, 8)?,
+    };
+    let time = [part(8, 10)?, part(10, 12)?, part(12, 14).unwrap_or(0)];
+    let [hour, minute, second] = time;
+    let is_date = (1900..=2100).contains(&date.year) && Date::of(date.days()) == date;
+    (is_date && hour < 24 && minute < 60 && second < 60).then(|| {
+        let Date { year, month, day } = date;
+        let seconds = match text.len() {
+            14 => format!(":{second:02}"),
+            _ => String::new(),
+        };
+        format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}{seconds}")
+    })
 }
 
 fn refusal(found: &str, fault: Option<Fault>, unit: TimeUnit) -> Error {
@@ -571,6 +608,46 @@ mod tests {
         for micros in [FIRST_TIMESTAMP - 1, LAST_TIMESTAMP + 1, i64::MIN, i64::MAX] {
             assert_eq!(format_timestamp(micros), micros.to_string());
             assert!(read_time_parameter(&micros.to_string(), &MICROS).is_err());
+        }
+    }
+
+    #[test]
+    fn digits_that_read_as_a_date_and_a_time_count_nothing_without_a_unit() {
+        for (text, date) in [
+            ("201301020500", "2013-01-02T05:00 "),
+            ("20130102050007", "2013-01-02T05:00:07 "),
+            ("190001010000", "1900-01-01T00:00 "),
+            ("21001231235959", "2100-12-31T23:59:59 "),
+            ("202402292359", "2024-02-29T23:59 "),
+        ] {
+            let error = read_time_parameter(text, &MICROS).unwrap_err().to_string();
+            assert!(error.contains(&format!("reads as {date}")), "{error}");
+            assert!(error.contains("unit=us"), "{error}");
+            let micros: i64 = text.parse().unwrap();
+            let counted = read_time_parameter(text, &counting(TimeUnit::Microseconds));
+            assert_eq!(counted.unwrap(), micros);
+            // A number in JSON is one.
+            assert_eq!(
+                timestamp_from_json(&Json::I64(micros), &MICROS).unwrap(),
+                micros
+            );
+        }
+        for text in [
+            "189912312359",
+            "210101010000",
+            "201313020500",
+            "201302290500",
+            "201301020560",
+            "201301022400",
+            "20130102050060",
+            "1357102800000",
+            "1357102800",
+            "1357102800000000",
+            "-20130102050",
+            "-2013010205000",
+        ] {
+            let micros = read_time_parameter(text, &MICROS).unwrap();
+            assert_eq!(micros.to_string(), text);
         }
     }
 

@@ -82,6 +82,9 @@ impl ValueFilter {
     }
 
     fn add(&mut self, condition: &str) -> Result<(), String> {
+        if let Some(detail) = with_a_sign(condition) {
+            return Err(detail);
+        }
         let (word, text) = condition.split_once(':').unwrap_or(("eq", condition));
         match word {
             "eq" => self.keep(vec![number(text)?]),
@@ -153,6 +156,31 @@ impl ValueFilter {
             None => Counted::Some,
         }
     }
+}
+
+/// Why a condition that begins with a sign of comparison, such as `>20`, is none.
+fn with_a_sign(condition: &str) -> Option<String> {
+    const SIGNS: [(&str, &str); 10] = [
+        (">=", "gte"),
+        ("=>", "gte"),
+        ("<=", "lte"),
+        ("=<", "lte"),
+        ("!=", "ne"),
+        ("<>", "ne"),
+        ("==", "eq"),
+        (">", "gt"),
+        ("<", "lt"),
+        ("=", "eq"),
+    ];
+    let (sign, word) = SIGNS.iter().find(|(sign, _)| condition.starts_with(sign))?;
+    let shown: String = condition.chars().take(64).collect();
+    let rest = condition.strip_prefix(sign).unwrap_or_default().trim();
+    Some(match number(rest) {
+        Ok(_) => format!("found the condition {shown:?}; write {word}:{rest}"),
+        Err(_) => {
+            format!("found the condition {shown:?}; write {word}: and a number, such as {word}:100")
+        }
+    })
 }
 
 /// Whether a value is one of some, which ascend.
@@ -229,6 +257,23 @@ mod tests {
         }
         assert!(ValueFilter::parse(&["gt:1"; 64]).is_ok());
         assert!(ValueFilter::parse(&["gt:1"; 65]).is_err());
+    }
+
+    #[test]
+    fn a_sign_of_comparison_is_refused_with_the_word_for_it() {
+        for (condition, word) in [
+            (">20", "gt:20"),
+            (">=20", "gte:20"),
+            ("> -2.5", "gt:-2.5"),
+            ("<20", "lt:20"),
+            ("=<20", "lte:20"),
+            ("!=0", "ne:0"),
+            ("=0", "eq:0"),
+            (">twenty", "gt: and a number"),
+        ] {
+            let error = ValueFilter::parse(&[condition]).unwrap_err().to_string();
+            assert!(error.contains(&format!("write {word}")), "{error}");
+        }
     }
 
     fn condition() -> impl Strategy<Value = String> {

@@ -1,14 +1,13 @@
 //! Correcting points: one by its id, or all of a range, each as one transaction of a
 //! deletion and what comes in its place.
 
-use crate::block::{Condition, OpKind, Operation, SetDefaults, put_points, readable};
+use crate::block::{Condition, Operation, SetDefaults, put_points, readable};
 use crate::db::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
-use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{
     Correction, Defaults, DeletePoints, FIRST_TIMESTAMP, Json, LAST_TIMESTAMP, OnDuplicate,
-    PointBatch, PointSpan, Source, TimeReading, Which, check_id, check_range, decode_points,
-    parse_correction, parse_point_id, parse_points_of,
+    PointBatch, PointSpan, Source, TimeReading, Which, check_id, check_range, parse_correction,
+    parse_points_of,
 };
 use crate::write::prepare::{point_operations, set_on_duplicate};
 
@@ -33,23 +32,13 @@ impl Database {
         provenance: Option<Vec<u8>>,
     ) -> Result<(DeletePoints, Condition)> {
         check_id(series, "/series_id", &self.state.limits)?;
-        let (block, place) = parse_point_id(id)?;
-        let unknown = || Error::NotFound {
-            entity: Entity::Point,
-            id: id.to_owned(),
+        let Some((source, timestamp)) = self.written_point(series, id)? else {
+            return Err(Error::NotFound {
+                entity: Entity::Point,
+                id: id.to_owned(),
+            });
         };
-        if block > self.state.published() {
-            return Err(unknown());
-        }
-        let bytes = read_block(&self.state, block)?;
-        let (_, action) = block_at(&self.state, block, &bytes)?;
-        if action.op != OpKind::PutPoints {
-            return Err(unknown());
-        }
-        let points = decode_points(action.body).map_err(|e| damaged(&self.state, block, e))?;
-        let timestamp = points.timestamps.get(place as usize).copied();
-        let timestamp = timestamp.filter(|_| points.series == series);
-        let timestamp = timestamp.ok_or_else(unknown)?;
+        let (block, place) = (source.seq, source.index);
         let span = PointSpan {
             series: series.to_owned(),
             start: timestamp,

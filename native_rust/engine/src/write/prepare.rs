@@ -5,10 +5,11 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::versions::StoredVersions;
-use crate::block::{Operation, all_readable, put_points, readable};
+use crate::block::{Operation, all_readable, check_size, put_points, readable};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, Fault, InvalidCode, Result};
+use crate::limits::Limits;
 use crate::types::{
     Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, OnDuplicate,
     PointBatch, PointSpan, Pointers, Points, PutFeature, ReadFeatures, Rejected, TimeReading,
@@ -91,6 +92,15 @@ impl PreparedFeatures {
             ids: vec![feature.id.clone()],
             operations: vec![readable(Operation::PutFeature(feature))?],
         })
+    }
+
+    /// With a provenance, text of a JSON object, for all features without one of their own.
+    ///
+    /// # Errors
+    /// As [`PreparedPoints::with_provenance`].
+    pub fn with_provenance(mut self, database: &Database, text: Option<&[u8]>) -> Result<Self> {
+        inherit_provenance(&mut self.operations, text, &database.state.limits)?;
+        Ok(self)
     }
 
     /// Refuse a FeatureCollection where one feature is expected.
@@ -298,6 +308,38 @@ impl PreparedPoints {
         set_on_duplicate(&mut self.operations, on_duplicate);
         self
     }
+
+    /// With a provenance, text of a JSON object, for all points without one of their own.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a provenance that is none, [`Error::TooLarge`] where all of them
+    /// with it are more than a transaction may be.
+    pub fn with_provenance(mut self, database: &Database, text: Option<&[u8]>) -> Result<Self> {
+        inherit_provenance(&mut self.operations, text, &database.state.limits)?;
+        Ok(self)
+    }
+}
+
+fn inherit_provenance(
+    operations: &mut [Operation],
+    text: Option<&[u8]>,
+    limits: &Limits,
+) -> Result<()> {
+    let Some(provenance) = optional_provenance(text)? else {
+        return Ok(());
+    };
+    // It is copied for each of them.
+    let bytes = operations.len().saturating_mul(provenance.len());
+    check_size(bytes, limits.transaction_bytes)?;
+    for operation in operations {
+        let own = match operation {
+            Operation::PutFeature(feature) => &mut feature.provenance,
+            Operation::PutPoints { batch, .. } => &mut batch.provenance,
+            _ => continue,
+        };
+        own.get_or_insert_with(|| provenance.clone());
+    }
+    Ok(())
 }
 
 /// The puts of points, which know where they stand in their request.

@@ -150,11 +150,20 @@ impl Model {
             };
             return Vec::from_iter(timestamp.map(|timestamp| Bucket { timestamp, value }));
         };
-        // From where to where buckets are wanted, empty ones too.
-        let first = query.start.or(points.first().map(|p| p.0));
+        // From where to where buckets are wanted, empty ones too: those of all points, which a
+        // condition on values does not change.
+        let every = self.points(
+            &Aggregate {
+                values: query.values.clone().filter(|_| query.fill == Fill::None),
+                ..query.clone()
+            },
+            at,
+        );
+        let within: Vec<&(i64, f64)> = every.iter().filter(inside).collect();
+        let first = query.start.or(within.first().map(|p| p.0));
         let last_point = match lengths.window {
-            None => points.last(),
-            Some(_) => all.last(),
+            None => within.last().copied(),
+            Some(_) => every.last(),
         };
         let last = query.end.map(|end| end - 1).or(last_point.map(|p| p.0));
         let (Some(first), Some(last)) = (first, last) else {
@@ -184,7 +193,7 @@ impl Model {
             };
             let inside = |point: &&(i64, f64)| (span.0..span.1).contains(&point.0);
             held.extend(all.iter().filter(inside));
-            if let (None, Some(first), Some(last)) = (lengths.window, points.first(), points.last())
+            if let (None, Some(first), Some(last)) = (lengths.window, within.first(), within.last())
             {
                 span.0 = if query.start.is_none() {
                     span.0.max(first.0)

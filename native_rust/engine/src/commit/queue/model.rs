@@ -207,6 +207,7 @@ fn ack() -> Ack {
         last_seq: 1,
         time: 0,
         hash: [0; 32],
+        whole: (1, 1),
         points_put: 0,
         points_deleted: 0,
         features_replaced: 0,

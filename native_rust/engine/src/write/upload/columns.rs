@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::missing::MissingValues;
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::limits::Limits;
@@ -16,6 +17,8 @@ pub struct TableReading {
     pub shape: Option<TableShape>,
     /// How timestamps are read.
     pub times: TimeReading,
+    /// Which cells stand for no value besides empty ones.
+    pub missing: MissingValues,
 }
 
 /// The shapes that a table of points has.
@@ -136,6 +139,14 @@ impl Columns {
         }
     }
 
+    /// How many columns have values.
+    pub(super) fn values(&self) -> usize {
+        match self {
+            Self::Wide { series, .. } => series.len(),
+            Self::Single { .. } | Self::Long { .. } => 1,
+        }
+    }
+
     /// Bytes that it holds.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -190,7 +201,7 @@ mod tests {
         let form = TableReading {
             series: series.map(str::to_owned),
             shape,
-            times: TimeReading::default(),
+            ..TableReading::default()
         };
         Columns::of(names, &form, &Limits::default(), &Budget::ample())
     }

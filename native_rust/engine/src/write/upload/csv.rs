@@ -3,6 +3,7 @@
 use csv_core::{ReadRecordResult, Reader};
 
 use super::columns::{Columns, TableReading};
+use super::missing::MissingValues;
 use super::records::KEPT_BYTES;
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result, Shown};
@@ -18,6 +19,9 @@ pub(super) struct Table {
     width: usize,
     row: Row,
     times: TimeReading,
+    missing: MissingValues,
+    /// Cells without a value in the rows that were taken.
+    gaps: u64,
 }
 
 /// A point of a row: its series, its timestamp in microseconds and its value.
@@ -59,10 +63,12 @@ impl Table {
             width: names.len(),
             row,
             times: form.times.clone(),
+            missing: form.missing.clone(),
+            gaps: 0,
         })
     }
 
-    /// The points of a row: none of a row of gaps. Linear; all cells or none.
+    /// The points of a row: those of its cells that have a value. Linear; all of them or none.
     ///
     /// # Errors
     /// [`Error::Invalid`] with the name of the column that is wrong, the first if several
@@ -78,7 +84,7 @@ impl Table {
             );
             return Err(refusal("", detail));
         }
-        let row = &self.row;
+        let (row, missing) = (&self.row, &self.missing);
         let mut cells = Vec::new();
         match &self.columns {
             Columns::Single {
@@ -87,7 +93,7 @@ impl Table {
                 value,
             } => {
                 let mut times = Times::new(row, *timestamp, &self.times);
-                cells.extend(row.cell(series, *value, "value", &mut times)?);
+                cells.extend(row.cell(series, (*value, "value"), &mut times, missing)?);
             }
             Columns::Long {
                 series,
@@ -95,17 +101,24 @@ impl Table {
                 value,
             } => {
                 let mut times = Times::new(row, *timestamp, &self.times);
-                cells.extend(row.cell(row.name(*series)?, *value, "value", &mut times)?);
+                let series = row.name(*series)?;
+                cells.extend(row.cell(series, (*value, "value"), &mut times, missing)?);
             }
             Columns::Wide { timestamp, series } => {
                 let mut times = Times::new(row, *timestamp, &self.times);
                 for (value, id) in series {
                     budget.step()?;
-                    cells.extend(row.cell(id, *value, id, &mut times)?);
+                    cells.extend(row.cell(id, (*value, id), &mut times, missing)?);
                 }
             }
         }
+        self.gaps += (self.columns.values() - cells.len()) as u64;
         Ok(cells)
+    }
+
+    /// Cells without a value in the rows that were taken so far.
+    pub(super) fn gaps(&self) -> u64 {
+        self.gaps
     }
 
     /// Bytes that it holds.
@@ -268,29 +281,50 @@ impl Row {
         std::str::from_utf8(bytes).map_err(|_| refusal("", format!("field {} is not UTF-8", i + 1)))
     }
 
-    /// The point of a field, unless that is a gap. `name` is the column's.
+    /// The point of a field, unless that has no value. It stands in a column with a name.
     fn cell<'r>(
         &'r self,
         series: &'r str,
-        value: usize,
-        name: &str,
+        (value, name): (usize, &str),
         times: &mut Times<'_>,
+        missing: &MissingValues,
     ) -> Result<Option<Cell<'r>>> {
         let text = self.field(value)?;
-        if text.is_empty() {
+        if missing.has_text(text) {
+            return Ok(None);
+        }
+        let number = point_value_from_text(text);
+        if number
+            .as_ref()
+            .is_ok_and(|number| missing.has_number(*number))
+        {
             return Ok(None);
         }
         let time = times.get()?;
-        let number = point_value_from_text(text).map_err(|e| in_column(e, name))?;
+        let number = number.map_err(|e| in_column(e, name, text))?;
         Ok(Some((series, time, number)))
     }
 }
 
-/// The error of a value, with the column that it stands in.
-fn in_column(error: Error, name: &str) -> Error {
+/// The error of a value, with the column that it stands in, and what to do if it stands for
+/// none.
+fn in_column(error: Error, name: &str, text: &str) -> Error {
     match error {
         Error::Invalid { code, detail, .. } => {
-            let detail = format!("column {}: {detail}", Shown(name));
+            let mut detail = format!("column {}: {detail}", Shown(name));
+            let decimal = |byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+            let is_number =
+                text.bytes().all(decimal) && text.bytes().any(|byte| byte.is_ascii_digit());
+            let plain = text.len() <= 40 && !text.contains([',', '=', '&', '+', '%', '#', ' ']);
+            match (is_number, plain) {
+                (true, _) => {}
+                (false, true) => {
+                    detail += &format!("; if it stands for no value, give missing={text}");
+                }
+                (false, false) => {
+                    detail += "; what stands for no value, the parameter missing says";
+                }
+            }
             Error::invalid(code, step(name), detail)
         }
         other => other,
@@ -338,6 +372,53 @@ mod tests {
         let wide = rows("timestamp,a,b,c", None, "1970-01-01,1,,3e2").unwrap();
         assert_eq!(wide, [("a".into(), 0, 1.0), ("c".into(), 0, 300.0)]);
         assert_eq!(rows("timestamp,a", None, "not read,").unwrap(), []);
+    }
+
+    #[test]
+    fn cells_without_a_value_leave_the_others_of_their_row() {
+        let form = TableReading {
+            missing: MissingValues::parse("NA,-999").unwrap(),
+            ..TableReading::default()
+        };
+        let budget = Budget::ample();
+        let mut table = Table::new(b"timestamp,a,b,c", &form, &Limits::default(), &budget).unwrap();
+        let mut points = |row: &str| -> Result<Vec<(String, f64)>> {
+            let cells = table.points(row.as_bytes(), &budget)?;
+            Ok(cells
+                .iter()
+                .map(|(s, _, v)| ((*s).to_owned(), *v))
+                .collect())
+        };
+        let both = [("a".to_owned(), 1.0), ("c".to_owned(), 2.0)];
+        for gap in ["", "NA", " NA ", "\"NA\"", "-999", "-999.0", "-9.99e2"] {
+            assert_eq!(
+                points(&format!("1970-01-01,1,{gap},2")).unwrap(),
+                both,
+                "{gap}"
+            );
+        }
+        assert_eq!(points("not read,NA,,-999").unwrap(), []);
+        for (cell, said) in [
+            ("n/a", "missing=n/a"),
+            ("-", "missing=-"),
+            ("na", "missing=na"),
+            ("not known", "the parameter missing"),
+        ] {
+            let error = points(&format!("1970-01-01,1,{cell},2"))
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("column \"b\"") && error.contains(said),
+                "{error}"
+            );
+        }
+        for cell in ["1e999", "1.2.3", "9007199254740993"] {
+            let error = points(&format!("1970-01-01,1,{cell},2"))
+                .unwrap_err()
+                .to_string();
+            assert!(!error.contains("missing"), "{error}");
+        }
+        assert_eq!(table.gaps(), 7 + 3);
     }
 
     #[test]

@@ -9,17 +9,19 @@
 
 mod columns;
 mod csv;
+mod missing;
 mod records;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use columns::{TableReading, TableShape};
+pub use missing::MissingValues;
 pub use records::Framing;
 
 use self::csv::Table;
 use self::records::{RECORD_SEPARATOR, Record, Records, Text};
-use super::prepare::set_on_duplicate;
+use super::prepare::{optional_provenance, set_on_duplicate};
 use super::versions::StoredVersions;
 use crate::block::{IdempotencyKey, Operation, RequestDigest, put_points, readable};
 use crate::budget::{Budget, Cancel};
@@ -69,6 +71,9 @@ pub struct UploadOptions {
     /// What becomes of points whose timestamps their series has; what the database says as
     /// the upload begins where nothing was asked for.
     pub on_duplicate: Option<OnDuplicate>,
+    /// What stands for every feature and point without a provenance of its own: text of a JSON
+    /// object.
+    pub provenance: Option<Vec<u8>>,
     /// The client's key: text as in [`IdempotencyKey`].
     pub key: Option<String>,
 }
@@ -115,6 +120,8 @@ pub struct Upload {
 struct Batches {
     options: UploadOptions,
     state: Arc<State>,
+    /// As it is stored.
+    provenance: Option<Vec<u8>>,
     table: Option<Table>,
     /// The batch in the making: how many records and bytes it has, and what they are.
     filled: (usize, usize),
@@ -139,14 +146,17 @@ impl Database {
     ///
     /// # Errors
     /// [`InvalidCode::Parameter`] for a key that is none, and where duplicates are to be
-    /// refused: what came before them is written by then. [`Error::MemoryFull`].
+    /// refused: what came before them is written by then. [`Error::Invalid`] for a provenance
+    /// that is none. [`Error::MemoryFull`].
     pub fn upload(&self, options: UploadOptions) -> Result<Upload> {
         if let Some(key) = &options.key {
             IdempotencyKey::new(key, &[]).check()?;
         }
         let memory = self.state.memory.clone();
         let held = memory.work.reserve(UPLOAD_BYTES)?;
+        let provenance = optional_provenance(options.provenance.as_deref())?;
         let mut upload = Upload::new(options, Arc::clone(&self.state), memory, held);
+        upload.batches.provenance = provenance;
         let asked = upload.batches.options.on_duplicate;
         let on_duplicate = match asked {
             Some(asked) => asked,
@@ -182,13 +192,17 @@ impl Upload {
             if let Some(on_duplicate) = options.on_duplicate {
                 asked.push_str(on_duplicate.as_str());
             }
-            RequestDigest::of(&[b"upload", asked.as_bytes()])
+            match &options.provenance {
+                None => RequestDigest::of(&[b"upload", asked.as_bytes()]),
+                Some(text) => RequestDigest::of(&[b"upload", asked.as_bytes(), text]),
+            }
         });
         Self {
             records: Records::new(framing, options.record_bytes),
             batches: Batches {
                 options,
                 state,
+                provenance: None,
                 table: None,
                 filled: (0, 0),
                 features: Vec::new(),
@@ -276,6 +290,12 @@ impl Upload {
         self.batches.ready.len()
     }
 
+    /// Cells without a value in the rows of a table that were taken so far.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.batches.table.as_ref().map_or(0, Table::gaps)
+    }
+
     /// The records that were left out since this was last asked.
     pub fn take_rejected(&mut self) -> Vec<RejectedRecord> {
         std::mem::take(&mut self.batches.rejected)
@@ -342,7 +362,8 @@ impl Batches {
 
     /// Bytes of memory that are held, about.
     fn bytes(&self) -> usize {
-        let features = self.features.len() * FEATURE;
+        let provenance = self.provenance.as_ref().map_or(0, Vec::len);
+        let features = self.features.len() * (FEATURE + provenance);
         let documents = match self.features.is_empty() {
             true => 0,
             false => 2 * self.filled.1,
@@ -388,7 +409,10 @@ impl Batches {
                     let detail = "found a FeatureCollection; expected one Feature in each record";
                     return Err(Error::invalid(InvalidCode::Feature, "/type", detail));
                 }
-                for (_, feature) in read.features {
+                for (_, mut feature) in read.features {
+                    if feature.provenance.is_none() {
+                        feature.provenance.clone_from(&self.provenance);
+                    }
                     self.features
                         .push(readable(Operation::PutFeature(feature))?);
                 }
@@ -402,16 +426,18 @@ impl Batches {
             }
             UploadForm::Points(framing, times) => {
                 check_framing(text, *framing, "application/json-seq")?;
-                self.points.read(text, times, &self.state.limits)
+                let provenance = self.provenance.as_deref();
+                self.points
+                    .read(text, times, provenance, &self.state.limits)
             }
             UploadForm::Table(..) => {
                 let Some(table) = &mut self.table else {
                     return Ok(());
                 };
-                for (series, timestamp, value) in table.points(text, budget)? {
+                let provenance = self.provenance.as_deref();
+                for point in table.points(text, budget)? {
                     budget.step()?;
-                    self.points
-                        .add(series, timestamp, value, &self.state.limits)?;
+                    self.points.add(point, provenance, &self.state.limits)?;
                 }
                 Ok(())
             }
