@@ -112,10 +112,7 @@ impl Database {
         let index = &self.state.indexes.series;
         let mut found = InOrder::after(index, list.prefix, pager.after().as_deref(), budget);
         let mut series = Vec::new();
-        while let Some((id, points)) = found.next()? {
-            if points.latest(at, budget)?.is_none() {
-                continue;
-            }
+        while let Some(((id, points), _)) = pager.next_shown(&mut found, budget)? {
             if !pager.take(&id, LONG_ROW) {
                 break;
             }

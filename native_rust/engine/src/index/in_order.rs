@@ -4,7 +4,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-use super::temporal::{Extent, NamedSeries, SeriesEntry, TemporalIndex};
+#[cfg(test)]
+use super::temporal::SeriesEntry;
+use super::temporal::{Extent, NamedSeries, TemporalIndex};
 use crate::budget::Budget;
 use crate::error::Result;
 
@@ -109,7 +111,8 @@ impl TemporalIndex {
     ///
     /// # Errors
     /// Those of the budget.
-    pub fn list(
+    #[cfg(test)]
+    pub(crate) fn list(
         &self,
         (prefix, after): (&str, Option<&str>),
         at: u64,

@@ -46,6 +46,7 @@ pub use shared_series::SharedSeries;
 pub(crate) use signatures::SignatureTable;
 pub use spatial::Placed;
 pub(crate) use summary::{extremes, greatest, least};
+pub(crate) use temporal::NamedSeries;
 pub use temporal::{SeriesEntry, TemporalIndex};
 pub(crate) use traceless::Traces;
 pub(crate) use walk::Stretch;

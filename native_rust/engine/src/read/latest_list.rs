@@ -36,10 +36,7 @@ impl Database {
         let index = &self.state.indexes.series;
         let mut found = InOrder::after(index, query.prefix, pager.after().as_deref(), budget);
         let mut series = Vec::new();
-        while let Some((id, points)) = found.next()? {
-            let Some(point) = points.latest(at, budget)? else {
-                continue;
-            };
+        while let Some(((id, _), point)) = pager.next_shown(&mut found, budget)? {
             budget.check()?;
             let latest = self.written(point)?;
             let texts = [&latest.metadata, &latest.provenance];

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::index::SeriesEntry;
+use crate::index::{InOrder, NamedSeries, Point, SeriesEntry};
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::page::check_limit;
 use crate::read::table_rows::write_cell;
@@ -38,7 +38,8 @@ pub struct SeriesListPage {
 impl Database {
     /// Series that have points, with how many and from when to when. Pages show one state,
     /// and end at their limit, or where they would pass [`crate::Limits::page_bytes`] as
-    /// JSON. No file work.
+    /// JSON, or have passed over [`crate::Limits::page_items`] series without points: such a
+    /// page may be empty and have a next one. No file work.
     ///
     /// O(log of all series), and of the chunks of those listed.
     ///
@@ -51,10 +52,19 @@ impl Database {
         budget: &Budget,
     ) -> Result<SeriesListPage> {
         let mut pager = SeriesPager::new(self, query, List::Series, &query.prefix)?;
-        let (at, after) = (pager.at(), pager.after());
+        let at = pager.at();
         let index = &self.state.indexes.series;
-        let range = (query.prefix, after.as_deref());
-        let (series, _) = index.list(range, at, budget, |_, id| pager.take(id, 0))?;
+        let mut found = InOrder::after(index, query.prefix, pager.after().as_deref(), budget);
+        let mut series = Vec::new();
+        while let Some(((id, points), _)) = pager.next_shown(&mut found, budget)? {
+            if !pager.take(&id, 0) {
+                break;
+            }
+            if let Some(summary) = points.read().summary(at) {
+                budget.make_room(&mut series, 1)?;
+                series.push(SeriesEntry { id, summary });
+            }
+        }
         budget.hold(pager.bytes())?;
         Ok(SeriesListPage {
             series,
@@ -124,6 +134,8 @@ pub(crate) struct SeriesPager {
     rows: usize,
     bytes: usize,
     most_bytes: usize,
+    /// How many more series may be passed over.
+    passing: usize,
     more: bool,
 }
 
@@ -151,6 +163,7 @@ impl SeriesPager {
             rows: query.limit,
             bytes: 0,
             most_bytes: state.limits.page_bytes,
+            passing: state.limits.page_items,
             more: false,
         })
     }
@@ -163,6 +176,30 @@ impl SeriesPager {
     /// The series that the page begins after.
     pub(crate) fn after(&self) -> Option<Box<str>> {
         self.after.clone()
+    }
+
+    /// The next series that shows a point, and its last one. Those that have none, such as all
+    /// that were made later, are passed over, as many in a page as one may have items: then the
+    /// page ends, and the next one goes on after them.
+    pub(crate) fn next_shown(
+        &mut self,
+        found: &mut InOrder<'_>,
+        budget: &Budget,
+    ) -> Result<Option<(NamedSeries, Point)>> {
+        while let Some((id, points)) = found.next()? {
+            if points.began_by(self.at)
+                && let Some(last) = points.latest(self.at, budget)?
+            {
+                return Ok(Some(((id, points), last)));
+            }
+            self.passing = self.passing.saturating_sub(1);
+            if self.passing == 0 {
+                self.last = Some((*id).into());
+                self.more = true;
+                return Ok(None);
+            }
+        }
+        Ok(None)
     }
 
     /// Takes the row of a series, which has so many bytes beside those it has in the list, if
