@@ -73,7 +73,7 @@ soak: setup ## run the reliability tests for long (SOAK_SECONDS=300 FUZZ_SECONDS
 fuzz: setup ## fuzz the engine (FUZZ_SECONDS=60 for each target)
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),60)
 
-lint: ## check formatting, and that nothing warns
+lint: ## check formatting, that nothing warns, and the alert rules
 	@bin/setup --lint
 	cd native_rust && cargo fmt --all --check
 	cd native_rust && cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -81,6 +81,8 @@ lint: ## check formatting, and that nothing warns
 	cd native_rust/fuzz && cargo fmt --check && cargo clippy --all-targets -- -D warnings
 	mix format --check-formatted
 	MIX_ENV=test mix compile --warnings-as-errors --force
+	promtool check rules deploy/monitoring/alerts.yml
+	promtool test rules deploy/monitoring/alerts_test.yml
 
 format: ## format all code
 	@bin/setup --lint

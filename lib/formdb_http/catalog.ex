@@ -9,12 +9,14 @@ defmodule FormdbHttp.Catalog do
 
   require Logger
 
-  alias FormdbHttp.{Config, DataFolder, Error, Native}
+  alias FormdbHttp.{Config, DataFolder, Disk, Error, Native, ProcessFigures}
 
   @key __MODULE__
   # How long it may take until it is noticed that a folder was taken away while nobody
   # wrote. A look takes microseconds for each database.
   @check_ms 1_000
+  # How old figures of the process may be.
+  @process_ms 5_000
 
   @spec start_link(Config.t()) :: GenServer.on_start()
   def start_link(%Config{} = config),
@@ -49,6 +51,8 @@ defmodule FormdbHttp.Catalog do
   def init(config) do
     Process.flag(:trap_exit, true)
     DataFolder.new()
+    ProcessFigures.new()
+    ProcessFigures.refresh()
     # One that was killed had no time to do this itself.
     release()
 
@@ -57,7 +61,8 @@ defmodule FormdbHttp.Catalog do
         for warning <- warnings, do: Logger.warning(warning)
         :persistent_term.put(@key, {handle, config})
         Process.send_after(self(), :check, @check_ms)
-        {:ok, config}
+        Process.send_after(self(), :process_figures, @process_ms)
+        {:ok, Disk.watch(false)}
 
       {:error, error} ->
         {:stop, {:shutdown, refusal(config.data_dir, Error.from_native(error))}}
@@ -67,24 +72,30 @@ defmodule FormdbHttp.Catalog do
   # Open databases whose files were taken away take no more writes from then on, and
   # their figures say why. Here and not in the probes, which wait for no file.
   @impl true
-  def handle_info(:check, config) do
+  def handle_info(:check, disk_low?) do
     case Native.catalog_check(handle()) do
       {:ok, nil} -> DataFolder.found()
       {:error, error} -> DataFolder.lost(Error.from_native(error))
     end
 
     Process.send_after(self(), :check, @check_ms)
-    {:noreply, config}
+    {:noreply, Disk.watch(disk_low?)}
   end
 
-  def handle_info(_other, config), do: {:noreply, config}
+  def handle_info(:process_figures, disk_low?) do
+    ProcessFigures.refresh()
+    Process.send_after(self(), :process_figures, @process_ms)
+    {:noreply, disk_low?}
+  end
+
+  def handle_info(_other, disk_low?), do: {:noreply, disk_low?}
 
   # The handle stays where it is: calls under way refer to it without a copy, and one that
   # is erased may be gone before a dirty call has looked at it (OTP 25).
   #
   # The databases have been closed by then: their processes come later in the tree.
   @impl true
-  def terminate(_reason, _config), do: release()
+  def terminate(_reason, _disk_low?), do: release()
 
   defp release do
     with {handle, _config} <- :persistent_term.get(@key, nil), do: Native.catalog_close(handle)

@@ -17,7 +17,7 @@ defmodule FormdbHttp.Database do
 
   require Logger
 
-  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native, Types}
+  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native, Telemetry, Types}
 
   @type status :: :opening | :open | :closed | {:failed, Error.t()}
 
@@ -143,12 +143,15 @@ defmodule FormdbHttp.Database do
   def handle_info({ref, {:ok, report}}, %{opening: ref} = state) do
     log_report(state.name, report)
     warn_of_copy(state.name)
+    tell_opened(state.name, report)
     DataFolder.add(state.name)
     {:noreply, opened(state, :open, {:ok, report})}
   end
 
   def handle_info({ref, {:error, error}}, %{opening: ref} = state) do
     error = Error.from_native(error)
+    metadata = %{database: state.name, code: error.code}
+    Telemetry.execute([:formdb, :database, :open_failed], %{}, metadata)
 
     # What could not be made was undone.
     if Native.database_exists(Catalog.handle(), state.name) do
@@ -172,6 +175,13 @@ defmodule FormdbHttp.Database do
   end
 
   def handle_info(_other, state), do: {:noreply, state}
+
+  defp tell_opened(name, report) do
+    duration = System.convert_time_unit(report.microseconds, :microsecond, :native)
+    counts = Map.take(report, [:blocks, :blocks_read, :bytes_cut])
+    metadata = %{database: name, created: report.created}
+    Telemetry.execute([:formdb, :database, :open], Map.put(counts, :duration, duration), metadata)
+  end
 
   defp warn_of_copy(name) do
     with {:ok, %{log: log}} <- Native.database_info(Catalog.handle(), name),
@@ -210,6 +220,7 @@ defmodule FormdbHttp.Database do
   # Says once why writes are refused: clients are told without the folders of the files.
   defp watch_writes(%{refused: nil} = state, %{poisoned: cause}) when is_binary(cause) do
     Logger.error("database #{state.name} takes no writes until it is opened again: #{cause}")
+    Telemetry.execute([:formdb, :database, :read_only], %{}, %{database: state.name})
     %{state | refused: cause}
   end
 
@@ -267,8 +278,10 @@ defmodule FormdbHttp.Database do
   defp warn_left(name, left),
     do: Logger.warning("purged database #{name}; files are left until the next start: #{left}")
 
-  defp log_close(%{outcome: {:ok, _report}, name: name}),
-    do: Logger.info("closed database #{name}")
+  defp log_close(%{outcome: {:ok, _report}, name: name}) do
+    Logger.info("closed database #{name}")
+    Telemetry.execute([:formdb, :database, :close], %{}, %{database: name})
+  end
 
   defp log_close(_not_open), do: :ok
 

@@ -3,7 +3,7 @@ defmodule FormdbHttp.Inspection do
   # Looking into databases that nobody has open, for the Mix tasks: it needs no
   # application. The engine works on threads of its own and reports to this process.
 
-  alias FormdbHttp.{Engine, Native}
+  alias FormdbHttp.{Config, Disk, Engine, Native}
 
   @typedoc "Called with bytes done and in all."
   @type progress :: (non_neg_integer(), non_neg_integer() -> term())
@@ -38,6 +38,21 @@ defmodule FormdbHttp.Inspection do
   @doc "Explains a database: sentences, and whether it is sound."
   @spec diagnose(Path.t()) :: FormdbHttp.result(map())
   def diagnose(dir), do: run(&Native.inspect_diagnose(dir, &1), fn _done, _total -> :ok end)
+
+  @doc """
+  That a server refuses writes there, since the disk has too little room, and what to do, in
+  words; `nil` when it has enough, or nobody knows. The bound is that of the environment, where
+  that has one.
+  """
+  @spec disk_low(Path.t()) :: String.t() | nil
+  def disk_low(dir) do
+    config = with {:ok, config} <- Config.load(), do: config, else: (_wrong -> %Config{})
+
+    with {free, size} <- Native.disk_space(dir) do
+      space = %{free_bytes: free, size_bytes: size, min_free_bytes: config.min_free_bytes}
+      if Disk.low?(space), do: Disk.refusal(space)
+    end
+  end
 
   @doc """
   Copies what is whole into a new folder; with `beyond?` also what can be read after the

@@ -12,7 +12,8 @@ defmodule FormdbHttp.Log do
   # It takes the place of the other handlers for standard output in the VM that serves
   # (`mix formdb.server`); an application that embeds the database keeps its own.
 
-  alias FormdbHttp.Log.Writer
+  alias FormdbHttp.{Config, Native}
+  alias FormdbHttp.Log.{JSONFormat, Writer}
 
   @handler :formdb_log
   # Of one line, in characters, and of the terms in it.
@@ -23,26 +24,31 @@ defmodule FormdbHttp.Log do
   @dropped 2
 
   @format %{
-    template: [:time, " [", :level, "] ", :msg, "\n"],
+    template: [:time, " [", :level, "] ", {:request_id, [:request_id, " "], []}, :msg, "\n"],
     time_offset: ~c"Z",
     single_line: false,
     chars_limit: @line_chars,
     depth: @depth
   }
 
-  @doc "Takes over standard output from the handlers that could block; `bytes` may wait."
-  @spec install(pos_integer()) :: :ok
-  def install(bytes) do
+  @doc """
+  Takes over standard output from the handlers that could block. The configuration says in which
+  form lines are, from which level on, and how many bytes of them may wait.
+  """
+  @spec install(Config.t()) :: :ok
+  def install(%Config{} = settings) do
     counters = counters()
-    {:ok, writer} = Writer.start(counters)
-    config = %{writer: writer, counters: counters, bytes: bytes}
+    formatter = formatter(settings.log_format)
+    {:ok, writer} = Writer.start(counters, fn level, text -> line(level, text, formatter) end)
+    config = %{writer: writer, counters: counters, bytes: settings.log_buffer_bytes}
+    :ok = :logger.set_primary_config(:level, settings.log_level)
 
     _ = :logger.remove_handler(@handler)
 
     :ok =
       :logger.add_handler(@handler, __MODULE__, %{
         config: config,
-        formatter: {:logger_formatter, @format},
+        formatter: formatter,
         # As Elixir's own: no reports of supervisors, which start and stop children often.
         filters: [
           remote_gl: {&:logger_filters.remote_gl/2, :stop},
@@ -57,6 +63,20 @@ defmodule FormdbHttp.Log do
         do: :logger.remove_handler(id)
 
     :ok
+  end
+
+  # People read a terminal, and programs the rest.
+  defp formatter(:auto),
+    do: formatter(if(Native.stdout_is_terminal(), do: :text, else: :json))
+
+  defp formatter(:text), do: {:logger_formatter, @format}
+  defp formatter(:json), do: {JSONFormat, @format}
+
+  # Of the log's own.
+  defp line(level, text, {formatter, format}) do
+    meta = %{time: System.system_time(:microsecond)}
+    event = %{level: level, msg: {:string, text}, meta: meta}
+    event |> formatter.format(format) |> :unicode.characters_to_binary()
   end
 
   @doc "Waits until everything is written that will be taken, for `milliseconds` at most."
@@ -89,7 +109,10 @@ defmodule FormdbHttp.Log do
   @doc false
   def log(event, %{config: config, formatter: {formatter, format}}) do
     format = %{format | single_line: event.level not in @faults}
-    line = event |> formatter.format(format) |> :unicode.characters_to_binary()
+
+    line =
+      event |> named(formatter) |> formatter.format(format) |> :unicode.characters_to_binary()
+
     %{writer: writer, counters: counters, bytes: most} = config
 
     if is_binary(line) and :counters.get(counters, @waiting) + byte_size(line) <= most do
@@ -101,6 +124,12 @@ defmodule FormdbHttp.Log do
 
     :ok
   end
+
+  # OTP's formatter takes no other text than this for text.
+  defp named(%{meta: %{request_id: id} = meta} = event, :logger_formatter) when is_binary(id),
+    do: %{event | meta: %{meta | request_id: String.to_charlist(id)}}
+
+  defp named(event, _formatter), do: event
 
   # OTP says of each application that it ended, also of those that were only stopped, or
   # never got to start: whoever stops or starts them says what there is to say.

@@ -18,7 +18,8 @@ defmodule FormdbHttp.Metrics do
 
   @statuses [:open, :opening, :failed, :closed]
 
-  # Of every open database: name, type, where FormdbHttp.database/1 has it, meaning.
+  # Of every open database: name, type, where the figures of FormdbHttp.database/1 and those of
+  # the engine have it, meaning.
   @figures [
     {:formdb_database_seq, :gauge, [:seq], "Sequence of the last block that readers see."},
     {:formdb_database_durable_seq, :gauge, [:durable_seq],
@@ -30,10 +31,33 @@ defmodule FormdbHttp.Metrics do
     {:formdb_database_journal_segments, :gauge, [:segments], "Files of the journal."},
     {:formdb_database_queued_transactions, :gauge, [:queued],
      "Transactions that wait to be committed."},
+    {:formdb_database_queued_bytes, :gauge, [:queued_bytes], "Size of these, encoded."},
+    {:formdb_database_oldest_transaction_age_seconds, :gauge, [:oldest_ns],
+     "How long the oldest transaction waits that is not answered yet, else 0."},
+    {:formdb_database_open_transactions, :gauge, [:open_transactions],
+     "Transactions that clients have begun and not ended."},
+    {:formdb_database_commit_duration_seconds, :histogram, [:commits],
+     "Time from the submission of a transaction to its answer."},
+    {:formdb_database_fsync_duration_seconds, :histogram, [:syncs],
+     "Time that a sync of the journal to disk took."},
+    {:formdb_database_commit_group_transactions, :histogram, [:group_sizes],
+     "Transactions that were committed in one group."},
     {:formdb_database_transactions_total, :counter, [:transactions],
      "Transactions committed since the database was opened."},
     {:formdb_database_commit_groups_total, :counter, [:groups],
      "Groups of transactions written since the database was opened."},
+    {:formdb_database_index_bytes, :gauge, [:index_bytes],
+     "Memory that its indexes take, roughly."},
+    {:formdb_database_opening_duration_seconds, :gauge, [:opening_ns],
+     "Time that opening it took, with reading and checking its journal."},
+    {:formdb_database_snapshots_total, :counter, [:snapshots],
+     "Times that its indexes were stored for a quick opening."},
+    {:formdb_database_snapshot_failures_total, :counter, [:snapshot_failures],
+     "Times that this failed."},
+    {:formdb_database_snapshot_timestamp_seconds, :gauge, [:snapshot_at_ns],
+     "When that was done last, as seconds since 1970."},
+    {:formdb_database_snapshot_duration_seconds, :gauge, [:snapshot_ns], "Time that it took."},
+    {:formdb_database_snapshot_bytes, :gauge, [:snapshot_bytes], "Size of what was stored."},
     {:formdb_database_document_cache_bytes, :gauge, [:cached_bytes],
      "Memory of finished feature documents."},
     {:formdb_database_poisoned, :gauge, [:poisoned],
@@ -103,11 +127,41 @@ defmodule FormdbHttp.Metrics do
     callback.(gauge(:formdb_index_bytes, "Memory that indexes take, roughly.", used))
     callback.(gauge(:formdb_index_limit_bytes, "Memory that they may take in all.", limit))
 
+    limits = Catalog.config()
+
+    callback.(
+      gauge(
+        :formdb_queue_limit_transactions,
+        "Transactions of one database that may wait to be committed.",
+        limits.queue_transactions
+      )
+    )
+
+    callback.(
+      gauge(
+        :formdb_queue_limit_bytes,
+        "Size of the transactions of one database that may wait to be committed.",
+        limits.queue_bytes
+      )
+    )
+
+    disk(Native.catalog_disk(Catalog.handle()), callback)
     databases = FormdbHttp.Databases.known()
     callback.(statuses(databases))
     open = open(databases)
     for figure <- @figures, do: callback.(family(figure, open))
     for figure <- @admission, do: callback.(admission(figure))
+  end
+
+  # Where the system does not say how much there is, there is nothing to show.
+  defp disk({free, total, least}, callback) do
+    for {name, help, value} <- [
+          {:formdb_disk_free_bytes, "Free space on the disk of the data folder.", free},
+          {:formdb_disk_size_bytes, "Size of that disk.", total},
+          {:formdb_disk_min_free_bytes, "Free space below which writes are refused.", least}
+        ],
+        value != nil,
+        do: callback.(gauge(name, help, value))
   end
 
   defp gauge(name, help, value), do: create_mf(name, help, :gauge, [{[], value}])
@@ -139,19 +193,55 @@ defmodule FormdbHttp.Metrics do
   # One that was closed since it was listed is left out.
   defp open(databases) do
     for %{id: name, status: :open} <- databases,
-        {:ok, figures} <- [FormdbHttp.database(name)],
-        do: {[database: name], figures}
+        {:ok, info} <- [FormdbHttp.database(name)],
+        {:ok, figures} <- [Native.database_figures(Catalog.handle(), name)],
+        do: {[database: name], Map.merge(info, figures)}
   end
 
   defp family({name, type, path, help}, open) do
-    samples = for {labels, figures} <- open, do: {labels, figures |> get_in(path) |> number(path)}
+    samples =
+      for {labels, figures} <- open,
+          sample <- sample(type, labels, get_in(figures, path), List.last(path)),
+          do: sample
+
     create_mf(name, help, type, samples)
   end
 
+  # Of the last snapshot, where none was taken.
+  @of_snapshots [:snapshot_at_ns, :snapshot_ns, :snapshot_bytes]
+
+  defp sample(_type, _labels, nil, key) when key in @of_snapshots, do: []
+
+  defp sample(:histogram, labels, {buckets, beyond, sum}, key) do
+    {buckets, count} =
+      Enum.map_reduce(buckets, 0, fn {bound, values}, count ->
+        {{bound(bound, key), count + values}, count + values}
+      end)
+
+    count = count + beyond
+    sum = if key == :group_sizes, do: sum, else: seconds(sum)
+    [{labels, buckets ++ [infinity: count], count, sum}]
+  end
+
+  defp sample(_type, labels, value, key), do: [{labels, number(value, key)}]
+
+  defp bound(number, :group_sizes), do: number
+  # As all versions of the library write it.
+  defp bound(nanos, _durations) when rem(nanos, 1_000_000_000) == 0,
+    do: div(nanos, 1_000_000_000)
+
+  defp bound(nanos, _durations), do: seconds(nanos)
+
   # The cause, of a poisoned or failed database.
-  defp number(nil, _path), do: 0
-  defp number(cause, _path) when is_binary(cause), do: 1
+  defp number(nil, _key), do: 0
+  defp number(cause, _key) when is_binary(cause), do: 1
   # Metrics count in seconds.
-  defp number(ms, [:clock_offset_ms]), do: ms / 1_000
-  defp number(number, _path), do: number
+  defp number(ms, :clock_offset_ms), do: ms / 1_000
+
+  defp number(nanos, key) when key in [:oldest_ns, :opening_ns, :snapshot_at_ns, :snapshot_ns],
+    do: seconds(nanos)
+
+  defp number(number, _key), do: number
+
+  defp seconds(nanos), do: nanos / 1_000_000_000
 end

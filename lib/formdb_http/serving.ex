@@ -8,11 +8,13 @@ defmodule FormdbHttp.Serving do
     Catalog,
     Databases,
     DataFolder,
+    Disk,
     Engine,
     Error,
     Features,
     Input,
-    Native
+    Native,
+    ProcessFigures
   }
 
   alias FormdbHttp.{Types, Writing}
@@ -32,6 +34,21 @@ defmodule FormdbHttp.Serving do
   @doc "Bytes that the indexes take, and that they may take in all."
   @spec index_memory() :: {non_neg_integer(), pos_integer()}
   def index_memory, do: Native.memory_indexes(Catalog.handle())
+
+  @doc "Why writes are refused for want of space on the disk, in words, or `nil`."
+  @spec disk_low() :: String.t() | nil
+  def disk_low do
+    space = Disk.space()
+    if Disk.low?(space), do: Disk.refusal(space)
+  end
+
+  @doc "How much room the disk of the data folder has, from memory."
+  @spec disk() :: Disk.t()
+  defdelegate disk, to: Disk, as: :space
+
+  @doc "What the operating system says of this process, as of some seconds ago."
+  @spec process_figures() :: %{optional(atom()) => number() | nil}
+  defdelegate process_figures, to: ProcessFigures, as: :known
 
   @doc "The data folder's path."
   @spec data_dir() :: Path.t()

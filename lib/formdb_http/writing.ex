@@ -3,7 +3,7 @@ defmodule FormdbHttp.Writing do
   # What all writes have in common: their options, the way to the engine, and the
   # answer that the committer sends.
 
-  alias FormdbHttp.{Admission, Catalog, Engine, Error, Input, Native, Types}
+  alias FormdbHttp.{Admission, Catalog, Engine, Error, Input, Native, Telemetry, Types}
 
   @typedoc "What the committer acknowledges."
   @type ack :: %{
@@ -17,6 +17,8 @@ defmodule FormdbHttp.Writing do
           whole: {first_seq :: pos_integer(), blocks :: pos_integer()},
           replayed: boolean()
         }
+
+  @event [:formdb, :commit, :stop]
 
   @options [:actor, :timeout, :durability, :idempotency_key]
   @levels [:sync, :interval, :none]
@@ -167,6 +169,21 @@ defmodule FormdbHttp.Writing do
   def await(_ref, false, _opts), do: {:ok, nil}
 
   def await(ref, true, opts) do
+    started = System.monotonic_time()
+    answer = receive_answer(ref, opts)
+
+    if Telemetry.listened?(@event) do
+      duration = System.monotonic_time() - started
+      Telemetry.execute(@event, %{duration: duration}, %{result: result(answer)})
+    end
+
+    answer
+  end
+
+  defp result({:ok, _ack}), do: :ok
+  defp result({:error, %Error{code: code}}), do: code
+
+  defp receive_answer(ref, opts) do
     timeout = Keyword.get_lazy(opts, :timeout, fn -> Catalog.config().write_timeout_ms end)
 
     receive do

@@ -86,6 +86,11 @@ defmodule FormdbHttpWeb.Endpoint do
   @spec refused_connections() :: non_neg_integer() | nil
   def refused_connections, do: with(%{} = counts <- counts(), do: Connections.refused(counts))
 
+  @doc "How many requests are being answered, without those for probes alone; or `nil`."
+  @spec requests_in_flight() :: non_neg_integer() | nil
+  def requests_in_flight,
+    do: with(%{} <- counts(), do: InFlight.count(Listener.in_flight(__MODULE__)))
+
   defp counts, do: Listener.connections(__MODULE__)
 
   @doc "Whether it takes new connections: no longer when it stops. `nil` where it does not run."

@@ -9,10 +9,10 @@ defmodule FormdbHttpWeb.Handler do
   alias FormdbHttp.{Config, Error}
 
   alias FormdbHttpWeb.{
+    AccessLog,
     Admission,
     AnswerMemory,
     BasePath,
-    Body,
     Compression,
     Conditions,
     CrossOrigin,
@@ -21,6 +21,8 @@ defmodule FormdbHttpWeb.Handler do
     Metrics,
     Problem,
     Request,
+    RequestEnd,
+    RequestId,
     Router,
     Settings
   }
@@ -49,6 +51,8 @@ defmodule FormdbHttpWeb.Handler do
   @spec init(Config.t(), :inet.ip_address(), Settings.routes()) :: Settings.t()
   def init(config, address, routes) do
     Metrics.register()
+    RequestId.start()
+    AccessLog.attach(config)
     Settings.new(config, address, routes)
   end
 
@@ -63,39 +67,40 @@ defmodule FormdbHttpWeb.Handler do
 
   defp answer(steps, req) do
     started = System.monotonic_time()
-    {req, answer} = run(steps, req)
+    {req, answer} = steps |> run(RequestId.identify(req))
     {status, headers, body} = finish(req, started, answer)
-    headers = headers |> Map.put_new("cache-control", @cache_control) |> merge(req.fields)
+
+    headers =
+      headers
+      |> Map.put_new("cache-control", @cache_control)
+      |> Map.put("x-request-id", req.id)
+      |> merge(req.fields)
+
     {status, headers, body}
   end
 
   # HEAD wants none of them.
   defp finish(%{method: "HEAD"} = req, started, {_status, _headers, {:stream, _parts}} = answer) do
     {status, headers, _parts} = Compression.call(answer, req)
-    ended(req, started, status)
+    RequestEnd.note(req, status, started, 0)
     {status, headers, {:stream, []}}
   end
 
   # Its parts have their bounds where they are made.
   defp finish(req, started, {_status, _headers, {:stream, _parts}} = answer) do
     {status, headers, {:stream, parts}} = Compression.call(answer, req)
-    ended = fn _part -> ended(req, started, status) end
-    parts = Stream.transform(parts, fn -> nil end, &{[&1], &2}, ended)
+    ended = fn sent -> RequestEnd.note(req, status, started, sent) end
+    parts = Stream.transform(parts, fn -> 0 end, &{[&1], &2 + IO.iodata_length(&1)}, ended)
     {status, headers, {:stream, parts}}
   end
 
   # Before it is sent, so that whoever has the answer finds the request counted.
   defp finish(req, started, answer) do
     answer = AnswerMemory.count(answer, Router.safe?(req))
-    {status, _headers, _body} = answer = Compression.call(answer, req)
-    ended(req, started, status)
+    {status, _headers, body} = answer = Compression.call(answer, req)
+    sent = if req.method == "HEAD", do: 0, else: IO.iodata_length(body)
+    RequestEnd.note(req, status, started, sent)
     answer
-  end
-
-  defp ended(req, started, status) do
-    Body.release()
-    duration = System.monotonic_time() - started
-    Metrics.count(req.method, Router.template(req.resource), status, duration)
   end
 
   defp run([step | steps], req) do

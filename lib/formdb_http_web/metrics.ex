@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.Metrics do
   @moduledoc false
-  # What GET /metrics shows: the requests, which are counted here; the server and the
-  # databases, whose figures collectors read when they are asked for; and the VM.
+  # What GET /metrics shows: the requests, the server, the databases, the process and the VM,
+  # whose figures collectors read when they are asked for.
   #
   # They are in a registry of their own, since that of an application which embeds the
   # server is none of our business.
@@ -10,21 +10,16 @@ defmodule FormdbHttpWeb.Metrics do
 
   import :prometheus_model_helpers, only: [create_mf: 4]
 
-  alias FormdbHttpWeb.Endpoint
+  alias FormdbHttp.Serving
+  alias FormdbHttpWeb.{Endpoint, RequestMetrics}
 
   @registry :formdb_http
 
-  @requests :formdb_http_requests_total
-  @duration :formdb_http_request_duration_seconds
-
-  # Seconds. From a read in memory to a bulk load.
-  @buckets [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5] ++
-             [1, 2.5, 5, 10]
-
   # Version 4.9 of the library writes 0.0001 as 1.00000000000000004792e-04, later ones as
   # 0.0001. Queries name these labels, so they are to be the same with all versions.
-  @bounds for bound <- @buckets,
-              is_float(bound),
+  @bounds for bound <-
+                [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05] ++
+                  [0.1, 0.25, 0.5, 2.5],
               into: %{},
               do:
                 {~s(le="#{:erlang.float_to_binary(bound)}"),
@@ -43,45 +38,10 @@ defmodule FormdbHttpWeb.Metrics do
   @doc "Once before the first request; again does no harm, and counters go on."
   @spec register() :: :ok
   def register do
+    RequestMetrics.start()
     :prometheus_registry.register_collectors(@registry, @collectors)
-
-    :prometheus_counter.declare(
-      registry: @registry,
-      name: @requests,
-      labels: [:method, :route, :status],
-      help: "Requests answered."
-    )
-
-    :prometheus_histogram.declare(
-      registry: @registry,
-      name: @duration,
-      labels: [:route],
-      buckets: @buckets,
-      help: "Time from a request's head to its answer."
-    )
-
     :ok
   end
-
-  @doc """
-  Counts an answered request. Of the routes there must be a bounded number; `duration` is
-  in native units of time.
-  """
-  @spec count(String.t(), String.t(), pos_integer(), non_neg_integer()) :: :ok
-  def count(method, route, status, duration) do
-    labels = [method(method), route, class(status)]
-    :prometheus_counter.inc(@registry, @requests, labels, 1)
-    :prometheus_histogram.observe(@registry, @duration, [route], duration)
-  end
-
-  # A client can name any method; and the name it sent is a part of a larger binary,
-  # which a table would keep.
-  for method <- ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-      do: defp(method(unquote(method)), do: unquote(method))
-
-  defp method(_other), do: "other"
-
-  defp class(status), do: <<?0 + div(status, 100), "xx">>
 
   @doc "All figures in the text format of Prometheus."
   @spec text() :: binary()
@@ -101,18 +61,53 @@ defmodule FormdbHttpWeb.Metrics do
   @impl true
   def collect_mf(_registry, callback) do
     {uptime, _since_last_call} = :erlang.statistics(:wall_clock)
-    callback.(create_mf(:formdb_uptime_seconds, "Time since the start.", :gauge, uptime / 1_000))
-    connections(Endpoint.connections(), callback)
+
+    for {name, type, help, samples} <-
+          [
+            {:formdb_uptime_seconds, :gauge, "Time since the start.", [{[], uptime / 1_000}]},
+            {:formdb_http_requests_total, :counter, "Requests answered.",
+             RequestMetrics.requests()},
+            {:formdb_http_request_duration_seconds, :histogram,
+             "Time from a request's head to its answer.", RequestMetrics.durations()},
+            {:formdb_http_request_size_bytes, :histogram,
+             "Size of the bodies of requests, as they came.", RequestMetrics.received()},
+            {:formdb_http_response_size_bytes, :histogram,
+             "Size of the bodies of answers, as they went.", RequestMetrics.sent()}
+          ] ++ listener(Endpoint.connections()) ++ process(Serving.process_figures()),
+        do: callback.(create_mf(name, help, type, samples))
+
     :ok
   end
 
   # Where another server is the host, it is that which counts them.
-  defp connections(nil, _callback), do: :ok
+  defp listener(nil), do: []
 
-  defp connections(open, callback) do
-    callback.(create_mf(:formdb_http_connections, "Connections now open.", :gauge, open))
-    refused = Endpoint.refused_connections()
-    help = "Connections refused, since as many were open as the limit allows."
-    callback.(create_mf(:formdb_http_connections_refused_total, help, :counter, refused))
+  defp listener(open) do
+    [
+      {:formdb_http_connections, :gauge, "Connections now open.", [{[], open}]},
+      {:formdb_http_connections_refused_total, :counter,
+       "Connections refused, since as many were open as the limit allows.",
+       [{[], Endpoint.refused_connections()}]},
+      {:formdb_http_requests_in_flight, :gauge, "Requests that are being answered.",
+       [{[], Endpoint.requests_in_flight()}]}
+    ]
+  end
+
+  # By the names that all of Prometheus' own libraries have for them.
+  @process [
+    {:process_open_fds, :gauge, :open_files, "Number of open file descriptors."},
+    {:process_max_fds, :gauge, :max_files, "Maximum number of open file descriptors."},
+    {:process_resident_memory_bytes, :gauge, :resident_bytes, "Resident memory size in bytes."},
+    {:process_cpu_seconds_total, :counter, :cpu_seconds,
+     "Total user and system CPU time spent in seconds."},
+    {:process_start_time_seconds, :gauge, :started,
+     "Start time of the process since unix epoch in seconds."}
+  ]
+
+  # What the system does not say is left out.
+  defp process(figures) do
+    for {name, type, key, help} <- @process,
+        value = figures[key],
+        do: {name, type, help, [{[], value}]}
   end
 end

@@ -10,6 +10,8 @@ defmodule FormdbHttpWeb.Request do
   @enforce_keys [:method, :path, :query, :headers, :peer, :asker, :body, :body_length, :settings]
   defstruct @enforce_keys ++
               [
+                id: nil,
+                trace: %{},
                 base_path: "",
                 resource: nil,
                 call: nil,
@@ -32,6 +34,7 @@ defmodule FormdbHttpWeb.Request do
 
   What the pipeline finds out:
 
+    * `id`, `trace` - what it is called: FormdbHttpWeb.RequestId
     * `base_path` - what links begin with
     * `resource`, `call`, `parts` - what is at the path, what the method does there, and the
       parts of the path that vary; `nil` where there is nothing
@@ -49,6 +52,8 @@ defmodule FormdbHttpWeb.Request do
           body: {module(), BodyReader.state()},
           body_length: non_neg_integer() | :unknown,
           settings: Settings.t(),
+          id: String.t() | nil,
+          trace: %{optional(:trace_id | :span_id) => String.t()},
           base_path: String.t(),
           resource: Resource.t() | nil,
           call: Call.t() | nil,

@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.MetricsTest do
 
   alias FormdbHttp.JSON
   alias FormdbHttp.{Config, Error, Exposition}
-  alias FormdbHttpWeb.{Endpoint, Metrics, Router}
+  alias FormdbHttpWeb.{Endpoint, RequestMetrics, Router}
 
   @databases "/api/v1/databases"
   @requests "formdb_http_requests_total"
@@ -36,11 +36,17 @@ defmodule FormdbHttpWeb.MetricsTest do
 
       listed =
         for [_, name, type] <-
-              Regex.scan(~r/^\| `(formdb_\w+)` \| (\w+) \|/m, File.read!("docs/OPERATIONS.md")),
+              Regex.scan(
+                ~r/^\| `((?:formdb|process)_\w+)` \| (\w+) \|/m,
+                File.read!("docs/OPERATIONS.md")
+              ),
             do: {name, type}
 
       assert listed != []
-      ours = for {"formdb_" <> _ = name, %{type: type}} <- scraped, do: {name, type}
+
+      ours =
+        for {name, %{type: type}} <- scraped, name =~ ~r/^(formdb|process)_/, do: {name, type}
+
       assert Enum.sort(ours) == Enum.sort(listed)
     end
 
@@ -164,9 +170,11 @@ defmodule FormdbHttpWeb.MetricsTest do
       before = scrape(port)
       micros = &System.convert_time_unit(&1, :microsecond, :native)
 
+      {resource, []} = Router.find("/api/v1/version")
+
       # One on a bound, one in between, and one that is longer than all bounds.
       for duration <- [1_000, 3_000, 20_000_000] do
-        Metrics.count("GET", "/api/v1/version", 200, micros.(duration))
+        RequestMetrics.count("GET", resource, 200, micros.(duration), 100, 5_000)
       end
 
       rise =
@@ -184,6 +192,45 @@ defmodule FormdbHttpWeb.MetricsTest do
       assert_in_delta sum["/api/v1/version"], 20.004, 0.000_001
     end
 
+    test "and the bytes of their bodies are counted, as they went over the network", context do
+      %{port: port, name: name} = context
+      {:ok, _} = FormdbHttp.open(name)
+      before = scrape(port)
+      body = feature("a")
+      route = "#{@databases}/{db}/features/{id}"
+      path = "#{@databases}/#{name}/features/a"
+      put = request(port, "PUT", path, body: body)
+      got = get(port, path)
+      assert request(port, "HEAD", path).status == 200
+      packed = get(port, "/openapi.json", [{"accept-encoding", "gzip"}])
+      later = scrape(port)
+
+      rise = fn metric, part ->
+        rise(before, later, metric, metric <> part, & &1["route"])
+      end
+
+      received = rise.("formdb_http_request_size_bytes", "_sum")
+      assert received == %{route => byte_size(body)}
+      sent = rise.("formdb_http_response_size_bytes", "_sum")
+      assert sent[route] == byte_size(put.body) + byte_size(got.body)
+      assert sent["/openapi.json"] == byte_size(packed.body)
+      assert rise.("formdb_http_response_size_bytes", "_count")[route] == 3
+    end
+
+    test "that are under way are shown, this one among them", %{port: port} do
+      assert value(scrape(port), "formdb_http_requests_in_flight") == 1
+      socket = connect(port)
+
+      write(
+        socket,
+        "POST #{@databases} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n{"
+      )
+
+      await(fn -> value(scrape(port), "formdb_http_requests_in_flight") == 2 end)
+      :gen_tcp.close(socket)
+      await(fn -> value(scrape(port), "formdb_http_requests_in_flight") == 1 end)
+    end
+
     test "stay counted when the endpoint is started again", %{port: port} do
       labels = %{"method" => "GET", "route" => "/health/live", "status" => "2xx"}
       get(port, "/health/live")
@@ -192,6 +239,21 @@ defmodule FormdbHttpWeb.MetricsTest do
       start_supervised!({Endpoint, Config.load!()})
       get(Endpoint.port(), "/health/live")
       assert value(scrape(Endpoint.port()), @requests, labels) == before + 1
+    end
+  end
+
+  describe "the process and its disk" do
+    test "are shown as the system has them", %{port: port} do
+      scraped = scrape(port)
+      value = &value(scraped, &1)
+      assert value.("process_open_fds") > 10
+      assert value.("process_max_fds") > value.("process_open_fds")
+      assert value.("process_resident_memory_bytes") > 20_000_000
+      assert value.("process_cpu_seconds_total") > 0
+      assert_in_delta value.("process_start_time_seconds"), System.os_time(:second), 3_600
+      assert value.("formdb_disk_size_bytes") > value.("formdb_disk_free_bytes")
+      assert value.("formdb_disk_min_free_bytes") == Config.load!().min_free_bytes
+      assert value.("formdb_queue_limit_transactions") == 512
     end
   end
 
@@ -287,6 +349,11 @@ defmodule FormdbHttpWeb.MetricsTest do
             journal_bytes: figures.journal_bytes,
             journal_segments: 1,
             queued_transactions: 0,
+            queued_bytes: 0,
+            oldest_transaction_age_seconds: 0,
+            open_transactions: 0,
+            snapshots_total: 0,
+            snapshot_failures_total: 0,
             transactions_total: 4,
             commit_groups_total: 4,
             document_cache_bytes: figures.cached_bytes,
@@ -297,6 +364,47 @@ defmodule FormdbHttpWeb.MetricsTest do
         found = value(scraped, "formdb_database_#{metric}", %{"database" => name})
         assert {metric, found} == {metric, expected * 1.0}
       end
+
+      labels = %{"database" => name}
+      assert value(scraped, "formdb_database_index_bytes", labels) > 1_000
+      assert value(scraped, "formdb_database_opening_duration_seconds", labels) > 0
+      # Of the last snapshot, where there is none yet, nothing is said.
+      assert scraped["formdb_database_snapshot_timestamp_seconds"].samples[labels] == nil
+    end
+
+    test "have their commits, syncs and groups by how long and how large they are", context do
+      %{port: port, name: name} = context
+      {:ok, _} = FormdbHttp.open(name)
+      for id <- ["a", "b", "c"], do: {:ok, _} = FormdbHttp.put_feature(name, feature(id))
+      scraped = scrape(port)
+
+      samples = fn metric, part ->
+        for {{sample, %{"database" => ^name} = labels}, value} <- scraped[metric].samples,
+            sample == metric <> part,
+            do: {labels["le"], value}
+      end
+
+      for metric <- [
+            "formdb_database_commit_duration_seconds",
+            "formdb_database_fsync_duration_seconds"
+          ] do
+        assert samples.(metric, "_count") == [{nil, 3.0}]
+        assert [{nil, sum}] = samples.(metric, "_sum")
+        assert sum > 0 and sum < 30
+        bounds = for {le, _count} <- samples.(metric, "_bucket"), do: le
+        assert "0.00005" in bounds and "10" in bounds and "+Inf" in bounds
+        assert length(bounds) == 18
+      end
+
+      sizes = samples.("formdb_database_commit_group_transactions", "_bucket")
+      assert {"1", 3.0} in sizes and {"16384", 3.0} in sizes
+    end
+
+    test "and their open transactions are shown", %{port: port, name: name} do
+      {:ok, _} = FormdbHttp.open(name)
+      {:ok, _} = FormdbHttp.begin(name)
+      labels = %{"database" => name}
+      assert value(scrape(port), "formdb_database_open_transactions", labels) == 1
     end
 
     test "have the figures of their query caches", %{port: port, name: name} do

@@ -116,6 +116,8 @@ defmodule FormdbHttp.ServerProcess do
        [
          {"FORMDB_PORT", "0"},
          {"FORMDB_DATA_DIR", data_dir},
+         # Tests look at lines as people do, unless they ask for others.
+         {"FORMDB_LOG_FORMAT", "text"},
          {"ERL_CRASH_DUMP_BYTES", "0"}
          | settings
        ])
@@ -197,7 +199,7 @@ defmodule FormdbHttp.ServerProcess do
     config = FormdbHttp.Config.load!()
     # First, since it brings a handler of its own.
     {:ok, _started} = Application.ensure_all_started(:logger)
-    FormdbHttp.Log.install(config.log_buffer_bytes)
+    FormdbHttp.Log.install(config)
     FormdbHttp.Shutdown.install(config.drain_timeout_ms)
     {:ok, _started} = Application.ensure_all_started(:formdb_http)
     plant(System.get_env("PLANTED_HANG"))

@@ -326,6 +326,14 @@ defmodule FormdbHttp.Config.DatabaseSettings do
             "0: three quarters of what the process may use, control groups included"
       },
       %{
+        field: :min_free_bytes,
+        type: :bytes,
+        default: 256 * @mib,
+        range: 0..(16_384 * @gib),
+        engine: true,
+        doc: "Free space on the disk of the data folder below which writes are refused; 0: never"
+      },
+      %{
         field: :databases,
         type: :integer,
         default: 1_000,

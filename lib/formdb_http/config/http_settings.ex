@@ -135,6 +135,28 @@ defmodule FormdbHttp.Config.HttpSettings do
         default: @mib,
         range: @kib..@gib,
         doc: "Log that may wait to be read from standard output; lines beyond it are dropped"
+      },
+      %{
+        field: :log_format,
+        type: :choice,
+        choices: [:auto, :text, :json],
+        default: :auto,
+        doc:
+          "Lines of the log as text or as JSON; `auto`: text where standard output is a " <>
+            "terminal, else JSON"
+      },
+      %{
+        field: :log_level,
+        type: :choice,
+        choices: [:debug, :info, :warning, :error],
+        default: :info,
+        doc: "The least level of what is logged"
+      },
+      %{
+        field: :access_log,
+        type: :boolean,
+        default: false,
+        doc: "Log a line for each request"
       }
     ]
   end

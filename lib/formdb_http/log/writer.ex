@@ -13,10 +13,10 @@ defmodule FormdbHttp.Log.Writer do
   # Standard output.
   @fd 1
 
-  @doc "Starts it, linked to nobody."
-  @spec start(:counters.counters_ref()) :: {:ok, pid()}
-  def start(counters) do
-    {:ok, spawn(fn -> init(counters) end)}
+  @doc "Starts it, linked to nobody. `line` makes a line of a level and a text of its own."
+  @spec start(:counters.counters_ref(), (atom(), String.t() -> binary())) :: {:ok, pid()}
+  def start(counters, line) do
+    {:ok, spawn(fn -> init(counters, line) end)}
   end
 
   @doc "Waits until all lines so far are written, for `milliseconds` at most."
@@ -48,12 +48,12 @@ defmodule FormdbHttp.Log.Writer do
     end
   end
 
-  defp init(counters) do
+  defp init(counters, line) do
     # A port that fails takes its owner along otherwise.
     Process.flag(:trap_exit, true)
     # The rest of the mailbox is not looked through at every garbage collection.
     Process.flag(:message_queue_data, :off_heap)
-    loop(%{counters: counters, port: open(), dropped: Log.dropped(counters)})
+    loop(%{counters: counters, line: line, port: open(), dropped: Log.dropped(counters)})
   end
 
   defp open, do: Port.open({:fd, @fd, @fd}, [:out, :binary])
@@ -103,11 +103,12 @@ defmodule FormdbHttp.Log.Writer do
         state
 
       now ->
-        time = DateTime.utc_now() |> DateTime.truncate(:millisecond) |> DateTime.to_iso8601()
-
         line =
-          "#{time} [warning] #{now - state.dropped} lines of this log were dropped: " <>
-            "nobody read it, and FORMDB_LOG_BUFFER_BYTES were waiting\n"
+          state.line.(
+            :warning,
+            "#{now - state.dropped} lines of this log were dropped: " <>
+              "nobody read it, and FORMDB_LOG_BUFFER_BYTES were waiting"
+          )
 
         # If this one is refused, the next line tries again.
         if command(state.port, line) == true, do: %{state | dropped: now}, else: state

@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.Problem do
 
   alias FormdbHttp.Error
   alias FormdbHttp.JSON
-  alias FormdbHttpWeb.{Places, Request}
+  alias FormdbHttpWeb.{Places, Request, RequestId}
 
   @problems %{
     # The request is wrong: sending it again as it is will not help.
@@ -87,7 +87,8 @@ defmodule FormdbHttpWeb.Problem do
     database_failed: {503, "The database has to be opened again"},
     database_locked: {503, "Another process has the database open"},
     write_timeout: {504, "The write was not confirmed in time"},
-    query_timeout: {504, "The query took too long"}
+    query_timeout: {504, "The query took too long"},
+    disk_full: {507, "The disk has too little room"}
   }
 
   # What passes by itself in a moment.
@@ -108,9 +109,15 @@ defmodule FormdbHttpWeb.Problem do
   @spec codes() :: [{atom(), 400..599}]
   def codes, do: Enum.sort(for {code, {status, _title}} <- @problems, do: {code, status})
 
-  @doc "The answer that tells the client about an error."
-  @spec answer(Error.t()) :: Request.answer()
-  def answer(%Error{code: code, detail: detail, pointer: pointer, errors: errors} = error) do
+  @doc """
+  The answer that tells the client about an error, with the id of the request that it is an
+  answer to: that of this process, unless another is given.
+  """
+  @spec answer(Error.t(), String.t() | nil) :: Request.answer()
+  def answer(
+        %Error{code: code, detail: detail, pointer: pointer, errors: errors} = error,
+        id \\ RequestId.current()
+      ) do
     {status, title} = lookup(code)
 
     members = [
@@ -122,6 +129,7 @@ defmodule FormdbHttpWeb.Problem do
     ]
 
     members = if pointer, do: members ++ [pointer: pointer], else: members
+    members = if id, do: members ++ [instance: RequestId.urn(id)], else: members
     members = members ++ deleted(error.deleted)
     members = if errors == [], do: members, else: members ++ [errors: Enum.map(errors, &fault/1)]
     {status, headers(code), JSON.encode(members)}

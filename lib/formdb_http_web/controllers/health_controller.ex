@@ -2,20 +2,25 @@ defmodule FormdbHttpWeb.HealthController do
   @moduledoc false
   # Probes. `live` says that the VM schedules processes, nothing more: restarting
   # the server mends no damaged journal. `ready` says whether all databases take
-  # reads and writes. Where the memory of the indexes is used up, reads and deletes go on,
-  # and no other server would do better: it stays 200, and says so.
+  # reads and writes. Where the memory of the indexes is used up, the disk has little room
+  # left, or the clock is wrong, reads go on, and no other server would do better: it stays
+  # 200, and says so.
 
   alias FormdbHttpWeb.{Answer, Endpoint, Places}
 
   # A part of the memory for indexes so small that writes are refused when it is all that is
   # left, or will be soon.
   @left 0.01
+  # How far the clock may be behind: it is corrected by less all the time.
+  @behind_ms 1_000
 
   def live(_req, _params), do: answer(200, status: "ok")
 
   def ready(_req, _params) do
-    case stopping() ++ data_folder() ++ Enum.flat_map(databases(), &reason/1) do
-      [] -> answer(200, well("ready"))
+    databases = databases()
+
+    case stopping() ++ data_folder() ++ Enum.flat_map(databases, &reason/1) do
+      [] -> answer(200, well("ready", databases))
       reasons -> answer(503, status: "not ready", reasons: reasons)
     end
   end
@@ -23,7 +28,9 @@ defmodule FormdbHttpWeb.HealthController do
   def detailed(_req, _params) do
     {uptime, _since_last_call} = :erlang.statistics(:wall_clock)
 
-    status = if stopping() == [], do: well("ok"), else: [status: "stopping"]
+    databases = databases()
+    status = if stopping() == [], do: well("ok", databases), else: [status: "stopping"]
+    {index_used, index_limit} = FormdbHttp.Serving.index_memory()
 
     members = [
       version: FormdbHttp.version(),
@@ -34,14 +41,23 @@ defmodule FormdbHttpWeb.HealthController do
       connections: Endpoint.connections(),
       processes: :erlang.system_info(:process_count),
       memory: memory(),
-      databases: Enum.map(databases(), &FormdbHttpWeb.DatabaseController.members/1)
+      index_memory: [used_bytes: index_used, limit_bytes: index_limit],
+      disk: Enum.sort(FormdbHttp.Serving.disk()),
+      databases: Enum.map(databases, &FormdbHttpWeb.DatabaseController.members/1)
     ]
 
     answer(200, status ++ members)
   end
 
   # The status, unless something is to be said.
-  defp well(status) do
+  defp well(status, databases) do
+    case index_memory() ++ disk() ++ Enum.flat_map(databases, &clock/1) do
+      [] -> [status: status]
+      reasons -> [status: "degraded", reasons: reasons]
+    end
+  end
+
+  defp index_memory do
     {used, limit} = FormdbHttp.Serving.index_memory()
 
     if limit - used < limit * @left do
@@ -49,11 +65,35 @@ defmodule FormdbHttpWeb.HealthController do
         "the indexes take #{used} of the #{limit} bytes that they may (setting " <>
           "FORMDB_INDEX_BYTES): writes that add are refused; reads and deletes go on"
 
-      [status: "degraded", reasons: [[reason: reason]]]
+      [[reason: reason]]
     else
-      [status: status]
+      []
     end
   end
+
+  defp disk do
+    case FormdbHttp.Serving.disk_low() do
+      nil -> []
+      reason -> [[reason: reason]]
+    end
+  end
+
+  defp clock(%{clock_offset_ms: ahead, id: name}) when ahead > 0 do
+    reason =
+      "the system's clock has jumped ahead by #{ahead} ms, and commit times do not follow it yet"
+
+    [[database: name, reason: reason]]
+  end
+
+  defp clock(%{clock_offset_ms: behind, id: name}) when behind < -@behind_ms do
+    reason =
+      "the system's clock is #{-behind} ms behind the last commit: commit times stand still " <>
+        "until it has caught up"
+
+    [[database: name, reason: reason]]
+  end
+
+  defp clock(_database), do: []
 
   defp answer(status, members), do: status |> Answer.json(members) |> Answer.unstored()
 

@@ -8,7 +8,7 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Cowboy.Connections
-  alias FormdbHttpWeb.Problem
+  alias FormdbHttpWeb.{Problem, RequestId}
 
   # How long a client is given to read why it was refused.
   @linger_ms 1_000
@@ -49,14 +49,17 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
   defp answer(limit) do
     detail = "#{limit} connections are open, which is the limit (setting FORMDB_MAX_CONNECTIONS)"
 
-    {status, headers, body} = Problem.answer(%Error{code: :too_many_connections, detail: detail})
+    id = RequestId.new()
+    error = %Error{code: :too_many_connections, detail: detail}
+    {status, headers, body} = Problem.answer(error, id)
 
     own = %{
       "cache-control" => "no-store",
       "connection" => "close",
       "content-length" => body |> IO.iodata_length() |> Integer.to_string(),
       "date" => :cowboy_clock.rfc1123(),
-      "server" => "FormDB"
+      "server" => "FormDB",
+      "x-request-id" => id
     }
 
     lines = for {name, value} <- Map.merge(headers, own), do: [name, ": ", value, "\r\n"]

@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
   # A listener of Ranch with Cowboy's connections, and what is to be known of one. Its name
   # is any module's.
 
-  alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Host, Limits}
+  alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Host, InFlight, Limits}
   alias FormdbHttpWeb.Cowboy.{Pipelining, StreamHandler, Transport}
   alias FormdbHttpWeb.Handler
 
@@ -108,6 +108,10 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
     # Ranch knows none of that name.
     ArgumentError -> nil
   end
+
+  @doc "What counts its requests under way."
+  @spec in_flight(module()) :: InFlight.t()
+  def in_flight(name), do: :ranch.get_protocol_options(name).env.in_flight
 
   @doc "Whether it takes new connections: no longer when it stops."
   @spec accepting?(module()) :: boolean()

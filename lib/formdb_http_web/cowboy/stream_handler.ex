@@ -12,10 +12,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits, Pipelining, Streaming}
-  alias FormdbHttpWeb.{AnswerMemory, Metrics, Problem, Router}
-
-  # How the broken requests are counted: they have no path, or one that is not to be trusted.
-  @route "unmatched"
+  alias FormdbHttpWeb.{AnswerMemory, Problem, RequestId, RequestMetrics, Router}
 
   @codes %{
     400 => :malformed_request,
@@ -68,7 +65,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
       when status in [400, 500] do
     # Cowboy's answer to a body that breaks the chunked coding.
     {status, headers, body} = problem(status, headers, "the body breaks its transfer coding")
-    Metrics.count("other", @route, status, 0)
+    count("other", status, body)
     forward(id, {:response, status, headers, body}, state)
   end
 
@@ -116,7 +113,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
       end
 
     {status, headers, body} = problem(status, headers, detail)
-    Metrics.count(Map.get(partial_request, :method, "other"), @route, status, 0)
+    count(Map.get(partial_request, :method, "other"), status, body)
     {:response, status, headers, body}
   end
 
@@ -143,9 +140,15 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
 
   defp explain(_status, sentence), do: sentence
 
+  # They have no path, or one that is not to be trusted.
+  defp count(method, status, body),
+    do: RequestMetrics.count(method, nil, status, 0, 0, IO.iodata_length(body))
+
+  # Nobody has named the request.
   defp problem(status, headers, detail) do
     code = Map.get(@codes, status, :internal_error)
-    {_status, problem_headers, body} = Problem.answer(%Error{code: code, detail: detail})
+    id = RequestId.new()
+    {_status, problem_headers, body} = Problem.answer(%Error{code: code, detail: detail}, id)
 
     headers =
       headers
@@ -154,6 +157,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
         "content-length" => body |> IO.iodata_length() |> Integer.to_string(),
         "cache-control" => "no-store",
         "date" => :cowboy_clock.rfc1123(),
+        "x-request-id" => id,
         "server" => "FormDB"
       })
 

@@ -29,7 +29,8 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
     501 => "Not Implemented",
     503 => "Service Unavailable",
     504 => "Gateway Timeout",
-    505 => "HTTP Version Not Supported"
+    505 => "HTTP Version Not Supported",
+    507 => "Insufficient Storage"
   }
 
   @doc "Tags, paths and components, as a term for `FormdbHttp.JSON`."
@@ -148,7 +149,10 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
     [
       description: title(status),
       headers:
-        for({name, always?} <- [cache_control: true] ++ fields, do: Fields.field(name, always?)),
+        for(
+          {name, always?} <- [cache_control: true, x_request_id: true] ++ fields,
+          do: Fields.field(name, always?)
+        ),
       content: content(Content.problem(Schemas.problem(status)))
     ]
   end

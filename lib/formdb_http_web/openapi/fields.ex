@@ -22,6 +22,9 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
     retry_after: {"Seconds after which it may be tried again.", pattern: "^[0-9]+$"},
     accept_encoding: {"The codings that a body may be in.", enum: ["gzip, zstd"]},
     allow: {"The methods that the path takes.", []},
+    x_request_id:
+      {"What the request is called: as its own `X-Request-Id` says, or a new id.",
+       pattern: "^[A-Za-z0-9._~+/=:@-]{1,128}$"},
     cache_control: {"Answers may be kept, but not given again without asking.", []}
   ]
 
@@ -34,7 +37,8 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
          do: [idempotency_replayed: false],
          else: []
 
-    for {name, always?} <- [cache_control: true] ++ fields ++ replayed, do: field(name, always?)
+    for {name, always?} <- [cache_control: true, x_request_id: true] ++ fields ++ replayed,
+        do: field(name, always?)
   end
 
   @doc "A field of an answer, by its name on the wire."

@@ -58,7 +58,12 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
       [
         pointer:
           text(description: "JSON pointer into the body, or `/` and the name of a parameter."),
-        errors: list(ref(:fault), description: "All that is wrong with the document.")
+        errors: list(ref(:fault), description: "All that is wrong with the document."),
+        instance:
+          text(
+            pattern: "^urn:formdb:request:[A-Za-z0-9._~+/=:@-]{1,128}$",
+            description: "What the request is called, as in X-Request-Id."
+          )
       ] ++ deleted(status)
     )
   end

@@ -18,6 +18,7 @@ defmodule FormdbHttpWeb.Body do
 
   # The memory of the body, in the process that answers the request.
   @memory __MODULE__
+  @received {__MODULE__, :received}
   # The most that is asked for at once, and what a host may hold before it is asked.
   @part_bytes 1_048_576
   @unasked_bytes 65_536
@@ -111,6 +112,10 @@ defmodule FormdbHttpWeb.Body do
     end
   end
 
+  @doc "Bytes of the body that came, as they came; asked once, when the answer is there."
+  @spec received() :: non_neg_integer()
+  def received, do: Process.delete(@received) || 0
+
   @doc "Gives back the memory of the body, once the answer is there."
   @spec release() :: :ok
   def release do
@@ -187,6 +192,7 @@ defmodule FormdbHttpWeb.Body do
       {more_or_ok, part, from} when more_or_ok in [:more, :ok] ->
         silent = if part == "", do: state.silent + took, else: 0
         bytes = state.bytes + byte_size(part)
+        Process.put(@received, bytes)
         state = %{state | bytes: bytes, waited: state.waited + took, silent: silent}
         {more_or_ok, part, %{req | body: {reader, from}}, state}
 

@@ -24,7 +24,8 @@ defmodule FormdbHttpWeb.Routes.Databases do
         ),
         call("POST", {DatabaseController, :create}, :admin, "Creates a database, or opens it.",
           body: optional(json(:database_request)),
-          answers: [created(json(:database)), ok(json(:database))]
+          answers: [created(json(:database)), ok(json(:database))],
+          errors: [507]
         )
       ]),
       new(:database, path(), [

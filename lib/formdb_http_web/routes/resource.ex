@@ -95,7 +95,9 @@ defmodule FormdbHttpWeb.Routes.Resource do
   defp implied(call) do
     of_body = if call.body, do: [413, 415], else: []
     of_forms = if Call.negotiated?(call), do: [406], else: []
-    of_body ++ of_forms ++ Enum.flat_map(call.headers, &of_field/1)
+    # What is committed goes to the disk.
+    of_disk = if Enum.any?(call.query, &(&1.name == "durability")), do: [507], else: []
+    of_body ++ of_forms ++ of_disk ++ Enum.flat_map(call.headers, &of_field/1)
   end
 
   defp of_field(%{type: :condition}), do: [412]

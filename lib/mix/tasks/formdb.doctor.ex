@@ -2,7 +2,7 @@ defmodule Mix.Tasks.Formdb.Doctor do
   @shortdoc "Explains what is wrong with a database, and salvages it"
   @moduledoc """
   Explains databases that nobody has open: what is there, what is wrong, what opening
-  would do, and what to do next.
+  would do, and what to do next; and whether the disk has room for writes.
 
       mix formdb.doctor DIR
       mix formdb.doctor DIR --salvage NEW_DIR
@@ -54,6 +54,7 @@ defmodule Mix.Tasks.Formdb.Doctor do
 
     # What is none is explained, too.
     databases = with [] <- Inspection.databases(dir), do: [dir]
+    if reason = Inspection.disk_low(dir), do: IO.puts([reason, "\n"])
     if Enum.all?(Enum.map(databases, &diagnose/1)), do: :ok, else: exit({:shutdown, 1})
   end
 

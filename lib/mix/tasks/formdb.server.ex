@@ -34,7 +34,7 @@ defmodule Mix.Tasks.Formdb.Server do
 
     # A shell keeps the terminal, and its own end.
     unless iex?() do
-      Log.install(config.log_buffer_bytes)
+      Log.install(config)
       Shutdown.install(config.drain_timeout_ms)
     end
 

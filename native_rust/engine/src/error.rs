@@ -214,6 +214,16 @@ pub enum Error {
         /// The field of [`crate::Limits`] to change.
         setting: &'static str,
     },
+    /// The disk has little room left, so nothing is written to it.
+    #[error(
+        "the disk of the data folder has {free} bytes free, and below {least} (setting FORMDB_MIN_FREE_BYTES) nothing is written; reads go on. Make room: writes are taken again as soon as there is enough"
+    )]
+    DiskFull {
+        /// Bytes that are free.
+        free: u64,
+        /// The limit in force.
+        least: u64,
+    },
     /// No such entity.
     #[error("there is no {entity} {}", Shown(id))]
     NotFound {
@@ -478,6 +488,7 @@ impl Error {
             Self::Timeout { .. } => "query_timeout",
             Self::Cancelled => "cancelled",
             Self::MemoryFull { .. } => "memory_full",
+            Self::DiskFull { .. } => "disk_full",
             Self::NotFound { entity, .. } => match entity {
                 Entity::Database => "database_not_found",
                 Entity::Feature => "feature_not_found",

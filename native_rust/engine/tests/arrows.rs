@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 /// From the bottom up.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "error",
     "limits",
     "sync",
@@ -25,6 +25,7 @@ const LAYERS: [&str; 25] = [
     "mem",
     "budget",
     "clock",
+    "measure",
     "fs",
     "types",
     "geo",

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Catalog, Database, Error, Limits, RecoveryPolicy, Result, ResultCacheStats, ScrubStats,
-    ScrubStep, to_hex,
+    Catalog, Database, Error, Figures, HistogramFigures, Limits, RecoveryPolicy, Result,
+    ResultCacheStats, ScrubStats, ScrubStep, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
 
@@ -65,6 +66,7 @@ map! {
         work_bytes: usize,
         index_bytes: usize,
         databases: usize,
+        min_free_bytes: u64,
         open_files: usize,
         open_transactions: usize,
         transaction_lease_seconds: u64,
@@ -187,6 +189,19 @@ fn catalog_check<'a>(env: Env<'a>, catalog: CatalogRef) -> Term<'a> {
     tagged(env, checked.map_err(Failure))
 }
 
+/// `{free, total, least}` of the disk of the data folder, in bytes; the first two are nil
+/// where nobody knows.
+#[rustler::nif]
+fn catalog_disk(catalog: CatalogRef) -> (Option<u64>, Option<u64>, u64) {
+    let disk = catalog.0.disk();
+    let space = disk.space();
+    (
+        space.map(|space| space.free),
+        space.map(|space| space.total),
+        disk.least(),
+    )
+}
+
 #[rustler::nif(schedule = "DirtyIo")]
 fn database_exists(catalog: CatalogRef, name: &str) -> bool {
     catalog.0.exists(name)
@@ -287,6 +302,67 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             clock_offset_ms: info.clock_offset_ms,
             failed: info.failed.map(|cause| cause.to_string()),
         })
+    })
+}
+
+/// `Figures` as a map. Times are in nanoseconds, `snapshot_at` is one of the system's clock.
+#[derive(NifMap)]
+struct FiguresMap {
+    commits: HistogramTerm,
+    syncs: HistogramTerm,
+    group_sizes: HistogramTerm,
+    queued_bytes: u64,
+    oldest_ns: u64,
+    open_transactions: u64,
+    index_bytes: u64,
+    opening_ns: u64,
+    snapshots: u64,
+    snapshot_failures: u64,
+    snapshot_at_ns: Option<u64>,
+    snapshot_ns: Option<u64>,
+    snapshot_bytes: Option<u64>,
+}
+
+/// `{[{bound, values}], values_beyond, sum}`.
+type HistogramTerm = (Vec<(u64, u64)>, u64, u64);
+
+fn histogram(figures: HistogramFigures) -> HistogramTerm {
+    let beyond = figures.counts.last().copied().unwrap_or_default();
+    let buckets = figures.bounds.iter().copied().zip(figures.counts);
+    (buckets.collect(), beyond, figures.sum)
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl From<Figures> for FiguresMap {
+    fn from(figures: Figures) -> Self {
+        let snapshot = figures.snapshot;
+        let since_epoch = |at: SystemTime| at.duration_since(UNIX_EPOCH).ok().map(nanos);
+        Self {
+            commits: histogram(figures.commits),
+            syncs: histogram(figures.syncs),
+            group_sizes: histogram(figures.group_sizes),
+            queued_bytes: figures.queued_bytes,
+            oldest_ns: figures.oldest.map_or(0, nanos),
+            open_transactions: figures.open_transactions,
+            index_bytes: figures.index_bytes,
+            opening_ns: nanos(figures.opening),
+            snapshots: figures.snapshots,
+            snapshot_failures: figures.snapshot_failures,
+            snapshot_at_ns: snapshot.and_then(|snapshot| since_epoch(snapshot.at)),
+            snapshot_ns: snapshot.map(|snapshot| nanos(snapshot.elapsed)),
+            snapshot_bytes: snapshot.map(|snapshot| snapshot.bytes),
+        }
+    }
+}
+
+/// What is measured of a database.
+#[rustler::nif]
+fn database_figures<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> {
+    catalog.call(env, name, |database| {
+        Ok(FiguresMap::from(database.figures()?))
     })
 }
 

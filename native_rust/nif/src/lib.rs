@@ -21,6 +21,7 @@ mod lists;
 mod maps;
 mod memory;
 mod options;
+mod process;
 mod proofs;
 mod reads;
 mod schedulers;

@@ -52,6 +52,17 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     {status, out, err}
   end
 
+  test "the doctor says that the disk has too little room for a server to write", %{dir: dir} do
+    {0, out, _err} = run(Doctor, [dir])
+    refute out =~ "FORMDB_MIN_FREE_BYTES"
+    System.put_env("FORMDB_MIN_FREE_BYTES", "16384GiB")
+    on_exit(fn -> System.delete_env("FORMDB_MIN_FREE_BYTES") end)
+    {status, out, _err} = run(Doctor, [dir])
+    # The database is sound all the same.
+    assert status == 0
+    assert out =~ ~r/\Athe disk of the data folder has \d+ bytes free, and below 17592186044416 /
+  end
+
   # One bit of a block that others follow.
   defp damage(dir) do
     [segment | _] = Path.wildcard(Path.join(dir, "journal/*.journal"))

@@ -11,7 +11,9 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
       alive: object([status: constant("ok")], [], examples: [[status: "ok"]]),
       ready:
         object([status: ref(:readiness)], [reasons: ref(:reasons)],
-          description: "`degraded`: the memory for indexes is all but used up.",
+          description:
+            "`degraded`: reads go on, and `reasons` says what does not: the memory for indexes is all but " <>
+              "used up, the disk has too little room, or a database does not follow the clock.",
           examples: [[status: "ready"]]
         ),
       not_ready:
@@ -39,6 +41,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
               nullable(count(), description: "Open now; null where another server is the host."),
             processes: count(),
             memory: ref(:memory_figures),
+            index_memory:
+              object([used_bytes: count(), limit_bytes: count(1)], [],
+                description: "Of all databases; beyond it writes that add are refused."
+              ),
+            disk: ref(:disk_figures),
             databases: list(ref(:database_state))
           ],
           reasons: ref(:reasons)
@@ -47,6 +54,16 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
       memory_figures:
         object(for(kind <- @memory, do: {kind, count()}), [],
           description: "Bytes of the Erlang VM, without those of the engine."
+        ),
+      disk_figures:
+        object(
+          [
+            free_bytes: nullable(count(), description: "null where the system does not say."),
+            size_bytes: nullable(count(), description: "null where the system does not say."),
+            min_free_bytes: count(0, description: "Below it writes are refused.")
+          ],
+          [],
+          description: "The disk of the data folder."
         ),
       version:
         object(

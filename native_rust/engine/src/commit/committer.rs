@@ -17,7 +17,7 @@ use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
 use crate::fs::Lock;
 use crate::index::keys::KeyTable;
-use crate::journal::{Group, Journal};
+use crate::journal::{Group, Journal, WrittenGroup};
 use crate::limits::Limits;
 use crate::mem::Reservation;
 use crate::planted::{Bug, planted};
@@ -72,7 +72,8 @@ impl Committer {
                     }
                 }
             }
-            if self.snapshotter.due(self.journal.end()) {
+            // Where the disk has little room left, the journal needs that more.
+            if self.snapshotter.due(self.journal.end()) && !self.state.disk.is_low() {
                 // A snapshot is of what is durable.
                 if !planted(Bug::SnapshotTooEarly) {
                     self.sync_now();
@@ -90,7 +91,9 @@ impl Committer {
         let worth = self
             .snapshotter
             .due_on_close(self.journal.tree().size(), self.journal.end());
-        let last = worth.then(|| self.mark()).flatten();
+        let last = (worth && !self.state.disk.is_low())
+            .then(|| self.mark())
+            .flatten();
         self.snapshotter.close(last);
         self.state.close();
         // Before the intake: whoever is answered "closed" may open it again.
@@ -129,8 +132,12 @@ impl Committer {
     /// only once those before are in the indexes, and answer it.
     fn commit(&mut self, pending: &mut Vec<Pending>, group: &mut Group) {
         while !pending.is_empty() {
+            let oldest = pending.iter().map(|(_, reply)| reply.since()).min();
+            let oldest = oldest.into_iter().chain(self.intake.oldest()).min();
+            self.state.counters.oldest.set(oldest);
             self.commit_first(pending, group);
         }
+        self.state.counters.oldest.set(self.intake.oldest());
     }
 
     /// Commit the first of what is pending, and all with it that can be.
@@ -147,7 +154,13 @@ impl Committer {
         match outcome {
             Ok(outcomes) => {
                 self.state.clock.lock().end_group();
+                let now = Instant::now();
                 let answered = pending.drain(..outcomes.len());
+                let waited = answered
+                    .as_slice()
+                    .iter()
+                    .map(|(_, reply)| now - reply.since());
+                waited.for_each(|waited| self.state.counters.commits.observe_duration(waited));
                 for ((_, reply), outcome) in answered.zip(outcomes) {
                     reply.send(outcome.answer());
                 }
@@ -183,7 +196,7 @@ impl Committer {
         let mut outcomes = self.plan(pending, &resolutions, group, time)?;
         let written = match group.is_empty() {
             true => None,
-            false => Some(self.journal.write(group, time)?),
+            false => Some(self.write_group(group, time)?),
         };
         let accepted = pending
             .iter()
@@ -215,7 +228,8 @@ impl Committer {
             self.index_memory.hold(indexes);
             let committed = outcomes
                 .iter()
-                .filter(|o| matches!(o, Outcome::Committed(_)));
+                .filter(|o| matches!(o, Outcome::Committed(_)))
+                .count() as u64;
             if planted(Bug::PublishBeforeSync) {
                 self.sync_for([Durability::Sync].into_iter(), true)?;
             }
@@ -223,9 +237,20 @@ impl Committer {
             counters.groups.fetch_add(1, Ordering::Relaxed);
             counters
                 .transactions
-                .fetch_add(committed.count() as u64, Ordering::Relaxed);
+                .fetch_add(committed, Ordering::Relaxed);
+            counters.group_sizes.observe(committed);
+            counters
+                .index_bytes
+                .store(indexes as u64, Ordering::Relaxed);
         }
         Ok(outcomes)
+    }
+
+    /// Write a group, which takes its part of the disk's room.
+    fn write_group(&mut self, group: &mut Group, time: i64) -> Result<WrittenGroup> {
+        let written = self.journal.write(group, time)?;
+        self.state.disk.wrote(written.bytes());
+        Ok(written)
     }
 
     /// What readers may see now.

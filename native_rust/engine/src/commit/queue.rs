@@ -6,6 +6,7 @@ mod model;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::block::Ack;
 use crate::block::Transaction;
@@ -22,52 +23,72 @@ use bounded::{Bounds, Entrance, Turn, bounded};
 /// It is called exactly once, on the committer thread, without any lock held.
 /// A reply that is dropped unanswered, because the committer ended, answers
 /// [`Error::Closed`], so no caller waits for ever.
-pub struct Reply(Option<Box<dyn FnOnce(Result<Ack>) + Send>>);
+pub struct Reply {
+    answer: Option<Answer>,
+    /// When it was made, which is when its transaction was handed in.
+    since: Instant,
+}
+
+type Answer = Box<dyn FnOnce(Result<Ack>) + Send>;
 
 impl Reply {
     /// Answer by calling `f`, which must not block.
     pub fn new(f: impl FnOnce(Result<Ack>) + Send + 'static) -> Self {
-        Self(Some(Box::new(f)))
+        Self {
+            answer: Some(Box::new(f)),
+            since: Instant::now(),
+        }
+    }
+
+    /// When its transaction was handed in.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// What `wrap` makes of the way to answer, if it is still to be answered.
+    fn wrapped(mut self, wrap: impl FnOnce(Answer) -> Answer) -> Self {
+        Self {
+            answer: self.answer.take().map(wrap),
+            since: self.since,
+        }
     }
 
     /// The same, but that `f` sees the answer first. When it is never answered, `f` is
     /// not called either.
-    pub(crate) fn after(mut self, f: impl FnOnce(&Result<Ack>) + Send + 'static) -> Self {
-        match self.0.take() {
-            None => Self(None),
-            Some(then) => Self::new(move |answer| {
+    pub(crate) fn after(self, f: impl FnOnce(&Result<Ack>) + Send + 'static) -> Self {
+        self.wrapped(|then| {
+            Box::new(move |answer| {
                 f(&answer);
                 then(answer);
-            }),
-        }
+            })
+        })
     }
 
     /// The same, and give memory back when it is answered, or will not be.
-    pub(crate) fn holding(mut self, memory: Reservation) -> Self {
-        match self.0.take() {
-            None => Self(None),
-            Some(then) => Self::new(move |answer| {
+    pub(crate) fn holding(self, memory: Reservation) -> Self {
+        self.wrapped(|then| {
+            Box::new(move |answer| {
                 drop(memory);
                 then(answer);
-            }),
-        }
+            })
+        })
     }
 
     pub(crate) fn send(mut self, answer: Result<Ack>) {
-        if let Some(f) = self.0.take() {
+        if let Some(f) = self.answer.take() {
             f(answer);
         }
     }
 
     /// Never answer: the caller gets the refusal as a return value instead.
     pub(crate) fn disarm(mut self) {
-        self.0 = None;
+        self.answer = None;
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
+        if let Some(f) = self.answer.take() {
             f(Err(Error::Closed));
         }
     }
@@ -148,9 +169,9 @@ impl WriteQueue {
         Ok(Seat { seat, bytes })
     }
 
-    /// Transactions waiting.
-    pub(crate) fn len(&self) -> usize {
-        self.entrance.counted().0
+    /// Transactions waiting, and their encoded bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        self.entrance.counted()
     }
 
     /// Refuse what comes from now on and have the committer end after what is
@@ -171,6 +192,7 @@ impl Seat<'_> {
             work: transaction.work(self.bytes),
             // A question for what became of a key: whatever is queued may have that key.
             last: transaction.operations.is_empty(),
+            since: reply.since(),
         };
         // Dropping what was refused would answer through the reply.
         self.seat
@@ -238,7 +260,7 @@ mod tests {
         ));
         let refused = queue.submit(transaction(6_000), answers().0);
         assert!(matches!(refused, Err(Error::TooLarge { .. })));
-        assert_eq!(queue.len(), 2);
+        assert_eq!(queue.waiting().0, 2);
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl Committer {
             // Also for a transaction that was only answered again: its first
             // answer may have promised less.
             if (written || self.journal.is_dirty()) && !planted(Bug::AckBeforeSync) {
-                self.journal.sync()?;
+                self.sync_journal()?;
             }
             self.sync_by = None;
         } else if has(Durability::Interval) {
@@ -29,6 +29,15 @@ impl Committer {
             let wait = Duration::from_millis(self.state.limits.sync_interval_ms) / 2;
             self.sync_by.get_or_insert_with(|| Instant::now() + wait);
         }
+        Ok(())
+    }
+
+    /// Sync the journal, and measure how long that takes.
+    fn sync_journal(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        self.journal.sync()?;
+        let took = begun.elapsed();
+        self.state.counters.syncs.observe_duration(took);
         Ok(())
     }
 
@@ -42,7 +51,7 @@ impl Committer {
         if self.state.poisoned().is_some() || !self.journal.is_dirty() {
             return;
         }
-        let synced = guarded(|| self.journal.sync());
+        let synced = guarded(|| self.sync_journal());
         match synced {
             Ok(()) => self.state.publish(self.head()),
             Err(error) => self.poison(&error),

@@ -8,9 +8,21 @@
 //! never starved by small writes, and what one caller asks for stays in its order.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Instant;
 
 use crate::planted::{Bug, planted};
+
+/// Whose an item is, and since when it waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Filed {
+    /// Items of one caller stay in their order.
+    pub caller: u64,
+    /// The work it takes, in nanoseconds.
+    pub work: u64,
+    /// When it was handed in.
+    pub since: Instant,
+}
 
 /// Items with the work each takes, in nanoseconds, in the order in which they are to be
 /// done. Each call is O(log n) in the number of items.
@@ -24,7 +36,7 @@ pub(crate) struct Turns<T> {
     now: u64,
     /// The latest moment that anything is filed under.
     latest: u64,
-    arrivals: u64,
+    arrivals: Arrivals,
     /// Callers known at which those that are owed nothing are forgotten.
     forget_at: usize,
 }
@@ -60,7 +72,7 @@ impl<T> Default for Turns<T> {
             active: 0,
             now: 0,
             latest: 0,
-            arrivals: 0,
+            arrivals: Arrivals::default(),
             forget_at: REMEMBERED,
         }
     }
@@ -68,16 +80,21 @@ impl<T> Default for Turns<T> {
 
 impl<T> Turns<T> {
     /// File an item of `caller`.
-    pub(crate) fn push(&mut self, caller: u64, work: u64, item: T) {
-        self.file(caller, 0, work, item);
+    pub(crate) fn push(&mut self, filed: Filed, item: T) {
+        self.file(filed, 0, item);
     }
 
     /// The same, after everything that waits.
-    pub(crate) fn push_last(&mut self, caller: u64, work: u64, item: T) {
-        self.file(caller, self.latest, work, item);
+    pub(crate) fn push_last(&mut self, filed: Filed, item: T) {
+        self.file(filed, self.latest, item);
     }
 
-    fn file(&mut self, caller: u64, earliest: u64, work: u64, item: T) {
+    fn file(&mut self, filed: Filed, earliest: u64, item: T) {
+        let Filed {
+            caller,
+            work,
+            since,
+        } = filed;
         let known = self.callers.entry(caller).or_default();
         let work = work.max(1);
         let done = match planted(Bug::ForgetOrder) {
@@ -91,14 +108,20 @@ impl<T> Turns<T> {
         }
         known.waiting += 1;
         self.latest = self.latest.max(known.done);
-        self.arrivals += 1;
+        let arrival = self.arrivals.note(since);
         self.heap.push(Reverse(Waiting {
             done: known.done,
-            arrival: self.arrivals,
+            arrival,
             caller,
             work,
             item: Box::new(item),
         }));
+    }
+
+    /// When the one came that has waited for longest. Those that wait have come in the order
+    /// in which they were handed in, or nearly.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.arrivals.waiting.front().copied().flatten()
     }
 
     /// The work of the item whose turn it is.
@@ -109,6 +132,7 @@ impl<T> Turns<T> {
     /// Take the item whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let Reverse(next) = self.heap.pop()?;
+        self.arrivals.forget(next.arrival);
         // Served at once, all who wait would have got this share.
         self.now += (next.work / self.active.clamp(1, SHARES)).max(1);
         if let Some(caller) = self.callers.get_mut(&next.caller) {
@@ -131,6 +155,35 @@ impl<T> Turns<T> {
             self.forget_at = self.callers.len() * 2 + REMEMBERED;
         }
         Some(*next.item)
+    }
+}
+
+/// When those came that wait, in the order of their arrival.
+#[derive(Debug, Default)]
+struct Arrivals {
+    /// How many have come that are not in `waiting` any more.
+    gone: u64,
+    /// Of those that were taken before others that came earlier: none.
+    waiting: VecDeque<Option<Instant>>,
+}
+
+impl Arrivals {
+    /// Note one; returns its number.
+    fn note(&mut self, since: Instant) -> u64 {
+        self.waiting.push_back(Some(since));
+        self.gone + self.waiting.len() as u64 - 1
+    }
+
+    /// It was taken.
+    fn forget(&mut self, arrival: u64) {
+        let place = usize::try_from(arrival - self.gone).ok();
+        if let Some(since) = place.and_then(|place| self.waiting.get_mut(place)) {
+            *since = None;
+        }
+        while let Some(None) = self.waiting.front() {
+            self.waiting.pop_front();
+            self.gone += 1;
+        }
     }
 }
 
@@ -167,17 +220,25 @@ mod tests {
     const LARGE: u64 = 1_000_000;
     const SMALL: u64 = 1_000;
 
+    fn of(caller: u64, work: u64) -> Filed {
+        Filed {
+            caller,
+            work,
+            since: Instant::now(),
+        }
+    }
+
     #[test]
     fn a_small_one_goes_before_the_large_ones_that_others_have_waiting() {
         let mut turns = Turns::default();
         // Of one loader, and of sixty-four.
         for callers in [1, 64] {
             for n in 0..640 {
-                turns.push(1 + n % callers, LARGE, "large");
+                turns.push(of(1 + n % callers, LARGE), "large");
             }
             for _ in 0..10 {
                 assert_eq!(turns.pop(), Some("large"));
-                turns.push(1_000, SMALL, "small");
+                turns.push(of(1_000, SMALL), "small");
                 assert_eq!(turns.pop(), Some("small"));
             }
             assert_eq!(std::iter::from_fn(|| turns.pop()).count(), 630);
@@ -188,11 +249,11 @@ mod tests {
     #[test]
     fn a_large_one_is_not_starved_by_small_ones_without_end() {
         let mut turns = Turns::default();
-        turns.push(0, 100 * SMALL, u64::MAX);
+        turns.push(of(0, 100 * SMALL), u64::MAX);
         let mut served = 0;
         for caller in 1.. {
-            turns.push(caller, SMALL, caller);
-            turns.push(caller + (1 << 40), SMALL, caller);
+            turns.push(of(caller, SMALL), caller);
+            turns.push(of(caller + (1 << 40), SMALL), caller);
             match turns.pop() {
                 Some(u64::MAX) => break,
                 _ => served += SMALL,
@@ -205,9 +266,9 @@ mod tests {
     fn what_one_caller_asks_for_stays_in_its_order_and_what_goes_last_is_behind_all() {
         let mut turns = Turns::default();
         for n in 0..100u64 {
-            turns.push(n % 3, 1 + n * 7_919 % 1_000, n);
+            turns.push(of(n % 3, 1 + n * 7_919 % 1_000), n);
         }
-        turns.push_last(9, 0, 1_000);
+        turns.push_last(of(9, 0), 1_000);
         let order: Vec<u64> = std::iter::from_fn(|| turns.pop()).collect();
         assert_eq!(order.len(), 101);
         assert_eq!(order.last(), Some(&1_000));
@@ -215,5 +276,28 @@ mod tests {
             let own = order.iter().filter(|n| **n < 100 && **n % 3 == caller);
             assert!(own.is_sorted());
         }
+    }
+
+    #[test]
+    fn the_oldest_is_the_first_that_came_of_those_that_wait() {
+        let mut turns = Turns::default();
+        assert_eq!(turns.oldest(), None);
+        let moments: Vec<_> = [LARGE, SMALL, SMALL]
+            .into_iter()
+            .zip(0..)
+            .map(|(work, caller)| {
+                let filed = of(caller, work);
+                turns.push(filed, caller);
+                filed.since
+            })
+            .collect();
+        for (taken, oldest) in [(1, Some(moments[0])), (2, Some(moments[0])), (0, None)] {
+            assert_eq!(turns.pop(), Some(taken));
+            assert_eq!(turns.oldest(), oldest);
+        }
+        assert!(turns.arrivals.waiting.is_empty());
+        let filed = of(0, 1);
+        turns.push(filed, 7);
+        assert_eq!(turns.oldest(), Some(filed.since));
     }
 }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::budget::Cancel;
 use crate::db::database::Database;
 use crate::error::{Entity, Error, Result};
-use crate::fs::{self, Descriptors, FileSystem, Kind, Lock};
+use crate::fs::{self, Descriptors, DiskSpace, FileSystem, Kind, Lock};
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::open::home::{self, MAKING};
@@ -30,6 +30,7 @@ pub struct Catalog {
     root: PathBuf,
     limits: Limits,
     memory: Memory,
+    disk: Arc<DiskSpace>,
     open: DashMap<String, Arc<Database>>,
     /// Names that somebody is opening, closing or purging, or once was.
     turns: DashMap<String, Arc<Turn>>,
@@ -70,6 +71,7 @@ impl Catalog {
         };
         let mut catalog = Self {
             memory: Memory::new(&limits),
+            disk: Arc::new(DiskSpace::new(limits.min_free_bytes)),
             fs,
             root: root.to_owned(),
             limits,
@@ -80,6 +82,7 @@ impl Catalog {
             warnings: Vec::new(),
         };
         catalog.tidy()?;
+        catalog.disk.look(&*catalog.fs, root);
         Ok(catalog)
     }
 
@@ -139,6 +142,12 @@ impl Catalog {
         &self.memory
     }
 
+    /// What is known of the disk that the data folder lies on.
+    #[must_use]
+    pub fn disk(&self) -> &DiskSpace {
+        &self.disk
+    }
+
     /// Names of the databases on disk, open or not, sorted. One look at each.
     ///
     /// # Errors
@@ -167,8 +176,8 @@ impl Catalog {
     }
 
     /// Check that the data folder is still the one that was opened, and so are the
-    /// folders of all open databases: those that are not take no more writes. A few
-    /// microseconds for each; may block.
+    /// folders of all open databases: those that are not take no more writes. And look how
+    /// much room the disk has. A few microseconds for each; may block.
     ///
     /// # Errors
     /// [`Error::Lost`] when the data folder was removed or replaced; [`Error::Closed`].
@@ -176,6 +185,7 @@ impl Catalog {
         let held = self.lock.lock().as_ref().map(|lock| lock.id());
         let held = held.ok_or(Error::Closed)?;
         fs::check_place(&self.fs.stat(&self.root), &held, &self.root)?;
+        self.disk.look(&*self.fs, &self.root);
         // The map's locks are not held while files are looked at.
         let open: Vec<_> = self.open.iter().map(|open| Arc::clone(&open)).collect();
         for database in open {
@@ -206,7 +216,7 @@ impl Catalog {
     /// long as reading the journal takes, or as somebody else opens or closes it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without `create`; [`Error::TooLarge`] when there are as many
+    /// [`Error::NotFound`] without `create`; [`Error::DiskFull`] with it; [`Error::TooLarge`] when there are as many
     /// databases as the limits allow; those of [`Database::open`].
     pub fn open_database(&self, name: &str, create: bool) -> Result<Arc<Database>> {
         check_database_name(name)?;
@@ -239,6 +249,7 @@ impl Catalog {
             &self.root.join(name),
             self.limits.clone(),
             self.memory.clone(),
+            Arc::clone(&self.disk),
             &cancel,
         )
     }
@@ -247,6 +258,7 @@ impl Catalog {
     fn make(&self, name: &str, turn: &Turn) -> Result<Database> {
         let _making = self.making.lock();
         self.check()?;
+        self.disk.check()?;
         let (limit, actual) = (self.limits.databases as u64, self.list()?.len() as u64 + 1);
         if actual > limit {
             return Err(Error::TooLarge {

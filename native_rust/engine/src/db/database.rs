@@ -13,7 +13,7 @@ use crate::cache::results::ResultCacheStats;
 use crate::commit::origins::check_origins;
 use crate::commit::queue::{Reply, Seat, WriteQueue};
 use crate::error::{Error, InvalidCode, Result};
-use crate::fs::{Descriptors, FileSystem};
+use crate::fs::{Descriptors, DiskSpace, FileSystem};
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::open::Recovered;
@@ -99,10 +99,11 @@ impl Database {
     pub fn open(fs: Arc<dyn FileSystem>, dir: &Path, limits: Limits) -> Result<Self> {
         let memory = Memory::new(&limits);
         let fs = Arc::new(Descriptors::new(fs, limits.open_files));
-        Self::open_within(fs, dir, limits, memory, &Cancel::default())
+        let disk = Arc::new(DiskSpace::new(limits.min_free_bytes));
+        Self::open_within(fs, dir, limits, memory, disk, &Cancel::default())
     }
 
-    /// The same, within pools of memory that others use too, on a file system that
+    /// The same, within pools of memory and on a disk that others use too, on a file system that
     /// bounds its descriptors where many segments are to be had, and until `cancel` says
     /// to give up.
     ///
@@ -113,6 +114,7 @@ impl Database {
         dir: &Path,
         limits: Limits,
         memory: Memory,
+        disk: Arc<DiskSpace>,
         cancel: &Cancel,
     ) -> Result<Self> {
         let Opening {
@@ -121,7 +123,7 @@ impl Database {
             committer,
             recovered,
             place,
-        } = opening::open(fs, dir, limits, memory, cancel)?;
+        } = opening::open(fs, dir, limits, memory, disk, cancel)?;
         let thread = std::thread::Builder::new()
             .name("formdb-commit".into())
             .spawn(move || committer.run())
@@ -140,8 +142,8 @@ impl Database {
     /// thread once the transaction is durable and visible, or has failed.
     ///
     /// # Errors
-    /// [`Error::Busy`], [`Error::TooLarge`], [`Error::MemoryFull`], [`Error::Closed`],
-    /// [`Error::Poisoned`]; `reply` is not called then.
+    /// [`Error::Busy`], [`Error::TooLarge`], [`Error::MemoryFull`], [`Error::DiskFull`],
+    /// [`Error::Closed`], [`Error::Poisoned`]; `reply` is not called then.
     pub fn submit(&self, transaction: Transaction, reply: Reply) -> Result<()> {
         match self.check(&transaction) {
             Ok(()) => self.queue.submit(transaction, reply),
@@ -170,6 +172,7 @@ impl Database {
         key.map_or(Ok(()), IdempotencyKey::check)?;
         check_actor(transaction.actor.as_deref())?;
         self.state.check_writable()?;
+        self.state.check_disk()?;
         self.state.check_room(transaction)?;
         check_origins(&transaction.operations, self.state.published())
     }
@@ -260,7 +263,7 @@ impl Database {
             defaults: state.indexes.defaults.read().at(head.tree_size),
             journal_bytes: head.journal_bytes,
             segments: state.segments.len() as u64,
-            queued: self.queue.len() as u64,
+            queued: self.queue.waiting().0 as u64,
             groups: count(&state.counters.groups),
             transactions: count(&state.counters.transactions),
             cached_bytes: state.documents.bytes() as u64,

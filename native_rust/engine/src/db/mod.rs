@@ -2,3 +2,4 @@
 
 pub(crate) mod catalog;
 pub(crate) mod database;
+pub(crate) mod figures;

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::{File, FileId, FileSystem, Kind, Lock, Stat};
+use super::{File, FileId, FileSystem, Kind, Lock, Space, Stat};
 use crate::error::out_of_descriptors;
 
 /// A file system over another one, on which files that are opened on demand share a
@@ -123,6 +123,10 @@ impl FileSystem for Descriptors {
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.0.fs.stat(path)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.0.fs.space(path)
     }
 }
 

@@ -9,6 +9,7 @@ mod folders;
 mod place;
 mod real;
 mod replace;
+mod space;
 
 use std::fmt::Debug;
 use std::io;
@@ -20,6 +21,7 @@ pub(crate) use folders::{make_dir, parent, sync_dir};
 pub(crate) use place::{check_length, check_place};
 pub use real::RealFileSystem;
 pub(crate) use replace::replace;
+pub use space::{DiskSpace, Space};
 
 /// A tree of folders and files, as an operating system offers it.
 pub trait FileSystem: Debug + Send + Sync + 'static {
@@ -66,6 +68,12 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
 
     /// Which file or folder `path` leads to, and how long it is.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
+
+    /// How much room there is where `path` lies.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where there is no bound to speak of.
+    fn space(&self, path: &Path) -> io::Result<Space>;
 }
 
 /// A file or folder as its name shows it.

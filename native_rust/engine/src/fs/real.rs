@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{File, FileId, FileSystem, Kind, Lock, Stat};
+use super::{File, FileId, FileSystem, Kind, Lock, Space, Stat};
 
 /// [`FileSystem`] over `std::fs`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,6 +81,14 @@ impl FileSystem for RealFileSystem {
         Ok(Stat {
             id: id_of(&found),
             len: found.len(),
+        })
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(Space {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            total: found.f_blocks.saturating_mul(found.f_frsize),
         })
     }
 }

@@ -149,6 +149,13 @@ pub(crate) struct WrittenGroup {
     leaves: Vec<Hash>,
 }
 
+impl WrittenGroup {
+    /// Its length in the journal.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 /// The segment that is being appended to.
 #[derive(Debug)]
 pub(super) struct Active {

@@ -79,6 +79,9 @@ pub struct Limits {
     /// Bytes of memory for the indexes of all databases together; 0: three quarters of
     /// what the process may use. Default 0.
     pub index_bytes: usize,
+    /// Free bytes on the disk of the data folder below which nothing is written; 0: never
+    /// mind. Default 256 MiB.
+    pub min_free_bytes: u64,
     /// Databases in a data folder, open or not; each that is open has a thread and
     /// files of its own. Default 1,000.
     pub databases: usize,
@@ -123,6 +126,7 @@ impl Default for Limits {
             revert_blocks: 100_000,
             work_bytes: 1 << 30,
             index_bytes: 0,
+            min_free_bytes: 256 << 20,
             databases: 1_000,
             open_files: 0,
             open_transactions: 1_000,
@@ -204,6 +208,7 @@ impl Limits {
             ("revert_blocks", self.revert_blocks as u64, 1, 1 << 24),
             ("work_bytes", self.work_bytes as u64, 1 << 20, 1 << 40),
             ("index_bytes", self.index_bytes as u64, 0, 1 << 44),
+            ("min_free_bytes", self.min_free_bytes, 0, 1 << 44),
             ("databases", self.databases as u64, 1, 1 << 20),
             ("open_files", self.open_files as u64, 0, 1 << 20),
             (

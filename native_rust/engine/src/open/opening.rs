@@ -5,6 +5,7 @@ use super::reading::Reading;
 use super::rebuild::Rebuild;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::report::Recovered;
@@ -15,7 +16,7 @@ use crate::commit::committer::Committer;
 use crate::commit::queue::{WriteQueue, write_queue};
 use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
-use crate::fs::{FileSystem, make_dir};
+use crate::fs::{DiskSpace, FileSystem, make_dir};
 use crate::index::Rebuilt;
 use crate::journal::{self, Durable, IDENTITY, Identity, Opened};
 use crate::limits::Limits;
@@ -44,6 +45,7 @@ pub(crate) fn open(
     dir: &Path,
     limits: Limits,
     memory: Memory,
+    disk: Arc<DiskSpace>,
     cancel: &Cancel,
 ) -> Result<Opening> {
     limits.validate()?;
@@ -123,13 +125,18 @@ pub(crate) fn open(
     };
     let (queue, intake) = write_queue(&limits, &memory.work);
     let clock = Clock::new(last_time, &limits);
-    let mut state = State::new(indexes, segments, limits, memory, head, clock);
+    let mut state = State::new(indexes, segments, limits, memory, disk, head, clock);
     state.cursors = cursors;
     state.log = log;
     let state = Arc::new(state);
     give_signatures(&state)?;
     recovered.elapsed = begun.elapsed();
     let index_memory = growth.finish(state.indexes.memory() + keys.memory())?;
+    let index_bytes = index_memory.bytes() as u64;
+    state
+        .counters
+        .index_bytes
+        .store(index_bytes, Ordering::Relaxed);
     let used = recovered.snapshot.map(|used| (used, snapshot_position));
     let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), used);
     let committer = Committer {

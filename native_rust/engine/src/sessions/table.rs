@@ -357,6 +357,12 @@ impl<W> Table<W> {
         more
     }
 
+    /// How many have not ended.
+    pub(crate) fn count(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.entries.len() - inner.ended.len()
+    }
+
     /// Ids of some that have not ended, after `after`, in order; and the last that
     /// was looked at, unless that was the last of all.
     pub(crate) fn open(&self, after: Option<&str>) -> (Vec<String>, Option<String>) {

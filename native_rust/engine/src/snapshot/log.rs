@@ -1,6 +1,7 @@
 //! How taking snapshots goes.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
@@ -20,6 +21,11 @@ pub(crate) struct SnapshotOutcome {
     pub written: Option<WrittenSnapshot>,
     /// Why the last attempt failed, if it did.
     pub failure: Option<Arc<str>>,
+    /// When the last one was taken, by the system's clock.
+    pub at: Option<SystemTime>,
+    /// How many were taken, and how many attempts failed.
+    pub taken: u64,
+    pub failures: u64,
 }
 
 impl SnapshotLog {
@@ -30,10 +36,11 @@ impl SnapshotLog {
     pub(crate) fn note(&self, result: Result<WrittenSnapshot>) {
         match result {
             Ok(written) => {
-                *self.outcome.lock() = SnapshotOutcome {
-                    written: Some(written),
-                    failure: None,
-                };
+                let mut outcome = self.outcome.lock();
+                outcome.written = Some(written);
+                outcome.failure = None;
+                outcome.at = Some(SystemTime::now());
+                outcome.taken += 1;
             }
             // Told to stop: no failure.
             Err(Error::Closed) => {}
@@ -42,6 +49,8 @@ impl SnapshotLog {
     }
 
     pub(crate) fn note_failure(&self, cause: &str) {
-        self.outcome.lock().failure = Some(cause.into());
+        let mut outcome = self.outcome.lock();
+        outcome.failure = Some(cause.into());
+        outcome.failures += 1;
     }
 }

@@ -13,7 +13,7 @@ use super::write::{Steps, Stop, write_in_steps};
 use super::*;
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::fs::{File, FileId, Kind, Lock, RealFileSystem, Stat};
+use crate::fs::{DiskSpace, File, FileId, Kind, Lock, RealFileSystem, Space, Stat};
 use crate::index::Rebuilt;
 use crate::index::reverts::RevertTable;
 use crate::index::{
@@ -140,6 +140,7 @@ fn empty_state() -> State {
         Arc::default(),
         Limits::default(),
         Memory::new(&Limits::default()),
+        Arc::new(DiskSpace::new(0)),
         Head::default(),
         Clock::new(0, &Limits::default()),
     )
@@ -210,6 +211,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
         Arc::default(),
         Limits::default(),
         Memory::new(&Limits::default()),
+        Arc::new(DiskSpace::new(0)),
         head,
         Clock::new(0, &Limits::default()),
     )
@@ -488,6 +490,9 @@ impl FileSystem for OneFile {
     fn stat(&self, _: &Path) -> io::Result<Stat> {
         Err(io::ErrorKind::Unsupported.into())
     }
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 impl File for OneFile {
@@ -664,6 +669,7 @@ fn many_blocks() {
         Arc::default(),
         Limits::default(),
         Memory::new(&Limits::default()),
+        Arc::new(DiskSpace::new(0)),
         head,
         Clock::new(0, &Limits::default()),
     );

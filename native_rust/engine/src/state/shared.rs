@@ -15,9 +15,11 @@ use crate::cache::results::ResultCache;
 use crate::cache::windows::WindowCache;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::fs::DiskSpace;
 use crate::index::{Indexes, Rebuilt, memory};
 use crate::journal::Segments;
 use crate::limits::Limits;
+use crate::measure::{DURATIONS, Histogram, SIZES, Since};
 use crate::mem::Memory;
 use crate::snapshot::SnapshotLog;
 use crate::types::Hash;
@@ -42,6 +44,8 @@ pub(crate) struct State {
     pub limits: Limits,
     /// Shared with all databases of the process.
     pub memory: Memory,
+    /// Shared with them too.
+    pub disk: Arc<DiskSpace>,
     pub counters: Counters,
     pub snapshots: SnapshotLog,
     /// Held for moments.
@@ -67,11 +71,35 @@ pub(crate) struct Head {
     pub points: u64,
 }
 
-/// What the committer counts.
-#[derive(Debug, Default)]
+/// What the committer counts and measures.
+#[derive(Debug)]
 pub(crate) struct Counters {
     pub groups: AtomicU64,
     pub transactions: AtomicU64,
+    /// How long a transaction waits from its submission to its answer, refused ones too.
+    pub commits: Histogram,
+    /// How long a sync of the journal takes.
+    pub syncs: Histogram,
+    /// Transactions committed in one group.
+    pub group_sizes: Histogram,
+    /// When the oldest transaction came that has no answer yet.
+    pub oldest: Since,
+    /// Bytes that the indexes take.
+    pub index_bytes: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            groups: AtomicU64::new(0),
+            transactions: AtomicU64::new(0),
+            commits: Histogram::new(DURATIONS),
+            syncs: Histogram::new(DURATIONS),
+            group_sizes: Histogram::new(SIZES),
+            oldest: Since::default(),
+            index_bytes: AtomicU64::new(0),
+        }
+    }
 }
 
 impl State {
@@ -80,6 +108,7 @@ impl State {
         segments: Arc<Segments>,
         limits: Limits,
         memory: Memory,
+        disk: Arc<DiskSpace>,
         head: Head,
         clock: Clock,
     ) -> Self {
@@ -95,6 +124,7 @@ impl State {
             log: String::new(),
             limits,
             memory,
+            disk,
             counters: Counters::default(),
             snapshots: SnapshotLog::default(),
             clock: Mutex::new(clock),
@@ -132,6 +162,14 @@ impl State {
             0 => Ok(()),
             added => self.memory.indexes.check_room(added),
         }
+    }
+
+    /// Check that the disk has room to write.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`].
+    pub(crate) fn check_disk(&self) -> Result<()> {
+        self.disk.check()
     }
 
     /// What readers may see, in figures.

@@ -181,8 +181,8 @@ impl Database {
     }
 
     /// Hand a transaction to the committer; if it is queued, `reply` is called as in
-    /// [`Database::submit`], otherwise it is not. After [`Error::Busy`] and
-    /// [`Error::MemoryFull`] the transaction is still open; after any other refusal it
+    /// [`Database::submit`], otherwise it is not. After [`Error::Busy`],
+    /// [`Error::MemoryFull`] and [`Error::DiskFull`] the transaction is still open; after any other refusal it
     /// has ended. Waits for what is being added to it.
     ///
     /// # Errors
@@ -247,7 +247,9 @@ impl Database {
         let taken = self.take(&using, &mut contents, options);
         match &taken {
             Ok(_) => contents.clear(),
-            Err(Error::Busy { .. } | Error::MemoryFull { .. }) => using.reopen(),
+            Err(Error::Busy { .. } | Error::MemoryFull { .. } | Error::DiskFull { .. }) => {
+                using.reopen();
+            }
             Err(refusal) => self.refuse_commit(id, refusal),
         }
         taken.map(|taken| Handed::Queued(Box::new(taken)))

@@ -13,6 +13,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use formdb_engine::fs::Space;
+
 pub use super::changes::{Image, Inode, Node, Op, Pages};
 pub use faults::{EINTR, EIO, EMFILE, ENOSPC, Fault};
 
@@ -36,6 +38,8 @@ struct Disk {
     descriptors: Option<usize>,
     in_use: usize,
     lying: bool,
+    /// The room that it says it has.
+    space: Option<Space>,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +96,11 @@ impl SimFs {
     /// Let so many files be open at once.
     pub fn limit_descriptors(&self, most: Option<usize>) {
         self.disk().descriptors = most;
+    }
+
+    /// Say from now on that there is so much room.
+    pub fn set_space(&self, space: Option<Space>) {
+        self.disk().space = space;
     }
 
     /// Files and locks that are open now.

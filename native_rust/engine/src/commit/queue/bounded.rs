@@ -16,7 +16,7 @@ use std::time::Instant;
 use super::sync::{
     AtomicBool, AtomicUsize, Ordering, Receiver, RecvTimeoutError, Sender, unbounded,
 };
-use crate::commit::turns::Turns;
+use crate::commit::turns::{Filed, Turns};
 use crate::error::{Error, Result};
 use crate::planted::{Bug, planted};
 
@@ -37,6 +37,18 @@ pub(super) struct Turn {
     pub work: u64,
     /// After all that was sent before it, whoever sent that.
     pub last: bool,
+    /// When it was handed in.
+    pub since: Instant,
+}
+
+impl From<Turn> for Filed {
+    fn from(turn: Turn) -> Self {
+        Self {
+            caller: turn.caller,
+            work: turn.work,
+            since: turn.since,
+        }
+    }
 }
 
 /// The callers' end.
@@ -247,6 +259,11 @@ impl<T> Intake<T> {
         }
     }
 
+    /// When the oldest of the items came that were put in order and not taken yet.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.turns.oldest()
+    }
+
     /// The item whose turn it is, if there is one and it takes at most so much work.
     pub(crate) fn poll(&mut self, most_work: u64) -> Option<Taken<T>> {
         while !self.closing
@@ -273,10 +290,9 @@ impl<T> Intake<T> {
                 return;
             }
         };
-        let Turn { caller, work, last } = turn;
-        match last {
-            true => self.turns.push_last(caller, work, queued),
-            false => self.turns.push(caller, work, queued),
+        match turn.last {
+            true => self.turns.push_last(turn.into(), queued),
+            false => self.turns.push(turn.into(), queued),
         }
     }
 }

@@ -132,6 +132,7 @@ impl World {
             // Ever less, so that nothing but its order keeps a caller's next one back.
             work: 10 - id.1,
             last,
+            since: Instant::now(),
         };
         let sent = seat.send(turn, item).map_err(|mut item| {
             item.reply.take().into_iter().for_each(Reply::disarm);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Stat};
+use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Space, Stat};
 
 use super::{Descriptor, Inode, Node, Op, SimFs};
 
@@ -123,6 +123,11 @@ impl FileSystem for SimFs {
             }),
             None => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    fn space(&self, _path: &Path) -> io::Result<Space> {
+        let space = self.disk().space;
+        space.ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 }
 
