@@ -50,6 +50,9 @@ defmodule FormdbHttpWeb.ProblemTest do
 
           code == "query_timeout" ->
             504
+
+          code == "disk_full" ->
+            507
         end
 
       assert Problem.status(String.to_atom(code)) == expected, code

@@ -24,7 +24,9 @@ defmodule FormdbHttp.DiskTest do
     port = ServerProcess.await_ready(server)
 
     for refused <- [
-          request(port, "PUT", @db <> "/features/b", body: @feature),
+          request(port, "PUT", @db <> "/features/b",
+            body: String.replace(@feature, ~s("a"), ~s("b"))
+          ),
           delete(port, @db <> "/features/a"),
           post(port, @db <> "/timeseries", %{
             series_id: "s",
@@ -33,7 +35,7 @@ defmodule FormdbHttp.DiskTest do
           }),
           post(port, "/api/v1/databases", %{name: "more"})
         ] do
-      assert refused.status == 507
+      assert {refused.status, refused.body} == {507, refused.body}
       problem = json(refused)
       assert problem["code"] == "disk_full"
       assert problem["detail"] =~ "FORMDB_MIN_FREE_BYTES" and problem["detail"] =~ "reads go on"

@@ -41,10 +41,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
               nullable(count(), description: "Open now; null where another server is the host."),
             processes: count(),
             memory: ref(:memory_figures),
-            index_memory:
-              object([used_bytes: count(), limit_bytes: count(1)], [],
-                description: "Of all databases; beyond it writes that add are refused."
-              ),
+            index_memory: ref(:index_memory_figures),
             disk: ref(:disk_figures),
             databases: list(ref(:database_state))
           ],
@@ -54,6 +51,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Server do
       memory_figures:
         object(for(kind <- @memory, do: {kind, count()}), [],
           description: "Bytes of the Erlang VM, without those of the engine."
+        ),
+      index_memory_figures:
+        object([used_bytes: count(), limit_bytes: count(1)], [],
+          description:
+            "The indexes of all databases; beyond the limit writes that add are refused."
         ),
       disk_figures:
         object(
