@@ -15,7 +15,7 @@ defmodule FormdbHttp.Features do
 
     with {:ok, {false, ids, [], warnings}, ack} <- write(name, request, text, opts),
          {:ok, {[written], _replaced}} <- first_ids(name, ids, ack) do
-      written = Map.merge(written(written, ack), told(warnings))
+      written = Map.merge(written(written, ack), Writing.told(warnings))
       # Whether it was there is for who puts to an id; a look-up costs a lock.
       {:ok, if(id, do: Map.put(written, :created, new?(name, id, ack)), else: written)}
     end
@@ -31,9 +31,9 @@ defmodule FormdbHttp.Features do
     opts = Writing.options!(opts, [:expect, :antimeridian])
     request = {:patch, id, Input.json(patch), Input.antimeridian(opts)}
 
-    with {:ok, {false, [id], [], []}, ack} <-
+    with {:ok, {false, [id], [], warnings}, ack} <-
            gone(Writing.write(name, request, :io, opts), name, id),
-         do: {:ok, written(id, ack)}
+         do: {:ok, Map.merge(written(id, ack), Writing.told(warnings))}
   end
 
   defp gone(answer, name, id), do: Absence.explain(answer, name, {:feature, id}, nil)
@@ -55,7 +55,10 @@ defmodule FormdbHttp.Features do
     with {:ok, collection?, ids, told, ack} <- write_all(name, document, opts) do
       if collection?,
         do: {:ok, {:collection, collection_ack(ids, told, ack)}},
-        else: {:ok, {:feature, Map.merge(written(hd(ids), ack), Map.take(told, [:warnings]))}}
+        else:
+          {:ok,
+           {:feature,
+            Map.merge(written(hd(ids), ack), Map.take(told, [:warnings, :warning_counts]))}}
     end
   end
 
@@ -77,7 +80,7 @@ defmodule FormdbHttp.Features do
       ack = ack && %{ack | features_replaced: replaced}
       # What was left out is said only to those who ask for it.
       rejected = if puts.skip, do: %{rejected: rejected(rejected)}, else: %{}
-      {:ok, collection?, ids, Map.merge(rejected, told(warnings)), ack}
+      {:ok, collection?, ids, Map.merge(rejected, Writing.told(warnings)), ack}
     end
   end
 
@@ -85,11 +88,6 @@ defmodule FormdbHttp.Features do
   @spec rejected([{non_neg_integer(), [tuple()]}]) :: [Types.rejected()]
   def rejected(rejected),
     do: for({index, faults} <- rejected, do: %{index: index, errors: Error.faults(faults)})
-
-  @doc "What a write has to tell besides what it wrote, if it has."
-  @spec told([tuple()]) :: %{optional(:warnings) => [Error.fault()]}
-  def told([]), do: %{}
-  def told(warnings), do: %{warnings: Error.faults(warnings)}
 
   defp write(name, request, text, opts) do
     scheduler =

@@ -192,7 +192,7 @@ defmodule FormdbHttp.Journal do
 
     with {:ok, seq} <- seq(name, block),
          request = {:restore, seq, Input.provenance(opts)},
-         {:ok, {_collection, [id], [], []}, ack} <- Writing.write(name, request, :io, opts) do
+         {:ok, {_collection, [id], [], _warnings}, ack} <- Writing.write(name, request, :io, opts) do
       {:ok,
        %{
          feature_id: id,

@@ -46,17 +46,18 @@ defmodule FormdbHttp.Points do
   end
 
   # Nothing is written for an empty list, nor where all points are ignored.
-  defp points_ack({true, 1}, nil),
+  defp points_ack({true, 1, _warnings}, nil),
     do: {:point, Map.merge(counts(1, nil), %{point_id: nil, seq: nil, hash: nil, time: nil})}
 
-  defp points_ack({true, 1}, %{first_seq: seq} = ack) do
+  defp points_ack({true, 1, warnings}, %{first_seq: seq} = ack) do
     point = %{point_id: point_id(seq, 0), seq: seq, hash: ack.hash, time: ack.time}
-    {:point, Map.merge(counts(1, ack), point)}
+    {:point, 1 |> counts(ack) |> Map.merge(point) |> Map.merge(Writing.told(warnings))}
   end
 
-  defp points_ack({false, count}, ack) do
+  defp points_ack({false, count, warnings}, ack) do
     seqs = %{first_seq: ack && ack.first_seq, last_seq: ack && ack.last_seq}
-    {:points, Map.merge(counts(count, ack), seqs)}
+    told = if ack, do: Writing.told(warnings), else: %{}
+    {:points, count |> counts(ack) |> Map.merge(seqs) |> Map.merge(told)}
   end
 
   # Of so many points that were sent those that were put are told by the engine, and so are
@@ -82,9 +83,9 @@ defmodule FormdbHttp.Points do
          {:ok, stop} <- Input.micros(to, "/end", opts[:tz]),
          asked = Input.on_duplicate(opts),
          request = {:replace_range, series, start, stop, text, Input.times(opts), asked},
-         {:ok, {false, count}, ack} <- Writing.write(name, request, scheduler, opts),
+         {:ok, {false, count, warnings}, ack} <- Writing.write(name, request, scheduler, opts),
          {:ok, deleted} <- deleted_first(name, ack),
-         do: {:ok, replacement(count, deleted, ack)}
+         do: {:ok, Map.merge(replacement(count, deleted, ack), Writing.told(warnings))}
   end
 
   # Of the blocks of a replacement the first deletes what was there, the second puts points.
@@ -135,23 +136,25 @@ defmodule FormdbHttp.Points do
 
     written = Writing.write(name, request, :io, opts)
 
-    with {:ok, {true, 1}, ack} <- Absence.explain(written, name, {:point, series, point_id}, nil) do
+    with {:ok, {true, 1, warnings}, ack} <-
+           Absence.explain(written, name, {:point, series, point_id}, nil) do
       put? = ack.points_put == 1
       # The deletion comes before it.
       seq = ack.first_seq + 1
 
-      {:ok,
-       %{
-         point_id: if(put?, do: point_id(seq, 0)),
-         replaced: ack.points_deleted,
-         inserted: ack.points_put,
-         ignored: 1 - ack.points_put,
-         first_seq: ack.first_seq,
-         last_seq: ack.last_seq,
-         hash: ack.hash,
-         time: ack.time,
-         replayed: ack.replayed
-       }}
+      correction = %{
+        point_id: if(put?, do: point_id(seq, 0)),
+        replaced: ack.points_deleted,
+        inserted: ack.points_put,
+        ignored: 1 - ack.points_put,
+        first_seq: ack.first_seq,
+        last_seq: ack.last_seq,
+        hash: ack.hash,
+        time: ack.time,
+        replayed: ack.replayed
+      }
+
+      {:ok, Map.merge(correction, Writing.told(warnings))}
     end
   end
 

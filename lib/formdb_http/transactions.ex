@@ -53,7 +53,7 @@ defmodule FormdbHttp.Transactions do
             do: Map.put(map, :operation, operation)
 
       applied = %{operations: count, feature_ids: ids, replayed: replayed}
-      applied = Map.merge(applied, Features.told(warnings))
+      applied = Map.merge(applied, Writing.told(warnings))
       {:ok, if(rejected == [], do: applied, else: Map.put(applied, :rejected, rejected))}
     end
   end

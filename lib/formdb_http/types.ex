@@ -125,10 +125,17 @@ defmodule FormdbHttp.Types do
           required(:blocks) => non_neg_integer(),
           required(:rejected) => [fault_in_line()],
           optional(:missing) => non_neg_integer(),
-          optional(:warnings) => [fault_in_line()]
+          optional(:warnings) => [fault_in_line()],
+          optional(:warning_counts) => warning_counts()
         }
 
-  @typedoc "What is wrong with a record of an upload, or was taken off it."
+  @typedoc """
+  How many warnings there are of each code; `:warnings` has up to 100 of them (FORMDB_FAULTS).
+  docs/API.md has the codes. There are none where there is nothing to tell.
+  """
+  @type warning_counts :: %{atom() => pos_integer()}
+
+  @typedoc "What is wrong with a record of an upload, or is to be told of it."
   @type fault_in_line :: %{
           line: pos_integer(),
           code: atom(),
@@ -347,7 +354,8 @@ defmodule FormdbHttp.Types do
           required(:time) => integer(),
           required(:replayed) => boolean(),
           optional(:created) => boolean(),
-          optional(:warnings) => [Error.fault()]
+          optional(:warnings) => [Error.fault()],
+          optional(:warning_counts) => warning_counts()
         }
 
   @typedoc "A feature that was left out: its place in the document, and all its faults."
@@ -359,8 +367,7 @@ defmodule FormdbHttp.Types do
 
   @typedoc """
   Features were written: how many were new, and how many replaced one that was there or came
-  before in the document. `:rejected` only with `on_error: :skip`; `:warnings` where something that
-  answers had added was taken off.
+  before in the document. `:rejected` only with `on_error: :skip`.
   """
   @type collection_ack :: %{
           required(:inserted) => non_neg_integer(),
@@ -370,21 +377,24 @@ defmodule FormdbHttp.Types do
           required(:feature_ids) => [String.t()],
           required(:replayed) => boolean(),
           optional(:rejected) => [rejected()],
-          optional(:warnings) => [Error.fault()]
+          optional(:warnings) => [Error.fault()],
+          optional(:warning_counts) => warning_counts()
         }
 
   @typedoc """
   One point was written, in place of so many; or it was ignored, and there is no block.
   """
   @type point_ack :: %{
-          point_id: String.t() | nil,
-          seq: written_seq(),
-          hash: String.t() | nil,
-          time: integer() | nil,
-          inserted: 0 | 1,
-          replaced: non_neg_integer(),
-          ignored: 0 | 1,
-          replayed: boolean()
+          required(:point_id) => String.t() | nil,
+          required(:seq) => written_seq(),
+          required(:hash) => String.t() | nil,
+          required(:time) => integer() | nil,
+          required(:inserted) => 0 | 1,
+          required(:replaced) => non_neg_integer(),
+          required(:ignored) => 0 | 1,
+          required(:replayed) => boolean(),
+          optional(:warnings) => [Error.fault()],
+          optional(:warning_counts) => warning_counts()
         }
 
   @typedoc """
@@ -392,37 +402,43 @@ defmodule FormdbHttp.Types do
   the same request, and how many were ignored.
   """
   @type points_ack :: %{
-          inserted: non_neg_integer(),
-          replaced: non_neg_integer(),
-          ignored: non_neg_integer(),
-          first_seq: written_seq(),
-          last_seq: written_seq(),
-          replayed: boolean()
+          required(:inserted) => non_neg_integer(),
+          required(:replaced) => non_neg_integer(),
+          required(:ignored) => non_neg_integer(),
+          required(:first_seq) => written_seq(),
+          required(:last_seq) => written_seq(),
+          required(:replayed) => boolean(),
+          optional(:warnings) => [Error.fault()],
+          optional(:warning_counts) => warning_counts()
         }
 
   @typedoc "The points of a range were replaced by others."
   @type replacement :: %{
-          deleted: non_neg_integer(),
-          inserted: non_neg_integer(),
-          replaced: non_neg_integer(),
-          ignored: non_neg_integer(),
-          first_seq: written_seq(),
-          last_seq: written_seq(),
-          hash: String.t() | nil,
-          time: integer() | nil,
-          replayed: boolean()
+          required(:deleted) => non_neg_integer(),
+          required(:inserted) => non_neg_integer(),
+          required(:replaced) => non_neg_integer(),
+          required(:ignored) => non_neg_integer(),
+          required(:first_seq) => written_seq(),
+          required(:last_seq) => written_seq(),
+          required(:hash) => String.t() | nil,
+          required(:time) => integer() | nil,
+          required(:replayed) => boolean(),
+          optional(:warnings) => [Error.fault()],
+          optional(:warning_counts) => warning_counts()
         }
 
   @typedoc "A point was put in place of another; it was ignored where the id is `nil`."
   @type correction :: %{
-          point_id: String.t() | nil,
-          inserted: 0 | 1,
-          replaced: pos_integer(),
-          ignored: 0 | 1,
-          first_seq: pos_integer(),
-          last_seq: pos_integer(),
-          time: integer(),
-          replayed: boolean()
+          required(:point_id) => String.t() | nil,
+          required(:inserted) => 0 | 1,
+          required(:replaced) => pos_integer(),
+          required(:ignored) => 0 | 1,
+          required(:first_seq) => pos_integer(),
+          required(:last_seq) => pos_integer(),
+          required(:time) => integer(),
+          required(:replayed) => boolean(),
+          optional(:warnings) => [Error.fault()],
+          optional(:warning_counts) => warning_counts()
         }
 
   @typedoc "Points were deleted; where there were none nothing was written."
@@ -575,7 +591,7 @@ defmodule FormdbHttp.Types do
 
   @typedoc """
   Operations were added to a transaction: how many it holds now, and the ids of the features
-  that this call puts; `:rejected` if some were left out, `:warnings` if something was taken off.
+  that this call puts; `:rejected` if some were left out.
   """
   @type applied :: %{
           required(:operations) => non_neg_integer(),

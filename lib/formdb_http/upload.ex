@@ -37,6 +37,7 @@ defmodule FormdbHttp.Upload do
                 blocks: 0,
                 rejected: [],
                 warnings: [],
+                warning_counts: [],
                 reused: nil
               ]
 
@@ -172,11 +173,15 @@ defmodule FormdbHttp.Upload do
     |> Map.take(@counts)
     |> Map.merge(missing(upload))
     |> Map.put(:rejected, Enum.reverse(upload.rejected))
-    |> Map.merge(warnings(Enum.reverse(upload.warnings)))
+    |> Map.merge(warnings(upload))
   end
 
-  defp warnings([]), do: %{}
-  defp warnings(warnings), do: %{warnings: warnings}
+  defp warnings(%{warning_counts: []}), do: %{}
+
+  defp warnings(upload) do
+    counts = Map.new(upload.warning_counts)
+    %{warnings: Enum.reverse(upload.warnings), warning_counts: counts}
+  end
 
   defp missing(%{opts: opts, ref: ref}),
     do: if(opts[:format] == :csv, do: %{missing: Native.upload_missing(ref)}, else: %{})
@@ -195,12 +200,14 @@ defmodule FormdbHttp.Upload do
 
   defp told(upload) do
     rejected = Enum.map(Native.upload_rejected(upload.ref), &in_line/1)
-    warnings = Enum.map(Native.upload_warnings(upload.ref), &in_line/1)
+    {warnings, counts} = Native.upload_warnings(upload.ref)
+    warnings = Enum.map(warnings, &in_line/1)
 
     %{
       upload
       | rejected: Enum.reverse(rejected, upload.rejected),
-        warnings: Enum.reverse(warnings, upload.warnings)
+        warnings: Enum.reverse(warnings, upload.warnings),
+        warning_counts: counts
     }
   end
 

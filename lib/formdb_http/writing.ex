@@ -43,6 +43,16 @@ defmodule FormdbHttp.Writing do
   @spec names_versions?(binary()) :: boolean()
   def names_versions?(text), do: :binary.match(text, ["formdb", "\\u006", "\\u007"]) != :nomatch
 
+  @doc "What a write has to tell besides what it wrote, if it has: the warnings of the engine."
+  @spec told({[tuple()], [{atom(), pos_integer()}]}) :: %{
+          optional(:warnings) => [Error.fault()],
+          optional(:warning_counts) => %{atom() => pos_integer()}
+        }
+  def told({_told, []}), do: %{}
+
+  def told({told, counts}),
+    do: %{warnings: Error.faults(told), warning_counts: Map.new(counts)}
+
   @doc """
   Queues a request (native_rust/nif/src/writes.rs has their forms) and waits for the
   commit. `scheduler` is `:normal`, `:cpu` or `:io`.

@@ -159,10 +159,16 @@ defmodule FormdbHttpWeb.Problem do
     place ++ first ++ [errors: Enum.map(errors, &fault/1)]
   end
 
-  @doc "The member `warnings` of an answer to a write that has some."
+  @doc "The members `warnings` and `warning_counts` of an answer to a write that has some."
   @spec warnings(map()) :: keyword()
-  def warnings(%{warnings: warnings}), do: [warnings: Enum.map(warnings, &fault/1)]
+  def warnings(%{warnings: warnings, warning_counts: counts}),
+    do: [warnings: Enum.map(warnings, &warning/1), warning_counts: counts]
+
   def warnings(_without), do: []
+
+  # That of an upload has a line.
+  defp warning(%{line: line} = warning), do: [line: line] ++ fault(warning)
+  defp warning(warning), do: fault(warning)
 
   @doc "A refusal that comes from this layer and not from the database."
   @spec refuse(atom(), String.t(), String.t() | nil) :: {:error, Error.t()}

@@ -3,7 +3,16 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
-  alias FormdbHttpWeb.{Answer, Body, Downloading, Members, Params, SeriesTables, Uploading}
+  alias FormdbHttpWeb.{
+    Answer,
+    Body,
+    Downloading,
+    Members,
+    Params,
+    Problem,
+    SeriesTables,
+    Uploading
+  }
 
   # The first microsecond of the years -9999 to 9999, which is all that a
   # timestamp can be, and the one after the last: a range does not hold its end.
@@ -63,11 +72,13 @@ defmodule FormdbHttpWeb.TimeseriesController do
       seq: ack.seq,
       hash: ack.hash,
       time: FormdbHttp.format_timestamp(ack.time)
-    ] ++ counts(ack)
+    ] ++ counts(ack) ++ Problem.warnings(ack)
   end
 
   defp members({:points, ack}),
-    do: counts(ack) ++ [first_seq: ack.first_seq, last_seq: ack.last_seq]
+    do:
+      counts(ack) ++
+        [first_seq: ack.first_seq, last_seq: ack.last_seq] ++ Problem.warnings(ack)
 
   defp counts(ack), do: [inserted: ack.inserted, replaced: ack.replaced, ignored: ack.ignored]
 
@@ -90,6 +101,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
         time: ack.time && FormdbHttp.format_timestamp(ack.time)
       ]
 
+      members = members ++ Problem.warnings(ack)
       200 |> Answer.json(members) |> Answer.replayed(ack)
     end
   end
@@ -130,7 +142,7 @@ defmodule FormdbHttpWeb.TimeseriesController do
             last_seq: ack.last_seq,
             hash: ack.hash,
             time: FormdbHttp.format_timestamp(ack.time)
-          ]
+          ] ++ Problem.warnings(ack)
 
       200 |> Answer.json(members) |> Answer.replayed(ack)
     end

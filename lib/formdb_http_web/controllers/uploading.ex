@@ -151,11 +151,8 @@ defmodule FormdbHttpWeb.Uploading do
         last_seq: uploaded.last_seq,
         blocks: uploaded.blocks,
         rejected: in_lines(uploaded.rejected)
-      ] ++ warnings(uploaded)
+      ] ++ Problem.warnings(uploaded)
   end
-
-  defp warnings(%{warnings: warnings}), do: [warnings: in_lines(warnings)]
-  defp warnings(_none), do: []
 
   defp in_lines(faults), do: for(fault <- faults, do: [line: fault.line] ++ Problem.fault(fault))
 

@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
 
   alias FormdbHttpWeb.OpenAPI.{Parameters, Schema}
   alias FormdbHttpWeb.OpenAPI.Schemas.{Common, Databases, Features, GeoJSON}
-  alias FormdbHttpWeb.OpenAPI.Schemas.{History, Series, Server, Transactions}
+  alias FormdbHttpWeb.OpenAPI.Schemas.{History, Series, Server, Transactions, Warnings}
   alias FormdbHttpWeb.{Problem, Routes}
 
   @spec all() :: [{atom(), Schema.t()}]
@@ -19,6 +19,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
       Parameters.choices() ++
       Series.schemas() ++
       History.schemas() ++
+      Warnings.schemas() ++
       Transactions.schemas() ++ GeoJSON.schemas() ++ Common.schemas() ++ problems()
   end
 

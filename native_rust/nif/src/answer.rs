@@ -1,6 +1,6 @@
 //! Engine results as terms, and answers sent from ordinary threads.
 
-use formdb_engine::types::Rejected;
+use formdb_engine::types::{Rejected, Warnings};
 use formdb_engine::{Ack, Error, Fault, JsonAnswer, Obstacle, to_hex};
 use rustler::env::SavedTerm;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NewBinary, OwnedEnv, Term};
@@ -39,7 +39,7 @@ impl Encoder for Failure {
 }
 
 /// `[{code, detail, pointer}]`
-pub(crate) fn fault_terms<'a>(env: Env<'a>, faults: &[Fault]) -> Vec<Term<'a>> {
+fn fault_terms<'a>(env: Env<'a>, faults: &[Fault]) -> Vec<Term<'a>> {
     faults.iter().map(|fault| fault_term(env, fault)).collect()
 }
 
@@ -70,6 +70,29 @@ impl Encoder for RejectedTerm {
     fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
         (self.0.index, fault_terms(env, &self.0.faults)).encode(env)
     }
+}
+
+/// `{[{code, detail, pointer}], [{code, count}]}`: those that are told, and all by code.
+#[derive(Clone, Default)]
+pub(crate) struct WarningsTerm(pub Warnings);
+
+impl Encoder for WarningsTerm {
+    fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
+        (
+            fault_terms(env, self.0.kept()),
+            count_terms(env, self.0.counts()),
+        )
+            .encode(env)
+    }
+}
+
+/// `[{code, count}]`
+pub(crate) fn count_terms<'a>(env: Env<'a>, counts: &[(&'static str, u64)]) -> Vec<Term<'a>> {
+    let code = |code| Atom::from_str(env, code).unwrap_or_else(|_| atoms::error());
+    let counts = counts.iter();
+    counts
+        .map(|(name, count)| (code(name), count).encode(env))
+        .collect()
 }
 
 /// `{:ok, value}` or `{:error, {code, detail, pointer}}`, followed by all faults where there

@@ -9,7 +9,7 @@ use formdb_engine::{
 };
 use rustler::{Atom, Binary, Encoder, Env, NifMap, Term};
 
-use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, fault_terms, or_long};
+use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, WarningsTerm, or_long};
 use crate::asking::Asker;
 use crate::options::Options;
 use crate::schedulers::{On, twins};
@@ -88,7 +88,7 @@ twins! {
     /// `{:ok, {operations, ids, replayed?, rejected, warnings}}`: how many the transaction holds now,
     /// the ids of the features that `text` puts, whether an earlier call with the
     /// idempotency key `key` was answered again, and `{operation, {index, faults}}` of
-    /// features left out, and what was taken off features. `:long` when another call in the transaction is in the way, or an
+    /// features left out, and what is to be told of what is put. `:long` when another call in the transaction is in the way, or an
     /// operation reads the journal.
     transaction_apply: "Normal", transaction_apply_dirty: "DirtyCpu";
     fn(
@@ -107,13 +107,13 @@ twins! {
 }
 
 /// What was applied, and left out; `None` where that has to wait on a normal scheduler.
-fn apply<'a>(
-    (env, on): (Env<'a>, On),
+fn apply(
+    (env, on): (Env<'_>, On),
     database: &Database,
     id: &str,
     (text, times): (&[u8], Times<'_>),
     key: Option<&str>,
-) -> Result<Option<ApplyTerm<'a>>, Failure> {
+) -> Result<Option<ApplyTerm>, Failure> {
     let prepared = match on {
         On::Normal => database.prepare_operations_in(text, &time_reading(times)?, None)?,
         On::Dirty => {
@@ -151,18 +151,23 @@ fn apply<'a>(
         } = applied;
         let term = |(operation, rejected)| (operation, RejectedTerm(rejected));
         let rejected = rejected.into_iter().map(term).collect();
-        let warnings = fault_terms(env, &warnings);
-        (operations, feature_ids, replayed, rejected, warnings)
+        (
+            operations,
+            feature_ids,
+            replayed,
+            rejected,
+            WarningsTerm(warnings),
+        )
     }))
 }
 
 /// `{operations, ids, replayed?, rejected, warnings}`.
-type ApplyTerm<'a> = (
+type ApplyTerm = (
     usize,
     Vec<String>,
     bool,
     Vec<(usize, RejectedTerm)>,
-    Vec<Term<'a>>,
+    WarningsTerm,
 );
 
 /// `{:ok, ack}` of one that was committed before, `{:ok, {nil, again}}` of one that wrote

@@ -11,7 +11,7 @@ use rustler::{
     Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Resource, ResourceArc, Term,
 };
 
-use crate::answer::{AckTerm, Caller, Failure, fault_term, tagged};
+use crate::answer::{AckTerm, Caller, Failure, count_terms, fault_term, tagged};
 use crate::asking::Asker;
 use crate::options::{Crossing, Options};
 use crate::times::{Times, time_reading};
@@ -231,10 +231,13 @@ fn upload_rejected(env: Env<'_>, upload: UploadRef) -> Vec<(u64, Term<'_>)> {
     rejected.into_iter().map(term).collect()
 }
 
-/// What was taken off features since this was last asked: `[{line, {code, detail, pointer}}]`.
+/// What is to be told of records since this was last asked, and how many warnings there were
+/// until now: `{[{line, {code, detail, pointer}}], [{code, count}]}`.
 #[rustler::nif]
-fn upload_warnings(env: Env<'_>, upload: UploadRef) -> Vec<(u64, Term<'_>)> {
-    let warnings = upload.lock().take_warnings();
+fn upload_warnings(env: Env<'_>, upload: UploadRef) -> (Vec<(u64, Term<'_>)>, Vec<Term<'_>>) {
+    let mut upload = upload.lock();
+    let (warnings, counts) = upload.take_warnings();
     let term = |RecordWarning { line, warning }| (line, fault_term(env, &warning));
-    warnings.into_iter().map(term).collect()
+    let warnings = warnings.into_iter().map(term).collect();
+    (warnings, count_terms(env, counts))
 }

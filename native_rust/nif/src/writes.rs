@@ -4,14 +4,14 @@
 //! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
 //! for what may read the journal first. The caller picks.
 
-use formdb_engine::types::{Antimeridian, OnDuplicate};
+use formdb_engine::types::{Antimeridian, OnDuplicate, Warnings};
 use formdb_engine::{
-    Ack, Cancel, Condition, Database, Duplicates, Error, Fault, IdempotencyKey, InvalidCode,
-    Operation, Order, PreparedCorrection, Puts, RangeQuery, Reply, Undo,
+    Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
+    Order, PreparedCorrection, Puts, RangeQuery, Reply, Undo,
 };
 use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
-use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, fault_terms, tagged};
+use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, WarningsTerm, tagged};
 use crate::asking::Asker;
 use crate::options::{Crossing, Options};
 use crate::schedulers::twins;
@@ -106,9 +106,9 @@ impl From<&PutsMap<'_>> for Puts {
 #[derive(Clone)]
 enum Summary {
     /// `{collection?, ids, rejected, warnings}`
-    Features(bool, Vec<String>, Vec<RejectedTerm>, Vec<Fault>),
-    /// `{single?, count}`
-    Points(bool, usize),
+    Features(bool, Vec<String>, Vec<RejectedTerm>, WarningsTerm),
+    /// `{single?, count, warnings}`
+    Points(bool, usize, WarningsTerm),
     /// How many blocks need not be undone.
     Unchanged(usize),
     /// `nil`
@@ -119,9 +119,9 @@ impl Encoder for Summary {
     fn encode<'a>(&self, env: Env<'a>) -> Term<'a> {
         match self {
             Self::Features(collection, ids, rejected, warnings) => {
-                (*collection, ids, rejected, fault_terms(env, warnings)).encode(env)
+                (*collection, ids, rejected, warnings).encode(env)
             }
-            Self::Points(single, count) => (*single, *count).encode(env),
+            Self::Points(single, count, warnings) => (*single, *count, warnings).encode(env),
             Self::Unchanged(blocks) => blocks.encode(env),
             Self::None => atoms::nil().encode(env),
         }
@@ -276,19 +276,24 @@ impl Request<'_> {
                     prepared.collection,
                     prepared.ids,
                     rejected.collect(),
-                    prepared.warnings,
+                    WarningsTerm(prepared.warnings),
                 );
                 Ok((with_condition(prepared.operations, condition), summary))
             }
             Self::Feature(id, text, crossing) => {
                 let prepared = database.prepare_feature_as(id, text, (*crossing).into())?;
                 let condition = options.condition(database, id);
-                let summary = Summary::Features(false, prepared.ids, Vec::new(), prepared.warnings);
+                let warnings = WarningsTerm(prepared.warnings);
+                let summary = Summary::Features(false, prepared.ids, Vec::new(), warnings);
                 Ok((with_condition(prepared.operations, condition), summary))
             }
             Self::Patch(id, patch, crossing) => {
-                let summary = Summary::Features(false, vec![id.clone()], Vec::new(), Vec::new());
                 let patched = patched(database, options, id, patch, (*crossing).into());
+                let (patched, warnings) = match patched {
+                    Ok((patched, warnings)) => (Ok(patched), WarningsTerm(warnings)),
+                    Err(refusal) => (Err(refusal), WarningsTerm::default()),
+                };
+                let summary = Summary::Features(false, vec![id.clone()], Vec::new(), warnings);
                 Ok((patched, summary))
             }
             Self::DeleteFeature(id, provenance) => {
@@ -301,15 +306,17 @@ impl Request<'_> {
                 let prepared = database.prepare_points_in(text, &time_reading(*times)?)?;
                 let prepared = prepared.on_duplicate(asked);
                 let prepared = prepared.with_provenance(database, inherited.as_deref())?;
-                let summary = Summary::Points(prepared.single, prepared.count);
+                let warnings = WarningsTerm(prepared.warnings);
+                let summary = Summary::Points(prepared.single, prepared.count, warnings);
                 Ok((Ok(prepared.operations.into()), summary))
             }
             Self::ReplaceRange(series, start, end, text, times, asked) => {
                 let (times, asked) = (time_reading(*times)?, on_duplicate(*asked)?);
                 let range = (*start, *end);
-                let prepared =
+                let mut prepared =
                     database.prepare_replace_range(series, range, text, &times, asked)?;
-                let summary = Summary::Points(false, prepared.count);
+                let warnings = WarningsTerm(std::mem::take(&mut prepared.warnings));
+                let summary = Summary::Points(false, prepared.count, warnings);
                 let prepared = match prepared.count {
                     0 => deletion(database, series, range, prepared.operations),
                     _ => Ok(prepared.into()),
@@ -323,9 +330,13 @@ impl Request<'_> {
             }
             Self::PutPoint(series, id, text, times, asked) => {
                 let (times, asked) = (time_reading(*times)?, on_duplicate(*asked)?);
-                let prepared = database.prepare_put_point(series, id, text, &times, asked);
+                let mut prepared = database.prepare_put_point(series, id, text, &times, asked);
+                let mut warnings = WarningsTerm::default();
+                if let Ok(prepared) = &mut prepared {
+                    warnings.0 = std::mem::take(&mut prepared.warnings);
+                }
                 let prepared = prepared.map(Prepared::from).map_err(Failure);
-                Ok((prepared, Summary::Points(true, 1)))
+                Ok((prepared, Summary::Points(true, 1, warnings)))
             }
             Self::Defaults(text) => {
                 let operation = database.prepare_defaults(text)?;
@@ -342,7 +353,8 @@ impl Request<'_> {
                     provenance.as_deref(),
                 )?;
                 let prepared = prepared.on_duplicate(asked);
-                let summary = Summary::Points(prepared.single, prepared.count);
+                let warnings = WarningsTerm(prepared.warnings);
+                let summary = Summary::Points(prepared.single, prepared.count, warnings);
                 Ok((Ok(prepared.operations.into()), summary))
             }
             Self::DeletePoints(series, start, end, provenance) => {
@@ -364,7 +376,8 @@ impl Request<'_> {
             }
             Self::Restore(seq, provenance) => {
                 let prepared = database.prepare_restore(*seq, provenance.as_deref())?;
-                let summary = Summary::Features(false, prepared.ids, Vec::new(), Vec::new());
+                let warnings = WarningsTerm(prepared.warnings);
+                let summary = Summary::Features(false, prepared.ids, Vec::new(), warnings);
                 Ok((Ok(prepared.operations.into()), summary))
             }
         }
@@ -526,15 +539,16 @@ fn patched(
     id: &str,
     patch: &[u8],
     antimeridian: Antimeridian,
-) -> Result<Prepared, Failure> {
+) -> Result<(Prepared, Warnings), Failure> {
     // First: what the caller expects is for the caller to know, whatever the patch.
     let expected = options.condition(database, id)?;
     let (prepared, unchanged) = database.prepare_patch(id, patch, antimeridian)?;
-    Ok(Prepared {
+    let patch = Prepared {
         operations: prepared.operations,
         conditions: expected.into_iter().chain([unchanged]).collect(),
         or_nothing: false,
-    })
+    };
+    Ok((patch, prepared.warnings))
 }
 
 /// A deletion that is not written where there is nothing to delete.

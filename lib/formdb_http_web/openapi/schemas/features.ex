@@ -4,6 +4,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
+  alias FormdbHttpWeb.OpenAPI.Schemas.Warnings
+
   @hash "19722032862f116fa31e003f8e6db7d42a9a5da52e853f901ac6b69ee1283608"
 
   @line ~s({"type":"Feature","id":"a","geometry":{"type":"Point","coordinates":[142.1,38.0]},"properties":{}})
@@ -13,7 +15,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
       feature_written:
         object(
           [feature_id: ref(:id), seq: ref(:block_seq), hash: ref(:hash), time: ref(:timestamp)],
-          [warnings: ref(:warnings)],
+          Warnings.members(),
           examples: [
             [feature_id: "us7000abcd", seq: 1, hash: @hash, time: "2026-11-23T11:08:38.952849Z"]
           ]
@@ -28,9 +30,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
             feature_ids: list(ref(:id))
           ],
           [
-            rejected: list(ref(:rejected), description: "With `on_error=skip`."),
-            warnings: ref(:warnings)
-          ],
+            rejected: list(ref(:rejected), description: "With `on_error=skip`.")
+          ] ++ Warnings.members(),
           description: "For an empty collection both sequences are null.",
           examples: [
             [inserted: 2, replaced: 0, first_seq: 2, last_seq: 3, feature_ids: ["a", "b"]]
@@ -58,12 +59,12 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
       upload_done:
         object(
           [done: boolean(description: "True: all of it was read.")] ++ upload(),
-          of_tables() ++ [warnings: ref(:warnings_in_lines)]
+          of_tables() ++ Warnings.members_in_lines()
         ),
       upload_failed:
         object(
           [done: boolean(description: "False: it ended before."), error: ref(:fault)] ++ upload(),
-          of_tables() ++ [warnings: ref(:warnings_in_lines)],
+          of_tables() ++ Warnings.members_in_lines(),
           description: "What is reported as written stays."
         ),
       rejected_line:
@@ -72,19 +73,6 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
           code: ref(:code),
           detail: text(),
           pointer: text()
-        ),
-      warning_code: enum(["answer_members", "other_database"]),
-      warning:
-        object(warning(), [],
-          description:
-            "What was taken off a document because an answer had added it (`answer_members`), or because " <>
-              "it names a version of another database (`other_database`)."
-        ),
-      warnings: list(ref(:warning), description: "Up to 100 (FORMDB_FAULTS)."),
-      warning_in_line: object([line: count(1)] ++ warning()),
-      warnings_in_lines:
-        list(ref(:warning_in_line),
-          description: "With the lines that they are about. Up to 100 (FORMDB_FAULTS)."
         ),
       features_written: any_of([ref(:feature_written), ref(:collection_written)]),
       feature_patch:
@@ -167,9 +155,6 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Features do
         )
     ]
   end
-
-  defp warning,
-    do: [code: ref(:warning_code), detail: text(), pointer: text()]
 
   defp upload do
     [

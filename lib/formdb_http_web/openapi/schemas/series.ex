@@ -4,6 +4,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
+  alias FormdbHttpWeb.OpenAPI.Schemas.Warnings
+
   @value "A finite double. An integer that no double holds is refused."
 
   def schemas, do: written() ++ read()
@@ -74,13 +76,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
             seq: ref(:block_seq),
             hash: ref(:hash),
             time: ref(:timestamp)
-          ] ++ counts()
+          ] ++ counts(),
+          Warnings.members()
         ),
       several_written:
         object(
           counts() ++
             [first_seq: nullable(ref(:block_seq)), last_seq: nullable(ref(:block_seq))],
-          [],
+          Warnings.members(),
           description:
             "`replaced`: points that went for new ones. Where nothing was written both sequences are null.",
           examples: [[inserted: 2, replaced: 0, ignored: 0, first_seq: 5, last_seq: 6]]
@@ -121,16 +124,19 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
         ),
       points_replaced:
         object(
-          series_id: ref(:series_id),
-          deleted: count(0, description: "Points that the range had."),
-          inserted: count(),
-          replaced:
-            count(0, description: "Points of the body in whose place later ones of it came."),
-          ignored: count(),
-          first_seq: nullable(ref(:block_seq)),
-          last_seq: nullable(ref(:block_seq)),
-          hash: nullable(ref(:hash)),
-          time: nullable(ref(:timestamp))
+          [
+            series_id: ref(:series_id),
+            deleted: count(0, description: "Points that the range had."),
+            inserted: count(),
+            replaced:
+              count(0, description: "Points of the body in whose place later ones of it came."),
+            ignored: count(),
+            first_seq: nullable(ref(:block_seq)),
+            last_seq: nullable(ref(:block_seq)),
+            hash: nullable(ref(:hash)),
+            time: nullable(ref(:timestamp))
+          ],
+          Warnings.members()
         ),
       correction_input:
         closed(
@@ -148,7 +154,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
           [series_id: ref(:series_id), point_id: nullable(ref(:point_id))] ++
             counts() ++
             [first_seq: ref(:block_seq), last_seq: ref(:block_seq)] ++
-            [hash: ref(:hash), time: ref(:timestamp)]
+            [hash: ref(:hash), time: ref(:timestamp)],
+          Warnings.members()
         ),
       point_deleted:
         object(

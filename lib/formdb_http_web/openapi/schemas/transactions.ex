@@ -3,6 +3,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
+  alias FormdbHttpWeb.OpenAPI.Schemas.Warnings
+
   @id "^txn_[0-9a-f]{32}$"
 
   def schemas do
@@ -142,7 +144,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
             operations: count(0, description: "How many the transaction holds by now."),
             feature_ids: list(ref(:id), description: "Of the features that this call puts.")
           ],
-          [rejected: list(ref(:rejected)), warnings: ref(:warnings)],
+          [rejected: list(ref(:rejected))] ++ Warnings.members(),
           examples: [[operations: 2, feature_ids: ["b"]]]
         ),
       committed:

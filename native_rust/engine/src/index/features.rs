@@ -180,6 +180,12 @@ impl EnterVersions for FeatureIndex {
 }
 
 impl FeatureIndex {
+    /// The box of all features that have a place, some that were superseded shortly before
+    /// among them, and how many places they have at least. O(1).
+    pub fn area(&self) -> (Option<Rect>, u64) {
+        self.spatial.area()
+    }
+
     /// Everything about a new version but its place in the R-trees. Returns the
     /// version it supersedes and where that went.
     fn record_put(

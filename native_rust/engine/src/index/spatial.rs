@@ -88,6 +88,13 @@ impl SpatialIndex {
         }
     }
 
+    /// The box of what is in the hot layer, and how many entries that has. O(1).
+    pub(super) fn area(&self) -> (Option<Rect>, u64) {
+        let entries = self.hot.tree.size() as u64;
+        let area = (entries > 0).then(|| rect_of(&self.hot.tree.root().envelope()));
+        (area, entries)
+    }
+
     /// Enters a version that is current. O(log n).
     pub(super) fn insert(&mut self, rect: Rect, begin_seq: u64) {
         self.hot.insert(SpatialEntry::new(rect, begin_seq, ALIVE));

@@ -6,15 +6,17 @@
 
 use std::fmt::Debug;
 
+use super::bbox::Rect;
+use super::faults::Faults;
 use super::json::{Json, Members, Source, shown};
 use super::provenance::{encode_provenance, parse_provenance};
-use crate::error::{Error, Fault, InvalidCode, Result};
+use crate::error::{Error, InvalidCode, Result};
 
 /// The member that names the version.
 const MEMBER: &[u8] = b"formdb";
 
-/// The versions of features that answers were made of.
-pub trait Versions: Debug {
+/// What of a database features are read beside.
+pub trait Stored: Debug {
     /// The public id of their log.
     fn log(&self) -> &str;
 
@@ -24,6 +26,10 @@ pub trait Versions: Debug {
     /// # Errors
     /// Those of reading it, and of `see`.
     fn see(&self, id: &str, seq: u64, see: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<bool>;
+
+    /// Whether a feature that is written lies far from all others, but among them if
+    /// longitude and latitude are exchanged. One that does not is among the others from then on.
+    fn looks_swapped(&self, envelope: &Rect) -> bool;
 }
 
 /// Appends the member `formdb` to the members of an object that stands open.
@@ -43,7 +49,7 @@ pub(crate) fn may_name_version(text: &[u8]) -> bool {
         .any(|part| memchr::memmem::find(text, part).is_some())
 }
 
-/// Takes off what an answer had added to a feature, and says what that was.
+/// Takes off what an answer had added to a feature, and warns of it.
 ///
 /// # Errors
 /// [`InvalidCode::Feature`] at `/formdb` for a member `formdb` that no answer has; those of
@@ -51,24 +57,26 @@ pub(crate) fn may_name_version(text: &[u8]) -> bool {
 pub(super) fn take_off(
     members: &mut Members<'_, Json<'_>>,
     id: Option<&str>,
-    versions: Option<&dyn Versions>,
-) -> Result<Option<Fault>> {
+    stored: Option<&dyn Stored>,
+    faults: &mut Faults,
+) -> Result<()> {
     let Some(named) = members.remove("formdb") else {
-        return Ok(None);
+        return Ok(());
     };
     let (log, seq) = version_of(&named)?;
-    let Some(versions) = versions else {
+    let Some(stored) = stored else {
         return Err(refusal(
             "found a version of a database; leave the member out here",
         ));
     };
-    if log != versions.log() {
-        return Ok(Some(warning(
-            "other_database",
+    let pointer = || "/formdb".to_owned();
+    if log != stored.log() {
+        faults.warnings.add("other_database", pointer, || {
             "the member \"formdb\" names a version of another database; it was taken off, and \
              all other members are stored, \"provenance\" and \"distance\" too"
-                .to_owned(),
-        )));
+                .to_owned()
+        });
+        return Ok(());
     }
     let mut taken = vec!["formdb"];
     let mut see = |document: &[u8]| {
@@ -77,8 +85,8 @@ pub(super) fn take_off(
         if before.get("distance").is_none() && members.remove("distance").is_some() {
             taken.push("distance");
         }
-        if let (Some(sent), Some(stored)) = (members.get("provenance"), before.get("provenance"))
-            && encode_provenance(sent)? == parse_provenance(stored.get().as_bytes())?
+        if let (Some(sent), Some(own)) = (members.get("provenance"), before.get("provenance"))
+            && encode_provenance(sent)? == parse_provenance(own.get().as_bytes())?
         {
             members.remove("provenance");
             taken.push("provenance");
@@ -86,7 +94,7 @@ pub(super) fn take_off(
         Ok(())
     };
     let found = match id {
-        Some(id) => versions.see(id, seq, &mut see)?,
+        Some(id) => stored.see(id, seq, &mut see)?,
         None => false,
     };
     if !found {
@@ -96,14 +104,14 @@ pub(super) fn take_off(
              \"provenance\" and \"distance\" are stored as they stand here"
         )));
     }
-    let taken: Vec<String> = taken.iter().map(|name| format!("{name:?}")).collect();
-    Ok(Some(warning(
-        "answer_members",
+    faults.warnings.add("answer_members", pointer, || {
+        let taken: Vec<String> = taken.iter().map(|name| format!("{name:?}")).collect();
         format!(
             "the answer with version {seq} had added these members, which were taken off: {}",
             taken.join(", ")
-        ),
-    )))
+        )
+    });
+    Ok(())
 }
 
 /// The log and the sequence that the member names.
@@ -118,14 +126,6 @@ fn version_of<'m>(named: &'m Json<'_>) -> Result<(&'m str, u64)> {
         "the member \"formdb\" is reserved for what answers add: an object with \"log\", a \
          string, and \"seq\", a sequence; remove it or give it another name",
     ))
-}
-
-fn warning(code: &'static str, detail: String) -> Fault {
-    Fault {
-        code,
-        pointer: "/formdb".to_owned(),
-        detail,
-    }
 }
 
 fn refusal(detail: &str) -> Error {

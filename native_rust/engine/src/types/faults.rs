@@ -1,5 +1,6 @@
-//! All that is wrong with an input, told at once.
+//! All that is wrong with an input, told at once, and what only looks wrong.
 
+use super::warnings::Warnings;
 use crate::error::{Error, Fault, InvalidCode, Result};
 
 /// The faults of an input, gathered while it is read on. So many are kept as a limit
@@ -9,6 +10,8 @@ pub(crate) struct Faults {
     limit: usize,
     kept: Vec<Fault>,
     total: u64,
+    /// What is no fault.
+    pub(crate) warnings: Warnings,
 }
 
 impl Faults {
@@ -18,6 +21,7 @@ impl Faults {
             limit,
             kept: Vec::new(),
             total: 0,
+            warnings: Warnings::new(limit),
         }
     }
 
@@ -64,19 +68,18 @@ impl Faults {
         None
     }
 
-    /// Checks a part, whose faults point into the whole after `pointer`.
+    /// Checks a part, whose faults and warnings point into the whole after `pointer`.
     pub(crate) fn within<T>(
         &mut self,
         pointer: impl FnOnce() -> String,
         check: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        let before = self.kept.len();
+        let before = (self.kept.len(), self.warnings.kept().len());
         let checked = check(self);
-        if let Some(new) = self.kept.get_mut(before..)
-            && !new.is_empty()
-        {
+        if before != (self.kept.len(), self.warnings.kept().len()) {
             let pointer = pointer();
-            new.iter_mut()
+            let new = self.kept.iter_mut().skip(before.0);
+            new.chain(self.warnings.kept_mut().iter_mut().skip(before.1))
                 .for_each(|fault| fault.pointer.insert_str(0, &pointer));
         }
         checked
@@ -84,7 +87,7 @@ impl Faults {
 
     /// Makes faults in a member that was put around what was sent faults in that.
     pub(crate) fn lift(&mut self, pointer: &str) {
-        for fault in &mut self.kept {
+        for fault in self.kept.iter_mut().chain(self.warnings.kept_mut()) {
             if let Some(inner) = fault.pointer.strip_prefix(pointer) {
                 fault.pointer = inner.to_owned();
             }

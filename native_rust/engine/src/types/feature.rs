@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::answered::{Versions, take_off};
+use super::answered::{Stored, take_off};
 use super::antimeridian::Antimeridian;
 use super::bbox::Rect;
 use super::bbox_member::{box_of, check_bbox, set_bbox};
@@ -16,7 +16,9 @@ use super::geometry::{Checked, read_geometry};
 use super::id::{check_feature_id, decimal, generate_feature_id};
 use super::json::{Json, Members, Source, shown};
 use super::provenance::encode_provenance;
+use super::ring::Rings;
 use super::signature::{FeatureSignature, GeometryType, ShapeBuilder};
+use super::warnings::Warnings;
 use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::limits::Limits;
 
@@ -54,9 +56,9 @@ pub struct ReadFeatures {
     pub features: Vec<(usize, PutFeature)>,
     /// Those that are not, by their places.
     pub rejected: Vec<Rejected>,
-    /// What was taken off features because an answer had added it; so many are told as
+    /// What is to be told of those that are good, by their places; so much is kept of it as
     /// [`Limits::faults`] says.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<(usize, Warnings)>,
 }
 
 /// A feature of a FeatureCollection that was left out.
@@ -126,7 +128,10 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
 ///   a collection stands for every feature without one of its own. All other
 ///   members of a feature are stored, all others of a collection are not.
 /// - The member `formdb` says that an answer had added to the feature, and which version of
-///   `versions` it was: what was added is taken off ([`ReadFeatures::warnings`]).
+///   what is `stored` it was: what was added is taken off, with a warning.
+///
+/// Rings that meet themselves, and features that lie where nothing of what is `stored` does,
+/// are taken as they are, with a warning.
 ///
 /// What is wrong with a feature of a collection is no error here: the others are read on.
 ///
@@ -138,7 +143,7 @@ pub fn read_features(
     text: &[u8],
     antimeridian: Antimeridian,
     limits: &Limits,
-    versions: Option<&dyn Versions>,
+    stored: Option<&dyn Stored>,
 ) -> Result<ReadFeatures> {
     let source = Source::of_features(text)?;
     let members = source.members("a GeoJSON Feature, FeatureCollection or geometry")?;
@@ -148,7 +153,7 @@ pub fn read_features(
     };
     let mut faults = Faults::new(limits.faults);
     let mut builder = Builder::new(limits, antimeridian);
-    builder.versions = versions;
+    builder.beside = stored;
     match kind {
         Some(Json::Str(kind)) if kind == "FeatureCollection" => {
             let read = read_collection(&source, &members, &mut builder, &mut faults)?;
@@ -159,12 +164,13 @@ pub fn read_features(
             let number = members.get("id").map(|raw| raw.get());
             let value = source.value()?;
             let feature = builder.feature_or_geometry(value, number, &mut faults);
+            let warnings = std::mem::take(&mut faults.warnings);
             faults.into_result()?;
             Ok(ReadFeatures {
                 collection: false,
                 features: feature.into_iter().map(|feature| (0, feature)).collect(),
                 rejected: Vec::new(),
-                warnings: builder.warnings,
+                warnings: some(0, warnings),
             })
         }
     }
@@ -211,7 +217,6 @@ fn read_collection<'a>(
             true => id_as_written(source, list, i, &mut texts)?,
             false => None,
         };
-        builder.place = Some(i);
         all.read(i, limit, |faults| {
             builder.feature(value, number, provenance.as_deref(), faults)
         });
@@ -221,11 +226,9 @@ fn read_collection<'a>(
         // It is JSON, or its members could not have been told apart. So one of the
         // features has what no feature may have: each is read alone, to tell which.
         all = Sorted::default();
-        builder.warnings.clear();
         let parts = source.parts(list).map_err(|_| error)?;
         let source = source.pointing_from_parts();
         for (i, part) in parts.into_iter().enumerate() {
-            builder.place = Some(i);
             all.read(i, limit, |faults| {
                 let value = faults.take(source.part(part))?;
                 let number = match has_float_id(&value) {
@@ -245,8 +248,16 @@ fn read_collection<'a>(
         collection: true,
         features: all.features,
         rejected: all.rejected,
-        warnings: std::mem::take(&mut builder.warnings),
+        warnings: all.warnings,
     })
+}
+
+/// The warnings of a feature, if there are any.
+fn some(place: usize, warnings: Warnings) -> Vec<(usize, Warnings)> {
+    match warnings.is_empty() {
+        true => Vec::new(),
+        false => vec![(place, warnings)],
+    }
 }
 
 /// The features of a collection, good and not.
@@ -256,6 +267,9 @@ struct Sorted {
     rejected: Vec<Rejected>,
     /// Faults that are told.
     told: usize,
+    warnings: Vec<(usize, Warnings)>,
+    /// Warnings that are told.
+    warned: usize,
 }
 
 impl Sorted {
@@ -266,9 +280,15 @@ impl Sorted {
         read: impl FnOnce(&mut Faults) -> Option<PutFeature>,
     ) {
         let mut faults = Faults::new(limit.saturating_sub(self.told));
+        faults.warnings = Warnings::new(limit.saturating_sub(self.warned));
         let feature = faults.within(|| format!("/features/{index}"), read);
         match feature {
-            Some(feature) if faults.total() == 0 => self.features.push((index, feature)),
+            Some(feature) if faults.total() == 0 => {
+                self.features.push((index, feature));
+                let warnings = std::mem::take(&mut faults.warnings);
+                self.warned += warnings.kept().len();
+                self.warnings.extend(some(index, warnings));
+            }
             _ => {
                 let total = faults.total();
                 let faults = faults.into_kept();
@@ -294,8 +314,8 @@ pub fn parse_feature_as(
     id: &str,
     antimeridian: Antimeridian,
     limits: &Limits,
-    versions: Option<&dyn Versions>,
-) -> Result<(PutFeature, Vec<Fault>)> {
+    stored: Option<&dyn Stored>,
+) -> Result<(PutFeature, Warnings)> {
     check_feature_id(id, "/id", limits)?;
     let source = Source::of_features(text)?;
     let value = source.value()?;
@@ -305,11 +325,10 @@ pub fn parse_feature_as(
     };
     let mut builder = Builder::new(limits, antimeridian);
     builder.expected = Some(id);
-    builder.versions = versions;
-    let feature = one(limits, |faults| {
+    builder.beside = stored;
+    one(limits, |faults| {
         builder.feature_or_geometry(value, number, faults)
-    })?;
-    Ok((feature, builder.warnings))
+    })
 }
 
 /// The id of the feature that the text is, as it is written there.
@@ -335,25 +354,29 @@ pub(crate) fn read_feature_as(
     id: &str,
     antimeridian: Option<Antimeridian>,
     limits: &Limits,
-) -> Result<PutFeature> {
+    stored: Option<&dyn Stored>,
+) -> Result<(PutFeature, Warnings)> {
     check_feature_id(id, "/id", limits)?;
     let mut builder = Builder::new(limits, antimeridian.unwrap_or(Antimeridian::AsIs));
     builder.expected = Some(id);
     builder.stored = antimeridian.is_none();
+    builder.beside = stored;
     one(limits, |faults| {
         builder.feature(value, number, None, faults)
     })
 }
 
-/// What one feature came to.
+/// What one feature came to, and what is to be told of it.
 fn one(
     limits: &Limits,
     read: impl FnOnce(&mut Faults) -> Option<PutFeature>,
-) -> Result<PutFeature> {
+) -> Result<(PutFeature, Warnings)> {
     let mut faults = Faults::new(limits.faults);
     let feature = read(&mut faults);
+    let warnings = std::mem::take(&mut faults.warnings);
     faults.into_result()?;
-    feature.ok_or_else(|| refusal("", "there is no feature".to_owned()))
+    let feature = feature.ok_or_else(|| refusal("", "there is no feature".to_owned()))?;
+    Ok((feature, warnings))
 }
 
 /// Whether the id of a feature is a number that was read as a double, and so perhaps
@@ -422,12 +445,9 @@ struct Builder<'l> {
     expected: Option<&'l str>,
     /// Whether the geometry is one that is stored.
     stored: bool,
-    /// Where versions are looked up that a feature names.
-    versions: Option<&'l dyn Versions>,
-    /// The place of the feature in its collection.
-    place: Option<usize>,
-    /// What was taken off.
-    warnings: Vec<Fault>,
+    /// What it is read beside.
+    beside: Option<&'l dyn Stored>,
+    rings: Rings,
     /// Reused from feature to feature, so that each body is allocated once, at
     /// its size.
     body: Vec<u8>,
@@ -441,9 +461,8 @@ impl<'l> Builder<'l> {
             antimeridian,
             expected: None,
             stored: false,
-            versions: None,
-            place: None,
-            warnings: Vec::new(),
+            beside: None,
+            rings: Rings::default(),
             body: Vec::new(),
             signatures: ShapeBuilder::new(),
         }
@@ -474,6 +493,8 @@ impl<'l> Builder<'l> {
         let mut inner = Faults::new(self.limits.faults);
         let feature = self.feature(feature, None, None, &mut inner);
         inner.lift("/geometry");
+        let warnings = std::mem::take(&mut inner.warnings);
+        faults.warnings.append(warnings, "");
         faults.take(inner.into_result());
         feature
     }
@@ -508,7 +529,8 @@ impl<'l> Builder<'l> {
         }
         let id = self.id(&mut members, number, faults);
         let named = id.as_deref().or(self.expected);
-        let taken = faults.take(take_off(&mut members, named, self.versions));
+        let taken = take_off(&mut members, named, self.beside, faults);
+        faults.take(taken);
         let envelope = self.geometry(&mut members, faults);
         match members.get("properties") {
             None => members.insert("properties", Json::Null),
@@ -524,7 +546,14 @@ impl<'l> Builder<'l> {
         if faults.total() > before {
             return None;
         }
-        self.warn(taken.flatten());
+        if let (Some(beside), Some(envelope)) = (self.beside, &envelope)
+            && beside.looks_swapped(envelope)
+        {
+            let pointer = || "/geometry".to_owned();
+            faults
+                .warnings
+                .add("swapped_coordinates", pointer, || swapped(envelope));
+        }
         let id = id.unwrap_or_else(|| {
             let id = self
                 .expected
@@ -544,18 +573,6 @@ impl<'l> Builder<'l> {
             body: self.body.clone(),
             provenance,
         })
-    }
-
-    /// Notes what was taken off the feature.
-    fn warn(&mut self, taken: Option<Fault>) {
-        if let Some(mut taken) = taken
-            && self.warnings.len() < self.limits.faults
-        {
-            if let Some(place) = self.place {
-                taken.pointer.insert_str(0, &format!("/features/{place}"));
-            }
-            self.warnings.push(taken);
-        }
     }
 
     /// The feature's own id, if it has one.
@@ -592,7 +609,11 @@ impl<'l> Builder<'l> {
     }
 
     /// The envelope of the geometry.
-    fn geometry(&self, members: &mut Members<'_, Json<'_>>, faults: &mut Faults) -> Option<Rect> {
+    fn geometry(
+        &mut self,
+        members: &mut Members<'_, Json<'_>>,
+        faults: &mut Faults,
+    ) -> Option<Rect> {
         let mut checked = Checked::default();
         match members.get_mut("geometry") {
             // A misspelled "geometry" must not be taken for a feature without one.
@@ -601,11 +622,12 @@ impl<'l> Builder<'l> {
             Some(geometry) => {
                 let reading = match self.stored {
                     true => None,
-                    false => Some(self.antimeridian),
+                    false => Some((self.antimeridian, Some(&mut self.rings))),
                 };
+                let limits = self.limits;
                 checked = faults.within(
                     || "/geometry".to_owned(),
-                    |faults| read_geometry(geometry, reading, self.limits, faults),
+                    |faults| read_geometry(geometry, reading, limits, faults),
                 );
             }
         }
@@ -650,6 +672,14 @@ pub(crate) fn id_text(id: &Json<'_>, number: Option<&str>, limits: &Limits) -> R
             return Err(Error::invalid(InvalidCode::Id, "/id", detail));
         }
     })
+}
+
+fn swapped(envelope: &Rect) -> String {
+    let [longitude, latitude] = envelope.min;
+    format!(
+        "at longitude {longitude} and latitude {latitude} it lies far from all other features, and \
+         among them if the two are exchanged; a position is [longitude, latitude]"
+    )
 }
 
 fn wrong_type(found: &Json<'_>) -> String {

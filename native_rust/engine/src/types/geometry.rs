@@ -7,6 +7,7 @@ use super::bbox_member::{box_of, check_bbox, set_bbox};
 use super::crs::check_crs;
 use super::faults::Faults;
 use super::json::{Json, Members, shown};
+use super::ring::{RING_POSITIONS, Rings};
 use crate::error::{Error, InvalidCode, Result};
 use crate::limits::Limits;
 
@@ -34,7 +35,8 @@ pub fn check_geometry(
     limits: &Limits,
 ) -> Result<Option<Rect>> {
     let mut faults = Faults::new(limits.faults);
-    let checked = read_geometry(geometry, Some(antimeridian), limits, &mut faults);
+    let reading = Some((antimeridian, None));
+    let checked = read_geometry(geometry, reading, limits, &mut faults);
     faults.into_result()?;
     Ok(checked.envelope)
 }
@@ -48,18 +50,22 @@ pub(super) struct Checked {
 }
 
 /// As [`check_geometry`]; what it returns means nothing if there are faults. Without
-/// `antimeridian` it is a geometry that is stored: then that, boxes and reference systems
-/// are not looked at.
+/// `reading` it is a geometry that is stored: then the antimeridian, boxes and reference systems
+/// are not looked at. With [`Rings`] there are warnings of rings that meet themselves, but for
+/// geometries that are cut.
 pub(super) fn read_geometry(
     geometry: &mut Json<'_>,
-    antimeridian: Option<Antimeridian>,
+    reading: Option<(Antimeridian, Option<&mut Rings>)>,
     limits: &Limits,
     faults: &mut Faults,
 ) -> Checked {
+    let stored = reading.is_none();
+    let (antimeridian, rings) = reading.unwrap_or((Antimeridian::AsIs, None));
     let mut walk = Walk {
-        antimeridian: antimeridian.unwrap_or(Antimeridian::AsIs),
-        stored: antimeridian.is_none(),
+        antimeridian,
+        stored,
         positions: 0,
+        rings,
     };
     let checked = walk.geometry(geometry, MAX_COLLECTIONS, faults);
     if walk.positions > limits.positions {
@@ -73,10 +79,12 @@ pub(super) fn read_geometry(
     checked
 }
 
-struct Walk {
+struct Walk<'r> {
     antimeridian: Antimeridian,
     stored: bool,
     positions: usize,
+    /// What looks at rings, if they are looked at.
+    rings: Option<&'r mut Rings>,
 }
 
 /// What the parts of a geometry come to.
@@ -96,9 +104,9 @@ impl Parts {
     }
 }
 
-type Check = fn(&mut Walk, &mut Json<'_>, &mut Parts, &mut Faults);
+type Check<'r> = fn(&mut Walk<'r>, &mut Json<'_>, &mut Parts, &mut Faults);
 
-impl Walk {
+impl<'r> Walk<'r> {
     /// `depth` is how many more collections may open.
     fn geometry(&mut self, geometry: &mut Json<'_>, depth: usize, faults: &mut Faults) -> Checked {
         let Json::Obj(members) = geometry else {
@@ -128,7 +136,7 @@ impl Walk {
         depth: usize,
         faults: &mut Faults,
     ) -> Checked {
-        let check: Check = match members.get("type") {
+        let check: Check<'r> = match members.get("type") {
             Some(Json::Str(kind)) => match kind.as_ref() {
                 "Point" => Self::point,
                 "MultiPoint" => {
@@ -187,10 +195,11 @@ impl Walk {
                 Ok(false) => {}
                 Ok(true) => {
                     // It is walked anew, as what it has become.
-                    let mut again = Self {
+                    let mut again = Walk {
                         antimeridian: Antimeridian::AsIs,
                         stored: self.stored,
                         positions: counted,
+                        rings: None,
                     };
                     checked.envelope = again.by_type(members, 0, faults).envelope;
                     checked.cut = true;
@@ -304,6 +313,27 @@ impl Walk {
                 },
             );
         }
+        let cut = self.antimeridian == Antimeridian::Cut && all.leaps;
+        if let Some(rings) = &mut self.rings
+            && faults.total() == before
+            && positions.len() <= RING_POSITIONS
+            && !cut
+        {
+            rings.begin();
+            positions
+                .iter()
+                .filter_map(place)
+                .for_each(|place| rings.push(place));
+            if let Some([[a, b], [c, d]]) = rings.crossing() {
+                faults.warnings.add("self_intersection", String::new, || {
+                    format!(
+                        "the ring crosses or touches itself: its edges from [{a}, {b}] and from \
+                         [{c}, {d}] meet; it is stored as it is, and its inside is read by the \
+                         even-odd rule"
+                    )
+                });
+            }
+        }
     }
 
     /// Positions with edges between them.
@@ -370,6 +400,17 @@ impl Walk {
         all.add(Rect::point([longitude, latitude]));
         self.positions += 1;
         Some([longitude, latitude])
+    }
+}
+
+/// Longitude and latitude of a checked position.
+fn place(position: &Json<'_>) -> Option<[f64; 2]> {
+    match position {
+        Json::Arr(numbers) => match numbers.as_slice() {
+            [longitude, latitude, ..] => Some([longitude.as_f64()?, latitude.as_f64()?]),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

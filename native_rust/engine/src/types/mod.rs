@@ -26,14 +26,18 @@ pub(crate) mod member_filter;
 mod orientation;
 mod points;
 mod provenance;
+mod ring;
 mod scan;
 mod signature;
+mod swapped;
 mod time;
 mod time_writer;
+mod unlikely_time;
 mod value_filter;
+mod warnings;
 mod zone;
 
-pub use answered::Versions;
+pub use answered::Stored;
 pub(crate) use answered::{may_name_version, push_version};
 pub use antimeridian::Antimeridian;
 pub use batch::{
@@ -77,12 +81,15 @@ pub(crate) use scan::{deeper, enter_geometry, find_geometry, read_position};
 pub use signature::{
     FeatureSignature, GeometryType, MAX_SIGNATURE_BYTES, MAX_SIGNATURE_PROPERTIES, PropertyType,
 };
+pub(crate) use swapped::Surroundings;
 pub(crate) use time::timestamp_from_json;
 pub use time::{
     FIRST_TIMESTAMP, LAST_TIMESTAMP, TimeReading, TimeUnit, check_range, format_timestamp,
     is_timestamp, parse_timestamp, read_time_parameter, read_timestamp, write_timestamp,
 };
 pub use time_writer::TimeWriter;
+pub(crate) use unlikely_time::{UNLIKELY_TIME, doubt_of_text};
 pub(crate) use value_filter::Counted;
 pub use value_filter::ValueFilter;
+pub use warnings::Warnings;
 pub use zone::Zone;

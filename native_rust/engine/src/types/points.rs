@@ -11,6 +11,8 @@ use super::id::check_series_id;
 use super::json::{Json, Members, NumberFault, Source, at, number_fault, shown, step};
 use super::provenance::encode_provenance;
 use super::time::{TimeReading, timestamp_from_json};
+use super::unlikely_time::{UNLIKELY_TIME, doubt_of_json};
+use super::warnings::Warnings;
 use crate::error::{Error, InvalidCode, Result};
 use crate::limits::Limits;
 
@@ -27,6 +29,8 @@ pub struct Points {
     pub count: usize,
     /// Of a list or of columns: what stands for every point without one of its own.
     pub provenance: Option<Vec<u8>>,
+    /// Of times that are unlikely.
+    pub warnings: Warnings,
 }
 
 /// What comes in place of a point.
@@ -40,6 +44,20 @@ pub struct Correction {
     pub metadata: Option<Vec<u8>>,
     /// A CBOR map.
     pub provenance: Option<Vec<u8>>,
+    /// Why its timestamp is unlikely.
+    pub doubt: Option<String>,
+}
+
+impl Correction {
+    /// What is to be told of it.
+    #[must_use]
+    pub fn warnings(&self, limits: &Limits) -> Warnings {
+        let mut warnings = Warnings::new(limits.faults);
+        if let Some(doubt) = &self.doubt {
+            warnings.add(UNLIKELY_TIME, || "/timestamp".to_owned(), || doubt.clone());
+        }
+        warnings
+    }
 }
 
 /// What the text says is to come in place of a point:
@@ -66,6 +84,7 @@ pub fn parse_correction(text: &[u8], times: &TimeReading) -> Result<Correction> 
         timestamp: point.timestamp,
         metadata: point.metadata,
         provenance: point.provenance,
+        doubt: point.doubt,
     })
 }
 
@@ -251,13 +270,17 @@ fn parse(text: &[u8], form: &Form<'_>, limits: &Limits) -> Result<Points> {
     )?;
     let mut batches = PointBatches::default();
     let (mut single, mut provenance) = (false, None);
+    let mut warnings = Warnings::new(limits.faults);
     if members.get("points").is_some() {
-        provenance = list(&source, &members, form, limits, &mut batches)?;
+        let into = (&mut batches, &mut warnings);
+        provenance = list(&source, &members, form, limits, into)?;
     } else if members.get("timestamps").is_some() || members.get("values").is_some() {
         return columns(&source, &members, form, limits);
     } else {
         single = true;
-        batches.push(Point::read(source.value()?, form)?, None, limits)?;
+        let point = Point::read(source.value()?, form)?;
+        point.warn(&mut warnings, String::new);
+        batches.push(point, None, limits)?;
     }
     let pointers = match single {
         true => vec![Places::One],
@@ -273,6 +296,7 @@ fn parse(text: &[u8], form: &Form<'_>, limits: &Limits) -> Result<Points> {
         batches: batches.batches,
         count: batches.count,
         provenance,
+        warnings,
     })
 }
 
@@ -281,7 +305,7 @@ fn list<'a>(
     members: &Members<'a, &'a RawValue>,
     form: &Form<'_>,
     limits: &Limits,
-    batches: &mut PointBatches,
+    (batches, warnings): (&mut PointBatches, &mut Warnings),
 ) -> Result<Option<Vec<u8>>> {
     only(members, &["points", "provenance"], "a list of points")?;
     let provenance = provenance(source, members)?;
@@ -289,7 +313,10 @@ fn list<'a>(
     source
         .elements(raw.get(), |i, value| {
             Point::read(value, form)
-                .and_then(|point| batches.push(point, provenance.as_deref(), limits))
+                .and_then(|point| {
+                    point.warn(warnings, || format!("/points/{i}"));
+                    batches.push(point, provenance.as_deref(), limits)
+                })
                 .map_err(|e| at(format_args!("/points/{i}"), e))?;
             batches.note_place(i);
             Ok(())
@@ -314,9 +341,16 @@ fn columns<'a>(
     let series = series_id(&named)?;
     form.check(series)?;
     check_series_id(series, "/series_id", limits)?;
-    let timestamp = |value: &Json<'_>| timestamp_from_json(value, form.times);
+    let mut warnings = Warnings::new(limits.faults);
+    let timestamp = |i: usize, value: &Json<'_>| {
+        let time = timestamp_from_json(value, form.times)?;
+        if let Some(doubt) = doubt_of_json(value, form.times, time) {
+            warnings.add(UNLIKELY_TIME, || format!("/timestamps/{i}"), || doubt);
+        }
+        Ok(time)
+    };
     let timestamps = column(source, members, "timestamps", timestamp)?;
-    let values = column(source, members, "values", point_value)?;
+    let values = column(source, members, "values", |_, value| point_value(value))?;
     if timestamps.len() != values.len() {
         return Err(refusal(
             "/values",
@@ -342,6 +376,7 @@ fn columns<'a>(
         pointers: Pointers::of_columns(&batches),
         batches,
         count,
+        warnings,
     })
 }
 
@@ -349,13 +384,13 @@ fn column<'a, T>(
     source: &Source<'a>,
     members: &Members<'a, &'a RawValue>,
     name: &'static str,
-    read: impl Fn(&Json<'_>) -> Result<T>,
+    mut read: impl FnMut(usize, &Json<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let raw = need(members, name)?;
     let mut items = Vec::new();
     source
         .elements(raw.get(), |i, value| {
-            items.push(read(&value).map_err(|e| at(format_args!("/{name}/{i}"), e))?);
+            items.push(read(i, &value).map_err(|e| at(format_args!("/{name}/{i}"), e))?);
             Ok(())
         })?
         .ok_or_else(|| refusal(format!("/{name}"), "expected an array"))?;
@@ -480,6 +515,8 @@ struct Point<'a> {
     value: f64,
     metadata: Option<Vec<u8>>,
     provenance: Option<Vec<u8>>,
+    /// Why its timestamp is unlikely.
+    doubt: Option<String>,
 }
 
 /// The members of a point, as they come.
@@ -489,6 +526,7 @@ struct Parts {
     value: Option<f64>,
     metadata: Option<Vec<u8>>,
     provenance: Option<Vec<u8>>,
+    doubt: Option<String>,
 }
 
 impl Parts {
@@ -497,7 +535,9 @@ impl Parts {
         match name {
             "timestamp" => {
                 let read = timestamp_from_json(&value, times);
-                self.timestamp = Some(read.map_err(|e| at("/timestamp", e))?);
+                let time = read.map_err(|e| at("/timestamp", e))?;
+                self.timestamp = Some(time);
+                self.doubt = doubt_of_json(&value, times, time);
             }
             "value" => self.value = Some(point_value(&value).map_err(|e| at("/value", e))?),
             "metadata" => self.metadata = Some(encode_document(&value, "/metadata")?),
@@ -539,7 +579,16 @@ impl<'a> Point<'a> {
             value: parts.value.ok_or_else(missing("value"))?,
             metadata: parts.metadata,
             provenance: parts.provenance,
+            doubt: parts.doubt,
         })
+    }
+
+    /// Says what is to be told of it, which stands at `pointer`.
+    fn warn(&self, warnings: &mut Warnings, pointer: impl FnOnce() -> String) {
+        if let Some(doubt) = &self.doubt {
+            let pointer = || format!("{}/timestamp", pointer());
+            warnings.add(UNLIKELY_TIME, pointer, || doubt.clone());
+        }
     }
 }
 
@@ -571,7 +620,8 @@ impl PointBatches {
         self.batches.len() * BATCH + self.count * POINT + self.texts
     }
 
-    /// Adds the one point that a text is; `inherited` is its provenance if it has none.
+    /// Adds the one point that a text is, and says what is to be told of it; `inherited` is its
+    /// provenance if it has none.
     ///
     /// # Errors
     /// As [`parse_points`].
@@ -581,13 +631,16 @@ impl PointBatches {
         times: &TimeReading,
         inherited: Option<&[u8]>,
         limits: &Limits,
+        warnings: &mut Warnings,
     ) -> Result<()> {
         let source = Source::new(text)?;
         let form = Form {
             times,
             series: None,
         };
-        self.push(Point::read(source.value()?, &form)?, inherited, limits)
+        let point = Point::read(source.value()?, &form)?;
+        point.warn(warnings, String::new);
+        self.push(point, inherited, limits)
     }
 
     /// Adds a point without metadata: its series, timestamp and value.
@@ -606,6 +659,7 @@ impl PointBatches {
             value,
             metadata: None,
             provenance: None,
+            doubt: None,
         };
         self.push(point, provenance, limits)
     }

@@ -194,28 +194,32 @@ pub fn read_time_parameter(text: &str, reading: &TimeReading) -> Result<i64> {
     time.map_err(|fault| refusal(&shown(text), Some(fault), counted))
 }
 
-/// The date and time of the years 1900 to 2100 that digits read as: `YYYYMMDDhhmm` or
-/// `YYYYMMDDhhmmss`. As microseconds all of these lie in 1970.
-fn date_in_digits(text: &str) -> Option<String> {
-    if !matches!(text.len(), 12 | 14) {
+/// The date of the years 1900 to 2100 that digits read as, with the time if there is one:
+/// `YYYYMMDD`, `YYYYMMDDhhmm` or `YYYYMMDDhhmmss`. As microseconds all of these lie in 1970.
+pub(super) fn date_in_digits(text: &str) -> Option<String> {
+    if !matches!(text.len(), 8 | 12 | 14) {
         return None;
     }
-    let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let part = |from: usize, to: usize| match text.len() < to {
+        true => Some(0),
+        false => text.get(from..to)?.parse::<i64>().ok(),
+    };
     let date = Date {
         year: part(0, 4)?,
         month: part(4, 6)?,
         day: part(6, 8)?,
     };
-    let time = [part(8, 10)?, part(10, 12)?, part(12, 14).unwrap_or(0)];
+    let time = [part(8, 10)?, part(10, 12)?, part(12, 14)?];
     let [hour, minute, second] = time;
     let is_date = (1900..=2100).contains(&date.year) && Date::of(date.days()) == date;
     (is_date && hour < 24 && minute < 60 && second < 60).then(|| {
         let Date { year, month, day } = date;
-        let seconds = match text.len() {
-            14 => format!(":{second:02}"),
-            _ => String::new(),
-        };
-        format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}{seconds}")
+        let date = format!("{year}-{month:02}-{day:02}");
+        match text.len() {
+            8 => date,
+            12 => format!("{date}T{hour:02}:{minute:02}"),
+            _ => format!("{date}T{hour:02}:{minute:02}:{second:02}"),
+        }
     })
 }
 

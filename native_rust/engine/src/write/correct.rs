@@ -6,8 +6,8 @@ use crate::db::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::types::{
     Correction, Defaults, DeletePoints, FIRST_TIMESTAMP, Json, LAST_TIMESTAMP, OnDuplicate,
-    PointBatch, PointSpan, Source, TimeReading, Which, check_id, check_range, parse_correction,
-    parse_points_of,
+    PointBatch, PointSpan, Source, TimeReading, Warnings, Which, check_id, check_range,
+    parse_correction, parse_points_of,
 };
 use crate::write::prepare::{point_operations, set_on_duplicate};
 
@@ -20,6 +20,8 @@ pub struct PreparedCorrection {
     pub conditions: Vec<Condition>,
     /// Points that are put.
     pub count: usize,
+    /// What is to be told of those.
+    pub warnings: Warnings,
 }
 
 impl Database {
@@ -74,6 +76,7 @@ impl Database {
             operations: vec![readable(Operation::DeletePoints(delete))?],
             conditions: vec![condition],
             count: 0,
+            warnings: Warnings::default(),
         })
     }
 
@@ -102,11 +105,13 @@ impl Database {
         correction: Correction,
         on_duplicate: Option<OnDuplicate>,
     ) -> Result<PreparedCorrection> {
+        let warnings = correction.warnings(&self.state.limits);
         let Correction {
             value,
             timestamp,
             metadata,
             provenance,
+            ..
         } = correction;
         let (delete, condition) = self.deletion(series, id, provenance.clone())?;
         let batch = PointBatch {
@@ -125,6 +130,7 @@ impl Database {
             operations,
             conditions: vec![condition],
             count: 1,
+            warnings,
         })
     }
 
@@ -158,7 +164,7 @@ impl Database {
         }
         let start = start.max(FIRST_TIMESTAMP);
         let span = PointSpan::all(series.to_owned(), start, end.min(LAST_TIMESTAMP + 1));
-        let count = points.count;
+        let (count, warnings) = (points.count, points.warnings.clone());
         let delete = DeletePoints::new(span, points.provenance.clone());
         let mut operations = vec![readable(Operation::DeletePoints(delete))?];
         operations.extend(point_operations(points)?);
@@ -167,6 +173,7 @@ impl Database {
             operations,
             conditions: Vec::new(),
             count,
+            warnings,
         })
     }
 

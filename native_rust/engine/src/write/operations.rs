@@ -3,11 +3,11 @@
 use crate::block::Operation;
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
-use crate::error::{Error, Fault, InvalidCode, Result, Shown};
+use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::sessions::{Additions, Undoing};
 use crate::types::{
-    Faults, Json, OnDuplicate, Rejected, Source, TimeReading, at, id_text, may_name_version,
-    timestamp_from_json,
+    Faults, Json, OnDuplicate, Rejected, Source, TimeReading, Warnings, at, id_text,
+    may_name_version, timestamp_from_json,
 };
 use crate::write::correct;
 use crate::write::prepare::Puts;
@@ -23,8 +23,8 @@ pub struct PreparedOperations {
     /// Features that were left out because of their faults, if that was asked for: the
     /// number of the operation, and the feature.
     pub rejected: Vec<(usize, Rejected)>,
-    /// What was taken off features because an answer had added it.
-    pub warnings: Vec<Fault>,
+    /// What is to be told of what they write.
+    pub warnings: Warnings,
     /// Those of them that undo blocks.
     undoing: Vec<Undoing>,
     /// Whether an operation was left out because the journal was not to be read.
@@ -97,7 +97,10 @@ impl Database {
                 "the member \"operations\" is missing; add it, a list of operations",
             )
         })?;
-        let mut prepared = PreparedOperations::default();
+        let mut prepared = PreparedOperations {
+            warnings: Warnings::new(self.state.limits.faults),
+            ..PreparedOperations::default()
+        };
         let mut faults = Faults::new(self.state.limits.faults);
         let parts = source.parts(list.get()).map_err(|e| at("/operations", e))?;
         for (i, part) in parts.iter().enumerate() {
@@ -172,12 +175,7 @@ impl Database {
                 operations.extend(prepared.operations);
                 feature_ids.extend(prepared.ids);
                 let pointer = format!("/operations/{number}/feature");
-                let room = self.state.limits.faults.saturating_sub(warnings.len());
-                let told = prepared.warnings.into_iter().take(room);
-                warnings.extend(told.map(|mut warning| {
-                    warning.pointer.insert_str(0, &pointer);
-                    warning
-                }));
+                warnings.append(prepared.warnings, &pointer);
                 rejected.extend(prepared.rejected.into_iter().map(|mut rejected| {
                     for fault in &mut rejected.faults {
                         fault.pointer.insert_str(0, &pointer);
@@ -198,6 +196,7 @@ impl Database {
                     .map_err(|e| e.within("/points"))?
                     .on_duplicate(asked);
                 let pointer = format!("/operations/{number}/points");
+                warnings.append(prepared.warnings, &pointer);
                 operations.extend(prepared.operations.into_iter().map(|mut operation| {
                     if let Operation::PutPoints { duplicates, .. } = &mut operation {
                         let pointers = std::mem::take(&mut duplicates.pointers);
@@ -220,6 +219,7 @@ impl Database {
                 let member = |name: &str| members.get(name).map(|raw| raw.get().to_owned());
                 let correction = correct::of_members(member, times)?;
                 let prepared = self.correction(&series, &id, correction, asked)?;
+                warnings.append(prepared.warnings, &format!("/operations/{number}"));
                 operations.extend(prepared.operations);
             }
             "delete_points" => {

@@ -1,11 +1,15 @@
 //! Changing a part of a feature: JSON Merge Patch (RFC 7396).
 
+use std::cell::Cell;
+
 use crate::block::{Condition, Expected};
+use crate::budget::Cancel;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::read::features::document;
-use crate::types::{Antimeridian, Json, Members, Source, read_feature_as, written_id};
+use crate::types::{Antimeridian, Json, Members, Source, Stored, read_feature_as, written_id};
 use crate::write::prepare::PreparedFeatures;
+use crate::write::versions::{StoredFeatures, surroundings};
 
 impl Database {
     /// The feature `id` with a merge patch applied, and the condition that nobody
@@ -50,8 +54,13 @@ impl Database {
         };
         let patched = patched(feature, patch);
         let limits = &self.state.limits;
-        let feature = read_feature_as(patched, number, id, antimeridian, limits)?;
-        let prepared = PreparedFeatures::of_one(feature, Vec::new())?;
+        let budget = self.budget(Cancel::default());
+        let others = Cell::new(surroundings(&self.state));
+        let stored = StoredFeatures::new(&self.state, &budget, &others);
+        // What is stored was looked at as it came.
+        let beside = antimeridian.is_some().then_some(&stored as &dyn Stored);
+        let read = read_feature_as(patched, number, id, antimeridian, limits, beside)?;
+        let prepared = PreparedFeatures::of_one(read)?;
         let condition = Condition::Feature {
             id: id.to_owned(),
             expected: Expected::Version(current.seq),

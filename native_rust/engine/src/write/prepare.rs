@@ -1,10 +1,11 @@
 //! From a client's bytes to operations the committer can write: parsing,
 //! validation and encoding, all on the calling thread.
 
+use std::cell::Cell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use super::versions::StoredVersions;
+use super::versions::{StoredFeatures, surroundings};
 use crate::block::{Operation, all_readable, check_size, put_points, readable};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
@@ -13,8 +14,8 @@ use crate::limits::Limits;
 use crate::types::{
     Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, OnDuplicate,
     PointBatch, PointSpan, Pointers, Points, PutFeature, ReadFeatures, Rejected, TimeReading,
-    check_id, check_range, check_series_id, is_timestamp, parse_feature_as, parse_points_in,
-    parse_provenance, read_features,
+    Warnings, check_id, check_range, check_series_id, is_timestamp, parse_feature_as,
+    parse_points_in, parse_provenance, read_features,
 };
 
 /// What becomes of features of one request that have the same id.
@@ -63,8 +64,8 @@ pub struct PreparedFeatures {
     /// Features that were left out because of their faults, if that was asked for, in
     /// order.
     pub rejected: Vec<Rejected>,
-    /// What was taken off features because an answer had added it.
-    pub warnings: Vec<Fault>,
+    /// What is to be told of those that are written.
+    pub warnings: Warnings,
     /// Id of each feature, in order: the client's or a generated one.
     pub ids: Vec<String>,
     /// One operation a feature.
@@ -78,13 +79,15 @@ pub struct PreparedPoints {
     pub single: bool,
     /// Points in all operations.
     pub count: usize,
+    /// What is to be told of them.
+    pub warnings: Warnings,
     /// One operation for each run of points of one series and one provenance.
     pub operations: Vec<Operation>,
 }
 
 impl PreparedFeatures {
     /// One feature, if it reads back.
-    pub(crate) fn of_one(feature: PutFeature, warnings: Vec<Fault>) -> Result<Self> {
+    pub(crate) fn of_one((feature, warnings): (PutFeature, Warnings)) -> Result<Self> {
         Ok(Self {
             collection: false,
             rejected: Vec::new(),
@@ -148,8 +151,9 @@ impl Database {
         budget: &Budget,
     ) -> Result<PreparedFeatures> {
         let limits = &self.state.limits;
-        let versions = StoredVersions::new(&self.state, budget);
-        let mut read = read_features(text, puts.antimeridian, limits, Some(&versions))?;
+        let others = Cell::new(surroundings(&self.state));
+        let stored = StoredFeatures::new(&self.state, budget, &others);
+        let mut read = read_features(text, puts.antimeridian, limits, Some(&stored))?;
         if puts.duplicates == Duplicates::Refuse {
             reject_duplicates(&mut read, limits.faults);
         }
@@ -160,13 +164,15 @@ impl Database {
             collection,
             features,
             rejected,
-            mut warnings,
+            warnings: all,
         } = read;
-        if !warnings.is_empty() {
+        let mut warnings = Warnings::new(limits.faults);
+        if !all.is_empty() {
             // Some were left out since, as duplicates.
-            let out = |rejected: &Rejected| format!("/features/{}/formdb", rejected.index);
-            let out: HashSet<String> = rejected.iter().map(out).collect();
-            warnings.retain(|warning| !out.contains(&warning.pointer));
+            let out: HashSet<usize> = rejected.iter().map(|rejected| rejected.index).collect();
+            for (_, of_one) in all.into_iter().filter(|(place, _)| !out.contains(place)) {
+                warnings.append(of_one, "");
+            }
         }
         let places: Vec<usize> = features.iter().map(|(place, _)| *place).collect();
         let pointer = |i: usize| match (collection, places.get(i)) {
@@ -198,11 +204,11 @@ impl Database {
         antimeridian: Antimeridian,
     ) -> Result<PreparedFeatures> {
         let budget = self.budget(Cancel::default());
-        let versions = StoredVersions::new(&self.state, &budget);
+        let others = Cell::new(surroundings(&self.state));
+        let stored = StoredFeatures::new(&self.state, &budget, &others);
         let limits = &self.state.limits;
-        let (feature, warnings) =
-            parse_feature_as(text, id, antimeridian, limits, Some(&versions))?;
-        PreparedFeatures::of_one(feature, warnings)
+        let read = parse_feature_as(text, id, antimeridian, limits, Some(&stored))?;
+        PreparedFeatures::of_one(read)
     }
 
     /// The deletion of feature `id`; whether there is one is seen on committing.
@@ -255,6 +261,7 @@ impl Database {
         Ok(PreparedPoints {
             single: points.single,
             count: points.count,
+            warnings: points.warnings.clone(),
             operations: point_operations(points)?,
         })
     }
@@ -291,10 +298,12 @@ impl Database {
             batches,
             count,
             provenance: None,
+            warnings: Warnings::default(),
         };
         Ok(PreparedPoints {
             single: false,
             count,
+            warnings: Warnings::default(),
             operations: point_operations(points)?,
         })
     }

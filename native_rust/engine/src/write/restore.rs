@@ -7,7 +7,7 @@ use crate::block::OpKind;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::state::blocks::{block_at, damaged, read_block};
-use crate::types::{Json, Source, encode_provenance, stored_feature, write_json};
+use crate::types::{Json, Source, Warnings, encode_provenance, stored_feature, write_json};
 use crate::write::prepare::PreparedFeatures;
 use crate::write::undo::version;
 
@@ -43,7 +43,7 @@ impl Database {
         let provenance = encode_provenance(&provenance)?;
         let stored = stored_feature(action.body).map_err(|e| damaged(state, seq, e))?;
         match version(state, &stored.id, seq, Some(&provenance))? {
-            Some(feature) => PreparedFeatures::of_one(feature, Vec::new()),
+            Some(feature) => PreparedFeatures::of_one((feature, Warnings::default())),
             None => Err(damaged(state, seq, "a put of no feature")),
         }
     }

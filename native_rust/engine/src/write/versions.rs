@@ -1,25 +1,44 @@
-//! The versions that documents name which come back, looked up in the journal.
+//! What features are read beside: the versions that documents name which come back, and
+//! where the others lie.
+
+use std::cell::Cell;
 
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::read::features::document;
 use crate::state::State;
-use crate::types::Versions;
+use crate::types::{Rect, Stored, Surroundings};
 
-/// The versions of a database, of which so many are read as a budget allows.
+/// The features of a database, of whose versions so many are read as a budget allows.
 #[derive(Debug)]
-pub(super) struct StoredVersions<'s> {
+pub(super) struct StoredFeatures<'s> {
     state: &'s State,
     budget: &'s Budget,
+    surroundings: &'s Cell<Surroundings>,
 }
 
-impl<'s> StoredVersions<'s> {
-    pub(super) fn new(state: &'s State, budget: &'s Budget) -> Self {
-        Self { state, budget }
+impl<'s> StoredFeatures<'s> {
+    /// `surroundings` begin as [`surroundings`], and take in what is read.
+    pub(super) fn new(
+        state: &'s State,
+        budget: &'s Budget,
+        surroundings: &'s Cell<Surroundings>,
+    ) -> Self {
+        Self {
+            state,
+            budget,
+            surroundings,
+        }
     }
 }
 
-impl Versions for StoredVersions<'_> {
+/// Where the features of a database lie. O(1).
+pub(super) fn surroundings(state: &State) -> Surroundings {
+    let (area, features) = state.indexes.features.read().area();
+    Surroundings::new(area, features)
+}
+
+impl Stored for StoredFeatures<'_> {
     fn log(&self) -> &str {
         &self.state.log
     }
@@ -35,5 +54,15 @@ impl Versions for StoredVersions<'_> {
             see(&document(self.state, seq)?.json)?;
         }
         Ok(version)
+    }
+
+    fn looks_swapped(&self, envelope: &Rect) -> bool {
+        let mut surroundings = self.surroundings.get();
+        let swapped = surroundings.show_as_swapped(envelope);
+        if !swapped {
+            surroundings.add(envelope);
+            self.surroundings.set(surroundings);
+        }
+        swapped
     }
 }

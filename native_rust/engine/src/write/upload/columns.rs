@@ -52,6 +52,15 @@ pub(super) enum Columns {
 }
 
 impl Columns {
+    /// The place of the timestamps.
+    pub(super) fn timestamp(&self) -> usize {
+        match self {
+            Self::Single { timestamp, .. }
+            | Self::Long { timestamp, .. }
+            | Self::Wide { timestamp, .. } => *timestamp,
+        }
+    }
+
     /// What the names of the columns say. Linear in them.
     ///
     /// # Errors

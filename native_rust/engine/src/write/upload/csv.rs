@@ -8,7 +8,7 @@ use super::records::KEPT_BYTES;
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::limits::Limits;
-use crate::types::{TimeReading, point_value_from_text, read_time_parameter, step};
+use crate::types::{TimeReading, doubt_of_text, point_value_from_text, read_time_parameter, step};
 
 /// A table whose header was read.
 #[derive(Debug)]
@@ -26,6 +26,9 @@ pub(super) struct Table {
 
 /// A point of a row: its series, its timestamp in microseconds and its value.
 pub(super) type Cell<'r> = (&'r str, i64, f64);
+
+/// The points of a row, and why their time is unlikely.
+type Cells<'r> = (Vec<Cell<'r>>, Option<String>);
 
 /// What a column of a header takes while it is read: the end of its field, its name and
 /// that among those seen, and its series.
@@ -68,12 +71,13 @@ impl Table {
         })
     }
 
-    /// The points of a row: those of its cells that have a value. Linear; all of them or none.
+    /// The points of a row, those of its cells that have a value, and why their time is unlikely.
+    /// Linear; all of them or none.
     ///
     /// # Errors
     /// [`Error::Invalid`] with the name of the column that is wrong, the first if several
     /// are; those of the [`Budget`].
-    pub(super) fn points(&mut self, text: &[u8], budget: &Budget) -> Result<Vec<Cell<'_>>> {
+    pub(super) fn points(&mut self, text: &[u8], budget: &Budget) -> Result<Cells<'_>> {
         let whole = self.row.read(text, self.width)?;
         if !whole || self.row.len() != self.width {
             let more = if whole { "" } else { "more than " };
@@ -86,26 +90,16 @@ impl Table {
         }
         let (row, missing) = (&self.row, &self.missing);
         let mut cells = Vec::new();
+        let mut times = Times::new(row, self.columns.timestamp(), &self.times);
         match &self.columns {
-            Columns::Single {
-                series,
-                timestamp,
-                value,
-            } => {
-                let mut times = Times::new(row, *timestamp, &self.times);
+            Columns::Single { series, value, .. } => {
                 cells.extend(row.cell(series, (*value, "value"), &mut times, missing)?);
             }
-            Columns::Long {
-                series,
-                timestamp,
-                value,
-            } => {
-                let mut times = Times::new(row, *timestamp, &self.times);
+            Columns::Long { series, value, .. } => {
                 let series = row.name(*series)?;
                 cells.extend(row.cell(series, (*value, "value"), &mut times, missing)?);
             }
-            Columns::Wide { timestamp, series } => {
-                let mut times = Times::new(row, *timestamp, &self.times);
+            Columns::Wide { series, .. } => {
                 for (value, id) in series {
                     budget.step()?;
                     cells.extend(row.cell(id, (*value, id), &mut times, missing)?);
@@ -113,7 +107,7 @@ impl Table {
             }
         }
         self.gaps += (self.columns.values() - cells.len()) as u64;
-        Ok(cells)
+        Ok((cells, times.doubt()?))
     }
 
     /// Cells without a value in the rows that were taken so far.
@@ -159,6 +153,18 @@ impl<'r> Times<'r> {
         let time = time.map_err(|e| e.within("/timestamp"))?;
         self.read = Some(time);
         Ok(time)
+    }
+
+    /// Why the time that was read is unlikely.
+    fn doubt(&self) -> Result<Option<String>> {
+        match self.read {
+            None => Ok(None),
+            Some(time) => Ok(doubt_of_text(
+                self.row.field(self.column)?,
+                self.reading,
+                time,
+            )),
+        }
     }
 }
 
@@ -351,7 +357,7 @@ mod tests {
     fn rows(header: &str, series: Option<&str>, row: &str) -> Result<Vec<(String, i64, f64)>> {
         let mut table = table(header, series)?;
         let budget = Budget::ample();
-        let cells = table.points(row.as_bytes(), &budget)?;
+        let (cells, _) = table.points(row.as_bytes(), &budget)?;
         Ok(cells
             .into_iter()
             .map(|(s, t, v)| (s.to_owned(), t, v))
@@ -383,7 +389,7 @@ mod tests {
         let budget = Budget::ample();
         let mut table = Table::new(b"timestamp,a,b,c", &form, &Limits::default(), &budget).unwrap();
         let mut points = |row: &str| -> Result<Vec<(String, f64)>> {
-            let cells = table.points(row.as_bytes(), &budget)?;
+            let (cells, _) = table.points(row.as_bytes(), &budget)?;
             Ok(cells
                 .iter()
                 .map(|(s, _, v)| ((*s).to_owned(), *v))
@@ -435,7 +441,7 @@ mod tests {
         ] {
             let row = row.replace(",0,", ",1970-01-01,");
             if let Ok(cells) = table.points(row.as_bytes(), &budget) {
-                assert_eq!(cells, [("\u{feff}a", 0, 1.0)]);
+                assert_eq!(cells.0, [("\u{feff}a", 0, 1.0)]);
             }
         }
     }
@@ -459,7 +465,7 @@ mod tests {
         assert!(error.to_string().contains("more than 11 fields"), "{error}");
         assert!(table.row.ends.capacity() < 32);
         let row = format!("1970-01-01{}", ",1".repeat(10));
-        assert_eq!(table.points(row.as_bytes(), &budget).unwrap().len(), 10);
+        assert_eq!(table.points(row.as_bytes(), &budget).unwrap().0.len(), 10);
         // The room for the long row is gone.
         assert!(table.bytes() < 4_096, "{}", table.bytes());
     }

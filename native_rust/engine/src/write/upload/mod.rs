@@ -11,18 +11,22 @@ mod columns;
 mod csv;
 mod missing;
 mod records;
+mod warned;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use columns::{TableReading, TableShape};
 pub use missing::MissingValues;
 pub use records::Framing;
+pub use warned::RecordWarning;
 
 use self::csv::Table;
 use self::records::{RECORD_SEPARATOR, Record, Records, Text};
+use self::warned::RecordWarnings;
 use super::prepare::{optional_provenance, set_on_duplicate};
-use super::versions::StoredVersions;
+use super::versions::{StoredFeatures, surroundings};
 use crate::block::{IdempotencyKey, Operation, RequestDigest, put_points, readable};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
@@ -30,7 +34,8 @@ use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::mem::{Memory, Reservation};
 use crate::state::State;
 use crate::types::{
-    Antimeridian, OnDuplicate, PointBatches, TimeReading, read_features, tree_bytes,
+    Antimeridian, OnDuplicate, PointBatches, Surroundings, TimeReading, UNLIKELY_TIME, Warnings,
+    read_features, tree_bytes,
 };
 
 /// Records of a batch, at most.
@@ -98,15 +103,6 @@ pub struct RejectedRecord {
     pub fault: Fault,
 }
 
-/// What was taken off the feature of a record because an answer had added it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordWarning {
-    /// As of a [`RejectedRecord`].
-    pub line: u64,
-    /// What was taken off.
-    pub warning: Fault,
-}
-
 /// A body that is coming in.
 #[derive(Debug)]
 pub struct Upload {
@@ -137,8 +133,9 @@ struct Batches {
     digest: Option<RequestDigest>,
     rejected: Vec<RejectedRecord>,
     rejected_total: usize,
-    warnings: Vec<RecordWarning>,
-    warned: usize,
+    warnings: RecordWarnings,
+    /// Where the features lie that are stored or came before.
+    surroundings: Cell<Surroundings>,
 }
 
 impl Database {
@@ -197,6 +194,8 @@ impl Upload {
                 Some(text) => RequestDigest::of(&[b"upload", asked.as_bytes(), text]),
             }
         });
+        let faults = state.limits.faults;
+        let others = surroundings(&state);
         Self {
             records: Records::new(framing, options.record_bytes),
             batches: Batches {
@@ -215,8 +214,8 @@ impl Upload {
                 digest,
                 rejected: Vec::new(),
                 rejected_total: 0,
-                warnings: Vec::new(),
-                warned: 0,
+                warnings: RecordWarnings::new(faults),
+                surroundings: Cell::new(others),
             },
             memory,
         }
@@ -301,10 +300,10 @@ impl Upload {
         std::mem::take(&mut self.batches.rejected)
     }
 
-    /// What was taken off features since this was last asked; of an upload so many are told
-    /// as [`Limits::faults`] says.
-    pub fn take_warnings(&mut self) -> Vec<RecordWarning> {
-        std::mem::take(&mut self.batches.warnings)
+    /// What is to be told of records since this was last asked; of an upload so many are told
+    /// as [`crate::Limits::faults`] says. And how many there were of each code until now.
+    pub fn take_warnings(&mut self) -> (Vec<RecordWarning>, &[(&'static str, u64)]) {
+        self.batches.warnings.take()
     }
 }
 
@@ -402,9 +401,9 @@ impl Batches {
         match &self.options.form {
             UploadForm::Features(framing, antimeridian) => {
                 check_framing(text, *framing, "application/geo+json-seq")?;
-                let versions = StoredVersions::new(&self.state, budget);
+                let stored = StoredFeatures::new(&self.state, budget, &self.surroundings);
                 let limits = &self.state.limits;
-                let read = read_features(text, *antimeridian, limits, Some(&versions))?;
+                let read = read_features(text, *antimeridian, limits, Some(&stored))?;
                 if read.collection {
                     let detail = "found a FeatureCollection; expected one Feature in each record";
                     return Err(Error::invalid(InvalidCode::Feature, "/type", detail));
@@ -416,28 +415,34 @@ impl Batches {
                     self.features
                         .push(readable(Operation::PutFeature(feature))?);
                 }
-                for warning in read.warnings {
-                    if self.warned < self.state.limits.faults {
-                        self.warned += 1;
-                        self.warnings.push(RecordWarning { line, warning });
-                    }
+                for (_, warnings) in read.warnings {
+                    self.warnings.add(line, warnings);
                 }
                 Ok(())
             }
             UploadForm::Points(framing, times) => {
                 check_framing(text, *framing, "application/json-seq")?;
-                let provenance = self.provenance.as_deref();
+                let (provenance, limits) = (self.provenance.as_deref(), &self.state.limits);
+                let mut warnings = Warnings::new(limits.faults);
                 self.points
-                    .read(text, times, provenance, &self.state.limits)
+                    .read(text, times, provenance, limits, &mut warnings)?;
+                self.warnings.add(line, warnings);
+                Ok(())
             }
             UploadForm::Table(..) => {
                 let Some(table) = &mut self.table else {
                     return Ok(());
                 };
-                let provenance = self.provenance.as_deref();
-                for point in table.points(text, budget)? {
+                let (provenance, limits) = (self.provenance.as_deref(), &self.state.limits);
+                let (cells, doubt) = table.points(text, budget)?;
+                for point in cells {
                     budget.step()?;
-                    self.points.add(point, provenance, &self.state.limits)?;
+                    self.points.add(point, provenance, limits)?;
+                }
+                if let Some(doubt) = doubt {
+                    let mut warnings = Warnings::new(limits.faults);
+                    warnings.add(UNLIKELY_TIME, || "/timestamp".to_owned(), || doubt);
+                    self.warnings.add(line, warnings);
                 }
                 Ok(())
             }
