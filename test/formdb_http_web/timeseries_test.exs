@@ -223,6 +223,7 @@ defmodule FormdbHttpWeb.TimeseriesTest do
                "value" => 7.25,
                "point_id" => written["point_id"],
                "seq" => 2,
+               "as_of" => 3,
                "metadata" => %{"unit" => "°C"},
                "provenance" => %{"source" => "probe"}
              }
@@ -231,7 +232,7 @@ defmodule FormdbHttpWeb.TimeseriesTest do
     test "has no members that were not given", %{port: port, series: series} do
       post(port, series, point("s", 1, 1))
       members = json(get(port, series <> "/s/latest")) |> Map.keys() |> Enum.sort()
-      assert members == ~w(point_id seq series_id timestamp value)
+      assert members == ~w(as_of point_id seq series_id timestamp value)
     end
 
     test "of a series that is not there is a problem", %{port: port, series: series} do
