@@ -58,7 +58,7 @@ EXCUSED = [
     ("invalid_parameter", "/until", "before since"),
     ("invalid_parameter", "/(shape|cursor)", "is that of a table|has no cursor|ask for one aggregation"),
     ("invalid_parameter", "/include", "has no column"),
-    ("invalid_parameter", "/(on_error|on_duplicate|series_id|shape)", "read as a whole|as it comes|text/csv"),
+    ("invalid_parameter", "/(on_error|on_duplicate|series_id|shape|missing)", "read as a whole|as it comes|text/csv"),
     # What lines and tables are is not said by a schema.
     ("invalid_point", "", "header of the table|a table with a header"),
     ("invalid_json", ".*", "faulty lines"),
