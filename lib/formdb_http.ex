@@ -48,7 +48,17 @@ defmodule FormdbHttp do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias FormdbHttp.{Admission, Analytics, Config, Databases, Features, Journal, Native}
+  alias FormdbHttp.{
+    Admission,
+    Analytics,
+    Attributes,
+    Config,
+    Databases,
+    Features,
+    Journal,
+    Native
+  }
+
   alias FormdbHttp.{Points, Search, Transaction, Transactions, Types, Upload}
 
   @typedoc "See `FormdbHttp.Types`."
@@ -443,7 +453,8 @@ defmodule FormdbHttp do
   may go on in the next.
   """
   @spec range_many(database(), String.t(), Types.timestamp(), Types.timestamp(), [
-          Types.order_option()
+          Types.series_option()
+          | Types.order_option()
           | Types.value_option()
           | Types.page_option()
           | Types.as_option()
@@ -484,24 +495,77 @@ defmodule FormdbHttp do
   show one state.
   """
   @spec latest_many(database(), String.t(), [
-          Types.page_option() | Types.as_option() | Types.as_of_option() | Types.tz_option()
+          Types.series_option()
+          | Types.page_option()
+          | Types.as_option()
+          | Types.as_of_option()
+          | Types.tz_option()
         ]) :: result(Types.latest_page())
   defdelegate latest_many(name, prefix, opts \\ []), to: Points
 
   @doc """
-  The series of a database by id, in byte order; in pages, which show one state.
+  The series of a database by id, in byte order, those that have points or attributes; in
+  pages, which show one state. The ends of a series without points are `nil`.
 
-  Options: `:prefix`, what ids begin with. With `as: :json` the text of an array of
-  `{"series_id", "points", "first", "last"}`.
+  Options: `:prefix`, what ids begin with; `:filters`, see
+  `t:FormdbHttp.Types.series_option/0`; `include: :attributes`, then each has `:attributes`, as
+  JSON, or `nil`. With `as: :json` the text of an array of
+  `{"series_id", "points", "first", "last", "attributes"?}`.
   """
   @spec series(database(), [
           {:prefix, String.t()}
+          | Types.series_option()
+          | {:include, :attributes}
           | Types.page_option()
           | Types.as_option()
           | Types.as_of_option()
           | Types.tz_option()
         ]) :: result(Types.series_page())
   defdelegate series(name, opts \\ []), to: Points
+
+  ## Attributes of series
+
+  @doc """
+  Sets the attributes of a series, a map or JSON of at most 64 KiB, whatever they were. Members
+  may be any; `feature` is the id of the feature that the series belongs to, which need not be
+  there, and `provenance` is that of this version. The series need have no points.
+
+  Options as of `put_feature/3`, but for `:id` and `:antimeridian`. The answer has `:created`:
+  whether there were none.
+
+      iex> {:ok, %{created: true}} = FormdbHttp.set_attributes("quakes", "rain", %{unit: "mm"})
+      iex> {:ok, %{json: json}} = FormdbHttp.get_attributes("quakes", "rain")
+      iex> json
+      ~s({"unit":"mm"})
+      iex> {:ok, %{series: [row]}} = FormdbHttp.series("quakes", filters: [{"attr.unit", "mm"}])
+      iex> {row.series_id, row.points}
+      {"rain", 0}
+  """
+  @spec set_attributes(database(), String.t(), Types.document(), [
+          Types.expect_option() | Types.write_option()
+        ]) :: result(Types.attributes_ack())
+  defdelegate set_attributes(name, series, attributes, opts \\ []), to: Attributes
+
+  @doc """
+  The attributes of a series: `:json`, and the `:seq` and `:hash` of the block that set them,
+  whose provenance `attributes_provenance/3` has. `{:error, %{code: :attributes_not_found}}` where
+  there are none.
+  """
+  @spec get_attributes(database(), String.t(), [Types.as_of_option()]) ::
+          result(%{seq: pos_integer(), hash: String.t(), json: String.t()})
+  defdelegate get_attributes(name, series, opts \\ []), to: Attributes
+
+  @doc "Deletes the attributes of a series; its points stay. Options as of `delete_feature/3`."
+  @spec delete_attributes(database(), String.t(), [
+          Types.expect_option() | Types.provenance_option() | Types.write_option()
+        ]) :: result(Types.attributes_ack())
+  defdelegate delete_attributes(name, series, opts \\ []), to: Attributes
+
+  @doc "The versions of the attributes of a series, oldest first: as `provenance/3` has them."
+  @spec attributes_provenance(database(), String.t(), [
+          {:since, non_neg_integer()} | {:limit, pos_integer()} | Types.as_of_option()
+        ]) :: result(Types.block_page())
+  defdelegate attributes_provenance(name, series, opts \\ []), to: Attributes
 
   @doc """
   Aggregates the points of a series, or of several, bucket by bucket.
@@ -527,6 +591,7 @@ defmodule FormdbHttp do
     * `:tz` - the IANA time zone whose calendar buckets of days and more follow (others are
       durations), whose local time texts without an offset are, and in which JSON is written;
       by default `"UTC"`, and such texts are refused
+    * `:filters` - by prefix, only series of which these hold
     * `:fill` - what becomes of buckets without a value: `:none` (left out, the default),
       `:null`, `:previous` (also from before the range) or `:linear`
 
@@ -556,6 +621,7 @@ defmodule FormdbHttp do
           | {:origin, Types.timestamp() | nil}
           | Types.tz_option()
           | {:fill, :none | :null | :previous | :linear | String.t() | nil}
+          | Types.series_option()
           | Types.order_option()
           | Types.as_option()
           | Types.as_of_option()
@@ -577,6 +643,7 @@ defmodule FormdbHttp do
   """
   @spec summary_many(database(), String.t(), [
           Types.summary_option()
+          | Types.series_option()
           | Types.page_option()
           | Types.as_option()
           | Types.as_of_option()

@@ -5,6 +5,7 @@ defmodule FormdbHttp.Analytics do
   alias FormdbHttp.{Absence, Engine, Input, Native}
 
   @aggregate_options [
+    :filters,
     :start,
     :end,
     :value,
@@ -45,7 +46,7 @@ defmodule FormdbHttp.Analytics do
          {:ok, as_of} <- Input.as_of(name, opts) do
       {:ok,
        %{
-         series: selection(series),
+         series: selection(series, opts),
          start: start,
          end: stop,
          value: Input.values(opts),
@@ -67,8 +68,8 @@ defmodule FormdbHttp.Analytics do
   @doc "The names of several aggregations, as an answer has them."
   def names(text), do: Engine.native(Native.aggregation_names(text))
 
-  defp selection({:prefix, prefix}), do: {:prefix, prefix}
-  defp selection(id) when is_binary(id), do: {:one, id}
+  defp selection({:prefix, prefix}, opts), do: {:many, prefix, Input.filters(opts)}
+  defp selection(id, _opts) when is_binary(id), do: {:one, id}
 
   @summary_options [:start, :end, :value, :tz, :as_of]
 
@@ -84,7 +85,7 @@ defmodule FormdbHttp.Analytics do
   end
 
   def summary_many(name, prefix, opts) do
-    opts = Input.options!(opts, [:limit, :cursor, :as | @summary_options])
+    opts = Input.options!(opts, [:filters, :limit, :cursor, :as | @summary_options])
     form = if Input.json?(opts), do: :json, else: :terms
 
     with {:ok, %{rows: rows} = page} <- summaries(name, prefix, form, opts) do

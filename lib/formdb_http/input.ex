@@ -87,6 +87,11 @@ defmodule FormdbHttp.Input do
   @spec values(keyword()) :: [String.t()]
   def values(opts), do: List.wrap(opts[:value])
 
+  @doc "The option `:filters`: keys and expressions, as text."
+  @spec filters(keyword()) :: [{String.t(), String.t()}]
+  def filters(opts),
+    do: for({key, text} <- opts[:filters] || [], do: {to_string(key), to_string(text)})
+
   ## Documents and boxes
 
   @doc "A document as JSON text."
@@ -176,6 +181,10 @@ defmodule FormdbHttp.Input do
     end
   end
 
+  @doc "Whether a list of series is to have their attributes."
+  @spec attributes?(keyword()) :: boolean()
+  def attributes?(opts), do: choice!(opts, :include, [nil, :attributes]) == :attributes
+
   @doc "What lists of series say: which, which page, and as of when."
   @spec list(Types.database(), String.t(), keyword()) :: Types.result(map())
   def list(name, prefix, opts) do
@@ -183,6 +192,7 @@ defmodule FormdbHttp.Input do
       {:ok,
        %{
          prefix: prefix,
+         filters: filters(opts),
          limit: limit(opts),
          cursor: opts[:cursor],
          as_of: as_of,

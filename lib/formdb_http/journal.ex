@@ -192,10 +192,10 @@ defmodule FormdbHttp.Journal do
 
     with {:ok, seq} <- seq(name, block),
          request = {:restore, seq, Input.provenance(opts)},
-         {:ok, {_collection, [id], [], _warnings}, ack} <- Writing.write(name, request, :io, opts) do
+         {:ok, {attributes?, [id], [], _warnings}, ack} <- Writing.write(name, request, :io, opts) do
       {:ok,
        %{
-         feature_id: id,
+         if(attributes?, do: :series_id, else: :feature_id) => id,
          seq: ack.first_seq,
          hash: ack.hash,
          time: ack.time,

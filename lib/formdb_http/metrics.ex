@@ -25,7 +25,7 @@ defmodule FormdbHttp.Metrics do
     {:formdb_database_durable_seq, :gauge, [:durable_seq],
      "Sequence of the last block that is on disk."},
     {:formdb_database_features, :gauge, [:features], "Features there are now."},
-    {:formdb_database_series, :gauge, [:series], "Time series there are now."},
+    {:formdb_database_series, :gauge, [:series], "Time series that have points or attributes."},
     {:formdb_database_points, :gauge, [:points], "Points there are now."},
     {:formdb_database_journal_bytes, :gauge, [:journal_bytes], "Size of the journal on disk."},
     {:formdb_database_journal_segments, :gauge, [:segments], "Files of the journal."},

@@ -63,6 +63,10 @@ defmodule FormdbHttp.Native do
   nif feature_bytes(catalog, name, id, as_of)
   nif feature_in(catalog, name, transaction, id)
   nif has_feature(catalog, name, id, as_of), [:has_feature_dirty]
+  nif attributes(catalog, name, series, as_of), [:attributes_dirty]
+  nif attributes_bytes(catalog, name, series, as_of)
+  nif has_attributes(catalog, name, series, as_of), [:has_attributes_dirty]
+  nif attributes_provenance(catalog, name, series, since, as_of, limit)
   nif features_in_box_in(catalog, name, transaction, query)
   nif search(catalog, name, search), [:search_dirty]
   nif search_once(catalog, name, search)
@@ -73,8 +77,8 @@ defmodule FormdbHttp.Native do
   nif json_lines(array, sequence), [:json_lines_dirty]
   nif heatmap(catalog, name, heatmap), [:heatmap_dirty]
 
-  nif series_list(catalog, name, list)
-  nif series_table(catalog, name, list, form)
+  nif series_list(catalog, name, list, attributes)
+  nif series_table(catalog, name, list, attributes, form)
   nif range_table(catalog, name, range, form)
   nif ranges_table(catalog, name, range, form)
   nif range_detailed(catalog, name, range, told)

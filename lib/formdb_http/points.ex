@@ -229,11 +229,12 @@ defmodule FormdbHttp.Points do
     do: Engine.call_heavy(name, &dirty.(&1, name, range))
 
   def range_many(name, prefix, from, to, opts) do
-    opts = Input.options!(opts, [:include | @range])
+    opts = Input.options!(opts, [:filters, :include | @range])
     include = Input.include(opts)
 
     with {:ok, window} <- Input.window(name, from, to, opts),
-         range = Map.merge(window, %{prefix: prefix, json: Input.json?(opts)}),
+         chosen = %{prefix: prefix, filters: Input.filters(opts)},
+         range = window |> Map.merge(chosen) |> Map.put(:json, Input.json?(opts)),
          {:ok, {series, seq, next}} <- read_ranges(name, range, include),
          do: {:ok, %{series: series, seq: seq, next: next}}
   end
@@ -256,7 +257,7 @@ defmodule FormdbHttp.Points do
   end
 
   def latest_many(name, prefix, opts) do
-    opts = Input.options!(opts, [:limit, :cursor, :as, :as_of, :tz])
+    opts = Input.options!(opts, [:filters, :limit, :cursor, :as, :as_of, :tz])
     form = if Input.json?(opts), do: :json, else: :terms
 
     with {:ok, page} <- latest_page(name, prefix, form, opts),
@@ -282,19 +283,22 @@ defmodule FormdbHttp.Points do
   end
 
   def series(name, opts) do
-    opts = Input.options!(opts, [:prefix, :limit, :cursor, :as, :as_of, :tz])
+    opts = Input.options!(opts, [:prefix, :filters, :include, :limit, :cursor, :as, :as_of, :tz])
+    attributes? = Input.attributes?(opts)
 
     with {:ok, list} <- Input.list(name, Keyword.get(opts, :prefix, ""), opts),
          {:ok, {series, seq, next}} <-
-           Engine.call_heavy(name, &Native.series_list(&1, name, list)),
-         do: {:ok, %{series: series(series), seq: seq, next: next}}
+           Engine.call_heavy(name, &Native.series_list(&1, name, list, attributes?)),
+         do: {:ok, %{series: rows(series, attributes?), seq: seq, next: next}}
   end
 
-  defp series(json) when is_binary(json), do: json
+  defp rows(json, _attributes?) when is_binary(json), do: json
 
-  defp series(rows) do
-    for {id, points, first, last} <- rows,
-        do: %{series_id: id, points: points, first: first, last: last}
+  defp rows(rows, attributes?) do
+    for {id, points, first, last, attributes} <- rows do
+      row = %{series_id: id, points: points, first: first, last: last}
+      if attributes?, do: Map.put(row, :attributes, attributes), else: row
+    end
   end
 
   # A block and a place in it: unique, and enough to find the point again.

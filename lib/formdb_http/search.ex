@@ -79,7 +79,7 @@ defmodule FormdbHttp.Search do
        %{
          area: area(area, opts),
          predicate: predicate,
-         filters: filters(opts[:filters] || []),
+         filters: Input.filters(opts),
          limit: Input.limit(opts),
          cursor: opts[:cursor],
          as_of: as_of
@@ -130,8 +130,6 @@ defmodule FormdbHttp.Search do
 
   defp radius(opts), do: opts[:radius] && opts[:radius] / 1
 
-  defp filters(filters), do: for({key, text} <- filters, do: {to_string(key), to_string(text)})
-
   def heatmap(name, box, opts) do
     opts = Input.options!(opts, [:cell, :zoom, :sum, :filters, :as_of])
 
@@ -141,7 +139,7 @@ defmodule FormdbHttp.Search do
            bbox: Input.box(box),
            grid: grid,
            sum: opts[:sum],
-           filters: filters(opts[:filters] || []),
+           filters: Input.filters(opts),
            as_of: as_of
          },
          {:ok, {json, seq}} <-

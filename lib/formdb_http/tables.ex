@@ -56,7 +56,7 @@ defmodule FormdbHttp.Tables do
           Types.result(page())
   def ranges(name, prefix, form, from, to, opts) do
     with {:ok, window} <- Input.window(name, from, to, opts) do
-      range = Map.merge(window, %{prefix: prefix, json: false})
+      range = Map.merge(window, several(prefix, opts))
       form = of_many(form)
 
       case opts[:include] do
@@ -65,6 +65,8 @@ defmodule FormdbHttp.Tables do
       end
     end
   end
+
+  defp several(prefix, opts), do: %{prefix: prefix, filters: Input.filters(opts), json: false}
 
   @doc "The columns of a table for what is told beside points, each with a comma before it."
   @spec columns(String.t() | nil) :: Types.result(String.t())
@@ -79,7 +81,7 @@ defmodule FormdbHttp.Tables do
           Types.result(map())
   def wide(name, prefix, from, to, opts) do
     with {:ok, window} <- Input.window(name, from, to, opts),
-         range = Map.merge(window, %{prefix: prefix, json: false}),
+         range = Map.merge(window, several(prefix, opts)),
          {:ok, {header, text, returned, seq, next}} <-
            Engine.call_heavy(name, &Native.range_wide(&1, name, range)) do
       {:ok, %{header: header, text: text, returned: returned, seq: seq, next: rest(range, next)}}
@@ -97,7 +99,7 @@ defmodule FormdbHttp.Tables do
   @spec series(Types.database(), form(), keyword()) :: Types.result(page())
   def series(name, form, opts) do
     with {:ok, list} <- Input.list(name, Keyword.get(opts, :prefix, ""), opts),
-         do: page(name, &Native.series_table(&1, name, list, form))
+         do: page(name, &Native.series_table(&1, name, list, Input.attributes?(opts), form))
   end
 
   @doc """

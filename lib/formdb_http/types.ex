@@ -265,6 +265,13 @@ defmodule FormdbHttp.Types do
           | antimeridian_option()
           | as_of_option()
 
+  @typedoc """
+  Of several series, only those of which all of these hold: `attr.NAME` on their attributes, in
+  the words of `t:filters/0`; `feature`, with the id of the feature that they belong to; and
+  `pattern`, with an id in which a star stands for any characters.
+  """
+  @type series_option :: {:filters, filters()}
+
   @typedoc "The id of a series, or what the ids of several begin with."
   @type selection :: String.t() | {:prefix, String.t()}
 
@@ -301,7 +308,8 @@ defmodule FormdbHttp.Types do
       salvaged copy has another
     * `:seq` - how many blocks readers see, `:durable_seq` how many of them are on disk,
       `:root` the Merkle root over those
-    * `:features`, `:series`, `:points` - how many there are
+    * `:features`, `:series`, `:points` - how many there are; a series counts while it has
+      points or attributes
     * `:defaults` - what holds for requests that do not say otherwise, `:on_duplicate`
     * `:journal_bytes`, `:segments` - what the journal takes on disk
     * `:queued`, `:groups`, `:transactions` - transactions that wait to be committed, and
@@ -476,14 +484,15 @@ defmodule FormdbHttp.Types do
   @typedoc "What undoing blocks would do as JSON, and how many things stand in its way."
   @type reversal_plan :: %{json: binary(), conflicts: non_neg_integer()}
 
-  @typedoc "A version of a feature was written again."
+  @typedoc "A version was written again: of a feature, or of the attributes of a series."
   @type restoration :: %{
-          feature_id: String.t(),
-          seq: pos_integer(),
-          hash: String.t(),
-          time: integer(),
-          restores: pos_integer(),
-          replayed: boolean()
+          optional(:feature_id) => String.t(),
+          optional(:series_id) => String.t(),
+          required(:seq) => pos_integer(),
+          required(:hash) => String.t(),
+          required(:time) => integer(),
+          required(:restores) => pos_integer(),
+          required(:replayed) => boolean()
         }
 
   ## What comes out: features
@@ -524,10 +533,28 @@ defmodule FormdbHttp.Types do
           next: String.t() | nil
         }
 
-  @typedoc "Series, as maps or JSON."
+  @typedoc "What was written of the attributes of a series; `:created` where they were set."
+  @type attributes_ack :: %{
+          required(:series_id) => String.t(),
+          required(:seq) => pos_integer(),
+          required(:hash) => String.t(),
+          required(:time) => integer(),
+          required(:replayed) => boolean(),
+          optional(:created) => boolean()
+        }
+
+  @typedoc "Series, as maps or JSON; one with attributes alone has no ends."
   @type series_page :: %{
           series:
-            [%{series_id: String.t(), points: pos_integer(), first: integer(), last: integer()}]
+            [
+              %{
+                required(:series_id) => String.t(),
+                required(:points) => non_neg_integer(),
+                required(:first) => integer() | nil,
+                required(:last) => integer() | nil,
+                optional(:attributes) => binary() | nil
+              }
+            ]
             | binary(),
           seq: non_neg_integer(),
           next: String.t() | nil

@@ -33,6 +33,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
         n <- 0..5,
         do: {:ok, _} = FormdbHttp.put_point(name, series, n, n / 1)
 
+    {:ok, _} = FormdbHttp.set_attributes(name, "s1", %{unit: "m"})
     "/api/v1/databases/" <> name
   end
 
@@ -107,11 +108,13 @@ defmodule FormdbHttpWeb.EveryCallTest do
     kept = Enum.reject(kept, &is_nil/1)
     feature = "/api/v1/databases/{db}/features/{id}"
     block = "/api/v1/databases/{db}/blocks/{block}"
+    attributes = "/api/v1/databases/{db}/timeseries/{series}/attributes"
 
     expected =
       for {template, methods} <- [
             {feature, ["GET", "HEAD", "PUT", "PATCH", "DELETE"]},
             {block, ["GET", "HEAD"]},
+            {attributes, ["GET", "HEAD", "PUT", "DELETE"]},
             {"/openapi.json", ["GET", "HEAD"]},
             {"/docs", ["GET", "HEAD"]},
             {"/docs/docs.js", ["GET", "HEAD"]},
@@ -382,6 +385,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     interval: ["5x", "5", "-5m", "0s", "m", "", "5 m"],
     group: ["year", "", "MONTH"],
     tz: ["Mars/Base", "", "UTC+1"],
+    pattern: [""],
     fill: ["zero", "", "NULL"],
     shape: ["tall", "", "LONG"],
     type: ["put", "", "PUT_FEATURE"],
@@ -413,6 +417,8 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "bbox" => {:box, @world},
     "predicate" => {:predicate, "within"},
     "point" => {:point, "0,0"},
+    "feature" => {:text, "f1"},
+    "pattern" => {:pattern, "s*"},
     "k" => {:k, "2"},
     "radius" => {:radius, "9.5"},
     "geometry" => {:geometry, ~s({"type":"Point","coordinates":[1,1]})},
@@ -495,6 +501,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
 
   # In the journal it is the sequence of a block.
   defp parameter("transaction", :count), do: {:count, "1"}
+  defp parameter("include", {:enum, [:attributes]}), do: {:include, "attributes"}
   defp parameter(key, _type), do: Map.fetch!(@parameters, key)
 
   defp given(key), do: {String.to_atom(key), elem(Map.fetch!(@parameters, key), 1)}

@@ -18,6 +18,13 @@ defmodule FormdbHttpWeb.OpenAPITest do
     json |> IO.iodata_to_binary() |> JSON.decode!()
   end
 
+  # Parameters that stand for all whose names begin so, and theirs in the document.
+  @filters %{
+    "prop.NAME" => "filters",
+    "attr.NAME" => "attributes",
+    "provenance.NAME" => "provenance"
+  }
+
   defp operations(document) do
     for {path, item} <- document["paths"],
         {method, operation} <- item,
@@ -63,7 +70,7 @@ defmodule FormdbHttpWeb.OpenAPITest do
 
         filters =
           for %{type: {:filter, _}, name: name} <- call.query,
-              parameter = %{"prop.NAME" => "filters", "provenance.NAME" => "provenance"}[name],
+              parameter = @filters[name],
               do: {"query", parameter, false}
 
         found =

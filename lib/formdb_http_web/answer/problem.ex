@@ -40,6 +40,7 @@ defmodule FormdbHttpWeb.Problem do
     not_found: {404, "There is nothing at this path"},
     database_not_found: {404, "No such database"},
     feature_not_found: {404, "No such feature"},
+    attributes_not_found: {404, "The series has no attributes"},
     series_not_found: {404, "No such series"},
     point_not_found: {404, "No such point"},
     block_not_found: {404, "No such block"},

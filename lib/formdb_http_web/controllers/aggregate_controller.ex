@@ -11,7 +11,7 @@ defmodule FormdbHttpWeb.AggregateController do
              [:as_of]
 
   def show(req, %{series: series} = params) do
-    aggregate(req, params, series, fn answer ->
+    aggregate(req, params, {series, []}, fn answer ->
       members = [data: {:json, answer.data}, seq: answer.seq]
       [series_id: series] ++ asked(params, answer.names) ++ members
     end)
@@ -19,14 +19,14 @@ defmodule FormdbHttpWeb.AggregateController do
 
   # Of each series whose id begins with the prefix.
   def show_many(req, %{prefix: prefix} = params) do
-    aggregate(req, params, {:prefix, prefix}, fn answer ->
+    aggregate(req, params, {{:prefix, prefix}, Params.series(params)}, fn answer ->
       members = [series: {:json, answer.data}, seq: answer.seq]
       [prefix: prefix] ++ asked(params, answer.names) ++ members
     end)
   end
 
-  defp aggregate(req, params, series, members) do
-    opts = Params.options(params, @options) ++ Params.values(params)
+  defp aggregate(req, params, {series, filters}, members) do
+    opts = Params.options(params, @options) ++ Params.values(params) ++ filters
 
     with :ok <- check_buckets(params) do
       case Downloading.framing(req) do
@@ -107,7 +107,7 @@ defmodule FormdbHttpWeb.AggregateController do
 
   # Of each series whose id begins with the prefix.
   def summary_many(req, %{db: db, prefix: prefix} = params) do
-    opts = Params.options(params, @figures) ++ Params.values(params)
+    opts = Params.options(params, @figures) ++ Params.values(params) ++ Params.series(params)
 
     case Downloading.framing(req) do
       nil ->

@@ -56,18 +56,25 @@ defmodule FormdbHttpWeb.RevertController do
     with {:ok, provenance} <- Members.provenance(req),
          opts = Params.options(params, [:durability, :idempotency_key]) ++ provenance,
          {:ok, ack} <- FormdbHttp.restore(db, block, opts) do
+      {entity, place} = restored(req, db, ack)
+
       members = [
-        feature_id: ack.feature_id,
+        entity,
         seq: ack.seq,
         hash: ack.hash,
         time: FormdbHttp.format_timestamp(ack.time),
         restores: ack.restores
       ]
 
-      req
-      |> Paths.to(:feature, %{db: db, id: ack.feature_id})
+      place
       |> Answer.created(members)
       |> Answer.replayed(ack)
     end
   end
+
+  defp restored(req, db, %{feature_id: id}),
+    do: {{:feature_id, id}, Paths.to(req, :feature, %{db: db, id: id})}
+
+  defp restored(req, db, %{series_id: id}),
+    do: {{:series_id, id}, Paths.to(req, :attributes, %{db: db, series: id})}
 end

@@ -18,7 +18,7 @@ defmodule FormdbHttpWeb.SeriesTables do
   @doc "All series."
   @spec series(Downloading.framing(), map()) :: Request.answer() | {:error, Error.t()}
   def series({_type, form} = framing, %{db: db} = params) do
-    opts = Params.options(params, [:prefix, :as_of, :tz])
+    opts = Params.options(params, [:prefix, :include, :as_of, :tz]) ++ Params.series(params)
 
     ask = fn cursor, limit ->
       Tables.series(db, form, [cursor: cursor, limit: limit] ++ opts)
@@ -36,7 +36,7 @@ defmodule FormdbHttpWeb.SeriesTables do
   @doc "The last points of all series whose ids begin alike."
   @spec latest(Downloading.framing(), map()) :: Request.answer() | {:error, Error.t()}
   def latest({_type, form} = framing, %{db: db, prefix: prefix} = params) do
-    opts = Params.options(params, [:as_of, :tz])
+    opts = Params.options(params, [:as_of, :tz]) ++ Params.series(params)
 
     ask = fn cursor, limit ->
       Tables.latest(db, prefix, form, [cursor: cursor, limit: limit] ++ opts)
@@ -79,7 +79,9 @@ defmodule FormdbHttpWeb.SeriesTables do
   def ranges(framing, %{shape: :wide} = params, span), do: wide(framing, params, span)
 
   def ranges({_type, form} = framing, %{db: db, prefix: prefix} = params, {start, stop}) do
-    opts = Params.options(params, [:order, :as_of, :tz, :include]) ++ Params.values(params)
+    opts =
+      Params.options(params, [:order, :as_of, :tz, :include]) ++
+        Params.values(params) ++ Params.series(params)
 
     ask = fn cursor, limit ->
       Tables.ranges(db, prefix, form, start, stop, [cursor: cursor, limit: limit] ++ opts)
@@ -105,7 +107,9 @@ defmodule FormdbHttpWeb.SeriesTables do
   # The first page says which state all of them show.
   defp wide(framing, %{db: db, prefix: prefix} = params, span) do
     first = {span, Params.options(params, [:as_of])}
-    asked = Params.options(params, [:order, :tz]) ++ Params.values(params)
+
+    asked =
+      Params.options(params, [:order, :tz]) ++ Params.values(params) ++ Params.series(params)
 
     ask = fn {{start, stop}, as_of}, limit ->
       opts = [limit: limit] ++ as_of ++ asked

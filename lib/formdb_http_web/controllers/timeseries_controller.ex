@@ -173,7 +173,10 @@ defmodule FormdbHttpWeb.TimeseriesController do
   end
 
   defp list(req, %{db: db} = params) do
-    opts = [as: :json] ++ Params.options(params, [:prefix, :limit, :cursor, :as_of, :tz])
+    opts =
+      [as: :json] ++
+        Params.options(params, [:prefix, :include, :limit, :cursor, :as_of, :tz]) ++
+        Params.series(params)
 
     with {:ok, page} <- FormdbHttp.series(db, opts) do
       members = [series: {:json, page.series}, seq: page.seq]
@@ -212,7 +215,10 @@ defmodule FormdbHttpWeb.TimeseriesController do
 
   defp ranges(req, %{db: db, prefix: prefix} = params) do
     {start, stop} = span(params)
-    opts = [as: :json] ++ Params.options(params, @range) ++ Params.values(params)
+
+    opts =
+      [as: :json] ++
+        Params.options(params, @range) ++ Params.values(params) ++ Params.series(params)
 
     with {:ok, page} <- FormdbHttp.range_many(db, prefix, start, stop, opts) do
       members = [prefix: prefix] ++ asked(params) ++ [series: {:json, page.series}, seq: page.seq]
@@ -279,7 +285,9 @@ defmodule FormdbHttpWeb.TimeseriesController do
   def latest_many(req, %{db: db, prefix: prefix} = params) do
     case Downloading.framing(req) do
       nil ->
-        opts = [as: :json] ++ Params.options(params, [:limit, :cursor, :as_of, :tz])
+        opts =
+          [as: :json] ++
+            Params.options(params, [:limit, :cursor, :as_of, :tz]) ++ Params.series(params)
 
         with {:ok, page} <- FormdbHttp.latest_many(db, prefix, opts) do
           members = [prefix: prefix, series: {:json, page.series}, seq: page.seq]

@@ -89,6 +89,9 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
           both = " One may be given twice, for both ends of a range."
           {"filters", ref(:filters), ["prop.mag": "gte:5"], both}
 
+        "attr.NAME" ->
+          {"attributes", filters(filters), ["attr.unit": "Cel"], ""}
+
         "provenance.NAME" ->
           {"provenance", filters(filters), ["provenance.source": "import 7"], ""}
       end
@@ -131,6 +134,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
     do: one_or_more("^((eq|gt|gte|lt|lte):)?[0-9]+$", about, "gt:100")
 
   defp filter_form("prop", about), do: one_or_more(nil, about, "gte:5")
+  defp filter_form("attr", about), do: one_or_more(nil, about, "Cel")
   defp filter_form("provenance", about), do: one_or_more(nil, about, "import 7")
 
   defp one_or_more(pattern, about, example) do
@@ -211,6 +215,8 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
 
   defp schema(:condition, _name),
     do: text(pattern: ~S{^(\*|(W/)?"[!#-~]+"( *, *(W/)?"[!#-~]+")*)$})
+
+  defp schema({:engine, _form}, "pattern"), do: text(minLength: 1, examples: ["*/temp"])
 
   defp schema({:engine, _form}, "bbox"),
     do: text(pattern: "^#{@number}(#{@comma}#{@number}){3}$")

@@ -28,10 +28,12 @@ defmodule FormdbHttpWeb.Params do
 
   @doc "The conditions on values that were given, as an option of a function."
   @spec values(map()) :: keyword()
-  def values(%{filters: []}), do: []
-
-  def values(%{filters: filters}),
-    do: [value: for({"value", condition} <- filters, do: condition)]
+  def values(%{filters: filters}) do
+    case for({"value", condition} <- filters, do: condition) do
+      [] -> []
+      conditions -> [value: conditions]
+    end
+  end
 
   @doc """
   The members of a provenance that were given as `provenance.NAME=VALUE`, as an option of a write.
@@ -69,6 +71,14 @@ defmodule FormdbHttpWeb.Params do
   @spec options(map(), [atom()]) :: keyword()
   def options(params, keys) do
     for key <- keys, %{^key => value} when value != nil <- [params], do: {key, value}
+  end
+
+  @doc "The filters on series, by their ids and attributes, as an option of a function."
+  @spec series(map()) :: keyword()
+  def series(%{filters: filters} = params) do
+    attributes = for {"attr." <> _name, _condition} = filter <- filters, do: filter
+    texts = for {key, text} <- options(params, [:pattern, :feature]), do: {to_string(key), text}
+    [filters: attributes ++ texts]
   end
 
   ## Parts of the path
@@ -182,6 +192,7 @@ defmodule FormdbHttpWeb.Params do
   # As the table of routes has it.
   defp filter_name("prop." <> _name), do: "prop.NAME"
   defp filter_name("provenance." <> _name), do: "provenance.NAME"
+  defp filter_name("attr." <> _name), do: "attr.NAME"
   defp filter_name(name), do: name
 
   defp unknown(name, []) do

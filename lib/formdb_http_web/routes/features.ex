@@ -174,7 +174,7 @@ defmodule FormdbHttpWeb.Routes.Features do
       ]),
       new(:provenance, @feature <> "/provenance", [
         call("GET", {FeatureController, :provenance}, :read, "The versions of a feature.",
-          query: [since(), limit(), as_of()],
+          query: [since_version(), limit(), as_of()],
           answers: [ok(json(:provenance_chain))],
           errors: @read
         )
@@ -246,8 +246,6 @@ defmodule FormdbHttpWeb.Routes.Features do
     about = "A property whose numbers are added up in each cell."
     parameter("sum", {:engine, "the path of a property"}, about)
   end
-
-  defp since, do: parameter("since", :count, "Only versions after this sequence.")
 
   defp on_duplicate do
     about =

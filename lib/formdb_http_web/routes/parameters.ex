@@ -133,6 +133,14 @@ defmodule FormdbHttpWeb.Routes.Parameters do
     parameter("value", {:filter, @condition}, about, key: :filters, default: [])
   end
 
+  @doc "Conditions on the attributes of series: they may be given several times, and all must hold."
+  def attribute do
+    about = "Only series with such an attribute, in the words of filters on properties."
+    parameter("attr.NAME", {:filter, @filter}, about, key: :filters, default: [])
+  end
+
+  def since_version, do: parameter("since", :count, "Only versions after this sequence.")
+
   @order "west,south,east,north"
   @box @order <> " in degrees"
 

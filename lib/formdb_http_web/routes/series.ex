@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.Routes.Series do
   import FormdbHttpWeb.Routes.Parameters
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
-  alias FormdbHttpWeb.{AggregateController, TimeseriesController}
+  alias FormdbHttpWeb.{AggregateController, AttributesController, TimeseriesController}
   alias FormdbHttpWeb.Routes.Databases
 
   @timeseries Databases.path() <> "/timeseries"
@@ -22,7 +22,8 @@ defmodule FormdbHttpWeb.Routes.Series do
     [
       new(:timeseries, @timeseries, [
         call("GET", {TimeseriesController, :index}, :read, "All series.",
-          query: [prefix(), limit(), cursor(), tz(), as_of()],
+          query:
+            [prefix() | chosen()] ++ [include_attributes(), limit(), cursor(), tz(), as_of()],
           answers: [
             ok(json(:series_page) ++ lines(:series_entry) ++ csv(:series_table), link: false)
           ],
@@ -94,9 +95,41 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: @write
         )
       ]),
+      new(:attributes, @series <> "/attributes", [
+        call("GET", {AttributesController, :show}, :read, "The attributes of a series.",
+          query: [as_of()],
+          headers: [if_match(), if_none_match()],
+          answers: [ok(json(:attributes), etag: false, formdb_seq: false), not_modified()],
+          errors: [504]
+        ),
+        call("PUT", {AttributesController, :put}, :write, "Sets the attributes of a series.",
+          query: [durability()],
+          headers: [idempotency_key(), if_match(), if_none_match()],
+          body: required(json(:attributes_input)),
+          answers: [
+            created(json(:attributes_written), location: true, etag: true),
+            ok(json(:attributes_written), etag: true)
+          ],
+          errors: @write
+        ),
+        call("DELETE", {AttributesController, :delete}, :write, "Deletes them.",
+          query: [durability()],
+          headers: [idempotency_key(), if_match(), if_none_match()],
+          body: optional(json(:reason)),
+          answers: [ok(json(:attributes_written))],
+          errors: @write
+        )
+      ]),
+      new(:attributes_provenance, @series <> "/attributes/provenance", [
+        call("GET", {AttributesController, :provenance}, :read, "The versions of attributes.",
+          query: [since_version(), limit(), as_of()],
+          answers: [ok(json(:attributes_chain))],
+          errors: [504]
+        )
+      ]),
       new(:series_by_prefix, @many, [
         call("GET", {TimeseriesController, :show_many}, :read, "The points of several series.",
-          query: range() ++ [shape()],
+          query: range() ++ [shape()] ++ chosen(),
           answers: [ok(json(:ranges) ++ lines(:series_point) ++ csv(:table), link: false)],
           errors: @read
         )
@@ -110,7 +143,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:aggregate_by_prefix, @many <> "/aggregate", [
         call("GET", {AggregateController, :show_many}, :read, "The same of several series.",
-          query: aggregate() ++ [shape()],
+          query: aggregate() ++ [shape()] ++ chosen(),
           answers: [ok(json(:aggregates) ++ lines(:series_value) ++ csv(:table))],
           errors: @read
         )
@@ -142,7 +175,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:summary_by_prefix, @many <> "/summary", [
         call("GET", {AggregateController, :summary_many}, :read, "Several series in figures.",
-          query: figures() ++ [limit(), cursor()],
+          query: figures() ++ [limit(), cursor()] ++ chosen(),
           answers: [
             ok(json(:summaries) ++ lines(:series_summary) ++ csv(:summary_table), link: false)
           ],
@@ -162,7 +195,7 @@ defmodule FormdbHttpWeb.Routes.Series do
           {TimeseriesController, :latest_many},
           :read,
           "The last points of several series.",
-          query: [limit(), cursor(), tz(), as_of()],
+          query: [limit(), cursor(), tz(), as_of()] ++ chosen(),
           answers: [
             ok(json(:latest_page) ++ lines(:latest_point) ++ csv(:latest_table), link: false)
           ],
@@ -191,6 +224,11 @@ defmodule FormdbHttpWeb.Routes.Series do
   defp all do
     instead = "give start and end"
     parameter("all", {:only, true, instead}, "All points of the series, in place of a range.")
+  end
+
+  defp include_attributes do
+    about = "What each series comes with besides its points."
+    parameter("include", {:enum, [:attributes]}, about)
   end
 
   defp shape do
@@ -247,6 +285,17 @@ defmodule FormdbHttpWeb.Routes.Series do
       order(),
       as_of()
     ]
+  end
+
+  # Which of several series are meant.
+  defp chosen do
+    about = "Only series that belong to this feature: whose attribute `feature` it is."
+    [pattern(), feature(about), attribute()]
+  end
+
+  defp pattern do
+    about = "Only series whose ids are so; a star stands for any characters, or for none."
+    parameter("pattern", {:engine, "an id with stars in it, such as */temp"}, about)
   end
 
   defp prefix,

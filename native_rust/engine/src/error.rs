@@ -131,6 +131,8 @@ pub enum Entity {
     Feature,
     /// A series id.
     Series,
+    /// The id of a series that is to have attributes.
+    Attributes,
     /// A point of a series.
     Point,
     /// A block's hash.
@@ -145,6 +147,7 @@ impl fmt::Display for Entity {
             Self::Database => "database",
             Self::Feature => "feature",
             Self::Series => "series",
+            Self::Attributes => "set of attributes of series",
             Self::Point => "point",
             Self::Block => "block",
             Self::Transaction => "open transaction",
@@ -493,6 +496,7 @@ impl Error {
                 Entity::Database => "database_not_found",
                 Entity::Feature => "feature_not_found",
                 Entity::Series => "series_not_found",
+                Entity::Attributes => "attributes_not_found",
                 Entity::Point => "point_not_found",
                 Entity::Block => "block_not_found",
                 Entity::Transaction => "transaction_not_found",

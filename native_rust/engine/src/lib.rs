@@ -103,6 +103,7 @@ pub use read::proofs::TreeHead;
 pub use read::scrub::ScrubStep;
 pub use read::selection::{BlockFilter, Member, SeriesNames};
 pub use read::series_diff::{SeriesDiff, SeriesDiffQuery};
+pub use read::series_filter::SeriesFilter;
 pub use read::series_list::{SeriesListPage, SeriesListQuery};
 pub use read::series_provenance::SeriesProvenanceQuery;
 pub use read::table_rows::TableForm;

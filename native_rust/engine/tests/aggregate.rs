@@ -350,7 +350,7 @@ fn work_is_bounded_where_it_must_be() {
         let page = fixture.database.aggregate_in_memory(query, 1_000_000);
         page.unwrap().is_some()
     };
-    let all = Aggregate::new(Selection::Prefix(""), Aggregation::Count);
+    let all = Aggregate::new(Selection::Many("", &[]), Aggregation::Count);
     let filled = Aggregate {
         fill: Fill::Null,
         ..count.clone()
@@ -460,6 +460,7 @@ fn pages_over_several_series_add_up() {
             for limit in [1, 2, 3, 7, expected.len().max(1), 1_000] {
                 let query = SeriesRangeQuery {
                     prefix,
+                    filters: &[],
                     start: 1_000_000,
                     end: 4_000_000,
                     values: None,
@@ -476,6 +477,7 @@ fn pages_over_several_series_add_up() {
     // A cursor keeps showing what its first page showed.
     let query = SeriesRangeQuery {
         prefix: "a",
+        filters: &[],
         start: 0,
         end: i64::MAX,
         values: None,
@@ -494,6 +496,7 @@ fn pages_over_several_series_add_up() {
     let list = |limit, as_of, cursor: Option<&str>| {
         let list = SeriesListQuery {
             prefix: "ab",
+            filters: &[],
             limit,
             cursor,
             as_of,

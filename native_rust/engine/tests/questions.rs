@@ -73,6 +73,7 @@ impl Fixture {
 fn all_series(limit: usize, cursor: Option<&str>) -> SeriesListQuery<'_> {
     SeriesListQuery {
         prefix: "",
+        filters: &[],
         limit,
         cursor,
         as_of: None,
@@ -217,7 +218,7 @@ fn questions_of_every_kind_look_at_their_budget() {
     });
     let entries = EntryQuery::default();
     let series = Aggregate::new(Selection::One("series"), Aggregation::Sum);
-    let all = Aggregate::new(Selection::Prefix(""), Aggregation::Median);
+    let all = Aggregate::new(Selection::Many("", &[]), Aggregation::Median);
     let everything = search(Area::Everything, Predicate::Intersects);
     let near = search(near, Predicate::Intersects);
     let ended: [(&str, Option<Error>); 14] = [
@@ -527,6 +528,7 @@ fn pages_of_points_end_at_their_bytes() {
             let points = over_pages(page_bytes, |cursor| {
                 let query = SeriesRangeQuery {
                     prefix: "",
+                    filters: &[],
                     start: 0,
                     end: 100,
                     values: None,

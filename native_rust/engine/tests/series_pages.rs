@@ -31,6 +31,7 @@ fn series_that_were_made_later_end_a_page() {
         loop {
             let query = SeriesListQuery {
                 prefix: "",
+                filters: &[],
                 limit: 5,
                 cursor: cursor.as_deref(),
                 as_of: cursor.is_none().then_some(1),

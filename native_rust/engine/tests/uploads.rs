@@ -564,6 +564,7 @@ fn a_wide_table_of_any_names_comes_back_as_it_was() {
     assert_eq!((outcome.inserted, outcome.rejected), (ids.len(), vec![]));
     let query = WideQuery {
         prefix: "",
+        filters: &[],
         start: 0,
         end: 10,
         values: None,

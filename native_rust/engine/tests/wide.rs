@@ -102,6 +102,7 @@ fn pages_are_together_what_was_written() {
                 loop {
                     let query = WideQuery {
                         prefix: "a",
+                        filters: &[],
                         start,
                         end,
                         values: None,
@@ -134,6 +135,7 @@ fn pages_are_together_what_was_written() {
     }
     let none = WideQuery {
         prefix: "z",
+        filters: &[],
         start: 0,
         end: 9,
         values: None,
@@ -166,6 +168,7 @@ fn one_column_of_many_points_beside_many_of_few_fills_a_page() {
     for order in [Order::Ascending, Order::Descending] {
         let query = WideQuery {
             prefix: "",
+            filters: &[],
             start: 0,
             end: 5_000,
             values: None,

@@ -1,15 +1,15 @@
 //! What points come to: aggregates, summaries, and ranges of several series.
 
 use formdb_engine::{
-    Aggregate, AggregatePage, Aggregation, Interval, Selection, SeriesBuckets, SeriesPage,
-    SeriesRangeQuery, ValueFilter,
+    Aggregate, AggregatePage, Aggregation, Interval, Selection, SeriesBuckets, SeriesFilter,
+    SeriesPage, SeriesRangeQuery, ValueFilter,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::CatalogRef;
 use crate::answer::{COPIED, Failure, binary, json_answer, tagged};
 use crate::asking::{Asker, ask};
-use crate::reads::{order, values};
+use crate::reads::{Filters, order, series_filters, values};
 use crate::schedulers::twins;
 use crate::times::zone;
 
@@ -20,7 +20,8 @@ const POINTS_IN_MEMORY: usize = 50_000;
 #[derive(NifTaggedEnum)]
 enum SeriesTerm<'a> {
     One(&'a str),
-    Prefix(&'a str),
+    /// Those whose ids begin so, and filters on them.
+    Many(&'a str, Filters<'a>),
 }
 
 /// `Aggregate` as a map, the parts that have a syntax as text.
@@ -44,11 +45,22 @@ pub(crate) struct AggregateMap<'a> {
 }
 
 impl<'a> AggregateMap<'a> {
-    pub(crate) fn query(&self) -> Result<Aggregate<'a>, Failure> {
+    pub(crate) fn filters(&self) -> Result<Vec<SeriesFilter>, Failure> {
+        match &self.series {
+            SeriesTerm::One(_) => Ok(Vec::new()),
+            SeriesTerm::Many(_, filters) => series_filters(filters),
+        }
+    }
+
+    /// The question, with the filters that [`Self::filters`] gives.
+    pub(crate) fn query<'q>(&self, filters: &'q [SeriesFilter]) -> Result<Aggregate<'q>, Failure>
+    where
+        'a: 'q,
+    {
         Ok(Aggregate {
             series: match self.series {
                 SeriesTerm::One(id) => Selection::One(id),
-                SeriesTerm::Prefix(prefix) => Selection::Prefix(prefix),
+                SeriesTerm::Many(prefix, _) => Selection::Many(prefix, filters),
             },
             start: self.start,
             end: self.end,
@@ -78,11 +90,15 @@ twins! {
     aggregate: "Normal", aggregate_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, query: AggregateMap<'a>) -> Term<'a> {
         let json = query.json;
+        let filters = match query.filters() {
+            Ok(filters) => filters,
+            Err(failure) => return tagged(env, Err::<(), _>(failure)),
+        };
         ask(
             env,
             on,
             (&catalog, name),
-            || query.query(),
+            || query.query(&filters),
             |database, aggregate| Ok(match json {
                 true => database
                     .aggregate_json_in_memory(aggregate, POINTS_IN_MEMORY)?
@@ -136,6 +152,7 @@ fn rows<'a>(env: Env<'a>, series: &SeriesBuckets) -> Vec<Term<'a>> {
 #[derive(NifMap)]
 pub(crate) struct RangesMap<'a> {
     pub(crate) prefix: &'a str,
+    filters: Filters<'a>,
     pub(crate) start: i64,
     pub(crate) end: i64,
     value: Vec<&'a str>,
@@ -152,13 +169,23 @@ impl<'a> RangesMap<'a> {
         values(&self.value)
     }
 
-    /// The question, of the values that [`Self::values`] gives.
-    pub(crate) fn query<'q>(&self, values: Option<&'q ValueFilter>) -> SeriesRangeQuery<'q>
+    pub(crate) fn filters(&self) -> Result<Vec<SeriesFilter>, Failure> {
+        series_filters(&self.filters)
+    }
+
+    /// The question, of the values that [`Self::values`] gives and with the filters that
+    /// [`Self::filters`] gives.
+    pub(crate) fn query<'q>(
+        &self,
+        values: Option<&'q ValueFilter>,
+        filters: &'q [SeriesFilter],
+    ) -> SeriesRangeQuery<'q>
     where
         'a: 'q,
     {
         SeriesRangeQuery {
             prefix: self.prefix,
+            filters,
             start: self.start,
             end: self.end,
             values,
@@ -175,8 +202,8 @@ impl<'a> RangesMap<'a> {
 fn range_many<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMap<'a>) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let values = range.values()?;
-        let query = range.query(values.as_ref());
+        let (values, filters) = (range.values()?, range.filters()?);
+        let query = range.query(values.as_ref(), &filters);
         let page = database.range_by_prefix(&query, &asker.budget(database))?;
         let series = match range.json {
             true => binary(env, &page.to_json(&zone(range.tz)?)),

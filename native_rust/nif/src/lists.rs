@@ -43,8 +43,8 @@ pub(crate) struct FiguresMap<'a> {
     value: Vec<&'a str>,
 }
 
-/// `{:ok, {rows, returned, seq, next}}` of the last points of series whose ids begin with
-/// a prefix: a list of `{id, map}`, or text.
+/// `{:ok, {rows, returned, seq, next}}` of the last points of series: a list of `{id, map}`,
+/// or text.
 #[rustler::nif(schedule = "DirtyIo")]
 fn latest_list<'a>(
     env: Env<'a>,
@@ -55,7 +55,8 @@ fn latest_list<'a>(
 ) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let page = database.latest_list(&list.query(), &asker.budget(database))?;
+        let filters = list.filters()?;
+        let page = database.latest_list(&list.query(&filters), &asker.budget(database))?;
         let zone = zone(list.tz)?;
         let rows = match form {
             FormTerm::Terms => latest_rows(env, &page),
@@ -117,7 +118,9 @@ fn summary_list<'a>(
             values: values.as_ref(),
             as_of: None,
         };
-        let page = database.summary_list(&list.query(), &query, &asker.budget(database))?;
+        let filters = list.filters()?;
+        let list_query = list.query(&filters);
+        let page = database.summary_list(&list_query, &query, &asker.budget(database))?;
         let zone = zone(list.tz)?;
         let (seq, returned, next) = (page.seq, page.series.len(), page.next.clone());
         let rows = match form {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use formdb_engine::types::Antimeridian;
-use formdb_engine::{Condition, Database, Durability, Expected, Hash, IdempotencyKey, Transaction};
+use formdb_engine::{
+    Condition, Database, Durability, Error, Expected, Hash, IdempotencyKey, Transaction,
+};
 use rustler::{Binary, NifMap, NifTaggedEnum, NifUnitEnum};
 
 use crate::answer::Failure;
@@ -94,6 +96,28 @@ impl Options<'_> {
         database: &Database,
         id: &str,
     ) -> Result<Option<Condition>, Failure> {
+        let matches = |hashes: &[Hash]| database.match_feature(id, Some(hashes));
+        let feature = |id, expected| Condition::Feature { id, expected };
+        self.condition_on(id, feature, matches)
+    }
+
+    /// What must hold of the attributes of a series.
+    pub(crate) fn attributes_condition(
+        &self,
+        database: &Database,
+        series: &str,
+    ) -> Result<Option<Condition>, Failure> {
+        let matches = |hashes: &[Hash]| database.match_attributes(series, Some(hashes));
+        let attributes = |id, expected| Condition::Attributes { id, expected };
+        self.condition_on(series, attributes, matches)
+    }
+
+    fn condition_on(
+        &self,
+        id: &str,
+        condition: impl FnOnce(String, Expected) -> Condition,
+        matches: impl FnOnce(&[Hash]) -> Result<Condition, Error>,
+    ) -> Result<Option<Condition>, Failure> {
         let expected = match &self.expect {
             None => return Ok(None),
             Some(Expect::Absent) => Expected::Absent,
@@ -104,10 +128,9 @@ impl Options<'_> {
                     .iter()
                     .filter_map(|binary| Hash::try_from(binary.as_slice()).ok())
                     .collect();
-                return Ok(Some(database.match_feature(id, Some(&hashes))?));
+                return Ok(Some(matches(&hashes)?));
             }
         };
-        let id = id.to_owned();
-        Ok(Some(Condition::Feature { id, expected }))
+        Ok(Some(condition(id.to_owned(), expected)))
     }
 }

@@ -2,9 +2,9 @@
 
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    BlockFilter, BoxQuery, Database, Document, EntryQuery, FeaturePage, Latest, Member, Order,
-    PointPage, RangeQuery, SeriesListPage, SeriesListQuery, SeriesNames, Summary, ValueFilter,
-    to_hex,
+    BlockFilter, BoxQuery, Database, Document, EntryQuery, Error, FeaturePage, Latest, Member,
+    Order, PointPage, RangeQuery, SeriesFilter, SeriesListPage, SeriesListQuery, SeriesNames,
+    ValueFilter, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, Term};
 
@@ -130,6 +130,73 @@ pub(crate) struct RangeMap<'a> {
     as_of: Option<u64>,
     pub(crate) transaction: Option<&'a str>,
     pub(crate) tz: Option<&'a str>,
+}
+
+twins! {
+    /// `{:ok, {seq, hash, json}}` of the attributes of a series.
+    attributes: "Normal", attributes_dirty: "DirtyIo";
+    fn(
+        env, on;
+        catalog: CatalogRef,
+        name: &str,
+        series: &str,
+        as_of: Option<u64>
+    ) -> Term<'a> {
+        let found = catalog.database(name).and_then(|database| Ok(match on {
+            On::Normal => database
+                .attributes_in_memory(series, as_of)?
+                .filter(|found| found.json.len() <= COPIED),
+            On::Dirty => Some(database.attributes(series, as_of)?),
+        }));
+        or_long(env, found.map(|found| found.map(|found| document(env, &found))))
+    }
+}
+
+twins! {
+    /// `{:ok, there?}`.
+    has_attributes: "Normal", has_attributes_dirty: "DirtyIo";
+    fn(
+        env;
+        catalog: CatalogRef,
+        name: &str,
+        series: &str,
+        as_of: Option<u64>
+    ) -> Term<'a> {
+        catalog.call(env, name, |database| Ok(database.has_attributes(series, as_of)?))
+    }
+}
+
+/// `{:ok, bytes}` that `attributes_dirty` would have to read.
+#[rustler::nif]
+fn attributes_bytes<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    series: &str,
+    as_of: Option<u64>,
+) -> Term<'a> {
+    catalog.call(env, name, |database| {
+        Ok(database.attributes_bytes(series, as_of)?)
+    })
+}
+
+/// `{:ok, {json, returned, next}}`; `json` is an array of versions.
+#[rustler::nif(schedule = "DirtyIo")]
+fn attributes_provenance<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    series: &str,
+    since: u64,
+    as_of: Option<u64>,
+    limit: usize,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let budget = asker.budget(database);
+        let page = database.attributes_provenance(series, since, as_of, limit, &budget)?;
+        Ok((binary(env, &page.json), page.returned, page.next))
+    })
 }
 
 twins! {
@@ -260,10 +327,21 @@ fn latest<'a>(
     })
 }
 
+/// Keys and expressions of filters.
+pub(crate) type Filters<'a> = Vec<(&'a str, &'a str)>;
+
+/// The filters on series that these are.
+pub(crate) fn series_filters(filters: &Filters<'_>) -> Result<Vec<SeriesFilter>, Failure> {
+    let filters = filters.iter();
+    let filters = filters.map(|(key, text)| SeriesFilter::parse(key, text));
+    Ok(filters.collect::<Result<_, Error>>()?)
+}
+
 /// What a call for the list of series takes.
 #[derive(NifMap)]
 pub(crate) struct SeriesListMap<'a> {
     prefix: &'a str,
+    filters: Filters<'a>,
     limit: usize,
     cursor: Option<&'a str>,
     as_of: Option<u64>,
@@ -272,9 +350,18 @@ pub(crate) struct SeriesListMap<'a> {
 }
 
 impl<'a> SeriesListMap<'a> {
-    pub(crate) fn query(&self) -> SeriesListQuery<'a> {
+    pub(crate) fn filters(&self) -> Result<Vec<SeriesFilter>, Failure> {
+        series_filters(&self.filters)
+    }
+
+    /// The question, with the filters that [`Self::filters`] gives.
+    pub(crate) fn query<'q>(&self, filters: &'q [SeriesFilter]) -> SeriesListQuery<'q>
+    where
+        'a: 'q,
+    {
         SeriesListQuery {
             prefix: self.prefix,
+            filters,
             limit: self.limit,
             cursor: self.cursor,
             as_of: self.as_of,
@@ -282,19 +369,22 @@ impl<'a> SeriesListMap<'a> {
     }
 }
 
-/// `{:ok, {series, seq, next}}` of the series whose ids begin with a prefix: a list of
-/// `{id, points, first, last}`, the ends in microseconds, or JSON.
+/// `{:ok, {series, seq, next}}` of series: a list of
+/// `{id, points, first, last, attributes}`, the ends in microseconds or nil and the attributes
+/// as JSON or nil, or all of it as JSON.
 #[rustler::nif(schedule = "DirtyIo")]
 fn series_list<'a>(
     env: Env<'a>,
     catalog: CatalogRef,
     name: &str,
     list: SeriesListMap<'a>,
+    attributes: bool,
 ) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let budget = asker.budget(database);
-        let page = database.series_list(&list.query(), &budget)?;
+        let filters = list.filters()?;
+        let page = database.series_list_with(&list.query(&filters), attributes, &budget)?;
         let series = match list.json {
             true => binary(env, &page.to_json(&zone(list.tz)?)),
             false => series_rows(env, &page),
@@ -304,13 +394,13 @@ fn series_list<'a>(
 }
 
 fn series_rows<'a>(env: Env<'a>, page: &SeriesListPage) -> Term<'a> {
-    let rows = page.series.iter().map(|entry| {
-        let Summary {
-            points,
-            first,
-            last,
-        } = entry.summary;
-        (&*entry.id, points, first, last).encode(env)
+    let rows = page.series.iter().enumerate().map(|(place, entry)| {
+        let points = entry.summary.map_or(0, |summary| summary.points);
+        let (first, last) = entry.summary.map(|s| (s.first, s.last)).unzip();
+        let attributes = page.attributes.as_ref();
+        let attributes = attributes.and_then(|all| all.get(place)?.as_ref());
+        let attributes = attributes.map(|json| binary(env, json));
+        (&*entry.id, points, first, last, attributes).encode(env)
     });
     rows.collect::<Vec<_>>().encode(env)
 }

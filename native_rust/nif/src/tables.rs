@@ -67,8 +67,8 @@ fn ranges_table<'a>(
 ) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
-        let values = range.values()?;
-        let query = range.query(values.as_ref());
+        let (values, filters) = (range.values()?, range.filters()?);
+        let query = range.query(values.as_ref(), &filters);
         let page = database.range_by_prefix(&query, &asker.budget(database))?;
         let text = binary(env, &page.to_table(form.into(), &zone(range.tz)?));
         Ok((text, page.points(), page.seq, page.next))
@@ -139,8 +139,9 @@ fn ranges_detailed<'a>(
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let (include, form) = (Include::parse(include)?, (form.into(), &zone(range.tz)?));
-        let values = range.values()?;
-        let (query, budget) = (range.query(values.as_ref()), asker.budget(database));
+        let (values, filters) = (range.values()?, range.filters()?);
+        let query = range.query(values.as_ref(), &filters);
+        let budget = asker.budget(database);
         let page = database.range_by_prefix_with_origins(&query, &include, form, &budget)?;
         Ok(detailed(env, page))
     })
@@ -160,9 +161,10 @@ fn range_wide<'a>(env: Env<'a>, catalog: CatalogRef, name: &str, range: RangesMa
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let zone = zone(range.tz)?;
-        let values = range.values()?;
+        let (values, filters) = (range.values()?, range.filters()?);
         let query = WideQuery {
             prefix: range.prefix,
+            filters: &filters,
             start: range.start,
             end: range.end,
             values: values.as_ref(),
@@ -184,12 +186,14 @@ fn series_table<'a>(
     catalog: CatalogRef,
     name: &str,
     list: SeriesListMap<'a>,
+    attributes: bool,
     form: FormTerm,
 ) -> Term<'a> {
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let zone = zone(list.tz)?;
-        let page = database.series_list(&list.query(), &asker.budget(database))?;
+        let (filters, budget) = (list.filters()?, asker.budget(database));
+        let page = database.series_list_with(&list.query(&filters), attributes, &budget)?;
         let text = match form {
             FormTerm::Lines => array_lines(&page.to_json(&zone), false),
             FormTerm::Csv | FormTerm::CsvOfMany => page.to_csv(&zone),
@@ -217,7 +221,8 @@ fn aggregate_table<'a>(
     let asker = Asker::new(env);
     catalog.call(env, name, |database| {
         let budget = asker.budget(database);
-        let query = query.query()?;
+        let filters = query.filters()?;
+        let query = query.query(&filters)?;
         let page = database.aggregate(&query, &budget)?;
         let text = match table.wide {
             true => page

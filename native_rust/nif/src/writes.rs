@@ -60,6 +60,10 @@ enum Request<'a> {
     Defaults(Binary<'a>),
     /// A series, start and end, and provenance.
     DeletePoints(String, i64, i64, Option<Binary<'a>>),
+    /// A series, and the JSON text of its attributes.
+    Attributes(String, Binary<'a>),
+    /// A series whose attributes are deleted, and provenance.
+    DeleteAttributes(String, Option<Binary<'a>>),
     /// A block, provenance, and whether it may be a part of a transaction. Reads the
     /// journal.
     Revert(u64, Option<Binary<'a>>, bool),
@@ -363,6 +367,16 @@ impl Request<'_> {
                 let prepared = deletion(database, series, (*start, *end), vec![delete]);
                 Ok((prepared, Summary::None))
             }
+            Self::Attributes(series, text) => {
+                let set = database.prepare_attributes(series, text)?;
+                let condition = options.attributes_condition(database, series);
+                Ok((with_condition(vec![set], condition), Summary::None))
+            }
+            Self::DeleteAttributes(series, provenance) => {
+                let delete = database.prepare_delete_attributes(series, provenance.as_deref())?;
+                let condition = options.attributes_condition(database, series);
+                Ok((with_condition(vec![delete], condition), Summary::None))
+            }
             Self::Revert(seq, provenance, partial) => {
                 let undo = Undo::block(*seq, provenance.as_deref(), *partial)?;
                 Ok((undoing(env, database, &undo).map(|(p, _)| p), Summary::None))
@@ -376,8 +390,19 @@ impl Request<'_> {
             }
             Self::Restore(seq, provenance) => {
                 let prepared = database.prepare_restore(*seq, provenance.as_deref())?;
+                // Of attributes the id is that of their series.
+                let series = prepared
+                    .operations
+                    .iter()
+                    .find_map(|operation| match operation {
+                        Operation::SetAttributes(set) => Some(set.series.clone()),
+                        _ => None,
+                    });
+                let ids = prepared.ids.into_iter();
+                let attributes = series.is_some();
+                let ids = ids.chain(series).collect();
                 let warnings = WarningsTerm(prepared.warnings);
-                let summary = Summary::Features(false, prepared.ids, Vec::new(), warnings);
+                let summary = Summary::Features(attributes, ids, Vec::new(), warnings);
                 Ok((Ok(prepared.operations.into()), summary))
             }
         }
@@ -456,6 +481,14 @@ impl Request<'_> {
                 series.as_bytes(),
                 &start.to_le_bytes(),
                 &end.to_le_bytes(),
+                or_empty(provenance),
+            ]),
+            Self::Attributes(series, text) => {
+                options.key(&["set_attributes".as_bytes(), series.as_bytes(), text])
+            }
+            Self::DeleteAttributes(series, provenance) => options.key(&[
+                "delete_attributes".as_bytes(),
+                series.as_bytes(),
                 or_empty(provenance),
             ]),
             Self::Revert(seq, provenance, partial) => {

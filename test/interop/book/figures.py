@@ -362,16 +362,22 @@ def model(shown):
     table = sent_table(shown, "printf")
     stations = geopandas.GeoDataFrame.from_features(shown.page.sent("FeatureCollection"))
     stations.index = [feature["id"] for feature in shown.page.sent("FeatureCollection")["features"]]
-    same(shown("exists&count=true")["numberMatched"], int(stations["series"].map(lambda series: "no2" in series).sum()))
     far = distances(stations, 13.40, 52.52).nsmallest(1)
     [feature] = shown("/nearby")["features"]
     same(feature["id"], far.index[0])
     near(feature["distance"], far.iloc[0])
-    mine = table[[name for name in table.columns if name.startswith("mitte")]]
-    same(shown("prefix=mitte/")["series"],
-         [{"series_id": name, "points": int(mine[name].count()), "first": iso(mine.index.min()),
-           "last": iso(mine.index.max())} for name in sorted(mine.columns)])
-    same(shown("mitte*/aggregate")["series"],
+    mine = table[[name for name in table.columns if name.startswith("mitte/")]]
+
+    def listed(name):
+        return {"series_id": name, "points": int(table[name].count()), "first": iso(table.index.min()),
+                "last": iso(table.index.max())}
+
+    same(shown("?feature=mitte")["series"], [listed(name) for name in sorted(mine.columns)])
+    found = shown("attr.quantity=no2")["series"]
+    same([{key: row[key] for key in listed("mitte/no2")} for row in found],
+         [listed(name) for name in sorted(table.columns) if name.endswith("/no2")])
+    same([row["attributes"]["feature"] for row in found], [row["series_id"].split("/")[0] for row in found])
+    same(shown("mitte%2F*/aggregate")["series"],
          [{"series_id": name, "data": data_of(pandas.Series({whole(mine): mine[name].mean()}))}
           for name in sorted(mine.columns)])
 

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
   import FormdbHttpWeb.OpenAPI.Schema
 
   @operations ["put_feature", "delete_feature", "put_points", "delete_points"] ++
-                ["set_defaults", "revert"]
+                ["set_attributes", "set_defaults", "revert"]
 
   @doc "The operations that blocks are."
   def operations, do: @operations
@@ -137,11 +137,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
         ),
       restored:
         object(
+          [
+            seq: ref(:block_seq),
+            hash: ref(:hash),
+            time: ref(:timestamp),
+            restores: ref(:block_seq)
+          ],
           feature_id: ref(:id),
-          seq: ref(:block_seq),
-          hash: ref(:hash),
-          time: ref(:timestamp),
-          restores: ref(:block_seq)
+          series_id: ref(:series_id)
         ),
       tree_head: object(tree_size: count(), root: ref(:hash)),
       inclusion_proof:

@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
-  alias FormdbHttpWeb.OpenAPI.Schemas.Warnings
+  alias FormdbHttpWeb.OpenAPI.Schemas.{Features, Warnings}
 
   @value "A finite double. An integer that no double holds is refused."
 
@@ -183,10 +183,39 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Series do
     [
       series_entry:
         object(
+          [
+            series_id: ref(:series_id),
+            points: count(),
+            first: nullable(ref(:local_timestamp)),
+            last: nullable(ref(:local_timestamp))
+          ],
+          [attributes: nullable(ref(:json_object), description: "With `include=attributes`.")],
+          description: "A series with attributes may have no points: then both times are null."
+        ),
+      attributes_input:
+        object(
+          [],
+          [feature: ref(:feature_id), provenance: nullable(ref(:provenance))],
+          description:
+            "Any members; `feature` is the id of the feature that the series belongs to. At most 64 KiB.",
+          examples: [[unit: "Cel", description: "Air, 2 m above ground", feature: "stn-1"]]
+        ),
+      attributes:
+        object([], [feature: ref(:id)],
+          description: "As they were set; their provenance is that of their versions."
+        ),
+      attributes_written:
+        object(
           series_id: ref(:series_id),
-          points: count(1),
-          first: ref(:local_timestamp),
-          last: ref(:local_timestamp)
+          seq: ref(:block_seq),
+          hash: ref(:hash),
+          time: ref(:timestamp)
+        ),
+      attributes_chain:
+        object(
+          series_id: ref(:series_id),
+          provenance_chain: list(ref(:version_entry), description: "Oldest first."),
+          next: Features.next()
         ),
       series_page:
         object(series: list(ref(:series_entry)), seq: ref(:seq), links: ref(:page_links)),

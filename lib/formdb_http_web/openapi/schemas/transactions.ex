@@ -76,6 +76,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
           ref(:delete_point),
           ref(:put_point),
           ref(:revert_operation),
+          ref(:set_attributes),
           ref(:restore_operation)
         ]
       ],
@@ -118,6 +119,15 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
         object([op: constant("delete_points"), series_id: ref(:series_id)],
           start: ref(:time),
           end: ref(:time),
+          provenance: nullable(ref(:provenance))
+        ),
+      set_attributes:
+        object(
+          [
+            op: constant("set_attributes"),
+            series_id: ref(:series_id),
+            attributes: nullable(ref(:json_object), description: "Null deletes them.")
+          ],
           provenance: nullable(ref(:provenance))
         ),
       revert_operation:

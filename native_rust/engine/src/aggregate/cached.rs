@@ -103,7 +103,7 @@ impl Database {
         let source = match (query.as_of, query.series) {
             (Some(_), _) => Dependency::Past,
             (None, Selection::One(id)) => Dependency::Series(state.indexes.series.get(id)),
-            (None, Selection::Prefix(_)) => Dependency::AllSeries,
+            (None, Selection::Many(..)) => Dependency::AllSeries,
         };
         Ok(state.results.key(call, source, query))
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::index::{self, InOrder, Order, Point, Resume};
+use crate::index::{self, Order, Point, Resume};
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::detailed_points::{DetailedForm, DetailedPage, DetailedRows};
 use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
 use crate::read::point_origins::Include;
+use crate::read::series_filter::{Chosen, SeriesFilter};
 use crate::read::table_rows::{TableForm, TableRows};
 use crate::state::CursorKey;
 use crate::types::{ValueFilter, Zone};
@@ -20,6 +21,8 @@ use crate::types::{ValueFilter, Zone};
 pub struct SeriesRangeQuery<'a> {
     /// What the ids begin with; all do with nothing.
     pub prefix: &'a str,
+    /// What must hold for the series: all of it. At most 64.
+    pub filters: &'a [SeriesFilter],
     /// First timestamp, microseconds since the epoch.
     pub start: i64,
     /// First timestamp after the range.
@@ -58,10 +61,11 @@ pub struct SeriesPage {
 }
 
 impl Database {
-    /// Points in `[start, end)` of all series whose ids begin with `prefix`, series
+    /// Points in `[start, end)` of all series whose ids begin with `prefix` and for which the
+    /// filters hold, series
     /// by series, each in order of time; pages show one state of them all, and end at
     /// their limit, or where they would pass [`crate::Limits::page_bytes`] as JSON. No file
-    /// work.
+    /// work but for filters on attributes.
     ///
     /// O(log of all series), and for each that is read [`Database::range`].
     ///
@@ -94,8 +98,8 @@ impl Database {
         }
         let at = state.at(as_of)?;
         let first = from.as_ref().map_or("", |(id, _)| &**id);
-        let index = &state.indexes.series;
-        let mut found = InOrder::starting_at(index, query.prefix, first, budget);
+        let chosen = Chosen::new(state, query.filters, at)?;
+        let mut found = chosen.walk_from((query.prefix, first), budget);
         let mut page = SeriesPage {
             series: Vec::new(),
             seq: at,
@@ -105,7 +109,7 @@ impl Database {
             rows: query.limit,
             bytes: state.limits.page_bytes,
         };
-        while let Some((id, series)) = found.next()? {
+        while let Some((id, series)) = found.next_of(chosen)? {
             let rows = room.for_series(&id, page.series.is_empty());
             let mut range = index::RangeQuery {
                 start: query.start,
@@ -247,6 +251,7 @@ impl SeriesRangeQuery<'_> {
     fn asked(&self, cursors: &CursorKey) -> Asked {
         let Self {
             prefix,
+            filters,
             start,
             end,
             values,
@@ -255,7 +260,7 @@ impl SeriesRangeQuery<'_> {
             cursor: _,
             as_of: _,
         } = self;
-        let what = (prefix, start, end, values, order);
+        let what = (prefix, filters, start, end, values, order);
         Asked::new(cursors, List::SeriesPoints, &what)
     }
 }

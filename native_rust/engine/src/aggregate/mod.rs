@@ -38,6 +38,7 @@ use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{InOrder, Order, SharedSeries, TemporalIndex};
 use crate::read::points::no_series;
+use crate::read::series_filter::{Chosen, SeriesFilter, narrowed};
 use crate::types::{ValueFilter, Zone};
 
 use run::Run;
@@ -46,12 +47,12 @@ use run::Run;
 const STEP: usize = 1 << 15;
 
 /// Which series are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Hash)]
 pub enum Selection<'a> {
     /// The one with this id.
     One(&'a str),
-    /// All whose ids begin like this.
-    Prefix(&'a str),
+    /// All whose ids begin like this and for which all of these hold. At most 64.
+    Many(&'a str, &'a [SeriesFilter]),
 }
 
 impl<'a> Selection<'a> {
@@ -59,7 +60,7 @@ impl<'a> Selection<'a> {
     #[must_use]
     pub fn parse(text: &'a str) -> Self {
         match text.strip_suffix('*') {
-            Some(prefix) => Self::Prefix(prefix),
+            Some(prefix) => Self::Many(prefix, &[]),
             None => Self::One(text),
         }
     }
@@ -175,23 +176,28 @@ impl Database {
         let state = &self.state;
         // Before any lock: the points of what is published by now stay.
         let at = state.at(query.as_of)?;
-        state
-            .indexes
-            .series
-            .aggregate(query, at, state.limits.buckets, points, budget)
+        let filters = match query.series {
+            Selection::One(_) => &[],
+            Selection::Many(_, filters) => filters,
+        };
+        let chosen = Chosen::new(state, filters, at)?;
+        let series = &state.indexes.series;
+        let limit = state.limits.buckets;
+        series.aggregate(query, (at, |id| chosen.takes(id)), limit, points, budget)
     }
 }
 
 impl TemporalIndex {
     /// As [`Database::aggregate_in_memory`], of what is visible at `at`, with up to
-    /// `limit` series and buckets; the query's own sequence does not count.
+    /// `limit` series and buckets; the query's own sequence does not count. Whether the filters
+    /// on a series hold is asked of `chosen`.
     ///
     /// # Errors
     /// As [`Database::aggregate`].
     pub fn aggregate(
         &self,
         query: &Aggregate<'_>,
-        at: u64,
+        (at, chosen): (u64, impl Fn(&str) -> Result<bool>),
         limit: usize,
         points: usize,
         budget: &Budget,
@@ -199,7 +205,7 @@ impl TemporalIndex {
         check::check(query)?;
         // How many empty buckets there are to fill in is not known beforehand, nor how
         // many series a prefix names, nor how far back windows reach.
-        let prefix = matches!(query.series, Selection::Prefix(_));
+        let prefix = matches!(query.series, Selection::Many(..));
         let empty = query.interval.is_some() && query.fill != Fill::None;
         let long = query.window.is_some() || query.group_by.is_some();
         if points < usize::MAX && (prefix || empty || long) {
@@ -231,10 +237,13 @@ impl TemporalIndex {
                 }
                 answers.push(SeriesBuckets::new(id, found));
             }
-            Selection::Prefix(prefix) => {
-                let mut found = InOrder::after(self, prefix, None, budget);
-                while let Some((id, series)) = found.next()? {
-                    if !is_shown(&series, at, budget)? {
+            Selection::Many(prefix, filters) => {
+                let prefix = narrowed(prefix, filters);
+                let mut found = prefix.map(|prefix| InOrder::after(self, prefix, None, budget));
+                while let Some(found) = &mut found
+                    && let Some((id, series)) = found.next()?
+                {
+                    if !chosen(&id)? || !is_shown(&series, at, budget)? {
                         continue;
                     }
                     let Some(found) = run.series(&series)? else {

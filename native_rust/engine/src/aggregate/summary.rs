@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::index::{InOrder, SharedSeries};
+use crate::index::SharedSeries;
 use crate::read::cursor::List;
 use crate::read::json_rows::JsonRows;
 use crate::read::points::no_series;
+use crate::read::series_filter::Chosen;
 use crate::read::series_list::{LONG_ROW, SeriesListQuery, SeriesPager};
 use crate::read::table_rows::write_cell;
 use crate::types::{TimeWriter, ValueFilter, Zone};
@@ -94,7 +95,7 @@ impl Database {
         Ok(summary)
     }
 
-    /// The same of each series whose id begins with a prefix, those without such points
+    /// The same of each series that is asked for, those without such points
     /// too. Pages are as those of [`Database::series_list`].
     ///
     /// # Errors
@@ -106,13 +107,14 @@ impl Database {
         budget: &Budget,
     ) -> Result<SummaryPage> {
         check_order(query.start, query.end)?;
-        let what = (list.prefix, query.start, query.end, query.values);
+        let what = (query.start, query.end, query.values);
         let mut pager = SeriesPager::new(self, list, List::Summaries, &what)?;
         let at = pager.at();
-        let index = &self.state.indexes.series;
-        let mut found = InOrder::after(index, list.prefix, pager.after().as_deref(), budget);
+        let chosen = Chosen::new(&self.state, list.filters, at)?;
+        let after = pager.after();
+        let mut found = chosen.walk_after((list.prefix, after.as_deref()), budget);
         let mut series = Vec::new();
-        while let Some(((id, points), _)) = pager.next_shown(&mut found, budget)? {
+        while let Some(((id, points), _)) = pager.next_shown(&mut found, chosen, budget)? {
             if !pager.take(&id, LONG_ROW) {
                 break;
             }

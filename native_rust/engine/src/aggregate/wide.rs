@@ -9,8 +9,9 @@ use super::answer::AggregatePage;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::index::{self, InOrder, Order, SharedSeries};
+use crate::index::{self, Order, SharedSeries};
 use crate::read::page::check_limit;
+use crate::read::series_filter::{Chosen, SeriesFilter};
 use crate::read::table_rows::write_cell;
 use crate::types::{TimeWriter, ValueFilter, Zone, check_range};
 
@@ -24,6 +25,8 @@ const MANY: usize = 1_024;
 pub struct WideQuery<'a> {
     /// What the ids begin with; all do with nothing.
     pub prefix: &'a str,
+    /// What must hold for the series: all of it. At most 64.
+    pub filters: &'a [SeriesFilter],
     /// First timestamp, microseconds since the epoch.
     pub start: i64,
     /// First timestamp after the range.
@@ -78,7 +81,8 @@ impl Database {
             check_range(query.start, query.end)?;
         }
         let at = state.at(query.as_of)?;
-        let columns = self.columns(query.prefix, at, budget)?;
+        let chosen = Chosen::new(state, query.filters, at)?;
+        let columns = self.columns(query.prefix, chosen, at, budget)?;
         let mut header = b"timestamp".to_vec();
         for (id, _) in &columns {
             budget.make_room(&mut header, id.len() + 3)?;
@@ -119,11 +123,17 @@ impl Database {
         })
     }
 
-    fn columns(&self, prefix: &str, at: u64, budget: &Budget) -> Result<Vec<Named>> {
+    fn columns(
+        &self,
+        prefix: &str,
+        chosen: Chosen<'_>,
+        at: u64,
+        budget: &Budget,
+    ) -> Result<Vec<Named>> {
         let state = &self.state;
-        let mut found = InOrder::after(&state.indexes.series, prefix, None, budget);
+        let mut found = chosen.walk_after((prefix, None), budget);
         let mut columns = Vec::new();
-        while let Some((id, series)) = found.next()? {
+        while let Some((id, series)) = found.next_of(chosen)? {
             if series.latest(at, budget)?.is_none() {
                 continue;
             }

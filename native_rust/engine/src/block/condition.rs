@@ -10,6 +10,13 @@ pub enum Condition {
         /// What is expected of it.
         expected: Expected,
     },
+    /// About the newest version of the attributes of a series.
+    Attributes {
+        /// The series' id.
+        id: String,
+        /// What is expected of them.
+        expected: Expected,
+    },
     /// No block after `since` has written points of the series, nor deleted any.
     SeriesUntouched {
         /// The series' id.
@@ -61,7 +68,7 @@ pub enum Condition {
     },
 }
 
-/// What is expected of the newest version of a feature.
+/// What is expected of the newest version of a feature, or of attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// It is the one of this block.

@@ -12,7 +12,7 @@ pub use condition::{Condition, Expected};
 pub use key::IdempotencyKey;
 pub(crate) use key::RequestDigest;
 pub use operation::{OpKind, Operation, PointDuplicates, Revert, SetDefaults};
-pub(crate) use operation::{put_points, revert_body};
+pub(crate) use operation::{Versioned, put_points, revert_body};
 pub(crate) use readable::{all_readable, readable};
 pub use record::Block;
 pub(crate) use record::{Action, Effect, Stamp, encode_block};

@@ -1,8 +1,9 @@
 //! Operations: what a transaction is made of, encoded and ready for the committer.
 
+use crate::error::{Entity, Error};
 use crate::types::{
-    Defaults, DeleteFeature, DeletePoints, OnDuplicate, PointBatch, Pointers, PutFeature, cbor,
-    encode_points,
+    Defaults, DeleteFeature, DeletePoints, OnDuplicate, PointBatch, Pointers, PutFeature,
+    SetAttributes, cbor, encode_points,
 };
 
 /// What a block does.
@@ -16,6 +17,8 @@ pub enum OpKind {
     PutPoints,
     /// Delete points of one series; they stay readable as of earlier.
     DeletePoints,
+    /// Set the attributes of a series, or delete them; earlier ones stay readable.
+    SetAttributes,
     /// Set what holds for requests that do not say otherwise.
     SetDefaults,
     /// Undo an earlier block by the inverse of its operation.
@@ -23,11 +26,12 @@ pub enum OpKind {
 }
 
 /// All of them, in the order messages list them.
-const KINDS: [(OpKind, &str); 6] = [
+const KINDS: [(OpKind, &str); 7] = [
     (OpKind::PutFeature, "put_feature"),
     (OpKind::DeleteFeature, "delete_feature"),
     (OpKind::PutPoints, "put_points"),
     (OpKind::DeletePoints, "delete_points"),
+    (OpKind::SetAttributes, "set_attributes"),
     (OpKind::SetDefaults, "set_defaults"),
     (OpKind::Revert, "revert"),
 ];
@@ -73,10 +77,45 @@ pub enum Operation {
     },
     /// Delete points of one series.
     DeletePoints(DeletePoints),
+    /// Set the attributes of a series, or delete them, which it must have then.
+    SetAttributes(SetAttributes),
     /// Set what holds for requests that do not say otherwise.
     SetDefaults(SetDefaults),
     /// Undo a block.
     Revert(Revert),
+}
+
+/// What has versions, each a block that names the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Versioned<'a> {
+    /// The feature of that id.
+    Feature(&'a str),
+    /// The attributes of the series of that id.
+    Attributes(&'a str),
+}
+
+impl Versioned<'_> {
+    /// For messages, which go on with the id.
+    pub(crate) fn entity(&self) -> Entity {
+        match self {
+            Self::Feature(_) => Entity::Feature,
+            Self::Attributes(_) => Entity::Attributes,
+        }
+    }
+
+    /// The id.
+    pub(crate) fn id(&self) -> &str {
+        let (Self::Feature(id) | Self::Attributes(id)) = self;
+        id
+    }
+
+    /// That it is not there.
+    pub(crate) fn not_found(&self) -> Error {
+        Error::NotFound {
+            entity: self.entity(),
+            id: self.id().to_owned(),
+        }
+    }
 }
 
 /// What becomes of points whose timestamps their series has.
@@ -162,6 +201,7 @@ impl Operation {
             Self::DeleteFeature(_) => OpKind::DeleteFeature,
             Self::PutPoints { .. } => OpKind::PutPoints,
             Self::DeletePoints(_) => OpKind::DeletePoints,
+            Self::SetAttributes(_) => OpKind::SetAttributes,
             Self::SetDefaults(_) => OpKind::SetDefaults,
             Self::Revert(_) => OpKind::Revert,
         }
@@ -175,12 +215,26 @@ impl Operation {
         }
     }
 
+    /// What it writes a version of, and whether that is a deletion.
+    pub(crate) fn version(&self) -> Option<(Versioned<'_>, bool)> {
+        match self.effect() {
+            Self::PutFeature(put) => Some((Versioned::Feature(&put.id), false)),
+            Self::DeleteFeature(delete) => Some((Versioned::Feature(&delete.id), true)),
+            Self::SetAttributes(set) => Some((Versioned::Attributes(&set.series), !set.present)),
+            Self::PutPoints { .. }
+            | Self::DeletePoints(_)
+            | Self::SetDefaults(_)
+            | Self::Revert(_) => None,
+        }
+    }
+
     pub(crate) fn body(&self) -> &[u8] {
         match self {
             Self::PutFeature(feature) => &feature.body,
             Self::DeleteFeature(delete) => &delete.body,
             Self::PutPoints { body, .. } => body,
             Self::DeletePoints(delete) => &delete.body,
+            Self::SetAttributes(set) => &set.body,
             Self::SetDefaults(set) => &set.body,
             Self::Revert(revert) => &revert.body,
         }
@@ -192,6 +246,7 @@ impl Operation {
             Self::DeleteFeature(delete) => delete.provenance.as_deref(),
             Self::PutPoints { batch, .. } => batch.provenance.as_deref(),
             Self::DeletePoints(delete) => delete.provenance.as_deref(),
+            Self::SetAttributes(set) => set.provenance.as_deref(),
             Self::SetDefaults(set) => set.provenance.as_deref(),
             Self::Revert(revert) => revert.inverse.provenance(),
         }
@@ -249,6 +304,9 @@ impl Operation {
                     + BLOCK
                     + bytes(&delete.body)
                     + optional(&delete.provenance)
+            }
+            Self::SetAttributes(set) => {
+                set.series.capacity() + BLOCK + bytes(&set.body) + optional(&set.provenance)
             }
             Self::Revert(revert) => {
                 size_of::<Self>() + BLOCK + revert.inverse.heap() + bytes(&revert.body)

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use minicbor::Decoder;
 
 use crate::block::IdempotencyKey;
-use crate::block::{OpKind, Operation};
+use crate::block::{OpKind, Operation, Versioned};
 use crate::types::{
     DecodeError, DecodedPoints, Defaults, PointSpan, StoredFeature, cbor, decode_points,
-    stored_delete_feature, stored_delete_points, stored_feature,
+    stored_attributes, stored_delete_feature, stored_delete_points, stored_feature,
 };
 
 /// What the committer adds to an operation to make it a block.
@@ -158,6 +158,21 @@ pub(crate) enum Effect<'a> {
     PutPoints(DecodedPoints),
     DeletePoints(PointSpan),
     SetDefaults(Defaults),
+    SetAttributes { series: &'a str, present: bool },
+}
+
+impl Effect<'_> {
+    /// What it writes a version of, and whether that is a deletion.
+    pub(crate) fn version(&self) -> Option<(Versioned<'_>, bool)> {
+        match self {
+            Self::PutFeature(feature) => Some((Versioned::Feature(&feature.id), false)),
+            Self::DeleteFeature(id) => Some((Versioned::Feature(id), true)),
+            Self::SetAttributes { series, present } => {
+                Some((Versioned::Attributes(series), !present))
+            }
+            Self::PutPoints(_) | Self::DeletePoints(_) | Self::SetDefaults(_) => None,
+        }
+    }
 }
 
 /// The operation that a block performs, as it is stored.
@@ -221,6 +236,13 @@ impl<'a> Action<'a> {
             OpKind::DeleteFeature => Effect::DeleteFeature(stored_delete_feature(body)?),
             OpKind::PutPoints => Effect::PutPoints(decode_points(body)?),
             OpKind::DeletePoints => Effect::DeletePoints(stored_delete_points(body)?),
+            OpKind::SetAttributes => {
+                let stored = stored_attributes(body)?;
+                Effect::SetAttributes {
+                    series: stored.series,
+                    present: stored.attributes.is_some(),
+                }
+            }
             OpKind::SetDefaults => Effect::SetDefaults(Defaults::decode(body)?),
             OpKind::Revert => return Err(cbor::Reader::new(body).error("a revert of a revert")),
         })

@@ -73,6 +73,7 @@ impl Committer {
             }
             for step in operations.chunks(STEP) {
                 self.apply_features(step, seq);
+                self.apply_attributes(step, seq);
                 assert!(!planted(Bug::ApplyPanics) || seq < 30, "a planted bug");
                 ack.points_deleted += self.apply_points(step, seq);
                 self.apply_rest(step, seq);
@@ -98,6 +99,19 @@ impl Committer {
             let (_, features) =
                 features.get_or_insert_with(|| (indexes.writing(), indexes.features.write()));
             change.enter_feature(&mut **features, seq);
+        }
+    }
+
+    fn apply_attributes(&self, step: &[&Operation], first_seq: u64) {
+        let indexes = &self.state.indexes;
+        for (operation, seq) in step.iter().zip(first_seq..) {
+            if let Operation::SetAttributes(_) = operation.effect() {
+                let mut attributes = indexes.attributes.write();
+                let _writing = indexes.writing();
+                indexes.generations.touch_series(seq);
+                let change = Change::of_operation(operation);
+                change.enter_attributes(&mut attributes, &indexes.series, seq);
+            }
         }
     }
 

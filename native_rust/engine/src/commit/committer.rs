@@ -263,7 +263,7 @@ impl Committer {
             root,
             journal_bytes: self.journal.end(),
             features: self.state.indexes.features.read().len() as u64,
-            series: self.state.indexes.series.len() as u64,
+            series: self.state.indexes.series.listed() as u64,
             points: self.points,
         }
     }
@@ -277,10 +277,11 @@ impl Committer {
         time: i64,
     ) -> Result<Vec<Outcome>> {
         let features = self.state.indexes.features.read();
+        let attributes = self.state.indexes.attributes.read();
         let reverts = self.state.indexes.reverts.read();
         let defaults = self.state.indexes.defaults.read();
         let mut plan = Plan::new(
-            (&features, &self.state.indexes.series),
+            (&features, &self.state.indexes.series, &attributes),
             (&reverts, &defaults),
             &mut self.keys,
             self.journal.tree().size(),
@@ -289,6 +290,7 @@ impl Committer {
         let transactions = pending.iter().map(|(transaction, _)| transaction);
         let outcomes = plan.all(transactions, resolutions, group)?;
         drop(features);
+        drop(attributes);
         drop(reverts);
         drop(defaults);
         if planted(Bug::ReplayReadsBlock) {
@@ -323,15 +325,16 @@ impl Committer {
         if self.state.poisoned().is_some() {
             return None;
         }
+        let journal = self.journal.mark()?;
+        let indexes = &self.state.indexes;
+        let (attributes, defaults) = (indexes.attributes.read(), indexes.defaults.read());
+        let tables = (&*attributes, &*defaults);
+        let extra = encode_extra(&self.keys, tables, &indexes.reverts.read());
         Some(SnapshotMark {
-            journal: self.journal.mark()?,
+            journal,
             last_time: self.state.clock.lock().last_group(),
             points: self.points,
-            extra: encode_extra(
-                &self.keys,
-                &self.state.indexes.defaults.read(),
-                &self.state.indexes.reverts.read(),
-            ),
+            extra,
         })
     }
 }

@@ -9,18 +9,18 @@ use std::collections::HashMap;
 
 use crate::block::Condition;
 use crate::block::Expected;
-use crate::block::{Operation, Transaction};
+use crate::block::{Operation, Transaction, Versioned};
 use crate::error::{Entity, Error, Result};
 use crate::index::defaults::DefaultsTable;
 use crate::index::pending::Pending;
 use crate::index::reverts::{RevertTable, Undone};
-use crate::index::{FeatureIndex, Newest, PointRef, TemporalIndex};
+use crate::index::{AttributeTable, FeatureIndex, Newest, PointRef, TemporalIndex};
 use crate::types::{Defaults, Which, point_id};
 
 /// What the transactions of a group so far have changed, on top of the indexes.
 #[derive(Debug, Default)]
 pub(crate) struct GroupWrites<'a> {
-    features: HashMap<&'a str, Newest>,
+    versions: HashMap<Versioned<'a>, Newest>,
     series: HashMap<&'a str, SeriesWrites<'a>>,
     reverts: HashMap<u64, u64>,
     defaults: Option<(u64, Defaults)>,
@@ -43,6 +43,7 @@ struct SeriesWrites<'a> {
 pub(crate) struct Before<'i, 'a> {
     pub features: &'i FeatureIndex,
     pub series: &'i TemporalIndex,
+    pub attributes: &'i AttributeTable,
     pub reverts: &'i RevertTable,
     pub defaults: &'i DefaultsTable,
     pub written: &'i GroupWrites<'a>,
@@ -55,10 +56,11 @@ impl<'a> GroupWrites<'a> {
         if let Operation::Revert(revert) = operation {
             self.reverts.insert(revert.block, seq);
         }
+        if let Some((versioned, deleted)) = operation.version() {
+            self.versions.insert(versioned, Newest { seq, deleted });
+        }
         let effect = operation.effect();
         match effect {
-            Operation::PutFeature(feature) => self.set(&feature.id, seq, false),
-            Operation::DeleteFeature(delete) => self.set(&delete.id, seq, true),
             Operation::PutPoints { batch, .. } if series => {
                 let writes = self.series.entry(&batch.series).or_default();
                 writes.touched = seq;
@@ -86,17 +88,16 @@ impl<'a> GroupWrites<'a> {
         drop(pending);
         Some(Ref::map(writes.pending.borrow(), |(_, state)| state))
     }
-
-    fn set(&mut self, id: &'a str, seq: u64, deleted: bool) {
-        self.features.insert(id, Newest { seq, deleted });
-    }
 }
 
 impl<'a> Before<'_, 'a> {
-    /// The newest version of a feature.
-    pub(crate) fn newest(&self, id: &str) -> Option<Newest> {
-        let written = self.written.features.get(id).copied();
-        written.or_else(|| self.features.newest(id))
+    /// The newest version of a feature, or of attributes.
+    pub(crate) fn newest(&self, versioned: Versioned<'_>) -> Option<Newest> {
+        let written = self.written.versions.get(&versioned).copied();
+        written.or_else(|| match versioned {
+            Versioned::Feature(id) => self.features.newest(id),
+            Versioned::Attributes(series) => self.attributes.newest(series),
+        })
     }
 
     /// The block that set the defaults last, and those.
@@ -168,25 +169,18 @@ impl<'a> Before<'_, 'a> {
             self.check(condition)?;
         }
         // What the transaction itself has written and deleted so far.
-        let mut own: HashMap<&str, bool> = HashMap::new();
+        let mut own: HashMap<Versioned<'_>, bool> = HashMap::new();
         for operation in &transaction.operations {
-            match operation.effect() {
-                Operation::PutFeature(feature) => {
-                    own.insert(&feature.id, true);
-                }
-                Operation::DeleteFeature(delete) => {
-                    let exists = own.insert(&delete.id, false).unwrap_or_else(|| {
-                        self.newest(&delete.id)
-                            .is_some_and(|newest| !newest.deleted)
-                    });
-                    if !exists {
-                        return Err(Error::NotFound {
-                            entity: Entity::Feature,
-                            id: delete.id.clone(),
-                        });
-                    }
-                }
-                _ => {}
+            let Some((versioned, deleted)) = operation.version() else {
+                continue;
+            };
+            let before = own.insert(versioned, !deleted);
+            let there = || {
+                let newest = self.newest(versioned);
+                newest.is_some_and(|newest| !newest.deleted)
+            };
+            if deleted && !before.unwrap_or_else(there) {
+                return Err(versioned.not_found());
             }
         }
         Ok(())
@@ -194,10 +188,15 @@ impl<'a> Before<'_, 'a> {
 
     fn check(&self, condition: &Condition) -> Result<()> {
         match condition {
-            Condition::Feature { id, expected } => self.check_feature(id, *expected),
+            Condition::Feature { id, expected } => {
+                self.check_version(Versioned::Feature(id), *expected)
+            }
+            Condition::Attributes { id, expected } => {
+                self.check_version(Versioned::Attributes(id), *expected)
+            }
             Condition::SeriesUntouched { id, since } => match self.series(id) {
                 (touched, _) if touched <= *since => Ok(()),
-                (touched, _) => Err(conflict("series", id, touched)),
+                (touched, _) => Err(written_after("series", id, touched)),
             },
             Condition::SeriesUndeleted { id, since, block } => match self.series(id) {
                 (_, deleted) if deleted <= *since => Ok(()),
@@ -240,8 +239,8 @@ impl<'a> Before<'_, 'a> {
         }
     }
 
-    fn check_feature(&self, id: &str, expected: Expected) -> Result<()> {
-        let newest = self.newest(id);
+    fn check_version(&self, of: Versioned<'_>, expected: Expected) -> Result<()> {
+        let newest = self.newest(of);
         let there = newest.filter(|newest| !newest.deleted);
         let is_at = |seq| newest.is_some_and(|newest| newest.seq == seq);
         let holds = match expected {
@@ -259,14 +258,18 @@ impl<'a> Before<'_, 'a> {
             Some(Newest { seq, .. }) => format!("it is at the version of block {seq}"),
         };
         let newest = newest.map_or(0, |newest| newest.seq);
+        let what = match of {
+            Versioned::Feature(_) => "feature of that id",
+            Versioned::Attributes(_) => "version of it",
+        };
         Err(match expected {
-            Expected::NotAfter(_) => conflict("feature", id, newest),
+            Expected::NotAfter(_) => conflict(of, newest),
             Expected::ToUndo { block, .. } => dependent(block, newest),
             Expected::Version(seq) => {
-                precondition(id, &format!("the version of block {seq}"), &found)
+                precondition(of, &format!("the version of block {seq}"), &found)
             }
-            Expected::Exists => precondition(id, "a feature of that id", &found),
-            Expected::Absent => precondition(id, "no feature of that id", &found),
+            Expected::Exists => precondition(of, &format!("a {what}"), &found),
+            Expected::Absent => precondition(of, &format!("no {what}"), &found),
         })
     }
 }
@@ -277,14 +280,21 @@ fn without((start, end): (i64, i64), gone: (i64, i64)) -> impl Iterator<Item = (
     parts.into_iter().filter(|(start, end)| start < end)
 }
 
-/// A feature is not what the caller expected.
-pub(crate) fn precondition(id: &str, expected: &str, found: &str) -> Error {
+/// A feature is not what the caller expected, or attributes.
+pub(crate) fn precondition(of: Versioned<'_>, expected: &str, found: &str) -> Error {
+    let (entity, id) = (of.entity(), of.id());
     Error::Precondition {
-        detail: format!("feature {id:?}: expected {expected}, {found}; read it again, then decide"),
+        detail: format!(
+            "{entity} {id:?}: expected {expected}, {found}; read it again, then decide"
+        ),
     }
 }
 
-fn conflict(kind: &str, id: &str, seq: u64) -> Error {
+fn conflict(of: Versioned<'_>, seq: u64) -> Error {
+    written_after(&of.entity().to_string(), of.id(), seq)
+}
+
+fn written_after(kind: &str, id: &str, seq: u64) -> Error {
     Error::Conflict {
         detail: format!("{kind} {id:?} was written by block {seq} after the transaction began"),
     }

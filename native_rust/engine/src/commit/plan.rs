@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{self, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
-use crate::index::{FeatureIndex, TemporalIndex};
+use crate::index::{AttributeTable, FeatureIndex, TemporalIndex};
 use crate::journal::Group;
 use crate::types::{Hash, OnDuplicate};
 
@@ -63,6 +63,7 @@ impl Outcome {
 pub(crate) struct Plan<'i, 'a> {
     features: &'i FeatureIndex,
     series: &'i TemporalIndex,
+    attributes: &'i AttributeTable,
     reverts: &'i RevertTable,
     defaults: &'i DefaultsTable,
     keys: &'i mut KeyTable,
@@ -79,7 +80,7 @@ pub(crate) struct Plan<'i, 'a> {
 
 impl<'i, 'a> Plan<'i, 'a> {
     pub(crate) fn new(
-        (features, series): (&'i FeatureIndex, &'i TemporalIndex),
+        (features, series, attributes): (&'i FeatureIndex, &'i TemporalIndex, &'i AttributeTable),
         (reverts, defaults): (&'i RevertTable, &'i DefaultsTable),
         keys: &'i mut KeyTable,
         seq: u64,
@@ -88,6 +89,7 @@ impl<'i, 'a> Plan<'i, 'a> {
         Self {
             features,
             series,
+            attributes,
             reverts,
             defaults,
             keys,
@@ -159,7 +161,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             }));
         }
         let deletes =
-            |operation: &Operation| matches!(operation.effect(), Operation::DeleteFeature(_));
+            |operation: &Operation| operation.version().is_some_and(|(_, deleted)| deleted);
         if !transaction.conditions.is_empty() || transaction.operations.iter().any(deletes) {
             self.before().admit(transaction)?;
         }
@@ -177,6 +179,7 @@ impl<'i, 'a> Plan<'i, 'a> {
         Before {
             features: self.features,
             series: self.series,
+            attributes: self.attributes,
             reverts: self.reverts,
             defaults: self.defaults,
             written: &self.written,
@@ -199,11 +202,8 @@ impl<'i, 'a> Plan<'i, 'a> {
             if let Operation::PutPoints { batch, .. } = operation {
                 points_put += batch.timestamps.len() as u64;
             }
-            let prev = match operation.effect() {
-                Operation::PutFeature(feature) => self.before().newest(&feature.id),
-                Operation::DeleteFeature(delete) => self.before().newest(&delete.id),
-                _ => None,
-            };
+            let version = operation.version();
+            let prev = version.and_then(|(versioned, _)| self.before().newest(versioned));
             let set = match operation.effect() {
                 Operation::SetDefaults(_) => self.before().newest_defaults(),
                 _ => None,
@@ -292,7 +292,8 @@ mod tests {
         let (features, series) = (FeatureIndex::default(), TemporalIndex::default());
         let (reverts, defaults) = (RevertTable::default(), DefaultsTable::default());
         let mut keys = KeyTable::new(&Limits::default());
-        let indexes = (&features, &series);
+        let attributes = AttributeTable::default();
+        let indexes = (&features, &series, &attributes);
         let transactions: Vec<&Transaction> = transactions.collect();
         let resolutions = vec![Resolution::new(); transactions.len()];
         let mut plan = Plan::new(indexes, (&reverts, &defaults), &mut keys, 0, 1);

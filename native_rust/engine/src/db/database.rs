@@ -55,7 +55,7 @@ pub struct Info {
     pub root: Hash,
     /// Live features.
     pub features: u64,
-    /// Series.
+    /// Series that have points or attributes.
     pub series: u64,
     /// Points in all series.
     pub points: u64,

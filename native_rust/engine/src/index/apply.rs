@@ -2,6 +2,7 @@
 //! the journal when it is opened.
 
 use super::EnterVersions;
+use super::attributes::AttributeTable;
 use super::defaults::DefaultsTable;
 use super::temporal::TemporalIndex;
 use crate::block::{Effect, Operation};
@@ -27,6 +28,10 @@ pub(crate) enum Change<'a> {
     },
     DeletePoints(&'a PointSpan),
     SetDefaults(Defaults),
+    SetAttributes {
+        series: &'a str,
+        present: bool,
+    },
 }
 
 /// What became of the points in all series.
@@ -61,6 +66,10 @@ impl<'a> Change<'a> {
             },
             Operation::DeletePoints(delete) => Self::DeletePoints(&delete.span),
             Operation::SetDefaults(set) => Self::SetDefaults(set.defaults),
+            Operation::SetAttributes(set) => Self::SetAttributes {
+                series: &set.series,
+                present: set.present,
+            },
             Operation::Revert(_) => Self::of_operation(operation),
         }
     }
@@ -82,6 +91,10 @@ impl<'a> Change<'a> {
             },
             Effect::DeletePoints(span) => Self::DeletePoints(span),
             Effect::SetDefaults(defaults) => Self::SetDefaults(*defaults),
+            Effect::SetAttributes { series, present } => Self::SetAttributes {
+                series,
+                present: *present,
+            },
         }
     }
 
@@ -90,8 +103,28 @@ impl<'a> Change<'a> {
         matches!(self, Self::PutFeature { .. } | Self::DeleteFeature { .. })
     }
 
+    /// Enter the version of attributes that block `seq` makes; returns the sequence of the
+    /// one before. The series is there from now on, with points or without. Does nothing
+    /// for features and points.
+    pub(crate) fn enter_attributes(
+        &self,
+        attributes: &mut AttributeTable,
+        series: &TemporalIndex,
+        seq: u64,
+    ) -> Option<u64> {
+        let Self::SetAttributes {
+            series: id,
+            present,
+        } = *self
+        else {
+            return None;
+        };
+        series.note_attributes(id, present);
+        attributes.set(id, present, seq)
+    }
+
     /// Enter the version of a feature that block `seq` makes; returns the sequence of the
-    /// one before. Does nothing for points.
+    /// one before. Does nothing for all else.
     pub(crate) fn enter_feature(&self, features: &mut impl EnterVersions, seq: u64) -> Option<u64> {
         match *self {
             Self::PutFeature {
@@ -100,7 +133,10 @@ impl<'a> Change<'a> {
                 signature,
             } => features.put(id, envelope, signature, seq),
             Self::DeleteFeature { id } => features.delete(id, seq),
-            Self::PutPoints { .. } | Self::DeletePoints(_) | Self::SetDefaults(_) => None,
+            Self::PutPoints { .. }
+            | Self::DeletePoints(_)
+            | Self::SetAttributes { .. }
+            | Self::SetDefaults(_) => None,
         }
     }
 
@@ -125,7 +161,7 @@ impl<'a> Change<'a> {
     }
 
     /// Enter the points of block `seq`, `step` of them under one hold of the series' lock.
-    /// Does nothing for features.
+    /// Does nothing for all else.
     pub(crate) fn enter_points(&self, series: &TemporalIndex, seq: u64, step: usize) -> Points {
         match *self {
             Self::PutPoints {
@@ -150,9 +186,10 @@ impl<'a> Change<'a> {
                 }
                 Points { added: 0, deleted }
             }
-            Self::PutFeature { .. } | Self::DeleteFeature { .. } | Self::SetDefaults(_) => {
-                Points::default()
-            }
+            Self::PutFeature { .. }
+            | Self::DeleteFeature { .. }
+            | Self::SetAttributes { .. }
+            | Self::SetDefaults(_) => Points::default(),
         }
     }
 }

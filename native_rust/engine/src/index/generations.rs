@@ -15,7 +15,7 @@ impl Generations {
         self.features.load(Ordering::Acquire)
     }
 
-    /// The last block that wrote or deleted points, of those applied so far.
+    /// The last block that wrote or deleted points, or set attributes, of those applied so far.
     pub(crate) fn of_series(&self) -> u64 {
         self.series.load(Ordering::Acquire)
     }
@@ -25,8 +25,8 @@ impl Generations {
         self.features.store(seq, Ordering::Release);
     }
 
-    /// Call it before points are written or deleted.
+    /// Call it before points are written or deleted, or attributes are set.
     pub(crate) fn touch_series(&self, seq: u64) {
-        self.series.store(seq, Ordering::Release);
+        self.series.fetch_max(seq, Ordering::Release);
     }
 }

@@ -128,29 +128,34 @@ impl TemporalIndex {
             if !room(&entries, &id) {
                 return Ok((entries, true));
             }
-            if let Some(summary) = series.read().summary(at) {
-                budget.make_room(&mut entries, 1)?;
-                entries.push(SeriesEntry { id, summary });
-            }
+            let summary = series.read().summary(at);
+            budget.make_room(&mut entries, 1)?;
+            entries.push(SeriesEntry { id, summary });
         }
         Ok((entries, false))
     }
 
-    /// How many series show a point at `at`, how many points those are, and from when to
-    /// when.
+    /// How many series show a point at `at` or have attributes, how many points those are,
+    /// and from when to when.
     ///
     /// O(n) in the number of series, [`Series::summary`] for each: not for a thread
     /// that must not wait.
     ///
     /// # Errors
     /// Those of the budget.
-    pub fn extent(&self, at: u64, budget: &Budget) -> Result<Extent> {
+    pub fn extent(
+        &self,
+        at: u64,
+        budget: &Budget,
+        has_attributes: impl Fn(&str) -> bool,
+    ) -> Result<Extent> {
         let mut all = InOrder::after(self, "", None, budget);
         let mut extent = Extent::default();
-        while let Some((_, series)) = all.next()? {
-            if let Some(summary) = series.read().summary(at) {
+        while let Some((id, series)) = all.next()? {
+            let summary = series.read().summary(at);
+            extent.series += u64::from(summary.is_some() || has_attributes(&id));
+            if let Some(summary) = summary {
                 let (first, last) = (summary.first, summary.last);
-                extent.series += 1;
                 extent.points += summary.points;
                 let (begin, end) = extent.ends.unwrap_or((first, last));
                 extent.ends = Some((begin.min(first), end.max(last)));

@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use super::defaults::DefaultsTable;
 use super::generations::Generations;
 use super::reverts::RevertTable;
-use super::{BlockTable, FeatureIndex, TemporalIndex, memory};
+use super::{AttributeTable, BlockTable, FeatureIndex, TemporalIndex, memory};
 use crate::error::{Error, InvalidCode, Result};
 use crate::merkle::NodeTable;
 
@@ -29,6 +29,7 @@ pub(crate) struct Indexes {
     published: AtomicU64,
     pub features: RwLock<FeatureIndex>,
     pub series: TemporalIndex,
+    pub attributes: RwLock<AttributeTable>,
     pub blocks: RwLock<BlockTable>,
     pub nodes: RwLock<NodeTable>,
     pub reverts: RwLock<RevertTable>,
@@ -44,6 +45,7 @@ pub(crate) struct Indexes {
 pub(crate) struct Rebuilt {
     pub features: FeatureIndex,
     pub series: TemporalIndex,
+    pub attributes: AttributeTable,
     pub blocks: BlockTable,
     pub nodes: NodeTable,
     pub reverts: RevertTable,
@@ -56,6 +58,7 @@ impl Indexes {
         let Rebuilt {
             features,
             series,
+            attributes,
             blocks,
             nodes,
             reverts,
@@ -65,6 +68,7 @@ impl Indexes {
             published: AtomicU64::new(published),
             features: RwLock::new(features),
             series,
+            attributes: RwLock::new(attributes),
             blocks: RwLock::new(blocks),
             nodes: RwLock::new(nodes),
             reverts: RwLock::new(reverts),
@@ -111,7 +115,9 @@ impl Indexes {
     pub(crate) fn memory(&self) -> usize {
         let features = self.features.read().memory();
         let tables = self.reverts.read().memory() + self.defaults.read().memory();
-        features + self.series.memory() + memory::of_blocks(self.published()) + tables
+        let attributes = self.attributes.read().memory();
+        let blocks = memory::of_blocks(self.published());
+        features + self.series.memory() + attributes + blocks + tables
     }
 
     /// To be held while an index is written, and dropped before the lock under which that
@@ -141,6 +147,7 @@ impl Indexes {
     /// is held meanwhile: a reader that came before the closing may be about to take it.
     pub(crate) fn free(&self) {
         drop(taken(&self.features));
+        drop(taken(&self.attributes));
         drop(taken(&self.blocks));
         drop(taken(&self.nodes));
         drop(taken(&self.reverts));

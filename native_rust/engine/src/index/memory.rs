@@ -26,6 +26,10 @@ const RUN: usize = 64;
 const KEY: usize = 240;
 /// A block that was undone, and by which.
 const REVERT: usize = 40;
+/// A series in the table of attributes, with a list of its own.
+const ATTRIBUTES: usize = 160;
+/// A version in that list, which has spare room.
+const ATTRIBUTES_VERSION: usize = 32;
 /// A block: its place in the journal, and its share of the tree.
 const BLOCK: usize = 24;
 
@@ -44,6 +48,11 @@ pub(crate) fn of_blocks(blocks: u64) -> usize {
     usize::try_from(blocks)
         .unwrap_or(usize::MAX)
         .saturating_mul(BLOCK)
+}
+
+/// Bytes of the versions of attributes, by series.
+pub(crate) fn of_attributes(series: usize, id_bytes: usize, versions: usize) -> usize {
+    series * ATTRIBUTES + id_bytes * ID + versions * ATTRIBUTES_VERSION
 }
 
 /// Bytes of idempotency keys, and of their texts.
@@ -73,6 +82,10 @@ fn of_operations(operations: &[Operation]) -> usize {
         Operation::PutFeature(put) => FEATURE + VERSION + put.id.len() * ID + BLOCK,
         Operation::PutPoints { batch, .. } => {
             SERIES + batch.series.len() * ID + batch.timestamps.len() * POINT + RUN + BLOCK
+        }
+        Operation::SetAttributes(set) if set.present => {
+            let id = 2 * set.series.len() * ID;
+            SERIES + ATTRIBUTES + ATTRIBUTES_VERSION + id + BLOCK
         }
         _ => 0,
     };

@@ -8,6 +8,7 @@
 //! the past is read like the present.
 
 mod apply;
+mod attributes;
 mod blocks;
 mod chunk;
 pub(crate) mod defaults;
@@ -33,6 +34,7 @@ mod traceless;
 mod walk;
 
 pub(crate) use apply::Change;
+pub(crate) use attributes::AttributeTable;
 pub use blocks::BlockTable;
 pub use chunk::{Point, PointRef};
 pub use features::{BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Newest};

@@ -124,6 +124,10 @@ pub struct Series {
     // Boxed, so that a node, which has room for eleven, stays small: most
     // series of a database of many are short.
     pub(super) chunks: BTreeMap<Fence, Box<Chunk>>,
+    /// Points that are alive, published or not.
+    alive: u64,
+    /// Whether it has attributes, published or not.
+    has_attributes: bool,
     /// 0 before there is one.
     first_seq: u64,
     touched: u64,
@@ -145,6 +149,7 @@ impl Series {
             let entered = self.insert_piece(points.piece(next, CAPACITY));
             let new_chunks = self.chunks.len() - chunks;
             next += entered;
+            self.alive += entered as u64;
             self.touched = self.touched.max(points.seq);
             self.note_first(points.seq);
             done += entered + PLACE_COST + CHUNK_COST * new_chunks;
@@ -209,11 +214,17 @@ impl Series {
             end_seq += chunk.delete(deletion) as u64;
             done += chunk.len() + PLACE_COST;
         }
-        if end_seq > 0 {
+        self.note_died(end_seq, seq);
+        (end_seq, rest)
+    }
+
+    /// Takes note of how many points died at `seq`.
+    pub(super) fn note_died(&mut self, died: u64, seq: u64) {
+        if died > 0 {
+            self.alive = self.alive.saturating_sub(died);
             self.touched = self.touched.max(seq);
             self.last_delete = self.last_delete.max(seq);
         }
-        (end_seq, rest)
     }
 
     /// Whether the points that `revival` names are gone and have these timestamps, in
@@ -259,7 +270,9 @@ impl Series {
             if done >= work {
                 return (back, Some(fence));
             }
-            back += chunk.bring_back(revival) as u64;
+            let revived = chunk.bring_back(revival) as u64;
+            back += revived;
+            self.alive += revived;
             done += chunk.len() + PLACE_COST;
             self.touched = self.touched.max(revival.seq);
         }
@@ -458,6 +471,16 @@ impl Series {
         for (_, chunk) in self.chunks.range(self.first_fence(start)..(end, 0)) {
             chunk.since((start, end), at, of, &mut found);
         }
+    }
+
+    /// Takes note of whether it has attributes.
+    pub(super) fn note_attributes(&mut self, present: bool) {
+        self.has_attributes = present;
+    }
+
+    /// Whether it has points or attributes, published or not. O(1).
+    pub(super) fn is_listed(&self) -> bool {
+        self.alive > 0 || self.has_attributes
     }
 
     /// The sequence that wrote the first of its points, published or not.

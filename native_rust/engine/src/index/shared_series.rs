@@ -28,6 +28,16 @@ impl SharedSeries {
         self.series.read()
     }
 
+    /// As [`Series::note_attributes`].
+    pub(super) fn note_attributes(&self, present: bool) {
+        self.series.write().note_attributes(present);
+    }
+
+    /// As [`Series::is_listed`].
+    pub(super) fn is_listed(&self) -> bool {
+        self.series.read().is_listed()
+    }
+
     /// Enters the points of block `seq`, letting readers in after every `step`
     /// of work in the sense of [`Series::insert`]. Sorts outside the lock.
     ///
@@ -123,7 +133,7 @@ impl SharedSeries {
     }
 
     /// The series, for restoring it from a snapshot.
-    pub(crate) fn restore(&self, part: &SeriesPart) -> Result<(), &'static str> {
+    pub(super) fn restore(&self, part: &SeriesPart) -> Result<(), &'static str> {
         self.series.write().restore(part)
     }
 

@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use super::chunk::PointRef;
 use super::memory;
 use super::range::Order;
-use super::series::Summary;
+use super::series::{SeriesPart, Summary};
 use super::shared_series::SharedSeries;
 use super::traceless::Traceless;
 use crate::types::{PointSpan, Which};
@@ -25,14 +25,14 @@ pub(crate) type NamedSeries = (Arc<str>, Arc<SharedSeries>);
 pub struct SeriesEntry {
     /// The series' id.
     pub id: Arc<str>,
-    /// What it holds.
-    pub summary: Summary,
+    /// What it holds, if it has points.
+    pub summary: Option<Summary>,
 }
 
 /// What all series hold together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// Series that have a point.
+    /// Series that have points or attributes.
     pub series: u64,
     /// Points in all of them.
     pub points: u64,
@@ -50,6 +50,8 @@ pub struct TemporalIndex {
     order: RwLock<BTreeMap<Arc<str>, Arc<SharedSeries>>>,
     /// Blocks about points that have left no trace in any series.
     traceless: Traceless,
+    /// How many have points or attributes, published or not.
+    listed: AtomicUsize,
     size: Size,
 }
 
@@ -72,6 +74,7 @@ impl Default for TemporalIndex {
             series: DashMap::with_shard_amount(SHARDS),
             order: RwLock::default(),
             traceless: Traceless::default(),
+            listed: AtomicUsize::default(),
             size: Size::default(),
         }
     }
@@ -81,7 +84,8 @@ impl TemporalIndex {
     /// Enters the points of block `seq` into the series `id`, as
     /// [`SharedSeries::insert`], and counts what they take.
     pub fn insert(&self, id: &str, timestamps: &[i64], values: &[f64], seq: u64, step: usize) {
-        self.get_or_create(id).insert(timestamps, values, seq, step);
+        let series = self.get_or_create(id);
+        self.listing(&series, || series.insert(timestamps, values, seq, step));
         self.count(timestamps.len(), 1);
     }
 
@@ -98,12 +102,14 @@ impl TemporalIndex {
         step: usize,
     ) {
         let series = self.get_or_create(id);
-        if series.bring_back(timestamps, deleted_by, seq, step) {
-            self.count(0, 2);
-        } else {
-            series.insert(timestamps, values, seq, step);
-            self.count(timestamps.len(), 1);
-        }
+        self.listing(&series, || {
+            if series.bring_back(timestamps, deleted_by, seq, step) {
+                self.count(0, 2);
+            } else {
+                series.insert(timestamps, values, seq, step);
+                self.count(timestamps.len(), 1);
+            }
+        });
     }
 
     /// Lets the points of a span die at `seq`, those that are alive, and returns how many
@@ -114,7 +120,7 @@ impl TemporalIndex {
         };
         let &PointSpan { start, end, .. } = span;
         // What dies in the middle of a run leaves three of it.
-        let (died, runs) = match &span.which {
+        let (died, runs) = self.listing(&series, || match &span.which {
             Which::All => (series.delete(start, end, None, seq, step), 2),
             Which::Of(block) => (series.delete(start, end, Some(*block), seq, step), 2),
             Which::One { block, place } => {
@@ -128,7 +134,7 @@ impl TemporalIndex {
                 let died = series.replace(timestamps, *by, seq, step);
                 (died, 2 * timestamps.len())
             }
-        };
+        });
         self.count(0, runs);
         died
     }
@@ -144,8 +150,46 @@ impl TemporalIndex {
         self.traceless.within(range, order, limit)
     }
 
-    /// Counts points that were entered into a series without [`Self::insert`].
-    pub(crate) fn count(&self, points: usize, runs: usize) {
+    /// Takes note of whether a series has attributes, which it may have without points.
+    pub(crate) fn note_attributes(&self, id: &str, present: bool) {
+        let series = self.get_or_create(id);
+        self.listing(&series, || series.note_attributes(present));
+    }
+
+    /// Appends the next part of a snapshot to one of its series.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn restore(
+        &self,
+        series: &SharedSeries,
+        part: &SeriesPart,
+    ) -> Result<(), &'static str> {
+        self.count(part.timestamps.len(), part.runs.len());
+        self.listing(series, || series.restore(part))
+    }
+
+    /// Does what changes a series, which only one thread does, and keeps the number of those
+    /// that have something.
+    fn listing<T>(&self, series: &SharedSeries, change: impl FnOnce() -> T) -> T {
+        let before = series.is_listed();
+        let changed = change();
+        match (before, series.is_listed()) {
+            (false, true) => self.listed.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.listed.fetch_sub(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        changed
+    }
+
+    /// Number of series that have points or attributes, those of unpublished blocks
+    /// included. O(1).
+    pub(crate) fn listed(&self) -> usize {
+        self.listed.load(Ordering::Relaxed)
+    }
+
+    /// Counts what points take.
+    fn count(&self, points: usize, runs: usize) {
         self.size.points.fetch_add(points, Ordering::Relaxed);
         self.size.runs.fetch_add(runs, Ordering::Relaxed);
     }
@@ -213,13 +257,13 @@ impl TemporalIndex {
         found.into_iter()
     }
 
-    /// Number of series, those of unpublished blocks included.
+    /// Number of series that ever had anything, those of unpublished blocks included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.series.len()
     }
 
-    /// Whether there is no series.
+    /// Whether there never was one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
@@ -266,7 +310,7 @@ mod tests {
                     points,
                     first,
                     last,
-                } = e.summary;
+                } = e.summary.unwrap();
                 (e.id.to_string(), points, first, last)
             };
             entries.into_iter().map(row).collect()
@@ -286,7 +330,7 @@ mod tests {
         assert_eq!(list(2, None, 9), [row("a", 2, 7), row("b", 2, 7)]);
         assert_eq!(list(0, None, 9), []);
         let extent = |at| {
-            let extent = index.extent(at, &budget).unwrap();
+            let extent = index.extent(at, &budget, |_| false).unwrap();
             (extent.series, extent.ends)
         };
         assert_eq!(extent(0), (0, None));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use crate::block::{Action, Block, Effect};
-use crate::block::{OpKind, revert_body};
+use crate::block::{OpKind, Versioned, revert_body};
 use crate::error::Result;
 use crate::fs::FileSystem;
 use crate::journal::{Examination, Group, Journal, readable_blocks};
@@ -42,9 +42,6 @@ pub struct Appended {
     pub missing: Vec<(u64, u64)>,
 }
 
-/// Where the defaults stand among features: no id has such a character.
-const DEFAULTS: &str = "\0defaults";
-
 /// The newest version of a feature in the copy.
 #[derive(Debug, Clone, Copy)]
 struct Newest {
@@ -55,7 +52,11 @@ struct Newest {
 /// What the copy holds, as far as later blocks depend on it.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    newest: HashMap<Box<str>, Newest>,
+    /// Features, and series with attributes, by id.
+    features: HashMap<Box<str>, Newest>,
+    attributes: HashMap<Box<str>, Newest>,
+    /// The block that set the defaults last.
+    defaults: Option<u64>,
 }
 
 impl Kept {
@@ -66,17 +67,29 @@ impl Kept {
     }
 
     fn note(&mut self, effect: &Effect<'_>, seq: u64) {
-        let (id, deleted) = match effect {
-            Effect::PutFeature(feature) => (&*feature.id, false),
-            Effect::DeleteFeature(id) => (*id, true),
-            Effect::SetDefaults(_) => (DEFAULTS, false),
-            Effect::PutPoints(_) | Effect::DeletePoints(_) => return,
+        if let Effect::SetDefaults(_) = effect {
+            self.defaults = Some(seq);
+        }
+        let Some((of, deleted)) = effect.version() else {
+            return;
         };
         let newest = Newest { seq, deleted };
-        match self.newest.get_mut(id) {
+        let (table, id) = match of {
+            Versioned::Feature(id) => (&mut self.features, id),
+            Versioned::Attributes(id) => (&mut self.attributes, id),
+        };
+        match table.get_mut(id) {
             Some(known) => *known = newest,
-            None => drop(self.newest.insert(id.into(), newest)),
+            None => drop(table.insert(id.into(), newest)),
         }
+    }
+
+    fn newest(&self, of: Versioned<'_>) -> Option<Newest> {
+        let newest = match of {
+            Versioned::Feature(id) => self.features.get(id),
+            Versioned::Attributes(id) => self.attributes.get(id),
+        };
+        newest.copied()
     }
 }
 
@@ -257,22 +270,23 @@ impl<'a> Appending<'a> {
             let new = self.new_seq(undone).ok_or_else(|| lost("undoes", undone))?;
             body = revert_body(new, op, &body);
         }
-        let prev = match &effect {
-            Effect::PutFeature(feature) => self.kept.newest.get(&*feature.id),
-            Effect::DeleteFeature(id) => {
-                let newest = self.kept.newest.get(*id);
-                match newest.filter(|newest| !newest.deleted) {
-                    None => return Err(format!("it deletes the feature {id:?}, which is lost")),
-                    there => there,
-                }
-            }
-            Effect::SetDefaults(_) => self.kept.newest.get(DEFAULTS),
-            Effect::PutPoints(_) | Effect::DeletePoints(_) => None,
+        let version = effect.version();
+        let prev = match effect {
+            Effect::SetDefaults(_) => self.kept.defaults,
+            _ => version
+                .and_then(|(of, _)| self.kept.newest(of))
+                .map(|newest| newest.seq),
         };
+        if let Some((of, true)) = version
+            && self.kept.newest(of).is_none_or(|newest| newest.deleted)
+        {
+            let (entity, id) = (of.entity(), of.id());
+            return Err(format!("it deletes the {entity} {id:?}, which is lost"));
+        }
         Ok(Renumbered {
             prev: match planted(Bug::SalvageKeepsNumbers) {
                 true => block.prev,
-                false => prev.map(|newest| newest.seq),
+                false => prev,
             },
             body,
             provenance: self.provenance(block, bytes).map_err(text)?,

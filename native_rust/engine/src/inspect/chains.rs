@@ -1,11 +1,12 @@
-//! Whether each version of a feature names the one before it.
+//! Whether each version of a feature, or of attributes, names the one before it.
 
 use std::hash::{BuildHasher, RandomState};
 
 use crate::block::{Block, Effect};
 use crate::mem::chunked::Chunked;
 
-/// The versions of all features, by sequence.
+/// The versions of all features and of all attributes, by sequence. What is said here of
+/// features holds for attributes.
 ///
 /// Ids are kept as 64-bit fingerprints, with a key of this run: nine bytes a block in all.
 /// A version names one of the same feature that no other version names, and one version
@@ -31,18 +32,17 @@ impl Chains {
         if let Some(reverted) = action.reverts.filter(|reverted| *reverted >= seq) {
             return Err(format!("block {seq} undoes a later one, {reverted}"));
         }
-        let id = match &effect {
-            Effect::PutFeature(feature) => Some(&*feature.id),
-            Effect::DeleteFeature(id) => Some(*id),
-            // No id of a feature has such a character.
-            Effect::SetDefaults(_) => Some("\0defaults"),
-            Effect::PutPoints(_) | Effect::DeletePoints(_) => None,
+        let version = effect.version();
+        let feature = match (&version, &effect) {
+            (Some((of, _)), _) => self.keyed.hash_one(of).max(1),
+            // Of these there is one row in all.
+            (None, Effect::SetDefaults(_)) => self.keyed.hash_one("defaults").max(1),
+            (None, _) => 0,
         };
-        let feature = id.map_or(0, |id| self.keyed.hash_one(id).max(1));
         self.features.push(feature);
         self.superseded.push(false);
-        self.beginnings.push(id.is_some() && prev.is_none());
-        let (Some(_), Some(prev)) = (id, prev) else {
+        self.beginnings.push(feature > 0 && prev.is_none());
+        let Some(prev) = prev.filter(|_| feature > 0) else {
             return Ok(());
         };
         let place = prev

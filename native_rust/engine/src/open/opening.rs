@@ -96,6 +96,7 @@ pub(crate) fn open(
         growth,
         features,
         series,
+        attributes,
         blocks,
         reverts,
         defaults,
@@ -112,12 +113,13 @@ pub(crate) fn open(
         root: journal.tree().root(),
         journal_bytes: journal.end(),
         features: features.len() as u64,
-        series: series.len() as u64,
+        series: series.listed() as u64,
         points,
     };
     let indexes = Rebuilt {
         features,
         series,
+        attributes,
         blocks,
         nodes,
         reverts,

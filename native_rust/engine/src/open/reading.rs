@@ -110,11 +110,18 @@ impl Reading<'_> {
         };
         let Rebuild {
             keys,
+            attributes,
             defaults,
             reverts,
+            series,
             ..
         } = &mut replay;
-        snapshot::decode_extra(&loaded.extra, keys, defaults, reverts)?;
+        snapshot::decode_extra(&loaded.extra, keys, (attributes, defaults), reverts)?;
+        // Those of them that have no points are in no other part of it.
+        for (id, versions) in attributes.all() {
+            let present = versions.last().is_some_and(|version| !version.deleted);
+            series.note_attributes(id, present);
+        }
         let opened = match self.replay(Some(loaded.start), &mut replay) {
             Ok(opened) => opened,
             Err(RecoverError::StartRefused(reason)) => return Err(reason),

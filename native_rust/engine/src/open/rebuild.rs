@@ -6,7 +6,7 @@ use crate::index::Change;
 use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{Before, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
-use crate::index::{BlockTable, FeatureLoader, TemporalIndex, memory};
+use crate::index::{AttributeTable, BlockTable, FeatureLoader, TemporalIndex, memory};
 use crate::journal::BlockLocation;
 use crate::limits::Limits;
 use crate::open::growth::Growth;
@@ -17,6 +17,7 @@ pub(super) struct Rebuild {
     pub(super) growth: Growth,
     pub(super) features: FeatureLoader,
     pub(super) series: TemporalIndex,
+    pub(super) attributes: AttributeTable,
     pub(super) blocks: BlockTable,
     pub(super) reverts: RevertTable,
     pub(super) defaults: DefaultsTable,
@@ -31,6 +32,7 @@ impl Rebuild {
             growth,
             features: FeatureLoader::default(),
             series: TemporalIndex::default(),
+            attributes: AttributeTable::default(),
             blocks: BlockTable::default(),
             reverts: RevertTable::default(),
             defaults: DefaultsTable::default(),
@@ -48,7 +50,10 @@ impl Rebuild {
         self.blocks.push(location, block.seq == block.txn);
         self.last_time = block.time;
         let (features, series) = (&self.features, &self.series);
-        let tables = self.keys.memory() + self.reverts.memory() + self.defaults.memory();
+        let tables = self.keys.memory()
+            + self.reverts.memory()
+            + self.defaults.memory()
+            + self.attributes.memory();
         let taken = || features.memory() + series.memory() + memory::of_blocks(block.seq) + tables;
         let room = self.growth.replayed(block.seq, location.len, taken);
         room.map_err(|full| full.to_string())?;
@@ -94,6 +99,11 @@ impl Rebuild {
         }
         if change.is_about_a_feature() {
             let before = change.enter_feature(&mut self.features, block.seq);
+            return same_version(block.seq, block.prev, before);
+        }
+        if let Effect::SetAttributes { .. } = effect {
+            let (attributes, series) = (&mut self.attributes, &self.series);
+            let before = change.enter_attributes(attributes, series, block.seq);
             return same_version(block.seq, block.prev, before);
         }
         let points = change.enter_points(&self.series, block.seq, usize::MAX);

@@ -67,6 +67,9 @@ impl Database {
             (None, None) if as_of.is_some() => detail += "; there is none now either",
             (None, None) => {}
         }
+        if matches!(entity, Entity::Series) && id.contains('*') {
+            detail += "; in a path a star stands for any characters at the end alone: to have them elsewhere ask timeseries/* with the parameter pattern, such as pattern=*/temp";
+        }
         Ok(Some(Absence { detail, deleted }))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::block::{Action, Block, OpKind};
+use crate::block::{Action, Block, OpKind, Versioned};
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
@@ -10,16 +10,15 @@ use crate::index::Order;
 use crate::merkle::leaf_hash;
 use crate::planted::{Bug, planted};
 use crate::read::ahead::ReadAhead;
-use crate::read::features::no_feature;
 use crate::read::page::check_limit;
 use crate::read::selection::{BlockFilter, Candidates};
 use crate::read::versions::versions;
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
-    DecodeError, Which, delete_points_to_json, feature_to_json, points_to_json,
-    stored_delete_feature, stored_delete_points, stored_feature_id, stored_points, to_hex,
-    write_json, write_timestamp,
+    DecodeError, Which, attributes_to_json, delete_points_to_json, feature_to_json, points_to_json,
+    stored_attributes, stored_delete_feature, stored_delete_points, stored_feature_id,
+    stored_points, to_hex, write_json, write_timestamp,
 };
 
 /// Which blocks to list.
@@ -134,38 +133,51 @@ impl Database {
         limit: usize,
         budget: &Budget,
     ) -> Result<EntryPage> {
+        self.version_entries(Versioned::Feature(id), (since, as_of), limit, budget)
+    }
+
+    /// The same of the attributes of a series.
+    ///
+    /// # Errors
+    /// As [`Database::provenance`].
+    pub fn attributes_provenance(
+        &self,
+        series: &str,
+        since: u64,
+        as_of: Option<u64>,
+        limit: usize,
+        budget: &Budget,
+    ) -> Result<EntryPage> {
+        self.version_entries(Versioned::Attributes(series), (since, as_of), limit, budget)
+    }
+
+    fn version_entries(
+        &self,
+        of: Versioned<'_>,
+        (since, as_of): (u64, Option<u64>),
+        limit: usize,
+        budget: &Budget,
+    ) -> Result<EntryPage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
         // One more than the page has says that there are more.
         let at = state.at(as_of)?;
-        let versions = versions(
-            state,
-            id,
-            since.min(at)..at,
-            limit.saturating_add(1),
-            budget,
-        )?;
-        if versions.is_empty()
-            && state
-                .indexes
-                .features
-                .read()
-                .versions(id, 0, at, 1)
-                .is_empty()
-        {
-            return Err(no_feature(id));
+        let wanted = since.min(at)..at;
+        let found = versions(state, of, wanted, limit.saturating_add(1), budget)?;
+        if found.is_empty() && versions(state, of, 0..at, 1, budget)?.is_empty() {
+            return Err(of.not_found());
         }
         let mut entries = Entries::new(state, at, budget);
         let every = BlockFilter::default();
         let mut last = None;
-        for seq in versions.iter().take(limit) {
+        for seq in found.iter().take(limit) {
             if !entries.add(*seq, Parts::Head, &every)? {
                 break;
             }
             last = Some(*seq);
         }
-        let more = entries.returned < versions.len();
+        let more = entries.returned < found.len();
         Ok(entries.finish(last.filter(|_| more)))
     }
 }
@@ -308,6 +320,7 @@ fn write_outline(block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError
         }
         // They are all that it is.
         OpKind::SetDefaults => {}
+        OpKind::SetAttributes => text("series_id", stored_attributes(action.body)?.series),
         OpKind::DeletePoints | OpKind::Revert => {
             let span = stored_delete_points(action.body)?;
             if let Which::Replaced { by, timestamps } = &span.which {
@@ -379,6 +392,7 @@ fn write_body(block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
         OpKind::PutFeature => feature_to_json(action.body, None, out)?,
         OpKind::PutPoints => points_to_json(action.body, out)?,
         OpKind::DeletePoints => delete_points_to_json(action.body, out)?,
+        OpKind::SetAttributes => attributes_to_json(action.body, out)?,
         OpKind::DeleteFeature | OpKind::SetDefaults | OpKind::Revert => {
             write_json(action.body, out)?;
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::index::InOrder;
 use crate::read::cursor::List;
 use crate::read::points::Latest;
+use crate::read::series_filter::Chosen;
 use crate::read::series_list::{LONG_ROW, SeriesListQuery, SeriesPager};
 use crate::read::table_rows::write_cell;
 use crate::types::{TimeWriter, Zone};
@@ -24,19 +24,20 @@ pub struct LatestPage {
 }
 
 impl Database {
-    /// The last point of each series whose id begins with a prefix, as
+    /// The last point of each series that is asked for, as
     /// [`Database::latest`] has it. Pages are as those of [`Database::series_list`]. Reads
     /// the journal, a block for each series.
     ///
     /// # Errors
     /// As [`Database::series_list`], [`crate::Error::Corrupt`], [`crate::Error::Io`].
     pub fn latest_list(&self, query: &SeriesListQuery<'_>, budget: &Budget) -> Result<LatestPage> {
-        let mut pager = SeriesPager::new(self, query, List::Latest, &query.prefix)?;
+        let mut pager = SeriesPager::new(self, query, List::Latest, &())?;
         let at = pager.at();
-        let index = &self.state.indexes.series;
-        let mut found = InOrder::after(index, query.prefix, pager.after().as_deref(), budget);
+        let chosen = Chosen::new(&self.state, query.filters, at)?;
+        let after = pager.after();
+        let mut found = chosen.walk_after((query.prefix, after.as_deref()), budget);
         let mut series = Vec::new();
-        while let Some(((id, _), point)) = pager.next_shown(&mut found, budget)? {
+        while let Some(((id, _), point)) = pager.next_shown(&mut found, chosen, budget)? {
             budget.check()?;
             let latest = self.written(point)?;
             let texts = [&latest.metadata, &latest.provenance];

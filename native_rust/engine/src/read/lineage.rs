@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use crate::block::Versioned;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
@@ -44,7 +45,7 @@ impl Database {
         state.check_open()?;
         check_limit(limit, state.limits.page_items)?;
         let at = state.at(as_of)?;
-        let versions = versions(state, id, 0..at, usize::MAX, budget)?;
+        let versions = versions(state, Versioned::Feature(id), 0..at, usize::MAX, budget)?;
         if versions.is_empty() {
             return Err(no_feature(id));
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod absence;
 pub(crate) mod ahead;
+pub(crate) mod attributes;
 pub(crate) mod blocks;
 pub(crate) mod cursor;
 pub(crate) mod detailed_points;
@@ -19,6 +20,7 @@ pub(crate) mod proofs;
 pub(crate) mod scrub;
 pub(crate) mod selection;
 pub(crate) mod series_diff;
+pub(crate) mod series_filter;
 pub(crate) mod series_list;
 pub(crate) mod series_provenance;
 pub(crate) mod table_rows;

@@ -5,9 +5,10 @@ use std::hash::Hash;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::index::{InOrder, NamedSeries, Point, SeriesEntry};
+use crate::index::{NamedSeries, Point, SeriesEntry};
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::page::check_limit;
+use crate::read::series_filter::{Chosen, SeriesFilter, Walk};
 use crate::read::table_rows::write_cell;
 use crate::types::{TimeWriter, Zone};
 
@@ -16,6 +17,8 @@ use crate::types::{TimeWriter, Zone};
 pub struct SeriesListQuery<'a> {
     /// What their ids begin with; all do with nothing.
     pub prefix: &'a str,
+    /// What must hold for them: all of it. At most 64.
+    pub filters: &'a [SeriesFilter],
     /// Series in one page, at least 1.
     pub limit: usize,
     /// Where the page begins: the `next` of the page before.
@@ -29,6 +32,9 @@ pub struct SeriesListQuery<'a> {
 pub struct SeriesListPage {
     /// By id in byte order.
     pub series: Vec<SeriesEntry>,
+    /// The attributes of each, as a JSON object, if that was asked for: nothing for one
+    /// that has none.
+    pub attributes: Option<Vec<Option<Vec<u8>>>>,
     /// The sequence the answer is as of.
     pub seq: u64,
     /// Cursor of the next page, if there is one.
@@ -36,38 +42,66 @@ pub struct SeriesListPage {
 }
 
 impl Database {
-    /// Series that have points, with how many and from when to when. Pages show one state,
-    /// and end at their limit, or where they would pass [`crate::Limits::page_bytes`] as
-    /// JSON, or have passed over [`crate::Limits::page_items`] series without points: such a
-    /// page may be empty and have a next one. No file work.
+    /// Series that have points or attributes, with how many points and from when to when.
+    /// Pages show one state, and end at their limit, or where they would pass
+    /// [`crate::Limits::page_bytes`] as JSON, or have passed over
+    /// [`crate::Limits::page_items`] series that are not wanted: such a page may be empty and
+    /// have a next one. No file work but for filters on attributes.
     ///
-    /// O(log of all series), and of the chunks of those listed.
+    /// O(log of all series), and of the chunks of those listed. With filters each series is
+    /// looked at whose id begins so, up to the last one of the page, and its attributes are
+    /// read from the journal.
     ///
     /// # Errors
     /// [`crate::Error::Invalid`] for a bad limit, sequence or cursor, those of the
-    /// [`Budget`], [`crate::Error::Closed`].
+    /// [`Budget`], [`crate::Error::Closed`]; with filters [`crate::Error::Corrupt`] and
+    /// [`crate::Error::Io`].
     pub fn series_list(
         &self,
         query: &SeriesListQuery<'_>,
         budget: &Budget,
     ) -> Result<SeriesListPage> {
-        let mut pager = SeriesPager::new(self, query, List::Series, &query.prefix)?;
-        let at = pager.at();
-        let index = &self.state.indexes.series;
-        let mut found = InOrder::after(index, query.prefix, pager.after().as_deref(), budget);
-        let mut series = Vec::new();
-        while let Some(((id, points), _)) = pager.next_shown(&mut found, budget)? {
-            if !pager.take(&id, 0) {
+        self.series_list_with(query, false, budget)
+    }
+
+    /// The same, and if `include` says so with their attributes, which it reads from the
+    /// journal.
+    ///
+    /// # Errors
+    /// As [`Database::series_list`], and [`crate::Error::Corrupt`], [`crate::Error::Io`].
+    pub fn series_list_with(
+        &self,
+        query: &SeriesListQuery<'_>,
+        include: bool,
+        budget: &Budget,
+    ) -> Result<SeriesListPage> {
+        let mut pager = SeriesPager::new(self, query, List::Series, &include)?;
+        let (at, after) = (pager.at(), pager.after());
+        let chosen = Chosen::new(&self.state, query.filters, at)?;
+        let mut found = chosen.walk_after((query.prefix, after.as_deref()), budget);
+        let attributes = &self.state.indexes.attributes;
+        let wanted = |id: &str, last: Option<Point>| {
+            let version = attributes.read().current(id, at);
+            match last.is_some() || version.is_some() {
+                true => chosen.document(id, version, include),
+                false => Ok(None),
+            }
+        };
+        let (mut series, mut documents) = (Vec::new(), Vec::new());
+        while let Some(((id, points), document)) = pager.next_wanted(&mut found, budget, wanted)? {
+            if !pager.take(&id, document.as_ref().map_or(0, Vec::len)) {
                 break;
             }
-            if let Some(summary) = points.read().summary(at) {
-                budget.make_room(&mut series, 1)?;
-                series.push(SeriesEntry { id, summary });
-            }
+            let summary = points.read().summary(at);
+            budget.make_room(&mut series, 1)?;
+            budget.make_room(&mut documents, 1)?;
+            series.push(SeriesEntry { id, summary });
+            documents.push(document);
         }
         budget.hold(pager.bytes())?;
         Ok(SeriesListPage {
             series,
+            attributes: include.then_some(documents),
             seq: at,
             next: pager.next(),
         })
@@ -78,7 +112,7 @@ impl Database {
 fn row_bytes(id: &str) -> usize {
     // A quote in the id, with what stands before it.
     const ESCAPED: usize = 2;
-    140 + ESCAPED * id.len()
+    180 + ESCAPED * id.len()
 }
 
 impl SeriesListPage {
@@ -89,17 +123,22 @@ impl SeriesListPage {
         let mut out = Vec::new();
         for SeriesEntry { id, summary } in &self.series {
             write_cell(id, &mut out);
-            out.extend_from_slice(format!(",{},", summary.points).as_bytes());
-            times.write(summary.first, &mut out);
-            out.push(b',');
-            times.write(summary.last, &mut out);
+            match summary {
+                Some(summary) => {
+                    out.extend_from_slice(format!(",{},", summary.points).as_bytes());
+                    times.write(summary.first, &mut out);
+                    out.push(b',');
+                    times.write(summary.last, &mut out);
+                }
+                None => out.extend_from_slice(b",0,,"),
+            }
             out.push(b'\n');
         }
         out
     }
 
-    /// A JSON array of `{"series_id", "points", "first", "last"}`, the ends in ISO 8601, in
-    /// local time of `zone`.
+    /// A JSON array of `{"series_id", "points", "first", "last", "attributes"?}`, the ends in
+    /// ISO 8601, in local time of `zone`, and null for a series without points.
     #[must_use]
     pub fn to_json(&self, zone: &Zone) -> Vec<u8> {
         let mut times = TimeWriter::new(zone);
@@ -111,12 +150,23 @@ impl SeriesListPage {
             out.extend_from_slice(b"{\"series_id\":");
             // Writing text into memory has no way to fail.
             let _ = serde_json::to_writer(&mut out, &**id);
-            let points = summary.points;
-            out.extend_from_slice(format!(",\"points\":{points},\"first\":\"").as_bytes());
-            times.write(summary.first, &mut out);
-            out.extend_from_slice(b"\",\"last\":\"");
-            times.write(summary.last, &mut out);
-            out.extend_from_slice(b"\"}");
+            match summary {
+                Some(summary) => {
+                    let points = summary.points;
+                    out.extend_from_slice(format!(",\"points\":{points},\"first\":\"").as_bytes());
+                    times.write(summary.first, &mut out);
+                    out.extend_from_slice(b"\",\"last\":\"");
+                    times.write(summary.last, &mut out);
+                    out.push(b'"');
+                }
+                None => out.extend_from_slice(b",\"points\":0,\"first\":null,\"last\":null"),
+            }
+            if let Some(attributes) = &self.attributes {
+                out.extend_from_slice(b",\"attributes\":");
+                let attributes = attributes.get(place).and_then(Option::as_ref);
+                out.extend_from_slice(attributes.map_or(b"null", |json| json.as_slice()));
+            }
+            out.push(b'}');
         }
         out.push(b']');
         out
@@ -140,7 +190,7 @@ pub(crate) struct SeriesPager {
 }
 
 impl SeriesPager {
-    /// For a question, which is a list and `what` else it asks.
+    /// For a question, which is a list, the series it is about, and `what` else it asks.
     pub(crate) fn new(
         database: &Database,
         query: &SeriesListQuery<'_>,
@@ -150,7 +200,8 @@ impl SeriesPager {
         let state = &database.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
-        let asked = Asked::new(&state.cursors, list, what);
+        let what = (query.prefix, query.filters, what);
+        let asked = Asked::new(&state.cursors, list, &what);
         let (as_of, after) = match asked.open_as_of(state, query.cursor, query.as_of)? {
             Some(Cursor::Series { at, after }) => (Some(at), Some(after)),
             _ => (query.as_of, None),
@@ -178,19 +229,22 @@ impl SeriesPager {
         self.after.clone()
     }
 
-    /// The next series that shows a point, and its last one. Those that have none, such as all
-    /// that were made later, are passed over, as many in a page as one may have items: then the
-    /// page ends, and the next one goes on after them.
-    pub(crate) fn next_shown(
+    /// The next series that `wanted` takes, which is given its id and its last point, with what
+    /// that makes of it. Others, such as all that were made later, are passed over, as many in a
+    /// page as one may have items: then the page ends, and the next one goes on after them.
+    pub(crate) fn next_wanted<T>(
         &mut self,
-        found: &mut InOrder<'_>,
+        found: &mut Walk<'_>,
         budget: &Budget,
-    ) -> Result<Option<(NamedSeries, Point)>> {
+        mut wanted: impl FnMut(&str, Option<Point>) -> Result<Option<T>>,
+    ) -> Result<Option<(NamedSeries, T)>> {
         while let Some((id, points)) = found.next()? {
-            if points.began_by(self.at)
-                && let Some(last) = points.latest(self.at, budget)?
-            {
-                return Ok(Some(((id, points), last)));
+            let last = match points.began_by(self.at) {
+                true => points.latest(self.at, budget)?,
+                false => None,
+            };
+            if let Some(made) = wanted(&id, last)? {
+                return Ok(Some(((id, points), made)));
             }
             self.passing = self.passing.saturating_sub(1);
             if self.passing == 0 {
@@ -200,6 +254,19 @@ impl SeriesPager {
             }
         }
         Ok(None)
+    }
+
+    /// The next series of those chosen that shows a point, and its last one.
+    pub(crate) fn next_shown(
+        &mut self,
+        found: &mut Walk<'_>,
+        chosen: Chosen<'_>,
+        budget: &Budget,
+    ) -> Result<Option<(NamedSeries, Point)>> {
+        self.next_wanted(found, budget, |id, last| match last {
+            Some(last) if chosen.takes(id)? => Ok(Some(last)),
+            _ => Ok(None),
+        })
     }
 
     /// Takes the row of a series, which has so many bytes beside those it has in the list, if

@@ -1,16 +1,16 @@
-//! The versions of a feature.
+//! The versions of a feature, or of the attributes of a series.
 
 use std::ops::Range;
 
+use crate::block::Versioned;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::state::State;
 
-/// Up to `limit` versions of a feature that were written after the start of a range of
-/// sequences and up to its end, oldest first, read some at a time.
+/// Up to `limit` versions that were written after the start of a range of sequences and up to its end, oldest first, read some at a time.
 pub(crate) fn versions(
     state: &State,
-    id: &str,
+    of: Versioned<'_>,
     behind: Range<u64>,
     limit: usize,
     budget: &Budget,
@@ -22,11 +22,17 @@ pub(crate) fn versions(
         budget.check()?;
         let since = versions.last().copied().unwrap_or(behind.start);
         let step = STEP.min(limit - versions.len());
-        let more = state
-            .indexes
-            .features
-            .read()
-            .versions(id, since, behind.end, step);
+        let indexes = &state.indexes;
+        let more = match of {
+            Versioned::Feature(id) => {
+                let features = indexes.features.read();
+                features.versions(id, since, behind.end, step)
+            }
+            Versioned::Attributes(id) => {
+                let attributes = indexes.attributes.read();
+                attributes.versions(id, since, behind.end, step)
+            }
+        };
         let last = more.len() < STEP;
         budget.make_room(&mut versions, more.len())?;
         versions.extend(more);

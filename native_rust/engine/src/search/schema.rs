@@ -38,7 +38,7 @@ impl Database {
     ///   properties or 8 KiB of names, and of those that were written when the others
     ///   had 4,096 different sets of them, or sets of 4 MiB. Their geometry types are
     ///   counted all the same.
-    /// - `series` counts those that have a point; `first` and `last` are the earliest
+    /// - `series` counts those that have points or attributes; `first` and `last` are the earliest
     ///   and the latest timestamp, absent without points.
     ///
     /// `series` is as of block `seq`. `features` is that too unless a group is being
@@ -62,7 +62,8 @@ impl Database {
             Some(_) if at < head.tree_size => signatures_as_of(state, at, budget)?,
             _ => (count, signatures),
         };
-        let extent = state.indexes.series.extent(at, budget)?;
+        let has_attributes = |id: &str| state.indexes.attributes.read().current(id, at).is_some();
+        let extent = state.indexes.series.extent(at, budget, has_attributes)?;
         let schema = Schema {
             seq: at,
             features: Features::of(count, &signatures),

@@ -11,8 +11,10 @@ use super::duplicates::settle;
 use super::overlay::{Found, Overlay, SeriesOverlay};
 use super::table::Figures;
 use super::undoing::{Subject, Undoing, check_undoing, undone_block};
-use crate::block::{Condition, Expected, IdempotencyKey, Operation, check_size, encoded_len};
-use crate::error::{Entity, Error, Result};
+use crate::block::{
+    Condition, Expected, IdempotencyKey, Operation, Versioned, check_size, encoded_len,
+};
+use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::mem::{Pool, Reservation};
 use crate::planted::{Bug, planted};
@@ -187,7 +189,7 @@ impl Contents {
         let view = self.view();
         let found = settle(&operations, found, |series| view.series(series))?;
         let written = |subject: &Subject<'_>| match subject {
-            Subject::Feature(id) => view.feature(id).is_some(),
+            Subject::Version(of) => view.newest(*of).is_some(),
             Subject::Points(id) | Subject::Deletion(id) => view.deletes_from(id),
             Subject::Defaults => false,
         };
@@ -237,26 +239,19 @@ impl Contents {
     /// as `found` says, nor in it. Nobody else can write it before the commit without a
     /// conflict, so what holds here holds then.
     fn check_deletes(&self, operations: &[Operation], found: &[Found]) -> Result<()> {
-        let puts = |operation: &Operation| matches!(operation.effect(), Operation::PutFeature(_));
         let view = self.view();
-        let mut own: HashMap<&str, bool> = HashMap::new();
+        let mut own: HashMap<Versioned<'_>, bool> = HashMap::new();
         for (operation, found) in operations.iter().zip(found) {
-            match operation.effect() {
-                Operation::PutFeature(put) => {
-                    own.insert(&put.id, true);
-                }
-                Operation::DeleteFeature(delete) => {
-                    let was = matches!(found, Found::Version(_));
-                    let before = || view.feature(&delete.id).map_or(was, puts);
-                    let there = own.insert(&delete.id, false).unwrap_or_else(before);
-                    if !there {
-                        return Err(Error::NotFound {
-                            entity: Entity::Feature,
-                            id: delete.id.clone(),
-                        });
-                    }
-                }
-                _ => {}
+            let Some((of, deleted)) = operation.version() else {
+                continue;
+            };
+            let before = own.insert(of, !deleted);
+            let there = || match view.newest(of).and_then(Operation::version) {
+                Some((_, deleted)) => !deleted,
+                None => matches!(found, Found::Version(_)),
+            };
+            if deleted && !before.unwrap_or_else(there) {
+                return Err(of.not_found());
             }
         }
         Ok(())
@@ -309,6 +304,11 @@ impl Contents {
         for layer in &self.layers {
             let features = layer.overlay.features();
             conditions.extend(features.map(|id| Condition::Feature {
+                id: id.to_owned(),
+                expected: Expected::NotAfter(seq),
+            }));
+            let attributes = layer.overlay.attributes();
+            conditions.extend(attributes.map(|id| Condition::Attributes {
                 id: id.to_owned(),
                 expected: Expected::NotAfter(seq),
             }));
@@ -411,8 +411,13 @@ pub(crate) struct View {
 impl View {
     /// The newest own operation on feature `id`.
     pub(crate) fn feature(&self, id: &str) -> Option<&Operation> {
+        self.newest(Versioned::Feature(id))
+    }
+
+    /// The newest own operation on what has versions.
+    fn newest(&self, of: Versioned<'_>) -> Option<&Operation> {
         let mut layers = self.layers.iter().rev();
-        layers.find_map(|layer| layer.operation(layer.overlay.feature(id)?))
+        layers.find_map(|layer| layer.operation(layer.overlay.newest(of)?))
     }
 
     /// Whether the version of block `seq` has been written over.
@@ -432,7 +437,8 @@ impl View {
     /// of those.
     pub(crate) fn is_newest(&self, id: &str, place: usize) -> bool {
         let mut layers = self.layers.iter().rev();
-        layers.find_map(|layer| layer.overlay.feature(id)) == Some(place)
+        let of = Versioned::Feature(id);
+        layers.find_map(|layer| layer.overlay.newest(of)) == Some(place)
     }
 
     /// Whether points of series `id` were deleted.

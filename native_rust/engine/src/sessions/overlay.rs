@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::block::{Operation, Spans};
+use crate::block::{Operation, Spans, Versioned};
 use crate::index::{Point, PointRef};
 use crate::types::{OnDuplicate, PointBatch, Which};
 
@@ -14,6 +14,8 @@ pub(crate) struct Overlay {
     /// Sequences of the versions that those hide.
     hidden: HashSet<u64>,
     series: HashMap<String, SeriesOverlay>,
+    /// As `features`, of the attributes of series.
+    attributes: HashMap<String, usize>,
 }
 
 /// Own writes to one series.
@@ -99,6 +101,7 @@ impl Overlay {
                 SERIES + batch.series.len() + (POINT + replaced) * batch.timestamps.len()
             }
             Operation::DeletePoints(delete) => SERIES + SPAN + 2 * delete.span.series.len(),
+            Operation::SetAttributes(set) => FEATURE + set.series.len(),
             Operation::SetDefaults(_) | Operation::Revert(_) => 0,
         }
     }
@@ -147,6 +150,9 @@ impl Overlay {
                 }
                 series.deletes.add(span.start, span.end, &span.which);
             }
+            Operation::SetAttributes(set) => {
+                self.attributes.insert(set.series.clone(), place);
+            }
             Operation::SetDefaults(_) | Operation::Revert(_) => {}
         }
     }
@@ -154,6 +160,7 @@ impl Overlay {
     /// Note what `later` has noted, whose operations are later ones.
     pub(crate) fn absorb(&mut self, later: Self) {
         self.features.extend(later.features);
+        self.attributes.extend(later.attributes);
         self.hidden.extend(later.hidden);
         for (id, later) in later.series {
             let series = self.series.entry(id).or_default();
@@ -170,9 +177,17 @@ impl Overlay {
         }
     }
 
-    /// Place of the newest operation on feature `id`.
-    pub(crate) fn feature(&self, id: &str) -> Option<usize> {
-        self.features.get(id).copied()
+    /// Place of the newest operation on what has versions.
+    pub(crate) fn newest(&self, of: Versioned<'_>) -> Option<usize> {
+        match of {
+            Versioned::Feature(id) => self.features.get(id).copied(),
+            Versioned::Attributes(id) => self.attributes.get(id).copied(),
+        }
+    }
+
+    /// Series whose attributes were set or deleted.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.attributes.keys().map(String::as_str)
     }
 
     /// Features written or deleted.

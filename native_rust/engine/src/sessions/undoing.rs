@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::block::{Condition, Operation};
+use crate::block::{Condition, Operation, Versioned};
 use crate::error::{Error, Result};
 
 /// Operations that undo blocks together, by what was there when the transaction began.
@@ -48,7 +48,7 @@ pub(super) fn check_undoing(
                 "undoes it".to_owned()
             } else if own.has_written(&subject) || written(&subject) {
                 match subject {
-                    Subject::Feature(id) => format!("writes feature {id:?}"),
+                    Subject::Version(of) => format!("writes {} {:?}", of.entity(), of.id()),
                     Subject::Points(id) | Subject::Deletion(id) => {
                         format!("deletes points of series {id:?}")
                     }
@@ -72,7 +72,7 @@ pub(super) fn check_undoing(
 /// What earlier operations of one call are about.
 #[derive(Default)]
 struct Own<'o> {
-    features: HashSet<&'o str>,
+    versions: HashSet<Versioned<'o>>,
     /// Series that points are deleted from.
     series: HashSet<&'o str>,
     defaults: bool,
@@ -83,7 +83,7 @@ struct Own<'o> {
 impl<'o> Own<'o> {
     fn has_written(&self, subject: &Subject<'_>) -> bool {
         match subject {
-            Subject::Feature(id) => self.features.contains(id),
+            Subject::Version(of) => self.versions.contains(of),
             Subject::Points(id) | Subject::Deletion(id) => self.series.contains(id),
             Subject::Defaults => self.defaults,
         }
@@ -91,7 +91,7 @@ impl<'o> Own<'o> {
 
     fn note(&mut self, operation: &'o Operation) {
         match subject(operation) {
-            Subject::Feature(id) => self.features.insert(id),
+            Subject::Version(of) => self.versions.insert(of),
             Subject::Deletion(id) => self.series.insert(id),
             Subject::Points(_) => false,
             Subject::Defaults => !std::mem::replace(&mut self.defaults, true),
@@ -102,7 +102,7 @@ impl<'o> Own<'o> {
 
 /// What an operation is about.
 pub(super) enum Subject<'o> {
-    Feature(&'o str),
+    Version(Versioned<'o>),
     /// It adds points to a series.
     Points(&'o str),
     /// It deletes points of a series.
@@ -112,13 +112,14 @@ pub(super) enum Subject<'o> {
 }
 
 fn subject(operation: &Operation) -> Subject<'_> {
+    if let Some((of, _)) = operation.version() {
+        return Subject::Version(of);
+    }
     match operation.effect() {
-        Operation::PutFeature(put) => Subject::Feature(&put.id),
-        Operation::DeleteFeature(delete) => Subject::Feature(&delete.id),
         Operation::PutPoints { batch, .. } => Subject::Points(&batch.series),
         Operation::DeletePoints(delete) => Subject::Deletion(&delete.span.series),
         Operation::SetDefaults(_) => Subject::Defaults,
-        Operation::Revert(_) => unreachable!("the effect of a revert is none"),
+        _ => unreachable!("the effect of a revert is none, and the others have versions"),
     }
 }
 

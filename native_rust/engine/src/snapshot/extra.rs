@@ -1,7 +1,9 @@
-//! What a snapshot holds beside the indexes: idempotency keys, defaults and reverts.
+//! What a snapshot holds beside the indexes: idempotency keys, versions of attributes,
+//! defaults and reverts.
 
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
 use crate::block::IdempotencyKey;
+use crate::index::AttributeTable;
 use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{Before, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
@@ -10,7 +12,7 @@ use crate::types::Defaults;
 /// The tables as one section. Linear.
 pub(crate) fn encode_extra(
     keys: &KeyTable,
-    defaults: &DefaultsTable,
+    (attributes, defaults): (&AttributeTable, &DefaultsTable),
     reverts: &RevertTable,
 ) -> Vec<u8> {
     let mut out = Vec::new();
@@ -26,6 +28,17 @@ pub(crate) fn encode_extra(
         put_uint(entry.points_put, &mut out);
         put_uint(entry.points_deleted, &mut out);
         put_uint(entry.features_replaced, &mut out);
+    }
+    put_uint(attributes.all().count() as u64, &mut out);
+    for (series, versions) in attributes.all() {
+        put_bytes(series.as_bytes(), &mut out);
+        put_uint(versions.len() as u64, &mut out);
+        let mut before = 0;
+        for version in versions {
+            put_step(before, version.seq, &mut out);
+            out.push(u8::from(version.deleted));
+            before = version.seq;
+        }
     }
     put_uint(defaults.versions().len() as u64, &mut out);
     for (seq, defaults) in defaults.versions() {
@@ -46,7 +59,7 @@ pub(crate) fn encode_extra(
 pub(crate) fn decode_extra(
     bytes: &[u8],
     keys: &mut KeyTable,
-    defaults: &mut DefaultsTable,
+    (attributes, defaults): (&mut AttributeTable, &mut DefaultsTable),
     reverts: &mut RevertTable,
 ) -> Result<(), Damage> {
     let mut records = Records::new(bytes);
@@ -72,6 +85,23 @@ pub(crate) fn decode_extra(
         });
     }
     for _ in 0..records.uint()? {
+        let series = str::from_utf8(records.bytes()?).map_err(|_| "an id is not UTF-8")?;
+        let mut before = 0;
+        for _ in 0..records.uint()? {
+            let seq = records.step(before)?;
+            if seq <= before {
+                return Err("the versions of attributes are out of order");
+            }
+            let present = match records.byte()? {
+                0 => true,
+                1 => false,
+                _ => return Err("a version of attributes of an unknown kind"),
+            };
+            attributes.set(series, present, seq);
+            before = seq;
+        }
+    }
+    for _ in 0..records.uint()? {
         let seq = records.uint()?;
         let set = Defaults::decode(records.bytes()?).map_err(|_| "defaults that are none")?;
         if defaults.newest().is_some_and(|newest| newest >= seq) {
@@ -95,13 +125,14 @@ mod tests {
     use crate::types::OnDuplicate;
 
     #[test]
-    fn keys_and_reverts_read_back() {
+    fn keys_attributes_and_reverts_read_back() {
         let limits = Limits::default();
         let (mut keys, mut reverts) = (KeyTable::new(&limits), RevertTable::default());
         let mut defaults = DefaultsTable::default();
         for on_duplicate in [OnDuplicate::Replace, OnDuplicate::Ignore] {
             defaults.set(on_duplicate as u64, Defaults { on_duplicate });
         }
+        let mut attributes = AttributeTable::default();
         for n in 0..300_u64 {
             let mut entry = KeyEntry {
                 key: IdempotencyKey::new(&format!("key {n}"), &[&n.to_le_bytes()]),
@@ -119,20 +150,34 @@ mod tests {
             entry.key.request[0] = n as u8;
             keys.insert(entry);
             reverts.insert(n, n * n + 1);
+            attributes.set(&format!("s{}", n % 7), n % 5 > 0, n + 1);
         }
-        let bytes = encode_extra(&keys, &defaults, &reverts);
+        let bytes = encode_extra(&keys, (&attributes, &defaults), &reverts);
         let (mut keys_read, mut reverts_read) = (KeyTable::new(&limits), RevertTable::default());
+        let mut attributes_read = AttributeTable::default();
         let mut defaults_read = DefaultsTable::default();
-        let read = &mut defaults_read;
+        let read = (&mut attributes_read, &mut defaults_read);
         decode_extra(&bytes, &mut keys_read, read, &mut reverts_read).unwrap();
         assert_eq!(defaults_read.versions(), defaults.versions());
+        let all = |table: &AttributeTable| -> HashMap<String, Vec<(u64, bool)>> {
+            let versions = table.all().map(|(series, versions)| {
+                let versions = versions.iter().map(|v| (v.seq, v.deleted));
+                (series.to_owned(), versions.collect())
+            });
+            versions.collect()
+        };
+        assert_eq!(all(&attributes_read), all(&attributes));
+        assert_eq!(attributes_read.memory(), attributes.memory());
         assert!(keys_read.entries().eq(keys.entries()));
         let map = |table: &RevertTable| table.pairs().collect::<HashMap<u64, u64>>();
         assert_eq!(map(&reverts_read), map(&reverts));
         for cut in [1, bytes.len() / 3, bytes.len() - 1] {
             let (keys, reverts) = (&mut KeyTable::new(&limits), &mut RevertTable::default());
-            let defaults = &mut DefaultsTable::default();
-            assert!(decode_extra(&bytes[..cut], keys, defaults, reverts).is_err());
+            let read = (
+                &mut AttributeTable::default(),
+                &mut DefaultsTable::default(),
+            );
+            assert!(decode_extra(&bytes[..cut], keys, read, reverts).is_err());
         }
     }
 }

@@ -196,12 +196,11 @@ impl Loading {
                     current.insert((id, series))
                 }
             };
-            index.count(part.timestamps.len(), part.runs.len());
             for run in &part.runs {
                 traces.note(run.seq);
                 run.ends.iter().for_each(|end| traces.note(*end));
             }
-            series.restore(&part)
+            index.restore(series, &part)
         })?;
         self.traces
             .missing(seq)

@@ -17,8 +17,8 @@ use crate::fs::{DiskSpace, File, FileId, Kind, Lock, RealFileSystem, Space, Stat
 use crate::index::Rebuilt;
 use crate::index::reverts::RevertTable;
 use crate::index::{
-    BlockTable, BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
-    TemporalIndex,
+    AttributeTable, BlockTable, BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Order,
+    RangeQuery, TemporalIndex,
 };
 use crate::journal::BlockLocation;
 use crate::limits::Limits;
@@ -26,7 +26,7 @@ use crate::mem::Memory;
 use crate::merkle::{KeptNode, NodeTable, Tree, leaf_hash};
 use crate::state::{Head, State};
 use crate::testing::Random;
-use crate::types::{FeatureSignature, GeometryType, Rect};
+use crate::types::{FeatureSignature, GeometryType, PointSpan, Rect, Which};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -86,14 +86,17 @@ fn apply_to_series(series: &TemporalIndex, op: &Op, seq: u64) {
     match op {
         Op::Insert(id, timestamps) => {
             let values: Vec<f64> = (0..timestamps.len()).map(|n| n as f64 / 8.0).collect();
-            let series = series.get_or_create(&id_of(*id));
-            series.insert(timestamps, &values, seq, 1_000);
+            series.insert(&id_of(*id), timestamps, &values, seq, 1_000);
         }
         Op::DeletePoints(id, start, end, ago) => {
-            if let Some(series) = series.get(&id_of(*id)) {
-                let only = ago.map(|ago| seq.saturating_sub(ago + 1));
-                series.delete(*start, *end, only, seq, 1_000);
-            }
+            let only = ago.map(|ago| seq.saturating_sub(ago + 1));
+            let span = PointSpan {
+                series: id_of(*id),
+                start: *start,
+                end: *end,
+                which: only.map_or(Which::All, Which::Of),
+            };
+            series.delete(&span, seq, 1_000);
         }
         Op::Put(..) | Op::Delete(_) => {}
     }
@@ -131,6 +134,7 @@ fn empty_state() -> State {
         defaults: crate::index::defaults::DefaultsTable::default(),
         features: FeatureIndex::default(),
         series: TemporalIndex::default(),
+        attributes: AttributeTable::default(),
         blocks: BlockTable::default(),
         nodes: NodeTable::default(),
         reverts: RevertTable::default(),
@@ -198,6 +202,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
         defaults: crate::index::defaults::DefaultsTable::default(),
         features,
         series,
+        attributes: AttributeTable::default(),
         blocks,
         nodes,
         reverts: RevertTable::default(),
@@ -279,7 +284,9 @@ fn state_of(state: &State, last: u64) -> String {
         state.indexes.blocks.read(),
         state.indexes.nodes.read(),
     );
-    out += &format!("{} {}\n", features.len(), state.indexes.series.len());
+    let series = &state.indexes.series;
+    let counts = (features.len(), series.len(), series.listed());
+    out += &format!("{counts:?}\n");
     let mut signatures = features.signatures();
     signatures.sort_by_key(|(signature, _)| signature.geometry() as u8);
     out += &format!("{signatures:?}\n");
@@ -656,6 +663,7 @@ fn many_blocks() {
         defaults: crate::index::defaults::DefaultsTable::default(),
         features: loader.finish(),
         series,
+        attributes: AttributeTable::default(),
         blocks,
         nodes,
         reverts: RevertTable::default(),

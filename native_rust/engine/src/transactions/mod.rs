@@ -13,7 +13,7 @@ use std::time::Instant;
 
 pub use reads::OwnDocument;
 
-use crate::block::{Ack, IdempotencyKey, Operation, Transaction, check_actor};
+use crate::block::{Ack, IdempotencyKey, Operation, Transaction, Versioned, check_actor};
 use crate::commit::queue::{Reply, Seat};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
@@ -326,15 +326,13 @@ fn found(state: &State, operations: &[Operation], seq: u64) -> Vec<Found> {
     let mut found = Vec::with_capacity(operations.len());
     for step in operations.chunks(STEP) {
         let features = state.indexes.features.read();
-        let version = |id: &str| {
-            features
-                .current(id, seq)
-                .map_or(Found::Nothing, Found::Version)
-        };
-        found.extend(step.iter().map(|operation| match operation.effect() {
-            Operation::PutFeature(put) => version(&put.id),
-            Operation::DeleteFeature(delete) => version(&delete.id),
-            _ => Found::Nothing,
+        let attributes = state.indexes.attributes.read();
+        found.extend(step.iter().map(|operation| {
+            let version = operation.version().and_then(|(of, _)| match of {
+                Versioned::Feature(id) => features.current(id, seq),
+                Versioned::Attributes(id) => attributes.current(id, seq),
+            });
+            version.map_or(Found::Nothing, Found::Version)
         }));
     }
     for (operation, found) in operations.iter().zip(&mut found) {

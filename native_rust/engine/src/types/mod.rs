@@ -6,6 +6,7 @@
 
 mod answered;
 mod antimeridian;
+mod attributes;
 mod batch;
 mod bbox;
 mod bbox_member;
@@ -21,6 +22,7 @@ mod feature;
 mod geometry;
 mod hash;
 mod id;
+pub(crate) mod id_pattern;
 mod json;
 pub(crate) mod member_filter;
 mod orientation;
@@ -40,6 +42,10 @@ mod zone;
 pub use answered::Stored;
 pub(crate) use answered::{may_name_version, push_version};
 pub use antimeridian::Antimeridian;
+pub(crate) use attributes::attributes_operation;
+pub use attributes::{
+    MAX_ATTRIBUTES_BYTES, SetAttributes, StoredAttributes, attributes_to_json, stored_attributes,
+};
 pub use batch::{
     DecodedPoints, MAX_BATCH_POINTS, PointBatch, all_metadata, decode_points, encode_points,
     point_metadata, points_to_json, stored_points,

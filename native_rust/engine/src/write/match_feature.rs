@@ -1,6 +1,6 @@
 //! The condition in an entity tag.
 
-use crate::block::{Condition, Expected};
+use crate::block::{Condition, Expected, Versioned};
 use crate::commit::conditions::precondition;
 use crate::db::database::Database;
 use crate::error::Result;
@@ -16,31 +16,41 @@ impl Database {
     /// # Errors
     /// [`Error::Precondition`] when it is not so now.
     pub fn match_feature(&self, id: &str, hashes: Option<&[Hash]>) -> Result<Condition> {
+        let expected = self.match_version(Versioned::Feature(id), hashes)?;
+        let id = id.to_owned();
+        Ok(Condition::Feature { id, expected })
+    }
+
+    /// The same of the attributes of a series.
+    ///
+    /// # Errors
+    /// As [`Database::match_feature`].
+    pub fn match_attributes(&self, series: &str, hashes: Option<&[Hash]>) -> Result<Condition> {
+        let expected = self.match_version(Versioned::Attributes(series), hashes)?;
+        let id = series.to_owned();
+        Ok(Condition::Attributes { id, expected })
+    }
+
+    fn match_version(&self, of: Versioned<'_>, hashes: Option<&[Hash]>) -> Result<Expected> {
         let state = &self.state;
         state.check_open()?;
-        let newest = {
-            let features = state.indexes.features.read();
-            // After the published sequence it may change; committing looks again.
-            features.newest(id)
+        // After the published sequence it may change; committing looks again.
+        let newest = match of {
+            Versioned::Feature(id) => state.indexes.features.read().newest(id),
+            Versioned::Attributes(id) => state.indexes.attributes.read().newest(id),
         };
-        let absent = |found: &str| precondition(id, "a version of it", found);
+        let absent = |found: &str| precondition(of, "a version of it", found);
         let Newest { seq, .. } = newest
             .filter(|newest| !newest.deleted)
             .ok_or_else(|| absent("there is none"))?;
         let Some(hashes) = hashes else {
-            return Ok(Condition::Feature {
-                id: id.to_owned(),
-                expected: Expected::Exists,
-            });
+            return Ok(Expected::Exists);
         };
         let hash = leaf_hash(&read_block(state, seq)?);
         if !hashes.contains(&hash) {
             let found = format!("it is at the version with hash {}", to_hex(&hash));
-            return Err(precondition(id, "a version with the hash given", &found));
+            return Err(precondition(of, "a version with the hash given", &found));
         }
-        Ok(Condition::Feature {
-            id: id.to_owned(),
-            expected: Expected::Version(seq),
-        })
+        Ok(Expected::Version(seq))
     }
 }

@@ -1,13 +1,13 @@
 //! The operations of a transaction as a client writes them.
 
-use crate::block::Operation;
+use crate::block::{Operation, readable};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result, Shown};
 use crate::sessions::{Additions, Undoing};
 use crate::types::{
-    Faults, Json, OnDuplicate, Rejected, Source, TimeReading, Warnings, at, id_text,
-    may_name_version, timestamp_from_json,
+    Faults, Json, OnDuplicate, Rejected, Source, TimeReading, Warnings, at, attributes_operation,
+    id_text, may_name_version, parse_provenance, timestamp_from_json,
 };
 use crate::write::correct;
 use crate::write::prepare::Puts;
@@ -60,6 +60,8 @@ impl Database {
     /// - `{"op": "put_point", "series_id": text, "point_id": text, "value", "timestamp"?,
     ///   "metadata"?, "provenance"?, "on_duplicate"?}`
     /// - `{"op": "delete_points", "series_id": text, "start"?, "end"?, "provenance"?}`
+    /// - `{"op": "set_attributes", "series_id": text, "attributes": object, or null, which
+    ///   deletes them, "provenance"?}`
     /// - `{"op": "revert", "partial"?, ...}`, with what [`Undo::parse`] takes
     /// - `{"op": "restore", "block": sequence, "provenance"?}`, as
     ///   [`Database::prepare_restore`]
@@ -232,6 +234,17 @@ impl Database {
                 let (start, end) = (time("start", i64::MIN)?, time("end", i64::MAX)?);
                 operations.push(self.prepare_delete_points(&series, start, end, provenance)?);
             }
+            "set_attributes" => {
+                let series = text("series_id")?.ok_or_else(|| need("series_id"))?;
+                let raw = members
+                    .get("attributes")
+                    .ok_or_else(|| need("attributes"))?;
+                let attributes = source.part(raw.get())?;
+                let provenance = provenance.map(parse_provenance).transpose()?;
+                let limits = &self.state.limits;
+                let set = attributes_operation(&series, &attributes, provenance, limits)?;
+                operations.push(readable(Operation::SetAttributes(set))?);
+            }
             "revert" | "restore" if reading.is_none() => *left = true,
             "revert" => {
                 let partial = match members.get("partial") {
@@ -263,7 +276,7 @@ impl Database {
             other => {
                 let detail = format!(
                     "the op is {}; expected put_feature, delete_feature, put_points, \
-                     delete_points, delete_point, put_point, revert or restore",
+                     delete_points, delete_point, put_point, set_attributes, revert or restore",
                     Shown(other)
                 );
                 return Err(refusal("/op", &detail));

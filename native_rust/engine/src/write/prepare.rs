@@ -13,8 +13,8 @@ use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::limits::Limits;
 use crate::types::{
     Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, OnDuplicate,
-    PointBatch, PointSpan, Pointers, Points, PutFeature, ReadFeatures, Rejected, TimeReading,
-    Warnings, check_id, check_range, check_series_id, is_timestamp, parse_feature_as,
+    PointBatch, PointSpan, Pointers, Points, PutFeature, ReadFeatures, Rejected, SetAttributes,
+    TimeReading, Warnings, check_id, check_range, check_series_id, is_timestamp, parse_feature_as,
     parse_points_in, parse_provenance, read_features,
 };
 
@@ -57,7 +57,7 @@ pub struct Puts {
 }
 
 /// Features ready to be written, all or none.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PreparedFeatures {
     /// Whether the text was a FeatureCollection.
     pub collection: bool,
@@ -221,6 +221,33 @@ impl Database {
         let provenance = optional_provenance(provenance)?;
         let delete = DeleteFeature::new(id.to_owned(), provenance);
         readable(Operation::DeleteFeature(delete))
+    }
+
+    /// The attributes of a series, from the text of a JSON object: its members, but for
+    /// `provenance`. At most 64 KiB, encoded.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for anything but an object, a member `feature` that is no id, a
+    /// bad series id and bad provenance.
+    pub fn prepare_attributes(&self, series: &str, text: &[u8]) -> Result<Operation> {
+        let set = SetAttributes::parse(series, text, &self.state.limits)?;
+        readable(Operation::SetAttributes(set))
+    }
+
+    /// The deletion of the attributes of a series; whether it has any is seen on committing.
+    /// `provenance` is the text of a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a bad id or provenance.
+    pub fn prepare_delete_attributes(
+        &self,
+        series: &str,
+        provenance: Option<&[u8]>,
+    ) -> Result<Operation> {
+        check_id(series, "/series_id", &self.state.limits)?;
+        let provenance = optional_provenance(provenance)?;
+        let set = SetAttributes::encoded(series.to_owned(), None, provenance);
+        readable(Operation::SetAttributes(set))
     }
 
     /// The deletion of the points of a series in `[start, end)`, microseconds, that

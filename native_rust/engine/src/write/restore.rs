@@ -1,32 +1,34 @@
-//! Making an earlier version of a feature its newest one, whatever came since.
+//! Making an earlier version of a feature, or of attributes, the newest one, whatever came
+//! since.
 //!
 //! That is a put like any other, whose provenance says which block it was derived from: so
 //! history, lineage and whoever follows the journal see where it came from.
 
-use crate::block::OpKind;
+use crate::block::{OpKind, Operation, readable};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{Json, Source, Warnings, encode_provenance, stored_feature, write_json};
 use crate::write::prepare::PreparedFeatures;
-use crate::write::undo::version;
+use crate::write::undo::{attributes_version, version};
 
 impl Database {
-    /// The feature as block `seq` wrote it, to be written again. `provenance` is the text of
+    /// The feature as block `seq` wrote it, or the attributes as it set them, to be written
+    /// again; attributes have no id among those of features. `provenance` is the text of
     /// a JSON object, without which it has the one it had; `derived_from` names the block
     /// in either. Reads the journal.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a sequence the journal has not reached; [`Error::Invalid`]
-    /// for a block that wrote no feature, and for bad provenance.
+    /// for a block that wrote neither, and for bad provenance.
     pub fn prepare_restore(&self, seq: u64, provenance: Option<&[u8]>) -> Result<PreparedFeatures> {
         let state = &self.state;
         self.check_block(seq)?;
         let bytes = read_block(state, seq)?;
         let (block, action) = block_at(state, seq, &bytes)?;
-        if action.op != OpKind::PutFeature {
+        if !matches!(action.op, OpKind::PutFeature | OpKind::SetAttributes) {
             let detail = format!(
-                "block {seq} is a {}; expected one that wrote a feature",
+                "block {seq} is a {}; expected one that wrote a feature or set attributes",
                 block.op.as_str()
             );
             return Err(Error::invalid(InvalidCode::Parameter, "/block", detail));
@@ -41,6 +43,16 @@ impl Database {
         }
         let provenance = derived(Source::new(&text)?.value()?, seq);
         let provenance = encode_provenance(&provenance)?;
+        if action.op == OpKind::SetAttributes {
+            let Some(set) = attributes_version(state, seq, Some(provenance))? else {
+                let detail = format!("block {seq} deleted attributes; expected one that set them");
+                return Err(Error::invalid(InvalidCode::Parameter, "/block", detail));
+            };
+            return Ok(PreparedFeatures {
+                operations: vec![readable(Operation::SetAttributes(set))?],
+                ..PreparedFeatures::default()
+            });
+        }
         let stored = stored_feature(action.body).map_err(|e| damaged(state, seq, e))?;
         match version(state, &stored.id, seq, Some(&provenance))? {
             Some(feature) => PreparedFeatures::of_one((feature, Warnings::default())),

@@ -29,6 +29,10 @@ pub fn prepare(db: &Database, changes: &[Change]) -> Result<Transaction, Error> 
             Change::DeletePoints(series, start, end) => {
                 vec![db.prepare_delete_points(series, *start, *end, None)?]
             }
+            Change::Attributes(series, Some(attributes)) => {
+                vec![db.prepare_attributes(series, attributes.to_string().as_bytes())?]
+            }
+            Change::Attributes(series, None) => vec![db.prepare_delete_attributes(series, None)?],
             Change::Revert(block) => {
                 let (operation, conditions) = db.prepare_revert(*block, None)?;
                 transaction.conditions.extend(conditions);
@@ -48,23 +52,25 @@ pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
     let points: usize = model.series.keys().map(|id| model.points(id).len()).sum();
     same("sequence", info.seq, model.seq)?;
     same("number of features", info.features, features.len() as u64)?;
-    same("number of series", info.series, model.series.len() as u64)?;
+    let listed = model.listed();
+    same("number of series", info.series, listed.len() as u64)?;
     same("number of points", info.points, points as u64)?;
     let all = SeriesListQuery {
         prefix: "",
+        filters: &[],
         limit: 100_000,
         cursor: None,
         as_of: None,
     };
-    let list = db.series_list(&all, &db.budget(Cancel::default()));
+    let list = db.series_list_with(&all, true, &db.budget(Cancel::default()));
     let list = list.map_err(text)?;
-    let ids: Vec<&str> = list.series.iter().map(|entry| &*entry.id).collect();
-    let expected: Vec<&String> = model.series.keys().filter(alive).collect();
-    same(
-        "series",
-        ids,
-        expected.iter().map(|id| id.as_str()).collect(),
-    )?;
+    let found = list.series.iter().map(|entry| &*entry.id);
+    let attributes = list.attributes.iter().flatten().map(Option::as_ref);
+    let attributes = attributes.map(|json| json.map(|json| parsed::<Value>(json)).transpose());
+    let attributes: Vec<Option<Value>> = attributes.collect::<Result<_, _>>()?;
+    let expected = listed.iter().map(|id| (*id, model.attributes_of(id)));
+    let found = found.zip(attributes.iter().map(Option::as_ref));
+    same("series", found.collect::<Vec<_>>(), expected.collect())?;
 
     compare_as_of(db, model, None)?;
     for (id, versions) in &model.versions {
@@ -75,6 +81,15 @@ pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
         let chain: Vec<u64> = chain.iter().filter_map(|b| b["seq"].as_u64()).collect();
         let expected = versions.iter().map(|(seq, _)| *seq).collect();
         same("versions", (id, chain), (id, expected))?;
+    }
+    for (id, versions) in &model.attributes {
+        let chain = db
+            .attributes_provenance(id, 0, None, 100_000, &db.budget(Cancel::default()))
+            .map_err(text)?;
+        let chain: Vec<Value> = parsed(&chain.json)?;
+        let chain = chain.iter().filter_map(|b| b["seq"].as_u64()).collect();
+        let expected: Vec<u64> = versions.iter().map(|(seq, _)| *seq).collect();
+        same("versions of attributes", (id, chain), (id, expected))?;
     }
     for id in model.series.keys().filter(alive) {
         let backwards: Points = model.points(id).into_iter().rev().collect();
@@ -116,6 +131,17 @@ pub fn compare_as_of(db: &Database, model: &Model, as_of: Option<u64>) -> Result
         let found = found.iter().map(|p| (p.timestamp, p.value)).collect();
         same("points", (id, found), (id, points))?;
     }
+    for (id, versions) in &model.attributes {
+        match versions.last() {
+            Some((seq, Some(attributes))) => {
+                let found = db.attributes(id, as_of).map_err(text)?;
+                same("sequence of attributes", (id, found.seq), (id, *seq))?;
+                same("attributes", &parsed::<Value>(&found.json)?, attributes)?;
+            }
+            _ => absent(db.attributes(id, as_of))?,
+        }
+    }
+    absent(db.attributes("never written", as_of))?;
     absent(db.latest("never written", as_of))
 }
 

@@ -18,7 +18,7 @@ const CHOICES: usize = 96;
 
 /// The `n`-th transaction of the workload `seed` on top of `model`: new features and
 /// new versions of old ones, small and large, plain and hostile, points of few and of
-/// many, deletions, mixtures; or the undoing of one block.
+/// many, deletions, mixtures, attributes; or the undoing of one block.
 pub fn transaction(seed: u64, n: usize, model: &Model) -> Vec<Change> {
     let mut state = mixed(seed, n as u64);
     let mut changes = Maker {
@@ -27,7 +27,7 @@ pub fn transaction(seed: u64, n: usize, model: &Model) -> Vec<Change> {
         model: model.clone(),
         changes: Vec::new(),
     };
-    match random(changes.state) % 14 {
+    match random(changes.state) % 15 {
         0..4 => (0..1 + changes.below(3)).for_each(|_| changes.put(300)),
         4 => (0..11).for_each(|_| changes.put(60)),
         5 | 6 => changes.points(30),
@@ -42,6 +42,7 @@ pub fn transaction(seed: u64, n: usize, model: &Model) -> Vec<Change> {
         9 => changes.put(3_000),
         10 => changes.delete(),
         11 => changes.delete_points(),
+        12 => (0..1 + changes.below(3)).for_each(|_| changes.attributes()),
         _ => changes.revert(),
     }
     changes.changes
@@ -129,6 +130,20 @@ impl Maker<'_> {
         let end = start + self.below(30) as i64 * 1_000_000;
         let series = format!("s{}", self.below(3));
         self.push(Change::DeletePoints(series, start, end));
+    }
+
+    /// Set the attributes of a series, which may have no points, or delete those it has.
+    fn attributes(&mut self) {
+        let series = format!("s{}", self.below(5));
+        let attributes = match (self.below(4), self.model.attributes_of(&series)) {
+            (0, Some(_)) => None,
+            (1, _) => Some(json!({})),
+            _ => {
+                let pad = "y".repeat(self.below(200));
+                Some(json!({"unit": "m", "n": self.n, "feature": "f1", "pad": pad}))
+            }
+        };
+        self.push(Change::Attributes(series, attributes));
     }
 
     /// Undo one of the last blocks that can be undone.

@@ -1,6 +1,6 @@
 //! What a database should hold, in plain maps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -17,6 +17,8 @@ pub enum Change {
     Points(String, Vec<i64>, Vec<f64>),
     /// Delete the points of a series in a half-open range.
     DeletePoints(String, i64, i64),
+    /// Set the attributes of a series, or delete them, which it has then.
+    Attributes(String, Option<Value>),
     /// Undo a block, which nothing depends on.
     Revert(u64),
 }
@@ -56,11 +58,13 @@ impl Point {
 #[derive(Debug, Clone, PartialEq)]
 enum Effect {
     Feature(String),
+    Attributes(String),
     Points(String),
     DeletedPoints(String),
 }
 
-/// A version of a feature: its block, and the feature unless that deleted it.
+/// A version of a feature, or of attributes: its block, and what it wrote unless that
+/// deleted it.
 pub type Version = (u64, Option<Value>);
 
 /// The state after some number of transactions.
@@ -71,9 +75,17 @@ pub struct Model {
     pub versions: BTreeMap<String, Vec<Version>>,
     /// By id, in time order, equal timestamps in the order they arrived.
     pub series: BTreeMap<String, Vec<Point>>,
+    /// Of the attributes of series, by id, oldest first.
+    pub attributes: BTreeMap<String, Vec<Version>>,
     effects: Vec<Effect>,
     /// Blocks that were undone, by the one that did so.
     reverts: BTreeMap<u64, u64>,
+}
+
+/// What was there before a block.
+fn before(versions: &[Version], block: u64) -> Option<Value> {
+    let before = versions.iter().rev().find(|(seq, _)| *seq < block);
+    before.and_then(|(_, value)| value.clone())
 }
 
 impl Model {
@@ -90,6 +102,9 @@ impl Model {
                 Change::DeletePoints(series, start, end) => {
                     self.delete(series, |point| (*start..*end).contains(&point.timestamp))
                 }
+                Change::Attributes(series, attributes) => {
+                    self.set_attributes(series.clone(), attributes.clone())
+                }
                 Change::Revert(block) => self.undo(*block),
             };
             self.effects.push(effect);
@@ -100,6 +115,12 @@ impl Model {
         let versions = self.versions.entry(id.clone()).or_default();
         versions.push((self.seq, feature));
         Effect::Feature(id)
+    }
+
+    fn set_attributes(&mut self, series: String, attributes: Option<Value>) -> Effect {
+        let versions = self.attributes.entry(series.clone()).or_default();
+        versions.push((self.seq, attributes));
+        Effect::Attributes(series)
     }
 
     fn add(&mut self, series: &str, added: Vec<(i64, f64)>) -> Effect {
@@ -128,10 +149,12 @@ impl Model {
         self.reverts.insert(self.seq, block);
         match self.effects[block as usize - 1].clone() {
             Effect::Feature(id) => {
-                let versions = &self.versions[&id];
-                let before = versions.iter().rev().find(|(seq, _)| *seq < block);
-                let before = before.and_then(|(_, feature)| feature.clone());
+                let before = before(&self.versions[&id], block);
                 self.put(id, before)
+            }
+            Effect::Attributes(series) => {
+                let before = before(&self.attributes[&series], block);
+                self.set_attributes(series, before)
             }
             Effect::Points(series) => self.delete(&series, |point| point.is_of(block)),
             Effect::DeletedPoints(series) => {
@@ -170,6 +193,7 @@ impl Model {
         !self.reverts.values().any(|undone| *undone == block)
             && match effect {
                 Effect::Feature(id) => self.shows(&self.versions[id], block),
+                Effect::Attributes(id) => self.shows(&self.attributes[id], block),
                 Effect::Points(id) => of(id).all(|p| !p.is_of(block) || p.is_there()),
                 Effect::DeletedPoints(id) => of(id).any(|p| p.deleted() == Some(block)),
             }
@@ -198,6 +222,18 @@ impl Model {
             _ => None,
         });
         live.collect()
+    }
+
+    /// The attributes of a series, if it has any.
+    pub fn attributes_of(&self, series: &str) -> Option<&Value> {
+        self.attributes.get(series)?.last()?.1.as_ref()
+    }
+
+    /// Series that have points or attributes, in order.
+    pub fn listed(&self) -> Vec<&str> {
+        let all: BTreeSet<&String> = self.series.keys().chain(self.attributes.keys()).collect();
+        let listed = |id: &&str| !self.points(id).is_empty() || self.attributes_of(id).is_some();
+        all.into_iter().map(String::as_str).filter(listed).collect()
     }
 
     /// Points of a series that are there; none for a series that is not.

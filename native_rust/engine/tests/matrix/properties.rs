@@ -57,8 +57,16 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
     let delete_points = range.prop_map(|(series, start, length)| {
         Change::DeletePoints(format!("s{series}"), start, start + length)
     });
+    let attributes = (
+        0..5,
+        prop_oneof![3 => (0..9).prop_map(Some), 1 => Just(None)],
+    );
+    let attributes = attributes.prop_map(|(series, n)| {
+        let attributes = n.map(|n| json!({"unit": "m", "n": n}));
+        Change::Attributes(format!("s{series}"), attributes)
+    });
     vec(
-        prop_oneof![6 => put(), 4 => points(), 2 => delete, 2 => delete_points],
+        prop_oneof![6 => put(), 4 => points(), 2 => delete, 2 => delete_points, 2 => attributes],
         1..6,
     )
 }

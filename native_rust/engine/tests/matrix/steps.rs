@@ -53,12 +53,16 @@ struct Pair {
 
 impl Pair {
     fn write(&mut self, changes: &[Change]) -> Result<(), String> {
-        // A feature can be deleted if it is there.
+        // A feature can be deleted if it is there, and attributes too.
         let mut model = self.model.clone();
         let mut possible = Vec::new();
         for change in changes {
-            let features = model.features();
-            if !matches!(change, Change::Delete(id) if !features.contains_key(id.as_str())) {
+            let possible_now = match change {
+                Change::Delete(id) => model.features().contains_key(id.as_str()),
+                Change::Attributes(series, None) => model.attributes_of(series).is_some(),
+                _ => true,
+            };
+            if possible_now {
                 model.apply(std::slice::from_ref(change));
                 possible.push(change.clone());
             }

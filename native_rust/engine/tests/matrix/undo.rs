@@ -16,7 +16,7 @@ fn change(state: &mut u64) -> Change {
     let mut below = |n: u64| random(state) % n;
     let (id, series) = (format!("f{}", below(2)), format!("s{}", below(2)));
     let start = below(6) as i64;
-    match below(8) {
+    match below(10) {
         0..3 => Change::Put(serde_json::json!({
             "type": "Feature", "id": id, "properties": {"n": below(100)},
             "geometry": {"type": "Point", "coordinates": [below(10), below(10)]},
@@ -28,6 +28,8 @@ fn change(state: &mut u64) -> Change {
             let values = (0..count).map(|_| below(100) as f64).collect();
             Change::Points(series, timestamps, values)
         }
+        7 => Change::Attributes(series, Some(serde_json::json!({"n": below(100)}))),
+        8 => Change::Attributes(series, None),
         _ => Change::DeletePoints(series, start, start + below(6) as i64),
     }
 }
@@ -66,16 +68,18 @@ fn a_block_is_undone_once_however_often_that_is_undone() {
     report("undo of undo", began, &[("runs", runs)]);
 }
 
-/// Of features and of points alike.
+/// Of features, of points and of attributes alike.
 #[test]
 fn undoing_the_same_deletion_again_is_refused() {
     let point = Change::Points("s".into(), vec![1], vec![1.0]);
     let feature = serde_json::json!({
         "type": "Feature", "id": "f", "geometry": null, "properties": null,
     });
+    let attributes = Change::Attributes("s".into(), Some(serde_json::json!({"unit": "m"})));
     for (put, delete) in [
         (point, Change::DeletePoints("s".into(), 0, 9)),
         (Change::Put(feature), Change::Delete("f".into())),
+        (attributes, Change::Attributes("s".into(), None)),
     ] {
         let fs = super::disk::SimFs::new();
         let db = super::workload::open(&fs).unwrap();
@@ -114,11 +118,12 @@ fn whoever_does_what_a_refusal_says_gets_every_block_undone() {
         let db = super::workload::open(&fs).unwrap();
         let mut model = Model::default();
         for n in 0..12 {
-            let change = match random(&mut state) % 4 {
+            let change = match random(&mut state) % 5 {
                 0 => Change::Put(serde_json::json!({
                     "type": "Feature", "id": "f", "geometry": null, "properties": {"n": n},
                 })),
                 1 if !model.features().is_empty() => Change::Delete("f".into()),
+                3 => Change::Attributes("s".into(), Some(serde_json::json!({"n": n}))),
                 2 => Change::DeletePoints("s".into(), 1, 1 + (random(&mut state) % 3) as i64),
                 _ => Change::Points("s".into(), vec![1, 1, 2], vec![f64::from(n); 3]),
             };
@@ -288,6 +293,8 @@ fn is_replay(log: &[Change], set: &[u64], after: &Model) -> bool {
     };
     assert_eq!(features(&rest), features(after), "{set:?} of {log:#?}");
     for id in ["s0", "s1"] {
+        let attributes = (rest.attributes_of(id), after.attributes_of(id));
+        assert_eq!(attributes.0, attributes.1, "{set:?} of {log:#?}");
         assert_eq!(rest.points(id), after.points(id), "{set:?} of {log:#?}");
     }
     true

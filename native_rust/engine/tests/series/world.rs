@@ -208,6 +208,7 @@ impl World {
         loop {
             let query = SeriesListQuery {
                 prefix,
+                filters: &[],
                 limit,
                 cursor: cursor.as_deref(),
                 as_of,
@@ -221,7 +222,7 @@ impl World {
                 "a page that is not full has no next one"
             );
             found.extend(page.series.iter().map(|entry| {
-                let summary = &entry.summary;
+                let summary = entry.summary.as_ref().unwrap();
                 let id = entry.id.to_string();
                 (id, summary.points, summary.first, summary.last)
             }));
@@ -252,6 +253,7 @@ impl World {
         loop {
             let query = SeriesRangeQuery {
                 prefix: about.prefix,
+                filters: &[],
                 start: about.start,
                 end: about.end,
                 values: values.as_ref(),
@@ -310,7 +312,7 @@ impl World {
                 compared("aggregates", 1);
             }
         }
-        let query = query(Selection::Prefix(about.prefix));
+        let query = query(Selection::Many(about.prefix, &[]));
         let page = self
             .db
             .aggregate(&query, &self.db.budget(Cancel::default()))
@@ -369,6 +371,7 @@ impl World {
         loop {
             let list = SeriesListQuery {
                 prefix: about.prefix,
+                filters: &[],
                 limit: about.limit,
                 cursor: cursor.as_deref(),
                 as_of,
@@ -398,6 +401,7 @@ impl World {
         loop {
             let list = SeriesListQuery {
                 prefix: about.prefix,
+                filters: &[],
                 limit: about.limit,
                 cursor: cursor.as_deref(),
                 as_of,

@@ -372,9 +372,13 @@ fn aggregate(
 ) -> Result<Option<Rows>, Failure> {
     let at = index.published.load(Ordering::Acquire);
     let query = query.query(id)?;
-    let page = index
-        .index
-        .aggregate(&query, at, Limits::default().buckets, points, budget)?;
+    let page = index.index.aggregate(
+        &query,
+        (at, |_| Ok(true)),
+        Limits::default().buckets,
+        points,
+        budget,
+    )?;
     let rows = page.map(|page| {
         let buckets = page.series.iter().flat_map(|series| &series.buckets);
         buckets

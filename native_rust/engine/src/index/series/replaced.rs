@@ -117,10 +117,7 @@ impl Series {
                 done += chunk.len();
             }
         }
-        if died > 0 {
-            self.touched = self.touched.max(seq);
-            self.last_delete = self.last_delete.max(seq);
-        }
+        self.note_died(died, seq);
         (died, next)
     }
 
@@ -145,10 +142,7 @@ impl Series {
                 break;
             }
         }
-        if died > 0 {
-            self.touched = self.touched.max(seq);
-            self.last_delete = self.last_delete.max(seq);
-        }
+        self.note_died(died, seq);
         died
     }
 }

@@ -108,6 +108,9 @@ impl Series {
                 return Err("a block has more points than blocks have");
             }
             self.append(part, from, run);
+            if run.ends.len().is_multiple_of(2) {
+                self.alive += u64::from(run.len);
+            }
             self.note_first(run.seq);
             from += run.len as usize;
             let deaths = run.ends.iter().step_by(2);

@@ -1,13 +1,11 @@
 //! The blocks that a filter may take, found by the indexes where it names a feature or
 //! series, and one after the other where it does not.
 
-use std::sync::Arc;
-
 use super::filter::{BlockFilter, SeriesNames};
 use super::nearest::Nearest;
 use crate::budget::Budget;
 use crate::error::{Entity, Error, Result};
-use crate::index::{InOrder, Order, SharedSeries};
+use crate::index::{InOrder, NamedSeries, Order};
 use crate::read::moments::last_by;
 use crate::state::State;
 use crate::state::blocks::{block_at, read_block};
@@ -44,7 +42,7 @@ pub(crate) struct Candidates<'q> {
 enum Source<'q> {
     Every,
     Feature(&'q str),
-    Series(Option<Arc<SharedSeries>>),
+    Series(Option<NamedSeries>),
     Prefix(&'q str),
 }
 
@@ -82,7 +80,7 @@ impl<'q> Candidates<'q> {
         }
         let source = match (&filter.feature, &filter.series) {
             (Some(id), None) => Source::Feature(id),
-            (None, Some(SeriesNames::One(id))) => Source::Series(state.indexes.series.get(id)),
+            (None, Some(SeriesNames::One(id))) => Source::Series(state.indexes.series.find(id)),
             // Of all series: they are most blocks, or there are few.
             (None, Some(SeriesNames::Prefix(prefix))) if !prefix.is_empty() => {
                 Source::Prefix(prefix)
@@ -156,14 +154,14 @@ impl<'q> Candidates<'q> {
             }
             Source::Series(one) => {
                 if let Some(one) = one {
-                    blocks_of(one, (first, last), &mut nearest, self.budget)?;
+                    self.blocks_of(one, (first, last), &mut nearest)?;
                 }
             }
             Source::Prefix(prefix) => {
                 let mut found = InOrder::after(series, prefix, None, self.budget);
-                while let Some((_, one)) = found.next()? {
+                while let Some(one) = found.next()? {
                     let range = nearest.within((first, last));
-                    blocks_of(&one, range, &mut nearest, self.budget)?;
+                    self.blocks_of(&one, range, &mut nearest)?;
                 }
             }
         }
@@ -176,18 +174,23 @@ impl<'q> Candidates<'q> {
         self.next.extend(found.map(|(seq, _)| seq));
         Ok(())
     }
-}
 
-/// Adds the blocks of a range that wrote, deleted or brought back points of a series.
-fn blocks_of(
-    series: &SharedSeries,
-    (first, last): (u64, u64),
-    nearest: &mut Nearest,
-    budget: &Budget,
-) -> Result<()> {
-    series.touched_by((first, last), ALWAYS, budget, |seq, points| {
-        nearest.add(seq, points as u64);
-    })
+    /// Adds the blocks of a range that wrote, deleted or brought back points of a series, or
+    /// set its attributes.
+    fn blocks_of(
+        &self,
+        (id, series): &NamedSeries,
+        range: (u64, u64),
+        nearest: &mut Nearest,
+    ) -> Result<()> {
+        let attributes = self.state.indexes.attributes.read();
+        let set = attributes.within(id, range, self.order, MANY);
+        drop(attributes);
+        set.into_iter().for_each(|seq| nearest.add(seq, 0));
+        series.touched_by(range, ALWAYS, self.budget, |seq, points| {
+            nearest.add(seq, points as u64);
+        })
+    }
 }
 
 /// First and last block of the transaction that a block belongs to.

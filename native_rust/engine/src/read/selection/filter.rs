@@ -7,8 +7,8 @@ use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
-    DecodeError, stored_delete_feature, stored_delete_points, stored_feature_id, stored_points,
-    write_json,
+    DecodeError, stored_attributes, stored_delete_feature, stored_delete_points, stored_feature_id,
+    stored_points, write_json,
 };
 
 /// Conditions on a block, all of which have to hold.
@@ -24,7 +24,7 @@ pub struct BlockFilter {
     pub provenance: Vec<Member>,
     /// The feature that it wrote, deleted or brought back.
     pub feature: Option<String>,
-    /// The series whose points it wrote, deleted or brought back.
+    /// The series whose points it wrote, deleted or brought back, or whose attributes it set.
     pub series: Option<SeriesNames>,
     /// The sequence of one of the blocks of its transaction.
     pub transaction: Option<u64>,
@@ -182,6 +182,7 @@ fn entity(action: &Action<'_>) -> Result<(Entity, String), DecodeError> {
         OpKind::PutFeature => (Entity::Feature, stored_feature_id(body)?.into_owned()),
         OpKind::DeleteFeature => (Entity::Feature, stored_delete_feature(body)?.to_owned()),
         OpKind::PutPoints => (Entity::Series, stored_points(body)?.0.to_owned()),
+        OpKind::SetAttributes => (Entity::Series, stored_attributes(body)?.series.to_owned()),
         OpKind::SetDefaults => (Entity::Database, String::new()),
         OpKind::DeletePoints | OpKind::Revert => {
             (Entity::Series, stored_delete_points(body)?.series)

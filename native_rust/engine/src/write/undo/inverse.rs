@@ -3,6 +3,7 @@
 //! | block | inverse |
 //! |---|---|
 //! | put or delete of a feature | put of the version before, or delete |
+//! | attributes of a series | those before, or their deletion |
 //! | put of points | delete of those points |
 //! | delete of points | the points it deleted are there again |
 //! | change of the defaults | those before |
@@ -16,8 +17,8 @@ use crate::index::Point;
 use crate::state::State;
 use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::{
-    Defaults, DeleteFeature, DeletePoints, PointBatch, PointSpan, PutFeature, all_metadata,
-    stored_feature,
+    Defaults, DeleteFeature, DeletePoints, PointBatch, PointSpan, PutFeature, SetAttributes,
+    all_metadata, stored_attributes, stored_feature,
 };
 
 /// The operation that undoes a block: a revert that names it. `provenance` is a CBOR map;
@@ -35,6 +36,7 @@ pub(super) fn inverse(
             Some(feature) => Operation::PutFeature(feature),
             None => Operation::DeleteFeature(DeleteFeature::new(id.clone(), provenance)),
         },
+        Target::Attributes { series, prev } => attributes(state, series, *prev, provenance)?,
         Target::Defaults { prev } => {
             let before = defaults_of(state, *prev)?;
             Operation::SetDefaults(SetDefaults::new(before, provenance))
@@ -51,6 +53,37 @@ pub(super) fn inverse(
         )?),
     };
     readable(Operation::Revert(Revert::new(step.block, inverse)))
+}
+
+/// The attributes that a block superseded, or their deletion.
+fn attributes(
+    state: &State,
+    series: &str,
+    prev: Option<u64>,
+    provenance: Option<Vec<u8>>,
+) -> Result<Operation> {
+    let before = match prev {
+        Some(prev) => attributes_version(state, prev, provenance.clone())?,
+        None => None,
+    };
+    Ok(Operation::SetAttributes(before.unwrap_or_else(|| {
+        SetAttributes::encoded(series.to_owned(), None, provenance)
+    })))
+}
+
+/// The attributes that block `seq` set, to be set again; nothing if it deleted them.
+pub(crate) fn attributes_version(
+    state: &State,
+    seq: u64,
+    provenance: Option<Vec<u8>>,
+) -> Result<Option<SetAttributes>> {
+    let bytes = read_block(state, seq)?;
+    let (block, action) = block_at(state, seq, &bytes)?;
+    let stored = stored_attributes(action.body).map_err(|e| damaged(state, seq, e))?;
+    Ok(stored.attributes.map(|attributes| {
+        let provenance = provenance.or_else(|| block.provenance.map(<[u8]>::to_vec));
+        SetAttributes::encoded(stored.series.to_owned(), Some(attributes), provenance)
+    }))
 }
 
 /// The version that a block superseded, unless there was none to see.

@@ -24,7 +24,7 @@ mod select;
 
 use serde::Serialize;
 
-pub(crate) use inverse::version;
+pub(crate) use inverse::{attributes_version, version};
 pub use select::Undo;
 
 use crate::block::{Condition, Operation, check_size};
@@ -195,6 +195,7 @@ impl OutlinedOperation {
     fn of(operation: &Operation, step: &Step) -> Self {
         let (feature_id, series_id, points) = match &step.target {
             Target::Feature { id, .. } => (Some(id.clone()), None, None),
+            Target::Attributes { series, .. } => (None, Some(series.clone()), None),
             Target::Defaults { .. } => (None, None, None),
             Target::Points { span, count } | Target::Deletion { span, count } => {
                 (None, Some(span.series.clone()), Some(*count))

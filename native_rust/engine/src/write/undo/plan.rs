@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::chains::{Later, deletion_in_the_way, resolve};
 use super::obstacles::{Obstacles, Reason};
 use super::select::{Selected, Undo, select};
-use crate::block::{Action, Block, Condition, Expected, OpKind};
+use crate::block::{Action, Block, Condition, Expected, OpKind, Versioned};
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::planted::{Bug, planted};
@@ -16,8 +16,8 @@ use crate::read::versions::versions;
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
-    DecodeError, MAX_BATCH_POINTS, PointSpan, Which, decode_points, stored_delete_feature,
-    stored_delete_points, stored_feature,
+    DecodeError, MAX_BATCH_POINTS, PointSpan, Which, decode_points, stored_attributes,
+    stored_delete_feature, stored_delete_points, stored_feature,
 };
 
 /// One block to undo.
@@ -32,6 +32,8 @@ pub(super) struct Step {
 pub(super) enum Target {
     /// It wrote or deleted a feature, which was at this version before.
     Feature { id: String, prev: Option<u64> },
+    /// It set or deleted the attributes of a series, which were at this version before.
+    Attributes { series: String, prev: Option<u64> },
     /// It set the defaults, which block `prev` had set before.
     Defaults { prev: Option<u64> },
     /// It wrote or brought back points, within these times.
@@ -96,7 +98,7 @@ pub(super) fn plan(state: &State, undo: &Undo, at: u64, budget: &Budget) -> Resu
             .push(Condition::NotReverted { block });
     }
     planner.read()?;
-    planner.check_features()?;
+    planner.check_versions()?;
     planner.check_points()?;
     planner.check_defaults();
     if !undo.partial {
@@ -182,19 +184,19 @@ impl Planner<'_> {
     }
 
     /// Later versions stand in the way, unless they are undone too.
-    fn check_features(&mut self) -> Result<()> {
-        let mut firsts: HashMap<String, u64> = HashMap::new();
-        for step in &self.plan.steps {
-            if let Target::Feature { id, .. } = &step.target
-                && !firsts.contains_key(id)
-            {
-                firsts.insert(id.clone(), step.block);
+    fn check_versions(&mut self) -> Result<()> {
+        let steps = std::mem::take(&mut self.plan.steps);
+        let mut firsts: HashMap<Versioned<'_>, u64> = HashMap::new();
+        for step in &steps {
+            if let Some(of) = step.target.versioned() {
+                firsts.entry(of).or_insert(step.block);
             }
         }
-        let mut firsts: Vec<(u64, String)> = firsts.into_iter().map(|(id, s)| (s, id)).collect();
-        firsts.sort_unstable();
-        for (first, id) in firsts {
-            let after = versions(self.state, &id, first..self.at, usize::MAX, self.budget)?;
+        let mut firsts: Vec<(u64, Versioned<'_>)> =
+            firsts.into_iter().map(|(of, s)| (s, of)).collect();
+        firsts.sort_unstable_by_key(|(first, _)| *first);
+        for (first, of) in firsts {
+            let after = versions(self.state, of, first..self.at, usize::MAX, self.budget)?;
             let mut later = Later::default();
             let leaves = |seq: u64| self.undoes(seq);
             let undone = |seq: u64| undoer(self.state, seq, self.at);
@@ -206,14 +208,17 @@ impl Planner<'_> {
                     self.refuse(first, Reason::Later(by));
                 }
             }
-            self.plan.conditions.push(Condition::Feature {
-                id,
-                expected: Expected::ToUndo {
-                    block: first,
-                    newest,
-                },
+            let expected = Expected::ToUndo {
+                block: first,
+                newest,
+            };
+            let id = of.id().to_owned();
+            self.plan.conditions.push(match of {
+                Versioned::Feature(_) => Condition::Feature { id, expected },
+                Versioned::Attributes(_) => Condition::Attributes { id, expected },
             });
         }
+        self.plan.steps = steps;
         Ok(())
     }
 
@@ -320,9 +325,18 @@ impl Planner<'_> {
 }
 
 impl Target {
+    /// What it wrote a version of.
+    fn versioned(&self) -> Option<Versioned<'_>> {
+        match self {
+            Self::Feature { id, .. } => Some(Versioned::Feature(id)),
+            Self::Attributes { series, .. } => Some(Versioned::Attributes(series)),
+            Self::Defaults { .. } | Self::Points { .. } | Self::Deletion { .. } => None,
+        }
+    }
+
     fn memory(&self) -> usize {
         match self {
-            Self::Feature { id, .. } => 4 * id.len() + 256,
+            Self::Feature { id, .. } | Self::Attributes { series: id, .. } => 4 * id.len() + 256,
             Self::Defaults { .. } => 256,
             Self::Points { span, .. } | Self::Deletion { span, .. } => {
                 4 * span.series.len() + 2 * span.memory() + 256
@@ -341,6 +355,10 @@ fn target(action: &Action<'_>, block: &Block<'_>) -> Result<Target, DecodeError>
         },
         OpKind::DeleteFeature => Target::Feature {
             id: stored_delete_feature(body)?.to_owned(),
+            prev,
+        },
+        OpKind::SetAttributes => Target::Attributes {
+            series: stored_attributes(body)?.series.to_owned(),
             prev,
         },
         OpKind::PutPoints => {
