@@ -101,6 +101,9 @@ impl Model {
 /// Id, attributes or null, whether it has points.
 type Row = (&'static str, Value, bool);
 
+/// Whether a question means a row.
+type Takes<'a> = &'a dyn Fn(&Row) -> bool;
+
 /// All pages of the list of series.
 fn rows(
     db: &Database,
@@ -255,7 +258,7 @@ fn check(db: &Database, model: &Model, seq: u64) {
         let schema: Value = serde_json::from_slice(&db.schema(as_of, &budget).unwrap()).unwrap();
         assert_eq!(schema["series"]["count"], expected.len());
         let n = |row: &Row| row.1.get("n").cloned();
-        let questions: [(&str, &str, &dyn Fn(&Row) -> bool); 8] = [
+        let questions: [(&str, &str, Takes<'_>); 8] = [
             ("", "", &|_| true),
             ("attr.n", "eq:1", &|row| n(row) == Some(json!(1))),
             ("attr.n", "ne:1", &|row| n(row) != Some(json!(1))),

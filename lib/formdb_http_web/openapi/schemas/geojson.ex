@@ -106,7 +106,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
             ]
           ),
         version_of_answer:
-          object(
+          closed(
             [
               log: text(description: "The public id of the database's log."),
               seq: ref(:block_seq)
