@@ -5,6 +5,9 @@ mod recovery;
 
 pub use recovery::RecoveryPolicy;
 
+/// The most that [`Limits::id_bytes`] may be: no id has more, whatever a database takes.
+pub const MAX_ID_BYTES: usize = 1 << 12;
+
 /// Bounds of one database. Reaching one is a clear refusal, never a surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -184,7 +187,7 @@ impl Limits {
             ("query_cache_ttl_ms", self.query_cache_ttl_ms, 0, 1 << 40),
             ("positions", self.positions as u64, 1, 1 << 28),
             ("faults", self.faults as u64, 1, 100_000),
-            ("id_bytes", self.id_bytes as u64, 1, 1 << 12),
+            ("id_bytes", self.id_bytes as u64, 1, MAX_ID_BYTES as u64),
             ("page_items", self.page_items as u64, 1, 1 << 28),
             ("page_bytes", self.page_bytes as u64, 1, GIB),
             ("buckets", self.buckets as u64, 1, 1 << 24),

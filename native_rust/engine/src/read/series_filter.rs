@@ -5,9 +5,11 @@ use std::hash::{Hash, Hasher};
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result};
 use crate::index::{InOrder, NamedSeries};
+use crate::limits::{Limits, MAX_ID_BYTES};
 use crate::read::attributes::with_attributes;
 use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
+use crate::types::check_id;
 use crate::types::id_pattern::IdPattern;
 use crate::types::member_filter::MemberFilter;
 use crate::types::write_json;
@@ -45,11 +47,18 @@ impl SeriesFilter {
     /// Reads a filter; the type describes the syntax.
     ///
     /// # Errors
-    /// [`InvalidCode::Parameter`] pointing at the key.
+    /// [`InvalidCode::Parameter`] pointing at the key, and [`InvalidCode::Id`] for what can be
+    /// no feature's id.
     pub fn parse(key: &str, expression: &str) -> Result<Self> {
         let condition = match key.strip_prefix("attr.") {
             Some(path) => MemberFilter::parse("attr", path, expression).map(On::Attribute),
             None if key == "feature" => {
+                // No feature has another, whatever this database takes.
+                let longest = Limits {
+                    id_bytes: MAX_ID_BYTES,
+                    ..Limits::default()
+                };
+                check_id(expression, "/feature", &longest)?;
                 let id = serde_json::Value::from(expression).to_string();
                 MemberFilter::parse("attr", "feature", &id).map(On::Attribute)
             }
@@ -252,7 +261,15 @@ mod tests {
 
     #[test]
     fn refusals_point_at_the_filter() {
-        for (key, text) in [("pattern", ""), ("unit", "C"), ("attr.unit", "gt:")] {
+        let long = "f".repeat(MAX_ID_BYTES + 1);
+        for (key, text) in [
+            ("pattern", ""),
+            ("unit", "C"),
+            ("attr.unit", "gt:"),
+            ("feature", ""),
+            ("feature", "a\nb"),
+            ("feature", &long),
+        ] {
             let error = SeriesFilter::parse(key, text).unwrap_err();
             assert_eq!(error.pointer(), Some(&*format!("/{key}")), "{key}");
         }
