@@ -139,8 +139,12 @@ defmodule FormdbHttp.Config do
       _unknown ->
         nearest = by_name |> Map.keys() |> Enum.map(show) |> Settings.nearest(show.(name))
 
-        {:error,
-         "#{show.(name)} is not a setting; the nearest one is #{nearest}. Rename or unset it"}
+        hint =
+          if nearest,
+            do: "the nearest one is #{nearest}. Rename or unset it",
+            else: "docs/OPERATIONS.md lists all settings. Unset it"
+
+        {:error, "#{show.(name)} is not a setting; #{hint}"}
     end
   end
 end

@@ -3,6 +3,10 @@ defmodule FormdbHttp.Upload do
   Writes what comes in parts and may be of any length, in bounded memory: features or points,
   a record each, which are read as they come and written in batches.
 
+  Memory is taken as it comes. Where there is none for the next record (`FORMDB_WORK_BYTES`),
+  or no place in the queue for a batch, it waits until there is, for as long as a write is
+  waited for (`FORMDB_WRITE_TIMEOUT_MS`).
+
   A batch is a transaction of up to 5,000 records or 4 MiB. Where it ends depends on the bytes
   alone, never on time or on how they come in. While one is being made durable the next
   one is read.
@@ -43,8 +47,13 @@ defmodule FormdbHttp.Upload do
 
   @opaque t :: %__MODULE__{}
 
-  # The most that is read by one call, so that what it completes is written before the next.
-  @piece_bytes 1_048_576
+  # The most that is read by one call, so that what it completes is written before the next: the
+  # engine holds so much for it.
+  @piece_bytes 262_144
+
+  # Memory and places in the queue come back as batches are written, of this upload and of
+  # others.
+  @wait_ms 10
 
   @options [:format, :on_error, :unit, :tz, :antimeridian, :on_duplicate, :series_id, :shape] ++
              [:record_bytes, :missing, :provenance]
@@ -127,15 +136,44 @@ defmodule FormdbHttp.Upload do
     with {:ok, upload} <- put(upload, piece), do: put(upload, rest)
   end
 
-  def put(upload, part) do
+  def put(upload, part), do: feed(upload, part, patience(upload))
+
+  defp feed(upload, part, patience) do
     fed = parse(upload, fn -> Native.upload_feed(upload.ref, part) end)
     upload = told(upload)
 
     # What was complete before a fault is written.
     with {:ok, upload} <- poll(upload),
-         {:ok, upload} <- submit(upload),
-         do: fed(fed, upload)
+         {:ok, upload} <- submit(upload) do
+      case fed do
+        {:full, 0, error} -> wait(upload, error, patience, &feed(&1, part, &2))
+        {:full, taken, _error} -> put(upload, rest(part, taken))
+        fed -> fed(fed, upload)
+      end
+    end
   end
+
+  defp rest(part, taken), do: binary_part(part, taken, byte_size(part) - taken)
+
+  defp patience(upload) do
+    case Writing.timeout(upload.opts) do
+      :infinity -> :infinity
+      timeout -> now() + timeout
+    end
+  end
+
+  # Goes on after a moment with what there was no room for, unless it has waited too long; any
+  # number is less than an atom.
+  defp wait(upload, error, patience, go_on) do
+    if now() < patience do
+      Process.sleep(@wait_ms)
+      go_on.(upload, patience)
+    else
+      fed({:error, error}, upload)
+    end
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   # A piece is read in a moment, but the record that ends in it may be long.
   defp parse(upload, work), do: Writing.parse(Native.upload_begun(upload.ref), work)
@@ -155,12 +193,22 @@ defmodule FormdbHttp.Upload do
 
   @doc "Has the rest written, and waits until all of it is durable."
   @spec finish(t()) :: {:ok, Types.uploaded()} | {:error, Error.t(), t()}
-  def finish(upload) do
+  def finish(upload), do: finish(upload, patience(upload))
+
+  defp finish(upload, patience) do
     fed = parse(upload, fn -> Native.upload_end(upload.ref) end)
     upload = told(upload)
 
-    with {:ok, upload} <- submit(upload),
-         {:ok, upload} <- fed(fed, upload),
+    with {:ok, upload} <- submit(upload) do
+      case fed do
+        {:full, _taken, error} -> wait(upload, error, patience, &finish/2)
+        fed -> finished(fed, upload)
+      end
+    end
+  end
+
+  defp finished(fed, upload) do
+    with {:ok, upload} <- fed(fed, upload),
          {:ok, upload} <- await(upload) do
       if upload.reused, do: {:error, upload.reused, upload}, else: {:ok, figures(upload)}
     end
@@ -215,7 +263,9 @@ defmodule FormdbHttp.Upload do
     do: %{line: line, code: code, detail: detail, pointer: pointer}
 
   # One batch is under way at a time: when it fails, nothing after it is written.
-  defp submit(upload) do
+  defp submit(upload), do: submit(upload, patience(upload))
+
+  defp submit(upload, patience) do
     with {:ok, upload} <- await_if_ready(upload) do
       %{name: name, ref: ref, native: native} = upload
       reply = make_ref()
@@ -223,6 +273,7 @@ defmodule FormdbHttp.Upload do
       case Engine.call(name, &Native.upload_submit(&1, name, ref, native, reply)) do
         {:ok, nil} -> {:ok, upload}
         {:ok, count} -> submit(%{upload | pending: {reply, count}})
+        {:error, %Error{code: :busy} = error} -> wait(upload, error, patience, &submit/2)
         {:error, error} -> {:error, error, upload}
       end
     end

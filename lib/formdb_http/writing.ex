@@ -194,7 +194,7 @@ defmodule FormdbHttp.Writing do
   defp result({:error, %Error{code: code}}), do: code
 
   defp receive_answer(ref, opts) do
-    timeout = Keyword.get_lazy(opts, :timeout, fn -> Catalog.config().write_timeout_ms end)
+    timeout = timeout(opts)
 
     receive do
       {^ref, {:ok, nil}} -> {:ok, nil}
@@ -210,6 +210,11 @@ defmodule FormdbHttp.Writing do
         {:error, %Error{code: :write_timeout, detail: detail}}
     end
   end
+
+  @doc "How many milliseconds a write is waited for."
+  @spec timeout(keyword()) :: timeout()
+  def timeout(opts),
+    do: Keyword.get_lazy(opts, :timeout, fn -> Catalog.config().write_timeout_ms end)
 
   @doc "The engine's acknowledgement as a map."
   @spec ack(tuple()) :: ack()

@@ -107,14 +107,21 @@ defmodule FormdbHttpWeb.Router do
   # What any path takes (RFC 9110, 9.1). Hosts may refuse others of their own.
   @known ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
+  # Others that HTTP knows (RFC 9110, RFC 4918, and QUERY), which no path takes.
+  @others ["TRACE", "CONNECT", "QUERY"] ++
+            ["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"]
+
   @doc "The methods that there is a path for."
   @spec methods() :: [String.t()]
   def methods, do: @known
 
-  @doc "The last step of the pipeline: has the call answered."
+  @doc """
+  The last step of the pipeline: has the call answered. What HTTP knows is known, and no
+  more than not allowed; anything else is not (RFC 9110, 9.1).
+  """
   @spec call(Request.t()) :: Request.step()
-  def call(%{method: method}) when method not in @known do
-    detail = "no path takes #{show(method)}; the server knows #{Enum.join(@known, ", ")}"
+  def call(%{method: method}) when method not in @known and method not in @others do
+    detail = "#{show(method)} is no method; the server knows #{Enum.join(@known, ", ")}"
     refuse(:not_implemented, detail)
   end
 

@@ -195,6 +195,10 @@ defmodule FormdbHttp.ConfigTest do
              "FORMDB_PROT is not a setting; the nearest one is FORMDB_PORT. Rename or unset it"
 
     assert problem!(%{"FORMDB_DATADIR" => "x"}) =~ "nearest one is FORMDB_DATA_DIR"
+    # What is like none of them is not taken for one of them.
+    assert problem!(%{"FORMDB_FOO" => "x"}) ==
+             "FORMDB_FOO is not a setting; docs/OPERATIONS.md lists all settings. Unset it"
+
     assert problem!(%{"FORMDB_MAX_BODY_SIZE" => "x"}) =~ "nearest one is FORMDB_MAX_BODY_BYTES"
     assert problem!(%{"FORMDB_" => "x"}) =~ "FORMDB_ is not a setting"
   end

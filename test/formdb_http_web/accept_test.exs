@@ -211,14 +211,18 @@ defmodule FormdbHttpWeb.AcceptTest do
     start_supervised!({Endpoint, Config.load!()})
     port = Endpoint.port()
 
-    for path <- ["/health", "/nothing"], method <- ["TRACE", "CONNECT", "QUERY", "BREW", "get"] do
+    # TRACE and CONNECT are refused before the path is read.
+    for path <- ["/health", "/nothing"], method <- ["TRACE", "CONNECT", "BREW", "get"] do
       refused = request(port, method, path)
       assert {method, path, refused.status} == {method, path, 501}
       assert %{"code" => "not_implemented", "detail" => detail} = json(refused)
       assert detail =~ "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
     end
 
-    for method <- ["POST", "PUT", "PATCH", "DELETE"] do
+    for method <- ["QUERY", "PROPFIND"],
+        do: assert({method, request(port, method, "/nothing").status} == {method, 404})
+
+    for method <- ["POST", "PUT", "PATCH", "DELETE", "QUERY", "PROPFIND"] do
       refused = request(port, method, "/health")
 
       assert {method, refused.status, refused.headers["allow"]} ==

@@ -80,9 +80,14 @@ defmodule FormdbHttpWeb.DownloadTest do
       head = "HTTP/#{unquote(version)}\r\nhost: localhost\r\naccept: application/x-ndjson\r\n\r\n"
       write(socket, ["GET ", base, "/features ", head])
       {:ok, begun} = :gen_tcp.recv(socket, 100_000, 5_000)
-      :ok = FormdbHttp.purge(db)
-      {:ok, _} = FormdbHttp.open(db)
-      log = ExUnit.CaptureLog.capture_log(fn -> send(self(), read_on(socket, begun)) end)
+
+      log =
+        ExUnit.CaptureLog.capture_log(fn ->
+          :ok = FormdbHttp.purge(db)
+          {:ok, _} = FormdbHttp.open(db)
+          send(self(), read_on(socket, begun))
+        end)
+
       assert log =~ "an answer was cut off: "
       assert_received {body, ended}
 

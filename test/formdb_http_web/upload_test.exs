@@ -247,6 +247,90 @@ defmodule FormdbHttpWeb.UploadTest do
     assert %{status: 400} = post(base <> "/timeseries", "text/csv", "")
   end
 
+  describe "many at once" do
+    defp begun(base, first) do
+      socket = HTTPClient.connect(Endpoint.port())
+      fields = [{"transfer-encoding", "chunked"}, {"content-type", "application/x-ndjson"}]
+      HTTPClient.write(socket, HTTPClient.format("POST", base <> "/features", headers: fields))
+      chunk(socket, first)
+      socket
+    end
+
+    defp used, do: elem(FormdbHttp.WorkMemory.figures(), 0)
+
+    defp soon?(holds?),
+      do: Enum.any?(1..500, fn _ -> holds?.() || (Process.sleep(20) && false) end)
+
+    test "that say nothing leave others served, and end", %{db: db, base: base} do
+      before = used()
+      sockets = for i <- 1..100, do: begun(base, [feature("a#{i}", 1), "\n{"])
+      # Each holds what it has, and a part ahead.
+      assert soon?(fn -> used() - before > 100 * 262_144 end)
+      assert used() - before <= 100 * (262_144 + 65_536)
+
+      assert %{"inserted" => 1} =
+               last(post(base <> "/features", "application/x-ndjson", feature("b", 1)))
+
+      assert %{status: 201} = post(base <> "/features", "application/geo+json", feature("c", 1))
+      # The line that was whole is written, the one that had begun is told.
+      {some, others} = Enum.split(sockets, 50)
+      for socket <- some, do: chunk(socket, "")
+
+      for socket <- some,
+          do: assert(%{"inserted" => 1, "rejected" => [%{"line" => 2}]} = chunk_of(socket))
+
+      for socket <- others, do: :gen_tcp.close(socket)
+      assert soon?(fn -> used() <= before end)
+      assert {:ok, %{features: 52}} = FormdbHttp.database(db)
+    end
+
+    test "at full rate all end, with every row stored", %{db: db, base: base} do
+      before = used()
+      pad = String.duplicate("x", 500)
+
+      rows = fn number ->
+        for row <- 1..5_001, into: "" do
+          ~s({"type":"Feature","id":"#{number}-#{row}","geometry":null,"properties":{"p":"#{pad}"}}\n)
+        end
+      end
+
+      answers =
+        1..16
+        |> Task.async_stream(
+          &post(base <> "/features", "application/x-ndjson", rows.(&1)),
+          max_concurrency: 16,
+          timeout: 120_000
+        )
+        |> Enum.map(fn {:ok, answer} -> last(answer) end)
+
+      for answer <- answers,
+          do: assert(%{"done" => true, "inserted" => 5_001, "rejected" => []} = answer)
+
+      assert {:ok, %{features: 80_016}} = FormdbHttp.database(db)
+      assert soon?(fn -> used() <= before end)
+    end
+  end
+
+  test "one that says nothing for too long ends", %{db: db, base: base} do
+    stop_supervised!(Endpoint)
+    start_supervised!({Endpoint, %{Config.load!() | body_timeout_ms: 1_500}})
+    before = used()
+    socket = begun(base, [feature("a", 1), "\n{"])
+    assert soon?(fn -> used() > before end)
+    assert HTTPClient.read_all(socket) =~ "FORMDB_BODY_TIMEOUT_MS"
+    assert soon?(fn -> used() <= before end)
+    assert {:ok, %{features: 0}} = FormdbHttp.database(db)
+  end
+
+  test "a header that is too long is told as that", %{base: base} do
+    stop_supervised!(Endpoint)
+    start_supervised!({Endpoint, %{Config.load!() | max_body_bytes: 2_000}})
+    body = "timestamp," <> String.duplicate("a", 3_000) <> "\n2026-01-01,1\n"
+    assert %{status: 413, body: problem} = post(base <> "/timeseries", "text/csv", body)
+    assert problem =~ ~s("detail":"the header of the table in bytes is 2001)
+    refute problem =~ "nothing was sent"
+  end
+
   describe "a body that takes its time" do
     setup %{base: base} do
       socket = HTTPClient.connect(Endpoint.port())
@@ -311,7 +395,7 @@ defmodule FormdbHttpWeb.UploadTest do
     test "gives its memory back when its client goes away", %{socket: socket} do
       assert %{"inserted" => 5_000} = chunk_of(socket)
       held = elem(FormdbHttp.WorkMemory.figures(), 0)
-      assert held >= 32 * 1_048_576
+      assert held >= 262_144
       :gen_tcp.close(socket)
 
       assert Enum.any?(1..200, fn _ ->

@@ -35,7 +35,19 @@ defmodule FormdbHttp.Config.Settings do
   @spec variable?(String.t()) :: boolean()
   def variable?(name), do: String.starts_with?(name, @prefix)
 
-  @doc "Which of these names somebody probably meant who wrote `name`."
-  @spec nearest([String.t()], String.t()) :: String.t()
-  def nearest(names, name), do: Enum.max_by(names, &String.jaro_distance(&1, name))
+  # From here on one name is like another.
+  @like 0.8
+
+  @doc """
+  Which of these names somebody probably meant who wrote `name`; `nil` when none is like it.
+  What all names begin with says nothing.
+  """
+  @spec nearest([String.t()], String.t()) :: String.t() | nil
+  def nearest(names, name) do
+    likeness = &String.jaro_distance(bare(&1), bare(name))
+    nearest = Enum.max_by(names, likeness)
+    if likeness.(nearest) >= @like, do: nearest
+  end
+
+  defp bare(name), do: String.replace_prefix(name, @prefix, "")
 end

@@ -15,8 +15,13 @@ defmodule FormdbHttpWeb.Downloading do
     "text/csv" => :csv
   }
 
-  # Items of a page, unless fewer are asked for: what is held for a client that reads slowly.
-  @page_items 1_000
+  # A page is held until the client has read it, so its text is about as long as the pieces
+  # that are sent: how many items that is, the page before says, unless it has none. The first
+  # has a few.
+  @page_bytes 262_144
+  @first_items 16
+  @unknown_items 1_000
+  @page_items 10_000
 
   # What goes by, and how long a client that waits already is let wait for it.
   @passing [:memory_full, :busy]
@@ -38,7 +43,8 @@ defmodule FormdbHttpWeb.Downloading do
   @doc """
   All pages. `ask` takes what the page before says of the next one, `first` for the first,
   and how many items it may have; `limit` is how many there may be in all, `nil` for any.
-  Options: `:head`, of the first page what stands before everything, and `:page_items`.
+  Options: `:head`, of the first page what stands before everything, and `:page_bytes`, about
+  how long a page is.
   """
   @spec answer(
           framing(),
@@ -46,13 +52,13 @@ defmodule FormdbHttpWeb.Downloading do
           pos_integer() | nil,
           (term(), pos_integer() -> {:ok, page()} | {:error, Error.t()}),
           head: (page() -> binary()),
-          page_items: pos_integer()
+          page_bytes: pos_integer()
         ) :: Request.answer() | {:error, Error.t()}
   def answer({type, _framing}, first, limit, ask, opts \\ []) do
-    items = Keyword.get(opts, :page_items, @page_items)
+    bytes = Keyword.get(opts, :page_bytes, @page_bytes)
 
-    with {:ok, page} <- ask.(first, min(limit || items, items)) do
-      pages = Stream.unfold({:page, page, limit}, &next(&1, items, ask))
+    with {:ok, page} <- ask.(first, min(limit || @first_items, @first_items)) do
+      pages = Stream.unfold({:page, page, limit}, &next(&1, bytes, ask))
       head = if head = opts[:head], do: [head.(page)], else: []
       {200, headers(type), {:stream, Stream.concat(head, pages)}}
     end
@@ -64,24 +70,31 @@ defmodule FormdbHttpWeb.Downloading do
 
   defp headers(type), do: %{"content-type" => type, "vary" => "accept"}
 
-  defp next(nil, _items, _ask), do: nil
+  defp next(nil, _bytes, _ask), do: nil
 
   # A page may have some more items than it should: all rows of one time.
-  defp next({:page, %{returned: returned} = page, limit}, items, ask) when returned > limit do
+  defp next({:page, %{returned: returned} = page, limit}, bytes, ask) when returned > limit do
     text = first_lines(page.text, limit)
-    next({:page, %{page | text: text, returned: limit}, limit}, items, ask)
+    next({:page, %{page | text: text, returned: limit}, limit}, bytes, ask)
   end
 
-  defp next({:page, %{text: text} = page, limit}, _items, _ask) do
+  defp next({:page, %{text: text} = page, limit}, bytes, _ask) do
     left = limit && limit - page.returned
+    more = if page.next != nil and left != 0, do: {:ask, page.next, left, items(page, bytes)}
     text = if text == "", do: "", else: patiently(fn -> WorkMemory.count(text, true) end)
-    if page.next == nil or left == 0, do: {text, nil}, else: {text, {:ask, page.next, left}}
+    {text, more}
   end
 
-  defp next({:ask, next, left}, items, ask) do
+  defp next({:ask, next, left, items}, bytes, ask) do
     page = patiently(fn -> ask.(next, min(left || items, items)) end)
-    next({:page, page, left}, items, ask)
+    next({:page, page, left}, bytes, ask)
   end
+
+  # How many the next page may have.
+  defp items(%{text: ""}, _bytes), do: @unknown_items
+
+  defp items(%{text: text, returned: returned}, bytes),
+    do: (bytes * returned) |> div(byte_size(text)) |> max(1) |> min(@page_items)
 
   defp first_lines(text, count) do
     {last, 1} = text |> :binary.matches("\n") |> Enum.at(count - 1)

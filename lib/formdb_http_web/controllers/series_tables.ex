@@ -7,11 +7,11 @@ defmodule FormdbHttpWeb.SeriesTables do
   alias FormdbHttp.{Error, Tables}
   alias FormdbHttpWeb.{Downloading, Params, Request}
 
-  # A point is small.
-  @points [page_items: 10_000]
-
   @of_one "timestamp,value"
   @of_many "series_id,timestamp,value"
+
+  # Each page finds its place in all of the series.
+  @wide_bytes 1_048_576
 
   @typep span :: {integer(), integer()}
 
@@ -71,7 +71,7 @@ defmodule FormdbHttpWeb.SeriesTables do
     end
 
     with {:ok, head} <- head(form, @of_one, params),
-         do: Downloading.answer(framing, params.cursor, params.limit, ask, head ++ @points)
+         do: Downloading.answer(framing, params.cursor, params.limit, ask, head)
   end
 
   @doc "Those of all series whose ids begin alike, one after the other or side by side."
@@ -88,7 +88,7 @@ defmodule FormdbHttpWeb.SeriesTables do
     end
 
     with {:ok, head} <- head(form, @of_many, params),
-         do: Downloading.answer(framing, params.cursor, params.limit, ask, head ++ @points)
+         do: Downloading.answer(framing, params.cursor, params.limit, ask, head)
   end
 
   defp wide(_framing, %{cursor: cursor}, _span) when cursor != nil do
@@ -118,7 +118,8 @@ defmodule FormdbHttpWeb.SeriesTables do
            do: {:ok, %{page | next: page.next && {page.next, [as_of: page.seq]}}}
     end
 
-    Downloading.answer(framing, first, params.limit, ask, [head: & &1.header] ++ @points)
+    opts = [head: & &1.header, page_bytes: @wide_bytes]
+    Downloading.answer(framing, first, params.limit, ask, opts)
   end
 
   @doc "The buckets of one series or several."

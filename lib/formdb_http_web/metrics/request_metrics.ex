@@ -10,7 +10,8 @@ defmodule FormdbHttpWeb.RequestMetrics do
 
   @routes Enum.map(Routes.all(), & &1.template) ++ ["unmatched"]
   @methods ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]
-  @classes 1..5
+  # 501 and 505 clients bring about as they like, so they are no failures of the server.
+  @classes ["1xx", "2xx", "3xx", "4xx", "5xx", "501", "505"]
 
   # Seconds. From a read in memory to a bulk load.
   @durations [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5] ++
@@ -20,7 +21,7 @@ defmodule FormdbHttpWeb.RequestMetrics do
 
   # A stretch: numbers of requests, then three histograms, each with a bucket for what is
   # beyond all bounds and the sum at its end.
-  @statuses length(@methods) * Enum.count(@classes)
+  @statuses length(@methods) * length(@classes)
   @durations_at @statuses
   @received_at @durations_at + length(@durations) + 2
   @sent_at @received_at + length(@sizes) + 2
@@ -55,8 +56,8 @@ defmodule FormdbHttpWeb.RequestMetrics do
     counters = :persistent_term.get(@counters)
     at = stretch(resource)
     nanos = System.convert_time_unit(duration, :native, :nanosecond)
-    class = status |> div(100) |> max(1) |> min(5)
-    :counters.add(counters, at + method_number(method) * 5 + class, 1)
+    class = method_number(method) * unquote(length(@classes)) + class_number(status)
+    :counters.add(counters, at + class + 1, 1)
 
     observe(
       counters,
@@ -95,6 +96,10 @@ defmodule FormdbHttpWeb.RequestMetrics do
 
   defp method_number(_other), do: unquote(length(@methods) - 1)
 
+  defp class_number(501), do: 5
+  defp class_number(505), do: 6
+  defp class_number(status), do: (status |> div(100) |> max(1) |> min(5)) - 1
+
   for {bound, number} <- Enum.with_index(@durations) do
     defp duration_bucket(nanos) when nanos <= unquote(round(bound * 1_000_000_000)),
       do: unquote(number)
@@ -116,10 +121,10 @@ defmodule FormdbHttpWeb.RequestMetrics do
 
     for {route, at} <- stretches(),
         {method, number} <- Enum.with_index(@methods),
-        class <- @classes,
-        count = :counters.get(counters, at + number * 5 + class),
+        {class, place} <- Enum.with_index(@classes),
+        count = :counters.get(counters, at + number * length(@classes) + place + 1),
         count > 0,
-        do: {[method: method, route: route, status: "#{class}xx"], count}
+        do: {[method: method, route: route, status: class], count}
   end
 
   @typedoc "As `prometheus` has a sample of a histogram: buckets add up."

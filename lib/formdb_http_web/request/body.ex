@@ -82,6 +82,9 @@ defmodule FormdbHttpWeb.Body do
   defp unpacker(:identity), do: {:ok, nil}
   defp unpacker(coding), do: ContentCoding.unpacker(coding)
 
+  # The most of a body that is written as it comes that is asked for at once.
+  @stream_bytes 262_144
+
   # How long a part is waited for, so that there is something to do meanwhile.
   @part_ms 1_000
 
@@ -93,7 +96,7 @@ defmodule FormdbHttpWeb.Body do
   def next({req, %{left: nil} = state}) do
     with {:ok, wait_ms} <- time_left(req, state),
          {more_or_ok, part, req, state} <-
-           read_part(req, state, @part_bytes, min(wait_ms, @part_ms)),
+           read_part(req, state, @stream_bytes, min(wait_ms, @part_ms)),
          do: next_piece(req, part, more_or_ok == :ok, state)
   end
 
@@ -104,7 +107,7 @@ defmodule FormdbHttpWeb.Body do
     do: {if(last?, do: :done, else: :more), part, {req, state}}
 
   defp next_piece(req, part, last?, state) do
-    case ContentCoding.unpack(state.unpacker, part, last?, @part_bytes) do
+    case ContentCoding.unpack(state.unpacker, part, last?, @stream_bytes) do
       {:full, piece} -> {:more, piece, {req, %{state | left: last?}}}
       {:hungry, piece} -> {:more, piece, {req, %{state | left: nil}}}
       {:done, piece} -> {:done, piece, {req, %{state | left: nil}}}

@@ -121,8 +121,8 @@ pub use write::operations::{PreparedOperations, Reading};
 pub use write::prepare::{Duplicates, PreparedFeatures, PreparedPoints, Puts};
 pub use write::undo::{OutlinedOperation, PreparedUndo, Undo, UndoOutline};
 pub use write::upload::{
-    BATCH_BYTES, BATCH_RECORDS, Framing, MissingValues, RecordWarning, RejectedRecord,
-    TableReading, TableShape, Upload, UploadBatch, UploadForm, UploadOptions,
+    BATCH_BYTES, BATCH_RECORDS, Framing, MissingValues, PART_BYTES, RecordWarning, RejectedRecord,
+    TableReading, TableShape, Upload, UploadForm, UploadOptions,
 };
 
 /// The temporal index on its own, in memory, without a journal.

@@ -12,7 +12,7 @@ use formdb_engine::fs::RealFileSystem;
 use formdb_engine::types::Antimeridian;
 use formdb_engine::{
     Area, Cancel, Database, Error, Fault, Framing, Limits, Near, Predicate, PreparedFeatures,
-    Search, UploadForm, UploadOptions,
+    Reply, Search, Transaction, UploadForm, UploadOptions,
 };
 use serde_json::{Value, json};
 
@@ -206,14 +206,16 @@ fn an_upload_tells_what_was_taken_off_by_its_lines() {
         .unwrap();
     let budget = upload.budget(Cancel::default());
     let text = format!("{}\n{}\n", feature("b", json!({})), place.get("a"));
-    upload.feed(text.as_bytes(), &budget).unwrap();
+    upload.feed(&mut text.as_bytes(), &budget).unwrap();
     upload.end(&budget).unwrap();
     let (warnings, counts) = upload.take_warnings();
     assert_eq!((warnings.len(), warnings[0].line), (1, 2));
     assert_eq!(counts, [("answer_members", 1)]);
-    while let Some(batch) = upload.next_batch() {
-        place.db.write(batch.operations).unwrap();
-    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let reply = Reply::new(move |answer| drop(sender.send(answer)));
+    let transaction = Transaction::default();
+    upload.submit(&place.db, transaction, reply).unwrap();
+    receiver.recv().unwrap().unwrap();
     assert_eq!(place.get("a"), feature("a", json!({})));
 }
 

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::types::{Antimeridian, TimeReading, TimeUnit};
 use formdb_engine::{
-    BATCH_BYTES, BATCH_RECORDS, Database, Error, Framing, Limits, Order, RangeQuery,
-    RejectedRecord, TableReading, TableShape, Transaction, Upload, UploadForm, UploadOptions,
-    WideQuery, Zone,
+    BATCH_BYTES, BATCH_RECORDS, Database, Error, Framing, Limits, Order, PART_BYTES, RangeQuery,
+    RejectedRecord, Reply, TableReading, TableShape, Transaction, Upload, UploadForm,
+    UploadOptions, WideQuery, Zone,
 };
 use formdb_engine::{Budget, Cancel};
 use proptest::prelude::*;
@@ -61,7 +61,6 @@ struct Outcome {
 struct Run<'d> {
     db: &'d Database,
     upload: Upload,
-    follows: Option<[u8; 16]>,
     outcome: Outcome,
     reused: Option<Error>,
 }
@@ -71,40 +70,36 @@ impl<'d> Run<'d> {
         Self {
             db,
             upload: db.upload(options).unwrap(),
-            follows: None,
             outcome: Outcome::default(),
             reused: None,
         }
     }
 
     fn submit(&mut self) -> Result<(), Error> {
-        while let Some(batch) = self.upload.next_batch() {
-            let request = batch.key.as_ref().map(|key| key.request);
-            let transaction = Transaction {
-                operations: batch.operations,
-                key: batch.key,
-                follows: self.follows,
-                ..Transaction::default()
+        loop {
+            let (sender, receiver) = std::sync::mpsc::channel();
+            let reply = Reply::new(move |answer| drop(sender.send(answer)));
+            let transaction = Transaction::default();
+            let Some(count) = self.upload.submit(self.db, transaction, reply)? else {
+                break;
             };
             self.outcome.batches += 1;
-            let answer = self.db.write_transaction(transaction);
+            let answer = receiver.recv().unwrap();
             if let Ok(ack) = &answer {
                 self.outcome.whole = ack.whole;
             }
             match answer {
                 Ok(ack) if ack.replayed => {
-                    self.outcome.skipped += batch.count;
-                    self.follows = request;
+                    self.outcome.skipped += count;
                     self.reused = None;
                 }
                 Ok(ack) => {
-                    self.outcome.inserted += batch.count;
+                    self.outcome.inserted += count;
                     self.outcome.replaced += ack.features_replaced;
-                    self.follows = request;
                     self.reused = None;
                 }
-                Err(error @ Error::KeyReused { .. }) if self.follows.is_none() => {
-                    self.outcome.skipped += batch.count;
+                Err(error @ Error::KeyReused { .. }) if self.written() == 0 => {
+                    self.outcome.skipped += count;
                     self.reused = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -114,9 +109,17 @@ impl<'d> Run<'d> {
         Ok(())
     }
 
-    fn feed(&mut self, part: &[u8]) -> Result<(), Error> {
+    /// Features and points that are known to be there.
+    fn written(&self) -> usize {
+        match self.reused {
+            Some(_) => self.outcome.inserted,
+            None => self.outcome.inserted + self.outcome.skipped,
+        }
+    }
+
+    fn feed(&mut self, mut part: &[u8]) -> Result<(), Error> {
         let budget = self.upload.budget(Cancel::default());
-        let fed = self.upload.feed(part, &budget);
+        let fed = self.upload.feed(&mut part, &budget);
         self.submit()?;
         fed
     }
@@ -604,8 +607,8 @@ fn what_an_upload_holds_is_counted_and_given_back() {
         format!("{{\"series_id\":\"a\",\"metadata\":[{zeros}0]}}\n")
     };
     let header = format!("timestamp{}", ",".repeat(60_000_000));
-    let other = db.memory().work.reserve(10 << 20).unwrap();
-    for (form, body) in [(table(), header), (points(), line(600_000))] {
+    let other = db.memory().work.reserve(40 << 20).unwrap();
+    for (form, body) in [(table(), header), (points(), line(300_000))] {
         let mut options = options(form, None);
         options.record_bytes = 64 << 20;
         let mut run = Run::new(&db, options);
@@ -613,7 +616,7 @@ fn what_an_upload_holds_is_counted_and_given_back() {
         let fed = parts.try_for_each(|part| run.feed(part));
         assert!(matches!(fed, Err(Error::MemoryFull { .. })), "{fed:?}");
         drop(run);
-        assert_eq!(used(), 10 << 20);
+        assert_eq!(used(), 40 << 20);
     }
     drop(other);
     // What will never have room is left out, and the rest is read.
@@ -623,13 +626,84 @@ fn what_an_upload_holds_is_counted_and_given_back() {
     let told: Vec<_> = outcome.rejected.iter().map(|r| r.fault.code).collect();
     assert_eq!((outcome.inserted, told), (1, vec!["too_large"]));
     let mut run = Run::new(&db, options(points(), None));
-    assert!(used() >= 32 << 20);
+    assert_eq!(used(), PART_BYTES);
     run.feed(good.as_bytes()).unwrap();
     let budget = run.upload.budget(Cancel::default());
     run.upload.end(&budget).unwrap();
     run.submit().unwrap();
     // Although it is still there.
     assert_eq!((used(), run.outcome.inserted), (0, 1));
+}
+
+#[test]
+fn uploads_that_say_nothing_leave_others_their_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let memory = &db.memory().work;
+    let line = lines(0, 1);
+    let idle: Vec<Run<'_>> = (0..500)
+        .map(|_| {
+            let mut run = Run::new(&db, options(features(), None));
+            run.feed(line.as_bytes()).unwrap();
+            run.feed(b"{\"type\"").unwrap();
+            run
+        })
+        .collect();
+    // 1 GiB, of which each has room for a part, its records, and a step of counting.
+    assert!(memory.used() <= 500 * (PART_BYTES + (64 << 10)));
+    let outcome = upload(&db, options(features(), None), line.as_bytes(), 1_000);
+    assert_eq!(outcome.unwrap().inserted, 1);
+    drop(idle);
+    assert_eq!(memory.used(), 0);
+}
+
+#[test]
+fn uploads_that_have_too_little_memory_wait_for_each_other_and_end() {
+    let dir = tempfile::tempdir().unwrap();
+    // For some batches of 11 MiB each.
+    let limits = Limits {
+        work_bytes: 128 << 20,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir.path().join("db"), limits).unwrap();
+    let count = 2 * BATCH_RECORDS + 1;
+    let pad = "x".repeat(400);
+    let body = |run: usize| -> String {
+        lines(0, count)
+            .replace("\"f", &format!("\"{run}-"))
+            .replace("{\"n\"", &format!("{{\"pad\":\"{pad}\",\"n\""))
+    };
+    let (refused, peak) = std::thread::scope(|scope| {
+        let run = |number: usize| {
+            let (mut refused, mut peak) = (0, 0);
+            let mut run = Run::new(&db, options(features(), None));
+            let body = body(number);
+            for mut part in body.as_bytes().chunks(PART_BYTES) {
+                while !part.is_empty() {
+                    let budget = run.upload.budget(Cancel::default());
+                    match run.upload.feed(&mut part, &budget) {
+                        Err(Error::MemoryFull { .. }) => {
+                            refused += 1;
+                            std::thread::sleep(std::time::Duration::from_millis(2));
+                        }
+                        fed => fed.unwrap(),
+                    }
+                    peak = peak.max(db.memory().work.used());
+                    run.submit().unwrap();
+                }
+            }
+            assert_eq!(run.end().unwrap().inserted, count);
+            (refused, peak)
+        };
+        let all: Vec<_> = (0..16).map(|i| scope.spawn(move || run(i))).collect();
+        all.into_iter()
+            .map(|run| run.join().unwrap())
+            .fold((0, 0), |a, b| (a.0 + b.0, a.1.max(b.1)))
+    });
+    assert!(refused > 0, "there was room for all of them");
+    assert!(peak <= 128 << 20, "{peak}");
+    assert_eq!(db.info().unwrap().features, 16 * count as u64);
+    assert_eq!(db.memory().work.used(), 0);
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn upload(db: &Database, form: UploadForm, text: &str) -> Told {
     };
     let mut upload = db.upload(options).unwrap();
     let budget = upload.budget(Cancel::default());
-    upload.feed(text.as_bytes(), &budget).unwrap();
+    upload.feed(&mut text.as_bytes(), &budget).unwrap();
     upload.end(&budget).unwrap();
     let (warnings, counts) = upload.take_warnings();
     let line = |w: formdb_engine::RecordWarning| (w.line, w.warning.code, w.warning.pointer);

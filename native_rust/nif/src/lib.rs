@@ -89,6 +89,7 @@ mod atoms {
         nil,
         not_yet,
         long,
+        full,
         miss,
         asc,
         desc,

@@ -1,11 +1,11 @@
 //! Uploads: bodies that come in parts and are written in batches.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use formdb_engine::types::Antimeridian;
 use formdb_engine::{
-    Ack, Budget, Error, Framing, MissingValues, RecordWarning, RejectedRecord, Reply, TableReading,
-    TableShape, Upload, UploadForm, UploadOptions,
+    Ack, Error, Framing, MissingValues, RecordWarning, RejectedRecord, Reply, TableReading,
+    TableShape, Transaction, Upload, UploadForm, UploadOptions,
 };
 use rustler::{
     Binary, Encoder, Env, NifMap, NifTaggedEnum, NifUnitEnum, Resource, ResourceArc, Term,
@@ -19,11 +19,7 @@ use crate::writes::on_duplicate;
 use crate::{CatalogRef, atoms};
 
 /// An upload of one process.
-struct UploadResource {
-    upload: Mutex<Upload>,
-    /// The request of the last batch that was written.
-    follows: Arc<Mutex<Option<[u8; 16]>>>,
-}
+struct UploadResource(Mutex<Upload>);
 
 #[rustler::resource_impl]
 impl Resource for UploadResource {}
@@ -107,7 +103,7 @@ struct OptionsMap<'a> {
 impl UploadResource {
     /// Of one process, which waits for nobody.
     fn lock(&self) -> MutexGuard<'_, Upload> {
-        self.upload.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,48 +124,45 @@ fn upload_new<'a>(
             provenance: options.provenance.map(|text| text.to_vec()),
             key: options.idempotency_key,
         })?;
-        Ok(ResourceArc::new(UploadResource {
-            upload: Mutex::new(upload),
-            follows: Arc::default(),
-        }))
+        Ok(ResourceArc::new(UploadResource(Mutex::new(upload))))
     })
 }
 
-/// Takes the next part of the body: `:ok`, or what ends the upload.
+/// Takes the next part of the body: `:ok`; `{:full, taken, error}` when there was no room
+/// for more than so many bytes of it; or what ends the upload. It is given up when the calling
+/// process dies.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn upload_feed<'a>(env: Env<'a>, upload: UploadRef, part: Binary<'a>) -> Term<'a> {
-    spending(env, &upload, |upload, budget| upload.feed(&part, budget))
-}
-
-/// The body ends here: `:ok`, or what ends the upload.
-#[rustler::nif(schedule = "DirtyCpu")]
-fn upload_end(env: Env<'_>, upload: UploadRef) -> Term<'_> {
-    spending(env, &upload, Upload::end)
-}
-
-/// Work on an upload, which is given up when the calling process dies.
-fn spending<'a>(
-    env: Env<'a>,
-    upload: &UploadResource,
-    work: impl FnOnce(&mut Upload, &Budget) -> Result<(), Error>,
-) -> Term<'a> {
     let asker = Asker::new(env);
     let mut upload = upload.lock();
     let budget = upload.budget(asker.cancel());
-    ok(env, work(&mut upload, &budget))
+    let mut rest = part.as_slice();
+    let fed = upload.feed(&mut rest, &budget);
+    taken(env, part.len() - rest.len(), fed)
+}
+
+/// The body ends here; else as `upload_feed`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn upload_end(env: Env<'_>, upload: UploadRef) -> Term<'_> {
+    let asker = Asker::new(env);
+    let mut upload = upload.lock();
+    let budget = upload.budget(asker.cancel());
+    let ended = upload.end(&budget);
+    taken(env, 0, ended)
+}
+
+fn taken(env: Env<'_>, bytes: usize, fed: Result<(), Error>) -> Term<'_> {
+    match fed {
+        Ok(()) => atoms::ok().to_term(env),
+        Err(error @ Error::MemoryFull { .. }) => (atoms::full(), bytes, Failure(error)).encode(env),
+        Err(error) => (atoms::error(), Failure(error)).encode(env),
+    }
 }
 
 /// Bytes of the record whose end has not come.
 #[rustler::nif]
 fn upload_begun(upload: UploadRef) -> usize {
     upload.lock().begun()
-}
-
-fn ok(env: Env<'_>, fed: Result<(), Error>) -> Term<'_> {
-    match fed {
-        Ok(()) => atoms::ok().to_term(env),
-        Err(error) => (atoms::error(), Failure(error)).encode(env),
-    }
 }
 
 /// Whether a batch is complete.
@@ -179,7 +172,8 @@ fn upload_ready(upload: UploadRef) -> bool {
 }
 
 /// Queues the next batch: `{:ok, count}` of its features or points, and `{ref, {:ok, ack}}`
-/// follows; `{:ok, nil}` when none is complete. One at a time: the next one follows it.
+/// follows; `{:ok, nil}` when none is complete. One at a time: the next one follows it. After
+/// `:busy` it is the next one still.
 #[rustler::nif]
 fn upload_submit<'a>(
     env: Env<'a>,
@@ -190,31 +184,18 @@ fn upload_submit<'a>(
     reference: Term<'a>,
 ) -> Term<'a> {
     let queued = catalog.database(name).and_then(|database| {
-        let Some(batch) = upload.lock().next_batch() else {
-            return Ok(None);
-        };
-        let request = batch.key.as_ref().map(|key| key.request);
-        let mut transaction = options.transaction(batch.key);
-        transaction.operations = batch.operations;
-        transaction.follows = follows(&upload.follows);
+        let transaction = options.transaction(None);
         let caller = Caller::new(env, reference);
-        transaction.caller = caller.number();
-        let written = Arc::clone(&upload.follows);
+        let transaction = Transaction {
+            caller: caller.number(),
+            ..transaction
+        };
         let reply = Reply::new(move |answer: Result<Ack, Error>| {
-            // What came to nothing is not remembered.
-            if answer.as_ref().is_ok_and(Ack::wrote) {
-                *written.lock().unwrap_or_else(PoisonError::into_inner) = request;
-            }
             caller.answer(answer.map(AckTerm).map_err(Failure));
         });
-        database.submit(transaction, reply)?;
-        Ok(Some(batch.count))
+        Ok(upload.lock().submit(&database, transaction, reply)?)
     });
     tagged(env, queued)
-}
-
-fn follows(written: &Mutex<Option<[u8; 16]>>) -> Option<[u8; 16]> {
-    *written.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Cells without a value in the rows of a table that were taken so far.

@@ -14,7 +14,7 @@ use crate::block::check_size;
 use crate::block::encoded_len;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::mem::{Pool, Reservation};
+use crate::mem::Pool;
 use crate::sync;
 use bounded::{Bounds, Entrance, Turn, bounded};
 
@@ -65,7 +65,7 @@ impl Reply {
     }
 
     /// The same, and give memory back when it is answered, or will not be.
-    pub(crate) fn holding(self, memory: Reservation) -> Self {
+    pub(crate) fn holding(self, memory: impl Send + 'static) -> Self {
         self.wrapped(|then| {
             Box::new(move |answer| {
                 drop(memory);

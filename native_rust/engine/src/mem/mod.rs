@@ -3,6 +3,10 @@
 pub(crate) mod chunked;
 pub(crate) mod ids;
 pub(crate) mod lru;
+mod memory;
 mod pool;
+mod share;
 
-pub use pool::{Memory, Pool, Reservation};
+pub use memory::Memory;
+pub use pool::{Pool, Reservation};
+pub(crate) use share::Held;

@@ -1,70 +1,13 @@
-//! Pools of memory that all databases of a process share.
+//! A bounded number of bytes, and who holds them.
 //!
 //! Whatever can grow with its input reserves what it is about to hold and gives it
 //! back by dropping the [`Reservation`]. A pool that is used up refuses at once, so
 //! the process ends neither by swapping nor by an allocation that fails.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
-use crate::limits::Limits;
-
-/// The pools of one process (of one [`crate::Catalog`]).
-#[derive(Debug, Clone)]
-pub struct Memory {
-    /// Work under way: request bodies, answers, open transactions, queues, what
-    /// percentiles gather. Bounded by [`Limits::work_bytes`].
-    pub work: Arc<Pool>,
-    /// Indexes of all open databases. Bounded by [`Limits::index_bytes`].
-    pub indexes: Arc<Pool>,
-    /// What to do when much was freed.
-    freed: Arc<OnceLock<fn()>>,
-}
-
-impl Memory {
-    /// Empty pools of the sizes that the limits name.
-    #[must_use]
-    pub fn new(limits: &Limits) -> Self {
-        let index_bytes = match limits.index_bytes {
-            0 => available() / 4 * 3,
-            bytes => bytes,
-        };
-        Self {
-            work: Pool::new(limits.work_bytes, "work_bytes"),
-            indexes: Pool::new(index_bytes, "index_bytes"),
-            freed: Arc::default(),
-        }
-    }
-
-    /// Have `work` done each time that the indexes of a database were freed: allocators
-    /// that keep what is freed can be told to give it back to the system. It is called
-    /// on a thread that nobody waits for. The first one stays.
-    pub fn when_freed(&self, work: fn()) {
-        self.freed.get_or_init(|| work);
-    }
-
-    /// Much was freed.
-    pub(crate) fn freed(&self) {
-        if let Some(work) = self.freed.get() {
-            work();
-        }
-    }
-}
-
-/// Bytes of memory that this process may use: what the machine has, or what the control
-/// group allows that it runs in. Looked up once.
-fn available() -> usize {
-    static BYTES: OnceLock<usize> = OnceLock::new();
-    *BYTES.get_or_init(|| {
-        let mut system = sysinfo::System::new();
-        system.refresh_memory();
-        let group = system
-            .cgroup_limits()
-            .map_or(u64::MAX, |limits| limits.total_memory);
-        usize::try_from(system.total_memory().min(group)).unwrap_or(usize::MAX)
-    })
-}
 
 /// A bounded number of bytes.
 #[derive(Debug)]
@@ -75,7 +18,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    fn new(limit: usize, setting: &'static str) -> Arc<Self> {
+    pub(super) fn new(limit: usize, setting: &'static str) -> Arc<Self> {
         Arc::new(Self {
             limit,
             setting,
@@ -118,10 +61,15 @@ impl Pool {
 
     /// The refusal of `bytes` beside `used` ones.
     pub(crate) fn full(&self, used: usize, bytes: usize) -> Error {
+        self.full_of(used, bytes, self.limit)
+    }
+
+    /// The same of a part of the pool that has so many.
+    pub(super) fn full_of(&self, used: usize, bytes: usize, limit: usize) -> Error {
         Error::MemoryFull {
             used: used as u64,
             asked: bytes as u64,
-            limit: self.limit as u64,
+            limit: limit as u64,
             setting: self.setting,
         }
     }

@@ -1,4 +1,4 @@
-//! Reading the blocks of candidates, which come in the order of their sequence.
+//! Reading the blocks of candidates, which come in the order of their sequence, or against it.
 
 use crate::error::{Error, Result};
 use crate::journal::BLOCK_PREFIX;
@@ -10,7 +10,7 @@ const SPAN: u64 = 64 << 10;
 /// How many sequences on the next candidate lies, where they are not.
 const SPARSE: u64 = 8;
 
-/// Blocks read one after the other: together with those after them where they are
+/// Blocks read one after the other: together with those that come next where they are
 /// close, so that a file read, which costs as much as all the rest of a look at a small
 /// block, is shared by many.
 #[derive(Debug, Default)]
@@ -26,27 +26,35 @@ pub(crate) struct ReadAhead {
 impl ReadAhead {
     /// The stored bytes of a block up to `at`, checked. May read the journal.
     pub(crate) fn block(&mut self, state: &State, seq: u64, at: u64) -> Result<&[u8]> {
-        let dense = seq.checked_sub(self.last).is_some_and(|gap| gap < SPARSE);
+        let dense = seq.abs_diff(self.last) < SPARSE;
+        let backward = seq < self.last;
         self.last = seq;
         let blocks = state.indexes.blocks.read();
         let location = blocks.get(seq).ok_or(Error::Closed)?;
-        let until = match self.range(location) {
+        let span = match self.range(location) {
             Some(_) => None,
-            None if !dense => Some(location),
+            None if !dense => Some((location, location)),
             None => {
                 // The farthest of a few that is not too far.
-                let near = |last: &BlockLocation| {
-                    last.segment == location.segment
-                        && u64::from(last.offset.saturating_sub(location.offset)) < SPAN
-                };
-                let ahead = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1].into_iter();
-                let mut ahead = ahead.filter_map(|step| blocks.get((seq + step).min(at)));
-                Some(ahead.find(near).unwrap_or(location))
+                let mut steps = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1].into_iter();
+                let spans = steps.find_map(|step| {
+                    let other = match backward {
+                        true => seq.saturating_sub(step).max(1),
+                        false => (seq + step).min(at),
+                    };
+                    let other = blocks.get(other)?;
+                    let span = match backward {
+                        true => (other, location),
+                        false => (location, other),
+                    };
+                    is_near(span).then_some(span)
+                });
+                Some(spans.unwrap_or((location, location)))
             }
         };
         drop(blocks);
-        if let Some(last) = until {
-            let mut read = state.segments.read_span(location, last, &mut self.span);
+        if let Some((first, last)) = span {
+            let mut read = state.segments.read_span(first, last, &mut self.span);
             if read.is_err() {
                 // Perhaps what nobody asked for cannot be read.
                 read = state.segments.read_span(location, location, &mut self.span);
@@ -73,6 +81,11 @@ impl ReadAhead {
         let end = start.checked_add(BLOCK_PREFIX + location.len as usize)?;
         (self.segment == location.segment && end <= self.span.len()).then_some(start..end)
     }
+}
+
+/// Whether all from the first to the last may be read at once.
+fn is_near((first, last): (BlockLocation, BlockLocation)) -> bool {
+    last.segment == first.segment && u64::from(last.offset.saturating_sub(first.offset)) < SPAN
 }
 
 #[cfg(test)]
@@ -123,11 +136,17 @@ mod tests {
         ];
         for seqs in patterns {
             let mut ahead = ReadAhead::default();
+            let (mut reads, mut offset) = (0, (u32::MAX, 0));
+            let close = seqs.windows(2).all(|two| two[0].abs_diff(two[1]) == 1);
             for seq in seqs {
                 let block = ahead.block(state, seq, COUNT).unwrap();
                 assert_eq!(block, read_block(state, seq).unwrap(), "{seq}");
+                let place = (ahead.segment, ahead.offset);
+                reads += usize::from(std::mem::replace(&mut offset, place) != place);
                 assert!((ahead.span.len() as u64) < 2 * SPAN + 150_000);
             }
+            // In either direction.
+            assert!(!close || reads < 300, "{reads}");
             // Nothing after what may be seen.
             let mut ahead = ReadAhead::default();
             ahead.block(state, 1, 2).unwrap();

@@ -47,26 +47,24 @@ impl Include {
     /// Names with commas between them.
     ///
     /// # Errors
-    /// [`InvalidCode::Parameter`] for any other.
+    /// [`InvalidCode::Parameter`] for any other, and for one that stands twice.
     pub fn parse(text: &str) -> Result<Self> {
-        let refuse = |name: &str| {
-            let names = DETAILS.map(|(name, _)| name).join(", ");
-            let detail = format!("found {}; include takes {names}, with commas", Shown(name));
-            Error::invalid(InvalidCode::Parameter, "/include", detail)
-        };
+        let refuse = |detail| Err(Error::invalid(InvalidCode::Parameter, "/include", detail));
         let asked: Vec<&str> = text.split(',').map(str::trim).collect();
-        match asked
-            .iter()
-            .find(|name| DETAILS.iter().all(|(known, _)| known != *name))
-        {
-            Some(unknown) => Err(refuse(unknown)),
-            None => Ok(Self(
-                DETAILS
-                    .into_iter()
-                    .filter(|(name, _)| asked.contains(name))
-                    .collect(),
-            )),
+        for (i, name) in asked.iter().enumerate() {
+            if DETAILS.iter().all(|(known, _)| known != name) {
+                let names = DETAILS.map(|(name, _)| name).join(", ");
+                let name = Shown(name);
+                return refuse(format!("found {name}; include takes {names}, with commas"));
+            }
+            if asked.iter().take(i).any(|before| before == name) {
+                return refuse(format!("found {name} twice; give it once"));
+            }
         }
+        let details = DETAILS.into_iter();
+        Ok(Self(
+            details.filter(|(name, _)| asked.contains(name)).collect(),
+        ))
     }
 
     /// The names of the columns that a table has for it, each with the comma before it.
@@ -257,10 +255,18 @@ mod tests {
 
     #[test]
     fn names_come_in_one_order_and_unknown_ones_are_refused() {
-        let include = Include::parse("point_id, seq,seq").unwrap();
+        let include = Include::parse("point_id, seq").unwrap();
         assert_eq!(include.columns().unwrap(), ",seq,point_id");
         assert!(!include.reads() && Include::parse("hash").unwrap().reads());
-        for wrong in ["", "seq,", "Seq", "seq;hash", "value"] {
+        for wrong in [
+            "",
+            "seq,",
+            "Seq",
+            "seq;hash",
+            "value",
+            "seq,seq",
+            "hash, seq, hash",
+        ] {
             let error = Include::parse(wrong).unwrap_err();
             assert_eq!(error.pointer(), Some("/include"), "{wrong}");
         }

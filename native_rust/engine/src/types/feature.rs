@@ -14,7 +14,7 @@ use super::crs::check_crs;
 use super::faults::Faults;
 use super::geometry::{Checked, read_geometry};
 use super::id::{check_feature_id, decimal, generate_feature_id};
-use super::json::{Json, Members, Source, shown};
+use super::json::{Json, Members, Room, Source, shown};
 use super::provenance::encode_provenance;
 use super::ring::Rings;
 use super::signature::{FeatureSignature, GeometryType, ShapeBuilder};
@@ -145,7 +145,30 @@ pub fn read_features(
     limits: &Limits,
     stored: Option<&dyn Stored>,
 ) -> Result<ReadFeatures> {
-    let source = Source::of_features(text)?;
+    read_source(Source::of_features(text)?, antimeridian, limits, stored)
+}
+
+/// [`read_features`], in memory that is counted.
+///
+/// # Errors
+/// As [`read_features`]; [`Error::MemoryFull`].
+pub fn read_features_in(
+    text: &[u8],
+    antimeridian: Antimeridian,
+    limits: &Limits,
+    stored: Option<&dyn Stored>,
+    room: &Room,
+) -> Result<ReadFeatures> {
+    let source = Source::of_features(text)?.within(room);
+    read_source(source, antimeridian, limits, stored)
+}
+
+fn read_source(
+    source: Source<'_>,
+    antimeridian: Antimeridian,
+    limits: &Limits,
+    stored: Option<&dyn Stored>,
+) -> Result<ReadFeatures> {
     let members = source.members("a GeoJSON Feature, FeatureCollection or geometry")?;
     let kind = match members.get("type") {
         Some(kind) => Some(source.part(kind.get())?),
@@ -222,6 +245,9 @@ fn read_collection<'a>(
         });
         Ok(())
     });
+    if let Err(error @ Error::MemoryFull { .. }) = streamed {
+        return Err(error);
+    }
     if let Err(error) = streamed {
         // It is JSON, or its members could not have been told apart. So one of the
         // features has what no feature may have: each is read alone, to tell which.
@@ -315,9 +341,10 @@ pub fn parse_feature_as(
     antimeridian: Antimeridian,
     limits: &Limits,
     stored: Option<&dyn Stored>,
+    room: &Room,
 ) -> Result<(PutFeature, Warnings)> {
     check_feature_id(id, "/id", limits)?;
-    let source = Source::of_features(text)?;
+    let source = Source::of_features(text)?.within(room);
     let value = source.value()?;
     let number = match has_float_id(&value) {
         true => written_id(text)?,

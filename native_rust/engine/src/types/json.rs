@@ -11,6 +11,7 @@ mod cbor_form;
 mod lines;
 mod numbers;
 mod parse;
+mod room;
 mod weight;
 
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ pub use cbor_form::{cbor_to_json, json_to_cbor};
 pub use lines::array_lines;
 pub(in crate::types) use numbers::{Fault as NumberFault, fault as number_fault};
 pub use parse::Source;
+pub use room::Room;
 pub(crate) use weight::tree_bytes;
 
 use crate::error::Shown;

@@ -62,7 +62,7 @@ pub use delete::{
 pub(crate) use faults::Faults;
 pub use feature::{
     Features, PutFeature, ReadFeatures, Rejected, feature_to_json, parse_feature_as,
-    parse_features, read_features,
+    parse_features, read_features, read_features_in,
 };
 pub(crate) use feature::{id_text, read_feature_as, written_id};
 pub(crate) use geometry::MAX_COLLECTIONS;
@@ -72,7 +72,7 @@ pub use id::{
     check_database_name, check_feature_id, check_id, check_series_id, generate_database_name,
     generate_feature_id,
 };
-pub use json::{Json, Members, Source, array_lines, cbor_to_json, json_to_cbor};
+pub use json::{Json, Members, Room, Source, array_lines, cbor_to_json, json_to_cbor};
 pub(crate) use json::{at, step, tree_bytes};
 pub(crate) use orientation::{Orientation, side};
 pub use points::{

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::batch::{MAX_BATCH_POINTS, PointBatch};
 use super::document::encode_document;
 use super::id::check_series_id;
-use super::json::{Json, Members, NumberFault, Source, at, number_fault, shown, step};
+use super::json::{Json, Members, NumberFault, Room, Source, at, number_fault, shown, step};
 use super::provenance::encode_provenance;
 use super::time::{TimeReading, timestamp_from_json};
 use super::unlikely_time::{UNLIKELY_TIME, doubt_of_json};
@@ -65,8 +65,8 @@ impl Correction {
 ///
 /// # Errors
 /// As [`parse_points`].
-pub fn parse_correction(text: &[u8], times: &TimeReading) -> Result<Correction> {
-    let source = Source::new(text)?;
+pub fn parse_correction(text: &[u8], times: &TimeReading, room: &Room) -> Result<Correction> {
+    let source = Source::new(text)?.within(room);
     let mut point = Parts::default();
     let known = ["value", "timestamp", "metadata", "provenance"];
     let Json::Obj(members) = source.value()? else {
@@ -201,20 +201,32 @@ impl Pointers {
 /// [`Error::Invalid`] with a pointer from the top of the text to the offending
 /// part; members that are not listed above are refused.
 pub fn parse_points(text: &[u8], limits: &Limits) -> Result<Points> {
-    parse_points_in(text, &TimeReading::default(), limits)
+    let times = TimeReading::default();
+    let series = None;
+    parse(
+        Source::new(text)?,
+        &Form {
+            times: &times,
+            series,
+        },
+        limits,
+    )
 }
 
-/// [`parse_points`], with timestamps read as `times` says.
+/// [`parse_points`], with timestamps read as `times` says, in memory that is counted.
 ///
 /// # Errors
-/// As [`parse_points`].
-pub fn parse_points_in(text: &[u8], times: &TimeReading, limits: &Limits) -> Result<Points> {
+/// As [`parse_points`]; [`Error::MemoryFull`].
+pub fn parse_points_in(
+    text: &[u8],
+    times: &TimeReading,
+    limits: &Limits,
+    room: &Room,
+) -> Result<Points> {
+    let series = None;
     parse(
-        text,
-        &Form {
-            times,
-            series: None,
-        },
+        Source::new(text)?.within(room),
+        &Form { times, series },
         limits,
     )
 }
@@ -222,16 +234,18 @@ pub fn parse_points_in(text: &[u8], times: &TimeReading, limits: &Limits) -> Res
 /// Reads a list or columns of points of one series, in which its id may be left out.
 ///
 /// # Errors
-/// As [`parse_points`]; [`Error::Invalid`] for a point of another series, and for one that
+/// As [`parse_points_in`]; [`Error::Invalid`] for a point of another series, and for one that
 /// is not in a list.
 pub fn parse_points_of(
     text: &[u8],
     series: &str,
     times: &TimeReading,
     limits: &Limits,
+    room: &Room,
 ) -> Result<Points> {
     let series = Some(series);
-    let points = parse(text, &Form { times, series }, limits)?;
+    let source = Source::new(text)?.within(room);
+    let points = parse(source, &Form { times, series }, limits)?;
     if points.single {
         let detail = "found one point; expected {\"points\": [...]} or {\"timestamps\": [...], \"values\": [...]}";
         return Err(refusal("", detail));
@@ -263,8 +277,7 @@ impl Form<'_> {
     }
 }
 
-fn parse(text: &[u8], form: &Form<'_>, limits: &Limits) -> Result<Points> {
-    let source = Source::new(text)?;
+fn parse(source: Source<'_>, form: &Form<'_>, limits: &Limits) -> Result<Points> {
     let members = source.members(
         "a point, {\"points\": [...]} or {\"series_id\", \"timestamps\": [...], \"values\": [...]}",
     )?;
@@ -618,6 +631,16 @@ impl PointBatches {
     /// Bytes of memory that they take, about.
     pub(crate) fn bytes(&self) -> usize {
         self.batches.len() * BATCH + self.count * POINT + self.texts
+    }
+
+    /// What so many points more take at most, all of different series, whose ids have so many
+    /// bytes.
+    pub(crate) fn bytes_of(&self, points: usize, ids: usize) -> usize {
+        let batches = match self.batches.len() < points {
+            true => points * BATCH + 2 * ids,
+            false => 0,
+        };
+        points * POINT + batches
     }
 
     /// Adds the one point that a text is, and says what is to be told of it; `inherited` is its

@@ -6,7 +6,7 @@ use crate::db::database::Database;
 use crate::error::{Entity, Error, InvalidCode, Result};
 use crate::types::{
     Correction, Defaults, DeletePoints, FIRST_TIMESTAMP, Json, LAST_TIMESTAMP, OnDuplicate,
-    PointBatch, PointSpan, Source, TimeReading, Warnings, Which, check_id, check_range,
+    PointBatch, PointSpan, Room, Source, TimeReading, Warnings, Which, check_id, check_range,
     parse_correction, parse_points_of,
 };
 use crate::write::prepare::{point_operations, set_on_duplicate};
@@ -94,7 +94,7 @@ impl Database {
         times: &TimeReading,
         on_duplicate: Option<OnDuplicate>,
     ) -> Result<PreparedCorrection> {
-        let correction = parse_correction(text, times)?;
+        let correction = parse_correction(text, times, &self.room())?;
         self.correction(series, id, correction, on_duplicate)
     }
 
@@ -152,7 +152,7 @@ impl Database {
         let limits = &self.state.limits;
         check_id(series, "/series_id", limits)?;
         check_range(start, end)?;
-        let points = parse_points_of(text, series, times, limits)?;
+        let points = parse_points_of(text, series, times, limits, &self.room())?;
         for (batch, places) in points.batches.iter().zip(&points.pointers) {
             let outside = |timestamp: &i64| !(start..end).contains(timestamp);
             if let Some(place) = batch.timestamps.iter().position(outside) {
@@ -230,6 +230,7 @@ impl Database {
 pub(super) fn of_members(
     member: impl Fn(&str) -> Option<String>,
     times: &TimeReading,
+    room: &Room,
 ) -> Result<Correction> {
     let parts = ["value", "timestamp", "metadata", "provenance"].map(|name| (name, member(name)));
     let given = parts
@@ -239,5 +240,5 @@ pub(super) fn of_members(
         .map(|(name, text)| format!("\"{name}\":{text}"))
         .collect();
     let text = format!("{{{}}}", members.join(","));
-    parse_correction(text.as_bytes(), times)
+    parse_correction(text.as_bytes(), times, room)
 }

@@ -219,7 +219,7 @@ impl Database {
                 let id = text("point_id")?.ok_or_else(|| need("point_id"))?;
                 let asked = on_duplicate(text("on_duplicate")?)?;
                 let member = |name: &str| members.get(name).map(|raw| raw.get().to_owned());
-                let correction = correct::of_members(member, times)?;
+                let correction = correct::of_members(member, times, &self.room())?;
                 let prepared = self.correction(&series, &id, correction, asked)?;
                 warnings.append(prepared.warnings, &format!("/operations/{number}"));
                 operations.extend(prepared.operations);

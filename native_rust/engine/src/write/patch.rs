@@ -28,7 +28,8 @@ impl Database {
         patch: &[u8],
         antimeridian: Antimeridian,
     ) -> Result<(PreparedFeatures, Condition)> {
-        let source = Source::of_features(patch)?;
+        let room = self.room();
+        let source = Source::of_features(patch)?.within(&room);
         let members = source.members("a JSON merge patch of a Feature (RFC 7396)")?;
         let number = members.get("id").map(|raw| raw.get());
         if members.get("formdb").is_some() {
@@ -43,7 +44,10 @@ impl Database {
             .any(|name| members.get(name).is_some());
         let antimeridian = touched.then_some(antimeridian);
         let current = document(&self.state, self.current_seq(id)?)?;
-        let mut feature = Source::of_features(&current.json)?.value()?;
+        let stored = self.room();
+        let mut feature = Source::of_features(&current.json)?
+            .within(&stored)
+            .value()?;
         if let Json::Obj(members) = &mut feature {
             members.remove("provenance");
             members.remove("formdb");

@@ -13,9 +13,9 @@ use crate::error::{Error, Fault, InvalidCode, Result};
 use crate::limits::Limits;
 use crate::types::{
     Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, OnDuplicate,
-    PointBatch, PointSpan, Pointers, Points, PutFeature, ReadFeatures, Rejected, SetAttributes,
-    TimeReading, Warnings, check_id, check_range, check_series_id, is_timestamp, parse_feature_as,
-    parse_points_in, parse_provenance, read_features,
+    PointBatch, PointSpan, Pointers, Points, PutFeature, ReadFeatures, Rejected, Room,
+    SetAttributes, TimeReading, Warnings, check_id, check_range, check_series_id, is_timestamp,
+    parse_feature_as, parse_points_in, parse_provenance, read_features_in,
 };
 
 /// What becomes of features of one request that have the same id.
@@ -120,6 +120,11 @@ impl PreparedFeatures {
 }
 
 impl Database {
+    /// Room for what one text is read to.
+    pub(super) fn room(&self) -> Room {
+        Room::new(&self.state.memory.work)
+    }
+
     /// Parse a GeoJSON Feature, FeatureCollection or geometry, as
     /// [`Database::prepare_features_with`] by default.
     ///
@@ -136,6 +141,7 @@ impl Database {
     /// [`Error::Faults`], all that is wrong, with JSON pointers to the offending parts;
     /// [`InvalidCode::DuplicateId`] points at the later of two features with the same
     /// id, and names the first. [`InvalidCode::Json`] for what is no JSON.
+    /// [`Error::MemoryFull`].
     pub fn prepare_features_with(&self, text: &[u8], puts: Puts) -> Result<PreparedFeatures> {
         self.features_within(text, puts, &self.budget(Cancel::default()))
     }
@@ -153,7 +159,8 @@ impl Database {
         let limits = &self.state.limits;
         let others = Cell::new(surroundings(&self.state));
         let stored = StoredFeatures::new(&self.state, budget, &others);
-        let mut read = read_features(text, puts.antimeridian, limits, Some(&stored))?;
+        let mut read =
+            read_features_in(text, puts.antimeridian, limits, Some(&stored), &self.room())?;
         if puts.duplicates == Duplicates::Refuse {
             reject_duplicates(&mut read, limits.faults);
         }
@@ -207,7 +214,7 @@ impl Database {
         let others = Cell::new(surroundings(&self.state));
         let stored = StoredFeatures::new(&self.state, &budget, &others);
         let limits = &self.state.limits;
-        let read = parse_feature_as(text, id, antimeridian, limits, Some(&stored))?;
+        let read = parse_feature_as(text, id, antimeridian, limits, Some(&stored), &self.room())?;
         PreparedFeatures::of_one(read)
     }
 
@@ -284,7 +291,7 @@ impl Database {
     /// # Errors
     /// As [`Self::prepare_points`].
     pub fn prepare_points_in(&self, text: &[u8], times: &TimeReading) -> Result<PreparedPoints> {
-        let points = parse_points_in(text, times, &self.state.limits)?;
+        let points = parse_points_in(text, times, &self.state.limits, &self.room())?;
         Ok(PreparedPoints {
             single: points.single,
             count: points.count,
@@ -481,4 +488,61 @@ pub(super) fn put_batches(batches: Vec<PointBatch>) -> Result<Vec<Operation>> {
 
 pub(crate) fn optional_provenance(text: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
     text.map(parse_provenance).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fs::RealFileSystem;
+    use crate::limits::Limits;
+
+    #[test]
+    fn what_a_text_is_read_to_is_counted_one_value_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            work_bytes: 8 << 20,
+            ..Limits::default()
+        };
+        let path = dir.path().join("db");
+        let db = Database::open(Arc::new(RealFileSystem), &path, limits).unwrap();
+        let numbers = |count: usize| vec!["0"; count].join(",");
+        // A number takes 32 bytes.
+        let many = numbers(400_000);
+        let point = |numbers: &str| {
+            format!(r#"{{"series_id":"a","timestamp":1,"value":1,"metadata":{{"n":[{numbers}]}}}}"#)
+        };
+        let feature = |numbers: &str| {
+            format!(r#"{{"type":"Feature","geometry":null,"properties":{{"n":[{numbers}]}}}}"#)
+        };
+        let all = |list: &str, item: &str| {
+            let items = vec![item; 20].join(",");
+            format!(r#"{{"type":"FeatureCollection","{list}":[{items}]}}"#)
+        };
+        let members: Vec<String> = (0..400_000).map(|i| format!("\"{i}\":0")).collect();
+        let members = format!("{{{}}}", members.join(","));
+        let point_list = |item: &str| format!("{{\"points\":[{}]}}", vec![item; 20].join(","));
+        let full = |refused: Result<bool>| {
+            assert!(
+                matches!(refused, Err(Error::MemoryFull { .. })),
+                "{refused:?}"
+            );
+            assert_eq!(db.memory().work.used(), 0);
+        };
+        let points = |text: &str| db.prepare_points(text.as_bytes()).map(|p| p.single);
+        let features = |text: &str| db.prepare_features(text.as_bytes()).map(|p| p.collection);
+        full(points(&point(&many)));
+        full(points(&point_list(&point(&many))));
+        full(points(&members));
+        full(features(&feature(&many)));
+        full(features(&all("features", &feature(&many))));
+        let put = db.prepare_feature_as("a", feature(&many).as_bytes(), Antimeridian::Refuse);
+        full(put.map(|p| p.collection));
+        // One after the other they take no more than one.
+        let some = numbers(40_000);
+        assert!(!points(&point_list(&point(&some))).unwrap());
+        assert!(features(&all("features", &feature(&some))).unwrap());
+        assert_eq!(db.memory().work.used(), 0);
+    }
 }

@@ -23,6 +23,10 @@ fn json_of(feature: &PutFeature) -> Value {
     serde_json::from_slice(&out).unwrap()
 }
 
+fn room() -> Room {
+    Room::new(&crate::mem::Memory::new(&Limits::default()).work)
+}
+
 #[test]
 fn everything_a_feature_holds_comes_back() {
     let text = r#"{"type":"Feature","id":"q/1","bbox":[10,20,-5.5,11,21,100],
@@ -119,7 +123,8 @@ fn integers_beyond_64_bits_are_refused_wherever_they_stand() {
         assert!(error.to_string().contains(BIG), "{error}");
         let limits = Limits::default();
         let cut = Antimeridian::default();
-        let error = parse_feature_as(feature.as_bytes(), BIG, cut, &limits, None).unwrap_err();
+        let error =
+            parse_feature_as(feature.as_bytes(), BIG, cut, &limits, None, &room()).unwrap_err();
         assert_eq!(error.pointer(), Some(pointer));
         let list = format!(r#"{{"type":"FeatureCollection","features":[{feature}]}}"#);
         let error = parse_features(list.as_bytes(), &Limits::default()).unwrap_err();
@@ -190,9 +195,9 @@ fn a_geometry_is_a_feature_without_properties() {
         );
         let text = geometry.to_string();
         let limits = Limits::default();
-        let put = parse_feature_as(text.as_bytes(), "a", Antimeridian::Refuse, &limits, None)
-            .unwrap()
-            .0;
+        let refuse = Antimeridian::Refuse;
+        let put = parse_feature_as(text.as_bytes(), "a", refuse, &limits, None, &room());
+        let put = put.unwrap().0;
         assert_eq!(
             (put.id.as_str(), json_of(&put)["geometry"].clone()),
             ("a", geometry)

@@ -9,7 +9,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Seq
 use serde_json::value::RawValue;
 
 use super::numbers::{self, Exempt};
-use super::{Json, Members, shown};
+use super::{Json, Members, Room, shown};
 use crate::error::{Error, InvalidCode, Result};
 
 /// A whole JSON text, checked to be UTF-8, from which values are read.
@@ -19,18 +19,40 @@ pub struct Source<'a> {
     exempt: Exempt,
     /// Whether refusals of a part point from its begin, and not from that of the text.
     from_part: bool,
+    /// Where what is read is counted.
+    room: Option<&'a Room>,
 }
 
-/// Which numbers were read that may not be what they were written as.
+/// What is to be known of values as they are read: which numbers may not be what they were
+/// written as, and how much memory they take.
 #[derive(Debug, Default)]
-struct Doubts {
+struct Doubts<'r> {
+    room: Option<&'r Room>,
     /// A double of 0.
     zero: Cell<bool>,
     /// A double beyond the integers of 64 bits.
     great: Cell<bool>,
 }
 
-impl Doubts {
+impl<'r> Doubts<'r> {
+    fn within(room: Option<&'r Room>) -> Self {
+        Self {
+            room,
+            ..Self::default()
+        }
+    }
+
+    /// Looks for room for one item more.
+    fn room_for<T, E: de::Error>(&self, items: &Vec<T>) -> Result<(), E> {
+        let Some(room) = self.room.filter(|_| items.len() == items.capacity()) else {
+            return Ok(());
+        };
+        match room.take(items.len().max(4) * size_of::<T>()) {
+            true => Ok(()),
+            false => Err(E::custom("there is no memory for it")),
+        }
+    }
+
     fn of(&self, value: f64) {
         const SURE: f64 = (1_u64 << 62) as f64;
         if value == 0.0 {
@@ -53,6 +75,7 @@ impl<'a> Source<'a> {
                 text,
                 exempt: Exempt::Nothing,
                 from_part: false,
+                room: None,
             }),
             Err(e) => {
                 let (line, column) = place(text, e.valid_up_to());
@@ -74,6 +97,18 @@ impl<'a> Source<'a> {
     pub fn of_features(text: &'a [u8]) -> Result<Self> {
         let exempt = Exempt::FeatureIds;
         Self::new(text).map(|source| Self { exempt, ..source })
+    }
+
+    /// The same text; the memory of what is read of it is counted. One value of it is in
+    /// memory at a time.
+    ///
+    /// Readers refuse with [`Error::MemoryFull`] what there is no room for.
+    #[must_use]
+    pub fn within(self, room: &'a Room) -> Self {
+        Self {
+            room: Some(room),
+            ..self
+        }
     }
 
     /// The same text; refusals of its parts point from the begin of the part, for callers
@@ -104,10 +139,17 @@ impl<'a> Source<'a> {
     /// object, with `expected` naming what should have come.
     pub fn members(&self, expected: &str) -> Result<Members<'a, &'a RawValue>> {
         let mut reader = serde_json::Deserializer::from_str(self.text);
+        let doubts = Doubts::within(self.room);
         let members = reader
-            .deserialize_map(MembersVisitor(RawSeed))
+            .deserialize_map(MembersVisitor(RawSeed, &doubts))
             .and_then(|members| reader.end().map(|()| members));
+        if let Some(room) = self.room {
+            room.keep();
+        }
         members.map_err(|e| {
+            if let Some(refusal) = self.room.and_then(Room::refusal) {
+                return refusal;
+            }
             let begins = self.text.trim_start_matches(JSON_SPACE);
             if begins.is_empty() {
                 let detail = format!("nothing was sent; expected {expected}");
@@ -127,7 +169,10 @@ impl<'a> Source<'a> {
     /// As [`Source::value`].
     pub fn part(&self, part: &'a str) -> Result<Json<'a>> {
         let mut reader = serde_json::Deserializer::from_str(part);
-        let doubts = Doubts::default();
+        if let Some(room) = self.room {
+            room.next();
+        }
+        let doubts = Doubts::within(self.room);
         let value = ValueSeed(&doubts)
             .deserialize(&mut reader)
             .and_then(|value| reader.end().map(|()| value))
@@ -138,7 +183,7 @@ impl<'a> Source<'a> {
 
     /// Refuses the first number of a part that would not be kept as what it is, if there
     /// may be one.
-    fn settle(&self, part: &str, doubts: &Doubts) -> Result<()> {
+    fn settle(&self, part: &str, doubts: &Doubts<'_>) -> Result<()> {
         let zero = || doubts.zero.get() && numbers::may_vanish(part);
         match doubts.great.get() || zero() {
             true => self.unkept(part).map_or(Ok(()), Err),
@@ -172,7 +217,7 @@ impl<'a> Source<'a> {
             return Ok(None);
         }
         let mut refused = None;
-        let doubts = Doubts::default();
+        let doubts = Doubts::within(self.room);
         let mut reader = serde_json::Deserializer::from_str(part);
         let count = reader
             .deserialize_seq(ElementsVisitor {
@@ -211,6 +256,9 @@ impl<'a> Source<'a> {
 
     /// A refusal with the place of the error in the whole text.
     fn syntax(&self, part: &str, e: &serde_json::Error) -> Error {
+        if let Some(refusal) = self.room.and_then(Room::refusal) {
+            return refusal;
+        }
         let shown = e.to_string();
         if shown.starts_with("number out of range")
             && let Some(refusal) = self.unkept(part)
@@ -274,7 +322,7 @@ fn not_json(what: &str, advice: &str) -> Error {
 
 /// Reads any value.
 #[derive(Clone, Copy)]
-struct ValueSeed<'d>(&'d Doubts);
+struct ValueSeed<'d>(&'d Doubts<'d>);
 
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Json<'de>;
@@ -323,13 +371,14 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
         let mut elements = Vec::new();
         while let Some(element) = seq.next_element_seed(self)? {
+            self.0.room_for(&elements)?;
             elements.push(element);
         }
         Ok(Json::Arr(elements))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json<'de>, A::Error> {
-        MembersVisitor(self).visit_map(map).map(Json::Obj)
+        MembersVisitor(self, self.0).visit_map(map).map(Json::Obj)
     }
 }
 
@@ -346,9 +395,9 @@ impl<'de> DeserializeSeed<'de> for RawSeed {
 }
 
 /// Reads an object whose values the seed reads.
-struct MembersVisitor<S>(S);
+struct MembersVisitor<'d, S>(S, &'d Doubts<'d>);
 
-impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for MembersVisitor<S> {
+impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for MembersVisitor<'_, S> {
     type Value = Members<'de, S::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -358,7 +407,9 @@ impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for MembersVisitor<S> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
         while let Some(name) = map.next_key_seed(NameSeed)? {
-            members.push((name, map.next_value_seed(self.0)?));
+            let value = map.next_value_seed(self.0)?;
+            self.1.room_for(&members)?;
+            members.push((name, value));
         }
         Members::new(members).map_err(|name| {
             let name = shown(&name);
@@ -401,7 +452,7 @@ impl<'de> Visitor<'de> for NameSeed {
 struct ElementsVisitor<'r, F> {
     take: F,
     refused: &'r mut Option<Error>,
-    doubts: &'r Doubts,
+    doubts: &'r Doubts<'r>,
 }
 
 impl<'de, F: FnMut(usize, Json<'de>) -> Result<()>> Visitor<'de> for ElementsVisitor<'_, F> {
@@ -413,7 +464,13 @@ impl<'de, F: FnMut(usize, Json<'de>) -> Result<()>> Visitor<'de> for ElementsVis
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<usize, A::Error> {
         let mut count = 0;
-        while let Some(element) = seq.next_element_seed(ValueSeed(self.doubts))? {
+        let next = || {
+            if let Some(room) = self.doubts.room {
+                room.next();
+            }
+            ValueSeed(self.doubts)
+        };
+        while let Some(element) = seq.next_element_seed(next())? {
             if let Err(error) = (self.take)(count, element) {
                 *self.refused = Some(error);
                 return Err(de::Error::custom("an element was refused"));

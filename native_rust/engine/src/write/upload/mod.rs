@@ -7,101 +7,39 @@
 //! body up to its end. Of a body that is sent again the batches that were written are known
 //! by that; see [`Transaction::follows`](crate::Transaction).
 
+mod batches;
 mod columns;
 mod csv;
 mod missing;
+mod options;
 mod records;
+mod refusals;
+mod row;
 mod warned;
 
-use std::cell::Cell;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use columns::{TableReading, TableShape};
 pub use missing::MissingValues;
+pub use options::{
+    BATCH_BYTES, BATCH_RECORDS, PART_BYTES, RejectedRecord, UploadForm, UploadOptions,
+};
 pub use records::Framing;
 pub use warned::RecordWarning;
 
-use self::csv::Table;
-use self::records::{RECORD_SEPARATOR, Record, Records, Text};
-use self::warned::RecordWarnings;
-use super::prepare::{optional_provenance, set_on_duplicate};
-use super::versions::{StoredFeatures, surroundings};
-use crate::block::{IdempotencyKey, Operation, RequestDigest, put_points, readable};
+use parking_lot::Mutex;
+
+use self::batches::Batches;
+use self::records::Records;
+use crate::block::{Ack, IdempotencyKey, RequestDigest, Transaction};
 use crate::budget::{Budget, Cancel};
+use crate::commit::queue::Reply;
 use crate::db::database::Database;
-use crate::error::{Error, Fault, InvalidCode, Result};
-use crate::mem::{Memory, Reservation};
+use crate::error::{Error, InvalidCode, Result};
+use crate::mem::{Held, Memory};
 use crate::state::State;
-use crate::types::{
-    Antimeridian, OnDuplicate, PointBatches, Surroundings, TimeReading, UNLIKELY_TIME, Warnings,
-    read_features, tree_bytes,
-};
-
-/// Records of a batch, at most.
-pub const BATCH_RECORDS: usize = 5_000;
-/// Bytes of a batch's records, at most, unless one record has more.
-pub const BATCH_BYTES: usize = 4 << 20;
-/// Bytes of memory that are reserved for an upload when it begins, so that one that there
-/// is no room for is refused before it is sent: for a batch in the making, one on its way, and
-/// a part of the body.
-const UPLOAD_BYTES: usize = 32 << 20;
-/// Beyond that its memory is counted in steps of this size.
-const COUNTED_BYTES: usize = 1 << 20;
-/// What reading a record of so many bytes takes is within [`UPLOAD_BYTES`].
-const SMALL_RECORD: usize = 64 << 10;
-/// What a feature takes beside its document.
-const FEATURE: usize = 512;
-
-/// What the records of an upload are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UploadForm {
-    /// A GeoJSON Feature or geometry each.
-    Features(Framing, Antimeridian),
-    /// A point object each, with what timestamps that are integers count.
-    Points(Framing, TimeReading),
-    /// Rows of a table of points, after its header.
-    Table(TableReading),
-}
-
-/// How an upload is read.
-#[derive(Debug, Clone)]
-pub struct UploadOptions {
-    /// What its records are.
-    pub form: UploadForm,
-    /// Whether the first faulty record ends it; else such are left out, and told.
-    pub stop: bool,
-    /// Bytes that a record may have.
-    pub record_bytes: usize,
-    /// What becomes of points whose timestamps their series has; what the database says as
-    /// the upload begins where nothing was asked for.
-    pub on_duplicate: Option<OnDuplicate>,
-    /// What stands for every feature and point without a provenance of its own: text of a JSON
-    /// object.
-    pub provenance: Option<Vec<u8>>,
-    /// The client's key: text as in [`IdempotencyKey`].
-    pub key: Option<String>,
-}
-
-/// Records ready to be written, all or none.
-#[derive(Debug)]
-pub struct UploadBatch {
-    /// At least one.
-    pub operations: Vec<Operation>,
-    /// Features or points in them.
-    pub count: usize,
-    /// The key with the digest of the body up to here.
-    pub key: Option<IdempotencyKey>,
-}
-
-/// A record that was left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectedRecord {
-    /// Its first line, from 1; of a text sequence its number.
-    pub line: u64,
-    /// What is wrong with it, the first if there are several faults.
-    pub fault: Fault,
-}
+use crate::types::OnDuplicate;
+use crate::write::prepare::optional_provenance;
 
 /// A body that is coming in.
 #[derive(Debug)]
@@ -109,33 +47,8 @@ pub struct Upload {
     records: Records,
     batches: Batches,
     memory: Memory,
-}
-
-/// Batches, made of records.
-#[derive(Debug)]
-struct Batches {
-    options: UploadOptions,
-    state: Arc<State>,
-    /// As it is stored.
-    provenance: Option<Vec<u8>>,
-    table: Option<Table>,
-    /// The batch in the making: how many records and bytes it has, and what they are.
-    filled: (usize, usize),
-    features: Vec<Operation>,
-    points: PointBatches,
-    ready: VecDeque<(UploadBatch, usize)>,
-    /// Bytes of those.
-    ready_bytes: usize,
-    /// Bytes that the records hold, of which one has not ended.
-    records_bytes: usize,
-    held: Reservation,
-    ended: bool,
-    digest: Option<RequestDigest>,
-    rejected: Vec<RejectedRecord>,
-    rejected_total: usize,
-    warnings: RecordWarnings,
-    /// Where the features lie that are stored or came before.
-    surroundings: Cell<Surroundings>,
+    /// The request of the last batch that was written.
+    follows: Arc<Mutex<Option<[u8; 16]>>>,
 }
 
 impl Database {
@@ -150,7 +63,7 @@ impl Database {
             IdempotencyKey::new(key, &[]).check()?;
         }
         let memory = self.state.memory.clone();
-        let held = memory.work.reserve(UPLOAD_BYTES)?;
+        let held = memory.uploads.reserve(PART_BYTES)?;
         let provenance = optional_provenance(options.provenance.as_deref())?;
         let mut upload = Upload::new(options, Arc::clone(&self.state), memory, held);
         upload.batches.provenance = provenance;
@@ -178,7 +91,7 @@ impl Database {
 }
 
 impl Upload {
-    fn new(options: UploadOptions, state: Arc<State>, memory: Memory, held: Reservation) -> Self {
+    fn new(options: UploadOptions, state: Arc<State>, memory: Memory, held: Held) -> Self {
         let framing = match &options.form {
             UploadForm::Features(framing, _) | UploadForm::Points(framing, _) => *framing,
             UploadForm::Table(..) => Framing::Csv,
@@ -194,30 +107,11 @@ impl Upload {
                 Some(text) => RequestDigest::of(&[b"upload", asked.as_bytes(), text]),
             }
         });
-        let faults = state.limits.faults;
-        let others = surroundings(&state);
         Self {
             records: Records::new(framing, options.record_bytes),
-            batches: Batches {
-                options,
-                state,
-                provenance: None,
-                table: None,
-                filled: (0, 0),
-                features: Vec::new(),
-                points: PointBatches::default(),
-                ready: VecDeque::new(),
-                ready_bytes: 0,
-                records_bytes: 0,
-                held,
-                ended: false,
-                digest,
-                rejected: Vec::new(),
-                rejected_total: 0,
-                warnings: RecordWarnings::new(faults),
-                surroundings: Cell::new(others),
-            },
+            batches: Batches::new(options, state, held, digest),
             memory,
+            follows: Arc::default(),
         }
     }
 
@@ -234,29 +128,37 @@ impl Upload {
         self.records.begun()
     }
 
-    /// Takes the next part of the body. Linear in it and in the record that ends in it.
+    /// Takes the next part of the body, of [`PART_BYTES`] at most; an empty one says that none
+    /// has come for a while. Linear in it and in the record that ends in it.
+    ///
+    /// `part` is then what was not taken: nothing, unless there was an error.
     ///
     /// # Errors
-    /// The fault of the first faulty record, where the upload stops at that (it is among the
-    /// rejected); [`Error::TooLarge`] when more records are faulty than
-    /// [`Limits::rejected_lines`]; [`Error::Invalid`] for the header of a table that is none,
-    /// [`Error::TooLarge`] for one with more columns than [`Limits::page_items`];
-    /// [`Error::MemoryFull`], [`Error::Cancelled`]. Then nothing more can be taken.
-    pub fn feed(&mut self, part: &[u8], budget: &Budget) -> Result<()> {
+    /// [`Error::MemoryFull`] when there is no room for what comes next: feed the rest again
+    /// once batches were submitted, of this upload or of others.
+    ///
+    /// After all others nothing more can be taken. The fault of the first faulty record, where
+    /// the upload stops at that (it is among the rejected); [`Error::TooLarge`] when more
+    /// records are faulty than [`Limits::rejected_lines`](crate::Limits::rejected_lines); [`Error::Invalid`] for the header of
+    /// a table that is none, [`Error::TooLarge`] for one with more columns than
+    /// [`Limits::page_items`](crate::Limits::page_items); [`Error::Cancelled`].
+    pub fn feed(&mut self, part: &mut &[u8], budget: &Budget) -> Result<()> {
         let Self {
             records, batches, ..
         } = self;
-        batches.records_bytes = records.bytes_with(part.len());
-        batches.account(0)?;
-        records.feed(part, budget, |record| batches.record(record, budget))?;
-        batches.records_bytes = records.bytes_with(0);
-        batches.account(0)
+        if part.is_empty() {
+            batches.silent();
+        }
+        batches.room_for_records(records.bytes_with(part.len()))?;
+        let fed = records.feed(part, budget, |record| batches.record(record, budget));
+        batches.settle(records.bytes_with(0));
+        fed
     }
 
     /// The body ends here.
     ///
     /// # Errors
-    /// As [`Self::feed`].
+    /// As [`Self::feed`]; after [`Error::MemoryFull`] it can be ended again.
     pub fn end(&mut self, budget: &Budget) -> Result<()> {
         let Self {
             records, batches, ..
@@ -265,20 +167,46 @@ impl Upload {
         batches.end(budget)
     }
 
-    /// The next batch that is complete. Of an upload that has ended the memory is given back
-    /// with the last one.
-    pub fn next_batch(&mut self) -> Option<UploadBatch> {
-        let batches = &mut self.batches;
-        match batches.ready.pop_front() {
-            Some((batch, bytes)) => {
-                batches.ready_bytes -= bytes;
-                Some(batch)
+    /// Queues the next batch that is complete, in the memory that was held for it; never
+    /// blocks. It is a transaction that is otherwise as this one, and `reply` is called as
+    /// [`Database::submit`] says. How many features or points it has, `None` when none is complete.
+    /// One at a time: the next one follows it, once it was answered. Of an upload that has
+    /// ended the memory is given back with the last one.
+    ///
+    /// # Errors
+    /// As [`Database::submit`]. [`Error::Busy`] leaves it the next one.
+    pub fn submit(
+        &mut self,
+        database: &Database,
+        mut transaction: Transaction,
+        reply: Reply,
+    ) -> Result<Option<usize>> {
+        let Some(mut batch) = self.batches.next() else {
+            reply.disarm();
+            return Ok(None);
+        };
+        transaction.operations = std::mem::take(&mut batch.operations);
+        transaction.key = batch.key.take();
+        transaction.follows = *self.follows.lock();
+        match database.admit(&transaction) {
+            Ok(seat) => {
+                let request = transaction.key.as_ref().map(|key| key.request);
+                let written = Arc::clone(&self.follows);
+                // What came to nothing is not remembered.
+                let reply = reply.holding(batch.memory).after(move |answer| {
+                    if answer.as_ref().is_ok_and(Ack::wrote) {
+                        *written.lock() = request;
+                    }
+                });
+                seat.send(transaction, reply)?;
+                Ok(Some(batch.count))
             }
-            None => {
-                if batches.ended {
-                    batches.held.shrink_to(0);
-                }
-                None
+            Err(refusal) => {
+                reply.disarm();
+                batch.operations = transaction.operations;
+                batch.key = transaction.key;
+                self.batches.put_back(batch);
+                Err(refusal)
             }
         }
     }
@@ -286,273 +214,23 @@ impl Upload {
     /// How many batches are complete and were not given out.
     #[must_use]
     pub fn ready(&self) -> usize {
-        self.batches.ready.len()
+        self.batches.ready()
     }
 
     /// Cells without a value in the rows of a table that were taken so far.
     #[must_use]
     pub fn missing(&self) -> u64 {
-        self.batches.table.as_ref().map_or(0, Table::gaps)
+        self.batches.missing()
     }
 
     /// The records that were left out since this was last asked.
     pub fn take_rejected(&mut self) -> Vec<RejectedRecord> {
-        std::mem::take(&mut self.batches.rejected)
+        self.batches.take_rejected()
     }
 
     /// What is to be told of records since this was last asked; of an upload so many are told
     /// as [`crate::Limits::faults`] says. And how many there were of each code until now.
     pub fn take_warnings(&mut self) -> (Vec<RecordWarning>, &[(&'static str, u64)]) {
-        self.batches.warnings.take()
-    }
-}
-
-impl Batches {
-    fn record(&mut self, record: Record<'_>, budget: &Budget) -> Result<()> {
-        let text = match record.text {
-            Text::Whole(text) => text,
-            _ => b"",
-        };
-        if self.is_full(text.len()) {
-            self.cut(budget)?;
-        }
-        if let Some(digest) = &mut self.digest {
-            digest.update(text);
-        }
-        if record.text != Text::Whole(text) {
-            return self.reject(record, self.no_record(record));
-        }
-        if text.len() > SMALL_RECORD {
-            let needed = self.reading_bytes(text);
-            if needed > self.held.limit() {
-                // To wait for it would be in vain.
-                return self.reject(record, too_costly(needed, self.held.limit()));
-            }
-            self.account(needed)?;
-        }
-        if let (UploadForm::Table(form), None) = (&self.options.form, &self.table) {
-            self.table = Some(Table::new(text, form, &self.state.limits, budget)?);
-            return self.account(0);
-        }
-        self.filled = (self.filled.0 + 1, self.filled.1 + text.len());
-        match self.read(record.line, text, budget) {
-            Err(error @ (Error::Cancelled | Error::MemoryFull { .. })) => return Err(error),
-            Err(error) => self.reject(record, error)?,
-            Ok(()) => {}
-        }
-        self.account(0)
-    }
-
-    fn end(&mut self, budget: &Budget) -> Result<()> {
-        if matches!(self.options.form, UploadForm::Table(..)) && self.table.is_none() {
-            let detail = match self.rejected.last() {
-                None => "nothing was sent; expected a table with a header",
-                Some(_) => "no header was found; expected a table with a header",
-            };
-            return Err(Error::invalid(InvalidCode::Point, "", detail));
-        }
-        if let Some(digest) = &mut self.digest {
-            // Or a longer body with the same beginning would be taken for this one.
-            digest.update(b"end");
-        }
-        self.ended = true;
-        self.cut(budget)
-    }
-
-    /// Bytes of memory that are held, about.
-    fn bytes(&self) -> usize {
-        let provenance = self.provenance.as_ref().map_or(0, Vec::len);
-        let features = self.features.len() * (FEATURE + provenance);
-        let documents = match self.features.is_empty() {
-            true => 0,
-            false => 2 * self.filled.1,
-        };
-        let table = self.table.as_ref().map_or(0, Table::bytes);
-        let making = features + documents + self.points.bytes();
-        self.records_bytes + self.ready_bytes + table + making
-    }
-
-    /// What is to be held to read a record, beside what becomes of it.
-    fn reading_bytes(&self, text: &[u8]) -> usize {
-        match self.options.form {
-            UploadForm::Table(..) => Table::reading_bytes(text, &self.state.limits),
-            UploadForm::Features(..) | UploadForm::Points(..) => text.len() + tree_bytes(text),
-        }
-    }
-
-    /// Counts what is held, and `more` that is about to be.
-    fn account(&mut self, more: usize) -> Result<()> {
-        let bytes = self.bytes().saturating_add(more).max(UPLOAD_BYTES);
-        let bytes = bytes.div_ceil(COUNTED_BYTES).saturating_mul(COUNTED_BYTES);
-        self.held.shrink_to(bytes);
-        match bytes - self.held.bytes() {
-            0 => Ok(()),
-            missing => self.held.grow(missing),
-        }
-    }
-
-    /// Whether a record of so many bytes is of another batch.
-    fn is_full(&self, bytes: usize) -> bool {
-        let (records, held) = self.filled;
-        records > 0 && (records == BATCH_RECORDS || held + bytes > BATCH_BYTES)
-    }
-
-    fn read(&mut self, line: u64, text: &[u8], budget: &Budget) -> Result<()> {
-        match &self.options.form {
-            UploadForm::Features(framing, antimeridian) => {
-                check_framing(text, *framing, "application/geo+json-seq")?;
-                let stored = StoredFeatures::new(&self.state, budget, &self.surroundings);
-                let limits = &self.state.limits;
-                let read = read_features(text, *antimeridian, limits, Some(&stored))?;
-                if read.collection {
-                    let detail = "found a FeatureCollection; expected one Feature in each record";
-                    return Err(Error::invalid(InvalidCode::Feature, "/type", detail));
-                }
-                for (_, mut feature) in read.features {
-                    if feature.provenance.is_none() {
-                        feature.provenance.clone_from(&self.provenance);
-                    }
-                    self.features
-                        .push(readable(Operation::PutFeature(feature))?);
-                }
-                for (_, warnings) in read.warnings {
-                    self.warnings.add(line, warnings);
-                }
-                Ok(())
-            }
-            UploadForm::Points(framing, times) => {
-                check_framing(text, *framing, "application/json-seq")?;
-                let (provenance, limits) = (self.provenance.as_deref(), &self.state.limits);
-                let mut warnings = Warnings::new(limits.faults);
-                self.points
-                    .read(text, times, provenance, limits, &mut warnings)?;
-                self.warnings.add(line, warnings);
-                Ok(())
-            }
-            UploadForm::Table(..) => {
-                let Some(table) = &mut self.table else {
-                    return Ok(());
-                };
-                let (provenance, limits) = (self.provenance.as_deref(), &self.state.limits);
-                let (cells, doubt) = table.points(text, budget)?;
-                for point in cells {
-                    budget.step()?;
-                    self.points.add(point, provenance, limits)?;
-                }
-                if let Some(doubt) = doubt {
-                    let mut warnings = Warnings::new(limits.faults);
-                    warnings.add(UNLIKELY_TIME, || "/timestamp".to_owned(), || doubt);
-                    self.warnings.add(line, warnings);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Why there is no record.
-    fn no_record(&self, record: Record<'_>) -> Error {
-        let line = record.line;
-        let (code, detail) = match record.text {
-            Text::Unclosed => (
-                InvalidCode::Point,
-                format!(
-                    "the quote opened in line {line} is not closed, so that nothing from that line on was read"
-                ),
-            ),
-            Text::Unseparated => (
-                InvalidCode::Json,
-                "no record separator (0x1E) stands before the text; each text of a sequence begins with \
-                 one: lines without it are application/x-ndjson"
-                    .to_owned(),
-            ),
-            Text::TooLong | Text::Whole(_) => return too_long(self.options.record_bytes),
-        };
-        Error::invalid(code, "", detail)
-    }
-
-    fn reject(&mut self, record: Record<'_>, error: Error) -> Result<()> {
-        let Record { line, lines, .. } = record;
-        let mut detail = error.to_string();
-        if lines > 1 && record.text != Text::Unclosed {
-            let last = line + lines - 1;
-            detail += &format!(
-                "; the row goes on to line {last}, because the quote opened in line {line} is not closed in it"
-            );
-        }
-        let fault = Fault {
-            code: error.code(),
-            pointer: error.pointer().unwrap_or_default().to_owned(),
-            detail,
-        };
-        self.rejected.push(RejectedRecord { line, fault });
-        self.rejected_total += 1;
-        if self.options.stop {
-            return Err(error);
-        }
-        match self.rejected_total > self.state.limits.rejected_lines {
-            false => Ok(()),
-            true => Err(Error::TooLarge {
-                what: "the number of faulty lines",
-                actual: self.rejected_total as u64,
-                limit: self.state.limits.rejected_lines as u64,
-                setting: "rejected_lines",
-            }),
-        }
-    }
-
-    /// Ends the batch in the making.
-    fn cut(&mut self, budget: &Budget) -> Result<()> {
-        let bytes = self.bytes() - self.records_bytes - self.ready_bytes;
-        self.filled = (0, 0);
-        let points = std::mem::take(&mut self.points);
-        let mut operations = std::mem::take(&mut self.features);
-        let count = operations.len() + points.count();
-        if count == 0 {
-            return Ok(());
-        }
-        for batch in points.into_batches() {
-            budget.steps(1 + batch.timestamps.len() / 64)?;
-            operations.push(readable(put_points(batch))?);
-        }
-        set_on_duplicate(&mut operations, self.options.on_duplicate);
-        let key = self.options.key.as_ref().zip(self.digest.as_ref());
-        let batch = UploadBatch {
-            operations,
-            count,
-            key: key.map(|(text, digest)| digest.key(text)),
-        };
-        self.ready_bytes += bytes;
-        self.ready.push_back((batch, bytes));
-        Ok(())
-    }
-}
-
-/// Refuses a line that is one text of a sequence.
-fn check_framing(text: &[u8], framing: Framing, sequence: &str) -> Result<()> {
-    if framing != Framing::Lines || text.first() != Some(&RECORD_SEPARATOR) {
-        return Ok(());
-    }
-    let detail = format!(
-        "the line begins with a record separator (0x1E), as the texts of {sequence} do; send it as that, or \
-         leave the separators out"
-    );
-    Err(Error::invalid(InvalidCode::Json, "", detail))
-}
-
-fn too_costly(needed: usize, limit: usize) -> Error {
-    Error::TooLarge {
-        what: "the memory in bytes that it takes to read the record",
-        actual: needed as u64,
-        limit: limit as u64,
-        setting: "work_bytes",
-    }
-}
-
-fn too_long(limit: usize) -> Error {
-    Error::TooLarge {
-        what: "a record in bytes",
-        actual: limit as u64 + 1,
-        limit: limit as u64,
-        setting: "max_body_bytes",
+        self.batches.take_warnings()
     }
 }

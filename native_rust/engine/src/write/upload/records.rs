@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr2};
 
 use crate::budget::Budget;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How records are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub enum Framing {
 /// The mark that UTF-8 texts of some programs begin with.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub(super) const RECORD_SEPARATOR: u8 = 0x1E;
-/// Room for a record that is kept for the next ones.
-pub(super) const KEPT_BYTES: usize = 2 << 20;
+/// Room for a record that is kept for the next ones: for small ones, as most are.
+pub(super) const KEPT_BYTES: usize = 16 << 10;
 
 /// Cuts a body into records, whichever parts it comes in. It holds one record at most,
 /// and no more of that than it may have.
@@ -82,28 +82,39 @@ impl Records {
     }
 
     /// Gives `each` the records that end in `bytes`, in order, until it fails. Linear.
+    /// `bytes` is then what was not taken. A record that there was no room for is of it, at
+    /// least its end, and comes again when that is fed again.
     ///
     /// # Errors
     /// Those of `each` and of the [`Budget`].
     pub(super) fn feed(
         &mut self,
-        bytes: &[u8],
+        bytes: &mut &[u8],
         budget: &Budget,
         mut each: impl FnMut(Record<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut rest = bytes;
-        while let Some(end) = self.find_end(rest, budget)? {
+        loop {
+            let quotes = (self.quoted, self.line_ends);
+            let Some(end) = self.find_end(bytes, budget)? else {
+                break;
+            };
             budget.step()?;
-            let (text, after) = rest.split_at(end);
-            rest = after.get(1..).unwrap_or_default();
-            self.record(text, &mut each)?;
+            let (text, after) = bytes.split_at(end);
+            let given = self.record(text, &mut each);
+            if matches!(given, Err(Error::MemoryFull { .. })) {
+                (self.quoted, self.line_ends) = quotes;
+                return given;
+            }
+            *bytes = after.get(1..).unwrap_or_default();
+            given?;
             self.separated = true;
         }
-        self.keep(rest);
+        self.keep(std::mem::take(bytes));
         Ok(())
     }
 
-    /// The record that ends with the body, if there is one.
+    /// The record that ends with the body, if there is one. One that there is no room for
+    /// comes again.
     ///
     /// # Errors
     /// As [`Self::feed`].
@@ -164,15 +175,11 @@ impl Records {
         end: &[u8],
         each: &mut impl FnMut(Record<'_>) -> Result<()>,
     ) -> Result<()> {
-        let (line, first) = (self.line, std::mem::take(&mut self.first));
-        let lines = 1 + std::mem::take(&mut self.line_ends);
-        let unclosed = std::mem::take(&mut self.quoted);
-        let begun = std::mem::take(&mut self.begun);
-        let too_long = std::mem::take(&mut self.too_long) || begun.len() + end.len() > self.limit;
-        let text = match begun.is_empty() {
-            true => end,
-            false => {
-                self.begun = begun;
+        let begun = self.begun.len();
+        let too_long = self.too_long || begun + end.len() > self.limit;
+        let text = match begun {
+            0 => end,
+            _ => {
                 if !too_long {
                     self.begun.extend_from_slice(end);
                 }
@@ -180,22 +187,29 @@ impl Records {
             }
         };
         let text = match text.strip_prefix(BYTE_ORDER_MARK) {
-            Some(after) if first => after,
+            Some(after) if self.first => after,
             _ => text,
         };
         let text = text.trim_ascii();
         let text = match (too_long, text.is_empty()) {
             (false, true) => None,
             _ if !self.separated => Some(Text::Unseparated),
-            _ if unclosed => Some(Text::Unclosed),
+            _ if self.quoted => Some(Text::Unclosed),
             (true, _) => Some(Text::TooLong),
             (false, false) => Some(Text::Whole(text)),
         };
+        let (line, lines) = (self.line, 1 + self.line_ends);
+        let given = text.map_or(Ok(()), |text| each(Record { line, lines, text }));
+        if matches!(given, Err(Error::MemoryFull { .. })) {
+            self.begun.truncate(begun);
+            return given;
+        }
         // Separators that follow each other have no record between them; empty lines count.
         if text.is_some() || self.framing != Framing::Sequence {
             self.line += lines;
         }
-        let given = text.map_or(Ok(()), |text| each(Record { line, lines, text }));
+        (self.first, self.quoted, self.too_long) = (false, false, false);
+        self.line_ends = 0;
         // What was needed for one long record is not kept for all others.
         match self.begun.capacity() > KEPT_BYTES {
             true => self.begun = Vec::new(),
@@ -224,7 +238,7 @@ mod tests {
             Ok(())
         };
         for part in parts {
-            records.feed(part, &budget, &mut each).unwrap();
+            records.feed(&mut &**part, &budget, &mut each).unwrap();
         }
         records.end(&mut each).unwrap();
         found
@@ -289,7 +303,6 @@ mod tests {
     #[test]
     fn empty_lines_and_quotes_are_given_up_when_nobody_waits() {
         use crate::budget::Cancel;
-        use crate::error::Error;
         let memory = crate::mem::Memory::new(&crate::limits::Limits::default());
         for body in ["\n", "\"", "\u{1e}"] {
             for framing in [Framing::Lines, Framing::Csv, Framing::Sequence] {
@@ -304,7 +317,8 @@ mod tests {
                 }) {
                     continue;
                 }
-                let fed = Records::new(framing, 100).feed(body.as_bytes(), &budget, |_| Ok(()));
+                let mut rest = body.as_bytes();
+                let fed = Records::new(framing, 100).feed(&mut rest, &budget, |_| Ok(()));
                 assert!(matches!(fed, Err(Error::Cancelled)), "{framing:?}");
             }
         }
@@ -335,6 +349,45 @@ mod tests {
                 let parts: Vec<&[u8]> = body.as_bytes().chunks(size).collect();
                 let whole = cut(framing, limit, &[body.as_bytes()]);
                 prop_assert_eq!(cut(framing, limit, &parts), whole);
+            }
+        }
+
+        #[test]
+        fn what_there_was_no_room_for_comes_again(
+            body in "[a\"\n\r\u{1e} ]{0,60}",
+            size in 1..20_usize,
+            limit in 1..30_usize,
+            refused in 1..5_usize,
+        ) {
+            for framing in [Framing::Lines, Framing::Sequence, Framing::Csv] {
+                let whole = cut(framing, limit, &[body.as_bytes()]);
+                let mut records = Records::new(framing, limit);
+                let budget = Budget::ample();
+                let (mut found, mut asked) = (Vec::new(), 0);
+                let mut each = |record: Record<'_>| {
+                    asked += 1;
+                    if asked % (refused + 1) != 0 {
+                        return Err(Error::MemoryFull {
+                            used: 1,
+                            asked: 1,
+                            limit: 1,
+                            setting: "work_bytes",
+                        });
+                    }
+                    let text = match record.text {
+                        Text::Whole(text) => Some(String::from_utf8_lossy(text).into_owned()),
+                        Text::TooLong => None,
+                        other => Some(format!("{other:?} {}", record.lines)),
+                    };
+                    found.push((record.line, text));
+                    Ok(())
+                };
+                for mut part in body.as_bytes().chunks(size) {
+                    while records.feed(&mut part, &budget, &mut each).is_err() {}
+                    prop_assert!(part.is_empty());
+                }
+                while records.end(&mut each).is_err() {}
+                prop_assert_eq!(found, whole);
             }
         }
 
