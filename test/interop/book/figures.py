@@ -31,7 +31,7 @@ CHECKS = {}
 QUESTION = re.compile(r"/aggregate|/summary|/heatmap|/nearby|count=true|/timeseries[/?*]|/diff|wc -l")
 # Members of answers that count blocks, not data.
 BLOCKS = {"seq", "first_seq", "last_seq", "durable_seq", "prev", "txn", "status", "tree_size", "numberReturned",
-          "point_id", "replaced", "ignored", "skipped"}
+          "point_id", "replaced", "ignored", "skipped", "missing", "blocks"}
 
 
 class Differs(Exception):
