@@ -10,6 +10,7 @@ import copy
 import json
 import math
 import re
+import urllib.parse
 
 import geopandas
 import pandas
@@ -97,7 +98,7 @@ def check(page):
     for step in page.steps:
         if step.kind == "console" and QUESTION.search(step.code) and step not in shown.asked \
                 and re.search(r"\d", step.shown) and not step.shown.startswith(("HTTP/1.1 4", "HTTP/1.1 201")) \
-                and not re.search(r"-X (POST|DELETE)|--data|--json.*series_id", step.code, re.S):
+                and not re.search(r"-X (POST|DELETE)|-X PUT \S*attributes|--data|--json.*series_id", step.code, re.S):
             fail(f"{step.place}: the figures of this answer are held against nothing")
     figures = 0
     for step in dict.fromkeys(shown.asked):
@@ -376,7 +377,11 @@ def model(shown):
     found = shown("attr.quantity=no2")["series"]
     same([{key: row[key] for key in listed("mitte/no2")} for row in found],
          [listed(name) for name in sorted(table.columns) if name.endswith("/no2")])
-    same([row["attributes"]["feature"] for row in found], [row["series_id"].split("/")[0] for row in found])
+    put = re.compile(r"timeseries/(\S+)/attributes --json '\s*({.*?})'", re.S)
+    attributes = {urllib.parse.unquote(name): json.loads(text)
+                  for step in shown.page.steps for name, text in put.findall(step.code)}
+    same({row["series_id"]: row["attributes"] for row in found},
+         {name: one for name, one in attributes.items() if one["quantity"] == "no2"})
     same(shown("mitte%2F*/aggregate")["series"],
          [{"series_id": name, "data": data_of(pandas.Series({whole(mine): mine[name].mean()}))}
           for name in sorted(mine.columns)])
