@@ -496,8 +496,8 @@ defmodule FormdbHttpWeb.MetricsTest do
         end
 
       scrapers = for _ <- 1..3, do: Task.async(fn -> scrape_on(port, steady, until, 0) end)
-      assert Enum.min(Task.await_many(scrapers, 60_000)) > 2
-      assert Enum.min(Task.await_many(restless, 60_000)) > 1
+      assert Enum.min(Task.await_many(scrapers, 60_000)) > 0
+      assert Enum.min(Task.await_many(restless, 60_000)) > 0
     end
   end
 

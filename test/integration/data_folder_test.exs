@@ -53,7 +53,7 @@ defmodule FormdbHttp.DataFolderTest do
     File.mkdir_p!(Path.join(data_dir, ".new-0/journal"))
 
     {server, port} = start(data_dir)
-    assert ServerProcess.output(server) =~ "stray has the name of a database and is no folder"
+    assert ServerProcess.says?(server, "stray has the name of a database and is no folder")
     assert json(get(port, @databases)) == %{"databases" => []}
     assert post(port, @databases, %{name: "quakes"}).status == 201
     assert post(port, @databases, %{name: "stray"}).status == 500
@@ -89,7 +89,7 @@ defmodule FormdbHttp.DataFolderTest do
 
     assert [log, other, log] = logs
     assert other != log
-    assert ServerProcess.output(server) =~ "database copy has the log id of quakes"
+    assert ServerProcess.says?(server, "database copy has the log id of quakes")
     refute ServerProcess.output(server) =~ "database saved has"
     # Only as long as both are open.
     assert delete(port, @db).status == 200

@@ -63,6 +63,6 @@ defmodule FormdbHttp.DiskTest do
              Exposition.value(metrics, "formdb_disk_min_free_bytes", %{})
 
     ServerProcess.stop(server)
-    assert ServerProcess.output(server) =~ "[error] the disk of the data folder has "
+    assert ServerProcess.says?(server, "[error] the disk of the data folder has ")
   end
 end

@@ -73,8 +73,8 @@ defmodule FormdbHttp.FailedWriteTest do
     assert lost.body =~ Path.basename(segment(data_dir, "quakes"))
     ready = get(port, "/health/ready").body
     assert ready =~ Path.basename(segment(data_dir, "cut"))
-    assert ServerProcess.output(server) =~ segment(data_dir, "quakes")
-    assert ServerProcess.output(server) =~ segment(data_dir, "damaged")
+    assert ServerProcess.says?(server, segment(data_dir, "quakes"))
+    assert ServerProcess.says?(server, segment(data_dir, "damaged"))
   end
 
   defp segment(data_dir, name) do

@@ -68,6 +68,21 @@ defmodule FormdbHttp.ServerProcess do
   @doc "All that the server has printed, its log included."
   def output(server), do: GenServer.call(server, :output)
 
+  @doc """
+  Whether a running server has written something, now or within ten seconds: its log is written
+  beside its answers, which may be there first.
+  """
+  @spec says?(GenServer.server(), String.t()) :: boolean()
+  def says?(server, text), do: says?(server, text, System.monotonic_time(:millisecond) + 10_000)
+
+  defp says?(server, text, until) do
+    cond do
+      output(server) =~ text -> true
+      System.monotonic_time(:millisecond) > until -> false
+      true -> Process.sleep(20) && says?(server, text, until)
+    end
+  end
+
   @impl true
   def init({data_dir, settings, output}) do
     # Or terminate/2 would not be called.
