@@ -99,7 +99,7 @@ const BUGS: [(&str, &str); 42] = [
 
 /// Seeds of workloads whose writes are of all levels. No short one has everything in it:
 /// a bug is noticed with one of them.
-const SEEDS: [&str; 2] = ["3", "7"];
+const SEEDS: [&str; 3] = ["3", "7", "1"];
 
 /// Run one test in a process of its own, with a bug or without. Returns whether it
 /// passed with each seed, and what it printed.
