@@ -271,10 +271,14 @@ mod tests {
         let ids: Vec<String> = (0..400_000).map(|i| format!("s{i}")).collect();
         let mut names = vec!["timestamp"];
         names.extend(ids.iter().map(String::as_str));
+        // The best of three: others may have the processor meanwhile.
         let time = |count: usize| {
-            let begun = std::time::Instant::now();
-            columns(&names[..count], None, None).unwrap();
-            begun.elapsed()
+            let once = |_| {
+                let begun = std::time::Instant::now();
+                columns(&names[..count], None, None).unwrap();
+                begun.elapsed()
+            };
+            (0..3).map(once).min().unwrap()
         };
         // In quadratic time it would be a thousand times as long, and minutes.
         let (few, many) = (time(12_500), time(400_001));
