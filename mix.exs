@@ -5,6 +5,7 @@ defmodule FormdbHttp.MixProject do
   @beam_libraries [
     cowboy: "~> 2.8",
     cowlib: "~> 2.9",
+    jose: "~> 1.11",
     prometheus: "~> 4.9",
     ranch: "~> 2.1"
   ]
@@ -36,7 +37,11 @@ defmodule FormdbHttp.MixProject do
 
   def application do
     {_deps, applications} = beam_libraries()
-    [mod: {FormdbHttp.Application, []}, extra_applications: [:crypto, :logger | applications]]
+
+    [
+      mod: {FormdbHttp.Application, []},
+      extra_applications: [:crypto, :logger, :public_key | applications]
+    ]
   end
 
   # The one place that decides where the BEAM libraries come from: Hex, or, where

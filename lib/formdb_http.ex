@@ -49,6 +49,7 @@ defmodule FormdbHttp do
   import Kernel, except: [apply: 2, apply: 3]
 
   alias FormdbHttp.{
+    Actor,
     Admission,
     Analytics,
     Attributes,
@@ -943,6 +944,15 @@ defmodule FormdbHttp do
   """
   @spec ask_as(term()) :: :ok
   defdelegate ask_as(client), to: Admission
+
+  @doc """
+  From now on the calling process works in the name of `actor`, `nil` being nobody: that is the
+  actor of all it writes, unless the write names another one, and of these actors' transactions
+  and idempotency keys it knows none but theirs: a transaction that somebody else began is not
+  there.
+  """
+  @spec act_as(String.t() | nil) :: :ok
+  defdelegate act_as(actor), to: Actor
 
   @doc """
   Microseconds since the epoch as ISO 8601 text, in UTC or in local time of a zone.

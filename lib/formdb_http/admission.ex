@@ -1,12 +1,13 @@
 defmodule FormdbHttp.Admission do
   @moduledoc false
   # How much heavy work is done at once, so that dirty threads are left for the rest.
-  # There are two doors, each with a bounded number of places and a bounded line of those
+  # There are three doors, each with a bounded number of places and a bounded line of those
   # who wait for one:
   #
   #   * `:question` - what may go on for long on a dirty I/O thread: searches that leave
   #     memory, aggregates over much, lists that walk, scans of the journal
   #   * `:write` - parsing what is so large that it keeps a dirty CPU thread for long
+  #   * `:sign_in` - checking passwords, which takes 19 MiB and a core each; threads of its own
   #
   # Where a place is free it is taken without another process: a few atomic operations.
   # Otherwise a process (one a door) keeps the line and gives out places as they become
@@ -41,7 +42,8 @@ defmodule FormdbHttp.Admission do
   def child_specs(%Config{} = config) do
     for {name, bound, setting} <- [
           {:question, questions(config), "FORMDB_HEAVY_QUESTIONS"},
-          {:write, large_writes(config), "FORMDB_LARGE_WRITES"}
+          {:write, large_writes(config), "FORMDB_LARGE_WRITES"},
+          {:sign_in, sign_ins(config), "FORMDB_SIGN_INS"}
         ] do
       door = %{
         name: name,
@@ -72,6 +74,10 @@ defmodule FormdbHttp.Admission do
 
   defp large_writes(%{large_writes: bound}), do: bound
 
+  # Guessing passwords is not to keep all cores busy.
+  defp sign_ins(%{sign_ins: 0}), do: max(1, div(System.schedulers_online(), 2))
+  defp sign_ins(%{sign_ins: bound}), do: bound
+
   def start_link(%{name: name} = door),
     do: GenServer.start_link(__MODULE__, door, name: server(name))
 
@@ -89,16 +95,18 @@ defmodule FormdbHttp.Admission do
 
   @doc """
   What `work` returns, once the door `name` has a place for it; or
-  `{:error, error}` with the code `:busy` when there is none in time.
+  `{:error, error}` with the code `:busy` when there is none in time. It may take the place,
+  to hand it to a thread that is to hold it until it ends, whatever becomes of the process.
   """
-  @spec run(:question | :write, (() -> answer)) :: answer | {:error, Error.t()}
+  @spec run(:question | :write | :sign_in, (() -> answer) | (reference() -> answer)) ::
+          answer | {:error, Error.t()}
         when answer: term()
   def run(name, work) do
     door = :persistent_term.get({__MODULE__, name})
 
     with {:ok, place} <- enter(door) do
       try do
-        work.()
+        if is_function(work, 1), do: work.(place), else: work.()
       after
         leave(door, place)
       end
@@ -126,7 +134,7 @@ defmodule FormdbHttp.Admission do
   The figures of a door: `:bound` and `:taken` places, how many are `:waiting` now, and
   since the start how many `:waited` and how many were `:refused`.
   """
-  @spec figures(:question | :write) :: %{atom() => non_neg_integer()}
+  @spec figures(:question | :write | :sign_in) :: %{atom() => non_neg_integer()}
   def figures(name) do
     %{numbers: numbers, gate: gate, bound: bound} = :persistent_term.get({__MODULE__, name})
 
@@ -279,5 +287,6 @@ defmodule FormdbHttp.Admission do
   end
 
   defp what(:question), do: "questions that take long"
+  defp what(:sign_in), do: "passwords checked at once"
   defp what(:write), do: "large writes under way"
 end

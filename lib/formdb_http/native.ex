@@ -57,6 +57,7 @@ defmodule FormdbHttp.Native do
   nif transaction_apply(catalog, name, id, text, times, key), [:transaction_apply_dirty]
   nif transaction_commit(catalog, name, id, options, ref)
   nif transaction_abort(catalog, name, id)
+  nif transaction_check_actor(catalog, name, id, actor)
   nif transactions_open(catalog, name)
 
   nif feature(catalog, name, id, as_of), [:feature_dirty]
@@ -128,6 +129,12 @@ defmodule FormdbHttp.Native do
   nif gate_enter(gate)
   nif gate_leave(place)
   nif gate_taken(gate)
+
+  nif file_lock(path)
+  nif file_unlock(lock)
+
+  nif password_hash(password, salt, ref)
+  nif password_verify(place, password, phc, ref)
 
   nif places_new()
   nif places_size(places), [:places_size_dirty]

@@ -14,6 +14,7 @@ defmodule FormdbHttp.Serving do
     Features,
     Input,
     Native,
+    Passwords,
     ProcessFigures
   }
 
@@ -53,6 +54,35 @@ defmodule FormdbHttp.Serving do
   @doc "The data folder's path."
   @spec data_dir() :: Path.t()
   def data_dir, do: Catalog.config().data_dir
+
+  @doc "Bytes of the longest password that is taken."
+  @spec most_password_bytes() :: pos_integer()
+  defdelegate most_password_bytes, to: Passwords, as: :most_bytes
+
+  @doc "The hash of a password, as a PHC string with a salt of its own."
+  @spec hash_password(String.t()) :: Types.result(String.t())
+  defdelegate hash_password(password), to: Passwords, as: :hash
+
+  @doc """
+  Whether this is the password of the hash. Without a hash it is not, which takes as long. `busy`
+  where too many are being checked.
+  """
+  @spec verify_password(String.t() | nil, String.t()) :: Types.result(boolean())
+  defdelegate verify_password(hash, password), to: Passwords, as: :verify
+
+  @doc """
+  A lock that nobody else has, in no process, by the file at `path`; `nil` where somebody has it.
+  The file is made if need be, and stays. The lock ends with the process of the system.
+  """
+  @spec lock_file(Path.t()) :: Types.result(reference() | nil)
+  def lock_file(path), do: Engine.native(Native.file_lock(path))
+
+  @doc "Lets go of it."
+  @spec unlock_file(reference()) :: :ok
+  def unlock_file(lock) do
+    Native.file_unlock(lock)
+    :ok
+  end
 
   @doc "Whether a name is that of a time zone."
   @spec check_time_zone(String.t()) :: :ok | {:error, Error.t()}

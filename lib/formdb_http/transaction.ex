@@ -5,17 +5,18 @@ defmodule FormdbHttp.Transaction do
   asks.
   """
 
-  alias FormdbHttp.{Error, Types}
+  alias FormdbHttp.{Actor, Error, Types}
 
   @type t :: %__MODULE__{
           database: Types.database(),
           id: String.t(),
           seq: non_neg_integer() | nil,
-          read_only: boolean() | nil
+          read_only: boolean() | nil,
+          actor: String.t() | nil
         }
 
   @enforce_keys [:database, :id]
-  defstruct [:database, :id, :seq, :read_only]
+  defstruct [:database, :id, :seq, :read_only, :actor]
 
   @doc false
   # The id of the transaction that a read of database `name` is to happen in.
@@ -26,7 +27,7 @@ defmodule FormdbHttp.Transaction do
         {:ok, nil}
 
       {%__MODULE__{database: ^name, id: id}, nil} ->
-        {:ok, id}
+        with :ok <- Actor.check_transaction(name, id), do: {:ok, id}
 
       {%__MODULE__{database: ^name}, _as_of} ->
         detail = "a transaction sees the sequence that it began at; leave as_of out"

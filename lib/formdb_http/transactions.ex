@@ -3,6 +3,7 @@ defmodule FormdbHttp.Transactions do
   # Transactions: begin, apply, commit, abort. FormdbHttp documents the functions.
 
   alias FormdbHttp.{
+    Actor,
     Admission,
     Engine,
     Features,
@@ -23,7 +24,7 @@ defmodule FormdbHttp.Transactions do
     with {:ok, as_of} <- Input.as_of(name, opts),
          begin = %{
            read_only: Keyword.get(opts, :read_only, false),
-           actor: opts[:actor],
+           actor: Actor.of(opts),
            as_of: as_of
          },
          {:ok, status} <- Engine.call(name, &Native.transaction_begin(&1, name, begin)) do
@@ -35,7 +36,8 @@ defmodule FormdbHttp.Transactions do
          database: name,
          id: status.id,
          seq: status.seq,
-         read_only: status.read_only
+         read_only: status.read_only,
+         actor: begin.actor
        }}
     end
   end
@@ -44,7 +46,8 @@ defmodule FormdbHttp.Transactions do
     opts = Input.options!(opts, [:idempotency_key, :unit, :tz])
     how = {Input.times(opts), opts[:idempotency_key]}
 
-    with {:ok, text} <- operations_text(operations),
+    with :ok <- Actor.check_transaction(name, id),
+         {:ok, text} <- operations_text(operations),
          {:ok, {count, ids, replayed, rejected, warnings}} <-
            Engine.call(name, &native_apply(&1, name, id, text, how)) do
       rejected =
@@ -148,10 +151,13 @@ defmodule FormdbHttp.Transactions do
             "{:revert, selection, opts} or {:restore, block}"
   end
 
-  def commit(%Transaction{database: name, id: id}, opts) do
-    opts = Writing.options!(opts) |> Keyword.delete(:actor)
+  def commit(%Transaction{database: name, id: id, actor: actor}, opts) do
+    # The engine commits none of another actor; and should it no longer know the transaction,
+    # the key is theirs.
+    opts = opts |> Writing.options!() |> Keyword.put(:actor, actor)
     options = Writing.native_options(opts)
     ref = make_ref()
+
     queued = Engine.call(name, &Native.transaction_commit(&1, name, id, options, ref))
 
     with {:ok, queued} <- queued, {:ok, ack} <- answer(queued, ref, opts) do
@@ -170,14 +176,16 @@ defmodule FormdbHttp.Transactions do
     do: %{first_seq: nil, last_seq: nil, hash: nil, time: nil, replayed: replayed}
 
   def abort(%Transaction{database: name, id: id}) do
-    with {:ok, nil} <- Engine.call(name, &Native.transaction_abort(&1, name, id)) do
+    with :ok <- Actor.check_transaction(name, id),
+         {:ok, nil} <- Engine.call(name, &Native.transaction_abort(&1, name, id)) do
       Leases.forget(id)
       :ok
     end
   end
 
   def transaction(%Transaction{database: name, id: id}) do
-    with {:ok, status} <- Engine.call(name, &Native.transaction_status(&1, name, id)) do
+    with :ok <- Actor.check_transaction(name, id),
+         {:ok, status} <- Engine.call(name, &Native.transaction_status(&1, name, id)) do
       {ack, status} = Map.pop!(status, :ack)
       ack = if ack, do: Writing.ack(ack), else: nothing(false)
       ack = Map.drop(ack, [:replayed | @counts])

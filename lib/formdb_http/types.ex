@@ -54,7 +54,8 @@ defmodule FormdbHttp.Types do
   @typedoc """
   What every write takes:
 
-    * `:actor` - the authenticated subject, recorded in every block; at most 1,024 bytes
+    * `:actor` - the authenticated subject, recorded in every block; at most 1,024 bytes. By
+      default the one of the process (`FormdbHttp.act_as/1`)
     * `:timeout` - milliseconds to wait for the disk, or `:infinity`; by default
       the setting FORMDB_WRITE_TIMEOUT_MS. After a time-out (`:write_timeout`) the
       write may still land, and its late answer arrives as a stray message.
@@ -68,7 +69,7 @@ defmodule FormdbHttp.Types do
     * `:idempotency_key` - 1 to 255 visible ASCII characters. A second write with the
       same key and the same content writes nothing and is answered as the first was,
       with `replayed: true`; with other content it is refused
-      (`:idempotency_key_reused`). Keys are honoured across restarts, for
+      (`:idempotency_key_reused`). A key belongs to its actor. Keys are honoured across restarts, for
       FORMDB_IDEMPOTENCY_SECONDS and up to FORMDB_IDEMPOTENCY_KEYS of them.
   """
   @type write_option ::

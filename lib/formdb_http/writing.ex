@@ -3,7 +3,7 @@ defmodule FormdbHttp.Writing do
   # What all writes have in common: their options, the way to the engine, and the
   # answer that the committer sends.
 
-  alias FormdbHttp.{Admission, Catalog, Engine, Error, Input, Native, Telemetry, Types}
+  alias FormdbHttp.{Actor, Admission, Catalog, Engine, Error, Input, Native, Telemetry, Types}
 
   @typedoc "What the committer acknowledges."
   @type ack :: %{
@@ -152,7 +152,7 @@ defmodule FormdbHttp.Writing do
     end
 
     %{
-      actor: opts[:actor],
+      actor: Actor.of(opts),
       durability: level,
       idempotency_key: opts[:idempotency_key],
       expect: expect(opts[:expect])

@@ -15,6 +15,7 @@ defmodule FormdbHttpWeb.Endpoint do
   require Logger
 
   alias FormdbHttp.Config
+  alias FormdbHttpWeb.Auth
   alias FormdbHttpWeb.Cowboy.{Connections, Drainer, InFlight, Listener}
 
   # The name of the listener for probes; the other has this module's.
@@ -101,10 +102,11 @@ defmodule FormdbHttpWeb.Endpoint do
   def init(config) do
     in_flight = InFlight.new()
 
-    # The drainer is last, so that it is stopped first. The probes outlast the rest: they
+    # Who asks has to be known before anybody does. The drainer is last, so that it is stopped first. The probes outlast the rest: they
     # say that it stops.
     children =
-      probes(config) ++
+      Auth.children(config) ++
+        probes(config) ++
         Listener.children(__MODULE__, config,
           address: {config.host, config.port},
           max_connections: config.max_connections,

@@ -12,6 +12,8 @@ defmodule FormdbHttpWeb.Handler do
     AccessLog,
     Admission,
     AnswerMemory,
+    Authentication,
+    Authorization,
     BasePath,
     Compression,
     Conditions,
@@ -35,6 +37,8 @@ defmodule FormdbHttpWeb.Handler do
     &Forwarded.call/1,
     &BasePath.call/1,
     &CrossOrigin.call/1,
+    &Authentication.call/1,
+    &Authorization.call/1,
     &Conditions.call/1,
     &Admission.call/1,
     &Router.call/1
@@ -43,6 +47,8 @@ defmodule FormdbHttpWeb.Handler do
   # A cache may keep an answer, but not give it without asking (RFC 9111, 5.2.2.4): what is
   # true now need not be in a second, and a name that was purged can be made anew.
   @cache_control "no-cache"
+  # And one that depends on who asks is for nobody else.
+  @private "private, "
 
   @doc """
   What a host does before its first request; gives the settings of its requests. `address`
@@ -76,7 +82,15 @@ defmodule FormdbHttpWeb.Handler do
       |> Map.put("x-request-id", req.id)
       |> merge(req.fields)
 
-    {status, headers, body}
+    {status, if(req.settings.auth, do: private(headers), else: headers), body}
+  end
+
+  defp private(%{"cache-control" => "no-store"} = headers), do: headers
+
+  defp private(headers) do
+    headers
+    |> Map.update!("cache-control", &(@private <> &1))
+    |> merge(%{"vary" => "authorization"})
   end
 
   # HEAD wants none of them.

@@ -5,6 +5,7 @@ defmodule FormdbHttpWeb.Request do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Routes.{Call, Resource}
+  alias FormdbHttpWeb.Auth.Principal
   alias FormdbHttpWeb.{BodyReader, Settings}
 
   @enforce_keys [:method, :path, :query, :headers, :peer, :asker, :body, :body_length, :settings]
@@ -12,10 +13,12 @@ defmodule FormdbHttpWeb.Request do
               [
                 id: nil,
                 trace: %{},
+                client: nil,
                 base_path: "",
                 resource: nil,
                 call: nil,
                 parts: [],
+                principal: nil,
                 asked: {%{}, []},
                 database: nil,
                 fields: %{}
@@ -35,9 +38,11 @@ defmodule FormdbHttpWeb.Request do
   What the pipeline finds out:
 
     * `id`, `trace` - what it is called: FormdbHttpWeb.RequestId
+    * `client` - the address of whoever asks: the peer's, or the one that a proxy names
     * `base_path` - what links begin with
     * `resource`, `call`, `parts` - what is at the path, what the method does there, and the
       parts of the path that vary; `nil` where there is nothing
+    * `principal` - who asks; `nil` where that is not known, or does not matter
     * `asked` - parameters and filters of the query string, as text, for links
     * `database` - the one that the path names
     * `fields` - header fields for whatever is answered
@@ -54,10 +59,12 @@ defmodule FormdbHttpWeb.Request do
           settings: Settings.t(),
           id: String.t() | nil,
           trace: %{optional(:trace_id | :span_id) => String.t()},
+          client: :inet.ip_address() | nil,
           base_path: String.t(),
           resource: Resource.t() | nil,
           call: Call.t() | nil,
           parts: [String.t()],
+          principal: Principal.t() | nil,
           asked: {%{String.t() => String.t()}, [{String.t(), String.t()}]},
           database: String.t() | nil,
           fields: %{String.t() => iodata()}

@@ -5,6 +5,7 @@ defmodule FormdbHttpWeb.Routes do
   # what conditions a call keeps come from it; no path is written anywhere else.
 
   alias FormdbHttpWeb.Routes.{
+    Auth,
     Databases,
     Features,
     History,
@@ -19,6 +20,7 @@ defmodule FormdbHttpWeb.Routes do
   def groups do
     [
       {"Server", Server.resources()},
+      {"Signing in", Auth.resources()},
       {"Databases", Databases.resources()},
       {"Features", Features.resources()},
       {"Time series", Series.resources()},

@@ -3,11 +3,11 @@ defmodule FormdbHttpWeb.Settings do
   # What the answers of one host depend on, worked out once.
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.CrossOrigin
+  alias FormdbHttpWeb.{Auth, CrossOrigin}
 
   @keys [:max_body_bytes, :body_timeout_ms, :body_min_rate, :base_path, :trusted_proxies] ++
           [:compression]
-  @enforce_keys @keys ++ [:cross_origin, :routes]
+  @enforce_keys @keys ++ [:cross_origin, :auth, :routes]
   defstruct @enforce_keys
 
   @type t :: %__MODULE__{
@@ -18,6 +18,7 @@ defmodule FormdbHttpWeb.Settings do
           trusted_proxies: [Config.Web.network()],
           compression: boolean(),
           cross_origin: CrossOrigin.t(),
+          auth: Auth.t() | nil,
           routes: routes()
         }
 
@@ -27,7 +28,12 @@ defmodule FormdbHttpWeb.Settings do
   @doc "Those of a host that listens at `address`."
   @spec new(Config.t(), :inet.ip_address(), routes()) :: t()
   def new(config, address, routes) do
-    own = [cross_origin: CrossOrigin.new(config, address), routes: routes]
+    own = [
+      cross_origin: CrossOrigin.new(config, address),
+      auth: Auth.settings(config),
+      routes: routes
+    ]
+
     struct!(__MODULE__, config |> Map.take(@keys) |> Map.merge(Map.new(own)))
   end
 end

@@ -7,6 +7,8 @@ defmodule FormdbHttp.Document do
   """
 
   alias FormdbHttp.Transcript
+  alias FormdbHttpWeb.Router
+  alias FormdbHttpWeb.Routes.Resource
 
   @address "127.0.0.1:4000"
 
@@ -22,28 +24,28 @@ defmodule FormdbHttp.Document do
 
   @doc """
   Runs the commands of the page at `path` in `folder`, with `address` in the place of the
-  address that pages show.
+  address that pages show, and `env` in the environment.
   """
-  @spec follow(Path.t(), String.t(), Path.t()) :: [result()]
-  def follow(path, address, folder) do
+  @spec follow(Path.t(), String.t(), Path.t(), [{String.t(), String.t()}]) :: [result()]
+  def follow(path, address, folder, env \\ []) do
     {results, _state} =
       path
       |> File.read!()
       |> Transcript.examples()
-      |> Enum.map_reduce({%{}, []}, &step(&1, &2, path, address, folder))
+      |> Enum.map_reduce({%{}, []}, &step(&1, &2, path, address, {folder, env}))
 
     results
   end
 
   # `before` are the variables of the shell that were set so far.
-  defp step(example, {names, before}, path, address, folder) do
+  defp step(example, {names, before}, path, address, {folder, env}) do
     command = in_run(example.command, names, address)
     variable? = command =~ ~r/\A[A-Z]+=\S+\z/
 
     {output, status, requests} =
       if variable?,
         do: {"", 0, []},
-        else: Transcript.run(Enum.join(before ++ [command], "\n"), folder)
+        else: Transcript.run(Enum.join(before ++ [command], "\n"), folder, env)
 
     output = String.replace(output, address, @address)
 
@@ -70,6 +72,75 @@ defmodule FormdbHttp.Document do
     Enum.reduce(names, String.replace(command, @address, address), fn {shown, came}, command ->
       String.replace(command, shown, came)
     end)
+  end
+
+  @typedoc "A call, or a form of a body or an answer, with what is in it."
+  @type shown :: {method :: String.t(), template :: String.t()} | {atom(), String.t(), atom()}
+
+  @doc "Every call of these resources; and every form of every body and answer, in one or another."
+  @spec needed([Resource.t()]) :: [shown()]
+  def needed(resources) do
+    for resource <- resources,
+        {method, call} <- resource.calls,
+        need <- [{method, resource.template} | forms(call)],
+        uniq: true,
+        do: need
+  end
+
+  @doc "Those that the examples show."
+  @spec shown([result()]) :: [shown()]
+  def shown(results) do
+    for %{requests: requests} <- results,
+        request <- requests,
+        seen <- seen(request),
+        uniq: true,
+        do: seen
+  end
+
+  defp seen(%{sent: [line | sent], came: [status | came]}) do
+    [method, target, _version] = String.split(line, " ")
+    [path | _query] = String.split(target, "?", parts: 2)
+
+    with {resource, _parts} <- Router.find(path),
+         %{} = call <- resource.calls[method],
+         "HTTP/1.1 2" <> _ <- status do
+      types = [{:takes, type(sent)}, {:answers, type(came)}]
+
+      forms =
+        for {direction, type, _what} = form <- forms(call), {direction, type} in types, do: form
+
+      [{method, resource.template} | forms]
+    else
+      _head_or_refused -> []
+    end
+  end
+
+  defp forms(call) do
+    {_needed, takes} = call.body || {nil, []}
+
+    answers =
+      for %{status: status, content: content} <- call.answers,
+          status < 300,
+          form <- content,
+          do: form
+
+    for {direction, content} <- [takes: takes, answers: answers],
+        {type, schema} <- content,
+        uniq: true,
+        do: {direction, type, what(type, schema)}
+  end
+
+  # All of CBOR is JSON in another form, but for the record of a block.
+  defp what("application/cbor", schema) when schema != :stored_block, do: :json
+  defp what(_type, schema), do: schema
+
+  defp type(fields) do
+    for field <- fields,
+        [name, value] = String.split(field, ":", parts: 2),
+        String.downcase(name) == "content-type" do
+      value |> String.split(";") |> hd() |> String.trim()
+    end
+    |> List.first()
   end
 
   @doc "Where what was printed is not what is shown, in words."

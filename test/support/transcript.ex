@@ -284,11 +284,11 @@ defmodule FormdbHttp.Transcript do
 
   @doc """
   What a command prints, its exit status, and the requests that `curl` sent with their
-  answers. `folder` is where it runs, and its own.
+  answers. `folder` is where it runs, and its own; `env` are variables of its environment.
   """
-  @spec run(String.t(), Path.t()) ::
+  @spec run(String.t(), Path.t(), [{String.t(), String.t()}]) ::
           {String.t(), non_neg_integer(), [%{sent: [String.t()], came: [String.t()]}]}
-  def run(script, folder) do
+  def run(script, folder, env \\ []) do
     # Without the meter of progress, and with what goes over the wire on standard error.
     File.write!(Path.join(folder, ".curlrc"), "silent\nshow-error\nverbose\n")
     wire = Path.join(folder, "wire")
@@ -296,7 +296,7 @@ defmodule FormdbHttp.Transcript do
     {output, status} =
       System.cmd("bash", ["-euo", "pipefail", "-c", "{ #{script}\n} 2>wire"],
         cd: folder,
-        env: [{"CURL_HOME", folder}, {"http_proxy", nil}, {"ALL_PROXY", nil}]
+        env: [{"CURL_HOME", folder}, {"http_proxy", nil}, {"ALL_PROXY", nil} | env]
       )
 
     {output, status, wire |> File.read!() |> requests()}

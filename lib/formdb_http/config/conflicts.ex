@@ -14,6 +14,8 @@ defmodule FormdbHttp.Config.Conflicts do
     Enum.reject(
       [
         exposed(config, name),
+        tokens_without_rules(config, name),
+        token_longer_than_sign_in(config, name),
         default_page_too_large(config, name),
         transaction_too_large(config, name),
         no_thread_left(config, name),
@@ -23,15 +25,55 @@ defmodule FormdbHttp.Config.Conflicts do
     )
   end
 
-  defp exposed(%{allow_unauthenticated: false, host: host}, name) do
-    unless Web.loopback?(host) do
+  defp exposed(%{allow_unauthenticated: false, host: host} = config, name) do
+    unless Web.loopback?(host) or credentials?(config) do
       "#{name.(:host)} is #{:inet.ntoa(host)}, which other machines can reach, and anyone who " <>
-        "reaches this server can read and write. Listen on 127.0.0.1 behind a proxy that " <>
-        "authenticates, or set #{name.(:allow_unauthenticated)}=true if the network is trusted"
+        "reaches this server can read and write. Set #{name.(:api_keys_file)}, #{name.(:users_file)} or " <>
+        "#{name.(:jwt_keys_file)}, listen on 127.0.0.1 behind a proxy that authenticates, or set " <>
+        "#{name.(:allow_unauthenticated)}=true if the network is trusted"
     end
   end
 
   defp exposed(_config, _name), do: nil
+
+  defp credentials?(config),
+    do: Enum.any?([config.api_keys_file, config.users_file, config.jwt_keys_file])
+
+  @rules [:jwt_algorithm, :jwt_issuer, :jwt_audience]
+
+  # A token is good for whom it is meant only, and by the algorithm that its key is for.
+  defp tokens_without_rules(%{jwt_keys_file: nil} = config, name) do
+    case Enum.find(@rules, &Map.fetch!(config, &1)) do
+      nil ->
+        nil
+
+      rule ->
+        "#{name.(rule)} is set, but no #{name.(:jwt_keys_file)}. Set that, too, or unset the first"
+    end
+  end
+
+  defp tokens_without_rules(%{jwt_issuer: "formdb"} = config, name) do
+    "#{name.(:jwt_issuer)} is #{config.jwt_issuer}, which is the issuer of this server's own tokens. Give " <>
+      "the other issuer another name"
+  end
+
+  defp tokens_without_rules(config, name) do
+    case Enum.filter(@rules, &(Map.fetch!(config, &1) == nil)) do
+      [] ->
+        nil
+
+      missing ->
+        "#{name.(:jwt_keys_file)} is set without #{Enum.map_join(missing, " and ", name)}, by which tokens are " <>
+          "checked. Set these, too"
+    end
+  end
+
+  defp token_longer_than_sign_in(%{token_seconds: token, sign_in_seconds: sign_in}, name) do
+    if token > sign_in do
+      "#{name.(:token_seconds)} is #{token}, more than #{name.(:sign_in_seconds)}, which is #{sign_in}. Lower " <>
+        "the first or raise the second"
+    end
+  end
 
   defp default_page_too_large(%{default_page_items: default, page_items: most}, name) do
     if default > most do

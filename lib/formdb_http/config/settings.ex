@@ -3,7 +3,7 @@ defmodule FormdbHttp.Config.Settings do
   # The one table of settings. The struct and its type, parsing and checking, the reference
   # in docs/OPERATIONS.md and the engine's limits all come from it.
 
-  alias FormdbHttp.Config.{DatabaseSettings, HttpSettings}
+  alias FormdbHttp.Config.{DatabaseSettings, HttpSettings, SecuritySettings}
 
   @prefix "FORMDB_"
 
@@ -25,7 +25,7 @@ defmodule FormdbHttp.Config.Settings do
 
   @doc "The rows, in the order of the reference."
   @spec all() :: [row()]
-  def all, do: HttpSettings.all() ++ DatabaseSettings.all()
+  def all, do: HttpSettings.all() ++ SecuritySettings.all() ++ DatabaseSettings.all()
 
   @doc "The environment variable of a setting."
   @spec variable(atom()) :: String.t()

@@ -21,8 +21,8 @@ defmodule FormdbHttp.Config.Value do
 
   def cast(%{type: :boolean}, value) when is_boolean(value), do: {:ok, value}
 
-  def cast(%{type: :choice, choices: choices}, value) when is_atom(value),
-    do: if(value in choices, do: {:ok, value}, else: :error)
+  def cast(%{type: :choice, choices: choices, default: default}, value) when is_atom(value),
+    do: if(value in [default | choices], do: {:ok, value}, else: :error)
 
   def cast(%{type: :ip_address}, address),
     do: if(:inet.is_ip_address(address), do: {:ok, address}, else: :error)
@@ -59,8 +59,12 @@ defmodule FormdbHttp.Config.Value do
   defp read(%{type: :boolean}, _text), do: :error
 
   # A file system takes neither an empty path nor one with a zero byte.
-  defp read(%{type: :path}, text) do
+  defp read(%{type: type}, text) when type in [:path, :file] do
     if text == "" or String.contains?(text, <<0>>), do: :error, else: {:ok, text}
+  end
+
+  defp read(%{type: :text}, text) do
+    if text =~ ~r/\A[^\p{Cc}]{1,1024}\z/u, do: {:ok, text}, else: :error
   end
 
   defp read(%{type: :choice, choices: choices}, text) do
@@ -90,6 +94,8 @@ defmodule FormdbHttp.Config.Value do
   def expectation(%{type: :ip_address}), do: "an IP address such as 127.0.0.1 or ::1"
   def expectation(%{type: :boolean}), do: "true or false"
   def expectation(%{type: :path}), do: "the path of a folder"
+  def expectation(%{type: :file}), do: "the path of a file"
+  def expectation(%{type: :text}), do: "1 to 1024 characters, none of them a control character"
 
   def expectation(%{type: :origins}),
     do: "origins such as https://map.example with commas between, or *"
@@ -124,6 +130,7 @@ defmodule FormdbHttp.Config.Value do
   def type(%{type: :networks}), do: "addresses and networks, with commas between"
   def type(%{type: :base_path}), do: "path of a URL"
   def type(%{type: :path}), do: "folder"
+  def type(%{type: :file}), do: "file"
   def type(%{type: :choice, choices: choices}), do: Enum.map_join(choices, ", ", &"`#{&1}`")
   def type(%{type: :integer}), do: "whole number"
   def type(%{type: type}), do: to_string(type)
@@ -151,7 +158,9 @@ defmodule FormdbHttp.Config.Value do
   def typespec(%{type: :boolean}), do: quote(do: boolean())
   def typespec(%{type: type}) when type in [:origins, :hosts], do: quote(do: :any | [String.t()])
   def typespec(%{type: :networks}), do: quote(do: [unquote(Web).network()])
-  def typespec(%{type: type}) when type in [:path, :base_path], do: quote(do: String.t())
+
+  def typespec(%{type: type}) when type in [:path, :file, :text, :base_path],
+    do: quote(do: String.t())
 
   def typespec(%{type: :choice, choices: choices}),
     do: Enum.reduce(choices, &quote(do: unquote(&2) | unquote(&1)))

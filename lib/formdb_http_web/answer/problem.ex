@@ -36,6 +36,9 @@ defmodule FormdbHttpWeb.Problem do
     unknown_parameter: {400, "The call has no such parameter"},
     invalid_content_coding: {400, "The body is not in the coding that Content-Encoding names"},
     malformed_request: {400, "Not an HTTP request"},
+    unauthenticated: {401, "The call needs a credential"},
+    invalid_token: {401, "The credential is not valid"},
+    forbidden: {403, "The credential does not allow this"},
     origin_not_allowed: {403, "Pages of other web sites may not do this"},
     not_found: {404, "There is nothing at this path"},
     database_not_found: {404, "No such database"},
@@ -66,6 +69,7 @@ defmodule FormdbHttpWeb.Problem do
     unsupported_content_coding: {415, "The body is in a coding that is not taken"},
     host_not_allowed: {421, "The server is not called by this name"},
     idempotency_key_reused: {422, "The idempotency key belongs to another request"},
+    too_many_attempts: {429, "Too many credentials were not valid"},
     headers_too_large: {431, "The request's header fields are too large"},
     # The server failed.
     internal_error: {500, "Internal error"},

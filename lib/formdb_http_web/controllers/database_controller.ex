@@ -3,19 +3,22 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
 
-  alias FormdbHttpWeb.{Answer, Body, Members, Params, Paths, Places}
+  alias FormdbHttpWeb.{Answer, Authorization, Body, Members, Params, Paths, Places}
 
   # In this order in the answer; what the engine reports besides comes after them.
   @first [:id, :status, :log, :seq, :durable_seq, :root, :features, :series, :points, :defaults]
 
-  def index(_req, _params) do
-    with {:ok, databases} <- FormdbHttp.databases(),
-         do: Answer.json(200, databases: Enum.map(databases, &members/1))
+  def index(req, _params) do
+    with {:ok, databases} <- FormdbHttp.databases() do
+      visible = for %{id: name} = one <- databases, Authorization.visible?(req, name), do: one
+      Answer.json(200, databases: Enum.map(visible, &members/1))
+    end
   end
 
   def create(req, _params) do
     with {:ok, members} <- Members.read(req, ["name"], ~s({"name":"quakes"})),
          {:ok, name} <- name(members),
+         :ok <- Authorization.check(req, :admin, name || :all),
          {:ok, database} <- FormdbHttp.open(name) do
       {created?, database} = Map.pop!(database, :created)
 

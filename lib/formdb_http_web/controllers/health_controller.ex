@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.HealthController do
   # left, or the clock is wrong, reads go on, and no other server would do better: it stays
   # 200, and says so.
 
-  alias FormdbHttpWeb.{Answer, Endpoint, Places}
+  alias FormdbHttpWeb.{Answer, Authorization, Endpoint, Places}
 
   # A part of the memory for indexes so small that writes are refused when it is all that is
   # left, or will be soon.
@@ -16,13 +16,33 @@ defmodule FormdbHttpWeb.HealthController do
 
   def live(_req, _params), do: answer(200, status: "ok")
 
-  def ready(_req, _params) do
+  def ready(req, _params) do
     databases = databases()
 
     case stopping() ++ data_folder() ++ Enum.flat_map(databases, &reason/1) do
-      [] -> answer(200, well("ready", databases))
-      reasons -> answer(503, status: "not ready", reasons: reasons)
+      [] -> answer(200, "ready" |> well(databases) |> told(req))
+      reasons -> answer(503, told([status: "not ready", reasons: reasons], req))
     end
+  end
+
+  # Probes bring no credential, and are told no names.
+  defp told(members, req) do
+    if Authorization.may?(req, :read, :all),
+      do: members,
+      else:
+        Keyword.replace_lazy(
+          members,
+          :reasons,
+          &(&1 |> Enum.map(fn r -> nameless(r) end) |> Enum.uniq())
+        )
+  end
+
+  defp nameless(reason) do
+    if reason[:database],
+      do: [
+        reason: "a database is not as it should be; with the scope read:* this says which"
+      ],
+      else: reason
   end
 
   def detailed(_req, _params) do

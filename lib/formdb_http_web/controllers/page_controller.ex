@@ -2,7 +2,7 @@ defmodule FormdbHttpWeb.PageController do
   @moduledoc false
   # Pages for people: what this is, and the API to read and to try.
 
-  alias FormdbHttpWeb.{Accept, Answer, Paths, Routes, Static}
+  alias FormdbHttpWeb.{Accept, Answer, Authorization, Paths, Routes, Static}
   alias FormdbHttpWeb.Routes.Call
 
   # Without scripts the page is a list.
@@ -26,7 +26,10 @@ defmodule FormdbHttpWeb.PageController do
   # Programs get the same as links.
   def home(req, _params) do
     # From memory, as probes.
-    databases = FormdbHttp.Serving.known_databases()
+    databases =
+      for %{id: name} = one <- FormdbHttp.Serving.known_databases(),
+          Authorization.visible?(req, name),
+          do: one
 
     case Accept.preferred(req.headers, Call.gives(req.call)) do
       "text/html" -> page(req, databases)
@@ -39,6 +42,10 @@ defmodule FormdbHttpWeb.PageController do
     values = %{"version" => FormdbHttp.version(), "databases" => list(req, databases)}
     {200, Static.fields("home.html"), Static.fill("home.html", req, values)}
   end
+
+  # A browser has no way to say who asks.
+  defp list(%{settings: %{auth: auth}, principal: nil}, []) when auth != nil,
+    do: "<p>They are named to who brings an API key or a token.</p>"
 
   defp list(_req, []), do: "<p>There is none yet.</p>"
 

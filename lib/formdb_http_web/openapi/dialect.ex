@@ -5,7 +5,8 @@ defmodule FormdbHttpWeb.OpenAPI.Dialect do
   # tuples, and what stands beside a `$ref` is ignored. Pure.
 
   # Names of these are data, not keywords.
-  @maps [:properties, :schemas, :responses, :headers, :content, :links, :paths, :parameters]
+  @maps [:properties, :schemas, :responses, :headers, :content, :links, :paths, :parameters] ++
+          [:securitySchemes]
   @unknown [:contentMediaType, :contentSchema, :patternProperties]
 
   @doc "The same in OpenAPI 3.0."

@@ -12,6 +12,7 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
     201 => "Created",
     304 => "Not Modified",
     400 => "Bad Request",
+    401 => "Unauthorized",
     403 => "Forbidden",
     404 => "Not Found",
     405 => "Method Not Allowed",
@@ -24,6 +25,7 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
     415 => "Unsupported Media Type",
     421 => "Misdirected Request",
     422 => "Unprocessable Content",
+    429 => "Too Many Requests",
     431 => "Request Header Fields Too Large",
     500 => "Internal Server Error",
     501 => "Not Implemented",
@@ -46,7 +48,8 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
         ),
       components: [
         schemas: for({name, schema} <- Schemas.all(), do: {Schema.name(name), schema}),
-        responses: for(status <- errors(), do: {response_name(status), problem(status)})
+        responses: for(status <- errors(), do: {response_name(status), problem(status)}),
+        securitySchemes: schemes()
       ]
     ]
   end
@@ -68,7 +71,24 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
       description(Descriptions.of(call)) ++
       parameters(call) ++
       body(call.body) ++
+      [security: security(call, resource.name)] ++
       [responses: responses(resource, call)]
+  end
+
+  # Whether credentials are needed is the operator's choice: so none is one of the choices.
+  defp security(_call, :auth_token), do: [%{}, [basic: []], [bearer: []]]
+  defp security(%{access: :open}, _name), do: []
+  defp security(_call, _name), do: [[bearer: []], %{}]
+
+  @bearer "An API key, or a token of `POST /auth/token` or of the issuer that the server is set up for. " <>
+            "Needed where the server has credentials set (docs/SECURITY.md); without them no call needs one."
+  @basic "Name and password of a user, for `POST /auth/token` alone."
+
+  defp schemes do
+    [
+      bearer: [type: "http", scheme: "bearer", description: @bearer],
+      basic: [type: "http", scheme: "basic", description: @basic]
+    ]
   end
 
   defp description(""), do: []
@@ -140,8 +160,10 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
   defp problem(status) do
     fields =
       case status do
+        401 -> [www_authenticate: true]
         405 -> [allow: true]
         415 -> [accept_encoding: false]
+        429 -> [retry_after: true]
         503 -> [retry_after: false]
         _other -> []
       end

@@ -19,6 +19,8 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
        pattern: ~S{^<.*>; rel="next"$}},
     idempotency_replayed:
       {"There when an earlier request with this key is answered again.", enum: ["true"]},
+    www_authenticate:
+      {"How credentials are to be sent (RFC 6750).", pattern: "^Bearer realm=\"FormDB\""},
     retry_after: {"Seconds after which it may be tried again.", pattern: "^[0-9]+$"},
     accept_encoding: {"The codings that a body may be in.", enum: ["gzip, zstd"]},
     allow: {"The methods that the path takes.", []},

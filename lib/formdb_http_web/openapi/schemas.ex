@@ -6,13 +6,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
   import FormdbHttpWeb.OpenAPI.Schema
 
   alias FormdbHttpWeb.OpenAPI.{Parameters, Schema}
-  alias FormdbHttpWeb.OpenAPI.Schemas.{Common, Databases, Features, GeoJSON}
+  alias FormdbHttpWeb.OpenAPI.Schemas.{Auth, Common, Databases, Features, GeoJSON}
   alias FormdbHttpWeb.OpenAPI.Schemas.{History, Series, Server, Transactions, Warnings}
   alias FormdbHttpWeb.{Problem, Routes}
 
   @spec all() :: [{atom(), Schema.t()}]
   def all do
     Server.schemas() ++
+      Auth.schemas() ++
       Databases.schemas() ++
       Features.schemas() ++
       searches() ++

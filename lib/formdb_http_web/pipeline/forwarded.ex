@@ -11,17 +11,17 @@ defmodule FormdbHttpWeb.Forwarded do
   @fields ["x-forwarded-prefix", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-for"]
 
   @doc """
-  Takes away what is not believed, and sets who asks: until there are principals, the client
-  that a proxy names, or else whomever the host names.
+  Takes away what is not believed, and sets the client's address, and who asks as long as
+  nothing else says so: the client that a proxy names, or else whomever the host names.
   """
   @spec call(Request.t()) :: Request.step()
   def call(%{settings: %{trusted_proxies: proxies}} = req) do
     headers = believed(req.headers, req.peer, proxies)
 
-    asker =
-      with {:ok, address} <- client(headers, proxies), do: address, else: (:error -> req.asker)
-
-    {:cont, %{req | headers: headers, asker: asker}}
+    case client(headers, proxies) do
+      {:ok, address} -> {:cont, %{req | headers: headers, client: address, asker: address}}
+      :error -> {:cont, %{req | headers: headers, client: req.peer}}
+    end
   end
 
   @doc "The header fields without those that this peer is not believed."

@@ -8,6 +8,7 @@ defmodule FormdbHttpWeb.Routes.Call do
     :method,
     :action,
     :scope,
+    :access,
     :about,
     :more,
     :path,
@@ -26,6 +27,10 @@ defmodule FormdbHttpWeb.Routes.Call do
       parameters, as a map by their keys
     * `scope` - what may be done by whoever may call it; `nil`: nothing that is worth asking
       who it is. `:read` changes nothing, also where the method is POST
+    * `access` - who may call it, where that is asked: `:database`, who may do that to the
+      database of the path; `:server`, who may do it to all databases; `:principal`, anybody
+      who is known: what they may see or do is up to the action; `:anybody`, also who does not
+      say who they are, which shows less; `:open`, anybody, whoever it is
     * `about`, `more` - what it does, in a line, and what else there is to know; `nil`: nothing
     * `path`, `query`, `headers` - its parameters. Those of `path` are in the order in which
       they stand there
@@ -40,6 +45,7 @@ defmodule FormdbHttpWeb.Routes.Call do
           method: String.t(),
           action: {module(), atom()},
           scope: scope(),
+          access: access(),
           about: String.t(),
           more: String.t() | nil,
           path: [Parameter.t()],
@@ -53,6 +59,7 @@ defmodule FormdbHttpWeb.Routes.Call do
         }
 
   @type scope :: :read | :write | :admin | nil
+  @type access :: :database | :server | :principal | :anybody | :open
 
   @doc "The media types in which it answers 200."
   @spec gives(t()) :: [String.t()]

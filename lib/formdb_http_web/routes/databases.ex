@@ -20,9 +20,14 @@ defmodule FormdbHttpWeb.Routes.Databases do
     [
       new(:databases, @databases, [
         call("GET", {DatabaseController, :index}, :read, "All databases.",
+          access: :principal,
+          more: "Where credentials are needed, those that whoever asks may read.",
           answers: [ok(json(:databases))]
         ),
         call("POST", {DatabaseController, :create}, :admin, "Creates a database, or opens it.",
+          access: :principal,
+          more:
+            "Where credentials are needed, the scope has to be admin on the name; without a name, on `*`.",
           body: optional(json(:database_request)),
           answers: [created(json(:database)), ok(json(:database))],
           errors: [507]

@@ -43,7 +43,11 @@ defmodule FormdbHttpWeb.Routes.Resource do
 
   # What is named in the path need not be there.
   defp at(call, []), do: call
-  defp at(call, parts), do: with_errors(%{call | path: parts}, [404])
+
+  defp at(call, parts) do
+    access = if Enum.any?(parts, &(&1.key == :db)), do: :database, else: call.access
+    with_errors(%{call | path: parts, access: access}, [404])
+  end
 
   defp segment("{" <> rest) do
     case String.split(rest, "}") do
@@ -55,7 +59,8 @@ defmodule FormdbHttpWeb.Routes.Resource do
   defp segment(literal), do: literal
 
   @doc """
-  A call. Options: `:more`, what `about` leaves unsaid; `:query` and `:headers`, its parameters; `:body` and `:answers`, as
+  A call. Options: `:access`, who may call it, where that does not follow from a database in its
+  path or from a scope of `nil`; `:more`, what `about` leaves unsaid; `:query` and `:headers`, its parameters; `:body` and `:answers`, as
   `Routes.Content` makes them; `:errors`, the statuses of problems that do not follow from
   these.
   """
@@ -70,6 +75,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
       method: method,
       action: action,
       scope: scope,
+      access: Keyword.get(opts, :access, if(scope, do: :server, else: :open)),
       about: about,
       more: Keyword.get(opts, :more),
       path: [],
@@ -87,7 +93,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
         )
     }
 
-    with_errors(call, Keyword.get(opts, :errors, []) ++ implied(call))
+    with_errors(call, Keyword.get(opts, :errors, []) ++ implied(call) ++ of_access(call.access))
   end
 
   # A body may be too large, or of another type; conditions may not hold, and an idempotency
@@ -99,6 +105,10 @@ defmodule FormdbHttpWeb.Routes.Resource do
     of_disk = if Enum.any?(call.query, &(&1.name == "durability")), do: [507], else: []
     of_body ++ of_forms ++ of_disk ++ Enum.flat_map(call.headers, &of_field/1)
   end
+
+  # No credential, or one that is none; and too many of these.
+  defp of_access(access) when access in [:open, :anybody], do: []
+  defp of_access(_known), do: [401, 429]
 
   defp of_field(%{type: :condition}), do: [412]
   defp of_field(%{type: :idempotency_key}), do: [422]

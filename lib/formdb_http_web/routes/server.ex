@@ -14,6 +14,8 @@ defmodule FormdbHttpWeb.Routes.Server do
       [
         new(:home, "/", [
           call("GET", {PageController, :home}, :read, "What this is, as a page or as links.",
+            access: :anybody,
+            more: "Of databases those are there that whoever asks may read.",
             answers: [ok(json(:home) ++ html(:page))]
           )
         ]),
@@ -64,6 +66,9 @@ defmodule FormdbHttpWeb.Routes.Server do
           {HealthController, :ready},
           nil,
           "Whether all databases take reads and writes.",
+          access: :anybody,
+          more:
+            "Where credentials are needed, those that do not are named only to who may read all of them.",
           answers: [ok(json(:ready)), answer(503, json(:not_ready))]
         )
       ]),

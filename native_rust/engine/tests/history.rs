@@ -658,7 +658,8 @@ fn a_request_that_cannot_be_prepared_any_more_is_answered_again_by_its_key() {
     let replay = |db: &Database, key, unknown| {
         let (sender, receiver) = crossbeam_channel::bounded(1);
         let send = move |answer| drop(sender.send(answer));
-        db.replay(key, Durability::Sync, unknown, send).unwrap();
+        db.replay(key, None, Durability::Sync, unknown, send)
+            .unwrap();
         receiver.recv().unwrap()
     };
     assert_eq!(replay(&db, key(), Ok(None)).unwrap(), None);
@@ -712,7 +713,7 @@ fn a_request_that_cannot_be_prepared_any_more_is_answered_again_by_its_key() {
     assert!(!db.has_feature("a", Some(3)).unwrap());
     assert!(db.has_feature("a", None).unwrap());
     db.close();
-    let closed = db.replay(key(), Durability::Sync, Ok(None), |_| {});
+    let closed = db.replay(key(), None, Durability::Sync, Ok(None), |_| {});
     assert_eq!(code(closed), "database_closed");
 }
 

@@ -21,7 +21,7 @@ struct Gate(Arc<Places>);
 impl Resource for Gate {}
 
 /// One of the places, until `held` is false.
-struct GatePlace {
+pub(crate) struct GatePlace {
     places: Arc<Places>,
     held: AtomicBool,
 }

@@ -74,6 +74,11 @@ impl Options<'_> {
         }
     }
 
+    /// Who writes.
+    pub(crate) fn actor(&self) -> Option<Arc<str>> {
+        self.actor.as_deref().map(Arc::from)
+    }
+
     /// The idempotency key, with the digest of all that makes the request.
     pub(crate) fn key(&self, request: &[&[u8]]) -> Option<IdempotencyKey> {
         let key = self.idempotency_key.as_ref()?;
@@ -83,7 +88,7 @@ impl Options<'_> {
     /// A transaction that has no operations yet.
     pub(crate) fn transaction(&self, key: Option<IdempotencyKey>) -> Transaction {
         Transaction {
-            actor: self.actor.as_deref().map(Arc::from),
+            actor: self.actor(),
             key,
             durability: self.durability(),
             ..Transaction::default()

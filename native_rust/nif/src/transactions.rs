@@ -170,6 +170,7 @@ type ApplyTerm = (
     WarningsTerm,
 );
 
+/// Of another actor than the one that the options name, it is not there.
 /// `{:ok, ack}` of one that was committed before, `{:ok, {nil, again}}` of one that wrote
 /// nothing, now or before, or `{:ok, :queued}`: then `{:ok, ack}` follows by message. Waits for what is
 /// being added to the transaction.
@@ -187,7 +188,12 @@ fn transaction_commit<'a>(
         let mut transaction = options.transaction(key.clone());
         let caller = Caller::new(env, reference);
         transaction.caller = caller.number();
-        match (database.commit(id, transaction, caller.reply()), key) {
+        let owned = match options.actor() {
+            Some(actor) => database.check_transaction_of(id, &actor),
+            None => Ok(()),
+        };
+        let commit = owned.and_then(|()| database.commit(id, transaction, caller.reply()));
+        match (commit, key) {
             (Ok(Commit::Queued), _) => Ok(atoms::queued().encode(env)),
             (Ok(Commit::Again(ack)), _) => Ok(AckTerm(ack).encode(env)),
             (Ok(Commit::Nothing { replayed }), _) => Ok((atoms::nil(), replayed).encode(env)),
@@ -198,10 +204,31 @@ fn transaction_commit<'a>(
                 let answer = |answer: formdb_engine::Result<Option<Ack>>| {
                     caller.answer(answer.map(|ack| ack.map(AckTerm)).map_err(Failure));
                 };
-                database.replay(key, options.durability(), Err(refusal), answer)?;
+                database.replay(
+                    key,
+                    options.actor(),
+                    options.durability(),
+                    Err(refusal),
+                    answer,
+                )?;
                 Ok(atoms::queued().encode(env))
             }
         }
+    })
+}
+
+/// `{:ok, nil}` unless another actor began it: then the error that it is not there.
+#[rustler::nif]
+fn transaction_check_actor<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    id: &str,
+    actor: &str,
+) -> Term<'a> {
+    catalog.call(env, name, |database| {
+        database.check_transaction_of(id, actor)?;
+        Ok(atoms::nil())
     })
 }
 

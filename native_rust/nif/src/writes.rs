@@ -230,9 +230,11 @@ impl<C: FnOnce() -> Caller> Answer<'_, '_, C> {
         };
         let caller = (self.caller)();
         let durability = self.options.durability();
-        self.database.replay(key, durability, unknown, |answer| {
-            caller.answer(answer.map(|ack| ack.map(AckTerm)).map_err(Failure));
-        })?;
+        let actor = self.options.actor();
+        self.database
+            .replay(key, actor, durability, unknown, |answer| {
+                caller.answer(answer.map(|ack| ack.map(AckTerm)).map_err(Failure));
+            })?;
         Ok(true)
     }
 }

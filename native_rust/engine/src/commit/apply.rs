@@ -80,7 +80,9 @@ impl Committer {
                 seq += step.len() as u64;
             }
             if let Some(key) = &transaction.key {
-                self.keys.deleted(key, ack.first_seq, ack.points_deleted);
+                let actor = transaction.actor.as_deref();
+                self.keys
+                    .deleted(key, actor, ack.first_seq, ack.points_deleted);
                 deleted.insert(ack.first_seq, ack.points_deleted);
             }
         }

@@ -141,7 +141,12 @@ impl<'i, 'a> Plan<'i, 'a> {
     /// The first answer, if the transaction's key is known.
     fn admit(&self, transaction: &'a Transaction) -> Result<Option<Ack>> {
         if let Some(key) = &transaction.key
-            && let Some(entry) = self.keys.find(key, transaction.follows, self.time)?
+            && let Some(entry) = self.keys.find(
+                key,
+                transaction.actor.as_deref(),
+                transaction.follows,
+                self.time,
+            )?
         {
             return Ok(Some(Ack {
                 first_seq: entry.first_seq,
@@ -231,6 +236,7 @@ impl<'i, 'a> Plan<'i, 'a> {
                 .insert(first_seq, first_hash.unwrap_or_default());
             self.keys.insert(KeyEntry {
                 key: key.clone(),
+                actor: transaction.actor.clone(),
                 first_seq,
                 last_seq: self.seq,
                 before: keys::Before::default(),
@@ -240,7 +246,10 @@ impl<'i, 'a> Plan<'i, 'a> {
                 points_deleted: 0,
                 features_replaced,
             });
-            whole = self.keys.whole(key).unwrap_or(whole);
+            whole = self
+                .keys
+                .whole(key, transaction.actor.as_deref())
+                .unwrap_or(whole);
         }
         Ok(Ack {
             first_seq,

@@ -4,6 +4,8 @@
 //! A key is journaled in the first block of its transaction, so it is honoured
 //! across restarts. It is honoured for a window of time and up to a number of
 //! keys; after both it is forgotten, and the same key writes anew.
+//!
+//! A key belongs to the actor who gave it: of another it is another key.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use crate::limits::Limits;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyEntry {
     pub key: IdempotencyKey,
+    /// Whose key it is; `None`: of all those who have no name.
+    pub actor: Option<Arc<str>>,
     pub first_seq: u64,
     pub last_seq: u64,
     /// Of a body that is written in several transactions, of which this is the last so far:
@@ -53,9 +57,18 @@ impl KeyEntry {
     }
 }
 
+/// A key of an actor as one text. A key has no line breaks.
+fn name(actor: Option<&str>, key: &str) -> Arc<str> {
+    match actor {
+        None => key.into(),
+        Some(actor) => format!("{key}\n{actor}").into(),
+    }
+}
+
 /// The keys of the last transactions that had one.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
+    /// By [`name`].
     entries: HashMap<Arc<str>, KeyEntry>,
     /// Keys in order of commit. A key that was forgotten and came again stands in
     /// here twice; its sequence tells which of them is meant.
@@ -77,18 +90,19 @@ impl KeyTable {
         }
     }
 
-    /// The transaction that had this key, if it is still known at `now`. One that had the
-    /// request `follows` is not told.
+    /// The transaction of `actor` that had this key, if it is still known at `now`. One that
+    /// had the request `follows` is not told.
     ///
     /// # Errors
     /// [`Error::KeyReused`] when that was another request.
     pub(crate) fn find(
         &self,
         key: &IdempotencyKey,
+        actor: Option<&str>,
         follows: Option<[u8; 16]>,
         now: i64,
     ) -> Result<Option<&KeyEntry>> {
-        let known = self.entries.get(&key.text);
+        let known = self.entries.get(&name(actor, &key.text));
         match known.filter(|entry| entry.time >= now.saturating_sub(self.window)) {
             Some(entry)
                 if entry.key.request != key.request && Some(entry.key.request) == follows =>
@@ -111,14 +125,14 @@ impl KeyTable {
             return;
         }
         let oldest = entry.time.saturating_sub(self.window);
-        let known = self.entries.get(&entry.key.text);
+        let name = name(entry.actor.as_deref(), &entry.key.text);
+        let known = self.entries.get(&name);
         let followed =
             known.filter(|known| known.time >= oldest && known.key.request != entry.key.request);
         if let Some(followed) = followed {
             let (first_seq, blocks) = followed.whole();
             entry.before = Before { first_seq, blocks };
         }
-        let name = Arc::clone(&entry.key.text);
         self.order.push_back((Arc::clone(&name), entry.first_seq));
         let bytes = name.len();
         if self.entries.insert(name, entry).is_none() {
@@ -141,8 +155,9 @@ impl KeyTable {
     }
 
     /// As [`KeyEntry::whole`], of a key that is known.
-    pub(crate) fn whole(&self, key: &IdempotencyKey) -> Option<(u64, u64)> {
-        self.entries.get(&key.text).map(KeyEntry::whole)
+    pub(crate) fn whole(&self, key: &IdempotencyKey, actor: Option<&str>) -> Option<(u64, u64)> {
+        let known = self.entries.get(&name(actor, &key.text));
+        known.map(KeyEntry::whole)
     }
 
     /// Bytes of memory that it takes, roughly and rather more: see
@@ -158,10 +173,16 @@ impl KeyTable {
         self.entries.get_mut(name)
     }
 
-    /// Remember how many points the transaction with this key deleted, if it is the one
-    /// that began with `first_seq`. That is known only when it was carried out.
-    pub(crate) fn deleted(&mut self, key: &IdempotencyKey, first_seq: u64, points: u64) {
-        let entry = self.entries.get_mut(&key.text);
+    /// Remember how many points the transaction of `actor` with this key deleted, if it is
+    /// the one that began with `first_seq`. That is known only when it was carried out.
+    pub(crate) fn deleted(
+        &mut self,
+        key: &IdempotencyKey,
+        actor: Option<&str>,
+        first_seq: u64,
+        points: u64,
+    ) {
+        let entry = self.entries.get_mut(&name(actor, &key.text));
         if let Some(entry) = entry.filter(|entry| entry.first_seq == first_seq) {
             entry.points_deleted = points;
         }
@@ -192,6 +213,7 @@ mod tests {
     fn entry(name: &str, seq: u64, time: i64) -> KeyEntry {
         KeyEntry {
             key: IdempotencyKey::new(name, &[b"r"]),
+            actor: None,
             first_seq: seq,
             last_seq: seq,
             before: Before::default(),
@@ -205,7 +227,7 @@ mod tests {
     fn seq_of(table: &KeyTable, name: &str, now: i64) -> Option<u64> {
         let key = IdempotencyKey::new(name, &[b"r"]);
         table
-            .find(&key, None, now)
+            .find(&key, None, None, now)
             .unwrap()
             .map(|entry| entry.first_seq)
     }
@@ -223,6 +245,32 @@ mod tests {
         assert_eq!(keys.entries().count(), 2);
         keys.insert(entry("c", 4, 30_000_001));
         assert_eq!(keys.entries().count(), 2, "a is forgotten");
+    }
+
+    #[test]
+    fn a_key_of_one_actor_is_none_of_another() {
+        let mut keys = table(10, 100);
+        let key = IdempotencyKey::new("a", &[b"r"]);
+        let other = IdempotencyKey::new("a", &[b"other"]);
+        let of = |actor: Option<&str>, seq| KeyEntry {
+            actor: actor.map(Arc::from),
+            ..entry("a", seq, 0)
+        };
+        keys.insert(of(None, 1));
+        keys.insert(of(Some("ana"), 2));
+        keys.insert(of(Some(""), 3));
+        for (actor, seq) in [(None, 1), (Some("ana"), 2), (Some(""), 3)] {
+            let found = keys.find(&key, actor, None, 0).unwrap();
+            assert_eq!(found.map(|entry| entry.first_seq), Some(seq));
+            assert!(keys.find(&other, actor, None, 0).is_err());
+        }
+        assert!(keys.find(&other, Some("ben"), None, 0).unwrap().is_none());
+        keys.deleted(&key, Some("ana"), 2, 7);
+        let deleted = |actor| {
+            let found = keys.find(&key, actor, None, 0).unwrap();
+            found.map(|entry| entry.points_deleted)
+        };
+        assert_eq!((deleted(None), deleted(Some("ana"))), (Some(0), Some(7)));
     }
 
     #[test]
@@ -281,7 +329,7 @@ mod tests {
         let mut keys = table(10, 10);
         keys.insert(entry("a", 7, 0));
         let other = IdempotencyKey::new("a", &[b"other"]);
-        let error = keys.find(&other, None, 1).unwrap_err();
+        let error = keys.find(&other, None, None, 1).unwrap_err();
         assert_eq!(error.code(), "idempotency_key_reused");
         // The parts of a request are told apart.
         assert_ne!(

@@ -72,7 +72,8 @@ pub(crate) fn of_transaction(transaction: &Transaction) -> usize {
         0 => 0,
         added => {
             let key = transaction.key.as_ref();
-            added + key.map_or(0, |key| of_keys(1, key.text.len()))
+            let actor = transaction.actor.as_ref().map_or(0, |actor| actor.len());
+            added + key.map_or(0, |key| of_keys(1, key.text.len() + actor))
         }
     }
 }

@@ -127,6 +127,7 @@ impl Rebuild {
                 text: text.into(),
                 request,
             },
+            actor: block.actor.map(Into::into),
             first_seq: block.seq,
             last_seq: block.seq,
             before: Before::default(),

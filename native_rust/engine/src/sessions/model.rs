@@ -179,6 +179,7 @@ fn one_order(refuses: bool) {
     });
     let new = New {
         id: "t".to_owned(),
+        actor: None,
         seq: 0,
         read_only: false,
         held: Contents::new(),

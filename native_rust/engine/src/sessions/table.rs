@@ -68,6 +68,8 @@ type Held<W> = Arc<Mutex<W>>;
 #[derive(Debug)]
 pub(crate) struct New<W> {
     pub id: String,
+    /// Whose it is.
+    pub actor: Option<Arc<str>>,
     pub seq: u64,
     pub read_only: bool,
     pub held: W,
@@ -102,6 +104,7 @@ struct Inner<W> {
 
 #[derive(Debug)]
 struct SessionEntry<W> {
+    actor: Option<Arc<str>>,
     seq: u64,
     read_only: bool,
     figures: Figures,
@@ -225,6 +228,7 @@ impl<W> Table<W> {
     pub(crate) fn begin(&self, new: New<W>, now: Instant) -> Result<TransactionStatus> {
         let New {
             id,
+            actor,
             seq,
             read_only,
             held,
@@ -243,6 +247,7 @@ impl<W> Table<W> {
         inner.entries.insert(
             key,
             SessionEntry {
+                actor,
                 seq,
                 read_only,
                 figures: Figures::default(),
@@ -271,6 +276,18 @@ impl<W> Table<W> {
         drop(inner);
         self.free(lapsed);
         status
+    }
+
+    /// Refuse one that another actor began, as one that never was. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(crate) fn check_actor(&self, id: &str, actor: &str) -> Result<()> {
+        let mut inner = self.inner.lock();
+        match &inner.get(id)?.actor {
+            Some(own) if **own == *actor => Ok(()),
+            _ => Err(unknown(id)),
+        }
     }
 
     /// Begin to use one, for as long as the guard lives. Its lease is begun anew

@@ -19,6 +19,10 @@ pub(crate) fn encode_extra(
     put_uint(keys.entries().count() as u64, &mut out);
     for entry in keys.entries() {
         put_bytes(entry.key.text.as_bytes(), &mut out);
+        put_uint(u64::from(entry.actor.is_some()), &mut out);
+        if let Some(actor) = &entry.actor {
+            put_bytes(actor.as_bytes(), &mut out);
+        }
         out.extend_from_slice(&entry.key.request);
         put_uint(entry.first_seq, &mut out);
         put_step(entry.first_seq, entry.last_seq, &mut out);
@@ -65,6 +69,10 @@ pub(crate) fn decode_extra(
     let mut records = Records::new(bytes);
     for _ in 0..records.uint()? {
         let text = str::from_utf8(records.bytes()?).map_err(|_| "a key is not UTF-8")?;
+        let actor = match records.uint()? {
+            0 => None,
+            _ => Some(str::from_utf8(records.bytes()?).map_err(|_| "an actor is not UTF-8")?),
+        };
         let request = records.array()?;
         let first_seq = records.uint()?;
         keys.insert(KeyEntry {
@@ -72,6 +80,7 @@ pub(crate) fn decode_extra(
                 text: text.into(),
                 request,
             },
+            actor: actor.map(Into::into),
             first_seq,
             last_seq: records.step(first_seq)?,
             before: Before {
@@ -135,7 +144,8 @@ mod tests {
         let mut attributes = AttributeTable::default();
         for n in 0..300_u64 {
             let mut entry = KeyEntry {
-                key: IdempotencyKey::new(&format!("key {n}"), &[&n.to_le_bytes()]),
+                key: IdempotencyKey::new(&format!("key {}", n / 2), &[&n.to_le_bytes()]),
+                actor: (n % 2 == 1).then(|| "ana".into()),
                 first_seq: n * 10,
                 last_seq: n * 10 + n % 3,
                 before: Before {

@@ -91,11 +91,21 @@ impl Database {
         }
         let new = New {
             id: format!("txn_{}", uuid::Uuid::new_v4().simple()),
+            actor: begin.actor.clone(),
             seq,
             read_only: begin.read_only,
             held: Contents::new(begin.actor),
         };
         self.sessions.table.begin(new, Instant::now())
+    }
+
+    /// Refuse a transaction that another actor began, as one that never was; that of nobody
+    /// too. Waits for nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn check_transaction_of(&self, id: &str, actor: &str) -> Result<()> {
+        self.sessions.table.check_actor(id, actor)
     }
 
     /// Add operations to a transaction, all or none, and begin its lease anew.

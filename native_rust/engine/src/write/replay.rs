@@ -6,13 +6,15 @@
 //! for its idempotency key. Whoever prepares a request with a key hands the refusal
 //! to [`Database::replay`], which looks.
 
+use std::sync::Arc;
+
 use crate::block::{Ack, Condition, Durability, Expected, IdempotencyKey, Transaction};
 use crate::commit::queue::Reply;
 use crate::db::database::Database;
 use crate::error::{Error, Result};
 
 impl Database {
-    /// Answer the transaction that had `key` again; `unknown` is the answer when the
+    /// Answer the transaction of `actor` that had `key` again; `unknown` is the answer when the
     /// key is not known. Waits its turn in the queue, so a transaction with this key
     /// that was submitted earlier is known. Writes nothing. `reply` is called as in
     /// [`Database::submit`].
@@ -22,6 +24,7 @@ impl Database {
     pub fn replay(
         &self,
         key: IdempotencyKey,
+        actor: Option<Arc<str>>,
         durability: Durability,
         unknown: Result<Option<Ack>>,
         reply: impl FnOnce(Result<Option<Ack>>) + Send + 'static,
@@ -36,6 +39,7 @@ impl Database {
                 expected: Expected::Exists,
             }],
             key: Some(key),
+            actor,
             durability,
             ..Transaction::default()
         };

@@ -1,0 +1,32 @@
+defmodule FormdbHttpWeb.Auth.Principal do
+  @moduledoc false
+  # Whoever asks, once that is known.
+
+  alias FormdbHttpWeb.Auth.Scopes
+
+  @enforce_keys [:actor, :scopes]
+  defstruct [:actor, :scopes, :expires, :credential, :auth_time]
+
+  @typedoc """
+    * `actor` - what the journal calls them: `key:NAME` of an API key, `user:NAME` of a user, and of
+      tokens of others their `sub`
+    * `expires` - when the credential does, in seconds since the epoch; `nil`: never
+    * `credential` - of keys, users and tokens that were given to them, a fingerprint of what is
+      stored: another key of the same name has another one. `nil` of tokens of others
+    * `auth_time` - of tokens of this server, when their first one was given
+  """
+  @type t :: %__MODULE__{
+          actor: String.t(),
+          scopes: Scopes.t(),
+          expires: integer() | nil,
+          credential: String.t() | nil,
+          auth_time: integer() | nil
+        }
+
+  # Those that are of this server.
+  @own ["key:", "user:"]
+
+  @doc "Whether an actor is named as keys and users of this server are."
+  @spec own?(String.t()) :: boolean()
+  def own?(actor), do: String.starts_with?(actor, @own)
+end

@@ -1,0 +1,48 @@
+defmodule FormdbHttpWeb.Auth.ServerKey do
+  @moduledoc false
+  # The secret of this server: 32 random bytes in a file. Nothing is signed with it: keys for
+  # each purpose are derived from it by a label (HKDF, RFC 5869), so that none tells of another.
+
+  alias FormdbHttpWeb.Auth.SecretFile
+
+  @bytes 32
+  @name "server.key"
+
+  @doc "The path of its file: the one that is set, or else in the data folder."
+  @spec path(FormdbHttp.Config.t()) :: Path.t()
+  def path(%{server_key_file: nil, data_dir: data_dir}), do: Path.join(data_dir, @name)
+  def path(%{server_key_file: path}), do: path
+
+  @doc "The secret. Where there is no file it is made."
+  @spec load(Path.t()) :: {:ok, binary()} | {:error, String.t()}
+  def load(path) do
+    case File.read(path) do
+      {:ok, <<_::binary-size(@bytes)>> = key} ->
+        {:ok, key}
+
+      {:ok, other} ->
+        {:error,
+         "the server's key (#{path}) has #{byte_size(other)} bytes; expected #{@bytes}. Restore it from " <>
+           "a backup, or remove it: a new one is made, and whoever has signed in does so again"}
+
+      {:error, :enoent} ->
+        key = :crypto.strong_rand_bytes(@bytes)
+        with :ok <- SecretFile.write(path, key), do: {:ok, key}
+
+      {:error, reason} ->
+        {:error, "the server's key (#{path}) cannot be read: #{:file.format_error(reason)}"}
+    end
+  end
+
+  @doc "A key of 32 bytes for the purpose that `label` names."
+  @spec derive(binary(), String.t()) :: binary()
+  def derive(secret, label), do: hkdf(secret, "", "formdb " <> label, 32)
+
+  @doc "HKDF with SHA-256 (RFC 5869), up to 32 bytes."
+  @spec hkdf(binary(), binary(), binary(), 1..32) :: binary()
+  def hkdf(secret, salt, info, length) do
+    salt = if salt == "", do: <<0::256>>, else: salt
+    extracted = :crypto.mac(:hmac, :sha256, salt, secret)
+    :hmac |> :crypto.mac(:sha256, extracted, info <> <<1>>) |> binary_part(0, length)
+  end
+end

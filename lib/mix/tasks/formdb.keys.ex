@@ -1,0 +1,71 @@
+defmodule Mix.Tasks.Formdb.Keys do
+  @shortdoc "Makes, lists and revokes API keys"
+  @moduledoc """
+  Makes, lists and revokes API keys, in the file that the setting FORMDB_API_KEYS_FILE names, or
+  `--file`.
+
+      mix formdb.keys create NAME --scope "read:* write:team-*" [--expires 90d]
+      mix formdb.keys list
+      mix formdb.keys revoke NAME
+
+  `create` prints the key, this once: the file holds its SHA-256 alone. NAME is what the journal calls
+  whoever uses it, as `key:NAME`. The scope is ACT:DATABASE with spaces between; an act is `read`,
+  `write` or `admin`, of which each implies those before it; a database is a name, the beginning of names
+  with a star after it, or a star alone. `--expires` is a number of hours (`12h`) or days (`90d`), or a
+  time (`2027-01-31T00:00:00Z`).
+
+  A server that runs with this file knows of the change within two seconds. It need not run.
+  """
+
+  use Mix.Task
+
+  alias FormdbHttpWeb.Auth.{ApiKeys, Entries, Scopes}
+
+  @usage ~s(usage: mix formdb.keys create NAME --scope "read:* write:team-*" [--expires 90d], ) <>
+           "mix formdb.keys list, or mix formdb.keys revoke NAME; the file is the setting " <>
+           "FORMDB_API_KEYS_FILE, or --file PATH"
+
+  @impl true
+  def run(arguments) do
+    strict = [help: :boolean, file: :string, scope: :string, expires: :string]
+    Mix.Task.run("app.config")
+
+    case OptionParser.parse(arguments, strict: strict) do
+      {[help: true], _, _} -> IO.puts(@moduledoc)
+      {options, ["create", name], []} -> create(file(options), name, options)
+      {options, ["list"], []} -> list(file(options))
+      {options, ["revoke", name], []} -> revoke(file(options), name)
+      _other -> Mix.raise(@usage)
+    end
+  end
+
+  defp file(options) do
+    options[:file] || System.get_env("FORMDB_API_KEYS_FILE") ||
+      Mix.raise("which file? " <> @usage)
+  end
+
+  defp create(file, name, options) do
+    with {:ok, key} <- ApiKeys.create(file, name, options[:scope] || "", options[:expires]) do
+      Mix.shell().info(key)
+    else
+      {:error, why} -> Mix.raise(why)
+    end
+  end
+
+  defp list(file) do
+    case Entries.read(file, ApiKeys) do
+      {:ok, entries} -> Enum.each(entries, &Mix.shell().info(line(&1)))
+      {:error, why} -> Mix.raise(why)
+    end
+  end
+
+  defp line(entry) do
+    expires = if entry.expires, do: ", expires #{DateTime.to_iso8601(entry.expires)}", else: ""
+    "#{entry.name}: #{Scopes.text(entry.scopes)} (created #{entry.created}#{expires})"
+  end
+
+  defp revoke(file, name) do
+    with {:error, why} <- Entries.remove(file, ApiKeys, name), do: Mix.raise(why)
+    Mix.shell().info("#{name} is revoked")
+  end
+end
