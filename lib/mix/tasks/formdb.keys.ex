@@ -12,13 +12,14 @@ defmodule Mix.Tasks.Formdb.Keys do
   whoever uses it, as `key:NAME`. The scope is ACT:DATABASE with spaces between; an act is `read`,
   `write` or `admin`, of which each implies those before it; a database is a name, the beginning of names
   with a star after it, or a star alone. `--expires` is a number of hours (`12h`) or days (`90d`), or a
-  time (`2027-01-31T00:00:00Z`).
+  time (`2027-01-31T00:00:00Z`). `list` prints a JSON object a line.
 
   A server that runs with this file knows of the change within two seconds. It need not run.
   """
 
   use Mix.Task
 
+  alias FormdbHttp.JSON
   alias FormdbHttpWeb.Auth.{ApiKeys, Entries, Scopes}
 
   @usage ~s(usage: mix formdb.keys create NAME --scope "read:* write:team-*" [--expires 90d], ) <>
@@ -60,8 +61,9 @@ defmodule Mix.Tasks.Formdb.Keys do
   end
 
   defp line(entry) do
-    expires = if entry.expires, do: ", expires #{DateTime.to_iso8601(entry.expires)}", else: ""
-    "#{entry.name}: #{Scopes.text(entry.scopes)} (created #{entry.created}#{expires})"
+    expires = if entry.expires, do: [expires: DateTime.to_iso8601(entry.expires)], else: []
+    members = [name: entry.name, scope: Scopes.text(entry.scopes), created: entry.created]
+    JSON.text(members ++ expires)
   end
 
   defp revoke(file, name) do

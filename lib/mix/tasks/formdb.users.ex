@@ -19,6 +19,7 @@ defmodule Mix.Tasks.Formdb.Users do
 
   use Mix.Task
 
+  alias FormdbHttp.JSON
   alias FormdbHttpWeb.Auth.{Entries, Scopes, Users}
 
   @usage ~s(usage: mix formdb.users add NAME --scope "read:* write:team-*", mix formdb.users password NAME, ) <>
@@ -68,9 +69,8 @@ defmodule Mix.Tasks.Formdb.Users do
     case Entries.read(file, Users) do
       {:ok, entries} ->
         for entry <- entries do
-          Mix.shell().info(
-            "#{entry.name}: #{Scopes.text(entry.scopes)} (created #{entry.created})"
-          )
+          members = [name: entry.name, scope: Scopes.text(entry.scopes), created: entry.created]
+          Mix.shell().info(JSON.text(members))
         end
 
       {:error, why} ->
