@@ -27,12 +27,16 @@ fetch(source)
   .then(show)
   .catch((problem) => document.getElementById("main").append(element("p", { class: "needed" }, String(problem))));
 
+// For servers that ask for one. It is kept nowhere but here, and goes with the page.
+const credential = element("input", { type: "password", autocomplete: "off", placeholder: "API key or token" });
+
 function show(api) {
   const main = document.getElementById("main");
   const contents = document.getElementById("contents");
   main.append(
     element("p", { class: "note" }, `Version ${api.info.version}. For programs: `, element("a", { href: source }, "openapi.json"), "."),
-    ...paragraphs(api.info.description));
+    ...paragraphs(api.info.description),
+    element("p", {}, element("label", {}, "Where the server asks for a credential, send this one: ", credential)));
   for (const { name } of api.tags) {
     contents.append(element("strong", {}, name));
     main.append(element("h2", {}, name));
@@ -194,6 +198,7 @@ function attempt(api, path, verb, operation) {
     }
     const sent = content.length && text.value !== "" ? text.value : undefined;
     if (sent !== undefined) headers["Content-Type"] = type.value;
+    if (credential.value !== "" && operation.security.length) headers.Authorization = `Bearer ${credential.value}`;
     const asked = query.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
     return { url: base + filled + (asked ? "?" + asked : ""), headers, sent };
   };
@@ -203,7 +208,10 @@ function attempt(api, path, verb, operation) {
     const parts = ["curl", "-i"];
     if (verb !== "GET") parts.push("-X", verb);
     parts.push(quote(location.origin + url));
-    for (const [name, value] of Object.entries(headers)) parts.push("-H", quote(`${name}: ${value}`));
+    for (const [name, value] of Object.entries(headers)) {
+      // Not shown: others may see the page, and a shell keeps its lines.
+      parts.push("-H", name === "Authorization" ? '"Authorization: Bearer $KEY"' : quote(`${name}: ${value}`));
+    }
     if (sent !== undefined) parts.push("--data-binary", quote(sent));
     line.textContent = parts.join(" ");
   };

@@ -134,17 +134,17 @@ defmodule FormdbHttpWeb.SignInTest do
     auth = Auth.settings(config([failed_sign_ins: 1_000] ++ settings))
     address = {127, 0, 0, 1}
 
-    time = fn name ->
-      for _ <- 1..15 do
+    # By turns, so that what else the machine does is shared.
+    times =
+      for _ <- 1..10, name <- ["ana", "nobody"] do
         {micros, {:invalid, _}} = :timer.tc(fn -> Auth.password(auth, name, "wrong", address) end)
-        micros
-      end
-      |> Enum.min()
-    end
 
-    {known, unknown} = {time.("ana"), time.("nobody")}
+        {name, micros}
+      end
+
+    [known, unknown] = for name <- ["ana", "nobody"], do: Enum.min(for {^name, t} <- times, do: t)
     assert unknown > 1_000, "#{unknown} us: nothing was worked out"
-    assert_in_delta known / unknown, 1.0, 0.5
+    assert known / unknown > 0.3 and known / unknown < 3.0, "#{known} and #{unknown} us"
   end
 
   test "a token is renewed while its sign-in counts, and not beyond", %{settings: settings} do

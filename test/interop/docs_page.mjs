@@ -103,4 +103,9 @@ assert.equal(tried.sent.path, "/api/v1/databases/quakes/features?limit=1&prop.ma
 assert.match(tried.shown, /"numberReturned": 1/);
 tried = await attempt("getFeature", { db: "quakes", id: ".." });
 assert.ok(tried.sent.path.endsWith("/features/%2E%2E"));
-console.log(`${operations.length} calls, ${opened} parts opened, 4 requests tried`);
+const [credential] = parts.main.all("input").filter((input) => input.attributes.type === "password");
+credential.typed = "secret";
+tried = await attempt("getFeature", { db: "quakes", id: "it's." });
+assert.equal(tried.sent.headers.Authorization, "Bearer secret");
+assert.ok(tried.shown.includes('"Authorization: Bearer $KEY"') && !tried.shown.includes("secret"));
+console.log(`${operations.length} calls, ${opened} parts opened, 5 requests tried`);
