@@ -91,7 +91,7 @@ defmodule FormdbHttpWeb.SignInTest do
           ] do
         response = sign_in(port, name, password)
         assert {response.status, json(response)["code"]} == {401, "invalid_token"}
-        response.body
+        said(response)
       end
 
     assert [_one] = Enum.uniq(wrong)

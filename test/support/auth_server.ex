@@ -67,6 +67,9 @@ defmodule FormdbHttp.AuthServer do
 
   defp authorization(credential), do: "Bearer " <> credential
 
+  @doc "What a problem says, but for the request that it was answered to."
+  def said(%{body: body}), do: body |> JSON.decode!() |> Map.delete("instance") |> JSON.text()
+
   @doc "Waits until `fun` is true, for some seconds."
   def until(fun, left \\ 200) do
     cond do
