@@ -88,7 +88,7 @@ defmodule Mix.Tasks.Formdb.Users do
   end
 
   # The terminal shows what is typed unless it is told not to; where there is none, nobody sees it.
-  # The command runs in the background of the terminal, which would stop it.
+  # Commands that the VM runs have none of their own, so that it is named.
   defp unseen(prompt) do
     terminal("-echo")
     line(prompt)
@@ -98,8 +98,17 @@ defmodule Mix.Tasks.Formdb.Users do
   end
 
   defp terminal(mode) do
-    script = "trap '' TTOU; exec stty #{mode} </dev/tty"
-    System.cmd("sh", ["-c", script], stderr_to_stdout: true)
+    System.cmd("sh", ["-c", ~s(exec stty "$1" <"$2"), "sh", mode, standard_input()],
+      stderr_to_stdout: true
+    )
+  end
+
+  defp standard_input do
+    with {:error, _no_linux} <- File.read_link("/proc/#{System.pid()}/fd/0") do
+      {name, 0} = System.cmd("ps", ["-o", "tty=", "-p", System.pid()])
+      {:ok, "/dev/" <> String.trim(name)}
+    end
+    |> elem(1)
   end
 
   defp line(prompt) do

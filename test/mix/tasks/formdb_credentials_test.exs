@@ -82,6 +82,40 @@ defmodule Mix.Tasks.Formdb.CredentialsTest do
     assert run(Users, ["list", "--file", file]) == []
   end
 
+  # `script` gives a command a terminal, and what that shows.
+  @tag skip: System.find_executable("script") == nil
+  test "a terminal does not show what is typed" do
+    file = Path.join(folder(), "users.json")
+    command = "mix formdb.users add ana --scope 'read:*' --file #{file}"
+
+    port =
+      Port.open({:spawn_executable, System.find_executable("script")}, [
+        :binary,
+        :exit_status,
+        args: ["-qec", command, "/dev/null"],
+        env: [{~c"MIX_ENV", ~c"test"}]
+      ])
+
+    shown = typed(port, "Password: ", "correct horse\n", "")
+    shown = typed(port, "Once more: ", "correct horse\n", shown)
+    shown = typed(port, "ana is added", "", shown)
+    refute shown =~ "horse"
+    assert_receive {^port, {:exit_status, 0}}, 60_000
+  end
+
+  defp typed(port, prompt, text, shown) do
+    if String.contains?(shown, prompt) do
+      if text != "", do: Port.command(port, text)
+      shown
+    else
+      receive do
+        {^port, {:data, more}} -> typed(port, prompt, text, shown <> more)
+      after
+        60_000 -> flunk("it never asked: #{shown}")
+      end
+    end
+  end
+
   test "a password is typed twice, and the same", %{} do
     args = ["add", "ana", "--scope", "read:*", "--file", Path.join(folder(), "users.json")]
     assert refused(Users, args, "correct horse\ncorrect hose\n") =~ "differ"
