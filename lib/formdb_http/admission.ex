@@ -37,14 +37,14 @@ defmodule FormdbHttp.Admission do
   # may be ending while the next has begun, and small reads need one.
   @left_free 2
 
+  @doors [:question, :write, :sign_in]
+
   @doc "The doors, for a supervisor."
   @spec child_specs(Config.t()) :: [Supervisor.child_spec()]
   def child_specs(%Config{} = config) do
-    for {name, bound, setting} <- [
-          {:question, questions(config), "FORMDB_HEAVY_QUESTIONS"},
-          {:write, large_writes(config), "FORMDB_LARGE_WRITES"},
-          {:sign_in, sign_ins(config), "FORMDB_SIGN_INS"}
-        ] do
+    for name <- @doors do
+      {bound, setting} = bound(name, config)
+
       door = %{
         name: name,
         bound: bound,
@@ -56,6 +56,10 @@ defmodule FormdbHttp.Admission do
       Supervisor.child_spec({__MODULE__, door}, id: {__MODULE__, name})
     end
   end
+
+  defp bound(:question, config), do: {questions(config), "FORMDB_HEAVY_QUESTIONS"}
+  defp bound(:write, config), do: {large_writes(config), "FORMDB_LARGE_WRITES"}
+  defp bound(:sign_in, config), do: {sign_ins(config), "FORMDB_SIGN_INS"}
 
   @doc "The largest number of heavy questions that leaves threads for the rest."
   @spec most_questions() :: pos_integer()
@@ -129,6 +133,10 @@ defmodule FormdbHttp.Admission do
     Native.gate_leave(place)
     if :atomics.get(door.numbers, @waiting) > 0, do: GenServer.cast(door.server, :left)
   end
+
+  @doc "The names of the doors."
+  @spec doors() :: [:question | :write | :sign_in, ...]
+  def doors, do: @doors
 
   @doc """
   The figures of a door: `:bound` and `:taken` places, how many are `:waiting` now, and

@@ -184,7 +184,7 @@ defmodule FormdbHttp.Metrics do
 
   defp admission({name, type, figure, help}) do
     samples =
-      for kind <- [:question, :write],
+      for kind <- Admission.doors(),
           do: {[kind: kind], Map.fetch!(Admission.figures(kind), figure)}
 
     create_mf(name, help, type, samples)

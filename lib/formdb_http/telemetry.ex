@@ -12,7 +12,7 @@ defmodule FormdbHttp.Telemetry do
 
   | event | measurements | metadata |
   |---|---|---|
-  | `[:formdb, :request, :stop]` | `duration`, `request_bytes`, `response_bytes` | `method`, `route`, `path`, `status`, `request_id`, `trace_id`, `span_id`, `client` |
+  | `[:formdb, :request, :stop]` | `duration`, `request_bytes`, `response_bytes` | `method`, `route`, `path`, `status`, `request_id`, `trace_id`, `span_id`, `client`, `actor` |
   | `[:formdb, :commit, :stop]` | `duration` | `result` |
   | `[:formdb, :database, :open]` | `duration`, `blocks`, `blocks_read`, `bytes_cut` | `database`, `created` |
   | `[:formdb, :database, :open_failed]` | | `database`, `code` |
@@ -31,6 +31,7 @@ defmodule FormdbHttp.Telemetry do
     * `request_id`, `trace_id`, `span_id` - the first from `x-request-id` or made up, the others
       from `traceparent` or `nil`
     * `client` - the address of who asked, as text
+    * `actor` - who asked, as the journal calls them; `nil` where that is not known
     * `result` - `:ok`, or the code of the error
   """
 

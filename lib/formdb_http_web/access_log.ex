@@ -23,6 +23,7 @@ defmodule FormdbHttpWeb.AccessLog do
     # The id of the request and its trace are in the metadata of this process.
     report = %{
       event: "request",
+      actor: metadata.actor,
       method: metadata.method,
       route: metadata.route,
       path: shown(metadata.path),
@@ -38,16 +39,21 @@ defmodule FormdbHttpWeb.AccessLog do
 
   @doc false
   def text(report) do
-    {~c"~ts ~ts ~b ~b bytes ~.3f ms ~ts",
+    {~c"~ts ~ts ~b ~b bytes ~.3f ms ~ts ~ts",
      [
        report.method,
        report.path,
        report.status,
        report.response_bytes,
        report.duration_ms,
-       report.client
+       report.client,
+       actor(report.actor)
      ]}
   end
+
+  # The sub of a token may have spaces, and so look like more than it is.
+  defp actor(nil), do: "-"
+  defp actor(actor), do: if(printable?(actor), do: actor, else: inspect(actor))
 
   # As it was sent it may hold any byte but those that end a line.
   defp shown(path) do

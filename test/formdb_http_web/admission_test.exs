@@ -168,6 +168,16 @@ defmodule FormdbHttpWeb.AdmissionTest do
     assert text =~ ~s(formdb_heavy_bound{kind="question"} #{bound}\n)
     assert text =~ ~s(formdb_heavy_running{kind="question"} #{bound}\n)
     assert text =~ ~s(formdb_heavy_running{kind="write"} 0\n)
+
+    # Whatever has a bound says of itself what others do.
+    for door <- FormdbHttp.Admission.doors(), metric <- ~w(bound running waiting) do
+      assert text =~ ~r/formdb_heavy_#{metric}\{kind="#{door}"\} \d+\n/
+    end
+
+    for door <- FormdbHttp.Admission.doors(), metric <- ~w(waited refused) do
+      assert text =~ ~r/formdb_heavy_#{metric}_total\{kind="#{door}"\} \d+\n/
+    end
+
     assert text =~ ~r/formdb_heavy_refused_total\{kind="question"\} \d+\n/
   end
 end

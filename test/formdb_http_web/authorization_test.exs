@@ -6,6 +6,7 @@ defmodule FormdbHttpWeb.AuthorizationTest do
   import FormdbHttp.AuthServer
   import FormdbHttp.HTTPClient, only: [json: 1]
 
+  alias FormdbHttp.Telemetry
   alias FormdbHttpWeb.{Endpoint, Routes}
 
   @point ~s({"type":"Feature","id":"f1","geometry":null,"properties":{}})
@@ -217,7 +218,7 @@ defmodule FormdbHttpWeb.AuthorizationTest do
     File.mkdir_p!(folder)
     File.write!(Path.join(folder, "catalog"), "")
     name = Path.basename(folder)
-    on_exit(fn -> File.rm_rf!(folder) && FormdbHttp.databases() end)
+    on_exit(fn -> FormdbHttp.purge(name) end)
     {:error, _} = FormdbHttp.open(name)
 
     for credential <- [nil, keys.reader, "nonsense"] do
@@ -267,6 +268,25 @@ defmodule FormdbHttpWeb.AuthorizationTest do
 
     assert {response.status, response.headers["access-control-allow-origin"]} ==
              {401, "https://map.example"}
+  end
+
+  test "whoever watches is told who asked, also of what was refused", context do
+    %{port: port, db: db, other: other, keys: keys} = context
+    test = self()
+    handler = fn _event, _measurements, metadata, nil -> send(test, metadata) end
+    Telemetry.attach("actors", [:formdb, :request, :stop], handler, nil)
+    on_exit(fn -> Telemetry.detach("actors") end)
+
+    for {path, credential, status, actor} <- [
+          {"/api/v1/databases/#{db}", keys.reader, 200, "key:reader"},
+          {"/api/v1/databases/#{other}", keys.reader, 404, "key:reader"},
+          {"/metrics", keys.reader, 403, "key:reader"},
+          {"/metrics", "formdb_none", 401, nil},
+          {"/metrics", nil, 401, nil}
+        ] do
+      assert ask(port, "GET", path, credential).status == status
+      assert_receive %{status: ^status, actor: ^actor}
+    end
   end
 
   ## Whose it is

@@ -108,7 +108,8 @@ defmodule FormdbHttpWeb.RequestIdTest do
              trace_id: @trace,
              span_id: @span,
              # Nobody has said that this peer is a proxy.
-             client: "127.0.0.1"
+             client: "127.0.0.1",
+             actor: nil
            }
 
     assert measurements.duration > 0 and measurements.response_bytes > 100

@@ -33,7 +33,8 @@ defmodule FormdbHttpWeb.RequestEnd do
       request_id: req.id,
       trace_id: req.trace[:trace_id],
       span_id: req.trace[:span_id],
-      client: client(req)
+      client: client(req),
+      actor: req.principal && req.principal.actor
     }
   end
 

@@ -183,7 +183,7 @@ defmodule FormdbHttpWeb.Monitoring.Alerts do
       severity: "warning",
       expr: "rate(formdb_heavy_refused_total[5m]) > 0",
       for: "10m",
-      summary: "Questions or large writes are refused as busy ({{ $labels.kind }})",
+      summary: "Questions, large writes or sign-ins are refused as busy ({{ $labels.kind }})",
       help: "More is asked at once than there are places for.",
       fires: [{~s(formdb_heavy_refused_total{kind="question"}), "0+1x30"}],
       quiet: [{~s(formdb_heavy_refused_total{kind="question"}), "7x30"}]
