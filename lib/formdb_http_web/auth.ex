@@ -207,8 +207,9 @@ defmodule FormdbHttpWeb.Auth do
     generation = lookup(:generation)
 
     case Cache.get(auth.cache, digest) do
-      {:ok, {^generation, outcome, expires}} when expires > now -> outcome
-      {:ok, {^generation, _outcome, expires}} -> expired(expires)
+      {:ok, {^generation, {:ok, principal}, expires}} when expires > now -> {:ok, principal}
+      {:ok, {^generation, _outcome, expires}} when expires <= now -> expired(expires)
+      # Also one that had expired before the clock was set back.
       _unknown -> verify(auth, text, {digest, generation}, address, now)
     end
   end

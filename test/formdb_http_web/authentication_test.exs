@@ -428,6 +428,22 @@ defmodule FormdbHttpWeb.AuthenticationTest do
     assert refused(port, short) =~ "expired"
   end
 
+  test "a token that was found expired is verified anew once the clock is set back" do
+    file = Path.join(folder(), "secret")
+    {secret, _} = Tokens.keys(:HS256)
+    write(file, Tokens.jwk(:HS256, secret))
+    settings = jwt(:HS256, file)
+    port = serve(settings)
+    token = sign(:HS256, secret)
+    [{:generation, generation}] = :ets.lookup(Auth, :generation)
+
+    # As it is found in the cache when the clock goes back by an hour.
+    found = {generation, nil, System.os_time(:second) + 3_600}
+    digest = :crypto.hash(:sha256, token)
+    :ok = Cache.put(Auth.settings(config(settings)).cache, digest, found)
+    assert status(port, token) == 200
+  end
+
   test "who guesses is refused after a while, from that address alone, and keys go on" do
     folder = folder()
     keys = Path.join(folder, "keys.json")
