@@ -72,7 +72,18 @@ defmodule FormdbHttpWeb.Auth.ApiKeys do
 
   @doc "The entries of a file, from its text."
   @spec parse(String.t()) :: {:ok, [entry()]} | {:error, String.t()}
-  def parse(text), do: Entries.parse(text, "keys", ["name", "sha256", "scope"], &entry/1)
+  def parse(text) do
+    with {:ok, entries} <- Entries.parse(text, "keys", ["name", "sha256", "scope"], &entry/1),
+         do: check_hashes(entries)
+  end
+
+  # Who has it would be one of two, and revoking one would not revoke it.
+  defp check_hashes(entries) do
+    case entries -- Enum.uniq_by(entries, & &1.sha256) do
+      [] -> {:ok, entries}
+      [%{name: name} | _] -> {:error, "the key of #{name} is in it under another name, too"}
+    end
+  end
 
   defp entry(%{"sha256" => sha256, "scope" => scope} = map) do
     with {:ok, hash} <- hash_of(sha256),

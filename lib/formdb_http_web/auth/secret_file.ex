@@ -10,26 +10,38 @@ defmodule FormdbHttpWeb.Auth.SecretFile do
   """
   @spec write(Path.t(), iodata()) :: :ok | {:error, String.t()}
   def write(path, content) do
-    temporary = "#{path}.#{System.pid()}-#{System.unique_integer([:positive])}.tmp"
+    folder = "#{path}.#{System.pid()}-#{System.unique_integer([:positive])}.tmp"
 
-    with {:error, reason} <- replace(path, temporary, content) do
-      File.rm(temporary)
-      {:error, "#{path} cannot be written: #{:file.format_error(reason)}"}
+    with :ok <- private_folder(folder),
+         :ok <- replace(path, Path.join(folder, "new"), content),
+         :ok <- File.rmdir(folder) do
+      sync_folder(Path.dirname(path))
+    else
+      {:error, :eexist} -> unwritten(path, :eexist)
+      {:error, reason} -> File.rm_rf(folder) && unwritten(path, reason)
     end
+  end
+
+  defp unwritten(path, reason),
+    do: {:error, "#{path} cannot be written: #{:file.format_error(reason)}"}
+
+  # A file is made with the mode that the umask leaves: somebody who opened it before that is
+  # changed could read what is written later. What is in a folder is reached by way of the
+  # folder each time. One that is there already is somebody else's.
+  defp private_folder(folder) do
+    with :ok <- File.mkdir(folder), do: File.chmod(folder, 0o700)
   end
 
   defp replace(path, temporary, content) do
     {mode, owner} = like(path)
 
     with {:ok, file} <- :file.open(temporary, [:write, :exclusive, :raw, :binary]),
-         # Nothing secret is in it yet.
          :ok <- File.chmod(temporary, mode),
          :ok <- owned(temporary, owner),
          :ok <- :file.write(file, content),
          :ok <- :file.sync(file),
          :ok <- :file.close(file),
-         :ok <- File.rename(temporary, path),
-         do: sync_folder(Path.dirname(path))
+         do: File.rename(temporary, path)
   end
 
   # Who was to read it before is to read it still.
@@ -58,7 +70,13 @@ defmodule FormdbHttpWeb.Auth.SecretFile do
     end
   end
 
-  @doc "Whether others than its owner and group may read it."
-  @spec readable_by_all?(File.Stat.t()) :: boolean()
-  def readable_by_all?(%{mode: mode}), do: (mode &&& 0o004) != 0
+  @doc "What others than its owner and group may do with it, in words; `nil`: nothing."
+  @spec exposed(File.Stat.t()) :: String.t() | nil
+  def exposed(%{mode: mode}) do
+    cond do
+      (mode &&& 0o002) != 0 -> "change"
+      (mode &&& 0o004) != 0 -> "read"
+      true -> nil
+    end
+  end
 end

@@ -3,6 +3,8 @@ defmodule FormdbHttpWeb.Auth.ServerKey do
   # The secret of this server: 32 random bytes in a file. Nothing is signed with it: keys for
   # each purpose are derived from it by a label (HKDF, RFC 5869), so that none tells of another.
 
+  require Logger
+
   alias FormdbHttpWeb.Auth.SecretFile
 
   @bytes 32
@@ -18,6 +20,7 @@ defmodule FormdbHttpWeb.Auth.ServerKey do
   def load(path) do
     case File.read(path) do
       {:ok, <<_::binary-size(@bytes)>> = key} ->
+        warn(path)
         {:ok, key}
 
       {:ok, other} ->
@@ -31,6 +34,13 @@ defmodule FormdbHttpWeb.Auth.ServerKey do
 
       {:error, reason} ->
         {:error, "the server's key (#{path}) cannot be read: #{:file.format_error(reason)}"}
+    end
+  end
+
+  # Whoever reads it can make tokens.
+  defp warn(path) do
+    with {:ok, stat} <- File.stat(path), can when can != nil <- SecretFile.exposed(stat) do
+      Logger.warning("the server's key: all users of this machine can #{can} #{path}")
     end
   end
 

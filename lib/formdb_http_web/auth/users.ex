@@ -38,12 +38,22 @@ defmodule FormdbHttpWeb.Auth.Users do
           :ok | {:error, String.t()}
   def change_password(path, name, password) do
     with {:ok, entries} <- Entries.read(path, __MODULE__),
-         true <- Enum.any?(entries, &(&1.name == name)) or {:error, Entries.none(path, name)},
+         :ok <- check_there(entries, path, name),
          {:ok, hash} <- hashed(password) do
       Entries.change(path, __MODULE__, fn entries ->
-        {:ok, Enum.map(entries, &if(&1.name == name, do: %{&1 | password: hash}, else: &1))}
+        # Meanwhile another command may have removed them.
+        with :ok <- check_there(entries, path, name),
+             do:
+               {:ok,
+                Enum.map(entries, &if(&1.name == name, do: %{&1 | password: hash}, else: &1))}
       end)
     end
+  end
+
+  defp check_there(entries, path, name) do
+    if Enum.any?(entries, &(&1.name == name)),
+      do: :ok,
+      else: {:error, Entries.none(path, name)}
   end
 
   defp hashed(ask) do

@@ -14,7 +14,7 @@ defmodule FormdbHttpWeb.Auth.WatchedFile do
   @young_seconds 3
 
   @enforce_keys [:setting, :path, :parse]
-  defstruct [:setting, :path, :parse, :seen, :digest, :problem]
+  defstruct [:setting, :path, :parse, :seen, :digest, :problem, emptied: false]
 
   @type t :: %__MODULE__{
           setting: String.t(),
@@ -22,7 +22,8 @@ defmodule FormdbHttpWeb.Auth.WatchedFile do
           parse: (String.t() -> {:ok, term()} | {:error, String.t()}),
           seen: tuple() | nil,
           digest: binary() | nil,
-          problem: String.t() | nil
+          problem: String.t() | nil,
+          emptied: boolean()
         }
 
   @doc "Reads it for the first time; what is wrong is a sentence."
@@ -91,17 +92,23 @@ defmodule FormdbHttpWeb.Auth.WatchedFile do
 
     cond do
       digest == file.digest ->
-        {:same, file}
+        {:same, %{file | emptied: false}}
+
+      # Whoever writes it in place empties it first, and nobody is to be locked out for that
+      # moment: it has to be found empty twice.
+      file.digest != nil and not file.emptied and String.trim(text) == "" ->
+        {:same, %{file | emptied: true, seen: nil}}
 
       not String.valid?(text) ->
         problem(%{file | digest: digest}, "it is no text in UTF-8")
 
       true ->
         with {:ok, content} <- file.parse.(text) do
-          if SecretFile.readable_by_all?(stat),
-            do: Logger.warning("#{file.setting}: all users of this machine can read #{file.path}")
+          if can = SecretFile.exposed(stat),
+            do:
+              Logger.warning("#{file.setting}: all users of this machine can #{can} #{file.path}")
 
-          {:changed, content, %{file | digest: digest, problem: nil}}
+          {:changed, content, %{file | digest: digest, problem: nil, emptied: false}}
         else
           {:error, why} -> problem(%{file | digest: digest}, why)
         end

@@ -3,6 +3,7 @@ defmodule FormdbHttpWeb.Auth.SecretsTest do
   use ExUnit.Case, async: true
 
   import Bitwise
+  import ExUnit.CaptureLog
 
   alias FormdbHttpWeb.Auth.{ApiKeys, Entries, SecretFile, ServerKey, Users}
 
@@ -36,6 +37,13 @@ defmodule FormdbHttpWeb.Auth.SecretsTest do
     assert mode(path) == 0o600
     assert File.ls!(folder) == ["server.key"]
 
+    File.chmod!(path, 0o644)
+    assert capture_log(fn -> ServerKey.load(path) end) =~ "all users of this machine can read"
+    File.chmod!(path, 0o602)
+    assert capture_log(fn -> ServerKey.load(path) end) =~ "all users of this machine can change"
+    File.chmod!(path, 0o640)
+    assert capture_log(fn -> ServerKey.load(path) end) == ""
+
     File.write!(path, "short")
     assert {:error, why} = ServerKey.load(path)
     assert why =~ "5 bytes" and why =~ path
@@ -51,6 +59,8 @@ defmodule FormdbHttpWeb.Auth.SecretsTest do
     assert File.ls!(folder) == ["keys.json"]
     assert {:error, why} = SecretFile.write(Path.join(folder, "none/keys.json"), "x")
     assert why =~ "cannot be written"
+    assert {:error, _} = SecretFile.write(path, ["secret", :none])
+    assert {File.read!(path), File.ls!(folder)} == {"two", ["keys.json"]}
   end
 
   test "keys are created, listed and revoked, and the file has none of them", %{folder: folder} do
@@ -120,6 +130,15 @@ defmodule FormdbHttpWeb.Auth.SecretsTest do
     assert FormdbHttp.Serving.verify_password(hash, "correct horsf") == {:ok, false}
 
     assert {:error, _} = Users.change_password(path, "ben", never)
+
+    gone = fn ->
+      Entries.remove(path, Users, "eve")
+      {:ok, "correct horse"}
+    end
+
+    assert Users.add(path, "eve", "read:*", fn -> {:ok, "correct horse"} end) == :ok
+    assert {:error, why} = Users.change_password(path, "eve", gone)
+    assert why =~ "there is no"
     assert Users.change_password(path, "ana", fn -> {:ok, "battery staple"} end) == :ok
     assert {:ok, [%{password: other}]} = Entries.read(path, Users)
     assert FormdbHttp.Serving.verify_password(other, "battery staple") == {:ok, true}
@@ -153,6 +172,11 @@ defmodule FormdbHttpWeb.Auth.SecretsTest do
     assert {:ok, [_]} = ApiKeys.parse(~s({"keys":[#{key}]}))
     assert {:error, why} = ApiKeys.parse(~s({"keys":[#{key},#{key}]}))
     assert why =~ "two of the name a"
+
+    assert {:error, why} =
+             ApiKeys.parse(~s({"keys":[#{key},#{String.replace(key, ~s("a"), ~s("b"))}]}))
+
+    assert why =~ "b is in it under another name"
     assert {:ok, []} = ApiKeys.parse("")
   end
 end
