@@ -80,7 +80,7 @@ defmodule FormdbHttp.LogTest do
 
     assert Enum.any?(
              lines(server),
-             &(&1 =~ ~r"Z \[info\] mine GET /health 200 15 bytes \d+\.\d{3} ms 127\.0\.0\.1\z")
+             &(&1 =~ ~r"Z \[info\] mine GET /health 200 15 bytes \d+\.\d{3} ms 127\.0\.0\.1 -\z")
            )
 
     stop_supervised!(ServerProcess)
