@@ -57,10 +57,11 @@ defmodule FormdbHttp do
     Databases,
     Features,
     Journal,
+    Live,
     Native
   }
 
-  alias FormdbHttp.{Points, Search, Transaction, Transactions, Types, Upload}
+  alias FormdbHttp.{Points, Search, Subscription, Transaction, Transactions, Types, Upload}
 
   @typedoc "See `FormdbHttp.Types`."
   @type result(value) :: Types.result(value)
@@ -932,6 +933,112 @@ defmodule FormdbHttp do
   @spec consistency_proof(database(), pos_integer(), pos_integer() | nil) ::
           result(Types.consistency_proof())
   defdelegate consistency_proof(name, first, second \\ nil), to: Journal
+
+  ## Following
+
+  @doc """
+  Follows a database: sends every block that a filter takes to a process, in the order of the
+  journal, each once.
+
+      iex> {:ok, %{ref: ref} = subscription} =
+      ...>   FormdbHttp.subscribe("quakes", filter: %{"bbox" => "13,52,14,53", "prop.mag" => "gte:5"})
+      iex> feature = ~s({"type":"Feature","properties":{"mag":5.5},"geometry":{"type":"Point","coordinates":[13.4,52.5]}})
+      iex> {:ok, %{seq: 1}} = FormdbHttp.put_feature("quakes", feature, id: "a")
+      iex> receive do
+      ...>   {:formdb, ^ref, [event]} -> {event.seq, event.after, event.matched}
+      ...> end
+      {1, 0, :after}
+      iex> FormdbHttp.ask(subscription, 1)
+      iex> FormdbHttp.unsubscribe(subscription)
+      :ok
+
+  The process gets messages `{:formdb, ref, what}`, where `what` is one of
+
+    * a list of `t:FormdbHttp.Event.t/0`: the next events
+    * `{:lagging, seq}`: it has been sent all it asked for, and more has come. It has seen
+      everything up to `seq`; the rest comes from the journal once it asks for more
+    * `{:live, seq}`: it has seen everything there is, up to `seq`, after it was behind: since
+      it lagged, or began in the past. From here on events come as they happen
+    * `{:closed, why}`: nothing more comes. `why` is `:closed`, `:purged`, or `:failed` where the
+      database takes no writes any more, or cannot be read
+
+  Options:
+
+    * `:filter` - what to hear of, a map or keyword list in the words of queries. All blocks
+      without it
+      * `bbox`, `geometry`, `ids` (a list, or a text with commas) and `prop.NAME`
+        (`t:FormdbHttp.Types.filters/0`) are about features. All that are given have to hold, for
+        the version before the block or the one after it. `predicate` and `antimeridian` as
+        in `search/3`
+      * `series_id` is about series: an id, one that ends in `*` for all that begin so, or
+        a list of both
+      * `type` is what blocks do: `"put_feature"`, `"delete_points"`, ... A revert is the put or
+        delete that it does, and a `"revert"`
+
+      A filter that is about features alone leaves out blocks about series, and the other way
+      round
+    * `:since` - where to begin: after this block, or after what was committed by a time (text
+      or `DateTime`). Without it with what becomes durable from now on. To go on after the last
+      event of an earlier subscription give its sequence, or `%{seq: seq, hash: hash, log: log}`,
+      which is refused with `:log_diverged` where that is not the block of this log
+    * `:demand` - how many events may be sent before the process asks for more, 1,000 without it.
+      `ask/2` adds to them
+    * `:to` - the process that is sent the messages; without it, the calling one
+    * `:proof` - with `true` the JSON of an event has `proof`: the proof that its block is in the
+      tree, as `inclusion_proof/3` gives it, with the size and root of that
+
+  Only what is durable is sent. A process that dies is forgotten. One that does not ask
+  holds nothing but its place; and no more than `FORMDB_SUBSCRIPTION_BYTES` of events are sent
+  to one before it asks again, whatever its demand. `:busy` beyond `FORMDB_SUBSCRIPTIONS`
+  subscriptions to a database.
+
+  Matching and encoding are done once for all subscriptions, on threads of the engine. What a
+  block costs depends on how many want it, and not on how many there are.
+  """
+  @spec subscribe(database(), [
+          {:filter, Types.live_filter()}
+          | {:since, Types.since()}
+          | {:demand, non_neg_integer()}
+          | {:to, pid()}
+          | {:proof, boolean()}
+        ]) :: result(Subscription.t())
+  defdelegate subscribe(name, opts \\ []), to: Live
+
+  @doc """
+  Lets so many events more be sent. The usual way is to ask for as many as a message had, once
+  they are handled. It never waits.
+  """
+  @spec ask(Subscription.t(), pos_integer()) :: :ok
+  defdelegate ask(subscription, count), to: Live
+
+  @doc """
+  Gives a subscription another filter, without a gap: the old one decides on blocks up to
+  `:seq`, the new one on all after it. Events up to `:seq` may still come after this returns.
+  `:database_closed` when it has ended.
+  """
+  @spec update_filter(Subscription.t(), Types.live_filter()) ::
+          result(%{seq: non_neg_integer()})
+  defdelegate update_filter(subscription, filter), to: Live
+
+  @doc """
+  Ends a subscription. When this returns no message of it is sent any more, and what the
+  calling process has not taken out of its mailbox is gone.
+  """
+  @spec unsubscribe(Subscription.t()) :: :ok
+  defdelegate unsubscribe(subscription), to: Live
+
+  @doc """
+  How a subscription is getting on: the block up to which it has been told everything
+  (`:seq`), events that were sent and may be sent yet (`:delivered`, `:demand`), and whether
+  it is `:lagging`.
+  """
+  @spec subscription_info(Subscription.t()) :: %{
+          seq: non_neg_integer(),
+          delivered: non_neg_integer(),
+          demand: non_neg_integer(),
+          lagging: boolean()
+        }
+  defdelegate subscription_info(subscription), to: Live, as: :info
 
   ## Clients and times
 

@@ -273,6 +273,26 @@ defmodule FormdbHttp.Types do
   """
   @type series_option :: {:filters, filters()}
 
+  @typedoc """
+  What a subscription is about, see `FormdbHttp.subscribe/2`: words of queries and their values.
+  """
+  @type live_filter :: %{(String.t() | atom()) => term()} | [{String.t() | atom(), term()}]
+
+  @typedoc """
+  After which block a subscription begins: `nil` for the last that is durable, a sequence, that
+  with what the block is known by, or the last one by a time.
+  """
+  @type since ::
+          nil
+          | non_neg_integer()
+          | %{
+              optional(:seq) => non_neg_integer(),
+              optional(:hash) => String.t(),
+              optional(:log) => String.t()
+            }
+          | DateTime.t()
+          | String.t()
+
   @typedoc "The id of a series, or what the ids of several begin with."
   @type selection :: String.t() | {:prefix, String.t()}
 

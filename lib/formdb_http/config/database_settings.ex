@@ -366,6 +366,40 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         range: 1..86_400,
         engine: true,
         doc: "How long an open transaction may go without a call before it is aborted"
+      },
+      %{
+        field: :subscriptions,
+        type: :integer,
+        default: 100_000,
+        range: 0..16_777_216,
+        engine: true,
+        doc: "Subscriptions of one database"
+      },
+      %{
+        field: :event_bytes,
+        type: :bytes,
+        default: @mib,
+        range: @kib..@gib,
+        engine: true,
+        doc: "Size of an event beyond which a link stands in place of what was written"
+      },
+      %{
+        field: :subscription_bytes,
+        type: :bytes,
+        default: 16 * @mib,
+        range: @kib..(64 * @gib),
+        engine: true,
+        doc: "Bytes of events that a subscriber is sent before it asks for more"
+      },
+      %{
+        field: :catch_up_threads,
+        type: :integer,
+        default: 2,
+        range: 1..64,
+        engine: true,
+        doc:
+          "Threads that read the journal for subscribers that have fallen behind, " <>
+            "of all databases together"
       }
     ]
   end

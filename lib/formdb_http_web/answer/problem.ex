@@ -52,6 +52,7 @@ defmodule FormdbHttpWeb.Problem do
     not_acceptable: {406, "There is no form of the answer that the client takes"},
     request_timeout: {408, "The request did not arrive in time"},
     conflict: {409, "Somebody else wrote first"},
+    log_diverged: {409, "The journal is not the one that the client knows"},
     point_exists: {409, "The series has a point at that time"},
     cannot_revert: {409, "What was to be undone cannot be"},
     done_again: {409, "A block does again what was undone"},

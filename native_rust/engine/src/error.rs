@@ -246,6 +246,12 @@ pub enum Error {
         /// How it ended.
         reason: String,
     },
+    /// What a caller knows of the journal is of another history.
+    #[error("{detail}; begin anew: read what there is, and follow from the sequence of that")]
+    LogDiverged {
+        /// What differs.
+        detail: String,
+    },
     /// Somebody else wrote first what this transaction writes; nothing was written.
     #[error("{detail}; begin another")]
     Conflict {
@@ -431,6 +437,9 @@ fn busy(limit: u64, unit: &str) -> String {
         "open transactions" => format!(
             "{limit} transactions are open, which is the limit (setting FORMDB_OPEN_TRANSACTIONS); end some, or try again later"
         ),
+        "subscriptions" => format!(
+            "the database has {limit} subscriptions, which is the limit (setting FORMDB_SUBSCRIPTIONS); end some, or try again later"
+        ),
         other => format!("it has to wait for {limit} {other}; try again later"),
     }
 }
@@ -502,6 +511,7 @@ impl Error {
                 Entity::Transaction => "transaction_not_found",
             },
             Self::Ended { .. } => "transaction_not_found",
+            Self::LogDiverged { .. } => "log_diverged",
             Self::Conflict { .. } => "conflict",
             Self::PointExists { .. } => "point_exists",
             Self::Precondition { .. } => "precondition_failed",
@@ -527,6 +537,7 @@ impl Error {
     pub fn pointer(&self) -> Option<&str> {
         match self {
             Self::Invalid { pointer, .. } | Self::PointExists { pointer, .. } => Some(pointer),
+            Self::LogDiverged { .. } => Some("/since"),
             Self::Faults { faults, .. } => faults.first().map(|fault| fault.pointer.as_str()),
             Self::Obstructed { obstacles, .. } => obstacles.first().map(|o| o.pointer.as_str()),
             _ => None,

@@ -42,6 +42,7 @@ mod inspect;
 mod journal;
 mod limits;
 mod measure;
+mod live;
 mod mem;
 mod merkle;
 mod open;
@@ -84,6 +85,10 @@ pub use inspect::{
 pub use journal::{Damage, Lost, Progress};
 pub use limits::{Limits, RecoveryPolicy};
 pub use measure::HistogramFigures;
+pub use live::{
+    ChangeAnswer, Content, EventText, Follow, Live, LiveEvent, LiveFilter, LiveWords, Matched,
+    Since, Sink, Subscription, SubscriptionInfo,
+};
 pub use mem::{Memory, Pool, Reservation};
 pub use merkle::{ConsistencyProof, InclusionProof, Tree, leaf_hash, node_hash};
 pub use open::Recovered;
@@ -113,7 +118,7 @@ pub use search::{
 };
 pub use sessions::{Additions, Applied, Phase, TransactionStatus};
 pub use snapshot::SnapshotUsed;
-pub use state::ScrubStats;
+pub use state::{Ending, ScrubStats};
 pub use transactions::{Begin, Commit, OwnDocument, Wait};
 pub use types::{Hash, ValueFilter, Zone, to_hex};
 pub use write::correct::PreparedCorrection;

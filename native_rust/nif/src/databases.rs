@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Catalog, Database, Error, Figures, HistogramFigures, Limits, RecoveryPolicy, Result,
+    Catalog, Database, Error, Figures, HistogramFigures, Limits, Live, RecoveryPolicy, Result,
     ResultCacheStats, ScrubStats, ScrubStep, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
@@ -70,6 +70,10 @@ map! {
         open_files: usize,
         open_transactions: usize,
         transaction_lease_seconds: u64,
+        subscriptions: usize,
+        event_bytes: usize,
+        subscription_bytes: usize,
+        catch_up_threads: usize,
     }
 }
 
@@ -168,17 +172,19 @@ fn catalog_open<'a>(env: Env<'a>, root: &str, limits: LimitsMap) -> Term<'a> {
     let opened = catalog.map(|catalog| {
         catalog.memory().when_freed(crate::give_back);
         let warnings = catalog.warnings().to_vec();
-        let resource = ResourceArc::new(CatalogResource(Arc::new(catalog), limits));
+        let resource =
+            ResourceArc::new(CatalogResource(Arc::new(catalog), limits, Live::default()));
         (resource, warnings)
     });
     tagged(env, opened.map_err(Failure))
 }
 
 /// Gives the data folder back, so that it can be opened again. Databases that are still
-/// open are closed, which can take long.
+/// open are closed, which can take long; subscriptions end.
 #[rustler::nif(schedule = "DirtyIo")]
 fn catalog_close(catalog: CatalogRef) -> Atom {
     catalog.0.close();
+    catalog.live().close();
     atoms::ok()
 }
 

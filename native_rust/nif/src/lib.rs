@@ -19,6 +19,7 @@ mod history;
 mod inspect;
 mod json;
 mod lists;
+mod live;
 mod maps;
 mod memory;
 mod options;
@@ -37,7 +38,7 @@ mod writes;
 
 use std::sync::Arc;
 
-use formdb_engine::{Catalog, Database, Limits};
+use formdb_engine::{Catalog, Database, Limits, Live};
 use rustler::{Encoder, Env, Resource, ResourceArc, Term};
 
 use answer::{Failure, tagged};
@@ -53,8 +54,9 @@ fn give_back() {
     unsafe { libmimalloc_sys::mi_collect(true) }
 }
 
-/// The catalog of one data folder, as Elixir holds it, and the limits it was opened with.
-struct CatalogResource(Arc<Catalog>, Limits);
+/// The catalog of one data folder, as Elixir holds it, the limits it was opened with, and
+/// the subscriptions to its databases.
+struct CatalogResource(Arc<Catalog>, Limits, Live);
 
 #[rustler::resource_impl]
 impl Resource for CatalogResource {}
@@ -79,6 +81,10 @@ impl CatalogResource {
 
     fn limits(&self) -> &Limits {
         &self.1
+    }
+
+    fn live(&self) -> &Live {
+        &self.2
     }
 }
 

@@ -68,8 +68,8 @@ fn at(path: &str, error: Error) -> Failure {
 }
 
 /// How a feature must lie to what is searched.
-#[derive(NifUnitEnum)]
-enum PredicateTerm {
+#[derive(NifUnitEnum, Clone, Copy)]
+pub(crate) enum PredicateTerm {
     Intersects,
     Within,
     Contains,

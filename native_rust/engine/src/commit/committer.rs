@@ -95,6 +95,7 @@ impl Committer {
             .then(|| self.mark())
             .flatten();
         self.snapshotter.close(last);
+        self.state.watch.closing();
         self.state.close();
         // Before the intake: whoever is answered "closed" may open it again.
         drop(self.journal);

@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::open::home::{self, MAKING};
 use crate::planted::{Bug, planted};
+use crate::state::Ending;
 use crate::types::check_database_name;
 
 /// Prefix of a folder that is being removed; no database name begins like it.
@@ -307,7 +308,8 @@ impl Catalog {
 
     /// Close the database `name` and remove its files. The name is free again
     /// at once, also if a crash interrupts the removal, or if files cannot be removed:
-    /// returned is why, and the next opening of the data folder tries again.
+    /// returned is why, and the next opening of the data folder tries again. Who follows
+    /// it is told [`Ending::Purged`].
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Locked`] when another process has the database
@@ -315,11 +317,23 @@ impl Catalog {
     pub fn purge_database(&self, name: &str) -> Result<Option<Error>> {
         check_database_name(name)?;
         self.in_turn(name, true, |_| {
-            self.close_open(name);
-            match self.exists(name) {
+            let open = self.open.remove(name);
+            let watch = open.as_ref().map(|(_, database)| &database.state.watch);
+            if let Some((_, database)) = &open {
+                database.state.watch.hold();
+                database.close();
+            }
+            let purged = match self.exists(name) {
                 true => self.discard(&self.root.join(name)),
                 false => Err(not_found(name)),
+            };
+            if let Some(watch) = watch {
+                watch.released(match purged {
+                    Ok(_) => Ending::Purged,
+                    Err(_) => Ending::Closed,
+                });
             }
+            purged
         })
     }
 

@@ -243,6 +243,12 @@ impl Database {
         &self.state.memory
     }
 
+    /// The id of its log, see [`Info::log`].
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.place.identity().log_hex()
+    }
+
     /// Figures of this moment.
     ///
     /// # Errors
@@ -253,7 +259,7 @@ impl Database {
         let head = state.head();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Info {
-            log: self.place.identity().log_hex(),
+            log: self.log(),
             seq: head.tree_size,
             durable_seq: head.durable_size,
             root: head.root,

@@ -281,6 +281,14 @@ impl FeatureIndex {
         (!version.envelope.is_tombstone()).then_some(version.begin_seq)
     }
 
+    /// The same with its envelope, if it has one.
+    #[must_use]
+    pub fn placed(&self, id: &str, at: u64) -> Option<(u64, Option<Rect>)> {
+        let version = self.version_at(self.latest(id)?, at)?;
+        let placed = || (version.begin_seq, self.envelopes.get(version.envelope));
+        (!version.envelope.is_tombstone()).then(placed)
+    }
+
     /// Sequences of up to `limit` versions of feature `id` after `since` that were written
     /// by `at`, oldest first, tombstones among them. O(log n + limit) in the number of
     /// its versions.

@@ -95,6 +95,16 @@ pub struct Limits {
     pub open_transactions: usize,
     /// Seconds after its last call in which an open transaction ends. Default 30.
     pub transaction_lease_seconds: u64,
+    /// Subscriptions of one database. Default 100,000.
+    pub subscriptions: usize,
+    /// Bytes of an event as JSON beyond which it has a link in place of what was written.
+    /// Default 1 MiB.
+    pub event_bytes: usize,
+    /// Bytes of events that a subscriber is sent before it asks for more. Default 16 MiB.
+    pub subscription_bytes: usize,
+    /// Threads that read the journal for subscribers that have fallen behind, of all
+    /// databases together. Default 2.
+    pub catch_up_threads: usize,
 }
 
 impl Default for Limits {
@@ -134,6 +144,10 @@ impl Default for Limits {
             open_files: 0,
             open_transactions: 1_000,
             transaction_lease_seconds: 30,
+            subscriptions: 100_000,
+            event_bytes: 1 << 20,
+            subscription_bytes: 16 << 20,
+            catch_up_threads: 2,
         }
     }
 }
@@ -226,6 +240,15 @@ impl Limits {
                 1,
                 86_400,
             ),
+            ("subscriptions", self.subscriptions as u64, 0, 1 << 24),
+            ("event_bytes", self.event_bytes as u64, 1 << 10, GIB),
+            (
+                "subscription_bytes",
+                self.subscription_bytes as u64,
+                1 << 10,
+                64 * GIB,
+            ),
+            ("catch_up_threads", self.catch_up_threads as u64, 1, 64),
         ];
         for (setting, value, min, max) in ranges {
             if value < min || value > max {

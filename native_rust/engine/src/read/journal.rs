@@ -191,6 +191,8 @@ pub(crate) enum Parts {
     Outline,
     /// Nothing of what was written.
     Head,
+    /// What it is about, and nothing else of what was written: it is short.
+    Link,
     /// How many points of a range it wrote, deleted or brought back, and of a revert what it
     /// undoes and what it does.
     Touched(u64),
@@ -365,14 +367,14 @@ pub(crate) fn write_entry(
             out.extend_from_slice(b",\"body\":");
             write_body(block, out)?;
         }
-        Parts::Outline => write_outline(block, out)?,
+        Parts::Outline | Parts::Link => write_outline(block, out)?,
         Parts::Touched(points) => {
             write_reverted(&block.action()?, out);
             out.extend_from_slice(format!(",\"points\":{points}").as_bytes());
         }
         Parts::Head => {}
     }
-    if let Some(provenance) = block.provenance {
+    if let Some(provenance) = block.provenance.filter(|_| parts != Parts::Link) {
         out.extend_from_slice(b",\"provenance\":");
         write_json(provenance, out)?;
     }

@@ -45,7 +45,7 @@ impl Database {
         state.check_open()?;
         let size = check_size(size, 1, state.durable(), "/tree_size")?;
         let seq = check_size(Some(seq), 1, size, "/seq")?;
-        inclusion(&Stored(state), seq - 1, size)
+        included(state, seq, size)
     }
 
     /// The proof that the journal at size `second`, by default all that is
@@ -61,6 +61,11 @@ impl Database {
         let first = check_size(Some(first), 1, second, "/first")?;
         consistency(&Stored(state), first, second)
     }
+}
+
+/// The proof that block `seq`, from 1, is in the tree of a size, which it is not after.
+pub(crate) fn included(state: &State, seq: u64, size: u64) -> Result<InclusionProof> {
+    inclusion(&Stored(state), seq - 1, size)
 }
 
 fn check_size(given: Option<u64>, min: u64, max: u64, pointer: &str) -> Result<u64> {

@@ -144,25 +144,27 @@ impl QueryGeometry {
 }
 
 /// What candidates are compared with.
-pub(super) struct Target<'q> {
+#[derive(Debug)]
+pub(crate) struct Target {
     pieces: Vec<Rect>,
-    kind: Comparison<'q>,
+    kind: Comparison,
     predicate: Predicate,
 }
 
-enum Comparison<'q> {
+#[derive(Debug)]
+enum Comparison {
     Everything,
     /// Whatever has a position in common with the pieces.
     Pieces,
-    Shape(&'q QueryGeometry),
+    Shape(Arc<QueryGeometry>),
     /// A box as a shape, for the other predicates.
     BoxShape(Box<Prepared>),
 }
 
-impl<'q> Target<'q> {
+impl Target {
     /// Of an area that is settled. [`Area::Near`] is searched elsewhere; here it would
     /// stand for everything.
-    pub(super) fn new(area: &'q Area, predicate: Predicate) -> Self {
+    pub(crate) fn new(area: &Area, predicate: Predicate) -> Self {
         let (pieces, kind) = match area {
             Area::Everything | Area::Near(_) | Area::Feature(_) | Area::NearFeature(_) => {
                 (Vec::new(), Comparison::Everything)
@@ -178,7 +180,10 @@ impl<'q> Target<'q> {
                 };
                 (pieces, kind)
             }
-            Area::Geometry(geometry) => (geometry.pieces.clone(), Comparison::Shape(geometry)),
+            Area::Geometry(geometry) => (
+                geometry.pieces.clone(),
+                Comparison::Shape(Arc::clone(geometry)),
+            ),
         };
         Self {
             pieces,
@@ -226,32 +231,64 @@ impl<'q> Target<'q> {
         budget: &Budget,
         mut found: impl FnMut(Hit) -> Result<()>,
     ) -> Result<()> {
-        let prepared = match &self.kind {
-            Comparison::Everything => return everything(state, at, budget, found),
-            Comparison::Pieces => {
-                return each_in_box(state, &self.pieces, at, budget, |version| {
-                    found(Hit::new(version, &self.pieces))
-                });
+        if matches!(self.kind, Comparison::Everything) {
+            return everything(state, at, budget, found);
+        }
+        each_in_box(state, &self.pieces, at, budget, |placed| {
+            match self.hit(placed, budget)? {
+                Some(hit) => found(hit),
+                None => Ok(()),
             }
+        })
+    }
+
+    /// What the envelope of a version says that touches one of the pieces: none if it does
+    /// not lie as asked.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    fn hit(&self, placed: Placed, budget: &Budget) -> Result<Option<Hit>> {
+        let Placed { seq, rect } = placed;
+        let prepared = match &self.kind {
+            Comparison::Everything => return Ok(Some(Hit { seq, certain: true })),
+            Comparison::Pieces => return Ok(Some(Hit::new(placed, &self.pieces))),
             Comparison::Shape(geometry) => &geometry.prepared,
             Comparison::BoxShape(prepared) => prepared,
         };
-        each_in_box(state, &self.pieces, at, budget, |Placed { seq, rect }| {
-            // A geometry whose envelope is one position is that position: no body is
-            // needed to compare it.
-            let certain = rect.min == rect.max;
-            if certain && !prepared.accepts(Shape::point(rect.min), self.predicate, budget)? {
-                return Ok(());
-            }
-            found(Hit { seq, certain })
-        })
+        // A geometry whose envelope is one position is that position: no body is
+        // needed to compare it.
+        let certain = rect.min == rect.max;
+        if certain && !prepared.accepts(Shape::point(rect.min), self.predicate, budget)? {
+            return Ok(None);
+        }
+        Ok(Some(Hit { seq, certain }))
+    }
+
+    /// The same of one that may be anywhere.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub(crate) fn look(&self, placed: Placed, budget: &Budget) -> Result<Option<Hit>> {
+        match self
+            .pieces
+            .iter()
+            .any(|piece| piece.intersects(&placed.rect))
+        {
+            true => self.hit(placed, budget),
+            false => Ok(None),
+        }
+    }
+
+    /// What lies as asked touches one of these.
+    pub(crate) fn pieces(&self) -> &[Rect] {
+        &self.pieces
     }
 
     /// Whether the geometry of a stored feature lies as asked.
     ///
     /// # Errors
     /// Those of the budget within those of the stored form.
-    pub(super) fn accepts(
+    pub(crate) fn accepts(
         &self,
         body: &[u8],
         budget: &Budget,

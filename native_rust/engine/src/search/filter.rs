@@ -80,7 +80,7 @@ impl Filter {
     }
 
     /// Whether the stored form of a feature fulfils what this says of properties.
-    pub(super) fn matches(&self, body: &[u8]) -> Result<bool, DecodeError> {
+    pub(crate) fn matches(&self, body: &[u8]) -> Result<bool, DecodeError> {
         match &self.kind {
             Criterion::Property(filter) => filter.matches(body, Some("properties")),
             Criterion::Time(_) | Criterion::Sequence(..) => Ok(true),
@@ -88,7 +88,7 @@ impl Filter {
     }
 
     /// Whether bodies are needed to decide.
-    pub(super) fn is_of_properties(&self) -> bool {
+    pub(crate) fn is_of_properties(&self) -> bool {
         matches!(self.kind, Criterion::Property(_))
     }
 }

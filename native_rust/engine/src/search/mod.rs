@@ -39,7 +39,7 @@ use crate::read::page::{FeaturePage, Page, check_limit};
 use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
 use crate::types::BoundingBox;
-use area::Target;
+pub(crate) use area::Target;
 use filter::Span;
 
 /// Candidates whose blocks are read in one go, 16 bytes each.
@@ -156,7 +156,8 @@ pub(crate) fn documents_in_box(
     question.documents(after, (after > 0, true), wanted, found)
 }
 
-fn check_filters(filters: &[Filter]) -> Result<()> {
+/// Refuse more filters than are looked at in one question.
+pub(crate) fn check_filters(filters: &[Filter]) -> Result<()> {
     if filters.len() > MAX_FILTERS {
         let detail = format!(
             "there are {} filters; give at most {MAX_FILTERS}",
@@ -170,7 +171,7 @@ fn check_filters(filters: &[Filter]) -> Result<()> {
 /// A search as of a sequence.
 struct Question<'q> {
     state: &'q State,
-    target: &'q Target<'q>,
+    target: &'q Target,
     conditions: Conditions<'q>,
     budget: &'q Budget,
     at: u64,
@@ -180,7 +181,7 @@ struct Question<'q> {
 impl<'q> Question<'q> {
     fn new(
         state: &'q State,
-        target: &'q Target<'q>,
+        target: &'q Target,
         filters: &'q [Filter],
         as_of: Option<u64>,
         budget: &'q Budget,

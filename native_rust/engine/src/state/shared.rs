@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::cursor_key::CursorKey;
 use super::proved_leaves::ProvedLeaves;
 use super::scrub::Scrub;
+use super::watch::{Ending, Watch};
 use crate::block::Transaction;
 use crate::cache::documents::DocumentCache;
 use crate::cache::results::ResultCache;
@@ -50,6 +51,8 @@ pub(crate) struct State {
     pub snapshots: SnapshotLog,
     /// Held for moments.
     pub clock: Mutex<Clock>,
+    /// Who is told how it goes on.
+    pub watch: Watch,
     head: Mutex<Head>,
     poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
@@ -128,6 +131,7 @@ impl State {
             counters: Counters::default(),
             snapshots: SnapshotLog::default(),
             clock: Mutex::new(clock),
+            watch: Watch::default(),
             head: Mutex::new(head),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -149,8 +153,11 @@ impl State {
 
     /// Let readers see everything up to `head`.
     pub(crate) fn publish(&self, head: Head) {
-        *self.head.lock() = head;
+        let before = std::mem::replace(&mut *self.head.lock(), head);
         self.indexes.publish(head.tree_size);
+        if head.durable_size > before.durable_size {
+            self.watch.durable();
+        }
     }
 
     /// Check that the indexes may grow by what a transaction adds.
@@ -185,6 +192,7 @@ impl State {
     /// Refuse writes from now on. The first cause stays.
     pub(crate) fn poison(&self, cause: &str) {
         self.poison.get_or_init(|| cause.into());
+        self.watch.ended(Ending::Failed);
     }
 
     /// Why writes are refused, if they are.
@@ -217,6 +225,7 @@ impl State {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.segments.clear();
+        self.watch.ended(Ending::Closed);
     }
 
     /// Give the memory back, on this thread, which takes long for large indexes. No lock

@@ -51,7 +51,8 @@ impl SeriesNames {
         }
     }
 
-    fn takes(&self, id: &str) -> bool {
+    /// Whether it is one of them.
+    pub(crate) fn takes(&self, id: &str) -> bool {
         match self {
             Self::One(one) => one == id,
             Self::Prefix(prefix) => id.starts_with(prefix),
@@ -176,7 +177,7 @@ impl BlockFilter {
 }
 
 /// The feature or the series that an action is about, or the database as a whole.
-fn entity(action: &Action<'_>) -> Result<(Entity, String), DecodeError> {
+pub(crate) fn entity(action: &Action<'_>) -> Result<(Entity, String), DecodeError> {
     let body = action.body;
     Ok(match action.op {
         OpKind::PutFeature => (Entity::Feature, stored_feature_id(body)?.into_owned()),

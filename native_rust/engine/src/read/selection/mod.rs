@@ -6,5 +6,6 @@ mod filter;
 mod nearest;
 
 pub(crate) use candidates::{Candidates, transaction_of};
+pub(crate) use filter::entity;
 pub use filter::{BlockFilter, Member, SeriesNames};
 pub(crate) use nearest::Nearest;

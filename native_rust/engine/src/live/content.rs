@@ -1,0 +1,195 @@
+//! Events as text: written once for all who get the same.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::subject::{About, Subject};
+use crate::block::OpKind;
+use crate::error::Result;
+use crate::mem::Reservation;
+use crate::merkle::leaf_hash;
+use crate::read::journal::{Parts, write_entry};
+use crate::read::proofs::included;
+use crate::state::State;
+use crate::state::blocks::damaged;
+use crate::types::to_hex;
+
+/// Which of the two versions that a block lies between a filter takes. What a block adds is
+/// after it, and what it deletes before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Matched {
+    /// The one before: of features, one that has left the filter, or was deleted.
+    Before,
+    /// The one after: of features, one that is new to the filter.
+    After,
+    /// Both.
+    Both,
+}
+
+impl Matched {
+    /// In JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Both => "both",
+        }
+    }
+
+    pub(super) fn new(before: bool, after: bool) -> Option<Self> {
+        match (before, after) {
+            (false, false) => None,
+            (true, false) => Some(Self::Before),
+            (false, true) => Some(Self::After),
+            (true, true) => Some(Self::Both),
+        }
+    }
+
+    /// Of a filter that asks nothing of versions.
+    pub(super) fn of(subject: &Subject<'_>) -> Self {
+        let versions = match &subject.about {
+            About::Feature(change) => Self::new(change.before.is_some(), change.after.is_some()),
+            _ => None,
+        };
+        versions.unwrap_or(match subject.effect {
+            OpKind::DeleteFeature | OpKind::DeletePoints => Self::Before,
+            _ => Self::After,
+        })
+    }
+}
+
+/// The JSON of an event, which counts as memory for as long as anybody has it.
+#[derive(Debug)]
+pub struct EventText {
+    json: Vec<u8>,
+    _held: Reservation,
+}
+
+impl EventText {
+    /// An entry of the journal with `matched`, as a JSON object.
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        &self.json
+    }
+}
+
+/// An event but for its place in a subscription.
+pub struct Content {
+    text: Arc<EventText>,
+    form: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Content {
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> &Arc<EventText> {
+        &self.text
+    }
+
+    /// What a kind of sink makes of the text, made by the first that asks.
+    pub fn form<T: Any + Send + Sync>(
+        &self,
+        make: impl FnOnce(&Arc<EventText>) -> T,
+    ) -> Option<&T> {
+        let form = self.form.get_or_init(|| Box::new(make(&self.text)));
+        form.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+/// What a subscriber gets of a block.
+#[derive(Debug, Clone)]
+pub struct LiveEvent {
+    /// The block.
+    pub seq: u64,
+    /// The block of the event before; of the first, where the subscription begins.
+    pub after: u64,
+    /// Which versions the filter takes.
+    pub matched: Matched,
+    /// The rest.
+    pub content: Arc<Content>,
+}
+
+/// Write the event of a block; with a proof that it is in the tree of a size, if it is to
+/// have one. `{"matched", "effect"?, "seq", "hash", ..., "proof"?}`. Linear in the block;
+/// where that is too long it has `link` in place of what was written and its provenance.
+///
+/// # Errors
+/// [`crate::Error::MemoryFull`]; those of reading blocks.
+pub(super) fn write(
+    state: &State,
+    subject: &Subject<'_>,
+    matched: Matched,
+    proof: Option<u64>,
+) -> Result<Content> {
+    /// A block that is so many times as long as an event may be is so as JSON, too.
+    const LONGER: usize = 4;
+    let most = state.limits.event_bytes;
+    let block = &subject.block;
+    let mut json = format!("{{\"matched\":\"{}\"", matched.as_str()).into_bytes();
+    let start = json.len();
+    if subject.bytes.len() <= most.saturating_mul(LONGER) {
+        if block.op == OpKind::Revert {
+            let effect = subject.effect.as_str();
+            json.extend_from_slice(format!(",\"effect\":\"{effect}\"").as_bytes());
+        }
+        entry(state, subject, Parts::All, &mut json)?;
+    }
+    if json.len() == start || json.len() > most {
+        json.truncate(start);
+        entry(state, subject, Parts::Link, &mut json)?;
+        json.pop();
+        let hash = to_hex(&leaf_hash(subject.bytes));
+        json.extend_from_slice(format!(",\"link\":\"blocks/{hash}\"}}").as_bytes());
+    }
+    if let Some(size) = proof {
+        json.pop();
+        json.extend_from_slice(b",\"proof\":");
+        write_proof(state, block.seq, size, &mut json)?;
+        json.push(b'}');
+    }
+    json.shrink_to_fit();
+    let held = state.memory.work.reserve(json.capacity())?;
+    Ok(Content {
+        text: Arc::new(EventText { json, _held: held }),
+        form: OnceLock::new(),
+    })
+}
+
+/// The members of an entry of the journal, and the end of its object.
+fn entry(state: &State, subject: &Subject<'_>, parts: Parts, json: &mut Vec<u8>) -> Result<()> {
+    let start = json.len();
+    let block = &subject.block;
+    let written = write_entry(block, subject.bytes, parts, json);
+    written.map_err(|e| damaged(state, block.seq, e))?;
+    if let Some(brace) = json.get_mut(start) {
+        *brace = b',';
+    }
+    Ok(())
+}
+
+fn write_proof(state: &State, seq: u64, size: u64, json: &mut Vec<u8>) -> Result<()> {
+    let proof = included(state, seq, size)?;
+    let path: Vec<String> = proof
+        .path
+        .iter()
+        .map(|hash| format!("\"{}\"", to_hex(hash)))
+        .collect();
+    let text = format!(
+        "{{\"leaf_index\":{},\"tree_size\":{},\"leaf_hash\":\"{}\",\"root\":\"{}\",\"path\":[{}]}}",
+        proof.leaf_index,
+        proof.tree_size,
+        to_hex(&proof.leaf_hash),
+        to_hex(&proof.root),
+        path.join(",")
+    );
+    json.extend_from_slice(text.as_bytes());
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! What the subscriptions of one database share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::content::{Content, LiveEvent, Matched};
+use super::filter::LiveFilter;
+use super::pool::Pool;
+use super::subscriber::Subscriber;
+use super::upcoming::Upcoming;
+use crate::budget::Cancel;
+use crate::error::{Error, Result};
+use crate::mem::lru::Lru;
+use crate::state::{Ending, State, Watcher};
+use crate::types::Hash;
+
+/// Events that are kept for others who want the same, and bytes of them.
+const KEPT: usize = 4_096;
+const KEPT_BYTES: usize = 8 << 20;
+
+/// How long a database that is closed waits until those who follow it have what is durable.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// Somebody who has fallen behind.
+pub(super) struct Job {
+    pub hub: Arc<Hub>,
+    pub subscriber: Arc<Subscriber>,
+    pub upcoming: Upcoming,
+}
+
+/// What the matcher is asked to do.
+pub(super) enum Call {
+    /// Feed this one, which belongs to it now.
+    Join(Arc<Subscriber>),
+    /// The filter of this one is to change.
+    Change(Arc<Subscriber>),
+    /// Forget this one, which has ended.
+    Leave(Arc<Subscriber>),
+}
+
+/// What the matcher has to do.
+pub(super) struct Work {
+    pub calls: Vec<Call>,
+    pub ending: Option<Ending>,
+}
+
+/// The block, the version, and the size of the tree that a proof is for.
+pub(super) type ContentKey = (u64, Matched, Option<u64>);
+
+pub(super) struct Hub {
+    pub state: Arc<State>,
+    pub pool: Arc<Pool<Job>>,
+    /// Ends long looks at geometries when the database is closed.
+    pub cancel: Cancel,
+    contents: Mutex<Lru<ContentKey, Arc<Content>>>,
+    members: Mutex<Members>,
+    signal: Mutex<Signal>,
+    wake: Condvar,
+    /// The matcher waits.
+    idle: Condvar,
+    /// Whether the matcher is called from what it does.
+    called: AtomicBool,
+    /// The block up to which the matcher has come.
+    position: AtomicU64,
+}
+
+#[derive(Default)]
+struct Members {
+    all: HashMap<u64, Arc<Subscriber>>,
+    filters: HashMap<Hash, Weak<LiveFilter>>,
+    /// Whether there is a matcher: there is one as long as there are members.
+    running: bool,
+    /// Why there can be no members any more.
+    ended: Option<Ending>,
+}
+
+#[derive(Default)]
+struct Signal {
+    calls: Vec<Call>,
+    ending: Option<Ending>,
+    waiting: bool,
+}
+
+impl Hub {
+    pub(super) fn new(state: &Arc<State>, pool: &Arc<Pool<Job>>) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            state: Arc::clone(state),
+            pool: Arc::clone(pool),
+            cancel: Cancel::default(),
+            contents: Mutex::new(Lru::new(KEPT, KEPT_BYTES)),
+            members: Mutex::default(),
+            signal: Mutex::default(),
+            wake: Condvar::new(),
+            idle: Condvar::new(),
+            called: AtomicBool::new(false),
+            position: AtomicU64::new(state.durable()),
+        });
+        let watcher: Weak<dyn Watcher> = Arc::downgrade(&hub) as Weak<dyn Watcher>;
+        state.watch.set(watcher);
+        hub
+    }
+
+    /// The same for subscribers of one database.
+    pub(super) fn group(&self) -> usize {
+        Arc::as_ptr(&self.state) as usize
+    }
+
+    /// A filter that says the same, if somebody has one: it is kept in memory once.
+    pub(super) fn shared(&self, filter: LiveFilter) -> Arc<LiveFilter> {
+        let mut members = self.members.lock();
+        let digest = filter.digest();
+        if let Some(known) = members.filters.get(&digest).and_then(Weak::upgrade) {
+            return known;
+        }
+        let filter = Arc::new(filter);
+        // Now and then, so that it costs nothing for each.
+        if members.filters.len() > 2 * members.all.len() + 64 {
+            members
+                .filters
+                .retain(|_, filter| filter.strong_count() > 0);
+        }
+        members.filters.insert(digest, Arc::downgrade(&filter));
+        filter
+    }
+
+    /// Take in a subscriber; `start` makes a matcher if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where there are as many as may be, [`Error::Closed`], those of `start`.
+    pub(super) fn enter(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        start: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let mut members = self.members.lock();
+        if members.ended.is_some() {
+            return Err(Error::Closed);
+        }
+        let limit = self.state.limits.subscriptions;
+        if members.all.len() >= limit {
+            return Err(Error::Busy {
+                limit: limit as u64,
+                unit: "subscriptions",
+            });
+        }
+        if !members.running {
+            start()?;
+            members.running = true;
+        }
+        members
+            .all
+            .insert(subscriber.number, Arc::clone(subscriber));
+        Ok(())
+    }
+
+    /// Forget a subscriber that has ended.
+    pub(super) fn forget(&self, subscriber: &Arc<Subscriber>) {
+        // Until both is done the matcher does not end.
+        let mut members = self.members.lock();
+        if members.all.remove(&subscriber.number).is_some() {
+            self.call(Call::Leave(Arc::clone(subscriber)));
+        }
+    }
+
+    /// For the matcher: whether it may end, as there is nobody left. It is gone then.
+    pub(super) fn is_deserted(&self) -> bool {
+        let mut members = self.members.lock();
+        if members.all.is_empty() && self.signal.lock().calls.is_empty() {
+            members.running = false;
+        }
+        !members.running
+    }
+
+    /// Tell all subscribers that nothing more comes.
+    pub(super) fn tell_all(&self, ending: Ending) {
+        let all = std::mem::take(&mut self.members.lock().all);
+        for subscriber in all.values() {
+            subscriber.end(ending);
+        }
+    }
+
+    /// Subscribers now.
+    pub(super) fn len(&self) -> usize {
+        self.members.lock().all.len()
+    }
+
+    /// Whether there can be no subscriber any more, nor a matcher.
+    pub(super) fn is_over(&self) -> bool {
+        let members = self.members.lock();
+        members.ended.is_some() && !members.running
+    }
+
+    /// Ask the matcher for something.
+    pub(super) fn call(&self, call: Call) {
+        let mut signal = self.signal.lock();
+        signal.calls.push(call);
+        self.called.store(true, Ordering::Release);
+        if signal.waiting {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Have a subscriber fed from the journal: it belongs to the pool.
+    pub(super) fn catch_up(self: &Arc<Self>, subscriber: Arc<Subscriber>) {
+        let job = Job {
+            hub: Arc::clone(self),
+            subscriber,
+            upcoming: Upcoming::default(),
+        };
+        self.pool.push(self.group(), job);
+    }
+
+    /// For the matcher: whether it is called from what it does. Some nanoseconds.
+    pub(super) fn is_called(&self) -> bool {
+        self.called.load(Ordering::Acquire)
+    }
+
+    /// For the matcher: wait until there is something to do; `reads`: new blocks are.
+    pub(super) fn work(&self, position: u64, reads: bool) -> Work {
+        self.position.store(position, Ordering::Release);
+        let mut signal = self.signal.lock();
+        while signal.calls.is_empty()
+            && signal.ending.is_none()
+            && !(reads && self.state.durable() > position)
+        {
+            signal.waiting = true;
+            self.idle.notify_all();
+            self.wake.wait(&mut signal);
+        }
+        signal.waiting = false;
+        self.called.store(false, Ordering::Release);
+        Work {
+            calls: std::mem::take(&mut signal.calls),
+            ending: signal.ending.take(),
+        }
+    }
+
+    /// The block up to which the matcher has come.
+    pub(super) fn position(&self) -> u64 {
+        self.position.load(Ordering::Acquire)
+    }
+
+    /// An event that somebody else got lately, or `write` makes.
+    pub(super) fn content(
+        &self,
+        key: ContentKey,
+        write: impl Fn() -> Result<Content>,
+    ) -> Result<Arc<Content>> {
+        if let Some(content) = self.contents.lock().get(&key) {
+            return Ok(Arc::clone(content));
+        }
+        let content = match write() {
+            Err(Error::MemoryFull { .. }) => {
+                let kept = self.contents.lock().take();
+                drop(kept);
+                write()?
+            }
+            written => written?,
+        };
+        let content = Arc::new(content);
+        let bytes = content.text().json().len();
+        let gone = self.contents.lock().put(key, Arc::clone(&content), bytes);
+        drop(gone);
+        Ok(content)
+    }
+
+    /// Forget the events that are kept.
+    pub(super) fn clear(&self) {
+        let kept = self.contents.lock().take();
+        drop(kept);
+    }
+
+    /// Wait until the matcher has ended, if it has been told to.
+    pub(super) fn join(&self, until: Instant) {
+        while self.members.lock().running && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Watcher for Hub {
+    fn durable(&self) {
+        // Who waits has looked before at how far it is, under this lock.
+        let signal = self.signal.lock();
+        if signal.waiting {
+            self.wake.notify_one();
+        }
+    }
+
+    fn closing(&self) {
+        if !self.members.lock().running {
+            return;
+        }
+        let until = Instant::now() + CLOSING;
+        let mut signal = self.signal.lock();
+        while !(signal.waiting
+            && signal.calls.is_empty()
+            && self.position() >= self.state.durable())
+        {
+            if self.idle.wait_until(&mut signal, until).timed_out() {
+                return;
+            }
+        }
+    }
+
+    fn ended(&self, ending: Ending) {
+        let mut members = self.members.lock();
+        if ending != Ending::Failed {
+            members.ended = Some(ending);
+            self.cancel.cancel();
+        }
+        if !members.running {
+            return;
+        }
+        drop(members);
+        let mut signal = self.signal.lock();
+        signal.ending = Some(ending);
+        self.called.store(true, Ordering::Release);
+        if signal.waiting {
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// Events of one subscriber, to be sent at once.
+pub(super) type Outbox = Vec<LiveEvent>;

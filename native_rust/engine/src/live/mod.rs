@@ -1,0 +1,313 @@
+//! Following a database: every block that a filter takes, in order, each once, whatever
+//! happens in between.
+//!
+//! A subscription keeps no queue. It is a place in the journal, and so many events that may
+//! be sent. One that has seen all there is is fed by the matcher of its database, which
+//! looks at each new block once, for all of them (`matcher`, `index`). One that has not is
+//! fed from the journal by a few threads that all databases share (`turn`, `pool`), until
+//! it has. Only what is durable is told.
+
+mod content;
+mod feed;
+mod filter;
+mod hub;
+mod index;
+mod matcher;
+mod pool;
+mod seat;
+mod subject;
+mod subscriber;
+mod turn;
+mod upcoming;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::db::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::state::State;
+use crate::sync;
+use crate::types::{Hash, to_hex};
+pub use content::{Content, EventText, LiveEvent, Matched};
+pub use filter::{LiveFilter, LiveWords};
+use hub::{Call, Hub, Job};
+use pool::Pool;
+use seat::{Changed, Owner, Seat};
+use subscriber::Subscriber;
+pub use subscriber::{ChangeAnswer, Sink};
+
+/// How long closing waits for threads to end.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// The subscriptions to the databases of a catalog.
+pub struct Live {
+    pool: Arc<Pool<Job>>,
+    /// By the address of what they are of.
+    hubs: Mutex<HashMap<usize, Arc<Hub>>>,
+    numbers: AtomicU64,
+}
+
+/// From where on one subscribes.
+#[derive(Debug, Clone, Default)]
+pub struct Since {
+    /// After this block; after what is durable if there is none.
+    pub seq: Option<u64>,
+    /// The hash that the block is known by.
+    pub hash: Option<Hash>,
+    /// The id of the log that the block is of, as of [`crate::Info::log`].
+    pub log: Option<String>,
+}
+
+/// What one subscribes to.
+#[derive(Debug)]
+pub struct Follow {
+    /// What to hear of.
+    pub filter: LiveFilter,
+    /// From where on.
+    pub since: Since,
+    /// How many events may be sent; [`Subscription::ask`] adds to them.
+    pub demand: u64,
+    /// Whether each event comes with a proof that it is in the journal.
+    pub proof: bool,
+}
+
+/// How a subscription is getting on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubscriptionInfo {
+    /// All blocks up to here are decided on.
+    pub seq: u64,
+    /// Events that were sent.
+    pub delivered: u64,
+    /// Events that may be sent yet.
+    pub demand: u64,
+    /// Whether it was told that it lags, and not since that it is live.
+    pub lagging: bool,
+}
+
+/// A subscription. Dropping it does not end it.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    hub: Arc<Hub>,
+    subscriber: Arc<Subscriber>,
+    /// The block after which it begins.
+    pub since: u64,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            pool: Pool::new(turn::turn),
+            hubs: Mutex::default(),
+            numbers: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Live {
+    /// Send the blocks of a database that a filter takes to a sink, from the block after
+    /// `since` on, until one of them ends. Reads up to two blocks where `since` is named.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a block that the journal has not reached;
+    /// [`Error::LogDiverged`] where it is not that block; [`Error::Busy`] where there are as
+    /// many subscriptions as may be; [`Error::Corrupt`] and [`Error::Io`] where what comes
+    /// after cannot be read; [`Error::Closed`], [`Error::Failed`].
+    pub fn subscribe(
+        &self,
+        database: &Database,
+        follow: Follow,
+        sink: Box<dyn Sink>,
+    ) -> Result<Subscription> {
+        let state = &database.state;
+        state.check_open()?;
+        let durable = state.durable();
+        let since = begin(database, &follow.since, durable)?;
+        self.pool.start(state.limits.catch_up_threads)?;
+        let hub = self.hub(state);
+        let behind = since < durable;
+        let owner = match behind {
+            true => Owner::Pool,
+            false => Owner::Joining,
+        };
+        let credit = (follow.demand, state.limits.subscription_bytes as u64);
+        let seat = Seat::new(owner, hub.shared(follow.filter), since, behind, credit);
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let subscriber = Arc::new(Subscriber::new(number, seat, follow.proof, sink));
+        hub.enter(&subscriber, || start(&hub))?;
+        match behind {
+            true => hub.catch_up(Arc::clone(&subscriber)),
+            false => hub.call(Call::Join(Arc::clone(&subscriber))),
+        }
+        Ok(Subscription {
+            hub,
+            subscriber,
+            since,
+        })
+    }
+
+    fn hub(&self, state: &Arc<State>) -> Arc<Hub> {
+        let mut hubs = self.hubs.lock();
+        if let Some(hub) = hubs.get(&(Arc::as_ptr(state) as usize)) {
+            return Arc::clone(hub);
+        }
+        hubs.retain(|_, hub| !hub.is_over());
+        let hub = Hub::new(state, &self.pool);
+        hubs.insert(hub.group(), Arc::clone(&hub));
+        hub
+    }
+
+    /// How many subscriptions a database has.
+    #[must_use]
+    pub fn subscriptions(&self, database: &Database) -> usize {
+        let hubs = self.hubs.lock();
+        let hub = hubs.get(&(Arc::as_ptr(&database.state) as usize));
+        hub.map_or(0, |hub| hub.len())
+    }
+
+    /// End the threads, of databases that are closed, and wait for that, two seconds at the
+    /// most. Nobody can subscribe any more.
+    pub fn close(&self) {
+        let until = Instant::now() + CLOSING;
+        self.pool.close();
+        let hubs: Vec<_> = self.hubs.lock().drain().map(|(_, hub)| hub).collect();
+        for hub in hubs {
+            hub.join(until);
+        }
+        self.pool.join(until);
+    }
+}
+
+impl Drop for Live {
+    /// Only signals: a destructor may run on any thread, a scheduler among them.
+    fn drop(&mut self) {
+        self.pool.close();
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Live")
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hub")
+    }
+}
+
+/// A thread that looks at each new block of a database.
+fn start(hub: &Arc<Hub>) -> Result<()> {
+    let hub = Arc::clone(hub);
+    let builder = std::thread::Builder::new().name("formdb-match".into());
+    let spawned = builder.spawn(move || matcher::run(&hub));
+    spawned.map(drop).map_err(|error| {
+        let what = std::path::Path::new("subscriptions");
+        Error::io("start a thread for", what, error)
+    })
+}
+
+/// The block after which one begins who names it so.
+fn begin(database: &Database, since: &Since, durable: u64) -> Result<u64> {
+    let state = &database.state;
+    let log = database.log();
+    if since.log.as_ref().is_some_and(|known| *known != log) {
+        let detail = format!(
+            "the database has the log {log}, which is not the one that since names: it was salvaged, restored or made anew"
+        );
+        return Err(Error::LogDiverged { detail });
+    }
+    let Some(seq) = since.seq else {
+        return Ok(durable);
+    };
+    let published = state.published();
+    if seq > published {
+        let detail = format!(
+            "since is {seq}; the journal has reached block {published}: give a sequence up to that"
+        );
+        return Err(Error::invalid(InvalidCode::Parameter, "/since", detail));
+    }
+    if let Some(hash) = since.hash {
+        let stored = match seq {
+            0 => None,
+            seq => Some(state.leaf(seq)?),
+        };
+        if stored != Some(hash) {
+            let detail = match stored {
+                Some(stored) => format!(
+                    "block {seq} has the hash {}, and since names another",
+                    to_hex(&stored)
+                ),
+                None => {
+                    "before the first block there is none, and since names a hash of it".to_owned()
+                }
+            };
+            return Err(Error::LogDiverged { detail });
+        }
+    }
+    if seq < durable {
+        crate::state::blocks::read_block(state, seq + 1)?;
+    }
+    Ok(seq)
+}
+
+impl Subscription {
+    /// So many events more may be sent. Never waits.
+    pub fn ask(&self, count: u64) {
+        if self.subscriber.seat.ask(count) {
+            self.hub.catch_up(Arc::clone(&self.subscriber));
+        }
+    }
+
+    /// Take another filter. Returns the last block that the old one decides on, or nothing:
+    /// then `answer` is called with it. There is no gap.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when it has ended.
+    pub fn change(&self, filter: LiveFilter, answer: ChangeAnswer) -> Result<Option<u64>> {
+        let filter = self.hub.shared(filter);
+        match self.subscriber.seat.change(filter, answer) {
+            Changed::At(seq, answer) => {
+                answer.disarm();
+                Ok(Some(seq))
+            }
+            Changed::Later(Owner::Joining | Owner::Matcher) => {
+                self.hub.call(Call::Change(Arc::clone(&self.subscriber)));
+                Ok(None)
+            }
+            Changed::Later(_) => Ok(None),
+            Changed::Ended(answer) => {
+                answer.disarm();
+                Err(Error::Closed)
+            }
+        }
+    }
+
+    /// End it. When this returns nothing is sent any more. Waits for what is being sent, a
+    /// fraction of a millisecond.
+    pub fn end(&self) {
+        self.subscriber.leave();
+        self.hub.forget(&self.subscriber);
+    }
+
+    /// How it is getting on.
+    #[must_use]
+    pub fn info(&self) -> SubscriptionInfo {
+        let standing = self.subscriber.seat.standing();
+        let seq = match standing.owner {
+            Owner::Matcher => standing.position.max(self.hub.position()),
+            _ => standing.position,
+        };
+        SubscriptionInfo {
+            seq,
+            delivered: standing.delivered,
+            demand: standing.demand,
+            lagging: standing.lagging,
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! What a filter takes, by looking at every entry of the journal.
+
+use std::collections::HashMap;
+
+use formdb_engine::{Cancel, Database, EntryQuery, LiveFilter, LiveWords, Predicate};
+use serde_json::{Value, json};
+
+use super::workload::{Dice, KINDS, SERIES, corners, rectangle};
+
+/// A filter in words that own what they say.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    op: Option<&'static str>,
+    series: Vec<String>,
+    ids: Vec<String>,
+    /// West may be greater than east.
+    bbox: Option<[i64; 4]>,
+    /// A rectangle.
+    geometry: Option<[i64; 4]>,
+    predicate: Option<Predicate>,
+    properties: Vec<(&'static str, String)>,
+}
+
+impl Words {
+    /// In a box.
+    pub fn at(bbox: [i64; 4]) -> Self {
+        Self {
+            bbox: Some(bbox),
+            ..Self::default()
+        }
+    }
+
+    pub fn random(dice: &mut Dice) -> Self {
+        let mut words = Self::default();
+        if dice.once_in(6) {
+            return words;
+        }
+        if dice.once_in(4) {
+            words.op = Some(dice.pick(&[
+                "put_feature",
+                "delete_feature",
+                "put_points",
+                "delete_points",
+                "revert",
+                "set_defaults",
+            ]));
+        }
+        if dice.once_in(3) {
+            let names = ["a/x", "a*", "*", "é*", "a/*", "b/x", "none", "a"];
+            words.series = (0..1 + dice.below(2))
+                .map(|_| dice.pick(&names).to_owned())
+                .collect();
+            if dice.once_in(2) {
+                return words;
+            }
+        }
+        if dice.once_in(4) {
+            words.ids = (0..1 + dice.below(3))
+                .map(|_| format!("f{}", dice.below(9)))
+                .collect();
+        }
+        if dice.once_in(2) {
+            words.bbox = Some(match dice.below(4) {
+                0 => [174, 0, -174, 10],
+                _ => corners(dice),
+            });
+        }
+        if dice.once_in(4) {
+            words.geometry = Some(corners(dice));
+        }
+        if (words.bbox.is_some() || words.geometry.is_some()) && dice.once_in(3) {
+            words.predicate = Some(match dice.below(3) {
+                0 => Predicate::Intersects,
+                1 => Predicate::Within,
+                _ => Predicate::Contains,
+            });
+        }
+        if dice.once_in(3) {
+            words.properties.push(match dice.below(4) {
+                0 => ("prop.kind", dice.pick(&KINDS).to_owned()),
+                1 => ("prop.n", format!("gte:{}", dice.below(6))),
+                2 => ("prop.n", "exists:false".into()),
+                _ => ("prop.kind", format!("in:{},ship", KINDS[0])),
+            });
+        }
+        words
+    }
+
+    pub fn filter(&self, db: &Database) -> LiveFilter {
+        let list = |texts: &'_ [String]| -> Vec<String> { texts.to_vec() };
+        let (series, ids) = (list(&self.series), list(&self.ids));
+        let bbox = self.bbox.map(|[w, s, e, n]| format!("{w},{s},{e},{n}"));
+        let geometry = self.geometry.map(rectangle);
+        let words = LiveWords {
+            op: self.op,
+            series: series.iter().map(String::as_str).collect(),
+            ids: ids.iter().map(String::as_str).collect(),
+            bbox: bbox.as_deref(),
+            geometry: geometry.as_ref().map(|text| text.as_bytes()),
+            predicate: self.predicate,
+            properties: self
+                .properties
+                .iter()
+                .map(|(key, text)| (*key, text.as_str()))
+                .collect(),
+            ..LiveWords::default()
+        };
+        LiveFilter::new(
+            &words,
+            &super::support::calls::small_segments(),
+            db.memory(),
+        )
+        .unwrap()
+    }
+
+    fn asks_of_features(&self) -> bool {
+        !self.ids.is_empty()
+            || self.bbox.is_some()
+            || self.geometry.is_some()
+            || !self.properties.is_empty()
+    }
+
+    /// Which versions it takes of an entry.
+    fn matched(&self, entry: &Entry) -> Option<&'static str> {
+        let op = entry.json["op"].as_str().unwrap();
+        if self
+            .op
+            .is_some_and(|wanted| wanted != op && wanted != entry.effect)
+        {
+            return None;
+        }
+        let plain = match (&entry.about, entry.effect.as_str()) {
+            (About::Feature { before, after, .. }, _) => {
+                sides(before.is_some(), after.is_some()).unwrap_or("before")
+            }
+            (_, "delete_points") => "before",
+            _ => "after",
+        };
+        if !self.asks_of_features() && self.series.is_empty() {
+            return Some(plain);
+        }
+        match &entry.about {
+            About::Feature { id, before, after } => {
+                if !self.asks_of_features() || !self.ids.is_empty() && !self.ids.contains(id) {
+                    return None;
+                }
+                let holds =
+                    |version: &Option<Value>| version.as_ref().is_some_and(|v| self.holds(v));
+                sides(holds(before), holds(after))
+            }
+            About::Series(id) => {
+                let takes = |name: &String| match name.strip_suffix('*') {
+                    Some(prefix) => id.starts_with(prefix),
+                    None => name == id,
+                };
+                self.series.iter().any(takes).then_some(plain)
+            }
+            About::Other => None,
+        }
+    }
+
+    fn holds(&self, feature: &Value) -> bool {
+        let predicate = self.predicate.unwrap_or(Predicate::Intersects);
+        let boxes = self.bbox.map(|[w, s, e, n]| match w > e {
+            true => vec![[w, s, 180, n], [-180, s, e, n]],
+            false => vec![[w, s, e, n]],
+        });
+        let areas = boxes
+            .into_iter()
+            .chain(self.geometry.map(|area| vec![area]));
+        areas
+            .into_iter()
+            .all(|area| lies(&feature["geometry"], &area, predicate))
+            && self.properties.iter().all(|(key, text)| {
+                let value = &feature["properties"][&key[5..]];
+                match text.split_once(':') {
+                    Some(("gte", number)) => value
+                        .as_f64()
+                        .is_some_and(|n| n >= number.parse::<f64>().unwrap()),
+                    Some(("exists", _)) => value.is_null(),
+                    Some((_, list)) => list.split(',').any(|one| value == one),
+                    None => value == text.as_str(),
+                }
+            })
+    }
+}
+
+fn sides(before: bool, after: bool) -> Option<&'static str> {
+    match (before, after) {
+        (false, false) => None,
+        (true, false) => Some("before"),
+        (false, true) => Some("after"),
+        (true, true) => Some("both"),
+    }
+}
+
+/// Whether a point or a rectangle lies to rectangles, which do not touch, as asked.
+fn lies(geometry: &Value, areas: &[[i64; 4]], predicate: Predicate) -> bool {
+    let number = |value: &Value| value.as_f64().unwrap() as i64;
+    let own = match geometry["type"].as_str() {
+        None => return false,
+        Some("Point") => {
+            let [x, y] = [0, 1].map(|i| number(&geometry["coordinates"][i]));
+            [x, y, x, y]
+        }
+        Some(_) => {
+            let [from, to] = [0, 2].map(|i| &geometry["coordinates"][0][i]);
+            [
+                number(&from[0]),
+                number(&from[1]),
+                number(&to[0]),
+                number(&to[1]),
+            ]
+        }
+    };
+    let point = own[0] == own[2];
+    let inside = |inner: &[i64; 4], outer: &[i64; 4]| {
+        inner[0] >= outer[0] && inner[1] >= outer[1] && inner[2] <= outer[2] && inner[3] <= outer[3]
+    };
+    areas.iter().any(|area| match predicate {
+        Predicate::Intersects => {
+            own[0] <= area[2] && area[0] <= own[2] && own[1] <= area[3] && area[1] <= own[3]
+        }
+        // One on the boundary is not within.
+        Predicate::Within if point => {
+            area[0] < own[0] && own[0] < area[2] && area[1] < own[1] && own[1] < area[3]
+        }
+        Predicate::Within => inside(&own, area),
+        Predicate::Contains => areas.len() == 1 && !point && inside(area, &own),
+    })
+}
+
+enum About {
+    Feature {
+        id: String,
+        before: Option<Value>,
+        after: Option<Value>,
+    },
+    Series(String),
+    Other,
+}
+
+pub struct Entry {
+    pub seq: u64,
+    pub json: Value,
+    effect: String,
+    about: About,
+}
+
+/// The journal as it is.
+#[derive(Default)]
+pub struct Plain {
+    pub entries: Vec<Entry>,
+    features: HashMap<String, Value>,
+}
+
+impl Plain {
+    /// Read what has come.
+    pub fn read(&mut self, db: &Database) {
+        loop {
+            let query = EntryQuery {
+                since: self.entries.len() as u64,
+                ..EntryQuery::default()
+            };
+            let page = db.entries(&query, &db.budget(Cancel::default())).unwrap();
+            let entries: Vec<Value> = serde_json::from_slice(&page.json).unwrap();
+            entries.into_iter().for_each(|json| self.enter(json));
+            if page.next.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn enter(&mut self, json: Value) {
+        let (mut effect, mut body) = (json["op"].as_str().unwrap().to_owned(), &json["body"]);
+        if effect == "revert" {
+            effect = body["op"].as_str().unwrap().to_owned();
+            body = &body["body"];
+        }
+        let about = match effect.as_str() {
+            "put_feature" | "delete_feature" => {
+                let id = body["id"].as_str().unwrap().to_owned();
+                let after = (effect == "put_feature").then(|| body.clone());
+                let before = match &after {
+                    Some(after) => self.features.insert(id.clone(), after.clone()),
+                    None => self.features.remove(&id),
+                };
+                About::Feature { id, before, after }
+            }
+            "set_defaults" => About::Other,
+            _ => About::Series(body["series_id"].as_str().unwrap().to_owned()),
+        };
+        let seq = json["seq"].as_u64().unwrap();
+        assert_eq!(seq, self.entries.len() as u64 + 1);
+        self.entries.push(Entry {
+            seq,
+            json,
+            effect,
+            about,
+        });
+    }
+
+    /// What a filter takes of the blocks after one and up to another.
+    pub fn events(&self, words: &Words, since: u64, until: u64) -> Vec<(u64, &'static str)> {
+        let within = self
+            .entries
+            .iter()
+            .filter(|e| since < e.seq && e.seq <= until);
+        within
+            .filter_map(|e| Some((e.seq, words.matched(e)?)))
+            .collect()
+    }
+
+    /// The event of a block as JSON.
+    pub fn event(&self, seq: u64, matched: &str) -> Value {
+        let entry = &self.entries[seq as usize - 1];
+        let mut json = entry.json.clone();
+        json["matched"] = json!(matched);
+        if json["op"] == "revert" {
+            json["effect"] = json!(entry.effect);
+        }
+        json
+    }
+}
+
+/// A series that nobody writes to.
+pub fn is_known(id: &str) -> bool {
+    SERIES.contains(&id)
+}

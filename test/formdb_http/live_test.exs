@@ -1,0 +1,325 @@
+defmodule FormdbHttp.LiveTest do
+  use ExUnit.Case
+
+  alias FormdbHttp.{Error, Event, JSON, Live, Subscription}
+
+  setup do
+    name = "live_#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
+    {:ok, db: name}
+  end
+
+  defp feature(id, lon, properties \\ %{}) do
+    %{
+      "type" => "Feature",
+      "id" => id,
+      "geometry" => %{"type" => "Point", "coordinates" => [lon, 0]},
+      "properties" => properties
+    }
+  end
+
+  defp put(db, id, lon, properties \\ %{}) do
+    {:ok, %{seq: seq}} = FormdbHttp.put_feature(db, feature(id, lon, properties))
+    seq
+  end
+
+  # The next `count` events, whatever the number of messages.
+  defp events(%{ref: ref}, count) do
+    Stream.repeatedly(fn ->
+      assert_receive {:formdb, ^ref, [%Event{} | _] = events}, 5_000
+      events
+    end)
+    |> Enum.reduce_while([], fn events, before ->
+      all = before ++ events
+      if length(all) < count, do: {:cont, all}, else: {:halt, all}
+    end)
+    |> tap(&assert length(&1) == count)
+  end
+
+  defp seqs(events), do: Enum.map(events, &{&1.seq, &1.matched})
+
+  defp code({:error, %Error{code: code, pointer: pointer}}), do: {code, pointer}
+
+  test "tells of what happens, with the entry of the journal", %{db: db} do
+    assert {:ok, %Subscription{since: 0, log: log} = subscription} = FormdbHttp.subscribe(db)
+    assert {:ok, %{log: ^log}} = FormdbHttp.database(db)
+    put(db, "a", 1)
+    put(db, "a", 2)
+    {:ok, _} = FormdbHttp.put_point(db, "s", 0, 1.5)
+    {:ok, _} = FormdbHttp.delete_feature(db, "a")
+    {:ok, _} = FormdbHttp.revert(db, 4)
+
+    told = events(subscription, 5)
+    assert [{1, :after}, {2, :both}, {3, :after}, {4, :before}, {5, :after}] = seqs(told)
+    assert [0, 1, 2, 3, 4] = Enum.map(told, & &1.after)
+
+    {:ok, page} = FormdbHttp.journal(db)
+    entries = JSON.decode!(page.json)
+
+    for {event, entry} <- Enum.zip(told, entries) do
+      assert "{" <> _ = event.json
+      json = JSON.decode!(event.json)
+      assert json["matched"] == Atom.to_string(event.matched)
+      assert Map.drop(json, ["matched", "effect"]) == entry
+    end
+
+    assert JSON.decode!(List.last(told).json)["effect"] == "put_feature"
+
+    assert %{seq: 5, delivered: 5, demand: 995, lagging: false} =
+             FormdbHttp.subscription_info(subscription)
+  end
+
+  test "one filter language: places, properties, ids, series, types", %{db: db} do
+    subscribe = fn filter ->
+      {:ok, subscription} = FormdbHttp.subscribe(db, filter: filter)
+      subscription
+    end
+
+    box = subscribe.(%{"bbox" => "0,-1,10,1"})
+    shape = subscribe.(geometry: %{"type" => "Point", "coordinates" => [20, 0]})
+    large = subscribe.([{:bbox, {0, -1, 30, 1}}, {"prop.mag", "gte:5"}])
+    ids = subscribe.(ids: ["b", "x"])
+    series = subscribe.(%{series_id: ["t/*", "u"]})
+    deleted = subscribe.(type: :delete_feature)
+
+    put(db, "a", 5, %{"mag" => 6})
+    put(db, "a", 20, %{"mag" => 6})
+    put(db, "b", 7, %{"mag" => 4})
+    for id <- ["t/1", "u", "v"], do: {:ok, _} = FormdbHttp.put_point(db, id, 0, 1)
+    {:ok, _} = FormdbHttp.delete_feature(db, "b")
+
+    assert [{1, :after}, {2, :before}, {3, :after}, {7, :before}] = seqs(events(box, 4))
+    assert [{2, :after}] = seqs(events(shape, 1))
+    assert [{1, :after}, {2, :both}] = seqs(events(large, 2))
+    assert [{3, :after}, {7, :before}] = seqs(events(ids, 2))
+    assert [{4, :after}, {5, :after}] = seqs(events(series, 2))
+    assert [{7, :before}] = seqs(events(deleted, 1))
+    refute_receive {:formdb, _ref, _what}, 50
+  end
+
+  test "begins in the past, by a sequence, its hash, or a time", %{db: db} do
+    for n <- 1..5, do: put(db, "f#{n}", n)
+    {:ok, %{hash: hash, time: time}} = FormdbHttp.put_feature(db, feature("f6", 6))
+    {:ok, %{log: log}} = FormdbHttp.database(db)
+    put(db, "f7", 7)
+
+    {:ok, all} = FormdbHttp.subscribe(db, since: 0)
+    assert Enum.map(events(all, 7), & &1.seq) == Enum.to_list(1..7)
+    %{ref: ref} = all
+    assert_receive {:formdb, ^ref, {:live, 7}}, 5_000
+
+    for since <- [
+          6,
+          %{seq: 6, hash: hash, log: log},
+          %{"seq" => 6},
+          DateTime.from_unix!(time, :microsecond)
+        ] do
+      {:ok, %{since: 6} = rest} = FormdbHttp.subscribe(db, since: since)
+      assert [%Event{seq: 7, after: 6}] = events(rest, 1)
+    end
+
+    assert {:invalid_parameter, "/since"} = code(FormdbHttp.subscribe(db, since: 8))
+    other = String.duplicate("0", 64)
+
+    for since <- [
+          %{seq: 6, hash: other},
+          %{seq: 0, hash: other},
+          %{seq: 6, log: other},
+          %{log: "x"}
+        ],
+        do: assert({:log_diverged, "/since"} = code(FormdbHttp.subscribe(db, since: since)))
+
+    assert {:invalid_parameter, "/since/hash"} =
+             code(FormdbHttp.subscribe(db, since: %{seq: 6, hash: "abc"}))
+
+    assert {:invalid_parameter, "/since"} = code(FormdbHttp.subscribe(db, since: %{sequence: 6}))
+  end
+
+  test "what a filter does not have is refused with the word", %{db: db} do
+    for {filter, pointer} <- [
+          {%{"bobx" => "1,2,3,4"}, "/bobx"},
+          {%{"type" => "put"}, "/type"},
+          {%{"prop.mag" => "gte:"}, "/prop.mag"},
+          {%{"time" => "since:2024-01-01T00:00:00Z"}, "/time"},
+          {%{"predicate" => "within"}, "/predicate"},
+          {%{"predicate" => "near", "bbox" => "1,2,3,4"}, "/predicate"},
+          {%{"ids" => []}, "/ids"},
+          {%{"ids" => Enum.map(1..1_001, &"f#{&1}")}, "/ids"},
+          {%{"series_id" => 5}, "/series_id"}
+        ] do
+      assert {:invalid_parameter, ^pointer} = code(FormdbHttp.subscribe(db, filter: filter))
+    end
+
+    for box <- ["1,2,3", [1, 2, 3], [1, 2, 3, "x"]],
+        do: assert({:invalid_bbox, "/bbox"} = code(FormdbHttp.subscribe(db, filter: [bbox: box])))
+
+    assert {_geometry, "/geometry" <> _} =
+             code(FormdbHttp.subscribe(db, filter: [geometry: %{"type" => "Pint"}]))
+
+    assert {:database_not_found, nil} = code(FormdbHttp.subscribe("none"))
+    assert {:ok, 0} = Live.count(db)
+    assert_raise ArgumentError, fn -> FormdbHttp.subscribe(db, demand: -1) end
+    assert_raise ArgumentError, fn -> FormdbHttp.subscribe(db, filters: []) end
+  end
+
+  test "who does not ask is told so once, and goes on without a gap", %{db: db} do
+    {:ok, %{ref: ref} = subscription} = FormdbHttp.subscribe(db, demand: 2)
+    for n <- 1..10, do: put(db, "f#{n}", n)
+    assert [1, 2] = Enum.map(events(subscription, 2), & &1.seq)
+    assert_receive {:formdb, ^ref, {:lagging, 2}}, 5_000
+    assert %{lagging: true, demand: 0} = FormdbHttp.subscription_info(subscription)
+
+    FormdbHttp.ask(subscription, 3)
+    assert [3, 4, 5] = Enum.map(events(subscription, 3), & &1.seq)
+    FormdbHttp.ask(subscription, 100)
+    assert [{6, 5} | _] = for(event <- events(subscription, 5), do: {event.seq, event.after})
+    assert_receive {:formdb, ^ref, {:live, 10}}, 5_000
+    put(db, "f11", 11)
+    assert [%Event{seq: 11, after: 10}] = events(subscription, 1)
+    refute_received {:formdb, ^ref, _what}
+  end
+
+  test "a filter is changed without a gap", %{db: db} do
+    {:ok, subscription} = FormdbHttp.subscribe(db, filter: %{"ids" => "a"})
+    for _n <- 1..3, id <- ["a", "b"], do: put(db, id, 1)
+    assert {:ok, %{seq: 6}} = FormdbHttp.update_filter(subscription, %{"ids" => "b"})
+    for _n <- 1..3, id <- ["a", "b"], do: put(db, id, 1)
+    assert [1, 3, 5, 8, 10, 12] = Enum.map(events(subscription, 6), & &1.seq)
+
+    assert {:invalid_parameter, "/bobx"} =
+             code(FormdbHttp.update_filter(subscription, %{"bobx" => 1}))
+
+    :ok = FormdbHttp.unsubscribe(subscription)
+    assert {:database_closed, nil} = code(FormdbHttp.update_filter(subscription, []))
+  end
+
+  test "after unsubscribing nothing comes", %{db: db} do
+    {:ok, %{ref: ref} = subscription} = FormdbHttp.subscribe(db)
+    for n <- 1..20, do: put(db, "f#{n}", n)
+    assert :ok = FormdbHttp.unsubscribe(subscription)
+    put(db, "g", 1)
+    refute_receive {:formdb, ^ref, _what}, 50
+    assert {:ok, 0} = Live.count(db)
+    assert :ok = FormdbHttp.unsubscribe(subscription)
+    assert :ok = FormdbHttp.ask(subscription, 1)
+  end
+
+  defmodule Counter do
+    use GenServer
+
+    def init({db, opts}),
+      do: FormdbHttp.subscribe(db, opts) |> then(fn {:ok, s} -> {:ok, {s, 0}} end)
+
+    def handle_info({:formdb, _ref, events}, {subscription, count}) when is_list(events) do
+      FormdbHttp.ask(subscription, length(events))
+      {:noreply, {subscription, count + length(events)}}
+    end
+
+    def handle_info({:formdb, _ref, _notice}, state), do: {:noreply, state}
+    def handle_call(:count, _from, {_subscription, count} = state), do: {:reply, count, state}
+  end
+
+  test "a process that dies is forgotten", %{db: db} do
+    {:ok, counter} = GenServer.start(Counter, {db, demand: 3})
+    for n <- 1..50, do: put(db, "f#{n}", n)
+    wait_until(fn -> GenServer.call(counter, :count) == 50 end)
+    assert {:ok, 1} = Live.count(db)
+    Process.exit(counter, :kill)
+    wait_until(fn -> Live.count(db) == {:ok, 0} end)
+
+    # Also one that another subscribed for, and one that is dead already.
+    {:ok, other} = Agent.start(fn -> nil end)
+    {:ok, _} = FormdbHttp.subscribe(db, to: other)
+    assert {:ok, 1} = Live.count(db)
+    Agent.stop(other)
+    wait_until(fn -> Live.count(db) == {:ok, 0} end)
+    {:ok, _} = FormdbHttp.subscribe(db, to: other)
+    wait_until(fn -> Live.count(db) == {:ok, 0} end)
+    put(db, "g", 1)
+  end
+
+  test "nobody has to keep the subscription", %{db: db} do
+    parent = self()
+
+    pid =
+      spawn_link(fn ->
+        {:ok, %{ref: ref}} = FormdbHttp.subscribe(db)
+        :erlang.garbage_collect()
+        send(parent, :ready)
+
+        receive do
+          {:formdb, ^ref, [%Event{seq: seq}]} -> send(parent, {:seq, seq})
+        end
+      end)
+
+    assert_receive :ready, 5_000
+    for _n <- 1..3, do: :erlang.garbage_collect(pid)
+    put(db, "a", 1)
+    assert_receive {:seq, 1}, 5_000
+  end
+
+  test "is told how the database went", %{db: db} do
+    {:ok, %{ref: ref}} = FormdbHttp.subscribe(db)
+    put(db, "a", 1)
+    :ok = FormdbHttp.close(db)
+    assert_receive {:formdb, ^ref, [%Event{seq: 1}]}, 5_000
+    assert_receive {:formdb, ^ref, {:closed, :closed}}, 5_000
+
+    {:ok, _} = FormdbHttp.open(db)
+    {:ok, %{ref: ref, since: 1} = subscription} = FormdbHttp.subscribe(db, since: 1)
+    put(db, "b", 1)
+    assert [%Event{seq: 2, after: 1}] = events(subscription, 1)
+    :ok = FormdbHttp.purge(db)
+    assert_receive {:formdb, ^ref, {:closed, :purged}}, 5_000
+    refute_receive {:formdb, _ref, _what}, 50
+  end
+
+  test "events come with proofs on request", %{db: db} do
+    {:ok, subscription} = FormdbHttp.subscribe(db, proof: true)
+    {:ok, plain} = FormdbHttp.subscribe(db)
+    put(db, "a", 1)
+    put(db, "b", 1)
+
+    for %Event{seq: seq, json: json} <- events(subscription, 2) do
+      proof = JSON.decode!(json)["proof"]
+      {:ok, expected} = FormdbHttp.inclusion_proof(db, seq, proof["tree_size"])
+      assert proof == Map.new(expected, fn {key, value} -> {Atom.to_string(key), value} end)
+      assert proof["leaf_hash"] == JSON.decode!(json)["hash"]
+    end
+
+    refute Enum.any?(events(plain, 2), &(&1.json =~ "proof"))
+  end
+
+  test "a record that is too long has a link in its place", %{db: db} do
+    {:ok, subscription} = FormdbHttp.subscribe(db)
+    put(db, "a", 1, %{"text" => String.duplicate("x", 1_100_000)})
+    put(db, "b", 1, %{"text" => String.duplicate("x", 5_000_000)})
+
+    for %Event{json: json} <- events(subscription, 2) do
+      entry = JSON.decode!(json)
+      assert byte_size(json) < 1_000
+      refute Map.has_key?(entry, "body")
+      assert entry["feature_id"] in ["a", "b"]
+      assert "blocks/" <> hash = entry["link"]
+      assert hash == entry["hash"]
+    end
+  end
+
+  test "what docs/howto/follow-changes.md shows is so" do
+    page = File.read!("docs/howto/follow-changes.md")
+    code = Regex.scan(~r/^```elixir\n(.*?)^```/ms, page, capture: :all_but_first)
+    assert length(code) > 4
+    on_exit(fn -> FormdbHttp.purge("quakes") end)
+    Process.flag(:trap_exit, true)
+    {true, _} = code |> Enum.join("\n") |> Kernel.<>("\ntrue") |> Code.eval_string()
+  end
+
+  defp wait_until(done?, left \\ 500) do
+    cond do
+      done?.() -> :ok
+      left == 0 -> flunk("it does not come to pass")
+      true -> Process.sleep(10) && wait_until(done?, left - 1)
+    end
+  end
+end
