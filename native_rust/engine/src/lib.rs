@@ -41,8 +41,8 @@ mod index;
 mod inspect;
 mod journal;
 mod limits;
-mod measure;
 mod live;
+mod measure;
 mod mem;
 mod merkle;
 mod open;
@@ -84,11 +84,11 @@ pub use inspect::{
 };
 pub use journal::{Damage, Lost, Progress};
 pub use limits::{Limits, RecoveryPolicy};
-pub use measure::HistogramFigures;
 pub use live::{
     ChangeAnswer, Content, EventText, Follow, Live, LiveEvent, LiveFilter, LiveWords, Matched,
     Since, Sink, Subscription, SubscriptionInfo,
 };
+pub use measure::HistogramFigures;
 pub use mem::{Memory, Pool, Reservation};
 pub use merkle::{ConsistencyProof, InclusionProof, Tree, leaf_hash, node_hash};
 pub use open::Recovered;

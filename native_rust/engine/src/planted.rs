@@ -107,6 +107,12 @@ pub(crate) enum Bug {
     UndoForwards,
     /// Undo what later versions stand on.
     UndoUnderLater,
+    /// Have a subscriber wait that has asked for more meanwhile.
+    RestUnasked,
+    /// Have a subscriber wait and leave a change of its filter where it is.
+    RestUnchanged,
+    /// Feed a subscriber by the filter that it had before it was handed over.
+    BeginUnchanged,
 }
 
 /// Whether this bug is planted.

@@ -82,7 +82,10 @@ struct Members {
 struct Signal {
     calls: Vec<Call>,
     ending: Option<Ending>,
+    /// Whether the matcher waits for something to do.
     waiting: bool,
+    /// As of [`Members`].
+    running: bool,
 }
 
 impl Hub {
@@ -150,6 +153,7 @@ impl Hub {
         if !members.running {
             start()?;
             members.running = true;
+            self.signal.lock().running = true;
         }
         members
             .all
@@ -169,8 +173,10 @@ impl Hub {
     /// For the matcher: whether it may end, as there is nobody left. It is gone then.
     pub(super) fn is_deserted(&self) -> bool {
         let mut members = self.members.lock();
-        if members.all.is_empty() && self.signal.lock().calls.is_empty() {
-            members.running = false;
+        let mut signal = self.signal.lock();
+        if members.all.is_empty() && signal.calls.is_empty() {
+            (members.running, signal.running) = (false, false);
+            self.idle.notify_all();
         }
         !members.running
     }
@@ -292,19 +298,13 @@ impl Watcher for Hub {
     }
 
     fn closing(&self) {
-        if !self.members.lock().running {
-            return;
-        }
         let until = Instant::now() + CLOSING;
         let mut signal = self.signal.lock();
-        while !(signal.waiting
-            && signal.calls.is_empty()
-            && self.position() >= self.state.durable())
-        {
-            if self.idle.wait_until(&mut signal, until).timed_out() {
-                return;
-            }
-        }
+        let behind = |signal: &Signal| {
+            let idle = signal.waiting && signal.calls.is_empty();
+            signal.running && !(idle && self.position() >= self.state.durable())
+        };
+        while behind(&signal) && !self.idle.wait_until(&mut signal, until).timed_out() {}
     }
 
     fn ended(&self, ending: Ending) {

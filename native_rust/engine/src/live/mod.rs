@@ -13,6 +13,8 @@ mod filter;
 mod hub;
 mod index;
 mod matcher;
+#[cfg(test)]
+mod model;
 mod pool;
 mod seat;
 mod subject;

@@ -7,6 +7,7 @@
 //! while waiting for anything.
 
 use super::sync::Mutex;
+use crate::planted::{Bug, planted};
 
 /// Who feeds a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,12 +191,16 @@ impl<F: Clone, R> Seat<F, R> {
             return (Rest::Ended, Vec::new());
         }
         place.position = position;
-        let rest = match place.credit.is_there() {
+        let asked = place.credit.is_there() && !planted(Bug::RestUnasked);
+        let (rest, owner) = match asked {
             true => (Rest::Pool, Owner::Pool),
             false => (Rest::Waits, Owner::Nobody),
         };
-        place.owner = rest.1;
-        (rest.0, place.settle())
+        place.owner = owner;
+        match planted(Bug::RestUnchanged) {
+            true => (rest, Vec::new()),
+            false => (rest, place.settle()),
+        }
     }
 
     /// For the owner: it belongs to somebody else, who goes on from `position`. False if it
@@ -217,9 +222,13 @@ impl<F: Clone, R> Seat<F, R> {
         if place.owner != owner {
             return None;
         }
+        let before = place.filter.clone();
         let changed = place.settle();
         Some(Begun {
-            filter: place.filter.clone(),
+            filter: match planted(Bug::BeginUnchanged) {
+                true => before,
+                false => place.filter.clone(),
+            },
             position: place.position,
             changed,
         })

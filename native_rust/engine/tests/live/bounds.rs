@@ -179,55 +179,77 @@ fn feature_of(bytes: usize) -> Vec<u8> {
     format!(r#"{{"type":"Feature","id":"a","geometry":null,"properties":{{"t":"{text}"}}}}"#).into()
 }
 
+/// A database, and somebody who keeps up with it.
+struct Kept {
+    db: Database,
+    live: Live,
+    fast: Follower,
+    written: usize,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let limits = Limits {
+            body_cache_bytes: 0,
+            ..Limits::default()
+        };
+        let (db, live) = (open(&SimFs::new(), limits), Live::default());
+        let fast = follow(&live, &db, None, u64::MAX / 2);
+        Self {
+            db,
+            live,
+            fast,
+            written: 0,
+        }
+    }
+
+    /// How long it takes until a write is heard of.
+    fn latency(&mut self) -> Duration {
+        let began = Instant::now();
+        put(&self.db, self.written % 10, 20_000).unwrap();
+        self.written += 1;
+        until("it gets it", || events(&self.fast) == self.written);
+        self.fast.ask(1);
+        began.elapsed()
+    }
+}
+
 #[test]
 fn stalled_subscribers_hold_no_more_than_their_place() {
     const STALLED: usize = 200;
     const EVENTS: usize = 200;
-    let limits = Limits {
-        body_cache_bytes: 0,
-        ..Limits::default()
-    };
-    let db = open(&SimFs::new(), limits);
-    let live = Live::default();
-    let fast = follow(&live, &db, None, u64::MAX / 2);
-    // How long a write takes until it is heard of: the median.
-    let latency = |from: usize| {
-        let mut times: Vec<Duration> = (0..EVENTS)
-            .map(|n| {
-                let began = Instant::now();
-                put(&db, n % 10, 20_000).unwrap();
-                until("it gets it", || events(&fast) == from + n + 1);
-                fast.ask(1);
-                began.elapsed()
-            })
-            .collect();
-        times.sort_unstable();
-        times[EVENTS / 2]
-    };
-    let alone = latency(0);
-    let stalled: Vec<Follower> = (0..STALLED).map(|_| follow(&live, &db, None, 3)).collect();
-    let before = db.memory().work.used();
-    let beside = latency(EVENTS);
-    let after = db.memory().work.used();
+    let (mut alone, mut beside) = (Kept::new(), Kept::new());
+    let stalled: Vec<Follower> = (0..STALLED)
+        .map(|_| follow(&beside.live, &beside.db, None, 3))
+        .collect();
+    for _ in 0..5 {
+        alone.latency();
+        beside.latency();
+    }
+    let before = beside.db.memory().work.used();
+    let (mut without, mut with): (Vec<_>, Vec<_>) = (0..EVENTS)
+        .map(|_| (alone.latency(), beside.latency()))
+        .unzip();
+    let after = beside.db.memory().work.used();
     // What they were sent is 3 events of 20 KB, once for all; what the hub keeps is bounded.
     assert!(
         after < before + (10 << 20),
         "{before} and then {after} bytes"
     );
-    assert!(
-        beside < 3 * alone + Duration::from_millis(2),
-        "{alone:?} alone, {beside:?} beside them"
-    );
+    without.sort_unstable();
+    with.sort_unstable();
+    let (without, with) = (without[EVENTS / 2], with[EVENTS / 2]);
+    let most = 3 * without + Duration::from_millis(5);
+    assert!(with < most, "{without:?} alone, {with:?} beside them");
     for one in &stalled {
         assert_eq!(events(one), 3);
-        assert_eq!(
-            one.ear.told.lock().unwrap().notices,
-            [("lagging", one.last())]
-        );
+        let seen = one.last();
+        let notices = one.ear.told.lock().unwrap().notices.clone();
+        assert_eq!(notices, [("lagging", seen)]);
     }
-    let last = db.info().unwrap().seq;
+    let last = beside.db.info().unwrap().seq;
     let mut plain = Plain::default();
-    plain.read(&db);
+    plain.read(&beside.db);
     for one in stalled.iter().take(2) {
         one.catch_up(last);
         one.check(&plain, Some(last));
