@@ -3,7 +3,7 @@ defmodule FormdbHttp.Live do
   # Subscriptions. FormdbHttp documents the functions. The engine sends the messages, from
   # threads of its own.
 
-  alias FormdbHttp.{Catalog, Engine, Error, Input, JSON, Native, Subscription}
+  alias FormdbHttp.{Catalog, Engine, Error, Input, JSON, Native, Subscription, Writing}
 
   @words ~w(type series_id ids bbox geometry predicate antimeridian)
   @demand 1_000
@@ -22,7 +22,9 @@ defmodule FormdbHttp.Live do
          {:ok, since} <- since(name, opts[:since]),
          follow = Map.merge(since, %{filter: filter, demand: demand, proof: opts[:proof]}),
          {:ok, {handle, seq, log}} <-
-           Engine.call(name, &Native.live_subscribe(&1, name, follow, opts[:to], ref)) do
+           Engine.call(name, fn catalog ->
+             parse(filter, fn -> Native.live_subscribe(catalog, name, follow, opts[:to], ref) end)
+           end) do
       {:ok,
        %Subscription{
          ref: ref,
@@ -42,11 +44,13 @@ defmodule FormdbHttp.Live do
     ref = make_ref()
 
     with {:ok, filter} <- filter(filter),
-         {:ok, seq} <-
-           Engine.native(Native.live_change(Catalog.handle(), handle, filter, ref)),
+         change = fn -> Native.live_change(Catalog.handle(), handle, filter, ref) end,
+         {:ok, seq} <- Engine.native(parse(filter, change)),
          {:ok, seq} <- await(ref, seq),
          do: {:ok, %{seq: seq}}
   end
+
+  defp parse(%{geometry: geometry}, work), do: Writing.parse(byte_size(geometry || ""), work)
 
   defp await(ref, nil) do
     receive do

@@ -68,7 +68,7 @@ pub(super) fn feed(
         if let Some(matched) = filter.matched(&hub.state, &subject, &budget)? {
             let proof = subscriber.proof.then_some(until);
             let make = || write(&hub.state, &subject, matched, proof);
-            let content = hub.content((seq, matched, proof), make)?;
+            let content = hub.kept.get((hub.group, seq, matched, proof), make)?;
             let len = content.text().json().len();
             match subscriber.seat.take(seq, len) {
                 Taken::Short => return Ok(Some(Stop::Short)),

@@ -7,20 +7,16 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::content::{Content, LiveEvent, Matched};
+use super::content::LiveEvent;
 use super::filter::LiveFilter;
+use super::kept::Kept;
 use super::pool::Pool;
 use super::subscriber::Subscriber;
 use super::upcoming::Upcoming;
 use crate::budget::Cancel;
 use crate::error::{Error, Result};
-use crate::mem::lru::Lru;
 use crate::state::{Ending, State, Watcher};
 use crate::types::Hash;
-
-/// Events that are kept for others who want the same, and bytes of them.
-const KEPT: usize = 4_096;
-const KEPT_BYTES: usize = 8 << 20;
 
 /// How long a database that is closed waits until those who follow it have what is durable.
 const CLOSING: Duration = Duration::from_millis(500);
@@ -48,16 +44,17 @@ pub(super) struct Work {
     pub ending: Option<Ending>,
 }
 
-/// The block, the version, and the size of the tree that a proof is for.
-pub(super) type ContentKey = (u64, Matched, Option<u64>);
-
 pub(super) struct Hub {
     pub state: Arc<State>,
     pub pool: Arc<Pool<Job>>,
     /// Ends long looks at geometries when the database is closed.
     pub cancel: Cancel,
-    contents: Mutex<Lru<ContentKey, Arc<Content>>>,
+    /// Events that others of the same database may want, too.
+    pub kept: Arc<Kept>,
+    /// The same for subscribers of one database, and for no others.
+    pub group: usize,
     members: Mutex<Members>,
+    filters: Mutex<HashMap<Hash, Weak<LiveFilter>>>,
     signal: Mutex<Signal>,
     wake: Condvar,
     /// The matcher waits.
@@ -71,7 +68,6 @@ pub(super) struct Hub {
 #[derive(Default)]
 struct Members {
     all: HashMap<u64, Arc<Subscriber>>,
-    filters: HashMap<Hash, Weak<LiveFilter>>,
     /// Whether there is a matcher: there is one as long as there are members.
     running: bool,
     /// Why there can be no members any more.
@@ -89,13 +85,20 @@ struct Signal {
 }
 
 impl Hub {
-    pub(super) fn new(state: &Arc<State>, pool: &Arc<Pool<Job>>) -> Arc<Self> {
+    pub(super) fn new(
+        state: &Arc<State>,
+        pool: &Arc<Pool<Job>>,
+        kept: &Arc<Kept>,
+        group: usize,
+    ) -> Arc<Self> {
         let hub = Arc::new(Self {
             state: Arc::clone(state),
             pool: Arc::clone(pool),
             cancel: Cancel::default(),
-            contents: Mutex::new(Lru::new(KEPT, KEPT_BYTES)),
+            kept: Arc::clone(kept),
+            group,
             members: Mutex::default(),
+            filters: Mutex::default(),
             signal: Mutex::default(),
             wake: Condvar::new(),
             idle: Condvar::new(),
@@ -107,26 +110,20 @@ impl Hub {
         hub
     }
 
-    /// The same for subscribers of one database.
-    pub(super) fn group(&self) -> usize {
-        Arc::as_ptr(&self.state) as usize
-    }
-
     /// A filter that says the same, if somebody has one: it is kept in memory once.
     pub(super) fn shared(&self, filter: LiveFilter) -> Arc<LiveFilter> {
-        let mut members = self.members.lock();
+        let wanted = self.len();
+        let mut filters = self.filters.lock();
         let digest = filter.digest();
-        if let Some(known) = members.filters.get(&digest).and_then(Weak::upgrade) {
+        if let Some(known) = filters.get(&digest).and_then(Weak::upgrade) {
             return known;
         }
         let filter = Arc::new(filter);
         // Now and then, so that it costs nothing for each.
-        if members.filters.len() > 2 * members.all.len() + 64 {
-            members
-                .filters
-                .retain(|_, filter| filter.strong_count() > 0);
+        if filters.len() > 2 * wanted + 64 {
+            filters.retain(|_, filter| filter.strong_count() > 0);
         }
-        members.filters.insert(digest, Arc::downgrade(&filter));
+        filters.insert(digest, Arc::downgrade(&filter));
         filter
     }
 
@@ -176,6 +173,8 @@ impl Hub {
         let mut signal = self.signal.lock();
         if members.all.is_empty() && signal.calls.is_empty() {
             (members.running, signal.running) = (false, false);
+            // It is not for those who come later.
+            signal.ending = None;
             self.idle.notify_all();
         }
         !members.running
@@ -217,7 +216,7 @@ impl Hub {
             subscriber,
             upcoming: Upcoming::default(),
         };
-        self.pool.push(self.group(), job);
+        self.pool.push(self.group, job);
     }
 
     /// For the matcher: whether it is called from what it does. Some nanoseconds.
@@ -248,36 +247,6 @@ impl Hub {
     /// The block up to which the matcher has come.
     pub(super) fn position(&self) -> u64 {
         self.position.load(Ordering::Acquire)
-    }
-
-    /// An event that somebody else got lately, or `write` makes.
-    pub(super) fn content(
-        &self,
-        key: ContentKey,
-        write: impl Fn() -> Result<Content>,
-    ) -> Result<Arc<Content>> {
-        if let Some(content) = self.contents.lock().get(&key) {
-            return Ok(Arc::clone(content));
-        }
-        let content = match write() {
-            Err(Error::MemoryFull { .. }) => {
-                let kept = self.contents.lock().take();
-                drop(kept);
-                write()?
-            }
-            written => written?,
-        };
-        let content = Arc::new(content);
-        let bytes = content.text().json().len();
-        let gone = self.contents.lock().put(key, Arc::clone(&content), bytes);
-        drop(gone);
-        Ok(content)
-    }
-
-    /// Forget the events that are kept.
-    pub(super) fn clear(&self) {
-        let kept = self.contents.lock().take();
-        drop(kept);
     }
 
     /// Wait until the matcher has ended, if it has been told to.
@@ -316,8 +285,9 @@ impl Watcher for Hub {
         if !members.running {
             return;
         }
-        drop(members);
+        // Until both is done the matcher does not end.
         let mut signal = self.signal.lock();
+        drop(members);
         signal.ending = Some(ending);
         self.called.store(true, Ordering::Release);
         if signal.waiting {

@@ -27,8 +27,8 @@ const REACH: u64 = 64;
 /// What is found is sent after so many blocks, or so long.
 const SLICE_BLOCKS: u64 = 1_024;
 const SLICE: Duration = Duration::from_millis(2);
-/// Calls between two blocks.
-const CALLS: usize = 256;
+/// Blocks between calls, at least, if there are so many.
+const BETWEEN: u64 = 16;
 
 /// A subscription that is fed.
 struct Fed {
@@ -88,14 +88,13 @@ impl Matcher {
         let mut reads = true;
         loop {
             let work = self.hub.work(self.position, reads);
-            let mut calls = work.calls.into_iter().peekable();
-            while calls.peek().is_some() {
-                calls
-                    .by_ref()
-                    .take(CALLS)
-                    .for_each(|call| self.answer(call));
-                if work.ending.is_none() && reads {
+            let mut begun = Instant::now();
+            for call in work.calls {
+                self.answer(call);
+                // Many who join may not keep those waiting who have.
+                if begun.elapsed() > SLICE && work.ending.is_none() && reads {
                     reads = self.advance();
+                    begun = Instant::now();
                 }
             }
             if work.ending.is_none() && reads {
@@ -109,7 +108,7 @@ impl Matcher {
                 self.tell_all(ending);
             }
             if self.fed.is_empty() && self.hub.is_deserted() {
-                return self.hub.clear();
+                return self.hub.kept.clear();
             }
         }
     }
@@ -258,7 +257,8 @@ impl Matcher {
             return true;
         }
         let begun = Instant::now();
-        let end = durable.min(self.position + SLICE_BLOCKS);
+        let start = self.position;
+        let end = durable.min(start + SLICE_BLOCKS);
         let budget = Budget::without_end(&self.hub.state.memory, self.hub.cancel.clone());
         while self.position < end {
             match self.look(self.position + 1, durable, &budget) {
@@ -272,7 +272,8 @@ impl Matcher {
                     return true;
                 }
             }
-            if self.hub.is_called() || begun.elapsed() > SLICE {
+            let called = self.position - start >= BETWEEN && self.hub.is_called();
+            if called || begun.elapsed() > SLICE {
                 break;
             }
         }
@@ -305,9 +306,10 @@ impl Matcher {
                 }
                 let proof = fed.subscriber.proof.then_some(durable);
                 let make = || write(&hub.state, &subject, matched, proof);
+                let key = (hub.group, seq, matched, proof);
                 let content = match contents.get(matched, proof.is_some()) {
                     Some(content) => Arc::clone(content),
-                    None => match hub.content((seq, matched, proof), make) {
+                    None => match hub.kept.get(key, make) {
                         Ok(content) => {
                             contents.set(matched, proof.is_some(), &content);
                             content

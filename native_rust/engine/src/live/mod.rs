@@ -12,6 +12,7 @@ mod feed;
 mod filter;
 mod hub;
 mod index;
+mod kept;
 mod matcher;
 #[cfg(test)]
 mod model;
@@ -38,6 +39,7 @@ use crate::types::{Hash, to_hex};
 pub use content::{Content, EventText, LiveEvent, Matched};
 pub use filter::{LiveFilter, LiveWords};
 use hub::{Call, Hub, Job};
+use kept::Kept;
 use pool::Pool;
 use seat::{Changed, Owner, Seat};
 use subscriber::Subscriber;
@@ -49,6 +51,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// The subscriptions to the databases of a catalog.
 pub struct Live {
     pool: Arc<Pool<Job>>,
+    kept: Arc<Kept>,
     /// By the address of what they are of.
     hubs: Mutex<HashMap<usize, Arc<Hub>>>,
     numbers: AtomicU64,
@@ -104,6 +107,7 @@ impl Default for Live {
     fn default() -> Self {
         Self {
             pool: Pool::new(turn::turn),
+            kept: Arc::default(),
             hubs: Mutex::default(),
             numbers: AtomicU64::new(0),
         }
@@ -117,7 +121,7 @@ impl Live {
     /// # Errors
     /// [`Error::Invalid`] for a block that the journal has not reached;
     /// [`Error::LogDiverged`] where it is not that block; [`Error::Busy`] where there are as
-    /// many subscriptions as may be; [`Error::Corrupt`] and [`Error::Io`] where what comes
+    /// many subscriptions as may be; [`Error::MemoryFull`]; [`Error::Corrupt`] and [`Error::Io`] where what comes
     /// after cannot be read; [`Error::Closed`], [`Error::Failed`].
     pub fn subscribe(
         &self,
@@ -139,8 +143,16 @@ impl Live {
         let credit = (follow.demand, state.limits.subscription_bytes as u64);
         let seat = Seat::new(owner, hub.shared(follow.filter), since, behind, credit);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let subscriber = Arc::new(Subscriber::new(number, seat, follow.proof, sink));
+        let held = state.memory.work.reserve(subscriber::BYTES)?;
+        let subscriber = Subscriber::new(number, seat, follow.proof, sink, held);
+        let subscriber = Arc::new(subscriber);
         hub.enter(&subscriber, || start(&hub))?;
+        // Closed on the way, there may have been nobody yet who is told.
+        if let Err(closed) = state.check_open() {
+            subscriber.leave();
+            hub.forget(&subscriber);
+            return Err(closed);
+        }
         match behind {
             true => hub.catch_up(Arc::clone(&subscriber)),
             false => hub.call(Call::Join(Arc::clone(&subscriber))),
@@ -153,13 +165,15 @@ impl Live {
     }
 
     fn hub(&self, state: &Arc<State>) -> Arc<Hub> {
+        let address = Arc::as_ptr(state) as usize;
         let mut hubs = self.hubs.lock();
-        if let Some(hub) = hubs.get(&(Arc::as_ptr(state) as usize)) {
+        if let Some(hub) = hubs.get(&address) {
             return Arc::clone(hub);
         }
         hubs.retain(|_, hub| !hub.is_over());
-        let hub = Hub::new(state, &self.pool);
-        hubs.insert(hub.group(), Arc::clone(&hub));
+        let group = self.numbers.fetch_add(1, Ordering::Relaxed) as usize;
+        let hub = Hub::new(state, &self.pool, &self.kept, group);
+        hubs.insert(address, Arc::clone(&hub));
         hub
     }
 

@@ -9,7 +9,12 @@ use super::content::LiveEvent;
 use super::filter::LiveFilter;
 use super::seat::Seat;
 use crate::error::{Error, Result};
+use crate::mem::Reservation;
 use crate::state::Ending;
+
+/// What one takes of memory, beside its filter: with the process it is for, and its places
+/// in all lists.
+pub(super) const BYTES: usize = 2_048;
 
 /// Where the events of a subscription go. All calls are made on threads of the engine, one
 /// at a time, and under no lock that others wait for; none of them may block. It is dropped
@@ -74,20 +79,24 @@ pub(super) struct Subscriber {
     pub proof: bool,
     /// There as long as something may be sent; held while it is.
     sink: Mutex<Option<Box<dyn Sink>>>,
+    _held: Reservation,
 }
 
 impl Subscriber {
+    /// `held`: [`BYTES`].
     pub(super) fn new(
         number: u64,
         seat: Seat<Arc<LiveFilter>, ChangeAnswer>,
         proof: bool,
         sink: Box<dyn Sink>,
+        held: Reservation,
     ) -> Self {
         Self {
             number,
             seat,
             proof,
             sink: Mutex::new(Some(sink)),
+            _held: held,
         }
     }
 

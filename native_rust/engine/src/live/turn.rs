@@ -56,6 +56,7 @@ fn take(mut job: Job) -> Next<Job> {
         (position, until),
     );
     let position = fed.position;
+    job.upcoming.rest();
     if !subscriber.deliver(&fed.outbox) {
         subscriber.leave();
         hub.forget(&subscriber);

@@ -12,6 +12,8 @@ use crate::state::State;
 
 /// Sequences that are gathered at a time, at most, of one name.
 const MANY: usize = 4_096;
+/// Sequences that one keeps who waits for a turn.
+const KEEPS: usize = 64;
 /// So many blocks are looked at one by one in less time than it takes to gather some.
 const FEW: u64 = 256;
 
@@ -53,6 +55,15 @@ impl Upcoming {
                 return Ok(Some(from + 1));
             }
         }
+    }
+
+    /// Hold little memory, until it is its turn again: thousands may wait.
+    pub(super) fn rest(&mut self) {
+        if self.next.len() > KEEPS {
+            self.next.truncate(KEEPS);
+            self.until = self.next.back().copied().unwrap_or_default();
+        }
+        self.next.shrink_to_fit();
     }
 
     /// False where the indexes are of no help.

@@ -69,6 +69,39 @@ fn as_many_as_the_limit_says() {
 }
 
 #[test]
+fn who_subscribes_while_it_closes_is_refused_or_told() {
+    let fs = SimFs::new();
+    let limits = Limits {
+        body_cache_bytes: 0,
+        ..Limits::default()
+    };
+    let db = open(&fs, limits.clone());
+    for n in 0..3 {
+        put(&db, n, 0).unwrap();
+    }
+    db.close();
+    let (db, live) = (open(&fs, limits), Live::default());
+    // It reads the block after the first, and meanwhile the database is closed.
+    fs.hold_reads();
+    let subscribed = std::thread::scope(|scope| {
+        let follow = || Follower::new(&live, &db, Words::default(), Some(1), 9);
+        let follower = scope.spawn(follow);
+        assert!(fs.await_held());
+        let closer = scope.spawn(|| db.close());
+        until("it is closed", || db.info().is_err());
+        fs.release();
+        closer.join().unwrap();
+        follower.join().unwrap()
+    });
+    match subscribed {
+        Err(refused) => assert_eq!(refused.code(), "database_closed"),
+        Ok(told) => until("it is told", || ended(&told) == Some(Ending::Closed)),
+    }
+    live.close();
+    assert_eq!(db.memory().work.used(), 0);
+}
+
+#[test]
 fn a_failed_write_ends_them_and_what_is_there_can_be_followed() {
     let fs = SimFs::new();
     let db = open(&fs, Limits::default());
