@@ -22,7 +22,8 @@ defmodule FormdbHttp.Error do
           required(:detail) => String.t(),
           required(:pointer) => String.t(),
           optional(:seq) => pos_integer(),
-          optional(:by) => pos_integer()
+          optional(:by) => pos_integer(),
+          optional(:transaction) => pos_integer()
         }
   @type t :: %__MODULE__{
           code: atom(),
@@ -57,9 +58,10 @@ defmodule FormdbHttp.Error do
         {code, detail, pointer} ->
           %{code: code, detail: detail, pointer: pointer}
 
-        {code, detail, pointer, seq, by} ->
-          blocks = for {name, block} when block != nil <- [seq: seq, by: by], do: {name, block}
-          Map.merge(%{code: code, detail: detail, pointer: pointer}, Map.new(blocks))
+        {code, detail, pointer, seq, by, transaction} ->
+          blocks = [seq: seq, by: by, transaction: transaction]
+          known = for {name, block} when block != nil <- blocks, into: %{}, do: {name, block}
+          Map.merge(%{code: code, detail: detail, pointer: pointer}, known)
       end
     end
   end

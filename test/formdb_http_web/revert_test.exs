@@ -248,6 +248,22 @@ defmodule FormdbHttpWeb.RevertTest do
       assert length(values(port, db)) == 7
     end
 
+    test "in the way of undoing what it corrected is named as the transaction to undo first",
+         %{port: port, db: db, before: before} do
+      refused = post(port, db <> "/reverts", %{sequences: [1]})
+      assert [%{"by" => 2, "transaction" => 2, "detail" => detail}] = json(refused)["errors"]
+      assert detail =~ "transaction of blocks 2 to 3"
+      plan = json(post(port, db <> "/reverts?dry_run=true", %{sequences: [1]}))
+      assert [%{"transaction" => 2}] = plan["conflicts"]
+      refused = request(port, "POST", db <> "/blocks/1/revert")
+      assert json(refused)["detail"] =~ "revert that transaction first"
+
+      assert post(port, db <> "/reverts", %{transaction: 2}).status == 201
+      assert values(port, db) == before
+      assert post(port, db <> "/reverts", %{sequences: [1]}).status == 201
+      assert get(port, db <> "/timeseries/no2").status == 404
+    end
+
     test "of one write removes just its points", %{port: port, db: db, corrected: corrected} do
       late = %{series_id: "no2", timestamp: "2026-01-03T00:00:00Z", value: 99}
       assert post(port, db <> "/timeseries", late).status == 201

@@ -106,6 +106,10 @@ pub struct Obstacle {
     /// The block that stands in the way, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<u64>,
+    /// The first block of the transaction to undo first, where the block that stands in the
+    /// way is one of several of a transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<u64>,
     /// What is in the way, and what to do.
     pub detail: String,
 }

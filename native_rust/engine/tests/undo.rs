@@ -173,7 +173,11 @@ fn a_filter_undoes_what_it_means_and_never_itself() {
             match below(7) {
                 0..3 => {
                     let id = format!("f{}", below(2));
-                    write(&db, "ana", feature(&db, &id, source));
+                    let mut operations = feature(&db, &id, source);
+                    if below(3) == 0 {
+                        operations.extend(points_of(&db, below(3) as i64, source));
+                    }
+                    write(&db, "ana", operations);
                 }
                 3 => {
                     write(&db, "ana", points_of(&db, below(3) as i64, source));
@@ -268,11 +272,14 @@ fn get_on(
         let Error::Obstructed { obstacles, .. } = &refused else {
             panic!("{refused}");
         };
-        let by = obstacles.iter().find_map(|obstacle| obstacle.by);
-        let by = by.unwrap_or_else(|| panic!("no advice: {refused}"));
+        let advice = obstacles.iter().find(|obstacle| obstacle.by.is_some());
+        let advice = advice.unwrap_or_else(|| panic!("no advice: {refused}"));
         *advised += 1;
         // What is said to be undone first can be.
-        let first = request(&serde_json::json!([by]), None);
+        let first = match advice.transaction {
+            Some(transaction) => serde_json::json!({ "transaction": transaction }),
+            None => request(&serde_json::json!([advice.by]), None),
+        };
         get_on(db, &first, depth + 1, advised).unwrap_or_else(|e| panic!("{refused}: {e}"));
     }
     panic!("no end of refusals: {what}");

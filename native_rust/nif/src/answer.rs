@@ -49,7 +49,8 @@ pub(crate) fn fault_term<'a>(env: Env<'a>, fault: &Fault) -> Term<'a> {
     (code, &fault.detail, &fault.pointer).encode(env)
 }
 
-/// `{code, detail, pointer, seq, by}`; nil where no block is meant, or none stands in the way.
+/// `{code, detail, pointer, seq, by, transaction}`; nil where no block is meant, none stands in
+/// the way, or that one is a transaction of its own.
 fn obstacle_term<'a>(env: Env<'a>, obstacle: &Obstacle) -> Term<'a> {
     let code = Atom::from_str(env, obstacle.code).unwrap_or_else(|_| atoms::error());
     let Obstacle {
@@ -57,9 +58,10 @@ fn obstacle_term<'a>(env: Env<'a>, obstacle: &Obstacle) -> Term<'a> {
         pointer,
         seq,
         by,
+        transaction,
         ..
     } = obstacle;
-    (code, detail, pointer, seq, by).encode(env)
+    (code, detail, pointer, seq, by, transaction).encode(env)
 }
 
 /// `{index, [{code, detail, pointer}]}`

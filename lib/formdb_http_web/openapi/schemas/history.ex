@@ -170,7 +170,12 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
   def blocks do
     [
       seq: count(1, description: "The sequence of the block that was to be undone."),
-      by: count(1, description: "That of the block in its way.")
+      by: count(1, description: "That of the block in its way."),
+      transaction:
+        count(1,
+          description:
+            "The first block of its transaction, to be undone first; absent where it is alone in it."
+        )
     ]
   end
 

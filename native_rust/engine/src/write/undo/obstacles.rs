@@ -2,13 +2,42 @@
 
 use crate::error::{Error, Obstacle};
 
+/// A block that stands in the way, and the first and the last one of its transaction, which
+/// is undone as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blocker {
+    pub by: u64,
+    pub transaction: (u64, u64),
+}
+
+impl Blocker {
+    /// The first block of its transaction, if that has others.
+    fn one_of(self) -> Option<u64> {
+        let (first, last) = self.transaction;
+        (first < last).then_some(first)
+    }
+
+    /// What it did, and what to do.
+    fn text(self, did: &str) -> String {
+        let Self { by, transaction } = self;
+        match self.one_of() {
+            None => format!("block {by} {did}; revert that one first"),
+            Some(first) => format!(
+                "block {by}, of the transaction of blocks {first} to {}, {did}; revert that \
+                 transaction first",
+                transaction.1
+            ),
+        }
+    }
+}
+
 /// Why a block cannot be undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reason {
     /// A later version of the feature stands.
-    Later(u64),
+    Later(Blocker),
     /// Points that it wrote were deleted, so many in all.
-    Deleted { by: u64, written: usize },
+    Deleted { by: Blocker, written: usize },
     /// Points that it wrote are not there.
     Missing { missing: usize, written: usize },
     /// It was undone, and this block does again what it did.
@@ -39,17 +68,25 @@ impl Reason {
 
     fn by(&self) -> Option<u64> {
         match *self {
-            Self::Later(by) | Self::Deleted { by, .. } | Self::Undone(by) => Some(by),
+            Self::Later(blocker) | Self::Deleted { by: blocker, .. } => Some(blocker.by),
+            Self::Undone(by) => Some(by),
             Self::Again { last, .. } => Some(last),
+            _ => None,
+        }
+    }
+
+    fn transaction(&self) -> Option<u64> {
+        match *self {
+            Self::Later(blocker) | Self::Deleted { by: blocker, .. } => blocker.one_of(),
             _ => None,
         }
     }
 
     pub(super) fn text(&self, block: u64) -> String {
         match self {
-            Self::Later(by) => format!("block {by} depends on it; revert that one first"),
+            Self::Later(blocker) => blocker.text("depends on it"),
             Self::Deleted { by, written } => {
-                format!("block {by} deleted some of its {written} points; revert that one first")
+                by.text(&format!("deleted some of its {written} points"))
             }
             Self::Missing { missing, written } => {
                 format!("{missing} of its {written} points are not there any more")
@@ -105,16 +142,22 @@ impl Obstacles {
 
     pub(super) fn add(&mut self, block: u64, reason: Reason, pointer: impl FnOnce() -> String) {
         self.total += 1;
-        if self.kept.len() < self.limit {
+        if self.are_kept() {
             self.kept.push(Obstacle {
                 code: reason.code(),
                 pointer: pointer(),
                 seq: (block > 0).then_some(block),
                 by: reason.by(),
+                transaction: reason.transaction(),
                 detail: Self::detail(block, &reason),
             });
         }
         self.last = Some((block, reason));
+    }
+
+    /// Whether the next one is told of.
+    pub(super) fn are_kept(&self) -> bool {
+        self.kept.len() < self.limit
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::chains::{Later, deletion_in_the_way, resolve};
-use super::obstacles::{Obstacles, Reason};
+use super::obstacles::{Blocker, Obstacles, Reason};
 use super::select::{Selected, Undo, select};
 use crate::block::{Action, Block, Condition, Expected, OpKind, Versioned};
 use crate::budget::Budget;
@@ -100,7 +100,7 @@ pub(super) fn plan(state: &State, undo: &Undo, at: u64, budget: &Budget) -> Resu
     planner.read()?;
     planner.check_versions()?;
     planner.check_points()?;
-    planner.check_defaults();
+    planner.check_defaults()?;
     if !undo.partial {
         planner.check_whole()?;
     }
@@ -137,6 +137,16 @@ impl Planner<'_> {
         let selected = self.selected;
         let pointer = || selected.pointer(block);
         self.plan.obstacles.add(block, reason, pointer);
+    }
+
+    /// A block that stands in the way, which is read for its transaction unless it is told of
+    /// no more.
+    fn blocker(&self, by: u64) -> Result<Blocker> {
+        let transaction = match self.plan.obstacles.are_kept() {
+            true => transaction_of(self.state, by, self.budget)?,
+            false => (by, by),
+        };
+        Ok(Blocker { by, transaction })
     }
 
     fn undoes(&self, seq: u64) -> bool {
@@ -205,7 +215,8 @@ impl Planner<'_> {
             let in_the_way: Vec<u64> = after.into_iter().filter(stands).collect();
             for by in in_the_way {
                 if !planted(Bug::UndoUnderLater) {
-                    self.refuse(first, Reason::Later(by));
+                    let blocker = self.blocker(by)?;
+                    self.refuse(first, Reason::Later(blocker));
                 }
             }
             let expected = Expected::ToUndo {
@@ -223,10 +234,10 @@ impl Planner<'_> {
     }
 
     /// Later changes of the defaults stand in the way, unless they are undone too.
-    fn check_defaults(&mut self) {
+    fn check_defaults(&mut self) -> Result<()> {
         let sets = |step: &&Step| matches!(step.target, Target::Defaults { .. });
         let Some(first) = self.plan.steps.iter().find(sets).map(|step| step.block) else {
-            return;
+            return Ok(());
         };
         let table = self.state.indexes.defaults.read();
         let after: Vec<u64> = table.between(first, self.at).collect();
@@ -240,12 +251,14 @@ impl Planner<'_> {
         };
         let in_the_way: Vec<u64> = after.into_iter().filter(stands).collect();
         for by in in_the_way {
-            self.refuse(first, Reason::Later(by));
+            let blocker = self.blocker(by)?;
+            self.refuse(first, Reason::Later(blocker));
         }
         let block = first;
         self.plan
             .conditions
             .push(Condition::DefaultsToUndo { block, newest });
+        Ok(())
     }
 
     /// Deletions of the points that a block wrote stand in the way, unless they are undone
@@ -269,8 +282,10 @@ impl Planner<'_> {
                         ways.extend(deletion_in_the_way(since, |seq| self.undoes(seq)));
                     });
             }
-            let deleted = ways.into_iter().map(|by| Reason::Deleted { by, written });
-            reasons.extend(deleted.map(|reason| (step.block, reason)));
+            for by in ways {
+                let by = self.blocker(by)?;
+                reasons.push((step.block, Reason::Deleted { by, written }));
+            }
             if found < written {
                 let missing = written - found;
                 reasons.push((step.block, Reason::Missing { missing, written }));
