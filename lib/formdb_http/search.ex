@@ -2,7 +2,7 @@ defmodule FormdbHttp.Search do
   @moduledoc false
   # Searching features, counting them, and heatmaps. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Engine, Error, Features, Input, Native, Transaction}
+  alias FormdbHttp.{Absence, Engine, Error, Features, Input, Native, Transaction}
 
   # Both can be asked of a search and of a count.
   @question [:predicate, :filters, :k, :radius, :as_of, :antimeridian]
@@ -35,7 +35,8 @@ defmodule FormdbHttp.Search do
 
   defp find(name, area, opts) do
     with {:ok, search} <- query(name, area, opts),
-         {:ok, {json, returned, seq, next}} <- page(name, search, Keyword.get(opts, :keep, true)),
+         {:ok, {json, returned, seq, next}} <-
+           name |> page(search, Keyword.get(opts, :keep, true)) |> absent(name, search),
          do: {:ok, %{json: json, returned: returned, seq: seq, next: next}}
   end
 
@@ -48,8 +49,24 @@ defmodule FormdbHttp.Search do
   def count(name, area, opts) do
     with {:ok, search} <- query(name, area, Input.options!(opts, @question)),
          {:ok, {count, seq}} <-
-           ask(name, search, &Native.search_count/3, &Native.search_count_dirty/3),
+           name
+           |> ask(search, &Native.search_count/3, &Native.search_count_dirty/3)
+           |> absent(name, search),
          do: {:ok, %{count: count, seq: seq}}
+  end
+
+  # The feature that says where to look is not there.
+  defp absent(answer, name, search) do
+    case search.area do
+      {:feature, id} ->
+        Absence.explain(answer, name, {:feature, id}, search.as_of)
+
+      {:near_feature, id, _k, _radius} ->
+        Absence.explain(answer, name, {:feature, id}, search.as_of)
+
+      _no_feature ->
+        answer
+    end
   end
 
   # A long question is not read in the calling process.

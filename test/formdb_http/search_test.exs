@@ -112,6 +112,21 @@ defmodule FormdbHttp.SearchTest do
                refusal(FormdbHttp.search(db, {:feature, "nowhere"}))
 
       assert {:feature_not_found, _} = refusal(FormdbHttp.count(db, {:feature, "gone"}))
+
+      # One that was deleted says in which block.
+      {:ok, %{seq: seq}} = FormdbHttp.delete_feature(db, "square")
+      near = {:near, {:feature, "square"}}
+
+      for answer <- [
+            FormdbHttp.search(db, {:feature, "square"}),
+            FormdbHttp.search(db, near, k: 1),
+            FormdbHttp.count(db, near, k: 1)
+          ] do
+        assert {:error, %{code: :feature_not_found, deleted: %{seq: ^seq}} = error} = answer
+        assert error.detail =~ "it was deleted in block #{seq}"
+      end
+
+      assert {:ok, %{count: 7}} = FormdbHttp.count(db, {:feature, "square"}, as_of: seq - 1)
     end
 
     test "in a box, a geometry, and how a feature lies to them", %{db: db} do

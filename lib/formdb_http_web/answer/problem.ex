@@ -147,7 +147,9 @@ defmodule FormdbHttpWeb.Problem do
   @doc "One of several faults, as it is told."
   @spec fault(Error.fault()) :: keyword()
   def fault(%{code: code, detail: detail, pointer: pointer} = fault) do
-    blocks = for name <- [:seq, :by, :transaction], is_map_key(fault, name), do: {name, fault[name]}
+    blocks =
+      for name <- [:seq, :by, :transaction], is_map_key(fault, name), do: {name, fault[name]}
+
     [code: code, detail: detail, pointer: pointer] ++ blocks
   end
 

@@ -267,3 +267,42 @@ fn times_that_are_seconds_or_the_digits_of_a_date() {
     assert_eq!(told, [expected(3), expected(5)]);
     assert_eq!(counts, [("unlikely_time", 2)]);
 }
+
+#[test]
+fn members_that_are_hardly_meant_as_their_own() {
+    let Place { _dir, db } = place(Limits::default());
+    let prepare = |document: &Value| {
+        let prepared = db.prepare_features(document.to_string().as_bytes());
+        prepared.unwrap()
+    };
+    let mut one = feature("a", &point(1.0, 2.0));
+    one["Provenance"] = json!({"source": "x"});
+    one["agent"] = json!("x");
+    let prepared = prepare(&one);
+    assert_eq!(
+        told(&prepared.warnings),
+        [("misspelled_member", "/Provenance")]
+    );
+    let many = json!({"type": "FeatureCollection", "provenence": {}, "features": [one]});
+    let warnings = prepare(&many).warnings;
+    let all = [
+        ("misspelled_member", "/provenence"),
+        ("misspelled_member", "/features/0/Provenance"),
+    ];
+    assert_eq!(told(&warnings), all);
+    let kept = warnings.kept();
+    assert!(kept[0].detail.contains("is not stored") && kept[1].detail.contains("is stored"));
+
+    // A patch is told of what it says itself.
+    db.write(prepared.operations).unwrap();
+    let patch = |text: &str| {
+        let patched = db.prepare_patch("a", text.as_bytes(), Antimeridian::Refuse);
+        patched.unwrap().0.warnings
+    };
+    assert_eq!(
+        told(&patch(r#"{"propertys":{"n":1}}"#)),
+        [("misspelled_member", "/propertys")]
+    );
+    assert!(patch(r#"{"properties":{"propertys":1}}"#).is_empty());
+    assert!(patch(r#"{"geometry":null}"#).is_empty());
+}

@@ -4,15 +4,16 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Warnings do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
-  @codes [:answer_members, :other_database, :self_intersection, :swapped_coordinates] ++
-           [:unlikely_time]
+  @codes [:answer_members, :misspelled_member, :other_database, :self_intersection] ++
+           [:swapped_coordinates, :unlikely_time]
 
   def schemas do
     [
       warning_code:
         enum(Enum.map(@codes, &Atom.to_string/1),
           description:
-            "`answer_members`: what an answer had added to a document was taken off. `other_database`: so was " <>
+            "`answer_members`: what an answer had added to a document was taken off. `misspelled_member`: a member of a feature or " <>
+              "a collection looks like one that has a meaning, and has none. `other_database`: so was " <>
               "the name of a version of another database. `self_intersection`: a ring of a polygon crosses " <>
               "or touches itself. `swapped_coordinates`: a feature lies far from all others, but among them if " <>
               "longitude and latitude are exchanged. `unlikely_time`: an integer was read as a time that is " <>

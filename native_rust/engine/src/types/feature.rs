@@ -15,6 +15,7 @@ use super::faults::Faults;
 use super::geometry::{Checked, read_geometry};
 use super::id::{check_feature_id, decimal, generate_feature_id};
 use super::json::{Json, Members, Room, Source, shown};
+use super::misspelled::warn_of_names;
 use super::provenance::encode_provenance;
 use super::ring::Rings;
 use super::signature::{FeatureSignature, GeometryType, ShapeBuilder};
@@ -56,6 +57,8 @@ pub struct ReadFeatures {
     pub features: Vec<(usize, PutFeature)>,
     /// Those that are not, by their places.
     pub rejected: Vec<Rejected>,
+    /// What is to be told of a collection as a whole.
+    pub of_whole: Warnings,
     /// What is to be told of those that are good, by their places; so much is kept of it as
     /// [`Limits::faults`] says.
     pub warnings: Vec<(usize, Warnings)>,
@@ -130,8 +133,8 @@ pub fn parse_features(text: &[u8], limits: &Limits) -> Result<Features> {
 /// - The member `formdb` says that an answer had added to the feature, and which version of
 ///   what is `stored` it was: what was added is taken off, with a warning.
 ///
-/// Rings that meet themselves, and features that lie where nothing of what is `stored` does,
-/// are taken as they are, with a warning.
+/// Rings that meet themselves, features that lie where nothing of what is `stored` does, and
+/// members whose names look misspelled are taken as they are, with a warning.
 ///
 /// What is wrong with a feature of a collection is no error here: the others are read on.
 ///
@@ -193,6 +196,7 @@ fn read_source(
                 collection: false,
                 features: feature.into_iter().map(|feature| (0, feature)).collect(),
                 rejected: Vec::new(),
+                of_whole: Warnings::default(),
                 warnings: some(0, warnings),
             })
         }
@@ -222,6 +226,8 @@ fn read_collection<'a>(
             }
         }
     }
+    let names = members.iter().map(|(name, _)| name);
+    warn_of_names(names, "is not stored", &mut faults.warnings);
     let Some(list) = members.get("features").map(|raw| raw.get()) else {
         faults.add(InvalidCode::Feature, "", || missing("features"));
         return Ok(ReadFeatures::default());
@@ -274,6 +280,7 @@ fn read_collection<'a>(
         collection: true,
         features: all.features,
         rejected: all.rejected,
+        of_whole: std::mem::take(&mut faults.warnings),
         warnings: all.warnings,
     })
 }
@@ -387,6 +394,7 @@ pub(crate) fn read_feature_as(
     let mut builder = Builder::new(limits, antimeridian.unwrap_or(Antimeridian::AsIs));
     builder.expected = Some(id);
     builder.stored = antimeridian.is_none();
+    builder.written = false;
     builder.beside = stored;
     one(limits, |faults| {
         builder.feature(value, number, None, faults)
@@ -472,6 +480,8 @@ struct Builder<'l> {
     expected: Option<&'l str>,
     /// Whether the geometry is one that is stored.
     stored: bool,
+    /// Whether a client wrote the whole of it.
+    written: bool,
     /// What it is read beside.
     beside: Option<&'l dyn Stored>,
     rings: Rings,
@@ -488,6 +498,7 @@ impl<'l> Builder<'l> {
             antimeridian,
             expected: None,
             stored: false,
+            written: true,
             beside: None,
             rings: Rings::default(),
             body: Vec::new(),
@@ -572,6 +583,10 @@ impl<'l> Builder<'l> {
         };
         if faults.total() > before {
             return None;
+        }
+        if self.written {
+            let names = members.iter().map(|(name, _)| name);
+            warn_of_names(names, "is stored as one", &mut faults.warnings);
         }
         if let (Some(beside), Some(envelope)) = (self.beside, &envelope)
             && beside.looks_swapped(envelope)

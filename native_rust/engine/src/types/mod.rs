@@ -25,6 +25,7 @@ mod id;
 pub(crate) mod id_pattern;
 mod json;
 pub(crate) mod member_filter;
+mod misspelled;
 mod orientation;
 mod points;
 mod provenance;
@@ -74,6 +75,7 @@ pub use id::{
 };
 pub use json::{Json, Members, Room, Source, array_lines, cbor_to_json, json_to_cbor};
 pub(crate) use json::{at, step, tree_bytes};
+pub(crate) use misspelled::warn_of_names;
 pub(crate) use orientation::{Orientation, side};
 pub use points::{
     Correction, Pointers, Points, parse_correction, parse_point_id, parse_points, parse_points_in,

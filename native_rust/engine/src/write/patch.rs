@@ -7,7 +7,9 @@ use crate::budget::Cancel;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
 use crate::read::features::document;
-use crate::types::{Antimeridian, Json, Members, Source, Stored, read_feature_as, written_id};
+use crate::types::{
+    Antimeridian, Json, Members, Source, Stored, read_feature_as, warn_of_names, written_id,
+};
 use crate::write::prepare::PreparedFeatures;
 use crate::write::versions::{StoredFeatures, surroundings};
 
@@ -64,7 +66,10 @@ impl Database {
         // What is stored was looked at as it came.
         let beside = antimeridian.is_some().then_some(&stored as &dyn Stored);
         let read = read_feature_as(patched, number, id, antimeridian, limits, beside)?;
-        let prepared = PreparedFeatures::of_one(read)?;
+        let (feature, mut warnings) = read;
+        let names = members.iter().map(|(name, _)| name);
+        warn_of_names(names, "is stored as one", &mut warnings);
+        let prepared = PreparedFeatures::of_one((feature, warnings))?;
         let condition = Condition::Feature {
             id: id.to_owned(),
             expected: Expected::Version(current.seq),

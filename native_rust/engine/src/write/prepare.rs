@@ -171,9 +171,11 @@ impl Database {
             collection,
             features,
             rejected,
+            of_whole,
             warnings: all,
         } = read;
         let mut warnings = Warnings::new(limits.faults);
+        warnings.append(of_whole, "");
         if !all.is_empty() {
             // Some were left out since, as duplicates.
             let out: HashSet<usize> = rejected.iter().map(|rejected| rejected.index).collect();

@@ -11,10 +11,22 @@ pub(super) struct Row {
     text: Vec<u8>,
     ends: Vec<usize>,
     fields: usize,
-    quoted: bool,
+    /// What quotes each field has; empty for a row without quotes.
+    quotes: Vec<Quotes>,
     /// Making one costs more than reading many rows with it. It stands where a record begins,
     /// and not the first one: there it would take a byte order mark away.
     reader: Reader,
+}
+
+/// The quotes of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    /// It does not begin with one: those that it has are a part of it.
+    None,
+    /// Around all of it.
+    Whole,
+    /// Around a part of it. Readers of CSV differ in what that is.
+    Inside,
 }
 
 impl Default for Row {
@@ -23,7 +35,7 @@ impl Default for Row {
             text: Vec::new(),
             ends: Vec::new(),
             fields: 0,
-            quoted: false,
+            quotes: Vec::new(),
             reader: begun(Reader::new()),
         }
     }
@@ -49,7 +61,10 @@ impl Row {
         if !matches!(read, Ok(true)) {
             self.reader = begun(std::mem::take(&mut self.reader));
         }
-        self.quoted = memchr::memchr(b'"', record).is_some();
+        self.quotes.clear();
+        if matches!(read, Ok(true)) && memchr::memchr(b'"', record).is_some() {
+            find_quotes(record, &mut self.quotes);
+        }
         read
     }
 
@@ -98,7 +113,7 @@ impl Row {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.text.capacity() + self.ends.capacity() * size_of::<usize>()
+        self.text.capacity() + self.ends.capacity() * size_of::<usize>() + self.quotes.capacity()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -110,11 +125,22 @@ impl Row {
         self.whole(i).map(str::trim)
     }
 
-    /// A field that is a name: of a row that has quotes, with the blanks around it, which
-    /// may be why there are quotes.
+    /// A field that is a name: one in quotes with the blanks in them, which may be why there
+    /// are quotes.
     pub(super) fn name(&self, i: usize) -> Result<&str> {
         let name = self.whole(i)?;
-        Ok(if self.quoted { name } else { name.trim() })
+        match self.quotes.get(i) {
+            None | Some(Quotes::None) => Ok(name.trim()),
+            Some(Quotes::Whole) => Ok(name),
+            Some(Quotes::Inside) => {
+                let detail = format!(
+                    "there are blanks or text around the quotes of field {}, a name; expected the quotes at \
+                     the ends of the field, next to the commas",
+                    i + 1
+                );
+                Err(refusal("", detail))
+            }
+        }
     }
 
     fn whole(&self, i: usize) -> Result<&str> {
@@ -122,6 +148,39 @@ impl Row {
         let begin = i.checked_sub(1).map_or(0, end);
         let bytes = self.text.get(begin..end(i)).unwrap_or_default();
         std::str::from_utf8(bytes).map_err(|_| refusal("", format!("field {} is not UTF-8", i + 1)))
+    }
+}
+
+/// What quotes each field of a record has. Linear.
+fn find_quotes(record: &[u8], fields: &mut Vec<Quotes>) {
+    let mut rest = record;
+    loop {
+        let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t'));
+        let blanks = blanks.count();
+        let mut quotes = Quotes::None;
+        if rest.get(blanks) == Some(&b'"') {
+            let mut at = blanks + 1;
+            // Two quotes are one within the field.
+            while let Some(next) = memchr::memchr(b'"', rest.get(at..).unwrap_or_default()) {
+                at += next + 1;
+                if rest.get(at) != Some(&b'"') {
+                    break;
+                }
+                at += 1;
+            }
+            rest = rest.get(at..).unwrap_or_default();
+            let around = blanks > 0 || !matches!(rest.first(), None | Some(b','));
+            quotes = if around {
+                Quotes::Inside
+            } else {
+                Quotes::Whole
+            };
+        }
+        fields.push(quotes);
+        match memchr::memchr(b',', rest) {
+            Some(comma) => rest = rest.get(comma + 1..).unwrap_or_default(),
+            None => return,
+        }
     }
 }
 

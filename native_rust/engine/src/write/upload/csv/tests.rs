@@ -216,6 +216,35 @@ fn quotes_that_do_not_go_around_a_field_are_refused() {
 }
 
 #[test]
+fn names_are_what_stands_in_their_quotes_or_what_has_no_blanks_around_it() {
+    let named = |header: &str| -> Vec<String> {
+        let cells = rows(header, None, "1970-01-01,1,2").unwrap();
+        cells.into_iter().map(|(name, _, _)| name).collect()
+    };
+    assert_eq!(named("timestamp,\"a\", b"), ["a", "b"]);
+    assert_eq!(named("timestamp,\" a\",\tb "), [" a", "b"]);
+    assert_eq!(
+        named("timestamp,\"a,\"\"x\",5\" \"pipe\""),
+        ["a,\"x", "5\" \"pipe\""]
+    );
+    for header in [
+        "timestamp, \"a\",b",
+        "timestamp,\"a\" ,b",
+        "timestamp,\"a\"x,b",
+        "timestamp,b,\"a\"\t",
+    ] {
+        let error = table(header, None).unwrap_err().to_string();
+        assert!(error.contains("around the quotes of field"), "{error}");
+    }
+    let long = "series_id,timestamp,value";
+    let error = rows(long, None, " \"a\",1970-01-01,1").unwrap_err();
+    assert!(error.to_string().contains("field 1"), "{error}");
+    // Blanks beside a value change nothing.
+    let value = rows(long, None, "a,\"1970-01-01\" ,\"1\" ").unwrap();
+    assert_eq!(value, [("a".to_owned(), 0, 1.0)]);
+}
+
+#[test]
 fn headers_that_have_none_of_them() {
     for (columns, series, part) in [
         ("timestamp,value", None, "give the parameter series_id"),
