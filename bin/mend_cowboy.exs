@@ -13,13 +13,17 @@
 #    are lost that way, and proxies that pass `Upgrade` on let clients round their checks.
 #
 # 3. ends without an answer, and without telling anybody, over a field Connection that is no
-#    list of options.
+#    list of options;
+# 4. takes a request with both a length and a transfer coding, or one of HTTP/1.0 with a
+#    transfer coding, which others on the way may take to end elsewhere (RFC 9112, 6.1);
+# 5. puts fields of one name together without end: neither their number nor their sum has a
+#    limit, so that one head takes all memory.
 #
 # Cowlib's decoder of chunked bodies (cow_http_te)
 #
-# 4. takes a chunk that does not begin with a number for one that is not complete, and
+# 6. takes a chunk that does not begin with a number for one that is not complete, and
 #    waits for more, without end;
-# 5. leaves the trailer fields of a body to be read as the connection's next request.
+# 7. leaves the trailer fields of a body to be read as the connection's next request.
 #
 # Debian's .beam files hold the abstract code they were compiled from. This reads it,
 # changes these functions and compiles it again. The attribute `formdb_mended` then says
@@ -58,7 +62,10 @@ defmodule MendCowboy do
   # name then. Should a later Cowlib be written in another way, it is taken as it is.
   defp sound?(:cowboy_http, forms) do
     defined?(forms, :is_http2_upgrade, 3) or
-      (defined?(forms, :stream_next_listening, 1) and defined?(forms, :connection_closes, 1))
+      Enum.all?(
+        [stream_next_listening: 1, connection_closes: 1, framed_request: 3, parse_hd_one_value: 4],
+        fn {name, arity} -> defined?(forms, name, arity) end
+      )
   end
 
   defp sound?(:cow_http_te, forms) do
@@ -67,7 +74,9 @@ defmodule MendCowboy do
     end)
   end
 
-  defp mend(:cowboy_http, forms), do: forms |> mend_connections() |> mend_closing()
+  defp mend(:cowboy_http, forms) do
+    forms |> mend_connections() |> mend_closing() |> mend_framing() |> mend_repeated()
+  end
 
   defp mend(:cow_http_te, forms), do: mend_chunks(forms)
 
@@ -100,12 +109,61 @@ defmodule MendCowboy do
   # What is no list of options ends the connection, behind the answer.
   defp mend_closing(forms) do
     check(forms, connection_hd_is_close: 1)
+    if defined?(forms, :connection_closes, 1), do: forms, else: add_closing(forms)
+  end
 
+  defp add_closing(forms) do
     forms
     |> rename(:connection_hd_is_close, 1, :connection_closes)
     |> add("""
     connection_hd_is_close(Conn) ->
         try connection_closes(Conn) catch _:_ -> true end.
+    """)
+  end
+
+  # Where a body ends is said once.
+  defp mend_framing(forms) do
+    check(forms, request: 3, error_terminate: 3)
+    if defined?(forms, :framed_request, 3), do: forms, else: add_framing(forms)
+  end
+
+  defp add_framing(forms) do
+    forms
+    |> rename(:request, 3, :framed_request)
+    |> add(~S"""
+    request(_, State = #state{in_state = PS},
+            Headers = #{<<"transfer-encoding">> := _, <<"content-length">> := _}) ->
+        error_terminate(400, State#state{in_state = PS#ps_header{headers = Headers}},
+            {stream_error, protocol_error,
+                'the request has both a Content-Length and a Transfer-Encoding; send one of them'});
+    request(_, State = #state{in_state = PS = #ps_header{version = 'HTTP/1.0'}},
+            Headers = #{<<"transfer-encoding">> := _}) ->
+        error_terminate(400, State#state{in_state = PS#ps_header{headers = Headers}},
+            {stream_error, protocol_error,
+                'HTTP/1.0 has no transfer codings; send a Content-Length, or HTTP/1.1'});
+    request(Buffer, State, Headers) ->
+        framed_request(Buffer, State, Headers).
+    """)
+  end
+
+  # Of one that has come so often that its values are longer together than one may be, the next
+  # is refused.
+  defp mend_repeated(forms) do
+    check(forms, parse_hd_before_value: 4, error_terminate: 3)
+    if defined?(forms, :parse_hd_one_value, 4), do: forms, else: add_repeated(forms)
+  end
+
+  defp add_repeated(forms) do
+    forms
+    |> rename(:parse_hd_before_value, 4, :parse_hd_one_value)
+    |> add(~S"""
+    parse_hd_before_value(_, State = #state{opts = #{max_header_value_length := Max}, in_state = PS},
+            Headers, Name) when byte_size(map_get(Name, Headers)) > Max ->
+        error_terminate(431, State#state{in_state = PS#ps_header{headers = Headers}},
+            {connection_error, limit_reached,
+                'Header values of one name are larger than configuration allows.'});
+    parse_hd_before_value(Buffer, State, Headers, Name) ->
+        parse_hd_one_value(Buffer, State, Headers, Name).
     """)
   end
 
@@ -167,7 +225,9 @@ defmodule MendCowboy do
 
   # Behind `-module`, where attributes may stand.
   defp mark(forms) do
-    Enum.flat_map(forms, fn
+    forms
+    |> Enum.reject(&match?({:attribute, _, @mark, _}, &1))
+    |> Enum.flat_map(fn
       {:attribute, line, :module, _} = form -> [form, {:attribute, line, @mark, true}]
       form -> [form]
     end)

@@ -2,8 +2,11 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
   @moduledoc false
   # Where a request begins and ends, as far as Cowboy 2.8 takes what it should not. Others on
   # the way may understand such requests in another way, and then take a part of one for
-  # the next. (Of a request with a length and a transfer coding it drops the length before
-  # anybody sees it; 2.11 and later refuse those.) Pure.
+  # the next. (A request with both a length and a transfer coding Cowboy refuses itself, from
+  # 2.11 on, or once bin/mend_cowboy.exs has mended it.) Pure.
+  #
+  # A connection on which such a request came is not used again: where the next one would begin
+  # is just what is in doubt.
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
@@ -11,7 +14,11 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
 
   @doc "Refuses what could be understood in more than one way, and what is too long."
   def check(req) do
-    with :ok <- check_line(req), :ok <- check_fields(req.headers), do: check_length(req.headers)
+    with :ok <- check_line(req),
+         :ok <- check_target(req.path, "path"),
+         :ok <- check_target(req.qs, "query"),
+         :ok <- check_fields(req.headers),
+         do: check_length(req.headers)
   end
 
   # Cowboy looks only at a line that did not come in one piece.
@@ -33,10 +40,46 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
     end
   end
 
+  # RFC 9112, 3.2: neither spaces, which Cowboy sees to, nor control characters. What is beyond
+  # ASCII is no part of a URI either, but is sent as it is by many, and means one thing.
+  defp check_target(text, part) do
+    case control(text) do
+      nil ->
+        :ok
+
+      byte ->
+        refuse(
+          :malformed_request,
+          "the #{part} has the byte #{hex(byte)}; control characters are percent-encoded in a URL"
+        )
+    end
+  end
+
   # Nor at fields that did. Those of one name have come together by now.
   defp check_fields(fields) do
-    with :ok <- check_sizes(fields), do: check_values(fields)
+    with :ok <- check_sizes(fields), :ok <- check_names(fields), do: check_values(fields)
   end
+
+  # RFC 9110, 5.1. Cowboy takes for a name what is before the next colon, line ends included.
+  defp check_names(fields) do
+    case Enum.find(fields, fn {name, _value} -> name == "" or not token?(name) end) do
+      nil ->
+        :ok
+
+      {name, _value} ->
+        refuse(
+          :malformed_request,
+          "#{show(name)} is no name of a header field; expected letters, digits and !#$%&'*+-.^_`|~"
+        )
+    end
+  end
+
+  # Names are in lower case here.
+  defp token?(<<char, rest::binary>>)
+       when char in ?a..?z or char == ?- or char in ?0..?9 or char in ~c"!#$%&'*+.^_`|~",
+       do: token?(rest)
+
+  defp token?(rest), do: rest == ""
 
   defp check_sizes(fields) do
     long = fn {name, value} ->
@@ -65,10 +108,8 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
         :ok
 
       {name, value} ->
-        byte = value |> control() |> Integer.to_string(16) |> String.pad_leading(2, "0")
-
         detail =
-          "the value of the header field #{show(name)} has the byte 0x#{byte}; of control " <>
+          "the value of the header field #{show(name)} has the byte #{hex(control(value))}; of control " <>
             "characters it may have tabs alone"
 
         refuse(:malformed_request, detail)
@@ -81,6 +122,8 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
   defp control(<<byte, _rest::binary>>), do: byte
   defp control(<<>>), do: nil
 
+  defp hex(byte), do: "0x" <> (byte |> Integer.to_string(16) |> String.pad_leading(2, "0"))
+
   # RFC 9110, 8.6: digits and nothing else.
   defp check_length(%{"content-length" => text}) do
     if text =~ ~r/\A[0-9]+\z/,
@@ -89,7 +132,4 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
   end
 
   defp check_length(_headers), do: :ok
-
-  @doc "Whether it is sure where the next request begins: not behind a length that is none."
-  def sure?(%{headers: headers}), do: check_length(headers) == :ok
 end

@@ -11,8 +11,10 @@ defmodule FormdbHttpWeb.Cowboy.Host do
 
   @impl true
   def execute(req, %{settings: settings, in_flight: in_flight}) do
-    {status, headers, body} = req |> request(settings) |> answer(Framing.check(req))
-    headers = headers |> Map.put("server", "FormDB") |> close(status, req, in_flight)
+    framing = Framing.check(req)
+    {status, headers, body} = req |> request(settings) |> answer(framing)
+    headers = Map.put(headers, "server", "FormDB")
+    headers = if last?(status, req, framing, in_flight), do: close(headers, req), else: headers
     send_answer(status, headers, body, req)
     {:stop, req}
   end
@@ -53,17 +55,19 @@ defmodule FormdbHttpWeb.Cowboy.Host do
   defp answer(request, :ok), do: Handler.call(request)
   defp answer(request, {:error, error}), do: Handler.refuse(request, error)
 
-  # The last answer of a connection says so. Of a body that was not read to its end
-  # the rest may still be under way; when the server stops, the client is to look
-  # for another connection. HTTP/2 has no such header (RFC 9113, 8.2.2).
-  defp close(headers, status, %{version: version} = req, in_flight)
-       when version in [:"HTTP/1.1", :"HTTP/1.0"] do
-    if unread?(status, req) or not Framing.sure?(req) or InFlight.draining?(in_flight),
-      do: Map.put(headers, "connection", "close"),
-      else: headers
+  # The last answer of a connection says so. Of a body that was not read to its end the rest
+  # may still be under way, which is looked at in any case; where a request ends that is
+  # refused for its framing, nobody knows; when the server stops, the client is to look for
+  # another connection.
+  defp last?(status, req, framing, in_flight) do
+    unread?(status, req) or framing != :ok or InFlight.draining?(in_flight)
   end
 
-  defp close(headers, _status, _req, _in_flight), do: headers
+  # HTTP/2 has no such header (RFC 9113, 8.2.2).
+  defp close(headers, %{version: version}) when version in [:"HTTP/1.1", :"HTTP/1.0"],
+    do: Map.put(headers, "connection", "close")
+
+  defp close(headers, _req), do: headers
 
   defp unread?(status, req) do
     left? = Body.finish(req) == :left
