@@ -22,6 +22,7 @@ defmodule FormdbHttpWeb.Handler do
     Forwarded,
     Metrics,
     Problem,
+    RateLimit,
     Request,
     RequestEnd,
     RequestId,
@@ -37,7 +38,9 @@ defmodule FormdbHttpWeb.Handler do
     &Forwarded.call/1,
     &BasePath.call/1,
     &CrossOrigin.call/1,
+    &RateLimit.by_address/1,
     &Authentication.call/1,
+    &RateLimit.by_principal/1,
     &Authorization.call/1,
     &Conditions.call/1,
     &Admission.call/1,
@@ -143,5 +146,9 @@ defmodule FormdbHttpWeb.Handler do
   defp merge(headers, fields) when fields == %{}, do: headers
 
   defp merge(headers, fields),
-    do: Map.merge(headers, fields, fn "vary", one, other -> [one, ", ", other] end)
+    do: Map.merge(headers, fields, &both/3)
+
+  # An answer that has a field itself knows more of it.
+  defp both("vary", one, other), do: [one, ", ", other]
+  defp both(_name, own, _other), do: own
 end

@@ -37,10 +37,10 @@ defmodule FormdbHttpWeb.Routes do
   @spec probes() :: [Resource.t()]
   def probes, do: Server.probes()
 
-  # Wrong parameters; pages of other sites; a name the server does not have; failures; and
+  # Wrong parameters; pages of other sites; a name the server does not have; too many requests; failures; and
   # what passes in a moment. And what is said of a request that is hardly one: it came too
   # late, is too long, is chunked in an unknown way, or speaks another version.
-  @any [400, 403, 408, 414, 421, 431, 500, 501, 503, 505]
+  @any [400, 403, 408, 414, 421, 429, 431, 500, 501, 503, 505]
 
   @doc "The statuses that every call may answer."
   @spec any() :: [400..599]

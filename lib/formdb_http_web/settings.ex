@@ -3,11 +3,11 @@ defmodule FormdbHttpWeb.Settings do
   # What the answers of one host depend on, worked out once.
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.{Auth, CrossOrigin}
+  alias FormdbHttpWeb.{Auth, CrossOrigin, Rates}
 
   @keys [:max_body_bytes, :body_timeout_ms, :body_min_rate, :base_path, :trusted_proxies] ++
           [:compression]
-  @enforce_keys @keys ++ [:cross_origin, :auth, :routes]
+  @enforce_keys @keys ++ [:cross_origin, :auth, :rates, :routes]
   defstruct @enforce_keys
 
   @type t :: %__MODULE__{
@@ -19,6 +19,7 @@ defmodule FormdbHttpWeb.Settings do
           compression: boolean(),
           cross_origin: CrossOrigin.t(),
           auth: Auth.t() | nil,
+          rates: Rates.t(),
           routes: routes()
         }
 
@@ -31,6 +32,7 @@ defmodule FormdbHttpWeb.Settings do
     own = [
       cross_origin: CrossOrigin.new(config, address),
       auth: Auth.settings(config),
+      rates: Rates.new(config, routes),
       routes: routes
     ]
 

@@ -83,6 +83,35 @@ defmodule FormdbHttp.Config.SecuritySettings do
           "Wrong passwords a minute from one address, and as many other credentials that are not valid"
       },
       %{
+        field: :address_rate,
+        type: :integer,
+        default: 0,
+        range: 0..1_000_000,
+        doc:
+          "Requests a second from one address, of IPv6 from one network of 64 bits; 0: any number"
+      },
+      %{
+        field: :address_burst,
+        type: :integer,
+        default: 0,
+        range: 0..10_000_000,
+        doc: "Requests from one address that may come at once; 0: ten times FORMDB_ADDRESS_RATE"
+      },
+      %{
+        field: :principal_rate,
+        type: :integer,
+        default: 0,
+        range: 0..1_000_000,
+        doc: "Requests a second by one API key, user or subject of tokens; 0: any number"
+      },
+      %{
+        field: :principal_burst,
+        type: :integer,
+        default: 0,
+        range: 0..10_000_000,
+        doc: "Requests of one that may come at once; 0: ten times FORMDB_PRINCIPAL_RATE"
+      },
+      %{
         field: :sign_ins,
         type: :integer,
         default: 0,

@@ -114,6 +114,18 @@ defmodule FormdbHttp.Config.Web do
 
   defp unmapped(address), do: address
 
+  @doc """
+  What one client has of addresses: of IPv6 a network of 64 bits, as its first four parts. One of
+  IPv4 is the same where it comes mapped into IPv6.
+  """
+  @spec client_network(:inet.ip_address()) :: tuple()
+  def client_network(address) do
+    case unmapped(address) do
+      {a, b, c, d, _, _, _, _} -> {:net64, a, b, c, d}
+      address -> address
+    end
+  end
+
   @doc "Whether only this machine reaches an address."
   @spec loopback?(:inet.ip_address()) :: boolean()
   def loopback?(address),

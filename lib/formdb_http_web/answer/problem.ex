@@ -70,6 +70,7 @@ defmodule FormdbHttpWeb.Problem do
     unsupported_content_coding: {415, "The body is in a coding that is not taken"},
     host_not_allowed: {421, "The server is not called by this name"},
     idempotency_key_reused: {422, "The idempotency key belongs to another request"},
+    too_many_requests: {429, "More requests than a limit allows"},
     too_many_attempts: {429, "Too many credentials were not valid"},
     headers_too_large: {431, "The request's header fields are too large"},
     # The server failed.

@@ -6,6 +6,8 @@ defmodule FormdbHttpWeb.Auth.Attempts do
   # in. Of more addresses than there is room for, further ones are not counted: what each attempt
   # costs is bounded elsewhere.
 
+  alias FormdbHttp.Config.Web
+
   @table __MODULE__
   @window_ms 60_000
   @most 10_000
@@ -22,7 +24,7 @@ defmodule FormdbHttpWeb.Auth.Attempts do
   @doc "`:ok`, or the seconds after which the address may try again."
   @spec check(kind(), :inet.ip_address(), pos_integer()) :: :ok | {:wait, pos_integer()}
   def check(kind, address, most) do
-    case :ets.lookup(@table, {kind, network(address)}) do
+    case :ets.lookup(@table, {kind, Web.client_network(address)}) do
       [{_key, since, count}] when count >= most -> wait(since)
       _fewer -> :ok
     end
@@ -36,7 +38,7 @@ defmodule FormdbHttpWeb.Auth.Attempts do
   @doc "Counts one; how many there are then."
   @spec failed(kind(), :inet.ip_address()) :: non_neg_integer()
   def failed(kind, address) do
-    key = {kind, network(address)}
+    key = {kind, Web.client_network(address)}
 
     if :ets.info(@table, :size) < @most or :ets.member(@table, key),
       do: :ets.update_counter(@table, key, {3, 1}, {key, now(), 0}),
@@ -56,7 +58,7 @@ defmodule FormdbHttpWeb.Auth.Attempts do
 
   @spec succeeded(kind(), :inet.ip_address()) :: :ok
   def succeeded(kind, address) do
-    key = {kind, network(address)}
+    key = {kind, Web.client_network(address)}
 
     if :ets.member(@table, key),
       do: :ets.update_counter(@table, key, {3, -1, 0, 0}, {key, now(), 0})
@@ -71,10 +73,6 @@ defmodule FormdbHttpWeb.Auth.Attempts do
     :ets.select_delete(@table, [{{:_, :"$1", :_}, [{:"=<", :"$1", over}], [true]}])
     :ok
   end
-
-  defp network({0, 0, 0, 0, 0, 0xFFFF, high, low}), do: {high, low}
-  defp network({a, b, c, d, _, _, _, _}), do: {a, b, c, d}
-  defp network({a, b, c, d}), do: {a * 256 + b, c * 256 + d}
 
   defp now, do: System.monotonic_time(:millisecond)
 end

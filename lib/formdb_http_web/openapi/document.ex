@@ -172,7 +172,7 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
       description: title(status),
       headers:
         for(
-          {name, always?} <- [cache_control: true, x_request_id: true] ++ fields,
+          {name, always?} <- Fields.every() ++ fields,
           do: Fields.field(name, always?)
         ),
       content: content(Content.problem(Schemas.problem(status)))

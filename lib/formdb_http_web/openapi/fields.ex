@@ -22,6 +22,12 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
     www_authenticate:
       {"How credentials are to be sent (RFC 6750).", pattern: "^Bearer realm=\"FormDB\""},
     retry_after: {"Seconds after which it may be tried again.", pattern: "^[0-9]+$"},
+    ratelimit:
+      {"Requests that are left, and the seconds until all are, by limit (draft-ietf-httpapi-ratelimit-headers).",
+       pattern: ~S{^"(address|principal)";r=[0-9]+;t=[0-9]+}},
+    ratelimit_policy:
+      {"Requests in so many seconds, by limit.",
+       pattern: ~S{^"(address|principal)";q=[0-9]+;w=[0-9]+}},
     accept_encoding: {"The codings that a body may be in.", enum: ["gzip, zstd"]},
     allow: {"The methods that the path takes.", []},
     x_request_id:
@@ -39,9 +45,14 @@ defmodule FormdbHttpWeb.OpenAPI.Fields do
          do: [idempotency_replayed: false],
          else: []
 
-    for {name, always?} <- [cache_control: true, x_request_id: true] ++ fields ++ replayed,
+    for {name, always?} <- every() ++ fields ++ replayed,
         do: field(name, always?)
   end
+
+  @doc "Those that any answer has, and whether it always does."
+  @spec every() :: [{atom(), boolean()}]
+  def every,
+    do: [cache_control: true, x_request_id: true, ratelimit: false, ratelimit_policy: false]
 
   @doc "A field of an answer, by its name on the wire."
   @spec field(atom(), boolean()) :: {atom(), keyword()}

@@ -27,8 +27,8 @@ defmodule FormdbHttpWeb.CrossOrigin do
   # What a page may send beside what it always may, and see of an answer.
   @request_fields "accept, authorization, content-encoding, content-type, idempotency-key, " <>
                     "if-match, if-none-match, traceparent, tracestate, x-request-id"
-  @answer_fields "etag, formdb-seq, idempotency-replayed, link, location, retry-after, " <>
-                   "x-request-id"
+  @answer_fields "etag, formdb-seq, idempotency-replayed, link, location, ratelimit, " <>
+                   "ratelimit-policy, retry-after, www-authenticate, x-request-id"
   # Browsers keep an answer to a preflight no longer than some hours anyway.
   @max_age "7200"
 

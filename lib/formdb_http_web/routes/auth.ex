@@ -18,7 +18,7 @@ defmodule FormdbHttpWeb.Routes.Auth do
               "is good for FORMDB_TOKEN_SECONDS (900) and may be renewed. " <> @no_auth,
           body: optional(json(:sign_in)),
           answers: [ok(json(:token))],
-          errors: [401, 404, 429]
+          errors: [401, 404]
         )
       ]),
       new(:auth_refresh, "/auth/refresh", [

@@ -106,9 +106,9 @@ defmodule FormdbHttpWeb.Routes.Resource do
     of_body ++ of_forms ++ of_disk ++ Enum.flat_map(call.headers, &of_field/1)
   end
 
-  # No credential, or one that is none; and too many of these.
+  # No credential, or one that is none.
   defp of_access(access) when access in [:open, :anybody], do: []
-  defp of_access(_known), do: [401, 429]
+  defp of_access(_known), do: [401]
 
   defp of_field(%{type: :condition}), do: [412]
   defp of_field(%{type: :idempotency_key}), do: [422]
