@@ -27,6 +27,7 @@ defmodule FormdbHttpWeb.Handler do
     RequestEnd,
     RequestId,
     Router,
+    SecurityFields,
     Settings
   }
 
@@ -84,6 +85,8 @@ defmodule FormdbHttpWeb.Handler do
       |> Map.put_new("cache-control", @cache_control)
       |> Map.put("x-request-id", req.id)
       |> merge(req.fields)
+      |> SecurityFields.put()
+      |> SecurityFields.transport(if(req.secure, do: req.settings.hsts))
 
     {status, if(req.settings.auth, do: private(headers), else: headers), body}
   end

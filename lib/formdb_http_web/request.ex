@@ -14,6 +14,7 @@ defmodule FormdbHttpWeb.Request do
                 id: nil,
                 trace: %{},
                 client: nil,
+                secure: false,
                 base_path: "",
                 resource: nil,
                 call: nil,
@@ -34,11 +35,13 @@ defmodule FormdbHttpWeb.Request do
     * `body`, `body_length` - the reader of the body and its state, and how long it says it
       is: `:unknown` of one that comes in chunks
     * `settings` - of the host, from `FormdbHttpWeb.Handler.init/3`
+    * `secure` - whether it came by TLS
 
   What the pipeline finds out:
 
     * `id`, `trace` - what it is called: FormdbHttpWeb.RequestId
     * `client` - the address of whoever asks: the peer's, or the one that a proxy names
+    * `secure` - also whether the client's request came by TLS to the proxy that it came through
     * `base_path` - what links begin with
     * `resource`, `call`, `parts` - what is at the path, what the method does there, and the
       parts of the path that vary; `nil` where there is nothing
@@ -60,6 +63,7 @@ defmodule FormdbHttpWeb.Request do
           id: String.t() | nil,
           trace: %{optional(:trace_id | :span_id) => String.t()},
           client: :inet.ip_address() | nil,
+          secure: boolean(),
           base_path: String.t(),
           resource: Resource.t() | nil,
           call: Call.t() | nil,

@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.Settings do
 
   @keys [:max_body_bytes, :body_timeout_ms, :body_min_rate, :base_path, :trusted_proxies] ++
           [:compression]
-  @enforce_keys @keys ++ [:cross_origin, :auth, :rates, :routes]
+  @enforce_keys @keys ++ [:cross_origin, :auth, :rates, :hsts, :routes]
   defstruct @enforce_keys
 
   @type t :: %__MODULE__{
@@ -20,6 +20,7 @@ defmodule FormdbHttpWeb.Settings do
           cross_origin: CrossOrigin.t(),
           auth: Auth.t() | nil,
           rates: Rates.t(),
+          hsts: String.t() | nil,
           routes: routes()
         }
 
@@ -33,9 +34,13 @@ defmodule FormdbHttpWeb.Settings do
       cross_origin: CrossOrigin.new(config, address),
       auth: Auth.settings(config),
       rates: Rates.new(config, routes),
+      hsts: hsts(config.hsts_seconds),
       routes: routes
     ]
 
     struct!(__MODULE__, config |> Map.take(@keys) |> Map.merge(Map.new(own)))
   end
+
+  defp hsts(0), do: nil
+  defp hsts(seconds), do: "max-age=#{seconds}"
 end

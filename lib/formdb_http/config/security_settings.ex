@@ -112,6 +112,14 @@ defmodule FormdbHttp.Config.SecuritySettings do
         doc: "Requests of one that may come at once; 0: ten times FORMDB_PRINCIPAL_RATE"
       },
       %{
+        field: :hsts_seconds,
+        type: :seconds,
+        default: 31_536_000,
+        range: 0..63_072_000,
+        doc:
+          "How long browsers that asked by TLS ask by nothing else (Strict-Transport-Security); 0: it is not said"
+      },
+      %{
         field: :sign_ins,
         type: :integer,
         default: 0,

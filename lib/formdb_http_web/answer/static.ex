@@ -43,7 +43,6 @@ defmodule FormdbHttpWeb.Static do
     %{
       "content-type" => Map.fetch!(@types, Path.extname(name)) <> "; charset=utf-8",
       "content-security-policy" => @policy,
-      "x-content-type-options" => "nosniff",
       "referrer-policy" => "no-referrer"
     }
   end

@@ -8,7 +8,7 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Cowboy.Connections
-  alias FormdbHttpWeb.{Problem, RequestId}
+  alias FormdbHttpWeb.{Problem, RequestId, SecurityFields}
 
   # How long a client is given to read why it was refused.
   @linger_ms 1_000
@@ -62,7 +62,8 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
       "x-request-id" => id
     }
 
-    lines = for {name, value} <- Map.merge(headers, own), do: [name, ": ", value, "\r\n"]
+    fields = headers |> Map.merge(own) |> SecurityFields.put()
+    lines = for {name, value} <- fields, do: [name, ": ", value, "\r\n"]
     ["HTTP/1.1 #{status} Service Unavailable\r\n", lines, "\r\n", body]
   end
 end

@@ -48,7 +48,8 @@ defmodule FormdbHttpWeb.Cowboy.Host do
       asker: req.pid,
       body: {Body, req},
       body_length: if(req.body_length == :undefined, do: :unknown, else: req.body_length),
-      settings: settings
+      settings: settings,
+      secure: req.scheme == "https"
     }
   end
 

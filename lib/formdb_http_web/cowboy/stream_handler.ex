@@ -12,7 +12,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits, Pipelining, Streaming}
-  alias FormdbHttpWeb.{AnswerMemory, Problem, RequestId, RequestMetrics, Router}
+  alias FormdbHttpWeb.{AnswerMemory, Problem, RequestId, RequestMetrics, Router, SecurityFields}
 
   @codes %{
     400 => :malformed_request,
@@ -160,6 +160,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
         "x-request-id" => id,
         "server" => "FormDB"
       })
+      |> SecurityFields.put()
 
     {status, headers, body}
   end

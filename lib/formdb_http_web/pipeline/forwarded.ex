@@ -3,7 +3,8 @@ defmodule FormdbHttpWeb.Forwarded do
   # What a proxy says of the request that it passes on: under which path (X-Forwarded-Prefix),
   # host and scheme (-Host, -Proto) and for whom (-For) it was asked. Anyone can write such
   # header fields, so those of other peers than FORMDB_TRUSTED_PROXIES are taken away, here,
-  # before anybody looks at them. Pure.
+  # before anybody looks at them. Forwarded (RFC 7239) is not looked at: a proxy that writes the
+  # one leaves the other as its client sent it. Pure.
 
   alias FormdbHttp.Config.Web
   alias FormdbHttpWeb.Request
@@ -17,12 +18,19 @@ defmodule FormdbHttpWeb.Forwarded do
   @spec call(Request.t()) :: Request.step()
   def call(%{settings: %{trusted_proxies: proxies}} = req) do
     headers = believed(req.headers, req.peer, proxies)
+    req = %{req | secure: secure?(headers, req.secure)}
 
     case client(headers, proxies) do
       {:ok, address} -> {:cont, %{req | headers: headers, client: address, asker: address}}
       :error -> {:cont, %{req | headers: headers, client: req.peer}}
     end
   end
+
+  # What the proxy says of its client, if it says something.
+  defp secure?(%{"x-forwarded-proto" => _} = headers, _secure?),
+    do: match?({_host, "https"}, authority(headers))
+
+  defp secure?(_headers, secure?), do: secure?
 
   @doc "The header fields without those that this peer is not believed."
   @spec believed(map(), :inet.ip_address(), [Web.network()]) :: map()
