@@ -980,12 +980,17 @@ defmodule FormdbHttp do
     * `:since` - where to begin: after this block, or after what was committed by a time (text
       or `DateTime`). Without it with what becomes durable from now on. To go on after the last
       event of an earlier subscription give its sequence, or `%{seq: seq, hash: hash, log: log}`,
-      which is refused with `:log_diverged` where that is not the block of this log
+      which is refused with `:log_diverged` where that is not the block of this log. Who has
+      kept a head, such as the size and root in the proof of an event, adds
+      `head: %{tree_size: size, root: root}`: where the journal does not begin with that, it is
+      refused in the same way, and else `:consistency` of the subscription is the proof that
+      it does. Keys may be texts
     * `:demand` - how many events may be sent before the process asks for more, 1,000 without it.
       `ask/2` adds to them
     * `:to` - the process that is sent the messages; without it, the calling one
     * `:proof` - with `true` the JSON of an event has `proof`: the proof that its block is in the
-      tree, as `inclusion_proof/3` gives it, with the size and root of that
+      tree, as `inclusion_proof/3` gives it, with the size and root of that. A subscription that
+      begins after a block then has `:consistency`, too, from the blocks up to that one
 
   Only what is durable is sent. A process that dies is forgotten. One that does not ask
   holds nothing but its place; and no more than `FORMDB_SUBSCRIPTION_BYTES` of events are sent

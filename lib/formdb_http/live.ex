@@ -21,7 +21,7 @@ defmodule FormdbHttp.Live do
     with {:ok, filter} <- filter(opts[:filter]),
          {:ok, since} <- since(name, opts[:since]),
          follow = Map.merge(since, %{filter: filter, demand: demand, proof: opts[:proof]}),
-         {:ok, {handle, seq, log}} <-
+         {:ok, {handle, seq, log, consistency}} <-
            Engine.call(name, fn catalog ->
              parse(filter, fn -> Native.live_subscribe(catalog, name, follow, opts[:to], ref) end)
            end) do
@@ -31,6 +31,7 @@ defmodule FormdbHttp.Live do
          database: name,
          since: seq,
          log: log,
+         consistency: consistency,
          pid: opts[:to],
          handle: handle
        }}
@@ -183,39 +184,59 @@ defmodule FormdbHttp.Live do
   ## Where to begin
 
   defp since(name, %{} = since) when not is_struct(since) do
-    known = Map.new(since, fn {key, value} -> {to_string(key), value} end)
+    known = by_name(since)
 
-    case Map.drop(known, ~w(seq hash log)) do
+    case Map.drop(known, ~w(seq hash log head)) do
       none when none == %{} ->
         with {:ok, seq} <- Input.sequence(name, :since, known["seq"]),
-             {:ok, hash} <- hash(known["hash"]),
+             {:ok, hash} <- hash(known["hash"], "since/hash"),
              {:ok, log} <- log(known["log"]),
-             do: {:ok, %{seq: seq, hash: hash, log: log}}
+             {:ok, head} <- head(known["head"]),
+             do: {:ok, %{seq: seq, hash: hash, log: log, head: head}}
 
       unknown ->
         found = unknown |> Map.keys() |> Enum.join(", ")
-        refuse("found #{found}; since takes seq, hash and log", "since")
+        refuse("found #{found}; since takes seq, hash, log and head", "since")
     end
   end
 
   defp since(name, since) do
     with {:ok, seq} <- Input.sequence(name, :since, since),
-         do: {:ok, %{seq: seq, hash: nil, log: nil}}
+         do: {:ok, %{seq: seq, hash: nil, log: nil, head: nil}}
   end
 
-  defp hash(nil), do: {:ok, nil}
+  defp by_name(map), do: Map.new(map, fn {key, value} -> {to_string(key), value} end)
 
-  defp hash(hex) when is_binary(hex) do
+  defp hash(nil, _place), do: {:ok, nil}
+
+  defp hash(hex, place) when is_binary(hex) do
     case Base.decode16(hex, case: :mixed) do
       {:ok, hash} when byte_size(hash) == 32 -> {:ok, hash}
-      _other -> no_hash(hex)
+      _other -> no_hash(hex, place)
     end
   end
 
-  defp hash(other), do: no_hash(other)
+  defp hash(other, place), do: no_hash(other, place)
 
-  defp no_hash(found),
-    do: refuse("found #{inspect(found)}; expected 64 hexadecimal digits", "since/hash")
+  defp no_hash(found, place),
+    do: refuse("found #{inspect(found)}; expected 64 hexadecimal digits", place)
+
+  defp head(nil), do: {:ok, nil}
+
+  defp head(%{} = head) when not is_struct(head) do
+    case by_name(head) do
+      %{"tree_size" => size, "root" => <<root::binary>>} when size in 0..0xFFFFFFFFFFFFFFFF ->
+        with {:ok, root} <- hash(root, "since/head/root"), do: {:ok, {size, root}}
+
+      _other ->
+        no_head(head)
+    end
+  end
+
+  defp head(other), do: no_head(other)
+
+  defp no_head(found),
+    do: refuse("found #{inspect(found)}; expected a map of tree_size and root", "since/head")
 
   defp log(log) when is_nil(log) or is_binary(log), do: {:ok, log}
   defp log(other), do: refuse("found #{inspect(other)}; expected the id of a log", "since/log")

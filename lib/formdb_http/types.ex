@@ -280,7 +280,8 @@ defmodule FormdbHttp.Types do
 
   @typedoc """
   After which block a subscription begins: `nil` for the last that is durable, a sequence, that
-  with what the block is known by, or the last one by a time.
+  with what the journal is known by (the hash of the block, the id of the log, a head that it
+  had), or the last one by a time. A head alone is the sequence that is its size.
   """
   @type since ::
           nil
@@ -288,7 +289,8 @@ defmodule FormdbHttp.Types do
           | %{
               optional(:seq) => non_neg_integer(),
               optional(:hash) => String.t(),
-              optional(:log) => String.t()
+              optional(:log) => String.t(),
+              optional(:head) => tree_head()
             }
           | DateTime.t()
           | String.t()

@@ -291,6 +291,55 @@ defmodule FormdbHttp.LiveTest do
     refute Enum.any?(events(plain, 2), &(&1.json =~ "proof"))
   end
 
+  test "goes on with a proof from the head that one knew", %{db: db} do
+    for n <- 1..5, do: put(db, "f#{n}", n)
+    {:ok, head} = FormdbHttp.tree_head(db, 3)
+    {:ok, %{consistency: nil}} = FormdbHttp.subscribe(db)
+    {:ok, %{consistency: nil}} = FormdbHttp.subscribe(db, since: 3)
+    {:ok, %{consistency: nil}} = FormdbHttp.subscribe(db, since: 0, proof: true)
+    {:ok, %{root: nothing}} = FormdbHttp.tree_head(db, 0)
+
+    {:ok, %{consistency: nil, since: 0}} =
+      FormdbHttp.subscribe(db, since: %{head: %{tree_size: 0, root: nothing}})
+
+    {:ok, proof} = FormdbHttp.consistency_proof(db, 3, 5)
+    assert proof.first_root == head.root
+
+    for {since, opts, begins} <- [
+          {%{head: head}, [], 3},
+          {%{"seq" => 2, "head" => %{"tree_size" => 3, "root" => head.root}}, [], 2},
+          {%{seq: 5, head: head}, [proof: true], 5},
+          {3, [proof: true], 3}
+        ] do
+      assert {:ok, %{consistency: ^proof, since: ^begins}} =
+               FormdbHttp.subscribe(db, [since: since] ++ opts)
+    end
+
+    for other <- [
+          %{head | root: proof.second_root},
+          %{head | tree_size: 4},
+          %{head | tree_size: 0}
+        ],
+        do:
+          assert(
+            {:log_diverged, "/since"} = code(FormdbHttp.subscribe(db, since: %{head: other}))
+          )
+
+    assert {:invalid_parameter, "/since"} =
+             code(FormdbHttp.subscribe(db, since: %{head: %{head | tree_size: 6}}))
+
+    for {other, pointer} <- [
+          {%{tree_size: 3}, "/since/head"},
+          {%{tree_size: -1, root: head.root}, "/since/head"},
+          {5, "/since/head"},
+          {%{tree_size: 3, root: "ab"}, "/since/head/root"}
+        ],
+        do:
+          assert(
+            {:invalid_parameter, ^pointer} = code(FormdbHttp.subscribe(db, since: %{head: other}))
+          )
+  end
+
   test "a record that is too long has a link in its place", %{db: db} do
     {:ok, subscription} = FormdbHttp.subscribe(db)
     put(db, "a", 1, %{"text" => String.duplicate("x", 1_100_000)})

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use formdb_engine::{
-    ChangeAnswer, Ending, EventText, Follow, Limits, LiveEvent, LiveFilter, LiveWords, Matched,
-    Memory, Since, Sink, Subscription, SubscriptionInfo,
+    ChangeAnswer, Ending, EventText, Follow, Hash, Limits, LiveEvent, LiveFilter, LiveWords,
+    Matched, Memory, Since, Sink, Subscription, SubscriptionInfo, TreeHead,
 };
 use rustler::env::SavedTerm;
 use rustler::{
@@ -16,6 +16,7 @@ use rustler::{
 use crate::answer::{Caller, Failure, tagged};
 use crate::maps::map;
 use crate::options::Crossing;
+use crate::proofs::ConsistencyMap;
 use crate::search::PredicateTerm;
 use crate::{CatalogRef, atoms};
 
@@ -62,13 +63,15 @@ impl FilterMap<'_> {
     }
 }
 
-/// `Follow` as a map; the hash has 32 bytes.
+/// `Follow` as a map; hashes have 32 bytes.
 #[derive(NifMap)]
 struct FollowMap<'a> {
     filter: FilterMap<'a>,
     seq: Option<u64>,
     hash: Option<Binary<'a>>,
     log: Option<String>,
+    /// The size of a tree and its root, of 32 bytes.
+    head: Option<(u64, Binary<'a>)>,
     demand: u64,
     proof: bool,
 }
@@ -196,8 +199,12 @@ impl Sink for Process {
     }
 }
 
-/// `{:ok, {subscription, since, log}}`. Messages may come before the answer. Reads up to two
-/// blocks, and takes apart a geometry.
+fn hash(binary: &Binary<'_>) -> Option<Hash> {
+    binary.as_slice().try_into().ok()
+}
+
+/// `{:ok, {subscription, since, log, consistency}}`. Messages may come before the answer. Reads
+/// up to two blocks, for a proof some dozens of leaves, and takes apart a geometry.
 #[rustler::nif(schedule = "DirtyIo")]
 fn live_subscribe<'a>(
     env: Env<'a>,
@@ -212,8 +219,14 @@ fn live_subscribe<'a>(
             filter: follow.filter.filter(catalog.limits(), database.memory())?,
             since: Since {
                 seq: follow.seq,
-                hash: follow.hash.and_then(|hash| hash.as_slice().try_into().ok()),
+                hash: follow.hash.as_ref().and_then(hash),
                 log: follow.log,
+                head: follow.head.as_ref().and_then(|(tree_size, root)| {
+                    Some(TreeHead {
+                        tree_size: *tree_size,
+                        root: hash(root)?,
+                    })
+                }),
             },
             demand: follow.demand,
             proof: follow.proof,
@@ -227,14 +240,15 @@ fn live_subscribe<'a>(
             _subscribed: resource.clone(),
         };
         let live = catalog.live();
-        let subscription = live.subscribe(&database, follow, Box::new(process))?;
+        let mut subscription = live.subscribe(&database, follow, Box::new(process))?;
         let since = subscription.since;
+        let consistency = subscription.consistency.take().map(ConsistencyMap::from);
         let subscription = resource.0.get_or_init(|| subscription);
         if env.monitor(&resource, &pid).is_none() {
             // It has died already.
             subscription.end();
         }
-        Ok((resource, since, database.log()))
+        Ok((resource, since, database.log(), consistency))
     });
     tagged(env, subscribed)
 }

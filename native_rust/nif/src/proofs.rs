@@ -1,6 +1,6 @@
 //! Tree heads and proofs; hashes in hexadecimal.
 
-use formdb_engine::{Hash, to_hex};
+use formdb_engine::{ConsistencyProof, Hash, to_hex};
 use rustler::{Env, NifMap, Term};
 
 use crate::CatalogRef;
@@ -24,12 +24,24 @@ struct InclusionMap {
 
 /// `ConsistencyProof` as a map.
 #[derive(NifMap)]
-struct ConsistencyMap {
+pub(crate) struct ConsistencyMap {
     first: u64,
     second: u64,
     first_root: String,
     second_root: String,
     path: Vec<String>,
+}
+
+impl From<ConsistencyProof> for ConsistencyMap {
+    fn from(proof: ConsistencyProof) -> Self {
+        Self {
+            first: proof.first,
+            second: proof.second,
+            first_root: to_hex(&proof.first_root),
+            second_root: to_hex(&proof.second_root),
+            path: hex(&proof.path),
+        }
+    }
 }
 
 fn hex(path: &[Hash]) -> Vec<String> {
@@ -77,12 +89,6 @@ fn consistency_proof<'a>(
 ) -> Term<'a> {
     catalog.call(env, name, |database| {
         let proof = database.consistency_proof(first, second)?;
-        Ok(ConsistencyMap {
-            first: proof.first,
-            second: proof.second,
-            first_root: to_hex(&proof.first_root),
-            second_root: to_hex(&proof.second_root),
-            path: hex(&proof.path),
-        })
+        Ok(ConsistencyMap::from(proof))
     })
 }

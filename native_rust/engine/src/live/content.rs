@@ -82,6 +82,13 @@ pub struct Content {
 }
 
 impl Content {
+    /// What it counts as of the bytes that may be under way to one: its text, and what a
+    /// message takes beside it in a process that does not read.
+    pub(super) fn weight(&self) -> usize {
+        const MESSAGE: usize = 384;
+        self.text.json.len() + MESSAGE
+    }
+
     /// Its text.
     #[must_use]
     pub fn text(&self) -> &Arc<EventText> {

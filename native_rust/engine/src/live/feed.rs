@@ -69,8 +69,8 @@ pub(super) fn feed(
             let proof = subscriber.proof.then_some(until);
             let make = || write(&hub.state, &subject, matched, proof);
             let content = hub.kept.get((hub.group, seq, matched, proof), make)?;
-            let len = content.text().json().len();
-            match subscriber.seat.take(seq, len) {
+            let weight = content.weight();
+            match subscriber.seat.take(seq, weight) {
                 Taken::Short => return Ok(Some(Stop::Short)),
                 Taken::Ended => return Ok(Some(Stop::Ended)),
                 Taken::After(after) => fed.outbox.push(LiveEvent {
@@ -80,7 +80,7 @@ pub(super) fn feed(
                     content,
                 }),
             }
-            bytes += len;
+            bytes += weight;
         }
         fed.position = seq;
         let full = fed.outbox.len() >= MESSAGE_EVENTS || bytes >= MESSAGE_BYTES;

@@ -321,13 +321,13 @@ impl Matcher {
                         Err(error) => return Err(error),
                     },
                 };
-                let len = content.text().json().len();
-                match fed.subscriber.seat.take(seq, len) {
+                let weight = content.weight();
+                match fed.subscriber.seat.take(seq, weight) {
                     Taken::After(after) => {
                         if fed.outbox.is_empty() {
                             self.touched.push(*subscriber);
                         }
-                        fed.bytes += len;
+                        fed.bytes += weight;
                         fed.outbox.push(LiveEvent {
                             seq,
                             after,

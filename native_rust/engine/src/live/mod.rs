@@ -18,6 +18,7 @@ mod matcher;
 mod model;
 mod pool;
 mod seat;
+mod since;
 mod subject;
 mod subscriber;
 mod turn;
@@ -32,16 +33,18 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::db::database::Database;
-use crate::error::{Error, InvalidCode, Result};
+use crate::error::{Error, Result};
+use crate::merkle::ConsistencyProof;
 use crate::state::State;
 use crate::sync;
-use crate::types::{Hash, to_hex};
 pub use content::{Content, EventText, LiveEvent, Matched};
 pub use filter::{LiveFilter, LiveWords};
 use hub::{Call, Hub, Job};
 use kept::Kept;
 use pool::Pool;
 use seat::{Changed, Owner, Seat};
+use since::Beginning;
+pub use since::Since;
 use subscriber::Subscriber;
 pub use subscriber::{ChangeAnswer, Sink};
 
@@ -57,17 +60,6 @@ pub struct Live {
     numbers: AtomicU64,
 }
 
-/// From where on one subscribes.
-#[derive(Debug, Clone, Default)]
-pub struct Since {
-    /// After this block; after what is durable if there is none.
-    pub seq: Option<u64>,
-    /// The hash that the block is known by.
-    pub hash: Option<Hash>,
-    /// The id of the log that the block is of, as of [`crate::Info::log`].
-    pub log: Option<String>,
-}
-
 /// What one subscribes to.
 #[derive(Debug)]
 pub struct Follow {
@@ -77,7 +69,8 @@ pub struct Follow {
     pub since: Since,
     /// How many events may be sent; [`Subscription::ask`] adds to them.
     pub demand: u64,
-    /// Whether each event comes with a proof that it is in the journal.
+    /// Whether each event comes with a proof that it is in the journal; and a subscription
+    /// that goes on after a block with one that the journal up to there was only added to.
     pub proof: bool,
 }
 
@@ -101,6 +94,9 @@ pub struct Subscription {
     subscriber: Arc<Subscriber>,
     /// The block after which it begins.
     pub since: u64,
+    /// The proof that the journal of today only added to what the subscriber knew, if there
+    /// is something that it knew.
+    pub consistency: Option<ConsistencyProof>,
 }
 
 impl Default for Live {
@@ -116,7 +112,7 @@ impl Default for Live {
 
 impl Live {
     /// Send the blocks of a database that a filter takes to a sink, from the block after
-    /// `since` on, until one of them ends. Reads up to two blocks where `since` is named.
+    /// `since` on, until one of them ends. Reads as [`Since`] says.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a block that the journal has not reached;
@@ -132,7 +128,10 @@ impl Live {
         let state = &database.state;
         state.check_open()?;
         let durable = state.durable();
-        let since = begin(database, &follow.since, durable)?;
+        let Beginning {
+            seq: since,
+            consistency,
+        } = follow.since.begin(database, durable, follow.proof)?;
         self.pool.start(state.limits.catch_up_threads)?;
         let hub = self.hub(state);
         let behind = since < durable;
@@ -161,6 +160,7 @@ impl Live {
             hub,
             subscriber,
             since,
+            consistency,
         })
     }
 
@@ -226,50 +226,6 @@ fn start(hub: &Arc<Hub>) -> Result<()> {
         let what = std::path::Path::new("subscriptions");
         Error::io("start a thread for", what, error)
     })
-}
-
-/// The block after which one begins who names it so.
-fn begin(database: &Database, since: &Since, durable: u64) -> Result<u64> {
-    let state = &database.state;
-    let log = database.log();
-    if since.log.as_ref().is_some_and(|known| *known != log) {
-        let detail = format!(
-            "the database has the log {log}, which is not the one that since names: it was salvaged, restored or made anew"
-        );
-        return Err(Error::LogDiverged { detail });
-    }
-    let Some(seq) = since.seq else {
-        return Ok(durable);
-    };
-    let published = state.published();
-    if seq > published {
-        let detail = format!(
-            "since is {seq}; the journal has reached block {published}: give a sequence up to that"
-        );
-        return Err(Error::invalid(InvalidCode::Parameter, "/since", detail));
-    }
-    if let Some(hash) = since.hash {
-        let stored = match seq {
-            0 => None,
-            seq => Some(state.leaf(seq)?),
-        };
-        if stored != Some(hash) {
-            let detail = match stored {
-                Some(stored) => format!(
-                    "block {seq} has the hash {}, and since names another",
-                    to_hex(&stored)
-                ),
-                None => {
-                    "before the first block there is none, and since names a hash of it".to_owned()
-                }
-            };
-            return Err(Error::LogDiverged { detail });
-        }
-    }
-    if seq < durable {
-        crate::state::blocks::read_block(state, seq + 1)?;
-    }
-    Ok(seq)
 }
 
 impl Subscription {

@@ -14,7 +14,7 @@ use crate::state::Ending;
 
 /// What one takes of memory, beside its filter: with the process it is for, and its places
 /// in all lists.
-pub(super) const BYTES: usize = 2_048;
+pub(super) const BYTES: usize = 4_608;
 
 /// Where the events of a subscription go. All calls are made on threads of the engine, one
 /// at a time, and under no lock that others wait for; none of them may block. It is dropped

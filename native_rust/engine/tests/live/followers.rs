@@ -73,6 +73,7 @@ pub struct Follower {
     pub subscription: Subscription,
     /// Filters, each from the block after one on.
     filters: Vec<(u64, Words)>,
+    proof: bool,
 }
 
 impl Follower {
@@ -83,21 +84,34 @@ impl Follower {
         since: Option<u64>,
         demand: u64,
     ) -> Result<Self, Error> {
+        let since = Since {
+            seq: since,
+            ..Since::default()
+        };
+        Self::with(live, db, words, since, (demand, false))
+    }
+
+    /// One who knows something of the journal, or wants proofs.
+    pub fn with(
+        live: &Live,
+        db: &Database,
+        words: Words,
+        since: Since,
+        (demand, proof): (u64, bool),
+    ) -> Result<Self, Error> {
         let ear = Arc::new(Ear::default());
         let follow = Follow {
             filter: words.filter(db),
-            since: Since {
-                seq: since,
-                ..Since::default()
-            },
+            since,
             demand,
-            proof: false,
+            proof,
         };
         let subscription = live.subscribe(db, follow, Box::new(ToEar(Arc::clone(&ear))))?;
         Ok(Self {
             ear,
             filters: vec![(subscription.since, words)],
             subscription,
+            proof,
         })
     }
 
@@ -180,9 +194,17 @@ impl Follower {
         let mut after = self.subscription.since;
         for (seq, before, matched, json) in &told.events {
             assert_eq!(*before, after, "the event before that of block {seq}");
-            let json: serde_json::Value = serde_json::from_slice(json).unwrap();
+            let mut json: serde_json::Value = serde_json::from_slice(json).unwrap();
+            let proof = json.as_object_mut().unwrap().remove("proof");
             assert_eq!(json, plain.event(*seq, matched));
+            assert_eq!(proof.is_some(), self.proof);
+            if let Some(proof) = proof {
+                plain.roots.check_included(*seq, &json, &proof);
+            }
             after = *seq;
+        }
+        if let Some(proof) = &self.subscription.consistency {
+            plain.roots.check_grown(proof);
         }
         // One is told in turn that it lags, and that it does not.
         let mut lagging = false;

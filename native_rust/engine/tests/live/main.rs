@@ -13,6 +13,7 @@ mod followers;
 #[path = "../support/oracles.rs"]
 mod oracles;
 mod plain;
+mod proofs;
 mod properties;
 mod seam;
 #[path = "../support/mod.rs"]

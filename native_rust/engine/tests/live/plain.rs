@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use formdb_engine::{Cancel, Database, EntryQuery, LiveFilter, LiveWords, Predicate};
 use serde_json::{Value, json};
 
+use super::proofs::{Roots, hash};
 use super::workload::{Dice, KINDS, SERIES, corners, rectangle};
 
 /// A filter in words that own what they say.
@@ -41,6 +42,7 @@ impl Words {
                 "delete_feature",
                 "put_points",
                 "delete_points",
+                "set_attributes",
                 "revert",
                 "set_defaults",
             ]));
@@ -251,6 +253,7 @@ pub struct Entry {
 #[derive(Default)]
 pub struct Plain {
     pub entries: Vec<Entry>,
+    pub roots: Roots,
     features: HashMap<String, Value>,
 }
 
@@ -292,6 +295,7 @@ impl Plain {
         };
         let seq = json["seq"].as_u64().unwrap();
         assert_eq!(seq, self.entries.len() as u64 + 1);
+        self.roots.push(hash(&json["hash"]));
         self.entries.push(Entry {
             seq,
             json,

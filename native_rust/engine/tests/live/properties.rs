@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use formdb_engine::{Database, Ending, Limits, Live};
+use formdb_engine::{Database, Ending, Limits, Live, Since};
 
 use super::followers::{Follower, PATIENCE};
 use super::oracles::compared;
@@ -57,7 +57,15 @@ fn history(seed: u64) -> usize {
                 let since = dice.once_in(2).then(|| dice.below(durable + 1));
                 let demand = [0, 1, 5, 100, 1_000][dice.below(5) as usize];
                 let words = Words::random(&mut dice);
-                followers.push(Follower::new(&live, &db, words, since, demand).unwrap());
+                let proof = dice.once_in(3);
+                let begin = Since {
+                    seq: since,
+                    ..Since::default()
+                };
+                let one = Follower::with(&live, &db, words, begin, (demand, proof)).unwrap();
+                let proved = proof && since.is_some_and(|seq| seq > 0);
+                assert_eq!(one.subscription.consistency.is_some(), proved);
+                followers.push(one);
             }
             _ if followers.is_empty() => {}
             5 | 6 => {
@@ -75,8 +83,18 @@ fn history(seed: u64) -> usize {
                 let gone = followers.swap_remove(one);
                 gone.subscription.end();
                 if dice.once_in(2) {
-                    let (words, last) = (gone.words(), Some(gone.last()));
-                    followers.push(Follower::new(&live, &db, words, last, 1_000).unwrap());
+                    // It knows a head, which need not be of the block that it has come to.
+                    let size = dice.below(db.info().unwrap().durable_seq + 1);
+                    let since = Since {
+                        seq: Some(gone.last()),
+                        head: Some(db.tree_head(Some(size)).unwrap()),
+                        ..Since::default()
+                    };
+                    let again = Follower::with(&live, &db, gone.words(), since, (1_000, false));
+                    let again = again.unwrap();
+                    let proof = again.subscription.consistency.as_ref();
+                    assert_eq!(proof.map_or(0, |proof| proof.first), size);
+                    followers.push(again);
                 }
                 done.push(gone);
             }
