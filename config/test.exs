@@ -10,7 +10,9 @@ config :formdb_http,
     "FORMDB_QUEUE_TRANSACTIONS" => "512",
     "FORMDB_HEAVY_WAIT_MS" => "1000",
     # Tests of it do it themselves; the figures of others stay as they are.
-    "FORMDB_SCRUB_BYTES_PER_SECOND" => "0"
+    "FORMDB_SCRUB_BYTES_PER_SECOND" => "0",
+    # Likewise; tests refuse much.
+    "FORMDB_AUDIT_LOG" => "false"
   }
 
 config :logger, level: :warning

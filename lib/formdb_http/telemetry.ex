@@ -13,6 +13,8 @@ defmodule FormdbHttp.Telemetry do
   | event | measurements | metadata |
   |---|---|---|
   | `[:formdb, :request, :stop]` | `duration`, `request_bytes`, `response_bytes` | `method`, `route`, `path`, `status`, `request_id`, `trace_id`, `span_id`, `client`, `actor` |
+  | `[:formdb, :audit]` | `count` | `act`, `outcome`, `reason`, `actor`, `credential`, `key_id`, `claimed`, `client`, `method`, `route`, `database`, `status`, `request_id` |
+  | `[:formdb, :audit]` of the act `:read_credentials` | `count` | `act`, `outcome`, `reason`, `setting`, `entries`, `added`, `changed`, `removed` |
   | `[:formdb, :commit, :stop]` | `duration` | `result` |
   | `[:formdb, :database, :open]` | `duration`, `blocks`, `blocks_read`, `bytes_cut` | `database`, `created` |
   | `[:formdb, :database, :open_failed]` | | `database`, `code` |
@@ -32,6 +34,13 @@ defmodule FormdbHttp.Telemetry do
       from `traceparent` or `nil`
     * `client` - the address of who asked, as text
     * `actor` - who asked, as the journal calls them; `nil` where that is not known
+    * `act` - `:create_database`, `:open_database`, `:close_database`, `:purge_database`, `:sign_in`,
+      `:read_credentials`, or `:request`: any other
+    * `outcome` - `:done`, `:failed` or `:refused`
+    * `reason` - the code of the error; `:hidden` of a database on which there is no scope
+    * `credential`, `key_id` - `:api_key`, `:password`, `:token` (one of this server), `:jwt` (of another
+      issuer) or `nil`; of keys the first digits of the SHA-256, of a `:jwt` its `kid`
+    * `claimed` - of a sign-in that was refused, the user whose name was given, if there is one
     * `result` - `:ok`, or the code of the error
   """
 

@@ -11,6 +11,7 @@ defmodule FormdbHttpWeb.Auth do
   require Logger
 
   alias FormdbHttp.Config
+  alias FormdbHttpWeb.Audit.Event
 
   alias FormdbHttpWeb.Auth.{
     ApiKeys,
@@ -120,10 +121,36 @@ defmodule FormdbHttpWeb.Auth do
 
   defp poll({file, rows, written}) do
     case WatchedFile.poll(file) do
-      {:same, file} -> {file, rows, written}
-      {:changed, content, file} -> {file, rows, put(rows.(content), written)}
+      {:same, file} ->
+        {file, rows, written}
+
+      {:changed, content, file} ->
+        new = rows.(content)
+        told(file, new, written)
+        {file, rows, put(new, written)}
     end
   end
+
+  # Before they are in the table.
+  defp told(file, rows, before) do
+    counted = Enum.filter(rows, &entry?(elem(&1, 0)))
+    known = for {key, value} <- counted, old = lookup(key), do: old == value
+    removed = Enum.count(before -- Enum.map(rows, &elem(&1, 0)), &entry?/1)
+
+    Event.emit(%{
+      act: :read_credentials,
+      outcome: :done,
+      reason: nil,
+      setting: file.setting,
+      entries: length(counted),
+      added: length(counted) - length(known),
+      changed: Enum.count(known, &(not &1)),
+      removed: removed
+    })
+  end
+
+  # A row for each key or user, or each name of keys.
+  defp entry?({kind, _name}), do: kind in [:principal, :jwt]
 
   # Tokens that were verified by what was there before are verified anew: of one that is being
   # verified just now the entry has the generation before, and does not count either.
@@ -144,7 +171,8 @@ defmodule FormdbHttpWeb.Auth do
           actor: "key:" <> name,
           scopes: entry.scopes,
           expires: entry.expires && DateTime.to_unix(entry.expires),
-          credential: fingerprint(hash)
+          credential: fingerprint(hash),
+          key_id: hash |> Base.encode16(case: :lower) |> binary_part(0, 12)
         },
         row <- [{{:key, hash}, principal}, {{:principal, principal.actor}, principal}],
         do: row
@@ -279,9 +307,16 @@ defmodule FormdbHttpWeb.Auth do
     with {:ok, subject, claims} <- Token.verify(token, rules, now),
          :ok <- check_subject(subject),
          {:ok, scopes} <- scopes(claims) do
-      {:ok, %Principal{actor: subject, scopes: scopes, expires: trunc(claims["exp"])}}
+      expires = trunc(claims["exp"])
+      {:ok, %Principal{actor: subject, scopes: scopes, expires: expires, key_id: kid(token)}}
     end
   end
+
+  # Where keys have no name the token may say any.
+  defp kid(%{header: %{"kid" => kid}}) when is_binary(kid),
+    do: if(lookup({:jwt, kid}), do: kid)
+
+  defp kid(_token), do: nil
 
   defp check_subject(subject) do
     if Principal.own?(subject),
@@ -308,6 +343,10 @@ defmodule FormdbHttpWeb.Auth do
   defp leeway(auth, _principal), do: auth.jwt_leeway_seconds
 
   ## Signing in
+
+  @doc "Whether there is a user of this name."
+  @spec user?(String.t()) :: boolean()
+  def user?(name), do: :ets.member(@table, {:password, name})
 
   @doc "Whose password this is."
   @spec password(t(), String.t(), String.t(), :inet.ip_address()) ::

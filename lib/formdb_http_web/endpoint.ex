@@ -15,7 +15,7 @@ defmodule FormdbHttpWeb.Endpoint do
   require Logger
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.Auth
+  alias FormdbHttpWeb.{Audit, Auth}
   alias FormdbHttpWeb.Cowboy.{Connections, Drainer, InFlight, Listener}
 
   # The name of the listener for probes; the other has this module's.
@@ -102,10 +102,12 @@ defmodule FormdbHttpWeb.Endpoint do
   def init(config) do
     in_flight = InFlight.new()
 
-    # Who asks has to be known before anybody does. The drainer is last, so that it is stopped first. The probes outlast the rest: they
-    # say that it stops.
+    # Who asks has to be known before anybody does, and what is told of them written until the
+    # last one has gone. The drainer is last, so that it is stopped first. The probes outlast the
+    # rest: they say that it stops.
     children =
-      Auth.children(config) ++
+      Audit.Log.children(config) ++
+        Auth.children(config) ++
         probes(config) ++
         Listener.children(__MODULE__, config,
           address: {config.host, config.port},

@@ -12,6 +12,7 @@ defmodule FormdbHttpWeb.Handler do
     AccessLog,
     Admission,
     AnswerMemory,
+    Audit,
     Authentication,
     Authorization,
     BasePath,
@@ -30,6 +31,8 @@ defmodule FormdbHttpWeb.Handler do
     SecurityFields,
     Settings
   }
+
+  alias FormdbHttpWeb.Audit.Notes
 
   # What is at the path is found out first, since every answer is counted under it. Steps
   # that depend on who asks go after CrossOrigin: a browser asks beforehand without saying
@@ -77,7 +80,9 @@ defmodule FormdbHttpWeb.Handler do
 
   defp answer(steps, req) do
     started = System.monotonic_time()
+    Notes.begin()
     {req, answer} = steps |> run(RequestId.identify(req))
+    Audit.request(req, elem(answer, 0))
     {status, headers, body} = finish(req, started, answer)
 
     headers =

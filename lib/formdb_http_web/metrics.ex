@@ -11,6 +11,7 @@ defmodule FormdbHttpWeb.Metrics do
   import :prometheus_model_helpers, only: [create_mf: 4]
 
   alias FormdbHttp.Serving
+  alias FormdbHttpWeb.Audit.Event
   alias FormdbHttpWeb.{Endpoint, RequestMetrics}
 
   @registry :formdb_http
@@ -39,6 +40,7 @@ defmodule FormdbHttpWeb.Metrics do
   @spec register() :: :ok
   def register do
     RequestMetrics.start()
+    Event.start()
     :prometheus_registry.register_collectors(@registry, @collectors)
     :ok
   end
@@ -72,7 +74,9 @@ defmodule FormdbHttpWeb.Metrics do
             {:formdb_http_request_size_bytes, :histogram,
              "Size of the bodies of requests, as they came.", RequestMetrics.received()},
             {:formdb_http_response_size_bytes, :histogram,
-             "Size of the bodies of answers, as they went.", RequestMetrics.sent()}
+             "Size of the bodies of answers, as they went.", RequestMetrics.sent()},
+            {:formdb_audit_events_total, :counter,
+             "Requests that administer or were refused to who asked, by outcome.", Event.counts()}
           ] ++ listener(Endpoint.connections()) ++ process(Serving.process_figures()),
         do: callback.(create_mf(name, help, type, samples))
 

@@ -90,6 +90,36 @@ defmodule FormdbHttp.LogTest do
     assert lines(server) == []
   end
 
+  @tag timeout: 120_000
+  @tag :tmp_dir
+  test "has what the audit says whatever its level is, and sums that stand open at the end", %{
+    tmp_dir: data_dir
+  } do
+    settings = [
+      {"FORMDB_LOG_FORMAT", "json"},
+      {"FORMDB_LOG_LEVEL", "error"},
+      {"FORMDB_AUDIT_LOG", "true"},
+      {"FORMDB_AUDIT_LINES", "1"}
+    ]
+
+    {server, port} = start(data_dir, settings)
+    headers = [{"x-request-id", "mine"}, {"origin", "https://evil.example"}]
+
+    for _ <- 1..3,
+        do: assert(request(port, "DELETE", "/api/v1/databases/x", headers: headers).status == 403)
+
+    assert post(port, "/api/v1/databases", %{name: "quakes"}).status == 201
+
+    assert [
+             %{"level" => "warning", "count" => 1, "request_id" => "mine"} = refused,
+             %{"level" => "info", "act" => "create_database", "database" => "quakes"},
+             %{"level" => "warning", "count" => 2, "reason" => "origin_not_allowed"}
+           ] = events = server |> lines() |> Enum.map(&JSON.decode!/1)
+
+    assert Enum.uniq(for event <- events, do: event["event"]) == ["audit"]
+    assert %{"act" => "close_database", "database" => "x", "client" => "127.0.0.1"} = refused
+  end
+
   @tag timeout: 240_000
   @tag :tmp_dir
   test "has nothing of what requests hold, however they fail", %{tmp_dir: data_dir} do

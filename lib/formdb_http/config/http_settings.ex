@@ -157,6 +157,21 @@ defmodule FormdbHttp.Config.HttpSettings do
         type: :boolean,
         default: false,
         doc: "Log a line for each request"
+      },
+      %{
+        field: :audit_log,
+        type: :boolean,
+        default: true,
+        doc:
+          "Log a line for each request that administers or is refused to who asks, and for files of credentials that are read again"
+      },
+      %{
+        field: :audit_lines,
+        type: :integer,
+        default: 10,
+        range: 0..1_000_000,
+        doc:
+          "Such lines a minute about the same refusal to the same actor at one address; further ones are summed up in one"
       }
     ]
   end

@@ -26,7 +26,7 @@ defmodule FormdbHttp.Log.JSONFormat do
   def check_config(_config), do: :ok
 
   defp content(%{meta: %{fields: %{event: event} = fields}}, _config),
-    do: {event, fields |> Map.delete(:event) |> Enum.sort()}
+    do: {event, Enum.sort(fields)}
 
   defp content(event, config) do
     text = :logger_formatter.format(event, %{config | template: @message})

@@ -7,6 +7,7 @@ defmodule FormdbHttpWeb.Problem do
 
   alias FormdbHttp.Error
   alias FormdbHttp.JSON
+  alias FormdbHttpWeb.Audit.Notes
   alias FormdbHttpWeb.{Places, Request, RequestId}
 
   @problems %{
@@ -126,6 +127,8 @@ defmodule FormdbHttpWeb.Problem do
         id \\ RequestId.current()
       ) do
     {status, title} = lookup(code)
+    # Here, so that no refusal is overlooked, whoever makes it.
+    Notes.say(code: code)
 
     members = [
       type: "urn:formdb:problem:#{code}",

@@ -38,8 +38,9 @@ defmodule FormdbHttpWeb.RequestEnd do
     }
   end
 
-  # Whom a proxy that is believed names, or who is at the other end.
-  defp client(%{settings: %{trusted_proxies: proxies}} = req) do
+  @doc "The address, as text, of whom a proxy that is believed names, or who is at the other end."
+  @spec client(Request.t()) :: String.t()
+  def client(%{settings: %{trusted_proxies: proxies}} = req) do
     believed = Forwarded.believed(req.headers, req.peer, proxies)
 
     address =

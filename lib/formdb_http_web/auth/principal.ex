@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Auth.Principal do
   alias FormdbHttpWeb.Auth.Scopes
 
   @enforce_keys [:actor, :scopes]
-  defstruct [:actor, :scopes, :expires, :credential, :auth_time]
+  defstruct [:actor, :scopes, :expires, :credential, :auth_time, :key_id]
 
   @typedoc """
     * `actor` - what the journal calls them: `key:NAME` of an API key, `user:NAME` of a user, and of
@@ -14,13 +14,16 @@ defmodule FormdbHttpWeb.Auth.Principal do
     * `credential` - of keys, users and tokens that were given to them, a fingerprint of what is
       stored: another key of the same name has another one. `nil` of tokens of others
     * `auth_time` - of tokens of this server, when their first one was given
+    * `key_id` - which key it was, for who holds the file of keys: of an API key, and of a token
+      that was given for it, the first 12 digits of its SHA-256; of a token of others its `kid`
   """
   @type t :: %__MODULE__{
           actor: String.t(),
           scopes: Scopes.t(),
           expires: integer() | nil,
           credential: String.t() | nil,
-          auth_time: integer() | nil
+          auth_time: integer() | nil,
+          key_id: String.t() | nil
         }
 
   # Those that are of this server.

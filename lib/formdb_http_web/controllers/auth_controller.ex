@@ -5,6 +5,7 @@ defmodule FormdbHttpWeb.AuthController do
   import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show_json: 1]
 
   alias FormdbHttpWeb.{Answer, Auth, Authentication, Members}
+  alias FormdbHttpWeb.Audit.Notes
   alias FormdbHttpWeb.Auth.Scopes
 
   @example ~s({"username":"ana","password":"..."})
@@ -63,17 +64,29 @@ defmodule FormdbHttpWeb.AuthController do
 
   defp sign_in(%{settings: %{auth: auth}} = req, name, password) do
     case Auth.password(auth, name, password, req.client) do
-      {:ok, principal} -> given(Auth.sign_in(auth, principal), principal)
-      {:error, error} -> {:error, error}
-      refusal -> refused(refusal)
+      {:ok, principal} ->
+        Notes.say(principal: principal)
+        given(Auth.sign_in(auth, principal), principal)
+
+      {:error, error} ->
+        {:error, error}
+
+      refusal ->
+        # What is no name of a user may be a password in the wrong place.
+        if Auth.user?(name), do: Notes.say(claimed: "user:" <> name)
+        refused(refusal)
     end
   end
 
   defp bearer(%{settings: %{auth: auth}}, {:ok, %{credential: id, auth_time: nil} = principal})
-       when id != nil,
-       do: given(Auth.sign_in(auth, principal), principal)
+       when id != nil do
+    Notes.say(principal: principal)
+    given(Auth.sign_in(auth, principal), principal)
+  end
 
-  defp bearer(_req, {:ok, _token}) do
+  defp bearer(_req, {:ok, principal}) do
+    Notes.say(principal: principal)
+
     refuse(
       :forbidden,
       "a token is given for an API key, or a name and a password; POST /auth/refresh renews a token of this " <>

@@ -3,6 +3,7 @@ defmodule FormdbHttpWeb.DatabaseController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 3, show_json: 1]
 
+  alias FormdbHttpWeb.Audit.Notes
   alias FormdbHttpWeb.{Answer, Authorization, Body, Members, Params, Paths, Places}
 
   # In this order in the answer; what the engine reports besides comes after them.
@@ -18,9 +19,11 @@ defmodule FormdbHttpWeb.DatabaseController do
   def create(req, _params) do
     with {:ok, members} <- Members.read(req, ["name"], ~s({"name":"quakes"})),
          {:ok, name} <- name(members),
+         :ok <- Notes.say(database: name),
          :ok <- Authorization.check(req, :admin, name || :all),
          {:ok, database} <- FormdbHttp.open(name) do
       {created?, database} = Map.pop!(database, :created)
+      Notes.say(database: database.id)
 
       if created?,
         do: req |> Paths.to(:database, %{db: database.id}) |> Answer.created(members(database)),
@@ -78,6 +81,7 @@ defmodule FormdbHttpWeb.DatabaseController do
   end
 
   def delete(_req, %{db: name, purge: true}) do
+    Notes.say(act: :purge_database)
     with :ok <- FormdbHttp.purge(name), do: Answer.json(200, id: name, purged: true)
   end
 

@@ -189,6 +189,18 @@ defmodule FormdbHttpWeb.Monitoring.Alerts do
       quiet: [{~s(formdb_heavy_refused_total{kind="question"}), "7x30"}]
     },
     %{
+      name: "FormdbCredentialsRefused",
+      severity: "warning",
+      expr:
+        "sum by (instance) (rate(formdb_audit_events_total{outcome=~\"invalid_token|too_many_attempts\"}[10m])) > 0.5",
+      for: "10m",
+      summary: "Credentials that are not valid come again and again",
+      help:
+        "Somebody guesses, or a program has an old key: the lines of the log with the event audit say from where.",
+      fires: [{~s(formdb_audit_events_total{outcome="invalid_token"}), "0+60x60"}],
+      quiet: [{~s(formdb_audit_events_total{outcome="invalid_token"}), "0+10x60"}]
+    },
+    %{
       name: "FormdbConnectionsRefused",
       severity: "warning",
       expr: "rate(formdb_http_connections_refused_total[5m]) > 0",

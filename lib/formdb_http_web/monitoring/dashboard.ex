@@ -42,6 +42,10 @@ defmodule FormdbHttpWeb.Monitoring.Dashboard do
           [
             {"formdb_heavy_running{#{@instance}}", "running: {{kind}}"},
             {"formdb_heavy_waiting{#{@instance}}", "waiting: {{kind}}"}
+          ]},
+         {"Refused, or done by who administers", "ops",
+          [
+            {"rate(formdb_audit_events_total{#{@instance}}[$__rate_interval])", "{{outcome}}"}
           ]}
        ]},
       {"Writes",

@@ -5,6 +5,7 @@ defmodule FormdbHttpWeb.Authorization do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.{Authentication, Params, Problem, Request}
+  alias FormdbHttpWeb.Audit.Notes
   alias FormdbHttpWeb.Auth.Scopes
 
   @spec call(Request.t()) :: Request.step()
@@ -36,6 +37,7 @@ defmodule FormdbHttpWeb.Authorization do
 
   # As of one that is not there.
   defp no_database(name) do
+    Notes.say(hidden: true)
     detail = "there is no open database #{inspect(name, binaries: :as_strings)}"
     Problem.answer(%Error{code: :database_not_found, detail: detail})
   end
