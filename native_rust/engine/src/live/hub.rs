@@ -196,7 +196,9 @@ impl Hub {
     /// Whether there can be no subscriber any more, nor a matcher.
     pub(super) fn is_over(&self) -> bool {
         let members = self.members.lock();
-        members.ended.is_some() && !members.running
+        // One that was made as the database closed is not told.
+        let ended = members.ended.is_some() || self.state.check_not_closed().is_err();
+        ended && !members.running
     }
 
     /// Ask the matcher for something.

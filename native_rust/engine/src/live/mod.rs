@@ -117,8 +117,9 @@ impl Live {
     /// # Errors
     /// [`Error::Invalid`] for a block that the journal has not reached;
     /// [`Error::LogDiverged`] where it is not that block; [`Error::Busy`] where there are as
-    /// many subscriptions as may be; [`Error::MemoryFull`]; [`Error::Corrupt`] and [`Error::Io`] where what comes
-    /// after cannot be read; [`Error::Closed`], [`Error::Failed`].
+    /// many subscriptions as may be; [`Error::MemoryFull`]; [`Error::Corrupt`] and
+    /// [`Error::Io`] where what comes after cannot be read; [`Error::Closed`],
+    /// [`Error::Failed`].
     pub fn subscribe(
         &self,
         database: &Database,
@@ -128,13 +129,24 @@ impl Live {
         let state = &database.state;
         state.check_open()?;
         let durable = state.durable();
+        let beginning = follow.since.begin(database, durable, follow.proof)?;
+        let behind = beginning.seq < durable;
+        self.enter(state, (beginning, behind), follow, sink)
+    }
+
+    fn enter(
+        &self,
+        state: &Arc<State>,
+        (beginning, behind): (Beginning, bool),
+        follow: Follow,
+        sink: Box<dyn Sink>,
+    ) -> Result<Subscription> {
         let Beginning {
             seq: since,
             consistency,
-        } = follow.since.begin(database, durable, follow.proof)?;
+        } = beginning;
         self.pool.start(state.limits.catch_up_threads)?;
         let hub = self.hub(state);
-        let behind = since < durable;
         let owner = match behind {
             true => Owner::Pool,
             false => Owner::Joining,
@@ -281,5 +293,53 @@ impl Subscription {
             demand: standing.demand,
             lagging: standing.lagging,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::RealFileSystem;
+    use crate::limits::Limits;
+    use crate::state::Ending;
+
+    struct Nobody;
+
+    impl Sink for Nobody {
+        fn events(&self, _events: &[LiveEvent]) -> bool {
+            true
+        }
+
+        fn lagging(&self, _seq: u64) -> bool {
+            true
+        }
+
+        fn live(&self, _seq: u64) -> bool {
+            true
+        }
+
+        fn ended(&self, _ending: Ending) {}
+    }
+
+    #[test]
+    fn one_that_was_closed_before_anybody_is_told_refuses() {
+        let dir = tempfile::tempdir().unwrap();
+        let limits = Limits::default();
+        let path = dir.path().join("db");
+        let db = Database::open(Arc::new(RealFileSystem), &path, limits.clone()).unwrap();
+        let live = Live::default();
+        let follow = Follow {
+            filter: LiveFilter::new(&LiveWords::default(), &limits, db.memory()).unwrap(),
+            since: Since::default(),
+            demand: 1,
+            proof: false,
+        };
+        let beginning = follow.since.begin(&db, 0, false).unwrap();
+        db.close();
+        let entered = live.enter(&db.state, (beginning, false), follow, Box::new(Nobody));
+        assert_eq!(entered.err().unwrap().code(), "database_closed");
+        assert_eq!(live.subscriptions(&db), 0);
+        live.close();
+        assert_eq!(db.memory().work.used(), 0);
     }
 }
