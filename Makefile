@@ -12,7 +12,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Elixir warns unless file names are UTF-8, which the C locale does not promise.
 export ELIXIR_ERL_OPTIONS ?= +fnu
 
-.PHONY: help setup build run demo test interop soak fuzz lint format bench clean
+.PHONY: help setup build run demo test interop soak live fuzz lint format bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -69,6 +69,11 @@ soak: setup ## run the reliability tests for long (SOAK_SECONDS=300 FUZZ_SECONDS
 	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix planted
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),300)
 	FORMDB_KILLS=$(or $(KILLS),1000) mix test test/integration/survival_test.exs
+	$(MAKE) live
+
+live: setup ## hold what subscribers are told against the journal (DELIVERIES=1000000)
+	FORMDB_LIVE_DELIVERIES=$(or $(DELIVERIES),1000000) FORMDB_LIVE_KILLS=20 \
+		mix test test/integration/live_loss_test.exs
 
 fuzz: setup ## fuzz the engine (FUZZ_SECONDS=60 for each target)
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),60)
