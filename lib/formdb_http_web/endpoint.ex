@@ -15,8 +15,10 @@ defmodule FormdbHttpWeb.Endpoint do
   require Logger
 
   alias FormdbHttp.Config
+  alias FormdbHttp.Config.Web
   alias FormdbHttpWeb.{Audit, Auth}
   alias FormdbHttpWeb.Cowboy.{Connections, Drainer, InFlight, Listener}
+  alias FormdbHttpWeb.Tls.Certificates
 
   # The name of the listener for probes; the other has this module's.
   @probes Module.concat(__MODULE__, Probes)
@@ -31,7 +33,8 @@ defmodule FormdbHttpWeb.Endpoint do
   def start_link(%Config{} = config) do
     case Supervisor.start_link(__MODULE__, config, name: __MODULE__) do
       {:ok, pid} ->
-        Logger.info("listening on #{url(config.host)}, data in #{config.data_dir}")
+        Logger.info("listening on #{url(config)}, data in #{config.data_dir}")
+        warn(config)
         {:ok, pid}
 
       {:error, reason} ->
@@ -39,8 +42,23 @@ defmodule FormdbHttpWeb.Endpoint do
     end
   end
 
-  defp url(host) when tuple_size(host) == 8, do: "http://[#{:inet.ntoa(host)}]:#{port()}"
-  defp url(host), do: "http://#{:inet.ntoa(host)}:#{port()}"
+  defp url(%{host: host} = config) do
+    scheme = if Certificates.on?(config), do: "https", else: "http"
+    address = if tuple_size(host) == 8, do: "[#{:inet.ntoa(host)}]", else: :inet.ntoa(host)
+    "#{scheme}://#{address}:#{port()}"
+  end
+
+  # A proxy that is named may speak TLS for us.
+  defp warn(%{trusted_proxies: []} = config) do
+    if Auth.on?(config) and not Certificates.on?(config) and not Web.loopback?(config.host) do
+      Logger.warning(
+        "credentials and data cross the network in the clear: set FORMDB_TLS_CERTIFICATE_FILE and " <>
+          "FORMDB_TLS_KEY_FILE, or listen on 127.0.0.1 behind a proxy that speaks TLS"
+      )
+    end
+  end
+
+  defp warn(_config), do: :ok
 
   @doc false
   # A sentence for whoever starts it, out of the supervisors that the listener is nested in.
@@ -108,9 +126,11 @@ defmodule FormdbHttpWeb.Endpoint do
     children =
       Audit.Log.children(config) ++
         Auth.children(config) ++
+        Certificates.children(config) ++
         probes(config) ++
         Listener.children(__MODULE__, config,
           address: {config.host, config.port},
+          tls: Certificates.on?(config),
           max_connections: config.max_connections,
           routes: :all,
           in_flight: in_flight
@@ -128,6 +148,7 @@ defmodule FormdbHttpWeb.Endpoint do
   defp probes(config) do
     Listener.children(@probes, config,
       address: {config.probe_host, config.probe_port},
+      tls: false,
       max_connections: @probe_connections,
       routes: :probes,
       in_flight: InFlight.new()

@@ -18,7 +18,7 @@ defmodule FormdbHttp.HostTest do
     }
   end
 
-  for app <- [:logger, :cowboy, :prometheus, :crypto],
+  for app <- [:logger, :cowboy, :prometheus, :crypto, :jose],
       do: {:ok, _} = Application.ensure_all_started(app)
 
   :ok = Application.load(:formdb_http)

@@ -14,6 +14,7 @@ defmodule FormdbHttp.Config.Conflicts do
     Enum.reject(
       [
         exposed(config, name),
+        half_of_tls(config, name),
         tokens_without_rules(config, name),
         token_longer_than_sign_in(config, name),
         default_page_too_large(config, name),
@@ -38,6 +39,15 @@ defmodule FormdbHttp.Config.Conflicts do
 
   defp credentials?(config),
     do: Enum.any?([config.api_keys_file, config.users_file, config.jwt_keys_file])
+
+  @tls [:tls_certificate_file, :tls_key_file]
+
+  defp half_of_tls(config, name) do
+    case Enum.split_with(@tls, &Map.fetch!(config, &1)) do
+      {[one], [other]} -> "#{name.(one)} is set without #{name.(other)}. Set both, or neither"
+      _both_or_neither -> nil
+    end
+  end
 
   @rules [:jwt_algorithm, :jwt_issuer, :jwt_audience]
 

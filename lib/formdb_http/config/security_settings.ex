@@ -83,6 +83,20 @@ defmodule FormdbHttp.Config.SecuritySettings do
           "Wrong passwords a minute from one address, and as many other credentials that are not valid"
       },
       %{
+        field: :tls_certificate_file,
+        type: :file,
+        default: nil,
+        doc:
+          "File of the server's certificate and those of its issuers, in PEM. With it FORMDB_PORT speaks TLS; it is read again when it changes"
+      },
+      %{
+        field: :tls_key_file,
+        type: :file,
+        default: nil,
+        doc:
+          "File of the certificate's private key, in PEM without a password; it may be the same file"
+      },
+      %{
         field: :address_rate,
         type: :integer,
         default: 0,

@@ -13,24 +13,29 @@ defmodule FormdbHttpWeb.Auth.WatchedFile do
   # that young files are read each time.
   @young_seconds 3
 
-  @enforce_keys [:setting, :path, :parse]
-  defstruct [:setting, :path, :parse, :seen, :digest, :problem, emptied: false]
+  @enforce_keys [:setting, :path, :parse, :secret?]
+  defstruct @enforce_keys ++ [:seen, :digest, :problem, emptied: false]
 
   @type t :: %__MODULE__{
           setting: String.t(),
           path: Path.t(),
           parse: (String.t() -> {:ok, term()} | {:error, String.t()}),
+          secret?: boolean(),
           seen: tuple() | nil,
           digest: binary() | nil,
           problem: String.t() | nil,
           emptied: boolean()
         }
 
-  @doc "Reads it for the first time; what is wrong is a sentence."
-  @spec open(String.t(), Path.t(), (String.t() -> {:ok, term()} | {:error, String.t()})) ::
-          {:ok, term(), t()} | {:error, String.t()}
-  def open(setting, path, parse) do
-    file = %__MODULE__{setting: setting, path: path, parse: parse}
+  @doc "Reads it for the first time; what is wrong is a sentence. Of a secret it is looked at who may read it."
+  @spec open(
+          String.t(),
+          Path.t(),
+          (String.t() -> {:ok, term()} | {:error, String.t()}),
+          secret? :: boolean()
+        ) :: {:ok, term(), t()} | {:error, String.t()}
+  def open(setting, path, parse, secret? \\ true) do
+    file = %__MODULE__{setting: setting, path: path, parse: parse, secret?: secret?}
 
     case look(file) do
       {:changed, content, file} -> {:ok, content, file}
@@ -104,7 +109,7 @@ defmodule FormdbHttpWeb.Auth.WatchedFile do
 
       true ->
         with {:ok, content} <- file.parse.(text) do
-          if can = SecretFile.exposed(stat),
+          if can = file.secret? && SecretFile.exposed(stat),
             do:
               Logger.warning("#{file.setting}: all users of this machine can #{can} #{file.path}")
 

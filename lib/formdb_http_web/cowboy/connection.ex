@@ -17,7 +17,7 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
   def start_link(ref, transport, %{connections: connections} = options) do
     case Connections.enter(connections) do
       :ok ->
-        with {:ok, pid} = started <- :cowboy_clear.start_link(ref, transport, options) do
+        with {:ok, pid} = started <- protocol(transport).start_link(ref, transport, options) do
           Connections.watch(connections, pid)
           started
         end
@@ -27,9 +27,22 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
     end
   end
 
+  defp protocol(transport), do: if(transport.secure(), do: :cowboy_tls, else: :cowboy_clear)
+
   defp refuse(ref, transport, connections) do
     manner = Connections.refuse(connections, self())
 
+    if transport.secure(), do: shut(ref), else: tell(ref, transport, connections, manner)
+  end
+
+  # To tell it by TLS would take the work of a handshake. What Ranch hands over is TCP yet.
+  defp shut(ref) do
+    receive do
+      {:handshake, ^ref, _transport, socket, _timeout} -> :gen_tcp.close(socket)
+    end
+  end
+
+  defp tell(ref, transport, connections, manner) do
     with {:ok, socket} <- :ranch.handshake(ref) do
       transport.send(socket, answer(connections.limit))
       transport.shutdown(socket, :write)

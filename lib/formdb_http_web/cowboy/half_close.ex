@@ -12,12 +12,14 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   # logs it, through warning/2 of this module. All of it happens in the process of the
   # connection, whose dictionary holds the state: the requests under way, each with its
   # process, the latest first; whether that still comes; how long they may go on; and, once
-  # the client's side is closed, the socket and the time at which that ends.
+  # the client's side is closed, the message that says so and the time at which that ends.
+  #
+  # With TLS a connection ends whole, and nothing is put off.
 
   alias FormdbHttpWeb.Cowboy.Pipelining
 
   @key __MODULE__
-  @fresh %{open: [], coming: false, grace: 0, socket: nil, ends: nil}
+  @fresh %{open: [], coming: false, grace: 0, closed: nil, ends: nil}
 
   defp state, do: Process.get(@key, @fresh)
   defp put(state), do: Process.put(@key, state)
@@ -45,7 +47,7 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
 
     if open == [] do
       Pipelining.deliver()
-      if state.socket, do: send(self(), {:tcp_closed, state.socket})
+      if state.closed, do: send(self(), state.closed)
     end
   end
 
@@ -67,12 +69,13 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   end
 
   @doc "Whether the client's side is closed."
-  def closed?, do: state().socket != nil
+  def closed?, do: state().closed != nil
 
-  @doc "Nothing more is sent: the close is told, and not put off."
-  def gone(socket) do
-    put(%{state() | socket: socket, ends: now()})
-    send(self(), {:tcp_closed, socket})
+  @doc "Nothing more is sent: the close is told, by the message that says it, and not put off."
+  @spec gone({:tcp_closed | :ssl_closed, term()}) :: term()
+  def gone(message) do
+    put(%{state() | closed: message, ends: now()})
+    send(self(), message)
   end
 
   defp now, do: System.monotonic_time(:millisecond)
@@ -80,21 +83,23 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   ## Where Cowboy logs
 
   @doc false
-  def warning(_format, [{:tcp_closed, socket}]) do
+  def warning(_format, [{:tcp_closed, _socket} = message]) do
     state =
-      with %{socket: nil, grace: grace} = state <- state() do
-        put(%{state | socket: socket, ends: now() + grace})
+      with %{closed: nil, grace: grace} = state <- state() do
+        put(%{state | closed: message, ends: now() + grace})
         state()
       end
 
     # Again at the end, and once more if Cowboy had begun to wait before: then it still
     # knew the message by the other name.
-    Process.send_after(self(), {:tcp_closed, socket}, max(state.ends - now(), 0))
+    Process.send_after(self(), message, max(state.ends - now(), 0))
     :ok
   end
 
-  def warning(_format, [{:tcp, socket, data}]), do: Pipelining.hold(socket, data)
-  def warning(_format, [{:tcp_look, socket}]), do: Pipelining.look(socket)
+  def warning(_format, [{tag, _socket, _data} = message]) when tag in [:tcp, :ssl],
+    do: Pipelining.hold(message)
+
+  def warning(_format, [:tcp_look]), do: Pipelining.look()
   def warning(format, arguments), do: log(:warning, format, arguments)
 
   for level <- [:emergency, :alert, :critical, :error, :notice, :info, :debug] do

@@ -4,11 +4,12 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
   # is any module's.
 
   alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Host, InFlight, Limits}
-  alias FormdbHttpWeb.Cowboy.{Pipelining, StreamHandler, Transport}
+  alias FormdbHttpWeb.Cowboy.{Pipelining, StreamHandler, TlsTransport, Transport}
   alias FormdbHttpWeb.Handler
 
   @acceptors 10
   @shutdown_ms 1_000
+  @handshake_ms 5_000
   # Cowboy counts what has come of a line that has not ended, its end included, and does
   # not count where it comes in one piece: Framing does, exactly.
   @line_end 2
@@ -17,22 +18,25 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
   The children of a supervisor that listens at `address`: the listener, and before it the
   process that counts its connections off.
 
-  Options: `:address`, a pair of host and port, `:max_connections`, `:routes`, and
-  `:in_flight`, which counts the requests under way.
+  Options: `:address`, a pair of host and port, `:tls`, whether it speaks TLS, `:max_connections`,
+  `:routes`, and `:in_flight`, which counts the requests under way.
   """
   @spec children(module(), FormdbHttp.Config.t(), keyword()) :: [Supervisor.child_spec()]
   def children(name, config, opts) do
     counts = Connections.new(opts[:max_connections], Module.concat(name, Connections))
-    transport = transport_options(opts[:address], config)
+    transport = transport_options(opts[:address], opts[:tls], config)
     protocol = protocol_options(config, counts, opts)
 
     [
       %{id: counts.watcher, start: {Connections, :start_link, [counts]}},
-      :ranch.child_spec(name, Transport, transport, Connection, protocol)
+      :ranch.child_spec(name, transport(opts[:tls]), transport, Connection, protocol)
     ]
   end
 
-  defp transport_options({host, port}, config) do
+  defp transport(true), do: TlsTransport
+  defp transport(false), do: Transport
+
+  defp transport_options({host, port}, tls?, config) do
     family = if tuple_size(host) == 8, do: [:inet6], else: []
 
     %{
@@ -40,6 +44,8 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
       num_acceptors: @acceptors,
       # Connection refuses those beyond the limit; Ranch would let them wait.
       max_connections: :infinity,
+      # Of TLS; a connection counts from its first byte.
+      handshake_timeout: @handshake_ms,
       # When the listener stops, these supervisors would be waited for one after the other.
       num_conns_sups: 1,
       # The requests under way have been waited for when the listener stops. From 2.9 on,
@@ -51,8 +57,8 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
             ip: host,
             port: port,
             backlog: 4_096,
-            # A client may close its side and wait for the answer (see HalfClose).
-            exit_on_close: false,
+            # A client may close its side and wait for the answer (see HalfClose); not with TLS.
+            exit_on_close: tls?,
             # For each piece of an answer (see Streaming).
             send_timeout: config.send_timeout_ms,
             send_timeout_close: true

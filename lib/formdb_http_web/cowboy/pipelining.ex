@@ -18,6 +18,8 @@ defmodule FormdbHttpWeb.Cowboy.Pipelining do
 
   @behaviour :cowboy_middleware
 
+  alias FormdbHttpWeb.Cowboy.TlsTransport
+
   @key __MODULE__
 
   # Who is not asked for more cannot say that it goes. How often, in milliseconds, the
@@ -38,10 +40,14 @@ defmodule FormdbHttpWeb.Cowboy.Pipelining do
   def turn(%{idle_timeout: idle_ms} = opts, before),
     do: {put_in(opts.env[:before], before), [set_options: %{idle_timeout: idle_ms}]}
 
+  @typedoc "What says that bytes came: of TCP or TLS, the socket, and the bytes."
+  @type message :: {:tcp | :ssl, socket :: term(), binary()}
+
   @doc "Holds back bytes that came while a request is under way."
-  def hold(socket, data) do
-    {held, options} = Process.get(@key, {[], nil})
-    Process.put(@key, {[{:tcp, socket, data} | held], options})
+  @spec hold(message()) :: :ok
+  def hold(message) do
+    {held, postponed} = Process.get(@key, {[], nil})
+    Process.put(@key, {[message | held], postponed})
     :ok
   end
 
@@ -52,43 +58,52 @@ defmodule FormdbHttpWeb.Cowboy.Pipelining do
   def postpone(socket, options) do
     {held, earlier} = Process.get(@key)
     Process.put(@key, {held, {socket, options}})
-    if earlier == nil, do: look_later(socket)
+    if earlier == nil, do: look_later()
     :ok
   end
 
-  defp look_later(socket), do: Process.send_after(self(), {:tcp_look, socket}, @look_ms)
+  defp look_later, do: Process.send_after(self(), :tcp_look, @look_ms)
 
   @doc "Looks whether a client that is not asked for more has closed the connection."
-  def look(socket) do
-    with {_held, {_socket, _options}} <- Process.get(@key) do
-      case :inet.getopts(socket, [@tcp_state]) do
+  def look do
+    with {[{tag, socket, _data} | _], {_socket, _options}} <- Process.get(@key) do
+      case :inet.getopts(beneath(tag, socket), [@tcp_state]) do
         {:ok, [{:raw, _, _, <<state>>}]} when state != @established ->
-          send(self(), {:tcp_closed, socket})
+          send(self(), {closed(tag), socket})
 
         _open_or_unknown ->
-          look_later(socket)
+          look_later()
       end
     end
 
     :ok
   end
 
+  defp beneath(:tcp, socket), do: socket
+  defp beneath(:ssl, _socket), do: elem(TlsTransport.sockets(), 1)
+
+  defp closed(:tcp), do: :tcp_closed
+  defp closed(:ssl), do: :ssl_closed
+
   @doc "What was held back comes now, before what the socket brings next."
   def deliver do
-    with {[{:tcp, socket, _data} | _] = held, postponed} <- Process.delete(@key) do
+    with {[{tag, socket, _data} | _] = held, postponed} <- Process.delete(@key) do
       # What Cowboy has not looked at yet came later.
-      later = waiting(socket)
+      later = waiting(tag, closed(tag), socket)
       Enum.each(Enum.reverse(held, later), &send(self(), &1))
-      with {socket, options} <- postponed, do: :ranch_tcp.setopts(socket, options)
+      with {socket, options} <- postponed, do: set(tag, socket, options)
     end
 
     :ok
   end
 
-  defp waiting(socket) do
+  defp set(:tcp, socket, options), do: :ranch_tcp.setopts(socket, options)
+  defp set(:ssl, socket, options), do: :ranch_ssl.setopts(socket, options)
+
+  defp waiting(tag, closed, socket) do
     receive do
-      {:tcp, ^socket, _data} = message -> [message | waiting(socket)]
-      {:tcp_closed, ^socket} = message -> [message | waiting(socket)]
+      {^tag, ^socket, _data} = message -> [message | waiting(tag, closed, socket)]
+      {^closed, ^socket} = message -> [message | waiting(tag, closed, socket)]
     after
       0 -> []
     end

@@ -11,7 +11,7 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.{AnswerMemory, Fault}
-  alias FormdbHttpWeb.Cowboy.HalfClose
+  alias FormdbHttpWeb.Cowboy.{HalfClose, TlsTransport}
 
   @piece_bytes 262_144
 
@@ -91,17 +91,25 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
   # Where the end of an answer is that of the connection (RFC 9112, 6.3), a reset says that it
   # is not whole.
   def commands({:cut_off, version}, _idle_timeout) do
-    {:links, links} = Process.info(self(), :links)
+    {closed, socket} = connection()
 
-    for socket <- links, is_port(socket) do
-      if version == :"HTTP/1.0" do
-        :inet.setopts(socket, linger: {true, 0})
-        :gen_tcp.close(socket)
-      end
-
-      HalfClose.gone(socket)
+    if version == :"HTTP/1.0" do
+      :inet.setopts(socket, linger: {true, 0})
+      :gen_tcp.close(socket)
     end
 
+    HalfClose.gone(closed)
     []
+  end
+
+  # The message that says that it is closed, and the socket of TCP.
+  defp connection do
+    with nil <- TlsTransport.sockets() do
+      {:links, links} = Process.info(self(), :links)
+      socket = Enum.find(links, &is_port/1)
+      {{:tcp_closed, socket}, socket}
+    else
+      {secure, beneath} -> {{:ssl_closed, secure}, beneath}
+    end
   end
 end

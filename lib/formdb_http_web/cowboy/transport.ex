@@ -30,7 +30,7 @@ defmodule FormdbHttpWeb.Cowboy.Transport do
   # Cowboy does not look at what this returns, and would go on.
   def send(socket, data) do
     with {:error, _reason} = error <- :ranch_tcp.send(socket, data) do
-      HalfClose.gone(socket)
+      HalfClose.gone({:tcp_closed, socket})
       error
     end
   end

@@ -17,8 +17,8 @@ defmodule FormdbHttpWeb.Forwarded do
   """
   @spec call(Request.t()) :: Request.step()
   def call(%{settings: %{trusted_proxies: proxies}} = req) do
-    headers = believed(req.headers, req.peer, proxies)
-    req = %{req | secure: secure?(headers, req.secure)}
+    headers = req.headers |> believed(req.peer, proxies) |> own_scheme(req.secure)
+    req = %{req | secure: match?({_host, "https"}, authority(headers))}
 
     case client(headers, proxies) do
       {:ok, address} -> {:cont, %{req | headers: headers, client: address, asker: address}}
@@ -26,11 +26,10 @@ defmodule FormdbHttpWeb.Forwarded do
     end
   end
 
-  # What the proxy says of its client, if it says something.
-  defp secure?(%{"x-forwarded-proto" => _} = headers, _secure?),
-    do: match?({_host, "https"}, authority(headers))
-
-  defp secure?(_headers, secure?), do: secure?
+  # That a connection is none of TLS says nothing of the client's: a proxy that nobody has named
+  # may be between.
+  defp own_scheme(headers, false), do: headers
+  defp own_scheme(headers, true), do: Map.put_new(headers, "x-forwarded-proto", "https")
 
   @doc "The header fields without those that this peer is not believed."
   @spec believed(map(), :inet.ip_address(), [Web.network()]) :: map()

@@ -1,0 +1,46 @@
+defmodule FormdbHttp.Certificates do
+  @moduledoc """
+  Certificates for tests, made when they are needed, with their keys, as files of PEM.
+  """
+
+  @doc """
+  Writes a certificate for localhost and its key to two files of the folder, and gives their paths.
+  Options: `:key`, as `:public_key.pkix_test_data/1` takes it, and `:validity`, two dates as
+  tuples.
+  """
+  @spec write(Path.t(), String.t(), keyword()) :: {certificate :: Path.t(), key :: Path.t()}
+  def write(folder, name, opts \\ []) do
+    data = data(opts)
+    {type, der} = data[:key]
+
+    certificates = [data[:cert] | tl(Enum.reverse(data[:cacerts]))]
+
+    put(
+      Path.join(folder, name <> ".crt"),
+      for(der <- certificates, do: {:Certificate, der, :not_encrypted})
+    )
+
+    put(Path.join(folder, name <> ".key"), [{type, der, :not_encrypted}])
+    {Path.join(folder, name <> ".crt"), Path.join(folder, name <> ".key")}
+  end
+
+  defp data(opts) do
+    key = Keyword.get(opts, :key, {:namedCurve, :secp256r1})
+    today = Date.utc_today()
+    a_year = {today |> Date.add(-1) |> Date.to_erl(), today |> Date.add(365) |> Date.to_erl()}
+    peer = [key: key, digest: :sha256, validity: Keyword.get(opts, :validity, a_year)]
+
+    :public_key.pkix_test_data(%{
+      root: [key: {:namedCurve, :secp256r1}, digest: :sha256],
+      intermediates: [[key: {:namedCurve, :secp256r1}, digest: :sha256]],
+      peer: peer
+    })
+  end
+
+  # In another file first, as those do who renew certificates.
+  defp put(path, entries) do
+    File.write!(path <> ".new", :public_key.pem_encode(entries))
+    File.chmod!(path <> ".new", 0o600)
+    File.rename!(path <> ".new", path)
+  end
+end
