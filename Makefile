@@ -49,7 +49,7 @@ test: setup ## run every test, of the engine and of the server
 
 # What runs beside other systems: other people's clients and proxies, uploads and downloads
 # (STREAM_BYTES=2000000000 for their long form), the load test with k6, schemathesis
-# (CONTRACT_CASES=20000), the pages of docs/howto against pandas and shapely, and the two commands of the README on bare systems.
+# (CONTRACT_CASES=20000), the pages of docs/howto against pandas and shapely, the Python client, and the two commands of the README on bare systems.
 interop: build ## run the tests that need other systems and clients (as root)
 	@bin/setup --interop
 	test/interop/clients.py
@@ -57,6 +57,7 @@ interop: build ## run the tests that need other systems and clients (as root)
 	test/interop/load_test.py
 	test/interop/contract.py
 	test/interop/book.py
+	test/interop/python_client.py
 	test/interop/bare_debian.sh bookworm
 	test/interop/bare_debian.sh trixie
 

@@ -203,6 +203,12 @@ defmodule FormdbHttp.ConfigTest do
     assert problem!(%{"FORMDB_" => "x"}) =~ "FORMDB_ is not a setting"
   end
 
+  test "what a client reads in the same shell is no setting and no fault" do
+    client = Map.new(~w(FORMDB_URL FORMDB_TOKEN FORMDB_DB FORMDB_CONFIG), &{&1, "x"})
+    assert {:ok, config} = Config.load(Map.put(client, "FORMDB_PORT", "4001"))
+    assert config.port == 4001
+  end
+
   describe "an address other machines can reach" do
     test "is refused" do
       for host <- ["0.0.0.0", "::", "192.0.2.7", "128.0.0.1", "::ffff:192.0.2.7", "::127.0.0.1"] do

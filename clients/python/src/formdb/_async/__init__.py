@@ -1,0 +1,1 @@
+"""The client for async and await. The one without is made of it: see unasync.py."""

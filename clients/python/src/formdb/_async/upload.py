@@ -1,0 +1,105 @@
+"""Uploads: streams that are sent once more from their beginning when they broke off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from .._io import asleep
+from .._models import Progress, Upload
+from .._query import Params
+from .._retry import TRANSIENT_CODES
+from .._source import Lines, Source, achunks, file_source
+from ..errors import ApiError, NotReplayable, UploadFailed
+from .http import lines, new_key, refusal, transient, unreachable
+from .scope import AsyncScope
+
+# A file; or features or points, as a list, as what is called for them anew, or as they come (which can be sent once).
+UploadSource = Source | Path | str | Iterable[Mapping[str, Any]] | Callable[[], Iterable[Mapping[str, Any]]]
+
+
+def source_of(given: UploadSource) -> Source:
+    if isinstance(given, str | Path):
+        return file_source(Path(given))
+    if isinstance(given, Source):
+        return given
+    if callable(given):
+        return Lines(given, replayable=True)
+    items = given
+    return Lines(lambda: items, replayable=isinstance(items, Sequence))
+
+
+async def upload(scope: AsyncScope, path: str, given: UploadSource, params: Params, key: str | None,
+                 progress: Callable[[Progress], None] | None) -> Upload:
+    """Sends a stream until all of it is written, once."""
+    scope.check_writable()
+    source = source_of(given)
+    fields = {"Content-Type": source.content_type, "Idempotency-Key": key or new_key()}
+    if source.content_encoding:
+        fields["Content-Encoding"] = source.content_encoding
+    if source.size is not None:
+        fields["Content-Length"] = str(source.size)
+    http = scope.http
+    attempts = http.retry.begin()
+    while True:
+        watch = _Watch(source, progress, attempts.count)
+        retry_after: float | None = None
+        try:
+            request = http.client.build_request("POST", scope.path + path, params=params, content=watch.body(), headers=fields)
+            response = await http.client.send(request, stream=True)
+            try:
+                result = await _result(response)
+            finally:
+                await response.aclose()
+            if isinstance(result, Upload):
+                return result
+            failure: Exception = result
+            retry_after = result.retry_after
+            again = transient(result) or result.code in TRANSIENT_CODES
+        except httpx.TransportError as error:
+            failure, again = unreachable(http.url, error, attempts), True
+        if not again:
+            raise failure
+        if not source.replayable and watch.sent > 0:
+            raise NotReplayable(f"{failure}; what was written stays, and this source cannot be read again") from failure
+        wait = attempts.pause(retry_after)
+        if wait is None:
+            raise failure
+        await asleep(wait)
+
+
+class _Watch:
+    """A body that tells how far it has been sent."""
+
+    def __init__(self, source: Source, progress: Callable[[Progress], None] | None, attempt: int) -> None:
+        self._source, self._progress, self._attempt = source, progress, attempt
+        self.sent = 0
+
+    async def body(self) -> AsyncIterator[bytes]:
+        rows = 0
+        async for chunk in achunks(self._source.chunks()):
+            yield chunk
+            self.sent += len(chunk)
+            if self._progress is not None:
+                rows += chunk.count(b"\n")
+                self._progress(Progress(self.sent, self._source.size, rows, self._attempt))
+
+
+async def _result(response: httpx.Response) -> Upload | ApiError:
+    if not response.is_success:
+        await response.aread()
+        return refusal(response)
+    last: Any = None
+    async for line in lines(response):
+        last = json.loads(line)
+    if not isinstance(last, dict) or "done" not in last:
+        raise httpx.RemoteProtocolError("the answer ends before its last line")
+    written = Upload.of(last)
+    if last["done"]:
+        return written
+    problem = last.get("error", {})
+    return UploadFailed(int(problem.get("status", 500)), problem, written)

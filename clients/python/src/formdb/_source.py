@@ -1,0 +1,265 @@
+"""Bodies of uploads: what is sent line by line, in constant memory, and again from its beginning."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, runtime_checkable
+
+from ._query import jsonable
+from .errors import FormDBError
+
+NDJSON = "application/x-ndjson"
+SEQUENCE = "application/geo+json-seq"
+CSV = "text/csv"
+CHUNK_BYTES = 1 << 18
+# As the server's FORMDB_MAX_BODY_BYTES unless it is set otherwise: what is larger it would not take either.
+FEATURE_BYTES = 64 << 20
+CODINGS = {".gz": "gzip", ".zst": "zstd"}
+TYPES = {".csv": CSV, ".ndjson": NDJSON, ".jsonl": NDJSON, ".geojsonl": NDJSON, ".ldgeojson": NDJSON, ".geojsons": SEQUENCE,
+          ".geojsonseq": SEQUENCE}
+
+
+class BadSource(FormDBError):
+    """What is to be uploaded cannot be read as what it should be."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A body. `size` is in bytes where it is known; `replayable` says that `chunks` may be called again."""
+
+    content_type: str
+    content_encoding: str | None
+    size: int | None
+    replayable: bool
+
+    def chunks(self) -> Iterator[bytes]: ...
+
+
+async def achunks(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+def digest(source: Source, about: Iterable[tuple[str, str]]) -> str:
+    """A key that this body gets with these parameters every time."""
+    hashed = hashlib.sha256(json.dumps([source.content_type, sorted(about)]).encode())
+    # What is made of a file is the same as long as the file is.
+    for chunk in File(source.path, source.content_type).chunks() if isinstance(source, Collection) else source.chunks():
+        hashed.update(chunk)
+    return hashed.hexdigest()[:40]
+
+
+class File:
+    """A file, sent as it is; with `header` that stands in place of its first line."""
+
+    replayable = True
+
+    def __init__(self, path: Path, content_type: str, content_encoding: str | None = None, header: str | None = None) -> None:
+        if header is not None and content_encoding is not None:
+            raise BadSource(f"{path}: the header of a packed table cannot be replaced; unpack it first")
+        self.path, self.content_type, self.content_encoding = path, content_type, content_encoding
+        self._header = None if header is None else header.encode() + b"\n"
+        self.size: int | None = path.stat().st_size
+        if self._header is not None:
+            with open(path, "rb") as file:
+                self.size += len(self._header) - len(file.readline())
+
+    def chunks(self) -> Iterator[bytes]:
+        with open(self.path, "rb") as file:
+            if self._header is not None:
+                file.readline()
+                yield self._header
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+
+class Lines:
+    """Objects, a line each. `make` gives all of them anew; without that they can be sent once only."""
+
+    content_type = NDJSON
+    content_encoding: str | None = None
+    size: int | None = None
+
+    def __init__(self, make: Callable[[], Iterable[Mapping[str, Any]]], replayable: bool) -> None:
+        self._make, self.replayable = make, replayable
+
+    def chunks(self) -> Iterator[bytes]:
+        encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=jsonable).encode
+        return packed(encode(each).encode() for each in self._make())
+
+
+class Packed:
+    """A body that comes in pieces, such as from a pipe: it can be sent once."""
+
+    content_encoding: str | None = None
+    size: int | None = None
+    replayable = False
+
+    def __init__(self, pieces: Iterable[bytes], content_type: str) -> None:
+        self._pieces, self.content_type = pieces, content_type
+
+    def chunks(self) -> Iterator[bytes]:
+        yield from self._pieces
+
+
+class Collection:
+    """A file with a GeoJSON document, sent as lines: of a FeatureCollection a feature each."""
+
+    content_type = NDJSON
+    content_encoding: str | None = None
+    size: int | None = None
+    replayable = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def chunks(self) -> Iterator[bytes]:
+        with open(self.path, "rb") as file:
+            yield from packed(features_of(file, str(self.path)))
+
+
+def packed(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines, many to a piece."""
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size >= CHUNK_BYTES:
+            yield b"\n".join(held) + b"\n"
+            held, size = [], 0
+    if held:
+        yield b"\n".join(held) + b"\n"
+
+
+def features_of(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """The features of a GeoJSON document, each in one line with the bytes it has there, one after the other.
+
+    What is no FeatureCollection is one line. Memory is that of the largest feature.
+    """
+    text = _Text(file, name)
+    text.expect("{")
+    members: dict[str, Any] = {}
+    found = False
+    while not text.taken("}"):
+        if members:
+            text.expect(",")
+        key, _ = text.value()
+        text.expect(":")
+        if key == "features":
+            _check_crs(members, name)
+            text.expect("[")
+            found = True
+            first = True
+            while not text.taken("]"):
+                if not first:
+                    text.expect(",")
+                first = False
+                yield text.value()[1].replace("\r", " ").replace("\n", " ").encode()
+            members["features"] = None
+        else:
+            members[str(key)] = text.value()[0]
+    _check_crs(members, name)
+    if not found:
+        if members.get("type") == "FeatureCollection":
+            raise BadSource(f"{name}: the FeatureCollection has no features")
+        yield json.dumps(members, ensure_ascii=False).encode()
+    text.expect("")
+
+
+def _check_crs(members: Mapping[str, Any], name: str) -> None:
+    crs = members.get("crs")
+    if crs is None:
+        return
+    properties = crs.get("properties") if isinstance(crs, dict) else None
+    system = str(properties.get("name", "")) if isinstance(properties, dict) else ""
+    if not system.upper().replace("::", ":").endswith(("CRS84", "EPSG:4326")):
+        raise BadSource(f"{name}: its coordinates are in {system or crs}, and not in longitude and latitude (WGS 84); "
+                        "convert them first, for instance with ogr2ogr -t_srs EPSG:4326")
+
+
+class _Text:
+    """A text of JSON that is read a value at a time."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")()
+        self._parse = json.JSONDecoder().raw_decode
+        self._buffer, self._at, self._ended, self._before = "", 0, False, 0
+
+    def _fill(self, size: int = CHUNK_BYTES) -> None:
+        more = self._file.read(size)
+        self._ended = len(more) < size
+        try:
+            text = self._decode.decode(more, self._ended)
+        except UnicodeDecodeError as error:
+            raise BadSource(f"{self._name} is not UTF-8: {error}") from None
+        self._before += self._at
+        self._buffer, self._at = self._buffer[self._at:] + text, 0
+
+    def _next(self) -> str:
+        """The next character that is no space, or none at the end."""
+        while True:
+            while self._at < len(self._buffer):
+                if self._buffer[self._at] not in " \t\r\n":
+                    return self._buffer[self._at]
+                self._at += 1
+            if self._ended:
+                return ""
+            self._fill()
+
+    def expect(self, character: str) -> None:
+        found = self._next()
+        if found != character:
+            raise BadSource(f"{self._name} is no GeoJSON: found {found or 'its end'!r} at character {self._before + self._at + 1}; "
+                            f"expected {character or 'its end'!r}")
+        self._at += len(character)
+
+    def taken(self, character: str) -> bool:
+        if self._next() != character:
+            return False
+        self._at += 1
+        return True
+
+    def value(self) -> tuple[Any, str]:
+        """The next value, and its text."""
+        self._next()
+        size = CHUNK_BYTES
+        while True:
+            try:
+                value, end = self._parse(self._buffer, self._at)
+                # A number may go on behind the end of what was read.
+                if end < len(self._buffer) or self._ended:
+                    text = self._buffer[self._at:end]
+                    self._at = end
+                    return value, text
+                problem = "it is cut off"
+            except (json.JSONDecodeError, RecursionError) as error:
+                problem = str(error)
+            if self._ended or len(self._buffer) - self._at > FEATURE_BYTES:
+                raise BadSource(f"{self._name} is no GeoJSON at character {self._before + self._at + 1}, or has a value "
+                                f"of more than {FEATURE_BYTES >> 20} MiB there: {problem}")
+            self._fill(size)
+            size = min(2 * size, FEATURE_BYTES)
+
+
+def file_source(path: Path, header: str | None = None) -> Source:
+    """A file as what its name says it is, and its first byte where the name does not tell lines from sequences."""
+    coding = CODINGS.get(path.suffix.lower())
+    suffix = (path.with_suffix("") if coding else path).suffix.lower()
+    kind = TYPES.get(suffix)
+    if suffix in (".geojson", ".json"):
+        if coding is not None:
+            raise BadSource(f"{path}: a packed FeatureCollection cannot be sent as lines; unpack it first")
+        return Collection(path)
+    if kind is None:
+        known = ", ".join([*TYPES, ".geojson"])
+        raise BadSource(f"{path}: its name does not say what it has; names end in one of {known}")
+    if kind != CSV and coding is None:
+        with open(path, "rb") as file:
+            kind = SEQUENCE if file.read(1) == b"\x1e" else NDJSON
+    return File(path, kind, coding, header)

@@ -1,0 +1,66 @@
+"""The database that calls are about, and the state of it that questions are about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._models import When
+from .._query import Params, params, text_of
+from .http import Http
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A database, as it is now, as of a sequence or time, or in a transaction."""
+
+    http: Http
+    name: str
+    as_of: When | None = None
+    transaction: str | None = None
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/databases/{self.name}"
+
+    def at(self, as_of: When | None) -> Scope:
+        return self if as_of is None else replace(self, as_of=as_of)
+
+    def state(self) -> Params:
+        return params(as_of=self.as_of, transaction=self.transaction)
+
+    def read(self, path: str, given: Params | None = None, body: Any = None, *, method: str = "GET") -> Any:
+        """A question about the state of this scope."""
+        return self.http.read(self.path + path, [*(given or []), *self.state()], body, method=method)
+
+    def plain(self, path: str, given: Params | None = None) -> Any:
+        """A question that has its own way to name a state."""
+        return self.http.read(self.path + path, given)
+
+    def write(self, method: str, path: str, given: Params | None = None, body: Any = None, *, key: str | None = None,
+                    headers: dict[str, str] | None = None) -> Any:
+        self.check_writable()
+        return self.http.write(method, self.path + path, given, body, key=key, headers=headers)
+
+    def check_writable(self) -> None:
+        if self.as_of is not None:
+            raise ValueError(f"this is the database as of {text_of(self.as_of)}: the past cannot be written")
+
+    def pinned(self) -> Scope:
+        """The same, as of one sequence: what is asked of it twice is answered the same."""
+        if self.as_of is not None or self.transaction is not None:
+            return self
+        return replace(self, as_of=(self.http.read(self.path))["seq"])
+
+    def lines(self, path: str, given: Params, accept: str, body: Any = None, *, method: str = "GET") -> Iterator[bytes]:
+        """All lines of an answer, as of one state."""
+        scope = self.pinned()
+        for line in scope.http.lines(scope.path + path, [*given, *scope.state()], accept, method=method, body=body):
+            yield line
+
+    def rows(self, path: str, given: Params, body: Any = None, *, method: str = "GET") -> Iterator[Any]:
+        """All rows of an answer, as of one state."""
+        for line in self.lines(path, given, "application/x-ndjson", body, method=method):
+            yield json.loads(line)
