@@ -132,6 +132,7 @@ defmodule FormdbHttpWeb.Endpoint do
           address: {config.host, config.port},
           tls: Certificates.on?(config),
           max_connections: config.max_connections,
+          address_connections: config.address_connections,
           routes: :all,
           in_flight: in_flight
         ) ++
@@ -150,6 +151,7 @@ defmodule FormdbHttpWeb.Endpoint do
       address: {config.probe_host, config.probe_port},
       tls: false,
       max_connections: @probe_connections,
+      address_connections: 0,
       routes: :probes,
       in_flight: InFlight.new()
     )

@@ -112,6 +112,14 @@ defmodule FormdbHttp.Config.SecuritySettings do
         doc: "Requests from one address that may come at once; 0: ten times FORMDB_ADDRESS_RATE"
       },
       %{
+        field: :address_connections,
+        type: :integer,
+        default: 0,
+        range: 0..1_000_000,
+        doc:
+          "Connections from one address at the same time, but from FORMDB_TRUSTED_PROXIES; 0: any number"
+      },
+      %{
         field: :principal_rate,
         type: :integer,
         default: 0,

@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.Cowboy.Connection do
   @moduledoc false
   # What Ranch starts for a connection that was accepted: Cowboy's process, or, when all
-  # places are taken, one that answers 503 at once and closes. Ranch itself would let the
+  # places are taken, or all of its address, one that answers 503 at once and closes. Ranch itself would let the
   # next client wait in silence.
 
   @behaviour :ranch_protocol
@@ -17,22 +17,40 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
   def start_link(ref, transport, %{connections: connections} = options) do
     case Connections.enter(connections) do
       :ok ->
-        with {:ok, pid} = started <- protocol(transport).start_link(ref, transport, options) do
-          Connections.watch(connections, pid)
-          started
-        end
+        arguments = [self(), ref, transport, options]
+        pid = :proc_lib.spawn_link(__MODULE__, :serve, arguments)
+        Connections.watch(connections, pid)
+        {:ok, pid}
 
       :full ->
-        {:ok, :proc_lib.spawn_link(fn -> refuse(ref, transport, connections) end)}
+        {:ok, :proc_lib.spawn_link(fn -> refuse(ref, transport, connections, :all) end)}
+    end
+  end
+
+  @doc false
+  # Before the handshake of TLS, whose work nobody is given who has connections enough.
+  def serve(parent, ref, transport, %{connections: connections} = options) do
+    handed_over = receive(do: ({:handshake, ^ref, _, _, _} = message -> message))
+
+    with {:ok, {address, _port}} <- :inet.peername(elem(handed_over, 3)),
+         :full <- Connections.enter_address(connections, address) do
+      send(self(), handed_over)
+      refuse(ref, transport, connections, :address)
+    else
+      _entered_or_gone ->
+        send(self(), handed_over)
+        protocol(transport).connection_process(parent, ref, transport, options)
     end
   end
 
   defp protocol(transport), do: if(transport.secure(), do: :cowboy_tls, else: :cowboy_clear)
 
-  defp refuse(ref, transport, connections) do
+  defp refuse(ref, transport, connections, limit) do
     manner = Connections.refuse(connections, self())
 
-    if transport.secure(), do: shut(ref), else: tell(ref, transport, connections, manner)
+    if transport.secure(),
+      do: shut(ref),
+      else: tell(ref, transport, answer(connections, limit), manner)
   end
 
   # To tell it by TLS would take the work of a handshake. What Ranch hands over is TCP yet.
@@ -42,9 +60,9 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
     end
   end
 
-  defp tell(ref, transport, connections, manner) do
+  defp tell(ref, transport, answer, manner) do
     with {:ok, socket} <- :ranch.handshake(ref) do
-      transport.send(socket, answer(connections.limit))
+      transport.send(socket, answer)
       transport.shutdown(socket, :write)
       if manner == :gently, do: linger(transport, socket, now() + @linger_ms)
       transport.close(socket)
@@ -59,8 +77,16 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
 
   defp now, do: System.monotonic_time(:millisecond)
 
-  defp answer(limit) do
-    detail = "#{limit} connections are open, which is the limit (setting FORMDB_MAX_CONNECTIONS)"
+  defp answer(connections, limit) do
+    detail =
+      case limit do
+        :all ->
+          "#{connections.limit} connections are open, which is the limit (setting FORMDB_MAX_CONNECTIONS)"
+
+        :address ->
+          "#{connections.address_limit} connections from this address are open, which is the limit (setting " <>
+            "FORMDB_ADDRESS_CONNECTIONS)"
+      end
 
     id = RequestId.new()
     error = %Error{code: :too_many_connections, detail: detail}

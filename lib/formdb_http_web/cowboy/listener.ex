@@ -19,11 +19,17 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
   process that counts its connections off.
 
   Options: `:address`, a pair of host and port, `:tls`, whether it speaks TLS, `:max_connections`,
-  `:routes`, and `:in_flight`, which counts the requests under way.
+  `:address_connections`, `:routes`, and `:in_flight`, which counts the requests under way.
   """
   @spec children(module(), FormdbHttp.Config.t(), keyword()) :: [Supervisor.child_spec()]
   def children(name, config, opts) do
-    counts = Connections.new(opts[:max_connections], Module.concat(name, Connections))
+    counts =
+      Connections.new(Module.concat(name, Connections),
+        limit: opts[:max_connections],
+        address_limit: opts[:address_connections],
+        exempt: config.trusted_proxies
+      )
+
     transport = transport_options(opts[:address], opts[:tls], config)
     protocol = protocol_options(config, counts, opts)
 
