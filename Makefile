@@ -47,13 +47,14 @@ test: setup ## run every test, of the engine and of the server
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),10)
 	mix test --warnings-as-errors
 
-# What runs beside other systems: other people's clients and proxies, uploads and downloads
+# What runs beside other systems: other people's clients and proxies, the client of Phoenix and a browser, uploads and downloads
 # (STREAM_BYTES=2000000000 for their long form), the load test with k6, schemathesis
 # (CONTRACT_CASES=20000), the pages of docs/howto against pandas and shapely, the Python client, and the two commands of the README on bare systems.
 interop: build ## run the tests that need other systems and clients (as root)
 	@bin/setup --interop
 	test/interop/clients.py
 	test/interop/streams.py
+	test/interop/live.py
 	test/interop/load_test.py
 	test/interop/contract.py
 	test/interop/book.py

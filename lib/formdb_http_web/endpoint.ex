@@ -18,6 +18,7 @@ defmodule FormdbHttpWeb.Endpoint do
   alias FormdbHttp.Config.Web
   alias FormdbHttpWeb.{Audit, Auth}
   alias FormdbHttpWeb.Cowboy.{Connections, Drainer, InFlight, Listener}
+  alias FormdbHttpWeb.Live.Open
   alias FormdbHttpWeb.Tls.Certificates
 
   # The name of the listener for probes; the other has this module's.
@@ -128,6 +129,7 @@ defmodule FormdbHttpWeb.Endpoint do
         Auth.children(config) ++
         Certificates.children(config) ++
         probes(config) ++
+        [Open] ++
         Listener.children(__MODULE__, config,
           address: {config.host, config.port},
           tls: Certificates.on?(config),

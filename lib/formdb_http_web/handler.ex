@@ -16,6 +16,7 @@ defmodule FormdbHttpWeb.Handler do
     Authentication,
     Authorization,
     BasePath,
+    Bearer,
     Compression,
     Conditions,
     CrossOrigin,
@@ -43,6 +44,7 @@ defmodule FormdbHttpWeb.Handler do
     &BasePath.call/1,
     &CrossOrigin.call/1,
     &RateLimit.by_address/1,
+    &Bearer.call/1,
     &Authentication.call/1,
     &RateLimit.by_principal/1,
     &Authorization.call/1,
@@ -102,6 +104,17 @@ defmodule FormdbHttpWeb.Handler do
     headers
     |> Map.update!("cache-control", &(@private <> &1))
     |> merge(%{"vary" => "authorization"})
+  end
+
+  # What stays open is counted when it begins, and goes as it is.
+  defp finish(%{method: method} = req, started, {status, headers, {:live, parts}}) do
+    RequestEnd.note(req, status, started, 0)
+    {status, headers, if(method == "HEAD", do: {:stream, []}, else: {:live, parts})}
+  end
+
+  defp finish(req, started, {status, _headers, {:socket, _module, _state}} = answer) do
+    RequestEnd.note(req, status, started, 0)
+    answer
   end
 
   # HEAD wants none of them.

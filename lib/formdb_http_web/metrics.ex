@@ -13,6 +13,7 @@ defmodule FormdbHttpWeb.Metrics do
   alias FormdbHttp.Serving
   alias FormdbHttpWeb.Audit.Event
   alias FormdbHttpWeb.{Endpoint, RequestMetrics}
+  alias FormdbHttpWeb.Live.Open
 
   @registry :formdb_http
 
@@ -93,7 +94,12 @@ defmodule FormdbHttpWeb.Metrics do
        "Connections refused, since as many were open as the limit allows.",
        [{[], Endpoint.refused_connections()}]},
       {:formdb_http_requests_in_flight, :gauge, "Requests that are being answered.",
-       [{[], Endpoint.requests_in_flight()}]}
+       [{[], Endpoint.requests_in_flight()}]},
+      {:formdb_http_sockets, :gauge, "WebSockets now open.", [{[], Open.count(:socket)}]},
+      {:formdb_http_streams, :gauge, "Streams of server-sent events now open.",
+       [{[], Open.count(:stream)}]},
+      {:formdb_http_waiting_requests, :gauge, "Requests that now wait for news of a journal.",
+       [{[], Open.count(:wait)}]}
     ]
   end
 

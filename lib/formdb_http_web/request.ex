@@ -77,13 +77,23 @@ defmodule FormdbHttpWeb.Request do
   @type headers :: %{String.t() => String.t()}
 
   @typedoc """
-  What is sent back. The header fields are those that say something of the answer. A stream
-  is of parts that are made one after the other, each when the client has taken the one before;
-  where one cannot be made it throws `{:cut_off, error}`, and the connection is ended.
+  What is sent back. The header fields are those that say something of the answer.
   """
-  @type answer :: {status :: 200..599, headers :: %{String.t() => iodata()}, body()}
+  @type answer :: {status :: 101 | 200..599, headers :: %{String.t() => iodata()}, body()}
 
-  @type body :: iodata() | {:stream, Enumerable.t()}
+  @typedoc """
+    * a stream is of parts that are made one after the other, each when the client has taken
+      the one before; where one cannot be made it throws `{:cut_off, error}`, and the
+      connection is ended
+    * one that is `:live` has no end of its own, and its parts are made when there is news
+    * a socket takes the connection over: a module in the shape of Phoenix.Socket.Transport,
+      and what its `connect/1` gave
+  """
+  @type body ::
+          iodata()
+          | {:stream, Enumerable.t()}
+          | {:live, Enumerable.t()}
+          | {:socket, module(), term()}
 
   @typedoc "What a step of the pipeline makes of a request."
   @type step :: {:cont, t()} | {:halt, answer()} | {:error, Error.t()}

@@ -6,7 +6,8 @@ defmodule FormdbHttpWeb.Settings do
   alias FormdbHttpWeb.{Auth, CrossOrigin, Rates}
 
   @keys [:max_body_bytes, :body_timeout_ms, :body_min_rate, :base_path, :trusted_proxies] ++
-          [:compression]
+          [:compression, :socket_channels, :socket_message_bytes, :socket_joins_per_second] ++
+          [:socket_idle_ms, :heartbeat_ms, :longest_wait_ms]
   @enforce_keys @keys ++ [:cross_origin, :auth, :rates, :hsts, :routes]
   defstruct @enforce_keys
 
@@ -17,6 +18,12 @@ defmodule FormdbHttpWeb.Settings do
           base_path: String.t(),
           trusted_proxies: [Config.Web.network()],
           compression: boolean(),
+          socket_channels: pos_integer(),
+          socket_message_bytes: pos_integer(),
+          socket_joins_per_second: pos_integer(),
+          socket_idle_ms: pos_integer(),
+          heartbeat_ms: pos_integer(),
+          longest_wait_ms: pos_integer(),
           cross_origin: CrossOrigin.t(),
           auth: Auth.t() | nil,
           rates: Rates.t(),

@@ -5,6 +5,7 @@
 const source = document.currentScript.dataset.document;
 // Longer answers are cut on the page; the whole went over the wire.
 const SHOWN_CHARACTERS = 100000;
+const FIRST_SECONDS = 3;
 
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -222,8 +223,10 @@ function attempt(api, path, verb, operation) {
     result.replaceChildren(element("p", { class: "note" }, "…"));
     const began = performance.now();
     try {
-      const answer = await fetch(url, { method: verb, headers, body: sent });
-      const given = await answer.text();
+      const leave = new AbortController();
+      const answer = await fetch(url, { method: verb, headers, body: sent, signal: leave.signal });
+      const events = (answer.headers.get("content-type") || "").startsWith("text/event-stream");
+      const given = events ? await beginning(answer.body.getReader(), leave) : await answer.text();
       const took = Math.round(performance.now() - began);
       const named = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
       result.replaceChildren(element("h4", {}, `${answer.status} ${answer.statusText} (${took} ms)`),
@@ -241,6 +244,19 @@ function attempt(api, path, verb, operation) {
     element("button", {}, "Send"), element("h4", {}, "As a command"), line, result);
   update();
   return form;
+}
+
+// What comes in the first seconds of an answer that has no end.
+async function beginning(reader, leave) {
+  const decoder = new TextDecoder();
+  let text = "";
+  setTimeout(() => leave.abort(), FIRST_SECONDS * 1000);
+  try {
+    for (let read; !(read = await reader.read()).done;) text += decoder.decode(read.value, { stream: true });
+  } catch {
+    text += "…";
+  }
+  return text;
 }
 
 // The dots of a path would be taken out by the browser.

@@ -53,6 +53,8 @@ defmodule FormdbHttpWeb.CrossOriginTest do
     assert check("GET", @evil) == {:ok, %{}}
     assert check("HEAD", @evil) == {:ok, %{}}
     assert check("OPTIONS", @evil) == {:ok, %{}}
+    # A page reads what a WebSocket brings, and writes to it.
+    assert check("GET", Map.put(@evil, "upgrade", "websocket")) == :origin_not_allowed
     preflight = Map.put(@evil, "access-control-request-method", "PUT")
     assert check("OPTIONS", preflight) == :origin_not_allowed
   end

@@ -507,7 +507,7 @@ defmodule FormdbHttpWeb.EndpointTest do
       wait_until(fn -> Endpoint.connections() == 1 end)
       Process.sleep(50)
       log = capture_log(fn -> assert stop_ms() in 200..2_500 end)
-      assert log =~ "1 requests unanswered after 200 ms"
+      assert log =~ "1 requests unanswered and 0 sockets open after 200 ms"
       assert read_all(busy) == ""
     end
 

@@ -118,7 +118,10 @@ defmodule FormdbHttpWeb.EveryCallTest do
             {"/openapi.json", ["GET", "HEAD"]},
             {"/docs", ["GET", "HEAD"]},
             {"/docs/docs.js", ["GET", "HEAD"]},
-            {"/docs/style.css", ["GET", "HEAD"]}
+            {"/docs/style.css", ["GET", "HEAD"]},
+            {"/live", ["GET", "HEAD"]},
+            {"/live/live.js", ["GET", "HEAD"]},
+            {"/live/world.svg", ["GET", "HEAD"]}
           ],
           method <- methods,
           name <- ["if-match", "if-none-match"],
@@ -452,7 +455,13 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "include" => {:include, "seq"},
     "feature_id" => {:text, "f1"},
     "actor" => {:text, "ana"},
-    "bodies" => {:boolean, "false"}
+    "bodies" => {:boolean, "false"},
+    "wait" => {:count, "0"},
+    "ids" => {:text, "f1"},
+    "log" => {:text, "x"},
+    "hash" => {:text, "x"},
+    "proof" => {:boolean, "true"},
+    "token" => {:text, "x"}
   }
 
   # What a call takes in the place of something else, and so not beside it.

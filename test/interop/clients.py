@@ -100,6 +100,10 @@ class Process:
             time.sleep(0.05)
         fail(f"{self.name} does not come up: {self.output()[-2000:]}")
 
+    def kill(self):
+        os.killpg(self.running.pid, signal.SIGKILL)
+        self.running.wait(PATIENCE)
+
     def stop(self):
         for how, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
             try:

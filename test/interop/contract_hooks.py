@@ -28,6 +28,7 @@ EXCUSED = [
     ("precondition_failed", "", ""),
     # What a setting allows, and what is finite.
     ("invalid_parameter", "/limit", "FORMDB_PAGE_ITEMS"),
+    ("invalid_parameter", "/wait", "FORMDB_LONGEST_WAIT_MS|wait is for"),
     ("invalid_id", ".*", "FORMDB_ID_BYTES"),
     ("invalid_geometry", ".*", "deep"),
     ("too_large", ".*", "FORMDB_"),

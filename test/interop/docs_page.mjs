@@ -51,7 +51,7 @@ const context = {
     getElementById: (id) => parts[id],
   },
   location: { hash: "", origin: base },
-  fetch: send, performance, console,
+  fetch: send, performance, console, AbortController, TextDecoder, setTimeout,
 };
 vm.runInNewContext(await text("/docs/docs.js"), context);
 const api = JSON.parse(await text("/openapi.json"));
@@ -108,4 +108,6 @@ credential.typed = "secret";
 tried = await attempt("getFeature", { db: "quakes", id: "it's." });
 assert.equal(tried.sent.headers.Authorization, "Bearer secret");
 assert.ok(tried.shown.includes('"Authorization: Bearer $KEY"') && !tried.shown.includes("secret"));
+tried = await attempt("getJournalStream", { db: "quakes", since: "0" });
+assert.match(tried.shown, /event: journal_event\ndata: \{"after":0,/);
 console.log(`${operations.length} calls, ${opened} parts opened, 5 requests tried`);

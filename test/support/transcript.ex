@@ -93,7 +93,7 @@ defmodule FormdbHttp.Transcript do
     do: chunks(chunks_of(expected), chunks_of(actual), names)
 
   # 100 (Continue) comes before the answer.
-  defp last_answer("HTTP/1.1 1" <> _ = text) do
+  defp last_answer("HTTP/1.1 100" <> _ = text) do
     [_interim, rest] = String.split(text, "\n\n", parts: 2)
     last_answer(rest)
   end
@@ -136,6 +136,11 @@ defmodule FormdbHttp.Transcript do
   end
 
   defp chunk(@any), do: :more
+
+  # A line of a stream of events.
+  defp chunk("data: " <> text) do
+    with {:json, value} <- chunk(text), do: {:json, %{"data" => value}}
+  end
 
   defp chunk(text) do
     case JSON.decode(quote_any(text)) do
@@ -314,7 +319,7 @@ defmodule FormdbHttp.Transcript do
     end)
   end
 
-  defp final(["HTTP/1.1 1" <> _ | rest]),
+  defp final(["HTTP/1.1 100" <> _ | rest]),
     do: rest |> Enum.drop_while(&(not String.starts_with?(&1, "HTTP/1.1 "))) |> final()
 
   defp final(lines), do: lines

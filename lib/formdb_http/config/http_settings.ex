@@ -110,6 +110,49 @@ defmodule FormdbHttp.Config.HttpSettings do
         doc: "How long a client may leave up to 256 KiB of its answer unread before it is cut off"
       },
       %{
+        field: :socket_channels,
+        type: :integer,
+        default: 100,
+        range: 1..10_000,
+        doc: "Channels that one WebSocket may have joined"
+      },
+      %{
+        field: :socket_message_bytes,
+        type: :bytes,
+        default: 256 * @kib,
+        range: @kib..(64 * @mib),
+        doc: "Largest message of a client of a WebSocket"
+      },
+      %{
+        field: :socket_joins_per_second,
+        type: :integer,
+        default: 10,
+        range: 1..10_000,
+        doc: "Joins a second of one WebSocket, after as many at once as it may have channels"
+      },
+      %{
+        field: :socket_idle_ms,
+        type: :milliseconds,
+        default: 60_000,
+        range: 100..3_600_000,
+        doc:
+          "How long a client of a WebSocket may send nothing; Phoenix's sends something every 30 s"
+      },
+      %{
+        field: :heartbeat_ms,
+        type: :milliseconds,
+        default: 15_000,
+        range: 10..3_600_000,
+        doc: "How often a stream of server-sent events says that it is there when it has no news"
+      },
+      %{
+        field: :longest_wait_ms,
+        type: :milliseconds,
+        default: 60_000,
+        range: 1_000..3_600_000,
+        doc: "How long `wait` of the journal may let a request wait for news"
+      },
+      %{
         field: :probe_host,
         type: :ip_address,
         default: @loopback,

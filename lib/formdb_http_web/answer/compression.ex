@@ -11,7 +11,7 @@ defmodule FormdbHttpWeb.Compression do
   @plain_bytes 1_024
 
   @types ~w(application/json application/geo+json application/problem+json application/cbor
-    application/x-ndjson text/)
+    application/x-ndjson image/svg+xml text/)
 
   @doc "The answer, packed or as it is. That it is counted is so for both."
   @spec call(Request.answer(), Request.t()) :: Request.answer()

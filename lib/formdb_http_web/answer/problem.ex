@@ -40,6 +40,7 @@ defmodule FormdbHttpWeb.Problem do
     unauthenticated: {401, "The call needs a credential"},
     invalid_token: {401, "The credential is not valid"},
     forbidden: {403, "The credential does not allow this"},
+    vsn_not_supported: {403, "The server does not speak this version of the protocol"},
     origin_not_allowed: {403, "Pages of other web sites may not do this"},
     not_found: {404, "There is nothing at this path"},
     database_not_found: {404, "No such database"},

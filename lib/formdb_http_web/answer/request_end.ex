@@ -9,7 +9,7 @@ defmodule FormdbHttpWeb.RequestEnd do
   @event [:formdb, :request, :stop]
 
   @doc "The request was answered; `sent` are the bytes of its body."
-  @spec note(Request.t(), 200..599, integer(), non_neg_integer()) :: :ok
+  @spec note(Request.t(), 101 | 200..599, integer(), non_neg_integer()) :: :ok
   def note(req, status, started, sent) do
     Body.release()
     duration = System.monotonic_time() - started

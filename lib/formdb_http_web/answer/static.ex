@@ -7,11 +7,16 @@ defmodule FormdbHttpWeb.Static do
   alias FormdbHttpWeb.{Conditions, ETag, Request}
 
   @folder Path.expand("../../../priv/static", __DIR__)
-  @types %{".html" => "text/html", ".css" => "text/css", ".js" => "text/javascript"}
+  @types %{
+    ".html" => "text/html; charset=utf-8",
+    ".css" => "text/css; charset=utf-8",
+    ".js" => "text/javascript; charset=utf-8",
+    ".svg" => "image/svg+xml"
+  }
 
   # Nothing is taken from elsewhere, and no script or style stands in a page itself.
   @policy "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " <>
-            "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   @doc """
   The answer with a file, filled as `fill/3` does, with a tag by which it need not be sent again.
@@ -41,7 +46,7 @@ defmodule FormdbHttpWeb.Static do
   @spec fields(String.t()) :: %{String.t() => String.t()}
   def fields(name) do
     %{
-      "content-type" => Map.fetch!(@types, Path.extname(name)) <> "; charset=utf-8",
+      "content-type" => Map.fetch!(@types, Path.extname(name)),
       "content-security-policy" => @policy,
       "referrer-policy" => "no-referrer"
     }

@@ -4,47 +4,18 @@ defmodule FormdbHttpWeb.JournalController do
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
   alias FormdbHttp.Serving
-  alias FormdbHttpWeb.{Answer, Downloading, Params}
+  alias FormdbHttpWeb.Live.LongPoll
+  alias FormdbHttpWeb.{Answer, Downloading, JournalPage}
 
-  @filters [:type, :feature_id, :series_id, :actor, :transaction, :bodies, :order]
-
-  def index(req, %{db: db} = params) do
-    with {:ok, params} <- in_sequences(params, db, :since),
-         {:ok, params} <- in_sequences(params, db, :until),
-         :ok <- check_order(params) do
-      case Downloading.framing(req) do
-        nil -> page(req, params)
-        framing -> download(framing, params)
+  def index(req, params) do
+    with {:ok, params} <- JournalPage.resolve(params) do
+      case {Downloading.framing(req), params} do
+        {nil, %{wait: 0}} -> page(req, params)
+        {nil, _params} -> wait(req, params)
+        {framing, %{wait: 0}} -> download(framing, params)
+        {_framing, _params} -> no_wait("a page; ask for application/json")
       end
     end
-  end
-
-  # A time stands for the last block that was committed by then.
-  defp in_sequences(params, db, key) do
-    case params do
-      %{^key => time} when is_binary(time) ->
-        case FormdbHttp.seq_at(db, time) do
-          {:ok, seq} -> {:ok, %{params | key => seq}}
-          {:error, %{pointer: "/" <> _name} = error} -> {:error, %{error | pointer: "/#{key}"}}
-          {:error, error} -> {:error, error}
-        end
-
-      _sequence_or_none ->
-        {:ok, params}
-    end
-  end
-
-  defp check_order(%{since: since, until: until})
-       when is_integer(since) and is_integer(until) and since > until do
-    detail = "until is #{until}, before since (#{since}); expected it at or after that"
-    refuse(:invalid_parameter, detail, "/until")
-  end
-
-  defp check_order(_params), do: :ok
-
-  defp filters(params) do
-    provenance = for {"provenance." <> name, text} <- params.filters, do: {name, text}
-    [provenance: provenance] ++ Params.options(params, @filters)
   end
 
   # Up to what is durable now: it goes on growing. From which end the next page goes on
@@ -58,7 +29,7 @@ defmodule FormdbHttpWeb.JournalController do
           do: {until, &[since: since, until: &1]},
           else: {since, &[since: &1, until: until]}
 
-      opts = filters(params)
+      opts = JournalPage.filters(params)
 
       Downloading.answer(framing, first, params.limit, fn next, limit ->
         with {:ok, page} <- FormdbHttp.journal(db, [limit: limit] ++ range.(next) ++ opts),
@@ -67,14 +38,44 @@ defmodule FormdbHttpWeb.JournalController do
     end
   end
 
-  defp page(req, %{db: db} = params) do
-    opts = Params.options(params, [:since, :until, :limit]) ++ filters(params)
+  defp page(req, params) do
+    with {:ok, page} <- JournalPage.read(params), do: answer(page, req, params)
+  end
+
+  defp answer(page, req, params) do
     begin = if params.order == :desc, do: "until", else: "since"
 
-    with {:ok, page} <- FormdbHttp.journal(db, opts) do
-      200
-      |> Answer.json(entries: {:json, page.json}, next: page.next)
-      |> Answer.linked(req, :journal, params, page.next && {begin, page.next})
-    end
+    200
+    |> Answer.json(JournalPage.members(page))
+    |> Answer.linked(req, :journal, params, page.next && {begin, page.next})
   end
+
+  ## Waiting for what comes
+
+  # Where a page has something, or says where to go on, it is an answer.
+  defp wait(req, %{db: db} = params) do
+    look = fn since ->
+      with {:ok, page} <- JournalPage.read(%{params | since: since}),
+           do: {:ok, page.returned > 0 or page.next != nil, page}
+    end
+
+    with {:ok, wait_ms} <- wait_ms(req, params),
+         {:ok, page} <- LongPoll.wait(db, about(params), params.since || 0, look, wait_ms),
+         do: answer(page, req, params)
+  end
+
+  defp wait_ms(%{settings: %{longest_wait_ms: most}}, %{wait: seconds})
+       when seconds * 1_000 > most do
+    detail = "wait is #{seconds} s; it may be #{div(most, 1_000)} s (FORMDB_LONGEST_WAIT_MS)"
+    refuse(:invalid_parameter, detail, "/wait")
+  end
+
+  defp wait_ms(_req, %{order: :asc, until: nil, wait: seconds}), do: {:ok, seconds * 1_000}
+  defp wait_ms(_req, _params), do: no_wait("what comes; leave until and order=desc out")
+
+  defp no_wait(instead), do: refuse(:invalid_parameter, "wait is for " <> instead, "/wait")
+
+  # What the entries are about, as a filter of a subscription.
+  defp about(%{type: type, feature_id: id, series_id: series}),
+    do: %{"type" => type, "ids" => id && [id], "series_id" => series}
 end

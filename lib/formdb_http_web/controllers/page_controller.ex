@@ -21,6 +21,9 @@ defmodule FormdbHttpWeb.PageController do
 
   def docs(req, _params), do: Static.answer(req, "docs.html", %{"calls" => @calls})
   def script(req, _params), do: Static.answer(req, "docs.js")
+  def live(req, _params), do: Static.answer(req, "live.html")
+  def live_script(req, _params), do: Static.answer(req, "live.js")
+  def world(req, _params), do: Static.answer(req, "world.svg")
   def style(req, _params), do: Static.answer(req, "style.css")
 
   # Programs get the same as links.

@@ -6,21 +6,29 @@ defmodule FormdbHttpWeb.Cowboy.Host do
 
   @behaviour :cowboy_middleware
 
-  alias FormdbHttpWeb.Cowboy.{Body, Framing, InFlight, Streaming}
+  alias FormdbHttpWeb.Cowboy.{Body, Framing, InFlight, Streaming, WebSocket}
   alias FormdbHttpWeb.{Handler, Request, Settings}
 
   @impl true
-  def execute(req, %{settings: settings, in_flight: in_flight}) do
+  def execute(req, %{settings: settings} = env) do
     framing = Framing.check(req)
     {status, headers, body} = req |> request(settings) |> answer(framing)
-    headers = Map.put(headers, "server", "FormDB")
-    headers = if last?(status, req, framing, in_flight), do: close(headers, req), else: headers
-    send_answer(status, headers, body, req)
+    give({status, Map.put(headers, "server", "FormDB"), body}, framing, req, env)
     {:stop, req}
   end
 
-  defp send_answer(status, headers, {:stream, parts}, req) do
-    Streaming.send_parts(parts, :cowboy_req.stream_reply(status, headers, req))
+  defp give({101, headers, {:socket, module, state}}, _framing, req, env),
+    do: WebSocket.upgrade(req, env, headers, module, state)
+
+  defp give({status, headers, body}, framing, req, %{in_flight: in_flight}) do
+    headers = if last?(status, req, framing, in_flight), do: close(headers, req), else: headers
+    send_answer(status, headers, body, req)
+  end
+
+  defp send_answer(status, headers, {kind, parts}, req) when kind in [:stream, :live] do
+    req = :cowboy_req.stream_reply(status, headers, req)
+    if kind == :live, do: Streaming.notice_absence(req)
+    Streaming.send_parts(parts, req)
   end
 
   defp send_answer(status, headers, body, req) do

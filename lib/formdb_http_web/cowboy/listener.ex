@@ -76,7 +76,12 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
     # Cowboy takes a connection on which the client is silent for dead, also while
     # that client waits for its answer.
     patience =
-      Enum.max([Limits.keep_alive_ms(), config.write_timeout_ms, config.body_timeout_ms]) + 5_000
+      Enum.max([
+        Limits.keep_alive_ms(),
+        config.write_timeout_ms,
+        config.body_timeout_ms,
+        config.longest_wait_ms
+      ]) + 5_000
 
     {host, _port} = opts[:address]
 

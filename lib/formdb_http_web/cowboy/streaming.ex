@@ -39,6 +39,17 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
       Process.sleep(:infinity)
   end
 
+  # TCP_USER_TIMEOUT (RFC 5482, 3.2, as Linux numbers it), in milliseconds.
+  @absence {:raw, 6, 18, <<60_000::32-native>>}
+
+  @doc """
+  Has the connection end when nothing of what was sent is acknowledged for a minute. Who only
+  reads says nothing else, and a client whose network is gone would be sent to for a quarter of
+  an hour. Where the system has no such option it is so.
+  """
+  @spec notice_absence(:cowboy_req.req()) :: :ok
+  def notice_absence(req), do: :cowboy_req.cast({__MODULE__, :notice_absence}, req)
+
   @doc "Whether a body of that size is sent piece by piece."
   @spec large?(non_neg_integer()) :: boolean()
   def large?(size), do: size > @piece_bytes
@@ -73,12 +84,20 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
   @doc "The commands for Cowboy that follow from a message of this module."
   @spec commands(
           :begin
+          | :notice_absence
           | :end
           | {:sent, pid(), reference(), pos_integer()}
           | {:cut_off, :cowboy.http_version()},
           timeout()
         ) :: [tuple()]
   def commands(:begin, _idle_timeout), do: [set_options: %{idle_timeout: :infinity}]
+
+  def commands(:notice_absence, _idle_timeout) do
+    {_closed, socket} = connection()
+    :inet.setopts(socket, [@absence])
+    []
+  end
+
   def commands(:end, idle_timeout), do: [set_options: %{idle_timeout: idle_timeout}]
 
   # What came before it was sent.

@@ -8,6 +8,7 @@ defmodule FormdbHttpWeb.OpenAPI.Document do
   alias FormdbHttpWeb.Routes.Content
 
   @titles %{
+    101 => "Switching Protocols",
     200 => "OK",
     201 => "Created",
     304 => "Not Modified",

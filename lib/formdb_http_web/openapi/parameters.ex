@@ -83,16 +83,20 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   end
 
   def filter(filters) do
+    both = " One may be given twice, for both ends of a range."
+
     {name, schema, example, more} =
-      case List.last(filters).name do
-        "prop.NAME" ->
-          both = " One may be given twice, for both ends of a range."
+      case Enum.map(filters, & &1.name) do
+        ["prop.NAME"] ->
+          {"filters", filters(filters), ["prop.mag": "gte:5"], both}
+
+        [_time, _seq, "prop.NAME"] ->
           {"filters", ref(:filters), ["prop.mag": "gte:5"], both}
 
-        "attr.NAME" ->
+        ["attr.NAME"] ->
           {"attributes", filters(filters), ["attr.unit": "Cel"], ""}
 
-        "provenance.NAME" ->
+        ["provenance.NAME"] ->
           {"provenance", filters(filters), ["provenance.source": "import 7"], ""}
       end
 
@@ -184,7 +188,11 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:text, "db"), do: ref(:database_name)
   defp schema(:text, "txn"), do: ref(:transaction_id)
   defp schema(:text, name) when name in ["id", "feature", "feature_id"], do: ref(:id)
-  defp schema(:text, "actor"), do: text()
+  defp schema(:text, name) when name in ["actor", "token", "filter"], do: text()
+  defp schema(:text, "vsn"), do: text(pattern: "^[12]\\.0\\.[0-9]+$", examples: ["2.0.0"])
+  defp schema(:text, "log"), do: text(pattern: "^[0-9a-f]+$")
+  defp schema(:text, "hash"), do: ref(:hash)
+  defp schema(:text, "ids"), do: text(examples: ["us7000abcd,kobe"])
   defp schema(:text, name) when name in ["series", "series_id"], do: ref(:series_id)
   defp schema(:text, "point_id"), do: ref(:point_id)
   defp schema(:text, "prefix"), do: text()
@@ -195,6 +203,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema({:enum, values}, name), do: ref(choice(name, values))
   # Text, as all in a query string is: generators know no booleans of one value.
   defp schema({:only, true, _instead}, _name), do: constant("true")
+  defp schema(:count, "wait"), do: count(0, maximum: 60)
   defp schema(:count, "zoom"), do: count(0, maximum: 24)
   defp schema(:count, name) when name in ["limit", "k"], do: count(1, maximum: @largest)
   defp schema(:count, _name), do: count(0, maximum: @largest)

@@ -6,6 +6,8 @@ defmodule FormdbHttpWeb.CrossOrigin do
   #
   # - A page of another site could write: browsers send some requests without asking.
   #   What is not safe (RFC 9110, 9.2.1) is refused unless its origin is allowed.
+  # - A WebSocket begins with a GET, and a page could read it and write to it. It counts as
+  #   unsafe.
   # - It cannot read the answer unless that says so (CORS, Fetch Standard, 3.2).
   # - By a name that the site's owner lets point to this machine (DNS rebinding) it would
   #   be a page of our own. Hence the check of Host where only this machine can ask;
@@ -26,7 +28,7 @@ defmodule FormdbHttpWeb.CrossOrigin do
   @methods "GET, HEAD, POST, PUT, PATCH, DELETE"
   # What a page may send beside what it always may, and see of an answer.
   @request_fields "accept, authorization, content-encoding, content-type, idempotency-key, " <>
-                    "if-match, if-none-match, traceparent, tracestate, x-request-id"
+                    "if-match, if-none-match, last-event-id, traceparent, tracestate, x-request-id"
   @answer_fields "etag, formdb-seq, idempotency-replayed, link, location, ratelimit, " <>
                    "ratelimit-policy, retry-after, www-authenticate, x-request-id"
   # Browsers keep an answer to a preflight no longer than some hours anyway.
@@ -157,7 +159,7 @@ defmodule FormdbHttpWeb.CrossOrigin do
   defp foreign(method, headers, found, origins) do
     preflight? = method == "OPTIONS" and is_map_key(headers, "access-control-request-method")
 
-    if method in @safe and not preflight? do
+    if method in @safe and not preflight? and not upgrade?(headers) do
       # Without fields that say so the page does not see the answer.
       {:ok, vary(origins)}
     else
@@ -168,6 +170,8 @@ defmodule FormdbHttpWeb.CrossOrigin do
       )
     end
   end
+
+  defp upgrade?(headers), do: is_map_key(headers, "upgrade")
 
   # To caches: an answer differs by who asks if there is somebody it says so to.
   defp vary(origins) when is_list(origins) and origins != [], do: %{"vary" => "origin"}

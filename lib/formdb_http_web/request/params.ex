@@ -18,7 +18,7 @@ defmodule FormdbHttpWeb.Params do
           {:ok, params :: map(), asked :: {map(), list()}} | {:error, Error.t()}
   def read(%{call: %Call{} = call} = req) do
     with {:ok, values} <- parts(call.path, req.parts, call.given),
-         {:ok, texts, filters} <- query(req.query, call.query),
+         {:ok, texts, filters} <- query(req.query, call.query, call.others),
          {:ok, values} <- typed(call.query, texts, values),
          {:ok, values} <- typed(call.headers, req.headers, values) do
       values = if filters == [], do: values, else: %{values | filters: filters}
@@ -131,17 +131,22 @@ defmodule FormdbHttpWeb.Params do
   @doc """
   The query string as a map of names and texts, and the filters in it. A name that is not among
   those of the parameters is refused, since a misspelled one would change the answer in
-  silence; so is one given twice. A filter may be given several times, to hold from both ends.
+  silence, unless `others` are ignored; so is one given twice. A filter may be given several
+  times, to hold from both ends.
   """
-  @spec query(String.t(), [Parameter.t()]) :: {:ok, map(), list()} | {:error, Error.t()}
-  def query("", _parameters), do: {:ok, %{}, []}
+  @spec query(String.t(), [Parameter.t()], :refused | :ignored) ::
+          {:ok, map(), list()} | {:error, Error.t()}
+  def query(text, parameters, others \\ :refused)
+  def query("", _parameters, _others), do: {:ok, %{}, []}
 
-  def query(text, parameters) do
+  def query(text, parameters, others) do
     names = Enum.map(parameters, & &1.name)
     filters = for %{type: {:filter, _form}, name: name} <- parameters, do: name
 
-    with {:ok, pairs} <- text |> :binary.split("&", [:global]) |> pairs([]),
-         do: collect(pairs, names, filters, %{}, [])
+    with {:ok, pairs} <- text |> :binary.split("&", [:global]) |> pairs([]) do
+      pairs = if others == :refused, do: pairs, else: Enum.filter(pairs, &(elem(&1, 0) in names))
+      collect(pairs, names, filters, %{}, [])
+    end
   end
 
   # Names and values, decoded, in their order.

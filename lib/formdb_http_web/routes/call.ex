@@ -13,6 +13,7 @@ defmodule FormdbHttpWeb.Routes.Call do
     :more,
     :path,
     :query,
+    :others,
     :headers,
     :body,
     :answers,
@@ -34,6 +35,7 @@ defmodule FormdbHttpWeb.Routes.Call do
     * `about`, `more` - what it does, in a line, and what else there is to know; `nil`: nothing
     * `path`, `query`, `headers` - its parameters. Those of `path` are in the order in which
       they stand there
+    * `others` - what becomes of parameters of the query string that are not among these
     * `body` - what it takes; `nil`: it looks at none
     * `answers` - what it answers that is no problem
     * `errors` - the statuses of problems that it may answer besides what any call may
@@ -50,11 +52,12 @@ defmodule FormdbHttpWeb.Routes.Call do
           more: String.t() | nil,
           path: [Parameter.t()],
           query: [Parameter.t()],
+          others: :refused | :ignored,
           headers: [Parameter.t()],
           body: Content.body() | nil,
           answers: [Content.answer()],
           errors: [400..599],
-          statuses: [200..599],
+          statuses: [101 | 200..599],
           given: %{atom() => term()}
         }
 

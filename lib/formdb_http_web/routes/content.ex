@@ -14,7 +14,7 @@ defmodule FormdbHttpWeb.Routes.Content do
   What a call answers with a status. `fields` are the header fields that say something of
   the answer, and whether they are always there. No `content` is no body.
   """
-  @type answer :: %{status: 200..599, content: t(), fields: [{atom(), boolean()}]}
+  @type answer :: %{status: 101 | 200..599, content: t(), fields: [{atom(), boolean()}]}
 
   @cbor "application/cbor"
 
@@ -60,6 +60,13 @@ defmodule FormdbHttpWeb.Routes.Content do
   @spec script(atom()) :: t()
   def script(schema), do: [{"text/javascript", schema}]
 
+  @doc "Server-sent events."
+  @spec events(atom()) :: t()
+  def events(schema), do: [{"text/event-stream", schema}]
+
+  @spec picture(atom()) :: t()
+  def picture(schema), do: [{"image/svg+xml", schema}]
+
   @spec text(atom()) :: t()
   def text(schema), do: [{"text/plain", schema}]
 
@@ -89,7 +96,7 @@ defmodule FormdbHttpWeb.Routes.Content do
 
   ## Answers
 
-  @spec answer(200..599, t(), keyword(boolean())) :: answer()
+  @spec answer(101 | 200..599, t(), keyword(boolean())) :: answer()
   def answer(status, content, fields \\ []),
     do: %{status: status, content: content, fields: fields}
 
@@ -98,6 +105,10 @@ defmodule FormdbHttpWeb.Routes.Content do
 
   @spec created(t(), keyword(boolean())) :: answer()
   def created(content, fields \\ [location: true]), do: answer(201, content, fields)
+
+  @doc "The connection goes over to another protocol (RFC 9110, 15.2.2)."
+  @spec switching_protocols() :: answer()
+  def switching_protocols, do: answer(101, [])
 
   @spec not_modified() :: answer()
   def not_modified, do: answer(304, [], etag: true)

@@ -7,6 +7,7 @@ defmodule FormdbHttpWeb.Routes.History do
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
   alias FormdbHttpWeb.{BlockController, JournalController, ProofController, RevertController}
+  alias FormdbHttpWeb.StreamController
   alias FormdbHttpWeb.Routes.Databases
 
   @db Databases.path()
@@ -27,10 +28,52 @@ defmodule FormdbHttpWeb.Routes.History do
             order(),
             bodies(),
             limit(),
+            wait(),
             provenance()
           ],
           answers: [ok(json(:journal_page) ++ lines(:journal_entry), link: false)],
           errors: [504]
+        )
+      ]),
+      new(:journal_stream, @db <> "/journal/stream", [
+        call(
+          "GET",
+          {StreamController, :show},
+          :read,
+          "Blocks as they come, as server-sent events.",
+          more:
+            "What came after `since` is sent first, or after the block that `Last-Event-ID` names; without " <>
+              "either only what comes from now on. The data of an event `journal_event` is an entry of the " <>
+              "journal with the sequence of the event before it (`after`); of `live` and `lagging` it is the " <>
+              "sequence up to which all was sent. A comment is sent where nothing is new for " <>
+              "FORMDB_HEARTBEAT_MS.",
+          query:
+            [
+              since(),
+              parameter("log", :text, "The history that the sequence `since` is of."),
+              parameter("hash", :text, "The hash of the block `since`."),
+              type(),
+              series_id(),
+              bbox("Only blocks of features here, before or after."),
+              geometry(),
+              predicate(),
+              antimeridian(),
+              parameter("ids", :text, "Only blocks of these features, with commas between."),
+              parameter(
+                "proof",
+                {:enum, [true, false]},
+                "Whether each entry comes with the proof that it is in the tree.",
+                default: false
+              ),
+              token()
+            ] ++ properties(),
+          headers: [
+            parameter("last-event-id", :count, "The last event that the client had.",
+              key: :last_event_id
+            )
+          ],
+          answers: [ok(events(:event_stream))],
+          errors: [409]
         )
       ]),
       new(:block, @block, [
@@ -116,6 +159,14 @@ defmodule FormdbHttpWeb.Routes.History do
   defp series_id do
     about = "Only blocks about this series, or with a star at its end about those that begin so."
     parameter("series_id", {:engine, "the id of a series, or its begin and a star"}, about)
+  end
+
+  defp wait do
+    about =
+      "Where there is no such block yet: how many seconds to wait for one. Answered with an empty " <>
+        "page if none came."
+
+    parameter("wait", :count, about, default: 0)
   end
 
   defp actor, do: parameter("actor", :text, "Only blocks of this writer.")

@@ -115,6 +115,14 @@ defmodule FormdbHttpWeb.Routes.Parameters do
 
   @filter "VALUE, OP:VALUE, exists, since:TIME or until:TIME"
 
+  @doc "The token, for those who cannot set header fields."
+  def token do
+    parameter("token", :text, "The access token, in the place of the field Authorization.")
+  end
+
+  @doc "Filters on properties alone."
+  def properties, do: Enum.filter(filters(), &(&1.name == "prop.NAME"))
+
   @doc "Filters: they may be given several times, and all must hold."
   def filters do
     for {name, about} <- [

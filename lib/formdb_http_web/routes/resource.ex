@@ -60,7 +60,8 @@ defmodule FormdbHttpWeb.Routes.Resource do
 
   @doc """
   A call. Options: `:access`, who may call it, where that does not follow from a database in its
-  path or from a scope of `nil`; `:more`, what `about` leaves unsaid; `:query` and `:headers`, its parameters; `:body` and `:answers`, as
+  path or from a scope of `nil`; `:more`, what `about` leaves unsaid; `:query` and `:headers`, its parameters;
+  `:others`, `:ignored` where it passes over what is not among these; `:body` and `:answers`, as
   `Routes.Content` makes them; `:errors`, the statuses of problems that do not follow from
   these.
   """
@@ -80,6 +81,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
       more: Keyword.get(opts, :more),
       path: [],
       query: query,
+      others: Keyword.get(opts, :others, :refused),
       headers: headers,
       body: body,
       answers: answers,

@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.Routes.Server do
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
   alias FormdbHttpWeb.{DocumentController, HealthController, MetricsController}
-  alias FormdbHttpWeb.{PageController, VersionController}
+  alias FormdbHttpWeb.{PageController, SocketController, VersionController}
 
   def resources do
     probes() ++
@@ -21,7 +21,32 @@ defmodule FormdbHttpWeb.Routes.Server do
         ]),
         static(:docs, "/docs", :docs, "The page that shows the API.", html(:page)),
         static(:docs_script, "/docs/docs.js", :script, "Its script.", script(:page)),
+        static(:live_page, "/live", :live, "The page that shows a journal live.", html(:page),
+          query: [
+            parameter("db", :text, "The database that it shows."),
+            parameter("filter", :text, "What of it, as a query string of its journal's stream.")
+          ]
+        ),
+        static(:live_script, "/live/live.js", :live_script, "Its script.", script(:page)),
+        static(:live_map, "/live/world.svg", :world, "Its map.", picture(:page)),
         static(:docs_style, "/docs/style.css", :style, "The style of pages.", style(:page)),
+        new(:socket, "/socket/websocket", [
+          call(
+            "GET",
+            {SocketController, :connect},
+            nil,
+            "A WebSocket with the protocol of Phoenix Channels.",
+            more:
+              "The topic `journal:DB` has the blocks of a database as they come: docs/API.md has its messages. " <>
+                "Parameters that are not listed here are passed over, since clients send parameters of their own.",
+            query: [
+              parameter("vsn", :text, "The version of the protocol, 1.0.0 or 2.0.0."),
+              token()
+            ],
+            others: :ignored,
+            answers: [switching_protocols()]
+          )
+        ]),
         new(:document, "/openapi.json", [
           call("GET", {DocumentController, :show}, nil, "This document.",
             query: [
@@ -39,9 +64,10 @@ defmodule FormdbHttpWeb.Routes.Server do
       ]
   end
 
-  defp static(name, path, action, about, content) do
+  defp static(name, path, action, about, content, opts \\ []) do
     new(name, path, [
       call("GET", {PageController, action}, nil, about,
+        query: Keyword.get(opts, :query, []),
         headers: [if_match(), if_none_match()],
         answers: [ok(content, etag: true), not_modified()]
       )

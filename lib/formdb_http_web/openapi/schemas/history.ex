@@ -34,6 +34,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
           recorded() ++ outline(),
           description: "A block with what it is about in the place of its body: `bodies=false`."
         ),
+      event_stream:
+        text(
+          description:
+            "Events, each of lines `id`, `event` and `data` and a blank line. The `id` is a sequence."
+        ),
       journal_entry: any_of([ref(:block), ref(:block_outline)]),
       journal_page:
         object(

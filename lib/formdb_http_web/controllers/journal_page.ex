@@ -1,0 +1,65 @@
+defmodule FormdbHttpWeb.JournalPage do
+  @moduledoc false
+  # A page of the journal, asked for by the parameters of `GET .../journal`.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 3]
+
+  alias FormdbHttp.{Error, Types}
+  alias FormdbHttpWeb.Params
+
+  @filters [:type, :feature_id, :series_id, :actor, :transaction, :bodies, :order]
+
+  @doc "The parameters with sequences in the place of times."
+  @spec resolve(map()) :: {:ok, map()} | {:error, Error.t()}
+  def resolve(params) do
+    with {:ok, params} <- in_sequence(params, :since),
+         {:ok, params} <- in_sequence(params, :until),
+         :ok <- check_order(params),
+         do: {:ok, params}
+  end
+
+  @doc """
+  The parameters, where a time under `key` is the sequence of the last block that was committed
+  by then.
+  """
+  @spec in_sequence(map(), atom()) :: {:ok, map()} | {:error, Error.t()}
+  def in_sequence(%{db: db} = params, key) do
+    case params do
+      %{^key => time} when is_binary(time) ->
+        case FormdbHttp.seq_at(db, time) do
+          {:ok, seq} -> {:ok, %{params | key => seq}}
+          {:error, %{pointer: "/" <> _name} = error} -> {:error, %{error | pointer: "/#{key}"}}
+          {:error, error} -> {:error, error}
+        end
+
+      _sequence_or_none ->
+        {:ok, params}
+    end
+  end
+
+  defp check_order(%{since: since, until: until})
+       when is_integer(since) and is_integer(until) and since > until do
+    detail = "until is #{until}, before since (#{since}); expected it at or after that"
+    refuse(:invalid_parameter, detail, "/until")
+  end
+
+  defp check_order(_params), do: :ok
+
+  @doc "What chooses among the blocks, as options of `FormdbHttp.journal/2`."
+  @spec filters(map()) :: keyword()
+  def filters(params) do
+    provenance = for {"provenance." <> name, text} <- params.filters, do: {name, text}
+    [provenance: provenance] ++ Params.options(params, @filters)
+  end
+
+  @doc "The page that parameters without times ask for."
+  @spec read(map()) :: Types.result(map())
+  def read(%{db: db} = params) do
+    opts = Params.options(params, [:since, :until, :limit]) ++ filters(params)
+    FormdbHttp.journal(db, opts)
+  end
+
+  @doc "A page as the members of its answer."
+  @spec members(map()) :: keyword()
+  def members(page), do: [entries: {:json, page.json}, next: page.next]
+end

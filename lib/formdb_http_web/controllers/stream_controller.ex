@@ -1,0 +1,58 @@
+defmodule FormdbHttpWeb.StreamController do
+  @moduledoc false
+  # The journal as it grows, as server-sent events.
+
+  import FormdbHttpWeb.Problem, only: [refuse: 3]
+
+  alias FormdbHttpWeb.JournalPage
+  alias FormdbHttpWeb.Live.EventStream
+
+  # Words of a subscription's filter.
+  @filters for name <- ~w(type series_id bbox geometry predicate antimeridian ids),
+               do: {String.to_atom(name), name}
+
+  # Events that may be on their way to this process.
+  @demand 256
+
+  # A proxy that gathers an answer before it passes it on (nginx) is told not to.
+  @headers %{
+    "content-type" => "text/event-stream",
+    "cache-control" => "no-store",
+    "x-accel-buffering" => "no"
+  }
+
+  def show(%{settings: settings}, %{db: db} = params) do
+    with {:ok, params} <- JournalPage.in_sequence(params, :since),
+         {:ok, since} <- since(params),
+         opts = [filter: filter(params), since: since, proof: params.proof],
+         {:ok, sub} <- FormdbHttp.subscribe(db, [to: self(), demand: @demand] ++ opts) do
+      parts = EventStream.parts(sub, %{heartbeat_ms: settings.heartbeat_ms, expires_at: nil})
+      {200, @headers, {:live, parts}}
+    end
+  end
+
+  # A client that comes again asks as it did at first, and says how far it got.
+  defp since(%{last_event_id: seq}) when seq != nil, do: {:ok, seq}
+  defp since(%{since: since, log: nil, hash: nil}), do: {:ok, since}
+
+  defp since(%{since: seq, log: log, hash: hash}) when seq != nil,
+    do: {:ok, %{seq: seq, log: log, hash: hash}}
+
+  defp since(_none) do
+    detail = "log and hash are of a sequence; give it as since"
+    refuse(:invalid_parameter, detail, "/since")
+  end
+
+  # One that is given twice, to hold from both ends, has both.
+  defp filter(params) do
+    named = for {key, name} <- @filters, value = params[key], into: %{}, do: {name, value}
+
+    params.filters
+    |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
+    |> Map.new(fn
+      {name, [value]} -> {name, value}
+      {name, values} -> {name, values}
+    end)
+    |> Map.merge(named)
+  end
+end

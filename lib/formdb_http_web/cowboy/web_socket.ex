@@ -1,0 +1,82 @@
+defmodule FormdbHttpWeb.Cowboy.WebSocket do
+  @moduledoc false
+  # Cowboy's host of a socket: a module in the shape of Phoenix.Socket.Transport. From the handshake
+  # on the connection's process is the socket's, and Cowboy sends what a callback gives before it
+  # makes the next one. Sending takes as long as the client leaves more than a few kilobytes
+  # unread, and ends the connection after FORMDB_SEND_TIMEOUT_MS.
+
+  @behaviour :cowboy_websocket
+
+  require Logger
+
+  alias FormdbHttpWeb.{Fault, Settings}
+  alias FormdbHttpWeb.Live.Open
+
+  @internal_error 1011
+
+  @doc "Answers the request with the handshake, and goes over to the socket."
+  @spec upgrade(:cowboy_req.req(), map(), map(), module(), term()) :: :ok
+  def upgrade(req, %{settings: %Settings{} = settings} = env, headers, module, state) do
+    opts = %{
+      compress: false,
+      idle_timeout: settings.socket_idle_ms,
+      max_frame_size: settings.socket_message_bytes,
+      # Nothing of the request, whose query may hold a token.
+      req_filter: fn _req -> %{} end
+    }
+
+    req = :cowboy_req.set_resp_headers(headers, req)
+    {:ok, _req, _env} = :cowboy_websocket.upgrade(req, env, __MODULE__, {module, state}, opts)
+    :ok
+  end
+
+  @impl true
+  def init(req, state), do: {:cowboy_websocket, req, state}
+
+  @impl true
+  def websocket_init({module, state}) do
+    Open.enter(:socket)
+    result(module, state, fn -> module.init(state) end)
+  end
+
+  # Clients say little but that they are there, after which a socket takes a third of the
+  # memory if it hibernates.
+  @impl true
+  def websocket_handle(frame, {module, state}) do
+    {frames, next} = result(module, state, fn -> handle(frame, module, state) end)
+    {frames, next, :hibernate}
+  end
+
+  defp handle({opcode, payload}, module, state) when opcode in [:text, :binary],
+    do: module.handle_in({payload, opcode: opcode}, state)
+
+  defp handle({opcode, payload}, module, state),
+    do: module.handle_control({payload, opcode: opcode}, state)
+
+  defp handle(opcode, module, state), do: module.handle_control({"", opcode: opcode}, state)
+
+  @impl true
+  def websocket_info(message, {module, state}),
+    do: result(module, state, fn -> module.handle_info(message, state) end)
+
+  # What fails is told here: the report of a process that crashed would show what it was sent.
+  defp result(module, state, callback) do
+    case callback.() do
+      {:ok, state} -> {[], {module, state}}
+      {:push, frames, state} -> {frames, {module, state}}
+      {:stop, :normal, {code, reason}, state} -> {[{:close, code, reason}], {module, state}}
+    end
+  catch
+    kind, reason ->
+      Logger.error(["a socket failed: ", Fault.describe(kind, reason, __STACKTRACE__)])
+      {[{:close, @internal_error, ""}], {module, state}}
+  end
+
+  @impl true
+  def terminate(reason, _req, {module, state}) do
+    module.terminate(reason, state)
+  catch
+    kind, reason ->
+      Logger.error(["a socket failed as it ended: ", Fault.describe(kind, reason, __STACKTRACE__)])
+  end
+end

@@ -1,0 +1,100 @@
+defmodule FormdbHttpWeb.Live.EventStream do
+  @moduledoc false
+  # A subscription as server-sent events (HTML Standard, 9.2): a stream of parts, in the process
+  # of the request. A part is made when the client has taken the one before, so one that does not
+  # read is not sent for. Where nothing is new, a comment says that the connection lives.
+
+  alias FormdbHttp.JSON
+  alias FormdbHttpWeb.Live.{Entry, Open}
+
+  # Events that go out together, unless they are fewer.
+  @gathered_bytes 262_144
+  # After how many milliseconds a browser asks again.
+  @retry "retry: 1000\n\n"
+  @heartbeat ":\n\n"
+
+  @typedoc """
+    * `heartbeat_ms` - after how long without news the comment is sent
+    * `expires_at` - in seconds since the epoch; `nil`: never
+  """
+  @type opts :: %{heartbeat_ms: pos_integer(), expires_at: integer() | nil}
+
+  @doc "The parts of a subscription of this process, until it ends."
+  @spec parts(FormdbHttp.Subscription.t(), opts()) :: Enumerable.t()
+  def parts(sub, opts) do
+    begin = fn ->
+      Open.enter(:stream)
+      {:open, 0}
+    end
+
+    [@retry] |> Stream.concat(Stream.resource(begin, &next(&1, sub, opts), &finish(&1, sub)))
+  end
+
+  defp finish(_state, sub) do
+    FormdbHttp.unsubscribe(sub)
+    Open.leave()
+  end
+
+  defp next(:closed, _sub, _opts), do: {:halt, :closed}
+
+  # What was sent before is taken by now.
+  defp next({:open, sent}, %{ref: ref} = sub, opts) do
+    if sent > 0, do: FormdbHttp.ask(sub, sent)
+
+    receive do
+      {:formdb, ^ref, what} -> gather(what, ref, [], 0, 0)
+      {Open, :drain} -> {:halt, :closed}
+    after
+      wait_ms(opts) ->
+        if expired?(opts),
+          do: {[ended("token_expired")], :closed},
+          else: {[@heartbeat], {:open, 0}}
+    end
+  end
+
+  defp gather({:closed, why}, _ref, parts, _bytes, _sent),
+    do: {[text([parts, ended("database_#{why}")])], :closed}
+
+  defp gather(what, ref, parts, bytes, sent) do
+    {part, size, count} = told(what)
+    {parts, bytes, sent} = {[parts, part], bytes + size, sent + count}
+
+    if bytes < @gathered_bytes do
+      receive do
+        {:formdb, ^ref, what} -> gather(what, ref, parts, bytes, sent)
+      after
+        0 -> {[text(parts)], {:open, sent}}
+      end
+    else
+      {[text(parts)], {:open, sent}}
+    end
+  end
+
+  # In one piece, for one chunk.
+  defp text(parts), do: IO.iodata_to_binary(parts)
+
+  defp told(events) when is_list(events) do
+    size = Enum.reduce(events, 0, &(byte_size(&1.json) + &2))
+    {Enum.map(events, &event("journal_event", &1.seq, Entry.json(&1))), size, length(events)}
+  end
+
+  # Up to there nothing is left that the client would want.
+  defp told({:live, seq}), do: {event("live", seq, JSON.encode(seq: seq)), 0, 0}
+  defp told({:lagging, seq}), do: {event("lagging", nil, JSON.encode(seq: seq)), 0, 0}
+
+  @doc "An event. Its data is one line; a client that comes again says the last `id` it had."
+  @spec event(String.t(), non_neg_integer() | nil, iodata()) :: iodata()
+  def event(name, nil, data), do: ["event: ", name, "\ndata: ", data, "\n\n"]
+
+  def event(name, id, data),
+    do: ["id: ", Integer.to_string(id), ?\n | event(name, nil, data)]
+
+  defp ended(reason), do: event("closed", nil, JSON.encode(reason: reason))
+
+  defp wait_ms(%{expires_at: nil, heartbeat_ms: ms}), do: ms
+
+  defp wait_ms(%{expires_at: at, heartbeat_ms: ms}),
+    do: min(ms, max(at - System.system_time(:second), 0) * 1_000)
+
+  defp expired?(%{expires_at: at}), do: at != nil and System.system_time(:second) >= at
+end

@@ -1,0 +1,77 @@
+defmodule FormdbHttpWeb.Live.LongPoll do
+  @moduledoc false
+  # A request that waits until there is something to answer it with. It subscribes before it looks,
+  # so that nothing comes in between unseen, and holds nothing but its process while it waits.
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.Live.Open
+
+  # What only another look at the journal decides is not looked for after every commit.
+  @pause_ms 100
+
+  @typedoc "What is there after a sequence, and whether that is an answer."
+  @type look ::
+          (since :: non_neg_integer() ->
+             {:ok, boolean(), page :: map()} | {:error, Error.t()})
+
+  @doc """
+  The first answer that `look` finds, or the last look after `wait_ms`. `filter` passes whatever
+  `look` could find, and may pass more.
+  """
+  @spec wait(String.t(), map(), non_neg_integer(), look(), pos_integer()) ::
+          {:ok, map()} | {:error, Error.t()}
+  def wait(db, filter, since, look, wait_ms) do
+    deadline = now() + wait_ms
+
+    with {:ok, sub} <- FormdbHttp.subscribe(db, to: self(), filter: filter, demand: 1) do
+      Open.enter(:wait)
+
+      try do
+        with {:ok, false, page} <- look.(since),
+             do: await(page, since, sub, look, deadline),
+             else: (answer -> found(answer))
+      after
+        FormdbHttp.unsubscribe(sub)
+        Open.leave()
+      end
+    end
+  end
+
+  defp await(page, since, sub, look, deadline) do
+    case news(sub, deadline) do
+      {:ok, seq} ->
+        # What came before it was looked at, or is not meant.
+        with {:ok, false, page} <- look.(max(since, seq - 1)) do
+          Process.sleep(@pause_ms)
+          FormdbHttp.ask(sub, 1)
+          await(page, since, sub, look, deadline)
+        else
+          answer -> found(answer)
+        end
+
+      :none ->
+        {:ok, page}
+
+      # Who looks is told why.
+      :closed ->
+        found(look.(since))
+    end
+  end
+
+  defp found({:ok, _found?, page}), do: {:ok, page}
+  defp found({:error, error}), do: {:error, error}
+
+  defp news(%{ref: ref} = sub, deadline) do
+    receive do
+      {:formdb, ^ref, [event | _]} -> {:ok, event.seq}
+      {:formdb, ^ref, {:closed, _why}} -> :closed
+      # Whether it lags or not, it has its event in time.
+      {:formdb, ^ref, {_state, _seq}} -> news(sub, deadline)
+      {Open, :drain} -> :none
+    after
+      max(deadline - now(), 0) -> :none
+    end
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
+end

@@ -1,0 +1,338 @@
+defmodule FormdbHttpWeb.Live.Socket do
+  @moduledoc false
+  # A socket of the Phoenix Channels protocol, in the shape of Phoenix.Socket.Transport, with the
+  # additions of WebSock: several frames at once, and a code with which it is closed. It runs in
+  # the process that the host has for the connection.
+  #
+  # A host sends the frames of one callback before it makes the next one, and waits until the
+  # client's end has taken all but a few kilobytes. So what was sent is told to the core by a
+  # message to this process itself, which comes after that; and a client that does not read is not
+  # sent for.
+
+  require Logger
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.Fault
+  alias FormdbHttpWeb.Live.{Bucket, Channel, History, Reply, Serializer}
+
+  @enforce_keys [:version, :limits, :may_read, :expires_at, :joins, :core]
+  defstruct @enforce_keys ++ [channels: %{}, topics: %{}, asked: %{}]
+
+  @typedoc """
+    * `limits` - `channels`, `message_bytes`, `joins_per_second`
+    * `may_read` - whether the client may read a database
+    * `expires_at` - until when, in seconds since the epoch; `nil`: for good
+    * `joins` - how many joins it may make now
+    * `core` - whom it subscribes at
+    * `channels` - by their topics; `topics` - by the refs of their subscriptions
+    * `asked` - calls under way, by their monitors: at most one a channel
+  """
+  @type t :: %__MODULE__{}
+
+  @type limits :: %{
+          channels: pos_integer(),
+          message_bytes: pos_integer(),
+          joins_per_second: pos_integer()
+        }
+
+  # Events that may be on their way to this process. What it is told by its client comes after
+  # them, so they are few enough to be sent within seconds over a slow line.
+  @demand 256
+
+  # Frames that go out together, unless they are fewer. One message of the core's may be more.
+  @gathered_bytes 262_144
+
+  # RFC 6455, 7.4.1.
+  @invalid_data 1007
+  @policy 1008
+  @restart 1012
+
+  @type result ::
+          {:ok, t()}
+          | {:push, [Serializer.frame()], t()}
+          | {:stop, :normal, {code :: 1000..4999, String.t()}, t()}
+
+  @doc "None: a socket has no processes but the connection's."
+  def child_spec(_opts), do: :ignore
+
+  @doc """
+  The socket that a client connects to. Of `connect_info` it needs `limits`, `may_read` and
+  `expires_at`, in seconds since the epoch or `nil`.
+  """
+  def connect(%{params: params, connect_info: info}) do
+    with {:ok, version} <- Serializer.version(params["vsn"]) do
+      %{channels: most, joins_per_second: per_second} = limits = info.limits
+      bucket = Bucket.new(max(most, per_second), per_second, now())
+
+      {:ok,
+       %__MODULE__{
+         version: version,
+         limits: limits,
+         may_read: info.may_read,
+         expires_at: info.expires_at,
+         joins: bucket,
+         core: Map.get(info, :core, FormdbHttp)
+       }}
+    end
+  end
+
+  @doc "In the process of the connection."
+  def init(%{expires_at: expires_at} = state) do
+    if expires_at, do: send_at(expires_at, {__MODULE__, :expired})
+    {:ok, state}
+  end
+
+  ## From the client
+
+  @spec handle_in({binary(), opcode: :text | :binary}, t()) :: result()
+  def handle_in({payload, opcode: opcode}, state) do
+    with {:ok, message} <- Serializer.decode(state.version, opcode, payload) do
+      message |> act(Map.get(state.channels, message.topic), state) |> push()
+    else
+      :error -> stop(@invalid_data, "not a message of the protocol", state)
+    end
+  end
+
+  @doc "Pings are answered by the host."
+  def handle_control(_frame, state), do: {:ok, state}
+
+  defp act(%{topic: "phoenix", event: "heartbeat"} = message, nil, state),
+    do: {[Reply.ok(state.version, message, %{})], state}
+
+  defp act(%{event: "phx_join"} = message, nil, state), do: join(message, state)
+
+  defp act(%{event: "phx_leave"} = message, nil, state),
+    do: {[Reply.ok(state.version, message, %{})], state}
+
+  defp act(message, nil, state) do
+    message = %{message | join_ref: nil}
+    {[Reply.error(state.version, message, "unmatched topic")], state}
+  end
+
+  # A client that joins again has lost the channel it had.
+  defp act(%{event: "phx_join"} = message, channel, state) do
+    {frames, state} = join(message, remove(channel, state))
+    {frames ++ [Channel.closed(channel, :left)], state}
+  end
+
+  defp act(message, channel, state) do
+    if Channel.stale?(channel, message),
+      do: {[], state},
+      else: on_channel(message, channel, state)
+  end
+
+  ## Joining
+
+  defp join(message, state) do
+    case Bucket.take(state.joins, now()) do
+      {:ok, joins} ->
+        try_join(message, %{state | joins: joins})
+
+      {:empty, joins} ->
+        {[Reply.error(state.version, message, "too many joins")], %{state | joins: joins}}
+    end
+  end
+
+  defp try_join(message, %{limits: %{channels: most}, channels: channels} = state)
+       when map_size(channels) >= most,
+       do: {[Reply.error(state.version, message, "too many channels joined")], state}
+
+  defp try_join(message, state) do
+    case subscribe(message, state) do
+      {:ok, db, sub} ->
+        channel = Channel.joined(state.version, message, db, sub)
+        channels = Map.put(state.channels, message.topic, channel)
+        topics = Map.put(state.topics, sub.ref, message.topic)
+        reply = Reply.ok(state.version, message, Channel.greeting(sub))
+        {[reply], %{state | channels: channels, topics: topics}}
+
+      {:error, error} ->
+        {[Reply.error(state.version, message, error)], state}
+    end
+  catch
+    kind, reason ->
+      failed("a join", kind, reason, __STACKTRACE__)
+      {[Reply.error(state.version, message, "join crashed")], state}
+  end
+
+  defp subscribe(%{topic: topic} = message, state) do
+    with db when db != nil <- Channel.database(topic),
+         :ok <- state.may_read.(db),
+         {:ok, params} <- Reply.payload(message, state.limits.message_bytes),
+         {:ok, opts} <- Channel.options(params),
+         {:ok, sub} <- located(state.core.subscribe(db, [to: self(), demand: @demand] ++ opts)) do
+      {:ok, db, sub}
+    else
+      nil -> {:error, "unmatched topic"}
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  ## On a channel
+
+  defp on_channel(%{event: "phx_leave"} = message, channel, state) do
+    frames = [Reply.ok(state.version, message, %{}), Channel.closed(channel, :left)]
+    {frames, remove(channel, state)}
+  end
+
+  defp on_channel(message, channel, state) do
+    with {:ok, params} <- Reply.payload(message, state.limits.message_bytes),
+         {:ok, frames, state} <-
+           call(Channel.asked(message.event, params), message, channel, state) do
+      {frames, state}
+    else
+      {:error, error} -> {[Reply.error(state.version, message, error)], state}
+    end
+  catch
+    kind, reason ->
+      failed("a call of a channel", kind, reason, __STACKTRACE__)
+      {[Channel.closed(channel, :crashed)], remove(channel, state)}
+  end
+
+  defp call({:history, query}, message, %{topic: topic} = channel, state) do
+    if Enum.any?(state.asked, &match?({_monitor, {_pid, %{topic: ^topic}}}, &1)) do
+      detail = "the channel has not answered its get_history before this one"
+      {:error, %Error{code: :busy, detail: detail}}
+    else
+      {pid, monitor} = History.start(channel.db, query, self())
+      {:ok, [], put_in(state.asked[monitor], {pid, message})}
+    end
+  end
+
+  defp call({:filter, filter}, message, channel, state) do
+    with {:ok, %{seq: seq}} <- located(state.core.update_filter(channel.sub, filter)),
+         do: {:ok, [Reply.ok(state.version, message, seq: seq)], state}
+  end
+
+  defp call({:error, error}, _message, _channel, _state), do: {:error, error}
+
+  ## From the server
+
+  @spec handle_info(term(), t()) :: result()
+  def handle_info({:formdb, ref, what}, state) do
+    {frames, _bytes, sent, state} = gather(ref, what, {[], 0, %{}, state})
+    if sent != %{}, do: send(self(), {__MODULE__, :sent, sent})
+    push({List.flatten(frames), state})
+  end
+
+  def handle_info({__MODULE__, :sent, sent}, state) do
+    for {ref, count} <- sent, %{sub: sub} <- [channel(ref, state)], do: state.core.ask(sub, count)
+    {:ok, state}
+  end
+
+  def handle_info({:DOWN, monitor, :process, _pid, reason}, state)
+      when is_map_key(state.asked, monitor) do
+    {{_pid, message}, asked} = Map.pop(state.asked, monitor)
+    {answered(reason, message, state), %{state | asked: asked}} |> push()
+  end
+
+  def handle_info({__MODULE__, :expired}, %{expires_at: at} = state) do
+    if at <= System.system_time(:second) do
+      stop(@policy, "the token has expired", state)
+    else
+      send_at(at, {__MODULE__, :expired})
+      {:ok, state}
+    end
+  end
+
+  def handle_info({FormdbHttpWeb.Live.Open, :drain}, state),
+    do: stop(@restart, "the server stops", state)
+
+  def handle_info(_other, state), do: {:ok, state}
+
+  # The channel may have been left, and joined again, since it was asked.
+  defp answered(reason, message, state) do
+    channel = state.channels[message.topic]
+
+    cond do
+      channel == nil or Channel.stale?(channel, message) -> []
+      match?({:shutdown, {:ok, _}}, reason) -> [Reply.ok(state.version, message, page(reason))]
+      match?({:shutdown, {:error, _}}, reason) -> [refusal(reason, message, state)]
+      true -> [Reply.error(state.version, message, ended())]
+    end
+  end
+
+  defp ended, do: %Error{code: :internal_error, detail: "the server failed to answer"}
+
+  defp page({:shutdown, {:ok, members}}), do: members
+
+  defp refusal({:shutdown, {:error, error}}, message, state),
+    do: Reply.error(state.version, message, error)
+
+  # All that has come for this socket, as long as it is not much: the frames, and how many
+  # events of each subscription are among them.
+  defp gather(ref, what, {frames, bytes, sent, state}) do
+    {more, events, size, state} = told(what, channel(ref, state), state)
+    sent = if events > 0, do: Map.update(sent, ref, events, &(&1 + events)), else: sent
+    gathered = {[frames | more], bytes + size, sent, state}
+
+    if bytes + size < @gathered_bytes do
+      receive do
+        {:formdb, ref, what} -> gather(ref, what, gathered)
+      after
+        0 -> gathered
+      end
+    else
+      gathered
+    end
+  end
+
+  # The frames of one message, and how many events with how many bytes they have.
+  defp told(_sent_before_it_was_left, nil, state), do: {[], 0, 0, state}
+
+  defp told(events, channel, state) when is_list(events) do
+    size = Enum.reduce(events, 0, &(byte_size(&1.json) + &2))
+    {Channel.events(channel, events), length(events), size, state}
+  end
+
+  defp told({:closed, why}, channel, state),
+    do: {[Channel.closed(channel, why)], 0, 0, forget(channel, state)}
+
+  defp told({kind, seq}, channel, state), do: {[Channel.state(channel, kind, seq)], 0, 0, state}
+
+  ## The end
+
+  def terminate(_reason, state) do
+    for {_monitor, {pid, _message}} <- state.asked, do: Process.exit(pid, :kill)
+    for {_topic, %{sub: sub}} <- state.channels, do: state.core.unsubscribe(sub)
+    :ok
+  end
+
+  defp remove(channel, state) do
+    state.core.unsubscribe(channel.sub)
+    forget(channel, state)
+  end
+
+  defp forget(%{topic: topic, sub: %{ref: ref}}, state) do
+    %{
+      state
+      | channels: Map.delete(state.channels, topic),
+        topics: Map.delete(state.topics, ref)
+    }
+  end
+
+  ## Small things
+
+  defp located({:error, error}), do: {:error, Channel.located(error)}
+  defp located(ok), do: ok
+
+  defp channel(ref, %{topics: topics, channels: channels}) do
+    with %{^ref => topic} <- topics, do: channels[topic], else: (_unknown -> nil)
+  end
+
+  defp push({[], state}), do: {:ok, state}
+  defp push({frames, state}), do: {:push, frames, state}
+
+  defp stop(code, reason, state), do: {:stop, :normal, {code, reason}, state}
+
+  defp failed(what, kind, reason, stacktrace),
+    do: Logger.error([what, " failed: ", Fault.describe(kind, reason, stacktrace)])
+
+  # A timer takes 49 days at most.
+  defp send_at(seconds, message) do
+    left = max(seconds - System.system_time(:second), 0) * 1_000
+    Process.send_after(self(), message, min(left, 0xFFFFFFFF))
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
+end

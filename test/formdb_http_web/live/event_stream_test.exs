@@ -1,0 +1,335 @@
+defmodule FormdbHttpWeb.Live.EventStreamTest do
+  # Server-sent events, and requests that wait, from a server as clients see them.
+  use ExUnit.Case
+
+  import FormdbHttp.HTTPClient
+
+  alias FormdbHttp.{Config, JSON, WorkMemory}
+  alias FormdbHttpWeb.Endpoint
+  alias FormdbHttpWeb.Live.{EventStream, Open}
+
+  setup context do
+    settings = Map.merge(Config.load!(), Map.get(context, :settings, %{}))
+    start_supervised!({Endpoint, settings})
+    name = "sse-#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
+    %{port: Endpoint.port(), db: name, path: "/api/v1/databases/#{name}/journal"}
+  end
+
+  defp put(db, id, properties \\ %{}) do
+    feature = %{"type" => "Feature", "id" => id, "geometry" => nil, "properties" => properties}
+    {:ok, %{seq: seq}} = FormdbHttp.put_feature(db, feature)
+    seq
+  end
+
+  defp wait_until(condition, left \\ 5_000) do
+    cond do
+      condition.() -> :ok
+      left <= 0 -> flunk("it does not become true")
+      true -> Process.sleep(10) && wait_until(condition, left - 10)
+    end
+  end
+
+  ## Reading a stream as a browser does (HTML Standard, 9.2.6)
+
+  defp open(port, path, headers \\ []) do
+    socket = connect(port)
+    write(socket, format("GET", path, headers: headers))
+    {socket, read_head(socket)}
+  end
+
+  # The next event, and what of the stream was read beyond it.
+  defp next(socket, text \\ "") do
+    case String.split(text, "\n\n", parts: 2) do
+      [block, rest] -> {fields(block), rest}
+      [_part] -> with text when is_binary(text) <- more(socket, text), do: next(socket, text)
+    end
+  end
+
+  defp more(socket, text) do
+    :ok = :inet.setopts(socket, packet: :line)
+
+    case :gen_tcp.recv(socket, 0, 5_000) do
+      {:ok, size} ->
+        :ok = :inet.setopts(socket, packet: :raw)
+        size = size |> String.trim() |> String.to_integer(16)
+        {:ok, chunk} = :gen_tcp.recv(socket, size + 2, 5_000)
+        if size == 0, do: :ended, else: text <> binary_part(chunk, 0, size)
+
+      {:error, :closed} ->
+        :closed
+    end
+  end
+
+  defp fields(block) do
+    for line <- String.split(block, "\n"), into: %{} do
+      [name, value] = line |> String.split(":", parts: 2)
+      {name, String.trim(value)}
+    end
+  end
+
+  # Events of that name, with their data as terms, as many as are asked for.
+  defp events(socket, name, count, text \\ "")
+  defp events(_socket, _name, 0, text), do: {[], text}
+
+  defp events(socket, name, count, text) do
+    case next(socket, text) do
+      {%{"event" => ^name} = event, text} ->
+        {events, text} = events(socket, name, count - 1, text)
+        {[{event["id"], JSON.decode!(event["data"])} | events], text}
+
+      {_other, text} ->
+        events(socket, name, count, text)
+    end
+  end
+
+  test "what is written is sent, after what was there", %{port: port, db: db, path: path} do
+    put(db, "a")
+    put(db, "b")
+    # Packed it would come when there is more of it.
+    {socket, head} = open(port, path <> "/stream?since=1", [{"accept-encoding", "gzip, zstd"}])
+    assert %{status: 200, headers: %{"content-type" => "text/event-stream"} = fields} = head
+    assert %{"cache-control" => "no-store", "x-accel-buffering" => "no"} = fields
+    refute Map.has_key?(fields, "content-encoding")
+
+    assert {%{"retry" => "1000"}, ""} = next(socket)
+    {[{"2", first}], text} = events(socket, "journal_event", 1)
+    assert %{"after" => 1, "seq" => 2, "op" => "put_feature", "body" => %{"id" => "b"}} = first
+    {[{"2", %{"seq" => 2}}], text} = events(socket, "live", 1, text)
+    put(db, "c", %{"text" => "line\nline\r\ndata: x"})
+    {[{"3", second}], _text} = events(socket, "journal_event", 1, text)
+    assert %{"after" => 2, "seq" => 3} = second
+    assert second["body"]["properties"]["text"] == "line\nline\r\ndata: x"
+  end
+
+  test "one who comes again goes on behind the last event that it had", context do
+    %{port: port, db: db, path: path} = context
+    for id <- ["a", "b", "c"], do: put(db, id)
+    # What the query says is what the client began with.
+    {socket, _} = open(port, path <> "/stream?since=0", [{"last-event-id", "2"}])
+    {[{"3", %{"after" => 2}}], _} = events(socket, "journal_event", 1)
+
+    for {query, code, pointer} <- [
+          {"since=x", "invalid_timestamp", "/since"},
+          {"since=9", "invalid_parameter", "/since"},
+          {"log=abc", "invalid_parameter", "/since"},
+          {"since=1&log=abc", "log_diverged", "/since"},
+          {"bbox=1", "invalid_bbox", "/bbox"},
+          {"limit=1", "unknown_parameter", "/limit"}
+        ] do
+      answer = get(port, path <> "/stream?" <> query)
+      assert {query, json(answer)["code"], json(answer)["pointer"]} == {query, code, pointer}
+    end
+
+    assert get(port, path <> "/stream", [{"last-event-id", "x"}]).status == 400
+    assert get(port, "/api/v1/databases/nowhere/journal/stream").status == 404
+    assert %{status: 200, body: ""} = request(port, "HEAD", path <> "/stream")
+  end
+
+  test "filters are those of the query string", %{port: port, db: db, path: path} do
+    for n <- 1..9, do: put(db, "f#{n}", %{"mag" => n})
+    {:ok, _} = FormdbHttp.put_columns(db, "tokyo/temp", [1], [1.0])
+
+    for {query, ids} <- [
+          {"prop.mag=gte:4&prop.mag=lt:6", ["f4", "f5"]},
+          {"ids=f3,f7", ["f3", "f7"]},
+          {"ids=f3&type=put_feature", ["f3"]}
+        ] do
+      {socket, _} = open(port, path <> "/stream?since=0&" <> query)
+      {events, _} = events(socket, "journal_event", length(ids))
+      assert {query, for({_, %{"body" => %{"id" => id}}} <- events, do: id)} == {query, ids}
+      :gen_tcp.close(socket)
+    end
+
+    {socket, _} = open(port, path <> "/stream?since=0&series_id=tokyo/*")
+    {[{"10", %{"op" => "put_points", "after" => 0}}], _} = events(socket, "journal_event", 1)
+  end
+
+  @tag settings: %{heartbeat_ms: 100}
+  test "it says that it is there while there is no news", %{port: port, path: path} do
+    {socket, _} = open(port, path <> "/stream")
+    {_retry, text} = next(socket)
+    started = System.monotonic_time(:millisecond)
+
+    Enum.reduce(1..5, text, fn _, text ->
+      {fields, text} = next(socket, text)
+      assert fields == %{"" => ""}
+      text
+    end)
+
+    assert (System.monotonic_time(:millisecond) - started) in 400..3_000
+  end
+
+  test "a database that is closed or purged ends it", %{port: port, db: db, path: path} do
+    {socket, _} = open(port, path <> "/stream")
+    :ok = FormdbHttp.close(db)
+    {[{nil, %{"reason" => "database_closed"}}], text} = events(socket, "closed", 1)
+    assert next(socket, text) == :ended
+    {:ok, _} = FormdbHttp.open(db)
+    # The connection serves what is asked next.
+    write(socket, format("GET", path <> "/stream"))
+    assert %{status: 200} = read_head(socket)
+    FormdbHttp.purge(db)
+    {[{nil, %{"reason" => "database_purged"}}], _} = events(socket, "closed", 1)
+  end
+
+  test "the server ends it when it stops, as it does what waits", context do
+    %{port: port, db: db, path: path} = context
+    streams = for _ <- 1..5, do: elem(open(port, path <> "/stream"), 0)
+    waiting = connect(port)
+    write(waiting, format("GET", path <> "?since=0&wait=30"))
+    wait_until(fn -> Open.count(:stream) == 5 and Open.count(:wait) == 1 end)
+    assert get(port, "/metrics").body =~ ~r/^formdb_http_streams 5\nfo|^formdb_http_streams 5$/m
+    started = System.monotonic_time(:millisecond)
+    :ok = stop_supervised(Endpoint)
+    assert System.monotonic_time(:millisecond) - started < 4_000
+    for socket <- streams, do: assert(until_end(socket) == :ended)
+    assert %{status: 200} = answer = read(waiting)
+    assert json(answer) == %{"entries" => [], "next" => nil}
+    assert {:ok, _} = FormdbHttp.database(db)
+  end
+
+  defp until_end(socket, text \\ "") do
+    case next(socket, text) do
+      {_event, text} -> until_end(socket, text)
+      ended -> ended
+    end
+  end
+
+  test "a client that goes is forgotten", %{port: port, path: path} do
+    {before, _} = WorkMemory.figures()
+    {socket, _} = open(port, path <> "/stream")
+    {waiting, _} = {connect(port), nil}
+    write(waiting, format("GET", path <> "?since=0&wait=30"))
+    wait_until(fn -> Open.count(:stream) == 1 and Open.count(:wait) == 1 end)
+    for socket <- [socket, waiting], do: :inet.setopts(socket, linger: {true, 0})
+    for socket <- [socket, waiting], do: :gen_tcp.close(socket)
+    wait_until(fn -> Open.count(:stream) == 0 and Open.count(:wait) == 0 end, 10_000)
+    wait_until(fn -> Endpoint.connections() == 0 end)
+    assert elem(WorkMemory.figures(), 0) <= before
+  end
+
+  describe "one that does not read" do
+    @count 2_000
+
+    defp write_much(db) do
+      padding = String.duplicate("x", 10_000)
+
+      for from <- 1..@count//100 do
+        features =
+          for i <- from..(from + 99),
+              do: %{
+                "type" => "Feature",
+                "id" => "f#{i}",
+                "geometry" => nil,
+                "properties" => %{"p" => padding}
+              }
+
+        {:ok, _} =
+          FormdbHttp.put_features(db, %{"type" => "FeatureCollection", "features" => features})
+      end
+    end
+
+    test "is sent for when it reads", %{port: port, db: db, path: path} do
+      {socket, _} = open(port, path <> "/stream")
+      wait_until(fn -> Open.count(:stream) == 1 end)
+      write_much(db)
+      Process.sleep(300)
+      {events, _} = events(socket, "journal_event", @count)
+      assert for({_, %{"seq" => seq}} <- events, do: seq) == Enum.to_list(1..@count)
+    end
+
+    @tag settings: %{send_timeout_ms: 300}
+    test "is cut off in the end", %{port: port, db: db, path: path} do
+      {_socket, _} = open(port, path <> "/stream")
+      wait_until(fn -> Open.count(:stream) == 1 end)
+      write_much(db)
+      wait_until(fn -> Open.count(:stream) == 0 and Endpoint.connections() == 0 end, 10_000)
+    end
+  end
+
+  test "a token ends it when it expires", %{db: db} do
+    {:ok, sub} = FormdbHttp.subscribe(db)
+    opts = %{heartbeat_ms: 60_000, expires_at: System.system_time(:second) + 1}
+    assert [_retry, ended] = sub |> EventStream.parts(opts) |> Enum.to_list()
+    assert IO.iodata_to_binary(ended) == ~s(event: closed\ndata: {"reason":"token_expired"}\n\n)
+  end
+
+  describe "a request that waits" do
+    defp ask(port, path) do
+      socket = connect(port)
+      write(socket, format("GET", path, headers: [{"connection", "close"}]))
+      socket
+    end
+
+    defp answered(socket), do: socket |> read() |> json()
+
+    test "is answered as soon as there is something", %{port: port, db: db, path: path} do
+      put(db, "a")
+      # There is something already.
+      assert %{"entries" => [%{"seq" => 1}], "next" => nil} = json(get(port, path <> "?wait=30"))
+      socket = ask(port, path <> "?wait=30&since=1&bodies=false")
+      wait_until(fn -> Open.count(:wait) == 1 end)
+      started = System.monotonic_time(:millisecond)
+      put(db, "b")
+
+      assert %{"entries" => [%{"seq" => 2, "feature_id" => "b"}], "next" => nil} =
+               answered(socket)
+
+      assert System.monotonic_time(:millisecond) - started < 3_000
+      wait_until(fn -> Open.count(:wait) == 0 end)
+    end
+
+    test "is answered with nothing when its time is over", %{port: port, path: path} do
+      started = System.monotonic_time(:millisecond)
+      assert json(get(port, path <> "?wait=1")) == %{"entries" => [], "next" => nil}
+      assert (System.monotonic_time(:millisecond) - started) in 1_000..4_000
+    end
+
+    test "waits for what its filters mean", %{port: port, db: db, path: path} do
+      put(db, "a")
+      by_id = ask(port, path <> "?wait=30&feature_id=b")
+      by_source = ask(port, path <> "?wait=30&since=1&provenance.source=import")
+      ahead = ask(port, path <> "?wait=30&since=4")
+      series = ask(port, path <> "?wait=30&series_id=s*")
+      wait_until(fn -> Open.count(:wait) == 4 end)
+      put(db, "a")
+      put(db, "b")
+      assert %{"entries" => [%{"seq" => 3}]} = answered(by_id)
+      assert Open.count(:wait) == 3
+
+      feature = %{
+        "type" => "Feature",
+        "id" => "c",
+        "geometry" => nil,
+        "properties" => %{},
+        "provenance" => %{"source" => "import"}
+      }
+
+      {:ok, %{seq: 4}} = FormdbHttp.put_feature(db, feature)
+      assert %{"entries" => [%{"seq" => 4}]} = answered(by_source)
+      {:ok, _} = FormdbHttp.put_columns(db, "s1", [1], [1.0])
+      assert %{"entries" => [%{"seq" => 5}]} = answered(ahead)
+      assert %{"entries" => [%{"seq" => 5, "op" => "put_points"}]} = answered(series)
+    end
+
+    test "is told what it cannot wait for", %{port: port, db: db, path: path} do
+      for query <- ["wait=61", "wait=1&order=desc", "wait=1&until=5", "wait=x", "wait=-1"] do
+        answer = get(port, path <> "?" <> query)
+        assert {query, answer.status, json(answer)["pointer"]} == {query, 400, "/wait"}
+      end
+
+      # A stream of lines has an end.
+      lines = get(port, path <> "?wait=1", [{"accept", "application/x-ndjson"}])
+      assert {lines.status, json(lines)["pointer"]} == {400, "/wait"}
+
+      socket = ask(port, path <> "?wait=30")
+      wait_until(fn -> Open.count(:wait) == 1 end)
+      :ok = FormdbHttp.close(db)
+      # Who asks for it is told so, too.
+      assert %{"code" => "database_not_found"} = answered(socket)
+      {:ok, _} = FormdbHttp.open(db)
+    end
+  end
+end
