@@ -12,6 +12,7 @@ defmodule FormdbHttpWeb.Auth do
 
   alias FormdbHttp.Config
   alias FormdbHttpWeb.Audit.Event
+  alias FormdbHttpWeb.Live.Open
 
   alias FormdbHttpWeb.Auth.{
     ApiKeys,
@@ -127,7 +128,7 @@ defmodule FormdbHttpWeb.Auth do
       {:changed, content, file} ->
         new = rows.(content)
         told(file, new, written)
-        {file, rows, put(new, written)}
+        {file, rows, changed(new, written)}
     end
   end
 
@@ -152,12 +153,21 @@ defmodule FormdbHttpWeb.Auth do
   # A row for each key or user, or each name of keys.
   defp entry?({kind, _name}), do: kind in [:principal, :jwt]
 
+  # What stays open was let in by what was there before.
+  defp changed(rows, written) do
+    keys = put(rows, written)
+    Open.tell(:credentials)
+    keys
+  end
+
   # Tokens that were verified by what was there before are verified anew: of one that is being
   # verified just now the entry has the generation before, and does not count either.
+  #
+  # What is gone goes first: who sees a new row finds nothing of before beside it.
   defp put(rows, before) do
-    :ets.insert(@table, rows)
     keys = Enum.map(rows, &elem(&1, 0))
     for key <- before -- keys, do: :ets.delete(@table, key)
+    :ets.insert(@table, rows)
     :ets.update_counter(@table, :generation, 1)
     Cache.clear()
     keys
@@ -191,7 +201,15 @@ defmodule FormdbHttpWeb.Auth do
   end
 
   defp jwt_rows(keys) do
-    for {kid, keys} <- Enum.group_by(keys, &elem(&1, 0), &elem(&1, 1)), do: {{:jwt, kid}, keys}
+    all = keys |> Enum.sort() |> :erlang.term_to_binary() |> fingerprint()
+
+    [
+      {{:jwt_keys, :all}, all}
+      | for(
+          {kid, keys} <- Enum.group_by(keys, &elem(&1, 0), &elem(&1, 1)),
+          do: {{:jwt, kid}, keys}
+        )
+    ]
   end
 
   # Tells one stored hash from another, and nothing else of it.
@@ -296,6 +314,9 @@ defmodule FormdbHttpWeb.Auth do
   end
 
   defp foreign(auth, token, now) do
+    # Before the keys are: with others they do not go.
+    by = lookup({:jwt_keys, :all})
+
     rules = %{
       algorithm: auth.jwt_algorithm,
       keys: &(lookup({:jwt, &1}) || []),
@@ -307,8 +328,14 @@ defmodule FormdbHttpWeb.Auth do
     with {:ok, subject, claims} <- Token.verify(token, rules, now),
          :ok <- check_subject(subject),
          {:ok, scopes} <- scopes(claims) do
-      expires = trunc(claims["exp"])
-      {:ok, %Principal{actor: subject, scopes: scopes, expires: expires, key_id: kid(token)}}
+      {:ok,
+       %Principal{
+         actor: subject,
+         scopes: scopes,
+         expires: trunc(claims["exp"]),
+         issuer_keys: by,
+         key_id: kid(token)
+       }}
     end
   end
 
@@ -341,6 +368,39 @@ defmodule FormdbHttpWeb.Auth do
 
   defp leeway(_auth, %{auth_time: time}) when time != nil, do: 0
   defp leeway(auth, _principal), do: auth.jwt_leeway_seconds
+
+  ## What stays open
+
+  @doc """
+  Who somebody is by the credentials of today: what they may do may have changed. `:gone` where
+  their key or user is, or has another key or password now; of tokens of others as soon as the
+  issuer's keys are others.
+  """
+  @spec current(Principal.t()) :: {:ok, Principal.t()} | :gone
+  def current(%{actor: actor, credential: same} = principal) do
+    if Principal.own?(actor) do
+      case lookup({:principal, actor}) do
+        %{credential: ^same, scopes: scopes, expires: expires} ->
+          {:ok, %{principal | scopes: scopes, expires: earlier(principal.expires, expires)}}
+
+        _other_or_none ->
+          :gone
+      end
+    else
+      if lookup({:jwt_keys, :all}) == principal.issuer_keys, do: {:ok, principal}, else: :gone
+    end
+  end
+
+  defp earlier(nil, expires), do: expires
+  defp earlier(expires, nil), do: expires
+  defp earlier(one, other), do: min(one, other)
+
+  @doc "Until when a credential is taken, in seconds since the epoch; `nil`: for good."
+  @spec good_until(t(), Principal.t()) :: integer() | nil
+  def good_until(_auth, %{expires: nil}), do: nil
+
+  def good_until(auth, %{actor: actor, expires: expires}),
+    do: if(Principal.own?(actor), do: expires, else: expires + auth.jwt_leeway_seconds)
 
   ## Signing in
 

@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.Router do
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
   alias FormdbHttpWeb.{Accept, BasePath, CborForm, Params, Paths, Problem, Request, Routes}
-  alias FormdbHttpWeb.Settings
+  alias FormdbHttpWeb.{Settings, SocketController}
   alias FormdbHttpWeb.Routes.{Databases, Resource}
 
   @typedoc "A resource and the parts of the path that vary."
@@ -133,6 +133,9 @@ defmodule FormdbHttpWeb.Router do
 
   def call(%{call: nil, method: "OPTIONS", resource: %{allow: allow}}),
     do: {:halt, {204, %{"allow" => allow}, ""}}
+
+  # As Phoenix has it: what is no handshake is malformed, whatever its method.
+  def call(%{call: nil, resource: %{name: :socket}} = req), do: SocketController.connect(req, %{})
 
   def call(%{call: nil, method: method, resource: %{allow: allow}}) do
     {:error, error} =

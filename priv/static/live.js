@@ -17,6 +17,10 @@ let last = 0;
 let shapes = new Map();
 const counts = {};
 
+// Who asks. An event source sets no header fields, and takes it in its address, which nobody sees.
+const credential = () => part("credential").value.trim();
+const ask = (path, options = {}) =>
+  fetch(path, { ...options, headers: credential() ? { authorization: `Bearer ${credential()}` } : {} });
 const api = (path) => `${base}/api/v1/databases${path}`;
 const say = (text) => { part("state").textContent = text; };
 const element = (name, text) => {
@@ -144,7 +148,7 @@ const take = (entry) => {
 const why = async (url) => {
   const leave = new AbortController();
   try {
-    const answer = await fetch(url, { signal: leave.signal });
+    const answer = await ask(url, { signal: leave.signal });
     return answer.ok ? { detail: "the connection was lost" } : await answer.json();
   } catch {
     return { detail: "the server cannot be reached" };
@@ -155,7 +159,8 @@ const why = async (url) => {
 
 const open = (db, filter) => {
   source?.close();
-  const mine = (source = new EventSource(`${api(`/${encodeURIComponent(db)}/journal/stream`)}?since=${last}${filter && "&"}${filter}`));
+  const url = `${api(`/${encodeURIComponent(db)}/journal/stream`)}?since=${last}${filter && "&"}${filter}`;
+  const mine = (source = new EventSource(url + (credential() && `&token=${encodeURIComponent(credential())}`)));
   mine.addEventListener("journal_event", ({ data }) => take(JSON.parse(data)));
   mine.addEventListener("live", () => say(`Following ${db}.`));
   mine.addEventListener("lagging", () => say(`Following ${db}; more comes than is shown.`));
@@ -164,7 +169,7 @@ const open = (db, filter) => {
   // The browser asks again by itself unless it was refused.
   mine.onerror = async () => {
     if (mine !== source || mine.readyState !== EventSource.CLOSED) return;
-    const problem = await why(mine.url);
+    const problem = await why(url);
     if (mine !== source) return;
     say(`Not following ${db}: ${problem.detail}. It is tried again.`);
     // A database of the same name that was made anew has other blocks.
@@ -179,7 +184,7 @@ const follow = async () => {
   for (const id of [...shapes.keys()]) remove(id);
   entries.replaceChildren();
   Object.assign(counts, { received: 0, operations: {} });
-  const answer = await fetch(api(`/${encodeURIComponent(db)}`));
+  const answer = await ask(api(`/${encodeURIComponent(db)}`));
   const info = await answer.json();
   if (!answer.ok) return say(info.detail);
   last = Math.max(0, info.durable_seq - before);
@@ -187,20 +192,28 @@ const follow = async () => {
   open(db, filter);
 };
 
-const start = async () => {
-  const asked = new URLSearchParams(location.search);
-  const { databases } = await (await fetch(api(""))).json();
-  part("db").replaceChildren(...databases.map(({ id }) => {
+// The databases that may be read; another one may be asked for with another credential.
+const list = async (chosen) => {
+  const answer = await ask(api(""));
+  const told = await answer.json();
+  part("db").replaceChildren(...(told.databases || []).map(({ id }) => {
     const option = element("option", id);
-    option.selected = id === asked.get("db");
+    option.selected = id === chosen;
     return option;
   }));
+  if (!answer.ok) say(told.detail);
+  return answer.ok;
+};
+
+const start = async () => {
+  const asked = new URLSearchParams(location.search);
   part("filter").value = asked.get("filter") || "";
-  part("what").addEventListener("submit", (event) => {
+  part("what").addEventListener("submit", async (event) => {
     event.preventDefault();
-    follow();
+    const chosen = part("db").value || asked.get("db");
+    if (await list(chosen)) await follow();
   });
-  await follow();
+  if (await list(asked.get("db"))) await follow();
 };
 
 start().catch((error) => say(`The server cannot be asked: ${error.message}`));

@@ -6,6 +6,11 @@ defmodule FormdbHttpWeb.BearerTest do
   alias FormdbHttpWeb.{Bearer, Handler, Request, Router}
 
   defp request(path, query, headers) do
+    {:cont, req} = path |> routed(query, headers) |> Bearer.call()
+    req
+  end
+
+  defp routed(path, query, headers) do
     {:ok, config} = Config.load(%{})
 
     {:cont, req} =
@@ -21,7 +26,6 @@ defmodule FormdbHttpWeb.BearerTest do
         settings: Handler.init(config, {127, 0, 0, 1}, :all)
       })
 
-    {:cont, req} = Bearer.call(req)
     req
   end
 
@@ -32,6 +36,17 @@ defmodule FormdbHttpWeb.BearerTest do
       req = request(path, "since=1&token=a.b%2Bc+d&x=y", %{})
       assert req.headers == %{"authorization" => "Bearer a.b+c d"}
       assert req.query == "since=1&x=y"
+    end
+
+    # Its name may be written in other ways, and what does not decode is shown to nobody.
+    req = request(@stream, "t%6Fken=a&x=y", %{})
+    assert {req.headers["authorization"], req.query} == {"Bearer a", "x=y"}
+
+    for value <- ["a%zz", "secret%ff"] do
+      assert {:error, %{code: :invalid_query, detail: detail}} =
+               Bearer.call(routed(@stream, "token=" <> value, %{}))
+
+      refute detail =~ "secret"
     end
 
     # A field that was sent counts first.

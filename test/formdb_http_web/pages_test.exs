@@ -23,7 +23,8 @@ defmodule FormdbHttpWeb.PagesTest do
     page = get(port, "/", @html)
     assert page.status == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.headers["vary"] == "accept"
+    # It is long enough to be packed if there are many databases.
+    assert page.headers["vary"] in ["accept", "accept, accept-encoding"]
     assert page.body =~ ~s(<li><a href="/api/v1/databases/#{name}">#{name}</a>: open</li>)
     assert page.body =~ FormdbHttp.version()
     refute page.body =~ "{{"
@@ -102,7 +103,8 @@ defmodule FormdbHttpWeb.PagesTest do
   test "links have the path under which a proxy serves the pages" do
     for base <- ["/formdb", "/a'b"] do
       {%{calls: %{"GET" => call}}, []} = Router.find("/")
-      req = %{base_path: base, headers: %{}, call: call}
+      # There may be databases, which are listed to who may read them.
+      req = %{base_path: base, headers: %{}, call: call, settings: %{auth: nil}}
       {200, _headers, page} = FormdbHttpWeb.PageController.docs(req, %{})
       shown = String.replace(base, "'", "&#39;")
 

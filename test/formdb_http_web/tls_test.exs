@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.TlsTest do
   import FormdbHttp.HTTPClient,
     only: [connect: 1, format: 2, format: 3, get: 2, read_all: 1]
 
-  alias FormdbHttp.{Certificates, Config, JSON}
+  alias FormdbHttp.{Certificates, Config, JSON, WebSocketClient}
   alias FormdbHttpWeb.{Endpoint, Tls}
 
   setup do
@@ -74,6 +74,49 @@ defmodule FormdbHttpWeb.TlsTest do
   defp own(path) do
     [{:Certificate, der, _} | _] = path |> File.read!() |> :public_key.pem_decode()
     der
+  end
+
+  test "sockets and streams follow a database, and end when the server stops", context do
+    port = serve(context)
+    name = "tls-#{System.unique_integer([:positive])}"
+    {:ok, _} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
+
+    put =
+      &FormdbHttp.put_feature(name, %{type: "Feature", id: &1, geometry: nil, properties: %{}})
+
+    {:ok, socket} = secure(port)
+    fields = WebSocketClient.fields()
+    :ok = :ssl.send(socket, format("GET", "/socket/websocket?vsn=2.0.0", headers: fields))
+    assert until_read(socket, "\r\n\r\n") =~ "HTTP/1.1 101"
+    join = ~s(["1","1","journal:#{name}","phx_join",{}])
+    :ok = :ssl.send(socket, WebSocketClient.frame(join))
+    assert until_read(socket, "phx_reply") =~ ~s("status":"ok")
+
+    {:ok, stream} = secure(port)
+    :ok = :ssl.send(stream, format("GET", "/api/v1/databases/#{name}/journal/stream"))
+    assert until_read(stream, "retry: 1000") =~ "HTTP/1.1 200"
+
+    for id <- ["a", "b"] do
+      {:ok, _} = put.(id)
+      for one <- [socket, stream], do: until_read(one, ~s("id":"#{id}"))
+      :ok = :ssl.send(socket, WebSocketClient.frame(~s([null,"h","phoenix","heartbeat",{}])))
+      until_read(socket, "phx_reply")
+    end
+
+    :ok = stop_supervised(Endpoint)
+    assert until_read(stream, "closed") =~ ~s({"reason":"server_stops"})
+    # A close with 1012.
+    until_read(socket, <<1_012::16>>)
+  end
+
+  defp until_read(socket, text, read \\ "") do
+    if read =~ text do
+      read
+    else
+      {:ok, more} = :ssl.recv(socket, 0, 10_000)
+      until_read(socket, text, read <> more)
+    end
   end
 
   describe "a handshake" do

@@ -32,6 +32,8 @@ HERE = PROJECT / "test" / "interop"
 TOOLS = PROJECT / ".tools" / "schemathesis"
 CASES = int(os.environ.get("CONTRACT_CASES", "0"))
 SEED = os.environ.get("CONTRACT_SEED", "1")
+# What has no end of its own; live.py has them.
+ENDLESS = ["getJournalStream", "getSocket"]
 # Seconds for the edges of one schema with geometries in it, in the short form.
 SHARE = 12
 
@@ -76,6 +78,10 @@ def page(port):
     say(f"the page at /docs: {done.stdout.strip()}")
 
 
+def excluding(operations):
+    return [option for name in operations for option in ("--exclude-operation-id", name)]
+
+
 def schemathesis(url, folder, *options):
     environment = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
     environment |= {"PYTHONPATH": f"{TOOLS}:{HERE}", "SCHEMATHESIS_HOOKS": "contract_hooks"}
@@ -83,8 +89,7 @@ def schemathesis(url, folder, *options):
                "run", url + "/openapi.json", "--seed", SEED, "--no-color", "--generation-database", "none",
                # contract_hooks.py has it, with what a schema cannot say.
                "--checks", "all", "--exclude-checks", "positive_data_acceptance,use_after_free",
-               # What has no end of its own; live.py has them.
-               "--exclude-operation-id", "getJournalStream", "--exclude-operation-id", "getSocket", *options]
+               *excluding(ENDLESS), *options]
     return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=24 * 3600)
 
@@ -104,7 +109,8 @@ def with_geometries(document):
         return any(reaches(member, seen) for member in term.values())
 
     return [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()
-            if reaches([operation.get("parameters"), operation.get("requestBody")], frozenset())]
+            if operation["operationId"] not in ENDLESS and
+            reaches([operation.get("parameters"), operation.get("requestBody")], frozenset())]
 
 
 def asked(url, folder, what, *options):
@@ -124,8 +130,7 @@ def contract(port, folder, document):
     """The server keeps what its document says."""
     url = f"http://127.0.0.1:{port}"
     large = with_geometries(document)
-    others = [option for name in large for option in ("--exclude-operation-id", name)]
-    count = asked(url, folder, "edges of every schema", "--phases", "coverage", *others)
+    count = asked(url, folder, "edges of every schema", "--phases", "coverage", *excluding(large))
     for name in large:
         count += asked(url, folder, f"edges of {name}", "--phases", "coverage", "--include-operation-id", name,
                        "--max-time", str(SHARE if CASES == 0 else 4 * SHARE))

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Auth.Principal do
   alias FormdbHttpWeb.Auth.Scopes
 
   @enforce_keys [:actor, :scopes]
-  defstruct [:actor, :scopes, :expires, :credential, :auth_time, :key_id]
+  defstruct [:actor, :scopes, :expires, :credential, :issuer_keys, :auth_time, :key_id]
 
   @typedoc """
     * `actor` - what the journal calls them: `key:NAME` of an API key, `user:NAME` of a user, and of
@@ -13,6 +13,7 @@ defmodule FormdbHttpWeb.Auth.Principal do
     * `expires` - when the credential does, in seconds since the epoch; `nil`: never
     * `credential` - of keys, users and tokens that were given to them, a fingerprint of what is
       stored: another key of the same name has another one. `nil` of tokens of others
+    * `issuer_keys` - of tokens of others, a fingerprint of the keys that they were verified with
     * `auth_time` - of tokens of this server, when their first one was given
     * `key_id` - which key it was, for who holds the file of keys: of an API key, and of a token
       that was given for it, the first 12 digits of its SHA-256; of a token of others its `kid`
@@ -22,6 +23,7 @@ defmodule FormdbHttpWeb.Auth.Principal do
           scopes: Scopes.t(),
           expires: integer() | nil,
           credential: String.t() | nil,
+          issuer_keys: String.t() | nil,
           auth_time: integer() | nil,
           key_id: String.t() | nil
         }

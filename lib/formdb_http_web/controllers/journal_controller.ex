@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.JournalController do
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
   alias FormdbHttp.Serving
-  alias FormdbHttpWeb.Live.LongPoll
+  alias FormdbHttpWeb.Live.{LongPoll, Reader}
   alias FormdbHttpWeb.{Answer, Downloading, JournalPage}
 
   def index(req, params) do
@@ -60,7 +60,8 @@ defmodule FormdbHttpWeb.JournalController do
     end
 
     with {:ok, wait_ms} <- wait_ms(req, params),
-         {:ok, page} <- LongPoll.wait(db, about(params), params.since || 0, look, wait_ms),
+         {:ok, page} <-
+           LongPoll.wait(db, about(params), params.since || 0, look, {wait_ms, Reader.new(req)}),
          do: answer(page, req, params)
   end
 

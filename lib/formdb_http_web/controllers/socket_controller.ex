@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.SocketController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
-  alias FormdbHttpWeb.Live.Socket
+  alias FormdbHttpWeb.Live.{Reader, Socket}
 
   @version "13"
   @protocol "phoenix"
@@ -68,8 +68,7 @@ defmodule FormdbHttpWeb.SocketController do
         message_bytes: settings.socket_message_bytes,
         joins_per_second: settings.socket_joins_per_second
       },
-      may_read: fn _db -> :ok end,
-      expires_at: nil
+      reader: Reader.new(req)
     }
 
     with :error <-

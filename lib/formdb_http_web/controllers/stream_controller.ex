@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.StreamController do
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
   alias FormdbHttpWeb.JournalPage
-  alias FormdbHttpWeb.Live.EventStream
+  alias FormdbHttpWeb.Live.{EventStream, Reader}
 
   # Words of a subscription's filter.
   @filters for name <- ~w(type series_id bbox geometry predicate antimeridian ids),
@@ -21,12 +21,14 @@ defmodule FormdbHttpWeb.StreamController do
     "x-accel-buffering" => "no"
   }
 
-  def show(%{settings: settings}, %{db: db} = params) do
+  def show(req, %{db: db} = params) do
     with {:ok, params} <- JournalPage.in_sequence(params, :since),
          {:ok, since} <- since(params),
          opts = [filter: filter(params), since: since, proof: params.proof],
          {:ok, sub} <- FormdbHttp.subscribe(db, [to: self(), demand: @demand] ++ opts) do
-      parts = EventStream.parts(sub, %{heartbeat_ms: settings.heartbeat_ms, expires_at: nil})
+      parts =
+        EventStream.parts(sub, %{heartbeat_ms: req.settings.heartbeat_ms, reader: Reader.new(req)})
+
       {200, @headers, {:live, parts}}
     end
   end

@@ -24,7 +24,7 @@ defmodule FormdbHttpWeb.Live.Channel do
         }
 
   @params ["filter", "proof", "since"]
-  @calls ["get_history", "update_filter"]
+  @calls ["get_history", "get_info", "update_filter"]
 
   ## Joining
 
@@ -87,21 +87,25 @@ defmodule FormdbHttpWeb.Live.Channel do
   defp since(seq) when is_integer(seq) and seq >= 0, do: {:ok, seq}
   defp since(time) when is_binary(time), do: {:ok, time}
 
-  defp since(%{"seq" => seq} = place) when is_integer(seq) and seq >= 0 do
-    case Map.keys(place) -- ["hash", "log", "seq"] do
-      [] ->
-        {:ok, %{seq: seq, hash: place["hash"], log: place["log"]}}
-
-      [name | _] ->
-        refuse(:unknown_parameter, "found #{show(name)}; since takes seq, hash and log", "/since")
-    end
-  end
+  defp since(%{"seq" => seq} = place) when is_integer(seq) and seq >= 0, do: place(place)
+  defp since(%{"head" => _head} = place) when not is_map_key(place, "seq"), do: place(place)
 
   defp since(other) do
     detail =
-      "since is #{show_json(other)}; give a sequence, a time, or an object of seq, hash and log"
+      "since is #{show_json(other)}; give a sequence, a time, or an object of seq, hash, log and head"
 
     refuse(:invalid_parameter, detail, "/since")
+  end
+
+  defp place(place) do
+    case Map.keys(place) -- ["hash", "head", "log", "seq"] do
+      [] ->
+        {:ok, place}
+
+      [name | _] ->
+        detail = "found #{show(name)}; since takes seq, hash, log and head"
+        refuse(:unknown_parameter, detail, "/since")
+    end
   end
 
   defp not_an_object(value, expected, pointer \\ nil),
@@ -138,9 +142,15 @@ defmodule FormdbHttpWeb.Live.Channel do
     }
   end
 
-  @doc "What a join is answered: from where on what comes is sent, in which history."
+  @doc """
+  What a join is answered: from where on what comes is sent, in which history, and that this only
+  added to what the client knew, where it asked for that.
+  """
   @spec greeting(FormdbHttp.Subscription.t()) :: keyword()
-  def greeting(sub), do: [seq: sub.since, log: sub.log]
+  def greeting(%{since: seq, log: log, consistency: nil}), do: [seq: seq, log: log]
+
+  def greeting(%{since: seq, log: log, consistency: proof}),
+    do: [seq: seq, log: log, consistency: proof]
 
   ## What clients say on it
 
@@ -150,14 +160,18 @@ defmodule FormdbHttpWeb.Live.Channel do
 
   @doc """
   What a message asks for: entries of the journal, by the query string that asks for them over
-  HTTP, or another filter.
+  HTTP, how the subscription is getting on, or another filter.
   """
   @spec asked(String.t(), JSON.value()) ::
           {:history, query :: String.t()}
+          | :info
           | {:filter, map()}
           | {:error, Error.t()}
   def asked("get_history", params) when is_map(params), do: query(params)
   def asked("get_history", other), do: not_an_object(other, "get_history takes an object")
+
+  def asked("get_info", params) when params == %{}, do: :info
+  def asked("get_info", other), do: not_an_object(other, "get_info takes an empty object")
 
   def asked("update_filter", %{"filter" => %{} = filter} = params) when map_size(params) == 1,
     do: with({:ok, filter} <- filter(filter), do: {:filter, filter})
@@ -171,7 +185,7 @@ defmodule FormdbHttpWeb.Live.Channel do
 
   def asked(event, _params) do
     detail =
-      "found #{show(event)}; #{Params.meant(event, @calls)}a channel takes get_history and update_filter"
+      "found #{show(event)}; #{Params.meant(event, @calls)}a channel takes #{Enum.join(@calls, ", ")}"
 
     refuse(:unknown_event, detail)
   end
@@ -208,7 +222,8 @@ defmodule FormdbHttpWeb.Live.Channel do
   The end of a channel: one that was left or whose database is gone for good is not joined
   again; after any other end the client tries to.
   """
-  @spec closed(t(), :left | :purged | :closed | :failed | :crashed) :: Serializer.frame()
+  @spec closed(t(), :left | :purged | :closed | :failed | :crashed | :unauthorized) ::
+          Serializer.frame()
   def closed(channel, why) when why in [:left, :purged],
     do: push(channel, channel.join_ref, "phx_close", "{}")
 
@@ -218,6 +233,7 @@ defmodule FormdbHttpWeb.Live.Channel do
         :closed -> "database_closed"
         :failed -> "database_failed"
         :crashed -> "channel_crash"
+        :unauthorized -> "unauthorized"
       end
 
     push(channel, channel.join_ref, "phx_error", JSON.encode(reason: reason))

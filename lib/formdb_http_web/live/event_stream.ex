@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Live.EventStream do
   # read is not sent for. Where nothing is new, a comment says that the connection lives.
 
   alias FormdbHttp.JSON
-  alias FormdbHttpWeb.Live.{Entry, Open}
+  alias FormdbHttpWeb.Live.{Entry, Open, Reader}
 
   # Events that go out together, unless they are fewer.
   @gathered_bytes 262_144
@@ -15,16 +15,18 @@ defmodule FormdbHttpWeb.Live.EventStream do
 
   @typedoc """
     * `heartbeat_ms` - after how long without news the comment is sent
-    * `expires_at` - in seconds since the epoch; `nil`: never
+    * `reader` - who reads
   """
-  @type opts :: %{heartbeat_ms: pos_integer(), expires_at: integer() | nil}
+  @type opts :: %{heartbeat_ms: pos_integer(), reader: Reader.t()}
 
   @doc "The parts of a subscription of this process, until it ends."
   @spec parts(FormdbHttp.Subscription.t(), opts()) :: Enumerable.t()
   def parts(sub, opts) do
     begin = fn ->
       Open.enter(:stream)
-      {:open, 0}
+      # What changed before is told to nobody who was not here yet.
+      send(self(), {Open, :credentials})
+      {0, opts.reader}
     end
 
     [@retry] |> Stream.concat(Stream.resource(begin, &next(&1, sub, opts), &finish(&1, sub)))
@@ -38,35 +40,49 @@ defmodule FormdbHttpWeb.Live.EventStream do
   defp next(:closed, _sub, _opts), do: {:halt, :closed}
 
   # What was sent before is taken by now.
-  defp next({:open, sent}, %{ref: ref} = sub, opts) do
+  defp next({sent, reader}, sub, opts) do
     if sent > 0, do: FormdbHttp.ask(sub, sent)
 
+    if Reader.expired?(reader),
+      do: {[ended("token_expired")], :closed},
+      else: await(reader, sub, opts)
+  end
+
+  defp await(reader, %{ref: ref} = sub, opts) do
     receive do
-      {:formdb, ^ref, what} -> gather(what, ref, [], 0, 0)
-      {Open, :drain} -> {:halt, :closed}
+      {:formdb, ^ref, what} ->
+        gather(what, ref, reader, [], 0, 0)
+
+      {Open, :credentials} ->
+        case Reader.renewed(reader, sub.database) do
+          {:ok, reader} -> {[], {0, reader}}
+          :gone -> {[ended("unauthorized")], :closed}
+        end
+
+      {Open, :drain} ->
+        {[ended("server_stops")], :closed}
     after
-      wait_ms(opts) ->
-        if expired?(opts),
-          do: {[ended("token_expired")], :closed},
-          else: {[@heartbeat], {:open, 0}}
+      Reader.left_ms(reader, opts.heartbeat_ms) ->
+        # The end of the credential is the next step's.
+        {if(Reader.expired?(reader), do: [], else: [@heartbeat]), {0, reader}}
     end
   end
 
-  defp gather({:closed, why}, _ref, parts, _bytes, _sent),
+  defp gather({:closed, why}, _ref, _reader, parts, _bytes, _sent),
     do: {[text([parts, ended("database_#{why}")])], :closed}
 
-  defp gather(what, ref, parts, bytes, sent) do
+  defp gather(what, ref, reader, parts, bytes, sent) do
     {part, size, count} = told(what)
     {parts, bytes, sent} = {[parts, part], bytes + size, sent + count}
 
     if bytes < @gathered_bytes do
       receive do
-        {:formdb, ^ref, what} -> gather(what, ref, parts, bytes, sent)
+        {:formdb, ^ref, what} -> gather(what, ref, reader, parts, bytes, sent)
       after
-        0 -> {[text(parts)], {:open, sent}}
+        0 -> {[text(parts)], {sent, reader}}
       end
     else
-      {[text(parts)], {:open, sent}}
+      {[text(parts)], {sent, reader}}
     end
   end
 
@@ -90,11 +106,4 @@ defmodule FormdbHttpWeb.Live.EventStream do
     do: ["id: ", Integer.to_string(id), ?\n | event(name, nil, data)]
 
   defp ended(reason), do: event("closed", nil, JSON.encode(reason: reason))
-
-  defp wait_ms(%{expires_at: nil, heartbeat_ms: ms}), do: ms
-
-  defp wait_ms(%{expires_at: at, heartbeat_ms: ms}),
-    do: min(ms, max(at - System.system_time(:second), 0) * 1_000)
-
-  defp expired?(%{expires_at: at}), do: at != nil and System.system_time(:second) >= at
 end

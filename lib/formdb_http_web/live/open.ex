@@ -9,7 +9,10 @@ defmodule FormdbHttpWeb.Live.Open do
 
   def child_spec(_opts), do: Registry.child_spec(keys: :unique, name: __MODULE__)
 
-  @doc "This process is one. It is told by the message `{#{inspect(__MODULE__)}, :drain}`."
+  @typedoc "What they are told: to end; that who they are for may be somebody else now."
+  @type news :: :drain | :credentials
+
+  @doc "This process is one. It is told by messages `{#{inspect(__MODULE__)}, news}`."
   @spec enter(kind()) :: :ok
   def enter(kind) do
     if Process.whereis(__MODULE__), do: {:ok, _} = Registry.register(__MODULE__, self(), kind)
@@ -28,13 +31,22 @@ defmodule FormdbHttpWeb.Live.Open do
       do: Registry.count_select(__MODULE__, [{{:_, :_, kind}, [], [true]}])
   end
 
+  @doc "Tells all of them."
+  @spec tell(news()) :: :ok
+  def tell(news) do
+    if Process.whereis(__MODULE__), do: for(pid <- pids(), do: send(pid, {__MODULE__, news}))
+    :ok
+  end
+
+  defp pids, do: Registry.select(__MODULE__, [{{:"$1", :_, :_}, [], [:"$1"]}])
+
   @doc """
   Tells at most `count` of them to end, and gives how many there are. Clients come back at
   once, so that all of a large number would do so together.
   """
   @spec drain(pos_integer()) :: non_neg_integer()
   def drain(count) do
-    pids = Registry.select(__MODULE__, [{{:"$1", :_, :_}, [], [:"$1"]}])
+    pids = pids()
     for pid <- Enum.take(pids, count), do: send(pid, {__MODULE__, :drain})
     length(pids)
   end

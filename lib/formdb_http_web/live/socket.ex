@@ -13,15 +13,14 @@ defmodule FormdbHttpWeb.Live.Socket do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Fault
-  alias FormdbHttpWeb.Live.{Bucket, Channel, History, Reply, Serializer}
+  alias FormdbHttpWeb.Live.{Bucket, Channel, History, Open, Reader, Reply, Serializer}
 
-  @enforce_keys [:version, :limits, :may_read, :expires_at, :joins, :core]
+  @enforce_keys [:version, :limits, :reader, :joins, :core]
   defstruct @enforce_keys ++ [channels: %{}, topics: %{}, asked: %{}]
 
   @typedoc """
     * `limits` - `channels`, `message_bytes`, `joins_per_second`
-    * `may_read` - whether the client may read a database
-    * `expires_at` - until when, in seconds since the epoch; `nil`: for good
+    * `reader` - what the client may read, and until when
     * `joins` - how many joins it may make now
     * `core` - whom it subscribes at
     * `channels` - by their topics; `topics` - by the refs of their subscriptions
@@ -56,8 +55,7 @@ defmodule FormdbHttpWeb.Live.Socket do
   def child_spec(_opts), do: :ignore
 
   @doc """
-  The socket that a client connects to. Of `connect_info` it needs `limits`, `may_read` and
-  `expires_at`, in seconds since the epoch or `nil`.
+  The socket that a client connects to. Of `connect_info` it needs `limits` and `reader`.
   """
   def connect(%{params: params, connect_info: info}) do
     with {:ok, version} <- Serializer.version(params["vsn"]) do
@@ -68,8 +66,7 @@ defmodule FormdbHttpWeb.Live.Socket do
        %__MODULE__{
          version: version,
          limits: limits,
-         may_read: info.may_read,
-         expires_at: info.expires_at,
+         reader: info.reader,
          joins: bucket,
          core: Map.get(info, :core, FormdbHttp)
        }}
@@ -77,8 +74,10 @@ defmodule FormdbHttpWeb.Live.Socket do
   end
 
   @doc "In the process of the connection."
-  def init(%{expires_at: expires_at} = state) do
-    if expires_at, do: send_at(expires_at, {__MODULE__, :expired})
+  def init(state) do
+    await_expiry(state.reader)
+    # What changed since the handshake was told to nobody who was not here yet.
+    send(self(), {Open, :credentials})
     {:ok, state}
   end
 
@@ -157,7 +156,7 @@ defmodule FormdbHttpWeb.Live.Socket do
 
   defp subscribe(%{topic: topic} = message, state) do
     with db when db != nil <- Channel.database(topic),
-         :ok <- state.may_read.(db),
+         :ok <- state.reader.may_read.(db),
          {:ok, params} <- Reply.payload(message, state.limits.message_bytes),
          {:ok, opts} <- Channel.options(params),
          {:ok, sub} <- located(state.core.subscribe(db, [to: self(), demand: @demand] ++ opts)) do
@@ -194,9 +193,15 @@ defmodule FormdbHttpWeb.Live.Socket do
       detail = "the channel has not answered its get_history before this one"
       {:error, %Error{code: :busy, detail: detail}}
     else
-      {pid, monitor} = History.start(channel.db, query, self())
+      {pid, monitor} = History.start(channel.db, query, state.reader.asker)
       {:ok, [], put_in(state.asked[monitor], {pid, message})}
     end
+  end
+
+  defp call(:info, message, channel, state) do
+    # Of them demand is no matter of the client's.
+    info = channel.sub |> state.core.subscription_info() |> Map.take([:seq, :delivered, :lagging])
+    {:ok, [Reply.ok(state.version, message, info)], state}
   end
 
   defp call({:filter, filter}, message, channel, state) do
@@ -226,19 +231,38 @@ defmodule FormdbHttpWeb.Live.Socket do
     {answered(reason, message, state), %{state | asked: asked}} |> push()
   end
 
-  def handle_info({__MODULE__, :expired}, %{expires_at: at} = state) do
-    if at <= System.system_time(:second) do
-      stop(@policy, "the token has expired", state)
+  def handle_info({__MODULE__, :expired}, %{reader: reader} = state) do
+    if Reader.expired?(reader) do
+      stop(@policy, "the credential has expired", state)
     else
-      send_at(at, {__MODULE__, :expired})
+      await_expiry(reader)
       {:ok, state}
     end
   end
 
-  def handle_info({FormdbHttpWeb.Live.Open, :drain}, state),
+  def handle_info({Open, :credentials}, %{reader: before} = state) do
+    case before.again.() do
+      {:ok, reader} ->
+        if reader.expires_at != before.expires_at, do: await_expiry(reader)
+        %{state | reader: reader} |> close_unreadable() |> push()
+
+      :gone ->
+        stop(@policy, "the credential was revoked", state)
+    end
+  end
+
+  def handle_info({Open, :drain}, state),
     do: stop(@restart, "the server stops", state)
 
   def handle_info(_other, state), do: {:ok, state}
+
+  # As long as it may be read again some day, its clients try to join.
+  defp close_unreadable(%{channels: channels, reader: reader} = state) do
+    for {_topic, channel} <- channels, reader.may_read.(channel.db) != :ok, reduce: {[], state} do
+      {frames, state} ->
+        {[Channel.closed(channel, :unauthorized) | frames], remove(channel, state)}
+    end
+  end
 
   # The channel may have been left, and joined again, since it was asked.
   defp answered(reason, message, state) do
@@ -329,9 +353,11 @@ defmodule FormdbHttpWeb.Live.Socket do
     do: Logger.error([what, " failed: ", Fault.describe(kind, reason, stacktrace)])
 
   # A timer takes 49 days at most.
-  defp send_at(seconds, message) do
-    left = max(seconds - System.system_time(:second), 0) * 1_000
-    Process.send_after(self(), message, min(left, 0xFFFFFFFF))
+  defp await_expiry(%{expires_at: nil}), do: :ok
+
+  defp await_expiry(reader) do
+    Process.send_after(self(), {__MODULE__, :expired}, Reader.left_ms(reader, 0xFFFFFFFF))
+    :ok
   end
 
   defp now, do: System.monotonic_time(:millisecond)

@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.Authorization do
   alias FormdbHttp.Error
   alias FormdbHttpWeb.{Authentication, Params, Problem, Request}
   alias FormdbHttpWeb.Audit.Notes
-  alias FormdbHttpWeb.Auth.Scopes
+  alias FormdbHttpWeb.Auth.{Principal, Scopes}
 
   @spec call(Request.t()) :: Request.step()
   def call(%{settings: %{auth: nil}} = req), do: {:cont, req}
@@ -32,14 +32,19 @@ defmodule FormdbHttpWeb.Authorization do
   defp answer(refusal, _req), do: {:halt, refusal}
 
   defp check_known(req, act, name) do
-    if visible?(req, name), do: check(req, act, name), else: no_database(name)
+    if visible?(req, name) do
+      check(req, act, name)
+    else
+      Notes.say(hidden: true)
+      Problem.answer(no_database(name))
+    end
   end
 
-  # As of one that is not there.
-  defp no_database(name) do
-    Notes.say(hidden: true)
+  @doc "The error of a database that is not there, and of one of which nothing may be known."
+  @spec no_database(String.t()) :: Error.t()
+  def no_database(name) do
     detail = "there is no open database #{inspect(name, binaries: :as_strings)}"
-    Problem.answer(%Error{code: :database_not_found, detail: detail})
+    %Error{code: :database_not_found, detail: detail}
   end
 
   @doc """
@@ -66,8 +71,14 @@ defmodule FormdbHttpWeb.Authorization do
   def may?(%{settings: %{auth: nil}}, _act, _what), do: true
   def may?(%{principal: nil}, _act, _what), do: false
 
-  def may?(%{principal: principal}, act, what),
+  def may?(%{principal: principal}, act, what), do: allowed?(principal, act, what)
+
+  defp allowed?(principal, act, what),
     do: principal.scopes |> Scopes.most(what) |> Scopes.implies?(act)
+
+  @doc "Whether they may read the database of that name."
+  @spec may_read?(Principal.t(), String.t()) :: boolean()
+  def may_read?(principal, name), do: allowed?(principal, :read, name)
 
   @doc "Whether whoever asks may know of the database of that name."
   @spec visible?(Request.t(), String.t()) :: boolean()

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Bearer do
   # client of Phoenix does. Here it becomes the field `Authorization` that other calls have, and is
   # nowhere else from then on. Pure.
 
-  alias FormdbHttpWeb.Request
+  alias FormdbHttpWeb.{Params, Request}
   alias FormdbHttpWeb.Routes.Call
 
   @protocol "base64url.bearer.phx."
@@ -14,24 +14,38 @@ defmodule FormdbHttpWeb.Bearer do
   @spec call(Request.t()) :: Request.step()
   def call(%{call: %Call{query: parameters}} = req) do
     if Enum.any?(parameters, &(&1.name == "token")),
-      do: {:cont, req |> from_protocols() |> from_query()},
+      do: req |> from_protocols() |> from_query(),
       else: {:cont, req}
   end
 
   def call(req), do: {:cont, req}
 
+  defp from_query(%{query: ""} = req), do: {:cont, req}
+
   defp from_query(%{query: query} = req) do
     case query |> :binary.split("&", [:global]) |> Enum.split_with(&token?/1) do
-      {["token=" <> text], others} ->
-        authorized(%{req | query: Enum.join(others, "&")}, URI.decode_www_form(text))
+      {[pair], others} ->
+        with {:ok, token} <- pair |> value() |> Params.query_decode(),
+             do: {:cont, authorized(%{req | query: Enum.join(others, "&")}, token)}
 
       # What is given twice is refused as any parameter is.
       _none_or_several ->
-        req
+        {:cont, req}
     end
   end
 
-  defp token?(pair), do: String.starts_with?(pair, "token=")
+  # Its name may be written in other ways.
+  defp token?(pair) do
+    [name | _value] = :binary.split(pair, "=")
+    Params.query_decode(name) == {:ok, "token"}
+  end
+
+  defp value(pair) do
+    case :binary.split(pair, "=") do
+      [_name, value] -> value
+      [_name] -> ""
+    end
+  end
 
   defp from_protocols(%{headers: %{"sec-websocket-protocol" => field} = headers} = req) do
     {tokens, others} =

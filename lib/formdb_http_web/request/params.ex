@@ -165,8 +165,9 @@ defmodule FormdbHttpWeb.Params do
          do: pairs(rest, [{name, value} | found])
   end
 
-  # In a query a plus is a space, as forms send it.
-  defp query_decode(raw) do
+  @doc "A name or a value of a query string. In a query a plus is a space, as forms send it."
+  @spec query_decode(String.t()) :: {:ok, String.t()} | {:error, Error.t()}
+  def query_decode(raw) do
     with {:ok, text} <- raw |> :binary.replace("+", " ", [:global]) |> percent_decode(""),
          true <- String.valid?(text) do
       {:ok, text}

@@ -43,6 +43,7 @@ defmodule FormdbHttpWeb.Routes.Server do
               parameter("vsn", :text, "The version of the protocol, 1.0.0 or 2.0.0."),
               token()
             ],
+            access: :principal,
             others: :ignored,
             answers: [switching_protocols()]
           )

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
   import ExUnit.CaptureLog
 
   alias FormdbHttp.{CBOR, Error, Event, JSON, Subscription}
-  alias FormdbHttpWeb.Live.{Open, Socket}
+  alias FormdbHttpWeb.Live.{Open, Reader, Socket}
 
   defmodule Core do
     # Tells the test what it is asked, and answers what that has laid out.
@@ -28,6 +28,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
         database: "quakes",
         since: 7,
         log: "abc",
+        consistency: nil,
         pid: self(),
         handle: nil
       }
@@ -35,6 +36,9 @@ defmodule FormdbHttpWeb.Live.SocketTest do
 
     def unsubscribe(%{ref: ref}), do: send(self(), {:asked, :unsubscribe, ref})
     def ask(%{ref: ref}, count), do: send(self(), {:asked, :ask, ref, count})
+
+    def subscription_info(%{ref: {:sub, n}}),
+      do: %{seq: 9, delivered: n, demand: 250, lagging: false}
 
     def update_filter(%{ref: ref}, filter) do
       send(self(), {:asked, :update_filter, ref, filter})
@@ -49,10 +53,27 @@ defmodule FormdbHttpWeb.Live.SocketTest do
 
   @limits %{channels: 3, message_bytes: 10_000, joins_per_second: 5}
 
-  defp connect(vsn \\ "2.0.0", info \\ %{}) do
-    base = %{limits: @limits, may_read: fn _db -> :ok end, expires_at: nil, core: Core}
-    connect = %{params: %{"vsn" => vsn}, connect_info: Map.merge(base, info)}
-    with {:ok, state} <- Socket.connect(connect), do: Socket.init(state)
+  defp connect(vsn \\ "2.0.0", reader \\ %{}) do
+    info = %{limits: @limits, reader: reader(reader), core: Core}
+
+    with {:ok, state} <- Socket.connect(%{params: %{"vsn" => vsn}, connect_info: info}) do
+      {:ok, state} = Socket.init(state)
+      # Since the handshake the credentials may have changed.
+      assert_received {Open, :credentials}
+      {:ok, state}
+    end
+  end
+
+  # One who may read everything for good, unless it is said.
+  defp reader(told) do
+    base = %{
+      asker: self(),
+      expires_at: nil,
+      may_read: fn _db -> :ok end,
+      again: fn -> {:ok, reader(told)} end
+    }
+
+    struct!(Reader, Map.merge(base, told))
   end
 
   # What goes out, as terms, and the state after it.
@@ -113,7 +134,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
                      to: ^me,
                      demand: 256,
                      filter: %{"prop.mag" => "gte:5", "ids" => ["a"]},
-                     since: %{seq: 4, hash: "aa", log: "abc"},
+                     since: %{"seq" => 4, "hash" => "aa", "log" => "abc"},
                      proof: true}
 
     for {text, since} <- [{"5", 5}, {~s("2026-01-31"), "2026-01-31"}, {"null", nil}] do
@@ -415,6 +436,19 @@ defmodule FormdbHttpWeb.Live.SocketTest do
              hear(state, {:formdb, {:sub, 1}, [event(8, 7, ~s({"seq":8}))]})
   end
 
+  test "a client may ask how its subscription is getting on" do
+    state = joined()
+
+    assert {[~s(["1","2","journal:quakes","phx_reply",{"status":"ok","response":) <> info], state} =
+             say(state, ~s(["1","2","journal:quakes","get_info",{}]))
+
+    assert JSON.decode!(String.replace_suffix(info, "}]", "")) ==
+             %{"seq" => 9, "delivered" => 1, "lagging" => false}
+
+    assert {[reply], _} = say(state, ~s(["1","2","journal:quakes","get_info",{"x":1}]))
+    assert reply =~ ~s("reason":"invalid_parameter")
+  end
+
   test "what is no message closes the socket" do
     {:ok, state} = connect()
 
@@ -433,8 +467,42 @@ defmodule FormdbHttpWeb.Live.SocketTest do
     assert {{:closed, 1008}, _} = hear(state, message)
     {:ok, state} = connect("2.0.0", %{expires_at: System.system_time(:second) + 60})
     refute_receive {Socket, :expired}, 50
+    # One that is told too early.
+    assert {[], state} = hear(state, {Socket, :expired})
     assert {{:closed, 1012}, _} = hear(state, {Open, :drain})
     assert {[], _} = hear(state, :something_else)
+  end
+
+  test "whoever it is may be allowed less, or nobody, after a while" do
+    no = {:error, %Error{code: :database_not_found, detail: "no"}}
+    less = reader(%{may_read: fn db -> if db == "quakes", do: no, else: :ok end})
+    {:ok, state} = connect("2.0.0", %{again: fn -> {:ok, less} end})
+
+    for {ref, db} <- [{"1", "quakes"}, {"2", "buoys"}], reduce: state do
+      state ->
+        {[_reply], state} = say(state, ~s(["#{ref}","#{ref}","journal:#{db}","phx_join",{}]))
+        state
+    end
+    |> then(fn state ->
+      assert {[~s(["1","1","journal:quakes","phx_error",{"reason":"unauthorized"}])], state} =
+               hear(state, {Open, :credentials})
+
+      assert_received {:asked, :unsubscribe, {:sub, 1}}
+      refute_received {:asked, :unsubscribe, _other}
+      assert {[refusal], state} = say(state, ~s(["3","3","journal:quakes","phx_join",{}]))
+      assert refusal =~ "database_not_found"
+      assert {[], _} = hear(state, {Open, :credentials})
+    end)
+
+    {:ok, state} = connect("2.0.0", %{again: fn -> :gone end})
+    assert {{:closed, 1008}, _} = hear(state, {Open, :credentials})
+
+    # A credential that ends earlier than it did.
+    soon = reader(%{expires_at: System.system_time(:second)})
+    {:ok, state} = connect("2.0.0", %{again: fn -> {:ok, soon} end})
+    assert {[], state} = hear(state, {Open, :credentials})
+    assert_receive {Socket, :expired} = message
+    assert {{:closed, 1008}, _} = hear(state, message)
   end
 
   test "the first version has no refs of joins" do

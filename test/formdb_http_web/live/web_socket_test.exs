@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
   import FormdbHttp.HTTPClient,
     only: [closed?: 1, get: 2, get: 3, json: 1, request: 3]
 
-  alias FormdbHttp.{Config, WebSocketClient}
+  alias FormdbHttp.{Config, JSON, WebSocketClient}
   alias FormdbHttpWeb.Endpoint
   alias FormdbHttpWeb.Live.Open
 
@@ -75,7 +75,7 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
       assert %{status: 400} = answer = get(port, @path)
       assert json(answer)["detail"] =~ "Upgrade: websocket"
       assert request(port, "HEAD", @path).status == 400
-      assert request(port, "POST", @path).status == 405
+      assert request(port, "POST", @path).status == 400
 
       # One who speaks another version, and keys that are none.
       for {name, value} <- [
@@ -161,6 +161,39 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     end
   end
 
+  test "who comes back with a head that it kept gets the proof that nothing else was added",
+       context do
+    %{port: port, db: db, topic: topic} = context
+    put(db, "a")
+    socket = WebSocketClient.open(port)
+    greeting = WebSocketClient.join(socket, topic, %{"since" => 0, "proof" => true})
+    refute Map.has_key?(greeting, "consistency")
+    [_, _, _, _, %{"proof" => proof}] = next_of(socket, "journal_event")
+    head = Map.take(proof, ["tree_size", "root"])
+    assert %{"tree_size" => 1, "root" => root} = head
+    for id <- ["b", "c"], do: put(db, id)
+
+    # A head alone is the sequence that is its size, too.
+    for {since, ref} <- [{%{seq: 1, head: head}, "2"}, {%{head: head}, "3"}] do
+      assert %{"seq" => 1, "consistency" => consistency} =
+               WebSocketClient.join(socket, topic, %{"since" => since}, ref)
+
+      assert %{"first" => 1, "first_root" => ^root, "second" => 3, "path" => [_ | _]} =
+               consistency
+
+      {:ok, expected} = FormdbHttp.consistency_proof(db, 1, 3)
+      assert consistency == expected |> JSON.text() |> JSON.decode!()
+    end
+
+    other = %{head | "root" => String.duplicate("0", 64)}
+
+    {"error", %{"reason" => "log_diverged", "pointer" => "/since" <> _}} =
+      WebSocketClient.ask(socket, "4", "4", topic, "phx_join", %{since: %{head: other}})
+
+    {"error", %{"reason" => "invalid_parameter", "pointer" => "/since/head"}} =
+      WebSocketClient.ask(socket, "5", "5", topic, "phx_join", %{since: %{head: 1}})
+  end
+
   test "a database that is closed or purged ends its channels, and no others", context do
     %{port: port, db: db, topic: topic} = context
     socket = WebSocketClient.open(port)
@@ -219,7 +252,7 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     {"ok", %{}} = WebSocketClient.ask(bystander, nil, "9", "phoenix", "heartbeat", %{})
   end
 
-  @tag settings: %{socket_idle_ms: 400}
+  @tag settings: %{socket_idle_ms: 2_000}
   test "a client that says nothing is taken for gone, whatever it is sent", context do
     %{port: port, db: db, topic: topic} = context
     silent = WebSocketClient.open(port)
@@ -229,7 +262,7 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     for i <- 1..10 do
       put(db, "f#{i}")
       {"ok", _} = WebSocketClient.ask(alive, nil, "#{i}", "phoenix", "heartbeat", %{})
-      Process.sleep(100)
+      Process.sleep(300)
     end
 
     wait_until(fn -> Open.count(:socket) == 1 end)

@@ -18,7 +18,7 @@ const WebSocket = require("ws");
 const [base, picture] = process.argv.slice(2);
 const browser = process.env.CHROMIUM || "chromium-headless-shell";
 let passed = 0;
-setTimeout(() => { throw new Error("it does not come to its end"); }, 240_000).unref();
+setTimeout(() => { throw new Error("it does not come to its end"); }, 600_000).unref();
 
 const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const ask = async (what) => {
@@ -34,7 +34,9 @@ const check = (what, found, expected) => {
 const root = base + "/api/v1/databases";
 const call = async (method, path, body) => {
   const headers = body ? { "content-type": "application/json" } : {};
-  const answer = await fetch(root + path, { method, headers, body: body && JSON.stringify(body) });
+  let answer;
+  // The server may just be opening the database.
+  while ((answer = await fetch(root + path, { method, headers, body: body && JSON.stringify(body) })).status === 503) await pause(20);
   assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
   return answer.json();
 };

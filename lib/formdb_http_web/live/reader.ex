@@ -1,0 +1,77 @@
+defmodule FormdbHttpWeb.Live.Reader do
+  @moduledoc false
+  # Whoever has opened a socket or a stream: what they may read, and until when. A request is done
+  # before that changes; what stays open looks again when the files of credentials have changed
+  # (the message of FormdbHttpWeb.Live.Open).
+
+  alias FormdbHttp.Error
+  alias FormdbHttpWeb.{Auth, Authorization, Request}
+
+  @enforce_keys [:asker, :expires_at, :may_read, :again]
+  defstruct @enforce_keys
+
+  @typedoc """
+    * `asker` - whose turn it is when places for heavy questions are given out
+    * `expires_at` - until when the credential is good, in seconds since the epoch; `nil`: for good
+    * `may_read` - whether a database may be read
+    * `again` - who it is by the credentials of today; `:gone` where the credential is none any more
+  """
+  @type t :: %__MODULE__{
+          asker: term(),
+          expires_at: integer() | nil,
+          may_read: (String.t() -> :ok | {:error, Error.t()}),
+          again: (() -> {:ok, t()} | :gone)
+        }
+
+  @doc "Whoever sends a request."
+  @spec new(Request.t()) :: t()
+  def new(%{settings: %{auth: nil}, asker: asker}) do
+    %__MODULE__{
+      asker: asker,
+      expires_at: nil,
+      may_read: fn _db -> :ok end,
+      again: fn -> {:ok, anybody(asker)} end
+    }
+  end
+
+  def new(%{settings: %{auth: auth}, principal: principal, asker: asker}),
+    do: known(auth, principal, asker)
+
+  defp anybody(asker), do: new(%{settings: %{auth: nil}, asker: asker})
+
+  defp known(auth, principal, asker) do
+    %__MODULE__{
+      asker: asker,
+      expires_at: Auth.good_until(auth, principal),
+      may_read: fn db ->
+        if Authorization.may_read?(principal, db),
+          do: :ok,
+          else: {:error, Authorization.no_database(db)}
+      end,
+      again: fn ->
+        with {:ok, principal} <- Auth.current(principal), do: {:ok, known(auth, principal, asker)}
+      end
+    }
+  end
+
+  @doc "Who it is by the credentials of today, if the database may still be read."
+  @spec renewed(t(), String.t()) :: {:ok, t()} | :gone
+  def renewed(reader, db) do
+    with {:ok, reader} <- reader.again.(),
+         :ok <- reader.may_read.(db),
+         do: {:ok, reader},
+         else: (_ended -> :gone)
+  end
+
+  @doc "Whether the credential has ended by now."
+  @spec expired?(t()) :: boolean()
+  def expired?(%{expires_at: nil}), do: false
+  def expired?(%{expires_at: at}), do: System.os_time(:second) >= at
+
+  @doc "For how many milliseconds it is good, at most `most`."
+  @spec left_ms(t(), non_neg_integer()) :: non_neg_integer()
+  def left_ms(%{expires_at: nil}, most), do: most
+
+  def left_ms(%{expires_at: at}, most),
+    do: min(most, max(at * 1_000 - System.os_time(:millisecond), 0))
+end
