@@ -41,8 +41,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="formdb-python-") as name:
         folder = Path(name)
         venv.create(folder, with_pip=True)
-        python = folder / "bin" / "python"
+        python, command = folder / "bin" / "python", folder / "bin" / "formdb"
         run("pip install ./clients/python", python, "-m", "pip", "install", "--quiet", CLIENT)
+        # It is there without the extras.
+        run("formdb --version", command, "--version")
         run("with its extras", python, "-m", "pip", "install", "--quiet", f"{CLIENT}[pandas,geopandas]", "mypy", "pytest", "trio",
             "matplotlib")
         run("unasync.py --check", python, "unasync.py", "--check")

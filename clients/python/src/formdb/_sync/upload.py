@@ -64,7 +64,7 @@ def upload(scope: Scope, path: str, given: UploadSource, params: Params, key: st
             failure, again = unreachable(http.url, error, attempts), True
         if not again:
             raise failure
-        if not source.replayable and watch.sent > 0:
+        if not source.replayable and watch.begun:
             raise NotReplayable(f"{failure}; what was written stays, and this source cannot be read again") from failure
         wait = attempts.pause(retry_after)
         if wait is None:
@@ -77,16 +77,17 @@ class _Watch:
 
     def __init__(self, source: Source, progress: Callable[[Progress], None] | None, attempt: int) -> None:
         self._source, self._progress, self._attempt = source, progress, attempt
-        self.sent = 0
+        self.begun = False
 
     def body(self) -> Iterator[bytes]:
-        rows = 0
+        self.begun = True
+        sent = rows = 0
         for chunk in iter(self._source.chunks()):
             yield chunk
-            self.sent += len(chunk)
+            sent += len(chunk)
             if self._progress is not None:
                 rows += chunk.count(b"\n")
-                self._progress(Progress(self.sent, self._source.size, rows, self._attempt))
+                self._progress(Progress(sent, self._source.size, rows, self._attempt))
 
 
 def _result(response: httpx.Response) -> Upload | ApiError:

@@ -1,0 +1,105 @@
+"""Loads of files that go on where they were when they are run again, after whatever ended them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ._config import state_folder
+from ._models import Progress, Upload
+from ._ogr import ogr_source
+from ._query import params, provenance_params
+from ._source import CODINGS, CSV, NDJSON, TYPES, Collection, File, Source, digest, file_source
+from ._sync.client import Database
+from ._sync.upload import upload
+from .errors import FormDBError
+
+# A server knows keys for a day unless it is set otherwise. What is older could be written twice.
+KNOWN_SECONDS = 23 * 3600
+
+
+class LoadedBefore(FormDBError):
+    """The file was loaded, or begun, so long ago that the server may not know it any more."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A file, what it has, and how it is to be read."""
+
+    source: Source
+    points: bool
+    given: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+    again: bool = False
+
+    def key(self) -> str:
+        about = [(name, str(value)) for name, value in self._params()]
+        return digest(self.source, [*about, *([("again", str(time.time_ns()))] if self.again else [])])
+
+    def _params(self) -> list[tuple[str, Any]]:
+        return [*params(**self.given), *provenance_params(self.provenance)]
+
+    def load(self, db: Database, progress: Callable[[Progress], None]) -> tuple[str, Upload]:
+        """Loads it; the key, which is in the provenance of all that is written (`load`), and what became of it."""
+        key = self.key()
+        note = state_folder() / "loads" / f"{db.name}-{key}.json"
+        _refuse_forgotten(note, db, key)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        began = _read(note).get("began") or time.time()
+        note.write_text(json.dumps({"began": began}))
+        path = "/timeseries" if self.points else "/features"
+        result = upload(db._scope, path, self.source, [*self._params(), ("provenance.load", key)], f"load-{key}", progress)
+        return key, result
+
+
+def _read(note: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(note.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content
+
+
+def _refuse_forgotten(note: Path, db: Database, key: str) -> None:
+    began = _read(note).get("began")
+    if began is not None and time.time() - began > KNOWN_SECONDS:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))
+        raise LoadedBefore(
+            f"this file was loaded into {db.name} from {when} on, and the server may have forgotten it: loading it now could "
+            f"write it twice. See what it wrote: formdb log --provenance load={key}. Undo that, if it is not whole: "
+            f"formdb revert --provenance load={key}. Then load it with --again")
+
+
+def plan(path: Path, *, kind: str | None, header: str | None, layer: str | None, id_column: str | None, given: dict[str, Any],
+         provenance: dict[str, str], again: bool) -> Plan:
+    """What a file has: `kind` is "features" or "points" where its name and its first line do not tell."""
+    if not path.is_file() and not path.is_dir():
+        raise FormDBError(f"{path}: there is no such file")
+    known = path.suffix.lower() in {*TYPES, *CODINGS, ".geojson", ".json"}
+    source = file_source(path, header) if known and layer is None and id_column is None else ogr_source(path, layer, id_column)
+    points = kind == "points" if kind else source.content_type == CSV or _has_points(source)
+    return Plan(source, points, given, provenance, again)
+
+
+def _has_points(source: Source) -> bool:
+    """Whether the first line of a file is a point and no feature."""
+    if not isinstance(source, File) or source.content_type != NDJSON or source.content_encoding is not None:
+        return False
+    with open(source.path, "rb") as file:
+        first = next((line for line in file if line.strip()), b"")
+    try:
+        document = json.loads(first)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and "timestamp" in document and "type" not in document
+
+
+def size_of(source: Source) -> int | None:
+    """How long a file is about, for a bar that shows how far it has come."""
+    if source.size is not None:
+        return source.size
+    return source.path.stat().st_size if isinstance(source, Collection) else None

@@ -1,0 +1,5 @@
+"""The command `formdb`."""
+
+from .main import main
+
+__all__ = ["main"]
