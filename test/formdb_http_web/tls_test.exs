@@ -333,6 +333,42 @@ defmodule FormdbHttpWeb.TlsTest do
       until(fn -> Endpoint.requests_in_flight() == 0 and Endpoint.connections() == 0 end)
     end
 
+    for version <- ["1.0", "1.1"] do
+      test "whose answer is cut off are not taken for whole, in HTTP/#{version}", context do
+        %{port: port, name: name, path: path} = context
+        features = Enum.map_join(1..4_000, ",", &feature("f#{&1}", 1_000))
+        collection = ~s({"type":"FeatureCollection","features":[#{features}]})
+        {:ok, _} = FormdbHttp.put_features(name, collection)
+        {:ok, socket} = secure(port, recbuf: 65_536)
+
+        head =
+          "HTTP/#{unquote(version)}\r\nhost: localhost\r\naccept: application/x-ndjson\r\n\r\n"
+
+        :ok = :ssl.send(socket, ["GET ", path, " ", head])
+        {:ok, begun} = :ssl.recv(socket, 100_000, 5_000)
+
+        log =
+          capture_log(fn ->
+            :ok = FormdbHttp.purge(name)
+            {:ok, _} = FormdbHttp.open(name)
+            send(self(), {:read, read_on(socket, begun)})
+          end)
+
+        assert log =~ "an answer was cut off: "
+        assert_received {:read, {answer, _ended}}
+        assert byte_size(answer) < 4_000_000
+        refute String.ends_with?(answer, "0\r\n\r\n")
+        until(fn -> Endpoint.connections() == 0 end)
+      end
+    end
+
+    defp read_on(socket, read) do
+      case :ssl.recv(socket, 0, 10_000) do
+        {:ok, more} -> read_on(socket, read <> more)
+        {:error, ended} -> {read, ended}
+      end
+    end
+
     test "on the listener for probes are in the clear", context do
       stop_supervised!(Endpoint)
       serve(context, probe_port: 0)
