@@ -14,6 +14,7 @@ defmodule FormdbHttpWeb.Metrics do
   alias FormdbHttpWeb.Audit.Event
   alias FormdbHttpWeb.{Endpoint, RequestMetrics}
   alias FormdbHttpWeb.Live.Open
+  alias FormdbHttpWeb.Tls.Certificates
 
   @registry :formdb_http
 
@@ -91,7 +92,7 @@ defmodule FormdbHttpWeb.Metrics do
     [
       {:formdb_http_connections, :gauge, "Connections now open.", [{[], open}]},
       {:formdb_http_connections_refused_total, :counter,
-       "Connections refused, since as many were open as the limit allows.",
+       "Connections refused, since as many were open as a limit allows.",
        [{[], Endpoint.refused_connections()}]},
       {:formdb_http_requests_in_flight, :gauge, "Requests that are being answered.",
        [{[], Endpoint.requests_in_flight()}]},
@@ -99,7 +100,10 @@ defmodule FormdbHttpWeb.Metrics do
       {:formdb_http_streams, :gauge, "Streams of server-sent events now open.",
        [{[], Open.count(:stream)}]},
       {:formdb_http_waiting_requests, :gauge, "Requests that now wait for news of a journal.",
-       [{[], Open.count(:wait)}]}
+       [{[], Open.count(:wait)}]},
+      {:formdb_tls_certificate_expiry_timestamp_seconds, :gauge,
+       "When the certificate ends, in seconds since the epoch.",
+       for(ends when ends != nil <- [Certificates.ends()], do: {[], ends})}
     ]
   end
 

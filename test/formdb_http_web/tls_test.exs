@@ -375,6 +375,18 @@ defmodule FormdbHttpWeb.TlsTest do
       response = get(Endpoint.probe_port(), "/metrics")
       assert response.status == 200
       assert response.body =~ "formdb_http_connections 0\n"
+
+      assert [_, ends] =
+               Regex.run(
+                 ~r/^formdb_tls_certificate_expiry_timestamp_seconds (\d+)$/m,
+                 response.body
+               )
+
+      assert String.to_integer(ends) in (System.os_time(:second) + 300 * 86_400)..(System.os_time(
+                                                                                     :second
+                                                                                   ) +
+                                                                                     400 * 86_400)
+
       refute is_map_key(response.headers, "strict-transport-security")
     end
 

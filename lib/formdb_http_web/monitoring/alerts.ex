@@ -206,9 +206,20 @@ defmodule FormdbHttpWeb.Monitoring.Alerts do
       expr: "rate(formdb_http_connections_refused_total[5m]) > 0",
       for: "5m",
       summary: "Connections are refused",
-      help: "As many are open as FORMDB_MAX_CONNECTIONS allows.",
+      help:
+        "As many are open as FORMDB_MAX_CONNECTIONS allows, or from one address FORMDB_ADDRESS_CONNECTIONS.",
       fires: [{"formdb_http_connections_refused_total", "0+1x30"}],
       quiet: [{"formdb_http_connections_refused_total", "3x30"}]
+    },
+    %{
+      name: "FormdbCertificateEnds",
+      severity: "warning",
+      expr: "formdb_tls_certificate_expiry_timestamp_seconds - time() < 14 * 86400",
+      for: "10m",
+      summary: "The certificate of TLS ends within 14 days",
+      help: "Renew it; the server reads the files again when they change.",
+      fires: [{"formdb_tls_certificate_expiry_timestamp_seconds", "1000000x30"}],
+      quiet: [{"formdb_tls_certificate_expiry_timestamp_seconds", "2000000x30"}]
     },
     %{
       name: "FormdbOpenFiles",

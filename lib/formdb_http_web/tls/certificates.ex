@@ -33,7 +33,14 @@ defmodule FormdbHttpWeb.Tls.Certificates do
 
   @doc "All that a handshake of `ssl` takes, with the certificate of the moment."
   @spec options() :: keyword()
-  def options, do: :persistent_term.get(@current)
+  def options, do: elem(:persistent_term.get(@current), 0)
+
+  @doc "When the certificate of the moment ends, in seconds since the epoch; `nil`: there is none."
+  @spec ends() :: integer() | nil
+  def ends do
+    # What is remembered outlasts the process.
+    if Process.whereis(__MODULE__), do: elem(:persistent_term.get(@current), 1)
+  end
 
   @impl true
   def init(config) do
@@ -113,7 +120,8 @@ defmodule FormdbHttpWeb.Tls.Certificates do
 
   defp use_pair(%{certificate: certificate, key: key} = state) do
     pair = %{cert: certificate.chain, key: key.der}
-    :persistent_term.put(@current, [certs_keys: [pair]] ++ Options.all())
+    options = [certs_keys: [pair]] ++ Options.all()
+    :persistent_term.put(@current, {options, DateTime.to_unix(certificate.ends)})
     warn(state)
   end
 
