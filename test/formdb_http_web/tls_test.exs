@@ -333,6 +333,48 @@ defmodule FormdbHttpWeb.TlsTest do
       until(fn -> Endpoint.requests_in_flight() == 0 and Endpoint.connections() == 0 end)
     end
 
+    test "that stay open are told what is written, until either side ends them", context do
+      %{port: port, name: name} = context
+      {:ok, socket} = secure(port)
+      path = "/socket/websocket?vsn=2.0.0"
+      :ok = :ssl.send(socket, format("GET", path, headers: WebSocketClient.fields()))
+      read_to(socket, "\r\n\r\n", "")
+      join = ~s(["1","1","journal:#{name}","phx_join",{}])
+      :ok = :ssl.send(socket, WebSocketClient.frame(join))
+      read_to(socket, "phx_reply", "")
+
+      {:ok, stream} = secure(port)
+      stream_path = "/api/v1/databases/#{name}/journal/stream"
+      headers = [{"accept", "text/event-stream"}]
+      :ok = :ssl.send(stream, format("GET", stream_path, headers: headers))
+      read_to(stream, "text/event-stream", "")
+
+      {:ok, waiting} = secure(port)
+      :ok = :ssl.send(waiting, format("GET", "/api/v1/databases/#{name}/journal?wait=10&since=0"))
+
+      for n <- 1..3 do
+        {:ok, _} = FormdbHttp.put_feature(name, feature("live#{n}", 50_000))
+        for open <- [socket, stream], do: read_to(open, ~s("live#{n}"), "")
+      end
+
+      assert answer(waiting, "").body =~ "live1"
+      :ssl.close(waiting)
+      :ssl.close(stream)
+      until(fn -> Endpoint.connections() == 1 end)
+
+      # A message in frames of a few bytes, and one that is too large.
+      for byte <- String.graphemes(~s([null,"9","phoenix","heartbeat",{}])) |> Enum.chunk_every(5) do
+        opcode = if hd(byte) == "[", do: 1, else: 0
+        last = if List.last(byte) == "]", do: 1, else: 0
+        :ok = :ssl.send(socket, WebSocketClient.frame(Enum.join(byte), opcode, last))
+      end
+
+      assert read_to(socket, ~s("9"), "") =~ "phx_reply"
+      _ = :ssl.send(socket, <<1::1, 0::3, 1::4, 1::1, 127::7, 0x7FFFFFFFFFFFFFFF::64, 0::32>>)
+      assert {_close, :closed} = read_on(socket, "")
+      until(fn -> Endpoint.connections() == 0 end)
+    end
+
     for version <- ["1.0", "1.1"] do
       test "whose answer is cut off are not taken for whole, in HTTP/#{version}", context do
         %{port: port, name: name, path: path} = context
