@@ -313,6 +313,32 @@ defmodule FormdbHttpWeb.TlsTest do
       assert statuses == Enum.flat_map(1..30, fn _ -> [201, 200] end)
     end
 
+    test "that come while one is under way are not begun", %{port: port, name: name} do
+      {:ok, socket} = secure(port)
+      :ok = :ssl.send(socket, format("GET", "/api/v1/databases/#{name}/journal?wait=2&since=0"))
+      until(fn -> Endpoint.requests_in_flight() == 1 end)
+      processes = :erlang.system_info(:process_count)
+      for _ <- 1..50, do: :ok = :ssl.send(socket, for(_ <- 1..20, do: format("GET", "/health")))
+      Process.sleep(200)
+      assert Endpoint.requests_in_flight() == 1
+      assert :erlang.system_info(:process_count) - processes < 200
+
+      {statuses, ""} =
+        Enum.map_reduce(1..1_001, "", fn _n, rest ->
+          response = answer(socket, rest)
+          {response.status, response.rest}
+        end)
+
+      assert Enum.uniq(statuses) == [200]
+
+      # One that goes meanwhile is noticed, though nobody reads what it sends.
+      :ok = :ssl.send(socket, format("GET", "/api/v1/databases/#{name}/journal?wait=10&since=0"))
+      until(fn -> Endpoint.requests_in_flight() == 1 end)
+      :ok = :ssl.send(socket, format("GET", "/health"))
+      :ssl.close(socket)
+      until(fn -> Endpoint.requests_in_flight() == 0 and Endpoint.connections() == 0 end)
+    end
+
     test "that are ambiguous end the connection, as in the clear", %{port: port, path: path} do
       {:ok, socket} = secure(port)
       fields = [{"transfer-encoding", "chunked"}, {"content-length", "5"}]
