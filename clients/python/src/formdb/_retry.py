@@ -55,5 +55,6 @@ class Attempts:
         return wait
 
     def progressed(self) -> None:
-        """What failed next is a new failure: it has all of its time again."""
+        """What fails next is a new failure: it has all of its time again."""
         self._deadline = None
+        self.count = 1

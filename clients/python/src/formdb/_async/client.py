@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import httpx
 
 from .._config import Secret, settings
-from .._models import Info, Provenance, When, Written
+from .._models import Bbox, Event, Geometry, Info, Provenance, When, Where, Written
 from .._query import params
 from .._retry import Retry
 from ..errors import NotFound
 from .features import AsyncFeatures
 from .http import AsyncHttp
 from .journal import AsyncJournal
+from .live import subscribe
 from .scope import AsyncScope
 from .series import AsyncSeries
 from .transaction import AsyncTransaction
@@ -44,6 +47,21 @@ class AsyncDatabase:
     def transaction(self, *, read_only: bool = False, tz: str | None = None, unit: str | None = None) -> AsyncTransaction:
         """Several writes that happen together or not at all: ``with db.transaction() as txn: ...``."""
         return AsyncTransaction(self._scope, read_only=read_only, tz=tz, unit=unit)
+
+    async def subscribe(self, since: When | None = None, *, bbox: Bbox | None = None, geometry: Geometry | None = None,
+                        predicate: str | None = None, where: Where | None = None, ids: Sequence[str] | None = None,
+                        series: str | None = None, type: str | None = None) -> AsyncIterator[Event]:
+        """Every block that is written from now on, or after `since` (0 for all), as it is written: in order, each once.
+
+        Lost connections and restarts of the server are bridged; it ends where the server refuses to go on, with the exception of that.
+        A filter is about features (a box, a geometry, properties, ids) or about series (one, or with a star at its end all that begin
+        so); `matched` says whether a feature came in ("after"), changed ("both") or left ("before"). To go on in another run, keep the
+        `seq` of the last event and give it as `since`.
+        """
+        filter = params(where, bbox=bbox, geometry=None if geometry is None else json.dumps(geometry), predicate=predicate, ids=ids,
+                        series_id=series, type=type)
+        async for event in subscribe(self._scope, filter, since):
+            yield event
 
     async def info(self) -> Info:
         """The database in figures."""

@@ -1,14 +1,15 @@
-"""formdb log, diff, revert."""
+"""formdb log, tail, diff, revert."""
 
 from __future__ import annotations
 
+import itertools
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import click
 
 from .._models import Entry
-from .context import Shared, pairs, pass_shared, shared_options, when
+from .context import Shared, many, numbers, pairs, pass_shared, shared_options, when
 from .output import cell, console, line, table
 
 
@@ -39,13 +40,46 @@ def log(shared: Shared, feature: str | None, series: str | None, type_: str | No
             table((_row(entry) for entry in entries), ["seq", "time", "op", "what", "who", "provenance"])
 
 
+@click.command()
+@click.option("--since", metavar="WHEN", help="Begin after this sequence or time, 0 for all; else with what is written from now on.")
+@click.option("--bbox", callback=numbers(4), metavar="W,S,E,N", help="Only features in a box, and those that leave it.")
+@click.option("-w", "--where", multiple=True, callback=many, metavar="NAME=FILTER", help="Only features with such properties: prop.mag=gte:5.")
+@click.option("--feature", "features", multiple=True, metavar="ID", help="Only this feature. May be given several times.")
+@click.option("--series", metavar="ID", help="Only this series, or with a star at its end all that begin so.")
+@click.option("--type", "type_", metavar="OP", help="Only such as put_feature, delete_points, revert.")
+@click.option("--limit", type=int, metavar="N", help="End after so many.")
+@shared_options
+@pass_shared
+def tail(shared: Shared, since: str | None, bbox: tuple[float, ...] | None, where: dict[str, list[str]], features: tuple[str, ...],
+         series: str | None, type_: str | None, limit: int | None) -> None:
+    """Print what is written, as it is written. It goes on through lost connections and restarts of the server."""
+    with shared.client() as client:
+        events = shared.database_of(client).subscribe(
+            when(since) if since else None, bbox=cast("tuple[float, float, float, float] | None", bbox), where=where,
+            ids=features or None, series=series, type=type_)
+        to = console()
+        try:
+            for event in itertools.islice(events, limit):
+                if shared.json:
+                    line({"after": event.after, "matched": event.matched, **event.entry})
+                    continue
+                row = _row(event.entry)
+                to.print(*(cell(row[name]) for name in ("seq", "time", "op", "what", "who", "provenance") if row[name]), soft_wrap=True)
+        except KeyboardInterrupt:
+            # That is how one ends it.
+            pass
+
+
 def _row(entry: Entry) -> dict[str, Any]:
     provenance = dict(entry.get("provenance", {}))
-    what = entry.get("feature_id") or entry.get("series_id") or ""
-    if "points" in entry:
-        what += f" ({entry['points']} points)"
-    if "reverts" in entry:
-        what += f" (undoes {entry['reverts']})"
+    # What an entry is about stands in it, or in its body.
+    about: dict[str, Any] = {**entry.get("body", {}), **entry}
+    what = str(about.get("feature_id") or about.get("series_id") or about.get("id") or "")
+    points = about.get("points", len(about.get("timestamps", ())))
+    if points:
+        what += f" ({points} points)"
+    if "reverts" in about:
+        what += f" (undoes {about['reverts']})"
     who = entry.get("actor") or provenance.pop("agent", None)
     return {"seq": entry["seq"], "time": entry["time"][:19] + "Z", "op": entry["op"], "what": what, "who": who,
             "provenance": ", ".join(f"{name}: {value}" for name, value in provenance.items())}

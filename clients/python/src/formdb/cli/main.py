@@ -46,5 +46,5 @@ def create(shared: Shared, name: str | None) -> None:
         click.echo(made.name)
 
 
-for command in (load.load, read.query, read.get, read.export, read.as_of, history.log, history.diff, history.revert, audit.verify):
+for command in (load.load, read.query, read.get, read.export, read.as_of, history.log, history.diff, history.revert, history.tail, audit.verify):
     main.add_command(command)

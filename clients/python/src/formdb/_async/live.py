@@ -1,0 +1,66 @@
+"""Following a database as it is written, over server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+
+from .._io import asleep
+from .._models import Event, When
+from .._query import Params, params
+from .._retry import Retry
+from .http import lines
+from .scope import AsyncScope
+
+# Whoever follows goes on following, for as long as the server may be away.
+FOREVER = Retry(seconds=float("inf"), first=0.1, longest=10.0)
+
+
+async def subscribe(scope: AsyncScope, filter: Params, since: When | None) -> AsyncIterator[Event]:
+    """Events in their order, each once, over as many connections as it takes."""
+    about = await scope.http.read(scope.path)
+    # A history that is another one by now, such as of a copy, is refused by its log.
+    place = params(since=about["durable_seq"] if since is None else since, log=about["log"])
+    attempts = FOREVER.begin()
+    while True:
+        try:
+            async with scope.http.stream(scope.path + "/journal/stream", filter + place, "text/event-stream", attempts) as response:
+                async for name, data in _messages(response):
+                    if name == "closed":
+                        break
+                    attempts.progressed()
+                    if name == "journal_event":
+                        event = Event(data["seq"], data["after"], data.get("matched"), await _entry(scope, data))
+                        place = params(since=event.seq, log=about["log"], hash=data["hash"])
+                        yield event
+        except httpx.TransportError:
+            pass
+        # Whether it goes on, and why not, is said by the answer to the next request.
+        await asleep(attempts.pause() or 0)
+
+
+async def _messages(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    """Name and data of each message (HTML, 9.2.6). Comments only keep the connection."""
+    name, data = "message", list[bytes]()
+    async for line in lines(response):
+        field, _, value = line.rstrip(b"\r").partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"event":
+            name = value.decode()
+        elif field == b"data":
+            data.append(value)
+        elif line.rstrip(b"\r") == b"":
+            if data:
+                yield name, json.loads(b"\n".join(data))
+            name, data = "message", []
+
+
+async def _entry(scope: AsyncScope, data: dict[str, Any]) -> Any:
+    """The entry of an event. The body of one that is too large for an event is fetched."""
+    entry = {name: value for name, value in data.items() if name not in ("after", "matched", "link")}
+    if "link" in data:
+        entry = {**await scope.plain(f"/blocks/{data['seq']}"), **entry}
+    return entry
