@@ -141,6 +141,17 @@ def test_a_journal_that_was_changed_is_noticed(cli: Cli, tmp_path: Path) -> None
     assert json.loads(head.read_text())["log"] == "0" * 32
 
 
+def test_a_file_that_was_loaded_too_long_ago_is_not_written_twice(cli: Cli, tmp_path: Path) -> None:
+    table = table_of(10, tmp_path / "points.csv")
+    cli.said("load", table)
+    note = next((tmp_path / "state" / "formdb" / "loads").iterdir())
+    note.write_text(json.dumps({"began": time.time() - 24 * 3600}))
+    assert "--again" in cli.run("load", table, status=1).stderr
+    check_whole(cli.db, 10)
+    assert "20 points written" in cli.said("load", table, "--again")
+    assert cli.db.info().points == 40
+
+
 def table_of(rows: int, path: Path) -> Path:
     with open(path, "w") as file:
         file.write("timestamp,a,b\n")
