@@ -3,7 +3,7 @@
 #
 #   bench/run_all_benchmarks.sh [--quick] [--runs N] [--only NAME]...
 #
-#   --quick       less work and shorter rounds: 3 minutes in all, once built
+#   --quick       less work and shorter rounds: 4 minutes in all, once built
 #   --runs N      measure each row in N rounds (3; 2 if quick), whose range is its noise
 #   --only NAME   only this benchmark; may be given more than once. Names are those below
 #
@@ -17,7 +17,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-names=(spatial_index temporal_index query_cache database storage http_read read_latency live http_load)
+names=(spatial_index temporal_index query_cache database storage http_read read_latency live websocket_stress http_load)
 
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench/run_all_benchmarks.sh; echo "Names: ${names[*]}"; }
 refuse() {
@@ -152,6 +152,8 @@ for name in "${names[@]}"; do
   status=0
   if [ "$name" = http_load ]; then
     http_load || status=$?
+  elif [ "$name" = websocket_stress ]; then
+    measured "$name" mix run bench/websocket_stress_test.exs || status=$?
   else
     measured "$name" mix run "bench/${name}_bench.exs" || status=$?
   fi

@@ -8,53 +8,58 @@ defmodule Bench.Server do
       Bench.Server.stop(server)
 
   It takes the settings in `FORMDB_...`, but for the folder and the port. It ends with
-  this VM, however that ends.
+  this VM, however that ends. Another program that says what it listens on is started the same way, by its
+  `:command`; it may open as many files as the system allows.
   """
 
   @patience 60_000
+  @listening ~r{listening on (http://[\w.:]+)}
 
   # The shell ends the server when it is told to, and when its standard input is closed.
-  @supervise ~S(
-    mix formdb.server &
+  @supervise ~S{
+    ulimit -n "$(ulimit -Hn)"
+    "$@" &
     server=$!
+    echo "process $server"
     read -r stop
     kill -TERM "$server"
     wait "$server"
-  )
+  }
 
-  @doc "Starts one, and returns when it listens: `%{url: \"http://127.0.0.1:...\", ...}`."
-  def start do
+  @doc """
+  Starts one, and returns when it listens: `%{url: "http://127.0.0.1:...", pid: "123", ...}`. Options:
+  `:command`, and `:settings` besides those in the environment.
+  """
+  def start(opts \\ []) do
     {:ok, _started} = Application.ensure_all_started(:inets)
-    folder = Path.expand(Path.join("tmp", "bench-server-#{System.pid()}"))
+    number = System.unique_integer([:positive])
+    folder = Path.expand(Path.join("tmp", "bench-server-#{System.pid()}-#{number}"))
     File.mkdir_p!(folder)
 
-    settings = [
-      {~c"MIX_ENV", Mix.env() |> Atom.to_charlist()},
-      {~c"FORMDB_DATA_DIR", String.to_charlist(folder)},
-      {~c"FORMDB_PORT", ~c"0"}
-    ]
+    settings =
+      [{"MIX_ENV", to_string(Mix.env())}, {"FORMDB_DATA_DIR", folder}, {"FORMDB_PORT", "0"}] ++
+        Keyword.get(opts, :settings, [])
 
     port =
       Port.open({:spawn_executable, ~c"/bin/sh"}, [
         :binary,
         :stderr_to_stdout,
         :exit_status,
-        args: ["-c", @supervise],
-        env: settings
+        args: ["-c", @supervise, "sh" | Keyword.get(opts, :command, ~w(mix formdb.server))],
+        env: for({name, value} <- settings, do: {~c"#{name}", ~c"#{value}"})
       ])
 
-    %{port: port, folder: folder, url: url(port, "")}
+    output = listening(port, "")
+    [_, url] = Regex.run(@listening, output)
+    [_, pid] = Regex.run(~r/^process (\d+)$/m, output)
+    %{port: port, folder: folder, url: url, pid: pid}
   end
 
-  defp url(port, output) do
+  defp listening(port, output) do
     receive do
       {^port, {:data, data}} ->
         output = output <> data
-
-        case Regex.run(~r{listening on (http://[\w.:]+)}, output) do
-          [_, url] -> url
-          nil -> url(port, output)
-        end
+        if output =~ @listening, do: output, else: listening(port, output)
     after
       @patience -> raise "the server does not listen; it said:\n#{output}"
     end
@@ -92,6 +97,19 @@ defmodule Bench.Server do
       :httpc.request(method, request, [timeout: @patience], body_format: :binary)
 
     {status, answer}
+  end
+
+  @doc "What a process uses, in bytes of memory and in microseconds of the processors' time so far."
+  def used(%{pid: pid}) do
+    [_, kib] = Regex.run(~r/^VmRSS:\s+(\d+) kB$/m, File.read!("/proc/#{pid}/status"))
+
+    # After the name, which may hold anything: proc(5), fields 14 and 15, in hundredths of a second.
+    [_, fields] = Regex.run(~r/^.*\) (.*)$/s, File.read!("/proc/#{pid}/stat"))
+
+    [user, system] =
+      fields |> String.split() |> Enum.slice(11, 2) |> Enum.map(&String.to_integer/1)
+
+    %{memory: String.to_integer(kib) * 1_024, micros: (user + system) * 10_000}
   end
 
   @doc "The figures of a database."
