@@ -5,10 +5,12 @@
 //
 // It makes a database of its own, which it purges at the end, with a data set in which every right
 // answer is known (load/world.js), and checks what every answer says. Two scenarios, one after
-// the other:
+// the other, and one beside the first:
 //
 //   mix    USERS users come over RAMP and stay for HOLD. Each waits 100 ms on average between
 //          requests: 60 % read, 30 % insert, 10 % aggregate (load/requests.js).
+//   listen LISTENERS clients follow the database over WebSockets while `mix` runs, and hold each event
+//          against the rule that it names the one before it.
 //   rate   the same requests at the RATES, a step each, whether answers come or not. Finds the
 //          highest rate at which 95 % of the answers take less than 10 ms.
 //
@@ -18,6 +20,7 @@
 //   TOKEN         none; sent as `Authorization: Bearer`
 //   SCENARIO      all; mix or rate alone
 //   USERS         100; in `rate` the most requests that are under way at once
+//   LISTENERS     10; 0: nobody listens
 //   RAMP, HOLD    5m and 2m
 //   RATES         500,1000,1500,2000,2500,3000,4000; requests a second, rising
 //   STEP          10s; how long each rate is held, after 2 s (RISE) to come to it
@@ -34,6 +37,7 @@
 import { check, sleep } from 'k6';
 import exec from 'k6/execution';
 import http from 'k6/http';
+import { WebSocket } from 'k6/experimental/websockets';
 import { Counter, Trend } from 'k6/metrics';
 import { report } from './load/report.js';
 import { KINDS, next } from './load/requests.js';
@@ -51,11 +55,11 @@ function seconds(name, usual, whenQuick) {
   return parts.reduce((sum, part) => sum + parseInt(part, 10) * units[part.slice(-1)], 0);
 }
 
-function wholes(name, usual, whenQuick) {
+function wholes(name, usual, whenQuick, least = 1) {
   const text = setting(name, usual, whenQuick);
   const numbers = text.split(',').map(Number);
-  if (!numbers.every((n) => Number.isInteger(n) && n > 0))
-    throw new Error(`${name} is ${text}; expected whole numbers above 0`);
+  if (!numbers.every((n) => Number.isInteger(n) && n >= least))
+    throw new Error(`${name} is ${text}; expected whole numbers from ${least} on`);
   return numbers;
 }
 
@@ -64,6 +68,7 @@ const plan = {
   base: setting('BASE_URL', 'http://127.0.0.1:4000', 'http://127.0.0.1:4000').replace(/\/+$/, ''),
   scenario: setting('SCENARIO', 'all', 'all'),
   users: wholes('USERS', '100', '20')[0],
+  listeners: wholes('LISTENERS', '10', '5', 0)[0],
   ramp: seconds('RAMP', '5m', '3s'),
   hold: seconds('HOLD', '2m', '6s'),
   rates: wholes('RATES', '500,1000,1500,2000,2500,3000,4000', '250,500'),
@@ -85,6 +90,17 @@ if (mixes)
       { duration: `${plan.hold}s`, target: plan.users },
     ],
     gracefulRampDown: '5s',
+    gracefulStop: '5s',
+  };
+// Until the last requests of `mix` are answered, too.
+const listening = plan.ramp + plan.hold + 4;
+if (mixes && plan.listeners > 0)
+  scenarios.listen = {
+    executor: 'per-vu-iterations',
+    exec: 'listen',
+    vus: plan.listeners,
+    iterations: 1,
+    maxDuration: `${listening + 20}s`,
     gracefulStop: '5s',
   };
 if (plan.scenario !== 'mix')
@@ -120,6 +136,8 @@ const ofKind = Object.fromEntries(KINDS.map((kind) => [kind, new Trend(`mix_${ki
 const ofStep = plan.rates.map((rate) => new Trend(`rate_${rate}`, true));
 // Requests of `mix` once all users are there.
 const held = new Counter('mix_held');
+// Events that all who listen had, and gaps among them.
+const heard = new Counter('heard');
 // Of the server's cache of answers, from after the data set was written to the end.
 const cacheHits = new Counter('cache_hits');
 const cacheMisses = new Counter('cache_misses');
@@ -215,6 +233,43 @@ export function mix({ db }) {
   ofKind[kind].add(took);
   // People come independently of each other: times between requests are exponential.
   sleep(-Math.log(1 - Math.random()) * 0.1);
+}
+
+export function listen({ name }) {
+  const topic = `journal:${name}`;
+  const socket = new WebSocket(`${plan.base.replace(/^http/, 'ws')}/socket/websocket?vsn=2.0.0`, null, { headers });
+  const say = (...message) => socket.send(JSON.stringify(message));
+  let last = null;
+  let wrong = null;
+  const note = (what) => { wrong = wrong || what; };
+  socket.onopen = () => {
+    say('1', '1', topic, 'phx_join', {});
+    setInterval(() => say(null, 'h', 'phoenix', 'heartbeat', {}), 25000);
+    setTimeout(() => socket.close(), listening * 1000);
+  };
+  // Of an event the first two numbers are enough, which is less work than all of it.
+  socket.onmessage = ({ data }) => {
+    const event = /"journal_event",\{"after":(\d+),"matched":"\w+","seq":(\d+)/.exec(data);
+    if (event) {
+      if (Number(event[1]) !== last) note(`after ${last} came ${event[2]}, which is said to be after ${event[1]}`);
+      last = Number(event[2]);
+      heard.add(1);
+    } else if (last === null) {
+      const [, , , , { status, response }] = JSON.parse(data);
+      if (status !== 'ok') note(`the join is answered ${data}`);
+      last = response.seq;
+    }
+  };
+  socket.onerror = ({ error }) => note(`the socket failed: ${error}`);
+  // It is this one that ends it.
+  let done = false;
+  setTimeout(() => { done = true; }, listening * 1000);
+  socket.onclose = () => {
+    if (!done) note('the socket was closed');
+    if (last === null) note('it was never joined');
+    check(wrong, { 'listening: every event after the one before': (fault) => fault === null });
+    if (wrong) console.error(`listening: ${wrong}`);
+  };
 }
 
 export function rate({ db }) {

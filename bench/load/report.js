@@ -20,6 +20,7 @@ export function report(plan, kinds, data) {
   const figures = [
     ...figuresOfMix(plan, kinds, metric),
     ...figuresOfRates(steps),
+    ...figuresOfListeners(plan, metric),
     ...figuresOfCache(metric),
     figure('all', 'wrong answers', counts('checks', 'fails'), '', 'lower', { target: 0, note: 'bound 0' }),
     // Of this metric k6 counts what did fail as "passes".
@@ -66,6 +67,12 @@ function figuresOfMix({ hold }, kinds, metric) {
       figures.push(figure('mix, by kind of request', `${kind} ${name}`, values[key], 'ms', 'lower'));
   }
   return figures;
+}
+
+function figuresOfListeners({ listeners, ramp, hold }, metric) {
+  const heard = metric('heard');
+  if (!heard) return [];
+  return [figure('listen', `events to ${listeners} sockets`, heard.count / (ramp + hold), '/s', 'higher', { checked: 'that each names the one before it' })];
 }
 
 function figuresOfCache(metric) {
