@@ -1,5 +1,6 @@
 """A server of the tests' own, on a port that the system gives, which can be killed and started again."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -50,12 +51,14 @@ class Server:
                         return
             except OSError:
                 time.sleep(0.05)
+        self.kill()
         raise RuntimeError(f"the server does not start: {log.read_text()[-2000:]}")
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """Ends it at once, as the loss of its machine would."""
         if self._process is not None:
-            os.killpg(self._process.pid, how)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, how)
             self._process.wait(PATIENCE)
             self._process = None
 
