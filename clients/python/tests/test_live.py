@@ -27,8 +27,10 @@ def test_what_was_written_comes_and_then_what_is_written(db: formdb.Database) ->
     assert (first.seq, first.after, first.entry["op"], first.entry["provenance"]) == (1, 0, "put_feature", {"agent": "Ana"})
     assert first.entry["body"]["properties"] == {"limit": 40}
     assert (second.seq, second.after, second.entry["op"]) == (2, 1, "put_points")
-    threading.Timer(0.2, lambda: db.features.delete("a")).start()
+    later = threading.Timer(0.2, lambda: db.features.delete("a"))
+    later.start()
     assert next(events).entry["op"] == "delete_feature"
+    later.join()
 
 
 def test_a_filter_tells_what_comes_changes_and_leaves(db: formdb.Database) -> None:
