@@ -271,12 +271,8 @@ impl Filled {
                 Value::Null => &entry.0["actor"],
                 salvaged => &salvaged["actor"],
             };
-            let n: u64 = actor
-                .as_str()
-                .unwrap()
-                .trim_start_matches("actor ")
-                .parse()
-                .unwrap();
+            let actor = actor.as_str().unwrap();
+            let n: u64 = actor.trim_start_matches("actor ").parse().unwrap();
             let first_of_old = match entry.salvaged()["seq"].as_u64() {
                 None => true,
                 Some(old) => self.entries[old as usize - 1].0["txn"] == old,
@@ -286,6 +282,7 @@ impl Filled {
                 let transaction = Transaction {
                     operations: db.prepare_features(feature).unwrap().operations,
                     key: Some(key(n)),
+                    actor: Some(actor.into()),
                     ..Transaction::default()
                 };
                 let ack = db.write_transaction(transaction).unwrap();

@@ -1,5 +1,8 @@
 //! Rebuilding the indexes, block by block.
 
+use std::iter;
+use std::sync::Arc;
+
 use crate::block::{Block, Effect, IdempotencyKey};
 use crate::error::Result;
 use crate::index::Change;
@@ -11,6 +14,8 @@ use crate::journal::BlockLocation;
 use crate::limits::Limits;
 use crate::open::growth::Growth;
 use crate::planted::{Bug, planted};
+use crate::types::cbor::{Reader, Scalar};
+use crate::types::member_filter::find;
 
 /// What is rebuilt while the journal is read.
 pub(super) struct Rebuild {
@@ -127,7 +132,7 @@ impl Rebuild {
                 text: text.into(),
                 request,
             },
-            actor: block.actor.map(Into::into),
+            actor: owner(block),
             first_seq: block.seq,
             last_seq: block.seq,
             before: Before::default(),
@@ -137,6 +142,28 @@ impl Rebuild {
             features_replaced: 0,
         });
         Ok(())
+    }
+}
+
+/// Whose key a block has: its actor's. A block that was salvaged has none, and the one it had is
+/// in its provenance; where it was salvaged again, in that of its copy.
+fn owner(block: &Block<'_>) -> Option<Arc<str>> {
+    if let Some(actor) = block.actor {
+        return Some(actor.into());
+    }
+    let provenance = block.provenance?;
+    let mut times = 1;
+    loop {
+        let names = || iter::repeat_n("salvaged", times);
+        let found = |names: &mut dyn Iterator<Item = &'static str>| {
+            let found = find(&mut Reader::new(provenance), names);
+            found.ok().flatten()
+        };
+        match found(&mut names().chain(["actor"])) {
+            Some(Scalar::Text(actor)) => return Some(actor.into()),
+            _ if matches!(found(&mut names()), Some(Scalar::Other)) => times += 1,
+            _ => return None,
+        }
     }
 }
 
