@@ -260,10 +260,8 @@ defmodule FormdbHttpWeb.Auth do
     end
   end
 
-  # Who has failed too often in this minute is not worth a signature.
   defp verify(auth, text, {digest, generation}, address, now) do
-    with :ok <- Attempts.check(:token, address, auth.failed_sign_ins),
-         {:ok, principal} <- verified(auth, text, now) do
+    with {:ok, principal} <- verified(auth, text, address, now) do
       expires = principal.expires + leeway(auth, principal)
       Cache.put(auth.cache, digest, {generation, {:ok, principal}, expires})
       {:ok, principal}
@@ -298,7 +296,7 @@ defmodule FormdbHttpWeb.Auth do
   end
 
   # Which of the two verifiers it is that a token claims to be for. Neither takes the other's.
-  defp verified(auth, text, now) do
+  defp verified(auth, text, address, now) do
     with {:ok, token} <- Token.read(text) do
       cond do
         token.claims["iss"] == Issuer.issuer() ->
@@ -308,8 +306,18 @@ defmodule FormdbHttpWeb.Auth do
           {:error, "this server takes no tokens but its own"}
 
         true ->
-          foreign(auth, token, now)
+          worth_a_signature(auth, address, fn -> foreign(auth, token, now) end)
       end
+    end
+  end
+
+  # Nobody is kept out by what others behind the same address send, unless that costs as much as
+  # what is right: tokens of others with a wrong signature.
+  defp worth_a_signature(auth, address, verify) do
+    with :ok <- Attempts.check(:signature, address, auth.failed_sign_ins),
+         {:error, why} <- verify.() do
+      Attempts.failed(:signature, address)
+      {:error, why}
     end
   end
 

@@ -368,9 +368,8 @@ defmodule FormdbHttpWeb.AuthenticationTest do
            "RSAPrivateKey"},
           {:RS256, JSON.text(Map.put(Tokens.jwk(:RS256, public), "d", "AQAB")), "private"},
           {:RS256, Tokens.pem(:ES256, curve), "no key for RS256"},
-          {:ES256, "", "no key"},
+          {:ES256, "x", "no key"},
           {:ES256, "{", "no JSON"},
-          {:ES256, ~s({"keys":[]}), "no key for ES256"},
           {:ES256, ~s({"keys":[{}]}), "no kty"},
           {:ES256, JSON.text(%{"keys" => [Tokens.jwk(:ES256, curve, %{"use" => "enc"})]}),
            "no key for ES256"},
@@ -410,6 +409,14 @@ defmodule FormdbHttpWeb.AuthenticationTest do
     set.([{"two", next_public}])
     until(fn -> status(port, old) == 401 end)
     assert status(port, new) == 200
+
+    # The only one can be taken out, too.
+    for none <- [%{"keys" => []}, ""] do
+      write(file, none)
+      until(fn -> status(port, new) == 401 end)
+      set.([{"two", next_public}])
+      until(fn -> status(port, new) == 200 end)
+    end
   end
 
   test "no more tokens are remembered than may be, and none longer than it is good" do
@@ -466,7 +473,17 @@ defmodule FormdbHttpWeb.AuthenticationTest do
 
     assert from.("192.0.2.1", key).status == 200
     assert from.("192.0.2.1", known).status == 200
-    assert from.("192.0.2.1", sign(:HS256, secret, claims(%{"jti" => "new"}))).status == 429
+    # What is no token costs no signature, so that nobody else is kept out.
+    assert from.("192.0.2.1", sign(:HS256, secret, claims(%{"jti" => "new"}))).status == 200
+
+    {other, _} = Tokens.keys(:HS256)
+    wrong = for n <- 1..6, do: sign(:HS256, other, claims(%{"jti" => "wrong#{n}"}))
+    assert Enum.uniq(for token <- wrong, do: from.("192.0.2.1", token).status) == [429]
+    assert from.("192.0.2.1", sign(:HS256, secret, claims(%{"jti" => "newer"}))).status == 429
+    assert from.("192.0.2.1", known).status == 200
+    given = ask(port, "POST", "/auth/token", key, headers: [{"x-forwarded-for", "192.0.2.1"}])
+    assert given.status == 200
+    assert from.("192.0.2.1", json(given)["access_token"]).status == 200
     assert from.("192.0.2.2", "guess").status == 401
 
     # One client has a whole network of 64 bits.

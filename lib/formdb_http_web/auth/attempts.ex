@@ -1,9 +1,9 @@
 defmodule FormdbHttpWeb.Auth.Attempts do
   @moduledoc false
   # Credentials that were none, counted by the client's address (of IPv6 by its network of 64
-  # bits, which one client has) for a minute from the first. Passwords and tokens are counted
-  # apart, so that a program with an old token keeps nobody behind the same address from signing
-  # in. Of more addresses than there is room for, further ones are not counted: what each attempt
+  # bits, which one client has) for a minute from the first. Passwords, keys and tokens, and
+  # tokens that had to be verified are counted apart, so that a program with an old token keeps nobody
+  # behind the same address from signing in, nor one that sends nonsense. Of more addresses than there is room for, further ones are not counted: what each attempt
   # costs is bounded elsewhere.
 
   alias FormdbHttp.Config.Web
@@ -12,7 +12,7 @@ defmodule FormdbHttpWeb.Auth.Attempts do
   @window_ms 60_000
   @most 10_000
 
-  @type kind :: :password | :token
+  @type kind :: :password | :token | :signature
 
   @doc "The table, which belongs to the calling process."
   @spec new() :: :ok

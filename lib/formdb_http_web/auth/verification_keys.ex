@@ -19,10 +19,17 @@ defmodule FormdbHttpWeb.Auth.VerificationKeys do
   @secret_bytes 32
   @modulus_bits 2_048..8_192
 
-  @doc "The keys of a file that are of the algorithm: at least one."
+  @doc """
+  The keys of a file that are of the algorithm: at least one, unless the file is empty, or an empty
+  set. Then no token is taken.
+  """
   @spec parse(String.t(), algorithm()) :: {:ok, [key()]} | {:error, String.t()}
   def parse(text, algorithm) do
-    with {:ok, keys} <- read(text, algorithm), do: check_number(keys, algorithm)
+    case read(text, algorithm) do
+      :none -> {:ok, []}
+      {:ok, keys} -> check_number(keys, algorithm)
+      {:error, why} -> {:error, why}
+    end
   rescue
     # jose raises over what it cannot read; its reason may hold the key.
     _error -> {:error, "it holds no key that can be read: expected #{expected(algorithm)}"}
@@ -30,6 +37,7 @@ defmodule FormdbHttpWeb.Auth.VerificationKeys do
 
   defp read(text, algorithm) do
     cond do
+      String.trim(text) == "" -> :none
       text =~ ~r/\A\s*\{/ -> with {:ok, json} <- json(text), do: from_json(json, algorithm)
       text =~ ~r/\A\s*-----BEGIN / or algorithm != :HS256 -> from_pem(text, algorithm)
       true -> from_secret(String.replace(text, ~r/\r?\n\z/, ""))
@@ -69,6 +77,8 @@ defmodule FormdbHttpWeb.Auth.VerificationKeys do
   end
 
   ## JSON Web Keys
+
+  defp from_json(%{"keys" => []}, _algorithm), do: :none
 
   defp from_json(%{"keys" => keys}, algorithm) when is_list(keys),
     do: collect(keys, &from_jwk(&1, algorithm))
