@@ -34,7 +34,9 @@ defmodule FormdbHttpWeb.StreamController do
   end
 
   # A client that comes again asks as it did at first, and says how far it got.
-  defp since(%{last_event_id: seq}) when seq != nil, do: {:ok, seq}
+  # The hash that it gave is that of where it began.
+  defp since(%{last_event_id: seq, log: nil}) when seq != nil, do: {:ok, seq}
+  defp since(%{last_event_id: seq, log: log}) when seq != nil, do: {:ok, %{seq: seq, log: log}}
   defp since(%{since: since, log: nil, hash: nil}), do: {:ok, since}
 
   defp since(%{since: seq, log: log, hash: hash}) when seq != nil,

@@ -10,7 +10,7 @@ defmodule FormdbHttpWeb.Live.EventStream do
   # Events that go out together, unless they are fewer.
   @gathered_bytes 262_144
   # After how many milliseconds a browser asks again.
-  @retry "retry: 1000\n\n"
+  @retry "retry: 1000\n"
   @heartbeat ":\n\n"
 
   @typedoc """
@@ -29,7 +29,10 @@ defmodule FormdbHttpWeb.Live.EventStream do
       {0, opts.reader}
     end
 
-    [@retry] |> Stream.concat(Stream.resource(begin, &next(&1, sub, opts), &finish(&1, sub)))
+    # Where it begins, so that a browser that loses the connection before the first event knows.
+    first = IO.iodata_to_binary([@retry, "id: ", Integer.to_string(sub.since), "\n\n"])
+
+    [first] |> Stream.concat(Stream.resource(begin, &next(&1, sub, opts), &finish(&1, sub)))
   end
 
   defp finish(_state, sub) do

@@ -110,6 +110,17 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
     {socket, _} = open(port, path <> "/stream?since=0", [{"last-event-id", "2"}])
     {[{"3", %{"after" => 2}}], _} = events(socket, "journal_event", 1)
 
+    # It comes again to the same history, or is told that it is another.
+    %{"log" => log} = json(get(port, String.replace_suffix(path, "/journal", "")))
+    {socket, _} = open(port, path <> "/stream?since=0&log=#{log}", [{"last-event-id", "2"}])
+    {[{"3", %{"after" => 2}}], _} = events(socket, "journal_event", 1)
+    answer = get(port, path <> "/stream?since=0&log=abc", [{"last-event-id", "2"}])
+    assert {answer.status, json(answer)["code"]} == {409, "log_diverged"}
+
+    # Without an event yet it knows where it began.
+    {socket, _} = open(port, path <> "/stream", [])
+    assert {%{"retry" => "1000", "id" => "3"}, ""} = next(socket)
+
     for {query, code, pointer} <- [
           {"since=x", "invalid_timestamp", "/since"},
           {"since=9", "invalid_parameter", "/since"},
