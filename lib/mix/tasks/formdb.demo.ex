@@ -89,7 +89,7 @@ defmodule Mix.Tasks.Formdb.Demo do
     # The log's lines would stand between the demo's. Mix starts the logger with the
     # application, which is why its level is set like that.
     Application.put_env(:logger, :level, :warning, persistent: true)
-    settings = %{"FORMDB_DATA_DIR" => folder, "FORMDB_PORT" => "0"}
+    settings = %{"FORMDB_DATA_DIR" => folder, "FORMDB_PORT" => "0", "FORMDB_AUDIT_LOG" => "false"}
     Application.put_env(:formdb_http, :config, settings, persistent: true)
     Application.put_env(:formdb_http, :serve, true, persistent: true)
 
