@@ -163,6 +163,23 @@ fn entries(db: &Database) -> Vec<Entry> {
     list.into_iter().map(Entry).collect()
 }
 
+/// That of a transaction, by which its actor is called.
+fn number(actor: &str) -> u64 {
+    actor.trim_start_matches("actor ").parse().unwrap()
+}
+
+/// Another transaction of an actor, with the key of the one that was.
+fn send_again(db: &Database, actor: &str) -> Ack {
+    let feature = br#"{"type":"Feature","id":"again","geometry":null,"properties":{}}"#;
+    db.write_transaction(Transaction {
+        operations: db.prepare_features(feature).unwrap().operations,
+        key: Some(key(number(actor))),
+        actor: Some(actor.into()),
+        ..Transaction::default()
+    })
+    .unwrap()
+}
+
 struct Filled {
     fs: SimFs,
     entries: Vec<Entry>,
@@ -272,20 +289,13 @@ impl Filled {
                 salvaged => &salvaged["actor"],
             };
             let actor = actor.as_str().unwrap();
-            let n: u64 = actor.trim_start_matches("actor ").parse().unwrap();
+            let n = number(actor);
             let first_of_old = match entry.salvaged()["seq"].as_u64() {
                 None => true,
                 Some(old) => self.entries[old as usize - 1].0["txn"] == old,
             };
             if n.is_multiple_of(3) && first_of_old {
-                let feature = br#"{"type":"Feature","id":"again","geometry":null,"properties":{}}"#;
-                let transaction = Transaction {
-                    operations: db.prepare_features(feature).unwrap().operations,
-                    key: Some(key(n)),
-                    actor: Some(actor.into()),
-                    ..Transaction::default()
-                };
-                let ack = db.write_transaction(transaction).unwrap();
+                let ack = send_again(&db, actor);
                 assert!(ack.replayed, "{what}: key {n}");
                 assert_eq!(ack.first_seq, entry.seq(), "{what}: key {n}");
             }
@@ -426,10 +436,21 @@ fn what_was_salvaged_once_can_be_salvaged_again() {
     let report = salvage(&shared, Path::new(NEW), again, Reach::Beyond, &mut |_| {}).unwrap();
     assert!(report.appended.unwrap().blocks > 0);
     let db = open(&image, "/data/again").unwrap();
-    let twice = entries(&db);
-    let twice = twice
-        .iter()
-        .filter(|entry| entry.salvaged()["salvaged"]["seq"].is_u64());
-    assert!(twice.count() > 0);
+    let all = entries(&db);
+    let twice = || {
+        all.iter()
+            .filter(|entry| entry.salvaged()["salvaged"]["seq"].is_u64())
+    };
+    assert!(twice().count() > 0);
+    // Keys are those of who had them before the first salvage.
+    let mut known = 0;
+    for entry in twice() {
+        let actor = entry.salvaged()["salvaged"]["actor"].as_str().unwrap();
+        if number(actor).is_multiple_of(3) && entry.0["txn"] == entry.0["seq"] {
+            let ack = send_again(&db, actor);
+            known += u64::from(ack.replayed && ack.first_seq == entry.seq());
+        }
+    }
+    assert!(known > 0);
     db.close();
 }

@@ -152,19 +152,16 @@ fn owner(block: &Block<'_>) -> Option<Arc<str>> {
         return Some(actor.into());
     }
     let provenance = block.provenance?;
-    let mut times = 1;
-    loop {
-        let names = || iter::repeat_n("salvaged", times);
-        let found = |names: &mut dyn Iterator<Item = &'static str>| {
-            let found = find(&mut Reader::new(provenance), names);
-            found.ok().flatten()
-        };
-        match found(&mut names().chain(["actor"])) {
-            Some(Scalar::Text(actor)) => return Some(actor.into()),
-            _ if matches!(found(&mut names()), Some(Scalar::Other)) => times += 1,
-            _ => return None,
-        }
-    }
+    let found = |salvaged: usize, last: Option<&'static str>| {
+        let names = iter::repeat_n("salvaged", salvaged).chain(last);
+        find(&mut Reader::new(provenance), names).ok().flatten()
+    };
+    (1..)
+        .take_while(|times| matches!(found(*times, None), Some(Scalar::Other)))
+        .find_map(|times| match found(times, Some("actor")) {
+            Some(Scalar::Text(actor)) => Some(actor.into()),
+            _ => None,
+        })
 }
 
 /// The version that a block names as the one before must be the one there is.
