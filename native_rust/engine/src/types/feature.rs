@@ -226,8 +226,7 @@ fn read_collection<'a>(
             }
         }
     }
-    let names = members.iter().map(|(name, _)| name);
-    warn_of_names(names, "is not stored", &mut faults.warnings);
+    warn_of_names(members, "is not stored", &mut faults.warnings);
     let Some(list) = members.get("features").map(|raw| raw.get()) else {
         faults.add(InvalidCode::Feature, "", || missing("features"));
         return Ok(ReadFeatures::default());
@@ -585,8 +584,7 @@ impl<'l> Builder<'l> {
             return None;
         }
         if self.written {
-            let names = members.iter().map(|(name, _)| name);
-            warn_of_names(names, "is stored as one", &mut faults.warnings);
+            warn_of_names(&members, "is stored as one", &mut faults.warnings);
         }
         if let (Some(beside), Some(envelope)) = (self.beside, &envelope)
             && beside.looks_swapped(envelope)

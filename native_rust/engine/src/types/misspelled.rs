@@ -2,7 +2,7 @@
 
 use strsim::osa_distance;
 
-use super::json::{shown, step};
+use super::json::{Members, shown, step};
 use super::warnings::Warnings;
 
 /// Names that have a meaning in a feature or a collection of them.
@@ -22,14 +22,10 @@ const LONG: usize = 8;
 /// How many letters may be wrong in a long one, as by the optimal string alignment.
 const WRONG: usize = 2;
 
-/// Warns of the members of `names` that look like one that has a meaning. `fate` says what
-/// becomes of them. Constant for each name.
-pub(crate) fn warn_of_names<'n>(
-    names: impl Iterator<Item = &'n str>,
-    fate: &str,
-    warnings: &mut Warnings,
-) {
-    for name in names {
+/// Warns of the members that look like one that has a meaning. `fate` says what
+/// becomes of them. Constant for each.
+pub(crate) fn warn_of_names<V>(members: &Members<'_, V>, fate: &str, warnings: &mut Warnings) {
+    for (name, _) in members.iter() {
         let Some(known) = meant(name) else { continue };
         warnings.add(
             "misspelled_member",

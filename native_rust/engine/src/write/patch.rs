@@ -67,8 +67,7 @@ impl Database {
         let beside = antimeridian.is_some().then_some(&stored as &dyn Stored);
         let read = read_feature_as(patched, number, id, antimeridian, limits, beside)?;
         let (feature, mut warnings) = read;
-        let names = members.iter().map(|(name, _)| name);
-        warn_of_names(names, "is stored as one", &mut warnings);
+        warn_of_names(&members, "is stored as one", &mut warnings);
         let prepared = PreparedFeatures::of_one((feature, warnings))?;
         let condition = Condition::Feature {
             id: id.to_owned(),

@@ -139,6 +139,13 @@ impl Planner<'_> {
         self.plan.obstacles.add(block, reason, pointer);
     }
 
+    /// Refuse to undo a block on which `by` builds.
+    fn refuse_under(&mut self, by: u64, block: u64) -> Result<()> {
+        let blocker = self.blocker(by)?;
+        self.refuse(block, Reason::Later(blocker));
+        Ok(())
+    }
+
     /// A block that stands in the way, which is read for its transaction unless it is told of
     /// no more.
     fn blocker(&self, by: u64) -> Result<Blocker> {
@@ -215,8 +222,7 @@ impl Planner<'_> {
             let in_the_way: Vec<u64> = after.into_iter().filter(stands).collect();
             for by in in_the_way {
                 if !planted(Bug::UndoUnderLater) {
-                    let blocker = self.blocker(by)?;
-                    self.refuse(first, Reason::Later(blocker));
+                    self.refuse_under(by, first)?;
                 }
             }
             let expected = Expected::ToUndo {
@@ -251,8 +257,7 @@ impl Planner<'_> {
         };
         let in_the_way: Vec<u64> = after.into_iter().filter(stands).collect();
         for by in in_the_way {
-            let blocker = self.blocker(by)?;
-            self.refuse(first, Reason::Later(blocker));
+            self.refuse_under(by, first)?;
         }
         let block = first;
         self.plan
