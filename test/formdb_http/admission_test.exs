@@ -2,17 +2,11 @@ defmodule FormdbHttp.AdmissionTest do
   # The doors are those of the whole application.
   use ExUnit.Case
 
+  import FormdbHttp.Waiting
+
   alias FormdbHttp.{Admission, Error, Native}
 
   defp bound, do: Admission.figures(:question).bound
-
-  defp until(condition, left \\ 500) do
-    cond do
-      condition.() -> :ok
-      left == 0 -> flunk("it does not happen")
-      true -> Process.sleep(10) && until(condition, left - 1)
-    end
-  end
 
   # Takes a place and keeps it until it is told to leave.
   defp hold do
@@ -32,7 +26,7 @@ defmodule FormdbHttp.AdmissionTest do
 
   defp full do
     holders = for _ <- 1..bound(), do: hold()
-    on_exit(fn -> until(fn -> Admission.figures(:question).taken == 0 end) end)
+    on_exit(fn -> wait_until(fn -> Admission.figures(:question).taken == 0 end) end)
     holders
   end
 
@@ -49,7 +43,7 @@ defmodule FormdbHttp.AdmissionTest do
         Admission.run(:question, fn -> send(test, {:had, word}) end)
       end)
 
-    until(fn -> Admission.figures(:question).waiting == before + 1 end)
+    wait_until(fn -> Admission.figures(:question).waiting == before + 1 end)
     pid
   end
 
@@ -76,10 +70,10 @@ defmodule FormdbHttp.AdmissionTest do
     holders = full()
     pid = wait(:a, 1)
     Process.exit(pid, :kill)
-    until(fn -> Admission.figures(:question).waiting == 0 end)
+    wait_until(fn -> Admission.figures(:question).waiting == 0 end)
     leave(holders)
     refute_receive {:had, 1}, 50
-    until(fn -> Admission.figures(:question).taken == 0 end)
+    wait_until(fn -> Admission.figures(:question).taken == 0 end)
   end
 
   test "a holder that dies, or fails, gives its place back" do
@@ -90,7 +84,7 @@ defmodule FormdbHttp.AdmissionTest do
     assert_receive {:had, 1}, 1_000
     leave(holders)
     assert catch_throw(Admission.run(:question, fn -> throw(:out) end)) == :out
-    until(fn -> Admission.figures(:question).taken == 0 end)
+    wait_until(fn -> Admission.figures(:question).taken == 0 end)
   end
 
   test "a place stays taken while a call of its dead holder is still under way" do
@@ -102,12 +96,12 @@ defmodule FormdbHttp.AdmissionTest do
 
     long = fn -> FormdbHttp.SpatialIndex.nearest(index, {0, 0}, 300_000) end
     {pid, monitor} = spawn_monitor(fn -> Admission.run(:question, long) end)
-    until(fn -> Admission.figures(:question).taken == 1 end)
+    wait_until(fn -> Admission.figures(:question).taken == 1 end)
     Process.exit(pid, :kill)
     assert_receive {:DOWN, ^monitor, _, _, :killed}, 5_000
     # It is dead and its thread is not free.
     assert Admission.figures(:question).taken == 1
-    until(fn -> Admission.figures(:question).taken == 0 end)
+    wait_until(fn -> Admission.figures(:question).taken == 0 end)
   end
 
   test "who finds the line full is refused at once and told what limits it" do
@@ -119,7 +113,7 @@ defmodule FormdbHttp.AdmissionTest do
     assert detail =~ "FORMDB_HEAVY_WAITING"
     for pid <- waiting, do: Process.exit(pid, :kill)
     leave(holders)
-    until(fn -> Admission.figures(:question).waiting == 0 end)
+    wait_until(fn -> Admission.figures(:question).waiting == 0 end)
   end
 
   test "who waits too long is refused" do

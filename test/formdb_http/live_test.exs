@@ -1,6 +1,8 @@
 defmodule FormdbHttp.LiveTest do
   use ExUnit.Case
 
+  import FormdbHttp.Waiting
+
   alias FormdbHttp.{Error, Event, JSON, Live, Subscription}
 
   setup do
@@ -362,13 +364,5 @@ defmodule FormdbHttp.LiveTest do
     on_exit(fn -> FormdbHttp.purge("quakes") end)
     Process.flag(:trap_exit, true)
     {true, _} = code |> Enum.join("\n") |> Kernel.<>("\ntrue") |> Code.eval_string()
-  end
-
-  defp wait_until(done?, left \\ 500) do
-    cond do
-      done?.() -> :ok
-      left == 0 -> flunk("it does not come to pass")
-      true -> Process.sleep(10) && wait_until(done?, left - 1)
-    end
   end
 end

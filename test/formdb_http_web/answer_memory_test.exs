@@ -2,6 +2,8 @@ defmodule FormdbHttpWeb.AnswerMemoryTest do
   # An answer counts as memory until the socket has taken all of it.
   use ExUnit.Case
 
+  import FormdbHttp.Waiting
+
   import FormdbHttp.HTTPClient
 
   alias FormdbHttp.{Config, WorkMemory}
@@ -109,14 +111,6 @@ defmodule FormdbHttpWeb.AnswerMemoryTest do
     case :gen_tcp.recv(socket, 0, 300) do
       {:ok, more} -> read_all_now(socket, bytes <> more)
       {:error, _reason} -> bytes
-    end
-  end
-
-  defp wait_until(condition, left \\ 500) do
-    cond do
-      condition.() -> :ok
-      left == 0 -> flunk("it does not become true")
-      true -> Process.sleep(10) && wait_until(condition, left - 1)
     end
   end
 end

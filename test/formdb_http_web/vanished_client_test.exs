@@ -2,6 +2,8 @@ defmodule FormdbHttpWeb.VanishedClientTest do
   # Nobody works for a client that has gone.
   use ExUnit.Case
 
+  import FormdbHttp.Waiting
+
   import FormdbHttp.HTTPClient
 
   alias FormdbHttp.{Admission, Config, JSON}
@@ -102,13 +104,5 @@ defmodule FormdbHttpWeb.VanishedClientTest do
   defp idle? do
     figures = Admission.figures(:question)
     figures.taken == 0 and figures.waiting == 0
-  end
-
-  defp wait_until(condition, left) do
-    cond do
-      condition.() -> :ok
-      left <= 0 -> flunk("it does not become true")
-      true -> Process.sleep(10) && wait_until(condition, left - 10)
-    end
   end
 end

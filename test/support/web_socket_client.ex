@@ -81,6 +81,14 @@ defmodule FormdbHttp.WebSocketClient do
   @doc "As `read/2`, of text as a term."
   def message(socket, timeout \\ @timeout), do: socket |> read(timeout) |> JSON.decode!()
 
+  @doc "The next message with that event, as a term. What comes before it is dropped."
+  def next_of(socket, event) do
+    case message(socket) do
+      [_join_ref, _ref, _topic, ^event, _payload] = message -> message
+      _other -> next_of(socket, event)
+    end
+  end
+
   @doc "Sends a message, and gives the answer to it as a term. What comes before it is dropped."
   def ask(socket, join_ref, ref, topic, event, payload) do
     push(socket, JSON.text([join_ref, ref, topic, event, payload]))

@@ -2,6 +2,8 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
   # Server-sent events, and requests that wait, from a server as clients see them.
   use ExUnit.Case
 
+  import FormdbHttp.Waiting
+
   import FormdbHttp.HTTPClient
 
   alias FormdbHttp.{Config, JSON, WorkMemory}
@@ -21,14 +23,6 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
     feature = %{"type" => "Feature", "id" => id, "geometry" => nil, "properties" => properties}
     {:ok, %{seq: seq}} = FormdbHttp.put_feature(db, feature)
     seq
-  end
-
-  defp wait_until(condition, left \\ 5_000) do
-    cond do
-      condition.() -> :ok
-      left <= 0 -> flunk("it does not become true")
-      true -> Process.sleep(10) && wait_until(condition, left - 10)
-    end
   end
 
   ## Reading a stream as a browser does (HTML Standard, 9.2.6)

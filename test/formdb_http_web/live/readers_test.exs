@@ -85,13 +85,6 @@ defmodule FormdbHttpWeb.Live.ReadersTest do
     with text when is_binary(text) <- WebSocketClient.read(socket), do: last(socket)
   end
 
-  defp next_of(socket, event) do
-    case WebSocketClient.message(socket) do
-      [_, _, _, ^event, _] = message -> message
-      _other -> next_of(socket, event)
-    end
-  end
-
   # A stream that has begun; `ended/1` is all of it.
   defp stream(port, path, headers) do
     socket = connect(port)
@@ -199,14 +192,14 @@ defmodule FormdbHttpWeb.Live.ReadersTest do
     topic = "journal:" <> db
 
     assert ["1", "1", ^topic, "phx_error", %{"reason" => "unauthorized"}] =
-             next_of(socket, "phx_error")
+             WebSocketClient.next_of(socket, "phx_error")
 
     {"error", %{"reason" => "database_not_found"}} =
       WebSocketClient.ask(socket, "3", "3", topic, "phx_join", %{})
 
     put(other)
     put(db)
-    assert ["2", nil, _, "journal_event", _] = next_of(socket, "journal_event")
+    assert ["2", nil, _, "journal_event", _] = WebSocketClient.next_of(socket, "journal_event")
     {"ok", _} = WebSocketClient.ask(socket, "2", "4", "journal:" <> other, "get_history", %{})
   end
 

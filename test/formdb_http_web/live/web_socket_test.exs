@@ -2,6 +2,8 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
   # Sockets of a server: the handshake, what ends them, and clients that are slow or gone.
   use ExUnit.Case
 
+  import FormdbHttp.Waiting
+
   import ExUnit.CaptureLog
 
   import FormdbHttp.HTTPClient,
@@ -32,15 +34,6 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     answer = FormdbHttp.HTTPClient.read_rest(socket, head)
     :gen_tcp.close(socket)
     {answer.status, json(answer)["code"]}
-  end
-
-  # Others of the suite may have some open.
-  defp wait_until(condition, left \\ 5_000) do
-    cond do
-      condition.() -> :ok
-      left <= 0 -> flunk("it does not become true")
-      true -> Process.sleep(10) && wait_until(condition, left - 10)
-    end
   end
 
   describe "the handshake" do
@@ -151,14 +144,9 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
 
     since = %{seq: 1, hash: hash, log: log}
     WebSocketClient.join(socket, topic, %{since: since}, "3")
-    assert ["3", nil, ^topic, "journal_event", ^second] = next_of(socket, "journal_event")
-  end
 
-  defp next_of(socket, event) do
-    case WebSocketClient.message(socket) do
-      [_, _, _, ^event, _] = message -> message
-      _other -> next_of(socket, event)
-    end
+    assert ["3", nil, ^topic, "journal_event", ^second] =
+             WebSocketClient.next_of(socket, "journal_event")
   end
 
   test "who comes back with a head that it kept gets the proof that nothing else was added",
@@ -168,7 +156,7 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     socket = WebSocketClient.open(port)
     greeting = WebSocketClient.join(socket, topic, %{"since" => 0, "proof" => true})
     refute Map.has_key?(greeting, "consistency")
-    [_, _, _, _, %{"proof" => proof}] = next_of(socket, "journal_event")
+    [_, _, _, _, %{"proof" => proof}] = WebSocketClient.next_of(socket, "journal_event")
     head = Map.take(proof, ["tree_size", "root"])
     assert %{"tree_size" => 1, "root" => root} = head
     for id <- ["b", "c"], do: put(db, id)
@@ -201,7 +189,7 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     :ok = FormdbHttp.close(db)
 
     assert ["1", "1", ^topic, "phx_error", %{"reason" => "database_closed"}] =
-             next_of(socket, "phx_error")
+             WebSocketClient.next_of(socket, "phx_error")
 
     {"error", %{"reason" => "database_not_found"}} =
       WebSocketClient.ask(socket, "2", "2", topic, "phx_join", %{})
@@ -209,7 +197,7 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     {:ok, _} = FormdbHttp.open(db)
     WebSocketClient.join(socket, topic, %{}, "3")
     FormdbHttp.purge(db)
-    assert ["3", "3", ^topic, "phx_close", %{}] = next_of(socket, "phx_close")
+    assert ["3", "3", ^topic, "phx_close", %{}] = WebSocketClient.next_of(socket, "phx_close")
 
     {"error", %{"reason" => "database_not_found"}} =
       WebSocketClient.ask(socket, "4", "4", topic, "phx_join", %{})
