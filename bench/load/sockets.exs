@@ -17,15 +17,14 @@
 # has `"t":T`, when it was sent, in microseconds since the epoch. What is not so is a `fault`, and the
 # end of the program. Frames without are passed over.
 
+Code.require_file("../support/histogram.exs", __DIR__)
+
 defmodule Sockets do
-  import Bitwise
+  alias Bench.Histogram
 
   @at_once 64
   @heartbeat_ms 25_000
   @heartbeat ~s([null,"0","phoenix","heartbeat",{}])
-  # Latencies in buckets of a 64th of a power of two, up to 2^36 us.
-  @buckets 64 * 32
-
   @most_clients 100_000
 
   # Indices of the shared numbers.
@@ -34,14 +33,13 @@ defmodule Sockets do
   @last 3
   @events 4
   @bytes 5
-  @longest 6
 
   def run do
     shared = %{
-      numbers: :atomics.new(6, signed: false),
+      numbers: :atomics.new(5, signed: false),
       # Of each client that reads, the last event that it had.
       seqs: :atomics.new(@most_clients, signed: false),
-      latencies: :counters.new(@buckets, [:write_concurrency]),
+      latencies: Histogram.new([:write_concurrency]),
       marks:
         {:binary.compile_pattern(~s("after":)), :binary.compile_pattern(~s("seq":)),
          :binary.compile_pattern(~s("t":))}
@@ -245,7 +243,7 @@ defmodule Sockets do
       {at, size} = :binary.match(payload, seq_mark, scope: {at, byte_size(payload) - at})
       seq = number(payload, at + size)
       {at, size} = :binary.match(payload, t_mark, scope: {at, byte_size(payload) - at})
-      latency(max(now - number(payload, at + size), 0), shared)
+      Histogram.add(shared.latencies, max(now - number(payload, at + size), 0))
 
       if before != nil and claimed != before,
         do: fault("after #{before} came #{seq}, which is said to be after #{claimed}")
@@ -262,32 +260,6 @@ defmodule Sockets do
     do: digits(rest, n * 10 + digit - ?0)
 
   defp digits(_rest, n), do: n
-
-  ## Latencies
-
-  defp latency(micros, %{latencies: latencies, numbers: numbers}) do
-    :counters.add(latencies, min(bucket(micros, 0), @buckets - 1) + 1, 1)
-    if micros > :atomics.get(numbers, @longest), do: most(numbers, @longest, micros)
-  end
-
-  defp bucket(n, shift) when n < 128, do: shift * 64 + n
-  defp bucket(n, shift), do: bucket(n >>> 1, shift + 1)
-
-  defp upper(bucket) when bucket < 128, do: bucket
-
-  defp upper(bucket) do
-    shift = div(bucket, 64) - 1
-    ((bucket - shift * 64 + 1) <<< shift) - 1
-  end
-
-  defp percentile(latencies, count, share) do
-    rank = max(ceil(count * share), 1)
-
-    Enum.reduce_while(0..(@buckets - 1), 0, fn bucket, below ->
-      below = below + :counters.get(latencies, bucket + 1)
-      if below >= rank, do: {:halt, upper(bucket)}, else: {:cont, below}
-    end)
-  end
 
   ## Waiting
 
@@ -309,12 +281,12 @@ defmodule Sockets do
   end
 
   defp had(%{numbers: numbers, latencies: latencies}) do
-    [first, last, events, bytes, longest] =
-      for index <- [@first, @last, @events, @bytes, @longest],
-          do: :atomics.exchange(numbers, index, 0)
+    [first, last, events, bytes] =
+      for index <- [@first, @last, @events, @bytes], do: :atomics.exchange(numbers, index, 0)
 
-    shares = for share <- [0.5, 0.95, 0.99], do: percentile(latencies, events, share)
-    for index <- 1..@buckets, do: :counters.put(latencies, index, 0)
+    shares = for share <- [0.5, 0.95, 0.99], do: Histogram.percentile(latencies, events, share)
+    longest = Histogram.greatest(latencies)
+    Histogram.clear(latencies)
     IO.puts("had #{Enum.join([first, last, events, bytes] ++ shares ++ [longest], " ")}")
   end
 

@@ -6,30 +6,15 @@
 // Whoever starts this does to the server what it asks for on standard output (`kill`), and answers with a
 // line when it runs again.
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import assert from "node:assert/strict";
-import readline from "node:readline";
+import { ask, check, pass, passed, pause, require } from "./common.mjs";
 
-const require = createRequire(new URL("../../../.tools/npm/", import.meta.url));
 const WebSocket = require("ws");
 const [base, picture] = process.argv.slice(2);
 const browser = process.env.CHROMIUM || "chromium-headless-shell";
-let passed = 0;
-setTimeout(() => { throw new Error("it does not come to its end"); }, 600_000).unref();
-
-const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const ask = async (what) => {
-  console.log(what);
-  await lines.next();
-};
-const pause = (ms) => new Promise((wait) => setTimeout(wait, ms));
-const check = (what, found, expected) => {
-  assert.deepEqual(found, expected, what);
-  passed++;
-};
 
 const root = base + "/api/v1/databases";
 const call = async (method, path, body) => {
@@ -91,7 +76,7 @@ const until = async (what, expression, expected, patience = 30_000) => {
   let found;
   for (const end = Date.now() + patience; JSON.stringify(found = await page(expression)) !== JSON.stringify(expected); await pause(20))
     assert.ok(Date.now() < end, `${what}: ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`);
-  passed++;
+  pass();
 };
 const text = (id) => `document.getElementById("${id}")?.textContent`;
 const figure = (name) => `[...document.querySelectorAll("#counts dt")].find((one) => one.textContent === "${name}")?.nextSibling.textContent`;
@@ -168,7 +153,7 @@ try {
   const outside = requested.filter((url) => ![base, base.replace("http", "ws"), "about:", "data:"].some((own) => url.startsWith(own)));
   check("nothing is asked for elsewhere", outside, []);
   check("nothing fails on the page", complaints, []);
-  console.log(`${passed} passed, 0 failed`);
+  console.log(`${passed()} passed, 0 failed`);
 } finally {
   const gone = new Promise((exit) => chromium.on("exit", exit));
   process.kill(-chromium.pid, "SIGKILL");

@@ -4,31 +4,17 @@
 //
 // The second address is of a proxy in front of the server. Whoever starts this does to the server
 // what it asks for on standard output (`kill`, `stop`) and answers with a line when it runs again.
-import { createRequire } from "node:module";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import readline from "node:readline";
+import { ask, check, pass, passed, pause, require } from "./common.mjs";
 
-const require = createRequire(new URL("../../../.tools/npm/", import.meta.url));
 const { Socket, Serializer } = require("phoenix");
 const transport = require("ws");
 const [base, proxy] = process.argv.slice(2);
-let passed = 0;
-setTimeout(() => { throw new Error("it does not come to its end"); }, 600_000).unref();
 
-const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const ask = async (what) => {
-  console.log(what);
-  await lines.next();
-};
-const pause = (ms) => new Promise((wait) => setTimeout(wait, ms));
 const until = async (what, condition, patience = 30_000) => {
   for (const end = Date.now() + patience; !condition(); await pause(5))
     assert.ok(Date.now() < end, `it does not come: ${what}`);
-};
-const check = (what, found, expected) => {
-  assert.deepEqual(found, expected, what);
-  passed++;
 };
 
 // The server may just be starting.
@@ -228,7 +214,7 @@ async function ended(socket, follower, db) {
   await call("DELETE", `${root}/${db}?purge=true`);
   await until("the end", () => follower.closed === 1);
   socket.disconnect();
-  passed++;
+  pass();
 }
 
 // As EventSource does it: asks again with the last id that it had.
@@ -303,7 +289,7 @@ for (const [way, address] of ways) {
   await binary(address, `binary-${way}`);
   await ended(...await interrupted(address, `interrupted-${way}`), `interrupted-${way}`);
   await stream(address, `stream-${way}`);
-  console.log(`${way}: ${passed} passed so far`);
+  console.log(`${way}: ${passed()} passed so far`);
 }
-console.log(`${passed} passed, 0 failed`);
+console.log(`${passed()} passed, 0 failed`);
 process.exit(0);
