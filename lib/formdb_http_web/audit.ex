@@ -4,10 +4,17 @@ defmodule FormdbHttpWeb.Audit do
   # refused for who asked, from where or how often, and those that administer.
 
   alias FormdbHttpWeb.Audit.{Event, Notes}
-  alias FormdbHttpWeb.{AuthController, DatabaseController, Params, Request, RequestEnd}
-  alias FormdbHttpWeb.{RequestMetrics, Router}
 
-  @name ~r/\A[a-z0-9][a-z0-9_-]{0,62}\z/
+  alias FormdbHttpWeb.{
+    AuthController,
+    DatabaseController,
+    DatabaseName,
+    Params,
+    Request,
+    RequestEnd
+  }
+
+  alias FormdbHttpWeb.{RequestMetrics, Router}
 
   @doc "The request was answered with this status."
   @spec request(Request.t(), 200..599) :: :ok
@@ -69,7 +76,7 @@ defmodule FormdbHttpWeb.Audit do
   # What is no name is none of a database, and may be anything.
   defp database(req, notes) do
     with name when is_binary(name) <- notes[:database] || in_path(req),
-         true <- name =~ @name,
+         true <- DatabaseName.valid?(name),
          do: name,
          else: (_none -> nil)
   end

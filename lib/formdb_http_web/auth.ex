@@ -25,9 +25,10 @@ defmodule FormdbHttpWeb.Auth do
     ServerKey,
     Token,
     Users,
-    VerificationKeys,
-    WatchedFile
+    VerificationKeys
   }
+
+  alias FormdbHttpWeb.WatchedFile
 
   @table __MODULE__
   @look_again_ms 1_000

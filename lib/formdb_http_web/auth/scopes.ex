@@ -4,6 +4,8 @@ defmodule FormdbHttpWeb.Auth.Scopes do
   # admin, of which each implies those before it; the database is a name, the beginning of names
   # with a star after it, or a star alone, which is all of them and the server itself. Pure.
 
+  alias FormdbHttpWeb.DatabaseName
+
   @acts [:read, :write, :admin]
   @levels @acts |> Enum.with_index(1) |> Map.new()
 
@@ -54,8 +56,7 @@ defmodule FormdbHttpWeb.Auth.Scopes do
     end
   end
 
-  # As long as the name of a database may be.
-  @item ~r/\A(read|write|admin):(\*|[a-z0-9][a-z0-9_-]{0,62}\*?)\z/
+  @item Regex.compile!("\\A(read|write|admin):(\\*|#{DatabaseName.pattern()}\\*?)\\z")
 
   defp item(text) do
     case Regex.run(@item, text, capture: :all_but_first) do

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Auth.ServerKey do
 
   require Logger
 
-  alias FormdbHttpWeb.Auth.SecretFile
+  alias FormdbHttpWeb.SecretFile
 
   @bytes 32
   @name "server.key"

@@ -25,7 +25,12 @@ defmodule FormdbHttpWeb.Live.Reader do
 
   @doc "Whoever sends a request."
   @spec new(Request.t()) :: t()
-  def new(%{settings: %{auth: nil}, asker: asker}) do
+  def new(%{settings: %{auth: nil}, asker: asker}), do: anybody(asker)
+
+  def new(%{settings: %{auth: auth}, principal: principal, asker: asker}),
+    do: known(auth, principal, asker)
+
+  defp anybody(asker) do
     %__MODULE__{
       asker: asker,
       expires_at: nil,
@@ -33,11 +38,6 @@ defmodule FormdbHttpWeb.Live.Reader do
       again: fn -> {:ok, anybody(asker)} end
     }
   end
-
-  def new(%{settings: %{auth: auth}, principal: principal, asker: asker}),
-    do: known(auth, principal, asker)
-
-  defp anybody(asker), do: new(%{settings: %{auth: nil}, asker: asker})
 
   defp known(auth, principal, asker) do
     %__MODULE__{

@@ -9,7 +9,7 @@ defmodule FormdbHttpWeb.Tls.Certificates do
   require Logger
 
   alias FormdbHttp.Config
-  alias FormdbHttpWeb.Auth.WatchedFile
+  alias FormdbHttpWeb.WatchedFile
   alias FormdbHttpWeb.Tls.{Certificate, Options}
 
   @current __MODULE__

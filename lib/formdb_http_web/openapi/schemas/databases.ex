@@ -3,11 +3,13 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
 
   import FormdbHttpWeb.OpenAPI.Schema
 
+  alias FormdbHttpWeb.DatabaseName
+
   def schemas do
     [
       database_name:
         text(
-          pattern: "^[a-z0-9][a-z0-9_-]{0,62}$",
+          pattern: "^#{DatabaseName.pattern()}$",
           description: "The name of a database.",
           examples: ["quakes"]
         ),

@@ -1,11 +1,11 @@
-defmodule FormdbHttpWeb.Auth.WatchedFile do
+defmodule FormdbHttpWeb.WatchedFile do
   @moduledoc false
   # A file that is read again when it has changed. What cannot be read, or understood, changes
   # nothing: what was read before stays in force, and the log says so once.
 
   require Logger
 
-  alias FormdbHttpWeb.Auth.SecretFile
+  alias FormdbHttpWeb.SecretFile
 
   # A list of 100,000 keys has some 20 MB.
   @most_bytes 33_554_432

@@ -1,8 +1,8 @@
-defmodule FormdbHttpWeb.Auth.WatchedFileTest do
+defmodule FormdbHttpWeb.WatchedFileTest do
   # What is read again of a file that changes under the server.
   use ExUnit.Case, async: true
 
-  alias FormdbHttpWeb.Auth.WatchedFile
+  alias FormdbHttpWeb.WatchedFile
 
   setup do
     path = Path.join(System.tmp_dir!(), "formdb-watched-#{System.unique_integer([:positive])}")
