@@ -392,6 +392,14 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         doc: "Bytes of events that a subscriber is sent before it asks for more"
       },
       %{
+        field: :fence_area_bytes,
+        type: :bytes,
+        default: 64 * @mib,
+        range: 0..(64 * @gib),
+        engine: true,
+        doc: "Size of the areas of fences that are stored features, kept ready, of one database"
+      },
+      %{
         field: :catch_up_threads,
         type: :integer,
         default: 2,

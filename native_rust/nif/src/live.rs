@@ -31,6 +31,7 @@ mod words {
         before,
         after,
         both,
+        neither,
     }
 }
 
@@ -44,6 +45,8 @@ struct FilterMap<'a> {
     geometry: Option<Binary<'a>>,
     antimeridian: Crossing,
     predicate: Option<PredicateTerm>,
+    fence: Vec<&'a str>,
+    feature: Option<&'a str>,
     properties: Vec<(&'a str, &'a str)>,
 }
 
@@ -57,6 +60,8 @@ impl FilterMap<'_> {
             geometry: self.geometry.as_ref().map(Binary::as_slice),
             antimeridian: self.antimeridian.into(),
             predicate: self.predicate.map(Into::into),
+            fence: self.fence.clone(),
+            feature: self.feature,
             properties: self.properties.clone(),
         };
         Ok(LiveFilter::new(&words, limits, memory)?)
@@ -136,6 +141,7 @@ impl<'a> EventTerm<'a> {
                 Matched::Before => words::before(),
                 Matched::After => words::after(),
                 Matched::Both => words::both(),
+                Matched::Neither => words::neither(),
             },
             json: binary.map_or_else(
                 || crate::answer::binary(env, event.content.text().json()),

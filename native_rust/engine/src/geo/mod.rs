@@ -11,12 +11,14 @@
 mod beside;
 mod edges;
 mod geodesy;
+mod path;
 mod relation;
 mod seam;
 mod shape;
 mod side;
 
 pub(crate) use geodesy::Center;
+pub(crate) use path::Path;
 pub use relation::Predicate;
 pub(crate) use relation::Prepared;
 pub(crate) use shape::Shape;

@@ -102,6 +102,9 @@ pub struct Limits {
     pub event_bytes: usize,
     /// Bytes of events that a subscriber is sent before it asks for more. Default 16 MiB.
     pub subscription_bytes: usize,
+    /// Bytes of areas of fences that are stored features, prepared, of one database. Default
+    /// 64 MiB.
+    pub fence_area_bytes: usize,
     /// Threads that read the journal for subscribers that have fallen behind, of all
     /// databases together. Default 2.
     pub catch_up_threads: usize,
@@ -147,6 +150,7 @@ impl Default for Limits {
             subscriptions: 100_000,
             event_bytes: 1 << 20,
             subscription_bytes: 16 << 20,
+            fence_area_bytes: 64 << 20,
             catch_up_threads: 2,
         }
     }
@@ -246,6 +250,12 @@ impl Limits {
                 "subscription_bytes",
                 self.subscription_bytes as u64,
                 1 << 10,
+                64 * GIB,
+            ),
+            (
+                "fence_area_bytes",
+                self.fence_area_bytes as u64,
+                0,
                 64 * GIB,
             ),
             ("catch_up_threads", self.catch_up_threads as u64, 1, 64),

@@ -4,7 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::subject::{About, Subject};
+use super::finding::{Finding, Matched};
+use super::subject::Subject;
 use crate::block::OpKind;
 use crate::error::Result;
 use crate::mem::Reservation;
@@ -14,51 +15,6 @@ use crate::read::proofs::included;
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::to_hex;
-
-/// Which of the two versions that a block lies between a filter takes. What a block adds is
-/// after it, and what it deletes before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Matched {
-    /// The one before: of features, one that has left the filter, or was deleted.
-    Before,
-    /// The one after: of features, one that is new to the filter.
-    After,
-    /// Both.
-    Both,
-}
-
-impl Matched {
-    /// In JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::After => "after",
-            Self::Both => "both",
-        }
-    }
-
-    pub(super) fn new(before: bool, after: bool) -> Option<Self> {
-        match (before, after) {
-            (false, false) => None,
-            (true, false) => Some(Self::Before),
-            (false, true) => Some(Self::After),
-            (true, true) => Some(Self::Both),
-        }
-    }
-
-    /// Of a filter that asks nothing of versions.
-    pub(super) fn of(subject: &Subject<'_>) -> Self {
-        let versions = match &subject.about {
-            About::Feature(change) => Self::new(change.before.is_some(), change.after.is_some()),
-            _ => None,
-        };
-        versions.unwrap_or(match subject.effect {
-            OpKind::DeleteFeature | OpKind::DeletePoints => Self::Before,
-            _ => Self::After,
-        })
-    }
-}
 
 /// The JSON of an event, which counts as memory for as long as anybody has it.
 #[derive(Debug)]
@@ -133,14 +89,15 @@ pub struct LiveEvent {
 pub(super) fn write(
     state: &State,
     subject: &Subject<'_>,
-    matched: Matched,
+    finding: &Finding,
     proof: Option<u64>,
 ) -> Result<Content> {
     /// A block that is so many times as long as an event may be is so as JSON, too.
     const LONGER: usize = 4;
     let most = state.limits.event_bytes;
     let block = &subject.block;
-    let mut json = format!("{{\"matched\":\"{}\"", matched.as_str()).into_bytes();
+    let mut json = b"{".to_vec();
+    finding.write(&mut json);
     let start = json.len();
     if subject.bytes.len() <= most.saturating_mul(LONGER) {
         if block.op == OpKind::Revert {

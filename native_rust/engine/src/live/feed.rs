@@ -41,9 +41,18 @@ pub(super) enum Stop {
     Failed(Error),
 }
 
+/// Whose thread it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// It has no time for what is long: that is left for a turn.
+    Matcher,
+    Pool,
+}
+
 /// Feed a subscriber, which belongs to the caller, from the block after `from` up to
 /// `until`, for some milliseconds.
 pub(super) fn feed(
+    whose: Whose,
     (hub, subscriber): (&Hub, &Subscriber),
     (filter, upcoming): (&LiveFilter, &mut Upcoming),
     ahead: &mut ReadAhead,
@@ -65,10 +74,15 @@ pub(super) fn feed(
         };
         let stored = ahead.block(&hub.state, seq, until)?;
         let subject = Subject::read(&hub.state, seq, stored)?;
-        if let Some(matched) = filter.matched(&hub.state, &subject, &budget)? {
+        if whose == Whose::Matcher && filter.is_heavy(&subject) {
+            return Ok(Some(Stop::Turn));
+        }
+        let found = filter.find((&hub.state, &hub.fences), &subject, &budget)?;
+        if let Some(finding) = found {
             let proof = subscriber.proof.then_some(until);
-            let make = || write(&hub.state, &subject, matched, proof);
-            let content = hub.kept.get((hub.group, seq, matched, proof), make)?;
+            let make = || write(&hub.state, &subject, &finding, proof);
+            let key = (hub.group, seq, finding.key(), proof);
+            let content = hub.kept.get(key, make)?;
             let weight = content.weight();
             match subscriber.seat.take(seq, weight) {
                 Taken::Short => return Ok(Some(Stop::Short)),
@@ -76,7 +90,7 @@ pub(super) fn feed(
                 Taken::After(after) => fed.outbox.push(LiveEvent {
                     seq,
                     after,
-                    matched,
+                    matched: finding.matched,
                     content,
                 }),
             }

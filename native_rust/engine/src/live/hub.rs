@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::area_moved::Fences;
 use super::content::LiveEvent;
 use super::filter::LiveFilter;
 use super::kept::Kept;
@@ -51,6 +52,7 @@ pub(super) struct Hub {
     pub cancel: Cancel,
     /// Events that others of the same database may want, too.
     pub kept: Arc<Kept>,
+    pub fences: Fences,
     /// The same for subscribers of one database, and for no others.
     pub group: usize,
     members: Mutex<Members>,
@@ -96,6 +98,7 @@ impl Hub {
             pool: Arc::clone(pool),
             cancel: Cancel::default(),
             kept: Arc::clone(kept),
+            fences: Fences::new(state.limits.fence_area_bytes),
             group,
             members: Mutex::default(),
             filters: Mutex::default(),

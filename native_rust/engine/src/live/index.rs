@@ -9,8 +9,12 @@ use std::sync::Arc;
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree};
 
-use super::filter::{FeatureHandle, Handle, LiveFilter};
-use super::subject::{About, Subject};
+use super::features::FeatureHandle;
+use super::fence::pieces_of;
+use super::filter::{Handle, LiveFilter};
+use super::passage::way;
+use super::subject::{About, FeatureChange, Subject};
+use crate::geo::Path;
 use crate::read::selection::SeriesNames;
 use crate::types::{Hash, Rect};
 
@@ -31,6 +35,9 @@ pub(super) struct FilterIndex<T> {
     any_feature: Numbers,
     ids: HashMap<String, Numbers>,
     places: RTree<Piece>,
+    /// Those that also ask for the ways between positions.
+    paths: RTree<Piece>,
+    areas: StoredAreas,
     series: HashMap<String, Numbers>,
     /// Beginnings of ids of series, by how long they are.
     prefixes: BTreeMap<usize, HashMap<String, Numbers>>,
@@ -67,13 +74,27 @@ fn set(map: &mut HashMap<String, Numbers>, key: &str, number: Number, there: boo
     }
 }
 
+/// What is entered in a tree at any of these places.
+fn gather(tree: &RTree<Piece>, rects: impl IntoIterator<Item = Rect>, found: &mut Vec<Number>) {
+    for Rect { min, max } in rects {
+        let envelope = AABB::from_corners(min, max);
+        let pieces = tree.locate_in_envelope_intersecting(envelope);
+        found.extend(pieces.map(|piece| piece.data));
+    }
+}
+
 fn piece(rect: &Rect, number: Number) -> Piece {
     Piece::new(Rectangle::from_corners(rect.min, rect.max), number)
 }
 
 impl<T: Default> FilterIndex<T> {
-    /// The number of a filter, which is entered if there is none like it. O(log n).
-    pub(super) fn enter(&mut self, filter: &Arc<LiveFilter>) -> Number {
+    /// The number of a filter, which is entered if there is none like it. `place` gives the
+    /// envelope of a feature after the block that was looked at last. O(log n).
+    pub(super) fn enter(
+        &mut self,
+        filter: &Arc<LiveFilter>,
+        place: impl Fn(&str) -> Option<Rect>,
+    ) -> Number {
         if let Some(number) = self.numbers.get(&filter.digest()) {
             return *number;
         }
@@ -85,6 +106,13 @@ impl<T: Default> FilterIndex<T> {
             *slot = Some((Arc::clone(filter), T::default()));
         }
         self.numbers.insert(filter.digest(), number);
+        if let Handle::Parts {
+            features: Some(FeatureHandle::Stored { id, .. }),
+            ..
+        } = filter.handle()
+        {
+            self.areas.know(id, || place(id));
+        }
         self.set(filter, number, true);
         number
     }
@@ -116,15 +144,23 @@ impl<T: Default> FilterIndex<T> {
                     set(&mut self.ids, id, number, there);
                 }
             }
-            Some(FeatureHandle::Place(pieces)) => {
+            Some(FeatureHandle::Place { pieces, paths }) => {
+                let tree = match paths {
+                    true => &mut self.paths,
+                    false => &mut self.places,
+                };
                 for rect in pieces {
                     let piece = piece(rect, number);
                     if there {
-                        self.places.insert(piece);
+                        tree.insert(piece);
                     } else {
-                        self.places.remove(&piece);
+                        tree.remove(&piece);
                     }
                 }
+            }
+            Some(FeatureHandle::Stored { id, paths }) => {
+                set(&mut self.ids, id, number, there);
+                self.areas.set(id, number, paths, there);
             }
         }
         for names in series {
@@ -149,9 +185,9 @@ impl<T: Default> FilterIndex<T> {
         self.filters.get_mut(number as usize)?.as_mut()
     }
 
-    /// The filters that may take a block, each once: all that do are among them. O(log n +
-    /// those found).
-    pub(super) fn candidates(&self, subject: &Subject<'_>, found: &mut Vec<Number>) {
+    /// The filters that may take a block, each once: all that do are among them. It is the
+    /// one after that which was looked at before. O(log n + those found).
+    pub(super) fn candidates(&mut self, subject: &Subject<'_>, found: &mut Vec<Number>) {
         found.clear();
         found.extend_from_slice(&self.any.0);
         let mut list = |numbers: Option<&Numbers>| {
@@ -161,12 +197,16 @@ impl<T: Default> FilterIndex<T> {
             About::Feature(change) => {
                 list(Some(&self.any_feature));
                 list(self.ids.get(&change.id));
-                for version in [&change.before, &change.after].into_iter().flatten() {
-                    if let Some(Rect { min, max }) = version.rect {
-                        let envelope = AABB::from_corners(min, max);
-                        let pieces = self.places.locate_in_envelope_intersecting(envelope);
-                        found.extend(pieces.map(|piece| piece.data));
-                    }
+                self.areas.follow(change);
+                let placed = [&change.before, &change.after].into_iter().flatten();
+                let placed: Vec<Rect> = placed.filter_map(|version| version.rect).collect();
+                gather(&self.places, placed.iter().copied(), found);
+                self.areas.gather(&placed, found);
+                if self.paths.size() > 0 || self.areas.paths > 0 {
+                    let path = way(&change.before, &change.after);
+                    let path: Vec<Rect> = path.iter().flat_map(Path::envelopes).collect();
+                    gather(&self.paths, placed.into_iter().chain(path.clone()), found);
+                    self.areas.gather_paths(&path, found);
                 }
             }
             About::Series(id) => {
@@ -184,5 +224,112 @@ impl<T: Default> FilterIndex<T> {
         }
         found.sort_unstable();
         found.dedup();
+    }
+}
+
+/// The stored features that are areas of fences, where they are now.
+#[derive(Default)]
+struct StoredAreas {
+    areas: Vec<StoredArea>,
+    free: Vec<Number>,
+    numbers: HashMap<String, Number>,
+    tree: RTree<Piece>,
+    /// Fences that ask for ways.
+    paths: usize,
+}
+
+#[derive(Default)]
+struct StoredArea {
+    envelope: Option<Rect>,
+    fences: Numbers,
+    /// Those that ask for ways, too.
+    paths: Numbers,
+}
+
+impl StoredAreas {
+    fn know(&mut self, id: &str, envelope: impl FnOnce() -> Option<Rect>) {
+        if self.numbers.contains_key(id) {
+            return;
+        }
+        let number = self.free.pop().unwrap_or(self.areas.len() as Number);
+        if number as usize == self.areas.len() {
+            self.areas.push(StoredArea::default());
+        }
+        self.numbers.insert(id.to_owned(), number);
+        self.move_to(number, envelope());
+    }
+
+    fn move_to(&mut self, number: Number, envelope: Option<Rect>) {
+        let Some(area) = self.areas.get_mut(number as usize) else {
+            return;
+        };
+        if area.envelope == envelope {
+            return;
+        }
+        let before = std::mem::replace(&mut area.envelope, envelope);
+        for rect in before.into_iter().flat_map(pieces_of) {
+            self.tree.remove(&piece(&rect, number));
+        }
+        for rect in envelope.into_iter().flat_map(pieces_of) {
+            self.tree.insert(piece(&rect, number));
+        }
+    }
+
+    /// Of an area that is known.
+    fn set(&mut self, id: &str, fence: Number, paths: bool, there: bool) {
+        let Some(number) = self.numbers.get(id).copied() else {
+            return;
+        };
+        let Some(area) = self.areas.get_mut(number as usize) else {
+            return;
+        };
+        if paths {
+            match there {
+                true => self.paths += 1,
+                false => self.paths -= 1,
+            }
+        }
+        let numbers = match paths {
+            true => &mut area.paths,
+            false => &mut area.fences,
+        };
+        if there {
+            return numbers.insert(fence);
+        }
+        numbers.remove(fence);
+        if area.fences.0.is_empty() && area.paths.0.is_empty() {
+            self.move_to(number, None);
+            self.numbers.remove(id);
+            self.free.push(number);
+        }
+    }
+
+    /// Note where a feature is now, if it is an area.
+    fn follow(&mut self, change: &FeatureChange<'_>) {
+        if let Some(number) = self.numbers.get(&change.id) {
+            let after = change.after.as_ref();
+            self.move_to(*number, after.and_then(|version| version.rect));
+        }
+    }
+
+    fn at(&self, rects: &[Rect]) -> impl Iterator<Item = &StoredArea> {
+        let mut numbers = Vec::new();
+        gather(&self.tree, rects.iter().copied(), &mut numbers);
+        numbers
+            .into_iter()
+            .filter_map(|number| self.areas.get(number as usize))
+    }
+
+    fn gather(&self, rects: &[Rect], found: &mut Vec<Number>) {
+        for area in self.at(rects) {
+            found.extend_from_slice(&area.fences.0);
+            found.extend_from_slice(&area.paths.0);
+        }
+    }
+
+    fn gather_paths(&self, rects: &[Rect], found: &mut Vec<Number>) {
+        for area in self.at(rects) {
+            found.extend_from_slice(&area.paths.0);
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::content::{Content, Matched};
+use super::content::Content;
+use super::finding::FindingKey;
 use crate::error::{Error, Result};
 use crate::mem::lru::Lru;
 
@@ -12,8 +13,8 @@ use crate::mem::lru::Lru;
 const MOST: usize = 4_096;
 const BYTES: usize = 8 << 20;
 
-/// The database, the block, the version, and the size of the tree that a proof is for.
-pub(super) type Key = (usize, u64, Matched, Option<u64>);
+/// The database, the block, what is told of it, and the size of the tree that a proof is for.
+pub(super) type Key = (usize, u64, FindingKey, Option<u64>);
 
 pub(super) struct Kept(Mutex<Lru<Key, Arc<Content>>>);
 

@@ -4,13 +4,15 @@
 //! others want of it are calls, which it answers between two blocks.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::content::{Content, LiveEvent, Matched, write};
-use super::feed::{MESSAGE_BYTES, MESSAGE_EVENTS, Stop, feed};
+use super::content::{Content, LiveEvent, write};
+use super::feed::{MESSAGE_BYTES, MESSAGE_EVENTS, Stop, Whose, feed};
 use super::filter::LiveFilter;
+use super::finding::FindingKey;
 use super::hub::{Call, Hub, Outbox};
 use super::index::{FilterIndex, Number};
 use super::seat::{Begun, Owner, Rest, Taken};
@@ -108,6 +110,7 @@ impl Matcher {
                 self.tell_all(ending);
             }
             if self.fed.is_empty() && self.hub.is_deserted() {
+                self.hub.fences.clear();
                 return self.hub.kept.clear();
             }
         }
@@ -149,6 +152,7 @@ impl Matcher {
                 return self.give_back(subscriber, position);
             }
             let fed = feed(
+                Whose::Matcher,
                 (&self.hub, &subscriber),
                 (&filter, &mut Upcoming::default()),
                 &mut self.ahead,
@@ -173,7 +177,10 @@ impl Matcher {
     }
 
     fn feed(&mut self, subscriber: Arc<Subscriber>, filter: &Arc<LiveFilter>, from: u64) {
-        let number = self.index.enter(filter);
+        let features = &self.hub.state.indexes.features;
+        let seq = self.position;
+        let place = |id: &str| features.read().placed(id, seq).and_then(|(_, rect)| rect);
+        let number = self.index.enter(filter, place);
         let Some((_, all)) = self.index.get_mut(number) else {
             return;
         };
@@ -289,14 +296,27 @@ impl Matcher {
         let mut candidates = std::mem::take(&mut self.candidates);
         self.index.candidates(&subject, &mut candidates);
         let mut contents = Contents::default();
-        let (mut short, mut full) = (Vec::new(), Vec::new());
+        let (mut short, mut aside) = (Vec::new(), Vec::new());
         for number in &candidates {
             let Some((filter, all)) = self.index.get(*number) else {
                 continue;
             };
-            let Some(matched) = filter.matched(&hub.state, &subject, budget)? else {
+            if filter.is_heavy(&subject) {
+                set_aside((&self.fed, all), seq, &mut aside);
+                continue;
+            }
+            let found = match filter.find((&hub.state, &hub.fences), &subject, budget) {
+                Err(Error::MemoryFull { .. }) => {
+                    set_aside((&self.fed, all), seq, &mut aside);
+                    continue;
+                }
+                found => found?,
+            };
+            let Some(finding) = found else {
                 continue;
             };
+            // Without a proof, and with one.
+            let mut here = [None, None];
             for subscriber in all {
                 let Some(fed) = self.fed.get_mut(subscriber) else {
                     continue;
@@ -305,21 +325,30 @@ impl Matcher {
                     continue;
                 }
                 let proof = fed.subscriber.proof.then_some(durable);
-                let make = || write(&hub.state, &subject, matched, proof);
-                let key = (hub.group, seq, matched, proof);
-                let content = match contents.get(matched, proof.is_some()) {
-                    Some(content) => Arc::clone(content),
-                    None => match hub.kept.get(key, make) {
-                        Ok(content) => {
-                            contents.set(matched, proof.is_some(), &content);
-                            content
-                        }
-                        Err(Error::MemoryFull { .. }) => {
-                            full.push(*subscriber);
-                            continue;
-                        }
-                        Err(error) => return Err(error),
-                    },
+                let make = || write(&hub.state, &subject, &finding, proof);
+                let [plain, proved] = &mut here;
+                let slot = if proof.is_some() { proved } else { plain };
+                let content: &Arc<Content> = match slot {
+                    Some(content) => content,
+                    None => {
+                        let key = finding.key();
+                        let known = contents.entry((key, proof.is_some()));
+                        let content = match known {
+                            Entry::Occupied(content) => Arc::clone(content.get()),
+                            Entry::Vacant(vacant) => {
+                                let key = (hub.group, seq, key, proof);
+                                match hub.kept.get(key, make) {
+                                    Ok(content) => Arc::clone(vacant.insert(content)),
+                                    Err(Error::MemoryFull { .. }) => {
+                                        aside.push(*subscriber);
+                                        continue;
+                                    }
+                                    Err(error) => return Err(error),
+                                }
+                            }
+                        };
+                        slot.insert(content)
+                    }
                 };
                 let weight = content.weight();
                 match fed.subscriber.seat.take(seq, weight) {
@@ -331,8 +360,8 @@ impl Matcher {
                         fed.outbox.push(LiveEvent {
                             seq,
                             after,
-                            matched,
-                            content,
+                            matched: finding.matched,
+                            content: Arc::clone(content),
                         });
                         if fed.outbox.len() >= MESSAGE_EVENTS || fed.bytes >= MESSAGE_BYTES {
                             fed.send(&hub);
@@ -351,7 +380,7 @@ impl Matcher {
                 self.rest(fed.subscriber, seq - 1);
             }
         }
-        for number in full {
+        for number in aside {
             if let Some(mut fed) = self.remove(number) {
                 fed.send(&hub);
                 self.give_back(fed.subscriber, seq - 1);
@@ -382,22 +411,11 @@ impl Fed {
     }
 }
 
-/// The event of one block for each who gets another.
-#[derive(Default)]
-struct Contents([Option<Arc<Content>>; 6]);
-
-impl Contents {
-    fn place(matched: Matched, proof: bool) -> usize {
-        2 * matched as usize + usize::from(proof)
-    }
-
-    fn get(&self, matched: Matched, proof: bool) -> Option<&Arc<Content>> {
-        self.0.get(Self::place(matched, proof))?.as_ref()
-    }
-
-    fn set(&mut self, matched: Matched, proof: bool, content: &Arc<Content>) {
-        if let Some(place) = self.0.get_mut(Self::place(matched, proof)) {
-            *place = Some(Arc::clone(content));
-        }
-    }
+/// Those of `all` who have yet to see a block.
+fn set_aside((fed, all): (&HashMap<u64, Fed>, &[u64]), seq: u64, aside: &mut Vec<u64>) {
+    let waits = |number: &&u64| fed.get(number).is_some_and(|fed| fed.from < seq);
+    aside.extend(all.iter().filter(waits));
 }
+
+/// The events of one block, without a proof and with one.
+type Contents = HashMap<(FindingKey, bool), Arc<Content>>;

@@ -7,15 +7,21 @@
 //! fed from the journal by a few threads that all databases share (`turn`, `pool`), until
 //! it has. Only what is durable is told.
 
+mod area_moved;
+mod areas;
 mod content;
+mod features;
 mod feed;
+mod fence;
 mod filter;
+mod finding;
 mod hub;
 mod index;
 mod kept;
 mod matcher;
 #[cfg(test)]
 mod model;
+mod passage;
 mod pool;
 mod seat;
 mod since;
@@ -23,6 +29,7 @@ mod subject;
 mod subscriber;
 mod turn;
 mod upcoming;
+mod words;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -37,8 +44,9 @@ use crate::error::{Error, Result};
 use crate::merkle::ConsistencyProof;
 use crate::state::State;
 use crate::sync;
-pub use content::{Content, EventText, LiveEvent, Matched};
-pub use filter::{LiveFilter, LiveWords};
+pub use content::{Content, EventText, LiveEvent};
+pub use filter::LiveFilter;
+pub use finding::Matched;
 use hub::{Call, Hub, Job};
 use kept::Kept;
 use pool::Pool;
@@ -47,6 +55,7 @@ use since::Beginning;
 pub use since::Since;
 use subscriber::Subscriber;
 pub use subscriber::{ChangeAnswer, Sink};
+pub use words::LiveWords;
 
 /// How long closing waits for threads to end.
 const CLOSING: Duration = Duration::from_secs(2);

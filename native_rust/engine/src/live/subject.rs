@@ -3,9 +3,12 @@
 use std::cell::OnceCell;
 
 use crate::block::{Block, OpKind};
+use crate::budget::Budget;
 use crate::error::{Entity, Result};
+use crate::index::Placed;
 use crate::read::features::feature_block;
 use crate::read::selection::entity;
+use crate::search::Target;
 use crate::state::State;
 use crate::state::blocks::{block_at, damaged, read_block};
 use crate::types::Rect;
@@ -83,7 +86,57 @@ impl<'b> Subject<'b> {
     }
 }
 
+/// The id of the feature that block `seq` writes. Reads the journal.
+///
+/// # Errors
+/// Those of reading blocks.
+pub(super) fn feature_id(state: &State, seq: u64) -> Result<String> {
+    let bytes = read_block(state, seq)?;
+    let (_, action) = block_at(state, seq, &bytes)?;
+    let (_, id) = entity(&action).map_err(|e| damaged(state, seq, e))?;
+    Ok(id)
+}
+
 impl Version<'_> {
+    /// One that a search has found.
+    pub(super) fn stored(Placed { seq, rect }: Placed) -> Self {
+        Self {
+            seq,
+            rect: Some(rect),
+            body: Body::Stored(OnceCell::new()),
+        }
+    }
+
+    /// Whether it lies to an area as that asks. Reads it where its envelope leaves that open.
+    ///
+    /// # Errors
+    /// Those of reading blocks and of the budget.
+    pub(super) fn lies(&self, state: &State, target: &Target, budget: &Budget) -> Result<bool> {
+        let Some(rect) = self.rect else {
+            return Ok(false);
+        };
+        let seq = self.seq;
+        match target.look(Placed { seq, rect }, budget)? {
+            None => Ok(false),
+            Some(hit) if hit.certain => Ok(true),
+            Some(_) => self.is_accepted(state, target, budget),
+        }
+    }
+
+    /// The same of one whose envelope has left it open.
+    ///
+    /// # Errors
+    /// As [`Version::lies`].
+    pub(super) fn is_accepted(
+        &self,
+        state: &State,
+        target: &Target,
+        budget: &Budget,
+    ) -> Result<bool> {
+        let accepted = target.accepts(self.body(state)?, budget);
+        accepted.map_err(|e| damaged(state, self.seq, e))?
+    }
+
     /// Its stored form. May read the journal, once.
     pub(super) fn body(&self, state: &State) -> Result<&[u8]> {
         let stored = match &self.body {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::feed::{Stop, feed};
+use super::feed::{Stop, Whose, feed};
 use super::hub::{Call, Hub, Job};
 use super::pool::Next;
 use super::seat::{Begun, Owner, Rest};
@@ -50,6 +50,7 @@ fn take(mut job: Job) -> Next<Job> {
     let until = hub.state.durable().max(position);
     let mut ahead = ReadAhead::default();
     let fed = feed(
+        Whose::Pool,
         (&hub, &subscriber),
         (&filter, &mut job.upcoming),
         &mut ahead,

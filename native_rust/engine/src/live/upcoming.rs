@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::filter::{FeatureHandle, Handle, LiveFilter};
+use super::features::FeatureHandle;
+use super::filter::{Handle, LiveFilter};
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::index::Order;

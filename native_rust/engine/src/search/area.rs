@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::budget::Budget;
 use crate::cache::windows::WindowKey;
 use crate::error::{Error, InvalidCode, Result};
-use crate::geo::{Predicate, Prepared, Shape};
+use crate::geo::{Path, Predicate, Prepared, Shape};
 use crate::index::{BoxWalk, Hit, Placed, VersionCursor};
 use crate::limits::Limits;
 use crate::state::State;
@@ -282,6 +282,25 @@ impl Target {
     /// What lies as asked touches one of these.
     pub(crate) fn pieces(&self) -> &[Rect] {
         &self.pieces
+    }
+
+    /// Whether a way has a position in common with it, whatever the predicate.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub(crate) fn is_met_by(&self, path: &Path, budget: &Budget) -> Result<bool> {
+        let near = |rect: Rect| self.pieces.iter().any(|piece| piece.intersects(&rect));
+        if !path.envelopes().any(near) {
+            return Ok(false);
+        }
+        match &self.kind {
+            Comparison::Everything => Ok(true),
+            Comparison::Pieces => {
+                Prepared::new(Shape::rects(&self.pieces)).intersects(&path.shape(), budget)
+            }
+            Comparison::Shape(geometry) => geometry.prepared.intersects(&path.shape(), budget),
+            Comparison::BoxShape(prepared) => prepared.intersects(&path.shape(), budget),
+        }
     }
 
     /// Whether the geometry of a stored feature lies as asked.

@@ -39,8 +39,9 @@ use crate::read::page::{FeaturePage, Page, check_limit};
 use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
 use crate::types::BoundingBox;
-pub(crate) use area::Target;
+pub(crate) use area::{Target, each_in_box};
 use filter::Span;
+pub(crate) use stored::of_version;
 
 /// Candidates whose blocks are read in one go, 16 bytes each.
 const BATCH: usize = 1 << 20;

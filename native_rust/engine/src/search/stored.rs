@@ -47,17 +47,26 @@ impl Area {
 /// The geometry that a feature had at a sequence.
 fn geometry(state: &State, id: &str, at: u64) -> Result<QueryGeometry> {
     with_feature(state, id, at, |seq, body| {
-        let broken = |e| damaged(state, seq, e);
-        let Some(mut reader) = find_geometry(body).map_err(broken)? else {
-            return Err(no_geometry(id));
-        };
-        let cbor = reader.item().map_err(broken)?;
-        let shape = Shape::of_geometry(cbor).map_err(broken)?;
-        match shape.envelopes().is_empty() {
-            true => Err(no_geometry(id)),
-            false => QueryGeometry::of_shape(shape, cbor),
-        }
+        of_version(state, seq, body)?.ok_or_else(|| no_geometry(id))
     })
+}
+
+/// The geometry of the version of a feature that block `seq` wrote, with this stored form,
+/// to search with; none where it has no position. O(n log n) in its positions.
+///
+/// # Errors
+/// [`Error::Corrupt`].
+pub(crate) fn of_version(state: &State, seq: u64, body: &[u8]) -> Result<Option<QueryGeometry>> {
+    let broken = |e| damaged(state, seq, e);
+    let Some(mut reader) = find_geometry(body).map_err(broken)? else {
+        return Ok(None);
+    };
+    let cbor = reader.item().map_err(broken)?;
+    let shape = Shape::of_geometry(cbor).map_err(broken)?;
+    match shape.envelopes().is_empty() {
+        true => Ok(None),
+        false => QueryGeometry::of_shape(shape, cbor).map(Some),
+    }
 }
 
 /// The position of a feature that was a Point at a sequence.

@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "the harness has parts that other tests use")]
 
 mod bounds;
+mod fence_rules;
 mod followers;
 #[path = "../support/oracles.rs"]
 mod oracles;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use formdb_engine::{Cancel, Database, EntryQuery, LiveFilter, LiveWords, Predicate};
 use serde_json::{Value, json};
 
+use super::fence_rules::{World, rects_of, spelled, touch};
 use super::proofs::{Roots, hash};
 use super::workload::{Dice, KINDS, SERIES, corners, rectangle};
 
@@ -20,6 +21,8 @@ pub struct Words {
     geometry: Option<[i64; 4]>,
     predicate: Option<Predicate>,
     properties: Vec<(&'static str, String)>,
+    pub fence: Vec<&'static str>,
+    pub feature: Option<String>,
 }
 
 impl Words {
@@ -35,6 +38,9 @@ impl Words {
         let mut words = Self::default();
         if dice.once_in(6) {
             return words;
+        }
+        if dice.once_in(2) {
+            return Self::fence(dice);
         }
         if dice.once_in(4) {
             words.op = Some(dice.pick(&[
@@ -88,6 +94,45 @@ impl Words {
         words
     }
 
+    /// A fence.
+    pub fn fence(dice: &mut Dice) -> Self {
+        let all = ["enter", "exit", "inside", "outside", "cross"];
+        let mut words = Self {
+            fence: (0..1 + dice.below(3)).map(|_| dice.pick(&all)).collect(),
+            ..Self::default()
+        };
+        match dice.below(4) {
+            0 => {
+                words.bbox = Some(match dice.below(6) {
+                    0 => [174, 0, -174, 10],
+                    1 => [170, 4, 180, 90],
+                    2 => [-20, -90, 20, -88],
+                    _ => corners(dice),
+                });
+            }
+            1 => {
+                words.geometry = Some(match dice.below(6) {
+                    0 => [-180, 4, -176, 90],
+                    1 => [170, -90, 180, 6],
+                    _ => corners(dice),
+                });
+            }
+            _ => words.feature = Some(format!("f{}", dice.below(9))),
+        }
+        if dice.once_in(4) {
+            words.ids = (0..1 + dice.below(4))
+                .map(|_| format!("f{}", dice.below(9)))
+                .collect();
+        }
+        if dice.once_in(4) {
+            words.properties = vec![("prop.kind", dice.pick(&KINDS).to_owned())];
+        }
+        if dice.once_in(8) {
+            words.op = Some(dice.pick(&["put_feature", "delete_feature", "revert"]));
+        }
+        words
+    }
+
     pub fn filter(&self, db: &Database) -> LiveFilter {
         let list = |texts: &'_ [String]| -> Vec<String> { texts.to_vec() };
         let (series, ids) = (list(&self.series), list(&self.ids));
@@ -105,6 +150,8 @@ impl Words {
                 .iter()
                 .map(|(key, text)| (*key, text.as_str()))
                 .collect(),
+            fence: self.fence.clone(),
+            feature: self.feature.as_deref(),
             ..LiveWords::default()
         };
         LiveFilter::new(
@@ -122,8 +169,8 @@ impl Words {
             || !self.properties.is_empty()
     }
 
-    /// Which versions it takes of an entry.
-    fn matched(&self, entry: &Entry) -> Option<&'static str> {
+    /// What it tells of an entry.
+    fn told(&self, entry: &Entry, world: &World) -> Option<Value> {
         let op = entry.json["op"].as_str().unwrap();
         if self
             .op
@@ -131,6 +178,20 @@ impl Words {
         {
             return None;
         }
+        if self.fence.is_empty() {
+            return Some(json!({"matched": self.matched(entry)?}));
+        }
+        match &entry.about {
+            About::Feature { id, before, after } => {
+                let change = (id.as_str(), before.as_ref(), after.as_ref());
+                world.told(self, change, entry.seq)
+            }
+            _ => None,
+        }
+    }
+
+    /// Which versions it takes of an entry.
+    fn matched(&self, entry: &Entry) -> Option<&'static str> {
         let plain = match (&entry.about, entry.effect.as_str()) {
             (About::Feature { before, after, .. }, _) => {
                 sides(before.is_some(), after.is_some()).unwrap_or("before")
@@ -163,6 +224,14 @@ impl Words {
 
     fn holds(&self, feature: &Value) -> bool {
         let predicate = self.predicate.unwrap_or(Predicate::Intersects);
+        self.areas()
+            .iter()
+            .all(|area| lies(&feature["geometry"], area, predicate))
+            && self.has_properties(feature)
+    }
+
+    /// The rectangles of each area that is fixed.
+    pub fn areas(&self) -> Vec<Vec<[i64; 4]>> {
         let boxes = self.bbox.map(|[w, s, e, n]| match w > e {
             true => vec![[w, s, 180, n], [-180, s, e, n]],
             false => vec![[w, s, e, n]],
@@ -170,10 +239,15 @@ impl Words {
         let areas = boxes
             .into_iter()
             .chain(self.geometry.map(|area| vec![area]));
-        areas
-            .into_iter()
-            .all(|area| lies(&feature["geometry"], &area, predicate))
-            && self.properties.iter().all(|(key, text)| {
+        areas.collect()
+    }
+
+    pub fn is_named(&self, id: &str) -> bool {
+        self.ids.is_empty() || self.ids.iter().any(|named| named == id)
+    }
+
+    pub fn has_properties(&self, feature: &Value) -> bool {
+        self.properties.iter().all(|(key, text)| {
                 let value = &feature["properties"][&key[5..]];
                 match text.split_once(':') {
                     Some(("gte", number)) => value
@@ -196,39 +270,36 @@ fn sides(before: bool, after: bool) -> Option<&'static str> {
     }
 }
 
-/// Whether a point or a rectangle lies to rectangles, which do not touch, as asked.
+/// Whether a point or a rectangle lies to rectangles as asked.
 fn lies(geometry: &Value, areas: &[[i64; 4]], predicate: Predicate) -> bool {
-    let number = |value: &Value| value.as_f64().unwrap() as i64;
-    let own = match geometry["type"].as_str() {
-        None => return false,
-        Some("Point") => {
-            let [x, y] = [0, 1].map(|i| number(&geometry["coordinates"][i]));
-            [x, y, x, y]
-        }
-        Some(_) => {
-            let [from, to] = [0, 2].map(|i| &geometry["coordinates"][0][i]);
-            [
-                number(&from[0]),
-                number(&from[1]),
-                number(&to[0]),
-                number(&to[1]),
-            ]
-        }
+    let Some([mut own]) = rects_of(geometry) else {
+        return false;
     };
+    if predicate == Predicate::Intersects {
+        return touch(&spelled(&[own]), areas);
+    }
     let point = own[0] == own[2];
     let inside = |inner: &[i64; 4], outer: &[i64; 4]| {
         inner[0] >= outer[0] && inner[1] >= outer[1] && inner[2] <= outer[2] && inner[3] <= outer[3]
     };
-    areas.iter().any(|area| match predicate {
-        Predicate::Intersects => {
-            own[0] <= area[2] && area[0] <= own[2] && own[1] <= area[3] && area[1] <= own[3]
+    // The one across the antimeridian goes on beyond it.
+    let areas = match areas {
+        [west, east] => {
+            if own[0] < 0 {
+                (own[0], own[2]) = (own[0] + 360, own[2] + 360);
+            }
+            vec![[west[0], west[1], east[2] + 360, east[3]]]
         }
+        areas => areas.to_vec(),
+    };
+    areas.iter().any(|area| match predicate {
+        Predicate::Intersects => unreachable!(),
         // One on the boundary is not within.
         Predicate::Within if point => {
             area[0] < own[0] && own[0] < area[2] && area[1] < own[1] && own[1] < area[3]
         }
         Predicate::Within => inside(&own, area),
-        Predicate::Contains => areas.len() == 1 && !point && inside(area, &own),
+        Predicate::Contains => !point && inside(area, &own),
     })
 }
 
@@ -304,22 +375,28 @@ impl Plain {
         });
     }
 
-    /// What a filter takes of the blocks after one and up to another.
-    pub fn events(&self, words: &Words, since: u64, until: u64) -> Vec<(u64, &'static str)> {
-        let within = self
-            .entries
-            .iter()
-            .filter(|e| since < e.seq && e.seq <= until);
-        within
-            .filter_map(|e| Some((e.seq, words.matched(e)?)))
-            .collect()
+    /// What a filter tells of the blocks after one and up to another.
+    pub fn events(&self, words: &Words, since: u64, until: u64) -> Vec<(u64, Value)> {
+        let mut world = World::default();
+        let mut events = Vec::new();
+        for entry in self.entries.iter().filter(|entry| entry.seq <= until) {
+            if let About::Feature { id, after, .. } = &entry.about {
+                world.enter(id, after.as_ref(), entry.seq);
+            }
+            if entry.seq > since {
+                events.extend(words.told(entry, &world).map(|told| (entry.seq, told)));
+            }
+        }
+        events
     }
 
     /// The event of a block as JSON.
-    pub fn event(&self, seq: u64, matched: &str) -> Value {
+    pub fn event(&self, seq: u64, told: &Value) -> Value {
         let entry = &self.entries[seq as usize - 1];
         let mut json = entry.json.clone();
-        json["matched"] = json!(matched);
+        for (member, value) in told.as_object().unwrap() {
+            json[member] = value.clone();
+        }
         if json["op"] == "revert" {
             json["effect"] = json!(entry.effect);
         }

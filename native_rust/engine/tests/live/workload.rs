@@ -50,24 +50,25 @@ pub fn corners(dice: &mut Dice) -> [i64; 4] {
 }
 
 fn geometry(dice: &mut Dice) -> String {
-    match dice.below(8) {
+    match dice.below(10) {
         0 => "null".into(),
         1..3 => rectangle(corners(dice)),
         // Beyond the boxes, on the other side.
-        3 => format!(
-            r#"{{"type":"Point","coordinates":[{},5]}}"#,
-            175 + dice.below(4)
+        3 => point(175 + dice.below(6) as i64, 5),
+        4 => point(-175 - dice.below(6) as i64, 5),
+        // A pole, or near one.
+        5 => point(
+            dice.below(361) as i64 - 180,
+            [90, 89, -89, -90][dice.below(4) as usize],
         ),
-        4 => format!(
-            r#"{{"type":"Point","coordinates":[-{},5]}}"#,
-            175 + dice.below(4)
-        ),
-        _ => format!(
-            r#"{{"type":"Point","coordinates":[{},{}]}}"#,
-            degrees(dice, 10),
-            degrees(dice, 10)
-        ),
+        6 if dice.once_in(3) => rectangle([170, 3, 180, 90]),
+        6 if dice.once_in(2) => rectangle([-180, -90, -170, 5]),
+        _ => point(degrees(dice, 10), degrees(dice, 10)),
     }
+}
+
+fn point(x: i64, y: i64) -> String {
+    format!(r#"{{"type":"Point","coordinates":[{x},{y}]}}"#)
 }
 
 fn feature(db: &Database, dice: &mut Dice) -> Vec<Operation> {

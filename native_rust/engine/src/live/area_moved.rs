@@ -1,0 +1,203 @@
+//! What a change of an area moves into it and out of it.
+
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::areas::Areas;
+use super::features::Features;
+use super::fence::{Fence, Passages};
+use super::subject::{FeatureChange, Version};
+use crate::budget::Budget;
+use crate::error::Result;
+use crate::index::Placed;
+use crate::mem::Reservation;
+use crate::mem::lru::Lru;
+use crate::search::{Target, each_in_box};
+use crate::state::State;
+use crate::types::Hash;
+
+/// Features that one event lists.
+const LISTED: usize = 1_000;
+/// Changes of areas of which it is kept what they moved.
+const MOVES: usize = 256;
+
+/// By the filter, and the block that has changed its area.
+type Moves = Lru<(Hash, u64), Option<Arc<AreaMoved>>>;
+
+/// What the fences of one database share.
+pub(super) struct Fences {
+    pub areas: Areas,
+    moves: Mutex<Moves>,
+}
+
+impl Fences {
+    /// Keeps so many bytes of areas.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            areas: Areas::new(bytes),
+            moves: Mutex::new(Lru::new(MOVES, usize::MAX)),
+        }
+    }
+
+    /// What block `seq` moved into the area of a filter and out of it, or `find` finds. The
+    /// same for all who have such a filter.
+    ///
+    /// # Errors
+    /// Those of `find`.
+    pub(super) fn moved(
+        &self,
+        (filter, seq): (Hash, u64),
+        find: impl FnOnce() -> Result<Option<AreaMoved>>,
+    ) -> Result<Option<Arc<AreaMoved>>> {
+        if let Some(known) = self.moves.lock().get(&(filter, seq)) {
+            return Ok(known.clone());
+        }
+        let moved = find()?.map(Arc::new);
+        let gone = self.moves.lock().put((filter, seq), moved.clone(), 1);
+        drop(gone);
+        Ok(moved)
+    }
+
+    /// Forget all.
+    pub(super) fn clear(&self) {
+        self.areas.clear();
+        let moves = self.moves.lock().take();
+        drop(moves);
+    }
+}
+
+/// Features that a change of an area brought inside or outside.
+#[derive(Debug)]
+pub(super) struct AreaMoved {
+    /// What is told of any of them, listed or not.
+    pub told: Passages,
+    /// Those whose versions are the oldest: sequence, id, and what is told of it.
+    listed: Vec<(u64, String, Passages)>,
+    /// Whether there are others.
+    more: bool,
+    _held: Reservation,
+}
+
+impl AreaMoved {
+    /// Looks at each feature that touches the area before or after a block that has
+    /// changed it. Linear in them, and reads those whose envelopes leave it open.
+    ///
+    /// # Errors
+    /// Those of reading blocks and of the budget, [`crate::Error::MemoryFull`].
+    pub(super) fn find(
+        (state, areas): (&State, &Areas),
+        (features, fence): (&Features, &Fence),
+        (change, seq): (&FeatureChange<'_>, u64),
+        budget: &Budget,
+    ) -> Result<Option<Self>> {
+        let version = |version: &Option<Version<'_>>| match version {
+            Some(version) if version.rect.is_some() => areas.get(state, version.seq),
+            _ => Ok(None),
+        };
+        let (before, after) = (version(&change.before)?, version(&change.after)?);
+        let targets = [&before, &after].map(|held| held.as_ref().map(|held| held.target()));
+        let mut found = Found::default();
+        let mut look = |placed: Placed| -> Result<()> {
+            // The area itself.
+            if placed.seq == seq {
+                return Ok(());
+            }
+            let version = Version::stored(placed);
+            let inside = |target: Option<&Target>| match target {
+                Some(target) => version.lies(state, target, budget),
+                None => Ok(false),
+            };
+            let [was, is] = targets;
+            let (was, is) = (inside(was)?, inside(is)?);
+            let passage = Passages::ENTER
+                .when(!was && is)
+                .or(Passages::EXIT.when(was && !is))
+                .and(fence.asked);
+            if passage.any() && features.fits(state, &version)? {
+                found.add(placed.seq, passage);
+            }
+            Ok(())
+        };
+        if features.ids.is_empty() {
+            let pieces: Vec<_> = targets
+                .into_iter()
+                .flatten()
+                .flat_map(|target| target.pieces().iter().copied())
+                .collect();
+            each_in_box(state, &pieces, seq, budget, look)?;
+        } else {
+            for id in features.ids.iter().filter(|id| **id != change.id) {
+                budget.step()?;
+                let placed = state.indexes.features.read().placed(id, seq);
+                state.check_open()?;
+                if let Some((seq, Some(rect))) = placed {
+                    look(Placed { seq, rect })?;
+                }
+            }
+        }
+        found.list(state, budget)
+    }
+
+    /// `,"features":[{"feature_id","seq","fence"},...],"more":...`
+    pub(super) fn write(&self, json: &mut Vec<u8>) {
+        json.extend_from_slice(b",\"features\":[");
+        for (place, (seq, id, passage)) in self.listed.iter().enumerate() {
+            if place > 0 {
+                json.push(b',');
+            }
+            json.extend_from_slice(b"{\"feature_id\":");
+            let _ = serde_json::to_writer(&mut *json, id);
+            let name = passage.names().next().unwrap_or_default();
+            json.extend_from_slice(format!(",\"seq\":{seq},\"fence\":\"{name}\"}}").as_bytes());
+        }
+        json.extend_from_slice(format!("],\"more\":{}", self.more).as_bytes());
+    }
+}
+
+/// The oldest of what is found.
+#[derive(Default)]
+struct Found {
+    told: Passages,
+    /// The youngest first.
+    oldest: BinaryHeap<(u64, bool)>,
+    more: bool,
+}
+
+impl Found {
+    fn add(&mut self, seq: u64, passage: Passages) {
+        self.told = self.told.or(passage);
+        self.oldest.push((seq, passage == Passages::ENTER));
+        if self.oldest.len() > LISTED {
+            self.oldest.pop();
+            self.more = true;
+        }
+    }
+
+    fn list(self, state: &State, budget: &Budget) -> Result<Option<AreaMoved>> {
+        /// What an entry takes beside its id.
+        const ENTRY: usize = 64;
+        if !self.told.any() {
+            return Ok(None);
+        }
+        let mut listed = Vec::with_capacity(self.oldest.len());
+        let mut bytes = 0;
+        for (seq, enters) in self.oldest.into_sorted_vec() {
+            budget.step()?;
+            let id = super::subject::feature_id(state, seq)?;
+            bytes += id.len() + ENTRY;
+            let passage = match enters {
+                true => Passages::ENTER,
+                false => Passages::EXIT,
+            };
+            listed.push((seq, id, passage));
+        }
+        Ok(Some(AreaMoved {
+            told: self.told,
+            listed,
+            more: self.more,
+            _held: state.memory.work.reserve(bytes)?,
+        }))
+    }
+}

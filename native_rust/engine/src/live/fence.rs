@@ -1,0 +1,224 @@
+//! Fences: areas that features go into and out of.
+
+use super::areas::{Areas, Held};
+use crate::error::{Error, InvalidCode, Result};
+use crate::geo::Predicate;
+use crate::search::Target;
+use crate::state::State;
+use crate::types::{BoundingBox, Rect};
+
+/// What can be told of a feature and an area. Each is a bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) struct Passages(u8);
+
+impl Passages {
+    /// It was not inside, and is.
+    pub(super) const ENTER: Self = Self(1);
+    /// It was inside, and is not.
+    pub(super) const EXIT: Self = Self(2);
+    /// A version that is inside.
+    pub(super) const INSIDE: Self = Self(4);
+    /// A version that is not.
+    pub(super) const OUTSIDE: Self = Self(8);
+    /// Neither of two versions is inside, and the way between them meets the area.
+    pub(super) const CROSS: Self = Self(16);
+
+    const NAMES: [(&'static str, Self); 5] = [
+        ("enter", Self::ENTER),
+        ("exit", Self::EXIT),
+        ("inside", Self::INSIDE),
+        ("outside", Self::OUTSIDE),
+        ("cross", Self::CROSS),
+    ];
+
+    fn parse(name: &str) -> Result<Self> {
+        let known = Self::NAMES.iter().find(|(known, _)| *known == name);
+        known.map(|(_, passage)| *passage).ok_or_else(|| {
+            let detail =
+                format!("found {name:?}; a fence takes enter, exit, inside, outside and cross");
+            refuse("/fence", detail)
+        })
+    }
+
+    /// All of both.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those of both that are the same.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(super) fn when(self, holds: bool) -> Self {
+        match holds {
+            true => self,
+            false => Self::default(),
+        }
+    }
+
+    pub(super) fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    pub(super) fn has(self, other: Self) -> bool {
+        self.and(other).any()
+    }
+
+    /// Their names, in a fixed order.
+    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
+        let held = Self::NAMES.iter().filter(move |(_, one)| self.has(*one));
+        held.map(|(name, _)| *name)
+    }
+}
+
+/// Why a feature is inside now, or is not any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Reason {
+    /// It was not there before.
+    Created,
+    /// Its place has changed.
+    Moved,
+    /// Its place was inside before and after; what else is asked of it has changed.
+    Changed,
+    /// It is not there any more.
+    Deleted,
+    /// The area has changed.
+    Area,
+}
+
+impl Reason {
+    /// In JSON.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Moved => "moved",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+            Self::Area => "area",
+        }
+    }
+}
+
+/// What one asks of an area.
+#[derive(Debug)]
+pub(super) struct Fence {
+    pub asked: Passages,
+    pub area: FenceArea,
+}
+
+#[derive(Debug)]
+pub(super) enum FenceArea {
+    Fixed(Target),
+    /// The geometry of the feature with that id, as of each moment. It is not looked at
+    /// itself.
+    Stored(String),
+}
+
+/// An area as of a moment.
+pub(super) enum Now<'a> {
+    /// Nothing is inside.
+    Nowhere,
+    Fixed(&'a Target),
+    Stored(Held),
+}
+
+impl Fence {
+    /// Of the names of what is asked, one or several, the areas that are given otherwise,
+    /// and the id of a feature.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a pointer to the word.
+    pub(super) fn new(
+        names: &[&str],
+        areas: &mut Vec<Target>,
+        feature: Option<&str>,
+        predicate: Option<Predicate>,
+    ) -> Result<Option<Self>> {
+        if names.is_empty() {
+            return match feature {
+                None => Ok(None),
+                Some(_) => Err(refuse(
+                    "/feature",
+                    "feature names the area of a fence; say with fence what is to be told of it",
+                )),
+            };
+        }
+        let passages = names.iter().map(|name| Passages::parse(name));
+        let asked = passages.reduce(|all, one| Ok(all?.or(one?)));
+        let asked = asked.unwrap_or(Ok(Passages::default()))?;
+        if predicate.is_some() {
+            let detail = "what has a position in common with the area of a fence is inside; leave predicate out";
+            return Err(refuse("/predicate", detail));
+        }
+        let area = match (areas.pop(), feature) {
+            (Some(target), None) => FenceArea::Fixed(target),
+            (None, Some(id)) => FenceArea::Stored(id.to_owned()),
+            (None, None) => {
+                let detail = "a fence needs an area; give bbox, geometry or feature";
+                return Err(refuse("/fence", detail));
+            }
+            (Some(_), Some(_)) => return Err(several()),
+        };
+        match areas.is_empty() {
+            true => Ok(Some(Self { asked, area })),
+            false => Err(several()),
+        }
+    }
+
+    /// The id of the feature that is the area.
+    pub(super) fn feature(&self) -> Option<&str> {
+        match &self.area {
+            FenceArea::Fixed(_) => None,
+            FenceArea::Stored(id) => Some(id),
+        }
+    }
+
+    /// The area as of a block. May read the journal.
+    ///
+    /// # Errors
+    /// Those of [`Areas::get`], [`Error::Closed`].
+    pub(super) fn area_at(&self, state: &State, areas: &Areas, seq: u64) -> Result<Now<'_>> {
+        let id = match &self.area {
+            FenceArea::Fixed(target) => return Ok(Now::Fixed(target)),
+            FenceArea::Stored(id) => id,
+        };
+        let placed = state.indexes.features.read().placed(id, seq);
+        // Closed on the way, the index was empty.
+        state.check_open()?;
+        match placed {
+            Some((version, Some(_))) => Ok(match areas.get(state, version)? {
+                Some(held) => Now::Stored(held),
+                None => Now::Nowhere,
+            }),
+            _ => Ok(Now::Nowhere),
+        }
+    }
+}
+
+impl Now<'_> {
+    pub(super) fn target(&self) -> Option<&Target> {
+        match self {
+            Now::Nowhere => None,
+            Now::Fixed(target) => Some(target),
+            Now::Stored(held) => Some(held.target()),
+        }
+    }
+}
+
+/// The rectangles that what meets a geometry with this envelope touches one of.
+pub(super) fn pieces_of(envelope: Rect) -> Vec<Rect> {
+    let Rect { min, max } = envelope;
+    // Stored positions are in range.
+    let spelled = BoundingBox::new(min[0], min[1], max[0], max[1]);
+    spelled.map_or_else(|_| vec![envelope], |bbox| bbox.pieces().to_vec())
+}
+
+fn several() -> Error {
+    let detail = "a fence has one area; give one of bbox, geometry and feature";
+    refuse("/fence", detail)
+}
+
+fn refuse(pointer: &'static str, detail: impl Into<String>) -> Error {
+    Error::invalid(InvalidCode::Parameter, pointer, detail)
+}
