@@ -43,7 +43,7 @@ demo: build ## load the samples and print a few queries with their answers
 # how many answers to queries were held against brute force in lines of "oracles:".
 test: setup ## run every test, of the engine and of the server
 	cd native_rust && cargo test --locked --package formdb-engine
-	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix planted
+	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix --test live planted
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),10)
 	mix test --warnings-as-errors
 
@@ -68,7 +68,7 @@ interop: build ## run the tests that need other systems and clients (as root)
 soak: setup ## run the reliability tests for long (SOAK_SECONDS=300 FUZZ_SECONDS=300 KILLS=1000)
 	cd native_rust && FORMDB_SOAK=$(or $(SOAK_SECONDS),300) PROPTEST_CASES=20000 \
 		cargo test --locked --package formdb-engine
-	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix planted
+	cd native_rust && cargo test --locked --package formdb-engine --features planted-bugs --test matrix --test live planted
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),300)
 	FORMDB_KILLS=$(or $(KILLS),1000) mix test test/integration/survival_test.exs
 	$(MAKE) live

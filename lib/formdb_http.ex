@@ -972,6 +972,8 @@ defmodule FormdbHttp do
         in `search/3`
       * `series_id` is about series: an id, one that ends in `*` for all that begin so, or
         a list of both
+      * `fence` is what is told of an area that features go into and out of: one or
+        several of `enter`, `exit`, `inside`, `outside` and `cross`, see below
       * `type` is what blocks do: `"put_feature"`, `"delete_points"`, ... A revert is the put or
         delete that it does, and a `"revert"`
 
@@ -992,13 +994,51 @@ defmodule FormdbHttp do
       tree, as `inclusion_proof/3` gives it, with the size and root of that. A subscription that
       begins after a block then has `:consistency`, too, from the blocks up to that one
 
+  ## Fences
+
+  The area of a fence is `bbox`, `geometry`, or `feature`: the id of a stored feature, whose
+  geometry is the area as of each moment. A version of a feature is inside if it has a position
+  in common with the area. One that is deleted, not yet written, without a geometry, or without
+  the properties that the filter asks for is outside. `ids` are features to look at.
+
+    * `enter` - the version before was outside, this one is inside
+    * `exit` - the other way round
+    * `inside`, `outside` - each version that is there
+    * `cross` - two positions outside, and the straight line between them, the shorter way
+      round, meets the area
+
+  The event has `fence`, a list of those that hold and were asked for. What enters or exits has
+  a `reason`: `created`, `moved`, `changed` (its properties), `deleted`, or `area` where that has
+  changed. Such an event is that of the block that changed the area. It has `features`, up to 1,000 of
+  those that entered or exited (`feature_id`, `seq` of the version, `fence`), those with the oldest
+  versions, and `more`, whether there are others.
+
+  A fence keeps no state: what it tells is worked out from the journal, block by block, and so is
+  the same from any `:since` on.
+
+      iex> harbour = ~s({"type":"Feature","properties":{},"geometry":{"type":"Polygon","coordinates":[[[0,0],[2,0],[2,2],[0,2],[0,0]]]}})
+      iex> {:ok, _} = FormdbHttp.put_feature("quakes", harbour, id: "harbour")
+      iex> {:ok, %{ref: ref}} = FormdbHttp.subscribe("quakes", filter: %{"fence" => "enter,exit", "feature" => "harbour"})
+      iex> for x <- [3, 1] do
+      ...>   ship = ~s({"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[\#{x},1]}})
+      ...>   {:ok, _} = FormdbHttp.put_feature("quakes", ship, id: "ship")
+      ...> end
+      iex> receive do
+      ...>   {:formdb, ^ref, [event]} ->
+      ...>     {event.seq, event.matched, event.json =~ ~s("fence":["enter"],"reason":"moved")}
+      ...> end
+      {3, :after, true}
+
+  ## Cost
+
   Only what is durable is sent. A process that dies is forgotten. One that does not ask
   holds nothing but its place; and no more than `FORMDB_SUBSCRIPTION_BYTES` of events are sent
   to one before it asks again, whatever its demand. `:busy` beyond `FORMDB_SUBSCRIPTIONS`
   subscriptions to a database.
 
   Matching and encoding are done once for all subscriptions, on threads of the engine. What a
-  block costs depends on how many want it, and not on how many there are.
+  block costs depends on how many want it, and not on how many there are; fences elsewhere
+  cost nothing.
   """
   @spec subscribe(database(), [
           {:filter, Types.live_filter()}

@@ -5,7 +5,7 @@ defmodule FormdbHttp.Live do
 
   alias FormdbHttp.{Catalog, Engine, Error, Input, JSON, Native, Subscription, Writing}
 
-  @words ~w(type series_id ids bbox geometry predicate antimeridian)
+  @words ~w(type series_id ids bbox geometry predicate antimeridian fence feature)
   @demand 1_000
 
   def subscribe(name, opts) do
@@ -91,6 +91,8 @@ defmodule FormdbHttp.Live do
            {:ok, antimeridian} <- choice(words, "antimeridian", ~w(refuse cut as_is)a, :refuse),
            {:ok, ids} <- texts(words, "ids", &String.split(&1, ",")),
            {:ok, series} <- texts(words, "series_id", &[&1]),
+           {:ok, fence} <- texts(words, "fence", &String.split(&1, ",")),
+           {:ok, feature} <- feature(words["feature"]),
            {:ok, bbox} <- bbox(words["bbox"]),
            {:ok, geometry} <- geometry(words["geometry"]) do
         {:ok,
@@ -102,6 +104,8 @@ defmodule FormdbHttp.Live do
            geometry: geometry,
            antimeridian: antimeridian,
            predicate: predicate,
+           fence: fence,
+           feature: feature,
            properties:
              for({key, text} <- properties, text <- List.wrap(text), do: {key, to_string(text)})
          }}
@@ -157,6 +161,9 @@ defmodule FormdbHttp.Live do
         no_texts(key, other)
     end
   end
+
+  defp feature(id) when is_nil(id) or is_binary(id), do: {:ok, id}
+  defp feature(other), do: refuse("found #{inspect(other)}; expected an id", "feature")
 
   defp no_texts(key, found),
     do: refuse("found #{inspect(found)}; expected a text, or a list of one or more", key)

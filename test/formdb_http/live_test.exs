@@ -100,6 +100,61 @@ defmodule FormdbHttp.LiveTest do
     refute_receive {:formdb, _ref, _what}, 50
   end
 
+  test "a fence tells what goes into an area and out of it, and why", %{db: db} do
+    area = fn east ->
+      ring = [[0, -1], [east, -1], [east, 1], [0, 1], [0, -1]]
+      polygon = %{"type" => "Polygon", "coordinates" => [ring]}
+      feature = %{"type" => "Feature", "geometry" => polygon, "properties" => %{}}
+      {:ok, %{seq: seq}} = FormdbHttp.put_feature(db, feature, id: "area")
+      seq
+    end
+
+    filter = [fence: ["enter", "exit"], feature: "area"]
+    {:ok, subscription} = FormdbHttp.subscribe(db, filter: filter)
+    fixed = %{"fence" => "cross,outside", "bbox" => "0,-1,10,1", "ids" => "a"}
+    {:ok, crossing} = FormdbHttp.subscribe(db, filter: fixed)
+
+    put(db, "a", -5)
+    area.(10)
+    put(db, "a", 5)
+    put(db, "a", 15)
+    area.(20)
+    area.(12)
+    put(db, "a", 11)
+    {:ok, _} = FormdbHttp.delete_feature(db, "a")
+
+    short = fn event ->
+      json = JSON.decode!(event.json)
+      {event.seq, json["matched"], json["fence"], json["reason"]}
+    end
+
+    told = events(subscription, 6)
+
+    assert [
+             {3, "after", ["enter"], "moved"},
+             {4, "before", ["exit"], "moved"},
+             {5, "after", ["enter"], "area"},
+             {6, "before", ["exit"], "area"},
+             {7, "after", ["enter"], "moved"},
+             {8, "before", ["exit"], "deleted"}
+           ] = Enum.map(told, short)
+
+    assert %{
+             "features" => [%{"feature_id" => "a", "seq" => 4, "fence" => "enter"}],
+             "more" => false,
+             "op" => "put_feature"
+           } = JSON.decode!(Enum.at(told, 2).json)
+
+    assert [
+             {1, "neither", ["outside"], nil},
+             {4, "before", ["outside"], nil},
+             {7, "neither", ["outside"], nil}
+           ] = Enum.map(events(crossing, 3), short)
+
+    {:ok, again} = FormdbHttp.subscribe(db, filter: filter, since: 4)
+    assert Enum.map(events(again, 4), short) == told |> Enum.drop(2) |> Enum.map(short)
+  end
+
   test "begins in the past, by a sequence, its hash, or a time", %{db: db} do
     for n <- 1..5, do: put(db, "f#{n}", n)
     {:ok, %{hash: hash, time: time}} = FormdbHttp.put_feature(db, feature("f6", 6))
@@ -148,7 +203,15 @@ defmodule FormdbHttp.LiveTest do
           {%{"predicate" => "near", "bbox" => "1,2,3,4"}, "/predicate"},
           {%{"ids" => []}, "/ids"},
           {%{"ids" => Enum.map(1..1_001, &"f#{&1}")}, "/ids"},
-          {%{"series_id" => 5}, "/series_id"}
+          {%{"series_id" => 5}, "/series_id"},
+          {%{"fence" => "enter"}, "/fence"},
+          {%{"fence" => "arrive", "bbox" => "1,2,3,4"}, "/fence"},
+          {%{"fence" => 5}, "/fence"},
+          {%{"fence" => "enter", "bbox" => "1,2,3,4", "feature" => "a"}, "/fence"},
+          {%{"fence" => "enter", "bbox" => "1,2,3,4", "predicate" => "within"}, "/predicate"},
+          {%{"fence" => "enter", "bbox" => "1,2,3,4", "series_id" => "s"}, "/series_id"},
+          {%{"feature" => "a"}, "/feature"},
+          {%{"feature" => 5, "fence" => "enter"}, "/feature"}
         ] do
       assert {:invalid_parameter, ^pointer} = code(FormdbHttp.subscribe(db, filter: filter))
     end
@@ -357,12 +420,14 @@ defmodule FormdbHttp.LiveTest do
     end
   end
 
-  test "what docs/howto/follow-changes.md shows is so" do
-    page = File.read!("docs/howto/follow-changes.md")
-    code = Regex.scan(~r/^```elixir\n(.*?)^```/ms, page, capture: :all_but_first)
-    assert length(code) > 4
-    on_exit(fn -> FormdbHttp.purge("quakes") end)
-    Process.flag(:trap_exit, true)
-    {true, _} = code |> Enum.join("\n") |> Kernel.<>("\ntrue") |> Code.eval_string()
+  for {page, database} <- [{"follow-changes", "quakes"}, {"fences", "fleet"}] do
+    test "what docs/howto/#{page}.md shows is so" do
+      page = File.read!("docs/howto/#{unquote(page)}.md")
+      code = Regex.scan(~r/^```elixir\n(.*?)^```/ms, page, capture: :all_but_first)
+      assert length(code) > 3
+      on_exit(fn -> FormdbHttp.purge(unquote(database)) end)
+      Process.flag(:trap_exit, true)
+      {true, _} = code |> Enum.join("\n") |> Kernel.<>("\ntrue") |> Code.eval_string()
+    end
   end
 end

@@ -113,6 +113,14 @@ pub(crate) enum Bug {
     RestUnchanged,
     /// Feed a subscriber by the filter that it had before it was handed over.
     BeginUnchanged,
+    /// Compare a version with the area of a fence as it is by now.
+    AreaOfLater,
+    /// Look for the fences of an area where that was at first.
+    AreaStays,
+    /// Take the way between two positions for the one within the plane.
+    PathTheLongWay,
+    /// List the area of a fence among what is inside of it.
+    AreaIsItself,
 }
 
 /// Whether this bug is planted.

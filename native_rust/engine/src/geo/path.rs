@@ -1,6 +1,7 @@
 //! The way from one position to another.
 
 use super::shape::{Position, Shape};
+use crate::planted::{Bug, planted};
 use crate::types::Rect;
 
 /// The straight line in longitude and latitude between two positions, the shorter way
@@ -21,11 +22,12 @@ impl Path {
             to[0] = from[0];
         }
         // Half a turn goes the way that is written.
-        if to[0] - from[0] > 180.0 {
-            to[0] -= 360.0;
-        } else if to[0] - from[0] < -180.0 {
-            to[0] += 360.0;
-        }
+        to[0] += match to[0] - from[0] {
+            _ if planted(Bug::PathTheLongWay) => 0.0,
+            east if east > 180.0 => -360.0,
+            west if west < -180.0 => 360.0,
+            _ => 0.0,
+        };
         if from == to {
             return None;
         }
@@ -69,18 +71,15 @@ mod tests {
     #[test]
     fn it_goes_the_shorter_way_and_is_there_on_both_sides_of_the_antimeridian() {
         assert_eq!(lines([1.0, 2.0], [3.0, 4.0]), [[[1.0, 2.0], [3.0, 4.0]]]);
-        let both = [
-            [[-181.0, 0.0], [-179.0, 2.0]],
-            [[179.0, 0.0], [181.0, 2.0]],
-        ];
+        let both = [[[-181.0, 0.0], [-179.0, 2.0]], [[179.0, 0.0], [181.0, 2.0]]];
         assert_eq!(lines([179.0, 0.0], [-179.0, 2.0]), both);
-        let back = [
-            [[-179.0, 2.0], [-181.0, 0.0]],
-            [[181.0, 2.0], [179.0, 0.0]],
-        ];
+        let back = [[[-179.0, 2.0], [-181.0, 0.0]], [[181.0, 2.0], [179.0, 0.0]]];
         assert_eq!(lines([-179.0, 2.0], [179.0, 0.0]), back);
         // Half a turn, as written.
-        assert_eq!(lines([-90.0, 0.0], [90.0, 0.0]), [[[-90.0, 0.0], [90.0, 0.0]]]);
+        assert_eq!(
+            lines([-90.0, 0.0], [90.0, 0.0]),
+            [[[-90.0, 0.0], [90.0, 0.0]]]
+        );
         // It ends on the antimeridian, or runs along it, however that is spelled.
         assert_eq!(lines([170.0, 0.0], [-180.0, 0.0]).len(), 2);
         assert_eq!(lines([180.0, 0.0], [-180.0, 1.0]).len(), 2);
@@ -88,9 +87,18 @@ mod tests {
 
     #[test]
     fn a_pole_is_one_place_at_every_longitude() {
-        assert_eq!(lines([5.0, 89.0], [170.0, 90.0]), [[[5.0, 89.0], [5.0, 90.0]]]);
-        assert_eq!(lines([170.0, -90.0], [5.0, 0.0]), [[[5.0, -90.0], [5.0, 0.0]]]);
-        assert_eq!(lines([7.0, -90.0], [9.0, 90.0]), [[[9.0, -90.0], [9.0, 90.0]]]);
+        assert_eq!(
+            lines([5.0, 89.0], [170.0, 90.0]),
+            [[[5.0, 89.0], [5.0, 90.0]]]
+        );
+        assert_eq!(
+            lines([170.0, -90.0], [5.0, 0.0]),
+            [[[5.0, -90.0], [5.0, 0.0]]]
+        );
+        assert_eq!(
+            lines([7.0, -90.0], [9.0, 90.0]),
+            [[[9.0, -90.0], [9.0, 90.0]]]
+        );
         assert!(Path::new([7.0, 90.0], [9.0, 90.0]).is_none());
         assert!(Path::new([180.0, 3.0], [-180.0, 3.0]).is_none());
         assert!(Path::new([1.0, 3.0], [1.0, 3.0]).is_none());

@@ -131,11 +131,9 @@ impl Features {
             .places
             .iter()
             .min_by(|a, b| area(a).total_cmp(&area(b)));
-        smallest.map_or(FeatureHandle::Any, |target| {
-            FeatureHandle::Place {
-                pieces: target.pieces(),
-                paths: false,
-            }
+        smallest.map_or(FeatureHandle::Any, |target| FeatureHandle::Place {
+            pieces: target.pieces(),
+            paths: false,
         })
     }
 

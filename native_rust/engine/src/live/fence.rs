@@ -3,6 +3,7 @@
 use super::areas::{Areas, Held};
 use crate::error::{Error, InvalidCode, Result};
 use crate::geo::Predicate;
+use crate::planted::{Bug, planted};
 use crate::search::Target;
 use crate::state::State;
 use crate::types::{BoundingBox, Rect};
@@ -182,6 +183,10 @@ impl Fence {
         let id = match &self.area {
             FenceArea::Fixed(target) => return Ok(Now::Fixed(target)),
             FenceArea::Stored(id) => id,
+        };
+        let seq = match planted(Bug::AreaOfLater) {
+            true => state.published(),
+            false => seq,
         };
         let placed = state.indexes.features.read().placed(id, seq);
         // Closed on the way, the index was empty.

@@ -98,7 +98,9 @@ impl LiveFilter {
         match &self.features {
             None if self.series.is_empty() => Handle::Any,
             features => Handle::Parts {
-                features: features.as_ref().map(|features| self.feature_handle(features)),
+                features: features
+                    .as_ref()
+                    .map(|features| self.feature_handle(features)),
                 series: &self.series,
             },
         }

@@ -150,12 +150,7 @@ impl Place<'_> {
     }
 
     /// Of a passage between being inside and the other version.
-    fn reason(
-        &self,
-        none: Reason,
-        other: &Option<Version<'_>>,
-        seen: Seen,
-    ) -> Result<Reason> {
+    fn reason(&self, none: Reason, other: &Option<Version<'_>>, seen: Seen) -> Result<Reason> {
         Ok(match other {
             None => none,
             Some(other) if !seen.fits && self.holds(other)? => Reason::Changed,

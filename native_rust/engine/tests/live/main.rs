@@ -10,10 +10,13 @@
 
 mod bounds;
 mod fence_rules;
+mod fences;
 mod followers;
 #[path = "../support/oracles.rs"]
 mod oracles;
 mod plain;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod proofs;
 mod properties;
 mod seam;

@@ -34,6 +34,15 @@ impl Words {
         }
     }
 
+    /// What a fence tells of the area that a feature is.
+    pub fn around(feature: &str, fence: &[&'static str]) -> Self {
+        Self {
+            fence: fence.to_vec(),
+            feature: Some(feature.into()),
+            ..Self::default()
+        }
+    }
+
     pub fn random(dice: &mut Dice) -> Self {
         let mut words = Self::default();
         if dice.once_in(6) {
@@ -248,16 +257,16 @@ impl Words {
 
     pub fn has_properties(&self, feature: &Value) -> bool {
         self.properties.iter().all(|(key, text)| {
-                let value = &feature["properties"][&key[5..]];
-                match text.split_once(':') {
-                    Some(("gte", number)) => value
-                        .as_f64()
-                        .is_some_and(|n| n >= number.parse::<f64>().unwrap()),
-                    Some(("exists", _)) => value.is_null(),
-                    Some((_, list)) => list.split(',').any(|one| value == one),
-                    None => value == text.as_str(),
-                }
-            })
+            let value = &feature["properties"][&key[5..]];
+            match text.split_once(':') {
+                Some(("gte", number)) => value
+                    .as_f64()
+                    .is_some_and(|n| n >= number.parse::<f64>().unwrap()),
+                Some(("exists", _)) => value.is_null(),
+                Some((_, list)) => list.split(',').any(|one| value == one),
+                None => value == text.as_str(),
+            }
+        })
     }
 }
 

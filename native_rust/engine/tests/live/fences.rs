@@ -1,0 +1,227 @@
+//! Fences on features: random walks over the antimeridian and the poles, areas that move,
+//! deletes and reverts, held against brute force as they happen, from the journal, and with
+//! a seam between.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use formdb_engine::{Database, Limits, Live, LiveFilter, LiveWords, Predicate};
+use serde_json::Value;
+
+use super::followers::Follower;
+use super::oracles::compared;
+use super::plain::{Plain, Words};
+use super::support::SimFs;
+use super::support::calls::DIR;
+use super::workload::{Dice, settle, write};
+
+fn open(limits: Limits) -> Database {
+    Database::open(Arc::new(SimFs::new()), Path::new(DIR), limits).unwrap()
+}
+
+fn put(db: &Database, id: &str, geometry: &str) {
+    let text = format!(
+        r#"{{"type":"Feature","id":"{id}","geometry":{geometry},"properties":{{"kind":"car"}}}}"#
+    );
+    db.write(db.prepare_features(text.as_bytes()).unwrap().operations)
+        .unwrap();
+}
+
+fn point(x: i64, y: i64) -> String {
+    format!(r#"{{"type":"Point","coordinates":[{x},{y}]}}"#)
+}
+
+/// Things on their way, each of which goes on from where it is.
+struct Walkers([[i64; 2]; 5]);
+
+impl Walkers {
+    fn step(&mut self, db: &Database, dice: &mut Dice) {
+        let one = dice.below(5) as usize;
+        let far = match dice.below(8) {
+            0 => 40,
+            1 => 12,
+            _ => 3,
+        };
+        let mut by = || dice.below(2 * far + 1) as i64 - far as i64;
+        let [x, y] = self.0[one];
+        let x = (x + by() + 540).rem_euclid(360) - 180;
+        let y = (y + by()).clamp(-90, 90);
+        self.0[one] = [x, y];
+        // Both spellings.
+        let x = if x == -180 && dice.once_in(2) { 180 } else { x };
+        put(db, &format!("f{one}"), &point(x, y));
+    }
+}
+
+fn history(seed: u64) -> usize {
+    let mut dice = Dice::new(seed, 31);
+    let db = open(Limits {
+        segment_bytes: 32 << 10,
+        sync_interval_ms: 2,
+        // Some of the areas, or none.
+        fence_area_bytes: [0, 2_000, 64 << 20][dice.below(3) as usize],
+        ..Limits::default()
+    });
+    let live = Live::default();
+    let mut walkers = Walkers([[0, 0], [178, 4], [-178, 4], [5, 88], [3, -3]]);
+    let words: Vec<Words> = (0..24).map(|_| Words::fence(&mut dice)).collect();
+    let all = u64::MAX / 2;
+    let follow = |words: &Words, since| Follower::new(&live, &db, words.clone(), since, all);
+    let mut followers: Vec<Follower> = words.iter().map(|w| follow(w, None).unwrap()).collect();
+    for _ in 0..400 {
+        match dice.below(10) {
+            0..6 => walkers.step(&db, &mut dice),
+            6..9 => write(&db, &mut dice),
+            _ => {
+                // It begins anywhere, and goes on with what comes.
+                let one = &words[dice.below(words.len() as u64) as usize];
+                let since = dice.below(db.info().unwrap().durable_seq + 1);
+                followers.push(follow(one, Some(since)).unwrap());
+            }
+        }
+    }
+    settle(&db);
+    followers.extend(words.iter().map(|w| follow(w, Some(0)).unwrap()));
+    let mut plain = Plain::default();
+    plain.read(&db);
+    let last = plain.entries.len() as u64;
+    let mut events = 0;
+    for follower in &followers {
+        follower.catch_up(last);
+        events += follower.check(&plain, Some(last));
+    }
+    db.close();
+    live.close();
+    events
+}
+
+#[test]
+fn what_they_tell_is_what_brute_force_finds() {
+    let mut events = 0;
+    for seed in super::oracles_seeds(12) {
+        let told = std::panic::catch_unwind(|| history(seed));
+        events += told.unwrap_or_else(|_| panic!("seed {seed}"));
+    }
+    assert!(events > 1_000);
+    compared("events of fences", events);
+}
+
+fn square(from: i64, to: i64) -> String {
+    super::workload::rectangle([from, from, to, to])
+}
+
+#[test]
+fn an_area_that_moves_lists_a_thousand_and_says_that_there_are_more() {
+    let db = open(Limits::default());
+    let live = Live::default();
+    put(&db, "area", &square(0, 10));
+    let points: Vec<String> = (0..1_500)
+        .map(|n| {
+            let (x, y) = (n % 5, n % 7);
+            format!(
+                r#"{{"type":"Feature","id":"p{n}","geometry":{},"properties":{{}}}}"#,
+                point(x, y)
+            )
+        })
+        .collect();
+    let text = format!(
+        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+        points.join(",")
+    );
+    db.write(db.prepare_features(text.as_bytes()).unwrap().operations)
+        .unwrap();
+    let words = Words::around("area", &["enter", "exit"]);
+    let follower = Follower::new(&live, &db, words.clone(), None, 1_000).unwrap();
+    put(&db, "area", &square(20, 30));
+    put(&db, "area", "null");
+    put(&db, "area", &square(-10, 0));
+    settle(&db);
+    let mut plain = Plain::default();
+    plain.read(&db);
+    let last = plain.entries.len() as u64;
+    let again = Follower::new(&live, &db, words, Some(0), 1_000_000).unwrap();
+    for follower in [&follower, &again] {
+        follower.catch_up(last);
+        follower.check(&plain, Some(last));
+    }
+    let told = follower.ear.told.lock().unwrap();
+    let events: Vec<Value> = told
+        .events
+        .iter()
+        .map(|(.., json)| serde_json::from_slice(json).unwrap())
+        .collect();
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0]["fence"], serde_json::json!(["exit"]));
+    assert_eq!(events[0]["features"].as_array().unwrap().len(), 1_000);
+    assert_eq!(events[0]["features"][0]["feature_id"], "p0");
+    assert_eq!(events[0]["more"], true);
+    // Those on its corner.
+    assert_eq!(events[1]["fence"], serde_json::json!(["enter"]));
+    assert_eq!(events[1]["more"], false);
+}
+
+#[test]
+fn what_is_no_fence_is_refused_with_the_word() {
+    let db = open(Limits::default());
+    let bbox = Some("0,0,1,1");
+    let geometry: Option<&[u8]> = Some(br#"{"type":"Point","coordinates":[0,0]}"#);
+    let enter = || LiveWords {
+        fence: vec!["enter"],
+        ..LiveWords::default()
+    };
+    let wrong = [
+        (enter(), "/fence"),
+        (
+            LiveWords {
+                fence: vec!["enter", "leave"],
+                bbox,
+                ..LiveWords::default()
+            },
+            "/fence",
+        ),
+        (
+            LiveWords {
+                bbox,
+                geometry,
+                ..enter()
+            },
+            "/fence",
+        ),
+        (
+            LiveWords {
+                bbox,
+                feature: Some("a"),
+                ..enter()
+            },
+            "/fence",
+        ),
+        (
+            LiveWords {
+                bbox,
+                predicate: Some(Predicate::Within),
+                ..enter()
+            },
+            "/predicate",
+        ),
+        (
+            LiveWords {
+                bbox,
+                series: vec!["s"],
+                ..enter()
+            },
+            "/series_id",
+        ),
+        (
+            LiveWords {
+                feature: Some("a"),
+                ..LiveWords::default()
+            },
+            "/feature",
+        ),
+    ];
+    for (words, pointer) in wrong {
+        let refused = LiveFilter::new(&words, &Limits::default(), db.memory()).unwrap_err();
+        assert_eq!(refused.code(), "invalid_parameter");
+        assert_eq!(refused.pointer(), Some(pointer), "{words:?}");
+    }
+}
