@@ -193,6 +193,12 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:text, "log"), do: text(pattern: "^[0-9a-f]+$")
   defp schema(:text, "hash"), do: ref(:hash)
   defp schema(:text, "ids"), do: text(examples: ["us7000abcd,kobe"])
+
+  defp schema(:text, "fence") do
+    one = "(enter|exit|inside|outside|cross)"
+    text(pattern: "^#{one}(,#{one})*$", examples: ["enter,exit"])
+  end
+
   defp schema(:text, name) when name in ["series", "series_id"], do: ref(:series_id)
   defp schema(:text, "point_id"), do: ref(:point_id)
   defp schema(:text, "prefix"), do: text()

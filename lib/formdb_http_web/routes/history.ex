@@ -60,6 +60,15 @@ defmodule FormdbHttpWeb.Routes.History do
               antimeridian(),
               parameter("ids", :text, "Only blocks of these features, with commas between."),
               parameter(
+                "fence",
+                :text,
+                "What is told of features and an area (`bbox`, `geometry` or `feature`): one or several of " <>
+                  "enter, exit, inside, outside and cross, with commas between."
+              ),
+              feature(
+                "The id of a feature, whose geometry as of each moment is the area of the fence."
+              ),
+              parameter(
                 "proof",
                 {:enum, [true, false]},
                 "Whether each entry comes with the proof that it is in the tree.",
