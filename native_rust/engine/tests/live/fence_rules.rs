@@ -78,7 +78,7 @@ fn crosses(from: [i64; 2], to: [i64; 2], areas: &[Rect]) -> bool {
             // On which side of the line each corner is.
             let sides = [(w, s), (e, s), (e, n), (w, n)]
                 .map(|(x, y)| ((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)).signum());
-            !apart && !(sides.iter().all(|s| *s > 0) || sides.iter().all(|s| *s < 0))
+            !(apart || sides.iter().all(|s| *s > 0) || sides.iter().all(|s| *s < 0))
         })
     })
 }
