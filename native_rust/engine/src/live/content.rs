@@ -4,7 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::finding::{Finding, Matched};
+use super::finding::Finding;
+use super::matched::Matched;
 use super::subject::Subject;
 use crate::block::OpKind;
 use crate::error::Result;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::finding::Matched;
+use super::matched::Matched;
 use super::subject::{FeatureChange, Version};
 use super::words::LiveWords;
 use crate::budget::Budget;

@@ -3,7 +3,8 @@
 use super::area_moved::Fences;
 use super::features::{FeatureHandle, Features};
 use super::fence::{Fence, FenceArea, Passages};
-use super::finding::{Finding, Matched};
+use super::finding::Finding;
+use super::matched::Matched;
 use super::passage::Fencing;
 use super::subject::{About, Subject};
 use super::words::LiveWords;

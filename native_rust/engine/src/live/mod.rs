@@ -18,6 +18,7 @@ mod finding;
 mod hub;
 mod index;
 mod kept;
+mod matched;
 mod matcher;
 #[cfg(test)]
 mod model;
@@ -46,9 +47,9 @@ use crate::state::State;
 use crate::sync;
 pub use content::{Content, EventText, LiveEvent};
 pub use filter::LiveFilter;
-pub use finding::Matched;
 use hub::{Call, Hub, Job};
 use kept::Kept;
+pub use matched::Matched;
 use pool::Pool;
 use seat::{Changed, Owner, Seat};
 use since::Beginning;

@@ -7,7 +7,8 @@
 use super::area_moved::{AreaMoved, Fences};
 use super::features::Features;
 use super::fence::{Fence, Now, Passages, Reason};
-use super::finding::{Fenced, Finding, Matched};
+use super::finding::{Fenced, Finding};
+use super::matched::Matched;
 use super::subject::{FeatureChange, Version};
 use crate::budget::Budget;
 use crate::error::Result;
