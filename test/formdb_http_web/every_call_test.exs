@@ -458,6 +458,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "bodies" => {:boolean, "false"},
     "wait" => {:count, "0"},
     "ids" => {:text, "f1"},
+    "fence" => {:text, "enter"},
     "log" => {:text, "x"},
     "hash" => {:text, "x"},
     "proof" => {:boolean, "true"},

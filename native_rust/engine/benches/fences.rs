@@ -28,6 +28,7 @@ use formdb_engine::{
 use random::Random;
 
 const THINGS: usize = 1_000;
+const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Counter(Arc<AtomicU64>);
 
@@ -64,7 +65,12 @@ struct Fleet {
 
 impl Fleet {
     fn new(folder: &Path, many: usize, stored: bool) -> Self {
-        let db = Database::open(Arc::new(RealFileSystem), folder, Limits::default()).unwrap();
+        // Nobody asks for more.
+        let limits = Limits {
+            subscription_bytes: 64 << 30,
+            ..Limits::default()
+        };
+        let db = Database::open(Arc::new(RealFileSystem), folder, limits).unwrap();
         let across = (many as f64).sqrt().ceil() as usize;
         let side = 100.0 / across as f64;
         let mut fleet = Self {
@@ -111,7 +117,14 @@ impl Fleet {
             let subscription = fleet.live.subscribe(&fleet.db, follow, sink).unwrap();
             fleet.fences.push(subscription);
         }
-        fleet.settled();
+        // Something that concerns nobody, once all are fed by the matcher.
+        fleet.write();
+        let last = fleet.db.info().unwrap().seq;
+        let until = Instant::now() + PATIENCE;
+        while !fleet.fences.iter().all(|one| one.info().seq >= last) {
+            assert!(Instant::now() < until, "not all begin");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         fleet
     }
 
@@ -178,11 +191,17 @@ impl Fleet {
     /// Wait until everybody has seen everything.
     fn settled(&self) {
         let last = self.db.info().unwrap().seq;
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + PATIENCE;
         while self.fences.last().unwrap().info().seq < last
             || self.told.load(Ordering::Relaxed) < self.expected
         {
-            assert!(Instant::now() < until, "it does not come");
+            assert!(
+                Instant::now() < until,
+                "block {last}, {} of {} events, {:?}",
+                self.told.load(Ordering::Relaxed),
+                self.expected,
+                self.fences.last().map(Subscription::info)
+            );
             std::thread::yield_now();
         }
         assert_eq!(self.told.load(Ordering::Relaxed), self.expected);
