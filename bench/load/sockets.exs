@@ -76,7 +76,7 @@ defmodule Sockets do
     for index <- 1..:atomics.get(shared.numbers, @clients)//1,
         do: :atomics.put(shared.seqs, index, 0)
 
-    for index <- 1..6, do: :atomics.put(shared.numbers, index, 0)
+    for index <- 1..@bytes, do: :atomics.put(shared.numbers, index, 0)
     IO.puts("closed")
     []
   end
