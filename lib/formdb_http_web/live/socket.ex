@@ -7,7 +7,8 @@ defmodule FormdbHttpWeb.Live.Socket do
   # A host sends the frames of one callback before it makes the next one, and waits until the
   # client's end has taken all but a few kilobytes. So what was sent is told to the core by a
   # message to this process itself, which comes after that; and a client that does not read is not
-  # sent for.
+  # sent for. Events that come one by one are told of together: a message and a call for each
+  # would be a sixth of what it costs to send it.
 
   require Logger
 
@@ -16,7 +17,8 @@ defmodule FormdbHttpWeb.Live.Socket do
   alias FormdbHttpWeb.Live.{Bucket, Channel, History, Open, Reader, Reply, Serializer}
 
   @enforce_keys [:version, :limits, :reader, :joins, :core]
-  defstruct @enforce_keys ++ [channels: %{}, topics: %{}, asked: %{}]
+  defstruct @enforce_keys ++
+              [channels: %{}, topics: %{}, asked: %{}, sent: %{}, unasked: {0, 0}, lagging: %{}]
 
   @typedoc """
     * `limits` - `channels`, `message_bytes`, `joins_per_second`
@@ -25,6 +27,9 @@ defmodule FormdbHttpWeb.Live.Socket do
     * `core` - whom it subscribes at
     * `channels` - by their topics; `topics` - by the refs of their subscriptions
     * `asked` - calls under way, by their monitors: at most one a channel
+    * `sent` - events that the core has not been told of, by the refs of their subscriptions;
+      `unasked` - how many they are together, and how many bytes
+    * `lagging` - the refs of those that lag: of them the core is told at once
   """
   @type t :: %__MODULE__{}
 
@@ -37,6 +42,11 @@ defmodule FormdbHttpWeb.Live.Socket do
   # Events that may be on their way to this process. What it is told by its client comes after
   # them, so they are few enough to be sent within seconds over a slow line.
   @demand 256
+
+  # The core is told when so many events have been sent, or so many bytes: few enough that it
+  # goes on meanwhile.
+  @unasked div(@demand, 4)
+  @unasked_bytes 8_192
 
   # Frames that go out together, unless they are fewer. One message of the core's may be more.
   @gathered_bytes 262_144
@@ -215,14 +225,13 @@ defmodule FormdbHttpWeb.Live.Socket do
 
   @spec handle_info(term(), t()) :: result()
   def handle_info({:formdb, ref, what}, state) do
-    {frames, _bytes, sent, state} = gather(ref, what, {[], 0, %{}, state})
-    if sent != %{}, do: send(self(), {__MODULE__, :sent, sent})
+    {frames, _bytes, state} = gather(ref, what, {[], 0, state})
     push({List.flatten(frames), state})
   end
 
-  def handle_info({__MODULE__, :sent, sent}, state) do
+  def handle_info({__MODULE__, :sent}, %{sent: sent} = state) do
     for {ref, count} <- sent, %{sub: sub} <- [channel(ref, state)], do: state.core.ask(sub, count)
-    {:ok, state}
+    {:ok, %{state | sent: %{}, unasked: {0, 0}}}
   end
 
   def handle_info({:DOWN, monitor, :process, _pid, reason}, state)
@@ -283,12 +292,10 @@ defmodule FormdbHttpWeb.Live.Socket do
   defp refusal({:shutdown, {:error, error}}, message, state),
     do: Reply.error(state.version, message, error)
 
-  # All that has come for this socket, as long as it is not much: the frames, and how many
-  # events of each subscription are among them.
-  defp gather(ref, what, {frames, bytes, sent, state}) do
-    {more, events, size, state} = told(what, channel(ref, state), state)
-    sent = if events > 0, do: Map.update(sent, ref, events, &(&1 + events)), else: sent
-    gathered = {[frames | more], bytes + size, sent, state}
+  # The frames of all that has come for this socket, as long as it is not much.
+  defp gather(ref, what, {frames, bytes, state}) do
+    {more, size, state} = told(what, channel(ref, state), state)
+    gathered = {[frames | more], bytes + size, state}
 
     if bytes + size < @gathered_bytes do
       receive do
@@ -301,18 +308,40 @@ defmodule FormdbHttpWeb.Live.Socket do
     end
   end
 
-  # The frames of one message, and how many events with how many bytes they have.
-  defp told(_sent_before_it_was_left, nil, state), do: {[], 0, 0, state}
+  # The frames of one message, and how many bytes its events have.
+  defp told(_sent_before_it_was_left, nil, state), do: {[], 0, state}
 
   defp told(events, channel, state) when is_list(events) do
     size = Enum.reduce(events, 0, &(byte_size(&1.json) + &2))
-    {Channel.events(channel, events), length(events), size, state}
+    {Channel.events(channel, events), size, sent(state, channel, length(events), size)}
   end
 
   defp told({:closed, why}, channel, state),
-    do: {[Channel.closed(channel, why)], 0, 0, forget(channel, state)}
+    do: {[Channel.closed(channel, why)], 0, forget(channel, state)}
 
-  defp told({kind, seq}, channel, state), do: {[Channel.state(channel, kind, seq)], 0, 0, state}
+  defp told({:lagging, seq}, %{sub: %{ref: ref}} = channel, state) do
+    # It may lag for what the core has not been told of.
+    send(self(), {__MODULE__, :sent})
+    state = %{state | lagging: Map.put(state.lagging, ref, true)}
+    {[Channel.state(channel, :lagging, seq)], 0, state}
+  end
+
+  defp told({:live, seq}, %{sub: %{ref: ref}} = channel, state) do
+    state = %{state | lagging: Map.delete(state.lagging, ref)}
+    {[Channel.state(channel, :live, seq)], 0, state}
+  end
+
+  defp sent(%{unasked: {events, bytes}} = state, %{sub: %{ref: ref}}, count, size) do
+    unasked = {events + count, bytes + size}
+
+    # Whoever went beyond has sent the message.
+    if is_map_key(state.lagging, ref) or (full?(unasked) and not full?(state.unasked)),
+      do: send(self(), {__MODULE__, :sent})
+
+    %{state | sent: Map.update(state.sent, ref, count, &(&1 + count)), unasked: unasked}
+  end
+
+  defp full?({events, bytes}), do: events >= @unasked or bytes >= @unasked_bytes
 
   ## The end
 
@@ -331,7 +360,8 @@ defmodule FormdbHttpWeb.Live.Socket do
     %{
       state
       | channels: Map.delete(state.channels, topic),
-        topics: Map.delete(state.topics, ref)
+        topics: Map.delete(state.topics, ref),
+        lagging: Map.delete(state.lagging, ref)
     }
   end
 

@@ -327,10 +327,57 @@ defmodule FormdbHttpWeb.Live.SocketTest do
 
     # A host makes the next callback when it has sent what came before.
     refute_received {:asked, :ask, _, _}
-    assert_received {Socket, :sent, _} = sent
+    assert_received {Socket, :sent} = sent
     assert {[], _} = hear(state, sent)
     assert_received {:asked, :ask, {:sub, 1}, 2}
     assert_received {:asked, :ask, {:sub, 2}, 1}
+  end
+
+  describe "the core is told what was sent" do
+    # What it is told after each message with one event of so many bytes.
+    defp told(state, bytes, count) do
+      json = ~s({"x":") <> String.duplicate("x", bytes) <> ~s("})
+
+      Enum.map_reduce(1..count, state, fn n, state ->
+        {[_frame], state} = hear(state, {:formdb, {:sub, 1}, [event(n, n - 1, json)]})
+        sent(state)
+      end)
+    end
+
+    defp sent(state) do
+      receive do
+        {Socket, :sent} = sent ->
+          {[], state} = hear(state, sent)
+
+          receive do
+            {:asked, :ask, {:sub, 1}, count} -> {count, state}
+          after
+            0 -> sent(state)
+          end
+      after
+        0 -> {nil, state}
+      end
+    end
+
+    test "when it is some dozens of events" do
+      {told, _} = told(joined(), 1, 200)
+      assert Enum.reject(told, &is_nil/1) == [64, 64, 64]
+    end
+
+    test "when it is some kilobytes" do
+      {told, state} = told(joined(), 3_000, 5)
+      assert told == [nil, nil, 3, nil, nil]
+      assert {[3], _} = told(state, 300_000, 1)
+    end
+
+    test "when it says that the client lags, and at once until it does not" do
+      {[nil, nil], state} = told(joined(), 1, 2)
+      {[_frame], state} = hear(state, {:formdb, {:sub, 1}, {:lagging, 2}})
+      assert {2, state} = sent(state)
+      assert {[1, 1], state} = told(state, 1, 2)
+      {[_frame], state} = hear(state, {:formdb, {:sub, 1}, {:live, 4}})
+      assert {[nil, nil], _} = told(state, 1, 2)
+    end
   end
 
   test "much goes out in several turns" do
