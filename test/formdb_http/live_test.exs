@@ -248,9 +248,11 @@ defmodule FormdbHttp.LiveTest do
   test "a filter is changed without a gap", %{db: db} do
     {:ok, subscription} = FormdbHttp.subscribe(db, filter: %{"ids" => "a"})
     for _n <- 1..3, id <- ["a", "b"], do: put(db, id, 1)
-    assert {:ok, %{seq: 6}} = FormdbHttp.update_filter(subscription, %{"ids" => "b"})
+    # The old one decides on all that has been looked at by then.
+    assert {:ok, %{seq: seq}} = FormdbHttp.update_filter(subscription, %{"ids" => "b"})
     for _n <- 1..3, id <- ["a", "b"], do: put(db, id, 1)
-    assert [1, 3, 5, 8, 10, 12] = Enum.map(events(subscription, 6), & &1.seq)
+    wanted = for n <- 1..12, rem(n, 2) == if(n <= seq, do: 1, else: 0), do: n
+    assert Enum.map(events(subscription, length(wanted)), & &1.seq) == wanted
 
     assert {:invalid_parameter, "/bobx"} =
              code(FormdbHttp.update_filter(subscription, %{"bobx" => 1}))

@@ -285,8 +285,8 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     log =
       capture_log(fn ->
         # No such thing comes.
-        ref = :sys.get_state(pid) |> inspect() && make_ref()
-        send(pid, {FormdbHttpWeb.Live.Socket, :sent, {ref, "document"}})
+        {_cowboy, {_host, %{topics: topics}}, _parsing} = :sys.get_state(pid)
+        send(pid, {:formdb, topics |> Map.keys() |> hd(), {"document"}})
         assert last(socket) == {:close, 1011}
         wait_until(fn -> not Process.alive?(pid) end)
         put(db, "a")
