@@ -15,7 +15,7 @@ use crate::read::ahead::ReadAhead;
 
 /// Events in one message, and bytes of them.
 pub(super) const MESSAGE_EVENTS: usize = 512;
-pub(super) const MESSAGE_BYTES: usize = 1 << 20;
+pub(super) const MESSAGE_BYTES: usize = 128 << 10;
 /// How long one is fed at a time, roughly.
 const TURN: Duration = Duration::from_millis(5);
 
