@@ -1,0 +1,91 @@
+/** What goes wrong, as exceptions. The server's refusals have its code, detail and pointer. */
+/** The base of everything that this package throws. */
+export class FormDBError extends Error {
+    get name() {
+        return this.constructor.name;
+    }
+}
+/** The server cannot be reached, or went away, and trying again did not help. */
+export class ConnectionFailed extends FormDBError {
+}
+/** An upload broke off whose source cannot be read from its beginning again. */
+export class NotReplayable extends FormDBError {
+}
+/** What is to be uploaded cannot be read as what it should be. */
+export class BadSource extends FormDBError {
+}
+/** The server refused a call. */
+export class ApiError extends FormDBError {
+    /** The status of HTTP. */
+    status;
+    /** The stable code, such as `feature_not_found`. */
+    code;
+    /** What was found, what was expected, and what to do. */
+    detail;
+    /** A JSON pointer into the body, or the name of a parameter. */
+    pointer;
+    /** All faults of a document that has several. */
+    errors;
+    /** The problem document as it came. */
+    members;
+    /** By which the log of the server tells this request. */
+    requestId;
+    /** Seconds after which the server says to ask again. */
+    retryAfter;
+    constructor(status, problem, { requestId, retryAfter } = {}) {
+        const code = String(problem["code"] ?? `http_${status}`);
+        const detail = String(problem["detail"] ?? problem["title"] ?? `the server answered ${status}`);
+        const pointer = typeof problem["pointer"] === "string" ? problem["pointer"] : undefined;
+        const errors = Array.isArray(problem["errors"]) ? problem["errors"] : [];
+        const more = errors.length > 1 ? `; ${errors.length - 1} more in .errors` : "";
+        super(`${code}: ${detail}${pointer ? ` (at ${pointer})` : ""}${more}`);
+        this.status = status;
+        this.code = code;
+        this.detail = detail;
+        this.pointer = pointer;
+        this.errors = errors;
+        this.members = problem;
+        this.requestId = requestId;
+        this.retryAfter = retryAfter;
+    }
+}
+/** 400, 413, 415, 422 and the like: the call itself is wrong. */
+export class BadRequest extends ApiError {
+}
+/** 401: there is no credential, or it is not valid. */
+export class Unauthorized extends ApiError {
+}
+/** 403: the credential does not allow this. */
+export class Forbidden extends ApiError {
+}
+/** 404. What is gone has `members.seq` and `members.time`, the block that deleted it. */
+export class NotFound extends ApiError {
+}
+/** 409: somebody else wrote first, a point is there already, or a block cannot be undone. */
+export class Conflict extends ApiError {
+}
+/** 412: the feature is not at the version that the call expects. */
+export class PreconditionFailed extends ApiError {
+}
+/** 429: ask again after `retryAfter` seconds. */
+export class TooManyRequests extends ApiError {
+}
+/** 5xx: the server cannot do this, now or at all. */
+export class ServerError extends ApiError {
+}
+/** An upload ended early. `written` is what stays; sending the same source again with the same key goes on. */
+export class UploadFailed extends ApiError {
+    written;
+    constructor(status, problem, written) {
+        super(status, problem);
+        this.written = written;
+    }
+}
+const BY_STATUS = new Map([
+    [401, Unauthorized], [403, Forbidden], [404, NotFound], [409, Conflict], [412, PreconditionFailed], [429, TooManyRequests],
+]);
+/** The exception for an answer. */
+export function errorOf(status, problem, circumstances = {}) {
+    const kind = BY_STATUS.get(status) ?? (status >= 500 ? ServerError : BadRequest);
+    return new kind(status, problem, circumstances);
+}

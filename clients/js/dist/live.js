@@ -1,0 +1,111 @@
+/** Following a database as it is written. */
+import { channelEvents } from "./channel.js";
+import { ApiError, FormDBError } from "./errors.js";
+import { Lost, messagesOf } from "./http.js";
+import { params } from "./query.js";
+import { Attempts, NEVER, sleep, transient } from "./retry.js";
+// Whoever follows goes on following, for as long as the server may be away.
+const FOREVER = { seconds: Infinity, first: 0.1, longest: 10 };
+// As often the server may send what does not follow on what came, until it is believed to be at fault.
+const FAULTS = 5;
+/** A subscription that is held to its order, and goes on where it was. */
+export class Following {
+    scope;
+    filter;
+    signal;
+    place;
+    // The sequence that the next event has to say it comes after.
+    #last;
+    #faults = 0;
+    attempts = new Attempts(FOREVER);
+    constructor(scope, filter, since, log, signal) {
+        this.scope = scope;
+        this.filter = filter;
+        this.signal = signal;
+        this.place = { since, log };
+        this.#last = typeof since === "number" ? since : undefined;
+    }
+    /** The connection stands, and it begins behind this block. */
+    begun(seq) {
+        this.attempts.progressed();
+        this.#last ??= seq;
+    }
+    /** Whether an event is the next one. What is not is asked for again, from the last one on. */
+    next(told) {
+        this.#last ??= told.after;
+        if (told.after !== this.#last || told.seq <= told.after) {
+            if (++this.#faults >= FAULTS)
+                throw new FormDBError(`the server told of block ${told.seq} after ${told.after}, and block ${this.#last} came last`);
+            return false;
+        }
+        this.#faults = 0;
+        this.#last = told.seq;
+        this.place = { since: told.seq, log: this.place.log, hash: told.hash };
+        this.attempts.progressed();
+        return true;
+    }
+    /** The question that the stream of events is of. */
+    asked() {
+        const { since, log, hash } = this.place;
+        return {
+            method: "GET", path: `${this.scope.path}/journal/stream`, params: [...this.filter, ...params({ since, log, hash })],
+            headers: { accept: "text/event-stream" }, signal: this.signal,
+        };
+    }
+    /** Throws where the server refuses that this goes on. */
+    async refused() {
+        try {
+            const { chunks } = await this.scope.http.attempt({ ...this.asked(), retry: NEVER });
+            for await (const _ of chunks)
+                break;
+        }
+        catch (error) {
+            if (!(error instanceof Lost) && !(error instanceof ApiError && transient(error)))
+                throw error;
+        }
+    }
+    /** Waits until the next attempt. */
+    async pause() {
+        await sleep(this.attempts.pause() ?? 0, this.signal);
+    }
+    /** The event of what was told. The body of one that is too large for an event is fetched. */
+    async event(told) {
+        const { after, matched, link, ...entry } = told;
+        const whole = link === undefined ? entry : { ...await this.scope.plain(`/blocks/${told.seq}`, { signal: this.signal }), ...entry };
+        return { seq: told.seq, after, matched, entry: whole };
+    }
+}
+/** Events in their order, each once, over as many connections as it takes. */
+export async function* subscribe(scope, filter, since, over, transport, signal) {
+    const about = await scope.plain("", { signal });
+    // A history that is another one by now, such as of a copy, is refused by its log.
+    const following = new Following(scope, filter, since ?? about.durable_seq, about.log, signal);
+    yield* over === "events" ? streamed(following) : channelEvents(following, transport);
+}
+async function* streamed(following) {
+    const { http } = following.scope;
+    for (;;) {
+        try {
+            const { chunks } = await http.ask(following.asked(), async (answer) => answer, following.attempts);
+            for await (const { name, id, data } of messagesOf(chunks)) {
+                if (name === "closed")
+                    break;
+                if (name !== "journal_event") {
+                    if (id !== "" && data === "")
+                        following.begun(Number(id));
+                    continue;
+                }
+                const told = JSON.parse(data);
+                if (!following.next(told))
+                    break;
+                yield await following.event(told);
+            }
+        }
+        catch (error) {
+            if (!(error instanceof Lost))
+                throw error;
+        }
+        // Whether it goes on, and why not, is said by the answer to the next request.
+        await following.pause();
+    }
+}

@@ -1,0 +1,44 @@
+/** Parameters and paths as the API writes them. */
+// Words that are searches where an id of a feature stands.
+const SEARCHES = new Set(["bbox", "nearby", "geometry", "within", "contains", "intersects", "heatmap"]);
+// Conditions that all have to hold come once for each; other lists are one value with commas.
+const CONDITIONS = new Set(["value", "time", "seq"]);
+/** One value of a parameter. */
+export function textOf(value) {
+    if (value instanceof Date)
+        return value.toISOString();
+    if (Array.isArray(value))
+        return value.map(textOf).join(",");
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+        return String(value);
+    throw new TypeError(`${String(value)} is no parameter`);
+}
+/** The parameters that are given. */
+export function params(given) {
+    return Object.entries(given).flatMap(([name, value]) => {
+        if (value === undefined || value === null)
+            return [];
+        const several = Array.isArray(value) && (CONDITIONS.has(name) || name.includes("."));
+        return (several ? value : [value]).map((each) => [name, textOf(each)]);
+    });
+}
+/** Provenance of all that a call writes, or that a block has to have. */
+export function provenanceParams(provenance) {
+    return params(Object.fromEntries(Object.entries(provenance ?? {}).map(([name, value]) => [`provenance.${name}`, value])));
+}
+// Whatever speaks HTTP here takes such parts out of a path, also where they are encoded.
+function encoded(id) {
+    if (id === "." || id === "..")
+        throw new TypeError(`the id ${JSON.stringify(id)} cannot stand in a path; name it in a body or a filter`);
+    return encodeURIComponent(id);
+}
+/** The path of a feature, below that of its database. */
+export function featurePath(id) {
+    const text = String(id);
+    return `/features/${SEARCHES.has(text) ? `%${text.charCodeAt(0).toString(16)}${text.slice(1)}` : encoded(text)}`;
+}
+/** The path of a series, or with a star at the end of all whose ids begin so. */
+export function seriesPath(series) {
+    const several = series.endsWith("*");
+    return `/timeseries/${encoded(several ? series.slice(0, -1) : series)}${several ? "*" : ""}`;
+}

@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+/** The verifier as a program that takes files. */
+export {};

@@ -1,0 +1,157 @@
+/** Features of a database. */
+
+import { ACCEPTED, Download, type FeatureForm } from "./download.js";
+import { featurePath, params, provenanceParams, textOf } from "./query.js";
+import type { Scope } from "./scope.js";
+import type { UploadSource } from "./source.js";
+import type {
+  Bbox, Call, Feature, FeatureInput, FeaturePatch, Feature as Found, FeatureWritten, FeaturesWritten, Filters, Geometry, Parameters, Provenance, Schema, Upload,
+  Version, When, Write,
+} from "./types.js";
+import { upload, type UploadOptions } from "./upload.js";
+
+/** The state that a question is about. */
+export interface AsOf extends Call {
+  as_of?: When | undefined;
+}
+
+/** Where to look: a box, a geometry or a stored feature, of which there can be one; and filters. */
+export type Where = Omit<Parameters<"getFeaturesByGeometry", "geometry" | "bbox" | "limit">, never> & Filters & {
+  bbox?: Bbox | undefined;
+  geometry?: Geometry | undefined;
+};
+
+/** Options of the writes of one feature. */
+export interface FeatureWrite extends Write {
+  provenance?: Provenance | undefined;
+  /** The hash of the version that is to be there; else the write is refused with PreconditionFailed. */
+  ifMatch?: string | undefined;
+  durability?: Schema<"Durability"> | undefined;
+}
+
+/** The features of a database. `db.features` is one. */
+export class Features {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  /** One feature. Throws NotFound where there is none, with the block that deleted it where one did. */
+  get(id: string | number, { as_of, signal }: AsOf = {}): Promise<Feature> {
+    return this.#scope.at(as_of).read(featurePath(id), { signal });
+  }
+
+  /**
+   * Writes a feature: a new one, or a new version. One without an id is given one. `ifAbsent` says that there is to be none
+   * of that id; else the write is refused with PreconditionFailed.
+   */
+  async put(feature: FeatureInput, options: FeatureWrite & Parameters<"putFeature"> & { ifAbsent?: boolean } = {}): Promise<FeatureWritten> {
+    const { provenance, ifMatch, ifAbsent, key, signal, ...given } = options;
+    const body = provenance === undefined ? feature : { ...feature, provenance };
+    const conditions: Record<string, string> = ifMatch !== undefined ? { "if-match": `"${ifMatch}"` } : ifAbsent ? { "if-none-match": "*" } : {};
+    if (body.id === undefined || body.id === null) {
+      if (Object.keys(conditions).length > 0) throw new TypeError("a condition is about a feature with an id");
+      return this.#scope.write("POST", "/features", { key, signal }, params(given), body);
+    }
+    return this.#scope.write("PUT", featurePath(body.id), { key, signal }, params(given), body, conditions);
+  }
+
+  /**
+   * Writes features as one transaction, all or none; with `on_error: "skip"` all that have no fault. For more than fits
+   * into one request (64 MiB) there is `upload`.
+   */
+  async putMany(features: Iterable<FeatureInput>, options: Write & Parameters<"postFeatures"> & { provenance?: Provenance } = {}): Promise<FeaturesWritten> {
+    const { provenance, key, signal, ...given } = options;
+    const body = { type: "FeatureCollection", features: [...features] };
+    return this.#scope.write("POST", "/features", { key, signal }, [...params(given), ...provenanceParams(provenance)], body);
+  }
+
+  /** Changes a part of a feature (a JSON merge patch: null removes a member). */
+  async patch(id: string | number, changes: FeaturePatch, options: FeatureWrite = {}): Promise<FeatureWritten> {
+    const { provenance, ifMatch, durability, ...write } = options;
+    const body = provenance === undefined ? changes : { ...changes, provenance };
+    return this.#scope.write("PATCH", featurePath(id), write, params({ durability }), body, ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` });
+  }
+
+  /** Deletes a feature. Its versions stay readable as of before. */
+  async delete(id: string | number, options: FeatureWrite = {}): Promise<FeatureWritten> {
+    const { provenance, ifMatch, durability, ...write } = options;
+    const body = provenance === undefined ? undefined : { provenance };
+    return this.#scope.write("DELETE", featurePath(id), write, params({ durability }), body, ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` });
+  }
+
+  /**
+   * All features, or those that are related to a box, a geometry or a stored feature; all as of one state.
+   *
+   * Filters are in the words of the API, such as `{"prop.mag": ["gte:5", "lt:9"]}`.
+   */
+  search({ limit, as_of, signal, ...where }: Where & AsOf & { limit?: number } = {}): AsyncGenerator<Found, void, undefined> {
+    const { path, given, body, method } = question(where);
+    return this.#scope.at(as_of).rows(path, { given: [...given, ...params({ limit })], body, method, signal });
+  }
+
+  /** Features around a position or a stored feature, the nearest first, each with its `distance` in metres. */
+  nearby({ as_of, signal, ...given }: Parameters<"getFeaturesNearby"> & Filters & { point?: readonly [number, number] }): AsyncGenerator<Found, void, undefined> {
+    return this.#scope.at(as_of as When).rows("/features/nearby", { given: params(given), signal });
+  }
+
+  /** How many features `search` would find. */
+  async count({ as_of, signal, ...where }: Where & AsOf = {}): Promise<number> {
+    const { path, given, body, method } = question(where);
+    const answer = await this.#scope.at(as_of).read<Schema<"FeatureCount">>(path, { given: [...given, ...params({ count: true })], body, method, signal });
+    return answer.numberMatched;
+  }
+
+  /** How many features are in each cell, `cell` degrees wide or a tile of `zoom`. */
+  async heatmap({ as_of, signal, ...given }: Parameters<"getFeaturesHeatmap"> & Filters): Promise<readonly Schema<"HeatmapCell">[]> {
+    return (await this.#scope.at(as_of as When).read<Schema<"Heatmap">>("/features/heatmap", { given: params(given), signal })).cells;
+  }
+
+  /** The versions of a feature, the oldest first, with their provenance. */
+  async *history(id: string | number, { as_of, signal }: AsOf = {}): AsyncGenerator<Version, void, undefined> {
+    const scope = this.#scope.at(as_of);
+    let since: number | null | undefined;
+    do {
+      const page: Schema<"ProvenanceChain"> = await scope.read(`${featurePath(id)}/provenance`, { given: params({ since }), signal });
+      yield* page.provenance_chain;
+      since = page.next;
+    } while (since !== null);
+  }
+
+  /** What changed in a feature between two sequences or times, as operations of a JSON Patch in `changes`. */
+  diff(id: string | number, { signal, ...given }: Call & { from: When; to?: When }): Promise<Schema<"FeatureDiff">> {
+    return this.#scope.plain(`${featurePath(id)}/diff`, { given: params(given), signal });
+  }
+
+  /** What a feature was derived from, over all steps. */
+  lineage(id: string | number, { as_of, signal }: AsOf = {}): Promise<Schema<"Lineage">> {
+    return this.#scope.at(as_of).read(`${featurePath(id)}/lineage`, { signal });
+  }
+
+  /**
+   * Writes any number of features in constant memory: of a file, or of what gives them one after the other.
+   *
+   * A file is known by its name's end (.geojson, also packed as .gz; .ndjson, .geojsonl, .geojsons, also packed as .gz or
+   * .zst). What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as
+   * long as the server knows keys (a day). Faulty lines are left out and are in `rejected` of what is returned.
+   */
+  upload(source: UploadSource, options: UploadOptions & Parameters<"postFeatures"> & { provenance?: Provenance } = {}): Promise<Upload> {
+    const { provenance, key, signal, progress, ...given } = options;
+    return upload(this.#scope, "/features", source, [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)], { key, signal, progress });
+  }
+
+  /** All features as bytes, in constant memory; as lines, unless `form` says otherwise. */
+  download({ form = "ndjson", as_of, signal, ...given }: AsOf & Filters & { form?: FeatureForm; bbox?: Bbox } = {}): Download {
+    return new Download(this.#scope.at(as_of).pieces("/features", ACCEPTED[form], { given: params(given), signal }), form);
+  }
+}
+
+/** Path, parameters and body of a search. */
+function question({ geometry, ...where }: Where) {
+  if ([where.bbox, geometry, where.feature].filter((each) => each !== undefined).length > 1)
+    throw new TypeError("of bbox, geometry and feature there can be one");
+  if (geometry !== undefined) return { method: "POST", path: "/features/geometry", given: params(where), body: { geometry } };
+  const path = where.feature === undefined ? "/features" : "/features/geometry";
+  return { method: "GET", path, given: params({ ...where, bbox: where.bbox === undefined ? undefined : textOf(where.bbox) }), body: undefined };
+}

@@ -1,0 +1,267 @@
+/** Calls: sent, sent again where that is safe, and their refusals as exceptions. */
+
+import { behindLines, chunksOf, joined, linesOf, wholeLines, type Piece } from "./bytes.js";
+import { ApiError, ConnectionFailed, errorOf, type Problem } from "./errors.js";
+import type { Pairs } from "./query.js";
+import { Attempts, sleep, transient, type Retry } from "./retry.js";
+
+/** `fetch`, or what is called in its place. */
+export type Fetch = (request: Request) => Promise<Response>;
+
+/** A request, without where it goes to. */
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly params?: Pairs | undefined;
+  /** A document, sent as JSON. */
+  readonly body?: unknown;
+  /** Bytes to be sent as they are. */
+  readonly content?: BodyInit | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** The pauses between attempts; without them those of the client. */
+  readonly retry?: Retry | undefined;
+}
+
+/** A connection that was lost, or could not be made. */
+export class Lost extends Error {
+  /** Whether the request surely did not arrive. */
+  readonly unsent: boolean;
+
+  constructor(cause: unknown) {
+    const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
+    super(inner instanceof Error ? inner.message || inner.name : String(inner), { cause });
+    const code = typeof inner === "object" && inner !== null && "code" in inner ? String(inner.code) : "";
+    this.unsent = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"].includes(code);
+  }
+}
+
+/** An answer of 2xx whose body comes. */
+export interface Answer {
+  readonly response: Response;
+  /** The body; it throws Lost where it breaks off. Leaving the loop ends the request. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** Ends a request when nothing has come or gone for so long, or when its caller says so. */
+class Watch {
+  readonly #controller = new AbortController();
+  readonly #milliseconds: number;
+  readonly #outer: AbortSignal | undefined;
+  readonly #aborted = () => this.#controller.abort(this.#outer?.reason);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(seconds: number, outer: AbortSignal | undefined) {
+    this.#milliseconds = seconds * 1000;
+    this.#outer = outer;
+    outer?.throwIfAborted();
+    outer?.addEventListener("abort", this.#aborted, { once: true });
+    this.touch();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  touch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(new Error(`nothing came for ${this.#milliseconds / 1000} s`)), this.#milliseconds);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#outer?.removeEventListener("abort", this.#aborted);
+  }
+
+  /** What an error of fetch means. */
+  meaning(error: unknown): unknown {
+    if (this.#outer?.aborted) return this.#outer.reason;
+    return new Lost(this.signal.aborted ? this.signal.reason : error);
+  }
+}
+
+/** A new key of a write. */
+export function newKey(): string {
+  const bytes = Array.from({ length: 16 }, () => Math.floor(Math.random() * 256).toString(16).padStart(2, "0"));
+  // Pages that did not come over TLS have no randomUUID.
+  return globalThis.crypto?.randomUUID?.() ?? bytes.join("");
+}
+
+/** Connections to one server. */
+export class Http {
+  readonly url: string;
+  readonly retry: Retry;
+  /** Seconds after which a request is given up in which nothing comes or goes. */
+  readonly timeout: number;
+  readonly #token: string | undefined;
+  /** What calls go through. */
+  readonly fetch: Fetch;
+
+  constructor(url: string, token: string | undefined, retry: Retry, timeout: number, fetch: Fetch) {
+    this.url = url;
+    this.retry = retry;
+    this.timeout = timeout;
+    this.#token = token;
+    this.fetch = fetch;
+  }
+
+  /** Gives the credential to who opens a connection of another kind. */
+  credential(): string | undefined {
+    return this.#token;
+  }
+
+  /** One attempt. It throws Lost where there is no answer, and ApiError for a refusal. */
+  async attempt(asked: Asked, onActivity: (touch: () => void) => void = () => undefined): Promise<Answer> {
+    const headers = new Headers(asked.headers);
+    if (this.#token !== undefined) headers.set("authorization", `Bearer ${this.#token}`);
+    let content = asked.content;
+    if (asked.body !== undefined) {
+      content = JSON.stringify(asked.body);
+      if (!headers.has("content-type")) headers.set("content-type", "application/json");
+    }
+    const query = asked.params?.length ? `?${new URLSearchParams(asked.params.map(([name, value]) => [name, value]))}` : "";
+    const watch = new Watch(this.timeout, asked.signal);
+    onActivity(() => watch.touch());
+    let response: Response;
+    try {
+      // What is wrong with the request itself is thrown as it is; after that fetch fails for connections alone.
+      const init = { method: asked.method, headers, body: content ?? null, signal: watch.signal, redirect: "manual" as const, duplex: "half" };
+      const request = new Request(this.url + asked.path + query, init);
+      try {
+        response = await this.fetch(request);
+        if (!response.ok) throw await refusal(response);
+      } catch (error) {
+        throw error instanceof ApiError ? error : watch.meaning(error);
+      }
+    } catch (error) {
+      watch.end();
+      throw error;
+    }
+    return { response, chunks: watched(response, watch) };
+  }
+
+  /** An answer of 2xx, after as many attempts as it takes. With `repeat` off it is sent again only where it surely did not arrive. */
+  async ask<T>(asked: Asked, use: (answer: Answer) => Promise<T>, attempts: Attempts, repeat = true): Promise<T> {
+    for (;;) {
+      let failure: Error;
+      let wait: number | undefined;
+      try {
+        return await use(await this.attempt(asked));
+      } catch (error) {
+        if (error instanceof Lost) {
+          wait = repeat || error.unsent ? attempts.pause() : undefined;
+          failure = this.unreachable(error, attempts);
+        } else if (error instanceof ApiError) {
+          wait = transient(error) && (repeat || error.status === 429) ? attempts.pause(error.retryAfter) : undefined;
+          failure = error;
+        } else throw error;
+      }
+      if (wait === undefined) throw failure;
+      await sleep(wait, asked.signal);
+    }
+  }
+
+  /** The bytes of an answer as a whole. */
+  async call(asked: Asked, repeat = true): Promise<Uint8Array> {
+    const whole = async ({ chunks }: Answer) => {
+      const parts: Uint8Array[] = [];
+      for await (const chunk of chunks) parts.push(chunk);
+      return parts.length === 1 ? parts[0]! : joined(parts);
+    };
+    return this.ask(asked, whole, new Attempts(asked.retry ?? this.retry), repeat);
+  }
+
+  /** The JSON of an answer. */
+  async json<T>(asked: Asked, repeat = true): Promise<T> {
+    return JSON.parse(new TextDecoder().decode(await this.call(asked, repeat))) as T;
+  }
+
+  /**
+   * All lines of an answer, in constant memory.
+   *
+   * When the connection is lost the question is asked again and what was given is passed over, so the question has to be
+   * about one state: with `as_of`, or in a transaction.
+   */
+  async *pieces(asked: Asked): AsyncGenerator<Piece, void, undefined> {
+    const attempts = new Attempts(asked.retry ?? this.retry);
+    let given = 0;
+    for (;;) {
+      try {
+        const { chunks } = await this.ask(asked, async (answer) => answer, attempts);
+        let known = given;
+        for await (const { bytes, rows } of wholeLines(chunks)) {
+          const fresh = Math.max(rows - known, 0);
+          if (fresh > 0) {
+            given += fresh;
+            attempts.progressed();
+            yield { bytes: behindLines(bytes, rows - fresh), rows: fresh };
+          }
+          known -= rows - fresh;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof Lost)) throw error;
+        const wait = attempts.pause();
+        if (wait === undefined) throw this.unreachable(error, attempts);
+        await sleep(wait, asked.signal);
+      }
+    }
+  }
+
+  /** The exception for a connection that was given up. */
+  unreachable(error: Lost, attempts: Attempts): ConnectionFailed {
+    const times = attempts.count === 1 ? "" : ` (${attempts.count} attempts)`;
+    return new ConnectionFailed(`${this.url}: ${error.message}${times}`, { cause: error });
+  }
+}
+
+async function* watched(response: Response, watch: Watch): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    if (response.body === null) return;
+    for await (const chunk of chunksOf(response.body)) {
+      watch.touch();
+      yield chunk;
+    }
+  } catch (error) {
+    throw watch.meaning(error);
+  } finally {
+    watch.end();
+  }
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const text = await response.text();
+  let problem: Problem | undefined;
+  try {
+    const document: unknown = JSON.parse(text);
+    if (typeof document === "object" && document !== null && !Array.isArray(document)) problem = document as Problem;
+  } catch {
+    // Not of ours.
+  }
+  problem ??= { detail: `${response.status} ${response.statusText} of something that is no FormDB server` };
+  const after = response.headers.get("retry-after") ?? "";
+  return errorOf(response.status, problem, {
+    requestId: response.headers.get("x-request-id") ?? undefined,
+    retryAfter: /^\d+$/.test(after) ? Number(after) : undefined,
+  });
+}
+
+/** The messages of an answer of server-sent events (HTML, 9.2.6): name, id and data. Comments only keep the connection. */
+export async function* messagesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ name: string; id: string; data: string }, void, undefined> {
+  let name = "message", id = "";
+  let data: string[] = [];
+  for await (const full of linesOf(chunks)) {
+    const line = full.endsWith("\r") ? full.slice(0, -1) : full;
+    const colon = line.indexOf(":");
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
+    if (field === "event") name = value;
+    else if (field === "id") id = value;
+    else if (field === "data") data.push(value);
+    else if (line === "") {
+      yield { name, id, data: data.join("\n") };
+      name = "message";
+      data = [];
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/** The journal: blocks, undoing, proofs. */
+
+import { params, provenanceParams } from "./query.js";
+import type { Scope } from "./scope.js";
+import type { Call, Entry, Parameters, Provenance, Reverted, RevertPlan, Schema, When, Write } from "./types.js";
+import { consistency, Head, inclusion, ProofError } from "./verify.js";
+
+/** Which blocks are to be undone: by their sequences, as a transaction, as a range, or by a filter. */
+export type Undone =
+  | { sequences: number | readonly number[] }
+  | { transaction: number }
+  | { first_seq: number; last_seq: number }
+  | { filter: Schema<"RevertFilter"> };
+
+/** The journal of a database. `db.journal` is one. */
+export class Journal {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  /** Blocks, the oldest first unless `order` is "desc"; without `bodies` an entry says what it is about. */
+  async *entries(options: Parameters<"getJournal", "wait"> & { provenance?: Provenance } = {}): AsyncGenerator<Entry, void, undefined> {
+    const { since, until, limit, provenance, signal, ...given } = options;
+    const fixed = [...params(given), ...provenanceParams(provenance)];
+    const ends: { since?: When | undefined; until?: When | undefined } = { since: since as When, until: until as When };
+    let left = limit === undefined ? Infinity : Number(limit);
+    while (left > 0) {
+      const page: { entries: Entry[]; next: number | null } = await this.#scope.plain("/journal", {
+        given: [...fixed, ...params({ ...ends, limit: left === Infinity ? undefined : Math.min(left, 1000) })], signal,
+      });
+      yield* page.entries;
+      left -= page.entries.length;
+      if (page.next === null) return;
+      ends[given.order === "desc" ? "until" : "since"] = page.next;
+    }
+  }
+
+  /** A block by its sequence or its hash. */
+  block(block: number | string, { signal }: Call = {}): Promise<Entry> {
+    return this.#scope.plain(`/blocks/${block}`, { signal });
+  }
+
+  /** The bytes that are stored of a block, which its hash is over. */
+  blockBytes(block: number | string, { signal }: Call = {}): Promise<Uint8Array> {
+    return this.#scope.http.call({ method: "GET", path: `${this.#scope.path}/blocks/${block}`, headers: { accept: "application/cbor" }, signal });
+  }
+
+  /**
+   * Undoes blocks as one transaction, or none of them.
+   *
+   * They are named by their sequences, as a transaction, from `first_seq` to `last_seq`, or by a filter such as
+   * `{filter: {provenance: {import: "january"}}}`. Where others have built on them Conflict is thrown, and says who.
+   */
+  revert(which: Undone, options: Write & { provenance?: Provenance; partial?: boolean } = {}): Promise<Reverted> {
+    const { provenance, partial, ...write } = options;
+    return this.#scope.write("POST", "/reverts", write, params({ partial: partial || undefined }), { ...named(which), provenance });
+  }
+
+  /** What `revert` would do, and what would stand in its way. */
+  plan(which: Undone, { signal, partial }: Call & { partial?: boolean } = {}): Promise<RevertPlan> {
+    const given = params({ dry_run: true, partial: partial || undefined });
+    return this.#scope.http.json({ method: "POST", path: `${this.#scope.path}/reverts`, params: given, body: named(which), signal });
+  }
+
+  /** Makes the version of a feature, or of attributes, that a block wrote the newest one. */
+  restore(block: number, options: Write & { provenance?: Provenance } = {}): Promise<Schema<"Restored">> {
+    const { provenance, ...write } = options;
+    return this.#scope.write("POST", `/blocks/${block}/restore`, write, [], provenance === undefined ? undefined : { provenance });
+  }
+
+  /** The head of the tree, now or at a size. Keep it outside of the server: it is what proofs are held against. */
+  async head({ tree_size, signal }: Call & { tree_size?: number } = {}): Promise<Head> {
+    const { log } = await this.#scope.plain<{ log: string }>("", { signal });
+    return Head.of({ ...await this.#scope.plain<Schema<"TreeHead">>("/tree", { given: params({ tree_size }), signal }), log });
+  }
+
+  /** The proof that the journal of one head goes on in another, as `consistency` of `formdb/verify` takes it. */
+  async consistency(old: Head, now: Head, { signal }: Call = {}): Promise<unknown> {
+    if (old.size === 0) return { first: 0, second: now.size, path: [] };
+    return this.#scope.plain("/proofs/consistency", { given: params({ first: old.size, second: now.size }), signal });
+  }
+
+  /** The proof that a block is in the tree of a head, as `inclusion` of `formdb/verify` takes it. */
+  inclusion(seq: number, head: Head, { signal }: Call = {}): Promise<unknown> {
+    return this.#scope.plain("/proofs/inclusion", { given: params({ seq, tree_size: head.size }), signal });
+  }
+
+  /**
+   * Checks that today's journal continues a head that was kept, and has these blocks; today's head.
+   *
+   * Throws ProofError of `formdb/verify` where it does not. Nothing that the server says is believed but today's head, and
+   * that is held against `kept`.
+   */
+  async verify({ kept, blocks = [], signal }: Call & { kept?: Head | undefined; blocks?: readonly number[] } = {}): Promise<Head> {
+    const now = await this.head({ signal });
+    if (kept !== undefined) {
+      if (kept.size > now.size) throw new ProofError(`the journal had ${kept.size} blocks, and has ${now.size}`);
+      consistency(kept, now, await this.consistency(kept, now, { signal }));
+    }
+    for (const seq of blocks) {
+      const found = inclusion(now, await this.inclusion(seq, now, { signal }), await this.blockBytes(seq, { signal }));
+      if (found !== seq) throw new ProofError(`block ${seq} was asked for, and the proof is of block ${found}`);
+    }
+    return now;
+  }
+}
+
+function named(which: Undone): object {
+  return "sequences" in which && typeof which.sequences === "number" ? { sequences: [which.sequences] } : which;
+}
