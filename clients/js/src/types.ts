@@ -40,6 +40,7 @@ export type Parameters<Operation extends keyof operations, Without extends strin
   [Name in keyof Query<Operation> as Exclude<Name, Ours | Without>]?: Value<NonNullable<Query<Operation>[Name]>> | undefined;
 };
 
+/** A geometry of GeoJSON, in longitude and latitude. */
 export type Geometry = Schemas["Geometry"];
 /** A feature as the server gives it: `formdb` and `provenance` are the version's; of a search by distance `distance` is in metres. */
 export type Feature = Omit<Schemas["Feature"], "distance"> & { distance?: number };
