@@ -955,6 +955,7 @@ defmodule FormdbHttp do
   The process gets messages `{:formdb, ref, what}`, where `what` is one of
 
     * a list of `t:FormdbHttp.Event.t/0`: the next events
+    * `{:dwell, dwells}`, a list of `t:FormdbHttp.Dwell.t/0`: who has stayed inside a fence
     * `{:lagging, seq}`: it has been sent all it asked for, and more has come. It has seen
       everything up to `seq`; the rest comes from the journal once it asks for more
     * `{:live, seq}`: it has seen everything there is, up to `seq`, after it was behind: since
@@ -974,6 +975,8 @@ defmodule FormdbHttp do
         a list of both
       * `fence` is what is told of an area that features go into and out of: one or
         several of `enter`, `exit`, `inside`, `outside` and `cross`, see below
+      * `dwell` is how many seconds, up to thirty days, what enters the area has to stay to be
+        told of
       * `type` is what blocks do: `"put_feature"`, `"delete_points"`, ... A revert is the put or
         delete that it does, and a `"revert"`
 
@@ -1012,6 +1015,13 @@ defmodule FormdbHttp do
   changed. Such an event is that of the block that changed the area. It has `features`, up to 1,000 of
   those that entered or exited (`feature_id`, `seq` of the version, `fence`), those with the oldest
   versions, and `more`, whether there are others.
+
+  With `dwell` who entered and is inside still after so many seconds is told of, by
+  `{:dwell, dwells}`. It counts as an event that was sent. The seconds are those of
+  the times of blocks: it comes before the first block that was committed when it was due, or
+  once the clock has passed that and no such block can come any more. It has no sequence:
+  after a resume it may come again. One who was inside where the subscription begins, and is
+  due after that, is told of, too. `fence` may be left out.
 
   A fence keeps no state: what it tells is worked out from the journal, block by block, and so is
   the same from any `:since` on.

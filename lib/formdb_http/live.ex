@@ -5,7 +5,7 @@ defmodule FormdbHttp.Live do
 
   alias FormdbHttp.{Catalog, Engine, Error, Input, JSON, Native, Subscription, Writing}
 
-  @words ~w(type series_id ids bbox geometry predicate antimeridian fence feature)
+  @words ~w(type series_id ids bbox geometry predicate antimeridian fence feature dwell)
   @demand 1_000
 
   def subscribe(name, opts) do
@@ -93,6 +93,7 @@ defmodule FormdbHttp.Live do
            {:ok, series} <- texts(words, "series_id", &[&1]),
            {:ok, fence} <- texts(words, "fence", &String.split(&1, ",")),
            {:ok, feature} <- feature(words["feature"]),
+           {:ok, dwell} <- seconds(words["dwell"], "dwell"),
            {:ok, bbox} <- bbox(words["bbox"]),
            {:ok, geometry} <- geometry(words["geometry"]) do
         {:ok,
@@ -106,6 +107,7 @@ defmodule FormdbHttp.Live do
            predicate: predicate,
            fence: fence,
            feature: feature,
+           dwell: dwell,
            properties:
              for({key, text} <- properties, text <- List.wrap(text), do: {key, to_string(text)})
          }}
@@ -164,6 +166,12 @@ defmodule FormdbHttp.Live do
 
   defp feature(id) when is_nil(id) or is_binary(id), do: {:ok, id}
   defp feature(other), do: refuse("found #{inspect(other)}; expected an id", "feature")
+
+  # The engine reads texts.
+  defp seconds(nil, _key), do: {:ok, nil}
+  defp seconds(text, _key) when is_binary(text), do: {:ok, text}
+  defp seconds(number, _key) when is_number(number), do: {:ok, to_string(number)}
+  defp seconds(other, key), do: refuse("found #{inspect(other)}; expected seconds", key)
 
   defp no_texts(key, found),
     do: refuse("found #{inspect(found)}; expected a text, or a list of one or more", key)

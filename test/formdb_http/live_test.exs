@@ -155,6 +155,44 @@ defmodule FormdbHttp.LiveTest do
     assert Enum.map(events(again, 4), short) == told |> Enum.drop(2) |> Enum.map(short)
   end
 
+  test "who stays inside a fence is told of once, and again after a resume", %{db: db} do
+    filter = %{"dwell" => 0.3, "bbox" => "0,-1,10,1"}
+    {:ok, %{ref: ref} = first} = FormdbHttp.subscribe(db, filter: filter)
+    for id <- ~w(a b c), do: put(db, id, 5)
+    put(db, "b", 6)
+    put(db, "c", 50)
+    6 = put(db, "d", 50)
+
+    told = fn ref, known ->
+      assert_receive {:formdb, ^ref, {:dwell, dwells}}, 5_000
+
+      known ++
+        for(dwell <- dwells, do: {dwell.feature_id, dwell.entered, JSON.decode!(dwell.json)})
+    end
+
+    assert [{"a", 1, a}, {"b", 2, b}] =
+             Enum.reduce_while(1..2, [], fn _, known ->
+               known = told.(ref, known)
+               if length(known) < 2, do: {:cont, known}, else: {:halt, known}
+             end)
+
+    refute_receive {:formdb, ^ref, _what}, 50
+    assert %{"feature_id" => "a", "entered" => 1, "dwell" => 0.3, "fence" => name} = a
+    assert %{"feature_id" => "b", "entered" => 2, "fence" => ^name} = b
+    {:ok, since, 0} = DateTime.from_iso8601(a["since"])
+    {:ok, due, 0} = DateTime.from_iso8601(a["due"])
+    assert DateTime.diff(due, since, :microsecond) == 300_000
+    assert %{delivered: 2} = FormdbHttp.subscription_info(first)
+
+    # It may have been told of after block 6: the same, by the same name.
+    {:ok, %{ref: again}} = FormdbHttp.subscribe(db, filter: filter, since: 6)
+    assert [{"a", 1, ^a}, {"b", 2, ^b}] = told.(again, [])
+    # A block is committed after they were due, which therefore comes first.
+    7 = put(db, "a", 5)
+    {:ok, %{ref: later}} = FormdbHttp.subscribe(db, filter: filter, since: 7)
+    refute_receive {:formdb, ^later, {:dwell, _}}, 500
+  end
+
   test "begins in the past, by a sequence, its hash, or a time", %{db: db} do
     for n <- 1..5, do: put(db, "f#{n}", n)
     {:ok, %{hash: hash, time: time}} = FormdbHttp.put_feature(db, feature("f6", 6))
@@ -210,6 +248,10 @@ defmodule FormdbHttp.LiveTest do
           {%{"fence" => "enter", "bbox" => "1,2,3,4", "feature" => "a"}, "/fence"},
           {%{"fence" => "enter", "bbox" => "1,2,3,4", "predicate" => "within"}, "/predicate"},
           {%{"fence" => "enter", "bbox" => "1,2,3,4", "series_id" => "s"}, "/series_id"},
+          {%{"dwell" => "soon", "bbox" => "1,2,3,4"}, "/dwell"},
+          {%{"dwell" => 0, "bbox" => "1,2,3,4"}, "/dwell"},
+          {%{"dwell" => 5}, "/dwell"},
+          {%{"dwell" => [5], "bbox" => "1,2,3,4"}, "/dwell"},
           {%{"feature" => "a"}, "/feature"},
           {%{"feature" => 5, "fence" => "enter"}, "/feature"}
         ] do

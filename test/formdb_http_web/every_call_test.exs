@@ -459,6 +459,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "wait" => {:count, "0"},
     "ids" => {:text, "f1"},
     "fence" => {:text, "enter"},
+    "dwell" => {:text, "5"},
     "log" => {:text, "x"},
     "hash" => {:text, "x"},
     "proof" => {:boolean, "true"},

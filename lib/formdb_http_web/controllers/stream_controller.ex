@@ -8,7 +8,8 @@ defmodule FormdbHttpWeb.StreamController do
   alias FormdbHttpWeb.Live.{EventStream, Reader}
 
   # Words of a subscription's filter.
-  @filters for name <- ~w(type series_id bbox geometry predicate antimeridian ids fence feature),
+  @filters for name <-
+                 ~w(type series_id bbox geometry predicate antimeridian ids fence feature dwell),
                do: {String.to_atom(name), name}
 
   # Events that may be on their way to this process.

@@ -213,6 +213,11 @@ defmodule FormdbHttpWeb.Live.Channel do
   def events(%{around: {before, behind}}, events),
     do: for(event <- events, do: {:text, [before, Entry.json(event), behind]})
 
+  @doc "Who stayed inside a fence, each as a frame."
+  @spec dwells(t(), [FormdbHttp.Dwell.t()]) :: [Serializer.frame()]
+  def dwells(channel, dwells),
+    do: for(dwell <- dwells, do: push(channel, nil, "dwell_event", dwell.json))
+
   @doc "That it lags, or is at the end of the journal."
   @spec state(t(), :lagging | :live, non_neg_integer()) :: Serializer.frame()
   def state(channel, event, seq) when event in [:lagging, :live],

@@ -97,6 +97,12 @@ defmodule FormdbHttpWeb.Live.EventStream do
     {Enum.map(events, &event("journal_event", &1.seq, Entry.json(&1))), size, length(events)}
   end
 
+  # Of no block: a client that comes again says the last block it had.
+  defp told({:dwell, dwells}) do
+    size = Enum.reduce(dwells, 0, &(byte_size(&1.json) + &2))
+    {Enum.map(dwells, &event("dwell_event", nil, &1.json)), size, length(dwells)}
+  end
+
   # Up to there nothing is left that the client would want.
   defp told({:live, seq}), do: {event("live", seq, JSON.encode(seq: seq)), 0, 0}
   defp told({:lagging, seq}), do: {event("lagging", nil, JSON.encode(seq: seq)), 0, 0}

@@ -324,6 +324,11 @@ defmodule FormdbHttpWeb.Live.Socket do
   defp told({:closed, why}, channel, state),
     do: {[Channel.closed(channel, why)], 0, forget(channel, state)}
 
+  defp told({:dwell, dwells}, channel, state) do
+    size = Enum.reduce(dwells, 0, &(byte_size(&1.json) + &2))
+    {Channel.dwells(channel, dwells), size, sent(state, channel, length(dwells), size)}
+  end
+
   defp told({:lagging, seq}, %{sub: %{ref: ref}} = channel, state) do
     # It may lag for what the core has not been told of.
     send(self(), {__MODULE__, :sent})

@@ -250,6 +250,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
     list(text(pattern: "^(#{condition})$"), minItems: 1, maxItems: 64)
   end
 
+  defp schema({:engine, _form}, "dwell"), do: number(minimum: 0.001, maximum: 2_592_000)
   defp schema({:engine, _form}, "fill"), do: ref(:fill)
   defp schema({:engine, _form}, "type"), do: ref(:operation)
 

@@ -69,6 +69,11 @@ defmodule FormdbHttpWeb.Routes.History do
                 "The id of a feature, whose geometry as of each moment is the area of the fence."
               ),
               parameter(
+                "dwell",
+                {:engine, "seconds"},
+                "How many seconds what enters the area has to stay to be told of, by an event `dwell_event`."
+              ),
+              parameter(
                 "proof",
                 {:enum, [true, false]},
                 "Whether each entry comes with the proof that it is in the tree.",

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Database, Duplicates, Ending, Follow, Limits, Live, LiveEvent, LiveFilter, LiveWords, Puts,
-    Since, Sink, Subscription,
+    Database, Duplicates, Ending, Follow, Limits, Live, LiveDwell, LiveEvent, LiveFilter,
+    LiveWords, Puts, Since, Sink, Subscription,
 };
 use random::Random;
 
@@ -35,6 +35,10 @@ struct Counter(Arc<AtomicU64>);
 impl Sink for Counter {
     fn events(&self, events: &[LiveEvent]) -> bool {
         self.0.fetch_add(events.len() as u64, Ordering::Relaxed);
+        true
+    }
+
+    fn dwelt(&self, _dwells: &[LiveDwell]) -> bool {
         true
     }
 

@@ -85,8 +85,8 @@ pub use inspect::{
 pub use journal::{Damage, Lost, Progress};
 pub use limits::{Limits, RecoveryPolicy};
 pub use live::{
-    ChangeAnswer, Content, EventText, Follow, Live, LiveEvent, LiveFilter, LiveWords, Matched,
-    Since, Sink, Subscription, SubscriptionInfo,
+    ChangeAnswer, Content, EventText, Follow, Live, LiveDwell, LiveEvent, LiveFilter, LiveWords,
+    Matched, Since, Sink, Subscription, SubscriptionInfo,
 };
 pub use measure::HistogramFigures;
 pub use mem::{Memory, Pool, Reservation};

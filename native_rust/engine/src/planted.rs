@@ -121,6 +121,10 @@ pub(crate) enum Bug {
     PathTheLongWay,
     /// List the area of a fence among what is inside of it.
     AreaIsItself,
+    /// Tell that somebody stayed who was outside in between.
+    StayThoughGone,
+    /// Forget who was inside where a subscription begins.
+    StayForgotten,
 }
 
 /// Whether this bug is planted.

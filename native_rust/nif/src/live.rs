@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use formdb_engine::{
-    ChangeAnswer, Ending, EventText, Follow, Hash, Limits, LiveEvent, LiveFilter, LiveWords,
-    Matched, Memory, Since, Sink, Subscription, SubscriptionInfo, TreeHead,
+    ChangeAnswer, Content, Ending, EventText, Follow, Hash, Limits, LiveDwell, LiveEvent,
+    LiveFilter, LiveWords, Matched, Memory, Since, Sink, Subscription, SubscriptionInfo, TreeHead,
 };
 use rustler::env::SavedTerm;
 use rustler::{
@@ -32,6 +32,7 @@ mod words {
         after,
         both,
         neither,
+        dwell,
     }
 }
 
@@ -47,6 +48,7 @@ struct FilterMap<'a> {
     predicate: Option<PredicateTerm>,
     fence: Vec<&'a str>,
     feature: Option<&'a str>,
+    dwell: Option<&'a str>,
     properties: Vec<(&'a str, &'a str)>,
 }
 
@@ -62,6 +64,7 @@ impl FilterMap<'_> {
             predicate: self.predicate.map(Into::into),
             fence: self.fence.clone(),
             feature: self.feature,
+            dwell: self.dwell,
             properties: self.properties.clone(),
         };
         Ok(LiveFilter::new(&words, limits, memory)?)
@@ -128,12 +131,38 @@ struct EventTerm<'a> {
     json: Term<'a>,
 }
 
+/// The text of an event. The bytes are not copied.
+fn text<'a>(env: Env<'a>, content: &Content) -> Term<'a> {
+    let make = |text: &Arc<EventText>| ResourceArc::new(SharedText(Arc::clone(text)));
+    let shared = content.form(make);
+    let binary = shared.map(|shared| shared.make_binary(env, |text| text.0.json()));
+    binary.map_or_else(
+        || crate::answer::binary(env, content.text().json()),
+        |binary| binary.to_term(env),
+    )
+}
+
+/// `FormdbHttp.Dwell`
+#[derive(NifStruct)]
+#[module = "FormdbHttp.Dwell"]
+struct DwellTerm<'a> {
+    feature_id: String,
+    entered: u64,
+    json: Term<'a>,
+}
+
+impl<'a> DwellTerm<'a> {
+    fn new(env: Env<'a>, dwell: &LiveDwell) -> Self {
+        Self {
+            feature_id: dwell.feature_id.clone(),
+            entered: dwell.entered,
+            json: text(env, &dwell.content),
+        }
+    }
+}
+
 impl<'a> EventTerm<'a> {
-    /// The bytes are not copied.
     fn new(env: Env<'a>, event: &LiveEvent) -> Self {
-        let make = |text: &Arc<EventText>| ResourceArc::new(SharedText(Arc::clone(text)));
-        let shared = event.content.form(make);
-        let binary = shared.map(|shared| shared.make_binary(env, |text| text.0.json()));
         Self {
             seq: event.seq,
             after: event.after,
@@ -143,10 +172,7 @@ impl<'a> EventTerm<'a> {
                 Matched::Both => words::both(),
                 Matched::Neither => words::neither(),
             },
-            json: binary.map_or_else(
-                || crate::answer::binary(env, event.content.text().json()),
-                |binary| binary.to_term(env),
-            ),
+            json: text(env, &event.content),
         }
     }
 }
@@ -184,6 +210,16 @@ impl Sink for Process {
                 .map(|event| EventTerm::new(env, event))
                 .collect();
             terms.encode(env)
+        })
+    }
+
+    fn dwelt(&self, dwells: &[LiveDwell]) -> bool {
+        self.send(|env| {
+            let terms: Vec<_> = dwells
+                .iter()
+                .map(|dwell| DwellTerm::new(env, dwell))
+                .collect();
+            (words::dwell(), terms).encode(env)
         })
     }
 

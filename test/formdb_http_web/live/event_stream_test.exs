@@ -132,6 +132,17 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
     assert %{status: 200, body: ""} = request(port, "HEAD", path <> "/stream")
   end
 
+  test "who stays inside a fence is an event without an id", %{port: port, db: db, path: path} do
+    point = %{"type" => "Point", "coordinates" => [1, 1]}
+    feature = %{"type" => "Feature", "id" => "a", "geometry" => point, "properties" => %{}}
+    {socket, %{status: 200}} = open(port, path <> "/stream?fence=enter&dwell=0.2&bbox=0,0,2,2")
+    {:ok, %{seq: 1}} = FormdbHttp.put_feature(db, feature)
+    assert {[{"1", %{"fence" => ["enter"]}}], text} = events(socket, "journal_event", 1)
+
+    assert {[{nil, %{"feature_id" => "a", "entered" => 1}}], _} =
+             events(socket, "dwell_event", 1, text)
+  end
+
   test "filters are those of the query string", %{port: port, db: db, path: path} do
     for n <- 1..9, do: put(db, "f#{n}", %{"mag" => n})
     {:ok, _} = FormdbHttp.put_columns(db, "tokyo/temp", [1], [1.0])

@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
 
   import ExUnit.CaptureLog
 
-  alias FormdbHttp.{CBOR, Error, Event, JSON, Subscription}
+  alias FormdbHttp.{CBOR, Dwell, Error, Event, JSON, Subscription}
   alias FormdbHttpWeb.Live.{Open, Reader, Socket}
 
   defmodule Core do
@@ -307,6 +307,19 @@ defmodule FormdbHttpWeb.Live.SocketTest do
 
     assert refused =~ ~s("reason":"busy")
     assert channels == %{}
+  end
+
+  test "who stays inside a fence is an event without a sequence, and asked for as others are" do
+    state = joined("1")
+    dwell = %Dwell{feature_id: "a", entered: 3, json: ~s({"feature_id":"a","entered":3})}
+
+    assert {[~s(["1",null,"journal:quakes","dwell_event",{"feature_id":"a","entered":3}])], state} =
+             hear(state, {:formdb, {:sub, 1}, {:dwell, [dwell]}})
+
+    {[_lagging], state} = hear(state, {:formdb, {:sub, 1}, {:lagging, 3}})
+    assert_received {Socket, :sent} = sent
+    assert {[], _} = hear(state, sent)
+    assert_received {:asked, :ask, {:sub, 1}, 1}
   end
 
   test "all that has come goes out at once, and is asked for again when it was sent" do

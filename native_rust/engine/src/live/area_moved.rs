@@ -1,74 +1,21 @@
 //! What a change of an area moves into it and out of it.
 
 use std::collections::BinaryHeap;
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 
 use super::areas::Areas;
 use super::features::Features;
-use super::fence::{Fence, Passages};
+use super::fence::Passages;
 use super::subject::{FeatureChange, Version};
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::index::Placed;
 use crate::mem::Reservation;
-use crate::mem::lru::Lru;
 use crate::planted::{Bug, planted};
 use crate::search::{Target, each_in_box};
 use crate::state::State;
-use crate::types::Hash;
 
 /// Features that one event lists.
 const LISTED: usize = 1_000;
-/// Changes of areas of which it is kept what they moved.
-const MOVES: usize = 256;
-
-/// By the filter, and the block that has changed its area.
-type Moves = Lru<(Hash, u64), Option<Arc<AreaMoved>>>;
-
-/// What the fences of one database share.
-pub(super) struct Fences {
-    pub areas: Areas,
-    moves: Mutex<Moves>,
-}
-
-impl Fences {
-    /// Keeps so many bytes of areas.
-    pub(super) fn new(bytes: usize) -> Self {
-        Self {
-            areas: Areas::new(bytes),
-            moves: Mutex::new(Lru::new(MOVES, usize::MAX)),
-        }
-    }
-
-    /// What block `seq` moved into the area of a filter and out of it, or `find` finds. The
-    /// same for all who have such a filter.
-    ///
-    /// # Errors
-    /// Those of `find`.
-    pub(super) fn moved(
-        &self,
-        (filter, seq): (Hash, u64),
-        find: impl FnOnce() -> Result<Option<AreaMoved>>,
-    ) -> Result<Option<Arc<AreaMoved>>> {
-        if let Some(known) = self.moves.lock().get(&(filter, seq)) {
-            return Ok(known.clone());
-        }
-        let moved = find()?.map(Arc::new);
-        let gone = self.moves.lock().put((filter, seq), moved.clone(), 1);
-        drop(gone);
-        Ok(moved)
-    }
-
-    /// Forget all.
-    pub(super) fn clear(&self) {
-        self.areas.clear();
-        let moves = self.moves.lock().take();
-        drop(moves);
-    }
-}
-
 /// Features that a change of an area brought inside or outside.
 #[derive(Debug)]
 pub(super) struct AreaMoved {
@@ -89,7 +36,7 @@ impl AreaMoved {
     /// Those of reading blocks and of the budget, [`crate::Error::MemoryFull`].
     pub(super) fn find(
         (state, areas): (&State, &Areas),
-        (features, fence): (&Features, &Fence),
+        (features, asked): (&Features, Passages),
         (change, seq): (&FeatureChange<'_>, u64),
         budget: &Budget,
     ) -> Result<Option<Self>> {
@@ -115,7 +62,7 @@ impl AreaMoved {
             let passage = Passages::ENTER
                 .when(!was && is)
                 .or(Passages::EXIT.when(was && !is))
-                .and(fence.asked);
+                .and(asked);
             if passage.any() && features.fits(state, &version)? {
                 found.add(placed.seq, passage);
             }
@@ -139,6 +86,11 @@ impl AreaMoved {
             }
         }
         found.list(state, budget)
+    }
+
+    /// The ids of those that are listed.
+    pub(super) fn into_ids(self) -> Vec<String> {
+        self.listed.into_iter().map(|(_, id, _)| id).collect()
     }
 
     /// `,"features":[{"feature_id","seq","fence"},...],"more":...`

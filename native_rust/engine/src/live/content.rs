@@ -15,7 +15,7 @@ use crate::read::journal::{Parts, write_entry};
 use crate::read::proofs::included;
 use crate::state::State;
 use crate::state::blocks::damaged;
-use crate::types::to_hex;
+use crate::types::{Hash, to_hex, write_timestamp};
 
 /// The JSON of an event, which counts as memory for as long as anybody has it.
 #[derive(Debug)]
@@ -39,6 +39,15 @@ pub struct Content {
 }
 
 impl Content {
+    fn new(state: &State, mut json: Vec<u8>) -> Result<Self> {
+        json.shrink_to_fit();
+        let held = state.memory.work.reserve(json.capacity())?;
+        Ok(Self {
+            text: Arc::new(EventText { json, _held: held }),
+            form: OnceLock::new(),
+        })
+    }
+
     /// What it counts as of the bytes that may be under way to one: its text, and what a
     /// message takes beside it in a process that does not read.
     pub(super) fn weight(&self) -> usize {
@@ -81,6 +90,17 @@ pub struct LiveEvent {
     pub content: Arc<Content>,
 }
 
+/// What a subscriber is told of one who stayed inside a fence.
+#[derive(Debug, Clone)]
+pub struct LiveDwell {
+    /// The feature.
+    pub feature_id: String,
+    /// The block by which it entered.
+    pub entered: u64,
+    /// All of it.
+    pub content: Arc<Content>,
+}
+
 /// Write the event of a block; with a proof that it is in the tree of a size, if it is to
 /// have one. `{"matched", "effect"?, "seq", "hash", ..., "proof"?}`. Linear in the block;
 /// where that is too long it has `link` in place of what was written and its provenance.
@@ -120,12 +140,32 @@ pub(super) fn write(
         write_proof(state, block.seq, size, &mut json)?;
         json.push(b'}');
     }
-    json.shrink_to_fit();
-    let held = state.memory.work.reserve(json.capacity())?;
-    Ok(Content {
-        text: Arc::new(EventText { json, _held: held }),
-        form: OnceLock::new(),
-    })
+    Content::new(state, json)
+}
+
+/// Write that a feature has stayed in a fence since it entered.
+/// `{"fence", "feature_id", "entered", "since", "due", "dwell"}`, of which `fence` names the
+/// filter.
+///
+/// # Errors
+/// [`crate::Error::MemoryFull`].
+pub(super) fn write_dwell(
+    state: &State,
+    (filter, micros): (&Hash, i64),
+    id: &str,
+    (seq, time): (u64, i64),
+) -> Result<Content> {
+    let mut json = b"{\"fence\":\"".to_vec();
+    json.extend(to_hex(filter).bytes().take(32));
+    json.extend_from_slice(b"\",\"feature_id\":");
+    let _ = serde_json::to_writer(&mut json, id);
+    json.extend_from_slice(format!(",\"entered\":{seq},\"since\":\"").as_bytes());
+    write_timestamp(time, &mut json);
+    json.extend_from_slice(b"\",\"due\":\"");
+    write_timestamp(time.saturating_add(micros), &mut json);
+    let seconds = micros as f64 / 1e6;
+    json.extend_from_slice(format!("\",\"dwell\":{seconds}}}").as_bytes());
+    Content::new(state, json)
 }
 
 /// The members of an entry of the journal, and the end of its object.

@@ -3,19 +3,20 @@
 use std::time::{Duration, Instant};
 
 use super::content::{LiveEvent, write};
+use super::dwell::{Dwelling, Told};
 use super::filter::LiveFilter;
-use super::hub::{Hub, Outbox};
+use super::hub::Hub;
+use super::outbox::Outbox;
 use super::seat::Taken;
+use super::stay::{Entry, time_of};
 use super::subject::Subject;
 use super::subscriber::Subscriber;
 use super::upcoming::Upcoming;
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::read::ahead::ReadAhead;
+use crate::read::moments::until_reached;
 
-/// Events in one message, and bytes of them.
-pub(super) const MESSAGE_EVENTS: usize = 512;
-pub(super) const MESSAGE_BYTES: usize = 128 << 10;
 /// How long one is fed at a time, roughly.
 const TURN: Duration = Duration::from_millis(5);
 
@@ -60,25 +61,66 @@ pub(super) fn feed(
 ) -> Fed {
     let mut fed = Fed {
         position: from,
-        outbox: Outbox::new(),
+        outbox: Outbox::default(),
         stop: Stop::Reached,
     };
     let budget = Budget::without_end(&hub.state.memory, hub.cancel.clone());
     let begun = Instant::now();
-    let mut bytes = 0;
+    let place = (&*hub.state, &hub.fences);
+    let mut dwelling = subscriber.dwelling.lock();
+    if !dwelling.is_at(filter, from) {
+        if whose == Whose::Matcher {
+            fed.stop = Stop::Turn;
+            return fed;
+        }
+        if let Err(error) = dwelling.begin(place, filter, from, &budget) {
+            fed.stop = Stop::Failed(error);
+            return fed;
+        }
+    }
     let mut step = || -> Result<Option<Stop>> {
+        let tell = |dwelling: &mut Dwelling, time: i64, at: u64, outbox: &mut Outbox| {
+            if dwelling.due(filter).is_none_or(|due| due > time) {
+                return Ok(None);
+            }
+            let filter = (filter, whose == Whose::Pool);
+            let take = |bytes| subscriber.seat.take_beside(bytes);
+            let told = dwelling.tell(place, filter, (time, at), (outbox, take), &budget);
+            told.map(|told| match told {
+                Told::All => None,
+                Told::Short => Some(Stop::Short),
+                Told::Ended => Some(Stop::Ended),
+                Told::Long | Told::Full => Some(Stop::Turn),
+            })
+        };
         let range = (fed.position, until);
         let Some(seq) = upcoming.next(&hub.state, filter, range, &budget)? else {
+            if filter.dwell().is_some() && until > 0 {
+                let time = time_of(&hub.state, until)?;
+                while let Some(due) = dwelling.due(filter)
+                    && (due <= time || until_reached(&hub.state, due, until)?.is_none())
+                {
+                    let stop = tell(&mut dwelling, due.max(time), until, &mut fed.outbox)?;
+                    if stop.is_some() {
+                        return Ok(stop);
+                    }
+                }
+            }
             fed.position = until;
             return Ok(Some(Stop::Reached));
         };
         let stored = ahead.block(&hub.state, seq, until)?;
         let subject = Subject::read(&hub.state, seq, stored)?;
+        let time = subject.block.time;
+        let stop = tell(&mut dwelling, time, seq - 1, &mut fed.outbox)?;
+        if stop.is_some() {
+            return Ok(stop);
+        }
         if whose == Whose::Matcher && filter.is_heavy(&subject) {
             return Ok(Some(Stop::Turn));
         }
-        let found = filter.find((&hub.state, &hub.fences), &subject, &budget)?;
-        if let Some(finding) = found {
+        let look = filter.find(place, &subject, &budget)?;
+        if let Some(finding) = look.finding {
             let proof = subscriber.proof.then_some(until);
             let make = || write(&hub.state, &subject, &finding, proof);
             let key = (hub.group, seq, finding.key(), proof);
@@ -94,10 +136,12 @@ pub(super) fn feed(
                     content,
                 }),
             }
-            bytes += weight;
+        }
+        if look.enters {
+            dwelling.enter(&hub.state, Entry { seq, time });
         }
         fed.position = seq;
-        let full = fed.outbox.len() >= MESSAGE_EVENTS || bytes >= MESSAGE_BYTES;
+        let full = fed.outbox.is_full();
         Ok((full || begun.elapsed() >= TURN).then_some(Stop::Turn))
     };
     fed.stop = loop {
@@ -107,5 +151,6 @@ pub(super) fn feed(
             Err(error) => break Stop::Failed(error),
         }
     };
+    dwelling.stands_at(fed.position);
     fed
 }

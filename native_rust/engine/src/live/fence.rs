@@ -1,8 +1,8 @@
 //! Fences: areas that features go into and out of.
 
 use super::areas::{Areas, Held};
+use super::words::LiveWords;
 use crate::error::{Error, InvalidCode, Result};
-use crate::geo::Predicate;
 use crate::planted::{Bug, planted};
 use crate::search::Target;
 use crate::state::State;
@@ -106,6 +106,8 @@ impl Reason {
 pub(super) struct Fence {
     pub asked: Passages,
     pub area: FenceArea,
+    /// How many microseconds one who enters has to stay to be told of.
+    pub dwell: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -125,23 +127,26 @@ pub(super) enum Now<'a> {
 }
 
 impl Fence {
-    /// Of the names of what is asked, one or several, the areas that are given otherwise,
-    /// and the id of a feature.
+    /// Of the names of what is asked, one or several, or how long one has to stay, the areas
+    /// that are given otherwise, and the id of a feature.
     ///
     /// # Errors
     /// [`Error::Invalid`] with a pointer to the word.
-    pub(super) fn new(
-        names: &[&str],
-        areas: &mut Vec<Target>,
-        feature: Option<&str>,
-        predicate: Option<Predicate>,
-    ) -> Result<Option<Self>> {
-        if names.is_empty() {
+    pub(super) fn new(words: &LiveWords<'_>, areas: &mut Vec<Target>) -> Result<Option<Self>> {
+        let LiveWords {
+            fence: names,
+            feature,
+            predicate,
+            ..
+        } = words;
+        let feature = *feature;
+        let dwell = words.dwell.map(micros).transpose()?;
+        if names.is_empty() && dwell.is_none() {
             return match feature {
                 None => Ok(None),
                 Some(_) => Err(refuse(
                     "/feature",
-                    "feature names the area of a fence; say with fence what is to be told of it",
+                    "feature names the area of a fence; say with fence or dwell what is to be told of it",
                 )),
             };
         }
@@ -157,12 +162,13 @@ impl Fence {
             (None, Some(id)) => FenceArea::Stored(id.to_owned()),
             (None, None) => {
                 let detail = "a fence needs an area; give bbox, geometry or feature";
-                return Err(refuse("/fence", detail));
+                let pointer = if names.is_empty() { "/dwell" } else { "/fence" };
+                return Err(refuse(pointer, detail));
             }
             (Some(_), Some(_)) => return Err(several()),
         };
         match areas.is_empty() {
-            true => Ok(Some(Self { asked, area })),
+            true => Ok(Some(Self { asked, area, dwell })),
             false => Err(several()),
         }
     }
@@ -217,6 +223,20 @@ pub(super) fn pieces_of(envelope: Rect) -> Vec<Rect> {
     // Stored positions are in range.
     let spelled = BoundingBox::new(min[0], min[1], max[0], max[1]);
     spelled.map_or_else(|_| vec![envelope], |bbox| bbox.pieces().to_vec())
+}
+
+/// Seconds as microseconds.
+fn micros(text: &str) -> Result<i64> {
+    /// Thirty days: where a subscription begins, the versions of so long are looked at.
+    const LONGEST: f64 = 2_592_000.0;
+    let seconds = text.parse::<f64>().ok();
+    let seconds = seconds.filter(|seconds| (0.001..=LONGEST).contains(seconds));
+    seconds
+        .map(|seconds| (seconds * 1e6).round() as i64)
+        .ok_or_else(|| {
+            let detail = format!("found {text:?}; give seconds, from 0.001 to 2592000");
+            refuse("/dwell", detail)
+        })
 }
 
 fn several() -> Error {

@@ -1,9 +1,9 @@
 //! What a subscriber wants to hear of.
 
-use super::area_moved::Fences;
 use super::features::{FeatureHandle, Features};
 use super::fence::{Fence, FenceArea, Passages};
-use super::finding::Finding;
+use super::fences::Fences;
+use super::finding::{Finding, Look};
 use super::matched::Matched;
 use super::passage::Fencing;
 use super::subject::{About, Subject};
@@ -67,7 +67,7 @@ impl LiveFilter {
         }
         let mut features = Features::new(words, limits)?;
         let places = &mut features.places;
-        let fence = Fence::new(&words.fence, places, words.feature, words.predicate)?;
+        let fence = Fence::new(words, places)?;
         if let Some(fence) = &fence {
             if !words.series.is_empty() {
                 let detail = "a fence is about features; leave series_id out";
@@ -127,6 +127,22 @@ impl LiveFilter {
         }
     }
 
+    /// For how many microseconds what enters its fence has to stay to be told of, if that is
+    /// asked for.
+    pub(super) fn dwell(&self) -> Option<i64> {
+        self.fence.as_ref()?.dwell
+    }
+
+    /// The fence in which somebody may stay.
+    pub(super) fn staying(&self) -> Option<Fencing<'_>> {
+        let fence = self.fence.as_ref().filter(|fence| fence.dwell.is_some())?;
+        Some(Fencing {
+            fence,
+            features: self.features.as_ref()?,
+            digest: self.digest,
+        })
+    }
+
     /// Whether all that a fence's area holds has to be looked at for a block.
     pub(super) fn is_heavy(&self, subject: &Subject<'_>) -> bool {
         let moves = Passages::ENTER.or(Passages::EXIT);
@@ -148,18 +164,33 @@ impl LiveFilter {
         (state, fences): (&State, &Fences),
         subject: &Subject<'_>,
         budget: &Budget,
-    ) -> Result<Option<Finding>> {
+    ) -> Result<Look> {
         let does = |op| op == subject.block.op || op == subject.effect;
-        if !self.op.is_none_or(does) {
-            return Ok(None);
+        let mut look = Look::default();
+        let taken = self.op.is_none_or(does);
+        // Who stays is there whatever brought it there.
+        if taken || self.dwell().is_some() {
+            look = self.look((state, fences), subject, budget)?;
         }
+        if !taken {
+            look.finding = None;
+        }
+        Ok(look)
+    }
+
+    fn look(
+        &self,
+        (state, fences): (&State, &Fences),
+        subject: &Subject<'_>,
+        budget: &Budget,
+    ) -> Result<Look> {
         let plain = || Some(Finding::plain(Matched::of(subject)));
         match (&self.features, &subject.about) {
-            (None, _) if self.series.is_empty() => Ok(plain()),
+            (None, _) if self.series.is_empty() => Ok(plain().into()),
             (Some(features), About::Feature(change)) => match &self.fence {
                 None => {
                     let matched = features.matched(state, change, budget)?;
-                    Ok(matched.map(Finding::plain))
+                    Ok(matched.map(Finding::plain).into())
                 }
                 Some(fence) => {
                     let digest = self.digest;
@@ -169,14 +200,14 @@ impl LiveFilter {
                         digest,
                     };
                     let seq = subject.block.seq;
-                    fencing.finding((state, fences), (change, seq), budget)
+                    fencing.look((state, fences), (change, seq), budget)
                 }
             },
             (_, About::Series(id)) => {
                 let taken = self.series.iter().any(|names| names.takes(id));
-                Ok(taken.then(plain).flatten())
+                Ok(taken.then(plain).flatten().into())
             }
-            _ => Ok(None),
+            _ => Ok(Look::default()),
         }
     }
 }

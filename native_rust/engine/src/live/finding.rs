@@ -7,11 +7,27 @@ use super::fence::{Passages, Reason};
 use super::matched::Matched;
 use crate::types::Hash;
 
+/// What a filter sees in a block.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// What it takes.
+    pub finding: Option<Finding>,
+    /// Whether something may have entered its fence.
+    pub enters: bool,
+}
+
 /// What a filter takes of a block.
 #[derive(Debug, Clone)]
 pub(super) struct Finding {
     pub matched: Matched,
     pub fenced: Option<Fenced>,
+}
+
+impl From<Option<Finding>> for Look {
+    fn from(finding: Option<Finding>) -> Self {
+        let enters = false;
+        Self { finding, enters }
+    }
 }
 
 /// What a fence tells of it.

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::area_moved::Fences;
-use super::content::LiveEvent;
+use super::fences::Fences;
 use super::filter::LiveFilter;
 use super::kept::Kept;
 use super::pool::Pool;
@@ -229,8 +228,10 @@ impl Hub {
         self.called.load(Ordering::Acquire)
     }
 
-    /// For the matcher: wait until there is something to do; `reads`: new blocks are.
-    pub(super) fn work(&self, position: u64, reads: bool) -> Work {
+    /// For the matcher: wait until there is something to do, or for so long; `reads`: new
+    /// blocks are.
+    pub(super) fn work(&self, position: u64, reads: bool, longest: Option<Duration>) -> Work {
+        let until = longest.and_then(|longest| Instant::now().checked_add(longest));
         self.position.store(position, Ordering::Release);
         let mut signal = self.signal.lock();
         while signal.calls.is_empty()
@@ -239,7 +240,14 @@ impl Hub {
         {
             signal.waiting = true;
             self.idle.notify_all();
-            self.wake.wait(&mut signal);
+            match until {
+                None => self.wake.wait(&mut signal),
+                Some(until) => {
+                    if self.wake.wait_until(&mut signal, until).timed_out() {
+                        break;
+                    }
+                }
+            }
         }
         signal.waiting = false;
         self.called.store(false, Ordering::Release);
@@ -300,6 +308,3 @@ impl Watcher for Hub {
         }
     }
 }
-
-/// Events of one subscriber, to be sent at once.
-pub(super) type Outbox = Vec<LiveEvent>;

@@ -3,19 +3,24 @@
 //! It owns the index of filters and all subscriptions that have seen what there is. What
 //! others want of it are calls, which it answers between two blocks.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+mod dues;
+
+use std::cmp::Reverse;
+use std::collections::hash_map;
+use std::collections::{BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::content::{Content, LiveEvent, write};
-use super::feed::{MESSAGE_BYTES, MESSAGE_EVENTS, Stop, Whose, feed};
+use super::feed::{Stop, Whose, feed};
 use super::filter::LiveFilter;
-use super::finding::FindingKey;
-use super::hub::{Call, Hub, Outbox};
+use super::finding::{Finding, FindingKey, Look};
+use super::hub::{Call, Hub};
 use super::index::{FilterIndex, Number};
+use super::outbox::Outbox;
 use super::seat::{Begun, Owner, Rest, Taken};
+use super::stay::Entry;
 use super::subject::Subject;
 use super::subscriber::Subscriber;
 use super::upcoming::Upcoming;
@@ -41,7 +46,6 @@ struct Fed {
     /// Its place among those with the same filter.
     place: usize,
     outbox: Outbox,
-    bytes: usize,
 }
 
 struct Matcher {
@@ -54,6 +58,9 @@ struct Matcher {
     /// Who has something in their outbox.
     touched: Vec<u64>,
     candidates: Vec<Number>,
+    /// When somebody who entered a fence is due, and for which subscriber; those that are so
+    /// no more among them.
+    dues: BinaryHeap<Reverse<(i64, u64)>>,
     ahead: ReadAhead,
 }
 
@@ -81,6 +88,7 @@ impl Matcher {
             fed: HashMap::new(),
             touched: Vec::new(),
             candidates: Vec::new(),
+            dues: BinaryHeap::new(),
             ahead: ReadAhead::default(),
         }
     }
@@ -89,7 +97,8 @@ impl Matcher {
         // Once the database is closed it waits to be told why.
         let mut reads = true;
         loop {
-            let work = self.hub.work(self.position, reads);
+            let longest = if reads { self.wait() } else { None };
+            let work = self.hub.work(self.position, reads, longest);
             let mut begun = Instant::now();
             for call in work.calls {
                 self.answer(call);
@@ -186,13 +195,15 @@ impl Matcher {
         };
         let place = all.len();
         all.push(subscriber.number);
+        let due = subscriber.dwelling.lock().due(filter);
+        self.dues
+            .extend(due.map(|due| Reverse((due, subscriber.number))));
         let fed = Fed {
             subscriber: Arc::clone(&subscriber),
             from,
             filter: number,
             place,
-            outbox: Outbox::new(),
-            bytes: 0,
+            outbox: Outbox::default(),
         };
         self.fed.insert(subscriber.number, fed);
     }
@@ -249,7 +260,11 @@ impl Matcher {
             return;
         };
         if let Some(fed) = self.remove(subscriber.number) {
-            self.feed(fed.subscriber, &filter, position);
+            match filter.dwell() {
+                None => self.feed(fed.subscriber, &filter, position),
+                // Who is inside already is found in a turn.
+                Some(_) => self.give_back(fed.subscriber, position),
+            }
         }
         for answer in changed {
             answer.send(Ok(position));
@@ -291,10 +306,13 @@ impl Matcher {
     /// Look at block `seq`.
     fn look(&mut self, seq: u64, durable: u64, budget: &Budget) -> Result<()> {
         let hub = Arc::clone(&self.hub);
-        let bytes = self.ahead.block(&hub.state, seq, durable)?;
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let bytes = ahead.block(&hub.state, seq, durable)?;
         let subject = Subject::read(&hub.state, seq, bytes)?;
         let mut candidates = std::mem::take(&mut self.candidates);
         self.index.candidates(&subject, &mut candidates);
+        let time = subject.block.time;
+        self.fall_due(time, seq - 1, budget)?;
         let mut contents = Contents::default();
         let (mut short, mut aside) = (Vec::new(), Vec::new());
         for number in &candidates {
@@ -305,18 +323,19 @@ impl Matcher {
                 set_aside((&self.fed, all), seq, &mut aside);
                 continue;
             }
-            let found = match filter.find((&hub.state, &hub.fences), &subject, budget) {
+            let look = match filter.find((&hub.state, &hub.fences), &subject, budget) {
                 Err(Error::MemoryFull { .. }) => {
                     set_aside((&self.fed, all), seq, &mut aside);
                     continue;
                 }
-                found => found?,
+                look => look?,
             };
-            let Some(finding) = found else {
+            let Look { finding, enters } = look;
+            if finding.is_none() && !enters {
                 continue;
-            };
+            }
             // Without a proof, and with one.
-            let mut here = [None, None];
+            let mut here: [Option<Arc<Content>>; 2] = [None, None];
             for subscriber in all {
                 let Some(fed) = self.fed.get_mut(subscriber) else {
                     continue;
@@ -324,69 +343,78 @@ impl Matcher {
                 if fed.from >= seq {
                     continue;
                 }
-                let proof = fed.subscriber.proof.then_some(durable);
-                let make = || write(&hub.state, &subject, &finding, proof);
-                let [plain, proved] = &mut here;
-                let slot = if proof.is_some() { proved } else { plain };
-                let content: &Arc<Content> = match slot {
-                    Some(content) => content,
-                    None => {
-                        let key = finding.key();
-                        let known = contents.entry((key, proof.is_some()));
-                        let content = match known {
-                            Entry::Occupied(content) => Arc::clone(content.get()),
-                            Entry::Vacant(vacant) => {
-                                let key = (hub.group, seq, key, proof);
-                                match hub.kept.get(key, make) {
-                                    Ok(content) => Arc::clone(vacant.insert(content)),
-                                    Err(Error::MemoryFull { .. }) => {
-                                        aside.push(*subscriber);
-                                        continue;
-                                    }
-                                    Err(error) => return Err(error),
-                                }
-                            }
-                        };
-                        slot.insert(content)
-                    }
-                };
-                let weight = content.weight();
-                match fed.subscriber.seat.take(seq, weight) {
-                    Taken::After(after) => {
-                        if fed.outbox.is_empty() {
-                            self.touched.push(*subscriber);
+                if let Some(finding) = &finding {
+                    let first = fed.outbox.is_empty();
+                    let taken = take(
+                        (&hub, fed),
+                        &subject,
+                        finding,
+                        durable,
+                        (&mut contents, &mut here),
+                    );
+                    match taken {
+                        Ok(Taken::After(_)) => {}
+                        Ok(Taken::Short) => {
+                            short.push(*subscriber);
+                            continue;
                         }
-                        fed.bytes += weight;
-                        fed.outbox.push(LiveEvent {
-                            seq,
-                            after,
-                            matched: finding.matched,
-                            content: Arc::clone(content),
-                        });
-                        if fed.outbox.len() >= MESSAGE_EVENTS || fed.bytes >= MESSAGE_BYTES {
-                            fed.send(&hub);
+                        // A call about it is under way.
+                        Ok(Taken::Ended) => continue,
+                        Err(Error::MemoryFull { .. }) => {
+                            aside.push(*subscriber);
+                            continue;
                         }
+                        Err(error) => return Err(error),
                     }
-                    Taken::Short => short.push(*subscriber),
-                    // A call about it is under way.
-                    Taken::Ended => {}
+                    if first {
+                        self.touched.push(*subscriber);
+                    }
+                    if fed.outbox.is_full() {
+                        fed.send(&hub);
+                    }
+                }
+                if enters
+                    && fed
+                        .subscriber
+                        .dwelling
+                        .lock()
+                        .enter(&hub.state, Entry { seq, time })
+                {
+                    let due = time.saturating_add(filter.dwell().unwrap_or_default());
+                    self.dues.push(Reverse((due, *subscriber)));
                 }
             }
         }
         self.candidates = candidates;
+        self.ahead = ahead;
         for number in short {
-            if let Some(mut fed) = self.remove(number) {
-                fed.send(&hub);
-                self.rest(fed.subscriber, seq - 1);
-            }
+            self.let_rest(number, seq - 1);
         }
         for number in aside {
-            if let Some(mut fed) = self.remove(number) {
-                fed.send(&hub);
-                self.give_back(fed.subscriber, seq - 1);
-            }
+            self.set_back(number, seq - 1);
         }
         Ok(())
+    }
+
+    /// One who may be sent nothing beyond block `position`.
+    fn let_rest(&mut self, number: u64, position: u64) {
+        if let Some(fed) = self.take_out(number, position) {
+            self.rest(fed.subscriber, position);
+        }
+    }
+
+    /// One to whom what comes after block `position` is told in a turn.
+    fn set_back(&mut self, number: u64, position: u64) {
+        if let Some(fed) = self.take_out(number, position) {
+            self.give_back(fed.subscriber, position);
+        }
+    }
+
+    fn take_out(&mut self, number: u64, position: u64) -> Option<Fed> {
+        let mut fed = self.remove(number)?;
+        fed.send(&self.hub);
+        fed.subscriber.dwelling.lock().stands_at(position);
+        Some(fed)
     }
 
     /// Send what is in the outboxes.
@@ -402,7 +430,6 @@ impl Matcher {
 impl Fed {
     fn send(&mut self, hub: &Hub) {
         let outbox = std::mem::take(&mut self.outbox);
-        self.bytes = 0;
         if !self.subscriber.deliver(&outbox) {
             self.subscriber.leave();
             // It is removed when the call comes.
@@ -415,6 +442,45 @@ impl Fed {
 fn set_aside((fed, all): (&HashMap<u64, Fed>, &[u64]), seq: u64, aside: &mut Vec<u64>) {
     let waits = |number: &&u64| fed.get(number).is_some_and(|fed| fed.from < seq);
     aside.extend(all.iter().filter(waits));
+}
+
+/// The event of a block for one who has yet to see it. `here` has those of the same filter.
+fn take(
+    (hub, fed): (&Hub, &mut Fed),
+    subject: &Subject<'_>,
+    finding: &Finding,
+    durable: u64,
+    (contents, here): (&mut Contents, &mut [Option<Arc<Content>>; 2]),
+) -> Result<Taken> {
+    let seq = subject.block.seq;
+    let proof = fed.subscriber.proof.then_some(durable);
+    let [plain, proved] = here;
+    let slot = if proof.is_some() { proved } else { plain };
+    let content: &Arc<Content> = match slot {
+        Some(content) => content,
+        None => {
+            let key = finding.key();
+            let content = match contents.entry((key, proof.is_some())) {
+                hash_map::Entry::Occupied(content) => Arc::clone(content.get()),
+                hash_map::Entry::Vacant(vacant) => {
+                    let make = || write(&hub.state, subject, finding, proof);
+                    let content = hub.kept.get((hub.group, seq, key, proof), make)?;
+                    Arc::clone(vacant.insert(content))
+                }
+            };
+            slot.insert(content)
+        }
+    };
+    let taken = fed.subscriber.seat.take(seq, content.weight());
+    if let Taken::After(after) = taken {
+        fed.outbox.push(LiveEvent {
+            seq,
+            after,
+            matched: finding.matched,
+            content: Arc::clone(content),
+        });
+    }
+    Ok(taken)
 }
 
 /// The events of one block, without a proof and with one.

@@ -10,9 +10,11 @@
 mod area_moved;
 mod areas;
 mod content;
+mod dwell;
 mod features;
 mod feed;
 mod fence;
+mod fences;
 mod filter;
 mod finding;
 mod hub;
@@ -22,10 +24,12 @@ mod matched;
 mod matcher;
 #[cfg(test)]
 mod model;
+mod outbox;
 mod passage;
 mod pool;
 mod seat;
 mod since;
+mod stay;
 mod subject;
 mod subscriber;
 mod turn;
@@ -45,7 +49,7 @@ use crate::error::{Error, Result};
 use crate::merkle::ConsistencyProof;
 use crate::state::State;
 use crate::sync;
-pub use content::{Content, EventText, LiveEvent};
+pub use content::{Content, EventText, LiveDwell, LiveEvent};
 pub use filter::LiveFilter;
 use hub::{Call, Hub, Job};
 use kept::Kept;
@@ -157,7 +161,9 @@ impl Live {
         } = beginning;
         self.pool.start(state.limits.catch_up_threads)?;
         let hub = self.hub(state);
-        let owner = match behind {
+        // Who is inside already is found in a turn.
+        let fed = behind || follow.filter.dwell().is_some();
+        let owner = match fed {
             true => Owner::Pool,
             false => Owner::Joining,
         };
@@ -174,7 +180,7 @@ impl Live {
             hub.forget(&subscriber);
             return Err(closed);
         }
-        match behind {
+        match fed {
             true => hub.catch_up(Arc::clone(&subscriber)),
             false => hub.call(Call::Join(Arc::clone(&subscriber))),
         }
@@ -317,6 +323,10 @@ mod tests {
 
     impl Sink for Nobody {
         fn events(&self, _events: &[LiveEvent]) -> bool {
+            true
+        }
+
+        fn dwelt(&self, _dwells: &[LiveDwell]) -> bool {
             true
         }
 

@@ -4,10 +4,11 @@
 //! these lies to the area as of that moment: so what a fence tells can be worked out from
 //! the journal by anyone, from any block on.
 
-use super::area_moved::{AreaMoved, Fences};
+use super::area_moved::AreaMoved;
 use super::features::Features;
 use super::fence::{Fence, Now, Passages, Reason};
-use super::finding::{Fenced, Finding};
+use super::fences::Fences;
+use super::finding::{Fenced, Finding, Look};
 use super::matched::Matched;
 use super::subject::{FeatureChange, Version};
 use crate::budget::Budget;
@@ -39,22 +40,28 @@ impl Fencing<'_> {
     ///
     /// # Errors
     /// Those of reading blocks and of the budget, [`crate::Error::MemoryFull`].
-    pub(super) fn finding(
+    pub(super) fn look(
         &self,
         (state, fences): (&State, &Fences),
         (change, seq): (&FeatureChange<'_>, u64),
         budget: &Budget,
-    ) -> Result<Option<Finding>> {
+    ) -> Result<Look> {
         let (fence, features) = (self.fence, self.features);
         if fence.feature() == Some(&change.id) {
             let moves = Passages::ENTER.or(Passages::EXIT);
-            return match fence.asked.has(moves) {
-                true => self.area_changed((state, fences), (change, seq), budget),
-                false => Ok(None),
+            let finding = match fence.asked.has(moves) {
+                true => self.area_changed((state, fences), (change, seq), budget)?,
+                false => None,
             };
+            // Who that is, is found once they are due.
+            let enters = change
+                .after
+                .as_ref()
+                .is_some_and(|area| area.rect.is_some());
+            return Ok(Look { finding, enters });
         }
         if !features.takes(&change.id) {
-            return Ok(None);
+            return Ok(Look::default());
         }
         let now = fence.area_at(state, &fences.areas, seq)?;
         let place = Place {
@@ -75,8 +82,10 @@ impl Fencing<'_> {
             .or(Passages::OUTSIDE.when(after.fits && !after.inside))
             .or(Passages::CROSS.when(crosses))
             .and(fence.asked);
+        let enters = !before.inside && after.inside;
         if !told.any() {
-            return Ok(None);
+            let finding = None;
+            return Ok(Look { finding, enters });
         }
         let reason = if told.has(Passages::ENTER) {
             Some(place.reason(Reason::Created, &change.before, before)?)
@@ -90,10 +99,31 @@ impl Fencing<'_> {
             reason,
             moved: None,
         };
-        Ok(Some(Finding {
+        let finding = Some(Finding {
             matched: Matched::new(before.inside, after.inside).unwrap_or(Matched::Neither),
             fenced: Some(fenced),
-        }))
+        });
+        Ok(Look { finding, enters })
+    }
+
+    /// Whether a version is inside the area as of block `at`.
+    ///
+    /// # Errors
+    /// As [`Fencing::look`].
+    pub(super) fn is_inside(
+        &self,
+        (state, fences): (&State, &Fences),
+        version: &Option<Version<'_>>,
+        at: u64,
+        budget: &Budget,
+    ) -> Result<bool> {
+        let now = self.fence.area_at(state, &fences.areas, at)?;
+        let place = Place {
+            state,
+            now: &now,
+            budget,
+        };
+        Ok(place.see(self.features, version)?.inside)
     }
 
     fn area_changed(
@@ -103,7 +133,7 @@ impl Fencing<'_> {
         budget: &Budget,
     ) -> Result<Option<Finding>> {
         let find = || {
-            let filter = (self.features, self.fence);
+            let filter = (self.features, self.fence.asked);
             AreaMoved::find((state, &fences.areas), filter, (change, seq), budget)
         };
         let moved = fences.moved((self.digest, seq), find)?;

@@ -169,6 +169,15 @@ impl<F: Clone, R> Seat<F, R> {
 
     /// For the owner: an event of block `seq` with so many bytes is there.
     pub(super) fn take(&self, seq: u64, bytes: usize) -> Taken {
+        self.take_one(Some(seq), bytes)
+    }
+
+    /// The same of one that is of no block.
+    pub(super) fn take_beside(&self, bytes: usize) -> Taken {
+        self.take_one(None, bytes)
+    }
+
+    fn take_one(&self, seq: Option<u64>, bytes: usize) -> Taken {
         let mut place = self.0.lock();
         if place.owner == Owner::Ended {
             return Taken::Ended;
@@ -180,7 +189,8 @@ impl<F: Clone, R> Seat<F, R> {
         place.credit.sent += 1;
         place.credit.sent_bytes += bytes as u64;
         place.delivered += 1;
-        Taken::After(std::mem::replace(&mut place.last, seq))
+        let last = place.last;
+        Taken::After(std::mem::replace(&mut place.last, seq.unwrap_or(last)))
     }
 
     /// For the owner: it goes on from `position` once it may. What was taken for it has

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::content::LiveEvent;
+use super::content::{LiveDwell, LiveEvent};
+use super::dwell::Dwelling;
 use super::filter::LiveFilter;
+use super::outbox::Outbox;
 use super::seat::Seat;
 use crate::error::{Error, Result};
 use crate::mem::Reservation;
@@ -14,7 +16,7 @@ use crate::state::Ending;
 
 /// What one takes of memory, beside its filter: with the process it is for, and its places
 /// in all lists.
-pub(super) const BYTES: usize = 4_608;
+pub(super) const BYTES: usize = 5_120;
 
 /// Where the events of a subscription go. All calls are made on threads of the engine, one
 /// at a time, and under no lock that others wait for; none of them may block. It is dropped
@@ -22,6 +24,9 @@ pub(super) const BYTES: usize = 4_608;
 pub trait Sink: Send {
     /// The next events, at least one. False: there is nobody any more.
     fn events(&self, events: &[LiveEvent]) -> bool;
+
+    /// Who has stayed inside a fence, at least one. False: there is nobody any more.
+    fn dwelt(&self, dwells: &[LiveDwell]) -> bool;
 
     /// It has been sent all it asked for, and more has come: it has seen everything up to
     /// this block. False: there is nobody any more.
@@ -77,6 +82,8 @@ pub(super) struct Subscriber {
     pub seat: Seat<Arc<LiveFilter>, ChangeAnswer>,
     /// Whether events come with proofs.
     pub proof: bool,
+    /// For the owner alone.
+    pub dwelling: Mutex<Dwelling>,
     /// There as long as something may be sent; held while it is.
     sink: Mutex<Option<Box<dyn Sink>>>,
     _held: Reservation,
@@ -95,14 +102,17 @@ impl Subscriber {
             number,
             seat,
             proof,
+            dwelling: Mutex::default(),
             sink: Mutex::new(Some(sink)),
             _held: held,
         }
     }
 
-    /// Send events, if there are any. False: there is nobody any more.
-    pub(super) fn deliver(&self, events: &[LiveEvent]) -> bool {
-        events.is_empty() || self.send(|sink| sink.events(events))
+    /// Send what is there, if anything is. False: there is nobody any more.
+    pub(super) fn deliver(&self, outbox: &Outbox) -> bool {
+        outbox.is_empty()
+            || self
+                .send(|sink| outbox.send(|events| sink.events(events), |dwells| sink.dwelt(dwells)))
     }
 
     pub(super) fn lagging(&self, seq: u64) -> bool {

@@ -27,6 +27,8 @@ pub struct LiveWords<'w> {
     pub fence: Vec<&'w str>,
     /// The id of the feature whose geometry, as of each moment, is the area of the fence.
     pub feature: Option<&'w str>,
+    /// How many seconds what enters the fence has to stay to be told of.
+    pub dwell: Option<&'w str>,
     /// Keys and expressions of [`Filter`], on properties alone.
     pub properties: Vec<(&'w str, &'w str)>,
 }
@@ -56,6 +58,7 @@ impl LiveWords<'_> {
         part(self.geometry.unwrap_or_default());
         part(format!("{:?}{:?}", self.predicate, self.antimeridian).as_bytes());
         part(optional(self.feature).as_bytes());
+        part(optional(self.dwell).as_bytes());
         for list in [&self.series, &self.ids, &self.fence] {
             let mut list = list.clone();
             list.sort_unstable();

@@ -81,11 +81,7 @@ impl Database {
     pub fn moment(&self, time: i64) -> Result<Moment> {
         let state = &self.state;
         state.check_open()?;
-        let (now, wait, under_way) = {
-            let mut clock = state.clock.lock();
-            let wait = clock.until_past(time);
-            (clock.now(), wait, clock.under_way())
-        };
+        let (now, wait, under_way) = look(state, time);
         if wait > AHEAD {
             return Err(not_reached(time, now, wait));
         }
@@ -101,6 +97,37 @@ impl Database {
         }
         Ok(Moment::At(last_by(state, time, state.published())?))
     }
+}
+
+/// What the clock shows, how long until that is more than `time`, and the time of the group
+/// that is under way.
+fn look(state: &State, time: i64) -> (i64, Duration, Option<i64>) {
+    let mut clock = state.clock.lock();
+    let wait = clock.until_past(time);
+    (clock.now(), wait, clock.under_way())
+}
+
+/// How long, as things are, until no block after block `at` can have a time before this one;
+/// none where that is so. May read some thirty blocks.
+///
+/// # Errors
+/// Those of reading blocks.
+pub(crate) fn until_reached(state: &State, time: i64, at: u64) -> Result<Option<Duration>> {
+    /// Where a write has failed, or what was written is not durable yet.
+    const LATER: Duration = Duration::from_secs(1);
+    let before = time.saturating_sub(1);
+    Ok(match look(state, before) {
+        (_, wait, _) if wait > Duration::ZERO => Some(wait),
+        (_, _, Some(began)) if began <= before => match state.poisoned() {
+            Some(_) => Some(LATER),
+            None => Some(GROUP),
+        },
+        _ => {
+            let published = state.published();
+            let reached = published <= at || last_by(state, before, published)? <= at;
+            (!reached).then_some(LATER)
+        }
+    })
 }
 
 /// The last of the blocks up to `last` that was committed at or before `time`; 0 when none

@@ -172,6 +172,47 @@ impl World {
         Some(event)
     }
 
+    /// Who enters the area and who leaves it by the block that the world is after; of those
+    /// that an area brings inside the first 1,000.
+    pub fn passages(
+        &self,
+        words: &Words,
+        (id, before, after): (&str, Option<&Value>, Option<&Value>),
+    ) -> (Vec<String>, Vec<String>) {
+        let (mut entered, mut left) = (Vec::new(), Vec::new());
+        if words.feature.as_deref() != Some(id) {
+            let area = self.area(words);
+            let is = |version: Option<&Value>| {
+                version.is_some_and(|v| is_in(v, &area) && words.has_properties(v))
+            };
+            match (words.is_named(id), is(before), is(after)) {
+                (true, false, true) => entered.push(id.to_owned()),
+                (true, true, false) => left.push(id.to_owned()),
+                _ => {}
+            }
+            return (entered, left);
+        }
+        let (from, to) = (area_of(before), area_of(after));
+        let mut all: Vec<(&u64, &String, &Value)> = self
+            .0
+            .iter()
+            .map(|(id, (seq, feature))| (seq, id, feature))
+            .collect();
+        all.sort_by_key(|(seq, ..)| **seq);
+        for (_, other, feature) in all {
+            if other == id || !words.is_named(other) || !words.has_properties(feature) {
+                continue;
+            }
+            match (is_in(feature, &from), is_in(feature, &to)) {
+                (false, true) => entered.push(other.clone()),
+                (true, false) => left.push(other.clone()),
+                _ => {}
+            }
+        }
+        entered.truncate(1_000);
+        (entered, left)
+    }
+
     fn moved(&self, words: &Words, (from, to): (Vec<Rect>, Vec<Rect>), id: &str) -> Option<Value> {
         let mut listed: Vec<(u64, Value)> = Vec::new();
         for (other, (seq, feature)) in &self.0 {

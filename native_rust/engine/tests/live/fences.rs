@@ -4,11 +4,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use formdb_engine::{Database, Limits, Live, LiveFilter, LiveWords, Predicate};
 use serde_json::Value;
 
-use super::followers::Follower;
+use super::followers::{Follower, PATIENCE};
 use super::oracles::compared;
 use super::plain::{Plain, Words};
 use super::support::SimFs;
@@ -64,10 +65,19 @@ fn history(seed: u64) -> usize {
     });
     let live = Live::default();
     let mut walkers = Walkers([[0, 0], [178, 4], [-178, 4], [5, 88], [3, -3]]);
-    let words: Vec<Words> = (0..24).map(|_| Words::fence(&mut dice)).collect();
+    let words: Vec<Words> = (0..24)
+        .map(|n| match n % 2 {
+            0 => Words::fence(&mut dice),
+            _ => Words::staying(&mut dice),
+        })
+        .collect();
     let all = u64::MAX / 2;
-    let follow = |words: &Words, since| Follower::new(&live, &db, words.clone(), since, all);
-    let mut followers: Vec<Follower> = words.iter().map(|w| follow(w, None).unwrap()).collect();
+    let follow =
+        |words: &Words, since, demand| Follower::new(&live, &db, words.clone(), since, demand);
+    let mut followers: Vec<Follower> = words
+        .iter()
+        .map(|w| follow(w, None, all).unwrap())
+        .collect();
     for _ in 0..400 {
         match dice.below(10) {
             0..6 => walkers.step(&db, &mut dice),
@@ -76,12 +86,16 @@ fn history(seed: u64) -> usize {
                 // It begins anywhere, and goes on with what comes.
                 let one = &words[dice.below(words.len() as u64) as usize];
                 let since = dice.below(db.info().unwrap().durable_seq + 1);
-                followers.push(follow(one, Some(since)).unwrap());
+                let demand = match dice.below(3) {
+                    0 => dice.below(8),
+                    _ => all,
+                };
+                followers.push(follow(one, Some(since), demand).unwrap());
             }
         }
     }
     settle(&db);
-    followers.extend(words.iter().map(|w| follow(w, Some(0)).unwrap()));
+    followers.extend(words.iter().map(|w| follow(w, Some(0), all).unwrap()));
     let mut plain = Plain::default();
     plain.read(&db);
     let last = plain.entries.len() as u64;
@@ -161,6 +175,62 @@ fn an_area_that_moves_lists_a_thousand_and_says_that_there_are_more() {
 }
 
 #[test]
+fn more_who_stay_than_are_kept_are_told_all_the_same() {
+    const MANY: usize = 6_000;
+    let db = open(Limits::default());
+    let live = Live::default();
+    put(&db, "area", "null");
+    let words = Words::around("area", &[]).with_stay("0.3");
+    let at = Words::at([0, 0, 10, 10]).with_stay("0.3");
+    // One asks for all, one for little at a time.
+    let followers = [(&at, u64::MAX / 2), (&at, 2), (&words, 700)]
+        .map(|(words, demand)| Follower::new(&live, &db, words.clone(), None, demand).unwrap());
+    for n in (0..MANY).step_by(500) {
+        let points = (n..n + 500).map(|n| {
+            let (x, y) = (n % 5, n % 7);
+            format!(
+                r#"{{"type":"Feature","id":"p{n}","geometry":{},"properties":{{}}}}"#,
+                point(x as i64, y as i64)
+            )
+        });
+        let points: Vec<String> = points.collect();
+        let text = format!(
+            r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+            points.join(",")
+        );
+        db.write(db.prepare_features(text.as_bytes()).unwrap().operations)
+            .unwrap();
+    }
+    // Some go again, and an area comes over all of them.
+    for n in (0..MANY).step_by(97) {
+        put(&db, &format!("p{n}"), &point(20, 20));
+    }
+    put(&db, "area", &square(0, 10));
+    settle(&db);
+    let mut plain = Plain::default();
+    plain.read(&db);
+    let last = plain.entries.len() as u64;
+    let again = Follower::new(&live, &db, at, Some(last - 100), 3_000).unwrap();
+    for follower in followers.iter().chain([&again]) {
+        follower.catch_up(last);
+        compared("events of fences", follower.check(&plain, Some(last)));
+    }
+    db.close();
+    live.close();
+    drop((followers, again));
+    // What was kept for others is forgotten by a thread of its own.
+    let until = Instant::now() + PATIENCE;
+    while db.memory().work.used() > 0 {
+        assert!(
+            Instant::now() < until,
+            "{} bytes are held",
+            db.memory().work.used()
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
 fn what_is_no_fence_is_refused_with_the_word() {
     let db = open(Limits::default());
     let bbox = Some("0,0,1,1");
@@ -169,8 +239,25 @@ fn what_is_no_fence_is_refused_with_the_word() {
         fence: vec!["enter"],
         ..LiveWords::default()
     };
+    let dwell = |text| LiveWords {
+        dwell: Some(text),
+        bbox,
+        ..LiveWords::default()
+    };
     let wrong = [
         (enter(), "/fence"),
+        (dwell("0"), "/dwell"),
+        (dwell("-1"), "/dwell"),
+        (dwell("NaN"), "/dwell"),
+        (dwell("soon"), "/dwell"),
+        (dwell("1e9"), "/dwell"),
+        (
+            LiveWords {
+                dwell: Some("5"),
+                ..LiveWords::default()
+            },
+            "/dwell",
+        ),
         (
             LiveWords {
                 fence: vec!["enter", "leave"],

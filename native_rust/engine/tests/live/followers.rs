@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use formdb_engine::{
-    ChangeAnswer, Database, Ending, Error, Follow, Live, LiveEvent, Since, Sink, Subscription,
+    ChangeAnswer, Database, Ending, Error, Follow, Live, LiveDwell, LiveEvent, Since, Sink,
+    Subscription,
 };
 use serde_json::Value;
 use std::sync::Mutex;
 
 use super::plain::{Plain, Words};
+use super::stays::{Item, micros};
 
 /// Longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,9 +20,17 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct Told {
     pub events: Vec<(u64, u64, &'static str, Vec<u8>)>,
+    /// Each with how many events came before it.
+    pub dwells: Vec<(usize, Value)>,
     pub notices: Vec<(&'static str, u64)>,
     pub ended: Option<Ending>,
     pub messages: usize,
+}
+
+impl Told {
+    fn sent(&self) -> usize {
+        self.events.len() + self.dwells.len()
+    }
 }
 
 /// Where the events of a test go.
@@ -51,6 +61,18 @@ impl Sink for ToEar {
                 let json = event.content.text().json().to_vec();
                 let matched = event.matched.as_str();
                 told.events.push((event.seq, event.after, matched, json));
+            }
+        })
+    }
+
+    fn dwelt(&self, dwells: &[LiveDwell]) -> bool {
+        assert!(!dwells.is_empty());
+        self.0.note(|told| {
+            for dwell in dwells {
+                let json: Value = serde_json::from_slice(dwell.content.text().json()).unwrap();
+                assert_eq!(json["feature_id"], dwell.feature_id.as_str());
+                assert_eq!(json["entered"], dwell.entered);
+                told.dwells.push((told.events.len(), json));
             }
         })
     }
@@ -161,13 +183,13 @@ impl Follower {
                 "it stands at {:?} and is to reach {seq}",
                 self.subscription.info()
             );
-            let sent = self.ear.told.lock().unwrap().events.len();
+            let sent = self.ear.told.lock().unwrap().sent();
             self.ask((sent - std::mem::replace(&mut handled, sent)) as u64);
             std::thread::sleep(Duration::from_micros(200));
         }
         // What is decided on is being sent.
         let expected = self.subscription.info().delivered as usize;
-        while self.ear.told.lock().unwrap().events.len() < expected {
+        while self.ear.told.lock().unwrap().sent() < expected {
             assert!(began.elapsed() < PATIENCE, "what was sent does not come");
             std::thread::yield_now();
         }
@@ -183,13 +205,27 @@ impl Follower {
             .skip(1)
             .map(|(from, _)| *from)
             .chain([u64::MAX]);
-        let expected: Vec<(u64, Value)> = self
+        let items = self
             .filters
             .iter()
             .zip(ends)
-            .flat_map(|((from, words), end)| plain.events(words, *from, end.min(until)))
-            .collect();
+            .flat_map(|((from, words), end)| plain.told(words, *from, end.min(until)));
+        let (mut expected, mut dwells) = (Vec::new(), Vec::new());
+        for item in items {
+            match item {
+                Item::Event(seq, told) => expected.push((seq, told)),
+                Item::Dwell(json) => dwells.push((expected.len(), json)),
+            }
+        }
+        // Some are due by the clock, in less than a second.
+        const DUE: Duration = Duration::from_secs(10);
+        let began = Instant::now();
+        while self.ear.told.lock().unwrap().dwells.len() < dwells.len() && began.elapsed() < DUE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let told = self.ear.told.lock().unwrap();
+        let stayed: Vec<(usize, Value)> = told.dwells.iter().cloned().map(named).collect();
+        assert_eq!(stayed, dwells, "{:?}", self.filters);
         let found: Vec<(u64, &str)> = told.events.iter().map(|e| (e.0, e.2)).collect();
         let matched = |(seq, told): &(u64, Value)| (*seq, told["matched"].to_string());
         let quoted = |(seq, matched): &(u64, &str)| (*seq, format!("\"{matched}\""));
@@ -225,6 +261,15 @@ impl Follower {
             );
             lagging = *notice == "lagging";
         }
-        found.len()
+        found.len() + dwells.len()
     }
+}
+
+/// All but the name of the fence, and numbers as brute force has them.
+fn named((place, mut json): (usize, Value)) -> (usize, Value) {
+    let name = json.as_object_mut().unwrap().remove("fence").unwrap();
+    assert_eq!(name.as_str().unwrap().len(), 32);
+    json["due"] = micros(&json["due"]).into();
+    json["dwell"] = json["dwell"].as_f64().into();
+    (place, json)
 }

@@ -20,6 +20,7 @@ mod planted;
 mod proofs;
 mod properties;
 mod seam;
+mod stays;
 #[path = "../support/mod.rs"]
 mod support;
 mod workload;

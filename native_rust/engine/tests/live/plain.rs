@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::fence_rules::{World, rects_of, spelled, touch};
 use super::proofs::{Roots, hash};
+use super::stays::{Item, Stays};
 use super::workload::{Dice, KINDS, SERIES, corners, rectangle};
 
 /// A filter in words that own what they say.
@@ -23,6 +24,8 @@ pub struct Words {
     properties: Vec<(&'static str, String)>,
     pub fence: Vec<&'static str>,
     pub feature: Option<String>,
+    /// Seconds.
+    pub dwell: Option<&'static str>,
 }
 
 impl Words {
@@ -40,6 +43,14 @@ impl Words {
             fence: fence.to_vec(),
             feature: Some(feature.into()),
             ..Self::default()
+        }
+    }
+
+    /// With those who stay so many seconds.
+    pub fn with_stay(self, seconds: &'static str) -> Self {
+        Self {
+            dwell: Some(seconds),
+            ..self
         }
     }
 
@@ -142,6 +153,17 @@ impl Words {
         words
     }
 
+    /// A fence that tells who stays, and perhaps nothing else.
+    pub fn staying(dice: &mut Dice) -> Self {
+        let seconds = ["0.001", "0.004", "0.02", "0.1", "0.4"];
+        let mut words = Self::fence(dice);
+        words.dwell = Some(dice.pick(&seconds));
+        if dice.once_in(2) {
+            words.fence.clear();
+        }
+        words
+    }
+
     pub fn filter(&self, db: &Database) -> LiveFilter {
         let list = |texts: &'_ [String]| -> Vec<String> { texts.to_vec() };
         let (series, ids) = (list(&self.series), list(&self.ids));
@@ -161,6 +183,7 @@ impl Words {
                 .collect(),
             fence: self.fence.clone(),
             feature: self.feature.as_deref(),
+            dwell: self.dwell,
             ..LiveWords::default()
         };
         LiveFilter::new(
@@ -187,7 +210,7 @@ impl Words {
         {
             return None;
         }
-        if self.fence.is_empty() {
+        if self.fence.is_empty() && self.dwell.is_none() {
             return Some(json!({"matched": self.matched(entry)?}));
         }
         match &entry.about {
@@ -384,19 +407,35 @@ impl Plain {
         });
     }
 
-    /// What a filter tells of the blocks after one and up to another.
-    pub fn events(&self, words: &Words, since: u64, until: u64) -> Vec<(u64, Value)> {
+    /// What a filter tells of the blocks after one and up to another, and who is found to
+    /// have stayed after that.
+    pub fn told(&self, words: &Words, since: u64, until: u64) -> Vec<Item> {
         let mut world = World::default();
-        let mut events = Vec::new();
+        let mut stays = Stays::new(words);
+        let mut told = Vec::new();
         for entry in self.entries.iter().filter(|entry| entry.seq <= until) {
-            if let About::Feature { id, after, .. } = &entry.about {
+            let due = stays.due(&entry.json["time"]);
+            if entry.seq > since {
+                told.extend(due);
+            }
+            if let About::Feature { id, before, after } = &entry.about {
                 world.enter(id, after.as_ref(), entry.seq);
+                if words.dwell.is_some() {
+                    let change = (id.as_str(), before.as_ref(), after.as_ref());
+                    stays.pass(
+                        world.passages(words, change),
+                        entry.seq,
+                        &entry.json["time"],
+                    );
+                }
             }
             if entry.seq > since {
-                events.extend(words.told(entry, &world).map(|told| (entry.seq, told)));
+                let event = words.told(entry, &world);
+                told.extend(event.map(|event| Item::Event(entry.seq, event)));
             }
         }
-        events
+        told.extend(stays.rest());
+        told
     }
 
     /// The event of a block as JSON.
