@@ -137,6 +137,8 @@ pub enum Entity {
     Series,
     /// The id of a series that is to have attributes.
     Attributes,
+    /// The id of a webhook.
+    Webhook,
     /// A point of a series.
     Point,
     /// A block's hash.
@@ -152,6 +154,7 @@ impl fmt::Display for Entity {
             Self::Feature => "feature",
             Self::Series => "series",
             Self::Attributes => "set of attributes of series",
+            Self::Webhook => "webhook",
             Self::Point => "point",
             Self::Block => "block",
             Self::Transaction => "open transaction",
@@ -510,6 +513,7 @@ impl Error {
                 Entity::Feature => "feature_not_found",
                 Entity::Series => "series_not_found",
                 Entity::Attributes => "attributes_not_found",
+                Entity::Webhook => "webhook_not_found",
                 Entity::Point => "point_not_found",
                 Entity::Block => "block_not_found",
                 Entity::Transaction => "transaction_not_found",

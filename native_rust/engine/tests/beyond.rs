@@ -101,6 +101,14 @@ fn fill(db: &Database) {
         }
         let delete = db.prepare_delete_points("s", round as i64 * 50, round as i64 * 50 + 9, None);
         write(next(), vec![delete.unwrap()]);
+        let id = format!("wh_{}", round % 3);
+        let webhook = format!(r#"{{"round":{round}}}"#);
+        let set = db.prepare_webhook(&id, Some(webhook.as_bytes()));
+        write(next(), vec![set.unwrap()]);
+        if round.is_multiple_of(5) {
+            let delete = db.prepare_webhook(&id, None);
+            write(next(), vec![delete.unwrap()]);
+        }
     }
 }
 
@@ -307,14 +315,35 @@ impl Filled {
     /// Hold what the copy answers against what its blocks say, one after the other.
     fn state(&self, db: &Database, entries: &[Entry], what: &str) {
         let mut features: BTreeMap<&str, Option<&Value>> = BTreeMap::new();
+        let mut webhooks: BTreeMap<&str, u64> = BTreeMap::new();
         for entry in entries {
             let (op, body) = entry.effect();
             match op {
                 "put_feature" => drop(features.insert(entry.feature().unwrap(), Some(body))),
                 "delete_feature" => drop(features.insert(entry.feature().unwrap(), None)),
+                "set_webhook" => {
+                    let id = body["id"].as_str().unwrap();
+                    match body["webhook"] {
+                        Value::Null => webhooks.remove(id),
+                        _ => webhooks.insert(id, entry.seq()),
+                    };
+                }
                 _ => {}
             }
         }
+        let budget = db.budget(Cancel::default());
+        let page = db.webhooks(0, None, &budget).unwrap();
+        let listed: Vec<Value> = serde_json::from_slice(&page.json).unwrap();
+        let listed: BTreeMap<&str, u64> = listed
+            .iter()
+            .map(|entry| {
+                (
+                    entry["body"]["id"].as_str().unwrap(),
+                    entry["seq"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(listed, webhooks, "{what}");
         for (id, body) in &features {
             let found = match db.feature(id, None) {
                 Ok(document) => Some(document),

@@ -117,6 +117,17 @@ impl Options<'_> {
         self.condition_on(series, attributes, matches)
     }
 
+    /// What must hold of a webhook.
+    pub(crate) fn webhook_condition(
+        &self,
+        database: &Database,
+        id: &str,
+    ) -> Result<Option<Condition>, Failure> {
+        let matches = |hashes: &[Hash]| database.match_webhook(id, Some(hashes));
+        let webhook = |id, expected| Condition::Webhook { id, expected };
+        self.condition_on(id, webhook, matches)
+    }
+
     fn condition_on(
         &self,
         id: &str,

@@ -199,6 +199,22 @@ fn attributes_provenance<'a>(
     })
 }
 
+/// `{:ok, {json, next}}`; `json` is an array of the blocks that set the webhooks last.
+#[rustler::nif(schedule = "DirtyIo")]
+fn webhooks<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: &str,
+    since: u64,
+    as_of: Option<u64>,
+) -> Term<'a> {
+    let asker = Asker::new(env);
+    catalog.call(env, name, |database| {
+        let page = database.webhooks(since, as_of, &asker.budget(database))?;
+        Ok((binary(env, &page.json), page.next))
+    })
+}
+
 twins! {
     /// `{:ok, {points, seq, next}}`; `points` is a JSON array of `{"timestamp", "value"}`.
     range_json: "Normal", range_json_dirty: "DirtyIo";

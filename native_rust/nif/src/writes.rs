@@ -64,6 +64,8 @@ enum Request<'a> {
     Attributes(String, Binary<'a>),
     /// A series whose attributes are deleted, and provenance.
     DeleteAttributes(String, Option<Binary<'a>>),
+    /// An id, and the JSON text of its webhook, which is deleted without.
+    Webhook(String, Option<Binary<'a>>),
     /// A block, provenance, and whether it may be a part of a transaction. Reads the
     /// journal.
     Revert(u64, Option<Binary<'a>>, bool),
@@ -379,6 +381,11 @@ impl Request<'_> {
                 let condition = options.attributes_condition(database, series);
                 Ok((with_condition(vec![delete], condition), Summary::None))
             }
+            Self::Webhook(id, text) => {
+                let set = database.prepare_webhook(id, text.as_deref())?;
+                let condition = options.webhook_condition(database, id);
+                Ok((with_condition(vec![set], condition), Summary::None))
+            }
             Self::Revert(seq, provenance, partial) => {
                 let undo = Undo::block(*seq, provenance.as_deref(), *partial)?;
                 Ok((undoing(env, database, &undo).map(|(p, _)| p), Summary::None))
@@ -493,6 +500,9 @@ impl Request<'_> {
                 series.as_bytes(),
                 or_empty(provenance),
             ]),
+            Self::Webhook(id, text) => {
+                options.key(&["set_webhook".as_bytes(), id.as_bytes(), or_empty(text)])
+            }
             Self::Revert(seq, provenance, partial) => {
                 let seq = seq.to_le_bytes();
                 let mut parts = vec!["revert".as_bytes(), &seq, or_empty(provenance)];

@@ -17,6 +17,13 @@ pub enum Condition {
         /// What is expected of them.
         expected: Expected,
     },
+    /// About the newest version of a webhook.
+    Webhook {
+        /// Its id.
+        id: String,
+        /// What is expected of it.
+        expected: Expected,
+    },
     /// No block after `since` has written points of the series, nor deleted any.
     SeriesUntouched {
         /// The series' id.

@@ -3,7 +3,7 @@
 use crate::error::{Entity, Error};
 use crate::types::{
     Defaults, DeleteFeature, DeletePoints, OnDuplicate, PointBatch, Pointers, PutFeature,
-    SetAttributes, cbor, encode_points,
+    SetAttributes, SetWebhook, cbor, encode_points,
 };
 
 /// What a block does.
@@ -21,18 +21,21 @@ pub enum OpKind {
     SetAttributes,
     /// Set what holds for requests that do not say otherwise.
     SetDefaults,
+    /// Register a webhook, change it, or delete it.
+    SetWebhook,
     /// Undo an earlier block by the inverse of its operation.
     Revert,
 }
 
 /// All of them, in the order messages list them.
-const KINDS: [(OpKind, &str); 7] = [
+const KINDS: [(OpKind, &str); 8] = [
     (OpKind::PutFeature, "put_feature"),
     (OpKind::DeleteFeature, "delete_feature"),
     (OpKind::PutPoints, "put_points"),
     (OpKind::DeletePoints, "delete_points"),
     (OpKind::SetAttributes, "set_attributes"),
     (OpKind::SetDefaults, "set_defaults"),
+    (OpKind::SetWebhook, "set_webhook"),
     (OpKind::Revert, "revert"),
 ];
 
@@ -81,6 +84,8 @@ pub enum Operation {
     SetAttributes(SetAttributes),
     /// Set what holds for requests that do not say otherwise.
     SetDefaults(SetDefaults),
+    /// Register a webhook, change it, or delete it, which must be there then.
+    SetWebhook(SetWebhook),
     /// Undo a block.
     Revert(Revert),
 }
@@ -92,6 +97,8 @@ pub(crate) enum Versioned<'a> {
     Feature(&'a str),
     /// The attributes of the series of that id.
     Attributes(&'a str),
+    /// The webhook of that id.
+    Webhook(&'a str),
 }
 
 impl Versioned<'_> {
@@ -100,12 +107,13 @@ impl Versioned<'_> {
         match self {
             Self::Feature(_) => Entity::Feature,
             Self::Attributes(_) => Entity::Attributes,
+            Self::Webhook(_) => Entity::Webhook,
         }
     }
 
     /// The id.
     pub(crate) fn id(&self) -> &str {
-        let (Self::Feature(id) | Self::Attributes(id)) = self;
+        let (Self::Feature(id) | Self::Attributes(id) | Self::Webhook(id)) = self;
         id
     }
 
@@ -203,6 +211,7 @@ impl Operation {
             Self::DeletePoints(_) => OpKind::DeletePoints,
             Self::SetAttributes(_) => OpKind::SetAttributes,
             Self::SetDefaults(_) => OpKind::SetDefaults,
+            Self::SetWebhook(_) => OpKind::SetWebhook,
             Self::Revert(_) => OpKind::Revert,
         }
     }
@@ -221,6 +230,7 @@ impl Operation {
             Self::PutFeature(put) => Some((Versioned::Feature(&put.id), false)),
             Self::DeleteFeature(delete) => Some((Versioned::Feature(&delete.id), true)),
             Self::SetAttributes(set) => Some((Versioned::Attributes(&set.series), !set.present)),
+            Self::SetWebhook(set) => Some((Versioned::Webhook(&set.id), !set.present)),
             Self::PutPoints { .. }
             | Self::DeletePoints(_)
             | Self::SetDefaults(_)
@@ -236,6 +246,7 @@ impl Operation {
             Self::DeletePoints(delete) => &delete.body,
             Self::SetAttributes(set) => &set.body,
             Self::SetDefaults(set) => &set.body,
+            Self::SetWebhook(set) => &set.body,
             Self::Revert(revert) => &revert.body,
         }
     }
@@ -248,6 +259,7 @@ impl Operation {
             Self::DeletePoints(delete) => delete.provenance.as_deref(),
             Self::SetAttributes(set) => set.provenance.as_deref(),
             Self::SetDefaults(set) => set.provenance.as_deref(),
+            Self::SetWebhook(_) => None,
             Self::Revert(revert) => revert.inverse.provenance(),
         }
     }
@@ -298,6 +310,7 @@ impl Operation {
                     + duplicates.pointers.memory()
             }
             Self::SetDefaults(set) => bytes(&set.body) + optional(&set.provenance),
+            Self::SetWebhook(set) => set.id.capacity() + BLOCK + bytes(&set.body),
             Self::DeletePoints(delete) => {
                 delete.span.memory()
                     + delete.span.series.capacity()

@@ -43,7 +43,7 @@ fn unreadable(operation: &Operation) -> Option<Error> {
     let refusal = |pointer: String, error: DecodeError| {
         let code = match operation.effect() {
             Operation::PutFeature(_) | Operation::DeleteFeature(_) => InvalidCode::Feature,
-            Operation::SetAttributes(_) => InvalidCode::Document,
+            Operation::SetAttributes(_) | Operation::SetWebhook(_) => InvalidCode::Document,
             _ => InvalidCode::Point,
         };
         let detail = format!("it could not be read again once it is stored: {error}; leave it out");
@@ -87,6 +87,9 @@ fn same(operation: &Operation, body: &[u8]) -> Result<(), DecodeError> {
         (Operation::SetDefaults(set), Effect::SetDefaults(stored)) => set.defaults == stored,
         (Operation::SetAttributes(set), Effect::SetAttributes { series, present }) => {
             set.series == series && set.present == present
+        }
+        (Operation::SetWebhook(set), Effect::SetWebhook { id, present }) => {
+            set.id == id && set.present == present
         }
         _ => false,
     };

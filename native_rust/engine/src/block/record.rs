@@ -18,7 +18,7 @@ use crate::block::IdempotencyKey;
 use crate::block::{OpKind, Operation, Versioned};
 use crate::types::{
     DecodeError, DecodedPoints, Defaults, PointSpan, StoredFeature, cbor, decode_points,
-    stored_attributes, stored_delete_feature, stored_delete_points, stored_feature,
+    stored_attributes, stored_delete_feature, stored_delete_points, stored_feature, stored_webhook,
 };
 
 /// What the committer adds to an operation to make it a block.
@@ -159,6 +159,7 @@ pub(crate) enum Effect<'a> {
     DeletePoints(PointSpan),
     SetDefaults(Defaults),
     SetAttributes { series: &'a str, present: bool },
+    SetWebhook { id: &'a str, present: bool },
 }
 
 impl Effect<'_> {
@@ -170,6 +171,7 @@ impl Effect<'_> {
             Self::SetAttributes { series, present } => {
                 Some((Versioned::Attributes(series), !present))
             }
+            Self::SetWebhook { id, present } => Some((Versioned::Webhook(id), !present)),
             Self::PutPoints(_) | Self::DeletePoints(_) | Self::SetDefaults(_) => None,
         }
     }
@@ -244,6 +246,13 @@ impl<'a> Action<'a> {
                 }
             }
             OpKind::SetDefaults => Effect::SetDefaults(Defaults::decode(body)?),
+            OpKind::SetWebhook => {
+                let stored = stored_webhook(body)?;
+                Effect::SetWebhook {
+                    id: stored.id,
+                    present: stored.webhook.is_some(),
+                }
+            }
             OpKind::Revert => return Err(cbor::Reader::new(body).error("a revert of a revert")),
         })
     }

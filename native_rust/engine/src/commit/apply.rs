@@ -142,6 +142,11 @@ impl Committer {
                 let mut defaults = self.state.indexes.defaults.write();
                 change.enter_defaults(&mut defaults, seq);
             }
+            if let Operation::SetWebhook(_) = operation.effect() {
+                let mut webhooks = self.state.indexes.webhooks.write();
+                let _writing = self.state.indexes.writing();
+                change.enter_webhook(&mut webhooks, seq);
+            }
             if let Operation::Revert(revert) = operation {
                 self.state.indexes.reverts.write().insert(revert.block, seq);
             }

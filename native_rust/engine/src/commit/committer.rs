@@ -279,11 +279,12 @@ impl Committer {
     ) -> Result<Vec<Outcome>> {
         let features = self.state.indexes.features.read();
         let attributes = self.state.indexes.attributes.read();
+        let webhooks = self.state.indexes.webhooks.read();
         let reverts = self.state.indexes.reverts.read();
         let defaults = self.state.indexes.defaults.read();
         let mut plan = Plan::new(
             (&features, &self.state.indexes.series, &attributes),
-            (&reverts, &defaults),
+            (&reverts, &defaults, &webhooks),
             &mut self.keys,
             self.journal.tree().size(),
             time,
@@ -292,6 +293,7 @@ impl Committer {
         let outcomes = plan.all(transactions, resolutions, group)?;
         drop(features);
         drop(attributes);
+        drop(webhooks);
         drop(reverts);
         drop(defaults);
         if planted(Bug::ReplayReadsBlock) {
@@ -328,8 +330,9 @@ impl Committer {
         }
         let journal = self.journal.mark()?;
         let indexes = &self.state.indexes;
-        let (attributes, defaults) = (indexes.attributes.read(), indexes.defaults.read());
-        let tables = (&*attributes, &*defaults);
+        let (attributes, webhooks) = (indexes.attributes.read(), indexes.webhooks.read());
+        let defaults = indexes.defaults.read();
+        let tables = (&*attributes, &*webhooks, &*defaults);
         let extra = encode_extra(&self.keys, tables, &indexes.reverts.read());
         Some(SnapshotMark {
             journal,

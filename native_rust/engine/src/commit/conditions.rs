@@ -14,7 +14,7 @@ use crate::error::{Entity, Error, Result};
 use crate::index::defaults::DefaultsTable;
 use crate::index::pending::Pending;
 use crate::index::reverts::{RevertTable, Undone};
-use crate::index::{AttributeTable, FeatureIndex, Newest, PointRef, TemporalIndex};
+use crate::index::{FeatureIndex, Newest, PointRef, TemporalIndex, VersionTable};
 use crate::types::{Defaults, Which, point_id};
 
 /// What the transactions of a group so far have changed, on top of the indexes.
@@ -43,7 +43,8 @@ struct SeriesWrites<'a> {
 pub(crate) struct Before<'i, 'a> {
     pub features: &'i FeatureIndex,
     pub series: &'i TemporalIndex,
-    pub attributes: &'i AttributeTable,
+    pub attributes: &'i VersionTable,
+    pub webhooks: &'i VersionTable,
     pub reverts: &'i RevertTable,
     pub defaults: &'i DefaultsTable,
     pub written: &'i GroupWrites<'a>,
@@ -97,6 +98,7 @@ impl<'a> Before<'_, 'a> {
         written.or_else(|| match versioned {
             Versioned::Feature(id) => self.features.newest(id),
             Versioned::Attributes(series) => self.attributes.newest(series),
+            Versioned::Webhook(id) => self.webhooks.newest(id),
         })
     }
 
@@ -194,6 +196,9 @@ impl<'a> Before<'_, 'a> {
             Condition::Attributes { id, expected } => {
                 self.check_version(Versioned::Attributes(id), *expected)
             }
+            Condition::Webhook { id, expected } => {
+                self.check_version(Versioned::Webhook(id), *expected)
+            }
             Condition::SeriesUntouched { id, since } => match self.series(id) {
                 (touched, _) if touched <= *since => Ok(()),
                 (touched, _) => Err(written_after("series", id, touched)),
@@ -260,7 +265,7 @@ impl<'a> Before<'_, 'a> {
         let newest = newest.map_or(0, |newest| newest.seq);
         let what = match of {
             Versioned::Feature(_) => "feature of that id",
-            Versioned::Attributes(_) => "version of it",
+            Versioned::Attributes(_) | Versioned::Webhook(_) => "version of it",
         };
         Err(match expected {
             Expected::NotAfter(_) => conflict(of, newest),

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{self, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
-use crate::index::{AttributeTable, FeatureIndex, TemporalIndex};
+use crate::index::{FeatureIndex, TemporalIndex, VersionTable};
 use crate::journal::Group;
 use crate::types::{Hash, OnDuplicate};
 
@@ -63,7 +63,8 @@ impl Outcome {
 pub(crate) struct Plan<'i, 'a> {
     features: &'i FeatureIndex,
     series: &'i TemporalIndex,
-    attributes: &'i AttributeTable,
+    attributes: &'i VersionTable,
+    webhooks: &'i VersionTable,
     reverts: &'i RevertTable,
     defaults: &'i DefaultsTable,
     keys: &'i mut KeyTable,
@@ -80,8 +81,8 @@ pub(crate) struct Plan<'i, 'a> {
 
 impl<'i, 'a> Plan<'i, 'a> {
     pub(crate) fn new(
-        (features, series, attributes): (&'i FeatureIndex, &'i TemporalIndex, &'i AttributeTable),
-        (reverts, defaults): (&'i RevertTable, &'i DefaultsTable),
+        (features, series, attributes): (&'i FeatureIndex, &'i TemporalIndex, &'i VersionTable),
+        (reverts, defaults, webhooks): (&'i RevertTable, &'i DefaultsTable, &'i VersionTable),
         keys: &'i mut KeyTable,
         seq: u64,
         time: i64,
@@ -90,6 +91,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             features,
             series,
             attributes,
+            webhooks,
             reverts,
             defaults,
             keys,
@@ -185,6 +187,7 @@ impl<'i, 'a> Plan<'i, 'a> {
             features: self.features,
             series: self.series,
             attributes: self.attributes,
+            webhooks: self.webhooks,
             reverts: self.reverts,
             defaults: self.defaults,
             written: &self.written,
@@ -301,11 +304,12 @@ mod tests {
         let (features, series) = (FeatureIndex::default(), TemporalIndex::default());
         let (reverts, defaults) = (RevertTable::default(), DefaultsTable::default());
         let mut keys = KeyTable::new(&Limits::default());
-        let attributes = AttributeTable::default();
+        let (attributes, webhooks) = (VersionTable::default(), VersionTable::default());
         let indexes = (&features, &series, &attributes);
+        let tables = (&reverts, &defaults, &webhooks);
         let transactions: Vec<&Transaction> = transactions.collect();
         let resolutions = vec![Resolution::new(); transactions.len()];
-        let mut plan = Plan::new(indexes, (&reverts, &defaults), &mut keys, 0, 1);
+        let mut plan = Plan::new(indexes, tables, &mut keys, 0, 1);
         let began = Instant::now();
         let outcomes = plan
             .all(

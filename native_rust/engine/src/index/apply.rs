@@ -2,9 +2,9 @@
 //! the journal when it is opened.
 
 use super::EnterVersions;
-use super::attributes::AttributeTable;
 use super::defaults::DefaultsTable;
 use super::temporal::TemporalIndex;
+use super::version_table::VersionTable;
 use crate::block::{Effect, Operation};
 use crate::types::{Defaults, FeatureSignature, PointSpan, Rect};
 
@@ -30,6 +30,10 @@ pub(crate) enum Change<'a> {
     SetDefaults(Defaults),
     SetAttributes {
         series: &'a str,
+        present: bool,
+    },
+    SetWebhook {
+        id: &'a str,
         present: bool,
     },
 }
@@ -70,6 +74,10 @@ impl<'a> Change<'a> {
                 series: &set.series,
                 present: set.present,
             },
+            Operation::SetWebhook(set) => Self::SetWebhook {
+                id: &set.id,
+                present: set.present,
+            },
             Operation::Revert(_) => Self::of_operation(operation),
         }
     }
@@ -95,6 +103,10 @@ impl<'a> Change<'a> {
                 series,
                 present: *present,
             },
+            Effect::SetWebhook { id, present } => Self::SetWebhook {
+                id,
+                present: *present,
+            },
         }
     }
 
@@ -108,7 +120,7 @@ impl<'a> Change<'a> {
     /// for features and points.
     pub(crate) fn enter_attributes(
         &self,
-        attributes: &mut AttributeTable,
+        attributes: &mut VersionTable,
         series: &TemporalIndex,
         seq: u64,
     ) -> Option<u64> {
@@ -121,6 +133,15 @@ impl<'a> Change<'a> {
         };
         series.note_attributes(id, present);
         attributes.set(id, present, seq)
+    }
+
+    /// Enter the version of a webhook that block `seq` makes; returns the sequence of the
+    /// one before. Does nothing for all else.
+    pub(crate) fn enter_webhook(&self, webhooks: &mut VersionTable, seq: u64) -> Option<u64> {
+        match *self {
+            Self::SetWebhook { id, present } => webhooks.set(id, present, seq),
+            _ => None,
+        }
     }
 
     /// Enter the version of a feature that block `seq` makes; returns the sequence of the
@@ -136,6 +157,7 @@ impl<'a> Change<'a> {
             Self::PutPoints { .. }
             | Self::DeletePoints(_)
             | Self::SetAttributes { .. }
+            | Self::SetWebhook { .. }
             | Self::SetDefaults(_) => None,
         }
     }
@@ -189,6 +211,7 @@ impl<'a> Change<'a> {
             Self::PutFeature { .. }
             | Self::DeleteFeature { .. }
             | Self::SetAttributes { .. }
+            | Self::SetWebhook { .. }
             | Self::SetDefaults(_) => Points::default(),
         }
     }

@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use super::defaults::DefaultsTable;
 use super::generations::Generations;
 use super::reverts::RevertTable;
-use super::{AttributeTable, BlockTable, FeatureIndex, TemporalIndex, memory};
+use super::{BlockTable, FeatureIndex, TemporalIndex, VersionTable, memory};
 use crate::error::{Error, InvalidCode, Result};
 use crate::merkle::NodeTable;
 
@@ -29,7 +29,8 @@ pub(crate) struct Indexes {
     published: AtomicU64,
     pub features: RwLock<FeatureIndex>,
     pub series: TemporalIndex,
-    pub attributes: RwLock<AttributeTable>,
+    pub attributes: RwLock<VersionTable>,
+    pub webhooks: RwLock<VersionTable>,
     pub blocks: RwLock<BlockTable>,
     pub nodes: RwLock<NodeTable>,
     pub reverts: RwLock<RevertTable>,
@@ -45,7 +46,8 @@ pub(crate) struct Indexes {
 pub(crate) struct Rebuilt {
     pub features: FeatureIndex,
     pub series: TemporalIndex,
-    pub attributes: AttributeTable,
+    pub attributes: VersionTable,
+    pub webhooks: VersionTable,
     pub blocks: BlockTable,
     pub nodes: NodeTable,
     pub reverts: RevertTable,
@@ -59,6 +61,7 @@ impl Indexes {
             features,
             series,
             attributes,
+            webhooks,
             blocks,
             nodes,
             reverts,
@@ -69,6 +72,7 @@ impl Indexes {
             features: RwLock::new(features),
             series,
             attributes: RwLock::new(attributes),
+            webhooks: RwLock::new(webhooks),
             blocks: RwLock::new(blocks),
             nodes: RwLock::new(nodes),
             reverts: RwLock::new(reverts),
@@ -115,7 +119,7 @@ impl Indexes {
     pub(crate) fn memory(&self) -> usize {
         let features = self.features.read().memory();
         let tables = self.reverts.read().memory() + self.defaults.read().memory();
-        let attributes = self.attributes.read().memory();
+        let attributes = self.attributes.read().memory() + self.webhooks.read().memory();
         let blocks = memory::of_blocks(self.published());
         features + self.series.memory() + attributes + blocks + tables
     }
@@ -148,6 +152,7 @@ impl Indexes {
     pub(crate) fn free(&self) {
         drop(taken(&self.features));
         drop(taken(&self.attributes));
+        drop(taken(&self.webhooks));
         drop(taken(&self.blocks));
         drop(taken(&self.nodes));
         drop(taken(&self.reverts));

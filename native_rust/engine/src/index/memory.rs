@@ -26,10 +26,10 @@ const RUN: usize = 64;
 const KEY: usize = 240;
 /// A block that was undone, and by which.
 const REVERT: usize = 40;
-/// A series in the table of attributes, with a list of its own.
-const ATTRIBUTES: usize = 160;
+/// Something of an id in a table of versions, with a list of its own.
+const VERSIONED: usize = 160;
 /// A version in that list, which has spare room.
-const ATTRIBUTES_VERSION: usize = 32;
+const VERSION_OF_IT: usize = 32;
 /// A block: its place in the journal, and its share of the tree.
 const BLOCK: usize = 24;
 
@@ -50,9 +50,9 @@ pub(crate) fn of_blocks(blocks: u64) -> usize {
         .saturating_mul(BLOCK)
 }
 
-/// Bytes of the versions of attributes, by series.
-pub(crate) fn of_attributes(series: usize, id_bytes: usize, versions: usize) -> usize {
-    series * ATTRIBUTES + id_bytes * ID + versions * ATTRIBUTES_VERSION
+/// Bytes of a table of versions, by id.
+pub(crate) fn of_version_table(ids: usize, id_bytes: usize, versions: usize) -> usize {
+    ids * VERSIONED + id_bytes * ID + versions * VERSION_OF_IT
 }
 
 /// Bytes of idempotency keys, and of their texts.
@@ -86,7 +86,10 @@ fn of_operations(operations: &[Operation]) -> usize {
         }
         Operation::SetAttributes(set) if set.present => {
             let id = 2 * set.series.len() * ID;
-            SERIES + ATTRIBUTES + ATTRIBUTES_VERSION + id + BLOCK
+            SERIES + VERSIONED + VERSION_OF_IT + id + BLOCK
+        }
+        Operation::SetWebhook(set) if set.present => {
+            VERSIONED + VERSION_OF_IT + set.id.len() * ID + BLOCK
         }
         _ => 0,
     };

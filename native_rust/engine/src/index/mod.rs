@@ -8,7 +8,6 @@
 //! the past is read like the present.
 
 mod apply;
-mod attributes;
 mod blocks;
 mod chunk;
 pub(crate) mod defaults;
@@ -31,10 +30,10 @@ mod spatial;
 mod summary;
 mod temporal;
 mod traceless;
+mod version_table;
 mod walk;
 
 pub(crate) use apply::Change;
-pub(crate) use attributes::AttributeTable;
 pub use blocks::BlockTable;
 pub use chunk::{Point, PointRef};
 pub use features::{BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Newest};
@@ -51,4 +50,5 @@ pub(crate) use summary::{extremes, greatest, least};
 pub(crate) use temporal::NamedSeries;
 pub use temporal::{SeriesEntry, TemporalIndex};
 pub(crate) use traceless::Traces;
+pub(crate) use version_table::VersionTable;
 pub(crate) use walk::Stretch;

@@ -55,6 +55,7 @@ pub(super) struct Kept {
     /// Features, and series with attributes, by id.
     features: HashMap<Box<str>, Newest>,
     attributes: HashMap<Box<str>, Newest>,
+    webhooks: HashMap<Box<str>, Newest>,
     /// The block that set the defaults last.
     defaults: Option<u64>,
 }
@@ -77,6 +78,7 @@ impl Kept {
         let (table, id) = match of {
             Versioned::Feature(id) => (&mut self.features, id),
             Versioned::Attributes(id) => (&mut self.attributes, id),
+            Versioned::Webhook(id) => (&mut self.webhooks, id),
         };
         match table.get_mut(id) {
             Some(known) => *known = newest,
@@ -88,6 +90,7 @@ impl Kept {
         let newest = match of {
             Versioned::Feature(id) => self.features.get(id),
             Versioned::Attributes(id) => self.attributes.get(id),
+            Versioned::Webhook(id) => self.webhooks.get(id),
         };
         newest.copied()
     }

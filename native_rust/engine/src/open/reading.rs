@@ -111,12 +111,14 @@ impl Reading<'_> {
         let Rebuild {
             keys,
             attributes,
+            webhooks,
             defaults,
             reverts,
             series,
             ..
         } = &mut replay;
-        snapshot::decode_extra(&loaded.extra, keys, (attributes, defaults), reverts)?;
+        let tables = (&mut *attributes, webhooks, defaults);
+        snapshot::decode_extra(&loaded.extra, keys, tables, reverts)?;
         // Those of them that have no points are in no other part of it.
         for (id, versions) in attributes.all() {
             let present = versions.last().is_some_and(|version| !version.deleted);

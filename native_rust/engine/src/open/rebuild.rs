@@ -9,7 +9,7 @@ use crate::index::Change;
 use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{Before, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
-use crate::index::{AttributeTable, BlockTable, FeatureLoader, TemporalIndex, memory};
+use crate::index::{BlockTable, FeatureLoader, TemporalIndex, VersionTable, memory};
 use crate::journal::BlockLocation;
 use crate::limits::Limits;
 use crate::open::growth::Growth;
@@ -22,7 +22,8 @@ pub(super) struct Rebuild {
     pub(super) growth: Growth,
     pub(super) features: FeatureLoader,
     pub(super) series: TemporalIndex,
-    pub(super) attributes: AttributeTable,
+    pub(super) attributes: VersionTable,
+    pub(super) webhooks: VersionTable,
     pub(super) blocks: BlockTable,
     pub(super) reverts: RevertTable,
     pub(super) defaults: DefaultsTable,
@@ -37,7 +38,8 @@ impl Rebuild {
             growth,
             features: FeatureLoader::default(),
             series: TemporalIndex::default(),
-            attributes: AttributeTable::default(),
+            attributes: VersionTable::default(),
+            webhooks: VersionTable::default(),
             blocks: BlockTable::default(),
             reverts: RevertTable::default(),
             defaults: DefaultsTable::default(),
@@ -58,7 +60,8 @@ impl Rebuild {
         let tables = self.keys.memory()
             + self.reverts.memory()
             + self.defaults.memory()
-            + self.attributes.memory();
+            + self.attributes.memory()
+            + self.webhooks.memory();
         let taken = || features.memory() + series.memory() + memory::of_blocks(block.seq) + tables;
         let room = self.growth.replayed(block.seq, location.len, taken);
         room.map_err(|full| full.to_string())?;
@@ -109,6 +112,10 @@ impl Rebuild {
         if let Effect::SetAttributes { .. } = effect {
             let (attributes, series) = (&mut self.attributes, &self.series);
             let before = change.enter_attributes(attributes, series, block.seq);
+            return same_version(block.seq, block.prev, before);
+        }
+        if let Effect::SetWebhook { .. } = effect {
+            let before = change.enter_webhook(&mut self.webhooks, block.seq);
             return same_version(block.seq, block.prev, before);
         }
         let points = change.enter_points(&self.series, block.seq, usize::MAX);

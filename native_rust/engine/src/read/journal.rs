@@ -18,7 +18,7 @@ use crate::state::blocks::damaged;
 use crate::types::{
     DecodeError, Which, attributes_to_json, delete_points_to_json, feature_to_json, points_to_json,
     stored_attributes, stored_delete_feature, stored_delete_points, stored_feature_id,
-    stored_points, to_hex, write_json, write_timestamp,
+    stored_points, stored_webhook, to_hex, webhook_to_json, write_json, write_timestamp,
 };
 
 /// Which blocks to list.
@@ -322,6 +322,7 @@ fn write_outline(block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError
         }
         // They are all that it is.
         OpKind::SetDefaults => {}
+        OpKind::SetWebhook => text("webhook_id", stored_webhook(action.body)?.id),
         OpKind::SetAttributes => text("series_id", stored_attributes(action.body)?.series),
         OpKind::DeletePoints | OpKind::Revert => {
             let span = stored_delete_points(action.body)?;
@@ -395,6 +396,7 @@ fn write_body(block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
         OpKind::PutPoints => points_to_json(action.body, out)?,
         OpKind::DeletePoints => delete_points_to_json(action.body, out)?,
         OpKind::SetAttributes => attributes_to_json(action.body, out)?,
+        OpKind::SetWebhook => webhook_to_json(action.body, out)?,
         OpKind::DeleteFeature | OpKind::SetDefaults | OpKind::Revert => {
             write_json(action.body, out)?;
         }

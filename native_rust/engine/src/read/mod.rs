@@ -25,4 +25,5 @@ pub(crate) mod series_list;
 pub(crate) mod series_provenance;
 pub(crate) mod table_rows;
 pub(crate) mod versions;
+mod webhooks;
 mod written;

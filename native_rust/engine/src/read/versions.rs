@@ -32,6 +32,10 @@ pub(crate) fn versions(
                 let attributes = indexes.attributes.read();
                 attributes.versions(id, since, behind.end, step)
             }
+            Versioned::Webhook(id) => {
+                let webhooks = indexes.webhooks.read();
+                webhooks.versions(id, since, behind.end, step)
+            }
         };
         let last = more.len() < STEP;
         budget.make_room(&mut versions, more.len())?;

@@ -102,7 +102,7 @@ impl Overlay {
             }
             Operation::DeletePoints(delete) => SERIES + SPAN + 2 * delete.span.series.len(),
             Operation::SetAttributes(set) => FEATURE + set.series.len(),
-            Operation::SetDefaults(_) | Operation::Revert(_) => 0,
+            Operation::SetDefaults(_) | Operation::SetWebhook(_) | Operation::Revert(_) => 0,
         }
     }
 
@@ -153,7 +153,7 @@ impl Overlay {
             Operation::SetAttributes(set) => {
                 self.attributes.insert(set.series.clone(), place);
             }
-            Operation::SetDefaults(_) | Operation::Revert(_) => {}
+            Operation::SetDefaults(_) | Operation::SetWebhook(_) | Operation::Revert(_) => {}
         }
     }
 
@@ -182,6 +182,8 @@ impl Overlay {
         match of {
             Versioned::Feature(id) => self.features.get(id).copied(),
             Versioned::Attributes(id) => self.attributes.get(id).copied(),
+            // No transaction that stays open writes them.
+            Versioned::Webhook(_) => None,
         }
     }
 

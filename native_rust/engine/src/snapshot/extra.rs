@@ -1,9 +1,9 @@
 //! What a snapshot holds beside the indexes: idempotency keys, versions of attributes,
-//! defaults and reverts.
+//! webhooks, defaults and reverts.
 
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
 use crate::block::IdempotencyKey;
-use crate::index::AttributeTable;
+use crate::index::VersionTable;
 use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{Before, KeyEntry, KeyTable};
 use crate::index::reverts::RevertTable;
@@ -12,7 +12,7 @@ use crate::types::Defaults;
 /// The tables as one section. Linear.
 pub(crate) fn encode_extra(
     keys: &KeyTable,
-    (attributes, defaults): (&AttributeTable, &DefaultsTable),
+    (attributes, webhooks, defaults): (&VersionTable, &VersionTable, &DefaultsTable),
     reverts: &RevertTable,
 ) -> Vec<u8> {
     let mut out = Vec::new();
@@ -33,17 +33,8 @@ pub(crate) fn encode_extra(
         put_uint(entry.points_deleted, &mut out);
         put_uint(entry.features_replaced, &mut out);
     }
-    put_uint(attributes.all().count() as u64, &mut out);
-    for (series, versions) in attributes.all() {
-        put_bytes(series.as_bytes(), &mut out);
-        put_uint(versions.len() as u64, &mut out);
-        let mut before = 0;
-        for version in versions {
-            put_step(before, version.seq, &mut out);
-            out.push(u8::from(version.deleted));
-            before = version.seq;
-        }
-    }
+    encode_versions(attributes, &mut out);
+    encode_versions(webhooks, &mut out);
     put_uint(defaults.versions().len() as u64, &mut out);
     for (seq, defaults) in defaults.versions() {
         put_uint(*seq, &mut out);
@@ -56,6 +47,20 @@ pub(crate) fn encode_extra(
     out
 }
 
+fn encode_versions(table: &VersionTable, out: &mut Vec<u8>) {
+    put_uint(table.all().count() as u64, out);
+    for (id, versions) in table.all() {
+        put_bytes(id.as_bytes(), out);
+        put_uint(versions.len() as u64, out);
+        let mut before = 0;
+        for version in versions {
+            put_step(before, version.seq, out);
+            out.push(u8::from(version.deleted));
+            before = version.seq;
+        }
+    }
+}
+
 /// Enters into the tables what [`encode_extra`] wrote.
 ///
 /// # Errors
@@ -63,7 +68,7 @@ pub(crate) fn encode_extra(
 pub(crate) fn decode_extra(
     bytes: &[u8],
     keys: &mut KeyTable,
-    (attributes, defaults): (&mut AttributeTable, &mut DefaultsTable),
+    (attributes, webhooks, defaults): (&mut VersionTable, &mut VersionTable, &mut DefaultsTable),
     reverts: &mut RevertTable,
 ) -> Result<(), Damage> {
     let mut records = Records::new(bytes);
@@ -93,23 +98,8 @@ pub(crate) fn decode_extra(
             features_replaced: records.uint()?,
         });
     }
-    for _ in 0..records.uint()? {
-        let series = str::from_utf8(records.bytes()?).map_err(|_| "an id is not UTF-8")?;
-        let mut before = 0;
-        for _ in 0..records.uint()? {
-            let seq = records.step(before)?;
-            if seq <= before {
-                return Err("the versions of attributes are out of order");
-            }
-            let present = match records.byte()? {
-                0 => true,
-                1 => false,
-                _ => return Err("a version of attributes of an unknown kind"),
-            };
-            attributes.set(series, present, seq);
-            before = seq;
-        }
-    }
+    decode_versions(&mut records, attributes)?;
+    decode_versions(&mut records, webhooks)?;
     for _ in 0..records.uint()? {
         let seq = records.uint()?;
         let set = Defaults::decode(records.bytes()?).map_err(|_| "defaults that are none")?;
@@ -125,6 +115,27 @@ pub(crate) fn decode_extra(
     Ok(())
 }
 
+fn decode_versions(records: &mut Records<'_>, table: &mut VersionTable) -> Result<(), Damage> {
+    for _ in 0..records.uint()? {
+        let id = str::from_utf8(records.bytes()?).map_err(|_| "an id is not UTF-8")?;
+        let mut before = 0;
+        for _ in 0..records.uint()? {
+            let seq = records.step(before)?;
+            if seq <= before {
+                return Err("the versions of an id are out of order");
+            }
+            let present = match records.byte()? {
+                0 => true,
+                1 => false,
+                _ => return Err("a version of an unknown kind"),
+            };
+            table.set(id, present, seq);
+            before = seq;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -134,14 +145,15 @@ mod tests {
     use crate::types::OnDuplicate;
 
     #[test]
-    fn keys_attributes_and_reverts_read_back() {
+    fn keys_versions_and_reverts_read_back() {
         let limits = Limits::default();
         let (mut keys, mut reverts) = (KeyTable::new(&limits), RevertTable::default());
         let mut defaults = DefaultsTable::default();
         for on_duplicate in [OnDuplicate::Replace, OnDuplicate::Ignore] {
             defaults.set(on_duplicate as u64, Defaults { on_duplicate });
         }
-        let mut attributes = AttributeTable::default();
+        let mut attributes = VersionTable::default();
+        let mut webhooks = VersionTable::default();
         for n in 0..300_u64 {
             let mut entry = KeyEntry {
                 key: IdempotencyKey::new(&format!("key {}", n / 2), &[&n.to_le_bytes()]),
@@ -161,15 +173,17 @@ mod tests {
             keys.insert(entry);
             reverts.insert(n, n * n + 1);
             attributes.set(&format!("s{}", n % 7), n % 5 > 0, n + 1);
+            webhooks.set(&format!("w{}", n % 3), n % 4 > 0, n + 1);
         }
-        let bytes = encode_extra(&keys, (&attributes, &defaults), &reverts);
+        let bytes = encode_extra(&keys, (&attributes, &webhooks, &defaults), &reverts);
         let (mut keys_read, mut reverts_read) = (KeyTable::new(&limits), RevertTable::default());
-        let mut attributes_read = AttributeTable::default();
+        let mut attributes_read = VersionTable::default();
+        let mut webhooks_read = VersionTable::default();
         let mut defaults_read = DefaultsTable::default();
-        let read = (&mut attributes_read, &mut defaults_read);
+        let read = (&mut attributes_read, &mut webhooks_read, &mut defaults_read);
         decode_extra(&bytes, &mut keys_read, read, &mut reverts_read).unwrap();
         assert_eq!(defaults_read.versions(), defaults.versions());
-        let all = |table: &AttributeTable| -> HashMap<String, Vec<(u64, bool)>> {
+        let all = |table: &VersionTable| -> HashMap<String, Vec<(u64, bool)>> {
             let versions = table.all().map(|(series, versions)| {
                 let versions = versions.iter().map(|v| (v.seq, v.deleted));
                 (series.to_owned(), versions.collect())
@@ -177,6 +191,7 @@ mod tests {
             versions.collect()
         };
         assert_eq!(all(&attributes_read), all(&attributes));
+        assert_eq!(all(&webhooks_read), all(&webhooks));
         assert_eq!(attributes_read.memory(), attributes.memory());
         assert!(keys_read.entries().eq(keys.entries()));
         let map = |table: &RevertTable| table.pairs().collect::<HashMap<u64, u64>>();
@@ -184,7 +199,8 @@ mod tests {
         for cut in [1, bytes.len() / 3, bytes.len() - 1] {
             let (keys, reverts) = (&mut KeyTable::new(&limits), &mut RevertTable::default());
             let read = (
-                &mut AttributeTable::default(),
+                &mut VersionTable::default(),
+                &mut VersionTable::default(),
                 &mut DefaultsTable::default(),
             );
             assert!(decode_extra(&bytes[..cut], keys, read, reverts).is_err());

@@ -16,7 +16,7 @@ use crate::planted::{Bug, planted};
 use crate::types::Hash;
 
 /// Version of the snapshot's format that this build writes and reads.
-pub(super) const SNAPSHOT_VERSION: u16 = 9;
+pub(super) const SNAPSHOT_VERSION: u16 = 10;
 /// Length of the header.
 pub(super) const HEADER: usize = 256;
 const MAGIC: [u8; 8] = *b"FORMDBSN";

@@ -17,8 +17,8 @@ use crate::fs::{DiskSpace, File, FileId, Kind, Lock, RealFileSystem, Space, Stat
 use crate::index::Rebuilt;
 use crate::index::reverts::RevertTable;
 use crate::index::{
-    AttributeTable, BlockTable, BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Order,
-    RangeQuery, TemporalIndex,
+    BlockTable, BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
+    TemporalIndex, VersionTable,
 };
 use crate::journal::BlockLocation;
 use crate::limits::Limits;
@@ -134,7 +134,8 @@ fn empty_state() -> State {
         defaults: crate::index::defaults::DefaultsTable::default(),
         features: FeatureIndex::default(),
         series: TemporalIndex::default(),
-        attributes: AttributeTable::default(),
+        attributes: VersionTable::default(),
+        webhooks: VersionTable::default(),
         blocks: BlockTable::default(),
         nodes: NodeTable::default(),
         reverts: RevertTable::default(),
@@ -202,7 +203,8 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
         defaults: crate::index::defaults::DefaultsTable::default(),
         features,
         series,
-        attributes: AttributeTable::default(),
+        attributes: VersionTable::default(),
+        webhooks: VersionTable::default(),
         blocks,
         nodes,
         reverts: RevertTable::default(),
@@ -663,7 +665,8 @@ fn many_blocks() {
         defaults: crate::index::defaults::DefaultsTable::default(),
         features: loader.finish(),
         series,
-        attributes: AttributeTable::default(),
+        attributes: VersionTable::default(),
+        webhooks: VersionTable::default(),
         blocks,
         nodes,
         reverts: RevertTable::default(),

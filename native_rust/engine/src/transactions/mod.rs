@@ -341,6 +341,8 @@ fn found(state: &State, operations: &[Operation], seq: u64) -> Vec<Found> {
             let version = operation.version().and_then(|(of, _)| match of {
                 Versioned::Feature(id) => features.current(id, seq),
                 Versioned::Attributes(id) => attributes.current(id, seq),
+                // No transaction that stays open writes them.
+                Versioned::Webhook(_) => None,
             });
             version.map_or(Found::Nothing, Found::Version)
         }));

@@ -38,6 +38,7 @@ mod time_writer;
 mod unlikely_time;
 mod value_filter;
 mod warnings;
+mod webhook;
 mod zone;
 
 pub use answered::Stored;
@@ -100,4 +101,5 @@ pub(crate) use unlikely_time::{UNLIKELY_TIME, doubt_of_text};
 pub(crate) use value_filter::Counted;
 pub use value_filter::ValueFilter;
 pub use warnings::Warnings;
+pub use webhook::{MAX_WEBHOOK_BYTES, SetWebhook, StoredWebhook, stored_webhook, webhook_to_json};
 pub use zone::Zone;

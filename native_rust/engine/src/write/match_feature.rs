@@ -31,6 +31,16 @@ impl Database {
         Ok(Condition::Attributes { id, expected })
     }
 
+    /// The same of a webhook.
+    ///
+    /// # Errors
+    /// As [`Database::match_feature`].
+    pub fn match_webhook(&self, id: &str, hashes: Option<&[Hash]>) -> Result<Condition> {
+        let expected = self.match_version(Versioned::Webhook(id), hashes)?;
+        let id = id.to_owned();
+        Ok(Condition::Webhook { id, expected })
+    }
+
     fn match_version(&self, of: Versioned<'_>, hashes: Option<&[Hash]>) -> Result<Expected> {
         let state = &self.state;
         state.check_open()?;
@@ -38,6 +48,7 @@ impl Database {
         let newest = match of {
             Versioned::Feature(id) => state.indexes.features.read().newest(id),
             Versioned::Attributes(id) => state.indexes.attributes.read().newest(id),
+            Versioned::Webhook(id) => state.indexes.webhooks.read().newest(id),
         };
         let absent = |found: &str| precondition(of, "a version of it", found);
         let Newest { seq, .. } = newest

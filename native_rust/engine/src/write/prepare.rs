@@ -14,8 +14,8 @@ use crate::limits::Limits;
 use crate::types::{
     Antimeridian, DeleteFeature, DeletePoints, FIRST_TIMESTAMP, LAST_TIMESTAMP, OnDuplicate,
     PointBatch, PointSpan, Pointers, Points, PutFeature, ReadFeatures, Rejected, Room,
-    SetAttributes, TimeReading, Warnings, check_id, check_range, check_series_id, is_timestamp,
-    parse_feature_as, parse_points_in, parse_provenance, read_features_in,
+    SetAttributes, SetWebhook, TimeReading, Warnings, check_id, check_range, check_series_id,
+    is_timestamp, parse_feature_as, parse_points_in, parse_provenance, read_features_in,
 };
 
 /// What becomes of features of one request that have the same id.
@@ -257,6 +257,16 @@ impl Database {
         let provenance = optional_provenance(provenance)?;
         let set = SetAttributes::encoded(series.to_owned(), None, provenance);
         readable(Operation::SetAttributes(set))
+    }
+
+    /// What a webhook is to be, from the text of a JSON object; its deletion without one.
+    /// Whether it is there is seen on committing.
+    ///
+    /// # Errors
+    /// Those of [`SetWebhook::parse`].
+    pub fn prepare_webhook(&self, id: &str, text: Option<&[u8]>) -> Result<Operation> {
+        let set = SetWebhook::parse(id, text, &self.state.limits)?;
+        readable(Operation::SetWebhook(set))
     }
 
     /// The deletion of the points of a series in `[start, end)`, microseconds, that

@@ -8,7 +8,7 @@ use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
     DecodeError, stored_attributes, stored_delete_feature, stored_delete_points, stored_feature_id,
-    stored_points, write_json,
+    stored_points, stored_webhook, write_json,
 };
 
 /// Conditions on a block, all of which have to hold.
@@ -185,6 +185,7 @@ pub(crate) fn entity(action: &Action<'_>) -> Result<(Entity, String), DecodeErro
         OpKind::PutPoints => (Entity::Series, stored_points(body)?.0.to_owned()),
         OpKind::SetAttributes => (Entity::Series, stored_attributes(body)?.series.to_owned()),
         OpKind::SetDefaults => (Entity::Database, String::new()),
+        OpKind::SetWebhook => (Entity::Webhook, stored_webhook(body)?.id.to_owned()),
         OpKind::DeletePoints | OpKind::Revert => {
             (Entity::Series, stored_delete_points(body)?.series)
         }

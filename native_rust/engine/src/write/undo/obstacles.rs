@@ -46,6 +46,8 @@ pub(super) enum Reason {
     Many { points: usize, limit: usize },
     /// Others of its transaction would be left as they are.
     Half { first: u64, last: u64, left: u64 },
+    /// It is about a webhook.
+    Webhook,
     /// It is a deletion of points, of which there were none.
     Nothing,
     /// A block has undone it.
@@ -62,6 +64,7 @@ impl Reason {
             Self::Again { .. } => "done_again",
             Self::Many { .. } => "too_many_points",
             Self::Half { .. } => "partial_transaction",
+            Self::Webhook => "webhook",
             Self::Nothing | Self::Undone(_) | Self::NoBlock => "nothing_to_undo",
         }
     }
@@ -105,6 +108,9 @@ impl Reason {
                  would be left as they are; undo the transaction as a whole, or ask for \
                  partial=true"
             ),
+            Self::Webhook => "it registers, changes or deletes a webhook, which only the calls of \
+                 webhooks do; leave it out"
+                .to_owned(),
             Self::Nothing => "it deleted no points".to_owned(),
             Self::NoBlock => "no block is meant".to_owned(),
             Self::Undone(by) => format!("block {by} has undone it already"),

@@ -171,7 +171,10 @@ impl Planner<'_> {
             let broken = |e: DecodeError| damaged(self.state, block, e);
             let stored = Block::decode(bytes).map_err(|e| damaged(self.state, block, e))?;
             let action = stored.action().map_err(broken)?;
-            let mut target = target(&action, &stored).map_err(broken)?;
+            let Some(mut target) = target(&action, &stored).map_err(broken)? else {
+                self.refuse(block, Reason::Webhook);
+                continue;
+            };
             self.budget.hold(target.memory())?;
             if let Target::Deletion { span, count } = &mut target {
                 *count = self.deleted(block, span)?;
@@ -233,6 +236,7 @@ impl Planner<'_> {
             self.plan.conditions.push(match of {
                 Versioned::Feature(_) => Condition::Feature { id, expected },
                 Versioned::Attributes(_) => Condition::Attributes { id, expected },
+                Versioned::Webhook(_) => Condition::Webhook { id, expected },
             });
         }
         self.plan.steps = steps;
@@ -365,10 +369,11 @@ impl Target {
     }
 }
 
-fn target(action: &Action<'_>, block: &Block<'_>) -> Result<Target, DecodeError> {
+/// Nothing for a block that no other undoes.
+fn target(action: &Action<'_>, block: &Block<'_>) -> Result<Option<Target>, DecodeError> {
     let body = action.body;
     let prev = block.prev;
-    Ok(match action.op {
+    Ok(Some(match action.op {
         OpKind::PutFeature => Target::Feature {
             id: stored_feature(body)?.id.into_owned(),
             prev,
@@ -396,9 +401,10 @@ fn target(action: &Action<'_>, block: &Block<'_>) -> Result<Target, DecodeError>
             }
         }
         OpKind::SetDefaults => Target::Defaults { prev },
+        OpKind::SetWebhook => return Ok(None),
         OpKind::DeletePoints | OpKind::Revert => Target::Deletion {
             span: stored_delete_points(body)?,
             count: 0,
         },
-    })
+    }))
 }

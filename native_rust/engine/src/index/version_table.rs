@@ -1,5 +1,6 @@
-//! Which series have attributes, and since when: the versions of each, by the sequences of
-//! the blocks that set them. What they are is in those blocks.
+//! What is set and deleted under an id, and since when: the versions of each, by the
+//! sequences of the blocks that set them. What they are is in those blocks. There is a table
+//! for the attributes of series, and one for webhooks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,66 +9,66 @@ use super::features::Newest;
 use super::memory;
 use super::range::Order;
 
-/// Versions of the attributes of all series, in order. Deleting them is a version too.
+/// Versions by ids, in order. A deletion is a version too.
 #[derive(Debug, Default)]
-pub(crate) struct AttributeTable {
-    series: HashMap<Arc<str>, Vec<Newest>>,
+pub(crate) struct VersionTable {
+    ids: HashMap<Arc<str>, Vec<Newest>>,
     versions: usize,
     id_bytes: usize,
 }
 
-impl AttributeTable {
+impl VersionTable {
     /// Enters what block `seq` did, which is above all before it; returns the sequence of
     /// the version before. O(1).
-    pub(crate) fn set(&mut self, series: &str, present: bool, seq: u64) -> Option<u64> {
+    pub(crate) fn set(&mut self, id: &str, present: bool, seq: u64) -> Option<u64> {
         let version = Newest {
             seq,
             deleted: !present,
         };
         self.versions += 1;
-        match self.series.get_mut(series) {
+        match self.ids.get_mut(id) {
             Some(versions) => {
                 let before = versions.last().map(|version| version.seq);
                 versions.push(version);
                 before
             }
             None => {
-                self.id_bytes += series.len();
-                self.series.insert(series.into(), vec![version]);
+                self.id_bytes += id.len();
+                self.ids.insert(id.into(), vec![version]);
                 None
             }
         }
     }
 
     /// The newest version, published or not. O(1).
-    pub(crate) fn newest(&self, series: &str) -> Option<Newest> {
-        self.series.get(series)?.last().copied()
+    pub(crate) fn newest(&self, id: &str) -> Option<Newest> {
+        self.ids.get(id)?.last().copied()
     }
 
-    /// The sequence of the version visible at `at`, if there are attributes then. O(log n)
+    /// The sequence of the version visible at `at`, unless that is a deletion. O(log n)
     /// in the number of versions.
-    pub(crate) fn current(&self, series: &str, at: u64) -> Option<u64> {
-        let versions = self.series.get(series)?;
+    pub(crate) fn current(&self, id: &str, at: u64) -> Option<u64> {
+        let versions = self.ids.get(id)?;
         let end = versions.partition_point(|version| version.seq <= at);
         let version = versions.get(end.checked_sub(1)?)?;
         (!version.deleted).then_some(version.seq)
     }
 
     /// Sequences of up to `limit` versions after `since` and up to `at`, oldest first.
-    pub(crate) fn versions(&self, series: &str, since: u64, at: u64, limit: usize) -> Vec<u64> {
-        let found = self.between(series, since, at).iter().take(limit);
+    pub(crate) fn versions(&self, id: &str, since: u64, at: u64, limit: usize) -> Vec<u64> {
+        let found = self.between(id, since, at).iter().take(limit);
         found.map(|version| version.seq).collect()
     }
 
     /// The same in an order of choice.
     pub(crate) fn within(
         &self,
-        series: &str,
+        id: &str,
         (first, last): (u64, u64),
         order: Order,
         limit: usize,
     ) -> Vec<u64> {
-        let found = self.between(series, first.saturating_sub(1), last).iter();
+        let found = self.between(id, first.saturating_sub(1), last).iter();
         let seq = |version: &Newest| version.seq;
         match order {
             Order::Ascending => found.take(limit).map(seq).collect(),
@@ -75,21 +76,21 @@ impl AttributeTable {
         }
     }
 
-    fn between(&self, series: &str, since: u64, at: u64) -> &[Newest] {
-        let versions = self.series.get(series).map_or(&[][..], Vec::as_slice);
+    fn between(&self, id: &str, since: u64, at: u64) -> &[Newest] {
+        let versions = self.ids.get(id).map_or(&[][..], Vec::as_slice);
         let place = |seq| versions.partition_point(|version| version.seq <= seq);
         versions.get(place(since)..place(at)).unwrap_or_default()
     }
 
-    /// All series that have versions, with those, in no order.
+    /// All ids that have versions, with those, in no order.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &[Newest])> {
-        let all = self.series.iter();
-        all.map(|(series, versions)| (&**series, versions.as_slice()))
+        let all = self.ids.iter();
+        all.map(|(id, versions)| (&**id, versions.as_slice()))
     }
 
     /// Bytes of memory that it takes, roughly: see [`crate::index::memory`]. O(1).
     pub(crate) fn memory(&self) -> usize {
-        memory::of_attributes(self.series.len(), self.id_bytes, self.versions)
+        memory::of_version_table(self.ids.len(), self.id_bytes, self.versions)
     }
 }
 
@@ -108,7 +109,7 @@ mod tests {
             writes in prop::collection::vec((0_u8..4, any::<bool>()), 0..40),
             at in 0_u64..45, since in 0_u64..45, limit in 0_usize..6,
         ) {
-            let mut table = AttributeTable::default();
+            let mut table = VersionTable::default();
             let mut newest: BTreeMap<u8, u64> = BTreeMap::new();
             for (seq, (series, present)) in (1..).zip(&writes) {
                 let before = table.set(&format!("s{series}"), *present, seq);
