@@ -12,7 +12,12 @@ config :formdb_http,
     # Tests of it do it themselves; the figures of others stay as they are.
     "FORMDB_SCRUB_BYTES_PER_SECOND" => "0",
     # Likewise; tests refuse much.
-    "FORMDB_AUDIT_LOG" => "false"
+    "FORMDB_AUDIT_LOG" => "false",
+    # Receivers of tests are on this machine, and fail in many ways.
+    "FORMDB_WEBHOOK_PRIVATE" => "true",
+    "FORMDB_WEBHOOK_ATTEMPT_MS" => "2000",
+    "FORMDB_WEBHOOK_RETRY_MS" => "20",
+    "FORMDB_WEBHOOK_RETRY_LONGEST_MS" => "100"
   }
 
 config :logger, level: :warning

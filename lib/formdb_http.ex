@@ -61,7 +61,16 @@ defmodule FormdbHttp do
     Native
   }
 
-  alias FormdbHttp.{Points, Search, Subscription, Transaction, Transactions, Types, Upload}
+  alias FormdbHttp.{
+    Points,
+    Search,
+    Subscription,
+    Transaction,
+    Transactions,
+    Types,
+    Upload,
+    Webhooks
+  }
 
   @typedoc "See `FormdbHttp.Types`."
   @type result(value) :: Types.result(value)
@@ -1094,6 +1103,91 @@ defmodule FormdbHttp do
           lagging: boolean()
         }
   defdelegate subscription_info(subscription), to: Live, as: :info
+
+  ## Webhooks
+
+  @doc """
+  The webhooks of a database, in the order in which they were set last.
+
+  Each has what it was registered with, and how it gets on:
+
+    * `:id`, `:address` (`nil` where this server does not know it), `:receiver` (scheme and host of
+      it), `:filter`, `:since`, `:active`
+    * `:seq`, `:hash`, `:time`, `:actor` - of the block that set it last
+    * `:state` - `:delivering`, `:retrying` after an attempt that failed, `:paused`, `:stopped` with a
+      `:reason`, `:no_address`, `:off` (`FORMDB_WEBHOOKS`), or `:failed` where the fault is on this
+      side
+    * `:cursor`, `:lag` - up to which block events were confirmed or given up, and how many durable
+      blocks it has still to be told of, or to look at
+    * `:last`, `:next` - the last attempt (`:time` in microseconds, `:status`, `:error`), and when the
+      next one is made, milliseconds since 1970
+    * `:dead_letters`, `:deliveries`, `:events`, `:failures` - how many; the last three since the
+      database was opened
+
+  Options: `:as_of`, a sequence or a time. Then it is told what the journal has of them.
+  """
+  @spec webhooks(database(), [Types.as_of_option()]) :: result([map()])
+  defdelegate webhooks(name, opts \\ []), to: Webhooks
+
+  @doc "One webhook, as `webhooks/2` has it; `:webhook_not_found`."
+  @spec webhook(database(), String.t()) :: result(map())
+  defdelegate webhook(name, id), to: Webhooks
+
+  @doc """
+  Registers a webhook: events are sent to its address by POST, in the order of the journal, each
+  at least once, until it is deleted, over restarts. The registration is a block of the journal,
+  which holds scheme and host of the address and not the rest.
+
+      iex> {:ok, webhook} = FormdbHttp.create_webhook("quakes", %{
+      ...>   address: "https://example.org/hook", filter: %{"prop.mag" => "gte:5"}})
+      iex> {webhook.receiver, webhook.state, String.slice(webhook.secret, 0, 6)}
+      {"https://example.org", :delivering, "whsec_"}
+
+  A webhook has
+
+    * `:address` - a URL with `https`; with `http` only where `FORMDB_WEBHOOK_PRIVATE` is set
+    * `:filter`, `:since` - as in `subscribe/2`
+    * `:active` - `false`: it is paused at first
+    * `:id` - without it one is made up; `:webhook_exists` where there is one of that id
+
+  The answer has, besides what `webhooks/2` has, the `:secret` by which deliveries are signed. It is
+  not shown again. Options as of other writes, but no idempotency key.
+  """
+  @spec create_webhook(database(), map() | keyword(), [Types.write_option()]) :: result(map())
+  defdelegate create_webhook(name, webhook, opts \\ []), to: Webhooks
+
+  @doc """
+  Changes what is given of a webhook, in the words of `create_webhook/3`: with `active: false` it is
+  paused, with `active: true` it goes on, also where it was stopped; `since` has it begin from there
+  again. With `rotate_secret: true` it gets another secret, which the answer has; for
+  `FORMDB_WEBHOOK_ROTATION_SECONDS` deliveries are signed with both.
+
+  A delivery that is under way is made again.
+  """
+  @spec update_webhook(database(), String.t(), map() | keyword(), [Types.write_option()]) ::
+          result(map())
+  defdelegate update_webhook(name, id, changes, opts \\ []), to: Webhooks
+
+  @doc "Deletes a webhook, and its dead letters. The journal still says that it was there."
+  @spec delete_webhook(database(), String.t(), [Types.write_option()]) ::
+          result(%{seq: pos_integer(), hash: String.t(), time: integer()})
+  defdelegate delete_webhook(name, id, opts \\ []), to: Webhooks
+
+  @doc """
+  Deliveries of a webhook that were given up, oldest first: `:id`, `:first_seq` and `:last_seq` of
+  its events, their `:count`, how many `:attempts` were made, `:time`, `:status` and `:error` of the last
+  one, and whether it is `:queued` to be sent again.
+  """
+  @spec dead_letters(database(), String.t()) :: result([map()])
+  defdelegate dead_letters(name, id), to: Webhooks
+
+  @doc """
+  Sends dead letters again (`:resend`), each once, or forgets them (`:forget`): those of these ids, or
+  `:all`. Returns how many. What they hold is read from the journal.
+  """
+  @spec settle_dead_letters(database(), String.t(), :resend | :forget, :all | [String.t()]) ::
+          result(non_neg_integer())
+  defdelegate settle_dead_letters(name, id, how, which), to: Webhooks
 
   ## Clients and times
 

@@ -17,7 +17,7 @@ defmodule FormdbHttp.Database do
 
   require Logger
 
-  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native, Telemetry, Types}
+  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native, Telemetry, Types, Webhooks}
 
   @type status :: :opening | :open | :closed | {:failed, Error.t()}
 
@@ -145,6 +145,7 @@ defmodule FormdbHttp.Database do
     warn_of_copy(state.name)
     tell_opened(state.name, report)
     DataFolder.add(state.name)
+    Webhooks.Supervisor.opened(state.name)
     {:noreply, opened(state, :open, {:ok, report})}
   end
 
@@ -253,6 +254,7 @@ defmodule FormdbHttp.Database do
   end
 
   defp finish(name, how) do
+    Webhooks.Supervisor.closing(name)
     ref = make_ref()
     handle = Catalog.handle()
 

@@ -14,7 +14,7 @@ defmodule FormdbHttp.Metrics do
 
   import :prometheus_model_helpers, only: [create_mf: 4]
 
-  alias FormdbHttp.{Admission, Catalog, Native}
+  alias FormdbHttp.{Admission, Catalog, Native, Webhooks}
 
   @statuses [:open, :opening, :failed, :closed]
 
@@ -98,6 +98,20 @@ defmodule FormdbHttp.Metrics do
      "Who got no place in time and was answered that the server is busy."}
   ]
 
+  # Of every webhook: name, type, where its progress has it, meaning.
+  @webhooks [
+    {:formdb_webhook_lag_blocks, :gauge, :lag,
+     "Durable blocks that it has still to be told of, or to look at."},
+    {:formdb_webhook_delivering, :gauge, :delivering,
+     "1 when it is delivered, or there is nothing to deliver; 0 when attempts fail, or none is made."},
+    {:formdb_webhook_dead_letters, :gauge, :dead_letters, "Deliveries that were given up."},
+    {:formdb_webhook_deliveries_total, :counter, :deliveries,
+     "Deliveries that were confirmed since the database was opened."},
+    {:formdb_webhook_events_total, :counter, :events, "Events of these."},
+    {:formdb_webhook_failures_total, :counter, :failures,
+     "Attempts that failed since the database was opened."}
+  ]
+
   @impl true
   def deregister_cleanup(_registry), do: :ok
 
@@ -151,6 +165,22 @@ defmodule FormdbHttp.Metrics do
     open = open(databases)
     for figure <- @figures, do: callback.(family(figure, open))
     for figure <- @admission, do: callback.(admission(figure))
+    webhooks(callback)
+  end
+
+  # With ids and nothing else of them: addresses may be secrets.
+  defp webhooks(callback) do
+    rows =
+      for {{database, id}, row} <- Webhooks.Progress.all(),
+          lag = Webhooks.lag(database, row) do
+        delivering = if row.state == :delivering, do: 1, else: 0
+        {[database: database, webhook: id], Map.merge(row, %{lag: lag, delivering: delivering})}
+      end
+
+    for {name, type, key, help} <- @webhooks do
+      samples = for {labels, row} <- rows, do: {labels, Map.fetch!(row, key)}
+      callback.(create_mf(name, help, type, samples))
+    end
   end
 
   # Where the system does not say how much there is, there is nothing to show.

@@ -113,6 +113,7 @@ defmodule FormdbHttp.Native do
   nif absence(catalog, name, which, as_of)
   nif lineage(catalog, name, id, as_of, limit)
   nif entries(catalog, name, query)
+  nif webhooks(catalog, name, since, as_of)
   nif live_subscribe(catalog, name, follow, pid, ref)
   nif live_change(catalog, subscription, filter, ref)
   nif live_ask(subscription, count)

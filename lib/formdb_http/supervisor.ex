@@ -19,6 +19,8 @@ defmodule FormdbHttp.Supervisor do
         # First up, last down: everything below uses the engine's catalog.
         {FormdbHttp.Catalog, config},
         {Registry, keys: :unique, name: FormdbHttp.DatabaseRegistry},
+        # Up before the databases that start theirs, and down after they have stopped them.
+        FormdbHttp.Webhooks.Supervisor,
         # Databases close in parallel when the application stops.
         {DynamicSupervisor, name: FormdbHttp.DatabaseSupervisor, max_restarts: 100},
         # No process, but a step: opens all that is there.

@@ -20,6 +20,7 @@ defmodule FormdbHttp.Telemetry do
   | `[:formdb, :database, :open_failed]` | | `database`, `code` |
   | `[:formdb, :database, :close]` | | `database` |
   | `[:formdb, :database, :read_only]` | | `database` |
+  | `[:formdb, :webhook, :attempt]` | `events` | `database`, `webhook`, `result` |
   | `[:formdb, :disk, :low]`, `[:formdb, :disk, :enough]` | `free_bytes`, `min_free_bytes` | |
 
     * `duration` - in native units of time (`System.convert_time_unit/3`): of a request from
@@ -35,13 +36,13 @@ defmodule FormdbHttp.Telemetry do
     * `client` - the address of who asked, as text
     * `actor` - who asked, as the journal calls them; `nil` where that is not known
     * `act` - `:create_database`, `:open_database`, `:close_database`, `:purge_database`, `:sign_in`,
-      `:read_credentials`, or `:request`: any other
+      `:create_webhook`, `:change_webhook`, `:delete_webhook`, `:settle_dead_letters`, `:read_credentials`, or `:request`: any other
     * `outcome` - `:done`, `:failed` or `:refused`
     * `reason` - the code of the error; `:hidden` of a database on which there is no scope
     * `credential`, `key_id` - `:api_key`, `:password`, `:token` (one of this server), `:jwt` (of another
       issuer) or `nil`; of keys the first digits of the SHA-256, of a `:jwt` its `kid`
     * `claimed` - of a sign-in that was refused, the user whose name was given, if there is one
-    * `result` - `:ok`, or the code of the error
+    * `result` - `:ok`, or the code of the error; of an attempt to deliver `:confirmed` or `:failed`
   """
 
   require Logger

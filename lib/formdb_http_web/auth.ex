@@ -10,7 +10,7 @@ defmodule FormdbHttpWeb.Auth do
 
   require Logger
 
-  alias FormdbHttp.Config
+  alias FormdbHttp.{Config, ServerKey}
   alias FormdbHttpWeb.Audit.Event
   alias FormdbHttpWeb.Live.Open
 
@@ -22,7 +22,6 @@ defmodule FormdbHttpWeb.Auth do
     Jose,
     Principal,
     Scopes,
-    ServerKey,
     Token,
     Users,
     VerificationKeys

@@ -12,7 +12,8 @@ defmodule FormdbHttpWeb.Routes do
     Resource,
     Series,
     Server,
-    Transactions
+    Transactions,
+    Webhooks
   }
 
   @doc "All resources, by what they are about."
@@ -25,7 +26,8 @@ defmodule FormdbHttpWeb.Routes do
       {"Features", Features.resources()},
       {"Time series", Series.resources()},
       {"History", History.resources()},
-      {"Transactions", Transactions.resources()}
+      {"Transactions", Transactions.resources()},
+      {"Webhooks", Webhooks.resources()}
     ]
   end
 

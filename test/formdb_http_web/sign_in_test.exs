@@ -6,9 +6,9 @@ defmodule FormdbHttpWeb.SignInTest do
   import FormdbHttp.HTTPClient, only: [json: 1]
   import FormdbHttp.Tokens, only: [base64: 1, sign: 4]
 
-  alias FormdbHttp.{JSON, Tokens}
+  alias FormdbHttp.{JSON, Tokens, ServerKey}
   alias FormdbHttpWeb.{Auth, Endpoint}
-  alias FormdbHttpWeb.Auth.{ApiKeys, Entries, Issuer, ServerKey, Users}
+  alias FormdbHttpWeb.Auth.{ApiKeys, Entries, Issuer, Users}
 
   @password "correct horse battery"
 

@@ -3,7 +3,7 @@ defmodule FormdbHttp.Config.Settings do
   # The one table of settings. The struct and its type, parsing and checking, the reference
   # in docs/OPERATIONS.md and the engine's limits all come from it.
 
-  alias FormdbHttp.Config.{DatabaseSettings, HttpSettings, SecuritySettings}
+  alias FormdbHttp.Config.{DatabaseSettings, HttpSettings, SecuritySettings, WebhookSettings}
 
   @prefix "FORMDB_"
 
@@ -25,7 +25,10 @@ defmodule FormdbHttp.Config.Settings do
 
   @doc "The rows, in the order of the reference."
   @spec all() :: [row()]
-  def all, do: HttpSettings.all() ++ SecuritySettings.all() ++ DatabaseSettings.all()
+  def all do
+    HttpSettings.all() ++
+      SecuritySettings.all() ++ DatabaseSettings.all() ++ WebhookSettings.all()
+  end
 
   @doc "The environment variable of a setting."
   @spec variable(atom()) :: String.t()

@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.Auth.Entries do
   # commands, one at a time, and read by the server.
 
   alias FormdbHttp.{JSON, Serving}
-  alias FormdbHttpWeb.SecretFile
+  alias FormdbHttp.SecretFile
   alias FormdbHttpWeb.Problem
 
   # Of everything that has a name, so that names can be told in one line.

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.WatchedFile do
 
   require Logger
 
-  alias FormdbHttpWeb.SecretFile
+  alias FormdbHttp.SecretFile
 
   # A list of 100,000 keys has some 20 MB.
   @most_bytes 33_554_432

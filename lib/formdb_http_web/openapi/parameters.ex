@@ -186,6 +186,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   def schema(%{name: name, type: type}), do: schema(type, name)
 
   defp schema(:text, "db"), do: ref(:database_name)
+  defp schema(:text, "webhook"), do: ref(:webhook_id)
   defp schema(:text, "txn"), do: ref(:transaction_id)
   defp schema(:text, name) when name in ["id", "feature", "feature_id"], do: ref(:id)
   defp schema(:text, name) when name in ["actor", "token", "filter"], do: text()

@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
 
   alias FormdbHttpWeb.OpenAPI.{Parameters, Schema}
   alias FormdbHttpWeb.OpenAPI.Schemas.{Auth, Common, Databases, Features, GeoJSON}
-  alias FormdbHttpWeb.OpenAPI.Schemas.{History, Series, Server, Transactions, Warnings}
+  alias FormdbHttpWeb.OpenAPI.Schemas.{History, Series, Server, Transactions, Warnings, Webhooks}
   alias FormdbHttpWeb.{Problem, Routes}
 
   @spec all() :: [{atom(), Schema.t()}]
@@ -21,6 +21,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
       Series.schemas() ++
       History.schemas() ++
       Warnings.schemas() ++
+      Webhooks.schemas() ++
       Transactions.schemas() ++ GeoJSON.schemas() ++ Common.schemas() ++ problems()
   end
 

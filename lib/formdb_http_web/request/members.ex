@@ -30,10 +30,10 @@ defmodule FormdbHttpWeb.Members do
 
   @doc """
   The members of a small JSON object whose names are all `allowed`; none of an empty
-  body. `example` is what to send.
+  body. `example` is what to send, and `most` how many bytes are taken.
   """
-  def read(req, allowed, example) do
-    with {:ok, body} <- read_optional(req, @members_bytes) do
+  def read(req, allowed, example, most \\ @members_bytes) do
+    with {:ok, body} <- read_optional(req, most) do
       case decode(body) do
         {:ok, %{} = members} ->
           check_members(members, allowed)

@@ -25,6 +25,7 @@ defmodule FormdbHttpWeb.Routes.Parameters do
 
   def part(:point_id), do: parameter("point_id", :text, "The id of a point, such as pt_17_0.")
   def part(:block), do: parameter("block", :block, "The sequence of a block, or its hash.")
+  def part(:webhook), do: parameter("webhook", :text, "The id of a webhook.")
   def part(:txn), do: parameter("txn", :text, "The id of a transaction.")
 
   ## When

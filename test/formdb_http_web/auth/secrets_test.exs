@@ -5,8 +5,8 @@ defmodule FormdbHttpWeb.Auth.SecretsTest do
   import Bitwise
   import ExUnit.CaptureLog
 
-  alias FormdbHttpWeb.Auth.{ApiKeys, Entries, ServerKey, Users}
-  alias FormdbHttpWeb.SecretFile
+  alias FormdbHttpWeb.Auth.{ApiKeys, Entries, Users}
+  alias FormdbHttp.{SecretFile, ServerKey}
 
   setup do
     folder = Path.join(System.tmp_dir!(), "formdb-secrets-#{System.unique_integer([:positive])}")

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
   import FormdbHttpWeb.OpenAPI.Schema
 
   @operations ["put_feature", "delete_feature", "put_points", "delete_points"] ++
-                ["set_attributes", "set_defaults", "revert"]
+                ["set_attributes", "set_defaults", "set_webhook", "revert"]
 
   @doc "The operations that blocks are."
   def operations, do: @operations
@@ -211,6 +211,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
     [
       feature_id: ref(:id),
       series_id: text(),
+      webhook_id: ref(:webhook_id),
       points: count(0, description: "How many it wrote, brought back or replaced."),
       start: ref(:timestamp),
       end: ref(:timestamp),

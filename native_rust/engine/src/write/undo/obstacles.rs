@@ -64,7 +64,7 @@ impl Reason {
             Self::Again { .. } => "done_again",
             Self::Many { .. } => "too_many_points",
             Self::Half { .. } => "partial_transaction",
-            Self::Webhook => "webhook",
+            Self::Webhook => "about_webhook",
             Self::Nothing | Self::Undone(_) | Self::NoBlock => "nothing_to_undo",
         }
     }

@@ -1,11 +1,11 @@
-defmodule FormdbHttpWeb.Auth.ServerKey do
+defmodule FormdbHttp.ServerKey do
   @moduledoc false
   # The secret of this server: 32 random bytes in a file. Nothing is signed with it: keys for
   # each purpose are derived from it by a label (HKDF, RFC 5869), so that none tells of another.
 
   require Logger
 
-  alias FormdbHttpWeb.SecretFile
+  alias FormdbHttp.SecretFile
 
   @bytes 32
   @name "server.key"
@@ -29,12 +29,27 @@ defmodule FormdbHttpWeb.Auth.ServerKey do
            "a backup, or remove it: a new one is made, and whoever has signed in does so again"}
 
       {:error, :enoent} ->
-        key = :crypto.strong_rand_bytes(@bytes)
-        with :ok <- SecretFile.write(path, key), do: {:ok, key}
+        make(path)
 
       {:error, reason} ->
         {:error, "the server's key (#{path}) cannot be read: #{:file.format_error(reason)}"}
     end
+  end
+
+  # One at a time: of two that are made at once one would be lost.
+  defp make(path) do
+    :global.trans(
+      {__MODULE__, self()},
+      fn ->
+        if File.exists?(path) do
+          load(path)
+        else
+          key = :crypto.strong_rand_bytes(@bytes)
+          with :ok <- SecretFile.write(path, key), do: {:ok, key}
+        end
+      end,
+      [node()]
+    )
   end
 
   # Whoever reads it can make tokens.

@@ -1,4 +1,4 @@
-defmodule FormdbHttpWeb.SecretFile do
+defmodule FormdbHttp.SecretFile do
   @moduledoc false
   # Files with secrets in them: written as a whole or not at all, and for their owner alone.
 

@@ -1,0 +1,144 @@
+defmodule FormdbHttp.Webhooks do
+  @moduledoc false
+  # Webhooks. FormdbHttp documents the functions.
+
+  alias FormdbHttp.{Actor, Catalog, Error, Input, Live, Native, Writing}
+  alias FormdbHttp.Webhooks.{Delivery, Keeper, Letters, Progress, Registration}
+
+  @asked [:address, :filter, :since, :active]
+
+  def webhooks(name, opts) do
+    opts = Input.options!(opts, [:as_of])
+
+    case opts[:as_of] do
+      nil ->
+        with {:ok, all} <- Keeper.call(name, :list),
+             do: {:ok, Enum.map(all, fn {webhook, text} -> describe(name, webhook, text) end)}
+
+      _past ->
+        with {:ok, as_of} <- Input.as_of(name, opts),
+             {:ok, all} <- Keeper.read(name, as_of),
+             do: {:ok, Enum.map(all, &registered/1)}
+    end
+  end
+
+  def webhook(name, id) do
+    with {:ok, {webhook, text}} <- Keeper.call(name, {:get, id}),
+         do: {:ok, describe(name, webhook, text)}
+  end
+
+  def create_webhook(name, asked, opts) do
+    with {:ok, {webhook, text, secret}} <-
+           Keeper.call(name, {:create, asked!(asked, [:id]), write_options(opts)}),
+         do: {:ok, name |> describe(webhook, text) |> Map.put(:secret, secret)}
+  end
+
+  def update_webhook(name, id, asked, opts) do
+    asked = asked!(asked, [:rotate_secret])
+
+    with {:ok, {webhook, text, secret}} <-
+           Keeper.call(name, {:update, id, asked, write_options(opts)}) do
+      described = describe(name, webhook, text)
+      {:ok, if(asked[:rotate_secret], do: Map.put(described, :secret, secret), else: described)}
+    end
+  end
+
+  def delete_webhook(name, id, opts), do: Keeper.call(name, {:delete, id, write_options(opts)})
+
+  # The keeper writes, in the name of whoever asked.
+  defp write_options(opts) do
+    opts = Writing.options!(opts)
+    Keyword.put(opts, :actor, Actor.of(opts))
+  end
+
+  defp asked!(asked, more) do
+    asked = Map.new(asked)
+
+    case Map.keys(asked) -- (@asked ++ more) do
+      [] -> asked
+      [key | _] -> raise ArgumentError, "a webhook has no #{inspect(key)}"
+    end
+  end
+
+  def dead_letters(name, id) do
+    with {:ok, pid} <- Keeper.call(name, {:delivery, id}),
+         do: {:ok, Enum.map(asking(fn -> Delivery.letters(pid) end), &letter/1)}
+  end
+
+  def settle_dead_letters(name, id, how, which) when how in [:resend, :forget] do
+    with {:ok, pid} <- Keeper.call(name, {:delivery, id}) do
+      case asking(fn -> Delivery.settle(pid, how, which) end) do
+        {:ok, count} ->
+          {:ok, count}
+
+        {:error, {:unknown, letter}} ->
+          detail =
+            "there is no dead letter #{inspect(letter)}; it may have been delivered meanwhile"
+
+          {:error, %Error{code: :dead_letter_not_found, detail: detail, pointer: "/ids"}}
+
+        {:error, _why} ->
+          {:error, %Error{code: :io_error, detail: "the dead letters cannot be written"}}
+      end
+    end
+  end
+
+  # It may be started anew just now.
+  defp asking(call) do
+    call.()
+  catch
+    :exit, _reason ->
+      raise %Error{code: :busy, detail: "the webhook is being changed; try again"}
+  end
+
+  @spec letter(Letters.letter()) :: map()
+  defp letter(letter) do
+    letter
+    |> Map.take([:id, :count, :attempts, :time, :status, :error, :queued])
+    |> Map.merge(%{first_seq: letter.first, last_seq: letter.last})
+  end
+
+  ## What there is to see
+
+  defp describe(name, %Registration{} = webhook, text) do
+    progress = Progress.get(name, webhook.id)
+
+    webhook
+    |> registered()
+    |> Map.put(:address, text)
+    |> Map.merge(if(progress, do: progress(name, progress), else: %{}))
+  end
+
+  defp registered(webhook) do
+    Map.take(webhook, [:id, :receiver, :filter, :since, :active, :seq, :hash, :time, :actor])
+  end
+
+  defp progress(name, row) do
+    row
+    |> Map.take([
+      :state,
+      :reason,
+      :cursor,
+      :last,
+      :next,
+      :dead_letters,
+      :deliveries,
+      :events,
+      :failures
+    ])
+    |> Map.put(:lag, lag(name, row))
+  end
+
+  @doc "Blocks that a webhook has still to be told of, or to look at; `nil` where the database is closed."
+  @spec lag(String.t(), Progress.row()) :: non_neg_integer() | nil
+  def lag(name, row) do
+    with {:ok, %{durable_seq: last}} <- Native.database_info(Catalog.handle(), name) do
+      max(last - seen(row), 0)
+    else
+      {:error, _closed} -> nil
+    end
+  end
+
+  defp seen(%{idle: nil, cursor: cursor}), do: cursor
+  defp seen(%{idle: sub, cursor: cursor}), do: max(Live.info(sub).seq, cursor)
+end

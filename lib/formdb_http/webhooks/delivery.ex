@@ -1,0 +1,447 @@
+defmodule FormdbHttp.Webhooks.Delivery do
+  @moduledoc false
+  # Delivers one webhook: a place in the journal that moves on when the receiver has confirmed what
+  # came until then. What is to be sent comes from a subscription, as to everybody who follows; each
+  # attempt is made in a process of its own, so this one never waits.
+  #
+  # While a receiver fails there is nothing here but that place, and how many events the delivery
+  # has that it refused: after the pause it is read from the journal again, and is the same.
+  #
+  # It is restarted, by FormdbHttp.Webhooks.Keeper, where the webhook is changed.
+
+  use GenServer
+
+  require Logger
+
+  alias FormdbHttp.{Live, Telemetry}
+  alias FormdbHttp.Webhooks.{Attempt, Backoff, Batch, Cursor, Letters, Progress, Registration}
+  alias FormdbHttp.Webhooks.{Resend, Signature, SideFiles}
+
+  # How many blocks may have to be looked through again after a restart where nothing is to be
+  # delivered.
+  @idle_blocks 10_000
+
+  # After which it is tried again where the fault is on this side.
+  @again_ms 1_000
+
+  @typedoc """
+    * `place` - where it begins (`t:Cursor.place/0`)
+    * `address` - `nil`: it is not known
+    * `resolve` - how names of hosts become addresses
+  """
+  @type setup :: %{
+          database: String.t(),
+          webhook: Registration.t(),
+          address: FormdbHttp.Webhooks.Address.t() | nil,
+          place: Cursor.place() | nil,
+          key: binary(),
+          folder: Path.t(),
+          config: FormdbHttp.Config.t()
+        }
+
+  defstruct [:setup, :log, :cursor, :letters, :stopped] ++
+              [sub: nil, buffer: [], expected: nil, batch: nil, attempt: nil, again: nil] ++
+              [failed: 0, failing_since: nil, unsaved: nil, problem: nil] ++
+              [last: nil, next: nil, resending: nil] ++
+              [deliveries: 0, events: 0, failures: 0]
+
+  @spec start_link(setup()) :: GenServer.on_start()
+  def start_link(setup), do: GenServer.start_link(__MODULE__, setup)
+
+  @doc "The dead letters, oldest first."
+  @spec letters(pid()) :: [Letters.letter()]
+  def letters(pid), do: GenServer.call(pid, :letters, :infinity)
+
+  @doc """
+  Sends dead letters again, one after the other, or forgets them (`:forget`); `:all`, or those of
+  these ids. How many those are.
+  """
+  @spec settle(pid(), :resend | :forget, :all | [String.t()]) ::
+          {:ok, non_neg_integer()} | {:error, {:unknown, String.t()} | String.t()}
+  def settle(pid, how, which), do: GenServer.call(pid, {how, which}, :infinity)
+
+  @impl true
+  def init(%{webhook: webhook, folder: folder} = setup) do
+    Process.flag(:trap_exit, true)
+    known = SideFiles.read_state(folder, webhook.id)
+
+    state = %__MODULE__{
+      setup: setup,
+      log: setup.place.log,
+      letters: Letters.load(known),
+      stopped: known["stopped"]
+    }
+
+    {:ok, tell(state), {:continue, :begin}}
+  end
+
+  @impl true
+  def handle_continue(:begin, state), do: {:noreply, begin(state)}
+
+  ## Beginning
+
+  defp begin(state) do
+    if mode(state) == :delivering, do: follow(%{state | again: nil}), else: tell(state)
+  end
+
+  defp mode(%{setup: %{config: %{webhooks: false}}}), do: :off
+  defp mode(%{setup: %{address: nil}}), do: :no_address
+  defp mode(%{setup: %{webhook: %{active: false}}}), do: :paused
+  defp mode(%{stopped: stopped}) when stopped != nil, do: :stopped
+  defp mode(_state), do: :delivering
+
+  defp follow(%{setup: setup} = state) do
+    most = 2 * setup.config.webhook_batch_events
+
+    with {:ok, state} <- saved(state),
+         {:ok, sub} <-
+           Live.subscribe(setup.database,
+             filter: setup.webhook.filter,
+             since: state.cursor.place.seq,
+             demand: max(most, state.expected || 0)
+           ) do
+      tell(%{state | sub: sub, next: nil, problem: nil})
+    else
+      {:error, %{detail: why}} -> unable(state, why)
+      {:error, why} -> unable(state, why)
+    end
+  end
+
+  # The cursor is on disk where it is thought to be.
+  defp saved(%{cursor: nil, setup: setup} = state) do
+    with {:ok, cursor} <- Cursor.open(setup.folder, setup.webhook.id, setup.place),
+         do: saved(%{state | cursor: cursor})
+  end
+
+  defp saved(%{unsaved: nil} = state), do: {:ok, state}
+
+  defp saved(%{unsaved: seq} = state) do
+    with {:ok, cursor} <- Cursor.move(state.cursor, seq),
+         do: {:ok, %{state | cursor: cursor, unsaved: nil}}
+  end
+
+  # The fault is on this side: no attempt is made until it is over.
+  defp unable(state, why) do
+    if state.problem == nil, do: Logger.error("#{name(state)} cannot be delivered: #{why}")
+    state |> let_go() |> Map.put(:problem, why) |> again_in(@again_ms)
+  end
+
+  defp let_go(%{sub: nil} = state), do: %{state | buffer: []}
+
+  defp let_go(%{sub: sub} = state) do
+    Live.unsubscribe(sub)
+    %{state | sub: nil, buffer: []}
+  end
+
+  defp again_in(state, ms) do
+    timer = Process.send_after(self(), :again, ms)
+    tell(%{state | again: timer, next: System.os_time(:millisecond) + ms})
+  end
+
+  ## What happens
+
+  @impl true
+  def handle_call(:letters, _from, state), do: {:reply, Letters.list(state.letters), state}
+
+  def handle_call({how, which}, _from, state) do
+    with {:ok, letters, count} <- Letters.settle(state.letters, how, which),
+         state = %{state | letters: letters},
+         :ok <- if(how == :forget, do: save(state), else: :ok) do
+      {:reply, {:ok, count}, state |> resend() |> tell()}
+    else
+      {:error, why} -> {:reply, {:error, why}, state}
+    end
+  end
+
+  @impl true
+  def handle_info({:formdb, ref, events}, %{sub: %{ref: ref}} = state) when is_list(events) do
+    # All of a delivery that is made again comes, however large it is.
+    if state.expected != nil, do: Live.ask(state.sub, length(events))
+    {:noreply, pump(%{state | buffer: state.buffer ++ events})}
+  end
+
+  def handle_info({:formdb, ref, {:live, seq}}, %{sub: %{ref: ref}} = state),
+    do: {:noreply, passed(state, seq)}
+
+  # It ends with its database, or is tried again as long as that is open.
+  def handle_info({:formdb, ref, {:closed, _why}}, %{sub: %{ref: ref}} = state),
+    do: {:noreply, unable(%{state | sub: nil}, "the database is closed")}
+
+  def handle_info({Attempt, pid, outcome}, %{attempt: {pid, _timer}, batch: batch} = state)
+      when batch != nil,
+      do: {:noreply, state |> Map.put(:batch, nil) |> heard(batch, outcome) |> tell()}
+
+  def handle_info({:late, pid}, %{attempt: {pid, _timer}} = state) do
+    Process.exit(pid, :kill)
+    {:noreply, state}
+  end
+
+  def handle_info({:EXIT, pid, reason}, %{attempt: {pid, timer}} = state) do
+    Process.cancel_timer(timer)
+    state = %{state | attempt: nil}
+
+    case state do
+      %{batch: nil} ->
+        {:noreply, pump(state)}
+
+      # It said nothing before it ended.
+      %{batch: batch} ->
+        if reason not in [:killed, :normal], do: Logger.error("#{name(state)}: an attempt failed")
+        outcome = Attempt.failed("no answer in time")
+        {:noreply, %{state | batch: nil} |> heard(batch, outcome) |> pump() |> tell()}
+    end
+  end
+
+  def handle_info({Resend, pid, outcome}, %{resending: {pid, id, timer}} = state) do
+    Process.cancel_timer(timer)
+    {:noreply, state |> Map.put(:resending, nil) |> resent(id, outcome) |> resend() |> tell()}
+  end
+
+  def handle_info({:late, pid}, %{resending: {pid, _id, _timer}} = state) do
+    Process.exit(pid, :kill)
+    {:noreply, state}
+  end
+
+  def handle_info({:EXIT, pid, _reason}, %{resending: {pid, id, timer}} = state) do
+    Process.cancel_timer(timer)
+    outcome = Attempt.failed("no answer in time")
+    {:noreply, state |> Map.put(:resending, nil) |> resent(id, outcome) |> resend() |> tell()}
+  end
+
+  def handle_info(:again, %{sub: nil} = state), do: {:noreply, begin(state)}
+  def handle_info(_other, state), do: {:noreply, state}
+
+  # Where there is nothing to deliver the cursor moves now and then, too.
+  defp passed(%{buffer: [], batch: nil, cursor: %{place: %{seq: at}}} = state, seq)
+       when seq > at + @idle_blocks,
+       do: state |> confirmed(seq) |> tell()
+
+  defp passed(state, _seq), do: state
+
+  ## Delivering
+
+  # Sends the next delivery, if there is one and none is under way.
+  defp pump(%{attempt: nil, batch: nil, sub: sub, buffer: [_ | _]} = state) when sub != nil do
+    config = state.setup.config
+
+    case state do
+      %{expected: nil} ->
+        within = {config.webhook_batch_events, config.webhook_batch_bytes}
+        {batch, rest} = Batch.take(state.buffer, within)
+        attempt(%{state | buffer: rest}, batch)
+
+      %{expected: count} when length(state.buffer) >= count ->
+        {these, rest} = Enum.split(state.buffer, count)
+        {batch, []} = Batch.take(these, :all)
+        attempt(%{state | buffer: rest}, batch)
+
+      _incomplete ->
+        state
+    end
+  end
+
+  defp pump(state), do: tell(state)
+
+  defp attempt(state, batch) do
+    {pid, ms} = state |> message(batch) |> Attempt.start_link()
+    timer = Process.send_after(self(), {:late, pid}, ms)
+    tell(%{state | batch: batch, attempt: {pid, timer}})
+  end
+
+  defp message(%{setup: setup, log: log}, batch) do
+    %{database: database, webhook: webhook, config: config} = setup
+    now = System.os_time(:second)
+
+    %Attempt{
+      address: setup.address,
+      id: Batch.message_id(log, webhook.id, batch),
+      body: Batch.body(database, log, webhook.id, batch),
+      secrets:
+        for(
+          number <- Registration.secrets(webhook, now, config.webhook_rotation_seconds),
+          do: Signature.secret(setup.key, log, webhook.id, number)
+        ),
+      limits: Attempt.limits(config)
+    }
+  end
+
+  defp heard(state, batch, %{error: nil} = outcome) do
+    emit(state, batch, :confirmed)
+    if state.sub, do: Live.ask(state.sub, batch.count)
+
+    confirmed(
+      %{
+        state
+        | deliveries: state.deliveries + 1,
+          events: state.events + batch.count,
+          failed: 0,
+          failing_since: nil,
+          expected: nil,
+          last: last(outcome)
+      },
+      batch.last
+    )
+  end
+
+  defp heard(state, batch, outcome) do
+    emit(state, batch, :failed)
+    now = System.monotonic_time(:millisecond)
+
+    state = %{
+      let_go(state)
+      | failures: state.failures + 1,
+        failed: state.failed + 1,
+        failing_since: state.failing_since || now,
+        expected: batch.count,
+        last: last(outcome)
+    }
+
+    patience = 1_000 * state.setup.config.webhook_give_up_seconds
+
+    cond do
+      outcome.gone -> stop(state, "the receiver answered 410: it is gone")
+      now - state.failing_since >= patience -> give_up(state, batch, outcome)
+      true -> again_in(state, pause(state, outcome))
+    end
+  end
+
+  defp pause(%{setup: %{config: config}} = state, outcome) do
+    Backoff.delay(
+      state.failed,
+      config.webhook_retry_ms,
+      config.webhook_retry_longest_ms,
+      outcome.retry_after,
+      :rand.uniform()
+    )
+  end
+
+  defp confirmed(state, seq) do
+    case Cursor.move(state.cursor, seq) do
+      {:ok, cursor} -> %{state | cursor: cursor}
+      {:error, why} -> unable(%{state | unsaved: seq}, why)
+    end
+  end
+
+  # Until now it counted as to be delivered: it is a dead letter first, and then passed over.
+  defp give_up(state, batch, outcome) do
+    most = state.setup.config.webhook_dead_letters
+    letter = Letters.new(batch, state.setup.webhook.filter, state.failed, outcome)
+
+    if Letters.count(state.letters) >= most do
+      stop(
+        state,
+        "there are #{most} dead letters (FORMDB_WEBHOOK_DEAD_LETTERS); send them again or forget them"
+      )
+    else
+      Logger.warning("#{name(state)}: a delivery became a dead letter: #{outcome.error}")
+      state = %{state | letters: Letters.add(state.letters, letter)}
+
+      case save(state) do
+        :ok ->
+          state = %{state | failed: 0, failing_since: nil, expected: nil}
+          state |> confirmed(batch.last) |> again_in(0)
+
+        {:error, why} ->
+          unable(%{state | letters: Letters.forget(state.letters, letter.id)}, why)
+      end
+    end
+  end
+
+  defp stop(state, reason) do
+    Logger.warning("#{name(state)} is stopped: #{reason}")
+    state = %{state | stopped: %{"reason" => reason, "time" => System.os_time(:microsecond)}}
+
+    case save(state) do
+      :ok -> tell(state)
+      {:error, why} -> unable(%{state | stopped: nil}, why)
+    end
+  end
+
+  defp save(%{setup: setup} = state) do
+    SideFiles.write_state(setup.folder, setup.webhook.id, %{
+      "stopped" => state.stopped,
+      "dead_letters" => Letters.stored(state.letters)
+    })
+  end
+
+  ## Dead letters
+
+  defp resend(%{resending: nil, setup: %{address: address, config: %{webhooks: true}}} = state)
+       when address != nil do
+    case Letters.next(state.letters) do
+      nil ->
+        state
+
+      letter ->
+        ms = Attempt.longest_ms(Attempt.limits(state.setup.config))
+        {pid, ms} = Resend.start_link(state.setup.database, letter, &message(state, &1), ms)
+        timer = Process.send_after(self(), {:late, pid}, ms)
+        %{state | resending: {pid, letter.id, timer}}
+    end
+  end
+
+  defp resend(state), do: state
+
+  defp resent(state, id, outcome) do
+    letters =
+      if outcome.error == nil,
+        do: Letters.forget(state.letters, id),
+        else: Letters.failed(state.letters, id, outcome)
+
+    state = %{state | letters: letters, last: last(outcome)}
+
+    # It is sent again then, perhaps twice.
+    with {:error, why} <- save(state),
+         do: Logger.error("#{name(state)}: dead letters cannot be written: #{why}")
+
+    state
+  end
+
+  ## How it gets on
+
+  defp last(outcome),
+    do: %{time: System.os_time(:microsecond), status: outcome.status, error: outcome.error}
+
+  defp tell(%{setup: %{database: database, webhook: webhook}} = state) do
+    Progress.put(database, webhook.id, %{
+      state: shown(state),
+      reason: reason(state),
+      cursor: state.unsaved || (state.cursor && state.cursor.place.seq) || state.setup.place.seq,
+      idle: if(state.buffer == [] and state.batch == nil, do: state.sub),
+      last: state.last,
+      next: state.next,
+      dead_letters: Letters.count(state.letters),
+      deliveries: state.deliveries,
+      events: state.events,
+      failures: state.failures
+    })
+
+    state
+  end
+
+  defp shown(state) do
+    case mode(state) do
+      :delivering when state.problem != nil -> :failed
+      :delivering when state.failed > 0 -> :retrying
+      mode -> mode
+    end
+  end
+
+  defp reason(%{stopped: %{"reason" => reason}}), do: reason
+  defp reason(%{problem: problem}), do: problem
+
+  defp emit(%{setup: %{database: database, webhook: webhook}}, batch, result) do
+    metadata = %{database: database, webhook: webhook.id, result: result}
+    Telemetry.execute([:formdb, :webhook, :attempt], %{events: batch.count}, metadata)
+  end
+
+  # Without the address, which may be a secret.
+  defp name(%{setup: %{database: database, webhook: webhook}}),
+    do: "webhook #{webhook.id} of database #{database}"
+
+  @impl true
+  def terminate(_reason, state) do
+    if state.sub, do: Live.unsubscribe(state.sub)
+    if state.cursor, do: Cursor.close(state.cursor)
+  end
+end

@@ -1,0 +1,461 @@
+defmodule FormdbHttp.Webhooks.Keeper do
+  @moduledoc false
+  # Keeps the webhooks of one open database: starts what delivers them, and makes changes, one at
+  # a time. The journal says which there are; what is beside it is brought in line with that.
+
+  use GenServer, restart: :transient
+
+  require Logger
+
+  alias FormdbHttp.{
+    Catalog,
+    Databases,
+    Engine,
+    Error,
+    JSON,
+    Live,
+    Native,
+    ServerKey,
+    Types,
+    Writing
+  }
+
+  alias FormdbHttp.Webhooks.{Address, Cursor, Delivery, Progress, Registration}
+  alias FormdbHttp.Webhooks.{SideFiles, Signature}
+
+  @registry FormdbHttp.DatabaseRegistry
+  # Before something that failed is started again.
+  @again_ms 1_000
+
+  defstruct [:database, :log, :key, :folder, :config, webhooks: %{}, deliveries: %{}]
+
+  @spec start_link(String.t()) :: GenServer.on_start()
+  def start_link(database),
+    do: GenServer.start_link(__MODULE__, database, name: {:via, Registry, key(database)})
+
+  defp key(database), do: {@registry, {:webhooks, database}}
+
+  @spec whereis(String.t()) :: pid() | nil
+  def whereis(database) do
+    case Registry.lookup(@registry, {:webhooks, database}) do
+      [{pid, _value}] -> pid
+      [] -> nil
+    end
+  end
+
+  @doc "Asks the keeper of a database, which has to be open."
+  @spec call(String.t(), term()) :: term()
+  def call(database, request) do
+    with :ok <- Engine.check_open(database) do
+      case whereis(database) do
+        nil -> {:error, closing(database)}
+        pid -> GenServer.call(pid, request, :infinity)
+      end
+    end
+  catch
+    :exit, _reason -> {:error, closing(database)}
+  end
+
+  defp closing(database) do
+    %Error{
+      code: :database_closed,
+      detail: "database #{inspect(database)} is opening or closing; try again"
+    }
+  end
+
+  @impl true
+  def init(database) do
+    Process.flag(:trap_exit, true)
+    config = Catalog.config()
+    folder = SideFiles.folder(config.data_dir, database)
+    state = %__MODULE__{database: database, folder: folder, config: config}
+    {:ok, state, {:continue, :begin}}
+  end
+
+  @impl true
+  def handle_continue(:begin, state), do: begin(state)
+
+  # Where the key cannot be read no webhook is delivered, and the database is open all the same.
+  defp begin(state) do
+    with {:ok, %{log: log}} <- Databases.info(state.database),
+         {:ok, webhooks} <- read(state.database, nil),
+         {:ok, key} <- server_key(state.config, webhooks) do
+      state = %{state | log: log, key: key, webhooks: Map.new(webhooks, &{&1.id, &1})}
+      tidy(state)
+      {:noreply, Enum.reduce(webhooks, state, &start(&2, &1))}
+    else
+      {:error, %Error{code: code}} when code in [:database_not_found, :database_closed] ->
+        {:stop, :normal, state}
+
+      {:error, why} ->
+        why = if is_binary(why), do: why, else: Exception.message(why)
+        Logger.error("the webhooks of database #{state.database} cannot be delivered: #{why}")
+        {:noreply, state}
+    end
+  end
+
+  # Made with the first webhook, not with the first database.
+  defp server_key(_config, []), do: {:ok, nil}
+  defp server_key(config, _webhooks), do: ServerKey.load(ServerKey.path(config))
+
+  @doc "The webhooks there are, as of a sequence, in the order in which they were set."
+  @spec read(String.t(), non_neg_integer() | nil) :: Types.result([Registration.t()])
+  def read(database, as_of, since \\ 0, before \\ []) do
+    with {:ok, {json, next}} <-
+           Engine.call(database, &Native.webhooks(&1, database, since, as_of)),
+         {:ok, entries} <- JSON.decode(json) do
+      all = before ++ Enum.map(entries, &Registration.from_entry/1)
+      if next, do: read(database, as_of, next, all), else: {:ok, all}
+    end
+  end
+
+  # What a crash left between the journal and the files.
+  defp tidy(state) do
+    for id <- SideFiles.owners(state.folder), do: tidy(state, id)
+  end
+
+  defp tidy(state, id) do
+    case state.webhooks do
+      %{^id => webhook} ->
+        kept = [
+          SideFiles.address_name(id, webhook.numbers.address),
+          id <> ".cursor",
+          id <> ".state"
+        ]
+
+        SideFiles.remove(state.folder, id, kept)
+
+      _none ->
+        SideFiles.remove(state.folder, id)
+    end
+  end
+
+  ## Delivering
+
+  defp start(state, webhook) do
+    setup = %{
+      database: state.database,
+      webhook: webhook,
+      address: address(state, webhook),
+      place: place(state, webhook),
+      key: state.key,
+      folder: state.folder,
+      config: state.config
+    }
+
+    {:ok, pid} = Delivery.start_link(setup)
+    %{state | deliveries: Map.put(state.deliveries, webhook.id, pid)}
+  end
+
+  # One that another server wrote is not this one's to deliver to.
+  defp address(state, %{id: id, numbers: %{address: number}}) do
+    with {text, seal} <- SideFiles.read_address(state.folder, id, number),
+         true <- seal == Signature.seal(state.key, state.log, id, number, text),
+         {:ok, address} <- Address.parse(text, true) do
+      address
+    else
+      _unknown -> nil
+    end
+  end
+
+  defp place(state, webhook) do
+    known_place(state, webhook) ||
+      %{seq: webhook.since, since: webhook.numbers.since, log: state.log}
+  end
+
+  defp known_place(%{log: log, folder: folder}, %{id: id, numbers: %{since: since}}) do
+    with %{log: ^log, since: ^since} = place <- Cursor.read(folder, id),
+         do: place,
+         else: (_ -> nil)
+  end
+
+  defp stop(state, id) do
+    case Map.pop(state.deliveries, id) do
+      {nil, _deliveries} ->
+        state
+
+      {pid, deliveries} ->
+        monitor = Process.monitor(pid)
+        Process.exit(pid, :shutdown)
+
+        receive do
+          {:DOWN, ^monitor, :process, _pid, _reason} -> :ok
+        end
+
+        %{state | deliveries: deliveries}
+    end
+  end
+
+  @impl true
+  def handle_info({:EXIT, pid, reason}, state) do
+    case Enum.find(state.deliveries, fn {_id, other} -> other == pid end) do
+      nil ->
+        {:noreply, state}
+
+      {id, _pid} ->
+        Logger.error("webhook #{id} of database #{state.database} failed: #{inspect(reason)}")
+        Process.send_after(self(), {:again, id}, @again_ms)
+        {:noreply, %{state | deliveries: Map.delete(state.deliveries, id)}}
+    end
+  end
+
+  def handle_info({:again, id}, state) do
+    case state do
+      %{webhooks: %{^id => webhook}, deliveries: deliveries}
+      when not is_map_key(deliveries, id) ->
+        {:noreply, start(state, webhook)}
+
+      _gone_or_started ->
+        {:noreply, state}
+    end
+  end
+
+  def handle_info(_other, state), do: {:noreply, state}
+
+  @impl true
+  def terminate(_reason, state) do
+    for id <- Map.keys(state.deliveries), reduce: state, do: (state -> stop(state, id))
+    for id <- Map.keys(state.webhooks), do: Progress.delete(state.database, id)
+  end
+
+  ## Calls
+
+  @impl true
+  def handle_call(:list, _from, state) do
+    all = state.webhooks |> Map.values() |> Enum.sort_by(& &1.seq)
+    {:reply, {:ok, Enum.map(all, &{&1, text(state, &1)})}, state}
+  end
+
+  def handle_call({:get, id}, _from, state) do
+    case state.webhooks do
+      %{^id => webhook} -> {:reply, {:ok, {webhook, text(state, webhook)}}, state}
+      _none -> {:reply, not_found(id), state}
+    end
+  end
+
+  def handle_call({:create, asked, opts}, _from, state) do
+    with {:ok, state} <- with_key(state),
+         {:ok, made} <- make(state, asked),
+         {:ok, state, answer} <- commit(state, made, asked, [expect: :absent] ++ opts) do
+      {:reply, {:ok, answer}, state}
+    else
+      {:error, error} -> {:reply, {:error, error}, state}
+    end
+  end
+
+  def handle_call({:update, id, asked, opts}, _from, state) do
+    with {:ok, webhook} <- fetch(state, id),
+         {:ok, state} <- with_key(state),
+         {:ok, made} <- change(state, webhook, asked),
+         opts = [expect: {:seq, webhook.seq}] ++ opts,
+         {:ok, state, answer} <- commit(state, made, asked, opts) do
+      {:reply, {:ok, answer}, state}
+    else
+      {:error, error} -> {:reply, {:error, error}, state}
+    end
+  end
+
+  def handle_call({:delete, id, opts}, _from, state) do
+    with {:ok, _webhook} <- fetch(state, id),
+         request = {:webhook, id, nil},
+         {:ok, nil, ack} <- Writing.write(state.database, request, :normal, opts) do
+      state = stop(state, id)
+      Progress.delete(state.database, id)
+      SideFiles.remove(state.folder, id)
+      ack = %{seq: ack.first_seq, hash: ack.hash, time: ack.time}
+      {:reply, {:ok, ack}, %{state | webhooks: Map.delete(state.webhooks, id)}}
+    else
+      {:error, error} -> {:reply, {:error, error}, state}
+    end
+  end
+
+  def handle_call({:delivery, id}, _from, state) do
+    case {fetch(state, id), state.deliveries} do
+      {{:ok, _webhook}, %{^id => pid}} -> {:reply, {:ok, pid}, state}
+      {{:ok, _webhook}, _starting} -> {:reply, {:error, closing(state.database)}, state}
+      {error, _deliveries} -> {:reply, error, state}
+    end
+  end
+
+  defp fetch(state, id) do
+    with :error <- Map.fetch(state.webhooks, id), do: not_found(id)
+  end
+
+  defp not_found(id) do
+    {:error, %Error{code: :webhook_not_found, detail: "there is no webhook #{inspect(id)}"}}
+  end
+
+  # The whole address, if this server knows it.
+  defp text(state, webhook) do
+    with %Address{text: text} <- address(state, webhook), do: text
+  end
+
+  defp with_key(%{log: nil}) do
+    detail = "the webhooks of this database cannot be delivered; the log of the server says why"
+    {:error, %Error{code: :webhooks_unavailable, detail: detail}}
+  end
+
+  defp with_key(%{key: nil} = state) do
+    case ServerKey.load(ServerKey.path(state.config)) do
+      {:ok, key} ->
+        {:ok, %{state | key: key}}
+
+      {:error, why} ->
+        Logger.error("no webhook can be registered: #{why}")
+        {:error, %Error{code: :webhooks_unavailable, detail: "the server's key cannot be read"}}
+    end
+  end
+
+  defp with_key(state), do: {:ok, state}
+
+  ## Changes
+
+  defp make(state, asked) do
+    id = asked[:id] || Registration.generate_id()
+
+    with :ok <- Registration.check_id(id),
+         :ok <- check_room(state),
+         {:ok, address} <- Address.parse(asked[:address], state.config.webhook_private),
+         {:ok, filter, since} <- start_of(state, asked[:filter] || %{}, asked[:since]) do
+      {:ok,
+       %Registration{
+         id: id,
+         seq: nil,
+         hash: nil,
+         time: nil,
+         actor: nil,
+         receiver: Address.shown(address),
+         filter: filter,
+         since: since,
+         active: Map.get(asked, :active, true)
+       }}
+    end
+  end
+
+  defp check_room(%{webhooks: webhooks, config: %{webhooks_per_database: most}}) do
+    if map_size(webhooks) < most do
+      :ok
+    else
+      detail =
+        "the database has #{map_size(webhooks)} webhooks, as many as FORMDB_WEBHOOKS_PER_DATABASE allows; " <>
+          "delete one, or raise that"
+
+      {:error, %Error{code: :too_large, detail: detail}}
+    end
+  end
+
+  # That a filter can be followed, and from where, is seen by doing so.
+  defp start_of(state, filter, since) do
+    with {:ok, sub} <- Live.subscribe(state.database, filter: filter, since: since, demand: 0) do
+      Live.unsubscribe(sub)
+      {:ok, plain(filter), sub.since}
+    end
+  end
+
+  # As JSON has it.
+  defp plain(filter), do: filter |> Map.new() |> JSON.text() |> JSON.decode!()
+
+  defp change(state, webhook, asked) do
+    with {:ok, webhook} <- readdress(state, webhook, asked),
+         {:ok, webhook} <- refilter(state, webhook, asked) do
+      webhook =
+        if asked[:rotate_secret],
+          do: %{raise_number(webhook, :secret) | rotated: System.os_time(:second)},
+          else: webhook
+
+      {:ok, %{webhook | active: Map.get(asked, :active, webhook.active)}}
+    end
+  end
+
+  defp readdress(state, webhook, %{address: text} = asked) do
+    with {:ok, address} <- Address.parse(text, state.config.webhook_private),
+         :ok <- check_place(state, webhook, asked) do
+      {:ok, %{raise_number(webhook, :address) | receiver: Address.shown(address)}}
+    end
+  end
+
+  defp readdress(_state, webhook, _asked), do: {:ok, webhook}
+
+  # A copy of a database does not know how far the webhooks of the other one got.
+  defp check_place(_state, _webhook, %{since: since}) when since != nil, do: :ok
+
+  defp check_place(state, webhook, _asked) do
+    if known_place(state, webhook) || address(state, webhook) do
+      :ok
+    else
+      detail =
+        "it is not known here up to where this webhook was delivered; say from where it goes on"
+
+      {:error, %Error{code: :missing_parameter, detail: detail, pointer: "/since"}}
+    end
+  end
+
+  defp refilter(state, webhook, asked) do
+    filter = asked[:filter] || webhook.filter
+
+    with {:ok, filter, since} <- start_of(state, filter, asked[:since]) do
+      if asked[:since] == nil,
+        do: {:ok, %{webhook | filter: filter}},
+        else: {:ok, %{raise_number(webhook, :since) | filter: filter, since: since}}
+    end
+  end
+
+  defp raise_number(webhook, which), do: update_in(webhook.numbers[which], &(&1 + 1))
+
+  # What the block says is beside it before it is written, and what it said before until then.
+  defp commit(state, webhook, asked, opts) do
+    %{id: id, numbers: %{address: number, secret: secret}} = webhook
+
+    with :ok <- write_address(state, webhook, asked[:address]),
+         request = {:webhook, id, JSON.text(Registration.document(webhook))},
+         {:ok, nil, ack} <- write(state, request, opts) do
+      state = stop(state, id)
+      actor = FormdbHttp.Actor.of(opts)
+      time = FormdbHttp.format_timestamp(ack.time)
+      webhook = %{webhook | seq: ack.first_seq, hash: ack.hash, time: time, actor: actor}
+      state = put_in(state.webhooks[id], webhook)
+      tidy(state, id)
+      if asked[:active] == true, do: resume(state, id)
+      state = start(state, webhook)
+      key = Signature.secret(state.key, state.log, id, secret)
+      {:ok, state, {webhook, text(state, webhook), Signature.shown(key)}}
+    else
+      {:error, error} ->
+        # What was written for this one alone.
+        unless asked[:address] == nil or
+                 match?(%{^id => %{numbers: %{address: ^number}}}, state.webhooks),
+               do: tidy(state, id)
+
+        {:error, error}
+    end
+  end
+
+  defp write(state, request, opts) do
+    with {:error, %Error{code: :precondition_failed}} <-
+           Writing.write(state.database, request, :normal, opts) do
+      {:webhook, id, _text} = request
+
+      detail =
+        "there is a webhook #{inspect(id)} already; change it with PATCH, or give another id"
+
+      {:error, %Error{code: :webhook_exists, detail: detail, pointer: "/id"}}
+    end
+  end
+
+  defp write_address(_state, _webhook, nil), do: :ok
+
+  defp write_address(state, %{id: id, numbers: %{address: number}}, text) do
+    seal = Signature.seal(state.key, state.log, id, number, text)
+
+    with {:error, why} <- SideFiles.write_address(state.folder, id, number, {text, seal}) do
+      Logger.error("an address of a webhook cannot be written: #{why}")
+      {:error, %Error{code: :io_error, detail: "the address of the webhook cannot be written"}}
+    end
+  end
+
+  # What stopped it is settled.
+  defp resume(state, id) do
+    known = SideFiles.read_state(state.folder, id)
+    if known["stopped"], do: SideFiles.write_state(state.folder, id, Map.delete(known, "stopped"))
+  end
+end
