@@ -21,6 +21,9 @@ defmodule FormdbHttp.Webhooks.Delivery do
   # delivered.
   @idle_blocks 10_000
 
+  # Of who stayed inside a fence so many are known to have been told of since the last event.
+  @known 10_000
+
   # After which it is tried again where the fault is on this side.
   @again_ms 1_000
 
@@ -42,7 +45,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
   defstruct [:setup, :log, :cursor, :letters, :stopped] ++
               [sub: nil, buffer: [], expected: nil, batch: nil, attempt: nil, again: nil] ++
               [failed: 0, failing_since: nil, unsaved: nil, problem: nil] ++
-              [last: nil, next: nil, resending: nil] ++
+              [last: nil, next: nil, resending: nil, told: MapSet.new()] ++
               [deliveries: 0, events: 0, failures: 0]
 
   @spec start_link(setup()) :: GenServer.on_start()
@@ -160,6 +163,13 @@ defmodule FormdbHttp.Webhooks.Delivery do
     {:noreply, pump(%{state | buffer: state.buffer ++ events})}
   end
 
+  # They come again where the subscription was begun again, and have no sequence to tell.
+  def handle_info({:formdb, ref, {:dwell, dwells}}, %{sub: %{ref: ref}} = state) do
+    {known, new} = Enum.split_with(dwells, &MapSet.member?(state.told, digest(&1.json)))
+    if known != [], do: Live.ask(state.sub, length(known))
+    {:noreply, pump(%{state | buffer: state.buffer ++ new})}
+  end
+
   def handle_info({:formdb, ref, {:live, seq}}, %{sub: %{ref: ref}} = state),
     do: {:noreply, passed(state, seq)}
 
@@ -222,25 +232,27 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
   # Sends the next delivery, if there is one and none is under way.
   defp pump(%{attempt: nil, batch: nil, sub: sub, buffer: [_ | _]} = state) when sub != nil do
-    config = state.setup.config
+    %{webhook_batch_events: count, webhook_batch_bytes: bytes} = state.setup.config
 
-    case state do
-      %{expected: nil} ->
-        within = {config.webhook_batch_events, config.webhook_batch_bytes}
-        {batch, rest} = Batch.take(state.buffer, within)
-        attempt(%{state | buffer: rest}, batch)
-
-      %{expected: count} when length(state.buffer) >= count ->
-        {these, rest} = Enum.split(state.buffer, count)
-        {batch, []} = Batch.take(these, :all)
-        attempt(%{state | buffer: rest}, batch)
-
-      _incomplete ->
+    case {state.expected, Batch.beginning(state.buffer)} do
+      # The rest of what is sent again is not here yet.
+      {expected, {here, true}} when here in 1..(expected - 1)//1 ->
         state
+
+      {expected, {here, _more?}} when expected != nil and here > 0 ->
+        send_next(state, expected, :infinity)
+
+      _other ->
+        send_next(state, count, bytes)
     end
   end
 
   defp pump(state), do: tell(state)
+
+  defp send_next(state, count, bytes) do
+    {batch, rest} = Batch.take(state.buffer, count, bytes)
+    attempt(%{state | buffer: rest}, batch)
+  end
 
   defp attempt(state, batch) do
     {pid, ms} = state |> message(batch) |> Attempt.start_link()
@@ -254,8 +266,8 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
     %Attempt{
       address: setup.address,
-      id: Batch.message_id(log, webhook.id, batch),
-      body: Batch.body(database, log, webhook.id, batch),
+      id: "msg_#{binary_part(log, 0, 8)}_#{webhook.id}_#{Batch.name(batch)}",
+      body: Batch.body(batch, database, log, webhook.id),
       secrets:
         for(
           number <- Registration.secrets(webhook, now, config.webhook_rotation_seconds),
@@ -269,18 +281,13 @@ defmodule FormdbHttp.Webhooks.Delivery do
     emit(state, batch, :confirmed)
     if state.sub, do: Live.ask(state.sub, batch.count)
 
-    confirmed(
-      %{
-        state
-        | deliveries: state.deliveries + 1,
-          events: state.events + batch.count,
-          failed: 0,
-          failing_since: nil,
-          expected: nil,
-          last: last(outcome)
-      },
-      batch.last
-    )
+    %{
+      state
+      | deliveries: state.deliveries + 1,
+        events: state.events + batch.count,
+        last: last(outcome)
+    }
+    |> settled(batch)
   end
 
   defp heard(state, batch, outcome) do
@@ -292,7 +299,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
       | failures: state.failures + 1,
         failed: state.failed + 1,
         failing_since: state.failing_since || now,
-        expected: batch.count,
+        expected: if(batch.kind == :events, do: batch.count, else: state.expected),
         last: last(outcome)
     }
 
@@ -314,6 +321,23 @@ defmodule FormdbHttp.Webhooks.Delivery do
       :rand.uniform()
     )
   end
+
+  # What is behind it counts from the beginning again.
+  defp settled(state, %{kind: :events, last: last}) do
+    state = %{state | failed: 0, failing_since: nil, expected: nil, told: MapSet.new()}
+    confirmed(state, last)
+  end
+
+  defp settled(state, %{kind: :dwells, items: items}) do
+    told = Enum.reduce(items, state.told, &MapSet.put(&2, digest(&1)))
+    told = if MapSet.size(told) > @known, do: MapSet.new(), else: told
+    # Events that were refused before it are refused still.
+    if state.expected == nil,
+      do: %{state | told: told, failed: 0, failing_since: nil},
+      else: %{state | told: told}
+  end
+
+  defp digest(text), do: :crypto.hash(:md5, text)
 
   defp confirmed(state, seq) do
     case Cursor.move(state.cursor, seq) do
@@ -338,8 +362,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
       case save(state) do
         :ok ->
-          state = %{state | failed: 0, failing_since: nil, expected: nil}
-          state |> confirmed(batch.last) |> again_in(0)
+          state |> Map.put(:expected, nil) |> settled(batch) |> again_in(0)
 
         {:error, why} ->
           unable(%{state | letters: Letters.forget(state.letters, letter.id)}, why)

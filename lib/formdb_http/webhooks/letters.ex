@@ -11,16 +11,18 @@ defmodule FormdbHttp.Webhooks.Letters do
     * `id` - by the blocks it is about
     * `first`, `last`, `after`, `count` - as of the batch that it was
     * `filter` - by which its events were chosen
+    * `dwells` - of one that was no events: what it was, since it is not in the journal
     * `attempts`, `time`, `status`, `error` - how often it was tried, when last, and what came of it
     * `queued` - whether it is to be sent again
   """
   @type letter :: %{
           id: String.t(),
-          first: pos_integer(),
-          last: pos_integer(),
-          after: non_neg_integer(),
+          first: pos_integer() | nil,
+          last: pos_integer() | nil,
+          after: non_neg_integer() | nil,
           count: pos_integer(),
           filter: map(),
+          dwells: [String.t()],
           attempts: pos_integer(),
           time: integer(),
           status: integer() | nil,
@@ -29,7 +31,7 @@ defmodule FormdbHttp.Webhooks.Letters do
         }
   @type t :: %__MODULE__{letters: [letter()], waiting: [String.t()]}
 
-  @kept [:id, :first, :last, :after, :count, :filter, :attempts, :time, :status, :error]
+  @kept [:id, :first, :last, :after, :count, :filter, :dwells, :attempts, :time, :status, :error]
 
   @doc "From what `stored/1` gave, as it was read."
   @spec load(map()) :: t()
@@ -52,12 +54,13 @@ defmodule FormdbHttp.Webhooks.Letters do
   def new(batch, filter, attempts, outcome) do
     told(
       %{
-        id: "#{batch.first}-#{batch.last}",
+        id: Batch.name(batch),
         first: batch.first,
         last: batch.last,
         after: batch.after,
         count: batch.count,
         filter: filter,
+        dwells: if(batch.kind == :dwells, do: batch.items, else: []),
         attempts: attempts,
         queued: false
       },

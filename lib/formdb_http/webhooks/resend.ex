@@ -26,14 +26,15 @@ defmodule FormdbHttp.Webhooks.Resend do
     tell = &send(to, {__MODULE__, self(), &1})
 
     case read(database, letter) do
-      {:ok, events} ->
-        {batch, []} = Batch.take(events, :all)
+      {:ok, batch} ->
         batch |> message.() |> Attempt.run(tell)
 
       {:error, why} ->
         tell.(Attempt.failed(why))
     end
   end
+
+  defp read(_database, %{dwells: [_ | _] = dwells}), do: {:ok, Batch.again(dwells)}
 
   defp read(database, letter) do
     opts = [filter: letter.filter, since: letter.after, demand: letter.count]
@@ -49,7 +50,10 @@ defmodule FormdbHttp.Webhooks.Resend do
     end
   end
 
-  defp gather(_sub, 0, events), do: {:ok, events}
+  defp gather(_sub, 0, [_ | _] = events) do
+    {batch, []} = Batch.take(events, length(events), :infinity)
+    {:ok, batch}
+  end
 
   defp gather(%{ref: ref} = sub, count, events) do
     receive do
@@ -57,6 +61,11 @@ defmodule FormdbHttp.Webhooks.Resend do
         more = Enum.take(more, count)
         Live.ask(sub, length(more))
         gather(sub, count - length(more), events ++ more)
+
+      # Who stayed inside a fence is no part of it.
+      {:formdb, ^ref, {:dwell, dwells}} ->
+        Live.ask(sub, length(dwells))
+        gather(sub, count, events)
 
       {:formdb, ^ref, {:closed, _why}} ->
         {:error, "the database is closed"}

@@ -63,9 +63,9 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Webhooks do
       dead_letters: object(dead_letters: list(ref(:dead_letter))),
       dead_letter:
         object(
-          id: text(pattern: "^[0-9]+-[0-9]+$"),
-          first_seq: ref(:block_seq),
-          last_seq: ref(:block_seq),
+          id: text(pattern: "^([0-9]+-[0-9]+|dwell-[0-9a-f]+)$"),
+          first_seq: nullable(ref(:block_seq)),
+          last_seq: nullable(ref(:block_seq)),
           count: count(1, description: "How many events it has."),
           attempts: count(1),
           time: ref(:timestamp),
