@@ -274,7 +274,7 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
     # Also where there is always news.
     put(db, "a")
     {:ok, sub} = FormdbHttp.subscribe(db, since: 0)
-    wait_until(fn -> Process.info(self(), :message_queue_len) != {:message_queue_len, 0} end)
+    wait_until(fn -> FormdbHttp.subscription_info(sub).delivered == 1 end)
     assert parts(sub, System.system_time(:second)) == ended
   end
 
