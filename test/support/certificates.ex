@@ -5,6 +5,7 @@ defmodule FormdbHttp.Certificates do
 
   @doc """
   Writes a certificate for localhost and its key to two files of the folder, and gives their paths.
+  In a third one, whose name ends in `.ca`, is the certificate that it comes from.
   Options: `:key`, as `:public_key.pkix_test_data/1` takes it, and `:validity`, two dates as
   tuples.
   """
@@ -20,6 +21,8 @@ defmodule FormdbHttp.Certificates do
       for(der <- certificates, do: {:Certificate, der, :not_encrypted})
     )
 
+    root = List.last(data[:cacerts])
+    put(Path.join(folder, name <> ".ca"), [{:Certificate, root, :not_encrypted}])
     put(Path.join(folder, name <> ".key"), [{type, der, :not_encrypted}])
     {Path.join(folder, name <> ".crt"), Path.join(folder, name <> ".key")}
   end

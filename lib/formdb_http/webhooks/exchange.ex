@@ -37,7 +37,7 @@ defmodule FormdbHttp.Webhooks.Exchange do
         {:ok, status, fields, connection, rest}
       else
         {:error, why} ->
-          close(connection)
+          abandon(connection)
           {:error, why}
       end
     end
@@ -220,6 +220,14 @@ defmodule FormdbHttp.Webhooks.Exchange do
   end
 
   defp close({module, socket}), do: module.close(socket)
+
+  # What was not taken is not waited for.
+  defp abandon({:gen_tcp, socket}) do
+    :inet.setopts(socket, linger: {true, 0})
+    :gen_tcp.close(socket)
+  end
+
+  defp abandon({:ssl, socket}), do: :ssl.close(socket)
 
   defp left(deadline), do: max(deadline - now(), 0)
   defp now, do: System.monotonic_time(:millisecond)
