@@ -1,5 +1,6 @@
 """The command, as its users call it: each call is a process of its own."""
 
+import gzip
 import json
 import os
 import random
@@ -29,9 +30,9 @@ class Cli:
         self.environment = {**os.environ, "FORMDB_URL": server.url, "FORMDB_DB": db.name, "XDG_STATE_HOME": str(home / "state"),
                             "XDG_CONFIG_HOME": str(home / "config"), "COLUMNS": "200"}
 
-    def run(self, *arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([*COMMAND, *map(str, arguments)], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=300)
+    def run(self, *arguments: str | Path, status: int = 0, given: bytes = b"") -> subprocess.CompletedProcess[str]:
+        raw = subprocess.run([*COMMAND, *map(str, arguments)], env=self.environment, input=given, capture_output=True, timeout=300)
+        done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(), raw.stderr.decode())
         assert done.returncode == status, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
@@ -110,6 +111,40 @@ def test_files_of_gdal(cli: Cli, tmp_path: Path) -> None:
     assert west["properties"] == {"name": "West"} and cli.db.features.get("d2")["properties"] == {}
     assert west["geometry"] is not None and west["geometry"]["coordinates"][0][0] == pytest.approx([13.4291, 52.4965], abs=0.01)
     assert "no column 'nr'" in cli.run("load", tmp_path / "districts.shp", "--id", "nr", status=1).stderr
+
+
+def collection_of(count: int) -> bytes:
+    """A FeatureCollection in one line."""
+    features = ({"type": "Feature", "id": f"p{n}", "geometry": {"type": "Point", "coordinates": [n % 180, 1]}, "properties": {"n": n}}
+                for n in range(count))
+    return b'{"type":"FeatureCollection","features":[' + ",".join(map(json.dumps, features)).encode() + b"]}"
+
+
+def test_standard_input_is_what_it_begins_with_and_is_known_when_it_comes_again(cli: Cli) -> None:
+    lines = b"".join(json.dumps({"series_id": "s", "timestamp": n * 10**9, "value": n}).encode() + b"\n" for n in range(20))
+    collection = collection_of(30)
+    pretty = json.dumps(json.loads(collection), indent=1).encode()
+    sequence = b"".join(b"\x1e" + json.dumps(each).encode() + b"\n" for each in json.loads(collection)["features"])
+    table = b"timestamp,a\n2026-01-01T00:00Z,1\n"
+    for content, rows in ((table, 1), (lines, 20), (b"\xef\xbb\xbf" + collection, 30), (pretty, 30), (sequence, 30)):
+        for packed in (content, gzip.compress(content)):
+            done = json.loads(cli.run("load", "-", "--json", given=packed).stdout)
+            assert done["inserted"] + done["replaced"] + done["ignored"] == rows and done["rejected"] == []
+            again = json.loads(cli.run("load", "-", "--json", given=packed).stdout)
+            assert again["skipped"] == rows
+    assert "points written" in cli.run("load", "-", "--format", "csv", given=b"timestamp,b\n2026-01-01T00:00Z,1\n").stdout
+    assert "give --format" in cli.run("load", "-", given=b"\x28\xb5\x2f\xfd...", status=1).stderr
+    assert "not packed with gzip" in cli.run("load", "-", given=gzip.compress(collection)[:-20], status=1).stderr
+
+
+def test_a_collection_in_one_line_is_loaded_packed_in_constant_memory(cli: Cli, tmp_path: Path) -> None:
+    used = {}
+    for count in (1000, 150_000):
+        file = tmp_path / f"{count}.geojson.gz"
+        file.write_bytes(gzip.compress(collection_of(count), 1))
+        used[count] = memory_of(cli, file)
+    assert cli.db.info().features == 150_000
+    assert used[150_000] < used[1000] + (16 << 10), used
 
 
 def test_errors_are_a_line_for_people_and_a_problem_for_programs(cli: Cli, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What goes wrong on the way, and what must not: lost connections, secrets, files that are not what they should be."""
 
+import gzip
 import io
 import json
 import os
@@ -133,6 +134,31 @@ def test_an_upload_whose_answer_is_lost_is_sent_once_more_from_its_beginning() -
     assert failed.value.written.inserted == 1
 
 
+class Failing(httpx.BaseTransport):
+    """Cuts each request off, one piece further on than the one before."""
+
+    turns = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        # Longer than all pauses together may be, each time.
+        time.sleep(0.06)
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        body = iter(request.stream)
+        for _ in range(self.turns + 2):
+            if next(body, None) is None:
+                return httpx.Response(200, json={"done": True, "inserted": 8})
+        self.turns += 1
+        raise httpx.WriteError("cut off")
+
+
+def test_an_upload_that_comes_further_each_time_outlives_any_number_of_failures() -> None:
+    failing = Failing()
+    retry = formdb.Retry(seconds=0.1, first=0.001, longest=0.001)
+    db = formdb.Client("http://test", transport=failing, retry=retry).database("x")
+    assert db.features.upload([{"n": n, "text": "x" * (1 << 18)} for n in range(8)]).inserted == 8
+    assert failing.turns > 5
+
+
 def test_a_token_is_sent_and_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
     secret = "fdb_a-secret-token"
     seen: list[httpx.Request] = []
@@ -202,6 +228,19 @@ def test_coordinates_in_another_system_are_refused_before_anything_is_sent() -> 
         features(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [{}]}))
     crs["properties"] = {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}
     assert features(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [{}]})) == [{}]
+
+
+def test_a_packed_collection_is_read_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.geojson.gz"
+    whole = gzip.compress(b'{"type":"FeatureCollection","features":[{"a":1},{"b":2}]}')
+    file.write_bytes(whole)
+    assert b"".join(_source.file_source(file).chunks()) == b'{"a":1}\n{"b":2}\n'
+    for wrong in (whole[:-9], whole[:20] + b"xxxx" + whole[24:], b"{}"):
+        file.write_bytes(wrong)
+        with pytest.raises(formdb.BadSource, match="gzip"):
+            [*_source.file_source(file).chunks()]
+    with pytest.raises(formdb.BadSource, match="zstd"):
+        _source.file_source(tmp_path / "a.geojson.zst")
 
 
 def test_a_header_stands_in_place_of_the_first_line(tmp_path: Path) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +19,7 @@ from ._config import state_folder
 from ._models import Progress, Upload
 from ._ogr import ogr_source
 from ._query import params, provenance_params
-from ._source import CODINGS, CSV, NDJSON, TYPES, Collection, File, Source, digest, file_source
+from ._source import CHUNK_BYTES, CODINGS, CSV, HEAD_BYTES, NDJSON, PACKED, TYPES, Collection, File, Source, digest, ending_of, file_source
 from ._sync.client import Database
 from ._sync.upload import upload
 from .errors import FormDBError
@@ -74,6 +80,25 @@ def _refuse_forgotten(note: Path, db: Database, key: str) -> None:
             f"formdb revert --provenance load={key}. Then load it with --again")
 
 
+@contextmanager
+def input_file(path: Path, form: str | None) -> Iterator[Path]:
+    """A file to be loaded; in place of "-" one with what comes on standard input, as long as it is needed.
+
+    What is on disk can be sent again where a connection breaks off, and has a key by which it is known when it comes again.
+    """
+    if str(path) != "-":
+        yield path
+        return
+    head = sys.stdin.buffer.read(HEAD_BYTES)
+    packed = next((ending for ending, magic in PACKED.items() if head.startswith(magic)), "")
+    ending = ending_of(head) if form is None else f".{form}{packed}"
+    with tempfile.NamedTemporaryFile(prefix="formdb-load-", suffix=ending) as file:
+        file.write(head)
+        shutil.copyfileobj(sys.stdin.buffer, file, CHUNK_BYTES)
+        file.flush()
+        yield Path(file.name)
+
+
 def plan(path: Path, *, kind: str | None, header: str | None, layer: str | None, id_column: str | None, given: dict[str, Any],
          provenance: dict[str, str], again: bool) -> Plan:
     """What a file has: `kind` is "features" or "points" where its name and its first line do not tell."""
@@ -87,13 +112,14 @@ def plan(path: Path, *, kind: str | None, header: str | None, layer: str | None,
 
 def _has_points(source: Source) -> bool:
     """Whether the first line of a file is a point and no feature."""
-    if not isinstance(source, File) or source.content_type != NDJSON or source.content_encoding is not None:
+    if not isinstance(source, File) or source.content_type != NDJSON or source.content_encoding == "zstd":
         return False
-    with open(source.path, "rb") as file:
-        first = next((line for line in file if line.strip()), b"")
     try:
+        with gzip.open(source.path) if source.content_encoding else open(source.path, "rb") as file:
+            first = next((line for line in file if line.strip()), b"")
         document = json.loads(first)
-    except ValueError:
+    except (ValueError, gzip.BadGzipFile, EOFError, zlib.error):
+        # What is wrong with it is for the server to say.
         return False
     return isinstance(document, dict) and "timestamp" in document and "type" not in document
 
@@ -102,4 +128,4 @@ def size_of(source: Source) -> int | None:
     """How long a file is about, for a bar that shows how far it has come."""
     if source.size is not None:
         return source.size
-    return source.path.stat().st_size if isinstance(source, Collection) else None
+    return source.path.stat().st_size if isinstance(source, Collection) and not source.gzipped else None

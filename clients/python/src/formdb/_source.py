@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ._query import jsonable
 from .errors import FormDBError
@@ -16,15 +18,25 @@ NDJSON = "application/x-ndjson"
 SEQUENCE = "application/geo+json-seq"
 CSV = "text/csv"
 CHUNK_BYTES = 1 << 18
+# So much is looked at of input that has no name.
+HEAD_BYTES = 1 << 20
 # As the server's FORMDB_MAX_BODY_BYTES unless it is set otherwise: what is larger it would not take either.
 FEATURE_BYTES = 64 << 20
 CODINGS = {".gz": "gzip", ".zst": "zstd"}
+# What such files begin with.
+PACKED = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 TYPES = {".csv": CSV, ".ndjson": NDJSON, ".jsonl": NDJSON, ".geojsonl": NDJSON, ".ldgeojson": NDJSON, ".geojsons": SEQUENCE,
           ".geojsonseq": SEQUENCE}
 
 
 class BadSource(FormDBError):
     """What is to be uploaded cannot be read as what it should be."""
+
+
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 @runtime_checkable
@@ -92,34 +104,23 @@ class Lines:
         return packed(encode(each).encode() for each in self._make())
 
 
-class Packed:
-    """A body that comes in pieces, such as from a pipe: it can be sent once."""
-
-    content_encoding: str | None = None
-    size: int | None = None
-    replayable = False
-
-    def __init__(self, pieces: Iterable[bytes], content_type: str) -> None:
-        self._pieces, self.content_type = pieces, content_type
-
-    def chunks(self) -> Iterator[bytes]:
-        yield from self._pieces
-
-
 class Collection:
-    """A file with a GeoJSON document, sent as lines: of a FeatureCollection a feature each."""
+    """A file with a GeoJSON document, sent as lines: of a FeatureCollection a feature each. It may be packed with gzip."""
 
     content_type = NDJSON
     content_encoding: str | None = None
     size: int | None = None
     replayable = True
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, gzipped: bool = False) -> None:
+        self.path, self.gzipped = path, gzipped
 
     def chunks(self) -> Iterator[bytes]:
-        with open(self.path, "rb") as file:
-            yield from packed(features_of(file, str(self.path)))
+        try:
+            with gzip.open(self.path) if self.gzipped else open(self.path, "rb") as file:
+                yield from packed(features_of(file, str(self.path)))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise BadSource(f"{self.path} is not packed with gzip, or is cut off: {error}") from None
 
 
 def packed(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -136,7 +137,7 @@ def packed(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\n".join(held) + b"\n"
 
 
-def features_of(file: BinaryIO, name: str) -> Iterator[bytes]:
+def features_of(file: Readable, name: str) -> Iterator[bytes]:
     """The features of a GeoJSON document, each in one line with the bytes it has there, one after the other.
 
     What is no FeatureCollection is one line. Memory is that of the largest feature.
@@ -185,7 +186,7 @@ def _check_crs(members: Mapping[str, Any], name: str) -> None:
 class _Text:
     """A text of JSON that is read a value at a time."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: Readable, name: str) -> None:
         self._file, self._name = file, name
         self._decode = codecs.getincrementaldecoder("utf-8-sig")()
         self._parse = json.JSONDecoder().raw_decode
@@ -253,9 +254,10 @@ def file_source(path: Path, header: str | None = None) -> Source:
     suffix = (path.with_suffix("") if coding else path).suffix.lower()
     kind = TYPES.get(suffix)
     if suffix in (".geojson", ".json"):
-        if coding is not None:
-            raise BadSource(f"{path}: a packed FeatureCollection cannot be sent as lines; unpack it first")
-        return Collection(path)
+        if coding == "zstd":
+            raise BadSource(f"{path}: a FeatureCollection that is packed with zstd cannot be sent as lines; unpack it first, or pack it "
+                            "with gzip")
+        return Collection(path, gzipped=coding is not None)
     if kind is None:
         known = ", ".join([*TYPES, ".geojson"])
         raise BadSource(f"{path}: its name does not say what it has; names end in one of {known}")
@@ -263,3 +265,27 @@ def file_source(path: Path, header: str | None = None) -> Source:
         with open(path, "rb") as file:
             kind = SEQUENCE if file.read(1) == b"\x1e" else NDJSON
     return File(path, kind, coding, header)
+
+
+def ending_of(head: bytes) -> str:
+    """The end of the name that a file with these first bytes has to have, for input that has no name."""
+    if head.startswith(PACKED[".zst"]):
+        raise BadSource("what is packed with zstd does not say what it has: give --format")
+    coding = ""
+    if head.startswith(PACKED[".gz"]):
+        coding = ".gz"
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+        except zlib.error as error:
+            raise BadSource(f"it begins as what is packed with gzip, and is not: {error}") from None
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"\x1e"):
+        return ".geojsons" + coding
+    if not text.startswith(b"{"):
+        return ".csv" + coding
+    try:
+        document = json.loads(text.split(b"\n", 1)[0])
+    except ValueError:
+        # It goes on in the next line, or in a line that is longer than what is looked at.
+        return ".geojson" + coding
+    return (".geojson" if document.get("type") == "FeatureCollection" else ".ndjson") + coding

@@ -45,6 +45,7 @@ async def upload(scope: AsyncScope, path: str, given: UploadSource, params: Para
         fields["Content-Length"] = str(source.size)
     http = scope.http
     attempts = http.retry.begin()
+    furthest = 0
     while True:
         watch = _Watch(source, progress, attempts.count)
         retry_after: float | None = None
@@ -66,6 +67,10 @@ async def upload(scope: AsyncScope, path: str, given: UploadSource, params: Para
             raise failure
         if not source.replayable and watch.begun:
             raise NotReplayable(f"{failure}; what was written stays, and this source cannot be read again") from failure
+        # A long upload may outlive any number of restarts of the server, as long as each attempt comes further.
+        if watch.sent > furthest:
+            attempts.progressed()
+        furthest = max(furthest, watch.sent)
         wait = attempts.pause(retry_after)
         if wait is None:
             raise failure
@@ -78,16 +83,17 @@ class _Watch:
     def __init__(self, source: Source, progress: Callable[[Progress], None] | None, attempt: int) -> None:
         self._source, self._progress, self._attempt = source, progress, attempt
         self.begun = False
+        self.sent = 0
 
     async def body(self) -> AsyncIterator[bytes]:
         self.begun = True
-        sent = rows = 0
+        rows = 0
         async for chunk in achunks(self._source.chunks()):
             yield chunk
-            sent += len(chunk)
+            self.sent += len(chunk)
             if self._progress is not None:
                 rows += chunk.count(b"\n")
-                self._progress(Progress(sent, self._source.size, rows, self._attempt))
+                self._progress(Progress(self.sent, self._source.size, rows, self._attempt))
 
 
 async def _result(response: httpx.Response) -> Upload | ApiError:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress as Bar, TextColumn, TimeRemainingColumn
 
-from .._load import Plan, plan, size_of
+from .._load import Plan, input_file, plan, size_of
 from .._models import Progress, Upload
 from .._retry import Retry
 from .context import Shared, pairs, pass_shared, shared_options
@@ -24,10 +24,11 @@ SOME_LEFT_OUT = 3
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=True, allow_dash=True))
 @click.option("--create", is_flag=True, help="Create the database if it is not there.")
 @click.option("--features", "kind", flag_value="features", help="The lines are features.")
 @click.option("--points", "kind", flag_value="points", help="The lines are points of series.")
+@click.option("--format", "form", type=click.Choice(["csv", "ndjson", "geojson", "geojsons"]), help="What comes on standard input.")
 @click.option("--series", metavar="ID", help="The series of a table that has only times and values.")
 @click.option("--shape", type=click.Choice(["long", "wide", "single"]), help="What the columns of a table are.")
 @click.option("--header", metavar="A,B,...", help="Take this for the first line of a table, in place of the one it has.")
@@ -45,10 +46,11 @@ SOME_LEFT_OUT = 3
 @click.option("--wait", default=120.0, show_default=True, metavar="SECONDS", help="How long to try again where the server is away.")
 @shared_options
 @pass_shared
-def load(shared: Shared, files: tuple[Path, ...], create: bool, kind: str | None, series: str | None, shape: str | None, header: str | None,
+def load(shared: Shared, files: tuple[Path, ...], create: bool, kind: str | None, form: str | None, series: str | None, shape: str | None, header: str | None,
          tz: str | None, unit: str | None, missing: str | None, on_duplicate: str | None, antimeridian: str | None, on_error: str,
          layer: str | None, id_column: str | None, provenance: dict[str, str], again: bool, rejected_file: Path | None, wait: float) -> None:
     """Load files: GeoJSON, lines, text sequences, tables (.csv), these also packed (.gz, .zst), and what GDAL reads.
+    With - it is what comes on standard input, which is put into a temporary file first.
 
     A load that was broken off, by whatever, goes on when the same command is run again: nothing is lost and nothing is
     written twice. This holds for a day; after that it is refused. Faulty lines are left out and listed; then the exit
@@ -60,10 +62,12 @@ def load(shared: Shared, files: tuple[Path, ...], create: bool, kind: str | None
     with shared.client(Retry(seconds=wait)) as client:
         db = shared.database_of(client, create=create)
         for path in files:
-            planned = plan(path, kind=kind, header=header, layer=layer, id_column=id_column, given=given, provenance=provenance, again=again)
-            began = time.monotonic()
-            with bar(path, planned, quiet=shared.json) as progress:
-                key, result = planned.load(db, progress)
+            with input_file(path, form) as readable:
+                planned = plan(readable, kind=kind, header=header, layer=layer, id_column=id_column, given=given, provenance=provenance,
+                               again=again)
+                began = time.monotonic()
+                with bar(path, planned, quiet=shared.json) as progress:
+                    key, result = planned.load(db, progress)
             report(shared, path, db.name, key, result, planned, time.monotonic() - began)
             left_out += len(result.rejected)
             if rejected_file is not None:
