@@ -20,6 +20,7 @@ class Watch {
     #outer;
     #aborted = () => this.#controller.abort(this.#outer?.reason);
     #timer;
+    #ended = false;
     constructor(seconds, outer) {
         this.#milliseconds = seconds * 1000;
         this.#outer = outer;
@@ -31,10 +32,14 @@ class Watch {
         return this.#controller.signal;
     }
     touch() {
+        // What is sent may go on for a moment after the answer.
+        if (this.#ended)
+            return;
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.#controller.abort(new Error(`nothing came for ${this.#milliseconds / 1000} s`)), this.#milliseconds);
     }
     end() {
+        this.#ended = true;
         clearTimeout(this.#timer);
         this.#outer?.removeEventListener("abort", this.#aborted);
     }

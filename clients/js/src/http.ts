@@ -50,6 +50,7 @@ class Watch {
   readonly #outer: AbortSignal | undefined;
   readonly #aborted = () => this.#controller.abort(this.#outer?.reason);
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #ended = false;
 
   constructor(seconds: number, outer: AbortSignal | undefined) {
     this.#milliseconds = seconds * 1000;
@@ -64,11 +65,14 @@ class Watch {
   }
 
   touch(): void {
+    // What is sent may go on for a moment after the answer.
+    if (this.#ended) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#controller.abort(new Error(`nothing came for ${this.#milliseconds / 1000} s`)), this.#milliseconds);
   }
 
   end(): void {
+    this.#ended = true;
     clearTimeout(this.#timer);
     this.#outer?.removeEventListener("abort", this.#aborted);
   }

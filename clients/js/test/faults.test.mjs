@@ -136,6 +136,26 @@ test("an upload that comes further each time outlives any number of failures", a
   assert.ok(turn > 5);
 });
 
+test("no timer is left behind that would keep a program from its end", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const before = timers();
+  let turn = 0;
+  const db = made(async (request) => {
+    const reader = request.body?.getReader();
+    await reader?.read();
+    if (++turn === 1) throw cutOff();
+    // The answer comes while the rest is still being sent.
+    setTimeout(() => reader?.read(), 20);
+    return json(turn === 2 ? 400 : 200, { code: "invalid_body", done: true });
+  }).database("x");
+  const rows = Array.from({ length: 8 }, (_, n) => ({ n, text: "x".repeat(1 << 18) }));
+  await assert.rejects(db.features.upload(rows), ApiError);
+  await db.features.upload(rows);
+  await db.info();
+  await pause(50);
+  assert.equal(timers(), before);
+});
+
 test("a token is sent and never shown", async () => {
   const secret = "fdb_a-secret-token";
   const seen = [];
