@@ -31,7 +31,8 @@ def main():
                           text=True, timeout=PATIENCE)
     counts = {name: int(count) for name, count in re.findall(r"^# (pass|fail|cancelled|skipped|todo) (\d+)$", done.stdout, re.M)}
     if done.returncode != 0 or counts.pop("pass", 0) == 0 or any(counts.values()):
-        fail(f"the JavaScript client: FAILED {counts}\n{done.stdout[-8000:]}")
+        failed = re.findall(r"^not ok .*?^  \.\.\.$", done.stdout, re.M | re.S) or [done.stdout[-4000:]]
+        fail("\n".join([f"the JavaScript client: FAILED {counts}", *failed]))
     for line in re.findall(r"figures: .*", done.stdout):
         say(line)
     say(f"the JavaScript client: {done.stdout.count(chr(10) + 'ok ')} tests passed ({time.monotonic() - began:.0f} s)")

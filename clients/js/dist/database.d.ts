@@ -6,9 +6,9 @@ import { type Carrier } from "./live.js";
 import type { Scope } from "./scope.js";
 import { Series } from "./series.js";
 import { type Transaction, type TransactionOptions } from "./transaction.js";
-import type { Bbox, Call, Committed, Filters, Geometry, Info, LiveEvent, OnDuplicate, Parameters, Provenance, Schema, When, Write } from "./types.js";
+import type { Bbox, Call, Committed, Filters, Geometry, Info, LiveEvent, OnDuplicate, Parameters, Recorded, Schema, When } from "./types.js";
 /** What a subscription is about, and how it is carried. */
-export type Subscription = Omit<Parameters<"getJournalStream", "geometry" | "since" | "proof">, never> & Omit<Filters, "time" | "seq"> & {
+export type Subscription = Parameters<"getJournalStream", "geometry" | "since" | "proof"> & Omit<Filters, "time" | "seq"> & {
     /** The block after which it begins, or a time; 0 for all. Without it from now on. */
     since?: When | undefined;
     bbox?: Bbox | undefined;
@@ -56,9 +56,7 @@ export declare class Database {
     /** What holds for writes that do not say otherwise. */
     setDefaults(defaults: {
         on_duplicate: OnDuplicate;
-    }, { provenance, ...write }?: Write & {
-        provenance?: Provenance;
-    }): Promise<Schema<"DefaultsSet">>;
+    }, { provenance, ...write }?: Recorded): Promise<Schema<"DefaultsSet">>;
     /** Closes the database on the server; its files stay. Creating it opens it again. */
     close({ signal }?: Call): Promise<void>;
     /** Removes the database and all of its history. There is no way back. */

@@ -2,20 +2,15 @@
 import { Download, type FeatureForm } from "./download.js";
 import type { Scope } from "./scope.js";
 import type { UploadSource } from "./source.js";
-import type { Bbox, Call, Feature, FeatureInput, FeaturePatch, Feature as Found, FeatureWritten, FeaturesWritten, Filters, Geometry, Parameters, Provenance, Schema, Upload, Version, When, Write } from "./types.js";
+import type { AsOf, Bbox, Call, Feature, FeatureInput, FeaturePatch, FeatureWritten, FeaturesWritten, Filters, Geometry, Parameters, Recorded, Schema, Upload, Version, When } from "./types.js";
 import { type UploadOptions } from "./upload.js";
-/** The state that a question is about. */
-export interface AsOf extends Call {
-    as_of?: When | undefined;
-}
 /** Where to look: a box, a geometry or a stored feature, of which there can be one; and filters. */
-export type Where = Omit<Parameters<"getFeaturesByGeometry", "geometry" | "bbox" | "limit">, never> & Filters & {
+export type Where = Parameters<"getFeaturesByGeometry", "geometry" | "bbox" | "limit"> & Filters & {
     bbox?: Bbox | undefined;
     geometry?: Geometry | undefined;
 };
 /** Options of the writes of one feature. */
-export interface FeatureWrite extends Write {
-    provenance?: Provenance | undefined;
+export interface FeatureWrite extends Recorded {
     /** The hash of the version that is to be there; else the write is refused with PreconditionFailed. */
     ifMatch?: string | undefined;
     durability?: Schema<"Durability"> | undefined;
@@ -37,9 +32,7 @@ export declare class Features {
      * Writes features as one transaction, all or none; with `on_error: "skip"` all that have no fault. For more than fits
      * into one request (64 MiB) there is `upload`.
      */
-    putMany(features: Iterable<FeatureInput>, options?: Write & Parameters<"postFeatures"> & {
-        provenance?: Provenance;
-    }): Promise<FeaturesWritten>;
+    putMany(features: Iterable<FeatureInput>, options?: Recorded & Parameters<"postFeatures">): Promise<FeaturesWritten>;
     /** Changes a part of a feature (a JSON merge patch: null removes a member). */
     patch(id: string | number, changes: FeaturePatch, options?: FeatureWrite): Promise<FeatureWritten>;
     /** Deletes a feature. Its versions stay readable as of before. */
@@ -51,15 +44,13 @@ export declare class Features {
      */
     search({ limit, as_of, signal, ...where }?: Where & AsOf & {
         limit?: number;
-    }): AsyncGenerator<Found, void, undefined>;
+    }): AsyncGenerator<Feature, void, undefined>;
     /** Features around a position or a stored feature, the nearest first, each with its `distance` in metres. */
-    nearby({ as_of, signal, ...given }: Parameters<"getFeaturesNearby"> & Filters & {
-        point?: readonly [number, number];
-    }): AsyncGenerator<Found, void, undefined>;
+    nearby({ as_of, signal, ...given }: Parameters<"getFeaturesNearby"> & Filters & AsOf): AsyncGenerator<Feature, void, undefined>;
     /** How many features `search` would find. */
     count({ as_of, signal, ...where }?: Where & AsOf): Promise<number>;
     /** How many features are in each cell, `cell` degrees wide or a tile of `zoom`. */
-    heatmap({ as_of, signal, ...given }: Parameters<"getFeaturesHeatmap"> & Filters): Promise<readonly Schema<"HeatmapCell">[]>;
+    heatmap({ as_of, signal, ...given }: Parameters<"getFeaturesHeatmap"> & Filters & AsOf): Promise<readonly Schema<"HeatmapCell">[]>;
     /** The versions of a feature, the oldest first, with their provenance. */
     history(id: string | number, { as_of, signal }?: AsOf): AsyncGenerator<Version, void, undefined>;
     /** What changed in a feature between two sequences or times, as operations of a JSON Patch in `changes`. */
@@ -76,9 +67,7 @@ export declare class Features {
      * .zst). What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as
      * long as the server knows keys (a day). Faulty lines are left out and are in `rejected` of what is returned.
      */
-    upload(source: UploadSource, options?: UploadOptions & Parameters<"postFeatures"> & {
-        provenance?: Provenance;
-    }): Promise<Upload>;
+    upload(source: UploadSource, options?: UploadOptions & Recorded & Parameters<"postFeatures">): Promise<Upload>;
     /** All features as bytes, in constant memory; as lines, unless `form` says otherwise. */
     download({ form, as_of, signal, ...given }?: AsOf & Filters & {
         form?: FeatureForm;

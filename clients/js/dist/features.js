@@ -19,7 +19,7 @@ export class Features {
     async put(feature, options = {}) {
         const { provenance, ifMatch, ifAbsent, key, signal, ...given } = options;
         const body = provenance === undefined ? feature : { ...feature, provenance };
-        const conditions = ifMatch !== undefined ? { "if-match": `"${ifMatch}"` } : ifAbsent ? { "if-none-match": "*" } : {};
+        const conditions = ifAbsent ? { "if-none-match": "*" } : replacing(ifMatch);
         if (body.id === undefined || body.id === null) {
             if (Object.keys(conditions).length > 0)
                 throw new TypeError("a condition is about a feature with an id");
@@ -40,13 +40,13 @@ export class Features {
     async patch(id, changes, options = {}) {
         const { provenance, ifMatch, durability, ...write } = options;
         const body = provenance === undefined ? changes : { ...changes, provenance };
-        return this.#scope.write("PATCH", featurePath(id), write, params({ durability }), body, ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` });
+        return this.#scope.write("PATCH", featurePath(id), write, params({ durability }), body, replacing(ifMatch));
     }
     /** Deletes a feature. Its versions stay readable as of before. */
     async delete(id, options = {}) {
         const { provenance, ifMatch, durability, ...write } = options;
         const body = provenance === undefined ? undefined : { provenance };
-        return this.#scope.write("DELETE", featurePath(id), write, params({ durability }), body, ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` });
+        return this.#scope.write("DELETE", featurePath(id), write, params({ durability }), body, replacing(ifMatch));
     }
     /**
      * All features, or those that are related to a box, a geometry or a stored feature; all as of one state.
@@ -64,8 +64,8 @@ export class Features {
     /** How many features `search` would find. */
     async count({ as_of, signal, ...where } = {}) {
         const { path, given, body, method } = question(where);
-        const answer = await this.#scope.at(as_of).read(path, { given: [...given, ...params({ count: true })], body, method, signal });
-        return answer.numberMatched;
+        const counted = [...given, ...params({ count: true })];
+        return (await this.#scope.at(as_of).read(path, { given: counted, body, method, signal })).numberMatched;
     }
     /** How many features are in each cell, `cell` degrees wide or a tile of `zoom`. */
     async heatmap({ as_of, signal, ...given }) {
@@ -98,12 +98,17 @@ export class Features {
      */
     upload(source, options = {}) {
         const { provenance, key, signal, progress, ...given } = options;
-        return upload(this.#scope, "/features", source, [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)], { key, signal, progress });
+        const all = [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)];
+        return upload(this.#scope, "/features", source, all, { key, signal, progress });
     }
     /** All features as bytes, in constant memory; as lines, unless `form` says otherwise. */
     download({ form = "ndjson", as_of, signal, ...given } = {}) {
         return new Download(this.#scope.at(as_of).pieces("/features", ACCEPTED[form], { given: params(given), signal }), form);
     }
+}
+/** The condition that a version is still there. */
+function replacing(ifMatch) {
+    return ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` };
 }
 /** Path, parameters and body of a search. */
 function question({ geometry, ...where }) {

@@ -52,9 +52,9 @@ class Watch {
 }
 /** A new key of a write. */
 export function newKey() {
-    const bytes = Array.from({ length: 16 }, () => Math.floor(Math.random() * 256).toString(16).padStart(2, "0"));
-    // Pages that did not come over TLS have no randomUUID.
-    return globalThis.crypto?.randomUUID?.() ?? bytes.join("");
+    // Pages that did not come over TLS have no randomUUID, and Node 18 has none of this.
+    const bytes = globalThis.crypto?.getRandomValues(new Uint8Array(16)) ?? Uint8Array.from({ length: 16 }, () => Math.random() * 256);
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 /** Connections to one server. */
 export class Http {

@@ -1,6 +1,6 @@
 /** The journal: blocks, undoing, proofs. */
 import type { Scope } from "./scope.js";
-import type { Call, Entry, Parameters, Provenance, Reverted, RevertPlan, Schema, Write } from "./types.js";
+import type { Call, Entry, Parameters, Provenance, Recorded, Reverted, RevertPlan, Schema } from "./types.js";
 import { Head } from "./verify.js";
 /** Which blocks are to be undone: by their sequences, as a transaction, as a range, or by a filter. */
 export type Undone = {
@@ -31,8 +31,7 @@ export declare class Journal {
      * They are named by their sequences, as a transaction, from `first_seq` to `last_seq`, or by a filter such as
      * `{filter: {provenance: {import: "january"}}}`. Where others have built on them Conflict is thrown, and says who.
      */
-    revert(which: Undone, options?: Write & {
-        provenance?: Provenance;
+    revert(which: Undone, options?: Recorded & {
         partial?: boolean;
     }): Promise<Reverted>;
     /** What `revert` would do, and what would stand in its way. */
@@ -40,9 +39,7 @@ export declare class Journal {
         partial?: boolean;
     }): Promise<RevertPlan>;
     /** Makes the version of a feature, or of attributes, that a block wrote the newest one. */
-    restore(block: number, options?: Write & {
-        provenance?: Provenance;
-    }): Promise<Schema<"Restored">>;
+    restore(block: number, options?: Recorded): Promise<Schema<"Restored">>;
     /** The head of the tree, now or at a size. Keep it outside of the server: it is what proofs are held against. */
     head({ tree_size, signal }?: Call & {
         tree_size?: number;

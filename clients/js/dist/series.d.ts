@@ -1,9 +1,8 @@
 /** Time series of a database. */
 import { Download, type PointForm } from "./download.js";
-import type { AsOf } from "./features.js";
 import type { Scope } from "./scope.js";
 import type { UploadSource } from "./source.js";
-import type { AttributeFilters, Call, OnDuplicate, Parameters, Point, PointInput, PointsWritten, Provenance, Schema, Upload, When, Write } from "./types.js";
+import type { AsOf, AttributeFilters, Call, OnDuplicate, Parameters, Point, PointInput, PointsWritten, Recorded, Schema, Upload, When } from "./types.js";
 import { type UploadOptions } from "./upload.js";
 /** A range of points: from `start` on and before `end`. */
 export interface Range {
@@ -11,11 +10,13 @@ export interface Range {
     end?: When | undefined;
 }
 /** Which points, of which series where several are named. */
-export type Points = Omit<Parameters<"getSeriesByPrefix", "shape">, "as_of"> & AsOf & AttributeFilters;
+export type Points = Parameters<"getSeriesByPrefix", "shape"> & AsOf & AttributeFilters;
 /** Options of writes of points. */
-export type PointsWrite = Write & Omit<Parameters<"postTimeseries", "series_id" | "shape" | "missing" | "on_error">, "signal"> & {
-    provenance?: Provenance;
-};
+export type PointsWrite = Recorded & Parameters<"postTimeseries", "series_id" | "shape" | "missing" | "on_error">;
+/** Attributes of a series: any members. */
+export type Attributes = Readonly<Record<string, unknown>>;
+/** Which series there are to be. */
+export type Listing = Parameters<"getTimeseries", "include"> & AsOf & AttributeFilters;
 /**
  * The time series of a database. `db.series` is one.
  *
@@ -26,7 +27,7 @@ export declare class Series {
     #private;
     constructor(scope: Scope);
     /** The series there are, each with the number of its points, its ends, and its attributes. */
-    list({ as_of, signal, ...given }?: Omit<Parameters<"getTimeseries", "include">, "as_of"> & AsOf & AttributeFilters): AsyncGenerator<Schema<"SeriesEntry">, void, undefined>;
+    list({ as_of, signal, ...given }?: Listing): AsyncGenerator<Schema<"SeriesEntry">, void, undefined>;
     /**
      * The points from `start` on and before `end`, all as of one state.
      *
@@ -34,13 +35,13 @@ export declare class Series {
      */
     points(series: string, { as_of, signal, ...given }?: Points): AsyncGenerator<Point, void, undefined>;
     /** Aggregates of one series, of the whole range or of each bucket of `interval`, exact and rounded once. */
-    aggregate(series: string, { as_of, signal, ...given }: Omit<Parameters<"getAggregate">, "as_of"> & AsOf): Promise<Schema<"Aggregate">>;
+    aggregate(series: string, { as_of, signal, ...given }: Parameters<"getAggregate"> & AsOf): Promise<Schema<"Aggregate">>;
     /** The same of all series whose ids begin so. */
-    aggregates(prefix: string, { as_of, signal, ...given }: Omit<Parameters<"getAggregateByPrefix">, "as_of"> & AsOf & AttributeFilters): Promise<Schema<"Aggregates">>;
+    aggregates(prefix: string, { as_of, signal, ...given }: Parameters<"getAggregateByPrefix"> & AsOf & AttributeFilters): Promise<Schema<"Aggregates">>;
     /** The point with the greatest timestamp of one series. */
     latest(series: string, { as_of, signal }?: AsOf): Promise<Schema<"Latest">>;
     /** Count, ends, extremes, mean and standard deviation of one series. */
-    summary(series: string, { as_of, signal, ...given }?: Omit<Parameters<"getSummary">, "as_of"> & AsOf): Promise<Schema<"Summary">>;
+    summary(series: string, { as_of, signal, ...given }?: Parameters<"getSummary"> & AsOf): Promise<Schema<"Summary">>;
     /** Writes points of one series, as one block. `on_duplicate: "replace"` corrects those of the same times. */
     write(series: string, timestamps: readonly When[], values: readonly number[], options?: PointsWrite & {
         metadata?: readonly (Readonly<Record<string, unknown>> | null)[];
@@ -48,30 +49,25 @@ export declare class Series {
     /** Writes points of any series, all or none. */
     writePoints(points: Iterable<PointInput>, options?: PointsWrite): Promise<PointsWritten>;
     /** Puts another point in the place of one. */
-    correct(series: string, pointId: string, value: number, options?: Write & {
+    correct(series: string, pointId: string, value: number, options?: Recorded & {
         timestamp?: When;
-        provenance?: Provenance;
     }): Promise<Schema<"PointCorrected">>;
     /** Deletes the points of a range, without one all of the series. They stay readable as of before. */
-    delete(series: string, options?: Write & Range & {
+    delete(series: string, options?: Recorded & Range & {
         tz?: string;
-        provenance?: Provenance;
     }): Promise<Schema<"PointsDeleted">>;
     /** Puts these points in the place of all from `start` on and before `end`, in one transaction. */
     replace(series: string, { start, end }: {
         start: When;
         end: When;
-    }, timestamps: readonly When[], values: readonly number[], options?: Write & {
+    }, timestamps: readonly When[], values: readonly number[], options?: Recorded & {
         tz?: string;
         unit?: Schema<"Unit">;
-        provenance?: Provenance;
     }): Promise<Schema<"PointsReplaced">>;
     /** What is known about a series: its unit, its feature, and the like. */
     attributes(series: string, { as_of, signal }?: AsOf): Promise<Schema<"Attributes">>;
     /** Replaces all attributes of a series. */
-    setAttributes(series: string, attributes: Readonly<Record<string, unknown>>, options?: Write & {
-        provenance?: Provenance;
-    }): Promise<Schema<"AttributesWritten">>;
+    setAttributes(series: string, attributes: Attributes, options?: Recorded): Promise<Schema<"AttributesWritten">>;
     /** The blocks that wrote or deleted points of a range, the oldest first. */
     history(series: string, { as_of, signal, start, end }?: AsOf & Range): AsyncGenerator<Schema<"TouchingBlock">, void, undefined>;
     /** The points that were `added` and `removed` between two sequences or times. */
@@ -85,9 +81,8 @@ export declare class Series {
      * What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as long as
      * the server knows keys (a day). Faulty rows are left out and are in `rejected` of what is returned.
      */
-    upload(source: UploadSource, options?: UploadOptions & Omit<Parameters<"postTimeseries", "on_duplicate">, "signal"> & {
+    upload(source: UploadSource, options?: UploadOptions & Recorded & Parameters<"postTimeseries", "on_duplicate"> & {
         on_duplicate?: OnDuplicate;
-        provenance?: Provenance;
     }): Promise<Upload>;
     /** All points of one series, or with a star at the end of several, as bytes, in constant memory; as a table, unless `form` says otherwise. */
     download(series?: string, { form, as_of, signal, ...given }?: AsOf & Range & {

@@ -74,7 +74,8 @@ export class Series {
     /** Replaces all attributes of a series. */
     setAttributes(series, attributes, options = {}) {
         const { provenance, ...write } = options;
-        return this.#scope.write("PUT", `${seriesPath(series)}/attributes`, write, [], provenance === undefined ? attributes : { ...attributes, provenance });
+        const body = provenance === undefined ? attributes : { ...attributes, provenance };
+        return this.#scope.write("PUT", `${seriesPath(series)}/attributes`, write, [], body);
     }
     /** The blocks that wrote or deleted points of a range, the oldest first. */
     async *history(series, { as_of, signal, start, end } = {}) {
@@ -91,7 +92,8 @@ export class Series {
         let cursor;
         let whole;
         do {
-            const { links, ...page } = await this.#scope.plain(`${seriesPath(series)}/diff`, { given: params({ ...given, cursor }), signal });
+            const asked = { given: params({ ...given, cursor }), signal };
+            const { links, ...page } = await this.#scope.plain(`${seriesPath(series)}/diff`, asked);
             whole = whole === undefined ? page : { ...whole, added: [...whole.added, ...page.added], removed: [...whole.removed, ...page.removed] };
             const next = links.find(({ rel }) => rel === "next")?.href;
             cursor = next === undefined ? undefined : (new URL(next, "http://x").searchParams.get("cursor") ?? undefined);
@@ -106,7 +108,8 @@ export class Series {
      */
     upload(source, options = {}) {
         const { provenance, key, signal, progress, ...given } = options;
-        return upload(this.#scope, "/timeseries", source, [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)], { key, signal, progress });
+        const all = [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)];
+        return upload(this.#scope, "/timeseries", source, all, { key, signal, progress });
     }
     /** All points of one series, or with a star at the end of several, as bytes, in constant memory; as a table, unless `form` says otherwise. */
     download(series = "*", { form = "csv", as_of, signal, ...given } = {}) {

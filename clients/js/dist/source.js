@@ -37,8 +37,10 @@ export async function fileSource(file) {
     if (ending === "geojson" || ending === "json")
         return collection(file, coding);
     let contentType = TYPES[ending];
-    if (contentType === undefined)
-        throw new BadSource(`${file.name}: its name does not say what it has; names end in one of ${[...Object.keys(TYPES), "geojson"].map((word) => `.${word}`).join(", ")}`);
+    if (contentType === undefined) {
+        const known = [...Object.keys(TYPES), "geojson"].map((word) => `.${word}`).join(", ");
+        throw new BadSource(`${file.name}: its name does not say what it has; names end in one of ${known}`);
+    }
     if (contentType !== CSV && coding === undefined) {
         contentType = NDJSON;
         for await (const first of file.bytes()) {
@@ -52,7 +54,8 @@ export async function fileSource(file) {
 /** A file with a GeoJSON document, sent as lines. */
 function collection(file, coding) {
     if (coding === "zstd")
-        throw new BadSource(`${file.name}: a FeatureCollection that is packed with zstd cannot be sent as lines; unpack it first, or pack it with gzip`);
+        throw new BadSource(`${file.name}: a FeatureCollection that is packed with zstd cannot be sent as lines; unpack it first, or pack ` +
+            "it with gzip");
     const chunks = () => featuresOf(coding === undefined ? file.bytes() : unpacked(file), file.name);
     return { contentType: NDJSON, replayable: true, chunks };
 }

@@ -2,7 +2,7 @@
 import { Features } from "./features.js";
 import { type Pairs } from "./query.js";
 import type { Scope } from "./scope.js";
-import { Series } from "./series.js";
+import { Series, type Attributes } from "./series.js";
 import type { Call, Committed, FeatureInput, OnDuplicate, Operation, Provenance, Schema, When } from "./types.js";
 /** Options of a transaction. */
 export interface TransactionOptions extends Call {
@@ -46,7 +46,7 @@ export declare class Transaction {
         provenance?: Provenance;
     }): Promise<void>;
     /** Sets the attributes of a series, or with null deletes them. */
-    setAttributes(series: string, attributes: Readonly<Record<string, unknown>> | null, { provenance }?: {
+    setAttributes(series: string, attributes: Attributes | null, { provenance }?: {
         provenance?: Provenance;
     }): Promise<void>;
 }

@@ -27,7 +27,8 @@ export class Transaction {
     /** Adds operations as the API has them, all or none; the ids of the features that they put. */
     async add(...operations) {
         const write = { key: newKey(), signal: this.#signal };
-        return (await this.#scope.write("POST", `/transactions/${this.id}/operations`, write, this.#given, { operations })).feature_ids;
+        const path = `/transactions/${this.id}/operations`;
+        return (await this.#scope.write("POST", path, write, this.#given, { operations })).feature_ids;
     }
     /** Puts a feature; its id. */
     async put(feature, { provenance } = {}) {

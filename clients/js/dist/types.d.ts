@@ -11,6 +11,15 @@ export interface Write extends Call {
     /** The `Idempotency-Key`: a write is done once for each; a new one without it. */
     key?: string | undefined;
 }
+/** Options of writes that are recorded with where the data comes from. */
+export interface Recorded extends Write {
+    provenance?: Provenance | undefined;
+}
+/** The state that a question is about. */
+export interface AsOf extends Call {
+    /** A sequence, or a time; the state of now without it. */
+    as_of?: When | undefined;
+}
 /** A point in time: ISO 8601 text, a Date, or an integer (microseconds since 1970, or what `unit` says). As `as_of` an integer is a sequence. */
 export type When = string | number | Date;
 /** Where data comes from: any members. */
@@ -31,7 +40,7 @@ export type AttributeFilters = {
 export type Bbox = readonly [number, number, number, number];
 type Query<Operation extends keyof operations> = NonNullable<operations[Operation]["parameters"]["query"]>;
 type Value<T> = string extends T ? string | number | Date | readonly (string | number)[] : T extends readonly string[] ? Condition : T;
-type Ours = "cursor" | "transaction" | "filters" | "attributes" | "provenance" | "count" | "token" | "log" | "hash";
+type Ours = "as_of" | "cursor" | "transaction" | "filters" | "attributes" | "provenance" | "count" | "token" | "log" | "hash";
 /** The parameters of a call, by the names that they have on the wire. */
 export type Parameters<Operation extends keyof operations, Without extends string = never> = Call & {
     [Name in keyof Query<Operation> as Exclude<Name, Ours | Without>]?: Value<NonNullable<Query<Operation>[Name]>> | undefined;

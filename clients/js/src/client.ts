@@ -34,7 +34,8 @@ export class Client {
   constructor(url?: string | URL, { token = environment("FORMDB_TOKEN"), retry, timeout = 75, fetch }: ClientOptions = {}) {
     const page = typeof location === "undefined" || !location.origin.startsWith("http") ? undefined : location.origin;
     const base = String(url ?? environment("FORMDB_URL") ?? page ?? "http://127.0.0.1:4000").replace(/\/+$/, "");
-    if (!/^https?:\/\//.test(base) || !URL.canParse(base)) throw new FormDBError(`${base} is no address of a server: one begins with http:// or https://`);
+    if (!/^https?:\/\//.test(base) || !URL.canParse(base))
+      throw new FormDBError(`${base} is no address of a server: one begins with http:// or https://`);
     this.#http = new Http(base, token, { ...RETRY, ...retry }, timeout, fetch ?? ((request) => globalThis.fetch(request)));
   }
 

@@ -8,10 +8,10 @@ import { params } from "./query.js";
 import type { Scope } from "./scope.js";
 import { Series } from "./series.js";
 import { transaction, type Transaction, type TransactionOptions } from "./transaction.js";
-import type { Bbox, Call, Committed, Filters, Geometry, Info, LiveEvent, OnDuplicate, Parameters, Provenance, Schema, When, Write } from "./types.js";
+import type { Bbox, Call, Committed, Filters, Geometry, Info, LiveEvent, OnDuplicate, Parameters, Recorded, Schema, When } from "./types.js";
 
 /** What a subscription is about, and how it is carried. */
-export type Subscription = Omit<Parameters<"getJournalStream", "geometry" | "since" | "proof">, never> & Omit<Filters, "time" | "seq"> & {
+export type Subscription = Parameters<"getJournalStream", "geometry" | "since" | "proof"> & Omit<Filters, "time" | "seq"> & {
   /** The block after which it begins, or a time; 0 for all. Without it from now on. */
   since?: When | undefined;
   bbox?: Bbox | undefined;
@@ -82,7 +82,7 @@ export class Database {
   }
 
   /** What holds for writes that do not say otherwise. */
-  setDefaults(defaults: { on_duplicate: OnDuplicate }, { provenance, ...write }: Write & { provenance?: Provenance } = {}): Promise<Schema<"DefaultsSet">> {
+  setDefaults(defaults: { on_duplicate: OnDuplicate }, { provenance, ...write }: Recorded = {}): Promise<Schema<"DefaultsSet">> {
     return this.#scope.write("PATCH", "", write, [], { ...defaults, provenance });
   }
 

@@ -5,25 +5,19 @@ import { featurePath, params, provenanceParams, textOf } from "./query.js";
 import type { Scope } from "./scope.js";
 import type { UploadSource } from "./source.js";
 import type {
-  Bbox, Call, Feature, FeatureInput, FeaturePatch, Feature as Found, FeatureWritten, FeaturesWritten, Filters, Geometry, Parameters, Provenance, Schema, Upload,
-  Version, When, Write,
+  AsOf, Bbox, Call, Feature, FeatureInput, FeaturePatch, FeatureWritten, FeaturesWritten, Filters, Geometry, Parameters, Recorded, Schema,
+  Upload, Version, When,
 } from "./types.js";
 import { upload, type UploadOptions } from "./upload.js";
 
-/** The state that a question is about. */
-export interface AsOf extends Call {
-  as_of?: When | undefined;
-}
-
 /** Where to look: a box, a geometry or a stored feature, of which there can be one; and filters. */
-export type Where = Omit<Parameters<"getFeaturesByGeometry", "geometry" | "bbox" | "limit">, never> & Filters & {
+export type Where = Parameters<"getFeaturesByGeometry", "geometry" | "bbox" | "limit"> & Filters & {
   bbox?: Bbox | undefined;
   geometry?: Geometry | undefined;
 };
 
 /** Options of the writes of one feature. */
-export interface FeatureWrite extends Write {
-  provenance?: Provenance | undefined;
+export interface FeatureWrite extends Recorded {
   /** The hash of the version that is to be there; else the write is refused with PreconditionFailed. */
   ifMatch?: string | undefined;
   durability?: Schema<"Durability"> | undefined;
@@ -49,7 +43,7 @@ export class Features {
   async put(feature: FeatureInput, options: FeatureWrite & Parameters<"putFeature"> & { ifAbsent?: boolean } = {}): Promise<FeatureWritten> {
     const { provenance, ifMatch, ifAbsent, key, signal, ...given } = options;
     const body = provenance === undefined ? feature : { ...feature, provenance };
-    const conditions: Record<string, string> = ifMatch !== undefined ? { "if-match": `"${ifMatch}"` } : ifAbsent ? { "if-none-match": "*" } : {};
+    const conditions = ifAbsent ? { "if-none-match": "*" } : replacing(ifMatch);
     if (body.id === undefined || body.id === null) {
       if (Object.keys(conditions).length > 0) throw new TypeError("a condition is about a feature with an id");
       return this.#scope.write("POST", "/features", { key, signal }, params(given), body);
@@ -61,7 +55,7 @@ export class Features {
    * Writes features as one transaction, all or none; with `on_error: "skip"` all that have no fault. For more than fits
    * into one request (64 MiB) there is `upload`.
    */
-  async putMany(features: Iterable<FeatureInput>, options: Write & Parameters<"postFeatures"> & { provenance?: Provenance } = {}): Promise<FeaturesWritten> {
+  async putMany(features: Iterable<FeatureInput>, options: Recorded & Parameters<"postFeatures"> = {}): Promise<FeaturesWritten> {
     const { provenance, key, signal, ...given } = options;
     const body = { type: "FeatureCollection", features: [...features] };
     return this.#scope.write("POST", "/features", { key, signal }, [...params(given), ...provenanceParams(provenance)], body);
@@ -71,14 +65,14 @@ export class Features {
   async patch(id: string | number, changes: FeaturePatch, options: FeatureWrite = {}): Promise<FeatureWritten> {
     const { provenance, ifMatch, durability, ...write } = options;
     const body = provenance === undefined ? changes : { ...changes, provenance };
-    return this.#scope.write("PATCH", featurePath(id), write, params({ durability }), body, ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` });
+    return this.#scope.write("PATCH", featurePath(id), write, params({ durability }), body, replacing(ifMatch));
   }
 
   /** Deletes a feature. Its versions stay readable as of before. */
   async delete(id: string | number, options: FeatureWrite = {}): Promise<FeatureWritten> {
     const { provenance, ifMatch, durability, ...write } = options;
     const body = provenance === undefined ? undefined : { provenance };
-    return this.#scope.write("DELETE", featurePath(id), write, params({ durability }), body, ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` });
+    return this.#scope.write("DELETE", featurePath(id), write, params({ durability }), body, replacing(ifMatch));
   }
 
   /**
@@ -86,26 +80,26 @@ export class Features {
    *
    * Filters are in the words of the API, such as `{"prop.mag": ["gte:5", "lt:9"]}`.
    */
-  search({ limit, as_of, signal, ...where }: Where & AsOf & { limit?: number } = {}): AsyncGenerator<Found, void, undefined> {
+  search({ limit, as_of, signal, ...where }: Where & AsOf & { limit?: number } = {}): AsyncGenerator<Feature, void, undefined> {
     const { path, given, body, method } = question(where);
     return this.#scope.at(as_of).rows(path, { given: [...given, ...params({ limit })], body, method, signal });
   }
 
   /** Features around a position or a stored feature, the nearest first, each with its `distance` in metres. */
-  nearby({ as_of, signal, ...given }: Parameters<"getFeaturesNearby"> & Filters & { point?: readonly [number, number] }): AsyncGenerator<Found, void, undefined> {
-    return this.#scope.at(as_of as When).rows("/features/nearby", { given: params(given), signal });
+  nearby({ as_of, signal, ...given }: Parameters<"getFeaturesNearby"> & Filters & AsOf): AsyncGenerator<Feature, void, undefined> {
+    return this.#scope.at(as_of).rows("/features/nearby", { given: params(given), signal });
   }
 
   /** How many features `search` would find. */
   async count({ as_of, signal, ...where }: Where & AsOf = {}): Promise<number> {
     const { path, given, body, method } = question(where);
-    const answer = await this.#scope.at(as_of).read<Schema<"FeatureCount">>(path, { given: [...given, ...params({ count: true })], body, method, signal });
-    return answer.numberMatched;
+    const counted = [...given, ...params({ count: true })];
+    return (await this.#scope.at(as_of).read<Schema<"FeatureCount">>(path, { given: counted, body, method, signal })).numberMatched;
   }
 
   /** How many features are in each cell, `cell` degrees wide or a tile of `zoom`. */
-  async heatmap({ as_of, signal, ...given }: Parameters<"getFeaturesHeatmap"> & Filters): Promise<readonly Schema<"HeatmapCell">[]> {
-    return (await this.#scope.at(as_of as When).read<Schema<"Heatmap">>("/features/heatmap", { given: params(given), signal })).cells;
+  async heatmap({ as_of, signal, ...given }: Parameters<"getFeaturesHeatmap"> & Filters & AsOf): Promise<readonly Schema<"HeatmapCell">[]> {
+    return (await this.#scope.at(as_of).read<Schema<"Heatmap">>("/features/heatmap", { given: params(given), signal })).cells;
   }
 
   /** The versions of a feature, the oldest first, with their provenance. */
@@ -136,15 +130,21 @@ export class Features {
    * .zst). What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as
    * long as the server knows keys (a day). Faulty lines are left out and are in `rejected` of what is returned.
    */
-  upload(source: UploadSource, options: UploadOptions & Parameters<"postFeatures"> & { provenance?: Provenance } = {}): Promise<Upload> {
+  upload(source: UploadSource, options: UploadOptions & Recorded & Parameters<"postFeatures"> = {}): Promise<Upload> {
     const { provenance, key, signal, progress, ...given } = options;
-    return upload(this.#scope, "/features", source, [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)], { key, signal, progress });
+    const all = [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)];
+    return upload(this.#scope, "/features", source, all, { key, signal, progress });
   }
 
   /** All features as bytes, in constant memory; as lines, unless `form` says otherwise. */
   download({ form = "ndjson", as_of, signal, ...given }: AsOf & Filters & { form?: FeatureForm; bbox?: Bbox } = {}): Download {
     return new Download(this.#scope.at(as_of).pieces("/features", ACCEPTED[form], { given: params(given), signal }), form);
   }
+}
+
+/** The condition that a version is still there. */
+function replacing(ifMatch: string | undefined): Record<string, string> {
+  return ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` };
 }
 
 /** Path, parameters and body of a search. */

@@ -2,7 +2,7 @@
 
 import { params, provenanceParams } from "./query.js";
 import type { Scope } from "./scope.js";
-import type { Call, Entry, Parameters, Provenance, Reverted, RevertPlan, Schema, When, Write } from "./types.js";
+import type { Call, Entry, Parameters, Provenance, Recorded, Reverted, RevertPlan, Schema, When } from "./types.js";
 import { consistency, Head, inclusion, ProofError } from "./verify.js";
 
 /** Which blocks are to be undone: by their sequences, as a transaction, as a range, or by a filter. */
@@ -53,7 +53,7 @@ export class Journal {
    * They are named by their sequences, as a transaction, from `first_seq` to `last_seq`, or by a filter such as
    * `{filter: {provenance: {import: "january"}}}`. Where others have built on them Conflict is thrown, and says who.
    */
-  revert(which: Undone, options: Write & { provenance?: Provenance; partial?: boolean } = {}): Promise<Reverted> {
+  revert(which: Undone, options: Recorded & { partial?: boolean } = {}): Promise<Reverted> {
     const { provenance, partial, ...write } = options;
     return this.#scope.write("POST", "/reverts", write, params({ partial: partial || undefined }), { ...named(which), provenance });
   }
@@ -65,7 +65,7 @@ export class Journal {
   }
 
   /** Makes the version of a feature, or of attributes, that a block wrote the newest one. */
-  restore(block: number, options: Write & { provenance?: Provenance } = {}): Promise<Schema<"Restored">> {
+  restore(block: number, options: Recorded = {}): Promise<Schema<"Restored">> {
     const { provenance, ...write } = options;
     return this.#scope.write("POST", `/blocks/${block}/restore`, write, [], provenance === undefined ? undefined : { provenance });
   }

@@ -49,7 +49,8 @@ export class Following {
   next(told: Told): boolean {
     this.#last ??= told.after;
     if (told.after !== this.#last || told.seq <= told.after) {
-      if (++this.#faults >= FAULTS) throw new FormDBError(`the server told of block ${told.seq} after ${told.after}, and block ${this.#last} came last`);
+      if (++this.#faults >= FAULTS)
+        throw new FormDBError(`the server told of block ${told.seq} after ${told.after}, and block ${this.#last} came last`);
       return false;
     }
     this.#faults = 0;

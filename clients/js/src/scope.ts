@@ -45,7 +45,8 @@ export class Scope {
   }
 
   /** A write, which is done once however often it is sent. */
-  async write<T>(method: string, path: string, { key, signal }: Write, given: Pairs = [], body?: unknown, headers?: Record<string, string>): Promise<T> {
+  async write<T>(method: string, path: string, { key, signal }: Write, given: Pairs = [], body?: unknown,
+    headers?: Record<string, string>): Promise<T> {
     this.checkWritable();
     const fields = { ...headers, "idempotency-key": key ?? newKey() };
     return this.http.json({ method, path: this.path + path, params: given, body, headers: fields, signal });

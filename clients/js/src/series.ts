@@ -1,11 +1,12 @@
 /** Time series of a database. */
 
 import { ACCEPTED, Download, type PointForm } from "./download.js";
-import type { AsOf } from "./features.js";
 import { params, provenanceParams, seriesPath } from "./query.js";
 import type { Scope } from "./scope.js";
 import type { UploadSource } from "./source.js";
-import type { AttributeFilters, Call, OnDuplicate, Parameters, Point, PointInput, PointsWritten, Provenance, Schema, Upload, When, Write } from "./types.js";
+import type {
+  AsOf, AttributeFilters, Call, OnDuplicate, Parameters, Point, PointInput, PointsWritten, Recorded, Schema, Upload, When,
+} from "./types.js";
 import { upload, type UploadOptions } from "./upload.js";
 
 /** A range of points: from `start` on and before `end`. */
@@ -15,10 +16,16 @@ export interface Range {
 }
 
 /** Which points, of which series where several are named. */
-export type Points = Omit<Parameters<"getSeriesByPrefix", "shape">, "as_of"> & AsOf & AttributeFilters;
+export type Points = Parameters<"getSeriesByPrefix", "shape"> & AsOf & AttributeFilters;
 
 /** Options of writes of points. */
-export type PointsWrite = Write & Omit<Parameters<"postTimeseries", "series_id" | "shape" | "missing" | "on_error">, "signal"> & { provenance?: Provenance };
+export type PointsWrite = Recorded & Parameters<"postTimeseries", "series_id" | "shape" | "missing" | "on_error">;
+
+/** Attributes of a series: any members. */
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/** Which series there are to be. */
+export type Listing = Parameters<"getTimeseries", "include"> & AsOf & AttributeFilters;
 
 /**
  * The time series of a database. `db.series` is one.
@@ -34,7 +41,7 @@ export class Series {
   }
 
   /** The series there are, each with the number of its points, its ends, and its attributes. */
-  list({ as_of, signal, ...given }: Omit<Parameters<"getTimeseries", "include">, "as_of"> & AsOf & AttributeFilters = {}): AsyncGenerator<Schema<"SeriesEntry">, void, undefined> {
+  list({ as_of, signal, ...given }: Listing = {}): AsyncGenerator<Schema<"SeriesEntry">, void, undefined> {
     return this.#scope.at(as_of).rows("/timeseries", { given: params({ include: "attributes", ...given }), signal });
   }
 
@@ -48,12 +55,13 @@ export class Series {
   }
 
   /** Aggregates of one series, of the whole range or of each bucket of `interval`, exact and rounded once. */
-  aggregate(series: string, { as_of, signal, ...given }: Omit<Parameters<"getAggregate">, "as_of"> & AsOf): Promise<Schema<"Aggregate">> {
+  aggregate(series: string, { as_of, signal, ...given }: Parameters<"getAggregate"> & AsOf): Promise<Schema<"Aggregate">> {
     return this.#scope.at(as_of).read(seriesPath(series) + "/aggregate", { given: params(given), signal });
   }
 
   /** The same of all series whose ids begin so. */
-  aggregates(prefix: string, { as_of, signal, ...given }: Omit<Parameters<"getAggregateByPrefix">, "as_of"> & AsOf & AttributeFilters): Promise<Schema<"Aggregates">> {
+  aggregates(prefix: string, { as_of, signal, ...given }: Parameters<"getAggregateByPrefix"> & AsOf & AttributeFilters):
+    Promise<Schema<"Aggregates">> {
     return this.#scope.at(as_of).read(`${seriesPath(prefix.endsWith("*") ? prefix : `${prefix}*`)}/aggregate`, { given: params(given), signal });
   }
 
@@ -63,7 +71,7 @@ export class Series {
   }
 
   /** Count, ends, extremes, mean and standard deviation of one series. */
-  summary(series: string, { as_of, signal, ...given }: Omit<Parameters<"getSummary">, "as_of"> & AsOf = {}): Promise<Schema<"Summary">> {
+  summary(series: string, { as_of, signal, ...given }: Parameters<"getSummary"> & AsOf = {}): Promise<Schema<"Summary">> {
     return this.#scope.at(as_of).read(`${seriesPath(series)}/summary`, { given: params(given), signal });
   }
 
@@ -82,20 +90,20 @@ export class Series {
   }
 
   /** Puts another point in the place of one. */
-  correct(series: string, pointId: string, value: number, options: Write & { timestamp?: When; provenance?: Provenance } = {}): Promise<Schema<"PointCorrected">> {
+  correct(series: string, pointId: string, value: number, options: Recorded & { timestamp?: When } = {}): Promise<Schema<"PointCorrected">> {
     const { timestamp, provenance, ...write } = options;
     return this.#scope.write("PUT", `${seriesPath(series)}/points/${encodeURIComponent(pointId)}`, write, [], { value, timestamp, provenance });
   }
 
   /** Deletes the points of a range, without one all of the series. They stay readable as of before. */
-  delete(series: string, options: Write & Range & { tz?: string; provenance?: Provenance } = {}): Promise<Schema<"PointsDeleted">> {
+  delete(series: string, options: Recorded & Range & { tz?: string } = {}): Promise<Schema<"PointsDeleted">> {
     const { start, end, tz, provenance, ...write } = options;
     return this.#scope.write("DELETE", seriesPath(series), write, params({ start, end, tz }), provenance === undefined ? undefined : { provenance });
   }
 
   /** Puts these points in the place of all from `start` on and before `end`, in one transaction. */
   replace(series: string, { start, end }: { start: When; end: When }, timestamps: readonly When[], values: readonly number[],
-    options: Write & { tz?: string; unit?: Schema<"Unit">; provenance?: Provenance } = {}): Promise<Schema<"PointsReplaced">> {
+    options: Recorded & { tz?: string; unit?: Schema<"Unit"> } = {}): Promise<Schema<"PointsReplaced">> {
     const { tz, unit, provenance, ...write } = options;
     return this.#scope.write("PUT", seriesPath(series), write, params({ start, end, tz, unit }), { timestamps, values, provenance });
   }
@@ -106,9 +114,10 @@ export class Series {
   }
 
   /** Replaces all attributes of a series. */
-  setAttributes(series: string, attributes: Readonly<Record<string, unknown>>, options: Write & { provenance?: Provenance } = {}): Promise<Schema<"AttributesWritten">> {
+  setAttributes(series: string, attributes: Attributes, options: Recorded = {}): Promise<Schema<"AttributesWritten">> {
     const { provenance, ...write } = options;
-    return this.#scope.write("PUT", `${seriesPath(series)}/attributes`, write, [], provenance === undefined ? attributes : { ...attributes, provenance });
+    const body = provenance === undefined ? attributes : { ...attributes, provenance };
+    return this.#scope.write("PUT", `${seriesPath(series)}/attributes`, write, [], body);
   }
 
   /** The blocks that wrote or deleted points of a range, the oldest first. */
@@ -127,7 +136,8 @@ export class Series {
     let cursor: string | undefined;
     let whole: Omit<Schema<"SeriesDiff">, "links"> | undefined;
     do {
-      const { links, ...page }: Schema<"SeriesDiff"> = await this.#scope.plain(`${seriesPath(series)}/diff`, { given: params({ ...given, cursor }), signal });
+      const asked = { given: params({ ...given, cursor }), signal };
+      const { links, ...page }: Schema<"SeriesDiff"> = await this.#scope.plain(`${seriesPath(series)}/diff`, asked);
       whole = whole === undefined ? page : { ...whole, added: [...whole.added, ...page.added], removed: [...whole.removed, ...page.removed] };
       const next = links.find(({ rel }) => rel === "next")?.href;
       cursor = next === undefined ? undefined : (new URL(next, "http://x").searchParams.get("cursor") ?? undefined);
@@ -141,13 +151,16 @@ export class Series {
    * What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as long as
    * the server knows keys (a day). Faulty rows are left out and are in `rejected` of what is returned.
    */
-  upload(source: UploadSource, options: UploadOptions & Omit<Parameters<"postTimeseries", "on_duplicate">, "signal"> & { on_duplicate?: OnDuplicate; provenance?: Provenance } = {}): Promise<Upload> {
+  upload(source: UploadSource,
+    options: UploadOptions & Recorded & Parameters<"postTimeseries", "on_duplicate"> & { on_duplicate?: OnDuplicate } = {}): Promise<Upload> {
     const { provenance, key, signal, progress, ...given } = options;
-    return upload(this.#scope, "/timeseries", source, [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)], { key, signal, progress });
+    const all = [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)];
+    return upload(this.#scope, "/timeseries", source, all, { key, signal, progress });
   }
 
   /** All points of one series, or with a star at the end of several, as bytes, in constant memory; as a table, unless `form` says otherwise. */
-  download(series = "*", { form = "csv", as_of, signal, ...given }: AsOf & Range & { form?: PointForm; tz?: string; shape?: Schema<"Shape"> } = {}): Download {
+  download(series = "*",
+    { form = "csv", as_of, signal, ...given }: AsOf & Range & { form?: PointForm; tz?: string; shape?: Schema<"Shape"> } = {}): Download {
     return new Download(this.#scope.at(as_of).pieces(seriesPath(series), ACCEPTED[form], { given: params(given), signal }), form);
   }
 }

@@ -62,8 +62,10 @@ export async function fileSource(file: Readable): Promise<Source> {
   const ending = words.length > 1 ? words.at(-1)! : "";
   if (ending === "geojson" || ending === "json") return collection(file, coding);
   let contentType = TYPES[ending];
-  if (contentType === undefined)
-    throw new BadSource(`${file.name}: its name does not say what it has; names end in one of ${[...Object.keys(TYPES), "geojson"].map((word) => `.${word}`).join(", ")}`);
+  if (contentType === undefined) {
+    const known = [...Object.keys(TYPES), "geojson"].map((word) => `.${word}`).join(", ");
+    throw new BadSource(`${file.name}: its name does not say what it has; names end in one of ${known}`);
+  }
   if (contentType !== CSV && coding === undefined) {
     contentType = NDJSON;
     for await (const first of file.bytes()) {
@@ -76,7 +78,9 @@ export async function fileSource(file: Readable): Promise<Source> {
 
 /** A file with a GeoJSON document, sent as lines. */
 function collection(file: Readable, coding: string | undefined): Source {
-  if (coding === "zstd") throw new BadSource(`${file.name}: a FeatureCollection that is packed with zstd cannot be sent as lines; unpack it first, or pack it with gzip`);
+  if (coding === "zstd")
+    throw new BadSource(`${file.name}: a FeatureCollection that is packed with zstd cannot be sent as lines; unpack it first, or pack ` +
+      "it with gzip");
   const chunks = () => featuresOf(coding === undefined ? file.bytes() : unpacked(file), file.name);
   return { contentType: NDJSON, replayable: true, chunks };
 }
@@ -94,7 +98,8 @@ export async function sourceOf(given: UploadSource): Promise<Source> {
   if (typeof given === "function") return lines(given, true);
   if (given instanceof Blob) {
     const name = (given as { name?: unknown }).name;
-    if (typeof name !== "string") throw new BadSource("a Blob does not say what it has: give a File with a name, such as new File([blob], \"points.csv\")");
+    if (typeof name !== "string")
+      throw new BadSource("a Blob does not say what it has: give a File with a name, such as new File([blob], \"points.csv\")");
     return fileSource({ name, size: given.size, bytes: () => chunksOf(given.stream()) });
   }
   if ("chunks" in given) return given;

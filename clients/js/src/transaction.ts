@@ -4,7 +4,7 @@ import { Features } from "./features.js";
 import { newKey } from "./http.js";
 import { params, type Pairs } from "./query.js";
 import type { Scope } from "./scope.js";
-import { Series } from "./series.js";
+import { Series, type Attributes } from "./series.js";
 import type { Call, Committed, FeatureInput, OnDuplicate, Operation, Provenance, Schema, When } from "./types.js";
 
 /** Options of a transaction. */
@@ -39,7 +39,8 @@ export class Transaction {
   /** Adds operations as the API has them, all or none; the ids of the features that they put. */
   async add(...operations: Operation[]): Promise<readonly string[]> {
     const write = { key: newKey(), signal: this.#signal };
-    return (await this.#scope.write<Schema<"OperationsAdded">>("POST", `/transactions/${this.id}/operations`, write, this.#given, { operations })).feature_ids;
+    const path = `/transactions/${this.id}/operations`;
+    return (await this.#scope.write<Schema<"OperationsAdded">>("POST", path, write, this.#given, { operations })).feature_ids;
   }
 
   /** Puts a feature; its id. */
@@ -64,13 +65,14 @@ export class Transaction {
   }
 
   /** Sets the attributes of a series, or with null deletes them. */
-  async setAttributes(series: string, attributes: Readonly<Record<string, unknown>> | null, { provenance }: { provenance?: Provenance } = {}): Promise<void> {
+  async setAttributes(series: string, attributes: Attributes | null, { provenance }: { provenance?: Provenance } = {}): Promise<void> {
     await this.add({ op: "set_attributes", series_id: series, attributes, provenance } as Operation);
   }
 }
 
 /** Runs work in a transaction: committed when it is done, aborted where it throws. */
-export async function transaction<T>(scope: Scope, work: (txn: Transaction) => Promise<T>, { readOnly, tz, unit, signal }: TransactionOptions): Promise<{ result: T; receipt: Committed | undefined }> {
+export async function transaction<T>(scope: Scope, work: (txn: Transaction) => Promise<T>,
+  { readOnly, tz, unit, signal }: TransactionOptions): Promise<{ result: T; receipt: Committed | undefined }> {
   scope.checkWritable();
   const path = `${scope.path}/transactions`;
   // A beginning whose answer is lost ends by itself.

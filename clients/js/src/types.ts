@@ -16,6 +16,17 @@ export interface Write extends Call {
   key?: string | undefined;
 }
 
+/** Options of writes that are recorded with where the data comes from. */
+export interface Recorded extends Write {
+  provenance?: Provenance | undefined;
+}
+
+/** The state that a question is about. */
+export interface AsOf extends Call {
+  /** A sequence, or a time; the state of now without it. */
+  as_of?: When | undefined;
+}
+
 /** A point in time: ISO 8601 text, a Date, or an integer (microseconds since 1970, or what `unit` says). As `as_of` an integer is a sequence. */
 export type When = string | number | Date;
 /** Where data comes from: any members. */
@@ -33,7 +44,7 @@ type Query<Operation extends keyof operations> = NonNullable<operations[Operatio
 type Value<T> = string extends T ? string | number | Date | readonly (string | number)[]
   : T extends readonly string[] ? Condition : T;
 // What the client sees to itself, or takes in another form.
-type Ours = "cursor" | "transaction" | "filters" | "attributes" | "provenance" | "count" | "token" | "log" | "hash";
+type Ours = "as_of" | "cursor" | "transaction" | "filters" | "attributes" | "provenance" | "count" | "token" | "log" | "hash";
 
 /** The parameters of a call, by the names that they have on the wire. */
 export type Parameters<Operation extends keyof operations, Without extends string = never> = Call & {

@@ -55,7 +55,8 @@ class Body {
 }
 
 /** Sends a stream until all of it is written, once. */
-export async function upload(scope: Scope, path: string, given: UploadSource, params: Pairs, { key, signal, progress }: UploadOptions): Promise<Upload> {
+export async function upload(scope: Scope, path: string, given: UploadSource, params: Pairs,
+  { key, signal, progress }: UploadOptions): Promise<Upload> {
   scope.checkWritable();
   const source = await sourceOf(given);
   const headers: Record<string, string> = { "content-type": source.contentType, "idempotency-key": key ?? newKey() };
@@ -83,7 +84,8 @@ export async function upload(scope: Scope, path: string, given: UploadSource, pa
       } else throw error;
     }
     if (!again) throw failure;
-    if (!source.replayable && body.begun) throw new NotReplayable(`${failure.message}; what was written stays, and this source cannot be read again`, { cause: failure });
+    if (!source.replayable && body.begun)
+      throw new NotReplayable(`${failure.message}; what was written stays, and this source cannot be read again`, { cause: failure });
     // A long upload may outlive any number of restarts of the server, as long as each attempt comes further.
     if (body.sent > furthest) attempts.progressed();
     furthest = Math.max(furthest, body.sent);

@@ -153,7 +153,8 @@ function cut(size: number): number {
 
 /** Throws ProofError unless `leaf` is leaf `index` of the tree of `head`. */
 export function checkInclusion(head: Head, index: number, leaf: Uint8Array, path: readonly Uint8Array[]): void {
-  if (!Number.isSafeInteger(index) || index < 0 || index >= head.size) throw new ProofError(`block ${index + 1} is not in a journal of ${head.size} blocks`);
+  if (!Number.isSafeInteger(index) || index < 0 || index >= head.size)
+    throw new ProofError(`block ${index + 1} is not in a journal of ${head.size} blocks`);
   // From the root to the leaf: whether the way goes to the right, at each node.
   const turns: boolean[] = [];
   for (let size = head.size, at = index; size > 1;) {
@@ -171,7 +172,8 @@ export function checkInclusion(head: Head, index: number, leaf: Uint8Array, path
 
 /** Throws ProofError unless the journal of `now` begins with that of `old`. */
 export function checkConsistency(old: Head, now: Head, path: readonly Uint8Array[]): void {
-  if (old.log !== undefined && now.log !== undefined && old.log !== now.log) throw new ProofError(`the heads are of two logs: ${old.log} was kept, and this is ${now.log}`);
+  if (old.log !== undefined && now.log !== undefined && old.log !== now.log)
+    throw new ProofError(`the heads are of two logs: ${old.log} was kept, and this is ${now.log}`);
   if (old.size > now.size) throw new ProofError(`the journal had ${old.size} blocks, and has ${now.size}`);
   if (old.size === now.size) {
     if (!same(old.root, now.root)) throw new ProofError("two heads of one size have different roots");
@@ -215,14 +217,16 @@ function last(rest: Uint8Array[]): Uint8Array {
 }
 
 function members(proof: unknown): { path: readonly Uint8Array[]; said: Record<string, unknown> } {
-  if (typeof proof !== "object" || proof === null || !Array.isArray((proof as { path?: unknown }).path)) throw new TypeError("a proof is a JSON object with a path");
+  if (typeof proof !== "object" || proof === null || !Array.isArray((proof as { path?: unknown }).path))
+    throw new TypeError("a proof is a JSON object with a path");
   return { path: (proof as { path: unknown[] }).path.map(hashOf), said: proof as Record<string, unknown> };
 }
 
 /** Checks an answer of `GET .../proofs/inclusion` for the bytes of a block; its sequence. */
 export function inclusion(head: Head, proof: unknown, block: Uint8Array): number {
   const { path, said } = members(proof);
-  if (said["tree_size"] !== head.size) throw new ProofError(`the proof is for ${said["tree_size"]} blocks and the head has ${head.size}: ask with tree_size`);
+  if (said["tree_size"] !== head.size)
+    throw new ProofError(`the proof is for ${said["tree_size"]} blocks and the head has ${head.size}: ask with tree_size`);
   const index = said["leaf_index"];
   if (typeof index !== "number") throw new TypeError(`${JSON.stringify(index)} is no index of a leaf`);
   checkInclusion(head, index, leafHash(block), path);

@@ -6,7 +6,7 @@ import { Client, FormDBError, NotFound } from "formdb";
 import { fresh as made, pause, Server, taken } from "./server.mjs";
 
 // What is not left goes on following, and keeps the program from its end.
-const first = async (events) => (await taken(events, 1))[0];
+const firstOf = async (events) => (await taken(events, 1))[0];
 const place = (id, properties = {}, lon = 13.4) => ({ type: "Feature", id, geometry: { type: "Point", coordinates: [lon, 52.5] }, properties });
 // A server that starts again on a machine that is busy may be away for long.
 const fresh = (server) => made(server, { retry: { seconds: 180 } });
@@ -30,7 +30,7 @@ for (const over of [{ over: "events" }, { over: "channel", transport: WebSocket 
     await events.return();
     // A time, too, says where it begins.
     const { time } = await db.journal.block(2);
-    assert.equal((await first(db.subscribe({ since: time, ...over }))).seq, 3);
+    assert.equal((await firstOf(db.subscribe({ since: time, ...over }))).seq, 3);
   });
 
   test(`${name}: a filter tells what comes, changes and leaves`, async () => {
@@ -42,8 +42,8 @@ for (const over of [{ over: "events" }, { over: "channel", transport: WebSocket 
     await db.features.patch("a", { properties: { limit: 1 } });
     await db.series.write("a/no2", ["2026-03-01T00:00Z"], [21]);
     assert.deepEqual((await taken(events, 3)).map(({ seq, matched }) => [seq, matched]), [[2, "after"], [3, "both"], [4, "before"]]);
-    assert.equal((await first(db.subscribe({ since: 0, series_id: "a/*", ...over }))).seq, 5);
-    assert.equal((await first(db.subscribe({ since: 0, ids: ["far", "b"], ...over }))).seq, 1);
+    assert.equal((await firstOf(db.subscribe({ since: 0, series_id: "a/*", ...over }))).seq, 5);
+    assert.equal((await firstOf(db.subscribe({ since: 0, ids: ["far", "b"], ...over }))).seq, 1);
     await assert.rejects(db.subscribe({ "prop.limit": "ge:5", ...over }).next(), { code: "invalid_parameter", status: 400 });
     await assert.rejects(new Client(server.url).database("nothing").subscribe(over).next(), NotFound);
   });
@@ -87,7 +87,7 @@ for (const over of [{ over: "events" }, { over: "channel", transport: WebSocket 
   test(`${name}: the body of a large event is there too`, async () => {
     const db = await fresh(server);
     await db.features.put(place("large", { text: "x".repeat(2_000_000) }));
-    assert.equal((await first(db.subscribe({ since: 0, ...over }))).entry.body.properties.text.length, 2_000_000);
+    assert.equal((await firstOf(db.subscribe({ since: 0, ...over }))).entry.body.properties.text.length, 2_000_000);
   });
 
   test(`${name}: one who reads slowly misses nothing and is not drowned`, async () => {
