@@ -1169,6 +1169,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/databases/{db}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The webhooks of a database.
+         * @description Whole addresses are shown to those alone who have admin on it. Of the past it is told what the journal has.
+         *
+         *     `Accept` chooses the form: JSON (`application/json`), which is the default, or CBOR (`application/cbor`). `application/json` and `application/geo+json` stand for each other. A client that takes none of these is answered 406.
+         */
+        get: operations["getWebhooks"];
+        put?: never;
+        /**
+         * Registers a webhook.
+         * @description Events of the journal are sent to its address from now on, or from `since` on. The secret by which they are signed is in this answer alone.
+         */
+        post: operations["postWebhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/databases/{db}/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A webhook, and how it gets on.
+         * @description `Accept` chooses the form: JSON (`application/json`), which is the default, or CBOR (`application/cbor`). `application/json` and `application/geo+json` stand for each other. A client that takes none of these is answered 406.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /** Deletes a webhook. */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes, pauses or resumes a webhook.
+         * @description With `rotate_secret` it gets another secret, which is in this answer alone.
+         */
+        patch: operations["patchWebhook"];
+        trace?: never;
+    };
+    "/api/v1/databases/{db}/webhooks/{webhook}/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deliveries that were given up.
+         * @description `Accept` chooses the form: JSON (`application/json`), which is the default, or CBOR (`application/cbor`). `application/json` and `application/geo+json` stand for each other. A client that takes none of these is answered 406.
+         */
+        get: operations["getDeadLetters"];
+        put?: never;
+        /** Sends deliveries that were given up again, or forgets them. */
+        post: operations["postDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2285,7 +2357,7 @@ export interface components {
          * @description What a block does.
          * @enum {string}
          */
-        Operation: "put_feature" | "delete_feature" | "put_points" | "delete_points" | "set_attributes" | "set_defaults" | "revert";
+        Operation: "put_feature" | "delete_feature" | "put_points" | "delete_points" | "set_attributes" | "set_defaults" | "set_webhook" | "revert";
         Block: {
             seq: components["schemas"]["BlockSeq"];
             hash: components["schemas"]["Hash"];
@@ -2333,6 +2405,7 @@ export interface components {
             provenance?: components["schemas"]["Provenance"];
             feature_id?: components["schemas"]["Id"];
             series_id?: string;
+            webhook_id?: components["schemas"]["WebhookId"];
             /** @description How many it wrote, brought back or replaced. */
             points?: number;
             start?: components["schemas"]["Timestamp"];
@@ -2503,6 +2576,130 @@ export interface components {
             self_intersection?: number;
             swapped_coordinates?: number;
             unlikely_time?: number;
+        };
+        Webhooks: {
+            webhooks: components["schemas"]["Webhook"][];
+        };
+        Webhook: {
+            id: components["schemas"]["WebhookId"];
+            /** @description Scheme and host of its address. */
+            receiver: string;
+            filter: components["schemas"]["JsonObject"];
+            since: components["schemas"]["Seq"];
+            /** @description False: it is paused. */
+            active: boolean;
+            seq: components["schemas"]["BlockSeq"];
+            hash: components["schemas"]["Hash"];
+            time: components["schemas"]["Timestamp"];
+            /** @description Who set it last. */
+            actor: string | null;
+            /** @description For those who have admin on the database. */
+            address?: string | null;
+            /** @description When it was made or changed. */
+            secret?: string;
+            state?: components["schemas"]["WebhookState"];
+            /** @description Why it was stopped, or cannot be delivered. */
+            reason?: string | null;
+            /** @description Events up to this sequence were confirmed or given up. */
+            cursor?: number;
+            /** @description Durable blocks that it has not been told of, or not looked at. */
+            lag?: number | null;
+            last_attempt?: components["schemas"]["WebhookAttempt"] | null;
+            next_attempt?: components["schemas"]["Timestamp"] | null;
+            dead_letters?: number;
+            /** @description Confirmed since the database was opened. */
+            deliveries?: number;
+            /** @description Those of them. */
+            events?: number;
+            /** @description Attempts that failed since then. */
+            failures?: number;
+        };
+        /** @enum {string} */
+        WebhookState: "delivering" | "retrying" | "paused" | "stopped" | "no_address" | "off" | "failed";
+        /** @example orders */
+        WebhookId: string;
+        WebhookAttempt: {
+            time: components["schemas"]["Timestamp"];
+            /** @description Of the answer, if there was one. */
+            status: number | null;
+            error: string | null;
+        };
+        /**
+         * @example {
+         *       "address": "https://example.org/hook",
+         *       "filter": {
+         *         "type": "put_feature"
+         *       }
+         *     }
+         */
+        WebhookRequest: {
+            /**
+             * Format: uri
+             * @description Where events are sent, by `https`.
+             */
+            address: string;
+            id?: components["schemas"]["WebhookId"];
+            /** @description What it is told of, in the words of a query string; without it everything. */
+            filter?: components["schemas"]["JsonObject"];
+            /** @description After which block it begins; without it with what comes from now on. */
+            since?: components["schemas"]["Seq"] | components["schemas"]["Time"] | components["schemas"]["JsonObject"];
+            active?: boolean;
+        };
+        /**
+         * @example {
+         *       "active": false
+         *     }
+         */
+        WebhookChange: {
+            /**
+             * Format: uri
+             * @description Where events are sent, by `https`.
+             */
+            address?: string;
+            /** @description What it is told of, in the words of a query string; without it everything. */
+            filter?: components["schemas"]["JsonObject"];
+            /** @description After which block it begins; without it with what comes from now on. */
+            since?: components["schemas"]["Seq"] | components["schemas"]["Time"] | components["schemas"]["JsonObject"];
+            active?: boolean;
+            rotate_secret?: boolean;
+        };
+        WebhookDeleted: {
+            id: components["schemas"]["WebhookId"];
+            seq: components["schemas"]["BlockSeq"];
+            hash: components["schemas"]["Hash"];
+            time: components["schemas"]["Timestamp"];
+        };
+        DeadLetters: {
+            dead_letters: components["schemas"]["DeadLetter"][];
+        };
+        DeadLetter: {
+            id: string;
+            first_seq: components["schemas"]["BlockSeq"] | null;
+            last_seq: components["schemas"]["BlockSeq"] | null;
+            /** @description How many events it has. */
+            count: number;
+            attempts: number;
+            time: components["schemas"]["Timestamp"];
+            status: number | null;
+            error: string;
+            /** @description Whether it is about to be sent again. */
+            queued: boolean;
+        };
+        /**
+         * @description Without `ids` all. With `forget` they are not sent, but forgotten.
+         * @example {
+         *       "ids": [
+         *         "12-40"
+         *       ]
+         *     }
+         */
+        DeadLettersRequest: {
+            ids?: string[];
+            forget?: boolean;
+        };
+        DeadLettersSettled: {
+            queued?: number;
+            forgotten?: number;
         };
         /** @description The id of a transaction. */
         TransactionId: string;
@@ -2995,7 +3192,7 @@ export interface components {
          * @description What went wrong; it is stable.
          * @enum {string}
          */
-        Code: "antimeridian_crossing" | "attributes_not_found" | "block_not_found" | "busy" | "cancelled" | "cannot_revert" | "conflict" | "database_closed" | "database_failed" | "database_locked" | "database_not_found" | "database_opening" | "database_read_only" | "database_unavailable" | "disk_full" | "done_again" | "duplicate_id" | "feature_not_found" | "forbidden" | "headers_too_large" | "host_not_allowed" | "idempotency_key_reused" | "internal_error" | "invalid_bbox" | "invalid_body" | "invalid_cbor" | "invalid_content_coding" | "invalid_cursor" | "invalid_document" | "invalid_feature" | "invalid_geometry" | "invalid_id" | "invalid_json" | "invalid_name" | "invalid_parameter" | "invalid_path" | "invalid_point" | "invalid_position" | "invalid_query" | "invalid_time_range" | "invalid_timestamp" | "invalid_token" | "invalid_value" | "io_error" | "journal_corrupt" | "journal_lost" | "journal_torn_tail" | "later_write" | "log_diverged" | "malformed_request" | "memory_full" | "method_not_allowed" | "missing_parameter" | "not_acceptable" | "not_found" | "not_implemented" | "nothing_to_undo" | "origin_not_allowed" | "partial_transaction" | "payload_too_large" | "point_exists" | "point_not_found" | "points_deleted" | "precondition_failed" | "query_timeout" | "read_only_transaction" | "request_timeout" | "series_not_found" | "too_large" | "too_many_attempts" | "too_many_connections" | "too_many_points" | "too_many_requests" | "transaction_not_found" | "unauthenticated" | "unknown_parameter" | "unsupported_content_coding" | "unsupported_crs" | "unsupported_format" | "unsupported_media_type" | "uri_too_long" | "version_not_supported" | "vsn_not_supported" | "write_timeout";
+        Code: "about_webhook" | "antimeridian_crossing" | "attributes_not_found" | "block_not_found" | "busy" | "cancelled" | "cannot_revert" | "conflict" | "database_closed" | "database_failed" | "database_locked" | "database_not_found" | "database_opening" | "database_read_only" | "database_unavailable" | "dead_letter_not_found" | "disk_full" | "done_again" | "duplicate_id" | "feature_not_found" | "forbidden" | "headers_too_large" | "host_not_allowed" | "idempotency_key_reused" | "internal_error" | "invalid_address" | "invalid_bbox" | "invalid_body" | "invalid_cbor" | "invalid_content_coding" | "invalid_cursor" | "invalid_document" | "invalid_feature" | "invalid_geometry" | "invalid_id" | "invalid_json" | "invalid_name" | "invalid_parameter" | "invalid_path" | "invalid_point" | "invalid_position" | "invalid_query" | "invalid_time_range" | "invalid_timestamp" | "invalid_token" | "invalid_value" | "io_error" | "journal_corrupt" | "journal_lost" | "journal_torn_tail" | "later_write" | "log_diverged" | "malformed_request" | "memory_full" | "method_not_allowed" | "missing_parameter" | "not_acceptable" | "not_found" | "not_implemented" | "nothing_to_undo" | "origin_not_allowed" | "partial_transaction" | "payload_too_large" | "point_exists" | "point_not_found" | "points_deleted" | "precondition_failed" | "query_timeout" | "read_only_transaction" | "request_timeout" | "series_not_found" | "too_large" | "too_many_attempts" | "too_many_connections" | "too_many_points" | "too_many_requests" | "transaction_not_found" | "unauthenticated" | "unknown_parameter" | "unsupported_content_coding" | "unsupported_crs" | "unsupported_format" | "unsupported_media_type" | "uri_too_long" | "version_not_supported" | "vsn_not_supported" | "webhook_exists" | "webhook_not_found" | "webhooks_unavailable" | "write_timeout";
         Problem400: {
             type: string;
             title: string;
@@ -3005,7 +3202,7 @@ export interface components {
              * @description What went wrong; it is stable.
              * @enum {string}
              */
-            code: "antimeridian_crossing" | "duplicate_id" | "invalid_bbox" | "invalid_body" | "invalid_cbor" | "invalid_content_coding" | "invalid_cursor" | "invalid_document" | "invalid_feature" | "invalid_geometry" | "invalid_id" | "invalid_json" | "invalid_name" | "invalid_parameter" | "invalid_path" | "invalid_point" | "invalid_position" | "invalid_query" | "invalid_time_range" | "invalid_timestamp" | "invalid_value" | "malformed_request" | "missing_parameter" | "unknown_parameter" | "unsupported_crs";
+            code: "antimeridian_crossing" | "duplicate_id" | "invalid_address" | "invalid_bbox" | "invalid_body" | "invalid_cbor" | "invalid_content_coding" | "invalid_cursor" | "invalid_document" | "invalid_feature" | "invalid_geometry" | "invalid_id" | "invalid_json" | "invalid_name" | "invalid_parameter" | "invalid_path" | "invalid_point" | "invalid_position" | "invalid_query" | "invalid_time_range" | "invalid_timestamp" | "invalid_value" | "malformed_request" | "missing_parameter" | "unknown_parameter" | "unsupported_crs";
             /** @description What was found, and what was expected. It may be reworded. */
             detail: string;
             /** @description JSON pointer into the body, or `/` and the name of a parameter. */
@@ -3062,7 +3259,7 @@ export interface components {
              * @description What went wrong; it is stable.
              * @enum {string}
              */
-            code: "attributes_not_found" | "block_not_found" | "database_not_found" | "feature_not_found" | "not_found" | "point_not_found" | "series_not_found" | "transaction_not_found";
+            code: "attributes_not_found" | "block_not_found" | "database_not_found" | "dead_letter_not_found" | "feature_not_found" | "not_found" | "point_not_found" | "series_not_found" | "transaction_not_found" | "webhook_not_found";
             /** @description What was found, and what was expected. It may be reworded. */
             detail: string;
             /** @description JSON pointer into the body, or `/` and the name of a parameter. */
@@ -3140,7 +3337,7 @@ export interface components {
              * @description What went wrong; it is stable.
              * @enum {string}
              */
-            code: "cannot_revert" | "conflict" | "done_again" | "later_write" | "log_diverged" | "nothing_to_undo" | "partial_transaction" | "point_exists" | "points_deleted" | "read_only_transaction" | "too_many_points";
+            code: "about_webhook" | "cannot_revert" | "conflict" | "done_again" | "later_write" | "log_diverged" | "nothing_to_undo" | "partial_transaction" | "point_exists" | "points_deleted" | "read_only_transaction" | "too_many_points" | "webhook_exists";
             /** @description What was found, and what was expected. It may be reworded. */
             detail: string;
             /** @description JSON pointer into the body, or `/` and the name of a parameter. */
@@ -3349,7 +3546,7 @@ export interface components {
              * @description What went wrong; it is stable.
              * @enum {string}
              */
-            code: "busy" | "cancelled" | "database_closed" | "database_failed" | "database_locked" | "database_opening" | "database_read_only" | "database_unavailable" | "memory_full" | "too_many_connections";
+            code: "busy" | "cancelled" | "database_closed" | "database_failed" | "database_locked" | "database_opening" | "database_read_only" | "database_unavailable" | "memory_full" | "too_many_connections" | "webhooks_unavailable";
             /** @description What was found, and what was expected. It may be reworded. */
             detail: string;
             /** @description JSON pointer into the body, or `/` and the name of a parameter. */
@@ -6069,6 +6266,12 @@ export interface operations {
                 antimeridian?: components["schemas"]["Antimeridian"];
                 /** @description Only blocks of these features, with commas between. */
                 ids?: string;
+                /** @description What is told of features and an area (`bbox`, `geometry` or `feature`): one or several of enter, exit, inside, outside and cross, with commas between. */
+                fence?: string;
+                /** @description The id of a feature, whose geometry as of each moment is the area of the fence. */
+                feature?: components["schemas"]["Id"];
+                /** @description How many seconds what enters the area has to stay to be told of, by an event `dwell_event`. */
+                dwell?: number;
                 /** @description Whether each entry comes with the proof that it is in the tree. */
                 proof?: boolean;
                 /** @description The access token, in the place of the field Authorization. */
@@ -6483,6 +6686,201 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TransactionAborted"];
+                };
+            };
+        };
+    };
+    getWebhooks: {
+        parameters: {
+            query?: {
+                /** @description The state at a sequence, or at a time such as 2026-01-31. */
+                as_of?: number | string;
+            };
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+        };
+    };
+    postWebhooks: {
+        parameters: {
+            query?: {
+                /** @description What the answer promises; without it the setting FORMDB_DURABILITY. */
+                durability?: components["schemas"]["Durability"];
+            };
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+                /** @description The id of a webhook. */
+                webhook: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: {
+                /** @description What the answer promises; without it the setting FORMDB_DURABILITY. */
+                durability?: components["schemas"]["Durability"];
+            };
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+                /** @description The id of a webhook. */
+                webhook: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeleted"];
+                };
+            };
+        };
+    };
+    patchWebhook: {
+        parameters: {
+            query?: {
+                /** @description What the answer promises; without it the setting FORMDB_DURABILITY. */
+                durability?: components["schemas"]["Durability"];
+            };
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+                /** @description The id of a webhook. */
+                webhook: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+        };
+    };
+    getDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+                /** @description The id of a webhook. */
+                webhook: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetters"];
+                };
+            };
+        };
+    };
+    postDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+                /** @description The id of a webhook. */
+                webhook: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DeadLettersRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLettersSettled"];
                 };
             };
         };
