@@ -12,7 +12,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Elixir warns unless file names are UTF-8, which the C locale does not promise.
 export ELIXIR_ERL_OPTIONS ?= +fnu
 
-.PHONY: help setup build run demo test interop soak live webhooks fuzz lint format bench clean
+.PHONY: help setup build run demo test interop soak live fences webhooks fuzz lint format bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -74,6 +74,7 @@ soak: setup ## run the reliability tests for long (SOAK_SECONDS=300 FUZZ_SECONDS
 	FORMDB_KILLS=$(or $(KILLS),1000) mix test test/integration/survival_test.exs
 	$(MAKE) live
 	$(MAKE) webhooks
+	$(MAKE) fences
 
 live: setup ## hold what subscribers are told against the journal (DELIVERIES=1000000)
 	FORMDB_LIVE_DELIVERIES=$(or $(DELIVERIES),1000000) FORMDB_LIVE_KILLS=20 \
@@ -82,6 +83,10 @@ live: setup ## hold what subscribers are told against the journal (DELIVERIES=10
 webhooks: setup ## hold what webhooks deliver against the journal (DELIVERIES=100000 KILLS=100)
 	FORMDB_WEBHOOK_TEST_EVENTS=$(or $(DELIVERIES),100000) FORMDB_WEBHOOK_TEST_KILLS=$(or $(KILLS),100) \
 		mix test test/integration/webhook_loss_test.exs
+
+fences: setup ## hold what fences tell against brute force (PASSAGES=1000000)
+	cd native_rust && FORMDB_FENCE_PASSAGES=$(or $(PASSAGES),1000000) cargo test --locked \
+		--release --package formdb-engine --test live fences
 
 fuzz: setup ## fuzz the engine (FUZZ_SECONDS=60 for each target)
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),60)

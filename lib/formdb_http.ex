@@ -984,6 +984,8 @@ defmodule FormdbHttp do
         a list of both
       * `fence` is what is told of an area that features go into and out of: one or
         several of `enter`, `exit`, `inside`, `outside` and `cross`, see below
+      * `above`, `below` (numbers) or `outside` (two) is a level that the values of series pass, with
+        `hysteresis` and `for`, see below
       * `dwell` is how many seconds, up to thirty days, what enters the area has to stay to be
         told of
       * `type` is what blocks do: `"put_feature"`, `"delete_points"`, ... A revert is the put or
@@ -1047,6 +1049,36 @@ defmodule FormdbHttp do
       ...>     {event.seq, event.matched, event.json =~ ~s("fence":["enter"],"reason":"moved")}
       ...> end
       {3, :after, true}
+
+  ## Levels of series
+
+  With `above`, `below` or `outside` blocks are sent by which one of the series of `series_id` goes
+  beyond a level, or comes back. A value above or below the number, or outside the two, is beyond it.
+  With `hysteresis` one is back only when it is so far on the other side, and neither in between.
+  A series is beyond the level at a time if the last of its points up to then that is one of
+  both is so. With `for` it counts only from the first point on at which that is so for so many
+  seconds, by the times of points.
+
+  Each time at which a block has points is compared with the time of the point before that,
+  both as of this block. The event has
+
+    * `fence` - what is told: `above`, `below` or `outside`, and `back`
+    * `points` - up to 1,000 of those by which it goes beyond or comes back: `timestamp` and
+      `value`, `fence`, `previous`, the point before, and of one beyond the level `since`, the time
+      of the first point of that. `late: true` stands where there was a later point before the block.
+      Of equal times the last point counts
+    * `more` - whether there are others
+    * `stands` - what it is at its last point after the block
+    * `reason` - where that has changed, and by none of the block's points: `deleted`, or `changed`
+      where the block has points of times before the last
+
+  Nothing is kept: it is worked out from the journal, and so the same from any `:since` on.
+
+      iex> {:ok, %{ref: ref}} = FormdbHttp.subscribe("quakes", filter: %{"series_id" => "t/*", "above" => 30, "hysteresis" => 2})
+      iex> for {time, value} <- [{1, 29}, {2, 31}, {3, 29}, {4, 28}], do: {:ok, _} = FormdbHttp.put_point("quakes", "t/a", time, value)
+      iex> event = fn -> receive do {:formdb, ^ref, [event]} -> {event.seq, event.json =~ ~s("fence":["above"])} end end
+      iex> [event.(), event.()]
+      [{2, true}, {4, false}]
 
   ## Cost
 

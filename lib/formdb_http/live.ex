@@ -5,7 +5,8 @@ defmodule FormdbHttp.Live do
 
   alias FormdbHttp.{Catalog, Engine, Error, Input, JSON, Native, Subscription, Writing}
 
-  @words ~w(type series_id ids bbox geometry predicate antimeridian fence feature dwell)
+  @words ~w(type series_id ids bbox geometry predicate antimeridian fence feature dwell
+            above below outside hysteresis for)
   @demand 1_000
 
   def subscribe(name, opts) do
@@ -93,11 +94,12 @@ defmodule FormdbHttp.Live do
            {:ok, series} <- texts(words, "series_id", &[&1]),
            {:ok, fence} <- texts(words, "fence", &String.split(&1, ",")),
            {:ok, feature} <- feature(words["feature"]),
-           {:ok, dwell} <- seconds(words["dwell"], "dwell"),
+           {:ok, dwell} <- number(words["dwell"], "dwell"),
+           {:ok, level} <- level(words),
            {:ok, bbox} <- bbox(words["bbox"]),
            {:ok, geometry} <- geometry(words["geometry"]) do
         {:ok,
-         %{
+         Map.merge(level, %{
            op: words["type"] && to_string(words["type"]),
            series: series,
            ids: ids,
@@ -110,7 +112,7 @@ defmodule FormdbHttp.Live do
            dwell: dwell,
            properties:
              for({key, text} <- properties, text <- List.wrap(text), do: {key, to_string(text)})
-         }}
+         })}
       end
     end
   end
@@ -168,10 +170,30 @@ defmodule FormdbHttp.Live do
   defp feature(other), do: refuse("found #{inspect(other)}; expected an id", "feature")
 
   # The engine reads texts.
-  defp seconds(nil, _key), do: {:ok, nil}
-  defp seconds(text, _key) when is_binary(text), do: {:ok, text}
-  defp seconds(number, _key) when is_number(number), do: {:ok, to_string(number)}
-  defp seconds(other, key), do: refuse("found #{inspect(other)}; expected seconds", key)
+  defp number(nil, _key), do: {:ok, nil}
+  defp number(text, _key) when is_binary(text), do: {:ok, text}
+  defp number(number, _key) when is_number(number), do: {:ok, to_string(number)}
+  defp number(other, key), do: refuse("found #{inspect(other)}; expected a number", key)
+
+  # How series pass a level.
+  defp level(words) do
+    with {:ok, above} <- number(words["above"], "above"),
+         {:ok, below} <- number(words["below"], "below"),
+         {:ok, outside} <- band(words["outside"]),
+         {:ok, hysteresis} <- number(words["hysteresis"], "hysteresis"),
+         {:ok, least} <- number(words["for"], "for"),
+         do:
+           {:ok,
+            %{above: above, below: below, outside: outside, hysteresis: hysteresis, least: least}}
+  end
+
+  defp band({low, high}), do: band([low, high])
+
+  defp band([low, high]) when is_number(low) and is_number(high),
+    do: {:ok, "#{low},#{high}"}
+
+  defp band(text) when is_nil(text) or is_binary(text), do: {:ok, text}
+  defp band(other), do: refuse("found #{inspect(other)}; expected two numbers", "outside")
 
   defp no_texts(key, found),
     do: refuse("found #{inspect(found)}; expected a text, or a list of one or more", key)

@@ -193,6 +193,59 @@ defmodule FormdbHttp.LiveTest do
     refute_receive {:formdb, ^later, {:dwell, _}}, 500
   end
 
+  test "a level tells when series go beyond it and come back, late points too", %{db: db} do
+    filter = [series_id: "t/*", outside: {5, 30}, hysteresis: 2, for: 10]
+    {:ok, subscription} = FormdbHttp.subscribe(db, filter: filter)
+    at = fn seconds -> DateTime.from_unix!(seconds) end
+
+    write = fn id, points ->
+      {times, values} = Enum.unzip(points)
+      {:ok, _} = FormdbHttp.put_columns(db, id, Enum.map(times, &(&1 * 1_000_000)), values)
+    end
+
+    write.("t/a", [{0, 20.0}, {10, 31.0}, {19, 40.0}])
+    write.("t/b", [{0, 1.0}])
+    # Beyond it for ten seconds, and neither beyond it nor back.
+    write.("t/a", [{20, 29.0}])
+    write.("t/a", [{30, 28.0}])
+    write.("u", [{0, 99.0}, {20, 99.0}])
+    # Since 22 it was so, as is found out late: for eight seconds.
+    write.("t/b", [{40, 6.0}])
+    write.("t/b", [{35, 10.0}])
+    {:ok, _} = FormdbHttp.delete_points(db, "t/b", at.(35), at.(36))
+
+    short = fn event ->
+      json = JSON.decode!(event.json)
+      points = for p <- json["points"], do: {p["fence"], p["timestamp"], p["late"]}
+      {event.seq, json["fence"], points, json["stands"], json["reason"]}
+    end
+
+    told = events(subscription, 5)
+
+    assert [
+             {3, ["outside"], [{"outside", "1970-01-01T00:00:20.000000Z", nil}], "outside", nil},
+             {4, ["back"], [{"back", "1970-01-01T00:00:30.000000Z", nil}], "back", nil},
+             {6, ["outside"], [{"outside", "1970-01-01T00:00:40.000000Z", nil}], "outside", nil},
+             {7, ["back"], [], "back", "changed"},
+             {8, ["outside"], [], "outside", "deleted"}
+           ] = Enum.map(told, short)
+
+    assert %{
+             "points" => [
+               %{
+                 "value" => 29.0,
+                 "since" => "1970-01-01T00:00:10.000000Z",
+                 "previous" => %{"timestamp" => "1970-01-01T00:00:19.000000Z", "value" => 40.0}
+               }
+             ],
+             "more" => false,
+             "op" => "put_points"
+           } = JSON.decode!(hd(told).json)
+
+    {:ok, again} = FormdbHttp.subscribe(db, filter: filter, since: 3)
+    assert Enum.map(events(again, 4), short) == told |> tl() |> Enum.map(short)
+  end
+
   test "begins in the past, by a sequence, its hash, or a time", %{db: db} do
     for n <- 1..5, do: put(db, "f#{n}", n)
     {:ok, %{hash: hash, time: time}} = FormdbHttp.put_feature(db, feature("f6", 6))
@@ -251,6 +304,14 @@ defmodule FormdbHttp.LiveTest do
           {%{"dwell" => "soon", "bbox" => "1,2,3,4"}, "/dwell"},
           {%{"dwell" => 0, "bbox" => "1,2,3,4"}, "/dwell"},
           {%{"dwell" => 5}, "/dwell"},
+          {%{"above" => 5}, "/series_id"},
+          {%{"above" => "high", "series_id" => "s"}, "/above"},
+          {%{"above" => [5], "series_id" => "s"}, "/above"},
+          {%{"above" => 5, "below" => 1, "series_id" => "s"}, "/below"},
+          {%{"outside" => 5, "series_id" => "s"}, "/outside"},
+          {%{"outside" => {5, 1}, "series_id" => "s"}, "/outside"},
+          {%{"hysteresis" => 5, "series_id" => "s"}, "/hysteresis"},
+          {%{"above" => 5, "for" => "ever", "series_id" => "s"}, "/for"},
           {%{"dwell" => [5], "bbox" => "1,2,3,4"}, "/dwell"},
           {%{"feature" => "a"}, "/feature"},
           {%{"feature" => 5, "fence" => "enter"}, "/feature"}

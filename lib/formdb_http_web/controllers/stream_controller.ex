@@ -9,7 +9,8 @@ defmodule FormdbHttpWeb.StreamController do
 
   # Words of a subscription's filter.
   @filters for name <-
-                 ~w(type series_id bbox geometry predicate antimeridian ids fence feature dwell),
+                 ~w(type series_id bbox geometry predicate antimeridian ids fence feature dwell
+                    above below outside hysteresis for),
                do: {String.to_atom(name), name}
 
   # Events that may be on their way to this process.

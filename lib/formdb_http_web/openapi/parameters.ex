@@ -252,6 +252,10 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   end
 
   defp schema({:engine, _form}, "dwell"), do: number(minimum: 0.001, maximum: 2_592_000)
+  defp schema({:engine, _form}, name) when name in ["above", "below"], do: number()
+  defp schema({:engine, _form}, "outside"), do: text(examples: ["5,30"])
+  defp schema({:engine, _form}, "hysteresis"), do: number(minimum: 0)
+  defp schema({:engine, _form}, "for"), do: number(minimum: 0, maximum: 3_155_760_000)
   defp schema({:engine, _form}, "fill"), do: ref(:fill)
   defp schema({:engine, _form}, "type"), do: ref(:operation)
 

@@ -74,6 +74,27 @@ defmodule FormdbHttpWeb.Routes.History do
                 "How many seconds what enters the area has to stay to be told of, by an event `dwell_event`."
               ),
               parameter(
+                "above",
+                {:engine, "a number"},
+                "Only blocks by which a series of `series_id` goes above this level, or comes back."
+              ),
+              parameter("below", {:engine, "a number"}, "The same, below a level."),
+              parameter(
+                "outside",
+                {:engine, "two numbers with a comma between"},
+                "The same, outside a band."
+              ),
+              parameter(
+                "hysteresis",
+                {:engine, "a number"},
+                "How far from the level values have to come back."
+              ),
+              parameter(
+                "for",
+                {:engine, "seconds"},
+                "For how many seconds, by the times of its points, a series has to be beyond the level."
+              ),
+              parameter(
                 "proof",
                 {:enum, [true, false]},
                 "Whether each entry comes with the proof that it is in the tree.",

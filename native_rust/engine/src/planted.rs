@@ -123,6 +123,10 @@ pub(crate) enum Bug {
     AreaIsItself,
     /// Tell that somebody stayed who was outside in between.
     StayThoughGone,
+    /// Take the points of a block for all that there are between them.
+    LevelOutOfOrder,
+    /// Say of a point that came late nothing of it.
+    LateIsInTime,
     /// Forget who was inside where a subscription begins.
     StayForgotten,
 }

@@ -49,6 +49,11 @@ struct FilterMap<'a> {
     fence: Vec<&'a str>,
     feature: Option<&'a str>,
     dwell: Option<&'a str>,
+    above: Option<&'a str>,
+    below: Option<&'a str>,
+    outside: Option<&'a str>,
+    hysteresis: Option<&'a str>,
+    least: Option<&'a str>,
     properties: Vec<(&'a str, &'a str)>,
 }
 
@@ -65,6 +70,11 @@ impl FilterMap<'_> {
             fence: self.fence.clone(),
             feature: self.feature,
             dwell: self.dwell,
+            above: self.above,
+            below: self.below,
+            outside: self.outside,
+            hysteresis: self.hysteresis,
+            least: self.least,
             properties: self.properties.clone(),
         };
         Ok(LiveFilter::new(&words, limits, memory)?)

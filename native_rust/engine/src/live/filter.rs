@@ -1,9 +1,11 @@
 //! What a subscriber wants to hear of.
 
+use super::crossings::Crossings;
 use super::features::{FeatureHandle, Features};
 use super::fence::{Fence, FenceArea, Passages};
 use super::fences::Fences;
 use super::finding::{Finding, Look};
+use super::level::Level;
 use super::matched::Matched;
 use super::passage::Fencing;
 use super::subject::{About, Subject};
@@ -30,6 +32,7 @@ pub struct LiveFilter {
     series: Vec<SeriesNames>,
     features: Option<Features>,
     fence: Option<Fence>,
+    level: Option<Level>,
     digest: Hash,
     _held: Reservation,
 }
@@ -75,6 +78,11 @@ impl LiveFilter {
             }
             features.look_for(fence.feature());
         }
+        let level = Level::new(words)?;
+        if level.is_some() && words.series.is_empty() {
+            let detail = "a level is one of series; give series_id";
+            return Err(Error::invalid(InvalidCode::Parameter, "/series_id", detail));
+        }
         let asks = fence.is_some() || features.asks();
         Ok(Self {
             op,
@@ -85,6 +93,7 @@ impl LiveFilter {
                 .collect(),
             features: asks.then_some(features),
             fence,
+            level,
             digest: words.digest(),
             _held: held,
         })
@@ -150,6 +159,8 @@ impl LiveFilter {
             (Some(fence), About::Feature(change)) => {
                 fence.feature() == Some(&change.id) && fence.asked.has(moves)
             }
+            // Some thousand points.
+            (None, About::Series(_)) => self.level.is_some() && subject.bytes.len() > 16 << 10,
             _ => false,
         }
     }
@@ -205,6 +216,14 @@ impl LiveFilter {
             },
             (_, About::Series(id)) => {
                 let taken = self.series.iter().any(|names| names.takes(id));
+                if let Some(level) = self.level.as_ref().filter(|_| taken) {
+                    let block = (id.as_str(), subject.block.seq, subject.bytes);
+                    let crossings = Crossings::find(state, level, block, budget)?;
+                    let matched = Matched::of(subject);
+                    let finding = crossings
+                        .map(|crossings| Finding::of_level(matched, self.digest, crossings));
+                    return Ok(finding.into());
+                }
                 Ok(taken.then(plain).flatten().into())
             }
             _ => Ok(Look::default()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::area_moved::AreaMoved;
+use super::crossings::Crossings;
 use super::fence::{Passages, Reason};
 use super::matched::Matched;
 use crate::types::Hash;
@@ -21,6 +22,8 @@ pub(super) struct Look {
 pub(super) struct Finding {
     pub matched: Matched,
     pub fenced: Option<Fenced>,
+    /// How a series passes a level, and what for.
+    crossings: Option<(Hash, Arc<Crossings>)>,
 }
 
 impl From<Option<Finding>> for Look {
@@ -55,6 +58,23 @@ impl Finding {
         Self {
             matched,
             fenced: None,
+            crossings: None,
+        }
+    }
+
+    /// Of a fence.
+    pub(super) fn of_fence(matched: Matched, fenced: Fenced) -> Self {
+        Self {
+            fenced: Some(fenced),
+            ..Self::plain(matched)
+        }
+    }
+
+    /// Of the level that a filter has.
+    pub(super) fn of_level(matched: Matched, filter: Hash, crossings: Crossings) -> Self {
+        Self {
+            crossings: Some((filter, Arc::new(crossings))),
+            ..Self::plain(matched)
         }
     }
 
@@ -65,7 +85,10 @@ impl Finding {
             matched: self.matched,
             told: fenced.map_or_else(Passages::default, |fenced| fenced.told),
             reason: fenced.and_then(|fenced| fenced.reason),
-            filter: moved.map(|(filter, _)| *filter),
+            filter: match &self.crossings {
+                Some((filter, _)) => Some(*filter),
+                None => moved.map(|(filter, _)| *filter),
+            },
         }
     }
 
@@ -73,6 +96,9 @@ impl Finding {
     pub(super) fn write(&self, json: &mut Vec<u8>) {
         let matched = self.matched.as_str();
         json.extend_from_slice(format!("\"matched\":\"{matched}\"").as_bytes());
+        if let Some((_, crossings)) = &self.crossings {
+            crossings.write(json);
+        }
         let Some(fenced) = &self.fenced else {
             return;
         };

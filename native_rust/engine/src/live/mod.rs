@@ -10,6 +10,7 @@
 mod area_moved;
 mod areas;
 mod content;
+mod crossings;
 mod dwell;
 mod features;
 mod feed;
@@ -20,6 +21,7 @@ mod finding;
 mod hub;
 mod index;
 mod kept;
+mod level;
 mod matched;
 mod matcher;
 #[cfg(test)]

@@ -99,10 +99,8 @@ impl Fencing<'_> {
             reason,
             moved: None,
         };
-        let finding = Some(Finding {
-            matched: Matched::new(before.inside, after.inside).unwrap_or(Matched::Neither),
-            fenced: Some(fenced),
-        });
+        let matched = Matched::new(before.inside, after.inside).unwrap_or(Matched::Neither);
+        let finding = Some(Finding::of_fence(matched, fenced));
         Ok(Look { finding, enters })
     }
 
@@ -142,14 +140,13 @@ impl Fencing<'_> {
                 moved.told.has(Passages::EXIT),
                 moved.told.has(Passages::ENTER),
             );
-            Finding {
-                matched: Matched::new(left, come).unwrap_or(Matched::Neither),
-                fenced: Some(Fenced {
-                    told: moved.told,
-                    reason: Some(Reason::Area),
-                    moved: Some((self.digest, moved)),
-                }),
-            }
+            let matched = Matched::new(left, come).unwrap_or(Matched::Neither);
+            let fenced = Fenced {
+                told: moved.told,
+                reason: Some(Reason::Area),
+                moved: Some((self.digest, moved)),
+            };
+            Finding::of_fence(matched, fenced)
         }))
     }
 }

@@ -29,6 +29,16 @@ pub struct LiveWords<'w> {
     pub feature: Option<&'w str>,
     /// How many seconds what enters the fence has to stay to be told of.
     pub dwell: Option<&'w str>,
+    /// The level of series that their values pass: a number, or `low,high`; one of them.
+    pub above: Option<&'w str>,
+    /// See `above`.
+    pub below: Option<&'w str>,
+    /// See `above`.
+    pub outside: Option<&'w str>,
+    /// How far from the level a value has to come back, 0 without it.
+    pub hysteresis: Option<&'w str>,
+    /// For how many seconds a series has to be beyond the level, by the times of its points.
+    pub least: Option<&'w str>,
     /// Keys and expressions of [`Filter`], on properties alone.
     pub properties: Vec<(&'w str, &'w str)>,
 }
@@ -58,7 +68,17 @@ impl LiveWords<'_> {
         part(self.geometry.unwrap_or_default());
         part(format!("{:?}{:?}", self.predicate, self.antimeridian).as_bytes());
         part(optional(self.feature).as_bytes());
-        part(optional(self.dwell).as_bytes());
+        let optionals = [
+            self.dwell,
+            self.above,
+            self.below,
+            self.outside,
+            self.hysteresis,
+            self.least,
+        ];
+        for text in optionals {
+            part(optional(text).as_bytes());
+        }
         for list in [&self.series, &self.ids, &self.fence] {
             let mut list = list.clone();
             list.sort_unstable();

@@ -62,6 +62,15 @@ impl Hash for ValueFilter {
 }
 
 impl ValueFilter {
+    /// Those from one number to another.
+    pub(crate) fn between(least: f64, greatest: f64) -> Self {
+        Self {
+            least,
+            greatest,
+            ..Self::default()
+        }
+    }
+
     /// Reads conditions; the type describes them.
     ///
     /// # Errors

@@ -32,12 +32,21 @@ fn point(x: i64, y: i64) -> String {
     format!(r#"{{"type":"Point","coordinates":[{x},{y}]}}"#)
 }
 
+/// Where things begin: in the midst, at the antimeridian on both sides, and at a pole.
+const HOMES: [[i64; 2]; 5] = [[0, 0], [178, 4], [-178, 4], [5, 88], [3, -3]];
+
 /// Things on their way, each of which goes on from where it is.
 struct Walkers([[i64; 2]; 5]);
 
 impl Walkers {
-    fn step(&mut self, db: &Database, dice: &mut Dice) {
+    /// One goes anywhere, or comes back if it is `near` where it is at home.
+    fn step(&mut self, db: &Database, dice: &mut Dice, near: bool) {
         let one = dice.below(5) as usize;
+        let away = |at: i64, home: i64| ((at - home + 540).rem_euclid(360) - 180).abs();
+        let [[x, y], [home_x, home_y]] = [self.0[one], HOMES[one]];
+        if near && (away(x, home_x) > 9 || away(y, home_y) > 9) {
+            self.0[one] = HOMES[one];
+        }
         let far = match dice.below(8) {
             0 => 40,
             1 => 12,
@@ -54,7 +63,7 @@ impl Walkers {
     }
 }
 
-fn history(seed: u64) -> usize {
+fn history(seed: u64, long: bool) -> Counts {
     let mut dice = Dice::new(seed, 31);
     let db = open(Limits {
         segment_bytes: 32 << 10,
@@ -64,8 +73,9 @@ fn history(seed: u64) -> usize {
         ..Limits::default()
     });
     let live = Live::default();
-    let mut walkers = Walkers([[0, 0], [178, 4], [-178, 4], [5, 88], [3, -3]]);
-    let words: Vec<Words> = (0..24)
+    let mut walkers = Walkers(HOMES);
+    let (steps, fences) = if long { (6_000, 60) } else { (400, 24) };
+    let words: Vec<Words> = (0..fences)
         .map(|n| match n % 2 {
             0 => Words::fence(&mut dice),
             _ => Words::staying(&mut dice),
@@ -78,11 +88,10 @@ fn history(seed: u64) -> usize {
         .iter()
         .map(|w| follow(w, None, all).unwrap())
         .collect();
-    for _ in 0..400 {
-        match dice.below(10) {
-            0..6 => walkers.step(&db, &mut dice),
+    for _ in 0..steps {
+        match dice.below(if long { 100 } else { 10 }) {
             6..9 => write(&db, &mut dice),
-            _ => {
+            9 => {
                 // It begins anywhere, and goes on with what comes.
                 let one = &words[dice.below(words.len() as u64) as usize];
                 let since = dice.below(db.info().unwrap().durable_seq + 1);
@@ -92,6 +101,7 @@ fn history(seed: u64) -> usize {
                 };
                 followers.push(follow(one, Some(since), demand).unwrap());
             }
+            _ => walkers.step(&db, &mut dice, long),
         }
     }
     settle(&db);
@@ -99,25 +109,55 @@ fn history(seed: u64) -> usize {
     let mut plain = Plain::default();
     plain.read(&db);
     let last = plain.entries.len() as u64;
-    let mut events = 0;
+    let mut counts = Counts::default();
     for follower in &followers {
         follower.catch_up(last);
-        events += follower.check(&plain, Some(last));
+        counts.events += follower.check(&plain, Some(last));
+        counts.passages += follower.passages();
     }
     db.close();
     live.close();
-    events
+    counts
+}
+
+/// What was told and is as brute force finds it.
+#[derive(Default)]
+struct Counts {
+    events: usize,
+    /// Those that go into an area, out of it or through it, or stay there.
+    passages: usize,
+}
+
+/// `FORMDB_FENCE_PASSAGES`: how many are to be compared at least.
+fn wanted() -> usize {
+    let text = std::env::var("FORMDB_FENCE_PASSAGES").ok();
+    text.map_or(0, |text| text.parse().unwrap())
 }
 
 #[test]
 fn what_they_tell_is_what_brute_force_finds() {
-    let mut events = 0;
-    for seed in super::oracles_seeds(12) {
-        let told = std::panic::catch_unwind(|| history(seed));
-        events += told.unwrap_or_else(|_| panic!("seed {seed}"));
+    let mut counts = Counts::default();
+    let mut add = |seed, long| {
+        let told = std::panic::catch_unwind(|| history(seed, long));
+        let told = told.unwrap_or_else(|_| panic!("seed {seed}"));
+        counts.events += told.events;
+        counts.passages += told.passages;
+        counts.passages
+    };
+    let seeds = super::oracles_seeds(12);
+    let mut passages = 0;
+    for seed in seeds.clone() {
+        passages = add(seed, false);
     }
-    assert!(events > 1_000);
-    compared("events of fences", events);
+    for seed in seeds.end.. {
+        if passages >= wanted() {
+            break;
+        }
+        passages = add(seed, true);
+    }
+    assert!(counts.events > 1_000);
+    compared("events of fences", counts.events);
+    compared("passages of fences", counts.passages);
 }
 
 fn square(from: i64, to: i64) -> String {

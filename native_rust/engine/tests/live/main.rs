@@ -12,6 +12,7 @@ mod bounds;
 mod fence_rules;
 mod fences;
 mod followers;
+mod levels;
 #[path = "../support/oracles.rs"]
 mod oracles;
 mod plain;

@@ -6,6 +6,7 @@ use formdb_engine::{Cancel, Database, EntryQuery, LiveFilter, LiveWords, Predica
 use serde_json::{Value, json};
 
 use super::fence_rules::{World, rects_of, spelled, touch};
+use super::levels::{AllPoints, Level, Points};
 use super::proofs::{Roots, hash};
 use super::stays::{Item, Stays};
 use super::workload::{Dice, KINDS, SERIES, corners, rectangle};
@@ -26,6 +27,7 @@ pub struct Words {
     pub feature: Option<String>,
     /// Seconds.
     pub dwell: Option<&'static str>,
+    pub level: Option<Level>,
 }
 
 impl Words {
@@ -42,6 +44,16 @@ impl Words {
         Self {
             fence: fence.to_vec(),
             feature: Some(feature.into()),
+            ..Self::default()
+        }
+    }
+
+    /// How series pass a level.
+    pub fn level(dice: &mut Dice) -> Self {
+        let names = ["a/x", "a*", "*", "b", "none"];
+        Self {
+            series: vec![dice.pick(&names).to_owned()],
+            level: Some(Level::random(dice)),
             ..Self::default()
         }
     }
@@ -169,7 +181,14 @@ impl Words {
         let (series, ids) = (list(&self.series), list(&self.ids));
         let bbox = self.bbox.map(|[w, s, e, n]| format!("{w},{s},{e},{n}"));
         let geometry = self.geometry.map(rectangle);
+        let level = self.level.as_ref().map(Level::texts).unwrap_or_default();
+        let [above, below, outside, hysteresis, least] = &level;
         let words = LiveWords {
+            above: above.as_deref(),
+            below: below.as_deref(),
+            outside: outside.as_deref(),
+            hysteresis: hysteresis.as_deref(),
+            least: least.as_deref(),
             op: self.op,
             series: series.iter().map(String::as_str).collect(),
             ids: ids.iter().map(String::as_str).collect(),
@@ -209,6 +228,12 @@ impl Words {
             .is_some_and(|wanted| wanted != op && wanted != entry.effect)
         {
             return None;
+        }
+        if let Some(level) = &self.level {
+            let matched = self.matched(entry)?;
+            let mut told = level.told(entry.points.as_ref()?)?;
+            told["matched"] = json!(matched);
+            return Some(told);
         }
         if self.fence.is_empty() && self.dwell.is_none() {
             return Some(json!({"matched": self.matched(entry)?}));
@@ -350,6 +375,8 @@ pub struct Entry {
     pub json: Value,
     effect: String,
     about: About,
+    /// Where they are asked for.
+    points: Option<Points>,
 }
 
 /// The journal as it is.
@@ -358,6 +385,7 @@ pub struct Plain {
     pub entries: Vec<Entry>,
     pub roots: Roots,
     features: HashMap<String, Value>,
+    points: AllPoints,
 }
 
 impl Plain {
@@ -399,11 +427,17 @@ impl Plain {
         let seq = json["seq"].as_u64().unwrap();
         assert_eq!(seq, self.entries.len() as u64 + 1);
         self.roots.push(hash(&json["hash"]));
+        let reverts = json["body"]["reverts"].as_u64();
+        let points = match effect.as_str() {
+            "put_points" | "delete_points" => Some(self.points.enter(body, seq, reverts)),
+            _ => None,
+        };
         self.entries.push(Entry {
             seq,
             json,
             effect,
             about,
+            points,
         });
     }
 
