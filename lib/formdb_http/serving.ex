@@ -103,6 +103,10 @@ defmodule FormdbHttp.Serving do
   @spec check_open(Types.database()) :: :ok | {:error, Error.t()}
   defdelegate check_open(name), to: Engine
 
+  @doc "Whether there is a database of that name, open or not: from memory."
+  @spec database?(String.t()) :: boolean()
+  defdelegate database?(name), to: DataFolder, as: :member?
+
   @doc """
   Writes a Feature or a FeatureCollection, whichever it is: `{:ok, {:feature, ack}}`
   or `{:ok, {:collection, ack}}` with the maps of `FormdbHttp.put_feature/3` (without

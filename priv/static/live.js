@@ -164,6 +164,8 @@ const open = (db, filter) => {
   mine.addEventListener("journal_event", ({ data }) => take(JSON.parse(data)));
   mine.addEventListener("live", () => say(`Following ${db}.`));
   mine.addEventListener("lagging", () => say(`Following ${db}; more comes than is shown.`));
+  mine.addEventListener("waiting", () => say(`Waiting until ${db} is open.`));
+  mine.addEventListener("begun", () => say(`Following ${db}.`));
   mine.addEventListener("closed", ({ data }) => say(`Not following ${db}: ${JSON.parse(data).reason}.`));
   mine.onopen = () => say(`Following ${db}.`);
   // The browser asks again by itself unless it was refused.

@@ -62,7 +62,7 @@ def run(name, server, *arguments):
 
 def main():
     began = time.monotonic()
-    clients.SERVER_SETTINGS = {"FORMDB_BASE_PATH": "/formdb", "FORMDB_TRUSTED_PROXIES": "127.0.0.1"}
+    clients.SERVER_SETTINGS = {"FORMDB_BASE_PATH": "/formdb", "FORMDB_TRUSTED_PROXIES": "127.0.0.1", "FORMDB_HEARTBEAT_MS": "500"}
     with tempfile.TemporaryDirectory(prefix="formdb-live-") as folder:
         folder = Path(folder)
         server = Server(folder)

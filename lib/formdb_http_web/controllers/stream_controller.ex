@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.StreamController do
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
   alias FormdbHttpWeb.JournalPage
-  alias FormdbHttpWeb.Live.{EventStream, Reader}
+  alias FormdbHttpWeb.Live.{EventStream, Opening, Reader}
 
   # Words of a subscription's filter.
   @filters for name <-
@@ -23,15 +23,29 @@ defmodule FormdbHttpWeb.StreamController do
     "x-accel-buffering" => "no"
   }
 
-  def show(req, %{db: db} = params) do
-    with {:ok, params} <- JournalPage.in_sequence(params, :since),
-         {:ok, since} <- since(params),
-         opts = [filter: filter(params), since: since, proof: params.proof],
-         {:ok, sub} <- FormdbHttp.subscribe(db, [to: self(), demand: @demand] ++ opts) do
-      parts =
-        EventStream.parts(sub, %{heartbeat_ms: req.settings.heartbeat_ms, reader: Reader.new(req)})
+  def show(%{settings: settings} = req, %{db: db} = params) do
+    opts = %{
+      heartbeat_ms: settings.heartbeat_ms,
+      wait_ms: settings.longest_wait_ms,
+      reader: Reader.new(req)
+    }
 
-      {200, @headers, {:live, parts}}
+    case subscribe(params) do
+      {:ok, sub} ->
+        {200, @headers, {:live, EventStream.parts(sub, opts)}}
+
+      {:error, error} ->
+        if Opening.passes?(error, db),
+          do: {200, @headers, {:live, Opening.parts(db, fn -> subscribe(params) end, opts)}},
+          else: {:error, error}
+    end
+  end
+
+  defp subscribe(%{db: db} = params) do
+    with {:ok, params} <- JournalPage.in_sequence(params, :since),
+         {:ok, since} <- since(params) do
+      opts = [filter: filter(params), since: since, proof: params.proof]
+      FormdbHttp.subscribe(db, [to: self(), demand: @demand] ++ opts)
     end
   end
 

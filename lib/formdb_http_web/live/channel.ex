@@ -10,17 +10,21 @@ defmodule FormdbHttpWeb.Live.Channel do
   alias FormdbHttpWeb.Live.{Entry, Serializer}
   alias FormdbHttpWeb.Params
 
-  @enforce_keys [:version, :topic, :db, :join_ref, :sub, :around]
+  @enforce_keys [:version, :topic, :db, :join_ref, :sub, :around, :position]
   defstruct @enforce_keys
 
-  @typedoc "`around` is what stands before and behind each entry."
+  @typedoc """
+    * `around` - what stands before and behind each entry
+    * `position` - the last block of which the client was told that it has all up to there
+  """
   @type t :: %__MODULE__{
           version: Serializer.version(),
           topic: String.t(),
           db: String.t(),
           join_ref: Serializer.ref(),
           sub: FormdbHttp.Subscription.t(),
-          around: {binary(), binary()}
+          around: {binary(), binary()},
+          position: non_neg_integer()
         }
 
   @params ["filter", "proof", "since"]
@@ -138,7 +142,8 @@ defmodule FormdbHttpWeb.Live.Channel do
       db: db,
       join_ref: join_ref,
       sub: sub,
-      around: around
+      around: around,
+      position: sub.since
     }
   end
 
@@ -218,9 +223,9 @@ defmodule FormdbHttpWeb.Live.Channel do
   def dwells(channel, dwells),
     do: for(dwell <- dwells, do: push(channel, nil, "dwell_event", dwell.json))
 
-  @doc "That it lags, or is at the end of the journal."
-  @spec state(t(), :lagging | :live, non_neg_integer()) :: Serializer.frame()
-  def state(channel, event, seq) when event in [:lagging, :live],
+  @doc "That it lags, is at the end of the journal, or has come so far."
+  @spec state(t(), :lagging | :live | :position, non_neg_integer()) :: Serializer.frame()
+  def state(channel, event, seq) when event in [:lagging, :live, :position],
     do: push(channel, nil, Atom.to_string(event), JSON.encode(seq: seq))
 
   @doc """

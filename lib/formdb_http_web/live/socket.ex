@@ -108,8 +108,17 @@ defmodule FormdbHttpWeb.Live.Socket do
   @doc "Pings are answered by the host."
   def handle_control(_frame, state), do: {:ok, state}
 
-  defp act(%{topic: "phoenix", event: "heartbeat"} = message, nil, state),
-    do: {[Reply.ok(state.version, message, %{})], state}
+  # Where a filter takes nothing for long, the client learns so how far it is.
+  defp act(%{topic: "phoenix", event: "heartbeat"} = message, nil, state) do
+    subs = for {_topic, %{sub: sub}} <- state.channels, do: sub
+
+    after_events(
+      :positions,
+      for(sub <- subs, do: {sub.ref, state.core.subscription_info(sub).seq})
+    )
+
+    {[Reply.ok(state.version, message, %{})], state}
+  end
 
   defp act(%{event: "phx_join"} = message, nil, state), do: join(message, state)
 
@@ -214,7 +223,8 @@ defmodule FormdbHttpWeb.Live.Socket do
   defp call(:info, message, channel, state) do
     # Of them demand is no matter of the client's.
     info = channel.sub |> state.core.subscription_info() |> Map.take([:seq, :delivered, :lagging])
-    {:ok, [Reply.ok(state.version, message, info)], state}
+    after_events(:info, {channel.sub.ref, message, info})
+    {:ok, [], state}
   end
 
   defp call({:filter, filter}, message, channel, state) do
@@ -223,6 +233,10 @@ defmodule FormdbHttpWeb.Live.Socket do
   end
 
   defp call({:error, error}, _message, _channel, _state), do: {:error, error}
+
+  # What is said of a subscription counts events that lie in the mailbox. A client may go on
+  # behind the block that it is told, so it is told when it has had those.
+  defp after_events(what, value), do: send(self(), {__MODULE__, what, value})
 
   ## From the server
 
@@ -237,6 +251,26 @@ defmodule FormdbHttpWeb.Live.Socket do
   def handle_info({__MODULE__, :sent}, %{sent: sent} = state) do
     for {ref, count} <- sent, %{sub: sub} <- [channel(ref, state)], do: state.core.ask(sub, count)
     {:ok, %{state | sent: %{}, unasked: {0, 0}}}
+  end
+
+  def handle_info({__MODULE__, :info, {ref, message, info}}, state) do
+    frames = if channel(ref, state), do: [Reply.ok(state.version, message, info)], else: []
+    push({frames, state})
+  end
+
+  def handle_info({__MODULE__, :positions, positions}, state) do
+    positions
+    |> Enum.flat_map_reduce(state, fn {ref, seq}, state ->
+      case channel(ref, state) do
+        %{position: before, topic: topic} = channel when before < seq ->
+          channels = Map.put(state.channels, topic, %{channel | position: seq})
+          {[Channel.state(channel, :position, seq)], %{state | channels: channels}}
+
+        _told_or_left ->
+          {[], state}
+      end
+    end)
+    |> push()
   end
 
   def handle_info({:DOWN, monitor, :process, _pid, reason}, state)

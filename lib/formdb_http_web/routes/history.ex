@@ -45,8 +45,9 @@ defmodule FormdbHttpWeb.Routes.History do
             "What came after `since` is sent first, or after the block that `Last-Event-ID` names; without " <>
               "either only what comes from now on. The data of an event `journal_event` is an entry of the " <>
               "journal with the sequence of the event before it (`after`); of `live` and `lagging` it is the " <>
-              "sequence up to which all was sent. A comment is sent where nothing is new for " <>
-              "FORMDB_HEARTBEAT_MS.",
+              "sequence up to which all was sent. After FORMDB_HEARTBEAT_MS without news an `id` without an " <>
+              "event says how far the journal was looked through, or a comment that the connection lives. " <>
+              "A stream of a database that is not open waits for it.",
           query:
             [
               since(),

@@ -113,6 +113,8 @@ pub(crate) enum Bug {
     RestUnchanged,
     /// Feed a subscriber by the filter that it had before it was handed over.
     BeginUnchanged,
+    /// Say that a subscriber has been sent what the matcher found after it was done with it.
+    SeenAfter,
     /// Compare a version with the area of a fence as it is by now.
     AreaOfLater,
     /// Look for the fences of an area where that was at first.

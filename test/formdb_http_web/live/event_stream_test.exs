@@ -97,6 +97,89 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
     assert second["body"]["properties"]["text"] == "line\nline\r\ndata: x"
   end
 
+  @tag settings: %{heartbeat_ms: 20}
+  test "an id without an event says how far a filter has looked, and takes nobody past an event",
+       context do
+    %{port: port, db: db, path: path} = context
+    {socket, _} = open(port, path <> "/stream?since=0&ids=wanted")
+    for n <- 1..5, do: put(db, "other-#{n}")
+    text = await_id(socket, "5", "")
+    put(db, "wanted")
+    put(db, "other")
+    {[{"6", %{"after" => 0}}], text} = events(socket, "journal_event", 1, text)
+    await_id(socket, "7", text)
+    # From there on nothing is read again.
+    {socket, _} = open(port, path <> "/stream?since=0&ids=wanted", [{"last-event-id", "7"}])
+    put(db, "wanted")
+    assert {[{"8", %{"after" => 7}}], _} = events(socket, "journal_event", 1)
+  end
+
+  # Until a block comes that has this id and nothing else, past no event.
+  defp await_id(socket, id, text) do
+    {block, text} = next(socket, text)
+    refute block["event"] == "journal_event"
+    if block == %{"id" => id}, do: text, else: await_id(socket, id, text)
+  end
+
+  @tag settings: %{heartbeat_ms: 20}
+  test "a stream waits for a database that is closed, and begins when it is open", context do
+    %{port: port, db: db, path: path} = context
+    for id <- ["a", "b"], do: put(db, id)
+    :ok = FormdbHttp.close(db)
+    {socket, head} = open(port, path <> "/stream?since=1")
+    assert %{status: 200, headers: %{"content-type" => "text/event-stream"}} = head
+
+    waiting = %{
+      "retry" => "1000",
+      "event" => "waiting",
+      "data" => ~s({"reason":"database_closed"})
+    }
+
+    assert {^waiting, text} = next(socket)
+    # It is said that the connection lives.
+    assert {%{"" => ""}, text} = next(socket, text)
+    {:ok, _} = FormdbHttp.open(db)
+    assert {[{"1", %{"seq" => 1}}], text} = events(socket, "begun", 1, text)
+    assert {[{"2", %{"after" => 1}}], text} = events(socket, "journal_event", 1, text)
+
+    # It ends with the database, and the same is asked for again.
+    :ok = FormdbHttp.close(db)
+    assert {[{nil, %{"reason" => "database_closed"}}], _} = events(socket, "closed", 1, text)
+    {socket, %{status: 200}} = open(port, path <> "/stream?since=1", [{"last-event-id", "2"}])
+    {:ok, _} = FormdbHttp.open(db)
+    put(db, "c")
+    assert {[{"3", %{"after" => 2}}], _} = events(socket, "journal_event", 1)
+  end
+
+  @tag settings: %{longest_wait_ms: 1_000}
+  test "a stream that waits ends in time, with the database, and with the server", context do
+    %{port: port, db: db, path: path} = context
+    :ok = FormdbHttp.close(db)
+    {socket, %{status: 200}} = open(port, path <> "/stream")
+    assert {%{"retry" => _}, text} = next(socket)
+    assert next(socket, text) == :ended
+
+    {socket, %{status: 200}} = open(port, path <> "/stream")
+    :ok = FormdbHttp.purge(db)
+    assert {[{nil, %{"reason" => "database_not_found"}}], _} = events(socket, "closed", 1)
+    # One that is gone, or never was, is not waited for.
+    for name <- [db, "never"], path = "/api/v1/databases/#{name}/journal/stream" do
+      assert %{status: 404} = get(port, path)
+    end
+
+    {:ok, _} = FormdbHttp.open(db)
+    :ok = FormdbHttp.close(db)
+    # What is asked for wrongly is refused when it can be told.
+    {socket, %{status: 200}} = open(port, path <> "/stream?since=0&log=abc")
+    {:ok, _} = FormdbHttp.open(db)
+    assert {[{nil, %{"reason" => "log_diverged"}}], _} = events(socket, "closed", 1)
+    :ok = FormdbHttp.close(db)
+    {socket, %{status: 200}} = open(port, path <> "/stream")
+    wait_until(fn -> Open.count(:stream) == 1 end)
+    Open.tell(:drain)
+    assert {[{nil, %{"reason" => "server_stops"}}], _} = events(socket, "closed", 1)
+  end
+
   test "one who comes again goes on behind the last event that it had", context do
     %{port: port, db: db, path: path} = context
     for id <- ["a", "b", "c"], do: put(db, id)

@@ -499,14 +499,35 @@ defmodule FormdbHttpWeb.Live.SocketTest do
   test "a client may ask how its subscription is getting on" do
     state = joined()
 
+    # It counts what lies in the mailbox, so the client has that before.
+    assert {[], state} = say(state, ~s(["1","2","journal:quakes","get_info",{}]))
+    assert_received {Socket, :info, _} = said
+
     assert {[~s(["1","2","journal:quakes","phx_reply",{"status":"ok","response":) <> info], state} =
-             say(state, ~s(["1","2","journal:quakes","get_info",{}]))
+             hear(state, said)
 
     assert JSON.decode!(String.replace_suffix(info, "}]", "")) ==
              %{"seq" => 9, "delivered" => 1, "lagging" => false}
 
     assert {[reply], _} = say(state, ~s(["1","2","journal:quakes","get_info",{"x":1}]))
     assert reply =~ ~s("reason":"invalid_parameter")
+    # Who has left meanwhile gets no answer.
+    {[_reply, _close], state} = say(state, ~s(["1","3","journal:quakes","phx_leave",{}]))
+    assert {[], _} = hear(state, said)
+  end
+
+  test "after a heartbeat a client is told how far it is, if it was not before" do
+    state = joined()
+    heartbeat = ~s([null,"6","phoenix","heartbeat",{}])
+    {[_reply], state} = say(state, heartbeat)
+    assert_received {Socket, :positions, [{{:sub, 1}, 9}]} = first
+    # What was sent to the socket before comes before.
+    assert {[~s(["1",null,"journal:quakes","position",{"seq":9}])], state} = hear(state, first)
+    {[_reply], state} = say(state, heartbeat)
+    assert_received {Socket, :positions, _} = second
+    assert {[], state} = hear(state, second)
+    {[_reply, _close], state} = say(state, ~s(["1","3","journal:quakes","phx_leave",{}]))
+    assert {[], _} = hear(state, first)
   end
 
   test "what is no message closes the socket" do

@@ -150,6 +150,28 @@ try {
   check("left", await page(`new Promise((resolve) => channel.leave().receive("ok", () => resolve("ok")))`), "ok");
   await page(`new Promise((resolve) => socket.disconnect(() => resolve("ok")))`);
 
+  // An EventSource, whose filter takes little: an id that comes without an event is where it goes on.
+  await page(`
+    globalThis.heard = [];
+    globalThis.rare = new EventSource("/api/v1/databases/seen/journal/stream?since=0&ids=rare");
+    rare.addEventListener("journal_event", ({ data, lastEventId }) => heard.push([JSON.parse(data).after, lastEventId]));
+    new Promise((resolve) => rare.addEventListener("live", resolve)).then(() => 0);
+  `);
+  for (const id of ["x", "y"]) await put("seen", id, null);
+  await pause(1_500);
+  await ask("kill");
+  await put("seen", "rare", null);
+  await until("what it takes, after what it does not", "heard", [[36, "37"]]);
+  // The same goes on where its database is closed, and opened after a while.
+  await page(`for (const name of ["closed", "waiting", "begun"])
+    rare.addEventListener(name, ({ data }) => heard.push([name, JSON.parse(data).reason ?? JSON.parse(data).seq])); 0`);
+  await call("DELETE", "/seen");
+  await until("it waits", "heard.slice(1)", [["closed", "database_closed"], ["waiting", "database_closed"]]);
+  await call("POST", "", { name: "seen" });
+  await put("seen", "rare", null);
+  await until("it goes on", "heard.slice(3)", [["begun", 37], [37, "38"]]);
+  await page("rare.close()");
+
   const outside = requested.filter((url) => ![base, base.replace("http", "ws"), "about:", "data:"].some((own) => url.startsWith(own)));
   check("nothing is asked for elsewhere", outside, []);
   check("nothing fails on the page", complaints, []);

@@ -93,7 +93,7 @@ pub struct Follow {
 /// How a subscription is getting on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubscriptionInfo {
-    /// All blocks up to here are decided on.
+    /// All blocks up to here are decided on, and what was found in them was sent.
     pub seq: u64,
     /// Events that were sent.
     pub delivered: u64,
@@ -300,13 +300,9 @@ impl Subscription {
     /// How it is getting on.
     #[must_use]
     pub fn info(&self) -> SubscriptionInfo {
-        let standing = self.subscriber.seat.standing();
-        let seq = match standing.owner {
-            Owner::Matcher => standing.position.max(self.hub.position()),
-            _ => standing.position,
-        };
+        let standing = self.subscriber.seat.standing(|| self.hub.position());
         SubscriptionInfo {
-            seq,
+            seq: standing.position,
             delivered: standing.delivered,
             demand: standing.demand,
             lagging: standing.lagging,

@@ -3,6 +3,7 @@
 //! and asks for the rest, in thousands of orders. A run in which everybody waits fails by
 //! itself.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::planted::Bug;
@@ -241,12 +242,21 @@ fn one_order() {
         go(Box::new(move |world| world.pool(&queue))),
     ];
     world.ask(1);
+    // What is said to have been sent has been.
+    let seen = world.seat.standing(|| World::load(&world.position));
+    let mut events: VecDeque<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    let sent = events.back().map_or(0, |(seq, _)| *seq);
+    assert!(
+        seen.position <= sent,
+        "block {sent} is the last that was sent, and {} is said",
+        seen.position
+    );
     let changed = world.change();
     world.ask(100);
     let taken = (1..=BLOCKS).filter(|seq| *seq <= changed || seq.is_multiple_of(2));
     let mut after = 0;
     for seq in taken {
-        let event = heard.recv().unwrap();
+        let event = events.pop_front().unwrap_or_else(|| heard.recv().unwrap());
         assert_eq!(
             event,
             (seq, after),
@@ -275,6 +285,7 @@ fn a_seat_that_is_wrong_is_noticed() {
         (Bug::RestUnasked, &["deadlock"][..]),
         (Bug::RestUnchanged, &["deadlock"]),
         (Bug::BeginUnchanged, &["another event"]),
+        (Bug::SeenAfter, &["is said"]),
     ] {
         notices(bug, words, one_order, ORDERS);
     }

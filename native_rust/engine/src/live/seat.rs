@@ -119,7 +119,7 @@ pub(super) struct Begun<F, R> {
 /// How a subscription is getting on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
-    pub owner: Owner,
+    /// All blocks up to here are decided on, and what was found in them was sent.
     pub position: u64,
     pub delivered: u64,
     pub demand: u64,
@@ -297,15 +297,28 @@ impl<F: Clone, R> Seat<F, R> {
         changes.into_iter().map(|(_, answer)| answer).collect()
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    /// How it is getting on. `matcher` is how far that has come: what it found up to there
+    /// it has sent. It is asked first: whoever belongs to it after that has been sent all up
+    /// to there, and whoever does not any more may lack what came since.
+    pub(super) fn standing(&self, matcher: impl Fn() -> u64) -> Standing {
+        let seen = matcher();
         let place = self.0.lock();
-        Standing {
-            owner: place.owner,
-            position: place.position,
+        let (owner, position) = (place.owner, place.position);
+        let mut standing = Standing {
+            position,
             delivered: place.delivered,
             demand: place.credit.events,
             lagging: place.told,
+        };
+        drop(place);
+        if owner == Owner::Matcher {
+            let seen = match planted(Bug::SeenAfter) {
+                true => matcher(),
+                false => seen,
+            };
+            standing.position = position.max(seen);
         }
+        standing
     }
 }
 
