@@ -55,6 +55,7 @@ interop: build ## run the tests that need other systems and clients (as root)
 	test/interop/clients.py
 	test/interop/streams.py
 	test/interop/live.py
+	test/interop/live_loss.py
 	test/interop/load_test.py
 	test/interop/contract.py
 	test/interop/book.py
@@ -76,9 +77,12 @@ soak: setup ## run the reliability tests for long (SOAK_SECONDS=300 FUZZ_SECONDS
 	$(MAKE) webhooks
 	$(MAKE) fences
 
-live: setup ## hold what subscribers are told against the journal (DELIVERIES=1000000)
+# First by processes in the system itself, and then over real sockets.
+live: build ## hold what subscribers are told against the journal (DELIVERIES=1000000)
 	FORMDB_LIVE_DELIVERIES=$(or $(DELIVERIES),1000000) FORMDB_LIVE_KILLS=20 \
 		mix test test/integration/live_loss_test.exs
+	DELIVERIES=$(or $(DELIVERIES),1000000) DISCONNECTS=1000 KILLS=20 CHANGES=100 CLOSINGS=20 FOLLOWERS=300 \
+		test/interop/live_loss.py
 
 webhooks: setup ## hold what webhooks deliver against the journal (DELIVERIES=100000 KILLS=100)
 	FORMDB_WEBHOOK_TEST_EVENTS=$(or $(DELIVERIES),100000) FORMDB_WEBHOOK_TEST_KILLS=$(or $(KILLS),100) \

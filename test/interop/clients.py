@@ -14,6 +14,7 @@ import gzip
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -70,9 +71,14 @@ def fail(text):
 
 
 def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """None of those that the system gives to clients: while a server is down, one of them could have it."""
+    while True:
+        with socket.socket() as taken:
+            try:
+                taken.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+                return taken.getsockname()[1]
+            except OSError:
+                continue
 
 
 class Process:
