@@ -17,7 +17,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-names=(spatial_index temporal_index query_cache database storage http_read read_latency live websocket_stress http_load)
+names=(spatial_index temporal_index query_cache database storage http_read read_latency live webhook websocket_stress http_load)
 
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench/run_all_benchmarks.sh; echo "Names: ${names[*]}"; }
 refuse() {

@@ -2,8 +2,8 @@ defmodule FormdbHttp.Webhooks do
   @moduledoc false
   # Webhooks. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Actor, Catalog, Error, Input, Live, Native, Writing}
-  alias FormdbHttp.Webhooks.{Delivery, Keeper, Letters, Progress, Registration}
+  alias FormdbHttp.{Actor, Catalog, Error, Input, JSON, Live, Native, Writing}
+  alias FormdbHttp.Webhooks.{Address, Delivery, Keeper, Letters, Progress, Registration}
 
   @asked [:address, :filter, :since, :active]
 
@@ -28,20 +28,52 @@ defmodule FormdbHttp.Webhooks do
   end
 
   def create_webhook(name, asked, opts) do
-    with {:ok, {webhook, text, secret}} <-
-           Keeper.call(name, {:create, asked!(asked, [:id]), write_options(opts)}),
+    asked = asked |> asked!([:id]) |> Map.put_new(:address, nil) |> Map.put_new(:filter, %{})
+
+    with {:ok, asked} <- checked(name, asked),
+         {:ok, {webhook, text, secret}} <-
+           Keeper.call(name, {:create, asked, write_options(opts)}),
          do: {:ok, name |> describe(webhook, text) |> Map.put(:secret, secret)}
   end
 
   def update_webhook(name, id, asked, opts) do
-    asked = asked!(asked, [:rotate_secret])
-
-    with {:ok, {webhook, text, secret}} <-
+    with {:ok, asked} <- checked(name, asked!(asked, [:rotate_secret])),
+         {:ok, {webhook, text, secret}} <-
            Keeper.call(name, {:update, id, asked, write_options(opts)}) do
       described = describe(name, webhook, text)
       {:ok, if(asked[:rotate_secret], do: Map.put(described, :secret, secret), else: described)}
     end
   end
+
+  # In the process that asks: what cannot be read is nobody else's trouble.
+  defp checked(name, asked) do
+    with {:ok, asked} <- address(asked), do: followed(name, asked)
+  end
+
+  # As a function: whatever becomes of the process that gets it, the log has no secret then.
+  defp address(%{address: text} = asked) do
+    with {:ok, address} <- Address.parse(text, Catalog.config().webhook_private),
+         do: {:ok, %{asked | address: fn -> address end}}
+  end
+
+  defp address(asked), do: {:ok, asked}
+
+  # That a filter can be followed, and from where, is seen by doing so.
+  defp followed(name, asked) when is_map_key(asked, :filter) or is_map_key(asked, :since) do
+    filter = asked[:filter] || %{}
+
+    with {:ok, sub} <- Live.subscribe(name, filter: filter, since: asked[:since], demand: 0) do
+      Live.unsubscribe(sub)
+      asked = if asked[:filter], do: %{asked | filter: plain(filter)}, else: asked
+      begins = if asked[:since] == nil, do: :now, else: :there
+      {:ok, Map.put(asked, :since, {begins, sub.since})}
+    end
+  end
+
+  defp followed(_name, asked), do: {:ok, asked}
+
+  # As JSON has it.
+  defp plain(filter), do: filter |> Map.new() |> JSON.text() |> JSON.decode!()
 
   def delete_webhook(name, id, opts), do: Keeper.call(name, {:delete, id, write_options(opts)})
 
@@ -54,10 +86,14 @@ defmodule FormdbHttp.Webhooks do
   defp asked!(asked, more) do
     asked = Map.new(asked)
 
-    case Map.keys(asked) -- (@asked ++ more) do
-      [] -> asked
-      [key | _] -> raise ArgumentError, "a webhook has no #{inspect(key)}"
+    with [key | _] <- Map.keys(asked) -- (@asked ++ more),
+         do: raise(ArgumentError, "a webhook has no #{inspect(key)}")
+
+    for key <- [:active, :rotate_secret], value = asked[key], value != true do
+      raise ArgumentError, "#{key} is #{inspect(value)}; expected true or false"
     end
+
+    asked
   end
 
   def dead_letters(name, id) do

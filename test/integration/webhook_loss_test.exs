@@ -120,8 +120,14 @@ defmodule FormdbHttp.WebhookLossTest do
     server =
       start_supervised!({ServerProcess, {Path.join(folder, "data"), @settings}}, id: make_ref())
 
-    port = ServerProcess.await_ready(server)
+    port = ready(server)
     Agent.update(world, &Map.merge(&1, %{server: server, port: port}))
+  end
+
+  defp ready(server) do
+    ServerProcess.await_ready(server)
+  catch
+    :exit, reason -> flunk("#{inspect(reason)}: #{ServerProcess.output(server)}")
   end
 
   defp kill_and_serve(folder, world, notes) do

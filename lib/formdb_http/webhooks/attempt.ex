@@ -4,6 +4,8 @@ defmodule FormdbHttp.Webhooks.Attempt do
   # is resolved once, each of its addresses is checked, and the connection is made to one of
   # those: what the name means a moment later does not matter.
 
+  require Logger
+
   alias FormdbHttp.Webhooks.{Address, Exchange, Signature}
 
   @enforce_keys [:address, :id, :body, :secrets, :limits]
@@ -63,8 +65,17 @@ defmodule FormdbHttp.Webhooks.Attempt do
   @spec start_link(t()) :: {pid(), milliseconds :: pos_integer()}
   def start_link(%__MODULE__{limits: limits} = attempt) do
     to = self()
-    pid = spawn_link(fn -> run(attempt, &send(to, {__MODULE__, self(), &1})) end)
+    pid = spawn_link(fn -> guarded(attempt, &send(to, {__MODULE__, self(), &1})) end)
     {pid, longest_ms(limits)}
+  end
+
+  # What the log says of a process that failed may have what it was called with.
+  defp guarded(attempt, told) do
+    run(attempt, told)
+  rescue
+    error ->
+      Logger.error("an attempt to deliver a webhook failed: #{inspect(error.__struct__)}")
+      told.(failed("the server failed to make the attempt"))
   end
 
   @doc "After how many milliseconds one has ended, or is to be ended."

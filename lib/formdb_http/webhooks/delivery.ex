@@ -30,14 +30,14 @@ defmodule FormdbHttp.Webhooks.Delivery do
   @typedoc """
     * `place` - where it begins (`t:Cursor.place/0`)
     * `address` - `nil`: it is not known
-    * `resolve` - how names of hosts become addresses
+    * `key` - of this server; both as functions, so that no log shows them
   """
   @type setup :: %{
           database: String.t(),
           webhook: Registration.t(),
-          address: FormdbHttp.Webhooks.Address.t() | nil,
-          place: Cursor.place() | nil,
-          key: binary(),
+          address: (() -> FormdbHttp.Webhooks.Address.t()) | nil,
+          place: Cursor.place(),
+          key: (() -> binary()),
           folder: Path.t(),
           config: FormdbHttp.Config.t()
         }
@@ -265,13 +265,13 @@ defmodule FormdbHttp.Webhooks.Delivery do
     now = System.os_time(:second)
 
     %Attempt{
-      address: setup.address,
+      address: setup.address.(),
       id: "msg_#{binary_part(log, 0, 8)}_#{webhook.id}_#{Batch.name(batch)}",
       body: Batch.body(batch, database, log, webhook.id),
       secrets:
         for(
           number <- Registration.secrets(webhook, now, config.webhook_rotation_seconds),
-          do: Signature.secret(setup.key, log, webhook.id, number)
+          do: Signature.secret(setup.key.(), log, webhook.id, number)
         ),
       limits: Attempt.limits(config)
     }

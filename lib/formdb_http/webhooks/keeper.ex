@@ -13,7 +13,6 @@ defmodule FormdbHttp.Webhooks.Keeper do
     Engine,
     Error,
     JSON,
-    Live,
     Native,
     ServerKey,
     Types,
@@ -96,7 +95,12 @@ defmodule FormdbHttp.Webhooks.Keeper do
 
   # Made with the first webhook, not with the first database.
   defp server_key(_config, []), do: {:ok, nil}
-  defp server_key(config, _webhooks), do: ServerKey.load(ServerKey.path(config))
+  defp server_key(config, _webhooks), do: load_key(config)
+
+  # As a function: it is in no log, whatever becomes of this process.
+  defp load_key(config) do
+    with {:ok, key} <- ServerKey.load(ServerKey.path(config)), do: {:ok, fn -> key end}
+  end
 
   @doc "The webhooks there are, as of a sequence, in the order in which they were set."
   @spec read(String.t(), non_neg_integer() | nil) :: Types.result([Registration.t()])
@@ -136,7 +140,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
     setup = %{
       database: state.database,
       webhook: webhook,
-      address: address(state, webhook),
+      address: hidden(address(state, webhook)),
       place: place(state, webhook),
       key: state.key,
       folder: state.folder,
@@ -147,10 +151,13 @@ defmodule FormdbHttp.Webhooks.Keeper do
     %{state | deliveries: Map.put(state.deliveries, webhook.id, pid)}
   end
 
+  defp hidden(nil), do: nil
+  defp hidden(address), do: fn -> address end
+
   # One that another server wrote is not this one's to deliver to.
   defp address(state, %{id: id, numbers: %{address: number}}) do
     with {text, seal} <- SideFiles.read_address(state.folder, id, number),
-         true <- seal == Signature.seal(state.key, state.log, id, number, text),
+         true <- seal == Signature.seal(state.key.(), state.log, id, number, text),
          {:ok, address} <- Address.parse(text, true) do
       address
     else
@@ -296,7 +303,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
   end
 
   defp with_key(%{key: nil} = state) do
-    case ServerKey.load(ServerKey.path(state.config)) do
+    case load_key(state.config) do
       {:ok, key} ->
         {:ok, %{state | key: key}}
 
@@ -314,9 +321,9 @@ defmodule FormdbHttp.Webhooks.Keeper do
     id = asked[:id] || Registration.generate_id()
 
     with :ok <- Registration.check_id(id),
-         :ok <- check_room(state),
-         {:ok, address} <- Address.parse(asked[:address], state.config.webhook_private),
-         {:ok, filter, since} <- start_of(state, asked[:filter] || %{}, asked[:since]) do
+         :ok <- check_room(state) do
+      %{address: address, filter: filter, since: {_begins, since}} = asked
+
       {:ok,
        %Registration{
          id: id,
@@ -324,7 +331,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
          hash: nil,
          time: nil,
          actor: nil,
-         receiver: Address.shown(address),
+         receiver: Address.shown(address.()),
          filter: filter,
          since: since,
          active: Map.get(asked, :active, true)
@@ -344,40 +351,33 @@ defmodule FormdbHttp.Webhooks.Keeper do
     end
   end
 
-  # That a filter can be followed, and from where, is seen by doing so.
-  defp start_of(state, filter, since) do
-    with {:ok, sub} <- Live.subscribe(state.database, filter: filter, since: since, demand: 0) do
-      Live.unsubscribe(sub)
-      {:ok, plain(filter), sub.since}
-    end
-  end
-
-  # As JSON has it.
-  defp plain(filter), do: filter |> Map.new() |> JSON.text() |> JSON.decode!()
-
   defp change(state, webhook, asked) do
-    with {:ok, webhook} <- readdress(state, webhook, asked),
-         {:ok, webhook} <- refilter(state, webhook, asked) do
+    with {:ok, webhook} <- readdress(state, webhook, asked) do
       webhook =
         if asked[:rotate_secret],
           do: %{raise_number(webhook, :secret) | rotated: System.os_time(:second)},
           else: webhook
 
-      {:ok, %{webhook | active: Map.get(asked, :active, webhook.active)}}
+      webhook =
+        case asked do
+          %{since: {:there, since}} -> %{raise_number(webhook, :since) | since: since}
+          _goes_on -> webhook
+        end
+
+      active = Map.get(asked, :active, webhook.active)
+      {:ok, %{webhook | filter: asked[:filter] || webhook.filter, active: active}}
     end
   end
 
-  defp readdress(state, webhook, %{address: text} = asked) do
-    with {:ok, address} <- Address.parse(text, state.config.webhook_private),
-         :ok <- check_place(state, webhook, asked) do
-      {:ok, %{raise_number(webhook, :address) | receiver: Address.shown(address)}}
-    end
+  defp readdress(state, webhook, %{address: address} = asked) do
+    with :ok <- check_place(state, webhook, asked),
+         do: {:ok, %{raise_number(webhook, :address) | receiver: Address.shown(address.())}}
   end
 
   defp readdress(_state, webhook, _asked), do: {:ok, webhook}
 
   # A copy of a database does not know how far the webhooks of the other one got.
-  defp check_place(_state, _webhook, %{since: since}) when since != nil, do: :ok
+  defp check_place(_state, _webhook, %{since: {:there, _since}}), do: :ok
 
   defp check_place(state, webhook, _asked) do
     if known_place(state, webhook) || address(state, webhook) do
@@ -387,16 +387,6 @@ defmodule FormdbHttp.Webhooks.Keeper do
         "it is not known here up to where this webhook was delivered; say from where it goes on"
 
       {:error, %Error{code: :missing_parameter, detail: detail, pointer: "/since"}}
-    end
-  end
-
-  defp refilter(state, webhook, asked) do
-    filter = asked[:filter] || webhook.filter
-
-    with {:ok, filter, since} <- start_of(state, filter, asked[:since]) do
-      if asked[:since] == nil,
-        do: {:ok, %{webhook | filter: filter}},
-        else: {:ok, %{raise_number(webhook, :since) | filter: filter, since: since}}
     end
   end
 
@@ -417,7 +407,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
       tidy(state, id)
       if asked[:active] == true, do: resume(state, id)
       state = start(state, webhook)
-      key = Signature.secret(state.key, state.log, id, secret)
+      key = Signature.secret(state.key.(), state.log, id, secret)
       {:ok, state, {webhook, text(state, webhook), Signature.shown(key)}}
     else
       {:error, error} ->
@@ -444,8 +434,9 @@ defmodule FormdbHttp.Webhooks.Keeper do
 
   defp write_address(_state, _webhook, nil), do: :ok
 
-  defp write_address(state, %{id: id, numbers: %{address: number}}, text) do
-    seal = Signature.seal(state.key, state.log, id, number, text)
+  defp write_address(state, %{id: id, numbers: %{address: number}}, address) do
+    %{text: text} = address.()
+    seal = Signature.seal(state.key.(), state.log, id, number, text)
 
     with {:error, why} <- SideFiles.write_address(state.folder, id, number, {text, seal}) do
       Logger.error("an address of a webhook cannot be written: #{why}")

@@ -45,9 +45,9 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
       Delivery.start_link(%{
         database: name,
         webhook: webhook,
-        address: address,
+        address: fn -> address end,
         place: FormdbHttp.Webhooks.Cursor.read(folder, "w") || %{seq: 0, since: 1, log: log},
-        key: key,
+        key: fn -> key end,
         folder: folder,
         config: config
       })
