@@ -261,6 +261,25 @@ defmodule FormdbHttpWeb.Monitoring.Alerts do
       quiet: [{~s(formdb_database_snapshot_failures_total{database="a"}), "1x30"}]
     },
     %{
+      name: "FormdbWebhookFails",
+      expr: "formdb_webhook_delivering == 0 and formdb_webhook_lag_blocks > 0",
+      for: "15m",
+      severity: "warning",
+      summary:
+        "Webhook {{ $labels.webhook }} of database {{ $labels.database }} is not delivered",
+      help:
+        "Its receiver fails, or it was paused or stopped: GET /api/v1/databases/{{ $labels.database }}/webhooks/" <>
+          "{{ $labels.webhook }} says which. What happens in the database is delivered later.",
+      fires: [
+        {~s(formdb_webhook_delivering{database="a",webhook="w"}), "0x60"},
+        {~s(formdb_webhook_lag_blocks{database="a",webhook="w"}), "5x60"}
+      ],
+      quiet: [
+        {~s(formdb_webhook_delivering{database="a",webhook="w"}), "1x60"},
+        {~s(formdb_webhook_lag_blocks{database="a",webhook="w"}), "5x60"}
+      ]
+    },
+    %{
       name: "FormdbLogDropped",
       severity: "warning",
       expr: "increase(formdb_log_lines_dropped_total[10m]) > 0",
