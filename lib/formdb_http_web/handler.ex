@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.Handler do
 
   require Logger
 
-  alias FormdbHttp.{Config, Error}
+  alias FormdbHttp.{Config, Error, Fault}
 
   alias FormdbHttpWeb.{
     AccessLog,
@@ -20,7 +20,6 @@ defmodule FormdbHttpWeb.Handler do
     Compression,
     Conditions,
     CrossOrigin,
-    Fault,
     Forwarded,
     Metrics,
     Problem,

@@ -9,7 +9,7 @@ defmodule FormdbHttp.ArrowsTest do
   # Structs, such as those of Config and Error, are no calls.
   @for_the_web ~w(FormdbHttp FormdbHttp.Serving FormdbHttp.Tables FormdbHttp.Upload FormdbHttp.Config.Web
     FormdbHttp.JSON FormdbHttp.ContentCoding FormdbHttp.WorkMemory FormdbHttp.Telemetry FormdbHttp.SecretFile
-    FormdbHttp.ServerKey)
+    FormdbHttp.ServerKey FormdbHttp.Fault)
 
   test "point one way" do
     calls = for caller <- modules(), called <- called(caller), do: {name(caller), name(called)}

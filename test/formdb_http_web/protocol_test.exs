@@ -442,7 +442,7 @@ defmodule FormdbHttpWeb.ProtocolTest do
         try do
           fault.()
         catch
-          kind, reason -> FormdbHttpWeb.Fault.describe(kind, reason, __STACKTRACE__)
+          kind, reason -> FormdbHttp.Fault.describe(kind, reason, __STACKTRACE__)
         end
         |> IO.iodata_to_binary()
 

@@ -13,7 +13,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
   require Logger
 
-  alias FormdbHttp.{Live, Telemetry}
+  alias FormdbHttp.{Fault, Live, Telemetry}
   alias FormdbHttp.Webhooks.{Attempt, Backoff, Batch, Cursor, Letters, Progress, Registration}
   alias FormdbHttp.Webhooks.{Resend, Signature, SideFiles}
 
@@ -79,7 +79,8 @@ defmodule FormdbHttp.Webhooks.Delivery do
   end
 
   @impl true
-  def handle_continue(:begin, state), do: {:noreply, begin(state)}
+  def handle_continue(:begin, state),
+    do: Fault.guarded(name(state), fn -> {:noreply, begin(state)} end)
 
   ## Beginning
 
@@ -144,9 +145,15 @@ defmodule FormdbHttp.Webhooks.Delivery do
   ## What happens
 
   @impl true
-  def handle_call(:letters, _from, state), do: {:reply, Letters.list(state.letters), state}
+  def handle_call(asked, _from, state),
+    do: Fault.guarded(name(state), fn -> answer(asked, state) end)
 
-  def handle_call({how, which}, _from, state) do
+  @impl true
+  def handle_info(message, state), do: Fault.guarded(name(state), fn -> hear(message, state) end)
+
+  defp answer(:letters, state), do: {:reply, Letters.list(state.letters), state}
+
+  defp answer({how, which}, state) do
     with {:ok, letters, count} <- Letters.settle(state.letters, how, which),
          state = %{state | letters: letters},
          :ok <- if(how == :forget, do: save(state), else: :ok) do
@@ -156,37 +163,36 @@ defmodule FormdbHttp.Webhooks.Delivery do
     end
   end
 
-  @impl true
-  def handle_info({:formdb, ref, events}, %{sub: %{ref: ref}} = state) when is_list(events) do
+  defp hear({:formdb, ref, events}, %{sub: %{ref: ref}} = state) when is_list(events) do
     # All of a delivery that is made again comes, however large it is.
     if state.expected != nil, do: Live.ask(state.sub, length(events))
     {:noreply, pump(%{state | buffer: state.buffer ++ events})}
   end
 
   # They come again where the subscription was begun again, and have no sequence to tell.
-  def handle_info({:formdb, ref, {:dwell, dwells}}, %{sub: %{ref: ref}} = state) do
+  defp hear({:formdb, ref, {:dwell, dwells}}, %{sub: %{ref: ref}} = state) do
     {known, new} = Enum.split_with(dwells, &MapSet.member?(state.told, digest(&1.json)))
     if known != [], do: Live.ask(state.sub, length(known))
     {:noreply, pump(%{state | buffer: state.buffer ++ new})}
   end
 
-  def handle_info({:formdb, ref, {:live, seq}}, %{sub: %{ref: ref}} = state),
+  defp hear({:formdb, ref, {:live, seq}}, %{sub: %{ref: ref}} = state),
     do: {:noreply, passed(state, seq)}
 
   # It ends with its database, or is tried again as long as that is open.
-  def handle_info({:formdb, ref, {:closed, _why}}, %{sub: %{ref: ref}} = state),
+  defp hear({:formdb, ref, {:closed, _why}}, %{sub: %{ref: ref}} = state),
     do: {:noreply, unable(%{state | sub: nil}, "the database is closed")}
 
-  def handle_info({Attempt, pid, outcome}, %{attempt: {pid, _timer}, batch: batch} = state)
-      when batch != nil,
-      do: {:noreply, state |> Map.put(:batch, nil) |> heard(batch, outcome) |> tell()}
+  defp hear({Attempt, pid, outcome}, %{attempt: {pid, _timer}, batch: batch} = state)
+       when batch != nil,
+       do: {:noreply, state |> Map.put(:batch, nil) |> heard(batch, outcome) |> tell()}
 
-  def handle_info({:late, pid}, %{attempt: {pid, _timer}} = state) do
+  defp hear({:late, pid}, %{attempt: {pid, _timer}} = state) do
     Process.exit(pid, :kill)
     {:noreply, state}
   end
 
-  def handle_info({:EXIT, pid, reason}, %{attempt: {pid, timer}} = state) do
+  defp hear({:EXIT, pid, reason}, %{attempt: {pid, timer}} = state) do
     Process.cancel_timer(timer)
     state = %{state | attempt: nil}
 
@@ -202,24 +208,24 @@ defmodule FormdbHttp.Webhooks.Delivery do
     end
   end
 
-  def handle_info({Resend, pid, outcome}, %{resending: {pid, id, timer}} = state) do
+  defp hear({Resend, pid, outcome}, %{resending: {pid, id, timer}} = state) do
     Process.cancel_timer(timer)
     {:noreply, state |> Map.put(:resending, nil) |> resent(id, outcome) |> resend() |> tell()}
   end
 
-  def handle_info({:late, pid}, %{resending: {pid, _id, _timer}} = state) do
+  defp hear({:late, pid}, %{resending: {pid, _id, _timer}} = state) do
     Process.exit(pid, :kill)
     {:noreply, state}
   end
 
-  def handle_info({:EXIT, pid, _reason}, %{resending: {pid, id, timer}} = state) do
+  defp hear({:EXIT, pid, _reason}, %{resending: {pid, id, timer}} = state) do
     Process.cancel_timer(timer)
     outcome = Attempt.failed("no answer in time")
     {:noreply, state |> Map.put(:resending, nil) |> resent(id, outcome) |> resend() |> tell()}
   end
 
-  def handle_info(:again, %{sub: nil} = state), do: {:noreply, begin(state)}
-  def handle_info(_other, state), do: {:noreply, state}
+  defp hear(:again, %{sub: nil} = state), do: {:noreply, begin(state)}
+  defp hear(_other, state), do: {:noreply, state}
 
   # Where there is nothing to deliver the cursor moves now and then, too.
   defp passed(%{buffer: [], batch: nil, cursor: %{place: %{seq: at}}} = state, seq)
@@ -461,6 +467,10 @@ defmodule FormdbHttp.Webhooks.Delivery do
   # Without the address, which may be a secret.
   defp name(%{setup: %{database: database, webhook: webhook}}),
     do: "webhook #{webhook.id} of database #{database}"
+
+  # A callback since Elixir 1.17.
+  if {:format_status, 1} in GenServer.behaviour_info(:callbacks), do: @impl(true)
+  def format_status(status), do: Fault.status(status)
 
   @impl true
   def terminate(_reason, state) do

@@ -12,6 +12,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
     Databases,
     Engine,
     Error,
+    Fault,
     JSON,
     Native,
     ServerKey,
@@ -72,7 +73,9 @@ defmodule FormdbHttp.Webhooks.Keeper do
   end
 
   @impl true
-  def handle_continue(:begin, state), do: begin(state)
+  def handle_continue(:begin, state), do: Fault.guarded(who(state), fn -> begin(state) end)
+
+  defp who(%{database: database}), do: "the keeper of the webhooks of database #{database}"
 
   # Where the key cannot be read no webhook is delivered, and the database is open all the same.
   defp begin(state) do
@@ -194,19 +197,21 @@ defmodule FormdbHttp.Webhooks.Keeper do
   end
 
   @impl true
-  def handle_info({:EXIT, pid, reason}, state) do
+  def handle_info(message, state), do: Fault.guarded(who(state), fn -> hear(message, state) end)
+
+  defp hear({:EXIT, pid, reason}, state) do
     case Enum.find(state.deliveries, fn {_id, other} -> other == pid end) do
       nil ->
         {:noreply, state}
 
       {id, _pid} ->
-        Logger.error("webhook #{id} of database #{state.database} failed: #{inspect(reason)}")
+        Logger.error("webhook #{id} of database #{state.database} failed: #{Fault.ended(reason)}")
         Process.send_after(self(), {:again, id}, @again_ms)
         {:noreply, %{state | deliveries: Map.delete(state.deliveries, id)}}
     end
   end
 
-  def handle_info({:again, id}, state) do
+  defp hear({:again, id}, state) do
     case state do
       %{webhooks: %{^id => webhook}, deliveries: deliveries}
       when not is_map_key(deliveries, id) ->
@@ -217,10 +222,16 @@ defmodule FormdbHttp.Webhooks.Keeper do
     end
   end
 
-  def handle_info(_other, state), do: {:noreply, state}
+  defp hear(_other, state), do: {:noreply, state}
+
+  # A callback since Elixir 1.17.
+  if {:format_status, 1} in GenServer.behaviour_info(:callbacks), do: @impl(true)
+  def format_status(status), do: Fault.status(status)
 
   @impl true
-  def terminate(_reason, state) do
+  def terminate(_reason, state), do: Fault.guarded(who(state), fn -> finish(state) end)
+
+  defp finish(state) do
     for id <- Map.keys(state.deliveries), reduce: state, do: (state -> stop(state, id))
     for id <- Map.keys(state.webhooks), do: Progress.delete(state.database, id)
   end
@@ -228,19 +239,22 @@ defmodule FormdbHttp.Webhooks.Keeper do
   ## Calls
 
   @impl true
-  def handle_call(:list, _from, state) do
+  def handle_call(asked, _from, state),
+    do: Fault.guarded(who(state), fn -> answer(asked, state) end)
+
+  defp answer(:list, state) do
     all = state.webhooks |> Map.values() |> Enum.sort_by(& &1.seq)
     {:reply, {:ok, Enum.map(all, &{&1, text(state, &1)})}, state}
   end
 
-  def handle_call({:get, id}, _from, state) do
+  defp answer({:get, id}, state) do
     case state.webhooks do
       %{^id => webhook} -> {:reply, {:ok, {webhook, text(state, webhook)}}, state}
       _none -> {:reply, not_found(id), state}
     end
   end
 
-  def handle_call({:create, asked, opts}, _from, state) do
+  defp answer({:create, asked, opts}, state) do
     with {:ok, state} <- with_key(state),
          {:ok, made} <- make(state, asked),
          {:ok, state, answer} <- commit(state, made, asked, [expect: :absent] ++ opts) do
@@ -250,7 +264,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
     end
   end
 
-  def handle_call({:update, id, asked, opts}, _from, state) do
+  defp answer({:update, id, asked, opts}, state) do
     with {:ok, webhook} <- fetch(state, id),
          {:ok, state} <- with_key(state),
          {:ok, made} <- change(state, webhook, asked),
@@ -262,7 +276,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
     end
   end
 
-  def handle_call({:delete, id, opts}, _from, state) do
+  defp answer({:delete, id, opts}, state) do
     with {:ok, _webhook} <- fetch(state, id),
          request = {:webhook, id, nil},
          {:ok, nil, ack} <- Writing.write(state.database, request, :normal, opts) do
@@ -276,7 +290,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
     end
   end
 
-  def handle_call({:delivery, id}, _from, state) do
+  defp answer({:delivery, id}, state) do
     case {fetch(state, id), state.deliveries} do
       {{:ok, _webhook}, %{^id => pid}} -> {:reply, {:ok, pid}, state}
       {{:ok, _webhook}, _starting} -> {:reply, {:error, closing(state.database)}, state}

@@ -8,8 +8,8 @@ defmodule FormdbHttpWeb.Uploading do
 
   require Logger
 
-  alias FormdbHttp.{Error, JSON, Upload}
-  alias FormdbHttpWeb.{Body, BodyType, Fault, Params, Problem, Request}
+  alias FormdbHttp.{Error, Fault, JSON, Upload}
+  alias FormdbHttpWeb.{Body, BodyType, Params, Problem, Request}
 
   @framings %{
     "application/x-ndjson" => :lines,

@@ -9,8 +9,8 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
 
   require Logger
 
-  alias FormdbHttp.Error
-  alias FormdbHttpWeb.{AnswerMemory, Fault}
+  alias FormdbHttp.{Error, Fault}
+  alias FormdbHttpWeb.AnswerMemory
   alias FormdbHttpWeb.Cowboy.{HalfClose, TlsTransport}
 
   @piece_bytes 262_144

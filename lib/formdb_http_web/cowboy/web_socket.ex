@@ -9,7 +9,8 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
 
   require Logger
 
-  alias FormdbHttpWeb.{Fault, Settings}
+  alias FormdbHttp.Fault
+  alias FormdbHttpWeb.Settings
   alias FormdbHttpWeb.Live.Open
 
   @internal_error 1011

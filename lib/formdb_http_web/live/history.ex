@@ -4,8 +4,8 @@ defmodule FormdbHttpWeb.Live.History do
 
   require Logger
 
-  alias FormdbHttp.{Error, WorkMemory}
-  alias FormdbHttpWeb.{Fault, JournalPage, Params}
+  alias FormdbHttp.{Error, Fault, WorkMemory}
+  alias FormdbHttpWeb.{JournalPage, Params}
   alias FormdbHttpWeb.Routes.History
 
   @call Enum.find(History.resources(), &(&1.name == :journal)).calls["GET"]

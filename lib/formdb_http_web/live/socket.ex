@@ -12,8 +12,7 @@ defmodule FormdbHttpWeb.Live.Socket do
 
   require Logger
 
-  alias FormdbHttp.Error
-  alias FormdbHttpWeb.Fault
+  alias FormdbHttp.{Error, Fault}
   alias FormdbHttpWeb.Live.{Bucket, Channel, History, Open, Reader, Reply, Serializer}
 
   @enforce_keys [:version, :limits, :reader, :joins, :core]

@@ -228,6 +228,47 @@ defmodule FormdbHttp.Webhooks.DeliveringTest do
     at(name, "w", 2)
   end
 
+  test "what fails on this side is begun again, and the log has nothing that is secret", %{
+    name: name
+  } do
+    receiver = start_supervised!({WebhookReceiver, 200})
+    address = WebhookReceiver.address(receiver, "/s3cr3t")
+    {:ok, made} = FormdbHttp.create_webhook(name, %{id: "w", address: address})
+    at(name, "w", 1)
+    {:ok, pid} = FormdbHttp.Webhooks.Keeper.call(name, {:delivery, "w"})
+    config = FormdbHttp.Catalog.config()
+    {:ok, key} = FormdbHttp.ServerKey.load(FormdbHttp.ServerKey.path(config))
+
+    log =
+      ExUnit.CaptureLog.capture_log(fn ->
+        :sys.replace_state(pid, &%{&1 | buffer: :broken})
+        last = put(name, "x", %{"private" => "d0cument"})
+        at(name, "w", last)
+
+        keeper = FormdbHttp.Webhooks.Keeper.whereis(name)
+        :sys.replace_state(keeper, &%{&1 | webhooks: :broken})
+        asked = %{id: "x", address: address, active: false}
+        assert {:error, %{code: :database_closed}} = FormdbHttp.create_webhook(name, asked)
+        wait_until(fn -> match?({:ok, %{id: "w"}}, FormdbHttp.webhook(name, "w")) end)
+      end)
+
+    assert log =~ "webhook w of database #{name} failed"
+    assert inspect(:sys.get_status(FormdbHttp.Webhooks.Keeper.whereis(name))) =~ "not_shown"
+    "whsec_" <> secret = made.secret
+
+    for hidden <- [
+          "s3cr3t",
+          "d0cument",
+          secret,
+          inspect(key, limit: :infinity),
+          Base.encode64(key)
+        ],
+        do: refute(log =~ hidden)
+
+    last = put(name, "y")
+    at(name, "w", last)
+  end
+
   test "one that is slow or dead keeps nobody else waiting", %{name: name} do
     test = self()
 
