@@ -176,5 +176,12 @@ defmodule FormdbHttp.Webhooks do
   end
 
   defp seen(%{idle: nil, cursor: cursor}), do: cursor
-  defp seen(%{idle: sub, cursor: cursor}), do: max(Live.info(sub).seq, cursor)
+
+  # What was sent and is not received yet is still to be delivered.
+  defp seen(%{idle: {sub, received}, cursor: cursor}) do
+    case Live.info(sub) do
+      %{delivered: ^received, seq: seq} -> max(seq, cursor)
+      _more -> cursor
+    end
+  end
 end

@@ -24,8 +24,10 @@ defmodule FormdbHttp.Webhooks.Delivery do
   # Of who stayed inside a fence so many are known to have been told of since the last event.
   @known 10_000
 
-  # After which it is tried again where the fault is on this side.
+  # After which it is tried again where the fault is on this side, and after which it is looked
+  # again whether an attempt has ended.
   @again_ms 1_000
+  @ending_ms 20
 
   @typedoc """
     * `place` - where it begins (`t:Cursor.place/0`)
@@ -43,7 +45,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
         }
 
   defstruct [:setup, :log, :cursor, :letters, :stopped] ++
-              [sub: nil, buffer: [], expected: nil, batch: nil, attempt: nil, again: nil] ++
+              [sub: nil, received: 0, buffer: [], expected: nil, batch: nil, attempt: nil] ++
               [failed: 0, failing_since: nil, unsaved: nil, problem: nil] ++
               [last: nil, next: nil, resending: nil, told: MapSet.new()] ++
               [deliveries: 0, events: 0, failures: 0]
@@ -85,7 +87,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
   ## Beginning
 
   defp begin(state) do
-    if mode(state) == :delivering, do: follow(%{state | again: nil}), else: tell(state)
+    if mode(state) == :delivering, do: follow(state), else: tell(state)
   end
 
   defp mode(%{setup: %{config: %{webhooks: false}}}), do: :off
@@ -104,7 +106,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
              since: state.cursor.place.seq,
              demand: max(most, state.expected || 0)
            ) do
-      tell(%{state | sub: sub, next: nil, problem: nil})
+      tell(%{state | sub: sub, received: 0, next: nil, problem: nil})
     else
       {:error, %{detail: why}} -> unable(state, why)
       {:error, why} -> unable(state, why)
@@ -138,8 +140,8 @@ defmodule FormdbHttp.Webhooks.Delivery do
   end
 
   defp again_in(state, ms) do
-    timer = Process.send_after(self(), :again, ms)
-    tell(%{state | again: timer, next: System.os_time(:millisecond) + ms})
+    Process.send_after(self(), :again, ms)
+    tell(%{state | next: System.os_time(:millisecond) + ms})
   end
 
   ## What happens
@@ -166,14 +168,14 @@ defmodule FormdbHttp.Webhooks.Delivery do
   defp hear({:formdb, ref, events}, %{sub: %{ref: ref}} = state) when is_list(events) do
     # All of a delivery that is made again comes, however large it is.
     if state.expected != nil, do: Live.ask(state.sub, length(events))
-    {:noreply, pump(%{state | buffer: state.buffer ++ events})}
+    {:noreply, state |> gather(events, length(events)) |> pump()}
   end
 
   # They come again where the subscription was begun again, and have no sequence to tell.
   defp hear({:formdb, ref, {:dwell, dwells}}, %{sub: %{ref: ref}} = state) do
     {known, new} = Enum.split_with(dwells, &MapSet.member?(state.told, digest(&1.json)))
     if known != [], do: Live.ask(state.sub, length(known))
-    {:noreply, pump(%{state | buffer: state.buffer ++ new})}
+    {:noreply, state |> gather(new, length(dwells)) |> pump()}
   end
 
   defp hear({:formdb, ref, {:live, seq}}, %{sub: %{ref: ref}} = state),
@@ -224,11 +226,21 @@ defmodule FormdbHttp.Webhooks.Delivery do
     {:noreply, state |> Map.put(:resending, nil) |> resent(id, outcome) |> resend() |> tell()}
   end
 
-  defp hear(:again, %{sub: nil} = state), do: {:noreply, begin(state)}
+  # What is under way may be confirmed yet, and is not to be sent again then.
+  defp hear(:again, %{sub: nil, attempt: nil} = state), do: {:noreply, begin(state)}
+
+  defp hear(:again, %{sub: nil} = state) do
+    Process.send_after(self(), :again, @ending_ms)
+    {:noreply, state}
+  end
+
   defp hear(_other, state), do: {:noreply, state}
 
+  defp gather(state, items, received),
+    do: %{state | buffer: state.buffer ++ items, received: state.received + received}
+
   # Where there is nothing to deliver the cursor moves now and then, too.
-  defp passed(%{buffer: [], batch: nil, cursor: %{place: %{seq: at}}} = state, seq)
+  defp passed(%{buffer: [], batch: nil, expected: nil, cursor: %{place: %{seq: at}}} = state, seq)
        when seq > at + @idle_blocks,
        do: state |> confirmed(seq) |> tell()
 
@@ -436,7 +448,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
       state: shown(state),
       reason: reason(state),
       cursor: state.unsaved || (state.cursor && state.cursor.place.seq) || state.setup.place.seq,
-      idle: if(state.buffer == [] and state.batch == nil, do: state.sub),
+      idle: idle(state),
       last: state.last,
       next: state.next,
       dead_letters: Letters.count(state.letters),
@@ -447,6 +459,11 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
     state
   end
+
+  defp idle(%{sub: sub, buffer: [], batch: nil, received: received}) when sub != nil,
+    do: {sub, received}
+
+  defp idle(_state), do: nil
 
   defp shown(state) do
     case mode(state) do

@@ -10,7 +10,8 @@ defmodule FormdbHttp.Webhooks.Progress do
 
   @typedoc """
     * `cursor` - up to which block events were confirmed
-    * `idle` - the subscription, where nothing that it sent waits to be delivered
+    * `idle` - the subscription and how much of it has been received, where nothing of that waits to
+      be delivered
     * `last` - of the last attempt: its time, status and error
     * `next` - when the next one is made, milliseconds since 1970; `nil`: when there is an event
     * `deliveries`, `events`, `failures` - since the database was opened: what was confirmed, and
@@ -20,7 +21,7 @@ defmodule FormdbHttp.Webhooks.Progress do
           state: state(),
           reason: String.t() | nil,
           cursor: non_neg_integer(),
-          idle: FormdbHttp.Subscription.t() | nil,
+          idle: {FormdbHttp.Subscription.t(), non_neg_integer()} | nil,
           last: %{time: integer(), status: integer() | nil, error: String.t() | nil} | nil,
           next: integer() | nil,
           dead_letters: non_neg_integer(),

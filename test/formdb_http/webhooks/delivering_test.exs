@@ -269,6 +269,23 @@ defmodule FormdbHttp.Webhooks.DeliveringTest do
     at(name, "w", last)
   end
 
+  test "what is under way when a subscription ends is not sent again once it is confirmed", %{
+    name: name
+  } do
+    late = fn _request, _to, before ->
+      if before == 0, do: Process.sleep(1_300) && 200, else: 200
+    end
+
+    receiver = start_supervised!({WebhookReceiver, late})
+    hook(name, receiver, %{id: "w"})
+    wait_until(fn -> WebhookReceiver.requests(receiver) != [] end)
+    {:ok, pid} = FormdbHttp.Webhooks.Keeper.call(name, {:delivery, "w"})
+    send(pid, {:formdb, :sys.get_state(pid).sub.ref, {:closed, :failed}})
+    last = put(name, "x")
+    at(name, "w", last)
+    assert seqs(receiver) == [1, last]
+  end
+
   test "one that is slow or dead keeps nobody else waiting", %{name: name} do
     test = self()
 
