@@ -36,7 +36,8 @@ defmodule FormdbHttp.Telemetry do
     * `client` - the address of who asked, as text
     * `actor` - who asked, as the journal calls them; `nil` where that is not known
     * `act` - `:create_database`, `:open_database`, `:close_database`, `:purge_database`, `:sign_in`,
-      `:create_webhook`, `:change_webhook`, `:delete_webhook`, `:settle_dead_letters`, `:read_credentials`, or `:request`: any other
+      `:create_webhook`, `:change_webhook`, `:delete_webhook`, `:settle_dead_letters`, `:read_credentials`,
+      `:join`: a channel on a WebSocket that was refused, or `:request`: any other
     * `outcome` - `:done`, `:failed` or `:refused`
     * `reason` - the code of the error; `:hidden` of a database on which there is no scope
     * `credential`, `key_id` - `:api_key`, `:password`, `:token` (one of this server), `:jwt` (of another

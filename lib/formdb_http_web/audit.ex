@@ -4,6 +4,7 @@ defmodule FormdbHttpWeb.Audit do
   # refused for who asked, from where or how often, and those that administer.
 
   alias FormdbHttpWeb.Audit.{Event, Notes}
+  alias FormdbHttpWeb.Auth.Principal
 
   alias FormdbHttpWeb.{
     AuthController,
@@ -31,6 +32,24 @@ defmodule FormdbHttpWeb.Audit do
     end
   end
 
+  @typedoc "Who has opened a socket, and from where, for what is refused to them on it."
+  @opaque client :: map()
+
+  @doc "Of the request that opened it."
+  @spec client(Request.t()) :: client()
+  def client(req), do: Map.put(described(req, req.principal), :status, 404)
+
+  @doc """
+  A join was refused: the database of that name is hidden, as in an answer with 404. `principal` is
+  who it is by now.
+  """
+  @spec join_refused(client(), Principal.t(), String.t()) :: :ok
+  def join_refused(client, principal, db) do
+    name = if DatabaseName.valid?(db), do: db
+    refused = %{act: :join, outcome: :refused, reason: :hidden, claimed: nil, database: name}
+    client |> Map.merge(of(principal)) |> Map.merge(refused) |> Event.emit()
+  end
+
   defp administers?(%{call: nil}), do: false
   # There is nobody to sign in.
   defp administers?(%{settings: %{auth: nil}, call: %{scope: nil}}), do: false
@@ -38,24 +57,32 @@ defmodule FormdbHttpWeb.Audit do
   defp administers?(%{call: %{scope: scope}}), do: scope == :admin
 
   defp emit(req, status, notes, outcome, reason) do
-    principal = notes[:principal] || req.principal
-
-    Event.emit(%{
+    req
+    |> described(notes[:principal] || req.principal)
+    |> Map.merge(%{
       act: notes[:act] || act(req, status),
       outcome: outcome,
       reason: reason,
-      actor: principal && principal.actor,
-      credential: principal && credential(principal),
-      key_id: principal && principal.key_id,
       claimed: notes[:claimed],
+      database: database(req, notes),
+      status: status
+    })
+    |> Event.emit()
+  end
+
+  defp described(req, principal) do
+    Map.merge(of(principal), %{
       client: RequestEnd.client(req),
       method: RequestMetrics.method(req.method),
       route: Router.template(req.resource),
-      database: database(req, notes),
-      status: status,
       request_id: req.id
     })
   end
+
+  defp of(nil), do: %{actor: nil, credential: nil, key_id: nil}
+
+  defp of(principal),
+    do: %{actor: principal.actor, credential: credential(principal), key_id: principal.key_id}
 
   defp act(%{call: %{action: {DatabaseController, :create}}}, 200), do: :open_database
   defp act(%{call: %{action: {DatabaseController, :create}}}, _status), do: :create_database

@@ -9,6 +9,7 @@ is written: directly and through nginx, over broken connections, kills and stops
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,12 +50,16 @@ def run(name, server, *arguments):
     program = subprocess.Popen(["node", str(HERE / name), *arguments], env=environment, text=True,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     last = ""
-    for line in program.stdout:
-        last = line.strip()
-        if last in ("kill", "stop"):
-            server.again(last)
-            program.stdin.write("again\n")
-            program.stdin.flush()
+    try:
+        for line in program.stdout:
+            last = line.strip()
+            if last in ("kill", "stop"):
+                server.again(last)
+                program.stdin.write("again\n")
+                program.stdin.flush()
+    except SystemExit:
+        program.terminate()
+        raise
     if program.wait(PATIENCE) != 0 or not last.endswith(" 0 failed"):
         fail(f"{name}: FAILED\n{last}\n{server.process.output()[-2000:]}")
     say(f"{name}: {last} ({time.monotonic() - began:.1f} s)")
@@ -80,4 +85,6 @@ def main():
 
 
 if __name__ == "__main__":
+    # Whoever ends this ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(main())

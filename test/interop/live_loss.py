@@ -173,6 +173,8 @@ async def first_of(tasks, task):
         await asyncio.wait([*tasks, task], return_when=asyncio.FIRST_COMPLETED, timeout=1)
         for other in tasks:
             if other.done() and not other.cancelled() and other.exception():
+                # At once: all others are still to end.
+                say(f"{other.exception()}")
                 raise other.exception()
     return task.result()
 
@@ -270,5 +272,6 @@ def main():
 
 
 if __name__ == "__main__":
+    # Whoever ends this ends the server.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(main())

@@ -60,6 +60,7 @@ defmodule FormdbHttpWeb.JournalController do
     end
 
     with {:ok, wait_ms} <- wait_ms(req, params),
+         :ok <- reached(params),
          {:ok, page} <-
            LongPoll.wait(db, about(params), params.since || 0, look, {wait_ms, Reader.new(req)}),
          do: answer(page, req, params)
@@ -73,6 +74,21 @@ defmodule FormdbHttpWeb.JournalController do
 
   defp wait_ms(_req, %{order: :asc, until: nil, wait: seconds}), do: {:ok, seconds * 1_000}
   defp wait_ms(_req, _params), do: no_wait("what comes; leave until and order=desc out")
+
+  # What is beyond the end never comes to who was told of it by another journal.
+  defp reached(%{since: nil}), do: :ok
+
+  defp reached(%{db: db, since: since}) do
+    with {:ok, %{seq: last}} when since > last <- FormdbHttp.database(db) do
+      detail =
+        "since is #{since}; the journal has reached block #{last}: give a sequence up to that"
+
+      refuse(:invalid_parameter, detail, "/since")
+    else
+      {:ok, _reached} -> :ok
+      {:error, error} -> {:error, error}
+    end
+  end
 
   defp no_wait(instead), do: refuse(:invalid_parameter, "wait is for " <> instead, "/wait")
 

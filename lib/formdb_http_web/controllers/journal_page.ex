@@ -15,7 +15,23 @@ defmodule FormdbHttpWeb.JournalPage do
     with {:ok, params} <- in_sequence(params, :since),
          {:ok, params} <- in_sequence(params, :until),
          :ok <- check_order(params),
+         :ok <- check_log(params),
          do: {:ok, params}
+  end
+
+  defp check_log(%{log: nil}), do: :ok
+
+  defp check_log(%{db: db, log: known}) do
+    with {:ok, %{log: log}} when log != known <- FormdbHttp.database(db) do
+      detail =
+        "the database has the log #{log}, which is not the one that is named: it was salvaged, " <>
+          "restored or made anew"
+
+      refuse(:log_diverged, detail, "/log")
+    else
+      {:ok, _the_same} -> :ok
+      {:error, error} -> {:error, error}
+    end
   end
 
   @doc """

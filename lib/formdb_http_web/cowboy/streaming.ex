@@ -121,8 +121,9 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
     []
   end
 
-  # The message that says that it is closed, and the socket of TCP.
-  defp connection do
+  @doc "The tag of the message that says that it is closed, with its socket, and the socket of TCP."
+  @spec connection() :: {{atom(), term()}, port()}
+  def connection do
     with nil <- TlsTransport.sockets() do
       {:links, links} = Process.info(self(), :links)
       socket = Enum.find(links, &is_port/1)

@@ -10,24 +10,29 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
   require Logger
 
   alias FormdbHttp.Fault
+  alias FormdbHttpWeb.Cowboy.Silence
   alias FormdbHttpWeb.Settings
   alias FormdbHttpWeb.Live.Open
 
   @internal_error 1011
+  # As Bandit, on which Phoenix stands by now: clients come again after any code but 1000.
+  @silent 1002
+  @look {__MODULE__, :silence}
 
   @doc "Answers the request with the handshake, and goes over to the socket."
   @spec upgrade(:cowboy_req.req(), map(), map(), module(), term()) :: :ok
   def upgrade(req, %{settings: %Settings{} = settings} = env, headers, module, state) do
     opts = %{
       compress: false,
-      idle_timeout: settings.socket_idle_ms,
+      idle_timeout: :infinity,
       max_frame_size: settings.socket_message_bytes,
       # Nothing of the request, whose query may hold a token.
       req_filter: fn _req -> %{} end
     }
 
     req = :cowboy_req.set_resp_headers(headers, req)
-    {:ok, _req, _env} = :cowboy_websocket.upgrade(req, env, __MODULE__, {module, state}, opts)
+    state = {module, state, settings.socket_idle_ms}
+    {:ok, _req, _env} = :cowboy_websocket.upgrade(req, env, __MODULE__, state, opts)
     :ok
   end
 
@@ -35,16 +40,16 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
   def init(req, state), do: {:cowboy_websocket, req, state}
 
   @impl true
-  def websocket_init({module, state}) do
+  def websocket_init({module, state, idle_ms}) do
     Open.enter(:socket)
-    result(module, state, fn -> module.init(state) end)
+    result({module, state, Silence.begin(idle_ms, @look)}, &module.init/1)
   end
 
   # Clients say little but that they are there, after which a socket takes a third of the
   # memory if it hibernates.
   @impl true
-  def websocket_handle(frame, {module, state}) do
-    {frames, next} = result(module, state, fn -> handle(frame, module, state) end)
+  def websocket_handle(frame, {module, state, silence}) do
+    {frames, next} = result({module, state, Silence.heard(silence)}, &handle(frame, module, &1))
     {frames, next, :hibernate}
   end
 
@@ -57,24 +62,36 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
   defp handle(opcode, module, state), do: module.handle_control({"", opcode: opcode}, state)
 
   @impl true
-  def websocket_info(message, {module, state}),
-    do: result(module, state, fn -> module.handle_info(message, state) end)
+  def websocket_info(@look, {module, state, silence}) do
+    case Silence.look(silence, @look) do
+      :too_long -> {[{:close, @silent, "the client said nothing"}], {module, state, silence}}
+      silence -> {[], {module, state, silence}, :hibernate}
+    end
+  end
+
+  def websocket_info(message, {module, _state, _silence} = all),
+    do: result(all, &module.handle_info(message, &1))
 
   # What fails is told here: the report of a process that crashed would show what it was sent.
-  defp result(module, state, callback) do
-    case callback.() do
-      {:ok, state} -> {[], {module, state}}
-      {:push, frames, state} -> {frames, {module, state}}
-      {:stop, :normal, {code, reason}, state} -> {[{:close, code, reason}], {module, state}}
+  defp result({module, state, silence} = all, callback) do
+    case callback.(state) do
+      {:ok, state} ->
+        {[], {module, state, silence}}
+
+      {:push, frames, state} ->
+        {frames, {module, state, silence}}
+
+      {:stop, :normal, {code, reason}, state} ->
+        {[{:close, code, reason}], {module, state, silence}}
     end
   catch
     kind, reason ->
       Logger.error(["a socket failed: ", Fault.describe(kind, reason, __STACKTRACE__)])
-      {[{:close, @internal_error, ""}], {module, state}}
+      {[{:close, @internal_error, ""}], all}
   end
 
   @impl true
-  def terminate(reason, _req, {module, state}) do
+  def terminate(reason, _req, {module, state, _silence}) do
     module.terminate(reason, state)
   catch
     kind, reason ->

@@ -10,21 +10,17 @@ defmodule FormdbHttpWeb.Live.Channel do
   alias FormdbHttpWeb.Live.{Entry, Serializer}
   alias FormdbHttpWeb.Params
 
-  @enforce_keys [:version, :topic, :db, :join_ref, :sub, :around, :position]
+  @enforce_keys [:version, :topic, :db, :join_ref, :sub, :around]
   defstruct @enforce_keys
 
-  @typedoc """
-    * `around` - what stands before and behind each entry
-    * `position` - the last block of which the client was told that it has all up to there
-  """
+  @typedoc "`around` is what stands before and behind each entry."
   @type t :: %__MODULE__{
           version: Serializer.version(),
           topic: String.t(),
           db: String.t(),
           join_ref: Serializer.ref(),
           sub: FormdbHttp.Subscription.t(),
-          around: {binary(), binary()},
-          position: non_neg_integer()
+          around: {binary(), binary()}
         }
 
   @params ["filter", "proof", "since"]
@@ -142,8 +138,7 @@ defmodule FormdbHttpWeb.Live.Channel do
       db: db,
       join_ref: join_ref,
       sub: sub,
-      around: around,
-      position: sub.since
+      around: around
     }
   end
 

@@ -5,21 +5,23 @@ defmodule FormdbHttpWeb.Live.Reader do
   # (the message of FormdbHttpWeb.Live.Open).
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.{Auth, Authorization, Request}
+  alias FormdbHttpWeb.{Audit, Auth, Authorization, Request}
 
-  @enforce_keys [:asker, :expires_at, :may_read, :again]
+  @enforce_keys [:asker, :expires_at, :may_read, :refused, :again]
   defstruct @enforce_keys
 
   @typedoc """
     * `asker` - whose turn it is when places for heavy questions are given out
     * `expires_at` - until when the credential is good, in seconds since the epoch; `nil`: for good
     * `may_read` - whether a database may be read
+    * `refused` - tells of a database that was asked for and may not be
     * `again` - who it is by the credentials of today; `:gone` where the credential is none any more
   """
   @type t :: %__MODULE__{
           asker: term(),
           expires_at: integer() | nil,
           may_read: (String.t() -> :ok | {:error, Error.t()}),
+          refused: (String.t() -> :ok),
           again: (() -> {:ok, t()} | :gone)
         }
 
@@ -27,19 +29,20 @@ defmodule FormdbHttpWeb.Live.Reader do
   @spec new(Request.t()) :: t()
   def new(%{settings: %{auth: nil}, asker: asker}), do: anybody(asker)
 
-  def new(%{settings: %{auth: auth}, principal: principal, asker: asker}),
-    do: known(auth, principal, asker)
+  def new(%{settings: %{auth: auth}, principal: principal, asker: asker} = req),
+    do: known(auth, principal, asker, Audit.client(req))
 
   defp anybody(asker) do
     %__MODULE__{
       asker: asker,
       expires_at: nil,
       may_read: fn _db -> :ok end,
+      refused: fn _db -> :ok end,
       again: fn -> {:ok, anybody(asker)} end
     }
   end
 
-  defp known(auth, principal, asker) do
+  defp known(auth, principal, asker, client) do
     %__MODULE__{
       asker: asker,
       expires_at: Auth.good_until(auth, principal),
@@ -48,8 +51,10 @@ defmodule FormdbHttpWeb.Live.Reader do
           do: :ok,
           else: {:error, Authorization.no_database(db)}
       end,
+      refused: &Audit.join_refused(client, principal, &1),
       again: fn ->
-        with {:ok, principal} <- Auth.current(principal), do: {:ok, known(auth, principal, asker)}
+        with {:ok, principal} <- Auth.current(principal),
+             do: {:ok, known(auth, principal, asker, client)}
       end
     }
   end
@@ -61,6 +66,15 @@ defmodule FormdbHttpWeb.Live.Reader do
          :ok <- reader.may_read.(db),
          do: {:ok, reader},
          else: (_ended -> :gone)
+  end
+
+  @doc "Whether a database that is asked for may be read. Where it may not, that is told of."
+  @spec admit(t(), String.t()) :: :ok | {:error, Error.t()}
+  def admit(reader, db) do
+    with {:error, error} <- reader.may_read.(db) do
+      reader.refused.(db)
+      {:error, error}
+    end
   end
 
   @doc "Whether the credential has ended by now."

@@ -17,7 +17,15 @@ defmodule FormdbHttpWeb.Live.Socket do
 
   @enforce_keys [:version, :limits, :reader, :joins, :core]
   defstruct @enforce_keys ++
-              [channels: %{}, topics: %{}, asked: %{}, sent: %{}, unasked: {0, 0}, lagging: %{}]
+              [
+                channels: %{},
+                topics: %{},
+                asked: %{},
+                sent: %{},
+                unasked: {0, 0},
+                lagging: %{},
+                last: %{}
+              ]
 
   @typedoc """
     * `limits` - `channels`, `message_bytes`, `joins_per_second`
@@ -29,6 +37,8 @@ defmodule FormdbHttpWeb.Live.Socket do
     * `sent` - events that the core has not been told of, by the refs of their subscriptions;
       `unasked` - how many they are together, and how many bytes
     * `lagging` - the refs of those that lag: of them the core is told at once
+    * `last` - the blocks up to which clients know that they have all, by the refs of their
+      subscriptions
   """
   @type t :: %__MODULE__{}
 
@@ -163,8 +173,9 @@ defmodule FormdbHttpWeb.Live.Socket do
         channel = Channel.joined(state.version, message, db, sub)
         channels = Map.put(state.channels, message.topic, channel)
         topics = Map.put(state.topics, sub.ref, message.topic)
+        last = Map.put(state.last, sub.ref, sub.since)
         reply = Reply.ok(state.version, message, Channel.greeting(sub))
-        {[reply], %{state | channels: channels, topics: topics}}
+        {[reply], %{state | channels: channels, topics: topics, last: last}}
 
       {:error, error} ->
         {[Reply.error(state.version, message, error)], state}
@@ -177,7 +188,7 @@ defmodule FormdbHttpWeb.Live.Socket do
 
   defp subscribe(%{topic: topic} = message, state) do
     with db when db != nil <- Channel.database(topic),
-         :ok <- state.reader.may_read.(db),
+         :ok <- Reader.admit(state.reader, db),
          {:ok, params} <- Reply.payload(message, state.limits.message_bytes),
          {:ok, opts} <- Channel.options(params),
          {:ok, sub} <- located(state.core.subscribe(db, [to: self(), demand: @demand] ++ opts)) do
@@ -252,24 +263,23 @@ defmodule FormdbHttpWeb.Live.Socket do
     {:ok, %{state | sent: %{}, unasked: {0, 0}}}
   end
 
-  def handle_info({__MODULE__, :info, {ref, message, info}}, state) do
-    frames = if channel(ref, state), do: [Reply.ok(state.version, message, info)], else: []
-    push({frames, state})
+  # Events that came later may have been sent before.
+  def handle_info({__MODULE__, :info, {ref, message, %{seq: seq} = info}}, state) do
+    case state.last do
+      %{^ref => last} ->
+        {:push, [Reply.ok(state.version, message, %{info | seq: max(seq, last)})], state}
+
+      _left ->
+        {:ok, state}
+    end
   end
 
   def handle_info({__MODULE__, :positions, positions}, state) do
-    positions
-    |> Enum.flat_map_reduce(state, fn {ref, seq}, state ->
-      case channel(ref, state) do
-        %{position: before, topic: topic} = channel when before < seq ->
-          channels = Map.put(state.channels, topic, %{channel | position: seq})
-          {[Channel.state(channel, :position, seq)], %{state | channels: channels}}
+    news =
+      for {ref, seq} <- positions, %{^ref => last} when last < seq <- [state.last], do: {ref, seq}
 
-        _told_or_left ->
-          {[], state}
-      end
-    end)
-    |> push()
+    frames = for {ref, seq} <- news, do: Channel.state(channel(ref, state), :position, seq)
+    push({frames, %{state | last: Enum.into(news, state.last)}})
   end
 
   def handle_info({:DOWN, monitor, :process, _pid, reason}, state)
@@ -349,7 +359,8 @@ defmodule FormdbHttpWeb.Live.Socket do
   # The frames of one message, and how many bytes its events have.
   defp told(_sent_before_it_was_left, nil, state), do: {[], 0, state}
 
-  defp told(events, channel, state) when is_list(events) do
+  defp told(events, %{sub: %{ref: ref}} = channel, state) when is_list(events) do
+    state = %{state | last: %{state.last | ref => List.last(events).seq}}
     size = Enum.reduce(events, 0, &(byte_size(&1.json) + &2))
     {Channel.events(channel, events), size, sent(state, channel, length(events), size)}
   end
@@ -404,6 +415,7 @@ defmodule FormdbHttpWeb.Live.Socket do
       state
       | channels: Map.delete(state.channels, topic),
         topics: Map.delete(state.topics, ref),
+        last: Map.delete(state.last, ref),
         lagging: Map.delete(state.lagging, ref)
     }
   end

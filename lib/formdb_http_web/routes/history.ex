@@ -29,10 +29,11 @@ defmodule FormdbHttpWeb.Routes.History do
             bodies(),
             limit(),
             wait(),
+            log("The history that all of this is of."),
             provenance()
           ],
           answers: [ok(json(:journal_page) ++ lines(:journal_entry), link: false)],
-          errors: [504]
+          errors: [409, 504]
         )
       ]),
       new(:journal_stream, @db <> "/journal/stream", [
@@ -51,7 +52,7 @@ defmodule FormdbHttpWeb.Routes.History do
           query:
             [
               since(),
-              parameter("log", :text, "The history that the sequence `since` is of."),
+              log("The history that the sequence `since` is of."),
               parameter("hash", :text, "The hash of the block `since`."),
               type(),
               series_id(),
@@ -196,6 +197,8 @@ defmodule FormdbHttpWeb.Routes.History do
     about = "Only blocks about this series, or with a star at its end about those that begin so."
     parameter("series_id", {:engine, "the id of a series, or its begin and a star"}, about)
   end
+
+  defp log(about), do: parameter("log", :text, about)
 
   defp wait do
     about =

@@ -367,6 +367,7 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
       asker: self(),
       expires_at: expires_at,
       may_read: fn _db -> :ok end,
+      refused: fn _db -> :ok end,
       again: nil
     }
 
@@ -411,13 +412,12 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
       put(db, "a")
       by_id = ask(port, path <> "?wait=30&feature_id=b")
       by_source = ask(port, path <> "?wait=30&since=1&provenance.source=import")
-      ahead = ask(port, path <> "?wait=30&since=4")
       series = ask(port, path <> "?wait=30&series_id=s*")
-      wait_until(fn -> Open.count(:wait) == 4 end)
+      wait_until(fn -> Open.count(:wait) == 3 end)
       put(db, "a")
       put(db, "b")
       assert %{"entries" => [%{"seq" => 3}]} = answered(by_id)
-      assert Open.count(:wait) == 3
+      assert Open.count(:wait) == 2
 
       feature = %{
         "type" => "Feature",
@@ -430,8 +430,28 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
       {:ok, %{seq: 4}} = FormdbHttp.put_feature(db, feature)
       assert %{"entries" => [%{"seq" => 4}]} = answered(by_source)
       {:ok, _} = FormdbHttp.put_columns(db, "s1", [1], [1.0])
-      assert %{"entries" => [%{"seq" => 5}]} = answered(ahead)
       assert %{"entries" => [%{"seq" => 5, "op" => "put_points"}]} = answered(series)
+    end
+
+    test "is told that the journal is another than the one it knows", context do
+      %{port: port, db: db, path: path} = context
+      for id <- ["a", "b"], do: put(db, id)
+      {:ok, %{log: log}} = FormdbHttp.database(db)
+      right = get(port, path <> "?wait=1&since=1&log=#{log}")
+      assert %{"entries" => [%{"seq" => 2}]} = json(right)
+
+      for query <- ["wait=1&since=1&log=abc", "since=1&log=abc", "wait=1&log=abc"] do
+        answer = get(port, path <> "?" <> query)
+
+        assert {answer.status, json(answer)["code"], json(answer)["pointer"]} ==
+                 {409, "log_diverged", "/log"}
+      end
+
+      # What it waits for may never come after that.
+      beyond = get(port, path <> "?wait=1&since=3")
+      assert {beyond.status, json(beyond)["pointer"]} == {400, "/since"}
+      assert json(beyond)["detail"] =~ "reached block 2"
+      assert json(get(port, path <> "?wait=1&since=2")) == %{"entries" => [], "next" => nil}
     end
 
     test "is told what it cannot wait for", %{port: port, db: db, path: path} do

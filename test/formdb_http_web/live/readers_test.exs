@@ -155,6 +155,24 @@ defmodule FormdbHttpWeb.Live.ReadersTest do
     end
   end
 
+  test "a join that is refused is told of as a request is", %{port: port, keys: keys} = context do
+    test = self()
+    handler = fn _event, %{count: 1}, metadata, nil -> send(test, {:audit, metadata}) end
+    Telemetry.attach("readers-audit", [:formdb, :audit], handler, nil)
+    on_exit(fn -> Telemetry.detach("readers-audit") end)
+    socket = open(port, keys.reader)
+    join = &WebSocketClient.ask(socket, "9", "9", &1, "phx_join", %{})
+    assert {"ok", _} = join.(context.topic)
+    assert {"error", %{"reason" => "database_not_found"}} = join.("journal:" <> context.other)
+    assert_receive {:audit, %{act: :join, outcome: :refused, reason: :hidden} = told}
+    assert %{actor: "key:reader", credential: :api_key, client: "127.0.0.1", status: 404} = told
+    assert {told.database, told.route} == {context.other, "/socket/websocket"}
+    # What is no name of a database may be anything.
+    assert {"error", _} = join.("journal:swordfish is it")
+    assert_receive {:audit, %{act: :join, database: nil}}
+    refute_received {:audit, _}
+  end
+
   test "a key that is revoked ends what it opened, and no other", context do
     %{port: port, topic: topic, keys: keys, path: path, stream: stream, journal: journal} =
       context

@@ -70,6 +70,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
       asker: self(),
       expires_at: nil,
       may_read: fn _db -> :ok end,
+      refused: &send(self(), {:refused, &1}),
       again: fn -> {:ok, reader(told)} end
     }
 
@@ -514,6 +515,19 @@ defmodule FormdbHttpWeb.Live.SocketTest do
     # Who has left meanwhile gets no answer.
     {[_reply, _close], state} = say(state, ~s(["1","3","journal:quakes","phx_leave",{}]))
     assert {[], _} = hear(state, said)
+  end
+
+  test "a client is never told that it is less far than it is" do
+    state = joined()
+    {[], state} = say(state, ~s(["1","2","journal:quakes","get_info",{}]))
+    {[_reply], state} = say(state, ~s([null,"6","phoenix","heartbeat",{}]))
+    assert_received {Socket, :info, _} = info
+    assert_received {Socket, :positions, _} = positions
+    # Of a block beyond, which came after both and is sent before.
+    {[_event], state} = hear(state, {:formdb, {:sub, 1}, [event(12, 7, "{}")]})
+    assert {[reply], state} = hear(state, info)
+    assert reply =~ ~s("seq":12)
+    assert {[], _} = hear(state, positions)
   end
 
   test "after a heartbeat a client is told how far it is, if it was not before" do

@@ -255,6 +255,29 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
 
     wait_until(fn -> Open.count(:socket) == 1 end)
     {"ok", _} = WebSocketClient.ask(alive, nil, "x", "phoenix", "heartbeat", %{})
+    # A client comes again after any code but 1000.
+    assert last(silent) == {:close, 1002}
+  end
+
+  @tag settings: %{socket_idle_ms: 600}
+  test "a client that sends a message slowly is not silent", %{port: port} do
+    slow = WebSocketClient.open(port)
+    begun = System.monotonic_time(:millisecond)
+    heartbeat = ~s([null,"1","phoenix","heartbeat",{}])
+
+    <<first::binary-size(3), rest::binary>> =
+      IO.iodata_to_binary(WebSocketClient.frame(heartbeat))
+
+    :ok = :gen_tcp.send(slow, first)
+
+    for <<byte <- rest>> do
+      Process.sleep(60)
+      :ok = :gen_tcp.send(slow, <<byte>>)
+    end
+
+    assert ~s([null,"1","phoenix","phx_reply") <> _ = WebSocketClient.read(slow)
+    assert System.monotonic_time(:millisecond) - begun > 1_800
+    assert WebSocketClient.read(slow) == {:close, 1002}
   end
 
   test "sockets end with the server, which says that it comes again", context do
@@ -285,7 +308,7 @@ defmodule FormdbHttpWeb.Live.WebSocketTest do
     log =
       capture_log(fn ->
         # No such thing comes.
-        {_cowboy, {_host, %{topics: topics}}, _parsing} = :sys.get_state(pid)
+        {_cowboy, {_host, %{topics: topics}, _silence}, _parsing} = :sys.get_state(pid)
         send(pid, {:formdb, topics |> Map.keys() |> hd(), {"document"}})
         assert last(socket) == {:close, 1011}
         wait_until(fn -> not Process.alive?(pid) end)

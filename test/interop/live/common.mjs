@@ -10,6 +10,9 @@ export const require = createRequire(new URL("../../../.tools/npm/", import.meta
 // No program runs for ever.
 setTimeout(() => { throw new Error("it does not come to its end"); }, 600_000).unref();
 
+// What it has started ends with it.
+process.on("SIGTERM", () => process.exit(1));
+
 const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 export const ask = async (what) => {
   console.log(what);

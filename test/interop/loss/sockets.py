@@ -12,7 +12,7 @@ HEARTBEAT_S = 3
 # For answers; a server that starts or falls behind may take some seconds.
 PATIENCE_S = 60
 # Of a connection on which nothing was said for too long, as by a client that was not given the processor.
-CLOSES = [1000]
+CLOSES = [1002]
 
 
 class Channel:
@@ -100,7 +100,8 @@ class Socket:
                 self.check_patience(now())
                 wait = 0.1 if finishing else max(min(next_act, next_heartbeat) - now(), 0.01)
                 try:
-                    await asyncio.wait_for(connection.more(), wait)
+                    async with asyncio.timeout(wait):
+                        await connection.more()
                 except TimeoutError:
                     continue
                 for opcode, payload in frames(connection.buffer):

@@ -89,7 +89,8 @@ class EventSource:
                 await self.restless.slow()
                 next_act = self.restless.next()
             try:
-                part = await asyncio.wait_for(connection.chunk(), 0.2)
+                async with asyncio.timeout(0.2):
+                    part = await connection.chunk()
             except TimeoutError:
                 continue
             if not part:

@@ -38,16 +38,17 @@ class Writer:
         fields = [f"idempotency-key: {self.name}-{self.number}"] if key else []
         if key and isinstance(body, dict) and "features" not in body and self.rng.random() < 0.7:
             body = {**body, "provenance": {"agent": self.name, "n": self.number}}
-        begun = asyncio.get_running_loop().time()
+        begun, refusal = asyncio.get_running_loop().time(), None
         while True:
             if asyncio.get_running_loop().time() - begun > 60:
-                raise Fault(f"{self.name}: no answer to {method} {path} in a minute")
+                raise Fault(f"{self.name}: no answer to {method} {db}{path} in a minute, at last: {refusal}")
             try:
                 query_string = f"?durability={durability}{query}" if key else ""
                 status, answer = await self.http.call(method, f"{ROOT}/{db}{path}{query_string}", body, fields)
-            except Gone:
+            except Gone as gone:
                 if not key:
                     return None
+                refusal = gone
                 await asyncio.sleep(0.1)
                 continue
             if status < 300:
@@ -60,6 +61,7 @@ class Writer:
             if status == 503 or answer["code"] == "database_not_found":
                 if not key:
                     return None
+                refusal = answer
                 await asyncio.sleep(0.05)
                 continue
             return None
