@@ -66,13 +66,7 @@ defmodule FormdbHttpWeb.JournalController do
          do: answer(page, req, params)
   end
 
-  defp wait_ms(%{settings: %{longest_wait_ms: most}}, %{wait: seconds})
-       when seconds * 1_000 > most do
-    detail = "wait is #{seconds} s; it may be #{div(most, 1_000)} s (FORMDB_LONGEST_WAIT_MS)"
-    refuse(:invalid_parameter, detail, "/wait")
-  end
-
-  defp wait_ms(_req, %{order: :asc, until: nil, wait: seconds}), do: {:ok, seconds * 1_000}
+  defp wait_ms(req, %{order: :asc, until: nil} = params), do: JournalPage.wait_ms(req, params)
   defp wait_ms(_req, _params), do: no_wait("what comes; leave until and order=desc out")
 
   # What is beyond the end never comes to who was told of it by another journal.

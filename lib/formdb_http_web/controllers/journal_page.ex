@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.JournalPage do
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
   alias FormdbHttp.{Error, Types}
-  alias FormdbHttpWeb.Params
+  alias FormdbHttpWeb.{Params, Request}
 
   @filters [:type, :feature_id, :series_id, :actor, :transaction, :bodies, :order]
 
@@ -74,6 +74,16 @@ defmodule FormdbHttpWeb.JournalPage do
     opts = Params.options(params, [:since, :until, :limit]) ++ filters(params)
     FormdbHttp.journal(db, opts)
   end
+
+  @doc "For how many milliseconds a request waits that asks for so many seconds."
+  @spec wait_ms(Request.t(), map()) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def wait_ms(%{settings: %{longest_wait_ms: most}}, %{wait: seconds})
+      when seconds * 1_000 > most do
+    detail = "wait is #{seconds} s; it may be #{div(most, 1_000)} s (FORMDB_LONGEST_WAIT_MS)"
+    refuse(:invalid_parameter, detail, "/wait")
+  end
+
+  def wait_ms(_req, %{wait: seconds}), do: {:ok, seconds * 1_000}
 
   @doc "A page as the members of its answer."
   @spec members(map()) :: keyword()

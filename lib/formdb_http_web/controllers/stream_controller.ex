@@ -5,13 +5,7 @@ defmodule FormdbHttpWeb.StreamController do
   import FormdbHttpWeb.Problem, only: [refuse: 3]
 
   alias FormdbHttpWeb.JournalPage
-  alias FormdbHttpWeb.Live.{EventStream, Opening, Reader}
-
-  # Words of a subscription's filter.
-  @filters for name <-
-                 ~w(type series_id bbox geometry predicate antimeridian ids fence feature dwell
-                    above below outside hysteresis for),
-               do: {String.to_atom(name), name}
+  alias FormdbHttpWeb.Live.{EventStream, FilterWords, Opening, Reader}
 
   # Events that may be on their way to this process.
   @demand 256
@@ -44,7 +38,7 @@ defmodule FormdbHttpWeb.StreamController do
   defp subscribe(%{db: db} = params) do
     with {:ok, params} <- JournalPage.in_sequence(params, :since),
          {:ok, since} <- since(params) do
-      opts = [filter: filter(params), since: since, proof: params.proof]
+      opts = [filter: FilterWords.filter(params), since: since, proof: params.proof]
       FormdbHttp.subscribe(db, [to: self(), demand: @demand] ++ opts)
     end
   end
@@ -61,18 +55,5 @@ defmodule FormdbHttpWeb.StreamController do
   defp since(_none) do
     detail = "log and hash are of a sequence; give it as since"
     refuse(:invalid_parameter, detail, "/since")
-  end
-
-  # One that is given twice, to hold from both ends, has both.
-  defp filter(params) do
-    named = for {key, name} <- @filters, value = params[key], into: %{}, do: {name, value}
-
-    params.filters
-    |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
-    |> Map.new(fn
-      {name, [value]} -> {name, value}
-      {name, values} -> {name, values}
-    end)
-    |> Map.merge(named)
   end
 end

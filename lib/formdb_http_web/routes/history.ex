@@ -6,8 +6,8 @@ defmodule FormdbHttpWeb.Routes.History do
   import FormdbHttpWeb.Routes.Parameters
   import FormdbHttpWeb.Routes.Resource, only: [call: 5, new: 3]
 
-  alias FormdbHttpWeb.{BlockController, JournalController, ProofController, RevertController}
-  alias FormdbHttpWeb.StreamController
+  alias FormdbHttpWeb.{BlockController, EventsController, JournalController, ProofController}
+  alias FormdbHttpWeb.{RevertController, StreamController}
   alias FormdbHttpWeb.Routes.Databases
 
   @db Databases.path()
@@ -36,6 +36,20 @@ defmodule FormdbHttpWeb.Routes.History do
           errors: [409, 504]
         )
       ]),
+      new(:journal_events, @db <> "/journal/events", [
+        call(
+          "GET",
+          {EventsController, :index},
+          :read,
+          "Blocks that a filter takes, page by page.",
+          more:
+            "What a stream sends after `since` (0 without it), as pages for requests that wait. `next` is the " <>
+              "sequence up to which all is decided: the `since` of the next request, whether there is an entry or not.",
+          query: [since(), type(), series_id(), events(), wait() | filter_words()],
+          answers: [ok(json(:events_page), link: false)],
+          errors: [504]
+        )
+      ]),
       new(:journal_stream, @db <> "/journal/stream", [
         call(
           "GET",
@@ -56,45 +70,10 @@ defmodule FormdbHttpWeb.Routes.History do
               parameter("hash", :text, "The hash of the block `since`."),
               type(),
               series_id(),
-              bbox("Only blocks of features here, before or after."),
-              geometry(),
-              predicate(),
-              antimeridian(),
-              parameter("ids", :text, "Only blocks of these features, with commas between."),
-              parameter(
-                "fence",
-                :text,
-                "What is told of features and an area (`bbox`, `geometry` or `feature`): one or several of " <>
-                  "enter, exit, inside, outside and cross, with commas between."
-              ),
-              feature(
-                "The id of a feature, whose geometry as of each moment is the area of the fence."
-              ),
               parameter(
                 "dwell",
                 {:engine, "seconds"},
                 "How many seconds what enters the area has to stay to be told of, by an event `dwell_event`."
-              ),
-              parameter(
-                "above",
-                {:engine, "a number"},
-                "Only blocks by which a series of `series_id` goes above this level, or comes back."
-              ),
-              parameter("below", {:engine, "a number"}, "The same, below a level."),
-              parameter(
-                "outside",
-                {:engine, "two numbers with a comma between"},
-                "The same, outside a band."
-              ),
-              parameter(
-                "hysteresis",
-                {:engine, "a number"},
-                "How far from the level values have to come back."
-              ),
-              parameter(
-                "for",
-                {:engine, "seconds"},
-                "For how many seconds, by the times of its points, a series has to be beyond the level."
               ),
               parameter(
                 "proof",
@@ -103,7 +82,7 @@ defmodule FormdbHttpWeb.Routes.History do
                 default: false
               ),
               token()
-            ] ++ properties(),
+            ] ++ filter_words(),
           headers: [
             parameter("last-event-id", :count, "The last event that the client had.",
               key: :last_event_id
@@ -175,6 +154,54 @@ defmodule FormdbHttpWeb.Routes.History do
         )
       ])
     ]
+  end
+
+  defp events,
+    do:
+      parameter(
+        "limit",
+        :count,
+        "At most so many entries, and never more than 1000. There are no tables of them.",
+        default: 1_000
+      )
+
+  # The words of a subscription's filter, but for `type` and `series_id`.
+  defp filter_words do
+    [
+      bbox("Only blocks of features here, before or after."),
+      geometry(),
+      predicate(),
+      antimeridian(),
+      parameter("ids", :text, "Only blocks of these features, with commas between."),
+      parameter(
+        "fence",
+        :text,
+        "What is told of features and an area (`bbox`, `geometry` or `feature`): one or several of " <>
+          "enter, exit, inside, outside and cross, with commas between."
+      ),
+      feature("The id of a feature, whose geometry as of each moment is the area of the fence."),
+      parameter(
+        "above",
+        {:engine, "a number"},
+        "Only blocks by which a series of `series_id` goes above this level, or comes back."
+      ),
+      parameter("below", {:engine, "a number"}, "The same, below a level."),
+      parameter(
+        "outside",
+        {:engine, "two numbers with a comma between"},
+        "The same, outside a band."
+      ),
+      parameter(
+        "hysteresis",
+        {:engine, "a number"},
+        "How far from the level values have to come back."
+      ),
+      parameter(
+        "for",
+        {:engine, "seconds"},
+        "For how many seconds, by the times of its points, a series has to be beyond the level."
+      )
+    ] ++ properties()
   end
 
   defp dry_run do

@@ -215,6 +215,54 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
     assert %{status: 200, body: ""} = request(port, "HEAD", path <> "/stream")
   end
 
+  test "events come page by page to requests that wait", %{port: port, db: db, path: path} do
+    point = fn x -> %{"type" => "Point", "coordinates" => [x, 1]} end
+
+    move = fn id, x ->
+      feature = %{"type" => "Feature", "id" => id, "geometry" => point.(x), "properties" => %{}}
+      {:ok, %{seq: seq}} = FormdbHttp.put_feature(db, feature)
+      seq
+    end
+
+    ask = fn query ->
+      %{status: 200} =
+        response = get(port, path <> "/events?fence=enter,exit&bbox=0,0,2,2&" <> query)
+
+      page = json(response)
+
+      {for(entry <- page["entries"], do: {entry["after"], entry["seq"], entry["fence"]}),
+       page["next"]}
+    end
+
+    for x <- [1, 5, 1], do: move.("a", x)
+    for n <- 1..300, do: move.("b", 50 + rem(n, 2))
+    all = [{0, 1, ["enter"]}, {1, 2, ["exit"]}, {2, 3, ["enter"]}]
+    assert ask.("since=0") == {all, 303}
+    # Up to there all is decided: more than the last entry, or as far as the limit let it.
+    assert {[{0, 1, ["enter"]}], 1} = ask.("since=0&limit=1")
+    assert {[{1, 2, ["exit"]}, {2, 3, ["enter"]}], 303} = ask.("since=1")
+    assert {[], 303} = ask.("since=303")
+    assert {[], 303} = ask.("since=303&wait=1")
+
+    waits = Task.async(fn -> ask.("since=303&wait=30") end)
+    wait_until(fn -> FormdbHttp.Live.count(db) == {:ok, 1} end)
+    304 = move.("b", 51)
+    305 = move.("a", 5)
+    assert {[{303, 305, ["exit"]}], 305} = Task.await(waits)
+    wait_until(fn -> FormdbHttp.Live.count(db) == {:ok, 0} end)
+
+    for {query, pointer} <- [
+          {"fence=enter", "/fence"},
+          {"limit=0", "/limit"},
+          {"wait=1000", "/wait"},
+          {"since=1000", "/since"},
+          {"dwell=5&bbox=0,0,1,1", "/dwell"}
+        ] do
+      response = get(port, path <> "/events?" <> query)
+      assert {400, ^pointer} = {response.status, json(response)["pointer"]}
+    end
+  end
+
   test "who stays inside a fence is an event without an id", %{port: port, db: db, path: path} do
     point = %{"type" => "Point", "coordinates" => [1, 1]}
     feature = %{"type" => "Feature", "id" => "a", "geometry" => point, "properties" => %{}}

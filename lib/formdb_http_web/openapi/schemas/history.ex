@@ -39,6 +39,15 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
           description:
             "Events, each of lines `id`, `event` and `data` and a blank line. The `id` is a sequence."
         ),
+      events_page:
+        object(
+          entries:
+            list(ref(:block),
+              description:
+                "Each with `after`, the sequence of the one before, `matched`, and what a fence or a level tells."
+            ),
+          next: count(0, description: "The `since` of the next request.")
+        ),
       journal_entry: any_of([ref(:block), ref(:block_outline)]),
       journal_page:
         object(
