@@ -40,7 +40,7 @@ export class Client {
         return (await this.#http.json({ method: "GET", path: "/api/v1/databases", signal })).databases;
     }
     /** Versions of the server, and of the rules of time zones. */
-    version({ signal } = {}) {
+    async version({ signal } = {}) {
         return this.#http.json({ method: "GET", path: "/api/v1/version", signal });
     }
     /** A client with the token that a user is given, for as long as that is good. */

@@ -33,7 +33,7 @@ export class Database {
      * It is committed when `work` is done and aborted where that throws. Where somebody else has written the same since, Conflict
      * is thrown and nothing is written.
      */
-    transaction(work, options = {}) {
+    async transaction(work, options = {}) {
         return transaction(this.#scope, work, options);
     }
     /**
@@ -49,15 +49,15 @@ export class Database {
         return subscribe(this.#scope, words, since, over ?? (node ? "events" : "channel"), transport, signal);
     }
     /** The database in figures. */
-    info({ signal } = {}) {
+    async info({ signal } = {}) {
         return this.#scope.plain("", { signal });
     }
     /** What is in it: properties and their types, geometries, series. */
-    schema({ signal } = {}) {
+    async schema({ signal } = {}) {
         return this.#scope.read("/schema", { signal });
     }
     /** What holds for writes that do not say otherwise. */
-    setDefaults(defaults, { provenance, ...write } = {}) {
+    async setDefaults(defaults, { provenance, ...write } = {}) {
         return this.#scope.write("PATCH", "", write, [], { ...defaults, provenance });
     }
     /** Closes the database on the server; its files stay. Creating it opens it again. */

@@ -9,7 +9,7 @@ export class Features {
         this.#scope = scope;
     }
     /** One feature. Throws NotFound where there is none, with the block that deleted it where one did. */
-    get(id, { as_of, signal } = {}) {
+    async get(id, { as_of, signal } = {}) {
         return this.#scope.at(as_of).read(featurePath(id), { signal });
     }
     /**
@@ -82,11 +82,11 @@ export class Features {
         } while (since !== null);
     }
     /** What changed in a feature between two sequences or times, as operations of a JSON Patch in `changes`. */
-    diff(id, { signal, ...given }) {
+    async diff(id, { signal, ...given }) {
         return this.#scope.plain(`${featurePath(id)}/diff`, { given: params(given), signal });
     }
     /** What a feature was derived from, over all steps. */
-    lineage(id, { as_of, signal } = {}) {
+    async lineage(id, { as_of, signal } = {}) {
         return this.#scope.at(as_of).read(`${featurePath(id)}/lineage`, { signal });
     }
     /**
@@ -96,7 +96,7 @@ export class Features {
      * .zst). What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as
      * long as the server knows keys (a day). Faulty lines are left out and are in `rejected` of what is returned.
      */
-    upload(source, options = {}) {
+    async upload(source, options = {}) {
         const { provenance, key, signal, progress, ...given } = options;
         const all = [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)];
         return upload(this.#scope, "/features", source, all, { key, signal, progress });

@@ -16,8 +16,6 @@ export interface Asked {
     readonly content?: BodyInit | undefined;
     readonly headers?: Readonly<Record<string, string>> | undefined;
     readonly signal?: AbortSignal | undefined;
-    /** The pauses between attempts; without them those of the client. */
-    readonly retry?: Retry | undefined;
 }
 /** A connection that was lost, or could not be made. */
 export declare class Lost extends Error {

@@ -143,7 +143,7 @@ export class Http {
                 parts.push(chunk);
             return parts.length === 1 ? parts[0] : joined(parts);
         };
-        return this.ask(asked, whole, new Attempts(asked.retry ?? this.retry), repeat);
+        return this.ask(asked, whole, new Attempts(this.retry), repeat);
     }
     /** The JSON of an answer. */
     async json(asked, repeat = true) {
@@ -156,7 +156,7 @@ export class Http {
      * about one state: with `as_of`, or in a transaction.
      */
     async *pieces(asked) {
-        const attempts = new Attempts(asked.retry ?? this.retry);
+        const attempts = new Attempts(this.retry);
         let given = 0;
         for (;;) {
             try {

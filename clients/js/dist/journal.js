@@ -1,5 +1,5 @@
 /** The journal: blocks, undoing, proofs. */
-import { params, provenanceParams } from "./query.js";
+import { params, provenanceParams, segment } from "./query.js";
 import { consistency, Head, inclusion, ProofError } from "./verify.js";
 /** The journal of a database. `db.journal` is one. */
 export class Journal {
@@ -25,12 +25,13 @@ export class Journal {
         }
     }
     /** A block by its sequence or its hash. */
-    block(block, { signal } = {}) {
-        return this.#scope.plain(`/blocks/${block}`, { signal });
+    async block(block, { signal } = {}) {
+        return this.#scope.plain(`/blocks/${segment(String(block))}`, { signal });
     }
     /** The bytes that are stored of a block, which its hash is over. */
-    blockBytes(block, { signal } = {}) {
-        return this.#scope.http.call({ method: "GET", path: `${this.#scope.path}/blocks/${block}`, headers: { accept: "application/cbor" }, signal });
+    async blockBytes(block, { signal } = {}) {
+        const path = `${this.#scope.path}/blocks/${segment(String(block))}`;
+        return this.#scope.http.call({ method: "GET", path, headers: { accept: "application/cbor" }, signal });
     }
     /**
      * Undoes blocks as one transaction, or none of them.
@@ -38,17 +39,17 @@ export class Journal {
      * They are named by their sequences, as a transaction, from `first_seq` to `last_seq`, or by a filter such as
      * `{filter: {provenance: {import: "january"}}}`. Where others have built on them Conflict is thrown, and says who.
      */
-    revert(which, options = {}) {
+    async revert(which, options = {}) {
         const { provenance, partial, ...write } = options;
         return this.#scope.write("POST", "/reverts", write, params({ partial: partial || undefined }), { ...named(which), provenance });
     }
     /** What `revert` would do, and what would stand in its way. */
-    plan(which, { signal, partial } = {}) {
+    async plan(which, { signal, partial } = {}) {
         const given = params({ dry_run: true, partial: partial || undefined });
         return this.#scope.http.json({ method: "POST", path: `${this.#scope.path}/reverts`, params: given, body: named(which), signal });
     }
     /** Makes the version of a feature, or of attributes, that a block wrote the newest one. */
-    restore(block, options = {}) {
+    async restore(block, options = {}) {
         const { provenance, ...write } = options;
         return this.#scope.write("POST", `/blocks/${block}/restore`, write, [], provenance === undefined ? undefined : { provenance });
     }
@@ -64,7 +65,7 @@ export class Journal {
         return this.#scope.plain("/proofs/consistency", { given: params({ first: old.size, second: now.size }), signal });
     }
     /** The proof that a block is in the tree of a head, as `inclusion` of `formdb/verify` takes it. */
-    inclusion(seq, head, { signal } = {}) {
+    async inclusion(seq, head, { signal } = {}) {
         return this.#scope.plain("/proofs/inclusion", { given: params({ seq, tree_size: head.size }), signal });
     }
     /**

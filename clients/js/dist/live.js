@@ -3,7 +3,7 @@ import { channelEvents } from "./channel.js";
 import { ApiError, FormDBError } from "./errors.js";
 import { Lost, messagesOf } from "./http.js";
 import { params } from "./query.js";
-import { Attempts, NEVER, sleep, transient } from "./retry.js";
+import { Attempts, sleep, transient } from "./retry.js";
 // Whoever follows goes on following, for as long as the server may be away.
 const FOREVER = { seconds: Infinity, first: 0.1, longest: 10 };
 // As often the server may send what does not follow on what came, until it is believed to be at fault.
@@ -55,7 +55,7 @@ export class Following {
     /** Throws where the server refuses that this goes on. */
     async refused() {
         try {
-            const { chunks } = await this.scope.http.attempt({ ...this.asked(), retry: NEVER });
+            const { chunks } = await this.scope.http.attempt(this.asked());
             for await (const _ of chunks)
                 break;
         }

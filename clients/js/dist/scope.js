@@ -1,6 +1,6 @@
 /** The database that calls are about, and the state of it that questions are about. */
 import { newKey } from "./http.js";
-import { params, textOf } from "./query.js";
+import { params, segment, textOf } from "./query.js";
 /** A database, as it is now, as of a sequence or time, or in a transaction. */
 export class Scope {
     http;
@@ -14,7 +14,7 @@ export class Scope {
         this.transaction = transaction;
     }
     get path() {
-        return `/api/v1/databases/${encodeURIComponent(this.name)}`;
+        return `/api/v1/databases/${segment(this.name)}`;
     }
     /** The same as of another state, where one is named. */
     at(asOf) {

@@ -1,6 +1,6 @@
 /** Time series of a database. */
 import { ACCEPTED, Download } from "./download.js";
-import { params, provenanceParams, seriesPath } from "./query.js";
+import { params, provenanceParams, segment, seriesPath } from "./query.js";
 import { upload } from "./upload.js";
 /**
  * The time series of a database. `db.series` is one.
@@ -26,53 +26,53 @@ export class Series {
         return this.#scope.at(as_of).rows(seriesPath(series), { given: params(given), signal });
     }
     /** Aggregates of one series, of the whole range or of each bucket of `interval`, exact and rounded once. */
-    aggregate(series, { as_of, signal, ...given }) {
+    async aggregate(series, { as_of, signal, ...given }) {
         return this.#scope.at(as_of).read(seriesPath(series) + "/aggregate", { given: params(given), signal });
     }
     /** The same of all series whose ids begin so. */
-    aggregates(prefix, { as_of, signal, ...given }) {
+    async aggregates(prefix, { as_of, signal, ...given }) {
         return this.#scope.at(as_of).read(`${seriesPath(prefix.endsWith("*") ? prefix : `${prefix}*`)}/aggregate`, { given: params(given), signal });
     }
     /** The point with the greatest timestamp of one series. */
-    latest(series, { as_of, signal } = {}) {
+    async latest(series, { as_of, signal } = {}) {
         return this.#scope.at(as_of).read(`${seriesPath(series)}/latest`, { signal });
     }
     /** Count, ends, extremes, mean and standard deviation of one series. */
-    summary(series, { as_of, signal, ...given } = {}) {
+    async summary(series, { as_of, signal, ...given } = {}) {
         return this.#scope.at(as_of).read(`${seriesPath(series)}/summary`, { given: params(given), signal });
     }
     /** Writes points of one series, as one block. `on_duplicate: "replace"` corrects those of the same times. */
-    write(series, timestamps, values, options = {}) {
+    async write(series, timestamps, values, options = {}) {
         const { metadata, provenance, key, signal, ...given } = options;
         const body = { series_id: series, timestamps, values, metadata, provenance };
         return this.#scope.write("POST", "/timeseries", { key, signal }, params(given), body);
     }
     /** Writes points of any series, all or none. */
-    writePoints(points, options = {}) {
+    async writePoints(points, options = {}) {
         const { provenance, key, signal, ...given } = options;
         return this.#scope.write("POST", "/timeseries", { key, signal }, [...params(given), ...provenanceParams(provenance)], { points: [...points] });
     }
     /** Puts another point in the place of one. */
-    correct(series, pointId, value, options = {}) {
+    async correct(series, pointId, value, options = {}) {
         const { timestamp, provenance, ...write } = options;
-        return this.#scope.write("PUT", `${seriesPath(series)}/points/${encodeURIComponent(pointId)}`, write, [], { value, timestamp, provenance });
+        return this.#scope.write("PUT", `${seriesPath(series)}/points/${segment(pointId)}`, write, [], { value, timestamp, provenance });
     }
     /** Deletes the points of a range, without one all of the series. They stay readable as of before. */
-    delete(series, options = {}) {
+    async delete(series, options = {}) {
         const { start, end, tz, provenance, ...write } = options;
         return this.#scope.write("DELETE", seriesPath(series), write, params({ start, end, tz }), provenance === undefined ? undefined : { provenance });
     }
     /** Puts these points in the place of all from `start` on and before `end`, in one transaction. */
-    replace(series, { start, end }, timestamps, values, options = {}) {
+    async replace(series, { start, end }, timestamps, values, options = {}) {
         const { tz, unit, provenance, ...write } = options;
         return this.#scope.write("PUT", seriesPath(series), write, params({ start, end, tz, unit }), { timestamps, values, provenance });
     }
     /** What is known about a series: its unit, its feature, and the like. */
-    attributes(series, { as_of, signal } = {}) {
+    async attributes(series, { as_of, signal } = {}) {
         return this.#scope.at(as_of).read(`${seriesPath(series)}/attributes`, { signal });
     }
     /** Replaces all attributes of a series. */
-    setAttributes(series, attributes, options = {}) {
+    async setAttributes(series, attributes, options = {}) {
         const { provenance, ...write } = options;
         const body = provenance === undefined ? attributes : { ...attributes, provenance };
         return this.#scope.write("PUT", `${seriesPath(series)}/attributes`, write, [], body);
@@ -106,7 +106,7 @@ export class Series {
      * What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as long as
      * the server knows keys (a day). Faulty rows are left out and are in `rejected` of what is returned.
      */
-    upload(source, options = {}) {
+    async upload(source, options = {}) {
         const { provenance, key, signal, progress, ...given } = options;
         const all = [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)];
         return upload(this.#scope, "/timeseries", source, all, { key, signal, progress });

@@ -62,7 +62,7 @@ export class Client {
   }
 
   /** Versions of the server, and of the rules of time zones. */
-  version({ signal }: Call = {}): Promise<Schema<"Version">> {
+  async version({ signal }: Call = {}): Promise<Schema<"Version">> {
     return this.#http.json({ method: "GET", path: "/api/v1/version", signal });
   }
 

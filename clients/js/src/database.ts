@@ -54,7 +54,8 @@ export class Database {
    * It is committed when `work` is done and aborted where that throws. Where somebody else has written the same since, Conflict
    * is thrown and nothing is written.
    */
-  transaction<T>(work: (txn: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<{ result: T; receipt: Committed | undefined }> {
+  async transaction<T>(work: (txn: Transaction) => Promise<T>, options: TransactionOptions = {}):
+    Promise<{ result: T; receipt: Committed | undefined }> {
     return transaction(this.#scope, work, options);
   }
 
@@ -72,17 +73,17 @@ export class Database {
   }
 
   /** The database in figures. */
-  info({ signal }: Call = {}): Promise<Info> {
+  async info({ signal }: Call = {}): Promise<Info> {
     return this.#scope.plain("", { signal });
   }
 
   /** What is in it: properties and their types, geometries, series. */
-  schema({ signal }: Call = {}): Promise<Schema<"DatabaseSchema">> {
+  async schema({ signal }: Call = {}): Promise<Schema<"DatabaseSchema">> {
     return this.#scope.read("/schema", { signal });
   }
 
   /** What holds for writes that do not say otherwise. */
-  setDefaults(defaults: { on_duplicate: OnDuplicate }, { provenance, ...write }: Recorded = {}): Promise<Schema<"DefaultsSet">> {
+  async setDefaults(defaults: { on_duplicate: OnDuplicate }, { provenance, ...write }: Recorded = {}): Promise<Schema<"DefaultsSet">> {
     return this.#scope.write("PATCH", "", write, [], { ...defaults, provenance });
   }
 

@@ -32,7 +32,7 @@ export class Features {
   }
 
   /** One feature. Throws NotFound where there is none, with the block that deleted it where one did. */
-  get(id: string | number, { as_of, signal }: AsOf = {}): Promise<Feature> {
+  async get(id: string | number, { as_of, signal }: AsOf = {}): Promise<Feature> {
     return this.#scope.at(as_of).read(featurePath(id), { signal });
   }
 
@@ -114,12 +114,12 @@ export class Features {
   }
 
   /** What changed in a feature between two sequences or times, as operations of a JSON Patch in `changes`. */
-  diff(id: string | number, { signal, ...given }: Call & { from: When; to?: When }): Promise<Schema<"FeatureDiff">> {
+  async diff(id: string | number, { signal, ...given }: Call & { from: When; to?: When }): Promise<Schema<"FeatureDiff">> {
     return this.#scope.plain(`${featurePath(id)}/diff`, { given: params(given), signal });
   }
 
   /** What a feature was derived from, over all steps. */
-  lineage(id: string | number, { as_of, signal }: AsOf = {}): Promise<Schema<"Lineage">> {
+  async lineage(id: string | number, { as_of, signal }: AsOf = {}): Promise<Schema<"Lineage">> {
     return this.#scope.at(as_of).read(`${featurePath(id)}/lineage`, { signal });
   }
 
@@ -130,7 +130,7 @@ export class Features {
    * .zst). What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as
    * long as the server knows keys (a day). Faulty lines are left out and are in `rejected` of what is returned.
    */
-  upload(source: UploadSource, options: UploadOptions & Recorded & Parameters<"postFeatures"> = {}): Promise<Upload> {
+  async upload(source: UploadSource, options: UploadOptions & Recorded & Parameters<"postFeatures"> = {}): Promise<Upload> {
     const { provenance, key, signal, progress, ...given } = options;
     const all = [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)];
     return upload(this.#scope, "/features", source, all, { key, signal, progress });

@@ -19,8 +19,6 @@ export interface Asked {
   readonly content?: BodyInit | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** The pauses between attempts; without them those of the client. */
-  readonly retry?: Retry | undefined;
 }
 
 /** A connection that was lost, or could not be made. */
@@ -172,7 +170,7 @@ export class Http {
       for await (const chunk of chunks) parts.push(chunk);
       return parts.length === 1 ? parts[0]! : joined(parts);
     };
-    return this.ask(asked, whole, new Attempts(asked.retry ?? this.retry), repeat);
+    return this.ask(asked, whole, new Attempts(this.retry), repeat);
   }
 
   /** The JSON of an answer. */
@@ -187,7 +185,7 @@ export class Http {
    * about one state: with `as_of`, or in a transaction.
    */
   async *pieces(asked: Asked): AsyncGenerator<Piece, void, undefined> {
-    const attempts = new Attempts(asked.retry ?? this.retry);
+    const attempts = new Attempts(this.retry);
     let given = 0;
     for (;;) {
       try {

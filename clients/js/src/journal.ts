@@ -1,6 +1,6 @@
 /** The journal: blocks, undoing, proofs. */
 
-import { params, provenanceParams } from "./query.js";
+import { params, provenanceParams, segment } from "./query.js";
 import type { Scope } from "./scope.js";
 import type { Call, Entry, Parameters, Provenance, Recorded, Reverted, RevertPlan, Schema, When } from "./types.js";
 import { consistency, Head, inclusion, ProofError } from "./verify.js";
@@ -38,13 +38,14 @@ export class Journal {
   }
 
   /** A block by its sequence or its hash. */
-  block(block: number | string, { signal }: Call = {}): Promise<Entry> {
-    return this.#scope.plain(`/blocks/${block}`, { signal });
+  async block(block: number | string, { signal }: Call = {}): Promise<Entry> {
+    return this.#scope.plain(`/blocks/${segment(String(block))}`, { signal });
   }
 
   /** The bytes that are stored of a block, which its hash is over. */
-  blockBytes(block: number | string, { signal }: Call = {}): Promise<Uint8Array> {
-    return this.#scope.http.call({ method: "GET", path: `${this.#scope.path}/blocks/${block}`, headers: { accept: "application/cbor" }, signal });
+  async blockBytes(block: number | string, { signal }: Call = {}): Promise<Uint8Array> {
+    const path = `${this.#scope.path}/blocks/${segment(String(block))}`;
+    return this.#scope.http.call({ method: "GET", path, headers: { accept: "application/cbor" }, signal });
   }
 
   /**
@@ -53,19 +54,19 @@ export class Journal {
    * They are named by their sequences, as a transaction, from `first_seq` to `last_seq`, or by a filter such as
    * `{filter: {provenance: {import: "january"}}}`. Where others have built on them Conflict is thrown, and says who.
    */
-  revert(which: Undone, options: Recorded & { partial?: boolean } = {}): Promise<Reverted> {
+  async revert(which: Undone, options: Recorded & { partial?: boolean } = {}): Promise<Reverted> {
     const { provenance, partial, ...write } = options;
     return this.#scope.write("POST", "/reverts", write, params({ partial: partial || undefined }), { ...named(which), provenance });
   }
 
   /** What `revert` would do, and what would stand in its way. */
-  plan(which: Undone, { signal, partial }: Call & { partial?: boolean } = {}): Promise<RevertPlan> {
+  async plan(which: Undone, { signal, partial }: Call & { partial?: boolean } = {}): Promise<RevertPlan> {
     const given = params({ dry_run: true, partial: partial || undefined });
     return this.#scope.http.json({ method: "POST", path: `${this.#scope.path}/reverts`, params: given, body: named(which), signal });
   }
 
   /** Makes the version of a feature, or of attributes, that a block wrote the newest one. */
-  restore(block: number, options: Recorded = {}): Promise<Schema<"Restored">> {
+  async restore(block: number, options: Recorded = {}): Promise<Schema<"Restored">> {
     const { provenance, ...write } = options;
     return this.#scope.write("POST", `/blocks/${block}/restore`, write, [], provenance === undefined ? undefined : { provenance });
   }
@@ -83,7 +84,7 @@ export class Journal {
   }
 
   /** The proof that a block is in the tree of a head, as `inclusion` of `formdb/verify` takes it. */
-  inclusion(seq: number, head: Head, { signal }: Call = {}): Promise<unknown> {
+  async inclusion(seq: number, head: Head, { signal }: Call = {}): Promise<unknown> {
     return this.#scope.plain("/proofs/inclusion", { given: params({ seq, tree_size: head.size }), signal });
   }
 

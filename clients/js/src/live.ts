@@ -4,7 +4,7 @@ import { channelEvents, type Transport } from "./channel.js";
 import { ApiError, FormDBError } from "./errors.js";
 import { Lost, messagesOf, type Asked } from "./http.js";
 import { params, type Pairs } from "./query.js";
-import { Attempts, NEVER, sleep, transient, type Retry } from "./retry.js";
+import { Attempts, sleep, transient, type Retry } from "./retry.js";
 import type { Scope } from "./scope.js";
 import type { Entry, LiveEvent, When } from "./types.js";
 
@@ -72,7 +72,7 @@ export class Following {
   /** Throws where the server refuses that this goes on. */
   async refused(): Promise<void> {
     try {
-      const { chunks } = await this.scope.http.attempt({ ...this.asked(), retry: NEVER });
+      const { chunks } = await this.scope.http.attempt(this.asked());
       for await (const _ of chunks) break;
     } catch (error) {
       if (!(error instanceof Lost) && !(error instanceof ApiError && transient(error))) throw error;

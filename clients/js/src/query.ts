@@ -30,20 +30,22 @@ export function provenanceParams(provenance: object | undefined): Pairs {
   return params(Object.fromEntries(Object.entries(provenance ?? {}).map(([name, value]) => [`provenance.${name}`, value])));
 }
 
-// Whatever speaks HTTP here takes such parts out of a path, also where they are encoded.
-function encoded(id: string): string {
-  if (id === "." || id === "..") throw new TypeError(`the id ${JSON.stringify(id)} cannot stand in a path; name it in a body or a filter`);
-  return encodeURIComponent(id);
+/**
+ * One part of a path: what would lead to another path, and so to another call, is refused. Whatever speaks HTTP here takes
+ * dots out of a path, also where they are encoded.
+ */
+export function segment(text: string): string {
+  if (text === "" || text === "." || text === "..") throw new TypeError(`${JSON.stringify(text)} is no id and no name: it cannot stand in a path`);
+  return encodeURIComponent(text);
 }
 
 /** The path of a feature, below that of its database. */
 export function featurePath(id: string | number): string {
   const text = String(id);
-  return `/features/${SEARCHES.has(text) ? `%${text.charCodeAt(0).toString(16)}${text.slice(1)}` : encoded(text)}`;
+  return `/features/${SEARCHES.has(text) ? `%${text.charCodeAt(0).toString(16)}${text.slice(1)}` : segment(text)}`;
 }
 
 /** The path of a series, or with a star at the end of all whose ids begin so. */
 export function seriesPath(series: string): string {
-  const several = series.endsWith("*");
-  return `/timeseries/${encoded(several ? series.slice(0, -1) : series)}${several ? "*" : ""}`;
+  return series.endsWith("*") ? `/timeseries/${encodeURIComponent(series.slice(0, -1))}*` : `/timeseries/${segment(series)}`;
 }

@@ -2,7 +2,7 @@
 
 import type { Piece } from "./bytes.js";
 import { newKey, type Http } from "./http.js";
-import { params, textOf, type Pairs } from "./query.js";
+import { params, segment, textOf, type Pairs } from "./query.js";
 import type { Call, When, Write } from "./types.js";
 
 /** What a question has beside its path. */
@@ -17,7 +17,7 @@ export class Scope {
   constructor(readonly http: Http, readonly name: string, readonly asOf?: When, readonly transaction?: string) {}
 
   get path(): string {
-    return `/api/v1/databases/${encodeURIComponent(this.name)}`;
+    return `/api/v1/databases/${segment(this.name)}`;
   }
 
   /** The same as of another state, where one is named. */

@@ -1,7 +1,7 @@
 /** Time series of a database. */
 
 import { ACCEPTED, Download, type PointForm } from "./download.js";
-import { params, provenanceParams, seriesPath } from "./query.js";
+import { params, provenanceParams, segment, seriesPath } from "./query.js";
 import type { Scope } from "./scope.js";
 import type { UploadSource } from "./source.js";
 import type {
@@ -55,28 +55,28 @@ export class Series {
   }
 
   /** Aggregates of one series, of the whole range or of each bucket of `interval`, exact and rounded once. */
-  aggregate(series: string, { as_of, signal, ...given }: Parameters<"getAggregate"> & AsOf): Promise<Schema<"Aggregate">> {
+  async aggregate(series: string, { as_of, signal, ...given }: Parameters<"getAggregate"> & AsOf): Promise<Schema<"Aggregate">> {
     return this.#scope.at(as_of).read(seriesPath(series) + "/aggregate", { given: params(given), signal });
   }
 
   /** The same of all series whose ids begin so. */
-  aggregates(prefix: string, { as_of, signal, ...given }: Parameters<"getAggregateByPrefix"> & AsOf & AttributeFilters):
+  async aggregates(prefix: string, { as_of, signal, ...given }: Parameters<"getAggregateByPrefix"> & AsOf & AttributeFilters):
     Promise<Schema<"Aggregates">> {
     return this.#scope.at(as_of).read(`${seriesPath(prefix.endsWith("*") ? prefix : `${prefix}*`)}/aggregate`, { given: params(given), signal });
   }
 
   /** The point with the greatest timestamp of one series. */
-  latest(series: string, { as_of, signal }: AsOf = {}): Promise<Schema<"Latest">> {
+  async latest(series: string, { as_of, signal }: AsOf = {}): Promise<Schema<"Latest">> {
     return this.#scope.at(as_of).read(`${seriesPath(series)}/latest`, { signal });
   }
 
   /** Count, ends, extremes, mean and standard deviation of one series. */
-  summary(series: string, { as_of, signal, ...given }: Parameters<"getSummary"> & AsOf = {}): Promise<Schema<"Summary">> {
+  async summary(series: string, { as_of, signal, ...given }: Parameters<"getSummary"> & AsOf = {}): Promise<Schema<"Summary">> {
     return this.#scope.at(as_of).read(`${seriesPath(series)}/summary`, { given: params(given), signal });
   }
 
   /** Writes points of one series, as one block. `on_duplicate: "replace"` corrects those of the same times. */
-  write(series: string, timestamps: readonly When[], values: readonly number[],
+  async write(series: string, timestamps: readonly When[], values: readonly number[],
     options: PointsWrite & { metadata?: readonly (Readonly<Record<string, unknown>> | null)[] } = {}): Promise<PointsWritten> {
     const { metadata, provenance, key, signal, ...given } = options;
     const body = { series_id: series, timestamps, values, metadata, provenance };
@@ -84,37 +84,37 @@ export class Series {
   }
 
   /** Writes points of any series, all or none. */
-  writePoints(points: Iterable<PointInput>, options: PointsWrite = {}): Promise<PointsWritten> {
+  async writePoints(points: Iterable<PointInput>, options: PointsWrite = {}): Promise<PointsWritten> {
     const { provenance, key, signal, ...given } = options;
     return this.#scope.write("POST", "/timeseries", { key, signal }, [...params(given), ...provenanceParams(provenance)], { points: [...points] });
   }
 
   /** Puts another point in the place of one. */
-  correct(series: string, pointId: string, value: number, options: Recorded & { timestamp?: When } = {}): Promise<Schema<"PointCorrected">> {
+  async correct(series: string, pointId: string, value: number, options: Recorded & { timestamp?: When } = {}): Promise<Schema<"PointCorrected">> {
     const { timestamp, provenance, ...write } = options;
-    return this.#scope.write("PUT", `${seriesPath(series)}/points/${encodeURIComponent(pointId)}`, write, [], { value, timestamp, provenance });
+    return this.#scope.write("PUT", `${seriesPath(series)}/points/${segment(pointId)}`, write, [], { value, timestamp, provenance });
   }
 
   /** Deletes the points of a range, without one all of the series. They stay readable as of before. */
-  delete(series: string, options: Recorded & Range & { tz?: string } = {}): Promise<Schema<"PointsDeleted">> {
+  async delete(series: string, options: Recorded & Range & { tz?: string } = {}): Promise<Schema<"PointsDeleted">> {
     const { start, end, tz, provenance, ...write } = options;
     return this.#scope.write("DELETE", seriesPath(series), write, params({ start, end, tz }), provenance === undefined ? undefined : { provenance });
   }
 
   /** Puts these points in the place of all from `start` on and before `end`, in one transaction. */
-  replace(series: string, { start, end }: { start: When; end: When }, timestamps: readonly When[], values: readonly number[],
+  async replace(series: string, { start, end }: { start: When; end: When }, timestamps: readonly When[], values: readonly number[],
     options: Recorded & { tz?: string; unit?: Schema<"Unit"> } = {}): Promise<Schema<"PointsReplaced">> {
     const { tz, unit, provenance, ...write } = options;
     return this.#scope.write("PUT", seriesPath(series), write, params({ start, end, tz, unit }), { timestamps, values, provenance });
   }
 
   /** What is known about a series: its unit, its feature, and the like. */
-  attributes(series: string, { as_of, signal }: AsOf = {}): Promise<Schema<"Attributes">> {
+  async attributes(series: string, { as_of, signal }: AsOf = {}): Promise<Schema<"Attributes">> {
     return this.#scope.at(as_of).read(`${seriesPath(series)}/attributes`, { signal });
   }
 
   /** Replaces all attributes of a series. */
-  setAttributes(series: string, attributes: Attributes, options: Recorded = {}): Promise<Schema<"AttributesWritten">> {
+  async setAttributes(series: string, attributes: Attributes, options: Recorded = {}): Promise<Schema<"AttributesWritten">> {
     const { provenance, ...write } = options;
     const body = provenance === undefined ? attributes : { ...attributes, provenance };
     return this.#scope.write("PUT", `${seriesPath(series)}/attributes`, write, [], body);
@@ -151,7 +151,7 @@ export class Series {
    * What broke off is sent again by itself; run again with the same `key`, an upload goes on where it was, for as long as
    * the server knows keys (a day). Faulty rows are left out and are in `rejected` of what is returned.
    */
-  upload(source: UploadSource,
+  async upload(source: UploadSource,
     options: UploadOptions & Recorded & Parameters<"postTimeseries", "on_duplicate"> & { on_duplicate?: OnDuplicate } = {}): Promise<Upload> {
     const { provenance, key, signal, progress, ...given } = options;
     const all = [...params({ on_error: "skip", ...given }), ...provenanceParams(provenance)];

@@ -156,6 +156,21 @@ test("no timer is left behind that would keep a program from its end", async () 
   assert.equal(timers(), before);
 });
 
+test("an id never leads to another call", async () => {
+  const seen = [];
+  const db = made(async (request) => { seen.push(new URL(request.url).pathname); return problem(404, "feature_not_found"); }).database("x");
+  const calls = [[(id) => db.features.delete(id), "features"], [(id) => db.series.delete(id), "timeseries"], [(id) => db.journal.block(id), "blocks"]];
+  for (const [call, path] of calls) {
+    for (const id of ["a/../..", "?purge=true", "...", "%2e%2e"]) {
+      await assert.rejects(call(id), ApiError);
+      assert.equal(seen.pop(), `/api/v1/databases/x/${path}/${encodeURIComponent(id)}`);
+    }
+    for (const id of ["", ".", ".."]) await assert.rejects(call(id), /cannot stand in a path/);
+  }
+  await assert.rejects(made(async () => problem(500, "x")).database("..").purge(), /cannot stand in a path/);
+  assert.deepEqual(seen, []);
+});
+
 test("a token is sent and never shown", async () => {
   const secret = "fdb_a-secret-token";
   const seen = [];

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import json
 import os
 import time
@@ -157,6 +158,48 @@ def test_an_upload_that_comes_further_each_time_outlives_any_number_of_failures(
     db = formdb.Client("http://test", transport=failing, retry=retry).database("x")
     assert db.features.upload([{"n": n, "text": "x" * (1 << 18)} for n in range(8)]).inserted == 8
     assert failing.turns > 5
+
+
+def test_an_id_never_leads_to_another_call() -> None:
+    seen: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.raw_path.partition(b"?")[0])
+        return problem(404, "feature_not_found")
+
+    db = client(answer).database("x")
+    for call, path in ((db.features.delete, "features"), (db.series.delete, "timeseries"), (db.journal.block, "blocks")):
+        for id, encoded in (("..", "%2E%2E"), (".", "%2E"), ("a/../..", "a%2F..%2F.."), ("?purge=true", "%3Fpurge%3Dtrue"), ("...", "...")):
+            with pytest.raises(formdb.NotFound):
+                call(id)
+            assert seen.pop() == f"/api/v1/databases/x/{path}/{encoded}".encode()
+        with pytest.raises(ValueError, match="at least one character"):
+            call("")
+    with pytest.raises(formdb.NotFound):
+        client(answer).database("../..").purge()
+    assert seen == [b"/api/v1/databases/..%2F.."]
+
+
+def events(*told: tuple[int, int]) -> bytes:
+    return b"retry: 1000\nid: 0\n\n: heartbeat\n\n" + b"".join(
+        b"id: %d\nevent: journal_event\ndata: " % seq + json.dumps({"seq": seq, "after": after, "hash": f"h{seq}"}).encode() + b"\n\n" for seq, after in told)
+
+
+def test_an_event_that_does_not_follow_on_the_last_one_is_asked_for_again() -> None:
+    asked: list[tuple[str, str | None]] = []
+    streams = [events((1, 0), (2, 1), (4, 3)), events((3, 2), (3, 2)), events((4, 3), (5, 4))]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/v1/databases/x":
+            return httpx.Response(200, json={"log": "l", "durable_seq": 0})
+        asked.append((request.url.params["since"], request.url.params.get("hash")))
+        return httpx.Response(200, content=streams[min(len(asked), len(streams)) - 1])
+
+    assert [event.seq for event in itertools.islice(client(answer).database("x").subscribe(), 5)] == [1, 2, 3, 4, 5]
+    assert asked == [("0", None), ("2", "h2"), ("3", "h3")]
+    streams[:] = [events((3, 2))]
+    with pytest.raises(formdb.FormDBError, match="block 3 after 2"):
+        next(client(answer).database("x").subscribe(since=0))
 
 
 def test_a_token_is_sent_and_never_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,9 +44,17 @@ def provenance_params(provenance: Mapping[str, Any] | None) -> Params:
     return [(f"provenance.{name}", text_of(value)) for name, value in (provenance or {}).items()]
 
 
+def segment(text: str) -> str:
+    """One part of a path: what would lead to another path, and so to another call, does not."""
+    if text == "":
+        raise ValueError("an id or a name has at least one character")
+    encoded = quote(text, safe="")
+    return encoded.replace(".", "%2E") if text in (".", "..") else encoded
+
+
 def feature_path(id: str | int | float) -> str:
     text = str(id)
-    encoded = quote(text, safe="")
+    encoded = segment(text)
     if text in _SEARCHES:
         encoded = f"%{ord(text[0]):02x}{text[1:]}"
     return f"/features/{encoded}"
@@ -56,7 +64,7 @@ def series_path(series: str) -> str:
     """Of a series, or with a star at the end of all whose ids begin so."""
     if series.endswith("*"):
         return f"/timeseries/{quote(series[:-1], safe='')}*"
-    return f"/timeseries/{quote(series, safe='')}"
+    return f"/timeseries/{segment(series)}"
 
 
 def jsonable(value: Any) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._models import When
-from .._query import Params, params, text_of
+from .._query import Params, params, segment, text_of
 from .http import AsyncHttp
 
 
@@ -23,7 +23,7 @@ class AsyncScope:
 
     @property
     def path(self) -> str:
-        return f"/api/v1/databases/{self.name}"
+        return f"/api/v1/databases/{segment(self.name)}"
 
     def at(self, as_of: When | None) -> AsyncScope:
         return self if as_of is None else replace(self, as_of=as_of)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .. import verify
 from .._models import Entry, Provenance, Reverted, When, Written
-from .._query import params, provenance_params
+from .._query import params, provenance_params, segment
 from .scope import Scope
 
 
@@ -42,13 +42,13 @@ class Journal:
 
     def block(self, block: int | str) -> Entry:
         """A block by its sequence or its hash."""
-        entry: Entry = self._scope.plain(f"/blocks/{block}")
+        entry: Entry = self._scope.plain(f"/blocks/{segment(str(block))}")
         return entry
 
     def block_bytes(self, block: int | str) -> bytes:
         """The bytes that are stored of a block, which its hash is over."""
         scope = self._scope
-        answer = scope.http.call("GET", f"{scope.path}/blocks/{block}", headers={"Accept": "application/cbor"})
+        answer = scope.http.call("GET", f"{scope.path}/blocks/{segment(str(block))}", headers={"Accept": "application/cbor"})
         return answer.content
 
     def revert(self, sequences: int | Sequence[int] | None = None, *, transaction: int | None = None,

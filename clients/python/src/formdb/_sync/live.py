@@ -12,11 +12,14 @@ from .._io import sleep
 from .._models import Event, When
 from .._query import Params, params
 from .._retry import Retry
+from ..errors import FormDBError
 from .http import lines
 from .scope import Scope
 
 # Whoever follows goes on following, for as long as the server may be away.
 FOREVER = Retry(seconds=float("inf"), first=0.1, longest=10.0)
+# As often the server may send what does not follow on what came, until it is believed to be at fault.
+FAULTS = 5
 
 
 def subscribe(scope: Scope, filter: Params, since: When | None) -> Iterator[Event]:
@@ -25,6 +28,9 @@ def subscribe(scope: Scope, filter: Params, since: When | None) -> Iterator[Even
     # A history that is another one by now, such as of a copy, is refused by its log.
     place = params(since=about["durable_seq"] if since is None else since, log=about["log"])
     attempts = FOREVER.begin()
+    # The sequence that the next event has to say it comes after, and how often one did not.
+    last = since if isinstance(since, int) else about["durable_seq"] if since is None else None
+    faults = 0
     while True:
         try:
             with scope.http.stream(scope.path + "/journal/stream", filter + place, "text/event-stream", attempts) as response:
@@ -33,7 +39,16 @@ def subscribe(scope: Scope, filter: Params, since: When | None) -> Iterator[Even
                         break
                     attempts.progressed()
                     if name == "journal_event":
-                        event = Event(data["seq"], data["after"], data.get("matched"), _entry(scope, data))
+                        seq, after = data["seq"], data["after"]
+                        last = after if last is None else last
+                        if after != last or seq <= after:
+                            # It is asked for again, from the last one on.
+                            faults += 1
+                            if faults == FAULTS:
+                                raise FormDBError(f"the server told of block {seq} after {after}, and block {last} came last")
+                            break
+                        faults, last = 0, seq
+                        event = Event(seq, after, data.get("matched"), _entry(scope, data))
                         place = params(since=event.seq, log=about["log"], hash=data["hash"])
                         yield event
         except httpx.TransportError:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .. import _frames
 from .._models import Entry, Point, Progress, Provenance, Upload, When, Where, Written
-from .._query import Params, params, provenance_params, series_path
+from .._query import Params, params, provenance_params, segment, series_path
 from .download import download, spooled
 from .scope import Scope
 from .upload import UploadSource, upload
@@ -106,7 +106,7 @@ class Series:
             body["timestamp"] = timestamp
         if provenance is not None:
             body["provenance"] = dict(provenance)
-        path = f"{series_path(series)}/points/{point_id}"
+        path = f"{series_path(series)}/points/{segment(point_id)}"
         return Written.of(self._scope.write("PUT", path, None, body, key=key))
 
     def delete(self, series: str, start: When | None = None, end: When | None = None, *, tz: str | None = None,
