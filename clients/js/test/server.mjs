@@ -69,7 +69,7 @@ export class Server {
     this.#process = running;
     for (const end = Date.now() + PATIENCE; Date.now() < end && running.exitCode === null; await pause(50)) {
       try {
-        if ((await fetch(`${this.url}/health/ready`)).ok) return;
+        if ((await fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(5000) })).ok) return;
       } catch {
         // Not yet.
       }
