@@ -112,7 +112,7 @@ export interface LiveEvent {
     readonly seq: number;
     /** The sequence of the event before this one, or of where the subscription began. */
     readonly after: number;
-    readonly matched: "before" | "after" | "both" | undefined;
+    readonly matched: "before" | "after" | "both" | "neither" | undefined;
     readonly entry: Entry;
 }
 export {};

@@ -11,7 +11,7 @@ import { transaction, type Transaction, type TransactionOptions } from "./transa
 import type { Bbox, Call, Committed, Filters, Geometry, Info, LiveEvent, OnDuplicate, Parameters, Recorded, Schema, When } from "./types.js";
 
 /** What a subscription is about, and how it is carried. */
-export type Subscription = Parameters<"getJournalStream", "geometry" | "since" | "proof"> & Omit<Filters, "time" | "seq"> & {
+export type Subscription = Parameters<"getJournalStream", "geometry" | "since" | "proof" | "dwell"> & Omit<Filters, "time" | "seq"> & {
   /** The block after which it begins, or a time; 0 for all. Without it from now on. */
   since?: When | undefined;
   bbox?: Bbox | undefined;

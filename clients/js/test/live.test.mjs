@@ -11,7 +11,8 @@ const place = (id, properties = {}, lon = 13.4) => ({ type: "Feature", id, geome
 // A server that starts again on a machine that is busy may be away for long.
 const fresh = (server) => made(server, { retry: { seconds: 180 } });
 let server;
-before(async () => { server = await Server.start(); });
+// What is passed over is told of with the heartbeats.
+before(async () => { server = await Server.start({ FORMDB_HEARTBEAT_MS: "200" }); });
 
 for (const over of [{ over: "events" }, { over: "channel", transport: WebSocket }]) {
   const name = over.over;
@@ -46,6 +47,21 @@ for (const over of [{ over: "events" }, { over: "channel", transport: WebSocket 
     assert.equal((await firstOf(db.subscribe({ since: 0, ids: ["far", "b"], ...over }))).seq, 1);
     await assert.rejects(db.subscribe({ "prop.limit": "ge:5", ...over }).next(), { code: "invalid_parameter", status: 400 });
     await assert.rejects(new Client(server.url).database("nothing").subscribe(over).next(), NotFound);
+  });
+
+  test(`${name}: what a filter passes over does not disturb the order`, async () => {
+    const db = await fresh(server);
+    await db.features.put(place("a"));
+    const events = db.subscribe({ since: 0, ids: ["a"], fence: ["enter", "outside"], bbox: [13, 52, 14, 53], ...over });
+    assert.equal((await events.next()).value.entry.reason, "created");
+    for (let turn = 0; turn < 3; turn++) {
+      for (let n = 0; n < 50; n++) await db.features.put(place(`b${n}`));
+      await pause(700);
+    }
+    await db.features.put(place("a", {}, 20));
+    const { seq, after, matched, entry } = (await events.next()).value;
+    assert.deepEqual([seq, after, matched, entry.fence], [152, 1, "before", ["outside"]]);
+    await events.return();
   });
 
   test(`${name}: nothing is missed and nothing comes twice when the server is killed`, async () => {

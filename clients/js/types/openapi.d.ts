@@ -920,7 +920,7 @@ export interface paths {
         };
         /**
          * Blocks as they come, as server-sent events.
-         * @description What came after `since` is sent first, or after the block that `Last-Event-ID` names; without either only what comes from now on. The data of an event `journal_event` is an entry of the journal with the sequence of the event before it (`after`); of `live` and `lagging` it is the sequence up to which all was sent. A comment is sent where nothing is new for FORMDB_HEARTBEAT_MS.
+         * @description What came after `since` is sent first, or after the block that `Last-Event-ID` names; without either only what comes from now on. The data of an event `journal_event` is an entry of the journal with the sequence of the event before it (`after`); of `live` and `lagging` it is the sequence up to which all was sent. After FORMDB_HEARTBEAT_MS without news an `id` without an event says how far the journal was looked through, or a comment that the connection lives. A stream of a database that is not open waits for it.
          *
          *     Filters are parameters of the query string, and all must hold: `prop.mag=gte:5`, `prop.size.lon=lt:3` of a member of a property, `prop.status=reviewed`, `prop.mag=in:5,6`, `prop.depth=exists`, `time=since:2026-01-31`, `seq=gt:100`. Operations are `eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `exists`, `since` and `until`. One may be given twice, for both ends of a range.
          */
@@ -6272,6 +6272,16 @@ export interface operations {
                 feature?: components["schemas"]["Id"];
                 /** @description How many seconds what enters the area has to stay to be told of, by an event `dwell_event`. */
                 dwell?: number;
+                /** @description Only blocks by which a series of `series_id` goes above this level, or comes back. */
+                above?: number;
+                /** @description The same, below a level. */
+                below?: number;
+                /** @description The same, outside a band. */
+                outside?: string;
+                /** @description How far from the level values have to come back. */
+                hysteresis?: number;
+                /** @description For how many seconds, by the times of its points, a series has to be beyond the level. */
+                for?: number;
                 /** @description Whether each entry comes with the proof that it is in the tree. */
                 proof?: boolean;
                 /** @description The access token, in the place of the field Authorization. */
