@@ -44,11 +44,13 @@ defmodule Bench.Receiver do
   end
 
   defp accept(listener, table, owner) do
-    {:ok, socket} = :gen_tcp.accept(listener)
-    pid = spawn_link(fn -> serve(socket, table, owner) end)
-    :gen_tcp.controlling_process(socket, pid)
-    send(pid, :go)
-    accept(listener, table, owner)
+    # Until the benchmark ends.
+    with {:ok, socket} <- :gen_tcp.accept(listener) do
+      pid = spawn_link(fn -> serve(socket, table, owner) end)
+      :gen_tcp.controlling_process(socket, pid)
+      send(pid, :go)
+      accept(listener, table, owner)
+    end
   end
 
   defp serve(socket, table, owner) do

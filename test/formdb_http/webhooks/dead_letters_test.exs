@@ -142,6 +142,17 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
     end)
   end
 
+  test "where webhooks are off none is delivered, and none is lost", %{name: name, log: log} do
+    receiver = start_supervised!({WebhookReceiver, 200})
+    pid = start(name, log, receiver, webhooks: false)
+    assert Progress.get(name, "w").state == :off
+    GenServer.stop(pid)
+    assert WebhookReceiver.requests(receiver) == []
+    start(name, log, receiver, [])
+    wait_until(fn -> cursor(name) == 10 end)
+    assert seqs(receiver) == Enum.to_list(1..10)
+  end
+
   test "a cursor that a crash has torn is the one before", %{name: name, log: log} do
     alias FormdbHttp.Webhooks.Cursor
     folder = SideFiles.folder(Catalog.config().data_dir, name)

@@ -181,7 +181,19 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
     assert {:ok, %{reverted: 1}} = FormdbHttp.revert_many(name, filter)
   end
 
-  test "there are as many as a setting allows, and each has a process that ends", %{name: name} do
+  test "there are as many as a setting allows", %{name: name} do
+    most = Catalog.config().webhooks_per_database
+    create = fn -> FormdbHttp.create_webhook(name, %{address: @address, active: false}) end
+    for _ <- 1..most, do: {:ok, _} = create.()
+    assert {:error, %Error{code: :too_large, detail: detail}} = create.()
+    assert detail =~ "FORMDB_WEBHOOKS_PER_DATABASE"
+    {:ok, [%{id: id} | _] = all} = FormdbHttp.webhooks(name)
+    assert length(all) == most
+    {:ok, _} = FormdbHttp.delete_webhook(name, id)
+    {:ok, _} = create.()
+  end
+
+  test "what delivers one ends with it", %{name: name} do
     receiver = start_supervised!({WebhookReceiver, 200})
     address = WebhookReceiver.address(receiver)
     {:ok, _} = FormdbHttp.create_webhook(name, %{id: "a", address: address})
