@@ -911,6 +911,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/databases/{db}/journal/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Blocks that a filter takes, page by page.
+         * @description What a stream sends after `since` (0 without it), as pages for requests that wait. `next` is the sequence up to which all is decided: the `since` of the next request, whether there is an entry or not.
+         *
+         *     Filters are parameters of the query string, and all must hold: `prop.mag=gte:5`, `prop.size.lon=lt:3` of a member of a property, `prop.status=reviewed`, `prop.mag=in:5,6`, `prop.depth=exists`, `time=since:2026-01-31`, `seq=gt:100`. Operations are `eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `exists`, `since` and `until`. One may be given twice, for both ends of a range.
+         *
+         *     `Accept` chooses the form: JSON (`application/json`), which is the default, or CBOR (`application/cbor`). `application/json` and `application/geo+json` stand for each other. A client that takes none of these is answered 406.
+         */
+        get: operations["getJournalEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/databases/{db}/journal/stream": {
         parameters: {
             query?: never;
@@ -2421,6 +2445,12 @@ export interface components {
         };
         /** @description Events, each of lines `id`, `event` and `data` and a blank line. The `id` is a sequence. */
         EventStream: string;
+        EventsPage: {
+            /** @description Each with `after`, the sequence of the one before, `matched`, and what a fence or a level tells. */
+            entries: components["schemas"]["Block"][];
+            /** @description The `since` of the next request. */
+            next: number;
+        };
         JournalEntry: components["schemas"]["Block"] | components["schemas"]["BlockOutline"];
         JournalPage: {
             entries: components["schemas"]["JournalEntry"][];
@@ -6212,6 +6242,8 @@ export interface operations {
                 limit?: number;
                 /** @description Where there is no such block yet: how many seconds to wait for one. Answered with an empty page if none came. */
                 wait?: number;
+                /** @description The history that all of this is of. */
+                log?: string;
                 /**
                  * @description Filters, which must all hold, each a parameter of its own: `provenance.NAME`: A member of the provenance of the block.
                  * @example {
@@ -6243,19 +6275,21 @@ export interface operations {
             };
         };
     };
-    getJournalStream: {
+    getJournalEvents: {
         parameters: {
             query?: {
                 /** @description Only blocks after this sequence or time. */
                 since?: number | string;
-                /** @description The history that the sequence `since` is of. */
+                /** @description The history that all of this is of. */
                 log?: string;
-                /** @description The hash of the block `since`. */
-                hash?: components["schemas"]["Hash"];
                 /** @description Only blocks of this operation. */
                 type?: components["schemas"]["Operation"];
                 /** @description Only blocks about this series, or with a star at its end about those that begin so. */
                 series_id?: string;
+                /** @description At most so many entries, and never more than 1000. There are no tables of them. */
+                limit?: number;
+                /** @description Where there is no such block yet: how many seconds to wait for one. Answered with an empty page if none came. */
+                wait?: number;
                 /** @description Only blocks of features here, before or after. In degrees: west,south,east,north. */
                 bbox?: string;
                 /** @description Where to look, of any type. */
@@ -6270,6 +6304,59 @@ export interface operations {
                 fence?: string;
                 /** @description The id of a feature, whose geometry as of each moment is the area of the fence. */
                 feature?: components["schemas"]["Id"];
+                /** @description Only blocks by which a series of `series_id` goes above this level, or comes back. */
+                above?: number;
+                /** @description The same, below a level. */
+                below?: number;
+                /** @description The same, outside a band. */
+                outside?: string;
+                /** @description How far from the level values have to come back. */
+                hysteresis?: number;
+                /** @description For how many seconds, by the times of its points, a series has to be beyond the level. */
+                for?: number;
+                /**
+                 * @description Filters, which must all hold, each a parameter of its own: `prop.NAME`: A property of the feature. One may be given twice, for both ends of a range.
+                 * @example {
+                 *       "prop.mag": "gte:5"
+                 *     }
+                 */
+                filters?: {
+                    [key: string]: string | string[];
+                };
+            };
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsPage"];
+                };
+            };
+        };
+    };
+    getJournalStream: {
+        parameters: {
+            query?: {
+                /** @description Only blocks after this sequence or time. */
+                since?: number | string;
+                /** @description The history that the sequence `since` is of. */
+                log?: string;
+                /** @description The hash of the block `since`. */
+                hash?: components["schemas"]["Hash"];
+                /** @description Only blocks of this operation. */
+                type?: components["schemas"]["Operation"];
+                /** @description Only blocks about this series, or with a star at its end about those that begin so. */
+                series_id?: string;
                 /** @description How many seconds what enters the area has to stay to be told of, by an event `dwell_event`. */
                 dwell?: number;
                 /** @description Only blocks by which a series of `series_id` goes above this level, or comes back. */
@@ -6286,6 +6373,30 @@ export interface operations {
                 proof?: boolean;
                 /** @description The access token, in the place of the field Authorization. */
                 token?: string;
+                /** @description Only blocks of features here, before or after. In degrees: west,south,east,north. */
+                bbox?: string;
+                /** @description Where to look, of any type. */
+                geometry?: string;
+                /** @description How a feature lies to where one looks; without it intersects. */
+                predicate?: components["schemas"]["Predicate"];
+                /** @description What becomes of edges wider than 180 degrees; without it they are refused. */
+                antimeridian?: components["schemas"]["Antimeridian"];
+                /** @description Only blocks of these features, with commas between. */
+                ids?: string;
+                /** @description What is told of features and an area (`bbox`, `geometry` or `feature`): one or several of enter, exit, inside, outside and cross, with commas between. */
+                fence?: string;
+                /** @description The id of a feature, whose geometry as of each moment is the area of the fence. */
+                feature?: components["schemas"]["Id"];
+                /** @description Only blocks by which a series of `series_id` goes above this level, or comes back. */
+                above?: number;
+                /** @description The same, below a level. */
+                below?: number;
+                /** @description The same, outside a band. */
+                outside?: string;
+                /** @description How far from the level values have to come back. */
+                hysteresis?: number;
+                /** @description For how many seconds, by the times of its points, a series has to be beyond the level. */
+                for?: number;
                 /**
                  * @description Filters, which must all hold, each a parameter of its own: `prop.NAME`: A property of the feature. One may be given twice, for both ends of a range.
                  * @example {

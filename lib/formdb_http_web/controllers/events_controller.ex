@@ -12,6 +12,7 @@ defmodule FormdbHttpWeb.EventsController do
 
   def index(req, %{db: db} = params) do
     with {:ok, params} <- JournalPage.in_sequence(params, :since),
+         :ok <- JournalPage.same_log(params),
          {:ok, wait_ms} <- JournalPage.wait_ms(req, params),
          filter = FilterWords.filter(params),
          {:ok, limit} <- limit(params),

@@ -15,13 +15,15 @@ defmodule FormdbHttpWeb.JournalPage do
     with {:ok, params} <- in_sequence(params, :since),
          {:ok, params} <- in_sequence(params, :until),
          :ok <- check_order(params),
-         :ok <- check_log(params),
+         :ok <- same_log(params),
          do: {:ok, params}
   end
 
-  defp check_log(%{log: nil}), do: :ok
+  @doc "Whether the database has the history that parameters name, if they name one."
+  @spec same_log(map()) :: :ok | {:error, Error.t()}
+  def same_log(%{log: nil}), do: :ok
 
-  defp check_log(%{db: db, log: known}) do
+  def same_log(%{db: db, log: known}) do
     with {:ok, %{log: log}} when log != known <- FormdbHttp.database(db) do
       detail =
         "the database has the log #{log}, which is not the one that is named: it was salvaged, " <>

@@ -46,6 +46,8 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
   defp pages(call) do
     cond do
       not link?(call) -> nil
+      # One that always has a next page says what that is.
+      linked?(call) -> nil
       Enum.any?(call.query, &(&1.name == "cursor")) -> pages_by_cursor()
       true -> pages_by_sequence(call)
     end
@@ -67,6 +69,9 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
 
   defp link?(%{answers: answers}),
     do: Enum.any?(answers, &(&1.status == 200 and Keyword.has_key?(&1.fields, :link)))
+
+  defp linked?(%{answers: answers}),
+    do: Enum.any?(answers, &(&1.status == 200 and &1.fields[:link] == true))
 
   defp forms(call) do
     case Call.negotiated?(call) && Call.gives(call) do

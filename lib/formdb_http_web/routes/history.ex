@@ -45,9 +45,16 @@ defmodule FormdbHttpWeb.Routes.History do
           more:
             "What a stream sends after `since` (0 without it), as pages for requests that wait. `next` is the " <>
               "sequence up to which all is decided: the `since` of the next request, whether there is an entry or not.",
-          query: [since(), type(), series_id(), events(), wait() | filter_words()],
-          answers: [ok(json(:events_page), link: false)],
-          errors: [504]
+          query: [
+            since(),
+            log("The history that all of this is of."),
+            type(),
+            series_id(),
+            events(),
+            wait() | filter_words()
+          ],
+          answers: [ok(json(:events_page), link: true)],
+          errors: [409, 504]
         )
       ]),
       new(:journal_stream, @db <> "/journal/stream", [

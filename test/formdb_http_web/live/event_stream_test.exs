@@ -261,6 +261,10 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
       response = get(port, path <> "/events?" <> query)
       assert {400, ^pointer} = {response.status, json(response)["pointer"]}
     end
+
+    {:ok, %{log: log}} = FormdbHttp.database(db)
+    assert {[_, _, _, _], 305} = ask.("since=0&log=" <> log)
+    assert get(port, path <> "/events?since=0&log=abc").status == 409
   end
 
   test "who stays inside a fence is an event without an id", %{port: port, db: db, path: path} do
