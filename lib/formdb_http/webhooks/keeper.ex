@@ -77,11 +77,10 @@ defmodule FormdbHttp.Webhooks.Keeper do
 
   defp who(%{database: database}), do: "the keeper of the webhooks of database #{database}"
 
-  # Where the key cannot be read no webhook is delivered, and the database is open all the same.
   defp begin(state) do
     with {:ok, %{log: log}} <- Databases.info(state.database),
-         {:ok, webhooks} <- read(state.database, nil),
-         {:ok, key} <- server_key(state.config, webhooks) do
+         {:ok, webhooks} <- read(state.database, nil) do
+      key = server_key(state.config, webhooks)
       state = %{state | log: log, key: key, webhooks: Map.new(webhooks, &{&1.id, &1})}
       tidy(state)
       {:noreply, Enum.reduce(webhooks, state, &start(&2, &1))}
@@ -89,16 +88,26 @@ defmodule FormdbHttp.Webhooks.Keeper do
       {:error, %Error{code: code}} when code in [:database_not_found, :database_closed] ->
         {:stop, :normal, state}
 
-      {:error, why} ->
-        why = if is_binary(why), do: why, else: Exception.message(why)
+      {:error, error} ->
+        why = Exception.message(error)
         Logger.error("the webhooks of database #{state.database} cannot be delivered: #{why}")
         {:noreply, state}
     end
   end
 
-  # Made with the first webhook, not with the first database.
-  defp server_key(_config, []), do: {:ok, nil}
-  defp server_key(config, _webhooks), do: load_key(config)
+  # Made with the first webhook, not with the first database. Without it no address is known.
+  defp server_key(_config, []), do: nil
+
+  defp server_key(config, _webhooks) do
+    case load_key(config) do
+      {:ok, key} ->
+        key
+
+      {:error, why} ->
+        Logger.error("no webhook can be delivered: #{why}")
+        nil
+    end
+  end
 
   # As a function: it is in no log, whatever becomes of this process.
   defp load_key(config) do
@@ -158,6 +167,8 @@ defmodule FormdbHttp.Webhooks.Keeper do
   defp hidden(address), do: fn -> address end
 
   # One that another server wrote is not this one's to deliver to.
+  defp address(%{key: nil}, _webhook), do: nil
+
   defp address(state, %{id: id, numbers: %{address: number}}) do
     with {text, seal} <- SideFiles.read_address(state.folder, id, number),
          true <- seal == Signature.seal(state.key.(), state.log, id, number, text),

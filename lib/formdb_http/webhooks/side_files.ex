@@ -34,8 +34,9 @@ defmodule FormdbHttp.Webhooks.SideFiles do
   @doc "Removes all files of a webhook but those that are `kept`."
   @spec remove(Path.t(), String.t(), [String.t()]) :: :ok
   def remove(folder, id, kept \\ []) do
+    # Also what a crash left of a file that was being written.
     for name <- names(folder), owner(name) == id, name not in kept do
-      File.rm(Path.join(folder, name))
+      File.rm_rf(Path.join(folder, name))
     end
 
     :ok

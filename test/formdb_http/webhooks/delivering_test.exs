@@ -144,6 +144,21 @@ defmodule FormdbHttp.Webhooks.DeliveringTest do
     wait_until(fn -> Enum.any?(stayed.(), &(&1["entered"] == 5)) end)
   end
 
+  test "a level tells when a series passes it", %{name: name} do
+    receiver = start_supervised!({WebhookReceiver, 200})
+    hook(name, receiver, %{id: "w", filter: %{"series_id" => "s", "above" => 5}})
+
+    [_one, two, three, four] =
+      for {value, n} <- Enum.with_index([1.0, 6.0, 7.0, 2.0]) do
+        {:ok, %{seq: seq}} = FormdbHttp.put_point(name, "s", n, value)
+        seq
+      end
+
+    at(name, "w", four)
+    refute three in seqs(receiver)
+    assert seqs(receiver) == [two, four]
+  end
+
   test "what fails is sent again as it was, and nothing passes it", %{name: name} do
     # Two in three are refused, in one way or another.
     answer = fn _request, _socket, before ->

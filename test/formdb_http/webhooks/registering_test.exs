@@ -138,6 +138,8 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
     # What was a crash between the journal and the files.
     File.write!(Path.join(folder, "a.3.address"), "{}")
     File.write!(Path.join(folder, "c.1.address"), "{}")
+    File.mkdir_p!(Path.join(folder, "a.2.address.17-3.tmp"))
+    File.write!(Path.join(folder, "a.2.address.17-3.tmp/new"), "{")
     :ok = FormdbHttp.close(name)
     {:ok, _} = FormdbHttp.open(name)
     wait_until(fn -> File.ls!(folder) == ["a.2.address"] end)
