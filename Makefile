@@ -88,9 +88,9 @@ webhooks: setup ## hold what webhooks deliver against the journal (DELIVERIES=10
 	FORMDB_WEBHOOK_TEST_EVENTS=$(or $(DELIVERIES),100000) FORMDB_WEBHOOK_TEST_KILLS=$(or $(KILLS),100) \
 		mix test test/integration/webhook_loss_test.exs
 
-fences: setup ## hold what fences tell against brute force (PASSAGES=1000000)
+fences: setup ## hold what fences and levels tell against brute force (PASSAGES=1000000)
 	cd native_rust && FORMDB_FENCE_PASSAGES=$(or $(PASSAGES),1000000) cargo test --locked \
-		--release --package formdb-engine --test live fences
+		--release --package formdb-engine --test live -- fences:: levels::
 
 fuzz: setup ## fuzz the engine (FUZZ_SECONDS=60 for each target)
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),60)

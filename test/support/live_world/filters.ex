@@ -20,6 +20,7 @@ defmodule FormdbHttp.LiveWorld.Filters do
     case :rand.uniform(10) do
       1 -> %{}
       n when n in 2..3 -> Map.merge(type(), series_ids())
+      n when n in 4..5 -> Map.merge(type(), fence())
       _ -> Map.merge(type(), features())
     end
   end
@@ -45,6 +46,17 @@ defmodule FormdbHttp.LiveWorld.Filters do
     ]
     |> Enum.reduce(&Map.merge/2)
     |> within()
+  end
+
+  defp fence do
+    told = Enum.random([["enter", "exit"], ["enter"], ["exit"], ["enter", "exit", "inside"]])
+
+    [
+      %{"fence" => told, "bbox" => area(:box)},
+      maybe(4, fn -> %{"ids" => for(_ <- 1..3, do: "f#{:rand.uniform(40)}")} end),
+      maybe(3, fn -> Enum.random(properties()) end)
+    ]
+    |> Enum.reduce(&Map.merge/2)
   end
 
   defp within(%{"bbox" => _} = filter),
@@ -126,10 +138,41 @@ defmodule FormdbHttp.LiveWorld.Filters do
   defp about("set_defaults", _body, features), do: {:database, features}
   defp about(_op, %{"series_id" => id}, features), do: {{:series, id}, features}
 
-  @doc "Which version of what an entry is about a filter takes: a letter, or `nil`."
+  @doc """
+  Which version of what an entry is about a filter takes: a letter, of a fence what that tells,
+  or `nil`.
+  """
   def taken(filter, entry) do
     if filter["type"] in [nil, entry.op, entry.effect], do: of(filter, entry)
   end
+
+  defp of(%{"fence" => asked} = filter, %{about: {:feature, id, before, now}}) do
+    {was, is} = {holds?(filter, id, before), holds?(filter, id, now)}
+    other = if is, do: before, else: now
+
+    told =
+      for(
+        {name, true} <- [enter: not was and is, exit: was and not is, inside: is],
+        do: "#{name}"
+      )
+
+    reason =
+      cond do
+        before == nil -> "created"
+        now == nil -> "deleted"
+        was == is -> nil
+        holds?(Map.take(filter, ["bbox"]), id, other) -> "changed"
+        true -> "moved"
+      end
+
+    case Enum.filter(told, &(&1 in asked)) do
+      [] -> nil
+      ["inside"] -> told(["inside"], nil)
+      told -> told(told, reason)
+    end
+  end
+
+  defp of(%{"fence" => _asked}, _entry), do: nil
 
   defp of(filter, %{about: about} = entry) do
     features? = Enum.any?(filter, fn {key, _} -> of_features?(key) end)
@@ -150,6 +193,10 @@ defmodule FormdbHttp.LiveWorld.Filters do
         if filter["series_id"] == nil and not features?, do: "a"
     end
   end
+
+  @doc "What a fence tells, in one word."
+  @spec told([String.t()], String.t() | nil) :: String.t()
+  def told(names, reason), do: Enum.join(names ++ List.wrap(reason), "-")
 
   defp of_features?(key), do: key in ~w(ids bbox geometry) or String.starts_with?(key, "prop.")
 

@@ -125,8 +125,15 @@ defmodule FormdbHttp.LiveWorld.Follower do
   defp line(%{seq: seq, after: before, matched: matched, json: json}, last, proof?) do
     LiveWorld.right!(before == last and seq > last, "block #{seq} after #{before}, not #{last}")
     json = if proof?, do: proved(json), else: json
-    version = Map.fetch!(%{before: "b", after: "a", both: "x"}, matched)
+    version = fenced(json) || Map.fetch!(%{before: "b", after: "a", both: "x"}, matched)
     {["E ", to_string(seq), " ", version, " ", to_string(:erlang.phash2(json)), "\n"], seq}
+  end
+
+  defp fenced(json) do
+    case Regex.run(~r/^{"matched":"\w+","fence":\["([^\]]*)"\](?:,"reason":"(\w+)")?/, json) do
+      nil -> nil
+      [_all, names | reason] -> names |> String.split(~s(",")) |> Filters.told(List.first(reason))
+    end
   end
 
   # The event without the proof, once that has been verified.

@@ -129,7 +129,7 @@ struct Counts {
 }
 
 /// `FORMDB_FENCE_PASSAGES`: how many are to be compared at least.
-fn wanted() -> usize {
+pub fn wanted() -> usize {
     let text = std::env::var("FORMDB_FENCE_PASSAGES").ok();
     text.map_or(0, |text| text.parse().unwrap())
 }

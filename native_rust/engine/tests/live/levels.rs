@@ -348,7 +348,11 @@ fn history(seed: u64) -> (usize, usize) {
 #[test]
 fn what_is_told_of_them_is_what_brute_force_finds() {
     let (mut events, mut passages) = (0, 0);
-    for seed in super::oracles_seeds(12) {
+    let few = super::oracles_seeds(12);
+    for seed in few.start.. {
+        if seed >= few.end && passages >= super::fences::wanted() {
+            break;
+        }
         let told = std::panic::catch_unwind(|| history(seed));
         let told = told.unwrap_or_else(|_| panic!("seed {seed}"));
         events += told.0;
