@@ -37,6 +37,11 @@ const servers = [];
 after(async () => {
   for (const server of servers) await server.end();
 });
+// However these tests end, their servers end with them.
+process.on("exit", () => {
+  for (const server of servers) server.strike("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 /** `mix formdb.server` of a production build. */
 export class Server {
@@ -84,12 +89,17 @@ export class Server {
     if (running === undefined) return;
     this.#process = undefined;
     const ended = running.exitCode === null && running.signalCode === null ? once(running, "exit") : undefined;
+    this.strike(how, running);
+    await ended;
+  }
+
+  /** Sends a signal to it and what it has started. */
+  strike(how, running = this.#process) {
     try {
-      process.kill(-running.pid, how);
+      if (running !== undefined) process.kill(-running.pid, how);
     } catch {
       // It has ended by itself.
     }
-    await ended;
   }
 
   async again() {
