@@ -6359,16 +6359,6 @@ export interface operations {
                 series_id?: string;
                 /** @description How many seconds what enters the area has to stay to be told of, by an event `dwell_event`. */
                 dwell?: number;
-                /** @description Only blocks by which a series of `series_id` goes above this level, or comes back. */
-                above?: number;
-                /** @description The same, below a level. */
-                below?: number;
-                /** @description The same, outside a band. */
-                outside?: string;
-                /** @description How far from the level values have to come back. */
-                hysteresis?: number;
-                /** @description For how many seconds, by the times of its points, a series has to be beyond the level. */
-                for?: number;
                 /** @description Whether each entry comes with the proof that it is in the tree. */
                 proof?: boolean;
                 /** @description The access token, in the place of the field Authorization. */
