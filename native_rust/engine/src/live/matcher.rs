@@ -3,19 +3,19 @@
 //! It owns the index of filters and all subscriptions that have seen what there is. What
 //! others want of it are calls, which it answers between two blocks.
 
+mod contents;
 mod dues;
 
 use std::cmp::Reverse;
-use std::collections::hash_map;
 use std::collections::{BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::content::{Content, LiveEvent, write};
+use super::content::Content;
 use super::feed::{Stop, Whose, feed};
 use super::filter::LiveFilter;
-use super::finding::{Finding, FindingKey, Look};
+use super::finding::Look;
 use super::hub::{Call, Hub};
 use super::index::{FilterIndex, Number};
 use super::outbox::Outbox;
@@ -28,6 +28,7 @@ use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::read::ahead::ReadAhead;
 use crate::state::Ending;
+use contents::{Contents, take};
 
 /// Who joins may be so many blocks behind.
 const REACH: u64 = 64;
@@ -346,7 +347,7 @@ impl Matcher {
                 if let Some(finding) = &finding {
                     let first = fed.outbox.is_empty();
                     let taken = take(
-                        (&hub, fed),
+                        (&hub, &fed.subscriber, &mut fed.outbox),
                         &subject,
                         finding,
                         durable,
@@ -443,45 +444,3 @@ fn set_aside((fed, all): (&HashMap<u64, Fed>, &[u64]), seq: u64, aside: &mut Vec
     let waits = |number: &&u64| fed.get(number).is_some_and(|fed| fed.from < seq);
     aside.extend(all.iter().filter(waits));
 }
-
-/// The event of a block for one who has yet to see it. `here` has those of the same filter.
-fn take(
-    (hub, fed): (&Hub, &mut Fed),
-    subject: &Subject<'_>,
-    finding: &Finding,
-    durable: u64,
-    (contents, here): (&mut Contents, &mut [Option<Arc<Content>>; 2]),
-) -> Result<Taken> {
-    let seq = subject.block.seq;
-    let proof = fed.subscriber.proof.then_some(durable);
-    let [plain, proved] = here;
-    let slot = if proof.is_some() { proved } else { plain };
-    let content: &Arc<Content> = match slot {
-        Some(content) => content,
-        None => {
-            let key = finding.key();
-            let content = match contents.entry((key, proof.is_some())) {
-                hash_map::Entry::Occupied(content) => Arc::clone(content.get()),
-                hash_map::Entry::Vacant(vacant) => {
-                    let make = || write(&hub.state, subject, finding, proof);
-                    let content = hub.kept.get((hub.group, seq, key, proof), make)?;
-                    Arc::clone(vacant.insert(content))
-                }
-            };
-            slot.insert(content)
-        }
-    };
-    let taken = fed.subscriber.seat.take(seq, content.weight());
-    if let Taken::After(after) = taken {
-        fed.outbox.push(LiveEvent {
-            seq,
-            after,
-            matched: finding.matched,
-            content: Arc::clone(content),
-        });
-    }
-    Ok(taken)
-}
-
-/// The events of one block, without a proof and with one.
-type Contents = HashMap<(FindingKey, bool), Arc<Content>>;
