@@ -2450,6 +2450,18 @@ export interface components {
             entries: components["schemas"]["Block"][];
             /** @description The `since` of the next request. */
             next: number;
+            /** @description With `dwell`: who stayed and was due by the time of the block `next`. */
+            dwells?: components["schemas"]["Dwell"][];
+        };
+        Dwell: {
+            /** @description A name of the filter. */
+            fence: string;
+            feature_id: components["schemas"]["Id"];
+            entered: components["schemas"]["BlockSeq"];
+            since: components["schemas"]["Timestamp"];
+            due: components["schemas"]["Timestamp"];
+            /** @description The seconds. */
+            dwell: number;
         };
         JournalEntry: components["schemas"]["Block"] | components["schemas"]["BlockOutline"];
         JournalPage: {
@@ -6304,6 +6316,8 @@ export interface operations {
                 fence?: string;
                 /** @description The id of a feature, whose geometry as of each moment is the area of the fence. */
                 feature?: components["schemas"]["Id"];
+                /** @description How many seconds what enters the area has to stay to be told of, which is no entry of the journal. */
+                dwell?: number;
                 /** @description Only blocks by which a series of `series_id` goes above this level, or comes back. */
                 above?: number;
                 /** @description The same, below a level. */
@@ -6357,8 +6371,6 @@ export interface operations {
                 type?: components["schemas"]["Operation"];
                 /** @description Only blocks about this series, or with a star at its end about those that begin so. */
                 series_id?: string;
-                /** @description How many seconds what enters the area has to stay to be told of, by an event `dwell_event`. */
-                dwell?: number;
                 /** @description Whether each entry comes with the proof that it is in the tree. */
                 proof?: boolean;
                 /** @description The access token, in the place of the field Authorization. */
@@ -6377,6 +6389,8 @@ export interface operations {
                 fence?: string;
                 /** @description The id of a feature, whose geometry as of each moment is the area of the fence. */
                 feature?: components["schemas"]["Id"];
+                /** @description How many seconds what enters the area has to stay to be told of, which is no entry of the journal. */
+                dwell?: number;
                 /** @description Only blocks by which a series of `series_id` goes above this level, or comes back. */
                 above?: number;
                 /** @description The same, below a level. */

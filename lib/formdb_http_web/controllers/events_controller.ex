@@ -19,10 +19,13 @@ defmodule FormdbHttpWeb.EventsController do
          {:ok, page} <-
            EventsPage.read(db, filter, params.since || 0, limit, {wait_ms, Reader.new(req)}) do
       200
-      |> Answer.json(JournalPage.members(page))
+      |> Answer.json(members(page, params))
       |> Answer.linked(req, :journal_events, params, {"since", page.next})
     end
   end
+
+  defp members(page, %{dwell: nil}), do: JournalPage.members(page)
+  defp members(page, _params), do: JournalPage.members(page) ++ [dwells: {:json, page.dwells}]
 
   defp limit(%{limit: 0}),
     do: refuse(:invalid_parameter, "limit is 0; give 1 to #{@most}", "/limit")

@@ -78,11 +78,6 @@ defmodule FormdbHttpWeb.Routes.History do
               type(),
               series_id(),
               parameter(
-                "dwell",
-                {:engine, "seconds"},
-                "How many seconds what enters the area has to stay to be told of, by an event `dwell_event`."
-              ),
-              parameter(
                 "proof",
                 {:enum, [true, false]},
                 "Whether each entry comes with the proof that it is in the tree.",
@@ -187,6 +182,11 @@ defmodule FormdbHttpWeb.Routes.History do
           "enter, exit, inside, outside and cross, with commas between."
       ),
       feature("The id of a feature, whose geometry as of each moment is the area of the fence."),
+      parameter(
+        "dwell",
+        {:engine, "seconds"},
+        "How many seconds what enters the area has to stay to be told of, which is no entry of the journal."
+      ),
       parameter(
         "above",
         {:engine, "a number"},

@@ -256,14 +256,29 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
           {"limit=0", "/limit"},
           {"wait=1000", "/wait"},
           {"since=1000", "/since"},
-          {"dwell=5&bbox=0,0,1,1", "/dwell"}
+          {"dwell=soon&bbox=0,0,1,1", "/dwell"}
         ] do
       response = get(port, path <> "/events?" <> query)
       assert {400, ^pointer} = {response.status, json(response)["pointer"]}
     end
 
+    # Who stayed is told with the block that was committed when it was due, and no sooner.
+    306 = move.("c", 1)
+    Process.sleep(300)
+
+    stayed = fn query ->
+      page = json(get(port, path <> "/events?dwell=0.2&bbox=0,0,2,2&" <> query))
+      {for(dwell <- page["dwells"], do: {dwell["feature_id"], dwell["entered"]}), page["next"]}
+    end
+
+    assert stayed.("since=305&wait=1") == {[], 306}
+    307 = move.("b", 50)
+    assert stayed.("since=306") == {[{"c", 306}], 307}
+    assert stayed.("since=305") == {[{"c", 306}], 307}
+    assert stayed.("since=307&wait=1") == {[], 307}
+
     {:ok, %{log: log}} = FormdbHttp.database(db)
-    assert {[_, _, _, _], 305} = ask.("since=0&log=" <> log)
+    assert {[_, _, _, _, _], 307} = ask.("since=0&log=" <> log)
     assert get(port, path <> "/events?since=0&log=abc").status == 409
   end
 

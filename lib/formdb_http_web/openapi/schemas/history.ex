@@ -41,12 +41,27 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.History do
         ),
       events_page:
         object(
-          entries:
-            list(ref(:block),
-              description:
-                "Each with `after`, the sequence of the one before, `matched`, and what a fence or a level tells."
-            ),
-          next: count(0, description: "The `since` of the next request.")
+          [
+            entries:
+              list(ref(:block),
+                description:
+                  "Each with `after`, the sequence of the one before, `matched`, and what a fence or a level tells."
+              ),
+            next: count(0, description: "The `since` of the next request.")
+          ],
+          dwells:
+            list(ref(:dwell),
+              description: "With `dwell`: who stayed and was due by the time of the block `next`."
+            )
+        ),
+      dwell:
+        object(
+          fence: text(description: "A name of the filter."),
+          feature_id: ref(:id),
+          entered: ref(:block_seq),
+          since: ref(:timestamp),
+          due: ref(:timestamp),
+          dwell: number(description: "The seconds.")
         ),
       journal_entry: any_of([ref(:block), ref(:block_outline)]),
       journal_page:
