@@ -1001,6 +1001,8 @@ defmodule FormdbHttp do
       `head: %{tree_size: size, root: root}`: where the journal does not begin with that, it is
       refused in the same way, and else `:consistency` of the subscription is the proof that
       it does. Keys may be texts
+    * `:bytes` - how many bytes of events may be under way to one that does not ask again, if that is
+      to be less than `FORMDB_SUBSCRIPTION_BYTES`
     * `:demand` - how many events may be sent before the process asks for more, 1,000 without it.
       `ask/2` adds to them
     * `:to` - the process that is sent the messages; without it, the calling one
@@ -1094,6 +1096,7 @@ defmodule FormdbHttp do
   @spec subscribe(database(), [
           {:filter, Types.live_filter()}
           | {:since, Types.since()}
+          | {:bytes, pos_integer()}
           | {:demand, non_neg_integer()}
           | {:to, pid()}
           | {:proof, boolean()}

@@ -10,18 +10,34 @@ defmodule FormdbHttp.Live do
   @demand 1_000
 
   def subscribe(name, opts) do
-    opts = Input.options!(opts, filter: [], since: nil, demand: @demand, to: self(), proof: false)
+    opts =
+      Input.options!(opts,
+        filter: [],
+        since: nil,
+        demand: @demand,
+        bytes: nil,
+        to: self(),
+        proof: false
+      )
+
     demand = opts[:demand]
 
     unless is_integer(demand) and demand >= 0 do
       raise ArgumentError, "demand is #{inspect(demand)}; expected a number of events"
     end
 
+    bytes = opts[:bytes]
+
+    unless bytes == nil or (is_integer(bytes) and bytes > 0) do
+      raise ArgumentError, "bytes is #{inspect(bytes)}; expected a number of bytes"
+    end
+
     ref = make_ref()
 
     with {:ok, filter} <- filter(opts[:filter]),
          {:ok, since} <- since(name, opts[:since]),
-         follow = Map.merge(since, %{filter: filter, demand: demand, proof: opts[:proof]}),
+         follow =
+           Map.merge(since, %{filter: filter, demand: demand, bytes: bytes, proof: opts[:proof]}),
          {:ok, {handle, seq, log, consistency}} <-
            Engine.call(name, fn catalog ->
              parse(filter, fn -> Native.live_subscribe(catalog, name, follow, opts[:to], ref) end)

@@ -51,6 +51,10 @@ defmodule FormdbHttp.Serving do
   @spec process_figures() :: %{optional(atom()) => number() | nil}
   defdelegate process_figures, to: ProcessFigures, as: :known
 
+  @doc "Bytes of events that may be under way to one subscriber."
+  @spec subscription_bytes() :: pos_integer()
+  def subscription_bytes, do: Catalog.config().subscription_bytes
+
   @doc "The data folder's path."
   @spec data_dir() :: Path.t()
   def data_dir, do: Catalog.config().data_dir

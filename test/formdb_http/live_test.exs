@@ -288,6 +288,10 @@ defmodule FormdbHttp.LiveTest do
     for {filter, pointer} <- [
           {%{"bobx" => "1,2,3,4"}, "/bobx"},
           {%{"type" => "put"}, "/type"},
+          {%{"type" => "put_points", "ids" => "a"}, "/type"},
+          {%{"type" => "put_feature", "series_id" => "s"}, "/type"},
+          {%{"ids" => ""}, "/ids"},
+          {%{"series_id" => ""}, "/series_id"},
           {%{"prop.mag" => "gte:"}, "/prop.mag"},
           {%{"time" => "since:2024-01-01T00:00:00Z"}, "/time"},
           {%{"predicate" => "within"}, "/predicate"},

@@ -467,6 +467,7 @@ defmodule FormdbHttpWeb.EveryCallTest do
     "for" => {:text, "0"},
     "log" => {:text, "x"},
     "hash" => {:text, "x"},
+    "root" => {:text, "x"},
     "proof" => {:boolean, "true"},
     "token" => {:text, "x"}
   }

@@ -392,6 +392,14 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         doc: "Bytes of events that a subscriber is sent before it asks for more"
       },
       %{
+        field: :filter_bytes,
+        type: :bytes,
+        default: 256 * @mib,
+        range: (64 * @kib)..(1024 * @gib),
+        engine: true,
+        doc: "Memory of the whole server for the filters of subscriptions"
+      },
+      %{
         field: :fence_area_bytes,
         type: :bytes,
         default: 64 * @mib,

@@ -86,7 +86,9 @@ defmodule FormdbHttpWeb.JournalController do
 
   defp no_wait(instead), do: refuse(:invalid_parameter, "wait is for " <> instead, "/wait")
 
-  # What the entries are about, as a filter of a subscription.
-  defp about(%{type: type, feature_id: id, series_id: series}),
-    do: %{"type" => type, "ids" => id && [id], "series_id" => series}
+  # What the entries are about, as a filter of a subscription. It may mean more: a type that goes
+  # with neither is a filter that is refused, and finds nothing in the journal.
+  defp about(%{type: type, feature_id: nil, series_id: nil}), do: %{"type" => type}
+  defp about(%{feature_id: id, series_id: nil}), do: %{"ids" => [id]}
+  defp about(%{series_id: series}), do: %{"series_id" => series}
 end

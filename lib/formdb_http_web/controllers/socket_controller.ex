@@ -4,6 +4,7 @@ defmodule FormdbHttpWeb.SocketController do
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
+  alias FormdbHttp.Serving
   alias FormdbHttpWeb.Live.{Reader, Socket}
 
   @version "13"
@@ -66,7 +67,8 @@ defmodule FormdbHttpWeb.SocketController do
       limits: %{
         channels: settings.socket_channels,
         message_bytes: settings.socket_message_bytes,
-        joins_per_second: settings.socket_joins_per_second
+        joins_per_second: settings.socket_joins_per_second,
+        event_bytes: Serving.subscription_bytes()
       },
       reader: Reader.new(req)
     }

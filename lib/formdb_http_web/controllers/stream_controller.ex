@@ -45,15 +45,32 @@ defmodule FormdbHttpWeb.StreamController do
 
   # A client that comes again asks as it did at first, and says how far it got.
   # The hash that it gave is that of where it began.
-  defp since(%{last_event_id: seq, log: nil}) when seq != nil, do: {:ok, seq}
-  defp since(%{last_event_id: seq, log: log}) when seq != nil, do: {:ok, %{seq: seq, log: log}}
-  defp since(%{since: since, log: nil, hash: nil}), do: {:ok, since}
+  defp since(params) do
+    with {:ok, head} <- head(params) do
+      case params do
+        %{last_event_id: seq, log: log} when seq != nil -> {:ok, place(seq, nil, log, head)}
+        %{since: seq, hash: hash, log: log} when seq != nil -> {:ok, place(seq, hash, log, head)}
+        %{hash: nil, log: log} when head != nil -> {:ok, place(nil, nil, log, head)}
+        %{hash: nil, log: nil} -> {:ok, nil}
+        _none -> of_no_sequence()
+      end
+    end
+  end
 
-  defp since(%{since: seq, log: log, hash: hash}) when seq != nil,
-    do: {:ok, %{seq: seq, log: log, hash: hash}}
-
-  defp since(_none) do
+  defp of_no_sequence do
     detail = "log and hash are of a sequence; give it as since"
     refuse(:invalid_parameter, detail, "/since")
+  end
+
+  defp place(seq, hash, log, head), do: %{seq: seq, hash: hash, log: log, head: head}
+
+  defp head(%{tree_size: nil, root: nil}), do: {:ok, nil}
+
+  defp head(%{tree_size: size, root: root}) when size != nil and root != nil,
+    do: {:ok, %{tree_size: size, root: root}}
+
+  defp head(%{root: root}) do
+    {missing, given} = if root, do: {"tree_size", "root"}, else: {"root", "tree_size"}
+    refuse(:invalid_parameter, "#{given} is of a head; give #{missing}, too", "/" <> given)
   end
 end

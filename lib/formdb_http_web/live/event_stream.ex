@@ -37,8 +37,13 @@ defmodule FormdbHttpWeb.Live.EventStream do
     # Where it begins, so that a browser that loses the connection before the first event knows.
     first = text([@retry | id(sub.since)])
 
-    [first] |> Stream.concat(Stream.resource(begin, &next(&1, sub, opts), &finish(&1, sub)))
+    [first | grown(sub)]
+    |> Stream.concat(Stream.resource(begin, &next(&1, sub, opts), &finish(&1, sub)))
   end
+
+  # That the journal of today only added to what the client knew, where it asked for that.
+  defp grown(%{consistency: nil}), do: []
+  defp grown(%{consistency: proof}), do: [text(event("consistency", nil, JSON.encode(proof)))]
 
   defp finish(_state, sub) do
     FormdbHttp.unsubscribe(sub)

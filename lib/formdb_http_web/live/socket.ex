@@ -28,7 +28,9 @@ defmodule FormdbHttpWeb.Live.Socket do
               ]
 
   @typedoc """
-    * `limits` - `channels`, `message_bytes`, `joins_per_second`
+    * `limits` - `channels`, `message_bytes`, `joins_per_second`, and `event_bytes`: how many may
+      be under way to the first channel. The second may have half, the third a third, so that
+      a hundred have five times as much and not a hundred times
     * `reader` - what the client may read, and until when
     * `joins` - how many joins it may make now
     * `core` - whom it subscribes at
@@ -45,7 +47,8 @@ defmodule FormdbHttpWeb.Live.Socket do
   @type limits :: %{
           channels: pos_integer(),
           message_bytes: pos_integer(),
-          joins_per_second: pos_integer()
+          joins_per_second: pos_integer(),
+          event_bytes: pos_integer()
         }
 
   # Events that may be on their way to this process. What it is told by its client comes after
@@ -191,13 +194,16 @@ defmodule FormdbHttpWeb.Live.Socket do
          :ok <- Reader.admit(state.reader, db),
          {:ok, params} <- Reply.payload(message, state.limits.message_bytes),
          {:ok, opts} <- Channel.options(params),
-         {:ok, sub} <- located(state.core.subscribe(db, [to: self(), demand: @demand] ++ opts)) do
+         {:ok, sub} <- located(state.core.subscribe(db, credit(state) ++ opts)) do
       {:ok, db, sub}
     else
       nil -> {:error, "unmatched topic"}
       {:error, error} -> {:error, error}
     end
   end
+
+  defp credit(%{limits: %{event_bytes: most}, channels: channels}),
+    do: [to: self(), demand: @demand, bytes: max(div(most, map_size(channels) + 1), 1)]
 
   ## On a channel
 

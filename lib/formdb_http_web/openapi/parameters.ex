@@ -192,7 +192,7 @@ defmodule FormdbHttpWeb.OpenAPI.Parameters do
   defp schema(:text, name) when name in ["actor", "token", "filter"], do: text()
   defp schema(:text, "vsn"), do: text(pattern: "^[12]\\.0\\.[0-9]+$", examples: ["2.0.0"])
   defp schema(:text, "log"), do: text(pattern: "^[0-9a-f]+$")
-  defp schema(:text, "hash"), do: ref(:hash)
+  defp schema(:text, name) when name in ["hash", "root"], do: ref(:hash)
   defp schema(:text, "ids"), do: text(examples: ["us7000abcd,kobe"])
 
   defp schema(:text, "fence") do

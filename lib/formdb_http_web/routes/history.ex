@@ -75,6 +75,8 @@ defmodule FormdbHttpWeb.Routes.History do
               since(),
               log("The history that the sequence `since` is of."),
               parameter("hash", :text, "The hash of the block `since`."),
+              tree_size("With `root`, a head that the journal had."),
+              parameter("root", :text, "The root of the tree of that head."),
               type(),
               series_id(),
               parameter(

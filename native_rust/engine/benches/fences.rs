@@ -115,6 +115,7 @@ impl Fleet {
                 filter: LiveFilter::new(&words, &Limits::default(), fleet.db.memory()).unwrap(),
                 since: Since::default(),
                 demand: u64::MAX / 2,
+                bytes: None,
                 proof: false,
             };
             let sink = Box::new(Counter(Arc::clone(&fleet.told)));

@@ -431,6 +431,9 @@ fn room(setting: &str) -> &'static str {
         "index_bytes" => {
             "they hold what is stored, deleted features too, so that waiting gives nothing back: raise the setting, or close or purge a database"
         }
+        "filter_bytes" => {
+            "what others follow holds them: ask for less, such as a simpler geometry, or raise the setting"
+        }
         _ => "try again later, or ask for less",
     }
 }

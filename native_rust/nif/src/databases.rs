@@ -73,6 +73,7 @@ map! {
         subscriptions: usize,
         event_bytes: usize,
         subscription_bytes: usize,
+        filter_bytes: usize,
         fence_area_bytes: usize,
         catch_up_threads: usize,
     }

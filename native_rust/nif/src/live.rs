@@ -91,6 +91,7 @@ struct FollowMap<'a> {
     /// The size of a tree and its root, of 32 bytes.
     head: Option<(u64, Binary<'a>)>,
     demand: u64,
+    bytes: Option<u64>,
     proof: bool,
 }
 
@@ -281,6 +282,7 @@ fn live_subscribe<'a>(
                 }),
             },
             demand: follow.demand,
+            bytes: follow.bytes,
             proof: follow.proof,
         };
         let resource = ResourceArc::new(Subscribed(OnceLock::new()));

@@ -180,6 +180,34 @@ defmodule FormdbHttpWeb.Live.EventStreamTest do
     assert {[{nil, %{"reason" => "server_stops"}}], _} = events(socket, "closed", 1)
   end
 
+  test "one who has kept a head gets the proof that the journal begins with it", context do
+    %{port: port, db: db, path: path} = context
+    for id <- ["a", "b"], do: put(db, id)
+    {:ok, %{root: root}} = FormdbHttp.tree_head(db, 2)
+    put(db, "c")
+    head = "tree_size=2&root=#{root}"
+    # With what it had as the last event, too.
+    for {query, headers, seq} <- [
+          {"?", [], "2"},
+          {"?since=1&", [], "1"},
+          {"?", [{"last-event-id", "3"}], "3"}
+        ] do
+      {socket, %{status: 200}} = open(port, path <> "/stream" <> query <> head, headers)
+      assert {%{"id" => ^seq}, text} = next(socket)
+      assert {[{nil, proof}], _} = events(socket, "consistency", 1, text)
+      assert %{"first" => 2, "second" => 3, "first_root" => ^root} = proof
+      assert FormdbHttp.TransparencyVerifier.consistency?(proof)
+    end
+
+    wrong = get(port, path <> "/stream?tree_size=1&root=#{root}")
+    assert {wrong.status, json(wrong)["code"]} == {409, "log_diverged"}
+
+    for {query, pointer} <- [{"tree_size=2", "/tree_size"}, {"root=#{root}", "/root"}] do
+      answer = get(port, path <> "/stream?" <> query)
+      assert {answer.status, json(answer)["pointer"]} == {400, pointer}
+    end
+  end
+
   test "one who comes again goes on behind the last event that it had", context do
     %{port: port, db: db, path: path} = context
     for id <- ["a", "b", "c"], do: put(db, id)

@@ -51,7 +51,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
     end
   end
 
-  @limits %{channels: 3, message_bytes: 10_000, joins_per_second: 5}
+  @limits %{channels: 3, message_bytes: 10_000, joins_per_second: 5, event_bytes: 60_000}
 
   defp connect(vsn \\ "2.0.0", reader \\ %{}) do
     info = %{limits: @limits, reader: reader(reader), core: Core}
@@ -134,6 +134,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
     assert_received {:asked, :subscribe, "quakes",
                      to: ^me,
                      demand: 256,
+                     bytes: 60_000,
                      filter: %{"prop.mag" => "gte:5", "ids" => ["a"]},
                      since: %{"seq" => 4, "hash" => "aa", "log" => "abc"},
                      proof: true}
@@ -141,7 +142,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
     for {text, since} <- [{"5", 5}, {~s("2026-01-31"), "2026-01-31"}, {"null", nil}] do
       say(state, ~s(["5","5","journal:quakes","phx_join",{"since":#{text}}]))
       assert_received {:asked, :subscribe, "quakes", opts}
-      assert opts == [to: me, demand: 256, filter: %{}, since: since, proof: false]
+      assert opts == [to: me, demand: 256, bytes: 60_000, filter: %{}, since: since, proof: false]
     end
   end
 
@@ -476,7 +477,7 @@ defmodule FormdbHttpWeb.Live.SocketTest do
              say(state, join, :binary)
 
     assert CBOR.decode!(told) == %{"seq" => 7, "log" => "abc"}
-    assert_received {:asked, :subscribe, "quakes", [_, _, _, {:since, 5}, _]}
+    assert_received {:asked, :subscribe, "quakes", [_, _, _, _, {:since, 5}, _]}
 
     update = push.("null", "2", "update_filter", CBOR.encode(%{"filter" => %{"ids" => ["a"]}}))
 
@@ -528,6 +529,17 @@ defmodule FormdbHttpWeb.Live.SocketTest do
     assert {[reply], state} = hear(state, info)
     assert reply =~ ~s("seq":12)
     assert {[], _} = hear(state, positions)
+  end
+
+  test "what may be under way to all channels grows less than their number" do
+    {:ok, state} = connect()
+
+    Enum.reduce([{"a", 60_000}, {"b", 30_000}, {"c", 20_000}], state, fn {db, bytes}, state ->
+      {[_reply], state} = say(state, ~s(["1","1","journal:#{db}","phx_join",{}]))
+      assert_received {:asked, :subscribe, ^db, opts}
+      assert opts[:bytes] == bytes
+      state
+    end)
   end
 
   test "after a heartbeat a client is told how far it is, if it was not before" do

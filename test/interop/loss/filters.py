@@ -80,7 +80,22 @@ def random_filter(rng, several=True):
             words |= rng.choice(PROPERTIES)
         if ("bbox" in words or "geometry" in words) and rng.random() < 0.4:
             words["predicate"] = rng.choice(["within", "contains", "intersects"])
+    if never(words):
+        del words["type"]
     return words
+
+
+def never(words):
+    """Whether its type goes with nothing else in it, which is refused."""
+    features, series = Filter(words).of_features, "series_id" in words
+    match words.get("type"):
+        case "put_feature" | "delete_feature":
+            return series and not features
+        case "put_points" | "delete_points" | "set_attributes":
+            return features and not series
+        case "set_defaults":
+            return features or series
+    return False
 
 
 PROPERTIES = [

@@ -295,6 +295,7 @@ class Socket:
             raise Fault(f"{told.name}: begins after {value['seq']}, not {channel.since}")
         if channel.head:
             told.grown(channel.head, value.get("consistency"))
+            self.world.counts["proofs that a journal was only added to"] += 1
         channel.state, channel.log = "in", value["log"]
         told.begins(value["seq"], Filter(channel.words))
         self.world.counts["subscriptions"] += 1

@@ -26,7 +26,7 @@ class EventSource:
     def another_filter(self):
         """With one it is another stream, which begins where the last one had come to."""
         self.words, self.begins_at, self.last_id = random_filter(self.rng, several=False), self.told.since, None
-        self.begins_with = self.told.hash
+        self.begins_with, self.head = self.told.hash, self.proof and self.told.head
 
     async def run(self):
         while not self.world.at_head(self.told):
@@ -51,6 +51,8 @@ class EventSource:
                 query += [("log", self.log), ("hash", self.begins_with)]
         if self.proof:
             query.append(("proof", "true"))
+        if self.head:
+            query += self.head.items()
         return f"{ROOT}/{self.told.db}/journal/stream?{urlencode(query)}"
 
     async def session(self):
@@ -117,6 +119,9 @@ class EventSource:
             pass
         elif self.first:
             self.begun(id)
+        elif name == b"consistency":
+            told.grown(self.head, json.loads(fields[b"data"]))
+            self.world.counts["proofs that a journal was only added to"] += 1
         elif name == b"journal_event":
             told.event(fields[b"data"])
             if id != told.last:

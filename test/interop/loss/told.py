@@ -98,8 +98,9 @@ class Told:
             verify.check_inclusion(verify.Head.of(proof), seq - 1, verify.hash_of(hash), verify.path_of(proof))
 
     def grown(self, head, proof):
-        """Holds what a join is answered against the head that was given with it."""
+        """Holds what is proved of the journal against the head that was given, or the one that is named without."""
         if proof is None:
             raise Fault(f"{self.name}: no proof that the journal begins with {head}")
+        head = head or {"tree_size": proof["first"], "root": proof["first_root"]}
         new = verify.Head(proof["second"], verify.hash_of(proof["second_root"]))
         verify.check_consistency(verify.Head.of(head), new, verify.path_of(proof))

@@ -40,8 +40,8 @@ class Writer:
             body = {**body, "provenance": {"agent": self.name, "n": self.number}}
         begun, refusal = asyncio.get_running_loop().time(), None
         while True:
-            if asyncio.get_running_loop().time() - begun > 60:
-                raise Fault(f"{self.name}: no answer to {method} {db}{path} in a minute, at last: {refusal}")
+            if asyncio.get_running_loop().time() - begun > 300:
+                raise Fault(f"{self.name}: no answer to {method} {db}{path} in five minutes, at last: {refusal}")
             try:
                 query_string = f"?durability={durability}{query}" if key else ""
                 status, answer = await self.http.call(method, f"{ROOT}/{db}{path}{query_string}", body, fields)

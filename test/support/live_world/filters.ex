@@ -19,11 +19,26 @@ defmodule FormdbHttp.LiveWorld.Filters do
   def random do
     case :rand.uniform(10) do
       1 -> %{}
-      n when n in 2..3 -> Map.merge(type(), series_ids())
-      n when n in 4..5 -> Map.merge(type(), fence())
-      _ -> Map.merge(type(), features())
+      n when n in 2..3 -> type() |> Map.merge(series_ids()) |> that_can_be()
+      n when n in 4..5 -> type() |> Map.merge(fence()) |> that_can_be()
+      _ -> type() |> Map.merge(features()) |> that_can_be()
     end
   end
+
+  # Without a type that goes with nothing else in it, which is refused.
+  defp that_can_be(%{"type" => type} = filter) do
+    features? = Enum.any?(filter, fn {key, _} -> of_features?(key) end)
+    series? = is_map_key(filter, "series_id")
+
+    never? =
+      if type in ~w(put_feature delete_feature),
+        do: series? and not features?,
+        else: type != "revert" and features? and not series?
+
+    if never?, do: Map.delete(filter, "type"), else: filter
+  end
+
+  defp that_can_be(filter), do: filter
 
   defp type do
     types = ~w(put_feature delete_feature put_points delete_points set_attributes revert)

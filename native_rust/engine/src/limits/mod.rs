@@ -102,6 +102,9 @@ pub struct Limits {
     pub event_bytes: usize,
     /// Bytes of events that a subscriber is sent before it asks for more. Default 16 MiB.
     pub subscription_bytes: usize,
+    /// Bytes of memory for what subscribers want to hear of, of all databases together.
+    /// Default 256 MiB.
+    pub filter_bytes: usize,
     /// Bytes of areas of fences that are stored features, prepared, of one database. Default
     /// 64 MiB.
     pub fence_area_bytes: usize,
@@ -150,6 +153,7 @@ impl Default for Limits {
             subscriptions: 100_000,
             event_bytes: 1 << 20,
             subscription_bytes: 16 << 20,
+            filter_bytes: 256 << 20,
             fence_area_bytes: 64 << 20,
             catch_up_threads: 2,
         }
@@ -252,6 +256,7 @@ impl Limits {
                 1 << 10,
                 64 * GIB,
             ),
+            ("filter_bytes", self.filter_bytes as u64, 1 << 16, 1 << 40),
             (
                 "fence_area_bytes",
                 self.fence_area_bytes as u64,

@@ -52,19 +52,21 @@ impl LiveFilter {
     /// Holds some times the memory that they have.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with a pointer to the word, [`Error::Faults`] of a geometry,
+    /// [`Error::Invalid`] with a pointer to the word, also where no block could be taken, [`Error::Faults`] of a geometry,
     /// [`Error::MemoryFull`].
     pub fn new(words: &LiveWords<'_>, limits: &Limits, memory: &Memory) -> Result<Self> {
         /// The parts of a geometry that are kept beside its text.
         const TIMES: usize = 8;
-        let held = memory.work.reserve(words.bytes() * TIMES + 512)?;
+        let held = memory.filters.reserve(words.bytes() * TIMES + 512)?;
         let op = words.op.map(str::parse).transpose()?;
-        for (many, pointer) in [
-            (words.series.len(), "/series_id"),
-            (words.ids.len(), "/ids"),
-        ] {
+        for (ids, pointer) in [(&words.series, "/series_id"), (&words.ids, "/ids")] {
+            let many = ids.len();
             if many > MAX_IDS {
                 let detail = format!("found {many} ids; give up to {MAX_IDS}");
+                return Err(Error::invalid(InvalidCode::Parameter, pointer, detail));
+            }
+            if ids.contains(&"") {
+                let detail = "found an id without a character, which nothing has; leave it out";
                 return Err(Error::invalid(InvalidCode::Parameter, pointer, detail));
             }
         }
@@ -84,6 +86,7 @@ impl LiveFilter {
             return Err(Error::invalid(InvalidCode::Parameter, "/series_id", detail));
         }
         let asks = fence.is_some() || features.asks();
+        check_type(op, asks, !words.series.is_empty())?;
         Ok(Self {
             op,
             series: words
@@ -229,4 +232,23 @@ impl LiveFilter {
             _ => Ok(Look::default()),
         }
     }
+}
+
+/// That some block can be of this type and about what a filter asks of: of features, or of
+/// series. Whoever waits for none would wait for ever.
+fn check_type(op: Option<OpKind>, features: bool, series: bool) -> Result<()> {
+    let about = match op {
+        Some(OpKind::PutFeature | OpKind::DeleteFeature) if series && !features => "features",
+        Some(OpKind::PutPoints | OpKind::DeletePoints | OpKind::SetAttributes)
+            if features && !series =>
+        {
+            "series"
+        }
+        Some(OpKind::SetDefaults | OpKind::SetWebhook) if features || series => "the database",
+        _ => return Ok(()),
+    };
+    let detail = format!(
+        "blocks of this type are about {about}, and the rest of the filter takes none of those, so nothing would ever come; leave one of both out"
+    );
+    Err(Error::invalid(InvalidCode::Parameter, "/type", detail))
 }

@@ -85,6 +85,9 @@ pub struct Follow {
     pub since: Since,
     /// How many events may be sent; [`Subscription::ask`] adds to them.
     pub demand: u64,
+    /// How many bytes of them may be under way, if that is less than
+    /// [`Limits::subscription_bytes`](crate::Limits::subscription_bytes).
+    pub bytes: Option<u64>,
     /// Whether each event comes with a proof that it is in the journal; and a subscription
     /// that goes on after a block with one that the journal up to there was only added to.
     pub proof: bool,
@@ -169,7 +172,11 @@ impl Live {
             true => Owner::Pool,
             false => Owner::Joining,
         };
-        let credit = (follow.demand, state.limits.subscription_bytes as u64);
+        let most_bytes = state.limits.subscription_bytes as u64;
+        let bytes = follow
+            .bytes
+            .map_or(most_bytes, |bytes| bytes.min(most_bytes));
+        let credit = (follow.demand, bytes);
         let seat = Seat::new(owner, hub.shared(follow.filter), since, behind, credit);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let held = state.memory.work.reserve(subscriber::BYTES)?;
@@ -350,6 +357,7 @@ mod tests {
             filter: LiveFilter::new(&LiveWords::default(), &limits, db.memory()).unwrap(),
             since: Since::default(),
             demand: 1,
+            bytes: None,
             proof: false,
         };
         let beginning = follow.since.begin(&db, 0, false).unwrap();

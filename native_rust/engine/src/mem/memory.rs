@@ -14,6 +14,8 @@ pub struct Memory {
     pub work: Arc<Pool>,
     /// Indexes of all open databases. Bounded by [`Limits::index_bytes`].
     pub indexes: Arc<Pool>,
+    /// What subscribers want to hear of. Bounded by [`Limits::filter_bytes`].
+    pub(crate) filters: Arc<Pool>,
     /// What uploads may have of the memory for work.
     pub(crate) uploads: Arc<Share>,
     /// What to do when much was freed.
@@ -33,6 +35,7 @@ impl Memory {
             uploads: Share::new(&work),
             work,
             indexes: Pool::new(index_bytes, "index_bytes"),
+            filters: Pool::new(limits.filter_bytes, "filter_bytes"),
             freed: Arc::default(),
         }
     }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use formdb_engine::{Database, Durability, Ending, Error, Limits, Live, Transaction};
+use formdb_engine::{
+    Database, Durability, Ending, Error, Limits, Live, LiveFilter, LiveWords, Transaction,
+};
 
 use super::followers::{Follower, PATIENCE};
 use super::plain::{Plain, Words};
@@ -43,6 +45,90 @@ fn events(follower: &Follower) -> usize {
 
 fn ended(follower: &Follower) -> Option<Ending> {
     follower.ear.told.lock().unwrap().ended
+}
+
+#[test]
+fn filters_have_memory_of_their_own() {
+    let limits = Limits {
+        filter_bytes: 1 << 16,
+        ..Limits::default()
+    };
+    let db = open(&SimFs::new(), limits.clone());
+    // Some 3,000 bytes of text.
+    let area = |shift: usize| {
+        let ring: Vec<String> = (0..=200)
+            .map(|n| {
+                let angle = f64::from(n % 200) * std::f64::consts::TAU / 200.0;
+                format!("[{:.3},{:.3}]", angle.cos() + shift as f64, angle.sin())
+            })
+            .collect();
+        format!(
+            r#"{{"type":"Polygon","coordinates":[[{}]]}}"#,
+            ring.join(",")
+        )
+    };
+    let filter = |text: &str| {
+        let words = LiveWords {
+            geometry: Some(text.as_bytes()),
+            ..LiveWords::default()
+        };
+        LiveFilter::new(&words, &limits, db.memory())
+    };
+    let used = db.memory().work.used();
+    let kept: Vec<LiveFilter> = (0..).map_while(|n| filter(&area(n)).ok()).collect();
+    assert!((1..8).contains(&kept.len()), "{} filters", kept.len());
+    let refused = filter(&area(90)).unwrap_err();
+    assert_eq!(refused.code(), "memory_full");
+    assert!(
+        refused.to_string().contains("FORMDB_FILTER_BYTES"),
+        "{refused}"
+    );
+    // Writes do not wait for those who follow.
+    assert_eq!(db.memory().work.used(), used);
+    drop(kept);
+    filter(&area(90)).unwrap();
+}
+
+#[test]
+fn a_type_that_nothing_else_in_the_filter_goes_with() {
+    let db = open(&SimFs::new(), Limits::default());
+    let filter = |op, ids: &[&'static str], series: &[&'static str]| {
+        let words = LiveWords {
+            op: Some(op),
+            ids: ids.to_vec(),
+            series: series.to_vec(),
+            ..LiveWords::default()
+        };
+        LiveFilter::new(&words, &Limits::default(), db.memory())
+    };
+    let (ids, series) = (&["a"][..], &["s"][..]);
+    for (op, ids, series) in [
+        ("put_feature", &[][..], series),
+        ("delete_feature", &[], series),
+        ("put_points", ids, &[]),
+        ("delete_points", ids, &[]),
+        ("set_attributes", ids, &[]),
+        ("set_defaults", ids, &[]),
+        ("set_defaults", &[], series),
+    ] {
+        let refused = filter(op, ids, series).unwrap_err();
+        assert_eq!(refused.pointer(), Some("/type"), "{op}");
+    }
+    for (op, ids, series) in [
+        ("put_feature", ids, &[][..]),
+        ("put_feature", ids, series),
+        ("put_points", ids, series),
+        ("set_attributes", &[], series),
+        ("set_defaults", &[], &[]),
+        ("revert", ids, &[]),
+        ("revert", &[], series),
+    ] {
+        filter(op, ids, series).unwrap();
+    }
+    assert_eq!(
+        filter("put_feature", &[""], &[]).unwrap_err().pointer(),
+        Some("/ids")
+    );
 }
 
 #[test]

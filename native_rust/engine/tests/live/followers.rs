@@ -128,6 +128,7 @@ impl Follower {
             filter: words.filter(db),
             since,
             demand,
+            bytes: None,
             proof,
         };
         let subscription = live.subscribe(db, follow, Box::new(ToEar(Arc::clone(&ear))))?;

@@ -91,7 +91,7 @@ impl Words {
                 .map(|_| dice.pick(&names).to_owned())
                 .collect();
             if dice.once_in(2) {
-                return words;
+                return words.that_can_be();
             }
         }
         if dice.once_in(4) {
@@ -123,7 +123,22 @@ impl Words {
                 _ => ("prop.kind", format!("in:{},ship", KINDS[0])),
             });
         }
-        words
+        words.that_can_be()
+    }
+
+    /// Without the type where no block could be taken, which is refused.
+    fn that_can_be(mut self) -> Self {
+        let (features, series) = (self.asks_of_features(), !self.series.is_empty());
+        let never = match self.op {
+            Some("put_feature" | "delete_feature") => series && !features,
+            Some("put_points" | "delete_points" | "set_attributes") => features && !series,
+            Some("set_defaults") => features || series,
+            _ => false,
+        };
+        if never {
+            self.op = None;
+        }
+        self
     }
 
     /// A fence.
