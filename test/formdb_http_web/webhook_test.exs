@@ -84,6 +84,7 @@ defmodule FormdbHttpWeb.WebhookTest do
     end
 
     assert refused.(%{}) == {400, "invalid_address", "/address"}
+    assert refused.(%{address: nil}) == {400, "invalid_address", "/address"}
     assert refused.(%{address: "http://"}) == {400, "invalid_address", "/address"}
     ok = %{address: @secret}
     assert refused.(Map.put(ok, :nope, 1)) == {400, "invalid_body", "/nope"}
@@ -97,6 +98,14 @@ defmodule FormdbHttpWeb.WebhookTest do
     assert {409, "log_diverged", _} = refused.(Map.put(ok, :since, since))
     assert ask(port, "POST", path, keys.owner, json: Map.put(ok, :id, "a")).status == 201
     assert refused.(Map.put(ok, :id, "a")) == {409, "webhook_exists", "/id"}
+
+    for {address, why} <- [{nil, "expected the URL"}, {"", "is empty"}] do
+      problem = json(ask(port, "PATCH", path <> "/a", keys.owner, json: %{address: address}))
+      assert %{"code" => "invalid_address", "pointer" => "/address", "detail" => detail} = problem
+      assert detail =~ why
+    end
+
+    assert json(ask(port, "PATCH", path <> "/a", keys.owner, json: %{}))["seq"] == 1
     settle = ask(port, "POST", path <> "/a/dead-letters", keys.owner, json: %{ids: ["1-2"]})
     assert {settle.status, json(settle)["code"]} == {404, "dead_letter_not_found"}
     assert ask(port, "GET", path <> "/..%2Fa", keys.owner).status == 404

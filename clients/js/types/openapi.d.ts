@@ -2640,7 +2640,7 @@ export interface components {
             /** @description When it was made or changed. */
             secret?: string;
             state?: components["schemas"]["WebhookState"];
-            /** @description Why it was stopped, or cannot be delivered. */
+            /** @description Why it is not delivered, or what was wrong. */
             reason?: string | null;
             /** @description Events up to this sequence were confirmed or given up. */
             cursor?: number;
@@ -2731,7 +2731,7 @@ export interface components {
          * @description Without `ids` all. With `forget` they are not sent, but forgotten.
          * @example {
          *       "ids": [
-         *         "12-40"
+         *         "1_12-40"
          *       ]
          *     }
          */

@@ -38,6 +38,8 @@ defmodule FormdbHttp.Webhooks.Address do
   end
 
   # What is refused is not repeated: it may hold a secret.
+  defp check_text(""), do: refuse("the address is empty; expected the URL of the receiver")
+
   defp check_text(text) when is_binary(text) and byte_size(text) <= @most_bytes do
     if text =~ ~r/\A[\x21-\x7e]+\z/,
       do: :ok,

@@ -71,13 +71,17 @@ defmodule FormdbHttp.Webhooks.Batch do
     {length(events), rest == []}
   end
 
-  @doc "A name for these within their webhook: the same whenever they are sent."
-  @spec name(t()) :: String.t()
-  def name(%__MODULE__{kind: :events, first: first, last: last}), do: "#{first}-#{last}"
+  @doc """
+  A name for these within their webhook: the same whenever they are sent, and another one where
+  another filter chose them, or they were asked for again (`t:Registration.t/0`, `version`).
+  """
+  @spec name(t(), pos_integer()) :: String.t()
+  def name(%__MODULE__{kind: :events, first: first, last: last}, version),
+    do: "#{version}_#{first}-#{last}"
 
-  def name(%__MODULE__{kind: :dwells, items: items}) do
+  def name(%__MODULE__{kind: :dwells, items: items}, version) do
     digest = :crypto.hash(:sha256, items)
-    "dwell-" <> (digest |> binary_part(0, 8) |> Base.encode16(case: :lower))
+    "#{version}_dwell-" <> (digest |> binary_part(0, 8) |> Base.encode16(case: :lower))
   end
 
   @doc "The body of a delivery."

@@ -16,21 +16,24 @@ defmodule FormdbHttp.Webhooks.Cursor do
   @magic "FWC1"
   @bytes 64
 
-  @doc "The place in the file; `nil` where there is none that is whole."
-  @spec read(Path.t(), String.t()) :: place() | nil
-  def read(folder, id) do
-    with {:ok, bytes} <- File.read(path(folder, id)),
-         {_turn, place} <- newest(bytes),
-         do: place,
-         else: (_none -> nil)
+  @doc "The place in the file of this name; `:none` without a file."
+  @spec read(Path.t(), String.t()) :: {:ok, place()} | :none | {:error, String.t()}
+  def read(folder, name) do
+    with {:ok, bytes} <- SideFiles.read(folder, name) do
+      case newest(bytes) do
+        {_turn, place} -> {:ok, place}
+        nil when bytes == "" -> {:error, "#{name} is empty"}
+        nil -> {:error, "#{name} is damaged"}
+      end
+    end
   end
 
   @doc "Opens the file to go on from a place, which is in it when this returns."
   @spec open(Path.t(), String.t(), place()) :: {:ok, t()} | {:error, String.t()}
-  def open(folder, id, place) do
-    path = path(folder, id)
+  def open(folder, name, place) do
+    path = Path.join(folder, name)
 
-    with {:ok, turn} <- prepare(folder, id, path, place),
+    with {:ok, turn} <- prepare(folder, name, place),
          {:ok, file} <- :file.open(path, [:read, :write, :raw, :binary]) do
       {:ok, %__MODULE__{file: file, turn: turn, place: place}}
     else
@@ -39,20 +42,20 @@ defmodule FormdbHttp.Webhooks.Cursor do
     end
   end
 
-  defp prepare(folder, id, path, place) do
-    case File.read(path) do
+  defp prepare(folder, name, place) do
+    case SideFiles.read(folder, name) do
       {:ok, bytes} when byte_size(bytes) == 2 * @bytes ->
         with {turn, ^place} <- newest(bytes),
              do: {:ok, turn},
-             else: (_ -> make(folder, id, place))
+             else: (_ -> make(folder, name, place))
 
       _none ->
-        make(folder, id, place)
+        make(folder, name, place)
     end
   end
 
-  defp make(folder, id, place) do
-    with :ok <- SideFiles.write(folder, id <> ".cursor", [encode(0, place), encode(1, place)]),
+  defp make(folder, name, place) do
+    with :ok <- SideFiles.write(folder, name, [encode(0, place), encode(1, place)]),
          do: {:ok, 1}
   end
 
@@ -75,8 +78,6 @@ defmodule FormdbHttp.Webhooks.Cursor do
     :file.close(file)
     :ok
   end
-
-  defp path(folder, id), do: Path.join(folder, id <> ".cursor")
 
   defp encode(turn, %{seq: seq, since: since, log: log}) do
     record =

@@ -31,7 +31,9 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
   @typedoc """
     * `place` - where it begins (`t:Cursor.place/0`)
+    * `warning` - what was wrong with that
     * `address` - `nil`: it is not known
+    * `obstacle` - the state it is in, and why, where it may not be delivered from here
     * `key` - of this server; both as functions, so that no log shows them
   """
   @type setup :: %{
@@ -39,6 +41,8 @@ defmodule FormdbHttp.Webhooks.Delivery do
           webhook: Registration.t(),
           address: (() -> FormdbHttp.Webhooks.Address.t()) | nil,
           place: Cursor.place(),
+          warning: String.t() | nil,
+          obstacle: {:paused | :no_address, String.t()} | nil,
           key: (() -> binary()),
           folder: Path.t(),
           config: FormdbHttp.Config.t()
@@ -46,7 +50,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
   defstruct [:setup, :log, :cursor, :letters, :stopped] ++
               [sub: nil, received: 0, buffer: [], expected: nil, batch: nil, attempt: nil] ++
-              [failed: 0, failing_since: nil, unsaved: nil, problem: nil] ++
+              [failed: 0, failing_since: nil, refused: false, unsaved: nil, problem: nil] ++
               [last: nil, next: nil, resending: nil, told: MapSet.new()] ++
               [deliveries: 0, events: 0, failures: 0]
 
@@ -66,23 +70,32 @@ defmodule FormdbHttp.Webhooks.Delivery do
   def settle(pid, how, which), do: GenServer.call(pid, {how, which}, :infinity)
 
   @impl true
-  def init(%{webhook: webhook, folder: folder} = setup) do
+  def init(setup) do
     Process.flag(:trap_exit, true)
-    known = SideFiles.read_state(folder, webhook.id)
+    state = %__MODULE__{setup: setup, log: setup.place.log, letters: %Letters{}}
+    Fault.guarded(name(state), fn -> {:ok, state |> load() |> tell(), {:continue, :begin}} end)
+  end
 
-    state = %__MODULE__{
-      setup: setup,
-      log: setup.place.log,
-      letters: Letters.load(known),
-      stopped: known["stopped"]
-    }
+  defp load(%{setup: %{folder: folder, webhook: webhook}} = state) do
+    with {:ok, known} <- SideFiles.read_json(folder, SideFiles.name(webhook, :state)),
+         {:ok, letters} <- Letters.load(known) do
+      %{state | letters: letters, stopped: known["stopped"]}
+    else
+      :none -> state
+      :damaged -> lost(state, "#{SideFiles.name(webhook, :state)} is damaged")
+      {:error, why} -> lost(state, why)
+    end
+  end
 
-    {:ok, tell(state), {:continue, :begin}}
+  defp lost(state, why) do
+    warning = "#{why}; the dead letters that were in it are lost"
+    Logger.warning("#{name(state)}: #{warning}")
+    put_in(state.setup.warning, warning)
   end
 
   @impl true
   def handle_continue(:begin, state),
-    do: Fault.guarded(name(state), fn -> {:noreply, begin(state)} end)
+    do: Fault.guarded(name(state), fn -> {:noreply, state |> freed() |> begin()} end)
 
   ## Beginning
 
@@ -91,7 +104,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
   end
 
   defp mode(%{setup: %{config: %{webhooks: false}}}), do: :off
-  defp mode(%{setup: %{address: nil}}), do: :no_address
+  defp mode(%{setup: %{obstacle: {mode, _why}}}), do: mode
   defp mode(%{setup: %{webhook: %{active: false}}}), do: :paused
   defp mode(%{stopped: stopped}) when stopped != nil, do: :stopped
   defp mode(_state), do: :delivering
@@ -115,7 +128,9 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
   # The cursor is on disk where it is thought to be.
   defp saved(%{cursor: nil, setup: setup} = state) do
-    with {:ok, cursor} <- Cursor.open(setup.folder, setup.webhook.id, setup.place),
+    name = SideFiles.name(setup.webhook, :cursor)
+
+    with {:ok, cursor} <- Cursor.open(setup.folder, name, setup.place),
          do: saved(%{state | cursor: cursor})
   end
 
@@ -159,7 +174,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
     with {:ok, letters, count} <- Letters.settle(state.letters, how, which),
          state = %{state | letters: letters},
          :ok <- if(how == :forget, do: save(state), else: :ok) do
-      {:reply, {:ok, count}, state |> resend() |> tell()}
+      {:reply, {:ok, count}, state |> go_on() |> resend() |> tell()}
     else
       {:error, why} -> {:reply, {:error, why}, state}
     end
@@ -273,23 +288,25 @@ defmodule FormdbHttp.Webhooks.Delivery do
   end
 
   defp attempt(state, batch) do
-    {pid, ms} = state |> message(batch) |> Attempt.start_link()
+    {pid, ms} = state |> message(batch, batch_name(state, batch)) |> Attempt.start_link()
     timer = Process.send_after(self(), {:late, pid}, ms)
     tell(%{state | batch: batch, attempt: {pid, timer}})
   end
 
-  defp message(%{setup: setup, log: log}, batch) do
+  defp batch_name(%{setup: %{webhook: webhook}}, batch), do: Batch.name(batch, webhook.version)
+
+  defp message(%{setup: setup, log: log}, batch, name) do
     %{database: database, webhook: webhook, config: config} = setup
     now = System.os_time(:second)
 
     %Attempt{
       address: setup.address.(),
-      id: "msg_#{binary_part(log, 0, 8)}_#{webhook.id}_#{Batch.name(batch)}",
+      id: "msg_#{binary_part(log, 0, 8)}_#{webhook.id}_#{name}",
       body: Batch.body(batch, database, log, webhook.id),
       secrets:
         for(
-          number <- Registration.secrets(webhook, now, config.webhook_rotation_seconds),
-          do: Signature.secret(setup.key.(), log, webhook.id, number)
+          nonce <- Registration.secrets(webhook, now, config.webhook_rotation_seconds),
+          do: Signature.secret(setup.key.(), log, webhook.id, nonce)
         ),
       limits: Attempt.limits(config)
     }
@@ -303,6 +320,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
       state
       | deliveries: state.deliveries + 1,
         events: state.events + batch.count,
+        refused: false,
         last: last(outcome)
     }
     |> settled(batch)
@@ -316,6 +334,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
       let_go(state)
       | failures: state.failures + 1,
         failed: state.failed + 1,
+        refused: true,
         failing_since: state.failing_since || now,
         expected: if(batch.kind == :events, do: batch.count, else: state.expected),
         last: last(outcome)
@@ -367,13 +386,15 @@ defmodule FormdbHttp.Webhooks.Delivery do
   # Until now it counted as to be delivered: it is a dead letter first, and then passed over.
   defp give_up(state, batch, outcome) do
     most = state.setup.config.webhook_dead_letters
-    letter = Letters.new(batch, state.setup.webhook.filter, state.failed, outcome)
+    name = batch_name(state, batch)
+    letter = Letters.new(batch, name, state.setup.webhook.filter, state.failed, outcome)
 
     if Letters.count(state.letters) >= most do
-      stop(
-        state,
-        "there are #{most} dead letters (FORMDB_WEBHOOK_DEAD_LETTERS); send them again or forget them"
-      )
+      why =
+        "there are #{most} dead letters (FORMDB_WEBHOOK_DEAD_LETTERS); send them again or forget them, and " <>
+          "it goes on"
+
+      stop(state, why, %{"letters" => true})
     else
       Logger.warning("#{name(state)}: a delivery became a dead letter: #{outcome.error}")
       state = %{state | letters: Letters.add(state.letters, letter)}
@@ -388,9 +409,10 @@ defmodule FormdbHttp.Webhooks.Delivery do
     end
   end
 
-  defp stop(state, reason) do
+  defp stop(state, reason, more \\ %{}) do
     Logger.warning("#{name(state)} is stopped: #{reason}")
-    state = %{state | stopped: %{"reason" => reason, "time" => System.os_time(:microsecond)}}
+    stopped = %{"reason" => reason, "time" => System.os_time(:microsecond)}
+    state = %{state | stopped: Map.merge(stopped, more)}
 
     case save(state) do
       :ok -> tell(state)
@@ -399,13 +421,34 @@ defmodule FormdbHttp.Webhooks.Delivery do
   end
 
   defp save(%{setup: setup} = state) do
-    SideFiles.write_state(setup.folder, setup.webhook.id, %{
+    SideFiles.write_json(setup.folder, SideFiles.name(setup.webhook, :state), %{
       "stopped" => state.stopped,
       "dead_letters" => Letters.stored(state.letters)
     })
   end
 
   ## Dead letters
+
+  # Where there were too many of them there may be room again.
+  defp freed(%{stopped: %{"letters" => true}, setup: %{config: config}} = state) do
+    if Letters.count(state.letters) < config.webhook_dead_letters do
+      state = %{state | stopped: nil, failed: 0, failing_since: nil}
+
+      with {:error, why} <- save(state),
+           do: Logger.error("#{name(state)}: that it goes on cannot be written: #{why}")
+
+      state
+    else
+      state
+    end
+  end
+
+  defp freed(state), do: state
+
+  defp go_on(%{stopped: stopped} = state) do
+    freed = freed(state)
+    if stopped != nil and freed.stopped == nil, do: again_in(freed, 0), else: freed
+  end
 
   defp resend(%{resending: nil, setup: %{address: address, config: %{webhooks: true}}} = state)
        when address != nil do
@@ -415,7 +458,10 @@ defmodule FormdbHttp.Webhooks.Delivery do
 
       letter ->
         ms = Attempt.longest_ms(Attempt.limits(state.setup.config))
-        {pid, ms} = Resend.start_link(state.setup.database, letter, &message(state, &1), ms)
+
+        {pid, ms} =
+          Resend.start_link(state.setup.database, letter, &message(state, &1, letter.id), ms)
+
         timer = Process.send_after(self(), {:late, pid}, ms)
         %{state | resending: {pid, letter.id, timer}}
     end
@@ -435,7 +481,7 @@ defmodule FormdbHttp.Webhooks.Delivery do
     with {:error, why} <- save(state),
          do: Logger.error("#{name(state)}: dead letters cannot be written: #{why}")
 
-    state
+    go_on(state)
   end
 
   ## How it gets on
@@ -468,12 +514,14 @@ defmodule FormdbHttp.Webhooks.Delivery do
   defp shown(state) do
     case mode(state) do
       :delivering when state.problem != nil -> :failed
-      :delivering when state.failed > 0 -> :retrying
+      :delivering when state.refused -> :retrying
       mode -> mode
     end
   end
 
+  defp reason(%{setup: %{obstacle: {_mode, why}}}), do: why
   defp reason(%{stopped: %{"reason" => reason}}), do: reason
+  defp reason(%{problem: nil, setup: %{warning: warning}}), do: warning
   defp reason(%{problem: problem}), do: problem
 
   defp emit(%{setup: %{database: database, webhook: webhook}}, batch, result) do
@@ -490,7 +538,9 @@ defmodule FormdbHttp.Webhooks.Delivery do
   def format_status(status), do: Fault.status(status)
 
   @impl true
-  def terminate(_reason, state) do
+  def terminate(_reason, state), do: Fault.guarded(name(state), fn -> finish(state) end)
+
+  defp finish(state) do
     if state.sub, do: Live.unsubscribe(state.sub)
     if state.cursor, do: Cursor.close(state.cursor)
   end

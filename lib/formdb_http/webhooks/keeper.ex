@@ -20,7 +20,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
     Writing
   }
 
-  alias FormdbHttp.Webhooks.{Address, Cursor, Delivery, Progress, Registration}
+  alias FormdbHttp.Webhooks.{Address, Delivery, Known, Progress, Registration}
   alias FormdbHttp.Webhooks.{SideFiles, Signature}
 
   @registry FormdbHttp.DatabaseRegistry
@@ -82,7 +82,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
          {:ok, webhooks} <- read(state.database, nil) do
       key = server_key(state.config, webhooks)
       state = %{state | log: log, key: key, webhooks: Map.new(webhooks, &{&1.id, &1})}
-      tidy(state)
+      for id <- SideFiles.owners(state.folder), do: tidy(state, id)
       {:noreply, Enum.reduce(webhooks, state, &start(&2, &1))}
     else
       {:error, %Error{code: code}} when code in [:database_not_found, :database_closed] ->
@@ -126,25 +126,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
   end
 
   # What a crash left between the journal and the files.
-  defp tidy(state) do
-    for id <- SideFiles.owners(state.folder), do: tidy(state, id)
-  end
-
-  defp tidy(state, id) do
-    case state.webhooks do
-      %{^id => webhook} ->
-        kept = [
-          SideFiles.address_name(id, webhook.numbers.address),
-          id <> ".cursor",
-          id <> ".state"
-        ]
-
-        SideFiles.remove(state.folder, id, kept)
-
-      _none ->
-        SideFiles.remove(state.folder, id)
-    end
-  end
+  defp tidy(state, id), do: Known.tidy(state, id, state.webhooks[id])
 
   ## Delivering
 
@@ -152,42 +134,49 @@ defmodule FormdbHttp.Webhooks.Keeper do
     setup = %{
       database: state.database,
       webhook: webhook,
-      address: hidden(address(state, webhook)),
-      place: place(state, webhook),
+      address: nil,
+      obstacle: nil,
+      place: Known.beginning(state, webhook),
+      warning: nil,
       key: state.key,
       folder: state.folder,
       config: state.config
     }
 
-    {:ok, pid} = Delivery.start_link(setup)
+    {:ok, pid} = Delivery.start_link(known(setup, state))
     %{state | deliveries: Map.put(state.deliveries, webhook.id, pid)}
   end
 
-  defp hidden(nil), do: nil
-  defp hidden(address), do: fn -> address end
+  # One that another server wrote is not this one's to deliver to, and one that was written in
+  # another database only once somebody says so: both would deliver the same.
+  defp known(%{webhook: webhook} = setup, state) do
+    case Known.address(state, webhook) do
+      {:ok, address} ->
+        placed(%{setup | address: fn -> address end}, state)
 
-  # One that another server wrote is not this one's to deliver to.
-  defp address(%{key: nil}, _webhook), do: nil
+      {:copy, address, from} ->
+        why =
+          "the database is a copy of #{from}, or was called so; to have it delivered from here, too, change it " <>
+            ~s(with "active": true, and "since" to say after which block)
 
-  defp address(state, %{id: id, numbers: %{address: number}}) do
-    with {text, seal} <- SideFiles.read_address(state.folder, id, number),
-         true <- seal == Signature.seal(state.key.(), state.log, id, number, text),
-         {:ok, address} <- Address.parse(text, true) do
-      address
-    else
-      _unknown -> nil
+        placed(%{setup | address: fn -> address end, obstacle: {:paused, why}}, state)
+
+      {:unknown, why} ->
+        Logger.warning("webhook #{webhook.id} of database #{state.database}: #{why}")
+        %{setup | obstacle: {:no_address, why}}
     end
   end
 
-  defp place(state, webhook) do
-    known_place(state, webhook) ||
-      %{seq: webhook.since, since: webhook.numbers.since, log: state.log}
-  end
+  defp placed(%{webhook: webhook} = setup, state) do
+    case Known.place(state, webhook) do
+      {:ok, place} ->
+        %{setup | place: place}
 
-  defp known_place(%{log: log, folder: folder}, %{id: id, numbers: %{since: since}}) do
-    with %{log: ^log, since: ^since} = place <- Cursor.read(folder, id),
-         do: place,
-         else: (_ -> nil)
+      {:unknown, why} ->
+        warning = "#{why}; what came after block #{webhook.since} is told again"
+        Logger.warning("webhook #{webhook.id} of database #{state.database}: #{warning}")
+        %{setup | warning: warning}
+    end
   end
 
   defp stop(state, id) do
@@ -268,7 +257,8 @@ defmodule FormdbHttp.Webhooks.Keeper do
   defp answer({:create, asked, opts}, state) do
     with {:ok, state} <- with_key(state),
          {:ok, made} <- make(state, asked),
-         {:ok, state, answer} <- commit(state, made, asked, [expect: :absent] ++ opts) do
+         new = %{address: asked.address.(), begins: true},
+         {:ok, state, answer} <- commit(state, made, new, [expect: :absent] ++ opts) do
       {:reply, {:ok, answer}, state}
     else
       {:error, error} -> {:reply, {:error, error}, state}
@@ -278,11 +268,12 @@ defmodule FormdbHttp.Webhooks.Keeper do
   defp answer({:update, id, asked, opts}, state) do
     with {:ok, webhook} <- fetch(state, id),
          {:ok, state} <- with_key(state),
-         {:ok, made} <- change(state, webhook, asked),
+         {:ok, made, new} <- change(state, webhook, asked),
          opts = [expect: {:seq, webhook.seq}] ++ opts,
-         {:ok, state, answer} <- commit(state, made, asked, opts) do
+         {:ok, state, answer} <- commit(state, made, new, opts) do
       {:reply, {:ok, answer}, state}
     else
+      :unchanged -> {:reply, {:ok, shown(state, state.webhooks[id])}, state}
       {:error, error} -> {:reply, {:error, error}, state}
     end
   end
@@ -293,7 +284,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
          {:ok, nil, ack} <- Writing.write(state.database, request, :normal, opts) do
       state = stop(state, id)
       Progress.delete(state.database, id)
-      SideFiles.remove(state.folder, id)
+      Known.tidy(state, id, nil)
       ack = %{seq: ack.first_seq, hash: ack.hash, time: ack.time}
       {:reply, {:ok, ack}, %{state | webhooks: Map.delete(state.webhooks, id)}}
     else
@@ -319,7 +310,16 @@ defmodule FormdbHttp.Webhooks.Keeper do
 
   # The whole address, if this server knows it.
   defp text(state, webhook) do
-    with %Address{text: text} <- address(state, webhook), do: text
+    case Known.address(state, webhook) do
+      {:ok, %{text: text}} -> text
+      {:copy, %{text: text}, _from} -> text
+      {:unknown, _why} -> nil
+    end
+  end
+
+  defp shown(state, %{id: id, secrets: [nonce | _]} = webhook) do
+    key = Signature.secret(state.key.(), state.log, id, nonce)
+    {webhook, text(state, webhook), Signature.shown(key)}
   end
 
   defp with_key(%{log: nil}) do
@@ -359,7 +359,9 @@ defmodule FormdbHttp.Webhooks.Keeper do
          receiver: Address.shown(address.()),
          filter: filter,
          since: since,
-         active: Map.get(asked, :active, true)
+         active: Map.get(asked, :active, true),
+         nonce: Registration.generate_nonce(),
+         secrets: [Registration.generate_nonce()]
        }}
     end
   end
@@ -376,71 +378,104 @@ defmodule FormdbHttp.Webhooks.Keeper do
     end
   end
 
+  # What it is to be, and what of that stands beside the journal; `:unchanged` where nothing is
+  # asked for that is not so.
   defp change(state, webhook, asked) do
-    with {:ok, webhook} <- readdress(state, webhook, asked) do
-      webhook =
-        if asked[:rotate_secret],
-          do: %{raise_number(webhook, :secret) | rotated: System.os_time(:second)},
-          else: webhook
+    with {:ok, changed, address} <- readdress(state, webhook, asked) do
+      changed = changed |> refilter(asked) |> begin_again(asked) |> rotate(asked)
+      changed = %{changed | active: Map.get(asked, :active, changed.active)}
+      resumed? = asked[:active] == true
+      new = %{address: address, begins: match?(%{since: {:there, _}}, asked), resumed: resumed?}
 
-      webhook =
-        case asked do
-          %{since: {:there, since}} -> %{raise_number(webhook, :since) | since: since}
-          _goes_on -> webhook
-        end
-
-      active = Map.get(asked, :active, webhook.active)
-      {:ok, %{webhook | filter: asked[:filter] || webhook.filter, active: active}}
+      if changed == webhook and not (resumed? and stopped?(state, webhook)),
+        do: :unchanged,
+        else: {:ok, changed, new}
     end
   end
 
-  defp readdress(state, webhook, %{address: address} = asked) do
-    with :ok <- check_place(state, webhook, asked),
-         do: {:ok, %{raise_number(webhook, :address) | receiver: Address.shown(address.())}}
+  # The address is written anew where it is another one, or where it becomes that of this database.
+  defp readdress(state, webhook, asked) do
+    text = asked[:address] && asked.address.().text
+
+    case {Known.address(state, webhook), asked} do
+      {{:ok, %{text: ^text}}, _asked} ->
+        {:ok, webhook, nil}
+
+      {_known, %{address: address}} ->
+        with :ok <- check_place(state, webhook, asked), do: moved(webhook, address.())
+
+      {{:copy, address, _from}, %{active: true}} ->
+        moved(webhook, address)
+
+      _stays ->
+        {:ok, webhook, nil}
+    end
   end
 
-  defp readdress(_state, webhook, _asked), do: {:ok, webhook}
+  defp moved(webhook, address) do
+    webhook = raise_number(webhook, :address)
+    {:ok, %{webhook | receiver: Address.shown(address)}, address}
+  end
 
   # A copy of a database does not know how far the webhooks of the other one got.
   defp check_place(_state, _webhook, %{since: {:there, _since}}), do: :ok
 
   defp check_place(state, webhook, _asked) do
-    if known_place(state, webhook) || address(state, webhook) do
-      :ok
-    else
-      detail =
-        "it is not known here up to where this webhook was delivered; say from where it goes on"
+    case {Known.place(state, webhook), Known.address(state, webhook)} do
+      {{:unknown, _}, {:unknown, _}} ->
+        detail =
+          "it is not known here up to where this webhook was delivered; say from where it goes on"
 
-      {:error, %Error{code: :missing_parameter, detail: detail, pointer: "/since"}}
+        {:error, %Error{code: :missing_parameter, detail: detail, pointer: "/since"}}
+
+      _known ->
+        :ok
     end
+  end
+
+  # What is delivered is another thing then.
+  defp refilter(%{filter: same} = webhook, %{filter: same}), do: webhook
+  defp refilter(webhook, %{filter: filter}), do: %{webhook | filter: filter, version: nil}
+  defp refilter(webhook, _asked), do: webhook
+
+  defp begin_again(webhook, %{since: {:there, since}}),
+    do: %{raise_number(webhook, :since) | since: since, version: nil}
+
+  defp begin_again(webhook, _asked), do: webhook
+
+  defp rotate(webhook, %{rotate_secret: true}),
+    do: Registration.rotate(webhook, System.os_time(:second))
+
+  defp rotate(webhook, _asked), do: webhook
+
+  defp stopped?(state, webhook) do
+    match?(
+      {:ok, %{"stopped" => %{}}},
+      SideFiles.read_json(state.folder, SideFiles.name(webhook, :state))
+    )
   end
 
   defp raise_number(webhook, which), do: update_in(webhook.numbers[which], &(&1 + 1))
 
   # What the block says is beside it before it is written, and what it said before until then.
-  defp commit(state, webhook, asked, opts) do
-    %{id: id, numbers: %{address: number, secret: secret}} = webhook
-
-    with :ok <- write_address(state, webhook, asked[:address]),
+  defp commit(state, %{id: id} = webhook, new, opts) do
+    with :ok <- prepare(state, webhook, new),
          request = {:webhook, id, JSON.text(Registration.document(webhook))},
          {:ok, nil, ack} <- write(state, request, opts) do
       state = stop(state, id)
-      actor = FormdbHttp.Actor.of(opts)
+      seq = ack.first_seq
       time = FormdbHttp.format_timestamp(ack.time)
-      webhook = %{webhook | seq: ack.first_seq, hash: ack.hash, time: time, actor: actor}
+      webhook = %{webhook | seq: seq, hash: ack.hash, time: time}
+      webhook = %{webhook | actor: FormdbHttp.Actor.of(opts), version: webhook.version || seq}
       state = put_in(state.webhooks[id], webhook)
       tidy(state, id)
-      if asked[:active] == true, do: resume(state, id)
+      if new[:resumed], do: resume(state, webhook)
       state = start(state, webhook)
-      key = Signature.secret(state.key.(), state.log, id, secret)
-      {:ok, state, {webhook, text(state, webhook), Signature.shown(key)}}
+      {:ok, state, shown(state, webhook)}
     else
       {:error, error} ->
         # What was written for this one alone.
-        unless asked[:address] == nil or
-                 match?(%{^id => %{numbers: %{address: ^number}}}, state.webhooks),
-               do: tidy(state, id)
-
+        tidy(state, id)
         {:error, error}
     end
   end
@@ -457,21 +492,22 @@ defmodule FormdbHttp.Webhooks.Keeper do
     end
   end
 
-  defp write_address(_state, _webhook, nil), do: :ok
-
-  defp write_address(state, %{id: id, numbers: %{address: number}}, address) do
-    %{text: text} = address.()
-    seal = Signature.seal(state.key.(), state.log, id, number, text)
-
-    with {:error, why} <- SideFiles.write_address(state.folder, id, number, {text, seal}) do
-      Logger.error("an address of a webhook cannot be written: #{why}")
-      {:error, %Error{code: :io_error, detail: "the address of the webhook cannot be written"}}
+  defp prepare(state, webhook, %{address: address, begins: begins}) do
+    with :ok <- if(address, do: Known.write_address(state, webhook, address), else: :ok),
+         :ok <- if(begins, do: Known.write_beginning(state, webhook), else: :ok) do
+      :ok
+    else
+      {:error, why} ->
+        Logger.error("the files of a webhook cannot be written: #{why}")
+        {:error, %Error{code: :io_error, detail: "the files of the webhook cannot be written"}}
     end
   end
 
   # What stopped it is settled.
-  defp resume(state, id) do
-    known = SideFiles.read_state(state.folder, id)
-    if known["stopped"], do: SideFiles.write_state(state.folder, id, Map.delete(known, "stopped"))
+  defp resume(state, webhook) do
+    name = SideFiles.name(webhook, :state)
+
+    with {:ok, %{"stopped" => %{}} = known} <- SideFiles.read_json(state.folder, name),
+         do: SideFiles.write_json(state.folder, name, Map.delete(known, "stopped"))
   end
 end

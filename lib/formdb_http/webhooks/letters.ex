@@ -8,7 +8,7 @@ defmodule FormdbHttp.Webhooks.Letters do
   defstruct letters: [], waiting: []
 
   @typedoc """
-    * `id` - by the blocks it is about
+    * `id` - by the version of the webhook and the blocks it is about: `FormdbHttp.Webhooks.Batch.name/2`
     * `first`, `last`, `after`, `count` - as of the batch that it was
     * `filter` - by which its events were chosen
     * `dwells` - of one that was no events: what it was, since it is not in the journal
@@ -33,28 +33,37 @@ defmodule FormdbHttp.Webhooks.Letters do
 
   @kept [:id, :first, :last, :after, :count, :filter, :dwells, :attempts, :time, :status, :error]
 
-  @doc "From what `stored/1` gave, as it was read."
-  @spec load(map()) :: t()
+  @doc "From what `stored/1` gave, as it was read; `:damaged` where it is not that."
+  @spec load(map()) :: {:ok, t()} | :damaged
   def load(%{"dead_letters" => letters}) when is_list(letters) do
-    %__MODULE__{
-      letters:
-        for(
-          stored <- letters,
-          do: for(key <- @kept, into: %{queued: false}, do: {key, stored[Atom.to_string(key)]})
-        )
-    }
+    if Enum.all?(letters, &whole?/1),
+      do: {:ok, %__MODULE__{letters: Enum.map(letters, &loaded/1)}},
+      else: :damaged
   end
 
-  def load(_none), do: %__MODULE__{}
+  def load(_other), do: :damaged
+
+  defp loaded(stored),
+    do: for(key <- @kept, into: %{queued: false}, do: {key, stored[Atom.to_string(key)]})
+
+  defp whole?(%{"id" => id, "filter" => %{}, "dwells" => dwells, "error" => error} = letter)
+       when is_binary(id) and is_list(dwells) and is_binary(error) do
+    events? = Enum.all?(["first", "last", "after"], &is_integer(letter[&1]))
+
+    Enum.all?(["count", "attempts", "time"], &is_integer(letter[&1])) and
+      (events? or dwells != []) and Enum.all?(dwells, &is_binary/1)
+  end
+
+  defp whole?(_other), do: false
 
   @spec stored(t()) :: [map()]
   def stored(%__MODULE__{letters: letters}), do: Enum.map(letters, &Map.take(&1, @kept))
 
-  @spec new(Batch.t(), map(), pos_integer(), map()) :: letter()
-  def new(batch, filter, attempts, outcome) do
+  @spec new(Batch.t(), String.t(), map(), pos_integer(), map()) :: letter()
+  def new(batch, id, filter, attempts, outcome) do
     told(
       %{
-        id: Batch.name(batch),
+        id: id,
         first: batch.first,
         last: batch.last,
         after: batch.after,
@@ -79,7 +88,7 @@ defmodule FormdbHttp.Webhooks.Letters do
   @spec list(t()) :: [letter()]
   def list(%__MODULE__{letters: letters}), do: letters
 
-  @doc "The blocks may have been delivered before, after `since` was set again: then it is that one."
+  @doc "Adds one, which is last then, also where it was there."
   @spec add(t(), letter()) :: t()
   def add(%__MODULE__{} = all, letter) do
     all = forget(all, letter.id)

@@ -6,7 +6,8 @@ defmodule FormdbHttp.Webhooks.Registration do
 
   @enforce_keys [:id, :seq, :hash, :time, :actor, :receiver, :filter, :since]
   defstruct @enforce_keys ++
-              [active: true, numbers: %{address: 1, secret: 1, since: 1}, rotated: 0]
+              [active: true, numbers: %{address: 1, since: 1}, version: nil] ++
+              [nonce: nil, secrets: [], rotated: 0]
 
   @typedoc """
     * `seq`, `hash`, `time`, `actor` - of the block that set it last
@@ -14,6 +15,9 @@ defmodule FormdbHttp.Webhooks.Registration do
     * `filter` - what it is told of, in the words of `FormdbHttp.subscribe/2`
     * `since` - the block after which it began
     * `numbers` - how often each of these was set: the first is 1
+    * `version` - the block that set last what is delivered, filter or `since`
+    * `nonce` - of its registration, which no other has, of whatever id
+    * `secrets` - the nonces its secrets are derived with: the present one, and the one before it
     * `rotated` - when its secret was changed last, seconds since 1970; 0: never
   """
   @type t :: %__MODULE__{}
@@ -37,6 +41,15 @@ defmodule FormdbHttp.Webhooks.Registration do
   @spec generate_id() :: String.t()
   def generate_id, do: "wh_" <> Base.encode32(:crypto.strong_rand_bytes(10), case: :lower)
 
+  @doc "What comes once: no registration and no secret has it again, whatever was restored."
+  @spec generate_nonce() :: String.t()
+  def generate_nonce, do: Base.encode32(:crypto.strong_rand_bytes(15), case: :lower)
+
+  @doc "With another secret; the one before it is known still."
+  @spec rotate(t(), integer()) :: t()
+  def rotate(%__MODULE__{secrets: [present | _]} = webhook, now),
+    do: %{webhook | secrets: [generate_nonce(), present], rotated: now}
+
   @doc "From an entry of the journal, `set_webhook`."
   @spec from_entry(map()) :: t()
   def from_entry(%{"body" => %{"id" => id, "webhook" => webhook}} = entry) do
@@ -52,15 +65,18 @@ defmodule FormdbHttp.Webhooks.Registration do
       active: webhook["active"],
       numbers:
         for(
-          name <- [:address, :secret, :since],
+          name <- [:address, :since],
           into: %{},
           do: {name, webhook["numbers"]["#{name}"]}
         ),
+      version: webhook["version"] || entry["seq"],
+      nonce: webhook["nonces"]["registration"],
+      secrets: webhook["nonces"]["secrets"],
       rotated: webhook["rotated"]
     }
   end
 
-  @doc "What stands in the journal of it."
+  @doc "What stands in the journal of it. Its `version` is null where that is its own block."
   @spec document(t()) :: map()
   def document(%__MODULE__{} = webhook) do
     %{
@@ -69,13 +85,14 @@ defmodule FormdbHttp.Webhooks.Registration do
       "since" => webhook.since,
       "active" => webhook.active,
       "numbers" => webhook.numbers,
+      "version" => webhook.version,
+      "nonces" => %{"registration" => webhook.nonce, "secrets" => webhook.secrets},
       "rotated" => webhook.rotated
     }
   end
 
-  @doc "The numbers of the secrets by which a delivery is signed at a time, the present one first."
-  @spec secrets(t(), integer(), non_neg_integer()) :: [pos_integer(), ...]
-  def secrets(%__MODULE__{numbers: %{secret: number}, rotated: rotated}, now, seconds) do
-    if number > 1 and now < rotated + seconds, do: [number, number - 1], else: [number]
-  end
+  @doc "The nonces of the secrets by which a delivery is signed at a time, the present one first."
+  @spec secrets(t(), integer(), non_neg_integer()) :: [String.t(), ...]
+  def secrets(%__MODULE__{secrets: secrets, rotated: rotated}, now, seconds),
+    do: if(now < rotated + seconds, do: secrets, else: Enum.take(secrets, 1))
 end

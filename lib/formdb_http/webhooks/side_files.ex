@@ -3,19 +3,34 @@ defmodule FormdbHttp.Webhooks.SideFiles do
   # What of webhooks does not stand in the journal, in the folder `webhooks` of the database: for
   # its owner alone, and synced before it counts.
   #
-  #   ID.N.address   the address, as the webhook has it that says `"address": N`
-  #   ID.cursor      up to where events were confirmed
-  #   ID.state       why it was stopped, and its dead letters
+  #   ID.NONCE.N.address   the address, as the webhook has it that says `"address": N`
+  #   ID.NONCE.N.cursor    up to where events were confirmed since it says `"since": N`
+  #   ID.NONCE.state       why it was stopped, and its dead letters
   #
-  # Ids have no dot.
+  # Ids have no dot. The nonce is that of the registration: another one of the same id has files
+  # of its own, whatever is left of the first.
+  #
+  # Files are read in the process that asks, and only such that end: the server of files that all
+  # share would wait for a pipe with everybody.
 
   alias FormdbHttp.{JSON, SecretFile}
+  alias FormdbHttp.Webhooks.Registration
 
   @folder "webhooks"
 
   @doc "The folder of a database's, which is made with the first file."
   @spec folder(Path.t(), String.t()) :: Path.t()
   def folder(data_dir, database), do: Path.join([data_dir, database, @folder])
+
+  @doc "The name of a file of a webhook."
+  @spec name(Registration.t(), :address | :cursor | :state) :: String.t()
+  def name(%{id: id, nonce: nonce, numbers: numbers}, kind) do
+    case kind do
+      :address -> "#{id}.#{nonce}.#{numbers.address}.address"
+      :cursor -> "#{id}.#{nonce}.#{numbers.since}.cursor"
+      :state -> "#{id}.#{nonce}.state"
+    end
+  end
 
   @doc "Writes a file, as a whole or not at all."
   @spec write(Path.t(), String.t(), iodata()) :: :ok | {:error, String.t()}
@@ -31,15 +46,44 @@ defmodule FormdbHttp.Webhooks.SideFiles do
     end
   end
 
-  @doc "Removes all files of a webhook but those that are `kept`."
-  @spec remove(Path.t(), String.t(), [String.t()]) :: :ok
+  @doc "What is in a file; `:none` where there is none, and why where it cannot be read."
+  @spec read(Path.t(), String.t()) :: {:ok, binary()} | :none | {:error, String.t()}
+  def read(folder, name) do
+    path = String.to_charlist(Path.join(folder, name))
+
+    with {:ok, info} <- :file.read_link_info(path, [:raw]),
+         %{type: :regular, size: size} <- File.Stat.from_record(info),
+         {:ok, file} <- :file.open(path, [:read, :raw, :binary]) do
+      read = :file.read(file, size + 1)
+      :file.close(file)
+
+      case read do
+        {:ok, bytes} -> {:ok, bytes}
+        :eof -> {:ok, ""}
+        {:error, reason} -> unreadable(name, reason)
+      end
+    else
+      {:error, :enoent} -> :none
+      {:error, reason} -> unreadable(name, reason)
+      %File.Stat{} -> {:error, "#{name} is no regular file"}
+    end
+  end
+
+  defp unreadable(name, reason),
+    do: {:error, "#{name} cannot be read: #{:file.format_error(reason)}"}
+
+  @doc "Removes all files of a webhook but those that are `kept`. Why that failed, if it did."
+  @spec remove(Path.t(), String.t(), [String.t()]) :: :ok | {:error, String.t()}
   def remove(folder, id, kept \\ []) do
     # Also what a crash left of a file that was being written.
-    for name <- names(folder), owner(name) == id, name not in kept do
-      File.rm_rf(Path.join(folder, name))
-    end
+    failed =
+      for name <- names(folder),
+          owner(name) == id,
+          name not in kept,
+          {:error, reason, _file} <- [File.rm_rf(Path.join(folder, name))],
+          do: "#{name} cannot be removed: #{:file.format_error(reason)}"
 
-    :ok
+    if failed == [], do: :ok, else: {:error, Enum.join(failed, ", ")}
   end
 
   @doc "The webhooks of which there are files."
@@ -55,45 +99,18 @@ defmodule FormdbHttp.Webhooks.SideFiles do
 
   defp owner(name), do: name |> String.split(".", parts: 2) |> hd()
 
-  ## Addresses
+  @doc "Writes a map as JSON."
+  @spec write_json(Path.t(), String.t(), map()) :: :ok | {:error, String.t()}
+  def write_json(folder, name, map), do: write(folder, name, JSON.encode(map))
 
-  @spec address_name(String.t(), pos_integer()) :: String.t()
-  def address_name(id, number), do: "#{id}.#{number}.address"
-
-  @doc "The text of an address, with the seal of the server that wrote it."
-  @spec write_address(Path.t(), String.t(), pos_integer(), {String.t(), String.t()}) ::
-          :ok | {:error, String.t()}
-  def write_address(folder, id, number, {text, seal}),
-    do: write(folder, address_name(id, number), JSON.encode(address: text, seal: seal))
-
-  @spec read_address(Path.t(), String.t(), pos_integer()) :: {String.t(), String.t()} | nil
-  def read_address(folder, id, number) do
-    case read_json(folder, address_name(id, number)) do
-      %{"address" => text, "seal" => seal} when is_binary(text) and is_binary(seal) ->
-        {text, seal}
-
-      _none ->
-        nil
+  @doc "What `write_json/3` wrote last, with text keys."
+  @spec read_json(Path.t(), String.t()) :: {:ok, map()} | :none | {:error, String.t()}
+  def read_json(folder, name) do
+    with {:ok, text} <- read(folder, name) do
+      case JSON.decode(text) do
+        {:ok, %{} = map} -> {:ok, map}
+        _other -> {:error, "#{name} is damaged"}
+      end
     end
-  end
-
-  ## What became of it
-
-  @spec write_state(Path.t(), String.t(), map()) :: :ok | {:error, String.t()}
-  def write_state(folder, id, state), do: write(folder, id <> ".state", JSON.encode(state))
-
-  @doc "What was written last: a map with text keys, empty where there is none."
-  @spec read_state(Path.t(), String.t()) :: map()
-  def read_state(folder, id) do
-    case read_json(folder, id <> ".state") do
-      %{} = state -> state
-      _none -> %{}
-    end
-  end
-
-  defp read_json(folder, name) do
-    with {:ok, text} <- File.read(Path.join(folder, name)),
-         {:ok, value} <- JSON.decode(text),
-         do: value
   end
 end

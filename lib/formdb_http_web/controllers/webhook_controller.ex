@@ -74,7 +74,8 @@ defmodule FormdbHttpWeb.WebhookController do
   def settle(req, %{db: db, webhook: id}) do
     Notes.say(act: :settle_dead_letters)
 
-    with {:ok, body} <- Members.read(req, ["ids", "forget"], ~s({"ids":["12-40"]}), @body_bytes),
+    with {:ok, body} <-
+           Members.read(req, ["ids", "forget"], ~s({"ids":["1_12-40"]}), @body_bytes),
          {:ok, which} <- ids(body["ids"]),
          :ok <- boolean(body, "forget"),
          how = if(body["forget"], do: :forget, else: :resend),
@@ -107,7 +108,9 @@ defmodule FormdbHttpWeb.WebhookController do
             body[name] != nil,
             do: {key, opts[key]}
 
-      {:ok, Map.merge(Map.new(given), taken(body, address: "address", active: "active"))}
+      # An address is never taken away: null is refused as what is no URL.
+      address = for {"address", address} <- body, into: %{}, do: {:address, address}
+      {:ok, given |> Map.new() |> Map.merge(taken(body, active: "active")) |> Map.merge(address)}
     end
   end
 

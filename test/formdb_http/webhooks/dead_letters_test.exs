@@ -7,7 +7,8 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
   import FormdbHttp.Waiting
 
   alias FormdbHttp.{Catalog, JSON, ServerKey, WebhookReceiver}
-  alias FormdbHttp.Webhooks.{Address, Delivery, Letters, Progress, Registration, SideFiles}
+  alias FormdbHttp.Webhooks.{Address, Cursor, Delivery, Letters, Progress, Registration}
+  alias FormdbHttp.Webhooks.SideFiles
 
   setup do
     name = "letters_#{System.unique_integer([:positive])}"
@@ -38,15 +39,26 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
       actor: nil,
       receiver: "",
       filter: filter,
-      since: 0
+      since: 0,
+      version: 11,
+      nonce: "n",
+      secrets: ["s"]
     }
+
+    place =
+      case Cursor.read(folder, SideFiles.name(webhook, :cursor)) do
+        {:ok, place} -> place
+        :none -> %{seq: 0, since: 1, log: log}
+      end
 
     {:ok, pid} =
       Delivery.start_link(%{
         database: name,
         webhook: webhook,
         address: fn -> address end,
-        place: FormdbHttp.Webhooks.Cursor.read(folder, "w") || %{seq: 0, since: 1, log: log},
+        obstacle: nil,
+        place: place,
+        warning: nil,
         key: fn -> key end,
         folder: folder,
         config: config
@@ -73,7 +85,7 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
     capture_log(fn ->
       pid = start(name, log, receiver, [webhook_give_up_seconds: 0], filter)
       wait_until(fn -> cursor(name) == 9 end)
-      assert ids(pid) == ["4-4", "7-7"]
+      assert ids(pid) == ["11_4-4", "11_7-7"]
       assert [%{attempts: 1, status: 422, error: error} | _] = Delivery.letters(pid)
       assert error == "the receiver answered 422"
       assert seqs(receiver) == Enum.to_list(1..9)
@@ -81,7 +93,7 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
       # They outlive whoever kept them, and so does the place.
       GenServer.stop(pid)
       pid = start(name, log, receiver, [webhook_give_up_seconds: 0], filter)
-      assert ids(pid) == ["4-4", "7-7"]
+      assert ids(pid) == ["11_4-4", "11_7-7"]
       assert Progress.get(name, "w").dead_letters == 2
 
       # Sent again, one is confirmed and the other is not.
@@ -92,7 +104,7 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
       assert Delivery.settle(pid, :resend, ["nope"]) == {:error, {:unknown, "nope"}}
       assert Delivery.settle(pid, :resend, :all) == {:ok, 2}
       wait_until(fn -> match?([%{attempts: 2, queued: false}], Delivery.letters(pid)) end)
-      assert ids(pid) == ["7-7"]
+      assert ids(pid) == ["11_7-7"]
       assert Enum.take(seqs(receiver), -2) == [4, 7]
 
       [first, again] =
@@ -104,7 +116,7 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
       # What is new is delivered meanwhile, and what is forgotten is gone.
       seq = put(name, 5)
       wait_until(fn -> cursor(name) == seq end)
-      assert Delivery.settle(pid, :forget, ["7-7"]) == {:ok, 1}
+      assert Delivery.settle(pid, :forget, ["11_7-7"]) == {:ok, 1}
       assert ids(pid) == []
       GenServer.stop(pid)
       assert ids(start(name, log, receiver, [], filter)) == []
@@ -118,27 +130,47 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
     capture_log(fn ->
       pid = start(name, log, receiver, settings)
       wait_until(fn -> Progress.get(name, "w").state == :stopped end)
-      assert ids(pid) == ["1-1", "2-2"]
+      assert ids(pid) == ["11_1-1", "11_2-2"]
       assert cursor(name) == 2
       assert Progress.get(name, "w").reason =~ "FORMDB_WEBHOOK_DEAD_LETTERS"
 
-      # They can be sent all the same.
-      WebhookReceiver.answer_with(receiver, 200)
-      assert Delivery.settle(pid, :resend, :all) == {:ok, 2}
-      wait_until(fn -> ids(pid) == [] end)
-      assert Enum.take(seqs(receiver), -2) == [1, 2]
       GenServer.stop(pid)
       pid = start(name, log, receiver, settings)
       assert Progress.get(name, "w").state == :stopped
 
-      # As the keeper does when it is told to go on.
-      folder = SideFiles.folder(Catalog.config().data_dir, name)
+      # Once there is room again it goes on, of itself: here until that is full, too.
+      assert Delivery.settle(pid, :forget, ["11_1-1"]) == {:ok, 1}
+      wait_until(fn -> ids(pid) == ["11_2-2", "11_3-3"] end)
+      wait_until(fn -> Progress.get(name, "w").state == :stopped end)
+
+      # And those that are left can be sent although it has stopped.
+      WebhookReceiver.answer_with(receiver, 200)
+      assert Delivery.settle(pid, :resend, :all) == {:ok, 2}
+      wait_until(fn -> ids(pid) == [] and cursor(name) == 10 end)
+      assert %{state: :delivering, reason: nil} = Progress.get(name, "w")
+      confirmed = Enum.take(seqs(receiver), -9)
+      assert Enum.sort(confirmed) == Enum.to_list(2..10)
+      assert Enum.reject(confirmed, &(&1 in [2, 3])) == Enum.to_list(4..10)
       GenServer.stop(pid)
-      known = SideFiles.read_state(folder, "w")
-      :ok = SideFiles.write_state(folder, "w", Map.delete(known, "stopped"))
       start(name, log, receiver, settings)
-      wait_until(fn -> cursor(name) == 10 end)
-      assert Enum.take(seqs(receiver), -8) == Enum.to_list(3..10)
+      assert Progress.get(name, "w").state == :delivering
+    end)
+  end
+
+  test "after a dead letter it counts as failing until something is confirmed", context do
+    %{name: name, log: log} = context
+
+    hang = fn _request, _to, before ->
+      if before == 0, do: 500, else: Process.sleep(60_000) && 200
+    end
+
+    receiver = start_supervised!({WebhookReceiver, hang})
+
+    capture_log(fn ->
+      pid = start(name, log, receiver, webhook_give_up_seconds: 0)
+      wait_until(fn -> length(WebhookReceiver.requests(receiver)) == 2 end)
+      assert %{state: :retrying, dead_letters: 1} = Progress.get(name, "w")
+      GenServer.stop(pid)
     end)
   end
 
@@ -154,10 +186,9 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
   end
 
   test "a cursor that a crash has torn is the one before", %{name: name, log: log} do
-    alias FormdbHttp.Webhooks.Cursor
     folder = SideFiles.folder(Catalog.config().data_dir, name)
     place = %{seq: 3, since: 1, log: log}
-    {:ok, cursor} = Cursor.open(folder, "c", place)
+    {:ok, cursor} = Cursor.open(folder, "c.cursor", place)
     path = Path.join(folder, "c.cursor")
 
     Enum.reduce(4..20, cursor, fn seq, cursor ->
@@ -165,7 +196,7 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
       {:ok, cursor} = Cursor.move(cursor, seq)
       whole = File.read!(path)
       assert byte_size(whole) == byte_size(before)
-      assert Cursor.read(folder, "c") == %{place | seq: seq}
+      assert Cursor.read(folder, "c.cursor") == {:ok, %{place | seq: seq}}
 
       # Any part of what changed, at its beginning or end, may not be there.
       changed =
@@ -173,7 +204,8 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
 
       for i <- changed, torn <- [cut(whole, before, i), cut(before, whole, i)] do
         File.write!(path, torn)
-        assert Cursor.read(folder, "c") in [%{place | seq: seq}, %{place | seq: seq - 1}]
+        {:ok, %{seq: at} = read} = Cursor.read(folder, "c.cursor")
+        assert at in [seq, seq - 1] and read == %{place | seq: at}
       end
 
       File.write!(path, whole)
@@ -181,9 +213,9 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
     end)
 
     File.write!(path, "nonsense")
-    assert Cursor.read(folder, "c") == nil
-    {:ok, _cursor} = Cursor.open(folder, "c", place)
-    assert Cursor.read(folder, "c") == place
+    assert Cursor.read(folder, "c.cursor") == {:error, "c.cursor is damaged"}
+    {:ok, _cursor} = Cursor.open(folder, "c.cursor", place)
+    assert Cursor.read(folder, "c.cursor") == {:ok, place}
   end
 
   defp cut(one, other, at),
@@ -191,12 +223,17 @@ defmodule FormdbHttp.Webhooks.DeadLettersTest do
 
   test "who stayed inside a fence is kept as it was" do
     batch = FormdbHttp.Webhooks.Batch.again([~s({"a":1}), ~s({"b":2})])
-    letter = Letters.new(batch, %{}, 3, %{status: 500, error: "x"})
-    assert %{id: "dwell-" <> _, dwells: [~s({"a":1}), ~s({"b":2})], first: nil} = letter
+    name = FormdbHttp.Webhooks.Batch.name(batch, 7)
+    letter = Letters.new(batch, name, %{}, 3, %{status: 500, error: "x"})
+    assert %{id: "7_dwell-" <> _, dwells: [~s({"a":1}), ~s({"b":2})], first: nil} = letter
 
     stored =
       %Letters{} |> Letters.add(letter) |> Letters.stored() |> JSON.text() |> JSON.decode!()
 
-    assert Letters.list(Letters.load(%{"dead_letters" => stored})) == [letter]
+    assert {:ok, loaded} = Letters.load(%{"dead_letters" => stored})
+    assert Letters.list(loaded) == [letter]
+
+    for damaged <- [[5], [%{}], Enum.map(stored, &Map.delete(&1, "dwells"))],
+        do: assert(Letters.load(%{"dead_letters" => damaged}) == :damaged)
   end
 end

@@ -71,7 +71,7 @@ defmodule FormdbHttp.Webhooks.DeliveringTest do
       assert body["webhook_id"] == "w"
       [first, last] = for place <- [0, -1], do: Enum.at(body["events"], place)["seq"]
       headers = request.headers
-      assert headers["webhook-id"] == "msg_#{binary_part(log, 0, 8)}_w_#{first}-#{last}"
+      assert headers["webhook-id"] == "msg_#{binary_part(log, 0, 8)}_w_6_#{first}-#{last}"
       assert headers["content-type"] == "application/json"
       assert headers["host"] == "127.0.0.1:#{WebhookReceiver.port(receiver)}"
       assert request.path == "/hook"
@@ -350,9 +350,19 @@ defmodule FormdbHttp.Webhooks.DeliveringTest do
       assert_receive {^io, {:data, {:eol, "3 set_webhook after"}}}, 5_000
       refute_received {^io, _again}
 
+      # And who stays inside a fence.
+      stays = %{"dwell" => 0.1, "bbox" => "0,0,1,1"}
+      {:ok, %{seq: 4}} = FormdbHttp.update_webhook(name, "w", filter: stays)
+      point = %{"type" => "Point", "coordinates" => [0.5, 0.5]}
+      feature = %{"type" => "Feature", "geometry" => point, "properties" => %{}}
+      {:ok, %{seq: 5}} = FormdbHttp.put_feature(name, feature, id: "anna")
+      assert_receive {^io, {:data, {:eol, "stays anna 0.1"}}}, 5_000
+      {:ok, %{seq: 6}} = FormdbHttp.update_webhook(name, "w", filter: %{})
+      assert_receive {^io, {:data, {:eol, "6 set_webhook after"}}}, 5_000
+
       # What somebody else has signed is refused.
       {:ok, _} = FormdbHttp.update_webhook(name, "w", rotate_secret: true)
-      assert_receive {^io, {:data, {:eol, "4 set_webhook after"}}}, 5_000
+      assert_receive {^io, {:data, {:eol, "7 set_webhook after"}}}, 5_000
       {:ok, _} = FormdbHttp.update_webhook(name, "w", rotate_secret: true)
 
       wait_until(fn ->

@@ -44,7 +44,8 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
     assert body["webhook"]["receiver"] == "https://example.org"
     files = Path.wildcard(Path.join([Catalog.config().data_dir, name, "**"]))
     places = for file <- files, File.regular?(file), File.read!(file) =~ "s3cr3t", do: file
-    assert places == [Path.join(folder, "orders.1.address")]
+    assert [place] = places
+    assert Path.dirname(place) == folder and Path.basename(place) =~ ~r/^orders\.\w+\.1\.address$/
     assert for(file <- files, File.regular?(file), File.read!(file) =~ base64, do: file) == []
 
     for file <- File.ls!(folder),
@@ -57,6 +58,53 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
     assert Map.delete(listed, :lag) == Map.drop(made, [:secret, :lag])
     {:ok, rotated} = FormdbHttp.update_webhook(name, "orders", %{rotate_secret: true})
     refute rotated.secret == made.secret
+  end
+
+  test "a secret never comes again", %{name: name} do
+    create = fn ->
+      {:ok, made} = FormdbHttp.create_webhook(name, %{id: "a", address: @address, active: false})
+      made.secret
+    end
+
+    rotate = fn ->
+      {:ok, rotated} = FormdbHttp.update_webhook(name, "a", rotate_secret: true)
+      rotated.secret
+    end
+
+    secrets =
+      for _registration <- 1..3 do
+        secrets = [create.(), rotate.(), rotate.()]
+        {:ok, _} = FormdbHttp.delete_webhook(name, "a", [])
+        secrets
+      end
+
+    # Nor where the database goes back to what it was before one was changed.
+    last = [create.()]
+    data = Path.join(Catalog.config().data_dir, name)
+    on_exit(fn -> File.rm_rf!(data <> ".kept") end)
+    :ok = FormdbHttp.close(name)
+    File.cp_r!(data, data <> ".kept")
+    {:ok, _} = FormdbHttp.open(name)
+    last = [rotate.() | last]
+    :ok = FormdbHttp.close(name)
+    File.rm_rf!(data)
+    File.rename!(data <> ".kept", data)
+    {:ok, _} = FormdbHttp.open(name)
+    all = List.flatten([rotate.(), last | secrets])
+    assert length(Enum.uniq(all)) == 12
+  end
+
+  test "what asks for nothing new writes nothing", %{name: name} do
+    asked = %{id: "a", address: @address, filter: %{"type" => "put_feature"}, active: false}
+    {:ok, made} = FormdbHttp.create_webhook(name, asked)
+
+    for nothing <- [%{}, Map.take(asked, [:address, :filter, :active]), %{rotate_secret: false}],
+        do:
+          assert(
+            FormdbHttp.update_webhook(name, "a", nothing) == {:ok, Map.delete(made, :secret)}
+          )
+
+    assert length(journal(name)) == 1
   end
 
   test "who asks for what is no webhook is told why", %{name: name} do
@@ -111,6 +159,11 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
     {:ok, _} = FormdbHttp.update_webhook(name, "a", %{address: "https://other.example/x"})
     {:ok, %{seq: 5}} = FormdbHttp.delete_webhook(name, "b", [])
 
+    # But for the nonce.
+    files = fn ->
+      Enum.sort(for file <- File.ls!(folder), do: String.replace(file, ~r/\.[a-z2-7]{24}\./, "."))
+    end
+
     shown = fn name, opts ->
       {:ok, all} = FormdbHttp.webhooks(name, opts)
       for webhook <- all, do: {webhook.id, webhook.receiver, webhook.seq}
@@ -128,7 +181,7 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
     for _opening <- 1..2 do
       for {there, at} <- Enum.with_index(past), do: assert(shown.(name, as_of: at) == there)
       assert shown.(name, []) == List.last(past)
-      assert File.ls!(folder) == ["a.2.address"]
+      assert files.() == ["a.1.cursor", "a.2.address"]
       :ok = FormdbHttp.close(name)
       {:ok, _} = FormdbHttp.open(name)
     end
@@ -142,7 +195,7 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
     File.write!(Path.join(folder, "a.2.address.17-3.tmp/new"), "{")
     :ok = FormdbHttp.close(name)
     {:ok, _} = FormdbHttp.open(name)
-    wait_until(fn -> File.ls!(folder) == ["a.2.address"] end)
+    wait_until(fn -> files.() == ["a.1.cursor", "a.2.address"] end)
 
     # A copy sends nothing to nobody: it does not know where to.
     copy = name <> "_copy"
@@ -152,7 +205,11 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
     [from, to] = for which <- [name, copy], do: Path.join(data_dir, which)
     {:ok, _} = FormdbHttp.Inspection.salvage(from, to, false, fn _done, _total -> :ok end)
     {:ok, _} = FormdbHttp.open(copy)
-    assert {:ok, %{state: :no_address, address: nil}} = FormdbHttp.webhook(copy, "a")
+    assert {:ok, %{state: :no_address, address: nil} = shown} = FormdbHttp.webhook(copy, "a")
+
+    assert shown.reason ==
+             "there is no file of its address here; give the address again with PATCH"
+
     moved = %{address: "https://other.example/y"}
 
     assert {:error, %Error{code: :missing_parameter, pointer: "/since"}} =
@@ -165,13 +222,14 @@ defmodule FormdbHttp.Webhooks.RegisteringTest do
   test "a folder that another server has written is not delivered from", context do
     %{name: name, folder: folder} = context
     {:ok, _} = FormdbHttp.create_webhook(name, %{id: "a", address: @address, active: false})
-    path = Path.join(folder, "a.1.address")
-    %{"address" => address, "seal" => seal} = JSON.decode!(File.read!(path))
+    [path] = Path.wildcard(Path.join(folder, "a.*.1.address"))
+    %{"seal" => seal} = known = JSON.decode!(File.read!(path))
     :ok = FormdbHttp.close(name)
     other = String.replace(seal, ~r/^./, if(seal =~ ~r/^0/, do: "1", else: "0"))
-    File.write!(path, JSON.text(%{address: address, seal: other}))
+    File.write!(path, JSON.text(%{known | "seal" => other}))
     {:ok, _} = FormdbHttp.open(name)
-    assert {:ok, %{state: :no_address}} = FormdbHttp.webhook(name, "a")
+    assert {:ok, %{state: :no_address, reason: reason}} = FormdbHttp.webhook(name, "a")
+    assert reason =~ "this server did not write"
   end
 
   test "what was undone leaves webhooks as they are", %{name: name} do

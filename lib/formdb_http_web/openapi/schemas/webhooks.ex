@@ -24,7 +24,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Webhooks do
           address: nullable(text(), description: "For those who have admin on the database."),
           secret: text(pattern: "^whsec_", description: "When it was made or changed."),
           state: ref(:webhook_state),
-          reason: nullable(text(), description: "Why it was stopped, or cannot be delivered."),
+          reason: nullable(text(), description: "Why it is not delivered, or what was wrong."),
           cursor: count(0, description: "Events up to this sequence were confirmed or given up."),
           lag:
             nullable(count(),
@@ -63,7 +63,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Webhooks do
       dead_letters: object(dead_letters: list(ref(:dead_letter))),
       dead_letter:
         object(
-          id: text(pattern: "^([0-9]+-[0-9]+|dwell-[0-9a-f]+)$"),
+          id: text(pattern: "^[0-9]+_([0-9]+-[0-9]+|dwell-[0-9a-f]+)$"),
           first_seq: nullable(ref(:block_seq)),
           last_seq: nullable(ref(:block_seq)),
           count: count(1, description: "How many events it has."),
@@ -76,7 +76,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Webhooks do
       dead_letters_request:
         closed([], [ids: list(text()), forget: boolean()],
           description: "Without `ids` all. With `forget` they are not sent, but forgotten.",
-          examples: [[ids: ["12-40"]]]
+          examples: [[ids: ["1_12-40"]]]
         ),
       dead_letters_settled: object([], queued: count(), forgotten: count())
     ]
