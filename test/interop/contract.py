@@ -37,8 +37,11 @@ ENDLESS = ["getJournalStream", "getSocket"]
 # Seconds for the edges of one schema with geometries in it, in the short form.
 SHARE = 12
 
-# Schemathesis leaves transactions and databases open by the hundred.
+# Schemathesis leaves transactions and databases open by the hundred, and registers webhooks with
+# addresses that it makes up.
 SETTINGS = {
+    "FORMDB_WEBHOOKS": "false",
+    "FORMDB_WEBHOOKS_PER_DATABASE": "10000",
     "FORMDB_PORT": "0",
     "FORMDB_OPEN_TRANSACTIONS": "10000",
     "FORMDB_TRANSACTION_LEASE_SECONDS": "20",
