@@ -36,8 +36,9 @@ defmodule FormdbHttp.Config.WebhookSettings do
         type: :file,
         default: nil,
         doc:
-          "File of the certificates, in PEM, that those of receivers have to come from. Not set: those the " <>
-            "system trusts"
+          "File of the certificates, in PEM, of the authorities that signed those of receivers. One that a receiver " <>
+            "signed itself is refused (`bad_certificate`): make an authority of your own, and have that sign it. Not " <>
+            "set: those the system trusts"
       },
       %{
         field: :webhook_batch_events,
