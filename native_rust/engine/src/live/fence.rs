@@ -157,6 +157,10 @@ impl Fence {
             let detail = "what has a position in common with the area of a fence is inside; leave predicate out";
             return Err(refuse("/predicate", detail));
         }
+        if feature == Some("") {
+            let detail = "found an id without a character, which nothing has; give that of the feature that is the area";
+            return Err(refuse("/feature", detail));
+        }
         let area = match (areas.pop(), feature) {
             (Some(target), None) => FenceArea::Fixed(target),
             (None, Some(id)) => FenceArea::Stored(id.to_owned()),

@@ -87,6 +87,7 @@ impl LiveFilter {
         }
         let asks = fence.is_some() || features.asks();
         check_type(op, asks, !words.series.is_empty())?;
+        check_passing(op, fence.as_ref(), level.is_some() && !asks)?;
         Ok(Self {
             op,
             series: words
@@ -250,5 +251,22 @@ fn check_type(op: Option<OpKind>, features: bool, series: bool) -> Result<()> {
     let detail = format!(
         "blocks of this type are about {about}, and the rest of the filter takes none of those, so nothing would ever come; leave one of both out"
     );
+    Err(Error::invalid(InvalidCode::Parameter, "/type", detail))
+}
+
+/// That blocks of this type can be what a fence tells of, or a level.
+fn check_passing(op: Option<OpKind>, fence: Option<&Fence>, level: bool) -> Result<()> {
+    let leaves = Passages::EXIT.or(Passages::OUTSIDE);
+    let detail = match (op, fence) {
+        (Some(OpKind::DeleteFeature), Some(fence))
+            if fence.dwell.is_none() && !fence.asked.has(leaves) =>
+        {
+            "what is deleted is outside, so nothing would ever come; ask for exit or outside, or leave type out"
+        }
+        (Some(OpKind::SetAttributes), _) if level => {
+            "attributes have no values that pass a level, so nothing would ever come; leave type out"
+        }
+        _ => return Ok(()),
+    };
     Err(Error::invalid(InvalidCode::Parameter, "/type", detail))
 }

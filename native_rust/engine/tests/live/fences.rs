@@ -284,7 +284,34 @@ fn what_is_no_fence_is_refused_with_the_word() {
         bbox,
         ..LiveWords::default()
     };
+    let deleted = |passage| LiveWords {
+        op: Some("delete_feature"),
+        fence: vec![passage],
+        bbox,
+        ..LiveWords::default()
+    };
+    for passage in ["exit", "outside"] {
+        LiveFilter::new(&deleted(passage), &Limits::default(), db.memory()).unwrap();
+    }
     let wrong = [
+        (
+            LiveWords {
+                feature: Some(""),
+                ..enter()
+            },
+            "/feature",
+        ),
+        (
+            LiveWords {
+                op: Some("put_points"),
+                bbox,
+                ..enter()
+            },
+            "/type",
+        ),
+        (deleted("enter"), "/type"),
+        (deleted("inside"), "/type"),
+        (deleted("cross"), "/type"),
         (enter(), "/fence"),
         (dwell("0"), "/dwell"),
         (dwell("-1"), "/dwell"),

@@ -381,7 +381,17 @@ fn what_is_no_level_is_refused_with_the_word() {
         above: Some("1"),
         ..LiveWords::default()
     };
+    let typed = |op| LiveWords {
+        op: Some(op),
+        ..of(Some("1"), None, None, None, None)
+    };
+    for op in ["put_points", "delete_points", "revert"] {
+        LiveFilter::new(&typed(op), &Limits::default(), db.memory()).unwrap();
+    }
     let wrong = [
+        (typed("put_feature"), "/type"),
+        (typed("set_attributes"), "/type"),
+        (typed("set_defaults"), "/type"),
         (of(Some("warm"), None, None, None, None), "/above"),
         (of(Some("NaN"), None, None, None, None), "/above"),
         (of(Some("1"), Some("2"), None, None, None), "/below"),

@@ -177,6 +177,11 @@ impl Words {
         if dice.once_in(8) {
             words.op = Some(dice.pick(&["put_feature", "delete_feature", "revert"]));
         }
+        // What is deleted does no more than leave: a fence that asks for something else is refused.
+        let leaves = |passage: &&str| ["exit", "outside"].contains(passage);
+        if words.op == Some("delete_feature") && !words.fence.iter().any(leaves) {
+            words.op = None;
+        }
         words
     }
 
