@@ -24,11 +24,15 @@ export function behindLines(bytes, count) {
         at = bytes.indexOf(NEWLINE, at) + 1;
     return bytes.subarray(at);
 }
-/** The same bytes in pieces that end where a line does. */
-export async function* wholeLines(chunks) {
+/** The same bytes in pieces that end where a line does. A line of more than `most` bytes is not waited for. */
+export async function* wholeLines(chunks, most, tooLong) {
     let rest = [];
+    let held = 0;
     for await (const chunk of chunks) {
         const end = chunk.lastIndexOf(NEWLINE) + 1;
+        held = end === 0 ? held + chunk.length : chunk.length - end;
+        if (held > most)
+            throw tooLong();
         if (end === 0) {
             rest.push(chunk);
             continue;
@@ -42,9 +46,9 @@ export async function* wholeLines(chunks) {
         yield { bytes: joined([last, Uint8Array.of(NEWLINE)]), rows: 1 };
 }
 /** The lines of these bytes as texts, without their ends. */
-export async function* linesOf(chunks) {
+export async function* linesOf(chunks, most, tooLong) {
     const decoder = new TextDecoder();
-    for await (const { bytes } of wholeLines(chunks)) {
+    for await (const { bytes } of wholeLines(chunks, most, tooLong)) {
         const lines = decoder.decode(bytes).split("\n");
         lines.pop();
         yield* lines;

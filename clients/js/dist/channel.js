@@ -1,4 +1,5 @@
 /** A subscription over a channel of Phoenix. */
+import { FormDBError } from "./errors.js";
 // A WebSocket cannot be read more slowly. Of a consumer that has so many waiting the channel is left until it has read them.
 const WAITING = 1000;
 /** What a channel gives, in its order, to one who takes it when it can. */
@@ -93,7 +94,9 @@ class Joined {
 }
 /** Events in their order, each once. */
 export async function* channelEvents(following, transport) {
-    const { Socket } = await import("phoenix");
+    const { Socket } = await import("phoenix").catch((cause) => {
+        throw new FormDBError("the package phoenix, which channels need, cannot be loaded: install it, or follow over \"events\"", { cause });
+    });
     const { http } = following.scope;
     const queue = new Queue();
     const aborted = () => queue.fail(following.signal?.reason);

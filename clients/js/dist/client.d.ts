@@ -11,6 +11,8 @@ export interface ClientOptions {
     retry?: Partial<Retry> | undefined;
     /** Seconds after which a request is given up in which nothing comes or goes; 75 unless given. */
     timeout?: number | undefined;
+    /** So many bytes an answer may have that is held whole, and a line of one that is not; 128 MiB unless given. Downloads have no bound. */
+    maxAnswerBytes?: number | undefined;
     /** What is called in place of the platform's `fetch`. */
     fetch?: Fetch | undefined;
 }
@@ -23,7 +25,7 @@ export interface ClientOptions {
  */
 export declare class Client {
     #private;
-    constructor(url?: string | URL, { token, retry, timeout, fetch }?: ClientOptions);
+    constructor(url?: string | URL, { token, retry, timeout, maxAnswerBytes, fetch }?: ClientOptions);
     /** Where the server is. */
     get url(): string;
     /** A database that is there. Nothing is asked of the server yet. */

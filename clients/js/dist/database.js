@@ -1,5 +1,6 @@
 /** One database. */
 import { Features } from "./features.js";
+import { jsonOf } from "./json.js";
 import { Journal } from "./journal.js";
 import { subscribe } from "./live.js";
 import { params } from "./query.js";
@@ -44,7 +45,7 @@ export class Database {
      * ("both") or left ("before"). To go on in another run, keep the `seq` of the last event and give it as `since`.
      */
     subscribe({ since, over, transport, signal, geometry, ...filter } = {}) {
-        const words = params({ ...filter, geometry: geometry === undefined ? undefined : JSON.stringify(geometry) });
+        const words = params({ ...filter, geometry: geometry === undefined ? undefined : jsonOf(geometry) });
         const node = typeof process !== "undefined" && process.versions?.node !== undefined;
         return subscribe(this.#scope, words, since, over ?? (node ? "events" : "channel"), transport, signal);
     }

@@ -13,6 +13,15 @@ export declare class NotReplayable extends FormDBError {
 /** What is to be uploaded cannot be read as what it should be. */
 export declare class BadSource extends FormDBError {
 }
+/** What was given to a call cannot be sent; nothing was. */
+export declare class BadCall extends FormDBError {
+}
+/** What came is not what a FormDB server answers with, or is larger than `maxAnswerBytes`. */
+export declare class BadAnswer extends FormDBError {
+    /** The status of HTTP. */
+    readonly status: number;
+    constructor(message: string, status: number);
+}
 /** A problem document (RFC 9457), as far as it is known. */
 export type Problem = Readonly<Record<string, unknown>>;
 /** What comes with a problem beside its document. */

@@ -14,6 +14,18 @@ export class NotReplayable extends FormDBError {
 /** What is to be uploaded cannot be read as what it should be. */
 export class BadSource extends FormDBError {
 }
+/** What was given to a call cannot be sent; nothing was. */
+export class BadCall extends FormDBError {
+}
+/** What came is not what a FormDB server answers with, or is larger than `maxAnswerBytes`. */
+export class BadAnswer extends FormDBError {
+    /** The status of HTTP. */
+    status;
+    constructor(message, status) {
+        super(message);
+        this.status = status;
+    }
+}
 /** The server refused a call. */
 export class ApiError extends FormDBError {
     /** The status of HTTP. */
@@ -33,9 +45,9 @@ export class ApiError extends FormDBError {
     /** Seconds after which the server says to ask again. */
     retryAfter;
     constructor(status, problem, { requestId, retryAfter } = {}) {
-        const code = String(problem["code"] ?? `http_${status}`);
-        const detail = String(problem["detail"] ?? problem["title"] ?? `the server answered ${status}`);
-        const pointer = typeof problem["pointer"] === "string" ? problem["pointer"] : undefined;
+        const code = textIn(problem, "code") ?? `http_${status}`;
+        const detail = textIn(problem, "detail") ?? textIn(problem, "title") ?? `the server answered ${status}`;
+        const pointer = textIn(problem, "pointer");
         const errors = Array.isArray(problem["errors"]) ? problem["errors"] : [];
         const more = errors.length > 1 ? `; ${errors.length - 1} more in .errors` : "";
         super(`${code}: ${detail}${pointer ? ` (at ${pointer})` : ""}${more}`);
@@ -84,6 +96,10 @@ export class UploadFailed extends ApiError {
 const BY_STATUS = new Map([
     [401, Unauthorized], [403, Forbidden], [404, NotFound], [409, Conflict], [412, PreconditionFailed], [429, TooManyRequests],
 ]);
+function textIn(problem, name) {
+    const value = problem[name];
+    return typeof value === "string" ? value : undefined;
+}
 /** The exception for an answer. */
 export function errorOf(status, problem, circumstances = {}) {
     const kind = BY_STATUS.get(status) ?? (status >= 500 ? ServerError : BadRequest);

@@ -1,6 +1,8 @@
 /** Calls: sent, sent again where that is safe, and their refusals as exceptions. */
-import { behindLines, chunksOf, joined, linesOf, wholeLines } from "./bytes.js";
-import { ApiError, ConnectionFailed, errorOf } from "./errors.js";
+import { badAnswer, objectOf, shown, tooLong, wholeOf } from "./answer.js";
+import { behindLines, chunksOf, linesOf, wholeLines } from "./bytes.js";
+import { ApiError, BadAnswer, ConnectionFailed, errorOf } from "./errors.js";
+import { jsonOf } from "./json.js";
 import { Attempts, sleep, transient } from "./retry.js";
 /** A connection that was lost, or could not be made. */
 export class Lost extends Error {
@@ -65,12 +67,15 @@ export class Http {
     #token;
     /** What calls go through. */
     fetch;
-    constructor(url, token, retry, timeout, fetch) {
+    /** So many bytes an answer may have that is held whole, and a line of one that is not. */
+    most;
+    constructor(url, token, retry, timeout, fetch, most) {
         this.url = url;
         this.retry = retry;
         this.timeout = timeout;
         this.#token = token;
         this.fetch = fetch;
+        this.most = most;
     }
     /** Gives the credential to who opens a connection of another kind. */
     credential() {
@@ -83,7 +88,7 @@ export class Http {
             headers.set("authorization", `Bearer ${this.#token}`);
         let content = asked.content;
         if (asked.body !== undefined) {
-            content = JSON.stringify(asked.body);
+            content = jsonOf(asked.body);
             if (!headers.has("content-type"))
                 headers.set("content-type", "application/json");
         }
@@ -98,10 +103,10 @@ export class Http {
             try {
                 response = await this.fetch(request);
                 if (!response.ok)
-                    throw await refusal(response);
+                    throw await refusal(response, asked, this.most);
             }
             catch (error) {
-                throw error instanceof ApiError ? error : watch.meaning(error);
+                throw error instanceof ApiError || error instanceof BadAnswer ? error : watch.meaning(error);
             }
         }
         catch (error) {
@@ -137,17 +142,16 @@ export class Http {
     }
     /** The bytes of an answer as a whole. */
     async call(asked, repeat = true) {
-        const whole = async ({ chunks }) => {
-            const parts = [];
-            for await (const chunk of chunks)
-                parts.push(chunk);
-            return parts.length === 1 ? parts[0] : joined(parts);
-        };
+        const whole = ({ response, chunks }) => wholeOf(chunks, this.most, askerOf(asked, response));
         return this.ask(asked, whole, new Attempts(this.retry), repeat);
     }
-    /** The JSON of an answer. */
-    async json(asked, repeat = true) {
-        return JSON.parse(new TextDecoder().decode(await this.call(asked, repeat)));
+    /** The object of an answer, which has these members. */
+    async json(asked, { repeat = true, has } = {}) {
+        const parsed = async ({ response, chunks }) => {
+            const asker = askerOf(asked, response);
+            return objectOf(new TextDecoder().decode(await wholeOf(chunks, this.most, asker)), asker, has);
+        };
+        return this.ask(asked, parsed, new Attempts(this.retry), repeat);
     }
     /**
      * All lines of an answer, in constant memory.
@@ -160,9 +164,11 @@ export class Http {
         let given = 0;
         for (;;) {
             try {
-                const { chunks } = await this.ask(asked, async (answer) => answer, attempts);
+                const { response, chunks } = await this.ask(asked, async (answer) => answer, attempts);
+                const asker = askerOf(asked, response);
+                checkKind(response, asker, asked.headers?.["accept"]);
                 let known = given;
-                for await (const { bytes, rows } of wholeLines(chunks)) {
+                for await (const { bytes, rows } of wholeLines(chunks, this.most, () => tooLong(asker, this.most))) {
                     const fresh = Math.max(rows - known, 0);
                     if (fresh > 0) {
                         given += fresh;
@@ -205,8 +211,19 @@ async function* watched(response, watch) {
         watch.end();
     }
 }
-async function refusal(response) {
-    const text = await response.text();
+/** The call that an answer is of, for messages. */
+export function askerOf({ method, path }, { status }) {
+    return { method, path, status };
+}
+/** Throws where an answer says that it is of another kind than was asked for. */
+export function checkKind(response, asker, kind) {
+    const found = response.headers.get("content-type");
+    if (found !== null && kind !== undefined && found.split(";")[0].trim().toLowerCase() !== kind)
+        throw badAnswer(asker, kind, shown(found));
+}
+async function refusal(response, asked, most) {
+    const chunks = chunksOf(response.body ?? new Blob().stream());
+    const text = new TextDecoder().decode(await wholeOf(chunks, most, askerOf(asked, response)));
     let problem;
     try {
         const document = JSON.parse(text);
@@ -224,10 +241,10 @@ async function refusal(response) {
     });
 }
 /** The messages of an answer of server-sent events (HTML, 9.2.6): name, id and data. Comments only keep the connection. */
-export async function* messagesOf(chunks) {
+export async function* messagesOf(chunks, most, tooLong) {
     let name = "message", id = "";
     let data = [];
-    for await (const full of linesOf(chunks)) {
+    for await (const full of linesOf(chunks, most, tooLong)) {
         const line = full.endsWith("\r") ? full.slice(0, -1) : full;
         const colon = line.indexOf(":");
         const field = colon < 0 ? line : line.slice(0, colon);

@@ -6,7 +6,7 @@
 export { Client, type ClientOptions } from "./client.js";
 export { Database, type Subscription } from "./database.js";
 export { Download, type FeatureForm, type PointForm } from "./download.js";
-export { ApiError, BadRequest, BadSource, Conflict, ConnectionFailed, Forbidden, FormDBError, NotFound, NotReplayable, PreconditionFailed, ServerError, TooManyRequests, Unauthorized, UploadFailed, } from "./errors.js";
+export { ApiError, BadAnswer, BadCall, BadRequest, BadSource, Conflict, ConnectionFailed, Forbidden, FormDBError, NotFound, NotReplayable, PreconditionFailed, ServerError, TooManyRequests, Unauthorized, UploadFailed, } from "./errors.js";
 export { Features, type FeatureWrite, type Where } from "./features.js";
 export { Journal, type Undone } from "./journal.js";
 export type { Carrier } from "./live.js";

@@ -15,7 +15,8 @@ export class Journal {
         let left = limit === undefined ? Infinity : Number(limit);
         while (left > 0) {
             const page = await this.#scope.plain("/journal", {
-                given: [...fixed, ...params({ ...ends, limit: left === Infinity ? undefined : Math.min(left, 1000) })], signal,
+                given: [...fixed, ...params({ ...ends, limit: left === Infinity ? undefined : Math.min(left, 1000) })],
+                has: { entries: "array", next: "any" }, signal,
             });
             yield* page.entries;
             left -= page.entries.length;
@@ -51,22 +52,23 @@ export class Journal {
     /** Makes the version of a feature, or of attributes, that a block wrote the newest one. */
     async restore(block, options = {}) {
         const { provenance, ...write } = options;
-        return this.#scope.write("POST", `/blocks/${block}/restore`, write, [], provenance === undefined ? undefined : { provenance });
+        return this.#scope.write("POST", `/blocks/${segment(String(block))}/restore`, write, [], provenance === undefined ? undefined : { provenance });
     }
     /** The head of the tree, now or at a size. Keep it outside of the server: it is what proofs are held against. */
     async head({ tree_size, signal } = {}) {
-        const { log } = await this.#scope.plain("", { signal });
-        return Head.of({ ...await this.#scope.plain("/tree", { given: params({ tree_size }), signal }), log });
+        const { log } = await this.#scope.plain("", { has: { log: "string" }, signal });
+        const has = { tree_size: "number", root: "string" };
+        return Head.of({ ...await this.#scope.plain("/tree", { given: params({ tree_size }), has, signal }), log });
     }
     /** The proof that the journal of one head goes on in another, as `consistency` of `formdb/verify` takes it. */
     async consistency(old, now, { signal } = {}) {
         if (old.size === 0)
             return { first: 0, second: now.size, path: [] };
-        return this.#scope.plain("/proofs/consistency", { given: params({ first: old.size, second: now.size }), signal });
+        return this.#scope.plain("/proofs/consistency", { given: params({ first: old.size, second: now.size }), has: { path: "array" }, signal });
     }
     /** The proof that a block is in the tree of a head, as `inclusion` of `formdb/verify` takes it. */
     async inclusion(seq, head, { signal } = {}) {
-        return this.#scope.plain("/proofs/inclusion", { given: params({ seq, tree_size: head.size }), signal });
+        return this.#scope.plain("/proofs/inclusion", { given: params({ seq, tree_size: head.size }), has: { path: "array" }, signal });
     }
     /**
      * Checks that today's journal continues a head that was kept, and has these blocks; today's head.

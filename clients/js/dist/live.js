@@ -1,7 +1,8 @@
 /** Following a database as it is written. */
+import { objectOf, tooLong } from "./answer.js";
 import { channelEvents } from "./channel.js";
-import { ApiError, FormDBError } from "./errors.js";
-import { Lost, messagesOf } from "./http.js";
+import { ApiError, BadCall, FormDBError } from "./errors.js";
+import { askerOf, checkKind, Lost, messagesOf } from "./http.js";
 import { params } from "./query.js";
 import { Attempts, sleep, transient } from "./retry.js";
 // Whoever follows goes on following, for as long as the server may be away.
@@ -77,7 +78,13 @@ export class Following {
 }
 /** Events in their order, each once, over as many connections as it takes. */
 export async function* subscribe(scope, filter, since, over, transport, signal) {
-    const about = await scope.plain("", { signal });
+    if (over !== "events" && over !== "channel")
+        throw new BadCall(`over is "events" or "channel", and not ${JSON.stringify(over)}`);
+    if (over === "channel" && transport === undefined && typeof globalThis.WebSocket === "undefined")
+        throw new BadCall("there is no WebSocket here: give its class as transport, such as WebSocket of the package ws, or follow over \"events\"");
+    const about = await scope.plain("", {
+        has: { durable_seq: "number", log: "string" }, signal,
+    });
     // A history that is another one by now, such as of a copy, is refused by its log.
     const following = new Following(scope, filter, since ?? about.durable_seq, about.log, signal);
     yield* over === "events" ? streamed(following) : channelEvents(following, transport);
@@ -86,8 +93,11 @@ async function* streamed(following) {
     const { http } = following.scope;
     for (;;) {
         try {
-            const { chunks } = await http.ask(following.asked(), async (answer) => answer, following.attempts);
-            for await (const { name, id, data } of messagesOf(chunks)) {
+            const asked = following.asked();
+            const { response, chunks } = await http.ask(asked, async (answer) => answer, following.attempts);
+            const asker = askerOf(asked, response);
+            checkKind(response, asker, "text/event-stream");
+            for await (const { name, id, data } of messagesOf(chunks, http.most, () => tooLong(asker, http.most))) {
                 if (name === "closed")
                     break;
                 if (name !== "journal_event") {
@@ -95,7 +105,7 @@ async function* streamed(following) {
                         following.begun(Number(id));
                     continue;
                 }
-                const told = JSON.parse(data);
+                const told = objectOf(data, asker, { seq: "number", after: "number" });
                 if (!following.next(told))
                     break;
                 yield await following.event(told);

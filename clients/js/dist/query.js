@@ -1,17 +1,21 @@
 /** Parameters and paths as the API writes them. */
+import { BadCall } from "./errors.js";
+import { isText } from "./json.js";
 // Words that are searches where an id of a feature stands.
 const SEARCHES = new Set(["bbox", "nearby", "geometry", "within", "contains", "intersects", "heatmap"]);
 // Conditions that all have to hold come once for each; other lists are one value with commas.
 const CONDITIONS = new Set(["value", "time", "seq"]);
 /** One value of a parameter. */
 export function textOf(value) {
-    if (value instanceof Date)
+    if (value instanceof Date && !Number.isNaN(value.getTime()))
         return value.toISOString();
     if (Array.isArray(value))
         return value.map(textOf).join(",");
-    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    if (typeof value === "string" && isText(value))
+        return value;
+    if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)))
         return String(value);
-    throw new TypeError(`${String(value)} is no parameter`);
+    throw new BadCall(`${named(value)} is no value of a parameter: nothing was sent`);
 }
 /** The parameters that are given. */
 export function params(given) {
@@ -26,21 +30,46 @@ export function params(given) {
 export function provenanceParams(provenance) {
     return params(Object.fromEntries(Object.entries(provenance ?? {}).map(([name, value]) => [`provenance.${name}`, value])));
 }
+/** A value in a message. */
+function named(value) {
+    if (typeof value === "string")
+        return value.length > 60 ? `${JSON.stringify(value.slice(0, 60))}...` : JSON.stringify(value);
+    if (typeof value === "object" && value !== null)
+        return value instanceof Date ? "an invalid Date" : "an object";
+    return typeof value === "function" ? "a function" : String(value);
+}
+/** The key of a write, as the server takes it. */
+export function checkedKey(key) {
+    if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key))
+        throw new BadCall("a key (Idempotency-Key) is 1 to 255 visible ASCII characters: nothing was sent");
+    return key;
+}
 /**
  * One part of a path: what would lead to another path, and so to another call, is refused. Whatever speaks HTTP here takes
  * dots out of a path, also where they are encoded.
  */
 export function segment(text) {
-    if (text === "" || text === "." || text === "..")
-        throw new TypeError(`${JSON.stringify(text)} is no id and no name: it cannot stand in a path`);
+    if (typeof text !== "string" || !isText(text) || text === "" || text === "." || text === "..")
+        throw new BadCall(`${named(text)} is no id and no name: it cannot stand in a path`);
     return encodeURIComponent(text);
 }
 /** The path of a feature, below that of its database. */
 export function featurePath(id) {
-    const text = String(id);
-    return `/features/${SEARCHES.has(text) ? `%${text.charCodeAt(0).toString(16)}${text.slice(1)}` : segment(text)}`;
+    const text = numbered(id);
+    return `/features/${typeof text === "string" && SEARCHES.has(text) ? `%${text.charCodeAt(0).toString(16)}${text.slice(1)}` : segment(text)}`;
+}
+/** An id as it stands in a path. The same number is written in several ways there and in a body, but for small integers. */
+function numbered(id) {
+    if (typeof id !== "number")
+        return id;
+    if (!Number.isSafeInteger(id))
+        throw new BadCall(`${id} is no id: a number that is one is an integer below 2^53; give others as text`);
+    return String(id);
 }
 /** The path of a series, or with a star at the end of all whose ids begin so. */
 export function seriesPath(series) {
-    return series.endsWith("*") ? `/timeseries/${encodeURIComponent(series.slice(0, -1))}*` : `/timeseries/${segment(series)}`;
+    if (typeof series !== "string" || !series.endsWith("*"))
+        return `/timeseries/${segment(series)}`;
+    // Dots alone lead nowhere else here, for the star stands behind them.
+    return `/timeseries/${series === "*" ? "" : segment(series).slice(0, -1)}*`;
 }

@@ -1,4 +1,5 @@
 /** The database that calls are about, and the state of it that questions are about. */
+import { type Members } from "./answer.js";
 import type { Piece } from "./bytes.js";
 import { type Http } from "./http.js";
 import { type Pairs } from "./query.js";
@@ -8,6 +9,8 @@ export interface Question extends Call {
     readonly given?: Pairs;
     readonly body?: unknown;
     readonly method?: string;
+    /** What the answer has to have. */
+    readonly has?: Members;
 }
 /** A database, as it is now, as of a sequence or time, or in a transaction. */
 export declare class Scope {
@@ -23,11 +26,11 @@ export declare class Scope {
     /** The same in a transaction. */
     within(transaction: string): Scope;
     /** A question about the state of this scope. */
-    read<T>(path: string, { given, body, method, signal }?: Question): Promise<T>;
+    read<T>(path: string, { given, body, method, has, signal }?: Question): Promise<T>;
     /** A question that has its own way to name a state. */
-    plain<T>(path: string, { given, signal }?: Question): Promise<T>;
+    plain<T>(path: string, { given, has, signal }?: Question): Promise<T>;
     /** A write, which is done once however often it is sent. */
-    write<T>(method: string, path: string, { key, signal }: Write, given?: Pairs, body?: unknown, headers?: Record<string, string>): Promise<T>;
+    write<T>(method: string, path: string, { key, signal }: Write, given?: Pairs, body?: unknown, headers?: Record<string, string>, has?: Members): Promise<T>;
     /** Throws where this is the past. */
     checkWritable(): void;
     /** All lines of an answer, as of one state. */

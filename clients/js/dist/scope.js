@@ -1,6 +1,8 @@
 /** The database that calls are about, and the state of it that questions are about. */
+import { objectOf } from "./answer.js";
+import { BadCall } from "./errors.js";
 import { newKey } from "./http.js";
-import { params, segment, textOf } from "./query.js";
+import { checkedKey, params, segment, textOf } from "./query.js";
 /** A database, as it is now, as of a sequence or time, or in a transaction. */
 export class Scope {
     http;
@@ -28,29 +30,29 @@ export class Scope {
         return params({ as_of: this.asOf, transaction: this.transaction });
     }
     /** A question about the state of this scope. */
-    read(path, { given = [], body, method = "GET", signal } = {}) {
-        return this.http.json({ method, path: this.path + path, params: [...given, ...this.#state()], body, signal });
+    read(path, { given = [], body, method = "GET", has, signal } = {}) {
+        return this.http.json({ method, path: this.path + path, params: [...given, ...this.#state()], body, signal }, { has });
     }
     /** A question that has its own way to name a state. */
-    plain(path, { given, signal } = {}) {
-        return this.http.json({ method: "GET", path: this.path + path, params: given, signal });
+    plain(path, { given, has, signal } = {}) {
+        return this.http.json({ method: "GET", path: this.path + path, params: given, signal }, { has });
     }
     /** A write, which is done once however often it is sent. */
-    async write(method, path, { key, signal }, given = [], body, headers) {
+    async write(method, path, { key, signal }, given = [], body, headers, has) {
         this.checkWritable();
-        const fields = { ...headers, "idempotency-key": key ?? newKey() };
-        return this.http.json({ method, path: this.path + path, params: given, body, headers: fields, signal });
+        const fields = { ...headers, "idempotency-key": key === undefined ? newKey() : checkedKey(key) };
+        return this.http.json({ method, path: this.path + path, params: given, body, headers: fields, signal }, { has });
     }
     /** Throws where this is the past. */
     checkWritable() {
         if (this.asOf !== undefined)
-            throw new TypeError(`this is the database as of ${textOf(this.asOf)}: the past cannot be written`);
+            throw new BadCall(`this is the database as of ${textOf(this.asOf)}: the past cannot be written`);
     }
     /** The same, as of one sequence: what is asked of it twice is answered the same. */
     async #pinned(signal) {
         if (this.asOf !== undefined || this.transaction !== undefined)
             return this;
-        return this.at((await this.plain("", { signal })).seq);
+        return this.at((await this.plain("", { has: { seq: "number" }, signal })).seq);
     }
     /** All lines of an answer, as of one state. */
     async *pieces(path, accept, { given = [], body, method = "GET", signal }) {
@@ -63,6 +65,6 @@ export class Scope {
         for await (const { bytes } of this.pieces(path, "application/x-ndjson", question))
             for (const line of decoder.decode(bytes).split("\n"))
                 if (line !== "")
-                    yield JSON.parse(line);
+                    yield objectOf(line, { method: question.method ?? "GET", path: this.path + path, status: 200 });
     }
 }

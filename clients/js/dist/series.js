@@ -31,7 +31,7 @@ export class Series {
     }
     /** The same of all series whose ids begin so. */
     async aggregates(prefix, { as_of, signal, ...given }) {
-        return this.#scope.at(as_of).read(`${seriesPath(prefix.endsWith("*") ? prefix : `${prefix}*`)}/aggregate`, { given: params(given), signal });
+        return this.#scope.at(as_of).read(`${seriesPath(typeof prefix !== "string" || prefix.endsWith("*") ? prefix : `${prefix}*`)}/aggregate`, { given: params(given), signal });
     }
     /** The point with the greatest timestamp of one series. */
     async latest(series, { as_of, signal } = {}) {
@@ -82,7 +82,9 @@ export class Series {
         const scope = this.#scope.at(as_of);
         let since;
         do {
-            const page = await scope.read(`${seriesPath(series)}/provenance`, { given: params({ start, end, since }), signal });
+            const page = await scope.read(`${seriesPath(series)}/provenance`, {
+                given: params({ start, end, since }), has: { provenance_chain: "array", next: "any" }, signal,
+            });
             yield* page.provenance_chain;
             since = page.next;
         } while (since !== null);
@@ -92,7 +94,7 @@ export class Series {
         let cursor;
         let whole;
         do {
-            const asked = { given: params({ ...given, cursor }), signal };
+            const asked = { given: params({ ...given, cursor }), has: { added: "array", removed: "array", links: "array" }, signal };
             const { links, ...page } = await this.#scope.plain(`${seriesPath(series)}/diff`, asked);
             whole = whole === undefined ? page : { ...whole, added: [...whole.added, ...page.added], removed: [...whole.removed, ...page.removed] };
             const next = links.find(({ rel }) => rel === "next")?.href;

@@ -2,6 +2,7 @@
 import { streamOf, chunksOf } from "./bytes.js";
 import { featuresOf } from "./collection.js";
 import { BadSource } from "./errors.js";
+import { jsonOf } from "./json.js";
 const NDJSON = "application/x-ndjson";
 const SEQUENCE = "application/geo+json-seq";
 const CSV = "text/csv";
@@ -16,7 +17,7 @@ function lines(make, replayable) {
         const encoder = new TextEncoder();
         let text = "";
         for await (const item of make()) {
-            text += `${JSON.stringify(item)}\n`;
+            text += `${jsonOf(item)}\n`;
             if (text.length < CHUNK_CHARACTERS)
                 continue;
             yield encoder.encode(text);
@@ -79,5 +80,9 @@ export async function sourceOf(given) {
     }
     if ("chunks" in given)
         return given;
+    // Of what is all there, nothing is sent where one cannot be.
+    if (Array.isArray(given))
+        for (const item of given)
+            jsonOf(item);
     return lines(() => given, Array.isArray(given));
 }

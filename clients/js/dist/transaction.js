@@ -28,7 +28,8 @@ export class Transaction {
     async add(...operations) {
         const write = { key: newKey(), signal: this.#signal };
         const path = `/transactions/${this.id}/operations`;
-        return (await this.#scope.write("POST", path, write, this.#given, { operations })).feature_ids;
+        const has = { feature_ids: "array" };
+        return (await this.#scope.write("POST", path, write, this.#given, { operations }, undefined, has)).feature_ids;
     }
     /** Puts a feature; its id. */
     async put(feature, { provenance } = {}) {
@@ -56,7 +57,7 @@ export async function transaction(scope, work, { readOnly, tz, unit, signal }) {
     scope.checkWritable();
     const path = `${scope.path}/transactions`;
     // A beginning whose answer is lost ends by itself.
-    const begun = await scope.http.json({ method: "POST", path, body: readOnly ? { read_only: true } : undefined, signal });
+    const begun = await scope.http.json({ method: "POST", path, body: readOnly ? { read_only: true } : undefined, signal }, { has: { transaction_id: "string", seq: "number" } });
     const abort = () => scope.http.call({ method: "POST", path: `${path}/${begun.transaction_id}/abort` });
     let result;
     try {

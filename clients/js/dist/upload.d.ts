@@ -1,5 +1,5 @@
 /** Uploads: streams that are sent once more from their beginning when they broke off. */
-import type { Pairs } from "./query.js";
+import { type Pairs } from "./query.js";
 import type { Scope } from "./scope.js";
 import { type UploadSource } from "./source.js";
 import type { Progress, Upload, Write } from "./types.js";

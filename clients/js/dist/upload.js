@@ -1,7 +1,9 @@
 /** Uploads: streams that are sent once more from their beginning when they broke off. */
+import { objectOf, tooLong } from "./answer.js";
 import { lineEnds, linesOf, streamOf } from "./bytes.js";
 import { ApiError, NotReplayable, UploadFailed } from "./errors.js";
-import { Lost, newKey } from "./http.js";
+import { askerOf, Lost, newKey } from "./http.js";
+import { checkedKey } from "./query.js";
 import { Attempts, sleep, transient } from "./retry.js";
 import { sourceOf } from "./source.js";
 // Browsers send streams over HTTP/2 alone, and some do not at all. There the body is a Blob, which they keep on disk.
@@ -52,8 +54,9 @@ class Body {
 /** Sends a stream until all of it is written, once. */
 export async function upload(scope, path, given, params, { key, signal, progress }) {
     scope.checkWritable();
+    const sent = key === undefined ? newKey() : checkedKey(key);
     const source = await sourceOf(given);
-    const headers = { "content-type": source.contentType, "idempotency-key": key ?? newKey() };
+    const headers = { "content-type": source.contentType, "idempotency-key": sent };
     if (source.contentEncoding !== undefined)
         headers["content-encoding"] = source.contentEncoding;
     const { http } = scope;
@@ -66,7 +69,7 @@ export async function upload(scope, path, given, params, { key, signal, progress
         let retryAfter;
         try {
             const asked = { method: "POST", path: scope.path + path, params, content: await body.content(), headers, signal };
-            return await result(await http.attempt(asked, (touch) => { body.touch = touch; }));
+            return await result(await http.attempt(asked, (touch) => { body.touch = touch; }), asked, http.most);
         }
         catch (error) {
             if (body.failure !== undefined)
@@ -97,11 +100,12 @@ export async function upload(scope, path, given, params, { key, signal, progress
         await sleep(wait, signal);
     }
 }
-async function result({ chunks }) {
+async function result({ response, chunks }, asked, most) {
     let last;
-    for await (const line of linesOf(chunks))
+    const asker = askerOf(asked, response);
+    for await (const line of linesOf(chunks, most, () => tooLong(asker, most)))
         if (line !== "")
-            last = JSON.parse(line);
+            last = objectOf(line, asker);
     if (last === undefined || !("done" in last))
         throw new Lost(new Error("the answer ends before its last line"));
     if (last.done)

@@ -33,11 +33,15 @@ export function behindLines(bytes: Uint8Array, count: number): Uint8Array {
   return bytes.subarray(at);
 }
 
-/** The same bytes in pieces that end where a line does. */
-export async function* wholeLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Piece, void, undefined> {
+/** The same bytes in pieces that end where a line does. A line of more than `most` bytes is not waited for. */
+export async function* wholeLines(chunks: AsyncIterable<Uint8Array>, most: number, tooLong: () => Error):
+  AsyncGenerator<Piece, void, undefined> {
   let rest: Uint8Array[] = [];
+  let held = 0;
   for await (const chunk of chunks) {
     const end = chunk.lastIndexOf(NEWLINE) + 1;
+    held = end === 0 ? held + chunk.length : chunk.length - end;
+    if (held > most) throw tooLong();
     if (end === 0) {
       rest.push(chunk);
       continue;
@@ -51,9 +55,9 @@ export async function* wholeLines(chunks: AsyncIterable<Uint8Array>): AsyncGener
 }
 
 /** The lines of these bytes as texts, without their ends. */
-export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+export async function* linesOf(chunks: AsyncIterable<Uint8Array>, most: number, tooLong: () => Error): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
-  for await (const { bytes } of wholeLines(chunks)) {
+  for await (const { bytes } of wholeLines(chunks, most, tooLong)) {
     const lines = decoder.decode(bytes).split("\n");
     lines.pop();
     yield* lines;

@@ -1,6 +1,7 @@
 /** A subscription over a channel of Phoenix. */
 
 import type { Channel, Socket } from "phoenix";
+import { FormDBError } from "./errors.js";
 import type { Following, Told } from "./live.js";
 import type { LiveEvent } from "./types.js";
 
@@ -101,7 +102,9 @@ class Joined {
 
 /** Events in their order, each once. */
 export async function* channelEvents(following: Following, transport: Transport | undefined): AsyncGenerator<LiveEvent, void, undefined> {
-  const { Socket } = await import("phoenix");
+  const { Socket } = await import("phoenix").catch((cause: unknown) => {
+    throw new FormDBError("the package phoenix, which channels need, cannot be loaded: install it, or follow over \"events\"", { cause });
+  });
   const { http } = following.scope;
   const queue = new Queue();
   const aborted = () => queue.fail(following.signal?.reason);

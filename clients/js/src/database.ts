@@ -2,6 +2,7 @@
 
 import type { Transport } from "./channel.js";
 import { Features } from "./features.js";
+import { jsonOf } from "./json.js";
 import { Journal } from "./journal.js";
 import { subscribe, type Carrier } from "./live.js";
 import { params } from "./query.js";
@@ -67,7 +68,7 @@ export class Database {
    * ("both") or left ("before"). To go on in another run, keep the `seq` of the last event and give it as `since`.
    */
   subscribe({ since, over, transport, signal, geometry, ...filter }: Subscription = {}): AsyncGenerator<LiveEvent, void, undefined> {
-    const words = params({ ...filter, geometry: geometry === undefined ? undefined : JSON.stringify(geometry) });
+    const words = params({ ...filter, geometry: geometry === undefined ? undefined : jsonOf(geometry) });
     const node = typeof process !== "undefined" && process.versions?.node !== undefined;
     return subscribe(this.#scope, words, since, over ?? (node ? "events" : "channel"), transport, signal);
   }

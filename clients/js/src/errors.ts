@@ -18,6 +18,20 @@ export class NotReplayable extends FormDBError {}
 /** What is to be uploaded cannot be read as what it should be. */
 export class BadSource extends FormDBError {}
 
+/** What was given to a call cannot be sent; nothing was. */
+export class BadCall extends FormDBError {}
+
+/** What came is not what a FormDB server answers with, or is larger than `maxAnswerBytes`. */
+export class BadAnswer extends FormDBError {
+  /** The status of HTTP. */
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** A problem document (RFC 9457), as far as it is known. */
 export type Problem = Readonly<Record<string, unknown>>;
 
@@ -47,9 +61,9 @@ export class ApiError extends FormDBError {
   readonly retryAfter: number | undefined;
 
   constructor(status: number, problem: Problem, { requestId, retryAfter }: Circumstances = {}) {
-    const code = String(problem["code"] ?? `http_${status}`);
-    const detail = String(problem["detail"] ?? problem["title"] ?? `the server answered ${status}`);
-    const pointer = typeof problem["pointer"] === "string" ? problem["pointer"] : undefined;
+    const code = textIn(problem, "code") ?? `http_${status}`;
+    const detail = textIn(problem, "detail") ?? textIn(problem, "title") ?? `the server answered ${status}`;
+    const pointer = textIn(problem, "pointer");
     const errors = Array.isArray(problem["errors"]) ? (problem["errors"] as Fault[]) : [];
     const more = errors.length > 1 ? `; ${errors.length - 1} more in .errors` : "";
     super(`${code}: ${detail}${pointer ? ` (at ${pointer})` : ""}${more}`);
@@ -101,6 +115,11 @@ export class UploadFailed extends ApiError {
 const BY_STATUS: ReadonlyMap<number, typeof ApiError> = new Map<number, typeof ApiError>([
   [401, Unauthorized], [403, Forbidden], [404, NotFound], [409, Conflict], [412, PreconditionFailed], [429, TooManyRequests],
 ]);
+
+function textIn(problem: Problem, name: string): string | undefined {
+  const value = problem[name];
+  return typeof value === "string" ? value : undefined;
+}
 
 /** The exception for an answer. */
 export function errorOf(status: number, problem: Problem, circumstances: Circumstances = {}): ApiError {

@@ -1,6 +1,7 @@
 /** Features of a database. */
 
 import { ACCEPTED, Download, type FeatureForm } from "./download.js";
+import { BadCall } from "./errors.js";
 import { featurePath, params, provenanceParams, textOf } from "./query.js";
 import type { Scope } from "./scope.js";
 import type { UploadSource } from "./source.js";
@@ -45,7 +46,7 @@ export class Features {
     const body = provenance === undefined ? feature : { ...feature, provenance };
     const conditions = ifAbsent ? { "if-none-match": "*" } : replacing(ifMatch);
     if (body.id === undefined || body.id === null) {
-      if (Object.keys(conditions).length > 0) throw new TypeError("a condition is about a feature with an id");
+      if (Object.keys(conditions).length > 0) throw new BadCall("a condition is about a feature with an id");
       return this.#scope.write("POST", "/features", { key, signal }, params(given), body);
     }
     return this.#scope.write("PUT", featurePath(body.id), { key, signal }, params(given), body, conditions);
@@ -94,12 +95,14 @@ export class Features {
   async count({ as_of, signal, ...where }: Where & AsOf = {}): Promise<number> {
     const { path, given, body, method } = question(where);
     const counted = [...given, ...params({ count: true })];
-    return (await this.#scope.at(as_of).read<Schema<"FeatureCount">>(path, { given: counted, body, method, signal })).numberMatched;
+    return (await this.#scope.at(as_of).read<Schema<"FeatureCount">>(path, { given: counted, body, method, has: { numberMatched: "number" }, signal })).numberMatched;
   }
 
   /** How many features are in each cell, `cell` degrees wide or a tile of `zoom`. */
   async heatmap({ as_of, signal, ...given }: Parameters<"getFeaturesHeatmap"> & Filters & AsOf): Promise<readonly Schema<"HeatmapCell">[]> {
-    return (await this.#scope.at(as_of).read<Schema<"Heatmap">>("/features/heatmap", { given: params(given), signal })).cells;
+    return (await this.#scope.at(as_of).read<Schema<"Heatmap">>("/features/heatmap", {
+      given: params(given), has: { cells: "array" }, signal,
+    })).cells;
   }
 
   /** The versions of a feature, the oldest first, with their provenance. */
@@ -107,7 +110,9 @@ export class Features {
     const scope = this.#scope.at(as_of);
     let since: number | null | undefined;
     do {
-      const page: Schema<"ProvenanceChain"> = await scope.read(`${featurePath(id)}/provenance`, { given: params({ since }), signal });
+      const page: Schema<"ProvenanceChain"> = await scope.read(`${featurePath(id)}/provenance`, {
+        given: params({ since }), has: { provenance_chain: "array", next: "any" }, signal,
+      });
       yield* page.provenance_chain;
       since = page.next;
     } while (since !== null);
@@ -144,13 +149,14 @@ export class Features {
 
 /** The condition that a version is still there. */
 function replacing(ifMatch: string | undefined): Record<string, string> {
+  if (ifMatch !== undefined && !/^[\x21\x23-\x7e]+$/.test(ifMatch)) throw new BadCall("ifMatch is the hash of a version: nothing was sent");
   return ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` };
 }
 
 /** Path, parameters and body of a search. */
 function question({ geometry, ...where }: Where) {
   if ([where.bbox, geometry, where.feature].filter((each) => each !== undefined).length > 1)
-    throw new TypeError("of bbox, geometry and feature there can be one");
+    throw new BadCall("of bbox, geometry and feature there can be one");
   if (geometry !== undefined) return { method: "POST", path: "/features/geometry", given: params(where), body: { geometry } };
   const path = where.feature === undefined ? "/features" : "/features/geometry";
   return { method: "GET", path, given: params({ ...where, bbox: where.bbox === undefined ? undefined : textOf(where.bbox) }), body: undefined };

@@ -1,12 +1,17 @@
 /** Calls: sent, sent again where that is safe, and their refusals as exceptions. */
 
-import { behindLines, chunksOf, joined, linesOf, wholeLines, type Piece } from "./bytes.js";
-import { ApiError, ConnectionFailed, errorOf, type Problem } from "./errors.js";
+import { badAnswer, objectOf, shown, tooLong, wholeOf, type Asker, type Members } from "./answer.js";
+import { behindLines, chunksOf, linesOf, wholeLines, type Piece } from "./bytes.js";
+import { ApiError, BadAnswer, ConnectionFailed, errorOf, type Problem } from "./errors.js";
+import { jsonOf } from "./json.js";
 import type { Pairs } from "./query.js";
 import { Attempts, sleep, transient, type Retry } from "./retry.js";
 
 /** `fetch`, or what is called in its place. */
 export type Fetch = (request: Request) => Promise<Response>;
+
+/** What is sent as it is. Not all platforms name what their `fetch` takes. */
+export type Content = string | Blob | ReadableStream<Uint8Array>;
 
 /** A request, without where it goes to. */
 export interface Asked {
@@ -16,7 +21,7 @@ export interface Asked {
   /** A document, sent as JSON. */
   readonly body?: unknown;
   /** Bytes to be sent as they are. */
-  readonly content?: BodyInit | undefined;
+  readonly content?: Content | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -98,13 +103,16 @@ export class Http {
   readonly #token: string | undefined;
   /** What calls go through. */
   readonly fetch: Fetch;
+  /** So many bytes an answer may have that is held whole, and a line of one that is not. */
+  readonly most: number;
 
-  constructor(url: string, token: string | undefined, retry: Retry, timeout: number, fetch: Fetch) {
+  constructor(url: string, token: string | undefined, retry: Retry, timeout: number, fetch: Fetch, most: number) {
     this.url = url;
     this.retry = retry;
     this.timeout = timeout;
     this.#token = token;
     this.fetch = fetch;
+    this.most = most;
   }
 
   /** Gives the credential to who opens a connection of another kind. */
@@ -118,7 +126,7 @@ export class Http {
     if (this.#token !== undefined) headers.set("authorization", `Bearer ${this.#token}`);
     let content = asked.content;
     if (asked.body !== undefined) {
-      content = JSON.stringify(asked.body);
+      content = jsonOf(asked.body);
       if (!headers.has("content-type")) headers.set("content-type", "application/json");
     }
     const query = asked.params?.length ? `?${new URLSearchParams(asked.params.map(([name, value]) => [name, value]))}` : "";
@@ -131,9 +139,9 @@ export class Http {
       const request = new Request(this.url + asked.path + query, init);
       try {
         response = await this.fetch(request);
-        if (!response.ok) throw await refusal(response);
+        if (!response.ok) throw await refusal(response, asked, this.most);
       } catch (error) {
-        throw error instanceof ApiError ? error : watch.meaning(error);
+        throw error instanceof ApiError || error instanceof BadAnswer ? error : watch.meaning(error);
       }
     } catch (error) {
       watch.end();
@@ -165,17 +173,17 @@ export class Http {
 
   /** The bytes of an answer as a whole. */
   async call(asked: Asked, repeat = true): Promise<Uint8Array> {
-    const whole = async ({ chunks }: Answer) => {
-      const parts: Uint8Array[] = [];
-      for await (const chunk of chunks) parts.push(chunk);
-      return parts.length === 1 ? parts[0]! : joined(parts);
-    };
+    const whole = ({ response, chunks }: Answer) => wholeOf(chunks, this.most, askerOf(asked, response));
     return this.ask(asked, whole, new Attempts(this.retry), repeat);
   }
 
-  /** The JSON of an answer. */
-  async json<T>(asked: Asked, repeat = true): Promise<T> {
-    return JSON.parse(new TextDecoder().decode(await this.call(asked, repeat))) as T;
+  /** The object of an answer, which has these members. */
+  async json<T>(asked: Asked, { repeat = true, has }: { repeat?: boolean; has?: Members | undefined } = {}): Promise<T> {
+    const parsed = async ({ response, chunks }: Answer) => {
+      const asker = askerOf(asked, response);
+      return objectOf<T>(new TextDecoder().decode(await wholeOf(chunks, this.most, asker)), asker, has);
+    };
+    return this.ask(asked, parsed, new Attempts(this.retry), repeat);
   }
 
   /**
@@ -189,9 +197,11 @@ export class Http {
     let given = 0;
     for (;;) {
       try {
-        const { chunks } = await this.ask(asked, async (answer) => answer, attempts);
+        const { response, chunks } = await this.ask(asked, async (answer) => answer, attempts);
+        const asker = askerOf(asked, response);
+        checkKind(response, asker, asked.headers?.["accept"]);
         let known = given;
-        for await (const { bytes, rows } of wholeLines(chunks)) {
+        for await (const { bytes, rows } of wholeLines(chunks, this.most, () => tooLong(asker, this.most))) {
           const fresh = Math.max(rows - known, 0);
           if (fresh > 0) {
             given += fresh;
@@ -231,8 +241,20 @@ async function* watched(response: Response, watch: Watch): AsyncGenerator<Uint8A
   }
 }
 
-async function refusal(response: Response): Promise<ApiError> {
-  const text = await response.text();
+/** The call that an answer is of, for messages. */
+export function askerOf({ method, path }: Asked, { status }: Response): Asker {
+  return { method, path, status };
+}
+
+/** Throws where an answer says that it is of another kind than was asked for. */
+export function checkKind(response: Response, asker: Asker, kind: string | undefined): void {
+  const found = response.headers.get("content-type");
+  if (found !== null && kind !== undefined && found.split(";")[0]!.trim().toLowerCase() !== kind) throw badAnswer(asker, kind, shown(found));
+}
+
+async function refusal(response: Response, asked: Asked, most: number): Promise<ApiError> {
+  const chunks = chunksOf(response.body ?? new Blob().stream());
+  const text = new TextDecoder().decode(await wholeOf(chunks, most, askerOf(asked, response)));
   let problem: Problem | undefined;
   try {
     const document: unknown = JSON.parse(text);
@@ -249,10 +271,11 @@ async function refusal(response: Response): Promise<ApiError> {
 }
 
 /** The messages of an answer of server-sent events (HTML, 9.2.6): name, id and data. Comments only keep the connection. */
-export async function* messagesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ name: string; id: string; data: string }, void, undefined> {
+export async function* messagesOf(chunks: AsyncIterable<Uint8Array>, most: number, tooLong: () => Error):
+  AsyncGenerator<{ name: string; id: string; data: string }, void, undefined> {
   let name = "message", id = "";
   let data: string[] = [];
-  for await (const full of linesOf(chunks)) {
+  for await (const full of linesOf(chunks, most, tooLong)) {
     const line = full.endsWith("\r") ? full.slice(0, -1) : full;
     const colon = line.indexOf(":");
     const field = colon < 0 ? line : line.slice(0, colon);

@@ -1,8 +1,9 @@
 /** Following a database as it is written. */
 
+import { objectOf, tooLong } from "./answer.js";
 import { channelEvents, type Transport } from "./channel.js";
-import { ApiError, FormDBError } from "./errors.js";
-import { Lost, messagesOf, type Asked } from "./http.js";
+import { ApiError, BadCall, FormDBError } from "./errors.js";
+import { askerOf, checkKind, Lost, messagesOf, type Asked } from "./http.js";
 import { params, type Pairs } from "./query.js";
 import { Attempts, sleep, transient, type Retry } from "./retry.js";
 import type { Scope } from "./scope.js";
@@ -95,7 +96,12 @@ export class Following {
 /** Events in their order, each once, over as many connections as it takes. */
 export async function* subscribe(scope: Scope, filter: Pairs, since: When | undefined, over: Carrier, transport: Transport | undefined,
   signal: AbortSignal | undefined): AsyncGenerator<LiveEvent, void, undefined> {
-  const about = await scope.plain<{ durable_seq: number; log: string }>("", { signal });
+  if (over !== "events" && over !== "channel") throw new BadCall(`over is "events" or "channel", and not ${JSON.stringify(over)}`);
+  if (over === "channel" && transport === undefined && typeof globalThis.WebSocket === "undefined")
+    throw new BadCall("there is no WebSocket here: give its class as transport, such as WebSocket of the package ws, or follow over \"events\"");
+  const about = await scope.plain<{ durable_seq: number; log: string }>("", {
+    has: { durable_seq: "number", log: "string" }, signal,
+  });
   // A history that is another one by now, such as of a copy, is refused by its log.
   const following = new Following(scope, filter, since ?? about.durable_seq, about.log, signal);
   yield* over === "events" ? streamed(following) : channelEvents(following, transport);
@@ -105,14 +111,17 @@ async function* streamed(following: Following): AsyncGenerator<LiveEvent, void, 
   const { http } = following.scope;
   for (;;) {
     try {
-      const { chunks } = await http.ask(following.asked(), async (answer) => answer, following.attempts);
-      for await (const { name, id, data } of messagesOf(chunks)) {
+      const asked = following.asked();
+      const { response, chunks } = await http.ask(asked, async (answer) => answer, following.attempts);
+      const asker = askerOf(asked, response);
+      checkKind(response, asker, "text/event-stream");
+      for await (const { name, id, data } of messagesOf(chunks, http.most, () => tooLong(asker, http.most))) {
         if (name === "closed") break;
         if (name !== "journal_event") {
           if (id !== "" && data === "") following.begun(Number(id));
           continue;
         }
-        const told = JSON.parse(data) as Told;
+        const told = objectOf<Told>(data, asker, { seq: "number", after: "number" });
         if (!following.next(told)) break;
         yield await following.event(told);
       }

@@ -62,7 +62,7 @@ export class Series {
   /** The same of all series whose ids begin so. */
   async aggregates(prefix: string, { as_of, signal, ...given }: Parameters<"getAggregateByPrefix"> & AsOf & AttributeFilters):
     Promise<Schema<"Aggregates">> {
-    return this.#scope.at(as_of).read(`${seriesPath(prefix.endsWith("*") ? prefix : `${prefix}*`)}/aggregate`, { given: params(given), signal });
+    return this.#scope.at(as_of).read(`${seriesPath(typeof prefix !== "string" || prefix.endsWith("*") ? prefix : `${prefix}*`)}/aggregate`, { given: params(given), signal });
   }
 
   /** The point with the greatest timestamp of one series. */
@@ -125,7 +125,9 @@ export class Series {
     const scope = this.#scope.at(as_of);
     let since: number | null | undefined;
     do {
-      const page: Schema<"SeriesProvenance"> = await scope.read(`${seriesPath(series)}/provenance`, { given: params({ start, end, since }), signal });
+      const page: Schema<"SeriesProvenance"> = await scope.read(`${seriesPath(series)}/provenance`, {
+        given: params({ start, end, since }), has: { provenance_chain: "array", next: "any" }, signal,
+      });
       yield* page.provenance_chain;
       since = page.next;
     } while (since !== null);
@@ -136,7 +138,7 @@ export class Series {
     let cursor: string | undefined;
     let whole: Omit<Schema<"SeriesDiff">, "links"> | undefined;
     do {
-      const asked = { given: params({ ...given, cursor }), signal };
+      const asked = { given: params({ ...given, cursor }), has: { added: "array", removed: "array", links: "array" } as const, signal };
       const { links, ...page }: Schema<"SeriesDiff"> = await this.#scope.plain(`${seriesPath(series)}/diff`, asked);
       whole = whole === undefined ? page : { ...whole, added: [...whole.added, ...page.added], removed: [...whole.removed, ...page.removed] };
       const next = links.find(({ rel }) => rel === "next")?.href;

@@ -3,6 +3,7 @@
 import { streamOf, chunksOf } from "./bytes.js";
 import { featuresOf } from "./collection.js";
 import { BadSource } from "./errors.js";
+import { jsonOf } from "./json.js";
 
 /** A body. `size` is in bytes where it is known; `replayable` says that `chunks` may be called again. */
 export interface Source {
@@ -44,7 +45,7 @@ function lines(make: () => Items, replayable: boolean): Source {
     const encoder = new TextEncoder();
     let text = "";
     for await (const item of make()) {
-      text += `${JSON.stringify(item)}\n`;
+      text += `${jsonOf(item)}\n`;
       if (text.length < CHUNK_CHARACTERS) continue;
       yield encoder.encode(text);
       text = "";
@@ -103,5 +104,7 @@ export async function sourceOf(given: UploadSource): Promise<Source> {
     return fileSource({ name, size: given.size, bytes: () => chunksOf(given.stream()) });
   }
   if ("chunks" in given) return given;
+  // Of what is all there, nothing is sent where one cannot be.
+  if (Array.isArray(given)) for (const item of given) jsonOf(item);
   return lines(() => given, Array.isArray(given));
 }

@@ -40,7 +40,8 @@ export class Transaction {
   async add(...operations: Operation[]): Promise<readonly string[]> {
     const write = { key: newKey(), signal: this.#signal };
     const path = `/transactions/${this.id}/operations`;
-    return (await this.#scope.write<Schema<"OperationsAdded">>("POST", path, write, this.#given, { operations })).feature_ids;
+    const has = { feature_ids: "array" } as const;
+    return (await this.#scope.write<Schema<"OperationsAdded">>("POST", path, write, this.#given, { operations }, undefined, has)).feature_ids;
   }
 
   /** Puts a feature; its id. */
@@ -76,7 +77,8 @@ export async function transaction<T>(scope: Scope, work: (txn: Transaction) => P
   scope.checkWritable();
   const path = `${scope.path}/transactions`;
   // A beginning whose answer is lost ends by itself.
-  const begun = await scope.http.json<Schema<"TransactionBegun">>({ method: "POST", path, body: readOnly ? { read_only: true } : undefined, signal });
+  const begun = await scope.http.json<Schema<"TransactionBegun">>({ method: "POST", path, body: readOnly ? { read_only: true } : undefined, signal },
+    { has: { transaction_id: "string", seq: "number" } });
   const abort = () => scope.http.call({ method: "POST", path: `${path}/${begun.transaction_id}/abort` });
   let result: T;
   try {

@@ -1,9 +1,10 @@
 /** Uploads: streams that are sent once more from their beginning when they broke off. */
 
+import { objectOf, tooLong } from "./answer.js";
 import { lineEnds, linesOf, streamOf } from "./bytes.js";
 import { ApiError, NotReplayable, UploadFailed, type Problem } from "./errors.js";
-import { Lost, newKey, type Answer } from "./http.js";
-import type { Pairs } from "./query.js";
+import { askerOf, Lost, newKey, type Answer, type Asked, type Content } from "./http.js";
+import { checkedKey, type Pairs } from "./query.js";
 import { Attempts, sleep, transient } from "./retry.js";
 import type { Scope } from "./scope.js";
 import { sourceOf, type Source, type UploadSource } from "./source.js";
@@ -46,7 +47,7 @@ class Body {
     }
   }
 
-  async content(): Promise<BodyInit> {
+  async content(): Promise<Content> {
     if (streams) return streamOf(this.chunks());
     const parts: BlobPart[] = [];
     for await (const chunk of this.chunks()) parts.push(new Blob([chunk as BlobPart]));
@@ -58,8 +59,9 @@ class Body {
 export async function upload(scope: Scope, path: string, given: UploadSource, params: Pairs,
   { key, signal, progress }: UploadOptions): Promise<Upload> {
   scope.checkWritable();
+  const sent = key === undefined ? newKey() : checkedKey(key);
   const source = await sourceOf(given);
-  const headers: Record<string, string> = { "content-type": source.contentType, "idempotency-key": key ?? newKey() };
+  const headers: Record<string, string> = { "content-type": source.contentType, "idempotency-key": sent };
   if (source.contentEncoding !== undefined) headers["content-encoding"] = source.contentEncoding;
   const { http } = scope;
   const attempts = new Attempts(http.retry);
@@ -71,7 +73,7 @@ export async function upload(scope: Scope, path: string, given: UploadSource, pa
     let retryAfter: number | undefined;
     try {
       const asked = { method: "POST", path: scope.path + path, params, content: await body.content(), headers, signal };
-      return await result(await http.attempt(asked, (touch) => { body.touch = touch; }));
+      return await result(await http.attempt(asked, (touch) => { body.touch = touch; }), asked, http.most);
     } catch (error) {
       if (body.failure !== undefined) throw body.failure.error;
       if (error instanceof Lost) {
@@ -95,9 +97,10 @@ export async function upload(scope: Scope, path: string, given: UploadSource, pa
   }
 }
 
-async function result({ chunks }: Answer): Promise<Upload> {
+async function result({ response, chunks }: Answer, asked: Asked, most: number): Promise<Upload> {
   let last: (Upload & { error?: Problem }) | undefined;
-  for await (const line of linesOf(chunks)) if (line !== "") last = JSON.parse(line) as Upload;
+  const asker = askerOf(asked, response);
+  for await (const line of linesOf(chunks, most, () => tooLong(asker, most))) if (line !== "") last = objectOf(line, asker);
   if (last === undefined || !("done" in last)) throw new Lost(new Error("the answer ends before its last line"));
   if (last.done) return last;
   const problem = last.error ?? {};

@@ -1,7 +1,7 @@
 // The code of the README, run as a reader would, on a server without data; and what the package is made of.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -55,7 +55,11 @@ test("it is installed from its folder, without a compiler and without the net, a
   // As npm has fetched it: what is not in the folder comes from where bin/setup has put it.
   const phoenix = run("npm", "pack", "--silent", join(HERE, "node_modules", "phoenix")).trim();
   run("npm", "install", "--no-audit", "--no-fund", "--silent", `./${phoenix}`);
-  run("npm", "install", "--no-audit", "--no-fund", "--silent", "--install-links", HERE);
+  writeFileSync(join(folder, ".npmrc"), "install-links=true\n");
+  run("npm", "install", "--no-audit", "--no-fund", "--silent", HERE);
+  // It stays a copy when npm installs again.
+  run("npm", "install", "--no-audit", "--no-fund", "--silent");
+  assert.ok(!lstatSync(join(folder, "node_modules", "formdb")).isSymbolicLink());
   assert.deepEqual(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith(".")).sort(), ["formdb", "phoenix"]);
   assert.ok(!readdirSync(join(folder, "node_modules", "formdb")).includes("src"));
   assert.equal(spawnSync(join(folder, "node_modules", ".bin", "formdb-verify"), { encoding: "utf8" }).status, 2);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import test from "node:test";
-import { ApiError, BadSource, Client, ConnectionFailed, FormDBError, NEVER, NotReplayable, TooManyRequests, Unauthorized, UploadFailed } from "formdb";
+import { ApiError, BadCall, BadSource, Client, ConnectionFailed, FormDBError, NEVER, NotReplayable, TooManyRequests, Unauthorized, UploadFailed } from "formdb";
 import { featuresOf } from "../dist/collection.js";
 import { fileSource } from "../dist/source.js";
 import { pause, taken } from "./server.mjs";
@@ -66,7 +66,7 @@ test("what may not be done twice is not sent twice", async () => {
 
 test("what is wrong with a call itself is thrown at once", async () => {
   let calls = 0;
-  await assert.rejects(made(async () => { calls++; }, { token: "two\nlines" }).database("x").info(), TypeError);
+  await assert.rejects(made(async () => { calls++; }).database("x").features.put({ type: "Feature", geometry: null, properties: { a: NaN } }), BadCall);
   assert.equal(calls, 0);
 });
 
