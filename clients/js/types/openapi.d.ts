@@ -6367,6 +6367,10 @@ export interface operations {
                 log?: string;
                 /** @description The hash of the block `since`. */
                 hash?: components["schemas"]["Hash"];
+                /** @description With `root`, a head that the journal had. */
+                tree_size?: number;
+                /** @description The root of the tree of that head. */
+                root?: components["schemas"]["Hash"];
                 /** @description Only blocks of this operation. */
                 type?: components["schemas"]["Operation"];
                 /** @description Only blocks about this series, or with a star at its end about those that begin so. */
