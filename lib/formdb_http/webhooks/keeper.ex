@@ -20,7 +20,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
     Writing
   }
 
-  alias FormdbHttp.Webhooks.{Address, Delivery, Known, Progress, Registration}
+  alias FormdbHttp.Webhooks.{Change, Delivery, Known, Progress, Registration}
   alias FormdbHttp.Webhooks.{SideFiles, Signature}
 
   @registry FormdbHttp.DatabaseRegistry
@@ -256,7 +256,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
 
   defp answer({:create, asked, opts}, state) do
     with {:ok, state} <- with_key(state),
-         {:ok, made} <- make(state, asked),
+         {:ok, made} <- Change.make(state, asked),
          new = %{address: asked.address.(), begins: true},
          {:ok, state, answer} <- commit(state, made, new, [expect: :absent] ++ opts) do
       {:reply, {:ok, answer}, state}
@@ -268,7 +268,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
   defp answer({:update, id, asked, opts}, state) do
     with {:ok, webhook} <- fetch(state, id),
          {:ok, state} <- with_key(state),
-         {:ok, made, new} <- change(state, webhook, asked),
+         {:ok, made, new} <- Change.of(state, webhook, asked),
          opts = [expect: {:seq, webhook.seq}] ++ opts,
          {:ok, state, answer} <- commit(state, made, new, opts) do
       {:reply, {:ok, answer}, state}
@@ -341,121 +341,6 @@ defmodule FormdbHttp.Webhooks.Keeper do
   defp with_key(state), do: {:ok, state}
 
   ## Changes
-
-  defp make(state, asked) do
-    id = asked[:id] || Registration.generate_id()
-
-    with :ok <- Registration.check_id(id),
-         :ok <- check_room(state) do
-      %{address: address, filter: filter, since: {_begins, since}} = asked
-
-      {:ok,
-       %Registration{
-         id: id,
-         seq: nil,
-         hash: nil,
-         time: nil,
-         actor: nil,
-         receiver: Address.shown(address.()),
-         filter: filter,
-         since: since,
-         active: Map.get(asked, :active, true),
-         nonce: Registration.generate_nonce(),
-         secrets: [Registration.generate_nonce()]
-       }}
-    end
-  end
-
-  defp check_room(%{webhooks: webhooks, config: %{webhooks_per_database: most}}) do
-    if map_size(webhooks) < most do
-      :ok
-    else
-      detail =
-        "the database has #{map_size(webhooks)} webhooks, as many as FORMDB_WEBHOOKS_PER_DATABASE allows; " <>
-          "delete one, or raise that"
-
-      {:error, %Error{code: :too_large, detail: detail}}
-    end
-  end
-
-  # What it is to be, and what of that stands beside the journal; `:unchanged` where nothing is
-  # asked for that is not so.
-  defp change(state, webhook, asked) do
-    with {:ok, changed, address} <- readdress(state, webhook, asked) do
-      changed = changed |> refilter(asked) |> begin_again(asked) |> rotate(asked)
-      changed = %{changed | active: Map.get(asked, :active, changed.active)}
-      resumed? = asked[:active] == true
-      new = %{address: address, begins: match?(%{since: {:there, _}}, asked), resumed: resumed?}
-
-      if changed == webhook and not (resumed? and stopped?(state, webhook)),
-        do: :unchanged,
-        else: {:ok, changed, new}
-    end
-  end
-
-  # The address is written anew where it is another one, or where it becomes that of this database.
-  defp readdress(state, webhook, asked) do
-    text = asked[:address] && asked.address.().text
-
-    case {Known.address(state, webhook), asked} do
-      {{:ok, %{text: ^text}}, _asked} ->
-        {:ok, webhook, nil}
-
-      {_known, %{address: address}} ->
-        with :ok <- check_place(state, webhook, asked), do: moved(webhook, address.())
-
-      {{:copy, address, _from}, %{active: true}} ->
-        moved(webhook, address)
-
-      _stays ->
-        {:ok, webhook, nil}
-    end
-  end
-
-  defp moved(webhook, address) do
-    webhook = raise_number(webhook, :address)
-    {:ok, %{webhook | receiver: Address.shown(address)}, address}
-  end
-
-  # A copy of a database does not know how far the webhooks of the other one got.
-  defp check_place(_state, _webhook, %{since: {:there, _since}}), do: :ok
-
-  defp check_place(state, webhook, _asked) do
-    case {Known.place(state, webhook), Known.address(state, webhook)} do
-      {{:unknown, _}, {:unknown, _}} ->
-        detail =
-          "it is not known here up to where this webhook was delivered; say from where it goes on"
-
-        {:error, %Error{code: :missing_parameter, detail: detail, pointer: "/since"}}
-
-      _known ->
-        :ok
-    end
-  end
-
-  # What is delivered is another thing then.
-  defp refilter(%{filter: same} = webhook, %{filter: same}), do: webhook
-  defp refilter(webhook, %{filter: filter}), do: %{webhook | filter: filter, version: nil}
-  defp refilter(webhook, _asked), do: webhook
-
-  defp begin_again(webhook, %{since: {:there, since}}),
-    do: %{raise_number(webhook, :since) | since: since, version: nil}
-
-  defp begin_again(webhook, _asked), do: webhook
-
-  defp rotate(webhook, %{rotate_secret: true}),
-    do: Registration.rotate(webhook, System.os_time(:second))
-
-  defp rotate(webhook, _asked), do: webhook
-
-  defp stopped?(state, webhook) do
-    match?(
-      {:ok, %{"stopped" => %{}}},
-      SideFiles.read_json(state.folder, SideFiles.name(webhook, :state))
-    )
-  end
-
-  defp raise_number(webhook, which), do: update_in(webhook.numbers[which], &(&1 + 1))
 
   # What the block says is beside it before it is written, and what it said before until then.
   defp commit(state, %{id: id} = webhook, new, opts) do
