@@ -71,7 +71,7 @@ def test_a_file_is_loaded_corrected_asked_undone_and_proved(cli: Cli, tmp_path: 
     assert cli.json("verify", id)[0]["blocks"] == [cli.db.as_of(1707).features.get(id)["formdb"]["seq"], 1708]
     assert "these are all 1708 blocks" in cli.said("verify", "--all")
     assert "in the way" in cli.run("revert", "-n", "-p", f"load={again['load']}", status=1).stdout
-    cli.said("revert", "1708", "--why", "it was right")
+    cli.said("revert", "1708", "--why", "it was right", "-y")
     assert cli.json("revert", "-n", "-p", f"load={again['load']}")[0]["reverted"] == 1707
     cli.said("revert", "-p", f"load={again['load']}", "--agent", "Ben", "-y")
     assert cli.said("query", "--count") == "0\n"

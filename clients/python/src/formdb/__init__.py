@@ -15,12 +15,12 @@ from ._source import BadSource
 from ._sync.client import Client, Database
 from ._sync.transaction import Transaction
 from .errors import (
-    ApiError, BadRequest, ConfigError, Conflict, ConnectionFailed, Forbidden, FormDBError, NotFound, NotReplayable,
+    ApiError, BadAnswer, BadCall, BadRequest, ConfigError, Conflict, ConnectionFailed, Forbidden, FormDBError, NotFound, NotReplayable,
     PreconditionFailed, ServerError, TooManyRequests, Unauthorized, UploadFailed,
 )
 
 __all__ = [
-    "NEVER", "ApiError", "AsyncClient", "AsyncDatabase", "AsyncTransaction", "BadRequest", "BadSource", "Client",
+    "NEVER", "ApiError", "AsyncClient", "AsyncDatabase", "AsyncTransaction", "BadAnswer", "BadCall", "BadRequest", "BadSource", "Client",
     "ConfigError", "Conflict", "ConnectionFailed", "Database", "Entry", "Event", "Feature", "Forbidden", "FormDBError",
     "Info", "NotFound", "NotReplayable", "Point", "PreconditionFailed", "Progress", "Retry", "Reverted", "ServerError",
     "TooManyRequests", "Transaction", "Unauthorized", "Upload", "UploadFailed", "Written",

@@ -14,14 +14,16 @@ Nobody but its owner may read it. A token is sent to the server that it is liste
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from .errors import ConfigError
+from .errors import BadCall, ConfigError
 
 DEFAULT_URL = "http://127.0.0.1:4000"
 
@@ -56,14 +58,29 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def settings(url: str | None = None, token: str | None = None, database: str | None = None) -> Settings:
     """An argument counts before the environment, and that before the file."""
     file = _read(config_path())
-    where = (url or os.environ.get("FORMDB_URL") or _text(file, "url") or DEFAULT_URL).rstrip("/")
+    where = (str(url or "") or os.environ.get("FORMDB_URL") or _text(file, "url") or DEFAULT_URL).rstrip("/")
     tokens = file.get("tokens", {})
     if not isinstance(tokens, dict):
         raise ConfigError(f"{config_path()}: [tokens] is no table")
     listed = next((_text(tokens, name) for name in tokens if name.rstrip("/") == where), None)
     credential = token or os.environ.get("FORMDB_TOKEN") or listed
     name = database or os.environ.get("FORMDB_DB") or _text(file, "database")
+    check_url(where)
+    # What a header cannot hold is refused by what sends it, with all of it in the message.
+    if credential and not re.fullmatch(r"[\x21-\x7e]+", credential):
+        raise BadCall("the token has characters that no token has: it is visible ASCII characters alone, without an end of line")
     return Settings(where, Secret(credential) if credential else None, name)
+
+
+def check_url(url: str) -> None:
+    """Refuses what is no address of a server."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0) and url.isprintable()
+    except ValueError:
+        good = False
+    if not good:
+        raise BadCall(f"{url!r} is no address of a server: one begins with http:// or https://")
 
 
 def _text(table: Mapping[str, Any], name: str) -> str | None:

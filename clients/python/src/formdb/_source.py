@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from ._query import jsonable
+from ._query import json_of
 from .errors import FormDBError
 
 NDJSON = "application/x-ndjson"
@@ -100,8 +100,7 @@ class Lines:
         self._make, self.replayable = make, replayable
 
     def chunks(self) -> Iterator[bytes]:
-        encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=jsonable).encode
-        return packed(encode(each).encode() for each in self._make())
+        return packed(json_of(each, (",", ":")) for each in self._make())
 
 
 class Collection:

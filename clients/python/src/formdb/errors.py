@@ -21,6 +21,18 @@ class NotReplayable(FormDBError):
     """An upload broke off whose source cannot be read from its beginning again."""
 
 
+class BadCall(FormDBError, ValueError):
+    """What was given to a call cannot be sent; nothing was."""
+
+
+class BadAnswer(FormDBError):
+    """What came is not what a FormDB server answers with, or is larger than `max_answer_bytes`. `status` is that of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class ConfigError(FormDBError):
     """The file of settings cannot be used."""
 
@@ -36,11 +48,14 @@ class ApiError(FormDBError):
     def __init__(self, status: int, problem: Mapping[str, Any], *, request_id: str | None = None,
                  retry_after: float | None = None) -> None:
         self.status = status
-        self.code = str(problem.get("code", f"http_{status}"))
-        self.title = str(problem.get("title", ""))
-        self.detail = str(problem.get("detail") or self.title or f"the server answered {status}")
-        self.pointer: str | None = problem.get("pointer")
-        self.errors: list[dict[str, Any]] = list(problem.get("errors", []))
+        # What is of another kind is no member of a problem.
+        texts = {name: value for name, value in problem.items() if isinstance(value, str)}
+        self.code = texts.get("code", f"http_{status}")
+        self.title = texts.get("title", "")
+        self.detail = texts.get("detail") or self.title or f"the server answered {status}"
+        self.pointer = texts.get("pointer")
+        errors = problem.get("errors")
+        self.errors: list[dict[str, Any]] = [*errors] if isinstance(errors, list) else []
         self.members = dict(problem)
         self.request_id = request_id
         self.retry_after = retry_after

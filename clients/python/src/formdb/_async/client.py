@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import httpx
 
+from .._answer import ANSWER_BYTES
 from .._config import Secret, settings
 from .._models import Bbox, Event, Geometry, Info, Provenance, When, Where, Written
-from .._query import params
+from .._query import json_of, params, segment
 from .._retry import Retry
 from ..errors import NotFound
 from .features import AsyncFeatures
@@ -58,14 +58,14 @@ class AsyncDatabase:
         so); `matched` says whether a feature came in ("after"), changed ("both") or left ("before"). To go on in another run, keep the
         `seq` of the last event and give it as `since`.
         """
-        filter = params(where, bbox=bbox, geometry=None if geometry is None else json.dumps(geometry), predicate=predicate, ids=ids,
+        filter = params(where, bbox=bbox, geometry=None if geometry is None else json_of(geometry).decode(), predicate=predicate, ids=ids,
                         series_id=series, type=type)
         async for event in subscribe(self._scope, filter, since):
             yield event
 
     async def info(self) -> Info:
         """The database in figures."""
-        return Info.of(await self._scope.plain(""))
+        return Info.of(await self._scope.plain("", has={"id": str, "status": str}))
 
     async def schema(self) -> dict[str, Any]:
         """What is in it: properties and their types, geometries, series."""
@@ -94,13 +94,14 @@ class AsyncClient:
 
     Without `url` and `token` these are `FORMDB_URL` and `FORMDB_TOKEN`, or those of the configuration file; without any
     it is http://127.0.0.1:4000. Calls that fail for a moment are sent again as `retry` says, and a write has an
-    `Idempotency-Key`, so that it happens once. One client serves any number of calls at a time.
+    `Idempotency-Key`, so that it happens once. One client serves any number of calls at a time. An answer that is held whole, and a line of one that is
+    not, may have `max_answer_bytes` (128 MiB); downloads have no bound.
     """
 
     def __init__(self, url: str | None = None, *, token: str | None = None, retry: Retry = Retry(), timeout: float = 75.0,
-                 transport: httpx.AsyncBaseTransport | None = None) -> None:
+                 transport: httpx.AsyncBaseTransport | None = None, max_answer_bytes: int = ANSWER_BYTES) -> None:
         found = settings(url, token)
-        self._http = AsyncHttp(found.url, found.token, retry, timeout, transport)
+        self._http = AsyncHttp(found.url, found.token, retry, timeout, transport, max_answer_bytes)
 
     def __repr__(self) -> str:
         return f"<formdb server {self.url}>"
@@ -126,13 +127,15 @@ class AsyncClient:
 
     async def create(self, name: str | None = None) -> AsyncDatabase:
         """Creates a database, or opens the one of this name; without a name the server makes one up."""
+        if name is not None:
+            segment(name)
         answer = await self._http.call("POST", "/api/v1/databases", None, {} if name is None else {"name": name},
                                        repeat=name is not None)
-        return self.database(answer.json()["id"])
+        return self.database(answer.json({"id": str})["id"])
 
     async def databases(self) -> list[Info]:
         """The databases that one may read."""
-        answer = await self._http.read("/api/v1/databases")
+        answer = await self._http.read("/api/v1/databases", has={"databases": list})
         return [Info.of(each) for each in answer["databases"]]
 
     async def version(self) -> dict[str, Any]:
@@ -143,7 +146,7 @@ class AsyncClient:
     async def sign_in(self, username: str, password: str) -> AsyncClient:
         """A client with the token that a user is given, for as long as that is good."""
         answer = await self._http.call("POST", "/auth/token", None, {"username": username, "password": password}, repeat=False)
-        return AsyncClient(self.url, token=Secret(answer.json()["access_token"]), retry=self._http.retry)
+        return AsyncClient(self.url, token=Secret(answer.json({"access_token": str})["access_token"]), retry=self._http.retry)
 
     async def whoami(self) -> dict[str, Any] | None:
         """Who the credential is of and what it allows; None where the server asks for none."""

@@ -10,6 +10,7 @@ from .. import _frames
 from .._models import Bbox, Entry, Feature, Geometry, Progress, Provenance, Upload, When, Where, Written
 from .._query import Params, feature_path, params, provenance_params
 from .._source import Source
+from ..errors import BadCall
 from .download import download
 from .scope import AsyncScope
 from .upload import UploadSource, upload
@@ -42,9 +43,9 @@ class AsyncFeatures:
         body = dict(feature) if provenance is None else {**feature, "provenance": dict(provenance)}
         given = params(antimeridian=antimeridian, durability=durability)
         conditions = {"If-Match": f'"{if_match}"'} if if_match else {"If-None-Match": "*"} if if_absent else {}
-        if "id" not in body:
+        if body.get("id") is None:
             if conditions:
-                raise ValueError("a condition is about a feature with an id")
+                raise BadCall("a condition is about a feature with an id")
             return Written.of(await self._scope.write("POST", "/features", given, body, key=key))
         return Written.of(await self._scope.write("PUT", feature_path(body["id"]), given, body, key=key, headers=conditions))
 
@@ -99,7 +100,7 @@ class AsyncFeatures:
                     predicate: Predicate | None = None, where: Where | None = None, as_of: When | None = None) -> int:
         """How many features `search` would find."""
         method, path, given, body = _search(bbox, geometry, feature, predicate, where)
-        answer = await self._scope.at(as_of).read(path, given + params(count=True), body, method=method)
+        answer = await self._scope.at(as_of).read(path, given + params(count=True), body, method=method, has={"numberMatched": int})
         return int(answer["numberMatched"])
 
     async def heatmap(self, *, cell: float | tuple[float, float] | None = None, zoom: int | None = None,
@@ -107,7 +108,7 @@ class AsyncFeatures:
                       as_of: When | None = None) -> list[dict[str, Any]]:
         """How many features are in each cell, `cell` degrees wide or a tile of `zoom`."""
         given = params(where, cell=cell, zoom=zoom, bbox=bbox, sum=sum)
-        cells: list[dict[str, Any]] = (await self._scope.at(as_of).read("/features/heatmap", given))["cells"]
+        cells: list[dict[str, Any]] = (await self._scope.at(as_of).read("/features/heatmap", given, has={"cells": list}))["cells"]
         return cells
 
     async def history(self, id: str | int, *, as_of: When | None = None) -> AsyncIterator[Entry]:
@@ -115,7 +116,7 @@ class AsyncFeatures:
         since: int | None = None
         scope = self._scope.at(as_of)
         while True:
-            page = await scope.read(feature_path(id) + "/provenance", params(since=since))
+            page = await scope.read(feature_path(id) + "/provenance", params(since=since), has={"provenance_chain": list, "next": int | None})
             for entry in page["provenance_chain"]:
                 yield entry
             since = page["next"]
@@ -174,7 +175,7 @@ def _search(bbox: Bbox | None, geometry: Geometry | None, feature: str | None, p
             where: Where | None) -> tuple[str, str, Params, Any]:
     """Method, path, parameters and body of a search."""
     if sum(each is not None for each in (bbox, geometry, feature)) > 1:
-        raise ValueError("of bbox, geometry and feature there can be one")
+        raise BadCall("of bbox, geometry and feature there can be one")
     if geometry is not None:
         return "POST", "/features/geometry", params(where, predicate=predicate), {"geometry": geometry}
     path = "/features/geometry" if feature is not None else "/features"

@@ -28,7 +28,7 @@ class AsyncJournal:
         left = limit
         while left is None or left > 0:
             page = await self._scope.plain("/journal", given + params(
-                since=since, until=until, limit=None if left is None else min(left, 1000)))
+                since=since, until=until, limit=None if left is None else min(left, 1000)), {"entries": list, "next": int | None})
             for entry in page["entries"]:
                 yield entry
             if left is not None:
@@ -80,19 +80,19 @@ class AsyncJournal:
 
     async def head(self, size: int | None = None) -> verify.Head:
         """The head of the tree, now or at a size. Keep it outside of the server: it is what proofs are held against."""
-        log = (await self._scope.plain(""))["log"]
-        answer = await self._scope.plain("/tree", params(tree_size=size))
+        log = (await self._scope.plain("", has={"log": str}))["log"]
+        answer = await self._scope.plain("/tree", params(tree_size=size), {"tree_size": int, "root": str})
         return verify.Head.of({**answer, "log": log})
 
     async def consistency(self, old: verify.Head, new: verify.Head) -> Any:
         """The proof that the journal of one head goes on in another, as `verify.consistency` takes it."""
         if old.size == 0:
             return {"first": 0, "second": new.size, "path": []}
-        return await self._scope.plain("/proofs/consistency", params(first=old.size, second=new.size))
+        return await self._scope.plain("/proofs/consistency", params(first=old.size, second=new.size), {"path": list})
 
     async def inclusion(self, seq: int, head: verify.Head) -> Any:
         """The proof that a block is in the tree of a head, as `verify.inclusion` takes it."""
-        return await self._scope.plain("/proofs/inclusion", params(seq=seq, tree_size=head.size))
+        return await self._scope.plain("/proofs/inclusion", params(seq=seq, tree_size=head.size), {"path": list})
 
     async def verify(self, kept: verify.Head | None = None, blocks: Sequence[int] = ()) -> verify.Head:
         """Checks that today's journal continues a head that was kept, and has these blocks; today's head.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._answer import Members, object_of
 from .._models import When
 from .._query import Params, params, segment, text_of
+from ..errors import BadCall
 from .http import AsyncHttp
 
 
@@ -31,13 +32,14 @@ class AsyncScope:
     def state(self) -> Params:
         return params(as_of=self.as_of, transaction=self.transaction)
 
-    async def read(self, path: str, given: Params | None = None, body: Any = None, *, method: str = "GET") -> Any:
+    async def read(self, path: str, given: Params | None = None, body: Any = None, *, method: str = "GET",
+                   has: Members | None = None) -> Any:
         """A question about the state of this scope."""
-        return await self.http.read(self.path + path, [*(given or []), *self.state()], body, method=method)
+        return await self.http.read(self.path + path, [*(given or []), *self.state()], body, method=method, has=has)
 
-    async def plain(self, path: str, given: Params | None = None) -> Any:
+    async def plain(self, path: str, given: Params | None = None, has: Members | None = None) -> Any:
         """A question that has its own way to name a state."""
-        return await self.http.read(self.path + path, given)
+        return await self.http.read(self.path + path, given, has=has)
 
     async def write(self, method: str, path: str, given: Params | None = None, body: Any = None, *, key: str | None = None,
                     headers: dict[str, str] | None = None) -> Any:
@@ -46,13 +48,13 @@ class AsyncScope:
 
     def check_writable(self) -> None:
         if self.as_of is not None:
-            raise ValueError(f"this is the database as of {text_of(self.as_of)}: the past cannot be written")
+            raise BadCall(f"this is the database as of {text_of(self.as_of)}: the past cannot be written")
 
     async def pinned(self) -> AsyncScope:
         """The same, as of one sequence: what is asked of it twice is answered the same."""
         if self.as_of is not None or self.transaction is not None:
             return self
-        return replace(self, as_of=(await self.http.read(self.path))["seq"])
+        return replace(self, as_of=(await self.http.read(self.path, has={"seq": int}))["seq"])
 
     async def lines(self, path: str, given: Params, accept: str, body: Any = None, *, method: str = "GET") -> AsyncIterator[bytes]:
         """All lines of an answer, as of one state."""
@@ -63,4 +65,4 @@ class AsyncScope:
     async def rows(self, path: str, given: Params, body: Any = None, *, method: str = "GET") -> AsyncIterator[Any]:
         """All rows of an answer, as of one state."""
         async for line in self.lines(path, given, "application/x-ndjson", body, method=method):
-            yield json.loads(line)
+            yield object_of(line, f"{method} {self.path}{path}", 200)

@@ -36,7 +36,7 @@ class AsyncTransaction:
         outside = self._outside
         body = {"read_only": True} if self._read_only else None
         # A beginning whose answer is lost ends by itself.
-        begun = (await outside.http.call("POST", outside.path + "/transactions", None, body)).json()
+        begun = (await outside.http.call("POST", outside.path + "/transactions", None, body)).json({"transaction_id": str, "seq": int})
         self.id, self.seq = begun["transaction_id"], begun["seq"]
         self._scope = replace(outside, transaction=self.id)
         return self
@@ -68,7 +68,7 @@ class AsyncTransaction:
         """Adds operations as the API has them, all or none; the ids of the features that they put."""
         body = {"operations": [dict(each) for each in operations]}
         answer = await self._outside.http.write("POST", f"{self._outside.path}/transactions/{self.id}/operations", self._given, body,
-                                                key=new_key())
+                                                key=new_key(), has={"feature_ids": list})
         return list(answer["feature_ids"])
 
     async def put(self, feature: Mapping[str, Any], *, provenance: Provenance | None = None) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from .._answer import object_of
 from .._io import asleep
 from .._models import Progress, Upload
-from .._query import Params
+from .._query import Params, checked_key, json_of
 from .._retry import TRANSIENT_CODES
 from .._source import Lines, Source, achunks, file_source
 from ..errors import ApiError, NotReplayable, UploadFailed
-from .http import lines, new_key, refusal, transient, unreachable
+from .http import call_of, lines, new_key, refusal, transient, unreachable, whole
 from .scope import AsyncScope
 
 # A file; or features or points, as a list, as what is called for them anew, or as they come (which can be sent once).
@@ -30,6 +30,10 @@ def source_of(given: UploadSource) -> Source:
     if callable(given):
         return Lines(given, replayable=True)
     items = given
+    if isinstance(items, Sequence):
+        # Of what is all there, nothing is sent where one cannot be.
+        for each in items:
+            json_of(each)
     return Lines(lambda: items, replayable=isinstance(items, Sequence))
 
 
@@ -38,7 +42,7 @@ async def upload(scope: AsyncScope, path: str, given: UploadSource, params: Para
     """Sends a stream until all of it is written, once."""
     scope.check_writable()
     source = source_of(given)
-    fields = {"Content-Type": source.content_type, "Idempotency-Key": key or new_key()}
+    fields = {"Content-Type": source.content_type, "Idempotency-Key": new_key() if key is None else checked_key(key)}
     if source.content_encoding:
         fields["Content-Encoding"] = source.content_encoding
     if source.size is not None:
@@ -50,10 +54,10 @@ async def upload(scope: AsyncScope, path: str, given: UploadSource, params: Para
         watch = _Watch(source, progress, attempts.count)
         retry_after: float | None = None
         try:
-            request = http.client.build_request("POST", scope.path + path, params=params, content=watch.body(), headers=fields)
+            request = http.request("POST", scope.path + path, params, watch.body(), fields)
             response = await http.client.send(request, stream=True)
             try:
-                result = await _result(response)
+                result = await _result(response, http.most)
             finally:
                 await response.aclose()
             if isinstance(result, Upload):
@@ -96,13 +100,12 @@ class _Watch:
                 self._progress(Progress(self.sent, self._source.size, rows, self._attempt))
 
 
-async def _result(response: httpx.Response) -> Upload | ApiError:
+async def _result(response: httpx.Response, most: int) -> Upload | ApiError:
     if not response.is_success:
-        await response.aread()
-        return refusal(response)
+        return refusal(response, await whole(response, most))
     last: Any = None
-    async for line in lines(response):
-        last = json.loads(line)
+    async for line in lines(response, most):
+        last = object_of(line, call_of(response), response.status_code)
     if not isinstance(last, dict) or "done" not in last:
         raise httpx.RemoteProtocolError("the answer ends before its last line")
     written = Upload.of(last)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
+from .._answer import ANSWER_BYTES, Answer, Members, bad_answer, shown, too_long
 from .._config import Secret
 from .._io import sleep
-from .._query import Params, jsonable
+from .._query import Params, checked_key, json_of
 from .._retry import TRANSIENT_CODES, TRANSIENT_STATUSES, Attempts, Retry
-from ..errors import ApiError, ConnectionFailed, error_of
+from ..errors import ApiError, BadCall, ConnectionFailed, error_of
 
 USER_AGENT = "formdb-python/0.1.0"
 
@@ -34,11 +35,11 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-def refusal(response: httpx.Response) -> ApiError:
-    """The exception for an answer whose body was read."""
+def refusal(response: httpx.Response, content: bytes) -> ApiError:
+    """The exception for an answer with this content."""
     try:
-        problem = response.json()
-    except ValueError:
+        problem = json.loads(content)
+    except (ValueError, RecursionError):
         problem = None
     if not isinstance(problem, dict):
         problem = {"detail": f"{response.status_code} {response.reason_phrase} of something that is no FormDB server"}
@@ -63,8 +64,8 @@ class Http:
     """Connections to one server."""
 
     def __init__(self, url: str, token: Secret | None, retry: Retry, timeout: float,
-                 transport: httpx.BaseTransport | None = None) -> None:
-        self.url, self.retry = url, retry
+                 transport: httpx.BaseTransport | None = None, most: int = ANSWER_BYTES) -> None:
+        self.url, self.retry, self.most = url, retry, most
         self.client = httpx.Client(
             base_url=url, transport=transport, auth=Bearer(token) if token else None,
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)), headers={"User-Agent": USER_AGENT})
@@ -73,17 +74,21 @@ class Http:
         self.client.close()
 
     def call(self, method: str, path: str, params: Params | None = None, body: Any = None, *,
-                   headers: dict[str, str] | None = None, repeat: bool = True) -> httpx.Response:
+                   headers: dict[str, str] | None = None, repeat: bool = True) -> Answer:
         """An answer as a whole. With `repeat` off it is sent again only where it surely did not arrive."""
         fields = dict(headers or {})
         content = None
         if body is not None:
-            content = json.dumps(body, ensure_ascii=False, allow_nan=False, default=jsonable).encode()
+            content = json_of(body)
             fields.setdefault("Content-Type", "application/json")
         attempts = self.retry.begin()
         while True:
             try:
-                response = self.client.request(method, path, params=params, content=content, headers=fields)
+                response = self.client.send(self.request(method, path, params, content, fields), stream=True)
+                try:
+                    found = whole(response, self.most)
+                finally:
+                    response.close()
             except httpx.TransportError as error:
                 unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 wait = attempts.pause() if repeat or unsent else None
@@ -91,37 +96,46 @@ class Http:
                     raise unreachable(self.url, error, attempts) from error
             else:
                 if response.is_success:
-                    return response
-                refused = refusal(response)
+                    return Answer(call_of(response), response.status_code, found)
+                refused = refusal(response, found)
                 wait = attempts.pause(refused.retry_after) if transient(refused) and (repeat or refused.status == 429) else None
                 if wait is None:
                     raise refused
             sleep(wait)
 
-    def read(self, path: str, params: Params | None = None, body: Any = None, *, method: str = "GET") -> Any:
-        """The JSON of an answer to a question."""
-        return (self.call(method, path, params, body)).json()
+    def request(self, method: str, path: str, params: Params | None, content: Any, headers: dict[str, str]) -> httpx.Request:
+        try:
+            return self.client.build_request(method, path, params=params, content=content, headers=headers)
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise BadCall(f"this call cannot be sent: {error}") from None
+
+    def read(self, path: str, params: Params | None = None, body: Any = None, *, method: str = "GET",
+                   has: Members | None = None) -> Any:
+        """The object of an answer to a question, which has these members."""
+        return (self.call(method, path, params, body)).json(has)
 
     def write(self, method: str, path: str, params: Params | None = None, body: Any = None, *, key: str | None = None,
-                    headers: dict[str, str] | None = None) -> Any:
-        """The JSON of the answer to a write, which is done once however often it is sent."""
-        fields = {**(headers or {}), "Idempotency-Key": key or new_key()}
-        return (self.call(method, path, params, body, headers=fields)).json()
+                    headers: dict[str, str] | None = None, has: Members | None = None) -> Any:
+        """The object of the answer to a write, which is done once however often it is sent."""
+        fields = {**(headers or {}), "Idempotency-Key": new_key() if key is None else checked_key(key)}
+        return (self.call(method, path, params, body, headers=fields)).json(has)
 
     @contextmanager
     def stream(self, path: str, params: Params, accept: str, attempts: Attempts, *, method: str = "GET",
                      body: Any = None) -> Iterator[httpx.Response]:
         """An answer whose body is read as it comes."""
-        content = None if body is None else json.dumps(body, default=jsonable).encode()
+        content = None if body is None else json_of(body)
         fields = {"Accept": accept} if content is None else {"Accept": accept, "Content-Type": "application/json"}
         while True:
             refused: ApiError | None = None
             try:
-                request = self.client.build_request(method, path, params=params, content=content, headers=fields)
+                request = self.request(method, path, params, content, fields)
                 response = self.client.send(request, stream=True)
                 if not response.is_success:
-                    response.read()
-                    refused = refusal(response)
+                    try:
+                        refused = refusal(response, whole(response, self.most))
+                    finally:
+                        response.close()
             except httpx.TransportError as error:
                 wait = attempts.pause()
                 if wait is None:
@@ -134,6 +148,9 @@ class Http:
                     raise refused
             sleep(wait)
         try:
+            found = response.headers.get("content-type")
+            if found is not None and found.split(";")[0].strip().lower() != accept:
+                raise bad_answer(call_of(response), response.status_code, accept, shown(found.encode()))
             yield response
         finally:
             response.close()
@@ -150,7 +167,7 @@ class Http:
             seen = 0
             try:
                 with self.stream(path, params, accept, attempts, method=method, body=body) as response:
-                    for line in lines(response):
+                    for line in lines(response, self.most):
                         seen += 1
                         if seen > given:
                             given = seen
@@ -164,18 +181,39 @@ class Http:
             sleep(wait)
 
 
-def lines(response: httpx.Response) -> Iterator[bytes]:
-    """The lines of an answer."""
-    rest: Sequence[bytes] = ()
+def call_of(response: httpx.Response) -> str:
+    """The call that an answer is of, for messages."""
+    return f"{response.request.method} {response.request.url.path[:200]}"
+
+
+def whole(response: httpx.Response, most: int) -> bytes:
+    """The bytes of an answer, of which there may be so many."""
+    parts: list[bytes] = []
+    size = 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > most:
+            raise too_long(call_of(response), response.status_code, most)
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def lines(response: httpx.Response, most: int) -> Iterator[bytes]:
+    """The lines of an answer, of which each may have so many bytes."""
+    rest: list[bytes] = []
+    held = 0
     for chunk in response.iter_bytes():
         first, *others = chunk.split(b"\n")
+        held = held + len(first) if not others else len(others[-1])
+        if held > most:
+            raise too_long(call_of(response), response.status_code, most)
         if not others:
-            rest = (*rest, first)
+            rest.append(first)
             continue
         yield b"".join((*rest, first))
         *whole, last = others
         for line in whole:
             yield line
-        rest = (last,) if last else ()
+        rest = [last] if last else []
     if rest:
         yield b"".join(rest)

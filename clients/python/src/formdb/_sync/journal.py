@@ -28,7 +28,7 @@ class Journal:
         left = limit
         while left is None or left > 0:
             page = self._scope.plain("/journal", given + params(
-                since=since, until=until, limit=None if left is None else min(left, 1000)))
+                since=since, until=until, limit=None if left is None else min(left, 1000)), {"entries": list, "next": int | None})
             for entry in page["entries"]:
                 yield entry
             if left is not None:
@@ -80,19 +80,19 @@ class Journal:
 
     def head(self, size: int | None = None) -> verify.Head:
         """The head of the tree, now or at a size. Keep it outside of the server: it is what proofs are held against."""
-        log = (self._scope.plain(""))["log"]
-        answer = self._scope.plain("/tree", params(tree_size=size))
+        log = (self._scope.plain("", has={"log": str}))["log"]
+        answer = self._scope.plain("/tree", params(tree_size=size), {"tree_size": int, "root": str})
         return verify.Head.of({**answer, "log": log})
 
     def consistency(self, old: verify.Head, new: verify.Head) -> Any:
         """The proof that the journal of one head goes on in another, as `verify.consistency` takes it."""
         if old.size == 0:
             return {"first": 0, "second": new.size, "path": []}
-        return self._scope.plain("/proofs/consistency", params(first=old.size, second=new.size))
+        return self._scope.plain("/proofs/consistency", params(first=old.size, second=new.size), {"path": list})
 
     def inclusion(self, seq: int, head: verify.Head) -> Any:
         """The proof that a block is in the tree of a head, as `verify.inclusion` takes it."""
-        return self._scope.plain("/proofs/inclusion", params(seq=seq, tree_size=head.size))
+        return self._scope.plain("/proofs/inclusion", params(seq=seq, tree_size=head.size), {"path": list})
 
     def verify(self, kept: verify.Head | None = None, blocks: Sequence[int] = ()) -> verify.Head:
         """Checks that today's journal continues a head that was kept, and has these blocks; today's head.

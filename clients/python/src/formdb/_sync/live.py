@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 
+from .._answer import object_of
 from .._io import sleep
 from .._models import Event, When
 from .._query import Params, params
 from .._retry import Retry
 from ..errors import FormDBError
-from .http import lines
+from .http import call_of, lines
 from .scope import Scope
 
 # Whoever follows goes on following, for as long as the server may be away.
@@ -24,7 +24,7 @@ FAULTS = 5
 
 def subscribe(scope: Scope, filter: Params, since: When | None) -> Iterator[Event]:
     """Events in their order, each once, over as many connections as it takes."""
-    about = scope.http.read(scope.path)
+    about = scope.http.read(scope.path, has={"durable_seq": int, "log": str})
     # A history that is another one by now, such as of a copy, is refused by its log.
     place = params(since=about["durable_seq"] if since is None else since, log=about["log"])
     attempts = FOREVER.begin()
@@ -34,7 +34,7 @@ def subscribe(scope: Scope, filter: Params, since: When | None) -> Iterator[Even
     while True:
         try:
             with scope.http.stream(scope.path + "/journal/stream", filter + place, "text/event-stream", attempts) as response:
-                for name, data in _messages(response):
+                for name, data in _messages(response, scope.http.most):
                     if name == "closed":
                         break
                     attempts.progressed()
@@ -57,10 +57,10 @@ def subscribe(scope: Scope, filter: Params, since: When | None) -> Iterator[Even
         sleep(attempts.pause() or 0)
 
 
-def _messages(response: httpx.Response) -> Iterator[tuple[str, Any]]:
+def _messages(response: httpx.Response, most: int) -> Iterator[tuple[str, Any]]:
     """Name and data of each message (HTML, 9.2.6). Comments only keep the connection."""
     name, data = "message", list[bytes]()
-    for line in lines(response):
+    for line in lines(response, most):
         field, _, value = line.rstrip(b"\r").partition(b":")
         value = value.removeprefix(b" ")
         if field == b"event":
@@ -69,7 +69,8 @@ def _messages(response: httpx.Response) -> Iterator[tuple[str, Any]]:
             data.append(value)
         elif line.rstrip(b"\r") == b"":
             if data:
-                yield name, json.loads(b"\n".join(data))
+                yield name, object_of(b"\n".join(data), call_of(response), response.status_code,
+                                      {"seq": int, "after": int} if name == "journal_event" else None)
             name, data = "message", []
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._answer import Members, object_of
 from .._models import When
 from .._query import Params, params, segment, text_of
+from ..errors import BadCall
 from .http import Http
 
 
@@ -31,13 +32,14 @@ class Scope:
     def state(self) -> Params:
         return params(as_of=self.as_of, transaction=self.transaction)
 
-    def read(self, path: str, given: Params | None = None, body: Any = None, *, method: str = "GET") -> Any:
+    def read(self, path: str, given: Params | None = None, body: Any = None, *, method: str = "GET",
+                   has: Members | None = None) -> Any:
         """A question about the state of this scope."""
-        return self.http.read(self.path + path, [*(given or []), *self.state()], body, method=method)
+        return self.http.read(self.path + path, [*(given or []), *self.state()], body, method=method, has=has)
 
-    def plain(self, path: str, given: Params | None = None) -> Any:
+    def plain(self, path: str, given: Params | None = None, has: Members | None = None) -> Any:
         """A question that has its own way to name a state."""
-        return self.http.read(self.path + path, given)
+        return self.http.read(self.path + path, given, has=has)
 
     def write(self, method: str, path: str, given: Params | None = None, body: Any = None, *, key: str | None = None,
                     headers: dict[str, str] | None = None) -> Any:
@@ -46,13 +48,13 @@ class Scope:
 
     def check_writable(self) -> None:
         if self.as_of is not None:
-            raise ValueError(f"this is the database as of {text_of(self.as_of)}: the past cannot be written")
+            raise BadCall(f"this is the database as of {text_of(self.as_of)}: the past cannot be written")
 
     def pinned(self) -> Scope:
         """The same, as of one sequence: what is asked of it twice is answered the same."""
         if self.as_of is not None or self.transaction is not None:
             return self
-        return replace(self, as_of=(self.http.read(self.path))["seq"])
+        return replace(self, as_of=(self.http.read(self.path, has={"seq": int}))["seq"])
 
     def lines(self, path: str, given: Params, accept: str, body: Any = None, *, method: str = "GET") -> Iterator[bytes]:
         """All lines of an answer, as of one state."""
@@ -63,4 +65,4 @@ class Scope:
     def rows(self, path: str, given: Params, body: Any = None, *, method: str = "GET") -> Iterator[Any]:
         """All rows of an answer, as of one state."""
         for line in self.lines(path, given, "application/x-ndjson", body, method=method):
-            yield json.loads(line)
+            yield object_of(line, f"{method} {self.path}{path}", 200)

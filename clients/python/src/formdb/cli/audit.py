@@ -12,6 +12,7 @@ import click
 from .. import verify as proofs
 from .._config import state_folder
 from .._sync.client import Database
+from ..errors import FormDBError
 from .context import Shared, pass_shared, shared_options
 from .output import console, line
 
@@ -34,7 +35,10 @@ def verify(shared: Shared, what: tuple[str, ...], head_file: Path | None, every:
     with shared.client() as client:
         db = shared.database_of(client)
         kept = proofs.KeptHead(head_file or _default(client.url, db.name))
-        old = kept.read()
+        try:
+            old = kept.read()
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise FormDBError(f"{kept.path} has no head that was kept: {error}") from None
         blocks = [seq for each in what for seq in _blocks(db, each)]
         head = db.journal.verify(old, blocks)
         if every:

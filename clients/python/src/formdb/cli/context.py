@@ -44,6 +44,8 @@ class Shared:
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    if value == "":
+        raise click.BadParameter("it is empty")
     if value not in (None, False) and parameter.name is not None:
         setattr(context.ensure_object(Shared), parameter.name, value)
     return value

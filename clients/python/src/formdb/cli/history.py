@@ -22,7 +22,7 @@ from .output import cell, console, line, table
 @click.option("--since", metavar="WHEN", help="Only after this sequence or time.")
 @click.option("--until", metavar="WHEN", help="Only up to this one.")
 @click.option("--oldest-first", is_flag=True, help="Else the newest comes first.")
-@click.option("--limit", type=int, default=50, show_default=True, metavar="N", help="At most so many; 0 for all.")
+@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, metavar="N", help="At most so many; 0 for all.")
 @shared_options
 @pass_shared
 def log(shared: Shared, feature: str | None, series: str | None, type_: str | None, actor: str | None, provenance: dict[str, str],
@@ -47,7 +47,7 @@ def log(shared: Shared, feature: str | None, series: str | None, type_: str | No
 @click.option("--feature", "features", multiple=True, metavar="ID", help="Only this feature. May be given several times.")
 @click.option("--series", metavar="ID", help="Only this series, or with a star at its end all that begin so.")
 @click.option("--type", "type_", metavar="OP", help="Only such as put_feature, delete_points, revert.")
-@click.option("--limit", type=int, metavar="N", help="End after so many.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after so many.")
 @shared_options
 @pass_shared
 def tail(shared: Shared, since: str | None, bbox: tuple[float, ...] | None, where: dict[str, list[str]], features: tuple[str, ...],
@@ -139,13 +139,15 @@ def revert(shared: Shared, sequences: tuple[int, ...], transaction: int | None, 
         filter["provenance"] = provenance
     if sum(map(bool, (sequences, transaction, first or last, filter))) == 0:
         raise click.UsageError("what is to be undone? Name sequences, --transaction, --from and --to, or --provenance")
+    if not (dry_run or yes or sys.stdin.isatty()):
+        # Nobody is there to be asked.
+        raise click.UsageError("there is no terminal to ask on: say -y to undo without asking, or -n to see what would be undone")
     reasons = {name: text for name, text in (("agent", agent), ("why", why)) if text is not None}
     with shared.client() as client:
         journal = shared.database_of(client).journal
         what: dict[str, Any] = {"sequences": list(sequences) or None, "transaction": transaction, "first": first, "last": last,
                                 "filter": filter or None, "partial": partial, "provenance": reasons or None}
-        asked = not dry_run and not yes and sys.stdin.isatty()
-        if dry_run or asked:
+        if dry_run or not yes:
             planned = journal.revert(dry_run=True, **what)
             if shared.json and dry_run:
                 line(planned.raw)
@@ -153,7 +155,7 @@ def revert(shared: Shared, sequences: tuple[int, ...], transaction: int | None, 
                 _plan(planned.operations, planned.conflicts, planned.conflict_count)
             if dry_run or planned.conflicts:
                 sys.exit(1 if planned.conflicts else 0)
-            click.confirm(f"undo {planned.reverted} blocks?", abort=True)
+            click.confirm(f"undo {planned.reverted} blocks?", default=False, abort=True)
         done = journal.revert(**what)
     if shared.json:
         line(done.raw)

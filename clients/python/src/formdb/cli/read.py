@@ -17,6 +17,8 @@ from .output import console, document, errors, line, shape, table
 SHOWN = 100
 # More columns than this are no table for people.
 COLUMNS = 8
+FEATURE_ENDINGS = (".geojson", ".json", ".ndjson", ".jsonl", ".geojsonl", ".geojsons", ".geojsonseq", ".csv")
+POINT_ENDINGS = (".csv", ".ndjson", ".jsonl")
 
 
 @click.command()
@@ -33,7 +35,7 @@ COLUMNS = 8
 @click.option("-a", "--aggregate", metavar="NAME,...", help="Such as avg,max,p95.")
 @click.option("--interval", metavar="1d", help="How long the buckets of an aggregate are.")
 @click.option("--tz", metavar="ZONE", help="The zone of times and of calendar days.")
-@click.option("--limit", type=int, metavar="N", help=f"At most so many ({SHOWN} in a table unless said otherwise).")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"At most so many ({SHOWN} in a table unless said otherwise).")
 @as_of_option
 @shared_options
 @pass_shared
@@ -46,6 +48,8 @@ def query(shared: Shared, series: str | None, bbox: tuple[float, ...] | None, ne
     formdb query --bbox 13,52,14,53 -w prop.kind=station
     formdb query 'mitte/*' --start 2026-03-01 -a avg,max --interval 1d --tz Europe/Berlin
     """
+    _check_kinds(series, {"--bbox": bbox, "--near": near, "-k": k, "--radius": radius, "--where": where},
+                 {"--start": start, "--end": end, "--value": value, "--aggregate": aggregate, "--interval": interval, "--tz": tz})
     with shared.client() as client:
         db = shared.database_of(client)
         if series is None:
@@ -60,6 +64,17 @@ def query(shared: Shared, series: str | None, bbox: tuple[float, ...] | None, ne
                 click.echo(sum(1 for _ in points))
             else:
                 _show(shared, points, ["series_id", "timestamp", "value"], limit)
+
+
+def _check_kinds(series: str | None, of_features: dict[str, Any], of_points: dict[str, Any]) -> None:
+    """Refuses what would be passed over: options of features where points are asked for, and the other way round."""
+    wrong = [name for name, value in (of_features if series is not None else of_points).items() if value not in (None, (), {}, False)]
+    if not wrong:
+        return
+    if series is not None:
+        raise click.UsageError(f"{', '.join(wrong)}: these are for features, and {series} is a series. Leave SERIES away, or ask for its "
+                               "points with --start, --end and --value")
+    raise click.UsageError(f"{', '.join(wrong)}: these are for points. Name a series, or * for all")
 
 
 def _features(shared: Shared, db: Database, bbox: tuple[float, ...] | None, near: tuple[float, ...] | None, k: int | None,
@@ -143,9 +158,14 @@ def export(shared: Shared, file: Path, series: str | None, bbox: tuple[float, ..
 
     A .csv without SERIES has all points. The file is there when it is whole. With - it goes to standard output.
     """
+    known = FEATURE_ENDINGS if series is None else POINT_ENDINGS
+    if str(file) != "-" and file.suffix.lower() not in known:
+        raise click.UsageError(f"{file}: its name does not say what to write; it ends in one of {', '.join(known)}")
     target = sys.stdout.buffer if str(file) == "-" else file
     if series is None and file.suffix.lower() == ".csv":
         series = "*"
+    points = {"--start": start, "--end": end, "--tz": tz, "--shape": shape}
+    _check_kinds(series, {"--bbox": bbox, "--where": where}, points)
     with shared.client() as client:
         db = shared.database_of(client)
         if series is None:
