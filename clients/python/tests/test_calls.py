@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -160,3 +161,21 @@ def test_the_command_refuses_what_it_would_pass_over(garbage: str, tmp_path: Pat
     for text in ("garbage", "[]", json.dumps({"tree_size": "x"})):
         head.write_text(text)
         assert str(head) in run("verify", "--head", str(head), "--url", garbage, "-d", "x", status=1)
+
+
+def test_pipes_are_read_as_standard_input_and_what_is_no_text_is_refused(garbage: str, tmp_path: Path) -> None:
+    pipe, noise = tmp_path / "pipe", tmp_path / "noise"
+    noise.write_bytes(bytes(range(256)) * 10)
+    for content, told in ((b"", "nothing came"), (noise.read_bytes(), "UTF-8")):
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+        writer.start()
+        assert told in run("load", str(pipe), "--url", garbage, "-d", "x", status=1)
+        writer.join()
+        pipe.unlink()
+    assert "nothing came" in run("load", "/dev/null", "--url", garbage, "-d", "x", status=1)
+
+
+def test_wrong_arguments_are_json_for_programs(garbage: str) -> None:
+    for words in (("query", "--limit", "-1", "--json"), ("--json", "query", "--nothing"), ("revert", "1", "-d", "x", "--json")):
+        assert json.loads(run(*words, "--url", garbage, status=2))["code"] == "usage"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ._config import state_folder
 from ._models import Progress, Upload
@@ -82,19 +82,29 @@ def _refuse_forgotten(note: Path, db: Database, key: str) -> None:
 
 @contextmanager
 def input_file(path: Path, form: str | None) -> Iterator[Path]:
-    """A file to be loaded; in place of "-" one with what comes on standard input, as long as it is needed.
+    """A file to be loaded; in place of "-", or of a pipe, one with what comes there, as long as it is needed.
 
     What is on disk can be sent again where a connection breaks off, and has a key by which it is known when it comes again.
     """
-    if str(path) != "-":
+    if str(path) == "-":
+        yield from _kept(sys.stdin.buffer, form)
+    elif path.is_fifo() or path.is_char_device():
+        # What a shell gives for <(...) can be read once, as standard input can.
+        with open(path, "rb") as given:
+            yield from _kept(given, form)
+    else:
         yield path
-        return
-    head = sys.stdin.buffer.read(HEAD_BYTES)
+
+
+def _kept(given: IO[bytes], form: str | None) -> Iterator[Path]:
+    head = given.read(HEAD_BYTES)
+    if not head:
+        raise FormDBError("nothing came: what was to be loaded is empty")
     packed = next((ending for ending, magic in PACKED.items() if head.startswith(magic)), "")
     ending = ending_of(head) if form is None else f".{form}{packed}"
     with tempfile.NamedTemporaryFile(prefix="formdb-load-", suffix=ending) as file:
         file.write(head)
-        shutil.copyfileobj(sys.stdin.buffer, file, CHUNK_BYTES)
+        shutil.copyfileobj(given, file, CHUNK_BYTES)
         file.flush()
         yield Path(file.name)
 

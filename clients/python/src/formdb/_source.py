@@ -280,6 +280,12 @@ def ending_of(head: bytes) -> str:
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if text.startswith(b"\x1e"):
         return ".geojsons" + coding
+    try:
+        good = "\0" not in codecs.getincrementaldecoder("utf-8")().decode(text)
+    except UnicodeDecodeError:
+        good = False
+    if not good:
+        raise BadSource("what came is no text in UTF-8: it is neither GeoJSON nor a table. What is packed otherwise is to be unpacked first")
     if not text.startswith(b"{"):
         return ".csv" + coding
     try:

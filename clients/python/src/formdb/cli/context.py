@@ -138,6 +138,11 @@ class Commands(click.Group):
         shared = ctx.ensure_object(Shared)
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            if not (shared.json or "--json" in sys.argv[1:]):
+                raise
+            click.echo(json.dumps({"code": "usage", "detail": error.format_message()}, ensure_ascii=False), err=True)
+            sys.exit(error.exit_code)
         except (FormDBError, ProofError, ValueError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
