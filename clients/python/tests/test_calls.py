@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -179,3 +181,18 @@ def test_pipes_are_read_as_standard_input_and_what_is_no_text_is_refused(garbage
 def test_wrong_arguments_are_json_for_programs(garbage: str) -> None:
     for words in (("query", "--limit", "-1", "--json"), ("--json", "query", "--nothing"), ("revert", "1", "-d", "x", "--json")):
         assert json.loads(run(*words, "--url", garbage, status=2))["code"] == "usage"
+
+
+def test_a_load_that_is_interrupted_says_how_far_it_came_and_how_to_go_on(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("series_id,timestamp,value\n" + "s,2026-01-01T00:00:00Z,1\n" * 100_000)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        words = ["load", str(table), "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "-d", "x"]
+        environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+        with subprocess.Popen([*COMMAND, *words], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as loading:
+            connection, _ = silent.accept()
+            with connection:
+                connection.recv(1000)
+                loading.send_signal(signal.SIGINT)
+                _, said = loading.communicate(timeout=30)
+    assert loading.returncode == 130 and "rows were sent" in said and "Run the same command again" in said and "Traceback" not in said

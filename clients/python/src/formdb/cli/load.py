@@ -21,6 +21,8 @@ from .output import console, errors, line, table
 
 SHOWN = 20
 SOME_LEFT_OUT = 3
+# As of a program that SIGINT ends.
+INTERRUPTED = 130
 
 
 @click.command()
@@ -66,8 +68,21 @@ def load(shared: Shared, files: tuple[Path, ...], create: bool, kind: str | None
                 planned = plan(readable, kind=kind, header=header, layer=layer, id_column=id_column, given=given, provenance=provenance,
                                again=again)
                 began = time.monotonic()
-                with bar(path, planned, quiet=shared.json) as progress:
-                    key, result = planned.load(db, progress)
+                sent = 0
+
+                def told(now: Progress, show: Callable[[Progress], None]) -> None:
+                    nonlocal sent
+                    sent = now.rows
+                    show(now)
+
+                try:
+                    with bar(path, planned, quiet=shared.json) as progress:
+                        key, result = planned.load(db, lambda now: told(now, progress))
+                except KeyboardInterrupt:
+                    detail = (f"{path}: ended after {sent:,} rows were sent; what was written stays. Run the same command again to go on: "
+                              "nothing is written twice")
+                    click.echo(json.dumps({"code": "interrupted", "detail": detail, "rows_sent": sent}) if shared.json else f"formdb: {detail}", err=True)
+                    sys.exit(INTERRUPTED)
             report(shared, path, db.name, key, result, planned, time.monotonic() - began)
             left_out += len(result.rejected)
             if rejected_file is not None:
