@@ -183,7 +183,8 @@ defmodule FormdbHttp.Webhooks.BesideTest do
       assert File.exists?(immutable)
       capture_log(fn -> hook(name, receiver) end)
       at(name, 3)
-      assert seqs(receiver) == [1, 1, 2, 3]
+      # The first one may have told of its own end.
+      assert seqs(receiver) in [[1, 1, 2, 3], [1, 2, 1, 2, 3]]
     end
 
     System.cmd("chattr", ["-i", immutable], stderr_to_stdout: true)
