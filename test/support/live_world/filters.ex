@@ -25,7 +25,10 @@ defmodule FormdbHttp.LiveWorld.Filters do
     end
   end
 
-  # Without a type that goes with nothing else in it, which is refused.
+  # Without a type that goes with nothing else in it, which is refused. What is deleted is outside.
+  defp that_can_be(%{"type" => "delete_feature", "fence" => told} = filter),
+    do: if("exit" in told, do: filter, else: Map.delete(filter, "type"))
+
   defp that_can_be(%{"type" => type} = filter) do
     features? = Enum.any?(filter, fn {key, _} -> of_features?(key) end)
     series? = is_map_key(filter, "series_id")
