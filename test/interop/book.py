@@ -6,7 +6,7 @@
 starts a server (MIX_ENV=prod, built before) and goes through the pages, each on a server without data: all
 commands of its `console` fences, its `python` fences as they stand, and its `sh` fences that a `text` fence
 follows. What the last two print has to be what the page shows. (What `curl` prints is the matter of the
-tests that `make test` runs.)
+tests that `make test` runs, and so are programs that serve, which are `py` fences.)
 
 Then every figure in an answer to a question is held against what pandas, shapely and PROJ work out from the
 same data (book/figures.py). A page that shows a figure without such a check fails, and so does every check

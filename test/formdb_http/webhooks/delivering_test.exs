@@ -323,7 +323,7 @@ defmodule FormdbHttp.Webhooks.DeliveringTest do
   @page "docs/howto/webhooks.md"
 
   test "the receiver of #{@page} takes what is signed, and each event once", %{name: name} do
-    [program] = Regex.run(~r/```python\n(.*?)```/s, File.read!(@page), capture: :all_but_first)
+    [program] = Regex.run(~r/```py\n(.*?)```/s, File.read!(@page), capture: :all_but_first)
 
     if python = System.find_executable("python3") do
       path = Path.join(System.tmp_dir!(), "receiver-#{System.unique_integer([:positive])}.py")
