@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Runs every benchmark against a fresh data folder, and keeps the results.
 #
-#   bench/run_all_benchmarks.sh [--quick] [--runs N] [--only NAME]...
+#   bench/run_all_benchmarks.sh [--quick] [--runs N] [--peers] [--only NAME]...
 #
 #   --quick       less work and shorter rounds: 4 minutes in all, once built
+#   --peers       in place of these, the same questions to this system and to others, which
+#                 are installed: at most 50 minutes, some 6 if quick (bench/peers/README.md)
 #   --runs N      measure each row in N rounds (3; 2 if quick), whose range is its noise
 #   --only NAME   only this benchmark; may be given more than once. Names are those below
 #
@@ -18,8 +20,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 names=(spatial_index temporal_index query_cache database storage http_read read_latency live webhook websocket_stress http_load)
+peers=(peers_geo)
 
-usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench/run_all_benchmarks.sh; echo "Names: ${names[*]}"; }
+usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench/run_all_benchmarks.sh; echo "Names: ${names[*]} ${peers[*]}"; }
 refuse() {
   printf 'run_all_benchmarks: %s\n' "$1" >&2
   exit 2
@@ -28,17 +31,19 @@ refuse() {
 BENCH_QUICK=
 BENCH_ROUNDS=
 only=()
+asked=()
 while [ "$#" -gt 0 ]; do
   case "$1" in
     --quick) BENCH_QUICK=1 ;;
+    --peers) asked+=("${peers[@]}") ;;
     --runs)
       [[ "${2-}" =~ ^[1-9][0-9]*$ ]] || refuse "--runs takes a whole number above 0, found '${2-}'"
       BENCH_ROUNDS=$2
       shift
       ;;
     --only)
-      [[ " ${names[*]} " == *" ${2-} "* && -n "${2-}" ]] ||
-        refuse "--only takes one of: ${names[*]}; found '${2-}'"
+      [[ " ${names[*]} ${peers[*]} " == *" ${2-} "* && -n "${2-}" ]] ||
+        refuse "--only takes one of: ${names[*]} ${peers[*]}; found '${2-}'"
       only+=("$2")
       shift
       ;;
@@ -52,6 +57,11 @@ while [ "$#" -gt 0 ]; do
 done
 : "${BENCH_ROUNDS:=$([ -n "$BENCH_QUICK" ] && echo 2 || echo 3)}"
 export BENCH_QUICK BENCH_ROUNDS
+if [ "${#only[@]}" -gt 0 ]; then
+  asked=("${only[@]}")
+elif [ "${#asked[@]}" -eq 0 ]; then
+  asked=("${names[@]}")
+fi
 
 # Containers and service managers start shells without HOME; Mix and Cargo need it.
 export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
@@ -63,6 +73,7 @@ export ELIXIR_ERL_OPTIONS="${ELIXIR_ERL_OPTIONS:-+fnu} +Bd"
 export MIX_ENV=dev
 
 bin/setup --tools
+if [[ " ${asked[*]}" == *" peers_"* ]]; then bin/setup --peers; fi
 mix compile
 MIX_ENV=prod mix compile
 
@@ -144,8 +155,8 @@ http_load() {
 
 statuses=()
 failed=()
-for name in "${names[@]}"; do
-  if [ "${#only[@]}" -gt 0 ] && [[ " ${only[*]} " != *" $name "* ]]; then continue; fi
+for name in "${names[@]}" "${peers[@]}"; do
+  if [[ " ${asked[*]} " != *" $name "* ]]; then continue; fi
   begun=$(date +%s)
   echo
   echo "== $name ($(date +%H:%M:%S))"
@@ -154,6 +165,8 @@ for name in "${names[@]}"; do
     http_load || status=$?
   elif [ "$name" = websocket_stress ]; then
     measured "$name" mix run bench/websocket_stress_test.exs || status=$?
+  elif [[ "$name" == peers_* ]]; then
+    measured "$name" mix run --no-start "bench/peers/${name#peers_}.exs" || status=$?
   else
     measured "$name" mix run "bench/${name}_bench.exs" || status=$?
   fi

@@ -13,6 +13,8 @@ defmodule Bench.Figure do
     * `:kept` - whether answers may come from the cache of results
     * `:hits` - how many of them did; `nil` where no such cache is near
     * `:checked` - which answers were checked, and against what
+    * `:row`, `:peer`, `:version`, `:durability` - of a figure that is one of several in a row of
+      a comparison: which row, who was asked, what of it, and when its writes are on disk
     * `:note`
   """
 
@@ -27,6 +29,10 @@ defmodule Bench.Figure do
     :target,
     :hits,
     :checked,
+    :row,
+    :peer,
+    :version,
+    :durability,
     :note,
     unit: "/s",
     better: :higher,

@@ -14,7 +14,8 @@ defmodule Bench.Results do
 
   # In the order in which they are told.
   @benchmarks ~w(spatial_index temporal_index query_cache database storage http_read
-                 read_latency http_load websocket_stress)
+                 read_latency http_load websocket_stress
+                 peers_geo peers_polygons peers_writes peers_bulk peers_time)
 
   @doc "The folder that is meant by a path or the name of a folder in bench/results."
   def folder(text) do

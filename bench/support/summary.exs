@@ -1,4 +1,4 @@
-Code.require_file("comparison.exs", __DIR__)
+for file <- ~w(comparison beside), do: Code.require_file("#{file}.exs", __DIR__)
 
 defmodule Bench.Summary do
   @moduledoc """
@@ -6,7 +6,7 @@ defmodule Bench.Summary do
   system, every figure beside the earlier system's, the target, and the last run kept.
   """
 
-  alias Bench.{Comparison, Figure, Results}
+  alias Bench.{Beside, Comparison, Figure, Results}
 
   @doc "The text, from results and those of an earlier run, or `nil`."
   def text(results, before) do
@@ -14,6 +14,7 @@ defmodule Bench.Summary do
       head(results, before),
       failures(results.run["benchmarks"] || []),
       promised(results),
+      Beside.text(results),
       Enum.map(results.records, &record(&1, before && Results.figures(before))),
       targets(results),
       changes(results, before)

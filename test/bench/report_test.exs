@@ -251,6 +251,33 @@ defmodule Bench.ReportTest do
       assert alone =~ "last run kept: none"
     end
 
+    test "set this system beside the best of the others, row by row", %{folder: folder} do
+      asked = fn row, peer, values, members ->
+        row("#{row}: #{peer}", values, [row: row, peer: peer, version: "1"] ++ members)
+      end
+
+      now =
+        results(folder, "1", [
+          asked.("box", "FormDB", [100, 300, 200], []),
+          asked.("box", "PostGIS", [50], []),
+          asked.("box", "Tile38", [400], durability: "each second"),
+          asked.("bulk", "FormDB", [2], unit: "s", better: :lower),
+          asked.("bulk", "PostGIS", [6], unit: "s", better: :lower),
+          asked.("alone", "FormDB", [7], []),
+          row("not compared", [1])
+        ])
+
+      text = IO.iodata_to_binary(Summary.text(now, nil))
+      assert text =~ "| box | 200.0 /s | 50.0 /s | 400.0 /s (each second) | **x0.50** |"
+      assert text =~ "| bulk | 2 s | 6 s |  | x3.00 |"
+      assert text =~ "| alone | 7.0 /s |  |  |  |"
+      assert text =~ "- **x0.50**: box (in memory)\n- x3.00: bulk (in memory)\n"
+      assert text =~ "FormDB 1; PostGIS 1; Tile38 1."
+
+      refute IO.iodata_to_binary(Summary.text(results(folder, "2", [row("a", [1])]), nil)) =~
+               "peers"
+    end
+
     defp cells(row), do: row |> String.replace("\\|", "") |> String.split("|") |> length()
 
     defp row(name, values, members \\ []),
