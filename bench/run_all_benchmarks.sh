@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Runs every benchmark against a fresh data folder, and keeps the results.
 #
-#   bench/run_all_benchmarks.sh [--quick] [--runs N] [--peers] [--only NAME]...
+#   bench/run_all_benchmarks.sh [--quick] [--runs N] [--peers] [--growth] [--only NAME]...
 #
 #   --quick       less work and shorter rounds: 4 minutes in all, once built
 #   --peers       in place of these, the same questions to this system and to others, which
 #                 are installed: at most 50 minutes, some 6 if quick (bench/peers/README.md)
+#   --growth      in place of these, how costs grow with data, and what heavy work does to readers:
+#                 an hour, up to 18 GiB of memory and 25 GB of disk; minutes if quick
 #   --runs N      measure each row in N rounds (3; 2 if quick), whose range is its noise
 #   --only NAME   only this benchmark; may be given more than once. Names are those below
 #
@@ -21,8 +23,10 @@ cd "$(dirname "$0")/.."
 
 names=(spatial_index temporal_index query_cache database storage http_read read_latency live webhook websocket_stress http_load)
 peers=(peers_geo)
+growth=(growth)
+all=("${names[@]}" "${peers[@]}" "${growth[@]}")
 
-usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench/run_all_benchmarks.sh; echo "Names: ${names[*]} ${peers[*]}"; }
+usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench/run_all_benchmarks.sh; echo "Names: ${all[*]}"; }
 refuse() {
   printf 'run_all_benchmarks: %s\n' "$1" >&2
   exit 2
@@ -36,14 +40,15 @@ while [ "$#" -gt 0 ]; do
   case "$1" in
     --quick) BENCH_QUICK=1 ;;
     --peers) asked+=("${peers[@]}") ;;
+    --growth) asked+=("${growth[@]}") ;;
     --runs)
       [[ "${2-}" =~ ^[1-9][0-9]*$ ]] || refuse "--runs takes a whole number above 0, found '${2-}'"
       BENCH_ROUNDS=$2
       shift
       ;;
     --only)
-      [[ " ${names[*]} ${peers[*]} " == *" ${2-} "* && -n "${2-}" ]] ||
-        refuse "--only takes one of: ${names[*]} ${peers[*]}; found '${2-}'"
+      [[ " ${all[*]} " == *" ${2-} "* && -n "${2-}" ]] ||
+        refuse "--only takes one of: ${all[*]}; found '${2-}'"
       only+=("$2")
       shift
       ;;
@@ -74,6 +79,7 @@ export MIX_ENV=dev
 
 bin/setup --tools
 if [[ " ${asked[*]}" == *" peers_"* ]]; then bin/setup --peers; fi
+if [[ " ${asked[*]} " == *" growth "* ]]; then bin/setup --growth; fi
 mix compile
 MIX_ENV=prod mix compile
 
@@ -155,7 +161,7 @@ http_load() {
 
 statuses=()
 failed=()
-for name in "${names[@]}" "${peers[@]}"; do
+for name in "${all[@]}"; do
   if [[ " ${asked[*]} " != *" $name "* ]]; then continue; fi
   begun=$(date +%s)
   echo

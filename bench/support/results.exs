@@ -1,5 +1,6 @@
 Code.require_file("measure.exs", __DIR__)
 Code.require_file("figure.exs", __DIR__)
+Code.require_file("../growth/curve.exs", __DIR__)
 
 defmodule Bench.Results do
   @moduledoc """
@@ -7,7 +8,7 @@ defmodule Bench.Results do
   says when, where and how they ran. Needs the engine's parser of JSON, and nothing started.
   """
 
-  alias Bench.Figure
+  alias Bench.{Curve, Figure}
   alias FormdbHttp.JSON
 
   @folder "bench/results"
@@ -15,7 +16,7 @@ defmodule Bench.Results do
   # In the order in which they are told.
   @benchmarks ~w(spatial_index temporal_index query_cache database storage http_read
                  read_latency http_load websocket_stress
-                 peers_geo peers_polygons peers_writes peers_bulk peers_time)
+                 peers_geo peers_polygons peers_writes peers_bulk peers_time growth interference)
 
   @doc "The folder that is meant by a path or the name of a folder in bench/results."
   def folder(text) do
@@ -66,7 +67,9 @@ defmodule Bench.Results do
       benchmark: object["benchmark"],
       finished: object["finished"],
       timed_by: object["timed_by"],
-      figures: Enum.map(object["figures"], &Figure.from_json/1)
+      figures: Enum.map(object["figures"], &Figure.from_json/1),
+      # Only growth has them.
+      curves: Enum.map(object["curves"] || [], &Curve.from_json/1)
     }
   end
 

@@ -1,4 +1,5 @@
 for file <- ~w(comparison beside), do: Code.require_file("#{file}.exs", __DIR__)
+Code.require_file("../growth/tell.exs", __DIR__)
 
 defmodule Bench.Summary do
   @moduledoc """
@@ -7,6 +8,7 @@ defmodule Bench.Summary do
   """
 
   alias Bench.{Beside, Comparison, Figure, Results}
+  alias Bench.Growth.Tell
 
   @doc "The text, from results and those of an earlier run, or `nil`."
   def text(results, before) do
@@ -16,7 +18,9 @@ defmodule Bench.Summary do
       promised(results),
       Beside.text(results),
       Enum.map(results.records, &record(&1, before && Results.figures(before))),
+      for(record <- results.records, do: Tell.tables(record.curves, results.folder)),
       targets(results),
+      for(record <- results.records, do: Tell.above(record.curves)),
       changes(results, before)
     ]
   end
