@@ -20,7 +20,7 @@ defmodule Bench.Growth.Asking do
   a bounded time.
 
   The first call of each is not counted: what is read from disk once, or prepared, is so then. A
-  question whose first call takes longer than #{3} s is not asked again.
+  question whose first call takes longer than three seconds is not asked again.
   """
 
   alias Bench.{Latency, Measure}
@@ -36,17 +36,22 @@ defmodule Bench.Growth.Asking do
   """
   def ask(question) do
     millis = Bench.scaled(question.millis, div(question.millis, 4))
-    {pid, monitor} = spawn_monitor(fn -> exit({:asked, asked(question, millis)}) end)
+    {pid, monitor} = spawn_monitor(fn -> exit({:asked, answered(question, millis)}) end)
 
     receive do
       {:DOWN, ^monitor, :process, ^pid, {:asked, point}} -> point
-      {:DOWN, ^monitor, :process, ^pid, why} -> {:wrong, Exception.format_exit(why)}
     after
       @patience + millis ->
         Process.exit(pid, :kill)
         receive do: ({:DOWN, ^monitor, :process, ^pid, _} -> :ok)
         %{"value" => @patience * 1_000, "over" => true, "calls" => 1}
     end
+  end
+
+  defp answered(question, millis) do
+    asked(question, millis)
+  rescue
+    error -> {:wrong, Exception.message(error)}
   end
 
   defp asked(%{ask: ask, check: check}, millis) do

@@ -21,8 +21,8 @@ defmodule Bench.Growth.Features do
   def world(kind, size),
     do: %{kind: kind, size: size, lattice: Lattice.new(size), rare: div(size, 10)}
 
-  @doc "How many features were written by a block."
-  def written(seq), do: max(seq - @defaults, 0)
+  @doc "How many features are written by a call. Each is a transaction, whose parts are no states."
+  def a_call(size), do: min(@a_call, div(size, 10))
 
   @doc "The block that wrote a feature."
   def seq(number), do: number + 1 + @defaults
@@ -34,7 +34,7 @@ defmodule Bench.Growth.Features do
   def load(name, world) do
     {:ok, %{seq: @defaults}} = FormdbHttp.set_defaults(name, %{"on_duplicate" => "keep"})
 
-    0..(world.size - 1)//@a_call
+    0..(world.size - 1)//a_call(world.size)
     |> Task.async_stream(&collection(world, &1), max_concurrency: 2, timeout: :infinity)
     |> Enum.map(fn {:ok, text} ->
       {micros, {:ok, _}} =
@@ -45,7 +45,7 @@ defmodule Bench.Growth.Features do
   end
 
   defp collection(world, first) do
-    last = min(first + @a_call, world.size) - 1
+    last = min(first + a_call(world.size), world.size) - 1
     features = for number <- first..last, do: [feature(world, number), ?,]
     text = IO.iodata_to_binary(features)
     ~s({"type":"FeatureCollection","features":[#{binary_part(text, 0, byte_size(text) - 1)}]})

@@ -10,8 +10,7 @@ defmodule Bench.Growth.Worlds do
   @doc "The worlds with their sizes, in a full run or a quick one: `{world, sizes}`."
   def all do
     [
-      {"points",
-       Bench.scaled([10_000, 100_000, 1_000_000, 10_000_000], [1_000, 10_000, 100_000])},
+      {"points", Bench.scaled([10_000, 100_000, 1_000_000, 10_000_000], [10_000, 100_000])},
       {"polygons", Bench.scaled([10_000, 100_000, 1_000_000], [1_000, 10_000])}
     ]
   end
