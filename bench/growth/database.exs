@@ -76,7 +76,7 @@ defmodule Bench.Growth.Database do
     micros
   end
 
-  defp collect, do: Enum.each(Process.list(), &:erlang.garbage_collect/1)
+  def collect, do: Enum.each(Process.list(), &:erlang.garbage_collect/1)
 
   defp info(name) do
     {:ok, info} = FormdbHttp.database(name)
@@ -84,7 +84,7 @@ defmodule Bench.Growth.Database do
   end
 
   # Resident memory of the whole process, in bytes.
-  defp resident do
+  def resident do
     [_, kib] = Regex.run(~r/^VmRSS:\s+(\d+) kB/m, File.read!("/proc/self/status"))
     String.to_integer(kib) * 1_024
   end
@@ -99,7 +99,7 @@ defmodule Bench.Growth.Database do
 
   ## Questions
 
-  defp ask(made, questions) do
+  def ask(made, questions) do
     Enum.reduce(questions, {[], 0}, fn question, {points, wrong} ->
       case Asking.ask(question) do
         {:wrong, why} ->
@@ -115,10 +115,10 @@ defmodule Bench.Growth.Database do
     |> then(fn {points, wrong} -> {Enum.reverse(points), wrong} end)
   end
 
-  defp point(made, name, should, unit, value) when is_number(value),
+  def point(made, name, should, unit, value) when is_number(value),
     do: point(made, name, should, unit, %{"value" => value})
 
-  defp point(made, name, should, unit, measured) do
+  def point(made, name, should, unit, measured) do
     tail =
       for key <- ["p99", "max"],
           measured[key],

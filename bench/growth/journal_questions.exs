@@ -11,14 +11,15 @@ defmodule Bench.Growth.JournalQuestions do
 
   @doc """
   All questions. Options: `:rare`, a type of which the first block is the only one; `:about`, a
-  function from 1, 2, ... to `{filter, sequences of all blocks that it finds}`.
+  function from 1, 2, ... to `{filter, sequences of all blocks that it finds}`; `:page`, how many blocks
+  are a page (100).
   """
   def all(name, kind, opts) do
     {:ok, %{seq: last, root: root}} = FormdbHttp.database(name)
     known = %{last: last, root: root, blocks: blocks(name, last)}
 
     questions =
-      pages(name, known) ++
+      pages(name, known, Keyword.get(opts, :page, 100)) ++
         filtered(name, known, opts) ++ blocks_and_times(name, known) ++ proofs(name, known)
 
     for question <- questions,
@@ -35,15 +36,15 @@ defmodule Bench.Growth.JournalQuestions do
 
   defp place(n, last), do: rem(n * 7_919, last) + 1
 
-  defp pages(name, known) do
+  defp pages(name, known, most) do
     half = div(known.last, 2)
-    limit = min(100, half)
+    limit = min(most, half)
     page = &FormdbHttp.journal(name, [limit: limit] ++ &1)
     all = fn seqs -> fn _n, answer -> check(answer, Enum.to_list(seqs)) end end
 
     [
       [
-        name: "first page of 100 blocks",
+        name: "first page of #{most} blocks",
         should: :constant,
         ask: fn _n -> page.([]) end,
         check: all.(1..limit)
@@ -61,7 +62,7 @@ defmodule Bench.Growth.JournalQuestions do
         check: all.((half + 1)..(half + limit))
       ],
       [
-        name: "the newest 100",
+        name: "the newest #{most}",
         should: :constant,
         ask: fn _n -> page.(order: :desc) end,
         check: all.(known.last..(known.last - limit + 1)//-1)
