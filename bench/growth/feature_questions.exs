@@ -10,6 +10,10 @@ defmodule Bench.Growth.FeatureQuestions do
   alias Bench.Growth.{Features, JournalQuestions, Lattice, Question, WriteQuestions}
   alias Bench.Measure
 
+  # So many features, and places, are asked for again and again: their documents are in memory,
+  # at every size.
+  @asked 500
+  @places 97
   # Boxes are so many cells wide and high.
   @side 6
   # Where the edges of an octagon end, in cells from the corner of its box.
@@ -51,7 +55,7 @@ defmodule Bench.Growth.FeatureQuestions do
   ## One feature
 
   defp lookups(name, opts, there) do
-    number = &rem(&1 * 7_919, there)
+    number = number(there)
 
     [
       [
@@ -86,7 +90,24 @@ defmodule Bench.Growth.FeatureQuestions do
         ask: fn n -> FormdbHttp.lineage(name, "f#{number.(n)}", opts) end,
         check: fn _n, {:ok, lineage} -> Measure.check!(not lineage.truncated, "no more") end
       ]
-    ] ++ if(opts == [], do: [difference(name, number)], else: [])
+    ] ++ if(opts == [], do: [difference(name, number), each_once(name, world)], else: [])
+  end
+
+  defp number(there), do: &rem(rem(&1, @asked) * 7_919, there)
+
+  # Read from the journal. It is the first question that reads these, and fewer than there are.
+  defp each_once(name, world) do
+    number = &rem(&1 * 7_919 + 13, world.size)
+
+    [
+      name: "feature by id, each once",
+      should: :log,
+      millis: 60,
+      ask: fn n -> FormdbHttp.get_feature(name, "f#{number.(n)}") end,
+      check: fn n, {:ok, feature} ->
+        Measure.check!(feature.seq == Features.seq(number.(n)), "the block of the feature")
+      end
+    ]
   end
 
   defp difference(name, number) do
@@ -104,13 +125,13 @@ defmodule Bench.Growth.FeatureQuestions do
 
   defp searches(name, world, opts, there) do
     lattice = world.lattice
-    place = &Lattice.place(lattice, &1, @side)
+    place = &Lattice.place(lattice, rem(&1, @places), @side)
     box = &Lattice.box(lattice, place.(&1), @side, @side)
 
     inside =
       &(lattice |> Lattice.inside(place.(&1), @side, @side) |> Enum.filter(fn i -> i < there end))
 
-    number = &rem(&1 * 7_919, there)
+    number = number(there)
     page = fn n, answer -> Features.check_page(answer, inside.(n), rem(n, 16) == 1) end
 
     [
