@@ -33,7 +33,7 @@ defmodule Bench.Growth.FeatureQuestions do
     read =
       for {suffix, opts, there} <- states,
           {part, questions} <- [
-            {"lookups", lookups(name, opts, there)},
+            {"lookups", lookups(name, world, opts, there)},
             {"searches", searches(name, world, opts, there)},
             {"totals", totals(name, world, opts, there)},
             {"lists", lists(name, world, opts, there)}
@@ -54,7 +54,7 @@ defmodule Bench.Growth.FeatureQuestions do
 
   ## One feature
 
-  defp lookups(name, opts, there) do
+  defp lookups(name, world, opts, there) do
     number = number(there)
 
     [
