@@ -78,7 +78,7 @@ pub use db::database::{Database, Info};
 pub use db::figures::{Figures, SnapshotFigures};
 pub use error::{Entity, Error, Fault, InvalidCode, Obstacle, Result};
 pub use geo::Predicate;
-pub use index::PlaceIndex;
+pub use index::{Held, IndexFigures, PlaceIndex};
 pub use inspect::{
     Appended, Diagnosis, LeftOut, Reach, SalvageReport, VerifyReport, diagnose, salvage, verify,
 };

@@ -12,16 +12,20 @@ use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use formdb_engine::fs::RealFileSystem;
+use formdb_engine::temporal::TemporalIndex;
 use formdb_engine::{Database, Durability, Error, IdempotencyKey, Limits, Transaction};
 
 /// The system's allocator, with a count of what it has handed out.
 struct Counting;
 
 static HANDED_OUT: AtomicIsize = AtomicIsize::new(0);
+/// With what glibc's allocator adds: a word before each, 32 bytes at least, in steps of 16.
+static TAKEN: AtomicIsize = AtomicIsize::new(0);
 
 fn count(bytes: usize, sign: isize) {
-    let bytes = isize::try_from(bytes).unwrap_or(isize::MAX);
-    HANDED_OUT.fetch_add(sign * bytes, Ordering::Relaxed);
+    let taken = (bytes + 8).next_multiple_of(16).max(32).cast_signed();
+    HANDED_OUT.fetch_add(sign * bytes.cast_signed(), Ordering::Relaxed);
+    TAKEN.fetch_add(sign * taken, Ordering::Relaxed);
 }
 
 // SAFETY: every call is passed on as it came.
@@ -156,6 +160,31 @@ fn the_estimate_is_near_what_is_taken_and_closing_gives_it_back() {
         let left = HANDED_OUT.load(Ordering::Relaxed) - before;
         assert!(left < empty + 300_000, "{what}: {left} bytes are left");
     }
+}
+
+/// What indexes take for each of what they hold, with the allocator's own: the figures in
+/// PERFORMANCE.md.
+#[test]
+fn a_series_with_one_point_takes_little() {
+    const SERIES: usize = 50_000;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let index = TemporalIndex::default();
+    // Not in order, as names rarely come.
+    let name = |n: usize| format!("series-{:05}", n * 7_919 % SERIES);
+    let before = TAKEN.load(Ordering::Relaxed);
+    for (n, seq) in (0..SERIES).zip(1..) {
+        index.insert(&name(n), &[7], &[1.0], seq, 1_000);
+    }
+    let each = (TAKEN.load(Ordering::Relaxed) - before) / SERIES as isize;
+    println!("memory: a series with one point takes {each} bytes");
+    assert!(each <= 400, "{each}");
+    let before = TAKEN.load(Ordering::Relaxed);
+    for (n, seq) in (0..SERIES).zip(SERIES as u64..) {
+        index.insert(&name(n), &[8], &[1.0], seq, 1_000);
+    }
+    let second = (TAKEN.load(Ordering::Relaxed) - before) / SERIES as isize;
+    println!("memory: a second point that comes alone takes {second} bytes");
+    assert!(second <= 120, "{second}");
 }
 
 /// Beyond the bound what adds is refused; reading and deleting go on, and make no room

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Catalog, Database, Error, Figures, HistogramFigures, Limits, Live, RecoveryPolicy, Result,
-    ResultCacheStats, ScrubStats, ScrubStep, to_hex,
+    Catalog, Database, Error, Figures, HistogramFigures, IndexFigures, Limits, Live,
+    RecoveryPolicy, Result, ResultCacheStats, ScrubStats, ScrubStep, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
 
@@ -323,12 +323,35 @@ struct FiguresMap {
     oldest_ns: u64,
     open_transactions: u64,
     index_bytes: u64,
+    index: IndexMap,
     opening_ns: u64,
     snapshots: u64,
     snapshot_failures: u64,
     snapshot_at_ns: Option<u64>,
     snapshot_ns: Option<u64>,
     snapshot_bytes: Option<u64>,
+}
+
+/// `IndexFigures` as a map.
+#[derive(NifMap)]
+struct IndexMap {
+    feature_bytes: u64,
+    versions: u64,
+    version_bytes: u64,
+    series_bytes: u64,
+    point_bytes: u64,
+}
+
+impl From<IndexFigures> for IndexMap {
+    fn from(index: IndexFigures) -> Self {
+        Self {
+            feature_bytes: index.features.bytes,
+            versions: index.versions.count,
+            version_bytes: index.versions.bytes,
+            series_bytes: index.series.bytes,
+            point_bytes: index.points.bytes,
+        }
+    }
 }
 
 /// `{[{bound, values}], values_beyond, sum}`.
@@ -356,6 +379,7 @@ impl From<Figures> for FiguresMap {
             oldest_ns: figures.oldest.map_or(0, nanos),
             open_transactions: figures.open_transactions,
             index_bytes: figures.index_bytes,
+            index: figures.index.into(),
             opening_ns: nanos(figures.opening),
             snapshots: figures.snapshots,
             snapshot_failures: figures.snapshot_failures,

@@ -266,6 +266,7 @@ impl Committer {
             features: self.state.indexes.features.read().len() as u64,
             series: self.state.indexes.series.listed() as u64,
             points: self.points,
+            times: self.state.indexes.series.times(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::database::Database;
 use crate::error::Result;
+use crate::index::IndexFigures;
 use crate::measure::HistogramFigures;
 
 /// What is measured of an open database, since it was opened.
@@ -26,6 +27,8 @@ pub struct Figures {
     pub open_transactions: u64,
     /// Bytes that the indexes take.
     pub index_bytes: u64,
+    /// What of that features, versions, series and points take.
+    pub index: IndexFigures,
     /// How long opening took.
     pub opening: Duration,
     /// Snapshots taken.
@@ -66,6 +69,7 @@ impl Database {
             oldest: counters.oldest.age(),
             open_transactions: self.sessions.table.count() as u64,
             index_bytes: counters.index_bytes.load(Ordering::Relaxed),
+            index: state.indexes.figures(),
             opening: self.recovered().elapsed,
             snapshots: snapshots.taken,
             snapshot_failures: snapshots.failures,

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::filter::{Bounds, Filter};
 use super::lives::{Life, Lives, end_seq, revivals};
 use super::summary::CachedSummary;
@@ -116,9 +118,10 @@ pub(super) struct Revival {
 /// 3. `bounds` are those of the runs.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    timestamps: Vec<i64>,
-    values: Vec<f64>,
-    runs: Vec<Run>,
+    // Of few points and runs, which most series have, in the place of where they would be.
+    timestamps: SmallVec<[i64; 2]>,
+    values: SmallVec<[f64; 2]>,
+    runs: SmallVec<[Run; 1]>,
     /// Those of the runs.
     lives: Lives,
     bounds: Bounds,
@@ -284,13 +287,13 @@ impl Chunk {
     pub(super) fn split_off(&mut self, place: usize) -> Self {
         self.summary = CachedSummary::default();
         let next_run = self.break_runs(place);
-        let mut runs = self.runs.split_off(next_run);
+        let mut runs: SmallVec<[Run; 1]> = self.runs.drain(next_run..).collect();
         for run in &mut runs {
             run.start -= place as u32;
         }
         let mut tail = Self {
-            timestamps: self.timestamps.split_off(place),
-            values: self.values.split_off(place),
+            timestamps: self.timestamps.drain(place..).collect(),
+            values: self.values.drain(place..).collect(),
             runs,
             lives: self.lives.clone(),
             ..Self::default()
@@ -623,7 +626,7 @@ fn is_of(written: u64, ends: &[u64], block: Option<u64>) -> bool {
 
 /// Inserts `items` at `place`. The column never grows past [`CAPACITY`], where
 /// `Vec` would double what a batch of odd size had filled.
-fn insert_slice<T: Copy>(column: &mut Vec<T>, place: usize, items: &[T]) {
+fn insert_slice<T: Copy>(column: &mut SmallVec<[T; 2]>, place: usize, items: &[T]) {
     let needed = column.len() + items.len();
     if needed > column.capacity() {
         // CAPACITY is a power of two, so this does not pass it.
@@ -632,7 +635,7 @@ fn insert_slice<T: Copy>(column: &mut Vec<T>, place: usize, items: &[T]) {
     if place == column.len() {
         column.extend_from_slice(items);
     } else {
-        column.splice(place..place, items.iter().copied());
+        column.insert_from_slice(place, items);
     }
 }
 

@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::thread::JoinHandle;
 
-use super::memory;
+use super::memory::{self, Held};
 use super::signatures::SignatureTable;
 use super::spatial::{ALIVE, SpatialEntry, SpatialIndex};
+use super::timeline::{Span, Timeline};
 use crate::mem::chunked::Chunked;
 use crate::mem::ids::{IdTable, number_of};
 use crate::types::{FeatureSignature, Rect};
@@ -38,6 +39,9 @@ pub struct FeatureIndex {
     current: Chunked<Version>,
     /// All other versions.
     superseded: Chunked<Older>,
+    /// All versions but tombstones in the order of their sequences, each with its
+    /// [`EnvelopeRef`].
+    timeline: Timeline,
     envelopes: Envelopes,
     spatial: SpatialIndex,
     /// Superseded versions that still are in the hot tree, in order of `end_seq`.
@@ -95,7 +99,8 @@ pub trait EnterVersions {
     /// Its table of ids and versions.
     fn index(&mut self) -> &mut FeatureIndex;
 
-    /// Takes note for the trees of what a block did, which the table knows already.
+    /// Takes note for the trees and the timeline of what a block did, which the table knows
+    /// already.
     /// Returns the sequence of the version that it superseded.
     fn follow(&mut self, block: Entered) -> Option<u64>;
 
@@ -116,9 +121,10 @@ pub trait EnterVersions {
         signature: &FeatureSignature,
         seq: u64,
     ) -> Option<u64> {
-        let superseded = self.index().record_put(id, envelope, signature, seq);
+        let (written, superseded) = self.index().record_put(id, envelope, signature, seq);
         self.follow(Entered {
             seq,
+            written,
             envelope,
             superseded,
         })
@@ -136,16 +142,20 @@ pub trait EnterVersions {
         let superseded = self.index().record_delete(id, seq)?;
         self.follow(Entered {
             seq,
+            written: EnvelopeRef::TOMBSTONE,
             envelope: None,
             superseded: Some(superseded),
         })
     }
 }
 
-/// What a block did that the trees do not know of yet.
+/// What a block did that the trees and the timeline do not know of yet.
 #[derive(Debug)]
 pub struct Entered {
     seq: u64,
+    /// Envelope of the version that it wrote.
+    written: EnvelopeRef,
+    /// The same.
     envelope: Option<Rect>,
     superseded: Option<(u32, Version)>,
 }
@@ -155,8 +165,16 @@ impl EnterVersions for FeatureIndex {
         self
     }
 
-    /// Enters it into the hot tree.
+    /// Enters it into the hot tree and the timeline.
     fn follow(&mut self, block: Entered) -> Option<u64> {
+        if !block.written.is_tombstone() {
+            self.timeline.begin(block.seq, block.written.0);
+        }
+        if let Some((_, ended)) = &block.superseded
+            && !ended.envelope.is_tombstone()
+        {
+            self.timeline.end(ended.begin_seq, block.seq);
+        }
         if let Some(rect) = block.envelope {
             self.spatial.insert(rect, block.seq);
         }
@@ -186,15 +204,15 @@ impl FeatureIndex {
         self.spatial.area()
     }
 
-    /// Everything about a new version but its place in the R-trees. Returns the
-    /// version it supersedes and where that went.
+    /// Everything about a new version but its place in the R-trees and the timeline. Returns
+    /// its envelope, and the version it supersedes and where that went.
     fn record_put(
         &mut self,
         id: &str,
         envelope: Option<Rect>,
         signature: &FeatureSignature,
         seq: u64,
-    ) -> Option<(u32, Version)> {
+    ) -> (EnvelopeRef, Option<(u32, Version)>) {
         let (number, new) = self.ids.get_or_insert(id);
         self.signatures.set(number, Some(signature));
         if new {
@@ -205,17 +223,15 @@ impl FeatureIndex {
                 envelope,
             });
             self.live += 1;
-            return None;
+            return (envelope, None);
         }
-        let before = self.current.get(number as usize)?.envelope;
+        let before = self.current.get(number as usize);
         // Features that stay where they are share their envelope.
-        let shared = !before.is_tombstone() && self.envelopes.get(before) == envelope;
-        let envelope = if shared {
-            before
-        } else {
-            self.envelopes.push(envelope)
-        };
-        self.supersede(number, envelope, seq)
+        let shared = before
+            .map(|before| before.envelope)
+            .filter(|before| !before.is_tombstone() && self.envelopes.get(*before) == envelope);
+        let envelope = shared.unwrap_or_else(|| self.envelopes.push(envelope));
+        (envelope, self.supersede(number, envelope, seq))
     }
 
     /// As [`Self::record_put`], of a tombstone.
@@ -258,6 +274,7 @@ impl FeatureIndex {
     /// pin it and find the versions in the history.
     pub fn archive(&mut self, published: u64, max: usize) -> bool {
         let due = |ended: &&Ended| ended.end_seq <= published;
+        self.spatial.tend();
         for _ in 0..max {
             let Some(&Ended { version, .. }) = self.ended.front().filter(due) else {
                 return false;
@@ -406,9 +423,20 @@ impl FeatureIndex {
         Some(&older.version)
     }
 
+    /// Has its history packed from that many versions on.
+    #[cfg(test)]
+    fn pack_from(&mut self, versions: usize) {
+        self.spatial.pack_from(versions);
+    }
+
     /// Bytes of memory that it takes, roughly and rather more: see
     /// [`crate::index::memory`]. O(1).
     pub(crate) fn memory(&self) -> usize {
+        memory::bytes(self.figures())
+    }
+
+    /// The same of features and of their earlier versions. O(1).
+    pub(crate) fn figures(&self) -> (Held, Held) {
         memory::of_features(self.current.len(), self.ids.bytes(), self.superseded.len())
     }
 
@@ -442,7 +470,7 @@ impl fmt::Debug for FeatureIndex {
 }
 
 /// Fills a [`FeatureIndex`] with everything the journal holds, for opening: the
-/// R-trees are built at the end, all at once, or on a thread of their own when it
+/// R-trees and the timeline are built at the end, all at once, or on a thread of their own when it
 /// comes from a snapshot, see [`FeatureRestorer`].
 ///
 /// The index answers like one that was filled by [`EnterVersions::put`] and
@@ -457,10 +485,10 @@ pub struct FeatureLoader {
 /// anew with it: when more than one in so many came after a snapshot, they are.
 const CATCH_UP: usize = 7;
 
-/// R-trees of a snapshot that are being built, and what came after it.
+/// R-trees and timeline of a snapshot that are being built, and what came after it.
 #[derive(Debug)]
 struct Planted {
-    trees: JoinHandle<SpatialIndex>,
+    trees: JoinHandle<(SpatialIndex, Timeline)>,
     later: Vec<Entered>,
 }
 
@@ -497,7 +525,7 @@ impl FeatureLoader {
 
     /// The finished index. O(n log n), or what is left of that in the background and
     /// O(log n) for each block since, whichever is less. Takes
-    /// 48 bytes a version for as long as it runs.
+    /// 80 bytes a version for as long as it runs.
     ///
     /// # Panics
     /// When the thread that builds the trees of a snapshot has.
@@ -506,7 +534,7 @@ impl FeatureLoader {
         let mut index = self.index;
         match self.planted {
             Some(Planted { trees, later }) => {
-                index.spatial = trees
+                (index.spatial, index.timeline) = trees
                     .join()
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 for block in later {
@@ -521,11 +549,13 @@ impl FeatureLoader {
 }
 
 impl FeatureIndex {
-    /// Builds the R-trees from all versions.
+    /// Builds the R-trees and the timeline from all versions.
     fn plant(&mut self) {
         let mut current = Vec::with_capacity(self.current.len());
         let mut ended = Vec::with_capacity(self.superseded.len());
+        let mut spans = Vec::with_capacity(self.current.len() + self.superseded.len());
         for newest in self.current.iter() {
+            spans.extend(newest.span(None));
             let entry = |version: &Version, end_seq| {
                 let rect = self.envelopes.get(version.envelope)?;
                 Some(SpatialEntry::new(rect, version.begin_seq, end_seq))
@@ -534,10 +564,23 @@ impl FeatureIndex {
             let mut successor = newest;
             while let Some(version) = self.before(successor) {
                 ended.extend(entry(version, successor.begin_seq));
+                spans.extend(version.span(Some(successor.begin_seq)));
                 successor = version;
             }
         }
+        self.timeline = Timeline::build(spans);
         self.spatial = SpatialIndex::bulk_load(current, ended);
+    }
+}
+
+impl Version {
+    /// What the timeline knows of it, if it is no tombstone.
+    fn span(&self, end_seq: Option<u64>) -> Option<Span> {
+        (!self.envelope.is_tombstone()).then_some(Span {
+            begin_seq: self.begin_seq,
+            end_seq,
+            tag: self.envelope.0,
+        })
     }
 }
 

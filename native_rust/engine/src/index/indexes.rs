@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use super::defaults::DefaultsTable;
 use super::generations::Generations;
 use super::reverts::RevertTable;
-use super::{BlockTable, FeatureIndex, TemporalIndex, VersionTable, memory};
+use super::{BlockTable, FeatureIndex, IndexFigures, TemporalIndex, VersionTable, memory};
 use crate::error::{Error, InvalidCode, Result};
 use crate::merkle::NodeTable;
 
@@ -122,6 +122,18 @@ impl Indexes {
         let attributes = self.attributes.read().memory() + self.webhooks.read().memory();
         let blocks = memory::of_blocks(self.published());
         features + self.series.memory() + attributes + blocks + tables
+    }
+
+    /// What they hold, and the memory that takes, as [`Self::memory`] has it.
+    pub(crate) fn figures(&self) -> IndexFigures {
+        let (features, versions) = self.features.read().figures();
+        let (series, points) = self.series.figures();
+        IndexFigures {
+            features,
+            versions,
+            series,
+            points,
+        }
     }
 
     /// To be held while an index is written, and dropped before the lock under which that

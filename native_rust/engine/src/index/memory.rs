@@ -7,15 +7,15 @@
 
 use crate::block::{Operation, Transaction};
 
-/// The newest version of a feature: its number by id, its envelope, its place in the
-/// R-tree, its shape.
-const FEATURE: usize = 180;
+/// The newest version of a feature: its number by id, its envelope, its places in the
+/// R-tree and in the timeline, its shape.
+const FEATURE: usize = 196;
 /// An earlier version.
 const VERSION: usize = 168;
 /// A byte of an id: arenas have spare room.
 const ID: usize = 2;
-/// A series, with its two entries by id.
-const SERIES: usize = 720;
+/// A series, with its two entries by id, and its chunk with one point.
+const SERIES: usize = 340;
 /// A point: two columns of eight bytes, and room to grow.
 const POINT: usize = 20;
 /// Points that stand as in their block: where from, until when; and a chunk that is
@@ -23,7 +23,7 @@ const POINT: usize = 20;
 const RUN: usize = 64;
 /// An idempotency key with what its transaction became, its place in the order of commits,
 /// and spare room in both tables.
-const KEY: usize = 240;
+const KEY: usize = 270;
 /// A block that was undone, and by which.
 const REVERT: usize = 40;
 /// Something of an id in a table of versions, with a list of its own.
@@ -33,14 +33,57 @@ const VERSION_OF_IT: usize = 32;
 /// A block: its place in the journal, and its share of the tree.
 const BLOCK: usize = 24;
 
-/// Bytes of a feature index.
-pub(crate) fn of_features(features: usize, id_bytes: usize, superseded: usize) -> usize {
-    features * FEATURE + id_bytes * ID + superseded * VERSION
+/// How many there are of something in an index, and the bytes of memory that all of them take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// How many.
+    pub count: u64,
+    /// An estimate, which tests hold against an allocator that counts.
+    pub bytes: u64,
 }
 
-/// Bytes of all series.
-pub(crate) fn of_series(series: usize, id_bytes: usize, points: usize, runs: usize) -> usize {
-    series * SERIES + id_bytes * ID + points * POINT + runs * RUN
+/// What the indexes of a database hold, published or not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IndexFigures {
+    /// Features that ever were, with their newest versions.
+    pub features: Held,
+    /// All earlier versions of these.
+    pub versions: Held,
+    /// Series that ever were, without their points.
+    pub series: Held,
+    /// Points that ever were.
+    pub points: Held,
+}
+
+impl Held {
+    fn new(count: usize, bytes: usize) -> Self {
+        Self {
+            count: count as u64,
+            bytes: bytes as u64,
+        }
+    }
+}
+
+/// Features with ids of so many bytes together, and their earlier versions.
+pub(crate) fn of_features(features: usize, id_bytes: usize, superseded: usize) -> (Held, Held) {
+    let newest = Held::new(features, features * FEATURE + id_bytes * ID);
+    (newest, Held::new(superseded, superseded * VERSION))
+}
+
+/// All series, and their points, which stand in so many runs.
+pub(crate) fn of_series(
+    series: usize,
+    id_bytes: usize,
+    points: usize,
+    runs: usize,
+) -> (Held, Held) {
+    let all = Held::new(series, series * SERIES + id_bytes * ID);
+    (all, Held::new(points, points * POINT + runs * RUN))
+}
+
+/// Bytes of two kinds of things together.
+pub(crate) fn bytes((one, other): (Held, Held)) -> usize {
+    usize::try_from(one.bytes + other.bytes).unwrap_or(usize::MAX)
 }
 
 /// Bytes of what is kept for each block.

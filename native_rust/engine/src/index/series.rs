@@ -1,10 +1,10 @@
 //! One time series: a B-tree of chunks.
 
+mod chunks;
 mod replaced;
 mod stored;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
@@ -13,6 +13,7 @@ use super::filter::Filter;
 use super::lives::end_seq;
 use super::range::{End, Order, Page, RangeQuery, Resume, Work, sources};
 use crate::types::Counted;
+use chunks::{Chunks, FIRST};
 
 pub use stored::{PartRun, SeriesPart};
 
@@ -121,9 +122,7 @@ const CHUNK_COST: usize = 1_024;
 /// 3. No chunk is empty.
 #[derive(Default)]
 pub struct Series {
-    // Boxed, so that a node, which has room for eleven, stays small: most
-    // series of a database of many are short.
-    pub(super) chunks: BTreeMap<Fence, Box<Chunk>>,
+    pub(super) chunks: Chunks,
     /// Points that are alive, published or not.
     alive: u64,
     /// Whether it has attributes, published or not.
@@ -171,7 +170,7 @@ impl Series {
         };
         let fence = self.make_room(timestamp);
         let next_fence = self.fence_after(fence);
-        let chunk = self.chunks.entry(fence).or_default();
+        let chunk = self.chunks.get_or_insert(fence);
         let place = chunk.count_until(timestamp);
         // Later points of the piece belong after those that stand there.
         let next_point = chunk.timestamp(place);
@@ -206,7 +205,7 @@ impl Series {
         let mut end_seq = 0;
         let mut done = 0_usize;
         let mut rest = None;
-        for (&fence, chunk) in self.chunks.range_mut(from..(end, 0)) {
+        for (fence, chunk) in self.chunks.range_mut(from..(end, 0)) {
             if done >= work {
                 rest = Some(fence);
                 break;
@@ -266,7 +265,7 @@ impl Series {
     ) -> (u64, Option<Fence>) {
         let from = from.unwrap_or_else(|| self.first_fence(revival.start));
         let (mut back, mut done) = (0, 0_usize);
-        for (&fence, chunk) in self.chunks.range_mut(from..(revival.end, 0)) {
+        for (fence, chunk) in self.chunks.range_mut(from..(revival.end, 0)) {
             if done >= work {
                 return (back, Some(fence));
             }
@@ -283,14 +282,14 @@ impl Series {
     /// some may stand before the fences that name it.
     pub(super) fn first_fence(&self, start: i64) -> Fence {
         let mut before = self.chunks.range(..(start, 0));
-        before.next_back().map_or((i64::MIN, 0), |(&f, _)| f)
+        before.next_back().map_or(FIRST, |(fence, _)| fence)
     }
 
     /// The fence of the chunk that a new point at `timestamp` goes to, which has
     /// room for it. The chunk is missing or empty where it is new.
     fn make_room(&mut self, timestamp: i64) -> Fence {
         let fence = self.fence_of(timestamp);
-        let Some(chunk) = self.chunks.get_mut(&fence) else {
+        let Some(chunk) = self.chunks.get_mut(fence) else {
             return fence;
         };
         if chunk.room() > 0 {
@@ -307,7 +306,7 @@ impl Series {
             _ => {
                 let tail = chunk.split_off(chunk.boundary());
                 let first = tail.timestamp(0).unwrap_or(i64::MAX);
-                self.chunks.insert((first, 0), Box::new(tail));
+                self.chunks.insert((first, 0), tail);
                 if first <= timestamp {
                     (first, 0)
                 } else {
@@ -320,15 +319,13 @@ impl Series {
     /// The last fence at or before `timestamp`, after whose points at that
     /// timestamp the next one goes.
     fn fence_of(&self, timestamp: i64) -> Fence {
-        if let Some((&last, _)) = self.chunks.last_key_value()
+        if let Some(last) = self.chunks.last_fence()
             && last.0 <= timestamp
         {
             return last;
         }
         let mut fences = self.chunks.range(..=(timestamp, u32::MAX));
-        fences
-            .next_back()
-            .map_or((i64::MIN, 0), |(&fence, _)| fence)
+        fences.next_back().map_or(FIRST, |(fence, _)| fence)
     }
 
     /// The timestamp of the fence after `fence`.
@@ -336,7 +333,7 @@ impl Series {
         let mut behind = self
             .chunks
             .range((Bound::Excluded(fence), Bound::Unbounded));
-        behind.next().map(|(&(timestamp, _), _)| timestamp)
+        behind.next().map(|((timestamp, _), _)| timestamp)
     }
 
     /// Appends the points of a page to `out`, in order, and returns where the
@@ -398,7 +395,7 @@ impl Series {
         match query.order {
             Order::Ascending => {
                 let chunks = self.first_fence(query.start)..(query.end, 0);
-                for (&(fence, number), chunk) in self.chunks.range(chunks) {
+                for ((fence, number), chunk) in self.chunks.range(chunks) {
                     // Such a fence says that no chunk before has a point at its timestamp.
                     let edge = (number == 0 && fence > query.start).then_some(fence);
                     if let Some(end) = stop(looked + page.taken(), edge) {
@@ -414,7 +411,7 @@ impl Series {
             }
             Order::Descending => {
                 let mut above = (i64::MAX, 1);
-                for (&fence, chunk) in self.chunks.range(..(query.end, 0)).rev() {
+                for (fence, chunk) in self.chunks.range(..(query.end, 0)).rev() {
                     // The first with a fence before the range was the last to look at.
                     if above.0 < query.start {
                         break;

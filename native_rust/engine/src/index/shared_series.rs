@@ -19,10 +19,20 @@ const AT_ONCE: usize = 16_384;
 /// A series under its lock. One thread writes; readers hold the lock for a page.
 #[derive(Debug, Default)]
 pub struct SharedSeries {
+    /// Its number in the order in which series were made.
+    pub(super) number: u32,
     series: RwLock<Series>,
 }
 
 impl SharedSeries {
+    /// An empty one.
+    pub(super) fn numbered(number: u32) -> Self {
+        Self {
+            number,
+            series: RwLock::default(),
+        }
+    }
+
     /// The series, for reading. Load the published sequence after this.
     pub fn read(&self) -> RwLockReadGuard<'_, Series> {
         self.series.read()
@@ -203,6 +213,23 @@ impl SharedSeries {
         let mut found = Vec::new();
         self.range(&last_at(at), budget, &mut found)?;
         Ok(found.pop())
+    }
+
+    /// First and last timestamp of its points from `start` on and before `end` that are alive.
+    /// O(log n + chunks there without such points).
+    pub(super) fn alive_within(&self, start: i64, end: i64) -> Option<(i64, i64)> {
+        let one = |order| {
+            let query = RangeQuery {
+                start,
+                end,
+                order,
+                ..last_at(u64::MAX)
+            };
+            let mut found = Vec::new();
+            self.read().range(&query, &mut found);
+            found.pop().map(|point: Point| point.timestamp)
+        };
+        one(Order::Ascending).zip(one(Order::Descending))
     }
 
     /// Whether a point is visible at `at`, if that can be told at once, as

@@ -1,6 +1,8 @@
-//! R*-trees over the envelopes of feature versions.
+//! Trees over the envelopes of feature versions.
 
+mod history;
 mod layer;
+mod packed;
 mod split;
 mod walk;
 
@@ -11,7 +13,9 @@ use std::ops::ControlFlow;
 use rstar::{AABB, RTreeNode, RTreeObject};
 
 use crate::types::Rect;
+use history::History;
 use layer::Layer;
+use packed::{Node, Packed};
 pub use walk::Placed;
 pub(super) use walk::{Parts, Portions, Step};
 
@@ -68,7 +72,7 @@ fn rect_of(envelope: &AABB<[f64; 2]>) -> Rect {
 ///    query at or after it needs only the hot layer.
 pub(super) struct SpatialIndex {
     hot: Layer,
-    history: Layer,
+    history: History,
     horizon: u64,
 }
 
@@ -84,7 +88,7 @@ impl SpatialIndex {
         Self {
             horizon: ended.iter().map(|entry| entry.end_seq).max().unwrap_or(0),
             hot: Layer::bulk_load(current),
-            history: Layer::bulk_load(ended),
+            history: History::build(ended),
         }
     }
 
@@ -113,15 +117,32 @@ impl SpatialIndex {
         }
     }
 
+    /// To be called after some versions were moved: has the history packed. O(log n).
+    pub(super) fn tend(&mut self) {
+        self.history.tend();
+    }
+
+    /// See [`History::set_young`].
+    #[cfg(test)]
+    pub(super) fn pack_from(&mut self, versions: usize) {
+        self.history.set_young(versions);
+    }
+
     /// Takes a version out as if it had never been. Cost as [`Layer::end`].
     pub(super) fn forget(&mut self, rect: Rect, begin_seq: u64) {
         self.hot.remove(rect, begin_seq);
     }
 
-    /// The layers that have what is visible at `at`.
+    /// The layers that have what is visible at `at`, but for packed trees.
     fn layers(&self, at: u64) -> impl Iterator<Item = &Layer> {
-        let history = (at < self.horizon).then_some(&self.history);
-        std::iter::once(&self.hot).chain(history)
+        let history = (at < self.horizon).then(|| self.history.layers());
+        std::iter::once(&self.hot).chain(history.into_iter().flatten())
+    }
+
+    /// The packed trees that may have what is visible at `at`.
+    fn packed(&self, at: u64) -> impl Iterator<Item = &Packed> {
+        let history = (at < self.horizon).then(|| self.history.packed(at));
+        history.into_iter().flatten()
     }
 
     /// Calls `found` with the sequence and the envelope of each version visible at
@@ -152,6 +173,18 @@ impl SpatialIndex {
                 }
             }
         }
+        let mut ended = false;
+        for packed in self.packed(at) {
+            for (place, piece) in pieces.iter().enumerate() {
+                let reported = pieces.get(..place).unwrap_or_default();
+                packed.touching(&aabb(piece), at, usize::MAX, |entry| {
+                    let rect = entry.rect();
+                    if !ended && !reported.iter().any(|r| r.intersects(&rect)) {
+                        ended = found(entry.begin_seq, rect).is_break();
+                    }
+                });
+            }
+        }
     }
 
     /// Calls `found` with the bound, the sequence and the envelope of each version
@@ -175,21 +208,19 @@ impl SpatialIndex {
         for layer in self.layers(at) {
             push_nodes(layer, layer.tree.root().children(), &bound, &mut queue);
         }
-        while let Some(Bounded {
-            bound: least,
-            node,
-            layer,
-        }) = queue.pop()
-        {
+        for packed in self.packed(at) {
+            push_packed((packed, None), at, &bound, &mut queue);
+        }
+        while let Some(Bounded { bound: least, node }) = queue.pop() {
             if done >= work {
                 return Some(least);
             }
             match node {
-                RTreeNode::Parent(parent) => {
+                Queued::Layer(layer, RTreeNode::Parent(parent)) => {
                     done += parent.children().len();
                     push_nodes(layer, parent.children(), &bound, &mut queue);
                 }
-                RTreeNode::Leaf(entry) => {
+                Queued::Layer(layer, RTreeNode::Leaf(entry)) => {
                     let rect = entry.rect();
                     let walk = layer.each_member(entry, at, |begin_seq, end_seq| {
                         done += 1;
@@ -205,6 +236,15 @@ impl SpatialIndex {
                         return stopped;
                     }
                 }
+                Queued::Packed(_, Node { level: 0, .. }, version) => {
+                    done += 1;
+                    if found(least, version.begin_seq, version.rect()).is_break() {
+                        return None;
+                    }
+                }
+                Queued::Packed(packed, node, _) => {
+                    done += push_packed((packed, Some(node)), at, &bound, &mut queue);
+                }
             }
         }
         None
@@ -219,16 +259,43 @@ fn push_nodes<'t>(
 ) {
     for node in nodes {
         if let Some(bound) = bound(&rect_of(&node.envelope())) {
-            queue.push(Bounded { bound, node, layer });
+            let node = Queued::Layer(layer, node);
+            queue.push(Bounded { bound, node });
         }
     }
+}
+
+/// The same of what is below a node of a packed tree and was there at `at`. Returns how many
+/// those are.
+fn push_packed<'t>(
+    (packed, node): (&'t Packed, Option<Node>),
+    at: u64,
+    bound: impl Fn(&Rect) -> Option<f64>,
+    queue: &mut BinaryHeap<Bounded<'t>>,
+) -> usize {
+    let mut there = 0;
+    for (node, entry) in packed.below(node) {
+        if !entry.visible(at) {
+            continue;
+        }
+        there += 1;
+        if let Some(bound) = bound(&entry.rect()) {
+            let node = Queued::Packed(packed, node, entry);
+            queue.push(Bounded { bound, node });
+        }
+    }
+    there
 }
 
 /// A node in a queue that gives out the least bound first.
 struct Bounded<'t> {
     bound: f64,
-    node: &'t RTreeNode<SpatialEntry>,
-    layer: &'t Layer,
+    node: Queued<'t>,
+}
+
+enum Queued<'t> {
+    Layer(&'t Layer, &'t RTreeNode<SpatialEntry>),
+    Packed(&'t Packed, Node, &'t SpatialEntry),
 }
 
 impl Ord for Bounded<'_> {

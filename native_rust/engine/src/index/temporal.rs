@@ -10,11 +10,13 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 
 use super::chunk::PointRef;
-use super::memory;
+use super::memory::{self, Held};
 use super::range::Order;
 use super::series::{SeriesPart, Summary};
 use super::shared_series::SharedSeries;
+use super::times::Times;
 use super::traceless::Traceless;
+use crate::mem::ids::number_of;
 use crate::types::{PointSpan, Which};
 
 /// A series with its id.
@@ -52,12 +54,15 @@ pub struct TemporalIndex {
     traceless: Traceless,
     /// How many have points or attributes, published or not.
     listed: AtomicUsize,
+    /// From when to when the points of each are, published or not.
+    times: Times,
     size: Size,
 }
 
 /// What its memory is estimated from.
 #[derive(Debug, Default)]
 struct Size {
+    series: AtomicUsize,
     id_bytes: AtomicUsize,
     points: AtomicUsize,
     /// Points that stand as they stand in one block.
@@ -75,6 +80,7 @@ impl Default for TemporalIndex {
             order: RwLock::default(),
             traceless: Traceless::default(),
             listed: AtomicUsize::default(),
+            times: Times::default(),
             size: Size::default(),
         }
     }
@@ -86,7 +92,16 @@ impl TemporalIndex {
     pub fn insert(&self, id: &str, timestamps: &[i64], values: &[f64], seq: u64, step: usize) {
         let series = self.get_or_create(id);
         self.listing(&series, || series.insert(timestamps, values, seq, step));
+        self.widen(&series, timestamps);
         self.count(timestamps.len(), 1);
+    }
+
+    /// Takes note of points that were entered.
+    fn widen(&self, series: &SharedSeries, timestamps: &[i64]) {
+        let times = timestamps.iter().copied();
+        if let Some(times) = times.clone().min().zip(times.max()) {
+            self.times.widen(series.number, times);
+        }
     }
 
     /// Enters the points of block `seq`, which undoes the deletion of block `deleted_by`.
@@ -110,6 +125,7 @@ impl TemporalIndex {
                 self.count(timestamps.len(), 1);
             }
         });
+        self.widen(&series, timestamps);
     }
 
     /// Lets the points of a span die at `seq`, those that are alive, and returns how many
@@ -136,7 +152,33 @@ impl TemporalIndex {
             }
         });
         self.count(0, runs);
+        if died > 0 {
+            self.narrow(&series, span);
+        }
         died
+    }
+
+    /// Looks anew from when to when the points of a series are, from which those of a span
+    /// were taken. O(log n + chunks that have no points now, from where the first or the last
+    /// point was).
+    fn narrow(&self, series: &SharedSeries, span: &PointSpan) {
+        let Some((first, last)) = self.times.get(series.number) else {
+            return;
+        };
+        if span.end <= first || last < span.start || first < span.start && span.end <= last {
+            return;
+        }
+        let all = matches!(span.which, Which::All);
+        let from = match all && span.start <= first {
+            true => first.max(span.end),
+            false => first,
+        };
+        let until = match all && last < span.end {
+            true => last.saturating_add(1).min(span.start),
+            false => last.saturating_add(1),
+        };
+        self.times
+            .set(series.number, series.alive_within(from, until));
     }
 
     /// Takes note of block `seq`, which is above all those before and has left no trace: it
@@ -166,7 +208,11 @@ impl TemporalIndex {
         part: &SeriesPart,
     ) -> Result<(), &'static str> {
         self.count(part.timestamps.len(), part.runs.len());
-        self.listing(series, || series.restore(part))
+        self.listing(series, || series.restore(part))?;
+        if let Some(times) = part.times() {
+            self.times.widen(series.number, times);
+        }
+        Ok(())
     }
 
     /// Does what changes a series, which only one thread does, and keeps the number of those
@@ -188,6 +234,12 @@ impl TemporalIndex {
         self.listed.load(Ordering::Relaxed)
     }
 
+    /// The earliest and the latest timestamp of all points that are alive, published or
+    /// not. O(1).
+    pub(crate) fn times(&self) -> Option<(i64, i64)> {
+        self.times.all()
+    }
+
     /// Counts what points take.
     fn count(&self, points: usize, runs: usize) {
         self.size.points.fetch_add(points, Ordering::Relaxed);
@@ -197,17 +249,20 @@ impl TemporalIndex {
     /// Bytes of memory that it takes, roughly and rather more: see
     /// [`crate::index::memory`]. O(1).
     pub(crate) fn memory(&self) -> usize {
+        memory::bytes(self.figures()) + self.traceless.len() * size_of::<u64>()
+    }
+
+    /// The same of series and of their points. O(1).
+    pub(crate) fn figures(&self) -> (Held, Held) {
         let Size {
+            series,
             id_bytes,
             points,
             runs,
         } = &self.size;
-        memory::of_series(
-            self.len(),
-            id_bytes.load(Ordering::Relaxed),
-            points.load(Ordering::Relaxed),
-            runs.load(Ordering::Relaxed),
-        ) + self.traceless.len() * size_of::<u64>()
+        let [series, id_bytes, points, runs] =
+            [series, id_bytes, points, runs].map(|count| count.load(Ordering::Relaxed));
+        memory::of_series(series, id_bytes, points, runs)
     }
 
     /// The series `id`, if anything was ever entered. It may have nothing to
@@ -224,7 +279,8 @@ impl TemporalIndex {
         Some((Arc::clone(found.key()), Arc::clone(&found)))
     }
 
-    /// The series `id`, made where it is missing: O(1), and O(log n) to make it.
+    /// The series `id`, made where it is missing, which only one thread does: O(1), and
+    /// O(log n) to make it.
     #[must_use]
     pub fn get_or_create(&self, id: &str) -> Arc<SharedSeries> {
         if let Some(series) = self.get(id) {
@@ -232,14 +288,17 @@ impl TemporalIndex {
         }
         let id: Arc<str> = id.into();
         let mut new = false;
+        let number = number_of(self.len());
         let made = self.series.entry(Arc::clone(&id)).or_insert_with(|| {
             new = true;
-            Arc::default()
+            Arc::new(SharedSeries::numbered(number))
         });
         let series = Arc::clone(&made);
         // Whoever looks something up must not wait for a walk.
         drop(made);
         if new {
+            self.times.push();
+            self.size.series.fetch_add(1, Ordering::Relaxed);
             self.size.id_bytes.fetch_add(id.len(), Ordering::Relaxed);
             self.order.write().insert(id, Arc::clone(&series));
         }
@@ -260,13 +319,13 @@ impl TemporalIndex {
     /// Number of series that ever had anything, those of unpublished blocks included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.series.len()
+        self.size.series.load(Ordering::Relaxed)
     }
 
     /// Whether there never was one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
+        self.len() == 0
     }
 
     /// Forgets all series; those somebody still holds live until they let go.
@@ -275,6 +334,8 @@ impl TemporalIndex {
     /// thread that must not wait may be about to look something up.
     pub fn clear(&self) {
         let order = std::mem::take(&mut *self.order.write());
+        self.times.clear();
+        self.size.series.store(0, Ordering::Relaxed);
         for shard in self.series.shards() {
             let taken = std::mem::take(&mut *shard.write());
             drop(taken);

@@ -116,7 +116,7 @@ impl Series {
         let mut done = 0_usize;
         let mut taken = Taken::default();
         let chunks = self.chunks.range(self.first_fence(start)..(end, 0));
-        for (&(fence, number), chunk) in chunks {
+        for ((fence, number), chunk) in chunks {
             // Such a fence says that no chunk before has a point at its timestamp.
             if done >= work && number == 0 && fence > start {
                 return Ok(Some(fence));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Elements per chunk; a power of two, so that doubling ends on it exactly.
-const CHUNK: usize = 4_096;
+pub(crate) const CHUNK: usize = 4_096;
 
 /// An append-only vector in chunks of 4,096 elements.
 ///
@@ -56,6 +56,14 @@ impl<T> Chunked<T> {
         self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
     }
 
+    /// Up to `count` elements from a place on, of those that lie next to each other: fewer at
+    /// the end of a chunk.
+    pub(crate) fn part(&self, from: usize, count: usize) -> &[T] {
+        let chunk = self.chunks.get(from / CHUNK).map_or(&[][..], Vec::as_slice);
+        let chunk = chunk.get(from % CHUNK..).unwrap_or_default();
+        chunk.get(..count).unwrap_or(chunk)
+    }
+
     pub(crate) fn last_mut(&mut self) -> Option<&mut T> {
         self.chunks.last_mut()?.last_mut()
     }
@@ -83,6 +91,11 @@ mod tests {
             assert_eq!(chunked.get(i), Some(&(i + 7)));
         }
         assert_eq!(chunked.get(2 * CHUNK + 1), None);
+        assert_eq!(chunked.part(CHUNK - 2, 2), [CHUNK - 2, CHUNK + 6]);
+        assert_eq!(chunked.part(CHUNK - 2, 3), [CHUNK - 2, CHUNK + 6]);
+        assert_eq!(chunked.part(CHUNK + 1, 2), [CHUNK + 1, CHUNK + 2]);
+        assert!(chunked.part(2 * CHUNK + 1, 2).is_empty());
+        assert!(chunked.part(9 * CHUNK, 2).is_empty());
         assert_eq!(chunked.last_mut(), Some(&mut (2 * CHUNK + 7)));
         assert_eq!(chunked.iter().count(), chunked.len());
     }

@@ -1,6 +1,8 @@
 //! Memory as something that is counted and bounded.
 
+pub(crate) mod ascending;
 pub(crate) mod chunked;
+pub(crate) mod greatest;
 pub(crate) mod ids;
 pub(crate) mod lru;
 mod memory;

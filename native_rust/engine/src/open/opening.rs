@@ -116,6 +116,7 @@ pub(crate) fn open(
         features: features.len() as u64,
         series: series.listed() as u64,
         points,
+        times: series.times(),
     };
     let indexes = Rebuilt {
         features,

@@ -8,7 +8,7 @@ use crate::budget::Budget;
 use crate::cache::windows::WindowKey;
 use crate::error::{Error, InvalidCode, Result};
 use crate::geo::{Path, Predicate, Prepared, Shape};
-use crate::index::{BoxWalk, Hit, Placed, VersionCursor};
+use crate::index::{BoxWalk, Hit, Placed};
 use crate::limits::Limits;
 use crate::state::State;
 use crate::types::cbor::{DecodeError, encode_json};
@@ -220,7 +220,13 @@ impl Target {
         (at, digest.finalize().into())
     }
 
-    /// Calls `found` with all candidates, in no order. No file work.
+    /// Whether it takes every feature.
+    pub(super) fn is_everything(&self) -> bool {
+        matches!(self.kind, Comparison::Everything)
+    }
+
+    /// Calls `found` with all candidates of a place, in no order, until it answers false.
+    /// No file work.
     ///
     /// # Errors
     /// [`Error::Closed`], and those of `found` and of the budget.
@@ -229,15 +235,12 @@ impl Target {
         state: &State,
         at: u64,
         budget: &Budget,
-        mut found: impl FnMut(Hit) -> Result<()>,
+        mut found: impl FnMut(Hit) -> Result<bool>,
     ) -> Result<()> {
-        if matches!(self.kind, Comparison::Everything) {
-            return everything(state, at, budget, found);
-        }
-        each_in_box(state, &self.pieces, at, budget, |placed| {
+        in_box(state, &self.pieces, at, budget, |placed| {
             match self.hit(placed, budget)? {
                 Some(hit) => found(hit),
-                None => Ok(()),
+                None => Ok(true),
             }
         })
     }
@@ -347,6 +350,19 @@ pub(crate) fn each_in_box(
     budget: &Budget,
     mut found: impl FnMut(Placed) -> Result<()>,
 ) -> Result<()> {
+    in_box(state, pieces, at, budget, |placed| {
+        found(placed).map(|()| true)
+    })
+}
+
+/// The same until `found` answers false.
+fn in_box(
+    state: &State,
+    pieces: &[Rect],
+    at: u64,
+    budget: &Budget,
+    mut found: impl FnMut(Placed) -> Result<bool>,
+) -> Result<()> {
     let mut walk = BoxWalk::new(pieces, at);
     let mut versions = Vec::with_capacity(256);
     let mut more = true;
@@ -357,33 +373,16 @@ pub(crate) fn each_in_box(
             .features
             .read()
             .walk_box(&mut walk, &mut versions);
-        versions.drain(..).try_for_each(&mut found)?;
+        for version in versions.drain(..) {
+            if !found(version)? {
+                return Ok(());
+            }
+        }
     }
     // Closed on the way, the index was empty from there on.
     state.check_open()
 }
 
-/// As [`each_in_box`], with every feature.
-fn everything(
-    state: &State,
-    at: u64,
-    budget: &Budget,
-    mut found: impl FnMut(Hit) -> Result<()>,
-) -> Result<()> {
-    const STEP: usize = 4_096;
-    let mut cursor = VersionCursor::default();
-    let mut seqs = Vec::with_capacity(STEP);
-    let mut more = true;
-    while more {
-        budget.check()?;
-        let features = state.indexes.features.read();
-        more = features.visible(&mut cursor, at, STEP, |seq, _| seqs.push(seq));
-        drop(features);
-        let mut hits = seqs.drain(..).map(|seq| Hit { seq, certain: true });
-        hits.try_for_each(&mut found)?;
-    }
-    state.check_open()
-}
 /// The geometry of the one feature of a collection, and where it stands.
 fn only_feature<'a>(members: &mut Members<'a, Json<'a>>) -> Result<(&'static str, Json<'a>)> {
     let found = match members.get_mut("features") {

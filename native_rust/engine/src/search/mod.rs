@@ -12,6 +12,7 @@ mod boxes;
 mod cached;
 mod filter;
 mod heatmap;
+mod in_order;
 mod nearby;
 mod schema;
 mod stored;
@@ -45,6 +46,12 @@ pub(crate) use stored::of_version;
 
 /// Candidates whose blocks are read in one go, 16 bytes each.
 const BATCH: usize = 1 << 20;
+
+/// Candidates of a page that are gathered and put in order; where there are more, the next of
+/// them are looked for among all features in order first, so many times as many. Few in unit
+/// tests, which so come by every way.
+const MANY: usize = if cfg!(test) { 5 } else { 8_192 };
+const FAR: usize = if cfg!(test) { 2 } else { 16 };
 
 /// Filters in one search.
 const MAX_FILTERS: usize = 64;
@@ -108,6 +115,9 @@ impl Database {
         }
         let target = Target::new(&area, search.predicate);
         let question = Question::new(state, &target, &search.filters, at, budget)?;
+        if let Some(count) = question.kept_count() {
+            return Ok((count, question.at));
+        }
         let mut settled = 0;
         let mut looked_at = 0;
         question.each_candidate(
@@ -203,30 +213,54 @@ impl<'q> Question<'q> {
         self.target.key(self.at, (first, last))
     }
 
-    /// Candidates after a sequence, from memory if this is a later page.
-    fn window(&self, after: u64, later: bool) -> Result<Arc<Window>> {
-        let kept = || {
-            let window = self.state.windows.get(&self.key())?;
-            let known = window.hits(after).is_some();
-            known.then_some(window)
-        };
-        if let Some(window) = later.then(kept).flatten() {
-            return Ok(window);
-        }
+    /// Between which sequences its candidates were written.
+    fn span(&self) -> (u64, u64) {
+        let Conditions { first, last, .. } = self.conditions;
+        (first.max(1), last.min(self.at))
+    }
+
+    /// How many features it finds, where that is kept. O(log n).
+    fn kept_count(&self) -> Option<u64> {
+        let all = self.target.is_everything() && self.span() == (1, self.at);
+        let plain = all && self.conditions.of_properties.is_empty();
+        plain.then(|| self.state.indexes.features.read().count_at(self.at) as u64)
+    }
+
+    /// Candidates after a sequence, if they are in memory.
+    fn kept_window(&self, after: u64) -> Option<Arc<Window>> {
+        let window = self.state.windows.get(&self.key())?;
+        let known = window.hits(after).is_some();
+        known.then_some(window)
+    }
+
+    /// All candidates after a sequence, unless there are more than so many in all.
+    fn window(&self, after: u64, most: usize) -> Result<Option<Arc<Window>>> {
         let mut gather = Gather::new(after, self.at, self.budget);
-        self.candidates(|hit| gather.push(hit))?;
-        Ok(Arc::new(gather.finish()))
+        let mut count = 0;
+        self.target
+            .candidates(self.state, self.at, self.budget, |hit| {
+                count += 1;
+                if self.conditions.spans(hit.seq) {
+                    gather.push(hit)?;
+                }
+                Ok(count <= most)
+            })?;
+        Ok((count <= most).then(|| Arc::new(gather.finish())))
     }
 
     /// Calls `found` with the candidates that no condition on sequences leaves out, in
     /// no order: one walk.
     fn candidates(&self, mut found: impl FnMut(Hit) -> Result<()>) -> Result<()> {
+        if self.is_in_order() {
+            let found = |hit| found(hit).map(|()| true);
+            return self.candidates_in_order(0, usize::MAX, found).map(drop);
+        }
         self.target
             .candidates(self.state, self.at, self.budget, |hit| {
-                match self.conditions.spans(hit.seq) {
-                    true => found(hit),
-                    false => Ok(()),
+                if self.conditions.spans(hit.seq) {
+                    found(hit)?;
                 }
+                Ok(true)
             })
     }
 
@@ -283,9 +317,10 @@ impl<'q> Question<'q> {
         wanted: impl Fn(u64) -> bool,
         mut found: impl FnMut(&[u8], u64) -> Result<bool>,
     ) -> Result<()> {
-        let window = self.window(after, later)?;
-        let hits = window.hits(after).into_iter().flatten();
-        for hit in hits.filter(|hit| wanted(hit.seq)) {
+        let mut document = |hit: Hit| {
+            if !wanted(hit.seq) {
+                return Ok(true);
+            }
             let go_on = if keep {
                 let document = self.document(hit)?;
                 document.map(|document| found(&document.json, hit.seq))
@@ -293,7 +328,32 @@ impl<'q> Question<'q> {
                 let json = self.document_json(hit)?;
                 json.map(|json| found(&json, hit.seq))
             };
-            if let Some(false) = go_on.transpose()? {
+            Ok(go_on.transpose()?.unwrap_or(true))
+        };
+        if self.is_in_order() {
+            return self
+                .candidates_in_order(after, usize::MAX, document)
+                .map(drop);
+        }
+        let kept = later.then(|| self.kept_window(after)).flatten();
+        let mut window = match kept {
+            Some(window) => Some(window),
+            None => self.window(after, MANY)?,
+        };
+        let mut after = after;
+        if window.is_none() {
+            // Among so many the next ones are not far.
+            match self.candidates_in_order(after, MANY * FAR, &mut document)? {
+                Some(last) => after = last,
+                None => return Ok(()),
+            }
+            window = self.window(after, usize::MAX)?;
+        }
+        let Some(window) = window else {
+            return Ok(());
+        };
+        for hit in window.hits(after).into_iter().flatten() {
+            if !document(hit)? {
                 self.keep(&window);
                 break;
             }

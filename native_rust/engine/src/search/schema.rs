@@ -9,7 +9,7 @@ use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
 use crate::geo::Predicate;
-use crate::index::SignatureTable;
+use crate::index::{Extent, SignatureTable};
 use crate::read::features::feature_block;
 use crate::state::State;
 use crate::state::blocks::damaged;
@@ -43,9 +43,9 @@ impl Database {
     ///
     /// `series` is as of block `seq`. `features` is that too unless a group is being
     /// applied at this moment: then it has some blocks of that group already. Linear
-    /// in the series and the properties of each distinct set: not for a
-    /// thread that must not wait. As of a sequence that others came after, the blocks
-    /// of all features that there were are read.
+    /// in the properties of each distinct set, whatever there is of features, series and
+    /// points: not for a thread that must not wait. As of a sequence that others came after,
+    /// all series are gone through, and the blocks of all features that there were are read.
     ///
     /// # Errors
     /// [`crate::Error::Invalid`] for a sequence the journal has not reached, those of the
@@ -58,12 +58,23 @@ impl Database {
             (state.head(), features.len(), features.signatures())
         };
         let at = super::at(state, as_of)?;
+        let at = as_of.map_or(head.tree_size, |_| at);
         let (count, signatures) = match as_of {
             Some(_) if at < head.tree_size => signatures_as_of(state, at, budget)?,
             _ => (count, signatures),
         };
-        let has_attributes = |id: &str| state.indexes.attributes.read().current(id, at).is_some();
-        let extent = state.indexes.series.extent(at, budget, has_attributes)?;
+        let extent = match head.tree_size == at {
+            true => Extent {
+                series: head.series,
+                points: head.points,
+                ends: head.times,
+            },
+            false => {
+                let attributes = &state.indexes.attributes;
+                let has_attributes = |id: &str| attributes.read().current(id, at).is_some();
+                state.indexes.series.extent(at, budget, has_attributes)?
+            }
+        };
         let schema = Schema {
             seq: at,
             features: Features::of(count, &signatures),

@@ -72,6 +72,8 @@ pub(crate) struct Head {
     pub features: u64,
     pub series: u64,
     pub points: u64,
+    /// Their earliest and latest timestamp.
+    pub times: Option<(i64, i64)>,
 }
 
 /// What the committer counts and measures.

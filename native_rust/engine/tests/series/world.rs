@@ -120,6 +120,7 @@ impl World {
         self.aggregates(about, at);
         self.summary(about, at);
         self.latest_list(about, at);
+        self.schema(at);
     }
 
     fn range(&self, about: &About, as_of: Option<u64>) {
@@ -198,6 +199,30 @@ impl World {
                 compared("latest points", 1);
             }
         }
+    }
+
+    /// What the description of the database says of all series.
+    fn schema(&self, as_of: Option<u64>) {
+        let budget = self.db.budget(Cancel::default());
+        let schema = self.db.schema(as_of, &budget).unwrap();
+        let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+        let at = as_of.unwrap_or(self.seq);
+        let all = self.all(at, "");
+        let times = || all.values().flatten().map(|row| row.timestamp);
+        let time = |micros: Option<i64>| {
+            micros.map_or(serde_json::Value::Null, |t| {
+                formdb_engine::types::format_timestamp(t).into()
+            })
+        };
+        let series = &schema["series"];
+        assert_eq!(
+            (&schema["seq"], &series["count"]),
+            (&at.into(), &all.len().into())
+        );
+        assert_eq!(series["points"], times().count());
+        assert_eq!(series["first"], time(times().min()), "at {as_of:?}");
+        assert_eq!(series["last"], time(times().max()), "at {as_of:?}");
+        compared("descriptions of series", 1);
     }
 
     fn list(&self, about: &About, as_of: Option<u64>) {

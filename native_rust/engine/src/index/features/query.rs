@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{FeatureIndex, VersionCursor};
+use super::{EnvelopeRef, FeatureIndex, VersionCursor};
 use crate::index::spatial::{Parts, Placed, Portions, Step};
 use crate::types::Rect;
 
@@ -138,5 +138,33 @@ impl FeatureIndex {
             cursor.number += 1;
         }
         true
+    }
+
+    /// Calls `found` with the sequence and the envelope of the version of each feature that
+    /// is visible at `at` and was written by a block from `first` to `last`, in order, for as
+    /// long as it says; those without geometry among them. O(log n) for each, whatever ended
+    /// between them.
+    pub fn in_order(
+        &self,
+        (first, last): (u64, u64),
+        at: u64,
+        mut found: impl FnMut(u64, Option<Rect>) -> bool,
+    ) {
+        self.timeline.each((first, last), at, |seq, tag| {
+            found(seq, self.envelopes.get(EnvelopeRef(tag)))
+        });
+    }
+
+    /// How many features are visible at `at`. O(log n).
+    #[must_use]
+    pub fn count_at(&self, at: u64) -> usize {
+        self.timeline.count(at)
+    }
+
+    /// How many versions were written by blocks from `first` to `last`, but for tombstones.
+    /// O(log n).
+    #[must_use]
+    pub fn written_between(&self, (first, last): (u64, u64)) -> usize {
+        self.timeline.written((first, last))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{EnvelopeRef, FeatureIndex, FeatureLoader, NONE, Older, Planted, Version};
 use crate::index::spatial::{ALIVE, SpatialEntry, SpatialIndex};
+use crate::index::timeline::{Span, Timeline};
 use crate::mem::ids::number_of;
 use crate::types::{FeatureSignature, Rect};
 
@@ -139,6 +140,7 @@ pub struct FeatureRestorer {
     index: FeatureIndex,
     current: Vec<SpatialEntry>,
     ended: Vec<SpatialEntry>,
+    spans: Vec<Span>,
     /// The version before this one in the snapshot, if it is of the same feature.
     newer: Option<(u64, EnvelopeRef)>,
     /// Superseded versions that know their jumps.
@@ -183,6 +185,13 @@ impl FeatureRestorer {
                 newer
             }
         };
+        if content != Content::Tombstone {
+            self.spans.push(Span {
+                begin_seq,
+                end_seq: (end_seq != ALIVE).then_some(end_seq),
+                tag: envelope.0,
+            });
+        }
         if let Content::At(rect) = content {
             let entries = match end_seq {
                 ALIVE => &mut self.current,
@@ -217,8 +226,8 @@ impl FeatureRestorer {
         })
     }
 
-    /// Call it after the last version: begins to build the R-trees on a thread of
-    /// their own, while the ids and all else are read.
+    /// Call it after the last version: begins to build the R-trees and the timeline on a
+    /// thread of their own, while the ids and all else are read.
     ///
     /// # Errors
     /// When a version is missing, or there is no thread to be had.
@@ -226,10 +235,13 @@ impl FeatureRestorer {
         if self.newer.is_some() {
             return Err("the oldest version of a feature is missing");
         }
-        let (current, ended) = (self.current, self.ended);
+        let (current, ended, spans) = (self.current, self.ended, self.spans);
         let trees = std::thread::Builder::new()
             .name("formdb-trees".into())
-            .spawn(move || SpatialIndex::bulk_load(current, ended))
+            .spawn(move || {
+                let timeline = Timeline::build(spans);
+                (SpatialIndex::bulk_load(current, ended), timeline)
+            })
             .map_err(|_| "no thread could be started to build the R-trees")?;
         Ok(IdRestorer {
             index: self.index,

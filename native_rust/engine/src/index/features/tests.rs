@@ -127,9 +127,11 @@ proptest! {
     fn agrees_with_a_scan_at_every_sequence(
         steps in proptest::collection::vec(step(), 0..120),
         boxes in proptest::collection::vec(proptest::collection::vec(rect(), 0..4), 1..6),
+        young in 1..9_usize,
     ) {
         let mut model = Model::default();
         let mut index = FeatureIndex::default();
+        index.pack_from(young);
         let mut loader = FeatureLoader::default();
         let mut seq = 0;
         for step in steps {
@@ -176,6 +178,21 @@ proptest! {
                     prop_assert_eq!(hits(index, pieces, at), model.query(pieces, at), "at {}", at);
                 }
                 compared("boxes in the index of features", boxes.len());
+                prop_assert_eq!(index.count_at(at), model.visible(at).count());
+                for (first, last) in [(0, u64::MAX), (at / 3, at / 2), (at / 2 + 1, seq)] {
+                    let within = |row: &&Row| (first..=last).contains(&row.begin_seq);
+                    let expected = model.visible(at).filter(within);
+                    let expected: Vec<_> = expected.map(|v| (v.begin_seq, v.envelope)).collect();
+                    let mut found = Vec::new();
+                    index.in_order((first, last), at, |seq, rect| {
+                        found.push((seq, rect));
+                        true
+                    });
+                    prop_assert_eq!(found, expected, "at {}", at);
+                    let written = model.versions.iter().filter(within).filter(|v| !v.tombstone);
+                    prop_assert_eq!(index.written_between((first, last)), written.count());
+                }
+                compared("features in the order of their sequences", 3);
                 for id in 0..13 {
                     let id = format!("f{id}");
                     let expected = model.visible(at).find(|v| v.id == id).map(|v| v.begin_seq);
@@ -201,6 +218,7 @@ proptest! {
         let mut newest = HashMap::new();
         let signature = signature(1);
         let mut index = FeatureIndex::default();
+        index.pack_from(100);
         for seq in 1..=last {
             let id = if seq <= 3_000 { seq } else { random.below(3_000) + 1 };
             let rect = random.rect();

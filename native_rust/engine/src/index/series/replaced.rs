@@ -19,7 +19,7 @@ impl Series {
         let filter = Filter::visible_at(at);
         let mut next = 0;
         while let Some((fence, group)) = self.group(timestamps, next) {
-            let Some(chunk) = self.chunks.get(&fence) else {
+            let Some(chunk) = self.chunks.get(fence) else {
                 break;
             };
             for &timestamp in timestamps.get(group.clone()).unwrap_or_default() {
@@ -45,7 +45,7 @@ impl Series {
     ) {
         let before = self.chunks.range(..fence).rev();
         let chunks = before.take_while(|(_, chunk)| chunk.last() == Some(timestamp));
-        let mut chunks: Vec<&Chunk> = chunks.map(|(_, chunk)| &**chunk).collect();
+        let mut chunks: Vec<&Chunk> = chunks.map(|(_, chunk)| chunk).collect();
         while let Some(chunk) = chunks.pop() {
             for source in chunk.sources(chunk.places(timestamp), filter) {
                 chunk.points(&source).for_each(&mut *found);
@@ -63,7 +63,7 @@ impl Series {
             .range((Bound::Excluded(fence), Bound::Unbounded));
         let count = match behind.next() {
             None => timestamps.len() - next,
-            Some((&(until, _), _)) => timestamps
+            Some(((until, _), _)) => timestamps
                 .get(next..)
                 .unwrap_or_default()
                 .partition_point(|timestamp| *timestamp < until),
@@ -88,7 +88,7 @@ impl Series {
         {
             // A chunk has its fill of work, so no more than that of timestamps is taken.
             let end = group.end.min(next + work.saturating_sub(done).max(1));
-            let Some(chunk) = self.chunks.get_mut(&fence) else {
+            let Some(chunk) = self.chunks.get_mut(fence) else {
                 return (died, timestamps.len());
             };
             let mut dying = Vec::new();
@@ -142,6 +142,7 @@ impl Series {
                 break;
             }
         }
+        drop(before);
         self.note_died(died, seq);
         died
     }

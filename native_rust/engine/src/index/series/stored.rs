@@ -29,6 +29,27 @@ pub struct PartRun {
     pub index: u32,
 }
 
+impl SeriesPart {
+    /// From when to when its points are that are alive.
+    pub(crate) fn times(&self) -> Option<(i64, i64)> {
+        let mut from = 0;
+        let mut times: Option<(i64, i64)> = None;
+        for run in &self.runs {
+            let to = from + run.len as usize;
+            let points = self.timestamps.get(from..to).unwrap_or_default();
+            if let (true, Some(&first), Some(&last)) = (
+                run.ends.len().is_multiple_of(2),
+                points.first(),
+                points.last(),
+            ) {
+                times = Some((times.map_or(first, |(earliest, _)| earliest), last));
+            }
+            from = to;
+        }
+        times
+    }
+}
+
 impl PartRun {
     /// The last block that concerns them.
     pub(crate) fn last(&self) -> u64 {
@@ -126,7 +147,7 @@ impl Series {
         let (mut next, mut index) = (from, run.index);
         while let Some(&timestamp) = part.timestamps.get(next..to).and_then(<[i64]>::first) {
             let fence = self.make_room(timestamp);
-            let chunk = self.chunks.entry(fence).or_default();
+            let chunk = self.chunks.get_or_insert(fence);
             let end = to.min(next + chunk.room());
             let points = Columns {
                 timestamps: part.timestamps.get(next..end).unwrap_or_default(),

@@ -79,9 +79,9 @@ fn read_pages(series: &Series, mut query: RangeQuery, limit: usize) -> Vec<Row> 
 /// The invariants that the types state.
 pub(super) fn check(series: &Series) {
     let mut previous = i64::MIN;
-    let fences: Vec<Fence> = series.chunks.keys().copied().collect();
+    let fences: Vec<Fence> = series.chunks.range(..).map(|(fence, _)| fence).collect();
     assert!(fences.first().is_none_or(|fence| *fence == (i64::MIN, 0)));
-    for (place, (fence, chunk)) in series.chunks.iter().enumerate() {
+    for (place, (fence, chunk)) in series.chunks.range(..).enumerate() {
         let (timestamps, values) = chunk.slices(0..chunk.len());
         assert!((1..=CAPACITY).contains(&timestamps.len()));
         assert_eq!(values.len(), timestamps.len());

@@ -3,6 +3,7 @@
 use rstar::{Envelope, ParentNode, RTreeNode};
 
 use super::layer::Layer;
+use super::packed::{Node, Packed};
 use super::{SpatialEntry, aabb, rect_of};
 use crate::types::Rect;
 
@@ -20,6 +21,8 @@ pub(super) struct BoxPart {
 
 /// Nodes of a tree that are enough to judge by.
 const SAMPLES: usize = 128;
+/// Entries below a node of a packed tree that were there at one time, give or take.
+const FEW: f64 = 4.0;
 /// Parts a part is divided into at most, give or take.
 const PARTS: usize = 64;
 
@@ -45,11 +48,19 @@ struct Sample {
 /// used for associative searching", 1975), into parts of about `wanted` entries, at
 /// most some 100 at a time. Judges by the uppermost nodes of the trees that are more
 /// than [`SAMPLES`]: up to 2,000 are looked at in each tree.
-pub(super) fn divide(layers: &[&Layer], part: &BoxPart, wanted: usize) -> Divided {
+pub(super) fn divide<'t>(
+    layers: impl Iterator<Item = &'t Layer>,
+    (packed, at): (impl Iterator<Item = &'t Packed>, u64),
+    part: &BoxPart,
+    wanted: usize,
+) -> Divided {
     let mut samples = Vec::new();
     let mut work = 0;
     for layer in layers {
         work += sample(layer, part, &mut samples);
+    }
+    for packed in packed {
+        work += sample_packed(packed, at, part, &mut samples);
     }
     let entries = samples.iter().map(|sample| sample.entries).sum();
     Divided {
@@ -101,6 +112,38 @@ fn sample(layer: &Layer, part: &BoxPart, samples: &mut Vec<Sample>) -> usize {
             break;
         }
         level = below;
+    }
+    work
+}
+
+/// Takes samples of what was there at `at` and touches a part. Returns the work done.
+fn sample_packed(packed: &Packed, at: u64, part: &BoxPart, samples: &mut Vec<Sample>) -> usize {
+    let mut work = 0;
+    let mut level: Vec<Option<Node>> = vec![None];
+    while !level.is_empty() {
+        let mut below: Vec<(Node, Rect)> = Vec::with_capacity(SAMPLES);
+        for node in level {
+            for (node, entry) in packed.below(node) {
+                work += 1;
+                let rect = entry.rect();
+                if entry.visible(at) && part.rect.intersects(&rect) {
+                    below.push((node, rect));
+                }
+            }
+        }
+        let versions = below.first().is_none_or(|(node, _)| node.level == 0);
+        if versions || below.len() > SAMPLES {
+            samples.extend(below.iter().map(|(node, rect)| Sample {
+                place: match node.level {
+                    0 => lower_corner(rect, &part.rect),
+                    _ => middle(rect, &part.rect),
+                },
+                // Of those below a node, others were there at other times.
+                entries: FEW.powi(node.level as i32),
+            }));
+            break;
+        }
+        level = below.into_iter().map(|(node, _)| Some(node)).collect();
     }
     work
 }

@@ -28,13 +28,13 @@ fn the_present_does_not_look_at_history() {
         });
         hits
     };
-    assert_eq!((index.hot.tree.size(), index.history.tree.size()), (50, 0));
+    assert_eq!((index.hot.tree.size(), index.history.sizes()), (50, (0, 0)));
     for begin_seq in 1..50 {
         index.archive(place, begin_seq);
         assert_eq!(hits(&index, 50), [50]);
         assert_eq!(hits(&index, begin_seq), [begin_seq]);
     }
-    assert_eq!((index.hot.tree.size(), index.history.tree.size()), (1, 49));
+    assert_eq!((index.hot.tree.size(), index.history.sizes()), (1, (49, 0)));
     assert_eq!(index.horizon, 50);
     assert_eq!(hits(&index, 0), [] as [u64; 0]);
 }
@@ -124,8 +124,17 @@ fn crowds_are_noticed_while_loading_and_in_the_history() {
         index.end(also, begin_seq, at);
         index.archive(in_bucket, begin_seq);
     }
-    assert_eq!((index.hot.crowds.len(), index.history.crowds.len()), (0, 1));
-    for at in [10_000, 10_001, 10_000 + size, 10_000 + size + 5, at] {
+    let young = index.history.layers().map(|layer| layer.crowds.len());
+    assert_eq!((index.hot.crowds.len(), young.sum::<usize>()), (0, 1));
+    let last = at;
+    let questions = [10_000, 10_001, 10_000 + size, 10_000 + size + 5, last];
+    // And the same once it is packed.
+    for at in questions.into_iter().chain(questions) {
+        if at == last {
+            index.history.set_young(1);
+            index.history.settle();
+            assert_eq!(index.history.sizes(), (0, size as usize));
+        }
         let mut found = Vec::new();
         index.query(&[in_bucket], at, |begin_seq, _| {
             found.push(begin_seq);
@@ -177,4 +186,44 @@ fn a_crowd_that_dissolves_on_the_way_is_found_once() {
     }));
     seqs.sort_unstable();
     assert!(seqs.into_iter().eq(1..=300));
+}
+
+/// Packed trees are merged as they come, so that there are few.
+#[test]
+fn the_history_is_packed_and_stays_whole() {
+    let mut index = SpatialIndex::default();
+    index.history.set_young(100);
+    let place = |n: u64| Rect::point([(n % 37) as f64, (n % 53) as f64]);
+    let world = Rect {
+        min: [-9.0; 2],
+        max: [90.0; 2],
+    };
+    index.insert(place(1), 1);
+    for seq in 2..=5_000 {
+        index.insert(place(seq), seq);
+        index.end(place(seq - 1), seq - 1, seq);
+        index.archive(place(seq - 1), seq - 1);
+        index.tend();
+        if seq % 500 != 0 {
+            continue;
+        }
+        // With a thread at work, and without.
+        for settled in [false, true] {
+            for at in [1, 2, seq / 3, seq - 1, seq] {
+                let mut found = Vec::new();
+                index.query(&[world], at, |begin_seq, _| {
+                    found.push(begin_seq);
+                    ControlFlow::Continue(())
+                });
+                assert_eq!(found, [at], "of {seq}");
+            }
+            if !settled {
+                index.history.settle();
+                let (young, packed) = index.history.sizes();
+                assert_eq!((young + packed) as u64, seq - 1);
+                assert!(young < 100);
+            }
+        }
+    }
+    assert!(index.history.packed(1).count() + index.history.packed(4_000).count() < 14);
 }

@@ -227,12 +227,17 @@ impl SpatialIndex {
             }
             return true;
         }
-        let layers: Vec<&Layer> = self.layers(walk.at).collect();
+        let at = walk.at;
         let Divided {
             parts,
             entries,
             work,
-        } = divide(&layers, &part, walk.portions.part * 2 / 5);
+        } = divide(
+            self.layers(at),
+            (self.packed(at), at),
+            &part,
+            walk.portions.part * 2 / 5,
+        );
         walk.spent += work;
         if entries > (scan / TREE_COST) as f64 {
             walk.push(part);
@@ -263,45 +268,58 @@ impl SpatialIndex {
         // Entries that begin outside of the part: they would be looked at again in
         // most parts of it.
         let (mut entries, mut outside, mut work) = (0_usize, 0_usize, 0_usize);
+        let mut take = |entry: &SpatialEntry| {
+            let rect = entry.rect();
+            if !part.rect.intersects(&rect) {
+                return;
+            }
+            entries += 1;
+            let begins = |axis: usize| part.rect.min[axis] <= rect.min[axis];
+            outside += usize::from(!(begins(0) && begins(1)));
+            let is_crowd = entry.begin_seq == BUCKET;
+            if (is_crowd || entry.visible(walk.at)) && (all || walk.belongs(part, &rect)) {
+                match is_crowd {
+                    true => crowds.push(rect),
+                    false => found.push(Placed {
+                        seq: entry.begin_seq,
+                        rect,
+                    }),
+                }
+            }
+        };
+        let mut whole = true;
         let mut stack: Vec<&ParentNode<SpatialEntry>> = Vec::with_capacity(32);
         for layer in self.layers(walk.at) {
             stack.push(layer.tree.root());
             while let Some(node) = stack.pop() {
                 work += node.children().len();
                 if work > part.work {
-                    walk.spent += work;
-                    return Walked::TooMuch(2 * outside > entries);
+                    whole = false;
+                    stack.clear();
+                    break;
                 }
                 for child in node.children() {
-                    let entry = match child {
+                    match child {
                         RTreeNode::Parent(node) => {
                             let envelope = node.envelope();
                             if touching.intersects(&envelope) {
                                 stack.push(node);
                             }
-                            continue;
                         }
-                        RTreeNode::Leaf(entry) => entry,
-                    };
-                    let rect = entry.rect();
-                    if !part.rect.intersects(&rect) {
-                        continue;
-                    }
-                    entries += 1;
-                    let begins = |axis: usize| part.rect.min[axis] <= rect.min[axis];
-                    outside += usize::from(!(begins(0) && begins(1)));
-                    let is_crowd = entry.begin_seq == BUCKET;
-                    if (is_crowd || entry.visible(walk.at)) && (all || walk.belongs(part, &rect)) {
-                        match is_crowd {
-                            true => crowds.push(rect),
-                            false => found.push(Placed {
-                                seq: entry.begin_seq,
-                                rect,
-                            }),
-                        }
+                        RTreeNode::Leaf(entry) => take(entry),
                     }
                 }
             }
+        }
+        for packed in self.packed(walk.at) {
+            let most = part.work.saturating_sub(work);
+            let done = packed.touching(&touching, walk.at, most, &mut take);
+            whole &= done.is_some();
+            work += done.unwrap_or(most);
+        }
+        if !whole {
+            walk.spent += work;
+            return Walked::TooMuch(2 * outside > entries);
         }
         walk.spent += work;
         if !crowds.is_empty() {
@@ -356,6 +374,23 @@ impl SpatialIndex {
                 }
             }
             walk.spent += 1;
+        }
+        let own = aabb(&rect);
+        for packed in self.packed(at) {
+            let most = walk.portions.stuck;
+            let Some(work) = packed.touching(&own, at, most, |entry| {
+                if entry.envelope == own && after < entry.begin_seq {
+                    found.push(Placed {
+                        seq: entry.begin_seq,
+                        rect,
+                    });
+                }
+            }) else {
+                found.truncate(length);
+                walk.tasks.push(Task::EnvelopeBucket { rect, after });
+                return false;
+            };
+            walk.spent += work;
         }
         if last < at {
             let mut own = found.split_off(length);

@@ -97,6 +97,7 @@ proptest! {
         let mut random = Random(seed);
         let mut model = Model::default();
         let mut index = FeatureIndex::default();
+        index.pack_from(1 + random.below(60) as usize);
         let mut walks: Vec<Walking> = Vec::new();
         for seq in 1..=steps {
             let id = format!("f{}", random.below(ids));
@@ -167,6 +168,7 @@ fn searches_while_others_write_find_what_was_there() {
     const IDS: u64 = 3_000;
     const WRITES: u64 = 40_000;
     let index = RwLock::new(FeatureIndex::default());
+    index.write().pack_from(500);
     let published = AtomicU64::new(0);
     let done = AtomicBool::new(false);
     // What every sequence wrote: feature and envelope.

@@ -1,0 +1,184 @@
+//! What a question costs does not grow with what is not asked for: lists, counts and
+//! descriptions at two sizes, one many times the other.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; helpers of integration tests count as no test"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use formdb_engine::fs::RealFileSystem;
+use formdb_engine::{
+    Area, Budget, Cancel, Database, Filter, Limits, Predicate, Search, SeriesListQuery,
+};
+
+/// Features and series at first, and how many times as many in the end.
+const FEW: usize = 2_000;
+const TIMES: usize = 32;
+
+/// Times of what may cost that much more, with 32 times as many.
+const NO_MORE_THAN: u32 = 6;
+
+fn features(db: &Database, from: usize, to: usize) {
+    for first in (from..to).step_by(2_000) {
+        let features: Vec<String> = (first..(first + 2_000).min(to))
+            .map(|n| {
+                let (lon, lat) = (n * 7_919 % 3_600, n * 104_729 % 1_700);
+                format!(
+                    r#"{{"type":"Feature","id":"f{n}","geometry":{{"type":"Point","coordinates":[{},{}]}},"properties":{{"n":{n}}}}}"#,
+                    lon as f64 / 10.0 - 180.0,
+                    lat as f64 / 10.0 - 85.0
+                )
+            })
+            .collect();
+        let text = features.join(",");
+        let text = format!(r#"{{"type":"FeatureCollection","features":[{text}]}}"#);
+        let prepared = db.prepare_features(text.as_bytes()).unwrap();
+        db.write(prepared.operations).unwrap();
+    }
+}
+
+fn series(db: &Database, from: usize, to: usize) {
+    for first in (from..to).step_by(2_000) {
+        let points: Vec<String> = (first..(first + 2_000).min(to))
+            .map(|n| {
+                format!(
+                    r#"{{"series_id":"s{n:07}","timestamp":"2024-01-01T00:00:00Z","value":{n}}}"#
+                )
+            })
+            .collect();
+        let text = format!(r#"{{"points":[{}]}}"#, points.join(","));
+        let prepared = db.prepare_points(text.as_bytes()).unwrap();
+        db.write(prepared.operations).unwrap();
+    }
+}
+
+fn list(filters: Vec<Filter>, as_of: Option<u64>) -> Search {
+    Search {
+        area: Area::Everything,
+        predicate: Predicate::Intersects,
+        filters,
+        limit: 50,
+        cursor: None,
+        as_of,
+    }
+}
+
+/// The shortest of some times.
+fn least(mut ask: impl FnMut()) -> Duration {
+    let times = (0..15).map(|_| {
+        let begun = Instant::now();
+        ask();
+        begun.elapsed()
+    });
+    times.min().unwrap()
+}
+
+type Ask = Box<dyn Fn(&Database, &Budget)>;
+
+/// Every question, by name.
+fn questions(size: usize) -> Vec<(&'static str, Ask)> {
+    let search = |search: Search, found: usize| -> Ask {
+        Box::new(move |db, budget| {
+            let page = db.search(&search, budget).unwrap();
+            assert_eq!(page.returned, found);
+        })
+    };
+    let all = size as u64;
+    // Before those of the second size there are the series of the first.
+    let last = all + if size > FEW { FEW as u64 } else { 0 };
+    vec![
+        ("the first page of all", search(list(Vec::new(), None), 50)),
+        (
+            "the first page as of early",
+            search(list(Vec::new(), Some(1_000)), 50),
+        ),
+        (
+            "a page of what was written last",
+            search(
+                list(
+                    vec![Filter::parse("seq", &format!("gt:{}", last - 10)).unwrap()],
+                    None,
+                ),
+                10,
+            ),
+        ),
+        (
+            "a later page",
+            Box::new(|db, budget| {
+                let first = db.search(&list(Vec::new(), None), budget).unwrap();
+                let later = Search {
+                    cursor: first.next,
+                    ..list(Vec::new(), None)
+                };
+                assert_eq!(db.search(&later, budget).unwrap().returned, 50);
+            }),
+        ),
+        (
+            "how many there are",
+            Box::new(move |db, budget| {
+                let count = db.count(&list(Vec::new(), None), budget).unwrap();
+                assert_eq!(count.0, all);
+            }),
+        ),
+        (
+            "how many there were",
+            Box::new(|db, budget| {
+                let count = db.count(&list(Vec::new(), Some(1_000)), budget);
+                assert_eq!(count.unwrap().0, 1_000);
+            }),
+        ),
+        (
+            "the description",
+            Box::new(move |db, budget| {
+                let schema = db.schema(None, budget).unwrap();
+                let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+                assert_eq!(schema["series"]["points"], all);
+            }),
+        ),
+        (
+            "a page of series",
+            Box::new(move |db, budget| {
+                let after = format!("s{:07}", all / 2);
+                let query = SeriesListQuery {
+                    prefix: &after[..5],
+                    filters: &[],
+                    limit: 20,
+                    cursor: None,
+                    as_of: None,
+                };
+                assert_eq!(db.series_list(&query, budget).unwrap().series.len(), 20);
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn questions_cost_the_same_however_much_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        query_cache_bytes: 0,
+        snapshot_bytes: 0,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir.path().join("db"), limits).unwrap();
+    let budget = db.budget(Cancel::default());
+    let mut before: Vec<Duration> = Vec::new();
+    for (from, to) in [(0, FEW), (FEW, FEW * TIMES)] {
+        features(&db, from, to);
+        series(&db, from, to);
+        let asked = questions(to);
+        let times = asked.iter().map(|(_, ask)| least(|| ask(&db, &budget)));
+        let times: Vec<Duration> = times.collect();
+        for ((name, _), (few, many)) in asked.iter().zip(before.iter().zip(&times)) {
+            println!("growth: {name}: {few:?}, {many:?}");
+            let most = (*few).max(Duration::from_micros(20)) * NO_MORE_THAN;
+            assert!(*many < most, "{name}: {few:?} grew to {many:?}");
+        }
+        before = times;
+    }
+    db.close();
+}
