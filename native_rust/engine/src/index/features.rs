@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use super::memory::{self, Held};
 use super::signatures::SignatureTable;
-use super::spatial::{ALIVE, SpatialEntry, SpatialIndex};
+use super::spatial::{ALIVE, SpatialEntry, SpatialIndex, Tally};
 use super::timeline::{Span, Timeline};
 use crate::mem::chunked::Chunked;
 use crate::mem::ids::{IdTable, number_of};
@@ -44,6 +44,8 @@ pub struct FeatureIndex {
     timeline: Timeline,
     envelopes: Envelopes,
     spatial: SpatialIndex,
+    /// How many of them are where.
+    tally: Tally,
     /// Superseded versions that still are in the hot tree, in order of `end_seq`.
     ended: VecDeque<Ended>,
     /// Features whose newest version is not a tombstone.
@@ -165,7 +167,7 @@ impl EnterVersions for FeatureIndex {
         self
     }
 
-    /// Enters it into the hot tree and the timeline.
+    /// Enters it into the hot tree, the tally and the timeline.
     fn follow(&mut self, block: Entered) -> Option<u64> {
         if !block.written.is_tombstone() {
             self.timeline.begin(block.seq, block.written.0);
@@ -178,22 +180,20 @@ impl EnterVersions for FeatureIndex {
         if let Some(rect) = block.envelope {
             self.spatial.insert(rect, block.seq);
         }
-        let (
-            version,
-            Version {
-                begin_seq,
-                envelope,
-                ..
-            },
-        ) = block.superseded?;
-        if let Some(rect) = self.envelopes.get(envelope) {
-            self.spatial.end(rect, begin_seq, block.seq);
+        if let Some((version, ended)) = &block.superseded
+            && let Some(rect) = self.envelopes.get(ended.envelope)
+        {
+            self.spatial.end(rect, ended.begin_seq, block.seq);
+            self.tally.remove(&rect, block.seq);
             self.ended.push_back(Ended {
                 end_seq: block.seq,
-                version,
+                version: *version,
             });
         }
-        Some(begin_seq)
+        if let Some(rect) = &block.envelope {
+            self.tally.add(rect, block.seq, &self.spatial);
+        }
+        block.superseded.map(|(_, ended)| ended.begin_seq)
     }
 }
 
@@ -485,10 +485,22 @@ pub struct FeatureLoader {
 /// anew with it: when more than one in so many came after a snapshot, they are.
 const CATCH_UP: usize = 7;
 
+type Trees = (SpatialIndex, Tally, Timeline);
+
+/// Builds the trees of all versions.
+fn plant(mut current: Vec<SpatialEntry>, ended: Vec<SpatialEntry>, spans: Vec<Span>) -> Trees {
+    let timeline = Timeline::build(spans);
+    let begins = current.iter().map(|entry| entry.begin_seq);
+    let last = begins.chain(ended.iter().map(|entry| entry.end_seq)).max();
+    let tally = Tally::build(&mut current, last.unwrap_or(0));
+    let spatial = SpatialIndex::bulk_load(current, ended);
+    (spatial, tally, timeline)
+}
+
 /// R-trees and timeline of a snapshot that are being built, and what came after it.
 #[derive(Debug)]
 struct Planted {
-    trees: JoinHandle<(SpatialIndex, Timeline)>,
+    trees: JoinHandle<Trees>,
     later: Vec<Entered>,
 }
 
@@ -534,7 +546,7 @@ impl FeatureLoader {
         let mut index = self.index;
         match self.planted {
             Some(Planted { trees, later }) => {
-                (index.spatial, index.timeline) = trees
+                (index.spatial, index.tally, index.timeline) = trees
                     .join()
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 for block in later {
@@ -568,8 +580,7 @@ impl FeatureIndex {
                 successor = version;
             }
         }
-        self.timeline = Timeline::build(spans);
-        self.spatial = SpatialIndex::bulk_load(current, ended);
+        (self.spatial, self.tally, self.timeline) = plant(current, ended, spans);
     }
 }
 

@@ -49,6 +49,7 @@ pub use series::{PartRun, Series, SeriesPart, Summary};
 pub use shared_series::SharedSeries;
 pub(crate) use signatures::SignatureTable;
 pub use spatial::Placed;
+pub(crate) use spatial::{CountStep, CountWalk};
 pub(crate) use summary::{extremes, greatest, least};
 pub(crate) use temporal::{Extent, NamedSeries};
 pub use temporal::{SeriesEntry, TemporalIndex};

@@ -4,18 +4,21 @@ mod history;
 mod layer;
 mod packed;
 mod split;
+mod tally;
 mod walk;
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 
-use rstar::{AABB, RTreeNode, RTreeObject};
+use rstar::{AABB, Envelope, ParentNode, RTreeNode, RTreeObject};
 
 use crate::types::Rect;
 use history::History;
 use layer::Layer;
 use packed::{Node, Packed};
+pub(super) use tally::Tally;
+pub(crate) use tally::{CountStep, CountWalk};
 pub use walk::Placed;
 pub(super) use walk::{Parts, Portions, Step};
 
@@ -185,6 +188,60 @@ impl SpatialIndex {
                 });
             }
         }
+    }
+
+    /// The same of one piece, in one go that is no more than so much work; returns how much
+    /// it was, unless it is more.
+    fn each_touching(
+        &self,
+        piece: &Rect,
+        at: u64,
+        most: usize,
+        mut found: impl FnMut(u64, Rect),
+    ) -> Option<usize> {
+        let touching = aabb(piece);
+        let mut work = 0;
+        let mut stack: Vec<&ParentNode<SpatialEntry>> = Vec::with_capacity(32);
+        for layer in self.layers(at) {
+            stack.push(layer.tree.root());
+            while let Some(node) = stack.pop() {
+                work += node.children().len();
+                for child in node.children() {
+                    match child {
+                        RTreeNode::Parent(node) if touching.intersects(&node.envelope()) => {
+                            stack.push(node);
+                        }
+                        RTreeNode::Leaf(entry) if touching.intersects(&entry.envelope) => {
+                            let rect = entry.rect();
+                            let walk = layer.each_member(entry, at, |begin_seq, end_seq| {
+                                work += 1;
+                                if at < end_seq {
+                                    found(begin_seq, rect);
+                                }
+                                match work > most {
+                                    true => ControlFlow::Break(()),
+                                    false => ControlFlow::Continue(()),
+                                }
+                            });
+                            if walk.is_break() {
+                                return None;
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                if work > most {
+                    return None;
+                }
+            }
+        }
+        for packed in self.packed(at) {
+            let left = most.saturating_sub(work);
+            work += packed.touching(&touching, at, left, |entry| {
+                found(entry.begin_seq, entry.rect());
+            })?;
+        }
+        Some(work)
     }
 
     /// Calls `found` with the bound, the sequence and the envelope of each version

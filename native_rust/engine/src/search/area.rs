@@ -225,6 +225,11 @@ impl Target {
         matches!(self.kind, Comparison::Everything)
     }
 
+    /// Whether it takes what meets a box.
+    pub(super) fn is_box(&self) -> bool {
+        matches!(self.kind, Comparison::Pieces)
+    }
+
     /// Calls `found` with all candidates of a place, in no order, until it answers false.
     /// No file work.
     ///

@@ -138,6 +138,7 @@ impl Database {
             })?;
         } else {
             question.each_candidate(
+                None,
                 |_| false,
                 |Hit { seq, .. }, block| {
                     let (_, body) = feature_block(state, seq, block)?;

@@ -10,6 +10,7 @@
 mod area;
 mod boxes;
 mod cached;
+mod counted;
 mod filter;
 mod heatmap;
 mod in_order;
@@ -41,6 +42,7 @@ use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
 use crate::types::BoundingBox;
 pub(crate) use area::{Target, each_in_box};
+use counted::Counted;
 use filter::Span;
 pub(crate) use stored::of_version;
 
@@ -115,12 +117,13 @@ impl Database {
         }
         let target = Target::new(&area, search.predicate);
         let question = Question::new(state, &target, &search.filters, at, budget)?;
-        if let Some(count) = question.kept_count() {
-            return Ok((count, question.at));
-        }
-        let mut settled = 0;
+        let (mut settled, rest) = match question.counted()? {
+            Some(Counted { count, rest }) => (count, Some(rest)),
+            None => (0, None),
+        };
         let mut looked_at = 0;
         question.each_candidate(
+            rest,
             |hit| {
                 let is_settled = question.settled(hit);
                 settled += u64::from(is_settled);
@@ -219,13 +222,6 @@ impl<'q> Question<'q> {
         (first.max(1), last.min(self.at))
     }
 
-    /// How many features it finds, where that is kept. O(log n).
-    fn kept_count(&self) -> Option<u64> {
-        let all = self.target.is_everything() && self.span() == (1, self.at);
-        let plain = all && self.conditions.of_properties.is_empty();
-        plain.then(|| self.state.indexes.features.read().count_at(self.at) as u64)
-    }
-
     /// Candidates after a sequence, if they are in memory.
     fn kept_window(&self, after: u64) -> Option<Arc<Window>> {
         let window = self.state.windows.get(&self.key())?;
@@ -264,13 +260,14 @@ impl<'q> Question<'q> {
             })
     }
 
-    /// One walk over all candidates: calls `settled` with each, and `look` with the
-    /// blocks of those for which that is false.
+    /// One walk over all candidates, or only over `some` of them: calls `settled` with each,
+    /// and `look` with the blocks of those for which that is false.
     ///
     /// Blocks are read in the order in which they lie in the journal, so many at a
     /// time as [`BATCH`] says.
     fn each_candidate(
         &self,
+        some: Option<Vec<Hit>>,
         mut settled: impl FnMut(Hit) -> bool,
         mut look: impl FnMut(Hit, &[u8]) -> Result<()>,
     ) -> Result<()> {
@@ -284,7 +281,7 @@ impl<'q> Question<'q> {
             }
             Ok(())
         };
-        self.candidates(|hit| {
+        let mut take = |hit| {
             if settled(hit) {
                 return Ok(());
             }
@@ -294,7 +291,11 @@ impl<'q> Question<'q> {
             self.budget.make_room(&mut batch, 1)?;
             batch.push(hit);
             Ok(())
-        })?;
+        };
+        match some {
+            Some(hits) => hits.into_iter().try_for_each(take)?,
+            None => self.candidates(&mut take)?,
+        }
         look_at(&mut batch)
     }
 

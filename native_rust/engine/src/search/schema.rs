@@ -104,6 +104,7 @@ fn signatures_as_of(
     let mut table = SignatureTable::default();
     let mut count = 0;
     question.each_candidate(
+        None,
         |_| false,
         |hit, block| {
             let (_, body) = feature_block(state, hit.seq, block)?;

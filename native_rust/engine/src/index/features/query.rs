@@ -3,8 +3,11 @@
 use std::ops::ControlFlow;
 
 use super::{EnvelopeRef, FeatureIndex, VersionCursor};
-use crate::index::spatial::{Parts, Placed, Portions, Step};
+use crate::index::spatial::{CountStep, CountWalk, Parts, Placed, Portions, Step};
 use crate::types::Rect;
+
+/// Work of counting that is done however few features there are.
+const MIN_WORK: usize = 4_096;
 
 /// What a box query found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,5 +169,14 @@ impl FeatureIndex {
     #[must_use]
     pub fn written_between(&self, (first, last): (u64, u64)) -> usize {
         self.timeline.written((first, last))
+    }
+
+    /// Does the next step of counting what touches a box, as [`Self::walk_box`] finds it: those
+    /// that lie in it for certain are counted, all others appended to `found`. Give up the lock
+    /// between two steps. O(sqrt n) for a box of any size, and no more work than there are
+    /// features.
+    pub(crate) fn count_box(&self, walk: &mut CountWalk, found: &mut Vec<Placed>) -> CountStep {
+        let most = self.current.len().max(MIN_WORK);
+        self.tally.step(&self.spatial, walk, most, found)
     }
 }

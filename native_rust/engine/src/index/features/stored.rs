@@ -1,8 +1,8 @@
 //! Reading the features out for a snapshot, and taking them in from one.
 
-use super::{EnvelopeRef, FeatureIndex, FeatureLoader, NONE, Older, Planted, Version};
-use crate::index::spatial::{ALIVE, SpatialEntry, SpatialIndex};
-use crate::index::timeline::{Span, Timeline};
+use super::{EnvelopeRef, FeatureIndex, FeatureLoader, NONE, Older, Planted, Version, plant};
+use crate::index::spatial::{ALIVE, SpatialEntry};
+use crate::index::timeline::Span;
 use crate::mem::ids::number_of;
 use crate::types::{FeatureSignature, Rect};
 
@@ -238,10 +238,7 @@ impl FeatureRestorer {
         let (current, ended, spans) = (self.current, self.ended, self.spans);
         let trees = std::thread::Builder::new()
             .name("formdb-trees".into())
-            .spawn(move || {
-                let timeline = Timeline::build(spans);
-                (SpatialIndex::bulk_load(current, ended), timeline)
-            })
+            .spawn(move || plant(current, ended, spans))
             .map_err(|_| "no thread could be started to build the R-trees")?;
         Ok(IdRestorer {
             index: self.index,

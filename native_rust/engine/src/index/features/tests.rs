@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::index::{CountStep, CountWalk};
 use crate::testing::Random;
 use crate::testing::oracles::{cases, compared};
 
@@ -94,6 +95,31 @@ fn hits(index: &FeatureIndex, pieces: &[Rect], at: u64) -> Vec<Hit> {
     hits
 }
 
+/// The hits of a box by counting it, but for those that are counted: numbers stand for them.
+/// Nothing where it is given up.
+fn counted(index: &FeatureIndex, pieces: &[Rect], at: u64) -> Option<(u64, Vec<Hit>)> {
+    let mut found = Vec::new();
+    let mut walk = CountWalk::new(pieces, at);
+    loop {
+        match index.count_box(&mut walk, &mut found) {
+            CountStep::More => {}
+            CountStep::Done => break,
+            CountStep::GivenUp => return None,
+        }
+    }
+    let mut hits: Vec<Hit> = found.into_iter().map(|v| Hit::new(v, pieces)).collect();
+    hits.sort_unstable();
+    Some((walk.counted, hits))
+}
+
+/// Whether what was counted and what was found is what a scan finds.
+fn agrees((count, found): &(u64, Vec<Hit>), expected: &[Hit]) -> bool {
+    let certain = expected.iter().filter(|hit| hit.certain).count();
+    let among = found.iter().all(|hit| expected.contains(hit));
+    let own = found.iter().filter(|hit| hit.certain).count();
+    among && expected.len() - certain == found.len() - own && *count as usize + own == certain
+}
+
 /// Rectangles on a coarse grid, so that edges and corners do coincide; many are
 /// points or segments.
 fn rect() -> impl Strategy<Value = Rect> {
@@ -178,6 +204,13 @@ proptest! {
                     prop_assert_eq!(hits(index, pieces, at), model.query(pieces, at), "at {}", at);
                 }
                 compared("boxes in the index of features", boxes.len());
+                for pieces in &boxes {
+                    if let Some(counted) = counted(index, pieces, at) {
+                        let expected = model.query(pieces, at);
+                        prop_assert!(agrees(&counted, &expected), "at {at}: {counted:?}, {expected:?}");
+                        compared("boxes counted in the index of features", 1);
+                    }
+                }
                 prop_assert_eq!(index.count_at(at), model.visible(at).count());
                 for (first, last) in [(0, u64::MAX), (at / 3, at / 2), (at / 2 + 1, seq)] {
                     let within = |row: &&Row| (first..=last).contains(&row.begin_seq);
@@ -236,6 +269,8 @@ proptest! {
                 .map(|(seq, _)| *seq)
                 .collect();
             expected.sort_unstable();
+            let (count, beside) = counted(&index, &[piece], last).unwrap();
+            prop_assert_eq!(count as usize + beside.len(), expected.len());
             prop_assert_eq!(found, expected);
         }
         compared("boxes in large trees", 20);
