@@ -377,7 +377,8 @@ impl SpatialIndex {
         }
         let own = aabb(&rect);
         for packed in self.packed(at) {
-            let most = walk.portions.stuck;
+            // These have no crowds, from which a step could take a part.
+            let most = walk.portions.part;
             let Some(work) = packed.touching(&own, at, most, |entry| {
                 if entry.envelope == own && after < entry.begin_seq {
                     found.push(Placed {
