@@ -371,15 +371,6 @@ defmodule FormdbHttpWeb.MetricsTest do
 
       labels = %{"database" => name}
       assert value(scraped, "formdb_database_index_bytes", labels) > 1_000
-
-      # Of the versions before these, there is one.
-      assert value(scraped, "formdb_database_earlier_versions", labels) == 1
-
-      for part <- ~w(feature version series point) do
-        bytes = value(scraped, "formdb_database_index_#{part}_bytes", labels)
-        assert bytes > 50 and bytes < 2_000
-      end
-
       assert value(scraped, "formdb_database_opening_duration_seconds", labels) > 0
       # Of the last snapshot, where there is none yet, nothing is said.
       assert scraped["formdb_database_snapshot_timestamp_seconds"].samples[labels] == nil
