@@ -12,6 +12,10 @@ pub(super) const FIRST: Fence = (i64::MIN, 0);
 /// Chunks by their fences, in order. A node of a B-tree has room for eleven, so there is
 /// one only from the second chunk on. All are boxed, so that nodes stay small.
 #[derive(Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "most series have no others, and a pointer takes a third of a map"
+)]
 pub(in super::super) struct Chunks {
     /// At [`FIRST`].
     first: Option<Box<Chunk>>,

@@ -374,5 +374,5 @@ fn deleting_in_turn_leaves_few_runs() {
         let all = 0..chunk.len();
         chunk.sources(all, Filter::WrittenBy(u64::MAX)).count()
     };
-    assert_eq!(guard.chunks.values().map(|c| runs(c)).sum::<usize>(), 3);
+    assert_eq!(guard.chunks.values().map(runs).sum::<usize>(), 3);
 }

@@ -60,7 +60,7 @@ impl Packed {
     pub(super) fn below(
         &self,
         node: Option<Node>,
-    ) -> impl Iterator<Item = (Node, &SpatialEntry)> + ExactSizeIterator {
+    ) -> impl ExactSizeIterator<Item = (Node, &SpatialEntry)> {
         let (level, first, count) = match node {
             None => (self.levels.len().saturating_sub(1), 0, FAN_OUT),
             Some(Node { level: 0, .. }) => (0, 0, 0),
