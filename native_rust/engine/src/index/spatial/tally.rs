@@ -1,8 +1,7 @@
 //! How many features are where, kept while they come, move and go, so that few of them have to
 //! be looked at to count a large box.
 
-use super::{ALIVE, SpatialEntry, SpatialIndex};
-use crate::index::spatial::Placed;
+use super::{ALIVE, Placed, SpatialEntry, SpatialIndex};
 use crate::mem::chunked::Chunked;
 use crate::types::Rect;
 
