@@ -359,7 +359,8 @@ impl SpatialIndex {
                 walk.spent += work;
                 continue;
             };
-            let members = bucket.range((Bound::Excluded(after.min(at)), Bound::Included(at)));
+            // None after what another layer has left for the next step.
+            let members = bucket.range((Bound::Excluded(after.min(last)), Bound::Included(last)));
             for ((begin_seq, end_seq), count) in members.zip(1..) {
                 walk.spent += 1;
                 if at < *end_seq {
