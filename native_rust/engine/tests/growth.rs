@@ -181,5 +181,7 @@ fn questions_cost_the_same_however_much_there_is() {
         }
         before = times;
     }
+    // Everything was worked out each time.
+    assert_eq!(db.info().unwrap().query_cache.hits, 0);
     db.close();
 }

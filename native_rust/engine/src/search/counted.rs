@@ -24,6 +24,7 @@ impl Question<'_> {
         if self.span() != (1, self.at) || !self.conditions.of_properties.is_empty() {
             return Ok(None);
         }
+        self.budget.check()?;
         let features = &self.state.indexes.features;
         if self.target.is_everything() {
             let count = features.read().count_at(self.at) as u64;

@@ -53,6 +53,7 @@ impl Database {
     pub fn schema(&self, as_of: Option<u64>, budget: &Budget) -> Result<Vec<u8>> {
         let state = &self.state;
         state.check_open()?;
+        budget.check()?;
         let (head, count, signatures) = {
             let features = state.indexes.features.read();
             (state.head(), features.len(), features.signatures())
