@@ -19,7 +19,7 @@ defmodule FormdbHttp.Admission do
   use GenServer
 
   alias FormdbHttp.Admission.Line
-  alias FormdbHttp.{Config, Error, Native}
+  alias FormdbHttp.{Brief, Config, Error, Native}
 
   @full "the line of those who wait is full (setting FORMDB_HEAVY_WAITING)"
   @client {__MODULE__, :client}
@@ -106,6 +106,7 @@ defmodule FormdbHttp.Admission do
           answer | {:error, Error.t()}
         when answer: term()
   def run(name, work) do
+    Brief.over()
     door = :persistent_term.get({__MODULE__, name})
 
     with {:ok, place} <- enter(door) do

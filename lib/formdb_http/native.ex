@@ -90,7 +90,7 @@ defmodule FormdbHttp.Native do
   nif range_json(catalog, name, range), [:range_json_dirty]
   nif range_points(catalog, name, range), [:range_points_dirty]
   nif range_many(catalog, name, range)
-  nif latest(catalog, name, series, as_of)
+  nif latest(catalog, name, series, as_of), [:latest_dirty]
   nif latest_list(catalog, name, list, form)
   nif aggregate(catalog, name, query), [:aggregate_dirty]
   nif aggregation_names(text)

@@ -251,7 +251,10 @@ defmodule FormdbHttp.Points do
     with {:ok, as_of} <- Input.as_of(name, opts),
          {:ok, {latest, seq}} <-
            name
-           |> Engine.call(&Native.latest(&1, name, series, as_of))
+           |> Engine.call(fn catalog ->
+             with :long <- Native.latest(catalog, name, series, as_of),
+                  do: Native.latest_dirty(catalog, name, series, as_of)
+           end)
            |> Absence.explain(name, {:series, series}, as_of),
          do: {:ok, latest |> last_point() |> Map.put(:as_of, seq)}
   end

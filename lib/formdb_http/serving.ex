@@ -3,8 +3,11 @@ defmodule FormdbHttp.Serving do
   # What the web layer asks of the database beyond the public API: what probes may know
   # without waiting for a file, and what the text of a request means.
 
+  require FormdbHttp.Brief
+
   alias FormdbHttp.{
     Analytics,
+    Brief,
     Catalog,
     Databases,
     DataFolder,
@@ -87,6 +90,20 @@ defmodule FormdbHttp.Serving do
     Native.file_unlock(lock)
     :ok
   end
+
+  @doc """
+  What `work` returns, if it is done at once; `:long` as soon as it would wait for a place, or go
+  on for long: then it has changed nothing.
+  """
+  @spec briefly((() -> result)) :: {:ok, result} | :long when result: term()
+  defdelegate briefly(work), to: Brief, as: :attempt
+
+  @doc "What follows is not to be done within `briefly/1`."
+  @spec at_length() :: :ok
+  defdelegate at_length, to: Brief, as: :over
+
+  @doc "Whether it is what `at_length/0` throws: to be thrown on by who catches what is thrown."
+  defguard is_at_length(reason) when Brief.is_over(reason)
 
   @doc "Whether a name is that of a time zone."
   @spec check_time_zone(String.t()) :: :ok | {:error, Error.t()}

@@ -4,9 +4,10 @@ defmodule FormdbHttpWeb.Handler do
   # the pipeline run one after the other until one answers; whatever goes wrong in one, the
   # client is told.
 
+  require FormdbHttp.Serving
   require Logger
 
-  alias FormdbHttp.{Config, Error, Fault}
+  alias FormdbHttp.{Config, Error, Fault, Serving}
 
   alias FormdbHttpWeb.{
     AccessLog,
@@ -17,6 +18,8 @@ defmodule FormdbHttpWeb.Handler do
     Authorization,
     BasePath,
     Bearer,
+    Body,
+    BodyReader,
     Compression,
     Conditions,
     CrossOrigin,
@@ -37,8 +40,8 @@ defmodule FormdbHttpWeb.Handler do
   # What is at the path is found out first, since every answer is counted under it. Steps
   # that depend on who asks go after CrossOrigin: a browser asks beforehand without saying
   # who it asks for.
-  @pipeline [
-    &Router.route/1,
+  @found [&Router.route/1]
+  @decided [
     &Forwarded.call/1,
     &BasePath.call/1,
     &CrossOrigin.call/1,
@@ -47,10 +50,12 @@ defmodule FormdbHttpWeb.Handler do
     &Authentication.call/1,
     &RateLimit.by_principal/1,
     &Authorization.call/1,
-    &Conditions.call/1,
-    &Admission.call/1,
-    &Router.call/1
+    &Conditions.call/1
   ]
+  @done [&Admission.call/1, &Router.call/1]
+
+  @typedoc "What is left to do for a request that was begun in another process."
+  @opaque rest :: %{req: Request.t(), steps: [function()], started: integer(), notes: Notes.t()}
 
   # A cache may keep an answer, but not give it without asking (RFC 9111, 5.2.2.4): what is
   # true now need not be in a second, and a name that was purged can be made anew.
@@ -72,7 +77,42 @@ defmodule FormdbHttpWeb.Handler do
 
   @doc "The answer to a request. It is counted, and so is the memory of its bytes."
   @spec call(Request.t()) :: Request.answer()
-  def call(%Request{} = req), do: answer(@pipeline, req)
+  def call(%Request{} = req), do: answer(@found ++ @decided ++ @done, req)
+
+  @doc """
+  The answer to a request, if that can be given at once, by a process that has other things to
+  do; or what is left to do of it, for `resume/2` in another process.
+  """
+  @spec briefly(Request.t()) :: {:ok, Request.answer()} | {:long, rest()}
+  def briefly(%Request{} = req) do
+    started = System.monotonic_time()
+    Notes.begin()
+
+    with {:cont, %{call: %{brief: true}} = req} <- run(@found, RequestId.identify(req)),
+         {:cont, req} <- run(@decided, req) do
+      case Serving.briefly(fn -> run(@done, req) end) do
+        {:ok, {:halt, req, answer}} -> {:ok, conclude(req, started, answer)}
+        :long -> {:long, rest(req, @done, started)}
+      end
+    else
+      {:cont, req} -> {:long, rest(req, @decided ++ @done, started)}
+      {:halt, req, answer} -> {:ok, conclude(req, started, answer)}
+    end
+  end
+
+  defp rest(req, steps, started) do
+    Body.release()
+    %{req: req, steps: steps, started: started, notes: Notes.said()}
+  end
+
+  @doc "The answer to a request that was begun in another process. `body` is its reader here."
+  @spec resume(rest(), {module(), BodyReader.state()}) :: Request.answer()
+  def resume(%{req: req, steps: steps, started: started, notes: notes}, body) do
+    Notes.resume(notes)
+    RequestId.resume(req)
+    {:halt, req, answer} = run(steps, %{req | body: body})
+    conclude(req, started, answer)
+  end
 
   @doc "The answer to a request that the host does not let in, for a reason of its own."
   @spec refuse(Request.t(), Error.t()) :: Request.answer()
@@ -82,7 +122,11 @@ defmodule FormdbHttpWeb.Handler do
   defp answer(steps, req) do
     started = System.monotonic_time()
     Notes.begin()
-    {req, answer} = steps |> run(RequestId.identify(req))
+    {:halt, req, answer} = run(steps, RequestId.identify(req))
+    conclude(req, started, answer)
+  end
+
+  defp conclude(req, started, answer) do
     Audit.request(req, elem(answer, 0))
     {status, headers, body} = finish(req, started, answer)
 
@@ -140,10 +184,13 @@ defmodule FormdbHttpWeb.Handler do
     answer
   end
 
+  # The last step answers.
+  defp run([], req), do: {:cont, req}
+
   defp run([step | steps], req) do
     case attempt(step, req) do
       {:cont, req} -> run(steps, req)
-      {:halt, answer} -> {req, answer}
+      {:halt, answer} -> {:halt, req, answer}
     end
   end
 
@@ -153,6 +200,9 @@ defmodule FormdbHttpWeb.Handler do
       {:halt, Problem.answer(error)}
     end
   catch
+    :throw, reason when Serving.is_at_length(reason) ->
+      throw(reason)
+
     kind, reason ->
       Logger.error([
         "#{req.method} #{Problem.show(req.path)} failed: ",

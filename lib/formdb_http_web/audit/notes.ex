@@ -31,6 +31,13 @@ defmodule FormdbHttpWeb.Audit.Notes do
     :ok
   end
 
+  @doc "Of the next request this was found out in another process."
+  @spec resume(t()) :: :ok
+  def resume(notes) do
+    Process.put(@notes, notes)
+    :ok
+  end
+
   @doc "Adds something."
   @spec say(keyword()) :: :ok
   def say(notes) do

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Downloading do
   # what is wrong with the question has its status; what goes wrong later ends the
   # connection, so that nobody takes a part for the whole.
 
-  alias FormdbHttp.{Error, WorkMemory}
+  alias FormdbHttp.{Error, Serving, WorkMemory}
   alias FormdbHttpWeb.{Accept, Request}
   alias FormdbHttpWeb.Routes.Call
 
@@ -55,6 +55,7 @@ defmodule FormdbHttpWeb.Downloading do
           page_bytes: pos_integer()
         ) :: Request.answer() | {:error, Error.t()}
   def answer({type, _framing}, first, limit, ask, opts \\ []) do
+    Serving.at_length()
     bytes = Keyword.get(opts, :page_bytes, @page_bytes)
 
     with {:ok, page} <- ask.(first, min(limit || @first_items, @first_items)) do

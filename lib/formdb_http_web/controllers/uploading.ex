@@ -8,7 +8,7 @@ defmodule FormdbHttpWeb.Uploading do
 
   require Logger
 
-  alias FormdbHttp.{Error, Fault, JSON, Upload}
+  alias FormdbHttp.{Error, Fault, JSON, Serving, Upload}
   alias FormdbHttpWeb.{Body, BodyType, Params, Problem, Request}
 
   @framings %{
@@ -33,6 +33,8 @@ defmodule FormdbHttpWeb.Uploading do
   @doc "Writes a body that has such a framing. Options as `FormdbHttp.upload/3` has them."
   @spec write(Request.t(), map(), keyword()) :: Request.answer() | {:error, Error.t()}
   def write(req, %{db: db} = params, opts) do
+    Serving.at_length()
+
     opts =
       opts ++
         [record_bytes: req.settings.max_body_bytes] ++

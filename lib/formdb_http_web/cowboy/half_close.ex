@@ -16,7 +16,7 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
   #
   # With TLS a connection ends whole, and nothing is put off.
 
-  alias FormdbHttpWeb.Cowboy.Pipelining
+  alias FormdbHttpWeb.Cowboy.{Pipelining, StreamHandler}
 
   @key __MODULE__
   @fresh %{open: [], coming: false, grace: 0, closed: nil, ends: nil}
@@ -100,6 +100,10 @@ defmodule FormdbHttpWeb.Cowboy.HalfClose do
     do: Pipelining.hold(message)
 
   def warning(_format, [:tcp_look]), do: Pipelining.look()
+
+  # A timer that ran out while its body was read.
+  def warning(_format, [{StreamHandler, :no_body_yet}, _stream]), do: :ok
+
   def warning(format, arguments), do: log(:warning, format, arguments)
 
   for level <- [:emergency, :alert, :critical, :error, :notice, :info, :debug] do

@@ -7,15 +7,31 @@ defmodule FormdbHttpWeb.Cowboy.Host do
   @behaviour :cowboy_middleware
 
   alias FormdbHttpWeb.Cowboy.{Body, Framing, InFlight, Streaming, WebSocket}
-  alias FormdbHttpWeb.{Handler, Request, Settings}
+  alias FormdbHttpWeb.{BodyReader, Handler, Request, Settings}
 
   @impl true
-  def execute(req, %{settings: settings} = env) do
-    framing = Framing.check(req)
-    {status, headers, body} = req |> request(settings) |> answer(framing)
-    give({status, Map.put(headers, "server", "FormDB"), body}, framing, req, env)
+  def execute(req, env) do
+    {framing, answer} = answer(req, env)
+    give(named(answer), framing, req, env)
     {:stop, req}
   end
+
+  # What the process of the connection has begun (see Direct).
+  defp answer(req, %{begun: {:long, rest}}), do: {:ok, Handler.resume(rest, {Body, req})}
+  defp answer(_req, %{begun: {:ok, answer}}), do: {:ok, answer}
+
+  defp answer(req, %{settings: settings}) do
+    request = request(req, {Body, req}, settings)
+
+    case Framing.check(req) do
+      :ok -> {:ok, Handler.call(request)}
+      {:error, error} = framing -> {framing, Handler.refuse(request, error)}
+    end
+  end
+
+  @doc "The answer with the name of the server."
+  @spec named(Request.answer()) :: Request.answer()
+  def named({status, headers, body}), do: {status, Map.put(headers, "server", "FormDB"), body}
 
   defp give({101, headers, {:socket, module, state}}, _framing, req, env),
     do: WebSocket.upgrade(req, env, headers, module, state)
@@ -42,8 +58,9 @@ defmodule FormdbHttpWeb.Cowboy.Host do
     end
   end
 
-  @spec request(:cowboy_req.req(), Settings.t()) :: Request.t()
-  defp request(req, settings) do
+  @doc "What Cowboy took in as a request, with a reader of its body."
+  @spec request(:cowboy_req.req(), {module(), BodyReader.state()}, Settings.t()) :: Request.t()
+  def request(req, body, settings) do
     {address, _port} = req.peer
 
     %Request{
@@ -54,15 +71,12 @@ defmodule FormdbHttpWeb.Cowboy.Host do
       peer: address,
       # A connection takes its turn with the others.
       asker: req.pid,
-      body: {Body, req},
+      body: body,
       body_length: if(req.body_length == :undefined, do: :unknown, else: req.body_length),
       settings: settings,
       secure: req.scheme == "https"
     }
   end
-
-  defp answer(request, :ok), do: Handler.call(request)
-  defp answer(request, {:error, error}), do: Handler.refuse(request, error)
 
   # The last answer of a connection says so. Of a body that was not read to its end the rest
   # may still be under way, which is looked at in any case; where a request ends that is
@@ -72,11 +86,12 @@ defmodule FormdbHttpWeb.Cowboy.Host do
     unread?(status, req) or framing != :ok or InFlight.draining?(in_flight)
   end
 
-  # HTTP/2 has no such header (RFC 9113, 8.2.2).
-  defp close(headers, %{version: version}) when version in [:"HTTP/1.1", :"HTTP/1.0"],
+  @doc "The header fields of the last answer of a connection. HTTP/2 has no such field (RFC 9113, 8.2.2)."
+  @spec close(map(), :cowboy_req.req()) :: map()
+  def close(headers, %{version: version}) when version in [:"HTTP/1.1", :"HTTP/1.0"],
     do: Map.put(headers, "connection", "close")
 
-  defp close(headers, _req), do: headers
+  def close(headers, _req), do: headers
 
   defp unread?(status, req) do
     left? = Body.finish(req) == :left

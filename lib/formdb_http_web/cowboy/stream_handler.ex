@@ -5,14 +5,19 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   # it tells HalfClose of them, it tells each which one is before it (see Pipelining), it
   # sends answers in parts (see Streaming), it lets go of answers that were sent, it lets
   # "100 Continue" be sent once a request, and it turns the empty answers that Cowboy gives
-  # to broken requests into problems, which it counts. It runs in the process of the
+  # to broken requests into problems, which it counts. What can be answered at once it answers
+  # itself (see Direct). It runs in the process of the
   # connection.
 
   @behaviour :cowboy_stream
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.Cowboy.{HalfClose, InFlight, Limits, Pipelining, Streaming}
+  alias FormdbHttpWeb.Cowboy.{Direct, HalfClose, InFlight, Limits, Pipelining, Streaming}
   alias FormdbHttpWeb.{AnswerMemory, Problem, RequestId, RequestMetrics, Router, SecurityFields}
+
+  # That a body which was announced did not come with its head, nor soon after it.
+  @no_body_yet {__MODULE__, :no_body_yet}
+  @soon_ms 20
 
   @codes %{
     400 => :malformed_request,
@@ -25,23 +30,51 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
 
   @impl true
   def init(id, req, %{env: %{in_flight: in_flight}} = opts) do
-    {opts, turn} = Pipelining.turn(opts, HalfClose.latest())
-    {commands, state} = :cowboy_stream_h.init(id, req, opts)
+    ends_well? = ends_well?(req.headers)
     # Over some header fields Cowboy's connection ends without a call of terminate/3.
-    in_flight = if ends_well?(req.headers), do: in_flight
+    in_flight = if ends_well?, do: in_flight
     if in_flight, do: InFlight.enter(in_flight)
-    {:spawn, process, _shutdown} = List.keyfind(commands, :spawn, 0)
-    HalfClose.begin(id, process, req.has_body, opts.env.half_close_ms)
 
     state = %{
       in_flight: in_flight,
       idle_timeout: opts.idle_timeout,
       size: 0,
       continued?: false,
-      cowboy: state
+      cowboy: nil,
+      waits: nil
     }
 
-    {commands ++ turn, state}
+    cond do
+      not ends_well? or HalfClose.latest() != nil or not Direct.may?(req) ->
+        spawn_process(id, req, opts, state)
+
+      req.has_body ->
+        timer = Process.send_after(self(), {{self(), id}, @no_body_yet}, @soon_ms)
+        {[], %{state | waits: {timer, req, opts}}}
+
+      true ->
+        direct(id, req, "", opts, state)
+    end
+  end
+
+  defp direct(id, req, body, opts, state) do
+    case Direct.answer(req, body, opts.env) do
+      {:ok, commands, size} ->
+        {commands, %{state | size: size}}
+
+      {:begun, begun} ->
+        {commands, state} = spawn_process(id, req, put_in(opts.env[:begun], begun), state)
+        {more, state} = if req.has_body, do: data(id, :fin, body, state), else: {[], state}
+        {commands ++ more, state}
+    end
+  end
+
+  defp spawn_process(id, req, opts, state) do
+    {opts, turn} = Pipelining.turn(opts, HalfClose.latest())
+    {commands, cowboy} = :cowboy_stream_h.init(id, req, opts)
+    {:spawn, process, _shutdown} = List.keyfind(commands, :spawn, 0)
+    HalfClose.begin(id, process, req.has_body, opts.env.half_close_ms)
+    {commands ++ turn, %{state | cowboy: cowboy, waits: nil}}
   end
 
   defp ends_well?(%{"connection" => text}) do
@@ -54,6 +87,18 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   defp ends_well?(_headers), do: true
 
   @impl true
+  def data(id, :fin, body, %{waits: {timer, req, opts}} = state) do
+    Process.cancel_timer(timer)
+    direct(id, req, body, opts, %{state | waits: nil})
+  end
+
+  def data(id, fin, data, %{waits: {timer, req, opts}} = state) do
+    Process.cancel_timer(timer)
+    {commands, state} = spawn_process(id, req, opts, state)
+    {more, state} = data(id, fin, data, state)
+    {commands ++ more, state}
+  end
+
   def data(id, fin, data, state) do
     if fin == :fin, do: HalfClose.arrived()
     {commands, cowboy} = :cowboy_stream_h.data(id, fin, data, state.cowboy)
@@ -61,6 +106,11 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   end
 
   @impl true
+  def info(id, @no_body_yet, %{waits: {_timer, req, opts}} = state),
+    do: spawn_process(id, req, opts, state)
+
+  def info(_id, @no_body_yet, state), do: {[], state}
+
   def info(id, {:response, status, %{"content-length" => "0"} = headers, ""}, state)
       when status in [400, 500] do
     # Cowboy's answer to a body that breaks the chunked coding.
@@ -100,8 +150,13 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   def terminate(id, reason, state) do
     if state.in_flight, do: InFlight.leave(state.in_flight)
     AnswerMemory.sent(state.size)
-    HalfClose.done(id)
-    :cowboy_stream_h.terminate(id, reason, state.cowboy)
+
+    if state.cowboy do
+      HalfClose.done(id)
+      :cowboy_stream_h.terminate(id, reason, state.cowboy)
+    end
+
+    :ok
   end
 
   @impl true

@@ -28,11 +28,15 @@ defmodule FormdbHttpWeb.RequestId do
   @doc "Gives the request its id and its trace."
   @spec identify(Request.t()) :: Request.t()
   def identify(%{headers: headers} = req) do
-    id = given(headers) || new()
+    resume(%{req | id: given(headers) || new(), trace: trace(headers)})
+  end
+
+  @doc "This process answers a request that has its id."
+  @spec resume(Request.t()) :: Request.t()
+  def resume(%{id: id, trace: trace} = req) do
     Process.put(@current, id)
-    trace = trace(headers)
     :logger.update_process_metadata(Map.put(trace, :request_id, id))
-    %{req | id: id, trace: trace}
+    req
   end
 
   @doc "The id of the request that this process answers, or `nil`."

@@ -7,6 +7,7 @@ defmodule FormdbHttpWeb.Routes.Call do
   @enforce_keys [
     :method,
     :action,
+    :brief,
     :scope,
     :access,
     :about,
@@ -26,6 +27,8 @@ defmodule FormdbHttpWeb.Routes.Call do
   @typedoc """
     * `action` - the function of a controller that answers it: it takes the request and the
       parameters, as a map by their keys
+    * `brief` - whether it is often answered at once, from memory or by one commit, so that it is
+      worth an attempt in the process of the connection
     * `scope` - what may be done by whoever may call it; `nil`: nothing that is worth asking
       who it is. `:read` changes nothing, also where the method is POST
     * `access` - who may call it, where that is asked: `:database`, who may do that to the
@@ -46,6 +49,7 @@ defmodule FormdbHttpWeb.Routes.Call do
   @type t :: %__MODULE__{
           method: String.t(),
           action: {module(), atom()},
+          brief: boolean(),
           scope: scope(),
           access: access(),
           about: String.t(),

@@ -30,6 +30,7 @@ defmodule FormdbHttpWeb.Routes.Features do
     [
       new(:features_in_box, @features <> "/bbox", [
         call("GET", {SearchController, :box}, :read, "Features in a box.",
+          brief: true,
           query: [bbox("Where to look.", required: box_form()), predicate() | search()],
           answers: found(),
           errors: @search
@@ -41,6 +42,7 @@ defmodule FormdbHttpWeb.Routes.Features do
           {SearchController, :nearby},
           :read,
           "Features around a position, nearest first.",
+          brief: true,
           more:
             "Each feature has its `distance` in metres. `k`, `radius` or both are required: the `k` nearest, " <>
               "or all within `radius`.",
@@ -76,6 +78,7 @@ defmodule FormdbHttpWeb.Routes.Features do
       ]),
       new(:features_heatmap, @features <> "/heatmap", [
         call("GET", {SearchController, :heatmap}, :read, "How many features are in each cell.",
+          brief: true,
           more:
             "`cell` or `zoom` is required. Cells without features are left out. A feature counts in the cell " <>
               "of the middle of its bounding box.",
@@ -100,11 +103,13 @@ defmodule FormdbHttpWeb.Routes.Features do
 
     new(name, @features <> path, [
       call("GET", {SearchController, action}, :read, about,
+        brief: true,
         query: query,
         answers: found(),
         errors: @search
       ),
       call("POST", {SearchController, action}, :read, about <> " The body has the parameters.",
+        brief: true,
         query: query,
         body: optional(json(body) ++ geojson(body)),
         answers: found(),
@@ -117,11 +122,13 @@ defmodule FormdbHttpWeb.Routes.Features do
     [
       new(:features, @features, [
         call("GET", {SearchController, :index}, :read, "All features, or those in a box.",
+          brief: true,
           query: [bbox("Where to look."), predicate() | search()],
           answers: found(),
           errors: @search
         ),
         call("POST", {FeatureController, :create}, :write, "Writes a feature, or many at once.",
+          brief: true,
           more:
             "A Feature, a geometry or a FeatureCollection is written as a whole, or not at all. Lines and " <>
               "sequences are written as they come, in batches of 5,000 records or 4 MiB; the answer is lines " <>
@@ -139,12 +146,14 @@ defmodule FormdbHttpWeb.Routes.Features do
       ]),
       new(:feature, @feature, [
         call("GET", {FeatureController, :show}, :read, "A feature.",
+          brief: true,
           query: [as_of(), transaction()],
           headers: [if_match(), if_none_match()],
           answers: [ok(geojson(:feature), etag: false, formdb_seq: false), not_modified()],
           errors: @read
         ),
         call("PUT", {FeatureController, :put}, :write, "Writes a feature.",
+          brief: true,
           query: [antimeridian(), durability()],
           headers: [idempotency_key(), if_match(), if_none_match()],
           body: required(geojson(:feature_input) ++ json(:feature_input)),
@@ -155,6 +164,7 @@ defmodule FormdbHttpWeb.Routes.Features do
           errors: @write
         ),
         call("PATCH", {FeatureController, :patch}, :write, "Changes a part of a feature.",
+          brief: true,
           more:
             "The provenance of the new version is that of the patch; without one the version has none. That of " <>
               "the version before stays with that version.",
@@ -165,6 +175,7 @@ defmodule FormdbHttpWeb.Routes.Features do
           errors: @write
         ),
         call("DELETE", {FeatureController, :delete}, :write, "Deletes a feature.",
+          brief: true,
           query: [durability()],
           headers: [idempotency_key(), if_match(), if_none_match()],
           body: optional(json(:reason)),

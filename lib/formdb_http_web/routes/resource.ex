@@ -60,7 +60,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
 
   @doc """
   A call. Options: `:access`, who may call it, where that does not follow from a database in its
-  path or from a scope of `nil`; `:more`, what `about` leaves unsaid; `:query` and `:headers`, its parameters;
+  path or from a scope of `nil`; `:brief`, whether it is often answered at once; `:more`, what `about` leaves unsaid; `:query` and `:headers`, its parameters;
   `:others`, `:ignored` where it passes over what is not among these; `:body` and `:answers`, as
   `Routes.Content` makes them; `:errors`, the statuses of problems that do not follow from
   these.
@@ -75,6 +75,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
     call = %Call{
       method: method,
       action: action,
+      brief: Keyword.get(opts, :brief, false),
       scope: scope,
       access: Keyword.get(opts, :access, if(scope, do: :server, else: :open)),
       about: about,

@@ -30,6 +30,7 @@ defmodule FormdbHttpWeb.Routes.Series do
           errors: @read
         ),
         call("POST", {TimeseriesController, :create}, :write, "Writes points.",
+          brief: true,
           more:
             "A point, a list of them or columns are written as a whole, or not at all. Lines and tables are " <>
               "written as they come, in batches of 5,000 records or 4 MiB; the answer is lines of progress. What " <>
@@ -56,6 +57,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:series, @series, [
         call("GET", {TimeseriesController, :show}, :read, "The points of a series.",
+          brief: true,
           query: range() ++ [transaction()],
           answers: [ok(json(:range) ++ lines(:series_point) ++ csv(:table), link: false)],
           errors: @read
@@ -97,6 +99,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:attributes, @series <> "/attributes", [
         call("GET", {AttributesController, :show}, :read, "The attributes of a series.",
+          brief: true,
           query: [as_of()],
           headers: [if_match(), if_none_match()],
           answers: [ok(json(:attributes), etag: false, formdb_seq: false), not_modified()],
@@ -136,6 +139,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:aggregate, @series <> "/aggregate", [
         call("GET", {AggregateController, :show}, :read, "What the points of a series come to.",
+          brief: true,
           query: aggregate(),
           answers: [ok(json(:aggregate) ++ lines(:series_value) ++ csv(:table))],
           errors: @read
@@ -150,6 +154,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:summary, @series <> "/summary", [
         call("GET", {AggregateController, :summary}, :read, "A series in figures.",
+          brief: true,
           query: figures(),
           answers: [ok(json(:summary))],
           errors: @read
@@ -184,6 +189,7 @@ defmodule FormdbHttpWeb.Routes.Series do
       ]),
       new(:latest, @series <> "/latest", [
         call("GET", {TimeseriesController, :latest}, :read, "The last point of a series.",
+          brief: true,
           query: [tz(), as_of()],
           answers: [ok(json(:latest))],
           errors: @read

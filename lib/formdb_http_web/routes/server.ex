@@ -79,11 +79,13 @@ defmodule FormdbHttpWeb.Routes.Server do
     [
       new(:health, "/health", [
         call("GET", {HealthController, :live}, nil, "Whether the server runs.",
+          brief: true,
           answers: [ok(json(:alive))]
         )
       ]),
       new(:live, "/health/live", [
         call("GET", {HealthController, :live}, nil, "Whether the server runs.",
+          brief: true,
           answers: [ok(json(:alive))]
         )
       ]),

@@ -96,13 +96,14 @@ pub use read::absence::Absence;
 pub use read::blocks::StoredBlock;
 pub use read::detailed_points::{DetailedForm, DetailedPage};
 pub use read::journal::{EntryPage, EntryQuery};
+pub use read::latest::Latest;
 pub use read::latest_list::LatestPage;
 pub use read::lineage::Lineage;
 pub use read::moments::Moment;
 pub use read::page::FeaturePage;
 pub use read::point_origins::Include;
 pub use read::points::{
-    ColumnPage, Latest, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
+    ColumnPage, Order, Point, PointPage, PointRef, RangeQuery, SeriesEntry, Summary,
 };
 pub use read::proofs::TreeHead;
 pub use read::scrub::ScrubStep;

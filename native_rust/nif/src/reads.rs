@@ -1,5 +1,7 @@
 //! Reads: on the calling process, no process in between.
 
+use std::sync::Arc;
+
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
     BlockFilter, BoxQuery, Database, Document, EntryQuery, Error, FeaturePage, Latest, Member,
@@ -329,18 +331,23 @@ impl<'a> LatestMap<'a> {
     }
 }
 
-#[rustler::nif(schedule = "DirtyIo")]
-fn latest<'a>(
-    env: Env<'a>,
-    catalog: CatalogRef,
-    name: &str,
-    series: &str,
-    as_of: Option<u64>,
-) -> Term<'a> {
-    catalog.call(env, name, |database| {
-        let (latest, at) = database.latest_at(series, as_of).map_err(Failure)?;
-        Ok((LatestMap::new(env, &latest), at))
-    })
+twins! {
+    /// `{:ok, {latest, seq}}`; `:long` where a block has to be read.
+    latest: "Normal", latest_dirty: "DirtyIo";
+    fn(
+        env, on;
+        catalog: CatalogRef,
+        name: &str,
+        series: &str,
+        as_of: Option<u64>
+    ) -> Term<'a> {
+        let found = catalog.database(name).and_then(|database| Ok(match on {
+            On::Normal => database.latest_in_memory(series, as_of)?,
+            On::Dirty => Some(database.latest_at(series, as_of)?),
+        }));
+        let term = |(latest, at): (Arc<Latest>, u64)| (LatestMap::new(env, &latest), at).encode(env);
+        or_long(env, found.map(|found| found.map(term)))
+    }
 }
 
 /// Keys and expressions of filters.

@@ -75,6 +75,7 @@ pub(crate) enum Call {
     Heatmap,
     Aggregate,
     AggregateJson,
+    Latest,
 }
 
 /// A question as bytes: what is hashed, one after the other. Different questions

@@ -6,7 +6,7 @@ use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
 use crate::read::cursor::List;
-use crate::read::points::Latest;
+use crate::read::latest::Latest;
 use crate::read::series_filter::Chosen;
 use crate::read::series_list::{LONG_ROW, SeriesListQuery, SeriesPager};
 use crate::read::table_rows::write_cell;

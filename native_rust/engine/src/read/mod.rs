@@ -10,6 +10,7 @@ pub(crate) mod feature_diff;
 pub(crate) mod features;
 pub(crate) mod journal;
 pub(crate) mod json_rows;
+pub(crate) mod latest;
 pub(crate) mod latest_list;
 pub(crate) mod lineage;
 pub(crate) mod moments;

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::block::OpKind;
-use crate::budget::{Budget, Cancel};
+use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Entity, Error, Result};
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::json_rows::{JsonRows, LONGEST_ROW};
 use crate::read::page::check_limit;
 use crate::read::table_rows::{TableForm, TableRows};
-use crate::state::blocks::{block_at, damaged, read_block};
-use crate::types::{ValueFilter, Zone, check_range, point_metadata, write_json};
+use crate::types::{ValueFilter, Zone, check_range};
 
 use crate::index::{self, Resume, SharedSeries};
 pub use crate::index::{Order, Point, PointRef, SeriesEntry, Summary};
@@ -46,23 +44,6 @@ pub struct PointPage {
     pub seq: u64,
     /// Cursor of the next page, if there is one.
     pub next: Option<String>,
-}
-
-/// The last point of a series.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Latest {
-    /// Microseconds since the epoch.
-    pub timestamp: i64,
-    /// Its value.
-    pub value: f64,
-    /// Sequence of its block.
-    pub seq: u64,
-    /// Its place in that block, from 0.
-    pub index: u32,
-    /// Its metadata as JSON text, where it has any.
-    pub metadata: Option<Vec<u8>>,
-    /// Its provenance as JSON text, where it has any.
-    pub provenance: Option<Vec<u8>>,
 }
 
 impl Database {
@@ -163,65 +144,6 @@ impl Database {
         // Before any lock: the points of what is published by now stay.
         range.at = state.at(as_of)?;
         Ok(range)
-    }
-
-    /// The last point of a series, now or as of a sequence: of the greatest
-    /// timestamp, the one that arrived last. May read the journal, for metadata and provenance.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn latest(&self, series_id: &str, as_of: Option<u64>) -> Result<Latest> {
-        self.latest_at(series_id, as_of).map(|(latest, _)| latest)
-    }
-
-    /// As [`Self::latest`], and the sequence that the answer is as of.
-    ///
-    /// # Errors
-    /// As [`Self::latest`].
-    pub fn latest_at(&self, series_id: &str, as_of: Option<u64>) -> Result<(Latest, u64)> {
-        let state = &self.state;
-        state.check_open()?;
-        let at = state.at(as_of)?;
-        let found = match state.indexes.series.get(series_id) {
-            None => None,
-            Some(series) => {
-                let budget = self.budget(Cancel::default());
-                series.latest(at, &budget)?
-            }
-        };
-        let latest = self.written(found.ok_or_else(|| no_series(series_id))?)?;
-        Ok((latest, at))
-    }
-
-    /// A point with what its block says of it, which is read.
-    pub(crate) fn written(&self, point: Point) -> Result<Latest> {
-        let state = &self.state;
-        let Point {
-            timestamp,
-            value,
-            source: place,
-        } = point;
-        let bytes = read_block(state, place.seq)?;
-        let (block, action) = block_at(state, place.seq, &bytes)?;
-        if action.op != OpKind::PutPoints {
-            return Err(damaged(state, place.seq, "another block lies at its place"));
-        }
-        let metadata = point_metadata(action.body, place.index as usize)
-            .map_err(|e| damaged(state, place.seq, e))?;
-        let json = |cbor: &[u8]| {
-            let mut text = Vec::new();
-            write_json(cbor, &mut text)
-                .map(|_| text)
-                .map_err(|e| damaged(state, place.seq, e))
-        };
-        Ok(Latest {
-            timestamp,
-            value,
-            seq: place.seq,
-            index: place.index,
-            metadata: metadata.map(json).transpose()?,
-            provenance: block.provenance.map(json).transpose()?,
-        })
     }
 }
 
