@@ -59,8 +59,9 @@ impl Database {
     /// # Errors
     /// [`crate::Error::NotFound`], [`crate::Error::Closed`], [`crate::Error::Corrupt`],
     /// [`crate::Error::Io`].
-    pub fn latest(&self, series_id: &str, as_of: Option<u64>) -> Result<Arc<Latest>> {
-        self.latest_at(series_id, as_of).map(|(latest, _)| latest)
+    pub fn latest(&self, series_id: &str, as_of: Option<u64>) -> Result<Latest> {
+        let (latest, _) = self.latest_at(series_id, as_of)?;
+        Ok(Arc::unwrap_or_clone(latest))
     }
 
     /// As [`Self::latest`], and the sequence that the answer is as of. It is kept, and given again

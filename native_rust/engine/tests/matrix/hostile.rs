@@ -526,8 +526,8 @@ impl Pair {
             let alive = model.points(series).len();
             let written = model.series[series].len();
             if alive == written {
-                same("metadata", &json(latest.metadata.clone())?, metadata)?;
-                same("provenance", &json(latest.provenance.clone())?, provenance)?;
+                same("metadata", &json(latest.metadata)?, metadata)?;
+                same("provenance", &json(latest.provenance)?, provenance)?;
             }
         }
         self.answers += 20 + 6 * places.len() + features.len();
