@@ -53,6 +53,7 @@ defmodule FormdbHttp do
     Admission,
     Analytics,
     Attributes,
+    Backup,
     Config,
     Databases,
     Features,
@@ -1223,6 +1224,74 @@ defmodule FormdbHttp do
   @spec settle_dead_letters(database(), String.t(), :resend | :forget, :all | [String.t()]) ::
           result(non_neg_integer())
   defdelegate settle_dead_letters(name, id, how, which), to: Webhooks
+
+  ## Backups
+
+  @doc """
+  Takes a backup of what is durable of an open database now, while others read and write: a
+  folder `NAME` below the folder of the database in the setting `:backup_dir`, or an error and
+  nothing.
+
+  Segments of the journal that the newest backup there has are not copied again, and where they lie
+  on the same disk as the database nothing is copied but the last one: they get a second name (a
+  hard link). It reads no more than `:backup_bytes_per_second`. One of a database is taken at a time:
+  `:backup_running`.
+
+  Options:
+
+    * `:name` - by default the time, such as `2026-01-31t03-00-00z`; `:backup_exists`
+    * `:wait_ms` - for how long to wait; by default until it is done. One that is not done goes
+      on, and is in `backups/1`
+
+  The answer has `:name`, `:database`, `:state` (`:whole`, or `:running` with bytes `:done` and in
+  `:total`), `:time` as text, `:log`, `:seq` and `:root` of its last block, `:files` and `:bytes`, of
+  which `:copied_bytes` were written and `:linked_bytes` not, and the name of the `:previous` one.
+
+  Without `:backup_dir` it is refused (`:backups_not_configured`).
+  """
+  @spec create_backup(database(), name: String.t(), wait_ms: non_neg_integer()) :: result(map())
+  defdelegate create_backup(name, opts \\ []), to: Backup
+
+  @doc """
+  The backups of a database, oldest first, as `create_backup/2` has them; `:state` is `:damaged` where the
+  manifest cannot be read and `:failed` for the last one where that failed, both with the `:error`.
+  Manifests are read, and nothing else of the files.
+  """
+  @spec backups(database()) :: result([map()])
+  defdelegate backups(name), to: Backup
+
+  @doc """
+  Checks every byte of the backup in a folder: the SHA-256 of each file, and all that the journal
+  says of itself, up to the Merkle root. Returns what it holds, as `create_backup/2` does; the first
+  thing that does not hold is an error, `:journal_corrupt` with the file. Needs nothing started.
+  `progress` is called with bytes done and in all.
+  """
+  @spec verify_backup(Path.t(), Backup.progress()) :: result(map())
+  def verify_backup(dir, progress \\ fn _done, _total -> :ok end), do: Backup.verify(dir, progress)
+
+  @doc """
+  Makes a database in the folder `to`, which may not be there yet, of the backup in `from`. In a
+  data folder it can be opened then (`open/1`). It has the same blocks and the same Merkle root, and a
+  log of its own: who follows the original is told so (`:log_diverged`), and its webhooks are
+  paused. Needs nothing started.
+
+  Options:
+
+    * `:until` - the last block; where it lies within a transaction, the transaction before ends the
+      database. By default all blocks
+    * `:progress` - a function that is called with bytes done and in all
+
+  The answer has `:log`, `:seq`, `:root`, `:bytes`, and the `:backup`.
+  """
+  @spec restore_backup(Path.t(), Path.t(),
+          until: non_neg_integer(),
+          progress: Backup.progress()
+        ) :: result(map())
+  def restore_backup(from, to, opts \\ []) do
+    opts = FormdbHttp.Input.options!(opts, [:until, :progress])
+    progress = opts[:progress] || fn _done, _total -> :ok end
+    Backup.restore(from, to, opts[:until], progress)
+  end
 
   ## Clients and times
 

@@ -128,6 +128,12 @@ defmodule FormdbHttp.Native do
   nif inspect_diagnose(dir, ref)
   nif inspect_salvage(from, to, beyond, ref)
 
+  nif backup_open(catalog, to, options, ref)
+  nif backup_closed(from, to, options, ref)
+  nif backup_verify(dir, ref)
+  nif backup_restore(from, to, until, ref)
+  nif backup_list(folder)
+
   nif process_figures()
   nif stdout_is_terminal()
   nif disk_space(path)

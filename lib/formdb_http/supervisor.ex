@@ -25,6 +25,8 @@ defmodule FormdbHttp.Supervisor do
         {DynamicSupervisor, name: FormdbHttp.DatabaseSupervisor, max_restarts: 100},
         # No process, but a step: opens all that is there.
         FormdbHttp.Databases,
+        # Down before the databases that it reads.
+        {FormdbHttp.Backup.Jobs, config},
         FormdbHttp.Leases,
         {FormdbHttp.Scrubber, config}
       ] ++

@@ -20,7 +20,8 @@ defmodule FormdbHttp.Config.Conflicts do
         default_page_too_large(config, name),
         transaction_too_large(config, name),
         no_thread_left(config, name),
-        body_too_large(config, name)
+        body_too_large(config, name),
+        backups_among_databases(config, name)
       ],
       &is_nil/1
     )
@@ -114,6 +115,18 @@ defmodule FormdbHttp.Config.Conflicts do
     if body > work do
       "#{name.(:max_body_bytes)} is #{body}, more than #{name.(:work_bytes)}, which is #{work}: " <>
         "the largest bodies could never be taken. Lower the first or raise the second"
+    end
+  end
+
+  # What lies in the data folder is taken for databases, and is gone with it.
+  defp backups_among_databases(%{backup_dir: nil}, _name), do: nil
+
+  defp backups_among_databases(config, name) do
+    [data, backups] = for dir <- [config.data_dir, config.backup_dir], do: Path.expand(dir)
+
+    if String.starts_with?(backups <> "/", data <> "/") do
+      "#{name.(:backup_dir)} is #{config.backup_dir}, which lies in #{name.(:data_dir)}. Name a folder outside " <>
+        "of it, best on another disk"
     end
   end
 end

@@ -18,6 +18,23 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         doc: "Folder that holds one folder per database; relative to where the server starts"
       },
       %{
+        field: :backup_dir,
+        type: :path,
+        default: nil,
+        doc:
+          "Folder that `POST .../backups` and `mix formdb.backup` put backups in, one folder per database; it " <>
+            "is there already, outside of the data folder, and best on another disk. Not set: no backups over HTTP"
+      },
+      %{
+        field: :backup_bytes_per_second,
+        type: :bytes,
+        default: 64 * @mib,
+        range: 0..(16 * @gib),
+        doc:
+          "How much of an open database a backup of it reads in a second, so that writers notice little; 0: as " <>
+            "much as it can"
+      },
+      %{
         field: :write_timeout_ms,
         type: :milliseconds,
         default: 30_000,

@@ -145,6 +145,8 @@ pub enum Entity {
     Block,
     /// An open transaction.
     Transaction,
+    /// A folder that is to be a backup.
+    Backup,
 }
 
 impl fmt::Display for Entity {
@@ -158,6 +160,7 @@ impl fmt::Display for Entity {
             Self::Point => "point",
             Self::Block => "block",
             Self::Transaction => "open transaction",
+            Self::Backup => "backup",
         })
     }
 }
@@ -520,6 +523,7 @@ impl Error {
                 Entity::Point => "point_not_found",
                 Entity::Block => "block_not_found",
                 Entity::Transaction => "transaction_not_found",
+                Entity::Backup => "backup_not_found",
             },
             Self::Ended { .. } => "transaction_not_found",
             Self::LogDiverged { .. } => "log_diverged",

@@ -28,6 +28,7 @@
 #![deny(unsafe_code)]
 
 mod aggregate;
+mod backup;
 mod block;
 mod budget;
 mod cache;
@@ -63,6 +64,10 @@ pub use aggregate::{
     Aggregate, AggregatePage, Aggregation, Bucket, Fill, GroupBy, Interval, Percent, Selection,
     SeriesBuckets, SeriesPage, SeriesPoints, SeriesRangeQuery, SeriesSummary, SummaryPage,
     SummaryQuery, WidePage, WideQuery,
+};
+pub use backup::{
+    BackupCheck, BackupFile, BackupManifest, BackupOptions, BackupReport, BackupSegment,
+    ListedBackup, RestoreOptions, RestoreReport, back_up, list_backups, restore, verify_backup,
 };
 pub use block::{
     Ack, Block, Condition, Durability, Expected, IdempotencyKey, MAX_ACTOR, OpKind, Operation,

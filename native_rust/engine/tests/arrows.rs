@@ -46,7 +46,7 @@ const LAYERS: [&str; 26] = [
     "aggregate",
 ];
 /// Above all of those, in this order.
-const TOP: [&str; 4] = ["transactions", "live", "inspect", "testing"];
+const TOP: [&str; 5] = ["transactions", "live", "inspect", "backup", "testing"];
 
 /// A module by its path from the crate's root.
 type Module = Vec<String>;

@@ -13,13 +13,30 @@ use crate::schedulers::On;
 /// tells this resource when its process dies, which it does at once, although the call
 /// is still under way; and the question ends at its next look. Whoever wants to end
 /// one ends the process that asked it.
-struct Watch(Cancel);
+pub(crate) struct Watch(Cancel);
 
 #[rustler::resource_impl]
 impl Resource for Watch {
     fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {
         self.0.cancel();
     }
+}
+
+impl Watch {
+    /// Ends what the process asked for when it dies.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.0.clone()
+    }
+}
+
+/// Watches the calling process until what is returned is dropped: for work on a thread of
+/// its own.
+pub(crate) fn watched(env: Env<'_>) -> ResourceArc<Watch> {
+    let watch = ResourceArc::new(Watch(Cancel::default()));
+    if env.monitor(&watch, &env.pid()).is_none() {
+        watch.0.cancel();
+    }
+    watch
 }
 
 /// The calling process, for as long as it waits in a dirty call.

@@ -10,6 +10,7 @@
 mod aggregates;
 mod answer;
 mod asking;
+mod backups;
 mod codings;
 mod counted;
 mod databases;

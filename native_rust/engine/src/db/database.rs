@@ -225,6 +225,11 @@ impl Database {
         }
     }
 
+    /// Its folder.
+    pub(crate) fn place(&self) -> &DatabaseFolder {
+        &self.place
+    }
+
     /// What opening found and did.
     #[must_use]
     pub fn recovered(&self) -> &Recovered {

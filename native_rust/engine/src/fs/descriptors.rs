@@ -101,6 +101,10 @@ impl FileSystem for Descriptors {
         self.0.fs.rename(from, to)
     }
 
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.fs.hard_link(from, to)
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.0.fs.remove_file(path)
     }

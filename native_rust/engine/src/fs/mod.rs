@@ -44,6 +44,15 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// Rename within one file system, replacing what `to` named.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Give the file `from` a second name, `to`, which is free: both are the same file.
+    ///
+    /// # Errors
+    /// Where the two lie on different file systems, or this one has no such names: the
+    /// bytes can be copied then.
+    fn hard_link(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Remove a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
 

@@ -18,6 +18,7 @@ use crate::snapshot::{self, Outline, SNAPSHOTS, file_name};
 pub use beyond::{Appended, LeftOut};
 pub use diagnose::{Diagnosis, diagnose};
 pub use salvage::{Reach, SalvageReport, salvage};
+pub(crate) use verify::examine_closed;
 pub use verify::{VerifyReport, verify};
 
 /// What an index snapshot that is whole says about the journal.
@@ -57,7 +58,7 @@ fn as_damage<T>(read: Result<T>) -> Result<Result<T, Damage>> {
 }
 
 /// A database folder whose lock is held, so that nobody writes to it meanwhile.
-struct Closed {
+pub(crate) struct Closed {
     dir: PathBuf,
     journal: PathBuf,
     snapshots: PathBuf,

@@ -12,8 +12,8 @@ use crate::error::{Error, InvalidCode, Result};
 use crate::fs::FileSystem;
 use crate::fs::make_dir;
 use crate::journal::{
-    Damage, Examination, Examined, Group, Journal, Lost, Progress, RecoverError, RecoverOptions,
-    copy_segment, empty_segment, readable_blocks, recover, whole_transactions,
+    Damage, Examination, Examined, Journal, Lost, Progress, RecoverError, RecoverOptions,
+    append_transactions, copy_segment, empty_segment, readable_blocks, recover, whole_transactions,
 };
 use crate::limits::Limits;
 use crate::limits::RecoveryPolicy;
@@ -117,7 +117,7 @@ pub fn salvage(
         }
         _ => Vec::new(),
     };
-    append(&mut journal, &more, found.last_time)?;
+    append_transactions(&mut journal, &more, found.last_time)?;
     let blocks = journal.tree().size();
     let appended = match (beyond, kept) {
         (Some(database), Some(mut kept)) => {
@@ -211,26 +211,6 @@ fn note(kept: &mut Kept, bytes: &[u8], dir: &Path) -> Result<()> {
         reason,
         advice: "Salvage without what lies after the damage",
     })
-}
-
-/// Commit the transactions that a damaged group began with as one group.
-fn append(journal: &mut Journal, transactions: &[Vec<Vec<u8>>], now: i64) -> Result<()> {
-    if transactions.is_empty() {
-        return Ok(());
-    }
-    let mut group = Group::default();
-    group.clear();
-    for blocks in transactions {
-        group.begin_transaction();
-        for block in blocks {
-            group.push_block(|out| out.extend_from_slice(block))?;
-        }
-        group.end_transaction();
-    }
-    let written = journal.write(&mut group, now)?;
-    journal.sync()?;
-    journal.advance(written);
-    Ok(())
 }
 
 /// Take the bytes of salvaged transactions off what was lost.

@@ -85,6 +85,18 @@ pub fn verify(
     check(fs, &closed, progress).map(|(report, _)| report)
 }
 
+/// The same, with what was found in its journal; its lock is held until the first value is
+/// dropped.
+pub(crate) fn examine_closed(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Closed, VerifyReport, Examination)> {
+    let closed = Closed::take(fs, dir)?;
+    let (report, found) = check(fs, &closed, progress)?;
+    Ok((closed, report, found))
+}
+
 /// The same for one whose lock is held.
 pub(super) fn check(
     fs: &dyn FileSystem,

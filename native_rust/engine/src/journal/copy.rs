@@ -8,7 +8,7 @@ use super::layout::{
     BLOCK_PREFIX, GROUP_HEADER, SEGMENT_HEADER, SegmentHeader, take_record, take_u32,
 };
 use super::reader::SegmentReader;
-use super::writer::create_segment;
+use super::writer::{Group, Journal, create_segment};
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
@@ -89,9 +89,37 @@ pub(crate) fn whole_transactions(
     Ok(transactions)
 }
 
+/// Commit transactions as one group after a journal's end, durably.
+pub(crate) fn append_transactions(
+    journal: &mut Journal,
+    transactions: &[Vec<Vec<u8>>],
+    now: i64,
+) -> Result<()> {
+    if transactions.is_empty() {
+        return Ok(());
+    }
+    let mut group = Group::default();
+    group.clear();
+    for blocks in transactions {
+        group.begin_transaction();
+        for block in blocks {
+            group.push_block(|out| out.extend_from_slice(block))?;
+        }
+        group.end_transaction();
+    }
+    let written = journal.write(&mut group, now)?;
+    journal.sync()?;
+    journal.advance(written);
+    Ok(())
+}
+
 /// The blocks of one transaction, if all of them hold; `seq` is the sequence before
 /// it.
-fn whole_transaction(rest: &mut &[u8], seq: &mut u64, last_time: &mut i64) -> Option<Vec<Vec<u8>>> {
+pub(super) fn whole_transaction(
+    rest: &mut &[u8],
+    seq: &mut u64,
+    last_time: &mut i64,
+) -> Option<Vec<Vec<u8>>> {
     let mut here = *rest;
     let (mut at, mut time) = (*seq, *last_time);
     let count = take_u32(&mut here)?;

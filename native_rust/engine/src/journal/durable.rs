@@ -50,6 +50,9 @@ impl Witness {
 }
 
 impl Durable {
+    /// Name of the file in the folder of the journal.
+    pub(crate) const NAME: &str = MARK;
+
     /// The one of two that says more.
     pub(crate) fn later(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         // The mark where both say the same: it was the last to be written.
@@ -99,7 +102,7 @@ impl Durable {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(super) fn write(&self, fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    pub(crate) fn write(&self, fs: &dyn FileSystem, dir: &Path) -> Result<()> {
         replace(fs, dir, MARK, &self.encode())
     }
 

@@ -7,6 +7,7 @@
 mod copy;
 mod durable;
 mod examine;
+mod extent;
 mod footer;
 mod footer_check;
 mod header;
@@ -34,15 +35,18 @@ mod footer_tests;
 #[cfg(test)]
 mod start_tests;
 
-pub(crate) use copy::{copy_segment, empty_segment, group_bytes, whole_transactions};
+pub(crate) use copy::{
+    append_transactions, copy_segment, empty_segment, group_bytes, whole_transactions,
+};
 pub(crate) use durable::{Durable, Witness};
 pub use examine::{Damage, Lost, Progress};
 pub(crate) use examine::{Examination, Examined, examine};
+pub(crate) use extent::{Cut, Extent, check_groups, cut_at};
 pub(crate) use header::{DatabaseId, FieldReader, FieldWriter, has_checksum, put_checksum};
 pub(crate) use identity::{IDENTITY, Identity};
 pub(crate) use layout::BLOCK_PREFIX;
 pub use location::BlockLocation;
-pub(crate) use mark::{Checkpoint, LastGroup};
+pub(crate) use mark::{Checkpoint, LastGroup, TreeHead};
 pub(crate) use patrol::{Buffer, Patrol};
 pub(crate) use readable::readable_blocks;
 pub(crate) use recovery::ReadReport;

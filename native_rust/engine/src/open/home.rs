@@ -164,6 +164,11 @@ impl DatabaseFolder {
         })
     }
 
+    /// Where it lies, and on what.
+    pub(crate) fn dir(&self) -> (&Arc<dyn FileSystem>, &Path) {
+        (&self.fs, &self.dir)
+    }
+
     /// Which database it is.
     pub(crate) fn identity(&self) -> &Identity {
         &self.identity

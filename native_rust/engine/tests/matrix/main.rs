@@ -12,6 +12,7 @@
 )]
 
 mod ask;
+mod backups;
 mod concurrency;
 mod crash;
 mod damage;

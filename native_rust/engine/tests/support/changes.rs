@@ -16,6 +16,8 @@ pub enum Op {
     SyncData(Inode),
     SyncDir(PathBuf),
     Rename(PathBuf, PathBuf),
+    /// A second name for a file.
+    Link(PathBuf, PathBuf),
     RemoveFile(PathBuf),
     RemoveDir(PathBuf),
     /// A sync that failed, and what became of the pages it was to write.
@@ -81,6 +83,11 @@ impl Image {
             Op::Write(inode, offset, bytes) => self.write(*inode, *offset, bytes),
             Op::SetLen(inode, len) => self.content(*inode).resize(*len, 0),
             Op::Rename(from, to) => self.rename(from, to),
+            Op::Link(from, to) => {
+                if let Some(node) = self.nodes.get(from).copied() {
+                    self.nodes.insert(to.clone(), node);
+                }
+            }
             Op::RemoveFile(path) | Op::RemoveDir(path) => {
                 self.nodes.remove(path);
             }

@@ -158,6 +158,7 @@ fn entry_of(op: &Op) -> Option<&Path> {
         Op::CreateDir(path, _)
         | Op::CreateFile(path, _)
         | Op::Rename(path, _)
+        | Op::Link(_, path)
         | Op::RemoveFile(path)
         | Op::RemoveDir(path) => path.parent(),
         _ => None,

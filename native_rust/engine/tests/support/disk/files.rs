@@ -61,6 +61,14 @@ impl FileSystem for SimFs {
         self.change(Op::Rename(from.to_owned(), to.to_owned()))
     }
 
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match (self.node(from), self.node(to)) {
+            (Some(Node::File(_)), None) => self.change(Op::Link(from.to_owned(), to.to_owned())),
+            (Some(Node::File(_)), Some(_)) => Err(io::ErrorKind::AlreadyExists.into()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         match self.node(path) {
             Some(Node::File(_)) => self.change(Op::RemoveFile(path.to_owned())),

@@ -1,0 +1,139 @@
+defmodule FormdbHttp.Backup do
+  @moduledoc false
+  # Backups. FormdbHttp documents the functions for a server; those on folders that nobody has
+  # open need no application, and are what the Mix tasks call, too. The engine works on threads
+  # of its own, and gives up when the process ends that waits for it.
+
+  alias FormdbHttp.Backup.Jobs
+  alias FormdbHttp.{Catalog, Engine, Error, Input, Native, Types}
+
+  # Of a database beside its journal. Webhooks have theirs there.
+  @folders ["webhooks"]
+
+  @typedoc "Called with bytes done and in all."
+  @type progress :: (non_neg_integer(), non_neg_integer() -> term())
+
+  ## Of a server
+
+  def create_backup(database, opts) do
+    opts = Input.options!(opts, [:name, :wait_ms])
+    name = opts[:name] || default_name()
+
+    with :ok <- check_name(name),
+         {:ok, folder} <- folder(),
+         :ok <- Engine.check_open(database),
+         do: Jobs.run(database, name, Path.join([folder, database, name]), opts[:wait_ms])
+  end
+
+  def backups(database) do
+    with {:ok, folder} <- folder(),
+         :ok <- Engine.check_open(database),
+         {:ok, listed} <- list(Path.join(folder, database)) do
+      {:ok, Enum.sort_by(listed ++ Jobs.of(database), &{&1[:time] || "~", &1.name})}
+    end
+  end
+
+  @doc "The folder of backups in force, or the error that none is set."
+  @spec folder() :: Types.result(Path.t())
+  def folder do
+    case Catalog.config().backup_dir do
+      nil ->
+        {:error,
+         %Error{
+           code: :backups_not_configured,
+           detail:
+             "this server has no folder for backups: set FORMDB_BACKUP_DIR to one, best on another disk, and start it again"
+         }}
+
+      folder ->
+        {:ok, folder}
+    end
+  end
+
+  @doc "A name by the time, for a backup that is given none."
+  @spec default_name() :: String.t()
+  def default_name do
+    DateTime.utc_now()
+    |> DateTime.truncate(:second)
+    |> Calendar.strftime("%Y-%m-%dt%H-%M-%Sz")
+  end
+
+  @doc "Checks the name of a backup, which is that of a folder, too."
+  @spec check_name(term()) :: :ok | {:error, Error.t()}
+  def check_name(name) do
+    if is_binary(name) and name =~ ~r/\A[a-z0-9][a-z0-9_-]{0,62}\z/ do
+      :ok
+    else
+      shown = if is_binary(name), do: inspect(name, binaries: :as_strings), else: "that"
+
+      detail =
+        "#{shown} cannot be the name of a backup; expected 1 to 63 of a-z, 0-9, - and _, the first a letter or digit"
+
+      {:error, %Error{code: :invalid_name, detail: detail, pointer: "/name"}}
+    end
+  end
+
+  @doc """
+  Takes a backup of an open database into the folder `to`, in this process; `progress` is called
+  with bytes done and in all.
+  """
+  @spec take(Types.database(), Path.t(), progress()) :: Types.result(map())
+  def take(database, to, progress) do
+    options = options(database, Catalog.config().backup_bytes_per_second)
+    run(&Native.backup_open(Catalog.handle(), to, options, &1), progress)
+  end
+
+  ## Of folders
+
+  @doc "The same of a database in a folder that nobody has open: all of it is read and checked."
+  @spec take_closed(Path.t(), Path.t(), progress()) :: Types.result(map())
+  def take_closed(from, to, progress) do
+    options = options(Path.basename(from), 0)
+    run(&Native.backup_closed(from, to, options, &1), progress)
+  end
+
+  defp options(database, bytes_per_second),
+    do: %{database: database, folders: @folders, bytes_per_second: bytes_per_second}
+
+  @doc "The backups in a folder, by name: what each says of itself, or `:error`."
+  @spec list(Path.t()) :: Types.result([map()])
+  def list(folder) do
+    with {:ok, listed} <- Engine.native(Native.backup_list(folder)) do
+      {:ok,
+       for {name, manifest} <- listed do
+         case Engine.native(manifest) do
+           {:ok, manifest} -> Map.merge(manifest, %{name: name, state: :whole})
+           {:error, error} -> %{name: name, state: :damaged, error: error}
+         end
+       end}
+    end
+  end
+
+  @doc "Checks every byte of a backup."
+  @spec verify(Path.t(), progress()) :: Types.result(map())
+  def verify(dir, progress), do: run(&Native.backup_verify(dir, &1), progress)
+
+  @doc """
+  Makes a database in the folder `to`, which is not there yet, of a backup: up to the block
+  `until`, or the whole transaction before it, or all of it.
+  """
+  @spec restore(Path.t(), Path.t(), non_neg_integer() | nil, progress()) :: Types.result(map())
+  def restore(from, to, until, progress),
+    do: run(&Native.backup_restore(from, to, until, &1), progress)
+
+  defp run(start, progress) do
+    ref = make_ref()
+    with :ok <- Engine.native(start.(ref)), do: await(ref, progress)
+  end
+
+  defp await(ref, progress) do
+    receive do
+      {^ref, {:progress, done, total}} ->
+        progress.(done, total)
+        await(ref, progress)
+
+      {^ref, answer} ->
+        Engine.native(answer)
+    end
+  end
+end

@@ -1,0 +1,19 @@
+//! Backups of databases, open or not: taking, verifying, listing and restoring them.
+//! docs/FORMAT.md has what a backup's folder holds.
+
+mod copying;
+mod list;
+mod manifest;
+mod restore;
+mod source;
+mod take;
+mod verify;
+
+pub use list::{ListedBackup, list_backups};
+pub use manifest::{BackupFile, BackupManifest, BackupSegment};
+pub use restore::{RestoreOptions, RestoreReport, restore};
+pub use take::{BackupOptions, BackupReport, back_up};
+pub use verify::{BackupCheck, verify_backup};
+
+/// Folder inside a backup that holds the files of the database.
+const FILES: &str = "files";

@@ -1,0 +1,455 @@
+//! Taking a backup.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::FILES;
+use super::copying::{Pace, copy, length, open, read_through};
+use super::list::list_backups;
+use super::manifest::{BackupFile, BackupManifest, BackupSegment, corrupt, hex, place};
+use super::source::Source;
+use crate::budget::Cancel;
+use crate::clock::system_micros;
+use crate::db::database::Database;
+use crate::error::{Error, InvalidCode, Result};
+use crate::fs::{FileSystem, Kind, make_dir, parent, sync_dir};
+use crate::journal::{Durable, Extent, IDENTITY, Progress, Witness, check_groups};
+use crate::open::home::{JOURNAL, MAKING, remove_all, take_lock};
+use crate::types::{Hash, format_timestamp, to_hex};
+
+/// How a backup is taken.
+#[derive(Debug, Clone, Default)]
+pub struct BackupOptions {
+    /// Name of the database, for whoever reads the manifest.
+    pub database: String,
+    /// Folders of the database beside its journal whose files belong to the backup.
+    pub folders: Vec<String>,
+    /// Bytes read a second at most; 0: any number.
+    pub bytes_per_second: u64,
+    /// Ends it: nothing is left of it then.
+    pub cancel: Cancel,
+}
+
+/// What a backup is of, and what it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupReport {
+    /// Public id of the log.
+    pub log: String,
+    /// It ends with the block of this sequence.
+    pub tree_size: u64,
+    /// Merkle root over the blocks up to there.
+    pub root: Hash,
+    /// When it was begun, microseconds since the epoch.
+    pub time: i64,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Bytes that were written anew.
+    pub copied_bytes: u64,
+    /// Bytes of files that are in the backup by a second name for them.
+    pub linked_bytes: u64,
+    /// Name of the backup whose segments were not read again, if there is one.
+    pub previous: Option<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Database {
+    /// Take a backup of what is durable now into the folder `to`, while others read and
+    /// write. `to` is not there yet; the folder around it is made, too, where only that one
+    /// is missing. What is there in the end is the whole backup or nothing; see [`back_up`].
+    ///
+    /// Reads every byte that no earlier backup beside it has, once or twice, at the pace of
+    /// `options`; writers are not waited for, nor held up by more than the disk is.
+    /// `progress` is called every megabyte.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where `to` is there; [`Error::Locked`] while another backup is
+    /// taken beside it; [`Error::Corrupt`] where a segment is damaged; [`Error::Cancelled`],
+    /// [`Error::Closed`], [`Error::Io`].
+    pub fn back_up(
+        &self,
+        to: &Path,
+        options: &BackupOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<BackupReport> {
+        take(|_| Source::open(self), to, options, progress)
+    }
+}
+
+/// Take a backup of a database in `from` that nobody has open into the folder `to`, as
+/// [`Database::back_up`] does. All of the journal is read and checked before.
+///
+/// A sealed segment that the newest backup of the same log beside `to` has is not read: it
+/// gets a second name (a hard link). One that it has not gets a second name, too, where the
+/// file system can, and is copied elsewhere. The last segment is copied up to its durable
+/// end.
+///
+/// # Errors
+/// As [`Database::back_up`]; [`Error::Locked`] when it is open, [`Error::NotFound`] where
+/// there is no database, [`Error::Lost`], [`Error::Corrupt`] where it is damaged.
+pub fn back_up(
+    fs: &Arc<dyn FileSystem>,
+    from: &Path,
+    to: &Path,
+    options: &BackupOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<BackupReport> {
+    take(
+        |progress| Source::closed(fs, from, progress),
+        to,
+        options,
+        progress,
+    )
+}
+
+fn take(
+    source: impl FnOnce(&mut dyn FnMut(Progress)) -> Result<Source>,
+    to: &Path,
+    options: &BackupOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<BackupReport> {
+    let begun = Instant::now();
+    let time = system_micros();
+    let source = source(progress)?;
+    let fs = &*source.fs;
+    refuse_taken(fs, to)?;
+    let around = parent(to);
+    if fs.kind(&around).is_err() {
+        make_dir(fs, &around)?;
+    }
+    // One at a time, so what lies under a hidden name was left by a crash.
+    let _lock = take_lock(fs, &around)?;
+    for name in fs
+        .list(&around)
+        .map_err(|e| Error::io("list", &around, e))?
+    {
+        if name.starts_with(MAKING) {
+            remove_all(fs, &around.join(name))?;
+        }
+    }
+    let previous = previous(&source, &around)?;
+    let hidden = around.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple()));
+    let total = source.extents.iter().map(bytes_of).sum();
+    let mut taking = Taking {
+        source: &source,
+        dir: &hidden,
+        pace: Pace::new(
+            options.cancel.clone(),
+            options.bytes_per_second,
+            total,
+            progress,
+        ),
+        files: Vec::new(),
+        copied: 0,
+        linked: 0,
+        previous: previous
+            .as_ref()
+            .map(|(dir, manifest)| (&**dir, segments_of(manifest))),
+    };
+    let taken = taking
+        .everything(options, time)
+        .and_then(|manifest| name_it(fs, &hidden, to).map(|()| manifest));
+    let (copied_bytes, linked_bytes) = (taking.copied, taking.linked);
+    let manifest = taken.inspect_err(|_| {
+        // What cannot be removed goes with the next backup.
+        let _ = remove_all(fs, &hidden);
+    })?;
+    let name_of = |(dir, _): (PathBuf, BackupManifest)| {
+        let name = dir.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    Ok(BackupReport {
+        log: source.identity.log_hex(),
+        tree_size: source.head.0,
+        root: source.head.1,
+        time,
+        files: manifest.files.len() as u64,
+        bytes: manifest.bytes(),
+        copied_bytes,
+        linked_bytes,
+        previous: previous.map(name_of),
+        elapsed: begun.elapsed(),
+    })
+}
+
+/// Refuse a name that something has.
+pub(super) fn refuse_taken(fs: &dyn FileSystem, to: &Path) -> Result<()> {
+    match fs.kind(to) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::io("look at", to, e)),
+        Ok(_) => {
+            let detail = format!(
+                "{} is there already, and nothing is written over: name a folder that is not there",
+                to.display()
+            );
+            Err(Error::invalid(InvalidCode::Parameter, "/to", detail))
+        }
+    }
+}
+
+/// Give a finished folder its name.
+pub(super) fn name_it(fs: &dyn FileSystem, hidden: &Path, to: &Path) -> Result<()> {
+    refuse_taken(fs, to)?;
+    let around = parent(to);
+    fs.rename(hidden, to)
+        .map_err(|e| Error::io("rename", hidden, e))?;
+    sync_dir(fs, &around).inspect_err(|_| {
+        let _ = fs.rename(to, hidden);
+    })
+}
+
+/// Bytes that a backup has of a segment.
+fn bytes_of(extent: &Extent) -> u64 {
+    extent.sealed.unwrap_or(extent.end)
+}
+
+/// The backup beside the new one that has most of the same log.
+fn previous(source: &Source, around: &Path) -> Result<Option<(PathBuf, BackupManifest)>> {
+    let log = source.identity.log_hex();
+    let listed = list_backups(&*source.fs, around)?.into_iter();
+    let known = listed.filter_map(|found| Some((around.join(found.name), found.manifest.ok()?)));
+    let same = known.filter(|(_, found)| found.log == log && found.tree_size <= source.head.0);
+    Ok(same.max_by(|(_, a), (_, b)| (a.tree_size, &a.time).cmp(&(b.tree_size, &b.time))))
+}
+
+/// Its sealed segments by path.
+fn segments_of(manifest: &BackupManifest) -> HashMap<&str, &BackupFile> {
+    let sealed = |file: &&BackupFile| file.segment.as_ref().is_some_and(|s| s.sealed);
+    let files = manifest.files.iter().filter(sealed);
+    files.map(|file| (&*file.path, file)).collect()
+}
+
+/// A backup that is being taken.
+struct Taking<'a> {
+    source: &'a Source,
+    dir: &'a Path,
+    pace: Pace<'a>,
+    files: Vec<BackupFile>,
+    copied: u64,
+    linked: u64,
+    previous: Option<(&'a Path, HashMap<&'a str, &'a BackupFile>)>,
+}
+
+impl Taking<'_> {
+    fn everything(&mut self, options: &BackupOptions, time: i64) -> Result<BackupManifest> {
+        let source = self.source;
+        let fs = &*source.fs;
+        let files = self.dir.join(FILES);
+        let journal = files.join(JOURNAL);
+        for dir in [self.dir, &files, &journal] {
+            fs.create_dir(dir)
+                .map_err(|e| Error::io("create", dir, e))?;
+        }
+        source.identity.write(fs, &files)?;
+        self.add(format!("{FILES}/{IDENTITY}"), None)?;
+        for extent in &source.extents {
+            self.segment(extent, &journal)?;
+        }
+        if let Some(mark) = self.mark() {
+            mark.write(fs, &journal)?;
+            self.add(format!("{FILES}/{JOURNAL}/{}", Durable::NAME), None)?;
+        }
+        sync_dir(fs, &journal)?;
+        for folder in &options.folders {
+            self.folder(folder, &files)?;
+        }
+        sync_dir(fs, &files)?;
+        let manifest = BackupManifest::new(
+            &options.database,
+            source.identity.log_hex(),
+            source.head,
+            format_timestamp(time),
+            std::mem::take(&mut self.files),
+        );
+        manifest.write(fs, self.dir)?;
+        self.pace.look()?;
+        Ok(manifest)
+    }
+
+    /// What is durable: that a backup whose end is cut off is damaged can be seen in it.
+    fn mark(&self) -> Option<Durable> {
+        let last = self.source.extents.last()?;
+        (self.source.head.0 > 0).then(|| Durable {
+            database: self.source.identity.database,
+            position: last.header.position + last.end,
+            head: self.source.head,
+            source: Witness::Mark,
+        })
+    }
+
+    /// Take a segment, and check what was not checked for an earlier backup.
+    fn segment(&mut self, extent: &Extent, journal: &Path) -> Result<()> {
+        let Some(name) = extent
+            .segment
+            .path
+            .file_name()
+            .and_then(|name| name.to_str())
+        else {
+            return Err(Error::Closed);
+        };
+        let path = format!("{FILES}/{JOURNAL}/{name}");
+        let to = journal.join(name);
+        let segment = BackupSegment {
+            first_seq: extent.header.first_seq,
+            last_seq: extent.head.0,
+            root: to_hex(&extent.head.1),
+            groups_end: extent.end,
+            sealed: extent.sealed.is_some(),
+        };
+        if let Some(known) = self.linked_again(&path, extent, &segment, &to)? {
+            self.files.push(known);
+            return Ok(());
+        }
+        let bytes = bytes_of(extent);
+        let fs = &*self.source.fs;
+        let from = &extent.segment;
+        let sha256 = match self.linked_anew(extent, &to)? {
+            true => {
+                let file = open(fs, &to)?;
+                // The end of a footer is written without one.
+                file.sync_data().map_err(|e| Error::io("sync", &to, e))?;
+                let digest = read_through(&to, &*file, bytes, &mut self.pace, &mut |_, _| Ok(()))?;
+                self.linked += bytes;
+                digest
+            }
+            false => {
+                self.check_room(journal, bytes)?;
+                let from = (&*from.path, &*from.file);
+                let digest = copy(fs, from, bytes, &to, bytes, &mut self.pace)?;
+                self.copied += bytes;
+                digest
+            }
+        };
+        let pace = &self.pace;
+        let mut step = |_| pace.look();
+        let head = check_groups(fs, journal, &extent.header, extent.end, &mut step)?;
+        if head != extent.head {
+            return Err(corrupt(
+                &extent.segment.path,
+                "its groups do not end with the Merkle root that they ended with when they were written",
+            ));
+        }
+        self.files.push(BackupFile {
+            path,
+            bytes,
+            sha256: hex(sha256),
+            segment: Some(segment),
+        });
+        Ok(())
+    }
+
+    /// Check that copying so many bytes leaves what has to stay free: where the database is
+    /// on the same disk it would take no more writes else.
+    fn check_room(&self, dir: &Path, bytes: u64) -> Result<()> {
+        let needed = bytes.saturating_add(self.source.least_free);
+        match self.source.fs.space(dir) {
+            Ok(space) if space.free < needed => Err(Error::io(
+                "find room on the disk of",
+                dir,
+                ErrorKind::StorageFull.into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// A second name for a segment of an earlier backup, if that has the same.
+    fn linked_again(
+        &mut self,
+        path: &str,
+        extent: &Extent,
+        segment: &BackupSegment,
+        to: &Path,
+    ) -> Result<Option<BackupFile>> {
+        let fs = &*self.source.fs;
+        let Some((dir, files)) = &self.previous else {
+            return Ok(None);
+        };
+        let same = |file: &&&BackupFile| {
+            extent.sealed == Some(file.bytes) && file.segment.as_ref() == Some(segment)
+        };
+        let Some(known) = files.get(path).filter(same) else {
+            return Ok(None);
+        };
+        let there = place(dir, path);
+        let whole = fs.stat(&there).is_ok_and(|found| found.len == known.bytes);
+        if !whole || fs.hard_link(&there, to).is_err() {
+            return Ok(None);
+        }
+        let known = (*known).clone();
+        self.linked += known.bytes;
+        self.pace.skip(known.bytes)?;
+        Ok(Some(known))
+    }
+
+    /// A second name for the database's own file, if it is sealed and this can be had.
+    fn linked_anew(&self, extent: &Extent, to: &Path) -> Result<bool> {
+        let fs = &*self.source.fs;
+        let from = &extent.segment;
+        if extent.sealed.is_none() || fs.hard_link(&from.path, to).is_err() {
+            return Ok(false);
+        }
+        // The name may lead to another file than the one that is open.
+        from.check_place(fs, false)?;
+        Ok(true)
+    }
+
+    /// A folder of side files: those that are there. Each is replaced as a whole, or
+    /// written so that it may be read at any moment.
+    fn folder(&mut self, name: &str, files: &Path) -> Result<()> {
+        let fs = &*self.source.fs;
+        let from = self.source.dir.join(name);
+        if !matches!(fs.kind(&from), Ok(Kind::Dir)) {
+            return Ok(());
+        }
+        let to = files.join(name);
+        fs.create_dir(&to)
+            .map_err(|e| Error::io("create", &to, e))?;
+        let mut names = fs.list(&from).map_err(|e| Error::io("list", &from, e))?;
+        names.sort_unstable();
+        for file in names {
+            let path = from.join(&file);
+            if !matches!(fs.kind(&path), Ok(Kind::File)) {
+                continue;
+            }
+            let opened = match fs.open(&path, false) {
+                Ok(opened) => opened,
+                // It was replaced or removed since.
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                Err(e) => return Err(Error::io("open", &path, e)),
+            };
+            let len = length(&path, &*opened)?;
+            let copied = (&*path, &*opened);
+            let digest = copy(fs, copied, len, &to.join(&file), len, &mut self.pace)?;
+            self.copied += len;
+            self.files.push(BackupFile {
+                path: format!("{FILES}/{name}/{file}"),
+                bytes: len,
+                sha256: hex(digest),
+                segment: None,
+            });
+        }
+        sync_dir(fs, &to)
+    }
+
+    /// Note a file that was just written.
+    fn add(&mut self, path: String, segment: Option<BackupSegment>) -> Result<()> {
+        let fs = &*self.source.fs;
+        let there = place(self.dir, &path);
+        let file = open(fs, &there)?;
+        let bytes = length(&there, &*file)?;
+        let digest = read_through(&there, &*file, bytes, &mut self.pace, &mut |_, _| Ok(()))?;
+        self.copied += bytes;
+        self.files.push(BackupFile {
+            path,
+            bytes,
+            sha256: hex(digest),
+            segment,
+        });
+        Ok(())
+    }
+}
