@@ -1225,7 +1225,7 @@ defmodule FormdbHttp do
           result(non_neg_integer())
   defdelegate settle_dead_letters(name, id, how, which), to: Webhooks
 
-  ## Backups
+  ## Backups and dumps
 
   @doc """
   Takes a backup of what is durable of an open database now, while others read and write: a
@@ -1267,7 +1267,8 @@ defmodule FormdbHttp do
   `progress` is called with bytes done and in all.
   """
   @spec verify_backup(Path.t(), Backup.progress()) :: result(map())
-  def verify_backup(dir, progress \\ fn _done, _total -> :ok end), do: Backup.verify(dir, progress)
+  def verify_backup(dir, progress \\ fn _done, _total -> :ok end),
+    do: Backup.verify(dir, progress)
 
   @doc """
   Makes a database in the folder `to`, which may not be there yet, of the backup in `from`. In a
@@ -1292,6 +1293,27 @@ defmodule FormdbHttp do
     progress = opts[:progress] || fn _done, _total -> :ok end
     Backup.restore(from, to, opts[:until], progress)
   end
+
+  @doc """
+  Writes what is durable of an open database as lines of JSON into the new file `to`: a first line that
+  says what it is, and one for each block, from which `load_dump/3` makes the same block again.
+  Others read and write meanwhile. `progress` is called with bytes of the journal, done and in all.
+
+  Returns `:database`, `:log`, `:seq` and `:root`, which the first line has, too.
+  """
+  @spec dump(database(), Path.t(), Backup.progress()) :: result(map())
+  def dump(name, to, progress \\ fn _done, _total -> :ok end), do: Backup.dump(name, to, progress)
+
+  @doc """
+  Makes a database in the folder `to`, which may not be there yet, of a dump: the same blocks,
+  times, actors and transactions, and the same Merkle root, or an error and nothing. It has a log of
+  its own. Needs nothing started. `progress` is called with blocks, done and in all.
+
+  Returns `:log`, `:seq`, `:root`, `:transactions` and what the `:dump` says of itself.
+  """
+  @spec load_dump(Path.t(), Path.t(), Backup.progress()) :: result(map())
+  def load_dump(from, to, progress \\ fn _done, _total -> :ok end),
+    do: Backup.load_dump(from, to, progress)
 
   ## Clients and times
 

@@ -121,6 +121,29 @@ defmodule FormdbHttp.Backup do
   def restore(from, to, until, progress),
     do: run(&Native.backup_restore(from, to, until, &1), progress)
 
+  ## Dumps
+
+  @doc "Writes an open database as lines of JSON into the file `to`."
+  @spec dump(Types.database(), Path.t(), progress()) :: Types.result(map())
+  def dump(database, to, progress),
+    do: run(&Native.dump_open(Catalog.handle(), database, to, &1), progress)
+
+  @doc "The same of a database in a folder that nobody has open, or of a backup."
+  @spec dump_closed(Path.t(), Path.t(), progress()) :: Types.result(map())
+  def dump_closed(from, to, progress) do
+    {from, name} =
+      if File.exists?(Path.join(from, "MANIFEST.json")),
+        do:
+          {Path.join(from, "files"), from |> Path.expand() |> Path.dirname() |> Path.basename()},
+        else: {from, from |> Path.expand() |> Path.basename()}
+
+    run(&Native.dump_closed(from, name, to, &1), progress)
+  end
+
+  @doc "Makes a database in the folder `to` of a dump; progress is told in blocks."
+  @spec load_dump(Path.t(), Path.t(), progress()) :: Types.result(map())
+  def load_dump(from, to, progress), do: run(&Native.dump_load(from, to, &1), progress)
+
   defp run(start, progress) do
     ref = make_ref()
     with :ok <- Engine.native(start.(ref)), do: await(ref, progress)

@@ -113,6 +113,7 @@ defmodule FormdbHttp.Config do
     problems = for {:error, problem} <- results, do: problem
     config = struct!(__MODULE__, for({:ok, field} <- results, do: field))
     config = Map.update!(config, :data_dir, &Path.expand/1)
+    config = Map.update!(config, :backup_dir, &(&1 && Path.expand(&1)))
 
     # The settings are compared with each other only once each is right in itself.
     case if(problems == [], do: conflicts(config, by_name, show), else: problems) do

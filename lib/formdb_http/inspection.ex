@@ -79,11 +79,11 @@ defmodule FormdbHttp.Inspection do
   end
 
   @doc "A progress function that keeps one line of standard error up to date."
-  @spec progress_line(String.t()) :: progress()
-  def progress_line(label) do
+  @spec progress_line(String.t(), String.t()) :: progress()
+  def progress_line(label, unit \\ "bytes") do
     fn done, total ->
       percent = if total > 0, do: div(done * 100, total), else: 100
-      IO.write(:stderr, "\r#{label}: #{done} of #{total} bytes, #{percent} %")
+      IO.write(:stderr, "\r#{label}: #{done} of #{total} #{unit}, #{percent} %")
     end
   end
 

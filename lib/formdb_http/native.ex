@@ -133,6 +133,9 @@ defmodule FormdbHttp.Native do
   nif backup_verify(dir, ref)
   nif backup_restore(from, to, until, ref)
   nif backup_list(folder)
+  nif dump_open(catalog, name, to, ref)
+  nif dump_closed(from, name, to, ref)
+  nif dump_load(from, to, ref)
 
   nif process_figures()
   nif stdout_is_terminal()

@@ -62,6 +62,10 @@ defmodule FormdbHttp.Serving do
   @spec data_dir() :: Path.t()
   def data_dir, do: Catalog.config().data_dir
 
+  @doc "The path of the folder of backups, if there is one."
+  @spec backup_dir() :: Path.t() | nil
+  def backup_dir, do: Catalog.config().backup_dir
+
   @doc "Bytes of the longest password that is taken."
   @spec most_password_bytes() :: pos_integer()
   defdelegate most_password_bytes, to: Passwords, as: :most_bytes

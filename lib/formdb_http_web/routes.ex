@@ -6,6 +6,7 @@ defmodule FormdbHttpWeb.Routes do
 
   alias FormdbHttpWeb.Routes.{
     Auth,
+    Backups,
     Databases,
     Features,
     History,
@@ -27,7 +28,8 @@ defmodule FormdbHttpWeb.Routes do
       {"Time series", Series.resources()},
       {"History", History.resources()},
       {"Transactions", Transactions.resources()},
-      {"Webhooks", Webhooks.resources()}
+      {"Webhooks", Webhooks.resources()},
+      {"Backups", Backups.resources()}
     ]
   end
 

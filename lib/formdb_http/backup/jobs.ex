@@ -33,6 +33,7 @@ defmodule FormdbHttp.Backup.Jobs do
       after
         wait_ms || :infinity ->
           Process.demonitor(monitor, [:flush])
+
           case of(database) do
             [%{name: ^name, state: :running} = job] -> {:ok, job}
             _over -> ended(database, name, to)
@@ -127,7 +128,11 @@ defmodule FormdbHttp.Backup.Jobs do
 
         {:error, error} ->
           :ets.insert(@table, {database, failed(job, error)})
-          Logger.error("backup #{name} of database #{database} failed: #{Exception.message(error)}")
+
+          Logger.error(
+            "backup #{name} of database #{database} failed: #{Exception.message(error)}"
+          )
+
           {:error, located(error)}
       end
 

@@ -27,7 +27,7 @@ defmodule FormdbHttp.Webhooks.Keeper do
   # Before something that failed is started again.
   @again_ms 1_000
 
-  defstruct [:database, :log, :key, :folder, :config, webhooks: %{}, deliveries: %{}]
+  defstruct [:database, :log, :former, :key, :folder, :config, webhooks: %{}, deliveries: %{}]
 
   @spec start_link(String.t()) :: GenServer.on_start()
   def start_link(database),
@@ -81,7 +81,16 @@ defmodule FormdbHttp.Webhooks.Keeper do
     with {:ok, %{log: log}} <- Databases.info(state.database),
          {:ok, webhooks} <- read(state.database, nil) do
       key = server_key(state.config, webhooks)
-      state = %{state | log: log, key: key, webhooks: Map.new(webhooks, &{&1.id, &1})}
+      former = Known.former(state.folder)
+
+      state = %{
+        state
+        | log: log,
+          former: former,
+          key: key,
+          webhooks: Map.new(webhooks, &{&1.id, &1})
+      }
+
       for id <- SideFiles.owners(state.folder), do: tidy(state, id)
       {:noreply, Enum.reduce(webhooks, state, &start(&2, &1))}
     else

@@ -9,14 +9,22 @@ defmodule FormdbHttpWeb.Places do
   @doc "The text without the folders of the server's disk; names of files and databases stay."
   @spec hide(String.t()) :: String.t()
   def hide(text) do
-    data_dir = Serving.data_dir()
+    folders = [
+      {Serving.data_dir(), "the data folder"},
+      {Serving.backup_dir(), "the folder of backups"}
+    ]
 
-    # Whatever lies in the data folder has a name of these characters.
-    if String.contains?(text, data_dir),
-      do: Regex.replace(~r"#{Regex.escape(data_dir)}((?:/[\w.\-]+)*)(?![\w\-])", text, &name/2),
-      else: text
+    # Whatever lies in these folders has a name of these characters.
+    for {folder, called} <- folders,
+        folder != nil,
+        String.contains?(text, folder),
+        reduce: text do
+      text ->
+        path = ~r"#{Regex.escape(folder)}((?:/[\w.\-]+)*)(?![\w\-])"
+        Regex.replace(path, text, fn _path, below -> name(below, called) end)
+    end
   end
 
-  defp name(_path, ""), do: "the data folder"
-  defp name(_path, below), do: Path.basename(below)
+  defp name("", called), do: called
+  defp name(below, _called), do: Path.basename(below)
 end

@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
   import FormdbHttpWeb.OpenAPI.Schema
 
   alias FormdbHttpWeb.OpenAPI.{Parameters, Schema}
-  alias FormdbHttpWeb.OpenAPI.Schemas.{Auth, Common, Databases, Features, GeoJSON}
+  alias FormdbHttpWeb.OpenAPI.Schemas.{Auth, Backups, Common, Databases, Features, GeoJSON}
   alias FormdbHttpWeb.OpenAPI.Schemas.{History, Series, Server, Transactions, Warnings, Webhooks}
   alias FormdbHttpWeb.{Problem, Routes}
 
@@ -22,6 +22,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas do
       History.schemas() ++
       Warnings.schemas() ++
       Webhooks.schemas() ++
+      Backups.schemas() ++
       Transactions.schemas() ++ GeoJSON.schemas() ++ Common.schemas() ++ problems()
   end
 

@@ -66,8 +66,9 @@ pub use aggregate::{
     SummaryQuery, WidePage, WideQuery,
 };
 pub use backup::{
-    BackupCheck, BackupFile, BackupManifest, BackupOptions, BackupReport, BackupSegment,
-    ListedBackup, RestoreOptions, RestoreReport, back_up, list_backups, restore, verify_backup,
+    BackupCheck, BackupFile, BackupManifest, BackupOptions, BackupReport, BackupSegment, DumpHead,
+    ListedBackup, LoadReport, RestoreOptions, RestoreReport, back_up, dump, list_backups,
+    load_dump, restore, verify_backup,
 };
 pub use block::{
     Ack, Block, Condition, Durability, Expected, IdempotencyKey, MAX_ACTOR, OpKind, Operation,

@@ -188,11 +188,12 @@ fn backup_list<'a>(env: Env<'a>, folder: &str) -> Term<'a> {
 }
 
 /// A journal may have more segments than this process may open files.
-fn files() -> Arc<dyn FileSystem> {
+pub(crate) fn files() -> Arc<dyn FileSystem> {
     Arc::new(Descriptors::new(Arc::new(RealFileSystem), 0))
 }
 
-fn in_background<'a, T: Encoder>(
+/// Does `work` on a thread of its own, until it is done or the calling process ends.
+pub(crate) fn in_background<'a, T: Encoder>(
     env: Env<'a>,
     reference: Term<'a>,
     work: impl FnOnce(Cancel, &mut dyn FnMut(Progress)) -> Result<T> + Send + 'static,

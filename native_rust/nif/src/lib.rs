@@ -14,6 +14,7 @@ mod backups;
 mod codings;
 mod counted;
 mod databases;
+mod dumps;
 mod file_lock;
 mod gate;
 mod history;

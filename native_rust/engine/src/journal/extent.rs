@@ -6,12 +6,13 @@ use std::path::Path;
 use super::copy::whole_transaction;
 use super::examine::{Examination, Examined};
 use super::footer::Footer;
-use super::layout::{BLOCK_PREFIX, SEGMENT_HEADER, SegmentHeader};
+use super::layout::{BLOCK_PREFIX, SEGMENT_HEADER, SegmentHeader, take_record, take_u32};
 use super::location::BlockLocation;
 use super::mark::TreeHead;
 use super::reader::SegmentReader;
 use super::segment::Segment;
 use super::segments::Segments;
+use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 
@@ -219,3 +220,46 @@ pub(crate) fn cut_at(
     }
     Ok(Cut { offset, more })
 }
+
+/// Called with a block, its bytes, and the offset after the group that it is in.
+type Visit<'a> = dyn FnMut(&Block<'_>, &[u8], u64) -> Result<()> + 'a;
+
+/// The blocks of a segment, in order, checked against the checksums of their groups and for
+/// the sequence they have.
+///
+/// # Errors
+/// [`Error::Corrupt`], [`Error::Io`], and what `visit` returns.
+pub(crate) fn extent_blocks(extent: &Extent, visit: &mut Visit<'_>) -> Result<()> {
+    let mut reader = SegmentReader::of(extent.segment.clone())?;
+    let mut seq = extent.header.first_seq - 1;
+    let mut offset = SEGMENT_HEADER as u64;
+    while offset < extent.end {
+        let (next, head) = group(&mut reader, &extent.header, offset, seq)?;
+        let body = reader.group(&extent.header, offset)?;
+        let body = body.map(|(header, body)| (header.transactions, body.to_vec()));
+        let (transactions, body) = body.map_err(|reason| reader.corrupt(offset, reason))?;
+        let refuse = |reason: String| reader.corrupt(offset, reason);
+        let mut rest = &*body;
+        for _ in 0..transactions {
+            let count = take_u32(&mut rest).ok_or_else(|| refuse(CUT.into()))?;
+            for _ in 0..count {
+                let bytes = take_record(&mut rest).map_err(|e| refuse(e.to_owned()))?;
+                let block = Block::decode(bytes).map_err(refuse)?;
+                seq += 1;
+                if block.seq != seq {
+                    return Err(refuse(format!("block {seq} is out of order")));
+                }
+                visit(&block, bytes, next)?;
+            }
+        }
+        if !rest.is_empty() || seq != head.0 {
+            return Err(refuse(
+                "a group holds other blocks than its header says".into(),
+            ));
+        }
+        offset = next;
+    }
+    Ok(())
+}
+
+const CUT: &str = "a transaction is cut short";

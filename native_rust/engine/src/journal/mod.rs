@@ -41,7 +41,7 @@ pub(crate) use copy::{
 pub(crate) use durable::{Durable, Witness};
 pub use examine::{Damage, Lost, Progress};
 pub(crate) use examine::{Examination, Examined, examine};
-pub(crate) use extent::{Cut, Extent, check_groups, cut_at};
+pub(crate) use extent::{Cut, Extent, check_groups, cut_at, extent_blocks};
 pub(crate) use header::{DatabaseId, FieldReader, FieldWriter, has_checksum, put_checksum};
 pub(crate) use identity::{IDENTITY, Identity};
 pub(crate) use layout::BLOCK_PREFIX;

@@ -1,0 +1,106 @@
+defmodule FormdbHttp.Backup.Command do
+  @moduledoc false
+  # Taking a backup from outside of the server: of the folder where nobody has it open, and by the
+  # server's own door where it has. Either way it is the same folder in the end.
+
+  alias FormdbHttp.{Backup, Config, Error, JSON, Types}
+
+  @pause_ms 500
+
+  @doc """
+  Takes the backup `name` of a database of the configuration. `server` is the URL and the credential
+  by which the server is asked; `progress` is called with bytes done and in all.
+  """
+  @spec take(
+          Config.t(),
+          Types.database(),
+          String.t(),
+          {String.t(), String.t() | nil},
+          Backup.progress()
+        ) :: Types.result(map())
+  def take(%Config{backup_dir: nil}, _database, _name, _server, _progress) do
+    detail = "set FORMDB_BACKUP_DIR to the folder of backups, best on another disk"
+    {:error, %Error{code: :backups_not_configured, detail: detail}}
+  end
+
+  def take(config, database, name, server, progress) do
+    from = Path.join(config.data_dir, database)
+    to = Path.join([config.backup_dir, database, name])
+
+    with :ok <- Backup.check_name(name),
+         {:error, %Error{code: :database_locked}} <- Backup.take_closed(from, to, progress),
+         do: ask(server, database, name, progress)
+  end
+
+  # What the server answers is told in its own words.
+  defp ask({url, token}, database, name, progress) do
+    path = "/api/v1/databases/#{database}/backups"
+    url = String.trim_trailing(url, "/") <> path
+
+    with {:ok, backup} <- request(:post, url, token, JSON.text(%{name: name})),
+         do: await(backup, url, token, progress)
+  end
+
+  defp await(%{"state" => "whole"} = backup, _url, _token, _progress) do
+    known = ~w(name database log seq root time files bytes copied_bytes linked_bytes previous)
+    {:ok, for(key <- known, into: %{}, do: {String.to_existing_atom(key), backup[key]})}
+  end
+
+  defp await(%{"state" => "running", "name" => name} = backup, url, token, progress) do
+    if total = backup["total"], do: progress.(backup["done"], total)
+    Process.sleep(@pause_ms)
+
+    with {:ok, %{"backups" => listed}} <- request(:get, url, token, nil) do
+      case Enum.find(listed, &(&1["name"] == name)) do
+        nil -> {:error, unavailable("it does not know the backup any more")}
+        found -> await(found, url, token, progress)
+      end
+    end
+  end
+
+  defp await(failed, _url, _token, _progress),
+    do: {:error, unavailable(failed["reason"] || "the backup failed")}
+
+  defp request(method, url, token, body) do
+    {:ok, _} = Application.ensure_all_started([:inets, :ssl])
+    headers = if token, do: [{~c"authorization", ~c"Bearer #{token}"}], else: []
+    url = String.to_charlist(url)
+    asked = if body, do: {url, headers, ~c"application/json", body}, else: {url, headers}
+    options = [autoredirect: false, connect_timeout: 5_000] ++ tls(url)
+
+    case :httpc.request(method, asked, options, body_format: :binary) do
+      {:ok, {{_version, status, _phrase}, _headers, text}} ->
+        answered(status, text)
+
+      {:error, reason} ->
+        {:error, unavailable("it cannot be asked at #{url}: #{inspect(reason)}")}
+    end
+  end
+
+  defp tls(~c"https:" ++ _rest) do
+    match = [match_fun: :public_key.pkix_verify_hostname_match_fun(:https)]
+
+    [
+      ssl: [
+        verify: :verify_peer,
+        cacerts: :public_key.cacerts_get(),
+        depth: 5,
+        customize_hostname_check: match
+      ]
+    ]
+  end
+
+  defp tls(_plain), do: []
+
+  defp answered(status, text) do
+    case JSON.decode(text) do
+      {:ok, %{} = answer} when status in 200..299 -> {:ok, answer}
+      {:ok, %{"detail" => detail}} -> {:error, unavailable(detail)}
+      _other -> {:error, unavailable("it answered #{status}")}
+    end
+  end
+
+  defp unavailable(why) do
+    %Error{code: :backup_refused, detail: "the server that has the database open says: #{why}"}
+  end
+end

@@ -1,0 +1,46 @@
+defmodule Mix.Tasks.Formdb.Dump do
+  @shortdoc "Writes a database or a backup as lines of JSON"
+  @moduledoc """
+  Writes all blocks of a database as lines of JSON, from which `mix formdb.load_dump` makes the same
+  database again.
+
+      mix formdb.dump DIR FILE
+
+  DIR is the folder of a database, which nobody may have open, or a backup, which can be taken of one
+  that is open. FILE is a new file, or a pipe such as `>(zstd -o air.ndjson.zst)`. docs/FORMAT.md has
+  what the lines hold.
+
+  Progress goes to standard error, the report to standard output. What fails leaves no file, and the
+  exit status is 1.
+  """
+
+  use Mix.Task
+
+  alias FormdbHttp.{Backup, Inspection}
+
+  @usage "usage: mix formdb.dump DIR FILE"
+
+  @impl true
+  def run(arguments) do
+    case OptionParser.parse(arguments, strict: [help: :boolean]) do
+      {[help: true], _, _} -> IO.puts(@moduledoc)
+      {[], [dir, file], []} -> dump(dir, file)
+      _other -> Mix.raise(@usage)
+    end
+  end
+
+  defp dump(dir, file) do
+    Mix.Task.run("app.config")
+    result = Backup.dump_closed(dir, file, Inspection.progress_line(dir))
+    Inspection.end_progress()
+
+    case result do
+      {:ok, head} ->
+        IO.puts("#{file}: #{head.seq} blocks of #{dir}\n  Merkle root #{head.root}")
+
+      {:error, error} ->
+        IO.puts("no dump of #{dir}: #{error.detail}")
+        exit({:shutdown, 1})
+    end
+  end
+end

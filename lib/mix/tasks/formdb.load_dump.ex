@@ -1,0 +1,47 @@
+defmodule Mix.Tasks.Formdb.LoadDump do
+  @shortdoc "Makes a database of a dump"
+  @moduledoc """
+  Makes a database of lines that `mix formdb.dump` has written.
+
+      mix formdb.load_dump FILE DIR
+
+  FILE is the dump, or a pipe such as `<(zstd -dc air.ndjson.zst)`. DIR is the folder of the new database,
+  which may not be there yet. The database has the same blocks, times, actors and transactions, and a
+  log id of its own. Where the Merkle root is not that of the first line, or a line does not hold,
+  there is nothing, and the exit status is 1.
+  """
+
+  use Mix.Task
+
+  alias FormdbHttp.{Backup, Inspection}
+
+  @usage "usage: mix formdb.load_dump FILE DIR"
+
+  @impl true
+  def run(arguments) do
+    case OptionParser.parse(arguments, strict: [help: :boolean]) do
+      {[help: true], _, _} -> IO.puts(@moduledoc)
+      {[], [file, dir], []} -> load(file, dir)
+      _other -> Mix.raise(@usage)
+    end
+  end
+
+  defp load(file, dir) do
+    Mix.Task.run("app.config")
+    result = Backup.load_dump(file, dir, Inspection.progress_line(file, "blocks"))
+    Inspection.end_progress()
+
+    case result do
+      {:ok, loaded} ->
+        IO.puts([
+          "#{dir}: #{loaded.seq} blocks in #{loaded.transactions} transactions\n",
+          "  Merkle root #{loaded.root}\n",
+          "  log #{loaded.log}, which was #{loaded.dump.log}"
+        ])
+
+      {:error, error} ->
+        IO.puts("nothing was loaded: #{error.detail}")
+        exit({:shutdown, 1})
+    end
+  end
+end

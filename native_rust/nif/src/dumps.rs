@@ -1,0 +1,139 @@
+//! Dumps to files and databases made of them, on threads of their own, as backups are.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufReader, BufWriter, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use formdb_engine::{Cancel, DumpHead, Error, InvalidCode, Progress, Result, dump, load_dump};
+use rustler::{Env, NifMap, Term};
+
+use crate::CatalogRef;
+use crate::backups::{files, in_background};
+
+/// `DumpHead` as a map.
+#[derive(NifMap)]
+struct HeadMap {
+    database: String,
+    log: String,
+    seq: u64,
+    root: String,
+}
+
+impl From<DumpHead> for HeadMap {
+    fn from(head: DumpHead) -> Self {
+        Self {
+            database: head.database,
+            log: head.log,
+            seq: head.tree_size,
+            root: head.root,
+        }
+    }
+}
+
+/// `LoadReport` as a map; `log` is that of the database that was made.
+#[derive(NifMap)]
+struct LoadedMap {
+    dump: HeadMap,
+    log: String,
+    seq: u64,
+    root: String,
+    transactions: u64,
+}
+
+/// Of a database that is open in the catalog.
+#[rustler::nif]
+fn dump_open<'a>(
+    env: Env<'a>,
+    catalog: CatalogRef,
+    name: String,
+    to: String,
+    reference: Term<'a>,
+) -> Term<'a> {
+    let catalog = Arc::clone(&catalog.0);
+    in_background(env, reference, move |cancel, progress| {
+        let database = catalog.database(&name)?;
+        written(Path::new(&to), |out| {
+            database.dump(&name, out, &cancel, progress)
+        })
+    })
+}
+
+/// Of a folder that nobody has open.
+#[rustler::nif]
+fn dump_closed<'a>(
+    env: Env<'a>,
+    from: String,
+    name: String,
+    to: String,
+    reference: Term<'a>,
+) -> Term<'a> {
+    in_background(env, reference, move |cancel, progress| {
+        let from = PathBuf::from(from);
+        written(Path::new(&to), |out| {
+            dump(&files(), &from, &name, out, &cancel, progress)
+        })
+    })
+}
+
+/// Progress is told in blocks.
+#[rustler::nif]
+fn dump_load<'a>(env: Env<'a>, from: String, to: String, reference: Term<'a>) -> Term<'a> {
+    in_background(env, reference, move |cancel, progress| {
+        load(Path::new(&from), Path::new(&to), &cancel, progress)
+    })
+}
+
+fn load(
+    from: &Path,
+    to: &Path,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<LoadedMap> {
+    let file = File::open(from).map_err(|e| Error::io("open", from, e))?;
+    let mut lines = BufReader::with_capacity(1 << 20, file);
+    let mut tell = |done, total| progress(Progress { done, total });
+    let report = load_dump(&files(), &mut lines, to, cancel, &mut tell)?;
+    Ok(LoadedMap {
+        log: report.log,
+        seq: report.head.tree_size,
+        root: report.head.root.clone(),
+        transactions: report.transactions,
+        dump: report.head.into(),
+    })
+}
+
+/// What `work` writes to a new file, which is there only if all of it is; or to a pipe, or
+/// whatever else is no file with bytes of its own.
+fn written(
+    to: &Path,
+    work: impl FnOnce(&mut dyn std::io::Write) -> Result<DumpHead>,
+) -> Result<HeadMap> {
+    let pipe = fs::metadata(to).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(!pipe);
+    let file = match options.open(to) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            let detail = format!(
+                "{} is there already, and nothing is written over: name a file that is not there",
+                to.display()
+            );
+            return Err(Error::invalid(InvalidCode::Parameter, "/to", detail));
+        }
+        Err(e) => return Err(Error::io("create", to, e)),
+    };
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let made = work(&mut out).and_then(|head| {
+        if !pipe {
+            let synced = out.get_ref().sync_all();
+            synced.map_err(|e| Error::io("sync", to, e))?;
+        }
+        Ok(head)
+    });
+    if made.is_err() && !pipe {
+        // What cannot be removed has no end, which whoever loads it is told.
+        let _ = fs::remove_file(to);
+    }
+    made.map(HeadMap::from)
+}
