@@ -1265,6 +1265,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/databases/{db}/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The backups of a database.
+         * @description Those in the server's folder of backups, and the one that is being taken.
+         */
+        get: operations["getBackups"];
+        put?: never;
+        /**
+         * Takes a backup of a database.
+         * @description Of what is durable now, while others read and write, into the server's folder of backups. Without a name it is called by the time. It is answered when the backup is done or after some seconds: `state` is `running` then, and the list says how far it is.
+         */
+        post: operations["postBackups"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2743,6 +2767,53 @@ export interface components {
             queued?: number;
             forgotten?: number;
         };
+        /**
+         * @description The name of a backup, and of its folder.
+         * @example before-the-move
+         */
+        BackupName: string;
+        /**
+         * @description Without a name it is called by the time.
+         * @example {
+         *       "name": "before-the-move"
+         *     }
+         */
+        BackupRequest: {
+            name?: components["schemas"]["BackupName"];
+        };
+        Backups: {
+            backups: components["schemas"]["Backup"][];
+        };
+        Backup: {
+            name: components["schemas"]["BackupName"];
+            /**
+             * @description `damaged`: its manifest cannot be read. `failed`: the last one, of which nothing is left.
+             * @enum {string}
+             */
+            state: "whole" | "running" | "damaged" | "failed";
+            database?: components["schemas"]["DatabaseName"];
+            time?: components["schemas"]["Timestamp"];
+            /** @description Sequence of its last block. */
+            seq?: number;
+            root?: components["schemas"]["Hash"];
+            /** @description Public id of the log. */
+            log?: string;
+            files?: number;
+            /** @description Of all its files. */
+            bytes?: number;
+            /** @description Those that were written, when it was taken. */
+            copied_bytes?: number;
+            /** @description Those of files that have a second name here. */
+            linked_bytes?: number;
+            /** @description The backup that it was taken after. */
+            previous?: string | null;
+            /** @description Bytes so far, while it is running. */
+            done?: number;
+            /** @description Bytes in all, while it is running. */
+            total?: number | null;
+            code?: components["schemas"]["Code"];
+            detail?: string;
+        };
         /** @description The id of a transaction. */
         TransactionId: string;
         /**
@@ -3234,7 +3305,7 @@ export interface components {
          * @description What went wrong; it is stable.
          * @enum {string}
          */
-        Code: "about_webhook" | "antimeridian_crossing" | "attributes_not_found" | "block_not_found" | "busy" | "cancelled" | "cannot_revert" | "conflict" | "database_closed" | "database_failed" | "database_locked" | "database_not_found" | "database_opening" | "database_read_only" | "database_unavailable" | "dead_letter_not_found" | "disk_full" | "done_again" | "duplicate_id" | "feature_not_found" | "forbidden" | "headers_too_large" | "host_not_allowed" | "idempotency_key_reused" | "internal_error" | "invalid_address" | "invalid_bbox" | "invalid_body" | "invalid_cbor" | "invalid_content_coding" | "invalid_cursor" | "invalid_document" | "invalid_feature" | "invalid_geometry" | "invalid_id" | "invalid_json" | "invalid_name" | "invalid_parameter" | "invalid_path" | "invalid_point" | "invalid_position" | "invalid_query" | "invalid_time_range" | "invalid_timestamp" | "invalid_token" | "invalid_value" | "io_error" | "journal_corrupt" | "journal_lost" | "journal_torn_tail" | "later_write" | "log_diverged" | "malformed_request" | "memory_full" | "method_not_allowed" | "missing_parameter" | "not_acceptable" | "not_found" | "not_implemented" | "nothing_to_undo" | "origin_not_allowed" | "partial_transaction" | "payload_too_large" | "point_exists" | "point_not_found" | "points_deleted" | "precondition_failed" | "query_timeout" | "read_only_transaction" | "request_timeout" | "series_not_found" | "too_large" | "too_many_attempts" | "too_many_connections" | "too_many_points" | "too_many_requests" | "transaction_not_found" | "unauthenticated" | "unknown_parameter" | "unsupported_content_coding" | "unsupported_crs" | "unsupported_format" | "unsupported_media_type" | "uri_too_long" | "version_not_supported" | "vsn_not_supported" | "webhook_exists" | "webhook_not_found" | "webhooks_unavailable" | "write_timeout";
+        Code: "about_webhook" | "antimeridian_crossing" | "attributes_not_found" | "backup_exists" | "backup_running" | "backups_not_configured" | "block_not_found" | "busy" | "cancelled" | "cannot_revert" | "conflict" | "database_closed" | "database_failed" | "database_locked" | "database_not_found" | "database_opening" | "database_read_only" | "database_unavailable" | "dead_letter_not_found" | "disk_full" | "done_again" | "duplicate_id" | "feature_not_found" | "forbidden" | "headers_too_large" | "host_not_allowed" | "idempotency_key_reused" | "internal_error" | "invalid_address" | "invalid_bbox" | "invalid_body" | "invalid_cbor" | "invalid_content_coding" | "invalid_cursor" | "invalid_document" | "invalid_feature" | "invalid_geometry" | "invalid_id" | "invalid_json" | "invalid_name" | "invalid_parameter" | "invalid_path" | "invalid_point" | "invalid_position" | "invalid_query" | "invalid_time_range" | "invalid_timestamp" | "invalid_token" | "invalid_value" | "io_error" | "journal_corrupt" | "journal_lost" | "journal_torn_tail" | "later_write" | "log_diverged" | "malformed_request" | "memory_full" | "method_not_allowed" | "missing_parameter" | "not_acceptable" | "not_found" | "not_implemented" | "nothing_to_undo" | "origin_not_allowed" | "partial_transaction" | "payload_too_large" | "point_exists" | "point_not_found" | "points_deleted" | "precondition_failed" | "query_timeout" | "read_only_transaction" | "request_timeout" | "series_not_found" | "too_large" | "too_many_attempts" | "too_many_connections" | "too_many_points" | "too_many_requests" | "transaction_not_found" | "unauthenticated" | "unknown_parameter" | "unsupported_content_coding" | "unsupported_crs" | "unsupported_format" | "unsupported_media_type" | "uri_too_long" | "version_not_supported" | "vsn_not_supported" | "webhook_exists" | "webhook_not_found" | "webhooks_unavailable" | "write_timeout";
         Problem400: {
             type: string;
             title: string;
@@ -3379,7 +3450,7 @@ export interface components {
              * @description What went wrong; it is stable.
              * @enum {string}
              */
-            code: "about_webhook" | "cannot_revert" | "conflict" | "done_again" | "later_write" | "log_diverged" | "nothing_to_undo" | "partial_transaction" | "point_exists" | "points_deleted" | "read_only_transaction" | "too_many_points" | "webhook_exists";
+            code: "about_webhook" | "backup_exists" | "backup_running" | "backups_not_configured" | "cannot_revert" | "conflict" | "done_again" | "later_write" | "log_diverged" | "nothing_to_undo" | "partial_transaction" | "point_exists" | "points_deleted" | "read_only_transaction" | "too_many_points" | "webhook_exists";
             /** @description What was found, and what was expected. It may be reworded. */
             detail: string;
             /** @description JSON pointer into the body, or `/` and the name of a parameter. */
@@ -7010,6 +7081,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeadLettersSettled"];
+                };
+            };
+        };
+    };
+    getBackups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
+                };
+            };
+        };
+    };
+    postBackups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a database. */
+                db: components["schemas"]["DatabaseName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["BackupRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
                 };
             };
         };
