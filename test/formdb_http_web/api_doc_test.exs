@@ -15,7 +15,9 @@ defmodule FormdbHttpWeb.ApiDocTest do
     File.mkdir_p!(folder)
     on_exit(fn -> File.rm_rf!(folder) end)
     # Reading through what is stored would change figures in the middle of it.
-    settings = [{"FORMDB_SCRUB_BYTES_PER_SECOND", "0"}]
+    backups = Path.join(folder, "backups")
+    File.mkdir_p!(backups)
+    settings = [{"FORMDB_SCRUB_BYTES_PER_SECOND", "0"}, {"FORMDB_BACKUP_DIR", backups}]
     server = start_supervised!({ServerProcess, {Path.join(folder, "data"), settings}})
     address = "127.0.0.1:#{ServerProcess.await_ready(server)}"
     %{results: Document.follow(@path, address, folder)}

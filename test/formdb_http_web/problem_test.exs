@@ -14,7 +14,7 @@ defmodule FormdbHttpWeb.ProblemTest do
                 )
                 |> List.flatten()
                 # How entities are called in messages.
-                |> Kernel.--(~w(database feature series point block webhook))
+                |> Kernel.--(~w(database feature series point block webhook backup))
 
   test "every code of the engine has the status of its kind" do
     assert length(@engine_codes) > 20

@@ -62,7 +62,7 @@ defmodule FormdbHttp.Backup.Command do
     do: {:error, unavailable(failed["reason"] || "the backup failed")}
 
   defp request(method, url, token, body) do
-    {:ok, _} = Application.ensure_all_started([:inets, :ssl])
+    for app <- [:inets, :ssl], do: {:ok, _} = Application.ensure_all_started(app)
     headers = if token, do: [{~c"authorization", ~c"Bearer #{token}"}], else: []
     url = String.to_charlist(url)
     asked = if body, do: {url, headers, ~c"application/json", body}, else: {url, headers}

@@ -11,6 +11,7 @@ defmodule FormdbHttp.Backup.Jobs do
   alias FormdbHttp.{Backup, Config, Error, Types}
 
   @table __MODULE__
+  @patience_ms 5_000
 
   @spec start_link(Config.t()) :: GenServer.on_start()
   def start_link(%Config{} = config),
@@ -25,10 +26,10 @@ defmodule FormdbHttp.Backup.Jobs do
   def run(database, name, to, wait_ms) do
     with {:ok, pid} <- GenServer.call(__MODULE__, {:start, database, name, to}, :infinity) do
       monitor = Process.monitor(pid)
+      send(pid, :watched)
 
       receive do
         {:DOWN, ^monitor, :process, ^pid, {:shutdown, {:taken, result}}} -> result
-        {:DOWN, ^monitor, :process, ^pid, :noproc} -> ended(database, name, to)
         {:DOWN, ^monitor, :process, ^pid, _reason} -> {:error, failed()}
       after
         wait_ms || :infinity ->
@@ -108,8 +109,17 @@ defmodule FormdbHttp.Backup.Jobs do
       _none ->
         job = %{name: name, database: database, state: :running, done: 0, total: nil}
         :ets.insert(@table, {database, job})
-        {:ok, pid} = Task.start_link(fn -> work(job, to) end)
+        {:ok, pid} = Task.start_link(fn -> await(job, to) end)
         {:reply, {:ok, pid}, Map.put(jobs, pid, job)}
+    end
+  end
+
+  # Until whoever asked hears of its end, unless they have ended themselves.
+  defp await(job, to) do
+    receive do
+      :watched -> work(job, to)
+    after
+      @patience_ms -> work(job, to)
     end
   end
 

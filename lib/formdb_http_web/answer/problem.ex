@@ -50,6 +50,7 @@ defmodule FormdbHttpWeb.Problem do
     series_not_found: {404, "No such series"},
     point_not_found: {404, "No such point"},
     block_not_found: {404, "No such block"},
+    backup_not_found: {404, "No such backup"},
     webhook_not_found: {404, "No such webhook"},
     dead_letter_not_found: {404, "No such dead letter"},
     transaction_not_found: {404, "No such transaction, or none that is open"},

@@ -11,7 +11,7 @@ defmodule FormdbHttpWeb.Routes.Backups do
   def resources do
     [
       new(:backups, Databases.path() <> "/backups", [
-        call("GET", {BackupController, :index}, :admin, "The backups of a database.",
+        call("GET", {BackupController, :index}, :read, "The backups of a database.",
           more: "Those in the server's folder of backups, and the one that is being taken.",
           answers: [ok(json(:backups))],
           errors: [409]

@@ -16,16 +16,17 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Backups do
           description: "Without a name it is called by the time.",
           examples: [[name: "before-the-move"]]
         ),
+      backup_state:
+        enum(["whole", "running", "damaged", "failed"],
+          description:
+            "`damaged`: its manifest cannot be read. `failed`: the last one, of which nothing is left."
+        ),
       backups: object(backups: list(ref(:backup))),
       backup:
         object(
           [
             name: ref(:backup_name),
-            state:
-              enum(["whole", "running", "damaged", "failed"],
-                description:
-                  "`damaged`: its manifest cannot be read. `failed`: the last one, of which nothing is left."
-              )
+            state: ref(:backup_state)
           ],
           database: ref(:database_name),
           time: ref(:timestamp),
