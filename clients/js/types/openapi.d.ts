@@ -1275,6 +1275,8 @@ export interface paths {
         /**
          * The backups of a database.
          * @description Those in the server's folder of backups, and the one that is being taken.
+         *
+         *     `Accept` chooses the form: JSON (`application/json`), which is the default, or CBOR (`application/cbor`). `application/json` and `application/geo+json` stand for each other. A client that takes none of these is answered 406.
          */
         get: operations["getBackups"];
         put?: never;
@@ -2781,16 +2783,17 @@ export interface components {
         BackupRequest: {
             name?: components["schemas"]["BackupName"];
         };
+        /**
+         * @description `damaged`: its manifest cannot be read. `failed`: the last one, of which nothing is left.
+         * @enum {string}
+         */
+        BackupState: "whole" | "running" | "damaged" | "failed";
         Backups: {
             backups: components["schemas"]["Backup"][];
         };
         Backup: {
             name: components["schemas"]["BackupName"];
-            /**
-             * @description `damaged`: its manifest cannot be read. `failed`: the last one, of which nothing is left.
-             * @enum {string}
-             */
-            state: "whole" | "running" | "damaged" | "failed";
+            state: components["schemas"]["BackupState"];
             database?: components["schemas"]["DatabaseName"];
             time?: components["schemas"]["Timestamp"];
             /** @description Sequence of its last block. */
