@@ -23,7 +23,7 @@ cd "$(dirname "$0")/.."
 
 names=(spatial_index temporal_index query_cache database storage http_read read_latency live webhook websocket_stress http_load)
 peers=(peers_geo)
-growth=(growth)
+growth=(growth interference)
 all=("${names[@]}" "${peers[@]}" "${growth[@]}")
 
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench/run_all_benchmarks.sh; echo "Names: ${all[*]}"; }

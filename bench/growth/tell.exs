@@ -129,11 +129,11 @@ defmodule Bench.Growth.Tell do
 
   defp factor(times), do: "x#{digits(times)}"
 
-  defp digits(value) when abs(value) >= 99.5, do: Integer.to_string(round(value))
-  defp digits(value) when abs(value) >= 9.95, do: :erlang.float_to_binary(value / 1, decimals: 1)
-  defp digits(value), do: :erlang.float_to_binary(value / 1, decimals: 2)
+  def digits(value) when abs(value) >= 99.5, do: Integer.to_string(round(value))
+  def digits(value) when abs(value) >= 9.95, do: :erlang.float_to_binary(value / 1, decimals: 1)
+  def digits(value), do: :erlang.float_to_binary(value / 1, decimals: 2)
 
-  defp markdown([header | rows]) do
+  def markdown([header | rows]) do
     line = fn cells ->
       ["| ", Enum.map_join(cells, " | ", &String.replace(to_string(&1), "|", "\\|")), " |\n"]
     end

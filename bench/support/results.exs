@@ -69,7 +69,9 @@ defmodule Bench.Results do
       timed_by: object["timed_by"],
       figures: Enum.map(object["figures"], &Figure.from_json/1),
       # Only growth has them.
-      curves: Enum.map(object["curves"] || [], &Curve.from_json/1)
+      curves: Enum.map(object["curves"] || [], &Curve.from_json/1),
+      # Only interference has them.
+      companies: object["companies"] || []
     }
   end
 

@@ -1,5 +1,5 @@
 for file <- ~w(comparison beside), do: Code.require_file("#{file}.exs", __DIR__)
-Code.require_file("../growth/tell.exs", __DIR__)
+for part <- ~w(growth interference), do: Code.require_file("../#{part}/tell.exs", __DIR__)
 
 defmodule Bench.Summary do
   @moduledoc """
@@ -9,6 +9,7 @@ defmodule Bench.Summary do
 
   alias Bench.{Beside, Comparison, Figure, Results}
   alias Bench.Growth.Tell
+  alias Bench.Interference
 
   @doc "The text, from results and those of an earlier run, or `nil`."
   def text(results, before) do
@@ -19,6 +20,7 @@ defmodule Bench.Summary do
       Beside.text(results),
       Enum.map(results.records, &record(&1, before && Results.figures(before))),
       for(record <- results.records, do: Tell.tables(record.curves, results.folder)),
+      for(record <- results.records, do: Interference.Tell.text(record.companies)),
       targets(results),
       for(record <- results.records, do: Tell.above(record.curves)),
       changes(results, before)
