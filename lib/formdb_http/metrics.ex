@@ -60,6 +60,8 @@ defmodule FormdbHttp.Metrics do
     {:formdb_database_snapshot_bytes, :gauge, [:snapshot_bytes], "Size of what was stored."},
     {:formdb_database_document_cache_bytes, :gauge, [:cached_bytes],
      "Memory of finished feature documents."},
+    {:formdb_database_geometry_cache_bytes, :gauge, [:geometry_cache_bytes],
+     "Memory of geometries that are kept ready to be compared."},
     {:formdb_database_poisoned, :gauge, [:poisoned],
      "1 when a write failed and the database takes no more of them, else 0."},
     {:formdb_database_scrub_bytes_total, :counter, [:scrub, :bytes],

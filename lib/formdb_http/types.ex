@@ -337,7 +337,7 @@ defmodule FormdbHttp.Types do
     * `:journal_bytes`, `:segments` - what the journal takes on disk
     * `:queued`, `:groups`, `:transactions` - transactions that wait to be committed, and
       what was committed since it was opened
-    * `:cached_bytes`, `:query_cache`, `:scrub` - figures of its caches and of reading
+    * `:cached_bytes`, `:geometry_cache_bytes`, `:query_cache`, `:scrub` - figures of its caches and of reading
       everything stored through
     * `:poisoned`, `:failed` - why it takes no writes, or answers nothing, until it is opened
       again
@@ -361,6 +361,7 @@ defmodule FormdbHttp.Types do
           required(:groups) => non_neg_integer(),
           required(:transactions) => non_neg_integer(),
           required(:cached_bytes) => non_neg_integer(),
+          required(:geometry_cache_bytes) => non_neg_integer(),
           required(:query_cache) => %{atom() => non_neg_integer()},
           required(:scrub) => %{atom() => integer() | nil},
           required(:poisoned) => String.t() | nil,

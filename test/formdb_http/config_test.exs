@@ -50,6 +50,7 @@ defmodule FormdbHttp.ConfigTest do
                closing_snapshot_ms: 2_000,
                recovery: :cut_torn_tail,
                body_cache_bytes: 256 * @mib,
+               geometry_cache_bytes: 128 * @mib,
                query_timeout_ms: 30_000,
                query_cache_entries: 100_000,
                query_cache_bytes: 64 * @mib,

@@ -361,6 +361,7 @@ defmodule FormdbHttpWeb.MetricsTest do
             transactions_total: 4,
             commit_groups_total: 4,
             document_cache_bytes: figures.cached_bytes,
+            geometry_cache_bytes: figures.geometry_cache_bytes,
             clock_offset_seconds: 0,
             failed: 0,
             poisoned: 0

@@ -1515,6 +1515,8 @@ export interface components {
             clock_offset_ms: number;
             /** @description Why it answers nothing until it is opened again. */
             failed: string | null;
+            /** @description Memory of geometries kept ready to be compared. */
+            geometry_cache_bytes: number;
             /** @description Groups committed since it was opened. */
             groups: number;
             journal_bytes: number;

@@ -211,6 +211,16 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         doc: "Memory of one database for finished feature documents"
       },
       %{
+        field: :geometry_cache_bytes,
+        type: :bytes,
+        default: 128 * @mib,
+        range: 0..(1024 * @gib),
+        engine: true,
+        doc:
+          "Memory of one database for geometries kept ready to be compared, those of stored areas " <>
+            "among them: some 18 bytes a position and 0.5 KiB each; one may take a quarter of it"
+      },
+      %{
         field: :query_cache_entries,
         type: :integer,
         default: 100_000,
@@ -415,14 +425,6 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         range: (64 * @kib)..(1024 * @gib),
         engine: true,
         doc: "Memory of the whole server for the filters of subscriptions"
-      },
-      %{
-        field: :fence_area_bytes,
-        type: :bytes,
-        default: 64 * @mib,
-        range: 0..(64 * @gib),
-        engine: true,
-        doc: "Size of the areas of fences that are stored features, kept ready, of one database"
       },
       %{
         field: :catch_up_threads,

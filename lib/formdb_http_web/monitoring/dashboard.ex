@@ -91,6 +91,7 @@ defmodule FormdbHttpWeb.Monitoring.Dashboard do
          {"Caches", "bytes",
           [
             {"formdb_database_document_cache_bytes{#{@database}}", "documents: {{database}}"},
+            {"formdb_database_geometry_cache_bytes{#{@database}}", "geometries: {{database}}"},
             {"formdb_database_query_cache_bytes{#{@database}}", "answers: {{database}}"}
           ]},
          {"Process and VM", "bytes",

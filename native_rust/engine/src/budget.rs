@@ -38,7 +38,7 @@ impl Cancel {
 #[derive(Debug)]
 pub struct Budget {
     start: Instant,
-    limit_ms: u64,
+    limit: Duration,
     cancel: Cancel,
     steps: Cell<usize>,
     held: RefCell<Reservation>,
@@ -51,7 +51,7 @@ impl Budget {
     pub fn new(limits: &Limits, memory: &Memory, cancel: Cancel) -> Self {
         Self {
             start: Instant::now(),
-            limit_ms: limits.query_timeout_ms,
+            limit: Duration::from_millis(limits.query_timeout_ms),
             cancel,
             steps: Cell::new(0),
             held: RefCell::new(memory.work.nothing()),
@@ -64,8 +64,19 @@ impl Budget {
     pub fn without_end(memory: &Memory, cancel: Cancel) -> Self {
         Self {
             start: Instant::now(),
-            limit_ms: u64::MAX,
+            limit: Duration::MAX,
             cancel,
+            steps: Cell::new(0),
+            held: RefCell::new(memory.work.nothing()),
+        }
+    }
+
+    /// So much time from now on: for what is done otherwise where that is not enough.
+    pub(crate) fn brief(memory: &Memory, limit: Duration) -> Self {
+        Self {
+            start: Instant::now(),
+            limit,
+            cancel: Cancel::default(),
             steps: Cell::new(0),
             held: RefCell::new(memory.work.nothing()),
         }
@@ -101,8 +112,8 @@ impl Budget {
         if self.cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let limit_ms = self.limit_ms;
-        if self.start.elapsed() > Duration::from_millis(limit_ms) {
+        if self.start.elapsed() > self.limit {
+            let limit_ms = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
             return Err(Error::Timeout { limit_ms });
         }
         Ok(())

@@ -75,7 +75,7 @@ pub use block::{
     PointDuplicates, Transaction,
 };
 pub use budget::{Budget, Cancel};
-pub use cache::documents::Document;
+pub use cache::of_blocks::Document;
 pub use cache::query_cache::{CacheLimits, CacheStats, ENTRY_OVERHEAD, QueryCache};
 pub use cache::results::{JsonAnswer, ResultCacheStats};
 pub use commit::queue::Reply;

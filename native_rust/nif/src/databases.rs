@@ -46,6 +46,7 @@ map! {
         closing_snapshot_ms: u64,
         recovery: Policy,
         body_cache_bytes: usize,
+        geometry_cache_bytes: usize,
         query_cache_entries: usize,
         query_cache_bytes: usize,
         query_cache_ttl_ms: u64,
@@ -74,7 +75,6 @@ map! {
         event_bytes: usize,
         subscription_bytes: usize,
         filter_bytes: usize,
-        fence_area_bytes: usize,
         catch_up_threads: usize,
     }
 }
@@ -129,6 +129,7 @@ struct InfoMap {
     groups: u64,
     transactions: u64,
     cached_bytes: u64,
+    geometry_cache_bytes: u64,
     query_cache: ResultCacheStatsMap,
     scrub: ScrubStatsMap,
     poisoned: Option<String>,
@@ -304,6 +305,7 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             groups: info.groups,
             transactions: info.transactions,
             cached_bytes: info.cached_bytes,
+            geometry_cache_bytes: info.geometry_cache_bytes,
             query_cache: info.query_cache.into(),
             scrub: info.scrub.into(),
             poisoned: info.poisoned.map(|cause| cause.to_string()),

@@ -54,6 +54,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
            [type: "integer", description: "How far the system's clock is ahead of commit times."]},
           {:failed,
            nullable(text(), description: "Why it answers nothing until it is opened again.")},
+          {:geometry_cache_bytes,
+           count(0, description: "Memory of geometries kept ready to be compared.")},
           {:groups, count(0, description: "Groups committed since it was opened.")},
           {:journal_bytes, count()},
           {:poisoned, nullable(text(), description: "Why it takes no writes any more.")},

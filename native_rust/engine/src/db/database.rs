@@ -73,6 +73,8 @@ pub struct Info {
     pub transactions: u64,
     /// Bytes of documents in the body cache.
     pub cached_bytes: u64,
+    /// Bytes of geometries that are kept ready to be compared.
+    pub geometry_cache_bytes: u64,
     /// How far what is stored was read through, and what was found.
     pub scrub: ScrubStats,
     /// What the cache of answers to queries has seen and holds.
@@ -278,6 +280,7 @@ impl Database {
             groups: count(&state.counters.groups),
             transactions: count(&state.counters.transactions),
             cached_bytes: state.documents.bytes() as u64,
+            geometry_cache_bytes: state.geometries.bytes() as u64,
             scrub: state.scrub.stats(),
             query_cache: state.results.stats(),
             clock_offset_ms: state.clock.lock().offset() / 1_000,

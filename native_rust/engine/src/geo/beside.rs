@@ -7,13 +7,12 @@
 
 use crate::types::{Orientation, side};
 
-use super::edges::{Edge, Edges, GeometryPart};
+use super::edges::{Edge, Edges, GeometryPart, Ray};
 use super::seam::way;
 use super::shape::Position;
 use super::side::Side;
 use crate::budget::Budget;
 use crate::error::Result;
-use crate::types::Rect;
 
 /// As a share of the edge, what is not longer than this is rounding.
 const SHORTEST: f64 = 4e-15;
@@ -73,7 +72,7 @@ pub(super) fn either(first: &[Piece], second: &[Piece]) -> Vec<Piece> {
 }
 
 /// The pieces of `edge`, which has a length, among `edges`: at least one. O(log n)
-/// and what lies east of its first end at its latitude, and in its envelope.
+/// and what lies in its envelope.
 ///
 /// # Errors
 /// Those of the budget, at its end.
@@ -169,30 +168,20 @@ impl Around {
     /// Just after the first end of an edge. Counts the edges that rays eastwards
     /// cross, ring by ring.
     fn at_beginning(edges: &Edges, edge: &Edge, budget: &Budget) -> Result<Self> {
-        let ray = Rect {
-            min: edge.a,
-            max: [f64::INFINITY, edge.a[1]],
+        let begin = || BesideRay {
+            edge,
+            odd: [false; 2],
         };
-        let mut crossed = [Vec::new(), Vec::new()];
-        edges.near(&ray, budget, |other| {
-            if let GeometryPart::Ring { area, ring } = other.part
-                && !other.twin
-            {
-                for (side, crossed) in Side::BOTH.into_iter().zip(&mut crossed) {
-                    if is_crossed(edge, side, other) {
-                        crossed.push((area, ring));
-                    }
+        let mut around = [Vec::new(), Vec::new()];
+        edges.along_ray(edge.a, budget, begin, |ring, BesideRay { odd, .. }| {
+            for (around, odd) in around.iter_mut().zip(odd) {
+                if odd {
+                    around.push(ring);
                 }
             }
-            Ok(false)
         })?;
-        Ok(Self(crossed.map(|mut crossed| {
-            crossed.sort_unstable();
-            let odd = crossed
-                .chunk_by(|a, b| a == b)
-                .filter(|same| same.len() % 2 == 1);
-            odd.filter_map(|same| same.first().copied()).collect()
-        })))
+        around.iter_mut().for_each(|around| around.sort_unstable());
+        Ok(Self(around))
     }
 
     fn cross(&mut self, ring: Ring, crosses: [bool; 2]) {
@@ -218,19 +207,48 @@ impl Around {
     }
 }
 
-/// Whether a ray eastwards crosses `other` that begins on one side of `edge`, just
-/// after its first end: farther along the edge than away from it. Exact. Of the ends of
-/// `other` that lie at the very latitude of the first end, the ray passes above or below,
-/// as the edge leads.
-fn is_crossed(edge: &Edge, from: Side, other: &Edge) -> bool {
+/// Of the rays that begin on either side of an edge, just after its first end: whether they
+/// cross a ring an odd number of times.
+struct BesideRay<'e> {
+    edge: &'e Edge,
+    odd: [bool; 2],
+}
+
+impl Ray for BesideRay<'_> {
+    fn beyond(&mut self, from: Position, to: Position) {
+        for (side, odd) in Side::BOTH.into_iter().zip(&mut self.odd) {
+            *odd ^= is_above(self.edge, side, from) != is_above(self.edge, side, to);
+        }
+    }
+
+    fn beside(&mut self, other: &Edge) {
+        for (side, odd) in Side::BOTH.into_iter().zip(&mut self.odd) {
+            *odd ^= is_crossed(self.edge, side, other);
+        }
+    }
+}
+
+/// Whether a position lies north of a ray that begins on one side of an edge, just after its
+/// first end. Of what lies at the very latitude of that end, the ray passes above or below, as
+/// the edge leads.
+fn is_above(edge: &Edge, from: Side, position: Position) -> bool {
     let Edge { a, b, .. } = *edge;
     let above = match b[1] == a[1] {
         true => (b[0] > a[0]) == (from == Side::Left),
         false => b[1] > a[1],
     };
-    let is_above = |end: Position| if above { end[1] > a[1] } else { end[1] >= a[1] };
-    let rises = is_above(other.b);
-    if is_above(other.a) == rises {
+    match above {
+        true => position[1] > a[1],
+        false => position[1] >= a[1],
+    }
+}
+
+/// Whether a ray eastwards crosses `other` that begins on one side of `edge`, just
+/// after its first end: farther along the edge than away from it. Exact.
+fn is_crossed(edge: &Edge, from: Side, other: &Edge) -> bool {
+    let Edge { a, b, .. } = *edge;
+    let rises = is_above(edge, from, other.b);
+    if is_above(edge, from, other.a) == rises {
         return false;
     }
     let collinear = Orientation::Collinear;

@@ -48,7 +48,7 @@ impl Center {
             reduced,
             sin: reduced.sin(),
             cos: reduced.cos(),
-            prepared: Prepared::new(Shape::point(position)),
+            prepared: Prepared::new(&Shape::point(position)),
         }
     }
 
@@ -112,37 +112,23 @@ impl Center {
     }
 
     /// The distance to the nearest position of a shape, 0 on it and inside its
-    /// areas; `None` if it has no position. Linear in the edges;
-    /// those that may be the nearest cost most.
+    /// areas; `None` if it has no position. Looks at the edges in the order of the bounds
+    /// of their boxes, so at few of many; those that may be the nearest cost most.
     ///
     /// # Errors
     /// Those of the budget, at its end.
-    pub(crate) fn distance_to(&self, shape: &Shape, budget: &Budget) -> Result<Option<f64>> {
+    pub(crate) fn distance_to(&self, shape: &Prepared, budget: &Budget) -> Result<Option<f64>> {
         if self.prepared.intersects(shape, budget)? {
             return Ok(Some(0.0));
         }
-        let mut best: Option<f64> = None;
-        for point in &shape.points {
-            budget.step()?;
-            let known = best.unwrap_or(f64::INFINITY);
-            if self.at_least(&Rect::point(*point)) < known {
-                best = Some(known.min(self.distance(*point)));
-            }
-        }
-        let rings = shape.areas.iter().flat_map(|area| &area.rings);
-        for line in shape.lines.iter().chain(rings) {
-            if let Some(first) = line.first() {
-                let known = best.unwrap_or(f64::INFINITY);
-                best = Some(known.min(self.distance(*first)));
-            }
-            for pair in line.windows(2) {
-                budget.step()?;
-                if let ([from, to], Some(known)) = (pair, best) {
-                    best = Some(self.nearer_on_edge(*from, *to, known));
-                }
-            }
-        }
-        Ok(best)
+        let bound = |rect: &Rect| self.at_least(rect);
+        let least = shape
+            .edges()
+            .least(budget, bound, |edge, known| match edge.a == edge.b {
+                true => known.min(self.distance(edge.a)),
+                false => self.nearer_on_edge(edge.a, edge.b, known),
+            })?;
+        Ok(least.is_finite().then_some(least))
     }
 
     /// The distance to an edge, straight in longitude and latitude, if it is less

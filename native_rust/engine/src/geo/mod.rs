@@ -11,6 +11,7 @@
 mod beside;
 mod edges;
 mod geodesy;
+mod packed;
 mod path;
 mod relation;
 mod seam;

@@ -9,12 +9,14 @@
 //! are decided by exact predicates. Where an edge crosses another is computed in
 //! doubles: so a gap in the middle of an edge counts from about 10^-12 degrees on.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 
-use crate::types::{Orientation, side};
+use crate::types::{Orientation, segment_meets, side};
 
 use super::beside::{Piece, common, either, is_inside, pieces};
-use super::edges::{Edge, Edges, GeometryPart};
+use super::edges::{Edge, Edges, GeometryPart, Ray};
+use super::packed::{Below, FAN};
 use super::seam::{
     around, behind_seam, is_position, on_seam, outer_side, seams_from, spellings, twins, ways_from,
 };
@@ -22,7 +24,7 @@ use super::shape::{Position, Shape};
 use super::side::Side;
 use crate::budget::Budget;
 use crate::error::Result;
-use crate::types::Rect;
+use crate::types::{BoundingBox, Rect};
 
 /// How a feature must lie to the geometry that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -37,11 +39,13 @@ pub enum Predicate {
     Contains,
 }
 
-/// A shape with what it takes to compare it with others.
+/// A shape with what it takes to compare it with others: some 18 bytes a position.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    shape: Shape,
     edges: Edges,
+    /// What holds all of it, in the plane; none without positions.
+    envelope: Option<Rect>,
+    pieces: Vec<Rect>,
     touches_seam: bool,
     /// Ends of lines that are boundary, in [`order`].
     ends: Vec<Position>,
@@ -74,43 +78,95 @@ enum PointLocation {
 }
 
 impl Prepared {
-    /// O(n log n) in the positions; nothing to speak of for a few.
-    pub(crate) fn new(shape: Shape) -> Self {
+    /// O(n) in the positions, and O(n log n) in the number of points, lines and rings;
+    /// nothing to speak of for a few.
+    pub(crate) fn new(shape: &Shape) -> Self {
         let mut touches_seam = false;
-        let edges = Edges::new(&shape, |edges| {
+        let edges = Edges::new(shape, |edges| {
             touches_seam = edges.iter().any(|e| on_seam(e.a) || on_seam(e.b));
             match touches_seam {
-                true => twins(edges),
+                true => twins(edges.iter()),
                 false => Vec::new(),
             }
         });
-        let ends = odd_ends(&shape);
+        let envelopes = shape.envelopes();
+        let envelope = envelopes.iter().copied().reduce(|mut all, rect| {
+            all.extend(&rect);
+            all
+        });
         Self {
-            shape,
             edges,
+            envelope,
+            pieces: envelopes.iter().flat_map(spelled).collect(),
             touches_seam,
-            ends,
+            ends: odd_ends(shape),
         }
+    }
+
+    /// Rectangles of which whatever lies to the shape as any predicate says touches one:
+    /// they hold the shape, with the other spellings of what lies on a seam.
+    pub(crate) fn pieces(&self) -> &[Rect] {
+        &self.pieces
+    }
+
+    /// Whether it has no position.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.envelope.is_none()
+    }
+
+    /// All edges of it.
+    pub(super) fn edges(&self) -> &Edges {
+        &self.edges
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.edges.bytes()
+            + self.pieces.capacity() * size_of::<Rect>()
+            + self.ends.capacity() * size_of::<Position>()
+            + size_of::<Self>()
     }
 
     /// Whether `feature` lies to this shape as the predicate says.
     ///
-    /// For features of m and a shape of n positions `Intersects` takes O(m log n)
-    /// and the other two O(m log n + n log m) where boundaries do not run together,
-    /// and up to O(m n) where edges lie side by side.
+    /// For shapes of n and m edges it takes O(log n) where one of them is a position.
+    /// Otherwise `Intersects` takes O(min(n, m) log (n + m)), and the other two O((n + m)
+    /// log (n + m)) where boundaries do not run together, and up to O(m n) where many edges
+    /// lie side by side, or their envelopes over each other.
     ///
     /// # Errors
     /// Those of the budget, at its end.
     pub(crate) fn accepts(
         &self,
-        feature: Shape,
+        feature: &Self,
         predicate: Predicate,
         budget: &Budget,
     ) -> Result<bool> {
         match predicate {
-            Predicate::Intersects => self.intersects(&feature, budget),
-            Predicate::Within => Self::new(feature).is_within(self, budget),
-            Predicate::Contains => self.is_within(&Self::new(feature), budget),
+            Predicate::Intersects => self.intersects(feature, budget),
+            Predicate::Within => feature.is_within(self, budget),
+            Predicate::Contains => self.is_within(feature, budget),
+        }
+    }
+
+    /// As [`Prepared::accepts`] of a feature that is one position. O(log n).
+    ///
+    /// # Errors
+    /// Those of the budget, at its end.
+    pub(crate) fn accepts_point(
+        &self,
+        p: Position,
+        predicate: Predicate,
+        budget: &Budget,
+    ) -> Result<bool> {
+        match predicate {
+            Predicate::Intersects => {
+                let here = Rect::point(p);
+                Ok(self.edges.near(&here, budget, |edge| Ok(edge.holds(p)))?
+                    || self.locate(p, budget)? == PointLocation::Inside)
+            }
+            Predicate::Within => Ok(self.covers_position(p, budget)? == Some(Cover::Interior)),
+            Predicate::Contains => self.is_within(&Self::new(&Shape::point(p)), budget),
         }
     }
 
@@ -118,40 +174,48 @@ impl Prepared {
     ///
     /// # Errors
     /// Those of the budget, at its end.
-    pub(crate) fn intersects(&self, other: &Shape, budget: &Budget) -> Result<bool> {
-        let theirs = Edges::new(other, |_| Vec::new());
-        let (few, many) = if theirs.len() < self.edges.len() {
-            (&theirs, &self.edges)
-        } else {
-            (&self.edges, &theirs)
+    pub(crate) fn intersects(&self, other: &Self, budget: &Budget) -> Result<bool> {
+        let (few, many) = match other.edges.len() < self.edges.len() {
+            true => (&other.edges, &self.edges),
+            false => (&self.edges, &other.edges),
         };
-        for edge in few.iter() {
-            budget.step()?;
-            if many.near(&edge.envelope(), budget, |other| Ok(edge.meets(other)))? {
+        // Of a few edges each is looked for at once.
+        let each = few.len() <= FAN;
+        let beside = |rect: &Rect| Ok(Below::look_if(each || many.touch(rect, budget)?));
+        let meets =
+            |edge: &Edge| many.near(&edge.envelope(), budget, |other| Ok(edge.meets(other)));
+        // If no edges meet, one lies wholly inside an area of the other, or they
+        // are apart: then any position of each part tells which. What lies on a seam
+        // is on the rim of the plane, inside of nothing.
+        Ok(few.each_run(budget, beside, meets)?
+            || self.holds_start_of(other, budget)?
+            || other.holds_start_of(self, budget)?)
+    }
+
+    /// Whether it has a position in common with one of the closed rectangles, in the plane:
+    /// what lies on a seam has the spelling that it has. Exact, and O(log n) for a rectangle
+    /// that few edges are near.
+    ///
+    /// # Errors
+    /// Those of the budget, at its end.
+    pub(crate) fn meets_rects(&self, rects: &[Rect], budget: &Budget) -> Result<bool> {
+        for rect in rects {
+            let meets = |edge: &Edge| Ok(!edge.twin && segment_meets(edge.a, edge.b, rect));
+            if self.edges.near(rect, budget, meets)?
+                || self.locate(rect.min, budget)? == PointLocation::Inside
+            {
                 return Ok(true);
             }
         }
-        // If no edges meet, one lies wholly inside an area of the other, or they
-        // are apart: then any position of each part tells which.
-        if self.holds_start_of(other, budget)? {
-            return Ok(true);
-        }
-        if other.areas.is_empty() {
-            return Ok(false);
-        }
-        let theirs = Self {
-            shape: Shape::default(),
-            edges: theirs,
-            touches_seam: false,
-            ends: Vec::new(),
-        };
-        // What lies on a seam is on the rim of the plane, inside of nothing.
-        theirs.holds_start_of(&self.shape, budget)
+        Ok(false)
     }
 
     /// Whether a part of a shape begins inside of an area of this one.
-    fn holds_start_of(&self, shape: &Shape, budget: &Budget) -> Result<bool> {
-        for p in starts(shape) {
+    fn holds_start_of(&self, other: &Self, budget: &Budget) -> Result<bool> {
+        if !self.edges.has_rings() {
+            return Ok(false);
+        }
+        for p in other.edges.starts() {
             budget.step()?;
             if self.locate(p, budget)? == PointLocation::Inside {
                 return Ok(true);
@@ -162,22 +226,38 @@ impl Prepared {
 
     /// Whether all of this shape belongs to `other` and their interiors meet.
     fn is_within(&self, other: &Self, budget: &Budget) -> Result<bool> {
-        let mut cover = Cover::Boundary;
-        for edge in self.edges.iter().filter(|edge| !edge.twin) {
-            budget.step()?;
+        let (Some(ours), Some(theirs)) = (&self.envelope, &other.envelope) else {
+            // A shape without positions covers nothing and lies in nothing.
+            return Ok(false);
+        };
+        // What is on a seam lies at several places of the plane.
+        if !(self.touches_seam || other.touches_seam || theirs.contains(ours)) {
+            return Ok(false);
+        }
+        let cover = Cell::new(Cover::Boundary);
+        // Where no edge of `other` is near, all is inside of it or all outside.
+        let beside = |rect: &Rect| {
+            if other.edges.touch(rect, budget)? {
+                return Ok(Below::Look);
+            }
+            if other.locate(rect.min, budget)? == PointLocation::Inside {
+                cover.set(Cover::Interior);
+                return Ok(Below::Pass);
+            }
+            let behind = on_seam(rect.min) || on_seam(rect.max);
+            Ok(if behind { Below::Look } else { Below::Stop })
+        };
+        let leaves = self.edges.each_run(budget, beside, |edge| {
             let found = match edge.part {
                 GeometryPart::Ring { .. } if !is_position(edge) => {
                     self.ring_edge_in(edge, other, budget)?
                 }
                 _ => other.covers_edge(edge, budget)?,
             };
-            match found {
-                Some(found) => cover = cover.or(found),
-                None => return Ok(false),
-            }
-        }
-        // A shape without positions covers nothing and lies in nothing.
-        Ok(cover == Cover::Interior && !self.is_entered(other, budget)?)
+            cover.set(cover.get().or(found.unwrap_or(Cover::Boundary)));
+            Ok(found.is_none())
+        })?;
+        Ok(!leaves && cover.get() == Cover::Interior && !self.is_entered(other, budget)?)
     }
 
     /// How an edge of one of this shape's rings, and the inside beside it, lie in `other`.
@@ -203,10 +283,16 @@ impl Prepared {
     /// Whether a ring of `other` runs through the inside of this shape's areas with the
     /// outside of `other` beside it: then that lies within them.
     fn is_entered(&self, other: &Self, budget: &Budget) -> Result<bool> {
-        for area in &self.shape.areas {
-            let entered = other.edges.near(&area.envelope, budget, |edge| {
+        for area in self.edges.outer_rings() {
+            let beside = |rect: &Rect| {
+                let near = rect.intersects(area)
+                    && (self.edges.touch(rect, budget)?
+                        || self.locate(rect.min, budget)? != PointLocation::Outside);
+                Ok(Below::look_if(near))
+            };
+            let entered = other.edges.each_run(budget, beside, |edge| {
                 let ring = matches!(edge.part, GeometryPart::Ring { .. });
-                if !ring || edge.twin || edge.a == edge.b {
+                if !ring || edge.a == edge.b || !edge.envelope().intersects(area) {
                     return Ok(false);
                 }
                 let ours = pieces(&self.edges, edge, budget)?;
@@ -344,46 +430,67 @@ impl Prepared {
     /// of an edge the lower counts, so a ray through a shared end crosses once or
     /// not at all.
     fn locate(&self, p: Position, budget: &Budget) -> Result<PointLocation> {
-        let ray = Rect {
-            min: p,
-            max: [f64::INFINITY, p[1]],
+        if !self.edges.has_rings() {
+            return Ok(PointLocation::Outside);
+        }
+        let begin = || LocatingRay {
+            p,
+            odd: false,
+            on: false,
         };
-        let mut crossed: Vec<(u32, u32)> = Vec::new();
-        let mut bounds: Vec<u32> = Vec::new();
-        self.edges.near(&ray, budget, |edge| {
-            let GeometryPart::Ring { area, ring } = edge.part else {
-                return Ok(false);
-            };
-            if edge.twin {
-                return Ok(false);
-            }
-            if edge.holds(p) {
-                bounds.push(area);
-            } else if crosses_east_of(p, edge) {
-                crossed.push((area, ring));
-            }
-            Ok(false)
-        })?;
-        crossed.sort_unstable();
         // The rings that hold the position, by area; ring 0 sorts first.
-        let mut holding = crossed
-            .chunk_by(|a, b| a == b)
-            .filter(|crossings| crossings.len() % 2 == 1)
-            .filter_map(|crossings| crossings.first().copied())
-            .peekable();
-        while let Some((area, ring)) = holding.next() {
-            let in_hole = holding.next_if(|next| next.0 == area).is_some();
-            while holding.next_if(|next| next.0 == area).is_some() {}
-            budget.steps(bounds.len())?;
-            if ring == 0 && !in_hole && !bounds.contains(&area) {
+        let mut holding: Vec<(u32, u32, bool)> = Vec::new();
+        self.edges
+            .along_ray(p, budget, begin, |(area, ring), ray| {
+                if ray.odd || ray.on {
+                    holding.push((area, ring, ray.on));
+                }
+            })?;
+        holding.sort_unstable();
+        let mut bounds = false;
+        for area in holding.chunk_by(|a, b| a.0 == b.0) {
+            let on = area.iter().any(|(.., on)| *on);
+            bounds |= on;
+            if !on && matches!(area, [(_, 0, _)]) {
                 return Ok(PointLocation::Inside);
             }
         }
-        Ok(match bounds.is_empty() {
-            true => PointLocation::Outside,
-            false => PointLocation::Boundary,
+        Ok(match bounds {
+            true => PointLocation::Boundary,
+            false => PointLocation::Outside,
         })
     }
+}
+
+/// A ray that tells where its beginning lies to a ring.
+struct LocatingRay {
+    p: Position,
+    /// Whether the ring is crossed an odd number of times.
+    odd: bool,
+    /// Whether the position is on the ring.
+    on: bool,
+}
+
+impl Ray for LocatingRay {
+    fn beyond(&mut self, from: Position, to: Position) {
+        self.odd ^= (from[1] > self.p[1]) != (to[1] > self.p[1]);
+    }
+
+    fn beside(&mut self, edge: &Edge) {
+        match edge.holds(self.p) {
+            true => self.on = true,
+            false => self.odd ^= crosses_east_of(self.p, edge),
+        }
+    }
+}
+
+/// A rectangle as a box, with the other spellings of its edges on the antimeridian and at
+/// the poles.
+fn spelled(rect: &Rect) -> Vec<Rect> {
+    let Rect { min, max } = *rect;
+    // Positions are in range.
+    let spelled = BoundingBox::new(min[0], min[1], max[0], max[1]);
+    spelled.map_or_else(|_| vec![*rect], |bbox| bbox.pieces().to_vec())
 }
 
 /// How a piece of an edge belongs to a shape; `None` if it does not.
@@ -412,14 +519,6 @@ fn crosses_east_of(p: Position, edge: &Edge) -> bool {
         Orientation::Clockwise
     };
     side(a, b, p) == west
-}
-
-/// A position of each part and ring.
-fn starts(shape: &Shape) -> impl Iterator<Item = Position> {
-    let lines = shape.lines.iter();
-    let rings = shape.areas.iter().flat_map(|area| &area.rings);
-    let firsts = lines.chain(rings).filter_map(|line| line.first());
-    shape.points.iter().chain(firsts).copied()
 }
 
 /// Ends that an odd number of lines have.

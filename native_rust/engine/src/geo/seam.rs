@@ -14,7 +14,7 @@ pub(super) fn on_seam([lon, lat]: Position) -> bool {
 
 /// The other spellings of what lies on a seam among `edges`: of the antimeridian
 /// the same latitudes on the other side, of a pole its whole parallel.
-pub(super) fn twins(edges: &[Edge]) -> Vec<Edge> {
+pub(super) fn twins(edges: impl Iterator<Item = Edge>) -> Vec<Edge> {
     let mut twins = Vec::new();
     let mut poles: Vec<(f64, GeometryPart)> = Vec::new();
     for edge in edges {
@@ -29,7 +29,7 @@ pub(super) fn twins(edges: &[Edge]) -> Vec<Edge> {
                     a: first,
                     b: other.next().unwrap_or(first),
                     twin: true,
-                    ..*edge
+                    ..edge
                 });
             }
         }

@@ -165,7 +165,8 @@ fn area(rings: Vec<Vec<Position>>) -> Option<Area> {
     Some(Area { rings, envelope })
 }
 
-fn envelope(line: &[Position]) -> Option<Rect> {
+/// What holds all of some positions; `None` where there is none.
+pub(super) fn envelope(line: &[Position]) -> Option<Rect> {
     let mut positions = line.iter().map(|p| Rect::point(*p));
     let mut envelope = positions.next()?;
     positions.for_each(|p| envelope.extend(&p));

@@ -12,6 +12,7 @@ use crate::testing::oracles::{cases, compared};
 use crate::types::cbor::encode_json;
 use crate::types::{BoundingBox, Rect, Source};
 
+mod dense;
 mod exact;
 mod unions;
 
@@ -29,9 +30,14 @@ fn shape_of(geometry: &str) -> Shape {
 }
 
 fn accepts(asked: &Shape, feature: &Shape, predicate: Predicate) -> bool {
-    Prepared::new(asked.clone())
-        .accepts(feature.clone(), predicate, &Budget::ample())
-        .unwrap()
+    let budget = Budget::ample();
+    let [asked, prepared] = [asked, feature].map(Prepared::new);
+    let accepts = asked.accepts(&prepared, predicate, &budget).unwrap();
+    if let (&[point], [], []) = (&*feature.points, &*feature.lines, &*feature.areas) {
+        let alone = asked.accepts_point(point, predicate, &budget).unwrap();
+        assert_eq!(alone, accepts, "{predicate:?} {asked:?} {point:?}");
+    }
+    accepts
 }
 
 fn line_text(line: &[Position]) -> String {
@@ -200,11 +206,12 @@ proptest! {
         features in proptest::collection::vec(geometry(), 3),
     ) {
         for asked in &asked {
-            let prepared = Prepared::new(asked.ours.clone());
+            let prepared = Prepared::new(&asked.ours);
             let budget = Budget::ample();
             for feature in &features {
+                let ours = Prepared::new(&feature.ours);
                 if !crosses_exactly(&feature.ours, &asked.ours) {
-                    let ours = prepared.intersects(&feature.ours, &budget).unwrap();
+                    let ours = prepared.intersects(&ours, &budget).unwrap();
                     prop_assert_eq!(ours, feature.theirs.intersects(&asked.theirs));
                     compared("intersections of two geometries", 1);
                     continue;
@@ -215,7 +222,7 @@ proptest! {
                     (Predicate::Within, matrix.is_within()),
                     (Predicate::Contains, matrix.is_contains()),
                 ] {
-                    let found = prepared.accepts(feature.ours.clone(), predicate, &budget).unwrap();
+                    let found = prepared.accepts(&ours, predicate, &budget).unwrap();
                     prop_assert_eq!(found, expected, "{:?} {:?} {:?}", predicate, feature.theirs, asked.theirs);
                 }
                 compared("intersects, within and contains of two geometries", 3);
@@ -373,6 +380,13 @@ fn degenerate_and_crossing_areas_are_what_the_even_odd_rule_makes_of_them() {
     }
 }
 
+/// The distance from a position to a shape.
+fn distance(center: &Center, shape: &Shape) -> Option<f64> {
+    center
+        .distance_to(&Prepared::new(shape), &Budget::ample())
+        .unwrap()
+}
+
 /// Anywhere, and often on a seam or a quarter of the earth away.
 fn anywhere() -> impl Strategy<Value = Position> {
     let lon = prop_oneof![
@@ -462,7 +476,7 @@ proptest! {
             b
         };
         let line = Shape { lines: vec![vec![a, b]], ..Shape::default() };
-        let found = Center::new(from).distance_to(&line, &Budget::ample()).unwrap().unwrap();
+        let found = distance(&Center::new(from), &line).unwrap();
         let coarse = sampled(from, [a, b], 4_000);
         prop_assert!(found <= coarse + 1e-6, "{found} {coarse}");
         // Between two samples the distance falls by no more than half their gap.
@@ -476,39 +490,22 @@ proptest! {
 fn distances_to_shapes() {
     let center = Center::new([13.4, 52.5]);
     let inside = shape("Polygon", "[[[13,52],[14,52],[14,53],[13,53],[13,52]]]");
-    assert_eq!(
-        center.distance_to(&inside, &Budget::ample()).unwrap(),
-        Some(0.0)
-    );
+    assert_eq!(distance(&center, &inside), Some(0.0));
     let around = shape(
         "Polygon",
         "[[[13,52],[14,52],[14,53],[13,53],[13,52]],[[13.3,52.4],[13.5,52.4],[13.5,52.6],[13.3,52.6],[13.3,52.4]]]",
     );
     // In the hole: to its nearest side, which is 0.1 degrees of longitude away.
-    let side = center
-        .distance_to(&around, &Budget::ample())
-        .unwrap()
-        .unwrap();
+    let side = distance(&center, &around).unwrap();
     let west = Geodesic.distance(Point::new(13.4, 52.5), Point::new(13.3, 52.5));
     assert!((side - west).abs() < 5.0 && side <= west, "{side} {west}");
-    assert_eq!(
-        center
-            .distance_to(&Shape::default(), &Budget::ample())
-            .unwrap(),
-        None
-    );
+    assert_eq!(distance(&center, &Shape::default()), None);
     // Over the antimeridian and over the pole.
     let fiji = Center::new([179.5, -17.0]);
-    let across = fiji
-        .distance_to(&Shape::point([-179.5, -17.0]), &Budget::ample())
-        .unwrap()
-        .unwrap();
+    let across = distance(&fiji, &Shape::point([-179.5, -17.0])).unwrap();
     assert!((across - 106_541.0).abs() < 100.0, "{across}");
     let north = Center::new([0.0, 89.0]);
-    let over = north
-        .distance_to(&Shape::point([180.0, 89.0]), &Budget::ample())
-        .unwrap()
-        .unwrap();
+    let over = distance(&north, &Shape::point([180.0, 89.0])).unwrap();
     assert!((over - 223_388.0).abs() < 100.0, "{over}");
     // The pole is one place, and the antimeridian one line.
     let pole = Center::new([0.0, 90.0]);
@@ -516,11 +513,9 @@ fn distances_to_shapes() {
         "Polygon",
         "[[[-180,60],[180,60],[180,90],[-180,90],[-180,60]]]",
     );
-    assert_eq!(pole.distance_to(&cap, &Budget::ample()).unwrap(), Some(0.0));
+    assert_eq!(distance(&pole, &cap), Some(0.0));
     assert_eq!(
-        Center::new([180.0, 5.0])
-            .distance_to(&Shape::point([-180.0, 5.0]), &Budget::ample())
-            .unwrap(),
+        distance(&Center::new([180.0, 5.0]), &Shape::point([-180.0, 5.0])),
         Some(0.0)
     );
     // A quarter of the meridian, which is well known.

@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use super::spatial::{ALIVE, SpatialEntry, SpatialIndex};
 use crate::budget::Budget;
 use crate::error::Result;
-use crate::geo::{Center, Shape};
+use crate::geo::{Center, Prepared, Shape};
 use crate::types::Rect;
 
 /// Ids and their envelopes, found by id, by box and by distance.
@@ -187,7 +187,7 @@ impl PlaceIndex {
                 }
                 let distance = budget.step().and_then(|()| match rect.min == rect.max {
                     true => Ok(Some(center.distance(rect.min))),
-                    false => center.distance_to(&Shape::rects(&[rect]), budget),
+                    false => center.distance_to(&Prepared::new(&Shape::rects(&[rect])), budget),
                 });
                 let distance = match distance {
                     Ok(distance) => distance,
@@ -316,7 +316,7 @@ mod tests {
                     Step::Nearby(point, k) => {
                         let center = Center::new(*point);
                         let budget = Budget::ample();
-                        let distance = |rect: &Rect| center.distance_to(&Shape::rects(&[*rect]), &budget).unwrap().unwrap();
+                        let distance = |rect: &Rect| center.distance_to(&Prepared::new(&Shape::rects(&[*rect])), &budget).unwrap().unwrap();
                         let mut all: Vec<f64> = model.values().map(distance).collect();
                         all.sort_by(f64::total_cmp);
                         all.truncate(*k);

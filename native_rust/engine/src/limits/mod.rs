@@ -35,6 +35,9 @@ pub struct Limits {
     pub recovery: RecoveryPolicy,
     /// Bytes of finished feature documents kept in memory. Default 256 MiB.
     pub body_cache_bytes: usize,
+    /// Bytes of geometries kept ready to be compared, some 18 a position and 0.5 KiB besides,
+    /// each at most a quarter of it; 0 keeps none. Default 128 MiB.
+    pub geometry_cache_bytes: usize,
     /// Answers to queries kept in memory; 0 keeps none. Default 100,000.
     pub query_cache_entries: usize,
     /// Bytes of answers to queries kept in memory, each at most an eighth of it; 0
@@ -105,9 +108,6 @@ pub struct Limits {
     /// Bytes of memory for what subscribers want to hear of, of all databases together.
     /// Default 256 MiB.
     pub filter_bytes: usize,
-    /// Bytes of areas of fences that are stored features, prepared, of one database. Default
-    /// 64 MiB.
-    pub fence_area_bytes: usize,
     /// Threads that read the journal for subscribers that have fallen behind, of all
     /// databases together. Default 2.
     pub catch_up_threads: usize,
@@ -126,6 +126,7 @@ impl Default for Limits {
             closing_snapshot_ms: 2_000,
             recovery: RecoveryPolicy::default(),
             body_cache_bytes: 256 << 20,
+            geometry_cache_bytes: 128 << 20,
             query_cache_entries: 100_000,
             query_cache_bytes: 64 << 20,
             query_cache_ttl_ms: 0,
@@ -154,7 +155,6 @@ impl Default for Limits {
             event_bytes: 1 << 20,
             subscription_bytes: 16 << 20,
             filter_bytes: 256 << 20,
-            fence_area_bytes: 64 << 20,
             catch_up_threads: 2,
         }
     }
@@ -194,6 +194,12 @@ impl Limits {
                 3_600_000,
             ),
             ("body_cache_bytes", self.body_cache_bytes as u64, 0, 1 << 40),
+            (
+                "geometry_cache_bytes",
+                self.geometry_cache_bytes as u64,
+                0,
+                1 << 40,
+            ),
             (
                 "query_cache_entries",
                 self.query_cache_entries as u64,
@@ -257,12 +263,6 @@ impl Limits {
                 64 * GIB,
             ),
             ("filter_bytes", self.filter_bytes as u64, 1 << 16, 1 << 40),
-            (
-                "fence_area_bytes",
-                self.fence_area_bytes as u64,
-                0,
-                64 * GIB,
-            ),
             ("catch_up_threads", self.catch_up_threads as u64, 1, 64),
         ];
         for (setting, value, min, max) in ranges {

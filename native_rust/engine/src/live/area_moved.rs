@@ -2,7 +2,7 @@
 
 use std::collections::BinaryHeap;
 
-use super::areas::Areas;
+use super::areas::stored_area;
 use super::features::Features;
 use super::fence::Passages;
 use super::subject::{FeatureChange, Version};
@@ -35,17 +35,17 @@ impl AreaMoved {
     /// # Errors
     /// Those of reading blocks and of the budget, [`crate::Error::MemoryFull`].
     pub(super) fn find(
-        (state, areas): (&State, &Areas),
+        state: &State,
         (features, asked): (&Features, Passages),
         (change, seq): (&FeatureChange<'_>, u64),
         budget: &Budget,
     ) -> Result<Option<Self>> {
         let version = |version: &Option<Version<'_>>| match version {
-            Some(version) if version.rect.is_some() => areas.get(state, version.seq),
+            Some(version) if version.rect.is_some() => stored_area(state, version.seq),
             _ => Ok(None),
         };
         let (before, after) = (version(&change.before)?, version(&change.after)?);
-        let targets = [&before, &after].map(|held| held.as_ref().map(|held| held.target()));
+        let targets = [&before, &after].map(Option::as_ref);
         let mut found = Found::default();
         let mut look = |placed: Placed| -> Result<()> {
             // The area itself.

@@ -66,12 +66,12 @@ impl Dwelling {
     /// Those of [`Stay::entries`], [`crate::Error::MemoryFull`].
     pub(super) fn begin(
         &mut self,
-        place: (&State, &Fences),
+        state: &State,
         filter: &LiveFilter,
         at: u64,
         budget: &Budget,
     ) -> Result<()> {
-        let Some((stay, micros)) = Stay::new(place, filter, budget).zip(filter.dwell()) else {
+        let Some((stay, micros)) = Stay::new(state, filter, budget).zip(filter.dwell()) else {
             return Ok(());
         };
         if self.is_at(filter, at) {
@@ -86,8 +86,7 @@ impl Dwelling {
             false => stay.entries(since, at, MOST)?,
         };
         self.held = Some(
-            place
-                .0
+            state
                 .memory
                 .work
                 .reserve(entries.len() * size_of::<Entry>())?,
@@ -141,13 +140,13 @@ impl Dwelling {
     /// Those of reading blocks and of the budget, [`crate::Error::MemoryFull`].
     pub(super) fn tell(
         &mut self,
-        place: (&State, &Fences),
+        (state, fences): (&State, &Fences),
         (filter, patient): (&LiveFilter, bool),
         (time, at): (i64, u64),
         (outbox, take): (&mut Outbox, impl Fn(usize) -> Taken),
         budget: &Budget,
     ) -> Result<Told> {
-        let Some((stay, micros)) = Stay::new(place, filter, budget).zip(filter.dwell()) else {
+        let Some((stay, micros)) = Stay::new(state, filter, budget).zip(filter.dwell()) else {
             return Ok(Told::All);
         };
         loop {
@@ -156,7 +155,7 @@ impl Dwelling {
                     return Ok(Told::Long);
                 }
                 self.at = at;
-                self.begin(place, filter, at, budget)?;
+                self.begin(state, filter, at, budget)?;
             }
             let Some(entry) = self.queue.front().copied() else {
                 return Ok(Told::All);
@@ -165,12 +164,12 @@ impl Dwelling {
                 return Ok(Told::All);
             }
             let key = (filter.digest(), entry.seq);
-            let dwelt = match place.1.dwelt(key) {
+            let dwelt = match fences.dwelt(key) {
                 Some(dwelt) => dwelt,
                 None if !patient && stay.is_long(entry, at)? => return Ok(Told::Long),
                 None => {
                     let dwelt = dwelt((&stay, filter.digest(), micros), entry, at)?;
-                    place.1.note_dwelt(key, &dwelt);
+                    fences.note_dwelt(key, &dwelt);
                     dwelt
                 }
             };

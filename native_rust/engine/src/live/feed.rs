@@ -73,7 +73,7 @@ pub(super) fn feed(
             fed.stop = Stop::Turn;
             return fed;
         }
-        if let Err(error) = dwelling.begin(place, filter, from, &budget) {
+        if let Err(error) = dwelling.begin(&hub.state, filter, from, &budget) {
             fed.stop = Stop::Failed(error);
             return fed;
         }

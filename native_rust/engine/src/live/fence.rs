@@ -1,6 +1,6 @@
 //! Fences: areas that features go into and out of.
 
-use super::areas::{Areas, Held};
+use super::areas::stored_area;
 use super::words::LiveWords;
 use crate::error::{Error, InvalidCode, Result};
 use crate::planted::{Bug, planted};
@@ -123,7 +123,7 @@ pub(super) enum Now<'a> {
     /// Nothing is inside.
     Nowhere,
     Fixed(&'a Target),
-    Stored(Held),
+    Stored(Box<Target>),
 }
 
 impl Fence {
@@ -188,8 +188,8 @@ impl Fence {
     /// The area as of a block. May read the journal.
     ///
     /// # Errors
-    /// Those of [`Areas::get`], [`Error::Closed`].
-    pub(super) fn area_at(&self, state: &State, areas: &Areas, seq: u64) -> Result<Now<'_>> {
+    /// Those of [`stored_area`], [`Error::Closed`].
+    pub(super) fn area_at(&self, state: &State, seq: u64) -> Result<Now<'_>> {
         let id = match &self.area {
             FenceArea::Fixed(target) => return Ok(Now::Fixed(target)),
             FenceArea::Stored(id) => id,
@@ -202,8 +202,8 @@ impl Fence {
         // Closed on the way, the index was empty.
         state.check_open()?;
         match placed {
-            Some((version, Some(_))) => Ok(match areas.get(state, version)? {
-                Some(held) => Now::Stored(held),
+            Some((version, Some(_))) => Ok(match stored_area(state, version)? {
+                Some(target) => Now::Stored(Box::new(target)),
                 None => Now::Nowhere,
             }),
             _ => Ok(Now::Nowhere),
@@ -216,7 +216,7 @@ impl Now<'_> {
         match self {
             Now::Nowhere => None,
             Now::Fixed(target) => Some(target),
-            Now::Stored(held) => Some(held.target()),
+            Now::Stored(target) => Some(target),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::area_moved::AreaMoved;
-use super::areas::Areas;
 use super::content::LiveDwell;
 use crate::error::Result;
 use crate::mem::lru::Lru;
@@ -24,16 +23,13 @@ type Dwelt = Lru<(Hash, u64), Arc<[LiveDwell]>>;
 
 /// What the fences of one database share.
 pub(super) struct Fences {
-    pub areas: Areas,
     moves: Mutex<Moves>,
     dwelt: Mutex<Dwelt>,
 }
 
 impl Fences {
-    /// Keeps so many bytes of areas.
-    pub(super) fn new(bytes: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            areas: Areas::new(bytes),
             moves: Mutex::new(Lru::new(MOVES, usize::MAX)),
             dwelt: Mutex::new(Lru::new(DWELT, DWELT_BYTES)),
         }
@@ -72,7 +68,6 @@ impl Fences {
 
     /// Forget all.
     pub(super) fn clear(&self) {
-        self.areas.clear();
         let moves = self.moves.lock().take();
         drop(moves);
         let dwelt = self.dwelt.lock().take();

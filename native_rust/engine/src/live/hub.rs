@@ -97,7 +97,7 @@ impl Hub {
             pool: Arc::clone(pool),
             cancel: Cancel::default(),
             kept: Arc::clone(kept),
-            fences: Fences::new(state.limits.fence_area_bytes),
+            fences: Fences::new(),
             group,
             members: Mutex::default(),
             filters: Mutex::default(),

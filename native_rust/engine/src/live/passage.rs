@@ -63,7 +63,7 @@ impl Fencing<'_> {
         if !features.takes(&change.id) {
             return Ok(Look::default());
         }
-        let now = fence.area_at(state, &fences.areas, seq)?;
+        let now = fence.area_at(state, seq)?;
         let place = Place {
             state,
             now: &now,
@@ -110,12 +110,12 @@ impl Fencing<'_> {
     /// As [`Fencing::look`].
     pub(super) fn is_inside(
         &self,
-        (state, fences): (&State, &Fences),
+        state: &State,
         version: &Option<Version<'_>>,
         at: u64,
         budget: &Budget,
     ) -> Result<bool> {
-        let now = self.fence.area_at(state, &fences.areas, at)?;
+        let now = self.fence.area_at(state, at)?;
         let place = Place {
             state,
             now: &now,
@@ -132,7 +132,7 @@ impl Fencing<'_> {
     ) -> Result<Option<Finding>> {
         let find = || {
             let filter = (self.features, self.fence.asked);
-            AreaMoved::find((state, &fences.areas), filter, (change, seq), budget)
+            AreaMoved::find(state, filter, (change, seq), budget)
         };
         let moved = fences.moved((self.digest, seq), find)?;
         Ok(moved.map(|moved| {

@@ -2,7 +2,6 @@
 
 use super::area_moved::AreaMoved;
 use super::fence::Passages;
-use super::fences::Fences;
 use super::filter::LiveFilter;
 use super::passage::Fencing;
 use super::subject::{About, Subject, Version, feature_id};
@@ -29,7 +28,6 @@ pub(super) struct Entry {
 /// What there is to know of a fence with a stay.
 pub(super) struct Stay<'a> {
     pub state: &'a State,
-    pub fences: &'a Fences,
     pub fencing: Fencing<'a>,
     pub budget: &'a Budget,
 }
@@ -47,13 +45,12 @@ pub(super) fn time_of(state: &State, seq: u64) -> Result<i64> {
 impl<'a> Stay<'a> {
     /// None where the filter asks for no stay.
     pub(super) fn new(
-        (state, fences): (&'a State, &'a Fences),
+        state: &'a State,
         filter: &'a LiveFilter,
         budget: &'a Budget,
     ) -> Option<Self> {
         Some(Self {
             state,
-            fences,
             fencing: filter.staying()?,
             budget,
         })
@@ -88,10 +85,7 @@ impl<'a> Stay<'a> {
             }
         } else {
             let moved = self.changes(None, since, at, 1)?;
-            let now = self
-                .fencing
-                .fence
-                .area_at(self.state, &self.fences.areas, at)?;
+            let now = self.fencing.fence.area_at(self.state, at)?;
             let Some(target) = now.target() else {
                 return Ok((Vec::new(), false));
             };
@@ -133,9 +127,8 @@ impl<'a> Stay<'a> {
         if fence.feature() != Some(&change.id) {
             return Ok(vec![change.id.clone()]);
         }
-        let areas = (self.state, &self.fences.areas);
         let asked = (features, Passages::ENTER);
-        let moved = AreaMoved::find(areas, asked, (change, seq), self.budget)?;
+        let moved = AreaMoved::find(self.state, asked, (change, seq), self.budget)?;
         Ok(moved.map_or_else(Vec::new, AreaMoved::into_ids))
     }
 
@@ -235,8 +228,7 @@ impl<'a> Stay<'a> {
     }
 
     fn holds(&self, version: &Option<Version<'_>>, at: u64) -> Result<bool> {
-        let place = (self.state, self.fences);
-        self.fencing.is_inside(place, version, at, self.budget)
+        self.fencing.is_inside(self.state, version, at, self.budget)
     }
 
     /// The last block whose entries are due by the time of block `at`, as far as they are for

@@ -133,7 +133,10 @@ impl Version<'_> {
         target: &Target,
         budget: &Budget,
     ) -> Result<bool> {
-        let accepted = target.accepts(self.body(state)?, budget);
+        if let Some(known) = state.geometries.get(self.seq) {
+            return target.accepts(&known, budget);
+        }
+        let accepted = target.accepts_body(self.body(state)?, budget);
         accepted.map_err(|e| damaged(state, self.seq, e))?
     }
 

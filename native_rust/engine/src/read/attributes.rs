@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::block::{OpKind, Versioned};
-use crate::cache::documents::Document;
+use crate::cache::of_blocks::Document;
 use crate::db::database::Database;
 use crate::error::Result;
 use crate::merkle::leaf_hash;
@@ -73,7 +73,7 @@ impl Database {
             hash: leaf_hash(&bytes),
             json: json.into(),
         });
-        state.documents.insert(&document);
+        state.documents.insert_document(&document);
         Ok(document)
     }
 }

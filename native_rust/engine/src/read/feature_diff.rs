@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::budget::Budget;
-use crate::cache::documents::Document;
+use crate::cache::of_blocks::Document;
 use crate::db::database::Database;
 use crate::error::Result;
 use crate::read::features::{document, no_feature};

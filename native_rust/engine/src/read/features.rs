@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::block::Block;
 use crate::block::OpKind;
-use crate::cache::documents::Document;
+use crate::cache::of_blocks::Document;
 use crate::db::database::Database;
 use crate::error::{Entity, Error, Result};
 use crate::merkle::leaf_hash;
@@ -103,7 +103,7 @@ pub(crate) fn make_document(state: &State, seq: u64, bytes: &[u8]) -> Result<Arc
         hash: leaf_hash(bytes),
         json: document_json(state, seq, bytes)?.into(),
     });
-    state.documents.insert(&document);
+    state.documents.insert_document(&document);
     Ok(document)
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod cursor;
 pub(crate) mod detailed_points;
 pub(crate) mod feature_diff;
 pub(crate) mod features;
+pub(crate) mod geometries;
 pub(crate) mod journal;
 pub(crate) mod json_rows;
 pub(crate) mod latest;

@@ -59,10 +59,8 @@ pub struct NearFeature {
 /// A geometry to search with.
 #[derive(Debug)]
 pub struct QueryGeometry {
-    prepared: Prepared,
-    /// What may lie to it as asked touches one of them.
-    pieces: Vec<Rect>,
-    digest: Hash,
+    prepared: Arc<Prepared>,
+    name: Hash,
 }
 
 impl QueryGeometry {
@@ -106,12 +104,17 @@ impl QueryGeometry {
         predicate: Predicate,
         budget: &Budget,
     ) -> Result<Result<bool>, DecodeError> {
-        lies(&self.prepared, body, predicate, budget)
+        Ok(match Shape::of_feature(body)? {
+            Some(shape) => self
+                .prepared
+                .accepts(&Prepared::new(&shape), predicate, budget),
+            None => Ok(false),
+        })
     }
 
-    /// Names the geometry: SHA-256 of its stored form.
-    pub(super) fn digest(&self) -> &Hash {
-        &self.digest
+    /// Names the geometry among those of one database.
+    pub(super) fn name(&self) -> &Hash {
+        &self.name
     }
 
     fn new(geometry: &mut Json<'_>, antimeridian: Antimeridian, limits: &Limits) -> Result<Self> {
@@ -123,23 +126,21 @@ impl QueryGeometry {
         encode_json(geometry, &mut cbor);
         let shape = Shape::of_geometry(&cbor)
             .map_err(|e| Error::invalid(InvalidCode::Geometry, "", e.to_string()))?;
-        Self::of_shape(shape, &cbor)
+        Ok(Self {
+            prepared: Arc::new(Prepared::new(&shape)),
+            name: Sha256::digest(cbor).into(),
+        })
     }
 
-    /// The shape of a stored geometry, which these bytes are.
-    pub(super) fn of_shape(shape: Shape, cbor: &[u8]) -> Result<Self> {
-        let mut pieces = Vec::new();
-        for Rect { min, max } in shape.envelopes() {
-            // As a box it has the other spellings of its edges on the antimeridian
-            // and at the poles, too.
-            let envelope = BoundingBox::new(min[0], min[1], max[0], max[1])?;
-            pieces.extend_from_slice(&envelope.pieces());
+    /// The geometry of the version of a feature that block `seq` wrote.
+    pub(crate) fn of_version(prepared: Arc<Prepared>, seq: u64) -> Self {
+        let mut name = Sha256::new();
+        name.update("version");
+        name.update(seq.to_le_bytes());
+        Self {
+            prepared,
+            name: name.finalize().into(),
         }
-        Ok(Self {
-            prepared: Prepared::new(shape),
-            pieces,
-            digest: Sha256::digest(cbor).into(),
-        })
     }
 }
 
@@ -175,13 +176,13 @@ impl Target {
                     Predicate::Intersects => Comparison::Pieces,
                     _ => {
                         let shape = Shape::rects(&bbox.parts());
-                        Comparison::BoxShape(Box::new(Prepared::new(shape)))
+                        Comparison::BoxShape(Box::new(Prepared::new(&shape)))
                     }
                 };
                 (pieces, kind)
             }
             Area::Geometry(geometry) => (
-                geometry.pieces.clone(),
+                geometry.prepared.pieces().to_vec(),
                 Comparison::Shape(Arc::clone(geometry)),
             ),
         };
@@ -206,7 +207,7 @@ impl Target {
             Comparison::Everything => digest.update([0]),
             Comparison::Shape(geometry) => {
                 digest.update([1]);
-                digest.update(geometry.digest);
+                digest.update(geometry.name);
             }
             Comparison::Pieces | Comparison::BoxShape(_) => {
                 digest.update([2]);
@@ -255,9 +256,9 @@ impl Target {
     ///
     /// # Errors
     /// Those of the budget.
-    fn hit(&self, placed: Placed, budget: &Budget) -> Result<Option<Hit>> {
+    pub(super) fn hit(&self, placed: Placed, budget: &Budget) -> Result<Option<Hit>> {
         let Placed { seq, rect } = placed;
-        let prepared = match &self.kind {
+        let prepared: &Prepared = match &self.kind {
             Comparison::Everything => return Ok(Some(Hit { seq, certain: true })),
             Comparison::Pieces => return Ok(Some(Hit::new(placed, &self.pieces))),
             Comparison::Shape(geometry) => &geometry.prepared,
@@ -266,7 +267,7 @@ impl Target {
         // A geometry whose envelope is one position is that position: no body is
         // needed to compare it.
         let certain = rect.min == rect.max;
-        if certain && !prepared.accepts(Shape::point(rect.min), self.predicate, budget)? {
+        if certain && !prepared.accepts_point(rect.min, self.predicate, budget)? {
             return Ok(None);
         }
         Ok(Some(Hit { seq, certain }))
@@ -301,46 +302,49 @@ impl Target {
         if !path.envelopes().any(near) {
             return Ok(false);
         }
+        let path = Prepared::new(&path.shape());
         match &self.kind {
             Comparison::Everything => Ok(true),
             Comparison::Pieces => {
-                Prepared::new(Shape::rects(&self.pieces)).intersects(&path.shape(), budget)
+                Prepared::new(&Shape::rects(&self.pieces)).intersects(&path, budget)
             }
-            Comparison::Shape(geometry) => geometry.prepared.intersects(&path.shape(), budget),
-            Comparison::BoxShape(prepared) => prepared.intersects(&path.shape(), budget),
+            Comparison::Shape(geometry) => geometry.prepared.intersects(&path, budget),
+            Comparison::BoxShape(prepared) => prepared.intersects(&path, budget),
         }
     }
 
-    /// Whether the geometry of a stored feature lies as asked.
+    /// Whether the geometry of a feature lies as asked.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub(crate) fn accepts(&self, feature: &Prepared, budget: &Budget) -> Result<bool> {
+        let prepared: &Prepared = match &self.kind {
+            Comparison::Everything => return Ok(true),
+            Comparison::Pieces => return feature.meets_rects(&self.pieces, budget),
+            Comparison::Shape(geometry) => &geometry.prepared,
+            Comparison::BoxShape(prepared) => prepared,
+        };
+        prepared.accepts(feature, self.predicate, budget)
+    }
+
+    /// The same of a stored feature, of which nothing is kept.
     ///
     /// # Errors
     /// Those of the budget within those of the stored form.
-    pub(crate) fn accepts(
+    pub(crate) fn accepts_body(
         &self,
         body: &[u8],
         budget: &Budget,
     ) -> Result<Result<bool>, DecodeError> {
-        let prepared = match &self.kind {
-            Comparison::Everything => return Ok(Ok(true)),
-            Comparison::Pieces => return intersects_box(body, &self.pieces).map(Ok),
-            Comparison::Shape(geometry) => &geometry.prepared,
-            Comparison::BoxShape(prepared) => prepared,
-        };
-        lies(prepared, body, self.predicate, budget)
+        match &self.kind {
+            Comparison::Everything => Ok(Ok(true)),
+            Comparison::Pieces => intersects_box(body, &self.pieces).map(Ok),
+            Comparison::Shape(_) | Comparison::BoxShape(_) => Ok(match Shape::of_feature(body)? {
+                Some(shape) => self.accepts(&Prepared::new(&shape), budget),
+                None => Ok(false),
+            }),
+        }
     }
-}
-
-/// Whether the geometry of a stored feature lies to a shape as asked.
-fn lies(
-    prepared: &Prepared,
-    body: &[u8],
-    predicate: Predicate,
-    budget: &Budget,
-) -> Result<Result<bool>, DecodeError> {
-    Ok(match Shape::of_feature(body)? {
-        Some(shape) => prepared.accepts(shape, predicate, budget),
-        None => Ok(false),
-    })
 }
 
 /// Calls `found` with every version visible at `at` whose envelope touches one of the

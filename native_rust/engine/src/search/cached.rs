@@ -49,8 +49,8 @@ impl Database {
         self.find_page(search, false, budget)
     }
 
-    /// The same answer if it is kept, or if it is a small first page of features that
-    /// meet a box, without filters, wholly in memory; `None` if it is neither: then
+    /// The same answer if it is kept, or if it is a small first page of a search by place,
+    /// without filters, wholly in memory; `None` if it is neither: then
     /// [`Database::search`] has it. No file work, and bounded to some tens of
     /// microseconds, so it is safe where blocking is not.
     ///
@@ -80,14 +80,22 @@ impl Database {
         Ok((count, seq))
     }
 
-    /// The same answer if it is kept. No file work.
+    /// The same answer if it is kept, or if a search by place without filters has few
+    /// candidates, whose geometries are in memory; `None` if it is neither. No file work, and
+    /// bounded to some tens of microseconds, so it is safe where blocking is not.
     ///
     /// # Errors
-    /// [`Error::Closed`](crate::Error::Closed).
+    /// As [`Database::count`].
     pub fn count_in_memory(&self, search: &Search) -> Result<Option<(u64, u64)>> {
         let key = self.count_question(search)?;
-        let kept = self.state.results.get(key.as_ref(), &self.state.indexes);
-        Ok(kept.map(|Counted { count, seq }| (count, seq)))
+        let counted = self
+            .state
+            .results
+            .get_or_maybe(key, &self.state.indexes, || {
+                let counted = self.count_found_in_memory(search)?;
+                Ok(counted.map(|(count, seq)| Counted { count, seq }))
+            })?;
+        Ok(counted.map(|Counted { count, seq }| (count, seq)))
     }
 
     /// As [`Database::heatmap`], its cells as a JSON array. The answer is kept.
@@ -169,7 +177,7 @@ impl Hash for SearchWithin<'_> {
         match area {
             Area::Everything => {}
             Area::Box(bbox) => bbox.edges().map(f64::to_bits).hash(state),
-            Area::Geometry(geometry) => geometry.digest().hash(state),
+            Area::Geometry(geometry) => geometry.name().hash(state),
             // Its version follows from the sequence, which a key and a cursor have, or from
             // the generation of all features.
             Area::Feature(feature) => feature.hash(state),

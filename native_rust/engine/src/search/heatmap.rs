@@ -139,7 +139,7 @@ impl Database {
         } else {
             question.each_candidate(
                 None,
-                |_| false,
+                |_| Ok(false),
                 |Hit { seq, .. }, block| {
                     let (_, body) = feature_block(state, seq, block)?;
                     if !question.conditions.hold(state, seq, body)? {

@@ -13,6 +13,7 @@ mod cached;
 mod counted;
 mod filter;
 mod heatmap;
+mod in_memory;
 mod in_order;
 mod nearby;
 mod schema;
@@ -28,15 +29,16 @@ pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
 
 use crate::block::Block;
 use crate::budget::Budget;
-use crate::cache::documents::Document;
+use crate::cache::of_blocks::Document;
 use crate::cache::windows::{Gather, Window, WindowKey};
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::geo::Predicate;
+use crate::geo::{Predicate, Prepared};
 use crate::index::Hit;
 use crate::read::ahead::ReadAhead;
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::features::{document, document_json, feature_block, make_document};
+use crate::read::geometries::make_geometry;
 use crate::read::page::{FeaturePage, Page, check_limit};
 use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
@@ -44,7 +46,6 @@ use crate::types::BoundingBox;
 pub(crate) use area::{Target, each_in_box};
 use counted::Counted;
 use filter::Span;
-pub(crate) use stored::of_version;
 
 /// Candidates whose blocks are read in one go, 16 bytes each.
 const BATCH: usize = 1 << 20;
@@ -125,9 +126,9 @@ impl Database {
         question.each_candidate(
             rest,
             |hit| {
-                let is_settled = question.settled(hit);
-                settled += u64::from(is_settled);
-                is_settled
+                let found = question.known(hit)?;
+                settled += u64::from(found == Some(true));
+                Ok(found.is_some())
             },
             |hit, block| {
                 looked_at += u64::from(question.accepts_block(hit, block)?);
@@ -190,6 +191,9 @@ struct Question<'q> {
     budget: &'q Budget,
     at: u64,
     ahead: RefCell<ReadAhead>,
+    /// Bytes of geometries that it may have kept yet: one that goes through many takes no
+    /// more than a part of the place of what others ask for.
+    keeps: std::cell::Cell<usize>,
 }
 
 impl<'q> Question<'q> {
@@ -208,6 +212,7 @@ impl<'q> Question<'q> {
             budget,
             at,
             ahead: RefCell::default(),
+            keeps: std::cell::Cell::new(state.geometries.limit() / 4),
         })
     }
 
@@ -268,7 +273,7 @@ impl<'q> Question<'q> {
     fn each_candidate(
         &self,
         some: Option<Vec<Hit>>,
-        mut settled: impl FnMut(Hit) -> bool,
+        mut settled: impl FnMut(Hit) -> Result<bool>,
         mut look: impl FnMut(Hit, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut batch = Vec::new();
@@ -282,7 +287,7 @@ impl<'q> Question<'q> {
             Ok(())
         };
         let mut take = |hit| {
-            if settled(hit) {
+            if settled(hit)? {
                 return Ok(());
             }
             if batch.len() == BATCH {
@@ -365,8 +370,10 @@ impl<'q> Question<'q> {
     /// The document of a candidate if that is found.
     fn document(&self, hit: Hit) -> Result<Option<Arc<Document>>> {
         self.budget.step()?;
-        if self.settled(hit) {
-            return document(self.state, hit.seq).map(Some);
+        match self.known(hit)? {
+            Some(true) => return document(self.state, hit.seq).map(Some),
+            Some(false) => return Ok(None),
+            None => {}
         }
         let mut ahead = self.ahead.borrow_mut();
         let bytes = ahead.block(self.state, hit.seq, self.at)?;
@@ -382,16 +389,30 @@ impl<'q> Question<'q> {
     /// The document of a candidate if that is found, read past the documents in memory.
     fn document_json(&self, hit: Hit) -> Result<Option<Vec<u8>>> {
         self.budget.step()?;
+        let known = self.known(hit)?;
+        if known == Some(false) {
+            return Ok(None);
+        }
         let mut ahead = self.ahead.borrow_mut();
         let bytes = ahead.block(self.state, hit.seq, self.at)?;
-        if !self.settled(hit) && !self.accepts_block(hit, bytes)? {
+        if known.is_none() && !self.accepts_block(hit, bytes)? {
             return Ok(None);
         }
         document_json(self.state, hit.seq, bytes).map(Some)
     }
 
-    fn settled(&self, hit: Hit) -> bool {
-        hit.certain && self.conditions.of_properties.is_empty()
+    /// Whether a candidate is found, if its envelope or a geometry in memory tells.
+    fn known(&self, hit: Hit) -> Result<Option<bool>> {
+        if !self.conditions.of_properties.is_empty() {
+            return Ok(None);
+        }
+        if hit.certain {
+            return Ok(Some(true));
+        }
+        let geometry = self.state.geometries.get(hit.seq);
+        geometry
+            .map(|geometry| self.target.accepts(&geometry, self.budget))
+            .transpose()
     }
 
     fn accepts_block(&self, hit: Hit, bytes: &[u8]) -> Result<bool> {
@@ -402,8 +423,25 @@ impl<'q> Question<'q> {
         if hit.certain {
             return Ok(true);
         }
-        let placed = self.target.accepts(body, self.budget);
-        placed.unwrap_or_else(|e| Err(damaged(self.state, hit.seq, e)))
+        let Some(geometry) = self.geometry(hit.seq, body)? else {
+            return Ok(false);
+        };
+        self.target.accepts(&geometry, self.budget)
+    }
+
+    /// The geometry of a candidate, from memory or from its body, and then kept, unless this
+    /// question has others kept enough already.
+    fn geometry(&self, seq: u64, body: &[u8]) -> Result<Option<Arc<Prepared>>> {
+        if let Some(known) = self.state.geometries.get(seq) {
+            return Ok(Some(known));
+        }
+        let made = make_geometry(self.state, seq, body)?;
+        let left = self.keeps.get();
+        if let Some(made) = made.as_ref().filter(|made| made.bytes() <= left) {
+            self.keeps.set(left - made.bytes());
+            self.state.geometries.insert_geometry(seq, made);
+        }
+        Ok(made)
     }
 }
 

@@ -9,7 +9,8 @@
 //! long, since where it had come to could not be told once others have written: those
 //! are gathered from the surroundings, which are walked in steps.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::ControlFlow;
 
 use serde::Serializer;
@@ -18,29 +19,44 @@ use super::area::{Near, each_in_box};
 use super::{Conditions, Search, at};
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result};
-use crate::geo::{Center, Shape};
+use crate::geo::Center;
 use crate::index::Placed;
 use crate::read::cursor::Cursor;
 use crate::read::features::{document, feature_block};
+use crate::read::geometries::geometry;
 use crate::read::page::{FeaturePage, Page};
 use crate::state::State;
-use crate::state::blocks::{damaged, read_block};
+use crate::state::blocks::read_block;
 use crate::types::{Rect, Source, push_version, without_noise};
 
 /// A feature and its distance in metres.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy)]
 struct Neighbor {
     distance: f64,
     seq: u64,
 }
 
-impl Neighbor {
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
+impl Ord for Neighbor {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.distance
             .total_cmp(&other.distance)
             .then(self.seq.cmp(&other.seq))
     }
 }
+
+impl PartialOrd for Neighbor {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Neighbor {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Neighbor {}
 
 pub(super) fn search(
     state: &State,
@@ -191,7 +207,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
+    fn order(&self, other: &Self) -> Ordering {
         let by_bound = self.bound.total_cmp(&other.bound);
         by_bound.then(self.found.seq.cmp(&other.found.seq))
     }
@@ -246,8 +262,16 @@ impl Walk<'_> {
         let mut known: HashMap<u64, Option<f64>> = HashMap::new();
         loop {
             let (candidates, next) = self.candidates(round, WORK)?;
-            let mut found = Vec::new();
+            let mut found = BinaryHeap::new();
+            // Nothing that is still to come is nearer than its bound.
+            let settled = |found: &BinaryHeap<Neighbor>, bound: f64| {
+                let last = found.peek().filter(|_| found.len() == wanted);
+                last.is_some_and(|last| last.distance < bound)
+            };
             for candidate in &candidates {
+                if settled(&found, candidate.bound) {
+                    return Ok(found.into_sorted_vec());
+                }
                 let seq = candidate.found.seq;
                 let distance = match known.get(&seq) {
                     Some(distance) => *distance,
@@ -259,17 +283,12 @@ impl Walk<'_> {
                     }
                 };
                 found.extend(distance.map(|distance| Neighbor { distance, seq }));
+                if found.len() > wanted {
+                    found.pop();
+                }
             }
-            found.sort_unstable_by(Neighbor::order);
-            let Some(bound) = next else {
-                found.truncate(wanted);
-                return Ok(found);
-            };
-            // Nothing that is still to come is nearer than the bound.
-            let settled = found.partition_point(|found| found.distance < bound);
-            if settled >= wanted {
-                found.truncate(wanted);
-                return Ok(found);
+            if next.is_none_or(|bound| settled(&found, bound)) {
+                return Ok(found.into_sorted_vec());
             }
             round = round.saturating_mul(2);
         }
@@ -368,11 +387,10 @@ impl Walk<'_> {
     /// The distance of a candidate that is found, and comes after the page before.
     fn distance(&self, Placed { seq, rect }: Placed) -> Result<Option<f64>> {
         self.budget.step()?;
-        let damage = |e| damaged(self.state, seq, e);
         let point = (rect.min == rect.max).then_some(rect.min);
         let inside = |distance: f64| {
             let found = Neighbor { distance, seq };
-            let later = |after: Neighbor| found.order(&after).is_gt();
+            let later = |after: Neighbor| found > after;
             distance <= self.radius && self.after.is_none_or(later)
         };
         let mut distance = point.map(|point| self.center.distance(point));
@@ -380,16 +398,19 @@ impl Walk<'_> {
         if distance.is_some_and(|distance| !inside(distance)) || (!filtered && distance.is_some()) {
             return Ok(distance.filter(|distance| inside(*distance)));
         }
-        let bytes = read_block(self.state, seq)?;
-        let (_, body) = feature_block(self.state, seq, &bytes)?;
         if distance.is_none() {
-            let shape = Shape::of_feature(body).map_err(damage)?;
-            if let Some(shape) = shape {
-                distance = self.center.distance_to(&shape, self.budget)?;
+            distance = match geometry(self.state, seq)? {
+                Some(geometry) => self.center.distance_to(&geometry, self.budget)?,
+                None => None,
+            };
+            if !filtered || !distance.is_some_and(inside) {
+                return Ok(distance.filter(|distance| inside(*distance)));
             }
         }
+        let bytes = read_block(self.state, seq)?;
+        let (_, body) = feature_block(self.state, seq, &bytes)?;
         let holds = self.conditions.hold(self.state, seq, body)?;
-        Ok(distance.filter(|distance| holds && inside(*distance)))
+        Ok(distance.filter(|_| holds))
     }
 }
 

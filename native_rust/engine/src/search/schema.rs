@@ -106,7 +106,7 @@ fn signatures_as_of(
     let mut count = 0;
     question.each_candidate(
         None,
-        |_| false,
+        |_| Ok(false),
         |hit, block| {
             let (_, body) = feature_block(state, hit.seq, block)?;
             let feature = stored_feature(body).map_err(|e| damaged(state, hit.seq, e))?;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::area::{Area, Near, NearFeature, QueryGeometry};
 use super::at;
 use crate::error::{Error, InvalidCode, Result};
-use crate::geo::Shape;
 use crate::read::features::{current, feature_block};
+use crate::read::geometries::geometry;
 use crate::state::State;
 use crate::state::blocks::{damaged, read_block};
 use crate::types::{GeometryType, enter_geometry, find_geometry, read_position};
@@ -33,7 +33,7 @@ impl Area {
         };
         let at = at(state, as_of)?;
         let area = match area {
-            None => Self::Geometry(Arc::new(geometry(state, feature, at)?)),
+            None => Self::Geometry(Arc::new(stored(state, feature, at)?)),
             Some(NearFeature { k, radius, .. }) => Self::Near(Near {
                 point: point(state, feature, at)?,
                 k: *k,
@@ -45,58 +45,29 @@ impl Area {
 }
 
 /// The geometry that a feature had at a sequence.
-fn geometry(state: &State, id: &str, at: u64) -> Result<QueryGeometry> {
-    with_feature(state, id, at, |seq, body| {
-        of_version(state, seq, body)?.ok_or_else(|| no_geometry(id))
-    })
-}
-
-/// The geometry of the version of a feature that block `seq` wrote, with this stored form,
-/// to search with; none where it has no position. O(n log n) in its positions.
-///
-/// # Errors
-/// [`Error::Corrupt`].
-pub(crate) fn of_version(state: &State, seq: u64, body: &[u8]) -> Result<Option<QueryGeometry>> {
-    let broken = |e| damaged(state, seq, e);
-    let Some(mut reader) = find_geometry(body).map_err(broken)? else {
-        return Ok(None);
-    };
-    let cbor = reader.item().map_err(broken)?;
-    let shape = Shape::of_geometry(cbor).map_err(broken)?;
-    match shape.envelopes().is_empty() {
-        true => Ok(None),
-        false => QueryGeometry::of_shape(shape, cbor).map(Some),
-    }
+fn stored(state: &State, id: &str, at: u64) -> Result<QueryGeometry> {
+    let seq = current(state, id, Some(at))?;
+    let geometry = geometry(state, seq)?.ok_or_else(|| no_geometry(id))?;
+    Ok(QueryGeometry::of_version(geometry, seq))
 }
 
 /// The position of a feature that was a Point at a sequence.
 fn point(state: &State, id: &str, at: u64) -> Result<[f64; 2]> {
-    with_feature(state, id, at, |seq, body| {
-        let broken = |e| damaged(state, seq, e);
-        let Some(mut reader) = find_geometry(body).map_err(broken)? else {
-            return Err(no_geometry(id));
-        };
-        let entered = enter_geometry(&mut reader).map_err(broken)?;
-        match entered.kind {
-            GeometryType::Point => read_position(&mut reader).map_err(broken),
-            kind => Err(refusal(format!(
-                "the feature {id:?} is a {}; expected a Point, or give the position as point",
-                kind.as_str()
-            ))),
-        }
-    })
-}
-
-fn with_feature<T>(
-    state: &State,
-    id: &str,
-    at: u64,
-    read: impl FnOnce(u64, &[u8]) -> Result<T>,
-) -> Result<T> {
     let seq = current(state, id, Some(at))?;
     let bytes = read_block(state, seq)?;
     let (_, body) = feature_block(state, seq, &bytes)?;
-    read(seq, body)
+    let broken = |e| damaged(state, seq, e);
+    let Some(mut reader) = find_geometry(body).map_err(broken)? else {
+        return Err(no_geometry(id));
+    };
+    let entered = enter_geometry(&mut reader).map_err(broken)?;
+    match entered.kind {
+        GeometryType::Point => read_position(&mut reader).map_err(broken),
+        kind => Err(refusal(format!(
+            "the feature {id:?} is a {}; expected a Point, or give the position as point",
+            kind.as_str()
+        ))),
+    }
 }
 
 fn no_geometry(id: &str) -> Error {

@@ -11,7 +11,7 @@ use super::proved_leaves::ProvedLeaves;
 use super::scrub::Scrub;
 use super::watch::{Ending, Watch};
 use crate::block::Transaction;
-use crate::cache::documents::DocumentCache;
+use crate::cache::of_blocks::{DocumentCache, GeometryCache};
 use crate::cache::results::ResultCache;
 use crate::cache::windows::WindowCache;
 use crate::clock::Clock;
@@ -37,6 +37,7 @@ pub(crate) struct State {
     pub proved: ProvedLeaves,
     pub scrub: Scrub,
     pub documents: DocumentCache,
+    pub geometries: GeometryCache,
     pub windows: WindowCache,
     pub results: ResultCache,
     pub cursors: CursorKey,
@@ -122,7 +123,8 @@ impl State {
             segments,
             proved: ProvedLeaves::default(),
             scrub: Scrub::default(),
-            documents: DocumentCache::new(limits.body_cache_bytes),
+            documents: DocumentCache::of_documents(limits.body_cache_bytes),
+            geometries: GeometryCache::of_geometries(limits.geometry_cache_bytes),
             windows: WindowCache::default(),
             results: ResultCache::new(&limits),
             cursors: CursorKey::default(),
@@ -236,6 +238,7 @@ impl State {
         self.indexes.free();
         self.proved.clear();
         self.documents.clear();
+        self.geometries.clear();
         self.windows.clear();
         self.results.clear();
     }

@@ -86,7 +86,7 @@ pub(crate) use points::{PointBatches, point_value_from_text};
 pub(crate) use provenance::encode_provenance;
 pub use provenance::{Origin, derived_from, parse_provenance};
 pub use scan::{StoredFeature, intersects_box, stored_feature, stored_feature_id};
-pub(crate) use scan::{deeper, enter_geometry, find_geometry, read_position};
+pub(crate) use scan::{deeper, enter_geometry, find_geometry, read_position, segment_meets};
 pub use signature::{
     FeatureSignature, GeometryType, MAX_SIGNATURE_BYTES, MAX_SIGNATURE_PROPERTIES, PropertyType,
 };

@@ -363,7 +363,7 @@ fn lies_west_of(corner: [f64; 2], from: [f64; 2], to: [f64; 2]) -> bool {
 /// the separating axis theorem, unless their ranges of longitude or latitude are
 /// disjoint or all four corners lie strictly on one side of the segment's line.
 /// Either may be degenerate.
-fn segment_meets(from: [f64; 2], to: [f64; 2], rect: &Rect) -> bool {
+pub(crate) fn segment_meets(from: [f64; 2], to: [f64; 2], rect: &Rect) -> bool {
     let mut envelope = Rect::point(from);
     envelope.extend(&Rect::point(to));
     if !rect.intersects(&envelope) {

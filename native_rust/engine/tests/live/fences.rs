@@ -69,7 +69,7 @@ fn history(seed: u64, long: bool) -> Counts {
         segment_bytes: 32 << 10,
         sync_interval_ms: 2,
         // Some of the areas, or none.
-        fence_area_bytes: [0, 2_000, 64 << 20][dice.below(3) as usize],
+        geometry_cache_bytes: [0, 2_000, 64 << 20][dice.below(3) as usize],
         ..Limits::default()
     });
     let live = Live::default();

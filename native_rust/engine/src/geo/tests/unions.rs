@@ -47,21 +47,21 @@ fn union(parts: Vec<Figure>) -> Figure {
 }
 
 /// Of one part, which is often within, or of some.
-fn figure(x: std::ops::RangeInclusive<i32>) -> impl Strategy<Value = Figure> {
+pub(super) fn figure(x: std::ops::RangeInclusive<i32>) -> impl Strategy<Value = Figure> {
     let sizes = prop_oneof![1..=1_usize, 2..=4_usize];
     sizes
         .prop_flat_map(move |size| proptest::collection::vec(part(x.clone()), size).prop_map(union))
 }
 
 /// On either side of 0, nothing across it.
-fn cut_figure() -> impl Strategy<Value = Figure> {
+pub(super) fn cut_figure() -> impl Strategy<Value = Figure> {
     let part = || prop_oneof![part(-4..=0), part(0..=4)];
     proptest::collection::vec(part(), 1..=4).prop_map(union)
 }
 
 /// The figure as a GeometryCollection; `to` says where a position of a part is that has
 /// one west of 0 or not.
-fn collection(figure: &Figure, to: impl Fn(Place, bool) -> Position) -> Shape {
+pub(super) fn collection(figure: &Figure, to: impl Fn(Place, bool) -> Position) -> Shape {
     let text = |parts: &[Place]| {
         let west = parts.iter().any(|p| p[0] < 0);
         line_text(&parts.iter().map(|p| to(*p, west)).collect::<Vec<_>>())

@@ -37,7 +37,7 @@ fn searches_find_what_a_scan_finds() {
                     let shape = fixture.feature(&id, at).map(|row| row.shape.clone());
                     let area = Area::Feature(id.as_str().into());
                     match shape.map(|shape| shape.filter(|s| !s.envelopes().is_empty())) {
-                        Some(Some(shape)) => (area, Some(Prepared::new(shape))),
+                        Some(Some(shape)) => (area, Some(Prepared::new(&shape))),
                         there => {
                             let code = refusal(&fixture, area, at);
                             let expected = match there {
@@ -54,7 +54,7 @@ fn searches_find_what_a_scan_finds() {
                     let bbox = random.bbox();
                     (
                         Area::Box(bbox),
-                        Some(Prepared::new(Shape::rects(&bbox.parts()))),
+                        Some(Prepared::new(&Shape::rects(&bbox.parts()))),
                     )
                 }
                 _ => {
@@ -67,7 +67,7 @@ fn searches_find_what_a_scan_finds() {
                     ) {
                         Ok(parsed) => (
                             Area::Geometry(Arc::new(parsed)),
-                            Some(Prepared::new(shape(&geometry))),
+                            Some(Prepared::new(&shape(&geometry))),
                         ),
                         Err(error) => {
                             assert!(error.to_string().contains("no position"), "{error} {text}");
@@ -94,9 +94,9 @@ fn searches_find_what_a_scan_finds() {
                 .visible(at)
                 .filter(|row| {
                     let lies = |target: &Prepared| {
-                        let shape = row.shape.clone();
-                        shape.is_some_and(|shape| {
-                            target.accepts(shape, predicate, &Budget::ample()).unwrap()
+                        row.shape.as_ref().is_some_and(|shape| {
+                            let shape = Prepared::new(shape);
+                            target.accepts(&shape, predicate, &Budget::ample()).unwrap()
                         })
                     };
                     target.as_ref().is_none_or(lies) && conditions.iter().all(|one| holds(one, row))
@@ -125,12 +125,17 @@ fn searches_find_what_a_scan_finds() {
             let page = fixture.db.search(&search, &budget).unwrap();
             let once = fixture.db.search_once(&search, &budget).unwrap();
             assert_eq!(once, page, "seed {seed} turn {turn} {search:?}");
+            if let Some(count) = fixture.db.count_found_in_memory(&search).unwrap() {
+                let expected = (expected.len() as u64, fixture.end_of(at));
+                assert_eq!(count, expected, "seed {seed} turn {turn} {search:?}");
+                compared("counts by place, from memory", 1);
+            }
             if let Some(page) = fixture.db.find_page_in_memory(&search).unwrap() {
                 assert_eq!(page.seq, fixture.end_of(at), "seed {seed} turn {turn}");
                 let expected = &features[..search.limit.min(features.len())];
                 let found: Vec<Value> = serde_json::from_slice(&page.json).unwrap();
                 assert_eq!(found, expected, "seed {seed} turn {turn} {search:?}");
-                compared("searches by box, from memory", 1);
+                compared("searches by place, from memory", 1);
             }
         }
     }
@@ -223,9 +228,8 @@ fn nearby_finds_the_nearest() {
                 .visible(at)
                 .filter(|row| conditions.iter().all(|one| holds(one, row)))
                 .filter_map(|row| {
-                    let distance = center
-                        .distance_to(row.shape.as_ref()?, &Budget::ample())
-                        .unwrap()?;
+                    let shape = Prepared::new(row.shape.as_ref()?);
+                    let distance = center.distance_to(&shape, &Budget::ample()).unwrap()?;
                     Some((distance, row.seq, row.id.as_str()))
                 })
                 .filter(|(distance, ..)| radius.is_none_or(|radius| *distance <= radius))

@@ -326,8 +326,12 @@ fn holds(geometry: &Value, p: [f64; 2]) -> bool {
         &mut cbor,
     );
     let shape = Shape::of_geometry(&cbor).unwrap();
-    Prepared::new(shape)
-        .accepts(Shape::point(p), Predicate::Intersects, &Budget::ample())
+    Prepared::new(&shape)
+        .accepts(
+            &Prepared::new(&Shape::point(p)),
+            Predicate::Intersects,
+            &Budget::ample(),
+        )
         .unwrap()
 }
 
