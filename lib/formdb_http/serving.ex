@@ -9,6 +9,7 @@ defmodule FormdbHttp.Serving do
     Analytics,
     Brief,
     Catalog,
+    Config,
     Databases,
     DataFolder,
     Disk,
@@ -57,6 +58,34 @@ defmodule FormdbHttp.Serving do
   @doc "Bytes of events that may be under way to one subscriber."
   @spec subscription_bytes() :: pos_integer()
   def subscription_bytes, do: Catalog.config().subscription_bytes
+
+  @doc "A term that stands for this start of the databases, and the configuration. Raises when nothing is started."
+  @spec started() :: {reference(), Config.t()}
+  def started do
+    Catalog.check_started!()
+    {Catalog.handle(), Catalog.config()}
+  end
+
+  @doc """
+  Has a process run beside the databases, which ends before them. Nothing is done where it runs. The
+  reason is that of a supervisor.
+  """
+  @spec start_beside(Supervisor.module_spec()) :: :ok | {:error, term()}
+  def start_beside({module, _arg} = spec) do
+    case Supervisor.start_child(FormdbHttp.Supervisor, spec) do
+      {:ok, _pid} -> :ok
+      {:error, {:already_started, _pid}} -> :ok
+      {:error, :already_present} -> restart_beside(module)
+      {:error, reason} -> {:error, reason}
+    end
+  end
+
+  defp restart_beside(module) do
+    case Supervisor.restart_child(FormdbHttp.Supervisor, module) do
+      {:error, reason} when reason not in [:running, :restarting] -> {:error, reason}
+      _runs -> :ok
+    end
+  end
 
   @doc "The data folder's path."
   @spec data_dir() :: Path.t()

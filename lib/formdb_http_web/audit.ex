@@ -97,6 +97,7 @@ defmodule FormdbHttpWeb.Audit do
 
   defp credential(%{auth_time: time}) when time != nil, do: :token
   defp credential(%{credential: nil}), do: :jwt
+  defp credential(%{credential: :host}), do: :host
   defp credential(%{actor: "key:" <> _}), do: :api_key
   defp credential(_user), do: :password
 

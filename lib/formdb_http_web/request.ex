@@ -1,7 +1,7 @@
 defmodule FormdbHttpWeb.Request do
   @moduledoc false
-  # A request, whichever server took it in: a host (FormdbHttpWeb.Cowboy.Host) makes one and
-  # gives it to FormdbHttpWeb.Handler. Plain data.
+  # A request, whichever server took it in: a host (FormdbHttpWeb.Cowboy.Host, FormdbHttpWeb.Plug)
+  # makes one and gives it to FormdbHttpWeb.Handler. Plain data.
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Routes.{Call, Resource}
@@ -15,6 +15,7 @@ defmodule FormdbHttpWeb.Request do
                 trace: %{},
                 client: nil,
                 secure: false,
+                mount: "",
                 base_path: "",
                 resource: nil,
                 call: nil,
@@ -36,6 +37,9 @@ defmodule FormdbHttpWeb.Request do
       is: `:unknown` of one that comes in chunks
     * `settings` - of the host, from `FormdbHttpWeb.Handler.init/3`
     * `secure` - whether it came by TLS
+    * `mount` - the path, percent-encoded, below which a host of others has us, which `path` is
+      without
+    * `principal` - who asks, where the host knows (`auth: :host` in the settings)
 
   What the pipeline finds out:
 
@@ -64,6 +68,7 @@ defmodule FormdbHttpWeb.Request do
           trace: %{optional(:trace_id | :span_id) => String.t()},
           client: :inet.ip_address() | nil,
           secure: boolean(),
+          mount: String.t(),
           base_path: String.t(),
           resource: Resource.t() | nil,
           call: Call.t() | nil,

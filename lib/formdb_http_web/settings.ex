@@ -25,11 +25,17 @@ defmodule FormdbHttpWeb.Settings do
           heartbeat_ms: pos_integer(),
           longest_wait_ms: pos_integer(),
           cross_origin: CrossOrigin.t(),
-          auth: Auth.t() | nil,
+          auth: auth(),
           rates: Rates.t(),
           hsts: String.t() | nil,
           routes: routes()
         }
+
+  @typedoc """
+  `auth` is what credentials are checked by; `:host` where the application that we are a part of
+  says who asks, and `nil` where nobody is asked.
+  """
+  @type auth :: Auth.t() | :host | nil
 
   @typedoc "What is served: all there is, or only what probes ask for."
   @type routes :: :all | :probes

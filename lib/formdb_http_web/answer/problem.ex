@@ -85,6 +85,7 @@ defmodule FormdbHttpWeb.Problem do
     too_many_attempts: {429, "Too many credentials were not valid"},
     headers_too_large: {431, "The request's header fields are too large"},
     # The server failed.
+    body_consumed: {500, "The body was read by somebody else"},
     internal_error: {500, "Internal error"},
     io_error: {500, "A file operation failed"},
     journal_corrupt: {500, "The journal is damaged"},

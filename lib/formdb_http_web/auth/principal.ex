@@ -12,7 +12,8 @@ defmodule FormdbHttpWeb.Auth.Principal do
       tokens of others their `sub`
     * `expires` - when the credential does, in seconds since the epoch; `nil`: never
     * `credential` - of keys, users and tokens that were given to them, a fingerprint of what is
-      stored: another key of the same name has another one. `nil` of tokens of others
+      stored: another key of the same name has another one. `nil` of tokens of others; `:host` of
+      whom the application knows that we are a part of
     * `issuer_keys` - of tokens of others, a fingerprint of the keys that they were verified with
     * `auth_time` - of tokens of this server, when their first one was given
     * `key_id` - which key it was, for who holds the file of keys: of an API key, and of a token
@@ -22,7 +23,7 @@ defmodule FormdbHttpWeb.Auth.Principal do
           actor: String.t(),
           scopes: Scopes.t(),
           expires: integer() | nil,
-          credential: String.t() | nil,
+          credential: String.t() | :host | nil,
           issuer_keys: String.t() | nil,
           auth_time: integer() | nil,
           key_id: String.t() | nil

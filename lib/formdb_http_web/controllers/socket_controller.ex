@@ -1,6 +1,6 @@
 defmodule FormdbHttpWeb.SocketController do
   @moduledoc false
-  # The handshake of a WebSocket (RFC 6455, 4.2). What comes after it is FormdbHttpWeb.Live.Socket.
+  # The handshake of a WebSocket (RFC 6455, 4.2). What comes after it is FormdbHttpWeb.Socket.
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
@@ -14,7 +14,7 @@ defmodule FormdbHttpWeb.SocketController do
     with :ok <- upgrade(req.method, req.headers),
          :ok <- version(req.headers),
          {:ok, state} <- socket(req, params),
-         do: {101, protocol(req.headers), {:socket, Socket, state}}
+         do: {101, protocol(req.headers), {:socket, FormdbHttpWeb.Socket, state}}
   end
 
   defp upgrade("GET", %{"upgrade" => upgrade, "connection" => connection} = headers) do

@@ -7,14 +7,9 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
 
   @behaviour :cowboy_websocket
 
-  require Logger
-
-  alias FormdbHttp.Fault
   alias FormdbHttpWeb.Cowboy.Silence
   alias FormdbHttpWeb.Settings
-  alias FormdbHttpWeb.Live.Open
 
-  @internal_error 1011
   # As Bandit, on which Phoenix stands by now: clients come again after any code but 1000.
   @silent 1002
   @look {__MODULE__, :silence}
@@ -41,7 +36,6 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
 
   @impl true
   def websocket_init({module, state, idle_ms}) do
-    Open.enter(:socket)
     result({module, state, Silence.begin(idle_ms, @look)}, &module.init/1)
   end
 
@@ -72,8 +66,7 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
   def websocket_info(message, {module, _state, _silence} = all),
     do: result(all, &module.handle_info(message, &1))
 
-  # What fails is told here: the report of a process that crashed would show what it was sent.
-  defp result({module, state, silence} = all, callback) do
+  defp result({module, state, silence}, callback) do
     case callback.(state) do
       {:ok, state} ->
         {[], {module, state, silence}}
@@ -84,17 +77,8 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
       {:stop, :normal, {code, reason}, state} ->
         {[{:close, code, reason}], {module, state, silence}}
     end
-  catch
-    kind, reason ->
-      Logger.error(["a socket failed: ", Fault.describe(kind, reason, __STACKTRACE__)])
-      {[{:close, @internal_error, ""}], all}
   end
 
   @impl true
-  def terminate(reason, _req, {module, state, _silence}) do
-    module.terminate(reason, state)
-  catch
-    kind, reason ->
-      Logger.error(["a socket failed as it ended: ", Fault.describe(kind, reason, __STACKTRACE__)])
-  end
+  def terminate(reason, _req, {module, state, _silence}), do: module.terminate(reason, state)
 end

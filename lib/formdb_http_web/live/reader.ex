@@ -45,7 +45,7 @@ defmodule FormdbHttpWeb.Live.Reader do
   defp known(auth, principal, asker, client) do
     %__MODULE__{
       asker: asker,
-      expires_at: Auth.good_until(auth, principal),
+      expires_at: good_until(auth, principal),
       may_read: fn db ->
         if Authorization.may_read?(principal, db),
           do: :ok,
@@ -53,11 +53,18 @@ defmodule FormdbHttpWeb.Live.Reader do
       end,
       refused: &Audit.join_refused(client, principal, &1),
       again: fn ->
-        with {:ok, principal} <- Auth.current(principal),
+        with {:ok, principal} <- current(auth, principal),
              do: {:ok, known(auth, principal, asker, client)}
       end
     }
   end
+
+  # An application does not tell later what became of those it knows.
+  defp good_until(:host, principal), do: principal.expires
+  defp good_until(auth, principal), do: Auth.good_until(auth, principal)
+
+  defp current(:host, principal), do: {:ok, principal}
+  defp current(_auth, principal), do: Auth.current(principal)
 
   @doc "Who it is by the credentials of today, if the database may still be read."
   @spec renewed(t(), String.t()) :: {:ok, t()} | :gone

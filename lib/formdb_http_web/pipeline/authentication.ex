@@ -20,6 +20,18 @@ defmodule FormdbHttpWeb.Authentication do
   def call(%{call: nil} = req), do: {:cont, req}
   def call(%{call: %{access: :open}} = req), do: {:cont, req}
 
+  # The application has said who it is.
+  def call(%{settings: %{auth: :host}, principal: nil, call: %{access: access}} = req) do
+    if access == :anybody,
+      do: {:cont, req},
+      else:
+        {:halt,
+         unauthenticated("this call is for those whom the application knows: sign in there")}
+  end
+
+  def call(%{settings: %{auth: :host}, principal: principal} = req),
+    do: {:cont, %{req | asker: principal.actor}}
+
   def call(%{settings: %{auth: auth}, call: %{access: access}} = req) do
     case principal(auth, req) do
       {:ok, principal} -> {:cont, %{req | principal: principal, asker: principal.actor}}

@@ -2,7 +2,7 @@ defmodule FormdbHttpWeb.BasePath do
   @moduledoc false
   # The path under which the server is found from outside: the proxy's (X-Forwarded-Prefix),
   # or else the one that is set (FORMDB_BASE_PATH). Links begin with it; the path of a
-  # request may.
+  # request may. Where we are a part of an application, the path that it has us at follows.
 
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
@@ -14,7 +14,7 @@ defmodule FormdbHttpWeb.BasePath do
   def call(%{headers: %{"x-forwarded-prefix" => text}} = req) do
     case text |> Forwarded.first() |> Web.base_path() do
       {:ok, path} ->
-        {:cont, %{req | base_path: path}}
+        {:cont, %{req | base_path: path <> req.mount}}
 
       :error ->
         refuse(
@@ -25,7 +25,7 @@ defmodule FormdbHttpWeb.BasePath do
     end
   end
 
-  def call(req), do: {:cont, %{req | base_path: req.settings.base_path}}
+  def call(req), do: {:cont, %{req | base_path: req.settings.base_path <> req.mount}}
 
   @doc """
   The path of a request without the one that is set: a proxy may leave the path under which

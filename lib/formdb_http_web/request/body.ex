@@ -204,6 +204,14 @@ defmodule FormdbHttpWeb.Body do
 
       {:error, :timeout} ->
         stopped_arriving(req)
+
+      {:error, :consumed} ->
+        refuse(
+          :body_consumed,
+          "the application that FormDB is a part of has read the body before FormDB was asked: it puts " <>
+            "`plug FormdbHttpWeb.Plug, at: ...` before Plug.Parsers, or gives Plug.Parsers `body_reader: " <>
+            "{FormdbHttpWeb.Plug, :read_body, [...]}`, as the documentation of FormdbHttpWeb.Plug has it"
+        )
     end
   end
 

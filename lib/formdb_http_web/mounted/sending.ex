@@ -1,0 +1,95 @@
+defmodule FormdbHttpWeb.Mounted.Sending do
+  @moduledoc false
+  # Sends answers by Plug.Conn, on the conn that FormdbHttpWeb.Mounted.Body has.
+
+  @compile {:no_warn_undefined, [Plug.Conn, WebSockAdapter]}
+
+  require Logger
+
+  alias FormdbHttp.{Error, Fault}
+  alias FormdbHttpWeb.{AnswerMemory, Request, Settings}
+  alias FormdbHttpWeb.Mounted.Body
+
+  @piece_bytes 262_144
+
+  @doc "Sends the answer to a request, and gives the conn, halted."
+  @spec send(Request.answer(), Settings.t()) :: term()
+  def send({status, headers, body}, settings) do
+    Body.conn() |> fields(headers) |> give(status, body, settings) |> Plug.Conn.halt()
+  end
+
+  # Ours are more than what the host has for all its answers, but for `vary`.
+  defp fields(%{resp_headers: before} = conn, headers) do
+    headers =
+      with %{"vary" => vary} <- headers,
+           {_name, others} <- List.keyfind(before, "vary", 0),
+           do: %{headers | "vary" => [others, ", ", vary]},
+           else: (_only_one -> headers)
+
+    own = for {name, value} <- headers, do: {name, IO.iodata_to_binary(value)}
+    %{conn | resp_headers: Enum.reject(before, &is_map_key(headers, elem(&1, 0))) ++ own}
+  end
+
+  defp give(conn, 101, {:socket, module, state}, settings) do
+    WebSockAdapter.upgrade(conn, module, state,
+      timeout: settings.socket_idle_ms,
+      max_frame_size: settings.socket_message_bytes,
+      compress: false
+    )
+  end
+
+  defp give(conn, status, {kind, parts}, _settings) when kind in [:stream, :live],
+    do: conn |> Plug.Conn.send_chunked(status) |> send_parts(parts)
+
+  # Of an answer to HEAD the host's server sends the length alone.
+  defp give(conn, status, body, _settings) do
+    conn = Plug.Conn.send_resp(conn, status, body)
+    AnswerMemory.sent(IO.iodata_length(body))
+    conn
+  end
+
+  # A part is made when the one before was sent. The body may still be read meanwhile, which
+  # changes the conn.
+  defp send_parts(conn, parts) do
+    Body.begin(conn)
+
+    Enum.reduce_while(parts, :ok, fn part, :ok ->
+      with {:cont, sent} <- part |> :erlang.iolist_to_iovec() |> send_pieces(0) do
+        AnswerMemory.sent(sent)
+        {:cont, :ok}
+      end
+    end)
+
+    Body.conn()
+  catch
+    kind, reason ->
+      why =
+        case reason do
+          {:cut_off, %Error{code: code, detail: detail}} -> [to_string(code), ": ", detail]
+          fault -> Fault.describe(kind, fault, __STACKTRACE__)
+        end
+
+      Logger.error(["an answer was cut off: ", why])
+      # A server that is returned to would end it as one that is whole.
+      exit({:shutdown, :cut_off})
+  end
+
+  defp send_pieces([], sent), do: {:cont, sent}
+  defp send_pieces(["" | pieces], sent), do: send_pieces(pieces, sent)
+
+  defp send_pieces([<<piece::binary-size(@piece_bytes), rest::binary>> | pieces], sent)
+       when rest != "",
+       do: send_pieces([piece, rest | pieces], sent)
+
+  defp send_pieces([piece | pieces], sent) do
+    case Plug.Conn.chunk(Body.conn(), piece) do
+      {:ok, conn} ->
+        Body.begin(conn)
+        send_pieces(pieces, sent + byte_size(piece))
+
+      # The client is gone.
+      {:error, _closed} ->
+        {:halt, :gone}
+    end
+  end
+end
