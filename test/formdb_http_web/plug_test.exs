@@ -19,17 +19,11 @@ defmodule FormdbHttpWeb.PlugTest do
   @feature ~s({"type":"Feature","id":"a","geometry":null,"properties":{}})
 
   setup do
-    on_exit(&stop_mounted/0)
+    on_exit(&PlugHost.stop/0)
     name = "plug_#{System.unique_integer([:positive])}"
     {:ok, _} = FormdbHttp.open(name)
     on_exit(fn -> FormdbHttp.purge(name) end)
     {:ok, name: name, db: "/api/v1/databases/" <> name}
-  end
-
-  # Tests of others start a server, which has the same processes.
-  defp stop_mounted do
-    Supervisor.terminate_child(FormdbHttp.Supervisor, Mounted)
-    Supervisor.delete_child(FormdbHttp.Supervisor, Mounted)
   end
 
   defp ask(method, path, opts \\ []), do: PlugHost.request(@at, method, "/formdb" <> path, opts)
@@ -65,7 +59,7 @@ defmodule FormdbHttpWeb.PlugTest do
 
       assert length(Enum.uniq(tried)) == length(Routes.all())
       # It was no server that answered.
-      assert FormdbHttp.databases() |> elem(1) |> Enum.any?(&(&1.name == name))
+      assert FormdbHttp.databases() |> elem(1) |> Enum.any?(&(&1.id == name))
     end
 
     defp fill(name) do
@@ -208,29 +202,22 @@ defmodule FormdbHttpWeb.PlugTest do
       assert WorkMemory.figures() == before
     end
 
-    test "of whoever sends slowly are asked for in smaller parts", %{name: name, db: db} do
-      configured(body_timeout_ms: 2_000)
+    test "of whoever sends slowly are asked for in smaller parts", %{db: db} do
       line = ~s({"type":"Feature","geometry":null,"properties":{}}\n)
       part = String.duplicate(line, div(40_000, byte_size(line)))
-      body = for _ <- 1..8, part <- [part, {:wait, 300}], do: part
-      opts = [headers: [{"content-type", "application/x-ndjson"}], body: body, listener: self()]
-      task = Task.async(fn -> ask("POST", db <> "/features", opts) end)
-      # Progress is told, and written, before the last part has come.
-      assert %{"inserted" => some} = JSON.decode!(PlugHost.take())
-      {:ok, %{features: written}} = FormdbHttp.database(name)
-      assert some > 0 and written < 8 * div(40_000, byte_size(line))
-      drain(task)
-    end
 
-    defp drain(task) do
-      case Task.yield(task, 10) do
-        nil ->
-          PlugHost.take()
-          drain(task)
-
-        {:ok, answer} ->
-          assert answer.body =~ ~s("done":true)
+      lengths = fn body ->
+        headers = [headers: [{"content-type", "application/x-ndjson"}], body: body]
+        conn = PlugHost.conn("POST", "/formdb#{db}/features", headers)
+        conn = FormdbHttpWeb.Plug.call(conn, FormdbHttpWeb.Plug.init(@at))
+        assert PlugHost.answer(conn).body =~ ~s("done":true)
+        PlugHost.asked(conn)
       end
+
+      slow = lengths.(for _ <- 1..5, part <- [part, {:wait, 300}], do: part)
+      assert [65_536, 32_768 | _] = slow
+      quick = lengths.(List.duplicate(part, 20))
+      assert hd(quick) == 65_536 and Enum.max(quick) == 262_144
     end
 
     test "that stop, or break, are refused as the server's are", %{db: db} do
@@ -517,20 +504,11 @@ defmodule FormdbHttpWeb.PlugTest do
 
   # The databases stay as they are; what the plug knows of their settings is of another start.
   defp configured(settings) do
-    stop_mounted()
+    PlugHost.stop()
     {handle, config} = :persistent_term.get(FormdbHttp.Catalog)
-    {:ok, checked} = settings |> Keyword.new() |> Config.new()
+    {:ok, checked} = Config.new(settings)
     changed = Map.merge(config, Map.take(checked, Keyword.keys(settings)))
-    forget()
     :persistent_term.put(FormdbHttp.Catalog, {handle, changed})
-
-    on_exit(fn ->
-      :persistent_term.put(FormdbHttp.Catalog, {handle, config})
-      forget()
-    end)
-  end
-
-  defp forget do
-    for {{Mounted, _} = key, _} <- :persistent_term.get(), do: :persistent_term.erase(key)
+    on_exit(fn -> :persistent_term.put(FormdbHttp.Catalog, {handle, config}) end)
   end
 end

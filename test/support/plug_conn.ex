@@ -36,9 +36,9 @@ defmodule Plug.Conn do
 
   def read_body(%__MODULE__{} = conn, opts \\ []) do
     case ask(conn, {:read, Keyword.get(opts, :length, 8_000_000), opts}) do
-      {{more_or_ok, data}, conn} -> {more_or_ok, data, conn}
       {{:error, _reason} = error, _conn} -> error
       {{:raise, exception}, _conn} -> raise exception
+      {{more_or_ok, data}, conn} -> {more_or_ok, data, conn}
     end
   end
 

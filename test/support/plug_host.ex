@@ -58,6 +58,18 @@ defmodule FormdbHttp.PlugHost do
     answer(conn)
   end
 
+  @doc """
+  Ends what the plug has started beside the databases, for tests of others start a server, which
+  has the same processes; and what it knows of their settings.
+  """
+  def stop do
+    Supervisor.terminate_child(FormdbHttp.Supervisor, FormdbHttpWeb.Mounted)
+    Supervisor.delete_child(FormdbHttp.Supervisor, FormdbHttpWeb.Mounted)
+
+    for {{FormdbHttpWeb.Mounted, _} = key, _} <- :persistent_term.get(),
+        do: :persistent_term.erase(key)
+  end
+
   @doc "What was sent on a conn, as `FormdbHttp.HTTPClient` has it."
   def answer(%{adapter: {__MODULE__, {host, _turn}}, method: method}) do
     {status, headers, body} = GenServer.call(host, :answered)
@@ -78,6 +90,9 @@ defmodule FormdbHttp.PlugHost do
     Map.new(headers)
   end
 
+  @doc "How many bytes of the body were asked for, from the first time on."
+  def asked(%{adapter: {__MODULE__, {host, _turn}}}), do: GenServer.call(host, :asked)
+
   @doc "The next part of an answer whose listener this process is; the client goes on or is `:gone`."
   def take(go_on \\ :ok) do
     receive do
@@ -94,10 +109,11 @@ defmodule FormdbHttp.PlugHost do
 
   @impl true
   def init({body, listener}),
-    do: {:ok, %{body: body, listener: listener, turn: 0, answer: nil}}
+    do: {:ok, %{body: body, listener: listener, turn: 0, answer: nil, asked: []}}
 
   @impl true
   def handle_call(:answered, _from, state), do: {:reply, state.answer, state}
+  def handle_call(:asked, _from, state), do: {:reply, Enum.reverse(state.asked), state}
 
   def handle_call({turn, what}, from, %{turn: turn} = state),
     do: act(what, from, %{state | turn: turn + 1})
@@ -107,7 +123,10 @@ defmodule FormdbHttp.PlugHost do
 
   defp act({:read, length, opts}, _from, %{body: body} = state) do
     {answer, body} = fill("", body, length, opts)
-    {:reply, answer, %{state | body: body}}
+    # An error comes without a new conn.
+    back = if match?({kind, _} when kind in [:error, :raise], answer), do: 1, else: 0
+    state = %{state | body: body, asked: [length | state.asked], turn: state.turn - back}
+    {:reply, answer, state}
   end
 
   defp act({:answer, status, headers, body}, _from, %{answer: nil} = state),
