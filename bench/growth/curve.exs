@@ -14,7 +14,8 @@ defmodule Bench.Curve do
 
   ## The shape that is seen
 
-  What never doubles is constant. Else values are held against `a + b g(n)` for each shape `g`, with the
+  What is greater at a smaller size than at a larger one was noise there, and counts as the smaller value.
+  What then never doubles is constant. Else values are held against `a + b g(n)` for each shape `g`, with the
   `a` and `b` that keep the greatest deviation the least. The first shape from which no value deviates
   by more than the square root of two is the one, so that within a shape, too, there is a factor of two
   between the values for noise. Where none fits, the one that deviates least stands.
@@ -33,7 +34,7 @@ defmodule Bench.Curve do
   def shape(%__MODULE__{points: points}) when length(points) < 2, do: nil
 
   def shape(%__MODULE__{} = curve) do
-    pairs = pairs(curve)
+    pairs = rising(curve)
     if rise(pairs) <= 2, do: :constant, else: max_shape(fitted(pairs), last_step(pairs))
   end
 
@@ -48,7 +49,7 @@ defmodule Bench.Curve do
   later values is above an earlier one, of what the shape that it should have allows between the two.
   """
   def excess(%__MODULE__{} = curve) do
-    steps(pairs(curve))
+    steps(rising(curve))
     |> Enum.map(fn {{n, value}, {more, later}} ->
       later / value / allowed(curve.should, n, more)
     end)
@@ -64,9 +65,6 @@ defmodule Bench.Curve do
     shape != nil and rank(shape) > rank(curve.should)
   end
 
-  @doc "The exponent of the last step: 1 where ten times as much costs ten times as much."
-  def exponent(%__MODULE__{} = curve), do: curve |> pairs() |> last_exponent()
-
   @doc "A shape in words."
   def text(nil), do: "-"
   def text(:constant), do: "constant"
@@ -78,6 +76,16 @@ defmodule Bench.Curve do
   # Nothing is free: a value of 0 is one that is too small to be seen.
   defp pairs(%__MODULE__{points: points}),
     do: for(%{"size" => n, "value" => value} <- points, do: {n, max(value, 1.0e-9) / 1})
+
+  defp rising(curve) do
+    {pairs, _least} =
+      List.foldr(pairs(curve), {[], :infinity}, fn {n, value}, {pairs, least} ->
+        least = min(value, least)
+        {[{n, least} | pairs], least}
+      end)
+
+    pairs
+  end
 
   defp rank(shape), do: Enum.find_index(@shapes, &(&1 == shape))
   defp max_shape(one, other), do: Enum.max_by([one, other], &rank/1)

@@ -26,6 +26,7 @@ defmodule Bench.Growth.Curves do
       end
 
     keep(curves, failed == [])
+    if path = System.get_env("BENCH_JSON"), do: plot(path)
     IO.puts(Tell.above(curves))
 
     if failed != [] do
@@ -82,7 +83,6 @@ defmodule Bench.Growth.Curves do
       ]
 
       File.write!(path, [JSON.encode(object), "\n"])
-      if finished, do: plot(path)
     end
   end
 

@@ -9,6 +9,9 @@ defmodule Bench.Growth.Database do
   alias Bench.Growth.{Asking, Tell}
   alias Bench.Measure
 
+  # By so many bytes the memory of a VM varies by itself.
+  @noise 32 * 1_048_576
+
   @doc """
   The points of all curves, as objects with the members of `Bench.Curve` and one point each, and
   how many questions had wrong answers.
@@ -33,6 +36,9 @@ defmodule Bench.Growth.Database do
 
     {points, wrong}
   end
+
+  @doc "Below so many bytes nothing is said of the memory that is left."
+  def noise, do: @noise
 
   ## As a whole
 
@@ -64,7 +70,7 @@ defmodule Bench.Growth.Database do
   defp closed(made, name, empty) do
     :ok = FormdbHttp.close(name)
     collect()
-    after_closing = max(resident() - empty, 0)
+    after_closing = max(resident() - empty, @noise)
     {:ok, _} = FormdbHttp.open(name)
     [point(made, "memory after closing", :constant, "bytes", after_closing)]
   end

@@ -44,6 +44,7 @@ defmodule Bench.GrowthTest do
     test "is constant where nothing doubles, and log n where it grows with the digits" do
       assert Curve.shape(curve([10, 12, 15, 19])) == :constant
       assert Curve.shape(curve([40, 10, 10, 10])) == :constant
+      assert Curve.shape(curve([42, 42, 20, 63])) == :sqrt
       assert Curve.shape(curve([10, 15, 20, 25])) == :log
       assert Curve.shape(curve([1])) == nil
     end
