@@ -5,7 +5,7 @@ defmodule FormdbHttp.Backup do
   # of its own, and gives up when the process ends that waits for it.
 
   alias FormdbHttp.Backup.Jobs
-  alias FormdbHttp.{Catalog, Engine, Error, Input, Native, Types}
+  alias FormdbHttp.{Catalog, Engine, Error, Input, JSON, Native, Types}
 
   # Of a database beside its journal. Webhooks have theirs there.
   @folders ["webhooks"]
@@ -132,10 +132,10 @@ defmodule FormdbHttp.Backup do
   @spec dump_closed(Path.t(), Path.t(), progress()) :: Types.result(map())
   def dump_closed(from, to, progress) do
     {from, name} =
-      if File.exists?(Path.join(from, "MANIFEST.json")),
-        do:
-          {Path.join(from, "files"), from |> Path.expand() |> Path.dirname() |> Path.basename()},
-        else: {from, from |> Path.expand() |> Path.basename()}
+      with {:ok, text} <- File.read(Path.join(from, "MANIFEST.json")),
+           {:ok, %{"database" => name}} when is_binary(name) <- JSON.decode(text),
+           do: {Path.join(from, "files"), name},
+           else: (_none -> {from, from |> Path.expand() |> Path.basename()})
 
     run(&Native.dump_closed(from, name, to, &1), progress)
   end

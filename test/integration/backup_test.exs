@@ -9,11 +9,11 @@ defmodule FormdbHttp.BackupServerTest do
   import ExUnit.CaptureIO
   import FormdbHttp.HTTPClient
 
-  alias FormdbHttp.{Backup, ServerProcess, Waiting}
+  alias FormdbHttp.{Backup, Config, ServerProcess, Waiting}
   alias Mix.Tasks.Formdb
 
   # `FORMDB_BACKUP_KILLS=200` for long.
-  @kills "FORMDB_BACKUP_KILLS" |> System.get_env("6") |> String.to_integer()
+  @kills "FORMDB_BACKUP_KILLS" |> System.get_env("3") |> String.to_integer()
   @database "/api/v1/databases/yard"
   @backups @database <> "/backups"
 
@@ -59,10 +59,26 @@ defmodule FormdbHttp.BackupServerTest do
     assert one["root"] == json(get(port, @database <> "/tree"))["root"]
     assert one["copied_bytes"] + one["linked_bytes"] == one["bytes"]
 
+    # After a disaster: into the data folder of the server that runs.
+    assert request(port, "DELETE", @database <> "?purge=true").status == 200
+
+    {:ok, _} =
+      FormdbHttp.restore_backup(
+        Path.join([context.backups, "yard", "one"]),
+        Path.join(context.data, "yard")
+      )
+
+    assert post(port, "/api/v1/databases", %{name: "yard"}).status == 200
+    restored = json(get(port, @database))
+    assert {restored["seq"], restored["root"]} == {seq, one["root"]}
+    assert restored["log"] != one["log"]
+
     write_points(port, 10)
-    assert %{"previous" => "one", "name" => name} = json(post(port, @backups, %{}))
+    # Another log: nothing of the first is linked again.
+    assert %{"previous" => nil} = json(post(port, @backups, %{name: "two"}))
+    assert %{"previous" => "two", "name" => name} = json(post(port, @backups, %{}))
     assert name =~ ~r/\A\d{4}-\d\d-\d\dt\d\d-\d\d-\d\dz\z/
-    assert ["one", ^name] = for(backup <- listed(port), do: backup["name"])
+    assert ["one", "two", ^name] = for(backup <- listed(port), do: backup["name"])
 
     taken = post(port, @backups, %{name: "one"})
     assert {taken.status, json(taken)["code"]} == {409, "backup_exists"}
@@ -254,12 +270,13 @@ defmodule FormdbHttp.BackupServerTest do
   end
 
   test "a folder that is missing, or lies among the databases, stops the start", context do
-    for {dir, words} <- [
-          {Path.join(context.folder, "none"), "there is no folder"},
-          {Path.join(context.data, "backups"), "which lies in"}
-        ] do
-      {said, 1} = formdb_server(%{"FORMDB_DATA_DIR" => context.data, "FORMDB_BACKUP_DIR" => dir})
-      assert said =~ "FORMDB_BACKUP_DIR" and said =~ words
+    settings = fn dir -> %{"FORMDB_DATA_DIR" => context.data, "FORMDB_BACKUP_DIR" => dir} end
+    {said, 1} = formdb_server(settings.(Path.join(context.folder, "none")))
+    assert said =~ "FORMDB_BACKUP_DIR" and said =~ "there is no folder"
+
+    for among <- [context.data, Path.join(context.data, "backups")] do
+      assert {:error, "FORMDB_BACKUP_DIR is " <> said} = Config.load(settings.(among))
+      assert said =~ "which lies in FORMDB_DATA_DIR"
     end
   end
 
