@@ -138,6 +138,25 @@ defmodule Bench.Peers.Clients do
     {micros, answer}
   end
 
+  @doc "Requests a second of curl for one URL, from one connection: at least one."
+  def curl(url) do
+    first = curl(url, 1)
+    again = trunc(Bench.span(3_000) * 1_000 / first)
+    if again > 1, do: min(again, 500) * 1.0e6 / curl(url, min(again, 500)), else: 1.0e6 / first
+  end
+
+  # The microseconds that so many requests took.
+  defp curl(url, times) do
+    arguments =
+      ~w(-g -s -S -f -w %{time_total}\\n) ++
+        Enum.flat_map(1..times, fn _ -> ["-o", "/dev/null", url] end)
+
+    Program.run!("curl", arguments)
+    |> String.split()
+    |> Enum.map(&(String.to_float(&1) * 1.0e6))
+    |> Enum.sum()
+  end
+
   defp seconds(opts), do: max(div(Bench.span(Keyword.get(opts, :millis, 3_000)), 1_000), 1)
 
   defp temporary(ending) do

@@ -44,7 +44,12 @@ defmodule Bench.Peers.Ours do
   def load(ours, path, file, count, type \\ "application/x-ndjson") do
     {micros, {:ok, answer}} = Clients.upload([{ours.url <> path, file}], type)
     last = answer |> String.split("\n", trim: true) |> List.last() |> JSON.decode!()
-    Measure.check!(last["done"] and last["inserted"] == count, "#{path}: #{inspect(last)}")
+
+    Measure.check!(
+      last["done"] and last["inserted"] == count,
+      "#{path}: #{inspect(Map.take(last, ["inserted", "error"]))}"
+    )
+
     micros
   end
 

@@ -1,4 +1,5 @@
-for file <- ~w(program clients data borders resp ours postgres tile38),
+for file <-
+      ~w(program clients data borders resp ours inside postgres tile38 redis embedded),
     do: Code.require_file("#{file}.exs", __DIR__)
 
 defmodule Bench.Peers do
@@ -12,11 +13,12 @@ defmodule Bench.Peers do
   """
 
   alias Bench.{Measure, Report}
-  alias Bench.Peers.Program
+  alias Bench.Peers.{Embedded, Program}
 
   @doc """
   Starts what can be started, each in a folder of its own, and calls `fun` with
-  `%{module => peer}`, a peer being what its module started with its `:name`. All are ended afterwards.
+  `%{module => peer}`, a peer being what its module started with its `:name`. A text is the name of a
+  library (`Bench.Peers.Embedded`). All are ended afterwards.
   """
   def with(modules, fun) do
     root =
@@ -31,29 +33,29 @@ defmodule Bench.Peers do
 
       fun.(peers)
     after
-      for peer <- Process.delete(__MODULE__) || [] do
-        go_on(peer)
-        Program.stop(peer.program)
-      end
+      for peer <- Process.delete(__MODULE__) || [], do: stop(peer)
 
       File.rm_rf!(root)
     end
   end
 
   defp start(module, root) do
-    folder = Path.join(root, module |> Module.split() |> List.last())
+    {name, started} = start(module, Path.join(root, inspect(module)), is_atom(module))
 
-    case module.start(folder) do
+    case started do
       {:ok, peer} ->
         Process.put(__MODULE__, [peer | Process.get(__MODULE__) || []])
-        IO.puts("#{module.name()} #{peer.version}")
-        Map.put_new(peer, :name, module.name())
+        IO.puts("#{name} #{peer.version}")
+        Map.put(peer, :name, name)
 
       {:skip, why} ->
-        IO.puts("#{module.name()} is left out: #{why}")
+        IO.puts("#{name} is left out: #{why}")
         nil
     end
   end
+
+  defp start(module, folder, true), do: {module.name(), module.start(folder)}
+  defp start(library, folder, false), do: {library, Embedded.start(library, folder)}
 
   @doc "Calls `fun` while all others are held."
   def alone(peer, fun) do
@@ -70,6 +72,8 @@ defmodule Bench.Peers do
   defp hold(_within_this_process), do: :ok
   defp go_on(%{program: program}), do: Program.go_on(program)
   defp go_on(_within_this_process), do: :ok
+  defp stop(%{program: program}), do: Program.stop(program)
+  defp stop(embedded), do: Embedded.stop(embedded)
 
   @doc """
   Measures a row: in each round all who are asked, one after the other. `asked` is
@@ -123,3 +127,5 @@ defmodule Bench.Peers do
 
   defp difference(a, b), do: abs(a - b)
 end
+
+Code.require_file("question.exs", __DIR__)

@@ -25,7 +25,7 @@ defmodule Bench.Peers.Postgres do
 
       settings =
         ~w(shared_buffers=2GB work_mem=64MB maintenance_work_mem=1GB max_wal_size=8GB wal_level=minimal
-           max_wal_senders=0 effective_cache_size=6GB random_page_cost=1.1 jit=off max_connections=100)
+           max_wal_senders=0 effective_cache_size=6GB random_page_cost=1.1 jit=off max_connections=100 autovacuum=off)
         |> Enum.flat_map(&["-c", &1])
 
       command =
@@ -109,6 +109,39 @@ defmodule Bench.Peers.Postgres do
     result = System.cmd(Path.join(postgres.bin, "psql"), arguments, stderr_to_stdout: true)
     File.rm!(path)
     result
+  end
+
+  @doc "Loads features that are points into a table with indexes in degrees and on the spheroid."
+  def load_points(postgres, name, features) do
+    rows = Stream.map(features, fn {id, x, y, document} -> "#{id}\t#{x}\t#{y}\t#{document}" end)
+    table = Bench.Peers.Data.file("#{name}.tsv", rows)
+
+    sql(postgres, """
+    create temp table loading (id text, x float8, y float8, doc text);
+    \\copy loading from '#{table}'
+    create table #{name} as select id, st_setsrid(st_point(x, y), 4326) as geom,
+      st_setsrid(st_point(x, y), 4326)::geography as geog, doc from loading;
+    alter table #{name} add primary key (id);
+    create index on #{name} using gist (geom);
+    create index on #{name} using gist (geog);
+    vacuum analyze #{name};
+    """)
+  end
+
+  @doc "Loads areas `{id, document}` into a table with an index."
+  def load_areas(postgres, name, documents) do
+    rows = Stream.map(documents, fn {id, document} -> "#{id}\t#{document}" end)
+    table = Bench.Peers.Data.file("#{name}.tsv", rows)
+
+    sql(postgres, """
+    create temp table loading (id text, doc text);
+    \\copy loading from '#{table}'
+    create table #{name} as select id, st_setsrid(st_geomfromgeojson(doc::json->'geometry'), 4326) as geom, doc
+      from loading;
+    alter table #{name} add primary key (id);
+    create index on #{name} using gist (geom);
+    vacuum analyze #{name};
+    """)
   end
 
   @doc "Transactions a second of a script of pgbench."

@@ -16,10 +16,10 @@ defmodule Bench.Peers.Program do
     program=$!
     echo "process $program"
     read -r stop
-    kill -CONT -- "-$program" 2>/dev/null
-    kill "-$signal" "$program" 2>/dev/null
+    kill -s CONT -- "-$program" 2>/dev/null
+    kill -s "$signal" "$program" 2>/dev/null
     for _ in $(seq 300); do kill -0 "$program" 2>/dev/null || break; sleep 0.1; done
-    kill -KILL -- "-$program" 2>/dev/null
+    kill -s KILL -- "-$program" 2>/dev/null
     wait "$program"
   }
 
