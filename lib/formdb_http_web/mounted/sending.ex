@@ -71,8 +71,15 @@ defmodule FormdbHttpWeb.Mounted.Sending do
 
       Logger.error(["an answer was cut off: ", why])
       # A server that is returned to would end it as one that is whole.
+      abort(Body.conn())
       exit({:shutdown, :cut_off})
   end
+
+  # As Plug.Cowboy does also of a request whose process fails: there the connection has to end.
+  defp abort(%{adapter: {Plug.Cowboy.Conn, %{pid: connection}}}),
+    do: Process.exit(connection, :kill)
+
+  defp abort(_conn), do: :ok
 
   defp send_pieces([], sent), do: {:cont, sent}
   defp send_pieces(["" | pieces], sent), do: send_pieces(pieces, sent)
