@@ -13,6 +13,8 @@ defmodule FormdbHttp.MixProject do
   # Times the functions of the benchmarks. Without it they do that themselves
   # (bench/support/stand_in.exs).
   @benchee {:benchee, "~> 1.3", only: :dev, runtime: false}
+  # Makes the pages of `mix docs`.
+  @ex_doc {:ex_doc, "~> 0.31", only: :dev, runtime: false}
 
   def project do
     {deps, _applications} = beam_libraries()
@@ -31,8 +33,50 @@ defmodule FormdbHttp.MixProject do
       prune_code_paths: false,
       # Only the demo uses OTP's HTTP client, and starts it itself.
       xref: [exclude: [:httpc]],
-      deps: deps
+      deps: deps,
+      aliases: aliases(),
+      description:
+        "A database of GeoJSON features and time series with an append-only, provable journal",
+      package: package(),
+      docs: docs()
     ]
+  end
+
+  # What a host builds: all of the Rust workspace that Cargo reads, and no library of this machine.
+  defp package do
+    [
+      licenses: ["Apache-2.0"],
+      links: %{},
+      files:
+        ~w(lib mix.exs .formatter.exs README.md ARCHITECTURE.md CHANGELOG.md PERFORMANCE.md LICENSE docs
+           priv/static priv/samples native_rust/Cargo.toml native_rust/Cargo.lock native_rust/engine/Cargo.toml
+           native_rust/engine/src native_rust/engine/benches native_rust/nif/Cargo.toml native_rust/nif/src)
+    ]
+  end
+
+  defp docs do
+    guides = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] ++ Path.wildcard("docs/**/*.md")
+    # docs/howto has a README, too.
+    extras =
+      for path <- guides,
+          do: {String.to_atom(path), [filename: String.replace(path, ["/", "."], "-")]}
+
+    [main: "README-md", extras: extras, groups_for_extras: ["How to": ~r"docs/howto/"]]
+  end
+
+  # Where the libraries are Debian's they are no dependencies, and a package would have none.
+  defp aliases do
+    for task <- ["hex.build", "hex.publish"] do
+      {String.to_atom(task), [&refuse_debian_libs/1, task]}
+    end
+  end
+
+  defp refuse_debian_libs(_args) do
+    if File.dir?(Path.join(__DIR__, "debian_libs")) do
+      Mix.raise(
+        "the package would have no dependencies: delete debian_libs/ and fetch them from Hex (mix deps.get)"
+      )
+    end
   end
 
   def application do
@@ -52,7 +96,7 @@ defmodule FormdbHttp.MixProject do
   defp beam_libraries do
     case Path.wildcard(Path.join(__DIR__, "debian_libs/*/ebin")) do
       [] ->
-        {@beam_libraries ++ [@benchee], []}
+        {@beam_libraries ++ [@benchee, @ex_doc], []}
 
       ebins ->
         Enum.each(ebins, &Code.prepend_path/1)

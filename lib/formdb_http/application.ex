@@ -8,7 +8,7 @@ defmodule FormdbHttp.Application do
 
   alias FormdbHttp.Config
 
-  @keys [:config, :serve]
+  @keys [:config, :serve, :native_library]
 
   @impl true
   def start(_type, _args) do

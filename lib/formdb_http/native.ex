@@ -5,16 +5,16 @@ defmodule FormdbHttp.Native do
 
   import FormdbHttp.Native.Twins, only: [nif: 1, nif: 2]
 
+  alias FormdbHttp.Native.Library
+
   # The library is built by the last compiler, after this module.
   @compile {:autoload, false}
   @on_load :load
 
   def load do
-    :formdb_http
-    |> :code.priv_dir()
-    |> Path.join("native/formdb_nif")
-    |> String.to_charlist()
-    |> :erlang.load_nif(0)
+    path = Library.given() || Path.join(:code.priv_dir(:formdb_http), "native/formdb_nif.so")
+    # Which is added to the path that is given.
+    path |> Path.rootname(".so") |> String.to_charlist() |> :erlang.load_nif(0)
   end
 
   nif catalog_open(root, limits)

@@ -104,6 +104,19 @@ defmodule FormdbHttp.HostTest do
     assert run(context, script) == ["data"]
   end
 
+  test "its Rust library may be one that was built elsewhere", context do
+    script = """
+    copy = Path.expand("elsewhere.so")
+    File.cp!(Application.app_dir(:formdb_http, "priv/native/formdb_nif.so"), copy)
+    Application.put_env(:formdb_http, :native_library, copy)
+    {:ok, tree} = FormdbHttp.start_link(data_dir: "data")
+    true = File.read!("/proc/self/maps") =~ copy
+    :ok = Supervisor.stop(tree)
+    """
+
+    assert context |> run(script) |> Enum.sort() == ["data", "elsewhere.so"]
+  end
+
   defp run(%{tmp_dir: dir}, script) do
     dir = Path.expand(dir)
     host = Path.join(dir, "host")

@@ -6,10 +6,14 @@ defmodule Mix.Tasks.Compile.FormdbNative do
   Cargo is not run when no file that the library is made of has changed since the
   last build; `mix compile --force` runs it all the same. `CARGO_TARGET_DIR` is
   honoured; a relative one counts from the project's root.
+
+  Nothing is built where the variable `FORMDB_NATIVE_LIBRARY`, or
+  `config :formdb_http, native_library: path`, names a library that is there.
   """
 
   use Mix.Task.Compiler
 
+  alias FormdbHttp.Native.Library
   alias Mix.Task.Compiler.Diagnostic
 
   @workspace "native_rust"
@@ -27,11 +31,16 @@ defmodule Mix.Tasks.Compile.FormdbNative do
   def run(args) do
     force? = "--force" in args
 
-    if not force? and read_manifest() == state() do
-      {:noop, []}
-    else
-      build()
+    case Library.given() do
+      nil when not force? -> if read_manifest() == state(), do: {:noop, []}, else: build()
+      nil -> build()
+      path -> if File.regular?(path), do: {:noop, []}, else: failed(missing(path))
     end
+  end
+
+  defp missing(path) do
+    "There is no Rust library at #{path}, which FORMDB_NATIVE_LIBRARY, or :native_library of the " <>
+      "application :formdb_http, names. Change or unset it; without it the library is built."
   end
 
   @impl true
@@ -55,10 +64,13 @@ defmodule Mix.Tasks.Compile.FormdbNative do
       write_manifest({@manifest_version, sources, stamp(@installed)})
       {status, []}
     else
-      {:error, message} ->
-        Mix.shell().error(message)
-        {:error, [diagnostic(message)]}
+      {:error, message} -> failed(message)
     end
+  end
+
+  defp failed(message) do
+    Mix.shell().error(message)
+    {:error, [diagnostic(message)]}
   end
 
   defp find_cargo do

@@ -18,4 +18,16 @@ defmodule Mix.Tasks.Compile.FormdbNativeTest do
     assert FormdbNative.run([]) == {:noop, []}
     refute File.exists?(other)
   end
+
+  test "a library that was built elsewhere is taken as it is, if it is there" do
+    import ExUnit.CaptureIO
+    on_exit(fn -> System.delete_env("FORMDB_NATIVE_LIBRARY") end)
+    System.put_env("FORMDB_NATIVE_LIBRARY", "priv/native/formdb_nif.so")
+    # Also where everything else is to be built again.
+    assert FormdbNative.run(["--force"]) == {:noop, []}
+    System.put_env("FORMDB_NATIVE_LIBRARY", "/nowhere/formdb_nif.so")
+
+    assert capture_io(:stderr, fn -> assert {:error, [_]} = FormdbNative.run([]) end) =~
+             "no Rust library at /nowhere"
+  end
 end
