@@ -84,7 +84,7 @@ defmodule FormdbHttp.MixProject do
 
     [
       mod: {FormdbHttp.Application, []},
-      extra_applications: [:crypto, :inets, :logger, :public_key, :ssl | applications]
+      extra_applications: [:crypto, :logger, :public_key, :ssl | applications]
     ]
   end
 
