@@ -20,14 +20,14 @@ defmodule FormdbHttp.Backup do
     name = opts[:name] || default_name()
 
     with :ok <- check_name(name),
-         {:ok, folder} <- folder(),
          :ok <- Engine.check_open(database),
+         {:ok, folder} <- folder(),
          do: Jobs.run(database, name, Path.join([folder, database, name]), opts[:wait_ms])
   end
 
   def backups(database) do
-    with {:ok, folder} <- folder(),
-         :ok <- Engine.check_open(database),
+    with :ok <- Engine.check_open(database),
+         {:ok, folder} <- folder(),
          {:ok, listed} <- list(Path.join(folder, database)) do
       {:ok, Enum.sort_by(listed ++ Jobs.of(database), &{&1[:time] || "~", &1.name})}
     end

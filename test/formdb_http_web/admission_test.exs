@@ -53,7 +53,7 @@ defmodule FormdbHttpWeb.AdmissionTest do
       {"GET", "/features?count=true&prop.n=gte:1", nil},
       {"GET", "/features/nearby?point=1,2&k=2", nil},
       {"GET", "/features/heatmap?zoom=4&prop.n=gte:1", nil},
-      {"POST", "/features/intersects", geometry},
+      {"POST", "/features/intersects?prop.n=gte:1", geometry},
       {"GET", "/features?bbox=-180,-90,180,90&transaction=#{transaction}", nil},
       {"GET", "/features/a/lineage", nil},
       {"GET", "/features/a/provenance?limit=2000", nil},
