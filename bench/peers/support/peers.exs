@@ -1,5 +1,5 @@
 for file <-
-      ~w(program clients data borders resp ours inside postgres tile38 redis embedded),
+      ~w(program clients data points borders resp ours inside postgres tile38 redis influxdb victoria embedded),
     do: Code.require_file("#{file}.exs", __DIR__)
 
 defmodule Bench.Peers do
@@ -128,4 +128,4 @@ defmodule Bench.Peers do
   defp difference(a, b), do: abs(a - b)
 end
 
-Code.require_file("question.exs", __DIR__)
+for file <- ~w(question time_words), do: Code.require_file("#{file}.exs", __DIR__)
