@@ -22,7 +22,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 names=(spatial_index temporal_index query_cache database storage backup http_read read_latency live webhook websocket_stress http_load)
-peers=(peers_geo peers_polygons)
+peers=(peers_geo peers_polygons peers_writes peers_bulk peers_time)
 growth=(growth interference)
 all=("${names[@]}" "${peers[@]}" "${growth[@]}")
 

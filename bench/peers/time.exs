@@ -11,7 +11,6 @@ defmodule Bench.Peers.Time do
 
   alias Bench.Peers.{
     Clients,
-    Data,
     Embedded,
     InfluxDB,
     Ours,

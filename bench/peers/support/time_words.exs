@@ -121,7 +121,7 @@ defmodule Bench.Peers.TimeWords do
         Victoria.path("last_over_time(#{name}[#{minutes}m])", last)
 
       :list ->
-        "/api/v1/series?match[]=#{name}&start=#{Points.at(minute)}&end=#{last}"
+        "/api/v1/series?match%5B%5D=#{name}&start=#{Points.at(minute)}&end=#{last}"
     end
   end
 
