@@ -39,7 +39,7 @@ defmodule Bench.Peers.Inside do
 
   defp search(database, how, area) do
     {:ok, %{json: json}} = FormdbHttp.search(database, area, limit: 100_000)
-    if how == :answer, do: for(%{"id" => id} <- FormdbHttp.JSON.decode!(json)["features"], do: id)
+    if how == :answer, do: for(%{"id" => id} <- FormdbHttp.JSON.decode!(json), do: id)
   end
 
   defp counted(database, _how, area) do
