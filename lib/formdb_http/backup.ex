@@ -80,7 +80,7 @@ defmodule FormdbHttp.Backup do
   @spec take(Types.database(), Path.t(), progress()) :: Types.result(map())
   def take(database, to, progress) do
     options = options(database, Catalog.config().backup_bytes_per_second)
-    run(&Native.backup_open(Catalog.handle(), to, options, &1), progress)
+    Engine.work(&Native.backup_open(Catalog.handle(), to, options, &1), progress)
   end
 
   ## Of folders
@@ -89,7 +89,7 @@ defmodule FormdbHttp.Backup do
   @spec take_closed(Path.t(), Path.t(), progress()) :: Types.result(map())
   def take_closed(from, to, progress) do
     options = options(Path.basename(from), 0)
-    run(&Native.backup_closed(from, to, options, &1), progress)
+    Engine.work(&Native.backup_closed(from, to, options, &1), progress)
   end
 
   defp options(database, bytes_per_second),
@@ -111,7 +111,7 @@ defmodule FormdbHttp.Backup do
 
   @doc "Checks every byte of a backup."
   @spec verify(Path.t(), progress()) :: Types.result(map())
-  def verify(dir, progress), do: run(&Native.backup_verify(dir, &1), progress)
+  def verify(dir, progress), do: Engine.work(&Native.backup_verify(dir, &1), progress)
 
   @doc """
   Makes a database in the folder `to`, which is not there yet, of a backup: up to the block
@@ -119,14 +119,14 @@ defmodule FormdbHttp.Backup do
   """
   @spec restore(Path.t(), Path.t(), non_neg_integer() | nil, progress()) :: Types.result(map())
   def restore(from, to, until, progress),
-    do: run(&Native.backup_restore(from, to, until, &1), progress)
+    do: Engine.work(&Native.backup_restore(from, to, until, &1), progress)
 
   ## Dumps
 
   @doc "Writes an open database as lines of JSON into the file `to`."
   @spec dump(Types.database(), Path.t(), progress()) :: Types.result(map())
   def dump(database, to, progress),
-    do: run(&Native.dump_open(Catalog.handle(), database, to, &1), progress)
+    do: Engine.work(&Native.dump_open(Catalog.handle(), database, to, &1), progress)
 
   @doc "The same of a database in a folder that nobody has open, or of a backup."
   @spec dump_closed(Path.t(), Path.t(), progress()) :: Types.result(map())
@@ -137,26 +137,10 @@ defmodule FormdbHttp.Backup do
            do: {Path.join(from, "files"), name},
            else: (_none -> {from, from |> Path.expand() |> Path.basename()})
 
-    run(&Native.dump_closed(from, name, to, &1), progress)
+    Engine.work(&Native.dump_closed(from, name, to, &1), progress)
   end
 
   @doc "Makes a database in the folder `to` of a dump; progress is told in blocks."
   @spec load_dump(Path.t(), Path.t(), progress()) :: Types.result(map())
-  def load_dump(from, to, progress), do: run(&Native.dump_load(from, to, &1), progress)
-
-  defp run(start, progress) do
-    ref = make_ref()
-    with :ok <- Engine.native(start.(ref)), do: await(ref, progress)
-  end
-
-  defp await(ref, progress) do
-    receive do
-      {^ref, {:progress, done, total}} ->
-        progress.(done, total)
-        await(ref, progress)
-
-      {^ref, answer} ->
-        Engine.native(answer)
-    end
-  end
+  def load_dump(from, to, progress), do: Engine.work(&Native.dump_load(from, to, &1), progress)
 end

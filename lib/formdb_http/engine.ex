@@ -101,6 +101,28 @@ defmodule FormdbHttp.Engine do
     end
   end
 
+  @doc """
+  What the engine answers to work that goes on for long on a thread of its own: `start` takes the
+  reference of its messages; `progress` is called with what is done and how much there is.
+  """
+  @spec work((reference() -> answer()), (non_neg_integer(), non_neg_integer() -> term())) ::
+          :ok | Types.result(term())
+  def work(start, progress) do
+    ref = make_ref()
+    with :ok <- native(start.(ref)), do: await_work(ref, progress)
+  end
+
+  defp await_work(ref, progress) do
+    receive do
+      {^ref, {:progress, done, total}} ->
+        progress.(done, total)
+        await_work(ref, progress)
+
+      {^ref, answer} ->
+        native(answer)
+    end
+  end
+
   # Until the clock has passed a time that is a little ahead, and until what began to be
   # committed by then is: a second for each.
   @patience_ms 2_000

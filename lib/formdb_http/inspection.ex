@@ -33,11 +33,12 @@ defmodule FormdbHttp.Inspection do
 
   @doc "Checks everything in a database; `progress` is called with bytes done and in all."
   @spec verify(Path.t(), progress()) :: FormdbHttp.result(map())
-  def verify(dir, progress), do: run(&Native.inspect_verify(dir, &1), progress)
+  def verify(dir, progress), do: Engine.work(&Native.inspect_verify(dir, &1), progress)
 
   @doc "Explains a database: sentences, and whether it is sound."
   @spec diagnose(Path.t()) :: FormdbHttp.result(map())
-  def diagnose(dir), do: run(&Native.inspect_diagnose(dir, &1), fn _done, _total -> :ok end)
+  def diagnose(dir),
+    do: Engine.work(&Native.inspect_diagnose(dir, &1), fn _done, _total -> :ok end)
 
   @doc """
   That a server refuses writes there, since the disk has too little room, and what to do, in
@@ -60,23 +61,7 @@ defmodule FormdbHttp.Inspection do
   """
   @spec salvage(Path.t(), Path.t(), boolean(), progress()) :: FormdbHttp.result(map())
   def salvage(from, to, beyond?, progress),
-    do: run(&Native.inspect_salvage(from, to, beyond?, &1), progress)
-
-  defp run(start, progress) do
-    ref = make_ref()
-    with :ok <- Engine.native(start.(ref)), do: await(ref, progress)
-  end
-
-  defp await(ref, progress) do
-    receive do
-      {^ref, {:progress, done, total}} ->
-        progress.(done, total)
-        await(ref, progress)
-
-      {^ref, answer} ->
-        Engine.native(answer)
-    end
-  end
+    do: Engine.work(&Native.inspect_salvage(from, to, beyond?, &1), progress)
 
   @doc "A progress function that keeps one line of standard error up to date."
   @spec progress_line(String.t(), String.t()) :: progress()

@@ -101,7 +101,9 @@ defmodule FormdbHttpWeb.Handler do
   end
 
   defp rest(req, steps, started) do
+    # It is read anew where the request goes on, and counted there.
     Body.release()
+    Body.received()
     %{req: req, steps: steps, started: started, notes: Notes.said()}
   end
 
