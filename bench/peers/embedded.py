@@ -164,7 +164,7 @@ class Duckdb(Library):
         began = time.perf_counter()
         rows = self.db.execute(statement).fetchall()
         took = time.perf_counter() - began
-        return [[str(cell) if not isinstance(cell, (int, float)) else cell for cell in row] for row in rows[:10000]], took
+        return [[str(cell) if not isinstance(cell, (int, float)) else cell for cell in row] for row in rows], took
 
     def time_sql(self, statement, parameters, seconds):
         """Calls a second of a statement with parameters in turn, and all rows fetched."""
