@@ -12,7 +12,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Elixir warns unless file names are UTF-8, which the C locale does not promise.
 export ELIXIR_ERL_OPTIONS ?= +fnu
 
-.PHONY: help setup build run demo test interop soak live fences webhooks fuzz lint format bench clean
+.PHONY: help setup build release run demo test interop soak live fences webhooks fuzz lint format bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,6 +22,9 @@ setup: ## install what is missing (bin/setup)
 
 build: setup ## build the Rust library and the Elixir code for production
 	MIX_ENV=prod mix compile
+
+release: setup ## make one archive that serves where neither Elixir nor Rust is
+	MIX_ENV=prod mix release
 
 # Ctrl-C reaches every process in the terminal. The VM would answer it with a menu,
 # so it is told to ignore it (+Bi) and gets the signal for an orderly stop instead.

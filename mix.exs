@@ -31,14 +31,16 @@ defmodule FormdbHttp.MixProject do
       compilers: Mix.compilers() ++ [:formdb_native],
       # Mix >= 1.15 would drop debian_libs/ from the code path.
       prune_code_paths: false,
-      # Only the demo uses OTP's HTTP client, and starts it itself.
+      # The demo and backups use OTP's HTTP client, and start it themselves.
       xref: [exclude: [:httpc]],
       deps: deps,
       aliases: aliases(),
       description:
         "A database of GeoJSON features and time series with an append-only, provable journal",
       package: package(),
-      docs: docs()
+      docs: docs(),
+      # Looked up when a release is made: the module is one of this project.
+      releases: [formdb_server: &Mix.FormdbRelease.options/0]
     ]
   end
 

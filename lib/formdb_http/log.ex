@@ -137,6 +137,8 @@ defmodule FormdbHttp.Log do
   def drop_ended(%{msg: {:report, %{label: {:application_controller, :exit}}}}, _), do: :stop
   # Elixir may have put it into words before.
   def drop_ended(%{meta: %{mfa: {:application_controller, :info_exited, _arity}}}, _), do: :stop
+  # With all of its options; whoever starts it is told the reason, too.
+  def drop_ended(%{msg: {~c"Failed to start Ranch listener" ++ _rest, _args}}, _), do: :stop
   def drop_ended(_event, _), do: :ignore
 
   @doc false

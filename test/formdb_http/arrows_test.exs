@@ -1,6 +1,6 @@
 defmodule FormdbHttp.ArrowsTest do
   # Which module may call which, as ARCHITECTURE.md says: the web layer calls the database,
-  # never the other way, and only by its public modules and those made for it.
+  # never the other way, and only by its public modules and those made for it. Commands stand above both.
   use ExUnit.Case, async: true
 
   # What starts is decided at the top.
@@ -17,6 +17,10 @@ defmodule FormdbHttp.ArrowsTest do
 
     for {caller, called} <- calls, database?(caller), caller not in @above do
       refute web?(called), "#{caller} calls #{called}, which is of the web layer"
+    end
+
+    for {caller, called} <- calls, web?(caller) or database?(caller) do
+      refute called =~ ~r/\AFormdbHttpCli(\.|\z)/, "#{caller} calls #{called}, which is a command"
     end
 
     for {caller, called} <- calls, web?(caller), database?(called) do

@@ -1,0 +1,72 @@
+defmodule FormdbHttpCli.Backup do
+  @moduledoc false
+
+  @behaviour FormdbHttpCli.Command
+
+  alias FormdbHttp.{Backup, Inspection}
+  alias FormdbHttpCli.Command
+
+  @usage "usage: mix formdb.backup DATABASE [--name NAME], or mix formdb.backup DIR TO"
+
+  @impl true
+  def summary, do: "Takes a backup of a database, open or not"
+
+  @impl true
+  def help do
+    """
+    Takes a backup of a database into a new folder.
+
+        mix formdb.backup DATABASE [--name NAME]
+        mix formdb.backup DIR TO
+
+    The first form takes the database DATABASE of `FORMDB_DATA_DIR` and makes the folder NAME, by
+    default the time, below `FORMDB_BACKUP_DIR/DATABASE`. Where a server has the database open it is
+    asked to do so, at `FORMDB_URL` (by default `http://127.0.0.1:FORMDB_PORT`) with the API key or
+    token in `FORMDB_TOKEN`, which needs the scope `admin`. Both have to have the same settings.
+
+    The second takes a database's folder, which nobody may have open, into the folder TO, which is
+    not there yet.
+
+    What the newest backup of the same database beside the new one has is linked and not copied again.
+    Progress goes to standard error, the report to standard output. What fails leaves nothing,
+    and the exit status is 1.
+    """
+  end
+
+  @impl true
+  def run(arguments) do
+    case OptionParser.parse(arguments, strict: [name: :string]) do
+      {options, [database], []} -> by_name(database, options[:name] || Backup.default_name())
+      {[], [dir, to], []} -> report(to, dir, &Backup.take_closed(dir, to, &1))
+      _other -> Command.refuse(@usage)
+    end
+  end
+
+  defp by_name(database, name) do
+    config = Command.config()
+    url = System.get_env("FORMDB_URL", "http://127.0.0.1:#{config.port}#{config.base_path}")
+    server = {url, System.get_env("FORMDB_TOKEN")}
+    to = Path.join([config.backup_dir || ".", database, name])
+    report(to, database, &Backup.Command.take(config, database, name, server, &1))
+  end
+
+  defp report(to, what, work) do
+    result = work.(Inspection.progress_line(what))
+    Inspection.end_progress()
+
+    case result do
+      {:ok, report} ->
+        Command.say([
+          "#{to}: backup of #{what} up to block #{report.seq}\n",
+          "  Merkle root #{report.root}\n",
+          "  log #{report.log}\n",
+          "  #{report.files} files, #{report.bytes} bytes, of which #{report.copied_bytes} were copied and " <>
+            "#{report.linked_bytes} linked"
+        ])
+
+      {:error, error} ->
+        Command.say("no backup of #{what}: #{error.detail}")
+        :failed
+    end
+  end
+end

@@ -1,0 +1,52 @@
+defmodule FormdbHttpCli.Dump do
+  @moduledoc false
+
+  @behaviour FormdbHttpCli.Command
+
+  alias FormdbHttp.{Backup, Inspection}
+  alias FormdbHttpCli.Command
+
+  @usage "usage: mix formdb.dump DIR FILE"
+
+  @impl true
+  def summary, do: "Writes a database or a backup as lines of JSON"
+
+  @impl true
+  def help do
+    """
+    Writes all blocks of a database as lines of JSON, from which `mix formdb.load_dump` makes the same
+    database again.
+
+        mix formdb.dump DIR FILE
+
+    DIR is the folder of a database, which nobody may have open, or a backup, which can be taken of one
+    that is open. FILE is a new file, or a pipe such as `>(zstd -o air.ndjson.zst)`. docs/FORMAT.md has
+    what the lines hold.
+
+    Progress goes to standard error, the report to standard output. What fails leaves no file, and the
+    exit status is 1.
+    """
+  end
+
+  @impl true
+  def run(arguments) do
+    case OptionParser.parse(arguments, strict: []) do
+      {[], [dir, file], []} -> dump(dir, file)
+      _other -> Command.refuse(@usage)
+    end
+  end
+
+  defp dump(dir, file) do
+    result = Backup.dump_closed(dir, file, Inspection.progress_line(dir))
+    Inspection.end_progress()
+
+    case result do
+      {:ok, head} ->
+        Command.say("#{file}: #{head.seq} blocks of #{dir}\n  Merkle root #{head.root}")
+
+      {:error, error} ->
+        Command.say("no dump of #{dir}: #{error.detail}")
+        :failed
+    end
+  end
+end

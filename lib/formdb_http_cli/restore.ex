@@ -1,0 +1,66 @@
+defmodule FormdbHttpCli.Restore do
+  @moduledoc false
+
+  @behaviour FormdbHttpCli.Command
+
+  alias FormdbHttp.{Backup, Inspection}
+  alias FormdbHttpCli.Command
+
+  @usage "usage: mix formdb.restore BACKUP DIR [--until SEQ]"
+
+  @impl true
+  def summary, do: "Makes a database of a backup"
+
+  @impl true
+  def help do
+    """
+    Makes a database of a backup.
+
+        mix formdb.restore BACKUP DIR [--until SEQ]
+
+    BACKUP is the folder of a backup. DIR is that of the new database, which may not be there yet: in a
+    data folder it is opened when the server starts, or by `POST /api/v1/databases`. Every byte is
+    checked on the way; what fails leaves nothing, and the exit status is 1.
+
+    With `--until` the database ends with block SEQ; where that lies within a transaction, with the
+    transaction before it, since there is never a part of one.
+
+    The database has the same blocks and the same Merkle root as the original had, and a log id of its
+    own: clients that follow the original begin anew. Its webhooks are paused.
+    """
+  end
+
+  @impl true
+  def run(arguments) do
+    case OptionParser.parse(arguments, strict: [until: :integer]) do
+      {[until: until], _, _} when until < 0 -> Command.refuse(@usage)
+      {options, [from, to], []} -> restore(from, to, options[:until])
+      _other -> Command.refuse(@usage)
+    end
+  end
+
+  defp restore(from, to, until) do
+    result = Backup.restore(from, to, until, Inspection.progress_line(from))
+    Inspection.end_progress()
+
+    case result do
+      {:ok, restored} ->
+        Command.say([
+          "#{to}: database #{restored.backup.database} up to block #{restored.seq}\n",
+          "  Merkle root #{restored.root}\n",
+          "  log #{restored.log}, which was #{restored.backup.log}\n",
+          within(until, restored.seq),
+          "  #{restored.bytes} bytes"
+        ])
+
+      {:error, error} ->
+        Command.say("nothing was restored: #{error.detail}")
+        :failed
+    end
+  end
+
+  defp within(until, seq) when until in [nil, seq], do: []
+
+  defp within(until, seq),
+    do: "  block #{until} lies within a transaction, so it ends with the one before, at #{seq}\n"
+end

@@ -1,0 +1,150 @@
+defmodule FormdbHttpCli.CommandsTest do
+  # What `bin/formdb-server` of a release does with its arguments. test/interop/release.py has the
+  # program itself.
+  use ExUnit.Case
+
+  import ExUnit.CaptureIO
+
+  alias FormdbHttp.{Config, ServerProcess}
+  alias FormdbHttpCli.{Command, Running}
+  alias FormdbHttpWeb.Endpoint
+
+  @moduletag :tmp_dir
+  @moduletag timeout: 120_000
+
+  setup do
+    Command.in_release()
+    settings = Application.get_env(:formdb_http, :config)
+
+    on_exit(fn ->
+      :persistent_term.erase(Command)
+      Application.put_env(:formdb_http, :config, settings)
+    end)
+  end
+
+  # The exit status, standard output and standard error.
+  defp run(arguments) do
+    test = self()
+
+    err =
+      capture_io(:stderr, fn ->
+        out = capture_io(fn -> send(test, {:status, FormdbHttpCli.run(arguments)}) end)
+        send(test, {:out, out})
+      end)
+
+    assert_received {:status, status}
+    assert_received {:out, out}
+    {status, out, err}
+  end
+
+  defp configure(settings) do
+    config = Map.merge(Application.get_env(:formdb_http, :config), settings)
+    Application.put_env(:formdb_http, :config, config)
+  end
+
+  test "without a command, and for one that is none, there is help" do
+    assert {0, help, ""} = run([])
+    assert {0, ^help, ""} = run(["help"])
+    assert {2, "", err} = run(["strat"])
+    assert err == "formdb-server: there is no command strat\n\n" <> help
+
+    names = for [_, name] <- Regex.scan(~r/^  ([a-z-]+) +[A-Z]/m, help), do: name
+
+    assert Enum.sort(names) ==
+             ~w(backup doctor dump health keys load-dump remote restore start stop users verify verify-backup version)
+
+    for name <- names, {0, help, ""} = run(["help", name]) do
+      assert {0, ^help, ""} = run([name, "--help"])
+      # Its own name, and nothing that a release has not.
+      assert help =~ "    formdb-server #{name}"
+      refute help =~ "mix "
+      assert {1, "", "formdb-server: " <> sentence} = run([name, "--nonsense"])
+      assert sentence =~ "formdb-server #{name}" or sentence =~ "#{name} takes no arguments"
+    end
+  end
+
+  test "texts name the commands of a release in one, and the tasks of Mix elsewhere" do
+    assert Command.as_release("`mix formdb.load_dump FILE` (mix help formdb.keys)") ==
+             "`formdb-server load-dump FILE` (formdb-server help keys)"
+
+    assert {:refused, "usage: formdb-server verify DIR" <> _} =
+             Command.perform(FormdbHttpCli.Verify, [])
+
+    :persistent_term.erase(Command)
+
+    assert {:refused, "usage: mix formdb.verify DIR" <> _} =
+             Command.perform(FormdbHttpCli.Verify, [])
+  end
+
+  test "the version" do
+    assert {0, out, ""} = run(["version"])
+    assert out =~ "formdb-server #{FormdbHttp.version()} (Elixir #{System.version()}, Erlang/OTP "
+  end
+
+  test "wrong settings are told before anything is done" do
+    configure(%{"FORMDB_PORT" => "70000"})
+
+    for command <- [["stop"], ["health"], ["remote"], ["backup", "quakes"]] do
+      assert {1, "", err} = run(command)
+      assert err =~ ~r/\Aformdb-server: The configuration is wrong:\nFORMDB_PORT is "70000"/
+    end
+  end
+
+  test "what a database says is printed, and the status is 1 where it is not sound", %{
+    tmp_dir: folder
+  } do
+    assert {1, "", err} = run(["verify", folder])
+    assert err =~ "there is no database in #{folder}"
+    File.mkdir_p!(Path.join(folder, "quakes/snapshots"))
+    assert {1, out, _progress} = run(["verify", folder])
+    assert out =~ "NOT CHECKED"
+    # What the engine advises has the names of a release, too.
+    refute out =~ "mix "
+  end
+
+  test "health is that of the server, by the door for probes where there is one" do
+    start_supervised!(Supervisor.child_spec({Endpoint, Config.load!()}, restart: :temporary))
+    configure(%{"FORMDB_PORT" => "#{Endpoint.port()}"})
+    assert {status, out, ""} = run(["health"])
+    # Other tests may have left a database that is not as it should be.
+    assert {out =~ ~r/"status":"(ready|degraded)"/, status} in [{true, 0}, {false, 1}]
+    assert {0, out, ""} = run(["health", "--live"])
+    assert out =~ ~s("status":")
+
+    configure(%{"FORMDB_PROBE_PORT" => "#{Endpoint.port()}", "FORMDB_PORT" => "1"})
+    assert {0, _out, ""} = run(["health", "--live"])
+
+    stop_supervised!(Endpoint)
+    assert {1, "", err} = run(["health"])
+    assert err =~ ~r/\Aformdb-server: no answer from 127\.0\.0\.1 port \d+: connection refused/
+  end
+
+  test "a server is found by the folder that it has, and stopped", %{tmp_dir: folder} do
+    folder = Path.expand(folder)
+    configure(%{"FORMDB_DATA_DIR" => folder})
+    assert {1, "", none} = run(["stop"])
+    assert none == "formdb-server: no server has the data folder #{folder}\n"
+
+    # A number that is some other process's by now.
+    File.write!(Path.join(folder, "LOCK"), System.pid())
+    assert {1, "", ^none} = run(["stop"])
+
+    server = start_supervised!({ServerProcess, folder}, id: :killed)
+    ServerProcess.await_ready(server)
+    assert {:ok, pid} = Running.find(folder)
+    assert Running.handles?(pid, 15)
+    # One that would end by the signal that asks for a shell is not sent it.
+    assert {1, "", err} = run(["remote"])
+    assert err =~ "process #{pid}, which has the data folder, is no server that"
+    assert {:ok, ^pid} = Running.find(folder)
+    assert ServerProcess.kill(server) == 128 + 9
+    assert {1, "", ^none} = run(["stop"])
+
+    server = start_supervised!({ServerProcess, folder}, id: :stopped)
+    ServerProcess.await_ready(server)
+    assert {:ok, pid} = Running.find(folder)
+    assert {0, out, ""} = run(["stop"])
+    assert out == "process #{pid} has stopped\n"
+    assert ServerProcess.says?(server, "SIGTERM received: stopping")
+  end
+end
