@@ -1,11 +1,13 @@
 defmodule FormdbHttp.Admission do
   @moduledoc false
   # How much heavy work is done at once, so that dirty threads are left for the rest.
-  # There are three doors, each with a bounded number of places and a bounded line of those
+  # There are four doors, each with a bounded number of places and a bounded line of those
   # who wait for one:
   #
   #   * `:question` - what may go on for long on a dirty I/O thread: searches that leave
   #     memory, aggregates over much, lists that walk, scans of the journal
+  #   * `:try` - what finds no place there, and may be short all the same: it is tried for some
+  #     milliseconds, so that boxes and what is nearest do not wait for what goes through everything
   #   * `:write` - parsing what is so large that it keeps a dirty CPU thread for long
   #   * `:sign_in` - checking passwords, which takes 19 MiB and a core each; threads of its own
   #
@@ -17,6 +19,8 @@ defmodule FormdbHttp.Admission do
   # A client is whatever `ask_as/1` says, by default the calling process.
 
   use GenServer
+
+  @type door :: :question | :try | :write | :sign_in
 
   alias FormdbHttp.Admission.Line
   alias FormdbHttp.{Brief, Config, Error, Native}
@@ -37,7 +41,10 @@ defmodule FormdbHttp.Admission do
   # may be ending while the next has begun, and small reads need one.
   @left_free 2
 
-  @doors [:question, :write, :sign_in]
+  # Tries at once, where threads are left for them. They are short, so more would gain nothing.
+  @tries 4
+
+  @doors [:question, :try, :write, :sign_in]
 
   @doc "The doors, for a supervisor."
   @spec child_specs(Config.t()) :: [Supervisor.child_spec()]
@@ -58,12 +65,17 @@ defmodule FormdbHttp.Admission do
   end
 
   defp bound(:question, config), do: {questions(config), "FORMDB_HEAVY_QUESTIONS"}
+  defp bound(:try, config), do: {tries(config), "FORMDB_QUESTION_TRIES"}
   defp bound(:write, config), do: {large_writes(config), "FORMDB_LARGE_WRITES"}
   defp bound(:sign_in, config), do: {sign_ins(config), "FORMDB_SIGN_INS"}
 
   @doc "The largest number of heavy questions that leaves threads for the rest."
   @spec most_questions() :: pos_integer()
-  def most_questions, do: max(1, :erlang.system_info(:dirty_io_schedulers) - @left_free)
+  def most_questions, do: max(1, :erlang.system_info(:dirty_io_schedulers) - @left_free - 1)
+
+  @doc "The largest number of tries beside so many heavy questions."
+  @spec most_tries(Config.t()) :: pos_integer()
+  def most_tries(config), do: max(1, most_questions() + 1 - questions(config))
 
   # More of them than cores end no sooner; but one that waits for the disk, or goes on for
   # long, is not to keep the next one out.
@@ -71,6 +83,9 @@ defmodule FormdbHttp.Admission do
     do: System.schedulers_online() |> max(4) |> min(most_questions())
 
   defp questions(%{heavy_questions: bound}), do: bound
+
+  defp tries(%{question_tries: 0} = config), do: min(@tries, most_tries(config))
+  defp tries(%{question_tries: bound}), do: bound
 
   # The VM collects the garbage of large processes on dirty CPU threads, too.
   defp large_writes(%{large_writes: 0}),
@@ -102,20 +117,27 @@ defmodule FormdbHttp.Admission do
   `{:error, error}` with the code `:busy` when there is none in time. It may take the place,
   to hand it to a thread that is to hold it until it ends, whatever becomes of the process.
   """
-  @spec run(:question | :write | :sign_in, (() -> answer) | (reference() -> answer)) ::
+  @spec run(door(), (() -> answer) | (reference() -> answer)) ::
           answer | {:error, Error.t()}
         when answer: term()
   def run(name, work) do
     Brief.over()
     door = :persistent_term.get({__MODULE__, name})
 
-    with {:ok, place} <- enter(door) do
-      try do
-        if is_function(work, 1), do: work.(place), else: work.()
-      after
-        leave(door, place)
-      end
+    with :taken <- enter(door),
+         {:error, error} <- GenServer.call(door.server, {:wait, client()}, :infinity) do
+      {:error, error}
+    else
+      {:ok, place} -> in_place(door, place, work)
     end
+  end
+
+  @doc "As `run/2`, or `:taken`, at once, where there is no place or others wait for one."
+  @spec run_if_free(door(), (() -> answer)) :: answer | :taken when answer: term()
+  def run_if_free(name, work) do
+    Brief.over()
+    door = :persistent_term.get({__MODULE__, name})
+    with {:ok, place} <- enter(door), do: in_place(door, place, work)
   end
 
   # Nobody overtakes those who wait.
@@ -124,8 +146,14 @@ defmodule FormdbHttp.Admission do
          place when place != nil <- Native.gate_enter(door.gate) do
       {:ok, place}
     else
-      _taken -> GenServer.call(door.server, {:wait, client()}, :infinity)
+      _taken -> :taken
     end
+  end
+
+  defp in_place(door, place, work) do
+    if is_function(work, 1), do: work.(place), else: work.()
+  after
+    leave(door, place)
   end
 
   defp client, do: Process.get(@client) || self()
@@ -136,14 +164,14 @@ defmodule FormdbHttp.Admission do
   end
 
   @doc "The names of the doors."
-  @spec doors() :: [:question | :write | :sign_in, ...]
+  @spec doors() :: [door(), ...]
   def doors, do: @doors
 
   @doc """
   The figures of a door: `:bound` and `:taken` places, how many are `:waiting` now, and
   since the start how many `:waited` and how many were `:refused`.
   """
-  @spec figures(:question | :write | :sign_in) :: %{atom() => non_neg_integer()}
+  @spec figures(door()) :: %{atom() => non_neg_integer()}
   def figures(name) do
     %{numbers: numbers, gate: gate, bound: bound} = :persistent_term.get({__MODULE__, name})
 
@@ -296,6 +324,7 @@ defmodule FormdbHttp.Admission do
   end
 
   defp what(:question), do: "questions that take long"
+  defp what(:try), do: "questions that are tried"
   defp what(:sign_in), do: "passwords checked at once"
   defp what(:write), do: "large writes under way"
 end

@@ -4,6 +4,8 @@ defmodule FormdbHttp.Analytics do
 
   alias FormdbHttp.{Absence, Engine, Input, Native}
 
+  require Engine
+
   @aggregate_options [
     :filters,
     :start,
@@ -25,7 +27,7 @@ defmodule FormdbHttp.Analytics do
     with {:ok, query} <- query(name, series, aggregation, opts),
          {:ok, {data, seq}} <-
            name
-           |> Engine.ask(query, &Native.aggregate/3, &Native.aggregate_dirty/3)
+           |> Engine.ask(query, Engine.calls(:aggregate))
            |> absent(name, query),
          do: {:ok, %{data: data, seq: seq}}
   end

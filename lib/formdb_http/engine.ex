@@ -28,17 +28,31 @@ defmodule FormdbHttp.Engine do
   def call_heavy(name, call), do: call(name, fn catalog -> heavy(fn -> call.(catalog) end) end)
 
   @doc """
-  A question whose answer may be in memory, as `short` finds in the calling process, or
-  which is heavy. Both take the catalog, the name and the question.
+  A question whose answer may be in memory, as the first call finds in the calling process. If
+  it is not, the question may be heavy; where no place is free for it, the second call tries
+  whether it is, on a thread of its own, so that what is short does not wait for what is long.
+  The third is made once there is a place. Each takes the catalog, the name and the question.
   """
-  @spec ask(Types.database(), question, call, call) :: Types.result(term())
+  @spec ask(Types.database(), question, {call, call, call}) :: Types.result(term())
         when question: map(),
              call: (reference(), Types.database(), question -> answer() | :long)
-  def ask(name, question, short, dirty) do
+  def ask(name, question, {short, tried, dirty}) do
     call(name, fn catalog ->
+      work = fn -> dirty.(catalog, name, question) end
+
       with :long <- short.(catalog, name, question),
-           do: heavy(fn -> dirty.(catalog, name, question) end)
+           :taken <- Admission.run_if_free(:question, work),
+           :long <- Admission.run(:try, fn -> tried.(catalog, name, question) end),
+           do: heavy(work)
     end)
+  end
+
+  @doc "The three calls of `ask/3` of a function of `FormdbHttp.Native`."
+  defmacro calls(name) do
+    for name <- [name, :"#{name}_tried", :"#{name}_dirty"] do
+      quote do: &FormdbHttp.Native.unquote(name)/3
+    end
+    |> then(&{:{}, [], &1})
   end
 
   # What may take long, once there is a place for it, on a dirty I/O thread.

@@ -69,14 +69,14 @@ defmodule FormdbHttp.Native do
   nif has_attributes(catalog, name, series, as_of), [:has_attributes_dirty]
   nif attributes_provenance(catalog, name, series, since, as_of, limit)
   nif features_in_box_in(catalog, name, transaction, query)
-  nif search(catalog, name, search), [:search_dirty]
+  nif search(catalog, name, search), [:search_tried, :search_dirty]
   nif search_once(catalog, name, search)
-  nif search_count(catalog, name, search), [:search_count_dirty]
+  nif search_count(catalog, name, search), [:search_count_tried, :search_count_dirty]
   nif json_members(text), [:json_members_dirty]
   nif cbor_to_json(cbor, limit), [:cbor_to_json_dirty]
   nif json_to_cbor(json), [:json_to_cbor_dirty]
   nif json_lines(array, sequence), [:json_lines_dirty]
-  nif heatmap(catalog, name, heatmap), [:heatmap_dirty]
+  nif heatmap(catalog, name, heatmap), [:heatmap_tried, :heatmap_dirty]
 
   nif series_list(catalog, name, list, attributes)
   nif series_table(catalog, name, list, attributes, form)
@@ -87,12 +87,12 @@ defmodule FormdbHttp.Native do
   nif include_columns(include)
   nif range_wide(catalog, name, range)
   nif aggregate_table(catalog, name, query, table)
-  nif range_json(catalog, name, range), [:range_json_dirty]
-  nif range_points(catalog, name, range), [:range_points_dirty]
+  nif range_json(catalog, name, range), [:range_json_tried, :range_json_dirty]
+  nif range_points(catalog, name, range), [:range_points_tried, :range_points_dirty]
   nif range_many(catalog, name, range)
   nif latest(catalog, name, series, as_of), [:latest_dirty]
   nif latest_list(catalog, name, list, form)
-  nif aggregate(catalog, name, query), [:aggregate_dirty]
+  nif aggregate(catalog, name, query), [:aggregate_tried, :aggregate_dirty]
   nif aggregation_names(text)
   nif summary(catalog, name, series, figures, as_of)
   nif summary_list(catalog, name, list, figures, form)

@@ -193,8 +193,8 @@ defmodule FormdbHttp.Points do
 
     calls =
       if Input.json?(opts),
-        do: {&Native.range_json/3, &Native.range_json_dirty/3},
-        else: {&Native.range_points/3, &Native.range_points_dirty/3}
+        do: Engine.calls(:range_json),
+        else: Engine.calls(:range_points)
 
     with {:ok, transaction} <- Transaction.of(opts, name),
          {:ok, window} <- Input.window(name, from, to, opts),
@@ -218,14 +218,14 @@ defmodule FormdbHttp.Points do
   end
 
   # In a transaction another call may hold it for long.
-  defp read_range(name, %{transaction: nil} = range, {short, dirty})
+  defp read_range(name, %{transaction: nil} = range, calls)
        when range.limit <= @dirty_points,
-       do: Engine.ask(name, range, short, dirty)
+       do: Engine.ask(name, range, calls)
 
-  defp read_range(name, range, {_short, dirty}) when range.limit <= @dirty_points,
+  defp read_range(name, range, {_short, _tried, dirty}) when range.limit <= @dirty_points,
     do: Engine.call(name, &dirty.(&1, name, range))
 
-  defp read_range(name, range, {_short, dirty}),
+  defp read_range(name, range, {_short, _tried, dirty}),
     do: Engine.call_heavy(name, &dirty.(&1, name, range))
 
   def range_many(name, prefix, from, to, opts) do

@@ -4,6 +4,8 @@ defmodule FormdbHttp.Search do
 
   alias FormdbHttp.{Absence, Engine, Error, Features, Input, Native, Transaction}
 
+  require Engine
+
   # Both can be asked of a search and of a count.
   @question [:predicate, :filters, :k, :radius, :as_of, :antimeridian]
 
@@ -41,7 +43,7 @@ defmodule FormdbHttp.Search do
   end
 
   defp page(name, search, true),
-    do: ask(name, search, &Native.search/3, &Native.search_dirty/3)
+    do: ask(name, search, Engine.calls(:search))
 
   defp page(name, search, false),
     do: Engine.call_heavy(name, &Native.search_once(&1, name, search))
@@ -50,7 +52,7 @@ defmodule FormdbHttp.Search do
     with {:ok, search} <- query(name, area, Input.options!(opts, @question)),
          {:ok, {count, seq}} <-
            name
-           |> ask(search, &Native.search_count/3, &Native.search_count_dirty/3)
+           |> ask(search, Engine.calls(:search_count))
            |> absent(name, search),
          do: {:ok, %{count: count, seq: seq}}
   end
@@ -70,9 +72,9 @@ defmodule FormdbHttp.Search do
   end
 
   # A long question is not read in the calling process.
-  defp ask(name, question, short, dirty) do
+  defp ask(name, question, {_short, _tried, dirty} = calls) do
     if short?(question),
-      do: Engine.ask(name, question, short, dirty),
+      do: Engine.ask(name, question, calls),
       else: Engine.call_heavy(name, &dirty.(&1, name, question))
   end
 
@@ -160,7 +162,7 @@ defmodule FormdbHttp.Search do
            as_of: as_of
          },
          {:ok, {json, seq}} <-
-           ask(name, heatmap, &Native.heatmap/3, &Native.heatmap_dirty/3),
+           ask(name, heatmap, Engine.calls(:heatmap)),
          do: {:ok, %{json: json, seq: seq}}
   end
 

@@ -152,4 +152,39 @@ defmodule FormdbHttp.AdmissionTest do
     Task.await_many(tasks, 60_000)
     assert %{taken: 0, waiting: 0} = Admission.figures(:question)
   end
+
+  describe "while every place is taken" do
+    setup do
+      name = "busy_#{System.unique_integer([:positive])}"
+      {:ok, _} = FormdbHttp.open(name)
+      on_exit(fn -> FormdbHttp.purge(name) end)
+      features = for n <- 0..99_999, do: [if(n == 0, do: "", else: ","), point(n)]
+      text = IO.iodata_to_binary([~s({"type":"FeatureCollection","features":[), features, "]}"])
+      {:ok, _} = FormdbHttp.put_features(name, text)
+      {:ok, db: name}
+    end
+
+    defp point(n) do
+      ~s({"type":"Feature","id":"f#{n}","geometry":{"type":"Point","coordinates":) <>
+        ~s([#{rem(n, 360) - 180},#{rem(div(n, 360), 170) - 85}]},"properties":{"n":#{n}}})
+    end
+
+    test "what is short is answered, and what is long waits until there is one", %{db: db} do
+      holders = full()
+      tried = Admission.figures(:try)
+      assert {:ok, %{returned: 10}} = FormdbHttp.search(db, {:near, {0.2, 0.1}}, k: 10)
+      assert {:ok, %{count: 1}} = FormdbHttp.count(db, {:box, {0, 0, 0, 0}}, [])
+
+      long =
+        Task.async(fn -> FormdbHttp.count(db, :everything, filters: [{"prop.n", "lt:50000"}]) end)
+
+      wait_until(fn -> Admission.figures(:question).waiting == 1 end)
+      refute Task.yield(long, 100)
+      assert {:ok, %{returned: 10}} = FormdbHttp.search(db, {:near, {9.2, 9.1}}, k: 10)
+      leave(holders)
+      assert {:ok, %{count: 50_000}} = Task.await(long, 30_000)
+      assert Admission.figures(:try).refused == tried.refused
+      wait_until(fn -> Admission.figures(:try).taken == 0 end)
+    end
+  end
 end

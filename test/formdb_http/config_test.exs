@@ -37,6 +37,7 @@ defmodule FormdbHttp.ConfigTest do
                page_bytes: 16 * @mib,
                buckets: 100_000,
                heavy_questions: 0,
+               question_tries: 0,
                large_writes: 0,
                heavy_waiting: 64,
                heavy_wait_ms: 5_000,
@@ -241,10 +242,15 @@ defmodule FormdbHttp.ConfigTest do
     end
 
     test "and with the threads of the VM" do
-      most = :erlang.system_info(:dirty_io_schedulers) - 2
+      most = :erlang.system_info(:dirty_io_schedulers) - 3
       assert load!(%{"FORMDB_HEAVY_QUESTIONS" => "#{most}"}).heavy_questions == most
       message = problem!(%{"FORMDB_HEAVY_QUESTIONS" => "#{most + 1}"})
       assert message =~ "FORMDB_HEAVY_QUESTIONS is #{most + 1}, more than the #{most} that leave"
+
+      settings = %{"FORMDB_HEAVY_QUESTIONS" => "#{most - 1}", "FORMDB_QUESTION_TRIES" => "2"}
+      assert load!(settings).question_tries == 2
+      message = problem!(%{settings | "FORMDB_QUESTION_TRIES" => "3"})
+      assert message =~ "FORMDB_QUESTION_TRIES is 3, more than the 2 that leave"
     end
 
     test "may be equal" do

@@ -43,47 +43,72 @@ defmodule FormdbHttpWeb.AdmissionTest do
     receive do: (:leave -> :ok)
   end
 
-  test "heavy questions are refused when there is no place in time", %{port: port, db: db} do
-    {:ok, 201, %{"transaction_id" => transaction}} = begin(port, db)
-    take_all(:question)
+  # What finds no place free, and is tried first.
+  defp tried do
     geometry = ~s({"geometry":{"type":"Polygon","coordinates":[[[0,0],[9,0],[9,9],[0,0]]]}})
 
-    questions = [
+    [
       {"GET", "/features?prop.n=gte:1", nil},
       {"GET", "/features?count=true&prop.n=gte:1", nil},
       {"GET", "/features/nearby?point=1,2&k=2", nil},
       {"GET", "/features/heatmap?zoom=4&prop.n=gte:1", nil},
       {"POST", "/features/intersects?prop.n=gte:1", geometry},
+      {"GET", "/timeseries/s/aggregate?aggregation=p95", nil},
+      {"GET", "/timeseries/s*/aggregate?aggregation=p95", nil}
+    ]
+  end
+
+  test "heavy questions are refused when there is no place in time", %{port: port, db: db} do
+    {:ok, 201, %{"transaction_id" => transaction}} = begin(port, db)
+    take_all(:question)
+
+    questions = [
       {"GET", "/features?bbox=-180,-90,180,90&transaction=#{transaction}", nil},
       {"GET", "/features/a/lineage", nil},
       {"GET", "/features/a/provenance?limit=2000", nil},
       {"GET", "/timeseries", nil},
       {"GET", "/timeseries/s?limit=2000", nil},
       {"GET", "/timeseries/s*", nil},
-      {"GET", "/timeseries/s/aggregate?aggregation=p95", nil},
-      {"GET", "/timeseries/s*/aggregate?aggregation=p95", nil},
       {"GET", "/timeseries/s/summary", nil},
       {"GET", "/journal?type=put_feature", nil},
       {"GET", "/journal?limit=2000", nil},
       {"GET", "/schema", nil}
     ]
 
-    answers =
-      for {method, path, body} = question <- questions do
-        Task.async(fn ->
-          headers = if body, do: [{"content-type", "application/json"}], else: []
-          {question, request(port, method, db <> path, headers: headers, body: body)}
-        end)
-      end
+    refused(port, db, questions, "FORMDB_HEAVY_QUESTIONS")
+  end
 
-    for {{method, path, _body}, answer} <- Task.await_many(answers, 30_000) do
+  test "what may be short is answered all the same", %{port: port, db: db} do
+    take_all(:question)
+    for {question, answer} <- all(port, db, tried()), do: assert({question, 200} == {question, answer.status})
+  end
+
+  test "and is refused when there is no place to try it either", %{port: port, db: db} do
+    for door <- [:question, :try], do: take_all(door)
+    refused(port, db, tried(), "FORMDB_QUESTION_TRIES")
+  end
+
+  defp refused(port, db, questions, setting) do
+    for {{method, path, _body}, answer} <- all(port, db, questions) do
       assert {method, path, answer.status} == {method, path, 503}
       assert answer.headers["retry-after"] == "1"
       problem = json(answer)
       assert problem["code"] == "busy"
-      assert problem["detail"] =~ "FORMDB_HEAVY_QUESTIONS"
+      assert problem["detail"] =~ setting
       assert problem["detail"] =~ "FORMDB_HEAVY_WAIT_MS"
     end
+  end
+
+  # At once.
+  defp all(port, db, questions) do
+    questions
+    |> Enum.map(fn {method, path, body} = question ->
+      Task.async(fn ->
+        headers = if body, do: [{"content-type", "application/json"}], else: []
+        {question, request(port, method, db <> path, headers: headers, body: body)}
+      end)
+    end)
+    |> Task.await_many(30_000)
   end
 
   defp begin(port, db) do

@@ -101,14 +101,23 @@ defmodule FormdbHttp.Config.Conflicts do
     end
   end
 
-  defp no_thread_left(%{heavy_questions: questions}, name) do
-    most = Admission.most_questions()
+  defp no_thread_left(%{heavy_questions: questions, question_tries: tries} = config, name) do
+    cond do
+      questions > Admission.most_questions() ->
+        too_few_threads(name.(:heavy_questions), questions, Admission.most_questions())
 
-    if questions > most do
-      "#{name.(:heavy_questions)} is #{questions}, more than the #{most} that leave threads for " <>
-        "small reads: the VM has #{:erlang.system_info(:dirty_io_schedulers)} dirty I/O " <>
-        "threads. Lower it, or start the VM with more of them (ERL_FLAGS=\"+SDio 64\")"
+      tries > Admission.most_tries(config) ->
+        too_few_threads(name.(:question_tries), tries, Admission.most_tries(config))
+
+      true ->
+        nil
     end
+  end
+
+  defp too_few_threads(setting, value, most) do
+    "#{setting} is #{value}, more than the #{most} that leave threads for " <>
+      "small reads: the VM has #{:erlang.system_info(:dirty_io_schedulers)} dirty I/O " <>
+      "threads. Lower it, or start the VM with more of them (ERL_FLAGS=\"+SDio 64\")"
   end
 
   defp body_too_large(%{max_body_bytes: body, work_bytes: work}, name) do

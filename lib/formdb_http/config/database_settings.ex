@@ -87,8 +87,17 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         default: 0,
         range: 0..1_022,
         doc:
-          "Questions that take long worked on at once; 0: one a core, from 4 up to two fewer " <>
+          "Questions that take long worked on at once; 0: one a core, from 4 up to three fewer " <>
             "than the VM has dirty I/O threads, which is the most that is taken"
+      },
+      %{
+        field: :question_tries,
+        type: :integer,
+        default: 0,
+        range: 0..1_022,
+        doc:
+          "Questions that find these places taken and are tried at once for 20 ms, since they may be " <>
+            "short; 0: as many as threads are left for, up to 4"
       },
       %{
         field: :large_writes,
@@ -104,7 +113,7 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         type: :integer,
         default: 64,
         range: 0..100_000,
-        doc: "Questions that may wait for one of these places, and as many writes"
+        doc: "Questions that may wait for one of these places, as many for a try, and as many writes"
       },
       %{
         field: :heavy_wait_ms,

@@ -72,11 +72,12 @@ impl Budget {
     }
 
     /// So much time from now on: for what is done otherwise where that is not enough.
-    pub(crate) fn brief(memory: &Memory, limit: Duration) -> Self {
+    #[must_use]
+    pub fn brief(memory: &Memory, limit: Duration, cancel: Cancel) -> Self {
         Self {
             start: Instant::now(),
             limit,
-            cancel: Cancel::default(),
+            cancel,
             steps: Cell::new(0),
             held: RefCell::new(memory.work.nothing()),
         }

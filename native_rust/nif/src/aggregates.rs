@@ -87,7 +87,7 @@ fn length(name: &str, text: Option<&str>) -> Result<Option<Interval>, Failure> {
 twins! {
     /// `{:ok, {buckets, seq}}`. Of one series a list of `{microseconds, value | nil}`, a list
     /// of values for several aggregations, of several series a list of `{id, list}`; as JSON what the engine makes of it.
-    aggregate: "Normal", aggregate_dirty: "DirtyIo";
+    aggregate: "Normal", aggregate_tried: Tried, aggregate_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, query: AggregateMap<'a>) -> Term<'a> {
         let json = query.json;
         let filters = match query.filters() {

@@ -1,11 +1,11 @@
 //! Questions that end when nobody waits for their answers.
 
-use formdb_engine::{Budget, Cancel, Database, Limits, Memory};
+use formdb_engine::{Budget, Cancel, Database, Error, Limits, Memory};
 use rustler::{Env, LocalPid, Monitor, Resource, ResourceArc, Term};
 
 use crate::CatalogResource;
 use crate::answer::{Failure, or_long, tagged};
-use crate::schedulers::On;
+use crate::schedulers::{On, TRIED};
 
 /// Watches the process that asks.
 ///
@@ -73,6 +73,11 @@ impl<'a> Asker<'a> {
         database.budget(self.cancel())
     }
 
+    /// What its question to a database may spend when it is only tried.
+    fn tried(&self, database: &Database) -> Budget {
+        database.brief_budget(TRIED, self.cancel())
+    }
+
     /// What its question to an index without a database may spend.
     pub(crate) fn default_budget(&self) -> Budget {
         default_budget(self.cancel())
@@ -80,7 +85,8 @@ impl<'a> Asker<'a> {
 }
 
 /// The answer to a question, made a term by `encode`: on a normal scheduler from what is
-/// `in_memory`, or `:long` where that is not enough; on a dirty one with a budget.
+/// `in_memory`, or `:long` where that is not enough; on a dirty one with a budget, and `:long`
+/// again where that was one for a try and is spent.
 pub(crate) fn ask<'a, Q, T>(
     env: Env<'a>,
     on: On,
@@ -94,6 +100,18 @@ pub(crate) fn ask<'a, Q, T>(
     match on {
         On::Normal => {
             let found = database.and_then(|database| Ok(in_memory(&database, &question()?)?));
+            or_long(env, found.map(|found| found.map(encode)))
+        }
+        On::Tried => {
+            let asker = Asker::new(env);
+            let found = database.and_then(|database| {
+                let budget = asker.tried(&database);
+                match in_budget(&database, &question()?, &budget) {
+                    Ok(answer) => Ok(Some(answer)),
+                    Err(Error::Timeout { .. }) => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            });
             or_long(env, found.map(|found| found.map(encode)))
         }
         On::Dirty => {

@@ -40,7 +40,7 @@ twins! {
             On::Normal => database
                 .feature_in_memory(id, as_of)?
                 .filter(|found| found.json.len() <= COPIED),
-            On::Dirty => Some(database.feature(id, as_of)?),
+            On::Tried | On::Dirty => Some(database.feature(id, as_of)?),
         }));
         or_long(env, found.map(|found| found.map(|found| document(env, &found))))
     }
@@ -148,7 +148,7 @@ twins! {
             On::Normal => database
                 .attributes_in_memory(series, as_of)?
                 .filter(|found| found.json.len() <= COPIED),
-            On::Dirty => Some(database.attributes(series, as_of)?),
+            On::Tried | On::Dirty => Some(database.attributes(series, as_of)?),
         }));
         or_long(env, found.map(|found| found.map(|found| document(env, &found))))
     }
@@ -219,7 +219,7 @@ fn webhooks<'a>(
 
 twins! {
     /// `{:ok, {points, seq, next}}`; `points` is a JSON array of `{"timestamp", "value"}`.
-    range_json: "Normal", range_json_dirty: "DirtyIo";
+    range_json: "Normal", range_json_tried: Tried, range_json_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
         match zone(range.tz) {
             Ok(zone) => points(env, on, (&catalog, name), &range, |page| {
@@ -232,7 +232,7 @@ twins! {
 
 twins! {
     /// The same; `points` is a list of `{microseconds, value}`.
-    range_points: "Normal", range_points_dirty: "DirtyIo";
+    range_points: "Normal", range_points_tried: Tried, range_points_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, range: RangeMap<'a>) -> Term<'a> {
         points(env, on, (&catalog, name), &range, |page| {
             let points = page.points.iter().map(|p| (p.timestamp, p.value));
@@ -343,7 +343,7 @@ twins! {
     ) -> Term<'a> {
         let found = catalog.database(name).and_then(|database| Ok(match on {
             On::Normal => database.latest_in_memory(series, as_of)?,
-            On::Dirty => Some(database.latest_at(series, as_of)?),
+            On::Tried | On::Dirty => Some(database.latest_at(series, as_of)?),
         }));
         let term = |(latest, at): (Arc<Latest>, u64)| (LatestMap::new(env, &latest), at).encode(env);
         or_long(env, found.map(|found| found.map(term)))

@@ -120,7 +120,7 @@ impl SearchMap<'_> {
 twins! {
     /// `{:ok, {json, returned, seq, next}}`. Not on a normal scheduler for a large geometry,
     /// which takes time to read.
-    search: "Normal", search_dirty: "DirtyIo";
+    search: "Normal", search_tried: Tried, search_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
         ask(
             env,
@@ -158,7 +158,7 @@ fn search_once<'a>(
 
 twins! {
     /// `{:ok, {count, seq}}`, whatever the limit and the cursor.
-    search_count: "Normal", search_count_dirty: "DirtyIo";
+    search_count: "Normal", search_count_tried: Tried, search_count_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, query: SearchMap<'a>) -> Term<'a> {
         ask(
             env,
@@ -208,7 +208,7 @@ impl HeatmapMap<'_> {
 
 twins! {
     /// `{:ok, {json, seq}}`; `json` is an array of cells.
-    heatmap: "Normal", heatmap_dirty: "DirtyIo";
+    heatmap: "Normal", heatmap_tried: Tried, heatmap_dirty: "DirtyIo";
     fn(env, on; catalog: CatalogRef, name: &str, query: HeatmapMap<'a>) -> Term<'a> {
         ask(
             env,

@@ -116,7 +116,7 @@ fn apply(
 ) -> Result<Option<ApplyTerm>, Failure> {
     let prepared = match on {
         On::Normal => database.prepare_operations_in(text, &time_reading(times)?, None)?,
-        On::Dirty => {
+        On::Tried | On::Dirty => {
             let asker = Asker::new(env);
             let reading = Reading {
                 at: Some(database.transaction(id)?.seq),
@@ -140,7 +140,7 @@ fn apply(
     });
     let wait = match on {
         On::Normal => Wait::Never,
-        On::Dirty => Wait::Allowed,
+        On::Tried | On::Dirty => Wait::Allowed,
     };
     let applied = database.apply_once(id, prepared, key, wait)?;
     Ok(applied.map(|applied| {

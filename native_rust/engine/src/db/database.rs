@@ -244,6 +244,13 @@ impl Database {
         Budget::new(&self.state.limits, &self.state.memory, cancel)
     }
 
+    /// So much time for a question, however much others may have: for one that is asked again with
+    /// [`Database::budget`] where that was not enough.
+    #[must_use]
+    pub fn brief_budget(&self, limit: Duration, cancel: Cancel) -> Budget {
+        Budget::brief(&self.state.memory, limit, cancel)
+    }
+
     /// The pools of memory that it shares with the other databases of the process.
     #[must_use]
     pub fn memory(&self) -> &Memory {

@@ -89,7 +89,7 @@ fn found(state: &State, search: &Search) -> Result<Option<(Vec<u64>, u64)>> {
     if more || placed.len() > MAX_HITS {
         return Ok(None);
     }
-    let budget = Budget::brief(&state.memory, MAX_TIME);
+    let budget = Budget::brief(&state.memory, MAX_TIME, Cancel::default());
     let mut hits = Vec::with_capacity(placed.len());
     for placed in placed {
         let is_found = match target.hit(placed, &budget) {
