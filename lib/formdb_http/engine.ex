@@ -50,7 +50,7 @@ defmodule FormdbHttp.Engine do
   @doc "The three calls of `ask/3` of a function of `FormdbHttp.Native`."
   defmacro calls(name) do
     for name <- [name, :"#{name}_tried", :"#{name}_dirty"] do
-      quote do: &FormdbHttp.Native.unquote(name)/3
+      quote do: &(FormdbHttp.Native.unquote(name) / 3)
     end
     |> then(&{:{}, [], &1})
   end

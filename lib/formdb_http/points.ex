@@ -4,6 +4,8 @@ defmodule FormdbHttp.Points do
 
   alias FormdbHttp.{Absence, Engine, Input, Native, Transaction, Writing}
 
+  require Engine
+
   # 16 bytes a point, encoded about as fast as memory is copied.
   @dirty_column_bytes 65_536
   # Points in one answer built on a normal scheduler (about 0.1 ms).

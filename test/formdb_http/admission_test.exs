@@ -173,7 +173,7 @@ defmodule FormdbHttp.AdmissionTest do
       holders = full()
       tried = Admission.figures(:try)
       assert {:ok, %{returned: 10}} = FormdbHttp.search(db, {:near, {0.2, 0.1}}, k: 10)
-      assert {:ok, %{count: 1}} = FormdbHttp.count(db, {:box, {0, 0, 0, 0}}, [])
+      assert {:ok, %{count: 2}} = FormdbHttp.count(db, {:box, {0, 0, 0, 0}}, [])
 
       long =
         Task.async(fn -> FormdbHttp.count(db, :everything, filters: [{"prop.n", "lt:50000"}]) end)

@@ -80,7 +80,9 @@ defmodule FormdbHttpWeb.AdmissionTest do
 
   test "what may be short is answered all the same", %{port: port, db: db} do
     take_all(:question)
-    for {question, answer} <- all(port, db, tried()), do: assert({question, 200} == {question, answer.status})
+
+    for {question, answer} <- all(port, db, tried()),
+        do: assert({question, 200} == {question, answer.status})
   end
 
   test "and is refused when there is no place to try it either", %{port: port, db: db} do

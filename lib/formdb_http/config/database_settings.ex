@@ -113,7 +113,8 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         type: :integer,
         default: 64,
         range: 0..100_000,
-        doc: "Questions that may wait for one of these places, as many for a try, and as many writes"
+        doc:
+          "Questions that may wait for one of these places, as many for a try, and as many writes"
       },
       %{
         field: :heavy_wait_ms,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::area::{Area, QueryGeometry, Target};
-use super::{Search, check_filters};
+use super::{Search, check_filters, nearby};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, Result};
@@ -33,6 +33,14 @@ impl Database {
         }
         let state = &self.state;
         check_limit(search.limit, state.limits.page_items)?;
+        if let Area::Near(near) = &search.area {
+            let budget = Budget::brief(&state.memory, MAX_TIME, Cancel::default());
+            let page = nearby::search_in_memory(state, search, near, MAX_BYTES, &budget);
+            return match page {
+                Err(Error::Timeout { .. }) => Ok(None),
+                page => page,
+            };
+        }
         let Some((mut hits, at)) = found(state, search)? else {
             return Ok(None);
         };

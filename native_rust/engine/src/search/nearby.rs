@@ -9,17 +9,20 @@
 //! long, since where it had come to could not be told once others have written: those
 //! are gathered from the surroundings, which are walked in steps.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde::Serializer;
 
 use super::area::{Near, each_in_box};
 use super::{Conditions, Search, at};
 use crate::budget::Budget;
+use crate::cache::of_blocks::Document;
 use crate::error::{Error, InvalidCode, Result};
-use crate::geo::Center;
+use crate::geo::{Center, Prepared};
 use crate::index::Placed;
 use crate::read::cursor::Cursor;
 use crate::read::features::{document, feature_block};
@@ -82,45 +85,57 @@ pub(super) fn search(
         }
         _ => (None, 0),
     };
-    let at = at(state, as_of)?;
+    let walk = Walk::new(state, search, near, (point, after), as_of, budget)?;
+    let (k, wanted) = wanted(search, near, taken);
+    // One more, to know whether there is a next page.
+    let found = walk.nearest(wanted + 1)?;
+    let page = walk.page(search, (k, wanted, taken), found, |seq| {
+        document(state, seq).map(Some)
+    })?;
+    Ok(page.unwrap_or_else(|| unreachable!("a document that is read is there")))
+}
+
+/// Features of a page that is made in memory.
+const FEW: usize = 64;
+/// Calls of [`Walk::bound`] for them: some tens of microseconds.
+const LITTLE_WORK: usize = 384;
+
+/// The first page of a search without filters, if it has no more than so many bytes and is wholly
+/// in memory; none where more than that, or longer than the budget has, is needed to tell. No file
+/// work.
+pub(super) fn search_in_memory(
+    state: &State,
+    search: &Search,
+    near: &Near,
+    bytes: usize,
+    budget: &Budget,
+) -> Result<Option<FeaturePage>> {
+    let point = check(near)?;
+    let (k, wanted) = wanted(search, near, 0);
+    if wanted > FEW || !search.filters.is_empty() {
+        return Ok(None);
+    }
+    let walk = Walk::new(state, search, near, (point, None), search.as_of, budget)?;
+    let Some(found) = walk.nearest_in_memory(wanted + 1)? else {
+        return Ok(None);
+    };
+    let left = Cell::new(bytes);
+    walk.page(search, (k, wanted, 0), found, |seq| {
+        let document = state.documents.get(seq);
+        let small = document.filter(|document| {
+            let rest = left.get().checked_sub(document.json.len());
+            left.set(rest.unwrap_or_default());
+            rest.is_some()
+        });
+        Ok(small)
+    })
+}
+
+/// How many are left of `k` after the pages before, and how many this page has at most.
+fn wanted(search: &Search, near: &Near, taken: u64) -> (u64, usize) {
     let k = near.k.map_or(u64::MAX, |k| k as u64).saturating_sub(taken);
     let wanted = usize::try_from(k).map_or(search.limit, |k| k.min(search.limit));
-    let walk = Walk {
-        state,
-        center: Center::new(point),
-        radius: near.radius.unwrap_or(f64::INFINITY),
-        conditions: Conditions::new(state, &search.filters, at)?,
-        after,
-        budget,
-        at,
-    };
-    // One more, to know whether there is a next page.
-    let mut found = walk.nearest(wanted + 1)?;
-    let more = found.len() > wanted && k > wanted as u64;
-    found.truncate(wanted);
-    let mut page = Page::new(wanted, state, budget);
-    let mut last = None;
-    let mut feature = Vec::new();
-    for next in &found {
-        budget.step()?;
-        feature.clear();
-        let document = document(state, next.seq)?;
-        let version = (state.log.as_str(), next.seq);
-        push_with_distance(&document.json, next.distance, version, &mut feature)?;
-        if !page.push(&feature, next.seq)? {
-            break;
-        }
-        last = Some(next);
-    }
-    // It ends at its bytes, too.
-    let more = more || page.returned() < found.len();
-    let next = last.filter(|_| more).map(|last| Cursor::Nearby {
-        at,
-        distance: last.distance.to_bits(),
-        after: last.seq,
-        taken: taken + page.returned() as u64,
-    });
-    Ok(page.finish_with(at, next, || search.asked(state)))
+    (k, wanted)
 }
 
 pub(super) fn count(
@@ -131,21 +146,12 @@ pub(super) fn count(
     budget: &Budget,
 ) -> Result<(u64, u64)> {
     let point = check(near)?;
-    let at = at(state, as_of)?;
-    let walk = Walk {
-        state,
-        center: Center::new(point),
-        radius: near.radius.unwrap_or(f64::INFINITY),
-        conditions: Conditions::new(state, &search.filters, at)?,
-        after: None,
-        budget,
-        at,
-    };
+    let walk = Walk::new(state, search, near, (point, None), as_of, budget)?;
     let count = match near.k {
         Some(k) => walk.nearest(k)?.len() as u64,
         None => walk.count()?,
     };
-    Ok((count, at))
+    Ok((count, walk.at))
 }
 
 /// The position to search around, with what rounding put beyond 180 or 90 degrees set to
@@ -251,7 +257,68 @@ impl Nearest {
     }
 }
 
-impl Walk<'_> {
+impl<'q> Walk<'q> {
+    fn new(
+        state: &'q State,
+        search: &'q Search,
+        near: &Near,
+        (point, after): ([f64; 2], Option<Neighbor>),
+        as_of: Option<u64>,
+        budget: &'q Budget,
+    ) -> Result<Self> {
+        let at = at(state, as_of)?;
+        Ok(Self {
+            state,
+            center: Center::new(point),
+            radius: near.radius.unwrap_or(f64::INFINITY),
+            conditions: Conditions::new(state, &search.filters, at)?,
+            after,
+            budget,
+            at,
+        })
+    }
+
+    /// A page of what was found, of which there is one more than `wanted` where there is a next
+    /// page; none if `document` has not all of them.
+    fn page(
+        &self,
+        search: &Search,
+        (k, wanted, taken): (u64, usize, u64),
+        mut found: Vec<Neighbor>,
+        document: impl Fn(u64) -> Result<Option<Arc<Document>>>,
+    ) -> Result<Option<FeaturePage>> {
+        let state = self.state;
+        let more = found.len() > wanted && k > wanted as u64;
+        found.truncate(wanted);
+        let mut page = Page::new(wanted, state, self.budget);
+        let mut last = None;
+        let mut feature = Vec::new();
+        for next in &found {
+            self.budget.step()?;
+            feature.clear();
+            let Some(document) = document(next.seq)? else {
+                return Ok(None);
+            };
+            let version = (state.log.as_str(), next.seq);
+            push_with_distance(&document.json, next.distance, version, &mut feature)?;
+            if !page.push(&feature, next.seq)? {
+                break;
+            }
+            last = Some(next);
+        }
+        // It ends at its bytes, too.
+        let more = more || page.returned() < found.len();
+        let next = last.filter(|_| more).map(|last| Cursor::Nearby {
+            at: self.at,
+            distance: last.distance.to_bits(),
+            after: last.seq,
+            taken: taken + page.returned() as u64,
+        });
+        Ok(Some(
+            page.finish_with(self.at, next, || search.asked(state)),
+        ))
+    }
+
     /// The `wanted` nearest after the last of the page before, or as many as there
     /// are, nearest first.
     fn nearest(&self, wanted: usize) -> Result<Vec<Neighbor>> {
@@ -261,36 +328,48 @@ impl Walk<'_> {
         // What is known already of each candidate: its distance, if it is found.
         let mut known: HashMap<u64, Option<f64>> = HashMap::new();
         loop {
-            let (candidates, next) = self.candidates(round, WORK)?;
-            let mut found = BinaryHeap::new();
-            // Nothing that is still to come is nearer than its bound.
-            let settled = |found: &BinaryHeap<Neighbor>, bound: f64| {
-                let last = found.peek().filter(|_| found.len() == wanted);
-                last.is_some_and(|last| last.distance < bound)
-            };
-            for candidate in &candidates {
-                if settled(&found, candidate.bound) {
-                    return Ok(found.into_sorted_vec());
+            let candidates = self.candidates(round, WORK)?;
+            let found = among(&candidates, wanted, |placed| {
+                if let Some(distance) = known.get(&placed.seq) {
+                    return Ok(*distance);
                 }
-                let seq = candidate.found.seq;
-                let distance = match known.get(&seq) {
-                    Some(distance) => *distance,
-                    None => {
-                        let distance = self.distance(candidate.found)?;
-                        self.budget.hold(KNOWN)?;
-                        known.insert(seq, distance);
-                        distance
-                    }
-                };
-                found.extend(distance.map(|distance| Neighbor { distance, seq }));
-                if found.len() > wanted {
-                    found.pop();
-                }
-            }
-            if next.is_none_or(|bound| settled(&found, bound)) {
-                return Ok(found.into_sorted_vec());
+                let distance = self.distance(placed)?;
+                self.budget.hold(KNOWN)?;
+                known.insert(placed.seq, distance);
+                Ok(distance)
+            })?;
+            if let Some(found) = found {
+                return Ok(found);
             }
             round = round.saturating_mul(2);
+        }
+    }
+
+    /// The same from few candidates and geometries in memory; none if these do not tell.
+    fn nearest_in_memory(&self, wanted: usize) -> Result<Option<Vec<Neighbor>>> {
+        let (candidates, stopped) = self.in_order(wanted.saturating_add(16), LITTLE_WORK);
+        if stopped.is_some() {
+            return Ok(None);
+        }
+        let mut unknown = false;
+        let found = among(&candidates, wanted, |placed| {
+            let geometry = match self.is_point(&placed) {
+                true => None,
+                false => {
+                    let geometry = self.state.geometries.get(placed.seq);
+                    unknown |= geometry.is_none();
+                    geometry
+                }
+            };
+            match unknown {
+                true => Ok(None),
+                false => self.distance_of(placed, |_| Ok(geometry)),
+            }
+        });
+        match found {
+            Ok(found) => Ok(found.filter(|_| !unknown)),
+            Err(Error::Timeout { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -317,6 +396,16 @@ impl Walk<'_> {
 
     /// The first candidates by their bounds, and the bound of the next one.
     fn candidates(&self, max: usize, work: usize) -> Result<Candidates> {
+        let (candidates, stopped) = self.in_order(max, work);
+        match stopped {
+            None => Ok(candidates),
+            Some(bound) => self.gathered(max, candidates.0.len(), bound),
+        }
+    }
+
+    /// As many of them as about so much work finds, and the bound up to which that are all where
+    /// it ended before.
+    fn in_order(&self, max: usize, work: usize) -> (Candidates, Option<f64>) {
         let mut candidates = Vec::new();
         let mut next = None;
         let features = self.state.indexes.features.read();
@@ -336,11 +425,7 @@ impl Walk<'_> {
                 ControlFlow::Continue(())
             },
         );
-        drop(features);
-        match stopped {
-            None => Ok((candidates, next)),
-            Some(bound) => self.gathered(max, candidates.len(), bound),
-        }
+        ((candidates, next), stopped)
     }
 
     /// The same from the surroundings, of which those up to `radius` are known to have
@@ -384,10 +469,24 @@ impl Walk<'_> {
         (!outside).then_some(least)
     }
 
+    fn is_point(&self, placed: &Placed) -> bool {
+        placed.rect.min == placed.rect.max
+    }
+
     /// The distance of a candidate that is found, and comes after the page before.
-    fn distance(&self, Placed { seq, rect }: Placed) -> Result<Option<f64>> {
+    fn distance(&self, placed: Placed) -> Result<Option<f64>> {
+        self.distance_of(placed, |seq| geometry(self.state, seq))
+    }
+
+    /// The same of one whose geometry, where it is no point, is asked for.
+    fn distance_of(
+        &self,
+        placed: Placed,
+        geometry: impl FnOnce(u64) -> Result<Option<Arc<Prepared>>>,
+    ) -> Result<Option<f64>> {
         self.budget.step()?;
-        let point = (rect.min == rect.max).then_some(rect.min);
+        let Placed { seq, rect } = placed;
+        let point = self.is_point(&placed).then_some(rect.min);
         let inside = |distance: f64| {
             let found = Neighbor { distance, seq };
             let later = |after: Neighbor| found > after;
@@ -399,7 +498,7 @@ impl Walk<'_> {
             return Ok(distance.filter(|distance| inside(*distance)));
         }
         if distance.is_none() {
-            distance = match geometry(self.state, seq)? {
+            distance = match geometry(seq)? {
                 Some(geometry) => self.center.distance_to(&geometry, self.budget)?,
                 None => None,
             };
@@ -412,6 +511,34 @@ impl Walk<'_> {
         let holds = self.conditions.hold(self.state, seq, body)?;
         Ok(distance.filter(|_| holds))
     }
+}
+
+/// The `wanted` nearest among candidates whose distances, where they are found, are asked for,
+/// nearest first; none if others may be nearer.
+fn among(
+    (candidates, next): &Candidates,
+    wanted: usize,
+    mut distance: impl FnMut(Placed) -> Result<Option<f64>>,
+) -> Result<Option<Vec<Neighbor>>> {
+    let mut found = BinaryHeap::new();
+    // Nothing that is still to come is nearer than its bound.
+    let settled = |found: &BinaryHeap<Neighbor>, bound: f64| {
+        let last = found.peek().filter(|_| found.len() == wanted);
+        last.is_some_and(|last: &Neighbor| last.distance < bound)
+    };
+    for candidate in candidates {
+        if settled(&found, candidate.bound) {
+            return Ok(Some(found.into_sorted_vec()));
+        }
+        let seq = candidate.found.seq;
+        let distance = distance(candidate.found)?;
+        found.extend(distance.map(|distance| Neighbor { distance, seq }));
+        if found.len() > wanted {
+            found.pop();
+        }
+    }
+    let done = next.is_none_or(|bound| settled(&found, bound));
+    Ok(done.then(|| found.into_sorted_vec()))
 }
 
 /// Appends a feature with its version and, as the last member, its distance.
@@ -452,8 +579,6 @@ fn push_with_distance(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::db::database::Database;
     use crate::fs::RealFileSystem;

@@ -255,10 +255,13 @@ fn nearby_finds_the_nearest() {
                 );
             }
             assert_eq!(found, expected, "seed {seed} turn {turn} {search:?}");
-            let count = fixture
-                .db
-                .count(&search, &fixture.db.budget(Cancel::default()))
-                .unwrap();
+            let budget = fixture.db.budget(Cancel::default());
+            if let Some(page) = fixture.db.find_page_in_memory(&search).unwrap() {
+                let whole = fixture.db.search(&search, &budget).unwrap();
+                assert_eq!(page, whole, "seed {seed} turn {turn} {search:?}");
+                compared("searches nearby, from memory", 1);
+            }
+            let count = fixture.db.count(&search, &budget).unwrap();
             assert_eq!(
                 count,
                 (expected.len() as u64, fixture.end_of(at)),
