@@ -1,12 +1,14 @@
 defmodule FormdbHttp.MixProject do
   use Mix.Project
 
-  # The Erlang libraries this project is built on, as Hex declares them.
+  # The Erlang libraries this project is built on, as Hex declares them. Ranch 2.1 takes Cowboy from
+  # Hex to be 2.13 or newer; Debian's may be older (bin/mend_cowboy.exs). FormdbHttpWeb.VmMetrics
+  # adapts to what differs between the versions of prometheus.
   @beam_libraries [
     cowboy: "~> 2.8",
     cowlib: "~> 2.9",
     jose: "~> 1.11",
-    prometheus: "~> 4.9",
+    prometheus: "~> 4.9 or ~> 5.0 or ~> 6.0",
     ranch: "~> 2.1"
   ]
 
@@ -17,7 +19,7 @@ defmodule FormdbHttp.MixProject do
   @ex_doc {:ex_doc, "~> 0.31", only: :dev, runtime: false}
 
   def project do
-    {deps, _applications} = beam_libraries()
+    check_build_folder()
 
     [
       app: :formdb_http,
@@ -29,11 +31,7 @@ defmodule FormdbHttp.MixProject do
       # has to be compiled first. Modules that load the library with @on_load
       # therefore set `@compile {:autoload, false}`.
       compilers: Mix.compilers() ++ [:formdb_native],
-      # Mix >= 1.15 would drop debian_libs/ from the code path.
-      prune_code_paths: false,
-      # The demo and backups use OTP's HTTP client, and start it themselves.
-      xref: [exclude: [:httpc]],
-      deps: deps,
+      deps: beam_libraries(),
       aliases: aliases(),
       description:
         "A database of GeoJSON features and time series with an append-only, provable journal",
@@ -66,52 +64,95 @@ defmodule FormdbHttp.MixProject do
     [main: "README-md", extras: extras, groups_for_extras: ["How to": ~r"docs/howto/"]]
   end
 
-  # Where the libraries are Debian's they are no dependencies, and a package would have none.
   defp aliases do
-    for task <- ["hex.build", "hex.publish"] do
-      {String.to_atom(task), [&refuse_debian_libs/1, task]}
+    [
+      compile: &compile/1,
+      "hex.build": [&refuse_debian_libs/1, "hex.build"],
+      "hex.publish": [&refuse_debian_libs/1, "hex.publish"]
+    ]
+  end
+
+  # Where nothing can be written (a clone that is mounted read-only, or another user's) what was
+  # built before is used as it is. Mix would find out in the middle of a build, module by module.
+  defp compile(args) do
+    if writable?(Mix.Project.build_path()) do
+      Mix.Task.run("compile", args)
+    else
+      Mix.Task.run("loadpaths", args)
+      {:noop, []}
     end
   end
 
+  # As a dependency it is built elsewhere.
+  defp check_build_folder do
+    root = System.get_env("MIX_BUILD_ROOT") || Path.join(__DIR__, "_build")
+    folder = System.get_env("MIX_BUILD_PATH") || Path.join(root, to_string(Mix.env()))
+    built? = File.dir?(Path.join(folder, "lib/formdb_http/ebin"))
+
+    if Mix.Project.get() == nil and not built? and not writable?(folder) do
+      stop(
+        "nothing is built in #{folder}, and nothing can be written there. Build it where this folder " <>
+          "can be written, or let MIX_BUILD_PATH name one that can be"
+      )
+    end
+  end
+
+  # While this file is read Mix would add where in it something was raised.
+  defp stop(sentence) do
+    IO.puts(:stderr, "** (Mix) " <> sentence)
+    System.halt(1)
+  end
+
+  defp writable?(path) do
+    case File.stat(path) do
+      {:ok, stat} -> stat.type == :directory and stat.access in [:write, :read_write]
+      {:error, :enoent} -> writable?(Path.dirname(path))
+      {:error, _reason} -> false
+    end
+  end
+
+  # Where the libraries are Debian's they are folders of this machine, which no package can have.
   defp refuse_debian_libs(_args) do
     if File.dir?(Path.join(__DIR__, "debian_libs")) do
       Mix.raise(
-        "the package would have no dependencies: delete debian_libs/ and fetch them from Hex (mix deps.get)"
+        "the package would depend on folders of this machine: delete debian_libs/ and fetch the " <>
+          "libraries from Hex (mix deps.get)"
       )
     end
   end
 
   def application do
-    {_deps, applications} = beam_libraries()
-
     [
       mod: {FormdbHttp.Application, []},
-      extra_applications: [:crypto, :logger, :public_key, :ssl | applications]
+      extra_applications: [:crypto, :logger, :public_key, :ssl]
     ]
   end
 
-  # The one place that decides where the BEAM libraries come from: Hex, or, where
-  # Hex cannot be reached, the folder debian_libs/ that bin/setup fills with
-  # Debian's builds of the same libraries. Debian's are no Mix dependencies: they
-  # go on the code path and are started as extra applications.
+  # The one place that decides where the BEAM libraries come from: Hex, or, where Hex cannot be
+  # reached, the folder debian_libs/ that bin/setup fills with Debian's builds of the same
+  # libraries. Those are dependencies with a path, of which nothing is compiled, so that an
+  # application that has this one as a dependency finds them, too.
   # Delete the folder to go back to Hex.
   defp beam_libraries do
-    case Path.wildcard(Path.join(__DIR__, "debian_libs/*/ebin")) do
-      [] ->
-        {@beam_libraries ++ [@benchee, @ex_doc], []}
-
-      ebins ->
-        Enum.each(ebins, &Code.prepend_path/1)
-        applications = Keyword.keys(@beam_libraries)
-        Enum.each(applications, &load_application/1)
-        {[], applications}
+    case Path.wildcard(Path.join(__DIR__, "debian_libs/*/ebin/*.app")) do
+      [] -> @beam_libraries ++ [@benchee, @ex_doc]
+      files -> files |> Enum.map(&debian_library/1) |> check_complete()
     end
   end
 
-  # Mix loads those it manages, to know what this project may call.
-  defp load_application(application) do
-    with {:error, {reason, _}} when reason != :already_loaded <- Application.load(application) do
-      Mix.raise("debian_libs/ has no library #{application}; run bin/setup, which fetches it")
+  # By the command that does nothing Mix knows that there is nothing to build, but to be linked.
+  defp debian_library(file) do
+    name = file |> Path.basename(".app") |> String.to_atom()
+    {name, path: file |> Path.dirname() |> Path.dirname(), compile: "true"}
+  end
+
+  defp check_complete(libraries) do
+    case Keyword.keys(@beam_libraries) -- Enum.map(libraries, &elem(&1, 0)) do
+      [] ->
+        libraries
+
+      [missing | _] ->
+        stop("debian_libs/ has no library #{missing}; run bin/setup, which fetches it")
     end
   end
 

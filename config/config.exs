@@ -9,20 +9,6 @@ config :formdb_http, config: :environment
 # database without opening a port.
 config :formdb_http, serve: false
 
-# GET /metrics shows what can run out. The rest are facts about the machine, and figures of
-# the allocators that on many cores take long to gather and are many.
-config :prometheus,
-  vm_system_info_collector_metrics: [
-    :atom_count,
-    :atom_limit,
-    :ets_limit,
-    :port_count,
-    :port_limit,
-    :process_count,
-    :process_limit,
-    :schedulers_online
-  ]
-
 config :logger, level: :info
 
 import_config "#{config_env()}.exs"

@@ -12,7 +12,7 @@ defmodule FormdbHttpWeb.Metrics do
 
   alias FormdbHttp.Serving
   alias FormdbHttpWeb.Audit.Event
-  alias FormdbHttpWeb.{Endpoint, RequestMetrics}
+  alias FormdbHttpWeb.{Endpoint, RequestMetrics, VmMetrics}
   alias FormdbHttpWeb.Live.Open
   alias FormdbHttpWeb.Tls.Certificates
 
@@ -30,13 +30,7 @@ defmodule FormdbHttpWeb.Metrics do
   @exact_bounds Map.keys(@bounds)
 
   # In the order of the text.
-  @collectors [
-    FormdbHttp.Metrics,
-    __MODULE__,
-    :prometheus_vm_memory_collector,
-    :prometheus_vm_statistics_collector,
-    :prometheus_vm_system_info_collector
-  ]
+  @collectors [FormdbHttp.Metrics, __MODULE__, VmMetrics]
 
   @doc "Once before the first request; again does no harm, and counters go on."
   @spec register() :: :ok

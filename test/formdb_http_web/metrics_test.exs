@@ -51,19 +51,43 @@ defmodule FormdbHttpWeb.MetricsTest do
     end
 
     test "names metrics as the naming guide asks", %{port: port} do
-      for {"formdb_" <> _ = name, family} <- scrape(port) do
+      for {name, family} <- scrape(port), name =~ ~r/^(formdb|erlang_vm)_/ do
         assert {name, String.ends_with?(name, "_total")} == {name, family.type == "counter"}
         assert {name, String.match?(family.help, ~r/^[A-Z0-9].+\.$/)} == {name, true}
         refute name =~ ~r/milli|micro|kilo|_ms|_mb/
       end
     end
 
-    test "has the VM's figures without those of its allocators", %{port: port} do
-      scraped = scrape(port)
-      assert value(scraped, "erlang_vm_memory_bytes_total", %{"kind" => "processes"}) > 0
-      assert value(scraped, "erlang_vm_process_limit") > value(scraped, "erlang_vm_process_count")
+    test "has the VM's figures, by the same names with every version of the library", context do
+      scraped = scrape(context.port)
+      memory = &value(scraped, "erlang_vm_memory_#{&1}", &2)
+      kinds = for kind <- ["atom", "binary", "code", "ets", "other"], do: %{"usage" => kind}
+
+      assert_in_delta memory.("bytes", %{"kind" => "processes"}) +
+                        memory.("bytes", %{"kind" => "system"}),
+                      :erlang.memory(:total),
+                      100_000_000
+
+      assert Enum.sum(Enum.map(kinds, &memory.("system_bytes", &1))) ==
+               memory.("bytes", %{"kind" => "system"})
+
+      for usage <- ["used", "free"],
+          of <- ["processes_bytes", "atom_bytes"],
+          do: assert(memory.(of, %{"usage" => usage}) >= 0)
+
+      assert memory.("ets_tables", %{}) > 10
+
+      for {what, limit} <- [processes: "process_limit", ports: "port_limit", atoms: "atom_limit"] do
+        found = value(scraped, "erlang_vm_#{what}")
+        assert found > 0 and found < value(scraped, "erlang_vm_" <> limit)
+      end
+
+      {uptime_ms, _} = :erlang.statistics(:wall_clock)
+      uptime = value(scraped, "erlang_vm_statistics_wallclock_time_seconds_total")
+      assert_in_delta uptime, uptime_ms / 1_000, 60
+      assert value(scraped, "erlang_vm_statistics_runtime_seconds_total") > 0
       assert value(scraped, "erlang_vm_statistics_reductions_total") > 0
-      refute is_map_key(scraped, "erlang_vm_allocators")
+      assert value(scraped, "erlang_vm_statistics_run_queues_length") >= 0
     end
 
     test "writes the bounds of buckets as people do", %{port: port} do

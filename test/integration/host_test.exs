@@ -22,6 +22,11 @@ defmodule FormdbHttp.HostTest do
       do: {:ok, _} = Application.ensure_all_started(app)
 
   :ok = Application.load(:formdb_http)
+
+  # Also what others of these need, and some releases of them do not say.
+  for app <- Application.spec(:formdb_http, :applications),
+      do: {:ok, _} = Application.ensure_all_started(app)
+
   before = outside.()
   {:ok, _} = Application.ensure_all_started(:formdb_http)
   ^before = outside.()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The README's commands on a bare Debian: the release in a folder of its own, with
-# nothing but its base system, has to set up, build, serve and stop.
+# nothing but its base system, has to set up, build, serve and stop. Then an application
+# there that has this one as a dependency, with a path, has to start.
 #
 #   test/interop/bare_debian.sh RELEASE     bookworm, trixie, ...
 #
@@ -28,6 +29,7 @@ command -v debootstrap >/dev/null || fail "debootstrap is not installed; bin/set
 
 if [ "${2-}" = inside ]; then
   root=$3
+  what=$4
   for shared in "$cargo_home" "$rustup_home" "$project/native_rust/target"; do
     mkdir -p "$root$shared"
     mount --bind "$shared" "$root$shared"
@@ -38,7 +40,7 @@ if [ "${2-}" = inside ]; then
     CARGO_HOME="$cargo_home" RUSTUP_HOME="$rustup_home" LANG=C.UTF-8 \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
     FORMDB_PORT=0 FORMDB_DRAIN_TIMEOUT_MS=2000 \
-    bash -euc 'cd "$1"; bin/setup; exec make run' bash "$project"
+    bash -euc "$what" bash "$project"
 fi
 
 # --- The first half ---------------------------------------------------------------------
@@ -65,7 +67,7 @@ cp /etc/resolv.conf /etc/hosts "$root/etc/"
 say "bin/setup && make run"
 began=$SECONDS
 # A session of its own, so that its end can be waited for and its rest be found.
-setsid unshare --mount "$0" "$release" inside "$root" >"$log" 2>&1 &
+setsid unshare --mount "$0" "$release" inside "$root" 'cd "$1"; bin/setup; exec make run' >"$log" 2>&1 &
 server=$!
 url=
 for _ in $(seq 900); do
@@ -112,4 +114,28 @@ took=$((SECONDS - stopped))
 grep -q 'closed database bare' "$log" || fail "it did not close its database: $(tail -n 20 "$log")"
 [ "$took" -le 7 ] || fail "the stop took $took s; 2 s are set, and 5 s are allowed beyond it"
 server=
-say "stopped within $took s; passed"
+say "stopped within $took s"
+
+# Its own code path, which Mix makes of dependencies, has to lead to the libraries, too.
+say "an application with a path to it"
+unshare --mount "$0" "$release" inside "$root" '
+  mkdir -p /host && cd /host
+  cat >mix.exs <<END
+defmodule Host.MixProject do
+  use Mix.Project
+  def project, do: [app: :host, version: "0.1.0", deps: [{:formdb_http, path: "$1"}]]
+  def application, do: [extra_applications: [:logger]]
+end
+END
+  # Of the Rust library there is one.
+  export FORMDB_NATIVE_LIBRARY="$1/priv/native/formdb_nif.so"
+  unset FORMDB_PORT FORMDB_DRAIN_TIMEOUT_MS
+  mix run -e "
+    {:ok, _} = FormdbHttp.start_link(data_dir: \"data\")
+    {:ok, %{created: true}} = FormdbHttp.open(\"a\")
+    started = for {app, _, _} <- Application.started_applications(), do: app
+    [] = [:cowboy, :jose, :prometheus, :ranch] -- started
+    IO.puts(\"the host is served\")
+  "' >"$log" 2>&1 || fail "it does not start: $(tail -n 20 "$log")"
+grep -qx 'the host is served' "$log" || fail "it says nothing: $(tail -n 20 "$log")"
+say "passed, with Elixir and OTP $(chroot "$root" elixir --short-version 2>/dev/null) $(chroot "$root" erl -noshell -eval 'io:put_chars(erlang:system_info(otp_release)), halt().')"

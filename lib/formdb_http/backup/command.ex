@@ -3,7 +3,7 @@ defmodule FormdbHttp.Backup.Command do
   # Taking a backup from outside of the server: of the folder where nobody has it open, and by the
   # server's own door where it has. Either way it is the same folder in the end.
 
-  alias FormdbHttp.{Backup, Config, Error, JSON, Types}
+  alias FormdbHttp.{Backup, Config, Error, Httpc, JSON, Types}
 
   @pause_ms 500
 
@@ -62,14 +62,10 @@ defmodule FormdbHttp.Backup.Command do
     do: {:error, unavailable(failed["reason"] || "the backup failed")}
 
   defp request(method, url, token, body) do
-    for app <- [:inets, :ssl], do: {:ok, _} = Application.ensure_all_started(app)
     headers = if token, do: [{~c"authorization", ~c"Bearer #{token}"}], else: []
-    url = String.to_charlist(url)
-    asked = if body, do: {url, headers, ~c"application/json", body}, else: {url, headers}
-    options = [autoredirect: false, connect_timeout: 5_000] ++ tls(url)
 
-    case :httpc.request(method, asked, options, body_format: :binary) do
-      {:ok, {{_version, status, _phrase}, _headers, text}} ->
+    case Httpc.request(method, url, headers, body, [connect_timeout: 5_000] ++ tls(url)) do
+      {:ok, {status, text}} ->
         answered(status, text)
 
       {:error, reason} ->
@@ -77,7 +73,7 @@ defmodule FormdbHttp.Backup.Command do
     end
   end
 
-  defp tls(~c"https:" ++ _rest) do
+  defp tls("https:" <> _rest) do
     match = [match_fun: :public_key.pkix_verify_hostname_match_fun(:https)]
 
     [

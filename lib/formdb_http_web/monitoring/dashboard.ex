@@ -97,7 +97,7 @@ defmodule FormdbHttpWeb.Monitoring.Dashboard do
          {"Process and VM", "bytes",
           [
             {"process_resident_memory_bytes{#{@instance}}", "process"},
-            {"sum(erlang_vm_memory_bytes_total{#{@instance}})", "VM"}
+            {"sum(erlang_vm_memory_bytes{#{@instance}})", "VM"}
           ]},
          {"Disk", "bytes",
           [

@@ -17,7 +17,7 @@ defmodule Mix.Tasks.Formdb.Demo do
 
   use Mix.Task
 
-  alias FormdbHttp.{Config, JSON}
+  alias FormdbHttp.{Config, Httpc, JSON}
 
   @database "/api/v1/databases/demo"
   @earthquakes "priv/samples/earthquakes.geojson"
@@ -35,8 +35,6 @@ defmodule Mix.Tasks.Formdb.Demo do
     # Should the VM end because nobody reads its output, a dump of it would be of no use.
     System.put_env("ERL_CRASH_DUMP_BYTES", "0")
     Mix.Task.run("app.config")
-    # Only this task needs OTP's HTTP client, so the application does not start it.
-    {:ok, _} = Application.ensure_all_started(:inets)
 
     url = configured_url()
 
@@ -261,14 +259,7 @@ defmodule Mix.Tasks.Formdb.Demo do
   end
 
   defp send_request(method, url, body \\ nil) do
-    url = String.to_charlist(url)
-    request = if body, do: {url, [], ~c"application/json", body}, else: {url, []}
-    options = [connect_timeout: @connect_ms, timeout: @answer_ms, autoredirect: false]
-
-    case :httpc.request(method, request, options, body_format: :binary) do
-      {:ok, {{_version, status, _phrase}, _headers, answer}} -> {:ok, {status, answer}}
-      {:error, reason} -> {:error, reason}
-    end
+    Httpc.request(method, url, [], body, connect_timeout: @connect_ms, timeout: @answer_ms)
   end
 
   defp decode(text), do: JSON.decode!(text)
