@@ -12,14 +12,24 @@ defmodule FormdbHttp.Application do
 
   @impl true
   def start(_type, _args) do
-    check_keys()
+    with :ok <- check_keys() do
+      if Application.get_env(:formdb_http, :config),
+        do: start_configured(),
+        else: Supervisor.start_link([], strategy: :one_for_one)
+    end
+  end
 
-    if Application.get_env(:formdb_http, :config) do
-      config = Config.load!()
-      serve? = Application.get_env(:formdb_http, :serve, false)
-      FormdbHttp.Supervisor.start_link(config, if(serve?, do: [FormdbHttpWeb.Endpoint], else: []))
-    else
-      Supervisor.start_link([], strategy: :one_for_one)
+  # What is wrong is returned as a sentence, and not raised: whoever starts the application is
+  # shown it as it is.
+  defp start_configured do
+    case Config.from_application() do
+      {:ok, config} ->
+        serve? = Application.get_env(:formdb_http, :serve, false)
+        last = if serve?, do: [FormdbHttpWeb.Endpoint], else: []
+        FormdbHttp.Supervisor.start_link(config, last)
+
+      {:error, message} ->
+        {:error, "the configuration is wrong:\n" <> message}
     end
   end
 
@@ -30,9 +40,9 @@ defmodule FormdbHttp.Application do
         :ok
 
       [key | _others] ->
-        raise ArgumentError,
-              "the application :formdb_http has no key #{inspect(key)}; settings are options: " <>
-                "config :formdb_http, config: [data_dir: path]"
+        {:error,
+         "the application :formdb_http has no key #{inspect(key)}; settings are options: " <>
+           "config :formdb_http, config: [data_dir: path]"}
     end
   end
 end

@@ -30,6 +30,9 @@ defmodule FormdbHttp.Config do
 
   @type t :: %__MODULE__{unquote_splicing(for s <- @settings, do: {s.field, Value.typespec(s)})}
 
+  @typedoc "Settings by their names, see `new/1`."
+  @type options :: [{atom(), term()}] | %{optional(atom()) => term()}
+
   @doc """
   The settings as a Markdown table: variable, type, default, range, meaning.
   """
@@ -48,19 +51,22 @@ defmodule FormdbHttp.Config do
       iex> FormdbHttp.Config.new(page_items: 0)
       {:error, ":page_items is 0; expected a whole number from 1 to 268435456. Change or unset it"}
   """
-  @spec new(keyword() | %{optional(atom()) => term()}) :: {:ok, t()} | {:error, String.t()}
+  @spec new(options()) :: {:ok, t()} | {:error, String.t()}
   def new(options) do
-    unless is_map(options) or Keyword.keyword?(options) do
-      raise ArgumentError, "found #{inspect(options)}; expected options such as [data_dir: path]"
-    end
-
-    build(options, @by_field, &inspect/1)
+    if options?(options),
+      do: build(options, @by_field, &inspect/1),
+      else: raise(ArgumentError, no_options(options))
   end
+
+  defp options?(given), do: is_map(given) or Keyword.keyword?(given)
+
+  defp no_options(given),
+    do: "found #{inspect(given)}; expected options such as [data_dir: path]"
 
   @doc """
   As `new/1`, but raises `ArgumentError` when something is wrong. A configuration is itself.
   """
-  @spec new!(t() | keyword() | %{optional(atom()) => term()}) :: t()
+  @spec new!(t() | options()) :: t()
   def new!(%__MODULE__{} = config), do: config
   def new!(options), do: options |> new() |> ok!()
 
@@ -87,8 +93,15 @@ defmodule FormdbHttp.Config do
   @spec from_application() :: {:ok, t()} | {:error, String.t()}
   def from_application do
     case Application.get_env(:formdb_http, :config, :environment) do
-      :environment -> load()
-      given -> if variables?(given), do: load(given), else: new(given)
+      :environment ->
+        load()
+
+      given ->
+        cond do
+          variables?(given) -> load(given)
+          options?(given) -> new(given)
+          true -> {:error, no_options(given)}
+        end
     end
   end
 

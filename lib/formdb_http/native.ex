@@ -12,9 +12,8 @@ defmodule FormdbHttp.Native do
   @on_load :load
 
   def load do
-    path = Library.given() || Path.join(:code.priv_dir(:formdb_http), "native/formdb_nif.so")
     # Which is added to the path that is given.
-    path |> Path.rootname(".so") |> String.to_charlist() |> :erlang.load_nif(0)
+    Library.path() |> Path.rootname(".so") |> String.to_charlist() |> :erlang.load_nif(0)
   end
 
   nif catalog_open(root, limits)

@@ -64,8 +64,20 @@ defmodule FormdbHttpWeb.Plug do
   @typedoc "What `init/1` gives: plain data, which can be kept in compiled code."
   @opaque options :: %{at: [String.t()], principal: Principals.source()}
 
+  @typedoc "Who asks, and what they may do."
+  @type principal ::
+          nil
+          | %{
+              required(:actor) => String.t(),
+              required(:scopes) => String.t(),
+              optional(:expires) => integer() | nil
+            }
+
+  @typedoc "See above."
+  @type option :: {:at, String.t()} | {:principal, (term() -> principal()) | nil}
+
   @doc "Checks the options."
-  @spec init(keyword()) :: options()
+  @spec init([option()]) :: options()
   def init(opts) do
     unless Keyword.keyword?(opts), do: raise(ArgumentError, "#{inspect(opts)} are no options")
 

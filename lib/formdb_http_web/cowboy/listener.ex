@@ -4,7 +4,7 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
   # is any module's.
 
   alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Host, InFlight, Limits}
-  alias FormdbHttpWeb.Cowboy.{Pipelining, StreamHandler, TlsTransport, Transport}
+  alias FormdbHttpWeb.Cowboy.{ListenerLog, Pipelining, StreamHandler, TlsTransport, Transport}
   alias FormdbHttpWeb.Handler
 
   @acceptors 10
@@ -47,6 +47,7 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
 
     %{
       connection_type: :supervisor,
+      logger: ListenerLog,
       num_acceptors: @acceptors,
       # Connection refuses those beyond the limit; Ranch would let them wait.
       max_connections: :infinity,

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Mounted.Principals do
   alias FormdbHttpWeb.Auth.{Principal, Scopes}
 
   @typedoc "By whom it is known who asks: by FormDB's own credentials, or by a function."
-  @type source :: :own | (term() -> term())
+  @type source :: :own | (term() -> FormdbHttpWeb.Plug.principal())
 
   @doc "The option `:principal`. It has to be one that compiled code can hold."
   @spec source!(term()) :: source()
@@ -23,7 +23,7 @@ defmodule FormdbHttpWeb.Mounted.Principals do
   end
 
   @doc "Asks it. What it gives that is neither `nil` nor such a map raises."
-  @spec ask((term() -> term()), term()) :: Principal.t() | nil
+  @spec ask((term() -> FormdbHttpWeb.Plug.principal()), term()) :: Principal.t() | nil
   def ask(function, asked) do
     case function.(asked) do
       nil -> nil
