@@ -86,7 +86,7 @@ defmodule Bench.Database do
   defp read_back(name, %{points: 0}), do: {:ok, %{json: _}} = FormdbHttp.get_feature(name, "1-0")
 
   defp read_back(name, _info),
-    do: {:ok, %{points: [{0, 0.0}]}} = FormdbHttp.range(name, "1", 0, 1)
+    do: {:ok, %{points: [{0, +0.0}]}} = FormdbHttp.range(name, "1", 0, 1)
 
   defp put_feature(name, caller, n) do
     place = {rem(caller * 7919 + n, 36_000) / 100 - 180, rem(n, 18_000) / 100 - 90}

@@ -480,7 +480,7 @@ defmodule Bench.ReadLatency do
 
     for {name, company} <- [{"alone", &alone/2}, {"beside single writes", &single_writes/2}] do
       with_database(world, fn database ->
-        Report.section("over HTTP, one connection, #{name}", checked: "the status of every answer")
+        Report.section("over HTTP, one connection, #{name}", checked: "every answer's status")
 
         urls = [
           {"GET bare Cowboy \"ok\"", bare},

@@ -64,10 +64,9 @@ defmodule Bench.Receiver do
         Process.sleep(:infinity)
 
       "/" <> id ->
-        events =
-          Regex.scan(~r/{"after":(\d+),"matched":"\w+","seq":(\d+)/, body, capture: :all_but_first)
+        events = Regex.scan(~r/{"after":(\d+),"matched":"\w+","seq":(\d+)/, body)
 
-        Enum.each(events, fn [before, seq] ->
+        Enum.each(events, fn [_event, before, seq] ->
           [before, seq] = [String.to_integer(before), String.to_integer(seq)]
 
           known =

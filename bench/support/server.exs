@@ -13,7 +13,6 @@ defmodule Bench.Server do
   """
 
   @patience 60_000
-  @listening ~r{listening on (http://[\w.:]+)}
 
   # The shell ends the server when it is told to, and when its standard input is closed.
   @supervise ~S{
@@ -50,16 +49,18 @@ defmodule Bench.Server do
       ])
 
     output = listening(port, "")
-    [_, url] = Regex.run(@listening, output)
+    [_, url] = Regex.run(address(), output)
     [_, pid] = Regex.run(~r/^process (\d+)$/m, output)
     %{port: port, folder: folder, url: url, pid: pid}
   end
+
+  defp address, do: ~r{listening on (http://[\w.:]+)}
 
   defp listening(port, output) do
     receive do
       {^port, {:data, data}} ->
         output = output <> data
-        if output =~ @listening, do: output, else: listening(port, output)
+        if output =~ address(), do: output, else: listening(port, output)
     after
       @patience -> raise "the server does not listen; it said:\n#{output}"
     end

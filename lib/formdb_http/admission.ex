@@ -117,7 +117,7 @@ defmodule FormdbHttp.Admission do
   `{:error, error}` with the code `:busy` when there is none in time. It may take the place,
   to hand it to a thread that is to hold it until it ends, whatever becomes of the process.
   """
-  @spec run(door(), (() -> answer) | (reference() -> answer)) ::
+  @spec run(door(), (... -> answer) | (reference() -> answer)) ::
           answer | {:error, Error.t()}
         when answer: term()
   def run(name, work) do
@@ -133,7 +133,7 @@ defmodule FormdbHttp.Admission do
   end
 
   @doc "As `run/2`, or `:taken`, at once, where there is no place or others wait for one."
-  @spec run_if_free(door(), (() -> answer)) :: answer | :taken when answer: term()
+  @spec run_if_free(door(), (... -> answer)) :: answer | :taken when answer: term()
   def run_if_free(name, work) do
     Brief.over()
     door = :persistent_term.get({__MODULE__, name})

@@ -10,7 +10,7 @@ defmodule FormdbHttp.Brief do
   @over {__MODULE__, :over}
 
   @doc "What `work` returns, or `:long` when it would take long: then it has changed nothing."
-  @spec attempt((() -> result)) :: {:ok, result} | :long when result: term()
+  @spec attempt((... -> result)) :: {:ok, result} | :long when result: term()
   def attempt(work) do
     Process.put(@attempt, true)
     {:ok, work.()}

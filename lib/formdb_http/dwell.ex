@@ -17,7 +17,7 @@ defmodule FormdbHttp.Dwell do
   defstruct [:feature_id, :entered, :json]
 
   @type t :: %__MODULE__{
-          feature_id: FormdbHttp.Types.id(),
+          feature_id: String.t(),
           entered: pos_integer(),
           json: binary()
         }

@@ -66,7 +66,7 @@ defmodule FormdbHttp.Engine do
   the engine has said: `{:ok, bytes}`, or an error, which is left to `work`. A large one is
   heavy.
   """
-  @spec read({:ok, non_neg_integer()} | {:error, tuple()}, (() -> answer())) :: answer()
+  @spec read({:ok, non_neg_integer()} | {:error, tuple()}, (... -> answer())) :: answer()
   def read({:ok, bytes}, work) when bytes > @large_bytes, do: heavy(work)
   def read(_small_or_error, work), do: work.()
 

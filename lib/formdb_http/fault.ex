@@ -18,7 +18,7 @@ defmodule FormdbHttp.Fault do
   What `work` returns. Where it fails the log is told, and the process ends without telling more:
   that would be told with arguments of functions.
   """
-  @spec guarded(iodata(), (() -> result)) :: result when result: term()
+  @spec guarded(iodata(), (... -> result)) :: result when result: term()
   def guarded(who, work) do
     work.()
   catch

@@ -17,8 +17,12 @@ defmodule FormdbHttp.SecretFile do
          :ok <- File.rmdir(folder) do
       sync_folder(Path.dirname(path))
     else
-      {:error, :eexist} -> unwritten(path, :eexist)
-      {:error, reason} -> File.rm_rf(folder) && unwritten(path, reason)
+      {:error, :eexist} ->
+        unwritten(path, :eexist)
+
+      {:error, reason} ->
+        _ = File.rm_rf(folder)
+        unwritten(path, reason)
     end
   end
 

@@ -128,7 +128,7 @@ defmodule FormdbHttp.Serving do
   What `work` returns, if it is done at once; `:long` as soon as it would wait for a place, or go
   on for long: then it has changed nothing.
   """
-  @spec briefly((() -> result)) :: {:ok, result} | :long when result: term()
+  @spec briefly((... -> result)) :: {:ok, result} | :long when result: term()
   defdelegate briefly(work), to: Brief, as: :attempt
 
   @doc "What follows is not to be done within `briefly/1`."

@@ -9,7 +9,7 @@ defmodule FormdbHttp.SpatialIndex do
       iex> {:ok, ids} = FormdbHttp.SpatialIndex.query_box(index, {13, 52, 14, 53})
       iex> Enum.sort(ids)
       ["berlin", "germany"]
-      iex> {:ok, [{"germany", 0.0}, {"berlin", metres}]} =
+      iex> {:ok, [{"germany", +0.0}, {"berlin", metres}]} =
       ...>   FormdbHttp.SpatialIndex.nearest(index, {13.0, 52.0}, 2)
       iex> round(metres)
       61981

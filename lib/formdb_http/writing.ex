@@ -91,7 +91,7 @@ defmodule FormdbHttp.Writing do
   only that a dirty thread is left for what is not; `{:error, error}` when there is no
   place in time.
   """
-  @spec parse(non_neg_integer(), (() -> answer)) :: answer | {:error, Error.t()}
+  @spec parse(non_neg_integer(), (... -> answer)) :: answer | {:error, Error.t()}
         when answer: term()
   def parse(bytes, work) when bytes > @large_bytes, do: Admission.run(:write, work)
   def parse(_bytes, work), do: work.()

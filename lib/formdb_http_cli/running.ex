@@ -72,7 +72,7 @@ defmodule FormdbHttpCli.Running do
   end
 
   @doc "Waits until a condition holds, for so many milliseconds at most; whether it does."
-  @spec await(non_neg_integer(), (() -> boolean())) :: boolean()
+  @spec await(non_neg_integer(), (... -> boolean())) :: boolean()
   def await(milliseconds, condition) do
     cond do
       condition.() -> true

@@ -72,12 +72,15 @@ defmodule FormdbHttpCli.Verify do
         "and #{report.segments} segments; #{report.bytes} bytes\n",
       "  Merkle root #{report.root}\n",
       if(report.damage, do: "  damaged: #{report.damage}\n", else: []),
-      if(report.torn, do: "  torn tail of #{report.torn_bytes} bytes: #{report.torn}\n", else: []),
+      torn(report),
       for(footer <- report.footers, do: "  footer: #{footer}\n"),
       for(snapshot <- report.snapshots_damaged, do: "  index snapshot: #{snapshot}\n"),
       "  #{report.snapshots} index snapshots whole; checked in #{seconds(report.microseconds)} s"
     ]
   end
+
+  defp torn(%{torn: nil}), do: []
+  defp torn(report), do: "  torn tail of #{report.torn_bytes} bytes: #{report.torn}\n"
 
   defp seconds(micros), do: :erlang.float_to_binary(micros / 1_000_000, decimals: 2)
 end

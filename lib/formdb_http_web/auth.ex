@@ -8,8 +8,6 @@ defmodule FormdbHttpWeb.Auth do
 
   use GenServer
 
-  require Logger
-
   alias FormdbHttp.{Config, ServerKey}
   alias FormdbHttpWeb.Audit.Event
   alias FormdbHttpWeb.Live.Open

@@ -39,7 +39,7 @@ defmodule FormdbHttp.ContentCodingTest do
   defp cut(bytes, size) when byte_size(bytes) <= size, do: [bytes]
 
   defp cut(bytes, size) do
-    <<part::binary-size(size), rest::binary>> = bytes
+    {part, rest} = :erlang.split_binary(bytes, size)
     [part | cut(rest, size)]
   end
 
@@ -120,7 +120,7 @@ defmodule FormdbHttp.ContentCodingTest do
     # The checksum.
     gzip = :zlib.gzip(@feature)
     size = byte_size(gzip) - 8
-    <<head::binary-size(size), sum, rest::binary>> = gzip
+    {head, <<sum, rest::binary>>} = :erlang.split_binary(gzip, size)
     assert {:error, _} = unpack(:gzip, <<head::binary, Bitwise.bxor(sum, 1), rest::binary>>)
   end
 
@@ -129,7 +129,7 @@ defmodule FormdbHttp.ContentCodingTest do
 
     for n <- 1..1_500, {coding, bytes} <- [Enum.random(packed)] do
       at = :rand.uniform(byte_size(bytes)) - 1
-      <<before::binary-size(at), rest::binary>> = bytes
+      {before, rest} = :erlang.split_binary(bytes, at)
       cut = :rand.uniform(3) - 1
       rest = binary_part(rest, min(cut, byte_size(rest)), max(byte_size(rest) - cut, 0))
       hurt = before <> :crypto.strong_rand_bytes(rem(n, 3)) <> rest

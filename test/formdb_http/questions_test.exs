@@ -76,7 +76,7 @@ defmodule FormdbHttp.QuestionsTest do
       assert {:ok, %{points: [{2, 2.0}, {1, 1.0}], next: next}} =
                FormdbHttp.range(db, "s", 0, 10_000_000, as_of: 3, order: :desc, limit: 2)
 
-      assert {:ok, %{points: [{0, 0.0}], next: nil}} =
+      assert {:ok, %{points: [{0, +0.0}], next: nil}} =
                FormdbHttp.range(db, "s", 0, 10_000_000, order: :desc, limit: 2, cursor: next)
     end
   end

@@ -88,7 +88,7 @@ defmodule FormdbHttpWeb.ConnectionTest do
 
   defp write_in_pieces(bytes, socket) do
     piece = min(byte_size(bytes), Enum.random([1, 200, 1_460, 30_000, @window - 1, @window]))
-    <<part::binary-size(piece), rest::binary>> = bytes
+    {part, rest} = :erlang.split_binary(bytes, piece)
     write(socket, part)
     if :rand.uniform(3) == 1, do: Process.sleep(1)
     write_in_pieces(rest, socket)

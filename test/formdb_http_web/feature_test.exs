@@ -569,7 +569,7 @@ defmodule FormdbHttpWeb.FeatureTest do
       end
 
       [near | _] = json(get(port, "#{features}/nearby?feature=sign&k=1"))["features"]
-      assert %{"distance" => 0.0, "formdb" => %{"log" => ^log}} = near
+      assert %{"distance" => +0.0, "formdb" => %{"log" => ^log}} = near
       assert json(post(port, features, near))["warnings"]
       refute Map.has_key?(json(get(port, "#{features}/sign")), "distance")
 

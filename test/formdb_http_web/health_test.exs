@@ -97,7 +97,7 @@ defmodule FormdbHttpWeb.HealthTest do
 
     bytes = File.read!(segment)
     {at, _} = :binary.match(bytes, "Feature")
-    <<before::binary-size(at), byte, rest::binary>> = bytes
+    {before, <<byte, rest::binary>>} = :erlang.split_binary(bytes, at)
     File.write!(segment, <<before::binary, Bitwise.bxor(byte, 1), rest::binary>>)
   end
 

@@ -54,7 +54,7 @@ defmodule FormdbHttpWeb.TlsTest do
          [_, length] = Regex.run(~r/content-length: (\d+)/, head <> "\r\ncontent-length: 0"),
          length = String.to_integer(length),
          true <- byte_size(body) >= length do
-      <<body::binary-size(length), rest::binary>> = body
+      {body, rest} = :erlang.split_binary(body, length)
       "HTTP/1.1 " <> <<status::binary-3>> <> _ = head
       %{status: String.to_integer(status), head: head, body: body, rest: rest}
     else

@@ -172,7 +172,7 @@ defmodule FormdbHttp.BackupServerTest do
       File.chmod!(segment, 0o600)
       bytes = File.read!(segment)
       half = div(byte_size(bytes), 2)
-      <<before::binary-size(half), byte, rest::binary>> = bytes
+      {before, <<byte, rest::binary>>} = :erlang.split_binary(bytes, half)
       File.write!(segment, [before, Bitwise.bxor(byte, 1), rest])
       assert {1, out} = run(Formdb.VerifyBackup, [one])
       assert out =~ "NOT WHOLE" and out =~ Path.basename(segment)

@@ -7,10 +7,6 @@ defmodule FormdbHttp.ReadmeTest do
 
   @readme File.read!("README.md")
 
-  # A command and the answer that follows it: two fences with nothing but blank
-  # lines between them.
-  @example ~r/^```sh\n(.*?)^```\n\s*^```(?:json|http)\n(.*?)^```$/ms
-
   setup do
     config = FormdbHttp.Config.load!()
     start_supervised!(Supervisor.child_spec({Endpoint, config}, restart: :temporary))
@@ -28,7 +24,10 @@ defmodule FormdbHttp.ReadmeTest do
 
   test "the tour's commands get the answers that it shows", context do
     tour = section("A two-minute tour")
-    examples = Regex.scan(@example, tour, capture: :all_but_first)
+    # A command and the answer that follows it: two fences with nothing but blank
+    # lines between them.
+    example = ~r/^```sh\n(.*?)^```\n\s*^```(?:json|http)\n(.*?)^```$/ms
+    examples = Regex.scan(example, tour, capture: :all_but_first)
     # No command without its answer, or it would go unnoticed.
     assert length(examples) == length(Regex.scan(~r/^```sh$/m, tour))
     assert length(examples) == length(Regex.scan(~r/^curl /m, tour))

@@ -61,10 +61,7 @@ defmodule FormdbHttp.CBOR do
   defp length_of(<<26::5, n::32, rest::binary>>), do: {n, rest}
   defp length_of(<<27::5, n::64, rest::binary>>), do: {n, rest}
 
-  defp text(bytes, length) do
-    <<text::binary-size(length), rest::binary>> = bytes
-    {text, rest}
-  end
+  defp text(bytes, length), do: :erlang.split_binary(bytes, length)
 
   defp items(rest, 0, items), do: {Enum.reverse(items), rest}
 

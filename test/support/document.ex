@@ -196,7 +196,8 @@ defmodule FormdbHttp.Document do
           {~r/(?<=[{,])"\w+":(?=[^…])/u, &String.replace(&1, "\":", "s\":")}
         ],
         [{start, length}] <- Regex.scan(regex, body, return: :index) do
-      <<left::binary-size(start), part::binary-size(length), right::binary>> = body
+      {left, rest} = :erlang.split_binary(body, start)
+      {part, right} = :erlang.split_binary(rest, length)
       {head <> left <> change.(part) <> right, change.(part)}
     end
   end

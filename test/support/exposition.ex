@@ -11,8 +11,6 @@ defmodule FormdbHttp.Exposition do
         }
 
   @types ["counter", "gauge", "histogram", "summary", "untyped"]
-  @name ~r/^[a-zA-Z_:][a-zA-Z0-9_:]*/
-  @label ~r/^[a-zA-Z_][a-zA-Z0-9_]*/
 
   @doc "Metrics by name. Raises where the text is not what the format says."
   @spec parse!(binary()) :: %{String.t() => family()}
@@ -64,7 +62,7 @@ defmodule FormdbHttp.Exposition do
   defp describe({families, current}, name, what, text, line) do
     family = Map.get(families, name, %{samples: %{}})
     is_map_key(family, what) and refuse("described twice", line)
-    name == current or map_size(family) == 1 || refuse("apart from the rest of it", line)
+    name == current or map_size(family) == 1 or refuse("apart from the rest of it", line)
     family.samples == %{} or refuse("described after its samples", line)
     {Map.put(families, name, Map.put(family, what, text)), name}
   end
@@ -80,7 +78,7 @@ defmodule FormdbHttp.Exposition do
   defp labels(rest, _line), do: {%{}, rest}
 
   defp label(text, labels, line) do
-    [name] = Regex.run(@label, text) || refuse("no name of a label", line)
+    [name] = Regex.run(~r/^[a-zA-Z_][a-zA-Z0-9_]*/, text) || refuse("no name of a label", line)
     "=\"" <> rest = drop(text, name)
     [quoted] = Regex.run(~r/^(?:[^"\\]|\\.)*"/, rest) || refuse("a label without an end", line)
     value = quoted |> binary_part(0, byte_size(quoted) - 1) |> unescape([?\\, ?n, ?"], line)
@@ -95,7 +93,7 @@ defmodule FormdbHttp.Exposition do
   end
 
   defp name(text, line) do
-    [name] = Regex.run(@name, text) || refuse("no name of a metric", line)
+    [name] = Regex.run(~r/^[a-zA-Z_:][a-zA-Z0-9_:]*/, text) || refuse("no name of a metric", line)
     {name, drop(text, name)}
   end
 

@@ -167,12 +167,11 @@ defmodule FormdbHttp.PlugHost do
   defp fill(part, [next | body], length, opts) do
     room = length - byte_size(part)
 
-    case next do
-      <<some::binary-size(room), rest::binary>> when rest != "" ->
-        {{:more, part <> some}, [rest | body]}
-
-      all ->
-        fill(part <> all, body, length, opts)
+    if byte_size(next) > room do
+      {some, rest} = :erlang.split_binary(next, room)
+      {{:more, part <> some}, [rest | body]}
+    else
+      fill(part <> next, body, length, opts)
     end
   end
 end

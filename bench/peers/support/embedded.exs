@@ -72,9 +72,10 @@ defmodule Bench.Peers.Embedded do
     end
   end
 
-  def ids(peer, kind, table, questions),
-    do:
-      call(peer, "ids", kind: kind, table: table, questions: Enum.map(questions, &Tuple.to_list/1))
+  def ids(peer, kind, table, questions) do
+    questions = Enum.map(questions, &Tuple.to_list/1)
+    call(peer, "ids", kind: kind, table: table, questions: questions)
+  end
 
   def counts(peer, kind, table, questions),
     do:

@@ -24,8 +24,8 @@ defmodule Bench.Peers.Ours do
 
     {:ok, _} = Application.ensure_all_started(:inets)
 
-    program =
-      Program.start(folder, ~w(mix formdb.server), fn -> Program.listens?(port) end, env: settings)
+    listens? = fn -> Program.listens?(port) end
+    program = Program.start(folder, ~w(mix formdb.server), listens?, env: settings)
 
     {:ok, %{program: program, url: "http://127.0.0.1:#{port}", version: version()}}
   end

@@ -39,11 +39,11 @@ defmodule FormdbHttp.Webhooks.Delivery do
   @type setup :: %{
           database: String.t(),
           webhook: Registration.t(),
-          address: (() -> FormdbHttp.Webhooks.Address.t()) | nil,
+          address: (... -> FormdbHttp.Webhooks.Address.t()) | nil,
           place: Cursor.place(),
           warning: String.t() | nil,
           obstacle: {:paused | :no_address, String.t()} | nil,
-          key: (() -> binary()),
+          key: (... -> binary()),
           folder: Path.t(),
           config: FormdbHttp.Config.t()
         }

@@ -18,7 +18,7 @@ defmodule FormdbHttp.Webhooks.Known do
           log: String.t(),
           former: former() | nil,
           folder: Path.t(),
-          key: (() -> binary()) | nil
+          key: (... -> binary()) | nil
         }
 
   @type former :: %{log: String.t(), seq: non_neg_integer()}

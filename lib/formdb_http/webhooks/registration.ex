@@ -22,12 +22,10 @@ defmodule FormdbHttp.Webhooks.Registration do
   """
   @type t :: %__MODULE__{}
 
-  @id ~r/\A[a-z0-9][a-z0-9_-]{0,62}\z/
-
   @doc "An id that is free to choose: a name as databases have."
   @spec check_id(term()) :: :ok | {:error, Error.t()}
   def check_id(id) do
-    if is_binary(id) and id =~ @id do
+    if is_binary(id) and id =~ ~r/\A[a-z0-9][a-z0-9_-]{0,62}\z/ do
       :ok
     else
       detail =

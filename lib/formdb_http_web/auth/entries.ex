@@ -7,8 +7,6 @@ defmodule FormdbHttpWeb.Auth.Entries do
   alias FormdbHttp.SecretFile
   alias FormdbHttpWeb.Problem
 
-  # Of everything that has a name, so that names can be told in one line.
-  @name ~r/\A[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}\z/
   @most 100_000
   # For a command that changes the file at the same time.
   @patience_ms 10_000
@@ -16,10 +14,10 @@ defmodule FormdbHttpWeb.Auth.Entries do
 
   @type entry :: %{required(:name) => String.t(), optional(atom()) => term()}
 
-  @doc "Refuses what is no name, with a sentence."
+  @doc "Refuses what is no name, with a sentence. Names are such that they can be told in one line."
   @spec check_name(term()) :: :ok | {:error, String.t()}
   def check_name(name) do
-    if is_binary(name) and name =~ @name,
+    if is_binary(name) and name =~ ~r/\A[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}\z/,
       do: :ok,
       else:
         {:error,

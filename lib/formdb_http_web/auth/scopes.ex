@@ -56,20 +56,26 @@ defmodule FormdbHttpWeb.Auth.Scopes do
     end
   end
 
-  @item Regex.compile!("\\A(read|write|admin):(\\*|#{DatabaseName.pattern()}\\*?)\\z")
-
   defp item(text) do
-    case Regex.run(@item, text, capture: :all_but_first) do
-      nil -> :error
-      [act, "*"] -> {:ok, {String.to_existing_atom(act), :all}}
-      [act, name] -> {:ok, {String.to_existing_atom(act), databases(name)}}
+    with [act, databases] when act in ["read", "write", "admin"] <-
+           String.split(text, ":", parts: 2),
+         {:ok, databases} <- databases(databases) do
+      {:ok, {String.to_existing_atom(act), databases}}
+    else
+      _other -> :error
     end
   end
 
-  defp databases(name) do
-    if String.ends_with?(name, "*"),
-      do: {:prefix, String.trim_trailing(name, "*")},
-      else: {:name, name}
+  defp databases("*"), do: {:ok, :all}
+
+  defp databases(text) do
+    name = String.replace_suffix(text, "*", "")
+
+    cond do
+      not DatabaseName.valid?(name) -> :error
+      name == text -> {:ok, {:name, name}}
+      true -> {:ok, {:prefix, name}}
+    end
   end
 
   defp expected(found) do

@@ -28,7 +28,7 @@ defmodule FormdbHttpWeb.Live.Opening do
   The parts of a stream that begins, by `subscribe`, once the database is open. What is wrong
   with it then, the client is told by the answer when it asks again.
   """
-  @spec parts(String.t(), (() -> {:ok, Subscription.t()} | {:error, Error.t()}), opts()) ::
+  @spec parts(String.t(), (... -> {:ok, Subscription.t()} | {:error, Error.t()}), opts()) ::
           Enumerable.t()
   def parts(db, subscribe, opts) do
     begin = fn ->

@@ -22,7 +22,7 @@ defmodule FormdbHttpWeb.Live.Reader do
           expires_at: integer() | nil,
           may_read: (String.t() -> :ok | {:error, Error.t()}),
           refused: (String.t() -> :ok),
-          again: (() -> {:ok, t()} | :gone)
+          again: (... -> {:ok, t()} | :gone)
         }
 
   @doc "Whoever sends a request."

@@ -6,8 +6,6 @@ defmodule FormdbHttpWeb.Authentication do
   alias FormdbHttp.Error
   alias FormdbHttpWeb.{Answer, Auth, Problem, Request}
 
-  # RFC 6750, 2.1.
-  @bearer ~r/\A[A-Za-z0-9._~+\/-]+=*\z/
   @realm "Bearer realm=\"FormDB\""
 
   @doc """
@@ -50,7 +48,8 @@ defmodule FormdbHttpWeb.Authentication do
   defp principal(auth, %{headers: %{"authorization" => field}, client: client}) do
     case split(field) do
       {"bearer", credential} ->
-        if credential =~ @bearer,
+        # RFC 6750, 2.1.
+        if credential =~ ~r/\A[A-Za-z0-9._~+\/-]+=*\z/,
           do: Auth.bearer(auth, credential, client),
           else: {:invalid, "it is no Bearer credential (RFC 6750, 2.1)"}
 

@@ -35,10 +35,10 @@ defmodule FormdbHttpWeb.BasePath do
   def within(path, ""), do: path
 
   def within(path, base) do
-    case path do
-      ^base -> "/"
-      <<^base::binary-size(byte_size(base)), "/", rest::binary>> -> "/" <> rest
-      _outside -> path
+    cond do
+      path == base -> "/"
+      String.starts_with?(path, base <> "/") -> String.replace_prefix(path, base, "")
+      true -> path
     end
   end
 end

@@ -171,16 +171,18 @@ defmodule FormdbHttpWeb.Types do
     if :error in numbers, do: :error, else: Enum.map(numbers, fn {:ok, number} -> number end)
   end
 
-  # Decimal, with few enough digits for a float. A dot may begin or end it.
-  @number ~r/\A\s*([+-]?)(?=\.?[0-9])([0-9]{0,320})(?:\.([0-9]{0,340}))?(?:[eE]([+-]?[0-9]{1,3}))?\s*\z/
-
   @doc "A float from text: `{:ok, float}` or `:error`."
   @spec number(String.t()) :: {:ok, float()} | :error
   def number(text) do
-    case Regex.run(@number, text, capture: :all_but_first) do
+    case Regex.run(decimal(), text, capture: :all_but_first) do
       nil -> :error
       [sign, whole | rest] -> to_float(sign, whole, rest)
     end
+  end
+
+  # With few enough digits for a float. A dot may begin or end it.
+  defp decimal do
+    ~r/\A\s*([+-]?)(?=\.?[0-9])([0-9]{0,320})(?:\.([0-9]{0,340}))?(?:[eE]([+-]?[0-9]{1,3}))?\s*\z/
   end
 
   defp to_float(sign, whole, rest) do

@@ -85,7 +85,7 @@ defmodule Mix.Tasks.Formdb.DemoTest do
     assert status == 0, output
     assert output =~ "no FormDB server answers"
     check_answers(output)
-    assert File.ls!(folder) == []
+    assert left(folder) == []
   end
 
   test "who has seen enough of it leaves no traces of that" do
@@ -108,10 +108,13 @@ defmodule Mix.Tasks.Formdb.DemoTest do
 
   # `head` ends before the demo has.
   defp nothing_left?(folder, tries) do
-    left = File.ls!(folder)
+    left = left(folder)
     if left != [] and tries > 0, do: Process.sleep(100)
     left == [] or (tries > 0 and nothing_left?(folder, tries - 1))
   end
+
+  # But for the locks of Mix, which has them there from 1.18 on.
+  defp left(folder), do: Enum.reject(File.ls!(folder), &String.starts_with?(&1, "mix_"))
 
   test "arguments are refused" do
     assert_raise Mix.Error, ~r/no arguments, got: --url/, fn -> @task.run(["--url"]) end

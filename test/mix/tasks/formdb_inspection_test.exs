@@ -68,7 +68,7 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     [segment | _] = Path.wildcard(Path.join(dir, "journal/*.journal"))
     bytes = File.read!(segment)
     at = div(byte_size(bytes), 2)
-    <<before::binary-size(at), byte, rest::binary>> = bytes
+    {before, <<byte, rest::binary>>} = :erlang.split_binary(bytes, at)
     File.write!(segment, [before, Bitwise.bxor(byte, 1), rest])
   end
 

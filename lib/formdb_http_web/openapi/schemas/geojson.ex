@@ -195,7 +195,8 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.GeoJSON do
   defp coordinates(:lines), do: list(coordinates(:line))
 
   defp coordinates(:rings) do
-    list(list(ref(:position), minItems: 4), description: "The outer ring, and those of its holes.")
+    ring = list(ref(:position), minItems: 4)
+    list(ring, description: "The outer ring, and those of its holes.")
   end
 
   defp coordinates(:polygons), do: list(coordinates(:rings))
