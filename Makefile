@@ -12,7 +12,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Elixir warns unless file names are UTF-8, which the C locale does not promise.
 export ELIXIR_ERL_OPTIONS ?= +fnu
 
-.PHONY: help setup build release run demo test interop soak live fences webhooks fuzz lint format bench clean
+.PHONY: help setup build release run demo test interop soak live fences webhooks fuzz lint dialyzer format bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -109,6 +109,10 @@ lint: ## check formatting, that nothing warns, and the alert rules
 	MIX_ENV=test mix compile --warnings-as-errors --force
 	promtool check rules deploy/monitoring/alerts.yml
 	promtool test rules deploy/monitoring/alerts_test.yml
+
+dialyzer: setup ## hold the Elixir code against its types
+	@bin/setup --lint
+	@bin/dialyzer
 
 format: ## format all code
 	@bin/setup --lint

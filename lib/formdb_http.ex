@@ -93,7 +93,7 @@ defmodule FormdbHttp do
   There is one a VM, and one a data folder. Nothing else is needed for databases without
   HTTP. Until this is started no file is touched, and calls raise.
   """
-  @spec child_spec(keyword() | Config.t()) :: Supervisor.child_spec()
+  @spec child_spec(Config.options() | Config.t()) :: Supervisor.child_spec()
   def child_spec(options) do
     %{
       id: __MODULE__,
@@ -103,7 +103,7 @@ defmodule FormdbHttp do
   end
 
   @doc "Starts what `child_spec/1` describes, linked to the calling process."
-  @spec start_link(keyword() | Config.t()) :: Supervisor.on_start()
+  @spec start_link(Config.options() | Config.t()) :: Supervisor.on_start()
   def start_link(options), do: options |> Config.new!() |> FormdbHttp.Supervisor.start_link()
 
   @doc "The version of the server."
@@ -1162,11 +1162,11 @@ defmodule FormdbHttp do
 
   Options: `:as_of`, a sequence or a time. Then it is told what the journal has of them.
   """
-  @spec webhooks(database(), [Types.as_of_option()]) :: result([map()])
+  @spec webhooks(database(), [Types.as_of_option()]) :: result([Types.Webhook.t()])
   defdelegate webhooks(name, opts \\ []), to: Webhooks
 
   @doc "One webhook, as `webhooks/2` has it; `:webhook_not_found`."
-  @spec webhook(database(), String.t()) :: result(map())
+  @spec webhook(database(), String.t()) :: result(Types.Webhook.t())
   defdelegate webhook(name, id), to: Webhooks
 
   @doc """
@@ -1189,7 +1189,8 @@ defmodule FormdbHttp do
   The answer has, besides what `webhooks/2` has, the `:secret` by which deliveries are signed. It is
   not shown again. Options as of other writes, but no idempotency key.
   """
-  @spec create_webhook(database(), map() | keyword(), [Types.write_option()]) :: result(map())
+  @spec create_webhook(database(), Types.Webhook.registration(), [Types.write_option()]) ::
+          result(Types.Webhook.t())
   defdelegate create_webhook(name, webhook, opts \\ []), to: Webhooks
 
   @doc """
@@ -1200,8 +1201,8 @@ defmodule FormdbHttp do
 
   A delivery that is under way is made again.
   """
-  @spec update_webhook(database(), String.t(), map() | keyword(), [Types.write_option()]) ::
-          result(map())
+  @spec update_webhook(database(), String.t(), Types.Webhook.change(), [Types.write_option()]) ::
+          result(Types.Webhook.t())
   defdelegate update_webhook(name, id, changes, opts \\ []), to: Webhooks
 
   @doc "Deletes a webhook, and its dead letters. The journal still says that it was there."
@@ -1214,7 +1215,7 @@ defmodule FormdbHttp do
   its events, their `:count`, how many `:attempts` were made, `:time`, `:status` and `:error` of the last
   one, and whether it is `:queued` to be sent again.
   """
-  @spec dead_letters(database(), String.t()) :: result([map()])
+  @spec dead_letters(database(), String.t()) :: result([Types.Webhook.dead_letter()])
   defdelegate dead_letters(name, id), to: Webhooks
 
   @doc """
@@ -1249,7 +1250,8 @@ defmodule FormdbHttp do
 
   Without `:backup_dir` it is refused (`:backups_not_configured`).
   """
-  @spec create_backup(database(), name: String.t(), wait_ms: non_neg_integer()) :: result(map())
+  @spec create_backup(database(), name: String.t(), wait_ms: non_neg_integer()) ::
+          result(Types.Backup.t())
   defdelegate create_backup(name, opts \\ []), to: Backup
 
   @doc """
@@ -1257,7 +1259,7 @@ defmodule FormdbHttp do
   manifest cannot be read and `:failed` for the last one where that failed, both with the `:error`.
   Manifests are read, and nothing else of the files.
   """
-  @spec backups(database()) :: result([map()])
+  @spec backups(database()) :: result([Types.Backup.t()])
   defdelegate backups(name), to: Backup
 
   @doc """
@@ -1266,7 +1268,7 @@ defmodule FormdbHttp do
   thing that does not hold is an error, `:journal_corrupt` with the file. Needs nothing started.
   `progress` is called with bytes done and in all.
   """
-  @spec verify_backup(Path.t(), Backup.progress()) :: result(map())
+  @spec verify_backup(Path.t(), Types.Backup.progress()) :: result(Types.Backup.manifest())
   def verify_backup(dir, progress \\ fn _done, _total -> :ok end),
     do: Backup.verify(dir, progress)
 
@@ -1286,8 +1288,8 @@ defmodule FormdbHttp do
   """
   @spec restore_backup(Path.t(), Path.t(),
           until: non_neg_integer(),
-          progress: Backup.progress()
-        ) :: result(map())
+          progress: Types.Backup.progress()
+        ) :: result(Types.Backup.restored())
   def restore_backup(from, to, opts \\ []) do
     opts = FormdbHttp.Input.options!(opts, [:until, :progress])
     progress = opts[:progress] || fn _done, _total -> :ok end
@@ -1301,7 +1303,7 @@ defmodule FormdbHttp do
 
   Returns `:database`, `:log`, `:seq` and `:root`, which the first line has, too.
   """
-  @spec dump(database(), Path.t(), Backup.progress()) :: result(map())
+  @spec dump(database(), Path.t(), Types.Backup.progress()) :: result(Types.Backup.dump())
   def dump(name, to, progress \\ fn _done, _total -> :ok end), do: Backup.dump(name, to, progress)
 
   @doc """
@@ -1311,7 +1313,7 @@ defmodule FormdbHttp do
 
   Returns `:log`, `:seq`, `:root`, `:transactions` and what the `:dump` says of itself.
   """
-  @spec load_dump(Path.t(), Path.t(), Backup.progress()) :: result(map())
+  @spec load_dump(Path.t(), Path.t(), Types.Backup.progress()) :: result(Types.Backup.loaded())
   def load_dump(from, to, progress \\ fn _done, _total -> :ok end),
     do: Backup.load_dump(from, to, progress)
 

@@ -10,11 +10,11 @@ defmodule FormdbHttp.Backup do
   # Of a database beside its journal. Webhooks have theirs there.
   @folders ["webhooks"]
 
-  @typedoc "Called with bytes done and in all."
-  @type progress :: (non_neg_integer(), non_neg_integer() -> term())
+  @type progress :: Types.Backup.progress()
 
   ## Of a server
 
+  @spec create_backup(Types.database(), keyword()) :: Types.result(Types.Backup.t())
   def create_backup(database, opts) do
     opts = Input.options!(opts, [:name, :wait_ms])
     name = opts[:name] || default_name()
@@ -25,6 +25,7 @@ defmodule FormdbHttp.Backup do
          do: Jobs.run(database, name, Path.join([folder, database, name]), opts[:wait_ms])
   end
 
+  @spec backups(Types.database()) :: Types.result([Types.Backup.t()])
   def backups(database) do
     with :ok <- Engine.check_open(database),
          {:ok, folder} <- folder(),
@@ -77,7 +78,7 @@ defmodule FormdbHttp.Backup do
   Takes a backup of an open database into the folder `to`, in this process; `progress` is called
   with bytes done and in all.
   """
-  @spec take(Types.database(), Path.t(), progress()) :: Types.result(map())
+  @spec take(Types.database(), Path.t(), progress()) :: Types.result(Types.Backup.report())
   def take(database, to, progress) do
     options = options(database, Catalog.config().backup_bytes_per_second)
     Engine.work(&Native.backup_open(Catalog.handle(), to, options, &1), progress)
@@ -86,7 +87,7 @@ defmodule FormdbHttp.Backup do
   ## Of folders
 
   @doc "The same of a database in a folder that nobody has open: all of it is read and checked."
-  @spec take_closed(Path.t(), Path.t(), progress()) :: Types.result(map())
+  @spec take_closed(Path.t(), Path.t(), progress()) :: Types.result(Types.Backup.report())
   def take_closed(from, to, progress) do
     options = options(Path.basename(from), 0)
     Engine.work(&Native.backup_closed(from, to, options, &1), progress)
@@ -96,7 +97,7 @@ defmodule FormdbHttp.Backup do
     do: %{database: database, folders: @folders, bytes_per_second: bytes_per_second}
 
   @doc "The backups in a folder, by name: what each says of itself, or `:error`."
-  @spec list(Path.t()) :: Types.result([map()])
+  @spec list(Path.t()) :: Types.result([Types.Backup.t()])
   def list(folder) do
     with {:ok, listed} <- Engine.native(Native.backup_list(folder)) do
       {:ok,
@@ -110,26 +111,27 @@ defmodule FormdbHttp.Backup do
   end
 
   @doc "Checks every byte of a backup."
-  @spec verify(Path.t(), progress()) :: Types.result(map())
+  @spec verify(Path.t(), progress()) :: Types.result(Types.Backup.manifest())
   def verify(dir, progress), do: Engine.work(&Native.backup_verify(dir, &1), progress)
 
   @doc """
   Makes a database in the folder `to`, which is not there yet, of a backup: up to the block
   `until`, or the whole transaction before it, or all of it.
   """
-  @spec restore(Path.t(), Path.t(), non_neg_integer() | nil, progress()) :: Types.result(map())
+  @spec restore(Path.t(), Path.t(), non_neg_integer() | nil, progress()) ::
+          Types.result(Types.Backup.restored())
   def restore(from, to, until, progress),
     do: Engine.work(&Native.backup_restore(from, to, until, &1), progress)
 
   ## Dumps
 
   @doc "Writes an open database as lines of JSON into the file `to`."
-  @spec dump(Types.database(), Path.t(), progress()) :: Types.result(map())
+  @spec dump(Types.database(), Path.t(), progress()) :: Types.result(Types.Backup.dump())
   def dump(database, to, progress),
     do: Engine.work(&Native.dump_open(Catalog.handle(), database, to, &1), progress)
 
   @doc "The same of a database in a folder that nobody has open, or of a backup."
-  @spec dump_closed(Path.t(), Path.t(), progress()) :: Types.result(map())
+  @spec dump_closed(Path.t(), Path.t(), progress()) :: Types.result(Types.Backup.dump())
   def dump_closed(from, to, progress) do
     {from, name} =
       with {:ok, text} <- File.read(Path.join(from, "MANIFEST.json")),
@@ -141,6 +143,6 @@ defmodule FormdbHttp.Backup do
   end
 
   @doc "Makes a database in the folder `to` of a dump; progress is told in blocks."
-  @spec load_dump(Path.t(), Path.t(), progress()) :: Types.result(map())
+  @spec load_dump(Path.t(), Path.t(), progress()) :: Types.result(Types.Backup.loaded())
   def load_dump(from, to, progress), do: Engine.work(&Native.dump_load(from, to, &1), progress)
 end

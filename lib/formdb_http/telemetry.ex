@@ -51,8 +51,12 @@ defmodule FormdbHttp.Telemetry do
   @typedoc "The name of an event."
   @type event :: [atom(), ...]
 
+  @typedoc "What was measured, and of what: see above."
+  @type measurements :: %{optional(atom()) => term()}
+  @type metadata :: %{optional(atom()) => term()}
+
   @typedoc "Called with the event, its measurements, its metadata and its configuration."
-  @type handler :: (event(), map(), map(), term() -> term())
+  @type handler :: (event(), measurements(), metadata(), config :: term() -> term())
 
   @compile {:no_warn_undefined, :telemetry}
 
@@ -98,7 +102,7 @@ defmodule FormdbHttp.Telemetry do
   defp library?, do: function_exported?(:telemetry, :execute, 3)
 
   @doc "Tells all handlers of an event."
-  @spec execute(event(), map(), map()) :: :ok
+  @spec execute(event(), measurements(), metadata()) :: :ok
   def execute(event, measurements, metadata) do
     for {id, handler, config} <- Map.get(handlers(), event, []),
         do: call(id, handler, [event, measurements, metadata, config])

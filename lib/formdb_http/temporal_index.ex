@@ -26,7 +26,7 @@ defmodule FormdbHttp.TemporalIndex do
 
   import FormdbHttp.Native.Twins, only: [or_dirty: 1]
 
-  alias FormdbHttp.{Engine, Error, Input, Native}
+  alias FormdbHttp.{Engine, Error, Input, Native, Types}
 
   @enforce_keys [:series]
   defstruct [:series]
@@ -37,6 +37,13 @@ defmodule FormdbHttp.TemporalIndex do
   @type micros :: integer()
 
   @type result(value) :: {:ok, value} | {:error, Error.t()}
+
+  @typedoc "See `aggregate/6`."
+  @type bucket_option ::
+          {:interval, String.t() | nil}
+          | {:origin, Types.timestamp() | nil}
+          | {:tz, String.t() | nil}
+          | {:fill, :none | :null | :previous | :linear}
 
   @doc "An empty index."
   @spec new() :: t()
@@ -119,7 +126,7 @@ defmodule FormdbHttp.TemporalIndex do
     * `:fill` - what becomes of buckets without points: `:none` (the default, they are
       left out), `:null`, `:previous` or `:linear`
   """
-  @spec aggregate(t(), String.t(), atom() | String.t(), micros(), micros(), keyword()) ::
+  @spec aggregate(t(), String.t(), Types.aggregation(), micros(), micros(), [bucket_option()]) ::
           result(number() | nil | [{micros(), number() | nil}])
   def aggregate(%__MODULE__{series: index}, series, aggregation, start, stop, opts \\ []) do
     opts = Input.options!(opts, [:interval, :origin, :tz, fill: :none])

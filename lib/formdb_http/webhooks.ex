@@ -2,7 +2,7 @@ defmodule FormdbHttp.Webhooks do
   @moduledoc false
   # Webhooks. FormdbHttp documents the functions.
 
-  alias FormdbHttp.{Actor, Catalog, Error, Input, JSON, Live, Native, Writing}
+  alias FormdbHttp.{Actor, Catalog, Error, Input, JSON, Live, Native, Types, Writing}
   alias FormdbHttp.Webhooks.{Address, Delivery, Keeper, Letters, Progress, Registration}
 
   @asked [:address, :filter, :since, :active]
@@ -127,7 +127,7 @@ defmodule FormdbHttp.Webhooks do
       raise %Error{code: :busy, detail: "the webhook is being changed; try again"}
   end
 
-  @spec letter(Letters.letter()) :: map()
+  @spec letter(Letters.letter()) :: Types.Webhook.dead_letter()
   defp letter(letter) do
     letter
     |> Map.take([:id, :count, :attempts, :time, :status, :error, :queued])

@@ -22,7 +22,7 @@ defmodule FormdbHttp.Backup.Jobs do
   became of it, or how far it is.
   """
   @spec run(Types.database(), String.t(), Path.t(), non_neg_integer() | nil) ::
-          Types.result(map())
+          Types.result(Types.Backup.t())
   def run(database, name, to, wait_ms) do
     with {:ok, pid} <- GenServer.call(__MODULE__, {:start, database, name, to}, :infinity) do
       monitor = Process.monitor(pid)
@@ -57,7 +57,7 @@ defmodule FormdbHttp.Backup.Jobs do
   defp failed, do: %Error{code: :internal_error, detail: "the backup failed; the log says why"}
 
   @doc "What is being taken of a database, or why the last one failed."
-  @spec of(Types.database()) :: [map()]
+  @spec of(Types.database()) :: [Types.Backup.t()]
   def of(database) do
     case :ets.lookup(@table, database) do
       [{_database, job}] -> [job]

@@ -5,8 +5,7 @@ defmodule FormdbHttp.Webhooks.Progress do
 
   @table __MODULE__
 
-  @type state ::
-          :delivering | :retrying | :paused | :stopped | :no_address | :off | :failed
+  @type state :: FormdbHttp.Types.Webhook.state()
 
   @typedoc """
     * `cursor` - up to which block events were confirmed
@@ -22,7 +21,7 @@ defmodule FormdbHttp.Webhooks.Progress do
           reason: String.t() | nil,
           cursor: non_neg_integer(),
           idle: {FormdbHttp.Subscription.t(), non_neg_integer()} | nil,
-          last: %{time: integer(), status: integer() | nil, error: String.t() | nil} | nil,
+          last: FormdbHttp.Types.Webhook.attempt() | nil,
           next: integer() | nil,
           dead_letters: non_neg_integer(),
           deliveries: non_neg_integer(),
