@@ -31,6 +31,9 @@ defmodule FormdbHttp.MixProject do
       # has to be compiled first. Modules that load the library with @on_load
       # therefore set `@compile {:autoload, false}`.
       compilers: Mix.compilers() ++ [:formdb_native],
+      # Tasks, tests and benchmarks use applications of OTP that the server does not depend on, which
+      # Mix would drop from the code path from 1.15 on.
+      prune_code_paths: false,
       deps: beam_libraries(),
       aliases: aliases(),
       description:

@@ -70,12 +70,10 @@ defmodule Bench.Receiver do
           [before, seq] = [String.to_integer(before), String.to_integer(seq)]
 
           known =
-            case :ets.lookup(table, id),
-              do:
-                (
-                  [{_, seq}] -> seq
-                  [] -> before
-                )
+            case :ets.lookup(table, id) do
+              [{_, seq}] -> seq
+              [] -> before
+            end
 
           Bench.Measure.check!(known == before, "an event of #{id} comes after the one before")
           :ets.insert(table, {id, seq})

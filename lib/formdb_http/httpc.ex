@@ -11,6 +11,7 @@ defmodule FormdbHttp.Httpc do
   @spec request(:get | :post, String.t(), [{charlist(), charlist()}], binary() | nil, keyword()) ::
           {:ok, {100..599, binary()}} | {:error, term()}
   def request(method, url, headers, body, options) do
+    on_code_path(:inets)
     for app <- [:inets, :ssl], do: {:ok, _started} = Application.ensure_all_started(app)
     url = String.to_charlist(url)
     asked = if body, do: {url, headers, ~c"application/json", body}, else: {url, headers}
@@ -19,6 +20,14 @@ defmodule FormdbHttp.Httpc do
     case Function.capture(:httpc, :request, 4).(method, asked, options, body_format: :binary) do
       {:ok, {{_version, status, _phrase}, _headers, text}} -> {:ok, {status, text}}
       {:error, reason} -> {:error, reason}
+    end
+  end
+
+  # Mix drops what a project does not depend on, from 1.15 on.
+  defp on_code_path(app) do
+    if :code.lib_dir(app) == {:error, :bad_name} do
+      for folder <- Path.wildcard("#{:code.lib_dir()}/#{app}-*/ebin"),
+          do: Code.append_path(folder)
     end
   end
 end

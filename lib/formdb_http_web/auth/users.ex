@@ -91,10 +91,11 @@ defmodule FormdbHttpWeb.Auth.Users do
   defp check_hash(text) do
     with [_all, kib, passes, _lanes] <- Regex.run(hash(), text),
          true <- String.to_integer(kib) in 8..@most_kib,
-         true <- String.to_integer(passes) in 1..@most_passes,
-         do: :ok,
-         else:
-           (_other -> {:error, "its password is no Argon2id hash; mix formdb.users makes one"})
+         true <- String.to_integer(passes) in 1..@most_passes do
+      :ok
+    else
+      _other -> {:error, "its password is no Argon2id hash; mix formdb.users makes one"}
+    end
   end
 
   defp hash do
