@@ -33,9 +33,13 @@ defmodule FormdbHttpCli do
     arguments = Enum.map(:init.get_plain_arguments(), &List.to_string/1)
 
     # The VM has started only once this returns.
-    spawn(fn -> System.halt(guarded(arguments)) end)
+    spawn(__MODULE__, :run_and_halt, [arguments])
     :ok
   end
+
+  @doc false
+  @spec run_and_halt([String.t()]) :: no_return()
+  def run_and_halt(arguments), do: System.halt(guarded(arguments))
 
   # A fault of ours ends the VM, too, which would otherwise stay for ever.
   defp guarded(arguments) do

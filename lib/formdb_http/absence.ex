@@ -12,7 +12,7 @@ defmodule FormdbHttp.Absence do
   the reason, as of then. In a transaction nothing is added: what it sees is its own.
   """
   @spec explain(answer, Types.database(), which(), non_neg_integer() | nil, term()) :: answer
-        when answer: Types.result(term())
+        when answer: {:ok, term()} | {:ok, term(), term()} | {:error, Error.t()}
   def explain(answer, name, which, as_of, transaction \\ nil)
 
   def explain({:error, %Error{code: code} = error}, name, which, as_of, nil)

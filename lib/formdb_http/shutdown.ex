@@ -56,19 +56,22 @@ defmodule FormdbHttp.Shutdown do
     limit = drain_timeout_ms + @closing_ms
 
     # Its own process, which nothing in the application can hold up.
-    spawn(fn ->
-      Process.flag(:priority, :high)
-      Process.sleep(limit - 2 * @flush_ms)
-
-      Logger.warning(
-        "the stop is not done after #{limit} ms (FORMDB_DRAIN_TIMEOUT_MS and 5 s) and is cut short; " <>
-          "what was acknowledged is on disk"
-      )
-
-      halt(status)
-    end)
-
+    spawn(__MODULE__, :cut_short, [limit, status])
     _ = Application.stop(:formdb_http)
+    halt(status)
+  end
+
+  @doc false
+  @spec cut_short(pos_integer(), byte()) :: no_return()
+  def cut_short(limit, status) do
+    Process.flag(:priority, :high)
+    Process.sleep(limit - 2 * @flush_ms)
+
+    Logger.warning(
+      "the stop is not done after #{limit} ms (FORMDB_DRAIN_TIMEOUT_MS and 5 s) and is cut short; " <>
+        "what was acknowledged is on disk"
+    )
+
     halt(status)
   end
 
@@ -89,7 +92,7 @@ defmodule FormdbHttp.Shutdown do
   def handle_event(signal, drain_timeout_ms) when signal in [:sigterm, :sighup] do
     Logger.info("#{signal |> to_string() |> String.upcase()} received: stopping")
     # Not here: this process delivers signals.
-    spawn(fn -> stop(drain_timeout_ms, 0) end)
+    spawn(__MODULE__, :stop, [drain_timeout_ms, 0])
     {:ok, drain_timeout_ms}
   end
 

@@ -467,6 +467,7 @@ defmodule FormdbHttp.Types do
           required(:ignored) => 0 | 1,
           required(:first_seq) => pos_integer(),
           required(:last_seq) => pos_integer(),
+          required(:hash) => String.t(),
           required(:time) => integer(),
           required(:replayed) => boolean(),
           optional(:warnings) => [Error.fault()],

@@ -29,7 +29,7 @@ defmodule FormdbHttp.Writing do
   @large_bytes 1_048_576
 
   @doc "The options of a write that has `more` of its own, checked."
-  @spec options!(keyword(), [atom()]) :: keyword()
+  @spec options!(keyword(), [atom() | {atom(), term()}]) :: keyword()
   def options!(opts, more \\ []), do: Input.options!(opts, more ++ @options)
 
   @doc "Whether parsing this text would keep a normal scheduler busy."

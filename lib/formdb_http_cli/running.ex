@@ -75,9 +75,15 @@ defmodule FormdbHttpCli.Running do
   @spec await(non_neg_integer(), (... -> boolean())) :: boolean()
   def await(milliseconds, condition) do
     cond do
-      condition.() -> true
-      milliseconds <= 0 -> false
-      true -> Process.sleep(@patience_ms) && await(milliseconds - @patience_ms, condition)
+      condition.() ->
+        true
+
+      milliseconds <= 0 ->
+        false
+
+      true ->
+        Process.sleep(@patience_ms)
+        await(milliseconds - @patience_ms, condition)
     end
   end
 end

@@ -109,13 +109,15 @@ defmodule FormdbHttp.Backup.Jobs do
       _none ->
         job = %{name: name, database: database, state: :running, done: 0, total: nil}
         :ets.insert(@table, {database, job})
-        {:ok, pid} = Task.start_link(fn -> await(job, to) end)
+        {:ok, pid} = Task.start_link(__MODULE__, :await, [job, to])
         {:reply, {:ok, pid}, Map.put(jobs, pid, job)}
     end
   end
 
+  @doc false
   # Until whoever asked hears of its end, unless they have ended themselves.
-  defp await(job, to) do
+  @spec await(Types.Backup.t(), Path.t()) :: no_return()
+  def await(job, to) do
     receive do
       :watched -> work(job, to)
     after

@@ -59,7 +59,7 @@ defmodule FormdbHttp.Webhooks.Batch do
 
   # As in every other place where events are sent: the one before it stands first.
   defp event(%Event{after: seq, json: <<"{", members::binary>>}),
-    do: [~s({"after":), Integer.to_string(seq), ?, | members]
+    do: [~s({"after":), Integer.to_string(seq), ?,, members]
 
   @doc """
   How many events stand at the beginning, and whether more of them may come before something

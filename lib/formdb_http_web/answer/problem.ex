@@ -161,7 +161,12 @@ defmodule FormdbHttpWeb.Problem do
   defp deleted(%{seq: seq, time: time}), do: [seq: seq, time: FormdbHttp.format_timestamp(time)]
 
   @doc "One of several faults, as it is told."
-  @spec fault(Error.fault()) :: keyword()
+  @spec fault(%{
+          required(:code) => atom(),
+          required(:detail) => String.t(),
+          required(:pointer) => String.t() | nil,
+          optional(atom()) => term()
+        }) :: keyword()
   def fault(%{code: code, detail: detail, pointer: pointer} = fault) do
     blocks =
       for name <- [:seq, :by, :transaction], is_map_key(fault, name), do: {name, fault[name]}

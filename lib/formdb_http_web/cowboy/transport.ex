@@ -13,6 +13,12 @@ defmodule FormdbHttpWeb.Cowboy.Transport do
   for {name, arity} <- :ranch_tcp.module_info(:exports) -- own do
     arguments = Macro.generate_arguments(arity, __MODULE__)
 
+    # Which TCP has not.
+    if name in [:handshake_cancel, :handshake_continue] do
+      terms = List.duplicate(quote(do: term()), arity)
+      @spec unquote(name)(unquote_splicing(terms)) :: no_return()
+    end
+
     def unquote(name)(unquote_splicing(arguments)),
       do: :ranch_tcp.unquote(name)(unquote_splicing(arguments))
   end

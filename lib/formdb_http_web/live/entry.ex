@@ -7,5 +7,5 @@ defmodule FormdbHttpWeb.Live.Entry do
 
   @spec json(Event.t()) :: iodata()
   def json(%Event{after: seq, json: <<"{", members::binary>>}),
-    do: [~s({"after":), Integer.to_string(seq), ?, | members]
+    do: [~s({"after":), Integer.to_string(seq), ?,, members]
 end

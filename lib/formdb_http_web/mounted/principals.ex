@@ -35,16 +35,16 @@ defmodule FormdbHttpWeb.Mounted.Principals do
   defp principal(actor, scopes, given, function) do
     expires = given[:expires]
 
-    with true <- is_binary(actor) and actor != "" and String.valid?(actor),
-         true <- is_binary(scopes) and (is_nil(expires) or is_integer(expires)),
-         {:ok, scopes} <- scopes(scopes) do
-      %Principal{actor: actor, scopes: scopes, expires: expires, credential: :host}
-    else
+    unless is_binary(actor) and actor != "" and String.valid?(actor) and is_binary(scopes) and
+             (is_nil(expires) or is_integer(expires)),
+           do: raise(ArgumentError, expected(function, "gave #{inspect(given)}"))
+
+    case scopes(scopes) do
+      {:ok, scopes} ->
+        %Principal{actor: actor, scopes: scopes, expires: expires, credential: :host}
+
       {:error, why} ->
         raise ArgumentError, expected(function, "gave scopes that are none: " <> why)
-
-      false ->
-        raise ArgumentError, expected(function, "gave #{inspect(given)}")
     end
   end
 
