@@ -9,7 +9,7 @@ this="$root/releases/$version"
 # What the VM's own start script would set.
 export ROOTDIR="$root" BINDIR="$root/erts-$erts/bin" EMU=beam PROGNAME=formdb-server
 export PATH="${PATH:-/usr/bin:/bin}"
-# The VM needs one, and service managers give none.
+# The VM needs one, and service managers give none. Nothing is kept there.
 export HOME="${HOME:-/}"
 # A dump of the VM would hold what the databases hold. ERL_CRASH_DUMP_BYTES=-1 asks for one.
 export ERL_CRASH_DUMP_BYTES="${ERL_CRASH_DUMP_BYTES-0}"
@@ -37,6 +37,8 @@ vm() {
 
 case "${1-}" in
   start)
+    # Where the cookie of a shell will be, when one is asked for.
+    HOME="$FORMDB_DATA_DIR/.remote-shell"
     # All code is loaded at once: the folder may be replaced while the server runs.
     if [ -t 0 ]; then
       # Ctrl-C reaches every process in the terminal. The VM ignores it (+Bi) and gets the signal for an
@@ -53,7 +55,7 @@ case "${1-}" in
   remote)
     if [ "$#" -gt 1 ]; then vm -noinput -extra "$@"; fi
     asked=$( (vm -noinput -extra remote) ) || exit $?
-    # The cookie of the shell is in the folder.
+    # The folder of the cookie.
     HOME=$(printf '%s\n' "$asked" | head -n 1)
     node=$(printf '%s\n' "$asked" | tail -n 1)
     exec "$this/iex" --hidden --name "shell-$$@127.0.0.1" --boot "$this/start_clean" --boot-var RELEASE_LIB "$root/lib" \

@@ -6,8 +6,8 @@ defmodule FormdbHttpCli.RemoteShell do
   # read, with the cookie of this one time, the port and the name. When the last shell has ended, or
   # none has come, it is no node any more, and the folder is gone.
   #
-  # The folder is the HOME of the shell's VM, which takes the cookie from there: on its command line
-  # every user of the machine could read it.
+  # The folder is the HOME of both VMs (rel/formdb-server.sh), which take the cookie from there: on a
+  # command line every user of the machine could read it.
 
   @behaviour :gen_event
 
@@ -78,14 +78,12 @@ defmodule FormdbHttpCli.RemoteShell do
     File.mkdir!(folder)
     # Before there is something in it.
     File.chmod!(folder, 0o700)
-    name = "formdb-#{System.pid()}-#{random(4)}@127.0.0.1"
-    cookie = random(32)
+    # Both VMs take it from there.
+    write!(folder, ".erlang.cookie", random(32))
 
+    name = "formdb-#{System.pid()}-#{random(4)}@127.0.0.1"
     Application.put_env(:kernel, :inet_dist_use_interface, {127, 0, 0, 1})
     {:ok, _pid} = :net_kernel.start(String.to_atom(name), %{name_domain: :longnames})
-    Node.set_cookie(String.to_atom(cookie))
-
-    write!(folder, ".erlang.cookie", cookie)
     write!(folder, "port", "#{NodePorts.port()}")
     # Last: with it the folder is complete.
     write!(folder, "node.new", name)

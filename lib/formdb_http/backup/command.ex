@@ -6,6 +6,8 @@ defmodule FormdbHttp.Backup.Command do
   alias FormdbHttp.{Backup, Config, Error, Httpc, JSON, Types}
 
   @pause_ms 500
+  # Of what the server says of a backup.
+  @known ~w(name database log seq root time files bytes copied_bytes linked_bytes previous)a
 
   @doc """
   Takes the backup `name` of a database of the configuration. `server` is the URL and the credential
@@ -41,10 +43,8 @@ defmodule FormdbHttp.Backup.Command do
          do: await(backup, url, token, progress)
   end
 
-  defp await(%{"state" => "whole"} = backup, _url, _token, _progress) do
-    known = ~w(name database log seq root time files bytes copied_bytes linked_bytes previous)
-    {:ok, for(key <- known, into: %{}, do: {String.to_existing_atom(key), backup[key]})}
-  end
+  defp await(%{"state" => "whole"} = backup, _url, _token, _progress),
+    do: {:ok, for(key <- @known, into: %{}, do: {key, backup[Atom.to_string(key)]})}
 
   defp await(%{"state" => "running", "name" => name} = backup, url, token, progress) do
     if total = backup["total"], do: progress.(backup["done"], total)
