@@ -52,7 +52,7 @@ test: setup ## run every test, of the engine and of the server
 
 # What runs beside other systems: other people's clients and proxies, the client of Phoenix and a browser, uploads and downloads
 # (STREAM_BYTES=2000000000 for their long form), the load test with k6, schemathesis
-# (CONTRACT_CASES=20000), the pages of docs/howto against pandas and shapely, the clients for Python and JavaScript, the example of a Phoenix application where Hex can be reached, and the two commands of the README on bare systems.
+# (CONTRACT_CASES=20000), the pages of docs/howto against pandas and shapely, the clients for Python and JavaScript, the example of a Phoenix application where Hex can be reached, the release on a bare system, and the two commands of the README on bare systems.
 interop: build ## run the tests that need other systems and clients (as root)
 	@bin/setup --interop
 	test/interop/clients.py
@@ -65,6 +65,7 @@ interop: build ## run the tests that need other systems and clients (as root)
 	test/interop/python_client.py
 	test/interop/js_client.py
 	test/interop/phoenix.sh
+	test/interop/release.py
 	test/interop/bare_debian.sh bookworm
 	test/interop/bare_debian.sh trixie
 

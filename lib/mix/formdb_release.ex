@@ -16,23 +16,13 @@ defmodule Mix.FormdbRelease do
   @spec options() :: keyword()
   def options do
     [
-      applications: applications(),
+      # Backups ask a server with its HTTP client, which is started then.
+      applications: [inets: :load],
       include_executables_for: [:unix],
       path: Path.join([Mix.Project.build_path(), "rel", name()]),
       overwrite: true,
       quiet: true,
       steps: [&clear/1, :assemble, &finish/1]
-    ]
-  end
-
-  # Beside those that the application names: backups ask a server with the HTTP client of inets, which is
-  # started then, and of Debian's libraries not all name what they need.
-  defp applications do
-    debian = Path.wildcard("debian_libs/*/ebin/*.app")
-
-    [
-      {:inets, :load}
-      | Enum.map(debian, &{&1 |> Path.basename(".app") |> String.to_atom(), :permanent})
     ]
   end
 

@@ -54,15 +54,11 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# From where this machine has its own packages.
-mirror=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -m1 '/debian/*$' || true)
 say "making the bare system"
-debootstrap --variant=minbase "$release" "$root" ${mirror:+"$mirror"} >"$log" 2>&1 ||
-  fail "debootstrap: $(tail -n 3 "$log")"
+test/interop/bare_root.sh "$release" "$root" >"$log" 2>&1 || fail "debootstrap: $(tail -n 3 "$log")"
 # The times of the files with them: Cargo goes by these.
 mkdir -p "$root$project"
 git ls-files -z | xargs -0 cp --parents --preserve=mode,timestamps -t "$root$project"
-cp /etc/resolv.conf /etc/hosts "$root/etc/"
 
 say "bin/setup && make run"
 began=$SECONDS
