@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Area, Budget, Cancel, Database, Filter, Limits, Predicate, Search, SeriesListQuery,
+    Aggregate, Aggregation, Area, Budget, Cancel, Database, Filter, Limits, Order, Predicate,
+    RangeQuery, Search, Selection, SeriesListQuery, SummaryQuery,
 };
 
 /// Features and series at first, and how many times as many in the end.
@@ -183,5 +184,137 @@ fn questions_cost_the_same_however_much_there_is() {
     }
     // Everything was worked out each time.
     assert_eq!(db.info().unwrap().query_cache.hits, 0);
+    db.close();
+}
+
+/// Points of a series at first, and in each block.
+const POINTS: i64 = 40_000;
+const BLOCK: i64 = 10_000;
+
+/// Writes points of two series, one of which comes in an order that jumps about.
+fn points(db: &Database, from: i64, to: i64) {
+    let jumping = |n: i64| (n - from) * 7_919 % (to - from) + from;
+    for first in (from..to).step_by(BLOCK as usize) {
+        let numbers = first..first + BLOCK;
+        for (id, numbers) in [
+            ("in order", numbers.clone().collect::<Vec<i64>>()),
+            ("jumping", numbers.map(jumping).collect()),
+        ] {
+            let values = numbers.iter().map(|n| (n % 1_000) as f64 / 8.0).collect();
+            let prepared = db.prepare_columns(id, numbers, values, None).unwrap();
+            db.write(prepared.operations).unwrap();
+        }
+    }
+}
+
+/// Questions for all points of a series, by name.
+fn questions_for_points(size: i64) -> Vec<(String, Ask)> {
+    // That many were there then, of those in order: every second block is of them.
+    let then = POINTS / 2;
+    let early = Some((POINTS / BLOCK) as u64);
+    let mut questions: Vec<(String, Ask)> = Vec::new();
+    for id in ["in order", "jumping"] {
+        for aggregation in [
+            Aggregation::Count,
+            Aggregation::Avg,
+            Aggregation::Max,
+            Aggregation::Stddev,
+            Aggregation::Last,
+        ] {
+            questions.push((
+                format!("{aggregation} of all points, {id}"),
+                Box::new(move |db, budget| {
+                    let query = Aggregate::new(Selection::One(id), aggregation);
+                    let page = db.aggregate(&query, budget).unwrap();
+                    let value = page.series[0].buckets[0].value.unwrap();
+                    if aggregation == Aggregation::Count {
+                        assert_eq!(value, size as f64);
+                    }
+                }),
+            ));
+        }
+        questions.push((
+            format!("means of all points in ten parts, {id}"),
+            Box::new(move |db, budget| {
+                let query = Aggregate {
+                    interval: Some(format!("{}ms", size / 10_000).parse().unwrap()),
+                    ..Aggregate::new(Selection::One(id), Aggregation::Avg)
+                };
+                let page = db.aggregate(&query, budget).unwrap();
+                assert_eq!(page.series[0].buckets.len(), 10);
+            }),
+        ));
+        questions.push((
+            format!("a summary, {id}"),
+            Box::new(move |db, budget| {
+                let summary = db.summary(id, &SummaryQuery::default(), budget).unwrap();
+                assert_eq!(summary.count, size as u64);
+            }),
+        ));
+    }
+    questions.push((
+        "a mean as of early".into(),
+        Box::new(move |db, budget| {
+            let query = Aggregate {
+                as_of: early,
+                ..Aggregate::new(Selection::One("in order"), Aggregation::Avg)
+            };
+            assert_eq!(db.aggregate(&query, budget).unwrap().series.len(), 1);
+        }),
+    ));
+    questions.push((
+        "a summary as of early".into(),
+        Box::new(move |db, budget| {
+            let query = SummaryQuery {
+                as_of: early,
+                ..SummaryQuery::default()
+            };
+            let summary = db.summary("in order", &query, budget).unwrap();
+            assert_eq!(summary.count, then as u64);
+        }),
+    ));
+    questions.push((
+        "the last points as of early".into(),
+        Box::new(move |db, budget| {
+            let query = RangeQuery {
+                series: "in order",
+                start: 0,
+                end: size,
+                values: None,
+                order: Order::Descending,
+                limit: 50,
+                cursor: None,
+                as_of: early,
+            };
+            let page = db.range(&query, budget).unwrap();
+            assert_eq!(page.points[0].timestamp, then - 1);
+        }),
+    ));
+    questions
+}
+
+#[test]
+fn what_all_points_come_to_costs_the_same_however_many_there_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        query_cache_bytes: 0,
+        snapshot_bytes: 0,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir.path().join("db"), limits).unwrap();
+    let budget = db.budget(Cancel::default());
+    let mut before: Vec<Duration> = Vec::new();
+    for (from, to) in [(0, POINTS), (POINTS, POINTS * TIMES as i64)] {
+        points(&db, from, to);
+        let asked = questions_for_points(to);
+        let times = asked.iter().map(|(_, ask)| least(|| ask(&db, &budget)));
+        let times: Vec<Duration> = times.collect();
+        for ((name, _), (few, many)) in asked.iter().zip(before.iter().zip(&times)) {
+            println!("growth: {name}: {few:?}, {many:?}");
+            let most = (*few).max(Duration::from_micros(20)) * NO_MORE_THAN;
+            assert!(*many < most, "{name}: {few:?} grew to {many:?}");
+        }
+        before = times;
+    }
     db.close();
 }

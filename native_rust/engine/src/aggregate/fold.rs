@@ -7,7 +7,7 @@ use super::buckets::Buckets;
 use super::percent::{DECIMALS, Percent};
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode};
-use crate::index::{Stretch, extremes, greatest, least};
+use crate::index::{Stretch, Subtree, Totals, extremes, greatest, least};
 use crate::types::exact::{Accumulator, Sum, between, deviation};
 
 /// What is made of the points of a bucket.
@@ -190,6 +190,43 @@ impl Needs {
     }
 }
 
+/// What all points of many chunks come to, as far as a [`Fold`] needs it.
+pub(super) struct Whole {
+    points: u64,
+    ends: Ends,
+    totals: Option<Totals>,
+    squares: Option<[f64; 4]>,
+}
+
+impl Whole {
+    /// Of these, if all that is needed of them is known.
+    pub(super) fn of(many: &Subtree, needs: Needs) -> Option<Self> {
+        if needs.values || needs.resets || needs.slots {
+            return None;
+        }
+        let totals = many.totals();
+        let sum_known = totals.is_some_and(|totals| totals.sum.is_some());
+        let squares = many.squares();
+        if needs.sum && !sum_known
+            || needs.extremes && totals.is_none()
+            || needs.squares && squares.is_none()
+        {
+            return None;
+        }
+        Some(Self {
+            points: many.points()?,
+            ends: many.ends()?,
+            totals,
+            squares,
+        })
+    }
+
+    /// The timestamps of the first point and of the last.
+    pub(super) fn span(&self) -> (i64, i64) {
+        (self.ends.0.0, self.ends.1.0)
+    }
+}
+
 /// The points of a bucket, as far as they were seen.
 #[derive(Debug)]
 pub(super) struct Fold {
@@ -276,6 +313,39 @@ impl Fold {
             work += self.add_squares(points);
         }
         work.max(SUMMARY_COST)
+    }
+
+    /// Takes all points of many chunks. Returns the work that was, as [`Self::add`].
+    pub(super) fn add_whole(&mut self, whole: &Whole) -> usize {
+        let needs = self.needs;
+        let mut work = SUMMARY_COST;
+        self.count += whole.points;
+        if needs.ends {
+            let (first, last) = whole.ends;
+            let earliest = self.ends.map_or(first, |(earliest, _)| earliest);
+            self.ends = Some((earliest, last));
+        }
+        if let Some(totals) = whole.totals {
+            if let (true, Some(parts)) = (needs.sum, totals.sum) {
+                self.sum.add_parts(parts);
+                work += SUMMARY_COST;
+            }
+            if needs.extremes {
+                self.min = least(self.min, totals.min);
+                self.max = greatest(self.max, totals.max);
+            }
+        }
+        if let (true, Some(parts)) = (needs.squares, whole.squares) {
+            let sum = self.squares.get_or_insert_default();
+            parts.iter().for_each(|&part| sum.add(part));
+            work += SUMMARY_COST;
+        }
+        work
+    }
+
+    /// What it needs to know.
+    pub(super) fn needs(&self) -> Needs {
+        self.needs
     }
 
     /// Counts the slots that points lie in. Called with all points, in order.

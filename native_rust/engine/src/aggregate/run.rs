@@ -2,13 +2,13 @@
 
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::index::{Order, RangeQuery, SharedSeries, Stretch};
+use crate::index::{Order, Points, RangeQuery, SharedSeries, Stretch, Subtree};
 use crate::types::exact::between;
 use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP, ValueFilter};
 
 use super::buckets::{Buckets, Span64};
 use super::columns::{Bucket, Columns};
-use super::fold::{Fold, Needs};
+use super::fold::{Fold, Needs, Whole};
 use super::grouped;
 use super::select::{self, Values};
 use super::{Aggregate, Aggregation, Fill, STEP};
@@ -120,9 +120,12 @@ impl<'q> Run<'q> {
             let mut done = 0;
             let seen = (self.at, self.query.values.as_ref());
             let guard = series.read();
-            let walked = guard.walk((start, end), seen, step, |points| {
-                let more = self.take(points, &mut filling)?;
-                done += more;
+            let walked = guard.walk_many((start, end), seen, step, |points| {
+                let more = match points {
+                    Points::Stretch(points) => Some(self.take(points, &mut filling)?),
+                    Points::Many(many) => self.take_many(many, &mut filling)?,
+                };
+                done += more.unwrap_or(0);
                 Ok::<_, Error>(more)
             });
             drop(guard);
@@ -354,14 +357,39 @@ impl<'q> Run<'q> {
         Ok(work)
     }
 
-    fn open(&mut self, first: i64, filling: &mut Filling) -> Result<Span64> {
-        let span = match &mut self.buckets {
-            Some(buckets) => buckets.around(first),
+    /// Takes all points of many chunks, where they belong to one bucket and what is made of
+    /// them is known. Returns the work done.
+    fn take_many(&mut self, many: &Subtree, filling: &mut Filling) -> Result<Option<usize>> {
+        let Some(whole) = Whole::of(many, self.fold.needs()) else {
+            return Ok(None);
+        };
+        let (first, last) = whole.span();
+        let open = filling.open.filter(|open| first < open.end);
+        if last >= open.unwrap_or_else(|| self.bucket(first)).end {
+            return Ok(None);
+        }
+        let mut work = 0;
+        if open.is_none() {
+            self.close(filling, false)?;
+            work += BUCKET_COST;
+            self.open(first, filling)?;
+        }
+        Ok(Some(work + self.fold.add_whole(&whole)))
+    }
+
+    /// The bucket of a timestamp.
+    fn bucket(&mut self, timestamp: i64) -> Span64 {
+        match &mut self.buckets {
+            Some(buckets) => buckets.around(timestamp),
             None => Span64 {
-                start: self.start.unwrap_or(first),
+                start: self.start.unwrap_or(timestamp),
                 end: i64::MAX,
             },
-        };
+        }
+    }
+
+    fn open(&mut self, first: i64, filling: &mut Filling) -> Result<Span64> {
+        let span = self.bucket(first);
         if filling.next.is_some() {
             self.fill_up_to(span.start, filling)?;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::index::SharedSeries;
+use crate::index::{Points, SharedSeries};
 use crate::read::cursor::List;
 use crate::read::json_rows::JsonRows;
 use crate::read::points::no_series;
@@ -17,7 +17,7 @@ use crate::types::{TimeWriter, ValueFilter, Zone};
 
 use super::STEP;
 use super::check::check_order;
-use super::fold::{Fold, Needs};
+use super::fold::{Fold, Needs, Whole};
 
 /// Which points figures are made of.
 #[derive(Debug, Clone, Copy, Default, Hash)]
@@ -71,8 +71,8 @@ impl Database {
     /// A series in figures, now or as of a sequence, or what a part of its points come to.
     /// No file work.
     ///
-    /// 64 points' worth for each chunk of up to 1,024 points. The first time, each
-    /// point. The lock of the series is held for a short step at a time.
+    /// O(log n) where all points of the range were there then, and no other; else 64 points'
+    /// worth for each chunk of up to 1,024 points. The first times, each point. The lock of the series is held for a short step at a time.
     ///
     /// # Errors
     /// [`crate::Error::NotFound`], [`crate::Error::Invalid`] for a bad range or a sequence
@@ -147,8 +147,14 @@ fn of(
     loop {
         budget.check()?;
         let guard = series.read();
-        let rest = guard.walk((start, end), (at, query.values), STEP, |points| {
-            Ok::<_, Infallible>(fold.add(&points, budget))
+        let rest = guard.walk_many((start, end), (at, query.values), STEP, |points| {
+            Ok::<_, Infallible>(match points {
+                Points::Stretch(points) => Some(fold.add(&points, budget)),
+                Points::Many(many) => {
+                    let whole = Whole::of(many, fold.needs());
+                    whole.map(|whole| fold.add_whole(&whole))
+                }
+            })
         });
         drop(guard);
         match rest {

@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 
 use super::buckets::{Buckets, Span64};
 use super::columns::Columns;
-use super::fold::{Aggregation, Ends, Fold, Needs};
+use super::fold::{Aggregation, Ends, Fold, Needs, Whole};
 use super::interval::{Interval, Step};
 use super::run::Run;
 use super::{Fill, STEP};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::index::{Order, SharedSeries, Stretch};
+use crate::index::{Order, Points, SharedSeries};
 use crate::types::exact::{Accumulator, Sum};
 use crate::types::{DAY, Date, FIRST_TIMESTAMP, LAST_TIMESTAMP, Zone};
 
@@ -433,9 +433,29 @@ impl Run<'_> {
         loop {
             budget.check()?;
             let guard = series.read();
-            let rest = guard.walk((start, end), seen, STEP, |points: Stretch<'_>| {
+            let rest = guard.walk_many((start, end), seen, STEP, |points| {
                 let mut work = 0;
-                let mut rest = points;
+                let mut rest = match points {
+                    Points::Stretch(points) => points,
+                    Points::Many(many) => {
+                        let Some(whole) = Whole::of(many, fold.needs()) else {
+                            return Ok(None);
+                        };
+                        let (first, last) = whole.span();
+                        let new = first >= open;
+                        let end = if new { part_end(first) } else { open };
+                        if last >= end {
+                            return Ok(None);
+                        }
+                        if new {
+                            budget.make_room(&mut parts, 1)?;
+                            parts.extend(Part::of(&mut fold, budget)?);
+                            open = end;
+                            work += PART_COST;
+                        }
+                        return Ok(Some(work + fold.add_whole(&whole)));
+                    }
+                };
                 while let Some(&timestamp) = rest.timestamps.first() {
                     if timestamp >= open {
                         budget.make_room(&mut parts, 1)?;
@@ -447,7 +467,7 @@ impl Run<'_> {
                     work += fold.add(&here, budget);
                     rest = later;
                 }
-                Ok::<_, Error>(work)
+                Ok::<_, Error>(Some(work))
             })?;
             drop(guard);
             match rest {

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::filter::{Bounds, Filter};
 use super::lives::{Life, Lives, end_seq, revivals};
 use super::summary::CachedSummary;
+use crate::types::exact::{Accumulator, Sum};
 use crate::types::{Counted, ValueFilter};
 
 /// Most points a chunk holds.
@@ -526,6 +527,28 @@ impl Chunk {
         known.map_or(Counted::Some, |known| {
             filter.of_span((known.min, known.max))
         })
+    }
+
+    /// Between what its points were written and deleted.
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// Adds its values to a sum and returns the least and the greatest, if its summary is made
+    /// or as good as that: see [`CachedSummary::known`].
+    pub(super) fn known(&self, sum: &mut Sum) -> Option<(f64, f64)> {
+        self.summary.known(&self.values, sum)
+    }
+
+    /// The same of the squares of its values.
+    pub(super) fn known_squares(&self, squares: &mut Accumulator) -> Option<()> {
+        self.summary.known_squares(&self.values, squares)
+    }
+
+    /// Timestamp and value of the first point and of the last.
+    pub(super) fn edges(&self) -> Option<((i64, f64), (i64, f64))> {
+        let first = (*self.timestamps.first()?, *self.values.first()?);
+        Some((first, (*self.timestamps.last()?, *self.values.last()?)))
     }
 
     /// The points of `source`, in order.

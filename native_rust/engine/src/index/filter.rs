@@ -77,7 +77,7 @@ impl Filter {
     }
 }
 
-/// Between what sequences the points of a chunk were written or brought back, first
+/// Between what sequences some points, as those of a chunk, were written or brought back, first
 /// deleted, and deleted for good.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
@@ -107,6 +107,14 @@ impl Bounds {
         self.max_seq = self.max_seq.max(last);
         self.min_died = self.min_died.min(ends.first().copied().unwrap_or(NEVER));
         self.max_died = self.max_died.max(end_seq(ends).unwrap_or(NEVER));
+    }
+
+    /// Takes in the points that others are the bounds of.
+    pub(super) fn take_in(&mut self, others: &Self) {
+        self.min_seq = self.min_seq.min(others.min_seq);
+        self.max_seq = self.max_seq.max(others.max_seq);
+        self.min_died = self.min_died.min(others.min_died);
+        self.max_died = self.max_died.max(others.max_died);
     }
 
     /// What no block lies after that wrote, deleted or brought back one of the points.

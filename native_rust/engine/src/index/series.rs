@@ -3,10 +3,10 @@
 mod chunks;
 mod replaced;
 mod stored;
+mod subtree;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Bound;
 
 use super::chunk::{BlockSource, CAPACITY, Chunk, Deletion, Indexes, Piece, Point, Revival};
 use super::filter::Filter;
@@ -15,7 +15,9 @@ use super::range::{End, Order, Page, RangeQuery, Resume, Work, sources};
 use crate::types::Counted;
 use chunks::{Chunks, FIRST};
 
+pub(super) use chunks::Part;
 pub use stored::{PartRun, SeriesPart};
+pub(crate) use subtree::{Subtree, Totals};
 
 /// What a series holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,17 +171,18 @@ impl Series {
             return 0;
         };
         let fence = self.make_room(timestamp);
-        let next_fence = self.fence_after(fence);
-        let chunk = self.chunks.get_or_insert(fence);
-        let place = chunk.count_until(timestamp);
-        // Later points of the piece belong after those that stand there.
-        let next_point = chunk.timestamp(place);
-        let piece = piece
-            .before(next_point)
-            .before(next_fence)
-            .first(chunk.room());
-        chunk.insert(place, piece);
-        piece.timestamps.len()
+        let next_fence = self.chunks.after(fence).map(|(timestamp, _)| timestamp);
+        self.chunks.change(fence, |chunk| {
+            let place = chunk.count_until(timestamp);
+            // Later points of the piece belong after those that stand there.
+            let next_point = chunk.timestamp(place);
+            let piece = piece
+                .before(next_point)
+                .before(next_fence)
+                .first(chunk.room());
+            chunk.insert(place, piece);
+            piece.timestamps.len()
+        })
     }
 
     /// Lets the points that `deletion` names and that are alive die, from the
@@ -201,17 +204,21 @@ impl Series {
         if start >= end {
             return (0, None);
         }
-        let from = from.unwrap_or_else(|| self.first_fence(start));
+        let mut next = Some(from.unwrap_or_else(|| self.first_fence(start)));
         let mut end_seq = 0;
         let mut done = 0_usize;
         let mut rest = None;
-        for (fence, chunk) in self.chunks.range_mut(from..(end, 0)) {
+        while let Some(fence) = next.filter(|fence| *fence < (end, 0)) {
             if done >= work {
                 rest = Some(fence);
                 break;
             }
+            let Some(chunk) = self.chunks.get_mut(fence) else {
+                break;
+            };
             end_seq += chunk.delete(deletion) as u64;
             done += chunk.len() + PLACE_COST;
+            next = self.chunks.after(fence);
         }
         self.note_died(end_seq, seq);
         (end_seq, rest)
@@ -263,17 +270,21 @@ impl Series {
         from: Option<Fence>,
         work: usize,
     ) -> (u64, Option<Fence>) {
-        let from = from.unwrap_or_else(|| self.first_fence(revival.start));
+        let mut next = Some(from.unwrap_or_else(|| self.first_fence(revival.start)));
         let (mut back, mut done) = (0, 0_usize);
-        for (fence, chunk) in self.chunks.range_mut(from..(revival.end, 0)) {
+        while let Some(fence) = next.filter(|fence| *fence < (revival.end, 0)) {
             if done >= work {
                 return (back, Some(fence));
             }
+            let Some(chunk) = self.chunks.get_mut(fence) else {
+                break;
+            };
             let revived = chunk.bring_back(revival) as u64;
             back += revived;
             self.alive += revived;
             done += chunk.len() + PLACE_COST;
             self.touched = self.touched.max(revival.seq);
+            next = self.chunks.after(fence);
         }
         (back, None)
     }
@@ -281,15 +292,14 @@ impl Series {
     /// The fence of the first chunk that may have points at `start` or later:
     /// some may stand before the fences that name it.
     pub(super) fn first_fence(&self, start: i64) -> Fence {
-        let mut before = self.chunks.range(..(start, 0));
-        before.next_back().map_or(FIRST, |(fence, _)| fence)
+        self.chunks.before((start, 0)).unwrap_or(FIRST)
     }
 
     /// The fence of the chunk that a new point at `timestamp` goes to, which has
     /// room for it. The chunk is missing or empty where it is new.
     fn make_room(&mut self, timestamp: i64) -> Fence {
         let fence = self.fence_of(timestamp);
-        let Some(chunk) = self.chunks.get_mut(fence) else {
+        let Some(chunk) = self.chunks.get(fence) else {
             return fence;
         };
         if chunk.room() > 0 {
@@ -304,7 +314,8 @@ impl Series {
                 _ => (timestamp, 1),
             },
             _ => {
-                let tail = chunk.split_off(chunk.boundary());
+                let split = |chunk: &mut Chunk| chunk.split_off(chunk.boundary());
+                let tail = self.chunks.change(fence, split);
                 let first = tail.timestamp(0).unwrap_or(i64::MAX);
                 self.chunks.insert((first, 0), tail);
                 if first <= timestamp {
@@ -324,16 +335,8 @@ impl Series {
         {
             return last;
         }
-        let mut fences = self.chunks.range(..=(timestamp, u32::MAX));
-        fences.next_back().map_or(FIRST, |(fence, _)| fence)
-    }
-
-    /// The timestamp of the fence after `fence`.
-    fn fence_after(&self, fence: Fence) -> Option<i64> {
-        let mut behind = self
-            .chunks
-            .range((Bound::Excluded(fence), Bound::Unbounded));
-        behind.next().map(|((timestamp, _), _)| timestamp)
+        // No number of a fence is that great.
+        self.chunks.before((timestamp, u32::MAX)).unwrap_or(FIRST)
     }
 
     /// Appends the points of a page to `out`, in order, and returns where the
@@ -392,45 +395,49 @@ impl Series {
             Some(edge) if done >= work.step => Some(End::Step(Resume { edge, skip: 0 })),
             _ => None,
         };
-        match query.order {
-            Order::Ascending => {
-                let chunks = self.first_fence(query.start)..(query.end, 0);
-                for ((fence, number), chunk) in self.chunks.range(chunks) {
-                    // Such a fence says that no chunk before has a point at its timestamp.
-                    let edge = (number == 0 && fence > query.start).then_some(fence);
-                    if let Some(end) = stop(looked + page.taken(), edge) {
-                        return end;
-                    }
-                    looked += chunk.look_cost(filter);
-                    let counted = chunk.counted(query.values);
-                    looked += read_cost(chunk, counted);
-                    if sources(chunk, query, filter).any(|s| page.add_counted(chunk, s, counted)) {
-                        return End::Full(page.resume());
-                    }
-                }
+        let from = match query.order {
+            Order::Ascending => self.first_fence(query.start),
+            // Where it begins is seen on the way.
+            Order::Descending => FIRST,
+        };
+        let mut chunks = self.chunks.walk(from, (query.end, 0), query.order);
+        // The fence above which everything was looked at, in descending order.
+        let mut above = (i64::MAX, 1);
+        while let Some((fence, part)) = chunks.next() {
+            let edge = match query.order {
+                // A fence with this number says that no chunk before has a point at its timestamp.
+                Order::Ascending => (fence.1 == 0 && fence.0 > query.start).then_some(fence.0),
+                // The first with a fence before the range was the last to look at.
+                Order::Descending if above.0 < query.start => break,
+                Order::Descending => (above.1 == 0).then_some(above.0),
+            };
+            if let Some(end) = stop(looked + page.taken(), edge) {
+                return end;
             }
-            Order::Descending => {
-                let mut above = (i64::MAX, 1);
-                for (fence, chunk) in self.chunks.range(..(query.end, 0)).rev() {
-                    // The first with a fence before the range was the last to look at.
-                    if above.0 < query.start {
-                        break;
+            let chunk = match part {
+                Part::Chunk(chunk) => chunk,
+                Part::Subtree(subtree) => {
+                    let counted = subtree.counted(query.values);
+                    if subtree.has_none(filter) || counted == Counted::None {
+                        chunks.pass_over();
+                        above = fence;
+                        looked += PASS_COST;
                     }
-                    let edge = (above.1 == 0).then_some(above.0);
-                    if let Some(end) = stop(looked + page.taken(), edge) {
-                        return end;
-                    }
-                    above = fence;
-                    looked += chunk.look_cost(filter);
-                    let counted = chunk.counted(query.values);
-                    looked += read_cost(chunk, counted);
-                    if sources(chunk, query, filter)
-                        .rev()
-                        .any(|s| page.add_counted(chunk, s, counted))
-                    {
-                        return End::Full(page.resume());
-                    }
+                    continue;
                 }
+            };
+            above = fence;
+            looked += chunk.look_cost(filter);
+            let counted = chunk.counted(query.values);
+            looked += read_cost(chunk, counted);
+            let mut sources = sources(chunk, query, filter);
+            let mut add = |source| page.add_counted(chunk, source, counted);
+            let full = match query.order {
+                Order::Ascending => sources.any(add),
+                Order::Descending => sources.rev().any(&mut add),
+            };
+            if full {
+                return End::Full(page.resume());
             }
         }
         End::All
@@ -438,6 +445,7 @@ impl Series {
 
     /// Number of points from `start` on and before `end` that are visible at
     /// `at`, of those that block `only` wrote or brought back if that is given.
+    /// O(log n) where all points of the range were written by then and none had died, else
     /// O(log n + chunks in the range), and O(runs) for each of those that shows some of
     /// its points and not all.
     #[must_use]
@@ -445,10 +453,30 @@ impl Series {
         if start >= end {
             return 0;
         }
-        let chunks = self.chunks.range(self.first_fence(start)..(end, 0));
-        chunks
-            .map(|(_, chunk)| chunk.count(start, end, at, only) as u64)
-            .sum()
+        let filter = Filter::visible_at(at);
+        let from = self.first_fence(start);
+        let mut chunks = self.chunks.walk(from, (end, 0), Order::Ascending);
+        let mut count = 0;
+        while let Some((_, part)) = chunks.next() {
+            let subtree = match part {
+                Part::Chunk(chunk) => {
+                    count += chunk.count(start, end, at, only) as u64;
+                    continue;
+                }
+                Part::Subtree(subtree) => subtree,
+            };
+            if subtree.has_none(filter) || !subtree.may_have(only) {
+                chunks.pass_over();
+            } else if only.is_none()
+                && subtree.is_whole(filter)
+                && subtree.is_within(start, end)
+                && let Some(points) = subtree.points()
+            {
+                count += points;
+                chunks.pass_over();
+            }
+        }
+        count
     }
 
     /// Calls `found` with the points from `start` on and before `end` that block `of` wrote
@@ -465,8 +493,14 @@ impl Series {
         if start >= end {
             return;
         }
-        for (_, chunk) in self.chunks.range(self.first_fence(start)..(end, 0)) {
-            chunk.since((start, end), at, of, &mut found);
+        let from = self.first_fence(start);
+        let mut chunks = self.chunks.walk(from, (end, 0), Order::Ascending);
+        while let Some((_, part)) = chunks.next() {
+            match part {
+                Part::Chunk(chunk) => chunk.since((start, end), at, of, &mut found),
+                Part::Subtree(subtree) if !subtree.may_have(Some(of)) => chunks.pass_over(),
+                Part::Subtree(_) => {}
+            }
         }
     }
 
@@ -501,38 +535,75 @@ impl Series {
     }
 
     /// The last point visible at `at`. O(log n), unless many points after it
-    /// are later or deleted: then one step for each chunk or run of those.
+    /// are later or deleted: then one step for each chunk or run of those, and later for few
+    /// subtrees of them.
     #[must_use]
     pub fn latest(&self, at: u64) -> Option<Point> {
-        self.chunks
-            .values()
-            .rev()
-            .find_map(|chunk| chunk.last_visible(at))
+        self.first_in(Order::Descending, at, |chunk| chunk.last_visible(at))
+    }
+
+    /// What is found in the first chunk in an order that has it; those are passed over that
+    /// show no point at `at`.
+    fn first_in<T>(&self, order: Order, at: u64, find: impl Fn(&Chunk) -> Option<T>) -> Option<T> {
+        let filter = Filter::visible_at(at);
+        let mut chunks = self.chunks.walk_all(order);
+        while let Some((_, part)) = chunks.next() {
+            match part {
+                Part::Subtree(subtree) if subtree.has_none(filter) => chunks.pass_over(),
+                Part::Subtree(_) => {}
+                Part::Chunk(chunk) => {
+                    if let Some(found) = find(chunk) {
+                        return Some(found);
+                    }
+                }
+            }
+        }
+        None
     }
 
     /// First and last timestamp of the points visible at `at`; `None` when there
     /// are none. O(log n), as [`Series::latest`].
     #[must_use]
     pub fn ends(&self, at: u64) -> Option<(i64, i64)> {
-        let mut chunks = self.chunks.values();
-        let first = chunks.find_map(|chunk| chunk.first_visible(at))?;
+        let first = self.first_in(Order::Ascending, at, |chunk| chunk.first_visible(at))?;
         Some((first, self.latest(at)?.timestamp))
     }
 
     /// Count and ends of the points visible at `at`; `None` when there are none.
-    /// O(number of chunks), and O(1) a chunk unless only some of its
-    /// points are visible.
+    /// As [`Series::count`].
     #[must_use]
     pub fn summary(&self, at: u64) -> Option<Summary> {
         let (first, last) = self.ends(at)?;
-        let counts = self.chunks.values().map(|chunk| chunk.count_visible(at));
+        let filter = Filter::visible_at(at);
+        let mut chunks = self.chunks.walk_all(Order::Ascending);
+        let mut points = 0;
+        while let Some((_, part)) = chunks.next() {
+            let subtree = match part {
+                Part::Chunk(chunk) => {
+                    points += chunk.count_visible(at) as u64;
+                    continue;
+                }
+                Part::Subtree(subtree) => subtree,
+            };
+            if subtree.has_none(filter) {
+                chunks.pass_over();
+            } else if subtree.is_whole(filter)
+                && let Some(all) = subtree.points()
+            {
+                points += all;
+                chunks.pass_over();
+            }
+        }
         Some(Summary {
             first,
             last,
-            points: counts.map(|count| count as u64).sum(),
+            points,
         })
     }
 }
+
+/// What passing over a subtree costs, counted as in [`Work`].
+const PASS_COST: usize = 16;
 
 /// What it costs to look at each value, where that has to be.
 fn read_cost(chunk: &Chunk, counted: Counted) -> usize {
@@ -553,5 +624,7 @@ impl fmt::Debug for Series {
 
 #[cfg(test)]
 mod deletion_tests;
+#[cfg(test)]
+mod subtree_tests;
 #[cfg(test)]
 mod tests;

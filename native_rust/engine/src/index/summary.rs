@@ -7,7 +7,7 @@
 
 use std::sync::OnceLock;
 
-use crate::types::exact::{Accumulator, Pair};
+use crate::types::exact::{Accumulator, Pair, Sum};
 
 /// Below this a summary costs more memory and time than it saves.
 const WORTHWHILE: usize = 128;
@@ -45,6 +45,35 @@ impl CachedSummary {
                 squares: OnceLock::new(),
             })
         }))
+    }
+
+    /// Adds `values`, the column it belongs to, to a sum and returns the least and the
+    /// greatest of them, unless a summary is worth its while and yet to be made. O(1), and
+    /// linear for few values and for those whose sum no pair holds.
+    pub(crate) fn known(&self, values: &[f64], sum: &mut Sum) -> Option<(f64, f64)> {
+        let known = self.0.get();
+        if known.is_none() && values.len() >= WORTHWHILE {
+            return None;
+        }
+        match known.and_then(|known| known.sum) {
+            Some(pair) => sum.add(pair),
+            None => sum.add_all(values),
+        }
+        Some(known.map_or_else(|| extremes(values), |known| (known.min, known.max)))
+    }
+
+    /// The same of the squares of the values.
+    pub(crate) fn known_squares(&self, values: &[f64], sum: &mut Accumulator) -> Option<()> {
+        let known = match self.0.get() {
+            Some(known) => *known.squares.get()?,
+            None if values.len() < WORTHWHILE => None,
+            None => return None,
+        };
+        match known {
+            Some(parts) => parts.iter().for_each(|&part| sum.add(part)),
+            None => values.iter().for_each(|&x| sum.add_square(x)),
+        }
+        Some(())
     }
 }
 

@@ -3,12 +3,22 @@
 use super::chunk::Chunk;
 use super::filter::Filter;
 use super::range::{End, Order, RangeQuery, Resume, Work};
-use super::series::Series;
+use super::series::{Part, Series, Subtree};
 use super::summary::{CachedSummary, ValueSummary};
 use crate::types::{Counted, ValueFilter};
 
 /// What looking at a chunk costs, counted in points.
 const CHUNK_COST: usize = 16;
+
+/// What a walk hands on: points of a series, one after the other, that are all visible and
+/// of values that count.
+pub(crate) enum Points<'a> {
+    /// In columns.
+    Stretch(Stretch<'a>),
+    /// All of many chunks, by what they come to. Who does not take them so gets them again,
+    /// in parts.
+    Many(&'a Subtree),
+}
 
 /// Points of a series, one after the other, that are all visible and of values that count.
 #[derive(Debug, Clone, Copy)]
@@ -104,23 +114,65 @@ impl Series {
     /// The sink's, at once.
     pub(crate) fn walk<E>(
         &self,
+        range: (i64, i64),
+        seen: (u64, Option<&ValueFilter>),
+        work: usize,
+        mut sink: impl FnMut(Stretch<'_>) -> Result<usize, E>,
+    ) -> Result<Option<i64>, E> {
+        self.walk_many(range, seen, work, |points| match points {
+            Points::Stretch(stretch) => sink(stretch).map(Some),
+            Points::Many(_) => Ok(None),
+        })
+    }
+
+    /// The same for a sink that takes all points of many chunks at once, where it is known
+    /// what they come to: it says `None` to get them in parts. O(log n) where it takes all
+    /// that lie between the ends of the range and they are all visible, once that is known.
+    ///
+    /// # Errors
+    /// The sink's, at once.
+    pub(crate) fn walk_many<E>(
+        &self,
         (start, end): (i64, i64),
         (at, values): (u64, Option<&ValueFilter>),
         work: usize,
-        mut sink: impl FnMut(Stretch<'_>) -> Result<usize, E>,
+        mut sink: impl FnMut(Points<'_>) -> Result<Option<usize>, E>,
     ) -> Result<Option<i64>, E> {
         if start >= end {
             return Ok(None);
         }
         let filter = Filter::visible_at(at);
         let mut done = 0_usize;
-        let mut taken = Taken::default();
-        let chunks = self.chunks.range(self.first_fence(start)..(end, 0));
-        for ((fence, number), chunk) in chunks {
+        let (mut strewn, mut taken) = (Taken::default(), Taken::default());
+        let from = self.first_fence(start);
+        let mut chunks = self.chunks.walk(from, (end, 0), Order::Ascending);
+        while let Some(((fence, number), part)) = chunks.next() {
             // Such a fence says that no chunk before has a point at its timestamp.
             if done >= work && number == 0 && fence > start {
                 return Ok(Some(fence));
             }
+            let chunk = match part {
+                Part::Chunk(chunk) => chunk,
+                Part::Subtree(subtree) => {
+                    let counted = subtree.counted(values);
+                    let spared = match subtree.has_none(filter) || counted == Counted::None {
+                        true => Some(0),
+                        false
+                            if counted == Counted::All
+                                && subtree.is_whole(filter)
+                                && subtree.is_within(start, end) =>
+                        {
+                            sink(Points::Many(subtree))?
+                        }
+                        false => None,
+                    };
+                    if let Some(work) = spared {
+                        chunks.pass_over();
+                        done += CHUNK_COST + work;
+                    }
+                    continue;
+                }
+            };
             done += CHUNK_COST;
             if chunk.has_none(filter) {
                 continue;
@@ -129,48 +181,57 @@ impl Series {
             if counted == Counted::None {
                 continue;
             }
-            let mut sink = |range: std::ops::Range<usize>| match (counted, values) {
-                (Counted::Some, Some(values)) => {
-                    let (timestamps, numbers) = chunk.slices(range);
-                    taken.fill(timestamps, numbers, values);
-                    let looked = numbers.len();
-                    match taken.stretch() {
-                        Some(stretch) => Ok(looked + sink(stretch)?),
-                        None => Ok(looked),
+            let mut hand_on = |points: Stretch<'_>| -> Result<usize, E> {
+                let mut looked = 0;
+                let points = match (counted, values) {
+                    (Counted::Some, Some(values)) => {
+                        looked = points.values.len();
+                        taken.fill(&points, values);
+                        taken.stretch()
                     }
-                }
-                _ => sink(stretch(chunk, range)),
+                    _ => Some(points),
+                };
+                let Some(points) = points else {
+                    return Ok(looked);
+                };
+                // Points themselves are always taken.
+                Ok(looked + sink(Points::Stretch(points))?.unwrap_or(0))
             };
             let range = chunk.count_before(start)..chunk.count_before(end);
             if range.is_empty() {
                 continue;
             }
             if chunk.is_whole(filter) {
-                done += sink(range)?;
+                done += hand_on(stretch(chunk, range))?;
                 continue;
             }
             done += chunk.look_cost(filter);
-            // Neighbours of different blocks are one stretch.
+            // Neighbours of different blocks are one stretch; what is strewn is brought together.
+            strewn.clear();
             let mut open = 0..0;
             for source in chunk.sources(range, filter) {
-                if source.range.start == open.end {
-                    open.end = source.range.end;
-                    continue;
+                if source.range.start != open.end {
+                    strewn.add(&stretch(chunk, open));
+                    open = source.range.start..source.range.start;
                 }
-                if !open.is_empty() {
-                    done += sink(open)?;
-                }
-                open = source.range;
+                open.end = source.range.end;
             }
-            if !open.is_empty() {
-                done += sink(open)?;
+            let last = stretch(chunk, open);
+            let points = if strewn.values.is_empty() {
+                last
+            } else {
+                strewn.add(&last);
+                strewn.stretch().unwrap_or(last)
+            };
+            if !points.values.is_empty() {
+                done += hand_on(points)?;
             }
         }
         Ok(None)
     }
 }
 
-/// The points of a chunk whose values count, next to each other.
+/// Points of a chunk that count, brought together.
 #[derive(Default)]
 struct Taken {
     timestamps: Vec<i64>,
@@ -178,10 +239,21 @@ struct Taken {
 }
 
 impl Taken {
-    fn fill(&mut self, timestamps: &[i64], values: &[f64], filter: &ValueFilter) {
+    fn clear(&mut self) {
         self.timestamps.clear();
         self.values.clear();
-        for (&timestamp, &value) in timestamps.iter().zip(values) {
+    }
+
+    /// Takes points after those it has.
+    fn add(&mut self, points: &Stretch<'_>) {
+        self.timestamps.extend_from_slice(points.timestamps);
+        self.values.extend_from_slice(points.values);
+    }
+
+    /// Takes the points alone whose values count.
+    fn fill(&mut self, points: &Stretch<'_>, filter: &ValueFilter) {
+        self.clear();
+        for (&timestamp, &value) in points.timestamps.iter().zip(points.values) {
             if filter.takes(value) {
                 self.timestamps.push(timestamp);
                 self.values.push(value);

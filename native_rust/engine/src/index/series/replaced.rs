@@ -1,7 +1,7 @@
 //! Points by their timestamps and by where they were written: which are there, and letting
 //! them die in favour of others.
 
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
 use super::super::chunk::{Chunk, Point, PointRef};
 use super::super::filter::Filter;
@@ -43,9 +43,15 @@ impl Series {
         filter: Filter,
         found: &mut impl FnMut(Point),
     ) {
-        let before = self.chunks.range(..fence).rev();
-        let chunks = before.take_while(|(_, chunk)| chunk.last() == Some(timestamp));
-        let mut chunks: Vec<&Chunk> = chunks.map(|(_, chunk)| chunk).collect();
+        let mut chunks = Vec::new();
+        let mut next = self.chunks.before(fence);
+        while let Some(fence) = next
+            && let Some(chunk) = self.chunks.get(fence)
+            && chunk.last() == Some(timestamp)
+        {
+            chunks.push(chunk);
+            next = self.chunks.before(fence);
+        }
         while let Some(chunk) = chunks.pop() {
             for source in chunk.sources(chunk.places(timestamp), filter) {
                 chunk.points(&source).for_each(&mut *found);
@@ -58,12 +64,9 @@ impl Series {
     fn group(&self, timestamps: &[i64], next: usize) -> Option<(Fence, Range<usize>)> {
         let &first = timestamps.get(next)?;
         let fence = self.fence_of(first);
-        let mut behind = self
-            .chunks
-            .range((Bound::Excluded(fence), Bound::Unbounded));
-        let count = match behind.next() {
+        let count = match self.chunks.after(fence) {
             None => timestamps.len() - next,
-            Some(((until, _), _)) => timestamps
+            Some((until, _)) => timestamps
                 .get(next..)
                 .unwrap_or_default()
                 .partition_point(|timestamp| *timestamp < until),
@@ -107,14 +110,16 @@ impl Series {
             died += chunk.turn_places(&dying, seq, |_, ends| end_seq(ends).is_none()) as u64;
             done += end - next + PLACE_COST + chunk.len();
             next = end;
-            let mut before = self.chunks.range_mut(..fence).rev();
+            let mut before = self.chunks.before(fence);
             while let Some(timestamp) = earlier
-                && let Some((_, chunk)) = before.next()
+                && let Some(fence) = before
+                && let Some(chunk) = self.chunks.get_mut(fence)
                 && chunk.last() == Some(timestamp)
             {
                 let places = chunk.places(timestamp);
                 died += chunk.turn_places(&[places], seq, |_, ends| end_seq(ends).is_none()) as u64;
                 done += chunk.len();
+                before = self.chunks.before(fence);
             }
         }
         self.note_died(died, seq);
@@ -128,10 +133,11 @@ impl Series {
         source: PointRef,
         seq: u64,
     ) -> u64 {
-        let mut before = self.chunks.range_mut(..=(timestamp, u32::MAX)).rev();
+        let mut next = self.chunks.before((timestamp, u32::MAX));
         let mut died = 0;
         while died == 0
-            && let Some((_, chunk)) = before.next()
+            && let Some(fence) = next
+            && let Some(chunk) = self.chunks.get_mut(fence)
         {
             let places = chunk.places(timestamp);
             if let Some(place) = chunk.place_of(places.clone(), source) {
@@ -141,8 +147,8 @@ impl Series {
             if places.start > 0 {
                 break;
             }
+            next = self.chunks.before(fence);
         }
-        drop(before);
         self.note_died(died, seq);
         died
     }

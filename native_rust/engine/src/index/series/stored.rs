@@ -1,7 +1,7 @@
 //! Reading the points out for a snapshot, and taking them in from one.
 
 use super::{Filter, Order, RangeQuery, Resume, Series};
-use crate::index::chunk::Columns;
+use crate::index::chunk::{Chunk, Columns};
 use crate::index::range::Work;
 
 /// Some points of a series as a snapshot has them, in order of timestamp, equal
@@ -113,7 +113,7 @@ impl Series {
         if columns.0 != columns.1 || columns.0 as u64 != covered {
             return Err("the columns of a series differ in length");
         }
-        let last = self.chunks.values().next_back().and_then(|c| c.last());
+        let last = self.chunks.last().and_then(Chunk::last);
         let first = part.timestamps.first().copied();
         if !part.timestamps.is_sorted() || first.is_some() && first < last {
             return Err("the points of a series are out of order");
@@ -147,13 +147,15 @@ impl Series {
         let (mut next, mut index) = (from, run.index);
         while let Some(&timestamp) = part.timestamps.get(next..to).and_then(<[i64]>::first) {
             let fence = self.make_room(timestamp);
-            let chunk = self.chunks.get_or_insert(fence);
-            let end = to.min(next + chunk.room());
-            let points = Columns {
-                timestamps: part.timestamps.get(next..end).unwrap_or_default(),
-                values: part.values.get(next..end).unwrap_or_default(),
-            };
-            chunk.append(points, run.seq, &run.ends, index);
+            let end = self.chunks.change(fence, |chunk| {
+                let end = to.min(next + chunk.room());
+                let points = Columns {
+                    timestamps: part.timestamps.get(next..end).unwrap_or_default(),
+                    values: part.values.get(next..end).unwrap_or_default(),
+                };
+                chunk.append(points, run.seq, &run.ends, index);
+                end
+            });
             index = index.saturating_add((end - next) as u32);
             next = end;
         }

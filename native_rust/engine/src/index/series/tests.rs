@@ -79,9 +79,9 @@ fn read_pages(series: &Series, mut query: RangeQuery, limit: usize) -> Vec<Row> 
 /// The invariants that the types state.
 pub(super) fn check(series: &Series) {
     let mut previous = i64::MIN;
-    let fences: Vec<Fence> = series.chunks.range(..).map(|(fence, _)| fence).collect();
+    let fences: Vec<Fence> = series.chunks.iter().map(|(fence, _)| fence).collect();
     assert!(fences.first().is_none_or(|fence| *fence == (i64::MIN, 0)));
-    for (place, (fence, chunk)) in series.chunks.range(..).enumerate() {
+    for (place, (fence, chunk)) in series.chunks.iter().enumerate() {
         let (timestamps, values) = chunk.slices(0..chunk.len());
         assert!((1..=CAPACITY).contains(&timestamps.len()));
         assert_eq!(values.len(), timestamps.len());
@@ -256,7 +256,7 @@ fn in_order_points_leave_full_chunks() {
                 .sources(0..chunk.len(), Filter::WrittenBy(u64::MAX))
                 .count()
         };
-        assert!(series.chunks.values().all(|chunk| runs(chunk) == 1));
+        assert!(series.chunks.iter().all(|(_, chunk)| runs(chunk) == 1));
         for edge in [0, 1, 1_022, 1_023, 1_024, 1_025, 2_047, 2_048, n - 1, n] {
             compare(&series, &model, edge, n, 1);
             compare(&series, &model, 0, edge, 1);

@@ -31,6 +31,23 @@ impl Sum {
         }
     }
 
+    /// Adds doubles, each of which is below the precision of the one before it.
+    pub(crate) fn add_parts(&mut self, [high, low, rest]: [f64; 3]) {
+        self.add(Pair { high, low });
+        if rest != 0.0 {
+            let low = 0.0;
+            self.add(Pair { high: rest, low });
+        }
+    }
+
+    /// Doubles that add up to it, where so many do.
+    pub(crate) fn parts(&self) -> Option<[f64; 3]> {
+        match self.rest {
+            None => Some([self.pair.high, self.pair.low, 0.0]),
+            Some(_) => self.exact().expansion(),
+        }
+    }
+
     /// Takes all of another off.
     pub(crate) fn take_off(&mut self, other: &Self) {
         let Pair { high, low } = other.pair;
@@ -153,6 +170,12 @@ mod tests {
             sum.add_sum(&sum_of(&[&kept]));
             sum.take_off(&sum_of(&[&gone]));
             prop_assert_eq!(sum.round() + 0.0, sum_of(&[&kept]).round() + 0.0);
+            if let Some(parts) = sum_of(&[&kept]).parts() {
+                let mut sum = sum_of(&[&gone]);
+                sum.add_parts(parts);
+                sum.take_off(&sum_of(&[&gone]));
+                prop_assert_eq!(sum.round() + 0.0, sum_of(&[&kept]).round() + 0.0);
+            }
             let mut squares = Accumulator::default();
             let square = |all: &mut Accumulator, values: &[f64]| {
                 values.iter().for_each(|&x| all.add_square(x));
