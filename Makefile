@@ -100,7 +100,7 @@ fences: setup ## hold what fences and levels tell against brute force (PASSAGES=
 fuzz: setup ## fuzz the engine (FUZZ_SECONDS=60 for each target)
 	native_rust/fuzz/run.sh $(or $(FUZZ_SECONDS),60)
 
-lint: ## check formatting, that nothing warns, and the alert rules
+lint: ## check formatting, that nothing warns, types, and the alert rules
 	@bin/setup --lint
 	cd native_rust && cargo fmt --all --check
 	cd native_rust && cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -108,9 +108,11 @@ lint: ## check formatting, that nothing warns, and the alert rules
 	cd native_rust/fuzz && cargo fmt --check && cargo clippy --all-targets -- -D warnings
 	mix format --check-formatted
 	MIX_ENV=test mix compile --warnings-as-errors --force
+	bin/dialyzer
 	promtool check rules deploy/monitoring/alerts.yml
 	promtool test rules deploy/monitoring/alerts_test.yml
 
+# The first time it reads Erlang and Elixir, for two minutes.
 dialyzer: setup ## hold the Elixir code against its types
 	@bin/setup --lint
 	@bin/dialyzer

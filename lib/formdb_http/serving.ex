@@ -70,7 +70,7 @@ defmodule FormdbHttp.Serving do
   Has a process run beside the databases, which ends before them. Nothing is done where it runs. The
   reason is that of a supervisor.
   """
-  @spec start_beside(Supervisor.module_spec()) :: :ok | {:error, term()}
+  @spec start_beside({module(), term()}) :: :ok | {:error, term()}
   def start_beside({module, _arg} = spec) do
     case Supervisor.start_child(FormdbHttp.Supervisor, spec) do
       {:ok, _pid} -> :ok

@@ -50,7 +50,7 @@ defmodule FormdbHttpWeb.Auth do
   def on?(config), do: Enum.any?(@sources, &Map.fetch!(config, &1))
 
   @doc "The process, for a supervisor, if there is anything to check; before what listens."
-  @spec children(Config.t()) :: [Supervisor.module_spec()]
+  @spec children(Config.t()) :: [{module(), Config.t()}]
   def children(config), do: if(on?(config), do: [{__MODULE__, config}], else: [])
 
   @spec start_link(Config.t()) :: GenServer.on_start()

@@ -24,7 +24,7 @@ defmodule FormdbHttpWeb.Audit.Log do
   @summed [:act, :outcome, :reason, :actor, :credential, :key_id, :client]
 
   @doc "The process, for a supervisor: before what listens, so that it ends after it."
-  @spec children(Config.t()) :: [Supervisor.module_spec()]
+  @spec children(Config.t()) :: [{module(), Config.t()}]
   def children(config), do: if(config.audit_log, do: [{__MODULE__, config}], else: [])
 
   @spec start_link(Config.t()) :: GenServer.on_start()

@@ -25,7 +25,7 @@ defmodule FormdbHttpWeb.Tls.Certificates do
   def on?(config), do: config.tls_certificate_file != nil
 
   @doc "The process, for a supervisor, if there is a certificate; before what listens."
-  @spec children(Config.t()) :: [Supervisor.module_spec()]
+  @spec children(Config.t()) :: [{module(), Config.t()}]
   def children(config), do: if(on?(config), do: [{__MODULE__, config}], else: [])
 
   @spec start_link(Config.t()) :: GenServer.on_start()
