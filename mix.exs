@@ -1,13 +1,19 @@
 defmodule FormdbHttp.MixProject do
   use Mix.Project
 
+  # OTP 25 does not compile jose 1.11.11 and 1.11.12, which name a type that came with 26.
+  # There `mix deps.get` takes an earlier one, and writes that to mix.lock.
+  @jose if String.to_integer(System.otp_release()) < 26,
+          do: "~> 1.11 and < 1.11.11",
+          else: "~> 1.11"
+
   # The Erlang libraries this project is built on, as Hex declares them. Ranch 2.1 takes Cowboy from
   # Hex to be 2.13 or newer; Debian's may be older (bin/mend_cowboy.exs). FormdbHttpWeb.VmMetrics
   # adapts to what differs between the versions of prometheus.
   @beam_libraries [
     cowboy: "~> 2.8",
     cowlib: "~> 2.9",
-    jose: "~> 1.11",
+    jose: @jose,
     prometheus: "~> 4.9 or ~> 5.0 or ~> 6.0",
     ranch: "~> 2.1"
   ]
@@ -15,7 +21,7 @@ defmodule FormdbHttp.MixProject do
   # Times the functions of the benchmarks. Without it they do that themselves
   # (bench/support/stand_in.exs).
   @benchee {:benchee, "~> 1.3", only: :dev, runtime: false}
-  # Makes the pages of `mix docs`.
+  # Makes the pages of `mix docs`. That of mix.lock needs Elixir 1.15; without it all else works.
   @ex_doc {:ex_doc, "~> 0.31", only: :dev, runtime: false}
 
   def project do
@@ -138,9 +144,13 @@ defmodule FormdbHttp.MixProject do
   # Delete the folder to go back to Hex.
   defp beam_libraries do
     case Path.wildcard(Path.join(__DIR__, "debian_libs/*/ebin/*.app")) do
-      [] -> @beam_libraries ++ [@benchee, @ex_doc]
+      [] -> @beam_libraries ++ tools()
       files -> files |> Enum.map(&debian_library/1) |> check_complete()
     end
+  end
+
+  defp tools do
+    if Version.match?(System.version(), ">= 1.15.0"), do: [@benchee, @ex_doc], else: [@benchee]
   end
 
   # By the command that does nothing Mix knows that there is nothing to build, but to be linked.
