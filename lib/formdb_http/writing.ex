@@ -41,7 +41,18 @@ defmodule FormdbHttp.Writing do
   read from the journal to tell what answers had added.
   """
   @spec names_versions?(binary()) :: boolean()
-  def names_versions?(text), do: :binary.match(text, ["formdb", "\\u006", "\\u007"]) != :nomatch
+  def names_versions?(text), do: :binary.match(text, version_names()) != :nomatch
+
+  @version_names {__MODULE__, :version_names}
+
+  # To make it anew takes several times as long as to look for it in a short text.
+  defp version_names do
+    with nil <- :persistent_term.get(@version_names, nil) do
+      pattern = :binary.compile_pattern(["formdb", "\\u006", "\\u007"])
+      :persistent_term.put(@version_names, pattern)
+      pattern
+    end
+  end
 
   @doc "What a write has to tell besides what it wrote, if it has: the warnings of the engine."
   @spec told({[tuple()], [{atom(), pos_integer()}]}) :: %{

@@ -6,7 +6,7 @@ defmodule FormdbHttpWeb.Router do
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
   alias FormdbHttpWeb.{Accept, BasePath, CborForm, Params, Paths, Problem, Request, Routes}
-  alias FormdbHttpWeb.{Settings, SocketController}
+  alias FormdbHttpWeb.{Settings, ShortText, SocketController}
   alias FormdbHttpWeb.Routes.{Databases, Resource}
 
   @typedoc "A resource and the parts of the path that vary."
@@ -22,8 +22,8 @@ defmodule FormdbHttpWeb.Router do
   # An empty part at the beginning counts; else this would be the root.
   def find("//" <> _path, _routes), do: nil
 
-  # :trim makes a slash at the end of the path count for nothing.
-  def find("/" <> path, :all), do: path |> :binary.split("/", [:global, :trim]) |> match()
+  # A slash at the end of the path counts for nothing.
+  def find("/" <> path, :all), do: path |> ShortText.split(?/) |> trimmed() |> match()
 
   def find(path, :probes) do
     with {%{name: name}, _parts} = found <- find(path, :all),
@@ -31,6 +31,13 @@ defmodule FormdbHttpWeb.Router do
   end
 
   def find(_no_path, _routes), do: nil
+
+  # `:binary.split/3` calls it :trim.
+  defp trimmed(parts) do
+    if List.last(parts) == "",
+      do: parts |> Enum.reverse() |> Enum.drop_while(&(&1 == "")) |> Enum.reverse(),
+      else: parts
+  end
 
   # Parts of the path are matched before they are decoded: a slash inside an id is %2F and no
   # separator, an id "bbox" can be written %62box, and one that ends in a star with %2A.

@@ -18,7 +18,7 @@ defmodule FormdbHttpWeb.Forwarded do
   @spec call(Request.t()) :: Request.step()
   def call(%{settings: %{trusted_proxies: proxies}} = req) do
     headers = req.headers |> believed(req.peer, proxies) |> own_scheme(req.secure)
-    req = %{req | secure: match?({_host, "https"}, authority(headers))}
+    req = %{req | secure: scheme(headers) == "https"}
 
     case client(headers, proxies) do
       {:ok, address} -> {:cont, %{req | headers: headers, client: address, asker: address}}
@@ -43,9 +43,11 @@ defmodule FormdbHttpWeb.Forwarded do
   @spec authority(map()) :: {host :: String.t() | nil, scheme :: String.t() | nil}
   def authority(headers) do
     host = headers["x-forwarded-host"] || headers["host"]
-    scheme = headers["x-forwarded-proto"]
-    {host && first(host), scheme && scheme |> first() |> String.downcase(:ascii)}
+    {host && first(host), scheme(headers)}
   end
+
+  defp scheme(%{"x-forwarded-proto" => scheme}), do: scheme |> first() |> String.downcase(:ascii)
+  defp scheme(_headers), do: nil
 
   @doc """
   The client's address: the last one in X-Forwarded-For that is no trusted proxy's, since

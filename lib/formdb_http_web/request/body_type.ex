@@ -49,6 +49,7 @@ defmodule FormdbHttpWeb.BodyType do
 
   @doc "The media type without its parameters, in lower case; `nil` where none is given."
   @spec essence(Request.headers()) :: String.t() | nil
+  def essence(%{"content-type" => "application/json"}), do: "application/json"
   def essence(%{"content-type" => type}), do: type |> parts() |> hd()
   def essence(_headers), do: nil
 

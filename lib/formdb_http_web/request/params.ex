@@ -7,7 +7,7 @@ defmodule FormdbHttpWeb.Params do
 
   alias FormdbHttp.Error
   alias FormdbHttpWeb.Routes.{Call, Parameter}
-  alias FormdbHttpWeb.{Request, Types}
+  alias FormdbHttpWeb.{Request, ShortText, Types}
 
   @doc """
   The parameters of a request to `req.call`, by their keys: all that the call has, those not
@@ -96,7 +96,9 @@ defmodule FormdbHttpWeb.Params do
   character, so `%2F` is a slash inside of it.
   """
   @spec segment(String.t()) :: {:ok, String.t()} | {:error, Error.t()}
-  def segment(raw) do
+  def segment(raw), do: if(ShortText.plain?(raw), do: {:ok, raw}, else: decoded_segment(raw))
+
+  defp decoded_segment(raw) do
     with {:ok, text} <- percent_decode(raw, ""), true <- String.valid?(text) do
       {:ok, text}
     else
@@ -107,9 +109,7 @@ defmodule FormdbHttpWeb.Params do
   # What stands before a percent sign is taken as it is: clients do send UTF-8 that
   # is not encoded.
   defp percent_decode(raw, decoded) do
-    case :binary.split(raw, "%") do
-      # Most parts hold nothing to decode.
-      [plain] when decoded == "" -> {:ok, plain}
+    case ShortText.split_once(raw, ?%) do
       [plain] -> {:ok, decoded <> plain}
       [plain, encoded] -> decode_byte(encoded, decoded <> plain)
     end
@@ -143,7 +143,7 @@ defmodule FormdbHttpWeb.Params do
     names = Enum.map(parameters, & &1.name)
     filters = for %{type: {:filter, _form}, name: name} <- parameters, do: name
 
-    with {:ok, pairs} <- text |> :binary.split("&", [:global]) |> pairs([]) do
+    with {:ok, pairs} <- text |> ShortText.split(?&) |> pairs([]) do
       pairs = if others == :refused, do: pairs, else: Enum.filter(pairs, &(elem(&1, 0) in names))
       collect(pairs, names, filters, %{}, [])
     end
@@ -155,7 +155,7 @@ defmodule FormdbHttpWeb.Params do
 
   defp pairs([pair | rest], found) do
     {name, value} =
-      case :binary.split(pair, "=") do
+      case ShortText.split_once(pair, ?=) do
         [name, value] -> {name, value}
         [name] -> {name, ""}
       end
@@ -167,7 +167,9 @@ defmodule FormdbHttpWeb.Params do
 
   @doc "A name or a value of a query string. In a query a plus is a space, as forms send it."
   @spec query_decode(String.t()) :: {:ok, String.t()} | {:error, Error.t()}
-  def query_decode(raw) do
+  def query_decode(raw), do: if(ShortText.plain?(raw), do: {:ok, raw}, else: decoded_query(raw))
+
+  defp decoded_query(raw) do
     with {:ok, text} <- raw |> :binary.replace("+", " ", [:global]) |> percent_decode(""),
          true <- String.valid?(text) do
       {:ok, text}

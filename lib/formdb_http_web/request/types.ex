@@ -5,6 +5,7 @@ defmodule FormdbHttpWeb.Types do
   import FormdbHttpWeb.Problem, only: [refuse: 2, refuse: 3, show: 1]
 
   alias FormdbHttp.{Error, Serving, Transaction}
+  alias FormdbHttpWeb.ShortText
 
   @typedoc """
     * `:text` - anything
@@ -56,7 +57,7 @@ defmodule FormdbHttpWeb.Types do
 
   def parse(:count, name, text, _texts, _values) do
     # Few enough digits for the engine's number; a larger one is too large anyway.
-    if text =~ ~r/\A[0-9]{1,18}\z/,
+    if ShortText.digits?(text, 18),
       do: {:ok, String.to_integer(text)},
       else: invalid(name, text, "expected a whole number, 0 or more, of at most 18 digits")
   end
@@ -122,7 +123,7 @@ defmodule FormdbHttpWeb.Types do
       text =~ ~r/\A[0-9a-fA-F]{64}\z/ ->
         {:ok, text}
 
-      text =~ ~r/\A[0-9]{1,18}\z/ ->
+      ShortText.digits?(text, 18) ->
         {:ok, String.to_integer(text)}
 
       true ->
@@ -167,13 +168,15 @@ defmodule FormdbHttpWeb.Types do
 
   # Numbers between commas; :error when one of them is none.
   defp numbers(text) do
-    numbers = text |> String.split(",", parts: 3) |> Enum.map(&number/1)
+    numbers = text |> ShortText.split(?,) |> Enum.take(3) |> Enum.map(&number/1)
     if :error in numbers, do: :error, else: Enum.map(numbers, fn {:ok, number} -> number end)
   end
 
   @doc "A float from text: `{:ok, float}` or `:error`."
   @spec number(String.t()) :: {:ok, float()} | :error
-  def number(text) do
+  def number(text), do: with(:other <- ShortText.decimal(text), do: any_number(text))
+
+  defp any_number(text) do
     case Regex.run(decimal(), text, capture: :all_but_first) do
       nil -> :error
       [sign, whole | rest] -> to_float(sign, whole, rest)
