@@ -42,6 +42,8 @@ pub(crate) struct Committer {
     pub index_memory: Reservation,
     /// When what is written but not synced must be on disk.
     pub sync_by: Option<Instant>,
+    /// Whether the last group was of several.
+    pub has_company: bool,
     /// Held as long as the database may be written.
     pub lock: Box<dyn Lock>,
 }
@@ -117,6 +119,7 @@ impl Committer {
             ..
         } = self.state.limits;
         let (mut bytes, mut work) = (0, group_ms * 1_000_000);
+        let mut has_yielded = !self.has_company;
         while let Some(taken) = next {
             pending.push(taken.item);
             bytes += taken.bytes;
@@ -125,7 +128,15 @@ impl Committer {
                 break;
             }
             next = self.intake.poll(work);
+            if next.is_none() && !has_yielded {
+                // Where cores are short, those who were answered last are still on their way
+                // here: they go first, and share this sync. Elsewhere it takes no time.
+                std::thread::yield_now();
+                has_yielded = true;
+                next = self.intake.poll(work);
+            }
         }
+        self.has_company = pending.len() > 1;
         Gathered::Work
     }
 

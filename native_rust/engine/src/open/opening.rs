@@ -153,6 +153,7 @@ pub(crate) fn open(
         snapshotter,
         index_memory,
         sync_by: None,
+        has_company: false,
         lock,
     };
     Ok(Opening {
