@@ -122,7 +122,7 @@ defmodule FormdbHttpWeb.HandlerTest do
         assert IO.iodata_to_binary(body) =~ "internal_error"
       end)
 
-    assert log =~ "GET \"#{db}/features\" failed" and log =~ "ArgumentError"
+    assert log =~ "GET \"#{db}/features\" failed" and log =~ "FunctionClauseError"
     refute log =~ "secret"
   end
 
