@@ -6,10 +6,11 @@
 makes the release (MIX_ENV=prod), and a bare system of this machine's Debian. There it does what the last stage
 of deploy/container/Containerfile says, and runs what is in the image: as its user, who has no name and no home,
 on a root that nobody can write to. It starts, is asked, is killed, starts again, and every command is tried. Then
-it runs as deploy/systemd/formdb.service says, which systemd's own programs check. No engine of containers and no
-systemd takes part: neither the first stage, nor what systemd forbids a service, is tried here.
+it runs as deploy/systemd/formdb.service says, which systemd's own programs check, and its calls of the kernel are
+held against those that the unit allows. No engine of containers and no systemd takes part: neither the first
+stage, nor the rest of what the unit forbids, is tried here.
 
-Needs root, debootstrap and systemd-analyze. Everything listens on loopback, and ends with this program.
+Needs root, debootstrap, strace and systemd-analyze. Everything listens on loopback, and ends with this program.
 """
 
 import json
@@ -31,6 +32,7 @@ from clients import PROJECT, Peer, expect, fail, free_port, say
 sys.path.insert(0, str(PROJECT / "test" / "interop" / "release"))
 from bare import Bare, listening  # noqa: E402
 from containerfile import Stage  # noqa: E402
+from system_calls import allowed, traced  # noqa: E402
 
 LOOPBACK = "0100007F"
 SPACES = "/opt/form db/release 1"
@@ -64,11 +66,11 @@ class Release:
         self.env = {**env, "FORMDB_HOST": "127.0.0.1", "FORMDB_PORT": str(self.port), "FORMDB_DRAIN_TIMEOUT_MS": "1000"}
         self.process = None
 
-    def start(self, command=None, **settings):
+    def start(self, command=None, below=(), **settings):
         """Starts the server; seconds until it answers."""
         began = time.monotonic()
         self.process = self.bare.start(
-            "release", command or [*self.program, "start"], self.user, {**self.env, **settings}, self.folder)
+            "release", command or [*self.program, "start"], self.user, {**self.env, **settings}, self.folder, below)
         self.process.wait_for(self.answers)
         took = time.monotonic() - began
         self.process.wait_for(lambda: f"listening on http://127.0.0.1:{self.port}" in self.process.output())
@@ -283,6 +285,16 @@ def service(bare, folder):
     release.process.running.terminate()
     release.ended(0)
     expect("release: how it says that it stops", "SIGTERM received: stopping" in release.process.output(), True)
+
+    trace = folder / "trace"
+    release.start(command, ["strace", "-f", "-qq", "-o", str(trace)])
+    tour(release)
+    release.ask("DELETE", "/bare?purge=true")
+    release.run("stop")
+    release.ended(0)
+    calls = traced(trace, command[0])
+    expect("release: calls of the kernel in a trace", len(calls) > 50, True)
+    expect("release: calls of the kernel that the unit forbids", calls - allowed((PROJECT / UNIT).read_text()), set())
 
     # From a folder with spaces, by a link, and by the default of the data folder.
     (bare.root / SPACES.lstrip("/")).parent.mkdir(parents=True)

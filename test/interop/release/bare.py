@@ -64,8 +64,9 @@ class Bare:
         done = subprocess.run(self.command(program, user, env), capture_output=True, text=True, timeout=120, **more)
         return done.returncode, done.stdout, done.stderr
 
-    def start(self, name, program, user, env, folder):
-        self.started.append(Process(name, self.command(program, user, env), folder))
+    def start(self, name, program, user, env, folder, below=()):
+        """Starts it, `below` another program of this machine if need be."""
+        self.started.append(Process(name, [*below, *self.command(program, user, env)], folder))
         return self.started[-1]
 
     def end(self):
