@@ -22,7 +22,8 @@
 # Cowlib's decoder of chunked bodies (cow_http_te)
 #
 # 6. takes a chunk that does not begin with a number for one that is not complete, and
-#    waits for more, without end;
+#    waits for more, without end; or, where white space or `;` is in its place, for the last
+#    one, so that what others on the way take for its bytes is the connection's next request;
 # 7. leaves the trailer fields of a body to be read as the connection's next request.
 #
 # Debian's .beam files hold the abstract code they were compiled from. This reads it,
@@ -69,6 +70,11 @@ defmodule MendCowboy do
   end
 
   defp sound?(:cow_http_te, forms) do
+    heads_mended?(forms) and
+      (defined?(forms, :stream_chunked_parts, 3) or not defined?(forms, :stream_chunked, 3))
+  end
+
+  defp heads_mended?(forms) do
     Enum.all?([4, 5], fn arity ->
       defined?(forms, :chunked_len_of_head, arity) or not defined?(forms, :chunked_len, arity)
     end)
@@ -78,7 +84,10 @@ defmodule MendCowboy do
     forms |> mend_connections() |> mend_closing() |> mend_framing() |> mend_repeated()
   end
 
-  defp mend(:cow_http_te, forms), do: mend_chunks(forms)
+  defp mend(:cow_http_te, forms) do
+    forms = if heads_mended?(forms), do: forms, else: mend_heads(forms)
+    if defined?(forms, :stream_chunked_parts, 3), do: forms, else: mend_sizes(forms)
+  end
 
   defp mend_connections(forms) do
     check(forms, stream_next: 1, active: 1, is_http2_upgrade: 2, http2_upgrade: 2)
@@ -167,7 +176,20 @@ defmodule MendCowboy do
     """)
   end
 
-  defp mend_chunks(forms) do
+  # The head of each chunk is read from its beginning, also when more of it has come.
+  defp mend_sizes(forms) do
+    forms
+    |> rename(:stream_chunked, 3, :stream_chunked_parts)
+    |> add("""
+    stream_chunked(<<C, _/bits>>, {0, _}, _)
+            when C < $0; C > $9, C < $A; C > $F, C < $a; C > $f ->
+        error(no_size);
+    stream_chunked(Data, State, Acc) ->
+        stream_chunked_parts(Data, State, Acc).
+    """)
+  end
+
+  defp mend_heads(forms) do
     # Later versions count the digits of a size as well.
     {arity, more, bounded} =
       if defined?(forms, :chunked_len, 4),

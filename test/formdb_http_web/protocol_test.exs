@@ -6,6 +6,7 @@ defmodule FormdbHttpWeb.ProtocolTest do
   import FormdbHttp.HTTPClient
 
   alias FormdbHttp.Config
+  alias FormdbHttpWeb.Cowboy.Framing
   alias FormdbHttpWeb.Endpoint
 
   setup context do
@@ -200,9 +201,13 @@ defmodule FormdbHttpWeb.ProtocolTest do
       head = format("POST", db <> "/features", headers: [{"transfer-encoding", "chunked"}])
       trailers = "2\r\n{}\r\n0\r\nGET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
-      for body <-
-            ["zz\r\n", "2\r\n{}\r\nzz\r\n", "-1\r\n", "\r\n", "5\n{}", trailers] ++
-              [String.duplicate("f", 40) <> "\r\n"] do
+      # Others Cowlib has to be mended for (see attacks/framing_test.exs).
+      mended =
+        if Framing.sizes_checked?(),
+          do: ["zz\r\n", "2\r\n{}\r\nzz\r\n", "-1\r\n", trailers],
+          else: []
+
+      for body <- ["\r\n", "5\n{}", "2\r\n{}zz\r\n", String.duplicate("f", 40) <> "\r\n" | mended] do
         {microseconds, {socket, response}} = :timer.tc(fn -> raw(port, [head, body]) end)
         assert {body, response.status, code(response)} == {body, 400, "malformed_request"}
         assert is_binary(response.headers["date"])
@@ -347,9 +352,13 @@ defmodule FormdbHttpWeb.ProtocolTest do
     @tag settings: %{"FORMDB_TRUSTED_PROXIES" => "127.0.0.1"}
     test "may hold any bytes, and are answered in text", %{port: port, db: db} do
       post(port, db <> "/features", feature("a"))
-      # Cowboy from 2.13 on ends the connection over that, without an answer.
+      # Cowboy from 2.13 to 2.17 ends the connection over that, without an answer.
       mended? = Keyword.has_key?(:cowboy_http.module_info(:attributes), :formdb_mended)
-      connection = if mended?, do: ["connection"], else: []
+
+      answers? =
+        mended? or Version.match?(to_string(Application.spec(:cowboy, :vsn)), ">= 2.18.0")
+
+      connection = if answers?, do: ["connection"], else: []
 
       for name <-
             ["accept", "accept-encoding", "content-type", "content-encoding", "content-range"] ++

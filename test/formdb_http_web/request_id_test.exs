@@ -43,7 +43,7 @@ defmodule FormdbHttpWeb.RequestIdTest do
           "NONSENSE\r\n\r\n",
           "GET / HTTP/1.1\r\nhost: localhost\r\nx: #{String.duplicate("y", 20_000)}\r\n\r\n",
           "GET /#{String.duplicate("z", 20_000)} HTTP/1.1\r\nhost: localhost\r\n\r\n",
-          "POST /api/v1/databases HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n"
+          "POST /api/v1/databases HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\nxyz\r\n"
         ] do
       socket = connect(port)
       write(socket, bytes)

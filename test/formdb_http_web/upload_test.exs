@@ -388,7 +388,7 @@ defmodule FormdbHttpWeb.UploadTest do
 
     test "and breaks its coding ends without a last line", %{socket: socket} do
       assert %{"inserted" => 5_000} = chunk_of(socket)
-      HTTPClient.write(socket, "zz\r\n")
+      HTTPClient.write(socket, "1\r\nzz\r\n")
       refute HTTPClient.read_all(socket) =~ "done"
     end
 

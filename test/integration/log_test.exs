@@ -185,7 +185,7 @@ defmodule FormdbHttp.LogTest do
       "GET /health HTTP/1.1\r\nhost: localhost\r\nx: #{String.duplicate(@secret, 5_000)}\r\n\r\n",
       "GET /health?#{String.duplicate(@secret, 5_000)} HTTP/1.1\r\nhost: localhost\r\n\r\n",
       "GET /health HTTP/1.1\r\nhost: #{@secret}.example\r\norigin: #{@secret}\r\n\r\n",
-      "POST /api/v1/databases HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n#{@secret}\r\n",
+      "POST /api/v1/databases HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\n#{@secret}\r\n",
       "POST /api/v1/databases HTTP/1.1\r\nhost: localhost\r\ncontent-encoding: gzip\r\ncontent-length: 6\r\n\r\n#{@secret}"
     ]
   end

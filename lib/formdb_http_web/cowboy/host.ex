@@ -36,8 +36,8 @@ defmodule FormdbHttpWeb.Cowboy.Host do
   defp give({101, headers, {:socket, module, state}}, _framing, req, env),
     do: WebSocket.upgrade(req, env, headers, module, state)
 
-  defp give({status, headers, body}, framing, req, %{in_flight: in_flight}) do
-    headers = if last?(status, req, framing, in_flight), do: close(headers, req), else: headers
+  defp give({status, headers, body}, framing, req, env) do
+    headers = if last?(status, req, framing, env), do: close(headers, req), else: headers
     send_answer(status, headers, body, req)
   end
 
@@ -80,10 +80,12 @@ defmodule FormdbHttpWeb.Cowboy.Host do
 
   # The last answer of a connection says so. Of a body that was not read to its end the rest
   # may still be under way, which is looked at in any case; where a request ends that is
-  # refused for its framing, nobody knows; when the server stops, the client is to look for
-  # another connection.
-  defp last?(status, req, framing, in_flight) do
-    unread?(status, req) or framing != :ok or InFlight.draining?(in_flight)
+  # refused for its framing, or whose chunks are not checked, nobody knows; when the server
+  # stops, the client is to look for another connection.
+  defp last?(status, req, framing, env) do
+    unread?(status, req) or framing != :ok or
+      (req.body_length == :undefined and not env.sizes_checked?) or
+      InFlight.draining?(env.in_flight)
   end
 
   @doc "The header fields of the last answer of a connection. HTTP/2 has no such field (RFC 9113, 8.2.2)."

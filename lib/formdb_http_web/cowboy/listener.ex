@@ -3,7 +3,7 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
   # A listener of Ranch with Cowboy's connections, and what is to be known of one. Its name
   # is any module's.
 
-  alias FormdbHttpWeb.Cowboy.{Connection, Connections, HalfClose, Host, InFlight, Limits}
+  alias FormdbHttpWeb.Cowboy.{Connection, Connections, Framing, HalfClose, Host, InFlight, Limits}
   alias FormdbHttpWeb.Cowboy.{ListenerLog, Pipelining, StreamHandler, TlsTransport, Transport}
   alias FormdbHttpWeb.Handler
 
@@ -97,6 +97,7 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
       env: %{
         settings: Handler.init(config, host, opts[:routes]),
         half_close_ms: config.half_close_ms,
+        sizes_checked?: Framing.sizes_checked?(),
         in_flight: opts[:in_flight]
       },
       connections: counts,
@@ -107,6 +108,9 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
       # Requests of one connection; Cowboy would end it after a thousand.
       max_keepalive: 1_000_000_000,
       max_request_line_length: Limits.request_line_bytes() + @line_end,
+      # Of a host, where a request names it; from 2.17 on also in the field Host, which has no
+      # limit of its own here.
+      max_authority_length: Limits.header_value_bytes() + @line_end,
       max_headers: Limits.header_fields(),
       max_header_name_length: Limits.header_name_bytes(),
       max_header_value_length: Limits.header_value_bytes() + @line_end

@@ -5,7 +5,7 @@ defmodule FormdbHttpWeb.Cowboy.Pipelining do
   # once only where all are safe): a write must not overtake one that its client sent
   # before.
   #
-  # Cowboy begins with each request that it has read. So while requests are under way that
+  # Cowboy before 2.18 begins with each request that it has read. So while requests are under way that
   # have come whole, what comes next on the connection is held back, here, and delivered when
   # they are answered: Transport tells Cowboy another name for the message that brings
   # bytes, and Cowboy then finds one that it does not know (see HalfClose). Nor is the
@@ -14,7 +14,9 @@ defmodule FormdbHttpWeb.Cowboy.Pipelining do
   #
   # Of what came in one packet all is read at once. There each request's process waits for
   # the end of the one before it, as a middleware that is the first, so that it holds
-  # nothing meanwhile; when the connection ends all of them end.
+  # nothing meanwhile; when the connection ends all of them end. From 2.18 on Cowboy itself
+  # begins with the next when the one before is answered; what comes later is held back there, too,
+  # since it would put together all that a client sends.
 
   @behaviour :cowboy_middleware
 

@@ -172,7 +172,10 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
     {:response, status, headers, body}
   end
 
-  # Cowboy names no limits, and calls them configuration.
+  # Cowboy names no limits, and calls them configuration. From 2.17 on it says so of a host, too.
+  defp explain(414, "The host header" <> _),
+    do: "Host is longer than the #{Limits.header_value_bytes()} bytes that a value may have"
+
   defp explain(414, _sentence),
     do: "the request line is longer than the #{Limits.request_line_bytes()} bytes it may have"
 

@@ -8,16 +8,14 @@ defmodule FormdbHttpWeb.Attacks.FramingTest do
   import FormdbHttp.RawExchange
 
   alias FormdbHttp.Config
+  alias FormdbHttpWeb.Cowboy.Framing
   alias FormdbHttpWeb.Endpoint
 
   @smuggled "GET /smuggled HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
   setup do
-    start_supervised!(
-      Supervisor.child_spec({Endpoint, %{Config.load!() | max_body_bytes: 1_048_576}},
-        restart: :temporary
-      )
-    )
+    config = %{Config.load!() | max_body_bytes: 1_048_576, body_timeout_ms: 1_000}
+    start_supervised!(Supervisor.child_spec({Endpoint, config}, restart: :temporary))
 
     name = "framing_#{System.unique_integer([:positive])}"
     {:ok, _} = FormdbHttp.open(name)
@@ -38,9 +36,26 @@ defmodule FormdbHttpWeb.Attacks.FramingTest do
   # What is behind it is not looked at, and nothing of it is done.
   defp assert_refused(port, bytes, codes \\ ["malformed_request"]) do
     heard = exchange(port, bytes)
-    assert {bytes, length(heard.statuses), heard.codes} == {bytes, 1, codes}
-    assert hd(heard.statuses) in [400, 431]
+    assert {bytes, length(heard.statuses), length(heard.codes)} == {bytes, 1, 1}
+    assert {bytes, hd(heard.codes) in codes} == {bytes, true}
+    assert hd(heard.statuses) in [400, 408, 431]
     assert {bytes, heard.closed?} == {bytes, true}
+  end
+
+  # Where a chunk has no size, Cowlib waits for more or takes it for the last one, unless it is
+  # mended: then the body is one that does not come, or what has come of it.
+  defp assert_no_chunks(port, path, body) do
+    codes = if Framing.sizes_checked?(), do: [], else: ["request_timeout", "invalid_json"]
+    bytes = post(path, "transfer-encoding: chunked\r\n", body) <> @smuggled
+    assert_refused(port, bytes, ["malformed_request" | codes])
+  end
+
+  # Behind a body in chunks, where these are checked, and none else.
+  defp exchange_chunked(port, bytes) do
+    {answers, next} = if Framing.sizes_checked?(), do: {2, [404]}, else: {1, []}
+    heard = exchange(port, bytes <> @smuggled, answers)
+    assert {bytes, tl(heard.statuses), heard.closed?} == {bytes, next, next == []}
+    hd(heard.statuses)
   end
 
   test "a length and a transfer coding, or two of either", %{port: port, path: path, name: name} do
@@ -97,10 +112,8 @@ defmodule FormdbHttpWeb.Attacks.FramingTest do
         do: assert_refused(port, post(path, fields, @chunked) <> @smuggled)
 
     # These say what they mean.
-    for fields <- ["Transfer-Encoding: cHuNkEd\r\n", "transfer-encoding:\tchunked \r\n"] do
-      heard = exchange(port, post(path, fields, @chunked) <> @smuggled, 2)
-      assert {hd(heard.statuses) in [200, 201], tl(heard.statuses)} == {true, [404]}
-    end
+    for fields <- ["Transfer-Encoding: cHuNkEd\r\n", "transfer-encoding:\tchunked \r\n"],
+        do: assert(exchange_chunked(port, post(path, fields, @chunked)) in [200, 201])
 
     heard = exchange(port, post(path, "content-length: 00#{@size}\r\n", @feature) <> @smuggled, 2)
     assert [_, 404] = heard.statuses
@@ -152,7 +165,9 @@ defmodule FormdbHttpWeb.Attacks.FramingTest do
         do: assert_refused(port, bytes <> @smuggled)
 
     heard = exchange(port, "GET /health HTTP/1.1\nhost: localhost\n\n")
-    assert {heard.statuses, heard.closed?} == {[505], true}
+
+    assert {hd(heard.statuses) in [400, 505], tl(heard.statuses), heard.closed?} ==
+             {true, [], true}
 
     for body <- [
           "#{@hex}\n#{@feature}\r\n0\r\n\r\n",
@@ -162,26 +177,44 @@ defmodule FormdbHttpWeb.Attacks.FramingTest do
           "#{@hex}\r\n#{@feature}0\r\n\r\n",
           "#{@hex}\r\n#{@feature}\r\n0\n\n"
         ],
-        do: assert_refused(port, post(path, "transfer-encoding: chunked\r\n", body) <> @smuggled)
+        do: assert_no_chunks(port, path, body)
   end
 
   test "sizes of chunks that are none", %{port: port, path: path} do
     for size <-
           ["0x#{@hex}", "-1", " #{@hex}", "3 b", "#{@hex}h", "+#{@hex}", "\0#{@hex}", ";"] ++
-            [String.duplicate("f", 17), String.duplicate("f", 40)] do
-      body = "#{size}\r\n#{@feature}\r\n0\r\n\r\n"
-      assert_refused(port, post(path, "transfer-encoding: chunked\r\n", body) <> @smuggled)
+            [String.duplicate("f", 17), String.duplicate("f", 40)],
+        do: assert_no_chunks(port, path, "#{size}\r\n#{@feature}\r\n0\r\n\r\n")
+
+    # What others may take for the bytes of such a chunk is not the next request.
+    size = Integer.to_string(byte_size("\r\n" <> @smuggled), 16)
+
+    for before <- ["", "#{@hex}\r\n#{@feature}\r\n"],
+        head <- [" #{size}", "\t#{size}", ";a", "; #{size}"] do
+      heard =
+        exchange(
+          port,
+          post(path, "transfer-encoding: chunked\r\n", "#{before}#{head}\r\n\r\n#{@smuggled}")
+        )
+
+      assert {head, length(heard.statuses), heard.closed?} == {head, 1, true}
     end
 
-    # Of trailers some would be fields of the head (RFC 9112, 7.1.2), so that there are none.
+    # Of trailers some would be fields of the head (RFC 9112, 7.1.2), so that there are none, or
+    # they are passed over.
     trailers = "#{@hex}\r\n#{@feature}\r\n0\r\ncontent-length: 5\r\n\r\n"
-    assert_refused(port, post(path, "transfer-encoding: chunked\r\n", trailers) <> @smuggled)
+    heard = exchange(port, post(path, "transfer-encoding: chunked\r\n", trailers) <> @smuggled)
+    assert {length(heard.statuses), heard.closed?} == {1, true}
+    if Framing.sizes_checked?(), do: assert(heard.codes == ["malformed_request"])
 
     # Extensions are passed over, as much of them as may be.
     for extension <- ["", ";a=b", ";a=\"b\"", "  ", ";" <> String.duplicate("a", 100)] do
       body = "#{@hex}#{extension}\r\n#{@feature}\r\n0\r\n\r\n"
-      heard = exchange(port, post(path, "transfer-encoding: chunked\r\n", body) <> @smuggled, 2)
-      assert {extension, [404]} == {extension, tl(heard.statuses)}
+
+      assert exchange_chunked(port, post(path, "transfer-encoding: chunked\r\n", body)) in [
+               200,
+               201
+             ]
     end
 
     body = "#{@hex};#{String.duplicate("a", 200_000)}\r\n#{@feature}\r\n0\r\n\r\n"
@@ -236,7 +269,9 @@ defmodule FormdbHttpWeb.Attacks.FramingTest do
 
     assert heard.statuses == [200, 404]
     heard = exchange(port, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    assert {heard.statuses, heard.closed?} == {[505], true}
+
+    assert {hd(heard.statuses) in [501, 505], tl(heard.statuses), heard.closed?} ==
+             {true, [], true}
   end
 
   test "request lines and hosts that mean two things", %{port: port} do
@@ -276,8 +311,9 @@ defmodule FormdbHttpWeb.Attacks.FramingTest do
       assert sent < 666
       assert :erlang.memory(:total) - before < 16_000_000
 
+      # From Cowboy 2.18 on each counts for the number of fields.
       heard =
-        exchange(port, "GET /health HTTP/1.1\r\nhost: localhost\r\n" <> repeated(3_000) <> "\r\n")
+        exchange(port, "GET /health HTTP/1.1\r\nhost: localhost\r\n" <> repeated(99) <> "\r\n")
 
       assert heard.statuses == [200]
 
