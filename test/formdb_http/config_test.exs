@@ -48,6 +48,7 @@ defmodule FormdbHttp.ConfigTest do
                group_ms: 10,
                segment_bytes: 256 * @mib,
                snapshot_bytes: 256 * @mib,
+               snapshot_replay_ms: 2_000,
                closing_snapshot_ms: 2_000,
                recovery: :cut_torn_tail,
                body_cache_bytes: 256 * @mib,

@@ -197,6 +197,17 @@ defmodule FormdbHttp.Config.DatabaseSettings do
             "or the size of the last snapshot, if larger; 0: only when the database is closed"
       },
       %{
+        field: :snapshot_replay_ms,
+        type: :milliseconds,
+        default: 2_000,
+        range: 0..3_600_000,
+        engine: true,
+        doc:
+          "How long replaying the journal after the last snapshot may come to take until the indexes " <>
+            "are stored again: once nobody writes, or, beyond twice the time that storing them takes, " <>
+            "beside writes; 0: however long"
+      },
+      %{
         field: :closing_snapshot_ms,
         type: :milliseconds,
         default: 2_000,

@@ -14,6 +14,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use formdb_engine::fs::{FileSystem, RealFileSystem};
 use formdb_engine::{
@@ -475,4 +477,77 @@ fn a_closing_snapshot_that_takes_too_long_is_given_up() {
     assert_eq!(view(&db, db.info().unwrap().seq), before);
     db.close();
     assert_eq!(files(&dir.join("snapshots")).len(), 1);
+}
+
+/// Whether there is a finished one.
+fn is_stored(dir: &Path) -> bool {
+    let files = files(&dir.join("snapshots"));
+    files.iter().any(|(name, _)| name.ends_with(".snapshot"))
+}
+
+/// What took long to replay is replayed once: the indexes are stored when nobody writes.
+#[test]
+fn a_database_that_was_opened_slowly_is_stored_while_nobody_writes() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path().join("db");
+    let never = Limits {
+        snapshot_bytes: 0,
+        closing_snapshot_ms: 0,
+        ..limits()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir, never.clone()).unwrap();
+    (0..1_200).for_each(|n| write(&db, n));
+    let before = view(&db, db.info().unwrap().seq);
+    db.close();
+    // Quick enough: it is left as it is.
+    let quick = Limits {
+        snapshot_bytes: 1 << 40,
+        snapshot_replay_ms: 3_600_000,
+        closing_snapshot_ms: 0,
+        ..limits()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir, quick.clone()).unwrap();
+    assert_eq!(db.recovered().blocks_read, db.recovered().blocks);
+    sleep(Duration::from_millis(1_500));
+    db.close();
+    assert!(!is_stored(&dir));
+    let slow = Limits {
+        snapshot_replay_ms: 1,
+        ..quick
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir, slow).unwrap();
+    let begun = Instant::now();
+    while !is_stored(&dir) {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        sleep(Duration::from_millis(20));
+    }
+    db.close();
+    let db = Database::open(Arc::new(RealFileSystem), &dir, never).unwrap();
+    assert_eq!(db.recovered().blocks_read, 0);
+    assert_eq!(view(&db, db.info().unwrap().seq), before);
+    db.close();
+}
+
+/// Few bytes of journal may take long to replay.
+#[test]
+fn what_takes_long_to_replay_is_stored_beside_writes() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path().join("db");
+    let limits = Limits {
+        snapshot_bytes: 1 << 40,
+        snapshot_replay_ms: 1,
+        closing_snapshot_ms: 0,
+        ..limits()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir, limits).unwrap();
+    let mut written = 0;
+    while !is_stored(&dir) {
+        assert!(written < 20_000);
+        write(&db, written);
+        written += 1;
+    }
+    db.close();
+    let db = open(&dir);
+    assert!(db.recovered().blocks_read < written);
+    db.close();
 }

@@ -43,6 +43,7 @@ map! {
         group_ms: u64,
         segment_bytes: u64,
         snapshot_bytes: u64,
+        snapshot_replay_ms: u64,
         closing_snapshot_ms: u64,
         recovery: Policy,
         body_cache_bytes: usize,

@@ -54,6 +54,8 @@ enum Gathered {
     Work,
     /// Weak writes must go to the disk now.
     SyncDue,
+    /// Nobody writes, and the indexes should be stored.
+    SnapshotDue,
     /// There is nobody left to serve, or no longer.
     End,
 }
@@ -64,9 +66,11 @@ impl Committer {
         let mut group = Group::default();
         let mut pending = Vec::new();
         loop {
+            let mut due = false;
             match self.gather(&mut pending) {
                 Gathered::End => break,
                 Gathered::SyncDue => self.sync_now(),
+                Gathered::SnapshotDue => due = true,
                 Gathered::Work => {
                     self.commit(&mut pending, &mut group);
                     if self.sync_is_due() && !planted(Bug::SyncOnlyWhenIdle) {
@@ -75,7 +79,8 @@ impl Committer {
                 }
             }
             // Where the disk has little room left, the journal needs that more.
-            if self.snapshotter.due(self.journal.end()) && !self.state.disk.is_low() {
+            due = due || self.snapshotter.due(self.journal.end());
+            if due && !self.state.disk.is_low() {
                 // A snapshot is of what is durable.
                 if !planted(Bug::SnapshotTooEarly) {
                     self.sync_now();
@@ -90,13 +95,14 @@ impl Committer {
         }
         // What cannot be written then is missed only where something else goes wrong, too.
         let _ = guarded(|| self.journal.mark_durable());
+        let until = self.snapshotter.settle();
         let worth = self
             .snapshotter
             .due_on_close(self.journal.tree().size(), self.journal.end());
         let last = (worth && !self.state.disk.is_low())
             .then(|| self.mark())
             .flatten();
-        self.snapshotter.close(last);
+        self.snapshotter.close(last, until);
         self.state.watch.closing();
         self.state.close();
         // Before the intake: whoever is answered "closed" may open it again.
@@ -108,9 +114,13 @@ impl Committer {
     /// Wait for work and take what is there, up to a full group: whoever comes next
     /// waits for no more than that.
     fn gather(&mut self, pending: &mut Vec<Pending>) -> Gathered {
-        let mut next = match self.intake.wait(self.sync_by) {
+        let quiet = self.snapshotter.due_after(self.journal.end());
+        let snapshot_by = quiet.map(|quiet| Instant::now() + quiet);
+        let until = self.sync_by.into_iter().chain(snapshot_by).min();
+        let mut next = match self.intake.wait(until) {
             Waited::Taken(taken) => Some(taken),
-            Waited::TimedOut => return Gathered::SyncDue,
+            Waited::TimedOut if until == self.sync_by => return Gathered::SyncDue,
+            Waited::TimedOut => return Gathered::SnapshotDue,
             Waited::Closed | Waited::Gone => return Gathered::End,
         };
         let Limits {
@@ -232,7 +242,9 @@ impl Committer {
             }
             let state = Arc::clone(&self.state);
             let writing = state.indexes.writing();
+            let begun = Instant::now();
             self.apply((pending, &resolutions), &mut outcomes, &written);
+            self.snapshotter.entered(begun.elapsed());
             self.journal.advance(written);
             drop(writing);
             self.state.publish(self.head());

@@ -28,6 +28,11 @@ pub struct Limits {
     /// for a quick opening, or as many as the last snapshot has, where that is more; 0:
     /// only when the database is closed. Default 256 MiB.
     pub snapshot_bytes: u64,
+    /// Milliseconds that it may come to take to replay the journal after the last snapshot.
+    /// Beyond that the indexes are stored anew once nobody writes for as long as that took
+    /// last, and for a second at least; and beyond twice that time, in the background of
+    /// writes. 0: however long that is. Default 2,000.
+    pub snapshot_replay_ms: u64,
     /// Milliseconds that the snapshot on closing may take; beyond that it is given up,
     /// and the next opening reads more of the journal. Default 2,000.
     pub closing_snapshot_ms: u64,
@@ -123,6 +128,7 @@ impl Default for Limits {
             group_ms: 10,
             segment_bytes: 256 << 20,
             snapshot_bytes: 256 << 20,
+            snapshot_replay_ms: 2_000,
             closing_snapshot_ms: 2_000,
             recovery: RecoveryPolicy::default(),
             body_cache_bytes: 256 << 20,
@@ -187,6 +193,7 @@ impl Limits {
             ("group_ms", self.group_ms, 1, 10_000),
             ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
             ("snapshot_bytes", self.snapshot_bytes, 0, 1 << 40),
+            ("snapshot_replay_ms", self.snapshot_replay_ms, 0, 3_600_000),
             (
                 "closing_snapshot_ms",
                 self.closing_snapshot_ms,

@@ -6,7 +6,7 @@ use super::rebuild::Rebuild;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::report::Recovered;
 use crate::block::{Block, Effect};
@@ -65,6 +65,7 @@ pub(crate) fn open(
         durable: mark,
         marked: mark.map_or(0, |mark| mark.position),
         snapshot_position: 0,
+        replayed: Duration::ZERO,
         ignored: Vec::new(),
         used: None,
         cancel,
@@ -76,7 +77,7 @@ pub(crate) fn open(
         return Err(Error::Closed);
     }
     let (opened, replay) = read?;
-    let snapshot_position = reading.snapshot_position;
+    let (snapshot_position, replayed) = (reading.snapshot_position, reading.replayed);
     let Opened {
         journal,
         segments,
@@ -143,7 +144,8 @@ pub(crate) fn open(
         .index_bytes
         .store(index_bytes, Ordering::Relaxed);
     let used = recovered.snapshot.map(|used| (used, snapshot_position));
-    let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), used);
+    let replayed = (replayed, journal.end());
+    let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), used, replayed);
     let committer = Committer {
         state: Arc::clone(&state),
         intake,

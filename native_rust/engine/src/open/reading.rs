@@ -11,6 +11,7 @@ use crate::open::growth::{self, Growth};
 use crate::snapshot::{self, SnapshotUsed};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::rebuild::Rebuild;
 /// Where everything is read from, and what was found out.
@@ -26,6 +27,8 @@ pub(super) struct Reading<'a> {
     pub(super) marked: u64,
     /// Journal position of the last snapshot that was tried.
     pub(super) snapshot_position: u64,
+    /// How long it took to read the journal and enter what it says.
+    pub(super) replayed: Duration,
     /// Why snapshots were of no use.
     pub(super) ignored: Vec<String>,
     /// The one that was.
@@ -148,7 +151,7 @@ impl Reading<'_> {
     }
 
     fn replay(
-        &self,
+        &mut self,
         start: Option<Start>,
         replay: &mut Rebuild,
     ) -> std::result::Result<Opened, RecoverError> {
@@ -159,7 +162,8 @@ impl Reading<'_> {
             marked: self.marked,
             start,
         };
-        recover(
+        let begun = Instant::now();
+        let read = recover(
             Arc::clone(self.fs),
             self.journal_dir,
             options,
@@ -167,6 +171,8 @@ impl Reading<'_> {
                 true => Err("reading it was given up".into()),
                 false => replay.block(block, location),
             },
-        )
+        );
+        self.replayed = begun.elapsed();
+        read
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::frames::{FrameKind, FrameWriter};
 use super::records::{Totals, VersionCodec, put_id, put_locations, put_part};
@@ -55,10 +55,10 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Give up when `time` is over.
-    pub(crate) fn after(time: Duration) -> Self {
+    /// Give up then.
+    pub(crate) fn at(instant: Instant) -> Self {
         Self {
-            after: Instant::now().checked_add(time),
+            after: Some(instant),
             ..Self::default()
         }
     }
