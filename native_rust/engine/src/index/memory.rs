@@ -30,7 +30,7 @@ const REVERT: usize = 40;
 const VERSIONED: usize = 160;
 /// A version in that list, which has spare room.
 const VERSION_OF_IT: usize = 32;
-/// A block: its place in the journal, and its share of the tree.
+/// A block: its place in the journal, its share of the tree, and what its hash begins with.
 const BLOCK: usize = 24;
 
 /// How many there are of something in an index, and the bytes of memory that all of them take.

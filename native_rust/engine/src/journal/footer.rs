@@ -7,11 +7,14 @@
 //! then a trailer, by which it is found from the end of the file. docs/FORMAT.md is
 //! the prose of this module.
 
-use std::cmp::Ordering;
+mod finding;
+
+use std::sync::{Arc, OnceLock};
 
 use super::header::{DatabaseId, FieldReader, FieldWriter, has_checksum, put_checksum};
 use super::layout::FORMAT_VERSION;
-use super::leaves::{Leaves, key};
+use super::leaves::Leaves;
+use super::prefixes::Prefixes;
 use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::types::Hash;
@@ -23,8 +26,6 @@ pub(super) const PAGE: usize = 4_096;
 const CRC: usize = 4;
 /// Bytes gathered before they are written.
 const WRITE: usize = 1 << 20;
-/// Places at which a hash is looked for before the search goes over to halving.
-const GUESSES: u32 = 12;
 const ADVICE: &str = "No data is lost: close the database, remove its folder `snapshots` and open it again, which reads the whole journal and rebuilds the footer";
 
 /// Entries of one size, one for each block, in pages of a checksum each.
@@ -72,6 +73,8 @@ pub(super) struct Footer {
     first_seq: u64,
     count: u32,
     at: u64,
+    /// What its hashes begin with, once that was learnt; nothing where it cannot be.
+    prefixes: Arc<OnceLock<Option<Prefixes>>>,
 }
 
 impl Footer {
@@ -96,6 +99,7 @@ impl Footer {
             first_seq: u64::from_le_bytes(r.take()),
             at: u64::from_le_bytes(r.take()),
             count: u32::from_le_bytes(r.take()),
+            prefixes: Arc::default(),
         };
         let whole = magic == MAGIC && version == FORMAT_VERSION && has_checksum(&bytes, database);
         // Not `end()` before the length is known to be sane.
@@ -118,6 +122,7 @@ impl Footer {
             first_seq: leaves.first_seq(),
             count: leaves.len(),
             at,
+            prefixes: Arc::default(),
         };
         let mut at = at;
         footer.pages(leaves, |bytes| {
@@ -281,39 +286,6 @@ impl Footer {
         (low < self.count).then(|| offset(low)).flatten()
     }
 
-    /// The block at place `place` of the order by hash.
-    fn nth(&self, place: u32) -> Result<u32> {
-        Ok(u32::from_le_bytes(self.entry::<4>(self.order(), place)?))
-    }
-
-    /// The block with this hash, by its index.
-    ///
-    /// Interpolation search (Perl, Itai and Avni, 1978): hashes are spread evenly,
-    /// so that O(log log n) places are looked at, of two pages each; should they
-    /// not be, halving bounds it by O(log n).
-    pub(super) fn find(&self, hash: &Hash) -> Result<Option<u32>> {
-        let wanted = key(hash);
-        let (mut low, mut high) = (0, self.count);
-        let (mut low_key, mut high_key) = (0, u64::MAX);
-        let mut guesses = 0;
-        while low < high {
-            let place = if guesses < GUESSES {
-                interpolate(wanted, (low_key, high_key), (low, high))
-            } else {
-                low + (high - low) / 2
-            };
-            guesses += 1;
-            let index = self.nth(place)?;
-            let found = self.hash(index)?;
-            match found.cmp(hash) {
-                Ordering::Equal => return Ok(Some(index)),
-                Ordering::Less => (low, low_key) = (place + 1, key(&found)),
-                Ordering::Greater => (high, high_key) = (place, key(&found)),
-            }
-        }
-        Ok(None)
-    }
-
     /// Whether every page matches its checksum. Reads the whole footer.
     pub(super) fn is_whole(&self) -> Result<bool> {
         let mut buffer = Vec::new();
@@ -397,15 +369,4 @@ impl Footer {
         let crc = crc32c::crc32c_append(crc, &at.to_le_bytes());
         crc32c::crc32c_append(crc, payload)
     }
-}
-
-/// Where between two places, whose keys are known, `wanted` should be.
-fn interpolate(wanted: u64, keys: (u64, u64), places: (u32, u32)) -> u32 {
-    let (low_key, high_key) = keys;
-    let (low, high) = places;
-    let span = u128::from(high_key.saturating_sub(low_key)).max(1);
-    let into = u128::from(wanted.saturating_sub(low_key)).min(span);
-    let step = into * u128::from(high - low) / span;
-    let step = u32::try_from(step).unwrap_or(u32::MAX);
-    (low + step.min(high - low)).min(high - 1)
 }

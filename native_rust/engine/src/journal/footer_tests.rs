@@ -9,10 +9,11 @@ use super::footer_check::FooterCheck;
 use super::leaves::Leaves;
 use super::segment::Segment;
 use super::{Group, Opened, RecoverOptions, create, recover};
-use crate::budget::Budget;
+use crate::budget::{Budget, Cancel};
 use crate::error::Error;
 use crate::fs::{FileSystem, RealFileSystem};
-use crate::limits::RecoveryPolicy;
+use crate::limits::{Limits, RecoveryPolicy};
+use crate::mem::Memory;
 use crate::merkle::leaf_hash;
 use crate::types::Hash;
 use proptest::prelude::*;
@@ -65,13 +66,64 @@ fn footers_of_all_sizes_around_a_page_read_back() {
         assert!(is_of(&footer, &leaves));
         for (hash, n) in hashes.iter().zip(0..) {
             assert_eq!(footer.hash(n).unwrap(), *hash);
-            assert_eq!(footer.find(hash).unwrap(), Some(n), "{n} of {count}");
         }
         assert!(footer.hash(count).is_err());
-        for unknown in [[0; 32], [0xff; 32], [0x80; 32], leaf_hash(b"other")] {
-            assert_eq!(footer.find(&unknown).unwrap(), None);
+        for learnt in [false, true] {
+            if learnt {
+                footer.learn(&Budget::ample()).unwrap();
+            }
+            assert_eq!(footer.is_settled(), learnt);
+            for (hash, n) in hashes.iter().zip(0..) {
+                assert_eq!(footer.find(hash).unwrap(), Some(n));
+                assert!(!footer.lacks(hash));
+            }
+            for unknown in [[0; 32], [0xff; 32], [0x80; 32], leaf_hash(b"other")] {
+                assert_eq!(footer.find(&unknown).unwrap(), None);
+            }
         }
     }
+}
+
+#[test]
+fn what_a_damaged_footer_does_not_say_is_looked_for_in_it() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (leaves, hashes) = leaves(1_000);
+    let (segment, footer) = written(tmp.path(), &leaves, 0);
+    // In the first page of hashes, which follows one of offsets.
+    let at = 1_000 * 4 + 4 + 700;
+    let mut byte = [0];
+    segment.file.read_exact_at(&mut byte, at).unwrap();
+    segment.file.write_all_at(&[byte[0] ^ 4], at).unwrap();
+    let learnt = footer.learn(&Budget::ample());
+    assert!(matches!(learnt, Err(Error::Corrupt { .. })), "{learnt:?}");
+    assert!(footer.is_settled());
+    let mut there = 0;
+    for (hash, n) in hashes.iter().zip(0..) {
+        assert!(!footer.lacks(hash));
+        match footer.find(hash) {
+            Ok(found) => {
+                assert_eq!(found, Some(n));
+                there += 1;
+            }
+            Err(error) => assert!(matches!(error, Error::Corrupt { .. }), "{error}"),
+        }
+    }
+    assert!(there > 100, "{there}");
+}
+
+#[test]
+fn a_question_that_nobody_waits_for_learns_nothing() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (leaves, _) = leaves(1_000);
+    let (_, footer) = written(tmp.path(), &leaves, 0);
+    let cancel = Cancel::default();
+    let limits = Limits::default();
+    let budget = Budget::new(&limits, &Memory::new(&limits), cancel.clone());
+    cancel.cancel();
+    assert!(matches!(footer.learn(&budget), Err(Error::Cancelled)));
+    assert!(!footer.is_settled());
+    footer.remember(&leaves);
+    assert!(footer.is_settled());
 }
 
 #[test]
@@ -140,12 +192,17 @@ proptest! {
             leaves.push(hash(*seed), n);
         }
         let (_, footer) = written(tmp.path(), &leaves, 0);
-        for (seed, n) in seeds.iter().zip(0..) {
-            prop_assert_eq!(footer.find(&hash(*seed)).unwrap(), Some(n));
-            prop_assert_eq!(leaves.find(&hash(*seed)), Some(n));
-        }
-        if !seeds.contains(&unknown) {
-            prop_assert_eq!(footer.find(&hash(unknown)).unwrap(), None);
+        for learnt in [false, true] {
+            if learnt {
+                footer.remember(&leaves);
+            }
+            for (seed, n) in seeds.iter().zip(0..) {
+                prop_assert_eq!(footer.find(&hash(*seed)).unwrap(), Some(n));
+                prop_assert_eq!(leaves.find(&hash(*seed)), Some(n));
+            }
+            if !seeds.contains(&unknown) {
+                prop_assert_eq!(footer.find(&hash(unknown)).unwrap(), None);
+            }
         }
     }
 }
@@ -203,13 +260,11 @@ fn check(opened: &Opened, hashes: &[Hash]) {
         let found = opened.segments.leaves(nowhere);
         assert!(matches!(found, Err(Error::Closed)));
     }
-    assert_eq!(
-        opened
-            .segments
-            .find_hash(&[1; 32], &Budget::ample())
-            .unwrap(),
-        None
-    );
+    // Once more where it is known by what the hashes begin with.
+    for _ in 0..2 {
+        let found = opened.segments.find_hash(&[1; 32], &Budget::ample());
+        assert_eq!(found.unwrap(), None);
+    }
 }
 
 #[test]
@@ -266,7 +321,24 @@ fn sealing_costs() {
         assert!(footer.find(hash).unwrap().is_some());
     }
     let finds = hashes.len().div_ceil(17) as u32;
+    println!("found one on disk in {:?}", begun.elapsed() / finds);
+    let absent = |n: u32| leaf_hash(&(count + n).to_le_bytes());
+    let begun = Instant::now();
+    assert!((0..1_000).all(|n| footer.find(&absent(n)).unwrap().is_none()));
+    println!("missed one on disk in {:?}", begun.elapsed() / 1_000);
+    let begun = Instant::now();
+    footer.learn(&Budget::ample()).unwrap();
+    println!("learnt in {:?}", begun.elapsed());
+    let begun = Instant::now();
+    for hash in hashes.iter().step_by(17) {
+        assert!(footer.find(hash).unwrap().is_some());
+    }
     println!("found one in {:?}", begun.elapsed() / finds);
+    let others: Vec<Hash> = (0..100_000).map(absent).collect();
+    let begun = Instant::now();
+    let taken = others.iter().filter(|hash| !footer.lacks(hash)).count();
+    let each = begun.elapsed() / 100_000;
+    println!("missed one in {each:?}, {taken} of 100,000 not at once");
     let begun = Instant::now();
     for n in (0..count).step_by(17) {
         assert!(footer.hash(n).is_ok());

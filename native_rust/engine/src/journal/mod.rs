@@ -17,6 +17,7 @@ mod leaves;
 mod location;
 mod mark;
 mod patrol;
+mod prefixes;
 mod prove;
 mod read_leaves;
 mod readable;

@@ -45,6 +45,7 @@ impl Job {
         // Nobody writes to it any more, so readers never wait for this lock.
         let leaves = self.leaves.read();
         let footer = Footer::write(&self.segment, &self.database, &leaves, self.groups_end)?;
+        footer.remember(&leaves);
         // Nothing is written to it any more, so it need not stay open.
         let segment = self.segment.on_demand(&*self.fs)?;
         // Which file that is is told by its name: it must still be this one's.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::footer::Footer;
 use super::layout::BLOCK_PREFIX;
@@ -34,11 +34,27 @@ pub(super) struct Indexed {
     pub hashes: Hashes,
 }
 
+impl Indexed {
+    /// Whether it is known in memory, and beyond doubt, that no block of it has this hash.
+    fn lacks(&self, hash: &Hash) -> bool {
+        match &self.hashes {
+            Hashes::Memory(_) => false,
+            Hashes::Sealed(footer) => footer.lacks(hash),
+        }
+    }
+}
+
 /// All segments of a journal. A [`BlockLocation`] names one by its number.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     list: RwLock<Vec<Indexed>>,
+    /// Held by who learns what the hashes of segments begin with.
+    learning: Mutex<()>,
 }
+
+/// Blocks of which one question learns what their hashes begin with, but for the first
+/// segment, which may have more: some tens of milliseconds.
+const LEARNT: u64 = 1 << 20;
 
 impl Segments {
     /// Add the next segment; its number is its place in the list.
@@ -59,27 +75,59 @@ impl Segments {
     /// The block with this leaf hash, by its sequence. It may be one that is not
     /// published yet.
     ///
-    /// From memory for the segment being written; a dozen small reads for each
-    /// sealed segment that is looked into, newest first. May block.
+    /// From memory for the segment being written, and for sealed ones that do not have it,
+    /// two small reads of the one that has, newest first. Segments that were sealed before
+    /// this opening cost a dozen reads each, until a question has read all their hashes for
+    /// those that come after it: each does so for a million blocks. May block.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Corrupt`] where a footer is damaged; those of the budget.
+    /// [`Error::Io`]; [`Error::Corrupt`] where a footer is damaged; [`Error::Closed`]; those
+    /// of the budget.
     pub(crate) fn find_hash(&self, hash: &Hash, budget: &Budget) -> Result<Option<u64>> {
+        let mut found = None;
+        let mut unsettled = Vec::new();
         for number in (0..self.len()).rev() {
-            budget.check()?;
+            budget.step()?;
             // The lock is not held while a file is read.
-            let Some(indexed) = self.list.read().get(number).cloned() else {
-                return Ok(None);
+            let indexed = match self.list.read().get(number) {
+                None => return Err(Error::Closed),
+                Some(indexed) if indexed.lacks(hash) => continue,
+                Some(indexed) => indexed.clone(),
             };
             let index = match &indexed.hashes {
                 Hashes::Memory(leaves) => leaves.read().find(hash),
-                Hashes::Sealed(footer) => footer.find(hash)?,
+                Hashes::Sealed(footer) => {
+                    budget.check()?;
+                    let index = footer.find(hash)?;
+                    if !footer.is_settled() {
+                        unsettled.push(footer.clone());
+                    }
+                    index
+                }
             };
-            if let Some(index) = index {
-                return Ok(Some(indexed.first_seq + u64::from(index)));
+            found = index.map(|index| indexed.first_seq + u64::from(index));
+            if found.is_some() {
+                break;
             }
         }
-        Ok(None)
+        self.learn(&unsettled, budget);
+        Ok(found)
+    }
+
+    /// Read what hashes begin with, for the questions to come: the answer to this one is
+    /// there, so that it is no matter if that does not go well.
+    fn learn(&self, footers: &[Footer], budget: &Budget) {
+        // One at a time takes memory for it.
+        let Some(_turn) = self.learning.try_lock() else {
+            return;
+        };
+        let mut blocks = 0;
+        for footer in footers {
+            if blocks >= LEARNT || footer.learn(budget).is_err() {
+                return;
+            }
+            blocks += u64::from(footer.count());
+        }
     }
 
     /// The leaf hash of a block in a segment whose leaves are in memory, where they

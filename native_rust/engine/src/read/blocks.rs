@@ -63,7 +63,8 @@ impl Database {
     }
 
     /// The sequence of the durable block with this leaf hash, if there is one. Reads a few
-    /// kilobytes of each segment's footer, the newest first.
+    /// kilobytes of the footer of its segment; of each segment as long as it is not in memory
+    /// what the hashes in it begin with, which it reads for a million blocks in a call.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
@@ -73,6 +74,7 @@ impl Database {
         let found = state.segments.find_hash(hash, budget)?;
         // One that was just written may still be taken back.
         let Some(seq) = found.filter(|seq| *seq <= state.durable()) else {
+            state.check_open()?;
             return Ok(None);
         };
         if state.leaf(seq)? != *hash {
